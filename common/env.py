@@ -1,16 +1,38 @@
 """Strict readers of environment variables: a wrong value stops the start with a sentence.
 
 Each reader takes the variable's name and a default, and raises `WrongSetting` with a text that
-says which variable is wrong and what to write instead.
+says which variable is wrong and what to write instead. A blank variable counts as not set.
+The text never repeats a secret (addresses of databases, keys).
 """
 
 import os
+import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 
 class WrongSetting(SystemExit):
-    """A setting cannot be understood; the process must not start."""
+    """A setting cannot be understood; the process must not start. Prints its text, exits with 1."""
+
+
+def read_file(path: Path, *, environ: Mapping[str, str] = os.environ) -> None:
+    """Add the `NAME=value` lines of `path`, if it exists, to the environment, which wins."""
+    if not path.is_file():
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        line = line.strip().removeprefix("export ")
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise WrongSetting(f"{path}, line {number}: write NAME=value, or # before a comment.")
+        environ.setdefault(name.strip(), _unquoted(value.strip()))
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value
 
 
 def _raw(name: str, environ: Mapping[str, str]) -> str | None:
@@ -47,9 +69,20 @@ def integer(
     value = _raw(name, environ)
     if value is None:
         return default
-    if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+    digits = value.isascii() and value.isdigit() and len(value) < 20
+    if not digits or not least <= int(value) <= most:
         raise WrongSetting(f"{name} is {value!r}: write a whole number from {least} to {most}.")
     return int(value)
+
+
+def choice(
+    name: str, default: str, *, among: tuple[str, ...], environ: Mapping[str, str] = os.environ
+) -> str:
+    """One of the words in `among`."""
+    value = _raw(name, environ) or default
+    if value not in among:
+        raise WrongSetting(f"{name} is {value!r}: write {' or '.join(among)}.")
+    return value
 
 
 def words(
@@ -62,6 +95,57 @@ def words(
     return [word.strip() for word in value.split(",") if word.strip()]
 
 
+def web_address(
+    name: str, default: str, *, schemes: tuple[str, ...], environ: Mapping[str, str] = os.environ
+) -> str:
+    """`https://host[:port]`, without a path, query or closing slash."""
+    value = (_raw(name, environ) or default).rstrip("/")
+    example = f"{schemes[0]}://butler.example.com"
+    try:
+        url = urlsplit(value)
+        usable = url.hostname and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable or url.scheme not in schemes or value != f"{url.scheme}://{url.netloc}":
+        raise WrongSetting(f"{name} is {value!r}: write an address such as {example}.")
+    return value
+
+
+def secret(
+    name: str, *, file: Path | None, least: int, environ: Mapping[str, str] = os.environ
+) -> str:
+    """A random text of `least` or more characters.
+
+    Unset, it is what rests in `file`, made on first use and readable by its owner only; with
+    `file=None` it must be set.
+    """
+    value = _raw(name, environ)
+    if value is None and file is not None:
+        return _kept_secret(file)
+    example = f'python3 -c "import secrets; print(secrets.token_urlsafe({least}))"'
+    if value is None:
+        raise WrongSetting(f"{name} is not set: write the output of `{example}`.")
+    if len(value) < least or len(set(value)) < 10:
+        raise WrongSetting(f"{name} is too short or too plain: write the output of `{example}`.")
+    return value
+
+
+def _kept_secret(file: Path) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        # Written aside and linked: whoever is second reads the first one's secret, never half of it.
+        aside = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        aside.touch(mode=0o600)
+        aside.write_text(secrets.token_urlsafe(50) + "\n", encoding="ascii")
+        try:
+            os.link(aside, file)
+        except FileExistsError:
+            pass
+        finally:
+            aside.unlink()
+    return file.read_text(encoding="ascii").strip()
+
+
 def postgres_url(
     name: str, *, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str | dict[str, str]] | None:
@@ -69,15 +153,24 @@ def postgres_url(
     value = _raw(name, environ)
     if value is None:
         return None
-    url = urlsplit(value)
-    if url.scheme not in {"postgres", "postgresql"} or not url.path.strip("/"):
-        raise WrongSetting(f"{name} is not usable: write postgres://user:password@host:5432/name.")
+    try:
+        url = urlsplit(value)
+        port = str(url.port or "")
+    except ValueError:
+        raise _wrong_database(name) from None
+    database = unquote(url.path.strip("/"))
+    if url.scheme not in {"postgres", "postgresql"} or not database or "/" in database:
+        raise _wrong_database(name)
     options = dict(parse_qsl(url.query))
     return {
         "HOST": options.pop("host", unquote(url.hostname or "")),
-        "PORT": str(url.port or ""),
+        "PORT": port,
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),
-        "NAME": url.path.strip("/"),
+        "NAME": database,
         "OPTIONS": options,
     }
+
+
+def _wrong_database(name: str) -> WrongSetting:
+    return WrongSetting(f"{name} is not usable: write postgres://user:password@host:5432/name.")

@@ -1,0 +1,75 @@
+"""At most one running instance per lock file; what a killed one left behind is cleared away.
+
+The lock is inherited by every process the instance starts, so it is held until the last of them
+is gone, also after `kill -9` of the first.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+import psutil
+
+_GRACE_SECONDS = 10
+
+
+class AlreadyRunning(Exception):
+    """Another instance holds the lock; `pid` is its first process."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"process {pid} already runs")
+        self.pid = pid
+
+
+def claim(file: Path) -> int:
+    """Hold `file` until this process and all it starts are gone; return the descriptor.
+
+    Raises `AlreadyRunning` if the instance that holds it is alive. If only leftovers of a killed
+    one hold it, they are stopped first.
+    """
+    lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    if not _try_lock(lock):
+        first = int(os.pread(lock, 20, 0) or 0)
+        holders = _holders(file)
+        if first in {process.pid for process in holders}:
+            raise AlreadyRunning(first)
+        _end(holders)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    os.set_inheritable(lock, True)
+    return lock
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holders(file: Path) -> list[psutil.Process]:
+    """Other processes that have `file` open."""
+    name = str(file.resolve())
+    return [
+        process
+        for process in psutil.process_iter()
+        if process.pid != os.getpid() and name in _open_files(process)
+    ]
+
+
+def _open_files(process: psutil.Process) -> set[str]:
+    try:
+        return {opened.path for opened in process.open_files()}
+    except psutil.Error:
+        return set()  # Gone meanwhile, or another user's.
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    """Let them finish stopping, which they were asked to when their parent died; then kill them."""
+    _, left = psutil.wait_procs(processes, timeout=_GRACE_SECONDS)
+    for process in left:
+        if process.is_running():
+            process.kill()
+    psutil.wait_procs(left, timeout=_GRACE_SECONDS)
