@@ -1,5 +1,5 @@
-"""Security Gate: the vault that seals secrets, and keyed hashes of tokens.
+"""Security Gate: the vault that seals secrets, keyed hashes of tokens, scrubbing of texts.
 
-Verbs: `seal`, `unseal`, `rotate_vault`, `keyed_hash`. Open to other apps: `vault`, `fields`, `tokens`.
+Verbs: `seal_into`, `unseal_from`, `rotate_vault`. Open: `vault`, `fields`, `tokens`, `redact`.
 Invariant: a secret rests only sealed, bound to its row, and appears in no log, page or error.
 """

@@ -1,0 +1,70 @@
+"""System checks: the keys are usable, and every sealed secret can be read."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core import checks
+from django.db import connections, router
+
+from security import queries, sources
+from security.fields import SealedField
+
+# So many rows are named before the rest is only counted.
+_NAMED_MAX = 20
+
+
+def keys_usable(**kwargs: Any) -> list[checks.CheckMessage]:
+    """butler.E022: the sealing keys cannot be used; butler.W023: a rotation was interrupted."""
+    if problem := sources.problem():
+        return [checks.Error(problem, id="butler.E022")]
+    if sources.is_file() and sources.path().exists() and sources.current().rotation_open:
+        return [
+            checks.Warning(
+                "A rotation of the vault is under way or was interrupted.",
+                hint="Run `manage.py vault rotate`: it goes on where it stopped.",
+                id="butler.W023",
+            )
+        ]
+    return []
+
+
+def secrets_readable(
+    *, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """butler.W024: names the rows whose secret cannot be unsealed. Needs `--database default`."""
+    if sources.problem():
+        return []  # butler.E022 says so, and no row could be read.
+    fields = [field for field in queries.sealed_fields() if _is_migrated(field, databases or ())]
+    models = dict.fromkeys(field.model for field in fields)
+    return [
+        checks.Warning(
+            _sentence(unsealable),
+            hint="Put the missing key back into the keyring, or store the secrets again.",
+            obj=model,
+            id="butler.W024",
+        )
+        for model in models
+        if (unsealable := queries.unsealable(model))
+    ]
+
+
+def _sentence(unsealable: list[queries.Unsealable]) -> str:
+    named = " ".join(secret.why for secret in unsealable[:_NAMED_MAX])
+    more = len(unsealable) - _NAMED_MAX
+    count = f"{len(unsealable)} sealed secrets cannot be read: {named}"
+    return f"{count} And {more} more." if more > 0 else count
+
+
+def _is_migrated(field: SealedField, databases: Iterable[str]) -> bool:
+    """Whether the columns are there yet: this check also runs just before `migrate` makes them."""
+    alias = router.db_for_read(field.model)
+    if alias not in databases:
+        return False
+    table = field.model._meta.db_table
+    with connections[alias].cursor() as cursor:
+        introspection = connections[alias].introspection
+        if table not in introspection.table_names(cursor):
+            return False
+        columns = {column.name for column in introspection.get_table_description(cursor, table)}
+    needed = (field, field.model._meta.get_field(field.bound_to), field.model._meta.pk)
+    return columns >= {column.column for column in needed}

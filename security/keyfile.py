@@ -1,0 +1,162 @@
+"""The file that keeps the keyring: JSON, readable by its owner only, changed as a whole or not.
+
+It is made by linking a complete temporary file to its name, which fails when the name exists: of
+two processes starting at once one wins and the other reads what the winner wrote. It is changed by
+renaming over it. Who changes it holds `<name>.lock`, which the kernel frees when a process dies.
+"""
+
+import base64
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from common.refusal import Refusal
+from security.keyring import Keyring, KeyringUnusable, SealingKey, decoded
+
+_ABOUT = (
+    "Sealing keys of Butler, newest first. Who has this file and the database has every secret: "
+    "back it up, apart from the database."
+)
+_Stamp = tuple[int, int, int, int]
+_read: dict[Path, tuple[_Stamp, Keyring]] = {}
+
+
+class VaultBusy(Refusal):
+    """Another process is changing the keys."""
+
+    code = "vault_busy"
+
+
+def read(path: Path) -> Keyring:
+    """The keyring in the file, made when there is none; parsed again only when the file changed.
+
+    Raises KeyringUnusable when the file is open to others, malformed, or vanished since last read.
+    """
+    stamp = _stamp(path) or _made(path)
+    known = _read.get(path)
+    if known and known[0] == stamp:
+        return known[1]
+    keyring = _parsed(path)
+    _read[path] = (stamp, keyring)
+    return keyring
+
+
+def replace(path: Path, keyring: Keyring) -> None:
+    """Write the changed keyring; a crash leaves the old file or the new one. Needs `locked`."""
+    temporary = _written_beside(path, keyring)
+    os.replace(temporary, path.resolve())
+    _flush_folder(path.resolve().parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Be the only one who changes the file. Refusal: VaultBusy."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise VaultBusy(
+                "Another process is rotating the vault: wait until it is done."
+            ) from None
+        yield
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size, stat.S_IMODE(found.st_mode)
+
+
+def _made(path: Path) -> _Stamp:
+    if path in _read:
+        raise KeyringUnusable(
+            f"The vault key file {path} has vanished: put it back from its backup. A new one could "
+            "not read what the old one sealed."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _written_beside(path, Keyring.fresh())
+    try:
+        os.link(temporary, path)
+        _flush_folder(path.parent)
+    except FileExistsError:
+        pass  # Another process made it first: that one counts.
+    finally:
+        temporary.unlink()
+    return _stamp(path)
+
+
+def _written_beside(path: Path, keyring: Keyring) -> Path:
+    target = path.resolve()
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # mode 0600
+    with os.fdopen(descriptor, "w") as handle:
+        handle.write(json.dumps(_as_json(keyring), indent=2) + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+    return Path(name)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _as_json(keyring: Keyring) -> dict[str, Any]:
+    return {
+        "about": _ABOUT,
+        "pepper": keyring.pepper,
+        "rotation_open": keyring.rotation_open,
+        "keys": [
+            {
+                "id": key.id,
+                "key": base64.b64encode(key.secret).decode(),
+                "retired_at": key.retired_at and key.retired_at.isoformat(),
+            }
+            for key in keyring.keys
+        ],
+    }
+
+
+def _parsed(path: Path) -> Keyring:
+    with path.open() as handle:
+        mode = stat.S_IMODE(os.fstat(handle.fileno()).st_mode)
+        if mode & 0o077:
+            raise KeyringUnusable(
+                f"The vault key file {path} is open to other users (mode {mode:04o}): run "
+                f"`chmod 600 {path}` and think about who may have read it."
+            )
+        text = handle.read()
+    try:
+        return _from_json(json.loads(text))
+    except (KeyringUnusable, KeyError, TypeError, ValueError, AttributeError) as wrong:
+        reason = str(wrong) if isinstance(wrong, KeyringUnusable) else "it is not what Butler wrote"
+        raise KeyringUnusable(
+            f"The vault key file {path} is malformed ({reason}): put it back from its backup."
+        ) from None
+
+
+def _from_json(content: dict[str, Any]) -> Keyring:
+    return Keyring(
+        keys=tuple(
+            SealingKey(
+                entry["id"],
+                decoded(entry["key"], what="a sealing key"),
+                entry["retired_at"] and datetime.fromisoformat(entry["retired_at"]),
+            )
+            for entry in content["keys"]
+        ),
+        pepper=content["pepper"],
+        rotation_open=bool(content["rotation_open"]),
+    )

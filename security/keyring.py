@@ -1,0 +1,116 @@
+"""The sealing keys and the pepper as values; where they come from is in `security.sources`."""
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES = 32
+PEPPER_CHARACTERS_MIN = 32
+_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
+
+
+class KeyringUnusable(Exception):
+    """The sealing keys cannot be read; the sentence says what to do and never shows a key."""
+
+
+@dataclass(frozen=True)
+class SealingKey:
+    """One AES-256 key; `retired_at` is since when no row needs it (it still reads backups)."""
+
+    id: str
+    secret: bytes = field(repr=False)
+    retired_at: datetime | None = None
+
+    def __post_init__(self):
+        if not _KEY_ID.fullmatch(self.id):
+            raise KeyringUnusable("an id of a sealing key is not 1 to 32 of A-Z a-z 0-9 . _ -")
+        if len(self.secret) != KEY_BYTES:
+            raise KeyringUnusable(f"sealing key {self.id} is not {KEY_BYTES} bytes long")
+
+    @classmethod
+    def fresh(cls) -> "SealingKey":
+        """A new random key with a new id."""
+        return cls(f"k{secrets.token_hex(4)}", secrets.token_bytes(KEY_BYTES))
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """The keys, newest first (the first seals), and the pepper of the tokens.
+
+    `rotation_open`: a rotation to the first key began and its last row was not reached yet.
+    """
+
+    keys: tuple[SealingKey, ...]
+    pepper: str = field(repr=False)
+    rotation_open: bool = False
+    _ciphers: dict[str, AESGCM] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        require_pepper(self.pepper)
+        if not self.keys:
+            raise KeyringUnusable("there is no sealing key")
+        ciphers = {key.id: AESGCM(key.secret) for key in self.keys}
+        if len(ciphers) != len(self.keys):
+            raise KeyringUnusable("two sealing keys have the same id")
+        object.__setattr__(self, "_ciphers", ciphers)
+
+    @classmethod
+    def fresh(cls) -> "Keyring":
+        """One new key and a new pepper."""
+        return cls((SealingKey.fresh(),), secrets.token_urlsafe(KEY_BYTES))
+
+    @property
+    def sealing_id(self) -> str:
+        """Id of the key that seals."""
+        return self.keys[0].id
+
+    def cipher(self, key_id: str) -> AESGCM | None:
+        """The cipher of that key, or None when the keyring does not have it."""
+        return self._ciphers.get(key_id)
+
+    def rotation_opened(self) -> "Keyring":
+        """With a fresh sealing key in front; an open rotation is continued with the key it has."""
+        if self.rotation_open:
+            return self
+        return replace(self, keys=(SealingKey.fresh(), *self.keys), rotation_open=True)
+
+    def rotation_closed(self, *, in_use: Iterable[str], now: datetime) -> "Keyring":
+        """The rotation is done: keys that no row needs are retired, the others are not."""
+        needed = {self.sealing_id, *in_use}
+        keys = (
+            replace(key, retired_at=None if key.id in needed else key.retired_at or now)
+            for key in self.keys
+        )
+        return replace(self, keys=tuple(keys), rotation_open=False)
+
+    def pruned(self, *, in_use: Iterable[str], retired_before: datetime) -> "Keyring":
+        """Without the keys that were retired before that moment and that no row uses."""
+        needed = set(in_use)
+        return replace(
+            self,
+            keys=tuple(
+                key
+                for key in self.keys
+                if key.id in needed or not key.retired_at or key.retired_at >= retired_before
+            ),
+        )
+
+
+def require_pepper(pepper: str) -> None:
+    """Raise KeyringUnusable when the pepper could be guessed."""
+    if len(pepper) < PEPPER_CHARACTERS_MIN:
+        raise KeyringUnusable(f"the pepper has fewer than {PEPPER_CHARACTERS_MIN} characters")
+
+
+def decoded(text: str, *, what: str) -> bytes:
+    """The bytes of base64 `text`; raises KeyringUnusable naming `what` without showing it."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        raise KeyringUnusable(f"{what} is not base64") from None

@@ -1,0 +1,79 @@
+"""`manage.py vault status | rotate | prune`."""
+
+from contextlib import contextmanager
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import Progress
+
+from common.refusal import Refusal
+from security import queries, services, sources
+from security.keyring import KeyringUnusable
+
+
+class Command(BaseCommand):
+    """Look after the sealing keys: show them, re-seal every secret, remove retired keys."""
+
+    help = "status: keys and unreadable secrets. rotate: re-seal all. prune: drop retired keys."
+
+    def add_arguments(self, parser):
+        """One word says what to do."""
+        parser.add_argument("what", choices=["status", "rotate", "prune"])
+
+    def handle(self, *, what, **options):
+        """Run it; exit code 1 when some secrets cannot be read or nothing could be done."""
+        try:
+            {"status": self.status, "rotate": self.rotate, "prune": self.prune}[what]()
+        except (Refusal, KeyringUnusable) as failure:
+            raise CommandError(str(failure)) from failure
+
+    def status(self):
+        """Keys with the number of secrets each sealed, then what cannot be read."""
+        keyring, used = sources.current(), queries.keys_in_use()
+        self.stdout.write(
+            f"Keys from {sources.path() if sources.is_file() else 'BUTLER_VAULT_KEYS'}"
+        )
+        for key in keyring.keys:
+            state = "seals" if key.id == keyring.sealing_id else "reads"
+            if key.retired_at:
+                state = f"retired {key.retired_at:%Y-%m-%d %H:%M} UTC"
+            self.stdout.write(f"  {key.id:<12} {used.pop(key.id, 0):>8} secrets  {state}")
+        for key_id, count in sorted(used.items()):
+            self.stdout.write(f"  {key_id:<12} {count:>8} secrets  not in the keyring")
+        if keyring.rotation_open:
+            self.stdout.write("A rotation was interrupted: `manage.py vault rotate` finishes it.")
+        models = dict.fromkeys(field.model for field in queries.sealed_fields())
+        self._report([secret for model in models for secret in queries.unsealable(model)])
+
+    def rotate(self):
+        """Re-seal everything with a fresh key (of the environment: the first key)."""
+        with self._progress() as on_row:
+            rotation = services.rotate_vault(now=timezone.now(), on_row=on_row)
+        verb = "Finished the interrupted rotation: re-sealed" if rotation.resumed else "Re-sealed"
+        self.stdout.write(f"{verb} {rotation.resealed} secrets with key {rotation.key_id}.")
+        self._report(list(rotation.unsealable.values()))
+
+    def prune(self):
+        """Remove keys retired over a day ago."""
+        if not sources.is_file():
+            raise CommandError("The keys are in BUTLER_VAULT_KEYS: remove unused ones there.")
+        removed = services.prune_vault(now=timezone.now())
+        self.stdout.write(
+            f"Removed {len(removed)} keys: {', '.join(removed) or 'none was unused'}."
+        )
+
+    def _report(self, unsealable):
+        for secret in unsealable:
+            self.stderr.write(f"  {secret.why}")
+        if unsealable:
+            raise CommandError(f"{len(unsealable)} secrets cannot be read and stay as they are.")
+
+    @contextmanager
+    def _progress(self):
+        if not self.stdout.isatty():
+            yield lambda: None
+            return
+        with Progress(console=Console(file=self.stdout._out)) as bar:
+            rows = bar.add_task("Re-sealing", total=2 * queries.keys_in_use().total())
+            yield lambda: bar.advance(rows)

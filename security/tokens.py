@@ -1,0 +1,108 @@
+"""Tokens that agents show to Butler: random ones kept as keyed hashes, and derived ones.
+
+`bt_k3v9q0zd_<43 characters>` is random; its row keeps `bt_k3v9q0zd` to find it and the keyed hash
+to compare. `bs_<public id>_<43 characters>` is computed from the public id; nothing of it is kept.
+Both need the pepper, which the rotation of sealing keys leaves alone. Open to every app; every API
+call comes through here, so the derived keys are kept in memory.
+"""
+
+import base64
+import hmac
+import re
+import secrets
+import string
+from functools import lru_cache
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
+
+from security import sources
+
+_PUBLIC_ALPHABET = string.ascii_lowercase + string.digits
+_PUBLIC_CHARACTERS = 8
+_SECRET_CHARACTERS = 43  # 256 bits in base64url
+_RANDOM_TOKEN = re.compile(r"([a-z]+_[a-z0-9]{8})_[A-Za-z0-9_-]{43}")
+_PUBLIC_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+class _Peppers(NamedTuple):
+    hashing: bytes
+    deriving: bytes
+
+
+class NewToken(NamedTuple):
+    """`token` is shown once; `lookup_prefix` and `digest` (32 bytes) are kept."""
+
+    token: str
+    lookup_prefix: str
+    digest: bytes
+
+
+@sensitive_variables()
+def new_token(prefix: str) -> NewToken:
+    """A fresh random token of 256 bits that begins with `prefix` (lower-case letters)."""
+    public_id = "".join(secrets.choice(_PUBLIC_ALPHABET) for _ in range(_PUBLIC_CHARACTERS))
+    lookup = f"{prefix}_{public_id}"
+    token = f"{lookup}_{secrets.token_urlsafe(32)}"
+    return NewToken(token, lookup, keyed_hash(token))
+
+
+def lookup_prefix(token: str) -> str | None:
+    """What a random token's row is found by; None when this has not the shape of one."""
+    found = _RANDOM_TOKEN.fullmatch(token)
+    return found and found[1]
+
+
+@sensitive_variables()
+def keyed_hash(token: str) -> bytes:
+    """HMAC-SHA256 of the token, 32 bytes: without the pepper nobody can test a guess."""
+    return hmac.digest(_current().hashing, token.encode("utf-8", "surrogatepass"), "sha256")
+
+
+@sensitive_variables()
+def matches(token: str, digest: bytes) -> bool:
+    """Whether `digest` is the token's keyed hash, in constant time."""
+    return hmac.compare_digest(keyed_hash(token), bytes(digest))
+
+
+@sensitive_variables()
+def derive_token(prefix: str, public_id: str) -> str:
+    """The token of `public_id` (1 to 100 of A-Z a-z 0-9 . _ -): the same each time."""
+    if not _PUBLIC_ID.fullmatch(public_id):
+        raise ValueError("A public id has 1 to 100 characters of A-Z a-z 0-9 . _ -")
+    body = f"{prefix}_{public_id}"
+    return f"{body}_{_mac(body)}"
+
+
+@sensitive_variables()
+def verify_derived(token: str, prefix: str) -> str | None:
+    """The public id a derived token speaks for, or None when it is not genuine; constant time."""
+    body, mac = token[: -_SECRET_CHARACTERS - 1], token[-_SECRET_CHARACTERS - 1 :]
+    if not token.isascii() or not body.startswith(f"{prefix}_"):
+        return None
+    if not hmac.compare_digest(mac, f"_{_mac(body)}"):
+        return None
+    return body[len(prefix) + 1 :]
+
+
+def _mac(body: str) -> str:
+    digest = hmac.digest(_current().deriving, body.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest)[:_SECRET_CHARACTERS].decode()
+
+
+def _current() -> _Peppers:
+    return _peppers(settings.TOKEN_PEPPER, str(settings.VAULT_KEY_FILE))
+
+
+@lru_cache(maxsize=4)
+def _peppers(from_settings: str, key_file: str) -> _Peppers:
+    """Kept for the life of the process: the pepper never changes, and the arguments name it."""
+    pepper = sources.token_pepper().encode()
+    return _Peppers(_derived(pepper, b"butler: hash"), _derived(pepper, b"butler: derive"))
+
+
+def _derived(pepper: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(pepper)

@@ -1,0 +1,71 @@
+"""The vault: text in, sealed bytes out, bound to the place where they rest. Open to every app.
+
+A sealed value is `1 | length of key id | key id | 96-bit random nonce | AES-256-GCM ciphertext`.
+Everything before the nonce, and the context, are authenticated: bytes that are changed, or moved
+to another row or column, do not unseal.
+"""
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from django.views.decorators.debug import sensitive_variables
+
+from common.refusal import Refusal
+from security import sources
+
+_VERSION = 1
+_NONCE_BYTES = 12
+_TAG_BYTES = 16
+
+
+class CannotUnseal(Refusal):
+    """A sealed value cannot be read; says why in words, never what is in it."""
+
+    code = "cannot_unseal"
+
+
+@sensitive_variables()
+def seal(plaintext: str, *, context: str) -> bytes:
+    """Seal `plaintext` for the place named by `context` (such as `keys.apikey.secret:nvidia-1`).
+
+    Raises KeyringUnusable when there is no usable sealing key.
+    """
+    keyring = sources.current()
+    key_id = keyring.sealing_id
+    header = bytes((_VERSION, len(key_id))) + key_id.encode()
+    nonce = os.urandom(_NONCE_BYTES)
+    cipher = keyring.cipher(key_id)
+    return header + nonce + cipher.encrypt(nonce, plaintext.encode(), header + context.encode())
+
+
+@sensitive_variables()
+def unseal(sealed: bytes, *, context: str) -> str:
+    """The text sealed for `context`. Refusal: CannotUnseal. Raises KeyringUnusable."""
+    sealed = bytes(sealed)
+    key_id = key_id_of(sealed)
+    start = 2 + len(key_id)
+    header, nonce = sealed[:start], sealed[start : start + _NONCE_BYTES]
+    cipher = sources.current().cipher(key_id)
+    if cipher is None:
+        raise CannotUnseal(f"{context}: the sealing key {key_id} is not in the keyring.")
+    try:
+        associated = header + context.encode()
+        return cipher.decrypt(nonce, sealed[start + _NONCE_BYTES :], associated).decode()
+    except InvalidTag:
+        raise CannotUnseal(
+            f"{context}: the sealed value was changed, or belongs to another row."
+        ) from None
+
+
+def key_id_of(sealed: bytes) -> str:
+    """Id of the key that sealed the value. Refusal: CannotUnseal when these are no sealed bytes."""
+    if len(sealed) < 2 or sealed[0] != _VERSION:
+        raise CannotUnseal("This is not a sealed value of a known version.")
+    key_id = sealed[2 : 2 + sealed[1]]
+    if len(sealed) < 2 + sealed[1] + _NONCE_BYTES + _TAG_BYTES or not _is_name(key_id):
+        raise CannotUnseal("The sealed value is damaged: its header does not fit.")
+    return key_id.decode("ascii")
+
+
+def _is_name(key_id: bytes) -> bool:
+    return bool(key_id) and key_id.isascii() and key_id.decode("ascii").isprintable()
