@@ -1,6 +1,9 @@
 """Django configuration of the app."""
 
 from django.apps import AppConfig
+from django.core.checks import Tags, register
+
+from butler_site import checks
 
 
 class ButlerSiteConfig(AppConfig):
@@ -8,3 +11,8 @@ class ButlerSiteConfig(AppConfig):
 
     name = "butler_site"
     verbose_name = "Butler"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        register(checks.postgres_is_new_enough, Tags.database)
+        register(checks.lifetimes_fit)

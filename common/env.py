@@ -8,6 +8,7 @@ The text never repeats a secret (addresses of databases, keys).
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -133,16 +134,13 @@ def secret(
 def _kept_secret(file: Path) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        # Written aside and linked: whoever is second reads the first one's secret, never half of it.
+        # Written aside and linked: whoever is second reads the first's secret, never half of it.
         aside = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         aside.touch(mode=0o600)
         aside.write_text(secrets.token_urlsafe(50) + "\n", encoding="ascii")
-        try:
+        with suppress(FileExistsError):
             os.link(aside, file)
-        except FileExistsError:
-            pass
-        finally:
-            aside.unlink()
+        aside.unlink()
     return file.read_text(encoding="ascii").strip()
 
 

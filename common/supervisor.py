@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 _POLL_SECONDS = 0.1
@@ -120,10 +121,8 @@ def _die_with_parent() -> None:
 
 
 def _signal_group(process: subprocess.Popen, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):  # Nothing is left of it.
         os.killpg(process.pid, number)
-    except ProcessLookupError:
-        pass  # Nothing is left of it.
 
 
 def _how_it_ended(returncode: int) -> str:

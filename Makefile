@@ -1,0 +1,61 @@
+# Everything a person or a machine does with a checkout; `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help up test lint format bench requirements venv venv-dev
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+up: venv ## Start Butler and print its addresses; PORT=8123 make up picks the port
+	@exec $(RUN) manage.py up
+
+test: venv-dev ## Run the whole test suite; TESTS="tests/keys -x" narrows it
+	@BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} $(VENV)/bin/pytest -n 2 --dist loadgroup $(TESTS)
+
+lint: venv-dev ## Check style, migrations and the production settings
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(RUN) manage.py makemigrations --check --dry-run
+	@BUTLER_PRODUCTION=yes BUTLER_PUBLIC_URL=https://butler.example.com \
+	BUTLER_SECRET_KEY=$$($(RUN) -c 'import secrets; print(secrets.token_urlsafe(50))') \
+	BUTLER_DEBUG=no $(RUN) manage.py check --deploy --fail-level WARNING
+
+format: venv-dev ## Bring the code into the house's shape
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+bench: venv ## Measure what this machine can do, beside PostgreSQL itself
+	@$(RUN) manage.py bench
+
+requirements: ## Resolve requirements*.in into the pinned requirements*.txt
+	@$(PYTHON) -m venv --clear var/resolve
+	@var/resolve/bin/pip install --quiet --upgrade -r requirements.in
+	@{ echo '# Made by `make requirements` from requirements.in.'; \
+	   var/resolve/bin/pip freeze; } > requirements.txt
+	@var/resolve/bin/pip install --quiet -c requirements.txt -r requirements-dev.in
+	@{ echo '# Made by `make requirements` from requirements-dev.in.'; echo '-r requirements.txt'; \
+	   var/resolve/bin/pip freeze | grep -vxFf requirements.txt; } > requirements-dev.txt
+	@rm -rf var/resolve
+
+# Copies of what was installed say when to install again; dates of files would lie after a checkout.
+venv: $(VENV)/bin/python
+	@cmp -s requirements.txt $(VENV)/requirements.txt || { \
+	  echo 'Installing what Butler runs on …' && \
+	  $(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt && \
+	  cp requirements.txt $(VENV)/requirements.txt; }
+
+venv-dev: venv
+	@cmp -s requirements-dev.txt $(VENV)/requirements-dev.txt || { \
+	  echo 'Installing what the tests need …' && \
+	  $(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt && \
+	  cp requirements-dev.txt $(VENV)/requirements-dev.txt; }
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
+	  echo "Butler needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is" \
+	    "$$($(PYTHON) --version 2>&1 || true)." \
+	    "Say which to use, for example: make up PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "No virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }

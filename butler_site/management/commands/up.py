@@ -1,0 +1,131 @@
+"""`manage.py up`: make everything ready, then run web server and queue until Ctrl-C."""
+
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, call_command, get_commands
+from django.db import Error, connection
+
+from butler_site import health
+from butler_site.sign_in import first_sign_in
+from common.one_instance import AlreadyRunning, claim
+from common.supervisor import Program, Supervisor
+
+_DEMO_COMMAND = "load_demo_fleet"
+
+
+class Command(BaseCommand):
+    """Database, tables, demo fleet, sign-in, web server, queue: all of Butler in one terminal."""
+
+    help = "Make everything ready and run Butler until Ctrl-C."
+    # They run with the migrations, when the database can answer them.
+    requires_system_checks = []
+
+    def handle(self, *args: object, **options: object) -> None:
+        """Prepare what is missing, then supervise."""
+        settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+        self._claim()
+        self._require_free_port()
+        self._prepare_database()
+        self._prepare_files()
+        sign_in = None if settings.PRODUCTION else first_sign_in(settings.VAR_DIR / "sign-in")
+        connection.close()
+        supervisor = Supervisor(_programs(), environ=_environ(), say=self._say)
+        supervisor.run(ready=_answers, announce=lambda: self._announce(sign_in))
+        self._say("Butler has stopped.")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+    def _claim(self) -> None:
+        try:
+            claim(settings.VAR_DIR / "up.lock")
+        except AlreadyRunning as running:
+            raise CommandError(
+                f"Butler already runs from {settings.VAR_DIR} (process {running.pid}): "
+                "stop it there with Ctrl-C, or set BUTLER_VAR_DIR to start another one."
+            ) from None
+
+    def _require_free_port(self) -> None:
+        try:
+            with socket.create_server((settings.BIND, settings.PORT)):
+                pass
+        except OSError as error:
+            raise CommandError(
+                f"Port {settings.PORT} of {settings.BIND} cannot be used ({error.strerror}): "
+                f"choose another one, for example PORT={settings.PORT + 123} make up."
+            ) from None
+
+    def _prepare_database(self) -> None:
+        try:
+            connection.ensure_connection()
+        except Error as error:
+            raise CommandError(f"The database cannot be used: {error}".strip()) from None
+        if not health.migrations_applied():
+            self._say("Bringing the tables up to date …")
+            call_command("migrate", interactive=False, verbosity=0)
+
+    def _prepare_files(self) -> None:
+        if settings.PRODUCTION:
+            call_command("collectstatic", interactive=False, verbosity=0)
+            return
+        loaded = settings.VAR_DIR / "demo-fleet-loaded"
+        if not loaded.exists() and _DEMO_COMMAND in get_commands():
+            self._say("Loading the demo fleet …")
+            call_command(_DEMO_COMMAND, verbosity=0)
+            loaded.touch()
+
+    def _announce(self, sign_in: str | None) -> None:
+        own = "with your own account (manage.py createsuperuser makes one)"
+        kept = f"{sign_in}   (kept in {settings.VAR_DIR / 'sign-in'})"
+        self._say(
+            "\nButler is running.\n"
+            f"  Dashboard  {settings.PUBLIC_URL}/\n"
+            f"  Admin      {settings.PUBLIC_URL}/admin/\n"
+            f"  API        {settings.PUBLIC_URL}/api/v1/\n"
+            f"  Sign in    {kept if sign_in else own}\n"
+            "Ctrl-C stops it.\n"
+        )
+
+
+def _programs() -> list[Program]:
+    web = [sys.executable, "-m", "gunicorn", "butler_site.wsgi", "--no-control-socket"]
+    web += ["--bind", f"{settings.BIND}:{settings.PORT}", "--worker-class", "gthread"]
+    web += ["--workers", str(settings.WEB_WORKERS), "--threads", str(settings.WEB_THREADS)]
+    web += ["--graceful-timeout", "10", "--log-level", "warning"]
+    queue = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
+    return [Program("web server", web), Program("queue", queue)]
+
+
+def _environ() -> dict[str, str]:
+    """What the programs inherit; they join this process's database instead of keeping one."""
+    return {
+        **os.environ,
+        "DATABASE_URL": os.environ.get("DATABASE_URL", "").strip() or _embedded_url(),
+        "PYTHONPATH": str(settings.BASE_DIR),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _embedded_url() -> str:
+    database = settings.DATABASES["default"]
+    host = quote(database["HOST"], safe="/")
+    return f"postgres://{database['USER']}@/{database['NAME']}?host={host}"
+
+
+def _answers() -> bool:
+    """Whether the web server answers at all; what it answers is another question."""
+    url = f"http://{settings.BIND}:{settings.PORT}/healthz"
+    try:
+        urllib.request.urlopen(url, timeout=2).close()  # noqa: S310
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True

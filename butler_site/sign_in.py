@@ -1,0 +1,32 @@
+"""The first sign-in: an administrator with a random password, kept in a file of its owner."""
+
+import secrets
+from pathlib import Path
+
+from django.contrib.auth import get_user_model
+
+NAME = "admin"
+
+
+def first_sign_in(file: Path) -> str | None:
+    """`name / password` of the administrator in `file`, made if there is no administrator yet.
+
+    None if somebody else made the administrators, or the password was changed since.
+    """
+    users = get_user_model().objects
+    if not users.filter(is_superuser=True).exists():
+        _make(file)
+    if not file.exists():
+        return None
+    name, password = file.read_text(encoding="utf-8").split()
+    user = users.filter(username=name, is_superuser=True).first()
+    return f"{name} / {password}" if user and user.check_password(password) else None
+
+
+def _make(file: Path) -> None:
+    """The file first: a crash between the two leaves a file that the next start writes anew."""
+    password = secrets.token_urlsafe(12)
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(f"{NAME}\n{password}\n", encoding="utf-8")
+    get_user_model().objects.create_superuser(NAME, password=password)
