@@ -1,0 +1,231 @@
+"""Days and months begin where the wall clock of their zone says so."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from keys.periods import EPOCH, FOREVER, bounds, check_zone
+
+ZONES = sorted(available_timezones() - {"Factory", "localtime"})
+MOMENTS = st.integers(5_000_000, 2_900_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
+HOURS = st.integers(0, 23)
+PERIODS = st.sampled_from(["day", "month"])
+# Zone, and a day around which its clock does something odd.
+ODD_DAYS = [
+    ("Pacific/Apia", date(2011, 12, 30)),  # left out a whole day
+    ("Pacific/Fakaofo", date(2011, 12, 30)),
+    ("Pacific/Kwajalein", date(1993, 8, 21)),
+    ("Pacific/Kiritimati", date(1994, 12, 31)),
+    ("Australia/Lord_Howe", date(2026, 4, 5)),  # half an hour back
+    ("Australia/Lord_Howe", date(2026, 10, 4)),
+    ("America/Sao_Paulo", date(2018, 11, 4)),  # midnight is missing
+    ("America/Sao_Paulo", date(2018, 2, 18)),  # midnight goes back to 23:00
+    ("Africa/Cairo", date(2026, 4, 24)),
+    ("Asia/Beirut", date(2026, 3, 29)),
+    ("America/Havana", date(2026, 11, 1)),  # 01:00 goes back to 00:00
+    ("America/St_Johns", date(2006, 10, 29)),  # 00:01 goes back to 23:01 of the day before
+    ("America/St_Johns", date(2006, 4, 2)),
+    ("Africa/Monrovia", date(1972, 1, 7)),  # seconds in the offset
+    ("Antarctica/Troll", date(2026, 3, 29)),  # two hours
+    ("Africa/Casablanca", date(2026, 3, 22)),
+    ("Europe/Dublin", date(2026, 10, 25)),
+    ("Asia/Pyongyang", date(2018, 5, 5)),
+    ("America/Caracas", date(2016, 5, 1)),  # on the first of a month
+]
+
+
+def utc(*parts):
+    return datetime(*parts, tzinfo=UTC)
+
+
+def wall(moment, zone):
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+def day(zone, at, reset_hour=0):
+    return bounds(period="day", at=at, zone=zone, reset_hour=reset_hour)
+
+
+def month(zone, at, reset_hour=0):
+    return bounds(period="month", at=at, zone=zone, reset_hour=reset_hour)
+
+
+def is_a_beginning(moment, zone, reset_hour, period):
+    """Without the code's own arithmetic: at `moment` the clock first reads a reset or passes it."""
+    clock, before = wall(moment, zone), wall(moment - timedelta(seconds=1), zone)
+    resets = [
+        datetime.combine(d, time(reset_hour))
+        for d in (clock.date() - timedelta(days=n) for n in range(3))
+        if period == "day" or d.day == 1
+    ]
+    return any(before < reset <= clock for reset in resets)
+
+
+@settings(max_examples=600, deadline=None)
+@given(PERIODS, MOMENTS, st.sampled_from(ZONES), HOURS)
+@example("day", utc(2011, 12, 31, 1), "Pacific/Apia", 0)
+def test_a_moment_lies_in_its_period_which_begins_and_ends_at_the_reset_hour(
+    period, at, zone, reset_hour
+):
+    starts_at, ends_at = bounds(period=period, at=at, zone=zone, reset_hour=reset_hour)
+    assert starts_at <= at < ends_at
+    assert starts_at.tzinfo is UTC
+    assert ends_at.tzinfo is UTC
+    assert is_a_beginning(starts_at, zone, reset_hour, period)
+    assert is_a_beginning(ends_at, zone, reset_hour, period)
+    assert timedelta(0) < ends_at - starts_at < timedelta(days=34)
+
+
+@settings(max_examples=300, deadline=None)
+@given(PERIODS, MOMENTS, st.sampled_from(ZONES), HOURS, st.floats(0, 1))
+def test_periods_tile_the_time_line(period, at, zone, reset_hour, share):
+    def around(moment):
+        return bounds(period=period, at=moment, zone=zone, reset_hour=reset_hour)
+
+    starts_at, ends_at = here = around(at)
+    assert around(starts_at) == here
+    assert around(ends_at - timedelta(microseconds=1)) == here
+    assert around(starts_at + (ends_at - starts_at) * share * 0.999) == here
+    assert around(ends_at)[0] == ends_at
+    assert around(starts_at - timedelta(microseconds=1))[1] == starts_at
+
+
+@pytest.mark.parametrize(("zone", "odd_day"), ODD_DAYS)
+def test_every_hour_tiles_the_days_around_an_odd_one(zone, odd_day):
+    noon = utc(odd_day.year, odd_day.month, odd_day.day, 12)
+    for reset_hour in range(24):
+        starts_at, ends_at = day(zone, noon - timedelta(days=3), reset_hour)
+        while ends_at < noon + timedelta(days=3):
+            assert is_a_beginning(ends_at, zone, reset_hour, "day")
+            assert no_reset_is_missed(starts_at, ends_at, zone, reset_hour)
+            assert day(zone, ends_at, reset_hour)[0] == ends_at
+            starts_at, ends_at = day(zone, ends_at, reset_hour)
+            assert ends_at > starts_at
+
+
+def no_reset_is_missed(starts_at, ends_at, zone, reset_hour):
+    """Minute by minute, the clock never reads a later day's reset inside a period."""
+    highest = max(
+        wall(starts_at + timedelta(minutes=n), zone)
+        for n in range(int((ends_at - starts_at).total_seconds() // 60))
+    )
+    first = wall(starts_at, zone) - timedelta(hours=reset_hour)
+    return (highest - timedelta(hours=reset_hour)).date() == first.date()
+
+
+def test_a_day_in_utc_is_the_calendar_day(noon):
+    assert day("UTC", noon) == (utc(2026, 3, 10), utc(2026, 3, 11))
+    assert day("UTC", noon, 13) == (utc(2026, 3, 9, 13), utc(2026, 3, 10, 13))
+    assert month("UTC", utc(2026, 3, 1, 5), 6) == (utc(2026, 2, 1, 6), utc(2026, 3, 1, 6))
+
+
+def test_a_day_has_23_or_25_hours_when_the_clock_changes():
+    assert day("Europe/Berlin", utc(2026, 3, 29, 12)) == (
+        utc(2026, 3, 28, 23),
+        utc(2026, 3, 29, 22),
+    )
+    assert day("Europe/Berlin", utc(2026, 10, 25, 12)) == (
+        utc(2026, 10, 24, 22),
+        utc(2026, 10, 25, 23),
+    )
+
+
+def test_an_hour_that_the_clock_skips_begins_right_after_the_gap():
+    assert day("Europe/Berlin", utc(2026, 3, 29, 12), 2)[0] == utc(2026, 3, 29, 1)
+    assert day("America/Sao_Paulo", utc(2018, 11, 4, 12))[0] == utc(2018, 11, 4, 3)
+    assert day("Australia/Lord_Howe", utc(2026, 10, 4, 5), 2)[0] == utc(2026, 10, 3, 15, 30)
+
+
+def test_an_hour_that_comes_twice_begins_at_the_first():
+    assert day("Europe/Berlin", utc(2026, 10, 25, 12), 2)[0] == utc(2026, 10, 25, 0)
+    assert day("America/Havana", utc(2026, 11, 1, 5, 30))[0] == utc(2026, 11, 1, 4)
+
+
+def test_a_clock_that_goes_back_over_midnight_does_not_bring_yesterday_back():
+    began = utc(2006, 10, 29, 2, 30)
+    assert day("America/St_Johns", began)[0] == began
+    assert wall(began + timedelta(minutes=30), "America/St_Johns").day == 28
+    assert day("America/St_Johns", began + timedelta(minutes=30))[0] == began
+
+
+def test_a_day_that_was_left_out_is_no_period():
+    before, after = utc(2011, 12, 30, 9), utc(2011, 12, 30, 10)
+    assert day("Pacific/Apia", before) == (utc(2011, 12, 29, 10), after)
+    assert day("Pacific/Apia", after) == (after, utc(2011, 12, 31, 10))
+
+
+def test_a_left_out_day_with_a_later_reset_hour_begins_right_after_the_gap():
+    assert day("Pacific/Apia", utc(2011, 12, 30, 11), 5) == (
+        utc(2011, 12, 30, 10),
+        utc(2011, 12, 30, 15),
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "days"),
+    [
+        ((2026, 1, 31), 31),
+        ((2026, 2, 28), 28),
+        ((2028, 2, 29), 29),
+        ((2026, 4, 30), 30),
+        ((2100, 2, 1), 28),
+        ((2000, 2, 1), 29),
+        ((2026, 12, 31), 31),
+    ],
+)
+def test_months_have_their_days(at, days):
+    starts_at, ends_at = month("UTC", utc(*at))
+    assert ends_at - starts_at == timedelta(days=days)
+
+
+def test_a_month_of_a_zone_turns_at_its_own_midnight():
+    assert month("Asia/Kolkata", utc(2026, 3, 31, 18, 29))[1] == utc(2026, 3, 31, 18, 30)
+    assert month("Asia/Kolkata", utc(2026, 3, 31, 18, 30))[0] == utc(2026, 3, 31, 18, 30)
+
+
+def test_a_total_has_no_reset(noon):
+    assert bounds(period="total", at=noon, zone="UTC", reset_hour=0) == (EPOCH, FOREVER)
+
+
+def test_a_moment_in_another_zone_is_the_same_moment(noon):
+    there = noon.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert day("Europe/Berlin", there) == day("Europe/Berlin", noon)
+
+
+@pytest.mark.parametrize("zone", ["", "Mars/Base", "America", "../etc/passwd", "berlin", "x" * 300])
+def test_an_unknown_zone_is_refused_in_a_sentence(zone, noon):
+    with pytest.raises(ValueError, match="write an IANA name"):
+        check_zone(zone)
+    with pytest.raises(ValueError, match="write an IANA name"):
+        day(zone, noon)
+
+
+@pytest.mark.parametrize("reset_hour", [-1, 24, 2.5, "3", None])
+def test_a_wrong_reset_hour_is_refused_in_a_sentence(reset_hour, noon):
+    with pytest.raises(ValueError, match="full hour from 0 to 23"):
+        day("UTC", noon, reset_hour)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [utc(2026, 3, 10).replace(tzinfo=None), utc(1969, 12, 31), utc(9999, 1, 1)],
+)
+def test_a_moment_out_of_reach_is_refused(at):
+    with pytest.raises(ValueError, match="1970 to 9998"):
+        day("UTC", at)
+
+
+def test_an_unknown_period_is_refused(noon):
+    with pytest.raises(ValueError, match="day, month, total"):
+        bounds(period="week", at=noon, zone="UTC", reset_hour=0)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize("at", [EPOCH, FOREVER - timedelta(microseconds=1)])
+def test_the_ends_of_time_have_periods_too(zone, at):
+    for reset_hour in (0, 23):
+        assert day(zone, at, reset_hour)[0] <= at < day(zone, at, reset_hour)[1]
+        assert month(zone, at, reset_hour)[0] <= at < month(zone, at, reset_hour)[1]
