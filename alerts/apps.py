@@ -1,5 +1,7 @@
 """Django configuration of the app."""
 
+import logging
+
 from django.apps import AppConfig
 
 
@@ -9,3 +11,14 @@ class AlertsConfig(AppConfig):
     name = "alerts"
     verbose_name = "Alerts"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self):
+        """Keep channel URLs out of the logs.
+
+        Apprise and the HTTP client under it log addresses, tokens and payloads when something
+        turns the log level down; what a person needs of it is in the delivery log, redacted.
+        """
+        apprise_logger = logging.getLogger("apprise")
+        apprise_logger.setLevel(logging.WARNING)
+        apprise_logger.propagate = False
+        logging.getLogger("urllib3").setLevel(logging.INFO)

@@ -1,0 +1,93 @@
+"""Alerts: a list with filters, acknowledged and resolved one by one or many at once."""
+
+from functools import partial
+
+from django.contrib import admin, messages
+from django.urls import reverse
+from django.utils import timezone
+from unfold.decorators import action, display
+
+from alerts import services
+from alerts.admin.dialogs import NoteForm, carried_out, went_to
+from alerts.admin.readonly import ReadOnlyAdmin
+from alerts.models import Alert
+
+_ACKNOWLEDGE = {"title": "Acknowledge this alert", "description": "", "form_class": NoteForm}
+_RESOLVE = {"title": "Resolve this alert", "description": "", "form_class": NoteForm}
+_SEVERITY_COLOURS = {"info": "info", "warning": "warning", "critical": "danger"}
+_STATE_COLOURS = {"open": "danger", "acknowledged": "warning", "resolved": "success"}
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin):
+    """Alerts, the newest first."""
+
+    list_display = (
+        "shown_severity",
+        "shown_state",
+        "title",
+        "kind",
+        "key_slug",
+        "agent_name",
+        "session_id",
+        "raised_at",
+    )
+    list_display_links = ("title",)
+    list_filter = ("severity", "state", ("kind", admin.AllValuesFieldListFilter))
+    search_fields = ("title", "dedup_key", "key_slug", "agent_name", "session_id")
+    ordering = ("-raised_at", "-id")
+    actions = ("acknowledge_selected", "resolve_selected")
+    actions_detail = ("acknowledge_one", "resolve_one")
+
+    def has_close_permission(self, request, obj=None):
+        """Who may acknowledge and resolve."""
+        return request.user.has_perm("alerts.change_alert")
+
+    @display(description="Severity", ordering="severity", label=_SEVERITY_COLOURS)
+    def shown_severity(self, alert):
+        """The severity as a coloured label."""
+        return alert.severity
+
+    @display(description="State", ordering="state", label=_STATE_COLOURS)
+    def shown_state(self, alert):
+        """The state as a coloured label."""
+        return alert.state
+
+    @action(description="Acknowledge selected alerts", permissions=["close"])
+    def acknowledge_selected(self, request, queryset):
+        """Acknowledge many; those that are resolved already are named."""
+        self._close_each(request, queryset, services.acknowledge, "acknowledged")
+
+    @action(description="Resolve selected alerts", permissions=["close"])
+    def resolve_selected(self, request, queryset):
+        """Resolve many; those that are resolved already are named."""
+        self._close_each(request, queryset, services.resolve, "resolved")
+
+    @action(description="Acknowledge", permissions=["close"], dialog=_ACKNOWLEDGE)
+    def acknowledge_one(self, request, form, object_id):
+        """Acknowledge with a note."""
+        return self._close_one(request, form, object_id, services.acknowledge, "Acknowledged.")
+
+    @action(description="Resolve", permissions=["close"], dialog=_RESOLVE)
+    def resolve_one(self, request, form, object_id):
+        """Resolve with a note."""
+        return self._close_one(request, form, object_id, services.resolve, "Resolved.")
+
+    def _close_each(self, request, queryset, verb, done):
+        who, now = request.user.get_username(), timezone.now()
+        pks = queryset.values_list("pk", flat=True)
+        verbs = [partial(verb, pk, who=who, now=now) for pk in pks]
+        count = sum(carried_out(request, each, done="") for each in verbs)
+        if count:
+            messages.success(request, f"{count} {done}.")
+
+    def _close_one(self, request, form, object_id, verb, done):
+        closing = partial(
+            verb,
+            int(object_id),
+            who=request.user.get_username(),
+            note=form.cleaned_data["note"],
+            now=timezone.now(),
+        )
+        carried_out(request, closing, done=done)
+        return went_to(request, reverse("admin:alerts_alert_change", args=[object_id]))

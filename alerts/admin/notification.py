@@ -1,0 +1,45 @@
+"""The delivery log."""
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from alerts.admin.readonly import ReadOnlyAdmin
+from alerts.models import Notification
+
+_STATE_COLOURS = {
+    "queued": "info",
+    "sending": "info",
+    "sent": "success",
+    "failed": "warning",
+    "given_up": "danger",
+}
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    """What was sent to whom, and what came of it."""
+
+    list_display = (
+        "queued_at",
+        "channel",
+        "subject",
+        "shown_state",
+        "attempts",
+        "last_error",
+        "next_attempt_at",
+        "sent_at",
+    )
+    list_filter = ("state", "channel")
+    list_select_related = ("alert", "channel")
+    search_fields = ("alert__title", "alert__dedup_key", "last_error")
+    ordering = ("-queued_at", "-id")
+
+    @display(description="Alert")
+    def subject(self, notification):
+        """The alert, or that it was a test."""
+        return notification.alert or "test message"
+
+    @display(description="State", ordering="state", label=_STATE_COLOURS)
+    def shown_state(self, notification):
+        """The state as a coloured label."""
+        return notification.state

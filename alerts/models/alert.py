@@ -1,0 +1,130 @@
+"""The alert: something a person must know."""
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import Q
+
+
+class Severity(models.TextChoices):
+    """How much it matters, the least first."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def and_below(self) -> list["Severity"]:
+        """This severity and all that matter less."""
+        ranked = list(Severity)
+        return ranked[: ranked.index(self) + 1]
+
+
+class AlertQuerySet(models.QuerySet):
+    """Filters on alerts."""
+
+    def unresolved(self):
+        """Alerts that still stand: open or acknowledged."""
+        return self.filter(resolved_at__isnull=True)
+
+    def of_key(self, key_slug):
+        """Alerts about one API key."""
+        return self.filter(key_slug=key_slug)
+
+    def of_agent(self, agent_name):
+        """Alerts about one agent."""
+        return self.filter(agent_name=agent_name)
+
+    def of_session(self, session_id):
+        """Alerts about one session."""
+        return self.filter(session_id=session_id)
+
+    def locked(self):
+        """Lock the rows until commit; rows that point here can still be inserted meanwhile."""
+        return self.order_by("pk").select_for_update(of=("self",), no_key=True)
+
+
+class Alert(models.Model):
+    """Something a person must know; at most one per `dedup_key` stands at a time.
+
+    open ──acknowledge──▶ acknowledged    a person has seen it and deals with it
+      │                        │
+      └────────resolve─────────┴────────▶ resolved    it is over; the same key may be raised anew
+
+    `kind` is a word of the app that raises it. What it is about are plain strings (`key_slug`,
+    `agent_name`, `session_id`), because alerts knows none of the apps above it. `facts` are
+    figures for programs and never hold a secret.
+    """
+
+    class State(models.TextChoices):
+        """Where the alert stands."""
+
+        OPEN = "open"
+        ACKNOWLEDGED = "acknowledged"
+        RESOLVED = "resolved"
+
+    # With database defaults, because services.raise_alert inserts by SQL (ON CONFLICT).
+    kind = models.CharField(max_length=64)
+    severity = models.CharField(max_length=8, choices=Severity)
+    dedup_key = models.CharField(max_length=255)
+    state = models.CharField(
+        max_length=12, choices=State, default=State.OPEN, db_default=State.OPEN
+    )
+    title = models.CharField(max_length=255)
+    detail = models.TextField(blank=True)
+    facts = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
+    # null, not "": an alert may be about no key, agent or session at all.
+    key_slug = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
+    agent_name = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
+    session_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
+    raised_at = models.DateTimeField()
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.CharField(max_length=255, blank=True, default="", db_default="")
+    acknowledged_note = models.TextField(blank=True, default="", db_default="")
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.CharField(max_length=255, blank=True, default="", db_default="")
+    resolved_note = models.TextField(blank=True, default="", db_default="")
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dedup_key"],
+                condition=Q(resolved_at__isnull=True),
+                name="alert_one_unresolved_per_dedup_key",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="resolved", resolved_at__isnull=False)
+                | Q(~Q(state="resolved"), resolved_at__isnull=True),
+                name="alert_resolved_says_when",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="acknowledged") | Q(acknowledged_at__isnull=False),
+                name="alert_acknowledged_says_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(severity__in=["info", "warning", "critical"]),
+                name="alert_severity_is_known",
+            ),
+        ]
+        indexes = [
+            # Lists, newest first: of all, and of one key, agent or session.
+            models.Index(fields=["-raised_at", "-id"], name="alert_by_raised"),
+            models.Index(fields=["key_slug", "-raised_at"], name="alert_by_key"),
+            models.Index(fields=["agent_name", "-raised_at"], name="alert_by_agent"),
+            models.Index(fields=["session_id", "-raised_at"], name="alert_by_session"),
+            # For queries.open_alerts and open_counts, small whatever the history holds.
+            models.Index(
+                fields=["severity", "-raised_at"],
+                condition=Q(resolved_at__isnull=True),
+                name="alert_unresolved_by_severity",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.severity}: {self.title}"
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether it is over."""
+        return self.state == self.State.RESOLVED

@@ -1,0 +1,74 @@
+"""The channel: a way to tell people."""
+
+import uuid
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from alerts.models.alert import Severity
+from security.fields import SealedField
+
+
+class ChannelQuerySet(models.QuerySet):
+    """Filters on channels."""
+
+    def enabled(self):
+        """Channels that are not switched off."""
+        return self.filter(disabled_at=None)
+
+    def at_severity(self, severity):
+        """Channels that want alerts of this severity."""
+        return self.filter(severity_min__in=Severity(severity).and_below)
+
+    def not_resting(self, now):
+        """Channels whose last failure is long enough ago."""
+        return self.filter(Q(rests_until=None) | Q(rests_until__lte=now))
+
+    def not_sending(self):
+        """Channels on which no delivery is under way."""
+        notifications = self.model._meta.get_field("notifications").related_model
+        return self.filter(~Exists(notifications.objects.sending().filter(channel=OuterRef("pk"))))
+
+    def locked(self):
+        """Lock the rows until commit; notifications on them can still be made meanwhile."""
+        return self.order_by("pk").select_for_update(of=("self",), no_key=True)
+
+
+class Channel(models.Model):
+    """A way to tell people: an Apprise URL (e-mail, Slack, webhook, …), sealed as a secret.
+
+    It gets alerts of `severity_min` and above, of the `kinds` listed (none listed: of all). After
+    `failures` failed deliveries in a row it rests until `rests_until`, so that a dead service does
+    not keep the workers busy; one success ends that.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100, unique=True)
+    sealed_url = SealedField(bound_to="id")
+    severity_min = models.CharField(max_length=8, choices=Severity, default=Severity.INFO)
+    kinds = models.JSONField(default=list, blank=True)
+    failures = models.PositiveIntegerField(default=0, editable=False)
+    rests_until = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    disabled_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ChannelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self):
+        return self.name
+
+    def wants_kind(self, kind: str) -> bool:
+        """Whether alerts of this kind go out on it."""
+        return not self.kinds or kind in self.kinds
+
+    def is_resting(self, now: datetime) -> bool:
+        """Whether it failed so recently that it is left alone."""
+        return self.rests_until is not None and self.rests_until > now
+
+    def next_due(self, now: datetime):
+        """What to send next, or None: the least tried first, so that none blocks the rest."""
+        return self.notifications.due(now).order_by("attempts", "pk").first()

@@ -1,0 +1,97 @@
+"""The notification: telling one channel about one alert; its rows are the delivery log."""
+
+from django.db import models
+from django.db.models import Q
+
+from alerts.models.alert import Alert
+from alerts.models.channel import Channel
+
+
+class NotificationQuerySet(models.QuerySet):
+    """Filters on notifications."""
+
+    def waiting(self):
+        """Still to be sent, for the first time or again."""
+        return self.filter(state__in=(Notification.State.QUEUED, Notification.State.FAILED))
+
+    def due(self, now):
+        """Waiting, and their moment has come."""
+        return self.waiting().filter(next_attempt_at__lte=now)
+
+    def sending(self):
+        """Claimed by a worker that has not written down what came of it."""
+        return self.filter(state=Notification.State.SENDING)
+
+
+class Notification(models.Model):
+    """One message to one channel, and what came of it. No `alert`: a test of the channel.
+
+    queued ──claim──▶ sending ──▶ sent        the channel's service took it
+                       ▲    ├───▶ failed      it did not; tried again at `next_attempt_at`
+                       │    │        │
+                       └────┼─claim──┘
+                            └───▶ given_up    after too many attempts; also from queued or failed
+                                              when it grew too old or its channel was disabled
+
+    `attempts` counts the claims and is the fencing token of the worker that made the last one.
+    A worker that dies between sending and writing it down makes the message go out twice: a
+    person told twice is better than a person not told. `last_error` never holds the URL.
+    """
+
+    class State(models.TextChoices):
+        """Where the delivery stands."""
+
+        QUEUED = "queued"
+        SENDING = "sending"
+        SENT = "sent"
+        FAILED = "failed"
+        GIVEN_UP = "given_up"
+
+    alert = models.ForeignKey(
+        Alert, models.CASCADE, null=True, blank=True, related_name="notifications"
+    )
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="notifications")
+    state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.TextField(blank=True, default="")
+    queued_at = models.DateTimeField()
+    next_attempt_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NotificationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["alert", "channel"], name="notification_once_per_alert_and_channel"
+            ),
+            # A dead channel occupies one worker at most.
+            models.UniqueConstraint(
+                fields=["channel"],
+                condition=Q(state="sending"),
+                name="notification_one_sending_per_channel",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="sent", sent_at__isnull=False)
+                | Q(~Q(state="sent"), sent_at__isnull=True),
+                name="notification_sent_says_when",
+            ),
+        ]
+        indexes = [
+            # For services.retry_due: the next one of a channel, the least tried first.
+            models.Index(
+                fields=["channel", "attempts", "id"],
+                condition=Q(state__in=["queued", "failed"]),
+                name="notification_waiting",
+            ),
+            models.Index(fields=["-queued_at", "-id"], name="notification_by_queued"),
+        ]
+
+    def __str__(self):
+        return f"notification {self.pk} ({self.state})"
+
+    @property
+    def is_test(self) -> bool:
+        """Whether a person pressed the test button for it."""
+        return self.alert_id is None

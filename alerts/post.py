@@ -1,0 +1,89 @@
+"""The way out: Apprise, with one URL, bounded time, and errors that do not repeat the URL."""
+
+import re
+from urllib.parse import quote, unquote
+
+import apprise
+
+from security.redact import redact
+
+_CONNECT_SECONDS = 4.0
+_READ_SECONDS = 8.0
+_ERROR_CHARACTERS_MAX = 500
+_WHOLE_WORD_CHARACTERS = 6
+
+_TYPES = {
+    "info": apprise.NotifyType.INFO,
+    "warning": apprise.NotifyType.WARNING,
+    "critical": apprise.NotifyType.FAILURE,
+}
+
+
+class NotDelivered(Exception):
+    """The service did not take the message; the text says why and holds nothing of the URL."""
+
+
+def usable(url: str) -> bool:
+    """Whether Apprise knows what to do with `url` (one service). No network."""
+    return _service(url) is not None
+
+
+def send(url: str, *, title: str, body: str, severity: str) -> None:
+    """Send one message; returns when the service took it, raises NotDelivered when it did not.
+
+    Connecting takes at most 4 s, each silence of the service 8 s; a service that trickles is
+    ended by the queue's own limit (services.queueing). Runs in the calling thread, so that limit
+    reaches it.
+    """
+    service = _service(url)
+    if service is None:
+        raise NotDelivered("The channel's URL is no longer usable with this version of Apprise.")
+    # Whatever `?cto=`, `?rto=` and `?retry=` the URL asks for.
+    service.socket_connect_timeout = _CONNECT_SECONDS
+    service.socket_read_timeout = _READ_SECONDS
+    service.retry = 0
+    result = apprise.Apprise(service, asset=_asset()).notify(
+        title=title, body=body, notify_type=_TYPES[severity]
+    )
+    if not result:
+        said = " ".join(entry.message for entry in result.logs())
+        raise NotDelivered(without_url(said or "The service did not take the message.", url))
+
+
+def without_url(text: str, url: str) -> str:
+    """`text` with every piece of `url` (host, user, password, token, path) blotted out."""
+    for piece in sorted(_pieces(url), key=len, reverse=True):
+        # A short piece is blotted out as a word only, or nothing readable would be left.
+        edge = r"\b" if len(piece) < _WHOLE_WORD_CHARACTERS else ""
+        text = re.sub(f"{edge}{re.escape(piece)}{edge}", "…", text, flags=re.IGNORECASE)
+    return redact(text)[:_ERROR_CHARACTERS_MAX]
+
+
+def _pieces(url: str) -> set[str]:
+    """What stands between the separators of the URL, as it is, decoded and encoded."""
+    rest = url.partition("://")[2]
+    pieces = {piece for piece in re.split(r"[/:@?&=,;+#\s]+", rest) if len(piece) > 1}
+    return {url} | {
+        form for piece in pieces for form in (piece, unquote(piece), quote(piece, safe=""))
+    }
+
+
+def _service(url: str):
+    return apprise.Apprise.instantiate(url.strip(), asset=_asset())
+
+
+def _asset() -> apprise.AppriseAsset:
+    return apprise.AppriseAsset(
+        app_id="Butler",
+        app_desc="Butler alerts",
+        app_url="",
+        async_mode=False,
+        # 0: no thread of Apprise's own, which would go on after it was given up.
+        service_timeout=0,
+        storage_mode=apprise.PersistentStoreMode.MEMORY,
+        pgp_autogen=False,
+        pem_autogen=False,
+        # A redirect would carry the secret of the URL to somebody else.
+        http_redirects=False,
+        allow_templates=False,
+    )

@@ -1,0 +1,42 @@
+"""Reads that feed pages, the API and the admin."""
+
+from django.db.models import Case, Count, IntegerField, Q, When
+
+from alerts.models import Alert, Channel, Notification, Severity
+
+_RANK = Case(
+    *(When(severity=severity, then=rank) for rank, severity in enumerate(Severity)),
+    output_field=IntegerField(),
+)
+
+
+def open_alerts():
+    """Alerts that are not resolved, the most severe first, then the newest."""
+    return Alert.objects.unresolved().alias(rank=_RANK).order_by("-rank", "-raised_at", "-pk")
+
+
+def open_counts() -> dict[str, int]:
+    """How many alerts are not resolved, by severity (each is there, also with 0)."""
+    rows = Alert.objects.unresolved().order_by().values_list("severity").annotate(Count("pk"))
+    return {severity.value: 0 for severity in Severity} | dict(rows)
+
+
+def alerts_of_agent(agent_name):
+    """Every alert about one agent, the newest first."""
+    return Alert.objects.of_agent(agent_name).order_by("-raised_at", "-pk")
+
+
+def deliveries():
+    """The delivery log, the newest first, with alert and channel."""
+    return Notification.objects.select_related("alert", "channel").order_by("-queued_at", "-pk")
+
+
+def channels_with_counts():
+    """Channels with `waiting_count` and `given_up_count` of their notifications."""
+    state = Notification.State
+    return Channel.objects.annotate(
+        waiting_count=Count(
+            "notifications", Q(notifications__state__in=(state.QUEUED, state.FAILED))
+        ),
+        given_up_count=Count("notifications", Q(notifications__state=state.GIVEN_UP)),
+    )

@@ -1,0 +1,29 @@
+"""Every write of the app: alerts are raised and closed, channels kept, notifications delivered."""
+
+from alerts.services.channels import (
+    add_channel,
+    change_channel,
+    change_channel_url,
+    disable_channel,
+    enable_channel,
+    test_channel,
+)
+from alerts.services.closing import acknowledge, resolve, resolve_by_key
+from alerts.services.delivering import deliver
+from alerts.services.raising import raise_alert
+from alerts.services.retrying import retry_due
+
+__all__ = [
+    "acknowledge",
+    "add_channel",
+    "change_channel",
+    "change_channel_url",
+    "deliver",
+    "disable_channel",
+    "enable_channel",
+    "raise_alert",
+    "resolve",
+    "resolve_by_key",
+    "retry_due",
+    "test_channel",
+]
