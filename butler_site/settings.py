@@ -137,6 +137,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 # Development serves what lies in the checkout; production what collectstatic gathered and hashed.
 WHITENOISE_USE_FINDERS = not PRODUCTION
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 _STATIC_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -187,6 +188,8 @@ LOGGING = {
     "loggers": {
         # Django's own handlers would print some records twice and mail others.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # One line for each HEAD request: Django leaves it to the server to drop the body.
+        "gunicorn.http.wsgi": {"level": "ERROR"},
         # One line for each task and schedule is too much; failures are warnings and errors.
         "django-q": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
     },

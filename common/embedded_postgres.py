@@ -162,10 +162,10 @@ def _forget_dead_server(folder: Path) -> None:
     try:
         process = psutil.Process(int(file.read_text().split("\n", 1)[0]))
         alive = process.name().startswith("postgres") and process.cwd() == str(folder / "data")
+    except (psutil.AccessDenied, psutil.ZombieProcess):
+        alive = False  # Another user's, or our server, but dead.
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return  # No file, or one that PostgreSQL sees through by itself.
-    except psutil.AccessDenied:
-        alive = False  # Another user's, so not our server.
     if not alive:
         file.unlink(missing_ok=True)
 

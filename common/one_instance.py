@@ -6,11 +6,13 @@ is gone, also after `kill -9` of the first.
 
 import fcntl
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-_GRACE_SECONDS = 10
+_GRACE_SECONDS = 5
 
 
 class AlreadyRunning(Exception):
@@ -33,8 +35,7 @@ def claim(file: Path) -> int:
         holders = _holders(file)
         if first in {process.pid for process in holders}:
             raise AlreadyRunning(first)
-        _end(holders)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _end(holders, lock=lock)
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     os.set_inheritable(lock, True)
@@ -66,10 +67,21 @@ def _open_files(process: psutil.Process) -> set[str]:
         return set()  # Gone meanwhile, or another user's.
 
 
-def _end(processes: list[psutil.Process]) -> None:
-    """Let them finish stopping, which they were asked to when their parent died; then kill them."""
-    _, left = psutil.wait_procs(processes, timeout=_GRACE_SECONDS)
-    for process in left:
-        if process.is_running():
+def _end(processes: list[psutil.Process], *, lock: int) -> None:
+    """Let them finish stopping, as they were asked to when their parent died; else kill them.
+
+    The lock says when they are gone: where nobody collects dead orphans, their ids stay.
+    """
+    until = time.monotonic() + _GRACE_SECONDS
+    while not _try_lock(lock):
+        if time.monotonic() > until:
+            _kill(processes)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return
+        time.sleep(0.1)
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # Kills nobody else, should the id be taken again.
             process.kill()
-    psutil.wait_procs(left, timeout=_GRACE_SECONDS)

@@ -1,0 +1,119 @@
+"""The embedded PostgreSQL: joined, counted, and started again after a crash of anything."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from common import embedded_postgres
+
+ROOT = Path(__file__).resolve().parents[2]
+# Starts or joins the server in the folder given, says so, and leaves when its input closes.
+USER = """
+import sys
+from pathlib import Path
+from common import embedded_postgres
+print(embedded_postgres.start(Path(sys.argv[1]))["HOST"], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A data folder; whatever still runs in it afterwards is ended."""
+    yield tmp_path / "postgres"
+    server = _server(tmp_path / "postgres")
+    if server:
+        server.send_signal(signal.SIGQUIT)
+        server.wait(20)
+
+
+def _use(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", USER, str(folder)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    process.host = process.stdout.readline().strip()
+    return process
+
+
+def _leave(process):
+    process.stdin.close()
+    assert process.wait(30) == 0
+
+
+def _server(folder):
+    try:
+        pid = int((folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+        return psutil.Process(pid)
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return None
+
+
+def test_the_last_user_to_leave_stops_it_however_the_others_left(folder):
+    first, second, third = (_use(folder) for _ in range(3))
+    server = _server(folder)
+    assert first.host == second.host
+    second.kill()
+    second.wait()
+    _leave(third)
+    assert _server(folder) == server
+    _leave(first)
+    assert _server(folder) is None
+
+
+def test_it_starts_again_after_everything_was_killed_and_keeps_the_data(folder):
+    first = _use(folder)
+    with psycopg.connect(host=first.host, user="postgres", dbname="butler") as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1")
+    server = _server(folder)
+    first.kill()
+    first.wait()
+    server.kill()
+    server.wait(10)
+    again = _use(folder)
+    with psycopg.connect(host=again.host, user="postgres", dbname="butler") as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1,)
+    _leave(again)
+
+
+def test_a_stranger_with_the_process_id_of_a_dead_server_is_not_waited_for(folder):
+    _leave(_use(folder))
+    pid_file = folder / "data" / "postmaster.pid"
+    pid_file.write_text(f"{os.getpid()}\n{folder / 'data'}\n")
+    again = _use(folder)
+    assert _server(folder).pid != os.getpid()
+    _leave(again)
+
+
+def test_a_start_that_was_killed_leaves_no_half_of_a_cluster(folder):
+    (folder / "data.unfinished").mkdir(parents=True)
+    (folder / "data.unfinished" / "PG_VERSION").write_text("18\n")
+    user = _use(folder)
+    assert user.host
+    _leave(user)
+
+
+def test_a_path_too_long_for_a_socket_gets_a_short_one(tmp_path):
+    folder = tmp_path / ("long-" * 30)
+    user = _use(folder)
+    assert user.host.startswith("/tmp/butler-")  # noqa: S108
+    assert Path(user.host).stat().st_mode & 0o077 == 0
+    _leave(user)
+
+
+def test_the_calling_process_is_a_user_only_once():
+    folder = next(iter(embedded_postgres._used), None)
+    if folder is None:
+        pytest.skip("DATABASE_URL is set: nothing is embedded")
+    before = dict(embedded_postgres._used)
+    embedded_postgres.start(folder)
+    assert embedded_postgres._used == before
