@@ -1,0 +1,193 @@
+"""Which API key gets an allocation: a pure choice among plain values, explained for every one.
+
+Candidates are the active keys (of the model asked for, if one is) with more than `free_min`
+tokens free: those of the preferred provider, or all of them if it has none. Of those with room for
+the tokens, the best is the one of highest priority, then most capacity, then lowest cost, then
+first slug.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from heapq import nsmallest
+from operator import itemgetter
+from typing import Any
+
+ACTIVE = "active"
+ALTERNATIVES_MAX = 5
+
+# More than any window has.
+_UNLIMITED = 1 << 100
+
+# What a code means; `{detail}` is the fact that decided.
+WORDS = {
+    "chosen": "chosen: the best of those with room",
+    "lower_priority": "its priority {detail} is lower than that of the chosen key",
+    "less_capacity": "as high in priority as the chosen key, but has less free: {detail} tokens",
+    "higher_cost": "as good as the chosen key, but costs more: {detail} USD per 1,000 tokens",
+    "later_slug": "as good as the chosen key in every way; the first name wins",
+    "not_active": "is {detail}",
+    "other_model": "is for another model: {detail}",
+    "too_little_free": "has only {detail} tokens free: too little to be considered",
+    "other_provider": "is of another provider: {detail}",
+    "not_enough_capacity": "has no room for the tokens asked for: {detail}",
+}
+
+Verdict = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An API key as the choice sees it.
+
+    `capacity`: tokens free in the tightest of its windows, those in USD counted as the tokens they
+    buy; None is unlimited. `cost`: USD per 1,000 tokens. `lacks`: labels of its windows without
+    room for what is asked, to explain a refusal.
+    """
+
+    slug: str
+    provider: str
+    model: str
+    status: str
+    priority: int
+    capacity: int | None
+    cost: Decimal
+    lacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The choice and why.
+
+    `ranking`: who could take it, best first. `verdicts`: `(slug, code, detail)` of every candidate,
+    the ranking first, then the others by slug; the codes are those of WORDS. `provider_expanded`:
+    the preferred provider had no candidate, so all were considered. `alternatives`: when nobody was
+    chosen, the active keys with the most capacity.
+    """
+
+    chosen: Candidate | None
+    ranking: list[Candidate]
+    verdicts: list[Verdict]
+    provider_expanded: bool
+    alternatives: list[Candidate]
+
+
+def choose(
+    candidates: Iterable[Candidate],
+    *,
+    tokens: int,
+    provider: str | None = None,
+    model: str | None = None,
+    free_min: int = 10_000,
+) -> Decision:
+    """Choose the key that should take `tokens`; never raises for want of one.
+
+    Slugs are unique. The order of `candidates` does not matter.
+    """
+    known = list(candidates)
+    able, lost = _considered(known, model=model, free_min=free_min)
+    provider_expanded = False
+    if provider is not None:
+        preferred = [c for c in able if c.provider == provider]
+        if preferred:
+            lost += [(c.slug, "other_provider", c.provider) for c in able if c.provider != provider]
+            able = preferred
+        provider_expanded = not preferred
+    ranked, short = _ranked(able, tokens)
+    ranking = [candidate for _, candidate in ranked]
+    return Decision(
+        chosen=ranking[0] if ranking else None,
+        ranking=ranking,
+        verdicts=_verdicts(ranked) + sorted(lost + short),
+        provider_expanded=provider_expanded,
+        alternatives=[] if ranking else _largest(known),
+    )
+
+
+def to_json(decision: Decision) -> dict[str, Any]:
+    """Return the decision as compact plain values, for a jsonb column."""
+    return {
+        "chosen": decision.chosen.slug if decision.chosen else None,
+        "provider_expanded": decision.provider_expanded,
+        "verdicts": [list(verdict) for verdict in decision.verdicts],
+        "alternatives": [[c.slug, c.provider, c.capacity] for c in decision.alternatives],
+    }
+
+
+def from_json(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return what `to_json` made as a readable explanation: every fact named, verdicts in words."""
+    return {
+        "chosen": stored["chosen"],
+        "provider_expanded": stored["provider_expanded"],
+        "candidates": [
+            {"key_id": slug, "verdict": code, "reason": WORDS[code].format(detail=detail)}
+            for slug, code, detail in stored["verdicts"]
+        ],
+        "alternatives": [
+            {"key_id": slug, "provider": provider, "capacity": capacity}
+            for slug, provider, capacity in stored["alternatives"]
+        ],
+    }
+
+
+def _considered(known, *, model, free_min) -> tuple[list[Candidate], list[Verdict]]:
+    """Split into candidates for the call and verdicts on those that are none."""
+    able, lost = [], []
+    for c in known:
+        if c.status != ACTIVE:
+            lost.append((c.slug, "not_active", c.status))
+        elif model is not None and c.model != model:
+            lost.append((c.slug, "other_model", c.model))
+        elif c.capacity is not None and c.capacity <= free_min:
+            lost.append((c.slug, "too_little_free", str(c.capacity)))
+        else:
+            able.append(c)
+    return able, lost
+
+
+def _capacity(candidate: Candidate) -> int:
+    return _UNLIMITED if candidate.capacity is None else candidate.capacity
+
+
+def _ranked(able: list[Candidate], tokens: int):
+    """Return `(rank, candidate)` of those with room, smallest rank first, and verdicts on others.
+
+    One flat loop: fleets have 10,000 keys, and this is most of the time a choice takes.
+    """
+    ranked, short = [], []
+    for c in able:
+        capacity = _UNLIMITED if c.capacity is None else c.capacity
+        if capacity < tokens:
+            short.append((c.slug, "not_enough_capacity", _shortage(c)))
+        else:
+            ranked.append(((-c.priority, -capacity, c.cost, c.slug), c))
+    ranked.sort(key=itemgetter(0))
+    return ranked, short
+
+
+def _shortage(candidate: Candidate) -> str:
+    short = f"{candidate.capacity} free"
+    return f"{short}, short in {', '.join(candidate.lacks)}" if candidate.lacks else short
+
+
+def _verdicts(ranked) -> list[Verdict]:
+    """Say of each in the ranking in what the first one beats it."""
+    if not ranked:
+        return []
+    best, winner = ranked[0]
+    return [(winner.slug, "chosen", ""), *(_beaten(best, rank, c) for rank, c in ranked[1:])]
+
+
+def _beaten(best, rank, candidate: Candidate) -> Verdict:
+    if rank[0] != best[0]:
+        return candidate.slug, "lower_priority", str(candidate.priority)
+    if rank[1] != best[1]:
+        return candidate.slug, "less_capacity", str(candidate.capacity)
+    if rank[2] != best[2]:
+        return candidate.slug, "higher_cost", format(candidate.cost, "f")
+    return candidate.slug, "later_slug", ""
+
+
+def _largest(known: list[Candidate]) -> list[Candidate]:
+    active = (c for c in known if c.status == ACTIVE and _capacity(c) > 0)
+    return nsmallest(ALTERNATIVES_MAX, active, key=lambda c: (-_capacity(c), c.slug))

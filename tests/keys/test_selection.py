@@ -1,0 +1,200 @@
+"""The best key is chosen, and every other one is told why it was not."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keys.selection import WORDS, Candidate, choose, from_json, to_json
+
+NVIDIA = Candidate(
+    slug="nvidia-1",
+    provider="nvidia",
+    model="llama",
+    status="active",
+    priority=10,
+    capacity=5_000_000,
+    cost=Decimal(0),
+)
+GROQ = replace(NVIDIA, slug="groq-1", provider="groq", capacity=10_000_000)
+OPENAI = replace(
+    NVIDIA, slug="openai-1", provider="openai", model="gpt-4o", priority=5, capacity=500_000,
+    cost=Decimal("0.0025"),
+)  # fmt: skip
+SOKOSUMI = replace(OPENAI, slug="sokosumi-1", provider="sokosumi", priority=1, capacity=None)
+
+FEW = st.sampled_from
+CANDIDATES = st.lists(
+    st.builds(
+        Candidate,
+        slug=st.text("abc", min_size=1, max_size=4),
+        provider=FEW(["p", "q", "r"]),
+        model=FEW(["m", "n"]),
+        status=FEW(["active", "active", "active", "cooling", "broken"]),
+        priority=FEW([0, 1, 5]),
+        capacity=FEW([None, 0, 9_999, 10_000, 10_001, 50_000, 70_000]),
+        cost=FEW([Decimal(0), Decimal("0.001"), Decimal("0.0010")]),
+    ),
+    unique_by=lambda c: c.slug,
+)
+ASKED = st.fixed_dictionaries(
+    {
+        "tokens": FEW([1, 10_001, 60_000, 10**9]),
+        "provider": FEW([None, "p", "z"]),
+        "model": FEW([None, "m", "z"]),
+    }
+)
+
+
+def verdicts(decision):
+    return {slug: (code, detail) for slug, code, detail in decision.verdicts}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"priority": 9, "capacity": None}, ("lower_priority", "9")),
+        ({"capacity": 4_000_000}, ("less_capacity", "4000000")),
+        ({"cost": Decimal("0.0000001")}, ("higher_cost", "0.0000001")),
+        ({}, ("later_slug", "")),
+    ],
+)
+def test_priority_comes_before_capacity_before_cost_before_name(changes, reason):
+    other = replace(NVIDIA, slug="nvidia-2", **changes)
+    decision = choose([other, NVIDIA], tokens=1000)
+    assert decision.chosen == NVIDIA
+    assert decision.ranking == [NVIDIA, other]
+    assert verdicts(decision) == {"nvidia-1": ("chosen", ""), "nvidia-2": reason}
+
+
+def test_unlimited_is_the_most_capacity():
+    limited = replace(SOKOSUMI, slug="a", capacity=10**15)
+    assert choose([limited, SOKOSUMI], tokens=1).chosen == SOKOSUMI
+
+
+def test_a_key_that_is_not_active_is_not_chosen():
+    cooling = replace(NVIDIA, status="cooling")
+    decision = choose([cooling, OPENAI], tokens=1)
+    assert decision.chosen == OPENAI
+    assert verdicts(decision)["nvidia-1"] == ("not_active", "cooling")
+
+
+def test_exactly_the_minimum_is_too_little_free():
+    edge = replace(NVIDIA, capacity=10_000)
+    assert verdicts(choose([edge], tokens=1)) == {"nvidia-1": ("too_little_free", "10000")}
+    assert choose([replace(edge, capacity=10_001)], tokens=1).chosen
+    assert choose([edge], tokens=1, free_min=9_999).chosen
+
+
+def test_a_key_with_exactly_the_tokens_asked_for_is_enough():
+    assert choose([OPENAI], tokens=500_000).chosen == OPENAI
+    assert choose([OPENAI], tokens=500_001).chosen is None
+
+
+def test_the_preferred_provider_wins_over_a_higher_priority():
+    decision = choose([NVIDIA, OPENAI], tokens=1, provider="openai")
+    assert decision.chosen == OPENAI
+    assert not decision.provider_expanded
+    assert verdicts(decision)["nvidia-1"] == ("other_provider", "nvidia")
+
+
+@pytest.mark.parametrize("changes", [{"status": "broken"}, {"capacity": 9_000}, None])
+def test_all_providers_are_considered_when_the_preferred_one_has_no_candidate(changes):
+    known = [NVIDIA, replace(OPENAI, **changes)] if changes else [NVIDIA]
+    decision = choose(known, tokens=1, provider="openai")
+    assert decision.chosen == NVIDIA
+    assert decision.provider_expanded
+
+
+def test_a_preferred_provider_whose_candidates_are_too_small_is_a_refusal():
+    decision = choose([NVIDIA, OPENAI], tokens=600_000, provider="openai")
+    assert decision.chosen is None
+    assert not decision.provider_expanded
+    assert decision.alternatives == [NVIDIA, OPENAI]
+
+
+def test_a_model_that_is_asked_for_is_never_traded_for_another():
+    decision = choose([NVIDIA, OPENAI], tokens=1, model="gpt-4o", provider="nvidia")
+    assert decision.chosen == OPENAI
+    assert decision.provider_expanded
+    assert verdicts(decision)["nvidia-1"] == ("other_model", "llama")
+
+
+def test_a_refusal_names_what_lacks_and_the_five_largest_alternatives():
+    keys = [replace(NVIDIA, slug=f"k{n}", capacity=20_000 + n) for n in range(7)]
+    short = replace(OPENAI, capacity=400_000, lacks=("tokens per day", "USD per month"))
+    off = replace(GROQ, status="inactive")
+    decision = choose([*keys, short, off], tokens=500_000)
+    assert decision.chosen is None
+    assert verdicts(decision)["openai-1"] == (
+        "not_enough_capacity",
+        "400000 free, short in tokens per day, USD per month",
+    )
+    assert [c.slug for c in decision.alternatives] == ["openai-1", "k6", "k5", "k4", "k3"]
+
+
+def test_no_keys_at_all_is_a_refusal_without_alternatives():
+    decision = choose([], tokens=1, provider="openai")
+    assert (decision.chosen, decision.verdicts, decision.alternatives) == (None, [], [])
+
+
+def test_a_stored_decision_reads_in_words():
+    stored = json.loads(json.dumps(to_json(choose([OPENAI, NVIDIA, GROQ], tokens=1))))
+    explained = from_json(stored)
+    assert explained["chosen"] == "groq-1"
+    assert [c["reason"] for c in explained["candidates"]] == [
+        "chosen: the best of those with room",
+        "as high in priority as the chosen key, but has less free: 5000000 tokens",
+        "its priority 5 is lower than that of the chosen key",
+    ]
+    refused = from_json(to_json(choose([OPENAI], tokens=10**9)))
+    assert refused["alternatives"] == [
+        {"key_id": "openai-1", "provider": "openai", "capacity": 500_000}
+    ]
+
+
+@given(CANDIDATES, ASKED, st.randoms(use_true_random=False))
+def test_the_chosen_key_is_the_best_of_those_with_room(known, asked, shuffler):
+    decision = choose(known, **asked)
+    able = [c for c in known if is_able(c, asked["model"])]
+    preferred = [c for c in able if c.provider == asked["provider"]]
+    fitting = [c for c in preferred or able if room(c) >= asked["tokens"]]
+
+    best = sorted(fitting, key=lambda c: (-c.priority, -room(c), c.cost, c.slug))
+    assert decision.ranking == best
+    assert decision.chosen == (best[0] if best else None)
+    assert decision.provider_expanded == (asked["provider"] is not None and not preferred)
+    assert sorted(slug for slug, _, _ in decision.verdicts) == sorted(c.slug for c in known)
+    assert {code for _, code, _ in decision.verdicts} <= set(WORDS)
+
+    shuffled = list(known)
+    shuffler.shuffle(shuffled)
+    assert choose(shuffled, **asked) == decision
+
+
+def is_able(candidate, model):
+    return candidate.status == "active" and room(candidate) > 10_000 and model in (
+        None, candidate.model,
+    )  # fmt: skip
+
+
+def room(candidate):
+    return 10**30 if candidate.capacity is None else candidate.capacity
+
+
+def test_ten_thousand_keys_are_a_matter_of_milliseconds():
+    known = [
+        replace(NVIDIA, slug=f"k{n * 7919 % 10_000}", priority=n % 5, capacity=5_000 + n * 37,
+                cost=Decimal(n % 11) / 1000, status="cooling" if n % 13 == 0 else "active")
+        for n in range(10_000)
+    ]  # fmt: skip
+    times = []
+    for _ in range(5):
+        begun = perf_counter()
+        choose(known, tokens=50_000, provider="nvidia")
+        times.append(perf_counter() - begun)
+    assert min(times) < 0.1
