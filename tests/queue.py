@@ -3,6 +3,7 @@
 from multiprocessing import Value
 from queue import Queue
 
+from django.db import connection
 from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.conf import Conf
@@ -18,9 +19,10 @@ def drain_queue(*, entries_max=1000):
     Pusher, worker and monitor are django-q2's own functions: packages are unpickled and checked,
     the time limit holds (in the main thread), results are stored, entries acknowledged or kept.
     An entry that fails and is kept is tried once. A task is a dict with `func`, `args`, `success`
-    and `result` (the traceback when it failed). Needs no running cluster; must not run inside a
-    transaction when a job makes a durable one (`django_db` of pytest is no such transaction).
+    and `result` (the traceback when it failed). Needs `django_db(transaction=True)`: the worker
+    closes its connections, and a transaction around the test would be lost.
     """
+    assert not connection.in_atomic_block, "drain_queue needs django_db(transaction=True)"
     done, seen = [], set()
     while entry := OrmQ.objects.exclude(pk__in=seen).order_by("pk").first():
         seen.add(entry.pk)

@@ -128,6 +128,7 @@ def test_an_empty_url_keeps_the_one_there_is(staff):
     assert security.unseal_from(kept, "sealed_url") == "json://other.example.org"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_test_button_shows_its_result_in_the_delivery_log(staff, webhook):
     kept = channel(webhook.url)
     assert staff.get(page("channel_send_test", kept.pk)).status_code == 200
