@@ -97,15 +97,16 @@ class ChannelAdmin(ModelAdmin):
 
     def save_model(self, request, obj, form, change):
         """Hand what was written to the services."""
+        now = timezone.now()
         wanted = {name: form.cleaned_data[name] for name in ("name", "severity_min", "kinds")}
         url = form.cleaned_data["url"]
         if not change:
             # Django's log entry and redirect go by the primary key of `obj`.
-            obj.pk = services.add_channel(url=url, now=timezone.now(), **wanted).pk
+            obj.pk = services.add_channel(url=url, now=now, **wanted).pk
             return
         services.change_channel(obj.pk, **wanted)
         if url:
-            services.change_channel_url(obj.pk, url=url)
+            services.change_channel_url(obj.pk, url=url, now=now)
 
     @display(description="State", label={"enabled": "success", "disabled": "danger"})
     def shown_state(self, channel):

@@ -61,6 +61,11 @@ class Channel(models.Model):
     def __str__(self):
         return self.name
 
+    @property
+    def failing_key(self) -> str:
+        """Dedup key of the alert that says it does not work."""
+        return f"channel_failing:{self.pk}"
+
     def wants_kind(self, kind: str) -> bool:
         """Whether alerts of this kind go out on it."""
         return not self.kinds or kind in self.kinds

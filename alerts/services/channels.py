@@ -11,6 +11,7 @@ from alerts.refusals import (
     ChannelNotFound,
     ChannelUrlUnusable,
 )
+from alerts.services.closing import resolve_by_key
 from alerts.services.queueing import queue_notification
 from security import services as security
 
@@ -42,7 +43,7 @@ def change_channel(channel_id, *, name, severity_min, kinds) -> Channel:
 
 @sensitive_variables("url")
 @transaction.atomic
-def change_channel_url(channel_id, *, url) -> Channel:
+def change_channel_url(channel_id, *, url, now) -> Channel:
     """Give a channel another URL and end its rest: what waits is tried again at once.
 
     Refusals: ChannelNotFound, ChannelUrlUnusable.
@@ -52,6 +53,7 @@ def change_channel_url(channel_id, *, url) -> Channel:
     security.seal_into(channel, "sealed_url", url.strip())
     channel.failures, channel.rests_until = 0, None
     channel.save(update_fields=["sealed_url", "failures", "rests_until"])
+    resolve_by_key(channel.failing_key, who="butler", note="Its URL was changed.", now=now)
     return channel
 
 
@@ -68,6 +70,7 @@ def disable_channel(channel_id, *, now) -> Channel:
         channel.notifications.waiting().update(
             state=Notification.State.GIVEN_UP, last_error="The channel was disabled."
         )
+        resolve_by_key(channel.failing_key, who="butler", note="It was disabled.", now=now)
     return channel
 
 

@@ -64,7 +64,7 @@ def _sent(notification, *, now):
     if channel.failures:
         channel.failures, channel.rests_until = 0, None
         channel.save(update_fields=["failures", "rests_until"])
-        resolve_by_key(_dead(channel), who="butler", note="It answers again.", now=now)
+        resolve_by_key(channel.failing_key, who="butler", note="It answers again.", now=now)
     if following := channel.next_due(now):
         enqueue(following.pk)
 
@@ -101,15 +101,11 @@ def _tell_that_it_is_dead(channel, *, now):
     raise_alert(
         kind="channel_failing",
         severity="warning",
-        dedup_key=_dead(channel),
+        dedup_key=channel.failing_key,
         title=f"Notifications do not get through to {channel.name}",
         detail=f"{channel.failures} deliveries in a row failed; the delivery log says why.",
         now=now,
     )
-
-
-def _dead(channel) -> str:
-    return f"channel_failing:{channel.pk}"
 
 
 def _backoff(times: int) -> timedelta:

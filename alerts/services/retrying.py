@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Concat, Trim
 
 from alerts.models import Channel, Notification
 from alerts.services.delivering import failed
@@ -32,7 +34,10 @@ def _lost(now):
 def _give_up_too_old(now):
     Notification.objects.waiting().filter(
         queued_at__lt=now - timedelta(hours=TOO_OLD_HOURS)
-    ).update(state=Notification.State.GIVEN_UP)
+    ).update(
+        state=Notification.State.GIVEN_UP,
+        last_error=Trim(Concat("last_error", Value(f" Given up after {TOO_OLD_HOURS} hours."))),
+    )
 
 
 @transaction.atomic(durable=True)

@@ -41,7 +41,7 @@ def test_a_url_rests_sealed():
 def test_a_changed_url_ends_the_rest_of_the_channel():
     kept = channel(URL)
     Channel.objects.update(failures=5, rests_until=NOON)
-    services.change_channel_url(kept.pk, url="json://other.example.org")
+    services.change_channel_url(kept.pk, url="json://other.example.org", now=NOON)
     kept.refresh_from_db()
     assert security.unseal_from(kept, "sealed_url") == "json://other.example.org"
     assert (kept.failures, kept.rests_until) == (0, None)

@@ -123,11 +123,25 @@ def test_a_channel_that_keeps_failing_raises_one_alert_until_it_works(webhook):
     assert Channel.objects.get().failures == 0
 
 
+def test_a_channel_that_is_changed_or_disabled_is_no_longer_said_to_fail(webhook, closed_url):
+    for repair in ("url", "disable"):
+        dead = channel(closed_url, repair, severity_min="critical")
+        raised(dedup_key=repair, severity="critical")
+        for hour in range(3):
+            retried(NOON + hour * HOUR)
+        assert Alert.objects.unresolved().filter(dedup_key=dead.failing_key).exists()
+        if repair == "url":
+            services.change_channel_url(dead.pk, url=webhook.url, now=NOON)
+        else:
+            services.disable_channel(dead.pk, now=NOON)
+        assert not Alert.objects.unresolved().filter(dedup_key=dead.failing_key).exists()
+
+
 def test_what_waited_for_a_day_is_given_up(closed_url):
     channel(closed_url)
     raised()
     services.retry_due(now=NOON + 25 * HOUR)
-    assert only().state == "given_up"
+    assert (only().state, only().last_error) == ("given_up", "Given up after 24 hours.")
 
 
 @pytest.mark.usefixtures("quick")
