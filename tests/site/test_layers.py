@@ -1,0 +1,77 @@
+"""The order of the apps holds, and what checks it would notice if not."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.site.layers import HEIGHT, open_modules, violations
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_no_app_imports_from_above_or_from_another_ones_inside():
+    assert violations(ROOT) == []
+
+
+def test_every_app_of_the_checkout_has_a_place():
+    apps = {file.parent.name for file in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert apps <= set(HEIGHT)
+
+
+def test_the_vault_is_open():
+    assert {"vault", "fields", "tokens"} <= open_modules("security", ROOT)
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """`planted("keys/a/b.py", "import api")`: the violations of a house with this one line."""
+
+    def plant(file, line):
+        for app in HEIGHT:
+            (tmp_path / app).mkdir()
+            (tmp_path / app / "__init__.py").write_text('"""Open: `fields`."""\n')
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(f"def work():\n    {line}\n")
+        return violations(tmp_path)
+
+    return plant
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "reason"),
+    [
+        ("keys/services/allocate.py", "from api import urls", "api is not below keys"),
+        ("keys/models.py", "import dashboard.views", "dashboard is not below keys"),
+        ("common/env.py", "from keys import models", "keys is not below common"),
+        ("api/views.py", "from dashboard import queries", "dashboard is not below api"),
+        ("api/views.py", "from keys.selection import best_key", "selection of keys is private"),
+        ("api/views.py", "from keys import selection", "selection of keys is private"),
+        ("api/views.py", "import keys", "all of keys is private"),
+        ("api/views.py", "from keys.services import _commit", "_commit is private"),
+    ],
+)
+def test_a_planted_import_is_found(planted, file, line, reason):
+    assert planted(file, line) == [planted_sentence(file, line, reason)]
+
+
+def planted_sentence(file, line, reason):
+    """What `violations` says of the one line planted."""
+    words = line.replace(",", "").split()
+    module = words[1] if words[0] == "import" else f"{words[1]}.{words[3]}"
+    return f"{file}:2 imports {module}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("api/views.py", "from keys import services as keys, queries"),
+        ("api/views.py", "from keys.models import ApiKey"),
+        ("alerts/models.py", "from security.fields import SealedField"),
+        ("alerts/models.py", "from common.refusal import Refusal"),
+        ("alerts/models.py", "from alerts.deep import anything"),
+        ("alerts/deep/er.py", "from ..jobs import deliver"),
+        ("butler_site/urls.py", "from api import urls, v1"),
+    ],
+)
+def test_an_honest_import_is_not(planted, file, line):
+    assert planted(file, line) == []

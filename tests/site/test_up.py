@@ -1,0 +1,128 @@
+"""`manage.py up` from an empty folder to an answer, and back to nothing."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def up(tmp_path):
+    """`up()` starts Butler on a free port with a folder of its own; stopped after the test."""
+    started = []
+
+    def start(**environ):
+        environ = {**os.environ, "BUTLER_VAR_DIR": str(tmp_path), "DATABASE_URL": ""} | environ
+        environ.setdefault("PYTHONUNBUFFERED", "1")
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "up"],
+            cwd=ROOT,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(40)
+
+
+@pytest.fixture
+def port():
+    """A port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
+def _read_until(process, text):
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    raise AssertionError(f"{text!r} never came:\n{''.join(lines)}")
+
+
+def _status(port, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def _ready_within(port, *, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if _status(port, "/readyz") == 200:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_it_starts_from_nothing_answers_and_stops_without_a_trace(up, port, tmp_path):
+    process = up(PORT=port)
+    said = _read_until(process, "Ctrl-C stops it.")
+    name, password = (tmp_path / "sign-in").read_text().split()
+    assert f"{name} / {password}" in said
+    assert stat.S_IMODE((tmp_path / "sign-in").stat().st_mode) == 0o600
+    assert f"http://127.0.0.1:{port}/admin/" in said
+    assert _status(port, "/healthz") == 200
+    assert _status(port, "/admin/login/") == 200
+    assert _ready_within(port, seconds=20)
+
+    below = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(40) == 0
+    left = [one for one in below if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert left == []
+    assert not (tmp_path / "postgres" / "data" / "postmaster.pid").exists()
+
+    again = up(PORT=port)
+    assert f"{name} / {password}" in _read_until(again, "Ctrl-C stops it.")
+
+
+def test_it_starts_again_after_all_of_it_was_killed(up, port):
+    first = up(PORT=port)
+    _read_until(first, "Ctrl-C stops it.")
+    for process in [*psutil.Process(first.pid).children(recursive=True), first]:
+        process.kill()
+    first.wait()
+    second = up(PORT=port)
+    _read_until(second, "Ctrl-C stops it.")
+    assert _ready_within(port, seconds=20)
+
+
+def test_a_port_in_use_is_said_with_what_to_do(up):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        process = up(PORT=str(port))
+        said = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert f"Port {port} of 127.0.0.1 cannot be used (Address already in use)" in said
+    assert "make up" in said
+    assert "Traceback" not in said
+
+
+def test_a_database_that_does_not_answer_is_said_without_a_traceback(up, port):
+    process = up(PORT=port, DATABASE_URL="postgres://butler:hunter2@127.0.0.1:1/butler")
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert "The database cannot be used:" in said
+    assert "Traceback" not in said
+    assert "hunter2" not in said
