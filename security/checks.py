@@ -51,7 +51,7 @@ def secrets_readable(
 def _sentence(unsealable: list[queries.Unsealable]) -> str:
     named = " ".join(secret.why for secret in unsealable[:_NAMED_MAX])
     more = len(unsealable) - _NAMED_MAX
-    count = f"{len(unsealable)} sealed secrets cannot be read: {named}"
+    count = f"Sealed secrets that cannot be read: {len(unsealable)}. {named}"
     return f"{count} And {more} more." if more > 0 else count
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 REDACTED = "[redacted]"
 _SECRET_CHARACTERS_MIN = 4
 
+# Every repetition that may fail at its end is bounded: a hostile text must not take long.
 # Schemes whose URLs carry their secret in the password only; elsewhere (slack://, tgram://, … of
 # Apprise) every part may be one.
 _PLAIN_SCHEMES = "https?|wss?|ftps?|file|postgres(?:ql)?|rediss?|amqps?|smtps?|git|ssh|urn|data"
@@ -27,11 +28,11 @@ _PATTERNS = tuple(
             r"\1-" + REDACTED,
         ),
         (r"\bAIza[A-Za-z0-9_-]{30,}", "AIza" + REDACTED),
-        (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", "jwt-" + REDACTED),
+        (r"\beyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", "jwt-" + REDACTED),
         # Headers and named values.
         (r"(?i)\b(bearer|basic)(\s+|%20)(?!\[)[A-Za-z0-9._~+/=-]{8,}", r"\1\2" + REDACTED),
         (
-            r"(?i)\b((?:[a-z]+[-_])*(?:api[-_]?key|password|passwd|secret|access[-_]token|"
+            r"(?i)(?<![a-z0-9])((?:api[-_]?key|password|passwd|secret|access[-_]token|"
             r"refresh[-_]token|auth[-_]token|token|signature|sig))"
             r"(['\"]?\s*=\s*b?['\"]?|['\"]\s*[:,]\s*b?['\"]|(?<=key):\s*)(?!\[)[^\s'\"&,;<>)}\]]{4,}",
             r"\1\2" + REDACTED,

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
 
 from security import keyfile, queries, sources, vault
 from security.fields import SealedField, field_context
@@ -87,6 +88,7 @@ def _reseal_rows(sealed_field: SealedField, rotation: Rotation, on_row: Progress
         on_row()
 
 
+@sensitive_variables()
 @transaction.atomic(durable=True)
 def _reseal(sealed_field: SealedField, pk: Any, rotation: Rotation) -> None:
     """Lock, look again, re-seal: what was read before the lock is not trusted."""

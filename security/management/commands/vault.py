@@ -60,14 +60,14 @@ class Command(BaseCommand):
             raise CommandError("The keys are in BUTLER_VAULT_KEYS: remove unused ones there.")
         removed = services.prune_vault(now=timezone.now())
         self.stdout.write(
-            f"Removed {len(removed)} keys: {', '.join(removed) or 'none was unused'}."
+            f"Removed {len(removed)} keys: {', '.join(removed) or 'none retired over a day ago'}."
         )
 
     def _report(self, unsealable):
         for secret in unsealable:
             self.stderr.write(f"  {secret.why}")
         if unsealable:
-            raise CommandError(f"{len(unsealable)} secrets cannot be read and stay as they are.")
+            raise CommandError(f"Secrets that cannot be read, left as they are: {len(unsealable)}.")
 
     @contextmanager
     def _progress(self):

@@ -1,0 +1,1 @@
+"""An app that exists in tests only: a model with a sealed secret."""
