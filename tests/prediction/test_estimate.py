@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from math import ceil
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -129,10 +129,12 @@ def test_no_text_is_too_strange(text):
 def test_a_megabyte_of_anything_takes_a_moment(text):
     times = []
     for _ in range(3):
-        begun = perf_counter()
+        begun = process_time()
         prediction.estimate(text)
-        times.append(perf_counter() - begun)
-    assert min(times) < 0.1
+        times.append(process_time() - begun)
+    assert (
+        min(times) < 0.2
+    )  # CPU seconds; 0.01 to 0.08 were measured, a quadratic step takes minutes
 
 
 def test_a_text_of_the_largest_size_is_read():
