@@ -33,10 +33,9 @@ class Command(BaseCommand):
         self._require_free_port()
         self._prepare_database()
         self._prepare_files()
-        sign_in = None if settings.PRODUCTION else first_sign_in(settings.VAR_DIR / "sign-in")
         connection.close()
         supervisor = Supervisor(_programs(), environ=_environ(), say=self._say)
-        supervisor.run(ready=_answers, announce=lambda: self._announce(sign_in))
+        supervisor.run(ready=_answers, announce=self._announce)
         self._say("Butler has stopped.")
 
     def _say(self, text: str) -> None:
@@ -82,7 +81,9 @@ class Command(BaseCommand):
             call_command(_DEMO_COMMAND, verbosity=0)
             loaded.touch()
 
-    def _announce(self, sign_in: str | None) -> None:
+    def _announce(self) -> None:
+        sign_in = None if settings.PRODUCTION else first_sign_in(settings.VAR_DIR / "sign-in")
+        connection.close()
         own = "with your own account (manage.py createsuperuser makes one)"
         kept = f"{sign_in}   (kept in {settings.VAR_DIR / 'sign-in'})"
         self._say(
@@ -98,6 +99,7 @@ class Command(BaseCommand):
 def _programs() -> list[Program]:
     web = [sys.executable, "-m", "gunicorn", "butler_site.wsgi", "--no-control-socket"]
     web += ["--bind", f"{settings.BIND}:{settings.PORT}", "--worker-class", "gthread"]
+    web += ["--preload"]  # Imports once for all workers.
     web += ["--workers", str(settings.WEB_WORKERS), "--threads", str(settings.WEB_THREADS)]
     web += ["--graceful-timeout", "10", "--log-level", "warning"]
     queue = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
