@@ -1,0 +1,186 @@
+"""The books at work: transactions that lock first, and windows that follow the calendar.
+
+Nothing here is called from outside the app. Every service that changes allocations or windows is
+an `in_books` function: it locks, looks, and when a window's period is over it stops, the next
+window is opened in a transaction of its own, and the service runs again.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+from django.db import connection, transaction
+
+from keys import periods, statements
+from keys.models import History, Limit, Window
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class OverWindows(Exception):
+    """Some windows of these scopes ended before `at`: open the next ones, then run again."""
+
+    def __init__(self, scopes: Iterable[str], at: datetime) -> None:
+        super().__init__(f"windows are over at {at}")
+        self.scopes, self.at = list(scopes), at
+
+
+class LockedWindow(NamedTuple):
+    """An open window under our lock; `amount`, `used`, `committed` in its unit."""
+
+    id: int
+    limit_id: int
+    scope: str
+    unit: str
+    starts_at: datetime
+    ends_at: datetime
+    amount: Decimal
+    used: Decimal
+    committed: Decimal
+
+
+class Books(NamedTuple):
+    """What a service holds locked, and the moment that counts for it.
+
+    `at` is `now`, or the start of the newest locked window when another process was first to see
+    the new period: what is written at `at` falls into the windows that are locked.
+    """
+
+    windows: list[LockedWindow]
+    at: datetime
+
+
+def in_books(service: Callable[P, R]) -> Callable[P, R]:
+    """Run the service in one transaction of its own; repeat it when windows had to be opened."""
+
+    @wraps(service)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        while True:
+            try:
+                with transaction.atomic(durable=True):
+                    return service(*args, **kwargs)
+            except OverWindows as over:
+                open_windows(scopes=over.scopes, now=over.at)
+
+    return run
+
+
+def rows(statement: str, **parameters: Any) -> list[tuple]:
+    """Run one statement; all its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def lock(*, allocations: Iterable[int], scopes: Iterable[str] = (), now: datetime) -> Books:
+    """Lock allocations, then their open windows and those of `scopes`. Raises OverWindows."""
+    locked = [
+        LockedWindow(*row)
+        for row in rows(
+            statements.LOCK,
+            books_lock=statements.BOOKS_LOCK,
+            allocations=list(allocations),
+            scopes=list(scopes),
+        )
+    ]
+    at = max([now, *(window.starts_at for window in locked)])
+    if over := {window.scope for window in locked if window.ends_at <= at}:
+        raise OverWindows(over, at)
+    return Books(locked, at)
+
+
+def close(allocations: Iterable[int], *, status: str, reason: str, who: str, at: datetime) -> int:
+    """Close active allocations, under `lock`; how many were."""
+    closed = rows(
+        statements.CLOSE,
+        allocations=list(allocations),
+        status=status,
+        reason=reason[:300],
+        who=who,
+        at=at,
+    )
+    return len(closed)
+
+
+def move(moves: dict[str, tuple[int, Decimal]]) -> None:
+    """Add (tokens, USD) to what each scope's windows have committed, under `lock`."""
+    rows(
+        statements.MOVE,
+        scope=list(moves),
+        tokens=[tokens for tokens, _ in moves.values()],
+        cost=[cost for _, cost in moves.values()],
+    )
+
+
+@transaction.atomic(durable=True)
+def open_windows(*, scopes: Iterable[str] | None = None, now: datetime) -> int:
+    """Open the next window of every limit whose open one is over; how many. Running it twice is one.
+
+    What open allocations still have moves over; the closed window keeps what was used in it.
+    """
+    over = Window.objects.filter(closed_at=None, ends_at__lte=now).select_related("limit")
+    if scopes is not None:
+        over = over.filter(scope__in=scopes)
+    locked = over.order_by("pk").select_for_update(of=("self",), no_key=True)
+    return len([_follow(window, now=now) for window in locked])
+
+
+def _follow(window: Window, *, now: datetime) -> Window:
+    committed, limit = window.committed, window.limit
+    window.committed, window.closed_at = 0, now
+    window.save(update_fields=["committed", "closed_at"])
+    starts_at, ends_at = period_of(limit, at=now)
+    following = Window.objects.create(
+        limit=limit,
+        scope=limit.scope,
+        unit=limit.unit,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        amount=limit.amount,
+        committed=committed,
+    )
+    History.objects.create(
+        kind=History.Kind.RESET,
+        at=now,
+        scope=limit.scope,
+        who="calendar",
+        why=f"{limit.period} of {limit.unit} is over",
+        before={"used": str(window.used), "amount": str(window.amount)},
+        after={"starts_at": starts_at.isoformat(), "committed": str(committed)},
+    )
+    return following
+
+
+def first_window(limit: Limit, *, now: datetime) -> Window:
+    """Open a limit's first window with what was used and is committed already.
+
+    Joins the caller's transaction, which has called `take_books_alone`.
+    """
+    starts_at, ends_at = period_of(limit, at=now)
+    used = rows(statements.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)[0]
+    committed = {scope: row for scope, *row in rows(statements.COMMITTED)}.get(limit.scope, (0, 0))
+    which = 0 if limit.unit == "tokens" else 1
+    return Window.objects.create(
+        limit=limit,
+        scope=limit.scope,
+        unit=limit.unit,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        amount=limit.amount,
+        used=used[which],
+        committed=committed[which],
+    )
+
+
+def period_of(limit: Limit, *, at: datetime) -> tuple[datetime, datetime]:
+    """`[starts_at, ends_at)` in UTC of the limit's period that contains `at`."""
+    return periods.bounds(period=limit.period, at=at, zone=limit.zone, reset_hour=limit.reset_hour)
+
+
+def take_books_alone() -> None:
+    """Wait for everybody who commits, and let nobody commit, until the end of the transaction."""
+    rows("SELECT pg_advisory_xact_lock(%(key)s)", key=statements.BOOKS_LOCK)

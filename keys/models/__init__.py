@@ -1,0 +1,25 @@
+"""Tables of the Token Manager. State machines are drawn in the docstrings."""
+
+from keys.models.allocations import Allocation, Charge, Decision, Rotation
+from keys.models.history import History
+from keys.models.limits import Limit, Period, Unit, Window
+from keys.models.people import Agent, AgentToken, CostCentre
+from keys.models.supply import ApiKey, Price, Provider
+
+__all__ = [
+    "Agent",
+    "AgentToken",
+    "Allocation",
+    "ApiKey",
+    "Charge",
+    "CostCentre",
+    "Decision",
+    "History",
+    "Limit",
+    "Period",
+    "Price",
+    "Provider",
+    "Rotation",
+    "Unit",
+    "Window",
+]

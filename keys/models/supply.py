@@ -1,0 +1,123 @@
+"""What is bought: providers, prices, API keys."""
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Q
+
+from keys.models import triggers
+from keys.models.fields import made_at, usd
+from keys.pricing import Rates
+from security.fields import SealedField
+
+
+class Provider(models.Model):
+    """Who sells tokens."""
+
+    slug = models.SlugField(primary_key=True, max_length=64)
+    name = models.CharField(max_length=200)
+    base_url = models.URLField(blank=True, help_text="Where its API answers.")
+    created_at = made_at()
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self):
+        return self.slug
+
+
+class Price(models.Model):
+    """What a model costs from `starts_at` on: a line of the price book, US dollars per 1,000 tokens.
+
+    Never changed: a new price is a new row, so a charge that points here keeps its rates.
+    """
+
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="prices")
+    model = models.CharField(max_length=200)
+    input = usd()
+    cached = usd()
+    cache_write = usd()
+    output = usd()
+    source = models.CharField(
+        max_length=100, help_text="genai-prices and its version, or who set it."
+    )
+    starts_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["provider", "model", "-starts_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(input__gte=0, cached__gte=0, cache_write__gte=0, output__gte=0),
+                name="price_is_not_negative",
+            )
+        ]
+        triggers = [triggers.append_only("price_is_append_only")]
+
+    def __str__(self):
+        return f"{self.provider_id} {self.model} from {self.starts_at:%Y-%m-%d}"
+
+    @property
+    def rates(self) -> Rates:
+        """The row as plain values."""
+        return Rates(
+            input=self.input, cached=self.cached, cache_write=self.cache_write, output=self.output
+        )
+
+    @property
+    def token_cost_max(self) -> Decimal:
+        """The most one token can cost, in US dollars."""
+        return max(self.input, self.cached, self.cache_write, self.output) / 1000
+
+
+class ApiKey(models.Model):
+    """A credential with a provider, and what decides when it is lent.
+
+    active ◀──window has room / cooled── exhausted, cooling
+    active ──switched off─▶ inactive     active ──provider says 401/403─▶ broken
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        INACTIVE = "inactive"
+        EXHAUSTED = "exhausted"
+        COOLING = "cooling"
+        BROKEN = "broken"
+
+    slug = models.SlugField(primary_key=True, max_length=64)
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="api_keys")
+    model = models.CharField(max_length=200)
+    secret = SealedField(bound_to="slug")
+    base_url = models.URLField(blank=True, help_text="Overrides the provider's.")
+    priority = models.IntegerField(default=0, help_text="A higher number is lent first.")
+    price = models.ForeignKey(Price, models.PROTECT, related_name="api_keys")
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
+    status = models.CharField(max_length=9, choices=Status, default=Status.ACTIVE)
+    status_reason = models.CharField(max_length=300, blank=True)
+    cooling_until = models.DateTimeField(null=True, blank=True)
+    created_at = made_at()
+
+    class Meta:
+        ordering = ["-priority", "slug"]
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="cooling") | Q(cooling_until__isnull=False),
+                name="apikey_cooling_says_until_when",
+            )
+        ]
+
+    def __str__(self):
+        return self.slug
+
+    @property
+    def scope(self) -> str:
+        """Its address in the windows."""
+        return f"key:{self.slug}"
+
+    def lendable(self, *, now) -> bool:
+        """Whether it may take allocations at `now`. An exhausted key may: its windows decide."""
+        if self.status == self.Status.COOLING:
+            return self.cooling_until <= now
+        return self.status in {self.Status.ACTIVE, self.Status.EXHAUSTED}

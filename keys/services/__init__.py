@@ -1,0 +1,64 @@
+"""Every write of the Token Manager, and the refusals that go with it."""
+
+from keys.books import open_windows
+from keys.services.allocate import Wish, allocate
+from keys.services.closing import complete, expire_allocations, expire_charges, extend, fail
+from keys.services.hold import hold
+from keys.services.key_status import (
+    key_refused,
+    revive_keys,
+    rotate_away,
+    rotate_stranded,
+    set_key_status,
+)
+from keys.services.limits import Terms, remove_limit, set_limit
+from keys.services.people import (
+    create_agent,
+    create_cost_centre,
+    disable_agent,
+    enable_agent,
+    issue_token,
+    revoke_token,
+)
+from keys.services.rotate import rotate
+from keys.services.settle import Ending, Usage, release, settle, settle_many
+from keys.services.supply import KeyTerms, add_key, change_key, replace_secret, set_price
+from keys.services.usage import report_usage
+
+__all__ = [
+    "Ending",
+    "KeyTerms",
+    "Terms",
+    "Usage",
+    "Wish",
+    "add_key",
+    "allocate",
+    "change_key",
+    "complete",
+    "create_agent",
+    "create_cost_centre",
+    "disable_agent",
+    "enable_agent",
+    "expire_allocations",
+    "expire_charges",
+    "extend",
+    "fail",
+    "hold",
+    "issue_token",
+    "key_refused",
+    "open_windows",
+    "release",
+    "remove_limit",
+    "replace_secret",
+    "report_usage",
+    "revive_keys",
+    "revoke_token",
+    "rotate",
+    "rotate_away",
+    "rotate_stranded",
+    "set_key_status",
+    "set_limit",
+    "set_price",
+    "settle",
+    "settle_many",
+]

@@ -1,0 +1,127 @@
+"""What follows when an allocation was charged: warnings, closing, exhausted keys, rotation."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from alerts import services as alerts
+from keys import books
+from keys.models import Allocation, ApiKey, History
+from keys.refusals import AllocationClosed, RotationRefused
+from keys.services.rotate import rotate
+
+
+class Paid(NamedTuple):
+    """One allocation after a payment, as `statements.END` and `RECORD` return it.
+
+    `crossed`: this payment crossed the rotation threshold. `full_keys`: scopes of keys without room.
+    """
+
+    id: int
+    session_id: str
+    api_key: str
+    status: str
+    allocated: int
+    used: int
+    held: int
+    overrun: bool
+    auto_rotate: bool
+    crossed: bool
+    tokens: int
+    cost: Decimal
+    charges: list[int]
+    full_keys: list[str] | None
+
+
+def follow(paid: list[Paid], *, at: datetime) -> list[Paid]:
+    """Raise alerts and close what is used up, in the transaction of the payment; returns `paid`."""
+    for row in paid:
+        if row.crossed:
+            _warn(row, at=at)
+        if row.used >= row.allocated:
+            _exhaust(row, at=at)
+    # The same for every row: the statement reports keys, not allocations.
+    if paid and paid[0].full_keys:
+        _exhaust_keys([scope.removeprefix("key:") for scope in paid[0].full_keys], at=at)
+    return paid
+
+
+def rotate_crossed(paid: Iterable[Paid], *, now: datetime) -> None:
+    """Rotate what crossed its threshold and asked for it; where no key can take it, it stays."""
+    for row in paid:
+        if row.crossed and row.auto_rotate and row.used < row.allocated:
+            try:
+                rotate(
+                    allocation=Allocation.objects.get(pk=row.id),
+                    reason="threshold reached",
+                    who="threshold",
+                    now=now,
+                )
+            except (RotationRefused, AllocationClosed):
+                # The alert stands, the sweep tries again.
+                continue
+
+
+def _warn(row: Paid, *, at: datetime) -> None:
+    alerts.raise_alert(
+        kind="rotation_needed",
+        severity="warning",
+        dedup_key=f"rotation_needed:{row.session_id}",
+        title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens",
+        detail=f"It reached its rotation threshold on {row.api_key}.",
+        facts={"used": row.used, "allocated": row.allocated, "key_id": row.api_key},
+        key_slug=row.api_key,
+        session_id=row.session_id,
+        now=at,
+    )
+
+
+def _exhaust(row: Paid, *, at: datetime) -> None:
+    over = row.used - row.allocated
+    closed = books.close(
+        [row.id],
+        status=Allocation.Status.EXHAUSTED,
+        reason=f"overrun by {over:,} tokens" if over else "every token is used",
+        who="books",
+        at=at,
+    )
+    # Usage that comes after it was closed in another way raises the alert only when it is too much.
+    if closed or over:
+        alerts.raise_alert(
+            kind="exhausted",
+            severity="critical",
+            dedup_key=f"exhausted:{row.session_id}",
+            title=f"{row.session_id} has used up its {row.allocated:,} tokens",
+            detail=f"It used {over:,} tokens more than it was lent." if over else "",
+            facts={"used": row.used, "allocated": row.allocated, "overrun": over},
+            key_slug=row.api_key,
+            session_id=row.session_id,
+            now=at,
+        )
+
+
+def _exhaust_keys(slugs: list[str], *, at: datetime) -> None:
+    for slug in slugs:
+        exhausted = ApiKey.objects.filter(slug=slug, status=ApiKey.Status.ACTIVE).update(
+            status=ApiKey.Status.EXHAUSTED, status_reason="a limit is used up"
+        )
+        if not exhausted:
+            continue
+        History.objects.create(
+            kind=History.Kind.KEY_CHANGE,
+            at=at,
+            scope=f"key:{slug}",
+            who="books",
+            why="a limit is used up",
+            before={"status": "active"},
+            after={"status": "exhausted"},
+        )
+        alerts.raise_alert(
+            kind="key_exhausted",
+            severity="warning",
+            dedup_key=f"key_exhausted:{slug}",
+            title=f"{slug} has used up a limit",
+            key_slug=slug,
+            now=at,
+        )

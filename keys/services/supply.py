@@ -1,0 +1,161 @@
+"""Providers, API keys, prices."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import genai_prices
+from django.db import IntegrityError, transaction
+from django.views.decorators.debug import sensitive_variables
+
+from keys import pricing
+from keys.models import ApiKey, History, Price, Provider
+from keys.pricing import Rates
+from keys.refusals import AlreadyExists, UnknownKey, WrongValue
+from keys.services.people import check_slug
+from security import services as security
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyTerms:
+    """What an API key is, besides its secret. `rates` None: what genai-prices says of the model."""
+
+    provider: str
+    model: str
+    priority: int = 0
+    base_url: str = ""
+    rates: Rates | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+@sensitive_variables("secret")
+@transaction.atomic
+def add_key(slug: str, *, terms: KeyTerms, secret: str, who: str, now: datetime) -> ApiKey:
+    """Add an API key; its provider is made when it is new. Refusals: AlreadyExists, WrongValue."""
+    if not secret.strip():
+        raise WrongValue("The secret is empty.", field="secret")
+    provider, _ = Provider.objects.get_or_create(
+        slug=check_slug(terms.provider), defaults={"name": terms.provider}
+    )
+    api_key = ApiKey(
+        slug=check_slug(slug),
+        provider=provider,
+        model=terms.model,
+        priority=terms.priority,
+        base_url=terms.base_url,
+        price=_price(provider, terms.model, terms.rates, who=who, now=now),
+        requests_per_minute=terms.requests_per_minute,
+        tokens_per_minute=terms.tokens_per_minute,
+    )
+    security.seal_into(api_key, "secret", secret.strip())
+    try:
+        with transaction.atomic():
+            api_key.save(force_insert=True)
+    except IntegrityError as error:
+        if "_pkey" not in str(error):
+            raise
+        raise AlreadyExists(f"There is an API key {slug} already.", key_id=slug) from None
+    after = {"provider": provider.pk, "model": api_key.model, "priority": api_key.priority}
+    _note(api_key, who=who, why="added", now=now, after=after)
+    return api_key
+
+
+@sensitive_variables("secret")
+@transaction.atomic
+def replace_secret(slug: str, *, secret: str, who: str, why: str, now: datetime) -> ApiKey:
+    """Seal another secret into a key. Refusals: UnknownKey, WrongValue."""
+    if not secret.strip():
+        raise WrongValue("The secret is empty.", field="secret")
+    api_key = _locked(slug)
+    security.seal_into(api_key, "secret", secret.strip())
+    api_key.save(update_fields=["secret"])
+    _note(api_key, who=who, why=why, now=now, after={"secret": "replaced"})
+    return api_key
+
+
+@transaction.atomic
+def change_key(
+    slug: str, *, changes: dict[str, object], who: str, why: str, now: datetime
+) -> ApiKey:
+    """Change priority, base_url, requests_per_minute or tokens_per_minute of a key.
+
+    Refusals: UnknownKey, WrongValue.
+    """
+    if unknown := set(changes) - _CHANGEABLE:
+        raise WrongValue(f"{', '.join(sorted(unknown))} cannot be changed.", field=min(unknown))
+    api_key = _locked(slug)
+    before = {name: getattr(api_key, name) for name in changes}
+    if before == changes:
+        return api_key
+    for name, value in changes.items():
+        setattr(api_key, name, value)
+    api_key.save(update_fields=list(changes))
+    _note(api_key, who=who, why=why, now=now, before=before, after=changes)
+    return api_key
+
+
+_CHANGEABLE = {"priority", "base_url", "requests_per_minute", "tokens_per_minute"}
+
+
+@transaction.atomic
+def set_price(slug: str, *, rates: Rates, who: str, why: str, now: datetime) -> ApiKey:
+    """Give a key its own rates from now on; charges made before keep theirs. Refusals: UnknownKey."""
+    api_key = _locked(slug)
+    before = pricing.rates_as_json(api_key.price.rates)
+    api_key.price = _new_price(api_key.provider, api_key.model, rates, source=who, now=now)
+    api_key.save(update_fields=["price"])
+    after = pricing.rates_as_json(rates)
+    _note(api_key, who=who, why=why, now=now, before=before, after=after)
+    return api_key
+
+
+def _price(provider, model, rates, *, who, now) -> Price:
+    if rates:
+        return _new_price(provider, model, rates, source=who, now=now)
+    source = f"genai-prices {genai_prices.__version__}"
+    known = Price.objects.filter(provider=provider, model=model, source=source).first()
+    rates = pricing.default_rates(provider.pk, model, at=now)
+    if known or rates:
+        return known or _new_price(provider, model, rates, source=source, now=now)
+    raise WrongValue(
+        f"The price book has no price for {model} of {provider.pk}: say what 1,000 tokens of input "
+        "and of output cost.",
+        field="rates",
+    )
+
+
+def _new_price(provider, model, rates: Rates, *, source, now) -> Price:
+    return Price.objects.create(
+        provider=provider,
+        model=model,
+        input=rates.input,
+        cached=rates.cached,
+        cache_write=rates.cache_write,
+        output=rates.output,
+        source=source[:100],
+        starts_at=now,
+    )
+
+
+def _locked(slug: str) -> ApiKey:
+    api_key = (
+        ApiKey.objects.select_related("price", "provider")
+        .select_for_update(of=("self",), no_key=True)
+        .filter(pk=slug)
+        .first()
+    )
+    if api_key is None:
+        raise UnknownKey(f"There is no API key {slug}.", key_id=slug)
+    return api_key
+
+
+def _note(api_key, *, who, why, now, before=None, after=None) -> None:
+    History.objects.create(
+        kind=History.Kind.KEY_CHANGE,
+        at=now,
+        scope=api_key.scope,
+        who=who,
+        why=why[:300],
+        before=before,
+        after=after,
+    )
