@@ -11,43 +11,65 @@ from collections.abc import Iterable
 REDACTED = "[redacted]"
 _SECRET_CHARACTERS_MIN = 4
 
-# Every repetition that may fail at its end is bounded: a hostile text must not take long.
 # Schemes whose URLs carry their secret in the password only; elsewhere (slack://, tgram://, … of
 # Apprise) every part may be one.
 _PLAIN_SCHEMES = "https?|wss?|ftps?|file|postgres(?:ql)?|rediss?|amqps?|smtps?|git|ssh|urn|data"
+# What an earlier pattern has taken out is left alone by the later ones.
+_NOT_DONE = r"(?![^\s\[]{0,150}\[redacted\])"
 
+# (words without which the pattern cannot match, pattern, replacement). The words, in lower case,
+# make the usual log line cheap. Every repetition that may fail at its end is bounded: a hostile
+# text must not take long.
 _PATTERNS = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
+    (words.split(), re.compile(pattern), replacement)
+    for words, pattern, replacement in (
         # Of Butler: the part that finds the row stays.
-        (r"\b(b[a-z]_[A-Za-z0-9.-]{1,100}_)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", r"\1" + REDACTED),
-        # Of providers: sk-…, sk-ant-…, nvapi-…, gsk_…, xoxb-…, ghp_…, whsec_…, AIza….
         (
+            "_",
+            r"\b(b[a-z]_[A-Za-z0-9.-]{1,100}_)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])",
+            r"\1" + REDACTED,
+        ),
+        # Of providers: sk-…, sk-ant-…, nvapi-…, gsk_…, xoxb-…, ghp_…, whsec_…, AIza…, JWT.
+        (
+            "sk pk rk nvapi xai xox gh github_pat whsec glpat hf r8 pplx",
             r"\b(sk|pk|rk|nvapi|gsk|xai|xox[a-z]|gh[a-z]|github_pat|whsec|glpat|hf|r8|pplx|csk)"
             r"[-_][A-Za-z0-9_\-+/=.]{12,}",
             r"\1-" + REDACTED,
         ),
-        (r"\bAIza[A-Za-z0-9_-]{30,}", "AIza" + REDACTED),
-        (r"\beyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", "jwt-" + REDACTED),
-        # Headers and named values.
-        (r"(?i)\b(bearer|basic)(\s+|%20)(?!\[)[A-Za-z0-9._~+/=-]{8,}", r"\1\2" + REDACTED),
+        ("aiza", r"\bAIza[A-Za-z0-9_-]{30,}", "AIza" + REDACTED),
         (
+            "eyj",
+            r"\beyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
+            "jwt-" + REDACTED,
+        ),
+        # Headers and named values.
+        (
+            "bearer basic",
+            rf"(?i)\b(bearer|basic)(\s{{1,9}}|%20){_NOT_DONE}[A-Za-z0-9._~+/=-]{{8,}}",
+            r"\1\2" + REDACTED,
+        ),
+        (
+            "key passw secret token sig",
             r"(?i)(?<![a-z0-9])((?:api[-_]?key|password|passwd|secret|access[-_]token|"
             r"refresh[-_]token|auth[-_]token|token|signature|sig))"
-            r"(['\"]?\s*=\s*b?['\"]?|['\"]\s*[:,]\s*b?['\"]|(?<=key):\s*)(?!\[)[^\s'\"&,;<>)}\]]{4,}",
+            r"(['\"]?\s{0,9}=\s{0,9}b?['\"]?|['\"]\s{0,9}[:,]\s{0,9}b?['\"]|(?<=key):\s{0,9})"
+            rf"{_NOT_DONE}[^\s'\"&,;<>)}}\]]{{4,}}",
             r"\1\2" + REDACTED,
         ),
         # URLs.
         (
+            "://",
             r"(?i)\b([a-z][a-z0-9+.-]{0,20}://[^\s/:@?#'\"]{0,200}:)[^\s/@'\"]{1,500}@",
             r"\1" + REDACTED + "@",
         ),
         (
+            "slack.com discord telegram office.com",
             r"(?i)(hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/|"
             r"api\.telegram\.org/bot|webhook\.office\.com/)[^\s'\"<>]+",
             r"\1" + REDACTED,
         ),
         (
+            "://",
             rf"(?i)\b(?!(?:{_PLAIN_SCHEMES})://)([a-z][a-z0-9+-]{{1,20}})://[^\s'\"<>]+",
             r"\1://" + REDACTED,
         ),
@@ -60,8 +82,10 @@ def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SECRET_CHARACTERS_MIN:
             text = text.replace(secret, REDACTED)
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+    lowered = text.lower()
+    for words, pattern, replacement in _PATTERNS:
+        if any(word in lowered for word in words):
+            text = pattern.sub(replacement, text)
     return text
 
 

@@ -11,6 +11,22 @@ from security import tokens
 from security.redact import REDACTED, RedactSecrets, redact
 
 SECRET = "A1b2C3d4E5f6G7h8J9k0"
+PIECES = [
+    "Bearer ",
+    "sk-",
+    SECRET,
+    "token=",
+    "api_key: ",
+    "://",
+    "a",
+    "@",
+    ":",
+    " ",
+    '"',
+    "bt_",
+    "_",
+]
+PIECES += ["A" * 43, "[redacted]", "hooks.slack.com/services/", "https", "slack", "eyJ", "."]
 
 
 @pytest.mark.parametrize(
@@ -50,8 +66,13 @@ def test_a_secret_is_taken_out(text):
 
 def test_tokens_of_butler_keep_the_part_that_finds_their_row():
     for token in (tokens.new_token("bt").token, tokens.derive_token("bs", "session-7")):
-        scrubbed = redact(f"refused {token}.")
-        assert scrubbed == f"refused {token[:-43]}{REDACTED}."
+        for before in (
+            "refused ",
+            "Authorization: Bearer ",
+            "token=",
+            "https://example.com/?token=",
+        ):
+            assert redact(f"{before}{token}.") == f"{before}{token[:-43]}{REDACTED}."
 
 
 def test_a_provider_token_keeps_only_its_kind():
@@ -79,7 +100,7 @@ def test_secrets_the_caller_knows_are_taken_out_wherever_they_are():
     assert redact("abcdef abc", secrets=["", "abc", "abcdef"]) == f"{REDACTED} abc"
 
 
-@given(st.text())
+@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
 def test_redacting_twice_changes_nothing_more(text):
     assert redact(redact(text)) == redact(text)
 
