@@ -1,5 +1,7 @@
 """A key file of its own for each test, and an app with a sealed secret."""
 
+from pathlib import Path
+
 import pytest
 from django.apps import apps
 from django.db import connection
@@ -15,7 +17,8 @@ def key_file(tmp_path):
         yield path
 
 
-def _with_table():
+def _with_table(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
     with modify_settings(INSTALLED_APPS={"append": "sealed_app"}):
         model = apps.get_model("sealed_app", "Safe")
         with connection.schema_editor() as editor:
@@ -26,12 +29,12 @@ def _with_table():
 
 
 @pytest.fixture
-def safes(db):
+def safes(db, monkeypatch):
     """The model `Safe`, with its table."""
-    yield from _with_table()
+    yield from _with_table(monkeypatch)
 
 
 @pytest.fixture
-def committed_safes(transactional_db):
+def committed_safes(transactional_db, monkeypatch):
     """The model `Safe`, whose rows other connections see."""
-    yield from _with_table()
+    yield from _with_table(monkeypatch)
