@@ -16,7 +16,6 @@ from django.db import connection, transaction
 from keys import periods, statements
 from keys.models import History, Limit, Window
 
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -170,7 +170,8 @@ sums AS (
               CASE WHEN a.status = 'active' THEN greatest(o.allocated - o.used, o.held)
                         - greatest(a.allocated - a.used, a.held)
                    ELSE s.unheld END AS freed,
-              CASE WHEN a.status = 'active' THEN greatest(o.allocated_cost - o.used_cost, o.held_cost)
+              CASE WHEN a.status = 'active'
+                   THEN greatest(o.allocated_cost - o.used_cost, o.held_cost)
                         - greatest(a.allocated_cost - a.used_cost, a.held_cost)
                    ELSE s.unheld_cost END AS freed_cost
 ), moves AS (
@@ -198,7 +199,8 @@ sums AS (
 )
 SELECT id, session_id, api_key_id, status, allocated, used, held, overrun, auto_rotate, crossed,
        tokens, cost, charges,
-       (SELECT array_agg(DISTINCT scope) FROM paid WHERE "full" AND scope LIKE 'key:%%') AS full_keys
+       (SELECT array_agg(DISTINCT scope) FROM paid
+         WHERE "full" AND scope LIKE 'key:%%') AS full_keys
   FROM spent
 """
 
@@ -212,7 +214,8 @@ RECORD = _RECORD_NEW + _PAY
 MOVE = """
 UPDATE keys_window w
    SET committed = w.committed + CASE w.unit WHEN 'tokens' THEN m.tokens ELSE m.cost END
-  FROM unnest(%(scope)s::text[], %(tokens)s::bigint[], %(cost)s::numeric[]) AS m(scope, tokens, cost)
+  FROM unnest(%(scope)s::text[], %(tokens)s::bigint[], %(cost)s::numeric[])
+       AS m(scope, tokens, cost)
  WHERE w.scope = m.scope AND w.closed_at IS NULL
 """
 

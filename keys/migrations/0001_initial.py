@@ -7,8 +7,9 @@ import django.db.models.functions.datetime
 import django.db.models.functions.text
 import pgtrigger.compiler
 import pgtrigger.migrations
-import security.fields
 from django.db import migrations, models
+
+import security.fields
 
 
 class Migration(migrations.Migration):

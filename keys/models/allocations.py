@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from keys.models import triggers
-from keys.models.fields import made_at, usd
+from keys.models.fields import usd
 from keys.models.people import Agent, CostCentre
 from keys.models.supply import ApiKey, Price
 

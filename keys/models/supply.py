@@ -38,9 +38,7 @@ class Price(models.Model):
     cached = usd()
     cache_write = usd()
     output = usd()
-    source = models.CharField(
-        max_length=100, help_text="genai-prices and its version, or who set it."
-    )
+    source = models.CharField(max_length=100, help_text="genai-prices and version, or who set it.")
     starts_at = models.DateTimeField()
 
     class Meta:

@@ -15,7 +15,7 @@ from keys.services.rotate import rotate
 class Paid(NamedTuple):
     """One allocation after a payment, as `statements.END` and `RECORD` return it.
 
-    `crossed`: this payment crossed the rotation threshold. `full_keys`: scopes of keys without room.
+    `crossed`: this payment crossed the rotation threshold; `full_keys`: scopes of full keys.
     """
 
     id: int

@@ -28,7 +28,8 @@ def hold(
     """Set aside `tokens`, the most a call can use, until it is settled or the hold expires.
 
     One statement, which is its own transaction. The same idempotency key is the same charge.
-    Refusals: AllocationTooSmall, AllocationClosed, UnknownAllocation, IdempotencyMismatch, WrongValue.
+    Refusals: AllocationTooSmall, AllocationClosed, UnknownAllocation, IdempotencyMismatch,
+    WrongValue.
     """
     if tokens < 0:
         raise WrongValue("A hold is zero tokens or more.", field="tokens")

@@ -21,7 +21,8 @@ def key_refused(
 ) -> ApiKey:
     """The provider refused the key: 401 and 403 break it, 429 lets it cool until `Retry-After`.
 
-    Its live allocations are rotated away by a job queued with this. Refusals: UnknownKey, WrongValue.
+    Its live allocations are rotated away by a job queued with this. Refusals: UnknownKey,
+    WrongValue.
     """
     api_key = _locked(slug)
     if http_status in (401, 403):

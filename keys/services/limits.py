@@ -44,7 +44,7 @@ class Terms:
         exact = amount.is_finite() and amount == round(amount, 0 if self.unit == "tokens" else 9)
         if not exact or not 0 <= amount <= _AMOUNT_MAX:
             raise WrongValue(
-                "The amount is a whole number of tokens or USD with at most 9 places, zero or more.",
+                "The amount is a whole number of tokens, or USD with at most 9 places; zero or more.",
                 field="amount",
             )
         return amount

@@ -99,7 +99,7 @@ _CHANGEABLE = {"priority", "base_url", "requests_per_minute", "tokens_per_minute
 
 @transaction.atomic
 def set_price(slug: str, *, rates: Rates, who: str, why: str, now: datetime) -> ApiKey:
-    """Give a key its own rates from now on; charges made before keep theirs. Refusals: UnknownKey."""
+    """Give a key its own rates from now on; earlier charges keep theirs. Refusals: UnknownKey."""
     api_key = _locked(slug)
     before = pricing.rates_as_json(api_key.price.rates)
     api_key.price = _new_price(api_key.provider, api_key.model, rates, source=who, now=now)
