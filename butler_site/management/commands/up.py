@@ -70,6 +70,7 @@ class Command(BaseCommand):
         if not health.migrations_applied():
             self._say("Bringing the tables up to date …")
             call_command("migrate", interactive=False, verbosity=0)
+        call_command("install_schedules", verbosity=0)
 
     def _prepare_files(self) -> None:
         if settings.PRODUCTION:
