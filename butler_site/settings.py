@@ -51,7 +51,12 @@ DATABASES = {
         **_DATABASE,
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"application_name": PROCESS, **_DATABASE.get("OPTIONS", {})},
+        "OPTIONS": {
+            "application_name": PROCESS,
+            # The long statements of the books are planned once per connection (keys.books.rows).
+            "prepare_threshold": 5,
+            **_DATABASE.get("OPTIONS", {}),
+        },
     }
 }
 # `id:base64` pairs of 32-byte sealing keys, the first seals; empty: the file below, made 0600.
@@ -197,8 +202,35 @@ LOGGING = {
 
 # --- API and workers -----------------------------------------------------------------------------
 
+# A text to estimate in JSON takes up to six bytes for one of its own (\u0041).
+API_BODY_BYTES_MAX = 6 * ESTIMATE_BYTES_MAX + 100_000
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.auth.BearerTokens"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.auth.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttle.PerToken"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsing.Json"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.parsing.JsonAlways",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "api.schema.Schema",
+    "EXCEPTION_HANDLER": "butler_site.errors.answer",
+    "UNAUTHENTICATED_USER": None,
+    # ASCII only: half a character in a request must not break the answer that quotes it.
+    "UNICODE_JSON": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Butler",
+    "DESCRIPTION": "Token budgets for AI agents: lend, report, rotate, watch.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVERS": [{"url": PUBLIC_URL}],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [],
+    "SORT_OPERATIONS": False,
 }
 WEB_WORKERS = env.integer("BUTLER_WEB_WORKERS", 2, least=1, most=64)
 WEB_THREADS = env.integer("BUTLER_WEB_THREADS", 8, least=1, most=256)

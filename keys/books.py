@@ -12,10 +12,13 @@ from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
+from psycopg import Cursor
 
 from keys import periods, statements
 from keys.models import History, Limit, Window
 
+_TURNED_AT_ONCE = 100
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -32,7 +35,6 @@ class LockedWindow(NamedTuple):
     """An open window under our lock; `amount`, `used`, `committed` in its unit."""
 
     id: int
-    limit_id: int
     scope: str
     unit: str
     starts_at: datetime
@@ -70,25 +72,29 @@ def in_books(service: Callable[P, R]) -> Callable[P, R]:
 
 def rows(statement: str, **parameters: Any) -> list[tuple]:
     """Run one statement; all its rows."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    # Django's own cursors send the values inside the text, so that PostgreSQL plans these long
+    # statements anew each time; prepared, planning is paid once per connection.
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.execute(statement, parameters, prepare=True)
         return cursor.fetchall() if cursor.description else []
 
 
 def lock(*, allocations: Iterable[int], scopes: Iterable[str] = (), now: datetime) -> Books:
     """Lock allocations, then their open windows and those of `scopes`. Raises OverWindows."""
-    locked = [
-        LockedWindow(*row)
-        for row in rows(
-            statements.LOCK,
-            books_lock=statements.BOOKS_LOCK,
-            allocations=list(allocations),
-            scopes=list(scopes),
-        )
-    ]
+    rows(statements.JOIN, books_lock=statements.BOOKS_LOCK)
+    found = rows(
+        statements.LOCK,
+        allocations=list(allocations),
+        scopes=list(scopes),
+    )
+    locked = [LockedWindow(*row[2:]) for row in found if row[2]]
     at = max([now, *(window.starts_at for window in locked)])
-    if over := {window.scope for window in locked if window.ends_at <= at}:
-        raise OverWindows(over, at)
+    over = {window.scope for window in locked if window.ends_at <= at}
+    closed = {scope for _, scope, window, *_ in found if scope and not window}
+    if over or closed:
+        raise OverWindows(over | closed, at)
     return Books(locked, at)
 
 
@@ -115,21 +121,38 @@ def move(moves: dict[str, tuple[int, Decimal]]) -> None:
     )
 
 
-@transaction.atomic(durable=True)
 def open_windows(*, scopes: Iterable[str] | None = None, now: datetime) -> int:
-    """Open the next window of every limit whose open one is over; how many. Running it twice is one.
+    """Open the next window of every limit whose open one is over; how many. Twice is once.
 
     What open allocations still have moves over; the closed window keeps what was used in it.
     """
-    over = Window.objects.filter(closed_at=None, ends_at__lte=now).select_related("limit")
+    over = Window.objects.filter(closed_at=None, ends_at__lte=now)
     if scopes is not None:
         over = over.filter(scope__in=scopes)
-    locked = over.order_by("pk").select_for_update(of=("self",), no_key=True)
-    return len([_follow(window, now=now) for window in locked])
+    opened = 0
+    # In batches, because nobody else commits or settles meanwhile.
+    while batch := list(over.order_by("pk").values_list("pk", flat=True)[:_TURNED_AT_ONCE]):
+        opened += _open(batch, now=now)
+    return opened
 
 
-def _follow(window: Window, *, now: datetime) -> Window:
-    committed, limit = window.committed, window.limit
+@transaction.atomic(durable=True)
+def _open(windows: list[int], *, now: datetime) -> int:
+    take_books_alone()
+    return turn(Window.objects.filter(pk__in=windows), now=now)
+
+
+def turn(windows: QuerySet[Window], *, now: datetime) -> int:
+    """Open the next of those windows that are over; how many.
+
+    Joins the caller's transaction, which has called `take_books_alone`.
+    """
+    over = windows.filter(closed_at=None, ends_at__lte=now).select_related("limit").order_by("pk")
+    return len([_follow(window, now=now) for window in over])
+
+
+def _follow(window: Window, limit: Limit, *, now: datetime) -> Window:
+    committed = window.committed
     window.committed, window.closed_at = 0, now
     window.save(update_fields=["committed", "closed_at"])
     starts_at, ends_at = period_of(limit, at=now)
@@ -159,20 +182,35 @@ def first_window(limit: Limit, *, now: datetime) -> Window:
 
     Joins the caller's transaction, which has called `take_books_alone`.
     """
-    starts_at, ends_at = period_of(limit, at=now)
-    used = rows(statements.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)[0]
     committed = {scope: row for scope, *row in rows(statements.COMMITTED)}.get(limit.scope, (0, 0))
-    which = 0 if limit.unit == "tokens" else 1
     return Window.objects.create(
         limit=limit,
         scope=limit.scope,
         unit=limit.unit,
-        starts_at=starts_at,
-        ends_at=ends_at,
         amount=limit.amount,
-        used=used[which],
-        committed=committed[which],
+        committed=committed[_column(limit)],
+        **_counted(limit, now=now),
     )
+
+
+def recount_window(limit: Limit, *, now: datetime) -> None:
+    """Give a limit's open window the bounds of its new calendar and what was used within them.
+
+    It stays open: closed early, it would end at a moment at which others may still settle.
+    Joins the caller's transaction, which has called `take_books_alone`.
+    """
+    limit.windows.filter(closed_at=None).update(amount=limit.amount, **_counted(limit, now=now))
+
+
+def _counted(limit: Limit, *, now: datetime) -> dict[str, object]:
+    starts_at, ends_at = period_of(limit, at=now)
+    used = rows(statements.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)[0]
+    return {"starts_at": starts_at, "ends_at": ends_at, "used": used[_column(limit)]}
+
+
+def _column(limit: Limit) -> int:
+    """Where its unit stands in (tokens, USD)."""
+    return 0 if limit.unit == "tokens" else 1
 
 
 def period_of(limit: Limit, *, at: datetime) -> tuple[datetime, datetime]:

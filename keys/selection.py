@@ -107,6 +107,7 @@ def to_json(decision: Decision) -> dict[str, Any]:
     """Return the decision as compact plain values, for a jsonb column."""
     return {
         "chosen": decision.chosen.slug if decision.chosen else None,
+        "capacity": decision.chosen.capacity if decision.chosen else None,
         "provider_expanded": decision.provider_expanded,
         "verdicts": [list(verdict) for verdict in decision.verdicts],
         "alternatives": [[c.slug, c.provider, c.capacity] for c in decision.alternatives],
@@ -117,6 +118,7 @@ def from_json(stored: dict[str, Any]) -> dict[str, Any]:
     """Return what `to_json` made as a readable explanation: every fact named, verdicts in words."""
     return {
         "chosen": stored["chosen"],
+        "capacity": stored.get("capacity"),
         "provider_expanded": stored["provider_expanded"],
         "candidates": [
             {"key_id": slug, "verdict": code, "reason": WORDS[code].format(detail=detail)}

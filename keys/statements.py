@@ -14,8 +14,8 @@ A statement that pays runs under LOCK, as a statement of its own: its snapshot t
 window that LOCK waited for.
 """
 
-# Shared by everybody who commits or settles, exclusive for whoever adds a limit, so that nothing
-# is committed or settled between counting it and opening the new limit's first window.
+# Shared by everybody who commits or settles, exclusive for whoever opens or changes windows, so
+# that nobody pays or commits by a snapshot from before the window was there.
 BOOKS_LOCK = 0x6B657973
 
 # One allocation, committed in all its windows or in none, with its decision and its history.
@@ -29,16 +29,22 @@ WITH locked AS MATERIALIZED (
        FOR NO KEY UPDATE
 ), moment AS (
     -- Another process may have opened a window a moment ahead of our clock.
-    SELECT greatest(%(now)s, max(starts_at)) AS at FROM locked
+    SELECT greatest(%(created_at)s, max(starts_at)) AS at FROM locked
 ), verdict AS (
+    -- A limit without a locked window: its window was closed while we waited for it.
     SELECT min(m.at) AS at,
-           coalesce(bool_and(m.at < l.ends_at), true) AS current,
-           coalesce(bool_and(l.used + l.committed + CASE l.unit WHEN 'tokens' THEN %(tokens)s
-                                                     ELSE %(cost)s END <= l.amount), true) AS fits
+           coalesce(bool_and(m.at < l.ends_at), true)
+               AND count(l.id) = (SELECT count(*) FROM keys_limit
+                                   WHERE scope = ANY(%(scopes)s) AND removed_at IS NULL) AS current,
+           coalesce(bool_and(
+               l.used + l.committed
+                   + CASE l.unit WHEN 'tokens' THEN %(allocated)s ELSE %(allocated_cost)s END
+               <= l.amount), true) AS fits
       FROM moment m LEFT JOIN locked l ON true
 ), committed AS (
     UPDATE keys_window w
-       SET committed = w.committed + CASE w.unit WHEN 'tokens' THEN %(tokens)s ELSE %(cost)s END
+       SET committed = w.committed
+               + CASE w.unit WHEN 'tokens' THEN %(allocated)s ELSE %(allocated_cost)s END
       FROM locked l, verdict v
      WHERE w.id = l.id AND v.current AND v.fits
 ), made AS (
@@ -47,10 +53,10 @@ WITH locked AS MATERIALIZED (
         allocated, used, held, allocated_cost, used_cost, held_cost, token_cost_max, overrun,
         rotation_threshold, auto_rotate, provider_expanded, idempotency_key, asked,
         created_at, expires_at)
-    SELECT %(session_id)s, %(agent)s, %(cost_centre)s, %(api_key)s, %(price)s, %(payers)s,
-           'active', '', %(tokens)s, 0, 0, %(cost)s, 0, 0, %(token_cost_max)s, false,
-           %(rotation_threshold)s, %(auto_rotate)s, %(provider_expanded)s, %(idempotency_key)s,
-           %(asked)s, %(now)s, %(expires_at)s
+    SELECT %(session_id)s, %(agent_id)s, %(cost_centre_id)s, %(api_key_id)s, %(price_id)s,
+           %(payers)s, 'active', '', %(allocated)s, 0, 0, %(allocated_cost)s, 0, 0,
+           %(token_cost_max)s, false, %(rotation_threshold)s, %(auto_rotate)s,
+           %(provider_expanded)s, %(idempotency_key)s, %(asked)s, %(created_at)s, %(expires_at)s
       FROM verdict v
      WHERE v.current AND v.fits
     RETURNING id
@@ -58,8 +64,8 @@ WITH locked AS MATERIALIZED (
     INSERT INTO keys_decision (allocation_id, verdicts) SELECT id, %(verdicts)s FROM made
 ), noted AS (
     INSERT INTO keys_history (kind, at, scope, agent_slug, session_id, who, why, after)
-    SELECT 'allocation', %(now)s, 'key:' || %(api_key)s, %(agent)s, %(session_id)s, %(who)s, '',
-           %(after)s
+    SELECT 'allocation', %(created_at)s, 'key:' || %(api_key_id)s, %(agent_id)s, %(session_id)s,
+           %(who)s, '', %(after)s
       FROM made
 )
 SELECT v.at, v.current, v.fits, (SELECT id FROM made) FROM verdict v
@@ -85,23 +91,34 @@ SELECT id, api_key_id, price_id, %(model)s, %(idempotency_key)s, 'held', 'report
 RETURNING id, api_key_id, price_id, held_cost
 """
 
-# Lock the allocations, then every open window they and the keys of their charges stand in.
+# Take a share of the books. A statement of its own: the next one's snapshot then has every limit
+# and window that was made while this one waited.
+JOIN = "SELECT pg_advisory_xact_lock_shared(%(books_lock)s)"
+
+# Lock the allocations, then the open window of every limit they and `scopes` stand under. Always
+# answers a row (so that everything in it is run), with the number of allocations; a limit without
+# a window is one whose window was closed while we waited.
 LOCK = """
-WITH books AS MATERIALIZED (
-    SELECT pg_advisory_xact_lock_shared(%(books_lock)s)
-), locked AS MATERIALIZED (
-    SELECT a.api_key_id, a.payers FROM keys_allocation a, books
+WITH locked AS MATERIALIZED (
+    SELECT a.api_key_id, a.payers FROM keys_allocation a
      WHERE a.id = ANY(%(allocations)s) ORDER BY a.id FOR NO KEY UPDATE OF a
-), scopes AS (
+), scopes AS MATERIALIZED (
     SELECT 'key:' || api_key_id AS scope FROM locked
     UNION SELECT unnest(payers) FROM locked
     UNION SELECT unnest(%(scopes)s::text[])
+), windows AS MATERIALIZED (
+    SELECT * FROM keys_window
+     WHERE scope IN (SELECT scope FROM scopes) AND closed_at IS NULL
+     ORDER BY id FOR NO KEY UPDATE
+), limits AS (
+    SELECT l.id, l.scope FROM keys_limit l JOIN scopes s ON s.scope = l.scope
+     WHERE l.removed_at IS NULL
 )
-SELECT w.id, w.limit_id, w.scope, w.unit, w.starts_at, w.ends_at, w.amount, w.used, w.committed
-  FROM keys_window w
- WHERE w.scope IN (SELECT scope FROM scopes) AND w.closed_at IS NULL
- ORDER BY w.id
-   FOR NO KEY UPDATE OF w
+SELECT n.allocations, l.scope, w.id, w.scope, w.unit, w.starts_at, w.ends_at, w.amount, w.used,
+       w.committed
+  FROM (SELECT count(*) AS allocations FROM locked) n
+  LEFT JOIN limits l ON true
+  LEFT JOIN windows w ON w.limit_id = l.id
 """
 
 # The first half of ending charges, in two forms. Both give `ended`: one row per charge with what
@@ -164,8 +181,9 @@ sums AS (
                             THEN coalesce(o.warned_at, %(at)s) ELSE o.warned_at END
       FROM sums s JOIN keys_allocation o ON o.id = s.allocation_id
      WHERE a.id = o.id
-    RETURNING a.id, a.session_id, a.api_key_id, a.payers, a.status, a.allocated, a.used, a.held,
-              a.overrun, a.auto_rotate, s.tokens, s.cost, s.unheld, s.unheld_cost, s.charges,
+    RETURNING a.id, a.session_id, a.agent_id, a.api_key_id, a.payers, a.status, a.allocated,
+              a.used, a.held, a.overrun, a.auto_rotate, s.tokens, s.cost, s.unheld,
+              s.unheld_cost, s.charges,
               a.warned_at IS NOT NULL AND o.warned_at IS NULL AS crossed,
               CASE WHEN a.status = 'active' THEN greatest(o.allocated - o.used, o.held)
                         - greatest(a.allocated - a.used, a.held)
@@ -197,8 +215,8 @@ sums AS (
      WHERE w.scope = m.scope AND w.closed_at IS NULL
     RETURNING w.scope, w.used >= w.amount AS full
 )
-SELECT id, session_id, api_key_id, status, allocated, used, held, overrun, auto_rotate, crossed,
-       tokens, cost, charges,
+SELECT id, session_id, agent_id, api_key_id, status, allocated, used, held, overrun, auto_rotate,
+       crossed, tokens, cost, charges,
        (SELECT array_agg(DISTINCT scope) FROM paid
          WHERE "full" AND scope LIKE 'key:%%') AS full_keys
   FROM spent

@@ -27,7 +27,7 @@ class Provider(models.Model):
 
 
 class Price(models.Model):
-    """What a model costs from `starts_at` on: a line of the price book, US dollars per 1,000 tokens.
+    """What a model costs from `starts_at` on: a line of the price book, USD per 1,000 tokens.
 
     Never changed: a new price is a new row, so a charge that points here keeps its rates.
     """

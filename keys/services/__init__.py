@@ -1,7 +1,7 @@
 """Every write of the Token Manager, and the refusals that go with it."""
 
 from keys.books import open_windows
-from keys.services.allocate import Wish, allocate
+from keys.services.allocate import allocate
 from keys.services.closing import complete, expire_allocations, expire_charges, extend, fail
 from keys.services.hold import hold
 from keys.services.key_status import (
@@ -23,7 +23,9 @@ from keys.services.people import (
 from keys.services.rotate import rotate
 from keys.services.settle import Ending, Usage, release, settle, settle_many
 from keys.services.supply import KeyTerms, add_key, change_key, replace_secret, set_price
+from keys.services.token_use import note_token_use
 from keys.services.usage import report_usage
+from keys.services.wish import Wish
 
 __all__ = [
     "Ending",
@@ -46,6 +48,7 @@ __all__ = [
     "hold",
     "issue_token",
     "key_refused",
+    "note_token_use",
     "open_windows",
     "release",
     "remove_limit",

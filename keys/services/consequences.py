@@ -20,6 +20,7 @@ class Paid(NamedTuple):
 
     id: int
     session_id: str
+    agent: str
     api_key: str
     status: str
     allocated: int
@@ -72,6 +73,7 @@ def _warn(row: Paid, *, at: datetime) -> None:
         detail=f"It reached its rotation threshold on {row.api_key}.",
         facts={"used": row.used, "allocated": row.allocated, "key_id": row.api_key},
         key_slug=row.api_key,
+        agent_name=row.agent,
         session_id=row.session_id,
         now=at,
     )
@@ -96,6 +98,7 @@ def _exhaust(row: Paid, *, at: datetime) -> None:
             detail=f"It used {over:,} tokens more than it was lent." if over else "",
             facts={"used": row.used, "allocated": row.allocated, "overrun": over},
             key_slug=row.api_key,
+            agent_name=row.agent,
             session_id=row.session_id,
             now=at,
         )

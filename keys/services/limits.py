@@ -44,7 +44,7 @@ class Terms:
         exact = amount.is_finite() and amount == round(amount, 0 if self.unit == "tokens" else 9)
         if not exact or not 0 <= amount <= _AMOUNT_MAX:
             raise WrongValue(
-                "The amount is a whole number of tokens, or USD with at most 9 places; zero or more.",
+                "The amount is a whole number of tokens, or USD with up to 9 places; zero or more.",
                 field="amount",
             )
         return amount
@@ -69,8 +69,11 @@ def set_limit(
         "unit": terms.unit,
         "period": terms.period,
     }
-    limit = Limit.objects.filter(**which, removed_at=None).first()
+    limit = books.locked_limits(**which).first()
     before = _shown(limit) if limit else None
+    if limit:
+        # A period that is over keeps its own amount and calendar.
+        books.turn(limit.windows, now=now)
     limit = limit or Limit(**which)
     calendar_changed = (limit.zone, limit.reset_hour) != (terms.zone, terms.reset_hour)
     limit.amount, limit.zone, limit.reset_hour = amount, terms.zone, terms.reset_hour
@@ -78,8 +81,7 @@ def set_limit(
     if before is None:
         books.first_window(limit, now=now)
     elif calendar_changed:
-        _close_window(limit, now=now)
-        books.first_window(limit, now=now)
+        books.recount_window(limit, now=now)
     else:
         limit.windows.filter(closed_at=None).update(amount=amount)
     if before != _shown(limit):
@@ -91,7 +93,9 @@ def set_limit(
 def remove_limit(limit: Limit, *, why: str, who: str, now: datetime) -> None:
     """End a limit; its windows stay as records. Twice is once."""
     books.take_books_alone()
-    if Limit.objects.filter(pk=limit.pk, removed_at=None).update(removed_at=now):
+    if locked := books.locked_limits(pk=limit.pk).first():
+        locked.removed_at = now
+        locked.save(update_fields=["removed_at"])
         _close_window(limit, now=now)
         _note(limit, before=_shown(limit), after=None, why=why, who=who, now=now)
 

@@ -11,13 +11,13 @@ from alerts import services as alerts
 from keys import books, pricing, selection
 from keys.models import Allocation, ApiKey, Charge, History, Price, Rotation
 from keys.queries.candidates import offer
+from keys.queries.prices import price_of
 from keys.refusals import (
     AllocationClosed,
     IdempotencyMismatch,
     RotationRefused,
     UnknownKey,
 )
-from keys.services.allocate import price_of
 
 _ATTEMPTS = 20
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from keys import books, pricing, statements
 from keys.models import Charge, Price
+from keys.queries.prices import price_of
 from keys.refusals import WrongValue
 from keys.services import consequences
-from keys.services.allocate import price_of
 
 _STATES = Charge.State
 

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from keys import books, statements
 from keys.models import Allocation, Charge
+from keys.queries.prices import price_of
 from keys.refusals import IdempotencyMismatch, UnknownAllocation
 from keys.services import consequences
-from keys.services.allocate import price_of
 from keys.services.settle import Usage
 
 

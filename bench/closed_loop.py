@@ -1,0 +1,87 @@
+"""Closed loops: so many callers, each calling again as soon as its call returned."""
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from bench import rows
+
+# An action gets the number of its caller, and returns how many units of work it did.
+Prepare = Callable[[int], Callable[[], int]]
+
+_WARM_UP_SECONDS = 0.5
+
+
+class Measured(NamedTuple):
+    """Units of work per second, and the 50th and 99th percentile of one call in milliseconds."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+def measure(prepare: Prepare, *, clients: int, seconds: float, processes: int = 2) -> Measured:
+    """Run `clients` callers, spread over `processes`, for `seconds` after a warm-up."""
+    rows.close_connections()
+    processes = min(processes, clients)
+    results: multiprocessing.Queue = multiprocessing.Queue()
+    barrier = multiprocessing.Barrier(processes)
+    workers = [
+        multiprocessing.Process(
+            target=_process,
+            args=(prepare, range(number, clients, processes), seconds, barrier, results),
+        )
+        for number in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    units, latencies = 0, []
+    for _ in workers:
+        done, took = results.get()
+        units += done
+        latencies += took
+    for worker in workers:
+        worker.join()
+    latencies.sort()
+    return Measured(
+        units / seconds, 1000 * _percentile(latencies, 50), 1000 * _percentile(latencies, 99)
+    )
+
+
+def _process(prepare, callers, seconds, barrier, results) -> None:
+    units: list[int] = []
+    latencies: list[float] = []
+    ready = threading.Barrier(len(callers) + 1)
+    threads = [
+        threading.Thread(target=_caller, args=(prepare, number, seconds, ready, units, latencies))
+        for number in callers
+    ]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    ready.wait()
+    for thread in threads:
+        thread.join()
+    results.put((sum(units), latencies))
+
+
+def _caller(prepare, number, seconds, ready, units, latencies) -> None:
+    act = prepare(number)
+    ready.wait()
+    begun = time.perf_counter() + _WARM_UP_SECONDS
+    end = begun + seconds
+    done, took = 0, []
+    while (start := time.perf_counter()) < end:
+        work = act()
+        if start >= begun:
+            done += work
+            took.append(time.perf_counter() - start)
+    units.append(done)
+    latencies += took
+    rows.close_connections()
+
+
+def _percentile(ordered: list[float], percent: int) -> float:
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] if ordered else 0.0

@@ -1,0 +1,59 @@
+"""The benchmarks, one after the other, and the table they print."""
+
+import time
+from typing import TextIO
+
+from bench import actions, pgbench, rows
+from bench.closed_loop import measure
+
+
+def run(*, seconds: float, clients: list[int], only: list[str], out: TextIO) -> None:
+    """Run the parts named in `only`; print each figure as soon as it is there."""
+    rows.make()
+    for part in only:
+        _PARTS[part](seconds, clients, out)
+
+
+def _service(seconds: float, clients: list[int], out: TextIO) -> None:
+    print("service layer, 2 processes; per second (p50/p99 of a call in ms)", file=out)  # noqa: T201
+    head = f"{'clients':>8} {'allocate':>22} {'pgbench':>8} {'ratio':>6} {'refused':>22}"
+    head += f" {'hold+settle':>22} {'pgbench':>8} {'ratio':>6} {'settled by 32':>22}"
+    print(head, file=out)  # noqa: T201
+    for count in clients:
+        lent = measure(actions.allocating, clients=count, seconds=seconds)
+        lent_limit = pgbench.allocating(count, seconds)
+        refused = measure(actions.refused, clients=count, seconds=seconds)
+        pairs = measure(actions.holding_and_settling, clients=count, seconds=seconds)
+        pairs_limit = pgbench.holding_and_settling(count, seconds)
+        batches = measure(actions.settling_in_batches, clients=count, seconds=seconds)
+        print(  # noqa: T201
+            f"{count:>8} {_shown(lent):>22} {lent_limit:>8.0f} "
+            f"{lent.per_second / lent_limit:>6.0%} {_shown(refused):>22} "
+            f"{_shown(pairs):>22} {pairs_limit:>8.0f} "
+            f"{pairs.per_second / pairs_limit:>6.0%} {_shown(batches):>22}",
+            file=out,
+            flush=True,
+        )
+
+
+def _shown(measured) -> str:
+    return f"{measured.per_second:.0f} ({measured.p50_ms:.1f}/{measured.p99_ms:.1f})"
+
+
+def _selection(seconds: float, clients: list[int], out: TextIO) -> None:
+    for number in range(10_000 - rows.KEYS):
+        rows.add_key(f"many-{number}", priority=-1)
+    took = []
+    for _ in range(10):
+        start = time.perf_counter()
+        rows.lend("agent-0")
+        took.append(1000 * (time.perf_counter() - start))
+    took.sort()
+    print(  # noqa: T201
+        f"allocate among 10,000 keys: median {took[5]:.0f} ms, worst of 10 {took[-1]:.0f} ms",
+        file=out,
+        flush=True,
+    )
+
+
+_PARTS = {"service": _service, "selection": _selection}

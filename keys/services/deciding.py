@@ -1,0 +1,92 @@
+"""Choose the key of an allocation among what is free, or say why none can be chosen."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from django.conf import settings
+
+from keys import pricing, selection
+from keys.models import ApiKey, Provider
+from keys.queries.candidates import Offer, lacking_windows
+from keys.queries.prices import price_of
+from keys.refusals import LimitReached, NoKeyCapacity, UnknownModel, UnknownProvider
+from keys.services.wish import Wish
+
+
+def decide(choices: Offer, *, wish: Wish, payers: list[str], now) -> selection.Decision:
+    if choices.payers_free is not None and choices.payers_free < wish.tokens:
+        raise _limit_reached(wish, payers, cost=Decimal(0), now=now)
+    decision = _choose(_payable(choices, wish.tokens), wish)
+    if decision.chosen:
+        return decision
+    _check_known(wish)
+    if (unlimited := _choose(choices.candidates, wish)).chosen:
+        price = price_of(choices.price_ids[unlimited.chosen.slug])
+        raise _limit_reached(wish, payers, cost=pricing.bound(price.rates, wish.tokens), now=now)
+    raise _no_key_capacity(choices, decision, wish, now)
+
+
+def _payable(choices: Offer, tokens: int) -> list[selection.Candidate]:
+    """The candidates, each with no more capacity than the payers' USD windows can pay for."""
+    if all(payable >= tokens for payable in choices.payers_usd_tokens.values()):
+        return choices.candidates
+    payable = choices.payers_usd_tokens
+    return [
+        replace(candidate, capacity=payable[candidate.slug])
+        if payable.get(candidate.slug, tokens) < tokens
+        else candidate
+        for candidate in choices.candidates
+    ]
+
+
+def _choose(candidates, wish: Wish) -> selection.Decision:
+    return selection.choose(
+        candidates,
+        tokens=wish.tokens,
+        provider=wish.provider,
+        model=wish.model,
+        free_min=settings.CANDIDATE_FREE_TOKENS_MIN,
+    )
+
+
+def _limit_reached(wish: Wish, payers, *, cost, now) -> LimitReached:
+    windows = lacking_windows(scopes=payers, tokens=wish.tokens, cost=cost, now=now)
+    return LimitReached(
+        "A limit of the agent or its cost centre has no room for this.",
+        needed=wish.tokens,
+        windows=windows,
+        next_reset=next_reset(windows),
+    )
+
+
+def _no_key_capacity(choices: Offer, decision, wish: Wish, now) -> NoKeyCapacity:
+    preferred = [c for c in choices.candidates if wish.provider in (None, c.provider)]
+    windows = lacking_windows(
+        scopes=[f"key:{candidate.slug}" for candidate in preferred or choices.candidates],
+        # A key with no more than the minimum free is no candidate either.
+        tokens=max(wish.tokens, settings.CANDIDATE_FREE_TOKENS_MIN + 1),
+        cost=Decimal(0),
+        now=now,
+    )
+    return NoKeyCapacity(
+        f"No API key has room for {wish.tokens:,} tokens.",
+        needed=wish.tokens,
+        windows=windows,
+        alternatives=[
+            {"key_id": key.slug, "provider": key.provider, "capacity": key.capacity}
+            for key in decision.alternatives
+        ],
+        next_reset=next_reset(windows),
+    )
+
+
+def next_reset(windows: list[dict[str, object]]) -> str | None:
+    """The first moment one of these windows begins anew, ISO 8601."""
+    return min((w["resets_at"] for w in windows if w["resets_at"]), default=None)
+
+
+def _check_known(wish: Wish) -> None:
+    if wish.provider and not Provider.objects.filter(slug=wish.provider).exists():
+        raise UnknownProvider(f"There is no provider {wish.provider}.", provider=wish.provider)
+    if wish.model and not ApiKey.objects.filter(model=wish.model).exists():
+        raise UnknownModel(f"No API key has the model {wish.model}.", model=wish.model)
