@@ -151,8 +151,8 @@ def turn(windows: QuerySet[Window], *, now: datetime) -> int:
     return len([_follow(window, now=now) for window in over])
 
 
-def _follow(window: Window, limit: Limit, *, now: datetime) -> Window:
-    committed = window.committed
+def _follow(window: Window, *, now: datetime) -> Window:
+    committed, limit = window.committed, window.limit
     window.committed, window.closed_at = 0, now
     window.save(update_fields=["committed", "closed_at"])
     starts_at, ends_at = period_of(limit, at=now)

@@ -69,7 +69,7 @@ def set_limit(
         "unit": terms.unit,
         "period": terms.period,
     }
-    limit = books.locked_limits(**which).first()
+    limit = Limit.objects.filter(**which, removed_at=None).first()
     before = _shown(limit) if limit else None
     if limit:
         # A period that is over keeps its own amount and calendar.
@@ -93,9 +93,7 @@ def set_limit(
 def remove_limit(limit: Limit, *, why: str, who: str, now: datetime) -> None:
     """End a limit; its windows stay as records. Twice is once."""
     books.take_books_alone()
-    if locked := books.locked_limits(pk=limit.pk).first():
-        locked.removed_at = now
-        locked.save(update_fields=["removed_at"])
+    if Limit.objects.filter(pk=limit.pk, removed_at=None).update(removed_at=now):
         _close_window(limit, now=now)
         _note(limit, before=_shown(limit), after=None, why=why, who=who, now=now)
 

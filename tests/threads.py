@@ -1,0 +1,58 @@
+"""Two connections in an order that a race would only meet by luck."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.db import connection, transaction
+
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+def overtaken(*, first: Callable[[], Any], then: Callable[[], Any]) -> Any:
+    """Call `first` and do not commit; call `then` in a thread until it waits for a lock or is done;
+    commit `first`. Returns what `then` returned, raises what it raised.
+
+    A durable service as `first` is passed without its transaction: `service.__wrapped__`.
+    """
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            first()
+            future = threads.submit(_run, then)
+            wait_until(lambda: future.done() or _waiting())
+        return future.result(timeout=60)
+
+
+def wait_until(holds: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Ask every few milliseconds; AssertionError when it does not come true."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.005)
+
+
+def refused(answers: list[Any], *refusals: type[Exception]) -> int:
+    """How many answers of `at_once` are one of these refusals; any other exception is raised."""
+    for answer in answers:
+        if isinstance(answer, Exception) and not isinstance(answer, refusals):
+            raise answer
+    return sum(isinstance(answer, refusals) for answer in answers)
+
+
+def _run(work):
+    try:
+        return work()
+    finally:
+        connection.close()
+
+
+def _waiting() -> bool:
+    with connection.cursor() as cursor:
+        # Within a transaction PostgreSQL would show the same moment again and again.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(_WAITING)
+        return cursor.fetchone()[0] > 0
