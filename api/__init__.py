@@ -1,4 +1,5 @@
 """REST API for agents ("Butler main API"), under /api/v1/.
 
-Owns no rows: every view translates in, makes one call, translates out.
+Every view translates in, makes one call, translates out. Owns one table, the request counts of the
+throttle, which is lost in a crash without harm.
 """

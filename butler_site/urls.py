@@ -1,12 +1,17 @@
 """Every address Butler answers."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-from butler_site import health
+from butler_site import errors, health
 
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("api/v1/errors", errors.table_page),
+    path("api/", include("api.urls")),
     path("admin/", admin.site.urls),
 ]
+handler400 = errors.bad_request
+handler404 = errors.not_found
+handler500 = errors.server_error

@@ -1,0 +1,38 @@
+"""What every view of the API shares."""
+
+import re
+from typing import ClassVar
+
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api.auth import OPERATE, READ, SPEND
+
+_PATH_VALUE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class ApiView(APIView):
+    """One resource. `scopes`: per method, of which one is needed; `for_sessions`: whether a session
+    token is good for it; `problems`: per method, the statuses of its own refusals.
+    """
+
+    http_method_names = ("get", "head", "post")
+    scopes: ClassVar[dict[str, tuple[str, ...]]] = {"GET": (READ, OPERATE), "POST": (SPEND,)}
+    problems: ClassVar[dict[str, tuple[int, ...]]] = {}
+    for_sessions = False
+
+    def initial(self, request: Request, *args, **kwargs) -> None:
+        """Who asks, and may they? A path with what no name has is not found."""
+        super().initial(request, *args, **kwargs)
+        for value in kwargs.values():
+            if isinstance(value, str) and not _PATH_VALUE.fullmatch(value):
+                raise NotFound()
+
+
+def made(data: dict, *, replayed: bool) -> Response:
+    """201, or 200 with `Idempotent-Replay: true` when the same request was answered before."""
+    if replayed:
+        return Response(data, 200, headers={"Idempotent-Replay": "true"})
+    return Response(data, 201)

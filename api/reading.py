@@ -1,0 +1,43 @@
+"""What a request asks for, read strictly."""
+
+import re
+from typing import Any, TypeVar
+
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from api.fields import Strict
+
+_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+
+
+class WrongParameter(ValidationError):
+    """A query parameter or header that cannot be used."""
+
+
+S = TypeVar("S", bound=Strict)
+
+
+def body(request: Request, serializer: type[S]) -> dict[str, Any]:
+    """The values in the body. Raises ValidationError."""
+    asked = serializer(data=request.data)
+    asked.is_valid(raise_exception=True)
+    return asked.validated_data
+
+
+def query(request: Request, serializer: type[S]) -> dict[str, Any]:
+    """The query parameters. Raises WrongParameter."""
+    asked = serializer(data=request.query_params.dict())
+    if not asked.is_valid():
+        raise WrongParameter(asked.errors)
+    return asked.validated_data
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The `Idempotency-Key` header. Raises WrongParameter."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise WrongParameter(
+            {"Idempotency-Key": ["Send 1 to 255 printable ASCII characters, like a UUID."]}
+        )
+    return key

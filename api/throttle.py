@@ -1,0 +1,47 @@
+"""So many requests per minute for each token, counted once for all web processes."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+# Refused requests are not counted: a flood writes nothing. A clock behind counts in the minute that
+# another process has begun.
+_COUNT = """
+INSERT INTO api_requestcount AS c (bearer, minute, requests) VALUES (%(bearer)s, %(minute)s, 1)
+ON CONFLICT (bearer) DO UPDATE
+   SET minute = greatest(c.minute, excluded.minute),
+       requests = CASE WHEN c.minute < excluded.minute THEN 1 ELSE c.requests + 1 END
+ WHERE c.minute < excluded.minute OR c.requests < %(most)s
+"""
+
+
+class PerToken(BaseThrottle):
+    """`settings.API_REQUESTS_PER_MINUTE` for each agent token, and for all sessions of an agent."""
+
+    _seconds_left = 60
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Count the request, if there is room for it in this minute."""
+        if request.auth is None:
+            return True
+        bearer = request.auth
+        name = f"sessions of {bearer.agent}" if bearer.session_id else bearer.public
+        now = timezone.now()
+        self._seconds_left = 60 - now.second
+        return _counted(name, minute=now.replace(second=0, microsecond=0))
+
+    def wait(self) -> int:
+        """Seconds until the next minute, for `Retry-After`."""
+        return self._seconds_left
+
+
+def _counted(bearer: str, *, minute: datetime) -> bool:
+    with connection.cursor() as cursor:
+        most = settings.API_REQUESTS_PER_MINUTE
+        cursor.execute(_COUNT, {"bearer": bearer, "minute": minute, "most": most})
+        return cursor.rowcount == 1

@@ -1,0 +1,15 @@
+"""Addresses that nothing answers."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+@extend_schema(exclude=True)
+class NotThere(APIView):
+    """Every other path below /api/: 404, whoever asks and however."""
+
+    def initial(self, request: Request, *args, **kwargs) -> None:
+        """Refuse before anything else is looked at."""
+        raise NotFound("There is nothing at this address.")
