@@ -2,6 +2,7 @@
 
 from keys.models.allocations import Allocation, Charge, Decision, Rotation
 from keys.models.history import History
+from keys.models.imported import ImportedState
 from keys.models.limits import Limit, Period, Unit, Window
 from keys.models.people import Agent, AgentToken, CostCentre
 from keys.models.supply import ApiKey, Price, Provider
@@ -15,6 +16,7 @@ __all__ = [
     "CostCentre",
     "Decision",
     "History",
+    "ImportedState",
     "Limit",
     "Period",
     "Price",
