@@ -72,14 +72,21 @@ SELECT v.at, v.current, v.fits, (SELECT id FROM made) FROM verdict v
 """
 
 # Set aside in an allocation for one call. No row: it is closed, over, or has not enough left.
+# The cost is no more than is left of it, though roundings of many calls may add up to more: what
+# the allocation has committed stays the same, so a hold touches no window.
 HOLD = """
-WITH room AS (
-    UPDATE keys_allocation
-       SET held = held + %(tokens)s,
-           held_cost = held_cost + round(%(tokens)s * token_cost_max, 9)
+WITH room AS MATERIALIZED (
+    SELECT id, api_key_id, price_id,
+           greatest(least(round(%(tokens)s * token_cost_max, 9),
+                          allocated_cost - used_cost - held_cost), 0) AS cost
+      FROM keys_allocation
      WHERE id = %(allocation)s AND status = 'active' AND expires_at > %(now)s
        AND used + held + %(tokens)s <= allocated
-    RETURNING id, api_key_id, price_id, round(%(tokens)s * token_cost_max, 9) AS cost
+       FOR NO KEY UPDATE
+), held AS (
+    UPDATE keys_allocation a
+       SET held = a.held + %(tokens)s, held_cost = a.held_cost + room.cost
+      FROM room WHERE a.id = room.id
 )
 INSERT INTO keys_charge (
     allocation_id, api_key_id, price_id, model, idempotency_key, state, basis, held_tokens,

@@ -171,7 +171,7 @@ def _left(allocation: Allocation) -> _Share:
 
 def _cost_on(price: Price, tokens: int, allocation: Allocation) -> Decimal:
     """The most that `tokens` cost there; calls in flight keep the price they were held at."""
-    return max(pricing.bound(price.rates, tokens), allocation.held_cost)
+    return allocation.held_cost + pricing.bound(price.rates, tokens - allocation.held)
 
 
 def _held_on(allocation: Allocation, key: str) -> _Share:

@@ -1,6 +1,7 @@
 """Actors and keys that tests of the Token Manager start from."""
 
 from decimal import Decimal
+from itertools import count
 
 import pytest
 
@@ -8,6 +9,7 @@ from keys import services as keys
 from keys.pricing import Rates
 from tests.conftest import NOON
 
+_CALLS = count(1)
 FREE = Rates(input=Decimal(0), output=Decimal(0))
 PAID = Rates(input=Decimal("0.003"), output=Decimal("0.015"))
 
@@ -45,6 +47,39 @@ def report(allocation, tokens, *, now=NOON, idempotency_key=None, **parts):
         idempotency_key=idempotency_key,
         now=now,
     )
+
+
+def hold(allocation, tokens, *, idempotency_key=None, now=NOON, **options):
+    """Set aside; each call has its own idempotency key unless given."""
+    return keys.hold(
+        allocation_id=allocation.pk,
+        tokens=tokens,
+        idempotency_key=idempotency_key or f"call-{next(_CALLS)}",
+        now=now,
+        **options,
+    )
+
+
+def settle(charge, tokens, *, now=NOON, **parts):
+    """Settle at `tokens` of input; 1, or 0 when it was settled before."""
+    return keys.settle(charge=charge, usage=keys.Usage(input_tokens=tokens, **parts), now=now)
+
+
+def rotate(allocation, key=None, *, idempotency_key=None, now=NOON):
+    """Move what is left, as a person asks."""
+    return keys.rotate(
+        allocation=allocation,
+        key=key,
+        reason="test",
+        who="test",
+        idempotency_key=idempotency_key,
+        now=now,
+    )
+
+
+def complete(allocation, *, now=NOON):
+    """The agent is done."""
+    return keys.complete(allocation_id=allocation.pk, who="test", now=now)
 
 
 @pytest.fixture
