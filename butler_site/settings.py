@@ -163,6 +163,35 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# Functions of dashboard.admin_look, by name: addresses are known when requests are.
+UNFOLD = {
+    "SITE_TITLE": "Butler",
+    "SITE_HEADER": "Butler",
+    "SITE_SUBHEADER": "Finance office for AI agents",
+    "SITE_URL": "/",
+    "SITE_ICON": "dashboard.admin_look.mark",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "dashboard.admin_look.mark"}
+    ],
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": ["dashboard.admin_look.parts_style", "dashboard.admin_look.admin_style"],
+    "COLORS": {
+        "primary": {
+            "50": "#f0fdfa",
+            "100": "#ccfbf1",
+            "200": "#99f6e4",
+            "300": "#5eead4",
+            "400": "#2dd4bf",
+            "500": "#14b8a6",
+            "600": "#0d7d74",
+            "700": "#0f766e",
+            "800": "#115e59",
+            "900": "#134e4a",
+            "950": "#042f2e",
+        }
+    },
+    "SIDEBAR": {"navigation": "dashboard.admin_look.navigation"},
+}
 X_FRAME_OPTIONS = "DENY"
 # Cookies know no port: two clones on one machine would sign each other out.
 SESSION_COOKIE_NAME = "butler_session" if PRODUCTION else f"butler_session_{PORT}"
@@ -182,9 +211,11 @@ LOGGING = {
         "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
         "json": {"()": "common.logs.JsonFormatter"},
     },
+    "filters": {"redact": {"()": "security.redact.RedactSecrets"}},
     "handlers": {
         "stdout": {
             "class": "logging.StreamHandler",
+            "filters": ["redact"],
             "stream": "ext://sys.stdout",
             "formatter": LOG_FORMAT,
         }

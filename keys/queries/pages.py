@@ -24,7 +24,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Concat
+from django.db.models.functions import Concat, Greatest
 
 from keys import periods
 from keys.models import Allocation, ApiKey, Charge, History, Limit, Unit, Window
@@ -50,6 +50,7 @@ class Meter:
     used: Decimal
     committed: Decimal
     zone: str
+    starts_at: datetime
     resets_at: datetime
 
     @property
@@ -69,7 +70,7 @@ class KeyCard:
 
 class Totals(NamedTuple):
     """Since midnight UTC: `calls`, `tokens`, `cost` (USD). Of all daily token limits of API keys:
-    `used`, `committed` of `capacity` tokens; `without_limit` keys have none.
+    `used`, `committed` and `free` of `capacity` tokens; `without_limit` keys have none.
     """
 
     calls: int
@@ -77,6 +78,7 @@ class Totals(NamedTuple):
     cost: Decimal
     used: Decimal
     committed: Decimal
+    free: Decimal
     capacity: Decimal
     without_limit: int
 
@@ -95,7 +97,7 @@ def midnight(now: datetime) -> datetime:
 
 def meter_of(limit: Limit, window: Window, *, now: datetime) -> Meter:
     """The open window of a limit as of `now`."""
-    _, resets_at = periods.bounds(
+    starts_at, resets_at = periods.bounds(
         period=limit.period, at=now, zone=limit.zone, reset_hour=limit.reset_hour
     )
     return Meter(
@@ -108,6 +110,7 @@ def meter_of(limit: Limit, window: Window, *, now: datetime) -> Meter:
         used=_NOTHING if window.ends_at <= now else window.used,
         committed=window.committed,
         zone=limit.zone,
+        starts_at=starts_at,
         resets_at=resets_at,
     )
 
@@ -139,9 +142,11 @@ def totals(*, now: datetime) -> Totals:
     spent = Charge.objects.filter(state="settled", settled_at__gte=midnight(now)).aggregate(
         calls=Count("pk"), tokens=Sum("tokens", default=0), cost=Sum("cost", default=_NOTHING)
     )
+    used = _used_at(now)
     daily = _daily_token_windows().aggregate(
-        used=Sum("used", filter=Q(ends_at__gt=now), default=_NOTHING),
+        used=Sum(used, default=_NOTHING),
         committed=Sum("committed", default=_NOTHING),
+        free=Sum(Greatest(F("amount") - used - F("committed"), _NOTHING), default=_NOTHING),
         capacity=Sum("amount", default=_NOTHING),
     )
     limited = Limit.objects.filter(
@@ -156,8 +161,7 @@ def busiest_keys(*, now: datetime, most: int) -> list[KeyCard]:
     windows = Window.objects.filter(
         closed_at=None, amount__gt=0, scope=Concat(Value("key:"), OuterRef("slug"))
     )
-    used = Case(When(ends_at__gt=now, then=F("used")), default=Value(_NOTHING))
-    share = ExpressionWrapper((used + F("committed")) / F("amount"), output_field=_SHARE)
+    share = ExpressionWrapper((_used_at(now) + F("committed")) / F("amount"), output_field=_SHARE)
     fullest = windows.order_by().values("scope").annotate(share=Max(share)).values("share")
     api_keys = (
         ApiKey.objects.annotate(share=Subquery(fullest))
@@ -200,6 +204,11 @@ def live_counts(*, now: datetime) -> LiveCounts:
 def latest_history(*, most: int, **about: str):
     """The newest entries; `about` narrows by `scope`, `session_id` or `agent_slug`."""
     return History.objects.filter(**about)[:most]
+
+
+def _used_at(now: datetime) -> Case:
+    """What is used in an open window: nothing when its period is over."""
+    return Case(When(ends_at__gt=now, then=F("used")), default=Value(_NOTHING))
 
 
 def _daily_token_windows():

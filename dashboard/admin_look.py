@@ -1,0 +1,67 @@
+"""How the admin looks and what its sidebar holds; named in `settings.UNFOLD`."""
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+# Each line: title, icon, app and model.
+_GROUPS = {
+    "Supply": [
+        ("API keys", "key", "keys_apikey"),
+        ("Providers", "storefront", "keys_provider"),
+        ("Prices", "sell", "keys_price"),
+    ],
+    "People": [
+        ("Agents", "smart_toy", "keys_agent"),
+        ("Cost centres", "account_tree", "keys_costcentre"),
+        ("Agent tokens", "badge", "keys_agenttoken"),
+    ],
+    "The books": [
+        ("Allocations", "payments", "keys_allocation"),
+        ("Charges", "receipt_long", "keys_charge"),
+        ("Windows", "calendar_month", "keys_window"),
+        ("History", "history", "keys_history"),
+    ],
+    "Alerts": [
+        ("Alerts", "notifications", "alerts_alert"),
+        ("Channels", "campaign", "alerts_channel"),
+        ("Delivery log", "outbox", "alerts_notification"),
+    ],
+    "Sign-in": [
+        ("Users", "person", "auth_user"),
+        ("Groups", "group", "auth_group"),
+    ],
+}
+
+
+def mark(request: HttpRequest) -> str:
+    """The address of Butler's mark."""
+    return static("dashboard/mark.svg")
+
+
+def parts_style(request: HttpRequest) -> str:
+    """The address of the style of bars and differences."""
+    return static("dashboard/parts.css")
+
+
+def admin_style(request: HttpRequest) -> str:
+    """The address of what is added to the admin's style."""
+    return static("dashboard/admin.css")
+
+
+def navigation(request: HttpRequest) -> list[dict[str, object]]:
+    """The sidebar: what this user may see."""
+    overview = {"title": "Overview", "icon": "dashboard", "link": reverse("dashboard:first-page")}
+    groups = [
+        {"title": title, "separator": True, "items": _allowed(request, items)}
+        for title, items in _GROUPS.items()
+    ]
+    return [{"items": [overview]}, *(group for group in groups if group["items"])]
+
+
+def _allowed(request: HttpRequest, items) -> list[dict[str, object]]:
+    return [
+        {"title": title, "icon": icon, "link": reverse(f"admin:{model}_changelist")}
+        for title, icon, model in items
+        if request.user.has_perm(model.replace("_", ".view_"))
+    ]

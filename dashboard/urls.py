@@ -1,0 +1,8 @@
+"""Addresses of the pages."""
+
+from django.urls import path
+
+from dashboard.views.first_page import first_page
+
+app_name = "dashboard"
+urlpatterns = [path("", first_page, name="first-page")]

@@ -1,0 +1,1 @@
+"""Pages: each one translates a request into queries of other apps, and their answer into HTML."""

@@ -1,0 +1,25 @@
+"""The app in the admin: keys, agents and cost centres with their limits; the books to read."""
+
+from keys.admin.agent import AgentAdmin
+from keys.admin.agent_token import AgentTokenAdmin
+from keys.admin.allocation import AllocationAdmin
+from keys.admin.api_key import ApiKeyAdmin
+from keys.admin.charge import ChargeAdmin
+from keys.admin.cost_centre import CostCentreAdmin
+from keys.admin.history import HistoryAdmin
+from keys.admin.price import PriceAdmin
+from keys.admin.provider import ProviderAdmin
+from keys.admin.window import WindowAdmin
+
+__all__ = [
+    "AgentAdmin",
+    "AgentTokenAdmin",
+    "AllocationAdmin",
+    "ApiKeyAdmin",
+    "ChargeAdmin",
+    "CostCentreAdmin",
+    "HistoryAdmin",
+    "PriceAdmin",
+    "ProviderAdmin",
+    "WindowAdmin",
+]

@@ -1,0 +1,202 @@
+"""Agents: limits, tokens, switched on and off."""
+
+from functools import partial
+
+from django import forms
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.views.decorators.debug import sensitive_variables
+from unfold.admin import TabularInline
+from unfold.decorators import action, display
+
+from common.refusal import Refusal
+from keys import services as keys
+from keys.admin import shown
+from keys.admin.agent_token import STATE_COLOURS, state_of
+from keys.admin.dialogs import ReasonForm, TokenForm, carried_out, in_dialog, went_to
+from keys.admin.limits import LimitedAdmin, LimitsInline, WhyForm
+from keys.models import Agent, AgentToken
+from keys.queries import pages
+from keys.refusals import WrongValue
+from keys.services.people import check_slug
+
+_ENABLE = {"title": "Switch this agent on", "description": "It may spend again."}
+_DISABLE = {
+    "title": "Switch this agent off",
+    "description": "No new allocations; its tokens stop working.",
+    "form_class": ReasonForm,
+}
+_ISSUE = {
+    "title": "Issue an agent token",
+    "description": "It is shown once, right after this. Two may live at a time.",
+    "form_class": TokenForm,
+    "form_submit_text": "Issue",
+}
+_REASON = "Say why, whenever you change a limit below."
+
+
+class AddAgentForm(WhyForm):
+    """A new agent."""
+
+    class Meta:
+        model = Agent
+        fields = ("slug", "name", "cost_centre")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "name" in self.fields:
+            self.fields["name"].required = False
+
+    def clean_slug(self):
+        """As services check it."""
+        try:
+            return check_slug(self.cleaned_data["slug"])
+        except WrongValue as refusal:
+            raise forms.ValidationError(refusal.detail) from None
+
+    def clean(self):
+        """Adding needs no reason beyond itself."""
+        self.cleaned_data["why"] = self.cleaned_data.get("why") or "added"
+        return super().clean()
+
+
+class TokensInline(TabularInline):
+    """The agent's tokens, to read; revoked on their own page."""
+
+    model = AgentToken
+    fields = readonly_fields = ("token", "state", "scopes", "expires_at", "last_used_at")
+    extra = 0
+    can_delete = False
+    verbose_name_plural = "tokens"
+
+    def has_add_permission(self, request, obj=None):
+        """They are issued by the button above."""
+        return False
+
+    @display(description="Token")
+    def token(self, token):
+        """What it begins with, and its page."""
+        return shown.link("agenttoken", token.pk, f"{token.prefix}…")
+
+    @display(description="State")
+    def state(self, token):
+        """Whether it works."""
+        return state_of(token, now=timezone.now())
+
+
+@admin.register(Agent)
+class AgentAdmin(LimitedAdmin):
+    """Programs that spend."""
+
+    inlines = (LimitsInline, TokensInline)
+    list_display = ("slug", "name", "centre", "state", "taken")
+    list_filter = (("disabled_at", admin.EmptyFieldListFilter),)
+    search_fields = ("slug__startswith", "cost_centre__exact")
+    search_help_text = "The beginning of an agent's name, or a cost centre"
+    ordering = ("slug",)
+    autocomplete_fields = ("cost_centre",)
+    actions_detail = ("issue_token", "enable", "disable")
+    fieldsets = (
+        (None, {"fields": ("slug", "name", "centre", "state", "created_at", "rows")}),
+        ("Reason for your change", {"fields": ("why",), "description": _REASON}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("slug", "name", "cost_centre")}),
+        ("Reason", {"fields": ("why",), "description": _REASON}),
+    )
+
+    def get_queryset(self, request):
+        """With what a row shows."""
+        return super().get_queryset(request).prefetch_related(pages.limits_with_windows())
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        """After it was made, only its limits change here."""
+        kwargs["form"] = WhyForm if change else AddAgentForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_readonly_fields(self, request, obj=None):
+        """What it was made with stays."""
+        return ("slug", "name", "centre", "state", "created_at", "rows") if obj else ()
+
+    def history_about(self, pk):
+        """Entries about the agent and everything it did."""
+        return {"agent_slug": pk}
+
+    def save_model(self, request, obj, form, change):
+        """Hand a new one to the services."""
+        if not change:
+            keys.create_agent(
+                obj.pk,
+                cost_centre=form.cleaned_data["cost_centre"].pk,
+                name=form.cleaned_data["name"],
+                who=request.user.get_username(),
+                now=timezone.now(),
+            )
+
+    def save_formset(self, request, form, formset, change):
+        """Tokens are only read here."""
+        if formset.model is AgentToken:
+            formset.new_objects = formset.changed_objects = formset.deleted_objects = []
+        else:
+            super().save_formset(request, form, formset, change)
+
+    @display(description="Cost centre")
+    def centre(self, agent):
+        """The page of who pays."""
+        return shown.link("costcentre", agent.cost_centre_id)
+
+    @display(description="State", label=STATE_COLOURS)
+    def state(self, agent):
+        """Whether it may spend."""
+        return "disabled" if agent.disabled_at else "enabled"
+
+    @display(description="Used and committed")
+    def taken(self, agent):
+        """A bar for each limit."""
+        now = timezone.now()
+        return shown.meters(pages.meters_of(agent, now=now), now=now)
+
+    @display(description="Rows behind it")
+    def rows(self, agent):
+        """The list of what it was lent."""
+        return format_html(
+            "{} · {}",
+            shown.list_link("allocation", "allocations", agent__exact=agent.pk),
+            shown.list_link("charge", "charges", allocation__agent__exact=agent.pk),
+        )
+
+    @sensitive_variables("token")
+    @action(description="Issue token", permissions=["keys.add_agenttoken"], dialog=_ISSUE)
+    def issue_token(self, request, form, object_id):
+        """Show a fresh token in this answer and nowhere else."""
+        try:
+            row, token = keys.issue_token(
+                Agent(pk=object_id),
+                scopes=form.cleaned_data["scopes"],
+                days=form.cleaned_data["days"],
+                who=request.user.get_username(),
+                now=timezone.now(),
+            )
+        except Refusal as refusal:
+            return in_dialog(request, "keys/token_refused.html", detail=refusal.detail)
+        return in_dialog(request, "keys/token_issued.html", row=row, token=token)
+
+    @action(description="Switch on", permissions=["change"], dialog=_ENABLE)
+    def enable(self, request, form, object_id):
+        """Let it spend again."""
+        verb = partial(keys.enable_agent, Agent(pk=object_id))
+        return self._done(request, verb, object_id, f"{object_id} is enabled.")
+
+    @action(description="Switch off", permissions=["change"], dialog=_DISABLE)
+    def disable(self, request, form, object_id):
+        """Stop it."""
+        why = form.cleaned_data["why"]
+        verb = partial(keys.disable_agent, Agent(pk=object_id), why=why)
+        return self._done(request, verb, object_id, f"{object_id} is disabled.")
+
+    def _done(self, request, verb, slug, done):
+        who = request.user.get_username()
+        carried_out(request, partial(verb, who=who, now=timezone.now()), done=done)
+        return went_to(request, reverse("admin:keys_agent_change", args=[slug]))

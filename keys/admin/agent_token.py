@@ -1,0 +1,73 @@
+"""Agent tokens: what they begin with, until when they work; revoked, never shown."""
+
+from functools import partial
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+from unfold.decorators import action, display
+
+from keys import services as keys
+from keys.admin import shown
+from keys.admin.base import ReadOnlyAdmin
+from keys.admin.dialogs import carried_out, went_to
+from keys.models import AgentToken
+
+STATE_COLOURS = {
+    "enabled": "success",
+    "live": "success",
+    "disabled": "danger",
+    "revoked": "danger",
+    "expired": "warning",
+}
+_REVOKE = {"title": "Revoke this token", "description": "It stops working at once."}
+
+
+def state_of(token: AgentToken, *, now) -> str:
+    """`live`, `revoked` or `expired`."""
+    if token.revoked_at:
+        return "revoked"
+    return "live" if token.expires_at > now else "expired"
+
+
+@admin.register(AgentToken)
+class AgentTokenAdmin(ReadOnlyAdmin):
+    """Credentials of agents with Butler."""
+
+    list_display = ("prefix", "agent_link", "state", "scopes", "expires_at", "last_used_at")
+    fields = (
+        "prefix",
+        "agent_link",
+        "state",
+        "scopes",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+    )
+    search_fields = ("prefix__startswith", "agent__exact")
+    search_help_text = "What a token begins with, or an agent"
+    ordering = ("-id",)
+    actions_detail = ("revoke",)
+
+    def has_revoke_permission(self, request, obj=None):
+        """Who may end tokens."""
+        return request.user.has_perm("keys.change_agenttoken")
+
+    @display(description="Agent")
+    def agent_link(self, token):
+        """Whose it is."""
+        return shown.link("agent", token.agent_id)
+
+    @display(description="State", label=STATE_COLOURS)
+    def state(self, token):
+        """Whether it works."""
+        return state_of(token, now=timezone.now())
+
+    @action(description="Revoke", permissions=["revoke"], dialog=_REVOKE)
+    def revoke(self, request, form, object_id):
+        """End it at once."""
+        token = AgentToken.objects.get(pk=object_id)
+        who, now = request.user.get_username(), timezone.now()
+        carried_out(request, partial(keys.revoke_token, token, who=who, now=now), done="Revoked.")
+        return went_to(request, reverse("admin:keys_agent_change", args=[token.agent_id]))

@@ -1,0 +1,186 @@
+"""Allocations, to read: with their charges, decision, rotations and history."""
+
+from django.contrib import admin
+from django.template.loader import render_to_string
+from unfold.decorators import display
+
+from common import figures
+from keys import selection
+from keys.admin import shown
+from keys.admin.base import ReadOnlyAdmin
+from keys.admin.filters import LiveFilter
+from keys.models import Allocation, Decision
+
+STATUS_COLOURS = {
+    "active": "success",
+    "completed": "info",
+    "failed": "warning",
+    "expired": "default",
+    "exhausted": "danger",
+}
+_CANDIDATES_SHOWN = 50
+
+
+@admin.register(Allocation)
+class AllocationAdmin(ReadOnlyAdmin):
+    """Budgets lent to sessions, the newest first."""
+
+    list_display = (
+        "session_id",
+        "agent_name",
+        "key_name",
+        "shown_status",
+        "bar",
+        "used_of",
+        "allocated_of",
+        "spent",
+        "charges",
+        "created_at",
+        "expires_at",
+    )
+    list_filter = (LiveFilter, "status")
+    search_fields = ("session_id__startswith", "agent__exact", "api_key__exact")
+    search_help_text = "The beginning of a session, an agent, or an API key"
+    ordering = ("-id",)
+    change_form_after_template = "keys/history_below.html"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "session_id",
+                    "shown_status",
+                    "status_reason",
+                    "agent_name",
+                    "centre",
+                    "key_name",
+                    "created_at",
+                    "expires_at",
+                    "closed_at",
+                )
+            },
+        ),
+        (
+            "Tokens",
+            {
+                "fields": (
+                    "bar",
+                    "allocated_of",
+                    "used_of",
+                    "held_of",
+                    "left_of",
+                    "rotation_threshold",
+                    "warned_at",
+                    "overrun",
+                    "auto_rotate",
+                    "charges",
+                    "commits",
+                )
+            },
+        ),
+        ("US dollars", {"fields": ("allocated_cost", "used_cost", "held_cost", "rates")}),
+        ("Why it got this key", {"fields": ("provider_expanded", "decided")}),
+        ("Rotations", {"fields": ("moves",)}),
+    )
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """With the last entries of its history."""
+        session = Allocation.objects.filter(pk=object_id).values_list("session_id", flat=True)
+        extra = dict(extra_context or {})
+        if found := session.first():
+            extra["butler_history"] = shown.history(session_id=found)
+        return super().changeform_view(request, object_id, form_url, extra)
+
+    @display(description="Agent")
+    def agent_name(self, allocation):
+        """Who was lent it."""
+        return shown.link("agent", allocation.agent_id)
+
+    @display(description="Cost centre")
+    def centre(self, allocation):
+        """Who pays."""
+        return shown.link("costcentre", allocation.cost_centre_id)
+
+    @display(description="API key")
+    def key_name(self, allocation):
+        """The key it is on now."""
+        return shown.link("apikey", allocation.api_key_id)
+
+    @display(description="Status", label=STATUS_COLOURS)
+    def shown_status(self, allocation):
+        """The status as a coloured label."""
+        return allocation.status
+
+    @display(description="Used")
+    def bar(self, allocation):
+        """Used and held of what was lent."""
+        return shown.bar(
+            used=allocation.used,
+            committed=allocation.held,
+            amount=allocation.allocated,
+            unit="tokens",
+        )
+
+    @display(description="Used tokens")
+    def used_of(self, allocation):
+        """Tokens of settled charges."""
+        return figures.grouped(allocation.used)
+
+    @display(description="Held tokens")
+    def held_of(self, allocation):
+        """Tokens of calls under way."""
+        return figures.grouped(allocation.held)
+
+    @display(description="Left")
+    def left_of(self, allocation):
+        """Tokens that can still be held."""
+        return figures.grouped(allocation.left)
+
+    @display(description="Lent tokens")
+    def allocated_of(self, allocation):
+        """Tokens."""
+        return figures.grouped(allocation.allocated)
+
+    @display(description="Cost")
+    def spent(self, allocation):
+        """USD of settled charges."""
+        return figures.dollars(allocation.used_cost)
+
+    @display(description="Charges")
+    def charges(self, allocation):
+        """The rows behind what it used."""
+        return shown.list_link("charge", "charges", allocation__id__exact=allocation.pk)
+
+    @display(description="Committed in the windows of")
+    def commits(self, allocation):
+        """Key, agent and cost centres."""
+        return render_to_string(
+            "keys/scopes.html", {"scopes": [shown.scope_link(s) for s in allocation.scopes]}
+        )
+
+    @display(description="Price")
+    def rates(self, allocation):
+        """The line of the price book."""
+        return shown.link("price", allocation.price_id, "rates of now")
+
+    @display(description="Candidates")
+    def decided(self, allocation):
+        """Every candidate and why it won or lost."""
+        found = Decision.objects.filter(pk=allocation.pk).first()
+        candidates = selection.from_json(found.verdicts)["candidates"] if found else []
+        return render_to_string(
+            "keys/decision.html",
+            {
+                "candidates": candidates[:_CANDIDATES_SHOWN],
+                "more": max(len(candidates) - _CANDIDATES_SHOWN, 0),
+            },
+        )
+
+    @display(description="Moves")
+    def moves(self, allocation):
+        """From which key to which, when, how much, who and why."""
+        rotations = [
+            {"rotation": each, "moved": figures.grouped(each.moved_tokens)}
+            for each in allocation.rotations.all()
+        ]
+        return render_to_string("keys/rotations.html", {"rotations": rotations})

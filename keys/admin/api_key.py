@@ -1,0 +1,222 @@
+"""API keys: limits and terms changed with a reason, the secret written and never shown."""
+
+from functools import partial
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.debug import sensitive_post_parameters
+from unfold.decorators import action, display
+
+from common import figures
+from keys import services as keys
+from keys.admin import shown
+from keys.admin.api_key_forms import AddKeyForm, ChangeKeyForm
+from keys.admin.dialogs import RatesForm, ReasonForm, SecretForm, carried_out, went_to
+from keys.admin.limits import LimitedAdmin
+from keys.models import ApiKey
+from keys.queries import pages
+from security import queries as security
+
+STATUS_COLOURS = {
+    "active": "success",
+    "inactive": "default",
+    "exhausted": "warning",
+    "cooling": "info",
+    "broken": "danger",
+}
+_SEALED, _UNREADABLE = "sealed", "cannot be unsealed"
+_ON = {"title": "Switch this key on", "description": "It is lent again.", "form_class": ReasonForm}
+_OFF = {
+    "title": "Switch this key off",
+    "description": "It is lent no more; its live allocations move to other keys.",
+    "form_class": ReasonForm,
+}
+_SECRET = {"title": "Replace the secret", "description": "", "form_class": SecretForm}
+_PRICE = {
+    "title": "Set the cost of this key",
+    "description": "From now on; what was charged before keeps its price.",
+    "form_class": RatesForm,
+}
+_REASON = "Say why, whenever you change something above or a limit below."
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(LimitedAdmin):
+    """API keys with what is left on them."""
+
+    list_display = (
+        "slug",
+        "provider_name",
+        "model",
+        "shown_status",
+        "shown_secret",
+        "priority",
+        "taken",
+    )
+    list_filter = ("status", "provider")
+    search_fields = ("slug__startswith", "provider__exact")
+    search_help_text = "The beginning of a key's name, or a provider"
+    ordering = ("-priority", "slug")
+    sortable_by = ("priority", "slug")
+    actions_detail = ("switch_on", "switch_off", "replace_secret", "set_cost")
+    readonly_fields = (
+        "slug",
+        "provider_link",
+        "model",
+        "shown_status",
+        "status_reason",
+        "cooling_until",
+        "shown_secret",
+        "cost",
+        "rows",
+    )
+    fieldsets = (
+        (
+            None,
+            {"fields": ("slug", "shown_status", "status_reason", "cooling_until", "shown_secret")},
+        ),
+        (
+            "Terms",
+            {
+                "fields": (
+                    "provider_link",
+                    "model",
+                    "base_url",
+                    "priority",
+                    "requests_per_minute",
+                    "tokens_per_minute",
+                    "cost",
+                    "rows",
+                )
+            },
+        ),
+        ("Reason for your change", {"fields": ("why",), "description": _REASON}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("slug", "provider", "model", "secret")}),
+        (
+            "Terms",
+            {
+                "fields": (
+                    "base_url",
+                    "priority",
+                    "requests_per_minute",
+                    "tokens_per_minute",
+                    "input_rate",
+                    "output_rate",
+                )
+            },
+        ),
+        ("Reason", {"fields": ("why",), "description": "Needed when you set limits below."}),
+    )
+
+    def get_queryset(self, request):
+        """With what a row shows: price, limits and open windows."""
+        rows = super().get_queryset(request).select_related("price")
+        return rows.prefetch_related(pages.limits_with_windows())
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        """One form to add, one to change."""
+        kwargs["form"] = ChangeKeyForm if change else AddKeyForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_readonly_fields(self, request, obj=None):
+        """Who adds a key writes what is fixed later."""
+        return self.readonly_fields if obj else ()
+
+    @method_decorator(sensitive_post_parameters("secret"))
+    def changeform_view(self, request, *args, **kwargs):
+        """As always, with the secret kept out of error reports."""
+        return super().changeform_view(request, *args, **kwargs)
+
+    def history_about(self, pk):
+        """Entries of its scope."""
+        return {"scope": f"key:{pk}"}
+
+    def save_model(self, request, obj, form, change):
+        """Hand what was written to the services."""
+        who, now = request.user.get_username(), timezone.now()
+        if not change:
+            secret = form.cleaned_data["secret"]
+            keys.add_key(obj.pk, terms=form.terms, secret=secret, who=who, now=now)
+        elif form.changes:
+            why = form.cleaned_data["why"]
+            keys.change_key(obj.pk, changes=form.changes, who=who, why=why, now=now)
+
+    @display(description="Provider")
+    def provider_name(self, api_key):
+        """Its slug, without reading the provider's row."""
+        return api_key.provider_id
+
+    @display(description="Provider")
+    def provider_link(self, api_key):
+        """The provider's page."""
+        return shown.link("provider", api_key.provider_id)
+
+    @display(description="Status", label=STATUS_COLOURS)
+    def shown_status(self, api_key):
+        """The status as a coloured label."""
+        return api_key.status
+
+    @display(description="Secret", label={_SEALED: "default", _UNREADABLE: "danger"})
+    def shown_secret(self, api_key):
+        """Whether it can be unsealed; red when not. Never the secret."""
+        return _UNREADABLE if security.why_unsealable(api_key, "secret") else _SEALED
+
+    @display(description="Used and committed")
+    def taken(self, api_key):
+        """A bar for each limit."""
+        now = timezone.now()
+        return shown.meters(pages.meters_of(api_key, now=now), now=now)
+
+    @display(description="Cost per 1,000 tokens")
+    def cost(self, api_key):
+        """The price of now."""
+        price = api_key.price
+        words = f"{figures.dollars(price.input)} in, {figures.dollars(price.output)} out"
+        return format_html("{} ({})", shown.link("price", price.pk, words), price.source)
+
+    @display(description="Rows behind it")
+    def rows(self, api_key):
+        """The lists of what was lent on it and spent with it."""
+        which = {"api_key__exact": api_key.pk}
+        return format_html(
+            "{} · {}",
+            shown.list_link("allocation", "allocations", **which),
+            shown.list_link("charge", "charges", **which),
+        )
+
+    @action(description="Switch on", permissions=["change"], dialog=_ON)
+    def switch_on(self, request, form, object_id):
+        """Return it to active."""
+        return self._switched(request, form, object_id, ApiKey.Status.ACTIVE)
+
+    @action(description="Switch off", permissions=["change"], dialog=_OFF)
+    def switch_off(self, request, form, object_id):
+        """Take it out of service."""
+        return self._switched(request, form, object_id, ApiKey.Status.INACTIVE)
+
+    @method_decorator(sensitive_post_parameters("secret"))
+    @action(description="Replace secret", permissions=["change"], dialog=_SECRET)
+    def replace_secret(self, request, form, object_id):
+        """Seal another one."""
+        verb = partial(keys.replace_secret, secret=form.cleaned_data["secret"])
+        return self._done(request, form, object_id, verb, "The secret was replaced.")
+
+    @action(description="Set cost", permissions=["change"], dialog=_PRICE)
+    def set_cost(self, request, form, object_id):
+        """Its own line of the price book."""
+        verb = partial(keys.set_price, rates=form.rates)
+        return self._done(request, form, object_id, verb, "The cost was set.")
+
+    def _switched(self, request, form, slug, status):
+        verb = partial(keys.set_key_status, status=status)
+        return self._done(request, form, slug, verb, f"{slug} is {status}.")
+
+    def _done(self, request, form, slug, verb, done):
+        why, who = form.cleaned_data["why"], request.user.get_username()
+        carried_out(request, partial(verb, slug, why=why, who=who, now=timezone.now()), done=done)
+        return went_to(request, reverse("admin:keys_apikey_change", args=[slug]))

@@ -1,0 +1,96 @@
+"""Charges, to read: the usage records."""
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from common import figures
+from keys.admin import shown
+from keys.admin.base import ReadOnlyAdmin
+from keys.admin.filters import SettledFilter
+from keys.models import Charge
+
+STATE_COLOURS = {
+    "held": "info",
+    "settled": "success",
+    "released": "default",
+    "expired": "warning",
+}
+
+
+@admin.register(Charge)
+class ChargeAdmin(ReadOnlyAdmin):
+    """What calls cost, the newest first."""
+
+    list_display = (
+        "id",
+        "allocation_link",
+        "agent",
+        "key_name",
+        "model",
+        "shown_state",
+        "tokens_of",
+        "cost_of",
+        "basis",
+        "created_at",
+        "settled_at",
+    )
+    list_filter = (SettledFilter, "state", "basis", "overrun")
+    list_select_related = ("allocation",)
+    search_fields = ("allocation__session_id__exact",)
+    search_help_text = "A session"
+    ordering = ("-id",)
+    fieldsets = (
+        (None, {"fields": ("id", "allocation_link", "key_name", "model", "shown_state", "basis")}),
+        (
+            "Tokens",
+            {
+                "fields": (
+                    "tokens_of",
+                    "input_tokens",
+                    "cached_tokens",
+                    "cache_write_tokens",
+                    "output_tokens",
+                    "reasoning_tokens",
+                    "held_tokens",
+                    "overrun",
+                )
+            },
+        ),
+        ("US dollars", {"fields": ("cost", "held_cost", "rates")}),
+        ("When", {"fields": ("created_at", "expires_at", "settled_at", "idempotency_key")}),
+    )
+
+    @display(description="Allocation")
+    def allocation_link(self, charge):
+        """What it was charged to."""
+        return shown.link("allocation", charge.allocation_id, charge.allocation.session_id)
+
+    @display(description="Agent")
+    def agent(self, charge):
+        """Who spent it."""
+        return shown.link("agent", charge.allocation.agent_id)
+
+    @display(description="API key")
+    def key_name(self, charge):
+        """The key it was spent on."""
+        return shown.link("apikey", charge.api_key_id)
+
+    @display(description="State", label=STATE_COLOURS)
+    def shown_state(self, charge):
+        """The state as a coloured label."""
+        return charge.state
+
+    @display(description="Tokens")
+    def tokens_of(self, charge):
+        """Settled tokens."""
+        return figures.grouped(charge.tokens)
+
+    @display(description="Cost")
+    def cost_of(self, charge):
+        """Settled USD."""
+        return figures.dollars(charge.cost)
+
+    @display(description="Price")
+    def rates(self, charge):
+        """The rates that were frozen on it."""
+        return shown.link("price", charge.price_id, "the rates it was charged at")

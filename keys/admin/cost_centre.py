@@ -1,0 +1,107 @@
+"""Cost centres: the tree of who pays, with limits."""
+
+from django import forms
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from keys import services as keys
+from keys.admin import shown
+from keys.admin.limits import LimitedAdmin, WhyForm
+from keys.models import CostCentre
+from keys.queries import pages
+from keys.refusals import WrongValue
+from keys.services.people import check_slug
+
+_REASON = "Say why, whenever you change a limit below."
+
+
+class AddCostCentreForm(WhyForm):
+    """A new cost centre; its place in the tree is for life."""
+
+    class Meta:
+        model = CostCentre
+        fields = ("slug", "name", "parent")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "name" in self.fields:
+            self.fields["name"].required = False
+
+    def clean_slug(self):
+        """As services check it."""
+        try:
+            return check_slug(self.cleaned_data["slug"])
+        except WrongValue as refusal:
+            raise forms.ValidationError(refusal.detail) from None
+
+    def clean(self):
+        """Adding needs no reason beyond itself."""
+        self.cleaned_data["why"] = self.cleaned_data.get("why") or "added"
+        return super().clean()
+
+
+@admin.register(CostCentre)
+class CostCentreAdmin(LimitedAdmin):
+    """Who pays."""
+
+    list_display = ("slug", "name", "place", "taken")
+    search_fields = ("slug__startswith", "parent__exact")
+    search_help_text = "The beginning of a cost centre's name, or its parent"
+    ordering = ("path",)
+    autocomplete_fields = ("parent",)
+    fieldsets = (
+        (None, {"fields": ("slug", "name", "place", "created_at", "rows")}),
+        ("Reason for your change", {"fields": ("why",), "description": _REASON}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("slug", "name", "parent")}),
+        ("Reason", {"fields": ("why",), "description": _REASON}),
+    )
+
+    def get_queryset(self, request):
+        """With what a row shows."""
+        return super().get_queryset(request).prefetch_related(pages.limits_with_windows())
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        """After it was made, only its limits change here."""
+        kwargs["form"] = WhyForm if change else AddCostCentreForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_readonly_fields(self, request, obj=None):
+        """What it was made with stays."""
+        return ("slug", "name", "place", "created_at", "rows") if obj else ()
+
+    def history_about(self, pk):
+        """Entries of its scope."""
+        return {"scope": f"centre:{pk}"}
+
+    def save_model(self, request, obj, form, change):
+        """Hand a new one to the services."""
+        if not change:
+            parent = form.cleaned_data["parent"]
+            keys.create_cost_centre(
+                obj.pk, name=form.cleaned_data["name"], parent=parent and parent.pk
+            )
+
+    @display(description="Place in the tree")
+    def place(self, centre):
+        """From the root to it."""
+        return " / ".join(centre.path)
+
+    @display(description="Used and committed")
+    def taken(self, centre):
+        """A bar for each limit."""
+        now = timezone.now()
+        return shown.meters(pages.meters_of(centre, now=now), now=now)
+
+    @display(description="Rows behind it")
+    def rows(self, centre):
+        """The lists of who is of it and what it pays for."""
+        return format_html(
+            "{} · {} · {}",
+            shown.list_link("agent", "agents", cost_centre__exact=centre.pk),
+            shown.list_link("allocation", "allocations", cost_centre__exact=centre.pk),
+            shown.list_link("costcentre", "cost centres below", parent__exact=centre.pk),
+        )

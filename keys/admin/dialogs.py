@@ -1,0 +1,124 @@
+"""Actions that ask before they do something: by POST, in a dialog of django-unfold."""
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from unfold.forms import BaseDialogForm
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from common.refusal import Refusal
+from keys.models import AgentToken
+from keys.pricing import Rates
+
+
+def reason_field(**options) -> forms.CharField:
+    """Why something is done; kept in the history."""
+    return forms.CharField(
+        label="Reason",
+        max_length=300,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="Kept in the history with your name.",
+        **options,
+    )
+
+
+def _rate(*, label: str, required: bool = True, help_text: str = "") -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label,
+        required=required,
+        min_value=0,
+        max_digits=20,
+        decimal_places=9,
+        widget=UnfoldAdminDecimalFieldWidget(),
+        help_text=help_text,
+    )
+
+
+class ReasonForm(BaseDialogForm):
+    """Asks why."""
+
+    why = reason_field()
+
+
+class SecretForm(BaseDialogForm):
+    """Asks for another secret, which is never shown."""
+
+    secret = forms.CharField(
+        label="New secret",
+        strip=True,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text="Stored sealed and never shown again.",
+    )
+    why = reason_field()
+
+
+class RatesForm(BaseDialogForm):
+    """Asks what 1,000 tokens cost."""
+
+    input = _rate(label="Input, USD per 1,000 tokens")
+    output = _rate(label="Output, USD per 1,000 tokens")
+    cached = _rate(
+        label="Cached input", required=False, help_text="Empty: as input. USD per 1,000 tokens."
+    )
+    cache_write = _rate(
+        label="Cache write", required=False, help_text="Empty: as input. USD per 1,000 tokens."
+    )
+    why = reason_field()
+
+    @property
+    def rates(self) -> Rates:
+        """What was asked for, as plain values."""
+        names = ("input", "output", "cached", "cache_write")
+        return Rates(**{name: self.cleaned_data[name] for name in names})
+
+
+class TokenForm(BaseDialogForm):
+    """Asks what a new agent token may do, and for how long."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=AgentToken.Scope.choices,
+        initial=[AgentToken.Scope.SPEND, AgentToken.Scope.READ],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+    )
+    days = forms.IntegerField(
+        label="Days it lives",
+        initial=365,
+        min_value=1,
+        max_value=3650,
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+
+
+def carried_out(request, verb, *, done: str) -> bool:
+    """Call `verb`; say `done`, or what it refuses with."""
+    try:
+        verb()
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+        return False
+    messages.success(request, done)
+    return True
+
+
+def in_dialog(request, template: str, **context: object) -> HttpResponse:
+    """An answer in place of the dialog, never kept by the browser."""
+    answer = render(request, template, context)
+    answer.headers["Cache-Control"] = "no-store"
+    # The dialog's own form would put a part of the answer into itself.
+    answer.headers["HX-Retarget"] = answer.headers["HX-Reselect"] = "#dialog"
+    answer.headers["HX-Reswap"] = "outerHTML"
+    return answer
+
+
+def went_to(request, url: str) -> HttpResponse:
+    """A redirect, also for the dialog, which is sent by htmx."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": url})
+    return HttpResponseRedirect(url)

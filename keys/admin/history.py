@@ -1,0 +1,48 @@
+"""History, to read: what happened, before and after, who and why."""
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from keys.admin import shown
+from keys.admin.base import ReadOnlyAdmin
+from keys.models import Allocation, History
+
+
+@admin.register(History)
+class HistoryAdmin(ReadOnlyAdmin):
+    """What happened, the newest first."""
+
+    list_display = ("at", "kind", "subject", "agent", "session", "changed", "who", "why")
+    fields = ("at", "kind", "subject", "agent", "session_page", "changed", "who", "why")
+    list_filter = ("kind",)
+    search_fields = ("scope__exact", "agent_slug__exact", "session_id__exact")
+    search_help_text = "A scope (key:nvidia-1), an agent, or a session"
+    ordering = ("-at", "-id")
+
+    @display(description="Of")
+    def subject(self, entry):
+        """The key, agent or cost centre."""
+        return shown.scope_link(entry.scope)
+
+    @display(description="Agent")
+    def agent(self, entry):
+        """The agent's page."""
+        return shown.link("agent", entry.agent_slug)
+
+    @display(description="Session")
+    def session(self, entry):
+        """Everything about the session."""
+        if not entry.session_id:
+            return "—"
+        return shown.list_link("allocation", entry.session_id, q=entry.session_id)
+
+    @display(description="Session")
+    def session_page(self, entry):
+        """The allocation's page."""
+        pk = Allocation.objects.filter(session_id=entry.session_id).values_list("pk", flat=True)
+        return shown.link("allocation", pk.first(), entry.session_id)
+
+    @display(description="Before → after")
+    def changed(self, entry):
+        """Value by value."""
+        return shown.changed(entry)

@@ -1,0 +1,165 @@
+"""Limits on the page of what they limit: changed with a reason, by services, never by `.save()`."""
+
+from django import forms
+from django.utils import timezone
+from unfold.admin import TabularInline
+from unfold.decorators import display
+from unfold.forms import PaginationInlineFormSet
+from unfold.widgets import UnfoldAdminDecimalFieldWidget
+
+from keys import services as keys
+from keys.admin import shown
+from keys.admin.base import ServiceAdmin
+from keys.admin.dialogs import reason_field
+from keys.models import Limit
+from keys.queries import pages
+from keys.refusals import WrongValue
+
+_TERMS = ("unit", "period", "amount", "zone", "reset_hour")
+_REASON_MISSING = "Say why in the field Reason: limits are not changed without one."
+_TWICE = "Two limits are in {unit} per {period}: change the one there is instead."
+
+
+class LimitForm(forms.ModelForm):
+    """One limit. Unit and period are its name: they stay."""
+
+    amount = forms.DecimalField(
+        min_value=0,
+        max_digits=24,
+        decimal_places=9,
+        widget=UnfoldAdminDecimalFieldWidget(attrs={"class": "butler-amount", "step": "any"}),
+    )
+
+    class Meta:
+        model = Limit
+        fields = _TERMS
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["unit"].disabled = self.fields["period"].disabled = True
+            self.initial["amount"] = format(self.instance.amount.normalize(), "f")
+
+    @property
+    def terms(self) -> keys.Terms:
+        """What was asked for, as services take it."""
+        return keys.Terms(**{name: self.cleaned_data[name] for name in _TERMS})
+
+    def clean(self):
+        """As the service checks it, so that the words stand beside the field."""
+        super().clean()
+        if not self.errors:
+            try:
+                self.terms.check()
+            except WrongValue as refusal:
+                self.add_error(refusal.facts["field"], refusal.detail)
+        return self.cleaned_data
+
+
+class LimitFormSet(PaginationInlineFormSet):
+    """The limits of one subject."""
+
+    def clean(self):
+        """A reason for every change, and no two limits of one name."""
+        super().clean()
+        if self.has_changed() and not self.data.get("why", "").strip():
+            raise forms.ValidationError(_REASON_MISSING, code="required")
+        names = set()
+        for form in self._staying():
+            name = form.cleaned_data["unit"], form.cleaned_data["period"]
+            if name in names:
+                raise forms.ValidationError(_TWICE.format(unit=name[0], period=name[1]))
+            names.add(name)
+
+    def _staying(self):
+        leaving = self.deleted_forms
+        return [
+            form
+            for form in self.forms
+            if form not in leaving and {"unit", "period"} <= form.cleaned_data.keys()
+        ]
+
+
+class LimitsInline(TabularInline):
+    """The limits in force, each with how much of its window is taken now."""
+
+    model = Limit
+    form = LimitForm
+    formset = LimitFormSet
+    fields = ("unit", "period", "amount", "zone", "reset_hour", "taken")
+    readonly_fields = ("taken",)
+    extra = 0
+    verbose_name_plural = "limits"
+
+    def get_queryset(self, request):
+        """Removed limits are in the history."""
+        return pages.with_open_windows(super().get_queryset(request).filter(removed_at=None))
+
+    @display(description="Used and committed")
+    def taken(self, limit):
+        """A bar, when it begins anew, and the rows behind it."""
+        now = timezone.now()
+        found = [pages.meter_of(limit, window, now=now) for window in _open_windows(limit)]
+        if not found:
+            return "—"
+        return shown.meters(found, now=now) + shown.list_link(
+            "window", "all its windows", limit__id__exact=limit.pk
+        )
+
+
+def _open_windows(limit: Limit) -> list:
+    """None for the empty row that a form has for another limit."""
+    return getattr(limit, "open_windows", [])
+
+
+class LimitedAdmin(ServiceAdmin):
+    """The page of an API key, agent or cost centre: its limits inline, its history below."""
+
+    inlines = (LimitsInline,)
+    change_form_after_template = "keys/history_below.html"
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """With the last entries of its history."""
+        extra = dict(extra_context or {})
+        if object_id is not None and request.method == "GET":
+            extra["butler_history"] = shown.history(**self.history_about(object_id))
+        return super().changeform_view(request, object_id, form_url, extra)
+
+    def history_about(self, pk: str) -> dict[str, str]:
+        """Which entries are about the row: the filter of `queries.pages.latest_history`."""
+        raise NotImplementedError
+
+    def save_formset(self, request, form, formset, change):
+        """Set and remove limits, each with its reason in the history."""
+        by = {
+            "why": form.cleaned_data["why"],
+            "who": request.user.get_username(),
+            "now": timezone.now(),
+        }
+        leaving = formset.deleted_forms
+        changed = [f for f in formset.forms if f.has_changed() and f not in leaving]
+        for gone in leaving:
+            keys.remove_limit(gone.instance, **by)
+        if changed:
+            subject = self.model.objects.get(pk=form.instance.pk)
+            for each in changed:
+                keys.set_limit(subject, terms=each.terms, **by)
+        # What Django's own log entry says.
+        formset.deleted_objects = [f.instance for f in leaving]
+        formset.new_objects = [f.instance for f in changed if not f.initial.get("amount")]
+        formset.changed_objects = [
+            (f.instance, f.changed_data) for f in changed if f.initial.get("amount")
+        ]
+
+
+class WhyForm(forms.ModelForm):
+    """A form whose changes need a reason, kept in the history; so do those of the limits below."""
+
+    why = reason_field(required=False)
+
+    def clean(self):
+        """No change without a reason."""
+        super().clean()
+        if set(self.changed_data) - {"why"} and not self.cleaned_data.get("why"):
+            self.add_error("why", "Say why.")
+        return self.cleaned_data

@@ -1,0 +1,103 @@
+"""Windows, to read."""
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from common import figures
+from keys.admin import shown
+from keys.admin.base import ReadOnlyAdmin
+from keys.admin.filters import OpenFilter, SubjectFilter
+from keys.models import Limit, Window
+
+
+@admin.register(Window)
+class WindowAdmin(ReadOnlyAdmin):
+    """Periods of limits: what was used in them and is committed on them."""
+
+    list_display = (
+        "window",
+        "subject",
+        "starts_at",
+        "ends_at",
+        "bar",
+        "used_of",
+        "committed_of",
+        "free_of",
+        "amount_of",
+    )
+    fields = (
+        "subject",
+        "unit",
+        "starts_at",
+        "ends_at",
+        "bar",
+        "amount",
+        "used",
+        "committed",
+        "shown_free",
+        "closed_at",
+        "others",
+    )
+    list_filter = (OpenFilter, SubjectFilter, "unit", "limit__period")
+    list_select_related = ("limit",)
+    search_fields = ("scope",)
+    search_help_text = "A scope: key:nvidia-1, agent:ada, centre:research"
+    ordering = ("-id",)
+
+    def get_search_results(self, request, queryset, search_term):
+        """By way of the limits, which are few."""
+        if not search_term:
+            return queryset, False
+        limits = Limit.objects.filter(scope=search_term).values("pk")
+        return queryset.filter(limit__in=limits), False
+
+    @display(description="Window")
+    def window(self, window):
+        """Unit and period."""
+        return f"{window.unit} per {window.limit.period}"
+
+    @display(description="Of")
+    def subject(self, window):
+        """The key, agent or cost centre."""
+        return shown.scope_link(window.scope)
+
+    @display(description="")
+    def bar(self, window):
+        """Used and committed of the amount."""
+        return shown.bar(
+            used=window.used, committed=window.committed, amount=window.amount, unit=window.unit
+        )
+
+    @display(description="Used")
+    def used_of(self, window):
+        """In its unit."""
+        return _figure(window.used, window)
+
+    @display(description="Committed")
+    def committed_of(self, window):
+        """In its unit."""
+        return _figure(window.committed, window)
+
+    @display(description="Free")
+    def free_of(self, window):
+        """In its unit; below zero when the limit was lowered."""
+        return _figure(window.free, window)
+
+    @display(description="Amount")
+    def amount_of(self, window):
+        """In its unit."""
+        return _figure(window.amount, window)
+
+    @display(description="Free")
+    def shown_free(self, window):
+        """In its unit; below zero when the limit was lowered."""
+        return _figure(window.free, window)
+
+    @display(description="Other periods")
+    def others(self, window):
+        """All windows of the limit."""
+        return shown.list_link("window", "all of this limit", limit__id__exact=window.limit_id)
+
+
+def _figure(number, window: Window) -> str:
+    return figures.dollars(number) if window.unit == "usd" else figures.grouped(number)
