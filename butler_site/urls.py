@@ -11,6 +11,7 @@ urlpatterns = [
     path("api/v1/errors", errors.table_page),
     path("api/", include("api.urls")),
     path("admin/", admin.site.urls),
+    path("", include("dashboard.urls")),
 ]
 handler400 = errors.bad_request
 handler404 = errors.not_found
