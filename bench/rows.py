@@ -48,6 +48,12 @@ def lend(agent: str, tokens: int = 1000):
     return keys.allocate(agent=agent, wish=keys.Wish(tokens=tokens), now=now())
 
 
+def tokens() -> list[str]:
+    """A token of every agent, by its number."""
+    agents = [Agent.objects.get(pk=f"agent-{number}") for number in range(AGENTS)]
+    return [keys.issue_token(agent, who="bench", now=now())[1] for agent in agents]
+
+
 def close_connections() -> None:
     """Before forking, and at the end of a thread."""
     connections.close_all()

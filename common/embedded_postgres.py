@@ -14,7 +14,6 @@ import fcntl
 import hashlib
 import importlib.util
 import os
-import pwd
 import shlex
 import shutil
 import subprocess
@@ -26,10 +25,11 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from common import server_user
+
 VERSION = 18
 _DATABASE = "butler"
 _SUPERUSER = "postgres"
-_SYSTEM_USER = "pgserver"
 _SOCKET_PATH_MAX = 100  # The kernel allows 107 bytes, on macOS 103.
 _START_SECONDS = 60
 _CONFIGURATION = """
@@ -176,13 +176,13 @@ def _pg_ctl(folder: Path, verb: str, *options: str) -> subprocess.CompletedProce
 
 def _run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run one of PostgreSQL's programs as the owner of the data; what it says goes to `log`."""
-    owner = _owner()
+    owner = server_user.owner()
     as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
     folder_of_programs = programs()
     if owner:
-        _let_through(folder)
-        _let_through(folder_of_programs)
-        _let_read(folder_of_programs.parent)
+        server_user.let_through(folder)
+        server_user.let_through(folder_of_programs)
+        server_user.let_read(folder_of_programs.parent)
     with (folder / "log").open("a") as log:
         return subprocess.run(  # noqa: S603
             [folder_of_programs / program, *arguments],
@@ -209,39 +209,10 @@ def programs() -> Path:
     return Path(wheel.submodule_search_locations[0]) / f"pginstall{VERSION}" / "bin"
 
 
-def _owner() -> pwd.struct_passwd | None:
-    """Whom the server runs as, if not as ourselves."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(_SYSTEM_USER)
-    except KeyError:
-        command = ["useradd", "--system", "--shell", "/usr/sbin/nologin", _SYSTEM_USER]
-        subprocess.run(command, check=True)  # noqa: S603
-        return pwd.getpwnam(_SYSTEM_USER)
-
-
-def _let_through(folder: Path) -> None:
-    """Let other users pass (not list) the folders above, so that the server reaches its own."""
-    for part in (folder, *folder.parents):
-        mode = part.stat().st_mode
-        if not mode & 0o001:
-            part.chmod(mode | 0o001)
-
-
-def _let_read(tree: Path) -> None:
-    """Undo a strict umask on the wheel's files: the server's user must read and run them."""
-    if (tree / "bin" / "postgres").stat().st_mode & 0o005 == 0o005:
-        return
-    for file in (tree, *tree.rglob("*")):
-        mode = file.stat().st_mode
-        file.chmod(mode | (mode & 0o500) >> 6)
-
-
 def _make_own_folder(folder: Path) -> None:
     """A folder that only the server's user and root may enter: its socket asks no password."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    owner = _owner()
+    owner = server_user.owner()
     if owner:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     elif folder.stat().st_uid != os.geteuid():

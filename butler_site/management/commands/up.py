@@ -34,7 +34,7 @@ class Command(BaseCommand):
         self._prepare_database()
         self._prepare_files()
         connection.close()
-        supervisor = Supervisor(_programs(), environ=_environ(), say=self._say)
+        supervisor = Supervisor(_programs(), environ=environ(), say=self._say)
         supervisor.run(ready=_answers, announce=self._announce)
         self._say("Butler has stopped.")
 
@@ -98,16 +98,21 @@ class Command(BaseCommand):
 
 
 def _programs() -> list[Program]:
-    web = [sys.executable, "-m", "gunicorn", "butler_site.wsgi", "--no-control-socket"]
-    web += ["--bind", f"{settings.BIND}:{settings.PORT}", "--worker-class", "gthread"]
-    web += ["--preload"]  # Imports once for all workers.
-    web += ["--workers", str(settings.WEB_WORKERS), "--threads", str(settings.WEB_THREADS)]
-    web += ["--graceful-timeout", "10", "--log-level", "warning"]
+    web = [sys.executable, *web_server(f"{settings.BIND}:{settings.PORT}")]
     queue = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
     return [Program("web server", web), Program("queue", queue)]
 
 
-def _environ() -> dict[str, str]:
+def web_server(address: str) -> list[str]:
+    """How the web server is started on `address`, after the name of the interpreter."""
+    web = ["-m", "gunicorn", "butler_site.wsgi", "--no-control-socket"]
+    web += ["--bind", address, "--worker-class", "gthread"]
+    web += ["--preload"]  # Imports once for all workers.
+    web += ["--workers", str(settings.WEB_WORKERS), "--threads", str(settings.WEB_THREADS)]
+    return [*web, "--graceful-timeout", "10", "--log-level", "warning"]
+
+
+def environ() -> dict[str, str]:
     """What the programs inherit; they join this process's database instead of keeping one."""
     return {
         **os.environ,
