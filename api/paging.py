@@ -59,6 +59,7 @@ def _string(value: Any) -> str:
     return value
 
 
+MOMENT_SOURCE_ID = (datetime, str, int)
 _READERS = {int: _whole, datetime: _moment, str: _string}
 
 

@@ -2,7 +2,17 @@
 
 from django.urls import path, re_path
 
-from api import allocations, sessions, unknown
+from api import (
+    alerts_list,
+    allocations,
+    estimates,
+    keys_list,
+    records,
+    schema_views,
+    sessions,
+    status,
+    unknown,
+)
 
 _SESSION = "v1/allocations/<str:session_id>"
 
@@ -16,5 +26,17 @@ urlpatterns = [
     path(f"{_SESSION}/extension", sessions.ExtensionMake.as_view()),
     path(f"{_SESSION}/decision", allocations.DecisionDetail.as_view()),
     path(f"{_SESSION}/monitor", allocations.MonitorDetail.as_view()),
+    path("v1/estimates", estimates.Estimates.as_view()),
+    path("v1/keys", keys_list.ApiKeys.as_view()),
+    path("v1/keys/<str:key_id>/refusal", keys_list.KeyRefusal.as_view()),
+    path("v1/status", status.Status.as_view()),
+    path("v1/me", status.Me.as_view()),
+    path("v1/alerts", alerts_list.Alerts.as_view()),
+    path("v1/alerts/<int:alert_id>/acknowledgement", alerts_list.AcknowledgementMake.as_view()),
+    path("v1/alerts/<int:alert_id>/resolution", alerts_list.ResolutionMake.as_view()),
+    path("v1/history", records.HistoryList.as_view()),
+    path("v1/usage", records.Usage.as_view()),
+    path("v1/schema", schema_views.SchemaJson.as_view(), name="schema"),
+    path("v1/docs", schema_views.Docs.as_view()),
     re_path("", unknown.NotThere.as_view()),
 ]

@@ -1,0 +1,160 @@
+"""What happened and what it cost: history and usage."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import paging
+from api.base import ApiView
+from api.fields import NAME, Usd
+from api.reading import query
+from keys.models import History
+from keys.queries.credentials import Bearer
+from keys.queries.history import Entry, HistoryFilter, history
+from keys.queries.usage import GROUPS, UsageFilter, usage_groups, usage_totals
+
+
+def _name() -> serializers.RegexField:
+    return serializers.RegexField(NAME, required=False)
+
+
+class HistoryList(ApiView):
+    """`/api/v1/history`."""
+
+    class Query(paging.PageQuery):
+        """Filters of the list."""
+
+        kind = serializers.ChoiceField(History.Kind.choices, required=False)
+        session = _name()
+        key = _name()
+        since = serializers.DateTimeField(required=False, help_text="Inclusive.")
+        until = serializers.DateTimeField(required=False, help_text="Exclusive.")
+
+    class Output(serializers.Serializer):
+        """One thing that happened. A settled charge is one of kind `usage_update`."""
+
+        id = serializers.SerializerMethodField(help_text="`change-7` or `usage-7`.")
+        at = serializers.DateTimeField()
+        kind = serializers.ChoiceField(History.Kind.choices)
+        scope = serializers.CharField(help_text="`key:…`, `agent:…`, `centre:…`, or empty.")
+        agent = serializers.CharField()
+        session_id = serializers.CharField()
+        who = serializers.CharField()
+        why = serializers.CharField()
+        before = serializers.JSONField(allow_null=True)
+        after = serializers.JSONField(allow_null=True)
+
+        def get_id(self, entry: Entry) -> str:
+            """Its name among all entries."""
+            return f"{entry.source}-{entry.id}"
+
+    @extend_schema(
+        operation_id="listHistory",
+        summary="Everything that happened to your sessions, the newest first",
+        description="Needs the scope read; with operate, of everybody, keys and limits included.",
+        parameters=[Query],
+        responses=paging.paged(Output),
+    )
+    def get(self, request: Request) -> Response:
+        """List."""
+        asked = query(request, self.Query)
+        limit = asked.pop("limit")
+        rows = history(
+            HistoryFilter(
+                agent=None if request.auth.sees_all else request.auth.agent,
+                session_id=asked.pop("session", None),
+                after=paging.position(asked.pop("cursor", None), *paging.MOMENT_SOURCE_ID),
+                **asked,
+            ),
+            most=limit + 1,
+        )
+        return Response(paging.page(rows, limit=limit, output=self.Output, at=lambda row: row[:3]))
+
+
+class SumsOutput(serializers.Serializer):
+    """Sums of settled charges."""
+
+    calls = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    cached_tokens = serializers.IntegerField(help_text="Part of `input_tokens`.")
+    cache_write_tokens = serializers.IntegerField(help_text="Part of `input_tokens`.")
+    output_tokens = serializers.IntegerField()
+    reasoning_tokens = serializers.IntegerField(help_text="Part of `output_tokens`.")
+    tokens = serializers.IntegerField()
+    cost = Usd(help_text="USD.")
+
+
+class GroupOutput(SumsOutput):
+    """The sums of one group."""
+
+    group = serializers.CharField()
+
+
+class Usage(ApiView):
+    """`/api/v1/usage`."""
+
+    class Query(paging.PageQuery):
+        """Which charges, and how to group them."""
+
+        provider = _name()
+        key = _name()
+        agent = _name()
+        cost_centre = serializers.RegexField(
+            NAME, required=False, help_text="With all centres below it."
+        )
+        session = _name()
+        group_by = serializers.ChoiceField(list(GROUPS), required=False)
+
+        def get_fields(self) -> dict[str, serializers.Field]:
+            """`from` is a word of Python."""
+            moment = serializers.DateTimeField
+            return super().get_fields() | {
+                "from": moment(required=False, help_text="Settled at or after."),
+                "to": moment(required=False, help_text="Settled before."),
+            }
+
+    class Output(serializers.Serializer):
+        """The totals of everything asked for, and a page of its groups by name."""
+
+        totals = SumsOutput()
+        group_by = serializers.ChoiceField(list(GROUPS), allow_null=True)
+        groups = GroupOutput(many=True)
+        next_cursor = serializers.CharField(allow_null=True)
+
+    @extend_schema(
+        operation_id="usage",
+        summary="What your sessions used and what it cost",
+        description="Needs the scope read; with operate, of every agent. Days are UTC.",
+        parameters=[Query],
+        responses=Output,
+    )
+    def get(self, request: Request) -> Response:
+        """Sum up."""
+        asked = query(request, self.Query)
+        limit, by = asked.pop("limit"), asked.pop("group_by", None)
+        after = paging.position(asked.pop("cursor", None), str)
+        which = UsageFilter(since=asked.pop("from", None), until=asked.pop("to", None), **asked)
+        which = _visible(which, request.auth)
+        rows = by and usage_groups(which, by=by, after=after and after[0], most=limit + 1)
+        page = paging.page(
+            rows or [], limit=limit, output=GroupOutput, at=lambda row: (row["group"],)
+        )
+        return Response(
+            {
+                "totals": SumsOutput(usage_totals(which)).data,
+                "group_by": by,
+                "groups": page["results"],
+                "next_cursor": page["next_cursor"],
+            }
+        )
+
+
+def _visible(which: UsageFilter, bearer: Bearer) -> UsageFilter:
+    """An agent's own usage; of another agent it sees none."""
+    if bearer.sees_all:
+        return which
+    if which.agent not in (None, bearer.agent):
+        raise PermissionDenied("Usage of other agents needs the scope operate.", "scope_missing")
+    return which._replace(agent=bearer.agent)

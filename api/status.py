@@ -1,0 +1,134 @@
+"""The state of the fleet, and of the one who asks."""
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.auth import OPERATE, READ, SPEND
+from api.base import ApiView
+from api.fields import Usd
+from keys.models import AgentToken, Period, Unit
+from keys.queries.fleet import fleet_figures
+from keys.queries.spendable import spendable
+
+
+class FiguresOutput(serializers.Serializer):
+    """Figures of some keys. Counts of tokens are of the daily limits."""
+
+    count = serializers.IntegerField(help_text="Keys.")
+    lendable = serializers.IntegerField(help_text="Of them, switched on and working.")
+    unlimited = serializers.IntegerField(help_text="Of them, without a daily limit.")
+    capacity = serializers.IntegerField(
+        allow_null=True, help_text="Tokens per day; null when every key is unlimited."
+    )
+    used = serializers.IntegerField(help_text="Tokens; of unlimited keys, since midnight UTC.")
+    committed = serializers.IntegerField(help_text="Tokens lent and not used yet.")
+    remaining = serializers.IntegerField(
+        allow_null=True, help_text="Tokens that can still be lent; null as for capacity."
+    )
+    cost_today = Usd(help_text="USD since midnight UTC.")
+
+
+class Status(ApiView):
+    """`/api/v1/status`."""
+
+    class Output(serializers.Serializer):
+        """All keys, and those of each provider by its name."""
+
+        at = serializers.DateTimeField()
+        totals = FiguresOutput()
+        providers = serializers.DictField(child=FiguresOutput())
+
+    @extend_schema(
+        operation_id="status",
+        summary="Capacity, use and cost of the fleet, in all and by provider",
+        description="Needs the scope read.",
+        responses=Output,
+    )
+    def get(self, request: Request) -> Response:
+        """Show."""
+        now = timezone.now()
+        totals, providers = fleet_figures(now=now)
+        shown = {name: FiguresOutput(figures).data for name, figures in providers.items()}
+        return Response(
+            {
+                "at": serializers.DateTimeField().to_representation(now),
+                "totals": FiguresOutput(totals).data,
+                "providers": shown,
+            }
+        )
+
+
+class LimitOutput(serializers.Serializer):
+    """A limit and its window of now; amounts in its unit."""
+
+    scope = serializers.CharField(help_text="`agent:…` or `centre:…`.")
+    unit = serializers.ChoiceField(Unit.choices)
+    period = serializers.ChoiceField(Period.choices)
+    amount = serializers.CharField(help_text="Tokens, or USD with 9 places.")
+    used = serializers.CharField()
+    committed = serializers.CharField(help_text="Lent and not used yet.")
+    free = serializers.CharField()
+    resets_at = serializers.DateTimeField(allow_null=True, help_text="Null for a total.")
+
+
+class Me(ApiView):
+    """`/api/v1/me`."""
+
+    scopes = {"GET": (READ, SPEND, OPERATE)}
+
+    class Output(serializers.Serializer):
+        """Who you are and what you may still spend."""
+
+        agent = serializers.CharField()
+        cost_centre = serializers.CharField()
+        scopes = serializers.ListField(
+            child=serializers.ChoiceField(AgentToken.Scope.choices), help_text="Of this token."
+        )
+        token = serializers.CharField(help_text="Its public part.")
+        token_expires_at = serializers.DateTimeField()
+        free_tokens = serializers.IntegerField(
+            allow_null=True, help_text="In the tightest of the limits; null is unlimited."
+        )
+        free_usd = Usd(allow_null=True, help_text="In the tightest; null is unlimited.")
+        until = serializers.DateTimeField(
+            allow_null=True, help_text="When the first of them begins anew."
+        )
+        limits = LimitOutput(many=True, help_text="Yours, then those of the centres that pay.")
+
+    @extend_schema(
+        operation_id="me",
+        summary="Who am I, what may I still spend, and until when",
+        description="Any agent token.",
+        responses=Output,
+    )
+    def get(self, request: Request) -> Response:
+        """Show."""
+        bearer = request.auth
+        free = spendable(agent=bearer.agent, cost_centre=bearer.cost_centre, now=timezone.now())
+        shown = {
+            "agent": bearer.agent,
+            "cost_centre": bearer.cost_centre,
+            "scopes": sorted(bearer.scopes),
+            "token": bearer.public,
+            "token_expires_at": bearer.expires_at,
+            "free_tokens": free.tokens,
+            "free_usd": free.usd,
+            "until": free.until,
+            "limits": [_limit(meter) for meter in free.meters],
+        }
+        return Response(self.Output(shown).data)
+
+
+def _limit(meter) -> dict:
+    amounts = {name: getattr(meter, name) for name in ("amount", "used", "committed", "free")}
+    whole = meter.unit == Unit.TOKENS
+    return {
+        "scope": meter.scope,
+        "unit": meter.unit,
+        "period": meter.period,
+        "resets_at": None if meter.period == Period.TOTAL else meter.resets_at,
+        **{name: str(int(n)) if whole else f"{n:.9f}" for name, n in amounts.items()},
+    }
