@@ -7,6 +7,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from keys import services as keys
+from tests.conftest import NOON
+
 _WAITING = """
 SELECT count(*) FROM pg_stat_activity
  WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -25,6 +28,12 @@ def overtaken(*, first: Callable[[], Any], then: Callable[[], Any]) -> Any:
             future = threads.submit(_run, then)
             wait_until(lambda: future.done() or _waiting())
         return future.result(timeout=60)
+
+
+def limited(subject, amount, *, now=NOON):
+    """Set a limit of tokens per day in the caller's transaction, as a `first`."""
+    terms = keys.Terms(unit="tokens", period="day", amount=amount)
+    return keys.set_limit.__wrapped__(subject, terms=terms, why="test", who="test", now=now)
 
 
 def wait_until(holds: Callable[[], bool], *, seconds: float = 20) -> None:

@@ -15,6 +15,8 @@ from keys.refusals import (
     AgentDisabled,
     Busy,
     IdempotencyMismatch,
+    LimitReached,
+    NoKeyCapacity,
     UnknownAgent,
     UnknownCostCentre,
 )
@@ -57,7 +59,13 @@ def _try_to_allocate(*, agent, wish, idempotency_key, now) -> Allocation | None:
     if earlier:
         return _same(Allocation.objects.get(pk=earlier), wish)
     choices = offer(payers=payers, now=now)
-    decision = decide(choices, wish=wish, payers=payers, now=now)
+    try:
+        decision = decide(choices, wish=wish, payers=payers, now=now)
+    except (LimitReached, NoKeyCapacity):
+        # Since we looked, the same request may have taken the room that is missing now.
+        if earlier := idempotency_key and _look(agent, wish, idempotency_key)[0]:
+            return _same(Allocation.objects.get(pk=earlier), wish)
+        raise
     new = _new(
         wish,
         agent=agent,
