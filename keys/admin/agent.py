@@ -14,7 +14,7 @@ from unfold.decorators import action, display
 from common.refusal import Refusal
 from keys import services as keys
 from keys.admin import shown
-from keys.admin.agent_token import STATE_COLOURS, state_of
+from keys.admin.agent_token import state_badge, state_of
 from keys.admin.dialogs import ReasonForm, TokenForm, carried_out, in_dialog, went_to
 from keys.admin.limits import LimitedAdmin, LimitsInline, WhyForm
 from keys.models import Agent, AgentToken
@@ -83,7 +83,7 @@ class TokensInline(TabularInline):
     @display(description="State")
     def state(self, token):
         """Whether it works."""
-        return state_of(token, now=timezone.now())
+        return state_badge(state_of(token, now=timezone.now()))
 
 
 @admin.register(Agent)
@@ -124,6 +124,10 @@ class AgentAdmin(LimitedAdmin):
         """Entries about the agent and everything it did."""
         return {"agent_slug": pk}
 
+    def has_issue_permission(self, request, obj=None):
+        """Who may make tokens."""
+        return request.user.has_perm("keys.add_agenttoken")
+
     def save_model(self, request, obj, form, change):
         """Hand a new one to the services."""
         if not change:
@@ -147,10 +151,10 @@ class AgentAdmin(LimitedAdmin):
         """The page of who pays."""
         return shown.link("costcentre", agent.cost_centre_id)
 
-    @display(description="State", label=STATE_COLOURS)
+    @display(description="State")
     def state(self, agent):
         """Whether it may spend."""
-        return "disabled" if agent.disabled_at else "enabled"
+        return state_badge("disabled" if agent.disabled_at else "enabled")
 
     @display(description="Used and committed")
     def taken(self, agent):
@@ -168,7 +172,7 @@ class AgentAdmin(LimitedAdmin):
         )
 
     @sensitive_variables("token")
-    @action(description="Issue token", permissions=["keys.add_agenttoken"], dialog=_ISSUE)
+    @action(description="Issue token", permissions=["issue"], dialog=_ISSUE)
     def issue_token(self, request, form, object_id):
         """Show a fresh token in this answer and nowhere else."""
         try:

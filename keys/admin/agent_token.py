@@ -13,7 +13,7 @@ from keys.admin.base import ReadOnlyAdmin
 from keys.admin.dialogs import carried_out, went_to
 from keys.models import AgentToken
 
-STATE_COLOURS = {
+_STATE_COLOURS = {
     "enabled": "success",
     "live": "success",
     "disabled": "danger",
@@ -28,6 +28,11 @@ def state_of(token: AgentToken, *, now) -> str:
     if token.revoked_at:
         return "revoked"
     return "live" if token.expires_at > now else "expired"
+
+
+def state_badge(state: str):
+    """The state of an agent or token as a coloured label."""
+    return shown.badge(state, _STATE_COLOURS[state])
 
 
 @admin.register(AgentToken)
@@ -59,10 +64,10 @@ class AgentTokenAdmin(ReadOnlyAdmin):
         """Whose it is."""
         return shown.link("agent", token.agent_id)
 
-    @display(description="State", label=STATE_COLOURS)
+    @display(description="State")
     def state(self, token):
         """Whether it works."""
-        return state_of(token, now=timezone.now())
+        return state_badge(state_of(token, now=timezone.now()))
 
     @action(description="Revoke", permissions=["revoke"], dialog=_REVOKE)
     def revoke(self, request, form, object_id):

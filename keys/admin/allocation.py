@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from common import figures
@@ -26,17 +27,15 @@ class AllocationAdmin(ReadOnlyAdmin):
     """Budgets lent to sessions, the newest first."""
 
     list_display = (
-        "session_id",
+        "session",
         "agent_name",
         "key_name",
         "shown_status",
-        "bar",
-        "used_of",
-        "allocated_of",
+        "used_of_lent",
         "spent",
         "charges",
-        "created_at",
-        "expires_at",
+        "made",
+        "ends",
     )
     list_filter = (LiveFilter, "status")
     search_fields = ("session_id__startswith", "agent__exact", "api_key__exact")
@@ -91,6 +90,27 @@ class AllocationAdmin(ReadOnlyAdmin):
             extra["butler_history"] = shown.history(session_id=found)
         return super().changeform_view(request, object_id, form_url, extra)
 
+    @display(description="Session")
+    def session(self, allocation):
+        """Its id, on one line."""
+        return format_html('<span class="butler-line">{}</span>', allocation.session_id)
+
+    @display(description="Used of lent tokens")
+    def used_of_lent(self, allocation):
+        """A bar and its figures."""
+        words = f"{figures.grouped(allocation.used)} of {figures.grouped(allocation.allocated)}"
+        return format_html('{}<span class="butler-line">{}</span>', self.bar(allocation), words)
+
+    @display(description="Lent (UTC)")
+    def made(self, allocation):
+        """When it was lent."""
+        return shown.moment(allocation.created_at)
+
+    @display(description="Expires or ended (UTC)")
+    def ends(self, allocation):
+        """When it expires, or was closed."""
+        return shown.moment(allocation.closed_at or allocation.expires_at)
+
     @display(description="Agent")
     def agent_name(self, allocation):
         """Who was lent it."""
@@ -106,10 +126,13 @@ class AllocationAdmin(ReadOnlyAdmin):
         """The key it is on now."""
         return shown.link("apikey", allocation.api_key_id)
 
-    @display(description="Status", label=STATUS_COLOURS)
+    @display(description="Status")
     def shown_status(self, allocation):
         """The status as a coloured label."""
-        return allocation.status
+        label = shown.badge(allocation.status, STATUS_COLOURS[allocation.status])
+        if allocation.rotation_needed:
+            return label + " " + shown.badge("rotation needed", "warning")
+        return label
 
     @display(description="Used")
     def bar(self, allocation):

@@ -27,7 +27,6 @@ STATUS_COLOURS = {
     "cooling": "info",
     "broken": "danger",
 }
-_SEALED, _UNREADABLE = "sealed", "cannot be unsealed"
 _ON = {"title": "Switch this key on", "description": "It is lent again.", "form_class": ReasonForm}
 _OFF = {
     "title": "Switch this key off",
@@ -67,17 +66,12 @@ class ApiKeyAdmin(LimitedAdmin):
         "provider_link",
         "model",
         "shown_status",
-        "status_reason",
-        "cooling_until",
         "shown_secret",
         "cost",
         "rows",
     )
     fieldsets = (
-        (
-            None,
-            {"fields": ("slug", "shown_status", "status_reason", "cooling_until", "shown_secret")},
-        ),
+        (None, {"fields": ("slug", "shown_status", "shown_secret")}),
         (
             "Terms",
             {
@@ -96,7 +90,7 @@ class ApiKeyAdmin(LimitedAdmin):
         ("Reason for your change", {"fields": ("why",), "description": _REASON}),
     )
     add_fieldsets = (
-        (None, {"fields": ("slug", "provider", "model", "secret")}),
+        (None, {"fields": ("slug", "provider", "model", "new_secret")}),
         (
             "Terms",
             {
@@ -127,7 +121,7 @@ class ApiKeyAdmin(LimitedAdmin):
         """Who adds a key writes what is fixed later."""
         return self.readonly_fields if obj else ()
 
-    @method_decorator(sensitive_post_parameters("secret"))
+    @method_decorator(sensitive_post_parameters("new_secret"))
     def changeform_view(self, request, *args, **kwargs):
         """As always, with the secret kept out of error reports."""
         return super().changeform_view(request, *args, **kwargs)
@@ -140,7 +134,7 @@ class ApiKeyAdmin(LimitedAdmin):
         """Hand what was written to the services."""
         who, now = request.user.get_username(), timezone.now()
         if not change:
-            secret = form.cleaned_data["secret"]
+            secret = form.cleaned_data["new_secret"]
             keys.add_key(obj.pk, terms=form.terms, secret=secret, who=who, now=now)
         elif form.changes:
             why = form.cleaned_data["why"]
@@ -156,15 +150,21 @@ class ApiKeyAdmin(LimitedAdmin):
         """The provider's page."""
         return shown.link("provider", api_key.provider_id)
 
-    @display(description="Status", label=STATUS_COLOURS)
+    @display(description="Status")
     def shown_status(self, api_key):
-        """The status as a coloured label."""
-        return api_key.status
+        """The status as a coloured label, with its reason."""
+        label = shown.badge(api_key.status, STATUS_COLOURS[api_key.status])
+        words = [] if api_key.status == ApiKey.Status.ACTIVE else [api_key.status_reason]
+        if api_key.status == ApiKey.Status.COOLING:
+            words.append(f"until {api_key.cooling_until:%Y-%m-%d %H:%M} UTC")
+        return format_html("{} <small>{}</small>", label, ", ".join(filter(None, words)))
 
-    @display(description="Secret", label={_SEALED: "default", _UNREADABLE: "danger"})
+    @display(description="Secret")
     def shown_secret(self, api_key):
         """Whether it can be unsealed; red when not. Never the secret."""
-        return _UNREADABLE if security.why_unsealable(api_key, "secret") else _SEALED
+        if security.why_unsealable(api_key, "secret"):
+            return shown.badge("cannot be unsealed", "danger")
+        return shown.badge("sealed")
 
     @display(description="Used and committed")
     def taken(self, api_key):

@@ -44,7 +44,8 @@ def _rate(label: str) -> forms.DecimalField:
 class AddKeyForm(WhyForm):
     """A new key with its secret."""
 
-    secret = forms.CharField(
+    new_secret = forms.CharField(
+        label="Secret",
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text="As the provider gave it. Stored sealed and never shown again.",

@@ -31,8 +31,8 @@ class ChargeAdmin(ReadOnlyAdmin):
         "tokens_of",
         "cost_of",
         "basis",
-        "created_at",
-        "settled_at",
+        "held_at",
+        "paid_at",
     )
     list_filter = (SettledFilter, "state", "basis", "overrun")
     list_select_related = ("allocation",)
@@ -75,10 +75,10 @@ class ChargeAdmin(ReadOnlyAdmin):
         """The key it was spent on."""
         return shown.link("apikey", charge.api_key_id)
 
-    @display(description="State", label=STATE_COLOURS)
+    @display(description="State")
     def shown_state(self, charge):
         """The state as a coloured label."""
-        return charge.state
+        return shown.badge(charge.state, STATE_COLOURS[charge.state])
 
     @display(description="Tokens")
     def tokens_of(self, charge):
@@ -89,6 +89,16 @@ class ChargeAdmin(ReadOnlyAdmin):
     def cost_of(self, charge):
         """Settled USD."""
         return figures.dollars(charge.cost)
+
+    @display(description="Made (UTC)")
+    def held_at(self, charge):
+        """When it was held or reported."""
+        return shown.moment(charge.created_at)
+
+    @display(description="Settled (UTC)")
+    def paid_at(self, charge):
+        """When it was settled."""
+        return shown.moment(charge.settled_at)
 
     @display(description="Price")
     def rates(self, charge):

@@ -12,12 +12,22 @@ from keys.models import Allocation, History
 class HistoryAdmin(ReadOnlyAdmin):
     """What happened, the newest first."""
 
-    list_display = ("at", "kind", "subject", "agent", "session", "changed", "who", "why")
+    list_display = ("moment", "event", "subject", "agent", "session", "changed", "who", "why")
     fields = ("at", "kind", "subject", "agent", "session_page", "changed", "who", "why")
     list_filter = ("kind",)
     search_fields = ("scope__exact", "agent_slug__exact", "session_id__exact")
     search_help_text = "A scope (key:nvidia-1), an agent, or a session"
     ordering = ("-at", "-id")
+
+    @display(description="When (UTC)")
+    def moment(self, entry):
+        """When it happened."""
+        return shown.moment(entry.at)
+
+    @display(description="What")
+    def event(self, entry):
+        """Its kind in words."""
+        return entry.get_kind_display().lower()
 
     @display(description="Of")
     def subject(self, entry):

@@ -120,7 +120,7 @@ class LimitedAdmin(ServiceAdmin):
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """With the last entries of its history."""
-        extra = dict(extra_context or {})
+        extra = {"show_save_and_add_another": False} | (extra_context or {})
         if object_id is not None and request.method == "GET":
             extra["butler_history"] = shown.history(**self.history_about(object_id))
         return super().changeform_view(request, object_id, form_url, extra)

@@ -1,6 +1,6 @@
 """How rows of the books look in lists and on pages: links, bars, figures, histories."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from django.template.loader import render_to_string
@@ -35,6 +35,20 @@ def scope_link(scope: str) -> SafeString | str:
     """A link to what `key:…`, `agent:…` or `centre:…` names."""
     kind, _, slug = scope.partition(":")
     return link(_ADMIN_OF_SCOPE[kind], slug, scope) if kind in _ADMIN_OF_SCOPE else scope or "—"
+
+
+def badge(text: str, colour: str = "default") -> SafeString:
+    """A coloured label; colours are those of django-unfold: success, info, warning, danger."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})
+
+
+def moment(at: datetime | None) -> SafeString | str:
+    """Date and time in UTC, on one line; `—` when there is none."""
+    if at is None:
+        return "—"
+    return format_html(
+        '<span class="butler-line">{}</span>', f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    )
 
 
 def bar(*, used, committed, amount, unit: str) -> SafeString:

@@ -17,8 +17,8 @@ class WindowAdmin(ReadOnlyAdmin):
     list_display = (
         "window",
         "subject",
-        "starts_at",
-        "ends_at",
+        "begins",
+        "ends",
         "bar",
         "used_of",
         "committed_of",
@@ -61,7 +61,17 @@ class WindowAdmin(ReadOnlyAdmin):
         """The key, agent or cost centre."""
         return shown.scope_link(window.scope)
 
-    @display(description="")
+    @display(description="Begins (UTC)")
+    def begins(self, window):
+        """The first moment of it."""
+        return shown.moment(window.starts_at)
+
+    @display(description="Ends (UTC)")
+    def ends(self, window):
+        """The first moment after it."""
+        return "never" if window.limit.period == "total" else shown.moment(window.ends_at)
+
+    @display(description="Level")
     def bar(self, window):
         """Used and committed of the amount."""
         return shown.bar(

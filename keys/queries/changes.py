@@ -4,11 +4,9 @@ from typing import NamedTuple
 
 from keys.models import History
 
-_NOT_THERE = "—"
-
 
 class Change(NamedTuple):
-    """One value before and after, in words; `—` where there was or is none."""
+    """One value before and after, in words; empty where there was or is none."""
 
     name: str
     before: str
@@ -36,7 +34,7 @@ def subject_of(entry: History) -> str:
 
 def _shown(value: object) -> str:
     if value is None or value == "":
-        return _NOT_THERE
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):

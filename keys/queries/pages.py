@@ -142,18 +142,23 @@ def totals(*, now: datetime) -> Totals:
     spent = Charge.objects.filter(state="settled", settled_at__gte=midnight(now)).aggregate(
         calls=Count("pk"), tokens=Sum("tokens", default=0), cost=Sum("cost", default=_NOTHING)
     )
-    used = _used_at(now)
+    used, committed, nothing = _used_at(now), F("committed"), Value(_NOTHING)
+    # Aliases that are no columns: an aggregate hides the column of its name from the next one.
     daily = _daily_token_windows().aggregate(
-        used=Sum(used, default=_NOTHING),
-        committed=Sum("committed", default=_NOTHING),
-        free=Sum(Greatest(F("amount") - used - F("committed"), _NOTHING), default=_NOTHING),
+        sum_used=Sum(used, default=_NOTHING),
+        sum_committed=Sum(committed, default=_NOTHING),
+        sum_free=Sum(Greatest(F("amount") - used - committed, nothing), default=_NOTHING),
         capacity=Sum("amount", default=_NOTHING),
     )
     limited = Limit.objects.filter(
         api_key=OuterRef("pk"), unit=Unit.TOKENS, period="day", removed_at=None
     )
     without_limit = ApiKey.objects.filter(~Exists(limited)).count()
-    return Totals(**spent, **daily, without_limit=without_limit)
+    return Totals(
+        **spent,
+        **{name.removeprefix("sum_"): figure for name, figure in daily.items()},
+        without_limit=without_limit,
+    )
 
 
 def busiest_keys(*, now: datetime, most: int) -> list[KeyCard]:
