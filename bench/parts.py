@@ -49,7 +49,7 @@ def _http(seconds: float, clients: list[int], out: TextIO) -> None:
         path = f"/api/v1/allocations/{sessions[which]}/usage"
         return Request(path, tokens[which], {"input_tokens": 80, "output_tokens": 20})
 
-    print("\nover HTTP, web server as `make up` starts it; per second (p50/p99 in ms)", file=out)  # noqa: T201
+    print("\nover HTTP, as `make up` serves; per second (p50/p99 in ms)", file=out)  # noqa: T201
     head = f"{'clients':>8} {'POST allocations':>22} {'pgbench':>8} {'ratio':>6}"
     print(f"{head} {'POST usage':>22}", file=out)  # noqa: T201
     with server.running() as port:
@@ -65,7 +65,7 @@ def _http(seconds: float, clients: list[int], out: TextIO) -> None:
             )
         offered = http_load.open_loop(port, lend, per_second=100, seconds=3 * seconds)
     print(  # noqa: T201
-        f"100 POST allocations/s offered: p50 {offered.p50_ms:.1f} ms, p99 {offered.p99_ms:.1f} ms, "
+        f"100 allocations/s offered: p50 {offered.p50_ms:.1f} ms, p99 {offered.p99_ms:.1f} ms, "
         f"answers {offered.statuses}",
         file=out,
         flush=True,

@@ -166,7 +166,7 @@ WITH ended AS (
     SELECT a.id, a.api_key_id, %(price)s, %(model)s, %(idempotency_key)s, 'settled', 'reported', 0,
            0, %(input_tokens)s, %(cached_tokens)s, %(cache_write_tokens)s, %(output_tokens)s,
            %(reasoning_tokens)s, %(tokens)s, %(cost)s,
-           a.used + a.held + %(tokens)s > a.allocated, %(at)s, %(at)s, %(at)s
+           %(overrun)s, %(at)s, %(at)s, %(at)s
       FROM keys_allocation a
      WHERE a.id = %(allocation)s
     RETURNING id, allocation_id, api_key_id, tokens, cost, 0 AS unheld, 0::numeric AS unheld_cost
@@ -234,6 +234,14 @@ END = _END_HELD + _PAY
 
 # Record usage nobody held before: a settled charge at once.
 RECORD = _RECORD_NEW + _PAY
+
+# What a report must know before it is recorded, under LOCK.
+REPORTED = """
+SELECT a.api_key_id, a.price_id, a.used + a.held + %(tokens)s > a.allocated,
+       (SELECT id FROM keys_charge
+         WHERE allocation_id = a.id AND idempotency_key = %(idempotency_key)s)
+  FROM keys_allocation a WHERE a.id = %(allocation)s
+"""
 
 # Change what is committed (arrays of equal length), under LOCK.
 MOVE = """

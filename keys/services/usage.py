@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 
 from keys import books, statements
-from keys.models import Allocation, Charge
+from keys.models import Charge
 from keys.queries.prices import price_of
 from keys.refusals import IdempotencyMismatch, UnknownAllocation
 from keys.services import consequences
@@ -40,25 +40,50 @@ def report_usage(
 @books.in_books
 def _record(*, allocation_id, usage, model, idempotency_key, now):
     at = books.lock(allocations=[allocation_id], now=now).at
-    allocation = Allocation.objects.filter(pk=allocation_id).first()
-    if allocation is None:
-        raise UnknownAllocation("There is no such allocation.", id=allocation_id)
-    earlier = allocation.charges.filter(idempotency_key=idempotency_key).first()
-    if earlier:
-        return _same(earlier, usage), []
-    price = price_of(allocation.price_id)
     found = books.rows(
-        statements.RECORD,
+        statements.REPORTED,
         allocation=allocation_id,
-        price=price.pk,
+        idempotency_key=idempotency_key,
+        tokens=usage.tokens,
+    )
+    if not found:
+        raise UnknownAllocation("There is no such allocation.", id=allocation_id)
+    ((api_key, price, overrun, earlier),) = found
+    if earlier:
+        return _same(Charge.objects.get(pk=earlier), usage), []
+    charge = Charge(
+        allocation_id=allocation_id,
+        api_key_id=api_key,
+        price_id=price,
         model=model,
         idempotency_key=idempotency_key,
-        cost=usage.cost(price),
-        at=at,
+        state=Charge.State.SETTLED,
+        cost=usage.cost(price_of(price)),
+        overrun=overrun,
+        created_at=at,
+        expires_at=at,
+        settled_at=at,
         **usage.as_columns(),
     )
-    paid = consequences.follow([consequences.Paid(*row) for row in found], at=at)
-    return Charge.objects.get(pk=paid[0].charges[0]), paid
+    return charge, _write(charge, usage)
+
+
+def _write(charge: Charge, usage: Usage) -> list[consequences.Paid]:
+    found = books.rows(
+        statements.RECORD,
+        allocation=charge.allocation_id,
+        price=charge.price_id,
+        model=charge.model,
+        idempotency_key=charge.idempotency_key,
+        cost=charge.cost,
+        overrun=charge.overrun,
+        at=charge.settled_at,
+        **usage.as_columns(),
+    )
+    paid = [consequences.Paid(*row) for row in found]
+    charge.pk = paid[0].charges[0]
+    charge._state.adding = False
+    return consequences.follow(paid, at=charge.settled_at)
 
 
 def _same(charge: Charge, usage: Usage) -> Charge:
