@@ -10,10 +10,12 @@ from alerts.services.channels import (
 )
 from alerts.services.closing import acknowledge, resolve, resolve_by_key
 from alerts.services.delivering import deliver
+from alerts.services.importing import Foreign, import_alerts
 from alerts.services.raising import raise_alert
 from alerts.services.retrying import retry_due
 
 __all__ = [
+    "Foreign",
     "acknowledge",
     "add_channel",
     "change_channel",
@@ -21,6 +23,7 @@ __all__ = [
     "deliver",
     "disable_channel",
     "enable_channel",
+    "import_alerts",
     "raise_alert",
     "resolve",
     "resolve_by_key",

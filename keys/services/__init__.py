@@ -4,6 +4,7 @@ from keys.books import open_windows
 from keys.services.allocate import allocate
 from keys.services.closing import complete, expire_allocations, expire_charges, extend, fail
 from keys.services.hold import hold
+from keys.services.importing import Imported, exported_state, import_state
 from keys.services.key_status import (
     key_refused,
     revive_keys,
@@ -29,6 +30,7 @@ from keys.services.wish import Wish
 
 __all__ = [
     "Ending",
+    "Imported",
     "KeyTerms",
     "Terms",
     "Usage",
@@ -43,9 +45,11 @@ __all__ = [
     "enable_agent",
     "expire_allocations",
     "expire_charges",
+    "exported_state",
     "extend",
     "fail",
     "hold",
+    "import_state",
     "issue_token",
     "key_refused",
     "note_token_use",

@@ -1,0 +1,58 @@
+"""Take over alerts that another system raised."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerts.models import Alert
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign:
+    """An alert of another system, as it stands there."""
+
+    kind: str
+    severity: str
+    message: str
+    dedup_key: str
+    raised_at: datetime
+    key_slug: str | None = None
+    session_id: str | None = None
+    acknowledged: bool = False
+    resolved: bool = False
+
+
+def import_alerts(foreign: Iterable[Foreign], *, who: str, now: datetime) -> list[int]:
+    """Write them down, the ids in their order. Nobody is notified: they are no news.
+
+    Where one that stands has the `dedup_key` of another that stands, it gets one of its own.
+    Joins the caller's transaction; no refusals.
+    """
+    standing = set(Alert.objects.unresolved().values_list("dedup_key", flat=True))
+    rows = []
+    for number, alert in enumerate(foreign):
+        key = alert.dedup_key[:200]
+        if not alert.resolved:
+            key = f"{key}#{number}" if key in standing else key
+            standing.add(key)
+        rows.append(_row(alert, key, who=who, now=now))
+    return [row.pk for row in Alert.objects.bulk_create(rows)]
+
+
+def _row(alert: Foreign, dedup_key: str, *, who: str, now: datetime) -> Alert:
+    state = Alert.State.ACKNOWLEDGED if alert.acknowledged else Alert.State.OPEN
+    return Alert(
+        kind=alert.kind,
+        severity=alert.severity,
+        dedup_key=dedup_key,
+        state=Alert.State.RESOLVED if alert.resolved else state,
+        title=alert.message[:255],
+        detail=alert.message[255:] and alert.message,
+        key_slug=alert.key_slug,
+        session_id=alert.session_id,
+        raised_at=alert.raised_at,
+        acknowledged_at=now if alert.acknowledged else None,
+        acknowledged_by=who if alert.acknowledged else "",
+        resolved_at=now if alert.resolved else None,
+        resolved_by=who if alert.resolved else "",
+    )

@@ -1,0 +1,43 @@
+"""Three-way merge: a document as somebody wrote it, brought up to what Butler knows now."""
+
+from typing import Any
+
+
+def merged(original: Any, then: Any, now: Any) -> Any:
+    """`original`, with what changed in Butler's rendering between `then` and `now`.
+
+    What Butler does not render survives; what did not change keeps the words of `original`. Where
+    one plain member of an object changed, all its plain members are written anew, so that figures
+    which belong together (used, resetAt) are of one moment.
+    """
+    if now == then:
+        return original
+    if not (isinstance(original, dict) and isinstance(then, dict) and isinstance(now, dict)):
+        return now
+    anew = _plain(then) != _plain(now)
+    result = {}
+    for name in [*original, *(name for name in now if name not in original)]:
+        member = _member(name, original, then, now, anew=anew)
+        if member is not _MISSING:
+            result[name] = member
+    return result
+
+
+_MISSING = object()
+
+
+def _member(name: str, original: dict, then: dict, now: dict, *, anew: bool) -> Any:
+    if name not in now:
+        return _MISSING if name in then else original[name]
+    if name not in then:
+        return now[name]
+    if isinstance(now[name], dict):
+        found = merged(original.get(name, {}), then[name], now[name])
+        return found if found or name in original else _MISSING
+    if anew:
+        return now[name]
+    return original.get(name, _MISSING)
+
+
+def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if not isinstance(value, dict)}
