@@ -50,7 +50,8 @@ class String(serializers.CharField):
     """A string of JSON, without NUL (PostgreSQL cannot keep it) and halves of characters."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(trim_whitespace=False, **options)
+        least = {} if options.get("allow_blank") else {"min_length": 1}
+        super().__init__(trim_whitespace=False, **least, **options)
 
     def to_internal_value(self, data: Any) -> str:
         """The string."""

@@ -43,8 +43,8 @@ class HistoryList(ApiView):
         session_id = serializers.CharField()
         who = serializers.CharField()
         why = serializers.CharField()
-        before = serializers.JSONField(allow_null=True)
-        after = serializers.JSONField(allow_null=True)
+        before = serializers.DictField(allow_null=True)
+        after = serializers.DictField(allow_null=True)
 
         def get_id(self, entry: Entry) -> str:
             """Its name among all entries."""

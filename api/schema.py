@@ -90,7 +90,7 @@ class Schema(AutoSchema):
 
     def _get_response_bodies(self, direction="response"):
         bodies = super()._get_response_bodies(direction)
-        bodies = {code: _described(code, body) for code, body in bodies.items()}
+        bodies = {code: _described(code, body, others=set(bodies)) for code, body in bodies.items()}
         own = self.view.problems.get(self.method, ())
         usual = _ALWAYS + (_WITH_BODY if self.method == "POST" else ())
         for status in sorted({*own, *usual}):
@@ -108,15 +108,12 @@ class Schema(AutoSchema):
         return [*either, {"sessionToken": []}] if self.view.for_sessions else either
 
 
-def _described(code: str, body: dict[str, Any]) -> dict[str, Any]:
-    says = {
-        "200": "Done, or done before.",
-        "201": "Made.",
-    }
-    body["description"] = body["description"] or says[code]
-    if code == "201":
-        return body
-    return body
+def _described(code: str, body: dict[str, Any], *, others: set[str]) -> dict[str, Any]:
+    """A success in words; a 200 beside a 201 is a replay."""
+    if code == "200" and "201" in others:
+        replay = {"schema": {"type": "string", "const": "true"}}
+        body |= {"description": "Done before.", "headers": {"Idempotent-Replay": replay}}
+    return body | {"description": body["description"] or ("Made." if code == "201" else "Done.")}
 
 
 def _example(status: int) -> OpenApiExample:
