@@ -123,8 +123,11 @@ CHECKS = [
         SELECT w.id AS window, w.scope, w.unit, w.used,
                coalesce(sum(CASE w.unit WHEN 'tokens' THEN s.tokens ELSE s.cost END), 0) AS counted
           FROM keys_window w
+          JOIN keys_limit l ON l.id = w.limit_id
           LEFT JOIN spent s ON s.scope = w.scope AND s.settled_at >= w.starts_at
                            AND s.settled_at < w.ends_at
+         -- The last window of a removed limit ends in the middle of whatever went on just then.
+         WHERE l.removed_at IS DISTINCT FROM w.closed_at OR w.closed_at IS NULL
          GROUP BY w.id
         HAVING w.used <> coalesce(sum(CASE w.unit WHEN 'tokens' THEN s.tokens ELSE s.cost END), 0)
         """,

@@ -82,11 +82,16 @@ def complete(allocation, *, now=NOON):
     return keys.complete(allocation_id=allocation.pk, who="test", now=now)
 
 
-@pytest.fixture
-def people(db):
+def make_people():
     """`ada` spends, `bob` is of her cost centre, `carol` is a stranger."""
     keys.create_cost_centre("org")
     keys.create_cost_centre("research", parent="org")
     keys.create_cost_centre("sales", parent="org")
     for name, centre in (("ada", "research"), ("bob", "research"), ("carol", "sales")):
         keys.create_agent(name, cost_centre=centre, who="test", now=NOON)
+
+
+@pytest.fixture
+def people(db):
+    """`ada` spends, `bob` is of her cost centre, `carol` is a stranger."""
+    make_people()

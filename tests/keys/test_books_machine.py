@@ -1,0 +1,317 @@
+"""Whatever agents, operators, providers and the calendar do one after the other: the books balance.
+
+2,000 steps; more, and other ones each time, with `BUTLER_MACHINE_EXAMPLES=400` (of 50 steps each).
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from common.refusal import Refusal
+from keys import services as keys
+from keys.models import Agent, Allocation, ApiKey, Charge, CostCentre, Limit, Window
+from keys.pricing import Rates
+from tests.books import assert_books_balance
+from tests.keys.conftest import PAID, add_key, make_people
+
+# Some days before clocks change in Europe and a month ends.
+BEGINNING = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
+DUST = Rates(input=Decimal("0.000000500"), output=Decimal("0.000001500"))
+ZONES = ("UTC", "Europe/Berlin", "Asia/Tokyo", "America/New_York", "Australia/Lord_Howe")
+SUBJECTS = (
+    (ApiKey, "nvidia-1"),
+    (ApiKey, "openai-1"),
+    (ApiKey, "dust-1"),
+    (Agent, "ada"),
+    (Agent, "carol"),
+    (CostCentre, "org"),
+    (CostCentre, "research"),
+)
+AMOUNTS = {"tokens": (0, 20_000, 90_000, 1_000_000), "usd": ("0", "0.000020", "0.9", "30")}
+TABLES = """
+SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
+ WHERE schemaname = 'public' AND tablename ~ '^(keys|alerts|django_q)_'
+"""
+
+_any = st.integers(0, 10**6)
+_tokens = st.integers(1, 40_000)
+
+
+def empty_tables():
+    """Forget everything. Numbers go on, because prices are kept in memory by number."""
+    with connection.cursor() as cursor:
+        cursor.execute(TABLES)
+        cursor.execute(f"TRUNCATE {cursor.fetchone()[0]}")
+
+
+class Office(RuleBasedStateMachine):
+    """Three keys at three prices, three agents, limits in five zones, a clock that may lag."""
+
+    def __init__(self):
+        super().__init__()
+        self.clock, self.lag = BEGINNING, timedelta()
+        self.allocations, self.charges = [], []
+        # What the test knows by itself: states of charges, tokens used by each allocation.
+        self.states, self.used = {}, {}
+
+    @property
+    def now(self):
+        """What the clock of the process shows."""
+        return self.clock - self.lag
+
+    @initialize()
+    def open_office(self):
+        """Empty tables, then people, keys and limits."""
+        empty_tables()
+        make_people()
+        add_key("nvidia-1", per_day=300_000, priority=9)
+        add_key("openai-1", provider="openai", rates=PAID, per_day=200_000)
+        add_key("dust-1", provider="dust", rates=DUST, per_day=None)
+        self.set_limit(1, "usd", "month", 2, zone="America/New_York", hour=3)
+        self.set_limit(2, "usd", "total", 3, zone="UTC", hour=0)
+        self.set_limit(3, "tokens", "day", 2, zone="Asia/Tokyo", hour=5)
+        self.set_limit(5, "usd", "month", 2, zone="Europe/Berlin", hour=0)
+
+    # --- Agents --------------------------------------------------------------------------------
+
+    @rule(
+        agent=st.sampled_from(["ada", "bob", "carol"]),
+        tokens=_tokens,
+        provider=st.sampled_from([None, "openai", "dust"]),
+        auto_rotate=st.booleans(),
+        ttl_seconds=st.sampled_from([60, 3600, 100_000]),
+    )
+    def allocate(self, agent, **wish):
+        """Lend; when it is lent, it fits into every window."""
+        try:
+            allocation = keys.allocate(agent=agent, wish=keys.Wish(**wish), now=self.now)
+        except Refusal:
+            return
+        self.allocations.append(allocation)
+        self.used[allocation.pk] = 0
+        for window in Window.objects.filter(scope__in=allocation.scopes, closed_at=None):
+            assert window.used + window.committed <= window.amount
+
+    @precondition(lambda self: self.allocations)
+    @rule(which=_any, tokens=_tokens, share=st.sampled_from([1, 1, 10, 100]))
+    def hold(self, which, tokens, share):
+        """Set aside; when it is, it fits into the allocation."""
+        allocation = self.one_of(self.allocations, which)
+        try:
+            charge = keys.hold(
+                allocation_id=allocation.pk,
+                tokens=tokens // share,
+                idempotency_key=f"call-{len(self.charges)}",
+                ttl_seconds=600,
+                now=self.now,
+            )
+        except Refusal:
+            return
+        self.charges.append(charge)
+        self.states[charge.pk] = "held"
+        allocation.refresh_from_db()
+        assert allocation.used + allocation.held <= allocation.allocated
+
+    @precondition(lambda self: self.charges)
+    @rule(
+        endings=st.lists(
+            st.tuples(
+                _any,
+                st.sampled_from(["settled", "settled", "released"]),
+                st.sampled_from([0, 30, 100, 100, 130]),
+            ),
+            min_size=1,
+            max_size=5,
+            unique_by=lambda ending: ending[0] % 7,
+        )
+    )
+    def end(self, endings):
+        """End calls in one batch, at a share of what was held; each counts once."""
+        batch, expected = {}, 0
+        for which, state, percent in endings:
+            charge = self.one_of(self.charges, which)
+            tokens = charge.held_tokens * percent // 100 if state == "settled" else 0
+            usage = keys.Usage(input_tokens=tokens // 2, output_tokens=tokens - tokens // 2)
+            batch.setdefault(charge.pk, keys.Ending(charge, state, usage))
+        for pk, ending in batch.items():
+            was = self.states[pk]
+            if was == "held" or (was, ending.state) == ("expired", "settled"):
+                expected += 1
+                self.states[pk] = ending.state
+                self.used[ending.charge.allocation_id] += ending.usage.tokens
+        assert keys.settle_many(batch.values(), now=self.now) == expected
+
+    @precondition(lambda self: self.allocations)
+    @rule(which=_any, tokens=_tokens, share=st.sampled_from([1, 10, 1000]))
+    def report(self, which, tokens, share):
+        """Usage nobody held before: always recorded."""
+        allocation = self.one_of(self.allocations, which)
+        usage = keys.Usage(total=tokens // share)
+        keys.report_usage(allocation_id=allocation.pk, usage=usage, now=self.now)
+        self.used[allocation.pk] += usage.tokens
+
+    @precondition(lambda self: self.allocations)
+    @rule(which=_any, key=st.sampled_from([None, "nvidia-1", "openai-1", "dust-1"]))
+    def rotate(self, which, key):
+        """Move what is left, or change nothing."""
+        allocation = Allocation.objects.get(pk=self.one_of(self.allocations, which).pk)
+        self.unless_refused(
+            keys.rotate, allocation=allocation, key=key, reason="", who="machine", now=self.now
+        )
+
+    @precondition(lambda self: self.allocations)
+    @rule(which=_any, how=st.sampled_from(["complete", "fail", "extend"]))
+    def finish(self, which, how):
+        """Complete, fail or extend."""
+        allocation = self.one_of(self.allocations, which)
+        more = {"complete": {}, "fail": {"reason": "gave up"}, "extend": {"ttl_seconds": 7200}}
+        self.unless_refused(
+            getattr(keys, how),
+            allocation_id=allocation.pk,
+            who="machine",
+            now=self.now,
+            **more[how],
+        )
+
+    # --- Operators and providers ---------------------------------------------------------------
+
+    @rule(
+        subject=st.integers(0, len(SUBJECTS) - 1),
+        unit=st.sampled_from(["tokens", "usd"]),
+        period=st.sampled_from(["day", "month", "total"]),
+        amount=st.integers(0, 3),
+        zone=st.sampled_from(ZONES),
+        hour=st.sampled_from([0, 2, 23]),
+    )
+    def set_limit(self, subject, unit, period, amount, zone, hour):
+        """Add a limit, raise it, lower it, move it to another calendar."""
+        model, pk = SUBJECTS[subject]
+        amount = AMOUNTS[unit][amount]
+        keys.set_limit(
+            model.objects.get(pk=pk),
+            terms=keys.Terms(unit=unit, period=period, amount=amount, zone=zone, reset_hour=hour),
+            why="",
+            who="machine",
+            now=self.now,
+        )
+
+    @rule(which=_any)
+    def remove_limit(self, which):
+        """End one of the limits in force."""
+        limits = list(Limit.objects.filter(removed_at=None).order_by("pk"))
+        if limits:
+            keys.remove_limit(self.one_of(limits, which), why="", who="machine", now=self.now)
+
+    @rule(
+        slug=st.sampled_from(["nvidia-1", "openai-1", "dust-1"]),
+        what=st.sampled_from([401, 429, "inactive", "active", "active"]),
+    )
+    def change_key(self, slug, what):
+        """The provider refuses it, or an operator switches it."""
+        if isinstance(what, int):
+            keys.key_refused(slug, http_status=what, who="machine", now=self.now)
+        else:
+            keys.set_key_status(slug, status=what, why="", who="machine", now=self.now)
+
+    @rule(slug=st.sampled_from(["nvidia-1", "openai-1"]), rates=st.sampled_from([PAID, DUST]))
+    def set_price(self, slug, rates):
+        """From now on it costs something else."""
+        keys.set_price(slug, rates=rates, who="machine", why="", now=self.now)
+
+    # --- Time ----------------------------------------------------------------------------------
+
+    @rule(minutes=st.sampled_from([0, 1, 11, 61, 600, 1440, 1500, 31 * 1440]))
+    def wait(self, minutes):
+        """Time goes on, over midnights and ends of months."""
+        self.clock += timedelta(minutes=minutes, seconds=1)
+
+    @rule()
+    def wait_for_midnight(self):
+        """One second before or after the next midnight in UTC."""
+        midnight = self.clock.replace(hour=0, minute=0, second=0) + timedelta(days=1)
+        second = timedelta(seconds=1)
+        self.clock = midnight - second if midnight - self.clock > second else midnight + second
+
+    @rule(seconds=st.sampled_from([0, 0, 2]))
+    def change_process(self, seconds):
+        """The next requests reach a process whose clock is behind."""
+        self.lag = timedelta(seconds=seconds)
+
+    @rule(sweep=st.sampled_from(["charges", "allocations", "windows", "keys", "stranded", "away"]))
+    def sweep(self, sweep):
+        """The jobs, in any order, or never."""
+        if sweep == "charges":
+            overdue = Charge.objects.filter(state="held", expires_at__lte=self.now)
+            expected = set(overdue.values_list("pk", flat=True))
+            assert keys.expire_charges(now=self.now) == len(expected)
+            self.states.update(dict.fromkeys(expected, "expired"))
+        elif sweep == "away":
+            keys.rotate_away("openai-1", now=self.now)
+        else:
+            sweeps = {
+                "allocations": keys.expire_allocations,
+                "windows": keys.open_windows,
+                "keys": keys.revive_keys,
+                "stranded": keys.rotate_stranded,
+            }
+            sweeps[sweep](now=self.now)
+
+    # --- What always holds ---------------------------------------------------------------------
+
+    @invariant()
+    def balances(self):
+        """Every invariant of the books."""
+        if CostCentre.objects.exists():
+            assert_books_balance()
+
+    @invariant()
+    def agrees_with_the_test(self):
+        """States of charges and usage of allocations are those that the test counted itself."""
+        if self.allocations:
+            used = Allocation.objects.values_list("pk", "used")
+            assert {pk: tokens for pk, tokens in used if pk in self.used} == self.used
+        if self.charges:
+            states = dict(Charge.objects.filter(pk__in=self.states).values_list("pk", "state"))
+            assert states == self.states
+
+    def one_of(self, rows, which):
+        """Any of them."""
+        return rows[which % len(rows)]
+
+    def unless_refused(self, service, **arguments):
+        """Call; a refusal is an answer."""
+        try:
+            service(**arguments)
+        except Refusal:
+            return
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_books_balance_whatever_happens():
+    more = os.environ.get("BUTLER_MACHINE_EXAMPLES")
+    run_state_machine_as_test(
+        Office,
+        settings=settings(
+            max_examples=int(more or 40),
+            stateful_step_count=50,
+            deadline=None,
+            derandomize=not more,
+            database=None,
+            # Shrinking takes minutes; the steps of the failure are printed as they were.
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
