@@ -81,9 +81,11 @@ class CostCentreAdmin(LimitedAdmin):
         """Hand a new one to the services."""
         if not change:
             parent = form.cleaned_data["parent"]
-            keys.create_cost_centre(
+            made = keys.create_cost_centre(
                 obj.pk, name=form.cleaned_data["name"], parent=parent and parent.pk
             )
+            # Its name in messages and logs.
+            obj.path = made.path
 
     @display(description="Place in the tree")
     def place(self, centre):

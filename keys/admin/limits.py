@@ -95,6 +95,12 @@ class LimitsInline(TabularInline):
         """Removed limits are in the history."""
         return pages.with_open_windows(super().get_queryset(request).filter(removed_at=None))
 
+    def get_formset(self, request, obj=None, **kwargs):
+        """Removing a limit deletes nothing, so windows that point at it are no objection."""
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.form.hand_clean_DELETE = _no_objection
+        return formset
+
     @display(description="Used and committed")
     def taken(self, limit):
         """A bar, when it begins anew, and the rows behind it."""
@@ -105,6 +111,10 @@ class LimitsInline(TabularInline):
         return shown.meters(found, now=now) + shown.list_link(
             "window", "all its windows", limit__id__exact=limit.pk
         )
+
+
+def _no_objection(form: LimitForm) -> None:
+    """In place of Django's look for rows that a deletion would take along."""
 
 
 def _open_windows(limit: Limit) -> list:

@@ -1,0 +1,325 @@
+"""API keys in the admin: limits change with a reason, by services; secrets are never shown."""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+from django.utils import timezone
+
+from keys import services as keys
+from keys.models import ApiKey, History, Limit, Provider
+from keys.refusals import WrongValue
+from security import services as security
+from tests.keys.conftest import PAID, add_key, limit
+
+pytestmark = pytest.mark.django_db
+SECRET = "canary-4f1d77a0c2"
+CONFIRMED = {"_form_submitted": "on"}
+
+
+@pytest.fixture
+def staff(client):
+    """A client signed in as grace, who may do everything."""
+    client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
+    return client
+
+
+def page(name, *args):
+    """The address of an admin page of the app."""
+    return reverse(f"admin:keys_{name}", args=args)
+
+
+def form_of(api_key, **changes):
+    """What the browser posts from a key's page, with changes."""
+    limits = list(Limit.objects.filter(api_key=api_key, removed_at=None).order_by("pk"))
+    fields = {
+        "base_url": api_key.base_url,
+        "priority": api_key.priority,
+        "requests_per_minute": "",
+        "tokens_per_minute": "",
+        "why": "",
+        "limits-TOTAL_FORMS": len(limits),
+        "limits-INITIAL_FORMS": len(limits),
+    }
+    for number, each in enumerate(limits):
+        fields |= row(number, each.unit, each.period, each.amount, pk=each.pk, key=api_key.pk)
+    return fields | {name.replace("__", "-"): value for name, value in changes.items()}
+
+
+def row(number, unit, period, amount, *, pk="", key="", zone="UTC", reset_hour=0):
+    """One limit of the form."""
+    values = {
+        "id": pk,
+        "api_key": key,
+        "unit": unit,
+        "period": period,
+        "amount": amount,
+        "zone": zone,
+        "reset_hour": reset_hour,
+    }
+    return {f"limits-{number}-{name}": value for name, value in values.items()}
+
+
+def test_a_limit_changes_with_a_reason_and_the_change_is_shown(staff):
+    api_key = add_key("nvidia-1", per_day=1_000_000)
+    wanted = form_of(api_key, limits__0__amount="2500000", why="the contract grew")
+    answer = staff.post(page("apikey_change", "nvidia-1"), wanted, follow=True)
+    assert "was changed successfully" in answer.content.decode()
+    assert Limit.objects.get().amount == 2_500_000
+    assert Limit.objects.get().windows.get(closed_at=None).amount == 2_500_000
+    entry = History.objects.filter(kind="limit_change").first()
+    assert (entry.who, entry.why) == ("grace", "the contract grew")
+    assert (entry.before["amount"], entry.after["amount"]) == ("1000000", "2500000")
+    shown = staff.get(page("apikey_change", "nvidia-1")).content.decode()
+    assert "<del>1,000,000</del>" in shown
+    assert "<ins>2,500,000</ins>" in shown
+    assert "the contract grew" in shown
+
+
+def test_a_limit_does_not_change_without_a_reason(staff):
+    api_key = add_key("nvidia-1", per_day=1_000_000)
+    wanted = form_of(api_key, limits__0__amount="2500000", why="  ")
+    answer = staff.post(page("apikey_change", "nvidia-1"), wanted)
+    assert "limits are not changed without one" in answer.content.decode()
+    assert Limit.objects.get().amount == 1_000_000
+    assert not History.objects.filter(who="grace").exists()
+
+
+def test_limits_are_added_and_removed_with_a_reason(staff):
+    api_key = add_key("nvidia-1", per_day=1_000_000)
+    wanted = form_of(
+        api_key,
+        limits__TOTAL_FORMS=2,
+        limits__0__DELETE="on",
+        why="paid by the month now",
+        **row(1, "usd", "month", "99.5", zone="Europe/Berlin", reset_hour=6),
+    )
+    staff.post(page("apikey_change", "nvidia-1"), wanted)
+    standing = Limit.objects.get(removed_at=None)
+    assert (standing.unit, standing.period, standing.amount) == ("usd", "month", 99.5)
+    assert (standing.zone, standing.reset_hour) == ("Europe/Berlin", 6)
+    assert set(History.objects.filter(who="grace").values_list("why", flat=True)) == {
+        "paid by the month now"
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"amount": "1.5"}, "whole number of tokens"),
+        ({"amount": "-1"}, "greater than or equal to 0"),
+        ({"zone": "Mars/Olympus"}, "time zone"),
+        ({"reset_hour": "24"}, "from 0 to 23"),
+    ],
+)
+def test_a_wrong_limit_is_refused_beside_its_field(staff, change, words):
+    api_key = add_key("nvidia-1", per_day=1_000_000)
+    changes = {f"limits__0__{name}": value for name, value in change.items()}
+    answer = staff.post(page("apikey_change", "nvidia-1"), form_of(api_key, why="x", **changes))
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert Limit.objects.get().amount == 1_000_000
+
+
+def test_two_limits_of_one_name_are_refused(staff):
+    api_key = add_key("nvidia-1", per_day=1_000_000)
+    again = row(1, "tokens", "day", "5")
+    wanted = form_of(api_key, limits__TOTAL_FORMS=2, why="x", **again)
+    answer = staff.post(page("apikey_change", "nvidia-1"), wanted)
+    assert "change the one there is instead" in answer.content.decode()
+    assert Limit.objects.get().amount == 1_000_000
+
+
+def test_terms_of_a_key_change_with_a_reason(staff):
+    api_key = add_key("nvidia-1")
+    address = page("apikey_change", "nvidia-1")
+    assert "Say why." in staff.post(address, form_of(api_key, priority=9)).content.decode()
+    staff.post(address, form_of(api_key, priority=9, tokens_per_minute=600, why="faster"))
+    api_key.refresh_from_db()
+    assert (api_key.priority, api_key.tokens_per_minute) == (9, 600)
+    entry = History.objects.filter(kind="key_change", who="grace").get()
+    assert entry.before == {"priority": 0, "tokens_per_minute": None}
+    assert entry.after == {"priority": 9, "tokens_per_minute": 600}
+
+
+def test_what_is_not_changed_leaves_no_history(staff):
+    api_key = add_key("nvidia-1")
+    staff.post(page("apikey_change", "nvidia-1"), form_of(api_key, why="just looking"))
+    assert not History.objects.filter(who="grace").exists()
+
+
+def new_key(**changes):
+    """What the browser posts from the form of a new key."""
+    return {
+        "slug": "nvidia-7",
+        "provider": "nvidia",
+        "model": "model-1",
+        "new_secret": SECRET,
+        "base_url": "",
+        "priority": 5,
+        "requests_per_minute": "",
+        "tokens_per_minute": "",
+        "input_rate": "0.001",
+        "output_rate": "0.002",
+        "why": "",
+        "limits-TOTAL_FORMS": 0,
+        "limits-INITIAL_FORMS": 0,
+    } | changes
+
+
+@pytest.fixture
+def nvidia(db):
+    """A provider."""
+    return Provider.objects.create(slug="nvidia", name="Nvidia")
+
+
+def test_a_key_is_added_with_its_limit_and_its_secret_is_never_shown(staff, nvidia):
+    limits = row(0, "tokens", "day", "5000000") | {"limits-TOTAL_FORMS": 1}
+    wanted = new_key(why="bought", **limits)
+    answer = staff.post(page("apikey_add"), wanted, follow=True)
+    added = ApiKey.objects.get()
+    assert (added.slug, added.priority, added.status) == ("nvidia-7", 5, "active")
+    assert security.unseal_from(added, "secret") == SECRET
+    assert added.limits.get().amount == 5_000_000
+    assert (added.price.input, added.price.source) == (Decimal("0.001"), "grace")
+    shown = [
+        answer,
+        staff.get(page("apikey_change", "nvidia-7")),
+        staff.get(page("apikey_changelist")),
+        staff.get(page("history_changelist")),
+        staff.get(page("apikey_history", "nvidia-7")),
+    ]
+    for each in shown:
+        assert each.status_code == 200
+        assert SECRET not in each.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"slug": "Nvidia 7"}, "slug"),
+        ({"slug": "Nvidia-7"}, "cannot be a name"),
+        ({"slug": "taken-1"}, "already exists"),
+        ({"new_secret": ""}, "required"),
+        ({"input_rate": "", "output_rate": ""}, "say what its tokens cost"),
+        ({"input_rate": ""}, "Say both costs, or neither"),
+    ],
+)
+def test_a_wrong_new_key_is_refused_without_showing_its_secret(staff, nvidia, change, words):
+    add_key("taken-1")
+    answer = staff.post(page("apikey_add"), new_key(**change))
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert SECRET not in answer.content.decode()
+    assert ApiKey.objects.count() == 1
+
+
+def test_a_key_is_switched_off_and_on_with_a_reason(staff):
+    add_key("nvidia-1")
+    off, on = page("apikey_switch_off", "nvidia-1"), page("apikey_switch_on", "nvidia-1")
+    staff.post(off, CONFIRMED)
+    assert ApiKey.objects.get().status == "active"
+    staff.post(off, CONFIRMED | {"why": "leaked?"})
+    assert (ApiKey.objects.get().status, ApiKey.objects.get().status_reason) == (
+        "inactive",
+        "leaked?",
+    )
+    staff.post(on, CONFIRMED | {"why": "it was not"})
+    assert ApiKey.objects.get().status == "active"
+    assert [entry.who for entry in History.objects.filter(kind="key_change")][:2] == ["grace"] * 2
+
+
+def test_a_secret_is_replaced_and_never_shown(staff):
+    add_key("nvidia-1")
+    asked = CONFIRMED | {"secret": SECRET, "why": "rotated by the provider"}
+    answer = staff.post(page("apikey_replace_secret", "nvidia-1"), asked, follow=True)
+    assert security.unseal_from(ApiKey.objects.get(), "secret") == SECRET
+    assert SECRET not in answer.content.decode()
+    half = staff.post(page("apikey_replace_secret", "nvidia-1"), CONFIRMED | {"secret": SECRET})
+    assert SECRET not in half.content.decode()
+    assert SECRET not in staff.get(page("history_changelist")).content.decode()
+
+
+def test_the_cost_of_a_key_is_set(staff):
+    add_key("nvidia-1", rates=PAID)
+    asked = CONFIRMED | {"input": "0.5", "output": "1", "why": "new contract"}
+    staff.post(page("apikey_set_cost", "nvidia-1"), asked)
+    price = ApiKey.objects.get().price
+    assert (price.input, price.cached, price.output, price.source) == (0.5, 0.5, 1, "grace")
+
+
+def test_a_secret_that_cannot_be_unsealed_is_shown_red(staff):
+    add_key("nvidia-1")
+    add_key("nvidia-2")
+    # As after a lost sealing key: what is sealed for one row cannot be read in another.
+    ApiKey.objects.filter(pk="nvidia-2").update(secret=ApiKey.objects.get(pk="nvidia-1").secret)
+    listed = staff.get(page("apikey_changelist")).content.decode()
+    assert listed.count("cannot be unsealed") == 1
+    assert "bg-red-100" in listed
+    assert "cannot be unsealed" in staff.get(page("apikey_change", "nvidia-2")).content.decode()
+
+
+def test_who_may_only_look_changes_nothing(client):
+    carol = get_user_model().objects.create_user("carol", is_staff=True)
+    carol.user_permissions.set(Permission.objects.filter(codename__in=["view_apikey"]))
+    client.force_login(carol)
+    api_key = add_key("nvidia-1")
+    shown = client.get(page("apikey_change", "nvidia-1"))
+    assert shown.status_code == 200
+    assert 'name="why"' not in shown.content.decode()
+    wanted = form_of(api_key, limits__0__amount="5", why="x")
+    assert client.post(page("apikey_change", "nvidia-1"), wanted).status_code == 403
+    for action in ("switch_on", "switch_off", "replace_secret", "set_cost"):
+        answer = client.post(page(f"apikey_{action}", "nvidia-1"), CONFIRMED | {"why": "x"})
+        assert answer.status_code == 403
+    assert client.get(page("apikey_add")).status_code == 403
+    assert client.get(page("agent_changelist")).status_code == 403
+    assert ApiKey.objects.get().status == "active"
+
+
+def test_who_may_not_change_limits_changes_only_the_key(client):
+    carol = get_user_model().objects.create_user("carol", is_staff=True)
+    names = ["view_apikey", "change_apikey", "view_limit"]
+    carol.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client.force_login(carol)
+    api_key = add_key("nvidia-1", per_day=1_000_000)
+    wanted = form_of(api_key, priority=3, limits__0__amount="5", why="x")
+    client.post(page("apikey_change", "nvidia-1"), wanted)
+    assert Limit.objects.get().amount == 1_000_000
+    assert ApiKey.objects.get().priority == 3
+
+
+def test_keys_are_not_deleted(staff):
+    add_key("nvidia-1")
+    assert staff.post(page("apikey_delete", "nvidia-1"), {"post": "yes"}).status_code == 403
+    assert ApiKey.objects.count() == 1
+
+
+def test_keys_are_listed_in_as_many_queries_as_one(staff, django_assert_max_num_queries):
+    now = timezone.now()
+    for number in range(30):
+        limit(add_key(f"nvidia-{number}"), 50, unit="usd", period="month", now=now)
+    with django_assert_max_num_queries(10):
+        shown = staff.get(page("apikey_changelist")).content.decode()
+    assert shown.count("butler-bar-free") == 60
+
+
+def test_a_key_is_found_by_the_beginning_of_its_name(staff):
+    add_key("nvidia-1")
+    add_key("groq-1", provider="groq")
+    shown = staff.get(page("apikey_changelist") + "?q=nvi").content.decode()
+    assert "nvidia-1" in shown
+    assert "groq-1" not in shown
+
+
+def test_a_refusal_of_a_service_is_a_message_not_an_error(staff, nvidia, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise WrongValue("no room at all")
+
+    monkeypatch.setattr(keys, "change_key", refuse)
+    api_key = add_key("nvidia-1")
+    wanted = form_of(api_key, priority=4, why="x")
+    answer = staff.post(page("apikey_change", "nvidia-1"), wanted, follow=True)
+    assert "no room at all" in answer.content.decode()
