@@ -26,7 +26,7 @@ SELECT k.provider_id, count(*),
        sum(d.amount)::bigint,
        coalesce(sum(coalesce(d.used, s.tokens)), 0)::bigint,
        coalesce(sum(d.committed), 0)::bigint,
-       sum(greatest(d.amount - d.used - d.committed, 0))::bigint,
+       (sum(greatest(d.amount - d.used - d.committed, 0)) FILTER (WHERE d.scope <> ''))::bigint,
        coalesce(sum(s.cost), 0)
   FROM keys_apikey k
   LEFT JOIN daily d ON d.scope = 'key:' || k.slug

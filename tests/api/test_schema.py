@@ -1,0 +1,64 @@
+"""The schema: valid, complete, served."""
+
+import pytest
+from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
+
+PATHS = {
+    "/api/v1/allocations": {"get", "post"},
+    "/api/v1/allocations/{session_id}": {"get"},
+    "/api/v1/allocations/{session_id}/usage": {"post"},
+    "/api/v1/allocations/{session_id}/rotation": {"post"},
+    "/api/v1/allocations/{session_id}/completion": {"post"},
+    "/api/v1/allocations/{session_id}/failure": {"post"},
+    "/api/v1/allocations/{session_id}/extension": {"post"},
+    "/api/v1/allocations/{session_id}/decision": {"get"},
+    "/api/v1/allocations/{session_id}/monitor": {"get"},
+    "/api/v1/estimates": {"post"},
+    "/api/v1/keys": {"get"},
+    "/api/v1/keys/{key_id}/refusal": {"post"},
+    "/api/v1/status": {"get"},
+    "/api/v1/me": {"get"},
+    "/api/v1/alerts": {"get"},
+    "/api/v1/alerts/{alert_id}/acknowledgement": {"post"},
+    "/api/v1/alerts/{alert_id}/resolution": {"post"},
+    "/api/v1/history": {"get"},
+    "/api/v1/usage": {"get"},
+}
+
+
+@pytest.fixture(scope="module")
+def schema():
+    """As it is served."""
+    return SchemaGenerator().get_schema(public=True)
+
+
+def test_the_schema_is_valid_and_warns_of_nothing(tmp_path):
+    file = str(tmp_path / "schema.yaml")
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", file)
+
+
+def test_every_path_has_the_name_that_was_promised(schema):
+    found = {path: set(item) for path, item in schema["paths"].items()}
+    assert found == PATHS
+
+
+def test_every_operation_says_its_token_its_problems_and_its_idempotency_key(schema):
+    for path, item in schema["paths"].items():
+        for method, operation in item.items():
+            assert operation["security"] and operation["summary"], path
+            for status, response in operation["responses"].items():
+                media = set(response["content"])
+                wanted = "application/problem+json" if status >= "400" else "application/json"
+                assert media == {wanted}, (path, status)
+            named = {parameter["name"] for parameter in operation.get("parameters", [])}
+            assert ("Idempotency-Key" in named) == (method == "post"), path
+
+
+def test_the_schema_and_its_pages_are_open_and_offline(client):
+    schema = client.get("/api/v1/schema")
+    assert schema.json()["openapi"] == "3.1.0"
+    page = client.get("/api/v1/docs")
+    assert page.status_code == 200
+    assert "drf_spectacular_sidecar" in page.text
+    assert "cdn" not in page.text
