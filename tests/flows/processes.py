@@ -1,0 +1,82 @@
+"""Butler's processes as `manage.py up` starts them, on the database of the test, to be killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from urllib.parse import quote
+
+import psutil
+from django.conf import settings
+from django.db import connection
+
+from butler_site.management.commands.up import web_server
+
+
+class Processes:
+    """A web server and a queue, each a group of processes.
+
+    kill_all: `kill -9` to every process of both; kill_one: to one worker, which its master
+    replaces by itself; start: what does not run.
+    """
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"127.0.0.1:{server.getsockname()[1]}"
+        self.url = f"http://{address}"
+        self._commands = {
+            "web": [sys.executable, *web_server(address)],
+            "queue": [sys.executable, "manage.py", "qcluster"],
+        }
+        self._running: dict[str, subprocess.Popen] = {}
+
+    def start(self) -> None:
+        """Start what does not run; returns when the web server answers."""
+        for name, command in self._commands.items():
+            if name not in self._running:
+                self._running[name] = subprocess.Popen(
+                    command, cwd=settings.BASE_DIR, env=_environ(), start_new_session=True
+                )
+        end = time.monotonic() + 60
+        while not self._answers():
+            assert time.monotonic() < end, "the web server does not answer"
+            time.sleep(0.1)
+
+    def kill_all(self) -> None:
+        """Both groups, in the middle of whatever they do."""
+        for process in self._running.values():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self._running.clear()
+
+    def kill_one(self, number: int) -> None:
+        """One process below the web server and one below the queue."""
+        for process in self._running.values():
+            children = psutil.Process(process.pid).children(recursive=True)
+            if children:
+                children[number % len(children)].kill()
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/healthz", timeout=2).close()  # noqa: S310
+        except OSError:
+            return False
+        return True
+
+
+def _environ() -> dict[str, str]:
+    database = connection.settings_dict
+    who = quote(database["USER"])
+    if database["PASSWORD"]:
+        who += f":{quote(database['PASSWORD'])}"
+    port = f":{database['PORT']}" if database["PORT"] else ""
+    where = f"{port}/{quote(database['NAME'])}?host={quote(database['HOST'], safe='/')}"
+    return {
+        **os.environ,
+        "DATABASE_URL": f"postgres://{who}@{where}",
+        "PYTHONPATH": str(settings.BASE_DIR),
+    }
