@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from heapq import nsmallest
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 ACTIVE = "active"
 ALTERNATIVES_MAX = 5
@@ -30,19 +30,18 @@ WORDS = {
     "other_model": "is for another model: {detail}",
     "too_little_free": "has only {detail} tokens free: too little to be considered",
     "other_provider": "is of another provider: {detail}",
-    "not_enough_capacity": "has no room for the tokens asked for: {detail}",
+    "not_enough_capacity": "has no room for the tokens asked for: {detail} tokens free",
 }
 
 Verdict = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An API key as the choice sees it.
+class Candidate(NamedTuple):
+    """An API key as the choice sees it. A tuple, since there may be ten thousand of them.
 
     `capacity`: tokens free in the tightest of its windows, those in USD counted as the tokens they
-    buy; None is unlimited. `cost`: USD per 1,000 tokens. `lacks`: labels of its windows without
-    room for what is asked, to explain a refusal.
+    buy; None is unlimited. `cost`: USD per 1,000 tokens. What the choice does not look at:
+    `price_id`, and `payable`, the tokens of it that the USD limits of the payers can pay for.
     """
 
     slug: str
@@ -52,7 +51,8 @@ class Candidate:
     priority: int
     capacity: int | None
     cost: Decimal
-    lacks: tuple[str, ...] = ()
+    price_id: int = 0
+    payable: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def to_json(decision: Decision) -> dict[str, Any]:
         "chosen": decision.chosen.slug if decision.chosen else None,
         "capacity": decision.chosen.capacity if decision.chosen else None,
         "provider_expanded": decision.provider_expanded,
-        "verdicts": [list(verdict) for verdict in decision.verdicts],
+        "verdicts": decision.verdicts,
         "alternatives": [[c.slug, c.provider, c.capacity] for c in decision.alternatives],
     }
 
@@ -157,7 +157,7 @@ def _with_room(able: list[Candidate], tokens: int) -> tuple[list[Candidate], lis
         if c.capacity is None or c.capacity >= tokens:
             fitting.append(c)
         else:
-            short.append((c.slug, "not_enough_capacity", _shortage(c)))
+            short.append((c.slug, "not_enough_capacity", str(c.capacity)))
     # Sorts are stable, so the last decides first; each compares plain values, which is twice as
     # quick for a fleet of 10,000 as one sort by tuples.
     fitting.sort(key=attrgetter("slug"))
@@ -165,11 +165,6 @@ def _with_room(able: list[Candidate], tokens: int) -> tuple[list[Candidate], lis
     fitting.sort(key=_capacity, reverse=True)
     fitting.sort(key=attrgetter("priority"), reverse=True)
     return fitting, short
-
-
-def _shortage(candidate: Candidate) -> str:
-    short = f"{candidate.capacity} free"
-    return f"{short}, short in {', '.join(candidate.lacks)}" if candidate.lacks else short
 
 
 def _verdicts(ranking: list[Candidate]) -> list[Verdict]:

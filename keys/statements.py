@@ -330,7 +330,7 @@ SELECT pg_advisory_xact_lock_shared(%(books_lock)s),
  WHERE a.slug = %(agent)s
 """
 
-# Every API key with what is free on it (NULL: unlimited), and what the payers have free.
+# Every API key as a `selection.Candidate` (NULL: unlimited), and what the payers have free.
 # A window whose period is over counts as the next one will begin: nothing used.
 CANDIDATES = """
 WITH payers AS (
@@ -351,10 +351,11 @@ SELECT k.slug, k.provider_id, k.model,
        CASE WHEN k.status = 'exhausted'
               OR k.status = 'cooling' AND k.cooling_until <= %(now)s THEN 'active'
             ELSE k.status END,
-       k.priority, p.id, p.input + p.output,
+       k.priority,
        trunc(CASE WHEN r.most > 0 THEN least(f.tokens, f.usd / r.most) ELSE f.tokens END)::bigint,
-       payers.tokens::bigint,
-       CASE WHEN r.most > 0 THEN trunc(payers.usd / r.most)::bigint END
+       p.input + p.output, p.id,
+       CASE WHEN r.most > 0 THEN trunc(payers.usd / r.most)::bigint END,
+       payers.tokens::bigint
   FROM keys_apikey k
   JOIN keys_price p ON p.id = k.price_id
  CROSS JOIN LATERAL (

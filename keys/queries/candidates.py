@@ -9,39 +9,19 @@ from keys.selection import Candidate
 
 
 class Offer(NamedTuple):
-    """The candidates, and what goes with each by slug.
+    """What an allocation may choose from.
 
     `payers_free`: tokens free in the payers' token windows, None when unlimited.
-    `payers_usd_tokens`: how many tokens of each key their USD windows can pay, by slug.
     """
 
     candidates: list[Candidate]
-    price_ids: dict[str, int]
     payers_free: int | None
-    payers_usd_tokens: dict[str, int]
 
 
 def offer(*, payers: list[str], now: datetime) -> Offer:
     """Every API key with what is free on it at `now`; one query."""
     found = books.rows(statements.CANDIDATES, payers=payers, now=now)
-    candidates = [
-        Candidate(
-            slug=slug,
-            provider=provider,
-            model=model,
-            status=status,
-            priority=priority,
-            capacity=capacity,
-            cost=cost,
-        )
-        for slug, provider, model, status, priority, _, cost, capacity, _, _ in found
-    ]
-    return Offer(
-        candidates,
-        {row[0]: row[5] for row in found},
-        found[0][8] if found else None,
-        {row[0]: row[9] for row in found if row[9] is not None},
-    )
+    return Offer([Candidate(*row[:-1]) for row in found], found[0][-1] if found else None)
 
 
 def lacking_windows(

@@ -72,7 +72,6 @@ def _try_to_allocate(*, agent, wish, idempotency_key, now) -> Allocation | None:
         cost_centre=cost_centre,
         payers=payers,
         idempotency_key=idempotency_key,
-        choices=choices,
         decision=decision,
         now=now,
     )
@@ -111,9 +110,9 @@ def _same(allocation: Allocation, wish: Wish) -> Allocation:
     return allocation
 
 
-def _new(wish: Wish, *, agent, cost_centre, payers, idempotency_key, choices, decision, now):
+def _new(wish: Wish, *, agent, cost_centre, payers, idempotency_key, decision, now):
     """The allocation as it will be written."""
-    price = price_of(choices.price_ids[decision.chosen.slug])
+    price = price_of(decision.chosen.price_id)
     return Allocation(
         session_id=f"ses-{secrets.token_hex(12)}",
         agent_id=agent,

@@ -1,6 +1,5 @@
 """Choose the key of an allocation among what is free, or say why none can be chosen."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 from django.conf import settings
@@ -16,26 +15,23 @@ from keys.services.wish import Wish
 def decide(choices: Offer, *, wish: Wish, payers: list[str], now) -> selection.Decision:
     if choices.payers_free is not None and choices.payers_free < wish.tokens:
         raise _limit_reached(wish, payers, cost=Decimal(0), now=now)
-    decision = _choose(_payable(choices, wish.tokens), wish)
+    decision = _choose(_payable(choices.candidates, wish.tokens), wish)
     if decision.chosen:
         return decision
     _check_known(wish)
     if (unlimited := _choose(choices.candidates, wish)).chosen:
-        price = price_of(choices.price_ids[unlimited.chosen.slug])
+        price = price_of(unlimited.chosen.price_id)
         raise _limit_reached(wish, payers, cost=pricing.bound(price.rates, wish.tokens), now=now)
     raise _no_key_capacity(choices, decision, wish, now)
 
 
-def _payable(choices: Offer, tokens: int) -> list[selection.Candidate]:
+def _payable(candidates: list[selection.Candidate], tokens: int) -> list[selection.Candidate]:
     """The candidates, each with no more capacity than the payers' USD windows can pay for."""
-    if all(payable >= tokens for payable in choices.payers_usd_tokens.values()):
-        return choices.candidates
-    payable = choices.payers_usd_tokens
     return [
-        replace(candidate, capacity=payable[candidate.slug])
-        if payable.get(candidate.slug, tokens) < tokens
-        else candidate
-        for candidate in choices.candidates
+        candidate
+        if candidate.payable is None or candidate.payable >= tokens
+        else candidate._replace(capacity=candidate.payable)
+        for candidate in candidates
     ]
 
 

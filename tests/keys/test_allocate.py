@@ -100,7 +100,7 @@ def test_the_decision_says_why_every_candidate_won_or_lost(people):
     add_key("nvidia-1", priority=1)
     add_key("nvidia-2", priority=2)
     verdicts = allocate().decision.verdicts["verdicts"]
-    assert [verdict[:2] for verdict in verdicts] == [
+    assert [list(verdict[:2]) for verdict in verdicts] == [
         ["nvidia-2", "chosen"],
         ["nvidia-1", "lower_priority"],
     ]
