@@ -21,22 +21,38 @@ def key_refused(
 ) -> ApiKey:
     """The provider refused the key: 401 and 403 break it, 429 lets it cool until `Retry-After`.
 
-    Its live allocations are rotated away by a job queued with this. Refusals: UnknownKey,
+    Its live allocations are rotated away by a job queued with this. A late 429 changes nothing of a
+    key that is broken or switched off: it would come back by itself. Refusals: UnknownKey,
     WrongValue.
     """
     api_key = _locked(slug)
     if http_status in (401, 403):
-        _set_status(api_key, _STATUS.BROKEN, f"the provider answered {http_status}", who, now)
-        _alert(api_key, "critical", "is broken", now)
+        _break(api_key, http_status, who, now)
     elif http_status == 429:
-        seconds = min(retry_after_seconds or _COOLING_SECONDS, _COOLING_SECONDS_MAX)
-        api_key.cooling_until = now + timedelta(seconds=seconds)
-        _set_status(api_key, _STATUS.COOLING, "the provider answered 429", who, now)
-        _alert(api_key, "warning", f"cools for {seconds} s", now)
+        if api_key.status in (_STATUS.BROKEN, _STATUS.INACTIVE):
+            return api_key
+        _cool(api_key, retry_after_seconds or _COOLING_SECONDS, who, now)
     else:
         raise WrongValue("Only 401, 403 and 429 say something of a key.", field="http_status")
     async_task("keys.jobs.rotate_away", slug)
     return api_key
+
+
+def _break(api_key: ApiKey, http_status: int, who: str, now: datetime) -> None:
+    if api_key.status == _STATUS.COOLING:
+        # What stands only says that it cools; that it broke must reach people.
+        alerts.resolve_by_key(f"key_refused:{api_key.pk}", who=who, note="it broke", now=now)
+    _set_status(api_key, _STATUS.BROKEN, f"the provider answered {http_status}", who, now)
+    _alert(api_key, "critical", "is broken", now)
+
+
+def _cool(api_key: ApiKey, seconds: int, who: str, now: datetime) -> None:
+    seconds = min(seconds, _COOLING_SECONDS_MAX)
+    until = now + timedelta(seconds=seconds)
+    # Another call may have been told a later moment.
+    api_key.cooling_until = max(api_key.cooling_until or until, until)
+    _set_status(api_key, _STATUS.COOLING, "the provider answered 429", who, now)
+    _alert(api_key, "warning", f"cools for {seconds} s", now)
 
 
 @transaction.atomic(durable=True)

@@ -41,8 +41,9 @@ class Terms:
             raise WrongValue(str(error) or "The amount is not a number.", field="zone") from None
         if not 0 <= self.reset_hour <= 23:
             raise WrongValue("reset_hour is from 0 to 23.", field="reset_hour")
-        exact = amount.is_finite() and amount == round(amount, 0 if self.unit == "tokens" else 9)
-        if not exact or not 0 <= amount <= _AMOUNT_MAX:
+        places = 0 if self.unit == "tokens" else 9
+        sane = amount.is_finite() and 0 <= amount <= _AMOUNT_MAX
+        if not sane or amount != round(amount, places):
             raise WrongValue(
                 "The amount is a whole number of tokens, or USD with up to 9 places; zero or more.",
                 field="amount",

@@ -1,0 +1,165 @@
+"""What providers say of keys, and what operators decide."""
+
+from datetime import timedelta
+
+import pytest
+
+from alerts.models import Alert
+from keys import services as keys
+from keys.models import Allocation, ApiKey, History
+from keys.refusals import NoKeyCapacity, UnknownKey, WrongValue
+from tests.books import assert_books_balance
+from tests.conftest import NOON
+from tests.keys.conftest import add_key, allocate, limit, report
+from tests.queue import queue_size
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+def refuse(http_status, *, slug="nvidia-1", now=NOON, **retry):
+    """The provider answers the key."""
+    return keys.key_refused(slug, http_status=http_status, who="gateway", now=now, **retry)
+
+
+def switch(status, *, slug="nvidia-1", now=NOON):
+    """An operator switches the key."""
+    return keys.set_key_status(slug, status=status, why="because", who="olga", now=now)
+
+
+def standing(slug="nvidia-1"):
+    """Kind and severity of the alerts that stand about a key."""
+    return list(Alert.objects.unresolved().of_key(slug).values_list("kind", "severity"))
+
+
+@pytest.mark.parametrize("http_status", [401, 403])
+def test_a_key_without_access_is_broken_and_lent_no_more(people, http_status):
+    add_key("nvidia-1")
+    assert refuse(http_status).status == "broken"
+    assert standing() == [("key_broken", "critical")]
+    assert queue_size() == 1
+    with pytest.raises(NoKeyCapacity):
+        allocate(now=NOON + 100 * HOUR)
+    keys.revive_keys(now=NOON + 100 * HOUR)
+    assert ApiKey.objects.get().status == "broken"
+
+
+def test_a_key_told_to_wait_cools_until_then_and_comes_back_by_itself(people):
+    add_key("nvidia-1")
+    assert refuse(429, retry_after_seconds=90).cooling_until == NOON + timedelta(seconds=90)
+    assert standing() == [("key_cooling", "warning")]
+    with pytest.raises(NoKeyCapacity):
+        allocate(now=NOON + timedelta(seconds=89))
+    # Whether or not the job ran.
+    assert allocate(now=NOON + timedelta(seconds=90))
+    assert keys.revive_keys(now=NOON + timedelta(seconds=90)) == 1
+    assert ApiKey.objects.get().status == "active"
+    assert standing() == []
+    assert keys.revive_keys(now=NOON + timedelta(seconds=90)) == 0
+
+
+def test_a_shorter_wait_never_ends_a_longer_one(people):
+    add_key("nvidia-1")
+    refuse(429, retry_after_seconds=900)
+    assert refuse(429, retry_after_seconds=1).cooling_until == NOON + timedelta(seconds=900)
+
+
+def test_a_wait_is_a_day_at_most_and_a_minute_when_not_said(people):
+    add_key("nvidia-1")
+    assert refuse(429).cooling_until == NOON + timedelta(seconds=60)
+    assert refuse(429, retry_after_seconds=10**9).cooling_until == NOON + timedelta(days=1)
+
+
+@pytest.mark.parametrize("before", ["inactive", "broken"])
+def test_a_late_429_does_not_bring_back_a_key_that_is_off_or_broken(people, before):
+    add_key("nvidia-1")
+    switch("inactive") if before == "inactive" else refuse(401)
+    assert refuse(429).status == before
+    keys.revive_keys(now=NOON + HOUR)
+    assert ApiKey.objects.get().status == before
+
+
+def test_a_cooling_key_that_breaks_raises_the_critical_alert(people):
+    add_key("nvidia-1")
+    refuse(429)
+    refuse(401)
+    refuse(401)
+    assert standing() == [("key_broken", "critical")]
+    assert Alert.objects.count() == 2
+
+
+def test_other_answers_and_unknown_keys_are_refused_and_change_nothing(people):
+    add_key("nvidia-1")
+    with pytest.raises(WrongValue):
+        refuse(500)
+    with pytest.raises(UnknownKey):
+        refuse(401, slug="nobody")
+    with pytest.raises(WrongValue):
+        switch("exhausted")
+    with pytest.raises(UnknownKey):
+        switch("active", slug="nobody")
+    assert ApiKey.objects.get().status == "active"
+    assert queue_size() == 0
+
+
+def test_switching_off_moves_live_allocations_and_switching_on_resolves_alerts(people):
+    add_key("nvidia-1", priority=9)
+    add_key("nvidia-2")
+    allocation = allocate()
+    switch("inactive")
+    assert keys.rotate_away("nvidia-1", now=NOON) == (1, 0)
+    assert keys.rotate_away("nvidia-1", now=NOON) == (0, 0)
+    allocation.refresh_from_db()
+    assert allocation.api_key_id == "nvidia-2"
+    refuse(401)
+    switch("active")
+    assert standing() == []
+    assert allocate().api_key_id == "nvidia-1"
+    assert_books_balance()
+
+
+def test_a_key_without_another_keeps_its_allocations_until_the_sweep_finds_one(people):
+    add_key("nvidia-1")
+    allocate()
+    refuse(403)
+    assert keys.rotate_away("nvidia-1", now=NOON) == (0, 1)
+    add_key("nvidia-2")
+    assert keys.rotate_stranded(now=NOON) == (1, 0)
+    assert Allocation.objects.get().api_key_id == "nvidia-2"
+    assert_books_balance()
+
+
+def test_a_key_whose_limit_is_used_up_is_exhausted_until_its_window_turns(people):
+    add_key("nvidia-1", per_day=20_000)
+    allocation = allocate(tokens=20_000, auto_rotate=False)
+    report(allocation, 20_000)
+    assert ApiKey.objects.get().status == "exhausted"
+    assert ("key_exhausted", "warning") in standing()
+    assert keys.revive_keys(now=NOON) == 0
+    tomorrow = NOON + timedelta(days=1)
+    # Choosing looks at the windows, not at the status.
+    assert allocate(tokens=20_000, now=tomorrow)
+    assert keys.revive_keys(now=tomorrow) == 1
+    assert ("key_exhausted", "warning") not in standing()
+    assert_books_balance()
+
+
+def test_an_exhausted_key_whose_limit_is_raised_has_room_again(people):
+    api_key = add_key("nvidia-1", per_day=20_000)
+    report(allocate(tokens=20_000), 20_000)
+    limit(api_key, 50_000)
+    assert keys.revive_keys(now=NOON) == 1
+    assert allocate()
+    assert_books_balance()
+
+
+def test_every_change_is_in_the_history(people):
+    add_key("nvidia-1")
+    refuse(429)
+    switch("inactive")
+    changes = History.objects.filter(kind="key_change", before__isnull=False).order_by("id")
+    assert [(c.who, c.before["status"], c.after["status"]) for c in changes] == [
+        ("gateway", "active", "cooling"),
+        ("olga", "cooling", "inactive"),
+    ]

@@ -1,0 +1,149 @@
+"""Setting, changing and removing limits."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from keys import services as keys
+from keys.models import Agent, CostCentre, History, Limit, Window
+from keys.refusals import LimitReached, NoKeyCapacity, WrongValue
+from tests.books import assert_books_balance
+from tests.conftest import NOON
+from tests.keys.conftest import PAID, add_key, allocate, hold, limit, report, settle
+
+pytestmark = pytest.mark.django_db
+
+
+def open_window(scope):
+    """The open window of a scope with one limit."""
+    return Window.objects.get(scope=scope, closed_at=None)
+
+
+def remove(in_force, *, now=NOON):
+    """End a limit."""
+    keys.remove_limit(in_force, why="no more", who="test", now=now)
+
+
+def test_a_new_limit_counts_what_was_used_and_committed_before_it(people):
+    add_key("openai-1", rates=PAID, per_day=None)
+    allocation = allocate(tokens=20_000)
+    report(allocation, 3_000)
+    settle(hold(allocation, 2_000), 1_000)
+    hold(allocation, 500)
+    ada = Agent.objects.get(pk="ada")
+    limit(ada, 100_000)
+    window = open_window("agent:ada")
+    assert (window.used, window.committed) == (4_000, 16_000)
+    limit(allocation.api_key, 5, unit="usd", period="month")
+    window = open_window("key:openai-1")
+    assert (window.used, window.committed) == (Decimal("0.012"), Decimal("0.288"))
+    assert_books_balance()
+
+
+def test_a_limit_set_again_is_changed_and_its_window_with_it(people):
+    api_key = add_key("nvidia-1", per_day=30_000)
+    allocate(tokens=20_000)
+    with pytest.raises(NoKeyCapacity):
+        allocate(tokens=20_000)
+    limit(api_key, 40_000)
+    assert Limit.objects.count() == 1
+    assert allocate(tokens=20_000)
+    assert_books_balance()
+
+
+def test_lowering_below_what_is_committed_blocks_and_breaks_nothing(people):
+    add_key("nvidia-1")
+    ada = Agent.objects.get(pk="ada")
+    limit(ada, 50_000)
+    allocation = allocate(tokens=40_000)
+    limit(ada, 10_000)
+    with pytest.raises(LimitReached):
+        allocate(tokens=1)
+    assert open_window("agent:ada").free == -30_000
+    # Whoever holds budget may use it.
+    report(allocation, 40_000)
+    assert_books_balance()
+
+
+def test_a_changed_calendar_counts_anew_and_stays_one_window(people):
+    api_key = add_key("nvidia-1")
+    allocation = allocate(tokens=20_000, ttl_seconds=100_000)
+    report(allocation, 100, now=datetime(2026, 3, 10, 14, 0, tzinfo=UTC))
+    report(allocation, 10, now=datetime(2026, 3, 10, 15, 30, tzinfo=UTC))
+    # In Tokyo the 11th begins at 15:00.
+    limit(api_key, 500_000, zone="Asia/Tokyo", now=datetime(2026, 3, 10, 16, 0, tzinfo=UTC))
+    window = open_window("key:nvidia-1")
+    assert window.starts_at == datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
+    assert (window.used, window.committed, window.amount) == (10, 19_890, 500_000)
+    assert_books_balance()
+
+
+def test_usage_at_the_very_moment_of_a_change_is_counted_once(people):
+    api_key = add_key("nvidia-1")
+    allocation = allocate(tokens=20_000)
+    report(allocation, 10)
+    limit(api_key, 500_000, zone="Asia/Tokyo")
+    report(allocation, 10)
+    remove(limit(api_key, 500_000))
+    report(allocation, 10)
+    limit(api_key, 500_000)
+    assert open_window("key:nvidia-1").used == 30
+    assert_books_balance()
+
+
+def test_a_change_leaves_the_window_of_a_period_that_is_over_alone(people):
+    api_key = add_key("nvidia-1", per_day=50_000)
+    report(allocate(tokens=20_000), 700)
+    limit(api_key, 90_000, zone="Asia/Tokyo", now=NOON + timedelta(days=1))
+    over = Window.objects.exclude(closed_at=None).get()
+    assert (over.amount, over.used) == (50_000, 700)
+    assert open_window("key:nvidia-1").used == 0
+    assert_books_balance()
+
+
+def test_a_removed_limit_binds_nobody_and_its_windows_stay(people):
+    add_key("nvidia-1")
+    sales = limit(CostCentre.objects.get(pk="sales"), 15_000)
+    allocate("carol", tokens=15_000)
+    with pytest.raises(LimitReached):
+        allocate("carol", tokens=15_000)
+    remove(sales)
+    remove(sales)
+    assert allocate("carol", tokens=15_000)
+    assert Window.objects.filter(scope="centre:sales").count() == 1
+    assert History.objects.filter(kind="limit_change", scope="centre:sales").count() == 2
+    assert_books_balance()
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"amount": -1},
+        {"amount": "1.5"},
+        {"amount": "NaN"},
+        {"amount": "Infinity"},
+        {"amount": "1e30"},
+        {"amount": "1e30", "unit": "usd"},
+        {"amount": "0.0000000001", "unit": "usd"},
+        {"amount": "much"},
+        {"amount": 1, "unit": "eur"},
+        {"amount": 1, "period": "week"},
+        {"amount": 1, "zone": "Mars/Olympus"},
+        {"amount": 1, "reset_hour": 24},
+    ],
+)
+def test_what_cannot_be_is_refused(people, terms):
+    with pytest.raises(WrongValue):
+        limit(Agent.objects.get(pk="ada"), **terms)
+    assert not Limit.objects.exists()
+
+
+def test_every_change_is_in_the_history_with_before_and_after(people):
+    ada = Agent.objects.get(pk="ada")
+    limit(ada, 10)
+    limit(ada, 20)
+    limit(ada, 20)
+    changes = History.objects.filter(kind="limit_change").order_by("id")
+    amounts = [(c.before and c.before["amount"], c.after["amount"]) for c in changes]
+    assert amounts == [(None, "10"), ("10", "20")]
