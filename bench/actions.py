@@ -2,6 +2,8 @@
 
 import itertools
 
+from django.db import connection
+
 from bench import rows
 from keys import services as keys
 from keys.models import Charge
@@ -47,12 +49,15 @@ def holding_and_settling(number: int):
 
 
 def settling_in_batches(number: int):
-    """Settle 32 charges at once; the holds are not in the figure of `settling` but in the time."""
-    allocation, names = _lent(number)
+    """Settle 32 charges in one transaction. Their holds are made by one statement, whose time
+    counts too: the figure is of settlements, and a little too low."""
+    allocation, _ = _lent(number)
 
     def act() -> int:
-        charges = [_held(allocation, next(names)) for _ in range(BATCH)]
-        endings = [keys.Ending(charge, Charge.State.SETTLED, _USAGE) for charge in charges]
+        endings = [
+            keys.Ending(charge, Charge.State.SETTLED, _USAGE)
+            for charge in _held_together(allocation)
+        ]
         return keys.settle_many(endings, now=rows.now())
 
     return act
@@ -65,3 +70,28 @@ def _lent(number: int):
 
 def _held(allocation, name: str) -> Charge:
     return keys.hold(allocation_id=allocation.pk, tokens=200, idempotency_key=name, now=rows.now())
+
+
+_HOLD_MANY = f"""
+WITH room AS (
+    UPDATE keys_allocation
+       SET held = held + {BATCH} * 200, held_cost = held_cost + {BATCH} * 200 * token_cost_max
+     WHERE id = %s RETURNING id, api_key_id, price_id, token_cost_max)
+INSERT INTO keys_charge (
+    allocation_id, api_key_id, price_id, model, idempotency_key, state, basis, held_tokens,
+    held_cost, input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
+    tokens, cost, overrun, created_at, expires_at)
+SELECT id, api_key_id, price_id, '', gen_random_uuid()::text, 'held', 'reported', 200,
+       200 * token_cost_max, 0, 0, 0, 0, 0, 0, 0, false, now(), now() + interval '1 hour'
+  FROM room, generate_series(1, {BATCH})
+RETURNING id, api_key_id, price_id
+"""  # noqa: S608 - numbers of this file
+
+
+def _held_together(allocation) -> list[Charge]:
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD_MANY, [allocation.pk])
+        return [
+            Charge(pk=pk, allocation=allocation, api_key_id=api_key, price_id=price)
+            for pk, api_key, price in cursor.fetchall()
+        ]

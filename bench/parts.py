@@ -18,7 +18,7 @@ def run(*, seconds: float, clients: list[int], only: list[str], out: TextIO) -> 
 def _service(seconds: float, clients: list[int], out: TextIO) -> None:
     print("service layer, 2 processes; per second (p50/p99 of a call in ms)", file=out)  # noqa: T201
     head = f"{'clients':>8} {'allocate':>22} {'pgbench':>8} {'ratio':>6} {'refused':>22}"
-    head += f" {'hold+settle':>22} {'pgbench':>8} {'ratio':>6} {'settled by 32':>22}"
+    head += f" {'hold+settle':>22} {'pgbench':>8} {'ratio':>6} {'settled by 32':>22} {'ratio':>6}"
     print(head, file=out)  # noqa: T201
     for count in clients:
         lent = measure(actions.allocating, clients=count, seconds=seconds)
@@ -31,7 +31,8 @@ def _service(seconds: float, clients: list[int], out: TextIO) -> None:
             f"{count:>8} {_shown(lent):>22} {lent_limit:>8.0f} "
             f"{lent.per_second / lent_limit:>6.0%} {_shown(refused):>22} "
             f"{_shown(pairs):>22} {pairs_limit:>8.0f} "
-            f"{pairs.per_second / pairs_limit:>6.0%} {_shown(batches):>22}",
+            f"{pairs.per_second / pairs_limit:>6.0%} {_shown(batches):>22} "
+            f"{batches.per_second / pairs_limit:>6.0%}",
             file=out,
             flush=True,
         )

@@ -98,6 +98,7 @@ def holding_and_settling(clients: int, seconds: float) -> float:
         rf"\set allocation :client_id + {first}",
         _with(statements.HOLD, _CALL).removesuffix(";") + r" \gset",
         "BEGIN;",
+        _with(statements.JOIN, _CALL),
         _with(statements.LOCK, _CALL),
         _with(statements.END, _ENDED),
         "COMMIT;",

@@ -84,17 +84,11 @@ def rows(statement: str, **parameters: Any) -> list[tuple]:
 def lock(*, allocations: Iterable[int], scopes: Iterable[str] = (), now: datetime) -> Books:
     """Lock allocations, then their open windows and those of `scopes`. Raises OverWindows."""
     rows(statements.JOIN, books_lock=statements.BOOKS_LOCK)
-    found = rows(
-        statements.LOCK,
-        allocations=list(allocations),
-        scopes=list(scopes),
-    )
-    locked = [LockedWindow(*row[2:]) for row in found if row[2]]
+    found = rows(statements.LOCK, allocations=list(allocations), scopes=list(scopes))
+    locked = [LockedWindow(*row) for row in found if row[0]]
     at = max([now, *(window.starts_at for window in locked)])
-    over = {window.scope for window in locked if window.ends_at <= at}
-    closed = {scope for _, scope, window, *_ in found if scope and not window}
-    if over or closed:
-        raise OverWindows(over | closed, at)
+    if over := {window.scope for window in locked if window.ends_at <= at}:
+        raise OverWindows(over, at)
     return Books(locked, at)
 
 

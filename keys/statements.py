@@ -31,11 +31,8 @@ WITH locked AS MATERIALIZED (
     -- Another process may have opened a window a moment ahead of our clock.
     SELECT greatest(%(created_at)s, max(starts_at)) AS at FROM locked
 ), verdict AS (
-    -- A limit without a locked window: its window was closed while we waited for it.
     SELECT min(m.at) AS at,
-           coalesce(bool_and(m.at < l.ends_at), true)
-               AND count(l.id) = (SELECT count(*) FROM keys_limit
-                                   WHERE scope = ANY(%(scopes)s) AND removed_at IS NULL) AS current,
+           coalesce(bool_and(m.at < l.ends_at), true) AS current,
            coalesce(bool_and(
                l.used + l.committed
                    + CASE l.unit WHEN 'tokens' THEN %(allocated)s ELSE %(allocated_cost)s END
@@ -102,9 +99,8 @@ RETURNING id, api_key_id, price_id, held_cost
 # and window that was made while this one waited.
 JOIN = "SELECT pg_advisory_xact_lock_shared(%(books_lock)s)"
 
-# Lock the allocations, then the open window of every limit they and `scopes` stand under. Always
-# answers a row (so that everything in it is run), with the number of allocations; a limit without
-# a window is one whose window was closed while we waited.
+# Lock the allocations, then the open windows that they and `scopes` stand under. The count is there
+# so that the allocations are locked where there is no window at all.
 LOCK = """
 WITH locked AS MATERIALIZED (
     SELECT a.api_key_id, a.payers FROM keys_allocation a
@@ -117,15 +113,9 @@ WITH locked AS MATERIALIZED (
     SELECT * FROM keys_window
      WHERE scope IN (SELECT scope FROM scopes) AND closed_at IS NULL
      ORDER BY id FOR NO KEY UPDATE
-), limits AS (
-    SELECT l.id, l.scope FROM keys_limit l JOIN scopes s ON s.scope = l.scope
-     WHERE l.removed_at IS NULL
 )
-SELECT n.allocations, l.scope, w.id, w.scope, w.unit, w.starts_at, w.ends_at, w.amount, w.used,
-       w.committed
-  FROM (SELECT count(*) AS allocations FROM locked) n
-  LEFT JOIN limits l ON true
-  LEFT JOIN windows w ON w.limit_id = l.id
+SELECT w.id, w.scope, w.unit, w.starts_at, w.ends_at, w.amount, w.used, w.committed
+  FROM (SELECT count(*) FROM locked) n LEFT JOIN windows w ON true
 """
 
 # The first half of ending charges, in two forms. Both give `ended`: one row per charge with what
