@@ -78,6 +78,13 @@ def test_what_does_not_fit_the_limits_is_refused_and_counted(replay, tmp_path):
     assert_books_balance()
 
 
+def test_a_session_gives_back_what_it_did_not_use_at_its_last_call(replay, tmp_path):
+    add_key("nvidia-1", per_day=150_000)
+    path = tmp_path / "trace.csv"
+    path.write_text(f"{FLEET}\na,0,1,500,0,10,0,\nb,0,2,500,0,10,0,\n", encoding="utf-8")
+    assert replay(path, budget=100_000, threads=1)["calls"] == "2 of 2"
+
+
 def test_a_replay_can_be_repeated_on_one_database(replay, tmp_path):
     add_key("nvidia-1", per_day=100_000_000)
     path = fleet_trace(tmp_path / "trace.csv", sessions=2)
