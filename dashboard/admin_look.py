@@ -51,7 +51,13 @@ def admin_style(request: HttpRequest) -> str:
 
 def navigation(request: HttpRequest) -> list[dict[str, object]]:
     """The sidebar: what this user may see."""
-    overview = {"title": "Overview", "icon": "dashboard", "link": reverse("dashboard:first-page")}
+    overview = {
+        "title": "Overview",
+        "icon": "dashboard",
+        "link": reverse("dashboard:first-page"),
+        # Otherwise it would count as active on every page: their addresses begin with its own.
+        "active": False,
+    }
     groups = [
         {"title": title, "separator": True, "items": _allowed(request, items)}
         for title, items in _GROUPS.items()

@@ -131,7 +131,7 @@ class AllocationAdmin(ReadOnlyAdmin):
         """The status as a coloured label."""
         label = shown.badge(allocation.status, STATUS_COLOURS[allocation.status])
         if allocation.rotation_needed:
-            return label + " " + shown.badge("rotation needed", "warning")
+            return format_html("{} {}", label, shown.badge("rotation needed", "warning"))
         return label
 
     @display(description="Used")

@@ -80,6 +80,15 @@ def test_an_allocation_leads_to_its_charges_decision_rotations_and_history(staff
     assert page("history_change", History.objects.filter(kind="rotation").get().pk) in shown
 
 
+def test_no_page_shows_its_own_markup(staff, spent):
+    report(spent, 15_000)
+    for name, model in BOOKS.items():
+        addresses = page(f"{name}_changelist"), page(f"{name}_change", model.objects.first().pk)
+        for address in addresses:
+            shown = staff.get(address).content.decode()
+            assert "&lt;" not in shown, address
+
+
 def test_a_charge_leads_back_to_its_allocation_and_price(staff, spent):
     charge = spent.charges.get()
     listed = staff.get(page("charge_changelist") + f"?allocation__id__exact={spent.pk}")
