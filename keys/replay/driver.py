@@ -53,6 +53,7 @@ class Driver:
 
     def __init__(self, calls: list[Call], plan: Plan, *, on_call: Callable[[], None]) -> None:
         self.plan, self.stop, self._on_call = plan, Event(), on_call
+        self._offered = len(calls), sum(call.tokens for call in calls)
         counts = Counter(call.session for call in calls)
         self._sessions = {
             name: _Session(plan.agents[number % len(plan.agents)], count)
@@ -71,6 +72,7 @@ class Driver:
             running = [threads.submit(self._drive, share) for share in self._shares]
             self._watch(running)
         tally = sum((future.result() for future in running), Tally())
+        tally.offered, tally.offered_tokens = self._offered
         tally.seconds, tally.stopped = time.monotonic() - self._started, self.stop.is_set()
         return tally
 
@@ -106,7 +108,6 @@ class Driver:
 
     def _call(self, call: Call, session: _Session, tally: Tally) -> None:
         session.calls_left -= 1
-        tally.offer(call.tokens)
         try:
             if session.left <= call.input_tokens:
                 self._borrow(call, session, tally)

@@ -57,7 +57,7 @@ class Report(NamedTuple):
     @property
     def per_second(self) -> float:
         """Calls of the trace per second, made or refused."""
-        return self.tally.offered / max(self.tally.seconds, 0.001)
+        return (self.tally.calls + self.tally.refused) / max(self.tally.seconds, 0.001)
 
 
 def report(*, run: str, tally: Tally, since: Mark) -> Report:

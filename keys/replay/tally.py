@@ -41,11 +41,6 @@ class Tally:
         }
         return Tally(**sums, durations=durations, stopped=self.stopped or other.stopped)
 
-    def offer(self, tokens: int) -> None:
-        """The trace has a call of so many tokens."""
-        self.offered += 1
-        self.offered_tokens += tokens
-
     def pay(self, charge: Charge) -> None:
         """The call was made and is in the books."""
         self.calls += 1

@@ -138,7 +138,7 @@ def test_ctrl_c_ends_it_with_everything_completed_and_booked(transactional_db, t
     )
     threading.Thread(target=lambda: done.wait(10) and os.kill(os.getpid(), signal.SIGINT)).start()
     tally = driver.run()
-    assert tally.stopped
+    assert (tally.stopped, tally.offered) == (True, len(calls))
     assert 0 < tally.calls == Charge.objects.count() < len(calls)
     assert not Allocation.objects.filter(status="active").exists()
     assert_books_balance()
