@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +13,12 @@ from api.fields import Boolean, Integer, Name, Strict, String, Text, Tokens, Usd
 from api.reading import body, idempotency_key, query
 from keys import services as keys
 from keys.models import Allocation
-from keys.queries.allocations import decision_of, visible_allocation, visible_allocations
+from keys.queries.allocations import (
+    decision_of,
+    visible_allocation,
+    visible_allocations,
+    with_key,
+)
 from keys.queries.credentials import session_token
 from prediction import services as prediction
 
@@ -107,6 +112,10 @@ class Allocations(ApiView):
         "repeat is answered with 200 and `Idempotent-Replay: true`, the session token included.",
         request=Input,
         responses={201: LentOutput, 200: LentOutput},
+        examples=[
+            OpenApiExample("Tokens", {"tokens": 50_000, "provider": "groq"}, request_only=True),
+            OpenApiExample("Text", {"text": "Write the API."}, request_only=True),
+        ],
     )
     def post(self, request: Request) -> Response:
         """Lend."""
@@ -117,8 +126,8 @@ class Allocations(ApiView):
             idempotency_key=idempotency_key(request),
             now=now,
         )
-        lent = visible_allocation(allocation.session_id, bearer=request.auth)
-        return made(LentOutput(lent).data, replayed=lent.created_at != now)
+        lent = LentOutput(with_key(allocation)).data
+        return made(lent, replayed=allocation.created_at != now)
 
     @extend_schema(
         operation_id="listAllocations",

@@ -1,6 +1,6 @@
 """Estimates: how many tokens will the work in a text need?"""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -49,6 +49,14 @@ class Estimates(ApiView):
         description="Needs the scope spend or read. Changes nothing, so any repeat is the same.",
         request={"application/json": Input, "multipart/form-data": Upload},
         responses=Output,
+        examples=[
+            OpenApiExample(
+                "A text",
+                {"text": "Implement the integration."},
+                request_only=True,
+                media_type="application/json",
+            )
+        ],
     )
     def post(self, request: Request) -> Response:
         """Estimate."""

@@ -1,7 +1,7 @@
 """API keys, as agents may see them: never a secret."""
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -94,6 +94,9 @@ class KeyRefusal(ApiView):
         "live allocations rotate away. Idempotent by state: a repeat sets the same status again.",
         request=Input,
         responses=Output,
+        examples=[
+            OpenApiExample("Too many", {"status": 429, "retry_after_seconds": 9}, request_only=True)
+        ],
     )
     def post(self, request: Request, key_id: str) -> Response:
         """Refuse."""

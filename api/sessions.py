@@ -1,7 +1,7 @@
 """What a session does: report usage, rotate, stay alive, end."""
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +11,7 @@ from api.base import ApiView, made
 from api.fields import Integer, Name, Strict, String, Tokens, Usd
 from api.reading import body, idempotency_key
 from keys import services as keys
-from keys.queries.allocations import own_allocation
+from keys.queries.allocations import own_allocation, own_allocation_id
 
 
 class SessionView(ApiView):
@@ -80,13 +80,16 @@ class UsageReport(SessionView):
         "closed. The same `Idempotency-Key` is the same report (200, `Idempotent-Replay: true`).",
         request=Input,
         responses={201: Output, 200: Output},
+        examples=[
+            OpenApiExample("A call", {"input_tokens": 800, "output_tokens": 200}, request_only=True)
+        ],
     )
     def post(self, request: Request, session_id: str) -> Response:
         """Report."""
         asked = body(request, self.Input)
         key, now = idempotency_key(request), timezone.now()
         charge = keys.report_usage(
-            allocation_id=own_allocation(session_id, bearer=request.auth).pk,
+            allocation_id=own_allocation_id(session_id, bearer=request.auth),
             model=asked.pop("model", ""),
             usage=keys.Usage(total=asked.pop("total_tokens", None), **asked),
             idempotency_key=key,
@@ -126,6 +129,7 @@ class RotationMake(SessionView):
         "session at the same time, theirs is answered (200, `Idempotent-Replay: true`).",
         request=Input,
         responses={201: Output, 200: Output},
+        examples=[OpenApiExample("To a key", {"key_id": "nvidia-2"}, request_only=True)],
     )
     def post(self, request: Request, session_id: str) -> Response:
         """Rotate."""
@@ -160,8 +164,8 @@ class CompletionMake(SessionView):
         """Complete."""
         body(request, self.Input)
         idempotency_key(request)
-        found = own_allocation(session_id, bearer=request.auth)
-        keys.complete(allocation_id=found.pk, who=request.auth.who, now=timezone.now())
+        pk = own_allocation_id(session_id, bearer=request.auth)
+        keys.complete(allocation_id=pk, who=request.auth.who, now=timezone.now())
         return _shown(request, session_id)
 
 
@@ -179,13 +183,14 @@ class FailureMake(SessionView):
         description="Idempotent by state: twice is once, with the first reason.",
         request=Input,
         responses=AllocationOutput,
+        examples=[OpenApiExample("Why", {"reason": "no luck"}, request_only=True)],
     )
     def post(self, request: Request, session_id: str) -> Response:
         """Fail."""
         reason = body(request, self.Input).get("reason", "")
         idempotency_key(request)
-        found = own_allocation(session_id, bearer=request.auth)
-        keys.fail(allocation_id=found.pk, reason=reason, who=request.auth.who, now=timezone.now())
+        pk = own_allocation_id(session_id, bearer=request.auth)
+        keys.fail(allocation_id=pk, reason=reason, who=request.auth.who, now=timezone.now())
         return _shown(request, session_id)
 
 
@@ -203,14 +208,15 @@ class ExtensionMake(SessionView):
         description="The heartbeat. Idempotent by state: it never shortens.",
         request=Input,
         responses=AllocationOutput,
+        examples=[OpenApiExample("An hour", {"ttl_seconds": 3600}, request_only=True)],
     )
     def post(self, request: Request, session_id: str) -> Response:
         """Extend."""
         asked = body(request, self.Input)
         idempotency_key(request)
-        found = own_allocation(session_id, bearer=request.auth)
+        pk = own_allocation_id(session_id, bearer=request.auth)
         keys.extend(
-            allocation_id=found.pk,
+            allocation_id=pk,
             ttl_seconds=asked["ttl_seconds"],
             who=request.auth.who,
             now=timezone.now(),

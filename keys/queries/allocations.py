@@ -5,10 +5,23 @@ from typing import Any
 from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
-from keys.models import Allocation
+from keys import books
+from keys.models import Allocation, ApiKey
 from keys.queries.credentials import Bearer
 from keys.refusals import UnknownAllocation
 from keys.selection import from_json
+
+# By hand, since every call of the API asks one of them: a queryset takes longer than PostgreSQL.
+_KEY = """
+SELECT k.provider_id, k.model, (d.verdicts ->> 'capacity')::bigint
+  FROM keys_apikey k LEFT JOIN keys_decision d ON d.allocation_id = %(allocation)s
+ WHERE k.slug = %(key)s
+"""
+_OWN = """
+SELECT id FROM keys_allocation
+ WHERE session_id = %(wanted)s AND agent_id = %(agent)s
+   AND coalesce(%(session)s::text, session_id) = session_id
+"""
 
 
 def visible_allocations(bearer: Bearer) -> QuerySet[Allocation]:
@@ -37,6 +50,24 @@ def own_allocation(session_id: str, *, bearer: Bearer) -> Allocation:
     return _one(visible_allocations(bearer).filter(agent=bearer.agent), session_id)
 
 
+def own_allocation_id(session_id: str, *, bearer: Bearer) -> int:
+    """The primary key of `own_allocation`. Refusals: UnknownAllocation."""
+    found = books.rows(_OWN, wanted=session_id, agent=bearer.agent, session=bearer.session_id)
+    if not found:
+        raise _unknown(session_id)
+    return found[0][0]
+
+
+def with_key(allocation: Allocation) -> Allocation:
+    """An allocation fresh from its service, with what `visible_allocation` adds to it."""
+    ((provider, model, capacity),) = books.rows(
+        _KEY, allocation=allocation.pk, key=allocation.api_key_id
+    )
+    allocation.api_key = ApiKey(slug=allocation.api_key_id, provider_id=provider, model=model)
+    allocation.available_capacity = capacity
+    return allocation
+
+
 def decision_of(allocation: Allocation) -> dict[str, Any] | None:
     """Why it got its key: every candidate and why it won or lost; None if it was imported."""
     decision = getattr(allocation, "decision", None)
@@ -46,5 +77,9 @@ def decision_of(allocation: Allocation) -> dict[str, Any] | None:
 def _one(allocations: QuerySet[Allocation], session_id: str) -> Allocation:
     allocation = allocations.filter(session_id=session_id).first()
     if allocation is None:
-        raise UnknownAllocation(f"There is no allocation {session_id}.", session_id=session_id)
+        raise _unknown(session_id)
     return allocation
+
+
+def _unknown(session_id: str) -> UnknownAllocation:
+    return UnknownAllocation(f"There is no allocation {session_id}.", session_id=session_id)
