@@ -46,8 +46,9 @@ def rotate(
     `allocation` is as the caller saw it: when others rotated it since, theirs is the rotation.
     Refusals: RotationRefused (nothing changed), AllocationClosed, UnknownKey, IdempotencyMismatch.
     """
+    full: set[str] = set()
     for _ in range(_ATTEMPTS):
-        target = key or _best_other(allocation, now=now)
+        target = key or _best_other(allocation, without=full, now=now)
         rotation = _try_to_rotate(
             seen=allocation,
             target=target,
@@ -61,6 +62,8 @@ def rotate(
             return rotation
         if key:
             break
+        # Or the payers have no room for what it costs; another may be cheaper.
+        full.add(target)
     raise RotationRefused(
         f"{target} has no room for what is left of this allocation.",
         session_id=allocation.session_id,
@@ -68,12 +71,12 @@ def rotate(
     )
 
 
-def _best_other(allocation: Allocation, *, now) -> str | None:
+def _best_other(allocation: Allocation, *, without: set[str], now) -> str | None:
     """The key that would be chosen for what is left; None when there is none."""
     others = [
         candidate
         for candidate in offer(payers=allocation.payers, now=now).candidates
-        if candidate.slug != allocation.api_key_id
+        if candidate.slug != allocation.api_key_id and candidate.slug not in without
     ]
     decision = selection.choose(
         others,

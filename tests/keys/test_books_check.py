@@ -1,0 +1,77 @@
+"""The books check finds every kind of imbalance, and says which."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection, transaction
+
+from keys.models import Agent
+from keys.queries.books_check import CHECKS, books_check
+from tests.books import assert_books_balance
+from tests.keys.conftest import PAID, add_key, allocate, hold, limit, report, settle
+
+pytestmark = pytest.mark.django_db
+
+# What breaks each check, by what the check is called.
+DAMAGES = {
+    "1 commit-fits": "ALTER TABLE keys_window DISABLE TRIGGER ALL",
+    "2 used-up-is-closed": "UPDATE keys_allocation SET used = allocated, held = 0",
+    "3 window-committed": "UPDATE keys_window SET committed = committed + 1",
+    "3 allocation-held": "UPDATE keys_charge SET held_tokens = held_tokens + 1",
+    "3 allocation-used": "UPDATE keys_allocation SET used_cost = used_cost + 1",
+    "3 window-used": "UPDATE keys_window SET used = used + 1",
+    "3 one-open-window": "UPDATE keys_window SET closed_at = now(), committed = 0",
+    "6 append-only": "ALTER TABLE keys_charge DISABLE TRIGGER ALL",
+}
+
+
+@contextmanager
+def damaged(damage):
+    """The damage done to the database, with every trigger asleep, then undone."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Constraints that are checked at the end must not wait for an ALTER TABLE.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        if damage.startswith("UPDATE"):
+            cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(damage)
+        yield
+        transaction.set_rollback(True)
+
+
+def broken():
+    """The names of the checks that find something."""
+    return [finding.check.name for finding in books_check() if finding.count]
+
+
+@pytest.fixture
+def busy(people):
+    """Usage, a call in flight, a settled one, limits in tokens and USD."""
+    add_key("openai-1", rates=PAID)
+    limit(Agent.objects.get(pk="ada"), 5, unit="usd")
+    allocation = allocate(tokens=20_000)
+    report(allocation, 100)
+    settle(hold(allocation, 500), 400)
+    hold(allocation, 700)
+    assert_books_balance()
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGES.items())
+def test_what_is_damaged_is_found(busy, name, damage):
+    with damaged(damage):
+        assert name in broken()
+    assert broken() == []
+
+
+def test_checks_that_constraints_make_impossible_are_there_all_the_same():
+    assert {check.name for check in CHECKS} - set(DAMAGES) == {
+        "2 allocation-not-overspent",
+        "4 charge-ends-once",
+        "5 unknown-is-not-zero",
+    }
+
+
+def test_a_finding_shows_the_first_rows(busy):
+    with damaged(DAMAGES["3 window-committed"]):
+        (finding,) = [found for found in books_check() if found.count]
+    assert finding.count == 2
+    assert {row["scope"] for row in finding.rows} == {"key:openai-1", "agent:ada"}

@@ -1,0 +1,204 @@
+"""What calls really used: settled, released, expired, late."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from alerts.models import Alert
+from keys import services as keys
+from keys.models import Agent, Allocation, Charge, Window
+from keys.refusals import AllocationTooSmall, WrongValue
+from tests.books import assert_books_balance
+from tests.conftest import NOON
+from tests.keys.conftest import (
+    PAID,
+    add_key,
+    allocate,
+    complete,
+    hold,
+    limit,
+    report,
+    rotate,
+    settle,
+)
+
+pytestmark = pytest.mark.django_db
+
+LATER = NOON + timedelta(seconds=600)
+
+
+def window(scope="key:openai-1", unit="tokens"):
+    """(used, committed) of an open window."""
+    found = Window.objects.get(scope=scope, unit=unit, closed_at=None)
+    return found.used, found.committed
+
+
+@pytest.fixture
+def lent(people):
+    """20,000 tokens on a paid key with limits in tokens and USD."""
+    limit(add_key("openai-1", rates=PAID), 100, unit="usd", period="month")
+    limit(Agent.objects.get(pk="ada"), 100, unit="usd")
+    return allocate(tokens=20_000, auto_rotate=False)
+
+
+def test_a_settled_call_pays_what_it_used_and_gives_back_the_rest(lent):
+    charge = hold(lent, 1_000)
+    assert settle(charge, 300, output_tokens=100, cached_tokens=100) == 1
+    charge.refresh_from_db()
+    assert (charge.state, charge.tokens, charge.overrun) == ("settled", 400, False)
+    assert charge.cost == Decimal("0.0024")
+    lent.refresh_from_db()
+    assert (lent.used, lent.held, lent.used_cost) == (400, 0, Decimal("0.0024"))
+    assert window() == (400, 19_600)
+    assert window(unit="usd") == window("agent:ada", "usd")
+    assert window(unit="usd") == (Decimal("0.0024"), Decimal("0.3") - Decimal("0.0024"))
+    assert_books_balance()
+
+
+def test_settling_twice_is_once(lent):
+    charge = hold(lent, 1_000)
+    assert [settle(charge, 300), settle(charge, 300), settle(charge, 900)] == [1, 0, 0]
+    assert Allocation.objects.get().used == 300
+    assert_books_balance()
+
+
+def test_a_released_call_used_nothing(lent):
+    charge = hold(lent, 1_000)
+    assert [keys.release(charge=charge, now=NOON) for _ in range(2)] == [1, 0]
+    assert settle(charge, 300) == 0
+    charge.refresh_from_db()
+    assert (charge.state, charge.tokens, charge.settled_at) == ("released", 0, None)
+    assert window() == (0, 20_000)
+    assert_books_balance()
+
+
+def test_a_hold_nobody_came_back_for_expires_and_its_late_settlement_counts(lent):
+    charge = hold(lent, 1_000)
+    assert keys.expire_charges(now=LATER - timedelta(seconds=1)) == 0
+    assert [keys.expire_charges(now=LATER) for _ in range(2)] == [1, 0]
+    assert Allocation.objects.get().held == 0
+    assert settle(charge, 700, now=LATER) == 1
+    assert Allocation.objects.get().used == 700
+    assert window() == (700, 19_300)
+    assert_books_balance()
+
+
+def test_more_than_was_held_is_recorded_in_full(lent):
+    charge = hold(lent, 1_000)
+    assert settle(charge, 1_500) == 1
+    charge.refresh_from_db()
+    assert (charge.tokens, charge.overrun) == (1_500, True)
+    assert window() == (1_500, 18_500)
+    assert_books_balance()
+
+
+def test_more_than_is_left_closes_the_allocation_and_raises_an_alert(lent):
+    first, second = hold(lent, 10_000), hold(lent, 10_000)
+    settle(first, 21_000)
+    lent.refresh_from_db()
+    assert (lent.status, lent.overrun, lent.held) == ("exhausted", True, 10_000)
+    assert window() == (21_000, 10_000)
+    assert Alert.objects.filter(kind="exhausted", severity="critical").count() == 1
+    assert_books_balance()
+    settle(second, 10_000)
+    assert window() == (31_000, 0)
+    assert_books_balance()
+
+
+def test_an_overrun_beside_another_hold_keeps_both_in_the_books(lent):
+    first, second = hold(lent, 10_000), hold(lent, 10_000)
+    settle(first, 15_000)
+    lent.refresh_from_db()
+    assert (lent.status, lent.overrun, lent.used + lent.held) == ("active", True, 25_000)
+    assert window() == (15_000, 10_000)
+    with pytest.raises(AllocationTooSmall):
+        hold(lent, 1)
+    assert_books_balance()
+    keys.release(charge=second, now=NOON)
+    assert window() == (15_000, 5_000)
+    assert_books_balance()
+
+
+def test_a_call_in_flight_settles_after_its_allocation_was_closed(lent):
+    charge = hold(lent, 1_000)
+    complete(lent)
+    assert window() == (0, 1_000)
+    assert settle(charge, 600) == 1
+    assert window() == (600, 0)
+    assert Allocation.objects.get().status == "completed"
+    assert_books_balance()
+
+
+def test_a_call_in_flight_settles_on_the_key_and_at_the_price_it_was_held_at(lent):
+    charge = hold(lent, 1_000)
+    add_key("nvidia-1")
+    rotate(lent, "nvidia-1")
+    assert window() == (0, 1_000)
+    assert window("key:nvidia-1") == (0, 20_000)
+    settle(charge, 600)
+    assert window() == (600, 0)
+    assert window("key:nvidia-1") == (0, 19_400)
+    # What the call could have cost more stays committed until the allocation is closed.
+    assert window("agent:ada", "usd") == (Decimal("0.0018"), Decimal("0.0132"))
+    complete(lent)
+    assert window("agent:ada", "usd") == (Decimal("0.0018"), 0)
+    assert_books_balance()
+
+
+def test_a_call_settles_in_the_window_of_the_day_it_is_settled(lent):
+    charge = hold(lent, 1_000, ttl_seconds=86_400)
+    assert settle(charge, 600, now=NOON + timedelta(days=1)) == 1
+    assert window() == (600, 19_400)
+    assert [w.used for w in Window.objects.exclude(closed_at=None).filter(unit="tokens")] == [0]
+    assert_books_balance()
+
+
+def test_a_batch_ends_what_is_open_and_counts_it(lent):
+    charges = [hold(lent, 1_000) for _ in range(4)]
+    settle(charges[0], 10)
+    endings = [keys.Ending(charge, "settled", keys.Usage(input_tokens=100)) for charge in charges]
+    endings[3] = keys.Ending(charges[3], "released")
+    # The same ending twice in one batch is once.
+    assert keys.settle_many([*endings, endings[1]], now=NOON) == 3
+    assert keys.settle_many([], now=NOON) == 0
+    assert Allocation.objects.get().used == 210
+    assert sorted(Charge.objects.values_list("state", flat=True)).count("settled") == 3
+    assert_books_balance()
+
+
+def test_an_estimate_is_marked_as_one(lent):
+    charge = hold(lent, 1_000)
+    usage = keys.Usage(total=1_000)
+    keys.settle(charge=charge, usage=usage, basis=Charge.Basis.ESTIMATED, now=NOON)
+    charge.refresh_from_db()
+    assert (charge.basis, charge.cost) == ("estimated", Decimal("0.015"))
+    assert_books_balance()
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"input_tokens": -1},
+        {"input_tokens": 1, "cached_tokens": 2},
+        {"input_tokens": 3, "cached_tokens": 2, "cache_write_tokens": 2},
+        {"output_tokens": 1, "reasoning_tokens": 2},
+        {"input_tokens": 5, "total": 4},
+        {"total": 10**12 + 1},
+    ],
+)
+def test_what_cannot_be_is_refused_and_the_whole_batch_with_it(lent, usage):
+    charge, good = hold(lent, 1_000), hold(lent, 1_000)
+    wrong = keys.Ending(charge, "settled", keys.Usage(**usage))
+    with pytest.raises(WrongValue):
+        keys.settle_many([keys.Ending(good, "settled"), wrong], now=NOON)
+    assert Charge.objects.filter(state="held").count() == 2
+
+
+def test_usage_can_be_reported_beside_calls_in_flight(lent):
+    hold(lent, 15_000)
+    report(lent, 10_000)
+    lent.refresh_from_db()
+    assert (lent.overrun, lent.used, lent.held) == (True, 10_000, 15_000)
+    assert window() == (10_000, 15_000)
+    assert_books_balance()

@@ -1,0 +1,99 @@
+"""API keys and their prices."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, transaction
+
+from keys import services as keys
+from keys.models import ApiKey, History, Price, Provider
+from keys.pricing import Rates
+from keys.refusals import AlreadyExists, UnknownKey, WrongValue
+from security.services import unseal_from
+from tests.books import assert_books_balance
+from tests.conftest import NOON
+from tests.keys.conftest import FREE, PAID, add_key, allocate, hold, report, settle
+
+pytestmark = pytest.mark.django_db
+
+CHEAP = Rates(input=Decimal("0.001"), output=Decimal("0.001"))
+
+
+def add(slug="openai-1", *, secret="sk-1", **terms):  # noqa: S107
+    """A key of a real model, at the price of the price book."""
+    wanted = {"provider": "openai", "model": "gpt-4o-mini"} | terms
+    return keys.add_key(slug, terms=keys.KeyTerms(**wanted), secret=secret, who="test", now=NOON)
+
+
+def test_a_key_costs_what_the_price_book_says_unless_said(people):
+    known = add()
+    assert known.price.input > 0
+    assert known.price.source.startswith("genai-prices")
+    assert add("openai-2").price == known.price
+    assert add("openai-3", rates=CHEAP).price.source == "test"
+    assert Provider.objects.count() == 1
+
+
+def test_a_secret_is_sealed_and_can_be_replaced(people):
+    add()
+    with transaction.atomic():
+        keys.replace_secret("openai-1", secret=" sk-2\n", who="test", why="leaked", now=NOON)
+    assert unseal_from(ApiKey.objects.get(), "secret") == "sk-2"
+    note = History.objects.filter(scope="key:openai-1").latest("id")
+    assert (note.why, note.after) == ("leaked", {"secret": "replaced"})
+
+
+def test_a_new_price_counts_from_now_on_and_changes_nothing_that_was_lent(people):
+    add_key("openai-1", rates=PAID)
+    before = allocate()
+    charge = hold(before, 100)
+    keys.set_price("openai-1", rates=CHEAP, who="test", why="sale", now=NOON)
+    after = allocate("bob")
+    settle(charge, 100)
+    report(before, 100)
+    report(after, 100)
+    costs = [allocation.charges.latest("id").cost for allocation in (before, after)]
+    assert costs == [Decimal("0.0003"), Decimal("0.0001")]
+    assert_books_balance()
+
+
+def test_a_price_is_never_changed(people):
+    add()
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Price.objects.update(input=0)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        ApiKey.objects.all().delete()
+        Price.objects.all().delete()
+
+
+def test_what_can_be_changed_of_a_key_is_changed_with_history(people):
+    add_key("nvidia-1", priority=1)
+    change = {"who": "test", "why": "faster", "now": NOON}
+    for _ in range(2):
+        keys.change_key("nvidia-1", changes={"priority": 7, "tokens_per_minute": 60}, **change)
+    assert ApiKey.objects.get().priority == 7
+    (note,) = History.objects.filter(scope="key:nvidia-1", why="faster")
+    assert note.before == {"priority": 1, "tokens_per_minute": None}
+    with pytest.raises(WrongValue):
+        keys.change_key("nvidia-1", changes={"status": "active"}, **change)
+    with pytest.raises(UnknownKey):
+        keys.change_key("nobody", changes={"priority": 1}, **change)
+
+
+@pytest.mark.parametrize(
+    "terms", [{"secret": " "}, {"slug": "No"}, {"provider": "No"}, {"model": "none-such"}]
+)
+def test_what_cannot_be_is_refused(people, terms):
+    with pytest.raises(WrongValue):
+        add(**terms)
+    assert not ApiKey.objects.exists()
+
+
+def test_names_are_taken_once_and_unknown_keys_are_refused(people):
+    add(rates=FREE)
+    with pytest.raises(AlreadyExists):
+        add(rates=FREE)
+    with pytest.raises(UnknownKey):
+        keys.set_price("nobody", rates=CHEAP, who="test", why="", now=NOON)
+    with pytest.raises(UnknownKey):
+        keys.replace_secret("nobody", secret="x", who="test", why="", now=NOON)
