@@ -172,3 +172,9 @@ def test_the_type_of_a_problem_leads_to_its_explanation():
 def test_half_a_character_does_not_break_the_answer_that_quotes_it(ada):
     body = json.dumps({"\ud800": 1}).encode()
     assert_problem(send(ada, body), 422, "invalid_request")
+
+
+def test_the_documentation_has_every_code():
+    text = (settings.BASE_DIR / "docs" / "api.md").read_text(encoding="utf-8")
+    for code, status, _ in errors.table():
+        assert f"| {status} | `{code}` |" in text
