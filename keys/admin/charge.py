@@ -30,9 +30,8 @@ class ChargeAdmin(ReadOnlyAdmin):
         "shown_state",
         "tokens_of",
         "cost_of",
-        "basis",
-        "held_at",
-        "paid_at",
+        "known_by",
+        "moment",
     )
     list_filter = (SettledFilter, "state", "basis", "overrun")
     list_select_related = ("allocation",)
@@ -97,15 +96,15 @@ class ChargeAdmin(ReadOnlyAdmin):
         """Settled USD."""
         return figures.dollars(charge.cost)
 
-    @display(description="Made (UTC)")
-    def held_at(self, charge):
-        """When it was held or reported."""
-        return shown.moment(charge.created_at)
+    @display(description="Basis")
+    def known_by(self, charge):
+        """Who said what was used, in one word."""
+        return charge.basis
 
-    @display(description="Settled (UTC)")
-    def paid_at(self, charge):
-        """When it was settled."""
-        return shown.moment(charge.settled_at)
+    @display(description="Settled or held (UTC)")
+    def moment(self, charge):
+        """When it was settled; when it was held, as long as it is not."""
+        return shown.moment(charge.settled_at or charge.created_at)
 
     @display(description="Price")
     def rates(self, charge):
