@@ -34,7 +34,6 @@ class AllocationAdmin(ReadOnlyAdmin):
         "used_of_lent",
         "spent",
         "charges",
-        "made",
         "ends",
     )
     list_filter = (LiveFilter, "status")
@@ -100,11 +99,6 @@ class AllocationAdmin(ReadOnlyAdmin):
         """A bar and its figures."""
         words = f"{figures.grouped(allocation.used)} of {figures.grouped(allocation.allocated)}"
         return format_html('{}<span class="butler-line">{}</span>', self.bar(allocation), words)
-
-    @display(description="Lent (UTC)")
-    def made(self, allocation):
-        """When it was lent."""
-        return shown.moment(allocation.created_at)
 
     @display(description="Expires or ended (UTC)")
     def ends(self, allocation):

@@ -162,6 +162,8 @@ class ApiKeyAdmin(LimitedAdmin):
     @display(description="Secret")
     def shown_secret(self, api_key):
         """Whether it can be unsealed; red when not. Never the secret."""
+        if api_key.secret is None:
+            return "none yet"
         if security.why_unsealable(api_key, "secret"):
             return shown.badge("cannot be unsealed", "danger")
         return shown.badge("sealed")
