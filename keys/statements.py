@@ -33,8 +33,9 @@ WITH locked AS MATERIALIZED (
 ), verdict AS (
     SELECT min(m.at) AS at,
            coalesce(bool_and(m.at < l.ends_at), true) AS current,
+           -- Nothing fits everywhere: a free key under a USD limit that is overdrawn.
            coalesce(bool_and(
-               l.used + l.committed
+               l.unit = 'usd' AND %(allocated_cost)s = 0 OR l.used + l.committed
                    + CASE l.unit WHEN 'tokens' THEN %(allocated)s ELSE %(allocated_cost)s END
                <= l.amount), true) AS fits
       FROM moment m LEFT JOIN locked l ON true

@@ -66,6 +66,17 @@ def test_lowering_below_what_is_committed_blocks_and_breaks_nothing(people):
     assert_books_balance()
 
 
+def test_a_usd_limit_that_is_overdrawn_still_lets_free_keys_through(people):
+    add_key("openai-1", rates=PAID, priority=9)
+    add_key("nvidia-1")
+    ada = Agent.objects.get(pk="ada")
+    limit(ada, 1, unit="usd")
+    assert allocate(tokens=20_000).api_key_id == "openai-1"
+    limit(ada, "0.10", unit="usd")
+    assert allocate(tokens=20_000).api_key_id == "nvidia-1"
+    assert_books_balance()
+
+
 def test_a_changed_calendar_counts_anew_and_stays_one_window(people):
     api_key = add_key("nvidia-1")
     allocation = allocate(tokens=20_000, ttl_seconds=100_000)
