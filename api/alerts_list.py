@@ -11,7 +11,7 @@ from alerts import services as alerts
 from alerts.models import Alert, Severity
 from api import paging
 from api.auth import OPERATE
-from api.base import ApiView
+from api.base import ApiView, shown
 from api.fields import Strict, String
 from api.reading import body, idempotency_key, query
 from keys.queries.allocations import visible_allocations
@@ -100,7 +100,7 @@ class AcknowledgementMake(AlertAction):
     )
     def post(self, request: Request, alert_id: int) -> Response:
         """Acknowledge."""
-        return Response(AlertOutput(alerts.acknowledge(alert_id, **_said(request))).data)
+        return Response(shown(AlertOutput, alerts.acknowledge(alert_id, **_said(request))))
 
 
 class ResolutionMake(AlertAction):
@@ -116,7 +116,7 @@ class ResolutionMake(AlertAction):
     )
     def post(self, request: Request, alert_id: int) -> Response:
         """Resolve."""
-        return Response(AlertOutput(alerts.resolve(alert_id, **_said(request))).data)
+        return Response(shown(AlertOutput, alerts.resolve(alert_id, **_said(request))))
 
 
 def _said(request: Request) -> dict:

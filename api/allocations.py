@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import paging
-from api.base import ApiView, made
+from api.base import ApiView, made, shown
 from api.fields import Boolean, Integer, Name, Strict, String, Text, Tokens, Usd
 from api.reading import body, idempotency_key, query
 from keys import services as keys
@@ -126,7 +126,7 @@ class Allocations(ApiView):
             idempotency_key=idempotency_key(request),
             now=now,
         )
-        lent = LentOutput(with_key(allocation)).data
+        lent = shown(LentOutput, with_key(allocation))
         return made(lent, replayed=allocation.created_at != now)
 
     @extend_schema(
@@ -165,7 +165,7 @@ class AllocationDetail(ApiView):
     def get(self, request: Request, session_id: str) -> Response:
         """Show."""
         found = visible_allocation(session_id, bearer=request.auth)
-        return Response(AllocationOutput(found).data)
+        return Response(shown(AllocationOutput, found))
 
 
 class CandidateOutput(serializers.Serializer):
@@ -209,7 +209,7 @@ class DecisionDetail(ApiView):
         """Explain."""
         found = visible_allocation(session_id, bearer=request.auth)
         explained = decision_of(found) or _UNEXPLAINED
-        return Response(self.Output({"session_id": session_id, **explained}).data)
+        return Response(shown(self.Output, {"session_id": session_id, **explained}))
 
 
 _UNEXPLAINED = {
@@ -248,4 +248,4 @@ class MonitorDetail(ApiView):
     )
     def get(self, request: Request, session_id: str) -> Response:
         """Watch."""
-        return Response(self.Output(visible_allocation(session_id, bearer=request.auth)).data)
+        return Response(shown(self.Output, visible_allocation(session_id, bearer=request.auth)))

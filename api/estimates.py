@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.auth import READ, SPEND
-from api.base import ApiView
+from api.base import ApiView, shown
 from api.fields import Name, Strict, Text
 from api.parsing import Json, Multipart
 from api.reading import body, idempotency_key
@@ -65,7 +65,7 @@ class Estimates(ApiView):
             text = _uploaded(request)
         else:
             text = body(request, self.Input)["text"]
-        return Response(self.Output(prediction.estimate(text)).data)
+        return Response(shown(self.Output, prediction.estimate(text)))
 
 
 def _uploaded(request: Request) -> str:

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from api import paging
 from api.auth import OPERATE
-from api.base import ApiView
+from api.base import ApiView, shown
 from api.fields import Integer, Strict, Usd
 from api.reading import body, idempotency_key, query
 from keys import services as keys
@@ -109,4 +109,4 @@ class KeyRefusal(ApiView):
             who=request.auth.who,
             now=timezone.now(),
         )
-        return Response(self.Output(api_key).data)
+        return Response(shown(self.Output, api_key))

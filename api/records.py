@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import paging
-from api.base import ApiView
+from api.base import ApiView, shown
 from api.fields import NAME, Usd
 from api.reading import query
 from keys.models import History
@@ -143,7 +143,7 @@ class Usage(ApiView):
         )
         return Response(
             {
-                "totals": SumsOutput(usage_totals(which)).data,
+                "totals": shown(SumsOutput, usage_totals(which)),
                 "group_by": by,
                 "groups": page["results"],
                 "next_cursor": page["next_cursor"],

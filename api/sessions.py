@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.allocations import AllocationOutput
-from api.base import ApiView, made
+from api.base import ApiView, made, shown
 from api.fields import Integer, Name, Strict, String, Tokens, Usd
 from api.reading import body, idempotency_key
 from keys import services as keys
@@ -96,7 +96,7 @@ class UsageReport(SessionView):
             now=now,
         )
         charge.allocation = own_allocation(session_id, bearer=request.auth)
-        return made(self.Output(charge).data, replayed=_is_earlier(charge, now))
+        return made(shown(self.Output, charge), replayed=_is_earlier(charge, now))
 
 
 def _is_earlier(row, now) -> bool:
@@ -144,7 +144,7 @@ class RotationMake(SessionView):
             now=now,
         )
         rotation.allocation = own_allocation(session_id, bearer=request.auth)
-        return made(self.Output(rotation).data, replayed=_is_earlier(rotation, now))
+        return made(shown(self.Output, rotation), replayed=_is_earlier(rotation, now))
 
 
 class CompletionMake(SessionView):
@@ -225,4 +225,4 @@ class ExtensionMake(SessionView):
 
 
 def _shown(request: Request, session_id: str) -> Response:
-    return Response(AllocationOutput(own_allocation(session_id, bearer=request.auth)).data)
+    return Response(shown(AllocationOutput, own_allocation(session_id, bearer=request.auth)))

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.auth import OPERATE, READ, SPEND
-from api.base import ApiView
+from api.base import ApiView, shown
 from api.fields import Usd
 from keys.models import AgentToken, Period, Unit
 from keys.queries.fleet import fleet_figures
@@ -51,12 +51,12 @@ class Status(ApiView):
         """Show."""
         now = timezone.now()
         totals, providers = fleet_figures(now=now)
-        shown = {name: FiguresOutput(figures).data for name, figures in providers.items()}
+        parts = {name: shown(FiguresOutput, figures) for name, figures in providers.items()}
         return Response(
             {
                 "at": serializers.DateTimeField().to_representation(now),
-                "totals": FiguresOutput(totals).data,
-                "providers": shown,
+                "totals": shown(FiguresOutput, totals),
+                "providers": parts,
             }
         )
 
@@ -108,7 +108,7 @@ class Me(ApiView):
         """Show."""
         bearer = request.auth
         free = spendable(agent=bearer.agent, cost_centre=bearer.cost_centre, now=timezone.now())
-        shown = {
+        facts = {
             "agent": bearer.agent,
             "cost_centre": bearer.cost_centre,
             "scopes": sorted(bearer.scopes),
@@ -119,7 +119,7 @@ class Me(ApiView):
             "until": free.until,
             "limits": [_limit(meter) for meter in free.meters],
         }
-        return Response(self.Output(shown).data)
+        return Response(shown(self.Output, facts))
 
 
 def _limit(meter) -> dict:

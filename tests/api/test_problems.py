@@ -176,5 +176,5 @@ def test_half_a_character_does_not_break_the_answer_that_quotes_it(ada):
 
 def test_the_documentation_has_every_code():
     text = (settings.BASE_DIR / "docs" / "api.md").read_text(encoding="utf-8")
-    for code, status, _ in errors.table():
-        assert f"| {status} | `{code}` |" in text
+    for code, answered, _ in errors.table():
+        assert f"| {answered} | `{code}` |" in text
