@@ -27,6 +27,15 @@ def test_two_hundred_reports_over_the_threshold_raise_one_alert(people, at_once)
     assert_books_balance()
 
 
+def test_reports_where_nothing_is_limited_are_all_counted(people, at_once):
+    add_key("nvidia-1", per_day=None)
+    allocation = allocate(tokens=20_000, auto_rotate=False)
+    assert refused(at_once(lambda _: report(allocation, 160), times=100)) == 0
+    assert alerts_of(allocation) == ["rotation_needed"]
+    assert Allocation.objects.get().used == 16_000
+    assert_books_balance()
+
+
 def test_two_hundred_reports_past_the_end_raise_one_of_each(people, at_once):
     limit(add_key("nvidia-1", per_day=None), 20_000)
     limit(Agent.objects.get(pk="ada"), 20_000)
