@@ -209,8 +209,12 @@ class Charge(models.Model):
                 condition=Q(state="settled"),
                 name="charge_settled_by_key",
             ),
+            # The totals of a day are read from the index alone.
             models.Index(
-                fields=["settled_at"], condition=Q(state="settled"), name="charge_settled_by_time"
+                fields=["settled_at"],
+                include=["tokens", "cost"],
+                condition=Q(state="settled"),
+                name="charge_settled_by_time",
             ),
         ]
         triggers = [

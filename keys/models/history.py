@@ -20,6 +20,7 @@ class History(models.Model):
         RESET = "reset"
         LIMIT_CHANGE = "limit_change"
         KEY_CHANGE = "key_change"
+        PROVIDER_CHANGE = "provider_change"
         AGENT_CHANGE = "agent_change"
         IMPORT = "import"
 

@@ -84,7 +84,8 @@ class ApiKey(models.Model):
     slug = models.SlugField(primary_key=True, max_length=64)
     provider = models.ForeignKey(Provider, models.PROTECT, related_name="api_keys")
     model = models.CharField(max_length=200)
-    secret = SealedField(bound_to="slug")
+    # NULL: imported without one; it cannot be switched on.
+    secret = SealedField(bound_to="slug", null=True)
     base_url = models.URLField(blank=True, help_text="Overrides the provider's.")
     priority = models.IntegerField(default=0, help_text="A higher number is lent first.")
     price = models.ForeignKey(Price, models.PROTECT, related_name="api_keys")

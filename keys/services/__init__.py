@@ -23,7 +23,15 @@ from keys.services.people import (
 )
 from keys.services.rotate import rotate
 from keys.services.settle import Ending, Usage, release, settle, settle_many
-from keys.services.supply import KeyTerms, add_key, change_key, replace_secret, set_price
+from keys.services.supply import (
+    KeyTerms,
+    add_key,
+    add_provider,
+    change_key,
+    change_provider,
+    replace_secret,
+    set_price,
+)
 from keys.services.token_use import note_token_use
 from keys.services.usage import report_usage
 from keys.services.wish import Wish
@@ -36,8 +44,10 @@ __all__ = [
     "Usage",
     "Wish",
     "add_key",
+    "add_provider",
     "allocate",
     "change_key",
+    "change_provider",
     "complete",
     "create_agent",
     "create_cost_centre",

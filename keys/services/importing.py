@@ -19,7 +19,6 @@ from keys.services import imported_rows as rows
 from keys.services.people import create_agent, create_cost_centre
 from keys.services.supply import KeyTerms, add_key
 
-_NO_SECRET = "no secret yet"  # noqa: S105 - says that there is none
 _SHOWN = 5
 
 
@@ -139,21 +138,20 @@ def _add_key(documents: form.Documents, number: int, slug: str, *, who, now) -> 
     # Blank is no secret either.
     secret = (entry.get("apiKey") or "").strip()
     try:
-        api_key = add_key(slug, terms=terms, secret=secret or _NO_SECRET, who=who, now=now)
+        api_key = add_key(slug, terms=terms, secret=secret or None, who=who, now=now)
     except WrongValue as refusal:
         at = ["keys", number, refusal.facts["field"].replace("rates", "costPer1kTokens")]
         malformed(file=KEYS_FILE, path=at, expected=refusal.detail.rstrip("."))
-    _set_status(api_key, documents, has_secret=bool(secret))
+    if secret:
+        _set_status(api_key, documents)
     return api_key
 
 
-def _set_status(api_key: ApiKey, documents: form.Documents, *, has_secret: bool) -> None:
+def _set_status(api_key: ApiKey, documents: form.Documents) -> None:
     entry, said = documents.keys[api_key.pk], documents.state["keys"].get(api_key.pk, {})
     configured = entry.get("status", "active")
     status = "inactive" if configured == "inactive" else said.get("status", configured)
     reason = rows.clean(said.get("statusReason") or "")[:300]
-    if not has_secret:
-        status, reason = "inactive", _NO_SECRET
     api_key.status, api_key.status_reason = status, reason
     if status == "cooling":
         until = said.get("coolingUntil")

@@ -61,6 +61,8 @@ def set_key_status(slug: str, *, status: str, why: str, who: str, now: datetime)
     if status not in (_STATUS.ACTIVE, _STATUS.INACTIVE):
         raise WrongValue("A key is switched to active or inactive.", field="status")
     api_key = _locked(slug)
+    if status == _STATUS.ACTIVE and api_key.secret is None:
+        raise WrongValue(f"{slug} has no secret yet: store one first.", field="secret")
     _set_status(api_key, status, why, who, now)
     if status == _STATUS.ACTIVE:
         alerts.resolve_by_key(f"key_refused:{slug}", who=who, note=why, now=now)

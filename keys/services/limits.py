@@ -60,6 +60,13 @@ def set_limit(
     A new limit counts what was used in its period and is committed already. Lowering one below that
     blocks new commitments and breaks nothing. Refusals: WrongValue.
     """
+    return give_limit(subject, terms=terms, why=why, who=who, now=now)
+
+
+def give_limit(
+    subject: ApiKey | Agent | CostCentre, *, terms: Terms, why: str, who: str, now: datetime
+) -> Limit:
+    """`set_limit` in the transaction of the caller, who commits soon: nobody spends meanwhile."""
     amount = terms.check()
     # Also for a change: a window may have to be counted anew.
     books.take_books_alone()

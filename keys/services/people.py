@@ -37,7 +37,7 @@ def create_cost_centre(slug: str, *, name: str = "", parent: str | None = None) 
         parent=above,
         path=[*(above.path if above else []), slug],
     )
-    return _inserted(centre)
+    return inserted(centre)
 
 
 @transaction.atomic
@@ -45,12 +45,13 @@ def create_agent(slug: str, *, cost_centre: str, name: str = "", who: str, now: 
     """Make an agent of a cost centre. Refusals: AlreadyExists, UnknownCostCentre, WrongValue."""
     if not CostCentre.objects.filter(pk=cost_centre).exists():
         raise UnknownCostCentre(f"There is no cost centre {cost_centre}.", cost_centre=cost_centre)
-    agent = _inserted(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
+    agent = inserted(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
     _note(agent, who=who, now=now, after={"cost_centre": cost_centre})
     return agent
 
 
-def _inserted(row):
+def inserted(row):
+    """`row`, newly in its table. Refusals: AlreadyExists."""
     try:
         with transaction.atomic():
             row.save(force_insert=True)
@@ -106,7 +107,7 @@ def revoke_token(token: AgentToken, *, who: str, now: datetime) -> None:
 def disable_agent(agent: Agent, *, who: str, why: str, now: datetime) -> None:
     """Switch an agent off: no new allocations, its tokens stop working. Twice is once."""
     if Agent.objects.filter(pk=agent.pk, disabled_at=None).update(disabled_at=now):
-        _note(agent, who=who, now=now, after={"disabled": True, "why": why})
+        _note(agent, who=who, why=why, now=now, after={"disabled": True})
 
 
 @transaction.atomic
@@ -116,13 +117,14 @@ def enable_agent(agent: Agent, *, who: str, now: datetime) -> None:
         _note(agent, who=who, now=now, after={"disabled": False})
 
 
-def _note(agent, *, who, now, before=None, after=None) -> None:
+def _note(agent, *, who, now, why="", before=None, after=None) -> None:
     History.objects.create(
         kind=History.Kind.AGENT_CHANGE,
         at=now,
         scope=f"agent:{agent.pk}",
         agent_slug=agent.pk,
         who=who,
+        why=why[:300],
         before=before,
         after=after,
     )

@@ -1,17 +1,19 @@
 """Providers, API keys, prices."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 import genai_prices
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from keys import pricing
 from keys.models import ApiKey, History, Price, Provider
 from keys.pricing import Rates
-from keys.refusals import AlreadyExists, UnknownKey, WrongValue
-from keys.services.people import check_slug
+from keys.refusals import UnknownKey, UnknownProvider, WrongValue
+from keys.services.limits import Terms, give_limit
+from keys.services.people import check_slug, inserted
 from security import services as security
 
 
@@ -28,12 +30,52 @@ class KeyTerms:
     tokens_per_minute: int | None = None
 
 
+@transaction.atomic
+def add_provider(
+    slug: str, *, name: str = "", base_url: str = "", who: str, now: datetime
+) -> Provider:
+    """Add who sells tokens. Refusals: AlreadyExists, WrongValue."""
+    provider = inserted(Provider(slug=check_slug(slug), name=name or slug, base_url=base_url))
+    after = {"name": provider.name, "base_url": base_url}
+    _note_provider(provider, who=who, why="added", now=now, before=None, after=after)
+    return provider
+
+
+@transaction.atomic
+def change_provider(
+    slug: str, *, name: str, base_url: str, who: str, why: str, now: datetime
+) -> Provider:
+    """Change what a provider is called and where its API answers: where its keys' secrets go.
+
+    Refusals: UnknownProvider.
+    """
+    provider = Provider.objects.select_for_update(no_key=True).filter(pk=slug).first()
+    if provider is None:
+        raise UnknownProvider(f"There is no provider {slug}.", provider=slug)
+    before = {"name": provider.name, "base_url": provider.base_url}
+    after = {"name": name, "base_url": base_url}
+    if before != after:
+        provider.name, provider.base_url = name, base_url
+        provider.save(update_fields=["name", "base_url"])
+        _note_provider(provider, who=who, why=why, now=now, before=before, after=after)
+    return provider
+
+
 @sensitive_variables("secret")
 @transaction.atomic
-def add_key(slug: str, *, terms: KeyTerms, secret: str, who: str, now: datetime) -> ApiKey:
-    """Add an API key; its provider is made when it is new. Refusals: AlreadyExists, WrongValue."""
-    if not secret.strip():
-        raise WrongValue("The secret is empty.", field="secret")
+def add_key(
+    slug: str,
+    *,
+    terms: KeyTerms,
+    secret: str | None,
+    limits: Iterable[Terms] = (),
+    who: str,
+    now: datetime,
+) -> ApiKey:
+    """Add an API key with its limits; its provider is made when it is new.
+
+    Without a secret (None) it is inactive until it has one. Refusals: AlreadyExists, WrongValue.
+    """
     provider, _ = Provider.objects.get_or_create(
         slug=check_slug(terms.provider), defaults={"name": terms.provider}
     )
@@ -47,16 +89,15 @@ def add_key(slug: str, *, terms: KeyTerms, secret: str, who: str, now: datetime)
         requests_per_minute=terms.requests_per_minute,
         tokens_per_minute=terms.tokens_per_minute,
     )
-    security.seal_into(api_key, "secret", secret.strip())
-    try:
-        with transaction.atomic():
-            api_key.save(force_insert=True)
-    except IntegrityError as error:
-        if "_pkey" not in str(error):
-            raise
-        raise AlreadyExists(f"There is an API key {slug} already.", key_id=slug) from None
+    if secret is None:
+        api_key.status, api_key.status_reason = ApiKey.Status.INACTIVE, "no secret yet"
+    else:
+        _seal(api_key, secret)
+    inserted(api_key)
     after = {"provider": provider.pk, "model": api_key.model, "priority": api_key.priority}
     _note(api_key, who=who, why="added", now=now, after=after)
+    for limit in limits:
+        give_limit(api_key, terms=limit, why="key added", who=who, now=now)
     return api_key
 
 
@@ -64,10 +105,8 @@ def add_key(slug: str, *, terms: KeyTerms, secret: str, who: str, now: datetime)
 @transaction.atomic
 def replace_secret(slug: str, *, secret: str, who: str, why: str, now: datetime) -> ApiKey:
     """Seal another secret into a key. Refusals: UnknownKey, WrongValue."""
-    if not secret.strip():
-        raise WrongValue("The secret is empty.", field="secret")
     api_key = _locked(slug)
-    security.seal_into(api_key, "secret", secret.strip())
+    _seal(api_key, secret)
     api_key.save(update_fields=["secret"])
     _note(api_key, who=who, why=why, now=now, after={"secret": "replaced"})
     return api_key
@@ -109,6 +148,13 @@ def set_price(slug: str, *, rates: Rates, who: str, why: str, now: datetime) -> 
     return api_key
 
 
+@sensitive_variables("secret")
+def _seal(api_key: ApiKey, secret: str) -> None:
+    if not secret.strip():
+        raise WrongValue("The secret is empty.", field="secret")
+    security.seal_into(api_key, "secret", secret.strip())
+
+
 def _price(provider, model, rates, *, who, now) -> Price:
     if rates:
         return _new_price(provider, model, rates, source=who, now=now)
@@ -147,6 +193,18 @@ def _locked(slug: str) -> ApiKey:
     if api_key is None:
         raise UnknownKey(f"There is no API key {slug}.", key_id=slug)
     return api_key
+
+
+def _note_provider(provider, *, who, why, now, before, after) -> None:
+    History.objects.create(
+        kind=History.Kind.PROVIDER_CHANGE,
+        at=now,
+        scope=f"provider:{provider.pk}",
+        who=who,
+        why=why[:300],
+        before=before,
+        after=after,
+    )
 
 
 def _note(api_key, *, who, why, now, before=None, after=None) -> None:

@@ -130,5 +130,7 @@ def test_a_provider_is_added_and_keeps_its_slug(staff):
     staff.post(page("provider_add"), {"slug": "groq", "name": "Groq", "base_url": ""})
     changed = {"slug": "other", "name": "Groq Inc.", "base_url": "https://api.groq.example/v1"}
     staff.post(page("provider_change", "groq"), changed)
+    assert Provider.objects.get().name == "Groq", "without a reason nothing changes"
+    staff.post(page("provider_change", "groq"), changed | {"why": "they were renamed"})
     assert Provider.objects.values_list("slug", "name").get() == ("groq", "Groq Inc.")
     assert staff.post(page("provider_delete", "groq"), {"post": "yes"}).status_code == 403

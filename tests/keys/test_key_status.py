@@ -10,7 +10,7 @@ from keys.models import Allocation, ApiKey, History
 from keys.refusals import NoKeyCapacity, UnknownKey, WrongValue
 from tests.books import assert_books_balance
 from tests.conftest import NOON
-from tests.keys.conftest import add_key, allocate, limit, report
+from tests.keys.conftest import FREE, add_key, allocate, limit, report
 from tests.queue import queue_size
 
 pytestmark = pytest.mark.django_db
@@ -163,3 +163,13 @@ def test_every_change_is_in_the_history(people):
         ("gateway", "active", "cooling"),
         ("olga", "cooling", "inactive"),
     ]
+
+
+def test_a_key_without_a_secret_is_off_until_it_has_one(people):
+    terms = keys.KeyTerms(provider="nvidia", model="m", rates=FREE)
+    keys.add_key("nvidia-9", terms=terms, secret=None, who="test", now=NOON)
+    with pytest.raises(WrongValue):
+        keys.set_key_status("nvidia-9", status="active", why="", who="test", now=NOON)
+    keys.replace_secret("nvidia-9", secret="canary", who="test", why="came", now=NOON)
+    api_key = keys.set_key_status("nvidia-9", status="active", why="", who="test", now=NOON)
+    assert api_key.lendable(now=NOON)

@@ -8,7 +8,7 @@ from django.db import DatabaseError, transaction
 from keys import services as keys
 from keys.models import ApiKey, History, Price, Provider
 from keys.pricing import Rates
-from keys.refusals import AlreadyExists, UnknownKey, WrongValue
+from keys.refusals import AlreadyExists, UnknownKey, UnknownProvider, WrongValue
 from security.services import unseal_from
 from tests.books import assert_books_balance
 from tests.conftest import NOON
@@ -97,3 +97,18 @@ def test_names_are_taken_once_and_unknown_keys_are_refused(people):
         keys.set_price("nobody", rates=CHEAP, who="test", why="", now=NOON)
     with pytest.raises(UnknownKey):
         keys.replace_secret("nobody", secret="x", who="test", why="", now=NOON)
+
+
+def test_where_the_secrets_of_a_provider_go_changes_with_a_reason():
+    keys.add_provider("groq", name="Groq", who="olga", now=NOON)
+    moved = {"name": "Groq", "base_url": "https://eu.groq.example/v1"}
+    keys.change_provider("groq", **moved, who="olga", why="moved to the EU", now=NOON)
+    keys.change_provider("groq", **moved, who="olga", why="again", now=NOON)
+    change, added = History.objects.filter(scope="provider:groq").order_by("-id")
+    assert (change.who, change.why) == ("olga", "moved to the EU")
+    assert (change.before["base_url"], change.after["base_url"]) == ("", moved["base_url"])
+    assert added.why == "added"
+    with pytest.raises(AlreadyExists):
+        keys.add_provider("groq", who="olga", now=NOON)
+    with pytest.raises(UnknownProvider):
+        keys.change_provider("nobody", **moved, who="olga", why="", now=NOON)

@@ -82,9 +82,9 @@ class Command(BaseCommand):
                 rates=_rates(options), **{name: options[name] for name in _OF_THE_KEY}
             )
             secret = _read_secret(slug)
-            api_key = keys.add_key(slug, terms=terms, secret=secret, who=WHO, now=now)
-            for limit in limits:
-                keys.set_limit(api_key, terms=limit, why="key added", who=WHO, now=now)
+            api_key = keys.add_key(
+                slug, terms=terms, secret=secret, limits=limits, who=WHO, now=now
+            )
         self.stdout.write(f"Added {slug} ({api_key.provider_id}, {api_key.model}).")
 
 
