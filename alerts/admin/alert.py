@@ -8,9 +8,10 @@ from django.utils import timezone
 from unfold.decorators import action, display
 
 from alerts import services
-from alerts.admin.dialogs import NoteForm, carried_out, went_to
+from alerts.admin.dialogs import NoteForm
 from alerts.admin.readonly import ReadOnlyAdmin
 from alerts.models import Alert
+from common.dialogs import carried_out, went_to
 
 _ACKNOWLEDGE = {"title": "Acknowledge this alert", "description": "", "form_class": NoteForm}
 _RESOLVE = {"title": "Resolve this alert", "description": "", "form_class": NoteForm}

@@ -13,8 +13,8 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from alerts import post, queries, services
-from alerts.admin.dialogs import carried_out, went_to
 from alerts.models import Channel
+from common.dialogs import carried_out, went_to
 
 _TEST = {"title": "Send a test message", "description": "The result is in the delivery log."}
 _DISABLE = {"title": "Disable this channel", "description": "What waits on it is given up."}

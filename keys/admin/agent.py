@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from django import forms
 from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
@@ -11,16 +10,15 @@ from django.views.decorators.debug import sensitive_variables
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
+from common.dialogs import carried_out, went_to
 from common.refusal import Refusal
 from keys import services as keys
 from keys.admin import shown
 from keys.admin.agent_token import state_badge, state_of
-from keys.admin.dialogs import ReasonForm, TokenForm, carried_out, in_dialog, went_to
-from keys.admin.limits import LimitedAdmin, LimitsInline, WhyForm
+from keys.admin.dialogs import ReasonForm, TokenForm, in_dialog
+from keys.admin.limits import AddForm, LimitedAdmin, LimitsInline, WhyForm
 from keys.models import Agent, AgentToken
 from keys.queries import pages
-from keys.refusals import WrongValue
-from keys.services.people import check_slug
 
 _ENABLE = {"title": "Switch this agent on", "description": "It may spend again."}
 _DISABLE = {
@@ -37,29 +35,12 @@ _ISSUE = {
 _REASON = "Say why, whenever you change a limit below."
 
 
-class AddAgentForm(WhyForm):
+class AddAgentForm(AddForm):
     """A new agent."""
 
     class Meta:
         model = Agent
         fields = ("slug", "name", "cost_centre")
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        if "name" in self.fields:
-            self.fields["name"].required = False
-
-    def clean_slug(self):
-        """As services check it."""
-        try:
-            return check_slug(self.cleaned_data["slug"])
-        except WrongValue as refusal:
-            raise forms.ValidationError(refusal.detail) from None
-
-    def clean(self):
-        """Adding needs no reason beyond itself."""
-        self.cleaned_data["why"] = self.cleaned_data.get("why") or "added"
-        return super().clean()
 
 
 class TokensInline(TabularInline):

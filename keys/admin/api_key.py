@@ -11,10 +11,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from unfold.decorators import action, display
 
 from common import figures
+from common.dialogs import carried_out, went_to
 from keys import services as keys
 from keys.admin import shown
 from keys.admin.api_key_forms import AddKeyForm, ChangeKeyForm
-from keys.admin.dialogs import RatesForm, ReasonForm, SecretForm, carried_out, went_to
+from keys.admin.dialogs import RatesForm, ReasonForm, SecretForm
 from keys.admin.limits import LimitedAdmin
 from keys.models import ApiKey
 from keys.queries import pages

@@ -5,12 +5,10 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminPasswordWidget
 
 from keys import pricing
-from keys.admin.limits import WhyForm
+from keys.admin.limits import AddForm, WhyForm
 from keys.models import ApiKey
 from keys.pricing import Rates
-from keys.refusals import WrongValue
 from keys.services import KeyTerms
-from keys.services.people import check_slug
 
 CHANGEABLE = ("base_url", "priority", "requests_per_minute", "tokens_per_minute")
 _NO_PRICE = "The price book has no price for this model: say what its tokens cost."
@@ -41,7 +39,7 @@ def _rate(label: str) -> forms.DecimalField:
     )
 
 
-class AddKeyForm(WhyForm):
+class AddKeyForm(AddForm):
     """A new key with its secret."""
 
     new_secret = forms.CharField(
@@ -68,16 +66,8 @@ class AddKeyForm(WhyForm):
             **{name: said[name] for name in CHANGEABLE},
         )
 
-    def clean_slug(self):
-        """As services check it."""
-        try:
-            return check_slug(self.cleaned_data["slug"])
-        except WrongValue as refusal:
-            raise forms.ValidationError(refusal.detail) from None
-
     def clean(self):
-        """Adding needs no reason beyond itself; the cost must be known or said."""
-        self.cleaned_data["why"] = self.cleaned_data.get("why") or "added"
+        """The cost must be known or said."""
         super().clean()
         said = self.cleaned_data
         rates = said.get("input_rate"), said.get("output_rate")

@@ -1,6 +1,5 @@
 """Cost centres: the tree of who pays, with limits."""
 
-from django import forms
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.html import format_html
@@ -8,38 +7,19 @@ from unfold.decorators import display
 
 from keys import services as keys
 from keys.admin import shown
-from keys.admin.limits import LimitedAdmin, WhyForm
+from keys.admin.limits import AddForm, LimitedAdmin, WhyForm
 from keys.models import CostCentre
 from keys.queries import pages
-from keys.refusals import WrongValue
-from keys.services.people import check_slug
 
 _REASON = "Say why, whenever you change a limit below."
 
 
-class AddCostCentreForm(WhyForm):
+class AddCostCentreForm(AddForm):
     """A new cost centre; its place in the tree is for life."""
 
     class Meta:
         model = CostCentre
         fields = ("slug", "name", "parent")
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        if "name" in self.fields:
-            self.fields["name"].required = False
-
-    def clean_slug(self):
-        """As services check it."""
-        try:
-            return check_slug(self.cleaned_data["slug"])
-        except WrongValue as refusal:
-            raise forms.ValidationError(refusal.detail) from None
-
-    def clean(self):
-        """Adding needs no reason beyond itself."""
-        self.cleaned_data["why"] = self.cleaned_data.get("why") or "added"
-        return super().clean()
 
 
 @admin.register(CostCentre)

@@ -1,8 +1,7 @@
 """Actions that ask before they do something: by POST, in a dialog of django-unfold."""
 
 from django import forms
-from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.shortcuts import render
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
@@ -13,7 +12,6 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from common.refusal import Refusal
 from keys.models import AgentToken
 from keys.pricing import Rates
 
@@ -96,17 +94,6 @@ class TokenForm(BaseDialogForm):
     )
 
 
-def carried_out(request, verb, *, done: str) -> bool:
-    """Call `verb`; say `done`, or what it refuses with."""
-    try:
-        verb()
-    except Refusal as refusal:
-        messages.error(request, refusal.detail)
-        return False
-    messages.success(request, done)
-    return True
-
-
 def in_dialog(request, template: str, **context: object) -> HttpResponse:
     """An answer in place of the dialog, never kept by the browser."""
     answer = render(request, template, context)
@@ -115,10 +102,3 @@ def in_dialog(request, template: str, **context: object) -> HttpResponse:
     answer.headers["HX-Retarget"] = answer.headers["HX-Reselect"] = "#dialog"
     answer.headers["HX-Reswap"] = "outerHTML"
     return answer
-
-
-def went_to(request, url: str) -> HttpResponse:
-    """A redirect, also for the dialog, which is sent by htmx."""
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": url})
-    return HttpResponseRedirect(url)

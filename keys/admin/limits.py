@@ -14,6 +14,7 @@ from keys.admin.dialogs import reason_field
 from keys.models import Limit
 from keys.queries import pages
 from keys.refusals import WrongValue
+from keys.services.people import check_slug
 
 _TERMS = ("unit", "period", "amount", "zone", "reset_hour")
 _REASON_MISSING = "Say why in the field Reason: limits are not changed without one."
@@ -173,3 +174,24 @@ class WhyForm(forms.ModelForm):
         if set(self.changed_data) - {"why"} and not self.cleaned_data.get("why"):
             self.add_error("why", "Say why.")
         return self.cleaned_data
+
+
+class AddForm(WhyForm):
+    """A new row with a slug, which is its name for life; adding it is reason enough."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "name" in self.fields:
+            self.fields["name"].required = False
+
+    def clean_slug(self):
+        """As services check it."""
+        try:
+            return check_slug(self.cleaned_data["slug"])
+        except WrongValue as refusal:
+            raise forms.ValidationError(refusal.detail) from None
+
+    def clean(self):
+        """Adding needs no reason beyond itself."""
+        self.cleaned_data["why"] = self.cleaned_data.get("why") or "added"
+        return super().clean()

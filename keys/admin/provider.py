@@ -1,6 +1,5 @@
 """Providers: names and addresses."""
 
-from django import forms
 from django.contrib import admin
 from django.utils import timezone
 from unfold.decorators import display
@@ -8,41 +7,38 @@ from unfold.decorators import display
 from keys import services as keys
 from keys.admin import shown
 from keys.admin.base import ServiceAdmin
-from keys.admin.limits import WhyForm
+from keys.admin.limits import AddForm, WhyForm
 from keys.models import Provider
-from keys.refusals import WrongValue
-from keys.services.people import check_slug
 
 
-class ProviderForm(WhyForm):
-    """A provider; its slug is its name for life, its address is where its keys' secrets go."""
+class AddProviderForm(AddForm):
+    """A new provider."""
 
     class Meta:
         model = Provider
         fields = ("slug", "name", "base_url")
 
-    def clean_slug(self):
-        """As services check it."""
-        try:
-            return check_slug(self.cleaned_data["slug"])
-        except WrongValue as refusal:
-            raise forms.ValidationError(refusal.detail) from None
 
-    def clean(self):
-        """Adding needs no reason beyond itself."""
-        if self.instance._state.adding:
-            self.cleaned_data["why"] = "added"
-        return super().clean()
+class ChangeProviderForm(WhyForm):
+    """Its name, and its address: where the secrets of its keys go."""
+
+    class Meta:
+        model = Provider
+        fields = ("name", "base_url")
 
 
 @admin.register(Provider)
 class ProviderAdmin(ServiceAdmin):
     """Who sells tokens."""
 
-    form = ProviderForm
     list_display = ("slug", "name", "base_url", "api_keys")
     search_fields = ("slug__startswith",)
     ordering = ("slug",)
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        """One form to add, one to change."""
+        kwargs["form"] = ChangeProviderForm if change else AddProviderForm
+        return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(self, request, obj=None):
         """Its slug is its name for life."""
