@@ -63,12 +63,6 @@ class UnknownAllocation(Refusal):
     code = "unknown_allocation"
 
 
-class UnknownCharge(Refusal):
-    """There is no such charge on this allocation."""
-
-    code = "unknown_charge"
-
-
 class AgentDisabled(Refusal):
     """The agent was switched off."""
 
@@ -88,7 +82,7 @@ class AllocationTooSmall(Refusal):
 
 
 class ChargeEnded(Refusal):
-    """The charge was released or settled before, in another way."""
+    """The charge was released, or settled with other usage."""
 
     code = "charge_ended"
 

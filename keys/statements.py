@@ -143,7 +143,7 @@ WITH given AS (
            settled_at = CASE WHEN g.state = 'settled' THEN %(at)s::timestamptz END
       FROM given g, before b
      WHERE c.id = g.id AND b.id = c.id
-    RETURNING c.id, c.allocation_id, c.api_key_id, c.tokens, c.cost,
+    RETURNING c.id, c.allocation_id, c.api_key_id, c.tokens, c.cost, c.overrun,
               CASE WHEN b.was = 'held' THEN b.held_tokens ELSE 0 END AS unheld,
               CASE WHEN b.was = 'held' THEN b.held_cost ELSE 0 END AS unheld_cost
 ), """
@@ -160,7 +160,8 @@ WITH ended AS (
            %(overrun)s, %(at)s, %(at)s, %(at)s
       FROM keys_allocation a
      WHERE a.id = %(allocation)s
-    RETURNING id, allocation_id, api_key_id, tokens, cost, 0 AS unheld, 0::numeric AS unheld_cost
+    RETURNING id, allocation_id, api_key_id, tokens, cost, overrun,
+              0 AS unheld, 0::numeric AS unheld_cost
 ), """
 
 # The second half: pay it in the allocations and in the windows. One row per allocation comes back.
@@ -168,13 +169,14 @@ _PAY = """
 sums AS (
     SELECT allocation_id, sum(tokens)::bigint AS tokens, sum(cost) AS cost,
            sum(unheld)::bigint AS unheld, sum(unheld_cost) AS unheld_cost,
-           array_agg(id) AS charges
+           array_agg(id) AS charges, bool_or(overrun) AS overrun
       FROM ended GROUP BY allocation_id
 ), spent AS (
     UPDATE keys_allocation a
        SET used = o.used + s.tokens, held = o.held - s.unheld,
            used_cost = o.used_cost + s.cost, held_cost = o.held_cost - s.unheld_cost,
-           overrun = o.overrun OR o.used + s.tokens + o.held - s.unheld > o.allocated,
+           overrun = o.overrun OR s.overrun
+                     OR o.used + s.tokens + o.held - s.unheld > o.allocated,
            warned_at = CASE WHEN o.status = 'active' AND o.used + s.tokens >= o.rotation_threshold
                             THEN coalesce(o.warned_at, %(at)s) ELSE o.warned_at END
       FROM sums s JOIN keys_allocation o ON o.id = s.allocation_id

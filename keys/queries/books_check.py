@@ -67,10 +67,10 @@ CHECKS = [
     ),
     Check(
         "2 used-up-is-closed",
-        "an allocation that used all it was lent, or more, is closed",
+        "an allocation that used all it was lent, or more than was set aside, is closed",
         """
         SELECT session_id, allocated, used, status FROM keys_allocation
-         WHERE used >= allocated AND status = 'active'
+         WHERE (used >= allocated OR overrun) AND status = 'active'
         """,
     ),
     Check(

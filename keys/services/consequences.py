@@ -34,14 +34,19 @@ class Paid(NamedTuple):
     charges: list[int]
     full_keys: list[str] | None
 
+    @property
+    def used_up(self) -> bool:
+        """Whether it has to be closed: nothing is left, or a call used more than was set aside."""
+        return self.used >= self.allocated or self.overrun
+
 
 def follow(paid: list[Paid], *, at: datetime) -> list[Paid]:
     """Raise alerts and close what is used up, in the transaction of the payment; returns `paid`."""
     for row in paid:
         if row.crossed:
             _warn(row, at=at)
-        if row.used >= row.allocated:
-            _exhaust(row, at=at)
+        if row.used_up:
+            _use_up(row, at=at)
     # The same for every row: the statement reports keys, not allocations.
     if paid and paid[0].full_keys:
         _exhaust_keys([scope.removeprefix("key:") for scope in paid[0].full_keys], at=at)
@@ -51,7 +56,7 @@ def follow(paid: list[Paid], *, at: datetime) -> list[Paid]:
 def rotate_crossed(paid: Iterable[Paid], *, now: datetime) -> None:
     """Rotate what crossed its threshold and asked for it; where no key can take it, it stays."""
     for row in paid:
-        if row.crossed and row.auto_rotate and row.used < row.allocated:
+        if row.crossed and row.auto_rotate and not row.used_up:
             try:
                 rotate(
                     allocation=Allocation.objects.get(pk=row.id),
@@ -79,29 +84,40 @@ def _warn(row: Paid, *, at: datetime) -> None:
     )
 
 
-def _exhaust(row: Paid, *, at: datetime) -> None:
-    over = row.used - row.allocated
+def _use_up(row: Paid, *, at: datetime) -> None:
+    over = max(row.used - row.allocated, 0)
     closed = books.close(
         [row.id],
         status=Allocation.Status.EXHAUSTED,
-        reason=f"overrun by {over:,} tokens" if over else "every token is used",
+        reason=_why(row, over),
         who="books",
         at=at,
     )
     # Usage that comes after it was closed in another way raises the alert only when it is too much.
     if closed or over:
-        alerts.raise_alert(
-            kind="exhausted",
-            severity="critical",
-            dedup_key=f"exhausted:{row.session_id}",
-            title=f"{row.session_id} has used up its {row.allocated:,} tokens",
-            detail=f"It used {over:,} tokens more than it was lent." if over else "",
-            facts={"used": row.used, "allocated": row.allocated, "overrun": over},
-            key_slug=row.api_key,
-            agent_name=row.agent,
-            session_id=row.session_id,
-            now=at,
-        )
+        _say_used_up(row, over, at=at)
+
+
+def _why(row: Paid, over: int) -> str:
+    if over:
+        return f"overrun by {over:,} tokens"
+    return "a call used more than it held" if row.overrun else "every token is used"
+
+
+def _say_used_up(row: Paid, over: int, *, at: datetime) -> None:
+    kind = "exhausted" if row.used >= row.allocated else "overrun"
+    alerts.raise_alert(
+        kind=kind,
+        severity="critical",
+        dedup_key=f"{kind}:{row.session_id}",
+        title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens and was closed",
+        detail=f"{_why(row, over).capitalize()}.",
+        facts={"used": row.used, "allocated": row.allocated, "overrun": over},
+        key_slug=row.api_key,
+        agent_name=row.agent,
+        session_id=row.session_id,
+        now=at,
+    )
 
 
 def _exhaust_keys(slugs: list[str], *, at: datetime) -> None:

@@ -58,7 +58,9 @@ def inserted(row):
     except IntegrityError as error:
         if "_pkey" not in str(error):
             raise
-        raise AlreadyExists(f"The name {row.pk} is taken.", slug=row.pk) from None
+        raise AlreadyExists(
+            f"The {row._meta.verbose_name} {row.pk} exists already.", slug=row.pk
+        ) from None
     return row
 
 

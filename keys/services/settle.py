@@ -9,7 +9,7 @@ from typing import NamedTuple
 from keys import books, pricing, statements
 from keys.models import Charge, Price
 from keys.queries.prices import price_of
-from keys.refusals import WrongValue
+from keys.refusals import ChargeEnded, WrongValue
 from keys.services import consequences
 
 _STATES = Charge.State
@@ -83,9 +83,20 @@ def settle(
     """Pay what a held call really used and give back the rest; 1, or 0 when it was settled before.
 
     More than was held is recorded in full. A charge that expired meanwhile is settled all the same.
-    Refusals: WrongValue.
+    Refusals: WrongValue; ChargeEnded when it was released, or settled with other usage.
     """
-    return settle_many([Ending(charge, _STATES.SETTLED, usage, basis)], now=now)
+    settled = settle_many([Ending(charge, _STATES.SETTLED, usage, basis)], now=now)
+    if not settled:
+        _check_same(Charge.objects.get(pk=charge.pk), usage)
+    return settled
+
+
+def _check_same(charge: Charge, usage: Usage) -> None:
+    columns = usage.as_columns()
+    if charge.state != _STATES.SETTLED or columns != {n: getattr(charge, n) for n in columns}:
+        raise ChargeEnded(
+            f"The charge was {charge.state} before, in another way.", charge_id=charge.pk
+        )
 
 
 def release(*, charge: Charge, now: datetime) -> int:

@@ -107,7 +107,7 @@ def test_add_key_without_a_secret_or_twice_is_refused(monkeypatch):
     with pytest.raises(CommandError, match="no secret"):
         add("nvidia-1", *args, secret="", monkeypatch=monkeypatch)
     add("nvidia-1", *args, monkeypatch=monkeypatch)
-    with pytest.raises(CommandError, match="nvidia-1 already"):
+    with pytest.raises(CommandError, match="nvidia-1 exists already"):
         add("nvidia-1", *args, monkeypatch=monkeypatch)
 
 

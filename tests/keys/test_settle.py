@@ -8,7 +8,7 @@ import pytest
 from alerts.models import Alert
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge, Window
-from keys.refusals import AllocationTooSmall, WrongValue
+from keys.refusals import AllocationClosed, ChargeEnded, WrongValue
 from tests.books import assert_books_balance
 from tests.conftest import NOON
 from tests.keys.conftest import (
@@ -58,7 +58,9 @@ def test_a_settled_call_pays_what_it_used_and_gives_back_the_rest(lent):
 
 def test_settling_twice_is_once(lent):
     charge = hold(lent, 1_000)
-    assert [settle(charge, 300), settle(charge, 300), settle(charge, 900)] == [1, 0, 0]
+    assert [settle(charge, 300), settle(charge, 300)] == [1, 0]
+    with pytest.raises(ChargeEnded):
+        settle(charge, 900)
     assert Allocation.objects.get().used == 300
     assert_books_balance()
 
@@ -66,7 +68,8 @@ def test_settling_twice_is_once(lent):
 def test_a_released_call_used_nothing(lent):
     charge = hold(lent, 1_000)
     assert [keys.release(charge=charge, now=NOON) for _ in range(2)] == [1, 0]
-    assert settle(charge, 300) == 0
+    with pytest.raises(ChargeEnded):
+        settle(charge, 300)
     charge.refresh_from_db()
     assert (charge.state, charge.tokens, charge.settled_at) == ("released", 0, None)
     assert window() == (0, 20_000)
@@ -84,12 +87,15 @@ def test_a_hold_nobody_came_back_for_expires_and_its_late_settlement_counts(lent
     assert_books_balance()
 
 
-def test_more_than_was_held_is_recorded_in_full(lent):
+def test_more_than_was_held_is_recorded_in_full_and_closes_the_allocation(lent):
     charge = hold(lent, 1_000)
     assert settle(charge, 1_500) == 1
     charge.refresh_from_db()
     assert (charge.tokens, charge.overrun) == (1_500, True)
-    assert window() == (1_500, 18_500)
+    lent.refresh_from_db()
+    assert (lent.status, lent.status_reason) == ("exhausted", "a call used more than it held")
+    assert Alert.objects.get().kind == "overrun"
+    assert window() == (1_500, 0)
     assert_books_balance()
 
 
@@ -110,13 +116,13 @@ def test_an_overrun_beside_another_hold_keeps_both_in_the_books(lent):
     first, second = hold(lent, 10_000), hold(lent, 10_000)
     settle(first, 15_000)
     lent.refresh_from_db()
-    assert (lent.status, lent.overrun, lent.used + lent.held) == ("active", True, 25_000)
+    assert (lent.status, lent.overrun, lent.used + lent.held) == ("exhausted", True, 25_000)
     assert window() == (15_000, 10_000)
-    with pytest.raises(AllocationTooSmall):
+    with pytest.raises(AllocationClosed):
         hold(lent, 1)
     assert_books_balance()
     keys.release(charge=second, now=NOON)
-    assert window() == (15_000, 5_000)
+    assert window() == (15_000, 0)
     assert_books_balance()
 
 
