@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from bench import rows
 
-# An action gets the number of its caller, and returns how many units of work it did.
-Prepare = Callable[[int], Callable[[], int]]
+# What a caller does, and how many units of work that was; made from the number of the caller.
+Action = Callable[[], int]
+Prepare = Callable[[int], Action]
 
 _WARM_UP_SECONDS = 0.5
 
@@ -23,15 +24,18 @@ class Measured(NamedTuple):
 
 
 def measure(prepare: Prepare, *, clients: int, seconds: float, processes: int = 2) -> Measured:
-    """Run `clients` callers, spread over `processes`, for `seconds` after a warm-up."""
+    """Run `clients` callers, spread over `processes`, for `seconds` after a warm-up.
+
+    They are prepared one after the other, so that what is lent to them lies on different keys.
+    """
+    actions = [prepare(number) for number in range(clients)]
     rows.close_connections()
     processes = min(processes, clients)
-    results: multiprocessing.Queue = multiprocessing.Queue()
-    barrier = multiprocessing.Barrier(processes)
+    forked = multiprocessing.get_context("fork")
+    results, barrier = forked.Queue(), forked.Barrier(processes)
     workers = [
-        multiprocessing.Process(
-            target=_process,
-            args=(prepare, range(number, clients, processes), seconds, barrier, results),
+        forked.Process(
+            target=_process, args=(actions[number::processes], seconds, barrier, results)
         )
         for number in range(processes)
     ]
@@ -50,13 +54,13 @@ def measure(prepare: Prepare, *, clients: int, seconds: float, processes: int = 
     )
 
 
-def _process(prepare, callers, seconds, barrier, results) -> None:
+def _process(actions, seconds, barrier, results) -> None:
     units: list[int] = []
     latencies: list[float] = []
-    ready = threading.Barrier(len(callers) + 1)
+    ready = threading.Barrier(len(actions) + 1)
     threads = [
-        threading.Thread(target=_caller, args=(prepare, number, seconds, ready, units, latencies))
-        for number in callers
+        threading.Thread(target=_caller, args=(act, seconds, ready, units, latencies))
+        for act in actions
     ]
     for thread in threads:
         thread.start()
@@ -67,8 +71,7 @@ def _process(prepare, callers, seconds, barrier, results) -> None:
     results.put((sum(units), latencies))
 
 
-def _caller(prepare, number, seconds, ready, units, latencies) -> None:
-    act = prepare(number)
+def _caller(act, seconds, ready, units, latencies) -> None:
     ready.wait()
     begun = time.perf_counter() + _WARM_UP_SECONDS
     end = begun + seconds

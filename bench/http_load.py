@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -80,11 +81,12 @@ async def _closed(port, ask, clients, seconds) -> Measured:
 
 
 async def _open(port, ask, per_second, seconds) -> Measured:
-    free: list[Connection] = [Connection(port) for _ in range(50)]
+    # The longest unused first, so that none is idle until the server closes it.
+    free = deque(Connection(port) for _ in range(50))
     took: list[tuple[int, float]] = []
 
     async def once(number: int, due: float) -> None:
-        connection = free.pop() if free else Connection(port)
+        connection = free.popleft() if free else Connection(port)
         status, _ = await connection.post(ask(number))
         free.append(connection)
         # From when it was due, so that waiting for us counts too.

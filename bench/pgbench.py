@@ -29,6 +29,7 @@ _LEND = {
     "idempotency_key": "NULL",
     "cost_centre": "'org'",
     "cost_centre_id": "'org'",
+    "payers_usd": "NULL",
     "payers": f"ARRAY['agent:' || 'agent-' || {_CLIENT} % {rows.AGENTS}, 'centre:' || 'org']",
     "scopes": "ARRAY['key:' || 'key-' || CAST(:key AS int), "
     f"'agent:' || 'agent-' || {_CLIENT} % {rows.AGENTS}, 'centre:' || 'org']",
@@ -62,16 +63,10 @@ _CALL = {
 }
 _ENDED = {
     **_CALL,
-    "charge": "ARRAY[CAST(:id AS bigint)]",
-    "state": "ARRAY['settled']",
-    "basis": "ARRAY['provider']",
-    "input_tokens": "ARRAY[80]",
-    "cached_tokens": "ARRAY[0]",
-    "cache_write_tokens": "ARRAY[0]",
-    "output_tokens": "ARRAY[20]",
-    "reasoning_tokens": "ARRAY[0]",
-    "tokens": "ARRAY[100]",
-    "cost": "ARRAY[0.00054]",
+    "endings": "jsonb_build_array(jsonb_build_object("
+    "'id', CAST(:id AS bigint), 'state', 'settled', 'basis', 'provider', 'input_tokens', 80, "
+    "'cached_tokens', 0, 'cache_write_tokens', 0, 'output_tokens', 20, 'reasoning_tokens', 0, "
+    "'tokens', 100, 'cost', '0.00054'))",
     "at": "now()",
 }
 

@@ -37,8 +37,6 @@ class LockedWindow(NamedTuple):
     id: int
     scope: str
     unit: str
-    starts_at: datetime
-    ends_at: datetime
     amount: Decimal
     used: Decimal
     committed: Decimal
@@ -78,17 +76,18 @@ def rows(statement: str, **parameters: Any) -> list[tuple]:
     # statements anew each time; prepared, planning is paid once per connection.
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters, prepare=True)
-        return cursor.fetchall() if cursor.description else []
+        # Not `cursor.description`: it makes an object of every column, each time.
+        return cursor.fetchall() if cursor.pgresult.nfields else []
 
 
 def lock(*, allocations: Iterable[int], scopes: Iterable[str] = (), now: datetime) -> Books:
     """Lock allocations, then their open windows and those of `scopes`. Raises OverWindows."""
     rows(statements.JOIN, books_lock=statements.BOOKS_LOCK)
-    found = rows(statements.LOCK, allocations=list(allocations), scopes=list(scopes))
-    locked = [LockedWindow(*row) for row in found if row[0]]
-    at = max([now, *(window.starts_at for window in locked)])
-    if over := {window.scope for window in locked if window.ends_at <= at}:
+    found = rows(statements.LOCK, allocations=list(allocations), scopes=list(scopes), now=now)
+    at = found[0][-1] or now
+    if over := {row[1] for row in found if row[-2]}:
         raise OverWindows(over, at)
+    locked = [LockedWindow(*row[:-2]) for row in found if row[0]]
     return Books(locked, at)
 
 

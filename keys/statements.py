@@ -101,7 +101,8 @@ RETURNING id, api_key_id, price_id, held_cost
 JOIN = "SELECT pg_advisory_xact_lock_shared(%(books_lock)s)"
 
 # Lock the allocations, then the open windows that they and `scopes` stand under. The count is there
-# so that the allocations are locked where there is no window at all.
+# so that the allocations are locked where there is no window at all. `later`: when the newest
+# window begins, if another process opened it a moment ahead of our clock.
 LOCK = """
 WITH locked AS MATERIALIZED (
     SELECT a.api_key_id, a.payers FROM keys_allocation a
@@ -115,7 +116,9 @@ WITH locked AS MATERIALIZED (
      WHERE scope IN (SELECT scope FROM scopes) AND closed_at IS NULL
      ORDER BY id FOR NO KEY UPDATE
 )
-SELECT w.id, w.scope, w.unit, w.starts_at, w.ends_at, w.amount, w.used, w.committed
+SELECT w.id, w.scope, w.unit, w.amount, w.used, w.committed,
+       w.ends_at <= greatest(%(now)s, max(w.starts_at) OVER ()) AS over,
+       nullif(greatest(%(now)s, max(w.starts_at) OVER ()), %(now)s) AS later
   FROM (SELECT count(*) FROM locked) n LEFT JOIN windows w ON true
 """
 
@@ -123,12 +126,10 @@ SELECT w.id, w.scope, w.unit, w.starts_at, w.ends_at, w.amount, w.used, w.commit
 # it no longer holds and what it cost. Run under LOCK, so nothing here can change meanwhile.
 _END_HELD = """
 WITH given AS (
-    SELECT * FROM unnest(
-        %(charge)s::bigint[], %(state)s::text[], %(basis)s::text[], %(input_tokens)s::bigint[],
-        %(cached_tokens)s::bigint[], %(cache_write_tokens)s::bigint[], %(output_tokens)s::bigint[],
-        %(reasoning_tokens)s::bigint[], %(tokens)s::bigint[], %(cost)s::numeric[]
-    ) AS g(id, state, basis, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
-           reasoning_tokens, tokens, cost)
+    SELECT * FROM jsonb_to_recordset(%(endings)s) AS g(
+        id bigint, state text, basis text, input_tokens bigint, cached_tokens bigint,
+        cache_write_tokens bigint, output_tokens bigint, reasoning_tokens bigint, tokens bigint,
+        cost numeric)
 ), before AS (
     SELECT c.id, c.state AS was, c.held_tokens, c.held_cost
       FROM keys_charge c JOIN given g ON g.id = c.id
@@ -222,11 +223,17 @@ SELECT id, session_id, agent_id, api_key_id, status, allocated, used, held, over
   FROM spent
 """
 
-# Settle, release or expire held charges (arrays of equal length): what is left of a hold goes back.
-END = _END_HELD + _PAY
+
+def _on_one_line(statement: str) -> str:
+    """Without its indentation: psycopg parses a text of over 4,096 characters anew each time."""
+    return " ".join(statement.split())
+
+
+# Settle, release or expire held charges (a list of objects): what is left of a hold goes back.
+END = _on_one_line(_END_HELD + _PAY)
 
 # Record usage nobody held before: a settled charge at once.
-RECORD = _RECORD_NEW + _PAY
+RECORD = _on_one_line(_RECORD_NEW + _PAY)
 
 # What a report must know before it is recorded, under LOCK.
 REPORTED = """
@@ -311,28 +318,37 @@ SELECT coalesce(sum(c.tokens), 0) AS tokens, coalesce(sum(c.cost), 0) AS cost
    AND (%(scope)s = 'key:' || c.api_key_id OR %(scope)s = ANY(a.payers))
 """
 
-# What allocate must know before it chooses: the same request made before, who asks, who pays.
+# What allocate must know before it chooses: the same request made before, who asks, who pays, and
+# what the payers have free (NULL: unlimited). A window whose period is over counts as the next one
+# will begin: nothing used.
 LOOK = """
+WITH asking AS MATERIALIZED (
+    SELECT a.slug, a.disabled_at, own.path AS own, asked.path AS asked,
+           ARRAY['agent:' || a.slug]
+               || (SELECT array_agg('centre:' || p.slug ORDER BY p.place)
+                     FROM unnest(coalesce(asked.path, own.path)) WITH ORDINALITY AS p(slug, place)
+                  ) AS payers
+      FROM keys_agent a
+      JOIN keys_costcentre own ON own.slug = a.cost_centre_id
+      LEFT JOIN keys_costcentre asked ON asked.slug = %(cost_centre)s
+     WHERE a.slug = %(agent)s
+), free AS (
+    SELECT unit, amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END AS left
+      FROM keys_window
+     WHERE scope = ANY((SELECT payers FROM asking)::text[]) AND closed_at IS NULL
+)
 SELECT pg_advisory_xact_lock_shared(%(books_lock)s),
        (SELECT id FROM keys_allocation
-         WHERE agent_id = a.slug AND idempotency_key = %(idempotency_key)s),
-       a.disabled_at, own.path, asked.path
-  FROM keys_agent a
-  JOIN keys_costcentre own ON own.slug = a.cost_centre_id
-  LEFT JOIN keys_costcentre asked ON asked.slug = %(cost_centre)s
- WHERE a.slug = %(agent)s
+         WHERE agent_id = asking.slug AND idempotency_key = %(idempotency_key)s),
+       disabled_at, own, asked, payers,
+       (SELECT trunc(min("left"))::bigint FROM free WHERE unit = 'tokens'),
+       (SELECT min("left") FROM free WHERE unit = 'usd')
+  FROM asking
 """
 
-# Every API key as a `selection.Candidate` (NULL: unlimited), and what the payers have free.
-# A window whose period is over counts as the next one will begin: nothing used.
+# Every API key as a `selection.Candidate` (NULL: unlimited).
 CANDIDATES = """
-WITH payers AS (
-    SELECT min(amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END)
-               FILTER (WHERE unit = 'tokens') AS tokens,
-           min(amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END)
-               FILTER (WHERE unit = 'usd') AS usd
-      FROM keys_window WHERE scope = ANY(%(payers)s) AND closed_at IS NULL
-), free AS (
+WITH free AS (
     SELECT scope,
            min(amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END)
                FILTER (WHERE unit = 'tokens') AS tokens,
@@ -347,13 +363,11 @@ SELECT k.slug, k.provider_id, k.model,
        k.priority,
        trunc(CASE WHEN r.most > 0 THEN least(f.tokens, f.usd / r.most) ELSE f.tokens END)::bigint,
        p.input + p.output, p.id,
-       CASE WHEN r.most > 0 THEN trunc(payers.usd / r.most)::bigint END,
-       payers.tokens::bigint
+       CASE WHEN r.most > 0 THEN trunc(%(payers_usd)s::numeric / r.most)::bigint END
   FROM keys_apikey k
   JOIN keys_price p ON p.id = k.price_id
  CROSS JOIN LATERAL (
     SELECT greatest(p.input, p.cached, p.cache_write, p.output) / 1000 AS most) r
- CROSS JOIN payers
   LEFT JOIN free f ON f.scope = 'key:' || k.slug
 """
 

@@ -2,26 +2,18 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from keys import books, statements
 from keys.selection import Candidate
 
 
-class Offer(NamedTuple):
-    """What an allocation may choose from.
+def candidates(*, payers_usd: Decimal | None, now: datetime) -> list[Candidate]:
+    """Every API key with what is free on it at `now`; one query.
 
-    `payers_free`: tokens free in the payers' token windows, None when unlimited.
+    `payers_usd`: what the payers' limits in USD have free, None when unlimited.
     """
-
-    candidates: list[Candidate]
-    payers_free: int | None
-
-
-def offer(*, payers: list[str], now: datetime) -> Offer:
-    """Every API key with what is free on it at `now`; one query."""
-    found = books.rows(statements.CANDIDATES, payers=payers, now=now)
-    return Offer([Candidate(*row[:-1]) for row in found], found[0][-1] if found else None)
+    found = books.rows(statements.CANDIDATES, payers_usd=payers_usd, now=now)
+    return [Candidate._make(row) for row in found]
 
 
 def lacking_windows(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from keys.models import ApiKey
-from keys.queries.candidates import offer
+from keys.queries.candidates import candidates
 from keys.selection import ACTIVE, Candidate
 
 
@@ -36,7 +36,7 @@ def listed_keys(which: KeyFilter, *, most: int, now: datetime) -> list[ListedKey
     found = sorted(
         (
             candidate
-            for candidate in offer(payers=[], now=now).candidates
+            for candidate in candidates(payers_usd=None, now=now)
             if _fits(candidate, which)
         ),
         key=lambda candidate: candidate.slug,

@@ -2,14 +2,15 @@
 
 import secrets
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError
 from psycopg.types.json import Jsonb
 
+from common.refusal import Refusal
 from keys import books, pricing, selection, statements
 from keys.models import Allocation, Decision
-from keys.queries.candidates import offer
 from keys.queries.prices import price_of
 from keys.refusals import (
     AgentDisabled,
@@ -20,7 +21,7 @@ from keys.refusals import (
     UnknownAgent,
     UnknownCostCentre,
 )
-from keys.services.deciding import decide
+from keys.services.deciding import Payers, decide
 from keys.services.wish import Wish
 
 _ATTEMPTS = 100
@@ -39,7 +40,7 @@ def allocate(
     wish.check()
     for _ in range(_ATTEMPTS):
         try:
-            allocation = _try_to_allocate(
+            outcome = _try_to_allocate(
                 agent=agent, wish=wish, idempotency_key=idempotency_key, now=now
             )
         except IntegrityError as error:
@@ -47,48 +48,55 @@ def allocate(
             if "allocation_once_per_idempotency_key" not in str(error):
                 raise
             continue
-        if allocation:
-            return allocation
+        if isinstance(outcome, Refusal):
+            raise outcome
+        if outcome:
+            return outcome
     raise Busy("Others took the room each time it was found. Ask again.")
 
 
 @books.in_books
-def _try_to_allocate(*, agent, wish, idempotency_key, now) -> Allocation | None:
-    """One look and one conditional commitment; None when somebody else took the room between."""
-    earlier, payers, cost_centre = _look(agent, wish, idempotency_key)
-    if earlier:
-        return _same(Allocation.objects.get(pk=earlier), wish)
-    choices = offer(payers=payers, now=now)
+def _try_to_allocate(*, agent, wish, idempotency_key, now) -> Allocation | Refusal | None:
+    """One look and one conditional commitment; None when somebody else took the room between.
+
+    A refusal is returned, not raised: nothing was written, and a ROLLBACK would make psycopg throw
+    away the statements it has prepared, so that saying no would cost more than saying yes.
+    """
+    asker = _look(agent, wish, idempotency_key, now)
+    if asker.earlier:
+        return _same(Allocation.objects.get(pk=asker.earlier), wish)
     try:
-        decision = decide(choices, wish=wish, payers=payers, now=now)
-    except (LimitReached, NoKeyCapacity):
+        decision = decide(wish=wish, payers=asker.payers, now=now)
+    except (LimitReached, NoKeyCapacity) as refusal:
         # Since we looked, the same request may have taken the room that is missing now.
-        if earlier := idempotency_key and _look(agent, wish, idempotency_key)[0]:
+        if earlier := idempotency_key and _look(agent, wish, idempotency_key, now).earlier:
             return _same(Allocation.objects.get(pk=earlier), wish)
-        raise
-    new = _new(
-        wish,
-        agent=agent,
-        cost_centre=cost_centre,
-        payers=payers,
-        idempotency_key=idempotency_key,
-        decision=decision,
-        now=now,
-    )
+        return refusal
+    new = _new(wish, asker, idempotency_key=idempotency_key, decision=decision, now=now)
     return _commit(new, verdicts=selection.to_json(decision))
 
 
-def _look(agent, wish, idempotency_key):
+class _Asker(NamedTuple):
+    """Who asks, which cost centre pays, and the allocation the same request made before."""
+
+    agent: str
+    cost_centre: str
+    payers: Payers
+    earlier: int | None
+
+
+def _look(agent, wish, idempotency_key, now) -> _Asker:
     found = books.rows(
         statements.LOOK,
         books_lock=statements.BOOKS_LOCK,
         agent=agent,
         idempotency_key=idempotency_key,
         cost_centre=wish.cost_centre,
+        now=now,
     )
     if not found:
         raise UnknownAgent(f"There is no agent {agent}.", agent=agent)
-    _, earlier, disabled_at, own, asked = found[0]
+    _, earlier, disabled_at, own, asked, *payers = found[0]
     if disabled_at:
         raise AgentDisabled(f"The agent {agent} was switched off.", agent=agent)
     if wish.cost_centre and (asked is None or own[-1] not in asked):
@@ -97,8 +105,7 @@ def _look(agent, wish, idempotency_key):
             "below it.",
             cost_centre=wish.cost_centre,
         )
-    path = asked or own
-    return earlier, [f"agent:{agent}", *(f"centre:{slug}" for slug in path)], path[-1]
+    return _Asker(agent, (asked or own)[-1], Payers(*payers), earlier)
 
 
 def _same(allocation: Allocation, wish: Wish) -> Allocation:
@@ -110,14 +117,14 @@ def _same(allocation: Allocation, wish: Wish) -> Allocation:
     return allocation
 
 
-def _new(wish: Wish, *, agent, cost_centre, payers, idempotency_key, decision, now):
+def _new(wish: Wish, asker: _Asker, *, idempotency_key, decision, now) -> Allocation:
     """The allocation as it will be written."""
     price = price_of(decision.chosen.price_id)
     return Allocation(
         session_id=f"ses-{secrets.token_hex(12)}",
-        agent_id=agent,
-        cost_centre_id=cost_centre,
-        payers=payers,
+        agent_id=asker.agent,
+        cost_centre_id=asker.cost_centre,
+        payers=asker.payers.scopes,
         api_key_id=decision.chosen.slug,
         price_id=price.pk,
         allocated=wish.tokens,

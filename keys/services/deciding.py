@@ -1,43 +1,56 @@
 """Choose the key of an allocation among what is free, or say why none can be chosen."""
 
+from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.conf import settings
 
 from keys import pricing, selection
 from keys.models import ApiKey, Provider
-from keys.queries.candidates import Offer, lacking_windows
+from keys.queries.candidates import candidates, lacking_windows
 from keys.queries.prices import price_of
 from keys.refusals import LimitReached, NoKeyCapacity, UnknownModel, UnknownProvider
 from keys.services.wish import Wish
 
 
-def decide(choices: Offer, *, wish: Wish, payers: list[str], now) -> selection.Decision:
-    if choices.payers_free is not None and choices.payers_free < wish.tokens:
+class Payers(NamedTuple):
+    """Who pays besides the key: scopes, and what their windows have free (None: unlimited)."""
+
+    scopes: list[str]
+    tokens_free: int | None
+    usd_free: Decimal | None
+
+
+def decide(*, wish: Wish, payers: Payers, now: datetime) -> selection.Decision:
+    """The decision, with a key chosen. Refusals: LimitReached, NoKeyCapacity, UnknownProvider,
+    UnknownModel."""
+    if payers.tokens_free is not None and payers.tokens_free < wish.tokens:
         raise _limit_reached(wish, payers, cost=Decimal(0), now=now)
-    decision = _choose(_payable(choices.candidates, wish.tokens), wish)
+    known = candidates(payers_usd=payers.usd_free, now=now)
+    decision = _choose(_payable(known, wish.tokens), wish)
     if decision.chosen:
         return decision
     _check_known(wish)
-    if (unlimited := _choose(choices.candidates, wish)).chosen:
+    if (unlimited := _choose(known, wish)).chosen:
         price = price_of(unlimited.chosen.price_id)
         raise _limit_reached(wish, payers, cost=pricing.bound(price.rates, wish.tokens), now=now)
-    raise _no_key_capacity(choices, decision, wish, now)
+    raise _no_key_capacity(known, decision, wish, now)
 
 
-def _payable(candidates: list[selection.Candidate], tokens: int) -> list[selection.Candidate]:
+def _payable(known: list[selection.Candidate], tokens: int) -> list[selection.Candidate]:
     """The candidates, each with no more capacity than the payers' USD windows can pay for."""
     return [
         candidate
         if candidate.payable is None or candidate.payable >= tokens
         else candidate._replace(capacity=candidate.payable)
-        for candidate in candidates
+        for candidate in known
     ]
 
 
-def _choose(candidates, wish: Wish) -> selection.Decision:
+def _choose(known, wish: Wish) -> selection.Decision:
     return selection.choose(
-        candidates,
+        known,
         tokens=wish.tokens,
         provider=wish.provider,
         model=wish.model,
@@ -45,8 +58,8 @@ def _choose(candidates, wish: Wish) -> selection.Decision:
     )
 
 
-def _limit_reached(wish: Wish, payers, *, cost, now) -> LimitReached:
-    windows = lacking_windows(scopes=payers, tokens=wish.tokens, cost=cost, now=now)
+def _limit_reached(wish: Wish, payers: Payers, *, cost, now) -> LimitReached:
+    windows = lacking_windows(scopes=payers.scopes, tokens=wish.tokens, cost=cost, now=now)
     return LimitReached(
         "A limit of the agent or its cost centre has no room for this.",
         needed=wish.tokens,
@@ -55,10 +68,10 @@ def _limit_reached(wish: Wish, payers, *, cost, now) -> LimitReached:
     )
 
 
-def _no_key_capacity(choices: Offer, decision, wish: Wish, now) -> NoKeyCapacity:
-    preferred = [c for c in choices.candidates if wish.provider in (None, c.provider)]
+def _no_key_capacity(known, decision, wish: Wish, now) -> NoKeyCapacity:
+    preferred = [key for key in known if wish.provider in (None, key.provider)]
     windows = lacking_windows(
-        scopes=[f"key:{candidate.slug}" for candidate in preferred or choices.candidates],
+        scopes=[f"key:{key.slug}" for key in preferred or known],
         # A key with no more than the minimum free is no candidate either.
         tokens=max(wish.tokens, settings.CANDIDATE_FREE_TOKENS_MIN + 1),
         cost=Decimal(0),

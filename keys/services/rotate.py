@@ -10,7 +10,7 @@ from django.db.models import Sum
 from alerts import services as alerts
 from keys import books, pricing, selection
 from keys.models import Allocation, ApiKey, Charge, History, Price, Rotation
-from keys.queries.candidates import offer
+from keys.queries.candidates import candidates
 from keys.queries.prices import price_of
 from keys.refusals import (
     AllocationClosed,
@@ -75,7 +75,7 @@ def _best_other(allocation: Allocation, *, without: set[str], now) -> str | None
     """The key that would be chosen for what is left; None when there is none."""
     others = [
         candidate
-        for candidate in offer(payers=allocation.payers, now=now).candidates
+        for candidate in candidates(payers_usd=None, now=now)
         if candidate.slug != allocation.api_key_id and candidate.slug not in without
     ]
     decision = selection.choose(

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from psycopg.types.json import Jsonb
+
 from keys import books, pricing, statements
 from keys.models import Charge, Price
 from keys.queries.prices import price_of
@@ -123,14 +125,18 @@ def _end(endings: list[Ending], *, now: datetime) -> list[consequences.Paid]:
         scopes={f"key:{ending.charge.api_key_id}" for ending in endings},
         now=now,
     )
-    columns = [ending.usage.as_columns() for ending in endings]
     found = books.rows(
-        statements.END,
-        charge=[ending.charge.pk for ending in endings],
-        state=[ending.state for ending in endings],
-        basis=[ending.basis for ending in endings],
-        cost=[ending.usage.cost(price_of(ending.charge.price_id)) for ending in endings],
-        at=locked.at,
-        **{name: [column[name] for column in columns] for name in columns[0]},
+        statements.END, endings=Jsonb([_as_json(ending) for ending in endings]), at=locked.at
     )
     return consequences.follow([consequences.Paid(*row) for row in found], at=locked.at)
+
+
+def _as_json(ending: Ending) -> dict[str, object]:
+    cost = ending.usage.cost(price_of(ending.charge.price_id))
+    return {
+        "id": ending.charge.pk,
+        "state": ending.state,
+        "basis": ending.basis,
+        "cost": str(cost),
+        **ending.usage.as_columns(),
+    }
