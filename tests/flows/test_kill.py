@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 
 import pytest
 from django.core.management import call_command
@@ -89,7 +90,7 @@ class Client:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, None
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, HTTPException):
             return None, None
 
 

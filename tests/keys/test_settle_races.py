@@ -6,7 +6,7 @@ import pytest
 
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge
-from keys.refusals import AllocationClosed, AllocationTooSmall
+from keys.refusals import AllocationClosed, AllocationTooSmall, ChargeEnded
 from tests.books import assert_books_balance
 from tests.conftest import NOON
 from tests.keys.conftest import add_key, allocate, complete, hold, limit, settle
@@ -47,8 +47,12 @@ def test_settling_releasing_and_expiring_a_charge_at_once_ends_it_once(people, a
             return keys.release(charge=charge, now=late)
         return keys.expire_charges(now=late)
 
-    ended = sum(at_once(end, times=60))
+    answers = at_once(end, times=60)
     charge.refresh_from_db()
+    # Who comes to settle what was released hears it.
+    refusals = [answer for answer in answers if isinstance(answer, ChargeEnded)]
+    assert len(refusals) in ((20,) if charge.state == "released" else (0,))
+    ended = sum(answer for answer in answers if isinstance(answer, int))
     # An expired charge may be settled after that, never released.
     assert ended == 1 or (ended, charge.state) == (2, "settled")
     assert Allocation.objects.get().used == {"settled": 700}.get(charge.state, 0)
