@@ -69,6 +69,7 @@ class AllocationAdmin(ReadOnlyAdmin):
                     "left_of",
                     "rotation_threshold",
                     "warned_at",
+                    "rotated_at",
                     "overrun",
                     "auto_rotate",
                     "charges",

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from django.contrib.admin import SimpleListFilter
-from django.db.models import F
 from django.utils import timezone
 
+from keys.models import ROTATION_NEEDED
 from keys.queries import pages
 
 
@@ -30,9 +30,7 @@ class LiveFilter(SimpleListFilter):
         if self.value() not in ("live", "rotation"):
             return queryset
         live = queryset.filter(status="active", expires_at__gt=timezone.now())
-        return (
-            live.filter(used__gte=F("rotation_threshold")) if self.value() == "rotation" else live
-        )
+        return live.filter(ROTATION_NEEDED) if self.value() == "rotation" else live
 
 
 class SettledFilter(SimpleListFilter):

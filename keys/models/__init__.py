@@ -1,6 +1,6 @@
 """Tables of the Token Manager. State machines are drawn in the docstrings."""
 
-from keys.models.allocations import Allocation, Charge, Decision, Rotation
+from keys.models.allocations import ROTATION_NEEDED, Allocation, Charge, Decision, Rotation
 from keys.models.history import History
 from keys.models.imported import ImportedState
 from keys.models.limits import Limit, Period, Unit, Window
@@ -8,6 +8,7 @@ from keys.models.people import Agent, AgentToken, CostCentre
 from keys.models.supply import ApiKey, Price, Provider
 
 __all__ = [
+    "ROTATION_NEEDED",
     "Agent",
     "AgentToken",
     "Allocation",

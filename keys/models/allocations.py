@@ -51,7 +51,8 @@ class Allocation(models.Model):
     overrun = models.BooleanField(default=False)
     rotation_threshold = models.BigIntegerField(help_text="Tokens used at which it should rotate.")
     auto_rotate = models.BooleanField(default=True)
-    warned_at = models.DateTimeField(null=True)
+    warned_at = models.DateTimeField(null=True, help_text="When the threshold was reached.")
+    rotated_at = models.DateTimeField(null=True)
     provider_expanded = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
     asked = models.JSONField(help_text="The request, to compare a repeated one with.")
@@ -121,13 +122,21 @@ class Allocation(models.Model):
 
     @property
     def rotation_needed(self) -> bool:
-        """Whether the threshold is reached while it is active."""
-        return self.status == self.Status.ACTIVE and self.used >= self.rotation_threshold
+        """Whether the threshold was reached and it was not rotated since; see ROTATION_NEEDED."""
+        if self.status != self.Status.ACTIVE or not self.warned_at:
+            return False
+        return not self.rotated_at or self.rotated_at < self.warned_at
 
     @property
     def scopes(self) -> list[str]:
         """Every scope in whose windows it is committed."""
         return [f"key:{self.api_key_id}", *self.payers]
+
+
+# The same as `Allocation.rotation_needed`, for queries.
+ROTATION_NEEDED = Q(status=Allocation.Status.ACTIVE, warned_at__isnull=False) & (
+    Q(rotated_at=None) | Q(rotated_at__lt=F("warned_at"))
+)
 
 
 class Charge(models.Model):

@@ -18,7 +18,6 @@ from django.db.models import (
     Max,
     OuterRef,
     Prefetch,
-    Q,
     Subquery,
     Sum,
     Value,
@@ -27,7 +26,16 @@ from django.db.models import (
 from django.db.models.functions import Concat, Greatest
 
 from keys import periods
-from keys.models import Allocation, ApiKey, Charge, History, Limit, Unit, Window
+from keys.models import (
+    ROTATION_NEEDED,
+    Allocation,
+    ApiKey,
+    Charge,
+    History,
+    Limit,
+    Unit,
+    Window,
+)
 from security import queries as security
 
 _NOTHING = Decimal(0)
@@ -201,7 +209,7 @@ def live_counts(*, now: datetime) -> LiveCounts:
     return LiveCounts(
         **live_allocations(now=now).aggregate(
             live=Count("pk"),
-            rotation_needed=Count("pk", filter=Q(used__gte=F("rotation_threshold"))),
+            rotation_needed=Count("pk", filter=ROTATION_NEEDED),
         )
     )
 

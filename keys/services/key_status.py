@@ -6,7 +6,7 @@ from django.db import transaction
 from django_q.tasks import async_task
 
 from alerts import services as alerts
-from keys.models import Allocation, ApiKey, History
+from keys.models import ROTATION_NEEDED, Allocation, ApiKey, History
 from keys.refusals import AllocationClosed, RotationRefused, UnknownKey, WrongValue
 from keys.services.rotate import rotate
 
@@ -104,7 +104,7 @@ def rotate_stranded(*, now: datetime) -> tuple[int, int]:
     """
     live = Allocation.objects.filter(status="active", expires_at__gt=now)
     unable = live.filter(api_key__status__in=[_STATUS.BROKEN, _STATUS.INACTIVE, _STATUS.COOLING])
-    crossed = live.filter(auto_rotate=True, warned_at__isnull=False, rotations__isnull=True)
+    crossed = live.filter(ROTATION_NEEDED, auto_rotate=True)
     return _rotate_each((unable | crossed).distinct(), reason="swept", now=now)
 
 

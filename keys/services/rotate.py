@@ -201,7 +201,9 @@ def _write(rotation: Rotation, to_key: ApiKey) -> Rotation:
         to_key.price, left.tokens, allocation
     )
     allocation.token_cost_max = price_of(to_key.price_id).token_cost_max
-    allocation.save(update_fields=["api_key", "price", "allocated_cost", "token_cost_max"])
+    allocation.rotated_at = rotation.created_at
+    changed = ["api_key", "price", "allocated_cost", "token_cost_max", "rotated_at"]
+    allocation.save(update_fields=changed)
     rotation.save()
     History.objects.create(
         kind=History.Kind.ROTATION,

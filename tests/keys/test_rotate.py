@@ -6,7 +6,15 @@ from decimal import Decimal
 import pytest
 
 from keys import services as keys
-from keys.models import Agent, Allocation, CostCentre, History, Rotation, Window
+from keys.models import (
+    ROTATION_NEEDED,
+    Agent,
+    Allocation,
+    CostCentre,
+    History,
+    Rotation,
+    Window,
+)
 from keys.refusals import AllocationClosed, IdempotencyMismatch, RotationRefused, UnknownKey
 from tests.books import assert_books_balance
 from tests.conftest import NOON
@@ -163,4 +171,20 @@ def test_what_cannot_be_is_refused(people):
     complete(allocation)
     with pytest.raises(AllocationClosed):
         rotate(allocation)
+    assert_books_balance()
+
+
+def test_rotation_is_needed_from_the_threshold_until_it_happened(people):
+    add_key("nvidia-1", priority=9)
+    add_key("nvidia-2", priority=5)
+    allocation = allocate(tokens=20_000, auto_rotate=False)
+    rotate(allocation)
+    assert not Allocation.objects.get().rotation_needed
+    report(allocation, 15_000, now=NOON + timedelta(minutes=1))
+    allocation.refresh_from_db()
+    assert allocation.rotation_needed
+    assert Allocation.objects.filter(ROTATION_NEEDED).exists()
+    rotate(allocation, now=NOON + timedelta(minutes=2))
+    assert not Allocation.objects.get().rotation_needed
+    assert not Allocation.objects.filter(ROTATION_NEEDED).exists()
     assert_books_balance()
