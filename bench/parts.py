@@ -57,6 +57,8 @@ def _http(seconds: float, clients: list[int], out: TextIO) -> None:
     head = f"{'clients':>8} {'POST allocations':>22} {'pgbench':>8} {'ratio':>6}"
     print(f"{head} {'POST usage':>22}", file=out)  # noqa: T201
     with server.running() as port:
+        # First, before anybody has stressed it.
+        offered = http_load.open_loop(port, lend, per_second=100, seconds=3 * seconds)
         for count in clients:
             lent = http_load.closed_loop(port, lend, clients=count, seconds=seconds)
             limit = pgbench.allocating(count, seconds)
@@ -67,7 +69,6 @@ def _http(seconds: float, clients: list[int], out: TextIO) -> None:
                 file=out,
                 flush=True,
             )
-        offered = http_load.open_loop(port, lend, per_second=100, seconds=3 * seconds)
     print(  # noqa: T201
         f"100 allocations/s offered: p50 {offered.p50_ms:.1f} ms, p99 {offered.p99_ms:.1f} ms, "
         f"answers {offered.statuses}",
