@@ -33,35 +33,36 @@ def hold(
     """
     if tokens < 0:
         raise WrongValue("A hold is zero tokens or more.", field="tokens")
-    expires_at = now + timedelta(seconds=ttl_seconds or settings.HOLD_SECONDS)
+    charge = Charge(
+        allocation_id=allocation_id,
+        model=model,
+        idempotency_key=idempotency_key,
+        held_tokens=tokens,
+        created_at=now,
+        expires_at=now + timedelta(seconds=ttl_seconds or settings.HOLD_SECONDS),
+    )
     try:
-        held = books.rows(
-            statements.HOLD,
-            allocation=allocation_id,
-            tokens=tokens,
-            model=model,
-            idempotency_key=idempotency_key,
-            now=now,
-            expires_at=expires_at,
-        )
+        held = _set_aside(charge)
     except IntegrityError as error:
         if "charge_once_per_idempotency_key" not in str(error):
             raise
         return _same(allocation_id, idempotency_key, tokens)
     if not held:
         return _same_or_refuse(allocation_id, idempotency_key, tokens, now)
-    ((pk, api_key, price, held_cost),) = held
-    return Charge(
-        pk=pk,
-        allocation_id=allocation_id,
-        api_key_id=api_key,
-        price_id=price,
-        model=model,
-        idempotency_key=idempotency_key,
-        held_tokens=tokens,
-        held_cost=held_cost,
-        created_at=now,
-        expires_at=expires_at,
+    ((charge.pk, charge.api_key_id, charge.price_id, charge.held_cost),) = held
+    charge._state.adding = False
+    return charge
+
+
+def _set_aside(charge: Charge) -> list[tuple]:
+    return books.rows(
+        statements.HOLD,
+        allocation=charge.allocation_id,
+        tokens=charge.held_tokens,
+        model=charge.model,
+        idempotency_key=charge.idempotency_key,
+        now=charge.created_at,
+        expires_at=charge.expires_at,
     )
 
 
