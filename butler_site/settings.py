@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "alerts",
     "keys",
     "prediction",
+    "gateway",
     "dashboard",
     "api",
     "butler_site",

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from keys.models import triggers
 from keys.models.fields import usd
 from keys.models.people import Agent, CostCentre
-from keys.models.supply import ApiKey, Price
+from keys.models.supply import ApiKey, Price, WireFormat
 
 
 class Allocation(models.Model):
@@ -51,6 +51,16 @@ class Allocation(models.Model):
     overrun = models.BooleanField(default=False)
     rotation_threshold = models.BigIntegerField(help_text="Tokens used at which it should rotate.")
     auto_rotate = models.BooleanField(default=True)
+    wire_format = models.CharField(
+        max_length=9,
+        choices=WireFormat,
+        blank=True,
+        db_default="",
+        help_text="What its session speaks to the gateway; only keys that speak it take it over.",
+    )
+    refusal_status = models.PositiveSmallIntegerField(
+        null=True, help_text="How the gateway answers for want of budget, if not as usual."
+    )
     warned_at = models.DateTimeField(null=True, help_text="When the threshold was reached.")
     rotated_at = models.DateTimeField(null=True)
     provider_expanded = models.BooleanField(default=False)
@@ -146,9 +156,12 @@ class Charge(models.Model):
       ├───release──▶ released    nothing was used
       └───expire───▶ expired ──late settle──▶ settled
 
-    A settled charge is the usage record: never changed, never deleted. `cached_tokens` and
-    `cache_write_tokens` are part of `input_tokens`, `reasoning_tokens` part of `output_tokens`;
-    `tokens` is their sum or, where only that was reported, the total.
+    A settled charge is the usage record: never changed, never deleted. `cached_tokens`,
+    `cache_write_tokens` and `audio_input_tokens` are part of `input_tokens`,
+    `cache_write_long_tokens` (kept an hour) of `cache_write_tokens`, `reasoning_tokens` and
+    `audio_output_tokens` of `output_tokens`; `tokens` is input and output or, where only that was
+    reported, the total. `cost` is by Butler's price book, `provider_cost` what the provider said.
+    `request_digest` (SHA-256) tells whether a repeated request is the same.
     """
 
     class State(models.TextChoices):
@@ -167,6 +180,9 @@ class Charge(models.Model):
     price = models.ForeignKey(Price, models.PROTECT, related_name="+")
     model = models.CharField(max_length=200, blank=True)
     idempotency_key = models.CharField(max_length=255)
+    request_digest = models.BinaryField(max_length=32, null=True)
+    route = models.CharField(max_length=40, blank=True, db_default="", help_text="Of the gateway.")
+    provider_request_id = models.CharField(max_length=200, blank=True, db_default="")
     state = models.CharField(max_length=8, choices=State, default=State.HELD)
     basis = models.CharField(max_length=9, choices=Basis, default=Basis.REPORTED)
     held_tokens = models.BigIntegerField(default=0)
@@ -174,10 +190,14 @@ class Charge(models.Model):
     input_tokens = models.BigIntegerField(default=0)
     cached_tokens = models.BigIntegerField(default=0)
     cache_write_tokens = models.BigIntegerField(default=0)
+    cache_write_long_tokens = models.BigIntegerField(db_default=0)
+    audio_input_tokens = models.BigIntegerField(db_default=0)
     output_tokens = models.BigIntegerField(default=0)
     reasoning_tokens = models.BigIntegerField(default=0)
+    audio_output_tokens = models.BigIntegerField(db_default=0)
     tokens = models.BigIntegerField(default=0)
     cost = usd(default=0)
+    provider_cost = usd(null=True)
     overrun = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -200,7 +220,10 @@ class Charge(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(input_tokens__gte=F("cached_tokens") + F("cache_write_tokens"))
+                & Q(cache_write_tokens__gte=F("cache_write_long_tokens"))
+                & Q(input_tokens__gte=F("audio_input_tokens"))
                 & Q(output_tokens__gte=F("reasoning_tokens"))
+                & Q(output_tokens__gte=F("audio_output_tokens"))
                 & Q(tokens__gte=F("input_tokens") + F("output_tokens")),
                 name="charge_parts_add_up",
             ),
@@ -237,6 +260,28 @@ class Charge(models.Model):
 
     def __str__(self):
         return f"charge {self.pk} ({self.state})"
+
+
+class RateLease(models.Model):
+    """A place of one call in its key's requests and tokens per minute, until `expires_at`.
+
+    In an UNLOGGED table: nothing of it is money, and a crash of the server gives all places back.
+    """
+
+    charge = models.OneToOneField(
+        Charge, models.CASCADE, primary_key=True, related_name="+", db_constraint=False
+    )
+    api_key = models.ForeignKey(
+        ApiKey, models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+    tokens = models.BigIntegerField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["api_key", "expires_at"], name="ratelease_by_key")]
+
+    def __str__(self):
+        return f"{self.api_key_id} until {self.expires_at:%H:%M:%S}"
 
 
 class Rotation(models.Model):

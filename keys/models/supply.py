@@ -11,12 +11,26 @@ from keys.pricing import Rates
 from security.fields import SealedField
 
 
+class WireFormat(models.TextChoices):
+    """How an API is spoken to: whose requests and answers it understands."""
+
+    OPENAI = "openai", "OpenAI"
+    ANTHROPIC = "anthropic", "Anthropic"
+
+
 class Provider(models.Model):
-    """Who sells tokens."""
+    """Who sells tokens. `wire_format`: the one its API speaks; blank: both."""
 
     slug = models.SlugField(primary_key=True, max_length=64)
     name = models.CharField(max_length=200)
     base_url = models.URLField(blank=True, help_text="Where its API answers.")
+    wire_format = models.CharField(
+        max_length=9,
+        choices=WireFormat,
+        db_default=WireFormat.OPENAI,
+        blank=True,
+        help_text="Of its API; blank if it speaks both.",
+    )
     created_at = made_at()
 
     class Meta:
@@ -29,7 +43,10 @@ class Provider(models.Model):
 class Price(models.Model):
     """What a model costs from `starts_at` on: a line of the price book, USD per 1,000 tokens.
 
-    Never changed: a new price is a new row, so a charge that points here keeps its rates.
+    Never changed: a new price is a new row, so a charge that points here keeps its rates. A rate
+    that is NULL costs what its kind does: `cache_write_long` (kept an hour) as `cache_write`,
+    audio as `input` and `output`. `tiers` are the rates of long prompts, see `pricing.Rates`;
+    `tier_max` is the highest of them.
     """
 
     provider = models.ForeignKey(Provider, models.PROTECT, related_name="prices")
@@ -38,6 +55,11 @@ class Price(models.Model):
     cached = usd()
     cache_write = usd()
     output = usd()
+    cache_write_long = usd(null=True)
+    audio_input = usd(null=True)
+    audio_output = usd(null=True)
+    tiers = models.JSONField(db_default=[])
+    tier_max = usd(db_default=0)
     source = models.CharField(max_length=100, help_text="genai-prices and version, or who set it.")
     starts_at = models.DateTimeField()
 
@@ -87,6 +109,10 @@ class ApiKey(models.Model):
     # NULL: imported without one; it cannot be switched on.
     secret = SealedField(bound_to="slug", null=True)
     base_url = models.URLField(blank=True, help_text="Overrides the provider's.")
+    sandbox = models.BooleanField(
+        db_default=False,
+        help_text="Its calls go to the sandbox provider, which is sent no secret.",
+    )
     priority = models.IntegerField(default=0, help_text="A higher number is lent first.")
     price = models.ForeignKey(Price, models.PROTECT, related_name="api_keys")
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True)

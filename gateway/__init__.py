@@ -1,0 +1,5 @@
+"""Metering gateway: OpenAI's and Anthropic's wire formats, forwarded under a budget.
+
+A call is admitted (held in its allocation), forwarded with the provider's key, and settled by what
+the provider says was used. Invariant: no route forwards anything that was not admitted.
+"""

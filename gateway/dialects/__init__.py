@@ -1,0 +1,1 @@
+"""The dialects: what each route's requests need for metering, and how its answers say usage."""
