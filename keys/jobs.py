@@ -9,6 +9,7 @@ from keys import services
 def expire() -> int:
     """Every minute: close allocations and holds nobody came back for."""
     now = timezone.now()
+    services.forget_leases(now=now)
     return services.expire_charges(now=now) + services.expire_allocations(now=now)
 
 

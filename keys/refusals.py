@@ -81,6 +81,30 @@ class AllocationTooSmall(Refusal):
     code = "allocation_exhausted"
 
 
+class HeldBefore(Refusal):
+    """The idempotency key was used for a call of this allocation before: says what became of it."""
+
+    code = "held_before"
+
+
+class KeyChanged(Refusal):
+    """The allocation is not on the API key that was expected: it was rotated meanwhile."""
+
+    code = "key_changed"
+
+
+class KeyCannotServe(Refusal):
+    """The allocation's API key is switched off, broken or cooling."""
+
+    code = "key_cannot_serve"
+
+
+class RateLimited(Refusal):
+    """The API key has no place left in this minute: says when it has one."""
+
+    code = "rate_limited"
+
+
 class ChargeEnded(Refusal):
     """The charge was released, or settled with other usage."""
 

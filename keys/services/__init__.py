@@ -2,8 +2,15 @@
 
 from keys.books import open_windows
 from keys.services.allocate import allocate
-from keys.services.closing import complete, expire_allocations, expire_charges, extend, fail
-from keys.services.hold import hold
+from keys.services.closing import (
+    complete,
+    expire_allocations,
+    expire_charges,
+    extend,
+    fail,
+    forget_leases,
+)
+from keys.services.hold import Held, Wanted, extend_holds, hold, hold_many
 from keys.services.importing import Imported, exported_state, import_state
 from keys.services.key_status import (
     key_refused,
@@ -38,10 +45,12 @@ from keys.services.wish import Wish
 
 __all__ = [
     "Ending",
+    "Held",
     "Imported",
     "KeyTerms",
     "Terms",
     "Usage",
+    "Wanted",
     "Wish",
     "add_key",
     "add_provider",
@@ -57,8 +66,11 @@ __all__ = [
     "expire_charges",
     "exported_state",
     "extend",
+    "extend_holds",
     "fail",
+    "forget_leases",
     "hold",
+    "hold_many",
     "import_state",
     "issue_token",
     "key_refused",

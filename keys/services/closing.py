@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from keys import books
-from keys.models import Allocation, Charge, History
+from keys.models import Allocation, Charge, History, RateLease
 from keys.refusals import AllocationClosed, UnknownAllocation, WrongValue
 from keys.services.settle import Ending, settle_many
 
@@ -106,6 +106,11 @@ def expire_charges(*, now: datetime) -> int:
             [Ending(charge, Charge.State.EXPIRED) for charge in overdue], now=now
         )
     return expired
+
+
+def forget_leases(*, now: datetime) -> int:
+    """Remove places in rates per minute that are over; how many."""
+    return RateLease.objects.filter(expires_at__lte=now).delete()[0]
 
 
 def _closed(allocation: Allocation) -> AllocationClosed:

@@ -15,9 +15,10 @@ window that LOCK waited for.
 """
 
 from keys.statements.count import COMMITTED, USED
+from keys.statements.hold import EXTEND_HOLDS, HOLD, PACE
 from keys.statements.lend import ALLOCATE, CANDIDATES, LACKING, LOOK, MOVE
 from keys.statements.locks import BOOKS_LOCK, JOIN, LOCK
-from keys.statements.pay import CLOSE, END, HOLD, RECORD, REPORTED
+from keys.statements.pay import CLOSE, END, RECORD, REPORTED
 
 __all__ = [
     "ALLOCATE",
@@ -26,12 +27,14 @@ __all__ = [
     "CLOSE",
     "COMMITTED",
     "END",
+    "EXTEND_HOLDS",
     "HOLD",
     "JOIN",
     "LACKING",
     "LOCK",
     "LOOK",
     "MOVE",
+    "PACE",
     "RECORD",
     "REPORTED",
     "USED",

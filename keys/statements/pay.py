@@ -1,32 +1,4 @@
-"""Calls: hold before them, pay after them, close what is used up. What pays runs under LOCK."""
-
-# Set aside in an allocation for one call. No row: it is closed, over, or has not enough left.
-# The cost is no more than is left of it, though roundings of many calls may add up to more: what
-# the allocation has committed stays the same, so a hold touches no window.
-HOLD = """
-WITH room AS MATERIALIZED (
-    SELECT id, api_key_id, price_id,
-           greatest(least(round(%(tokens)s * token_cost_max, 9),
-                          allocated_cost - used_cost - held_cost), 0) AS cost
-      FROM keys_allocation
-     WHERE id = %(allocation)s AND status = 'active' AND expires_at > %(now)s
-       AND used + held + %(tokens)s <= allocated
-       FOR NO KEY UPDATE
-), held AS (
-    UPDATE keys_allocation a
-       SET held = a.held + %(tokens)s, held_cost = a.held_cost + room.cost
-      FROM room WHERE a.id = room.id
-)
-INSERT INTO keys_charge (
-    allocation_id, api_key_id, price_id, model, idempotency_key, state, basis, held_tokens,
-    held_cost, input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
-    tokens, cost, overrun, created_at, expires_at)
-SELECT id, api_key_id, price_id, %(model)s, %(idempotency_key)s, 'held', 'reported', %(tokens)s,
-       cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s, %(expires_at)s
-  FROM room
-RETURNING id, api_key_id, price_id, held_cost
-"""
-
+"""Calls that were made: pay for them, close what is used up. All of it runs under LOCK."""
 
 # The first half of ending charges, in two forms. Both give `ended`: one row per charge with what
 # it no longer holds and what it cost. Run under LOCK, so nothing here can change meanwhile.

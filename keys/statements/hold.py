@@ -1,0 +1,159 @@
+"""Set aside for calls: many holds in one statement, which is its own transaction.
+
+Asked for are `least` to `most` tokens. Holds of one allocation are given in the order of `n`, each
+as much as it wants of what the ones before it left. One row comes back for each, with what a
+refusal must say; `outcome` is
+
+- `held`: `tokens` of it are set aside (more than nothing was given only if `least` fitted);
+- `small`: not even `least` is left;
+- `again`: others of this batch came first, and what they left is only known when it is over;
+- `closed`, `expired`, `disabled`, `unknown`: the allocation, its time, its agent, no allocation;
+- `rotated`: it is not on the key expected; `key`: its key cannot serve now;
+- `paced`: its key has rates per minute: run again under PACE, with `paced`; then it means that the
+  key has no place left in this minute, until `free_at`;
+- `earlier`: the idempotency key was used; the charge it made is told.
+"""
+
+# Wait for whoever gives places on these keys (in this order everywhere), as LOCK of the books.
+PACE = """
+SELECT pg_advisory_xact_lock(hashtextextended('pace:' || slug, 0))
+  FROM (SELECT unnest(%(keys)s::text[]) AS slug ORDER BY slug) k
+"""
+
+
+# No charge is without its room: the cost of all that is held is no more than is left of what the
+# allocation has committed, though roundings of many calls may add up to more. So what the
+# allocation has committed stays the same, and a hold touches no window.
+HOLD = """
+WITH given AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(holds)s) AS g(
+        n int, allocation bigint, api_key text, least bigint, most bigint, idempotency_key text,
+        digest text, model text, route text, wire_format text, until timestamptz)
+), room AS MATERIALIZED (
+    SELECT a.id, a.session_id, a.agent_id, a.api_key_id, a.price_id, a.status, a.expires_at,
+           a.allocated, a.used, a.held, a.token_cost_max, a.wire_format,
+           a.allocated - a.used - a.held AS free,
+           a.allocated_cost - a.used_cost - a.held_cost AS free_cost
+      FROM keys_allocation a
+     WHERE a.id = ANY(ARRAY(SELECT allocation FROM given))
+     ORDER BY a.id
+       FOR NO KEY UPDATE
+), keys AS MATERIALIZED (
+    SELECT k.slug, k.status, k.cooling_until, k.requests_per_minute, k.tokens_per_minute,
+           k.xmin::text || '.' || p.xmin::text AS version,
+           k.status IN ('active', 'exhausted')
+               OR k.status = 'cooling' AND k.cooling_until <= %(now)s AS serves
+      FROM keys_apikey k JOIN keys_provider p ON p.slug = k.provider_id
+     WHERE k.slug = ANY(ARRAY(SELECT api_key_id FROM room))
+), places AS (
+    SELECT api_key_id AS slug, count(*) AS requests, sum(tokens) AS tokens, min(expires_at) AS first
+      FROM keys_ratelease
+     WHERE %(paced)s AND api_key_id = ANY(ARRAY(SELECT slug FROM keys)) AND expires_at > %(now)s
+     GROUP BY api_key_id
+), looked AS (
+    SELECT g.*, r.id, r.session_id, r.api_key_id, r.price_id, r.status, r.allocated, r.used, r.held,
+           r.token_cost_max, r.free, r.free_cost, k.version, k.status AS key_status,
+           k.cooling_until, p.first AS free_at, c.id AS earlier, c.state AS earlier_state,
+           c.request_digest AS earlier_digest, c.held_tokens AS earlier_tokens,
+           k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL AS has_pace,
+           CASE WHEN r.id IS NULL THEN 'unknown'
+                WHEN c.id IS NOT NULL THEN 'earlier'
+                -- The same key twice in this batch: the second finds the charge of the first.
+                WHEN row_number() OVER (PARTITION BY r.id, g.idempotency_key ORDER BY g.n) > 1
+                THEN 'again'
+                WHEN r.status <> 'active' THEN 'closed'
+                WHEN r.expires_at <= %(now)s THEN 'expired'
+                WHEN ag.disabled_at IS NOT NULL THEN 'disabled'
+                WHEN g.api_key <> '' AND g.api_key <> r.api_key_id THEN 'rotated'
+                WHEN g.api_key <> '' AND NOT k.serves THEN 'key'
+                WHEN (k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL)
+                     AND (NOT %(paced)s
+                          OR coalesce(p.requests, 0)
+                             + row_number() OVER (PARTITION BY r.api_key_id ORDER BY g.n)
+                             > k.requests_per_minute
+                          -- A call larger than the whole minute passes when nobody else is in it.
+                          OR coalesce(p.tokens, 0)
+                             + sum(g.most) OVER (PARTITION BY r.api_key_id ORDER BY g.n)
+                             > greatest(k.tokens_per_minute,
+                                        CASE WHEN p.slug IS NULL THEN g.most END))
+                THEN 'paced' END AS no
+      FROM given g
+      LEFT JOIN room r ON r.id = g.allocation
+      LEFT JOIN keys k ON k.slug = r.api_key_id
+      LEFT JOIN places p ON p.slug = r.api_key_id
+      LEFT JOIN keys_agent ag ON ag.slug = r.agent_id
+      LEFT JOIN keys_charge c
+             ON c.allocation_id = r.id AND c.idempotency_key = g.idempotency_key
+), running AS (
+    SELECT *,
+           free - coalesce(sum(most) FILTER (WHERE no IS NULL) OVER before, 0) AS at_least_free
+      FROM looked
+    WINDOW before AS (PARTITION BY id ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+), tried AS (
+    SELECT *, no IS NULL AND at_least_free >= most AS whole,
+           -- All before it got what they wanted, so what is left for it is known.
+           no IS NULL AND at_least_free < most AND count(*) FILTER (
+               WHERE no IS NULL AND at_least_free < most) OVER before = 0 AS first_short
+      FROM running
+    WINDOW before AS (PARTITION BY id ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+), gave AS (
+    SELECT *, CASE WHEN whole THEN most
+                   WHEN first_short AND at_least_free >= least THEN at_least_free END AS tokens
+      FROM tried
+), priced AS (
+    SELECT *, coalesce(sum(tokens) OVER every, 0) AS given_away,
+           greatest(least(
+               round(tokens * token_cost_max, 9),
+               free_cost - coalesce(sum(round(tokens * token_cost_max, 9)) OVER before, 0)
+           ), 0) AS cost
+      FROM gave
+    WINDOW every AS (PARTITION BY id),
+           before AS (PARTITION BY id ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+), made AS (
+    INSERT INTO keys_charge (
+        allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route, state,
+        basis, held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens,
+        output_tokens, reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
+    SELECT id, api_key_id, price_id, model, idempotency_key, decode(digest, 'hex'), route, 'held',
+           'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s, until
+      FROM priced WHERE tokens IS NOT NULL
+     ORDER BY n
+        ON CONFLICT (allocation_id, idempotency_key) DO NOTHING
+    RETURNING id, allocation_id, api_key_id, idempotency_key, held_tokens, held_cost
+), leased AS (
+    INSERT INTO keys_ratelease (charge_id, api_key_id, tokens, expires_at)
+    SELECT m.id, m.api_key_id, m.held_tokens, %(now)s + interval '1 minute'
+      FROM made m JOIN keys k ON k.slug = m.api_key_id
+     WHERE k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL
+), held AS (
+    UPDATE keys_allocation a
+       SET held = a.held + m.tokens, held_cost = a.held_cost + m.cost,
+           wire_format = coalesce(
+               nullif(a.wire_format, ''),
+               (SELECT max(wire_format) FROM given g WHERE g.allocation = a.id), '')
+      FROM (SELECT allocation_id, sum(held_tokens) AS tokens, sum(held_cost) AS cost
+              FROM made GROUP BY allocation_id) m
+     WHERE a.id = m.allocation_id
+)
+SELECT p.n,
+       CASE WHEN m.id IS NOT NULL THEN 'held'
+            WHEN p.no IS NOT NULL THEN p.no
+            WHEN p.tokens IS NOT NULL THEN 'again'
+            WHEN p.first_short OR p.least > p.free - p.given_away THEN 'small'
+            ELSE 'again' END AS outcome,
+       m.id, p.api_key_id, p.price_id, m.held_tokens, m.held_cost, p.version, p.session_id,
+       CASE WHEN p.no = 'key' THEN p.key_status ELSE p.status END, p.allocated, p.used,
+       p.held + p.given_away, CASE WHEN p.no = 'key' THEN p.cooling_until ELSE p.free_at END,
+       p.earlier, p.earlier_state, p.earlier_digest, p.earlier_tokens
+  FROM priced p
+  LEFT JOIN made m ON m.allocation_id = p.id AND m.idempotency_key = p.idempotency_key
+ ORDER BY p.n
+"""
+
+
+# Calls that still run: nobody else shall take them for lost. Those that end right now are skipped.
+EXTEND_HOLDS = """
+UPDATE keys_charge SET expires_at = %(until)s
+ WHERE id IN (SELECT id FROM keys_charge WHERE id = ANY(%(charges)s) AND state = 'held'
+               ORDER BY id FOR UPDATE SKIP LOCKED)
+"""
