@@ -5,7 +5,7 @@ A dialect is pure: bytes in, values out; it knows no network, no books, no clock
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Raw
 
@@ -81,10 +81,10 @@ class Dialect(Protocol):
         """The body for the provider: its own model name, the output clamped per answer, the usage
         of a stream asked for; everything else as it came."""
 
-    def reported(self, answer: dict[str, Any]) -> Reported | None:
+    def reported(self, answer: bytes) -> Reported | None:
         """The usage in a whole answer; None when it has none that can be believed."""
 
-    def produced(self, answer: dict[str, Any], *, model: str) -> int:
+    def produced(self, answer: bytes, *, model: str) -> int:
         """Output tokens counted from a whole answer's content, for want of its usage."""
 
     def meter(self, asked: Asked) -> StreamMeter:
