@@ -3,11 +3,16 @@
 A sealed value is `1 | length of key id | key id | 96-bit random nonce | AES-256-GCM ciphertext`.
 Everything before the nonce, and the context, are authenticated: bytes that are changed, or moved
 to another row or column, do not unseal.
+
+Contents too large to be sealed anew whenever the vault is rotated have a key of their own, which
+is itself sealed into their row: `new_content_key`, `seal_content`, `unseal_content`.
 """
 
+import base64
 import os
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.views.decorators.debug import sensitive_variables
 
 from common.refusal import Refusal
@@ -57,6 +62,31 @@ def unseal(sealed: bytes, *, context: str) -> str:
         ) from None
 
 
+def new_content_key() -> str:
+    """A key for the contents of one row, as text that `seal_into` takes."""
+    return base64.b64encode(AESGCM.generate_key(256)).decode()
+
+
+@sensitive_variables()
+def seal_content(content: bytes, *, key: str, context: str) -> bytes:
+    """Seal `content` with its row's own `key`, for the place named by `context`."""
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + _content_cipher(key).encrypt(nonce, content, context.encode())
+
+
+@sensitive_variables()
+def unseal_content(sealed: bytes, *, key: str, context: str) -> bytes:
+    """The content sealed with `key` for `context`. Refusal: CannotUnseal."""
+    sealed = bytes(sealed)
+    nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+    try:
+        return _content_cipher(key).decrypt(nonce, ciphertext, context.encode())
+    except (InvalidTag, ValueError):
+        raise CannotUnseal(
+            f"{context}: the sealed content was changed, or belongs to another row."
+        ) from None
+
+
 def key_id_of(sealed: bytes) -> str:
     """Id of the key that sealed the value. Refusal: CannotUnseal when these are no sealed bytes."""
     if len(sealed) < 2 or sealed[0] != _VERSION:
@@ -69,3 +99,8 @@ def key_id_of(sealed: bytes) -> str:
 
 def _is_name(key_id: bytes) -> bool:
     return bool(key_id) and key_id.isascii() and key_id.decode("ascii").isprintable()
+
+
+@sensitive_variables()
+def _content_cipher(key: str) -> AESGCM:
+    return AESGCM(base64.b64decode(key))

@@ -73,3 +73,28 @@ def test_an_unknown_key_is_named(key_file):
         patch.setattr("django.conf.settings.VAULT_KEY_FILE", key_file.with_name("other"))
         with pytest.raises(vault.CannotUnseal, match=f"{key_id} is not in the keyring"):
             vault.unseal(sealed, context=ROW)
+
+
+@given(content=st.binary(), context=TEXTS)
+def test_content_sealed_with_a_key_of_its_own_unseals_in_its_place(content, context):
+    key = vault.new_content_key()
+    sealed = vault.seal_content(content, key=key, context=context)
+    assert vault.unseal_content(sealed, key=key, context=context) == content
+
+
+def test_content_changed_cut_moved_or_with_another_key_does_not_unseal():
+    key = vault.new_content_key()
+    content = SECRET.encode()
+    sealed = vault.seal_content(content, key=key, context=ROW)
+    assert content not in sealed
+    assert sealed != vault.seal_content(content, key=key, context=ROW)
+    flipped = [
+        sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :]
+        for place in range(len(sealed))
+    ]
+    for changed in (*flipped, *(sealed[:length] for length in range(len(sealed)))):
+        with pytest.raises(vault.CannotUnseal):
+            vault.unseal_content(changed, key=key, context=ROW)
+    for key_there, context_there in ((vault.new_content_key(), ROW), (key, f"{ROW}0")):
+        with pytest.raises(vault.CannotUnseal, match=ROW):
+            vault.unseal_content(sealed, key=key_there, context=context_there)

@@ -1,0 +1,150 @@
+"""What the gateway keeps of calls, for how long, and who looked at it."""
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+
+from keys.models import Charge, CostCentre, triggers
+from security.fields import SealedField
+
+DAYS_MAX = 3650
+
+
+class Retention(models.Model):
+    """For how many days prompts and answers of a cost centre, and of those below it, are kept.
+
+    The nearest row from the paying cost centre up to the root that says a number holds; where none
+    does, nothing is kept. `RetentionChange` has every earlier value.
+    """
+
+    cost_centre = models.OneToOneField(
+        CostCentre, models.PROTECT, primary_key=True, related_name="retention"
+    )
+    days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="0: nothing is kept. Empty: as the cost centre above says.",
+    )
+    changed_by = models.CharField(max_length=200)
+    changed_at = models.DateTimeField()
+    why = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["cost_centre"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(days__isnull=True) | Q(days__lte=DAYS_MAX),
+                name="retention_is_at_most_ten_years",
+            )
+        ]
+        triggers = [
+            triggers.fixed("retention_keeps_its_cost_centre", "cost_centre"),
+            pgtrigger.Protect(name="retention_is_kept", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self):
+        return f"retention of {self.cost_centre_id}"
+
+
+class RetentionChange(models.Model):
+    """One change of a cost centre's retention: who, why, before and after."""
+
+    cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="retention_changes")
+    before = models.PositiveSmallIntegerField(null=True)
+    after = models.PositiveSmallIntegerField(null=True)
+    who = models.CharField(max_length=200)
+    why = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        triggers = [triggers.append_only("retentionchange_is_append_only")]
+
+    def __str__(self):
+        return f"retention of {self.cost_centre_id} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Exchange(models.Model):
+    """One call's request and answer, as they passed through, until `expires_at`.
+
+    kept ──less retention──▶ kept for less long ──`expires_at`──▶ deleted, by `forget_expired`
+
+    The contents are sealed with a key of their own, and that key is sealed into the row: when the
+    vault is rotated, only the small key is written anew. Not `complete`: the stream was cut, and
+    the answer is what came until then. `request_bytes` and `answer_bytes` are sizes as they passed
+    through.
+    """
+
+    charge = models.OneToOneField(Charge, models.PROTECT, primary_key=True, related_name="exchange")
+    cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="exchanges")
+    content_key = SealedField(bound_to="charge")
+    request = models.BinaryField()
+    answer = models.BinaryField()
+    request_bytes = models.PositiveIntegerField()
+    answer_bytes = models.PositiveIntegerField()
+    status = models.PositiveSmallIntegerField(help_text="HTTP status of the answer.")
+    media_type = models.CharField(max_length=200, blank=True, help_text="Of the answer.")
+    complete = models.BooleanField()
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-charge"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gte=F("created_at")),
+                name="exchange_expires_after_it_was_kept",
+            )
+        ]
+        indexes = [
+            # For gateway.jobs.forget_expired.
+            models.Index(fields=["expires_at"], name="exchange_by_expiry")
+        ]
+        triggers = [
+            # `UPDATE OF` does not read the contents to see whether they changed.
+            pgtrigger.Protect(
+                name="exchange_keeps_its_contents",
+                operation=pgtrigger.UpdateOf(
+                    "charge_id",
+                    "cost_centre_id",
+                    "request",
+                    "answer",
+                    "request_bytes",
+                    "answer_bytes",
+                    "status",
+                    "media_type",
+                    "complete",
+                    "created_at",
+                ),
+            ),
+            pgtrigger.Protect(
+                name="exchange_is_never_kept_longer",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(new__expires_at__gt=pgtrigger.F("old__expires_at")),
+            ),
+            pgtrigger.Protect(
+                name="exchange_is_kept_until_it_expires",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Condition("OLD.expires_at > now()"),
+            ),
+        ]
+
+    def __str__(self):
+        return f"exchange of charge {self.pk}"
+
+
+class ExchangeLook(models.Model):
+    """Somebody looked at the contents of an exchange; stays when the exchange is gone."""
+
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="exchange_looks")
+    who = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "look at an exchange"
+        verbose_name_plural = "looks at exchanges"
+        triggers = [triggers.append_only("exchangelook_is_append_only")]
+
+    def __str__(self):
+        return f"{self.who} {self.at:%Y-%m-%d %H:%M}"

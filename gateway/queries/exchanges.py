@@ -1,0 +1,70 @@
+"""What was kept of calls. Nothing is read after its time, whether it was deleted yet or not."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import QuerySet
+from django.views.decorators.debug import sensitive_variables
+
+from gateway import contents
+from gateway.models import Exchange, ExchangeLook
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptAnswer:
+    """A whole answer, to be given again."""
+
+    status: int
+    media_type: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptExchange:
+    """A request and its answer; not `complete`: the answer was cut."""
+
+    charge_id: int
+    status: int
+    media_type: str
+    complete: bool
+    request: bytes = field(repr=False)
+    answer: bytes = field(repr=False)
+
+
+def unexpired(*, now: datetime) -> QuerySet[Exchange]:
+    """The exchanges that may still be read."""
+    return Exchange.objects.filter(expires_at__gt=now)
+
+
+@sensitive_variables()
+def exchange_of(charge_id: int, *, now: datetime) -> KeptExchange | None:
+    """What was kept of a call; None when nothing was, or no more. Refusal: CannotUnseal."""
+    row = unexpired(now=now).filter(pk=charge_id).first()
+    if row is None:
+        return None
+    return KeptExchange(
+        charge_id=row.pk,
+        status=row.status,
+        media_type=row.media_type,
+        complete=row.complete,
+        request=contents.body(row, "request"),
+        answer=contents.body(row, "answer"),
+    )
+
+
+@sensitive_variables()
+def kept_answer(charge_id: int, *, now: datetime) -> KeptAnswer | None:
+    """The whole answer of a call; None when it was not kept, cut, or its time is over.
+
+    Refusal: CannotUnseal.
+    """
+    row = unexpired(now=now).filter(pk=charge_id, complete=True).defer("request").first()
+    if row is None:
+        return None
+    body = contents.body(row, "answer")
+    return KeptAnswer(status=row.status, media_type=row.media_type, body=body)
+
+
+def looks_at(charge_id: int, *, most: int) -> QuerySet[ExchangeLook]:
+    """The latest looks at the contents of an exchange, the newest first."""
+    return ExchangeLook.objects.filter(charge=charge_id)[:most]

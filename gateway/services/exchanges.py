@@ -1,0 +1,83 @@
+"""Keep an exchange, note who looks at it, forget it in time."""
+
+from datetime import datetime, timedelta
+
+from django.contrib.postgres.functions import TransactionNow
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from gateway import contents, queries
+from gateway.models import Exchange, ExchangeLook
+from gateway.services import retention_lock
+from keys.models import Charge
+
+_BATCH = 500
+_MEDIA_TYPE_MAX = 200
+
+
+@sensitive_variables()
+def keep_exchange(
+    *,
+    charge_id: int,
+    days: int,
+    request: bytes,
+    answer: bytes,
+    status: int,
+    media_type: str,
+    complete: bool,
+    now: datetime,
+) -> None:
+    """Keep a call's request and answer for `days`, or less when less holds by now. Twice is once.
+
+    Bodies only, never headers: the provider's key is in none of them.
+    """
+    # Compressing and sealing many megabytes takes its time: before the lock.
+    exchange = Exchange(
+        pk=charge_id,
+        status=status,
+        media_type=media_type[:_MEDIA_TYPE_MAX],
+        complete=complete,
+        created_at=now,
+    )
+    contents.fill(exchange, request=request, answer=answer)
+    _insert(exchange, days=days)
+
+
+@transaction.atomic(durable=True)
+def _insert(exchange: Exchange, *, days: int) -> None:
+    retention_lock.share()
+    charge = Charge.objects.select_related("allocation").get(pk=exchange.pk)
+    days = min(days, queries.retention_days(charge.allocation.payers))
+    if days > 0:
+        exchange.cost_centre_id = charge.allocation.cost_centre_id
+        exchange.expires_at = exchange.created_at + timedelta(days=days)
+        Exchange.objects.bulk_create([exchange], ignore_conflicts=True)
+
+
+@sensitive_variables()
+def look_at_exchange(charge_id: int, *, who: str, now: datetime) -> queries.KeptExchange | None:
+    """What was kept of a call, for a person: first it is noted that `who` looks.
+
+    None, and nothing is noted, when nothing was kept or no more. Refusal: CannotUnseal.
+    """
+    if not queries.unexpired(now=now).filter(pk=charge_id).exists():
+        return None
+    ExchangeLook.objects.create(charge_id=charge_id, who=who, at=now)
+    return queries.exchange_of(charge_id, now=now)
+
+
+def forget_expired(*, now: datetime, batch: int = _BATCH) -> int:
+    """Delete the exchanges whose time is over, some at a time; how many. Twice is once."""
+    forgotten = 0
+    while count := _forget_some(now, batch):
+        forgotten += count
+    return forgotten
+
+
+@transaction.atomic
+def _forget_some(now: datetime, batch: int) -> int:
+    # By both clocks: the database lets nothing go that has not expired by its own.
+    expired = Exchange.objects.filter(expires_at__lte=now).filter(expires_at__lte=TransactionNow())
+    some = expired.order_by("expires_at").select_for_update(skip_locked=True)[:batch]
+    count, _ = Exchange.objects.filter(pk__in=some.values("pk")).delete()
+    return count
