@@ -12,7 +12,7 @@ from api.base import ApiView, made, shown
 from api.fields import Boolean, Integer, Name, Strict, String, Text, Tokens, Usd
 from api.reading import body, idempotency_key, query
 from keys import services as keys
-from keys.models import Allocation
+from keys.models import Allocation, WireFormat
 from keys.queries.allocations import (
     visible_allocation,
     visible_allocations,
@@ -40,6 +40,8 @@ class AllocationOutput(serializers.Serializer):
     rotation_threshold = serializers.IntegerField(help_text="`used` at which it should rotate.")
     rotation_needed = serializers.BooleanField()
     auto_rotate = serializers.BooleanField()
+    wire_format = serializers.CharField(help_text="Spoken to the gateway; empty: not yet known.")
+    refusal_status = serializers.IntegerField(allow_null=True)
     available_capacity = serializers.IntegerField(
         allow_null=True,
         help_text="Tokens that were free on the key when it was chosen; null is unlimited.",
@@ -95,6 +97,17 @@ class Allocations(ApiView):
         cost_centre = Name(required=False, help_text="The agent's own, or one below it.")
         ttl_seconds = Integer(required=False, min_value=1, max_value=31_536_000)
         auto_rotate = Boolean(required=False, help_text="At the threshold; true by default.")
+        wire_format = serializers.ChoiceField(
+            WireFormat.choices,
+            required=False,
+            help_text="What the session will speak to the gateway: only keys that speak it.",
+        )
+        refusal_status = serializers.ChoiceField(
+            [(status, str(status)) for status in keys.REFUSAL_STATUSES],
+            required=False,
+            help_text="How the gateway answers for want of budget. By default 429 in OpenAI's "
+            "wire format and 402 in Anthropic's; OpenClaw needs 400.",
+        )
 
         def validate(self, asked: dict) -> dict:
             """`tokens`, whichever way they were said."""

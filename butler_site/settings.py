@@ -78,7 +78,17 @@ ALLOCATION_TTL_SECONDS = env.integer(
 ALLOCATION_TTL_SECONDS_MAX = env.integer(
     "BUTLER_ALLOCATION_TTL_SECONDS_MAX", 30 * 86_400, least=1, most=31_536_000
 )
-HOLD_SECONDS = env.integer("BUTLER_HOLD_SECONDS", 600, least=1, most=86_400)
+# A hold nobody renewed for so long is given back. The gateway renews those of its running calls.
+HOLD_SECONDS = env.integer("BUTLER_HOLD_SECONDS", 120, least=1, most=86_400)
+# The most a call may answer when its client set no maximum, and the least it is worth making for.
+OUTPUT_TOKENS_DEFAULT = env.integer("BUTLER_OUTPUT_TOKENS_DEFAULT", 16_384, least=1, most=10**7)
+OUTPUT_TOKENS_MIN = env.integer("BUTLER_OUTPUT_TOKENS_MIN", 16, least=1, most=10**7)
+# How long the gateway waits for a provider: to connect, and for each next piece of an answer.
+UPSTREAM_CONNECT_SECONDS = env.integer("BUTLER_UPSTREAM_CONNECT_SECONDS", 10, least=1, most=600)
+UPSTREAM_SILENCE_SECONDS = env.integer("BUTLER_UPSTREAM_SILENCE_SECONDS", 600, least=1, most=86_400)
+# Where the sandbox provider answers; `manage.py up` starts one when it is not said.
+SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
+GATEWAY_BODY_BYTES_MAX = 32_000_000
 ESTIMATE_BYTES_MAX = 1_000_000
 API_REQUESTS_PER_MINUTE = env.integer("BUTLER_API_REQUESTS_PER_MINUTE", 6_000, least=1, most=10**9)
 

@@ -29,7 +29,8 @@ def load(*, now: datetime) -> Added:
     """Add what is missing of the demo fleet; rows that exist stay as they are. Twice is once."""
     data = json.loads(_FILE.read_text(encoding="utf-8"))
     for slug, about in data["providers"].items():
-        Provider.objects.get_or_create(slug=slug, defaults=about)
+        if not Provider.objects.filter(pk=slug).exists():
+            keys.add_provider(slug, **about, who=_WHO, now=now)
     for slug, about in data["cost_centres"].items():
         _limited(_centre(slug, **about["is"]), about["limits"], now=now)
     agents_before, keys_before = Agent.objects.count(), ApiKey.objects.count()
@@ -62,7 +63,8 @@ def _centre(slug: str, *, name: str = "", parent: str | None = None) -> CostCent
 def _api_key(slug: str, about: dict, *, now: datetime) -> ApiKey:
     if found := ApiKey.objects.filter(pk=slug).first():
         return found
-    terms = keys.KeyTerms(rates=_FREE if about["free"] else None, **about["is"])
+    rates = _FREE if about["free"] else None
+    terms = keys.KeyTerms(rates=rates, sandbox=True, **about["is"])
     # Not a secret: says that it is none.
     secret = f"demo-{slug}-not-a-real-secret"
     return keys.add_key(slug, terms=terms, secret=secret, who=_WHO, now=now)

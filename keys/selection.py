@@ -28,6 +28,7 @@ WORDS = {
     "later_slug": "as good as the chosen key in every way; the first name wins",
     "not_active": "is {detail}",
     "other_model": "is for another model: {detail}",
+    "other_wire_format": "its provider speaks another wire format: {detail}",
     "too_little_free": "has only {detail} tokens free: too little to be considered",
     "other_provider": "is of another provider: {detail}",
     "not_enough_capacity": "has no room for the tokens asked for: {detail} tokens free",
@@ -42,6 +43,7 @@ class Candidate(NamedTuple):
     `capacity`: tokens free in the tightest of its windows, those in USD counted as the tokens they
     buy; None is unlimited. `cost`: USD per 1,000 tokens. What the choice does not look at:
     `price_id`, and `payable`, the tokens of it that the USD limits of the payers can pay for.
+    `wire_format`: the one it can be spoken to in; blank is any.
     """
 
     slug: str
@@ -53,6 +55,7 @@ class Candidate(NamedTuple):
     cost: Decimal
     price_id: int = 0
     payable: int | None = None
+    wire_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ def choose(
     tokens: int,
     provider: str | None = None,
     model: str | None = None,
+    wire_format: str | None = None,
     free_min: int = 10_000,
 ) -> Decision:
     """Choose the key that should take `tokens`; never raises for want of one.
@@ -85,7 +89,9 @@ def choose(
     Slugs are unique. The order of `candidates` does not matter.
     """
     known = list(candidates)
-    able, lost = _considered(known, model=model, free_min=free_min)
+    able, lost = _considered(
+        known, model=model, wire_formats=("", wire_format or ""), free_min=free_min
+    )
     provider_expanded = False
     if provider is not None:
         preferred = [c for c in able if c.provider == provider]
@@ -131,14 +137,17 @@ def from_json(stored: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _considered(known, *, model, free_min) -> tuple[list[Candidate], list[Verdict]]:
+def _considered(known, *, model, wire_formats, free_min) -> tuple[list[Candidate], list[Verdict]]:
     """Split into candidates for the call and verdicts on those that are none."""
+    any_format = not any(wire_formats)
     able, lost = [], []
     for c in known:
         if c.status != ACTIVE:
             lost.append((c.slug, "not_active", c.status))
         elif model is not None and c.model != model:
             lost.append((c.slug, "other_model", c.model))
+        elif not any_format and c.wire_format not in wire_formats:
+            lost.append((c.slug, "other_wire_format", c.wire_format))
         elif c.capacity is not None and c.capacity <= free_min:
             lost.append((c.slug, "too_little_free", str(c.capacity)))
         else:

@@ -80,6 +80,7 @@ class ApiKeyAdmin(LimitedAdmin):
                     "provider_link",
                     "model",
                     "base_url",
+                    "sandbox",
                     "priority",
                     "requests_per_minute",
                     "tokens_per_minute",
@@ -97,6 +98,7 @@ class ApiKeyAdmin(LimitedAdmin):
             {
                 "fields": (
                     "base_url",
+                    "sandbox",
                     "priority",
                     "requests_per_minute",
                     "tokens_per_minute",

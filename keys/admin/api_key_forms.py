@@ -10,7 +10,7 @@ from keys.models import ApiKey
 from keys.pricing import Rates
 from keys.services import KeyTerms
 
-CHANGEABLE = ("base_url", "priority", "requests_per_minute", "tokens_per_minute")
+CHANGEABLE = ("base_url", "sandbox", "priority", "requests_per_minute", "tokens_per_minute")
 _NO_PRICE = "The price book has no price for this model: say what its tokens cost."
 
 

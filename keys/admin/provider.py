@@ -10,13 +10,15 @@ from keys.admin.base import ServiceAdmin
 from keys.admin.limits import AddForm, WhyForm
 from keys.models import Provider
 
+_ABOUT = ("name", "base_url", "wire_format")
+
 
 class AddProviderForm(AddForm):
     """A new provider."""
 
     class Meta:
         model = Provider
-        fields = ("slug", "name", "base_url")
+        fields = ("slug", *_ABOUT)
 
 
 class ChangeProviderForm(WhyForm):
@@ -24,14 +26,14 @@ class ChangeProviderForm(WhyForm):
 
     class Meta:
         model = Provider
-        fields = ("name", "base_url")
+        fields = _ABOUT
 
 
 @admin.register(Provider)
 class ProviderAdmin(ServiceAdmin):
     """Who sells tokens."""
 
-    list_display = ("slug", "name", "base_url", "api_keys")
+    list_display = ("slug", *_ABOUT, "api_keys")
     search_fields = ("slug__startswith",)
     ordering = ("slug",)
 
@@ -46,12 +48,12 @@ class ProviderAdmin(ServiceAdmin):
 
     def get_fields(self, request, obj=None):
         """A new one has no keys to show."""
-        return ("slug", "name", "base_url", *(["api_keys", "why"] if obj else []))
+        return ("slug", *_ABOUT, *(["api_keys", "why"] if obj else []))
 
     def save_model(self, request, obj, form, change):
         """Hand what was written to the services."""
         by = {"who": request.user.get_username(), "now": timezone.now()}
-        about = {"name": obj.name, "base_url": obj.base_url}
+        about = {column: getattr(obj, column) for column in _ABOUT}
         if change:
             keys.change_provider(obj.pk, **about, why=form.cleaned_data["why"], **by)
         else:

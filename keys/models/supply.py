@@ -141,6 +141,10 @@ class ApiKey(models.Model):
         """Its address in the windows."""
         return f"key:{self.slug}"
 
+    def speaks(self, wire_format: str) -> bool:
+        """Whether it can be called in this wire format; the sandbox speaks every one."""
+        return self.sandbox or self.provider.wire_format in ("", wire_format)
+
     def lendable(self, *, now) -> bool:
         """Whether it may take allocations at `now`. An exhausted key may: its windows decide."""
         if self.status == self.Status.COOLING:

@@ -41,9 +41,10 @@ from keys.services.supply import (
 )
 from keys.services.token_use import note_token_use
 from keys.services.usage import report_usage
-from keys.services.wish import Wish
+from keys.services.wish import REFUSAL_STATUSES, Wish
 
 __all__ = [
+    "REFUSAL_STATUSES",
     "Ending",
     "Held",
     "Imported",

@@ -54,6 +54,7 @@ def _choose(known, wish: Wish) -> selection.Decision:
         tokens=wish.tokens,
         provider=wish.provider,
         model=wish.model,
+        wire_format=wish.wire_format,
         free_min=settings.CANDIDATE_FREE_TOKENS_MIN,
     )
 

@@ -82,6 +82,8 @@ def _best_other(allocation: Allocation, *, without: set[str], now) -> str | None
         others,
         tokens=max(allocation.allocated - allocation.used, 1),
         provider=allocation.api_key.provider_id,
+        model=allocation.asked.get("model"),
+        wire_format=allocation.wire_format,
         free_min=settings.CANDIDATE_FREE_TOKENS_MIN,
     )
     return decision.chosen.slug if decision.chosen else None
@@ -134,7 +136,7 @@ def _earlier(allocation, seen, asked_key, idempotency_key) -> Rotation | None:
 
 
 def _checked(allocation, target, now) -> ApiKey:
-    to_key = ApiKey.objects.select_related("price").filter(pk=target).first()
+    to_key = ApiKey.objects.select_related("price", "provider").filter(pk=target).first()
     if target is None:
         raise RotationRefused(
             "No other key can take what is left of this allocation.",
@@ -146,6 +148,13 @@ def _checked(allocation, target, now) -> ApiKey:
     if to_key.pk == allocation.api_key_id:
         raise RotationRefused(
             f"The allocation is on {target} already.", session_id=allocation.session_id
+        )
+    if allocation.wire_format and not to_key.speaks(allocation.wire_format):
+        raise RotationRefused(
+            f"{target} is with a provider that does not speak the session's wire format, "
+            f"{allocation.wire_format}.",
+            session_id=allocation.session_id,
+            key_id=target,
         )
     if not to_key.lendable(now=now):
         raise RotationRefused(

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from keys import pricing
-from keys.models import ApiKey, History, Price, Provider
+from keys.models import ApiKey, History, Price, Provider, WireFormat
 from keys.pricing import Rates
 from keys.refusals import UnknownKey, UnknownProvider, WrongValue
 from keys.services.limits import Terms, give_limit
@@ -28,35 +28,52 @@ class KeyTerms:
     rates: Rates | None = None
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    sandbox: bool = False
+
+
+def usual_wire_format(provider: str) -> str:
+    """What a provider of this name speaks, whatever the number of the account."""
+    return WireFormat.ANTHROPIC if provider.startswith("anthropic") else WireFormat.OPENAI
 
 
 @transaction.atomic
 def add_provider(
-    slug: str, *, name: str = "", base_url: str = "", who: str, now: datetime
+    slug: str,
+    *,
+    name: str = "",
+    base_url: str = "",
+    wire_format: str | None = None,
+    who: str,
+    now: datetime,
 ) -> Provider:
-    """Add who sells tokens. Refusals: AlreadyExists, WrongValue."""
-    provider = inserted(Provider(slug=check_slug(slug), name=name or slug, base_url=base_url))
-    after = {"name": provider.name, "base_url": base_url}
+    """Add who sells tokens; `wire_format` None: the usual one. Refusals: AlreadyExists,
+    WrongValue."""
+    provider = Provider(slug=check_slug(slug), name=name or slug, base_url=base_url)
+    provider.wire_format = usual_wire_format(slug) if wire_format is None else wire_format
+    inserted(provider)
+    after = {"name": provider.name, "base_url": base_url, "wire_format": provider.wire_format}
     _note_provider(provider, who=who, why="added", now=now, before=None, after=after)
     return provider
 
 
 @transaction.atomic
 def change_provider(
-    slug: str, *, name: str, base_url: str, who: str, why: str, now: datetime
+    slug: str, *, name: str, base_url: str, wire_format: str, who: str, why: str, now: datetime
 ) -> Provider:
-    """Change what a provider is called and where its API answers: where its keys' secrets go.
+    """Change what a provider is called, what it speaks and where its API answers: where the secrets
+    of its keys go.
 
     Refusals: UnknownProvider.
     """
     provider = Provider.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if provider is None:
         raise UnknownProvider(f"There is no provider {slug}.", provider=slug)
-    before = {"name": provider.name, "base_url": provider.base_url}
-    after = {"name": name, "base_url": base_url}
+    after = {"name": name, "base_url": base_url, "wire_format": wire_format}
+    before = {column: getattr(provider, column) for column in after}
     if before != after:
-        provider.name, provider.base_url = name, base_url
-        provider.save(update_fields=["name", "base_url"])
+        for column, value in after.items():
+            setattr(provider, column, value)
+        provider.save(update_fields=list(after))
         _note_provider(provider, who=who, why=why, now=now, before=before, after=after)
     return provider
 
@@ -77,7 +94,8 @@ def add_key(
     Without a secret (None) it is inactive until it has one. Refusals: AlreadyExists, WrongValue.
     """
     provider, _ = Provider.objects.get_or_create(
-        slug=check_slug(terms.provider), defaults={"name": terms.provider}
+        slug=check_slug(terms.provider),
+        defaults={"name": terms.provider, "wire_format": usual_wire_format(terms.provider)},
     )
     api_key = ApiKey(
         slug=check_slug(slug),
@@ -88,6 +106,7 @@ def add_key(
         price=_price(provider, terms.model, terms.rates, who=who, now=now),
         requests_per_minute=terms.requests_per_minute,
         tokens_per_minute=terms.tokens_per_minute,
+        sandbox=terms.sandbox,
     )
     if secret is None:
         api_key.status, api_key.status_reason = ApiKey.Status.INACTIVE, "no secret yet"
@@ -116,7 +135,7 @@ def replace_secret(slug: str, *, secret: str, who: str, why: str, now: datetime)
 def change_key(
     slug: str, *, changes: dict[str, object], who: str, why: str, now: datetime
 ) -> ApiKey:
-    """Change priority, base_url, requests_per_minute or tokens_per_minute of a key.
+    """Change priority, base_url, requests_per_minute, tokens_per_minute or sandbox of a key.
 
     Refusals: UnknownKey, WrongValue.
     """
@@ -133,7 +152,7 @@ def change_key(
     return api_key
 
 
-_CHANGEABLE = {"priority", "base_url", "requests_per_minute", "tokens_per_minute"}
+_CHANGEABLE = {"priority", "base_url", "requests_per_minute", "tokens_per_minute", "sandbox"}
 
 
 @transaction.atomic

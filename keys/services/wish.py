@@ -4,12 +4,22 @@ from dataclasses import asdict, dataclass, field
 
 from django.conf import settings
 
+from keys.models import WireFormat
 from keys.refusals import WrongValue
+
+# What clients may be told for want of budget: none that they retry by themselves.
+REFUSAL_STATUSES = (400, 402, 403, 422, 429)
+_LATER = ("wire_format", "refusal_status")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What is asked for. `tokens` > 0; `ttl_seconds` until it expires unless extended."""
+    """What is asked for. `tokens` > 0; `ttl_seconds` until it expires unless extended.
+
+    `wire_format`: what the session will speak to the gateway, so that only keys are considered
+    whose provider speaks it. `refusal_status`: how the gateway shall answer for want of budget,
+    for clients that misread its usual answer.
+    """
 
     tokens: int
     provider: str | None = None
@@ -17,6 +27,8 @@ class Wish:
     cost_centre: str | None = None
     ttl_seconds: int = field(default_factory=lambda: settings.ALLOCATION_TTL_SECONDS)
     auto_rotate: bool = True
+    wire_format: str | None = None
+    refusal_status: int | None = None
 
     def check(self) -> None:
         """Refusals: WrongValue."""
@@ -27,7 +39,16 @@ class Wish:
                 f"ttl_seconds must be from 1 to {settings.ALLOCATION_TTL_SECONDS_MAX}.",
                 field="ttl_seconds",
             )
+        if self.wire_format not in (None, *WireFormat.values):
+            raise WrongValue("wire_format is openai or anthropic.", field="wire_format")
+        if self.refusal_status not in (None, *REFUSAL_STATUSES):
+            raise WrongValue(
+                f"refusal_status is one of {', '.join(map(str, REFUSAL_STATUSES))}.",
+                field="refusal_status",
+            )
 
     def as_json(self) -> dict[str, object]:
         """The request, to compare a repeated one with."""
-        return asdict(self)
+        asked = asdict(self)
+        # What requests of before these fields were made of stays the same request.
+        return {n: asked[n] for n in asked if n not in _LATER or asked[n] is not None}

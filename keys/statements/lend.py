@@ -46,9 +46,11 @@ SELECT k.slug, k.provider_id, k.model,
        k.priority,
        trunc(CASE WHEN r.most > 0 THEN least(f.tokens, f.usd / r.most) ELSE f.tokens END)::bigint,
        p.input + p.output, p.id,
-       CASE WHEN r.most > 0 THEN trunc(%(payers_usd)s::numeric / r.most)::bigint END
+       CASE WHEN r.most > 0 THEN trunc(%(payers_usd)s::numeric / r.most)::bigint END,
+       CASE WHEN k.sandbox THEN '' ELSE v.wire_format END
   FROM keys_apikey k
   JOIN keys_price p ON p.id = k.price_id
+  JOIN keys_provider v ON v.slug = k.provider_id
  CROSS JOIN LATERAL (
     SELECT greatest(p.input, p.cached, p.cache_write, p.output) / 1000 AS most) r
   LEFT JOIN free f ON f.scope = 'key:' || k.slug
@@ -86,12 +88,13 @@ WITH locked AS MATERIALIZED (
     INSERT INTO keys_allocation (
         session_id, agent_id, cost_centre_id, api_key_id, price_id, payers, status, status_reason,
         allocated, used, held, allocated_cost, used_cost, held_cost, token_cost_max, overrun,
-        rotation_threshold, auto_rotate, provider_expanded, idempotency_key, asked,
-        created_at, expires_at)
+        rotation_threshold, auto_rotate, wire_format, refusal_status, provider_expanded,
+        idempotency_key, asked, created_at, expires_at)
     SELECT %(session_id)s, %(agent_id)s, %(cost_centre_id)s, %(api_key_id)s, %(price_id)s,
            %(payers)s, 'active', '', %(allocated)s, 0, 0, %(allocated_cost)s, 0, 0,
-           %(token_cost_max)s, false, %(rotation_threshold)s, %(auto_rotate)s,
-           %(provider_expanded)s, %(idempotency_key)s, %(asked)s, %(created_at)s, %(expires_at)s
+           %(token_cost_max)s, false, %(rotation_threshold)s, %(auto_rotate)s, %(wire_format)s,
+           %(refusal_status)s, %(provider_expanded)s, %(idempotency_key)s, %(asked)s,
+           %(created_at)s, %(expires_at)s
       FROM verdict v
      WHERE v.current AND v.fits
     RETURNING id

@@ -101,7 +101,7 @@ def test_names_are_taken_once_and_unknown_keys_are_refused(people):
 
 def test_where_the_secrets_of_a_provider_go_changes_with_a_reason():
     keys.add_provider("groq", name="Groq", who="olga", now=NOON)
-    moved = {"name": "Groq", "base_url": "https://eu.groq.example/v1"}
+    moved = {"name": "Groq", "base_url": "https://eu.groq.example/v1", "wire_format": ""}
     keys.change_provider("groq", **moved, who="olga", why="moved to the EU", now=NOON)
     keys.change_provider("groq", **moved, who="olga", why="again", now=NOON)
     change, added = History.objects.filter(scope="provider:groq").order_by("-id")
