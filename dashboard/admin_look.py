@@ -22,6 +22,11 @@ _GROUPS = {
         ("Windows", "calendar_month", "keys_window"),
         ("History", "history", "keys_history"),
     ],
+    "Prompts and answers": [
+        ("Retention", "auto_delete", "gateway_retention"),
+        ("Kept exchanges", "forum", "gateway_exchange"),
+        ("Who looked", "visibility", "gateway_exchangelook"),
+    ],
     "Alerts": [
         ("Alerts", "notifications", "alerts_alert"),
         ("Channels", "campaign", "alerts_channel"),

@@ -1,0 +1,213 @@
+"""Retention and kept exchanges in the admin: who may set, who may read, and that it is noted."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import escape
+
+from gateway import services
+from gateway.admin import shown
+from gateway.models import Exchange, ExchangeLook, Retention, RetentionChange
+from keys.models import CostCentre
+from security.fields import Sealed
+from tests.keys.conftest import add_key, allocate, hold, people  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.django_db
+REQUEST = b'{"messages":[{"content":"<script>alert(1)</script> & \xc3\xa4"}]}'
+ANSWER = b'data: {"text": "canary-answer-77a0"}\n\ndata: [DONE]\n\n'
+
+
+@pytest.fixture
+def staff(client):
+    """A client signed in as grace, who may do everything."""
+    client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
+    return client
+
+
+def page(name, *args):
+    """The address of an admin page of the app."""
+    return reverse(f"admin:gateway_{name}", args=args)
+
+
+def may(client, *codenames):
+    """Sign in as carol, who has these permissions only."""
+    carol = get_user_model().objects.create_user("carol", is_staff=True)
+    carol.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client.force_login(carol)
+
+
+@pytest.fixture
+def charge(people):  # noqa: F811
+    """A call of ada's, whose exchange is kept."""
+    now = timezone.now()
+    add_key("nvidia-1")
+    research = CostCentre.objects.get(pk="research")
+    services.set_retention(research, days=30, who="grace", why="audit", now=now)
+    charge = hold(allocate(tokens=100), 10)
+    keep(charge, now=now)
+    return charge
+
+
+def keep(charge, *, now, request=REQUEST, answer=ANSWER):
+    """What the gateway does after a settlement."""
+    services.keep_exchange(
+        charge_id=charge.pk,
+        days=30,
+        request=request,
+        answer=answer,
+        status=200,
+        media_type="text/event-stream",
+        complete=True,
+        now=now,
+    )
+
+
+def test_retention_is_switched_on_with_a_reason_changed_and_off(staff, people):  # noqa: F811
+    wanted = {"cost_centre": "research", "days": "30", "why": ""}
+    assert "required" in staff.post(page("retention_add"), wanted).content.decode()
+    assert not Retention.objects.exists()
+    staff.post(page("retention_add"), wanted | {"why": "the auditors ask"})
+    row = Retention.objects.get()
+    assert (row.pk, row.days, row.changed_by) == ("research", 30, "grace")
+    changed = {"cost_centre": "sales", "days": "0", "why": "they are done"}
+    staff.post(page("retention_change", "research"), changed)
+    assert list(RetentionChange.objects.values_list("cost_centre", "after", "who", "why")) == [
+        ("research", 0, "grace", "they are done"),
+        ("research", 30, "grace", "the auditors ask"),
+    ]
+    staff.post(page("retention_change", "research"), {"days": "", "why": "as the rest"})
+    assert Retention.objects.get().days is None
+    history = staff.get(page("retention_change", "research")).content.decode()
+    assert "the auditors ask" in history
+    assert 'value="the auditors ask"' not in history, "a reason is given anew"
+    assert "as above" in staff.get(page("retention_changelist")).content.decode()
+
+
+def test_days_out_of_range_are_refused_in_words(staff, people):  # noqa: F811
+    for days in ("-1", "3651", "many"):
+        wanted = {"cost_centre": "research", "days": days, "why": "audit"}
+        answer = staff.post(page("retention_add"), wanted)
+        assert answer.status_code == 200
+    assert not Retention.objects.exists()
+
+
+def test_who_may_only_look_sets_no_retention(client, people):  # noqa: F811
+    may(client, "view_retention", "view_exchange", "view_costcentre")
+    assert client.get(page("retention_changelist")).status_code == 200
+    wanted = {"cost_centre": "research", "days": "30", "why": "curious"}
+    assert client.post(page("retention_add"), wanted).status_code == 403
+    assert not Retention.objects.exists()
+
+
+def test_the_list_shows_what_is_kept_but_no_contents_and_is_not_noted(staff, charge):
+    listed = staff.get(page("exchange_changelist")).content.decode()
+    for words in ("ada", "research", str(len(REQUEST)), str(len(ANSWER))):
+        assert words in listed
+    assert "canary" not in listed
+    assert not ExchangeLook.objects.exists()
+
+
+def test_an_exchange_is_shown_indented_escaped_and_who_looked_is_noted(staff, charge):
+    answer = staff.get(page("exchange_change", charge.pk))
+    content = answer.content.decode()
+    indented = '{\n  "messages": [\n    {\n      "content": "<script>alert(1)</script> & ä"\n'
+    assert escape(indented) in content
+    assert "<script>alert(1)" not in content
+    assert escape(ANSWER.decode()) in content
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert reverse("admin:keys_charge_change", args=[charge.pk]) in content
+    assert list(ExchangeLook.objects.values_list("charge", "who")) == [(charge.pk, "grace")]
+    assert re.search(r"<td>[-\d :]{19}</td><td>grace</td>", content)
+    assert "grace" in staff.get(page("exchangelook_changelist")).content.decode()
+
+
+@pytest.mark.parametrize(
+    "permissions", [(), ("view_charge", "view_allocation", "view_retention", "view_exchangelook")]
+)
+def test_contents_are_shown_to_nobody_without_the_permission(client, charge, permissions):
+    may(client, *permissions)
+    for address in (
+        page("exchange_change", charge.pk),
+        page("exchange_history", charge.pk),
+        page("exchange_changelist"),
+    ):
+        answer = client.get(address)
+        assert answer.status_code == 403
+        assert b"canary" not in answer.content
+    assert not ExchangeLook.objects.exists()
+
+
+def test_the_permission_to_view_exchanges_is_enough_and_allows_nothing_else(client, charge):
+    may(client, "view_exchange")
+    assert b"canary" in client.get(page("exchange_change", charge.pk)).content
+    assert ExchangeLook.objects.get().who == "carol"
+    for address in (page("exchange_change", charge.pk), page("exchange_delete", charge.pk)):
+        answer = client.post(address, {"post": "yes", "complete": ""})
+        assert answer.status_code == 403
+        assert b"canary" not in answer.content
+    assert client.get(page("exchange_add")).status_code == 403
+    assert client.get(page("exchangelook_changelist")).status_code == 403
+    assert Exchange.objects.count() == ExchangeLook.objects.count() == 1
+
+
+def test_what_expired_has_no_page(staff, charge):
+    now = timezone.now()
+    later = hold(allocate(tokens=100), 10)
+    keep(later, now=now - timedelta(days=30))
+    answer = staff.get(page("exchange_change", later.pk), follow=True)
+    assert b"canary" not in answer.content
+    assert f">{later.pk}<" not in staff.get(page("exchange_changelist")).content.decode()
+    assert not ExchangeLook.objects.exists()
+
+
+def test_what_cannot_be_unsealed_is_said_in_words(staff, charge):
+    Exchange.objects.update(content_key=Sealed(b"noise"))
+    content = staff.get(page("exchange_change", charge.pk)).content.decode()
+    assert "They cannot be shown" in content
+    assert "canary" not in content
+
+
+def test_the_list_costs_as_many_queries_as_one(staff, charge, django_assert_max_num_queries):
+    for _ in range(3):
+        keep(hold(allocate(tokens=100), 10), now=timezone.now())
+    with django_assert_max_num_queries(7) as asked:
+        staff.get(page("exchange_changelist"))
+    assert not any('exchange"."answer"' in query["sql"] for query in asked)
+
+
+def test_no_body_makes_the_page_fail(staff, charge):
+    for body in (
+        b'{"half": "\\ud800"}',
+        b"\xff\xfe\x00 not a text",
+        b"[" * 100_000,
+        b'{"n": ' + b"1" * 5_000 + b"}",
+        b"",
+    ):
+        charge = hold(allocate(tokens=100), 10)
+        keep(charge, now=timezone.now(), request=body, answer=body)
+        assert staff.get(page("exchange_change", charge.pk)).status_code == 200
+
+
+def test_long_bodies_are_cut_and_say_so():
+    assert shown.body(b"a" * 100) == ("a" * 100, False)
+    text, cut = shown.body(b"a" * (shown.SHOWN_MAX + 1))
+    assert (len(text), cut) == (shown.SHOWN_MAX, True)
+    text, cut = shown.body(b"[" + b"1," * 3_000_000 + b"1]")
+    assert (len(text), cut) == (shown.SHOWN_MAX, True)
+
+
+def test_deep_json_does_not_grow_beyond_the_page():
+    deep = b"[" * 200 + b"1," * 500_000 + b"1" + b"]" * 200
+    text, cut = shown.body(deep)
+    assert (len(text), cut) == (shown.SHOWN_MAX, True)
+    assert text.startswith("[\n  [")
+
+
+def test_json_that_says_something_twice_is_shown_as_it_is():
+    twice = b'{"content": "bad", "content": "good"}'
+    assert shown.body(twice) == (twice.decode(), False)
