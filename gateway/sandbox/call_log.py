@@ -1,0 +1,87 @@
+"""The sandbox's own log: every call that reached it, with what a provider would bill for it."""
+
+from collections import Counter, deque
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from gateway.sandbox.reply import NOTHING, Bill
+
+_REMEMBERED = 100_000
+_BILL = Bill.__struct_fields__
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One call. `status`: 0 when not even headers were sent. `finished`: the client was sent all of
+    the answer that was meant for it, and the answer was whole."""
+
+    route: str
+    number: int = 0
+    at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+    id: str = ""
+    key: str = ""
+    stream: bool = False
+    model: str = ""
+    status: int = 0
+    finished: bool = False
+    bill: Bill = NOTHING
+    cost: Decimal | None = None
+
+    def as_row(self) -> dict[str, object]:
+        """Flat, as it is shown and written."""
+        row = msgspec.structs.asdict(self)
+        del row["bill"]
+        return row | msgspec.structs.asdict(self.bill)
+
+
+class CallLog:
+    """The last 100,000 calls, sums of all, and a file of JSON lines if there is one."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file.open("ab", buffering=0) if file else None
+        self._calls: deque[Call] = deque(maxlen=_REMEMBERED)
+        self._sums: dict[tuple[str, str, str], Counter[str]] = {}
+        self._last = 0
+
+    def add(self, call: Call) -> None:
+        """Number a call that is over and write it down."""
+        self._last += 1
+        call.number = self._last
+        self._calls.append(call)
+        self._sum(call)
+        if self._file:
+            self._file.write(_encode(call.as_row()) + b"\n")
+
+    def after(self, number: int) -> bytes:
+        """A JSON list of the calls with a higher number."""
+        missed = len(self._calls) - (self._last - number)
+        return _encode([call.as_row() for call in islice(self._calls, max(0, missed), None)])
+
+    def totals(self, by: str) -> dict[str, dict[str, int]]:
+        """Sums by `key`, `route` or `model`, of forgotten calls too. Errors: ValueError."""
+        place = ("key", "route", "model").index(by)
+        sums: dict[str, Counter[str]] = {}
+        for names, counted in self._sums.items():
+            sums.setdefault(names[place], Counter()).update(counted)
+        return {name: {what: counted[what] for what in _COUNTED} for name, counted in sums.items()}
+
+    def clear(self) -> None:
+        """Forget all calls; the file stays, and numbers go on."""
+        self._calls.clear()
+        self._sums.clear()
+
+    def _sum(self, call: Call) -> None:
+        counted = self._sums.setdefault((call.key, call.route, call.model), Counter())
+        counted["calls"] += 1
+        counted["finished"] += call.finished
+        counted["failed"] += not 200 <= call.status < 300
+        if call.bill is not NOTHING:
+            for name in _BILL:
+                counted[name] += getattr(call.bill, name)
+
+
+_COUNTED = ("calls", "finished", "failed", *_BILL)

@@ -1,0 +1,84 @@
+"""What is asked of the sandbox itself: is it up, its log, faults to come."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+
+from gateway.sandbox import delivery, errors
+from gateway.sandbox.call_log import CallLog
+from gateway.sandbox.connection import Connection
+from gateway.sandbox.directive import NotUnderstood
+from gateway.sandbox.faults import Faults
+
+_NOTHING = b"{}"
+
+
+class Control:
+    """`/healthz`, `/sandbox/log`, `/sandbox/totals`, `/sandbox/faults`; not logged, for anybody."""
+
+    def __init__(self, *, log: CallLog, faults: Faults, under_way: Callable[[], int]) -> None:
+        self._calls = log
+        self._planned = faults
+        self._under_way = under_way
+        self._routes = {
+            ("HEAD", "/"): self._nothing,
+            ("GET", "/healthz"): self._health,
+            ("GET", "/sandbox/log"): self._log,
+            ("DELETE", "/sandbox/log"): self._clear_log,
+            ("GET", "/sandbox/totals"): self._totals,
+            ("GET", "/sandbox/faults"): self._faults,
+            ("POST", "/sandbox/faults"): self._plan,
+            ("DELETE", "/sandbox/faults"): self._clear_faults,
+        }
+
+    async def answer(self, connection: Connection, scope: dict[str, Any]) -> None:
+        """One request; 404 for what is no route at all."""
+        body = await connection.body()
+        route = self._routes.get((scope["method"], scope["path"]), self._unknown)
+        query = {name: values[-1] for name, values in _query(scope).items()}
+        try:
+            status, answer = route(query, body)
+        except (ValueError, NotUnderstood) as error:
+            status, answer = 400, _error(400, str(error))
+        await delivery.send_json(connection, answer, status=status, headers=[])
+
+    def _nothing(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        return 200, b""
+
+    def _health(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        state = {"status": "ok", "under_way": self._under_way()}
+        return 200, msgspec.json.encode(state)
+
+    def _log(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        return 200, self._calls.after(int(query.get("after", 0)))
+
+    def _clear_log(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        self._calls.clear()
+        return 200, _NOTHING
+
+    def _totals(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        return 200, msgspec.json.encode(self._calls.totals(query.get("by", "key")))
+
+    def _faults(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        return 200, msgspec.json.encode(self._planned.left())
+
+    def _plan(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        self._planned.plan(msgspec.json.decode(body))
+        return 201, msgspec.json.encode(self._planned.left())
+
+    def _clear_faults(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        self._planned.clear()
+        return 200, _NOTHING
+
+    def _unknown(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        return 404, _error(404, "The sandbox does not know this route.")
+
+
+def _query(scope: dict[str, Any]) -> dict[str, list[str]]:
+    return parse_qs(scope["query_string"].decode("latin-1"))
+
+
+def _error(status: int, message: str) -> bytes:
+    return errors.body(wire_format="openai", status=status, message=message, call_id="")

@@ -1,0 +1,67 @@
+"""`POST /v1/embeddings`."""
+
+import base64
+import struct
+import zlib
+from random import Random
+from typing import Any
+
+from gateway.sandbox import asked
+from gateway.sandbox.asked import Asked
+from gateway.sandbox.reply import Reply
+
+WIRE_FORMAT = "openai"
+PREFIX = "embd-"
+PRODUCES = False
+BILLS = True
+
+# Real models have 1,536 and more; nobody looks at these.
+_DIMENSIONS = 16
+
+
+def read(body: dict[str, Any]) -> Asked:
+    """Take a request apart. Errors: Wrong."""
+    inputs = _inputs(body)
+    asked.number(body, "dimensions")
+    return Asked(
+        model=asked.string(body, "model"),
+        text="\n".join(one for one in inputs if isinstance(one, str)),
+        input_tokens=sum(map(_tokens, inputs)),
+        fields=body,
+    )
+
+
+def whole(reply: Reply) -> dict[str, Any]:
+    """The body of the answer."""
+    fields = reply.asked.fields
+    size = fields.get("dimensions") or _DIMENSIONS
+    vectors = [_vector(one, size) for one in _inputs(fields)]
+    if fields.get("encoding_format") == "base64":
+        vectors = [base64.b64encode(struct.pack(f"<{size}f", *one)).decode() for one in vectors]
+    usage = {"prompt_tokens": reply.bill.input, "total_tokens": reply.bill.input}
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": number, "embedding": vector}
+            for number, vector in enumerate(vectors)
+        ],
+        "model": reply.asked.model,
+        **reply.reported(usage),
+    }
+
+
+def _inputs(body: dict[str, Any]) -> list[Any]:
+    """One text, many, the tokens of one, or those of many."""
+    given = body.get("input")
+    if not given or not isinstance(given, str | list):
+        raise asked.Wrong("input: a text or a list is required.")
+    return [given] if isinstance(given, str) or isinstance(given[0], int) else given
+
+
+def _tokens(one: Any) -> int:
+    return asked.tokens(one, messages=0) if isinstance(one, str) else len(one)
+
+
+def _vector(one: Any, size: int) -> list[float]:
+    numbers = Random(zlib.crc32(str(one).encode("utf-8", "surrogatepass")))  # noqa: S311
+    return [numbers.uniform(-1, 1) for _ in range(size)]

@@ -1,0 +1,132 @@
+"""`POST /v1/messages`, Anthropic's."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from gateway.sandbox import asked
+from gateway.sandbox.asked import Asked
+from gateway.sandbox.reply import Bill, Reply
+from gateway.sandbox.routes import Event
+
+WIRE_FORMAT = "anthropic"
+PREFIX = "msg_"
+PRODUCES = True
+BILLS = True
+
+
+def read(body: dict[str, Any]) -> Asked:
+    """Take a request apart. Errors: Wrong."""
+    if asked.number(body, "max_tokens") is None:
+        raise asked.Wrong("max_tokens: Field required")
+    return conversation(body)
+
+
+def conversation(body: dict[str, Any]) -> Asked:
+    """What `read` reads, but nothing need be said of the output."""
+    messages = asked.items(body, "messages")
+    tools = body.get("tools") or []
+    counted = asked.tokens(body.get("system"), messages, messages=len(messages))
+    return Asked(
+        model=asked.string(body, "model"),
+        text=asked.last_user_text(messages),
+        input_tokens=counted + asked.tool_tokens(tools),
+        fields=body,
+        stream=body.get("stream") is True,
+        output_tokens_max=body.get("max_tokens"),
+        tools={tool["name"]: tool.get("input_schema") for tool in tools if "name" in tool},
+        after_tool=_has_tool_result(messages[-1].get("content")),
+    )
+
+
+def whole(reply: Reply) -> dict[str, Any]:
+    """The body of an answer that is no stream."""
+    text = "".join(reply.answers[0])
+    block = _block(reply) | ({"input": _input(text)} if reply.tool else {"text": text})
+    ending = {"content": [block], "stop_reason": _stop_reason(reply)}
+    return {**_message(reply), **ending, **reply.reported(_usage(reply.bill))}
+
+
+def events(reply: Reply) -> Iterator[Event]:
+    """The events of a stream."""
+    count = len(reply.answers[0])
+    first = reply.billed_after(0)
+    message = _message(reply) | reply.reported(_usage(first))
+    yield _event("message_start", 0, message=message)
+    yield _event("content_block_start", 0, index=0, content_block=_block(reply))
+    yield _event("ping", 0)
+    for text, out in reply.chunks():
+        yield _event("content_block_delta", out, index=0, delta=_delta(reply, text))
+    yield _event("content_block_stop", count, index=0)
+    delta = {"stop_reason": _stop_reason(reply), "stop_sequence": None}
+    usage = reply.reported(_usage(reply.bill))
+    yield _event("message_delta", count, delta=delta, **usage)._replace(final_usage=True)
+    yield _event("message_stop", count)
+
+
+def failure(reply: Reply, after: int) -> Event:
+    """Instead of the rest of a stream, after so many events."""
+    return _event("error", 0, error={"type": "api_error", "message": "The sandbox was told to."})
+
+
+def _event(name: str, produced: int, **data: Any) -> Event:
+    return Event(name, {"type": name, **data}, produced)
+
+
+def _has_tool_result(content: Any) -> bool:
+    return isinstance(content, list) and any(part.get("type") == "tool_result" for part in content)
+
+
+def _message(reply: Reply) -> dict[str, Any]:
+    return {
+        "id": reply.id,
+        "type": "message",
+        "role": "assistant",
+        "model": reply.asked.model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+    }
+
+
+def _block(reply: Reply) -> dict[str, Any]:
+    if not reply.tool:
+        return {"type": "text", "text": ""}
+    call_id = "toolu_" + reply.id.removeprefix(PREFIX)
+    return {"type": "tool_use", "id": call_id, "name": reply.tool, "input": {}}
+
+
+def _delta(reply: Reply, text: str) -> dict[str, Any]:
+    if reply.tool:
+        return {"type": "input_json_delta", "partial_json": text}
+    return {"type": "text_delta", "text": text}
+
+
+def _input(arguments: str) -> Any:
+    try:
+        return msgspec.json.decode(arguments)
+    except msgspec.DecodeError:  # cut short by the asked maximum
+        return {}
+
+
+def _stop_reason(reply: Reply) -> str:
+    if not reply.complete:
+        return "max_tokens"
+    return "tool_use" if reply.tool else "end_turn"
+
+
+def _usage(bill: Bill) -> dict[str, Any]:
+    written = bill.cache_write + bill.cache_write_1h
+    return {
+        "input_tokens": bill.input - bill.cached - written,
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": bill.cached,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": bill.cache_write,
+            "ephemeral_1h_input_tokens": bill.cache_write_1h,
+        },
+        "output_tokens": bill.output,
+        "output_tokens_details": {"thinking_tokens": bill.reasoning},
+        "service_tier": "standard",
+    }
