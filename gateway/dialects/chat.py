@@ -1,10 +1,5 @@
 """Chat completions: the wire format of OpenAI that nearly every provider copied."""
 
-from typing import Any
-
-import msgspec
-from msgspec import Raw
-
 from gateway import bounds
 from gateway.dialects import habits, openai_usage, unbounded, written
 from gateway.dialects.base import Asked, Reported
@@ -18,6 +13,7 @@ from gateway.dialects.body import (
     whole_number_of,
 )
 from gateway.dialects.chat_meter import ChatMeter
+from gateway.dialects.counts import answer_in
 
 _OUTPUT = ("max_tokens", "max_completion_tokens")
 _CHOICES_MAX = 128
@@ -25,15 +21,6 @@ _GUARDED = frozenset(
     {"model", "messages", "tools", "n", "stream", "stream_options", "service_tier", *_OUTPUT}
     | unbounded.CHAT.keys()
 )
-
-
-class _Answer(msgspec.Struct):
-    id: Any = None
-    usage: Raw = Raw()
-    x_groq: Raw = Raw()
-
-
-_decode_answer = msgspec.json.Decoder(_Answer).decode
 
 
 class Chat:
@@ -80,10 +67,7 @@ class Chat:
 
     def reported(self, answer: bytes) -> Reported | None:
         """The usage in a whole answer; None when it has none that can be believed."""
-        try:
-            said = _decode_answer(answer)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
+        said = answer_in(answer)
         return openai_usage.reported_in(said.usage, said.x_groq, request_id=said.id)
 
     def produced(self, answer: bytes, *, model: str) -> int:

@@ -1,9 +1,9 @@
 """Meters a stream of chat completion chunks."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from gateway.dialects import openai_usage
 from gateway.dialects.base import Asked, Reported
@@ -29,9 +29,9 @@ class _Choice(msgspec.Struct):
 class _Chunk(msgspec.Struct):
     id: Any = None
     choices: list[_Choice] | None = None
-    usage: Raw = Raw()
-    x_groq: Raw = Raw()
-    error: Raw = Raw()
+    usage: Any = None
+    x_groq: Any = None
+    error: Any = None
 
 
 class _Loose(msgspec.Struct):
@@ -39,14 +39,13 @@ class _Loose(msgspec.Struct):
 
     id: Any = None
     choices: Any = None
-    usage: Raw = Raw()
-    x_groq: Raw = Raw()
-    error: Raw = Raw()
+    usage: Any = None
+    x_groq: Any = None
+    error: Any = None
 
 
-_decode = msgspec.json.Decoder(_Chunk).decode
-_decode_loose = msgspec.json.Decoder(_Loose).decode
-_NOTHING = (b"", b"null")
+_decode = msgspec.json.Decoder(_Chunk, float_hook=Decimal).decode
+_decode_loose = msgspec.json.Decoder(_Loose, float_hook=Decimal).decode
 
 
 class ChatMeter:
@@ -99,9 +98,9 @@ class ChatMeter:
             self._written.add(rest)
 
     def _after(self, event: bytes, chunk: _Chunk | _Loose) -> bytes:
-        if bytes(chunk.error) not in _NOTHING:
+        if chunk.error:
             self.failed = True
-        if bytes(chunk.usage) in _NOTHING and not chunk.x_groq:
+        if not chunk.usage and not chunk.x_groq:
             return event
         said = openai_usage.reported_in(chunk.usage, chunk.x_groq, request_id=chunk.id)
         if said is not None:
@@ -109,7 +108,7 @@ class ChatMeter:
             if not chunk.choices or self._finished >= self._asked.choices:
                 self.reported = said
         # A chunk of usage alone exists only because Butler asked for it.
-        alone = chunk.choices == [] and bytes(chunk.usage) not in _NOTHING
+        alone = chunk.choices == [] and chunk.usage
         return b"" if alone and not self._asked.usage_asked else event
 
     def _feed_loose(self, event: bytes, data: bytes) -> bytes:

@@ -4,25 +4,33 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 # No call has more; whoever says so is not believed.
 _BELIEVED_MAX = 10**9
 _COST_MAX = Decimal(10**6)
 _ID_LENGTH_MAX = 200
 
+
 # Numbers with a point come as Decimal from their own text: a cost never passes through a float.
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+class _Answer(msgspec.Struct):
+    id: Any = None
+    usage: Any = None
+    x_groq: Any = None
 
 
-def object_in(raw: Raw | bytes | None) -> dict[str, Any]:
-    """A JSON object with exact decimals; empty when it is none."""
-    if not raw:
-        return {}
+_decode_answer = msgspec.json.Decoder(_Answer, float_hook=Decimal).decode
+
+
+def answer_in(body: bytes) -> _Answer:
+    """The id and usage of a whole answer; of what is no answer, none."""
     try:
-        value = _decode(raw)
+        return _decode_answer(body)
     except (ValueError, ArithmeticError, RecursionError):
-        return {}
+        return _Answer()
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 

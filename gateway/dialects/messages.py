@@ -1,8 +1,5 @@
 """Messages: the wire format of Anthropic."""
 
-from typing import Any
-
-import msgspec
 from msgspec import Raw
 
 from gateway import bounds
@@ -17,7 +14,7 @@ from gateway.dialects.body import (
     object_of,
     whole_number_of,
 )
-from gateway.dialects.counts import id_of, object_in
+from gateway.dialects.counts import answer_in, as_object, id_of
 from gateway.dialects.messages_meter import MessagesMeter
 
 _OUTPUT = ("max_tokens",)
@@ -26,14 +23,6 @@ _GUARDED = frozenset(
     | {"inference_geo", "context_management", *_OUTPUT}
     | unbounded.MESSAGES.keys()
 )
-
-
-class _Answer(msgspec.Struct):
-    id: Any = None
-    usage: Raw = Raw()
-
-
-_decode_answer = msgspec.json.Decoder(_Answer).decode
 
 
 class Messages:
@@ -73,11 +62,8 @@ class Messages:
 
     def reported(self, answer: bytes) -> Reported | None:
         """The usage in a whole answer; None when it has none that can be believed."""
-        try:
-            said = _decode_answer(answer)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
-        return anthropic_usage.reported_in(object_in(said.usage), request_id=id_of(said.id))
+        said = answer_in(answer)
+        return anthropic_usage.reported_in(as_object(said.usage), request_id=id_of(said.id))
 
     def produced(self, answer: bytes, *, model: str) -> int:
         """Output tokens counted from a whole answer's content."""

@@ -1,13 +1,13 @@
 """Meters a stream of one message's events."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from gateway.dialects import anthropic_usage
 from gateway.dialects.base import Reported
-from gateway.dialects.counts import id_of, object_in
+from gateway.dialects.counts import as_object, id_of
 from gateway.dialects.sse import data_of
 from gateway.dialects.written import Written
 from keys.services import Usage
@@ -22,18 +22,18 @@ class _Delta(msgspec.Struct):
 
 class _Message(msgspec.Struct):
     id: Any = None
-    usage: Raw = Raw()
+    usage: Any = None
 
 
 class _Event(msgspec.Struct):
     type: Any = None
     delta: _Delta | None = None
     message: _Message | None = None
-    usage: Raw = Raw()
-    error: Raw = Raw()
+    usage: Any = None
+    error: Any = None
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_decode = msgspec.json.Decoder(_Event, float_hook=Decimal).decode
 
 
 class MessagesMeter:
@@ -76,9 +76,9 @@ class MessagesMeter:
     def _follow(self, seen: _Event) -> None:
         if seen.type == "message_start" and seen.message is not None:
             self._id = id_of(seen.message.id)
-            self._said = object_in(seen.message.usage)
+            self._said = as_object(seen.message.usage)
         elif seen.type == "message_delta":
-            self._said = anthropic_usage.later(self._said, object_in(seen.usage))
+            self._said = anthropic_usage.later(self._said, as_object(seen.usage))
             if seen.delta is not None and seen.delta.stop_reason:
                 self.reported = self._latest()
         elif seen.type == "message_stop":

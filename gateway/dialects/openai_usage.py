@@ -13,10 +13,8 @@ count. Three exceptions, because providers really write so:
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Raw
-
 from gateway.dialects.base import Reported
-from gateway.dialects.counts import cost, count, fitting, id_of, largest, object_in, part
+from gateway.dialects.counts import as_object, cost, count, fitting, id_of, largest, part
 from keys.services import Usage
 
 _USD_PER_TICK = Decimal(10) ** -10
@@ -37,12 +35,12 @@ def usage_of(said: dict[str, Any]) -> Usage | None:
     return _whole(said, prompt=prompt, completion=completion, total=total)
 
 
-def reported_in(*places: Raw, request_id: Any) -> Reported | None:
+def reported_in(*places: Any, request_id: Any) -> Reported | None:
     """What the first place with a believable usage says; a place is a usage, or wraps one."""
     for place in places:
-        said = object_in(place)
-        said = said.get("usage", said)
-        if isinstance(said, dict) and (usage := usage_of(said)) and usage.tokens:
+        said = as_object(place)
+        said = as_object(said.get("usage", said))
+        if (usage := usage_of(said)) and usage.tokens:
             return Reported(
                 usage=usage, provider_cost=cost_of(said), provider_request_id=id_of(request_id)
             )

@@ -8,7 +8,6 @@ import msgspec
 
 from gateway import bounds
 from gateway.dialects.base import Reported
-from gateway.dialects.counts import object_in
 from keys.services import Usage
 
 # Strings of an answer that no model wrote.
@@ -41,7 +40,11 @@ class Written:
 
 def tokens_in(answer: bytes, field: str, *, model: str) -> int:
     """The most tokens that everything written under one field of a whole answer can be."""
-    return _tokens("\n".join(_strings(object_in(answer).get(field))), model=model)
+    try:
+        value = msgspec.json.decode(answer, type=dict[str, Any]).get(field)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _tokens(answer.decode(errors="replace"), model=model)
+    return _tokens("\n".join(_strings(value)), model=model)
 
 
 def _tokens(text: str, *, model: str) -> int:
