@@ -1,6 +1,7 @@
 """Retention and kept exchanges in the admin: who may set, who may read, and that it is noted."""
 
 import re
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -203,9 +204,13 @@ def test_long_bodies_are_cut_and_say_so():
 
 def test_deep_json_does_not_grow_beyond_the_page():
     deep = b"[" * 200 + b"1," * 500_000 + b"1" + b"]" * 200
+    tracemalloc.start()
     text, cut = shown.body(deep)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert (len(text), cut) == (shown.SHOWN_MAX, True)
     assert text.startswith("[\n  [")
+    assert most < 30_000_000, "indented to the end it would be 200 MB"
 
 
 def test_json_that_says_something_twice_is_shown_as_it_is():
