@@ -4,10 +4,11 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import cached_property
 
 from keys.models import triggers
 from keys.models.fields import made_at, usd
-from keys.pricing import Rates
+from keys.pricing import RATE_NAMES, Rates, tiers_from_json
 from security.fields import SealedField
 
 
@@ -76,17 +77,17 @@ class Price(models.Model):
     def __str__(self):
         return f"{self.provider_id} {self.model} from {self.starts_at:%Y-%m-%d}"
 
-    @property
+    @cached_property
     def rates(self) -> Rates:
-        """The row as plain values."""
+        """The row as plain values; kept, since a row is never changed."""
         return Rates(
-            input=self.input, cached=self.cached, cache_write=self.cache_write, output=self.output
+            **{name: getattr(self, name) for name in RATE_NAMES}, tiers=tiers_from_json(self.tiers)
         )
 
     @property
     def token_cost_max(self) -> Decimal:
-        """The most one token can cost, in US dollars."""
-        return max(self.input, self.cached, self.cache_write, self.output) / 1000
+        """The most one token can cost, in US dollars, however long the prompt is."""
+        return max(*self.rates.all, self.tier_max) / 1000
 
 
 class ApiKey(models.Model):

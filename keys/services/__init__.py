@@ -29,7 +29,7 @@ from keys.services.people import (
     revoke_token,
 )
 from keys.services.rotate import rotate
-from keys.services.settle import Ending, Usage, release, settle, settle_many
+from keys.services.settle import Ended, Ending, Usage, end_many, release, settle, settle_many
 from keys.services.supply import (
     KeyTerms,
     add_key,
@@ -45,6 +45,7 @@ from keys.services.wish import REFUSAL_STATUSES, Wish
 
 __all__ = [
     "REFUSAL_STATUSES",
+    "Ended",
     "Ending",
     "Held",
     "Imported",
@@ -63,6 +64,7 @@ __all__ = [
     "create_cost_centre",
     "disable_agent",
     "enable_agent",
+    "end_many",
     "expire_allocations",
     "expire_charges",
     "exported_state",

@@ -39,6 +39,13 @@ class Paid(NamedTuple):
         """Whether it has to be closed: nothing is left, or a call used more than was set aside."""
         return self.used >= self.allocated or self.overrun
 
+    @property
+    def left(self) -> int:
+        """Tokens that can still be held; none once it is closed."""
+        if self.used_up or self.status != Allocation.Status.ACTIVE:
+            return 0
+        return max(self.allocated - self.used - self.held, 0)
+
 
 def follow(paid: list[Paid], *, at: datetime) -> list[Paid]:
     """Raise alerts and close what is used up, in the transaction of the payment; returns `paid`."""

@@ -57,6 +57,8 @@ def _record(*, allocation_id, usage, model, idempotency_key, now):
         price_id=price,
         model=model,
         idempotency_key=idempotency_key,
+        route="",
+        provider_request_id="",
         state=Charge.State.SETTLED,
         cost=usage.cost(price_of(price)),
         overrun=overrun,

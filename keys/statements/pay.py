@@ -2,12 +2,15 @@
 
 # The first half of ending charges, in two forms. Both give `ended`: one row per charge with what
 # it no longer holds and what it cost. Run under LOCK, so nothing here can change meanwhile.
+# A call's place in the rates per minute takes what was really used; only a live one, since those
+# that are over may be removed at this moment, in another order.
 _END_HELD = """
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(endings)s) AS g(
         id bigint, state text, basis text, input_tokens bigint, cached_tokens bigint,
-        cache_write_tokens bigint, output_tokens bigint, reasoning_tokens bigint, tokens bigint,
-        cost numeric)
+        cache_write_tokens bigint, cache_write_long_tokens bigint, audio_input_tokens bigint,
+        output_tokens bigint, reasoning_tokens bigint, audio_output_tokens bigint, tokens bigint,
+        cost numeric, provider_cost numeric, provider_request_id text)
 ), before AS (
     SELECT c.id, c.state AS was, c.held_tokens, c.held_cost
       FROM keys_charge c JOIN given g ON g.id = c.id
@@ -16,8 +19,11 @@ WITH given AS (
     UPDATE keys_charge c
        SET state = g.state, basis = g.basis, input_tokens = g.input_tokens,
            cached_tokens = g.cached_tokens, cache_write_tokens = g.cache_write_tokens,
-           output_tokens = g.output_tokens, reasoning_tokens = g.reasoning_tokens,
-           tokens = g.tokens, cost = g.cost,
+           cache_write_long_tokens = g.cache_write_long_tokens,
+           audio_input_tokens = g.audio_input_tokens, output_tokens = g.output_tokens,
+           reasoning_tokens = g.reasoning_tokens, audio_output_tokens = g.audio_output_tokens,
+           tokens = g.tokens, cost = g.cost, provider_cost = g.provider_cost,
+           provider_request_id = g.provider_request_id,
            overrun = g.state = 'settled' AND g.tokens > c.held_tokens,
            settled_at = CASE WHEN g.state = 'settled' THEN %(at)s::timestamptz END
       FROM given g, before b
@@ -25,6 +31,9 @@ WITH given AS (
     RETURNING c.id, c.allocation_id, c.api_key_id, c.tokens, c.cost, c.overrun,
               CASE WHEN b.was = 'held' THEN b.held_tokens ELSE 0 END AS unheld,
               CASE WHEN b.was = 'held' THEN b.held_cost ELSE 0 END AS unheld_cost
+), leased AS (
+    UPDATE keys_ratelease l SET tokens = e.tokens
+      FROM ended e WHERE l.charge_id = e.id AND l.expires_at > %(at)s
 ), """
 
 
@@ -32,11 +41,13 @@ _RECORD_NEW = """
 WITH ended AS (
     INSERT INTO keys_charge (
         allocation_id, api_key_id, price_id, model, idempotency_key, state, basis, held_tokens,
-        held_cost, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
-        reasoning_tokens, tokens, cost, overrun, created_at, expires_at, settled_at)
+        held_cost, input_tokens, cached_tokens, cache_write_tokens, cache_write_long_tokens,
+        audio_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, tokens, cost,
+        overrun, created_at, expires_at, settled_at)
     SELECT a.id, a.api_key_id, %(price)s, %(model)s, %(idempotency_key)s, 'settled', 'reported', 0,
-           0, %(input_tokens)s, %(cached_tokens)s, %(cache_write_tokens)s, %(output_tokens)s,
-           %(reasoning_tokens)s, %(tokens)s, %(cost)s,
+           0, %(input_tokens)s, %(cached_tokens)s, %(cache_write_tokens)s,
+           %(cache_write_long_tokens)s, %(audio_input_tokens)s, %(output_tokens)s,
+           %(reasoning_tokens)s, %(audio_output_tokens)s, %(tokens)s, %(cost)s,
            %(overrun)s, %(at)s, %(at)s, %(at)s
       FROM keys_allocation a
      WHERE a.id = %(allocation)s

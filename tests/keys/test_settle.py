@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 
 from alerts.models import Alert
 from keys import services as keys
@@ -25,7 +26,7 @@ from tests.keys.conftest import (
 
 pytestmark = pytest.mark.django_db
 
-LATER = NOON + timedelta(seconds=600)
+LATER = NOON + timedelta(seconds=settings.HOLD_SECONDS)
 
 
 def window(scope="key:openai-1", unit="tokens"):
