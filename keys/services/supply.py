@@ -193,10 +193,9 @@ def _new_price(provider, model, rates: Rates, *, source, now) -> Price:
     return Price.objects.create(
         provider=provider,
         model=model,
-        input=rates.input,
-        cached=rates.cached,
-        cache_write=rates.cache_write,
-        output=rates.output,
+        **dict(zip(pricing.RATE_NAMES, rates.all, strict=True)),
+        tiers=pricing.tiers_as_json(rates.tiers),
+        tier_max=rates.tier_max,
         source=source[:100],
         starts_at=now,
     )

@@ -8,7 +8,8 @@ from django.conf import settings
 
 from alerts.models import Alert
 from keys import services as keys
-from keys.models import Agent, Allocation, Charge, Window
+from keys.models import Agent, Allocation, Charge, RateLease, Window
+from keys.pricing import Rates
 from keys.refusals import AllocationClosed, ChargeEnded, WrongValue
 from tests.books import assert_books_balance
 from tests.conftest import NOON
@@ -174,6 +175,100 @@ def test_a_batch_ends_what_is_open_and_counts_it(lent):
     assert_books_balance()
 
 
+def test_a_batch_says_what_came_of_each_ending_in_its_order(lent):
+    other = allocate(tokens=5_000, auto_rotate=False)
+    gone, kept, foreign = hold(lent, 1_000), hold(lent, 1_000), hold(other, 2_000)
+    settle(gone, 10)
+    came = keys.end_many(
+        [
+            keys.Ending(foreign, "settled", keys.Usage(output_tokens=100)),
+            keys.Ending(gone, "settled", keys.Usage(input_tokens=999)),
+            keys.Ending(kept, "settled", keys.Usage(input_tokens=300)),
+            keys.Ending(kept, "released"),
+        ],
+        now=NOON,
+    )
+    assert came == [
+        (True, Decimal("0.0015"), 4_900),
+        (False, Decimal("0.00003"), 19_690),
+        (True, Decimal("0.0009"), 19_690),
+        (False, Decimal("0.0009"), 19_690),
+    ]
+    assert came[0].cost == Charge.objects.get(pk=foreign.pk).cost
+    assert keys.end_many([keys.Ending(kept, "released")], now=NOON) == came[3:]
+    assert_books_balance()
+
+
+def test_nothing_is_left_of_an_allocation_that_an_ending_closed(lent):
+    first, second = hold(lent, 1_000), hold(lent, 2_000)
+    (came,) = keys.end_many(
+        [keys.Ending(first, "settled", keys.Usage(input_tokens=1_001))], now=NOON
+    )
+    assert (came.ended, came.left) == (True, 0)
+    assert keys.end_many([keys.Ending(second, "released")], now=NOON)[0].left == 0
+    assert keys.end_many([keys.Ending(first, "released")], now=NOON)[0].left == 0
+
+
+def test_what_the_provider_said_of_itself_stands_beside_our_cost(lent):
+    said = keys.Ending(
+        hold(lent, 1_000),
+        "settled",
+        keys.Usage(input_tokens=100),
+        provider_cost=Decimal("0.000299999"),
+        provider_request_id="req_" + "7" * 300,
+    )
+    assert keys.settle_many([said], now=NOON) == 1
+    charge = Charge.objects.get()
+    assert (charge.cost, charge.provider_cost) == (Decimal("0.0003"), Decimal("0.000299999"))
+    assert charge.provider_request_id == "req_" + "7" * 196
+    assert_books_balance()
+
+
+def test_every_kind_of_token_stands_on_the_charge_and_has_its_price(people):
+    rates = Rates(
+        input=Decimal("0.001"),
+        cached=Decimal("0.0001"),
+        cache_write=Decimal("0.00125"),
+        cache_write_long=Decimal("0.002"),
+        audio_input=Decimal("0.01"),
+        output=Decimal("0.004"),
+        audio_output=Decimal("0.02"),
+    )
+    add_key("openai-1", rates=rates)
+    usage = keys.Usage(
+        input_tokens=1_000,
+        cached_tokens=100,
+        cache_write_tokens=300,
+        cache_write_long_tokens=200,
+        audio_input_tokens=50,
+        output_tokens=90,
+        reasoning_tokens=10,
+        audio_output_tokens=30,
+    )
+    lent = allocate(tokens=20_000)
+    keys.settle(charge=hold(lent, 2_000), usage=usage, now=NOON)
+    keys.report_usage(allocation_id=lent.pk, usage=usage, now=NOON)
+    # 550 × 0.001 + 100 × 0.0001 + 100 × 0.00125 + 200 × 0.002 + 50 × 0.01
+    # + 60 × 0.004 + 30 × 0.02, all / 1,000
+    for charge in Charge.objects.all():
+        assert {n: getattr(charge, n) for n in usage.as_columns()} == usage.as_columns()
+        assert (charge.tokens, charge.cost) == (1_090, Decimal("0.002425"))
+    assert_books_balance()
+
+
+def test_a_call_takes_what_it_used_of_its_keys_rate_per_minute(people):
+    add_key("openai-1", tokens_per_minute=100_000)
+    lent = allocate(tokens=20_000)
+    call, other = hold(lent, 1_000), hold(lent, 2_000)
+    settle(call, 300)
+    assert dict(RateLease.objects.values_list("charge", "tokens")) == {
+        call.pk: 300,
+        other.pk: 2_000,
+    }
+    keys.release(charge=other, now=NOON)
+    assert RateLease.objects.get(charge=other.pk).tokens == 0
+
+
 def test_an_estimate_is_marked_as_one(lent):
     charge = hold(lent, 1_000)
     usage = keys.Usage(total=1_000)
@@ -190,6 +285,10 @@ def test_an_estimate_is_marked_as_one(lent):
         {"input_tokens": 1, "cached_tokens": 2},
         {"input_tokens": 3, "cached_tokens": 2, "cache_write_tokens": 2},
         {"output_tokens": 1, "reasoning_tokens": 2},
+        {"output_tokens": 1, "audio_output_tokens": 2},
+        {"input_tokens": 1, "audio_input_tokens": 2},
+        {"input_tokens": 1, "cache_write_long_tokens": 1},
+        {"audio_input_tokens": -1},
         {"input_tokens": 5, "total": 4},
         {"total": 10**12 + 1},
     ],
