@@ -1,0 +1,23 @@
+"""Upper bounds: the most input tokens a provider can count for a request, known before the call.
+
+Texts are counted where the tokenizer is public, else bounded by their bytes; never estimated.
+Everything here is pure: no network, no books, no clock.
+"""
+
+from gateway.bounds.chat import chat_input_max
+from gateway.bounds.embeddings import embeddings_input_max
+from gateway.bounds.messages import messages_input_max
+from gateway.bounds.responses import responses_input_max
+from gateway.bounds.tokenizers import load_tokenizers, text_tokens_max, utf8_max
+from gateway.bounds.values import raw_bytes_max
+
+__all__ = [
+    "chat_input_max",
+    "embeddings_input_max",
+    "load_tokenizers",
+    "messages_input_max",
+    "raw_bytes_max",
+    "responses_input_max",
+    "text_tokens_max",
+    "utf8_max",
+]

@@ -1,0 +1,83 @@
+"""The most input tokens of a chat completion."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.bounds.overheads import (
+    CALLS,
+    MESSAGE,
+    call_max,
+    request_max,
+    schema_max,
+    tools_max,
+)
+from gateway.bounds.parts import content_max
+from gateway.bounds.values import (
+    field_max,
+    fields_max,
+    json_max,
+    listed,
+    raw_bytes_max,
+    value_of,
+)
+from gateway.refusals import CannotBeBounded
+
+_CHOSEN = ("tool_choice", "function_call")
+_SAID = ("messages", "response_format", "prediction", *_CHOSEN)
+_TOOLS = ("tools", "functions")
+
+
+def chat_input_max(fields: Mapping[str, Any], *, model: str) -> int:
+    """The most input tokens `model` can count for a request.
+
+    `fields`: the top level of the body; values decoded, or still raw JSON. Refusals:
+    CannotBeBounded, Unreadable.
+    """
+    tools = sum(tools_max(fields, model=model, name=name) for name in _TOOLS)
+    said = raw_bytes_max(fields, _SAID, model=model)
+    if said is None:
+        said = _said_max(fields, model=model)
+    return request_max(model=model) + said + tools
+
+
+def _said_max(fields: Mapping[str, Any], *, model: str) -> int:
+    prediction = value_of(fields, "prediction")
+    predicted = prediction.get("content") if isinstance(prediction, dict) else prediction
+    return (
+        sum(message_max(message, model=model) for message in listed(value_of(fields, "messages")))
+        + schema_max(value_of(fields, "response_format"), model=model)
+        + content_max(predicted, model=model)
+        + sum(field_max(value_of(fields, name), model=model) for name in _CHOSEN)
+    )
+
+
+def message_max(message: Any, *, model: str) -> int:
+    """The most tokens of one message. Refusals: CannotBeBounded."""
+    if not isinstance(message, dict):
+        return json_max(message) + MESSAGE
+    if message.get("audio"):
+        raise CannotBeBounded(
+            "The size of an earlier spoken answer is unknown; send its transcript as `content`.",
+            field="messages",
+        )
+    calls = listed(message.get("tool_calls"))
+    return (
+        MESSAGE
+        + content_max(message.get("content"), model=model)
+        + field_max(message.get("role"), model=model)
+        + fields_max(message, model=model, without=("role", "content", "audio", "tool_calls"))
+        + sum(_call_max(call, model=model) for call in calls)
+        + (CALLS if len(calls) > 1 else 0)
+    )
+
+
+def _call_max(call: Any, *, model: str) -> int:
+    if not isinstance(call, dict):
+        return json_max(call) + call_max(None, model=model)
+    kinds = ("function", "custom")
+    asked = [call[kind] for kind in kinds if isinstance(call.get(kind), dict)]
+    return (
+        fields_max(call, model=model, without=[kind for kind in kinds if call.get(kind) in asked])
+        + sum(fields_max(what, model=model) for what in asked)
+        + sum(call_max(what.get("arguments"), model=model) for what in asked or [{}])
+    )

@@ -1,0 +1,120 @@
+"""What every request is made of: fields, texts, lists, and JSON nobody knows."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from gateway.bounds.tokenizers import text_tokens_max, tokenizer_of, utf8_max
+from gateway.refusals import CannotBeBounded, Unreadable
+
+_decode = msgspec.json.Decoder().decode
+
+# What stands between two fields when a template writes an object out.
+_FIELD = 4
+
+# Raw JSON with one of these may hold what its length says nothing of: an image by its address. In a
+# text, quotes are escaped; a false alarm only costs the slower way. An escape could hide any of them.
+_TELLING = (
+    b"\\u",
+    b'"image',
+    b'"input_image',
+    b'"computer_screenshot',
+    b'"audio',
+    b'"input_audio',
+    b'"video',
+    b'"input_video',
+    b'"document',
+    b'"file"',
+    b'"input_file',
+    b'"item_reference',
+    b'"container_upload',
+    b'"web_fetch_tool_result',
+    b'"citations',
+)
+_CALLING = (b'"tool_use"', b'"tool_calls"', b'"function_call"', b'"server_tool_use"')
+
+# Most models are shown a call's arguments as tags: <parameter name="city">...</parameter>.
+_PARAMETER = 12
+_NAME = re.compile(r'"\s*:')
+
+
+def value_of(fields: Mapping[str, Any], name: str) -> Any:
+    """A field's value, decoded when it still is raw JSON; None if absent. Refusals: Unreadable."""
+    value = fields.get(name)
+    if not isinstance(value, Raw):
+        return value
+    try:
+        return _decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"`{name}` cannot be read: {error}.", field=name) from None
+
+
+def raw_bytes_max(fields: Mapping[str, Any], names: Iterable[str], *, model: str) -> int | None:
+    """The length of raw JSON as a bound on its tokens; None when it is none, or too loose.
+
+    It holds because an escaped string is never shorter than its UTF-8 text (`\\u` excepted, which
+    a tokenizer's normalisation could lengthen), because the JSON around each message or part
+    ({"role":"user","content":""}) is longer than what a template writes there, and because all
+    that is not text is excepted. What is added per request is not in it.
+    """
+    raws = [fields[name] for name in names if name in fields]
+    if tokenizer_of(model) or not all(isinstance(raw, Raw) for raw in raws):
+        return None
+    found = [bytes(raw) for raw in raws]
+    if any(word in raw for raw in found for word in _TELLING):
+        return None
+    try:
+        return sum(_raw_max(raw) for raw in found)
+    except UnicodeDecodeError:
+        return None
+
+
+def _raw_max(raw: bytes) -> int:
+    text = raw.decode()
+    called = any(word in raw for word in _CALLING)
+    return utf8_max(text) + (parameters_max(text) if called else 0)
+
+
+def parameters_max(arguments: str) -> int:
+    """What tags around every named value in some JSON can add to its bytes."""
+    return _PARAMETER * len(_NAME.findall(arguments))
+
+
+def json_max(value: Any) -> int:
+    """The UTF-8 bytes of the JSON of what is not known better."""
+    return utf8_max(json_of(value))
+
+
+def json_of(value: Any) -> str:
+    """JSON with spaces, as most templates write it. Refusals: CannotBeBounded."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        raise CannotBeBounded("The request is nested too deeply to be counted.") from None
+
+
+def field_max(value: Any, *, model: str) -> int:
+    """Text by its tokens, nothing by 0, anything else by the bytes of its JSON."""
+    if value is None:
+        return 0
+    return text_tokens_max(value, model=model) if isinstance(value, str) else json_max(value)
+
+
+def fields_max(fields: Mapping[str, Any], *, model: str, without: Iterable[str] = ()) -> int:
+    """All fields of an object, but those counted elsewhere, with their names."""
+    return sum(
+        text_tokens_max(name, model=model) + field_max(value, model=model) + _FIELD
+        for name, value in fields.items()
+        if name not in without and value is not None
+    )
+
+
+def listed(value: Any) -> list[Any]:
+    """A list as it is, nothing as an empty list, anything else as a list of one."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
