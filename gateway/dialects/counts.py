@@ -57,10 +57,10 @@ def fitting(tokens: int, *, whole: int) -> int:
     return tokens if tokens <= whole else 0
 
 
-def cost(value: Any) -> Decimal | None:
-    """A cost in USD as the provider said it, or None."""
+def cost(value: Any, *, unit: Decimal = Decimal(1)) -> Decimal | None:
+    """A cost in USD as the provider said it, in units of so many USD, or None."""
     if type(value) is int:
-        value = Decimal(value)
+        value = Decimal(value) * unit
     if not isinstance(value, Decimal) or not value.is_finite() or not 0 <= value <= _COST_MAX:
         return None
     return value

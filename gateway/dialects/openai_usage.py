@@ -52,8 +52,8 @@ def cost_of(said: dict[str, Any]) -> Decimal | None:
     stated = said.get("cost")
     if isinstance(stated, dict):
         stated = stated.get("total_cost")
-    if stated is None and (ticks := cost(said.get("cost_in_usd_ticks"))) is not None:
-        return ticks * _USD_PER_TICK
+    if stated is None:
+        return cost(said.get("cost_in_usd_ticks"), unit=_USD_PER_TICK)
     return cost(stated)
 
 
