@@ -89,7 +89,7 @@ class Exchange(models.Model):
     expires_at = models.DateTimeField()
 
     class Meta:
-        ordering = ["-charge"]
+        ordering = ["-charge_id"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(expires_at__gte=F("created_at")),

@@ -20,7 +20,7 @@ class ExchangeAdmin(ReadOnlyAdmin):
     """Calls whose request and answer are kept, the newest first; contents on their own page."""
 
     list_display = (
-        "charge_id",
+        "charge_number",
         "agent",
         "centre",
         "kept_at",
@@ -38,7 +38,8 @@ class ExchangeAdmin(ReadOnlyAdmin):
         "cost_centre__slug__exact",
     )
     search_help_text = "A session, an agent or a cost centre"
-    ordering = ("-charge",)
+    # Not "charge": that would be by the order of charges, the newest first, turned round.
+    ordering = ("-charge_id",)
     fields = (
         "charge_link",
         "agent",
@@ -53,7 +54,7 @@ class ExchangeAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request):
         """Without the contents, and without what is only not deleted yet."""
-        found = queries.unexpired(now=timezone.now()).order_by("-charge")
+        found = queries.unexpired(now=timezone.now()).order_by("-charge_id")
         return found.defer("content_key", "request", "answer")
 
     @sensitive_variables()
@@ -74,6 +75,11 @@ class ExchangeAdmin(ReadOnlyAdmin):
             return {"why_not": "It has expired.", "looks": looks}
         bodies = {"Request": shown.body(kept.request), "Answer": shown.body(kept.answer)}
         return {"bodies": bodies, "looks": looks}
+
+    @display(description="Charge")
+    def charge_number(self, exchange):
+        """By which it is called."""
+        return exchange.pk
 
     @display(description="Charge")
     def charge_link(self, exchange):

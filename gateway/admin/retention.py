@@ -50,7 +50,7 @@ class RetentionAdmin(QuickList):
     """The cost centres that say something, and what."""
 
     form = RetentionForm
-    list_display = ("cost_centre_id", "kept_for", "changed_by", "changed", "why")
+    list_display = ("centre", "kept_for", "changed_by", "changed", "why")
     search_fields = ("cost_centre__slug__startswith",)
     search_help_text = "The beginning of a cost centre's name"
     ordering = ("cost_centre",)
@@ -78,6 +78,11 @@ class RetentionAdmin(QuickList):
             why=form.cleaned_data["why"],
             now=timezone.now(),
         )
+
+    @display(description="Cost centre")
+    def centre(self, retention):
+        """Who pays."""
+        return retention.cost_centre_id
 
     @display(description="Kept for")
     def kept_for(self, retention):

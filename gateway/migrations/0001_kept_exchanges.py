@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["-charge"],
+                "ordering": ["-charge_id"],
             },
         ),
         migrations.CreateModel(

@@ -173,6 +173,14 @@ def test_what_cannot_be_unsealed_is_said_in_words(staff, charge):
     assert "canary" not in content
 
 
+def test_the_newest_exchange_comes_first(staff, charge):
+    later = hold(allocate(tokens=100), 10)
+    keep(later, now=timezone.now())
+    listed = staff.get(page("exchange_changelist")).content.decode()
+    newest, older = (listed.index(page("exchange_change", each.pk)) for each in (later, charge))
+    assert newest < older
+
+
 def test_the_list_costs_as_many_queries_as_one(staff, charge, django_assert_max_num_queries):
     for _ in range(3):
         keep(hold(allocate(tokens=100), 10), now=timezone.now())

@@ -92,3 +92,20 @@ def test_two_sweeps_at_once_forget_each_exchange_once(charge, at_once):
     counts = at_once(lambda _: services.forget_expired(now=later, batch=3), times=4)
     assert sum(counts) == 20
     assert not Exchange.objects.exists()
+
+
+def test_a_sweep_waits_for_nobody(charge):
+    keep(charge)
+    keep(call())
+    with ThreadPoolExecutor(1) as threads, transaction.atomic():
+        Exchange.objects.select_for_update().get(pk=charge.pk)
+        sweeping = threads.submit(_swept)
+        assert sweeping.result(timeout=20) == 1
+    assert [row.pk for row in Exchange.objects.all()] == [charge.pk]
+
+
+def _swept():
+    try:
+        return services.forget_expired(now=NOON + timedelta(days=30))
+    finally:
+        connection.close()
