@@ -34,7 +34,7 @@ def run(asked: argparse.Namespace) -> None:
     django.setup()
     from bench import parts  # noqa: PLC0415
 
-    # As the web server does, see butler_site.wsgi.
+    # As the web server does, see butler_site.asgi.
     gc.freeze()
 
     parts.run(

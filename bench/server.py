@@ -18,7 +18,7 @@ def running() -> Iterator[int]:
     """The port of a web server that answers; it is stopped afterwards."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, *up.web_server(f"127.0.0.1:{port}")]
+    command = [sys.executable, *up.web_server("127.0.0.1", port)]
     process = subprocess.Popen(command, env=up.environ() | {"PORT": str(port)})  # noqa: S603
     try:
         _wait(f"http://127.0.0.1:{port}/healthz")

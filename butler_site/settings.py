@@ -129,7 +129,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "butler_site.urls"
-WSGI_APPLICATION = "butler_site.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -235,8 +234,6 @@ LOGGING = {
     "loggers": {
         # Django's own handlers would print some records twice and mail others.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        # One line for each HEAD request: Django leaves it to the server to drop the body.
-        "gunicorn.http.wsgi": {"level": "ERROR"},
         # One line for each task and schedule is too much; failures are warnings and errors.
         "django-q": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
     },

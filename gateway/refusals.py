@@ -52,6 +52,13 @@ class KeyUnusable(Refusal):
 
 
 class ProviderUnreachable(Refusal):
-    """The provider did not answer, or broke off before its answer began."""
+    """No connection to the provider could be made: nothing was sent, nothing is charged."""
 
     code = "provider_unreachable"
+
+
+class AnswerLost(Refusal):
+    """The call was sent, but its answer did not come or broke off: it may have been made, so it is
+    charged by the best evidence."""
+
+    code = "answer_lost"

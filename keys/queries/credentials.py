@@ -57,6 +57,12 @@ def bearer_of(token: str, *, now: datetime) -> Bearer | None:
     return _agent(token, now=now)
 
 
+@sensitive_variables("token")
+def session_id_of(token: str) -> str | None:
+    """The session a token speaks for; None when it is no genuine session token. Asks no row."""
+    return tokens.verify_derived(token, SESSION_PREFIX)
+
+
 def session_token(session_id: str) -> str:
     """The secret of a session, computed and kept nowhere."""
     return tokens.derive_token(SESSION_PREFIX, session_id)

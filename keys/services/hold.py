@@ -80,14 +80,28 @@ class _Row(NamedTuple):
     used: int | None
     held: int | None
     until: datetime | None
+    created_at: datetime | None
+    expires_at: datetime | None
     earlier: int | None
     earlier_state: str | None
     earlier_digest: bytes | None
-    earlier_tokens: int | None
 
     @property
     def left(self) -> int:
         return max(self.allocated - self.used - self.held, 0)
+
+    @property
+    def budget(self) -> dict[str, object]:
+        """The allocation's numbers, in tokens, and its time."""
+        return {
+            "session_id": self.session_id,
+            "allocated": self.allocated,
+            "used": self.used,
+            "held": self.held,
+            "left": self.left,
+            "starts_at": self.created_at.isoformat(),
+            "ends_at": self.expires_at.isoformat(),
+        }
 
 
 def hold(
@@ -206,23 +220,15 @@ def _held(row: _Row, one: Wanted) -> Held:
 def _small(row: _Row, one: Wanted) -> Refusal:
     return AllocationTooSmall(
         f"{row.left:,} tokens are left; this call may need {one.least:,}.",
-        session_id=row.session_id,
         needed=one.least,
-        left=row.left,
-        allocated=row.allocated,
-        used=row.used,
-        held=row.held,
+        **row.budget,
     )
 
 
 def _closed(row: _Row, one: Wanted) -> Refusal:
     status = "expired" if row.outcome == "expired" else row.status
     return AllocationClosed(
-        f"The allocation is {status}.",
-        session_id=row.session_id,
-        status=status,
-        allocated=row.allocated,
-        used=row.used,
+        f"The allocation is {status}.", status=status, needed=one.least, **row.budget
     )
 
 

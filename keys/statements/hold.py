@@ -31,7 +31,7 @@ WITH given AS MATERIALIZED (
         digest text, model text, route text, wire_format text, until timestamptz)
 ), room AS MATERIALIZED (
     SELECT a.id, a.session_id, a.agent_id, a.api_key_id, a.price_id, a.status, a.expires_at,
-           a.allocated, a.used, a.held, a.token_cost_max, a.wire_format,
+           a.allocated, a.used, a.held, a.token_cost_max, a.wire_format, a.created_at,
            a.allocated - a.used - a.held AS free,
            a.allocated_cost - a.used_cost - a.held_cost AS free_cost
       FROM keys_allocation a
@@ -51,10 +51,10 @@ WITH given AS MATERIALIZED (
      WHERE %(paced)s AND api_key_id = ANY(ARRAY(SELECT slug FROM keys)) AND expires_at > %(now)s
      GROUP BY api_key_id
 ), looked AS (
-    SELECT g.*, r.id, r.session_id, r.api_key_id, r.price_id, r.status, r.allocated, r.used, r.held,
-           r.token_cost_max, r.free, r.free_cost, k.version, k.status AS key_status,
-           k.cooling_until, p.first AS free_at, c.id AS earlier, c.state AS earlier_state,
-           c.request_digest AS earlier_digest, c.held_tokens AS earlier_tokens,
+    SELECT g.*, r.id, r.session_id, r.api_key_id, r.price_id, r.status, r.created_at, r.expires_at,
+           r.allocated, r.used, r.held, r.token_cost_max, r.free, r.free_cost, k.version,
+           k.status AS key_status, k.cooling_until, p.first AS free_at, c.id AS earlier, c.state AS earlier_state,
+           c.request_digest AS earlier_digest,
            k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL AS has_pace,
            CASE WHEN r.id IS NULL THEN 'unknown'
                 WHEN c.id IS NOT NULL THEN 'earlier'
@@ -144,7 +144,7 @@ SELECT p.n,
        m.id, p.api_key_id, p.price_id, m.held_tokens, m.held_cost, p.version, p.session_id,
        CASE WHEN p.no = 'key' THEN p.key_status ELSE p.status END, p.allocated, p.used,
        p.held + p.given_away, CASE WHEN p.no = 'key' THEN p.cooling_until ELSE p.free_at END,
-       p.earlier, p.earlier_state, p.earlier_digest, p.earlier_tokens
+       p.created_at, p.expires_at, p.earlier, p.earlier_state, p.earlier_digest
   FROM priced p
   LEFT JOIN made m ON m.allocation_id = p.id AND m.idempotency_key = p.idempotency_key
  ORDER BY p.n

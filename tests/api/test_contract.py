@@ -3,6 +3,7 @@
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import GenerationMode
@@ -17,13 +18,12 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from alerts import services as alerts
-from butler_site.wsgi import application
 from keys.models import AgentToken
 from tests.api.conftest import token_of
 from tests.conftest import NOON
 from tests.keys.conftest import PAID, add_key, allocate, report
 
-schema = schemathesis.openapi.from_wsgi("/api/v1/schema", application)
+schema = schemathesis.openapi.from_wsgi("/api/v1/schema", get_wsgi_application())
 
 
 @pytest.fixture

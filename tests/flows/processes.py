@@ -26,10 +26,10 @@ class Processes:
 
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
-            address = f"127.0.0.1:{server.getsockname()[1]}"
-        self.url = f"http://{address}"
+            port = server.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
         self._commands = {
-            "web": [sys.executable, *web_server(address)],
+            "web": [sys.executable, *web_server("127.0.0.1", port)],
             "queue": [sys.executable, "manage.py", "qcluster"],
         }
         self._running: dict[str, subprocess.Popen] = {}

@@ -1,4 +1,4 @@
-"""`manage.py up`: make everything ready, then run web server and queue until Ctrl-C."""
+"""`manage.py up`: make everything ready, then run all of Butler until Ctrl-C."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ _DEMO_COMMAND = "load_demo_fleet"
 
 
 class Command(BaseCommand):
-    """Database, tables, demo fleet, sign-in, web server, queue: all of Butler in one terminal."""
+    """Database, tables, demo fleet, sign-in, web server, queue, sandbox: all in one terminal."""
 
     help = "Make everything ready and run Butler until Ctrl-C."
     # They run with the migrations, when the database can answer them.
@@ -34,7 +34,8 @@ class Command(BaseCommand):
         self._prepare_database()
         self._prepare_files()
         connection.close()
-        supervisor = Supervisor(_programs(), environ=environ(), say=self._say)
+        programs, variables = _programs()
+        supervisor = Supervisor(programs, environ=environ() | variables, say=self._say)
         supervisor.run(ready=_answers, announce=self._announce)
         self._say("Butler has stopped.")
 
@@ -92,24 +93,38 @@ class Command(BaseCommand):
             f"  Dashboard  {settings.PUBLIC_URL}/\n"
             f"  Admin      {settings.PUBLIC_URL}/admin/\n"
             f"  API        {settings.PUBLIC_URL}/api/v1/\n"
+            f"  Gateway    {settings.PUBLIC_URL}/v1 (Anthropic's clients: without the /v1)\n"
             f"  Sign in    {kept if sign_in else own}\n"
             "Ctrl-C stops it.\n"
         )
 
 
-def _programs() -> list[Program]:
-    web = [sys.executable, *web_server(f"{settings.BIND}:{settings.PORT}")]
+def _programs() -> tuple[list[Program], dict[str, str]]:
+    """What runs, and what it must know besides `environ`."""
+    web = [sys.executable, *web_server(settings.BIND, settings.PORT)]
     queue = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
-    return [Program("web server", web), Program("queue", queue)]
+    programs = [Program("web server", web), Program("queue", queue)]
+    if settings.PRODUCTION or settings.SANDBOX_URL:
+        return programs, {}
+    port = _free_port()
+    sandbox = [sys.executable, "-m", "gateway.sandbox", "--port", str(port)]
+    programs.insert(0, Program("sandbox provider", sandbox))
+    return programs, {"BUTLER_SANDBOX_URL": f"http://127.0.0.1:{port}/v1"}
 
 
-def web_server(address: str) -> list[str]:
-    """How the web server is started on `address`, after the name of the interpreter."""
-    web = ["-m", "gunicorn", "butler_site.wsgi", "--no-control-socket"]
-    web += ["--bind", address, "--worker-class", "gthread"]
-    web += ["--preload"]  # Imports once for all workers.
-    web += ["--workers", str(settings.WEB_WORKERS), "--threads", str(settings.WEB_THREADS)]
-    return [*web, "--graceful-timeout", "10", "--log-level", "warning"]
+def _free_port() -> int:
+    """A port that nobody uses now, so that two clones need only two ports of their own."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def web_server(host: str, port: int) -> list[str]:
+    """How the web server is started, after the name of the interpreter."""
+    web = ["-m", "uvicorn", "butler_site.asgi:application", "--host", host, "--port", str(port)]
+    web += ["--workers", str(settings.WEB_WORKERS), "--log-level", "warning", "--no-access-log"]
+    web += ["--http", "httptools", "--loop", "uvloop", "--ws", "none", "--no-server-header"]
+    # Calls in flight may come to their end; then what they used so far is settled.
+    return [*web, "--no-proxy-headers", "--timeout-graceful-shutdown", "8"]
 
 
 def environ() -> dict[str, str]:

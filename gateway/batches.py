@@ -1,0 +1,101 @@
+"""Work of threads, asked for by the event loop: what waits at the end of a tick shares a batch."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Batches(Generic[Item, Answer]):
+    """Calls `work` with all that was asked for since a thread was free, at most `most` at once.
+
+    `work` answers for each item in order; an answer that is an exception is raised where it was
+    asked for. Each thread keeps its own connection to the database. Used from one event loop.
+    """
+
+    def __init__(
+        self, work: Callable[[list[Item]], list[Answer]], *, threads: int, most: int = 100
+    ) -> None:
+        self._work, self._free, self._most = work, threads, most
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=work.__name__)
+        self._waiting: deque[tuple[Item, asyncio.Future]] = deque()
+        self._due = False
+
+    async def do(self, item: Item) -> Answer:
+        """Have it done with the next batch."""
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+        self._waiting.append((item, answer))
+        if not self._due:
+            self._due = True
+            # At the end of this tick, so that all who ask in it share a batch.
+            loop.call_soon(self._start)
+        return await answer
+
+    def close(self) -> None:
+        """Let the threads end; nothing may be asked for any more."""
+        self._threads.shutdown(wait=True)
+
+    def _start(self) -> None:
+        self._due = False
+        loop = asyncio.get_running_loop()
+        while self._waiting and self._free:
+            size = min(len(self._waiting), self._most)
+            batch = [self._waiting.popleft() for _ in range(size)]
+            self._free -= 1
+            items = [item for item, _ in batch]
+            done = loop.run_in_executor(self._threads, _reconnecting, self._work, items)
+            done.add_done_callback(partial(self._finish, batch))
+
+    def _finish(self, batch: list[tuple[Item, asyncio.Future]], done: asyncio.Future) -> None:
+        self._free += 1
+        error = done.exception()
+        answers: list[Any] = [error] * len(batch) if error else done.result()
+        for (_, waiting), answer in zip(batch, answers, strict=True):
+            if waiting.done():  # Whoever asked was cancelled.
+                continue
+            if isinstance(answer, BaseException):
+                waiting.set_exception(answer)
+            else:
+                waiting.set_result(answer)
+        self._start()
+
+
+class Threads:
+    """A few threads with connections of their own, for what is asked for now and then."""
+
+    def __init__(self, threads: int = 4) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="gateway")
+
+    async def run(self, work: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
+        """Call `work` in a thread."""
+        loop = asyncio.get_running_loop()
+        call = partial(work, *args, **kwargs)
+        return await loop.run_in_executor(self._threads, _reconnecting, call)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=True)
+
+
+def _reconnecting(work: Callable[..., Answer], *args: Any) -> Answer:
+    """Call `work`; once more on a new connection when the database had closed the old one.
+
+    So `work` may run twice: whatever it writes has an idempotency key.
+    """
+    try:
+        return work(*args)
+    except (InterfaceError, OperationalError):
+        if connection.in_atomic_block or not connection.connection:
+            raise
+        if not connection.connection.closed:
+            raise
+        connection.close()
+        return work(*args)

@@ -1,0 +1,91 @@
+"""What one process of the gateway shares among its calls: connections, threads, batches, memory."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import suppress
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from gateway import upstream
+from gateway.batches import Batches, Threads
+from gateway.sessions import Sessions
+from keys import services as keys
+
+logger = logging.getLogger(__name__)
+
+# Two of each, so that a batch that waits for somebody else's lock does not stop the others.
+_HOLDING_THREADS = 2
+_SETTLING_THREADS = 2
+_STOPPING_SECONDS = 8
+_PAUSES_SECONDS = (0.1, 0.5, 2, 5, 10, 20)
+
+
+class Office:
+    """Opened when the event loop starts, closed when it ends."""
+
+    def __init__(self) -> None:
+        self.holds = Batches[keys.Wanted, keys.Held](_hold, threads=_HOLDING_THREADS)
+        self.settles = Batches[keys.Ending, keys.Ended](_settle, threads=_SETTLING_THREADS)
+        self.threads = Threads()
+        self.sessions = Sessions(self.threads)
+        self.pool = upstream.session()
+        # Days that exchanges are kept, by payers, and until when (monotonic) that is believed.
+        self.retention: dict[tuple[str, ...], tuple[int, float]] = {}
+        # Charges of calls that run; their holds must live on.
+        self.running: set[int] = set()
+        self._left_over: set[asyncio.Task] = set()
+        self._renewing = asyncio.create_task(self._renew())
+
+    async def end(self, ending: keys.Ending) -> keys.Ended:
+        """Settle or release a charge; patient while the database is away."""
+        for pause in _PAUSES_SECONDS:
+            try:
+                return await self.settles.do(ending)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("Charge %s is not settled yet: %s", ending.charge.pk, error)
+                await asyncio.sleep(pause)
+        return await self.settles.do(ending)
+
+    def finish(self, work: Coroutine) -> asyncio.Task:
+        """See `work` through, whatever becomes of the call that asked for it."""
+        task = asyncio.create_task(work)
+        self._left_over.add(task)
+        task.add_done_callback(self._left_over.discard)
+        return task
+
+    async def close(self) -> None:
+        """Let what runs come to its end, settle it, and leave."""
+        if self._left_over:
+            await asyncio.wait(self._left_over, timeout=_STOPPING_SECONDS)
+        self._renewing.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._renewing
+        await self.pool.close()
+        for threads in (self.holds, self.settles, self.threads):
+            await asyncio.to_thread(threads.close)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(settings.HOLD_SECONDS / 4)
+            if self.running:
+                try:
+                    await self.threads.run(_renew, list(self.running))
+                except Exception:
+                    # The next turn comes long before the holds are over.
+                    logger.exception("The holds of running calls could not be renewed.")
+
+
+def _hold(wanted: list[keys.Wanted]) -> list:
+    return keys.hold_many(wanted, now=timezone.now())
+
+
+def _settle(endings: list[keys.Ending]) -> list[keys.Ended]:
+    return keys.end_many(endings, now=timezone.now())
+
+
+def _renew(charges: list[int]) -> None:
+    """The holds of these running calls live on."""
+    keys.extend_holds(charges, ttl_seconds=settings.HOLD_SECONDS, now=timezone.now())

@@ -1,0 +1,64 @@
+"""Who speaks, and to whom: sessions and their upstreams, kept in memory while they are true."""
+
+from gateway.batches import Threads
+from gateway.refusals import NotAuthenticated
+from keys.queries import upstreams
+from keys.queries.credentials import session_id_of
+from keys.queries.upstreams import Session, Upstream
+
+_KEPT_MAX = 10_000
+
+
+class Sessions:
+    """Reads of the books that calls need, asked once.
+
+    Nothing here decides: a hold says if the session is on another key by now, or if the key's row
+    has changed, and what is kept is then read again.
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._sessions: dict[str, Session] = {}
+        self._upstreams: dict[str, Upstream] = {}
+
+    async def of(self, token: str) -> Session:
+        """The session of a token. Refusal: NotAuthenticated."""
+        session_id = session_id_of(token)
+        if session_id is None:
+            raise NotAuthenticated(_why_not(token))
+        return self._sessions.get(session_id) or await self.read(session_id)
+
+    async def read(self, session_id: str) -> Session:
+        """The session as it is now."""
+        session = await self._threads.run(upstreams.session_of, session_id)
+        if session is None:
+            raise NotAuthenticated("There is no such session.")
+        _keep(self._sessions, session_id, session)
+        return session
+
+    async def upstream(self, slug: str, *, not_version: str = "") -> Upstream:
+        """The key's upstream; read again if what is kept has the version `not_version`."""
+        kept = self._upstreams.get(slug)
+        if kept and kept.version != not_version:
+            return kept
+        upstream = await self._threads.run(upstreams.upstream_of, slug)
+        _keep(self._upstreams, slug, upstream)
+        return upstream
+
+
+def _keep(kept: dict, key: str, value: object) -> None:
+    if len(kept) >= _KEPT_MAX:
+        # The oldest: dicts remember the order.
+        del kept[next(iter(kept))]
+    kept[key] = value
+
+
+def _why_not(token: str) -> str:
+    if not token:
+        return "Send a session token, as `Authorization: Bearer …` or `x-api-key: …`."
+    if token.startswith("bt_"):
+        return (
+            "This is an agent token: lend a budget with it (POST /api/v1/allocations) and send the "
+            "session token of the answer."
+        )
+    return "The session token is unknown."

@@ -1,0 +1,83 @@
+"""Hand a stream on as it comes, metered, its end only when it is settled."""
+
+import asyncio
+
+from aiohttp import ClientResponse
+
+from gateway import answers, upstream
+from gateway.admission import Admitted
+from gateway.dialects import Dialect, Splitter, TooLong
+from gateway.keeping import Keeping
+from gateway.payment import Payment
+from gateway.requests import Request
+
+
+async def relay(
+    request: Request,
+    dialect: Dialect,
+    admitted: Admitted,
+    payment: Payment,
+    answer: ClientResponse,
+    exchange: Keeping,
+) -> None:
+    """Pass the provider's events to the client until either end closes.
+
+    The event that ends the answer is held back until the charge is settled: whoever has seen it
+    finds it in the books. A stream that breaks off ends with an error in the dialect's own shape.
+    """
+    payment.meter = dialect.meter(admitted.asked)
+    headers = [
+        *upstream.passed_back(answer),
+        (b"cache-control", b"no-cache"),
+        (b"x-butler-request-id", request.id.encode()),
+        (b"x-butler-charge-id", str(admitted.held.pk).encode()),
+        (b"x-butler-key-id", admitted.upstream.slug.encode()),
+        (b"x-butler-tokens-left", str(admitted.held.left).encode()),
+        (b"x-butler-cost-max", format(admitted.held.cost, "f").encode()),
+    ]
+    await request.start(answer.status, headers)
+    watch = _watch(request, answer)
+    try:
+        whole = await _pass_on(request, payment, answer, exchange)
+    except (*upstream.BROKEN_OFF, TooLong):
+        whole = False
+    finally:
+        watch.cancel()
+    exchange.complete = whole
+    await payment.pay()
+    if not whole:
+        await request.write(answers.broken_stream(dialect, request.id))
+    await request.write(b"", more=False)
+
+
+async def _pass_on(
+    request: Request, payment: Payment, answer: ClientResponse, exchange: Keeping
+) -> bool:
+    """Whether the stream came to its end."""
+    events, meter = Splitter(), payment.meter
+    async for chunk in answer.content.iter_any():
+        piece = b"".join([meter.feed(event) for event in events.feed(chunk)])
+        if meter.ended:
+            await payment.pay()
+        if piece:
+            exchange.add(piece)
+            await request.write(piece)
+    rest = events.rest()
+    if rest:
+        piece = meter.feed(rest)
+        exchange.add(piece)
+        await request.write(piece)
+    # Not every provider sends the closing event; its usage is as good.
+    return meter.ended or meter.failed or meter.reported is not None
+
+
+def _watch(request: Request, answer: ClientResponse) -> asyncio.Task:
+    """Close the way to the provider as soon as the client is gone."""
+    watch = asyncio.create_task(_gone(request))
+    watch.add_done_callback(lambda done: None if done.cancelled() else answer.close())
+    return watch
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
