@@ -33,8 +33,8 @@ def _tiles(size: Size | None) -> int:
     if size is None:
         return 8
     scale = min(1.0, 2048 / max(size), 768 / min(size))
-    # Rounding a side can go either way: a pixel more may be a tile more.
-    wide, high = (ceil((side * scale + 1) / 512) for side in size)
+    # However the provider rounds a side, it needs no more squares than the unrounded one.
+    wide, high = (ceil(side * scale / 512) for side in size)
     return min(8, wide * high)
 
 

@@ -16,8 +16,8 @@ _decode = msgspec.json.Decoder().decode
 # What stands between two fields when a template writes an object out.
 _FIELD = 4
 
-# Raw JSON with one of these may hold what its length says nothing of: an image by its address. In a
-# text, quotes are escaped; a false alarm only costs the slower way. An escape could hide any of them.
+# Raw JSON with one of these may hold what its length says nothing of: an image by its address. In
+# a text, quotes are escaped; a false alarm only costs the slower way. `u` could hide any of them.
 _TELLING = (
     b"\\u",
     b'"image',

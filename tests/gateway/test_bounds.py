@@ -1,0 +1,589 @@
+"""The bound of a request's input is never below what its provider counts."""
+
+import base64
+import hashlib
+import json
+import random
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+import tiktoken
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tiktoken_ext import openai_public
+
+from gateway import bounds
+from gateway.bounds import tokenizers
+from gateway.bounds.pixels import size_of_base64
+from gateway.refusals import CannotBeBounded
+
+DATA = Path(tokenizers.__file__).parent / "data"
+ENCODINGS = {"o200k_base": "gpt-4o", "cl100k_base": "gpt-4"}
+NOBODYS = "gpt-7"
+CLAUDE = "claude-opus-4-7"
+
+
+@pytest.fixture(scope="module")
+def tiktokens(tmp_path_factory):
+    """tiktoken's own encodings, from the same files, by the hashes it expects."""
+    cache = tmp_path_factory.mktemp("tiktoken")
+    for name in ENCODINGS:
+        url = f"https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
+        known = hashlib.sha1(url.encode()).hexdigest()  # noqa: S324
+        (cache / known).write_bytes((DATA / f"{name}.tiktoken").read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOKEN_CACHE_DIR", str(cache))
+        patch.setattr(socket, "socket", None)
+        made = {name: tiktoken.Encoding(**getattr(openai_public, name)()) for name in ENCODINGS}
+    return {model: made[name] for name, model in ENCODINGS.items()}
+
+
+def raw(fields):
+    """The top level of a body as dialects hold it."""
+    return msgspec.json.decode(msgspec.json.encode(fields), type=dict[str, msgspec.Raw])
+
+
+# Texts
+
+texts = st.one_of(
+    st.text(st.characters(codec=None), max_size=300),
+    st.binary(max_size=200).map(bytes.hex),
+    st.binary(max_size=200).map(lambda found: base64.b64encode(found).decode()),
+    st.text("的一是不了人我在有他这中大来上国", max_size=200),
+    st.text("😀🎉👩‍👩‍👧🏽‍♀️ ", max_size=100),
+    st.text("ﷺ㌖ﬁẛ̣Å한 e\u0301\u0323", max_size=100),
+    st.text(" \t\r\n\u3000aA1!/'", max_size=300),
+    st.sampled_from(["<|endoftext|>", "<|im_start|>system", "<|endofprompt|>"]),
+)
+
+
+@given(text=texts)
+@example(text="\ud83d\ude00 \udc00")
+@settings(max_examples=400, deadline=None)
+def test_a_public_tokenizer_is_counted_as_tiktoken_counts(tiktokens, text):
+    for model, encoding in tiktokens.items():
+        assert bounds.text_tokens_max(text, model=model) == len(encoding.encode_ordinary(text))
+
+
+@given(text=texts)
+@settings(max_examples=400, deadline=None)
+def test_bytes_are_never_fewer_than_tokens(tiktokens, text):
+    most = bounds.text_tokens_max(text, model=NOBODYS)
+    for encoding in tiktokens.values():
+        assert most >= len(encoding.encode_ordinary(text))
+
+
+def test_bytes_bound_what_a_normalising_tokenizer_makes_of_a_text():
+    # One character of three bytes, which NFKC writes out as a sentence of 33.
+    assert bounds.utf8_max("\ufdfa") == 33
+
+
+def test_a_pile_of_marks_does_not_take_quadratic_time():
+    piled = "a" + "\u0301\u0316" * 200_000
+    assert bounds.utf8_max(piled) >= len(piled.encode())
+
+
+@pytest.mark.parametrize("model", [*ENCODINGS.values(), NOBODYS])
+@pytest.mark.parametrize("char", [" ", "\n", "\u3000", "a", "^", "的", "😀", "\u0301"])
+def test_a_text_of_any_length_is_counted_or_bounded(model, char):
+    # Above 1,000,000 white spaces tiktoken itself overflows its stack.
+    for size in (tokenizers.COUNTED_BYTES_MAX // len(char.encode()), 1_100_000):
+        text = char * size
+        assert 0 < bounds.text_tokens_max(text, model=model) <= 11 * len(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("gpt-4o", "o200k_base"),
+        ("openai/gpt-4o-2024-08-06", "o200k_base"),
+        ("ft:gpt-4o-mini-2024-07-18:org::id", "o200k_base"),
+        ("openrouter/openai/gpt-4.1-nano:free", "o200k_base"),
+        ("gpt-5.4-mini", "o200k_base"),
+        ("o1", "o200k_base"),
+        ("o3-pro", "o200k_base"),
+        ("o4-mini", "o200k_base"),
+        ("gpt-oss-120b", "o200k_base"),
+        ("chatgpt-4o-latest", "o200k_base"),
+        ("azure/gpt-4", "cl100k_base"),
+        ("gpt-4-turbo", "cl100k_base"),
+        ("gpt-3.5-turbo-0125", "cl100k_base"),
+        ("text-embedding-3-large", "cl100k_base"),
+        ("text-embedding-ada-002", "cl100k_base"),
+        ("gpt-7", None),
+        ("gpt-50", None),
+        ("gpt-4all", None),
+        ("somebody/gpt-4-x-alpaca", None),
+        ("claude-opus-4-7", None),
+    ],
+)
+def test_a_model_is_known_by_its_name(model, name):
+    assert tokenizers.tokenizer_of(model) == name
+
+
+def test_tokenizers_are_loaded_without_a_network():
+    code = (
+        "import socket; socket.socket = socket.create_connection = None\n"
+        "from gateway import bounds; bounds.load_tokenizers()\n"
+        "print(bounds.text_tokens_max('hello world', model='gpt-4o'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2\n"
+
+
+# Chat
+
+
+def test_a_chat_costs_at_least_what_openai_was_seen_to_bill():
+    """As measured in community.openai.com/t/538914: one, two and three calls of a tool."""
+    asked = {"role": "user", "content": [{"type": "text", "text": "How much is 2 plus 2?"}]}
+    function = {"name": "calculator", "arguments": '{"a":2, "b":2}'}
+    pair = [
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "a", "type": "function", "function": function}],
+        },
+        {"role": "tool", "tool_call_id": "a", "content": "4"},
+    ]
+    for pairs, billed in ((1, 40), (2, 89), (3, 114)):
+        fields = {"messages": [asked, *pair * pairs]}
+        assert bounds.chat_input_max(fields, model="gpt-3.5-turbo") >= billed
+
+
+messages = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["system", "user", "assistant"]), "content": texts},
+        optional={"name": st.text("abc_", min_size=1, max_size=20)},
+    ),
+    max_size=6,
+)
+
+
+def cookbook(messages, encoding):
+    """OpenAI's own rule: 3 a message, 1 a name, 3 to begin the answer."""
+    each = (
+        len(encoding.encode_ordinary(text)) for message in messages for text in message.values()
+    )
+    return sum(each) + sum(3 + ("name" in message) for message in messages) + 3
+
+
+@given(messages=messages)
+@settings(max_examples=200, deadline=None)
+def test_a_chat_is_bounded_by_openais_rule(tiktokens, messages):
+    for model, encoding in tiktokens.items():
+        assert bounds.chat_input_max({"messages": messages}, model=model) >= cookbook(
+            messages, encoding
+        )
+
+
+PROSE = "We agreed to ship on Monday. The tests were green, but nobody had looked at the logs. "
+
+
+def test_a_bound_of_ordinary_prose_is_close(tiktokens):
+    chat = [{"role": "user", "content": PROSE * 5}, {"role": "assistant", "content": PROSE * 3}] * 5
+    truth = cookbook(chat, tiktokens["gpt-4o"])
+    assert truth <= bounds.chat_input_max({"messages": chat}, model="gpt-4o") <= truth * 1.1
+
+
+def tool(properties, description="Does something"):
+    schema = {"type": "object", "properties": properties}
+    function = {"name": "work", "description": description, "parameters": schema}
+    return {"type": "function", "function": function}
+
+
+properties = st.dictionaries(
+    st.text("abcdefgh_", min_size=1, max_size=12),
+    st.fixed_dictionaries(
+        {"type": st.just("string"), "description": texts},
+        optional={"enum": st.lists(st.text("abcxyz", max_size=8), max_size=30)},
+    ),
+    max_size=6,
+)
+
+
+def cookbook_of_tools(tools, encoding):
+    """OpenAI's rule for tools of gpt-4 and gpt-3.5, whose constants are the larger ones."""
+
+    def count(text):
+        return len(encoding.encode_ordinary(text))
+
+    total = 12
+    for function in (tool["function"] for tool in tools):
+        total += 10 + count(f"{function['name']}:{function['description'].rstrip('.')}")
+        found = function["parameters"]["properties"]
+        total += 3 if found else 0
+        for name, value in found.items():
+            total += 3 + count(f"{name}:{value['type']}:{value['description'].rstrip('.')}")
+            total += sum(3 + count(choice) for choice in value.get("enum", []))
+    return total
+
+
+def typescript_of_tools(tools):
+    """How models are shown tools: the namespace that gpt-oss's harmony format writes."""
+    lines = ["# Tools", "", "## functions", "", "namespace functions {", ""]
+    for function in (tool["function"] for tool in tools):
+        lines += [f"// {line}" for line in function["description"].split("\n")]
+        lines += [f"type {function['name']} = (_: {{"]
+        for name, value in function["parameters"]["properties"].items():
+            kind = " | ".join(f'"{each}"' for each in value.get("enum", [])) or value["type"]
+            lines += [f"// {line}" for line in value["description"].split("\n")]
+            lines += [f"{name}?: {kind},"]
+        lines += ["}) => any;", ""]
+    return "\n".join([*lines, "} // namespace functions"])
+
+
+@given(tools=st.lists(st.builds(tool, properties, texts), min_size=1, max_size=3))
+@settings(max_examples=200, deadline=None)
+def test_tools_are_bounded_however_they_are_shown(tiktokens, tools):
+    asked = {"messages": [{"role": "user", "content": "Go"}]}
+    for model, encoding in tiktokens.items():
+        most = bounds.chat_input_max({**asked, "tools": tools}, model=model)
+        shown = len(encoding.encode_ordinary(typescript_of_tools(tools)))
+        rule = cookbook_of_tools(tools, encoding)
+        assert most >= cookbook(asked["messages"], encoding) + max(shown, rule)
+
+
+def test_many_lines_and_choices_of_a_tool_are_bounded(tiktokens):
+    tools = [tool({"k": {"type": "string", "description": "\n\n" * 400, "enum": [""] * 200}})]
+    shown = len(tiktokens["gpt-4o"].encode_ordinary(typescript_of_tools(tools)))
+    most = bounds.chat_input_max({"tools": tools}, model="gpt-4o")
+    assert most >= max(shown, cookbook_of_tools(tools, tiktokens["gpt-4o"]))
+
+
+# Raw JSON
+
+
+@given(messages=messages)
+@settings(max_examples=200, deadline=None)
+def test_raw_json_bounds_a_request_as_well(tiktokens, messages):
+    fields = {"messages": json.loads(json.dumps(messages).replace("\\ud", "\\u00"))}
+    for ask in (bounds.chat_input_max, bounds.messages_input_max):
+        most = ask(raw(fields), model=NOBODYS)
+        for encoding in tiktokens.values():
+            assert most >= cookbook(fields["messages"], encoding)
+
+
+def test_raw_json_that_may_hold_an_image_is_looked_into():
+    part = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    fields = {"messages": [{"role": "user", "content": [part]}]}
+    escaped = bytes(raw(fields)["messages"]).replace(b"image", rb"\u0069mage")
+    hidden = {"messages": msgspec.Raw(escaped)}
+    for found in (raw(fields), hidden):
+        assert bounds.raw_bytes_max(found, ["messages"], model=NOBODYS) is None
+        assert bounds.chat_input_max(found, model=NOBODYS) > 16_000
+
+
+def test_raw_and_decoded_fields_are_the_same_to_a_public_tokenizer():
+    fields = {"messages": [{"role": "user", "content": "Hi"}], "tools": [tool({})]}
+    assert bounds.chat_input_max(raw(fields), model="gpt-4o") == bounds.chat_input_max(
+        fields, model="gpt-4o"
+    )
+
+
+def test_tiny_arguments_shown_as_tags_are_bounded():
+    names = [f"{a}{b}" for a in "abcdefgh" for b in "abcdefgh"]
+    block = {"type": "tool_use", "id": "t", "name": "f", "input": dict.fromkeys(names, 1)}
+    fields = {"messages": [{"role": "assistant", "content": [block]}]}
+    tags = "".join(f'<parameter name="{name}">1</parameter>\n' for name in names)
+    shown = bounds.text_tokens_max(tags, model="gpt-4o")
+    assert shown > len(json.dumps(block["input"]))
+    for found in (fields, raw(fields)):
+        assert bounds.messages_input_max(found, model=CLAUDE) - 320 >= shown
+
+
+# Images and audio
+
+
+def png(wide, high):
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", wide, high)
+
+
+def jpeg(wide, high):
+    frame = b"\xff\xc2\0\x11\x08" + struct.pack(">HH", high, wide)
+    return b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xdb\0\x03a" + frame
+
+
+def webp(kind, data):
+    return b"RIFF\0\0\0\0WEBP" + kind + b"\0\0\0\0" + data
+
+
+def base64_of(data):
+    return base64.b64encode(data).decode()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        png(800, 600),
+        jpeg(800, 600),
+        b"GIF89a" + struct.pack("<HH", 800, 600),
+        webp(b"VP8X", b"\0\0\0\0" + (799).to_bytes(3, "little") + (599).to_bytes(3, "little")),
+        webp(b"VP8L", b"\x2f" + (799 | 599 << 14).to_bytes(4, "little")),
+        webp(b"VP8 ", b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 800, 600)),
+    ],
+)
+def test_the_size_of_an_image_is_read_from_its_head(image):
+    assert size_of_base64(base64_of(image + b"rest")) == (800, 600)
+
+
+@given(data=st.binary(max_size=40))
+def test_no_head_breaks_the_reading_of_a_size(data):
+    for start in (b"", b"\xff\xd8", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8X"):
+        size_of_base64(base64_of(start + data))
+
+
+def image_of(wide, high, *, model, detail="high"):
+    """The bound of one image in a chat, without what a chat costs by itself."""
+    url = f"data:image/png;base64,{base64_of(png(wide, high))}"
+    part = {"type": "image_url", "image_url": {"url": url, "detail": detail}}
+    with_it, without = (
+        bounds.chat_input_max({"messages": [{"role": "user", "content": parts}]}, model=model)
+        for parts in ([part], [])
+    )
+    return with_it - without
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "detail", "billed"),
+    [
+        ("gpt-4o", (1024, 1024), "high", 765),
+        ("gpt-4o", (2048, 4096), "high", 1105),
+        ("gpt-4o", (4096, 8192), "low", 85),
+        ("gpt-4o-mini", (1024, 1024), "high", 2833 + 4 * 5667),
+        ("gpt-4.1-mini", (1024, 1024), "high", 1659),
+        ("gpt-4.1-mini", (4000, 1474), "high", 2489),
+        ("o4-mini", (1800, 2400), "high", 2497),
+        ("gpt-5-nano", (1024, 1024), "low", 2519),
+        ("claude-opus-4-7", (2576, 1449), "high", 4784),
+        ("claude-sonnet-4-5", (1000, 1000), "high", 1334),
+    ],
+)
+def test_an_image_is_bounded_closely_by_its_providers_rule(model, size, detail, billed):
+    assert billed <= image_of(*size, model=model, detail=detail) <= billed * 1.06 + 60
+
+
+def test_an_image_of_unknown_size_is_the_largest_of_its_rule():
+    part = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    fields = {"messages": [{"role": "user", "content": [part]}]}
+    assert bounds.chat_input_max(fields, model="gpt-4o") >= 85 + 8 * 170
+    assert bounds.chat_input_max(fields, model="gpt-5.4") >= 24_600
+    block = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
+    asked = {"messages": [{"role": "user", "content": [block]}]}
+    assert bounds.messages_input_max(asked, model=CLAUDE) >= 4784
+
+
+def chat_of(part):
+    return {"messages": [{"role": "user", "content": [part]}]}
+
+
+def test_audio_is_bounded_by_its_length():
+    minute = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 1, 8000, 0, 2, 16)
+    audio = {"data": base64_of(minute + bytes(60 * 16_000)), "format": "wav"}
+    part = {"type": "input_audio", "input_audio": audio}
+    assert 600 <= bounds.chat_input_max(chat_of(part), model="gpt-4o-audio-preview") <= 2200
+
+
+def test_a_wav_that_claims_to_be_slow_is_as_long_as_it_claims():
+    slow = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 1, 1, 0, 1, 8)
+    part = {
+        "type": "input_audio",
+        "input_audio": {"data": base64_of(slow + bytes(999)), "format": "wav"},
+    }
+    assert bounds.chat_input_max(chat_of(part), model="gpt-4o-audio-preview") >= 10_000
+
+
+# What has no bound
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}},
+        {"type": "input_file", "file_id": "file-1"},
+        {"type": "video_url", "video_url": {"url": "https://example.org"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "flac"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+    ],
+)
+@pytest.mark.parametrize("model", ["gpt-4o", NOBODYS])
+def test_a_part_of_unknown_size_is_refused(part, model):
+    for fields in (chat_of(part), raw(chat_of(part))):
+        with pytest.raises(CannotBeBounded):
+            bounds.chat_input_max(fields, model=model)
+
+
+@pytest.mark.parametrize("field", ["previous_response_id", "conversation", "prompt"])
+def test_what_the_provider_keeps_is_refused_by_its_name(field):
+    with pytest.raises(CannotBeBounded) as refused:
+        bounds.responses_input_max({"input": "Hi", field: "kept_1"}, model="gpt-4o")
+    assert refused.value.facts == {"field": field}
+    assert "Send" in refused.value.detail
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", NOBODYS])
+def test_a_reference_to_an_item_is_refused(model):
+    fields = {"input": [{"type": "item_reference", "id": "rs_1"}]}
+    for found in (fields, raw(fields)):
+        with pytest.raises(CannotBeBounded):
+            bounds.responses_input_max(found, model=model)
+
+
+@pytest.mark.parametrize("source", [{"type": "base64", "data": "AA"}, {"type": "url"}, None])
+def test_a_document_without_text_is_refused(source):
+    inner = {"type": "document", "source": source}
+    fields = chat_of({"type": "tool_result", "tool_use_id": "t", "content": [inner]})
+    for found in (fields, raw(fields)):
+        with pytest.raises(CannotBeBounded):
+            bounds.messages_input_max(found, model=CLAUDE)
+
+
+def test_blocks_nested_without_end_are_refused():
+    block = {"type": "text", "text": "Hi"}
+    for _ in range(400):
+        block = {"type": "tool_result", "content": [block]}
+    with pytest.raises(CannotBeBounded):
+        bounds.messages_input_max(chat_of(block), model=CLAUDE)
+
+
+# Responses, messages, embeddings
+
+LONG = "".join(random.Random(1).choices("0123456789abcdef", k=2000))
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", NOBODYS])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"input": LONG},
+        {"instructions": LONG},
+        {"input": [{"role": "user", "content": LONG}]},
+        {
+            "input": [
+                {
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": LONG}],
+                }
+            ]
+        },
+        {"input": [{"type": "function_call", "name": "f", "call_id": "c", "arguments": LONG}]},
+        {"input": [{"type": "function_call_output", "call_id": "c", "output": LONG}]},
+        {"input": [{"type": "custom_tool_call", "name": "f", "call_id": "c", "input": LONG}]},
+        {"input": [{"type": "reasoning", "summary": [], "encrypted_content": LONG}]},
+        {"input": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": LONG}]}]},
+        {"input": [{"type": "of tomorrow", "text": LONG}]},
+        {"tools": [{"type": "function", "name": "f", "description": LONG, "parameters": {}}]},
+        {"text": {"format": {"type": "json_schema", "name": "n", "schema": {"title": LONG}}}},
+    ],
+)
+def test_every_text_of_a_response_counts(model, fields):
+    truth = bounds.text_tokens_max(LONG, model=model)
+    for found in (fields, raw(fields)):
+        assert bounds.responses_input_max(found, model=model) >= truth
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"system": LONG},
+        {"system": [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}]},
+        {"messages": [{"role": "user", "content": LONG}]},
+        chat_of({"type": "text", "text": LONG}),
+        chat_of({"type": "tool_use", "id": "t", "name": "f", "input": {"a": {"b": [LONG]}}}),
+        chat_of({"type": "tool_result", "tool_use_id": "t", "content": LONG}),
+        chat_of({"type": "tool_result", "content": [{"type": "text", "text": LONG}]}),
+        chat_of({"type": "thinking", "thinking": LONG, "signature": "s"}),
+        chat_of({"type": "thinking", "thinking": "", "signature": LONG}),
+        chat_of({"type": "redacted_thinking", "data": LONG}),
+        chat_of({"type": "document", "source": {"type": "text", "data": LONG}}),
+        chat_of({"type": "document", "source": {"type": "content", "content": LONG}}),
+        chat_of(
+            {"type": "search_result", "source": "s", "content": [{"type": "text", "text": LONG}]}
+        ),
+        chat_of({"type": "of tomorrow", "text": LONG}),
+        {"tools": [{"name": "f", "description": LONG, "input_schema": {"type": "object"}}]},
+        {"output_config": {"format": {"type": "json_schema", "schema": {"title": LONG}}}},
+    ],
+)
+def test_every_text_of_a_message_counts(fields):
+    for found in (fields, raw(fields)):
+        assert bounds.messages_input_max(found, model=CLAUDE) >= len(LONG)
+
+
+def test_citations_cost_more_than_their_text():
+    plain = {"type": "document", "source": {"type": "text", "data": LONG}}
+    cited = plain | {"citations": {"enabled": True}}
+    least = 2 * len(LONG)
+    for found in (chat_of(cited), raw(chat_of(cited))):
+        assert bounds.messages_input_max(found, model=CLAUDE) > least
+
+
+def test_tools_of_anthropic_cost_what_it_writes_for_them():
+    asked = {"messages": [{"role": "user", "content": "Hi"}]}
+    none = bounds.messages_input_max(asked, model=CLAUDE)
+    one = {"name": "f", "input_schema": {"type": "object"}}
+    assert bounds.messages_input_max(asked | {"tools": [one]}, model=CLAUDE) - none >= 804
+    bash = {"type": "bash_20250124", "name": "bash"}
+    assert bounds.messages_input_max(asked | {"tools": [bash]}, model=CLAUDE) - none >= 804 + 735
+
+
+@pytest.mark.parametrize(
+    ("value", "truth"),
+    [(PROSE, 21), ([PROSE, PROSE], 42), ([1, 2, 3], 3), ([[1, 2], [3]], 3), ([], 0), ("", 0)],
+)
+def test_inputs_of_embeddings_are_counted(value, truth):
+    most = bounds.embeddings_input_max({"input": value}, model="text-embedding-3-small")
+    assert truth <= most <= truth + 4
+
+
+def test_an_image_to_embed_is_refused():
+    with pytest.raises(CannotBeBounded):
+        bounds.embeddings_input_max({"input": [{"image": "https://example.org"}]}, model=NOBODYS)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "text",
+                    "content",
+                    "role",
+                    "input",
+                    "source",
+                    "tool_calls",
+                    "function",
+                    "output",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(anything=anything)
+@settings(max_examples=300, deadline=None)
+def test_nothing_malformed_breaks_a_bound(anything):
+    for model in ("gpt-4o", NOBODYS):
+        for name in ("messages", "tools", "input", "text", "system", "response_format"):
+            for ask in (
+                bounds.chat_input_max,
+                bounds.responses_input_max,
+                bounds.messages_input_max,
+                bounds.embeddings_input_max,
+            ):
+                try:
+                    assert ask({name: anything}, model=model) >= 0
+                except CannotBeBounded:
+                    continue
