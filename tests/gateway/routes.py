@@ -1,0 +1,28 @@
+"""Every route, and requests of any of them."""
+
+import msgspec
+import pytest
+
+from gateway import dialects
+
+SPENDING = [dialects.CHAT, dialects.RESPONSES, dialects.MESSAGES]
+ALL = [*SPENDING, dialects.EMBEDDINGS, dialects.COUNT_TOKENS]
+every_dialect = pytest.mark.parametrize("dialect", ALL, ids=lambda dialect: dialect.path)
+spending = pytest.mark.parametrize("dialect", SPENDING, ids=lambda dialect: dialect.path)
+
+
+def body(**fields):
+    """A request of any route."""
+    return msgspec.json.encode({"model": "asked", **fields})
+
+
+def parsed(dialect, **fields):
+    """A parsed request of one route."""
+    return dialect.parse(body(**fields))
+
+
+def sent(dialect, raw=None, *, model="real", output_tokens_max=100, **fields):
+    """What the provider gets of a request."""
+    asked = dialect.parse(raw or body(**fields))
+    whole = dialect.rewritten(asked, model=model, output_tokens_max=output_tokens_max)
+    return msgspec.json.decode(whole)

@@ -1,0 +1,130 @@
+"""What a dialect takes from a request."""
+
+import pytest
+
+from gateway import dialects
+from gateway.refusals import Unreadable
+from tests.gateway.routes import every_dialect, parsed, sent, spending
+
+
+@every_dialect
+@pytest.mark.parametrize(
+    "broken", [b"", b"[]", b"null", b'"x"', b"{", b'{"a":NaN}', b"\xff", b'{"a":' * 100_000]
+)
+def test_a_body_that_is_no_object_is_refused(dialect, broken):
+    with pytest.raises(Unreadable) as refusal:
+        dialect.parse(broken)
+    assert refusal.value.facts["field"] == "body"
+
+
+@every_dialect
+@pytest.mark.parametrize(
+    "model", [b"", b'"model":null', b'"model":7', b'"model":""', b'"model":{}']
+)
+def test_a_request_without_a_model_is_refused(dialect, model):
+    with pytest.raises(Unreadable) as refusal:
+        dialect.parse(b"{" + model + b"}")
+    assert refusal.value.facts["field"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "field", "value"),
+    [
+        (dialects.CHAT, "max_tokens", "10"),
+        (dialects.CHAT, "max_tokens", 0),
+        (dialects.CHAT, "max_tokens", -1),
+        (dialects.CHAT, "max_tokens", 1.5),
+        (dialects.CHAT, "max_completion_tokens", True),
+        (dialects.CHAT, "max_completion_tokens", 10**10),
+        (dialects.CHAT, "n", 0),
+        (dialects.CHAT, "n", 129),
+        (dialects.CHAT, "n", 2.0),
+        (dialects.CHAT, "stream", "true"),
+        (dialects.CHAT, "tools", "all"),
+        (dialects.CHAT, "tools", [1]),
+        (dialects.RESPONSES, "max_output_tokens", 0),
+        (dialects.RESPONSES, "stream", 1),
+        (dialects.RESPONSES, "tools", {"type": "function"}),
+        (dialects.MESSAGES, "max_tokens", -1),
+        (dialects.MESSAGES, "max_tokens", [5]),
+        (dialects.MESSAGES, "thinking", "lots"),
+        (dialects.MESSAGES, "tools", 3),
+    ],
+)
+def test_a_field_metering_needs_must_have_a_usable_value(dialect, field, value):
+    with pytest.raises(Unreadable) as refusal:
+        parsed(dialect, **{field: value})
+    assert refusal.value.facts["field"] == field
+
+
+def test_the_options_of_a_stream_must_be_an_object():
+    with pytest.raises(Unreadable):
+        parsed(dialects.CHAT, stream=True, stream_options=[1])
+
+
+def test_a_thinking_budget_must_be_a_number():
+    with pytest.raises(Unreadable):
+        parsed(dialects.MESSAGES, max_tokens=10, thinking={"budget_tokens": "all"})
+
+
+@pytest.mark.parametrize("spelled", ["Max_Tokens", "TOOLS", "Stream", "Model"])
+def test_a_field_that_some_providers_read_in_any_case_must_be_spelled_right(spelled):
+    with pytest.raises(Unreadable):
+        parsed(dialects.CHAT, **{spelled: 1})
+
+
+def test_of_a_repeated_field_the_last_one_counts_and_is_the_only_one_sent():
+    raw = b'{"model":"a","max_tokens":5,"model":"b","max_tokens":9}'
+    assert dialects.CHAT.parse(raw).model == "b"
+    assert dialects.CHAT.parse(raw).output_tokens_max == 9
+    assert sent(dialects.CHAT, raw, output_tokens_max=50)["max_tokens"] == 9
+
+
+def test_the_smaller_of_two_maxima_bounds_a_chat():
+    assert parsed(dialects.CHAT, max_tokens=50, max_completion_tokens=70).output_tokens_max == 50
+    assert parsed(dialects.CHAT, max_tokens=None, max_completion_tokens=70).output_tokens_max == 70
+    assert parsed(dialects.CHAT).output_tokens_max is None
+
+
+def test_the_number_of_choices_is_read():
+    assert parsed(dialects.CHAT, n=128).choices == 128
+    assert parsed(dialects.CHAT, n=None).choices == 1
+
+
+def test_what_an_answer_needs_at_least_is_known():
+    assert parsed(dialects.CHAT).output_tokens_least == 1
+    assert parsed(dialects.RESPONSES).output_tokens_least == 16
+    assert parsed(dialects.RESPONSES, max_output_tokens=5).output_tokens_least == 5
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    asked = parsed(dialects.MESSAGES, max_tokens=4000, thinking=thinking)
+    assert asked.output_tokens_least == 1025
+    assert parsed(dialects.MESSAGES, max_tokens=4000).output_tokens_least == 1
+    adaptive = {"type": "adaptive"}
+    assert parsed(dialects.MESSAGES, max_tokens=9, thinking=adaptive).output_tokens_least == 1
+
+
+def test_embeddings_and_counts_have_no_output():
+    for dialect in (dialects.EMBEDDINGS, dialects.COUNT_TOKENS):
+        asked = parsed(dialect, input="x")
+        assert (asked.output_tokens_max, asked.output_tokens_least) == (0, 0)
+
+
+def test_counting_tokens_spends_nothing():
+    assert not dialects.COUNT_TOKENS.spends
+    asked = parsed(dialects.COUNT_TOKENS, messages=[], tools=[{"type": "web_search_20250305"}])
+    assert dialects.COUNT_TOKENS.input_bound(asked, model="claude-opus-4-8") == 0
+
+
+@spending
+def test_input_is_bounded(dialect):
+    words = "tokens " * 1000
+    asked = parsed(
+        dialect, messages=[{"role": "user", "content": words}], input=words, max_tokens=1
+    )
+    assert 1000 <= dialect.input_bound(asked, model="gpt-5.4") < 3000
+    assert dialect.input_bound(asked, model="nobody-knows-1") >= 7000
+
+
+def test_embeddings_are_bounded():
+    asked = parsed(dialects.EMBEDDINGS, input=["tokens " * 1000, "more"])
+    assert 1000 <= dialects.EMBEDDINGS.input_bound(asked, model="text-embedding-3-small") < 3000
