@@ -35,6 +35,7 @@ _ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/v1/messages/count_tokens"): count_tokens,
     ("GET", "/v1/models"): models,
 }
+_ID_HEADERS = {"openai": b"x-request-id", "anthropic": b"request-id"}
 _NAMED = "sandbox-"
 
 
@@ -88,7 +89,7 @@ class Sandbox:
     async def _answer(
         self, connection: Connection, headers: dict[bytes, bytes], call: Call, route: Route
     ) -> None:
-        own = [(b"x-request-id", call.id.encode()), (b"request-id", call.id.encode())]
+        own = [(_ID_HEADERS[route.WIRE_FORMAT], call.id.encode())]
         try:
             call.key = _key_named(headers)
             asked, wanted = self._read(await connection.body(), call, route)

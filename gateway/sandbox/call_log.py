@@ -12,10 +12,11 @@ from gateway.sandbox.reply import NOTHING, Bill
 
 _REMEMBERED = 100_000
 _BILL = Bill.__struct_fields__
+_COUNTED = ("calls", "finished", "failed", *_BILL)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Call(msgspec.Struct, kw_only=True):
+class Call(msgspec.Struct, kw_only=True, gc=False):
     """One call. `status`: 0 when not even headers were sent. `finished`: the client was sent all of
     the answer that was meant for it, and the answer was whole."""
 
@@ -44,7 +45,7 @@ class CallLog:
     def __init__(self, file: Path | None = None) -> None:
         self._file = file.open("ab", buffering=0) if file else None
         self._calls: deque[Call] = deque(maxlen=_REMEMBERED)
-        self._sums: dict[tuple[str, str, str], Counter[str]] = {}
+        self._sums: dict[tuple[str, str, str], dict[str, int]] = {}
         self._last = 0
 
     def add(self, call: Call) -> None:
@@ -67,7 +68,7 @@ class CallLog:
         sums: dict[str, Counter[str]] = {}
         for names, counted in self._sums.items():
             sums.setdefault(names[place], Counter()).update(counted)
-        return {name: {what: counted[what] for what in _COUNTED} for name, counted in sums.items()}
+        return {name: dict(counted) for name, counted in sums.items()}
 
     def clear(self) -> None:
         """Forget all calls; the file stays, and numbers go on."""
@@ -75,13 +76,11 @@ class CallLog:
         self._sums.clear()
 
     def _sum(self, call: Call) -> None:
-        counted = self._sums.setdefault((call.key, call.route, call.model), Counter())
+        names = (call.key, call.route, call.model)
+        counted = self._sums.get(names) or self._sums.setdefault(names, dict.fromkeys(_COUNTED, 0))
         counted["calls"] += 1
         counted["finished"] += call.finished
         counted["failed"] += not 200 <= call.status < 300
         if call.bill is not NOTHING:
             for name in _BILL:
                 counted[name] += getattr(call.bill, name)
-
-
-_COUNTED = ("calls", "finished", "failed", *_BILL)

@@ -14,7 +14,6 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 _JSON = (b"content-type", b"application/json")
 _STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 _NOT_JSON = b"<html><body>This is not JSON.</body></html>"
-_BROKEN_EVENT = b'data: {"choices": [{"delta": \n\n'
 
 
 async def answer(
@@ -63,14 +62,16 @@ async def _stream(
     for number, event in enumerate(sent):
         if number and reply.directive.slow_ms:
             await connection.pause(reply.directive.slow_ms / 1000)
-        await connection.part(event if isinstance(event, bytes) else _bytes(event))
+        # With its last event the answer is over: nobody finds the call unfinished after reading it.
+        last = number == len(sent) - 1 and not reply.directive.cut
+        await (connection.end if last else connection.part)(_bytes(event))
         if isinstance(event, Event):
             call.bill = reply.billed_after(event.produced)
-        # Lets others in, and lets us hear that the client went away.
-        await asyncio.sleep(0)
+        if not last:
+            # Lets others in, and lets us hear that the client went away.
+            await asyncio.sleep(0)
     if reply.directive.cut:
         await connection.cut()
-    await connection.end()
     call.finished = not reply.directive.error_event
 
 
@@ -83,7 +84,7 @@ def _in_order(events: list[Event], route: Route, reply: Reply) -> list[Event | b
         failure = route.failure(reply, middle)
         return [*events[:middle], failure._replace(produced=events[middle - 1].produced)]
     if reply.directive.malformed:
-        return [*events[:middle], _BROKEN_EVENT, *events[middle:]]
+        return [*events[:middle], _broken(events[middle]), *events[middle:]]
     return events
 
 
@@ -95,10 +96,18 @@ def _stop(events: list[Event], directive: Directive) -> int:
     return stops.get(directive.cut, last)
 
 
-def _bytes(event: Event) -> bytes:
+def _bytes(event: Event | bytes) -> bytes:
+    if isinstance(event, bytes):
+        return event
     data = event.data.encode() if isinstance(event.data, str) else _encode(event.data)
     name = b"event: " + event.name.encode() + b"\n" if event.name else b""
     return name + b"data: " + data + b"\n\n"
+
+
+def _broken(event: Event) -> bytes:
+    """The event with half of its data: no JSON."""
+    whole = _bytes(event)
+    return whole[: len(whole) // 2] + b"\n\n"
 
 
 def _length(body: bytes) -> tuple[bytes, bytes]:

@@ -17,7 +17,7 @@ _OVER = 10
 _NO_NUMBER = {"completion_tokens", "output_tokens"}
 
 
-class Bill(msgspec.Struct, frozen=True, kw_only=True):
+class Bill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tokens as a provider bills them: input includes cached ones, cache writes and audio, output
     reasoning and audio. `cache_write` lives 5 minutes, `cache_write_1h` an hour."""
 

@@ -13,14 +13,15 @@ _TEXT = (
     "really sent no model is behind it and nothing here costs any money but a budget is held and "
     "paid as if it did"
 )
-_WORDS = _TEXT.split()
+_WORDS = [" " + word for word in _TEXT.split()]
 _TOOL_PIECE = 4
 _CHUNKS_MAX = 64
 
 
 def answer(*, seed: int, count: int) -> list[str]:
     """`count` words; which one is first depends on `seed`. All but the first begin with a space."""
-    words = [" " + _WORDS[(seed + place) % len(_WORDS)] for place in range(count)]
+    first = seed % len(_WORDS)
+    words = (_WORDS * ((first + count) // len(_WORDS) + 1))[first : first + count]
     if words:
         words[0] = words[0][1:]
     return words
