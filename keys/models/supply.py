@@ -87,7 +87,7 @@ class Price(models.Model):
     @property
     def token_cost_max(self) -> Decimal:
         """The most one token can cost, in US dollars, however long the prompt is."""
-        return max(*self.rates.all, self.tier_max) / 1000
+        return self.rates.max / 1000
 
 
 class ApiKey(models.Model):

@@ -178,9 +178,9 @@ def _price(provider, model, rates, *, who, now) -> Price:
     if rates:
         return _new_price(provider, model, rates, source=who, now=now)
     source = f"genai-prices {genai_prices.__version__}"
-    known = Price.objects.filter(provider=provider, model=model, source=source).first()
-    rates = pricing.default_rates(provider.pk, model, at=now)
-    if known or rates:
+    if rates := pricing.default_rates(provider.pk, model, at=now):
+        lines = Price.objects.filter(provider=provider, model=model, source=source)
+        known = next((line for line in lines if line.rates == rates), None)
         return known or _new_price(provider, model, rates, source=source, now=now)
     raise WrongValue(
         f"The price book has no price for {model} of {provider.pk}: say what 1,000 tokens of input "

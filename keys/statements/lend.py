@@ -52,7 +52,9 @@ SELECT k.slug, k.provider_id, k.model,
   JOIN keys_price p ON p.id = k.price_id
   JOIN keys_provider v ON v.slug = k.provider_id
  CROSS JOIN LATERAL (
-    SELECT greatest(p.input, p.cached, p.cache_write, p.output) / 1000 AS most) r
+    -- As `Price.token_cost_max`.
+    SELECT greatest(p.input, p.cached, p.cache_write, p.cache_write_long, p.audio_input, p.output,
+                    p.audio_output, p.tier_max) / 1000 AS most) r
   LEFT JOIN free f ON f.scope = 'key:' || k.slug
 """
 

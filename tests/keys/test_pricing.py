@@ -1,13 +1,30 @@
 """Costs are exact, rounded once, and never above the bound that was held for them."""
 
-from decimal import Decimal, localcontext
+import json
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import pytest
+from genai_prices import Usage as GenaiUsage
 from genai_prices import data_snapshot
+from genai_prices.types import ModelPrice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.pricing import Rates, bound, cost, default_rates, rates_as_json, rates_from_json
+from keys.models import Price
+from keys.pricing import (
+    RATE_NAMES,
+    Rates,
+    Tier,
+    bound,
+    bundled,
+    cost,
+    default_rates,
+    rates_as_json,
+    rates_from_json,
+    tiers_as_json,
+)
+from keys.services import Usage
 
 GPT_4O = Rates(input=Decimal("0.0025"), cached=Decimal("0.00125"), output=Decimal("0.01"))
 SONNET = Rates(
@@ -16,9 +33,59 @@ SONNET = Rates(
     cache_write=Decimal("0.00375"),
     output=Decimal("0.015"),
 )
+REALTIME = Rates(
+    input=Decimal("0.004"),
+    cached=Decimal("0.0004"),
+    audio_input=Decimal("0.032"),
+    output=Decimal("0.016"),
+    audio_output=Decimal("0.064"),
+)
+# Two tiers, the second cheaper than the first but for its cached tokens.
+LONG = Rates(
+    input=Decimal("0.001"),
+    output=Decimal("0.004"),
+    tiers=(
+        Tier(1_000, Rates(input=Decimal("0.002"), output=Decimal("0.008"))),
+        Tier(2_000, Rates(input=Decimal("0.001"), output=Decimal("0.002"))),
+    ),
+)
 RATE = st.decimals(0, 10**6, places=9)
-RATES = st.builds(Rates, input=RATE, output=RATE, cached=RATE, cache_write=RATE)
+MAYBE = st.none() | RATE
+KINDS = {name: RATE if name in ("input", "output") else MAYBE for name in RATE_NAMES}
+TIERS = st.dictionaries(st.integers(0, 3_000), st.builds(Rates, **KINDS), max_size=3).map(
+    lambda tiers: tuple(Tier(*tier) for tier in sorted(tiers.items()))
+)
+RATES = st.builds(Rates, **KINDS, tiers=TIERS)
 COUNT = st.integers(0, 10**12)
+
+
+@st.composite
+def usages(draw, most):
+    """Any usage that can be, of at most `most` tokens."""
+    tokens = draw(st.integers(0, most))
+    known = draw(st.integers(0, tokens))
+    wholes = {"input_tokens": draw(st.integers(0, known))}
+    wholes["output_tokens"] = known - wholes["input_tokens"]
+    wholes["cached_tokens"] = draw(st.integers(0, wholes["input_tokens"]))
+    rest = wholes["input_tokens"] - wholes["cached_tokens"]
+    wholes["cache_write_tokens"] = draw(st.integers(0, rest))
+    parts = {
+        "cache_write_long_tokens": "cache_write_tokens",
+        "audio_input_tokens": "input_tokens",
+        "reasoning_tokens": "output_tokens",
+        "audio_output_tokens": "output_tokens",
+    }
+    drawn = {part: draw(st.integers(0, wholes[whole])) for part, whole in parts.items()}
+    return Usage(**wholes, **drawn, total=tokens)
+
+
+def line(rates):
+    """A line of the price book with these rates."""
+    return Price(
+        **dict(zip(RATE_NAMES, rates.all, strict=True)),
+        tiers=tiers_as_json(rates.tiers),
+        tier_max=rates.tier_max,
+    )
 
 
 def test_input_and_output_have_their_own_rates():
@@ -44,6 +111,54 @@ def test_reasoning_tokens_are_part_of_the_output():
     assert cost(GPT_4O, input_tokens=0, output_tokens=70, reasoning_tokens=70) == Decimal("0.0007")
 
 
+def test_a_cache_write_kept_an_hour_has_its_own_rate():
+    rates = replace(SONNET, cache_write_long=Decimal("0.006"))
+    counts = {"input_tokens": 900, "output_tokens": 0, "cache_write_tokens": 900}
+    # 600 × 0.00375 + 300 × 0.006, all / 1,000
+    assert cost(rates, **counts, cache_write_long_tokens=300) == Decimal("0.00405")
+    assert cost(SONNET, **counts, cache_write_long_tokens=300) == cost(SONNET, **counts)
+
+
+def test_audio_has_its_own_rates_and_is_taken_as_fresh_as_far_as_it_can():
+    # 30 × 0.004 + 70 × 0.032 + 20 × 0.016 + 80 × 0.064, all / 1,000
+    spoken = {"audio_input_tokens": 70, "output_tokens": 100, "audio_output_tokens": 80}
+    assert cost(REALTIME, input_tokens=100, **spoken) == Decimal("0.0078")
+    # 60 × 0.0004 + 40 × 0.032: of 70 tokens of audio at least 30 came from the cache
+    spent = cost(
+        REALTIME, input_tokens=100, cached_tokens=60, audio_input_tokens=70, output_tokens=0
+    )
+    assert spent == Decimal("0.001304")
+
+
+@pytest.mark.parametrize(
+    ("input_tokens", "spent"),
+    [(1_000, "0.005"), (1_001, "0.010002"), (2_000, "0.012"), (2_001, "0.004001")],
+)
+def test_a_prompt_longer_than_where_a_tier_begins_prices_the_whole_request(input_tokens, spent):
+    assert cost(LONG, input_tokens=input_tokens, output_tokens=1_000) == Decimal(spent)
+
+
+def test_tokens_of_no_known_kind_cost_the_highest_rate_they_can_reach():
+    assert cost(LONG, input_tokens=0, output_tokens=0, unknown_tokens=1_000) == Decimal("0.004")
+    assert cost(LONG, input_tokens=0, output_tokens=0, unknown_tokens=1_001) == Decimal("0.008008")
+    # 900 of input may be 1,100: 900 × 0.002 + 200 × 0.008
+    assert cost(LONG, input_tokens=900, output_tokens=0, unknown_tokens=200) == Decimal("0.0034")
+
+
+@pytest.mark.parametrize(
+    "tiers",
+    [
+        (Tier(2, GPT_4O), Tier(1, GPT_4O)),
+        (Tier(1, GPT_4O), Tier(1, GPT_4O)),
+        (Tier(-1, GPT_4O),),
+        (Tier(1, LONG),),
+    ],
+)
+def test_tiers_that_cannot_be_are_wrong(tiers):
+    with pytest.raises(ValueError, match=r"[Tt]ier"):
+        replace(GPT_4O, tiers=tiers)
+
+
 def test_a_cost_has_nine_places_and_is_rounded_once_half_up():
     rates = Rates(input=Decimal("0.0000004"), output=Decimal("0.0000005"))
     assert cost(rates, input_tokens=1, output_tokens=0) == 0
@@ -59,6 +174,8 @@ def test_the_bound_is_the_dearest_rate_rounded_up():
     assert bound(SONNET, 7) == Decimal("0.000105")
     assert bound(Rates(input=Decimal("0.0000001"), output=Decimal(0)), 1) == Decimal("1e-9")
     assert bound(GPT_4O, 0) == 0
+    assert bound(REALTIME, 10) == Decimal("0.00064")
+    assert bound(LONG, 10) == Decimal("0.00008")
 
 
 def test_a_rate_that_is_not_given_is_that_of_input():
@@ -97,16 +214,21 @@ def test_a_bound_of_less_than_nothing_is_wrong():
         bound(GPT_4O, -1)
 
 
-@given(RATES, COUNT, COUNT, COUNT, COUNT)
-def test_no_split_of_the_tokens_costs_more_than_the_bound(rates, fresh, cached, written, output):
-    spent = cost(
-        rates,
-        input_tokens=fresh + cached + written,
-        cached_tokens=cached,
-        cache_write_tokens=written,
-        output_tokens=output,
-    )
-    assert 0 <= spent <= bound(rates, fresh + cached + written + output)
+@given(RATES, st.data())
+def test_no_call_costs_more_than_was_held_for_it(rates, data):
+    held = data.draw(st.integers(0, 5_000))
+    price = line(rates)
+    # As `statements.HOLD` says it.
+    held_cost = (held * price.token_cost_max).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+    spent = data.draw(usages(held)).cost(price)
+    assert 0 <= spent <= held_cost <= bound(rates, held)
+
+
+@given(RATES)
+def test_a_line_of_the_price_book_has_the_rates_it_was_made_of(rates):
+    price = line(rates)
+    assert price.rates == rates
+    assert price.token_cost_max * 1000 == max(rates.all + (rates.tier_max,))
 
 
 @given(RATES, COUNT, COUNT)
@@ -120,8 +242,10 @@ def test_the_precision_of_the_caller_does_not_matter(rates, input_tokens, output
 @given(RATES)
 def test_rates_come_back_from_json_as_they_were(rates):
     stored = rates_as_json(rates)
-    assert all(isinstance(rate, str) and "E" not in rate for rate in stored.values())
-    assert rates_from_json(stored) == rates
+    each = [stored, *stored.get("tiers", [])]
+    shown = [kind[name] for kind in each for name in RATE_NAMES]
+    assert all(isinstance(rate, str) and "E" not in rate for rate in shown)
+    assert rates_from_json(json.loads(json.dumps(stored))) == rates
 
 
 def test_a_float_is_no_rate():
@@ -139,15 +263,45 @@ def test_a_rate_below_zero_or_without_end_is_wrong(rate):
 
 def test_defaults_are_the_prices_bundled_with_genai_prices(noon):
     assert default_rates("openai", "gpt-4o", at=noon) == GPT_4O
-    assert default_rates("anthropic", "claude-sonnet-4-20250514", at=noon) == SONNET
     groq = default_rates("groq", "llama-3.3-70b-versatile", at=noon)
     assert groq == Rates(input=Decimal("0.00059"), output=Decimal("0.00079"))
     assert default_rates("openrouter", "anthropic/claude-sonnet-4", at=noon) == SONNET
 
 
-def test_the_price_of_a_short_prompt_is_the_default_where_there_are_tiers(noon):
+def test_long_prompts_have_the_bundled_tiers(noon):
     rates = default_rates("google", "gemini-2.5-pro", at=noon)
     assert (rates.input, rates.output) == (Decimal("0.00125"), Decimal("0.01"))
+    ((begins, above),) = rates.tiers
+    assert (begins, above.input, above.output) == (200_000, Decimal("0.0025"), Decimal("0.015"))
+
+
+def test_anthropic_writes_to_the_cache_for_an_hour_at_twice_the_input(noon):
+    rates = default_rates("anthropic", "claude-sonnet-4-5", at=noon)
+    assert (rates.cache_write, rates.cache_write_long) == (Decimal("0.00375"), Decimal("0.006"))
+    assert rates.tiers[0].rates.cache_write_long == Decimal("0.012")
+    said = ModelPrice(input_mtok=Decimal(3), cache_write_mtok=Decimal(4), output_mtok=Decimal(9))
+    for provider, rate in (("anthropic", "0.006"), ("openrouter", "0.004")):
+        rates = bundled.rates_above(said, start=0, provider=provider)
+        assert rates.cache_write_long == Decimal(rate)
+
+
+def test_audio_has_the_bundled_prices(noon):
+    rates = default_rates("openai", "gpt-realtime", at=noon)
+    assert (rates.audio_input, rates.audio_output) == (Decimal("0.032"), Decimal("0.064"))
+
+
+@pytest.mark.parametrize("input_tokens", [0, 1, 128_000, 200_000, 200_001, 272_001, 10**7])
+def test_what_a_call_costs_is_what_genai_prices_says(noon, input_tokens):
+    counts = {"input_tokens": input_tokens, "output_tokens": 900, "cached_tokens": 0}
+    asked = GenaiUsage(input_tokens=input_tokens, output_tokens=900)
+    for provider in data_snapshot.get_snapshot().providers:
+        for model in provider.models:
+            rates = default_rates(provider.id, model.id, at=noon)
+            if rates and provider.id in ("anthropic", "google", "openai"):
+                theirs = model.get_prices(noon).calc_price(asked)
+                ours = cost(rates, **counts)
+                paid_per_call = "requests_kcount" in vars(model.get_prices(noon))
+                assert paid_per_call or abs(ours - theirs["total_price"]) < Decimal("1e-6"), model
 
 
 @pytest.mark.parametrize("provider", ["openai", "OpenAI", " openai ", "openai-2"])

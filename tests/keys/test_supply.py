@@ -7,7 +7,8 @@ from django.db import DatabaseError, transaction
 
 from keys import services as keys
 from keys.models import ApiKey, History, Price, Provider
-from keys.pricing import Rates
+from keys.pricing import RATE_NAMES, Rates, Tier, default_rates
+from keys.queries.candidates import candidates
 from keys.refusals import AlreadyExists, UnknownKey, UnknownProvider, WrongValue
 from security.services import unseal_from
 from tests.books import assert_books_balance
@@ -17,6 +18,7 @@ from tests.keys.conftest import FREE, PAID, add_key, allocate, hold, report, set
 pytestmark = pytest.mark.django_db
 
 CHEAP = Rates(input=Decimal("0.001"), output=Decimal("0.001"))
+ZERO = Decimal(0)
 
 
 def add(slug="openai-1", *, secret="sk-1", **terms):  # noqa: S107
@@ -55,6 +57,41 @@ def test_a_new_price_counts_from_now_on_and_changes_nothing_that_was_lent(people
     costs = [allocation.charges.latest("id").cost for allocation in (before, after)]
     assert costs == [Decimal("0.0003"), Decimal("0.0001")]
     assert_books_balance()
+
+
+@pytest.mark.parametrize("name", [*RATE_NAMES, "tier"])
+def test_the_candidates_are_priced_at_the_dearest_rate_as_their_allocations_are(people, name):
+    dear = {"input": Decimal("0.003"), "output": Decimal("0.003"), name: Decimal("0.007")}
+    if name == "tier":
+        dear = {
+            "input": ZERO,
+            "output": ZERO,
+            "tiers": (Tier(10**9, Rates(input=dear["tier"], output=ZERO)),),
+        }
+    api_key = add_key("openai-1", rates=Rates(**dear))
+    assert api_key.price.token_cost_max == Decimal("0.000007")
+    (candidate,) = candidates(payers_usd=Decimal(1), now=NOON)
+    assert candidate.payable == int(1 / api_key.price.token_cost_max)
+    lent = allocate(tokens=1_000)
+    assert (lent.allocated_cost, lent.token_cost_max) == (Decimal("0.007"), Decimal("0.000007"))
+    assert hold(lent, 1_000).held_cost == Decimal("0.007")
+
+
+def test_a_price_book_line_keeps_its_tiers_and_is_used_again_while_it_says_the_same(people):
+    first = add("google-1", provider="google", model="gemini-2.5-pro").price
+    assert add("google-2", provider="google", model="gemini-2.5-pro").price == first
+    stored = Price.objects.get()
+    assert stored.rates == default_rates("google", "gemini-2.5-pro", at=NOON)
+    assert (stored.tier_max, len(stored.tiers)) == (Decimal("0.015"), 1)
+    bare = Rates(input=stored.input, output=stored.output)
+    older = Price.objects.create(
+        provider=stored.provider,
+        model="gemini-2.5-flash",
+        source=stored.source,
+        starts_at=NOON,
+        **dict(zip(RATE_NAMES, bare.all, strict=True)),
+    )
+    assert add("google-3", provider="google", model="gemini-2.5-flash").price != older
 
 
 def test_a_price_is_never_changed(people):
