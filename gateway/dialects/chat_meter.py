@@ -22,6 +22,7 @@ class _Delta(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
+    index: int = 0
     delta: _Delta | None = None
     finish_reason: Any = None
 
@@ -61,7 +62,7 @@ class ChatMeter:
         self.failed = False
         self._asked = asked
         self._latest: Reported | None = None
-        self._finished = 0
+        self._finished: set[int] = set()
         self._written = Written()
 
     def feed(self, event: bytes) -> bytes:
@@ -86,7 +87,7 @@ class ChatMeter:
 
     def _see(self, choice: _Choice) -> None:
         if choice.finish_reason:
-            self._finished += 1
+            self._finished.add(choice.index)
         if (delta := choice.delta) is None:
             return
         if delta.content:
@@ -105,7 +106,7 @@ class ChatMeter:
         said = openai_usage.reported_in(chunk.usage, chunk.x_groq, request_id=chunk.id)
         if said is not None:
             self._latest = said
-            if not chunk.choices or self._finished >= self._asked.choices:
+            if not chunk.choices or len(self._finished) >= self._asked.choices:
                 self.reported = said
         # A chunk of usage alone exists only because Butler asked for it.
         alone = chunk.choices == [] and chunk.usage

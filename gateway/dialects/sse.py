@@ -33,13 +33,13 @@ class Splitter:
 
     def _whole(self) -> list[bytes]:
         events, start = [], 0
-        for blank in _BLANK.finditer(bytes(self._kept), self._searched):
+        for blank in _BLANK.finditer(self._kept, self._searched):
             events.append(bytes(self._kept[start : blank.end()]))
             start = blank.end()
         del self._kept[:start]
         # The end of an event may have begun in the last three bytes.
         self._searched = max(len(self._kept) - 3, 0)
-        if len(self._kept) > EVENT_BYTES_MAX:
+        if len(self._kept) > EVENT_BYTES_MAX and not events:
             raise TooLong(f"An event has more than {EVENT_BYTES_MAX:,} bytes.")
         return events
 
