@@ -53,9 +53,9 @@ WITH given AS MATERIALIZED (
 ), looked AS (
     SELECT g.*, r.id, r.session_id, r.api_key_id, r.price_id, r.status, r.created_at, r.expires_at,
            r.allocated, r.used, r.held, r.token_cost_max, r.free, r.free_cost, k.version,
-           k.status AS key_status, k.cooling_until, p.first AS free_at, c.id AS earlier, c.state AS earlier_state,
+           k.status AS key_status, k.cooling_until, p.first AS free_at,
+           c.id AS earlier, c.state AS earlier_state,
            c.request_digest AS earlier_digest,
-           k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL AS has_pace,
            CASE WHEN r.id IS NULL THEN 'unknown'
                 WHEN c.id IS NOT NULL THEN 'earlier'
                 -- The same key twice in this batch: the second finds the charge of the first.

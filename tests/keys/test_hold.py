@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge, Window
@@ -33,7 +34,7 @@ def test_a_hold_is_set_aside_in_its_allocation_and_in_no_window(people):
     allocation.refresh_from_db()
     assert (allocation.held, allocation.left) == (400, 600)
     assert charge.held_cost == allocation.held_cost == Decimal("0.006")
-    assert charge.expires_at == NOON + timedelta(seconds=600)
+    assert charge.expires_at == NOON + timedelta(seconds=settings.HOLD_SECONDS)
     assert Window.objects.get().committed == 1000
     assert_books_balance()
 
