@@ -8,9 +8,9 @@ import msgspec
 # Every word is one token of OpenAI's public tokenizers, with and without the space before it: what
 # is counted from a stream that broke is what the sandbox bills.
 _TEXT = (
-    "the sandbox answers every question in the same way it reads what was asked counts the words "
+    "the sandbox answers every question in the same way it reads what was said counts the words "
     "and writes as many as it may so that each number on a bill can be checked against what was "
-    "really sent no model is behind it and nothing here costs any money but a budget is held and "
+    "really sent no model is in it and nothing here takes any money but a budget is held and "
     "paid as if it did"
 )
 _WORDS = [" " + word for word in _TEXT.split()]

@@ -6,10 +6,14 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
+CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
+SPEAKING = [CHAT, RESPONSES, MESSAGES]
 
 
 class RunningSandbox:
@@ -59,3 +63,47 @@ def running_sandbox(*arguments: str) -> Iterator[RunningSandbox]:
         process.terminate()
         process.wait(timeout=10)
         process.stdout.close()
+
+
+def request(route, text, **changes):
+    """A request of a route, whose user says `text`."""
+    said = [{"role": "user", "content": text}]
+    body = {
+        CHAT: {"messages": said},
+        RESPONSES: {"input": said},
+        MESSAGES: {"messages": said, "max_tokens": 1000},
+        "/v1/embeddings": {"input": text},
+        "/v1/messages/count_tokens": {"messages": said},
+    }[route]
+    return {"model": "m-1", **body, **changes}
+
+
+def opened(sandbox, route, body, *, key="sandbox-ada", method="POST"):
+    """The answer to a call, unread."""
+    connection = HTTPConnection(urlsplit(sandbox.url).netloc, timeout=10)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    connection.request(method, route, None if body is None else json.dumps(body), headers)
+    return connection.getresponse()
+
+
+def call(sandbox, route, text="Hello", **changes):
+    """Status and body of an answer that is no stream."""
+    with opened(sandbox, route, request(route, text, **changes)) as answer:
+        return answer.status, json.load(answer)
+
+
+def streamed(sandbox, route, text="Hello", **changes):
+    """The data of every event of a stream, `[DONE]` left as it is."""
+    with opened(sandbox, route, request(route, text, stream=True, **changes)) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = answer.read().decode().split("\n")
+    data = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
+    return [line if line == "[DONE]" else json.loads(line) for line in data]
+
+
+def said(route, answer):
+    """The text of an answer."""
+    if route == CHAT:
+        return answer["choices"][0]["message"]["content"]
+    part = answer["output"][0] if route == RESPONSES else answer
+    return part["content"][0]["text"]

@@ -22,7 +22,7 @@ def read(body: dict[str, Any]) -> Asked:
     return Asked(
         model=asked.string(body, "model"),
         text=asked.last_user_text(messages),
-        input_tokens=asked.tokens(messages, messages=len(messages)) + asked.tool_tokens(tools),
+        input_tokens=asked.tokens(messages, tools, messages=len(messages)),
         fields=body,
         stream=body.get("stream") is True,
         output_tokens_max=min((n for n in maxima if n is not None), default=None),

@@ -27,11 +27,10 @@ def conversation(body: dict[str, Any]) -> Asked:
     """What `read` reads, but nothing need be said of the output."""
     messages = asked.items(body, "messages")
     tools = body.get("tools") or []
-    counted = asked.tokens(body.get("system"), messages, messages=len(messages))
     return Asked(
         model=asked.string(body, "model"),
         text=asked.last_user_text(messages),
-        input_tokens=counted + asked.tool_tokens(tools),
+        input_tokens=asked.tokens(body.get("system"), messages, tools, messages=len(messages)),
         fields=body,
         stream=body.get("stream") is True,
         output_tokens_max=body.get("max_tokens"),

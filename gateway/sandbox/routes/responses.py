@@ -21,11 +21,12 @@ def read(body: dict[str, Any]) -> Asked:
     """Take a request apart. Errors: Wrong."""
     messages = _messages(body)
     tools = body.get("tools") or []
-    counted = asked.tokens(body.get("instructions"), messages, messages=len(messages))
     return Asked(
         model=asked.string(body, "model"),
         text=asked.last_user_text(messages),
-        input_tokens=counted + asked.tool_tokens(tools),
+        input_tokens=asked.tokens(
+            body.get("instructions"), messages, tools, messages=len(messages)
+        ),
         fields=body,
         stream=body.get("stream") is True,
         output_tokens_max=asked.number(body, "max_output_tokens", least=_OUTPUT_TOKENS_LEAST),
