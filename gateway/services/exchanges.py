@@ -46,10 +46,12 @@ def keep_exchange(
 @transaction.atomic(durable=True)
 def _insert(exchange: Exchange, *, days: int) -> None:
     retention_lock.share()
-    charge = Charge.objects.select_related("allocation").get(pk=exchange.pk)
-    days = min(days, queries.retention_days(charge.allocation.payers))
+    payers, centre = Charge.objects.values_list(
+        "allocation__payers", "allocation__cost_centre"
+    ).get(pk=exchange.pk)
+    days = min(days, queries.retention_days(payers))
     if days > 0:
-        exchange.cost_centre_id = charge.allocation.cost_centre_id
+        exchange.cost_centre_id = centre
         exchange.expires_at = exchange.created_at + timedelta(days=days)
         Exchange.objects.bulk_create([exchange], ignore_conflicts=True)
 
