@@ -57,7 +57,8 @@ class StreamMeter(Protocol):
 
     def evidence(self, *, model: str) -> Usage | None:
         """The best that is known without the final usage: input if the provider said it, and what
-        was produced so far, counted; None when nothing was produced and nothing said."""
+        was produced so far, counted; None when nothing was produced and nothing said. May take a
+        while for long answers. Reasoning that a provider does not show is not in it."""
 
 
 class Dialect(Protocol):

@@ -10,6 +10,9 @@ from gateway.refusals import Unreadable
 # More than any model can write; a larger number is a mistake.
 _TOKENS_MAX = 10**9
 
+# What reading JSON from outside can raise: bad syntax or UTF-8, numbers no Decimal holds, depth.
+BROKEN = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
+
 _split = msgspec.json.Decoder(dict[str, Raw]).decode
 _any = msgspec.json.Decoder().decode
 
@@ -22,7 +25,7 @@ def fields_of(body: bytes, *, guarded: frozenset[str]) -> dict[str, Raw]:
     """
     try:
         fields = _split(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except BROKEN as error:
         raise Unreadable(f"The body is not a JSON object: {error}.", field="body") from None
     for name in fields:
         if name not in guarded and name.lower() in guarded:
@@ -37,7 +40,7 @@ def value_of(fields: dict[str, Raw], name: str) -> Any:
         return None
     try:
         return _any(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except BROKEN as error:
         raise Unreadable(f"`{name}` cannot be read: {error}.", field=name) from None
 
 
@@ -76,7 +79,7 @@ def object_of(fields: dict[str, Raw], name: str) -> dict[str, Raw]:
         return {}
     try:
         return _split(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except BROKEN:
         raise Unreadable(f"`{name}` must be an object.", field=name) from None
 
 

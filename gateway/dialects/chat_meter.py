@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.dialects import openai_usage
 from gateway.dialects.base import Asked, Reported
+from gateway.dialects.body import BROKEN
 from gateway.dialects.sse import data_of
 from gateway.dialects.written import Written
 from keys.services import Usage
@@ -75,7 +76,7 @@ class ChatMeter:
             return event
         try:
             chunk = _decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except BROKEN:
             return self._feed_loose(event, data)
         for choice in chunk.choices or ():
             self._see(choice)
@@ -115,7 +116,7 @@ class ChatMeter:
     def _feed_loose(self, event: bytes, data: bytes) -> bytes:
         try:
             chunk = _decode_loose(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except BROKEN:
             return event
         if chunk.choices:
             self._written.add(chunk.choices)

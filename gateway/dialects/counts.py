@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.dialects.body import BROKEN
+
 # No call has more; whoever says so is not believed.
 _BELIEVED_MAX = 10**9
 _COST_MAX = Decimal(10**6)
@@ -25,7 +27,7 @@ def answer_in(body: bytes) -> _Answer:
     """The id and usage of a whole answer; of what is no answer, none."""
     try:
         return _decode_answer(body)
-    except (ValueError, ArithmeticError, RecursionError):
+    except BROKEN:
         return _Answer()
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.dialects import anthropic_usage
 from gateway.dialects.base import Reported
+from gateway.dialects.body import BROKEN
 from gateway.dialects.counts import as_object, id_of
 from gateway.dialects.sse import data_of
 from gateway.dialects.written import Written
@@ -56,7 +57,7 @@ class MessagesMeter:
         data = data_of(event)
         try:
             seen = _decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except BROKEN:
             return event
         if seen.type == "content_block_delta":
             if seen.delta is not None:

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.dialects import openai_usage
 from gateway.dialects.base import Reported
+from gateway.dialects.body import BROKEN
 from gateway.dialects.sse import data_of
 from gateway.dialects.written import Written
 from keys.services import Usage
@@ -42,7 +43,7 @@ class ResponsesMeter:
         """Take one event; the client gets all of them."""
         try:
             seen = _decode(data_of(event))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except BROKEN:
             return event
         # Text, reasoning and arguments come in events whose names end alike; those that repeat
         # the whole of it have no `delta`.

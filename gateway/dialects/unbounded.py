@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from gateway.dialects.body import value_of
+from gateway.dialects.body import BROKEN, value_of
 from gateway.refusals import CannotBeBounded, Unreadable
 
 _SETTINGS_OFF = (None, False, [], {}, "")
@@ -90,8 +90,8 @@ def refuse_tools(fields: dict[str, Raw], *, runs_at_client: Callable[[Tool], boo
     for number, tool in enumerate(_tools(fields)):
         if not runs_at_client(tool):
             raise CannotBeBounded(
-                f"The tool {tool.type!r} is run by the provider, at a cost that tokens set aside"
-                f" do not cover. {_instead(tool.type)}",
+                f"A tool of type {tool.type!r} is run by the provider, at a cost that tokens set"
+                f" aside do not cover. {_instead(tool.type)}",
                 field=f"tools[{number}]",
                 tool=tool.type,
             )
@@ -102,12 +102,14 @@ def _tools(fields: dict[str, Raw]) -> list[Tool]:
         return []
     try:
         return _decode_tools(fields["tools"]) or []
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except BROKEN as error:
         raise Unreadable(f"`tools` must be a list of tools: {error}.", field="tools") from None
 
 
-def _instead(name: str | None) -> str:
-    if name and name.startswith("web_search"):
+def _instead(kind: str | None) -> str:
+    if kind is None:
+        return "Say the type of each tool."
+    if kind.startswith("web_search"):
         return (
             "Leave it out, or search in the client by a function of your own. For Codex: set"
             ' web_search = "disabled" in its config.toml.'

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway import bounds
 from gateway.dialects.base import Reported
+from gateway.dialects.body import BROKEN
 from keys.services import Usage
 
 # Strings of an answer that no model wrote.
@@ -42,7 +43,7 @@ def tokens_in(answer: bytes, field: str, *, model: str) -> int:
     """The most tokens that everything written under one field of a whole answer can be."""
     try:
         value = msgspec.json.decode(answer, type=dict[str, Any]).get(field)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except BROKEN:
         return _tokens(answer.decode(errors="replace"), model=model)
     return _tokens("\n".join(_strings(value)), model=model)
 

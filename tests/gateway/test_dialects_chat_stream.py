@@ -150,6 +150,7 @@ def test_an_error_in_the_stream_is_a_failure():
         b"data: 7\n\n",
         b"data: \xff\xfe\n\n",
         b"data: {" + b'"a":{' * 100_000 + b"\n\n",
+        b'data: {"usage":{"cost":1e99999999999999999999}}\n\n',
         b"event: ping\n\n",
         b"\n\n",
         b"no field at all",
