@@ -80,10 +80,16 @@ class SumsOutput(serializers.Serializer):
     input_tokens = serializers.IntegerField()
     cached_tokens = serializers.IntegerField(help_text="Part of `input_tokens`.")
     cache_write_tokens = serializers.IntegerField(help_text="Part of `input_tokens`.")
+    cache_write_long_tokens = serializers.IntegerField(help_text="Part of `cache_write_tokens`.")
+    audio_input_tokens = serializers.IntegerField(help_text="Part of `input_tokens`.")
     output_tokens = serializers.IntegerField()
     reasoning_tokens = serializers.IntegerField(help_text="Part of `output_tokens`.")
+    audio_output_tokens = serializers.IntegerField(help_text="Part of `output_tokens`.")
     tokens = serializers.IntegerField()
     cost = Usd(help_text="USD.")
+    provider_cost = Usd(
+        allow_null=True, help_text="USD, of those calls for which the provider said it."
+    )
 
 
 class GroupOutput(SumsOutput):

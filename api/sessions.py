@@ -39,7 +39,12 @@ class UsageReport(SessionView):
         output_tokens = Tokens(required=False)
         cached_tokens = Tokens(required=False, help_text="Part of `input_tokens`.")
         cache_write_tokens = Tokens(required=False, help_text="Part of `input_tokens`.")
+        cache_write_long_tokens = Tokens(
+            required=False, help_text="Kept an hour; part of `cache_write_tokens`."
+        )
+        audio_input_tokens = Tokens(required=False, help_text="Part of `input_tokens`.")
         reasoning_tokens = Tokens(required=False, help_text="Part of `output_tokens`.")
+        audio_output_tokens = Tokens(required=False, help_text="Part of `output_tokens`.")
         total_tokens = Tokens(
             required=False, help_text="Alone: priced at the highest rate, for want of the parts."
         )
@@ -65,8 +70,11 @@ class UsageReport(SessionView):
         input_tokens = serializers.IntegerField()
         cached_tokens = serializers.IntegerField()
         cache_write_tokens = serializers.IntegerField()
+        cache_write_long_tokens = serializers.IntegerField()
+        audio_input_tokens = serializers.IntegerField()
         output_tokens = serializers.IntegerField()
         reasoning_tokens = serializers.IntegerField()
+        audio_output_tokens = serializers.IntegerField()
         tokens = serializers.IntegerField()
         cost = Usd(help_text="USD.")
         overrun = serializers.BooleanField(help_text="More than was left; recorded in full.")

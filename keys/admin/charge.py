@@ -39,7 +39,21 @@ class ChargeAdmin(ReadOnlyAdmin):
     search_help_text = "A session"
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("id", "allocation_link", "key_name", "model", "shown_state", "basis")}),
+        (
+            None,
+            {
+                "fields": (
+                    "id",
+                    "allocation_link",
+                    "key_name",
+                    "model",
+                    "route",
+                    "shown_state",
+                    "basis",
+                    "provider_request_id",
+                )
+            },
+        ),
         (
             "Tokens",
             {
@@ -48,14 +62,17 @@ class ChargeAdmin(ReadOnlyAdmin):
                     "input_tokens",
                     "cached_tokens",
                     "cache_write_tokens",
+                    "cache_write_long_tokens",
+                    "audio_input_tokens",
                     "output_tokens",
                     "reasoning_tokens",
+                    "audio_output_tokens",
                     "held_tokens",
                     "overrun",
                 )
             },
         ),
-        ("US dollars", {"fields": ("cost", "held_cost", "rates")}),
+        ("US dollars", {"fields": ("cost", "provider_said", "held_cost", "rates")}),
         ("When", {"fields": ("created_at", "expires_at", "settled_at", "idempotency_key")}),
     )
 
@@ -95,6 +112,14 @@ class ChargeAdmin(ReadOnlyAdmin):
     def cost_of(self, charge):
         """Settled USD."""
         return figures.dollars(charge.cost)
+
+    @display(description="Provider cost")
+    def provider_said(self, charge):
+        """What the provider said it cost, and how much that is more or less than the cost."""
+        if charge.provider_cost is None:
+            return "—"
+        more = charge.provider_cost - charge.cost
+        return f"{charge.provider_cost:f} ({more:+f})" if more else f"{charge.provider_cost:f}"
 
     @display(description="Basis")
     def known_by(self, charge):

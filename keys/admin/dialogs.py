@@ -13,7 +13,7 @@ from unfold.widgets import (
 )
 
 from keys.models import AgentToken
-from keys.pricing import Rates
+from keys.pricing import RATE_NAMES, Rates
 
 
 def reason_field(**options) -> forms.CharField:
@@ -68,13 +68,23 @@ class RatesForm(BaseDialogForm):
     cache_write = _rate(
         label="Cache write", required=False, help_text="Empty: as input. USD per 1,000 tokens."
     )
+    cache_write_long = _rate(
+        label="Cache write kept an hour",
+        required=False,
+        help_text="Empty: as cache write. USD per 1,000 tokens.",
+    )
+    audio_input = _rate(
+        label="Audio input", required=False, help_text="Empty: as input. USD per 1,000 tokens."
+    )
+    audio_output = _rate(
+        label="Audio output", required=False, help_text="Empty: as output. USD per 1,000 tokens."
+    )
     why = reason_field()
 
     @property
     def rates(self) -> Rates:
         """What was asked for, as plain values."""
-        names = ("input", "output", "cached", "cache_write")
-        return Rates(**{name: self.cleaned_data[name] for name in names})
+        return Rates(**{name: self.cleaned_data[name] for name in RATE_NAMES})
 
 
 class TokenForm(BaseDialogForm):

@@ -1,11 +1,15 @@
 """The price book, to read; a key's cost is set on its page."""
 
 from django.contrib import admin
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from unfold.decorators import display
 
+from common import figures
 from keys.admin import shown
 from keys.admin.base import ReadOnlyAdmin
 from keys.models import Price
+from keys.pricing import Tier
 
 
 @admin.register(Price)
@@ -19,6 +23,7 @@ class PriceAdmin(ReadOnlyAdmin):
         "cached",
         "cache_write",
         "output",
+        "long_prompts",
         "source",
         "starts_at",
     )
@@ -28,7 +33,11 @@ class PriceAdmin(ReadOnlyAdmin):
         "input",
         "cached",
         "cache_write",
+        "cache_write_long_rate",
+        "audio_input_rate",
         "output",
+        "audio_output_rate",
+        "long_prompts",
         "source",
         "starts_at",
         "rows",
@@ -43,7 +52,36 @@ class PriceAdmin(ReadOnlyAdmin):
         """Its slug, without reading the provider's row."""
         return shown.link("provider", price.provider_id)
 
+    @display(description="Cache write kept an hour")
+    def cache_write_long_rate(self, price):
+        """Its own, or that of a cache write."""
+        return price.rates.cache_write_long
+
+    @display(description="Audio input")
+    def audio_input_rate(self, price):
+        """Its own, or that of input."""
+        return price.rates.audio_input
+
+    @display(description="Audio output")
+    def audio_output_rate(self, price):
+        """Its own, or that of output."""
+        return price.rates.audio_output
+
+    @display(description="Long prompts")
+    def long_prompts(self, price):
+        """Its tiers in words; — without any."""
+        lines = [(_tier(tier),) for tier in price.rates.tiers]
+        return format_html_join(mark_safe("<br>"), "{}", lines) or "—"
+
     @display(description="Rows behind it")
     def rows(self, price):
         """Charges that have these rates."""
         return shown.list_link("charge", "charges at this price", price__exact=price.pk)
+
+
+def _tier(tier: Tier) -> str:
+    begins, rates = figures.grouped(tier.from_tokens), tier.rates
+    return (
+        f"above {begins} tokens: input {rates.input:f}, cached {rates.cached:f}, "
+        f"cache write {rates.cache_write:f}, output {rates.output:f}"
+    )

@@ -13,14 +13,18 @@ _PARTS = (
     "input_tokens",
     "cached_tokens",
     "cache_write_tokens",
+    "cache_write_long_tokens",
+    "audio_input_tokens",
     "output_tokens",
     "reasoning_tokens",
+    "audio_output_tokens",
     "tokens",
 )
 _SUMS = {
     "calls": Count("pk"),
     **{part: Sum(part, default=0) for part in _PARTS},
     "cost": Sum("cost", default=Decimal(0)),
+    "provider_cost": Sum("provider_cost"),
 }
 # How charges can be grouped; every group is a string.
 GROUPS = {
@@ -47,7 +51,10 @@ class UsageFilter(NamedTuple):
 
 
 def usage_totals(which: UsageFilter) -> dict[str, Any]:
-    """`calls`, tokens by part, `tokens` and `cost` (USD) of those charges; one query."""
+    """`calls`, tokens by part, `tokens` and `cost` (USD) of those charges; one query.
+
+    `provider_cost` (USD) is of those calls for which the provider said it; None if of none.
+    """
     return _charges(which).aggregate(**_SUMS)
 
 
