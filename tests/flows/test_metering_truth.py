@@ -1,0 +1,207 @@
+"""Butler's totals are the provider's own, to the token and to the ninth decimal.
+
+`BUTLER_TRUTH_CALLS=10000` is the full size.
+"""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from decimal import ROUND_HALF_UP, Decimal
+
+import aiohttp
+import pytest
+from django.utils import timezone
+
+from keys import services as keys
+from keys.models import Agent, Charge
+from keys.pricing import Rates
+from keys.queries.credentials import session_token
+from keys.queries.usage import UsageFilter, usage_groups, usage_totals
+from tests.books import assert_books_balance
+from tests.flows.processes import Processes
+from tests.gateway.sandbox import running_sandbox
+from tests.keys.conftest import add_key, allocate, make_people
+
+CALLS = int(os.environ.get("BUTLER_TRUTH_CALLS", "800"))
+AT_ONCE = 24
+CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
+EMBEDDINGS, COUNT = "/v1/embeddings", "/v1/messages/count_tokens"
+# Their answers have no id by which a charge finds its row in the log; only carol asks them.
+NAMELESS = (EMBEDDINGS, COUNT)
+# A row of the sandbox's log: what it calls the tokens, and what a charge does.
+COLUMNS = {
+    "input": "input_tokens",
+    "cached": "cached_tokens",
+    "output": "output_tokens",
+    "reasoning": "reasoning_tokens",
+    "audio_in": "audio_input_tokens",
+    "audio_out": "audio_output_tokens",
+    "cache_write_1h": "cache_write_long_tokens",
+}
+# US dollars per 1,000 tokens, no two alike, so that a rate in the wrong place shows.
+PRICES = {
+    f"key-{number}": {
+        "input": Decimal("0.0025") + Decimal(number) / 10_000,
+        "cached": Decimal("0.000250001"),
+        "cache_write": Decimal("0.003125007"),
+        "cache_write_long": Decimal("0.005"),
+        "output": Decimal("0.015000003"),
+    }
+    for number in range(4)
+}
+
+
+@pytest.fixture
+def sessions(transactional_db):
+    """Four keys, three agents with three sessions each; their tokens."""
+    make_people()
+    for slug, rates in PRICES.items():
+        add_key(slug, per_day=None, rates=Rates(**rates), sandbox=True)
+    wish = {"tokens": 10_000_000, "auto_rotate": False, "ttl_seconds": 86_400}
+    lent = [
+        allocate(agent, now=timezone.now(), model="model-1", **wish)
+        for agent in Agent.objects.order_by("pk").values_list("pk", flat=True)
+        for _ in range(3)
+    ]
+    for number, allocation in enumerate(lent):
+        if (key := f"key-{number % len(PRICES)}") != allocation.api_key_id:
+            _moved(allocation, key)
+    return [session_token(allocation.session_id) for allocation in lent]
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("races")
+def test_butlers_totals_are_the_providers_own(sessions, monkeypatch):
+    with running_sandbox() as sandbox:
+        monkeypatch.setenv("BUTLER_SANDBOX_URL", f"{sandbox.url}/v1")
+        processes = Processes()
+        try:
+            processes.start()
+            statuses = asyncio.run(_calls(processes.url, sessions))
+        finally:
+            processes.kill_all()
+        billed = [row for row in sandbox.log() if row["status"] == 200]
+    assert statuses[200] == len(billed) > CALLS // 2
+    assert set(statuses) == {200, 400, 500}
+    charges = {charge.provider_request_id: charge for charge in _settled()}
+    named = [row for row in billed if row["route"] not in NAMELESS]
+    assert len(charges) == len(named)
+    for row in named:
+        assert_is(charges[row["id"]], row)
+    assert_groups_are(billed, charges)
+    assert_books_balance()
+
+
+def assert_is(charge: Charge, row: dict) -> None:
+    """A charge is what the provider bills, kind by kind, at the price of its key."""
+    assert {name: getattr(charge, column) for name, column in COLUMNS.items()} == {
+        name: row[name] for name in COLUMNS
+    }
+    assert charge.cache_write_tokens == row["cache_write"] + row["cache_write_1h"]
+    assert (charge.api_key_id, charge.basis) == (row["key"], "provider")
+    assert charge.cost == cost_of(row)
+
+
+def assert_groups_are(billed: list[dict], charges: dict[str, Charge]) -> None:
+    """The totals that pages and API show are the sums of the provider's log."""
+    assert usage_totals(UsageFilter())["cost"] == sum(map(cost_of, billed))
+    for by in ("key", "agent", "cost_centre", "day"):
+        tokens, cost = Counter(), Counter()
+        for row in billed:
+            group = _group(row, charges.get(row["id"]), by)
+            tokens[group] += row["input"] + row["output"]
+            cost[group] += cost_of(row)
+        found = usage_groups(UsageFilter(), by=by, after=None, most=100)
+        assert {row["group"]: row["tokens"] for row in found} == tokens
+        assert {row["group"]: row["cost"] for row in found} == cost
+
+
+def cost_of(row: dict) -> Decimal:
+    """What the price list says of one row of the log, computed another way than Butler does."""
+    rates = PRICES[row["key"]]
+    plain = row["input"] - row["cached"] - row["cache_write"] - row["cache_write_1h"]
+    total = (
+        plain * rates["input"]
+        + row["cached"] * rates["cached"]
+        + row["cache_write"] * rates["cache_write"]
+        + row["cache_write_1h"] * rates["cache_write_long"]
+        + row["output"] * rates["output"]
+    )
+    return (total / 1000).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+
+
+async def _calls(url: str, tokens: list[str]) -> Counter:
+    """Make them all; the statuses."""
+    dice, statuses, turn = random.Random(3), Counter(), asyncio.Semaphore(AT_ONCE)
+    async with aiohttp.ClientSession(url) as client:
+
+        async def call(route: str, body: dict, token: str) -> None:
+            async with (
+                turn,
+                client.post(
+                    route, json=body, headers={"Authorization": f"Bearer {token}"}
+                ) as answer,
+            ):
+                await answer.read()
+                statuses[answer.status] += 1
+
+        await asyncio.gather(*(call(*_call(dice, tokens)) for _ in range(CALLS)))
+    return statuses
+
+
+def _call(dice: random.Random, tokens: list[str]) -> tuple[str, dict, str]:
+    """A route, a body, and the session that asks."""
+    route = dice.choice([CHAT, CHAT, RESPONSES, MESSAGES, MESSAGES, EMBEDDINGS, COUNT])
+    token = dice.choice(tokens[-3:] if route in NAMELESS else tokens)
+    return route, _body(dice, route), token
+
+
+def _body(dice: random.Random, route: str) -> dict:
+    if route == EMBEDDINGS:
+        return {"model": "m", "input": ["word " * dice.randrange(1, 50)] * 2}
+    said = [{"role": "user", "content": f"Say something. {_directive(dice, route)}"}]
+    body = {"model": "m", "input" if route == RESPONSES else "messages": said}
+    if route == COUNT:
+        return body
+    body["max_output_tokens" if route == RESPONSES else "max_tokens"] = 6000
+    if dice.random() < 0.5:
+        body["stream"] = True
+    return body
+
+
+def _directive(dice: random.Random, route: str) -> str:
+    """What the sandbox shall bill, or that it fails."""
+    if dice.random() < 0.05:
+        return f"[[sandbox status={dice.choice([400, 500])}]]"
+    counts = {"output": dice.randrange(40, 120), "reasoning": dice.randrange(20)}
+    kinds = {"cached": dice.randrange(500), "cache_write": dice.randrange(500)}
+    if route == MESSAGES:
+        kinds["cache_write_1h"] = dice.randrange(500)
+    if route == CHAT:
+        kinds = {"cached": dice.randrange(500), "audio_in": dice.randrange(100)}
+        counts["audio_out"] = dice.randrange(20)
+    counts |= kinds | {"input": sum(kinds.values()) + dice.randrange(1, 1000)}
+    return f"[[sandbox {' '.join(f'{name}={count}' for name, count in counts.items())}]]"
+
+
+def _settled():
+    return (
+        Charge.objects.filter(state="settled")
+        .exclude(provider_request_id="")
+        .select_related("allocation")
+    )
+
+
+def _group(row: dict, charge: Charge | None, by: str) -> str:
+    if by == "key":
+        return row["key"]
+    if by == "day":
+        return charge.settled_at.date().isoformat() if charge else row["at"][:10]
+    if charge is None:
+        return {"agent": "carol", "cost_centre": "sales"}[by]
+    return getattr(charge.allocation, f"{by}_id")
+
+
+def _moved(allocation, key: str) -> None:
+    keys.rotate(allocation=allocation, key=key, reason="test", who="test", now=timezone.now())
