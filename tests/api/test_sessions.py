@@ -37,6 +37,18 @@ def test_usage_is_recorded_and_answered_with_what_is_left(ada, session):
     assert_books_balance()
 
 
+def test_hour_long_writes_and_audio_are_recorded_and_summed_up(ada, session):
+    fields = {"input_tokens": 100, "cache_write_tokens": 30, "cache_write_long_tokens": 20}
+    fields |= {"audio_input_tokens": 10, "output_tokens": 50, "audio_output_tokens": 40}
+    said = ada.post(f"{session}/usage", **fields).json()
+    assert {name: said[name] for name in fields} == fields
+    totals = ada.get("/usage").json()["totals"]
+    assert {name: totals[name] for name in fields} == fields
+    assert totals["provider_cost"] is None
+    (entry,) = ada.get("/history", kind="usage_update").json()["results"]
+    assert {name: entry["after"][name] for name in fields} == fields
+
+
 def test_a_total_alone_is_enough(ada, session):
     said = ada.post(f"{session}/usage", total_tokens=70).json()
     assert (said["tokens"], said["input_tokens"]) == (70, 0)

@@ -1,5 +1,8 @@
 """The books in the admin: read, followed up and down, never edited, and quick when long."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
@@ -8,8 +11,9 @@ from django.urls import reverse
 
 from keys import services as keys
 from keys.models import Allocation, Charge, History, Price, Window
+from keys.pricing import Rates, Tier
 from tests.conftest import NOON
-from tests.keys.conftest import PAID, add_key, allocate, limit, report
+from tests.keys.conftest import PAID, add_key, allocate, hold, limit, report
 
 pytestmark = pytest.mark.django_db
 BOOKS = {
@@ -97,6 +101,22 @@ def test_a_charge_leads_back_to_its_allocation_and_price(staff, spent):
     assert page("allocation_change", spent.pk) in shown
     assert page("price_change", charge.price_id) in shown
     assert "1,200" in shown
+
+
+def test_a_price_shows_its_tiers_and_a_charge_what_the_provider_said(staff, people):
+    dear = Rates(input=Decimal("0.007"), output=Decimal("0.03"))
+    api_key = add_key("openai-1", rates=replace(PAID, tiers=(Tier(200_000, dear),)))
+    shown = staff.get(page("price_change", api_key.price_id)).content.decode()
+    assert "above 200,000 tokens: input 0.007" in shown
+    charge = hold(allocate(), 500)
+    usage = keys.Usage(input_tokens=100)
+    ending = keys.Ending(
+        charge, "settled", usage, provider_cost=Decimal("0.0004"), provider_request_id="req-77"
+    )
+    keys.settle_many([ending], now=NOON)
+    shown = staff.get(page("charge_change", charge.pk)).content.decode()
+    assert "0.000400000 (+0.000100000)" in shown
+    assert "req-77" in shown
 
 
 def test_history_shows_who_why_and_what_changed(staff, spent):
