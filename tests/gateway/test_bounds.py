@@ -181,6 +181,12 @@ def test_a_chat_is_bounded_by_openais_rule(tiktokens, messages):
         )
 
 
+def test_many_short_messages_are_bounded_by_openais_rule(tiktokens):
+    chat = [{"role": "user", "content": "Hi"}] * 200
+    truth = cookbook(chat, tiktokens["gpt-4o"])
+    assert truth <= bounds.chat_input_max({"messages": chat}, model="gpt-4o") <= truth * 1.3
+
+
 PROSE = "We agreed to ship on Monday. The tests were green, but nobody had looked at the logs. "
 
 
@@ -248,8 +254,15 @@ def test_tools_are_bounded_however_they_are_shown(tiktokens, tools):
         assert most >= cookbook(asked["messages"], encoding) + max(shown, rule)
 
 
-def test_many_lines_and_choices_of_a_tool_are_bounded(tiktokens):
-    tools = [tool({"k": {"type": "string", "description": "\n\n" * 400, "enum": [""] * 200}})]
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "string", "description": "\n\n" * 400},
+        {"type": "string", "description": "", "enum": ["x"] * 300},
+    ],
+)
+def test_many_lines_or_choices_of_a_tool_are_bounded(tiktokens, value):
+    tools = [tool({"k": value})]
     shown = len(tiktokens["gpt-4o"].encode_ordinary(typescript_of_tools(tools)))
     most = bounds.chat_input_max({"tools": tools}, model="gpt-4o")
     assert most >= max(shown, cookbook_of_tools(tools, tiktokens["gpt-4o"]))
