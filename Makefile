@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format bench requirements venv venv-dev
+.PHONY: help up test lint format bench bench-gateway requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ format: venv-dev ## Bring the code into the house's shape
 
 bench: venv ## Measure what this machine can do, beside PostgreSQL itself
 	@$(RUN) -m bench
+
+bench-gateway: venv ## Measure the gateway beside a bare proxy; ARGS=--quick takes two minutes
+	@$(RUN) -m bench.gateway $(ARGS)
 
 requirements: ## Resolve requirements*.in into the pinned requirements*.txt
 	@$(PYTHON) -m venv --clear var/resolve

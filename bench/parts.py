@@ -56,7 +56,7 @@ def _http(seconds: float, clients: list[int], out: TextIO) -> None:
     print("\nover HTTP, as `make up` serves; per second (p50/p99 in ms)", file=out)  # noqa: T201
     head = f"{'clients':>8} {'POST allocations':>22} {'pgbench':>8} {'ratio':>6}"
     print(f"{head} {'POST usage':>22}", file=out)  # noqa: T201
-    with server.running() as port:
+    with server.running() as (port, _):
         # First, before anybody has stressed it.
         offered = http_load.open_loop(port, lend, per_second=100, seconds=3 * seconds)
         for count in clients:

@@ -28,24 +28,24 @@ def make() -> None:
     for number in range(KEYS):
         api_key = add_key(f"key-{number}")
         for period in ("day", "month"):
-            _limit(api_key, period)
+            limit(api_key, period)
     for number in range(AGENTS):
         agent = keys.create_agent(f"agent-{number}", cost_centre="org", who="bench", now=now())
-        _limit(agent, "day")
+        limit(agent, "day")
     # The agent that is always refused.
     keys.create_agent("poor", cost_centre="org", who="bench", now=now())
-    _limit(Agent.objects.get(pk="poor"), "day", amount=1)
+    limit(Agent.objects.get(pk="poor"), "day", amount=1)
 
 
-def add_key(slug: str, priority: int = 0):
+def add_key(slug: str, **terms: object):
     """An API key with a price and no limit."""
-    terms = keys.KeyTerms(provider="bench", model="model", rates=RATES, priority=priority)
+    terms = keys.KeyTerms(**{"provider": "bench", "model": "model", "rates": RATES} | terms)
     return keys.add_key(slug, terms=terms, secret="bench", who="bench", now=now())  # noqa: S106
 
 
-def lend(agent: str, tokens: int = 1000):
+def lend(agent: str, tokens: int = 1000, **wish: object):
     """One allocation."""
-    return keys.allocate(agent=agent, wish=keys.Wish(tokens=tokens), now=now())
+    return keys.allocate(agent=agent, wish=keys.Wish(tokens=tokens, **wish), now=now())
 
 
 def tokens() -> list[str]:
@@ -59,6 +59,7 @@ def close_connections() -> None:
     connections.close_all()
 
 
-def _limit(subject, period: str, amount: int = PLENTY) -> None:
-    terms = keys.Terms(unit="tokens", period=period, amount=amount)
+def limit(subject, period: str, amount: int = PLENTY, unit: str = "tokens") -> None:
+    """A limit, of so much that nobody reaches it."""
+    terms = keys.Terms(unit=unit, period=period, amount=amount)
     keys.set_limit(subject, terms=terms, why="bench", who="bench", now=now())

@@ -1,4 +1,4 @@
-"""The web server as `manage.py up` runs it, on the benchmark's database."""
+"""Servers that are measured: the web server as `manage.py up` runs it, and others beside it."""
 
 import os
 import socket
@@ -9,23 +9,53 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from butler_site.management.commands import up
 
+_APPLICATION = "butler_site.asgi:application"
+
+
+class Server(NamedTuple):
+    """A server that answers: its port, and the first of its processes."""
+
+    port: int
+    pid: int
+
 
 @contextmanager
-def running() -> Iterator[int]:
-    """The port of a web server that answers; it is stopped afterwards."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, *up.web_server("127.0.0.1", port)]
-    process = subprocess.Popen(command, env=up.environ() | {"PORT": str(port)})  # noqa: S603
+def running(*, workers: int | None = None, application: str = _APPLICATION, **environ: str):
+    """A web server with the very options of `manage.py up`, in `workers` processes; or another
+    `application` in the same way. Gives a Server."""
+    port = free_port()
+    options = up.web_server("127.0.0.1", port)
+    command = [sys.executable, *(application if one == _APPLICATION else one for one in options)]
+    if workers:
+        # The last word counts.
+        command += ["--workers", str(workers)]
+    with serving(command, port=port, probe="/healthz", environ=environ) as server:
+        yield server
+
+
+@contextmanager
+def serving(
+    command: list[str], *, port: int, probe: str, environ: dict[str, str]
+) -> Iterator[Server]:
+    """A program that answers on `port`; it is stopped afterwards."""
+    environ = up.environ() | {"PORT": str(port)} | environ
+    process = subprocess.Popen(command, env=environ)  # noqa: S603
     try:
-        _wait(f"http://127.0.0.1:{port}/healthz")
-        yield port
+        _wait(f"http://127.0.0.1:{port}{probe}")
+        yield Server(port, process.pid)
     finally:
         process.terminate()
         process.wait(30)
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 def _wait(address: str) -> None:
@@ -33,7 +63,7 @@ def _wait(address: str) -> None:
     while time.monotonic() < until:
         try:
             urllib.request.urlopen(address, timeout=2).close()  # noqa: S310 - our own address
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, OSError):
             time.sleep(0.2)
         else:
             return

@@ -1,0 +1,212 @@
+"""The load, in a process of its own: a bare `asyncio.Protocol` client, closed and open loops.
+
+`python -m bench.gateway.load` reads one `Load` as JSON after the other, a line each. For each it
+writes `begin` and `end` when what is counted begins and ends, then one line with what it measured.
+"""
+
+import asyncio
+import gc
+import itertools
+import sys
+import time
+from array import array
+from collections import Counter, deque
+
+import msgspec
+import uvloop
+
+_SILENCE_SECONDS = 60
+
+
+class Load(msgspec.Struct):
+    """What to do. `tokens` take turns. Closed loop: `clients` at once, for `seconds` or `calls`;
+    open loop: `per_second` calls for `seconds`, whatever comes back."""
+
+    port: int
+    path: str
+    body: str
+    tokens: list[str]
+    clients: int = 1
+    seconds: float = 0
+    calls: int = 0
+    per_second: float = 0
+    warm_up_seconds: float = 0.5
+
+
+class Measured(msgspec.Struct):
+    """What came of it: milliseconds of each percentile, calls by HTTP status (0: cut or silent),
+    seconds of the load's own CPU. An open loop's times count from when a call was due."""
+
+    per_second: float
+    calls: int
+    p50: float
+    p95: float
+    p99: float
+    statuses: dict[int, int]
+    cpu_seconds: float
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection, one call at a time."""
+
+    def __init__(self) -> None:
+        self._transport, self._answer, self._came, self._missing = None, None, b"", -1
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Ready."""
+        self._transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """A call in flight is lost: status 0."""
+        self._transport = None
+        if self._answer and not self._answer.done():
+            self._answer.set_result(0)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the other end still listens."""
+        return self._transport is not None
+
+    def call(self, request: bytes) -> asyncio.Future:
+        """Send a request; the status of its answer once that is whole."""
+        self._came, self._missing = b"", -1
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return self._answer
+
+    def data_received(self, data: bytes) -> None:
+        """Look for the end: so many bytes, or the last chunk."""
+        if self._missing == -1:
+            self._came += data
+            end = self._came.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            length = self._came[:end].lower().partition(b"content-length:")[2]
+            self._missing = int(length.split(b"\r\n", 1)[0]) if length else -2
+            data = self._came[end + 4 :]
+            self._came = self._came[:12] + data[-8:]
+        elif self._missing == -2:
+            self._came = self._came[:12] + (self._came[12:] + data)[-8:]
+        if self._missing >= 0:
+            self._missing -= len(data)
+        if self._missing == 0 or (self._missing == -2 and self._came.endswith(b"0\r\n\r\n")):
+            self._answer.set_result(int(self._came[9:12]))
+
+
+class _Run:
+    """One measurement while it happens."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.requests = itertools.cycle([_request(load, token) for token in load.tokens])
+        self.begun = time.perf_counter() + load.warm_up_seconds
+        self.until = self.begun + load.seconds
+        self.left = load.calls
+        self.times, self.statuses = array("d"), Counter()
+        self.cpu, self.ended = 0.0, 0.0
+
+    async def connection(self) -> Connection:
+        _, made = await asyncio.get_running_loop().create_connection(
+            Connection, "127.0.0.1", self.load.port
+        )
+        return made
+
+    async def caller(self) -> None:
+        """One client of a closed loop."""
+        connection = await self.connection()
+        while self._goes_on(start := time.perf_counter()):
+            self.note(await connection.call(next(self.requests)), start)
+            if not connection.is_open:
+                connection = await self.connection()
+
+    def _goes_on(self, now: float) -> bool:
+        self.left -= 1
+        return self.left >= 0 if self.load.calls else now < self.until
+
+    def note(self, status: int, start: float) -> None:
+        """Count a call whose answer came in time; also one that began during the warm-up, because
+        the servers' CPU is counted by time, too."""
+        now = time.perf_counter()
+        if now >= self.begun and not self.ended:
+            self.times.append(now - start)
+            self.statuses[status] += 1
+
+    async def say_begin(self) -> None:
+        await asyncio.sleep(self.begun - time.perf_counter())
+        self.cpu = time.process_time()
+        print("begin", flush=True)  # noqa: T201
+
+    async def say_begin_and_end(self) -> None:
+        await self.say_begin()
+        if not self.load.calls:
+            await asyncio.sleep(self.until - time.perf_counter())
+            self.end()
+
+    def end(self) -> None:
+        self.ended = time.perf_counter()
+        self.cpu = time.process_time() - self.cpu
+        print("end", flush=True)  # noqa: T201
+
+    def measured(self) -> Measured:
+        times = sorted(1000 * seconds for seconds in self.times)
+        return Measured(
+            len(times) / (self.ended - self.begun),
+            len(times),
+            *(times[int((len(times) - 1) * share)] if times else 0 for share in (0.5, 0.95, 0.99)),
+            dict(self.statuses),
+            self.cpu,
+        )
+
+
+async def _closed(run: _Run) -> None:
+    callers = (run.caller() for _ in range(run.load.clients))
+    await asyncio.gather(run.say_begin_and_end(), *callers)
+    if run.load.calls:
+        run.end()
+
+
+async def _open(run: _Run) -> None:
+    # The longest unused first, so that none is idle until the server closes it.
+    free, tasks = deque([await run.connection() for _ in range(run.load.clients)]), set()
+
+    async def once(due: float) -> None:
+        connection = free.popleft() if free else await run.connection()
+        status = await connection.call(next(run.requests))
+        run.note(status, due)
+        free.append(connection if connection.is_open else await run.connection())
+
+    await run.say_begin()
+    for number in range(int(run.load.per_second * run.load.seconds)):
+        due = run.begun + number / run.load.per_second
+        await asyncio.sleep(max(0, due - time.perf_counter()))
+        task = asyncio.create_task(once(due))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+    await asyncio.wait(tasks, timeout=_SILENCE_SECONDS)
+    run.end()
+
+
+def _request(load: Load, token: str) -> bytes:
+    body = load.body.encode()
+    head = f"POST {load.path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n"
+    head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+async def _measure(load: Load) -> Measured:
+    run = _Run(load)
+    work = _open(run) if load.per_second else _closed(run)
+    await asyncio.wait_for(work, _SILENCE_SECONDS + load.seconds + load.calls / 20)
+    return run.measured()
+
+
+def main() -> None:
+    """Measure until standard input ends."""
+    gc.disable()
+    for line in sys.stdin:
+        measured = uvloop.run(_measure(msgspec.json.decode(line, type=Load)))
+        print(msgspec.json.encode(measured).decode(), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""The measurements, one after the other."""
+
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple, TextIO
+
+from bench.gateway import cost, report, targets
+from bench.gateway.measure import Figures, Meter
+from bench.gateway.report import say
+from bench.gateway.targets import LATENCIES, Target
+
+# The second process of a server may need longer to start than the first.
+_WARM_UP_SECONDS = 3
+# What a goal is measured at: every core is busy, and nobody waits for long.
+_USUAL_CLIENTS = 64
+
+
+class Asked(NamedTuple):
+    """What the command line says."""
+
+    seconds: float
+    clients: list[int]
+    workers: list[int]
+    only: list[str]
+    calls: int
+    litellm: str | None
+
+
+class Bench:
+    """All parts on one upstream and one database; `goals` are told at the end."""
+
+    def __init__(
+        self, asked: Asked, provider: Target, tokens: dict, meter: Meter, out: TextIO
+    ) -> None:
+        self.asked, self._provider, self._tokens = asked, provider, tokens
+        self._meter, self._out = meter, out
+        self._direct: dict[tuple[bool, int], float] = {}
+        self.goals: list[str] = []
+
+    def run(self) -> None:
+        """Measure the upstream alone, then the parts asked for, by the number of processes."""
+        self._measure_direct()
+        for workers in self.asked.workers:
+            with self._proxies(workers) as proxies:
+                for part in self.asked.only:
+                    _PARTS[part](self, workers, proxies)
+        say(self._out, "", *self.goals)
+
+    def _measure_direct(self) -> None:
+        for stream in (False, True):
+            for latency in LATENCIES:
+                alone = self._on(self._provider, stream, latency, clients=1)
+                self._direct[stream, latency] = alone.measured.p50
+        most = self._on(self._provider, False, 0, clients=_USUAL_CLIENTS)
+        one = ", ".join(
+            f"{'stream' if stream else 'whole'} at {latency} ms {ms:.2f}"
+            for (stream, latency), ms in self._direct.items()
+        )
+        say(
+            self._out,
+            f"A direct call, p50 of one client in ms: {one}.",
+            f"The upstream alone answers {most.measured.per_second:.0f} calls/s: load and upstream,"
+            f" which share this machine, cost {most.load_ms:.3f} and {most.server_ms:.3f} ms of"
+            " CPU per call.",
+        )
+
+    @contextmanager
+    def _proxies(self, workers: int):
+        """The servers under load, all started, by name, Butler last."""
+        with ExitStack() as open_while:
+            proxies = [open_while.enter_context(targets.bare(self._provider, workers=workers))]
+            if self.asked.litellm and "calls" in self.asked.only:
+                other = targets.litellm(self._provider, self.asked.litellm, workers=workers)
+                proxies.append(open_while.enter_context(other))
+            butler = targets.butler(self._tokens, workers=workers)
+            proxies.append(open_while.enter_context(butler))
+            for proxy in proxies:
+                self._on(proxy, False, 0, clients=16, seconds=_WARM_UP_SECONDS)
+            say(self._out, "", f"{workers} process{'es' if workers > 1 else ''} each")
+            yield {proxy.name: proxy for proxy in proxies}
+
+    def _on(self, target: Target, stream: bool, latency: int, **how) -> Figures:
+        how = {"seconds": self.asked.seconds} | how
+        if target.name == "LiteLLM":
+            how["model"] = f"ms{latency}"
+        load = target.load(latency=latency, stream=stream, **how)
+        return self._meter.run(load, pid=target.pid)
+
+    def calls(self, workers: int, proxies: dict[str, Target]) -> None:
+        """Closed loops: every proxy in turn, so that a busy machine is as busy for all."""
+        say(self._out, report.head(list(proxies)))
+        for stream in (False, True):
+            for latency in LATENCIES:
+                for clients in self.asked.clients:
+                    self._line(workers, proxies, stream, latency, clients)
+
+    def _line(self, workers, proxies, stream, latency, clients) -> None:
+        line, found = report.start_of_line(stream, latency, clients), {}
+        for name, proxy in proxies.items():
+            found[name] = self._on(proxy, stream, latency, clients=clients)
+            line += report.proxy(found[name], self._direct[stream, latency])
+        megabytes = cost.memory_mb(proxies["Butler"].pid)
+        say(self._out, line + report.books(found["Butler"], found["bare proxy"], megabytes))
+        if (stream, latency, workers) == (False, 0, 1) and clients == _goal_at(self.asked.clients):
+            self._judge_calls(found["Butler"], found["bare proxy"], clients)
+
+    def _judge_calls(self, butler: Figures, bare: Figures, clients: int) -> None:
+        at, ms = f" ({clients} clients)", butler.server_ms
+        share = butler.measured.per_second / max(bare.measured.per_second, 1)
+        self.goals += [
+            report.goal(
+                f"calls per second of the gateway's CPU{at}",
+                "at least 800",
+                f"{1000 / ms:.0f} ({1000 / (ms + butler.postgres_ms):.0f} with PostgreSQL's)",
+                ms <= 1000 / 800,
+            ),
+            report.goal(f"CPU of the gateway per call{at}", "1.2 ms", f"{ms:.2f} ms", ms <= 1.2),
+            report.goal(
+                f"the books' cost of a bare proxy's throughput{at}",
+                "at most 25 %",
+                f"{1 - share:.0%}",
+                share >= 0.75,
+            ),
+        ]
+
+    def shapes(self, workers: int, proxies: dict[str, Target]) -> None:
+        """What else calls may be like: all on one session; Anthropic's wire format."""
+        butler = proxies["Butler"]
+        one = self._tokens["openai", 0][:1]
+        for clients in self.asked.clients:
+            alone = self._on(butler, False, 0, clients=clients, tokens=one)
+            text = f"all of {clients} clients on one session".ljust(44)
+            say(self._out, text + report.proxy(alone, self._direct[False, 0]))
+        for stream in (False, True):
+            anthropic = self._on(
+                butler, stream, 0, clients=_goal_at(self.asked.clients), wire_format="anthropic"
+            )
+            text = f"/v1/messages, {'stream' if stream else 'whole'}".ljust(44)
+            say(self._out, text + report.proxy(anthropic, self._direct[stream, 0]))
+
+    def rate(self, workers: int, proxies: dict[str, Target]) -> None:
+        """An open loop: 200 calls a second, whatever comes back."""
+        for name, proxy in proxies.items():
+            if name == "LiteLLM":
+                continue  # It could not keep up, and its queue would be all that is measured.
+            seconds = 5 * self.asked.seconds
+            how = {"clients": 50, "per_second": 200, "seconds": seconds}
+            offered = self._on(proxy, False, 0, **how)
+            direct = self._direct[False, 0]
+            say(self._out, f"200 calls/s offered, {name}".ljust(44) + report.proxy(offered, direct))
+        p50, p99 = offered.measured.p50 - direct, offered.measured.p99 - direct
+        self.goals.append(
+            report.goal(
+                f"added at 200 calls/s offered, {workers} process{'es' if workers > 1 else ''}",
+                "p50 5 ms, p99 25 ms",
+                f"p50 {p50:.1f} ms, p99 {p99:.1f} ms",
+                p50 <= 5 and p99 <= 25 and not offered.failed,
+            )
+        )
+
+    def memory(self, workers: int, proxies: dict[str, Target]) -> None:
+        """Resident memory while many calls go through."""
+        butler, seen = proxies["Butler"], []
+        for _ in range(10):
+            how = {"clients": _USUAL_CLIENTS, "calls": self.asked.calls // 10, "seconds": 0}
+            self._on(butler, False, 0, warm_up_seconds=0, **how)
+            seen.append(cost.memory_mb(butler.pid))
+        shown = " ".join(f"{megabytes:.0f}" for megabytes in seen)
+        say(self._out, f"MB after each {self.asked.calls // 10:,} of {self.asked.calls:,}: {shown}")
+        # The first tenth fills pools and caches.
+        grown = seen[-1] / seen[1] - 1
+        what = f"memory over {self.asked.calls:,} calls, {workers} process{'es'[: workers * 2 - 2]}"
+        self.goals.append(
+            report.goal(what, "flat", f"{grown:+.1%} since the second tenth", grown < 0.05)
+        )
+
+
+def _goal_at(clients: list[int]) -> int:
+    return _USUAL_CLIENTS if _USUAL_CLIENTS in clients else max(clients)
+
+
+_PARTS = {"calls": Bench.calls, "shapes": Bench.shapes, "rate": Bench.rate, "memory": Bench.memory}
