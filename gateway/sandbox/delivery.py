@@ -20,8 +20,8 @@ async def answer(
     connection: Connection, *, call: Call, route: Route, reply: Reply, headers: Headers
 ) -> None:
     """Send the reply and say in `call` what of it is billed."""
-    if reply.directive.cut == "before_headers":
-        await connection.cut()
+    if reply.directive.stops == "before_headers":
+        await _stop(connection, reply.directive)
     deliver = _stream if reply.asked.stream else _whole
     await deliver(connection, call, route, reply, headers)
 
@@ -41,14 +41,14 @@ async def _whole(
     if route.BILLS:
         call.bill = reply.bill
     call.status = 200
-    if not reply.directive.cut:
+    if not reply.directive.stops:
         await send_json(connection, body, headers=headers)
         call.finished = True
         return
     await connection.start(200, [_JSON, _length(body), *headers])
-    if reply.directive.cut != "after_headers":
+    if reply.directive.stops != "after_headers":
         await connection.part(body[: len(body) // 2])
-    await connection.cut()
+    await _stop(connection, reply.directive)
 
 
 async def _stream(
@@ -63,23 +63,23 @@ async def _stream(
         if number and reply.directive.slow_ms:
             await connection.pause(reply.directive.slow_ms / 1000)
         # With its last event the answer is over: nobody finds the call unfinished after reading it.
-        last = number == len(sent) - 1 and not reply.directive.cut
+        last = number == len(sent) - 1 and not reply.directive.stops
         await (connection.end if last else connection.part)(_bytes(event))
         if isinstance(event, Event):
             call.bill = reply.billed_after(event.produced)
         if not last:
             # Lets others in, and lets us hear that the client went away.
             await asyncio.sleep(0)
-    if reply.directive.cut:
-        await connection.cut()
+    if reply.directive.stops:
+        await _stop(connection, reply.directive)
     call.finished = not reply.directive.error_event
 
 
 def _in_order(events: list[Event], route: Route, reply: Reply) -> list[Event | bytes]:
     """What is sent: the events, or as many as the faults leave of them."""
     middle = len(events) // 2
-    if reply.directive.cut:
-        return events[: _stop(events, reply.directive)]
+    if reply.directive.stops:
+        return events[: _stops_at(events, reply.directive)]
     if reply.directive.error_event:
         failure = route.failure(reply, middle)
         return [*events[:middle], failure._replace(produced=events[middle - 1].produced)]
@@ -88,12 +88,19 @@ def _in_order(events: list[Event], route: Route, reply: Reply) -> list[Event | b
     return events
 
 
-def _stop(events: list[Event], directive: Directive) -> int:
-    """Before which event the socket is closed."""
+async def _stop(connection: Connection, directive: Directive) -> None:
+    """Never go on."""
+    if directive.cut:
+        await connection.cut()
+    await connection.wait_until_gone()
+
+
+def _stops_at(events: list[Event], directive: Directive) -> int:
+    """Before which event nothing more is sent."""
     last = len(events) - 1
     usage = next((number for number, event in enumerate(events) if event.final_usage), last)
     stops = {"after_headers": 0, "mid": len(events) // 2, "before_usage": usage}
-    return stops.get(directive.cut, last)
+    return stops.get(directive.stops, last)
 
 
 def _bytes(event: Event | bytes) -> bytes:

@@ -25,7 +25,8 @@ class Directive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     part of it, and `cached`, `cache_write`, `cache_write_1h`, `audio_in` of `input`.
     Usage: `none`, `wrong` (no numbers, or negative), `over` (ten times the output); `cost` in USD.
     Content: `tool` with `args` (JSON), `chunks` in which a stream's text comes.
-    Faults: `cut` closes the socket; `malformed`; `error_event` in the middle of a stream.
+    Faults: `cut` closes the socket, `stall` only sends nothing more on it, both at a place of the
+    answer; `malformed`; `error_event` in the middle of a stream.
     """
 
     status: int = 0
@@ -48,8 +49,14 @@ class Directive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     args: str = ""
     chunks: int | None = None
     cut: Cut = ""
+    stall: Cut = ""
     malformed: bool = False
     error_event: bool = False
+
+    @property
+    def stops(self) -> Cut:
+        """Where the answer stops before its end, if it does."""
+        return self.cut or self.stall
 
 
 NOTHING = Directive()
