@@ -1,18 +1,33 @@
 # Everything a person or a machine does with a checkout; `make help` lists it.
 PYTHON ?= python3
 VENV := .venv
+CLIENTS := var/clients
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format bench bench-gateway requirements venv venv-dev
+.PHONY: help up test clients lint format bench bench-gateway requirements venv venv-dev
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 up: venv ## Start Butler and print its addresses; PORT=8123 make up picks the port
 	@exec $(RUN) manage.py up
 
 test: venv-dev ## Run the whole test suite; TESTS="tests/keys -x" narrows it
 	@BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} $(VENV)/bin/pytest -n 2 --dist loadgroup $(TESTS)
+
+# Copies of what was installed, as below.
+clients: ## Install the real clients (SDKs, Claude Code, Codex; 0.8 GB) that tests/clients runs
+	@cmp -s tests/clients/requirements.txt $(CLIENTS)/requirements.txt || { \
+	  echo 'Installing the clients in Python …' && \
+	  $(PYTHON) -m venv --clear $(CLIENTS)/venv && \
+	  $(CLIENTS)/venv/bin/pip install --quiet --disable-pip-version-check \
+	    -r tests/clients/requirements.txt && \
+	  cp tests/clients/requirements.txt $(CLIENTS)/requirements.txt; }
+	@cmp -s tests/clients/package-lock.json $(CLIENTS)/package-lock.json || { \
+	  echo 'Installing the clients in JavaScript …' && mkdir -p $(CLIENTS)/npm && \
+	  cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)/npm && \
+	  npm ci --prefix $(CLIENTS)/npm --silent --no-audit --no-fund && \
+	  cp tests/clients/package-lock.json $(CLIENTS)/package-lock.json; }
 
 lint: venv-dev ## Check style, migrations and the production settings
 	@$(VENV)/bin/ruff check .
@@ -40,6 +55,10 @@ requirements: ## Resolve requirements*.in into the pinned requirements*.txt
 	@var/resolve/bin/pip install --quiet -c requirements.txt -r requirements-dev.in
 	@{ echo '# Made by `make requirements` from requirements-dev.in.'; echo '-r requirements.txt'; \
 	   var/resolve/bin/pip freeze | grep -vxFf requirements.txt; } > requirements-dev.txt
+	@$(PYTHON) -m venv --clear var/resolve
+	@var/resolve/bin/pip install --quiet --upgrade -r tests/clients/requirements.in
+	@{ echo '# Made by `make requirements` from requirements.in.'; \
+	   var/resolve/bin/pip freeze; } > tests/clients/requirements.txt
 	@rm -rf var/resolve
 
 # Copies of what was installed say when to install again; dates of files would lie after a checkout.
