@@ -117,6 +117,17 @@ def test_a_client_that_goes_away_is_billed_for_what_it_was_sent(sandbox, route):
     assert (row["finished"], row["output"], row["input"] > 0) == (False, 0, True)
 
 
+@pytest.mark.parametrize("route", SPEAKING)
+def test_a_stream_can_fall_silent_and_stay_open(sandbox, route):
+    body = request(route, "[[sandbox output=40 stall=before_usage]]", stream=True)
+    answer = opened(sandbox, route, body)
+    answer.fp.readline()
+    assert (sandbox.under_way(), sandbox.log()) == (1, [])
+    answer.close()
+    (row,) = eventually(sandbox, 1)
+    assert (row["finished"], row["output"]) == (False, 40)
+
+
 def test_a_call_that_hangs_ends_when_the_client_goes_away(sandbox):
     connection = socket.create_connection(urlsplit(sandbox.url).netloc.split(":"))
     body = json.dumps(request(CHAT, "[[sandbox hang=yes]]"))
