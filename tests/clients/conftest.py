@@ -1,0 +1,78 @@
+"""Butler as `make up` runs it, the sandbox behind it, and a pass-through that counts before it."""
+
+import os
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.utils import timezone
+
+from keys.queries.credentials import session_token
+from tests.books import assert_books_balance
+from tests.clients.blocks import missing
+from tests.clients.pass_through import PassThrough, pass_through
+from tests.clients.sessions import Session
+from tests.flows.processes import Processes
+from tests.gateway.sandbox import RunningSandbox, running_sandbox
+from tests.keys.conftest import PAID, add_key, allocate, make_people
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One set of processes serves them all, so they run in one worker; without clients not at all,
+    unless `BUTLER_CLIENTS=required` says that this is a failure."""
+    why = missing()
+    for item in items:
+        if item.path.parent.name == "clients":
+            item.add_marker(pytest.mark.xdist_group("clients"))
+            if why and os.environ.get("BUTLER_CLIENTS") != "required":
+                item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[RunningSandbox]:
+    """The sandbox as a process."""
+    with running_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def web_server(provider: RunningSandbox, django_db_setup, django_db_blocker) -> Iterator[str]:
+    """The address of a web server; with a queue beside it."""
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
+        patch.setenv("BUTLER_SANDBOX_URL", f"{provider.url}/v1")
+        processes = Processes()
+        processes.start()
+    yield processes.url
+    processes.kill_all()
+
+
+@pytest.fixture
+def sandbox(provider: RunningSandbox) -> RunningSandbox:
+    """The sandbox, with nothing remembered of other tests."""
+    provider.clear()
+    return provider
+
+
+@pytest.fixture
+def butler(web_server: str, sandbox: RunningSandbox, transactional_db) -> Iterator[PassThrough]:
+    """Butler behind the pass-through, with a key of either wire format; its books balance."""
+    make_people()
+    for provider in ("openai", "anthropic"):
+        add_key(f"{provider}-1", per_day=None, rates=PAID, provider=provider, sandbox=True)
+    address = urlsplit(web_server)
+    with pass_through(address.hostname, address.port) as counted:
+        yield counted
+    assert_books_balance()
+
+
+@pytest.fixture
+def lend(butler: PassThrough) -> Callable[..., Session]:
+    """`lend("openai", tokens=10)`: a session of ada's that speaks this wire format."""
+    return _lend
+
+
+def _lend(wire_format: str, *, tokens: int = 500_000, **wish: object) -> Session:
+    allocation = allocate(
+        "ada", tokens, wire_format=wire_format, now=timezone.now(), auto_rotate=False, **wish
+    )
+    return Session(session_token(allocation.session_id), allocation)
