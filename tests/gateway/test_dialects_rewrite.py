@@ -110,6 +110,12 @@ def test_a_client_that_asks_for_usage_itself_is_noticed():
     assert asked.usage_asked
 
 
+def test_the_options_of_a_client_that_asks_itself_are_not_touched():
+    options = b'"stream_options":{ "include_usage" : true }'
+    asked = dialects.CHAT.parse(b'{"model":"m","stream":true,' + options + b"}")
+    assert options in dialects.CHAT.rewritten(asked, model="m", output_tokens_max=1)
+
+
 def test_stream_options_are_added_only_where_they_are_known():
     assert "stream_options" not in sent(dialects.CHAT)
     assert "stream_options" in sent(dialects.CHAT, stream=True)
