@@ -72,7 +72,7 @@ def lend(butler: PassThrough) -> Callable[..., Session]:
 
 
 def _lend(wire_format: str, *, tokens: int = 500_000, **wish: object) -> Session:
-    allocation = allocate(
-        "ada", tokens, wire_format=wire_format, now=timezone.now(), auto_rotate=False, **wish
-    )
+    # Keys with the sandbox speak both formats, so the provider decides which is taken.
+    wish |= {"wire_format": wire_format, "provider": wire_format, "auto_rotate": False}
+    allocation = allocate("ada", tokens, now=timezone.now(), **wish)
     return Session(session_token(allocation.session_id), allocation)

@@ -36,9 +36,7 @@ class PassThrough:
         self.requests: list[str] = []
         self._host, self._port = host, port
 
-    async def connected(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of a client, until either end closes it."""
         from_butler, to_butler = await asyncio.open_connection(self._host, self._port)
         there = asyncio.create_task(_pump(reader, to_butler, _Requests(self.requests).read))
