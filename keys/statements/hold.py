@@ -143,7 +143,8 @@ SELECT p.n,
             ELSE 'again' END AS outcome,
        m.id, p.api_key_id, p.price_id, m.held_tokens, m.held_cost, p.version, p.session_id,
        CASE WHEN p.no = 'key' THEN p.key_status ELSE p.status END, p.allocated, p.used,
-       p.held + p.given_away, CASE WHEN p.no = 'key' THEN p.cooling_until ELSE p.free_at END,
+       (p.held + p.given_away)::bigint,
+       CASE WHEN p.no = 'key' THEN p.cooling_until ELSE p.free_at END,
        p.created_at, p.expires_at, p.earlier, p.earlier_state, p.earlier_digest
   FROM priced p
   LEFT JOIN made m ON m.allocation_id = p.id AND m.idempotency_key = p.idempotency_key

@@ -55,6 +55,8 @@ def test_the_last_tokens_can_be_held_and_not_one_more(people):
     with pytest.raises(AllocationTooSmall) as refusal:
         hold(allocation, 401)
     assert refusal.value.facts["left"] == 400
+    # A number in JSON, not a text.
+    assert type(refusal.value.facts["left"]) is type(refusal.value.facts["held"]) is int
     assert hold(allocation, 400)
     assert_books_balance()
 
