@@ -14,6 +14,8 @@ up: venv ## Start Butler and print its addresses; PORT=8123 make up picks the po
 
 test: venv-dev ## Run the whole test suite; TESTS="tests/keys -x" narrows it
 	@BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} $(VENV)/bin/pytest -n 2 --dist loadgroup $(TESTS)
+	@test -e $(CLIENTS)/package-lock.json || \
+	  echo 'tests/clients was skipped: `make clients` installs the clients it runs.'
 
 # Copies of what was installed, as below.
 clients: ## Install the real clients (SDKs, Claude Code, Codex; 0.8 GB) that tests/clients runs

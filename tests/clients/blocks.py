@@ -40,6 +40,7 @@ def blocks() -> dict[str, tuple[str, str]]:
 
 def run(*names: str, home: Path, **variables: str) -> Ran:
     """Run blocks of one language as one program, in a fresh home directory."""
+    assert not (why := missing()), why
     kinds, codes = zip(*(blocks()[name] for name in names), strict=True)
     (kind,) = set(kinds)
     done = subprocess.run(
