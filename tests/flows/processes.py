@@ -8,6 +8,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
 import psutil
@@ -18,20 +20,28 @@ from butler_site.management.commands.up import web_server
 
 
 class Processes:
-    """A web server and a queue, each a group of processes.
+    """A web server and a queue, each a group of processes; or `only` one of them.
 
     kill_all: `kill -9` to every process of both; kill_one: to one worker, which its master
-    replaces by itself; start: what does not run.
+    replaces by itself; terminate: as Ctrl-C; start: what does not run. `environ`: what they are
+    told besides.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        only: tuple[str, ...] = ("web", "queue"),
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self._commands = {
+        commands = {
             "web": [sys.executable, *web_server("127.0.0.1", port)],
             "queue": [sys.executable, "manage.py", "qcluster"],
         }
+        self._commands = {name: commands[name] for name in only}
+        self._environ = dict(environ)
         self._running: dict[str, subprocess.Popen] = {}
 
     def start(self) -> None:
@@ -39,7 +49,10 @@ class Processes:
         for name, command in self._commands.items():
             if name not in self._running:
                 self._running[name] = subprocess.Popen(
-                    command, cwd=settings.BASE_DIR, env=_environ(), start_new_session=True
+                    command,
+                    cwd=settings.BASE_DIR,
+                    env=_environ() | self._environ,
+                    start_new_session=True,
                 )
         end = time.monotonic() + 60
         while not self._answers():
@@ -51,6 +64,14 @@ class Processes:
         for process in self._running.values():
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        self._running.clear()
+
+    def terminate(self) -> None:
+        """Ask both to stop; returns when they have."""
+        for process in self._running.values():
+            process.terminate()
+        for process in self._running.values():
+            process.wait(timeout=60)
         self._running.clear()
 
     def kill_one(self, number: int) -> None:
