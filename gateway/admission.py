@@ -118,6 +118,7 @@ async def _hold(
             model=upstream.model,
             route=request.path,
             wire_format=dialect.wire_format,
+            fresh=name.digest is None,
         )
     )
     admitted.output_max = (admitted.held.tokens - admitted.input_max) // asked.choices

@@ -71,6 +71,7 @@ def refused(
         refusal = _with_link(refusal)
     answer = said(shape, refusal.detail, wire_format=wire_format, request_id=request_id)
     number, headers, body = answer
+    headers += _told(refusal)
     body["butler"] = {"code": refusal.code, **refusal.facts}
     if shape is BUDGET and status:
         number = status
@@ -116,6 +117,21 @@ def said(
         return shape.anthropic_status, headers, body
     error = {"message": detail, "type": shape.type, "param": None, "code": shape.code}
     return shape.status, headers, {"error": error}
+
+
+def _told(refusal: Refusal) -> Headers:
+    """The headers of every answer, as far as a refusal knows them."""
+    facts = {"x-butler-cost": refusal.facts.get("cost", "0")}
+    facts |= {
+        f"x-butler-{name}": refusal.facts[fact]
+        for name, fact in (
+            ("tokens-left", "left"),
+            ("charge-id", "charge_id"),
+            ("key-id", "key_id"),
+        )
+        if fact in refusal.facts
+    }
+    return [(name.encode(), str(fact).encode()) for name, fact in facts.items()]
 
 
 def _with_link(refusal: Refusal) -> Refusal:

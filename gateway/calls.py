@@ -49,6 +49,7 @@ async def _make(
     body: bytes,
 ) -> bool:
     """Make the call; whether it was answered (if not, its key was refused: try another one)."""
+    exchange = await keeping.begin(office, admitted, body)
     answer = await _send(office, request, dialect, admitted, payment)
     async with answer:
         if answer.status in _KEY_REFUSED:
@@ -64,7 +65,6 @@ async def _make(
         if not 200 <= answer.status < 300:
             # Whatever is wrong, the provider does not charge for it.
             payment.made = False
-        exchange = await keeping.begin(office, admitted, body)
         if payment.made and answer.content_type == "text/event-stream":
             await streaming.relay(request, dialect, admitted, payment, answer, exchange)
         else:
@@ -85,7 +85,8 @@ async def _send(office, request, dialect, admitted, payment):
         payment.made = False
         await payment.pay()
         raise ProviderUnreachable(
-            f"{admitted.upstream.provider} could not be reached: nothing was sent or charged.",
+            f"{admitted.upstream.provider} could not be reached, so nothing was sent or charged: "
+            f"{error}",
             provider=admitted.upstream.provider,
         ) from error
     except upstream.Lost as error:

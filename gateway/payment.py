@@ -15,13 +15,14 @@ class Payment:
     """One held charge, until it is paid.
 
     Unknown is not zero: what was sent and not refused is charged. Best is what the provider said,
-    then what was counted, then the whole hold.
+    then what was counted, then the whole hold. `made`: the call was sent and not refused; `whole`:
+    its stream came to its end.
     """
 
     def __init__(self, office: Office, admitted: Admitted, dialect: Dialect) -> None:
         self._office, self._admitted, self._dialect = office, admitted, dialect
         self._paying: asyncio.Task[Ended] | None = None
-        self.made = False
+        self.made = self.whole = False
         self.meter: StreamMeter | None = None
         self.answer: bytes | None = None
         office.running.add(admitted.held.pk)
@@ -58,8 +59,8 @@ class Payment:
 
     def _reported(self) -> Reported | None:
         if self.meter:
-            # What a stream said before it ended is not yet all of it.
-            return self.meter.reported if self.meter.ended else None
+            # What a stream said before it ended may not be all of it.
+            return self.meter.reported if self.whole or self.meter.ended else None
         return self._dialect.reported(self.answer) if self.answer is not None else None
 
     def _counted(self) -> Usage | None:

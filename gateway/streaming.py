@@ -43,7 +43,7 @@ async def relay(
         whole = False
     finally:
         watch.cancel()
-    exchange.complete = whole
+    exchange.complete = payment.whole = whole
     await payment.pay()
     if not whole:
         await request.write(answers.broken_stream(dialect, request.id))

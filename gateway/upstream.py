@@ -69,7 +69,7 @@ async def send(
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise NothingSent(str(error)) from error
     except aiohttp.InvalidURL as error:
-        raise NothingSent(f"{upstream.base_url!r} is no address") from error
+        raise NothingSent(f"the key's address is {upstream.base_url!r}") from error
     except BROKEN_OFF as error:
         raise Lost(type(error).__name__) from error
 
@@ -94,6 +94,7 @@ def _headers(request: Request, upstream: Upstream) -> dict[str, str]:
     headers["accept-encoding"] = "identity"
     if request.path.startswith("/v1/messages"):
         headers.setdefault("anthropic-version", _ANTHROPIC_VERSION)
+    if upstream.wire_formats == ("anthropic",):
         headers["x-api-key"] = upstream.secret
     else:
         headers["authorization"] = f"Bearer {upstream.secret}"

@@ -30,7 +30,8 @@ class Wanted(NamedTuple):
     """A hold asked for: from `least` to `most` tokens, as many as are left.
 
     `api_key`: the key the call is made for; blank: whichever the allocation is on, and whether it
-    can serve is not asked. `request_digest` tells a repeated request from another one.
+    can serve is not asked. `request_digest` tells a repeated request from another one. `fresh`:
+    nobody else can have used the idempotency key.
     """
 
     allocation_id: int
@@ -43,6 +44,7 @@ class Wanted(NamedTuple):
     route: str = ""
     wire_format: str = ""
     ttl_seconds: int | None = None
+    fresh: bool = False
 
 
 class Held(NamedTuple):
@@ -147,11 +149,15 @@ def hold_many(wanted: Iterable[Wanted], *, now: datetime) -> list[Held | Refusal
         raise WrongValue("A hold is zero tokens or more.", field="tokens")
     answers: list[Held | Refusal | None] = [None] * len(wanted)
     paced: dict[int, str] = {}
-    waiting = range(len(wanted))
+    waiting = set(range(len(wanted)))
+    doubtful = {n for n in waiting if not wanted[n].fresh}
     while waiting:
-        rows = _set_aside({n: wanted[n] for n in waiting}, now=now)
+        rows = _set_aside({n: wanted[n] for n in sorted(waiting)}, now=now)
         answers = _answered(answers, rows, wanted)
-        waiting = [row.n for row in rows if row.outcome == "again"]
+        # While this waited for a lock, the same request may have taken the room: look once more.
+        refused = {row.n for row in rows if row.outcome in _MAY_BE_EARLIER} & doubtful
+        doubtful -= refused
+        waiting = {row.n for row in rows if row.outcome == "again"} | refused
         paced |= {row.n: row.api_key for row in rows if row.outcome == "paced"}
     while paced:
         rows = _set_aside_in_pace({n: wanted[n] for n in paced}, set(paced.values()), now=now)
@@ -258,6 +264,7 @@ def _paced(row: _Row, one: Wanted) -> Refusal:
     )
 
 
+_MAY_BE_EARLIER = {"small", "closed"}
 _REFUSALS = {
     "small": _small,
     "closed": _closed,
