@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from time import monotonic
 
+from django.conf import settings
 from django.utils import timezone
 
 from gateway.admission import Admitted
@@ -23,10 +24,12 @@ class Keeping:
     request: bytes
     answer: list[bytes] = field(default_factory=list)
     complete: bool = True
+    size: int = 0
 
     def add(self, piece: bytes) -> None:
-        """A piece of the answer, as the client got it."""
-        if self.days:
+        """A piece of the answer, as the client got it; beyond all measure it is cut."""
+        self.size += len(piece)
+        if self.days and self.size <= settings.GATEWAY_BODY_BYTES_MAX:
             self.answer.append(piece)
 
     def end(self, office: Office, status: int, media_type: str) -> None:
@@ -41,7 +44,7 @@ class Keeping:
                     answer=b"".join(self.answer),
                     status=status,
                     media_type=media_type,
-                    complete=self.complete,
+                    complete=self.complete and self.size <= settings.GATEWAY_BODY_BYTES_MAX,
                     now=timezone.now(),
                 )
             )

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from gateway import upstream
+from gateway import bounds, upstream
 from gateway.batches import Batches, Threads
 from gateway.sessions import Sessions
 from keys import services as keys
@@ -38,6 +38,8 @@ class Office:
         self.running: set[int] = set()
         self._left_over: set[asyncio.Task] = set()
         self._renewing = asyncio.create_task(self._renew())
+        # Takes a second, which the first call need not wait for.
+        self.finish(asyncio.to_thread(bounds.load_tokenizers))
 
     async def end(self, ending: keys.Ending) -> keys.Ended:
         """Settle or release a charge; patient while the database is away."""
