@@ -14,6 +14,7 @@ from tests.clients.sessions import assert_metered
 CHAT, RESPONSES = "POST /v1/chat/completions", "POST /v1/responses"
 MESSAGES, COUNT = "POST /v1/messages", "POST /v1/messages/count_tokens"
 EMBEDDINGS, MODELS = "POST /v1/embeddings", "GET /v1/models"
+CLAUDE_CODE = "POST /v1/messages?beta=true"
 SDKS = {
     "openai": [CHAT, CHAT, CHAT, RESPONSES, RESPONSES, EMBEDDINGS, MODELS],
     "anthropic": [MESSAGES, MESSAGES, MESSAGES, COUNT, MODELS],
@@ -35,29 +36,29 @@ def test_an_sdk_does_all_it_can_and_every_call_is_metered(client, butler, lend, 
     assert_metered(session, sandbox.log())
 
 
-def test_claude_code_works_and_its_calls_are_metered(butler, lend, sandbox, tmp_path):
-    session = lend("anthropic")
-    ran = run("claude-code", home=tmp_path, BUTLER_URL=butler.url, BUTLER_TOKEN=session.token)
+@pytest.mark.parametrize(
+    ("client", "tool", "arguments", "requests"),
+    [
+        ("claude-code", "Read", {"file_path": "note.txt"}, ["HEAD /", *[CLAUDE_CODE] * 2]),
+        # The search itself is refused: the provider would do it.
+        ("claude-code", "WebSearch", {"query": "news"}, ["HEAD /", *[CLAUDE_CODE] * 3]),
+        ("codex", "exec_command", {"cmd": "cat note.txt"}, [RESPONSES] * 2),
+    ],
+)
+def test_a_command_uses_a_tool_and_its_calls_are_metered(
+    client, tool, arguments, requests, butler, lend, sandbox, tmp_path
+):
+    session = lend("anthropic" if client == "claude-code" else "openai")
+    (tmp_path / "note.txt").write_text("A budget is lent.")
+    sandbox.fault(key=session.allocation.api_key_id, times=9, tool=tool, args=json.dumps(arguments))
+    ran = run(client, home=tmp_path, BUTLER_URL=butler.url, BUTLER_TOKEN=session.token)
     assert ran.code == 0, ran.said
-    told = json.loads(ran.out)
-    assert butler.requests == ["HEAD /", "POST /v1/messages?beta=true"]
-    (charge,) = session.charges()
-    assert told["usage"]["input_tokens"] == charge.input_tokens
-    assert told["usage"]["output_tokens"] == charge.output_tokens
-    assert len(told["result"].split()) == charge.output_tokens
+    assert butler.requests == requests
     assert_metered(session, sandbox.log())
-
-
-def test_codex_works_and_its_calls_are_metered(butler, lend, sandbox, tmp_path):
-    session = lend("openai")
-    ran = run("codex", home=tmp_path, BUTLER_URL=butler.url, BUTLER_TOKEN=session.token)
-    assert ran.code == 0, ran.said
-    told = json.loads(ran.out.splitlines()[-1])
-    assert butler.requests == [RESPONSES]
-    (charge,) = session.charges()
-    assert told["usage"]["input_tokens"] == charge.input_tokens
-    assert told["usage"]["output_tokens"] == charge.output_tokens
-    assert_metered(session, sandbox.log())
+    charges, told = session.charges(), json.loads(ran.out.splitlines()[-1])["usage"]
+    assert len(charges) == 2
+    assert told["input_tokens"] == sum(charge.input_tokens for charge in charges)
+    assert told["output_tokens"] == sum(charge.output_tokens for charge in charges)
 
 
 def test_a_budget_lent_by_the_api_is_what_a_client_spends(butler, sandbox, tmp_path):
