@@ -6,7 +6,8 @@ refusal must say; `outcome` is
 
 - `held`: `tokens` of it are set aside (more than nothing was given only if `least` fitted);
 - `small`: not even `least` is left;
-- `again`: others of this batch came first, and what they left is only known when it is over;
+- `again`: others of this batch came first, and what they left is only known when it is over; or
+  one of them has the same idempotency key;
 - `closed`, `expired`, `disabled`, `unknown`: the allocation, its time, its agent, no allocation;
 - `rotated`: it is not on the key expected; `key`: its key cannot serve now;
 - `paced`: its key has rates per minute: run again under PACE, with `paced`; then it means that the
@@ -53,7 +54,9 @@ WITH given AS MATERIALIZED (
 ), looked AS (
     SELECT g.*, r.id, r.session_id, r.api_key_id, r.price_id, r.status, r.created_at, r.expires_at,
            r.allocated, r.used, r.held, r.token_cost_max, r.free, r.free_cost, k.version,
-           k.status AS key_status, k.cooling_until, p.first AS free_at,
+           k.status AS key_status, k.cooling_until, k.requests_per_minute, k.tokens_per_minute,
+           coalesce(p.requests, 0) AS requests_now, coalesce(p.tokens, 0) AS tokens_now,
+           coalesce(p.first, %(now)s + interval '1 minute') AS free_at,
            c.id AS earlier, c.state AS earlier_state,
            c.request_digest AS earlier_digest,
            CASE WHEN r.id IS NULL THEN 'unknown'
@@ -68,14 +71,13 @@ WITH given AS MATERIALIZED (
                 WHEN g.api_key <> '' AND NOT k.serves THEN 'key'
                 WHEN (k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL)
                      AND (NOT %(paced)s
-                          OR coalesce(p.requests, 0)
-                             + row_number() OVER (PARTITION BY r.api_key_id ORDER BY g.n)
+                          OR coalesce(p.requests, 0) + row_number() OVER on_key
                              > k.requests_per_minute
                           -- A call larger than the whole minute passes when nobody else is in it.
-                          OR coalesce(p.tokens, 0)
-                             + sum(g.most) OVER (PARTITION BY r.api_key_id ORDER BY g.n)
+                          OR coalesce(p.tokens, 0) + sum(g.most) OVER on_key
                              > greatest(k.tokens_per_minute,
-                                        CASE WHEN p.slug IS NULL THEN g.most END))
+                                        CASE WHEN p.slug IS NULL AND row_number() OVER on_key = 1
+                                             THEN g.most END))
                 THEN 'paced' END AS no
       FROM given g
       LEFT JOIN room r ON r.id = g.allocation
@@ -84,6 +86,7 @@ WITH given AS MATERIALIZED (
       LEFT JOIN keys_agent ag ON ag.slug = r.agent_id
       LEFT JOIN keys_charge c
              ON c.allocation_id = r.id AND c.idempotency_key = g.idempotency_key
+    WINDOW on_key AS (PARTITION BY r.api_key_id ORDER BY g.n)
 ), running AS (
     SELECT *,
            free - coalesce(sum(most) FILTER (WHERE no IS NULL) OVER before, 0) AS at_least_free
@@ -137,6 +140,13 @@ WITH given AS MATERIALIZED (
 )
 SELECT p.n,
        CASE WHEN m.id IS NOT NULL THEN 'held'
+            -- The places that it missed were counted for others, which did not take them.
+            WHEN p.no = 'paced' AND %(paced)s
+                 AND coalesce(requests_now + count(m.id) OVER on_key < requests_per_minute, true)
+                 AND coalesce(tokens_now + coalesce(sum(m.held_tokens) OVER on_key, 0) + p.most
+                                  <= tokens_per_minute
+                              OR requests_now + count(m.id) OVER on_key = 0, true)
+            THEN 'again'
             WHEN p.no IS NOT NULL THEN p.no
             WHEN p.tokens IS NOT NULL THEN 'again'
             WHEN p.first_short OR p.least > p.free - p.given_away THEN 'small'
@@ -148,6 +158,10 @@ SELECT p.n,
        p.created_at, p.expires_at, p.earlier, p.earlier_state, p.earlier_digest
   FROM priced p
   LEFT JOIN made m ON m.allocation_id = p.id AND m.idempotency_key = p.idempotency_key
+                  -- Not for another one of this batch with the same key.
+                  AND p.tokens IS NOT NULL
+WINDOW on_key AS (PARTITION BY p.api_key_id ORDER BY p.n
+                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
  ORDER BY p.n
 """
 

@@ -1,0 +1,268 @@
+"""Many holds in one batch are what the same holds are one after the other."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from common.refusal import Refusal
+from keys import services as keys
+from keys.models import Agent, Allocation, ApiKey, Charge, RateLease
+from keys.refusals import (
+    AgentDisabled,
+    AllocationClosed,
+    AllocationTooSmall,
+    HeldBefore,
+    KeyCannotServe,
+    KeyChanged,
+    RateLimited,
+    UnknownAllocation,
+    WrongValue,
+)
+from tests.books import assert_books_balance
+from tests.conftest import NOON
+from tests.keys.conftest import PAID, add_key, allocate, complete, make_people, report, rotate
+from tests.keys.test_books_machine import empty_tables
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def wanted(allocation, least, most=None, key=None, **changes):
+    """A hold asked for; each of its own idempotency key unless told."""
+    key = key or f"hold-{next(_NAMES)}"
+    return keys.Wanted(allocation.pk, least, least if most is None else most, key, **changes)
+
+
+_NAMES = iter(range(10**9))
+
+
+def held(*asked, now=NOON):
+    """What was answered, as tokens or the refusal's class."""
+    answers = keys.hold_many(asked, now=now)
+    return [type(a) if isinstance(a, Refusal) else a.tokens for a in answers]
+
+
+def test_each_takes_what_it_wants_of_what_the_ones_before_it_left(people):
+    add_key("key-1")
+    one = allocate(tokens=1_000)
+    assert held(wanted(one, 100, 700), wanted(one, 100, 700), wanted(one, 1)) == [
+        700,
+        300,
+        AllocationTooSmall,
+    ]
+    assert Allocation.objects.get().held == 1_000
+    assert_books_balance()
+
+
+def test_one_that_is_too_large_leaves_the_room_to_those_after_it(people):
+    add_key("key-1")
+    one = allocate(tokens=1_000)
+    asked = [wanted(one, 400), wanted(one, 700), wanted(one, 500, 900), wanted(one, 0)]
+    assert held(*asked) == [400, AllocationTooSmall, 600, 0]
+    assert_books_balance()
+
+
+def test_a_refusal_says_what_is_left_after_the_batch(people):
+    add_key("key-1")
+    one = allocate(tokens=1_000)
+    _, refusal = keys.hold_many([wanted(one, 900), wanted(one, 200)], now=NOON)
+    assert (refusal.facts["left"], refusal.facts["needed"]) == (100, 200)
+
+
+def test_an_idempotency_key_twice_in_one_batch_is_one_charge(people):
+    add_key("key-1")
+    one = allocate(tokens=1_000)
+    answers = held(
+        wanted(one, 400, key="same"), wanted(one, 400, key="same"), wanted(one, 400, key="same")
+    )
+    assert answers == [400, HeldBefore, HeldBefore]
+    assert Charge.objects.count() == 1
+    # Where the first was refused, the second is asked as if it were alone.
+    assert held(wanted(one, 700, key="x"), wanted(one, 600, key="x")) == [AllocationTooSmall, 600]
+    assert_books_balance()
+
+
+def test_every_reason_to_refuse_in_one_batch(people):
+    for slug in ("key-1", "key-2", "key-3"):
+        add_key(slug)
+    fine, closed, over, moved = (allocate(tokens=1_000) for _ in range(4))
+    short = allocate(tokens=1_000, ttl_seconds=60)
+    mute = allocate("carol", tokens=1_000)
+    complete(closed)
+    rotate(moved)
+    report(over, 1_000)
+    Agent.objects.filter(pk="carol").update(disabled_at=NOON)
+    later = NOON + timedelta(seconds=60)
+    asked = [
+        wanted(closed, 1),
+        wanted(short, 1),
+        wanted(fine, 5, api_key=fine.api_key_id),
+        wanted(mute, 1),
+        wanted(moved, 1, api_key=moved.api_key_id),
+        wanted(over, 1),
+        wanted(Allocation(pk=10**9), 1),
+        wanted(fine, 1_001),
+    ]
+    assert held(*asked, now=later) == [
+        AllocationClosed,
+        AllocationClosed,
+        5,
+        AgentDisabled,
+        KeyChanged,
+        AllocationClosed,
+        UnknownAllocation,
+        AllocationTooSmall,
+    ]
+    assert_books_balance()
+
+
+@pytest.mark.parametrize(
+    ("status", "cooling", "serves"),
+    [
+        ("active", None, True),
+        ("exhausted", None, True),
+        ("broken", None, False),
+        ("inactive", None, False),
+        ("cooling", 1, False),
+        ("cooling", 0, True),
+    ],
+)
+def test_a_key_that_cannot_serve_holds_nothing_for_a_call(people, status, cooling, serves):
+    add_key("key-1")
+    one = allocate()
+    until = None if cooling is None else NOON + timedelta(seconds=cooling)
+    ApiKey.objects.update(status=status, cooling_until=until)
+    answers = held(wanted(one, 1, api_key="key-1"), wanted(one, 2))
+    # Whoever does not say for which key only sets aside.
+    assert answers == [1 if serves else KeyCannotServe, 2]
+    assert_books_balance()
+
+
+def test_a_hold_below_zero_or_upside_down_is_refused(people):
+    add_key("key-1")
+    one = allocate()
+    for least, most in ((-1, 5), (5, 4)):
+        with pytest.raises(WrongValue):
+            keys.hold_many([wanted(one, least, most)], now=NOON)
+    assert keys.hold_many([], now=NOON) == []
+
+
+def test_requests_per_minute_are_places_that_come_back_after_a_minute(people):
+    add_key("key-1", requests_per_minute=3)
+    one = allocate()
+    answers = keys.hold_many([wanted(one, 1) for _ in range(5)], now=NOON)
+    refusals = [answer for answer in answers if isinstance(answer, Refusal)]
+    assert [type(refusal) for refusal in refusals] == [RateLimited] * 2
+    minute = NOON + timedelta(minutes=1)
+    # Also where the places went in the same batch, a client is told how long to wait.
+    assert {refusal.facts["until"] for refusal in refusals} == {minute.isoformat()}
+    assert held(wanted(one, 1), now=minute - timedelta(microseconds=1)) == [RateLimited]
+    assert held(*(wanted(one, 1) for _ in range(4)), now=minute) == [1, 1, 1, RateLimited]
+    assert keys.forget_leases(now=minute) == 3
+    assert RateLease.objects.count() == 3
+    assert_books_balance()
+
+
+def test_only_what_gets_a_place_takes_one(people):
+    add_key("key-1", requests_per_minute=2, tokens_per_minute=1_000)
+    one, closed = allocate(tokens=1_000), allocate(tokens=1_000)
+    complete(closed)
+    asked = [wanted(closed, 900), wanted(one, 2_000), wanted(one, 400), wanted(one, 500)]
+    assert held(*asked) == [AllocationClosed, AllocationTooSmall, 400, 500]
+    assert RateLease.objects.count() == 2
+    assert_books_balance()
+
+
+def test_a_settled_call_gives_back_the_tokens_per_minute_it_did_not_use(people):
+    add_key("key-1", tokens_per_minute=1_000)
+    one = allocate(tokens=10_000)
+    (first,) = keys.hold_many([wanted(one, 900)], now=NOON)
+    assert held(wanted(one, 200)) == [RateLimited]
+    keys.end_many([keys.Ending(first, "settled", keys.Usage(input_tokens=300))], now=NOON)
+    assert held(wanted(one, 700), wanted(one, 1)) == [700, RateLimited]
+    assert_books_balance()
+
+
+def test_a_call_larger_than_the_whole_minute_passes_alone(people):
+    add_key("key-1", tokens_per_minute=1_000)
+    one = allocate(tokens=10_000)
+    assert held(wanted(one, 5_000), wanted(one, 1)) == [5_000, RateLimited]
+    assert held(wanted(one, 5_000), now=NOON + timedelta(minutes=1)) == [5_000]
+    assert_books_balance()
+
+
+class Ask(NamedTuple):
+    """One hold of an example: of which allocation, how much, under which name."""
+
+    place: int
+    least: int
+    more: int
+    name: int
+
+
+_ASKS = st.lists(
+    st.builds(
+        Ask,
+        st.integers(0, 2),
+        st.integers(0, 700),
+        st.sampled_from([0, 1, 300, 2_000]),
+        st.integers(0, 12),
+    ),
+    min_size=1,
+    max_size=12,
+)
+_LIMITS = st.tuples(st.sampled_from([None, 1, 3, 6]), st.sampled_from([None, 500, 1_500]))
+
+
+def test_a_batch_gives_what_holds_one_after_the_other_give(transactional_db):
+    @examples(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(asks=_ASKS, limits=_LIMITS, cut=st.integers(0, 12))
+    def check(asks, limits, cut):
+        empty_tables()
+        lent = _lent(limits)
+        tried = [
+            wanted(lent[ask.place], ask.least, ask.least + ask.more, f"name-{ask.name}")
+            for ask in asks
+        ]
+        expected = _one_after_the_other(asks, limits, closed=2)
+        assert held(*tried[:cut]) + held(*tried[cut:]) == expected
+        assert_books_balance()
+
+    check()
+
+
+def _lent(limits):
+    make_people()
+    add_key("key-1", requests_per_minute=limits[0], tokens_per_minute=limits[1], rates=PAID)
+    lent = [allocate(tokens=1_000), allocate(tokens=600), allocate(tokens=1_000)]
+    complete(lent[2])
+    return lent
+
+
+def _one_after_the_other(asks, limits, *, closed):
+    """The books as a child would keep them."""
+    free, used, places = [1_000, 600, 0], set(), []
+    answers = []
+    for place, least, more, name in asks:
+        answer = min(least + more, free[place]) if least <= free[place] else AllocationTooSmall
+        if (place, name) in used:
+            answer = HeldBefore
+        elif place == closed:
+            answer = AllocationClosed
+        elif not _has_place(places, least + more, *limits):
+            answer = RateLimited
+        elif answer is not AllocationTooSmall:
+            free[place] -= answer
+            used.add((place, name))
+            places.append(answer)
+        answers.append(answer)
+    return answers
+
+
+def _has_place(places, most, requests, tokens):
+    if requests is not None and len(places) >= requests:
+        return False
+    return tokens is None or not places or sum(places) + most <= tokens
