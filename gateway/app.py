@@ -1,5 +1,6 @@
 """The gateway as an ASGI application: no framework between the socket and a call."""
 
+import asyncio
 import logging
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,9 @@ from gateway.requests import ClientGone, Receive, Request, Scope, Send
 from gateway.routes import ROUTES
 
 logger = logging.getLogger(__name__)
+
+# Not to be repeated by itself: the call may have been made.
+_STOPPING = answers.UNAVAILABLE._replace(code="stopping", retry=False)
 
 
 class Gateway:
@@ -38,13 +42,15 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
-        if request.path == "/":
-            await request.answer(200, [], b"")
-            return
         try:
             await self._serve(request)
         except ClientGone:
             return
+        except asyncio.CancelledError:
+            # The server stops and has waited long enough for what runs.
+            if request.answering:
+                raise
+            await _fail(request, _STOPPING, "Butler stops. If the call was made, it is charged.")
         except Refusal as refusal:
             await self._refuse(request, refusal)
         except (OperationalError, InterfaceError) as error:
@@ -57,6 +63,9 @@ class Gateway:
             await _fail(request, answers.BROKEN, f"Butler failed; its log names {request.id}.")
 
     async def _serve(self, request: Request) -> None:
+        if request.path == "/":
+            await request.answer(200, [], b"")
+            return
         route = ROUTES.get((request.method, request.path))
         if route is None:
             raise UnknownRoute(
