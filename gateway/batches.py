@@ -14,19 +14,31 @@ Answer = TypeVar("Answer")
 
 
 class Batches(Generic[Item, Answer]):
-    """Calls `work` with all that was asked for since a thread was free, at most `most` at once.
+    """Calls `work` with all that was asked for while the batch before ran, at most `most` at once.
 
-    `work` answers for each item in order; an answer that is an exception is raised where it was
-    asked for. Each thread keeps its own connection to the database. Used from one event loop.
+    Few large batches cost far less than many small ones, so there is one at a time; only when it
+    takes longer than `patience_seconds`, because it waits for somebody else's lock, another thread
+    helps. `work` answers for each item in order; an answer that is an
+    exception is raised where it was asked for. Each thread keeps its own connection to the
+    database. Used from one event loop.
     """
 
     def __init__(
-        self, work: Callable[[list[Item]], list[Answer]], *, threads: int, most: int = 100
+        self,
+        work: Callable[[list[Item]], list[Answer]],
+        *,
+        threads: int,
+        most: int = 100,
+        patience_seconds: float = 0.05,
     ) -> None:
         self._work, self._free, self._most = work, threads, most
+        self._patience_seconds = patience_seconds
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=work.__name__)
         self._waiting: deque[tuple[Item, asyncio.Future]] = deque()
         self._due = False
+        # The batch that was started last, while nobody may help, and when somebody may.
+        self._running: asyncio.Future | None = None
+        self._patience: asyncio.TimerHandle | None = None
 
     async def do(self, item: Item) -> Answer:
         """Have it done with the next batch."""
@@ -45,17 +57,25 @@ class Batches(Generic[Item, Answer]):
 
     def _start(self) -> None:
         self._due = False
-        loop = asyncio.get_running_loop()
-        while self._waiting and self._free:
+        if self._waiting and self._free and not self._running:
+            loop = asyncio.get_running_loop()
             size = min(len(self._waiting), self._most)
             batch = [self._waiting.popleft() for _ in range(size)]
             self._free -= 1
             items = [item for item, _ in batch]
-            done = loop.run_in_executor(self._threads, _reconnecting, self._work, items)
-            done.add_done_callback(partial(self._finish, batch))
+            self._running = loop.run_in_executor(self._threads, _reconnecting, self._work, items)
+            self._running.add_done_callback(partial(self._finish, batch))
+            self._patience = loop.call_later(self._patience_seconds, self._help)
+
+    def _help(self) -> None:
+        self._running = None
+        self._start()
 
     def _finish(self, batch: list[tuple[Item, asyncio.Future]], done: asyncio.Future) -> None:
         self._free += 1
+        if done is self._running:
+            self._running = None
+            self._patience.cancel()
         error = done.exception()
         answers: list[Any] = [error] * len(batch) if error else done.result()
         for (_, waiting), answer in zip(batch, answers, strict=True):

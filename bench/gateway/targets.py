@@ -75,6 +75,7 @@ def lend(provider: Target) -> dict[tuple[str, int], list[str]]:
     root = f"http://127.0.0.1:{provider.port}"
     tokens = {("openai", ms): rows.lend(f"{root}/{ms}/v1") for ms in LATENCIES}
     anthropic = rows.lend(f"{root}/0/v1", wire_format="anthropic")
+    rows.remember()
     return tokens | {("anthropic", 0): anthropic}
 
 
