@@ -1,6 +1,5 @@
 """The prices that genai-prices brings along."""
 
-import re
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,6 +9,7 @@ from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
 from keys.pricing.costs import EXACT, NANO
 from keys.pricing.rates import ZERO, Rates, Tier
+from keys.well_known import without_account
 
 # Names that people give a provider and genai-prices does not know by itself.
 _PROVIDERS = {
@@ -23,8 +23,6 @@ _PROVIDERS = {
     "together-ai": "together",
     "xai": "x-ai",
 }
-# `openai-2` is a second account with `openai`.
-_ACCOUNT_NUMBER = re.compile(r"-\d{1,4}$")
 
 
 def default_rates(provider_slug: str, model: str, *, at: datetime) -> Rates | None:
@@ -64,7 +62,7 @@ _BUNDLED = {
 
 
 def _find_model(provider_slug: str, model: str) -> tuple[Provider, ModelInfo] | None:
-    name = _ACCOUNT_NUMBER.sub("", provider_slug.strip().lower())
+    name = without_account(provider_slug.strip().lower())
     try:
         return data_snapshot.get_snapshot().find_provider_model(
             model, None, _PROVIDERS.get(name, name), None

@@ -9,11 +9,12 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from keys import pricing
-from keys.models import ApiKey, History, Price, Provider, WireFormat
+from keys.models import ApiKey, History, Price, Provider
 from keys.pricing import Rates
 from keys.refusals import UnknownKey, UnknownProvider, WrongValue
 from keys.services.limits import Terms, give_limit
 from keys.services.people import check_slug, inserted
+from keys.well_known import well_known
 from security import services as security
 
 
@@ -31,11 +32,6 @@ class KeyTerms:
     sandbox: bool = False
 
 
-def usual_wire_format(provider: str) -> str:
-    """What a provider of this name speaks, whatever the number of the account."""
-    return WireFormat.ANTHROPIC if provider.startswith("anthropic") else WireFormat.OPENAI
-
-
 @transaction.atomic
 def add_provider(
     slug: str,
@@ -46,12 +42,17 @@ def add_provider(
     who: str,
     now: datetime,
 ) -> Provider:
-    """Add who sells tokens; `wire_format` None: the usual one. Refusals: AlreadyExists,
-    WrongValue."""
-    provider = Provider(slug=check_slug(slug), name=name or slug, base_url=base_url)
-    provider.wire_format = usual_wire_format(slug) if wire_format is None else wire_format
-    inserted(provider)
-    after = {"name": provider.name, "base_url": base_url, "wire_format": provider.wire_format}
+    """Add who sells tokens; what is not said is what is usual for one of this name.
+
+    Refusals: AlreadyExists, WrongValue.
+    """
+    usual = well_known(check_slug(slug))
+    after = {
+        "name": name or usual.name,
+        "base_url": base_url or usual.base_url,
+        "wire_format": usual.wire_format if wire_format is None else wire_format,
+    }
+    provider = inserted(Provider(slug=slug, **after))
     _note_provider(provider, who=who, why="added", now=now, before=None, after=after)
     return provider
 
@@ -95,7 +96,7 @@ def add_key(
     """
     provider, _ = Provider.objects.get_or_create(
         slug=check_slug(terms.provider),
-        defaults={"name": terms.provider, "wire_format": usual_wire_format(terms.provider)},
+        defaults=well_known(terms.provider)._asdict(),
     )
     api_key = ApiKey(
         slug=check_slug(slug),

@@ -60,6 +60,7 @@ class Command(BaseCommand):
         add("--model", required=True, help="as the provider calls it")
         add("--priority", type=int, default=0, help="a higher number is lent first (%(default)s)")
         add("--base-url", default="", help="where the API answers, instead of the provider's")
+        add("--sandbox", action="store_true", help="its calls go to the sandbox provider")
         add("--requests-per-minute", type=_count, metavar="N", help="no more requests than that")
         add("--tokens-per-minute", type=_count, metavar="N", help="no more tokens than that")
         costs = "USD per 1,000 tokens; without both, the price book's"
@@ -93,6 +94,7 @@ _OF_THE_KEY = (
     "model",
     "priority",
     "base_url",
+    "sandbox",
     "requests_per_minute",
     "tokens_per_minute",
 )
