@@ -154,10 +154,11 @@ def _seconds_until(moment: str) -> int:
 def broken_stream(dialect: Dialect, request_id: str) -> bytes:
     """The event that tells the client of a stream that its answer broke off."""
     words = "The provider broke off in the middle of its answer."
-    shape = SHAPES[refusals.AnswerLost]
+    shape = SHAPES[refusals.AnswerLost]._replace(code=refusals.AnswerLost.code)
     _, _, body = said(shape, words, wire_format=dialect.wire_format, request_id=request_id)
     if dialect.path == "/responses":
-        body = {"type": "error", **body["error"]}
+        # OpenAI documents the fields at the top and sends `error`; its SDKs raise only at that.
+        body = {**body["error"], "type": "error", "sequence_number": 0, **body}
     name = b"" if dialect.path == "/chat/completions" else b"event: error\n"
     return name + b"data: " + msgspec.json.encode(body) + b"\n\n"
 
