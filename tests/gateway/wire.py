@@ -13,12 +13,15 @@ WHOLE = _HEAD + b"application/json\r\n\r\n"
 
 
 class Wire:
-    """A provider that answers every request with the same bytes and hangs up."""
+    """A provider that answers every request with the same bytes and hangs up.
+
+    `calls`: how many came; `last`: the body of the latest.
+    """
 
     def __init__(self, answer: bytes) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._answer = answer
-        self.calls = 0
+        self.calls, self.last = 0, b""
         self.base_url = _base_url(self._listening)
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -33,20 +36,20 @@ class Wire:
             except OSError:
                 return
             with client:
-                self.calls += _read_request(client)
+                self.last = _read_request(client)
+                self.calls += 1
                 client.sendall(self._answer)
 
 
-def _read_request(client: socket.socket) -> int:
+def _read_request(client: socket.socket) -> bytes:
     received = b""
     while b"\r\n\r\n" not in received:
         received += client.recv(65_536) or b"\r\n\r\n"
     head, _, body = received.partition(b"\r\n\r\n")
     lines = dict(line.lower().split(b": ", 1) for line in head.splitlines()[1:] if line)
-    missing = int(lines.get(b"content-length", 0)) - len(body)
-    while missing > 0:
-        missing -= len(client.recv(65_536)) or missing
-    return 1
+    while len(body) < int(lines.get(b"content-length", 0)):
+        body += client.recv(65_536)
+    return body
 
 
 @contextmanager

@@ -1,0 +1,187 @@
+"""Web processes are killed or stopped under streaming clients: the books know every call.
+
+`BUTLER_STREAMS=200` is the full size.
+"""
+
+import asyncio
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import aiohttp
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from keys import services as keys
+from keys.models import Allocation, Charge
+from tests.books import assert_books_balance
+from tests.flows.processes import Processes
+from tests.gateway.sandbox import running_sandbox
+from tests.gateway.server import PATHS, Session, answer_of, gateway_on, lend, supply
+from tests.threads import wait_until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("races"),
+    pytest.mark.django_db(transaction=True),
+]
+
+STREAMS = int(os.environ.get("BUTLER_STREAMS", "60"))
+HOLD_SECONDS = 4
+
+
+@pytest.fixture
+def sandbox():
+    """The provider."""
+    with running_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def web(sandbox):
+    """Two web processes whose holds live for four seconds."""
+    told = {"BUTLER_SANDBOX_URL": f"{sandbox.url}/v1", "BUTLER_HOLD_SECONDS": str(HOLD_SECONDS)}
+    started = Processes(only=("web",), environ=told)
+    started.start()
+    yield started
+    started.kill_all()
+
+
+class Clients:
+    """Clients that stream, each again and again until it gets no whole answer.
+
+    `whole`: charges of answers whose end a client has seen. `broken`: how many answers broke off.
+    """
+
+    def __init__(self, sessions: list[Session], said: str, *, again: bool) -> None:
+        self.whole: list[int] = []
+        self.broken = 0
+        self._sessions, self._said, self._again = sessions, said, again
+
+    @contextmanager
+    def running(self):
+        """Their calls, in a thread; at the end all of them are over."""
+        thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        thread.start()
+        try:
+            yield self
+        finally:
+            thread.join(timeout=120)
+            assert not thread.is_alive()
+
+    async def _run(self) -> None:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
+            work = [self._stream(client, self._sessions[n % 4]) for n in range(STREAMS)]
+            await asyncio.gather(*work)
+
+    async def _stream(self, client: aiohttp.ClientSession, session: Session) -> None:
+        body = session.body(self._said, stream=True)
+        headers = {"authorization": f"Bearer {session.token}"}
+        url = session.url + PATHS[session.wire_format]
+        while True:
+            try:
+                async with client.post(url, data=body, headers=headers) as answer:
+                    read = await answer.read()
+                    assert answer.status == 200, read
+            except aiohttp.ClientError:
+                self.broken += 1
+                return
+            if b"[DONE]" in read or b"message_stop" in read:
+                self.whole.append(int(answer.headers["x-butler-charge-id"]))
+            else:
+                self.broken += 1
+            if not self._again:
+                return
+
+
+def _sessions(url: str) -> list[Session]:
+    supply("key-1", "key-2", tokens=100_000_000)
+    return [
+        lend(url, tokens=10_000_000, wire_format=wire_format)
+        for wire_format in ("openai", "anthropic", "openai", "anthropic")
+    ]
+
+
+def test_after_kill_9_every_answer_that_was_seen_is_settled_and_no_hold_stays(web, sandbox):
+    clients = Clients(_sessions(web.url), "[[sandbox output=20 slow_ms=20]]", again=True)
+    with clients.running():
+        wait_until(lambda: len(clients.whole) > STREAMS, seconds=60)
+        wait_until(lambda: sandbox.under_way() > STREAMS // 2)
+        web.kill_all()
+        killed_at = timezone.now()
+    assert clients.broken == STREAMS
+    # What was in flight is still held, and the books know it.
+    assert Charge.objects.filter(state="held").exists()
+    assert_books_balance()
+    wait_until(_nothing_is_held)
+    assert (timezone.now() - killed_at).total_seconds() < HOLD_SECONDS + 2
+    seen = Charge.objects.filter(pk__in=clients.whole, state="settled", basis="provider")
+    assert seen.count() == len(clients.whole)
+    assert {c.output_tokens for c in seen} == {20}
+    assert Charge.objects.count() == len(sandbox.log()), "no call was made without its hold"
+    assert_books_balance()
+
+
+def test_sigterm_lets_streams_end_cuts_the_rest_and_settles_all_of_them(web, sandbox):
+    sessions = _sessions(web.url)
+    ending = Clients(sessions, "[[sandbox output=20 slow_ms=150]]", again=False)
+    hanging = Clients(sessions, "[[sandbox output=20 stall=mid]]", again=False)
+    with ending.running(), hanging.running():
+        wait_until(lambda: sandbox.under_way() == 2 * STREAMS)
+        web.terminate()
+        states = set(Charge.objects.values_list("state", flat=True))
+        assert states == {"settled"}, "all is settled when the processes are gone"
+        with pytest.raises(OSError, match="refused"):
+            sessions[0].call()
+    assert (len(ending.whole), ending.broken) == (STREAMS, 0)
+    assert (len(hanging.whole), hanging.broken) == (0, STREAMS)
+    basis = Charge.objects.values_list("basis", flat=True)
+    assert sorted(basis) == ["estimated"] * STREAMS + ["provider"] * STREAMS
+    assert len(sandbox.log()) == 2 * STREAMS
+    assert_books_balance()
+
+
+def test_killed_at_any_moment_a_call_costs_its_hold_until_that_is_over(web, sandbox):
+    supply("key-1")
+    moments = ("before_headers", "after_headers", "mid", "before_usage", "before_end")
+    calls = [(at, form, stream) for at in moments for form in PATHS for stream in (True, False)]
+    with ThreadPoolExecutor(len(calls)) as threads:
+        answers = []
+        for at, wire_format, stream in calls:
+            session = lend(web.url, wire_format=wire_format)
+            body = session.body(f"[[sandbox output=20 stall={at}]]", stream=stream)
+            answers.append(threads.submit(answer_of, session.open(body)))
+        wait_until(lambda: sandbox.under_way() == len(calls))
+        web.kill_all()
+        assert not any(answer.result().whole for answer in answers)
+    wait_until(_nothing_is_held)
+    assert {c.state for c in Charge.objects.all()} == {"expired"}
+    assert len(sandbox.log()) == Charge.objects.count() == len(calls)
+    assert not Allocation.objects.exclude(held=0, used=0, status="active").exists()
+    assert_books_balance()
+
+
+def _nothing_is_held() -> bool:
+    """The sweep of the queue, until nothing is left for it."""
+    keys.expire_charges(now=timezone.now())
+    return not Charge.objects.filter(state="held").exists()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_call_that_takes_longer_than_a_hold_keeps_it(sandbox, settings, stream):
+    settings.HOLD_SECONDS = 2
+    supply("key-1")
+    with gateway_on(sandbox, settings) as gateway, ThreadPoolExecutor(1) as threads:
+        session = lend(gateway.url)
+        slow = "slow_ms=300" if stream else "latency_ms=6000"
+        answer = threads.submit(session.call, f"[[sandbox output=20 {slow}]]", stream=stream)
+        while not answer.done():
+            assert keys.expire_charges(now=timezone.now()) == 0
+            connection.close()
+    assert answer.result().status == 200
+    charge = Charge.objects.get()
+    assert (charge.state, charge.basis) == ("settled", "provider")
+    assert (charge.settled_at - charge.created_at).total_seconds() > 3 * 2 - 1
+    assert_books_balance()

@@ -1,0 +1,259 @@
+"""What no client should send: it is refused by name, nothing of it reaches a provider."""
+
+import json
+import socket
+from contextlib import closing
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+from django.utils import timezone
+
+from keys import services as keys
+from keys.models import Agent, Charge
+from tests.books import assert_books_balance
+from tests.gateway import wire
+from tests.gateway.sandbox import running_sandbox
+from tests.gateway.server import PATHS, answer_of, gateway_on, lend, supply
+from tests.keys.conftest import complete
+
+pytestmark = pytest.mark.django_db(transaction=True)
+every_format = pytest.mark.parametrize("wire_format", list(PATHS))
+HELLO = [{"role": "user", "content": "hello"}]
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    """The provider."""
+    with running_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def session(sandbox, settings):
+    """A session of the gateway."""
+    settings.GATEWAY_BODY_BYTES_MAX = 200_000
+    supply("key-1")
+    with gateway_on(sandbox, settings) as running:
+        yield lend(running.url)
+
+
+def asked(**fields):
+    """A request that is fine but for these fields."""
+    return json.dumps({"model": "any", "max_tokens": 20, "messages": HELLO, **fields}).encode()
+
+
+BODIES = {
+    "nothing": b"",
+    "no JSON": b"hello",
+    "half of it": asked()[:-5],
+    "a list": b"[]",
+    "a number": b"1e999",
+    "null": b"null",
+    "binary": bytes(range(256)) * 4,
+    "NUL": b"\0" * 100,
+    "no UTF-8": asked().replace(b"hello", b"\xff\xfe\xc0"),
+    "UTF-16": asked().decode().encode("utf-16"),
+    "a deep list": b'{"model": "m", "messages": ' + b"[" * 60_000 + b"]" * 60_000 + b"}",
+    "no model": json.dumps({"messages": HELLO}).encode(),
+    "a model that is a list": asked(model=["m"]),
+    "negative max_tokens": asked(max_tokens=-1),
+    "max_tokens with a point": asked(max_tokens=1.5),
+    "max_tokens as text": asked(max_tokens="20"),
+    "max_tokens as truth": asked(max_tokens=True),
+    "endless max_tokens": asked(max_tokens=10**30),
+    "stream as text": asked(stream="yes"),
+    "Max_Tokens": asked(Max_Tokens=10**6),
+    "too much": asked(messages=[{"role": "user", "content": "x" * 300_000}]),
+}
+
+
+@every_format
+@pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
+def test_a_body_that_makes_no_sense_is_refused(session, sandbox, wire_format, body):
+    session = session._replace(wire_format=wire_format)
+    with closing(session.open(body)) as way:
+        answer = answer_of(way)
+    expected = 413 if body == BODIES["too much"] else 400
+    assert answer.status == expected, answer
+    assert answer.headers["x-should-retry"] == "false"
+    _check_nothing_happened(sandbox)
+    assert session.call().status == 200, "the next call is served"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"n": 0}, {"n": -1}, {"n": 10**6}, {"n": "2"}, {"max_completion_tokens": -5}],
+    ids=str,
+)
+def test_what_chat_alone_has_is_looked_at_too(session, sandbox, fields):
+    with closing(session.open(asked(**fields))) as way:
+        assert answer_of(way).status == 400
+    _check_nothing_happened(sandbox)
+
+
+@every_format
+def test_messages_of_any_shape_never_break_the_gateway(session, sandbox, wire_format):
+    session = session._replace(wire_format=wire_format)
+    for messages in (None, 7, "hi", {}, [], [None], [[]], ["hi"], [{"role": 1, "content": {}}]):
+        for more in ({}, {"tools": "x"}, {"tools": [None]}, {"system": 5}, {"metadata": [1]}):
+            with closing(session.open(asked(messages=messages, **more))) as way:
+                answer = answer_of(way)
+            assert answer.status in (200, 400), (messages, more, answer)
+    assert not Charge.objects.filter(state="held").exists()
+    assert_books_balance()
+
+
+@every_format
+def test_unknown_fields_reach_the_provider_as_they_came(sandbox, settings, wire_format):
+    with wire.wired(wire.WHOLE + b"{}") as wired, gateway_on(sandbox, settings) as running:
+        supply("key-1", base_url=wired.base_url, provider=wire_format)
+        session = lend(running.url, wire_format=wire_format)
+        body = asked()[:-1] + b', "x_new": {"b":1.50,  "a":[1e3,"\\u00e4"]}}'
+        with closing(session.open(body)) as way:
+            assert answer_of(way).status == 200
+    assert b'"x_new":{"b":1.50,  "a":[1e3,"\\u00e4"]}' in wired.last
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "GZIP"])
+def test_a_compressed_body_is_refused(session, sandbox, encoding):
+    with closing(session.open(asked(), headers={"content-encoding": encoding})) as way:
+        assert answer_of(way).status == 400
+    _check_nothing_happened(sandbox)
+
+
+def test_only_a_live_session_of_its_own_is_served(session, sandbox):
+    agent = Agent.objects.get(pk="bob")
+    _, bobs = keys.issue_token(agent, scopes=["spend"], who="test", now=timezone.now())
+    for token in ("", "x", "bs_", bobs, session.token[:-1] + "!", session.token + "x", "ä", "\xff"):
+        for name, scheme in (("authorization", "Bearer "), ("x-api-key", "")):
+            answer = _sent(session, {name: f"{scheme}{token}"})
+            assert answer.status == 401, (token, name, answer)
+            assert answer.headers["x-should-retry"] == "false"
+    assert _sent(session, {}).status == 401
+    assert _sent(session, {"authorization": f"Basic {session.token}"}).status == 401
+    _check_nothing_happened(sandbox)
+    assert _sent(session, {"x-api-key": session.token}).status == 200
+
+
+def test_a_closed_session_and_one_of_a_disabled_agent_are_refused(session, sandbox):
+    others = session._replace(allocation=lend("", agent="bob").allocation)
+    assert (session.call().status, others.call().status) == (200, 200)
+    complete(session.allocation, now=timezone.now())
+    Agent.objects.filter(pk="bob").update(disabled_at=timezone.now())
+    sandbox.clear()
+    answer = session.call()
+    assert (answer.status, answer.code) == (429, "allocation_closed")
+    assert session._replace(wire_format="anthropic").call().status == 402
+    answer = others.call()
+    assert (answer.status, answer.code) == (403, "agent_disabled")
+    assert not sandbox.log()
+    assert_books_balance()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/files",
+        "/v1/chat/completions/",
+        "/v1/chat/completions/../files",
+        "/v1/../sandbox/log",
+        "/v1/%2e%2e/sandbox/log",
+        "/v1/messages/batches",
+        "/v1//chat/completions",
+        "/v1/CHAT/completions",
+        "/v1/chat/completions%00",
+        "/v1/chat/completions%3Fx",
+        "/v1",
+        "/v1/",
+    ],
+)
+def test_a_path_that_is_not_metered_is_not_forwarded(session, sandbox, path):
+    answer = _sent(session, {"authorization": f"Bearer {session.token}"}, path=path)
+    assert (answer.status, answer.code) == (404, "unknown_route")
+    for method in ("GET", "DELETE", "PUT"):
+        assert _sent(session, {}, path=PATHS["openai"], method=method).status == 404
+    _check_nothing_happened(sandbox)
+
+
+@pytest.mark.parametrize("query", ["?beta=true", "?", "?a=%00%zz&b=\\", "?x=" + "y" * 5_000])
+def test_a_query_changes_nothing(session, sandbox, query):
+    token = {"authorization": f"Bearer {session.token}"}
+    assert _sent(session, token, path=PATHS["anthropic"] + query).status == 200
+    assert len(sandbox.log()) == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"user-agent: x\r\nx-api-key: real\r\n",
+        b"user-agent: x\ry: z\r\n",
+        b"anthropic-beta: \x01\x02\r\n",
+        b"anthropic-version: \xff\xfe\r\n",
+        b"accept: " + b"a" * 9_000 + b"\r\n",
+        b"idempotency-key: a b\r\n",
+        b"idempotency-key: \r\n",
+        b"idempotency-key: " + b"k" * 300 + b"\r\n",
+        b"transfer-encoding: chunked\r\n",
+    ],
+    ids=range(9),
+)
+def test_headers_cannot_break_out_or_the_gateway(session, sandbox, head):
+    body = asked()
+    whole = (
+        f"POST {PATHS['anthropic']} HTTP/1.1\r\nhost: butler\r\n"
+        f"authorization: Bearer {session.token}\r\ncontent-length: {len(body)}\r\n"
+    ).encode()
+    with socket.create_connection((_host(session).split(":")[0], _port(session))) as way:
+        way.sendall(whole + head + b"connection: close\r\n\r\n" + body)
+        status = way.makefile("rb").readline().split(b" ")[1:2]
+    assert status in ([b"200"], [b"400"])
+    assert len(sandbox.log()) == (status == [b"200"])
+    assert all(call["key"] == "key-1" for call in sandbox.log())
+    assert_books_balance()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'"id": "\\u0000", "usage": {"prompt_tokens": 5, "completion_tokens": 1}',
+        b'"id": 7, "usage": {"prompt_tokens": 5, "completion_tokens": 1e99}',
+        b'"usage": {"prompt_tokens": 5, "completion_tokens": 1, "cost": 1e300}',
+        b'"usage": {"prompt_tokens": 5, "completion_tokens": 1, "cost": "NaN"}',
+        b'"usage": {"prompt_tokens": 999999999999999999999, "completion_tokens": 1}',
+        b'"usage": {"prompt_tokens": -5, "completion_tokens": 1}',
+        b'"usage": [[[',
+        b'"usage": ' + b"[" * 50_000,
+    ],
+    ids=range(8),
+)
+def test_whatever_a_provider_says_of_itself_is_settled(sandbox, settings, odd):
+    with wire.wired(wire.WHOLE + b"{" + odd + b"}") as wired, gateway_on(sandbox, settings) as run:
+        supply("key-1", base_url=wired.base_url, provider="openai")
+        assert lend(run.url).call().status == 200
+    assert Charge.objects.get().state == "settled"
+    assert Charge.objects.get().tokens > 0
+    assert_books_balance()
+
+
+def _check_nothing_happened(sandbox) -> None:
+    assert not sandbox.log()
+    assert not Charge.objects.exists()
+
+
+def _sent(session, headers: dict, *, path: str = PATHS["openai"], method: str = "POST"):
+    with closing(HTTPConnection(_host(session), timeout=20)) as way:
+        way.putrequest(method, path, skip_accept_encoding=True)
+        body = asked()
+        for name, value in {**headers, "content-length": str(len(body))}.items():
+            way.putheader(name, value.encode())
+        way.endheaders(body)
+        return answer_of(way)
+
+
+def _host(session) -> str:
+    return urlsplit(session.url).netloc
+
+
+def _port(session) -> int:
+    return urlsplit(session.url).port
