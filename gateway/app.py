@@ -47,9 +47,7 @@ class Gateway:
         except ClientGone:
             return
         except asyncio.CancelledError:
-            # The server stops and has waited long enough for what runs.
-            if request.answering:
-                raise
+            # The server stops and has waited long enough for what runs; half an answer it cuts off.
             await _fail(request, _STOPPING, "Butler stops. If the call was made, it is charged.")
         except Refusal as refusal:
             await self._refuse(request, refusal)
