@@ -3,6 +3,7 @@
 from django.db import connection
 
 from bench import rows
+from keys import services as keys
 from keys.models import CostCentre
 from keys.queries.credentials import session_token
 
@@ -34,9 +35,12 @@ def make() -> None:
 def lend(upstream: str, *, wire_format: str = "openai") -> list[str]:
     """Session tokens of as many agents, on keys of a provider of their own at this address."""
     provider = f"{wire_format}-at-{upstream.split('/')[3]}"
+    keys.add_provider(
+        provider, base_url=upstream, wire_format=wire_format, who="bench", now=rows.now()
+    )
     for number in range(_KEYS):
         slug = f"{provider}-{number}"
-        api_key = rows.add_key(slug, provider=provider, model=MODEL, base_url=upstream)
+        api_key = rows.add_key(slug, provider=provider, model=MODEL)
         for period in ("day", "month"):
             rows.limit(api_key, period)
     wish = {"provider": provider, "wire_format": wire_format}
