@@ -60,8 +60,6 @@ async def admit(office: Office, request: Request, dialect: Dialect | None, body:
             session = await office.sessions.read(session.session_id)
         except keys_refusals.KeyCannotServe as refusal:
             session = await moving.away(office, session, refusal)
-        except keys_refusals.HeldBefore as before:
-            name.next(before)
     raise keys_refusals.RateLimited("The session's key changed again and again. Ask again.")
 
 
@@ -84,7 +82,7 @@ class _Name:
     def key(self) -> str:
         return self._said if self._try == 1 else f"{self._said} ({self._try})"
 
-    def next(self, before: keys_refusals.HeldBefore) -> None:
+    def next(self, before: keys_refusals.HeldBefore) -> str:
         """Go on under another name. Refusals: AlreadyCalled, IdempotencyMismatch."""
         if not before.facts["same"]:
             raise keys_refusals.IdempotencyMismatch(
@@ -98,6 +96,7 @@ class _Name:
                 state=before.facts["state"],
             )
         self._try += 1
+        return self.key
 
 
 async def _hold(
@@ -107,20 +106,23 @@ async def _hold(
     if dialect.spends:
         admitted.input_max = await _input_bound(dialect, asked, upstream.model, name.size)
     wanted, least = _output(asked) if dialect.spends else (0, 0)
-    admitted.held = await office.holds.do(
-        keys.Wanted(
-            session.allocation_id,
-            admitted.input_max + least * asked.choices,
-            admitted.input_max + wanted * asked.choices,
-            name.key,
-            api_key=session.api_key,
-            request_digest=name.digest,
-            model=upstream.model,
-            route=request.path,
-            wire_format=dialect.wire_format,
-            fresh=name.digest is None,
-        )
+    hold = keys.Wanted(
+        session.allocation_id,
+        admitted.input_max + least * asked.choices,
+        admitted.input_max + wanted * asked.choices,
+        name.key,
+        api_key=session.api_key,
+        request_digest=name.digest,
+        model=upstream.model,
+        route=request.path,
+        wire_format=dialect.wire_format,
+        fresh=name.digest is None,
     )
+    while admitted.held is None:
+        try:
+            admitted.held = await office.holds.do(hold)
+        except keys_refusals.HeldBefore as before:
+            hold = hold._replace(idempotency_key=name.next(before))
     admitted.output_max = (admitted.held.tokens - admitted.input_max) // asked.choices
 
 
@@ -159,9 +161,13 @@ async def _is_as_expected(office: Office, admitted: Admitted) -> bool:
     held, before = admitted.held, admitted.upstream
     if held.key_version == before.version:
         return True
-    upstream = await office.sessions.upstream(before.slug, not_version=before.version)
-    if (upstream.model, upstream.wire_formats) == (before.model, before.wire_formats):
-        admitted.upstream = upstream
-        return True
-    await office.settles.do(keys.Ending(held, "released"))
-    return False
+    admitted.upstream = None
+    try:
+        upstream = await office.sessions.upstream(before.slug, not_version=before.version)
+        if (upstream.model, upstream.wire_formats) == (before.model, before.wire_formats):
+            admitted.upstream = upstream
+    finally:
+        # Also when the key cannot be read: nobody else knows of this hold.
+        if admitted.upstream is None:
+            await asyncio.shield(office.give_back(held))
+    return admitted.upstream is not None

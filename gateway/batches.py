@@ -18,8 +18,9 @@ class Batches(Generic[Item, Answer]):
 
     Few large batches cost far less than many small ones, so there is one at a time; only when it
     takes longer than `patience_seconds`, because it waits for somebody else's lock, another thread
-    helps. `work` answers for each item in order; an answer that is an
-    exception is raised where it was asked for. Each thread keeps its own connection to the
+    helps. `work` answers for each item in order; an answer that is an exception is raised where it
+    was asked for. What `work` raises itself is raised only where it is asked for alone. An answer
+    that nobody waits for any more is `abandoned`. Each thread keeps its own connection to the
     database. Used from one event loop.
     """
 
@@ -30,8 +31,10 @@ class Batches(Generic[Item, Answer]):
         threads: int,
         most: int = 100,
         patience_seconds: float = 0.05,
+        abandoned: Callable[[Any], object] = lambda answer: None,
     ) -> None:
         self._work, self._free, self._most = work, threads, most
+        self._abandoned = abandoned
         self._patience_seconds = patience_seconds
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=work.__name__)
         self._waiting: deque[tuple[Item, asyncio.Future]] = deque()
@@ -57,15 +60,30 @@ class Batches(Generic[Item, Answer]):
 
     def _start(self) -> None:
         self._due = False
-        if self._waiting and self._free and not self._running:
+        if self._free and not self._running and (batch := self._next()):
             loop = asyncio.get_running_loop()
-            size = min(len(self._waiting), self._most)
-            batch = [self._waiting.popleft() for _ in range(size)]
             self._free -= 1
             items = [item for item, _ in batch]
-            self._running = loop.run_in_executor(self._threads, _reconnecting, self._work, items)
+            self._running = loop.run_in_executor(self._threads, self._do, items)
             self._running.add_done_callback(partial(self._finish, batch))
             self._patience = loop.call_later(self._patience_seconds, self._help)
+
+    def _next(self) -> list[tuple[Item, asyncio.Future]]:
+        batch: list[tuple[Item, asyncio.Future]] = []
+        while self._waiting and len(batch) < self._most:
+            asked = self._waiting.popleft()
+            if not asked[1].done():  # Or whoever asked was cancelled.
+                batch.append(asked)
+        return batch
+
+    def _do(self, items: list[Item]) -> list[Any]:
+        try:
+            return _reconnecting(self._work, items)
+        except (InterfaceError, OperationalError):
+            raise
+        except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+            # One of them is to blame; the others must not suffer for it.
+            return [error] if len(items) == 1 else [self._do([item])[0] for item in items]
 
     def _help(self) -> None:
         self._running = None
@@ -79,9 +97,9 @@ class Batches(Generic[Item, Answer]):
         error = done.exception()
         answers: list[Any] = [error] * len(batch) if error else done.result()
         for (_, waiting), answer in zip(batch, answers, strict=True):
-            if waiting.done():  # Whoever asked was cancelled.
-                continue
-            if isinstance(answer, BaseException):
+            if waiting.done():
+                self._abandoned(answer)
+            elif isinstance(answer, BaseException):
                 waiting.set_exception(answer)
             else:
                 waiting.set_result(answer)

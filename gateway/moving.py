@@ -38,7 +38,7 @@ async def refused(
     office: Office, session: Session, *, http_status: int, retry_after: str | None
 ) -> None:
     """The provider refused the session's key: 401 and 403 break it, 402 and 429 let it cool."""
-    seconds = int(retry_after) if retry_after and retry_after.isdigit() else None
+    seconds = _seconds(retry_after)
     if http_status == 402:
         http_status, seconds = 429, UNPAID_SECONDS
     await office.threads.run(
@@ -49,6 +49,14 @@ async def refused(
         who="gateway",
         now=timezone.now(),
     )
+
+
+def _seconds(retry_after: str | None) -> int | None:
+    """None for a date, or for what is no number: it cools as long as usual."""
+    if retry_after and retry_after.isascii() and retry_after.isdigit():
+        # More digits than a year has seconds say no more.
+        return int(retry_after[:9])
+    return None
 
 
 def _rotate(session: Session, *, reason: str, now: datetime) -> None:

@@ -27,7 +27,9 @@ class Office:
     """Opened when the event loop starts, closed when it ends."""
 
     def __init__(self) -> None:
-        self.holds = Batches[keys.Wanted, keys.Held](_hold, threads=_HOLDING_THREADS)
+        self.holds = Batches[keys.Wanted, keys.Held](
+            _hold, threads=_HOLDING_THREADS, abandoned=self._abandon
+        )
         self.settles = Batches[keys.Ending, keys.Ended](_settle, threads=_SETTLING_THREADS)
         self.threads = Threads()
         self.sessions = Sessions(self.threads)
@@ -51,6 +53,14 @@ class Office:
                 await asyncio.sleep(pause)
         return await self.settles.do(ending)
 
+    def give_back(self, held: keys.Held) -> asyncio.Task:
+        """Release a hold that no call will be made for."""
+        return self.finish(self.end(keys.Ending(held, "released")))
+
+    def _abandon(self, answer: object) -> None:
+        if isinstance(answer, keys.Held):
+            self.give_back(answer)
+
     def finish(self, work: Coroutine) -> asyncio.Task:
         """See `work` through, whatever becomes of the call that asked for it."""
         task = asyncio.create_task(work)
@@ -60,13 +70,15 @@ class Office:
 
     async def close(self) -> None:
         """Let what runs come to its end, settle it, and leave."""
+        # Holds still under way were asked for by calls that were cancelled: they are given back.
+        await asyncio.to_thread(self.holds.close)
         if self._left_over:
             await asyncio.wait(self._left_over, timeout=_STOPPING_SECONDS)
         self._renewing.cancel()
         with suppress(asyncio.CancelledError):
             await self._renewing
         await self.pool.close()
-        for threads in (self.holds, self.settles, self.threads):
+        for threads in (self.settles, self.threads):
             await asyncio.to_thread(threads.close)
 
     async def _renew(self) -> None:

@@ -70,4 +70,5 @@ def cost(value: Any, *, unit: Decimal = Decimal(1)) -> Decimal | None:
 
 def id_of(value: Any) -> str:
     """The provider's id of a call, cut to what is kept of it."""
-    return value[:_ID_LENGTH_MAX] if isinstance(value, str) else ""
+    # PostgreSQL cannot keep a NUL.
+    return value.replace("\0", "")[:_ID_LENGTH_MAX] if isinstance(value, str) else ""
