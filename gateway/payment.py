@@ -1,6 +1,7 @@
 """What one call is settled at: once, by the best evidence there is, whatever became of the call."""
 
 import asyncio
+from dataclasses import replace
 
 from gateway.admission import Admitted
 from gateway.dialects import Dialect, Reported, StreamMeter
@@ -66,11 +67,26 @@ class Payment:
     def _counted(self) -> Usage | None:
         """Counted from what came, for want of the provider's own word; None when nothing came."""
         model, bound = self._admitted.upstream.model, self._admitted.input_max
+        said = self.meter.reported.usage if self.meter and self.meter.reported else None
         if self.meter:
-            seen = self.meter.reported.usage if self.meter.reported else None
-            usage = seen or self.meter.evidence(model=model)
+            usage = said or self.meter.evidence(model=model)
             if usage and not usage.input_tokens and usage.total is None:
-                return Usage(input_tokens=bound, output_tokens=usage.output_tokens)
+                usage = Usage(input_tokens=bound, output_tokens=usage.output_tokens)
+        else:
+            produced = self._dialect.produced(self.answer, model=model) if self.answer else 0
+            usage = Usage(input_tokens=bound, output_tokens=produced) if produced else None
+        return usage if said or not usage else self._within_hold(usage)
+
+    def _within_hold(self, usage: Usage) -> Usage:
+        """Where no tokenizer is public, bytes are counted: more than the model was let write."""
+        held = self._admitted.held.tokens
+        if usage.tokens <= held:
             return usage
-        produced = self._dialect.produced(self.answer, model=model) if self.answer else 0
-        return Usage(input_tokens=bound, output_tokens=produced) if produced else None
+        output = max(held - usage.input_tokens, 0)
+        return replace(
+            usage,
+            output_tokens=output,
+            reasoning_tokens=min(usage.reasoning_tokens, output),
+            audio_output_tokens=min(usage.audio_output_tokens, output),
+            total=None,
+        )

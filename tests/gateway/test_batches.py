@@ -1,62 +1,91 @@
-"""Batches: few and large, and none stops the others for long."""
+"""One call of a batch must not harm the others, and none may be forgotten."""
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import OperationalError, transaction
 
 from gateway.batches import Batches
+from keys.models import Allocation, Charge
+from tests.books import assert_books_balance
+from tests.gateway.sandbox import running_sandbox
+from tests.gateway.server import gateway_on, lend, supply
+from tests.threads import _waiting as somebody_waits_for_a_lock
+from tests.threads import wait_until
 
 
-class Work:
-    """Notes its batches; the batch with `held` in it waits until it may go on."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[str]] = []
-        self.begun, self.go_on = threading.Event(), threading.Event()
-
-    def __call__(self, items: list[str]) -> list[str]:
-        self.batches.append(items)
-        if "held" in items:
-            self.begun.set()
-            assert self.go_on.wait(30)
+def test_what_one_item_breaks_is_raised_only_where_it_was_asked_for():
+    def work(items):
+        if "bad" in items:
+            raise ValueError("bad")
         return [item.upper() for item in items]
 
-    __name__ = "work"
+    async def ask():
+        batches = Batches(work, threads=1)
+        asked = [batches.do(item) for item in ("a", "bad", "b")]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    a, bad, b = asyncio.run(ask())
+    assert (a, b) == ("A", "B")
+    assert isinstance(bad, ValueError)
 
 
-def test_what_comes_while_a_batch_runs_shares_the_next_one():
-    work = Work()
+def test_a_database_that_is_away_is_not_asked_for_each_of_them():
+    tried = []
 
-    async def ask() -> list[str]:
-        batches = Batches(work, threads=2, patience_seconds=60)
-        first = asyncio.create_task(batches.do("held"))
-        await asyncio.to_thread(work.begun.wait, 30)
-        others = []
-        for name in ("a", "b", "c"):
-            others.append(asyncio.create_task(batches.do(name)))
-            # One tick to ask, another one in which a batch would begin.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-        work.go_on.set()
-        answers = await asyncio.gather(first, *others)
-        batches.close()
-        return answers
+    def work(items):
+        tried.append(items)
+        raise OperationalError("away")
 
-    assert asyncio.run(ask()) == ["HELD", "A", "B", "C"]
-    assert work.batches == [["held"], ["a", "b", "c"]]
+    async def ask():
+        batches = Batches(work, threads=1)
+        return await asyncio.gather(*map(batches.do, range(5)), return_exceptions=True)
+
+    assert {type(answer) for answer in asyncio.run(ask())} == {OperationalError}
+    assert tried == [[0, 1, 2, 3, 4]]
 
 
-def test_a_batch_that_waits_does_not_stop_the_others():
-    work = Work()
+def test_what_nobody_waits_for_is_not_begun_or_given_to_whoever_cleans_up():
+    begun, go, done, abandoned = threading.Event(), threading.Event(), [], []
 
-    async def ask() -> list[str]:
-        batches = Batches(work, threads=2, patience_seconds=0.01)
-        first = asyncio.create_task(batches.do("held"))
-        await asyncio.to_thread(work.begun.wait, 30)
-        # Answered although the first one is not.
-        answers = [await batches.do("a"), await batches.do("b")]
-        work.go_on.set()
-        answers.append(await first)
-        batches.close()
-        return answers
+    def work(items):
+        begun.set()
+        go.wait(20)
+        done.extend(items)
+        return items
 
-    assert asyncio.run(ask()) == ["A", "B", "HELD"]
+    async def ask():
+        batches = Batches(work, threads=1, abandoned=abandoned.append)
+        first = asyncio.create_task(batches.do("first"))
+        await asyncio.to_thread(begun.wait, 20)
+        second = asyncio.create_task(batches.do("second"))
+        third = asyncio.create_task(batches.do("third"))
+        await asyncio.sleep(0)
+        first.cancel()
+        second.cancel()
+        go.set()
+        return await third
+
+    assert asyncio.run(ask()) == "third"
+    assert done == ["first", "third"]
+    assert abandoned == ["first"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hold_that_is_made_after_its_call_was_cancelled_is_given_back(settings):
+    supply("key-1")
+    with running_sandbox() as sandbox, gateway_on(sandbox, settings) as gateway:
+        session = lend(gateway.url)
+        with ThreadPoolExecutor(2) as threads:
+            with transaction.atomic():
+                Allocation.objects.select_for_update().get()
+                answer = threads.submit(session.call)
+                wait_until(somebody_waits_for_a_lock)
+                stopping = threads.submit(gateway.stop)
+                assert answer.result().status == 503
+            stopping.result()
+        assert not sandbox.log()
+    assert Charge.objects.get().state == "released"
+    assert_books_balance()

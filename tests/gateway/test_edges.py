@@ -275,3 +275,23 @@ def _check_charge(cell: Cell, bound: int, log: list[dict]) -> None:
     else:
         bill = log[0] if log else {"input": 6, "output": 1}
         assert (charge.input_tokens, charge.output_tokens) == (bill["input"], bill["output"])
+
+
+@pytest.mark.parametrize("wire_format", ["openai", "anthropic"])
+@pytest.mark.parametrize(
+    ("stream", "how"), [(True, "cut=mid"), (True, "usage=none"), (False, "usage=none")]
+)
+def test_what_is_only_counted_is_never_more_than_was_set_aside(
+    sandbox, settings, wire_format, stream, how
+):
+    # Nobody publishes its tokenizer: each byte may be a token.
+    supply("key-1", model="claude-9")
+    with gateway_on(sandbox, settings) as gateway:
+        session = lend(gateway.url, wire_format=wire_format)
+        session.call(f"[[sandbox output=20 {how}]]", max_tokens=20, stream=stream)
+        wait_until(lambda: not Charge.objects.filter(state="held").exists())
+        assert session.call(max_tokens=20).status == 200, "the session goes on"
+    charge = Charge.objects.order_by("pk").first()
+    assert (charge.basis, charge.overrun) == ("estimated", False)
+    assert 0 < charge.tokens <= charge.held_tokens
+    assert_books_balance()
