@@ -61,6 +61,7 @@ requirements: ## Resolve requirements*.in into the pinned requirements*.txt
 	@var/resolve/bin/pip install --quiet --upgrade -r tests/clients/requirements.in
 	@{ echo '# Made by `make requirements` from requirements.in.'; \
 	   var/resolve/bin/pip freeze; } > tests/clients/requirements.txt
+	@cd tests/clients && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 	@rm -rf var/resolve
 
 # Copies of what was installed say when to install again; dates of files would lie after a checkout.

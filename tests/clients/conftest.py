@@ -28,16 +28,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=why))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def provider() -> Iterator[RunningSandbox]:
     """The sandbox as a process."""
     with running_sandbox() as sandbox:
         yield sandbox
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def web_server(provider: RunningSandbox, django_db_setup, django_db_blocker) -> Iterator[str]:
-    """The address of a web server; with a queue beside it."""
+    """The address of a web server, with a queue beside it; gone before other tests begin."""
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
         patch.setenv("BUTLER_SANDBOX_URL", f"{provider.url}/v1")
         processes = Processes()

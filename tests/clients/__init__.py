@@ -1,0 +1,1 @@
+"""Real clients against the gateway; `make clients` installs them."""
