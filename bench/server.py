@@ -1,6 +1,5 @@
 """Servers that are measured: the web server as `manage.py up` runs it, and others beside it."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -41,11 +40,14 @@ def running(*, workers: int | None = None, application: str = _APPLICATION, **en
 def serving(
     command: list[str], *, port: int, probe: str, environ: dict[str, str]
 ) -> Iterator[Server]:
-    """A program that answers on `port`; it is stopped afterwards."""
-    environ = up.environ() | {"PORT": str(port)} | environ
-    process = subprocess.Popen(command, env=environ)  # noqa: S603
+    """A program that answers on `port`; it is stopped afterwards. What is empty in `environ` is not
+    set for it."""
+    given = up.environ() | {"PORT": str(port)} | environ
+    given = {name: value for name, value in given.items() if value}
+    # What they write about every call is not looked at; their errors are.
+    process = subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL)  # noqa: S603
     try:
-        _wait(f"http://127.0.0.1:{port}{probe}")
+        _wait(f"http://127.0.0.1:{port}{probe}", process)
         yield Server(port, process.pid)
     finally:
         process.terminate()
@@ -58,13 +60,13 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def _wait(address: str) -> None:
+def _wait(address: str, process: subprocess.Popen) -> None:
     until = time.monotonic() + 60
-    while time.monotonic() < until:
+    while time.monotonic() < until and process.poll() is None:
         try:
             urllib.request.urlopen(address, timeout=2).close()  # noqa: S310 - our own address
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
         else:
             return
-    raise SystemExit(f"{address} did not answer within a minute (process {os.getpid()}).")
+    raise SystemExit(f"{address} did not answer within a minute (process {process.pid}).")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -100,11 +101,14 @@ def litellm(provider: Target, environment: str, *, workers: int) -> Iterator[Tar
         port = server.free_port()
         command = [str(Path(environment) / "bin" / "litellm"), "--config", file.name]
         command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", str(workers)]
-        without = {"DATABASE_URL": "", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
-        without["PATH"] = f"{environment}/bin:{os.environ['PATH']}"
+        given = {"DATABASE_URL": "", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
+        given["PATH"] = f"{environment}/bin:{os.environ['PATH']}"
+        # It does not start given one.
+        key = given["LITELLM_MASTER_KEY"] = f"sk-{secrets.token_hex(32)}"
+        tokens = {("openai", latency): [key] for latency in LATENCIES}
         probe = "/health/liveliness"
-        with server.serving(command, port=port, probe=probe, environ=without) as running:
-            yield Target("LiteLLM", *running, path_has_latency=False)
+        with server.serving(command, port=port, probe=probe, environ=given) as running:
+            yield Target("LiteLLM", *running, path_has_latency=False, tokens=tokens)
 
 
 def _body(wire_format: str, stream: bool, model: str) -> str:
