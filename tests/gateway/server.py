@@ -94,7 +94,12 @@ def supply(*slugs: str, tokens: int = 10_000_000, **terms: Any) -> None:
 
 def supply_key(slug: str, *, tokens: int = 10_000_000, **terms: Any) -> ApiKey:
     """One more key, with a limit."""
-    usual = {"provider": "nvidia", "model": MODEL, "rates": PAID, "sandbox": "base_url" not in terms}
+    usual = {
+        "provider": "nvidia",
+        "model": MODEL,
+        "rates": PAID,
+        "sandbox": "base_url" not in terms,
+    }
     asked, now = keys.KeyTerms(**{**usual, **terms}), timezone.now()
     key = keys.add_key(slug, terms=asked, secret=f"secret-{slug}", who="test", now=now)
     for unit, amount in (("tokens", tokens), ("usd", 10_000)):
