@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from api import (
     alerts_list,
     allocations,
+    charges,
     estimates,
     insights,
     keys_list,
@@ -27,6 +28,8 @@ urlpatterns = [
     path(f"{_SESSION}/extension", sessions.ExtensionMake.as_view()),
     path(f"{_SESSION}/decision", insights.DecisionDetail.as_view()),
     path(f"{_SESSION}/monitor", insights.MonitorDetail.as_view()),
+    path("v1/charges", charges.Charges.as_view()),
+    path("v1/charges/<int:charge_id>", charges.ChargeDetail.as_view()),
     path("v1/estimates", estimates.Estimates.as_view()),
     path("v1/keys", keys_list.ApiKeys.as_view()),
     path("v1/keys/<str:key_id>/refusal", keys_list.KeyRefusal.as_view()),

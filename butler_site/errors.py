@@ -39,6 +39,7 @@ STATUS: dict[type[Refusal], int] = {
     keys.AllocationTooSmall: 402,
     keys.AgentDisabled: 403,
     keys.UnknownAllocation: 404,
+    keys.UnknownCharge: 404,
     keys.UnknownKey: 404,
     keys.UnknownAgent: 404,
     alerts.AlertNotFound: 404,

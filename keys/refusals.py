@@ -63,6 +63,12 @@ class UnknownAllocation(Refusal):
     code = "unknown_allocation"
 
 
+class UnknownCharge(Refusal):
+    """There is no such charge, or it is another agent's."""
+
+    code = "unknown_charge"
+
+
 class AgentDisabled(Refusal):
     """The agent was switched off."""
 

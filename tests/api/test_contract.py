@@ -32,10 +32,15 @@ def known(people):
     add_key("nvidia-1", priority=1)
     add_key("openai-1", provider="openai", rates=PAID)
     allocation = allocate(tokens=1000)
-    report(allocation, 100)
+    charge = report(allocation, 100)
     about = {"kind": "test", "severity": "info", "dedup_key": "test", "title": "a test"}
     alert, _ = alerts.raise_alert(**about, now=NOON)
-    return {"session_id": allocation.session_id, "key_id": "nvidia-1", "alert_id": alert.pk}
+    return {
+        "session_id": allocation.session_id,
+        "key_id": "nvidia-1",
+        "alert_id": alert.pk,
+        "charge_id": charge.pk,
+    }
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ PATHS = {
     "/api/v1/allocations/{session_id}/extension": {"post"},
     "/api/v1/allocations/{session_id}/decision": {"get"},
     "/api/v1/allocations/{session_id}/monitor": {"get"},
+    "/api/v1/charges": {"get"},
+    "/api/v1/charges/{charge_id}": {"get"},
     "/api/v1/estimates": {"post"},
     "/api/v1/keys": {"get"},
     "/api/v1/keys/{key_id}/refusal": {"post"},
