@@ -96,13 +96,13 @@ async def _send(office, request, dialect, admitted, payment):
 async def _answer(request, admitted, payment, answer, exchange) -> None:
     """Read the whole answer, settle it, hand it on."""
     try:
-        body = await answer.read()
-    except upstream.BROKEN_OFF as error:
+        body = await upstream.read(answer, admitted.upstream)
+    except upstream.Lost as error:
         raise await _lost(admitted, payment) from error
     payment.answer = body
     ended = await payment.pay()
     exchange.add(body)
-    headers = upstream.passed_back(answer) + told(request, admitted)
+    headers = upstream.passed_back(answer, admitted.upstream) + told(request, admitted)
     headers.append((b"x-butler-cost", format(ended.cost, "f").encode()))
     headers.append((b"x-butler-tokens-left", str(ended.left).encode()))
     await request.answer(answer.status, headers, body)

@@ -27,7 +27,7 @@ async def relay(
     """
     payment.meter = dialect.meter(admitted.asked)
     headers = [
-        *upstream.passed_back(answer),
+        *upstream.passed_back(answer, admitted.upstream),
         (b"cache-control", b"no-cache"),
         (b"x-butler-request-id", request.id.encode()),
         (b"x-butler-charge-id", str(admitted.held.pk).encode()),
@@ -38,7 +38,7 @@ async def relay(
     await request.start(answer.status, headers)
     watch = _watch(request, answer)
     try:
-        whole = await _pass_on(request, payment, answer, exchange)
+        whole = await _pass_on(request, admitted, payment, answer, exchange)
     except (*upstream.BROKEN_OFF, TooLong):
         whole = False
     finally:
@@ -51,12 +51,18 @@ async def relay(
 
 
 async def _pass_on(
-    request: Request, payment: Payment, answer: ClientResponse, exchange: Keeping
+    request: Request,
+    admitted: Admitted,
+    payment: Payment,
+    answer: ClientResponse,
+    exchange: Keeping,
 ) -> bool:
     """Whether the stream came to its end."""
-    events, meter = Splitter(), payment.meter
+    events, meter, key = Splitter(), payment.meter, admitted.upstream
     async for chunk in answer.content.iter_any():
-        piece = b"".join([meter.feed(event) for event in events.feed(chunk)])
+        piece = b"".join(
+            [meter.feed(upstream.scrubbed(event, key)) for event in events.feed(chunk)]
+        )
         if meter.ended:
             await payment.pay()
         if piece:
@@ -64,7 +70,7 @@ async def _pass_on(
             await request.write(piece)
     rest = events.rest()
     if rest:
-        piece = meter.feed(rest)
+        piece = meter.feed(upstream.scrubbed(rest, key))
         exchange.add(piece)
         await request.write(piece)
     # Not every provider sends the closing event; its usage is as good.

@@ -20,6 +20,9 @@ _PASSED_ON = (
     b"user-agent",
 )
 _PASSED_BACK = ("content-type", "retry-after", "openai-processing-ms", "openai-version")
+# What is shorter is no secret but a word, like `ollama`, that an answer may well have.
+_SECRET_BYTES_MIN = 12
+_SCRUBBED = b"[secret]"
 _ANTHROPIC_VERSION = "2023-06-01"
 
 
@@ -71,16 +74,33 @@ async def send(
     except aiohttp.InvalidURL as error:
         raise NothingSent(f"the key's address is {upstream.base_url!r}") from error
     except BROKEN_OFF as error:
-        raise Lost(type(error).__name__) from error
+        # Its words, and those of its causes, may repeat what the provider sent.
+        raise Lost(type(error).__name__) from None
 
 
-def passed_back(answer: aiohttp.ClientResponse) -> Headers:
+async def read(answer: aiohttp.ClientResponse, upstream: Upstream) -> bytes:
+    """The whole body, without the key's secret. Raises Lost."""
+    try:
+        return scrubbed(await answer.read(), upstream)
+    except BROKEN_OFF as error:
+        raise Lost(type(error).__name__) from None
+
+
+def passed_back(answer: aiohttp.ClientResponse, upstream: Upstream) -> Headers:
     """The provider's headers that the client gets."""
     return [
-        (name.encode(), answer.headers[name].encode("latin-1"))
+        (name.encode(), scrubbed(answer.headers[name].encode("utf-8", "surrogateescape"), upstream))
         for name in _PASSED_BACK
         if name in answer.headers
     ]
+
+
+def scrubbed(piece: bytes, upstream: Upstream) -> bytes:
+    """A piece of an answer without the key's secret, which some providers repeat in errors."""
+    secret = upstream.secret.encode()
+    if len(secret) < _SECRET_BYTES_MIN or secret not in piece:
+        return piece
+    return piece.replace(secret, _SCRUBBED)
 
 
 def _headers(request: Request, upstream: Upstream) -> dict[str, str]:
