@@ -166,7 +166,11 @@ def streamed(wire_format: str, said: str = ANSWER) -> list[dict[str, Any]]:
     return [
         {"type": "message_start", "message": {"id": "call-1", "usage": _USAGE["anthropic"]}},
         {"type": "content_block_delta", "delta": {"type": "text_delta", "text": said}},
-        {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 1}},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": 1},
+        },
         {"type": "message_stop"},
     ]
 
