@@ -14,25 +14,12 @@ from tests.gateway.sandbox import (
     call,
     opened,
     request,
-    running_sandbox,
     said,
     streamed,
 )
 
 BOUNDS = {CHAT: chat_input_max, RESPONSES: responses_input_max, MESSAGES: messages_input_max}
 KINDS = ("input", "cached", "cache_write", "cache_write_1h", "output", "reasoning")
-
-
-@pytest.fixture(scope="module")
-def process():
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(process):
-    process.clear()
-    return process
 
 
 def billed(sandbox):

@@ -16,21 +16,8 @@ from tests.gateway.sandbox import (
     call,
     opened,
     request,
-    running_sandbox,
     streamed,
 )
-
-
-@pytest.fixture(scope="module")
-def process():
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(process):
-    process.clear()
-    return process
 
 
 def eventually(sandbox, calls):

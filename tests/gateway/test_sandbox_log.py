@@ -27,12 +27,6 @@ def process(tmp_path_factory):
         yield sandbox
 
 
-@pytest.fixture
-def sandbox(process):
-    process.clear()
-    return process
-
-
 def test_it_starts_without_django():
     code = "import sys, gateway.sandbox.server; print('django' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -11,23 +11,10 @@ from tests.gateway.sandbox import (
     call,
     opened,
     request,
-    running_sandbox,
     said,
 )
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-
-
-@pytest.fixture(scope="module")
-def process():
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(process):
-    process.clear()
-    return process
 
 
 @pytest.mark.parametrize("stream", [False, True])
