@@ -17,6 +17,7 @@ from gateway.bounds.values import (
     fields_max,
     json_max,
     listed,
+    others_max,
     raw_bytes_max,
     value_of,
 )
@@ -37,7 +38,8 @@ def chat_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     said = raw_bytes_max(fields, _SAID, model=model)
     if said is None:
         said = _said_max(fields, model=model)
-    return request_max(model=model) + said + tools
+    others = others_max(fields, (*_SAID, *_TOOLS), model=model)
+    return request_max(model=model) + said + others + tools
 
 
 def _said_max(fields: Mapping[str, Any], *, model: str) -> int:

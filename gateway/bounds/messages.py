@@ -12,6 +12,7 @@ from gateway.bounds.values import (
     json_max,
     json_of,
     listed,
+    others_max,
     parameters_max,
     raw_bytes_max,
     value_of,
@@ -38,7 +39,8 @@ def messages_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     said = raw_bytes_max(fields, _SAID, model=model)
     if said is None:
         said = _said_max(fields, model=model)
-    return request_max(model=model) + said + tools_max(fields, model=model)
+    others = others_max(fields, (*_SAID, "tools"), model=model)
+    return request_max(model=model) + said + others + tools_max(fields, model=model)
 
 
 def _said_max(fields: Mapping[str, Any], *, model: str) -> int:

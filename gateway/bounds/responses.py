@@ -17,6 +17,7 @@ from gateway.bounds.values import (
     field_max,
     fields_max,
     json_max,
+    others_max,
     raw_bytes_max,
     value_of,
 )
@@ -47,7 +48,8 @@ def responses_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     said = raw_bytes_max(fields, _SAID, model=model)
     if said is None:
         said = _said_max(fields, model=model)
-    return request_max(model=model) + said + tools_max(fields, model=model)
+    others = others_max(fields, (*_SAID, "tools"), model=model)
+    return request_max(model=model) + said + others + tools_max(fields, model=model)
 
 
 def _said_max(fields: Mapping[str, Any], *, model: str) -> int:

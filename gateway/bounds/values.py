@@ -13,6 +13,15 @@ from gateway.refusals import CannotBeBounded, Unreadable
 
 _decode = msgspec.json.Decoder().decode
 
+# Texts and objects on the top level of requests that no model is shown.
+_SETTINGS = frozenset(
+    {"model", "user", "metadata", "client_metadata", "safety_identifier", "service_tier", "speed"}
+    | {"prompt_cache_key", "prompt_cache_retention", "include", "stream_options", "logit_bias"}
+    | {"stop", "stop_sequences", "reasoning", "reasoning_effort", "thinking", "verbosity"}
+    | {"truncation", "modalities", "audio", "context_management", "inference_geo", "provider"}
+    | {"cache_control", "encoding_format"}
+)
+
 # What stands between two fields when a template writes an object out.
 _FIELD = 4
 
@@ -48,9 +57,38 @@ def value_of(fields: Mapping[str, Any], name: str) -> Any:
     if not isinstance(value, Raw):
         return value
     try:
-        return _decode(value)
+        found = _decode(value)
+        if isinstance(found, (list, dict)):
+            check_said_once(bytes(value), name)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"`{name}` cannot be read: {error}.", field=name) from None
+    return found
+
+
+def check_said_once(raw: bytes, field: str) -> None:
+    """Refuse JSON whose objects say a name twice: which one counts, readers do not agree on.
+
+    Refusals: Unreadable.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise Unreadable(f"An object in `{field}` says a name twice.", field=field)
+
+    # Numbers are not read: Python refuses very long ones.
+    json.loads(raw, object_pairs_hook=once, parse_int=len, parse_float=len)
+
+
+def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: str) -> int:
+    """The texts of all fields that are not `counted` and may be shown to the model.
+
+    Some providers take `documents`, or a `prompt` beside the messages. Refusals: Unreadable.
+    """
+    names = fields.keys() - _SETTINGS - set(counted)
+    found = (value_of(fields, name) for name in names)
+    return sum(
+        field_max(value, model=model) for value in found if isinstance(value, (str, list, dict))
+    )
 
 
 def raw_bytes_max(fields: Mapping[str, Any], names: Iterable[str], *, model: str) -> int | None:

@@ -5,11 +5,13 @@ what is kept at the provider (earlier answers, prompts, containers) has a size B
 """
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
+from gateway import bounds
 from gateway.dialects.body import BROKEN, value_of
 from gateway.refusals import CannotBeBounded, Unreadable
 
@@ -34,6 +36,9 @@ CHAT = {
     "search_parameters": f"{_SEARCH}.",
     "plugins": "Plugins of the provider cost more than tokens; use tools of your own.",
     "models": "Other models have other prices; ask for one model.",
+    "preset": "What a preset adds to the request is kept at the provider; write it out.",
+    "chat_template": "A template can write more than it is given; the model has its own.",
+    "best_of": "What is written and not returned cannot be counted; use `n`.",
 }
 RESPONSES = {
     "background": "A call in the background cannot be watched to its end; use `stream` instead.",
@@ -101,9 +106,17 @@ def _tools(fields: dict[str, Raw]) -> list[Tool]:
     if "tools" not in fields:
         return []
     try:
-        return _decode_tools(fields["tools"]) or []
+        return _read_tools(bytes(fields["tools"]))
     except BROKEN as error:
         raise Unreadable(f"`tools` must be a list of tools: {error}.", field="tools") from None
+
+
+# A session sends the same tools with every call.
+@lru_cache(maxsize=128)
+def _read_tools(raw: bytes) -> list[Tool]:
+    tools = _decode_tools(raw) or []
+    bounds.check_said_once(raw, "tools")
+    return tools
 
 
 def _instead(kind: str | None) -> str:

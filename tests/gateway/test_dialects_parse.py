@@ -118,9 +118,8 @@ def test_counting_tokens_spends_nothing():
 @spending
 def test_input_is_bounded(dialect):
     words = "tokens " * 1000
-    asked = parsed(
-        dialect, messages=[{"role": "user", "content": words}], input=words, max_tokens=1
-    )
+    field = "input" if dialect is dialects.RESPONSES else "messages"
+    asked = parsed(dialect, **{field: [{"role": "user", "content": words}]}, max_tokens=1)
     assert 1000 <= dialect.input_bound(asked, model="gpt-5.4") < 3000
     assert dialect.input_bound(asked, model="nobody-knows-1") >= 7000
 
@@ -128,3 +127,20 @@ def test_input_is_bounded(dialect):
 def test_embeddings_are_bounded():
     asked = parsed(dialects.EMBEDDINGS, input=["tokens " * 1000, "more"])
     assert 1000 <= dialects.EMBEDDINGS.input_bound(asked, model="text-embedding-3-small") < 3000
+
+
+@spending
+def test_texts_in_fields_of_other_providers_are_bounded_too(dialect):
+    asked = parsed(dialect, messages=[], documents=[{"text": "tokens " * 1000}])
+    assert dialect.input_bound(asked, model="gpt-5.4") >= 1000
+    assert dialect.input_bound(asked, model="nobody-knows-1") >= 7000
+
+
+@spending
+def test_a_message_that_says_its_content_twice_is_refused_or_counts_both(dialect):
+    said = b'[{"role":"user","content":"' + b"tokens " * 1000 + b'","content":""}]'
+    field = b"input" if dialect is dialects.RESPONSES else b"messages"
+    asked = dialect.parse(b'{"model":"m","' + field + b'":' + said + b"}")
+    assert dialect.input_bound(asked, model="nobody-knows-1") >= 7000
+    with pytest.raises(Unreadable, match="twice"):
+        dialect.input_bound(asked, model="gpt-5.4")

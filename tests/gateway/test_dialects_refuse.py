@@ -3,8 +3,8 @@
 import pytest
 
 from gateway import dialects
-from gateway.refusals import CannotBeBounded
-from tests.gateway.routes import parsed, sent
+from gateway.refusals import CannotBeBounded, Unreadable
+from tests.gateway.routes import parsed, sent, spending
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,9 @@ from tests.gateway.routes import parsed, sent
         (dialects.CHAT, "search_parameters", {"mode": "auto"}),
         (dialects.CHAT, "plugins", [{"id": "web"}]),
         (dialects.CHAT, "models", ["a", "b"]),
+        (dialects.CHAT, "preset", "mine"),
+        (dialects.CHAT, "chat_template", "{% for i in range(10**9) %}x{% endfor %}"),
+        (dialects.CHAT, "best_of", 5),
         (dialects.CHAT, "service_tier", "priority"),
         (dialects.CHAT, "service_tier", ["priority"]),
         (dialects.RESPONSES, "background", True),
@@ -89,6 +92,12 @@ def test_a_hosted_tool_hidden_in_a_namespace_or_a_hosted_shell_is_refused():
     ):
         with pytest.raises(CannotBeBounded):
             parsed(dialects.RESPONSES, tools=[tool])
+
+
+@spending
+def test_a_tool_that_says_its_type_twice_is_refused(dialect):
+    with pytest.raises(Unreadable, match="twice"):
+        dialect.parse(b'{"model":"m","tools":[{"type":"web_search","type":"custom"}]}')
 
 
 def test_the_refusal_of_a_search_says_what_to_change_in_codex():
