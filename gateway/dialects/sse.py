@@ -2,8 +2,9 @@
 
 import re
 
-# An event ends with an empty line, in any of the three line ends the standard allows.
-_BLANK = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+# An event ends with an empty line, in any of the three line ends the standard allows, mixed too.
+_BLANK = re.compile(rb"\r\n\r\n|\n\r\n|\r\n\n|\n\n|\r\r")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 EVENT_BYTES_MAX = 16 * 1024 * 1024
 
 
@@ -57,5 +58,7 @@ def data_of(event: bytes) -> bytes:
     # Nearly every event has one line of data, as its last one.
     if (at or event.startswith(b"data: ")) and event.find(b"\n", at) == len(event) - 2:
         return event[at + 6 : -2]
-    lines = (line for line in event.splitlines() if line.startswith(b"data:"))
+    # A stream may begin with a byte order mark.
+    lines = event.removeprefix(_BYTE_ORDER_MARK).splitlines()
+    lines = (line for line in lines if line.startswith(b"data:"))
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines)

@@ -169,6 +169,30 @@ def test_choices_of_an_odd_shape_pass_and_their_usage_counts():
     assert watch.reported.usage == REPORTED
 
 
+@pytest.mark.parametrize(
+    "stream",
+    [
+        (HELLO + STOP + ALONE + DONE).replace(b"\n", b"\r\n"),
+        (HELLO + STOP + ALONE + DONE).replace(b"\n", b"\r"),
+        (HELLO + STOP + ALONE + DONE).replace(b"\n\n", b"\n\r\n"),
+        (HELLO + STOP + ALONE + DONE).replace(b"\n\n", b"\r\n\n"),
+        (HELLO + STOP + ALONE + DONE).replace(b"data: ", b"data:"),
+        (HELLO + STOP + ALONE + DONE).replace(b'"usage":', b'\ndata: "usage":'),
+        b"\xef\xbb\xbf" + ALONE + DONE,
+        event(usage=USAGE) + DONE,
+        event(choices=[], usage=None) + STOP + ALONE + DONE,
+    ],
+)
+def test_an_oddly_written_stream_is_metered_alike(stream):
+    for size in (1, 7, len(stream)):
+        watch, splitter = meter(), Splitter()
+        chunks = (stream[at : at + size] for at in range(0, len(stream), size))
+        fed(watch, *(one for chunk in chunks for one in splitter.feed(chunk)))
+        assert splitter.rest() == b""
+        assert watch.reported.usage == REPORTED
+        assert watch.ended
+
+
 def test_a_stream_cut_at_any_byte_is_metered_alike():
     stream = HELLO + STOP + ALONE + DONE
     for at in range(len(stream) + 1):
