@@ -43,6 +43,8 @@ _LEND = {
     "token_cost_max": "0.000015",
     "rotation_threshold": "750",
     "auto_rotate": "true",
+    "wire_format": "''",
+    "refusal_status": "NULL",
     "provider_expanded": "false",
     "asked": "'{}'::jsonb",
     "expires_at": "now() + interval '1 hour'",
@@ -55,11 +57,13 @@ _CALL = {
     "allocation": "CAST(:allocation AS bigint)",
     "allocations": "ARRAY[CAST(:allocation AS bigint)]",
     "scopes": "'{}'::text[]",
-    "tokens": "200",
-    "model": "''",
     "now": "now()",
-    "expires_at": "now() + interval '10 minutes'",
-    "idempotency_key": f"('bench-' || {_CLIENT} || '-' || CAST(:r AS bigint))",
+    "paced": "false",
+    "holds": "jsonb_build_array(jsonb_build_object("
+    "'n', 0, 'allocation', CAST(:allocation AS bigint), 'api_key', '', 'least', 200, 'most', 200, "
+    f"'idempotency_key', ('bench-' || {_CLIENT} || '-' || CAST(:r AS bigint)), 'digest', NULL, "
+    "'model', '', 'route', '', 'wire_format', 'openai', "
+    "'until', now() + interval '10 minutes'))",
 }
 _ENDED = {
     **_CALL,

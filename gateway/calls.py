@@ -8,7 +8,7 @@ from gateway.dialects import Dialect
 from gateway.office import Office
 from gateway.payment import Payment
 from gateway.queries import kept_answer
-from gateway.refusals import AlreadyCalled, AnswerLost, ProviderUnreachable
+from gateway.refusals import AlreadyCalled, AnswerLost, KeyUnusable, ProviderUnreachable
 from gateway.requests import Headers, Request
 from keys.services import Ended
 
@@ -37,7 +37,7 @@ async def forward(office: Office, request: Request, *, dialect: Dialect, admit: 
         finally:
             # Also when nobody waits any more, or Butler itself failed.
             payment.pay()
-    raise ProviderUnreachable("Every key that was tried was refused by its provider.")
+    raise KeyUnusable(f"{_KEYS_TRIED_MAX} keys were tried; the provider of each refused it.")
 
 
 async def _make(

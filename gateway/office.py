@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
+from itertools import chain, repeat
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 _HOLDING_THREADS = 2
 _SETTLING_THREADS = 2
 _STOPPING_SECONDS = 8
-_PAUSES_SECONDS = (0.1, 0.5, 2, 5, 10, 20)
+_PAUSES_SECONDS = (0.1, 0.5, 2, 5, 10)
 
 
 class Office:
@@ -44,14 +45,14 @@ class Office:
         self.finish(asyncio.to_thread(bounds.load_tokenizers))
 
     async def end(self, ending: keys.Ending) -> keys.Ended:
-        """Settle or release a charge; patient while the database is away."""
-        for pause in _PAUSES_SECONDS:
+        """Settle or release a charge, however long the database is away."""
+        pauses = chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1]))
+        while True:
             try:
                 return await self.settles.do(ending)
             except (OperationalError, InterfaceError) as error:
                 logger.warning("Charge %s is not settled yet: %s", ending.charge.pk, error)
-                await asyncio.sleep(pause)
-        return await self.settles.do(ending)
+            await asyncio.sleep(next(pauses))
 
     def give_back(self, held: keys.Held) -> asyncio.Task:
         """Release a hold that no call will be made for."""
@@ -93,10 +94,12 @@ class Office:
 
 
 def _hold(wanted: list[keys.Wanted]) -> list:
+    keys.plan_for_calls()
     return keys.hold_many(wanted, now=timezone.now())
 
 
 def _settle(endings: list[keys.Ending]) -> list[keys.Ended]:
+    keys.plan_for_calls()
     return keys.end_many(endings, now=timezone.now())
 
 

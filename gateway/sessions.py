@@ -18,14 +18,17 @@ class Sessions:
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
+        # Sessions by token: what is genuine once stays so.
+        self._session_ids: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
         self._upstreams: dict[str, Upstream] = {}
 
     async def of(self, token: str) -> Session:
         """The session of a token. Refusal: NotAuthenticated."""
-        session_id = session_id_of(token)
+        session_id = self._session_ids.get(token) or session_id_of(token)
         if session_id is None:
             raise NotAuthenticated(_why_not(token))
+        _keep(self._session_ids, token, session_id)
         return self._sessions.get(session_id) or await self.read(session_id)
 
     async def read(self, session_id: str) -> Session:
@@ -47,7 +50,7 @@ class Sessions:
 
 
 def _keep(kept: dict, key: str, value: object) -> None:
-    if len(kept) >= _KEPT_MAX:
+    if len(kept) >= _KEPT_MAX and key not in kept:
         # The oldest: dicts remember the order.
         del kept[next(iter(kept))]
     kept[key] = value

@@ -1,6 +1,6 @@
 """Every write of the Token Manager, and the refusals that go with it."""
 
-from keys.books import open_windows
+from keys.books import open_windows, plan_for_calls
 from keys.services.allocate import allocate
 from keys.services.closing import (
     complete,
@@ -79,6 +79,7 @@ __all__ = [
     "key_refused",
     "note_token_use",
     "open_windows",
+    "plan_for_calls",
     "release",
     "remove_limit",
     "replace_secret",

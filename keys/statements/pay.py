@@ -2,6 +2,7 @@
 
 # The first half of ending charges, in two forms. Both give `ended`: one row per charge with what
 # it no longer holds and what it cost. Run under LOCK, so nothing here can change meanwhile.
+# What is to expire may have been renewed since it was looked at.
 # A call's place in the rates per minute takes what was really used; only a live one, since those
 # that are over may be removed at this moment, in another order.
 _END_HELD = """
@@ -14,7 +15,8 @@ WITH given AS (
 ), before AS (
     SELECT c.id, c.state AS was, c.held_tokens, c.held_cost
       FROM keys_charge c JOIN given g ON g.id = c.id
-     WHERE c.state = 'held' OR (c.state = 'expired' AND g.state = 'settled')
+     WHERE c.state = 'held' AND (g.state <> 'expired' OR c.expires_at <= %(at)s)
+        OR c.state = 'expired' AND g.state = 'settled'
 ), ended AS (
     UPDATE keys_charge c
        SET state = g.state, basis = g.basis, input_tokens = g.input_tokens,

@@ -68,6 +68,7 @@ def running_gateway(*, grace_seconds: int = 1) -> Iterator[RunningGateway]:
         port=0,
         http="httptools",
         loop="uvloop",
+        lifespan="on",
         ws="none",
         log_level="error",
         access_log=False,

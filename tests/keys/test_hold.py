@@ -128,3 +128,15 @@ def test_a_hold_after_moving_to_a_cheaper_key_leaves_the_windows_alone(people):
     hold(allocation, 500)
     assert Allocation.objects.get().held_cost == Decimal("0.007500250")
     assert_books_balance()
+
+
+def test_a_hold_that_was_renewed_meanwhile_does_not_expire(people):
+    add_key("nvidia-1")
+    charge = hold(allocate(), 100, ttl_seconds=60)
+    later = NOON + timedelta(seconds=61)
+    keys.extend_holds([charge.pk], ttl_seconds=60, now=NOON + timedelta(seconds=30))
+    # The sweep had it on its list already.
+    assert keys.settle_many([keys.Ending(charge, "expired")], now=later) == 0
+    assert keys.expire_charges(now=later) == 0
+    assert keys.expire_charges(now=NOON + timedelta(seconds=90)) == 1
+    assert_books_balance()

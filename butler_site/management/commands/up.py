@@ -122,7 +122,17 @@ def web_server(host: str, port: int) -> list[str]:
     """How the web server is started, after the name of the interpreter."""
     web = ["-m", "uvicorn", "butler_site.asgi:application", "--host", host, "--port", str(port)]
     web += ["--workers", str(settings.WEB_WORKERS), "--log-level", "warning", "--no-access-log"]
-    web += ["--http", "httptools", "--loop", "uvloop", "--ws", "none", "--no-server-header"]
+    web += [
+        "--lifespan",
+        "on",
+        "--http",
+        "httptools",
+        "--loop",
+        "uvloop",
+        "--ws",
+        "none",
+        "--no-server-header",
+    ]
     # Calls in flight may come to their end; then what they used so far is settled.
     return [*web, "--no-proxy-headers", "--timeout-graceful-shutdown", "8"]
 
