@@ -38,6 +38,14 @@ class OverWindows(Exception):
         self.scopes, self.at = list(scopes), at
 
 
+class LaterWindow(Exception):
+    """Another process was first to see the new period, which begins at `at`: run again then."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(f"a window begins at {at}")
+        self.at = at
+
+
 class LockedWindow(NamedTuple):
     """An open window under our lock; `amount`, `used`, `committed` in its unit."""
 
@@ -61,7 +69,8 @@ class Books(NamedTuple):
 
 
 def in_books(service: Callable[P, R]) -> Callable[P, R]:
-    """Run the service in one transaction of its own; repeat it when windows had to be opened."""
+    """Run the service in one transaction of its own; repeat it when windows had to be opened, or
+    when it has to see the moment that others see (its `now`)."""
 
     @wraps(service)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -71,6 +80,8 @@ def in_books(service: Callable[P, R]) -> Callable[P, R]:
                     return service(*args, **kwargs)
             except OverWindows as over:
                 open_windows(scopes=over.scopes, now=over.at)
+            except LaterWindow as later:
+                kwargs["now"] = later.at
 
     return run
 
@@ -114,15 +125,42 @@ def plan_for_calls() -> None:
 
 def lock(*, allocations: Iterable[int], scopes: Iterable[str] = (), now: datetime) -> Books:
     """Lock allocations, then their open windows and those of `scopes`. Raises OverWindows."""
+    return _locked(together(*_locking(allocations, scopes, now))[1], now)
+
+
+def locked_rows(
+    statement: str,
+    parameters: dict[str, Any],
+    *,
+    allocations: Iterable[int],
+    scopes: Iterable[str],
+    now: datetime,
+) -> list[tuple]:
+    """Lock as `lock` does and run a statement as of `now` under it, in one round trip; its rows.
+
+    Raises OverWindows or LaterWindow when it must not have run: the transaction is then undone.
+    """
+    _, found, answer = together(*_locking(allocations, scopes, now), (statement, parameters))
+    if (at := _locked(found, now).at) != now:
+        raise LaterWindow(at)
+    return answer
+
+
+def _locking(
+    allocations: Iterable[int], scopes: Iterable[str], now: datetime
+) -> list[tuple[str, dict[str, Any]]]:
     which = {"allocations": list(allocations), "scopes": list(scopes), "now": now}
-    _, found = together(
-        (statements.JOIN, {"books_lock": statements.BOOKS_LOCK}), (statements.LOCK, which)
-    )
+    return [
+        (statements.JOIN, {"books_lock": statements.BOOKS_LOCK}),
+        (statements.LOCK, which),
+    ]
+
+
+def _locked(found: list[tuple], now: datetime) -> Books:
     at = found[0][-1] or now
     if over := {row[1] for row in found if row[-2]}:
         raise OverWindows(over, at)
-    locked = [LockedWindow(*row[:-2]) for row in found if row[0]]
-    return Books(locked, at)
+    return Books([LockedWindow(*row[:-2]) for row in found if row[0]], at)
 
 
 def close(allocations: Iterable[int], *, status: str, reason: str, who: str, at: datetime) -> int:

@@ -168,13 +168,14 @@ def end_many(endings: Iterable[Ending], *, now: datetime) -> list[Ended]:
 
 @books.in_books
 def _end(endings: list[Ending], rows: Jsonb, *, now: datetime) -> list[consequences.Paid]:
-    locked = books.lock(
+    found = books.locked_rows(
+        statements.END,
+        {"endings": rows, "at": now},
         allocations={ending.charge.allocation_id for ending in endings},
         scopes={f"key:{ending.charge.api_key_id}" for ending in endings},
         now=now,
     )
-    found = books.rows(statements.END, endings=rows, at=locked.at)
-    return consequences.follow([consequences.Paid(*row) for row in found], at=locked.at)
+    return consequences.follow([consequences.Paid(*row) for row in found], at=now)
 
 
 def _checked_row(ending: Ending) -> dict[str, object]:
