@@ -89,7 +89,8 @@ class _Name:
                 "This Idempotency-Key was used for another request.",
                 charge_id=before.facts["charge_id"],
             )
-        if before.facts["state"] != "released":
+        # A name of our own was only used when the database went away in the middle of its hold.
+        if self.digest and before.facts["state"] != "released":
             raise AlreadyCalled(
                 "This call was made before; it is neither made nor charged again.",
                 charge_id=before.facts["charge_id"],

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from psycopg.types.json import Jsonb
 
 from common.refusal import Refusal
@@ -147,6 +147,8 @@ def hold_many(wanted: Iterable[Wanted], *, now: datetime) -> list[Held | Refusal
     wanted = list(wanted)
     if any(not 0 <= one.least <= one.most for one in wanted):
         raise WrongValue("A hold is zero tokens or more.", field="tokens")
+    if len(wanted) == 1 and wanted[0].fresh and (held := _one(wanted[0], now=now)):
+        return [held]
     answers: list[Held | Refusal | None] = [None] * len(wanted)
     paced: dict[int, str] = {}
     waiting = set(range(len(wanted)))
@@ -172,6 +174,37 @@ def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> 
     books.rows(statements.EXTEND_HOLDS, charges=list(charges), until=until)
 
 
+def _one(one: Wanted, *, now: datetime) -> Held | None:
+    """The plain case of a single call; None when it is not plain."""
+    try:
+        held = _set_one_aside(one, now=now)
+    except IntegrityError as error:
+        if "charge_once_per_idempotency_key" not in str(error):
+            raise
+        return None
+    return Held._make(held[0]) if held else None
+
+
+def _set_one_aside(one: Wanted, *, now: datetime) -> list[tuple]:
+    return books.rows(
+        statements.HOLD_ONE,
+        allocation=one.allocation_id,
+        least=one.least,
+        most=one.most,
+        api_key=one.api_key,
+        idempotency_key=one.idempotency_key,
+        model=one.model,
+        route=one.route,
+        wire_format=one.wire_format,
+        now=now,
+        until=_until(one, now),
+    )
+
+
+def _until(one: Wanted, now: datetime) -> datetime:
+    return now + timedelta(seconds=one.ttl_seconds or settings.HOLD_SECONDS)
+
+
 def _set_aside(wanted: dict[int, Wanted], *, now: datetime, paced: bool = False) -> list[_Row]:
     given = Jsonb([_as_json(n, one, now) for n, one in wanted.items()])
     return [_Row._make(r) for r in books.rows(statements.HOLD, holds=given, now=now, paced=paced)]
@@ -185,7 +218,6 @@ def _set_aside_in_pace(wanted: dict[int, Wanted], keys: set[str], *, now: dateti
 
 
 def _as_json(n: int, one: Wanted, now: datetime) -> dict[str, object]:
-    seconds = one.ttl_seconds or settings.HOLD_SECONDS
     return {
         "n": n,
         "allocation": one.allocation_id,
@@ -197,7 +229,7 @@ def _as_json(n: int, one: Wanted, now: datetime) -> dict[str, object]:
         "model": one.model,
         "route": one.route,
         "wire_format": one.wire_format,
-        "until": (now + timedelta(seconds=seconds)).isoformat(),
+        "until": _until(one, now).isoformat(),
     }
 
 

@@ -15,7 +15,7 @@ window that LOCK waited for.
 """
 
 from keys.statements.count import COMMITTED, USED
-from keys.statements.hold import EXTEND_HOLDS, HOLD, PACE
+from keys.statements.hold import EXTEND_HOLDS, HOLD, HOLD_ONE, PACE
 from keys.statements.lend import ALLOCATE, CANDIDATES, LACKING, LOOK, MOVE
 from keys.statements.locks import BOOKS_LOCK, JOIN, LOCK
 from keys.statements.pay import CLOSE, END, RECORD, REPORTED
@@ -29,6 +29,7 @@ __all__ = [
     "END",
     "EXTEND_HOLDS",
     "HOLD",
+    "HOLD_ONE",
     "JOIN",
     "LACKING",
     "LOCK",

@@ -22,6 +22,50 @@ SELECT pg_advisory_xact_lock(hashtextextended('pace:' || slug, 0))
 """
 
 
+# The plain case of HOLD, as nearly every call is: a single one, under a name nobody used before, on
+# the key it expects, which serves and has no rates per minute. No row: HOLD says why.
+HOLD_ONE = """
+WITH room AS MATERIALIZED (
+    SELECT a.id, a.session_id, a.api_key_id, a.price_id,
+           a.allocated - a.used - a.held AS free,
+           least(a.allocated - a.used - a.held, %(most)s) AS tokens,
+           greatest(least(
+               round(least(a.allocated - a.used - a.held, %(most)s) * a.token_cost_max, 9),
+               a.allocated_cost - a.used_cost - a.held_cost
+           ), 0) AS cost,
+           k.xmin::text || '.' || p.xmin::text AS version
+      FROM keys_allocation a
+      JOIN keys_apikey k ON k.slug = a.api_key_id
+      JOIN keys_provider p ON p.slug = k.provider_id
+      JOIN keys_agent ag ON ag.slug = a.agent_id
+     WHERE a.id = %(allocation)s AND a.status = 'active' AND a.expires_at > %(now)s
+       AND a.used + a.held + %(least)s <= a.allocated AND a.api_key_id = %(api_key)s
+       AND ag.disabled_at IS NULL
+       AND k.requests_per_minute IS NULL AND k.tokens_per_minute IS NULL
+       AND (k.status IN ('active', 'exhausted')
+            OR k.status = 'cooling' AND k.cooling_until <= %(now)s)
+       FOR NO KEY UPDATE OF a
+), held AS (
+    UPDATE keys_allocation a
+       SET held = a.held + r.tokens, held_cost = a.held_cost + r.cost,
+           wire_format = coalesce(nullif(a.wire_format, ''), %(wire_format)s)
+      FROM room r WHERE a.id = r.id
+), made AS (
+    INSERT INTO keys_charge (
+        allocation_id, api_key_id, price_id, model, idempotency_key, route, state, basis,
+        held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
+        reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
+    SELECT id, api_key_id, price_id, %(model)s, %(idempotency_key)s, %(route)s, 'held', 'reported',
+           tokens, cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s, %(until)s
+      FROM room
+    RETURNING id
+)
+SELECT m.id, r.id, r.api_key_id, r.price_id, r.tokens, r.cost, r.version,
+       (r.free - r.tokens)::bigint
+  FROM made m, room r
+"""
+
+
 # No charge is without its room: the cost of all that is held is no more than is left of what the
 # allocation has committed, though roundings of many calls may add up to more. So what the
 # allocation has committed stays the same, and a hold touches no window.

@@ -138,7 +138,17 @@ def test_a_key_that_cannot_serve_holds_nothing_for_a_call(people, status, coolin
     answers = held(wanted(one, 1, api_key="key-1"), wanted(one, 2))
     # Whoever does not say for which key only sets aside.
     assert answers == [1 if serves else KeyCannotServe, 2]
+    assert held(wanted(one, 1, api_key="key-1", fresh=True)) == answers[:1]
     assert_books_balance()
+
+
+def test_a_plain_hold_of_a_name_that_was_used_is_no_second_charge(people):
+    add_key("key-1")
+    one = allocate(tokens=1_000)
+    again = wanted(one, 5, key="once", api_key="key-1", fresh=True)
+    assert held(again) == [5]
+    assert held(again) == [HeldBefore]
+    assert Charge.objects.count() == 1
 
 
 def test_a_hold_below_zero_or_upside_down_is_refused(people):
@@ -232,6 +242,41 @@ def test_a_batch_gives_what_holds_one_after_the_other_give(transactional_db):
         assert_books_balance()
 
     check()
+
+
+def test_a_single_plain_hold_gives_what_a_batch_gives(transactional_db):
+    @examples(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(asks=_ASKS, limits=_LIMITS)
+    def check(asks, limits):
+        empty_tables()
+        lent = _lent(limits)
+        named = [ask._replace(name=number) for number, ask in enumerate(asks)]
+        plain = {"api_key": "key-1", "fresh": True}
+        answers = [
+            held(wanted(lent[ask.place], ask.least, ask.least + ask.more, **plain))[0]
+            for ask in named
+        ]
+        assert answers == _one_after_the_other(named, limits, closed=2)
+        assert_books_balance()
+
+    check()
+
+
+def test_a_plain_hold_is_the_same_row_as_one_of_a_batch(people):
+    add_key("key-1", rates=PAID)
+    about = {"model": "m", "route": "/v1/x", "wire_format": "openai", "api_key": "key-1"}
+    one, other = allocate(tokens=1_000), allocate(tokens=1_000)
+    plain, batched = (
+        keys.hold_many([wanted(lent, 10, 300, **about, fresh=fresh)], now=NOON)[0]
+        for lent, fresh in ((one, True), (other, False))
+    )
+    assert plain._replace(pk=0, allocation_id=0) == batched._replace(pk=0, allocation_id=0)
+    rows = Charge.objects.order_by("pk").values(
+        *("model", "route", "held_tokens", "held_cost", "expires_at", "basis", "state"),
+        "allocation__wire_format",
+        "allocation__held_cost",
+    )
+    assert rows[0] == rows[1]
 
 
 def _lent(limits):
