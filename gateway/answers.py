@@ -83,6 +83,19 @@ def refused(
     return encoded((number, headers, body))
 
 
+def told(*, request_id: str, charge_id: int, key_id: str | None = None) -> Headers:
+    """What every answer says of its call; the request's id as both SDKs look for it."""
+    headers = [*_named(request_id), (b"x-butler-charge-id", str(charge_id).encode())]
+    if key_id:
+        headers.append((b"x-butler-key-id", key_id.encode()))
+    return headers
+
+
+def _named(request_id: str) -> Headers:
+    names = (b"x-butler-request-id", b"x-request-id", b"request-id")
+    return [(name, request_id.encode()) for name in names]
+
+
 def is_budget(refusal: Refusal) -> bool:
     """Whether it is for want of budget."""
     return SHAPES.get(type(refusal)) is BUDGET
@@ -103,12 +116,7 @@ def said(
     shape: Shape, detail: str, *, wire_format: str, request_id: str
 ) -> tuple[int, Headers, dict[str, Any]]:
     """An error in the wire format's shape; the body is not encoded yet."""
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"x-butler-request-id", request_id.encode()),
-        (b"x-request-id", request_id.encode()),
-        (b"request-id", request_id.encode()),
-    ]
+    headers = [(b"content-type", b"application/json"), *_named(request_id)]
     if not shape.retry:
         headers.append((b"x-should-retry", b"false"))
     if wire_format == "anthropic":

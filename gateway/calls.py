@@ -9,7 +9,7 @@ from gateway.office import Office
 from gateway.payment import Payment
 from gateway.queries import kept_answer
 from gateway.refusals import AlreadyCalled, AnswerLost, KeyUnusable, ProviderUnreachable
-from gateway.requests import Headers, Request
+from gateway.requests import Request
 from keys.services import Ended
 
 # How often a call is made anew because its key was refused.
@@ -102,9 +102,14 @@ async def _answer(request, admitted, payment, answer, exchange) -> None:
     payment.answer = body
     ended = await payment.pay()
     exchange.add(body)
-    headers = upstream.passed_back(answer, admitted.upstream) + told(request, admitted)
-    headers.append((b"x-butler-cost", format(ended.cost, "f").encode()))
-    headers.append((b"x-butler-tokens-left", str(ended.left).encode()))
+    headers = [
+        *upstream.passed_back(answer, admitted.upstream),
+        *answers.told(
+            request_id=request.id, charge_id=admitted.held.pk, key_id=admitted.upstream.slug
+        ),
+        (b"x-butler-cost", format(ended.cost, "f").encode()),
+        (b"x-butler-tokens-left", str(ended.left).encode()),
+    ]
     await request.answer(answer.status, headers, body)
 
 
@@ -118,15 +123,6 @@ async def _lost(admitted: Admitted, payment: Payment) -> AnswerLost:
     )
 
 
-def told(request: Request, admitted: Admitted) -> Headers:
-    """What every answer says of its call."""
-    return [
-        (b"x-butler-request-id", request.id.encode()),
-        (b"x-butler-charge-id", str(admitted.held.pk).encode()),
-        (b"x-butler-key-id", admitted.upstream.slug.encode()),
-    ]
-
-
 async def _answer_again(office: Office, request: Request, before: AlreadyCalled) -> None:
     """Answer a repeated call as before, if its answer was kept. Refusal: AlreadyCalled."""
     kept = await office.threads.run(kept_answer, before.facts["charge_id"], now=timezone.now())
@@ -134,8 +130,7 @@ async def _answer_again(office: Office, request: Request, before: AlreadyCalled)
         raise before
     headers = [
         (b"content-type", kept.media_type.encode()),
-        (b"x-butler-request-id", request.id.encode()),
-        (b"x-butler-charge-id", str(before.facts["charge_id"]).encode()),
+        *answers.told(request_id=request.id, charge_id=before.facts["charge_id"]),
         (b"x-butler-cost", b"0"),
         (b"idempotent-replay", b"true"),
     ]

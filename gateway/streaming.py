@@ -29,9 +29,9 @@ async def relay(
     headers = [
         *upstream.passed_back(answer, admitted.upstream),
         (b"cache-control", b"no-cache"),
-        (b"x-butler-request-id", request.id.encode()),
-        (b"x-butler-charge-id", str(admitted.held.pk).encode()),
-        (b"x-butler-key-id", admitted.upstream.slug.encode()),
+        *answers.told(
+            request_id=request.id, charge_id=admitted.held.pk, key_id=admitted.upstream.slug
+        ),
         (b"x-butler-tokens-left", str(admitted.held.left).encode()),
         (b"x-butler-cost-max", format(admitted.held.cost, "f").encode()),
     ]

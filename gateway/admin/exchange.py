@@ -6,10 +6,11 @@ from django.views.decorators.debug import sensitive_variables
 from unfold.decorators import display
 
 from common import figures
+from common.admin_pages import ReadOnlyAdmin
 from common.refusal import Refusal
 from gateway import queries, services
 from gateway.admin import shown
-from gateway.admin.base import ReadOnlyAdmin, link, moment
+from gateway.admin.links import link, moment
 from gateway.models import Exchange
 
 _LOOKS_SHOWN = 20

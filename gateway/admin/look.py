@@ -3,7 +3,8 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from gateway.admin.base import ReadOnlyAdmin, link, moment
+from common.admin_pages import ReadOnlyAdmin
+from gateway.admin.links import link, moment
 from gateway.models import ExchangeLook
 
 

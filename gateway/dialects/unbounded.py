@@ -67,6 +67,7 @@ class Tool(msgspec.Struct):
     tools: list["Tool"] | None = None
 
 
+_TELLING = frozenset(Tool.__struct_fields__)
 _decode_tools = msgspec.json.Decoder(list[Tool] | None).decode
 
 
@@ -116,6 +117,10 @@ def _tools(fields: dict[str, Raw]) -> list[Tool]:
 def _read_tools(raw: bytes) -> list[Tool]:
     tools = _decode_tools(raw) or []
     bounds.check_said_once(raw, "tools")
+    for tool in msgspec.json.decode(raw, type=list[dict[str, Raw]] | None) or []:
+        # A reader that does not mind capitals would see another tool.
+        if odd := [name for name in tool if name.lower() in _TELLING and name not in _TELLING]:
+            raise Unreadable(f"Write {odd[0]!r} in small letters.", field="tools")
     return tools
 
 

@@ -7,10 +7,10 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.decorators import action, display
 
+from common.admin_pages import ReadOnlyAdmin
 from common.dialogs import carried_out, went_to
 from keys import services as keys
 from keys.admin import shown
-from keys.admin.base import ReadOnlyAdmin
 from keys.models import AgentToken
 
 _STATE_COLOURS = {

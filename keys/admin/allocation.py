@@ -6,9 +6,9 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from common import figures
+from common.admin_pages import ReadOnlyAdmin
 from keys import selection
 from keys.admin import shown
-from keys.admin.base import ReadOnlyAdmin
 from keys.admin.filters import LiveFilter
 from keys.models import Allocation, Decision
 

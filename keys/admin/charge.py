@@ -4,8 +4,8 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from common import figures
+from common.admin_pages import ReadOnlyAdmin
 from keys.admin import shown
-from keys.admin.base import ReadOnlyAdmin
 from keys.admin.filters import SettledFilter
 from keys.models import Allocation, Charge
 

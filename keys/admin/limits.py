@@ -7,9 +7,9 @@ from unfold.decorators import display
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
+from common.admin_pages import ServiceAdmin
 from keys import services as keys
 from keys.admin import shown
-from keys.admin.base import ServiceAdmin
 from keys.admin.dialogs import reason_field
 from keys.models import Limit
 from keys.queries import pages

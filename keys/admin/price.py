@@ -6,8 +6,8 @@ from django.utils.safestring import mark_safe
 from unfold.decorators import display
 
 from common import figures
+from common.admin_pages import ReadOnlyAdmin
 from keys.admin import shown
-from keys.admin.base import ReadOnlyAdmin
 from keys.models import Price
 from keys.pricing import Tier
 

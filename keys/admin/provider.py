@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.utils import timezone
 from unfold.decorators import display
 
+from common.admin_pages import ServiceAdmin
 from keys import services as keys
 from keys.admin import shown
-from keys.admin.base import ServiceAdmin
 from keys.admin.limits import AddForm, WhyForm
 from keys.models import Provider
 

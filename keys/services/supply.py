@@ -172,6 +172,8 @@ def set_price(slug: str, *, rates: Rates, who: str, why: str, now: datetime) -> 
 def _seal(api_key: ApiKey, secret: str) -> None:
     if not secret.strip():
         raise WrongValue("The secret is empty.", field="secret")
+    if not (secret.strip().isascii() and secret.strip().isprintable()):
+        raise WrongValue("The secret has characters that no header can carry.", field="secret")
     security.seal_into(api_key, "secret", secret.strip())
 
 

@@ -168,3 +168,12 @@ def test_tools_the_client_runs_pass(dialect, tool):
 )
 def test_settings_that_cost_nothing_pass_as_they_are(dialect, fields):
     assert fields.items() <= sent(dialect, **fields).items()
+
+
+@pytest.mark.parametrize("name", ["Type", "TYPE", "Execution", "Tools"])
+def test_a_tool_that_some_would_read_as_another_is_refused(name):
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"Type": "fine"}}}
+    parsed(dialects.CHAT, tools=[tool])
+    with pytest.raises(Unreadable) as refusal:
+        parsed(dialects.CHAT, tools=[{**tool, name: "web_search"}])
+    assert refusal.value.facts["field"] == "tools"

@@ -150,3 +150,9 @@ def test_where_the_secrets_of_a_provider_go_changes_with_a_reason():
         keys.add_provider("groq", who="olga", now=NOON)
     with pytest.raises(UnknownProvider):
         keys.change_provider("nobody", **moved, who="olga", why="", now=NOON)
+
+
+@pytest.mark.parametrize("secret", ["", " \n", "sk-1\nX-Evil: 1", "sk-\u00e9", "sk\x00"])
+def test_a_secret_that_no_header_can_carry_is_refused(secret):
+    with pytest.raises(WrongValue):
+        add(secret=secret)

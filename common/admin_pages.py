@@ -1,4 +1,4 @@
-"""What the pages of this app share: services write, the books are read, lists stay quick."""
+"""What admin pages of every app share: services write, others read, lists stay quick."""
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
@@ -17,7 +17,7 @@ class CappedPaginator(Paginator):
     What lies beyond is reached by filters and search.
     """
 
-    template_name = "keys/pagination.html"
+    template_name = "common/pagination.html"
 
     @cached_property
     def count(self):
@@ -42,7 +42,7 @@ class _OwnTransactions(admin.ModelAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
 
-class _QuickList(ModelAdmin):
+class QuickList(ModelAdmin):
     """A list that stays quick when it is long."""
 
     paginator = CappedPaginator
@@ -58,7 +58,7 @@ class _QuickList(ModelAdmin):
         return False
 
 
-class ReadOnlyAdmin(_QuickList):
+class ReadOnlyAdmin(QuickList):
     """Rows that only services write."""
 
     def has_add_permission(self, request):
@@ -70,7 +70,7 @@ class ReadOnlyAdmin(_QuickList):
         return False
 
 
-class ServiceAdmin(_QuickList, _OwnTransactions):
+class ServiceAdmin(QuickList, _OwnTransactions):
     """Forms whose input goes to services, in the name of who is signed in."""
 
     def save_related(self, request, form, formsets, change):
