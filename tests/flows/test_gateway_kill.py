@@ -120,7 +120,8 @@ def test_after_kill_9_every_answer_that_was_seen_is_settled_and_no_hold_stays(we
     seen = Charge.objects.filter(pk__in=clients.whole, state="settled", basis="provider")
     assert seen.count() == len(clients.whole)
     assert {c.output_tokens for c in seen} == {20}
-    assert Charge.objects.count() == len(sandbox.log()), "no call was made without its hold"
+    # A hold whose call was not yet sent when the end came is one more.
+    assert 0 <= Charge.objects.count() - len(sandbox.log()) <= STREAMS, "a call without a hold"
     assert_books_balance()
 
 
