@@ -143,8 +143,10 @@ def _told(refusal: Refusal) -> Headers:
 
 
 def _with_link(refusal: Refusal) -> Refusal:
-    """With the allocation's numbers in words, and where to look further."""
+    """With the allocation's numbers in words, if it has them, and where to look further."""
     budget = refusal.facts
+    if "ends_at" not in budget:
+        return refusal
     link = f"{settings.PUBLIC_URL}/api/v1/allocations/{budget['session_id']}"
     words = (
         f"{refusal.detail} Budget {budget['session_id']}: {budget['allocated']:,} tokens lent "

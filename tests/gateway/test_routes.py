@@ -3,9 +3,11 @@
 import asyncio
 import json
 
+from gateway.answers import refused
 from gateway.app import Gateway
 from gateway.checks import every_route_admits, unadmitted
 from gateway.routes import ROUTES
+from keys.refusals import AllocationClosed
 
 
 async def somebody(*_):
@@ -37,6 +39,14 @@ def test_the_probe_that_comes_before_everything_is_answered():
     assert not Gateway.serves({"type": "http", "method": "GET", "path": "/"})
     assert not Gateway.serves({"type": "http", "method": "GET", "path": "/v1x"})
     assert ask("HEAD", "/")[0] == 200
+
+
+def test_a_budget_that_closed_on_the_way_is_refused_without_its_numbers():
+    # So does a rotation that comes too late.
+    closed = AllocationClosed("The allocation is closed.", session_id="ses-1", status="expired")
+    status, headers, body = refused(closed, wire_format="anthropic", request_id="req_1")
+    assert (status, json.loads(body)["error"]["type"]) == (402, "billing_error")
+    assert (b"x-should-retry", b"false") in headers
 
 
 def ask(method: str, path: str) -> tuple[int, dict, dict | None]:
