@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from common.refusal import Refusal
@@ -147,7 +147,7 @@ def hold_many(wanted: Iterable[Wanted], *, now: datetime) -> list[Held | Refusal
     wanted = list(wanted)
     if any(not 0 <= one.least <= one.most for one in wanted):
         raise WrongValue("A hold is zero tokens or more.", field="tokens")
-    if len(wanted) == 1 and wanted[0].fresh and (held := _one(wanted[0], now=now)):
+    if len(wanted) == 1 and (held := _one(wanted[0], now=now)):
         return [held]
     answers: list[Held | Refusal | None] = [None] * len(wanted)
     paced: dict[int, str] = {}
@@ -176,29 +176,21 @@ def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> 
 
 def _one(one: Wanted, *, now: datetime) -> Held | None:
     """The plain case of a single call; None when it is not plain."""
-    try:
-        held = _set_one_aside(one, now=now)
-    except IntegrityError as error:
-        if "charge_once_per_idempotency_key" not in str(error):
-            raise
-        return None
-    return Held._make(held[0]) if held else None
-
-
-def _set_one_aside(one: Wanted, *, now: datetime) -> list[tuple]:
-    return books.rows(
+    held = books.rows(
         statements.HOLD_ONE,
         allocation=one.allocation_id,
         least=one.least,
         most=one.most,
         api_key=one.api_key,
         idempotency_key=one.idempotency_key,
+        digest=one.request_digest,
         model=one.model,
         route=one.route,
         wire_format=one.wire_format,
         now=now,
         until=_until(one, now),
     )
+    return Held._make(held[0]) if held else None
 
 
 def _until(one: Wanted, now: datetime) -> datetime:

@@ -23,7 +23,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('pace:' || slug, 0))
 
 
 # The plain case of HOLD, as nearly every call is: a single one, under a name nobody used before, on
-# the key it expects, which serves and has no rates per minute. No row: HOLD says why.
+# the key it expects (if any), which serves and has no rates per minute. No row: HOLD says why.
 HOLD_ONE = """
 WITH room AS MATERIALIZED (
     SELECT a.id, a.session_id, a.api_key_id, a.price_id,
@@ -39,26 +39,28 @@ WITH room AS MATERIALIZED (
       JOIN keys_provider p ON p.slug = k.provider_id
       JOIN keys_agent ag ON ag.slug = a.agent_id
      WHERE a.id = %(allocation)s AND a.status = 'active' AND a.expires_at > %(now)s
-       AND a.used + a.held + %(least)s <= a.allocated AND a.api_key_id = %(api_key)s
-       AND ag.disabled_at IS NULL
+       AND a.used + a.held + %(least)s <= a.allocated AND ag.disabled_at IS NULL
        AND k.requests_per_minute IS NULL AND k.tokens_per_minute IS NULL
-       AND (k.status IN ('active', 'exhausted')
-            OR k.status = 'cooling' AND k.cooling_until <= %(now)s)
+       AND (%(api_key)s::text = ''
+            OR a.api_key_id = %(api_key)s::text
+               AND (k.status IN ('active', 'exhausted')
+                    OR k.status = 'cooling' AND k.cooling_until <= %(now)s))
        FOR NO KEY UPDATE OF a
+), made AS (
+    INSERT INTO keys_charge (
+        allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route, state,
+        basis, held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens,
+        output_tokens, reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
+    SELECT id, api_key_id, price_id, %(model)s, %(idempotency_key)s, %(digest)s::bytea, %(route)s,
+           'held', 'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s, %(until)s
+      FROM room
+        ON CONFLICT (allocation_id, idempotency_key) DO NOTHING
+    RETURNING id, allocation_id
 ), held AS (
     UPDATE keys_allocation a
        SET held = a.held + r.tokens, held_cost = a.held_cost + r.cost,
            wire_format = coalesce(nullif(a.wire_format, ''), %(wire_format)s)
-      FROM room r WHERE a.id = r.id
-), made AS (
-    INSERT INTO keys_charge (
-        allocation_id, api_key_id, price_id, model, idempotency_key, route, state, basis,
-        held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
-        reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
-    SELECT id, api_key_id, price_id, %(model)s, %(idempotency_key)s, %(route)s, 'held', 'reported',
-           tokens, cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s, %(until)s
-      FROM room
-    RETURNING id
+      FROM room r JOIN made m ON m.allocation_id = r.id WHERE a.id = r.id
 )
 SELECT m.id, r.id, r.api_key_id, r.price_id, r.tokens, r.cost, r.version,
        (r.free - r.tokens)::bigint
