@@ -58,12 +58,15 @@ _CALL = {
     "allocations": "ARRAY[CAST(:allocation AS bigint)]",
     "scopes": "'{}'::text[]",
     "now": "now()",
-    "paced": "false",
-    "holds": "jsonb_build_array(jsonb_build_object("
-    "'n', 0, 'allocation', CAST(:allocation AS bigint), 'api_key', '', 'least', 200, 'most', 200, "
-    f"'idempotency_key', ('bench-' || {_CLIENT} || '-' || CAST(:r AS bigint)), 'digest', NULL, "
-    "'model', '', 'route', '', 'wire_format', 'openai', "
-    "'until', now() + interval '10 minutes'))",
+    "api_key": "''",
+    "least": "200",
+    "most": "200",
+    "idempotency_key": f"('bench-' || {_CLIENT} || '-' || CAST(:r AS bigint))",
+    "digest": "NULL",
+    "model": "''",
+    "route": "''",
+    "wire_format": "'openai'",
+    "until": "now() + interval '10 minutes'",
 }
 _ENDED = {
     **_CALL,
@@ -96,7 +99,7 @@ def holding_and_settling(clients: int, seconds: float) -> float:
     script = [
         r"\set r random(1, 1000000000000)",
         rf"\set allocation :client_id + {first}",
-        _with(statements.HOLD, _CALL).removesuffix(";") + r" \gset",
+        _with(statements.HOLD_ONE, _CALL).removesuffix(";") + r" \gset",
         "BEGIN;",
         _with(statements.JOIN, _CALL),
         _with(statements.LOCK, _CALL),

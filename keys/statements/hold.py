@@ -62,7 +62,7 @@ WITH room AS MATERIALIZED (
            wire_format = coalesce(nullif(a.wire_format, ''), %(wire_format)s)
       FROM room r JOIN made m ON m.allocation_id = r.id WHERE a.id = r.id
 )
-SELECT m.id, r.id, r.api_key_id, r.price_id, r.tokens, r.cost, r.version,
+SELECT m.id, r.id AS allocation_id, r.api_key_id, r.price_id, r.tokens, r.cost, r.version,
        (r.free - r.tokens)::bigint
   FROM made m, room r
 """
