@@ -89,6 +89,19 @@ UPSTREAM_SILENCE_SECONDS = env.integer("BUTLER_UPSTREAM_SILENCE_SECONDS", 600, l
 # Where the sandbox provider answers; `manage.py up` starts one when it is not said.
 SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
 GATEWAY_BODY_BYTES_MAX = 32_000_000
+# Where workers reach the gateway (without /v1), when that is not the way agents take.
+GATEWAY_URL = env.web_address("BUTLER_GATEWAY_URL", PUBLIC_URL, schemes=("https", "http"))
+# Attempts that run at once: in all, unless a limit in the admin says otherwise, and in one process.
+ATTEMPTS_MAX = env.integer("BUTLER_ATTEMPTS_MAX", 500, least=1, most=1_000_000)
+WORKER_ATTEMPTS_MAX = env.integer("BUTLER_WORKER_ATTEMPTS_MAX", 100, least=1, most=10_000)
+# Attempts of a worker that was silent for so long are taken over, each so often at most.
+ATTEMPT_LEASE_SECONDS = env.integer("BUTLER_ATTEMPT_LEASE_SECONDS", 15, least=2, most=3_600)
+ATTEMPT_RECOVERIES_MAX = env.integer("BUTLER_ATTEMPT_RECOVERIES_MAX", 5, least=0, most=100)
+# How large a plan may be: sub-tasks, how many wait for one, and how long a chain of them is.
+SUB_TASKS_MAX = env.integer("BUTLER_SUB_TASKS_MAX", 10_000, least=1, most=100_000)
+SUB_TASK_FAN_OUT_MAX = env.integer("BUTLER_SUB_TASK_FAN_OUT_MAX", 1_000, least=1, most=100_000)
+SUB_TASK_DEPTH_MAX = env.integer("BUTLER_SUB_TASK_DEPTH_MAX", 100, least=1, most=10_000)
+TASK_TEXT_BYTES_MAX = 1_000_000
 ESTIMATE_BYTES_MAX = 1_000_000
 API_REQUESTS_PER_MINUTE = env.integer("BUTLER_API_REQUESTS_PER_MINUTE", 6_000, least=1, most=10**9)
 
@@ -114,6 +127,7 @@ INSTALLED_APPS = [
     "keys",
     "prediction",
     "gateway",
+    "orchestration",
     "dashboard",
     "api",
     "butler_site",
@@ -283,4 +297,12 @@ Q_CLUSTER = {
     "poll": 0.5,
     "catch_up": False,
     "label": "Queue",
+    # `manage.py work`: jobs that live as long as the attempts they run, so nothing ends them.
+    "ALT_CLUSTERS": {
+        "work": {
+            "workers": env.integer("BUTLER_TASK_WORKERS", 2, least=1, most=64),
+            "timeout": None,
+            "retry": 3_600,
+        }
+    },
 }

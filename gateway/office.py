@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from gateway import bounds, upstream
-from gateway.batches import Batches, Threads
+from common.batches import Batches, Threads
 from gateway.sessions import Sessions
 from keys import services as keys
 

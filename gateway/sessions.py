@@ -1,6 +1,6 @@
 """Who speaks, and to whom: sessions and their upstreams, kept in memory while they are true."""
 
-from gateway.batches import Threads
+from common.batches import Threads
 from gateway.refusals import NotAuthenticated
 from keys.queries import upstreams
 from keys.queries.credentials import session_id_of

@@ -28,11 +28,17 @@ _ATTEMPTS = 100
 
 
 def allocate(
-    *, agent: str, wish: Wish, idempotency_key: str | None = None, now: datetime
+    *,
+    agent: str,
+    wish: Wish,
+    idempotency_key: str | None = None,
+    session_id: str | None = None,
+    now: datetime,
 ) -> Allocation:
     """Lend `agent` (its slug) a token budget on the best API key.
 
-    It is committed in all windows of the key, the agent and the cost centre with its ancestors, or
+    `session_id`: what its session shall be called, if not by a random name (1 to 64 of
+    A-Z a-z 0-9 . _ -, never used before but for the same request). It is committed in all windows of the key, the agent and the cost centre with its ancestors, or
     in none. The same idempotency key is the same allocation. Refusals: NoKeyCapacity (with the
     windows that lack, alternatives and the next reset), LimitReached, IdempotencyMismatch,
     UnknownAgent, AgentDisabled, UnknownProvider, UnknownModel, UnknownCostCentre, WrongValue, Busy.
@@ -41,7 +47,11 @@ def allocate(
     for _ in range(_ATTEMPTS):
         try:
             outcome = _try_to_allocate(
-                agent=agent, wish=wish, idempotency_key=idempotency_key, now=now
+                agent=agent,
+                wish=wish,
+                idempotency_key=idempotency_key,
+                session_id=session_id or f"ses-{secrets.token_hex(12)}",
+                now=now,
             )
         except IntegrityError as error:
             # The same request at the same time: the next look finds the allocation it made.
@@ -56,7 +66,7 @@ def allocate(
 
 
 @books.in_books
-def _try_to_allocate(*, agent, wish, idempotency_key, now) -> Allocation | Refusal | None:
+def _try_to_allocate(*, agent, wish, idempotency_key, session_id, now) -> Allocation | Refusal | None:
     """One look and one conditional commitment; None when somebody else took the room between.
 
     A refusal is returned, not raised: nothing was written, and a ROLLBACK would make psycopg throw
@@ -73,6 +83,7 @@ def _try_to_allocate(*, agent, wish, idempotency_key, now) -> Allocation | Refus
             return _same(Allocation.objects.get(pk=earlier), wish)
         return refusal
     new = _new(wish, asker, idempotency_key=idempotency_key, decision=decision, now=now)
+    new.session_id = session_id
     return _commit(new, verdicts=selection.to_json(decision))
 
 
@@ -121,7 +132,6 @@ def _new(wish: Wish, asker: _Asker, *, idempotency_key, decision, now) -> Alloca
     """The allocation as it will be written."""
     price = price_of(decision.chosen.price_id)
     return Allocation(
-        session_id=f"ses-{secrets.token_hex(12)}",
         agent_id=asker.agent,
         cost_centre_id=asker.cost_centre,
         payers=asker.payers.scopes,

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import OperationalError, transaction
 
-from gateway.batches import Batches
+from common.batches import Batches
 from keys.models import Allocation, Charge
 from tests.books import assert_books_balance
 from tests.gateway.sandbox import running_sandbox

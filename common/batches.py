@@ -110,7 +110,7 @@ class Threads:
     """A few threads with connections of their own, for what is asked for now and then."""
 
     def __init__(self, threads: int = 4) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="gateway")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
 
     async def run(self, work: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
         """Call `work` in a thread."""

@@ -1,0 +1,8 @@
+"""Tables of the Agent Orchestrator. State machines are drawn in the docstrings."""
+
+from orchestration.models.attempts import Attempt
+from orchestration.models.limits import Concurrency
+from orchestration.models.sub_tasks import Dependency, SubTask
+from orchestration.models.tasks import Task
+
+__all__ = ["Attempt", "Concurrency", "Dependency", "SubTask", "Task"]

@@ -1,0 +1,108 @@
+"""Sub-tasks: the parts of a task, and what each waits for."""
+
+from django.db import models
+from django.db.models import Q
+
+from orchestration.models.tasks import Task
+
+
+class SubTask(models.Model):
+    """A part of a task: a node of its graph.
+
+    blocked ──▶ waiting ──▶ running ──▶ succeeded
+       │  └▶ gated ┘ ▲         ├──────▶ failed       it, or what it depends on, failed
+       │             └──retry──┘        cancelled
+
+    blocked: what it depends on is not done; gated: a person must approve it; waiting: it can be
+    started, from `not_before` on. `position` counts from 1 in the order of the plan; 0 is the
+    planner's own part, which makes the others. `share` is what it gets of the budget, in tokens.
+    `retries` and `recoveries` count attempts that failed, and attempts that their worker lost.
+    """
+
+    class Status(models.TextChoices):
+        BLOCKED = "blocked"
+        GATED = "gated"
+        WAITING = "waiting"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    OPEN = (Status.BLOCKED, Status.GATED, Status.WAITING, Status.RUNNING)
+    # What a share is still kept for.
+    TO_COME = (Status.BLOCKED, Status.GATED, Status.WAITING)
+
+    task = models.ForeignKey(Task, models.PROTECT, related_name="sub_tasks")
+    position = models.PositiveIntegerField()
+    key = models.CharField(max_length=64)
+    name = models.CharField(max_length=200)
+    description = models.TextField()
+    status = models.CharField(max_length=9, choices=Status)
+    priority = models.CharField(max_length=8)
+    weight = models.FloatField()
+    estimated_tokens = models.BigIntegerField()
+    share = models.BigIntegerField()
+    runner = models.CharField(max_length=100)
+    model = models.CharField(max_length=200, blank=True)
+    provider = models.CharField(max_length=64, blank=True)
+    needs_approval = models.BooleanField(default=False)
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.CharField(max_length=200, blank=True)
+    not_before = models.DateTimeField()
+    waiting_since = models.DateTimeField(null=True)
+    attempts_made = models.PositiveIntegerField(default=0)
+    retries = models.PositiveIntegerField(default=0)
+    recoveries = models.PositiveIntegerField(default=0)
+    error_kind = models.CharField(max_length=20, blank=True)
+    error = models.TextField(blank=True)
+    result = models.TextField(blank=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["task", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["task", "position"], name="subtask_once_per_position"),
+            models.UniqueConstraint(fields=["task", "key"], name="subtask_once_per_key"),
+            models.CheckConstraint(condition=Q(share__gt=0), name="subtask_has_a_share"),
+            models.CheckConstraint(
+                condition=Q(status__in=("succeeded", "failed", "cancelled"), ended_at__isnull=False)
+                | ~Q(status__in=("succeeded", "failed", "cancelled")) & Q(ended_at__isnull=True),
+                name="subtask_has_ended_or_not",
+            ),
+        ]
+        indexes = [
+            # For claims: the heaviest first.
+            models.Index(
+                fields=["task", "-weight", "position"],
+                condition=Q(status="waiting"),
+                name="subtask_waiting",
+            ),
+            models.Index(
+                fields=["task"],
+                condition=Q(status__in=("blocked", "gated", "waiting", "running")),
+                name="subtask_open",
+                include=["share", "status"],
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.name} ({self.status})"
+
+
+class Dependency(models.Model):
+    """`sub_task` starts when `needs` has succeeded. Both are of one task; together no cycle."""
+
+    sub_task = models.ForeignKey(SubTask, models.CASCADE, related_name="dependencies")
+    needs = models.ForeignKey(SubTask, models.CASCADE, related_name="dependents")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sub_task", "needs"], name="dependency_once"),
+            models.CheckConstraint(
+                condition=~Q(sub_task=models.F("needs")), name="dependency_on_another"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.sub_task_id} after {self.needs_id}"

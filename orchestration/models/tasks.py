@@ -1,0 +1,115 @@
+"""Tasks: a piece of work with a budget."""
+
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from keys.models import Agent, CostCentre
+
+
+class Task(models.Model):
+    """A piece of work with a budget, done by sub-agents.
+
+    active ⇄ paused          nothing new starts; what runs goes on
+      │ └──▶ cancelling      somebody cancelled it; what runs is being stopped
+      │           └──▶ cancelled
+      ├──▶ completed         every sub-task succeeded
+      ├──▶ partial           some did
+      └──▶ failed            none did
+
+    An ended task becomes active again when its failed sub-tasks are retried. Budgets are tokens:
+    `lent` is what the allocations of its attempts were given until they are accounted for, `used`
+    what accounted ones have used; `reserve` is kept for retries. `centres` are the cost centre and
+    those above it, from the root down.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        PAUSED = "paused"
+        CANCELLING = "cancelling"
+        COMPLETED = "completed"
+        PARTIAL = "partial"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    ENDED = (Status.COMPLETED, Status.PARTIAL, Status.FAILED, Status.CANCELLED)
+
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    agent = models.ForeignKey(Agent, models.PROTECT, related_name="tasks")
+    cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="tasks")
+    centres = ArrayField(models.TextField())
+    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    status_reason = models.CharField(max_length=300, blank=True)
+    budget = models.BigIntegerField(help_text="Tokens.")
+    reserve = models.BigIntegerField(default=0, help_text="Of these, kept for retries.")
+    lent = models.BigIntegerField(default=0)
+    used = models.BigIntegerField(default=0)
+    overrun = models.BooleanField(default=False)
+    soft_limit = models.BigIntegerField(null=True, help_text="Used tokens at which it pauses.")
+    runner = models.CharField(max_length=100)
+    model = models.CharField(max_length=200, blank=True)
+    provider = models.CharField(max_length=64, blank=True)
+    planner = models.CharField(max_length=20)
+    max_concurrent = models.PositiveIntegerField()
+    retry_on_failure = models.BooleanField()
+    max_retries = models.PositiveIntegerField()
+    waiting_seconds = models.PositiveIntegerField(help_text="A sub-task may wait to be started.")
+    running_seconds = models.PositiveIntegerField(help_text="One attempt may run.")
+    timeout_seconds = models.PositiveIntegerField(help_text="The whole task may take.")
+    parallel = models.BooleanField(default=False)
+    idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
+    asked = models.JSONField(help_text="The request, to compare a repeated one with.")
+    created_at = models.DateTimeField()
+    deadline_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent", "idempotency_key"], name="task_once_per_idempotency_key"
+            ),
+            models.CheckConstraint(
+                condition=Q(budget__gt=0, reserve__gte=0, lent__gte=0, used__gte=0),
+                name="task_is_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(overrun=True) | Q(budget__gte=F("lent") + F("used")),
+                name="task_is_not_overspent",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=("completed", "partial", "failed", "cancelled"),
+                    ended_at__isnull=False,
+                )
+                | Q(status__in=("active", "paused", "cancelling"), ended_at__isnull=True),
+                name="task_has_ended_or_not",
+            ),
+        ]
+        indexes = [
+            # For claims, and for the sweep of those that took too long.
+            models.Index(
+                fields=["deadline_at"],
+                condition=Q(status__in=("active", "paused", "cancelling")),
+                name="task_open_by_deadline",
+            ),
+            models.Index(fields=["agent", "-id"], name="task_by_agent"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="task_is_kept", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self):
+        return f"{self.name} ({self.status})"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.status in self.ENDED
+
+    @property
+    def free(self) -> int:
+        """Tokens that no attempt was lent or has used."""
+        return max(self.budget - self.lent - self.used, 0)
