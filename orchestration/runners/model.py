@@ -1,0 +1,231 @@
+"""A model as a sub-agent: one prompt through Butler's own gateway, over HTTP."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import aiohttp
+import msgspec
+
+from orchestration.runners.base import Failed, Result, Work
+from orchestration.runners.texts import sentence, storable
+from orchestration.runners.wire import WIRES, Wire
+
+_ANSWER_BYTES_MAX = 10_000_000
+_CONNECT_SECONDS = 10
+# The web server may start anew meanwhile.
+_UNREACHABLE_SECONDS_MAX = 60
+_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)
+# Said by Butler while it stops or its database is away, or by a proxy before it.
+_AWAY = (502, 503, 504)
+# Butler's own codes; what is not here is told by its status.
+_KINDS_OF_CODES = {
+    "allocation_exhausted": "budget_exhausted",
+    "allocation_closed": "budget_exhausted",
+    "rate_limited": "rate_limited",
+    "provider_unreachable": "provider_error",
+    "answer_lost": "provider_error",
+    "key_unusable": "provider_error",
+    "already_called": "lost",
+    "idempotency_mismatch": "lost",
+}
+_FACTS = {
+    "request_id": "x-butler-request-id",
+    "charge_id": "x-butler-charge-id",
+    "key_id": "x-butler-key-id",
+}
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ModelRunner:
+    """Carries attempts out as calls, each a coroutine of this process.
+
+    A call's Idempotency-Key is the attempt's session id, so it is made once whoever repeats it:
+    another process, or this one after a broken connection. What was made without its answer
+    arriving is Failed("lost"), unless the gateway keeps answers and gives it again.
+    """
+
+    def __init__(self) -> None:
+        self._http: aiohttp.ClientSession | None = None
+        self._calls: dict[str, asyncio.Task[Result]] = {}
+
+    async def spawn(self, work: Work) -> dict[str, Any]:
+        """Begin the call."""
+        self._call(work)
+        return {"call": work.session_id}
+
+    async def poll(self, work: Work, handle: dict[str, Any], *, seconds: float) -> bool:
+        """Whether the call is over; one that another process began is repeated here."""
+        done, _ = await asyncio.wait([self._call(work)], timeout=seconds)
+        return bool(done)
+
+    async def result(self, work: Work, handle: dict[str, Any]) -> Result:
+        """The answer's text; how it ended and what it cost is in the facts."""
+        call = self._call(work)
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            if not call.cancelled():
+                raise
+            raise Failed("cancelled", "The call was cancelled.") from None
+
+    async def cancel(self, work: Work, handle: dict[str, Any] | None) -> None:
+        """Close the call's connection; the gateway settles what was made of it."""
+        await self._stop(work.session_id)
+
+    async def forget(self, work: Work, handle: dict[str, Any] | None) -> None:
+        """Drop the call; one that still runs ends."""
+        await self._stop(work.session_id)
+
+    async def close(self) -> None:
+        """End all calls and close the connections."""
+        for session_id in list(self._calls):
+            await self._stop(session_id)
+        if self._http is not None:
+            await self._http.close()
+
+    def _call(self, work: Work) -> asyncio.Task[Result]:
+        if work.session_id not in self._calls:
+            self._calls[work.session_id] = asyncio.create_task(self._made(work))
+        return self._calls[work.session_id]
+
+    async def _stop(self, session_id: str) -> None:
+        if call := self._calls.pop(session_id, None):
+            call.cancel()
+            await asyncio.wait([call])
+            if not call.cancelled():
+                call.exception()  # Looked at: asyncio would log that nobody did.
+
+    async def _made(self, work: Work) -> Result:
+        wire = WIRES.get(work.wire_format)
+        if wire is None:
+            raise Failed("misconfigured", f"A model is not asked in {work.wire_format!r}.")
+        try:
+            async with asyncio.timeout(work.seconds):
+                answer = await self._answer(work, wire)
+        except TimeoutError:
+            raise Failed("timeout", f"No answer within {work.seconds:.0f} seconds.") from None
+        if answer.status != 200:
+            raise _failed(work, answer)
+        return _result(wire, answer)
+
+    async def _answer(self, work: Work, wire: Wire) -> _Answer:
+        """The gateway's answer; asked again with the same Idempotency-Key while it is away."""
+        away_since, tries = None, 0
+        while True:
+            try:
+                answer = await self._asked(work, wire)
+                if not _is_away(answer):
+                    return answer
+                why = f"it answered {answer.status}"
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+                why = str(error) or type(error).__name__
+            now = time.monotonic()
+            away_since = away_since or now
+            if now - away_since > _UNREACHABLE_SECONDS_MAX:
+                says = f"Butler's gateway at {work.gateway_url} cannot be reached: {why}"
+                raise Failed("unreachable", sentence(says, secret=work.token))
+            pause = _PAUSES_SECONDS[min(tries, len(_PAUSES_SECONDS) - 1)]
+            # Hundreds of calls that broke off together shall not come back together.
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
+            tries += 1
+
+    async def _asked(self, work: Work, wire: Wire) -> _Answer:
+        headers = {
+            "Authorization": f"Bearer {work.token}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": work.session_id,
+        }
+        body = msgspec.json.encode(wire.asked(work.prompt, model=work.model))
+        asked = self._connections().post(
+            work.gateway_url + wire.path, data=body, headers=headers, allow_redirects=False
+        )
+        async with asked as answer:
+            return _Answer(answer.status, answer.headers, await _read(answer))
+
+    def _connections(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "butler"},
+            )
+        return self._http
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in answer.content.iter_any():
+        body += piece
+        if len(body) > _ANSWER_BYTES_MAX:
+            raise Failed("unusable_answer", f"The answer is over {_ANSWER_BYTES_MAX:,} bytes long.")
+    return bytes(body)
+
+
+def _is_away(answer: _Answer) -> bool:
+    """Whether neither a provider answered nor Butler refused: nobody looked at the call."""
+    if answer.status not in _AWAY or "x-butler-charge-id" in answer.headers:
+        return False
+    return not _told(answer)[0]
+
+
+def _told(answer: _Answer) -> tuple[str, str]:
+    """Butler's code of a refusal, empty if it is not Butler's, and the message for people."""
+    try:
+        body = msgspec.json.decode(answer.body)
+    except msgspec.DecodeError:
+        return "", ""
+    if not isinstance(body, dict):
+        return "", ""
+    butler, error = body.get("butler"), body.get("error")
+    code = butler.get("code") if isinstance(butler, dict) else ""
+    message = error.get("message") if isinstance(error, dict) else error
+    return str(code or ""), str(message or "")
+
+
+def _failed(work: Work, answer: _Answer) -> Failed:
+    code, message = _told(answer)
+    kind = _KINDS_OF_CODES.get(code) or _kind_of(answer.status)
+    if work.again and kind == "budget_exhausted":
+        # Whoever made the call before this process used it.
+        kind = "lost"
+    says = f"{code or answer.status}: {message or 'no word of why'}"
+    return Failed(kind, sentence(says, secret=work.token), retry_after=_retry_after(answer.headers))
+
+
+def _kind_of(status: int) -> str:
+    if status == 429:
+        return "rate_limited"
+    if status >= 500 or status == 408:
+        return "provider_error"
+    return "refused"
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds; a date is not understood, which only means to wait as usual."""
+    try:
+        return max(0.0, float(headers.get("retry-after", "")))
+    except ValueError:
+        return None
+
+
+def _result(wire: Wire, answer: _Answer) -> Result:
+    try:
+        said = wire.said(msgspec.json.decode(answer.body))
+    except ValueError:  # DecodeError is one
+        raise Failed("unusable_answer", "The answer is not of its wire format.") from None
+    if not said.text.strip():
+        raise Failed("unusable_answer", f"The answer is empty ({said.finish_reason}).")
+    facts = {
+        name: answer.headers[header] for name, header in _FACTS.items() if header in answer.headers
+    }
+    facts |= {"finish_reason": said.finish_reason, "usage": said.usage}
+    return Result(storable(said.text), facts)

@@ -1,0 +1,19 @@
+"""Texts of children as they can be kept: without secrets, and such as the database can store."""
+
+from security.redact import redact
+
+_SAYS_CHARACTERS_MAX = 1_000
+
+
+def storable(text: str) -> str:
+    """The text without what PostgreSQL refuses: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def sentence(text: str, *, secret: str) -> str:
+    """What went wrong, for people: in one line, not long, without `secret` or any other."""
+    # Cut last: half of a secret would not be recognised.
+    line = " ".join(redact(storable(text), secrets=[secret]).split())
+    if len(line) <= _SAYS_CHARACTERS_MAX:
+        return line
+    return line[: _SAYS_CHARACTERS_MAX - 1] + "…"
