@@ -63,6 +63,7 @@ class Task(models.Model):
     asked = models.JSONField(help_text="The request, to compare a repeated one with.")
     created_at = models.DateTimeField()
     deadline_at = models.DateTimeField()
+    paused_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -1,0 +1,25 @@
+"""What django-q2 calls for the Agent Orchestrator. Every job may run twice."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from orchestration import services
+from orchestration.queries.due import is_work_due
+from orchestration.worker import work_until_done
+
+
+def work() -> int:
+    """In a process of `manage.py work`: run sub-agents as long as there is something to do; how
+    many attempts that were."""
+    return work_until_done()
+
+
+def look_after() -> None:
+    """Every minute: end what waits too long, account for what a crash left, and wake a worker if
+    there is something to do."""
+    now = timezone.now()
+    services.sweep(now=now)
+    services.account(now=now)
+    if is_work_due(now=now, within=timedelta(minutes=1)):
+        services.wake()

@@ -1,0 +1,43 @@
+"""What a sub-agent is told."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from orchestration import planning
+from orchestration.models import SubTask
+
+SUB_TASKS_ASKED_MAX = 50
+# A token is rarely less than a character: what came before may take so much of the budget.
+_PERCENT_FOR_RESULTS = 40
+
+
+class Before(NamedTuple):
+    """The result of a sub-task that this one needs."""
+
+    name: str
+    result: str
+
+
+def prompt(sub_task: SubTask, *, results: Sequence[Before]) -> str:
+    """The words for one sub-task, with the results it builds on, cut to what its budget bears."""
+    task = sub_task.task
+    if sub_task.position == 0:
+        return planning.model_request(task.description, sub_tasks_max=SUB_TASKS_ASKED_MAX)
+    lines = [
+        f"You work on one part of the task “{task.name}”.",
+        f"Your part: {sub_task.description}",
+    ]
+    if results:
+        lines += ["What was done before, on which your part builds:", *_told(sub_task, results)]
+    return "\n\n".join(lines)
+
+
+def _told(sub_task: SubTask, results: Sequence[Before]) -> list[str]:
+    each = sub_task.share * _PERCENT_FOR_RESULTS // 100 // len(results)
+    return [f"## {before.name}\n{_cut(before.result, each)}" for before in results]
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}\n[… {len(text) - most:,} characters more]"

@@ -1,0 +1,138 @@
+"""What came of a task, from its rows and the books."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from orchestration.models import SubTask, Task
+from orchestration.prompts import Before
+
+# Attempts that are not accounted for yet count by what their allocation says now.
+_DETAILS = """
+WITH spent AS (
+    SELECT a.sub_task_id,
+           sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used, 0)
+                    ELSE a.used_tokens END) AS tokens,
+           sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used_cost, 0)
+                    ELSE a.cost END) AS cost,
+           (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1] AS api_key
+      FROM orchestration_attempt a
+      LEFT JOIN keys_allocation l ON a.accounted_at IS NULL AND l.session_id = a.session_id
+     WHERE a.task_id = %(task)s
+     GROUP BY a.sub_task_id
+)
+SELECT s.position, s.key, s.name, s.status, s.error_kind, s.error, s.share, s.attempts_made,
+       s.started_at, s.ended_at, coalesce(p.tokens, 0)::bigint, coalesce(p.cost, 0),
+       coalesce(p.api_key, ''), CASE WHEN %(with_text)s THEN s.result ELSE '' END
+  FROM orchestration_subtask s
+  LEFT JOIN spent p ON p.sub_task_id = s.id
+ WHERE s.task_id = %(task)s
+ ORDER BY s.position
+"""
+
+
+class Detail(NamedTuple):
+    """One sub-task: `tokens` and `cost` (USD) of all its attempts, the `api_key` of the last."""
+
+    position: int
+    key: str
+    name: str
+    status: str
+    error_kind: str
+    error: str
+    share: int
+    attempts: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    tokens: int
+    cost: Decimal
+    api_key: str
+    result: str
+
+    def seconds(self, now: datetime) -> float | None:
+        """From the begin of its first attempt to its end, or until now."""
+        if self.started_at is None:
+            return None
+        return max(((self.ended_at or now) - self.started_at).total_seconds(), 0.0)
+
+
+class Results(NamedTuple):
+    """What came of a task: its sub-tasks, and the planner's own part, if there is one, apart."""
+
+    details: list[Detail]
+    planning: list[Detail]
+
+    @property
+    def successful(self) -> int:
+        """How many sub-tasks succeeded."""
+        return sum(each.status == SubTask.Status.SUCCEEDED for each in self.details)
+
+    @property
+    def failed(self) -> int:
+        """How many failed, or were cancelled."""
+        return sum(each.ended_at is not None for each in self.details) - self.successful
+
+    @property
+    def tokens(self) -> int:
+        """Used by all attempts, planning included."""
+        return sum(each.tokens for each in (*self.planning, *self.details))
+
+    @property
+    def cost(self) -> Decimal:
+        """US dollars, likewise."""
+        return sum((each.cost for each in (*self.planning, *self.details)), Decimal(0))
+
+    @property
+    def success_rate(self) -> float:
+        """Percent of the sub-tasks that succeeded, to one place."""
+        return round(100 * self.successful / len(self.details), 1) if self.details else 0.0
+
+
+def results(task: Task, *, with_text: bool = True) -> Results:
+    """What came of a task so far, in one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DETAILS, {"task": task.pk, "with_text": with_text})
+        rows = [Detail._make(row) for row in cursor.fetchall()]
+    return Results([r for r in rows if r.position], [r for r in rows if not r.position])
+
+
+def as_seed(found: Results, *, now: datetime) -> dict[str, Any]:
+    """The results under the names that `aggregateTaskResults` gives them."""
+    return {
+        "totalSubTasks": len(found.details),
+        "successful": found.successful,
+        "failed": found.failed,
+        "totalTokensUsed": found.tokens,
+        "totalCost": found.cost,
+        "successRate": found.success_rate,
+        "details": [_detail(each, now) for each in found.details],
+    }
+
+
+def _detail(each: Detail, now: datetime) -> dict[str, Any]:
+    return {
+        "id": each.key,
+        "name": each.name,
+        "status": each.status,
+        "tokensUsed": each.tokens,
+        "error": each.error or None,
+        "errorKind": each.error_kind or None,
+        "cost": each.cost,
+        "duration": each.seconds(now),
+        "attempts": each.attempts,
+        "key": each.api_key or None,
+        "result": each.result,
+    }
+
+
+def results_needed_by(sub_task: SubTask) -> list[Before]:
+    """The results that a sub-task builds on, in the order of the plan."""
+    rows: Iterable[tuple[str, str]] = (
+        SubTask.objects.filter(dependents__sub_task=sub_task)
+        .order_by("position")
+        .values_list("name", "result")
+    )
+    return [Before(*row) for row in rows]

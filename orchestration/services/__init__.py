@@ -1,0 +1,36 @@
+"""Every write of the Agent Orchestrator."""
+
+from orchestration.services.accounting import account
+from orchestration.services.claiming import beat, claim, give_up, take_over
+from orchestration.services.finishing import Ended, back_off, finish_many
+from orchestration.services.lending import lend, store_handle
+from orchestration.services.order import Order
+from orchestration.services.steering import approve, cancel, pause, resume, retry_failed
+from orchestration.services.submitting import Plan, plan, reserve_of, submit
+from orchestration.services.sweeping import sweep
+from orchestration.services.waking import wake
+
+__all__ = [
+    "Ended",
+    "Order",
+    "Plan",
+    "account",
+    "approve",
+    "back_off",
+    "beat",
+    "cancel",
+    "claim",
+    "finish_many",
+    "give_up",
+    "lend",
+    "pause",
+    "plan",
+    "reserve_of",
+    "resume",
+    "retry_failed",
+    "store_handle",
+    "submit",
+    "sweep",
+    "take_over",
+    "wake",
+]

@@ -1,0 +1,129 @@
+"""Lend an attempt its budget, and say what its runner must know."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from common.refusal import Refusal
+from keys import refusals as keys_refusals
+from keys import services as keys
+from keys.models import Allocation
+from keys.queries.credentials import session_token
+from orchestration import prompts
+from orchestration.models import Attempt, Concurrency
+from orchestration.queries.results import results_needed_by
+from orchestration.runners.base import Failed, Work
+from orchestration.services.accounting import WHO
+
+# Time for what follows the end of an attempt: the allocation must not expire before.
+_MARGIN_SECONDS = 300
+_TERMS = {"openclaw": ("openai", 400)}
+_NO_ROOM = (keys_refusals.NoKeyCapacity, keys_refusals.LimitReached, keys_refusals.Busy)
+
+
+def lend(attempt: Attempt, *, now: datetime) -> Work:
+    """Lend what the attempt was given of its task's budget, on the best API key, and write down
+    where. Twice is once. Raises Failed: `no_capacity` (limits or places), `refused`, or `lost` when
+    the attempt is somebody else's by now.
+    """
+    seconds = (attempt.deadline_at - now).total_seconds()
+    allocation = _allocation(attempt, seconds, now=now)
+    if not _start(attempt, allocation):
+        keys.fail(allocation_id=allocation.pk, reason="lost", who=WHO, now=now)
+        raise Failed("lost", "The attempt was taken over.")
+    if not _has_place(attempt, allocation):
+        raise Failed("no_capacity", f"{attempt.provider} has no place for another attempt.")
+    return Work(
+        session_id=attempt.session_id,
+        label=f"butler-{attempt.task.name}",
+        prompt=prompts.prompt(attempt.sub_task, results=results_needed_by(attempt.sub_task)),
+        runner=attempt.runner,
+        model=allocation.api_key.model,
+        wire_format=_wire_format(allocation),
+        tokens=allocation.allocated,
+        seconds=max(seconds, 0),
+        gateway_url=f"{settings.GATEWAY_URL}/v1",
+        token=session_token(attempt.session_id),
+        allocation_id=allocation.pk,
+        again=attempt.fence > 1,
+    )
+
+
+def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocation:
+    sub_task, task = attempt.sub_task, attempt.task
+    wire_format, refusal_status = _TERMS.get(attempt.runner, (None, None))
+    ttl = int(max(seconds, 0)) + _MARGIN_SECONDS
+    wish = keys.Wish(
+        tokens=attempt.tokens,
+        provider=sub_task.provider or None,
+        model=sub_task.model or None,
+        cost_centre=task.cost_centre_id,
+        ttl_seconds=min(ttl, settings.ALLOCATION_TTL_SECONDS_MAX),
+        wire_format=wire_format,
+        refusal_status=refusal_status,
+    )
+    earlier = Allocation.objects.filter(session_id=attempt.session_id).first()
+    return earlier or _allocate(attempt, wish, now=now)
+
+
+def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation:
+    try:
+        return keys.allocate(
+            agent=attempt.task.agent_id,
+            wish=wish,
+            idempotency_key=attempt.session_id,
+            session_id=attempt.session_id,
+            now=now,
+        )
+    except _NO_ROOM as refusal:
+        raise Failed("no_capacity", refusal.detail, retry_after=_seconds_to(refusal, now)) from None
+    except Refusal as refusal:
+        raise Failed("refused", refusal.detail) from None
+
+
+def _seconds_to(refusal: Refusal, now: datetime) -> float | None:
+    """When room may be there again; asked before that too, since limits are raised by people."""
+    reset = refusal.facts.get("next_reset")
+    if not isinstance(reset, datetime):
+        return None
+    return min(max((reset - now).total_seconds(), 1.0), 60.0)
+
+
+@transaction.atomic(durable=True)
+def _start(attempt: Attempt, allocation: Allocation) -> bool:
+    """Write down where its budget is, if it is still ours."""
+    attempt.provider = allocation.api_key.provider_id
+    ours = _ours(attempt).update(
+        allocation=allocation,
+        api_key_id=allocation.api_key_id,
+        provider=attempt.provider,
+    )
+    return ours == 1
+
+
+def _has_place(attempt: Attempt, allocation: Allocation) -> bool:
+    """Whether the provider that was chosen may run one more: those before it go first."""
+    scope = f"provider:{attempt.provider}"
+    most = Concurrency.objects.filter(scope=scope).values_list("attempts_max", flat=True).first()
+    if most is None or attempt.sub_task.provider == attempt.provider:
+        return True
+    before = Attempt.objects.filter(
+        status=Attempt.Status.RUNNING, provider=attempt.provider, pk__lt=attempt.pk
+    )
+    return before.count() < most
+
+
+def store_handle(attempt: Attempt, handle: dict) -> bool:
+    """Write down how the child is found again; whether the attempt is still ours."""
+    return _ours(attempt).update(handle=handle) == 1
+
+
+def _ours(attempt: Attempt):
+    return Attempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=Attempt.Status.RUNNING)
+
+
+def _wire_format(allocation: Allocation) -> str:
+    if allocation.wire_format:
+        return allocation.wire_format
+    return "openai" if allocation.api_key.speaks("openai") else "anthropic"

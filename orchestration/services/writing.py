@@ -1,0 +1,54 @@
+"""Write a plan down as rows."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from orchestration.models import Dependency, SubTask, Task
+from orchestration.planning import WEIGHTS, Part
+
+_AT_ONCE = 1_000
+
+
+def write_sub_tasks(
+    task: Task, parts: Sequence[Part], shares: Sequence[int], *, first: int, now: datetime
+) -> None:
+    """Write the parts of a plan with their shares; `first` is the position of the first one."""
+    rows = [
+        _row(task, part, share, position=first + n, now=now)
+        for n, (part, share) in enumerate(zip(parts, shares, strict=True))
+    ]
+    SubTask.objects.bulk_create(rows, batch_size=_AT_ONCE)
+    by_key = {row.key: row for row in rows}
+    needed = [
+        Dependency(sub_task=by_key[part.key], needs=by_key[key])
+        for part in parts
+        for key in dict.fromkeys(part.depends_on)
+    ]
+    Dependency.objects.bulk_create(needed, batch_size=5 * _AT_ONCE)
+
+
+def _row(task: Task, part: Part, share: int, *, position: int, now: datetime) -> SubTask:
+    status = SubTask.Status.BLOCKED if part.depends_on else first_status(part.needs_approval)
+    return SubTask(
+        task=task,
+        position=position,
+        key=part.key,
+        name=part.name[:200],
+        description=part.description,
+        status=status,
+        priority=part.priority,
+        weight=WEIGHTS[part.priority],
+        estimated_tokens=part.estimated_tokens,
+        share=share,
+        runner=part.runner or task.runner,
+        model=part.model or task.model,
+        provider=part.provider or task.provider,
+        needs_approval=part.needs_approval,
+        not_before=now,
+        waiting_since=now if status == SubTask.Status.WAITING else None,
+    )
+
+
+def first_status(needs_approval: bool) -> str:
+    """Where a sub-task stands when nothing else keeps it."""
+    return SubTask.Status.GATED if needs_approval else SubTask.Status.WAITING

@@ -1,0 +1,120 @@
+"""One attempt, from its allocation to its end."""
+
+import asyncio
+import logging
+from enum import Enum, auto
+
+from django.utils import timezone
+
+from orchestration.models import Attempt
+from orchestration.runners import Runners
+from orchestration.runners.base import Failed, Result, Runner, Work
+from orchestration.services import Ended, lend, store_handle
+from orchestration.worker.database import Database
+
+logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 15.0
+_CANCELLING_SECONDS = 20.0
+
+
+class Stop(Enum):
+    """Why an attempt is stopped from outside."""
+
+    CANCELLED = auto()  # Somebody cancelled it.
+    TAKEN = auto()  # Another worker has it now.
+    LEAVING = auto()  # This worker stops; another one will take it over.
+
+
+class Carried:
+    """An attempt under way in this process."""
+
+    def __init__(self, attempt: Attempt, database: Database, runners: Runners) -> None:
+        self.attempt = attempt
+        self._database = database
+        self._runner: Runner = runners.of(attempt.runner)
+        self._work: Work | None = None
+        self._stop: Stop | None = None
+        # How it ended is being written down; nobody interrupts that.
+        self._ending = False
+        self.task = asyncio.create_task(self._carry())
+
+    def stop(self, why: Stop) -> None:
+        """Stop it; a second reason does not count."""
+        if self._stop is None and not self._ending:
+            self._stop = why
+            self.task.cancel()
+
+    async def _carry(self) -> None:
+        try:
+            ended = await self._ended()
+        except asyncio.CancelledError:
+            if self._stop is not Stop.CANCELLED:
+                await self._forget()
+                return
+            await self._cancel()
+            ended = self._said("cancelled", kind="cancelled", says="Somebody cancelled it.")
+        self._ending = True
+        await self._database.finish(ended)
+        await self._forget()
+
+    async def _ended(self) -> Ended:
+        try:
+            async with asyncio.timeout(self._seconds_left()):
+                result = await self._result()
+            return self._said("succeeded", result=result)
+        except TimeoutError:
+            await self._cancel()
+            return self._said("failed", kind="timeout", says="It ran longer than it may.")
+        except Failed as failed:
+            if failed.kind != "lost":
+                await self._cancel()
+            return self._failed(failed)
+        except Exception:
+            # A bug must not leave the attempt running for ever.
+            logger.exception("%s failed by a bug", self.attempt.session_id)
+            await self._cancel()
+            return self._said("failed", kind="failed", says="Butler failed; its log says why.")
+
+    async def _result(self) -> Result:
+        self._work = await self._database.run(lend, self.attempt)
+        if self.attempt.handle is None:
+            self.attempt.handle = await self._runner.spawn(self._work)
+            if not await self._database.run(_store, self.attempt):
+                raise Failed("lost", "The attempt was taken over.")
+        while not await self._runner.poll(self._work, self.attempt.handle, seconds=_POLL_SECONDS):
+            continue
+        return await self._runner.result(self._work, self.attempt.handle)
+
+    def _seconds_left(self) -> float:
+        return max((self.attempt.deadline_at - timezone.now()).total_seconds(), 0.0)
+
+    async def _cancel(self) -> None:
+        """See to it that the child does nothing more, as far as it can be told in time."""
+        try:
+            async with asyncio.timeout(_CANCELLING_SECONDS):
+                if self._work is None and self.attempt.fence == 1:
+                    return
+                # The worker before may have spawned one.
+                self._work = self._work or await self._database.run(lend, self.attempt)
+                await self._runner.cancel(self._work, self.attempt.handle)
+        except (Failed, TimeoutError) as error:
+            # Its allocation is closed next, so it can spend nothing more.
+            logger.warning("%s cannot be cancelled: %s", self.attempt.session_id, error)
+
+    async def _forget(self) -> None:
+        if self._work is not None:
+            await self._runner.forget(self._work, self.attempt.handle)
+
+    def _failed(self, failed: Failed) -> Ended:
+        return self._said(
+            "failed", kind=failed.kind, says=failed.says, retry_after=failed.retry_after
+        )
+
+    def _said(self, status: str, *, result: Result | None = None, **failure) -> Ended:
+        told = {"text": result.text, "facts": result.facts} if result else {}
+        return Ended(self.attempt.pk, self.attempt.fence, status, **told, **failure)
+
+
+def _store(attempt: Attempt, *, now) -> bool:
+    return store_handle(attempt, attempt.handle)

@@ -1,0 +1,157 @@
+"""The loop of a worker: claim, carry out, keep alive what runs, take over what others lost."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+from datetime import timedelta
+from itertools import count
+
+from django.conf import settings
+from django.db import connections
+
+from orchestration import services
+from orchestration.models import Attempt
+from orchestration.queries.due import is_work_due
+from orchestration.runners import Runners
+from orchestration.worker.carrying import Carried, Stop
+from orchestration.worker.database import Database
+
+logger = logging.getLogger(__name__)
+
+# `manage.py work` sends it to the jobs when it stops; nobody else does.
+LEAVE_SIGNAL = signal.SIGUSR2
+_TURN_SECONDS = 1.0
+_TURNS_PER_SWEEP = 3
+_LEAVING_SECONDS = 8.0
+# Waiting for less is cheaper than to be woken again.
+_PATIENCE = timedelta(seconds=30)
+
+
+def work_until_done() -> int:
+    """Run attempts until there is nothing to do, or until this process shall stop; how many."""
+    # The connection of whoever called is not for threads and may be lost meanwhile.
+    connections.close_all()
+    try:
+        return asyncio.run(_work())
+    finally:
+        if _hears_signals():
+            signal.signal(LEAVE_SIGNAL, signal.SIG_IGN)
+
+
+async def _work() -> int:
+    worker = Worker()
+    if _hears_signals():
+        asyncio.get_running_loop().add_signal_handler(LEAVE_SIGNAL, worker.leave)
+    return await worker.run()
+
+
+def _hears_signals() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+class Worker:
+    """The attempts of one process. Its name is what their rows know it by."""
+
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._database = Database()
+        self._runners = Runners()
+        self._carried: dict[int, Carried] = {}
+        self._changed = asyncio.Event()
+        self._leaving = asyncio.Event()
+        self._begun = 0
+
+    async def run(self) -> int:
+        """Work until nothing is due or it shall leave; how many attempts were begun."""
+        beating = asyncio.create_task(self._beat())
+        try:
+            await self._turns()
+        finally:
+            beating.cancel()
+            await self._part()
+        return self._begun
+
+    def leave(self) -> None:
+        """Stop soon; what runs may end for a moment, then it is left to others."""
+        self._leaving.set()
+        self._changed.set()
+
+    async def _turns(self) -> None:
+        for turn in count():
+            if self._leaving.is_set():
+                return
+            self._changed.clear()
+            if turn % _TURNS_PER_SWEEP == 0:
+                await self._sweep()
+            await self._claim()
+            if not self._carried and not await self._is_work_due():
+                return
+            await self._next_turn()
+
+    async def _next_turn(self) -> None:
+        """When something ended, so that its place is taken soon; else after a moment."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), _TURN_SECONDS)
+        except TimeoutError:
+            return
+
+    async def _claim(self) -> None:
+        if (room := settings.WORKER_ATTEMPTS_MAX - len(self._carried)) > 0:
+            claimed = await self._database.run(services.claim, worker=self.name, most=room)
+            self._carry(claimed)
+
+    async def _sweep(self) -> None:
+        await self._database.run(services.sweep)
+        await self._database.run(services.account)
+        if (room := settings.WORKER_ATTEMPTS_MAX - len(self._carried)) > 0:
+            taken = await self._database.run(services.take_over, worker=self.name, most=room)
+            self._carry(taken)
+
+    async def _is_work_due(self) -> bool:
+        return await self._database.run(is_work_due, within=_PATIENCE)
+
+    def _carry(self, attempts: list[Attempt]) -> None:
+        self._begun += len(attempts)
+        for attempt in attempts:
+            carried = Carried(attempt, self._database, self._runners)
+            self._carried[attempt.pk] = carried
+            carried.task.add_done_callback(lambda task, pk=attempt.pk: self._done(pk, task))
+
+    def _done(self, pk: int, task: asyncio.Task) -> None:
+        del self._carried[pk]
+        self._changed.set()
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("An attempt was left to its lease.", exc_info=error)
+
+    async def _beat(self) -> None:
+        """Renew the leases each second; stop what was cancelled or is somebody else's by now."""
+        while True:
+            await asyncio.sleep(_TURN_SECONDS)
+            if self._carried:
+                carried = dict(self._carried)
+                ours = await self._database.run(services.beat, worker=self.name)
+                for pk, each in carried.items():
+                    fence, cancelled = ours.get(pk, (0, False))
+                    if fence != each.attempt.fence:
+                        each.stop(Stop.TAKEN)
+                    elif cancelled:
+                        each.stop(Stop.CANCELLED)
+
+    async def _part(self) -> None:
+        """Let what runs end for a moment, then leave it to others."""
+        if self._carried:
+            await asyncio.wait(
+                [each.task for each in self._carried.values()], timeout=_LEAVING_SECONDS
+            )
+        left = [each.task for each in self._carried.values()]
+        for each in list(self._carried.values()):
+            each.stop(Stop.LEAVING)
+        if left:
+            await asyncio.wait(left)
+            await self._database.run(services.give_up, worker=self.name)
+        await self._runners.close()
+        await self._database.close()

@@ -1,0 +1,27 @@
+"""A gateway with the sandbox provider behind it, as workers use it."""
+
+import pytest
+
+from tests.gateway.sandbox import running_sandbox
+from tests.gateway.server import gateway_on, supply
+
+
+@pytest.fixture(scope="module")
+def process():
+    with running_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(process):
+    process.clear()
+    return process
+
+
+@pytest.fixture
+def office(transactional_db, sandbox, settings):
+    """ada, one key, and the gateway that workers call; the sandbox's log is its value."""
+    supply("nvidia-1")
+    with gateway_on(sandbox, settings) as running:
+        settings.GATEWAY_URL = running.url
+        yield sandbox

@@ -1,0 +1,61 @@
+"""Tasks of ada's, worked on in this process through a gateway with the sandbox behind it."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from orchestration import services
+from orchestration.models import Attempt, SubTask, Task
+from orchestration.worker import work_until_done
+from tests.books import assert_books_balance
+
+
+def order(*sub_tasks: dict[str, Any] | str, budget: int = 100_000, **changes: Any) -> services.Order:
+    """An order of these sub-tasks; a string is the description of one."""
+    given = tuple(one if isinstance(one, dict) else {"description": one} for one in sub_tasks)
+    usual = {"name": "test", "total_budget": budget, "sub_tasks": given}
+    return services.Order(**{**usual, **changes})
+
+
+def submit(*sub_tasks: dict[str, Any] | str, idempotency_key: str | None = None, **changes: Any) -> Task:
+    """Submit it as ada."""
+    return services.submit(
+        agent="ada",
+        order=order(*sub_tasks, **changes),
+        idempotency_key=idempotency_key,
+        now=timezone.now(),
+    )
+
+
+def worked(task: Task) -> Task:
+    """The task as it is once a worker found nothing more to do."""
+    work_until_done()
+    task.refresh_from_db()
+    return task
+
+
+def statuses(task: Task) -> list[str]:
+    """Of its sub-tasks, in the order of the plan."""
+    return list(SubTask.objects.filter(task=task, position__gt=0).values_list("status", flat=True))
+
+
+def kinds(task: Task) -> list[str]:
+    """Why its attempts failed, in the order in which they were begun."""
+    return list(Attempt.objects.filter(task=task).order_by("pk").values_list("error_kind", flat=True))
+
+
+def assert_accounted(task: Task) -> None:
+    """Every token of every attempt is accounted for, and the books balance."""
+    assert not Attempt.objects.filter(task=task, accounted_at=None).exists()
+    task.refresh_from_db()
+    used = sum(Attempt.objects.filter(task=task).values_list("used_tokens", flat=True))
+    in_books = sum(Attempt.objects.filter(task=task).values_list("allocation__used", flat=True))
+    assert (task.lent, task.used) == (0, used) == (0, in_books)
+    assert task.used <= task.budget or task.overrun
+    assert_books_balance()
+
+
+def say(words: str = "", **directive: Any) -> str:
+    """A description that tells the sandbox how to answer."""
+    told = " ".join(f"{name}={value}" for name, value in directive.items())
+    return f"{words} [[sandbox {told}]]"
