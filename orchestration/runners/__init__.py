@@ -1,18 +1,56 @@
-"""What carries attempts out: one file per runner, one protocol (`base.Runner`)."""
+"""What carries attempts out: one file per runner, one protocol (`base.Runner`).
+
+`model` asks a model through the gateway; `command:<slug>` runs what an admin configured under this
+slug.
+"""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+from orchestration.models import Command
 from orchestration.refusals import UnknownRunner
 from orchestration.runners.base import Runner
+from orchestration.runners.command import CommandRunner
 from orchestration.runners.model import ModelRunner
 
-_RUNNERS: dict[str, Callable[[], Runner]] = {"model": ModelRunner}
+
+class Terms(NamedTuple):
+    """What a runner's allocations must be like: the wire format it speaks (None: any), and how it
+    wants to be told that its budget is used up (None: as usual)."""
+
+    wire_format: str | None = None
+    refusal_status: int | None = None
+
+
+_COMMAND = "command"
+_RUNNERS: dict[str, Callable[[], Runner]] = {"model": ModelRunner, _COMMAND: CommandRunner}
+# Of those that need no configuration.
+_TERMS = {"model": Terms()}
 
 
 def check(name: str) -> None:
-    """Whether attempts can be carried out by it. Refusal: UnknownRunner."""
-    if name not in _RUNNERS:
-        raise UnknownRunner(f"There is no runner {name!r}. Runners: {', '.join(sorted(_RUNNERS))}.")
+    """Whether attempts can be carried out by it now. Refusal: UnknownRunner."""
+    terms(name)
+
+
+def terms(name: str) -> Terms:
+    """What its allocations must be like. Refusal: UnknownRunner."""
+    if name in _TERMS:
+        return _TERMS[name]
+    kind, _, slug = name.partition(":")
+    if kind == _COMMAND and (command := _enabled().filter(slug=slug).first()):
+        return Terms(command.wire_format, command.refusal_status)
+    raise UnknownRunner(f"There is no runner {name!r} here. Runners: {', '.join(names())}.")
+
+
+def names() -> list[str]:
+    """Every runner there is now."""
+    commands = _enabled().values_list("slug", flat=True)
+    return [*_TERMS, *(f"{_COMMAND}:{slug}" for slug in commands)]
+
+
+def _enabled():
+    return Command.objects.filter(disabled_at=None).order_by("slug")
 
 
 class Runners:
@@ -22,10 +60,8 @@ class Runners:
         self._made: dict[str, Runner] = {}
 
     def of(self, name: str) -> Runner:
-        """The runner of this name. Refusal: UnknownRunner."""
+        """The runner of this name, which was checked before."""
         kind = name.partition(":")[0]
-        if kind not in _RUNNERS:
-            raise UnknownRunner(f"There is no runner {name!r}.")
         if kind not in self._made:
             self._made[kind] = _RUNNERS[kind]()
         return self._made[kind]

@@ -1,6 +1,6 @@
 """Texts of children as they can be kept: without secrets, and such as the database can store."""
 
-from security.redact import redact
+from security.redact import REDACTED, redact
 
 _SAYS_CHARACTERS_MAX = 1_000
 
@@ -17,3 +17,8 @@ def sentence(text: str, *, secret: str) -> str:
     if len(line) <= _SAYS_CHARACTERS_MAX:
         return line
     return line[: _SAYS_CHARACTERS_MAX - 1] + "…"
+
+
+def without(text: str, *, secret: str) -> str:
+    """The text without `secret`; all else stays as it is."""
+    return text.replace(secret, REDACTED)

@@ -1,0 +1,225 @@
+"""A command-line agent as a sub-agent: a program in a working folder of its own."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from common.batches import Threads
+from orchestration.models import Command
+from orchestration.runners.base import Failed, Result, Work
+from orchestration.runners.child import Child, Program, kill_left_over
+from orchestration.runners.folders import Folder
+from orchestration.runners.placeholders import ReadAsAnOption, filled, filled_argv
+from orchestration.runners.texts import sentence, storable, without
+
+_HOST = socket.gethostname()
+
+
+@dataclass(slots=True)
+class _Running:
+    command: Command
+    folder: Folder
+    child: Child
+    began: float = field(default_factory=time.monotonic)
+
+
+class CommandRunner:
+    """Carries attempts out as programs that an admin configured (`models.Command`).
+
+    A program cannot be taken over: its output goes to the process that started it. Whoever takes
+    its attempt over ends what is left of it on this machine and raises Failed("lost"); on another
+    machine it ended with the process that started it. Its folder is removed when the attempt is
+    over, also when it failed: what it printed last is in the error.
+    """
+
+    def __init__(self) -> None:
+        self._database = Threads(1)
+        self._running: dict[str, _Running] = {}
+
+    async def spawn(self, work: Work) -> dict[str, Any]:
+        """Start the program. Raises Failed: misconfigured, refused, lost."""
+        if work.session_id not in self._running:
+            if work.again:
+                await self._lost(work, None)
+            command = await self._database.run(_command, work.runner)
+            await self._start(work, command)
+        child = self._running[work.session_id].child
+        return {"host": _HOST, "pid": child.pid, "started": child.started}
+
+    async def poll(self, work: Work, handle: dict[str, Any], *, seconds: float) -> bool:
+        """Whether it has ended. Raises Failed("lost") if another process started it."""
+        running = await self._own(work, handle)
+        done, _ = await asyncio.wait([running.child.over], timeout=seconds)
+        return bool(done)
+
+    async def result(self, work: Work, handle: dict[str, Any]) -> Result:
+        """What it said. Raises Failed."""
+        running = await self._own(work, handle)
+        code = await asyncio.shield(running.child.over)
+        if code != 0:
+            raise Failed("failed", _why(running.child, code, secret=work.token))
+        text = without(await _said(running, secret=work.token), secret=work.token)
+        if not text.strip():
+            raise Failed("unusable_answer", "The command ended well and said nothing.")
+        return Result(storable(text), _facts(running, secret=work.token))
+
+    async def cancel(self, work: Work, handle: dict[str, Any] | None) -> None:
+        """End it and all it started, at the latest after some seconds."""
+        if running := self._running.get(work.session_id):
+            await running.child.stop()
+        else:
+            await asyncio.to_thread(_end_left_over, work.session_id, handle)
+
+    async def forget(self, work: Work, handle: dict[str, Any] | None) -> None:
+        """End it if it still runs, and remove its folder."""
+        if running := self._running.pop(work.session_id, None):
+            await _clear_away(running)
+
+    async def close(self) -> None:
+        """End all programs."""
+        running, self._running = list(self._running.values()), {}
+        await asyncio.gather(*map(_clear_away, running))
+        self._database.close()
+
+    async def _own(self, work: Work, handle: dict[str, Any]) -> _Running:
+        if work.session_id not in self._running:
+            await self._lost(work, handle)
+        return self._running[work.session_id]
+
+    async def _lost(self, work: Work, handle: dict[str, Any] | None) -> None:
+        await asyncio.to_thread(_end_left_over, work.session_id, handle)
+        raise Failed("lost", "The worker that ran the command died or was silent.")
+
+    async def _start(self, work: Work, command: Command) -> None:
+        folder = Folder(work.session_id)
+        try:
+            folder.make(storable(work.prompt))
+        except FileExistsError:
+            await self._lost(work, None)
+        try:
+            child = await Child.start(_program(work, command, folder))
+        except BaseException as error:
+            folder.remove()
+            if isinstance(error, OSError | ReadAsAnOption):
+                raise _not_started(command, error) from None
+            raise
+        self._running[work.session_id] = _Running(command, folder, child)
+        folder.note_child(child.pid, child.started)
+
+
+def _command(runner: str) -> Command:
+    slug = runner.removeprefix("command:")
+    command = Command.objects.filter(slug=slug, disabled_at=None).first()
+    if command is None:
+        raise Failed("misconfigured", f"There is no command {slug!r}, or it is disabled.")
+    return command
+
+
+def _program(work: Work, command: Command, folder: Folder) -> Program:
+    values = {
+        "prompt": storable(work.prompt),
+        "prompt_file": str(folder.prompt),
+        "model": work.model,
+        "workdir": str(folder.home),
+        "label": storable(work.label),
+        "thinking": work.thinking,
+        "session_id": work.session_id,
+        "gateway_url": work.gateway_url,
+        "gateway_root": work.gateway_url.removesuffix("/v1"),
+    }
+    secret = values | {"token": work.token}
+    usual = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(folder.home),
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(folder.tmp),
+    }
+    own = {name: filled(template, secret) for name, template in command.environment.items()}
+    stdin = folder.prompt if command.prompt_by == Command.PromptBy.STDIN else None
+    return Program(
+        filled_argv(command.argv, values), usual | own, folder.home, stdin, command.output_bytes_max
+    )
+
+
+def _not_started(command: Command, error: Exception) -> Failed:
+    if isinstance(error, ReadAsAnOption):
+        return Failed("refused", f"{command}: {error} and would be taken for an option.")
+    if isinstance(error, OSError) and error.errno == errno.E2BIG:
+        return Failed("refused", f"{command}: the prompt is too long for an argument.")
+    return Failed("misconfigured", f"{command} cannot be started: {error.strerror}.")
+
+
+async def _said(running: _Running, *, secret: str) -> str:
+    command, out = running.command, running.child.out
+    if command.result_from == Command.ResultFrom.FILE:
+        return await asyncio.to_thread(_written, running)
+    if command.result_from == Command.ResultFrom.STDOUT:
+        return out.text(secret=secret)
+    if out.cut:
+        raise Failed("unusable_answer", f"It printed {out.size:,} bytes, more than may be kept.")
+    return _in_json(out.text(secret=secret), command.result_path)
+
+
+def _written(running: _Running) -> str:
+    name, most = running.command.result_path, running.command.output_bytes_max
+    try:
+        written = running.folder.read(name, most=most)
+    except OSError as error:
+        raise Failed(
+            "unusable_answer", f"{name} cannot be read: {error.strerror or error}"
+        ) from None
+    if len(written) > most:
+        raise Failed("unusable_answer", f"{name} has more than {most:,} bytes.")
+    return written.decode("utf-8", "replace")
+
+
+def _in_json(text: str, path: str) -> str:
+    try:
+        found = msgspec.json.decode(text)
+        for name in path.split("."):
+            found = found[name]
+    except (ValueError, KeyError, TypeError):
+        raise Failed("unusable_answer", f"It printed no JSON with {path!r} in it.") from None
+    return found if isinstance(found, str) else msgspec.json.encode(found).decode()
+
+
+def _why(child: Child, code: int, *, secret: str) -> str:
+    how = f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
+    # Some say on standard output what went wrong.
+    said = child.err.end(secret=secret).strip() or child.out.end(secret=secret)
+    return sentence(f"{how}: {without(said, secret=secret)}", secret=secret)
+
+
+def _facts(running: _Running, *, secret: str) -> dict[str, Any]:
+    out, err = running.child.out, running.child.err
+    return {
+        "command": running.command.slug,
+        "seconds": round(time.monotonic() - running.began, 3),
+        "output_bytes": out.size,
+        "output_bytes_left_out": out.cut,
+        "stderr": sentence(err.end(secret=secret), secret=secret),
+    }
+
+
+def _end_left_over(session_id: str, handle: dict[str, Any] | None) -> None:
+    """End what another process of this machine started for the session, and remove its folder."""
+    folder = Folder(session_id)
+    children = [folder.noted_child()]
+    if handle and handle["host"] == _HOST:
+        children.append((handle["pid"], handle["started"]))
+    for child in filter(None, children):
+        kill_left_over(*child)
+    folder.remove()
+
+
+async def _clear_away(running: _Running) -> None:
+    running.child.kill()
+    await asyncio.wait([running.child.over])
+    await asyncio.to_thread(running.folder.remove)

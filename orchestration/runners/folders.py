@@ -1,0 +1,55 @@
+"""The folder of one attempt of a command: where it works, and who works there."""
+
+import json
+import os
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from django.conf import settings
+
+
+class Folder:
+    """`home`: the program's working folder and HOME; `tmp`: its TMPDIR; `prompt`: what it is told.
+
+    The folder's name is the session id, so that it is made once on this machine.
+    """
+
+    def __init__(self, session_id: str) -> None:
+        self._path = Path(settings.VAR_DIR) / "work" / session_id
+        self.home, self.tmp = self._path / "home", self._path / "tmp"
+        self.prompt = self._path / "prompt.txt"
+        self._child = self._path / "child.json"
+
+    def make(self, prompt: str) -> None:
+        """Make it. Error: FileExistsError, if it was made before."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path.mkdir(mode=0o700)
+        self.home.mkdir(mode=0o700)
+        self.tmp.mkdir(mode=0o700)
+        self.prompt.write_text(prompt, "utf-8")
+
+    def note_child(self, pid: int, started: float) -> None:
+        """Write down who works here, for whoever finds the folder left behind."""
+        self._child.write_text(json.dumps([pid, started]))
+
+    def noted_child(self) -> tuple[int, float] | None:
+        """Who works here, or did."""
+        with suppress(OSError, ValueError):
+            pid, started = json.loads(self._child.read_text())
+            return pid, started
+        return None
+
+    def read(self, name: str, *, most: int) -> bytes:
+        """A file the program wrote, at most `most` bytes and one. Error: OSError, also for what is
+        no plain file: a link, or a pipe that would never end."""
+        descriptor = os.open(self.home / name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(f"{name} is no plain file")
+            return file.read(most + 1)
+
+    def remove(self) -> None:
+        """Remove all of it, as far as it can be."""
+        shutil.rmtree(self._path, ignore_errors=True)
