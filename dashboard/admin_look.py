@@ -20,6 +20,7 @@ _GROUPS = {
         ("Allocations", "payments", "keys_allocation"),
         ("Charges", "receipt_long", "keys_charge"),
         ("Windows", "calendar_month", "keys_window"),
+        ("Slots", "event_seat", "keys_slot"),
         ("History", "history", "keys_history"),
     ],
     "Prompts and answers": [

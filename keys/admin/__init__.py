@@ -9,6 +9,7 @@ from keys.admin.cost_centre import CostCentreAdmin
 from keys.admin.history import HistoryAdmin
 from keys.admin.price import PriceAdmin
 from keys.admin.provider import ProviderAdmin
+from keys.admin.slot import SlotAdmin
 from keys.admin.window import WindowAdmin
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "HistoryAdmin",
     "PriceAdmin",
     "ProviderAdmin",
+    "SlotAdmin",
     "WindowAdmin",
 ]

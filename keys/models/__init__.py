@@ -12,6 +12,7 @@ from keys.models.history import History
 from keys.models.imported import ImportedState
 from keys.models.limits import Limit, Period, Unit, Window
 from keys.models.people import Agent, AgentToken, CostCentre
+from keys.models.slots import Slot
 from keys.models.supply import ApiKey, Price, Provider, WireFormat
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Provider",
     "RateLease",
     "Rotation",
+    "Slot",
     "Unit",
     "Window",
     "WireFormat",

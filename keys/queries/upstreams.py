@@ -36,11 +36,13 @@ class Upstream:
     secret: str = field(repr=False)
 
 
+# In the order of `Session`.
+SESSION_COLUMNS = ("session_id", "pk", "agent_id", "payers", "api_key_id", "refusal_status")
+
+
 def session_of(session_id: str) -> Session | None:
     """The session, open or not; None when there is none."""
-    found = Allocation.objects.filter(session_id=session_id).values_list(
-        "session_id", "pk", "agent_id", "payers", "api_key_id", "refusal_status"
-    )
+    found = Allocation.objects.filter(session_id=session_id).values_list(*SESSION_COLUMNS)
     return next(map(Session._make, found), None)
 
 

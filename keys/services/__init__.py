@@ -30,6 +30,7 @@ from keys.services.people import (
 )
 from keys.services.rotate import rotate
 from keys.services.settle import Ended, Ending, Usage, end_many, release, settle, settle_many
+from keys.services.slots import add_slots, free_slot, note_slot_refusal, take_slot
 from keys.services.supply import (
     KeyTerms,
     add_key,
@@ -56,6 +57,7 @@ __all__ = [
     "Wish",
     "add_key",
     "add_provider",
+    "add_slots",
     "allocate",
     "change_key",
     "change_provider",
@@ -72,11 +74,13 @@ __all__ = [
     "extend_holds",
     "fail",
     "forget_leases",
+    "free_slot",
     "hold",
     "hold_many",
     "import_state",
     "issue_token",
     "key_refused",
+    "note_slot_refusal",
     "note_token_use",
     "open_windows",
     "plan_for_calls",
@@ -94,4 +98,5 @@ __all__ = [
     "set_price",
     "settle",
     "settle_many",
+    "take_slot",
 ]
