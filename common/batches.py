@@ -5,12 +5,32 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Barrier
 from typing import Any, Generic, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+
+class _Pool(ThreadPoolExecutor):
+    """Threads that each keep a connection to the database, and close it when they end."""
+
+    def __init__(self, threads: int, *, name: str) -> None:
+        super().__init__(threads, thread_name_prefix=name)
+        self._all = Barrier(threads)
+
+    def close(self) -> None:
+        """Let all threads end; waits for what they do."""
+        for _ in range(self._max_workers):
+            self.submit(self._leave)
+        self.shutdown(wait=True)
+
+    def _leave(self) -> None:
+        # Each takes one: nobody goes on before all of them are here.
+        self._all.wait()
+        connection.close()
 
 
 class Batches(Generic[Item, Answer]):
@@ -36,7 +56,7 @@ class Batches(Generic[Item, Answer]):
         self._work, self._free, self._most = work, threads, most
         self._abandoned = abandoned
         self._patience_seconds = patience_seconds
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=work.__name__)
+        self._pool = _Pool(threads, name=work.__name__)
         self._waiting: deque[tuple[Item, asyncio.Future]] = deque()
         self._due = False
         # The batch that was started last, while nobody may help, and when somebody may.
@@ -56,7 +76,7 @@ class Batches(Generic[Item, Answer]):
 
     def close(self) -> None:
         """Let the threads end; nothing may be asked for any more."""
-        self._threads.shutdown(wait=True)
+        self._pool.close()
 
     def _start(self) -> None:
         self._due = False
@@ -64,7 +84,7 @@ class Batches(Generic[Item, Answer]):
             loop = asyncio.get_running_loop()
             self._free -= 1
             items = [item for item, _ in batch]
-            self._running = loop.run_in_executor(self._threads, self._do, items)
+            self._running = loop.run_in_executor(self._pool, self._do, items)
             self._running.add_done_callback(partial(self._finish, batch))
             self._patience = loop.call_later(self._patience_seconds, self._help)
 
@@ -110,17 +130,17 @@ class Threads:
     """A few threads with connections of their own, for what is asked for now and then."""
 
     def __init__(self, threads: int = 4) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
+        self._pool = _Pool(threads, name="database")
 
     async def run(self, work: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
         """Call `work` in a thread."""
         loop = asyncio.get_running_loop()
         call = partial(work, *args, **kwargs)
-        return await loop.run_in_executor(self._threads, _reconnecting, call)
+        return await loop.run_in_executor(self._pool, _reconnecting, call)
 
     def close(self) -> None:
         """Let the threads end."""
-        self._threads.shutdown(wait=True)
+        self._pool.close()
 
 
 def _reconnecting(work: Callable[..., Answer], *args: Any) -> Answer:

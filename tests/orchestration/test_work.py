@@ -1,25 +1,34 @@
 """A task goes in with a budget, and its results come out."""
 
 from orchestration.models import Attempt, SubTask
-from orchestration.queries.results import results
+from orchestration.prompts import prompt
+from orchestration.queries.results import results, results_needed_by
 from tests.orchestration.work import assert_accounted, kinds, say, statuses, submit, worked
 
 
 def test_a_task_of_three_parts_is_done_one_after_the_other(office):
-    task = worked(submit("gather", {"description": "analyze", "depends_on": ["1"]},
-                         {"description": "write", "depends_on": ["2"]}))
+    task = worked(
+        submit(
+            "gather",
+            {"description": "analyze", "depends_on": ["1"]},
+            {"description": "write", "depends_on": ["2"]},
+        )
+    )
     assert (task.status, statuses(task)) == ("completed", ["succeeded"] * 3)
     found = results(task)
     assert (found.successful, found.failed, found.success_rate) == (3, 0, 100.0)
-    assert found.tokens == sum(row["tokens"] for row in office.totals().values())
+    assert found.tokens == sum(row["input"] + row["output"] for row in office.log())
     assert_accounted(task)
 
 
 def test_a_part_is_told_the_results_it_builds_on(office):
     task = worked(submit("gather", {"description": "analyze", "depends_on": ["1"]}))
     first, second = SubTask.objects.filter(task=task)
+    told = prompt(second, results=results_needed_by(second))
     assert first.result
-    assert first.result in str(office.log()[-1])
+    assert first.result in told
+    before, after = office.log()
+    assert after["input"] - before["input"] > len(first.result.split())
 
 
 def test_a_failure_is_tried_again_and_then_fails(office):
@@ -44,8 +53,11 @@ def test_what_depends_on_a_failure_fails_and_the_rest_is_kept(office):
 def test_one_of_three_times_out(office):
     task = worked(
         submit(
-            "gather", say("analyze", latency_ms=20_000), "write",
-            running_timeout=2, retry_on_failure=False,
+            "gather",
+            say("analyze", latency_ms=20_000),
+            "write",
+            running_timeout=2,
+            retry_on_failure=False,
         )
     )
     assert (task.status, statuses(task)) == ("partial", ["succeeded", "failed", "succeeded"])

@@ -10,14 +10,18 @@ from orchestration.worker import work_until_done
 from tests.books import assert_books_balance
 
 
-def order(*sub_tasks: dict[str, Any] | str, budget: int = 100_000, **changes: Any) -> services.Order:
+def order(
+    *sub_tasks: dict[str, Any] | str, budget: int = 100_000, **changes: Any
+) -> services.Order:
     """An order of these sub-tasks; a string is the description of one."""
     given = tuple(one if isinstance(one, dict) else {"description": one} for one in sub_tasks)
     usual = {"name": "test", "total_budget": budget, "sub_tasks": given}
     return services.Order(**{**usual, **changes})
 
 
-def submit(*sub_tasks: dict[str, Any] | str, idempotency_key: str | None = None, **changes: Any) -> Task:
+def submit(
+    *sub_tasks: dict[str, Any] | str, idempotency_key: str | None = None, **changes: Any
+) -> Task:
     """Submit it as ada."""
     return services.submit(
         agent="ada",
@@ -41,7 +45,9 @@ def statuses(task: Task) -> list[str]:
 
 def kinds(task: Task) -> list[str]:
     """Why its attempts failed, in the order in which they were begun."""
-    return list(Attempt.objects.filter(task=task).order_by("pk").values_list("error_kind", flat=True))
+    return list(
+        Attempt.objects.filter(task=task).order_by("pk").values_list("error_kind", flat=True)
+    )
 
 
 def assert_accounted(task: Task) -> None:
