@@ -4,29 +4,8 @@ Each check is one query of the rows that break it, so an empty answer means it h
 are those of DESIGN, section 3. Each sees one snapshot.
 """
 
-from typing import NamedTuple
-
-from django.db import connection
-
+from common.row_checks import Check, Finding, found
 from keys import statements
-
-_SHOWN = 5
-
-
-class Check(NamedTuple):
-    """An invariant: its name, what it says, and the SQL of the rows that break it."""
-
-    name: str
-    says: str
-    broken: str
-
-
-class Finding(NamedTuple):
-    """What a check found: how many rows break it, and the first of them."""
-
-    check: Check
-    count: int
-    rows: list[dict[str, object]]
 
 
 def _missing_triggers(*names: str) -> str:
@@ -171,16 +150,5 @@ CHECKS = [
 
 
 def books_check() -> list[Finding]:
-    """Run every check; a finding each, with `count` 0 where the invariant holds.
-
-    One statement sees one snapshot, so a check is right while others spend.
-    """
-    with connection.cursor() as cursor:
-        return [_found(cursor, check) for check in CHECKS]
-
-
-def _found(cursor, check: Check) -> Finding:
-    cursor.execute(check.broken)
-    names = [column.name for column in cursor.description]
-    first = [dict(zip(names, row, strict=True)) for row in cursor.fetchmany(_SHOWN)]
-    return Finding(check, cursor.rowcount, first)
+    """Run every check; a finding each, with `count` 0 where the invariant holds."""
+    return found(CHECKS)

@@ -37,11 +37,12 @@ def allocate(
 ) -> Allocation:
     """Lend `agent` (its slug) a token budget on the best API key.
 
-    `session_id`: what its session shall be called, if not by a random name (1 to 64 of
-    A-Z a-z 0-9 . _ -, never used before but for the same request). It is committed in all windows of the key, the agent and the cost centre with its ancestors, or
-    in none. The same idempotency key is the same allocation. Refusals: NoKeyCapacity (with the
-    windows that lack, alternatives and the next reset), LimitReached, IdempotencyMismatch,
-    UnknownAgent, AgentDisabled, UnknownProvider, UnknownModel, UnknownCostCentre, WrongValue, Busy.
+    It is committed in all windows of the key, the agent and the cost centre with its ancestors, or
+    in none. The same idempotency key is the same allocation. `session_id` is what its session shall
+    be called, if not by a random name (1 to 64 of A-Z a-z 0-9 . _ -; never used for another
+    request). Refusals: NoKeyCapacity (with the windows that lack, alternatives and the next reset),
+    LimitReached, IdempotencyMismatch, UnknownAgent, AgentDisabled, UnknownProvider, UnknownModel,
+    UnknownCostCentre, WrongValue, Busy.
     """
     wish.check()
     for _ in range(_ATTEMPTS):
@@ -66,7 +67,9 @@ def allocate(
 
 
 @books.in_books
-def _try_to_allocate(*, agent, wish, idempotency_key, session_id, now) -> Allocation | Refusal | None:
+def _try_to_allocate(
+    *, agent, wish, idempotency_key, session_id, now
+) -> Allocation | Refusal | None:
     """One look and one conditional commitment; None when somebody else took the room between.
 
     A refusal is returned, not raised: nothing was written, and a ROLLBACK would make psycopg throw

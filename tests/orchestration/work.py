@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
+from orchestration.queries.tasks_check import tasks_check
 from orchestration.worker import work_until_done
 from tests.books import assert_books_balance
 
@@ -58,6 +59,13 @@ def assert_accounted(task: Task) -> None:
     in_books = sum(Attempt.objects.filter(task=task).values_list("allocation__used", flat=True))
     assert (task.lent, task.used) == (0, used) == (0, in_books)
     assert task.used <= task.budget or task.overrun
+    assert_tasks_balance()
+
+
+def assert_tasks_balance() -> None:
+    """Every invariant of the tasks and of the books holds."""
+    for finding in tasks_check():
+        assert finding.count == 0, f"{finding.check.name}: {finding.check.says}: {finding.rows}"
     assert_books_balance()
 
 

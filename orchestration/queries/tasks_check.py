@@ -1,0 +1,102 @@
+"""The tasks check: what must hold between tasks, sub-tasks, attempts and the books."""
+
+from common.row_checks import Check, Finding, found
+
+CHECKS = [
+    Check(
+        "task-not-overspent",
+        "lent + used <= budget in every task that is not flagged overrun",
+        """
+        SELECT id AS task, budget, lent, used FROM orchestration_task
+         WHERE lent + used > budget AND NOT overrun
+        """,
+    ),
+    Check(
+        "task-lent",
+        "task.lent = what attempts were lent that are not accounted for",
+        """
+        SELECT t.id AS task, t.lent, coalesce(sum(a.tokens), 0) AS counted
+          FROM orchestration_task t
+          LEFT JOIN orchestration_attempt a ON a.task_id = t.id AND a.accounted_at IS NULL
+         GROUP BY t.id HAVING t.lent <> coalesce(sum(a.tokens), 0)
+        """,
+    ),
+    Check(
+        "task-used",
+        "task.used = what accounted attempts used",
+        """
+        SELECT t.id AS task, t.used, coalesce(sum(a.used_tokens), 0) AS counted
+          FROM orchestration_task t
+          LEFT JOIN orchestration_attempt a ON a.task_id = t.id AND a.accounted_at IS NOT NULL
+         GROUP BY t.id HAVING t.used <> coalesce(sum(a.used_tokens), 0)
+        """,
+    ),
+    Check(
+        "attempt-used",
+        "an accounted attempt used what its allocation used, and that is closed, holding nothing",
+        """
+        SELECT a.id AS attempt, a.used_tokens, a.cost, l.used, l.used_cost, l.held, l.status
+          FROM orchestration_attempt a LEFT JOIN keys_allocation l ON l.session_id = a.session_id
+         WHERE a.accounted_at IS NOT NULL
+           AND (a.used_tokens <> coalesce(l.used, 0) OR a.cost <> coalesce(l.used_cost, 0)
+                OR l.status = 'active' OR l.held > 0)
+        """,
+    ),
+    Check(
+        "allocation-within-attempt",
+        "an attempt's allocation is what it was lent of its task's budget",
+        """
+        SELECT a.id AS attempt, a.tokens, l.allocated
+          FROM orchestration_attempt a JOIN keys_allocation l ON l.session_id = a.session_id
+         WHERE a.tokens <> l.allocated
+        """,
+    ),
+    Check(
+        "one-winner",
+        "a sub-task succeeded if and only if exactly one of its attempts did",
+        """
+        SELECT s.id AS sub_task, s.status, count(a.id) AS winners
+          FROM orchestration_subtask s
+          LEFT JOIN orchestration_attempt a ON a.sub_task_id = s.id AND a.status = 'succeeded'
+         GROUP BY s.id HAVING (s.status = 'succeeded')::int <> count(a.id)
+        """,
+    ),
+    Check(
+        "running-runs",
+        "a sub-task is running if and only if one of its attempts is",
+        """
+        SELECT s.id AS sub_task, s.status, count(a.id) AS attempts
+          FROM orchestration_subtask s
+          LEFT JOIN orchestration_attempt a ON a.sub_task_id = s.id AND a.status = 'running'
+         GROUP BY s.id HAVING (s.status = 'running')::int <> count(a.id)
+        """,
+    ),
+    Check(
+        "order",
+        "nothing began before all it depends on had succeeded",
+        """
+        SELECT s.id AS sub_task, n.id AS needs, n.status
+          FROM orchestration_dependency d
+          JOIN orchestration_subtask s ON s.id = d.sub_task_id
+          JOIN orchestration_subtask n ON n.id = d.needs_id
+          JOIN orchestration_attempt a ON a.sub_task_id = s.id
+         WHERE n.status <> 'succeeded' OR a.created_at < n.ended_at
+        """,
+    ),
+    Check(
+        "ended",
+        "a task has ended if and only if nothing of it is open",
+        """
+        SELECT t.id AS task, t.status, count(s.id) AS open
+          FROM orchestration_task t
+          LEFT JOIN orchestration_subtask s ON s.task_id = t.id
+                AND s.status IN ('blocked', 'gated', 'waiting', 'running')
+         GROUP BY t.id HAVING (t.ended_at IS NULL) <> (count(s.id) > 0)
+        """,
+    ),
+]
+
+
+def tasks_check() -> list[Finding]:
+    """Run every check; a finding each, with `count` 0 where the invariant holds."""
+    return found(CHECKS)
