@@ -2,6 +2,7 @@
 
 from orchestration.services.accounting import account
 from orchestration.services.claiming import beat, claim, give_up, take_over
+from orchestration.services.commands import CommandTerms, set_command
 from orchestration.services.finishing import Ended, back_off, finish_many
 from orchestration.services.lending import lend, store_handle
 from orchestration.services.order import Order
@@ -11,6 +12,7 @@ from orchestration.services.sweeping import sweep
 from orchestration.services.waking import wake
 
 __all__ = [
+    "CommandTerms",
     "Ended",
     "Order",
     "Plan",
@@ -28,6 +30,7 @@ __all__ = [
     "reserve_of",
     "resume",
     "retry_failed",
+    "set_command",
     "store_handle",
     "submit",
     "sweep",

@@ -1,0 +1,139 @@
+"""Configure command-line agents: what an admin writes down is what may be run, and nothing else."""
+
+import re
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from keys import services as keys
+from keys.models import WireFormat
+from keys.refusals import WrongValue
+from orchestration.models import Command, CommandChange
+from orchestration.runners import placeholders
+
+_OUTPUT_BYTES_MAX = 10_000_000
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandTerms:
+    """How a command is run; see `models.Command`."""
+
+    argv: list[str]
+    wire_format: str
+    environment: dict[str, str] = field(default_factory=dict)
+    prompt_by: str = Command.PromptBy.STDIN
+    result_from: str = Command.ResultFrom.STDOUT
+    result_path: str = ""
+    refusal_status: int | None = None
+    output_bytes_max: int = 1_000_000
+    enabled: bool = True
+
+    def check(self) -> None:
+        """Refusal: WrongValue, naming the field."""
+        self._check_argv()
+        self._check_prompt()
+        self._check_environment()
+        self._check_result()
+        _one_of("wire_format", self.wire_format, WireFormat.values)
+        _one_of("refusal_status", self.refusal_status, (None, *keys.REFUSAL_STATUSES))
+
+    def _check_argv(self) -> None:
+        if not self.argv or not self.argv[0].strip():
+            raise WrongValue("Say which program is run.", field="argv")
+        if placeholders.names_in(self.argv[0]):
+            raise WrongValue("The program itself is no placeholder.", field="argv")
+        for argument in self.argv:
+            _check_template("argv", argument, placeholders.IN_ARGUMENTS)
+
+    def _check_prompt(self) -> None:
+        _one_of("prompt_by", self.prompt_by, Command.PromptBy.values)
+        named = set().union(*map(placeholders.names_in, self.argv))
+        wanted = {"argument": {"prompt"}, "file": {"prompt_file"}}.get(self.prompt_by, set())
+        if wanted != named & {"prompt", "prompt_file"}:
+            what = " and ".join(f"{{{name}}}" for name in wanted) or "neither"
+            raise WrongValue(
+                f"Of {{prompt}} and {{prompt_file}}, the arguments must have {what} when the "
+                f"prompt comes by {self.prompt_by}.",
+                field="argv",
+            )
+        for position, argument in enumerate(self.argv):
+            if argument.startswith("{prompt}") and "--" not in self.argv[:position]:
+                raise WrongValue(
+                    "A prompt that begins with a dash would be taken for an option: write -- "
+                    "before {prompt}, or let the command read it from standard input.",
+                    field="argv",
+                )
+
+    def _check_environment(self) -> None:
+        if not isinstance(self.environment, dict):
+            raise WrongValue("Environment: names and their values.", field="environment")
+        for name, template in self.environment.items():
+            if not _VARIABLE.fullmatch(name) or not isinstance(template, str):
+                raise WrongValue(f"{name!r} is no variable with a text.", field="environment")
+            _check_template("environment", template, placeholders.IN_ENVIRONMENT)
+
+    def _check_result(self) -> None:
+        _one_of("result_from", self.result_from, Command.ResultFrom.values)
+        if (self.result_from == Command.ResultFrom.STDOUT) == bool(self.result_path):
+            raise WrongValue(
+                "Name the file, or the field of the JSON; nothing for standard output.",
+                field="result_path",
+            )
+        if self.result_from == Command.ResultFrom.FILE and (
+            "/" in self.result_path or self.result_path in (".", "..")
+        ):
+            raise WrongValue("The file is in the working folder itself.", field="result_path")
+        if not 0 < self.output_bytes_max <= _OUTPUT_BYTES_MAX:
+            raise WrongValue(f"1 to {_OUTPUT_BYTES_MAX:,} bytes.", field="output_bytes_max")
+
+
+@transaction.atomic(durable=True)
+def set_command(slug: str, *, terms: CommandTerms, why: str, who: str, now: datetime) -> Command:
+    """Add the command, or change how it is run from its next start on. Refusal: WrongValue."""
+    if not _SLUG.fullmatch(slug):
+        raise WrongValue("Small letters, digits, - and _, 64 at most.", field="slug")
+    if not why.strip():
+        raise WrongValue("Say why: a command runs programs on Butler's machine.", field="why")
+    terms.check()
+    columns = asdict(terms)
+    disabled_at = None if columns.pop("enabled") else now
+    command = Command.objects.select_for_update().filter(pk=slug).first()
+    before = command and _state(command)
+    if command is None:
+        command = Command(slug=slug, created_at=now)
+    elif command.disabled_at and disabled_at:
+        disabled_at = command.disabled_at
+    for column, value in {**columns, "disabled_at": disabled_at}.items():
+        setattr(command, column, value)
+    command.save()
+    CommandChange.objects.create(
+        command=command, before=before, after=_state(command), who=who, why=why, at=now
+    )
+    return command
+
+
+def _state(command: Command) -> dict:
+    columns = [column.name for column in Command._meta.concrete_fields]
+    state = {name: getattr(command, name) for name in columns if not name.endswith("_at")}
+    return {**state, "enabled": command.disabled_at is None}
+
+
+def _one_of(name: str, value: object, among) -> None:
+    if value not in among:
+        allowed = ", ".join("nothing" if one is None else str(one) for one in among)
+        raise WrongValue(f"{name} is one of: {allowed}.", field=name)
+
+
+def _check_template(name: str, template: str, known: frozenset[str]) -> None:
+    if "\0" in template:
+        raise WrongValue("No text of a program has a NUL.", field=name)
+    if unknown := placeholders.names_in(template) - known:
+        raise WrongValue(
+            f"{{{min(unknown)}}} stands for nothing here. There are: "
+            + ", ".join(f"{{{one}}}" for one in sorted(known))
+            + ".",
+            field=name,
+        )
