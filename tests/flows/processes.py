@@ -20,11 +20,11 @@ from butler_site.management.commands.up import web_server
 
 
 class Processes:
-    """A web server and a queue, each a group of processes; or `only` one of them.
+    """A web server, a queue and workers of tasks, each a group of processes: those in `only`.
 
-    kill_all: `kill -9` to every process of both; kill_one: to one worker, which its master
-    replaces by itself; terminate: as Ctrl-C; start: what does not run. `environ`: what they are
-    told besides.
+    kill_all: `kill -9` to every process of all of them; kill: of one; kill_one: to one worker of
+    each, which its master replaces by itself; terminate: as Ctrl-C; start: what does not run.
+    `environ`: what they are told besides.
     """
 
     def __init__(
@@ -39,9 +39,10 @@ class Processes:
         commands = {
             "web": [sys.executable, *web_server("127.0.0.1", port)],
             "queue": [sys.executable, "manage.py", "qcluster"],
+            "work": [sys.executable, "manage.py", "work"],
         }
         self._commands = {name: commands[name] for name in only}
-        self._environ = dict(environ)
+        self._environ = {"BUTLER_GATEWAY_URL": self.url} | dict(environ)
         self._running: dict[str, subprocess.Popen] = {}
 
     def start(self) -> None:
@@ -60,14 +61,18 @@ class Processes:
             time.sleep(0.1)
 
     def kill_all(self) -> None:
-        """Both groups, in the middle of whatever they do."""
-        for process in self._running.values():
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        self._running.clear()
+        """Every group, in the middle of whatever they do."""
+        for name in list(self._running):
+            self.kill(name)
+
+    def kill(self, name: str) -> None:
+        """One group, likewise; `start` starts it again."""
+        process = self._running.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def terminate(self) -> None:
-        """Ask both to stop; returns when they have."""
+        """Ask all to stop; returns when they have."""
         for process in self._running.values():
             process.terminate()
         for process in self._running.values():
@@ -75,7 +80,7 @@ class Processes:
         self._running.clear()
 
     def kill_one(self, number: int) -> None:
-        """One process below the web server and one below the queue."""
+        """One process below each of them."""
         for process in self._running.values():
             children = psutil.Process(process.pid).children(recursive=True)
             if children:
