@@ -51,6 +51,8 @@ SHAPES: dict[type[Refusal], Shape] = {
     keys.IdempotencyMismatch: _CONFLICT,
     refusals.AlreadyCalled: _CONFLICT,
     refusals.NotAuthenticated: _UNKNOWN_TOKEN,
+    # Not 401: programs that own slots would not use a refused credential again for minutes.
+    refusals.SlotEmpty: _INVALID,
     refusals.Unreadable: _INVALID,
     refusals.CannotBeBounded: _INVALID,
     refusals.WrongWireFormat: _INVALID,

@@ -76,6 +76,7 @@ class Gateway:
         if answers.is_bug(refusal):
             logger.error("refused: %s", refusal.code, exc_info=refusal)
         status = await self._refusal_status(request, refusal)
+        await self._office.sessions.note(request.token, refusal)
         answer = answers.refused(
             refusal, wire_format=_wire_format(request), request_id=request.id, status=status
         )
@@ -85,7 +86,7 @@ class Gateway:
         if not answers.is_budget(refusal):
             return None
         # It was read for this very request, so it is known.
-        return (await self._office.sessions.of(request.token)).refusal_status
+        return await self._office.sessions.refusal_status(request.token)
 
 
 def _is_probe(scope: Scope) -> bool:

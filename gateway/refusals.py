@@ -21,6 +21,12 @@ class NotAuthenticated(Refusal):
     code = "invalid_token"
 
 
+class SlotEmpty(Refusal):
+    """The token is a slot's, and no allocation sits in it that could pay."""
+
+    code = "slot_empty"
+
+
 class UnknownRoute(Refusal):
     """The gateway forwards only the routes it can meter."""
 

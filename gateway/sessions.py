@@ -1,12 +1,22 @@
 """Who speaks, and to whom: sessions and their upstreams, kept in memory while they are true."""
 
+import logging
+
+from django.db import InterfaceError, OperationalError
+
 from common.batches import Threads
-from gateway.refusals import NotAuthenticated
-from keys.queries import upstreams
+from common.refusal import Refusal
+from gateway.refusals import NotAuthenticated, SlotEmpty
+from keys import services as keys
+from keys.queries import slots, upstreams
 from keys.queries.credentials import session_id_of
 from keys.queries.upstreams import Session, Upstream
 
+logger = logging.getLogger(__name__)
+
 _KEPT_MAX = 10_000
+# Programs that own slots would not use a credential again for minutes that was refused otherwise.
+_SLOT_REFUSAL_STATUS = 400
 
 
 class Sessions:
@@ -24,12 +34,38 @@ class Sessions:
         self._upstreams: dict[str, Upstream] = {}
 
     async def of(self, token: str) -> Session:
-        """The session of a token. Refusal: NotAuthenticated."""
+        """The session of a token. Refusals: NotAuthenticated, SlotEmpty."""
+        if slot := slots.slot_of(token):
+            return await self._in_slot(slot)
         session_id = self._session_ids.get(token) or session_id_of(token)
         if session_id is None:
             raise NotAuthenticated(_why_not(token))
         _keep(self._session_ids, token, session_id)
         return self._sessions.get(session_id) or await self.read(session_id)
+
+    async def _in_slot(self, slot: str) -> Session:
+        # Never from memory: somebody else may sit there by now.
+        session = await self._threads.run(slots.session_in_slot, slot)
+        if session is None:
+            raise SlotEmpty(f"Nobody sits in {slot}: no budget pays for its calls now.", slot=slot)
+        return session
+
+    async def refusal_status(self, token: str) -> int | None:
+        """How a want of budget is answered to a token that is known, if not as usual."""
+        if slots.slot_of(token):
+            return _SLOT_REFUSAL_STATUS
+        return (await self.of(token)).refusal_status
+
+    async def note(self, token: str, refusal: Refusal) -> None:
+        """If the token is a slot's, keep what its program will not hand on."""
+        slot = slots.slot_of(token)
+        if slot is None:
+            return
+        about = {"slug": slot, "code": refusal.code, "detail": refusal.detail}
+        try:
+            await self._threads.run(keys.note_slot_refusal, **about)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("What %s was refused with is not kept: %s", slot, error)
 
     async def read(self, session_id: str) -> Session:
         """The session as it is now."""

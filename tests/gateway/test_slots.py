@@ -1,0 +1,121 @@
+"""A slot's token: its calls are paid by whoever sits in it at that moment."""
+
+import json
+from contextlib import closing
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+from django.utils import timezone
+
+from keys import services as keys
+from keys.models import Charge, Slot
+from keys.queries.slots import slot_token
+from tests.books import assert_books_balance
+from tests.gateway.sandbox import running_sandbox
+from tests.gateway.server import MODEL, PATHS, WAITS_SECONDS, answer_of, gateway_on, lend, supply
+from tests.keys.conftest import complete
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SLOT = "slot01"
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    """The provider."""
+    with running_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def url(sandbox, settings):
+    """The gateway's, with a key and a slot."""
+    supply("key-1")
+    keys.add_slots(1, runner="openclaw")
+    with gateway_on(sandbox, settings) as running:
+        yield running.url
+
+
+def call(url, said="hello", *, token=None, wire_format="openai"):
+    """Ask with the slot's token."""
+    asked = {"model": f"{SLOT}/any", "max_tokens": 40}
+    body = json.dumps({**asked, "messages": [{"role": "user", "content": said}]})
+    with closing(HTTPConnection(urlsplit(url).netloc, timeout=WAITS_SECONDS)) as way:
+        headers = {"authorization": f"Bearer {token or slot_token(SLOT)}"}
+        way.request("POST", PATHS[wire_format], body, headers)
+        return answer_of(way)
+
+
+def sit(session):
+    """Seat the session's allocation."""
+    pk = session.allocation.pk
+    assert keys.take_slot(runner="openclaw", allocation_id=pk, now=timezone.now()).pk == SLOT
+    return session
+
+
+def leave(session):
+    """Free its slot."""
+    pk = session.allocation.pk
+    assert keys.free_slot(slug=SLOT, allocation_id=pk, now=timezone.now())
+
+
+def test_a_call_is_paid_by_who_sits_there_and_gets_the_model_of_its_key(url, sandbox):
+    first, second = lend(url), lend(url)
+    sit(first)
+    assert call(url).status == 200
+    leave(first)
+    sit(second)
+    assert call(url).status == call(url).status == 200
+    payers = list(Charge.objects.order_by("pk").values_list("allocation_id", flat=True))
+    assert payers == [first.allocation.pk, second.allocation.pk, second.allocation.pk]
+    assert {row["model"] for row in sandbox.log()} == {MODEL}
+    assert_books_balance()
+
+
+@pytest.mark.parametrize("wire_format", list(PATHS))
+def test_nobody_pays_in_an_empty_slot(url, sandbox, wire_format):
+    session = sit(lend(url))
+    assert call(url).status == 200
+    leave(session)
+    answer = call(url, wire_format=wire_format)
+    # Not 401: OpenClaw would leave the slot alone for a minute.
+    assert (answer.status, answer.code) == (400, "slot_empty")
+    assert "slot01" in answer.json["error"]["message"]
+    assert answer.headers["x-should-retry"] == "false"
+    assert Charge.objects.count() == len(sandbox.log()) == 1
+
+
+def test_a_slot_that_does_not_exist_or_a_token_that_was_made_up_pays_nothing(url):
+    assert call(url, token=slot_token("slot99")).code == "slot_empty"
+    answer = call(url, token=slot_token(SLOT)[:-1] + "?")
+    assert (answer.status, answer.code) == (401, "invalid_token")
+
+
+def test_a_closed_allocation_is_answered_400_and_the_slot_knows_why(url, sandbox):
+    session = sit(lend(url))
+    complete(session.allocation, now=timezone.now())
+    answer = call(url)
+    assert (answer.status, answer.code) == (400, "allocation_closed")
+    assert Slot.objects.get().refusal_code == "allocation_closed"
+    assert sandbox.log() == []
+
+
+def test_a_used_up_budget_is_answered_400_and_the_next_one_is_not_hurt(url, sandbox):
+    session = sit(lend(url, tokens=10))
+    answer = call(url)
+    assert (answer.status, answer.code) == (400, "allocation_exhausted")
+    slot = Slot.objects.get()
+    assert slot.refusal_code == "allocation_exhausted"
+    assert "10 tokens are left" in slot.refusal
+    leave(session)
+    sit(lend(url))
+    assert call(url).status == 200
+    assert Slot.objects.get().refusal_code == ""
+    assert len(sandbox.log()) == 1
+    assert_books_balance()
+
+
+def test_a_sessions_own_token_is_answered_as_before(url):
+    answer = lend(url, tokens=10).call()
+    assert (answer.status, answer.code) == (429, "allocation_exhausted")
+    assert Slot.objects.get().refusal_code == ""
