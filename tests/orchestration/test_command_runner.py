@@ -1,0 +1,553 @@
+"""A command-line agent: told what to do, heard, bounded, and ended with all it started."""
+
+import asyncio
+import sys
+import textwrap
+import time
+from contextlib import asynccontextmanager
+
+import psutil
+import pytest
+from django.utils import timezone
+
+from keys.models import Charge
+from orchestration import runners, services
+from orchestration.refusals import UnknownRunner
+from orchestration.runners.base import Failed, Work
+from orchestration.runners.command import CommandRunner
+from orchestration.runners.folders import Folder
+from tests.books import assert_books_balance
+from tests.gateway.sandbox import running_sandbox
+from tests.gateway.server import gateway_on, lend, supply
+from tests.threads import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TOKEN = "bs_butler-7-1-x_" + "s3cret" * 7 + "x"
+CALLS_THE_GATEWAY = """
+import json, os, sys, urllib.request
+request = urllib.request.Request(
+    os.environ["WHERE"] + "/chat/completions",
+    json.dumps({"model": os.environ["MODEL"],
+                "messages": [{"role": "user", "content": sys.stdin.read()}]}).encode(),
+    {"authorization": "Bearer " + os.environ["SESSION"], "content-type": "application/json"},
+)
+with urllib.request.urlopen(request) as answer:
+    print(json.load(answer)["choices"][0]["message"]["content"])
+"""
+
+
+@pytest.fixture(autouse=True)
+def var_dir(tmp_path, settings):
+    """Working folders of this test alone."""
+    settings.VAR_DIR = tmp_path / "var"
+    return settings.VAR_DIR
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """`configured("echo hello", **terms)`: a command that runs this script of the shell."""
+
+    def configure(script, *arguments, python=False, **terms):
+        path = tmp_path / "agent"
+        path.write_text(textwrap.dedent(script))
+        program = [sys.executable if python else "/bin/sh", str(path), *arguments]
+        return command(program, **terms)
+
+    return configure
+
+
+def command(argv, **terms):
+    """A command that runs this program."""
+    usual = {"argv": argv, "wire_format": "openai"}
+    return services.set_command(
+        "agent",
+        terms=services.CommandTerms(**{**usual, **terms}),
+        why="test",
+        who="test",
+        now=timezone.now(),
+    )
+
+
+def work(prompt="hello", **changes):
+    """An attempt by the command."""
+    usual = {
+        "session_id": "butler-7-1-x",
+        "label": "butler-test",
+        "prompt": prompt,
+        "runner": "command:agent",
+        "model": "gpt-4o",
+        "wire_format": "openai",
+        "tokens": 1000,
+        "seconds": 60,
+        "gateway_url": "http://127.0.0.1:9/v1",
+        "token": TOKEN,
+    }
+    return Work(**{**usual, **changes})
+
+
+@asynccontextmanager
+async def running():
+    """A runner of this event loop."""
+    runner = CommandRunner()
+    try:
+        yield runner
+    finally:
+        await runner.close()
+
+
+def carried_out(asked):
+    """The result of an attempt, as a worker waits for it."""
+
+    async def carry():
+        async with running() as runner:
+            handle = await runner.spawn(asked)
+            try:
+                while not await runner.poll(asked, handle, seconds=5):
+                    pass
+                return await runner.result(asked, handle)
+            finally:
+                await runner.forget(asked, handle)
+
+    return asyncio.run(carry())
+
+
+def failure(asked):
+    """How an attempt fails."""
+    with pytest.raises(Failed) as caught:
+        carried_out(asked)
+    assert TOKEN not in caught.value.says
+    return caught.value
+
+
+async def until(holds):
+    """`wait_until` beside what runs in this loop."""
+    await asyncio.to_thread(wait_until, holds)
+
+
+def test_what_it_prints_is_the_result(configured):
+    configured("echo heard: $(cat)")
+    result = carried_out(work("do this"))
+    assert result.text == "heard: do this\n"
+    assert (result.facts["command"], result.facts["output_bytes"]) == ("agent", 15)
+
+
+HOSTILE = 'it\'s "$(touch /tmp/x)" `id` $HOME\n-rf {token} {model} ; exit 3 \\ *'
+
+
+@pytest.mark.parametrize("prompt", [HOSTILE, "--version", "-", "{prompt}"])
+@pytest.mark.parametrize(
+    ("prompt_by", "arguments", "script"),
+    [
+        ("stdin", [], "cat"),
+        ("argument", ["--", "{prompt}"], 'test $# = 2 && printf %s "$2"'),
+        ("argument", ["--say={prompt}"], 'test $# = 1 && printf %s "${1#--say=}"'),
+        ("file", ["{prompt_file}"], 'test $# = 1 && cat "$1"'),
+    ],
+)
+def test_a_prompt_arrives_as_it_is_and_is_one_argument(
+    configured, prompt, prompt_by, arguments, script
+):
+    configured(script, *arguments, prompt_by=prompt_by)
+    assert carried_out(work(prompt)).text == prompt
+
+
+def test_a_value_of_a_request_never_becomes_an_option(configured):
+    configured("echo $@", "{model}")
+    told = failure(work(model="--dangerous"))
+    assert (told.kind, "taken for an option" in told.says) == ("refused", True)
+
+
+def test_a_prompt_too_long_for_an_argument_is_refused(configured):
+    configured("echo", "--", "{prompt}", prompt_by="argument")
+    assert failure(work("x" * 3_000_000)).kind == "refused"
+
+
+def test_its_environment_is_what_was_configured_and_nothing_of_butlers(configured, monkeypatch):
+    monkeypatch.setenv("BUTLER_SECRET_KEY", "of butler")
+    configured(
+        "env | sort",
+        environment={"BASE": "{gateway_url}", "ROOT": "{gateway_root}", "FIXED": "a=b"},
+    )
+    lines = carried_out(work()).text.splitlines()
+    told = dict(line.split("=", 1) for line in lines)
+    assert told["BASE"] == "http://127.0.0.1:9/v1"
+    assert told["ROOT"] == "http://127.0.0.1:9"
+    assert told["FIXED"] == "a=b"
+    of_the_shell = {"PWD", "SHLVL", "_", "OLDPWD"}
+    assert told.keys() - of_the_shell == {"PATH", "HOME", "LANG", "TMPDIR", "BASE", "ROOT", "FIXED"}
+    assert told["HOME"] == told["PWD"]
+
+
+def test_it_works_in_a_folder_of_its_own_that_is_gone_afterwards(configured, var_dir):
+    configured("umask; stat -c %a .. ; pwd; touch there; mkdir -p a/b; ls")
+    said = carried_out(work()).text.splitlines()
+    assert said[1] == "700"
+    assert said[2] == str(var_dir / "work" / "butler-7-1-x" / "home")
+    assert "there" in said
+    assert list((var_dir / "work").iterdir()) == []
+
+
+def test_its_folder_is_gone_also_when_it_fails(configured, var_dir):
+    configured("exit 1")
+    failure(work())
+    assert list((var_dir / "work").iterdir()) == []
+
+
+def test_it_spends_what_was_lent_through_the_gateway(configured, settings):
+    supply("key-1")
+    with running_sandbox() as sandbox, gateway_on(sandbox, settings) as gateway:
+        session = lend(gateway.url)
+        environment = {"WHERE": "{gateway_url}", "SESSION": "{token}", "MODEL": "{model}"}
+        configured(CALLS_THE_GATEWAY, python=True, environment=environment)
+        asked = work("[[sandbox output=50]]", gateway_url=f"{gateway.url}/v1", token=session.token)
+        assert "the sandbox" in carried_out(asked).text
+        charge = Charge.objects.get()
+        assert (charge.state, charge.allocation) == ("settled", session.allocation)
+    assert_books_balance()
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("echo some words; echo out of paper >&2; exit 3", "exit code 3: out of paper"),
+        ("echo no more paper; exit 1", "exit code 1: no more paper"),
+        ("kill -SEGV $$", "killed by SIGSEGV"),
+    ],
+)
+def test_a_command_that_fails_says_why(configured, script, says):
+    configured(script)
+    told = failure(work())
+    assert told.kind == "failed"
+    assert told.says.startswith(says)
+
+
+def test_the_token_is_in_nothing_that_is_kept(configured):
+    environment = {"SESSION": "{token}"}
+    configured("echo $SESSION; echo $SESSION >&2", environment=environment)
+    result = carried_out(work())
+    assert result.text == "[redacted]\n"
+    assert "s3cret" not in str(result.facts)
+    configured("echo it was $SESSION >&2; exit 1", environment=environment)
+    assert "s3cret" not in failure(work()).says
+
+
+@pytest.mark.parametrize("before", range(1, 60, 7))
+def test_not_even_a_piece_of_the_token_is_kept_where_the_output_was_cut(configured, before):
+    configured(
+        f"printf %{before}s; printf %s $SESSION; head -c 5000 /dev/zero | tr '\\0' x;"
+        f" printf %s $SESSION; printf %{before}s",
+        environment={"SESSION": "{token}"},
+        output_bytes_max=120,
+    )
+    text = carried_out(work()).text
+    assert "left out" in text
+    assert "s3crets3cret" not in text
+
+
+def test_of_a_long_output_beginning_and_end_are_kept(configured):
+    configured(
+        "echo first; head -c 3000000 /dev/zero | tr '\\0' x; echo last", output_bytes_max=1000
+    )
+    result = carried_out(work())
+    assert result.text.startswith("first\n")
+    assert result.text.endswith("last\n")
+    assert len(result.text) < 1_100
+    assert result.facts["output_bytes_left_out"] == 3_000_011 - 1000
+
+
+def test_what_no_database_can_keep_is_replaced(configured):
+    configured(r"printf 'a\000b\377c'")
+    assert carried_out(work()).text == "a\ufffdb\ufffdc"
+
+
+def test_a_result_may_be_a_field_of_json(configured):
+    configured("""echo '{"a": {"result": "done"}}'""", result_from="json", result_path="a.result")
+    assert carried_out(work()).text == "done"
+
+
+def test_a_result_may_be_a_file(configured):
+    configured("echo noise; printf done > answer.txt", result_from="file", result_path="answer.txt")
+    assert carried_out(work()).text == "done"
+
+
+@pytest.mark.parametrize(
+    ("script", "terms"),
+    [
+        ("true", {}),
+        ("echo '  '", {}),
+        ("echo no json", {"result_from": "json", "result_path": "result"}),
+        ("echo '[]'", {"result_from": "json", "result_path": "result"}),
+        (
+            "head -c 99 /dev/zero",
+            {"result_from": "json", "result_path": "a", "output_bytes_max": 9},
+        ),
+        ("true", {"result_from": "file", "result_path": "answer"}),
+        ("ln -s /etc/passwd answer", {"result_from": "file", "result_path": "answer"}),
+        ("mkfifo answer", {"result_from": "file", "result_path": "answer"}),
+        (
+            "echo too long > answer",
+            {"result_from": "file", "result_path": "answer", "output_bytes_max": 5},
+        ),
+    ],
+)
+def test_an_answer_that_is_not_where_it_should_be_is_unusable(configured, script, terms):
+    configured(script, **terms)
+    assert failure(work()).kind == "unusable_answer"
+
+
+@pytest.mark.parametrize("program", ["/no/such/program", "/etc/passwd"])
+def test_a_program_that_cannot_be_started_is_a_mistake_in_the_setup(program, var_dir):
+    command([program])
+    assert failure(work()).kind == "misconfigured"
+    assert list((var_dir / "work").iterdir()) == []
+
+
+def test_only_what_is_configured_and_enabled_is_run(configured):
+    assert failure(work(runner="command:/bin/sh")).kind == "misconfigured"
+    configured("echo hello", enabled=False)
+    assert failure(work()).kind == "misconfigured"
+
+
+# Starts others, one of them deaf to SIGTERM, and writes down who they are.
+FAMILY = """
+(trap '' TERM; echo $$ > deaf; while :; do sleep 1; done) &
+sleep 300 &
+echo $! > pids
+cat /proc/self/stat > /dev/null
+touch ready
+wait
+"""
+
+
+async def family_of(runner, asked):
+    """The handle of a running family, and its processes."""
+    handle = await runner.spawn(asked)
+    home = Folder(asked.session_id).home
+    await until((home / "ready").exists)
+    leader = psutil.Process(handle["pid"])
+    return handle, [leader, *leader.children(recursive=True)]
+
+
+def gone(processes):
+    """Whether none of them runs any more."""
+    return not [one for one in processes if one.is_running() and one.status() != "zombie"]
+
+
+def test_cancelling_ends_also_what_it_started(configured):
+    configured(FAMILY)
+
+    async def cancelled():
+        async with running() as runner:
+            handle, family = await family_of(runner, work())
+            assert len(family) >= 3
+            began = time.monotonic()
+            await runner.cancel(work(), handle)
+            took = time.monotonic() - began
+            await until(lambda: gone(family))
+            with pytest.raises(Failed):
+                await runner.result(work(), handle)
+            return took
+
+    assert asyncio.run(cancelled()) < 5
+
+
+def test_one_that_ignores_the_request_to_stop_is_killed(configured):
+    configured("trap '' TERM; touch ready; while :; do sleep 0.1; done")
+
+    async def cancelled():
+        async with running() as runner:
+            handle, family = await family_of(runner, work())
+            await runner.cancel(work(), handle)
+            await until(lambda: gone(family))
+            await runner.cancel(work(), None)
+            with pytest.raises(Failed) as told:
+                await runner.result(work(), handle)
+            return told.value.says
+
+    assert asyncio.run(cancelled()).startswith("killed by SIGKILL")
+
+
+def test_forgetting_it_ends_it(configured, var_dir):
+    configured(FAMILY)
+
+    async def forgotten():
+        async with running() as runner:
+            handle, family = await family_of(runner, work())
+            await runner.forget(work(), handle)
+            await until(lambda: gone(family))
+
+    asyncio.run(forgotten())
+    assert list((var_dir / "work").iterdir()) == []
+
+
+def test_a_grandchild_that_keeps_the_pipe_open_does_not_hold_it_up(configured):
+    configured("sleep 300 & echo $! >&2; echo done")
+    began = time.monotonic()
+    result = carried_out(work())
+    assert time.monotonic() - began < 5
+    assert result.text == "done\n"
+    wait_until(
+        lambda: (
+            not psutil.pid_exists(int(result.facts["stderr"]))
+            or gone([psutil.Process(int(result.facts["stderr"]))])
+        )
+    )
+
+
+def test_a_poll_waits_as_long_as_it_is_told(configured):
+    # It waits for whoever opens the other end.
+    configured("mkfifo go; touch ready; read -r line < go; echo $line")
+
+    async def polled():
+        async with running() as runner:
+            handle, _ = await family_of(runner, work())
+            began = time.monotonic()
+            assert not await runner.poll(work(), handle, seconds=0.2)
+            assert 0.15 < time.monotonic() - began < 2
+            await asyncio.to_thread((Folder(work().session_id).home / "go").write_text, "now\n")
+            assert await runner.poll(work(), handle, seconds=20)
+            return await runner.result(work(), handle)
+
+    assert asyncio.run(polled()).text == "now\n"
+
+
+def test_spawning_twice_is_one_child(configured):
+    configured("touch ready; sleep 300")
+
+    async def spawned():
+        async with running() as runner:
+            handle, _ = await family_of(runner, work())
+            assert await runner.spawn(work()) == handle
+            assert TOKEN not in str(handle)
+
+    asyncio.run(spawned())
+
+
+@pytest.mark.parametrize("how", ["with its handle", "without", "spawned again"])
+def test_what_another_process_started_is_ended_and_lost(configured, var_dir, how):
+    configured(FAMILY)
+
+    async def taken_over():
+        async with running() as silent, running() as other:
+            handle, family = await family_of(silent, work())
+            with pytest.raises(Failed) as told:
+                if how == "with its handle":
+                    await other.poll(work(again=True), handle, seconds=1)
+                elif how == "without":
+                    await other.spawn(work(again=True))
+                else:
+                    await other.spawn(work())
+            assert told.value.kind == "lost"
+            await until(lambda: gone(family))
+
+    asyncio.run(taken_over())
+    assert list((var_dir / "work").iterdir()) == []
+
+
+def test_cancelling_what_another_process_started_ends_it(configured):
+    configured(FAMILY)
+
+    async def cancelled():
+        async with running() as silent, running() as other:
+            handle, family = await family_of(silent, work())
+            await other.cancel(work(), handle)
+            await until(lambda: gone(family))
+
+    asyncio.run(cancelled())
+
+
+def test_a_process_that_has_got_the_number_since_is_left_alone(configured):
+    configured("touch ready; sleep 300")
+
+    async def taken_over():
+        async with running() as silent, running() as other:
+            handle, family = await family_of(silent, work())
+            stale = {**handle, "started": handle["started"] - 1000}
+            Folder(work().session_id).note_child(stale["pid"], stale["started"])
+            with pytest.raises(Failed):
+                await other.poll(work(again=True), stale, seconds=1)
+            assert not gone(family)
+
+    asyncio.run(taken_over())
+
+
+WORKER = """
+import asyncio
+from pathlib import Path
+import django
+django.setup()
+from orchestration.runners.child import Child, Program
+
+async def start():
+    child = await Child.start(Program(["/bin/sleep", "300"], {}, Path("/"), None, 100))
+    print(child.pid, flush=True)
+    await asyncio.sleep(300)
+
+asyncio.run(start())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of it")
+def test_a_child_ends_with_the_worker_that_is_killed(settings):
+    # It asks no database.
+    environment = {**os.environ, "DATABASE_URL": "postgres://nobody@127.0.0.1:9/nothing"}
+    environment["DJANGO_SETTINGS_MODULE"] = "butler_site.settings"
+
+    async def killed():
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            WORKER,
+            cwd=settings.BASE_DIR,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        child = psutil.Process(int(await worker.stdout.readline()))
+        worker.kill()
+        await worker.wait()
+        await until(lambda: gone([child]))
+
+    asyncio.run(killed())
+
+
+def test_a_hundred_at_once_are_heard(configured):
+    configured("cat; sleep 0.3")
+
+    async def one(runner, number):
+        asked = work(f"number {number}", session_id=f"s-{number}")
+        handle = await runner.spawn(asked)
+        assert await runner.poll(asked, handle, seconds=60)
+        text = (await runner.result(asked, handle)).text
+        await runner.forget(asked, handle)
+        return text
+
+    async def all_of_them():
+        async with running() as runner:
+            return await asyncio.gather(*(one(runner, number) for number in range(100)))
+
+    assert asyncio.run(all_of_them()) == [f"number {number}" for number in range(100)]
+
+
+def test_the_registry_knows_what_is_configured_and_enabled(configured):
+    configured("true", wire_format="anthropic", refusal_status=400)
+    runners.check("model")
+    runners.check("command:agent")
+    assert runners.terms("command:agent") == ("anthropic", 400)
+    assert runners.terms("model") == (None, None)
+    configured("true", enabled=False)
+    for unknown in ("command:agent", "command:other", "command", "telepathy", ""):
+        with pytest.raises(UnknownRunner) as told:
+            runners.check(unknown)
+        assert "model" in told.value.detail
+
+
+def test_a_worker_has_one_runner_of_a_kind(configured):
+    async def held():
+        kept = runners.Runners()
+        same = kept.of("command:agent") is kept.of("command:other")
+        other = kept.of("model") is not kept.of("command:agent")
+        await kept.close()
+        return same, other
+
+    assert asyncio.run(held()) == (True, True)
