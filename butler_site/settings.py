@@ -91,6 +91,10 @@ SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
 GATEWAY_BODY_BYTES_MAX = 32_000_000
 # Where workers reach the gateway (without /v1), when that is not the way agents take.
 GATEWAY_URL = env.web_address("BUTLER_GATEWAY_URL", PUBLIC_URL, schemes=("https", "http"))
+# Where OpenClaw's gateway answers, ws://host:port; empty: that runner is not there. Its token;
+# empty: the one that `manage.py openclaw_config` derives and writes into OpenClaw's configuration.
+OPENCLAW_URL = env.text("BUTLER_OPENCLAW_URL")
+OPENCLAW_TOKEN = env.text("BUTLER_OPENCLAW_TOKEN")
 # Attempts that run at once: in all, unless a limit in the admin says otherwise, and in one process.
 ATTEMPTS_MAX = env.integer("BUTLER_ATTEMPTS_MAX", 500, least=1, most=1_000_000)
 WORKER_ATTEMPTS_MAX = env.integer("BUTLER_WORKER_ATTEMPTS_MAX", 100, least=1, most=10_000)
