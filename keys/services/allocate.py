@@ -2,7 +2,6 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError
@@ -12,16 +11,8 @@ from common.refusal import Refusal
 from keys import books, pricing, selection, statements
 from keys.models import Allocation, Decision
 from keys.queries.prices import price_of
-from keys.refusals import (
-    AgentDisabled,
-    Busy,
-    IdempotencyMismatch,
-    LimitReached,
-    NoKeyCapacity,
-    UnknownAgent,
-    UnknownCostCentre,
-)
-from keys.services.deciding import Payers, decide
+from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity
+from keys.services.deciding import Asker, decide, look
 from keys.services.wish import Wish
 
 _ATTEMPTS = 100
@@ -90,36 +81,8 @@ def _try_to_allocate(
     return _commit(new, verdicts=selection.to_json(decision))
 
 
-class _Asker(NamedTuple):
-    """Who asks, which cost centre pays, and the allocation the same request made before."""
-
-    agent: str
-    cost_centre: str
-    payers: Payers
-    earlier: int | None
-
-
-def _look(agent, wish, idempotency_key, now) -> _Asker:
-    found = books.rows(
-        statements.LOOK,
-        books_lock=statements.BOOKS_LOCK,
-        agent=agent,
-        idempotency_key=idempotency_key,
-        cost_centre=wish.cost_centre,
-        now=now,
-    )
-    if not found:
-        raise UnknownAgent(f"There is no agent {agent}.", agent=agent)
-    _, earlier, disabled_at, own, asked, *payers = found[0]
-    if disabled_at:
-        raise AgentDisabled(f"The agent {agent} was switched off.", agent=agent)
-    if wish.cost_centre and (asked is None or own[-1] not in asked):
-        raise UnknownCostCentre(
-            f"{wish.cost_centre} is no cost centre of this agent: it may use {own[-1]} and those "
-            "below it.",
-            cost_centre=wish.cost_centre,
-        )
-    return _Asker(agent, (asked or own)[-1], Payers(*payers), earlier)
+def _look(agent, wish: Wish, idempotency_key, now) -> Asker:
+    return look(agent=agent, cost_centre=wish.cost_centre, idempotency_key=idempotency_key, now=now)
 
 
 def _same(allocation: Allocation, wish: Wish) -> Allocation:
@@ -131,7 +94,7 @@ def _same(allocation: Allocation, wish: Wish) -> Allocation:
     return allocation
 
 
-def _new(wish: Wish, asker: _Asker, *, idempotency_key, decision, now) -> Allocation:
+def _new(wish: Wish, asker: Asker, *, idempotency_key, decision, now) -> Allocation:
     """The allocation as it will be written."""
     price = price_of(decision.chosen.price_id)
     return Allocation(

@@ -1,4 +1,4 @@
-"""Choose the key of an allocation among what is free, or say why none can be chosen."""
+"""Look who asks, and choose the key of an allocation among what is free, or say why none can be."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -6,11 +6,19 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from keys import pricing, selection
+from keys import books, pricing, selection, statements
 from keys.models import ApiKey, Provider
 from keys.queries.candidates import candidates, lacking_windows
 from keys.queries.prices import price_of
-from keys.refusals import LimitReached, NoKeyCapacity, UnknownModel, UnknownProvider
+from keys.refusals import (
+    AgentDisabled,
+    LimitReached,
+    NoKeyCapacity,
+    UnknownAgent,
+    UnknownCostCentre,
+    UnknownModel,
+    UnknownProvider,
+)
 from keys.services.wish import Wish
 
 
@@ -22,12 +30,63 @@ class Payers(NamedTuple):
     usd_free: Decimal | None
 
 
+class Asker(NamedTuple):
+    """Who asks, which cost centre pays, and the allocation the same request made before."""
+
+    agent: str
+    cost_centre: str
+    payers: Payers
+    earlier: int | None
+
+
+def look(
+    *, agent: str, cost_centre: str | None, idempotency_key: str | None = None, now: datetime
+) -> Asker:
+    """Who asks, and what they have free. Within a transaction, nobody opens windows until its end.
+
+    Refusals: UnknownAgent, AgentDisabled, UnknownCostCentre.
+    """
+    found = books.rows(
+        statements.LOOK,
+        books_lock=statements.BOOKS_LOCK,
+        agent=agent,
+        idempotency_key=idempotency_key,
+        cost_centre=cost_centre,
+        now=now,
+    )
+    if not found:
+        raise UnknownAgent(f"There is no agent {agent}.", agent=agent)
+    _, earlier, disabled_at, own, asked, *payers = found[0]
+    if disabled_at:
+        raise AgentDisabled(f"The agent {agent} was switched off.", agent=agent)
+    if cost_centre and (asked is None or own[-1] not in asked):
+        raise UnknownCostCentre(
+            f"{cost_centre} is no cost centre of this agent: it may use {own[-1]} and those "
+            "below it.",
+            cost_centre=cost_centre,
+        )
+    return Asker(agent, (asked or own)[-1], Payers(*payers), earlier)
+
+
 def decide(*, wish: Wish, payers: Payers, now: datetime) -> selection.Decision:
     """The decision, with a key chosen. Refusals: LimitReached, NoKeyCapacity, UnknownProvider,
     UnknownModel."""
+    check_payers(wish, payers, now=now)
+    return decide_among(
+        candidates(payers_usd=payers.usd_free, now=now), wish=wish, payers=payers, now=now
+    )
+
+
+def check_payers(wish: Wish, payers: Payers, *, now: datetime) -> None:
+    """Whether those who pay have the tokens free. Refusal: LimitReached."""
     if payers.tokens_free is not None and payers.tokens_free < wish.tokens:
         raise _limit_reached(wish, payers, cost=Decimal(0), now=now)
-    known = candidates(payers_usd=payers.usd_free, now=now)
+
+
+def decide_among(
+    known: list[selection.Candidate], *, wish: Wish, payers: Payers, now: datetime
+) -> selection.Decision:
+    """As `decide`, when the candidates are known and the payers have the tokens."""
     decision = _choose(_payable(known, wish.tokens), wish)
     if decision.chosen:
         return decision

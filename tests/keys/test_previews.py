@@ -1,0 +1,114 @@
+"""What a wish would get is what it gets."""
+
+from decimal import Decimal
+
+import pytest
+
+from common.refusal import Refusal
+from keys import services as keys
+from keys.models import Agent, Allocation, History, Window
+from keys.queries.previews import previews
+from keys.refusals import AgentDisabled, UnknownAgent, UnknownCostCentre, WrongValue
+from tests.conftest import NOON
+from tests.keys.conftest import PAID, add_key, limit
+
+pytestmark = pytest.mark.django_db
+
+
+def preview(agent="ada", *, now=NOON, **wish):
+    """What one wish would get."""
+    wish = keys.Wish(**{"tokens": 1000, **wish})
+    return previews(agent=agent, wishes=[wish], now=now)[wish]
+
+
+def fleet():
+    """Keys of three providers, and limits that some wishes are too large for."""
+    add_key("nvidia-1", priority=5, per_day=50_000)
+    add_key("openai-1", provider="openai", rates=PAID)
+    add_key("groq-1", provider="groq", per_day=20_000, priority=9)
+    ada = Agent.objects.get(pk="ada")
+    limit(ada, 60_000)
+    limit(ada, "0.30", unit="usd")
+
+
+def granted(wish):
+    """The key of an allocation, or the code of the refusal."""
+    try:
+        return keys.allocate(agent="ada", wish=wish, now=NOON).api_key_id
+    except Refusal as refusal:
+        return refusal.code
+
+
+WISHES = [
+    keys.Wish(tokens=tokens, provider=provider, model=model, wire_format=wire_format)
+    for tokens in (1_000, 20_001, 50_001, 60_001)
+    for provider in (None, "openai", "nobody")
+    for model in (None, "model-1", "model-2")
+    for wire_format in (None, "anthropic")
+]
+
+
+@pytest.mark.parametrize("wish", WISHES, ids=str)
+def test_a_preview_says_what_allocate_does(people, wish):
+    fleet()
+    said = previews(agent="ada", wishes=[wish], now=NOON)[wish]
+    assert (said.key_id or said.refusal.code) == granted(wish)
+
+
+def test_a_preview_has_the_key_its_provider_its_model_and_what_tokens_cost_there(people):
+    add_key("openai-1", provider="openai", rates=PAID)
+    said = preview()
+    assert (said.key_id, said.provider, said.model) == ("openai-1", "openai", "model-1")
+    assert (said.cost(1000), said.refusal) == (Decimal("0.015"), None)
+    assert preview(tokens=10**9).cost(1000) is None
+
+
+def test_a_preview_writes_nothing_and_holds_nothing(people):
+    fleet()
+    before = History.objects.count()
+    for _ in range(100):
+        assert preview(tokens=15_000).key_id == "groq-1"
+    assert not Allocation.objects.exists()
+    assert set(Window.objects.values_list("committed", flat=True)) == {0}
+    assert History.objects.count() == before
+
+
+def test_a_window_that_is_over_counts_as_the_next_one(people):
+    add_key("nvidia-1", per_day=20_000)
+    keys.allocate(agent="ada", wish=keys.Wish(tokens=15_000), now=NOON)
+    assert preview(tokens=8_000).refusal.code == "no_key_capacity"
+    windows = Window.objects.count()
+    tomorrow = NOON.replace(day=11)
+    Window.objects.update(used=5_000, committed=0)
+    assert preview(tokens=18_000, now=tomorrow).key_id == "nvidia-1"
+    assert Window.objects.count() == windows
+
+
+def test_equal_wishes_are_decided_once_and_the_fleet_is_read_once(
+    people, django_assert_max_num_queries
+):
+    fleet()
+    wishes = [keys.Wish(tokens=1000 + number % 7) for number in range(10_000)]
+    with django_assert_max_num_queries(3):
+        found = previews(agent="ada", wishes=wishes, now=NOON)
+    assert {said.key_id for said in found.values()} == {"groq-1"}
+    assert len(found) == 7
+
+
+def test_a_cost_centre_below_has_limits_of_its_own(people):
+    add_key("nvidia-1")
+    limit(keys.create_cost_centre("lab", parent="research"), 500)
+    assert preview(cost_centre="lab").refusal.code == "limit_reached"
+    assert preview().key_id == "nvidia-1"
+
+
+def test_what_no_wish_could_change_is_refused(people):
+    with pytest.raises(UnknownAgent):
+        preview("nobody")
+    with pytest.raises(UnknownCostCentre):
+        preview(cost_centre="sales")
+    with pytest.raises(WrongValue):
+        preview(tokens=0)
+    keys.disable_agent(Agent.objects.get(pk="ada"), why="test", who="test", now=NOON)
+    with pytest.raises(AgentDisabled):
+        preview()
