@@ -1,6 +1,7 @@
 """A command-line agent: told what to do, heard, bounded, and ended with all it started."""
 
 import asyncio
+import os
 import sys
 import textwrap
 import time
@@ -474,6 +475,7 @@ def test_a_process_that_has_got_the_number_since_is_left_alone(configured):
 
 WORKER = """
 import asyncio
+import os
 from pathlib import Path
 import django
 django.setup()

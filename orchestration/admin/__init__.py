@@ -1,0 +1,5 @@
+"""The app in the admin."""
+
+from orchestration.admin.command import CommandAdmin
+
+__all__ = ["CommandAdmin"]

@@ -1,0 +1,205 @@
+"""Commands: who may write them, and what is refused before it can be run."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db import DatabaseError, transaction
+from django.urls import reverse
+
+from keys.refusals import WrongValue
+from orchestration import services
+from orchestration.models import Command, CommandChange
+from orchestration.runners.placeholders import ReadAsAnOption, filled, filled_argv
+from tests.conftest import NOON
+
+pytestmark = pytest.mark.django_db
+
+
+def configured(slug="agent", *, why="test", now=NOON, **terms):
+    """A command."""
+    usual = {"argv": ["/bin/cat"], "wire_format": "openai"}
+    terms = services.CommandTerms(**{**usual, **terms})
+    return services.set_command(slug, terms=terms, why=why, who="grace", now=now)
+
+
+def refused(**terms):
+    """The field that is named when this is refused."""
+    with pytest.raises(WrongValue) as caught:
+        configured(**terms)
+    assert not Command.objects.exists()
+    return caught.value.facts["field"]
+
+
+def test_a_command_is_kept_as_it_was_written_with_who_and_why():
+    argv = ["/bin/agent", "--say={prompt}", 'model="{model}"', 'x={y="z"}']
+    terms = {
+        "argv": argv,
+        "prompt_by": "argument",
+        "environment": {"BASE": "{gateway_url}/x", "TOKEN": "{token}"},
+        "refusal_status": 400,
+        "result_from": "json",
+        "result_path": "a.b",
+    }
+    command = configured(why="try it", **terms)
+    command.refresh_from_db()
+    assert {name: getattr(command, name) for name in terms} == terms
+    change = CommandChange.objects.get()
+    assert (change.who, change.why, change.before) == ("grace", "try it", None)
+    assert change.after["argv"] == argv
+
+
+def test_a_change_has_before_and_after():
+    configured()
+    configured(argv=["/bin/echo"], why="better", enabled=False)
+    change = CommandChange.objects.first()
+    assert (change.before["argv"], change.after["argv"]) == (["/bin/cat"], ["/bin/echo"])
+    assert (change.before["enabled"], change.after["enabled"]) == (True, False)
+    assert Command.objects.get().disabled_at == NOON
+
+
+def test_changes_are_written_once():
+    configured()
+    with pytest.raises(DatabaseError), transaction.atomic():
+        CommandChange.objects.update(why="x")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        CommandChange.objects.all().delete()
+    assert CommandChange.objects.get().why == "test"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        [""],
+        [" "],
+        ["{prompt}"],
+        ["{workdir}/run"],
+        ["/bin/x", "{token}"],
+        ["/bin/x", "{tokens}"],
+        ["/bin/x", "a\0b"],
+        # By standard input is meant.
+        ["/bin/x", "--", "{prompt}"],
+        ["/bin/x", "{prompt_file}"],
+    ],
+)
+def test_a_program_that_could_not_be_run_is_refused(argv):
+    assert refused(argv=argv) == "argv"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["{prompt}"], ["-p", "{prompt}"], ["{prompt}", "--"], ["{prompt}x"], [], ["{prompt_file}"]],
+)
+def test_a_prompt_that_could_become_an_option_or_is_not_there_is_refused(arguments):
+    assert refused(argv=["/bin/x", *arguments], prompt_by="argument") == "argv"
+
+
+def test_a_prompt_by_file_names_the_file():
+    assert refused(argv=["/bin/x"], prompt_by="file") == "argv"
+    assert configured(argv=["/bin/x", "{prompt_file}"], prompt_by="file").pk == "agent"
+
+
+@pytest.mark.parametrize(
+    ("field", "terms"),
+    [
+        ("environment", {"environment": {"A B": "x"}}),
+        ("environment", {"environment": {"A=B": "x"}}),
+        ("environment", {"environment": {"": "x"}}),
+        ("environment", {"environment": {"A": "{prompt}"}}),
+        ("environment", {"environment": {"A": 1}}),
+        ("environment", {"environment": ["A"]}),
+        ("environment", {"environment": {"A": "\0"}}),
+        ("wire_format", {"wire_format": ""}),
+        ("refusal_status", {"refusal_status": 200}),
+        ("prompt_by", {"prompt_by": "pigeon"}),
+        ("result_from", {"result_from": "tea leaves"}),
+        ("result_path", {"result_path": "x"}),
+        ("result_path", {"result_from": "json"}),
+        ("result_path", {"result_from": "file", "result_path": "../x"}),
+        ("result_path", {"result_from": "file", "result_path": "/etc/passwd"}),
+        ("result_path", {"result_from": "file", "result_path": ".."}),
+        ("output_bytes_max", {"output_bytes_max": 0}),
+        ("output_bytes_max", {"output_bytes_max": 10_000_001}),
+        ("slug", {"slug": "A b"}),
+        ("slug", {"slug": ""}),
+        ("why", {"why": " "}),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_field(field, terms):
+    assert refused(**terms) == field
+
+
+def test_values_are_filled_in_once():
+    values = {"prompt": "{token}", "token": "secret"}
+    assert filled("<{prompt}> {token} {{x}}", values | {"x": "1"}) == "<{token}> secret {1}"
+
+
+@pytest.mark.parametrize("value", ["-", "--", "-x", "--force=yes"])
+def test_a_value_in_front_is_no_option_unless_options_are_over(value):
+    with pytest.raises(ReadAsAnOption):
+        filled_argv(["x", "{model}"], {"model": value})
+    assert filled_argv(["x", "--", "{model}"], {"model": value}) == ["x", "--", value]
+    assert filled_argv(["x", "--m={model}"], {"model": value}) == ["x", f"--m={value}"]
+
+
+FORM = {
+    "slug": "agent",
+    "argv": "/bin/agent\r\n--say\r\n two words \r\n",
+    "prompt_by": "stdin",
+    "environment": "BASE={gateway_url}\r\nODD=a=b\r\n",
+    "wire_format": "anthropic",
+    "refusal_status": "",
+    "result_from": "stdout",
+    "result_path": "",
+    "output_bytes_max": "5000",
+    "enabled": "on",
+    "why": "try it",
+}
+
+
+@pytest.fixture
+def staff(client):
+    """A client signed in as grace, who may do everything."""
+    client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
+    return client
+
+
+def test_a_superuser_writes_and_changes_one_in_the_admin(staff):
+    page = reverse("admin:orchestration_command_add")
+    assert staff.get(page).status_code == 200
+    assert staff.post(page, FORM).status_code == 302
+    command = Command.objects.get()
+    assert command.argv == ["/bin/agent", "--say", " two words "]
+    assert command.environment == {"BASE": "{gateway_url}", "ODD": "a=b"}
+    assert (command.refusal_status, command.disabled_at) == (None, None)
+    page = reverse("admin:orchestration_command_change", args=["agent"])
+    shown = staff.get(page).content.decode()
+    assert "ODD=a=b" in shown
+    without = {name: value for name, value in FORM.items() if name not in ("slug", "enabled")}
+    assert staff.post(page, without | {"argv": "/bin/other"}).status_code == 302
+    command.refresh_from_db()
+    assert (command.argv, command.disabled_at is None) == (["/bin/other"], False)
+    assert CommandChange.objects.first().who == "grace"
+    assert staff.get(reverse("admin:orchestration_command_changelist")).status_code == 200
+
+
+def test_the_form_says_what_is_wrong_beside_the_field(staff):
+    page = reverse("admin:orchestration_command_add")
+    answer = staff.post(page, FORM | {"argv": "/bin/x\n{token}"})
+    assert answer.status_code == 200
+    assert "argv" in answer.context["adminform"].form.errors
+    answer = staff.post(page, FORM | {"environment": "nothing"})
+    assert "environment" in answer.context["adminform"].form.errors
+    assert not Command.objects.exists()
+
+
+def test_nobody_else_writes_one_whatever_they_may(client):
+    configured()
+    carol = get_user_model().objects.create_user("carol", is_staff=True)
+    carol.user_permissions.set(Permission.objects.filter(codename__endswith="_command"))
+    client.force_login(carol)
+    change = reverse("admin:orchestration_command_change", args=["agent"])
+    assert client.post(reverse("admin:orchestration_command_add"), FORM).status_code == 403
+    assert client.post(change, FORM).status_code == 403
+    assert client.get(change).status_code == 200
+    assert CommandChange.objects.count() == 1
