@@ -68,6 +68,7 @@ class Task(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("steer_task", "Can cancel, pause, resume, retry and approve tasks")]
         constraints = [
             models.UniqueConstraint(
                 fields=["agent", "idempotency_key"], name="task_once_per_idempotency_key"
