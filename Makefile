@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 CLIENTS := var/clients
+OPENCLAW := var/openclaw
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test clients lint format bench bench-gateway requirements venv venv-dev
+.PHONY: help up test clients openclaw test-openclaw lint format bench bench-gateway requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -16,6 +17,8 @@ test: venv-dev ## Run the whole test suite; TESTS="tests/keys -x" narrows it
 	@BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} $(VENV)/bin/pytest -n 2 --dist loadgroup $(TESTS)
 	@test -e $(CLIENTS)/package-lock.json || \
 	  echo 'tests/clients was skipped: `make clients` installs the clients it runs.'
+	@test -e $(OPENCLAW)/package-lock.json || \
+	  echo 'tests/openclaw was skipped: `make openclaw` installs what it runs.'
 
 # Copies of what was installed, as below.
 clients: ## Install the real clients (SDKs, Claude Code, Codex; 0.8 GB) that tests/clients runs
@@ -30,6 +33,18 @@ clients: ## Install the real clients (SDKs, Claude Code, Codex; 0.8 GB) that tes
 	  cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)/npm && \
 	  npm ci --prefix $(CLIENTS)/npm --silent --no-audit --no-fund && \
 	  cp tests/clients/package-lock.json $(CLIENTS)/package-lock.json; }
+
+# Its scripts would ask for a newer node than the one that comes along, and build what is not used.
+openclaw: ## Install OpenClaw (0.8 GB) with a node of its own, which tests/openclaw runs
+	@cmp -s tests/openclaw/package-lock.json $(OPENCLAW)/package-lock.json || { \
+	  echo 'Installing OpenClaw …' && mkdir -p $(OPENCLAW)/npm && \
+	  cp tests/openclaw/package.json tests/openclaw/package-lock.json $(OPENCLAW)/npm && \
+	  npm ci --prefix $(OPENCLAW)/npm --silent --no-audit --no-fund --ignore-scripts --omit=optional && \
+	  cp tests/openclaw/package-lock.json $(OPENCLAW)/package-lock.json; }
+
+test-openclaw: venv-dev openclaw ## Run tasks through a real gateway of OpenClaw
+	@BUTLER_OPENCLAW_TESTS=required BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} \
+	  $(VENV)/bin/pytest tests/openclaw
 
 lint: venv-dev ## Check style, migrations and the production settings
 	@$(VENV)/bin/ruff check .
@@ -62,6 +77,8 @@ requirements: ## Resolve requirements*.in into the pinned requirements*.txt
 	@{ echo '# Made by `make requirements` from requirements.in.'; \
 	   var/resolve/bin/pip freeze; } > tests/clients/requirements.txt
 	@cd tests/clients && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
+	@cd tests/openclaw && npm install --silent --package-lock-only --omit-lockfile-registry-resolved \
+	  --ignore-scripts
 	@rm -rf var/resolve
 
 # Copies of what was installed say when to install again; dates of files would lie after a checkout.
