@@ -1,10 +1,12 @@
 """`manage.py up`: make everything ready, then run all of Butler until Ctrl-C."""
 
+import logging
 import os
 import socket
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from urllib.parse import quote
 
 from django.conf import settings
@@ -16,11 +18,14 @@ from butler_site.sign_in import first_sign_in
 from common.one_instance import AlreadyRunning, claim
 from common.supervisor import Program, Supervisor
 
+logger = logging.getLogger(__name__)
+
 _DEMO_COMMAND = "load_demo_fleet"
+_DEMO_TASK_COMMAND = "load_demo_task"
 
 
 class Command(BaseCommand):
-    """Database, tables, demo fleet, sign-in, web server, queue, sandbox: all in one terminal."""
+    """Database, tables, demo, sign-in, web server, queue, workers, sandbox: all in one terminal."""
 
     help = "Make everything ready and run Butler until Ctrl-C."
     # They run with the migrations, when the database can answer them.
@@ -81,10 +86,12 @@ class Command(BaseCommand):
         if not loaded.exists() and _DEMO_COMMAND in get_commands():
             self._say("Loading the demo fleet …")
             call_command(_DEMO_COMMAND, verbosity=0)
+            self._demo_task_due.touch()
             loaded.touch()
 
     def _announce(self) -> None:
         sign_in = None if settings.PRODUCTION else first_sign_in(settings.VAR_DIR / "sign-in")
+        first_task = self._submit_first_task()
         connection.close()
         own = "with your own account (manage.py createsuperuser makes one)"
         kept = f"{sign_in}   (kept in {settings.VAR_DIR / 'sign-in'})"
@@ -95,15 +102,38 @@ class Command(BaseCommand):
             f"  API        {settings.PUBLIC_URL}/api/v1/\n"
             f"  Gateway    {settings.PUBLIC_URL}/v1 (Anthropic's clients: without the /v1)\n"
             f"  Sign in    {kept if sign_in else own}\n"
+            f"{first_task}"
             "Ctrl-C stops it.\n"
         )
+
+    @property
+    def _demo_task_due(self) -> Path:
+        """A file that stands from the loading of the demo fleet until its task was submitted."""
+        return settings.VAR_DIR / "demo-task-due"
+
+    def _submit_first_task(self) -> str:
+        """When somebody answers its calls; what the announcement says of it."""
+        if settings.PRODUCTION or not self._demo_task_due.exists():
+            return ""
+        try:
+            call_command(_DEMO_TASK_COMMAND, verbosity=0)
+        except CommandError as refused:
+            logger.warning("There is no first task: %s", refused)
+            return ""
+        finally:
+            self._demo_task_due.unlink()
+        return "  First task runs now in the sandbox: see the dashboard\n"
 
 
 def _programs() -> tuple[list[Program], dict[str, str]]:
     """What runs, and what it must know besides `environ`."""
     web = [sys.executable, *web_server(settings.BIND, settings.PORT)]
-    queue = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
-    programs = [Program("web server", web), Program("queue", queue)]
+    manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+    programs = [
+        Program("web server", web),
+        Program("queue", [*manage, "qcluster"]),
+        Program("task workers", [*manage, "work"]),
+    ]
     if settings.PRODUCTION or settings.SANDBOX_URL:
         return programs, {}
     port = _free_port()

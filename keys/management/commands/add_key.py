@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from common.spoken import WHO, refusals_spoken
 from keys import services as keys
-from keys.management.spoken import WHO, refusals_spoken
 from keys.pricing import Rates
 
 # The option of each limit: unit and period.

@@ -3,9 +3,9 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from common.spoken import WHO, refusals_spoken
 from keys import fleet
 from keys import services as keys
-from keys.management.spoken import WHO, refusals_spoken
 from keys.models import Agent
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from common.spoken import WHO, refusals_spoken
 from keys import services as keys
-from keys.management.spoken import WHO, refusals_spoken
 from keys.seed import files
 
 

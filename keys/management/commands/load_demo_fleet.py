@@ -3,8 +3,8 @@
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from common.spoken import refusals_spoken
 from keys import fleet
-from keys.management.spoken import refusals_spoken
 
 
 class Command(BaseCommand):

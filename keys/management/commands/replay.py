@@ -10,8 +10,8 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from common.spoken import WHO, refusals_spoken
 from keys import fleet
-from keys.management.spoken import WHO, refusals_spoken
 from keys.models import Agent
 from keys.replay import traces
 from keys.replay.driver import Driver, Plan

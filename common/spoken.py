@@ -1,0 +1,20 @@
+"""What commands share: how a refusal reaches the terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.management.base import CommandError
+
+from common.refusal import Refusal
+
+# Who did it, in the history.
+WHO = "command line"
+
+
+@contextmanager
+def refusals_spoken(*, exit_code: int = 1) -> Iterator[None]:
+    """A refusal becomes a CommandError with its sentence: an exit code, no traceback."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise CommandError(refusal.detail, returncode=exit_code) from refusal

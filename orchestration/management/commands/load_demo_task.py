@@ -1,0 +1,33 @@
+"""`manage.py load_demo_task`."""
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from common.spoken import refusals_spoken
+from orchestration import services
+
+_AGENT = "ada"
+_ONCE = "demo"
+_ORDER = services.Order(
+    name="Your first task",
+    description="Research market trends, analyze data, write report",
+    total_budget=100_000,
+)
+
+
+class Command(BaseCommand):
+    """Submit the demo task; twice is once."""
+
+    help = (
+        "Submit a first task of the demo fleet's agent ada: three parts, 100,000 tokens, carried "
+        "out by the sandbox provider at no cost. Running it again changes nothing."
+    )
+
+    def handle(self, **options):
+        """Submit it, say which it is."""
+        with refusals_spoken():
+            task = services.submit(
+                agent=_AGENT, order=_ORDER, idempotency_key=_ONCE, now=timezone.now()
+            )
+        if options["verbosity"]:
+            self.stdout.write(f"Submitted task {task.pk}: {task.name}.")
