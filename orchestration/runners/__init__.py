@@ -1,17 +1,20 @@
 """What carries attempts out: one file per runner, one protocol (`base.Runner`).
 
 `model` asks a model through the gateway; `command:<slug>` runs what an admin configured under this
-slug.
+slug; `openclaw` has sub-agents of an OpenClaw gateway do it, where one is configured.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
+
+from django.conf import settings
 
 from orchestration.models import Command
 from orchestration.refusals import UnknownRunner
 from orchestration.runners.base import Runner
 from orchestration.runners.command import CommandRunner
 from orchestration.runners.model import ModelRunner
+from orchestration.runners.openclaw import OpenClawRunner
 
 
 class Terms(NamedTuple):
@@ -23,9 +26,12 @@ class Terms(NamedTuple):
 
 
 _COMMAND = "command"
-_RUNNERS: dict[str, Callable[[], Runner]] = {"model": ModelRunner, _COMMAND: CommandRunner}
-# Of those that need no configuration.
-_TERMS = {"model": Terms()}
+_OPENCLAW = "openclaw"
+_RUNNERS: dict[str, Callable[[], Runner]] = {
+    "model": ModelRunner,
+    _COMMAND: CommandRunner,
+    _OPENCLAW: OpenClawRunner,
+}
 
 
 def check(name: str) -> None:
@@ -35,8 +41,8 @@ def check(name: str) -> None:
 
 def terms(name: str) -> Terms:
     """What its allocations must be like. Refusal: UnknownRunner."""
-    if name in _TERMS:
-        return _TERMS[name]
+    if name in (built_in := _built_in()):
+        return built_in[name]
     kind, _, slug = name.partition(":")
     if kind == _COMMAND and (command := _enabled().filter(slug=slug).first()):
         return Terms(command.wire_format, command.refusal_status)
@@ -46,7 +52,15 @@ def terms(name: str) -> Terms:
 def names() -> list[str]:
     """Every runner there is now."""
     commands = _enabled().values_list("slug", flat=True)
-    return [*_TERMS, *(f"{_COMMAND}:{slug}" for slug in commands)]
+    return [*_built_in(), *(f"{_COMMAND}:{slug}" for slug in commands)]
+
+
+def _built_in() -> dict[str, Terms]:
+    found = {"model": Terms()}
+    if settings.OPENCLAW_URL:
+        # For a minute or more it would leave a slot alone that was refused in another way.
+        found[_OPENCLAW] = Terms("openai", 400)
+    return found
 
 
 def _enabled():
