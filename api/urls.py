@@ -9,14 +9,19 @@ from api import (
     estimates,
     insights,
     keys_list,
+    plans,
     records,
     schema_views,
     sessions,
     status,
+    sub_tasks,
+    task_steps,
+    tasks,
     unknown,
 )
 
 _SESSION = "v1/allocations/<str:session_id>"
+_TASK = "v1/tasks/<int:task_id>"
 
 urlpatterns = [
     path("v1/allocations", allocations.Allocations.as_view()),
@@ -28,6 +33,16 @@ urlpatterns = [
     path(f"{_SESSION}/extension", sessions.ExtensionMake.as_view()),
     path(f"{_SESSION}/decision", insights.DecisionDetail.as_view()),
     path(f"{_SESSION}/monitor", insights.MonitorDetail.as_view()),
+    path("v1/tasks", tasks.Tasks.as_view()),
+    path(_TASK, tasks.TaskDetail.as_view()),
+    path(f"{_TASK}/sub_tasks", sub_tasks.SubTasks.as_view()),
+    path(f"{_TASK}/results", tasks.Results.as_view()),
+    path(f"{_TASK}/cancellation", task_steps.CancellationMake.as_view()),
+    path(f"{_TASK}/pause", task_steps.PauseMake.as_view()),
+    path(f"{_TASK}/resumption", task_steps.ResumptionMake.as_view()),
+    path(f"{_TASK}/retry", task_steps.RetryMake.as_view()),
+    path(f"{_TASK}/approvals", task_steps.Approvals.as_view()),
+    path("v1/plans", plans.Plans.as_view()),
     path("v1/charges", charges.Charges.as_view()),
     path("v1/charges/<int:charge_id>", charges.ChargeDetail.as_view()),
     path("v1/estimates", estimates.Estimates.as_view()),

@@ -4,6 +4,7 @@ The shape is RFC 9457, `application/problem+json`: type, title, status, detail, 
 """
 
 import logging
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from alerts import refusals as alerts
 from api.reading import WrongParameter
 from common.refusal import Refusal
 from keys import refusals as keys
+from orchestration import refusals as orchestration
 from prediction import services as prediction
 from security.keyfile import VaultBusy
 from security.vault import CannotUnseal
@@ -42,6 +44,8 @@ STATUS: dict[type[Refusal], int] = {
     keys.UnknownCharge: 404,
     keys.UnknownKey: 404,
     keys.UnknownAgent: 404,
+    orchestration.UnknownTask: 404,
+    orchestration.UnknownSubTask: 404,
     alerts.AlertNotFound: 404,
     alerts.ChannelNotFound: 404,
     keys.IdempotencyMismatch: 409,
@@ -50,6 +54,8 @@ STATUS: dict[type[Refusal], int] = {
     keys.RotationRefused: 409,
     keys.AlreadyExists: 409,
     keys.TooManyTokens: 409,
+    orchestration.TaskEnded: 409,
+    orchestration.NothingToRetry: 409,
     alerts.AlreadyResolved: 409,
     alerts.ChannelDisabled: 409,
     alerts.ChannelNameTaken: 409,
@@ -59,6 +65,9 @@ STATUS: dict[type[Refusal], int] = {
     keys.UnknownModel: 422,
     keys.UnknownCostCentre: 422,
     keys.WrongValue: 422,
+    orchestration.UnknownRunner: 422,
+    orchestration.WrongPlan: 422,
+    orchestration.BudgetTooSmall: 422,
     alerts.ChannelUrlUnusable: 422,
     prediction.TextBinary: 422,
     prediction.TextNotUtf8: 422,
@@ -173,9 +182,13 @@ def _answered(body: dict[str, Any]) -> Response:
     return response
 
 
+# Whoever sends ten thousand of a kind made one mistake.
+_FAULTS_MAX = 100
+
+
 def _faults(error: exceptions.ValidationError) -> list[dict[str, str]]:
     """Where and what, one by one. A pointer is a JSON pointer into the body."""
-    found = list(_walk(error.detail, ()))
+    found = list(islice(_walk(error.detail, ()), _FAULTS_MAX))
     if isinstance(error, WrongParameter):
         return [{"parameter": ".".join(path), "detail": detail} for path, detail in found]
     return [{"pointer": _pointer(path), "detail": detail} for path, detail in found]
@@ -187,8 +200,9 @@ def _walk(detail: Any, path: tuple[str, ...]):
             step = () if name == "non_field_errors" else (str(name),)
             yield from _walk(inner, (*path, *step))
     elif isinstance(detail, list):
-        for inner in detail:
-            yield from _walk(inner, path)
+        for index, inner in enumerate(detail):
+            # What is wrong with one item of a list is a dict; a list of strings is about the whole.
+            yield from _walk(inner, (*path, str(index)) if isinstance(inner, dict) else path)
     else:
         yield path, str(detail)
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 import alerts
 import gateway
 import keys
+import orchestration
 import prediction
 import security
 from api import status
@@ -31,7 +32,7 @@ COMMANDS = ("keys.replay", "keys.seed")
 
 
 def test_every_refusal_has_a_status():
-    for app in (alerts, gateway, keys, prediction, security):
+    for app in (alerts, gateway, keys, orchestration, prediction, security):
         for module in pkgutil.walk_packages(app.__path__, f"{app.__name__}."):
             if not re.search(r"\.(migrations|management|__main__)", module.name):
                 importlib.import_module(module.name)

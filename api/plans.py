@@ -1,0 +1,121 @@
+"""Plans: what a task would do, holding nothing."""
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.auth import READ, SPEND
+from api.base import ApiView, shown
+from api.fields import Usd
+from api.reading import body, idempotency_key
+from api.task_input import TaskInput, order
+from orchestration.queries.plans import WISHES_MAX, PartPreview, PlanPreview, plan_preview
+
+_NO_MODEL = (
+    "The model is not asked for a dry run: these are the parts that the keyword planner finds. "
+    "What the model uses comes off the budget before it is split."
+)
+_TOO_MANY = f"Only the first {WISHES_MAX} different wishes of a plan are looked up."
+
+
+class PartKeyOutput(serializers.Serializer):
+    """An API key."""
+
+    key_id = serializers.CharField()
+    provider = serializers.CharField()
+    model = serializers.CharField()
+
+
+class NoKeyOutput(serializers.Serializer):
+    """Why there is no key: a code and its meaning, as `POST /allocations` would answer now."""
+
+    code = serializers.CharField(help_text="`not_looked_up` if there are too many.")
+    detail = serializers.CharField()
+
+
+class PartOutput(serializers.Serializer):
+    """A sub-task as it would be."""
+
+    id = serializers.CharField(source="part.key")
+    name = serializers.CharField(source="part.name")
+    description = serializers.CharField(source="part.description")
+    priority = serializers.CharField(source="part.priority")
+    depends_on = serializers.ListField(child=serializers.CharField(), source="part.depends_on")
+    needs_approval = serializers.BooleanField(source="part.needs_approval")
+    estimated_tokens = serializers.IntegerField(source="part.estimated_tokens")
+    share = serializers.IntegerField(help_text="Tokens it would get of the budget.")
+    estimated_cost = Usd(
+        source="cost", allow_null=True, help_text="USD for its estimate; null without a key."
+    )
+    cost_max = Usd(allow_null=True, help_text="USD for its share, at the most.")
+    key = serializers.SerializerMethodField(help_text="What it would get now, were it alone.")
+    no_key = serializers.SerializerMethodField()
+
+    @extend_schema_field(PartKeyOutput(allow_null=True))
+    def get_key(self, row: PartPreview) -> dict[str, str] | None:
+        """The key, if there is one."""
+        if row.key is None or row.refusal:
+            return None
+        return {"key_id": row.key.key_id, "provider": row.key.provider, "model": row.key.model}
+
+    @extend_schema_field(NoKeyOutput(allow_null=True))
+    def get_no_key(self, row: PartPreview) -> dict[str, str] | None:
+        """Why not."""
+        if row.key is None:
+            return {"code": "not_looked_up", "detail": _TOO_MANY}
+        return row.refusal and {"code": row.refusal.code, "detail": row.refusal.detail}
+
+
+class Plans(ApiView):
+    """`/api/v1/plans`."""
+
+    scopes = {"POST": (SPEND, READ)}
+
+    class Output(serializers.Serializer):
+        """A plan that nobody carries out. Costs are at the prices of the keys named."""
+
+        planner = serializers.SerializerMethodField(help_text="Whose parts these are.")
+        note = serializers.SerializerMethodField(help_text="What would differ; mostly empty.")
+        total_budget = serializers.IntegerField(source="order.total_budget", help_text="Tokens.")
+        reserve = serializers.IntegerField(help_text="Of it, kept for retries.")
+        estimated_cost = Usd(source="cost", help_text="USD, of the parts that have a key.")
+        cost_max = Usd(help_text="USD, likewise.")
+        parts_without_key = serializers.IntegerField(source="keyless")
+        parts = PartOutput(many=True)
+
+        def get_planner(self, row: PlanPreview) -> str:
+            """Given or keyword."""
+            return "given" if row.order.sub_tasks else "keyword"
+
+        def get_note(self, row: PlanPreview) -> str:
+            """What a dry run does not do."""
+            return "" if row.order.sub_tasks or row.order.planner == "keyword" else _NO_MODEL
+
+    @extend_schema(
+        operation_id="planTask",
+        summary="The plan of a task, its split, its cost and its keys; holds nothing",
+        description="Needs the scope spend or read. Changes nothing, so any repeat is the same. "
+        "Each part's key is the one it would get now if it alone were lent its share.",
+        request=TaskInput,
+        responses=Output,
+        examples=[
+            OpenApiExample(
+                "A description",
+                {
+                    "name": "Market report",
+                    "description": "Research market trends, analyze data, write report",
+                    "total_budget": 100_000,
+                },
+                request_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Plan."""
+        idempotency_key(request)
+        found = plan_preview(
+            agent=request.auth.agent, order=order(body(request, TaskInput)), now=timezone.now()
+        )
+        return Response(shown(self.Output, found))

@@ -1,0 +1,241 @@
+"""Tasks: submit, look, results."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import paging
+from api.base import ApiView, made, shown
+from api.fields import Strict, Usd
+from api.reading import body, idempotency_key, query
+from api.sub_tasks import SubTaskOutput, sub_task_page
+from api.task_input import TaskInput, order
+from orchestration import services as orchestration
+from orchestration.models import SubTask, Task
+from orchestration.queries.results import as_seed, results
+from orchestration.queries.tasks import progress, sub_tasks_now, visible_task, visible_tasks
+
+
+class CountsOutput(serializers.Serializer):
+    """Sub-tasks by status."""
+
+    blocked = serializers.IntegerField(help_text="What they depend on is not done.")
+    gated = serializers.IntegerField(help_text="A person must approve them.")
+    waiting = serializers.IntegerField()
+    running = serializers.IntegerField()
+    succeeded = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+
+
+class TaskOutput(serializers.Serializer):
+    """A task and how far it is. Counts of `used`, `lent` and `left` make `total_budget`."""
+
+    id = serializers.IntegerField(source="task.id")
+    name = serializers.CharField(source="task.name")
+    agent = serializers.CharField(source="task.agent_id")
+    cost_centre = serializers.CharField(source="task.cost_centre_id")
+    status = serializers.ChoiceField(Task.Status.choices, source="task.status")
+    status_reason = serializers.CharField(source="task.status_reason")
+    percent_done = serializers.FloatField(help_text="Of the sub-tasks, those that have ended.")
+    sub_tasks_total = serializers.IntegerField(
+        source="total", help_text="0 while a model is planning."
+    )
+    sub_tasks_by_status = CountsOutput(source="counts")
+    attempts = serializers.IntegerField(help_text="All of them, planning included.")
+    total_budget = serializers.IntegerField(source="task.budget", help_text="Tokens.")
+    reserve = serializers.IntegerField(source="task.reserve", help_text="Of it, for retries.")
+    soft_limit = serializers.IntegerField(
+        source="task.soft_limit", allow_null=True, help_text="Used tokens at which it pauses."
+    )
+    used = serializers.IntegerField(help_text="Tokens, those of running attempts included.")
+    lent = serializers.IntegerField(help_text="Lent to attempts and not used yet.")
+    left = serializers.IntegerField(help_text="Not lent.")
+    overrun = serializers.BooleanField(
+        source="task.overrun", help_text="More was used than the budget."
+    )
+    cost = Usd(help_text="USD so far.")
+    planner = serializers.CharField(source="task.planner", help_text="given, keyword or model.")
+    runner = serializers.CharField(source="task.runner")
+    model = serializers.CharField(source="task.model", help_text="Asked for; empty: any.")
+    provider = serializers.CharField(source="task.provider", help_text="Asked for; empty: any.")
+    max_concurrent = serializers.IntegerField(source="task.max_concurrent")
+    created_at = serializers.DateTimeField(source="task.created_at")
+    started_at = serializers.DateTimeField(
+        allow_null=True, help_text="When its first sub-task began."
+    )
+    deadline_at = serializers.DateTimeField(
+        source="task.deadline_at", help_text="Stands still while it is paused."
+    )
+    paused_at = serializers.DateTimeField(source="task.paused_at", allow_null=True)
+    ended_at = serializers.DateTimeField(source="task.ended_at", allow_null=True)
+
+
+class TaskDetailOutput(TaskOutput):
+    """A task with its first sub-tasks."""
+
+    description = serializers.CharField(source="task.description")
+    sub_tasks = SubTaskOutput(many=True, help_text=f"The first {paging.LIMIT_MAX}.")
+    next_cursor = serializers.CharField(
+        allow_null=True, help_text="For `…/sub_tasks`, if there are more."
+    )
+
+
+def shown_task(task_id: int) -> dict[str, Any]:
+    """A task with its progress and its first sub-tasks."""
+    (found,) = progress([task_id])
+    rows = sub_tasks_now(found.task, most=paging.LIMIT_MAX + 1)
+    page = sub_task_page(rows, limit=paging.LIMIT_MAX, output=SubTaskOutput)
+    return shown(TaskOutput, found) | {
+        "description": found.task.description,
+        "sub_tasks": page["results"],
+        "next_cursor": page["next_cursor"],
+    }
+
+
+class Tasks(ApiView):
+    """`/api/v1/tasks`."""
+
+    problems = {"POST": (409,)}
+
+    class Query(paging.PageQuery):
+        """Filters of the list."""
+
+        status = serializers.ChoiceField(Task.Status.choices, required=False)
+
+    @extend_schema(
+        operation_id="submitTask",
+        summary="Have a task done by sub-agents under a budget",
+        description="Needs the scope spend. The same `Idempotency-Key` is the same task: the "
+        "repeat is answered with 200 and `Idempotent-Replay: true`, and the task as it is by then.",
+        request=TaskInput,
+        responses={201: TaskDetailOutput, 200: TaskDetailOutput},
+        examples=[
+            OpenApiExample(
+                "A description",
+                {
+                    "name": "Market report",
+                    "description": "Research market trends, analyze data, write report",
+                    "total_budget": 100_000,
+                },
+                request_only=True,
+            ),
+            OpenApiExample(
+                "Parts",
+                {
+                    "name": "Two parts",
+                    "sub_tasks": [
+                        {"id": "a", "description": "Gather."},
+                        {"id": "b", "description": "Write.", "depends_on": ["a"]},
+                    ],
+                    "total_budget": 50_000,
+                },
+                request_only=True,
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Submit."""
+        now = timezone.now()
+        task = orchestration.submit(
+            agent=request.auth.agent,
+            order=order(body(request, TaskInput)),
+            idempotency_key=idempotency_key(request),
+            now=now,
+        )
+        return made(shown_task(task.pk), replayed=task.created_at != now)
+
+    @extend_schema(
+        operation_id="listTasks",
+        summary="Your tasks, the newest first",
+        description="Needs the scope read; with operate, those of every agent.",
+        parameters=[Query],
+        responses=paging.paged(TaskOutput),
+    )
+    def get(self, request: Request) -> Response:
+        """List."""
+        asked = query(request, self.Query)
+        found = visible_tasks(request.auth).order_by("-id")
+        if "status" in asked:
+            found = found.filter(status=asked["status"])
+        if after := paging.position(asked.get("cursor"), int):
+            found = found.filter(id__lt=after[0])
+        limit = asked["limit"]
+        rows = progress(found.values_list("id", flat=True)[: limit + 1])
+        return Response(
+            paging.page(rows, limit=limit, output=TaskOutput, at=lambda row: (row.task.pk,))
+        )
+
+
+class TaskDetail(ApiView):
+    """`/api/v1/tasks/{task_id}`."""
+
+    problems = {"GET": (404,)}
+
+    @extend_schema(
+        operation_id="task",
+        summary="One task: how far it is",
+        description="Needs the scope read; with operate, those of every agent.",
+        responses=TaskDetailOutput,
+    )
+    def get(self, request: Request, task_id: int) -> Response:
+        """Show."""
+        return Response(shown_task(visible_task(task_id, bearer=request.auth).pk))
+
+
+class DetailOutput(serializers.Serializer):
+    """What came of one sub-task; all its attempts together."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(SubTask.Status.choices)
+    tokensUsed = serializers.IntegerField()
+    error = serializers.CharField(allow_null=True)
+    errorKind = serializers.CharField(allow_null=True)
+    cost = Usd(help_text="USD.")
+    duration = serializers.FloatField(allow_null=True, help_text="Seconds, retries included.")
+    attempts = serializers.IntegerField()
+    key = serializers.CharField(allow_null=True, help_text="Of the last attempt.")
+    result = serializers.CharField(help_text="Empty if it was not asked for, or there is none.")
+
+
+class Results(ApiView):
+    """`/api/v1/tasks/{task_id}/results`."""
+
+    problems = {"GET": (404,)}
+
+    class Query(Strict):
+        """How much of it."""
+
+        with_text = serializers.BooleanField(
+            default=True, help_text="False: without the texts of the results."
+        )
+
+    class Output(serializers.Serializer):
+        """What came of the task so far, under the names of `aggregateTaskResults`."""
+
+        totalSubTasks = serializers.IntegerField()
+        successful = serializers.IntegerField()
+        failed = serializers.IntegerField(help_text="Or cancelled.")
+        totalTokensUsed = serializers.IntegerField(help_text="Planning and retries included.")
+        totalCost = Usd(help_text="USD, likewise.")
+        successRate = serializers.FloatField(help_text="Percent, to one place.")
+        details = DetailOutput(many=True)
+
+    @extend_schema(
+        operation_id="taskResults",
+        summary="What came of a task, also while it runs",
+        description="Needs the scope read; with operate, those of every agent.",
+        parameters=[Query],
+        responses=Output,
+    )
+    def get(self, request: Request, task_id: int) -> Response:
+        """Show."""
+        asked = query(request, self.Query)
+        task = visible_task(task_id, bearer=request.auth)
+        found = as_seed(results(task, with_text=asked["with_text"]), now=timezone.now())
+        return Response(shown(self.Output, found))

@@ -1,0 +1,98 @@
+"""What a task would do: its plan, its split, and which key each part would get now."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.refusal import Refusal
+from keys import services as keys
+from keys.queries.previews import Preview, previews
+from orchestration import runners
+from orchestration.planning import Part
+from orchestration.services import Order, plan, reserve_of
+
+# Parts that ask for the same are decided together; so many different wishes are decided at most.
+WISHES_MAX = 50
+
+
+class PartPreview(NamedTuple):
+    """A part, its share of the budget, and the key it would get if it began now.
+
+    `key` is None when its wish is one too many to be decided. Costs are the most that tokens can
+    cost on that key (USD): of its estimate, and of its share.
+    """
+
+    part: Part
+    share: int
+    key: Preview | None
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why no key would be lent to it."""
+        return self.key and self.key.refusal
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Of its estimate, but no more than its share allows."""
+        return self.key and self.key.cost(min(self.part.estimated_tokens, self.share))
+
+    @property
+    def cost_max(self) -> Decimal | None:
+        """Of its share."""
+        return self.key and self.key.cost(self.share)
+
+
+class PlanPreview(NamedTuple):
+    """A plan that nobody carries out; `reserve` tokens of its budget would be kept for retries."""
+
+    order: Order
+    parts: list[PartPreview]
+    reserve: int
+
+    @property
+    def cost(self) -> Decimal:
+        """Of the parts that a key was found for."""
+        return sum((each.cost for each in self.parts if each.cost is not None), Decimal(0))
+
+    @property
+    def cost_max(self) -> Decimal:
+        """Likewise."""
+        return sum((each.cost_max for each in self.parts if each.cost_max is not None), Decimal(0))
+
+    @property
+    def keyless(self) -> int:
+        """How many parts no key was found for."""
+        return sum(each.cost is None for each in self.parts)
+
+
+def plan_preview(*, agent: str, order: Order, now: datetime) -> PlanPreview:
+    """The plan of an order, writing and holding nothing. No model is asked: where one would plan,
+    this is what the keyword planner finds.
+
+    Refusals: those of `services.plan`, and UnknownAgent, AgentDisabled, UnknownCostCentre.
+    """
+    made = plan(order)
+    wishes = _wishes(order, made.parts, made.shares)
+    decided = list(dict.fromkeys(wishes))[:WISHES_MAX]
+    found = previews(agent=agent, wishes=decided, now=now)
+    parts = [
+        PartPreview(part, share, found.get(wish))
+        for part, share, wish in zip(made.parts, made.shares, wishes, strict=True)
+    ]
+    return PlanPreview(order, parts, reserve_of(order))
+
+
+def _wishes(order: Order, parts: list[Part], shares: list[int]) -> list[keys.Wish]:
+    """What each part would ask the Token Manager for."""
+    terms = {name: runners.terms(name) for name in {part.runner or order.runner for part in parts}}
+    return [
+        keys.Wish(
+            tokens=share,
+            provider=part.provider or order.provider or None,
+            model=part.model or order.model or None,
+            cost_centre=order.cost_centre or None,
+            wire_format=terms[part.runner or order.runner].wire_format,
+            refusal_status=terms[part.runner or order.runner].refusal_status,
+        )
+        for part, share in zip(parts, shares, strict=True)
+    ]

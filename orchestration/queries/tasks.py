@@ -1,0 +1,181 @@
+"""Tasks as those who may see them see them, with their progress."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from keys.queries.credentials import Bearer
+from orchestration.models import SubTask, Task
+from orchestration.refusals import UnknownSubTask, UnknownTask
+
+# Attempts that are not accounted for yet count by what their allocation says now. One statement,
+# so that its numbers are of one moment; the planner's own part is no sub-task.
+_PROGRESS = """
+WITH counted AS (
+    SELECT task_id, jsonb_object_agg(status, n) AS by_status, min(started_at) AS started_at
+      FROM (SELECT task_id, status, count(*) AS n, min(started_at) AS started_at
+              FROM orchestration_subtask
+             WHERE task_id = ANY(%(tasks)s) AND position > 0 GROUP BY task_id, status) AS s
+     GROUP BY task_id
+), spent AS (
+    SELECT a.task_id,
+           coalesce(sum(l.used) FILTER (WHERE a.accounted_at IS NULL), 0) AS live,
+           sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used_cost, 0)
+                    ELSE a.cost END) AS cost,
+           count(*) AS attempts
+      FROM orchestration_attempt a
+      LEFT JOIN keys_allocation l ON a.accounted_at IS NULL AND l.session_id = a.session_id
+     WHERE a.task_id = ANY(%(tasks)s)
+     GROUP BY a.task_id
+)
+SELECT t.*, coalesce(c.by_status, '{}') AS by_status, c.started_at, coalesce(p.live, 0)::bigint AS live,
+       coalesce(p.cost, 0) AS cost, coalesce(p.attempts, 0) AS attempts_made
+  FROM orchestration_task t
+  LEFT JOIN counted c ON c.task_id = t.id
+  LEFT JOIN spent p ON p.task_id = t.id
+ WHERE t.id = ANY(%(tasks)s)
+ ORDER BY t.id DESC
+"""
+
+_SUB_TASKS = """
+WITH page AS MATERIALIZED (
+    SELECT * FROM orchestration_subtask
+     WHERE task_id = %(task)s AND position > %(after)s
+       AND (%(key)s::text IS NULL OR key = %(key)s)
+       AND (%(status)s::text IS NULL OR status = %(status)s)
+     ORDER BY position LIMIT %(most)s
+), spent AS (
+    SELECT a.sub_task_id,
+           sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used, 0)
+                    ELSE a.used_tokens END) AS tokens,
+           sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used_cost, 0)
+                    ELSE a.cost END) AS cost,
+           (array_agg(a.session_id ORDER BY a.number DESC))[1] AS session_id,
+           (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1] AS api_key
+      FROM orchestration_attempt a
+      LEFT JOIN keys_allocation l ON a.accounted_at IS NULL AND l.session_id = a.session_id
+     WHERE a.sub_task_id IN (SELECT id FROM page)
+     GROUP BY a.sub_task_id
+), needed AS (
+    SELECT d.sub_task_id, array_agg(n.key ORDER BY n.position) AS keys
+      FROM orchestration_dependency d JOIN orchestration_subtask n ON n.id = d.needs_id
+     WHERE d.sub_task_id IN (SELECT id FROM page)
+     GROUP BY d.sub_task_id
+)
+SELECT s.position, s.key, s.name, s.description, s.status, s.priority, coalesce(n.keys, '{}'),
+       s.estimated_tokens, s.share, s.runner, s.model, s.provider, s.needs_approval, s.approved_at,
+       s.approved_by, s.attempts_made, s.retries, s.error_kind, s.error,
+       CASE WHEN s.status = 'waiting' THEN s.not_before END, s.started_at, s.ended_at,
+       coalesce(p.tokens, 0)::bigint, coalesce(p.cost, 0), coalesce(p.session_id, ''),
+       coalesce(p.api_key, '')
+  FROM page s
+  LEFT JOIN spent p ON p.sub_task_id = s.id
+  LEFT JOIN needed n ON n.sub_task_id = s.id
+ ORDER BY s.position
+"""
+
+
+class SubTaskNow(NamedTuple):
+    """A sub-task as it is now: `tokens` and `cost` (USD) of all its attempts, `session_id` and
+    `api_key` of the last one. `not_before`: when it may begin, while it waits."""
+
+    position: int
+    key: str
+    name: str
+    description: str
+    status: str
+    priority: str
+    depends_on: list[str]
+    estimated_tokens: int
+    share: int
+    runner: str
+    model: str
+    provider: str
+    needs_approval: bool
+    approved_at: datetime | None
+    approved_by: str
+    attempts: int
+    retries: int
+    error_kind: str
+    error: str
+    not_before: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    tokens: int
+    cost: Decimal
+    session_id: str
+    api_key: str
+
+
+class Progress:
+    """How far a task is. Counts are of one moment; tokens used, lent and left make the budget."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.counts = {status: task.by_status.get(status, 0) for status in SubTask.Status.values}
+        self.total = sum(self.counts.values())
+        self.started_at: datetime | None = task.started_at
+        self.attempts: int = task.attempts_made
+        self.cost: Decimal = task.cost
+        self.used: int = task.used + task.live
+        self.lent = max(task.lent - task.live, 0)
+        self.left = task.free
+
+    @property
+    def percent_done(self) -> float:
+        """Of the sub-tasks, those that have ended, to one place."""
+        ended = self.total - sum(self.counts[status] for status in SubTask.OPEN)
+        return round(100 * ended / self.total, 1) if self.total else 0.0
+
+
+def visible_tasks(bearer: Bearer) -> QuerySet[Task]:
+    """What this bearer may read: its agent's, or all."""
+    return Task.objects.all() if bearer.sees_all else Task.objects.filter(agent=bearer.agent)
+
+
+def visible_task(task_id: int, *, bearer: Bearer) -> Task:
+    """One of those. Refusals: UnknownTask, also when it is another's."""
+    return _one(visible_tasks(bearer), task_id)
+
+
+def own_task_id(task_id: int, *, bearer: Bearer) -> int:
+    """The bearer's own task, to change it: reading all is not changing all.
+
+    Refusals: UnknownTask.
+    """
+    return _one(Task.objects.filter(agent=bearer.agent).only("pk"), task_id).pk
+
+
+def _one(tasks: QuerySet[Task], task_id: int) -> Task:
+    task = tasks.filter(pk=task_id).first()
+    if task is None:
+        raise UnknownTask("There is no such task.", task_id=task_id)
+    return task
+
+
+def progress(tasks: Sequence[int]) -> list[Progress]:
+    """How far these tasks are, the newest first; one query."""
+    found = Task.objects.raw(_PROGRESS, {"tasks": list(tasks)})
+    return [Progress(task) for task in found]
+
+
+def sub_tasks_now(
+    task: Task, *, after: int = 0, most: int, status: str | None = None, key: str | None = None
+) -> list[SubTaskNow]:
+    """Its sub-tasks in the order of the plan, from the one `after` this position on; one query."""
+    which = {"task": task.pk, "after": after, "most": most, "status": status, "key": key}
+    with connection.cursor() as cursor:
+        cursor.execute(_SUB_TASKS, which)
+        return [SubTaskNow._make(row) for row in cursor.fetchall()]
+
+
+def sub_task_now(task: Task, key: str) -> SubTaskNow:
+    """One of them. Refusals: UnknownSubTask."""
+    found = sub_tasks_now(task, most=1, key=key)
+    if not found:
+        raise UnknownSubTask(f"The task has no sub-task {key}.", task_id=task.pk, sub_task=key)
+    return found[0]
