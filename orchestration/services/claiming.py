@@ -169,7 +169,8 @@ def _given(sub_task: SubTask, tasks, purses, places: _Places, *, now) -> dict[st
     if not places.take([*scopes, *(f"centre:{slug}" for slug in task.centres)]):
         return None
     deadline = min(now + timedelta(seconds=task.running_seconds), task.deadline_at)
-    milliseconds = int(now.timestamp() * 1000)
+    # Never the same twice, also when the clock stands still.
+    milliseconds = int(now.timestamp() * 1000) + sub_task.attempts_made
     return {
         "sub_task": sub_task.pk,
         "tokens": tokens,

@@ -43,7 +43,7 @@ SUBJECTS = (
 AMOUNTS = {"tokens": (0, 20_000, 90_000, 1_000_000), "usd": ("0", "0.000020", "1.2", "30")}
 TABLES = """
 SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
- WHERE schemaname = 'public' AND tablename ~ '^(keys|gateway|alerts|django_q)_'
+ WHERE schemaname = 'public' AND tablename ~ '^(keys|gateway|orchestration|alerts|django_q)_'
 """
 
 _any = st.integers(0, 10**6)
