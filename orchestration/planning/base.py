@@ -3,9 +3,15 @@
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from prediction import services as prediction
+
 # How much of the budget a sub-task gets, as a factor of its estimate.
 WEIGHTS = {"low": 0.5, "medium": 1.0, "high": 1.5, "critical": 2.0}
 ESTIMATE_MIN = 1_000
+# The planner's own part, in the plan of a task whose parts a model is to find. No other may be
+# called so.
+PLANNING_KEY = "(plan)"
+NAME_MAX = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +44,29 @@ class Planner(Protocol):
 
     def __call__(self, description: str, *, parallel: bool) -> list[Part]:
         """The parts, in an order in which they can be done. Refusal: WrongPlan."""
+
+
+def planning_part(description: str) -> Part:
+    """The part in which a model makes the plan of `description`."""
+    return Part(
+        key=PLANNING_KEY,
+        name="Plan the task",
+        description=description,
+        estimated_tokens=estimate_of(description),
+    )
+
+
+def estimate_of(text: str) -> int:
+    """Tokens for the work that `text` describes: its words / 0.75, and at least ESTIMATE_MIN."""
+    # ⌈words × 4 / 3⌉ without fractions.
+    return max(-(-prediction.count_words(text) * 4 // 3), ESTIMATE_MIN)
+
+
+def short_name(text: str) -> str:
+    """The first words of `text`, on one line of at most NAME_MAX characters."""
+    # White space may be long; four times the name is enough to look at in any other case.
+    words = " ".join(text.lstrip()[: 4 * NAME_MAX].split())
+    if len(words) <= NAME_MAX:
+        return words
+    kept, _, _ = words[:NAME_MAX].rpartition(" ")
+    return f"{(kept or words[: NAME_MAX - 1])[: NAME_MAX - 1].rstrip(' ,;:')}…"
