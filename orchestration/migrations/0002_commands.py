@@ -8,49 +8,121 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orchestration', '0001_initial'),
+        ("orchestration", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Command',
+            name="Command",
             fields=[
-                ('slug', models.SlugField(max_length=64, primary_key=True, serialize=False)),
-                ('argv', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
-                ('environment', models.JSONField(blank=True, default=dict)),
-                ('prompt_by', models.CharField(choices=[('stdin', 'standard input'), ('argument', 'an argument: {prompt}'), ('file', 'a file: {prompt_file}')], default='stdin', max_length=8)),
-                ('result_from', models.CharField(choices=[('stdout', 'standard output'), ('json', 'a field of the JSON on standard output'), ('file', 'a file in its working folder')], default='stdout', max_length=6)),
-                ('result_path', models.CharField(blank=True, max_length=200)),
-                ('wire_format', models.CharField(choices=[('openai', 'OpenAI'), ('anthropic', 'Anthropic')], max_length=9)),
-                ('refusal_status', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('output_bytes_max', models.PositiveIntegerField(default=1000000)),
-                ('disabled_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
+                ("slug", models.SlugField(max_length=64, primary_key=True, serialize=False)),
+                (
+                    "argv",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(), size=None
+                    ),
+                ),
+                ("environment", models.JSONField(blank=True, default=dict)),
+                (
+                    "prompt_by",
+                    models.CharField(
+                        choices=[
+                            ("stdin", "standard input"),
+                            ("argument", "an argument: {prompt}"),
+                            ("file", "a file: {prompt_file}"),
+                        ],
+                        default="stdin",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "result_from",
+                    models.CharField(
+                        choices=[
+                            ("stdout", "standard output"),
+                            ("json", "a field of the JSON on standard output"),
+                            ("file", "a file in its working folder"),
+                        ],
+                        default="stdout",
+                        max_length=6,
+                    ),
+                ),
+                ("result_path", models.CharField(blank=True, max_length=200)),
+                (
+                    "wire_format",
+                    models.CharField(
+                        choices=[("openai", "OpenAI"), ("anthropic", "Anthropic")], max_length=9
+                    ),
+                ),
+                ("refusal_status", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("output_bytes_max", models.PositiveIntegerField(default=1000000)),
+                ("disabled_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['slug'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('argv__len__gt', 0)), name='command_has_a_program'), models.CheckConstraint(condition=models.Q(models.Q(('result_from', 'stdout'), ('result_path', '')), models.Q(models.Q(('result_from', 'stdout'), _negated=True), models.Q(('result_path', ''), _negated=True)), _connector='OR'), name='command_says_where_its_result_is'), models.CheckConstraint(condition=models.Q(('output_bytes_max__gt', 0)), name='command_may_print_something')],
+                "ordering": ["slug"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("argv__len__gt", 0)), name="command_has_a_program"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("result_from", "stdout"), ("result_path", "")),
+                            models.Q(
+                                models.Q(("result_from", "stdout"), _negated=True),
+                                models.Q(("result_path", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="command_says_where_its_result_is",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("output_bytes_max__gt", 0)),
+                        name="command_may_print_something",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CommandChange',
+            name="CommandChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField()),
-                ('who', models.CharField(max_length=200)),
-                ('why', models.CharField(max_length=300)),
-                ('at', models.DateTimeField()),
-                ('command', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='orchestration.command')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField()),
+                ("who", models.CharField(max_length=200)),
+                ("why", models.CharField(max_length=300)),
+                ("at", models.DateTimeField()),
+                (
+                    "command",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="changes",
+                        to="orchestration.command",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='commandchange',
-            trigger=pgtrigger.compiler.Trigger(name='commandchange_is_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='54e14550f492a446edfe64f48441bf24e1c05398', operation='UPDATE OR DELETE', pgid='pgtrigger_commandchange_is_append_only_70793', table='orchestration_commandchange', when='BEFORE')),
+            model_name="commandchange",
+            trigger=pgtrigger.compiler.Trigger(
+                name="commandchange_is_append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="54e14550f492a446edfe64f48441bf24e1c05398",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_commandchange_is_append_only_70793",
+                    table="orchestration_commandchange",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
