@@ -1,11 +1,13 @@
 """What django-q2 calls for the Agent Orchestrator. Every job may run twice."""
 
+import asyncio
 from datetime import timedelta
 
 from django.utils import timezone
 
 from orchestration import services
 from orchestration.queries.due import is_work_due
+from orchestration.runners.openclaw import release_left_over
 from orchestration.worker import work_until_done
 
 
@@ -16,10 +18,11 @@ def work() -> int:
 
 
 def look_after() -> None:
-    """Every minute: end what waits too long, account for what a crash left, and wake a worker if
-    there is something to do."""
+    """Every minute: end what waits too long, account for what a crash left, free the slots of
+    OpenClaw that it left taken, and wake a worker if there is something to do."""
     now = timezone.now()
     services.sweep(now=now)
     services.account(now=now)
+    asyncio.run(release_left_over())
     if is_work_due(now=now, within=timedelta(minutes=1)):
         services.wake()

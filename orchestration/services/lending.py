@@ -10,15 +10,15 @@ from keys import refusals as keys_refusals
 from keys import services as keys
 from keys.models import Allocation
 from keys.queries.credentials import session_token
-from orchestration import prompts
+from orchestration import prompts, runners
 from orchestration.models import Attempt, Concurrency
 from orchestration.queries.results import results_needed_by
+from orchestration.refusals import UnknownRunner
 from orchestration.runners.base import Failed, Work
 from orchestration.services.accounting import WHO
 
 # Time for what follows the end of an attempt: the allocation must not expire before.
 _MARGIN_SECONDS = 300
-_TERMS = {"openclaw": ("openai", 400)}
 _NO_ROOM = (keys_refusals.NoKeyCapacity, keys_refusals.LimitReached, keys_refusals.Busy)
 
 
@@ -52,7 +52,7 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
 
 def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocation:
     sub_task, task = attempt.sub_task, attempt.task
-    wire_format, refusal_status = _TERMS.get(attempt.runner, (None, None))
+    terms = _terms(attempt.runner)
     ttl = int(max(seconds, 0)) + _MARGIN_SECONDS
     wish = keys.Wish(
         tokens=attempt.tokens,
@@ -60,11 +60,19 @@ def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocatio
         model=sub_task.model or None,
         cost_centre=task.cost_centre_id,
         ttl_seconds=min(ttl, settings.ALLOCATION_TTL_SECONDS_MAX),
-        wire_format=wire_format,
-        refusal_status=refusal_status,
+        wire_format=terms.wire_format,
+        refusal_status=terms.refusal_status,
     )
     earlier = Allocation.objects.filter(session_id=attempt.session_id).first()
     return earlier or _allocate(attempt, wish, now=now)
+
+
+def _terms(runner: str) -> runners.Terms:
+    try:
+        return runners.terms(runner)
+    except UnknownRunner as gone:
+        # It was there when the task was submitted.
+        raise Failed("misconfigured", gone.detail) from None
 
 
 def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation:
