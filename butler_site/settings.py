@@ -291,6 +291,7 @@ SPECTACULAR_SETTINGS = {
 }
 WEB_WORKERS = env.integer("BUTLER_WEB_WORKERS", 2, least=1, most=64)
 WEB_THREADS = env.integer("BUTLER_WEB_THREADS", 8, least=1, most=256)
+TASK_WORKERS = env.integer("BUTLER_TASK_WORKERS", 2, least=1, most=64)
 Q_CLUSTER = {
     "name": "butler",
     "orm": "default",
@@ -301,12 +302,4 @@ Q_CLUSTER = {
     "poll": 0.5,
     "catch_up": False,
     "label": "Queue",
-    # `manage.py work`: jobs that live as long as the attempts they run, so nothing ends them.
-    "ALT_CLUSTERS": {
-        "work": {
-            "workers": env.integer("BUTLER_TASK_WORKERS", 2, least=1, most=64),
-            "timeout": None,
-            "retry": 3_600,
-        }
-    },
 }

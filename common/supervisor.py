@@ -84,7 +84,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             close_fds=False,  # They inherit what says that Butler still runs: common.one_instance.
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
     def _bury(self, program: Program, *, now: float) -> None:
@@ -115,7 +115,8 @@ class Supervisor:
             process.wait()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have the kernel ask this process to stop when the one that started it has died (Linux)."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

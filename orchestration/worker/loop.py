@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import secrets
-import signal
 import socket
 import threading
 from datetime import timedelta
@@ -22,8 +21,6 @@ from orchestration.worker.database import Database
 
 logger = logging.getLogger(__name__)
 
-# `manage.py work` sends it to the jobs when it stops; nobody else does.
-LEAVE_SIGNAL = signal.SIGUSR2
 _TURN_SECONDS = 1.0
 _TURNS_PER_SWEEP = 3
 _LEAVING_SECONDS = 8.0
@@ -31,38 +28,30 @@ _LEAVING_SECONDS = 8.0
 _PATIENCE = timedelta(seconds=30)
 
 
-def work_until_done() -> int:
-    """Run attempts until there is nothing to do, or until this process shall stop; how many."""
+def work_until_done(*, leaving: threading.Event | None = None) -> int:
+    """Run attempts until there is nothing to do, or until this process is `leaving`; how many."""
     # The connection of whoever called is not for threads and may be lost meanwhile.
     connections.close_all()
-    try:
-        return asyncio.run(_work())
-    finally:
-        if _hears_signals():
-            signal.signal(LEAVE_SIGNAL, signal.SIG_IGN)
+    return asyncio.run(_work(leaving or threading.Event()))
 
 
-async def _work() -> int:
-    worker = Worker()
-    if _hears_signals():
-        asyncio.get_running_loop().add_signal_handler(LEAVE_SIGNAL, worker.leave)
-    return await worker.run()
-
-
-def _hears_signals() -> bool:
-    return threading.current_thread() is threading.main_thread()
+async def _work(leaving: threading.Event) -> int:
+    return await Worker(leaving).run()
 
 
 class Worker:
-    """The attempts of one process. Its name is what their rows know it by."""
+    """The attempts of one process, until it is `leaving` (looked at each second).
 
-    def __init__(self) -> None:
+    Its name is what their rows know it by.
+    """
+
+    def __init__(self, leaving: threading.Event) -> None:
         self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._database = Database()
         self._runners = Runners()
         self._carried: dict[int, Carried] = {}
         self._changed = asyncio.Event()
-        self._leaving = asyncio.Event()
+        self._leaving = leaving
         self._begun = 0
 
     async def run(self) -> int:
@@ -74,11 +63,6 @@ class Worker:
             beating.cancel()
             await self._part()
         return self._begun
-
-    def leave(self) -> None:
-        """Stop soon; what runs may end for a moment, then it is left to others."""
-        self._leaving.set()
-        self._changed.set()
 
     async def _turns(self) -> None:
         for turn in count():

@@ -60,6 +60,10 @@ class Processes:
             assert time.monotonic() < end, "the web server does not answer"
             time.sleep(0.1)
 
+    def pid(self, name: str) -> int:
+        """Of the first process of one of them."""
+        return self._running[name].pid
+
     def kill_all(self) -> None:
         """Every group, in the middle of whatever they do."""
         for name in list(self._running):

@@ -1,0 +1,95 @@
+"""The processes of `manage.py work`: each works when it is woken, and is replaced when it dies.
+
+They share nothing but the database. In a cluster of django-q2 a process that is killed while it
+waits keeps the lock of the queue between them for ever, and all others starve.
+"""
+
+import logging
+import multiprocessing
+import signal
+import threading
+import time
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+
+from django.db import InterfaceError, OperationalError, connections
+from django_q.brokers import Broker, get_broker
+
+from common.supervisor import die_with_parent
+from orchestration.services.waking import CLUSTER
+from orchestration.worker.loop import work_until_done
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 1.0
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Processes:
+    """So many worker processes, until a signal to stop arrives."""
+
+    def __init__(self, processes: int) -> None:
+        self._wanted = processes
+        self._running: list[BaseProcess] = []
+        self._leaving = threading.Event()
+
+    def run(self) -> None:
+        """Keep them running; returns when all have left, some seconds after the signal."""
+        for number in _STOP_SIGNALS:
+            signal.signal(number, self._leave)
+        while not self._leaving.is_set():
+            self._fill_up()
+            # A signal ends no wait for the children, so it is looked for.
+            ended = wait([each.sentinel for each in self._running], timeout=_PAUSE_SECONDS / 2)
+            if ended and not self._leaving.is_set():
+                self._bury()
+        for each in self._running:
+            each.join()
+
+    def _leave(self, *_: object) -> None:
+        self._leaving.set()
+        for each in self._running:
+            each.terminate()
+
+    def _fill_up(self) -> None:
+        # Sockets are not shared with children.
+        connections.close_all()
+        while len(self._running) < self._wanted and not self._leaving.is_set():
+            process = multiprocessing.get_context("fork").Process(target=_serve)
+            process.start()
+            self._running.append(process)
+
+    def _bury(self) -> None:
+        for dead in [each for each in self._running if not each.is_alive()]:
+            logger.error("A worker ended with %s; another one begins.", dead.exitcode)
+            self._running.remove(dead)
+        # What dies at once shall not be started as fast as the machine can.
+        self._leaving.wait(_PAUSE_SECONDS)
+
+
+def _serve() -> None:
+    """One process. It works before it waits: whoever was killed may have been woken."""
+    die_with_parent()
+    leaving = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: leaving.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    broker = get_broker(CLUSTER)
+    while not leaving.is_set():
+        work_until_done(leaving=leaving)
+        while not leaving.is_set() and not _woken(broker):
+            continue
+
+
+def _woken(broker: Broker) -> bool:
+    """Whether somebody asked for a worker; waits for it for a moment."""
+    try:
+        wakes = broker.dequeue() or []
+        for number, _ in wakes:
+            broker.acknowledge(number)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("The database is away: %s", str(error).partition("\n")[0])
+        connections.close_all()
+        time.sleep(_PAUSE_SECONDS)
+        # A wake may have been lost.
+        return True
+    return bool(wakes)
