@@ -15,6 +15,8 @@ from orchestration.runners.wire import WIRES, Wire
 
 _ANSWER_BYTES_MAX = 10_000_000
 _CONNECT_SECONDS = 10
+# Shorter than the web server keeps an idle connection.
+_IDLE_SECONDS = 3
 # The web server may start anew meanwhile.
 _UNREACHABLE_SECONDS_MAX = 60
 _PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)
@@ -153,7 +155,9 @@ class ModelRunner:
     def _connections(self) -> aiohttp.ClientSession:
         if self._http is None:
             self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=_IDLE_SECONDS, ttl_dns_cache=60
+                ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "butler"},

@@ -5,6 +5,7 @@ import time
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web as aiohttp_web
 from django.utils import timezone
 
 from gateway import services as gateway
@@ -354,6 +355,59 @@ def test_a_call_in_flight_when_the_gateway_goes_away_is_made_once(web, sandbox, 
         assert (how, "the sandbox" in text) == ("terminate", True)
     wait_until(lambda: sandbox.under_way() == 0)
     assert Charge.objects.count() == 1
+
+
+@asynccontextmanager
+async def restarting(answers, asked):
+    """A proxy before a Butler that starts anew: it answers these, one after the other."""
+    waiting = iter(answers)
+
+    async def answer(request):
+        asked.append((request.headers["Idempotency-Key"], await request.read()))
+        status, body, headers = next(waiting)
+        return aiohttp_web.json_response(body, status=status, headers=headers)
+
+    app = aiohttp_web.Application()
+    app.router.add_post("/v1/chat/completions", answer)
+    server = aiohttp_web.AppRunner(app)
+    await server.setup()
+    site = aiohttp_web.TCPSite(server, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{server.addresses[0][1]}/v1"
+    finally:
+        await server.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("away", "kind"),
+    [
+        ((503, {"error": {"code": "unavailable", "message": "away"}}, {}), None),
+        ((502, "Bad Gateway", {}), None),
+        ((504, {}, {}), None),
+        # These looked at the call.
+        ((503, {"error": {}}, {"x-butler-charge-id": "7"}), "provider_error"),
+        ((503, {"butler": {"code": "key_unusable"}}, {}), "provider_error"),
+        ((500, {"error": {"code": "internal_error"}}, {}), "provider_error"),
+    ],
+)
+def test_while_nobody_looked_at_the_call_it_is_asked_again_and_the_same(away, kind):
+    done = {"choices": [{"message": {"content": "done"}, "finish_reason": "stop"}]}
+    asked = []
+
+    async def called():
+        async with restarting([away, away, (200, done, {})], asked) as url:
+            usual = {"wire_format": "openai", "tokens": 100, "token": "bs_x", "allocation_id": 1}
+            one = Work("s-1", "l", "hello", "model", "m", seconds=30, gateway_url=url, **usual)
+            return await carried_out(one)
+
+    if kind:
+        with pytest.raises(Failed) as told:
+            asyncio.run(called())
+        assert (told.value.kind, len(asked)) == (kind, 1)
+    else:
+        assert asyncio.run(called()).text == "done"
+        assert (len(asked), len(set(asked)), asked[0][0]) == (3, 1, "s-1")
 
 
 def test_a_gateway_that_stays_away_is_unreachable(web, monkeypatch):
