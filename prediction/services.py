@@ -1,9 +1,12 @@
-"""What other apps may ask: `check_text`, `check_content_type`, `estimate`. Pure, no rows."""
+"""What other apps may ask: `check_text`, `check_content_type`, `count_words`, `estimate`.
+
+Pure, no rows.
+"""
 
 from django.conf import settings
 
 from common.refusal import Refusal
-from prediction.estimate import Estimate, estimate
+from prediction.estimate import Estimate, count_words, estimate
 
 __all__ = [
     "CONTENT_TYPES",
@@ -15,6 +18,7 @@ __all__ = [
     "UnsupportedTextType",
     "check_content_type",
     "check_text",
+    "count_words",
     "estimate",
 ]
 

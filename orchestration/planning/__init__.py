@@ -1,0 +1,36 @@
+"""Planning: a description or a caller's list becomes parts, and a budget becomes their shares.
+
+Pure functions, no rows: the same input always gives the same plan.
+"""
+
+from orchestration.planning.base import (
+    ESTIMATE_MIN,
+    PLANNING_KEY,
+    WEIGHTS,
+    Part,
+    Planner,
+    planning_part,
+)
+from orchestration.planning.given import given_plan
+from orchestration.planning.graph import check_plan
+from orchestration.planning.keyword import keyword_plan
+from orchestration.planning.model import UnusablePlan, model_request, plan_of_answer
+from orchestration.planning.shares import PART_TOKENS_MIN, scaled, split
+
+__all__ = [
+    "ESTIMATE_MIN",
+    "PART_TOKENS_MIN",
+    "PLANNING_KEY",
+    "WEIGHTS",
+    "Part",
+    "Planner",
+    "UnusablePlan",
+    "check_plan",
+    "given_plan",
+    "keyword_plan",
+    "model_request",
+    "plan_of_answer",
+    "planning_part",
+    "scaled",
+    "split",
+]
