@@ -16,6 +16,12 @@ _GROUPS = {
         ("Cost centres", "account_tree", "keys_costcentre"),
         ("Agent tokens", "badge", "keys_agenttoken"),
     ],
+    "Work": [
+        ("Tasks", "task_alt", "orchestration_task"),
+        ("Attempts", "replay", "orchestration_attempt"),
+        ("Concurrency limits", "speed", "orchestration_concurrency"),
+        ("Command agents", "terminal", "orchestration_command"),
+    ],
     "The books": [
         ("Allocations", "payments", "keys_allocation"),
         ("Charges", "receipt_long", "keys_charge"),

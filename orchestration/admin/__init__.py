@@ -1,5 +1,9 @@
-"""The app in the admin."""
+"""The app in the admin: tasks, sub-tasks and attempts to read and to steer; limits to write."""
 
+from orchestration.admin.attempt import AttemptAdmin
 from orchestration.admin.command import CommandAdmin
+from orchestration.admin.concurrency import ConcurrencyAdmin
+from orchestration.admin.sub_task import SubTaskAdmin
+from orchestration.admin.task import TaskAdmin
 
-__all__ = ["CommandAdmin"]
+__all__ = ["AttemptAdmin", "CommandAdmin", "ConcurrencyAdmin", "SubTaskAdmin", "TaskAdmin"]

@@ -1,0 +1,157 @@
+"""Attempts, to read: from a sub-task down to the allocation and its charges."""
+
+import json
+
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from common import figures
+from common.admin_pages import ReadOnlyAdmin
+from orchestration.admin import shown
+from orchestration.admin.filters import SubmittedFilter
+from orchestration.admin.parts import took
+from orchestration.models import Attempt
+from orchestration.queries import pages
+
+_PARENTS = ("task__id__exact", "sub_task__id__exact")
+
+
+@admin.register(Attempt)
+class AttemptAdmin(ReadOnlyAdmin):
+    """Tries of sub-tasks by sub-agents, the newest first."""
+
+    list_display = (
+        "session",
+        "sub_task_link",
+        "number",
+        "shown_status",
+        "runner",
+        "key_name",
+        "tokens_used",
+        "cost_of",
+        "length",
+        "begun",
+    )
+    list_filter = ("status", "error_kind", SubmittedFilter)
+    list_select_related = ("sub_task", "allocation")
+    search_fields = ("session_id__startswith", "api_key__exact", "worker__exact")
+    search_help_text = "The beginning of a session, an API key, or a worker"
+    ordering = ("-id",)
+    fieldsets = (
+        (None, {"fields": ("session_id", "task_link", "sub_task_link", "number", "shown_status")}),
+        ("Tokens", {"fields": ("tokens_used", "cost_of", "allocation_link", "key_name", "rows")}),
+        ("When", {"fields": ("begun", "ended", "length", "deadline", "accounted")}),
+        ("Carried out by", {"fields": ("runner", "provider", "worker", "fence", "leased")}),
+        (
+            "For whoever looks closer",
+            {"classes": ("collapse",), "fields": ("shown_handle", "shown_facts")},
+        ),
+    )
+
+    def get_queryset(self, request):
+        """Without long texts."""
+        rows = super().get_queryset(request)
+        return rows.defer("sub_task__description", "sub_task__result")
+
+    def lookup_allowed(self, lookup, value, request):
+        """Tasks and sub-tasks lead here."""
+        return lookup in _PARENTS or super().lookup_allowed(lookup, value, request)
+
+    @display(description="Session")
+    def session(self, attempt):
+        """Its id, on one line."""
+        return format_html('<span class="butler-line">{}</span>', attempt.session_id)
+
+    @display(description="Task")
+    def task_link(self, attempt):
+        """The whole."""
+        return shown.link("orchestration_task", attempt.task_id, attempt.task.name)
+
+    @display(description="Sub-task")
+    def sub_task_link(self, attempt):
+        """What it tries."""
+        name = attempt.sub_task.name
+        return shown.link("orchestration_subtask", attempt.sub_task_id, name)
+
+    @display(description="Status")
+    def shown_status(self, attempt):
+        """The status as a coloured label, and why it failed."""
+        label = shown.badge(attempt.status, shown.PART_COLOURS[attempt.status])
+        kind = f"{attempt.error_kind}: " if attempt.error_kind else ""
+        return format_html("{} <small>{}{}</small>", label, kind, attempt.error[:300])
+
+    @display(description="Tokens used of lent")
+    def tokens_used(self, attempt):
+        """A bar and its figures."""
+        tokens, _ = pages.spent_by(attempt)
+        return shown.tokens_bar(used=tokens, lent=0, of=attempt.tokens)
+
+    @display(description="Cost")
+    def cost_of(self, attempt):
+        """USD."""
+        return figures.dollars(pages.spent_by(attempt)[1])
+
+    @display(description="Allocation")
+    def allocation_link(self, attempt):
+        """The budget it spent."""
+        return shown.link("keys_allocation", attempt.allocation_id, attempt.session_id)
+
+    @display(description="API key")
+    def key_name(self, attempt):
+        """The key it was lent."""
+        return shown.link("keys_apikey", attempt.api_key_id)
+
+    @display(description="Charges")
+    def rows(self, attempt):
+        """The calls behind what it used."""
+        if attempt.allocation_id is None:
+            return shown.NOTHING
+        return shown.list_link(
+            "keys_charge", "charges", allocation__id__exact=attempt.allocation_id
+        )
+
+    @display(description="Took")
+    def length(self, attempt):
+        """Until its end, or until now."""
+        return took(attempt.created_at, attempt.ended_at, timezone.now())
+
+    @display(description="Begun (UTC)")
+    def begun(self, attempt):
+        """When."""
+        return shown.moment(attempt.created_at)
+
+    @display(description="Ended (UTC)")
+    def ended(self, attempt):
+        """When, or not yet."""
+        return shown.moment(attempt.ended_at)
+
+    @display(description="Deadline (UTC)")
+    def deadline(self, attempt):
+        """When it is stopped."""
+        return shown.moment(attempt.deadline_at)
+
+    @display(description="Accounted for (UTC)")
+    def accounted(self, attempt):
+        """Since when its figures are final."""
+        return shown.moment(attempt.accounted_at)
+
+    @display(description="Lease until (UTC)")
+    def leased(self, attempt):
+        """When another worker takes it over, if its own falls silent."""
+        return shown.moment(attempt.leased_until)
+
+    @display(description="Handle")
+    def shown_handle(self, attempt):
+        """What the runner finds the child by."""
+        return shown.text(_json(attempt.handle))
+
+    @display(description="Facts")
+    def shown_facts(self, attempt):
+        """What the runner says of how it went."""
+        return shown.text(_json(attempt.facts))
+
+
+def _json(found: object) -> str:
+    return json.dumps(found, indent=2, ensure_ascii=False) if found else ""

@@ -1,0 +1,175 @@
+"""Sub-tasks: read with result and attempts, approved."""
+
+from functools import partial
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from common import figures
+from common.admin_pages import ReadOnlyAdmin
+from common.dialogs import carried_out, went_to
+from orchestration import services
+from orchestration.admin import dialogs, shown
+from orchestration.admin.parts import took
+from orchestration.admin.task import STEER
+from orchestration.models import SubTask
+from orchestration.queries import pages
+
+_ATTEMPTS_SHOWN = 50
+
+
+@admin.register(SubTask)
+class SubTaskAdmin(ReadOnlyAdmin):
+    """Parts of tasks, by task."""
+
+    list_display = ("title", "task_link", "place", "shown_status", "tokens", "cost", "length")
+    list_filter = ("status",)
+    list_select_related = ("task",)
+    search_fields = ("name__icontains", "key__exact")
+    search_help_text = "A part of a sub-task's name, or its id in the plan"
+    ordering = ("-task_id", "position")
+    actions_detail = ("approve",)
+    change_form_after_template = "orchestration/attempts_below.html"
+    fieldsets = (
+        (None, {"fields": ("name", "task_link", "place", "shown_status", "wanted", "answer")}),
+        ("Order", {"fields": ("key", "priority", "after", "approval", "length")}),
+        ("Tokens", {"fields": ("tokens", "estimate", "cost")}),
+        ("Carried out by", {"fields": ("runner", "asked_model", "retries", "recoveries")}),
+    )
+
+    def get_queryset(self, request):
+        """With what all attempts used."""
+        return pages.with_spent(super().get_queryset(request)).defer("description", "result")
+
+    def lookup_allowed(self, lookup, value, request):
+        """The task's page leads here."""
+        return lookup == "task__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        """With its attempts below."""
+        context |= {"butler_attempts": _attempts(obj)}
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def get_actions_detail(self, request, object_id):
+        """Only what waits for a person is approved."""
+        allowed = super().get_actions_detail(request, object_id)
+        sub_task = self.get_object(request, object_id)
+        return allowed if sub_task and _can_be_approved(sub_task) else []
+
+    @display(description="Sub-task")
+    def title(self, sub_task):
+        """Its name."""
+        return sub_task.name
+
+    @display(description="Task")
+    def task_link(self, sub_task):
+        """What it is a part of."""
+        return shown.link("orchestration_task", sub_task.task_id, sub_task.task.name)
+
+    @display(description="Number")
+    def place(self, sub_task):
+        """Its position in the plan."""
+        return sub_task.position or "the plan itself"
+
+    @display(description="Status")
+    def shown_status(self, sub_task):
+        """The status as a coloured label, and why it failed."""
+        label = shown.badge(sub_task.status, shown.PART_COLOURS[sub_task.status])
+        kind = f"{sub_task.error_kind}: " if sub_task.error_kind else ""
+        return format_html("{} <small>{}{}</small>", label, kind, sub_task.error[:1_000])
+
+    @display(description="What it is told")
+    def wanted(self, sub_task):
+        """Its description."""
+        return shown.text(sub_task.description)
+
+    @display(description="Result")
+    def answer(self, sub_task):
+        """All of it."""
+        return shown.text(sub_task.result)
+
+    @display(description="Begins after")
+    def after(self, sub_task):
+        """What it builds on."""
+        needed = SubTask.objects.filter(dependents__sub_task=sub_task).order_by("position")
+        links = [
+            (shown.link("orchestration_subtask", pk, name),)
+            for pk, name in needed.values_list("pk", "name")[:100]
+        ]
+        return format_html_join(" · ", "{}", links) or shown.NOTHING
+
+    @display(description="Approval")
+    def approval(self, sub_task):
+        """Whether a person must say yes, and who did."""
+        if sub_task.approved_at:
+            at = shown.moment(sub_task.approved_at)
+            return format_html("approved by {} at {} UTC", sub_task.approved_by, at)
+        return "a person must approve it" if sub_task.needs_approval else "not needed"
+
+    @display(description="Took")
+    def length(self, sub_task):
+        """From the begin of its first attempt to its end."""
+        return took(sub_task.started_at, sub_task.ended_at, timezone.now())
+
+    @display(description="Tokens used of its share")
+    def tokens(self, sub_task):
+        """A bar and its figures."""
+        return shown.tokens_bar(used=sub_task.tokens, lent=0, of=sub_task.share)
+
+    @display(description="Estimated tokens")
+    def estimate(self, sub_task):
+        """What its share was made of."""
+        return f"{figures.grouped(sub_task.estimated_tokens)} (priority {sub_task.priority})"
+
+    @display(description="Cost")
+    def cost(self, sub_task):
+        """USD of all its attempts."""
+        return figures.dollars(sub_task.cost or 0)
+
+    @display(description="Model")
+    def asked_model(self, sub_task):
+        """Model and provider, if asked for."""
+        return " · ".join(filter(None, (sub_task.model, sub_task.provider))) or "any"
+
+    @action(
+        description="Approve",
+        permissions=[STEER],
+        dialog=dialogs.APPROVE,
+        variant=ActionVariant.PRIMARY,
+    )
+    def approve(self, request, form, object_id):
+        """Let it begin."""
+        sub_task = SubTask.objects.only("task_id", "key", "name").get(pk=int(object_id))
+        who = request.user.get_username()
+        task_id, key = sub_task.task_id, sub_task.key
+        verb = partial(services.approve, task_id=task_id, key=key, who=who, now=timezone.now())
+        if carried_out(request, verb, done="The sub-task is approved."):
+            self.log_change(request, sub_task, "Approved.")
+        return went_to(request, reverse("admin:orchestration_subtask_change", args=[object_id]))
+
+
+def _can_be_approved(sub_task: SubTask) -> bool:
+    waits = sub_task.status in SubTask.TO_COME and not sub_task.task.is_over
+    return waits and sub_task.needs_approval and not sub_task.approved_at
+
+
+def _attempts(sub_task: SubTask) -> list[dict[str, object]]:
+    now = timezone.now()
+    attempts = sub_task.attempts.select_related("allocation").order_by("-number")
+    lines = []
+    for attempt in attempts[:_ATTEMPTS_SHOWN]:
+        tokens, cost = pages.spent_by(attempt)
+        lines.append(
+            {
+                "attempt": attempt,
+                "status": shown.badge(attempt.status, shown.PART_COLOURS[attempt.status]),
+                "tokens": shown.tokens_bar(used=tokens, lent=0, of=attempt.tokens),
+                "cost": figures.dollars(cost),
+                "took": took(attempt.created_at, attempt.ended_at, now),
+            }
+        )
+    return lines

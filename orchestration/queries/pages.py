@@ -1,0 +1,119 @@
+"""What the pages of people show of tasks.
+
+Every function here is a fixed number of queries, whatever the number of tasks and sub-tasks.
+"""
+
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import Case, F, QuerySet, Sum, When
+from django.db.models.functions import Coalesce, Left, Length
+
+from orchestration import statements
+from orchestration.models import Attempt, SubTask, Task
+from orchestration.queries.tasks import Progress, progress
+
+_OPEN = (Task.Status.ACTIVE, Task.Status.PAUSED, Task.Status.CANCELLING)
+_RESULT_CHARACTERS = 600
+
+
+class Parts(NamedTuple):
+    """The sub-tasks of a task, as a bar shows them; what was cancelled counts as failed."""
+
+    total: int
+    succeeded: int
+    failed: int
+    running: int
+    gated: int
+
+    @property
+    def words(self) -> str:
+        """`2 of 3 done, 1 failed`: what is not zero."""
+        others = (("failed", self.failed), ("running", self.running), ("to approve", self.gated))
+        told = [f"{number:,} {what}" for what, number in others if number]
+        return ", ".join([f"{self.succeeded:,} of {self.total:,} done", *told])
+
+
+class LastResult(NamedTuple):
+    """The beginning of the result that came last, and the sub-task it is of."""
+
+    sub_task: int
+    name: str
+    text: str
+
+
+class TaskLine(NamedTuple):
+    """A task in a short list."""
+
+    task: Task
+    far: Progress
+    parts: Parts
+    last: LastResult | None
+
+
+def parts_of(far: Progress) -> Parts:
+    """As a bar shows them."""
+    by = far.counts
+    failed = by[SubTask.Status.FAILED] + by[SubTask.Status.CANCELLED]
+    succeeded, running = by[SubTask.Status.SUCCEEDED], by[SubTask.Status.RUNNING]
+    return Parts(far.total, succeeded, failed, running, by[SubTask.Status.GATED])
+
+
+def open_tasks() -> QuerySet[Task]:
+    """Those that have not ended, the newest first."""
+    return Task.objects.filter(status__in=_OPEN).order_by("-pk")
+
+
+def lively_tasks(*, most: int) -> list[TaskLine]:
+    """Open tasks and, where there are few, the latest that ended; the newest first."""
+    live = list(open_tasks().values_list("pk", flat=True)[:most])
+    latest = Task.objects.order_by("-pk").values_list("pk", flat=True)[:most]
+    chosen = [*live, *(pk for pk in latest if pk not in set(live))][:most]
+    last = _last_results(chosen)
+    by_task = {far.task.pk: far for far in progress(chosen)}
+    found = [by_task[pk] for pk in chosen]
+    return [TaskLine(far.task, far, parts_of(far), last.get(far.task.pk)) for far in found]
+
+
+def _last_results(tasks: list[int]) -> dict[int, LastResult]:
+    succeeded = SubTask.objects.filter(
+        task__in=tasks, position__gt=0, status=SubTask.Status.SUCCEEDED
+    )
+    rows = (
+        succeeded.order_by("task", "-ended_at", "-position")
+        .distinct("task")
+        .values_list("task", "pk", "name", Left("result", _RESULT_CHARACTERS))
+    )
+    return {task: LastResult(*rest) for task, *rest in rows}
+
+
+def beginnings(task: Task, *, positions: list[int], characters: int) -> dict[int, SubTask]:
+    """Sub-tasks by position: their `beginning` of a result, and how `long` all of it is."""
+    rows = SubTask.objects.filter(task=task, position__in=positions).only("pk", "position", "task")
+    found = rows.annotate(beginning=Left("result", characters), long=Length("result"))
+    return {row.position: row for row in found}
+
+
+def with_spent(sub_tasks: QuerySet[SubTask]) -> QuerySet[SubTask]:
+    """With the `tokens` and `cost` (USD) of all attempts; what runs counts by its allocation."""
+    live = {"attempts__accounted_at__isnull": True}
+    tokens = When(**live, then=Coalesce(F("attempts__allocation__used"), 0))
+    cost = When(**live, then=F("attempts__allocation__used_cost"))
+    return sub_tasks.annotate(
+        tokens=Coalesce(Sum(Case(tokens, default=F("attempts__used_tokens"))), 0),
+        cost=Sum(Case(cost, default=F("attempts__cost"))),
+    )
+
+
+def spent_by(attempt: Attempt) -> tuple[int, object]:
+    """Its tokens and cost (USD) until now; the attempt comes with its allocation."""
+    if attempt.accounted_at or attempt.allocation is None:
+        return attempt.used_tokens, attempt.cost
+    return attempt.allocation.used, attempt.allocation.used_cost
+
+
+def running_by_scope() -> dict[str, int]:
+    """How many attempts run now, by every scope that may have a limit."""
+    with connection.cursor() as cursor:
+        cursor.execute(statements.RUNNING)
+        return dict(cursor.fetchall())
