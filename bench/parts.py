@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from bench import actions, http_load, pgbench, rows, server
+from bench import actions, http_load, pgbench, planning, rows, server
 from bench.closed_loop import measure
 from bench.http_load import Request
 from keys.queries.candidates import candidates
@@ -104,4 +104,9 @@ def _ten_times(work: Callable[[], object]) -> list[float]:
     return sorted(took[5:])
 
 
-_PARTS = {"service": _service, "http": _http, "selection": _selection}
+_PARTS = {
+    "service": _service,
+    "http": _http,
+    "selection": _selection,
+    "planning": planning.run,
+}

@@ -171,8 +171,9 @@ TEXTS = st.one_of(
     st.lists(
         st.sampled_from(
             [*sorted(FORMS)[:40], "the", "to", "and", "then", "first", ",", ".", ";", "\n", " ",
-             "  ", "- ", "\n1. ", "\n2. ", "\n- ", "(", ")", '"', "data", "it", "we need to", "İ", "é",
-             "X.", "quickly", "\x1f", "\u2003", "!", "?", "*", "1) ", "2) ", "must", "\r\n", "\ud800"]
+             "  ", "- ", "\n1. ", "\n2. ", "\n- ", "(", ")", '"', "data", "it", "we need to", "İ",
+             "é", "X.", "quickly", "\x1f", "\u2003", "!", "?", "*", "1) ", "2) ", "must", "\r\n",
+             "\ud800"]
         )
     ).map(" ".join),
 )  # fmt: skip
@@ -208,8 +209,8 @@ PROSE = "The figures of the company are in the table, and they show how it has m
     "unit",
     [PROSE, PROSE + "Research it, analyze it; then write it. ", "x", " x", ",", ", ", ", a",
      "- a\n", "- a\n- b\n  - c\n", "write ", "write, ", "x, the write of ", "\nx\n", "a ", "and ",
-     "then, and ", "the test and ", "and test is, ", "to test, test, ", "please ", "xly ", "1. ", "1",
-     "你好。", "wri ", ". [", ", [[[[", ".))", ")", "é ", "İ", ",   ", "\n\tx", "“", "1) 2) "],
+     "then, and ", "the test and ", "and test is, ", "to test, test, ", "please ", "xly ", "1. ",
+     "1", "你好。", "wri ", ". [", ", [[[[", ".))", ")", "é ", "İ", ",   ", "\n\tx", "“", "1) 2) "],
 )  # fmt: skip
 def test_a_megabyte_of_anything_takes_a_moment(unit):
     text = "x" + unit * (MEGABYTE // len(unit))

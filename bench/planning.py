@@ -1,0 +1,86 @@
+"""How long planning takes, beside its goals: plain computation, on the processor's own clock."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from orchestration.planning import WEIGHTS, Part, given_plan, keyword_plan, split
+
+_COUNT = 10_000
+_BYTES = 1_000_000
+_TALK = "The figures of the company are in the table, and they show how it has moved since spring. "
+_ORDERS = f"Research the market, analyze what we gathered; then write a report. {_TALK}"
+_LIST = "- Research the market in Europe\n  with its prices\n"
+
+
+def run(_seconds: float, _clients: list[int], out: TextIO) -> None:
+    """Print the best and the median of each; what is asked for by time or clients is not used."""
+    print("\nplanning; ms of processor time", file=out)  # noqa: T201
+    print(f"{'':>40} {'best':>7} {'median':>7} {'goal':>7}", file=out)  # noqa: T201
+    for name, work, goal in _measured():
+        took = _times(work)
+        print(  # noqa: T201
+            f"{name:>40} {took[0]:>7.1f} {took[len(took) // 2]:>7.1f} {goal:>7}",
+            file=out,
+            flush=True,
+        )
+
+
+def _measured() -> list[tuple[str, Callable[[], Any], str]]:
+    parts = _parts()
+    given = _given()
+    return [
+        ("decompose 1 MB with orders", lambda: keyword_plan(_megabyte(_ORDERS)), "50"),
+        ("decompose 1 MB without any", lambda: keyword_plan(_megabyte(_TALK)), "50"),
+        (
+            "decompose 1 MB as a list",
+            # As long as a list may be, and one item that is the rest.
+            lambda: keyword_plan(_LIST * 5_000 + _megabyte(_TALK)[:760_000], parallel=True),
+            "50",
+        ),
+        (f"split among {_COUNT:,} parts", lambda: split(parts, total=10**9), "10"),
+        (f"check {_COUNT:,} sub-tasks as given", lambda: given_plan(given), "-"),
+    ]
+
+
+def _megabyte(unit: str) -> str:
+    return (unit * (_BYTES // len(unit) + 1))[:_BYTES]
+
+
+def _parts() -> list[Part]:
+    priorities = sorted(WEIGHTS)
+    return [
+        Part(
+            key=str(number),
+            name="a",
+            description="a",
+            estimated_tokens=1_000 + number,
+            priority=priorities[number % len(priorities)],
+        )
+        for number in range(_COUNT)
+    ]
+
+
+def _given() -> list[dict[str, Any]]:
+    """In no order: each waits for two of those before it."""
+    given = [
+        {
+            "id": str(number),
+            "description": "Research the market",
+            "depends_on": [str(number - step) for step in (1_000, 700) if number > step],
+        }
+        for number in range(_COUNT)
+    ]
+    random.Random(1).shuffle(given)  # noqa: S311 - the same each time
+    return given
+
+
+def _times(work: Callable[[], Any]) -> list[float]:
+    """Milliseconds of each of eleven, the quickest first."""
+    took = []
+    for _ in range(11):
+        begun = time.process_time()
+        work()
+        took.append(1000 * (time.process_time() - begun))
+    return sorted(took)

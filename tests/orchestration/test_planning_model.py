@@ -1,0 +1,106 @@
+"""A model is asked for a plan, and whatever it answers is a plan or is said to be none."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.planning import UnusablePlan, model_request, plan_of_answer
+
+PLAN = {
+    "sub_tasks": [
+        {"id": "b", "description": "write", "depends_on": ["a"], "priority": "high"},
+        {"id": "a", "name": "Look", "description": "research", "estimated_tokens": 5000},
+    ]
+}
+TEXT = json.dumps(PLAN)
+
+
+def unusable(answer):
+    with pytest.raises(UnusablePlan) as caught:
+        plan_of_answer(answer)
+    return caught.value.reason
+
+
+def test_the_request_holds_the_description_the_limit_and_the_schema():
+    request = model_request("Build a {shop}", sub_tasks_max=7)
+    assert "Build a {shop}" in request and "at most 7" in request
+    assert '"depends_on"' in request
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [TEXT, f"```json\n{TEXT}\n```", f"Here it is [1]:\n```\n{TEXT}\n```\nGood luck {{}}!",
+     f"I follow {{this}} and {json.dumps({'type': 'object'})}: {TEXT}",
+     json.dumps(PLAN["sub_tasks"])],
+    ids=["plain", "fenced", "among words", "after other JSON", "a bare list"],
+)  # fmt: skip
+def test_a_plan_is_found_wherever_it_stands(answer):
+    first, second = plan_of_answer(answer)
+    assert (first.key, first.name, first.estimated_tokens) == ("a", "Look", 5000)
+    assert (second.key, second.depends_on, second.priority) == ("b", ("a",), "high")
+
+
+def test_a_model_decides_neither_runner_nor_key_nor_approval():
+    one = {"description": "x", "runner": "command:rm", "provider": "p", "model": "m",
+           "needs_approval": True, "why": "because"}  # fmt: skip
+    (part,) = plan_of_answer(json.dumps({"sub_tasks": [one]}))
+    assert (part.runner, part.provider, part.model, part.needs_approval) == ("", "", "", False)
+
+
+def answer(*sub_tasks):
+    return json.dumps({"sub_tasks": sub_tasks})
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no JSON"),
+        ("I cannot do that.", "no JSON"),
+        (TEXT[:-3], "form asked for"),
+        ("{}", "form asked for"),
+        ("[1]", "form asked for"),
+        (answer(), "form asked for"),
+        (answer({"id": "a"}), r"\$.sub_tasks\[0\] is wrong"),
+        (answer({"description": 5}), r"\$.sub_tasks\[0\].description is wrong"),
+        (answer({"description": " "}), "no description"),
+        (answer({"description": "x", "priority": "urgent"}), "priority is wrong"),
+        (answer({"description": "x", "estimated_tokens": 0}), "estimated_tokens is wrong"),
+        (answer({"description": "x", "estimated_tokens": 1e400}), "form asked for|no JSON"),
+        (answer({"description": "x", "id": "a", "depends_on": ["a"]}), "depends on itself"),
+        (answer({"description": "x", "depends_on": ["b"]}), "not in the plan"),
+        (answer({"description": "x", "id": "a", "depends_on": ["b"]},
+                {"description": "x", "id": "b", "depends_on": ["a"]}), "circle"),
+        (answer({"description": "a\0"}), "no text"),
+        (answer({"description": "a\ud800"}), "no text"),
+        ("[" * 100_000, "no JSON"),
+        ('{"a":' * 100_000, "no JSON"),
+        (f'{{"sub_tasks": {"9" * 5000}}}', "no JSON"),
+        ("x" * 1_000_001, "longer than 1,000,000"),
+        ("é" * 600_000, "longer than 1,000,000"),
+    ],
+    ids=lambda value: repr(value[:30]),
+)  # fmt: skip
+def test_anything_else_is_unusable_and_says_why(text, reason):
+    with pytest.raises(UnusablePlan, match=reason):
+        plan_of_answer(text)
+
+
+def test_too_many_are_unusable(settings):
+    settings.SUB_TASKS_MAX = 2
+    assert "3 sub-tasks, which is too many" in unusable(answer(*[{"description": "x"}] * 3))
+
+
+@given(st.text() | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.sampled_from(["sub_tasks", "description", "id", "depends_on"]), inner),
+).map(json.dumps))  # fmt: skip
+def test_every_answer_is_a_plan_or_unusable(text):
+    try:
+        parts = plan_of_answer(text)
+    except UnusablePlan as none:
+        assert none.reason
+    else:
+        assert parts and all(part.description for part in parts)
