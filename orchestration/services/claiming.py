@@ -131,7 +131,8 @@ class _Purse:
 
     def lend(self, sub_task: SubTask) -> int:
         """How many tokens its next attempt gets; 0: none for now."""
-        reserve = 0 if sub_task.attempts_made else self.reserve
+        # What retries took beyond the shares came out of the reserve.
+        reserve = 0 if sub_task.attempts_made else max(self.reserve + min(self.returned, 0), 0)
         most = self.free - reserve - (self.promised - sub_task.share)
         if sub_task.error_kind == "budget_exhausted":
             wanted = most

@@ -89,6 +89,7 @@ class Orchestra:
 
     def work(self) -> None:
         """Begin what can begin; each sub-agent is lent its tokens and uses some."""
+        self.now += timedelta(seconds=self.random.randint(0, 4))
         most = self.random.randint(1, 5)
         begun = services.claim(worker=self.random.choice(WORKERS), most=most, now=self.now)
         assert len(begun) <= most
