@@ -4,6 +4,7 @@ Django REST framework is lenient: "5" is a number to it, and a misspelt field is
 money is spent on what was meant, a request that is not understood is refused.
 """
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from rest_framework import serializers
@@ -97,3 +98,8 @@ class Usd(serializers.DecimalField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_digits=40, decimal_places=9, **options)
+
+
+def usd(amount: Decimal | None) -> str | None:
+    """As `Usd` shows it, where there are too many for a serializer each."""
+    return None if amount is None else f"{amount:.9f}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from common.refusal import Refusal
@@ -28,7 +29,13 @@ class Preview(NamedTuple):
         """The most that so many tokens can cost on the key (USD); None if there is no key."""
         if self.price_id is None:
             return None
-        return pricing.bound(price_of(self.price_id).rates, tokens)
+        return _cost(self.price_id, tokens)
+
+
+@lru_cache(maxsize=1_000)
+def _cost(price_id: int, tokens: int) -> Decimal:
+    # Lines of the price book are never changed.
+    return pricing.bound(price_of(price_id).rates, tokens)
 
 
 def previews(*, agent: str, wishes: Iterable[Wish], now: datetime) -> dict[Wish, Preview]:

@@ -4,6 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.conf import settings
+
 from common.refusal import Refusal
 from keys import services as keys
 from keys.queries.previews import Preview, previews
@@ -19,27 +21,20 @@ class PartPreview(NamedTuple):
     """A part, its share of the budget, and the key it would get if it began now.
 
     `key` is None when its wish is one too many to be decided. Costs are the most that tokens can
-    cost on that key (USD): of its estimate, and of its share.
+    cost on that key (USD; None without one): `cost` of its estimate as far as its share allows,
+    `cost_max` of its share.
     """
 
     part: Part
     share: int
     key: Preview | None
+    cost: Decimal | None
+    cost_max: Decimal | None
 
     @property
     def refusal(self) -> Refusal | None:
         """Why no key would be lent to it."""
         return self.key and self.key.refusal
-
-    @property
-    def cost(self) -> Decimal | None:
-        """Of its estimate, but no more than its share allows."""
-        return self.key and self.key.cost(min(self.part.estimated_tokens, self.share))
-
-    @property
-    def cost_max(self) -> Decimal | None:
-        """Of its share."""
-        return self.key and self.key.cost(self.share)
 
 
 class PlanPreview(NamedTuple):
@@ -76,23 +71,31 @@ def plan_preview(*, agent: str, order: Order, now: datetime) -> PlanPreview:
     decided = list(dict.fromkeys(wishes))[:WISHES_MAX]
     found = previews(agent=agent, wishes=decided, now=now)
     parts = [
-        PartPreview(part, share, found.get(wish))
+        _part(part, share, found.get(wish))
         for part, share, wish in zip(made.parts, made.shares, wishes, strict=True)
     ]
     return PlanPreview(order, parts, reserve_of(order))
 
 
+def _part(part: Part, share: int, key: Preview | None) -> PartPreview:
+    if key is None or key.refusal:
+        return PartPreview(part, share, key, None, None)
+    estimated = min(part.estimated_tokens, share)
+    return PartPreview(part, share, key, key.cost(estimated), key.cost(share))
+
+
 def _wishes(order: Order, parts: list[Part], shares: list[int]) -> list[keys.Wish]:
     """What each part would ask the Token Manager for."""
     terms = {name: runners.terms(name) for name in {part.runner or order.runner for part in parts}}
+    ttl = settings.ALLOCATION_TTL_SECONDS
     return [
         keys.Wish(
             tokens=share,
             provider=part.provider or order.provider or None,
             model=part.model or order.model or None,
             cost_centre=order.cost_centre or None,
+            ttl_seconds=ttl,
             wire_format=terms[part.runner or order.runner].wire_format,
-            refusal_status=terms[part.runner or order.runner].refusal_status,
         )
         for part, share in zip(parts, shares, strict=True)
     ]

@@ -1,5 +1,6 @@
 """Tasks as those who may see them see them, with their progress."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -12,9 +13,15 @@ from keys.queries.credentials import Bearer
 from orchestration.models import SubTask, Task
 from orchestration.refusals import UnknownSubTask, UnknownTask
 
+# They may have a megabyte each.
+_LONG = ("description", "asked")
+_COLUMNS = ", ".join(
+    f"t.{field.column}" for field in Task._meta.concrete_fields if field.column not in _LONG
+)
+
 # Attempts that are not accounted for yet count by what their allocation says now. One statement,
 # so that its numbers are of one moment; the planner's own part is no sub-task.
-_PROGRESS = """
+_PROGRESS = f"""
 WITH counted AS (
     SELECT task_id, jsonb_object_agg(status, n) AS by_status, min(started_at) AS started_at
       FROM (SELECT task_id, status, count(*) AS n, min(started_at) AS started_at
@@ -32,14 +39,15 @@ WITH counted AS (
      WHERE a.task_id = ANY(%(tasks)s)
      GROUP BY a.task_id
 )
-SELECT t.*, coalesce(c.by_status, '{}') AS by_status, c.started_at, coalesce(p.live, 0)::bigint AS live,
-       coalesce(p.cost, 0) AS cost, coalesce(p.attempts, 0) AS attempts_made
+SELECT {_COLUMNS}, coalesce(c.by_status, '{{}}') AS by_status, c.started_at,
+       coalesce(p.live, 0)::bigint AS live, coalesce(p.cost, 0) AS cost,
+       coalesce(p.attempts, 0) AS attempts_made
   FROM orchestration_task t
   LEFT JOIN counted c ON c.task_id = t.id
   LEFT JOIN spent p ON p.task_id = t.id
  WHERE t.id = ANY(%(tasks)s)
  ORDER BY t.id DESC
-"""
+"""  # noqa: S608 - names of columns
 
 _SUB_TASKS = """
 WITH page AS MATERIALIZED (
@@ -116,7 +124,8 @@ class Progress:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.counts = {status: task.by_status.get(status, 0) for status in SubTask.Status.values}
+        by_status = json.loads(task.by_status)
+        self.counts = {status: by_status.get(status, 0) for status in SubTask.Status.values}
         self.total = sum(self.counts.values())
         self.started_at: datetime | None = task.started_at
         self.attempts: int = task.attempts_made
@@ -147,11 +156,11 @@ def own_task_id(task_id: int, *, bearer: Bearer) -> int:
 
     Refusals: UnknownTask.
     """
-    return _one(Task.objects.filter(agent=bearer.agent).only("pk"), task_id).pk
+    return _one(Task.objects.filter(agent=bearer.agent), task_id).pk
 
 
 def _one(tasks: QuerySet[Task], task_id: int) -> Task:
-    task = tasks.filter(pk=task_id).first()
+    task = tasks.defer(*_LONG).filter(pk=task_id).first()
     if task is None:
         raise UnknownTask("There is no such task.", task_id=task_id)
     return task
