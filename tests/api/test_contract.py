@@ -5,6 +5,7 @@ import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from alerts import services as alerts
 from keys.models import AgentToken
+from orchestration import services as orchestration
 from tests.api.conftest import token_of
 from tests.conftest import NOON
 from tests.keys.conftest import PAID, add_key, allocate, report
@@ -35,11 +37,15 @@ def known(people):
     charge = report(allocation, 100)
     about = {"kind": "test", "severity": "info", "dedup_key": "test", "title": "a test"}
     alert, _ = alerts.raise_alert(**about, now=NOON)
+    given = ({"description": "a"}, {"description": "b", "depends_on": ["1"]})
+    order = orchestration.Order(name="test", sub_tasks=given, total_budget=10_000)
+    task = orchestration.submit(agent="ada", order=order, now=timezone.now())
     return {
         "session_id": allocation.session_id,
         "key_id": "nvidia-1",
         "alert_id": alert.pk,
         "charge_id": charge.pk,
+        "task_id": task.pk,
     }
 
 
