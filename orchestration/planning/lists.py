@@ -86,4 +86,5 @@ def _can_begin(text: str, at: int) -> bool:
 def _trimmed(item: str) -> str:
     """Without the separators after it."""
     item = item.strip()
-    return _AFTER_ITEM.sub("", item).strip() or item
+    after = _AFTER_ITEM.search(item, max(len(item) - _LOOK_BACK, 0))
+    return (item[: after.start()].strip() if after else "") or item

@@ -24,11 +24,9 @@ def split(parts: Sequence[Part], *, total: int, reserve: int = 0) -> list[int]:
     """
     available = total - max(reserve, 0)
     _check_enough(len(parts), available, total=total, reserve=reserve)
-    divisor = 2 * ROUNDED_TO * sum(part.estimated_tokens for part in parts)
-    shares = [
-        -(-part.estimated_tokens * _DOUBLED[part.priority] * available // divisor) * ROUNDED_TO
-        for part in parts
-    ]
+    divisor = 2 * ROUNDED_TO * sum([part.estimated_tokens for part in parts])
+    weighted = [part.estimated_tokens * _DOUBLED[part.priority] for part in parts]
+    shares = [-(-each * available // divisor) * ROUNDED_TO for each in weighted]
     return scaled(shares, total=available)
 
 
@@ -51,12 +49,21 @@ def scaled(shares: list[int], *, total: int) -> list[int]:
 
 def _in_proportion(shares: list[int], total: int) -> list[int]:
     claimed = sum(shares) or 1
-    divided = [divmod(share * total, claimed) for share in shares]
-    lowered = [whole for whole, _ in divided]
-    lost = [remainder for _, remainder in divided]
-    most_lost = sorted(range(len(shares)), key=lost.__getitem__, reverse=True)
-    for index in most_lost[: total - sum(lowered)]:
-        lowered[index] += 1
+    products = [share * total for share in shares]
+    lowered = [product // claimed for product in products]
+    left = total - sum(lowered)
+    if left < 1:
+        return lowered
+    lost = [product % claimed for product in products]
+    # Whoever lost more than `least` gets a token, and the first of those that lost just that.
+    least = sorted(lost, reverse=True)[left - 1]
+    equals = left - sum(each > least for each in lost)
+    for index, each in enumerate(lost):
+        if each > least:
+            lowered[index] += 1
+        elif each == least and equals:
+            lowered[index] += 1
+            equals -= 1
     return lowered
 
 
