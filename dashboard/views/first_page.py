@@ -1,4 +1,4 @@
-"""The first page: what was spent today, what is left on the keys, who is spending, what is wrong.
+"""The first page: what was spent today, what is left on the keys, who spends, what is done and wrong.
 
 A section is there for who may see its rows in the admin, where every figure leads.
 """
@@ -14,9 +14,11 @@ from django.views.decorators.http import require_safe
 
 from alerts import queries as alerts
 from keys.queries import changes, pages
+from orchestration.queries import pages as tasks
 
 KEYS_SHOWN = 50
 ALLOCATIONS_SHOWN = 12
+TASKS_SHOWN = 6
 ALERTS_SHOWN = 8
 HISTORY_SHOWN = 10
 
@@ -42,6 +44,13 @@ def _allocations(now: datetime) -> dict[str, Any]:
     counts = pages.live_counts(now=now)
     live = list(pages.live_allocations(now=now)[:ALLOCATIONS_SHOWN])
     return {"live": counts, "allocations": live, "allocations_more": counts.live - len(live)}
+
+
+def _tasks(now: datetime) -> dict[str, Any]:
+    return {
+        "tasks": tasks.lively_tasks(most=TASKS_SHOWN),
+        "tasks_live": tasks.open_tasks().count(),
+    }
 
 
 def _alerts(now: datetime) -> dict[str, Any]:
@@ -71,6 +80,7 @@ _SECTIONS = {
     "keys.view_charge": _spent,
     "keys.view_apikey": _keys,
     "keys.view_allocation": _allocations,
+    "orchestration.view_task": _tasks,
     "alerts.view_alert": _alerts,
     "keys.view_history": _history,
 }
