@@ -4,15 +4,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from common.spoken import refusals_spoken
-from orchestration import services
-
-_AGENT = "ada"
-_ONCE = "demo"
-_ORDER = services.Order(
-    name="Your first task",
-    description="Research market trends, analyze data, write report",
-    total_budget=100_000,
-)
+from orchestration import demo, services
 
 
 class Command(BaseCommand):
@@ -27,7 +19,10 @@ class Command(BaseCommand):
         """Submit it, say which it is."""
         with refusals_spoken():
             task = services.submit(
-                agent=_AGENT, order=_ORDER, idempotency_key=_ONCE, now=timezone.now()
+                agent=demo.AGENT,
+                order=demo.ORDER,
+                idempotency_key=demo.IDEMPOTENCY_KEY,
+                now=timezone.now(),
             )
         if options["verbosity"]:
             self.stdout.write(f"Submitted task {task.pk}: {task.name}.")

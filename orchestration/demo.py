@@ -1,0 +1,11 @@
+"""The demo task, and whose it is."""
+
+from orchestration import services
+
+AGENT = "ada"
+IDEMPOTENCY_KEY = "demo"
+ORDER = services.Order(
+    name="Your first task",
+    description="Research market trends, analyze data, write report",
+    total_budget=100_000,
+)
