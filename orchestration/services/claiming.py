@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,8 @@ from orchestration.services.finishing import fail_sub_tasks
 
 # Fewer are not worth a call.
 TOKENS_MIN = 100
+# When a sub-task that others must leave something for is looked at again.
+_NEXT_LOOK = timedelta(seconds=3)
 
 
 @transaction.atomic(durable=True)
@@ -34,11 +36,11 @@ def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
         cursor.execute(statements.CANDIDATES, {"now": now, "most": most})
         sub_tasks, tasks = _in_order(cursor.fetchall())
         places = _Places(_counted(cursor, statements.RUNNING))
-        purses = _purses(cursor, tasks)
+        purses = _purses(cursor, tasks, sub_tasks)
         chosen = [
             given for one in sub_tasks if (given := _given(one, tasks, purses, places, now=now))
         ]
-        _fail_the_broke(sub_tasks, tasks, purses, now=now)
+        _put_off(purses.values(), now=now)
         until = _leased_until(now)
         cursor.execute(
             statements.TAKE,
@@ -108,67 +110,86 @@ class _Places:
         self._most = dict(Concurrency.objects.values_list("scope", "attempts_max"))
         self._most.setdefault("all", settings.ATTEMPTS_MAX)
 
-    def take(self, scopes: list[str]) -> bool:
-        """A place in each of these, or in none."""
-        if any(self._running[s] >= self._most[s] for s in scopes if s in self._most):
-            return False
+    def has(self, scopes: list[str]) -> bool:
+        """Whether one more may run in each of these."""
+        return all(self._running[s] < self._most[s] for s in scopes if s in self._most)
+
+    def take(self, scopes: list[str]) -> None:
+        """One more runs."""
         self._running.update(scopes)
-        return True
 
 
 @dataclass
 class _Purse:
-    """What a task can lend now: `free` of its budget, `promised` of that to sub-tasks to come,
-    `returned` by those that used less than their share. `settled`: nothing ended is yet to be
-    accounted for, so `free` is all there is."""
+    """What a task can lend now: `free` of its budget, `promised` of that to sub-tasks to come (what
+    is left of their shares), `returned` by those that used less, `reserve` for retries. `lent` to
+    attempts that may return it; `waiting`: sub-tasks that could begin; `spent` by earlier attempts
+    of a sub-task. `later` and `broke`: those that must wait for what others return, and those for
+    whom nothing will come."""
 
     free: int
     promised: int
     returned: int
     reserve: int
-    settled: bool
-    broke: list[int]
+    lent: int
+    waiting: int
+    spent: dict[int, int]
+    later: list[SubTask] = field(default_factory=list)
+    broke: list[SubTask] = field(default_factory=list)
 
     def lend(self, sub_task: SubTask) -> int:
         """How many tokens its next attempt gets; 0: none for now."""
-        # What retries took beyond the shares came out of the reserve.
-        reserve = 0 if sub_task.attempts_made else max(self.reserve + min(self.returned, 0), 0)
-        most = self.free - reserve - (self.promised - sub_task.share)
-        if sub_task.error_kind == "budget_exhausted":
-            wanted = most
-        else:
-            bonus = max(self.returned, 0) * sub_task.share // max(self.promised, 1)
-            wanted = sub_task.share + bonus
-        tokens = min(wanted, most)
+        tokens = self._affordable(sub_task)
         if tokens < min(TOKENS_MIN, sub_task.share):
-            if self.settled:
-                self.broke.append(sub_task.pk)
+            hopeful = self.lent or self.waiting > 1
+            (self.later if hopeful else self.broke).append(sub_task)
             return 0
         self.free -= tokens
-        self.promised -= sub_task.share
-        self.returned -= tokens - sub_task.share
+        self.lent += tokens
+        self.promised -= self._kept(sub_task)
+        self.returned -= tokens - self._kept(sub_task)
         return tokens
 
+    def _affordable(self, sub_task: SubTask) -> int:
+        # What retries took beyond the shares came out of the reserve.
+        reserve = 0 if sub_task.attempts_made else max(self.reserve + min(self.returned, 0), 0)
+        kept = self._kept(sub_task)
+        most = self.free - reserve - (self.promised - kept)
+        if sub_task.error_kind == "budget_exhausted":
+            return most
+        bonus = max(self.returned, 0) * kept // max(self.promised, 1)
+        return min(sub_task.share + bonus, most)
 
-def _purses(cursor: Any, tasks: dict[int, Task]) -> dict[int, _Purse]:
+    def _kept(self, sub_task: SubTask) -> int:
+        return max(sub_task.share - self.spent.get(sub_task.pk, 0), 0)
+
+
+def spent_by(sub_tasks: list[int]) -> dict[int, int]:
+    """Tokens that all attempts of sub-tasks have used, or were lent until that is known."""
+    with connection.cursor() as cursor:
+        cursor.execute(statements.SPENT, {"sub_tasks": sub_tasks})
+        return dict(cursor.fetchall())
+
+
+def _purses(cursor: Any, tasks: dict[int, Task], sub_tasks: list[SubTask]) -> dict[int, _Purse]:
+    spent = spent_by([one.pk for one in sub_tasks if one.attempts_made])
     cursor.execute(statements.PROMISED, {"tasks": list(tasks)})
     purses = {}
-    for pk, shares, promised, running in cursor.fetchall():
+    for pk, shares, promised, waiting in cursor.fetchall():
         task = tasks[pk]
         returned = shares - promised - task.lent - task.used
-        settled = task.lent == running
-        purses[pk] = _Purse(task.free, promised, returned, task.reserve, settled, [])
+        purses[pk] = _Purse(task.free, promised, returned, task.reserve, task.lent, waiting, spent)
     return purses
 
 
 def _given(sub_task: SubTask, tasks, purses, places: _Places, *, now) -> dict[str, Any] | None:
     """What TAKE is told of a sub-task that begins; None when it must wait."""
     task = tasks[sub_task.task_id]
-    if not (tokens := purses[task.pk].lend(sub_task)):
-        return None
     scopes = ["all", f"runner:{sub_task.runner}", f"provider:{sub_task.provider}"]
-    if not places.take([*scopes, *(f"centre:{slug}" for slug in task.centres)]):
+    scopes += [f"centre:{slug}" for slug in task.centres]
+    if not places.has(scopes) or not (tokens := purses[task.pk].lend(sub_task)):
         return None
+    places.take(scopes)
     deadline = min(now + timedelta(seconds=task.running_seconds), task.deadline_at)
     # Never the same twice, also when the clock stands still.
     milliseconds = int(now.timestamp() * 1000) + sub_task.attempts_made
@@ -180,14 +201,10 @@ def _given(sub_task: SubTask, tasks, purses, places: _Places, *, now) -> dict[st
     }
 
 
-def _fail_the_broke(sub_tasks, tasks, purses, *, now) -> None:
-    """Sub-tasks that their task has nothing left for: retries never come on top."""
-    broke = {pk for purse in purses.values() for pk in purse.broke}
-    failed = [one for one in sub_tasks if one.pk in broke]
-    if failed:
-        fail_sub_tasks(
-            failed,
-            kind="budget_exhausted",
-            says="Nothing is left of the task's budget for another attempt.",
-            now=now,
-        )
+def _put_off(purses: Iterable[_Purse], *, now: datetime) -> None:
+    """Sub-tasks that cannot be paid now make room for others; those that never can be, fail."""
+    later = [one.pk for purse in purses for one in purse.later]
+    SubTask.objects.filter(pk__in=later).update(not_before=now + _NEXT_LOOK)
+    if broke := [one for purse in purses for one in purse.broke]:
+        says = "Nothing is left of the task's budget for another attempt."
+        fail_sub_tasks(broke, kind="budget_exhausted", says=says, now=now)

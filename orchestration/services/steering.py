@@ -14,6 +14,7 @@ from orchestration.refusals import (
     UnknownTask,
 )
 from orchestration.services.finishing import fail_sub_tasks, follow
+from orchestration.services.claiming import spent_by
 from orchestration.services.waking import wake
 
 S = SubTask.Status
@@ -129,9 +130,11 @@ def _share_out(task: Task, again: list[SubTask]) -> None:
             left=left,
             needed=len(again) * planning.PART_TOKENS_MIN,
         )
-    shares = planning.scaled([one.share for one in again], total=left)
-    for one, share in zip(again, shares, strict=True):
-        one.share = share
+    # A share is all that a sub-task may ever use, so what it used before is added.
+    spent = spent_by([one.pk for one in again])
+    wanted = [one.share for one in again]
+    for one, share in zip(again, planning.scaled(wanted, total=left), strict=True):
+        one.share = share + spent.get(one.pk, 0)
 
 
 def _begin_again(again: list[SubTask], *, now: datetime) -> None:

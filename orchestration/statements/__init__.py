@@ -8,6 +8,7 @@ from orchestration.statements.claiming import (
     GIVE_PLACES,
     PROMISED,
     RUNNING,
+    SPENT,
     TAKE,
     TAKE_OVER,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "MOVE_SUB_TASKS",
     "PROMISED",
     "RUNNING",
+    "SPENT",
     "TAKE",
     "TAKE_OVER",
     "UNBLOCK",

@@ -37,18 +37,27 @@ SELECT scope, count(*)
  GROUP BY scope
 """
 
-# Shares of these tasks: of all sub-tasks, of those to come, and tokens that running ones were lent.
+# What the attempts of sub-tasks have used, or were lent until that is known.
+SPENT = """
+SELECT sub_task_id, sum(CASE WHEN accounted_at IS NULL THEN tokens ELSE used_tokens END)::bigint
+  FROM orchestration_attempt WHERE sub_task_id = ANY(%(sub_tasks)s)
+ GROUP BY sub_task_id
+"""
+
+# Shares of these tasks: of all sub-tasks, and what is left of those to come; how many of these
+# could begin.
 PROMISED = """
-SELECT t.id,
-       coalesce(sum(s.share), 0)::bigint,
-       coalesce(sum(s.share) FILTER (
+SELECT s.task_id, sum(s.share)::bigint,
+       coalesce(sum(greatest(s.share - coalesce(a.spent, 0), 0)) FILTER (
            WHERE s.status IN ('blocked', 'gated', 'waiting')), 0)::bigint,
-       (SELECT coalesce(sum(a.tokens), 0) FROM orchestration_attempt a
-         WHERE a.task_id = t.id AND a.status = 'running')::bigint
-  FROM orchestration_task t
-  JOIN orchestration_subtask s ON s.task_id = t.id
- WHERE t.id = ANY(%(tasks)s)
- GROUP BY t.id
+       count(*) FILTER (WHERE s.status = 'waiting')
+  FROM orchestration_subtask s
+  LEFT JOIN (SELECT sub_task_id,
+                    sum(CASE WHEN accounted_at IS NULL THEN tokens ELSE used_tokens END) AS spent
+               FROM orchestration_attempt WHERE task_id = ANY(%(tasks)s)
+              GROUP BY sub_task_id) a ON a.sub_task_id = s.id
+ WHERE s.task_id = ANY(%(tasks)s)
+ GROUP BY s.task_id
 """
 
 # The attempts begin; what is no longer waiting is left alone.
