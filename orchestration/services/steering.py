@@ -13,8 +13,8 @@ from orchestration.refusals import (
     UnknownSubTask,
     UnknownTask,
 )
-from orchestration.services.finishing import fail_sub_tasks, follow
 from orchestration.services.claiming import spent_by
+from orchestration.services.finishing import fail_sub_tasks, follow
 from orchestration.services.waking import wake
 
 S = SubTask.Status
