@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 logger = logging.getLogger(__name__)
 
 QUEUE_PROCESS = "butler qcluster"
+WORKER_PROCESS = "butler work"
 QUEUE_SILENCE_MAX = timedelta(seconds=90)
 
 
@@ -29,7 +30,10 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Of use: 200 if every check passes, else 503; each check by name, `ok` or `failed`."""
+    """Of use: 200 if every check passes, else 503; each check by name, `ok` or `failed`.
+
+    Task workers are only noted: where no tasks are submitted, none are needed.
+    """
     checks = {
         "database_writable": _passes(database_writable),
         "migrations_applied": _passes(migrations_applied),
@@ -39,6 +43,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     body = {
         "status": "ok" if ready else "failed",
         "checks": {name: "ok" if passed else "failed" for name, passed in checks.items()},
+        "notes": {"task_workers": "alive" if _passes(task_workers_alive) else "absent"},
     }
     return JsonResponse(body, status=200 if ready else 503)
 
@@ -75,14 +80,23 @@ def migrations_applied() -> bool:
 def queue_alive() -> bool:
     """Whether a django-q2 cluster, on any machine, has spoken to the database lately.
 
-    Its pusher asks for work twice a second and its sentinel for schedules every 30 s, so
-    PostgreSQL's own list of connections is the heartbeat: nothing is written for it, a cluster that
-    died vanishes from it at once, one that hangs falls silent. (`settings.PROCESS` is the name.)
+    Its pusher asks for work twice a second and its sentinel for schedules every 30 s.
     """
+    return _speaks(QUEUE_PROCESS)
+
+
+def task_workers_alive() -> bool:
+    """Whether a process of `manage.py work` has: they look for work twice a second."""
+    return _speaks(WORKER_PROCESS)
+
+
+def _speaks(process: str) -> bool:
+    """PostgreSQL's own list of connections is the heartbeat: nothing is written for it, who died
+    vanishes from it at once, who hangs falls silent. (`settings.PROCESS` is the name.)"""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND application_name = %s AND state_change > clock_timestamp() - %s",
-            [QUEUE_PROCESS, QUEUE_SILENCE_MAX],
+            [process, QUEUE_SILENCE_MAX],
         )
         return cursor.fetchone()[0] > 0

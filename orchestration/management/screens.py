@@ -149,7 +149,7 @@ class Rich:
 def _totals(seen: Look, now: datetime) -> Table:
     task, far, parts = seen.task, seen.far, seen.parts
     table = Table.grid(padding=(0, 1))
-    ended = parts.succeeded + parts.failed
+    ended = parts.succeeded + parts.failed + parts.cancelled
     took = ((task.ended_at or now) - task.created_at).total_seconds()
     bar = ProgressBar(total=max(parts.total, 1), completed=ended, width=30)
     table.add_row("", "")

@@ -18,4 +18,8 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AlterModelOptions(
+            name="subtask",
+            options={"ordering": ["task", "position"], "verbose_name": "sub-task"},
+        ),
     ]

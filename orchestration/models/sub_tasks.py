@@ -61,6 +61,7 @@ class SubTask(models.Model):
 
     class Meta:
         ordering = ["task", "position"]
+        verbose_name = "sub-task"
         constraints = [
             models.UniqueConstraint(fields=["task", "position"], name="subtask_once_per_position"),
             models.UniqueConstraint(fields=["task", "key"], name="subtask_once_per_key"),

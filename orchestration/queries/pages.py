@@ -18,18 +18,24 @@ _RESULT_CHARACTERS = 600
 
 
 class Parts(NamedTuple):
-    """The sub-tasks of a task, as a bar shows them; what was cancelled counts as failed."""
+    """The sub-tasks of a task, as a bar shows them."""
 
     total: int
     succeeded: int
     failed: int
+    cancelled: int
     running: int
     gated: int
 
     @property
     def words(self) -> str:
         """`2 of 3 done, 1 failed`: what is not zero."""
-        others = (("failed", self.failed), ("running", self.running), ("to approve", self.gated))
+        others = (
+            ("failed", self.failed),
+            ("cancelled", self.cancelled),
+            ("running", self.running),
+            ("to approve", self.gated),
+        )
         told = [f"{number:,} {what}" for what, number in others if number]
         return ", ".join([f"{self.succeeded:,} of {self.total:,} done", *told])
 
@@ -54,9 +60,7 @@ class TaskLine(NamedTuple):
 def parts_of(far: Progress) -> Parts:
     """As a bar shows them."""
     by = far.counts
-    failed = by[SubTask.Status.FAILED] + by[SubTask.Status.CANCELLED]
-    succeeded, running = by[SubTask.Status.SUCCEEDED], by[SubTask.Status.RUNNING]
-    return Parts(far.total, succeeded, failed, running, by[SubTask.Status.GATED])
+    return Parts(far.total, **{name: by[name] for name in Parts._fields if name != "total"})
 
 
 def open_tasks() -> QuerySet[Task]:

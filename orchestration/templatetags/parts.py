@@ -12,9 +12,10 @@ register = template.Library()
 
 @register.simple_tag
 def percents(parts: Parts) -> dict[str, Decimal]:
-    """How wide each piece of the bar is; `ended`: where the running piece begins."""
+    """How wide each piece of the bar is: `failed` with what was cancelled, `ended` is where the
+    running piece begins."""
     succeeded = figures.percent(parts.succeeded, parts.total)
-    failed = figures.percent(parts.failed, parts.total)
+    failed = figures.percent(parts.failed + parts.cancelled, parts.total)
     running = figures.percent(parts.running, parts.total)
     return {
         "succeeded": succeeded,

@@ -1,5 +1,7 @@
 """Probes: alive without a database, ready only if everything behind it works."""
 
+from contextlib import contextmanager
+
 import psycopg
 import pytest
 from django.db import connection, connections
@@ -11,12 +13,18 @@ from butler_site import health
 @pytest.fixture
 def queue():
     """A connection as the queue cluster's."""
-    options = connection.get_connection_params()
-    options |= {"application_name": health.QUEUE_PROCESS, "autocommit": True}
-    options = {name: options[name] for name in options if name not in ("cursor_factory", "context")}
-    with psycopg.connect(**options) as cluster:
-        cluster.execute("SELECT 1")
+    with connected(health.QUEUE_PROCESS) as cluster:
         yield cluster
+
+
+@contextmanager
+def connected(process):
+    """A connection as this program has one."""
+    options = connection.get_connection_params() | {"application_name": process, "autocommit": True}
+    options = {name: options[name] for name in options if name not in ("cursor_factory", "context")}
+    with psycopg.connect(**options) as spoken:
+        spoken.execute("SELECT 1")
+        yield spoken
 
 
 def failed(response):
@@ -50,6 +58,14 @@ def test_not_ready_without_a_queue(client):
 def test_not_ready_when_the_queue_fell_silent(client, queue, monkeypatch):
     monkeypatch.setattr(health, "QUEUE_SILENCE_MAX", -health.QUEUE_SILENCE_MAX)
     assert failed(client.get("/readyz")) == ["queue_alive"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_task_workers_are_noted_and_decide_nothing(client, queue):
+    without = client.get("/readyz")
+    assert (without.status_code, without.json()["notes"]) == (200, {"task_workers": "absent"})
+    with connected(health.WORKER_PROCESS):
+        assert client.get("/readyz").json()["notes"] == {"task_workers": "alive"}
 
 
 @pytest.mark.django_db(transaction=True)
