@@ -4,10 +4,12 @@ import asyncio
 from datetime import timedelta
 
 from django.utils import timezone
+from django_q.brokers import get_broker
 
 from orchestration import services
 from orchestration.queries.due import is_work_due
 from orchestration.runners.openclaw import release_left_over
+from orchestration.services.waking import CLUSTER
 from orchestration.worker import work_until_done
 
 
@@ -24,5 +26,6 @@ def look_after() -> None:
     services.sweep(now=now)
     services.account(now=now)
     asyncio.run(release_left_over())
-    if is_work_due(now=now, within=timedelta(minutes=1)):
+    waiting = get_broker(CLUSTER).queue_size()
+    if not waiting and is_work_due(now=now, within=timedelta(minutes=1)):
         services.wake()

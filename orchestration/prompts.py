@@ -7,8 +7,9 @@ from orchestration import planning
 from orchestration.models import SubTask
 
 SUB_TASKS_ASKED_MAX = 50
-# A token is rarely less than a character: what came before may take so much of the budget.
+# A token is rarely less than a character: so much of the budget may go for what is told besides.
 _PERCENT_FOR_RESULTS = 40
+_PERCENT_FOR_TASK = 10
 
 
 class Before(NamedTuple):
@@ -19,17 +20,18 @@ class Before(NamedTuple):
 
 
 def prompt(sub_task: SubTask, *, results: Sequence[Before]) -> str:
-    """The words for one sub-task, with the results it builds on, cut to what its budget bears."""
+    """The words for one sub-task, with the task it belongs to and the results it builds on, cut to
+    what its budget bears."""
     task = sub_task.task
     if sub_task.position == 0:
         return planning.model_request(task.description, sub_tasks_max=SUB_TASKS_ASKED_MAX)
-    lines = [
-        f"You work on one part of the task “{task.name}”.",
-        f"Your part: {sub_task.description}",
-    ]
+    lines = [f"You work on one part of the task “{task.name}”."]
+    if task.description not in ("", sub_task.description):
+        whole = _cut(task.description, sub_task.share * _PERCENT_FOR_TASK // 100)
+        lines += ["The whole task, of which others do the other parts:", whole]
     if results:
         lines += ["What was done before, on which your part builds:", *_told(sub_task, results)]
-    return "\n\n".join(lines)
+    return "\n\n".join([*lines, f"Your part: {sub_task.description}"])
 
 
 def _told(sub_task: SubTask, results: Sequence[Before]) -> list[str]:

@@ -2,10 +2,11 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from alerts import services as alerts
 from orchestration import planning, statements
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.planning import Part
-from orchestration.refusals import BudgetTooSmall
+from orchestration.refusals import BudgetTooSmall, WrongPlan
 from orchestration.runners.base import KINDS
 from orchestration.services.writing import write_sub_tasks
 
@@ -186,22 +187,20 @@ def _write_plans(ended: list[int], tasks: dict[int, Task], *, now: datetime) -> 
 
 
 def _write_plan(task: Task, answer: str, *, now: datetime) -> None:
-    for parts in _plans(task, answer):
-        left = max(task.free - task.reserve, 0)
-        try:
+    left = max(task.free - task.reserve, 0)
+    for plan in _plans(task, answer):
+        with suppress(planning.UnusablePlan, WrongPlan, BudgetTooSmall):
+            parts = plan()
             shares = planning.split(parts, total=left)
-        except BudgetTooSmall:
-            continue
-        write_sub_tasks(task, parts, shares, first=1, now=now)
-        return
+            write_sub_tasks(task, parts, shares, first=1, now=now)
+            return
 
 
-def _plans(task: Task, answer: str) -> Iterator[list[Part]]:
+def _plans(task: Task, answer: str) -> Iterator[Callable[[], list[Part]]]:
     """What the model planned if it can be used, else what keywords tell, else the whole as one."""
-    with suppress(planning.UnusablePlan):
-        yield planning.plan_of_answer(answer)
-    yield planning.keyword_plan(task.description, parallel=task.parallel)
-    yield [Part(key="1", name=task.name, description=task.description)]
+    yield partial(planning.plan_of_answer, answer)
+    yield partial(planning.keyword_plan, task.description, parallel=task.parallel)
+    yield lambda: [Part(key="1", name=task.name, description=task.description)]
 
 
 def _alert(quarantined: list[dict[str, Any]], *, now: datetime) -> None:

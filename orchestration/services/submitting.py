@@ -58,9 +58,8 @@ def submit(*, agent: str, order: Order, idempotency_key: str | None = None, now:
     The same idempotency key is the same task. Refusals: those of `plan`, UnknownAgent,
     AgentDisabled, UnknownCostCentre, IdempotencyMismatch.
     """
-    made = plan(order)
-    if order.planner == "model" and not order.sub_tasks:
-        made = _to_be_planned(order)
+    by_model = order.planner == "model" and not order.sub_tasks
+    made = _to_be_planned(order) if by_model else plan(order)
     try:
         return _submit(agent, order, made, idempotency_key, now)
     except IntegrityError as error:
@@ -71,9 +70,17 @@ def submit(*, agent: str, order: Order, idempotency_key: str | None = None, now:
 
 
 def _to_be_planned(order: Order) -> Plan:
+    order.check()
+    runners.check(order.runner)
     share = min(order.total_budget * _PLANNING_PERCENT // 100, _PLANNING_TOKENS_MAX)
-    if share < 1:
-        raise BudgetTooSmall("Nothing would be left for a model to plan with.", needed=5)
+    if share < planning.PART_TOKENS_MIN:
+        needed = planning.PART_TOKENS_MIN * 100 // _PLANNING_PERCENT
+        raise BudgetTooSmall(
+            f"A model plans with {_PLANNING_PERCENT} % of the budget, which is too small for that: "
+            f"it needs {needed} tokens.",
+            needed=needed,
+            budget=order.total_budget,
+        )
     return Plan([planning.planning_part(order.description)], [share])
 
 

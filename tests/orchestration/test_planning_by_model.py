@@ -1,0 +1,92 @@
+"""A model takes a task apart, under the task's own budget."""
+
+import json
+
+import pytest
+from django.utils import timezone
+
+from orchestration import services
+from orchestration.models import SubTask, Task
+from orchestration.queries.results import results
+from tests.conftest import NOON
+from tests.keys.conftest import add_key, report
+from tests.orchestration.work import assert_accounted, worked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TEXT = "Research market trends, analyze data, write report"
+
+
+def ordered(now=NOON, **changes) -> Task:
+    """A task that a model shall plan."""
+    order = services.Order(
+        name="study", description=TEXT, total_budget=100_000, planner="model", **changes
+    )
+    return services.submit(agent="ada", order=order, now=now)
+
+
+@pytest.fixture
+def ada(people):
+    """ada, with a key."""
+    add_key("nvidia-1", per_day=10_000_000)
+
+
+def planned(answer: str, *, kind: str = "", used: int = 0) -> Task:
+    """The task after its planner answered, or failed."""
+    task = ordered(retry_on_failure=False)
+    (attempt,) = services.claim(worker="one", most=5, now=NOON)
+    work = services.lend(attempt, now=NOON)
+    assert TEXT in work.prompt
+    if used:
+        attempt.refresh_from_db()
+        report(attempt.allocation, used)
+    ended = services.Ended(
+        attempt.pk, attempt.fence, "failed" if kind else "succeeded", text=answer, kind=kind
+    )
+    assert services.finish_many([ended], now=NOON) == [True]
+    services.account(now=NOON)
+    task.refresh_from_db()
+    return task
+
+
+def parts(task: Task) -> list[tuple[str, str]]:
+    """The sub-tasks it was taken apart into, and where they stand."""
+    found = SubTask.objects.filter(task=task, position__gt=0)
+    return list(found.values_list("description", "status"))
+
+
+def test_the_models_plan_is_done_with_what_planning_left(ada):
+    plan = [
+        {"id": "a", "description": "gather"},
+        {"id": "plan", "description": "write", "depends_on": ["a"]},
+    ]
+    task = planned(f"```json\n{json.dumps({'sub_tasks': plan})}\n```", used=2_000)
+    assert parts(task) == [("gather", "waiting"), ("write", "blocked")]
+    assert task.used == 2_000
+    shares = SubTask.objects.filter(task=task, position__gt=0).values_list("share", flat=True)
+    assert sum(shares) <= 98_000
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ("I cannot do that.", ""),
+        ('{"sub_tasks": [{"description": "a", "depends_on": ["b"]}]}', ""),
+        ("", "refused"),
+    ],
+)
+def test_without_a_usable_plan_keywords_make_one(ada, answer, kind):
+    task = planned(answer, kind=kind)
+    assert task.status == "active"
+    assert [description for description, _ in parts(task)] == [
+        "Research market trends",
+        "analyze data",
+        "write report",
+    ]
+
+
+def test_what_the_planner_used_is_part_of_the_task(office):
+    task = worked(ordered(now=timezone.now()))
+    found = results(task)
+    assert (task.status, found.successful, len(found.planning)) == ("completed", 3, 1)
+    assert found.tokens == task.used > sum(each.tokens for each in found.details)
+    assert_accounted(task)
