@@ -228,7 +228,8 @@ class TaskAdmin(ReadOnlyAdmin):
     @action(description="Retry failed", permissions=[STEER], dialog=dialogs.RETRY)
     def retry_failed(self, request, form, object_id):
         """Run again what failed."""
-        verb = partial(services.retry_failed, **form.cleaned_data)
+        more = form.cleaned_data["additional_budget"]
+        verb = partial(services.retry_failed, additional_budget=more)
         return self._steered(request, object_id, verb, "What failed runs again.")
 
     def _steered(self, request, object_id, verb, done):
