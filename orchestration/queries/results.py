@@ -11,7 +11,7 @@ from orchestration.models import SubTask, Task
 from orchestration.prompts import Before
 
 # Attempts that are not accounted for yet count by what their allocation says now.
-_DETAILS = """
+DETAILS = """
 WITH spent AS (
     SELECT a.sub_task_id,
            sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used, 0)
@@ -94,7 +94,7 @@ class Results(NamedTuple):
 def results(task: Task, *, with_text: bool = True) -> Results:
     """What came of a task so far, in one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_DETAILS, {"task": task.pk, "with_text": with_text})
+        cursor.execute(DETAILS, {"task": task.pk, "with_text": with_text})
         rows = [Detail._make(row) for row in cursor.fetchall()]
     return Results([r for r in rows if r.position], [r for r in rows if not r.position])
 

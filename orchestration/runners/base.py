@@ -65,7 +65,7 @@ class Kind:
 KINDS = {
     "failed": Kind("the sub-agent failed"),
     "timeout": Kind("it ran longer than it may"),
-    "rate_limited": Kind("the provider asked to wait"),
+    "rate_limited": Kind("the provider, or its key's pace, asked to wait", counts_as="wait"),
     "provider_error": Kind("the provider failed"),
     "unreachable": Kind("gateway or runner could not be reached"),
     "unusable_answer": Kind("the answer is empty or not of the form asked for"),

@@ -62,13 +62,14 @@ def take_over(*, worker: str, most: int, now: datetime) -> list[Attempt]:
 
 @transaction.atomic(durable=True)
 def beat(*, worker: str, now: datetime) -> dict[int, tuple[int, bool]]:
-    """The heartbeat: renew the leases of a worker's attempts.
+    """The heartbeat: renew the leases of a worker's attempts, those that are not fresh.
 
     Those that are still its own, by id: their fence, and whether somebody asked to cancel them.
     """
-    renewed = Attempt.objects.filter(worker=worker, status=Attempt.Status.RUNNING)
-    renewed.update(leased_until=_leased_until(now))
-    rows = renewed.values_list("id", "fence", "cancel_asked_at")
+    ours = Attempt.objects.filter(worker=worker, status=Attempt.Status.RUNNING)
+    fresh = now + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS * 0.75)
+    ours.filter(leased_until__lt=fresh).update(leased_until=_leased_until(now))
+    rows = ours.values_list("id", "fence", "cancel_asked_at")
     return {pk: (fence, asked is not None) for pk, fence, asked in rows}
 
 

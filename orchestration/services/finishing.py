@@ -23,7 +23,6 @@ from orchestration.services.writing import write_sub_tasks
 RESULT_CHARACTERS_MAX = 1_000_000
 _BACK_OFF_SECONDS = 2.0
 _BACK_OFF_SECONDS_MAX = 120.0
-_NO_CAPACITY_SECONDS = 5.0
 _RETRY_AFTER_SECONDS_MAX = 3_600.0
 
 
@@ -141,7 +140,7 @@ def _again(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dic
     if task.status == Task.Status.CANCELLING or not kind.retryable:
         return {}
     if kind.counts_as == "wait":
-        return _waiting(now, ended.retry_after or _NO_CAPACITY_SECONDS)
+        return _waiting(now, back_off(sub_task.attempts_made - 1, asked=ended.retry_after))
     if kind.counts_as == "recovery":
         recoveries = sub_task.recoveries + 1
         if recoveries > settings.ATTEMPT_RECOVERIES_MAX:
@@ -163,7 +162,7 @@ def _waiting(now: datetime, seconds: float) -> dict[str, Any]:
 def back_off(retries: int, *, asked: float | None = None) -> float:
     """Seconds to wait before retry number `retries + 1`: exponential, with jitter, and no less than
     was asked for."""
-    longest = min(_BACK_OFF_SECONDS * 2**retries, _BACK_OFF_SECONDS_MAX)
+    longest = min(_BACK_OFF_SECONDS * 2 ** min(retries, 10), _BACK_OFF_SECONDS_MAX)
     pause = random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, keeps no secret
     return max(pause, min(asked or 0.0, _RETRY_AFTER_SECONDS_MAX))
 

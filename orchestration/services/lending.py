@@ -1,5 +1,6 @@
 """Lend an attempt its budget, and say what its runner must know."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from django.conf import settings
@@ -30,7 +31,7 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
     seconds = (attempt.deadline_at - now).total_seconds()
     allocation = _allocation(attempt, seconds, now=now)
     if not _start(attempt, allocation):
-        keys.fail(allocation_id=allocation.pk, reason="lost", who=WHO, now=now)
+        _close_if_over(attempt, allocation, now=now)
         raise Failed("lost", "The attempt was taken over.")
     if not _has_place(attempt, allocation):
         raise Failed("no_capacity", f"{attempt.provider} has no place for another attempt.")
@@ -108,6 +109,15 @@ def _start(attempt: Attempt, allocation: Allocation) -> bool:
         provider=attempt.provider,
     )
     return ours == 1
+
+
+def _close_if_over(attempt: Attempt, allocation: Allocation, *, now: datetime) -> None:
+    """What came too late for an attempt that has ended is nobody's. While it runs, this is the
+    allocation of whoever took it over."""
+    if Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.RUNNING).exists():
+        return
+    with suppress(keys_refusals.AllocationClosed):
+        keys.fail(allocation_id=allocation.pk, reason="lost", who=WHO, now=now)
 
 
 def _has_place(attempt: Attempt, allocation: Allocation) -> bool:

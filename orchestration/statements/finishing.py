@@ -26,7 +26,7 @@ UPDATE orchestration_subtask s
        error_kind = g.error_kind, error = g.error, result = g.result,
        not_before = coalesce(g.not_before, s.not_before),
        waiting_since = CASE WHEN g.status = 'waiting'
-                            THEN coalesce(CASE WHEN g.error_kind = 'no_capacity'
+                            THEN coalesce(CASE WHEN g.error_kind IN ('no_capacity', 'rate_limited')
                                                THEN s.waiting_since END, %(now)s) END,
        ended_at = CASE WHEN g.status <> 'waiting' THEN %(now)s::timestamptz END
   FROM given g

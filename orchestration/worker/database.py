@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from itertools import chain, repeat
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ class Database:
     def __init__(self) -> None:
         self._threads = Threads(_THREADS)
         self._finishes = Batches[Ended, bool](_finish, threads=1)
+        self._said_at = 0.0
 
     async def run(self, service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
         """Call a service with `now`, again and again while the database is away."""
@@ -44,9 +46,15 @@ class Database:
             try:
                 return await ask()
             except (OperationalError, InterfaceError) as error:
-                logger.warning("The database is away: %s", str(error).partition("\n")[0])
+                self._say(error)
             await asyncio.sleep(pause)
         raise AssertionError("never reached")
+
+    def _say(self, error: Exception) -> None:
+        """Once a second: hundreds of attempts find it out at the same moment."""
+        if time.monotonic() - self._said_at >= 1:
+            self._said_at = time.monotonic()
+            logger.warning("The database is away: %s", str(error).partition("\n")[0])
 
 
 def _at(service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
