@@ -56,10 +56,10 @@ def hint(seen: Look) -> str:
     task = seen.task
     if task.status == Task.Status.PAUSED:
         return f"It is paused ({task.status_reason}); resume it at {address('task', task.pk)}"
-    if seen.parts.gated and not seen.parts.running:
+    waits = any(each.status == SubTask.Status.WAITING for each in seen.details)
+    if seen.parts.gated and not seen.parts.running and not waits:
         return f"It waits for somebody to approve: {address('task', task.pk)}"
     begun = any(each.started_at for each in seen.details)
-    waits = any(each.status == SubTask.Status.WAITING for each in seen.details)
     if waits and not begun and timezone.now() - task.created_at > _PATIENCE:
         return "Nothing has begun yet. Is `make up` (or `manage.py work`) running?"
     return ""

@@ -85,7 +85,7 @@ def order(asked: dict[str, Any]) -> Order:
 
 def _name(told: dict[str, Any]) -> str:
     first = told["sub_tasks"][0]["description"] if told["sub_tasks"] else ""
-    return short_name(told.get("description") or first)
+    return short_name(told.get("description") or first) or "task"
 
 
 def _of_file(file: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from alerts import services as alerts
 from keys import services as keys
 from keys.models import ApiKey, Window
+from orchestration import services as tasks
 from tests.keys.conftest import PAID, add_key, allocate, limit, report
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +68,7 @@ def test_an_empty_page_says_what_to_do_next(staff):
     assert reverse("admin:keys_apikey_add") in shown
     assert "Nobody is spending" in shown
     assert "All quiet" in shown
+    assert "No task yet" in shown
     assert "Nothing happened yet" in shown
 
 
@@ -87,7 +89,7 @@ def test_the_page_shows_what_was_spent_and_what_is_left(staff, fleet):
     assert "80k used and 20k committed of 1M" in shown
 
 
-def test_every_figure_leads_to_a_page_that_opens(staff, fleet):
+def test_every_figure_leads_to_a_page_that_opens(staff, worked):
     links = set(LINK.findall(staff.get("/").content.decode()))
     assert len(links) > 20
     for link in links:
@@ -142,14 +144,76 @@ def test_a_secret_that_cannot_be_read_is_shown_and_no_secret_is(staff, fleet):
 
 def test_a_thousand_keys_take_as_many_queries_as_one(staff, fleet, django_assert_num_queries):
     few = page_of(staff)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(19):
         assert page_of(staff)
     many_keys(1_000)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(19):
         shown = page_of(staff)
     assert shown.count("resets ") == 50
     assert "952 more keys" in shown
     assert "more keys" not in few
+
+
+@pytest.fixture
+def worked(fleet, now):
+    """Tasks of ada's: one is done, one is at work, one waits for somebody's yes."""
+    done = task("Write a report", name="Report", now=now)
+    [attempt] = tasks.claim(worker="w", most=1, now=now)
+    ended = tasks.Ended(attempt.pk, 1, "succeeded", text=f"It says <b>{'much ' * 500}")
+    tasks.finish_many([ended], now=now)
+    task("Draw", "Print", name="Posters", max_concurrent=1, now=now)
+    tasks.claim(worker="w", most=1, now=now)
+    task({"description": "Publish", "needs_approval": True}, name="Launch", now=now)
+    return done
+
+
+def task(*parts, now, **changes):
+    """Submit it as ada."""
+    given = tuple(each if isinstance(each, dict) else {"description": each} for each in parts)
+    order = tasks.Order(total_budget=50_000, sub_tasks=given, **changes)
+    return tasks.submit(agent="ada", order=order, now=now)
+
+
+def test_tasks_are_shown_with_progress_tokens_and_the_last_result(staff, worked):
+    shown = staff.get("/").content.decode()
+    section = shown.partition('id="tasks-title"')[2].partition("</section>")[0]
+    assert "2 live" in section
+    assert "1 of 1 done" in section
+    assert "0 of 2 done, 1 running" in section
+    assert "1 to approve" in section
+    assert "It says &lt;b&gt;much much" in section
+    assert section.count("much ") < 60
+    assert reverse("admin:orchestration_task_change", args=[worked.pk]) in section
+    assert section.index("Launch") < section.index("Posters") < section.index("Report")
+
+
+def test_tasks_that_live_go_before_later_ones_that_ended(staff, people, now):
+    old = task("Draw", name="Old and alive", now=now)
+    for number in range(8):
+        later = task("Print", name=f"Later {number}", now=now)
+        tasks.cancel(task_id=later.pk, who="grace", now=now)
+    shown = page_of(staff)
+    assert shown.index(old.name) < shown.index("Later 7")
+    assert "Later 1" not in shown
+
+
+def test_many_tasks_take_as_many_queries_as_one(staff, worked, now, django_assert_num_queries):
+    with django_assert_num_queries(20):
+        page_of(staff)
+    for number in range(30):
+        task(*[f"Part {n}" for n in range(20)], name=f"Task {number}", now=now)
+    with django_assert_num_queries(20):
+        assert "33" not in page_of(staff).partition('id="tasks-title"')[2][:200]
+
+
+def test_who_may_not_see_tasks_sees_none(client, worked):
+    carol = get_user_model().objects.create_user("carol", is_staff=True)
+    carol.user_permissions.set(Permission.objects.filter(codename="view_allocation"))
+    client.force_login(carol)
+    shown = page_of(client)
+    assert "Live allocations" in shown
+    assert "tasks-title" not in shown
+    assert "Posters" not in shown
 
 
 def many_keys(count):

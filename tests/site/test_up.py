@@ -1,5 +1,6 @@
 """`manage.py up` from an empty folder to an answer, and back to nothing."""
 
+import json
 import os
 import signal
 import socket
@@ -75,6 +76,42 @@ def _ready_within(port, *, seconds):
     return False
 
 
+_FIRST_TASKS = """
+from orchestration.models import Task
+[task] = Task.objects.all()
+parts = task.sub_tasks.exclude(result="")
+print(task.status, parts.count(), 0 < task.used <= 100_000 == task.budget)
+"""
+
+
+def _manage(tmp_path, script):
+    """What a script says beside a running Butler."""
+    environ = {**os.environ, "BUTLER_VAR_DIR": str(tmp_path), "DATABASE_URL": ""}
+    said = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", script],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return said.stdout.strip()
+
+
+def _noted(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as response:
+        return json.load(response)["notes"]
+
+
+def _soon(holds, *, seconds):
+    until = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.2)
+    return True
+
+
 def test_it_starts_from_nothing_answers_and_stops_without_a_trace(up, port, tmp_path):
     process = up(PORT=port)
     said = _read_until(process, "Ctrl-C stops it.")
@@ -95,6 +132,19 @@ def test_it_starts_from_nothing_answers_and_stops_without_a_trace(up, port, tmp_
 
     again = up(PORT=port)
     assert f"{name} / {password}" in _read_until(again, "Ctrl-C stops it.")
+
+
+def test_a_first_task_runs_once_through_the_sandbox(up, port, tmp_path):
+    process = up(PORT=port)
+    assert "First task runs now in the sandbox" in _read_until(process, "Ctrl-C stops it.")
+    assert _soon(lambda: _manage(tmp_path, _FIRST_TASKS) == "completed 3 True", seconds=40)
+    assert _soon(lambda: _noted(port) == {"task_workers": "alive"}, seconds=10)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(40) == 0
+
+    again = up(PORT=port)
+    assert "First task" not in _read_until(again, "Ctrl-C stops it.")
+    assert _manage(tmp_path, _FIRST_TASKS) == "completed 3 True"
 
 
 def test_it_starts_again_after_all_of_it_was_killed(up, port):

@@ -1,0 +1,272 @@
+"""`manage.py run_task`: from the terminal to the results, and how it ends."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.utils import timezone
+
+from keys import services as keys
+from orchestration import services
+from orchestration.management import following
+from orchestration.management.following import hint, look
+from orchestration.management.screens import harmless
+from orchestration.models import Attempt, Task
+from orchestration.worker import work_until_done
+from tests.orchestration.work import assert_accounted, say, submit
+from tests.threads import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+@pytest.fixture
+def workers(office):
+    """A worker beside the command, in a thread, as `manage.py work` is in a process."""
+    leaving = threading.Event()
+
+    def run():
+        while not leaving.wait(0.05):
+            work_until_done(leaving=leaving)
+        connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield office
+    leaving.set()
+    thread.join(30)
+
+
+def run_task(*args, **options):
+    """What the command says, and its exit code."""
+    out = StringIO()
+    options = {"agent": "ada"} | options
+    try:
+        call_command("run_task", *args, stdout=out, **options)
+    except SystemExit as end:
+        return out.getvalue(), end.code
+    return out.getvalue(), 0
+
+
+def refused(*args, **options):
+    """The sentence with which it refuses; the exit code says that the input was wrong."""
+    with pytest.raises(CommandError) as refusal:
+        call_command("run_task", *args, stdout=StringIO(), **options)
+    assert refusal.value.returncode == 2
+    assert not Task.objects.exists()
+    return str(refusal.value)
+
+
+def plan(tmp_path, content):
+    """A file with a plan."""
+    file = tmp_path / "plan.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    return file
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_is_followed_to_its_results(workers):
+    said, code = run_task("Research trends, analyze data, write report", budget=100_000)
+    [task] = Task.objects.all()
+    assert code == 0
+    assert "2 analyze data: blocked" in said
+    assert "3 write report: succeeded" in said
+    for sub_task in task.sub_tasks.all():
+        assert sub_task.result in said
+    assert "completed: 3 of 3 successful (100.0 %)" in said
+    assert f"{task.used:,} of 100,000 tokens" in said
+    assert f"/admin/orchestration/task/{task.pk}/change/" in said
+    assert_accounted(task)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_that_fails_ends_it_with_one_and_the_results_of_the_others(workers, tmp_path):
+    parts = [
+        {"id": "good", "description": say("Fetch", output=20)},
+        {"id": "bad", "description": say("Break", status=400)},
+    ]
+    file = plan(tmp_path, {"name": "Half", "sub_tasks": parts, "max_retries": 0})
+    said, code = run_task(from_file=file, budget=50_000, json=True)
+    assert code == 1
+    found = json.loads(said)
+    assert (found["status"], found["successRate"]) == ("partial", 50.0)
+    assert [each["status"] for each in found["details"]] == ["succeeded", "failed"]
+    assert found["details"][0]["result"]
+    assert found["totalTokensUsed"] == Task.objects.get().used
+
+
+@pytest.mark.django_db
+def test_it_leaves_at_once_when_told_to(people):
+    said, code = run_task("Draw", budget=5_000, detach=True)
+    task = Task.objects.get()
+    assert code == 0
+    assert f"Submitted task {task.pk}: " in said
+    assert task.status == "active"
+
+
+@pytest.mark.django_db
+def test_what_the_file_says_is_used_and_options_go_before_it(people, tmp_path):
+    file = plan(
+        tmp_path,
+        {
+            "name": "From the file",
+            "total_budget": 90_000,
+            "max_concurrent": 5,
+            "sub_tasks": [
+                {"id": 1, "description": "Draw"},
+                {"id": 2, "description": "Print", "depends_on": [1], "priority": "high"},
+            ],
+        },
+    )
+    run_task(from_file=file, max_concurrent=9, detach=True)
+    task = Task.objects.get()
+    assert (task.name, task.budget, task.max_concurrent) == ("From the file", 90_000, 9)
+    assert [one.status for one in task.sub_tasks.all()] == ["waiting", "blocked"]
+
+
+@pytest.mark.django_db
+def test_a_text_is_planned_and_named_after_its_file(people, tmp_path):
+    file = tmp_path / "launch.md"
+    file.write_text("1. Research the market\n2. Write the report\n")
+    run_task(from_file=file, budget=90_000, detach=True)
+    task = Task.objects.get()
+    assert task.name == "launch"
+    assert task.sub_tasks.count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{nope", "is no JSON"),
+        ([{"name": "no description"}], "'description' is a required property"),
+        ({"sub_tasks": [{"description": 5}]}, "5 is not of type 'string'"),
+        ({"sub_tasks": [], "colour": "red"}, "'colour' was unexpected"),
+        ([{"description": "x", "depends_on": ["y"]}], "y"),
+        ([], "Say either a description or sub_tasks."),
+        ("3", "3 is not of type 'object'"),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused_with_a_sentence(people, tmp_path, content, sentence):
+    file = plan(tmp_path, content)
+    assert sentence in refused(from_file=file, budget=90_000, agent="ada")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("args", "options", "sentence"),
+    [
+        (["Draw"], {}, "Say how many tokens it may use: --budget N."),
+        ([], {"budget": 5}, "Say either a description or sub_tasks."),
+        (["Draw"], {"budget": 0}, "total_budget must be from 1"),
+        (["Draw"], {"budget": 10}, "need at least 100 tokens"),
+        (["Draw"], {"budget": 5_000, "agent": "nobody"}, "There is no agent nobody."),
+        (["Draw"], {"budget": 5_000, "runner": "hammer"}, "There is no runner 'hammer' here."),
+        ([], {"budget": 5_000, "from_file": Path("nowhere.md")}, "nowhere.md cannot be read"),
+    ],
+)
+def test_wrong_input_is_refused_with_a_sentence(people, args, options, sentence):
+    assert sentence in refused(*args, **{"agent": "ada"} | options)
+
+
+@pytest.mark.django_db
+def test_the_only_agent_submits_it_and_one_of_several_must_be_named(settings):
+    assert "create_agent" in refused("Draw", budget=5_000)
+    keys.create_cost_centre("org")
+    for name in ("zoe", "yan"):
+        now = timezone.now()
+        agent = keys.create_agent(name, cost_centre="org", who="test", now=now)
+        if name == "zoe":
+            run_task("Draw", budget=5_000, detach=True, agent=None)
+            assert Task.objects.get().agent == agent
+            Task.objects.update(status="cancelled", ended_at=now)
+    with pytest.raises(CommandError, match=r"--agent NAME\. There are: yan, zoe\."):
+        call_command("run_task", "Draw", budget=5_000, stdout=StringIO())
+
+
+@pytest.mark.django_db
+def test_the_demo_fleets_agent_is_the_usual_one_but_not_in_production(people, settings):
+    run_task("Draw", budget=5_000, detach=True, agent=None)
+    assert Task.objects.get().agent_id == "ada"
+    settings.PRODUCTION = True
+    with pytest.raises(CommandError, match="--agent NAME"):
+        call_command("run_task", "Draw", budget=5_000, stdout=StringIO())
+
+
+@pytest.mark.django_db
+def test_it_says_what_it_waits_for(people, monkeypatch):
+    task = submit("Draw", {"description": "Print", "needs_approval": True})
+    assert hint(look(task.pk)) == ""
+    monkeypatch.setattr(following, "_PATIENCE", -following._PATIENCE)
+    assert "Is `make up` (or `manage.py work`) running?" in hint(look(task.pk))
+    now = timezone.now()
+    [attempt] = services.claim(worker="w", most=1, now=now)
+    assert hint(look(task.pk)) == ""
+    services.finish_many([services.Ended(attempt.pk, 1, "succeeded", text="x")], now=now)
+    assert "waits for somebody to approve" in hint(look(task.pk))
+    services.pause(task_id=task.pk, who="grace", now=now)
+    assert "paused by grace" in hint(look(task.pk))
+
+
+def test_a_model_cannot_move_the_cursor():
+    assert harmless("a\tb\n\x1b[2J\x07\u202ec") == "a\tb\n�[2J��c"
+    assert harmless("Grüße 👩‍🚀") == "Grüße 👩‍🚀"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ctrl_c_in_a_terminal_cancels_it_and_ends_with_130(workers):
+    ours, theirs = pty.openpty()
+    slow = say("Wait", latency_ms=60_000)
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "run_task", slow, "--budget", "9000", "--agent", "ada"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": _test_database(), "TERM": "xterm-256color"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said = _Reader(ours)
+    wait_until(lambda: Attempt.objects.filter(status="running").exists(), seconds=60)
+    wait_until(lambda: "running" in said.text, seconds=30)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    wait_until(lambda: "cancelled by command line" in said.text, seconds=10)
+    assert "Cancelling …" in said.text
+    assert "sub-tasks" in said.text
+    assert "Traceback" not in said.text
+    assert Task.objects.get().status == "cancelled"
+    os.close(ours)
+
+
+class _Reader:
+    """What a terminal was told so far, without colours."""
+
+    def __init__(self, file):
+        self._file, self._told = file, b""
+
+    @property
+    def text(self):
+        while select.select([self._file], [], [], 0.05)[0]:
+            try:
+                self._told += os.read(self._file, 65_536)
+            except OSError:  # The other end is closed.
+                break
+        return _COLOURS.sub("", self._told.decode(errors="replace"))
+
+
+def _test_database():
+    database = connections["default"].settings_dict
+    return f"postgres://{database['USER']}@/{database['NAME']}?host={database['HOST']}"
