@@ -51,8 +51,8 @@ SHAPES: dict[type[Refusal], Shape] = {
     keys.IdempotencyMismatch: _CONFLICT,
     refusals.AlreadyCalled: _CONFLICT,
     refusals.NotAuthenticated: _UNKNOWN_TOKEN,
-    # Not 401: programs that own slots would not use a refused credential again for minutes.
     refusals.SlotEmpty: _INVALID,
+    refusals.SlotRefused: _INVALID,
     refusals.Unreadable: _INVALID,
     refusals.CannotBeBounded: _INVALID,
     refusals.WrongWireFormat: _INVALID,
@@ -101,6 +101,17 @@ def _named(request_id: str) -> Headers:
 def is_budget(refusal: Refusal) -> bool:
     """Whether it is for want of budget."""
     return SHAPES.get(type(refusal)) is BUDGET
+
+
+def in_plain_words(refusal: Refusal) -> Refusal:
+    """As a slot's program is told, unless it may ask again.
+
+    OpenClaw looks for words of budgets and credentials in an answer, also in one of 400, and does
+    not use a slot again for minutes where it finds some.
+    """
+    if SHAPES.get(type(refusal), BROKEN).retry:
+        return refusal
+    return refusals.SlotRefused("Butler says no to this request. It knows why.")
 
 
 def is_bug(refusal: Refusal) -> bool:

@@ -12,6 +12,7 @@ from gateway.office import Office
 from gateway.refusals import UnknownRoute
 from gateway.requests import ClientGone, Receive, Request, Scope, Send
 from gateway.routes import ROUTES
+from keys.queries.slots import slot_of
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +76,10 @@ class Gateway:
     async def _refuse(self, request: Request, refusal: Refusal) -> None:
         if answers.is_bug(refusal):
             logger.error("refused: %s", refusal.code, exc_info=refusal)
+        if slot := slot_of(request.token):
+            await self._office.sessions.note(slot, refusal)
+            refusal = answers.in_plain_words(refusal)
         status = await self._refusal_status(request, refusal)
-        await self._office.sessions.note(request.token, refusal)
         answer = answers.refused(
             refusal, wire_format=_wire_format(request), request_id=request.id, status=status
         )
@@ -86,7 +89,7 @@ class Gateway:
         if not answers.is_budget(refusal):
             return None
         # It was read for this very request, so it is known.
-        return await self._office.sessions.refusal_status(request.token)
+        return (await self._office.sessions.of(request.token)).refusal_status
 
 
 def _is_probe(scope: Scope) -> bool:

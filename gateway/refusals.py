@@ -27,6 +27,12 @@ class SlotEmpty(Refusal):
     code = "slot_empty"
 
 
+class SlotRefused(Refusal):
+    """A call with a slot's token was refused; whoever reads of the slot is told with what."""
+
+    code = "slot_refused"
+
+
 class UnknownRoute(Refusal):
     """The gateway forwards only the routes it can meter."""
 

@@ -15,8 +15,6 @@ from keys.queries.upstreams import Session, Upstream
 logger = logging.getLogger(__name__)
 
 _KEPT_MAX = 10_000
-# Programs that own slots would not use a credential again for minutes that was refused otherwise.
-_SLOT_REFUSAL_STATUS = 400
 
 
 class Sessions:
@@ -50,17 +48,8 @@ class Sessions:
             raise SlotEmpty(f"Nobody sits in {slot}: no budget pays for its calls now.", slot=slot)
         return session
 
-    async def refusal_status(self, token: str) -> int | None:
-        """How a want of budget is answered to a token that is known, if not as usual."""
-        if slots.slot_of(token):
-            return _SLOT_REFUSAL_STATUS
-        return (await self.of(token)).refusal_status
-
-    async def note(self, token: str, refusal: Refusal) -> None:
-        """If the token is a slot's, keep what its program will not hand on."""
-        slot = slots.slot_of(token)
-        if slot is None:
-            return
+    async def note(self, slot: str, refusal: Refusal) -> None:
+        """Keep what a slot's program will not hand on."""
         about = {"slug": slot, "code": refusal.code, "detail": refusal.detail}
         try:
             await self._threads.run(keys.note_slot_refusal, **about)

@@ -10,6 +10,8 @@ from orchestration.runners.texts import sentence, storable
 # Of OpenClaw's tasks.
 _OVER = ("completed", "failed", "cancelled", "timed_out")
 _KINDS = {"timed_out": "timeout", "cancelled": "cancelled"}
+# A slot is shut out for a minute or more; another one may be free.
+_SHUT_OUT_SECONDS = 5
 # Butler's own codes, as its gateway said no with.
 _KINDS_OF_CODES = {
     "allocation_exhausted": "budget_exhausted",
@@ -79,7 +81,9 @@ def failure_of(task: dict[str, Any], seat: Seat | None, *, secret: str) -> Faile
     says = _message(task.get("error")) or f"OpenClaw says {status} and no word of why."
     if seat and seat.refusal_code:
         says = f"{seat.refusal} (OpenClaw: {says})"
-    return Failed(_kind(str(status), says, seat), sentence(says, secret=secret))
+    kind = _kind(str(status), says, seat)
+    retry_after = _SHUT_OUT_SECONDS if kind == "no_capacity" else None
+    return Failed(kind, sentence(says, secret=secret), retry_after=retry_after)
 
 
 def _kind(status: str, says: str, seat: Seat | None) -> str:
@@ -87,6 +91,10 @@ def _kind(status: str, says: str, seat: Seat | None) -> str:
         return _KINDS[status]
     if "interrupted" in says and "restart" in says:
         return "lost"
+    if "temporarily disabled" in says:
+        # A provider's words were taken for a matter of the slot's credential. Those that were
+        # free for longer are taken before it.
+        return "no_capacity"
     code = seat.refusal_code if seat else ""
     return _KINDS_OF_CODES.get(code, "refused" if code else "failed")
 

@@ -1,6 +1,7 @@
 """A slot's token: its calls are paid by whoever sits in it at that moment."""
 
 import json
+import re
 from contextlib import closing
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from keys import services as keys
-from keys.models import Charge, Slot
+from keys.models import Agent, ApiKey, Charge, Slot
 from keys.queries.slots import slot_token
 from tests.books import assert_books_balance
 from tests.gateway.sandbox import running_sandbox
@@ -59,6 +60,12 @@ def leave(session):
     assert keys.free_slot(slug=SLOT, allocation_id=pk, now=timezone.now())
 
 
+def assert_refused_in_plain_words(answer):
+    """OpenClaw does not take it for a matter of the credential: it would leave the slot alone."""
+    assert (answer.status, answer.code) == (400, "slot_refused")
+    assert not re.search(rb"quota|billing|budget|token|limit|credit|exhausted", answer.body)
+
+
 def test_a_call_is_paid_by_who_sits_there_and_gets_the_model_of_its_key(url, sandbox):
     first, second = lend(url), lend(url)
     sit(first)
@@ -78,15 +85,13 @@ def test_nobody_pays_in_an_empty_slot(url, sandbox, wire_format):
     assert call(url).status == 200
     leave(session)
     answer = call(url, wire_format=wire_format)
-    # Not 401: OpenClaw would leave the slot alone for a minute.
-    assert (answer.status, answer.code) == (400, "slot_empty")
-    assert "slot01" in answer.json["error"]["message"]
+    assert (answer.status, answer.code) == (400, "slot_refused")
     assert answer.headers["x-should-retry"] == "false"
     assert Charge.objects.count() == len(sandbox.log()) == 1
 
 
 def test_a_slot_that_does_not_exist_or_a_token_that_was_made_up_pays_nothing(url):
-    assert call(url, token=slot_token("slot99")).code == "slot_empty"
+    assert call(url, token=slot_token("slot99")).status == 400
     answer = call(url, token=slot_token(SLOT)[:-1] + "?")
     assert (answer.status, answer.code) == (401, "invalid_token")
 
@@ -94,16 +99,14 @@ def test_a_slot_that_does_not_exist_or_a_token_that_was_made_up_pays_nothing(url
 def test_a_closed_allocation_is_answered_400_and_the_slot_knows_why(url, sandbox):
     session = sit(lend(url))
     complete(session.allocation, now=timezone.now())
-    answer = call(url)
-    assert (answer.status, answer.code) == (400, "allocation_closed")
+    assert_refused_in_plain_words(call(url))
     assert Slot.objects.get().refusal_code == "allocation_closed"
     assert sandbox.log() == []
 
 
 def test_a_used_up_budget_is_answered_400_and_the_next_one_is_not_hurt(url, sandbox):
     session = sit(lend(url, tokens=10))
-    answer = call(url)
-    assert (answer.status, answer.code) == (400, "allocation_exhausted")
+    assert_refused_in_plain_words(call(url))
     slot = Slot.objects.get()
     assert slot.refusal_code == "allocation_exhausted"
     assert "10 tokens are left" in slot.refusal
@@ -113,6 +116,23 @@ def test_a_used_up_budget_is_answered_400_and_the_next_one_is_not_hurt(url, sand
     assert Slot.objects.get().refusal_code == ""
     assert len(sandbox.log()) == 1
     assert_books_balance()
+
+
+def test_an_agent_that_was_switched_off_does_not_shut_the_slot_out(url):
+    sit(lend(url))
+    ada = Agent.objects.get(pk="ada")
+    keys.disable_agent(ada, who="test", why="test", now=timezone.now())
+    assert_refused_in_plain_words(call(url))
+    assert Slot.objects.get().refusal_code == "agent_disabled"
+
+
+def test_what_may_be_asked_again_is_answered_as_ever(url, sandbox):
+    ApiKey.objects.update(requests_per_minute=1)
+    sit(lend(url))
+    assert call(url).status == 200
+    answer = call(url)
+    assert (answer.status, answer.code) == (429, "rate_limited")
+    assert Slot.objects.get().refusal_code == "rate_limited"
 
 
 def test_a_sessions_own_token_is_answered_as_before(url):

@@ -1,0 +1,150 @@
+"""Tasks through OpenClaw: every token is metered by Butler, and each end is as designed."""
+
+import asyncio
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from django.utils import timezone
+
+from keys.models import Slot
+from orchestration import services
+from orchestration.models import Attempt, Concurrency, SubTask, Task
+from orchestration.queries.results import results
+from orchestration.worker import loop, work_until_done
+from tests.openclaw.conftest import SLOTS
+from tests.orchestration.work import assert_accounted, kinds, say, statuses, submit, worked
+from tests.threads import wait_until
+
+STALLS = {"output": 60, "stall": "mid"}
+
+
+@pytest.fixture
+def sandbox(sandbox):
+    """The provider; at the end no slot is taken."""
+    Concurrency.objects.create(scope="runner:openclaw", attempts_max=SLOTS)
+    yield sandbox
+    assert not Slot.objects.exclude(allocation=None).exists()
+
+
+def asked(*sub_tasks, **changes) -> Task:
+    """A task for OpenClaw."""
+    usual = {"runner": "openclaw", "budget": 1_000_000, "max_concurrent": SLOTS}
+    return submit(*sub_tasks, **{**usual, **changes})
+
+
+@contextmanager
+def working():
+    """A worker beside; at the end it found nothing more to do."""
+    with ThreadPoolExecutor(1) as threads:
+        done: Future[int] = threads.submit(work_until_done)
+        yield done
+        done.result(timeout=120)
+
+
+def under_way(sandbox, calls: int) -> None:
+    """Until the provider works on so many calls."""
+    wait_until(lambda: sandbox.under_way() == calls, seconds=60)
+
+
+def billed(sandbox) -> int:
+    """Tokens that the provider saw."""
+    return sum(row["input"] + row["output"] for row in sandbox.log())
+
+
+def test_ten_parts_in_parallel_and_every_token_is_metered(sandbox):
+    parts = [say(f"part {n}", output=20 + n, latency_ms=1500) for n in range(10)]
+    task = worked(asked(*parts))
+    assert (task.status, statuses(task)) == ("completed", ["succeeded"] * 10)
+    attempts = list(Attempt.objects.filter(task=task).select_related("allocation"))
+    log = sandbox.log()
+    assert len(attempts) == len(log) == 10
+    assert task.used == sum(a.allocation.used for a in attempts) == billed(sandbox)
+    assert task.used == results(task).tokens
+    assert {a.facts["slot"] for a in attempts} == {f"slot{n:02}" for n in range(1, 11)}
+    for each in attempts:
+        usage = each.facts["usage"]
+        assert each.used_tokens == usage["input"] + usage["output"], "OpenClaw counts the same"
+    said = SubTask.objects.filter(task=task).order_by("position").values_list("result", flat=True)
+    assert [len(result.split()) for result in said] == [20 + n for n in range(10)]
+    assert_accounted(task)
+
+
+def test_a_part_whose_budget_is_used_up_fails_and_the_others_do_not(sandbox):
+    small = {"description": "analyze", "estimated_tokens": 1_000, "priority": "low"}
+    large = {"description": "gather", "estimated_tokens": 100_000}
+    task = worked(asked(small, large, budget=50_000, retry_on_failure=False))
+    assert (task.status, statuses(task)) == ("partial", ["failed", "succeeded"])
+    failed = SubTask.objects.get(task=task, status="failed")
+    assert failed.error_kind == "budget_exhausted"
+    assert "tokens are left" in failed.error
+    assert len(sandbox.log()) == 1
+    assert_accounted(task)
+
+
+def test_one_of_two_times_out(sandbox):
+    task = worked(asked("gather", say(**STALLS), running_timeout=6, retry_on_failure=False))
+    assert (task.status, statuses(task)) == ("partial", ["succeeded", "failed"])
+    assert kinds(task).count("timeout") == 1
+    assert sandbox.under_way() == 0
+    assert_accounted(task)
+
+
+def test_a_cancelled_task_stops_its_children_at_once(sandbox):
+    task = asked(say(**STALLS), say(**STALLS))
+    with working():
+        under_way(sandbox, 2)
+        services.cancel(task_id=task.pk, who="test", now=timezone.now())
+        wait_until(lambda: sandbox.under_way() == 0, seconds=5)
+    task.refresh_from_db()
+    assert (task.status, statuses(task)) == ("cancelled", ["cancelled"] * 2)
+    assert_accounted(task)
+
+
+def test_when_openclaw_is_killed_its_children_are_begun_anew(openclaw, sandbox):
+    sandbox.fault(key="key-1", times=2, **STALLS)
+    task = asked("gather", "analyze")
+    with working():
+        under_way(sandbox, 2)
+        openclaw.kill()
+        openclaw.start()
+    task.refresh_from_db()
+    assert (task.status, statuses(task)) == ("completed", ["succeeded"] * 2)
+    assert kinds(task).count("lost") == 2
+    assert sum(SubTask.objects.filter(task=task).values_list("recoveries", flat=True)) == 2
+    assert_accounted(task)
+
+
+def test_when_a_worker_leaves_another_one_waits_for_the_same_child(sandbox, monkeypatch):
+    monkeypatch.setattr(loop, "_LEAVING_SECONDS", 0.1)
+    task = asked(say(output=40, slow_ms=100))
+    with _leaving_worker():
+        under_way(sandbox, 1)
+    assert Attempt.objects.get().status == "running"
+    assert Slot.objects.exclude(allocation=None).count() == 1
+    task = worked(task)
+    assert (task.status, statuses(task)) == ("completed", ["succeeded"])
+    assert Attempt.objects.get().fence == 2
+    assert len(sandbox.log()) == 1
+    assert_accounted(task)
+
+
+@contextmanager
+def _leaving_worker():
+    """A worker that leaves at the end, whatever it does."""
+    begun: Future = Future()
+
+    async def work():
+        worker = loop.Worker()
+        begun.set_result((asyncio.get_running_loop(), worker))
+        await worker.run()
+
+    thread = threading.Thread(target=lambda: asyncio.run(work()))
+    thread.start()
+    events, worker = begun.result(timeout=20)
+    try:
+        yield
+    finally:
+        events.call_soon_threadsafe(worker.leave)
+        thread.join(timeout=60)
