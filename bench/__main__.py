@@ -5,7 +5,7 @@ import sys
 
 from bench import fresh
 
-_PARTS = ["service", "http", "selection", "planning"]
+_PARTS = ["service", "http", "selection", "planning", "tasks"]
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from bench import actions, http_load, pgbench, planning, rows, server
+from bench import actions, http_load, pgbench, planning, rows, server, tasks
 from bench.closed_loop import measure
 from bench.http_load import Request
 from keys.queries.candidates import candidates
@@ -109,4 +109,5 @@ _PARTS = {
     "http": _http,
     "selection": _selection,
     "planning": planning.run,
+    "tasks": tasks.run,
 }

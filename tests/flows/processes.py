@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from urllib.parse import quote
 
@@ -20,7 +21,8 @@ from butler_site.management.commands.up import web_server
 
 
 class Processes:
-    """A web server, a queue and workers of tasks, each a group of processes: those in `only`.
+    """A web server, a queue, workers of tasks and the sandbox provider, each a group of processes:
+    those in `only`.
 
     kill_all: `kill -9` to every process of all of them; kill: of one; kill_one: to one worker of
     each, which its master replaces by itself; terminate: as Ctrl-C; start: what does not run.
@@ -33,22 +35,25 @@ class Processes:
         only: tuple[str, ...] = ("web", "queue"),
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
+        port, sandbox_port = _free_port(), str(_free_port())
         self.url = f"http://127.0.0.1:{port}"
         commands = {
             "web": [sys.executable, *web_server("127.0.0.1", port)],
             "queue": [sys.executable, "manage.py", "qcluster"],
             "work": [sys.executable, "manage.py", "work"],
+            "sandbox": [sys.executable, "-m", "gateway.sandbox", "--port", sandbox_port],
         }
         self._commands = {name: commands[name] for name in only}
-        self._environ = {"BUTLER_GATEWAY_URL": self.url} | dict(environ)
+        self._environ = {"BUTLER_GATEWAY_URL": self.url}
+        if "sandbox" in only:
+            self._environ["BUTLER_SANDBOX_URL"] = f"http://127.0.0.1:{sandbox_port}/v1"
+        self._environ |= environ
         self._running: dict[str, subprocess.Popen] = {}
 
     def start(self) -> None:
-        """Start what does not run; returns when the web server answers."""
+        """Start what does not run (any more); returns when the web server answers."""
         for name, command in self._commands.items():
-            if name not in self._running:
+            if name not in self._running or self._running[name].poll() is not None:
                 self._running[name] = subprocess.Popen(
                     command,
                     cwd=settings.BASE_DIR,
@@ -60,9 +65,10 @@ class Processes:
             assert time.monotonic() < end, "the web server does not answer"
             time.sleep(0.1)
 
-    def pid(self, name: str) -> int:
-        """Of the first process of one of them."""
-        return self._running[name].pid
+    def of(self, name: str) -> list[psutil.Process]:
+        """The processes of one of them, the master first."""
+        master = psutil.Process(self._running[name].pid)
+        return [master, *master.children(recursive=True)]
 
     def kill_all(self) -> None:
         """Every group, in the middle of whatever they do."""
@@ -72,7 +78,8 @@ class Processes:
     def kill(self, name: str) -> None:
         """One group, likewise; `start` starts it again."""
         process = self._running.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # It has ended by itself.
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def terminate(self) -> None:
@@ -85,10 +92,14 @@ class Processes:
 
     def kill_one(self, number: int) -> None:
         """One process below each of them."""
-        for process in self._running.values():
-            children = psutil.Process(process.pid).children(recursive=True)
-            if children:
-                children[number % len(children)].kill()
+        for name in self._running:
+            self.kill_child(name, number)
+
+    def kill_child(self, name: str, number: int) -> None:
+        """One process below one of them."""
+        _, *children = self.of(name)
+        if children:
+            children[number % len(children)].kill()
 
     def _answers(self) -> bool:
         try:
@@ -96,6 +107,11 @@ class Processes:
         except OSError:
             return False
         return True
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 def _environ() -> dict[str, str]:

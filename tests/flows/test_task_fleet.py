@@ -28,10 +28,11 @@ PARTS = 200
 AT_ONCE = 100
 MEMORY_MAX = 1_000_000_000
 
-# The most attempts that ran at the same moment: ends go before begins of the same moment.
+# The most attempts that ran at the same moment. A claim says when it was asked for, which is a
+# little before the places were counted: ends of that moment go before it.
 _PEAK = """
 WITH steps AS (
-    SELECT created_at AS at, 1 AS step FROM orchestration_attempt
+    SELECT created_at + interval '200 ms' AS at, 1 AS step FROM orchestration_attempt
     UNION ALL SELECT ended_at, -1 FROM orchestration_attempt
 )
 SELECT max(running) FROM (SELECT sum(step) OVER (ORDER BY at, step) AS running FROM steps) s
@@ -96,7 +97,7 @@ def watched(processes: Processes, sandbox) -> Iterator[Seen]:
     def look() -> None:
         while not over.wait(0.1):
             seen.under_way = max(seen.under_way, sandbox.under_way())
-            seen.memory = max(seen.memory, memory(processes.pid("work")))
+            seen.memory = max(seen.memory, memory(processes.of("work")))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -107,10 +108,9 @@ def watched(processes: Processes, sandbox) -> Iterator[Seen]:
         thread.join()
 
 
-def memory(pid: int) -> int:
-    """Bytes of a process and all below it; a page that several share counts once."""
-    first = psutil.Process(pid)
-    return sum(process.memory_full_info().pss for process in [first, *first.children(True)])
+def memory(processes: list[psutil.Process]) -> int:
+    """Bytes of these processes; a page that several share counts once."""
+    return sum(process.memory_full_info().pss for process in processes)
 
 
 def _is_over(task: Task) -> bool:

@@ -87,7 +87,7 @@ def test_a_worker_that_is_stopped_leaves_what_it_runs_to_others_at_once(office):
 
 
 def _workers(office: Processes) -> list[psutil.Process]:
-    return psutil.Process(office.pid("work")).children()
+    return office.of("work")[1:]
 
 
 def _is_over(task: Task) -> bool:

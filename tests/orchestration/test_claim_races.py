@@ -1,0 +1,230 @@
+"""Many workers at once: each part is begun once, no limit is passed, one end is heard."""
+
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from keys.models import Allocation
+from orchestration import services
+from orchestration.models import Attempt, Concurrency, SubTask, Task
+from orchestration.runners.base import Failed
+from orchestration.services import Ended
+from tests.gateway.server import supply
+from tests.orchestration.work import assert_accounted, assert_tasks_balance, statuses, submit
+from tests.threads import overtaken
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CLAIMERS = 50
+_WORKERS = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _office():
+    supply("nvidia-1", "nvidia-2")
+
+
+def _parts(number: int) -> list[dict]:
+    return [{"description": f"part {n}"} for n in range(number)]
+
+
+def _claimed(most: int = 5) -> list[Attempt]:
+    return services.claim(worker=f"w-{next(_WORKERS)}", most=most, now=timezone.now())
+
+
+def _all_claimed(at_once, *, most: int = 5) -> list[Attempt]:
+    answers = at_once(lambda _: _claimed(most), times=CLAIMERS)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return [attempt for answer in answers for attempt in answer]
+
+
+def _finish(attempt: Attempt, **changes) -> bool:
+    ended = Ended(attempt.pk, attempt.fence, **{"status": "succeeded", "text": "done"} | changes)
+    return services.finish_many([ended], now=timezone.now())[0]
+
+
+def test_fifty_claimers_begin_twenty_parts_once_each(at_once):
+    task = submit(*_parts(20), max_concurrent=100)
+    claimed = _all_claimed(at_once)
+    assert len(claimed) == len({attempt.sub_task_id for attempt in claimed}) == 20
+    assert set(SubTask.objects.values_list("attempts_made", flat=True)) == {1}
+    task.refresh_from_db()
+    assert task.lent == sum(attempt.tokens for attempt in claimed) <= task.budget
+    assert_tasks_balance()
+
+
+def test_no_more_of_a_task_run_than_it_allows(at_once):
+    submit(*_parts(40), max_concurrent=7)
+    assert len(_all_claimed(at_once)) == 7
+    assert_tasks_balance()
+
+
+@pytest.mark.parametrize("scope", ["all", "centre:org", "provider:nvidia", "runner:model"])
+def test_no_more_run_than_a_limit_of_all_tasks_allows(at_once, scope):
+    Concurrency.objects.create(scope=scope, attempts_max=9)
+    for _ in range(5):
+        submit(*_parts(10), max_concurrent=10, provider="nvidia")
+    assert len(_all_claimed(at_once)) == 9
+    assert Attempt.objects.filter(status="running").count() == 9
+
+
+def test_without_a_limit_in_a_row_the_setting_holds(at_once, monkeypatch):
+    monkeypatch.setattr(settings, "ATTEMPTS_MAX", 4)
+    submit(*_parts(20), max_concurrent=20)
+    assert len(_all_claimed(at_once)) == 4
+
+
+def test_tokens_lent_at_once_stay_within_the_budget(at_once):
+    tasks = [submit(*_parts(20), max_concurrent=20, budget=20_000) for _ in range(3)]
+    _all_claimed(at_once)
+    for task in tasks:
+        task.refresh_from_db()
+        assert task.lent <= task.budget
+    assert_tasks_balance()
+
+
+def test_of_many_ends_with_one_fence_one_is_heard(at_once):
+    task = submit("gather")
+    (attempt,) = _claimed()
+    heard = at_once(lambda _: _finish(attempt), times=8)
+    assert sorted(heard) == [False] * 7 + [True]
+    assert statuses(task) == ["succeeded"]
+    assert_tasks_balance()
+
+
+def test_an_end_that_says_otherwise_at_once_changes_nothing(at_once):
+    task = submit("gather", retry_on_failure=False)
+    (attempt,) = _claimed()
+    ends = [{}, {"status": "failed", "text": "", "kind": "failed", "says": "no"}]
+    heard = at_once(lambda n: _finish(attempt, **ends[n % 2]), times=8)
+    assert sum(heard) == 1
+    attempt.refresh_from_db()
+    assert statuses(task) == [attempt.status]
+    assert_tasks_balance()
+
+
+def test_who_was_taken_over_is_not_heard_and_who_took_over_is():
+    task = submit("gather")
+    (silent,) = _claimed()
+    later = timezone.now() + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS + 1)
+    (taken,) = services.take_over(worker="other", most=5, now=later)
+    assert (taken.pk, taken.fence) == (silent.pk, silent.fence + 1)
+    assert not _finish(silent)
+    assert statuses(task) == ["running"]
+    assert _finish(taken)
+    assert statuses(task) == ["succeeded"]
+
+
+def test_of_many_who_would_take_over_one_does(at_once):
+    submit("gather")
+    _claimed()
+    later = timezone.now() + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS + 1)
+    taken = at_once(lambda n: services.take_over(worker=f"t-{n}", most=5, now=later), times=20)
+    assert sum(len(attempts) for attempts in taken) == 1
+    assert Attempt.objects.get().fence == 2
+
+
+def test_an_end_that_comes_while_it_is_taken_over_is_heard_or_not_but_once():
+    submit("gather")
+    (silent,) = _claimed()
+    later = timezone.now() + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS + 1)
+    heard = overtaken(
+        first=lambda: services.take_over.__wrapped__(worker="other", most=5, now=later),
+        then=lambda: _finish(silent),
+    )
+    assert heard is False
+    assert Attempt.objects.get().status == "running"
+
+
+def test_what_is_claimed_while_it_is_cancelled_is_not_begun():
+    task = submit("gather")
+    claimed = overtaken(
+        first=lambda: services.cancel.__wrapped__(task_id=task.pk, who="ada", now=timezone.now()),
+        then=_claimed,
+    )
+    assert claimed == []
+    assert (statuses(task), Task.objects.get().status) == (["cancelled"], "cancelled")
+    assert_tasks_balance()
+
+
+def test_what_is_cancelled_while_it_is_claimed_is_stopped():
+    task = submit("gather", "analyze", max_concurrent=1)
+    overtaken(
+        first=lambda: services.claim.__wrapped__(worker="w", most=5, now=timezone.now()),
+        then=lambda: services.cancel(task_id=task.pk, who="ada", now=timezone.now()),
+    )
+    attempt = Attempt.objects.get()
+    assert attempt.cancel_asked_at
+    assert sorted(statuses(task)) == ["cancelled", "running"]
+    assert _finish(attempt, status="cancelled", text="", kind="cancelled")
+    assert Task.objects.get().status == "cancelled"
+    assert_tasks_balance()
+
+
+def test_claims_and_cancels_at_once_leave_nothing_waiting(at_once):
+    tasks = [submit(*_parts(10), max_concurrent=10) for _ in range(4)]
+
+    def either(number: int):
+        if number % 5:
+            return _claimed()
+        task = tasks[number // 5 % 4]
+        return services.cancel(task_id=task.pk, who="ada", now=timezone.now())
+
+    answers = at_once(either, times=40)
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    assert not SubTask.objects.filter(status__in=SubTask.TO_COME).exists()
+    running = Attempt.objects.filter(status="running")
+    assert not running.filter(cancel_asked_at=None).exists()
+    assert_tasks_balance()
+
+
+def test_of_many_who_lend_an_attempt_all_get_one_allocation(at_once):
+    submit("gather")
+    (attempt,) = _claimed()
+    works = at_once(lambda _: services.lend(attempt, now=timezone.now()), times=20)
+    assert {work.allocation_id for work in works} == {Allocation.objects.get().pk}
+    assert_tasks_balance()
+
+
+def test_who_was_taken_over_leaves_the_allocation_to_who_took_over():
+    submit("gather")
+    (silent,) = _claimed()
+    later = timezone.now() + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS + 1)
+    (taken,) = services.take_over(worker="other", most=5, now=later)
+    services.lend(taken, now=timezone.now())
+    with pytest.raises(Failed, match="taken over"):
+        services.lend(silent, now=timezone.now())
+    assert Allocation.objects.get().status == "active"
+
+
+def test_what_is_lent_too_late_is_closed():
+    submit("gather", retry_on_failure=False)
+    (attempt,) = _claimed()
+    assert _finish(attempt, status="failed", text="", kind="failed")
+    services.account(now=timezone.now())
+    with pytest.raises(Failed, match="taken over"):
+        services.lend(attempt, now=timezone.now())
+    assert Allocation.objects.get().status == "failed"
+    assert_tasks_balance()
+
+
+def test_accounted_for_at_once_counts_once(at_once):
+    task = submit(*_parts(4), max_concurrent=4)
+    attempts = _claimed()
+    for attempt in attempts:
+        services.lend(attempt, now=timezone.now())
+        _finish(attempt)
+    done = at_once(lambda _: services.account(now=timezone.now()), times=8)
+    assert not [answer for answer in done if isinstance(answer, Exception)]
+    assert_accounted(task)
+
+
+def test_the_same_order_fifty_times_at_once_is_one_task(at_once):
+    tasks = at_once(lambda _: submit("gather", "analyze", idempotency_key="once"), times=50)
+    assert {task.pk for task in tasks} == {Task.objects.get().pk}
+    assert SubTask.objects.count() == 2
