@@ -10,12 +10,11 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from common import figures
-from common.admin_pages import ReadOnlyAdmin
 from common.dialogs import carried_out, went_to
 from orchestration import services
 from orchestration.admin import dialogs, shown
 from orchestration.admin.parts import took
-from orchestration.admin.task import STEER
+from orchestration.admin.steered import STEER, SteeredAdmin
 from orchestration.models import SubTask
 from orchestration.queries import pages
 
@@ -23,7 +22,7 @@ _ATTEMPTS_SHOWN = 50
 
 
 @admin.register(SubTask)
-class SubTaskAdmin(ReadOnlyAdmin):
+class SubTaskAdmin(SteeredAdmin):
     """Parts of tasks, by task."""
 
     list_display = ("title", "task_link", "place", "shown_status", "tokens", "cost", "length")

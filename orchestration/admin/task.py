@@ -11,17 +11,15 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from common import figures
-from common.admin_pages import ReadOnlyAdmin
 from common.dialogs import carried_out, went_to
 from orchestration import services
 from orchestration.admin import dialogs, shown
 from orchestration.admin.filters import EyeFilter, SubmittedFilter
 from orchestration.admin.parts import parts_shown
+from orchestration.admin.steered import STEER, SteeredAdmin
 from orchestration.models import SubTask, Task
 from orchestration.queries import pages
 from orchestration.queries.tasks import progress
-
-STEER = "orchestration.steer_task"
 
 
 class TaskList(ChangeList):
@@ -38,7 +36,7 @@ class TaskList(ChangeList):
 
 
 @admin.register(Task)
-class TaskAdmin(ReadOnlyAdmin):
+class TaskAdmin(SteeredAdmin):
     """Tasks, the newest first."""
 
     list_display = (
