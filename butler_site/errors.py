@@ -200,9 +200,8 @@ def _walk(detail: Any, path: tuple[str, ...]):
             step = () if name == "non_field_errors" else (str(name),)
             yield from _walk(inner, (*path, *step))
     elif isinstance(detail, list):
-        for index, inner in enumerate(detail):
-            # What is wrong with one item of a list is a dict; a list of strings is about the whole.
-            yield from _walk(inner, (*path, str(index)) if isinstance(inner, dict) else path)
+        for inner in detail:
+            yield from _walk(inner, path)
     else:
         yield path, str(detail)
 

@@ -260,7 +260,7 @@ def test_the_list_goes_page_by_page_and_by_status(ada):
     page = ada.get("/tasks", limit=2).json()
     found = [row["id"] for row in page["results"]]
     submit(ada)
-    while cursor := page["next_cursor"]:
+    while len(found) < 10 and (cursor := page["next_cursor"]):
         page = ada.get("/tasks", limit=2, cursor=cursor).json()
         found += [row["id"] for row in page["results"]]
     assert found == tasks
@@ -340,7 +340,7 @@ def test_sub_tasks_go_page_by_page_with_what_they_are_told(ada):
     path = f"/tasks/{task}/sub_tasks"
     page = ada.get(path, limit=2).json()
     found = page["results"]
-    while cursor := page["next_cursor"]:
+    while len(found) < 10 and (cursor := page["next_cursor"]):
         page = ada.get(path, limit=2, cursor=cursor).json()
         found += page["results"]
     assert [(part["id"], part["description"]) for part in found] == [
