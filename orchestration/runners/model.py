@@ -11,7 +11,7 @@ import msgspec
 
 from orchestration.runners.base import Failed, Result, Work
 from orchestration.runners.texts import sentence, storable
-from orchestration.runners.wire import WIRES, Wire
+from orchestration.runners.wire import WIRES, Wire, events_of
 
 _ANSWER_BYTES_MAX = 10_000_000
 _CONNECT_SECONDS = 10
@@ -223,9 +223,12 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _result(wire: Wire, answer: _Answer) -> Result:
     try:
-        said = wire.said(msgspec.json.decode(answer.body))
-    except ValueError:  # DecodeError is one
+        events = events_of(answer.body)
+        said = wire.said(events)
+    except (ValueError, AttributeError, TypeError):  # DecodeError is a ValueError
         raise Failed("unusable_answer", "The answer is not of its wire format.") from None
+    if any(event.get("error") for event in events) or not said.finish_reason:
+        raise Failed("provider_error", "The answer broke off; what came of it is charged.")
     if not said.text.strip():
         raise Failed("unusable_answer", f"The answer is empty ({said.finish_reason}).")
     facts = {

@@ -11,8 +11,9 @@ from django.conf import settings
 
 from orchestration.runners import openclaw_words as words
 from orchestration.runners.base import Failed, Result, Work
+from orchestration.runners.openclaw_children import Children
 from orchestration.runners.openclaw_slots import RUNNER, Seat, Slots
-from orchestration.runners.openclaw_socket import OpenClawSocket, Refused, Unreachable
+from orchestration.runners.openclaw_socket import Refused, Unreachable
 from orchestration.runners.texts import sentence
 from security import tokens
 
@@ -24,12 +25,7 @@ _PATIENCE_SECONDS = 60
 _SPAWNING_PATIENCE_SECONDS = 20
 _CANCELLING_PATIENCE_SECONDS = 10
 _PAUSE_SECONDS = 0.5
-# The first spawn after a start takes long.
-_SPAWN_SECONDS = 120
-_ASK_SECONDS = 30
 _WAIT_SECONDS_MAX = 5
-# A task is written down a moment after its run has ended, or was begun.
-_SETTLING_SECONDS = 10
 
 
 def gateway_token() -> str:
@@ -49,7 +45,7 @@ class OpenClawRunner:
 
     def __init__(self) -> None:
         self._url, self._token = settings.OPENCLAW_URL, gateway_token()
-        self._socket = OpenClawSocket(self._url, self._token)
+        self._children = Children(self._url, self._token)
         self._slots = Slots()
         self._spawning: dict[str, asyncio.Task[dict[str, Any]]] = {}
 
@@ -65,10 +61,13 @@ class OpenClawRunner:
 
     async def poll(self, work: Work, handle: dict[str, Any], *, seconds: float) -> bool:
         """Whether its task is over; asks again while the gateway starts anew."""
-        slice_seconds = min(seconds, _WAIT_SECONDS_MAX)
-        return await self._patiently(
-            partial(self._has_ended, handle, slice_seconds), seconds=_PATIENCE_SECONDS
+        ended = partial(
+            self._children.has_ended,
+            run_id=handle["run_id"],
+            task_id=handle["task_id"],
+            seconds=min(seconds, _WAIT_SECONDS_MAX),
         )
+        return await self._patiently(ended, seconds=_PATIENCE_SECONDS)
 
     async def result(self, work: Work, handle: dict[str, Any]) -> Result:
         """The whole text of the child's last message."""
@@ -81,7 +80,7 @@ class OpenClawRunner:
         if spawning := self._spawning.get(work.session_id):
             await asyncio.wait([spawning])
         await self._patiently(
-            partial(self._stopped, work.session_id), seconds=_CANCELLING_PATIENCE_SECONDS
+            partial(self._children.stopped, work.session_id), seconds=_CANCELLING_PATIENCE_SECONDS
         )
 
     async def forget(self, work: Work, handle: dict[str, Any] | None) -> None:
@@ -110,107 +109,40 @@ class OpenClawRunner:
         """Leave; what runs in the gateway goes on."""
         for spawning in self._spawning.values():
             spawning.cancel()
-        await self._socket.close()
+        await self._children.close()
         await self._slots.close()
 
     async def _spawned(self, work: Work) -> dict[str, Any]:
         slot = await self._slots.take(work.allocation_id)
         if slot is None:
             raise Failed("no_capacity", "Every slot of OpenClaw is taken.")
-        return await self._patiently(
-            partial(self._found_or_begun, work, slot), seconds=_SPAWNING_PATIENCE_SECONDS
+        child = await self._patiently(
+            partial(self._children.begin, work, slot), seconds=_SPAWNING_PATIENCE_SECONDS
         )
-
-    async def _found_or_begun(self, work: Work, slot: str) -> dict[str, Any]:
-        """Its handle. A spawn that was asked for is never asked for again without a look: its
-        answer may have been lost."""
-        parent = words.parent_of(work.session_id)
-        children = await self._children(parent)
-        if not children:
-            args = words.asked(work, slot)
-            answer = await self._ask(
-                "tools.invoke",
-                seconds=_SPAWN_SECONDS,
-                name="sessions_spawn",
-                sessionKey=parent,
-                args=args,
-            )
-            words.check_begun(answer, secret=self._token)
-            children = await self._until(partial(self._children, parent), bool)
-        if not children:
-            raise Failed("failed", "OpenClaw began a child and does not know of it.")
-        for double in children[1:]:
-            await self._ask("tasks.cancel", taskId=double["taskId"], reason="doubled")
-        child = children[0]
         return {
             "slot": slot,
-            "parent_key": parent,
+            "parent_key": words.parent_of(work.session_id),
             "run_id": child["runId"],
             "child_key": child["childSessionKey"],
             "task_id": child["taskId"],
         }
 
-    async def _has_ended(self, handle: dict[str, Any], seconds: float) -> bool:
-        waited = await self._ask(
-            "agent.wait",
-            seconds=seconds + _ASK_SECONDS,
-            runId=handle["run_id"],
-            timeoutMs=int(seconds * 1000),
-        )
-        # What ended before the gateway started anew is told by the task alone.
-        if "endedAt" not in waited:
-            return words.is_over(await self._task(handle))
-        return words.is_over(await self._until(partial(self._task, handle), words.is_over))
-
     async def _result(self, work: Work, handle: dict[str, Any]) -> Result:
-        task = await self._task(handle)
+        task = await self._children.task(handle["task_id"])
         seat = await self._slots.of(work.allocation_id)
         if failed := words.failure_of(task, seat, secret=self._token):
             raise failed
-        session = await self._ask("sessions.get", key=handle["child_key"])
+        said = await self._children.said(handle["child_key"])
         facts = {"slot": handle["slot"], "openclaw_session": handle["child_key"]}
-        return words.result_of(session.get("messages") or (), facts)
-
-    async def _stopped(self, session_id: str) -> list[dict[str, Any]]:
-        """What was begun in the name of an attempt, once nothing of it runs. Raises Unreachable
-        if it does not end."""
-        look = partial(self._children, words.parent_of(session_id))
-        for child in await look():
-            if not words.is_over(child):
-                await self._ask("tasks.cancel", taskId=child["taskId"], reason="butler")
-        children = await self._until(look, _all_over)
-        if not _all_over(children):
-            raise Unreachable(f"The child of {session_id} does not end.")
-        return children
+        return words.result_of(said, facts)
 
     async def _cleared(self, seat: Seat) -> bool:
-        for child in await self._stopped(seat.session_id):
-            await self._ask("sessions.delete", key=child["childSessionKey"])
-        return await self._slots.free(seat)
-
-    async def _children(self, parent: str) -> list[dict[str, Any]]:
-        tasks = (await self._ask("tasks.list", sessionKey=parent))["tasks"]
-        return sorted(tasks, key=lambda task: task["createdAt"])
-
-    async def _task(self, handle: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return (await self._ask("tasks.get", taskId=handle["task_id"]))["task"]
-        except Refused as refused:
-            if "not found" not in str(refused):
-                raise
-            raise Failed("lost", "OpenClaw knows nothing of its child any more.") from None
-
-    async def _until(
-        self, look: Callable[[], Awaitable[Answer]], holds: Callable[[Answer], Any]
-    ) -> Answer:
-        """What is there when it holds, or after some seconds."""
-        end = time.monotonic() + _SETTLING_SECONDS
-        while not holds(found := await look()) and time.monotonic() < end:
-            await asyncio.sleep(_PAUSE_SECONDS / 2)
-        return found
-
-    async def _ask(self, method: str, *, seconds: float = _ASK_SECONDS, **params: Any) -> Any:
-        return await self._socket.ask(method, seconds=seconds, **params)
+        """Whether a slot was freed, now that nothing runs there."""
+        children = await self._children.stopped(seat.session_id)
+        freed = await self._slots.free(seat)
+        for child in children:
+            self._children.delete(child["childSessionKey"])
+        return freed
 
     async def _patiently(self, work: Callable[[], Awaitable[Answer]], *, seconds: float) -> Answer:
         """Do it, again and again while the gateway is away. Raises Failed."""
@@ -238,10 +170,6 @@ async def release_left_over() -> int:
         return await runner.release_left_over()
     finally:
         await runner.close()
-
-
-def _all_over(children: list[dict[str, Any]]) -> bool:
-    return all(map(words.is_over, children))
 
 
 def _seen(task: asyncio.Task) -> None:
