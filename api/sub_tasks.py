@@ -26,7 +26,7 @@ class SubTaskOutput(serializers.Serializer):
     priority = serializers.CharField()
     depends_on = serializers.ListField(child=serializers.CharField())
     estimated_tokens = serializers.IntegerField()
-    share = serializers.IntegerField(help_text="Tokens it gets of the budget.")
+    share = serializers.IntegerField(help_text="Tokens of the budget that its attempts may use.")
     tokens_used = serializers.IntegerField(source="tokens")
     cost = Usd(help_text="USD.")
     runner = serializers.CharField()
