@@ -14,7 +14,6 @@ from keys.models import Allocation, Charge, Slot
 from orchestration.runners import openclaw as module
 from orchestration.runners.base import Failed, Result, Work
 from orchestration.runners.openclaw import OpenClawRunner, release_left_over
-from orchestration.runners.openclaw_words import parent_of
 from tests.gateway.server import MODEL
 from tests.keys.conftest import allocate
 from tests.openclaw.conftest import SLOTS
@@ -143,7 +142,7 @@ def test_one_whose_reply_is_lost_is_found_and_stopped(sandbox):
         with pytest.raises(asyncio.CancelledError):
             await spawning
         await runner.cancel(one, None)
-        children = await runner._children(parent_of(one.session_id))
+        children = await runner._children.of(one.session_id)
         await runner.forget(one, None)
         return [child["status"] for child in children]
 
