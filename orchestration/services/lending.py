@@ -4,12 +4,12 @@ from contextlib import suppress
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db.models import QuerySet
 
 from common.refusal import Refusal
 from keys import refusals as keys_refusals
 from keys import services as keys
-from keys.models import Allocation
+from keys.models import Allocation, ApiKey
 from keys.queries.credentials import session_token
 from orchestration import prompts, runners
 from orchestration.models import Attempt, Concurrency
@@ -64,8 +64,16 @@ def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocatio
         wire_format=terms.wire_format,
         refusal_status=terms.refusal_status,
     )
-    earlier = Allocation.objects.filter(session_id=attempt.session_id).first()
-    return earlier or _allocate(attempt, wish, now=now)
+    # Somebody else may have lent it, on terms that are no longer offered.
+    earlier = attempt.fence > 1 and _lent(attempt).first()
+    allocation = earlier or _allocate(attempt, wish, now=now)
+    keys_with_provider = ApiKey.objects.select_related("provider")
+    allocation.api_key = keys_with_provider.get(pk=allocation.api_key_id)
+    return allocation
+
+
+def _lent(attempt: Attempt) -> QuerySet[Allocation]:
+    return Allocation.objects.filter(session_id=attempt.session_id)
 
 
 def _terms(runner: str) -> runners.Terms:
@@ -85,6 +93,9 @@ def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation
             session_id=attempt.session_id,
             now=now,
         )
+    except keys_refusals.IdempotencyMismatch:
+        # It was lent before, for as long as was left then.
+        return _lent(attempt).get()
     except _NO_ROOM as refusal:
         raise Failed("no_capacity", refusal.detail, retry_after=_seconds_to(refusal, now)) from None
     except Refusal as refusal:
@@ -99,7 +110,6 @@ def _seconds_to(refusal: Refusal, now: datetime) -> float | None:
     return min(max((reset - now).total_seconds(), 1.0), 60.0)
 
 
-@transaction.atomic(durable=True)
 def _start(attempt: Attempt, allocation: Allocation) -> bool:
     """Write down where its budget is, if it is still ours."""
     attempt.provider = allocation.api_key.provider_id
@@ -122,9 +132,11 @@ def _close_if_over(attempt: Attempt, allocation: Allocation, *, now: datetime) -
 
 def _has_place(attempt: Attempt, allocation: Allocation) -> bool:
     """Whether the provider that was chosen may run one more: those before it go first."""
-    scope = f"provider:{attempt.provider}"
-    most = Concurrency.objects.filter(scope=scope).values_list("attempts_max", flat=True).first()
-    if most is None or attempt.sub_task.provider == attempt.provider:
+    if attempt.sub_task.provider == attempt.provider:
+        return True
+    limits = Concurrency.objects.filter(scope=f"provider:{attempt.provider}")
+    most = limits.values_list("attempts_max", flat=True).first()
+    if most is None:
         return True
     before = Attempt.objects.filter(
         status=Attempt.Status.RUNNING, provider=attempt.provider, pk__lt=attempt.pk

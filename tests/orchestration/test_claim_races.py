@@ -14,7 +14,7 @@ from orchestration.runners.base import Failed
 from orchestration.services import Ended
 from tests.gateway.server import supply
 from tests.orchestration.work import assert_accounted, assert_tasks_balance, statuses, submit
-from tests.threads import overtaken
+from tests.threads import overtaken, refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,9 +37,7 @@ def _claimed(most: int = 5) -> list[Attempt]:
 
 def _all_claimed(at_once, *, most: int = 5) -> list[Attempt]:
     answers = at_once(lambda _: _claimed(most), times=CLAIMERS)
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
+    assert not refused(answers)
     return [attempt for answer in answers for attempt in answer]
 
 
@@ -176,7 +174,7 @@ def test_claims_and_cancels_at_once_leave_nothing_waiting(at_once):
         return services.cancel(task_id=task.pk, who="ada", now=timezone.now())
 
     answers = at_once(either, times=40)
-    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    assert not refused(answers)
     assert not SubTask.objects.filter(status__in=SubTask.TO_COME).exists()
     running = Attempt.objects.filter(status="running")
     assert not running.filter(cancel_asked_at=None).exists()
@@ -186,7 +184,10 @@ def test_claims_and_cancels_at_once_leave_nothing_waiting(at_once):
 def test_of_many_who_lend_an_attempt_all_get_one_allocation(at_once):
     submit("gather")
     (attempt,) = _claimed()
-    works = at_once(lambda _: services.lend(attempt, now=timezone.now()), times=20)
+    # Each has a little less time left than the one before.
+    now = timezone.now()
+    works = at_once(lambda n: services.lend(attempt, now=now + timedelta(seconds=n)), times=20)
+    assert not refused(works)
     assert {work.allocation_id for work in works} == {Allocation.objects.get().pk}
     assert_tasks_balance()
 
@@ -220,7 +221,7 @@ def test_accounted_for_at_once_counts_once(at_once):
         services.lend(attempt, now=timezone.now())
         _finish(attempt)
     done = at_once(lambda _: services.account(now=timezone.now()), times=8)
-    assert not [answer for answer in done if isinstance(answer, Exception)]
+    assert not refused(done)
     assert_accounted(task)
 
 
