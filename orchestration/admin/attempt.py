@@ -5,6 +5,7 @@ import json
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import Truncator
 from unfold.decorators import display
 
 from common import figures
@@ -15,6 +16,7 @@ from orchestration.admin.parts import took
 from orchestration.models import Attempt
 from orchestration.queries import pages
 
+_NAME_SHOWN = 40
 _PARENTS = ("task__id__exact", "sub_task__id__exact")
 
 
@@ -24,9 +26,8 @@ class AttemptAdmin(ReadOnlyAdmin):
 
     list_display = (
         "session",
-        "sub_task_link",
-        "number",
-        "shown_status",
+        "in_short",
+        "ended_how",
         "runner",
         "key_name",
         "tokens_used",
@@ -63,6 +64,20 @@ class AttemptAdmin(ReadOnlyAdmin):
     def session(self, attempt):
         """Its id, on one line."""
         return format_html('<span class="butler-line">{}</span>', attempt.session_id)
+
+    @display(description="Sub-task")
+    def in_short(self, attempt):
+        """The beginning of its name, and which try this is."""
+        name = Truncator(attempt.sub_task.name).chars(_NAME_SHOWN)
+        also = f" (try {attempt.number})" if attempt.number > 1 else ""
+        return shown.link("orchestration_subtask", attempt.sub_task_id, name + also)
+
+    @display(description="Status")
+    def ended_how(self, attempt):
+        """The status as a coloured label, and the kind of failure."""
+        label = shown.badge(attempt.status, shown.PART_COLOURS[attempt.status])
+        kind = "" if attempt.error_kind == attempt.status else attempt.error_kind
+        return format_html("{} <small>{}</small>", label, kind)
 
     @display(description="Task")
     def task_link(self, attempt):

@@ -67,7 +67,7 @@ class ConcurrencyAdmin(ServiceAdmin):
     """Limits by scope."""
 
     form = ConcurrencyForm
-    list_display = ("scope", "running_now", "attempts_max", "of_what")
+    list_display = ("scope", "of_what", "running_now")
     search_fields = ("scope__startswith",)
     search_help_text = "The beginning of a scope, such as centre:"
     ordering = ("scope",)
@@ -103,7 +103,7 @@ class ConcurrencyAdmin(ServiceAdmin):
         for limit in queryset:
             self.delete_model(request, limit)
 
-    @display(description="Running now")
+    @display(description="Sub-agents running now")
     def running_now(self, limit):
         """A bar and its figures."""
         return shown.tokens_bar(used=limit.running, lent=0, of=limit.attempts_max)

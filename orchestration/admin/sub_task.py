@@ -34,10 +34,25 @@ class SubTaskAdmin(SteeredAdmin):
     actions_detail = ("approve",)
     change_form_after_template = "orchestration/attempts_below.html"
     fieldsets = (
-        (None, {"fields": ("name", "task_link", "place", "shown_status", "wanted", "answer")}),
-        ("Order", {"fields": ("key", "priority", "after", "approval", "length")}),
-        ("Tokens", {"fields": ("tokens", "estimate", "cost")}),
-        ("Carried out by", {"fields": ("runner", "asked_model", "retries", "recoveries")}),
+        (None, {"fields": ("title", "task_link", "shown_status", "wanted", "answer")}),
+        ("Budget and time", {"fields": ("tokens", "cost", "length", "approval")}),
+        (
+            "Terms",
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "place",
+                    "key",
+                    "priority",
+                    "after",
+                    "estimate",
+                    "runner",
+                    "asked_model",
+                    "retries",
+                    "recoveries",
+                ),
+            },
+        ),
     )
 
     def get_queryset(self, request):

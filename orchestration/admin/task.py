@@ -16,8 +16,8 @@ from orchestration import services
 from orchestration.admin import dialogs, shown
 from orchestration.admin.filters import EyeFilter, SubmittedFilter
 from orchestration.admin.parts import parts_shown
-from orchestration.admin.steered import STEER, SteeredAdmin
-from orchestration.models import SubTask, Task
+from orchestration.admin.steered import STEER, SteeredAdmin, fitting_actions
+from orchestration.models import Task
 from orchestration.queries import pages
 from orchestration.queries.tasks import progress
 
@@ -93,7 +93,7 @@ class TaskAdmin(SteeredAdmin):
         """What can be done with a task in its state."""
         allowed = super().get_actions_detail(request, object_id)
         task = self.get_object(request, object_id)
-        fits = _fitting(task) if task else set()
+        fits = fitting_actions(task) if task else set()
         return [each for each in allowed if each.method.original_function_name in fits]
 
     @display(description="Task")
@@ -236,16 +236,6 @@ class TaskAdmin(SteeredAdmin):
         if carried_out(request, asked, done=done):
             self.log_change(request, Task.objects.get(pk=task_id), done)
         return went_to(request, reverse("admin:orchestration_task_change", args=[task_id]))
-
-
-def _fitting(task: Task) -> set[str]:
-    """The actions that make sense now."""
-    if task.is_over:
-        failed = SubTask.objects.filter(
-            task=task, position__gt=0, status__in=(SubTask.Status.FAILED, SubTask.Status.CANCELLED)
-        )
-        return {"retry_failed"} if failed.exists() else set()
-    return {"active": {"cancel", "pause"}, "paused": {"cancel", "resume"}}.get(task.status, set())
 
 
 def _far(task: Task):
