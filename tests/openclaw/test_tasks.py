@@ -1,8 +1,7 @@
 """Tasks through OpenClaw: every token is metered by Butler, and each end is as designed."""
 
-import asyncio
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -35,12 +34,12 @@ def asked(*sub_tasks, **changes) -> Task:
 
 
 @contextmanager
-def working():
-    """A worker beside; at the end it found nothing more to do."""
+def working(**options):
+    """A worker beside; at the end it has left, or found nothing more to do."""
     with ThreadPoolExecutor(1) as threads:
-        done: Future[int] = threads.submit(work_until_done)
-        yield done
-        done.result(timeout=120)
+        done = threads.submit(work_until_done, **options)
+        yield
+        done.result(timeout=180)
 
 
 def under_way(sandbox, calls: int) -> None:
@@ -118,8 +117,10 @@ def test_when_openclaw_is_killed_its_children_are_begun_anew(openclaw, sandbox):
 def test_when_a_worker_leaves_another_one_waits_for_the_same_child(sandbox, monkeypatch):
     monkeypatch.setattr(loop, "_LEAVING_SECONDS", 0.1)
     task = asked(say(output=40, slow_ms=100))
-    with _leaving_worker():
+    leaving = threading.Event()
+    with working(leaving=leaving):
         under_way(sandbox, 1)
+        leaving.set()
     assert Attempt.objects.get().status == "running"
     assert Slot.objects.exclude(allocation=None).count() == 1
     task = worked(task)
@@ -127,23 +128,3 @@ def test_when_a_worker_leaves_another_one_waits_for_the_same_child(sandbox, monk
     assert Attempt.objects.get().fence == 2
     assert len(sandbox.log()) == 1
     assert_accounted(task)
-
-
-@contextmanager
-def _leaving_worker():
-    """A worker that leaves at the end, whatever it does."""
-    begun: Future = Future()
-
-    async def work():
-        worker = loop.Worker()
-        begun.set_result((asyncio.get_running_loop(), worker))
-        await worker.run()
-
-    thread = threading.Thread(target=lambda: asyncio.run(work()))
-    thread.start()
-    events, worker = begun.result(timeout=20)
-    try:
-        yield
-    finally:
-        events.call_soon_threadsafe(worker.leave)
-        thread.join(timeout=60)
