@@ -11,7 +11,7 @@ from keys.models import Allocation
 from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.runners.base import Failed
-from orchestration.services import Ended
+from orchestration.services import Ended, accounting
 from tests.gateway.server import supply
 from tests.orchestration.work import assert_accounted, assert_tasks_balance, statuses, submit
 from tests.threads import overtaken, refused
@@ -150,6 +150,15 @@ def test_what_is_claimed_while_it_is_cancelled_is_not_begun():
     assert_tasks_balance()
 
 
+def test_what_is_claimed_while_its_task_is_paused_is_not_begun():
+    task = submit("gather")
+    claimed = overtaken(
+        first=lambda: services.pause.__wrapped__(task_id=task.pk, who="ada", now=timezone.now()),
+        then=_claimed,
+    )
+    assert (claimed, statuses(task)) == ([], ["waiting"])
+
+
 def test_what_is_cancelled_while_it_is_claimed_is_stopped():
     task = submit("gather", "analyze", max_concurrent=1)
     overtaken(
@@ -223,6 +232,20 @@ def test_accounted_for_at_once_counts_once(at_once):
     done = at_once(lambda _: services.account(now=timezone.now()), times=8)
     assert not refused(done)
     assert_accounted(task)
+
+
+def test_accounted_for_while_somebody_else_does_it_counts_once():
+    task = submit("gather", retry_on_failure=False)
+    (attempt,) = _claimed()
+    _finish(attempt, status="failed", text="", kind="failed")
+    once = accounting._account.__wrapped__
+    overtaken(
+        first=lambda: once([attempt.pk], now=timezone.now()),
+        then=lambda: services.account(now=timezone.now()),
+    )
+    task.refresh_from_db()
+    assert (task.lent, task.used) == (0, 0)
+    assert_tasks_balance()
 
 
 def test_the_same_order_fifty_times_at_once_is_one_task(at_once):
