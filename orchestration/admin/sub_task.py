@@ -1,8 +1,10 @@
 """Sub-tasks: read with result and attempts, approved."""
 
+from decimal import Decimal
 from functools import partial
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -19,6 +21,20 @@ from orchestration.models import SubTask
 from orchestration.queries import pages
 
 _ATTEMPTS_SHOWN = 50
+_NOTHING = (0, Decimal(0))
+_OF_TASK = "task__id__exact"
+
+
+class SubTaskList(ChangeList):
+    """A page of sub-tasks with what was spent on them, in one more query."""
+
+    def get_results(self, request):
+        """As always, then what all attempts used."""
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        spent = pages.spent_on([sub_task.pk for sub_task in self.result_list])
+        for sub_task in self.result_list:
+            sub_task.spent = spent.get(sub_task.pk, _NOTHING)
 
 
 @admin.register(SubTask)
@@ -30,7 +46,6 @@ class SubTaskAdmin(SteeredAdmin):
     list_select_related = ("task",)
     search_fields = ("name__icontains", "key__exact")
     search_help_text = "A part of a sub-task's name, or its id in the plan"
-    ordering = ("-task_id", "position")
     actions_detail = ("approve",)
     change_form_after_template = "orchestration/attempts_below.html"
     fieldsets = (
@@ -55,13 +70,21 @@ class SubTaskAdmin(SteeredAdmin):
         ),
     )
 
+    def get_changelist(self, request, **kwargs):
+        """A list that knows what was spent."""
+        return SubTaskList
+
     def get_queryset(self, request):
-        """With what all attempts used."""
-        return pages.with_spent(super().get_queryset(request)).defer("description", "result")
+        """Without long texts; a page reads its own."""
+        return super().get_queryset(request).defer("description", "result")
+
+    def get_ordering(self, request):
+        """By an index: the newest first, those of one task as it was planned."""
+        return ("position",) if _OF_TASK in request.GET else ("-id",)
 
     def lookup_allowed(self, lookup, value, request):
         """The task's page leads here."""
-        return lookup == "task__id__exact" or super().lookup_allowed(lookup, value, request)
+        return lookup == _OF_TASK or super().lookup_allowed(lookup, value, request)
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         """With its attempts below."""
@@ -132,7 +155,7 @@ class SubTaskAdmin(SteeredAdmin):
     @display(description="Tokens used of its share")
     def tokens(self, sub_task):
         """A bar and its figures."""
-        return shown.tokens_bar(used=sub_task.tokens, lent=0, of=sub_task.share)
+        return shown.tokens_bar(used=_spent(sub_task)[0], lent=0, of=sub_task.share)
 
     @display(description="Estimated tokens")
     def estimate(self, sub_task):
@@ -142,7 +165,7 @@ class SubTaskAdmin(SteeredAdmin):
     @display(description="Cost")
     def cost(self, sub_task):
         """USD of all its attempts."""
-        return figures.dollars(sub_task.cost or 0)
+        return figures.dollars(_spent(sub_task)[1])
 
     @display(description="Model")
     def asked_model(self, sub_task):
@@ -164,6 +187,13 @@ class SubTaskAdmin(SteeredAdmin):
         if carried_out(request, verb, done="The sub-task is approved."):
             self.log_change(request, sub_task, "Approved.")
         return went_to(request, reverse("admin:orchestration_subtask_change", args=[object_id]))
+
+
+def _spent(sub_task: SubTask) -> tuple[int, Decimal]:
+    """Tokens and cost; a list knows already."""
+    if not hasattr(sub_task, "spent"):
+        sub_task.spent = pages.spent_on([sub_task.pk]).get(sub_task.pk, _NOTHING)
+    return sub_task.spent
 
 
 def _can_be_approved(sub_task: SubTask) -> bool:

@@ -3,6 +3,8 @@
 Every function here is a fixed number of queries, whatever the number of tasks and sub-tasks.
 """
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import connection
@@ -98,15 +100,21 @@ def beginnings(task: Task, *, positions: list[int], characters: int) -> dict[int
     return {row.position: row for row in found}
 
 
-def with_spent(sub_tasks: QuerySet[SubTask]) -> QuerySet[SubTask]:
-    """With the `tokens` and `cost` (USD) of all attempts; what runs counts by its allocation."""
-    live = {"attempts__accounted_at__isnull": True}
-    tokens = When(**live, then=Coalesce(F("attempts__allocation__used"), 0))
-    cost = When(**live, then=F("attempts__allocation__used_cost"))
-    return sub_tasks.annotate(
-        tokens=Coalesce(Sum(Case(tokens, default=F("attempts__used_tokens"))), 0),
-        cost=Sum(Case(cost, default=F("attempts__cost"))),
+def spent_on(sub_tasks: Sequence[int]) -> dict[int, tuple[int, Decimal]]:
+    """Tokens and cost (USD) of all attempts of each; what runs counts by its allocation."""
+    live = {"accounted_at__isnull": True}
+    tokens = When(**live, then=Coalesce(F("allocation__used"), 0))
+    cost = When(**live, then=Coalesce(F("allocation__used_cost"), Decimal(0)))
+    rows = (
+        Attempt.objects.filter(sub_task__in=sub_tasks)
+        .order_by()
+        .values_list("sub_task")
+        .annotate(
+            all_tokens=Sum(Case(tokens, default=F("used_tokens")), default=0),
+            all_cost=Sum(Case(cost, default=F("cost")), default=Decimal(0)),
+        )
     )
+    return {pk: (tokens, cost) for pk, tokens, cost in rows}
 
 
 def spent_by(attempt: Attempt) -> tuple[int, object]:

@@ -285,6 +285,29 @@ def test_many_rows_are_listed_in_as_many_queries_as_few(people, staff, name):
     assert counts[0] == counts[1] <= 10
 
 
+def test_lists_of_many_rows_are_read_by_index(people, staff):
+    task = submit("Draw", "Print")
+    copied = [f.column for f in SubTask._meta.local_fields if f.column not in ("id", "position")]
+    columns = ", ".join(copied).replace("key", "'k' || n", 1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO orchestration_subtask (position, {', '.join(copied)})"  # noqa: S608
+            f" SELECT 1000 + n, {columns} FROM orchestration_subtask, generate_series(1, 50000) n"
+            " WHERE position = 1"
+        )
+        cursor.execute("ANALYZE orchestration_subtask")
+    for query in ("", f"?task__id__exact={task.pk}"):
+        with CaptureQueriesContext(connection) as queries:
+            shown(staff, "subtask_changelist", query=query)
+        [rows] = [q["sql"] for q in queries if 'FROM "orchestration_subtask" INNER' in q["sql"]]
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN " + rows)
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        if not query:
+            assert "Seq Scan on orchestration_subtask" not in plan, plan
+        assert "Limit" in plan.partition("\n")[0], plan
+
+
 LIMIT = {"scope": "all", "attempts_max": "7"}
 
 
