@@ -10,6 +10,7 @@ from keys.services.closing import (
     fail,
     forget_leases,
 )
+from keys.services.deciding import check_known
 from keys.services.hold import Held, Wanted, extend_holds, hold, hold_many
 from keys.services.importing import Imported, exported_state, import_state
 from keys.services.key_status import (
@@ -61,6 +62,7 @@ __all__ = [
     "allocate",
     "change_key",
     "change_provider",
+    "check_known",
     "complete",
     "create_agent",
     "create_cost_centre",

@@ -90,7 +90,7 @@ def decide_among(
     decision = _choose(_payable(known, wish.tokens), wish)
     if decision.chosen:
         return decision
-    _check_known(wish)
+    check_known(provider=wish.provider, model=wish.model)
     if (unlimited := _choose(known, wish)).chosen:
         price = price_of(unlimited.chosen.price_id)
         raise _limit_reached(wish, payers, cost=pricing.bound(price.rates, wish.tokens), now=now)
@@ -154,8 +154,9 @@ def next_reset(windows: list[dict[str, object]]) -> str | None:
     return min((w["resets_at"] for w in windows if w["resets_at"]), default=None)
 
 
-def _check_known(wish: Wish) -> None:
-    if wish.provider and not Provider.objects.filter(slug=wish.provider).exists():
-        raise UnknownProvider(f"There is no provider {wish.provider}.", provider=wish.provider)
-    if wish.model and not ApiKey.objects.filter(model=wish.model).exists():
-        raise UnknownModel(f"No API key has the model {wish.model}.", model=wish.model)
+def check_known(*, provider: str | None, model: str | None) -> None:
+    """Whether there are keys like that at all. Refusals: UnknownProvider, UnknownModel."""
+    if provider and not Provider.objects.filter(slug=provider).exists():
+        raise UnknownProvider(f"There is no provider {provider}.", provider=provider)
+    if model and not ApiKey.objects.filter(model=model).exists():
+        raise UnknownModel(f"No API key has the model {model}.", model=model)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 
+from keys import services as keys
 from keys.models import Agent, CostCentre
 from keys.refusals import AgentDisabled, IdempotencyMismatch, UnknownAgent, UnknownCostCentre
 from orchestration import planning, runners
@@ -56,10 +57,13 @@ def submit(*, agent: str, order: Order, idempotency_key: str | None = None, now:
     """Write a task down; workers begin with it when this is committed.
 
     The same idempotency key is the same task. Refusals: those of `plan`, UnknownAgent,
-    AgentDisabled, UnknownCostCentre, IdempotencyMismatch.
+    AgentDisabled, UnknownCostCentre, UnknownProvider, UnknownModel, IdempotencyMismatch.
     """
+    if earlier := idempotency_key and _earlier(agent, idempotency_key):
+        return _same(earlier, order)
     by_model = order.planner == "model" and not order.sub_tasks
     made = _to_be_planned(order) if by_model else plan(order)
+    _check_supply(order, made.parts)
     try:
         return _submit(agent, order, made, idempotency_key, now)
     except IntegrityError as error:
@@ -67,6 +71,12 @@ def submit(*, agent: str, order: Order, idempotency_key: str | None = None, now:
         if "task_once_per_idempotency_key" not in str(error):
             raise
         return _submit(agent, order, made, idempotency_key, now)
+
+
+def _check_supply(order: Order, parts: list[Part]) -> None:
+    named = {(part.provider or order.provider, part.model or order.model) for part in parts}
+    for provider, model in sorted(named):
+        keys.check_known(provider=provider, model=model)
 
 
 def _to_be_planned(order: Order) -> Plan:

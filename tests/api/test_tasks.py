@@ -38,6 +38,7 @@ def test_a_description_becomes_three_parts_and_a_worker_is_woken(ada):
 
 
 def test_parts_are_taken_as_they_are_given(ada):
+    add_key("groq-1", provider="groq")
     given = [
         {"id": "a", "description": "Gather.", "priority": "high", "estimated_tokens": 5_000},
         {
@@ -46,7 +47,7 @@ def test_parts_are_taken_as_they_are_given(ada):
             "description": "Write.",
             "depends_on": ["a"],
             "needs_approval": True,
-            "model": "m-2",
+            "model": "model-1",
             "provider": "groq",
         },
     ]
@@ -58,10 +59,11 @@ def test_parts_are_taken_as_they_are_given(ada):
         ["a"],
         True,
     )
-    assert (second["model"], second["provider"], first["model"]) == ("m-2", "groq", "")
+    assert (second["model"], second["provider"], first["model"]) == ("model-1", "groq", "")
 
 
 def test_every_term_reaches_the_task(ada):
+    add_key("openai-1", provider="openai")
     terms = {
         "reserve_percent": 10,
         "soft_limit_percent": 50,
@@ -71,7 +73,7 @@ def test_every_term_reaches_the_task(ada):
         "timeout": 60,
         "running_timeout": 30,
         "waiting_timeout": 20,
-        "model": "m-1",
+        "model": "model-1",
         "provider": "openai",
         "parallel": True,
     }
@@ -81,7 +83,7 @@ def test_every_term_reaches_the_task(ada):
     assert (task.retry_on_failure, task.max_retries, task.parallel) == (False, 5, True)
     assert (task.timeout_seconds, task.running_seconds, task.waiting_seconds) == (60, 30, 20)
     assert (shown["reserve"], shown["soft_limit"], shown["max_concurrent"]) == (10_000, 50_000, 7)
-    assert (shown["model"], shown["provider"]) == ("m-1", "openai")
+    assert (shown["model"], shown["provider"]) == ("model-1", "openai")
     assert (task.deadline_at - task.created_at).seconds == 60
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from alerts.models import Alert
+from keys.refusals import UnknownModel, UnknownProvider
 from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.refusals import BudgetTooSmall, NothingToRetry, TaskEnded, UnknownSubTask
@@ -234,3 +235,11 @@ def test_a_task_that_takes_too_long_ends_with_what_it_has(ada):
     task.refresh_from_db()
     assert (task.status, statuses(task)) == ("partial", ["succeeded", "failed"])
     assert SubTask.objects.get(key="2").error_kind == "task_timeout"
+
+
+def test_a_provider_or_model_that_nobody_has_is_refused_at_once(ada):
+    with pytest.raises(UnknownModel):
+        task_of({"description": "gather", "model": "gpt-99"})
+    with pytest.raises(UnknownProvider):
+        task_of("gather", provider="nobody")
+    assert not Task.objects.exists()
