@@ -63,7 +63,6 @@ def test_parts_are_taken_as_they_are_given(ada):
 
 
 def test_every_term_reaches_the_task(ada):
-    add_key("openai-1", provider="openai")
     terms = {
         "reserve_percent": 10,
         "soft_limit_percent": 50,
