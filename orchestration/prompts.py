@@ -10,6 +10,8 @@ SUB_TASKS_ASKED_MAX = 50
 # A token is rarely less than a character: so much of the budget may go for what is told besides.
 _PERCENT_FOR_RESULTS = 40
 _PERCENT_FOR_TASK = 10
+# More than any model reads at once; budgets may be larger.
+RESULTS_CHARACTERS_MAX = 2_000_000
 
 
 class Before(NamedTuple):
@@ -35,7 +37,8 @@ def prompt(sub_task: SubTask, *, results: Sequence[Before]) -> str:
 
 
 def _told(sub_task: SubTask, results: Sequence[Before]) -> list[str]:
-    each = sub_task.share * _PERCENT_FOR_RESULTS // 100 // len(results)
+    most = min(sub_task.share * _PERCENT_FOR_RESULTS // 100, RESULTS_CHARACTERS_MAX)
+    each = most // len(results)
     return [f"## {before.name}\n{_cut(before.result, each)}" for before in results]
 
 
