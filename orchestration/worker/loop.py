@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
 from django.conf import settings
@@ -53,6 +53,7 @@ class Worker:
         self._changed = asyncio.Event()
         self._leaving = leaving
         self._begun = 0
+        self._asked_for_help = False
 
     async def run(self) -> int:
         """Work until nothing is due or it shall leave; how many attempts were begun."""
@@ -87,6 +88,10 @@ class Worker:
         if (room := settings.WORKER_ATTEMPTS_MAX - len(self._carried)) > 0:
             claimed = await self._database.run(services.claim, worker=self.name, most=room)
             self._carry(claimed)
+            if len(claimed) == room and not self._asked_for_help:
+                # There may be more than it can carry; if so, the next one asks in its turn.
+                self._asked_for_help = True
+                await self._database.run(_wake)
 
     async def _sweep(self) -> None:
         await self._database.run(services.sweep)
@@ -139,3 +144,7 @@ class Worker:
             await self._database.run(services.give_up, worker=self.name)
         await self._runners.close()
         await self._database.close()
+
+
+def _wake(*, now: datetime) -> None:
+    services.wake()

@@ -1,5 +1,7 @@
 """The processes of `manage.py work` are killed one by one, and what they ran goes on."""
 
+from collections import Counter
+
 import psutil
 import pytest
 from django.utils import timezone
@@ -37,6 +39,7 @@ def office(sandbox):
         "BUTLER_ATTEMPT_LEASE_SECONDS": str(LEASE_SECONDS),
         "BUTLER_HOLD_SECONDS": "4",
         "BUTLER_TASK_WORKERS": "2",
+        "BUTLER_WORKER_ATTEMPTS_MAX": "2",
     }
     started = Processes(only=("web", "work"), environ=told)
     started.start()
@@ -52,6 +55,14 @@ def test_a_worker_that_is_killed_while_it_waits_is_replaced_and_starves_nobody(o
     task = submit("gather", "analyze")
     wait_until(lambda: _is_over(task), seconds=30)
     assert statuses(task) == ["succeeded"] * 2
+
+
+def test_what_is_too_much_for_one_worker_is_shared(office):
+    wait_until(lambda: len(_workers(office)) == 2)
+    task = submit(*[say("gather", latency_ms=3000)] * 4, max_concurrent=4)
+    wait_until(lambda: _is_over(task), seconds=30)
+    workers = Counter(Attempt.objects.values_list("worker", flat=True))
+    assert sorted(workers.values()) == [2, 2]
 
 
 def test_what_a_killed_worker_ran_is_taken_over_and_done(office):
