@@ -120,7 +120,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "django_q",
     "pgtrigger",
     "rest_framework",
     "drf_spectacular",
@@ -135,6 +134,8 @@ INSTALLED_APPS = [
     "dashboard",
     "api",
     "butler_site",
+    # Last, so that the command `qcluster` is Butler's.
+    "django_q",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
