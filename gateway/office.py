@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from gateway import bounds, upstream
 from common.batches import Batches, Threads
+from gateway import bounds, upstream
 from gateway.sessions import Sessions
 from keys import services as keys
 

@@ -1,4 +1,4 @@
-"""The first page: what was spent today, what is left on the keys, who spends, what is done and wrong.
+"""The first page: what was spent today, what is left, who spends, what is done and what is wrong.
 
 A section is there for who may see its rows in the admin, where every figure leads.
 """
