@@ -124,16 +124,16 @@ class _Places:
 class _Purse:
     """What a task can lend now: `free` of its budget, `promised` of that to sub-tasks to come (what
     is left of their shares), `returned` by those that used less, `reserve` for retries. `lent` to
-    attempts that may return it; `waiting`: sub-tasks that could begin; `spent` by earlier attempts
-    of a sub-task. `later` and `broke`: those that must wait for what others return, and those for
-    whom nothing will come."""
+    attempts that may return it; `payable`: waiting sub-tasks whose own share is enough for an
+    attempt; `spent` by earlier attempts of a sub-task. `later` and `broke`: those that must wait
+    for what others return, and those for whom nothing will come."""
 
     free: int
     promised: int
     returned: int
     reserve: int
     lent: int
-    waiting: int
+    payable: int
     spent: dict[int, int]
     later: list[SubTask] = field(default_factory=list)
     broke: list[SubTask] = field(default_factory=list)
@@ -142,8 +142,7 @@ class _Purse:
         """How many tokens its next attempt gets; 0: none for now."""
         tokens = self._affordable(sub_task)
         if tokens < min(TOKENS_MIN, sub_task.share):
-            hopeful = self.lent or self.waiting > 1
-            (self.later if hopeful else self.broke).append(sub_task)
+            self._refuse(sub_task)
             return 0
         self.free -= tokens
         self.lent += tokens
@@ -151,9 +150,21 @@ class _Purse:
         self.returned -= tokens - self._kept(sub_task)
         return tokens
 
+    def _refuse(self, sub_task: SubTask) -> None:
+        """Let it wait for what others return, if any can; else what was kept for it is theirs."""
+        kept = self._kept(sub_task)
+        others = self.payable - (kept >= min(TOKENS_MIN, sub_task.share))
+        if self.lent or others and self.free >= self.promised:
+            self.later.append(sub_task)
+            return
+        self.broke.append(sub_task)
+        self.promised -= kept
+        self.returned += kept
+
     def _affordable(self, sub_task: SubTask) -> int:
-        # What retries took beyond the shares came out of the reserve.
-        reserve = 0 if sub_task.attempts_made else max(self.reserve + min(self.returned, 0), 0)
+        # What retries took beyond the shares came out of the reserve, and shares come before it.
+        reserve = min(self.reserve + min(self.returned, 0), self.free - self.promised)
+        reserve = 0 if sub_task.attempts_made else max(reserve, 0)
         kept = self._kept(sub_task)
         most = self.free - reserve - (self.promised - kept)
         if sub_task.error_kind == "budget_exhausted":
@@ -174,12 +185,12 @@ def spent_by(sub_tasks: list[int]) -> dict[int, int]:
 
 def _purses(cursor: Any, tasks: dict[int, Task], sub_tasks: list[SubTask]) -> dict[int, _Purse]:
     spent = spent_by([one.pk for one in sub_tasks if one.attempts_made])
-    cursor.execute(statements.PROMISED, {"tasks": list(tasks)})
+    cursor.execute(statements.PROMISED, {"tasks": list(tasks), "least": TOKENS_MIN})
     purses = {}
-    for pk, shares, promised, waiting in cursor.fetchall():
+    for pk, shares, promised, payable in cursor.fetchall():
         task = tasks[pk]
         returned = shares - promised - task.lent - task.used
-        purses[pk] = _Purse(task.free, promised, returned, task.reserve, task.lent, waiting, spent)
+        purses[pk] = _Purse(task.free, promised, returned, task.reserve, task.lent, payable, spent)
     return purses
 
 

@@ -108,8 +108,19 @@ def _end_attempts(ended: Sequence[Ended], *, now: datetime) -> set[int]:
 
 
 def _json(rows: list[dict[str, Any]]) -> str:
-    # PostgreSQL's jsonb has no NUL; nobody misses one.
-    return json.dumps(rows, default=str).replace("\\u0000", "")
+    # Cleaned before it is written: in JSON, a NUL looks like part of what tells of one in words.
+    return json.dumps(_cleaned(rows), default=str)
+
+
+def _cleaned(value: Any) -> Any:
+    """What a worker says, all its strings clean."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(str(name)): _cleaned(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(one) for one in value]
+    return value
 
 
 def clean(text: str) -> str:

@@ -45,12 +45,13 @@ SELECT sub_task_id, sum(CASE WHEN accounted_at IS NULL THEN tokens ELSE used_tok
 """
 
 # Shares of these tasks: of all sub-tasks, and what is left of those to come; how many of these
-# could begin.
+# could begin with it.
 PROMISED = """
 SELECT s.task_id, sum(s.share)::bigint,
        coalesce(sum(greatest(s.share - coalesce(a.spent, 0), 0)) FILTER (
            WHERE s.status IN ('blocked', 'gated', 'waiting')), 0)::bigint,
-       count(*) FILTER (WHERE s.status = 'waiting')
+       count(*) FILTER (WHERE s.status = 'waiting'
+           AND s.share - coalesce(a.spent, 0) >= least(s.share, %(least)s))
   FROM orchestration_subtask s
   LEFT JOIN (SELECT sub_task_id,
                     sum(CASE WHEN accounted_at IS NULL THEN tokens ELSE used_tokens END) AS spent
