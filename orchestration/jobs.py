@@ -10,13 +10,6 @@ from orchestration import services
 from orchestration.queries.due import is_work_due
 from orchestration.runners.openclaw import release_left_over
 from orchestration.services.waking import CLUSTER
-from orchestration.worker import work_until_done
-
-
-def work() -> int:
-    """In a process of `manage.py work`: run sub-agents as long as there is something to do; how
-    many attempts that were."""
-    return work_until_done()
 
 
 def look_after() -> None:

@@ -1,4 +1,5 @@
-"""Wake a worker: an entry in the queue of `manage.py work`."""
+"""Wake a worker: an entry in the queue of `manage.py work`, whose processes take it as a wake-up
+call and do not look into it."""
 
 from django_q.tasks import async_task
 
@@ -7,4 +8,4 @@ CLUSTER = "work"
 
 def wake() -> None:
     """Have a worker look for what is to be done, as soon as this transaction commits."""
-    async_task("orchestration.jobs.work", cluster=CLUSTER, save=False)
+    async_task("orchestration.worker.work_until_done", cluster=CLUSTER, save=False)
