@@ -93,9 +93,7 @@ class AttemptAdmin(ReadOnlyAdmin):
     @display(description="Status")
     def shown_status(self, attempt):
         """The status as a coloured label, and why it failed."""
-        label = shown.badge(attempt.status, shown.PART_COLOURS[attempt.status])
-        kind = f"{attempt.error_kind}: " if attempt.error_kind else ""
-        return format_html("{} <small>{}{}</small>", label, kind, attempt.error[:300])
+        return shown.part_state(attempt, characters=300)
 
     @display(description="Tokens used of lent")
     def tokens_used(self, attempt):

@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common import figures
+from orchestration.models import Attempt, SubTask
 from orchestration.queries.pages import Parts
 
 TASK_COLOURS = {
@@ -49,6 +50,14 @@ def list_link(model: str, text: str, **filters: object) -> SafeString:
 def badge(text: str, colour: str = "default") -> SafeString:
     """A coloured label; colours are those of django-unfold: success, info, warning, danger."""
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})
+
+
+def part_state(row: SubTask | Attempt, *, characters: int) -> SafeString:
+    """The status of a sub-task or an attempt as a coloured label, and the beginning of why it
+    failed."""
+    label = badge(row.status, PART_COLOURS[row.status])
+    kind = f"{row.error_kind}: " if row.error_kind else ""
+    return format_html("{} <small>{}{}</small>", label, kind, row.error[:characters])
 
 
 def moment(at: datetime | None) -> SafeString | str:

@@ -115,9 +115,7 @@ class SubTaskAdmin(SteeredAdmin):
     @display(description="Status")
     def shown_status(self, sub_task):
         """The status as a coloured label, and why it failed."""
-        label = shown.badge(sub_task.status, shown.PART_COLOURS[sub_task.status])
-        kind = f"{sub_task.error_kind}: " if sub_task.error_kind else ""
-        return format_html("{} <small>{}{}</small>", label, kind, sub_task.error[:1_000])
+        return shown.part_state(sub_task, characters=1_000)
 
     @display(description="What it is told")
     def wanted(self, sub_task):
