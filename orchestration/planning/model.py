@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from orchestration.planning.base import WEIGHTS, Part
 from orchestration.planning.given import given_plan
 from orchestration.refusals import WrongPlan
+from orchestration.storable import is_storable
 
 ANSWER_BYTES_MAX = 1_000_000
 # So many places of an answer are tried at most: each may be read to its end.
@@ -121,15 +122,10 @@ def _plan(found: Any) -> list[Part]:
     if wrong := next(_VALIDATOR.iter_errors(document), None):
         raise UnusablePlan(f"The plan is not of the form asked for: {wrong.json_path} is wrong.")
     plain = [{name: one[name] for name in _FIELDS if name in one} for one in document["sub_tasks"]]
-    _check_storable(plain)
+    # JSON can spell what no text column takes.
+    if not is_storable(plain):
+        raise UnusablePlan("The plan has characters that are no text.")
     try:
         return given_plan(plain)
     except WrongPlan as refusal:
         raise UnusablePlan(refusal.detail) from refusal
-
-
-def _check_storable(plain: list[dict[str, Any]]) -> None:
-    """JSON can spell what no text column takes: NUL and half a surrogate pair."""
-    written = json.dumps(plain, ensure_ascii=False)
-    if "\\u0000" in written or any("\ud800" <= letter <= "\udfff" for letter in written):
-        raise UnusablePlan("The plan has characters that are no text.")

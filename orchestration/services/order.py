@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from keys.refusals import WrongValue
+from orchestration.storable import is_storable
 
 TOKENS_MAX = 10**12
 SECONDS_MAX = 30 * 86_400
@@ -56,6 +57,9 @@ class Order:
             raise WrongValue(f"planner is one of {', '.join(PLANNERS)}.", field="planner")
 
     def _check_text(self) -> None:
+        for name, value in self.as_json().items():
+            if not is_storable(value):
+                raise WrongValue(f"{name} has characters that are no text.", field=name)
         if not self.name.strip() or len(self.name) > 200:
             raise WrongValue("name has 1 to 200 characters.", field="name")
         if bool(self.description.strip()) == bool(self.sub_tasks):

@@ -1,17 +1,23 @@
 """What children say and what budgets come to, at its worst: nothing hangs, nothing is lost."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
 from keys import services as keys
-from keys.models import Allocation
+from keys.models import Allocation, CostCentre
+from keys.refusals import WrongValue
 from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
+from orchestration.planning import UnusablePlan
+from orchestration.planning.model import plan_of_answer
+from orchestration.refusals import TaskEnded
 from orchestration.runners.base import Failed
 from tests.conftest import NOON
-from tests.keys.conftest import add_key, report
-from tests.orchestration.work import assert_accounted, order, statuses
+from tests.keys.conftest import add_key, limit, report
+from tests.orchestration.work import assert_accounted, assert_tasks_balance, order, statuses
+from tests.threads import refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LATER = NOON + timedelta(minutes=5)
@@ -26,6 +32,11 @@ def ada(people):
 def task_of(*sub_tasks, **changes) -> Task:
     """A task submitted at noon."""
     return services.submit(agent="ada", order=order(*sub_tasks, **changes), now=NOON)
+
+
+def limit_all(amount: int) -> None:
+    """Everybody together may use so many tokens a day."""
+    limit(CostCentre.objects.get(pk="org"), amount=amount)
 
 
 def begun(now=NOON) -> list[Attempt]:
@@ -100,3 +111,85 @@ def test_a_part_of_an_agent_that_was_switched_off_is_refused(ada):
         services.lend(attempt, now=NOON)
     assert (failed.value.kind, failed.value.says) == ("refused", "The agent ada was switched off.")
     assert not Allocation.objects.exists()
+
+
+def test_a_cost_centre_at_its_limit_makes_parts_wait_until_it_is_raised(ada):
+    limit_all(500)
+    task = task_of("gather", budget=1_000)
+    (attempt,) = services.claim(worker="one", most=1, now=NOON)
+    with pytest.raises(Failed) as failed:
+        services.lend(attempt, now=NOON)
+    assert failed.value.kind == "no_capacity"
+    says, after = failed.value.says, failed.value.retry_after
+    assert ended(attempt, "no_capacity", says=says, retry_after=after)
+    assert (statuses(task), SubTask.objects.get(task=task).retries) == (["waiting"], 0)
+    limit_all(5_000)
+    (again,) = begun(LATER)
+    assert ended(again, used=10, now=LATER)
+    assert statuses(task) == ["succeeded"]
+    assert_tasks_balance()
+
+
+def test_what_is_retried_twice_at_once_gets_more_budget_once(ada, at_once):
+    task = task_of("gather", budget=1_000, retry_on_failure=False)
+    (attempt,) = begun()
+    assert ended(attempt, "failed", used=500, says="no")
+    answers = at_once(
+        lambda _: services.retry_failed(
+            task_id=task.pk, additional_budget=700, who="ada", now=NOON
+        ),
+        times=4,
+    )
+    assert refused(answers, TaskEnded) == 3
+    task.refresh_from_db()
+    assert (task.budget, task.free) == (1_700, 1_200)
+    (second,) = begun(LATER)
+    assert second.tokens <= 1_200
+
+
+def test_a_clock_that_goes_back_neither_doubles_nor_stops_an_attempt(ada):
+    task = task_of("gather", max_retries=5)
+    (first,) = begun(LATER)
+    assert ended(first, "failed", now=LATER, says="no")
+    SubTask.objects.filter(task=task).update(not_before=NOON - timedelta(hours=2))
+    (second,) = begun(NOON - timedelta(hours=1))
+    assert second.session_id != first.session_id
+    assert ended(second, now=NOON - timedelta(hours=1))
+    assert statuses(task) == ["succeeded"]
+
+
+def test_an_allocation_lent_and_not_written_down_is_found_by_who_takes_over(ada):
+    task = task_of("gather")
+    (attempt,) = services.claim(worker="one", most=1, now=NOON)
+    first = services.lend(attempt, now=NOON)
+    Attempt.objects.update(allocation=None, api_key=None, provider="")
+    (taken,) = services.take_over(worker="two", most=1, now=LATER)
+    work = services.lend(taken, now=LATER)
+    assert (work.allocation_id, work.again) == (first.allocation_id, True)
+    taken.refresh_from_db()
+    assert ended(taken, used=20, now=LATER)
+    task.refresh_from_db()
+    assert (task.lent, task.used) == (0, 20)
+    assert_accounted(task)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "half \ud800"])
+def test_an_order_that_no_column_could_keep_is_refused(ada, text):
+    for field, order_ in {
+        "name": {"name": text},
+        "model": {"model": text},
+        "description": {"description": text, "sub_tasks": ()},
+        "sub_tasks": {"sub_tasks": ({"description": "gather", "name": text},)},
+    }.items():
+        with pytest.raises(WrongValue) as wrong:
+            task_of("gather", **order_)
+        assert wrong.value.facts["field"] == field
+    assert not Task.objects.exists()
+
+
+def test_a_model_may_plan_with_words_of_what_cannot_be_kept():
+    answer = json.dumps({"sub_tasks": [{"description": r"replace \u0000 by a blank"}]})
+    (part,) = plan_of_answer(answer)
+    assert part.description == r"replace \u0000 by a blank"
+    with pytest.raises(UnusablePlan):
+        plan_of_answer(answer.replace(r"\\u", r"\u"))
