@@ -8,7 +8,6 @@ from orchestration.planning.base import (
     PLANNING_KEY,
     WEIGHTS,
     Part,
-    Planner,
     planning_part,
 )
 from orchestration.planning.given import given_plan
@@ -23,7 +22,6 @@ __all__ = [
     "PLANNING_KEY",
     "WEIGHTS",
     "Part",
-    "Planner",
     "UnusablePlan",
     "check_plan",
     "given_plan",

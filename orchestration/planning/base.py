@@ -1,7 +1,6 @@
 """What a plan is made of."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from prediction import services as prediction
 
@@ -37,13 +36,6 @@ class Part:
     def after(self, *keys: str) -> "Part":
         """The same part, waiting for these."""
         return replace(self, depends_on=keys)
-
-
-class Planner(Protocol):
-    """Takes a description apart."""
-
-    def __call__(self, description: str, *, parallel: bool) -> list[Part]:
-        """The parts, in an order in which they can be done. Refusal: WrongPlan."""
 
 
 def planning_part(description: str) -> Part:
