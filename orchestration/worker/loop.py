@@ -117,7 +117,7 @@ class Worker:
             logger.error("An attempt was left to its lease.", exc_info=error)
 
     async def _beat(self) -> None:
-        """Renew the leases each second; stop what was cancelled or is somebody else's by now."""
+        """Each second: renew leases that are not fresh, stop what was cancelled or taken over."""
         while True:
             await asyncio.sleep(_TURN_SECONDS)
             if self._carried:
