@@ -15,3 +15,19 @@ def is_storable(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(map(is_storable, value))
     return True
+
+
+def storable(text: str) -> str:
+    """The text without NUL and halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def all_storable(value: Any) -> Any:
+    """A value of JSON, all its strings storable."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(str(name)): all_storable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [all_storable(one) for one in value]
+    return value

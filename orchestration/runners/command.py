@@ -17,7 +17,8 @@ from orchestration.runners.base import Failed, Result, Work
 from orchestration.runners.child import Child, Program, kill_left_over
 from orchestration.runners.folders import Folder
 from orchestration.runners.placeholders import ReadAsAnOption, filled, filled_argv
-from orchestration.runners.texts import sentence, storable, without
+from orchestration.runners.texts import sentence, without
+from orchestration.storable import storable
 
 _HOST = socket.gethostname()
 

@@ -10,8 +10,9 @@ import aiohttp
 import msgspec
 
 from orchestration.runners.base import Failed, Result, Work
-from orchestration.runners.texts import sentence, storable
+from orchestration.runners.texts import sentence
 from orchestration.runners.wire import WIRES, Wire, events_of
+from orchestration.storable import storable
 
 _ANSWER_BYTES_MAX = 10_000_000
 _CONNECT_SECONDS = 10

@@ -5,7 +5,8 @@ from typing import Any
 
 from orchestration.runners.base import Failed, Result, Work
 from orchestration.runners.openclaw_slots import Seat
-from orchestration.runners.texts import sentence, storable
+from orchestration.runners.texts import sentence
+from orchestration.storable import storable
 
 # Of OpenClaw's tasks.
 _OVER = ("completed", "failed", "cancelled", "timed_out")

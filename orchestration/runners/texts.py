@@ -1,13 +1,9 @@
-"""Texts of children as they can be kept: without secrets, and such as the database can store."""
+"""Texts of children as they can be kept: without secrets."""
 
+from orchestration.storable import storable
 from security.redact import REDACTED, redact
 
 _SAYS_CHARACTERS_MAX = 1_000
-
-
-def storable(text: str) -> str:
-    """The text without what PostgreSQL refuses: NUL, and halves of surrogate pairs."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def sentence(text: str, *, secret: str) -> str:

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,10 +11,9 @@ from django.db import connection, transaction
 
 from orchestration import statements
 from orchestration.models import Attempt, Concurrency, SubTask, Task
+from orchestration.purse import TOKENS_MIN, Purse
 from orchestration.services.finishing import fail_sub_tasks
 
-# Fewer are not worth a call.
-TOKENS_MIN = 100
 # When a sub-task that others must leave something for is looked at again.
 _NEXT_LOOK = timedelta(seconds=3)
 
@@ -120,62 +118,6 @@ class _Places:
         self._running.update(scopes)
 
 
-@dataclass
-class _Purse:
-    """What a task can lend now: `free` of its budget, `promised` of that to sub-tasks to come (what
-    is left of their shares), `returned` by those that used less, `reserve` for retries. `lent` to
-    attempts that may return it; `payable`: waiting sub-tasks whose own share is enough for an
-    attempt; `spent` by earlier attempts of a sub-task. `later` and `broke`: those that must wait
-    for what others return, and those for whom nothing will come."""
-
-    free: int
-    promised: int
-    returned: int
-    reserve: int
-    lent: int
-    payable: int
-    spent: dict[int, int]
-    later: list[SubTask] = field(default_factory=list)
-    broke: list[SubTask] = field(default_factory=list)
-
-    def lend(self, sub_task: SubTask) -> int:
-        """How many tokens its next attempt gets; 0: none for now."""
-        tokens = self._affordable(sub_task)
-        if tokens < min(TOKENS_MIN, sub_task.share):
-            self._refuse(sub_task)
-            return 0
-        self.free -= tokens
-        self.lent += tokens
-        self.promised -= self._kept(sub_task)
-        self.returned -= tokens - self._kept(sub_task)
-        return tokens
-
-    def _refuse(self, sub_task: SubTask) -> None:
-        """Let it wait for what others return, if any can; else what was kept for it is theirs."""
-        kept = self._kept(sub_task)
-        others = self.payable - (kept >= min(TOKENS_MIN, sub_task.share))
-        if self.lent or others and self.free >= self.promised:
-            self.later.append(sub_task)
-            return
-        self.broke.append(sub_task)
-        self.promised -= kept
-        self.returned += kept
-
-    def _affordable(self, sub_task: SubTask) -> int:
-        # What retries took beyond the shares came out of the reserve, and shares come before it.
-        reserve = min(self.reserve + min(self.returned, 0), self.free - self.promised)
-        reserve = 0 if sub_task.attempts_made else max(reserve, 0)
-        kept = self._kept(sub_task)
-        most = self.free - reserve - (self.promised - kept)
-        if sub_task.error_kind == "budget_exhausted":
-            return most
-        bonus = max(self.returned, 0) * kept // max(self.promised, 1)
-        return min(sub_task.share + bonus, most)
-
-    def _kept(self, sub_task: SubTask) -> int:
-        return max(sub_task.share - self.spent.get(sub_task.pk, 0), 0)
-
-
 def spent_by(sub_tasks: list[int]) -> dict[int, int]:
     """Tokens that all attempts of sub-tasks have used, or were lent until that is known."""
     with connection.cursor() as cursor:
@@ -183,14 +125,14 @@ def spent_by(sub_tasks: list[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-def _purses(cursor: Any, tasks: dict[int, Task], sub_tasks: list[SubTask]) -> dict[int, _Purse]:
+def _purses(cursor: Any, tasks: dict[int, Task], sub_tasks: list[SubTask]) -> dict[int, Purse]:
     spent = spent_by([one.pk for one in sub_tasks if one.attempts_made])
     cursor.execute(statements.PROMISED, {"tasks": list(tasks), "least": TOKENS_MIN})
     purses = {}
     for pk, shares, promised, payable in cursor.fetchall():
         task = tasks[pk]
         returned = shares - promised - task.lent - task.used
-        purses[pk] = _Purse(task.free, promised, returned, task.reserve, task.lent, payable, spent)
+        purses[pk] = Purse(task.free, promised, returned, task.reserve, task.lent, payable, spent)
     return purses
 
 
@@ -213,7 +155,7 @@ def _given(sub_task: SubTask, tasks, purses, places: _Places, *, now) -> dict[st
     }
 
 
-def _put_off(purses: Iterable[_Purse], *, now: datetime) -> None:
+def _put_off(purses: Iterable[Purse], *, now: datetime) -> None:
     """Sub-tasks that cannot be paid now make room for others; those that never can be, fail."""
     later = [one.pk for purse in purses for one in purse.later]
     SubTask.objects.filter(pk__in=later).update(not_before=now + _NEXT_LOOK)

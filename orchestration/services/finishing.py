@@ -19,6 +19,7 @@ from orchestration.planning import Part
 from orchestration.refusals import BudgetTooSmall, WrongPlan
 from orchestration.runners.base import KINDS
 from orchestration.services.writing import write_sub_tasks
+from orchestration.storable import all_storable, storable
 
 RESULT_CHARACTERS_MAX = 1_000_000
 _BACK_OFF_SECONDS = 2.0
@@ -97,7 +98,7 @@ def _end_attempts(ended: Sequence[Ended], *, now: datetime) -> set[int]:
             "fence": each.fence,
             "status": each.status,
             "error_kind": each.kind,
-            "error": clean(each.says),
+            "error": storable(each.says),
             "facts": each.facts,
         }
         for each in ended
@@ -109,23 +110,7 @@ def _end_attempts(ended: Sequence[Ended], *, now: datetime) -> set[int]:
 
 def _json(rows: list[dict[str, Any]]) -> str:
     # Cleaned before it is written: in JSON, a NUL looks like part of what tells of one in words.
-    return json.dumps(_cleaned(rows), default=str)
-
-
-def _cleaned(value: Any) -> Any:
-    """What a worker says, all its strings clean."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {clean(str(name)): _cleaned(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_cleaned(one) for one in value]
-    return value
-
-
-def clean(text: str) -> str:
-    """The text without what a row cannot keep: NUL, halves of characters."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
+    return json.dumps(all_storable(rows), default=str)
 
 
 def _move(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dict[str, Any]:
@@ -137,8 +122,8 @@ def _move(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dict
         "retries": sub_task.retries,
         "recoveries": sub_task.recoveries,
         "error_kind": ended.kind,
-        "error": clean(ended.says),
-        "result": clean(ended.text[:RESULT_CHARACTERS_MAX]),
+        "error": storable(ended.says),
+        "result": storable(ended.text[:RESULT_CHARACTERS_MAX]),
     }
     if ended.status == Attempt.Status.FAILED:
         move |= _again(task, sub_task, ended, now=now)
