@@ -94,15 +94,16 @@ class RetryMake(TaskStep):
     @extend_schema(
         operation_id="retryFailedTasks",
         summary="Run again what failed or was cancelled; what succeeded stays",
-        description="Needs the scope spend. Only when the task has ended: a repeat while it runs "
-        "again is 409.",
+        description="Needs the scope spend. Only when the task has ended. The `Idempotency-Key` of "
+        "the last retry is that retry; without one, a repeat while it runs again is 409.",
         request=Input,
         responses=TaskDetailOutput,
         examples=[OpenApiExample("More", {"additional_budget": 20_000}, request_only=True)],
     )
     def post(self, request: Request, task_id: int) -> Response:
         """Retry."""
-        orchestration.retry_failed(**self._asked(request, task_id, serializer=self.Input))
+        asked = self._asked(request, task_id, serializer=self.Input)
+        orchestration.retry_failed(idempotency_key=idempotency_key(request), **asked)
         return Response(shown_task(task_id))
 
 

@@ -61,6 +61,9 @@ class Task(models.Model):
     parallel = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
     asked = models.JSONField(help_text="The request, to compare a repeated one with.")
+    retry_key = models.CharField(
+        max_length=255, blank=True, help_text="Idempotency key of the last retry."
+    )
     created_at = models.DateTimeField()
     deadline_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True)

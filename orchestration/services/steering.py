@@ -29,6 +29,7 @@ def cancel(*, task_id: int, who: str, now: datetime) -> Task:
     if task.status in (Task.Status.CANCELLED, Task.Status.CANCELLING):
         return task
     _require(task, not task.is_over, "is over")
+    task.paused_at = None
     _set(task, Task.Status.CANCELLING, f"cancelled by {who}")
     running = Attempt.objects.filter(task=task, status=Attempt.Status.RUNNING)
     running.update(cancel_asked_at=now)
@@ -96,14 +97,23 @@ def approve(*, task_id: int, key: str, who: str, now: datetime) -> SubTask:
 
 
 @transaction.atomic(durable=True)
-def retry_failed(*, task_id: int, additional_budget: int = 0, who: str, now: datetime) -> Task:
+def retry_failed(
+    *,
+    task_id: int,
+    additional_budget: int = 0,
+    idempotency_key: str | None = None,
+    who: str,
+    now: datetime,
+) -> Task:
     """Run what failed, and what waited for it, again; what succeeded stays.
 
     The budget stays the same but for `additional_budget`: what is left of it is split anew where
-    the shares no longer fit. Refusals: UnknownTask, TaskEnded (it is not over), NothingToRetry,
-    BudgetTooSmall.
+    the shares no longer fit. The idempotency key of the last retry is that retry. Refusals:
+    UnknownTask, TaskEnded (it is not over), NothingToRetry, BudgetTooSmall.
     """
     task = _locked(task_id)
+    if idempotency_key and task.retry_key == idempotency_key:
+        return task
     _require(task, task.is_over, "is not over yet")
     again = list(
         SubTask.objects.filter(task=task, position__gt=0, status__in=(S.FAILED, S.CANCELLED))
@@ -113,7 +123,7 @@ def retry_failed(*, task_id: int, additional_budget: int = 0, who: str, now: dat
     task.budget += additional_budget
     _share_out(task, again)
     _begin_again(again, now=now)
-    task.ended_at = None
+    task.ended_at, task.retry_key = None, idempotency_key or ""
     task.deadline_at = now + timedelta(seconds=task.timeout_seconds)
     _set(task, Task.Status.ACTIVE, f"retried by {who}")
     wake()

@@ -59,16 +59,21 @@ class Worker:
         """Work until nothing is due or it shall leave; how many attempts were begun."""
         beating = asyncio.create_task(self._beat())
         try:
-            await self._turns()
+            await self._turns(beating)
         finally:
-            beating.cancel()
             await self._part()
+            beating.cancel()
+            await self._runners.close()
+            await self._database.close()
         return self._begun
 
-    async def _turns(self) -> None:
+    async def _turns(self, beating: asyncio.Task) -> None:
         for turn in count():
             if self._leaving.is_set():
                 return
+            if beating.done():
+                # It ends by a bug alone; without it others would take over what runs here.
+                beating.result()
             self._changed.clear()
             if turn % _TURNS_PER_SWEEP == 0:
                 await self._sweep()
@@ -142,8 +147,6 @@ class Worker:
         if left:
             await asyncio.wait(left)
             await self._database.run(services.give_up, worker=self.name)
-        await self._runners.close()
-        await self._database.close()
 
 
 def _wake(*, now: datetime) -> None:

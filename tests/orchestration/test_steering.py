@@ -147,6 +147,17 @@ def test_a_retry_splits_what_is_left_and_asks_for_more_when_that_is_too_little(a
     assert [attempt.tokens for attempt in begin()] == [200, 200]
 
 
+def test_a_repeated_retry_is_the_same_retry_also_when_it_is_over(ada):
+    task = task_of("gather", budget=1_000)
+    for _ in range(2):
+        if attempts := begin():
+            end(attempts[0], "refused", used=10)
+        asked = {"additional_budget": 500, "idempotency_key": "again"}
+        services.retry_failed(task_id=task.pk, who="test", now=NOON, **asked)
+    task.refresh_from_db()
+    assert (task.budget, statuses(task)) == (1_500, ["failed"])
+
+
 def test_retries_are_paid_by_what_is_left_and_the_reserve_never_on_top(ada):
     task = task_of("gather", "write", budget=10_000, reserve_percent=20, max_concurrent=1)
     (first,) = begin()
