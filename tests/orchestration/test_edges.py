@@ -67,7 +67,7 @@ def test_whatever_a_child_says_is_kept(ada, text):
     (attempt,) = begun()
     assert ended(attempt, text=text, facts={"said": text, text: [text]})
     assert statuses(task) == ["succeeded"]
-    kept = text.replace("\0", "").replace("\ud800", "?")
+    kept = text.replace("\0", "\ufffd").replace("\ud800", "?")
     assert SubTask.objects.get(task=task).result == kept
     attempt.refresh_from_db()
     assert attempt.facts == {"said": kept, kept: [kept]}
