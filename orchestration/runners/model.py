@@ -11,7 +11,7 @@ import msgspec
 
 from orchestration.runners.base import Failed, Result, Work
 from orchestration.runners.texts import sentence
-from orchestration.runners.wire import WIRES, Wire, events_of
+from orchestration.runners.wire import WIRES, Wire
 from orchestration.storable import storable
 
 _ANSWER_BYTES_MAX = 10_000_000
@@ -80,7 +80,8 @@ class ModelRunner:
             raise Failed("cancelled", "The call was cancelled.") from None
 
     async def cancel(self, work: Work, handle: dict[str, Any] | None) -> None:
-        """Close the call's connection; the gateway settles what was made of it."""
+        """Close the call's connection. The provider ends its answer, and the gateway settles that:
+        what it used is known then, and not guessed."""
         await self._stop(work.session_id)
 
     async def forget(self, work: Work, handle: dict[str, Any] | None) -> None:
@@ -224,12 +225,9 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _result(wire: Wire, answer: _Answer) -> Result:
     try:
-        events = events_of(answer.body)
-        said = wire.said(events)
-    except (ValueError, AttributeError, TypeError):  # DecodeError is a ValueError
+        said = wire.said(msgspec.json.decode(answer.body))
+    except ValueError:  # DecodeError is one
         raise Failed("unusable_answer", "The answer is not of its wire format.") from None
-    if any(event.get("error") for event in events) or not said.finish_reason:
-        raise Failed("provider_error", "The answer broke off; what came of it is charged.")
     if not said.text.strip():
         raise Failed("unusable_answer", f"The answer is empty ({said.finish_reason}).")
     facts = {

@@ -1,9 +1,7 @@
 """A prompt as a request of OpenAI's or Anthropic's wire format, and the text of its answer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
-
-import msgspec
 
 SYSTEM = (
     "You carry out one part of a larger task. Your answer is the result of this part and all that "
@@ -15,8 +13,7 @@ _OUTPUT_TOKENS_MAX = 8_192
 
 
 class Said(NamedTuple):
-    """What a model answered, why it ended there (empty: it broke off), and the numbers it was
-    counted with."""
+    """What a model answered, why it ended there, and the numbers it was counted with."""
 
     text: str
     finish_reason: str
@@ -24,58 +21,54 @@ class Said(NamedTuple):
 
 
 class Wire(NamedTuple):
-    """One wire format: where it asks, how, and how the events of its answer are read.
+    """One wire format: where it asks, how, and how its answer is read (ValueError if it is none).
 
-    Answers are streamed, since a stream can be stopped: when its client is gone, the gateway closes
-    it, and what was not written is not paid. The same prompt must always be the same request: its
-    repetition is compared byte by byte.
+    Answers are not streamed: a stream that is cut off before its first word is charged the whole
+    hold, an answer that nobody waits for any more what it used.
+
+    The same prompt must always be the same request: its repetition is compared byte by byte.
     """
 
     path: str
     asked: Callable[..., dict[str, Any]]
-    said: Callable[[Iterable[dict[str, Any]]], Said]
+    said: Callable[[Any], Said]
 
 
 def _chat(prompt: str, *, model: str) -> dict[str, Any]:
     # Its models disagree about the name of the maximum; left out, the gateway sets the right one.
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
-    streamed = {"stream": True, "stream_options": {"include_usage": True}}
-    return {"model": model, "messages": messages, **streamed}
+    return {"model": model, "messages": messages}
 
 
 def _messages(prompt: str, *, model: str) -> dict[str, Any]:
     messages = [{"role": "user", "content": prompt}]
-    limits = {"max_tokens": _OUTPUT_TOKENS_MAX, "stream": True}
+    limits = {"max_tokens": _OUTPUT_TOKENS_MAX}
     return {"model": model, **limits, "system": SYSTEM, "messages": messages}
 
 
-def _said_in_chat(events: Iterable[dict[str, Any]]) -> Said:
-    text, finish_reason, usage = [], "", {}
-    for event in events:
-        for choice in event.get("choices") or ():
-            text.append((choice.get("delta") or {}).get("content") or "")
-            finish_reason = choice.get("finish_reason") or finish_reason
-        usage = _numbers(event.get("usage")) or usage
-    return Said("".join(text), finish_reason, usage)
+def _said_in_chat(answer: Any) -> Said:
+    try:
+        choice = answer["choices"][0]
+        text = _text_of(choice["message"].get("content"))
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError("no chat completion") from error
+    return Said(text, str(choice.get("finish_reason")), _numbers(answer.get("usage")))
 
 
-def _said_in_messages(events: Iterable[dict[str, Any]]) -> Said:
-    text, finish_reason, usage = [], "", {}
-    for event in events:
-        delta = event.get("delta") or {}
-        text.append(delta.get("text") or "")
-        finish_reason = delta.get("stop_reason") or finish_reason
-        usage |= _numbers((event.get("message") or event).get("usage"))
-    return Said("".join(text), finish_reason, usage)
+def _said_in_messages(answer: Any) -> Said:
+    try:
+        text = _text_of(answer["content"])
+    except (KeyError, TypeError) as error:
+        raise ValueError("no message") from error
+    return Said(text, str(answer.get("stop_reason")), _numbers(answer.get("usage")))
 
 
-def events_of(body: bytes) -> list[dict[str, Any]]:
-    """What a stream of server-sent events says, event by event. Raises ValueError."""
-    data = (line[5:].strip() for line in body.splitlines() if line.startswith(b"data:"))
-    events = [msgspec.json.decode(each) for each in data if each and each != b"[DONE]"]
-    if not all(isinstance(event, dict) for event in events):
-        raise ValueError("an event is no object")
-    return events
+def _text_of(content: Any) -> str:
+    """The text of a content that is one text, or a list of parts, or nothing."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = (part for part in content if isinstance(part, dict) and part.get("type") == "text")
+    return "".join(str(part.get("text", "")) for part in parts)
 
 
 def _numbers(usage: Any) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Butler's processes as `manage.py up` starts them, on the database of the test, to be killed."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -110,8 +111,12 @@ class Processes:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """A port that is free and stays so while its server is killed and started again: none of those
+    that the kernel gives to whoever connects to somebody."""
+    while True:
+        port = random.randrange(12_000, 30_000)  # noqa: S311 - no secret
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _environ() -> dict[str, str]:

@@ -1,7 +1,6 @@
 """A prompt through the gateway: its answer, or why there is none, and never twice."""
 
 import asyncio
-import json
 import time
 from contextlib import asynccontextmanager
 
@@ -366,8 +365,7 @@ async def restarting(answers, asked):
     async def answer(request):
         asked.append((request.headers["Idempotency-Key"], await request.read()))
         status, body, headers = next(waiting)
-        said = body if isinstance(body, str) else json.dumps(body)
-        return aiohttp_web.Response(text=said, status=status, headers=headers)
+        return aiohttp_web.json_response(body, status=status, headers=headers)
 
     app = aiohttp_web.Application()
     app.router.add_post("/v1/chat/completions", answer)
@@ -394,7 +392,7 @@ async def restarting(answers, asked):
     ],
 )
 def test_while_nobody_looked_at_the_call_it_is_asked_again_and_the_same(away, kind):
-    done = 'data: {"choices": [{"delta": {"content": "done"}, "finish_reason": "stop"}]}\n\n'
+    done = {"choices": [{"message": {"content": "done"}, "finish_reason": "stop"}]}
     asked = []
 
     async def called():
