@@ -125,7 +125,9 @@ def test_a_retry_runs_what_failed_and_keeps_what_succeeded(ada):
 
 
 def test_nothing_to_retry_is_a_refusal(ada):
-    refused(ada, do(ada, sub_tasks=parts("a")), "retry", 409, "nothing_to_retry")
+    task = do(ada, sub_tasks=parts("a"))
+    refused(ada, task, "retry", 409, "nothing_to_retry")
+    assert ada.get(f"/tasks/{task}").json()["status"] == "completed"
 
 
 def test_a_retry_for_which_too_little_is_left_needs_more_budget(ada):

@@ -1,6 +1,5 @@
 """Butler as `make up` runs it, the sandbox behind it, and a pass-through that counts before it."""
 
-import os
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -15,17 +14,12 @@ from tests.clients.sessions import Session
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.keys.conftest import PAID, add_key, allocate, make_people
+from tests.required import skip_unless_installed
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One set of processes serves them all, so they run in one worker; without clients not at all,
-    unless `BUTLER_CLIENTS=required` says that this is a failure."""
-    why = missing()
-    for item in items:
-        if item.path.parent.name == "clients":
-            item.add_marker(pytest.mark.xdist_group("clients"))
-            if why and os.environ.get("BUTLER_CLIENTS") != "required":
-                item.add_marker(pytest.mark.skip(reason=why))
+    """In one worker; without what it runs, not at all."""
+    skip_unless_installed(items, folder="clients", missing=missing(), variable="BUTLER_CLIENTS")
 
 
 @pytest.fixture(scope="package")

@@ -31,6 +31,7 @@ def test_a_queue_whose_worker_was_killed_works_again_once_it_is_started(processe
     master.wait(20)
     processes.start()
     _run_one()
+    assert not OrmQ.objects.exists()
 
 
 def _run_one() -> None:

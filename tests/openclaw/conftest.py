@@ -1,6 +1,5 @@
 """A real gateway of OpenClaw, whose models are called through Butler, the sandbox behind it."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,19 +10,16 @@ from tests.flows.processes import Processes
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.gateway.server import MODEL, supply
 from tests.openclaw.gateway import OpenClaw, missing
+from tests.required import skip_unless_installed
 
 SLOTS = 10
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One gateway serves them all, so they run in one worker; without it not at all, unless
-    `BUTLER_OPENCLAW_TESTS=required` says that this is a failure."""
-    why = missing()
-    for item in items:
-        if item.path.parent.name == "openclaw":
-            item.add_marker(pytest.mark.xdist_group("openclaw"))
-            if why and os.environ.get("BUTLER_OPENCLAW_TESTS") != "required":
-                item.add_marker(pytest.mark.skip(reason=why))
+    """In one worker; without what it runs, not at all."""
+    skip_unless_installed(
+        items, folder="openclaw", missing=missing(), variable="BUTLER_OPENCLAW_TESTS"
+    )
 
 
 @pytest.fixture(scope="package")

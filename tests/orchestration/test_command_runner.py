@@ -454,8 +454,9 @@ def test_cancelling_what_another_process_started_ends_it(configured):
             handle, family = await family_of(silent, work())
             await other.cancel(work(), handle)
             await until(lambda: gone(family))
+            return family
 
-    asyncio.run(cancelled())
+    assert gone(asyncio.run(cancelled()))
 
 
 def test_a_process_that_has_got_the_number_since_is_left_alone(configured):
@@ -509,8 +510,9 @@ def test_a_child_ends_with_the_worker_that_is_killed(settings):
         worker.kill()
         await worker.wait()
         await until(lambda: gone([child]))
+        return child
 
-    asyncio.run(killed())
+    assert gone([asyncio.run(killed())])
 
 
 def test_a_hundred_at_once_are_heard(configured):
