@@ -1,7 +1,8 @@
 """Settings of Butler, all in one file; what a deployment decides comes from the environment.
 
 `.env.example` lists every variable. A wrong value stops the start with a sentence that says what
-to write (`common.env`); what can be wrong together is a system check (`butler.E…`).
+to write (`common.env`); what can be wrong together is a system check (`butler.E…`). Importing them
+starts nothing, and makes no file but the secret key of development.
 """
 
 import sys
@@ -44,7 +45,9 @@ LOG_FORMAT = env.choice(
 LOG_LEVEL = env.choice(
     "BUTLER_LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 )
-_DATABASE = env.postgres_url("DATABASE_URL") or embedded_postgres.start(VAR_DIR / "postgres")
+_DATABASE = env.postgres_url("DATABASE_URL") or embedded_postgres.connection_settings(
+    VAR_DIR / "postgres"
+)
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
@@ -168,10 +171,9 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
 # Development serves what lies in the checkout; production what collectstatic gathered and hashed.
+STATIC_ROOT = VAR_DIR / "static" if PRODUCTION else None
 WHITENOISE_USE_FINDERS = not PRODUCTION
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 _STATIC_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

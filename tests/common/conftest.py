@@ -1,0 +1,17 @@
+"""What the tests of `common` may use."""
+
+import signal
+
+import pytest
+
+from tests.common.embedded import running_server
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A data folder; whatever still runs in it afterwards is ended."""
+    yield tmp_path / "postgres"
+    server = running_server(tmp_path / "postgres")
+    if server:
+        server.send_signal(signal.SIGQUIT)
+        server.wait(20)
