@@ -7,18 +7,18 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import paging
+from api import pagination
 from api.base import ApiView, made, shown
 from api.fields import Boolean, Integer, Name, Strict, String, Text, Tokens, Usd
-from api.reading import body, idempotency_key, query
+from api.query_parameters import body, idempotency_key, query
 from keys import services as keys
-from keys.models import Allocation, WireFormat
-from keys.queries.allocations import (
+from keys.books.queries.allocations import (
     visible_allocation,
     visible_allocations,
     with_key,
 )
-from keys.queries.credentials import session_token
+from keys.identity.queries.credentials import session_token
+from keys.models import Allocation, WireFormat
 from prediction import services as prediction
 
 
@@ -80,7 +80,7 @@ class Allocations(ApiView):
 
     problems = {"POST": (402, 409)}
 
-    class Query(paging.PageQuery):
+    class Query(pagination.PageQuery):
         """Filters of the list."""
 
         status = serializers.ChoiceField(Allocation.Status.choices, required=False)
@@ -146,7 +146,7 @@ class Allocations(ApiView):
         summary="Your allocations, the newest first",
         description="Needs the scope read; with operate, those of every agent.",
         parameters=[Query],
-        responses=paging.paged(AllocationOutput),
+        responses=pagination.paged(AllocationOutput),
     )
     def get(self, request: Request) -> Response:
         """List."""
@@ -154,12 +154,12 @@ class Allocations(ApiView):
         found = visible_allocations(request.auth).order_by("-id")
         if "status" in asked:
             found = found.filter(status=asked["status"])
-        if after := paging.position(asked.get("cursor"), int):
+        if after := pagination.position(asked.get("cursor"), int):
             found = found.filter(id__lt=after[0])
         limit = asked["limit"]
         rows = list(found[: limit + 1])
         return Response(
-            paging.page(rows, limit=limit, output=AllocationOutput, at=lambda row: (row.id,))
+            pagination.page(rows, limit=limit, output=AllocationOutput, at=lambda row: (row.id,))
         )
 
 

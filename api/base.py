@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from api.auth import OPERATE, READ, SPEND
+from api.authentication import OPERATE, READ, SPEND
 
 _PATH_VALUE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

@@ -5,12 +5,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import paging
+from api import pagination
 from api.base import ApiView, shown
 from api.fields import NAME, Usd
-from api.reading import query
+from api.query_parameters import query
+from keys.books.queries.charges import ChargeFilter, charges, visible_charge
 from keys.models import Charge
-from keys.queries.charges import ChargeFilter, charges, visible_charge
 
 
 class ChargeOutput(serializers.Serializer):
@@ -51,7 +51,7 @@ class Charges(ApiView):
 
     for_sessions = True
 
-    class Query(paging.PageQuery):
+    class Query(pagination.PageQuery):
         """Filters of the list."""
 
         session = serializers.RegexField(NAME, required=False)
@@ -66,17 +66,17 @@ class Charges(ApiView):
         description="Needs the scope read; with operate, those of every agent. A session token "
         "sees its own session's.",
         parameters=[Query],
-        responses=paging.paged(ChargeOutput),
+        responses=pagination.paged(ChargeOutput),
     )
     def get(self, request: Request) -> Response:
         """List."""
         asked = query(request, self.Query)
         limit = asked.pop("limit")
-        after = paging.position(asked.pop("cursor", None), int)
+        after = pagination.position(asked.pop("cursor", None), int)
         which = ChargeFilter(after=after and after[0], **asked)
         rows = charges(which, bearer=request.auth, most=limit + 1)
         return Response(
-            paging.page(rows, limit=limit, output=ChargeOutput, at=lambda row: (row.id,))
+            pagination.page(rows, limit=limit, output=ChargeOutput, at=lambda row: (row.id,))
         )
 
 

@@ -6,11 +6,11 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.auth import READ, SPEND
+from api.authentication import READ, SPEND
 from api.base import ApiView, shown
 from api.fields import Name, Strict, Text
-from api.parsing import Json, Multipart
-from api.reading import body, idempotency_key
+from api.parsers import Json, Multipart
+from api.query_parameters import body, idempotency_key
 from prediction import services as prediction
 
 

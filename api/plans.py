@@ -8,10 +8,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.auth import READ, SPEND
+from api.authentication import READ, SPEND
 from api.base import ApiView
 from api.fields import Usd, usd
-from api.reading import body, idempotency_key
+from api.query_parameters import body, idempotency_key
 from api.task_input import TaskInput, order
 from orchestration.queries.plans import WISHES_MAX, PartPreview, PlanPreview, plan_preview
 

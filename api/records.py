@@ -6,14 +6,14 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import paging
+from api import pagination
 from api.base import ApiView, shown
 from api.fields import NAME, Usd
-from api.reading import query
+from api.query_parameters import query
+from keys.books.queries.history import Entry, HistoryFilter, history
+from keys.books.queries.usage import GROUPS, UsageFilter, usage_groups, usage_totals
+from keys.identity.queries.credentials import Bearer
 from keys.models import History
-from keys.queries.credentials import Bearer
-from keys.queries.history import Entry, HistoryFilter, history
-from keys.queries.usage import GROUPS, UsageFilter, usage_groups, usage_totals
 
 
 def _name() -> serializers.RegexField:
@@ -23,7 +23,7 @@ def _name() -> serializers.RegexField:
 class HistoryList(ApiView):
     """`/api/v1/history`."""
 
-    class Query(paging.PageQuery):
+    class Query(pagination.PageQuery):
         """Filters of the list."""
 
         kind = serializers.ChoiceField(History.Kind.choices, required=False)
@@ -55,7 +55,7 @@ class HistoryList(ApiView):
         summary="Everything that happened to your sessions, the newest first",
         description="Needs the scope read; with operate, of everybody, keys and limits included.",
         parameters=[Query],
-        responses=paging.paged(Output),
+        responses=pagination.paged(Output),
     )
     def get(self, request: Request) -> Response:
         """List."""
@@ -65,12 +65,14 @@ class HistoryList(ApiView):
             HistoryFilter(
                 agent=None if request.auth.sees_all else request.auth.agent,
                 session_id=asked.pop("session", None),
-                after=paging.position(asked.pop("cursor", None), *paging.MOMENT_SOURCE_ID),
+                after=pagination.position(asked.pop("cursor", None), *pagination.MOMENT_SOURCE_ID),
                 **asked,
             ),
             most=limit + 1,
         )
-        return Response(paging.page(rows, limit=limit, output=self.Output, at=lambda row: row[:3]))
+        return Response(
+            pagination.page(rows, limit=limit, output=self.Output, at=lambda row: row[:3])
+        )
 
 
 class SumsOutput(serializers.Serializer):
@@ -101,7 +103,7 @@ class GroupOutput(SumsOutput):
 class Usage(ApiView):
     """`/api/v1/usage`."""
 
-    class Query(paging.PageQuery):
+    class Query(pagination.PageQuery):
         """Which charges, and how to group them."""
 
         provider = _name()
@@ -140,11 +142,11 @@ class Usage(ApiView):
         """Sum up."""
         asked = query(request, self.Query)
         limit, by = asked.pop("limit"), asked.pop("group_by", None)
-        after = paging.position(asked.pop("cursor", None), str)
+        after = pagination.position(asked.pop("cursor", None), str)
         which = UsageFilter(since=asked.pop("from", None), until=asked.pop("to", None), **asked)
         which = _visible(which, request.auth)
         rows = by and usage_groups(which, by=by, after=after and after[0], most=limit + 1)
-        page = paging.page(
+        page = pagination.page(
             rows or [], limit=limit, output=GroupOutput, at=lambda row: (row["group"],)
         )
         return Response(

@@ -140,7 +140,7 @@ def _headers(status: int) -> dict[str, Any]:
 class BearerScheme(OpenApiAuthenticationExtension):
     """The two kinds of token."""
 
-    target_class = "api.auth.BearerTokens"
+    target_class = "api.authentication.BearerTokens"
     name = ("agentToken", "sessionToken")
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:

@@ -9,9 +9,9 @@ from rest_framework.response import Response
 from api.allocations import AllocationOutput
 from api.base import ApiView, made, shown
 from api.fields import Integer, Name, Strict, String, Tokens, Usd
-from api.reading import body, idempotency_key
+from api.query_parameters import body, idempotency_key
 from keys import services as keys
-from keys.queries.allocations import own_allocation, own_allocation_id
+from keys.books.queries.allocations import own_allocation, own_allocation_id
 
 
 class SessionView(ApiView):

@@ -6,12 +6,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.auth import OPERATE, READ, SPEND
+from api.authentication import OPERATE, READ, SPEND
 from api.base import ApiView, shown
 from api.fields import Usd
+from keys.limits.queries.spendable import spendable
 from keys.models import AgentToken, Period, Unit
-from keys.queries.fleet import fleet_figures
-from keys.queries.spendable import spendable
+from keys.supply.queries.provider_status import fleet_figures
 
 
 class FiguresOutput(serializers.Serializer):

@@ -8,10 +8,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import paging
+from api import pagination
 from api.base import ApiView
 from api.fields import Usd
-from api.reading import query
+from api.query_parameters import query
 from orchestration.models import SubTask
 from orchestration.queries.tasks import SubTaskNow, sub_tasks_now, visible_task
 
@@ -58,7 +58,7 @@ def sub_task_page(
     rows: Sequence[SubTaskNow], *, limit: int, output: type[SubTaskOutput]
 ) -> dict[str, Any]:
     """A page of sub-tasks in the order of the plan."""
-    return paging.page(rows, limit=limit, output=output, at=lambda row: (row.position,))
+    return pagination.page(rows, limit=limit, output=output, at=lambda row: (row.position,))
 
 
 class SubTasks(ApiView):
@@ -66,7 +66,7 @@ class SubTasks(ApiView):
 
     problems = {"GET": (404,)}
 
-    class Query(paging.PageQuery):
+    class Query(pagination.PageQuery):
         """Filters of the list."""
 
         status = serializers.ChoiceField(SubTask.Status.choices, required=False)
@@ -76,13 +76,13 @@ class SubTasks(ApiView):
         summary="The parts of a task, in the order of the plan",
         description="Needs the scope read; with operate, of every agent's tasks.",
         parameters=[Query],
-        responses=paging.paged(SubTaskTextOutput),
+        responses=pagination.paged(SubTaskTextOutput),
     )
     def get(self, request: Request, task_id: int) -> Response:
         """List."""
         asked = query(request, self.Query)
         limit = asked["limit"]
-        after = paging.position(asked.get("cursor"), int)
+        after = pagination.position(asked.get("cursor"), int)
         rows = sub_tasks_now(
             visible_task(task_id, bearer=request.auth),
             after=after[0] if after else 0,

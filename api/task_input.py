@@ -8,7 +8,7 @@ from rest_framework import serializers
 from api.fields import Boolean, Integer, Name, Strict, String, Tokens
 from orchestration.planning import WEIGHTS
 from orchestration.services import Order
-from orchestration.services.order import PLANNERS, SECONDS_MAX
+from orchestration.services.task_request import PLANNERS, SECONDS_MAX
 
 ID_MAX = 64
 

@@ -8,10 +8,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import paging
+from api import pagination
 from api.base import ApiView, made, shown
 from api.fields import Strict, Usd, usd
-from api.reading import body, idempotency_key, query
+from api.query_parameters import body, idempotency_key, query
 from api.sub_tasks import SubTaskOutput, sub_task_page
 from api.task_input import TaskInput, order
 from orchestration import services as orchestration
@@ -79,7 +79,7 @@ class TaskDetailOutput(TaskOutput):
     """A task with its first sub-tasks."""
 
     description = serializers.CharField(source="task.description")
-    sub_tasks = SubTaskOutput(many=True, help_text=f"The first {paging.LIMIT_MAX}.")
+    sub_tasks = SubTaskOutput(many=True, help_text=f"The first {pagination.LIMIT_MAX}.")
     next_cursor = serializers.CharField(
         allow_null=True, help_text="For `…/sub_tasks`, if there are more."
     )
@@ -88,8 +88,8 @@ class TaskDetailOutput(TaskOutput):
 def shown_task(task_id: int) -> dict[str, Any]:
     """A task with its progress and its first sub-tasks."""
     (found,) = progress([task_id])
-    rows = sub_tasks_now(found.task, most=paging.LIMIT_MAX + 1)
-    page = sub_task_page(rows, limit=paging.LIMIT_MAX, output=SubTaskOutput)
+    rows = sub_tasks_now(found.task, most=pagination.LIMIT_MAX + 1)
+    page = sub_task_page(rows, limit=pagination.LIMIT_MAX, output=SubTaskOutput)
     return shown(TaskOutput, found) | {
         "description": found.task.description,
         "sub_tasks": page["results"],
@@ -102,7 +102,7 @@ class Tasks(ApiView):
 
     problems = {"POST": (409,)}
 
-    class Query(paging.PageQuery):
+    class Query(pagination.PageQuery):
         """Filters of the list."""
 
         status = serializers.ChoiceField(Task.Status.choices, required=False)
@@ -154,7 +154,7 @@ class Tasks(ApiView):
         summary="Your tasks, the newest first",
         description="Needs the scope read; with operate, those of every agent.",
         parameters=[Query],
-        responses=paging.paged(TaskOutput),
+        responses=pagination.paged(TaskOutput),
     )
     def get(self, request: Request) -> Response:
         """List."""
@@ -162,12 +162,12 @@ class Tasks(ApiView):
         found = visible_tasks(request.auth).order_by("-id")
         if "status" in asked:
             found = found.filter(status=asked["status"])
-        if after := paging.position(asked.get("cursor"), int):
+        if after := pagination.position(asked.get("cursor"), int):
             found = found.filter(id__lt=after[0])
         limit = asked["limit"]
         rows = progress(found.values_list("id", flat=True)[: limit + 1])
         return Response(
-            paging.page(rows, limit=limit, output=TaskOutput, at=lambda row: (row.task.pk,))
+            pagination.page(rows, limit=limit, output=TaskOutput, at=lambda row: (row.task.pk,))
         )
 
 

@@ -7,8 +7,8 @@ from typing import TextIO
 from bench import actions, http_load, pgbench, planning, rows, server, tasks
 from bench.closed_loop import measure
 from bench.http_load import Request
-from keys.queries.candidates import candidates
-from keys.selection import choose
+from keys.books.queries.candidates import candidates
+from keys.books.selection import choose
 
 
 def run(*, seconds: float, clients: list[int], only: list[str], out: TextIO) -> None:

@@ -1,4 +1,4 @@
-"""pgbench running the statements of `keys.statements` on the same server: the limit.
+"""pgbench running the statements of `keys.books.sql` on the same server: the limit.
 
 The scripts are made from the very same strings, with pgbench's variables in the place of our
 parameters, so that what differs is only who calls.
@@ -13,7 +13,7 @@ from django.db import connection
 
 from bench import rows
 from common import embedded_postgres
-from keys import statements
+from keys.books import sql
 
 _TPS = re.compile(r"tps = ([\d.]+)")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -23,7 +23,7 @@ _CLIENT = "CAST(:client_id AS int)"
 # SQL for each parameter. `:r` is new in every transaction, `:client_id` is pgbench's own; no
 # variable may be called like what follows a colon in a scope (`key:key-1`).
 _LEND = {
-    "books_lock": str(statements.BOOKS_LOCK),
+    "books_lock": str(sql.BOOKS_LOCK),
     "agent": f"('agent-' || {_CLIENT} % {rows.AGENTS})",
     "agent_id": f"('agent-' || {_CLIENT} % {rows.AGENTS})",
     "idempotency_key": "NULL",
@@ -53,7 +53,7 @@ _LEND = {
     "after": "'{}'::jsonb",
 }
 _CALL = {
-    "books_lock": str(statements.BOOKS_LOCK),
+    "books_lock": str(sql.BOOKS_LOCK),
     "allocation": "CAST(:allocation AS bigint)",
     "allocations": "ARRAY[CAST(:allocation AS bigint)]",
     "scopes": "'{}'::text[]",
@@ -85,9 +85,9 @@ def allocating(clients: int, seconds: float) -> float:
         r"\set r random(1, 1000000000000)",
         rf"\set key random(0, {rows.KEYS - 1})",
         "BEGIN;",
-        _with(statements.LOOK, _LEND),
-        _with(statements.CANDIDATES, _LEND),
-        _with(statements.ALLOCATE, _LEND),
+        _with(sql.LOOK, _LEND),
+        _with(sql.CANDIDATES, _LEND),
+        _with(sql.ALLOCATE, _LEND),
         "COMMIT;",
     ]
     return _run(script, clients, seconds)
@@ -99,11 +99,11 @@ def holding_and_settling(clients: int, seconds: float) -> float:
     script = [
         r"\set r random(1, 1000000000000)",
         rf"\set allocation :client_id + {first}",
-        _with(statements.HOLD_ONE, _CALL).removesuffix(";") + r" \gset",
+        _with(sql.HOLD_ONE, _CALL).removesuffix(";") + r" \gset",
         "BEGIN;",
-        _with(statements.JOIN, _CALL),
-        _with(statements.LOCK, _CALL),
-        _with(statements.END, _ENDED),
+        _with(sql.JOIN, _CALL),
+        _with(sql.LOCK, _CALL),
+        _with(sql.END, _ENDED),
         "COMMIT;",
     ]
     return _run(script, clients, seconds)

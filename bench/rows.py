@@ -8,7 +8,7 @@ from django.db import connections
 
 from keys import services as keys
 from keys.models import Agent
-from keys.pricing import Rates
+from keys.supply.pricing import Rates
 
 KEYS = 8
 AGENTS = 128

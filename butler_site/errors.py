@@ -20,12 +20,12 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from alerts import refusals as alerts
-from api.reading import WrongParameter
+from api.query_parameters import WrongParameter
 from common.refusal import Refusal
 from keys import refusals as keys
 from orchestration import refusals as orchestration
 from prediction import services as prediction
-from security.keyfile import VaultBusy
+from security.keyring_file import VaultBusy
 from security.vault import CannotUnseal
 
 logger = logging.getLogger(__name__)

@@ -56,7 +56,7 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "application_name": PROCESS,
-            # The long statements of the books are planned once per connection (keys.books.rows).
+            # The long statements of the books are planned once per connection (keys.database).
             "prepare_threshold": 5,
             **_DATABASE.get("OPTIONS", {}),
         },
@@ -134,6 +134,7 @@ INSTALLED_APPS = [
     "prediction",
     "gateway",
     "orchestration",
+    "interchange",
     "dashboard",
     "api",
     "butler_site",
@@ -194,18 +195,18 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-# Functions of dashboard.admin_look, by name: addresses are known when requests are.
+# Functions of dashboard.admin_theme, by name: addresses are known when requests are.
 UNFOLD = {
     "SITE_TITLE": "Butler",
     "SITE_HEADER": "Butler",
     "SITE_SUBHEADER": "Finance office for AI agents",
     "SITE_URL": "/",
-    "SITE_ICON": "dashboard.admin_look.mark",
+    "SITE_ICON": "dashboard.admin_theme.mark",
     "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": "dashboard.admin_look.mark"}
+        {"rel": "icon", "type": "image/svg+xml", "href": "dashboard.admin_theme.mark"}
     ],
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": ["dashboard.admin_look.parts_style", "dashboard.admin_look.admin_style"],
+    "STYLES": ["dashboard.admin_theme.parts_style", "dashboard.admin_theme.admin_style"],
     "COLORS": {
         "primary": {
             "50": "#f0fdfa",
@@ -221,7 +222,7 @@ UNFOLD = {
             "950": "#042f2e",
         }
     },
-    "SIDEBAR": {"navigation": "dashboard.admin_look.navigation"},
+    "SIDEBAR": {"navigation": "dashboard.admin_theme.navigation"},
 }
 X_FRAME_OPTIONS = "DENY"
 # Cookies know no port: two clones on one machine would sign each other out.
@@ -265,12 +266,12 @@ LOGGING = {
 # A text to estimate in JSON takes up to six bytes for one of its own (\u0041).
 API_BODY_BYTES_MAX = 6 * ESTIMATE_BYTES_MAX + 100_000
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["api.auth.BearerTokens"],
-    "DEFAULT_PERMISSION_CLASSES": ["api.auth.HasScope"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerTokens"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.authentication.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["api.throttle.PerToken"],
-    "DEFAULT_PARSER_CLASSES": ["api.parsing.Json"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.Json"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.parsing.JsonAlways",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.parsers.JsonAlways",
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "api.schema.Schema",
     "EXCEPTION_HANDLER": "butler_site.errors.answer",

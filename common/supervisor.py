@@ -83,7 +83,7 @@ class Supervisor:
             env=self.environ,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            close_fds=False,  # They inherit what says that Butler still runs: common.one_instance.
+            close_fds=False,  # They inherit the lock that says Butler runs: common.single_instance.
             preexec_fn=die_with_parent,
         )
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.views.first_page import first_page
+from dashboard.views.overview import first_page
 
 app_name = "dashboard"
 urlpatterns = [path("", first_page, name="first-page")]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from gateway import moving
+from gateway import failover
 from gateway.dialects import Asked, Dialect
-from gateway.office import Office
 from gateway.refusals import AlreadyCalled, WrongWireFormat
 from gateway.requests import Request
+from gateway.runtime import Office
 from keys import refusals as keys_refusals
 from keys import services as keys
-from keys.queries.upstreams import Session, Upstream
+from keys.supply.queries.upstreams import Session, Upstream
 
 _TRIES_MAX = 8
 # Longer bodies are counted in a thread, so that others are served meanwhile.
@@ -59,7 +59,7 @@ async def admit(office: Office, request: Request, dialect: Dialect | None, body:
         except keys_refusals.KeyChanged:
             session = await office.sessions.read(session.session_id)
         except keys_refusals.KeyCannotServe as refusal:
-            session = await moving.away(office, session, refusal)
+            session = await failover.away(office, session, refusal)
     raise keys_refusals.RateLimited("The session's key changed again and again. Ask again.")
 
 

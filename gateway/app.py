@@ -7,17 +7,17 @@ from contextlib import asynccontextmanager
 from django.db import InterfaceError, OperationalError
 
 from common.refusal import Refusal
-from gateway import answers
-from gateway.office import Office
+from gateway import error_responses
 from gateway.refusals import UnknownRoute
 from gateway.requests import ClientGone, Receive, Request, Scope, Send
 from gateway.routes import ROUTES
-from keys.queries.slots import slot_of
+from gateway.runtime import Office
+from keys.books.queries.slots import slot_of
 
 logger = logging.getLogger(__name__)
 
 # Not to be repeated by itself: the call may have been made.
-_STOPPING = answers.UNAVAILABLE._replace(code="stopping", retry=False)
+_STOPPING = error_responses.UNAVAILABLE._replace(code="stopping", retry=False)
 
 
 class Gateway:
@@ -54,12 +54,16 @@ class Gateway:
             await self._refuse(request, refusal)
         except (OperationalError, InterfaceError) as error:
             logger.warning("%s %s: the database is away: %s", request.method, request.path, error)
-            await _fail(request, answers.UNAVAILABLE, "Butler's database is away. Ask again.")
+            await _fail(
+                request, error_responses.UNAVAILABLE, "Butler's database is away. Ask again."
+            )
         except Exception:
             logger.exception("%s %s failed (%s)", request.method, request.path, request.id)
             if request.answering:
                 raise
-            await _fail(request, answers.BROKEN, f"Butler failed; its log names {request.id}.")
+            await _fail(
+                request, error_responses.BROKEN, f"Butler failed; its log names {request.id}."
+            )
 
     async def _serve(self, request: Request) -> None:
         if request.path == "/":
@@ -74,19 +78,19 @@ class Gateway:
         await route.serve(self._office, request, dialect=route.dialect, admit=route.admit)
 
     async def _refuse(self, request: Request, refusal: Refusal) -> None:
-        if answers.is_bug(refusal):
+        if error_responses.is_bug(refusal):
             logger.error("refused: %s", refusal.code, exc_info=refusal)
         if slot := slot_of(request.token):
             await self._office.sessions.note(slot, refusal)
-            refusal = answers.in_plain_words(refusal)
+            refusal = error_responses.in_plain_words(refusal)
         status = await self._refusal_status(request, refusal)
-        answer = answers.refused(
+        answer = error_responses.refused(
             refusal, wire_format=_wire_format(request), request_id=request.id, status=status
         )
         await request.answer(*answer)
 
     async def _refusal_status(self, request: Request, refusal: Refusal) -> int | None:
-        if not answers.is_budget(refusal):
+        if not error_responses.is_budget(refusal):
             return None
         # It was read for this very request, so it is known.
         return (await self._office.sessions.of(request.token)).refusal_status
@@ -101,8 +105,10 @@ def _wire_format(request: Request) -> str:
     return "anthropic" if anthropic else "openai"
 
 
-async def _fail(request: Request, shape: answers.Shape, words: str) -> None:
+async def _fail(request: Request, shape: error_responses.Shape, words: str) -> None:
     if request.answering:
         return
-    error = answers.said(shape, words, wire_format=_wire_format(request), request_id=request.id)
-    await request.answer(*answers.encoded(error))
+    error = error_responses.said(
+        shape, words, wire_format=_wire_format(request), request_id=request.id
+    )
+    await request.answer(*error_responses.encoded(error))

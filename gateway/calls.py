@@ -2,14 +2,14 @@
 
 from django.utils import timezone
 
-from gateway import answers, keeping, moving, streaming, upstream
+from gateway import error_responses, failover, recording, streaming, upstream
 from gateway.admission import Admit, Admitted
 from gateway.dialects import Dialect
-from gateway.office import Office
-from gateway.payment import Payment
 from gateway.queries import kept_answer
 from gateway.refusals import AlreadyCalled, AnswerLost, KeyUnusable, ProviderUnreachable
 from gateway.requests import Request
+from gateway.runtime import Office
+from gateway.settlement import Payment
 from keys.services import Ended
 
 # How often a call is made anew because its key was refused.
@@ -49,13 +49,13 @@ async def _make(
     body: bytes,
 ) -> bool:
     """Make the call; whether it was answered (if not, its key was refused: try another one)."""
-    exchange = await keeping.begin(office, admitted, body)
+    exchange = await recording.begin(office, admitted, body)
     answer = await _send(office, request, dialect, admitted, payment)
     async with answer:
         if answer.status in _KEY_REFUSED:
             payment.made = False
             await payment.pay()
-            await moving.refused(
+            await failover.refused(
                 office,
                 admitted.session,
                 http_status=answer.status,
@@ -104,7 +104,7 @@ async def _answer(request, admitted, payment, answer, exchange) -> None:
     exchange.add(body)
     headers = [
         *upstream.passed_back(answer, admitted.upstream),
-        *answers.told(
+        *error_responses.told(
             request_id=request.id, charge_id=admitted.held.pk, key_id=admitted.upstream.slug
         ),
         (b"x-butler-cost", format(ended.cost, "f").encode()),
@@ -130,7 +130,7 @@ async def _answer_again(office: Office, request: Request, before: AlreadyCalled)
         raise before
     headers = [
         (b"content-type", kept.media_type.encode()),
-        *answers.told(request_id=request.id, charge_id=before.facts["charge_id"]),
+        *error_responses.told(request_id=request.id, charge_id=before.facts["charge_id"]),
         (b"x-butler-cost", b"0"),
         (b"idempotent-replay", b"true"),
     ]
@@ -141,5 +141,5 @@ async def models(office: Office, request: Request, *, dialect: None, admit: Admi
     """What this session may use: the model of the key it is on."""
     admitted = await admit(office, request, dialect, b"")
     key = await office.sessions.upstream(admitted.session.api_key)
-    body = answers.model_list(key, anthropic=b"anthropic-version" in request.headers)
+    body = error_responses.model_list(key, anthropic=b"anthropic-version" in request.headers)
     await request.answer(200, [(b"content-type", b"application/json")], body)

@@ -4,7 +4,8 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
-from keys.models import Charge, CostCentre, triggers
+from common import row_triggers
+from keys.models import Charge, CostCentre
 from security.fields import SealedField
 
 DAYS_MAX = 3650
@@ -38,7 +39,7 @@ class Retention(models.Model):
             )
         ]
         triggers = [
-            triggers.fixed("retention_keeps_its_cost_centre", "cost_centre"),
+            row_triggers.fixed("retention_keeps_its_cost_centre", "cost_centre"),
             pgtrigger.Protect(name="retention_is_kept", operation=pgtrigger.Delete),
         ]
 
@@ -58,7 +59,7 @@ class RetentionChange(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        triggers = [triggers.append_only("retentionchange_is_append_only")]
+        triggers = [row_triggers.append_only("retentionchange_is_append_only")]
 
     def __str__(self):
         return f"retention of {self.cost_centre_id} {self.at:%Y-%m-%d %H:%M}"
@@ -144,7 +145,7 @@ class ExchangeLook(models.Model):
         ordering = ["-id"]
         verbose_name = "look at an exchange"
         verbose_name_plural = "looks at exchanges"
-        triggers = [triggers.append_only("exchangelook_is_append_only")]
+        triggers = [row_triggers.append_only("exchangelook_is_append_only")]
 
     def __str__(self):
         return f"{self.who} {self.at:%Y-%m-%d %H:%M}"

@@ -8,9 +8,10 @@ from common.batches import Threads
 from common.refusal import Refusal
 from gateway.refusals import NotAuthenticated, SlotEmpty
 from keys import services as keys
-from keys.queries import slots, upstreams
-from keys.queries.credentials import session_id_of
-from keys.queries.upstreams import Session, Upstream
+from keys.books.queries import slots
+from keys.identity.queries.credentials import session_id_of
+from keys.supply.queries import upstreams
+from keys.supply.queries.upstreams import Session, Upstream
 
 logger = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ import asyncio
 
 from aiohttp import ClientResponse
 
-from gateway import answers, upstream
+from gateway import error_responses, upstream
 from gateway.admission import Admitted
 from gateway.dialects import Dialect, Splitter, TooLong
-from gateway.keeping import Keeping
-from gateway.payment import Payment
+from gateway.recording import Keeping
 from gateway.requests import Request
+from gateway.settlement import Payment
 
 
 async def relay(
@@ -29,7 +29,7 @@ async def relay(
     headers = [
         *upstream.passed_back(answer, admitted.upstream),
         (b"cache-control", b"no-cache"),
-        *answers.told(
+        *error_responses.told(
             request_id=request.id, charge_id=admitted.held.pk, key_id=admitted.upstream.slug
         ),
         (b"x-butler-tokens-left", str(admitted.held.left).encode()),
@@ -46,7 +46,7 @@ async def relay(
     exchange.complete = payment.whole = whole
     await payment.pay()
     if not whole:
-        await request.write(answers.broken_stream(dialect, request.id))
+        await request.write(error_responses.broken_stream(dialect, request.id))
     await request.write(b"", more=False)
 
 

@@ -4,7 +4,7 @@ import aiohttp
 from django.conf import settings
 
 from gateway.requests import Headers, Request
-from keys.queries.upstreams import Upstream
+from keys.supply.queries.upstreams import Upstream
 
 # Shorter than any provider keeps an idle connection: a request on one that the other end has just
 # closed would be lost, and nobody could say whether it was made.

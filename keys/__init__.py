@@ -1,7 +1,9 @@
 """Token Manager: providers, API keys, agents, cost centres, limits, allocations, charges, prices.
 
+Folders: `identity` (who spends, who pays), `supply` (what is bought), `limits` (limits and their
+windows), `books` (allocations and charges). Each imports only from those named before it.
 Verbs: `allocate`, `hold`, `settle`, `report_usage`, `rotate`, `complete`, `fail`, `extend`, …
 (`services` lists them).
-Open: `refusals`.
+Open: `refusals`, `periods`, `pricing`.
 Invariant: nothing is spent that was not set aside first (DESIGN, section 3; `queries.books_check`).
 """

@@ -7,9 +7,9 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 
 from orchestration import services
-from orchestration.queries.due import is_work_due
-from orchestration.runners.openclaw import release_left_over
-from orchestration.services.waking import CLUSTER
+from orchestration.queries.pending_work import is_work_due
+from orchestration.runners.openclaw.runner import release_left_over
+from orchestration.services.wakeup import CLUSTER
 
 
 def look_after() -> None:

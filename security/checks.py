@@ -6,7 +6,7 @@ from typing import Any
 from django.core import checks
 from django.db import connections, router
 
-from security import queries, sources
+from security import keyring_sources, queries
 from security.fields import SealedField
 
 # So many rows are named before the rest is only counted.
@@ -15,9 +15,13 @@ _NAMED_MAX = 20
 
 def keys_usable(**kwargs: Any) -> list[checks.CheckMessage]:
     """butler.E022: the sealing keys cannot be used; butler.W023: a rotation was interrupted."""
-    if problem := sources.problem():
+    if problem := keyring_sources.problem():
         return [checks.Error(problem, id="butler.E022")]
-    if sources.is_file() and sources.path().exists() and sources.current().rotation_open:
+    if (
+        keyring_sources.is_file()
+        and keyring_sources.path().exists()
+        and keyring_sources.current().rotation_open
+    ):
         return [
             checks.Warning(
                 "A rotation of the vault is under way or was interrupted.",
@@ -32,7 +36,7 @@ def secrets_readable(
     *, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
     """butler.W024: names the rows whose secret cannot be unsealed. Needs `--database default`."""
-    if sources.problem():
+    if keyring_sources.problem():
         return []  # butler.E022 says so, and no row could be read.
     fields = [field for field in queries.sealed_fields() if _is_migrated(field, databases or ())]
     models = dict.fromkeys(field.model for field in fields)

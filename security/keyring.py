@@ -1,4 +1,4 @@
-"""The sealing keys and the pepper as values; where they come from is in `security.sources`."""
+"""The sealing keys and the pepper as values; `security.keyring_sources` says where from."""
 
 import base64
 import binascii

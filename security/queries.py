@@ -10,7 +10,7 @@ from django.db import models
 
 from security import vault
 from security.fields import SealedField, field_context
-from security.rows import unseal_from
+from security.sealed_rows import unseal_from
 
 UNREADABLE = "unreadable"
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from security import sources
+from security import keyring_sources
 
 _PUBLIC_ALPHABET = string.ascii_lowercase + string.digits
 _PUBLIC_CHARACTERS = 8
@@ -100,7 +100,7 @@ def _current() -> _Peppers:
 @lru_cache(maxsize=4)
 def _peppers(from_settings: str, key_file: str) -> _Peppers:
     """Kept for the life of the process: the pepper never changes, and the arguments name it."""
-    pepper = sources.token_pepper().encode()
+    pepper = keyring_sources.token_pepper().encode()
     return _Peppers(_derived(pepper, b"butler: hash"), _derived(pepper, b"butler: derive"))
 
 

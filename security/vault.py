@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.views.decorators.debug import sensitive_variables
 
 from common.refusal import Refusal
-from security import sources
+from security import keyring_sources
 
 _VERSION = 1
 _NONCE_BYTES = 12
@@ -35,7 +35,7 @@ def seal(plaintext: str, *, context: str) -> bytes:
 
     Raises KeyringUnusable when there is no usable sealing key.
     """
-    keyring = sources.current()
+    keyring = keyring_sources.current()
     key_id = keyring.sealing_id
     header = bytes((_VERSION, len(key_id))) + key_id.encode()
     nonce = os.urandom(_NONCE_BYTES)
@@ -50,7 +50,7 @@ def unseal(sealed: bytes, *, context: str) -> str:
     key_id = key_id_of(sealed)
     start = 2 + len(key_id)
     header, nonce = sealed[:start], sealed[start : start + _NONCE_BYTES]
-    cipher = sources.current().cipher(key_id)
+    cipher = keyring_sources.current().cipher(key_id)
     if cipher is None:
         raise CannotUnseal(f"{context}: the sealing key {key_id} is not in the keyring.")
     try:

@@ -1,6 +1,6 @@
 """The books balance: what every test that spends ends with."""
 
-from keys.queries.books_check import books_check
+from keys.books.queries.books_check import books_check
 
 
 def assert_books_balance():

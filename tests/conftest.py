@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any
 
@@ -11,8 +10,8 @@ from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 
-NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
-
+from tests.keys.builders import make_people
+from tests.moments import NOON
 
 # What `migrate` writes and no test changes.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
@@ -43,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.stem.endswith("_races"):
             item.add_marker(pytest.mark.xdist_group("races"))
+
+
+@pytest.fixture
+def people(db):
+    """`ada` spends, `bob` is of her cost centre, `carol` is a stranger."""
+    make_people()
 
 
 @pytest.fixture

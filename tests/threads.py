@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from keys import services as keys
-from tests.conftest import NOON
+from tests.moments import NOON
 
 _WAITING = """
 SELECT count(*) FROM pg_stat_activity

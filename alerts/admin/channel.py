@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from alerts import post, queries, services
+from alerts import apprise_transport, queries, services
 from alerts.models import Channel
 from common.dialogs import carried_out, went_to
 
@@ -63,7 +63,7 @@ class ChannelForm(forms.ModelForm):
         url = self.cleaned_data["url"]
         if not url and self.instance._state.adding:
             raise forms.ValidationError("A new channel needs a URL.", code="required")
-        if url and not post.usable(url):
+        if url and not apprise_transport.usable(url):
             raise forms.ValidationError(
                 "This is no URL that Apprise can use.", code="channel_url_unusable"
             )

@@ -8,11 +8,11 @@ from alerts.services.channels import (
     enable_channel,
     test_channel,
 )
-from alerts.services.closing import acknowledge, resolve, resolve_by_key
-from alerts.services.delivering import deliver
-from alerts.services.importing import Foreign, import_alerts
-from alerts.services.raising import raise_alert
-from alerts.services.retrying import retry_due
+from alerts.services.close import acknowledge, resolve, resolve_by_key
+from alerts.services.deliver import deliver
+from alerts.services.import_alerts import Foreign, import_alerts
+from alerts.services.raise_alert import raise_alert
+from alerts.services.retry import retry_due
 
 __all__ = [
     "Foreign",

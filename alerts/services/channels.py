@@ -3,7 +3,7 @@
 from django.db import IntegrityError, transaction
 from django.views.decorators.debug import sensitive_variables
 
-from alerts import post
+from alerts import apprise_transport
 from alerts.models import Channel, Notification
 from alerts.refusals import (
     ChannelDisabled,
@@ -11,8 +11,8 @@ from alerts.refusals import (
     ChannelNotFound,
     ChannelUrlUnusable,
 )
-from alerts.services.closing import resolve_by_key
-from alerts.services.queueing import queue_notification
+from alerts.services.close import resolve_by_key
+from alerts.services.enqueue import queue_notification
 from security import services as security
 
 
@@ -115,7 +115,7 @@ def _save(channel, **options):
 
 
 def _check_url(url):
-    if not post.usable(url):
+    if not apprise_transport.usable(url):
         raise ChannelUrlUnusable(
             "This is no URL that Apprise can use. Examples: mailto://user:password@example.org, "
             "slack://token-a/token-b/token-c, json://example.org/path."

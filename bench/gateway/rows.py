@@ -4,8 +4,8 @@ from django.db import connection
 
 from bench import rows
 from keys import services as keys
+from keys.identity.queries.credentials import session_token
 from keys.models import CostCentre
-from keys.queries.credentials import session_token
 
 SESSIONS = 64
 # Its tokens are really counted, as they are for most calls.

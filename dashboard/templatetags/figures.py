@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 
-from common import figures as words
+from common import formatting as words
 
 register = template.Library()
 register.filter("grouped", words.grouped)

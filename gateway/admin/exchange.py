@@ -5,11 +5,11 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from unfold.decorators import display
 
-from common import figures
+from common import formatting
 from common.admin_pages import ReadOnlyAdmin
 from common.refusal import Refusal
 from gateway import queries, services
-from gateway.admin import shown
+from gateway.admin import body_preview
 from gateway.admin.links import link, moment
 from gateway.models import Exchange
 
@@ -74,7 +74,10 @@ class ExchangeAdmin(ReadOnlyAdmin):
             return {"why_not": refusal.detail, "looks": looks}
         if kept is None:
             return {"why_not": "It has expired.", "looks": looks}
-        bodies = {"Request": shown.body(kept.request), "Answer": shown.body(kept.answer)}
+        bodies = {
+            "Request": body_preview.body(kept.request),
+            "Answer": body_preview.body(kept.answer),
+        }
         return {"bodies": bodies, "looks": looks}
 
     @display(description="Charge")
@@ -110,9 +113,9 @@ class ExchangeAdmin(ReadOnlyAdmin):
     @display(description="Request bytes")
     def request_size(self, exchange):
         """Of the request, as it came."""
-        return figures.grouped(exchange.request_bytes)
+        return formatting.grouped(exchange.request_bytes)
 
     @display(description="Answer bytes")
     def answer_size(self, exchange):
         """Of the answer, as it came."""
-        return figures.grouped(exchange.answer_bytes)
+        return formatting.grouped(exchange.answer_bytes)

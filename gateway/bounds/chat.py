@@ -3,16 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.bounds.overheads import (
-    CALLS,
-    MESSAGE,
-    call_max,
-    request_max,
-    schema_max,
-    tools_max,
-)
-from gateway.bounds.parts import content_max
-from gateway.bounds.values import (
+from gateway.bounds.content_parts import content_max
+from gateway.bounds.json_values import (
     field_max,
     fields_max,
     json_max,
@@ -20,6 +12,14 @@ from gateway.bounds.values import (
     others_max,
     raw_bytes_max,
     value_of,
+)
+from gateway.bounds.template_overhead import (
+    CALLS,
+    MESSAGE,
+    call_max,
+    request_max,
+    schema_max,
+    tools_max,
 )
 from gateway.refusals import CannotBeBounded
 

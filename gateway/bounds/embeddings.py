@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.bounds.json_values import listed, value_of
 from gateway.bounds.tokenizers import text_tokens_max
-from gateway.bounds.values import listed, value_of
 from gateway.refusals import CannotBeBounded
 
 # [CLS] and [SEP] around every text, where a model has them.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import ceil
 
-from gateway.bounds.pixels import Size, size_of_data_url
+from gateway.bounds.image_size import Size, size_of_data_url
 from gateway.bounds.tokenizers import bare_name
 
 # Any detail a client may ask for; whatever else it writes is taken for the largest.

@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.bounds.images import image_tokens_max
-from gateway.bounds.overheads import CALL, MESSAGE, request_max, schema_max, tools_max
-from gateway.bounds.tokenizers import text_tokens_max, utf8_max
-from gateway.bounds.values import (
+from gateway.bounds.json_values import (
     field_max,
     fields_max,
     json_max,
@@ -17,6 +15,8 @@ from gateway.bounds.values import (
     raw_bytes_max,
     value_of,
 )
+from gateway.bounds.template_overhead import CALL, MESSAGE, request_max, schema_max, tools_max
+from gateway.bounds.tokenizers import text_tokens_max, utf8_max
 from gateway.refusals import CannotBeBounded
 
 _SCHEMAS = ("output_format", "output_config")

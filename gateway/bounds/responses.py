@@ -3,23 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gateway.bounds.content_parts import content_max
 from gateway.bounds.images import image_tokens_max
-from gateway.bounds.overheads import (
-    CALL,
-    MESSAGE,
-    call_max,
-    request_max,
-    schema_max,
-    tools_max,
-)
-from gateway.bounds.parts import content_max
-from gateway.bounds.values import (
+from gateway.bounds.json_values import (
     field_max,
     fields_max,
     json_max,
     others_max,
     raw_bytes_max,
     value_of,
+)
+from gateway.bounds.template_overhead import (
+    CALL,
+    MESSAGE,
+    call_max,
+    request_max,
+    schema_max,
+    tools_max,
 )
 from gateway.refusals import CannotBeBounded
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.dialects.base import Reported
-from gateway.dialects.counts import cost, count, fitting, largest, part
+from gateway.dialects.reported_usage import cost, count, fitting, largest, part
 from keys.services import Usage
 
 _INPUT_KINDS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")

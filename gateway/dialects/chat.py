@@ -1,9 +1,10 @@
 """Chat completions: the wire format of OpenAI that nearly every provider copied."""
 
 from gateway import bounds
-from gateway.dialects import habits, openai_usage, unbounded, written
+from gateway.dialects import model_quirks, openai_usage, output_count, unsupported
 from gateway.dialects.base import Asked, Reported
-from gateway.dialects.body import (
+from gateway.dialects.chat_meter import ChatMeter
+from gateway.dialects.json_body import (
     clamped,
     fields_of,
     flag_of,
@@ -12,14 +13,13 @@ from gateway.dialects.body import (
     object_of,
     whole_number_of,
 )
-from gateway.dialects.chat_meter import ChatMeter
-from gateway.dialects.counts import answer_in
+from gateway.dialects.reported_usage import answer_in
 
 _OUTPUT = ("max_tokens", "max_completion_tokens")
 _CHOICES_MAX = 128
 _GUARDED = frozenset(
     {"model", "messages", "tools", "n", "stream", "stream_options", "service_tier", *_OUTPUT}
-    | unbounded.CHAT.keys()
+    | unsupported.CHAT.keys()
 )
 
 
@@ -34,9 +34,9 @@ class Chat:
         """Take a body apart. Refusals: Unreadable, CannotBeBounded."""
         fields = fields_of(body, guarded=_GUARDED)
         model = model_of(fields)
-        unbounded.refuse_settings(fields, unbounded.CHAT)
-        unbounded.refuse_tier(fields)
-        unbounded.refuse_tools(fields, runs_at_client=unbounded.openai_client_tool)
+        unsupported.refuse_settings(fields, unsupported.CHAT)
+        unsupported.refuse_tier(fields)
+        unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)
         maxima = [whole_number_of(fields, name) for name in _OUTPUT]
         stream = flag_of(fields, "stream")
         return Asked(
@@ -57,10 +57,10 @@ class Chat:
         changed = clamped(
             asked.fields,
             names=_OUTPUT,
-            usual=habits.output_field(model),
+            usual=model_quirks.output_field(model),
             output_tokens_max=output_tokens_max,
         )
-        if asked.stream and not asked.usage_asked and habits.knows_stream_options(model):
+        if asked.stream and not asked.usage_asked and model_quirks.knows_stream_options(model):
             options = object_of(asked.fields, "stream_options")
             changed["stream_options"] = {**options, "include_usage": True}
         return joined(asked.fields, model=model, **changed)
@@ -72,7 +72,7 @@ class Chat:
 
     def produced(self, answer: bytes, *, model: str) -> int:
         """Output tokens counted from a whole answer's content."""
-        return written.tokens_in(answer, "choices", model=model)
+        return output_count.tokens_in(answer, "choices", model=model)
 
     def meter(self, asked: Asked) -> ChatMeter:
         """A meter for one stream."""

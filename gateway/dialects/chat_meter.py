@@ -7,9 +7,9 @@ import msgspec
 
 from gateway.dialects import openai_usage
 from gateway.dialects.base import Asked, Reported
-from gateway.dialects.body import BROKEN
+from gateway.dialects.json_body import BROKEN
+from gateway.dialects.output_count import Written
 from gateway.dialects.sse import data_of
-from gateway.dialects.written import Written
 from keys.services import Usage
 
 

@@ -1,8 +1,8 @@
 """Counting tokens at Anthropic: free of charge, so nothing is set aside for it."""
 
 from gateway.dialects.base import Asked, Reported
-from gateway.dialects.body import fields_of, joined, model_of
-from gateway.dialects.unmetered import UnmeteredStream
+from gateway.dialects.json_body import fields_of, joined, model_of
+from gateway.dialects.no_stream import UnmeteredStream
 
 _GUARDED = frozenset({"model"})
 

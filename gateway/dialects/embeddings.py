@@ -1,11 +1,11 @@
 """Embeddings: they cost their input and have no output."""
 
 from gateway import bounds
-from gateway.dialects import openai_usage, unbounded
+from gateway.dialects import openai_usage, unsupported
 from gateway.dialects.base import Asked, Reported
-from gateway.dialects.body import fields_of, joined, model_of
-from gateway.dialects.counts import answer_in
-from gateway.dialects.unmetered import UnmeteredStream
+from gateway.dialects.json_body import fields_of, joined, model_of
+from gateway.dialects.no_stream import UnmeteredStream
+from gateway.dialects.reported_usage import answer_in
 
 _GUARDED = frozenset({"model", "input", "service_tier"})
 
@@ -21,7 +21,7 @@ class Embeddings:
         """Take a body apart. Refusals: Unreadable, CannotBeBounded."""
         fields = fields_of(body, guarded=_GUARDED)
         model = model_of(fields)
-        unbounded.refuse_tier(fields)
+        unsupported.refuse_tier(fields)
         return Asked(fields=fields, model=model, output_tokens_max=0, output_tokens_least=0)
 
     def input_bound(self, asked: Asked, *, model: str) -> int:

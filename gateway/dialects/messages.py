@@ -3,9 +3,9 @@
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects import anthropic_usage, unbounded, written
+from gateway.dialects import anthropic_usage, output_count, unsupported
 from gateway.dialects.base import Asked, Reported
-from gateway.dialects.body import (
+from gateway.dialects.json_body import (
     clamped,
     fields_of,
     flag_of,
@@ -14,14 +14,14 @@ from gateway.dialects.body import (
     object_of,
     whole_number_of,
 )
-from gateway.dialects.counts import answer_in, as_object, id_of
 from gateway.dialects.messages_meter import MessagesMeter
+from gateway.dialects.reported_usage import answer_in, as_object, id_of
 
 _OUTPUT = ("max_tokens",)
 _GUARDED = frozenset(
     {"model", "messages", "system", "tools", "stream", "thinking", "service_tier", "speed"}
     | {"inference_geo", "context_management", *_OUTPUT}
-    | unbounded.MESSAGES.keys()
+    | unsupported.MESSAGES.keys()
 )
 
 
@@ -67,7 +67,7 @@ class Messages:
 
     def produced(self, answer: bytes, *, model: str) -> int:
         """Output tokens counted from a whole answer's content."""
-        return written.tokens_in(answer, "content", model=model)
+        return output_count.tokens_in(answer, "content", model=model)
 
     def meter(self, asked: Asked) -> MessagesMeter:
         """A meter for one stream."""
@@ -75,13 +75,13 @@ class Messages:
 
 
 def _refuse_unbounded(fields: dict[str, Raw]) -> None:
-    unbounded.refuse_settings(fields, unbounded.MESSAGES)
-    unbounded.refuse_tier(fields)
+    unsupported.refuse_settings(fields, unsupported.MESSAGES)
+    unsupported.refuse_tier(fields)
     why = "It has a price of its own; leave the field out."
-    unbounded.refuse_value(fields, "speed", known=(None, "standard"), why=why)
-    unbounded.refuse_value(fields, "inference_geo", known=(None, "global"), why=why)
-    unbounded.refuse_edits(fields)
-    unbounded.refuse_tools(fields, runs_at_client=unbounded.anthropic_client_tool)
+    unsupported.refuse_value(fields, "speed", known=(None, "standard"), why=why)
+    unsupported.refuse_value(fields, "inference_geo", known=(None, "global"), why=why)
+    unsupported.refuse_edits(fields)
+    unsupported.refuse_tools(fields, runs_at_client=unsupported.anthropic_client_tool)
 
 
 def _least(fields: dict[str, Raw], output_max: int | None) -> int:

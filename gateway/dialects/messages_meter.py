@@ -7,10 +7,10 @@ import msgspec
 
 from gateway.dialects import anthropic_usage
 from gateway.dialects.base import Reported
-from gateway.dialects.body import BROKEN
-from gateway.dialects.counts import as_object, id_of
+from gateway.dialects.json_body import BROKEN
+from gateway.dialects.output_count import Written
+from gateway.dialects.reported_usage import as_object, id_of
 from gateway.dialects.sse import data_of
-from gateway.dialects.written import Written
 from keys.services import Usage
 
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.dialects.base import Reported
-from gateway.dialects.counts import as_object, cost, count, fitting, id_of, largest, part
+from gateway.dialects.reported_usage import as_object, cost, count, fitting, id_of, largest, part
 from keys.services import Usage
 
 _USD_PER_TICK = Decimal(10) ** -10

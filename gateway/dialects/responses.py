@@ -3,10 +3,17 @@
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects import openai_usage, unbounded, written
+from gateway.dialects import openai_usage, output_count, unsupported
 from gateway.dialects.base import Asked, Reported
-from gateway.dialects.body import clamped, fields_of, flag_of, joined, model_of, whole_number_of
-from gateway.dialects.counts import answer_in
+from gateway.dialects.json_body import (
+    clamped,
+    fields_of,
+    flag_of,
+    joined,
+    model_of,
+    whole_number_of,
+)
+from gateway.dialects.reported_usage import answer_in
 from gateway.dialects.responses_meter import ResponsesMeter
 
 _OUTPUT = ("max_output_tokens",)
@@ -14,7 +21,7 @@ _OUTPUT = ("max_output_tokens",)
 _OUTPUT_LEAST = 16
 _GUARDED = frozenset(
     {"model", "input", "instructions", "tools", "stream", "service_tier", *_OUTPUT}
-    | unbounded.RESPONSES.keys()
+    | unsupported.RESPONSES.keys()
 )
 
 
@@ -60,7 +67,7 @@ class Responses:
 
     def produced(self, answer: bytes, *, model: str) -> int:
         """Output tokens counted from a whole answer's content."""
-        return written.tokens_in(answer, "output", model=model)
+        return output_count.tokens_in(answer, "output", model=model)
 
     def meter(self, asked: Asked) -> ResponsesMeter:
         """A meter for one stream."""
@@ -68,6 +75,6 @@ class Responses:
 
 
 def _refuse_unbounded(fields: dict[str, Raw]) -> None:
-    unbounded.refuse_settings(fields, unbounded.RESPONSES)
-    unbounded.refuse_tier(fields)
-    unbounded.refuse_tools(fields, runs_at_client=unbounded.openai_client_tool)
+    unsupported.refuse_settings(fields, unsupported.RESPONSES)
+    unsupported.refuse_tier(fields)
+    unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)

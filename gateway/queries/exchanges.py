@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.views.decorators.debug import sensitive_variables
 
-from gateway import contents
+from gateway import exchange_bodies
 from gateway.models import Exchange, ExchangeLook
 
 
@@ -47,8 +47,8 @@ def exchange_of(charge_id: int, *, now: datetime) -> KeptExchange | None:
         status=row.status,
         media_type=row.media_type,
         complete=row.complete,
-        request=contents.body(row, "request"),
-        answer=contents.body(row, "answer"),
+        request=exchange_bodies.body(row, "request"),
+        answer=exchange_bodies.body(row, "answer"),
     )
 
 
@@ -61,7 +61,7 @@ def kept_answer(charge_id: int, *, now: datetime) -> KeptAnswer | None:
     row = unexpired(now=now).filter(pk=charge_id, complete=True).defer("request").first()
     if row is None:
         return None
-    body = contents.body(row, "answer")
+    body = exchange_bodies.body(row, "answer")
     return KeptAnswer(status=row.status, media_type=row.media_type, body=body)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from gateway.sandbox import delivery, errors
-from gateway.sandbox.asked import Asked, Wrong
 from gateway.sandbox.call_log import Call, CallLog
 from gateway.sandbox.connection import BrokenOff, Connection, Headers, Receive, Send
 from gateway.sandbox.control import Control
 from gateway.sandbox.directive import Directive, NotUnderstood, directive, said_in
 from gateway.sandbox.faults import Faults
 from gateway.sandbox.reply import reply
+from gateway.sandbox.request_fields import Asked, Wrong
 from gateway.sandbox.routes import (
     Route,
     chat,

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.sandbox import words
-from gateway.sandbox.asked import Asked
+from gateway.sandbox import generated_text
 from gateway.sandbox.directive import Directive
+from gateway.sandbox.request_fields import Asked
 
 _WORDS_LEAST = 20
 _WORDS_SPREAD = 30
@@ -50,7 +50,7 @@ class Reply:
 
     def chunks(self, choice: int = 0) -> list[tuple[str, int]]:
         """What each event of a stream carries, and how many tokens of the choice are out then."""
-        return list(words.chunks(self.answers[choice], count=self.directive.chunks))
+        return list(generated_text.chunks(self.answers[choice], count=self.directive.chunks))
 
     def billed_after(self, produced: int) -> Bill:
         """What is billed for a stream that ended after so many tokens that could be seen."""
@@ -100,12 +100,16 @@ def _texts(asked: Asked, directive: Directive, *, unseen: int) -> Made:
         wanted = _WORDS_LEAST + seed % _WORDS_SPREAD + unseen
     allowed = wanted if asked.output_tokens_max is None else min(wanted, asked.output_tokens_max)
     count = max(0, allowed - unseen)
-    answers = [words.answer(seed=seed + choice, count=count) for choice in range(asked.choices)]
+    answers = [
+        generated_text.answer(seed=seed + choice, count=count) for choice in range(asked.choices)
+    ]
     return answers, allowed == wanted
 
 
 def _tool_call(asked: Asked, directive: Directive, *, unseen: int) -> Made:
-    whole = words.pieces(directive.args) or words.arguments(asked.tools.get(directive.tool))
+    whole = generated_text.pieces(directive.args) or generated_text.arguments(
+        asked.tools.get(directive.tool)
+    )
     most = asked.output_tokens_max
     allowed = whole if most is None else whole[: max(0, most - unseen)]
     return [allowed] * asked.choices, len(allowed) == len(whole)

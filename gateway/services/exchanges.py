@@ -6,7 +6,7 @@ from django.contrib.postgres.functions import TransactionNow
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from gateway import contents, queries
+from gateway import exchange_bodies, queries
 from gateway.models import Exchange, ExchangeLook
 from gateway.services import retention_lock
 from keys.models import Charge
@@ -39,7 +39,7 @@ def keep_exchange(
         complete=complete,
         created_at=now,
     )
-    contents.fill(exchange, request=request, answer=answer)
+    exchange_bodies.fill(exchange, request=request, answer=answer)
     _insert(exchange, days=days)
 
 

@@ -13,12 +13,12 @@ from unfold.decorators import action, display
 from common.dialogs import carried_out, went_to
 from common.refusal import Refusal
 from keys import services as keys
-from keys.admin import shown
+from keys.admin import widgets
 from keys.admin.agent_token import state_badge, state_of
 from keys.admin.dialogs import ReasonForm, TokenForm, in_dialog
 from keys.admin.limits import AddForm, LimitedAdmin, LimitsInline, WhyForm
+from keys.books.queries import pages
 from keys.models import Agent, AgentToken
-from keys.queries import pages
 
 _ENABLE = {"title": "Switch this agent on", "description": "It may spend again."}
 _DISABLE = {
@@ -59,7 +59,7 @@ class TokensInline(TabularInline):
     @display(description="Token")
     def token(self, token):
         """What it begins with, and its page."""
-        return shown.link("agenttoken", token.pk, f"{token.prefix}…")
+        return widgets.link("agenttoken", token.pk, f"{token.prefix}…")
 
     @display(description="State")
     def state(self, token):
@@ -130,7 +130,7 @@ class AgentAdmin(LimitedAdmin):
     @display(description="Cost centre")
     def centre(self, agent):
         """The page of who pays."""
-        return shown.link("costcentre", agent.cost_centre_id)
+        return widgets.link("costcentre", agent.cost_centre_id)
 
     @display(description="State")
     def state(self, agent):
@@ -141,15 +141,15 @@ class AgentAdmin(LimitedAdmin):
     def taken(self, agent):
         """A bar for each limit."""
         now = timezone.now()
-        return shown.meters(pages.meters_of(agent, now=now), now=now)
+        return widgets.meters(pages.meters_of(agent, now=now), now=now)
 
     @display(description="Rows behind it")
     def rows(self, agent):
         """The list of what it was lent."""
         return format_html(
             "{} · {}",
-            shown.list_link("allocation", "allocations", agent__exact=agent.pk),
-            shown.list_link("charge", "charges", allocation__agent__exact=agent.pk),
+            widgets.list_link("allocation", "allocations", agent__exact=agent.pk),
+            widgets.list_link("charge", "charges", allocation__agent__exact=agent.pk),
         )
 
     @sensitive_variables("token")

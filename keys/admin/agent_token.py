@@ -10,7 +10,7 @@ from unfold.decorators import action, display
 from common.admin_pages import ReadOnlyAdmin
 from common.dialogs import carried_out, went_to
 from keys import services as keys
-from keys.admin import shown
+from keys.admin import widgets
 from keys.models import AgentToken
 
 _STATE_COLOURS = {
@@ -32,7 +32,7 @@ def state_of(token: AgentToken, *, now) -> str:
 
 def state_badge(state: str):
     """The state of an agent or token as a coloured label."""
-    return shown.badge(state, _STATE_COLOURS[state])
+    return widgets.badge(state, _STATE_COLOURS[state])
 
 
 @admin.register(AgentToken)
@@ -62,7 +62,7 @@ class AgentTokenAdmin(ReadOnlyAdmin):
     @display(description="Agent")
     def agent_link(self, token):
         """Whose it is."""
-        return shown.link("agent", token.agent_id)
+        return widgets.link("agent", token.agent_id)
 
     @display(description="State")
     def state(self, token):

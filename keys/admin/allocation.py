@@ -5,11 +5,11 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from common import figures
+from common import formatting
 from common.admin_pages import ReadOnlyAdmin
-from keys import selection
-from keys.admin import shown
+from keys.admin import widgets
 from keys.admin.filters import LiveFilter
+from keys.books import selection
 from keys.models import Allocation, Decision
 
 STATUS_COLOURS = {
@@ -87,7 +87,7 @@ class AllocationAdmin(ReadOnlyAdmin):
         session = Allocation.objects.filter(pk=object_id).values_list("session_id", flat=True)
         extra = dict(extra_context or {})
         if found := session.first():
-            extra["butler_history"] = shown.history(session_id=found)
+            extra["butler_history"] = widgets.history(session_id=found)
         return super().changeform_view(request, object_id, form_url, extra)
 
     @display(description="Session")
@@ -98,41 +98,43 @@ class AllocationAdmin(ReadOnlyAdmin):
     @display(description="Used of lent tokens")
     def used_of_lent(self, allocation):
         """A bar and its figures."""
-        words = f"{figures.grouped(allocation.used)} of {figures.grouped(allocation.allocated)}"
+        words = (
+            f"{formatting.grouped(allocation.used)} of {formatting.grouped(allocation.allocated)}"
+        )
         return format_html('{}<span class="butler-line">{}</span>', self.bar(allocation), words)
 
     @display(description="Expires or ended (UTC)")
     def ends(self, allocation):
         """When it expires, or was closed."""
-        return shown.moment(allocation.closed_at or allocation.expires_at)
+        return widgets.moment(allocation.closed_at or allocation.expires_at)
 
     @display(description="Agent")
     def agent_name(self, allocation):
         """Who was lent it."""
-        return shown.link("agent", allocation.agent_id)
+        return widgets.link("agent", allocation.agent_id)
 
     @display(description="Cost centre")
     def centre(self, allocation):
         """Who pays."""
-        return shown.link("costcentre", allocation.cost_centre_id)
+        return widgets.link("costcentre", allocation.cost_centre_id)
 
     @display(description="API key")
     def key_name(self, allocation):
         """The key it is on now."""
-        return shown.link("apikey", allocation.api_key_id)
+        return widgets.link("apikey", allocation.api_key_id)
 
     @display(description="Status")
     def shown_status(self, allocation):
         """The status as a coloured label."""
-        label = shown.badge(allocation.status, STATUS_COLOURS[allocation.status])
+        label = widgets.badge(allocation.status, STATUS_COLOURS[allocation.status])
         if allocation.rotation_needed:
-            return format_html("{} {}", label, shown.badge("rotation needed", "warning"))
+            return format_html("{} {}", label, widgets.badge("rotation needed", "warning"))
         return label
 
     @display(description="Used")
     def bar(self, allocation):
         """Used and held of what was lent."""
-        return shown.bar(
+        return widgets.bar(
             used=allocation.used,
             committed=allocation.held,
             amount=allocation.allocated,
@@ -142,44 +144,44 @@ class AllocationAdmin(ReadOnlyAdmin):
     @display(description="Used tokens")
     def used_of(self, allocation):
         """Tokens of settled charges."""
-        return figures.grouped(allocation.used)
+        return formatting.grouped(allocation.used)
 
     @display(description="Held tokens")
     def held_of(self, allocation):
         """Tokens of calls under way."""
-        return figures.grouped(allocation.held)
+        return formatting.grouped(allocation.held)
 
     @display(description="Left")
     def left_of(self, allocation):
         """Tokens that can still be held."""
-        return figures.grouped(allocation.left)
+        return formatting.grouped(allocation.left)
 
     @display(description="Lent tokens")
     def allocated_of(self, allocation):
         """Tokens."""
-        return figures.grouped(allocation.allocated)
+        return formatting.grouped(allocation.allocated)
 
     @display(description="Cost")
     def spent(self, allocation):
         """USD of settled charges."""
-        return figures.dollars(allocation.used_cost)
+        return formatting.dollars(allocation.used_cost)
 
     @display(description="Charges")
     def charges(self, allocation):
         """The rows behind what it used."""
-        return shown.list_link("charge", "charges", allocation__id__exact=allocation.pk)
+        return widgets.list_link("charge", "charges", allocation__id__exact=allocation.pk)
 
     @display(description="Committed in the windows of")
     def commits(self, allocation):
         """Key, agent and cost centres."""
         return render_to_string(
-            "keys/scopes.html", {"scopes": [shown.scope_link(s) for s in allocation.scopes]}
+            "keys/scopes.html", {"scopes": [widgets.scope_link(s) for s in allocation.scopes]}
         )
 
     @display(description="Price")
     def rates(self, allocation):
         """The line of the price book."""
-        return shown.link("price", allocation.price_id, "rates of now")
+        return widgets.link("price", allocation.price_id, "rates of now")
 
     @display(description="Candidates")
     def decided(self, allocation):
@@ -198,7 +200,7 @@ class AllocationAdmin(ReadOnlyAdmin):
     def moves(self, allocation):
         """From which key to which, when, how much, who and why."""
         rotations = [
-            {"rotation": each, "moved": figures.grouped(each.moved_tokens)}
+            {"rotation": each, "moved": formatting.grouped(each.moved_tokens)}
             for each in allocation.rotations.all()
         ]
         return render_to_string("keys/rotations.html", {"rotations": rotations})

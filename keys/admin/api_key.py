@@ -10,15 +10,15 @@ from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.decorators import action, display
 
-from common import figures
+from common import formatting
 from common.dialogs import carried_out, went_to
 from keys import services as keys
-from keys.admin import shown
+from keys.admin import widgets
 from keys.admin.api_key_forms import AddKeyForm, ChangeKeyForm
 from keys.admin.dialogs import RatesForm, ReasonForm, SecretForm
 from keys.admin.limits import LimitedAdmin
+from keys.books.queries import pages
 from keys.models import ApiKey
-from keys.queries import pages
 from security import queries as security
 
 STATUS_COLOURS = {
@@ -151,12 +151,12 @@ class ApiKeyAdmin(LimitedAdmin):
     @display(description="Provider")
     def provider_link(self, api_key):
         """The provider's page."""
-        return shown.link("provider", api_key.provider_id)
+        return widgets.link("provider", api_key.provider_id)
 
     @display(description="Status")
     def shown_status(self, api_key):
         """The status as a coloured label, with its reason."""
-        label = shown.badge(api_key.status, STATUS_COLOURS[api_key.status])
+        label = widgets.badge(api_key.status, STATUS_COLOURS[api_key.status])
         words = [] if api_key.status == ApiKey.Status.ACTIVE else [api_key.status_reason]
         if api_key.status == ApiKey.Status.COOLING:
             words.append(f"until {api_key.cooling_until:%Y-%m-%d %H:%M} UTC")
@@ -168,21 +168,21 @@ class ApiKeyAdmin(LimitedAdmin):
         if api_key.secret is None:
             return "none yet"
         if security.why_unsealable(api_key, "secret"):
-            return shown.badge("cannot be unsealed", "danger")
-        return shown.badge("sealed")
+            return widgets.badge("cannot be unsealed", "danger")
+        return widgets.badge("sealed")
 
     @display(description="Used and committed")
     def taken(self, api_key):
         """A bar for each limit."""
         now = timezone.now()
-        return shown.meters(pages.meters_of(api_key, now=now), now=now)
+        return widgets.meters(pages.meters_of(api_key, now=now), now=now)
 
     @display(description="Cost per 1,000 tokens")
     def cost(self, api_key):
         """The price of now."""
         price = api_key.price
-        words = f"{figures.dollars(price.input)} in, {figures.dollars(price.output)} out"
-        return format_html("{} ({})", shown.link("price", price.pk, words), price.source)
+        words = f"{formatting.dollars(price.input)} in, {formatting.dollars(price.output)} out"
+        return format_html("{} ({})", widgets.link("price", price.pk, words), price.source)
 
     @display(description="Rows behind it")
     def rows(self, api_key):
@@ -190,8 +190,8 @@ class ApiKeyAdmin(LimitedAdmin):
         which = {"api_key__exact": api_key.pk}
         return format_html(
             "{} · {}",
-            shown.list_link("allocation", "allocations", **which),
-            shown.list_link("charge", "charges", **which),
+            widgets.list_link("allocation", "allocations", **which),
+            widgets.list_link("charge", "charges", **which),
         )
 
     @action(description="Switch on", permissions=["change"], dialog=_ON)

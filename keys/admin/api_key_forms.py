@@ -4,11 +4,11 @@ from django import forms
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminPasswordWidget
 
-from keys import pricing
 from keys.admin.limits import AddForm, WhyForm
 from keys.models import ApiKey
-from keys.pricing import Rates
 from keys.services import KeyTerms
+from keys.supply import pricing
+from keys.supply.pricing import Rates
 
 CHANGEABLE = ("base_url", "sandbox", "priority", "requests_per_minute", "tokens_per_minute")
 _NO_PRICE = "The price book has no price for this model: say what its tokens cost."

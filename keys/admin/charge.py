@@ -3,9 +3,9 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from common import figures
+from common import formatting
 from common.admin_pages import ReadOnlyAdmin
-from keys.admin import shown
+from keys.admin import widgets
 from keys.admin.filters import SettledFilter
 from keys.models import Allocation, Charge
 
@@ -86,32 +86,32 @@ class ChargeAdmin(ReadOnlyAdmin):
     @display(description="Allocation")
     def allocation_link(self, charge):
         """What it was charged to."""
-        return shown.link("allocation", charge.allocation_id, charge.allocation.session_id)
+        return widgets.link("allocation", charge.allocation_id, charge.allocation.session_id)
 
     @display(description="Agent")
     def agent(self, charge):
         """Who spent it."""
-        return shown.link("agent", charge.allocation.agent_id)
+        return widgets.link("agent", charge.allocation.agent_id)
 
     @display(description="API key")
     def key_name(self, charge):
         """The key it was spent on."""
-        return shown.link("apikey", charge.api_key_id)
+        return widgets.link("apikey", charge.api_key_id)
 
     @display(description="State")
     def shown_state(self, charge):
         """The state as a coloured label."""
-        return shown.badge(charge.state, STATE_COLOURS[charge.state])
+        return widgets.badge(charge.state, STATE_COLOURS[charge.state])
 
     @display(description="Tokens")
     def tokens_of(self, charge):
         """Settled tokens."""
-        return figures.grouped(charge.tokens)
+        return formatting.grouped(charge.tokens)
 
     @display(description="Cost")
     def cost_of(self, charge):
         """Settled USD."""
-        return figures.dollars(charge.cost)
+        return formatting.dollars(charge.cost)
 
     @display(description="Provider cost")
     def provider_said(self, charge):
@@ -129,9 +129,9 @@ class ChargeAdmin(ReadOnlyAdmin):
     @display(description="Settled or held (UTC)")
     def moment(self, charge):
         """When it was settled; when it was held, as long as it is not."""
-        return shown.moment(charge.settled_at or charge.created_at)
+        return widgets.moment(charge.settled_at or charge.created_at)
 
     @display(description="Price")
     def rates(self, charge):
         """The rates that were frozen on it."""
-        return shown.link("price", charge.price_id, "the rates it was charged at")
+        return widgets.link("price", charge.price_id, "the rates it was charged at")

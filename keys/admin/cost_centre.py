@@ -6,10 +6,10 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from keys import services as keys
-from keys.admin import shown
+from keys.admin import widgets
 from keys.admin.limits import AddForm, LimitedAdmin, WhyForm
+from keys.books.queries import pages
 from keys.models import CostCentre
-from keys.queries import pages
 
 _REASON = "Say why, whenever you change a limit below."
 
@@ -76,14 +76,14 @@ class CostCentreAdmin(LimitedAdmin):
     def taken(self, centre):
         """A bar for each limit."""
         now = timezone.now()
-        return shown.meters(pages.meters_of(centre, now=now), now=now)
+        return widgets.meters(pages.meters_of(centre, now=now), now=now)
 
     @display(description="Rows behind it")
     def rows(self, centre):
         """The lists of who is of it and what it pays for."""
         return format_html(
             "{} · {} · {}",
-            shown.list_link("agent", "agents", cost_centre__exact=centre.pk),
-            shown.list_link("allocation", "allocations", cost_centre__exact=centre.pk),
-            shown.list_link("costcentre", "cost centres below", parent__exact=centre.pk),
+            widgets.list_link("agent", "agents", cost_centre__exact=centre.pk),
+            widgets.list_link("allocation", "allocations", cost_centre__exact=centre.pk),
+            widgets.list_link("costcentre", "cost centres below", parent__exact=centre.pk),
         )

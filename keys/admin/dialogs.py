@@ -13,7 +13,7 @@ from unfold.widgets import (
 )
 
 from keys.models import AgentToken
-from keys.pricing import RATE_NAMES, Rates
+from keys.supply.pricing import RATE_NAMES, Rates
 
 
 def reason_field(**options) -> forms.CharField:

@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.contrib.admin import SimpleListFilter
 from django.utils import timezone
 
+from keys.books.queries import pages
 from keys.models import ROTATION_NEEDED
-from keys.queries import pages
 
 
 class LiveFilter(SimpleListFilter):

@@ -4,7 +4,7 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from common.admin_pages import ReadOnlyAdmin
-from keys.admin import shown
+from keys.admin import widgets
 from keys.models import Allocation, History
 
 
@@ -22,7 +22,7 @@ class HistoryAdmin(ReadOnlyAdmin):
     @display(description="When (UTC)")
     def moment(self, entry):
         """When it happened."""
-        return shown.moment(entry.at)
+        return widgets.moment(entry.at)
 
     @display(description="What")
     def event(self, entry):
@@ -32,27 +32,27 @@ class HistoryAdmin(ReadOnlyAdmin):
     @display(description="Of")
     def subject(self, entry):
         """The key, agent or cost centre."""
-        return shown.scope_link(entry.scope)
+        return widgets.scope_link(entry.scope)
 
     @display(description="Agent")
     def agent(self, entry):
         """The agent's page."""
-        return shown.link("agent", entry.agent_slug)
+        return widgets.link("agent", entry.agent_slug)
 
     @display(description="Session")
     def session(self, entry):
         """Everything about the session."""
         if not entry.session_id:
             return "—"
-        return shown.list_link("allocation", entry.session_id, q=entry.session_id)
+        return widgets.list_link("allocation", entry.session_id, q=entry.session_id)
 
     @display(description="Session")
     def session_page(self, entry):
         """The allocation's page."""
         pk = Allocation.objects.filter(session_id=entry.session_id).values_list("pk", flat=True)
-        return shown.link("allocation", pk.first(), entry.session_id)
+        return widgets.link("allocation", pk.first(), entry.session_id)
 
     @display(description="Before → after")
     def changed(self, entry):
         """Value by value."""
-        return shown.changed(entry)
+        return widgets.changed(entry)

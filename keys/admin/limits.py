@@ -9,12 +9,12 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from common.admin_pages import ServiceAdmin
 from keys import services as keys
-from keys.admin import shown
+from keys.admin import widgets
 from keys.admin.dialogs import reason_field
+from keys.books.queries import pages
+from keys.identity.services.agents import check_slug
 from keys.models import Limit
-from keys.queries import pages
 from keys.refusals import WrongValue
-from keys.services.people import check_slug
 
 _TERMS = ("unit", "period", "amount", "zone", "reset_hour")
 _REASON_MISSING = "Say why in the field Reason: limits are not changed without one."
@@ -109,7 +109,7 @@ class LimitsInline(TabularInline):
         found = [pages.meter_of(limit, window, now=now) for window in _open_windows(limit)]
         if not found:
             return "—"
-        return shown.meters(found, now=now) + shown.list_link(
+        return widgets.meters(found, now=now) + widgets.list_link(
             "window", "all its windows", limit__id__exact=limit.pk
         )
 
@@ -133,7 +133,7 @@ class LimitedAdmin(ServiceAdmin):
         """With the last entries of its history."""
         extra = {"show_save_and_add_another": False} | (extra_context or {})
         if object_id is not None and request.method == "GET":
-            extra["butler_history"] = shown.history(**self.history_about(object_id))
+            extra["butler_history"] = widgets.history(**self.history_about(object_id))
         return super().changeform_view(request, object_id, form_url, extra)
 
     def history_about(self, pk: str) -> dict[str, str]:

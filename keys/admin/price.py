@@ -5,11 +5,11 @@ from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 from unfold.decorators import display
 
-from common import figures
+from common import formatting
 from common.admin_pages import ReadOnlyAdmin
-from keys.admin import shown
+from keys.admin import widgets
 from keys.models import Price
-from keys.pricing import Tier
+from keys.supply.pricing import Tier
 
 
 @admin.register(Price)
@@ -50,7 +50,7 @@ class PriceAdmin(ReadOnlyAdmin):
     @display(description="Provider")
     def provider_name(self, price):
         """Its slug, without reading the provider's row."""
-        return shown.link("provider", price.provider_id)
+        return widgets.link("provider", price.provider_id)
 
     @display(description="Cache write kept an hour")
     def cache_write_long_rate(self, price):
@@ -76,11 +76,11 @@ class PriceAdmin(ReadOnlyAdmin):
     @display(description="Rows behind it")
     def rows(self, price):
         """Charges that have these rates."""
-        return shown.list_link("charge", "charges at this price", price__exact=price.pk)
+        return widgets.list_link("charge", "charges at this price", price__exact=price.pk)
 
 
 def _tier(tier: Tier) -> str:
-    begins, rates = figures.grouped(tier.from_tokens), tier.rates
+    begins, rates = formatting.grouped(tier.from_tokens), tier.rates
     return (
         f"above {begins} tokens: input {rates.input:f}, cached {rates.cached:f}, "
         f"cache write {rates.cache_write:f}, output {rates.output:f}"

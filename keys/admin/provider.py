@@ -6,7 +6,7 @@ from unfold.decorators import display
 
 from common.admin_pages import ServiceAdmin
 from keys import services as keys
-from keys.admin import shown
+from keys.admin import widgets
 from keys.admin.limits import AddForm, WhyForm
 from keys.models import Provider
 
@@ -62,4 +62,4 @@ class ProviderAdmin(ServiceAdmin):
     @display(description="API keys")
     def api_keys(self, provider):
         """The list of its keys."""
-        return shown.list_link("apikey", "its keys", provider__exact=provider.pk)
+        return widgets.list_link("apikey", "its keys", provider__exact=provider.pk)

@@ -4,7 +4,7 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from common.admin_pages import ReadOnlyAdmin
-from keys.admin import shown
+from keys.admin import widgets
 from keys.models import Slot
 
 
@@ -22,9 +22,9 @@ class SlotAdmin(ReadOnlyAdmin):
     @display(description="Allocation")
     def sits_here(self, slot):
         """Who pays for its calls."""
-        return shown.link("allocation", slot.allocation_id, slot.allocation)
+        return widgets.link("allocation", slot.allocation_id, slot.allocation)
 
     @display(description="Since (UTC)")
     def since(self, slot):
         """When it was taken."""
-        return shown.moment(slot.taken_at)
+        return widgets.moment(slot.taken_at)

@@ -3,9 +3,9 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from common import figures
+from common import formatting
 from common.admin_pages import ReadOnlyAdmin
-from keys.admin import shown
+from keys.admin import widgets
 from keys.admin.filters import OpenFilter, SubjectFilter
 from keys.models import Limit, Window
 
@@ -59,22 +59,22 @@ class WindowAdmin(ReadOnlyAdmin):
     @display(description="Of")
     def subject(self, window):
         """The key, agent or cost centre."""
-        return shown.scope_link(window.scope)
+        return widgets.scope_link(window.scope)
 
     @display(description="Begins (UTC)")
     def begins(self, window):
         """The first moment of it."""
-        return shown.moment(window.starts_at)
+        return widgets.moment(window.starts_at)
 
     @display(description="Ends (UTC)")
     def ends(self, window):
         """The first moment after it."""
-        return "never" if window.limit.period == "total" else shown.moment(window.ends_at)
+        return "never" if window.limit.period == "total" else widgets.moment(window.ends_at)
 
     @display(description="Level")
     def bar(self, window):
         """Used and committed of the amount."""
-        return shown.bar(
+        return widgets.bar(
             used=window.used, committed=window.committed, amount=window.amount, unit=window.unit
         )
 
@@ -106,8 +106,8 @@ class WindowAdmin(ReadOnlyAdmin):
     @display(description="Other periods")
     def others(self, window):
         """All windows of the limit."""
-        return shown.list_link("window", "all of this limit", limit__id__exact=window.limit_id)
+        return widgets.list_link("window", "all of this limit", limit__id__exact=window.limit_id)
 
 
 def _figure(number, window: Window) -> str:
-    return figures.dollars(number) if window.unit == "usd" else figures.grouped(number)
+    return formatting.dollars(number) if window.unit == "usd" else formatting.grouped(number)

@@ -8,11 +8,11 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 from unfold.decorators import display
 
-from common import figures
+from common import formatting
 from common.admin_pages import ReadOnlyAdmin
-from orchestration.admin import shown
+from orchestration.admin import widgets
 from orchestration.admin.filters import SubmittedFilter
-from orchestration.admin.parts import took
+from orchestration.admin.sub_task_table import took
 from orchestration.models import Attempt
 from orchestration.queries import pages
 
@@ -70,58 +70,58 @@ class AttemptAdmin(ReadOnlyAdmin):
         """The beginning of its name, and which try this is."""
         name = Truncator(attempt.sub_task.name).chars(_NAME_SHOWN)
         also = f" (try {attempt.number})" if attempt.number > 1 else ""
-        return shown.link("orchestration_subtask", attempt.sub_task_id, name + also)
+        return widgets.link("orchestration_subtask", attempt.sub_task_id, name + also)
 
     @display(description="Status")
     def ended_how(self, attempt):
         """The status as a coloured label, and the kind of failure."""
-        label = shown.badge(attempt.status, shown.PART_COLOURS[attempt.status])
+        label = widgets.badge(attempt.status, widgets.PART_COLOURS[attempt.status])
         kind = "" if attempt.error_kind == attempt.status else attempt.error_kind
         return format_html("{} <small>{}</small>", label, kind)
 
     @display(description="Task")
     def task_link(self, attempt):
         """The whole."""
-        return shown.link("orchestration_task", attempt.task_id, attempt.task.name)
+        return widgets.link("orchestration_task", attempt.task_id, attempt.task.name)
 
     @display(description="Sub-task")
     def sub_task_link(self, attempt):
         """What it tries."""
         name = attempt.sub_task.name
-        return shown.link("orchestration_subtask", attempt.sub_task_id, name)
+        return widgets.link("orchestration_subtask", attempt.sub_task_id, name)
 
     @display(description="Status")
     def shown_status(self, attempt):
         """The status as a coloured label, and why it failed."""
-        return shown.part_state(attempt, characters=300)
+        return widgets.part_state(attempt, characters=300)
 
     @display(description="Tokens used of lent")
     def tokens_used(self, attempt):
         """A bar and its figures."""
         tokens, _ = pages.spent_by(attempt)
-        return shown.tokens_bar(used=tokens, lent=0, of=attempt.tokens)
+        return widgets.tokens_bar(used=tokens, lent=0, of=attempt.tokens)
 
     @display(description="Cost")
     def cost_of(self, attempt):
         """USD."""
-        return figures.dollars(pages.spent_by(attempt)[1])
+        return formatting.dollars(pages.spent_by(attempt)[1])
 
     @display(description="Allocation")
     def allocation_link(self, attempt):
         """The budget it spent."""
-        return shown.link("keys_allocation", attempt.allocation_id, attempt.session_id)
+        return widgets.link("keys_allocation", attempt.allocation_id, attempt.session_id)
 
     @display(description="API key")
     def key_name(self, attempt):
         """The key it was lent."""
-        return shown.link("keys_apikey", attempt.api_key_id)
+        return widgets.link("keys_apikey", attempt.api_key_id)
 
     @display(description="Charges")
     def rows(self, attempt):
         """The calls behind what it used."""
         if attempt.allocation_id is None:
-            return shown.NOTHING
-        return shown.list_link(
+            return widgets.NOTHING
+        return widgets.list_link(
             "keys_charge", "charges", allocation__id__exact=attempt.allocation_id
         )
 
@@ -133,37 +133,37 @@ class AttemptAdmin(ReadOnlyAdmin):
     @display(description="Begun (UTC)")
     def begun(self, attempt):
         """When."""
-        return shown.moment(attempt.created_at)
+        return widgets.moment(attempt.created_at)
 
     @display(description="Ended (UTC)")
     def ended(self, attempt):
         """When, or not yet."""
-        return shown.moment(attempt.ended_at)
+        return widgets.moment(attempt.ended_at)
 
     @display(description="Deadline (UTC)")
     def deadline(self, attempt):
         """When it is stopped."""
-        return shown.moment(attempt.deadline_at)
+        return widgets.moment(attempt.deadline_at)
 
     @display(description="Accounted for (UTC)")
     def accounted(self, attempt):
         """Since when its figures are final."""
-        return shown.moment(attempt.accounted_at)
+        return widgets.moment(attempt.accounted_at)
 
     @display(description="Lease until (UTC)")
     def leased(self, attempt):
         """When another worker takes it over, if its own falls silent."""
-        return shown.moment(attempt.leased_until)
+        return widgets.moment(attempt.leased_until)
 
     @display(description="Handle")
     def shown_handle(self, attempt):
         """What the runner finds the child by."""
-        return shown.text(_json(attempt.handle))
+        return widgets.text(_json(attempt.handle))
 
     @display(description="Facts")
     def shown_facts(self, attempt):
         """What the runner says of how it went."""
-        return shown.text(_json(attempt.facts))
+        return widgets.text(_json(attempt.facts))
 
 
 def _json(found: object) -> str:

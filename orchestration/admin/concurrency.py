@@ -9,7 +9,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from common.admin_pages import ServiceAdmin
 from common.refusal import Refusal
 from orchestration import services
-from orchestration.admin import shown
+from orchestration.admin import widgets
 from orchestration.models import Concurrency
 from orchestration.queries.pages import running_by_scope
 
@@ -106,12 +106,12 @@ class ConcurrencyAdmin(ServiceAdmin):
     @display(description="Sub-agents running now")
     def running_now(self, limit):
         """A bar and its figures."""
-        return shown.tokens_bar(used=limit.running, lent=0, of=limit.attempts_max)
+        return widgets.tokens_bar(used=limit.running, lent=0, of=limit.attempts_max)
 
     @display(description="Of what")
     def of_what(self, limit):
         """The page of what it limits."""
         kind, _, name = limit.scope.partition(":")
         if kind in _LEADS_TO:
-            return shown.link(_LEADS_TO[kind], name)
+            return widgets.link(_LEADS_TO[kind], name)
         return name or "every attempt"

@@ -4,7 +4,7 @@ from django import forms
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from orchestration.services.order import TOKENS_MAX
+from orchestration.services.task_request import TOKENS_MAX
 
 
 class RetryForm(BaseDialogForm):

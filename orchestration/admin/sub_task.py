@@ -11,12 +11,12 @@ from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from common import figures
+from common import formatting
 from common.dialogs import carried_out, went_to
 from orchestration import services
-from orchestration.admin import dialogs, shown
-from orchestration.admin.parts import took
-from orchestration.admin.steered import STEER, SteeredAdmin
+from orchestration.admin import dialogs, widgets
+from orchestration.admin.control_permission import STEER, SteeredAdmin
+from orchestration.admin.sub_task_table import took
 from orchestration.models import SubTask
 from orchestration.queries import pages
 
@@ -105,7 +105,7 @@ class SubTaskAdmin(SteeredAdmin):
     @display(description="Task")
     def task_link(self, sub_task):
         """What it is a part of."""
-        return shown.link("orchestration_task", sub_task.task_id, sub_task.task.name)
+        return widgets.link("orchestration_task", sub_task.task_id, sub_task.task.name)
 
     @display(description="Number")
     def place(self, sub_task):
@@ -115,33 +115,33 @@ class SubTaskAdmin(SteeredAdmin):
     @display(description="Status")
     def shown_status(self, sub_task):
         """The status as a coloured label, and why it failed."""
-        return shown.part_state(sub_task, characters=1_000)
+        return widgets.part_state(sub_task, characters=1_000)
 
     @display(description="What it is told")
     def wanted(self, sub_task):
         """Its description."""
-        return shown.text(sub_task.description)
+        return widgets.text(sub_task.description)
 
     @display(description="Result")
     def answer(self, sub_task):
         """All of it."""
-        return shown.text(sub_task.result)
+        return widgets.text(sub_task.result)
 
     @display(description="Begins after")
     def after(self, sub_task):
         """What it builds on."""
         needed = SubTask.objects.filter(dependents__sub_task=sub_task).order_by("position")
         links = [
-            (shown.link("orchestration_subtask", pk, name),)
+            (widgets.link("orchestration_subtask", pk, name),)
             for pk, name in needed.values_list("pk", "name")[:100]
         ]
-        return format_html_join(" · ", "{}", links) or shown.NOTHING
+        return format_html_join(" · ", "{}", links) or widgets.NOTHING
 
     @display(description="Approval")
     def approval(self, sub_task):
         """Whether a person must say yes, and who did."""
         if sub_task.approved_at:
-            at = shown.moment(sub_task.approved_at)
+            at = widgets.moment(sub_task.approved_at)
             return format_html("approved by {} at {} UTC", sub_task.approved_by, at)
         return "a person must approve it" if sub_task.needs_approval else "not needed"
 
@@ -153,17 +153,17 @@ class SubTaskAdmin(SteeredAdmin):
     @display(description="Tokens used of its share")
     def tokens(self, sub_task):
         """A bar and its figures."""
-        return shown.tokens_bar(used=_spent(sub_task)[0], lent=0, of=sub_task.share)
+        return widgets.tokens_bar(used=_spent(sub_task)[0], lent=0, of=sub_task.share)
 
     @display(description="Estimated tokens")
     def estimate(self, sub_task):
         """What its share was made of."""
-        return f"{figures.grouped(sub_task.estimated_tokens)} (priority {sub_task.priority})"
+        return f"{formatting.grouped(sub_task.estimated_tokens)} (priority {sub_task.priority})"
 
     @display(description="Cost")
     def cost(self, sub_task):
         """USD of all its attempts."""
-        return figures.dollars(_spent(sub_task)[1])
+        return formatting.dollars(_spent(sub_task)[1])
 
     @display(description="Model")
     def asked_model(self, sub_task):
@@ -208,9 +208,9 @@ def _attempts(sub_task: SubTask) -> list[dict[str, object]]:
         lines.append(
             {
                 "attempt": attempt,
-                "status": shown.badge(attempt.status, shown.PART_COLOURS[attempt.status]),
-                "tokens": shown.tokens_bar(used=tokens, lent=0, of=attempt.tokens),
-                "cost": figures.dollars(cost),
+                "status": widgets.badge(attempt.status, widgets.PART_COLOURS[attempt.status]),
+                "tokens": widgets.tokens_bar(used=tokens, lent=0, of=attempt.tokens),
+                "cost": formatting.dollars(cost),
                 "took": took(attempt.created_at, attempt.ended_at, now),
             }
         )

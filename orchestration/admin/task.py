@@ -10,13 +10,13 @@ from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from common import figures
+from common import formatting
 from common.dialogs import carried_out, went_to
 from orchestration import services
-from orchestration.admin import dialogs, shown
+from orchestration.admin import dialogs, widgets
+from orchestration.admin.control_permission import STEER, SteeredAdmin, fitting_actions
 from orchestration.admin.filters import EyeFilter, SubmittedFilter
-from orchestration.admin.parts import parts_shown
-from orchestration.admin.steered import STEER, SteeredAdmin, fitting_actions
+from orchestration.admin.sub_task_table import parts_shown
 from orchestration.models import Task
 from orchestration.queries import pages
 from orchestration.queries.tasks import progress
@@ -104,74 +104,74 @@ class TaskAdmin(SteeredAdmin):
     @display(description="Status")
     def shown_status(self, task):
         """The status as a coloured label, and who or what made it so."""
-        label = shown.badge(task.status, shown.TASK_COLOURS[task.status])
+        label = widgets.badge(task.status, widgets.TASK_COLOURS[task.status])
         if task.overrun:
-            label = format_html("{} {}", label, shown.badge("over budget", "danger"))
+            label = format_html("{} {}", label, widgets.badge("over budget", "danger"))
         return format_html("{} <small>{}</small>", label, task.status_reason)
 
     @display(description="Agent")
     def agent_name(self, task):
         """Who submitted it."""
-        return shown.link("keys_agent", task.agent_id)
+        return widgets.link("keys_agent", task.agent_id)
 
     @display(description="Cost centre")
     def centre(self, task):
         """Who pays."""
-        return shown.link("keys_costcentre", task.cost_centre_id)
+        return widgets.link("keys_costcentre", task.cost_centre_id)
 
     @display(description="Sub-tasks")
     def parts(self, task):
         """How many are done, as a bar."""
-        return shown.parts_bar(pages.parts_of(_far(task)))
+        return widgets.parts_bar(pages.parts_of(_far(task)))
 
     @display(description="Tokens used and lent of its budget")
     def tokens(self, task):
         """A bar and its figures."""
         far = _far(task)
-        return shown.tokens_bar(used=far.used, lent=far.lent, of=task.budget)
+        return widgets.tokens_bar(used=far.used, lent=far.lent, of=task.budget)
 
     @display(description="Cost")
     def cost(self, task):
         """USD of all its attempts."""
-        return figures.dollars(_far(task).cost)
+        return formatting.dollars(_far(task).cost)
 
     @display(description="Submitted (UTC)")
     def submitted(self, task):
         """When."""
-        return shown.moment(task.created_at)
+        return widgets.moment(task.created_at)
 
     @display(description="Ended (UTC)")
     def ended(self, task):
         """When, or not yet."""
-        return shown.moment(task.ended_at)
+        return widgets.moment(task.ended_at)
 
     @display(description="Deadline (UTC)")
     def deadline(self, task):
         """When it is ended, done or not."""
-        return shown.moment(task.deadline_at)
+        return widgets.moment(task.deadline_at)
 
     @display(description="Description")
     def wanted(self, task):
         """What was asked for."""
-        return shown.text(task.description)
+        return widgets.text(task.description)
 
     @display(description="Kept for retries")
     def reserved(self, task):
         """Tokens."""
-        return figures.grouped(task.reserve)
+        return formatting.grouped(task.reserve)
 
     @display(description="Pauses and asks at")
     def soft_limited(self, task):
         """Used tokens."""
-        return f"{task.soft_limit:,} used tokens" if task.soft_limit else shown.NOTHING
+        return f"{task.soft_limit:,} used tokens" if task.soft_limit else widgets.NOTHING
 
     @display(description="Rows behind it")
     def rows(self, task):
         """The lists its figures are the sum of."""
         return format_html(
             "{} · {}",
-            shown.list_link("orchestration_attempt", "attempts", task__id__exact=task.pk),
-            shown.list_link("orchestration_subtask", "sub-tasks", task__id__exact=task.pk),
+            widgets.list_link("orchestration_attempt", "attempts", task__id__exact=task.pk),
+            widgets.list_link("orchestration_subtask", "sub-tasks", task__id__exact=task.pk),
         )
 
     @display(description="Planned by")

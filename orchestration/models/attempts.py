@@ -4,8 +4,8 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
+from common.money_fields import usd
 from keys.models import Allocation, ApiKey
-from keys.models.fields import usd
 from orchestration.models.sub_tasks import SubTask
 from orchestration.models.tasks import Task
 

@@ -4,7 +4,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from keys.models import WireFormat, triggers
+from common import row_triggers
+from keys.models import WireFormat
 
 
 class Command(models.Model):
@@ -73,7 +74,7 @@ class CommandChange(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        triggers = [triggers.append_only("commandchange_is_append_only")]
+        triggers = [row_triggers.append_only("commandchange_is_append_only")]
 
     def __str__(self):
         return f"{self.command_id} {self.at:%Y-%m-%d %H:%M}"

@@ -10,11 +10,11 @@ from orchestration.planning.base import (
     Part,
     planning_part,
 )
-from orchestration.planning.given import given_plan
-from orchestration.planning.graph import check_plan
-from orchestration.planning.keyword import keyword_plan
-from orchestration.planning.model import UnusablePlan, model_request, plan_of_answer
-from orchestration.planning.shares import PART_TOKENS_MIN, scaled, split
+from orchestration.planning.budget_split import PART_TOKENS_MIN, scaled, split
+from orchestration.planning.dependency_graph import check_plan
+from orchestration.planning.explicit import given_plan
+from orchestration.planning.keyword_planner import keyword_plan
+from orchestration.planning.model_planner import UnusablePlan, model_request, plan_of_answer
 
 __all__ = [
     "ESTIMATE_MIN",

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Case, F, QuerySet, Sum, When
 from django.db.models.functions import Coalesce, Left, Length
 
-from orchestration import statements
+from orchestration import sql
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.queries.tasks import Progress, progress
 
@@ -127,5 +127,5 @@ def spent_by(attempt: Attempt) -> tuple[int, object]:
 def running_by_scope() -> dict[str, int]:
     """How many attempts run now, by every scope that may have a limit."""
     with connection.cursor() as cursor:
-        cursor.execute(statements.RUNNING)
+        cursor.execute(sql.RUNNING)
         return dict(cursor.fetchall())

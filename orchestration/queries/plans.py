@@ -8,7 +8,7 @@ from django.conf import settings
 
 from common.refusal import Refusal
 from keys import services as keys
-from keys.queries.previews import Preview, previews
+from keys.books.queries.previews import Preview, previews
 from orchestration import runners
 from orchestration.planning import Part
 from orchestration.services import Order, plan, reserve_of

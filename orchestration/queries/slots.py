@@ -2,8 +2,8 @@
 
 from django.db.models import QuerySet
 
+from keys.books.queries.slots import taken_slots
 from keys.models import Slot
-from keys.queries.slots import taken_slots
 from orchestration.models import Attempt
 
 

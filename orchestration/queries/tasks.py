@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import QuerySet
 
-from keys.queries.credentials import Bearer
+from keys.identity.queries.credentials import Bearer
 from orchestration.models import SubTask, Task
 from orchestration.refusals import UnknownSubTask, UnknownTask
 

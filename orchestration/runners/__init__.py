@@ -14,7 +14,7 @@ from orchestration.refusals import UnknownRunner
 from orchestration.runners.base import Runner
 from orchestration.runners.command import CommandRunner
 from orchestration.runners.model import ModelRunner
-from orchestration.runners.openclaw import OpenClawRunner
+from orchestration.runners.openclaw.runner import OpenClawRunner
 
 
 class Terms(NamedTuple):

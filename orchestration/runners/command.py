@@ -13,12 +13,12 @@ import msgspec
 
 from common.batches import Threads
 from orchestration.models import Command
+from orchestration.runners.attempt_folder import Folder
 from orchestration.runners.base import Failed, Result, Work
-from orchestration.runners.child import Child, Program, kill_left_over
-from orchestration.runners.folders import Folder
 from orchestration.runners.placeholders import ReadAsAnOption, filled, filled_argv
-from orchestration.runners.texts import sentence, without
-from orchestration.storable import storable
+from orchestration.runners.process_group import Child, Program, kill_left_over
+from orchestration.runners.scrubbed_text import sentence, without
+from orchestration.storable_text import storable
 
 _HOST = socket.gethostname()
 

@@ -10,9 +10,9 @@ import aiohttp
 import msgspec
 
 from orchestration.runners.base import Failed, Result, Work
-from orchestration.runners.texts import sentence
-from orchestration.runners.wire import WIRES, Wire
-from orchestration.storable import storable
+from orchestration.runners.scrubbed_text import sentence
+from orchestration.runners.wire_formats import WIRES, Wire
+from orchestration.storable_text import storable
 
 _ANSWER_BYTES_MAX = 10_000_000
 _CONNECT_SECONDS = 10

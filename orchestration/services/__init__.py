@@ -1,20 +1,20 @@
 """Every write of the Agent Orchestrator."""
 
-from orchestration.services.accounting import account
-from orchestration.services.claiming import beat, claim, give_up, take_over
+from orchestration.services.claim import beat, claim, give_up, take_over
 from orchestration.services.commands import CommandTerms, set_command
-from orchestration.services.concurrency import (
+from orchestration.services.concurrency_limits import (
     check_scope,
     remove_concurrency,
     set_concurrency,
 )
-from orchestration.services.finishing import Ended, back_off, finish_many
-from orchestration.services.lending import lend, store_handle
-from orchestration.services.order import Order
-from orchestration.services.steering import approve, cancel, pause, resume, retry_failed
-from orchestration.services.submitting import Plan, plan, reserve_of, submit
-from orchestration.services.sweeping import sweep
-from orchestration.services.waking import wake
+from orchestration.services.finalize import account
+from orchestration.services.finish import Ended, back_off, finish_many
+from orchestration.services.lend import lend, store_handle
+from orchestration.services.submit import Plan, plan, reserve_of, submit
+from orchestration.services.task_control import approve, cancel, pause, resume, retry_failed
+from orchestration.services.task_request import Order
+from orchestration.services.time_limits import sweep
+from orchestration.services.wakeup import wake
 
 __all__ = [
     "CommandTerms",

@@ -14,10 +14,10 @@ from django.db import connections
 
 from orchestration import services
 from orchestration.models import Attempt
-from orchestration.queries.due import is_work_due
+from orchestration.queries.pending_work import is_work_due
 from orchestration.runners import Runners
-from orchestration.worker.carrying import Carried, Stop
 from orchestration.worker.database import Database
+from orchestration.worker.running_attempt import Carried, Stop
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, connections
 from django_q.brokers import Broker, get_broker
 
 from common.supervisor import die_with_parent
-from orchestration.services.waking import CLUSTER
+from orchestration.services.wakeup import CLUSTER
 from orchestration.worker.loop import work_until_done
 
 logger = logging.getLogger(__name__)

@@ -11,11 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from alerts import services
-from alerts.models import Alert
-from tests.conftest import NOON
-
-SECRET = "canary-7f3a9c51e0"
+from tests.alerts.builders import SECRET
 
 
 @dataclass
@@ -118,25 +114,3 @@ def _trickle(server):
         while True:
             connection.sendall(b"x")
             time.sleep(0.2)
-
-
-def raised(**changes):
-    """Raise the usual alert at NOON, with changes; the alert."""
-    asked = {
-        "kind": "rotation_needed",
-        "severity": "warning",
-        "dedup_key": "rotation_needed:s-1",
-        "title": "Session s-1 needs another key",
-        "now": NOON,
-    } | changes
-    return services.raise_alert(**asked)[0]
-
-
-def channel(url, name="ops", **changes):
-    """Add the usual channel, with changes."""
-    return services.add_channel(name=name, url=url, now=NOON, **changes)
-
-
-def standing():
-    """How many alerts are not resolved."""
-    return Alert.objects.unresolved().count()

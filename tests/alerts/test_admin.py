@@ -7,8 +7,8 @@ from django.urls import reverse
 from alerts import services
 from alerts.models import Alert, Channel, Notification
 from security import services as security
-from tests.alerts.conftest import SECRET, channel, raised
-from tests.conftest import NOON
+from tests.alerts.builders import SECRET, channel, raised
+from tests.moments import NOON
 from tests.queue import drain_queue
 
 pytestmark = pytest.mark.django_db

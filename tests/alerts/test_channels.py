@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from alerts import post, services
+from alerts import apprise_transport, services
 from alerts.models import Channel
 from alerts.refusals import (
     ChannelDisabled,
@@ -12,8 +12,8 @@ from alerts.refusals import (
     ChannelUrlUnusable,
 )
 from security import services as security
-from tests.alerts.conftest import SECRET, channel
-from tests.conftest import NOON
+from tests.alerts.builders import SECRET, channel
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 URL = f"json://ops:{SECRET}@hooks.example.org/{SECRET}"
@@ -72,7 +72,7 @@ def test_an_error_is_told_without_any_piece_of_the_url():
     text = (
         "Cannot log in to relay-9 (MAIL.example.org:587) as ada with hunter2! for bob@example.net"
     )
-    told = post.without_url(text, url)
+    told = apprise_transport.without_url(text, url)
     for piece in ("ada ", "hunter2", "example.org", "bob", "relay-9", "587"):
         assert piece.lower() not in told.lower()
     assert told.startswith("Cannot log in to")

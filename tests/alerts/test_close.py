@@ -7,8 +7,8 @@ import pytest
 from alerts import services
 from alerts.models import Alert
 from alerts.refusals import AlertNotFound, AlreadyResolved
-from tests.alerts.conftest import raised
-from tests.conftest import NOON
+from tests.alerts.builders import raised
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(minutes=5)

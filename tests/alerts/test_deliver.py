@@ -10,11 +10,11 @@ from django_q.models import OrmQ, Task
 
 from alerts import jobs, services
 from alerts.models import Alert, Channel, Notification
-from alerts.services import delivering, queueing
-from alerts.services.delivering import ATTEMPTS_MAX, claim
-from alerts.services.retrying import LOST_SECONDS
-from tests.alerts.conftest import SECRET, channel, raised
-from tests.conftest import NOON
+from alerts.services import enqueue
+from alerts.services.deliver import ATTEMPTS_MAX, claim, failed
+from alerts.services.retry import LOST_SECONDS
+from tests.alerts.builders import SECRET, channel, raised
+from tests.moments import NOON
 from tests.queue import drain_queue, queue_size
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def quick(monkeypatch):
     """Lets a silent service be silent for half a second only."""
-    monkeypatch.setattr("alerts.post._READ_SECONDS", 0.5)
+    monkeypatch.setattr("alerts.apprise_transport._READ_SECONDS", 0.5)
 
 
 def only():
@@ -209,13 +209,13 @@ def test_a_worker_that_comes_back_late_does_not_overwrite_the_next_attempt(webho
     late = claim(only().pk, now=NOON)
     services.retry_due(now=NOON + HOUR)
     assert claim(only().pk, now=NOON + 2 * HOUR).attempts == 2
-    delivering.failed(late, error="too late", now=NOON + 2 * HOUR)
+    failed(late, error="too late", now=NOON + 2 * HOUR)
     assert (only().state, only().attempts) == ("sending", 2)
     assert "too late" not in only().last_error
 
 
 def test_a_service_that_trickles_is_ended_by_the_queue(trickling_url, monkeypatch):
-    monkeypatch.setattr(queueing, "DELIVERY_SECONDS", 1)
+    monkeypatch.setattr(enqueue, "DELIVERY_SECONDS", 1)
     channel(trickling_url)
     raised(now=timezone.now())
     began = time.monotonic()
@@ -229,7 +229,9 @@ def test_a_service_that_trickles_is_ended_by_the_queue(trickling_url, monkeypatc
 
 def test_nothing_is_sent_inside_a_transaction(webhook, monkeypatch):
     seen = []
-    monkeypatch.setattr("alerts.post.send", lambda *a, **k: seen.append(connection.in_atomic_block))
+    monkeypatch.setattr(
+        "alerts.apprise_transport.send", lambda *a, **k: seen.append(connection.in_atomic_block)
+    )
     channel(webhook.url)
     raised()
     drain_queue()

@@ -9,8 +9,8 @@ from django.db import connection
 
 from alerts import services
 from alerts.models import Notification
-from tests.alerts.conftest import channel, raised
-from tests.conftest import NOON
+from tests.alerts.builders import channel, raised
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,7 +44,7 @@ def test_twenty_runs_of_one_delivery_send_one_message(webhook):
 
 
 def test_a_silent_service_holds_one_of_two_workers(webhook, tarpit_url, monkeypatch):
-    monkeypatch.setattr("alerts.post._READ_SECONDS", 4)
+    monkeypatch.setattr("alerts.apprise_transport._READ_SECONDS", 4)
     channel(tarpit_url, "tarpit")
     channel(webhook.url, "alive")
     for number in range(5):

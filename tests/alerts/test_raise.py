@@ -8,8 +8,8 @@ from django.db import IntegrityError, transaction
 
 from alerts import queries, services
 from alerts.models import Alert, Notification
-from tests.alerts.conftest import channel, raised, standing
-from tests.conftest import NOON
+from tests.alerts.builders import channel, raised, standing
+from tests.moments import NOON
 from tests.queue import queue_size
 
 pytestmark = pytest.mark.django_db

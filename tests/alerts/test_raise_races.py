@@ -7,8 +7,8 @@ from django.db import connection, transaction
 
 from alerts import services
 from alerts.models import Alert, Notification
-from tests.alerts.conftest import channel, raised
-from tests.conftest import NOON
+from tests.alerts.builders import channel, raised
+from tests.moments import NOON
 from tests.queue import queue_size
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from orchestration import services as orchestration
 from orchestration.models import Attempt
-from tests.api.conftest import Caller
-from tests.keys.conftest import report
+from tests.api.caller import Caller
+from tests.keys.builders import report
 
 SEED = "Research market trends, analyze data, write report"
 

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
+from keys.identity.queries.credentials import session_token
 from keys.models import Agent, Allocation
-from keys.queries.credentials import session_token
-from tests.api.conftest import Caller, assert_problem, session_caller, token_of
+from tests.api.caller import Caller, assert_problem, session_caller, token_of
 from tests.books import assert_books_balance
-from tests.keys.conftest import PAID, add_key, limit
+from tests.keys.builders import PAID, add_key, limit
 
 pytestmark = pytest.mark.django_db
 

@@ -3,9 +3,9 @@
 import pytest
 
 from keys.models import Allocation, Charge
-from tests.api.conftest import Caller, token_of
+from tests.api.caller import Caller, token_of
 from tests.books import assert_books_balance
-from tests.keys.conftest import add_key
+from tests.keys.builders import add_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

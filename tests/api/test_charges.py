@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from keys import services as keys
 from keys.models import Charge
-from tests.api.conftest import Caller, assert_problem, session_caller, token_of
-from tests.keys.conftest import PAID, add_key, allocate, hold, report, settle
+from tests.api.caller import Caller, assert_problem, session_caller, token_of
+from tests.keys.builders import PAID, add_key, allocate, hold, report, settle
 
 pytestmark = pytest.mark.django_db
 

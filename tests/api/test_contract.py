@@ -21,9 +21,9 @@ from schemathesis.specs.openapi.checks import (
 from alerts import services as alerts
 from keys.models import AgentToken
 from orchestration import services as orchestration
-from tests.api.conftest import token_of
-from tests.conftest import NOON
-from tests.keys.conftest import PAID, add_key, allocate, report
+from tests.api.caller import token_of
+from tests.keys.builders import PAID, add_key, allocate, report
+from tests.moments import NOON
 
 schema = schemathesis.openapi.from_wsgi("/api/v1/schema", get_wsgi_application())
 

@@ -6,8 +6,8 @@ import pytest
 
 from keys.models import Allocation, CostCentre, Window
 from orchestration.models import Task
-from tests.api.conftest import Caller, assert_problem, session_caller, token_of
-from tests.keys.conftest import PAID, add_key, allocate, limit
+from tests.api.caller import Caller, assert_problem, session_caller, token_of
+from tests.keys.builders import PAID, add_key, allocate, limit
 
 pytestmark = pytest.mark.django_db
 

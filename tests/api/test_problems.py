@@ -20,15 +20,15 @@ import security
 from api import status
 from butler_site import errors
 from common.refusal import Refusal
-from gateway.answers import SHAPES
+from gateway.error_responses import SHAPES
 from keys import refusals as keys_refusals
-from tests.api.conftest import ROOT, assert_problem
-from tests.keys.conftest import add_key
+from tests.api.caller import ROOT, assert_problem
+from tests.keys.builders import add_key
 
 pytestmark = pytest.mark.django_db
 
 # What only commands read, never a request.
-COMMANDS = ("keys.replay", "keys.seed")
+COMMANDS = ("interchange.replay", "interchange.state_files")
 
 
 def test_every_refusal_has_a_status():

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from keys import services as keys
 from keys.models import Agent, ApiKey, CostCentre
-from tests.api.conftest import ROOT, assert_problem, session_caller
-from tests.keys.conftest import PAID, add_key, allocate, limit, report
+from tests.api.caller import ROOT, assert_problem, session_caller
+from tests.keys.builders import PAID, add_key, allocate, limit, report
 
 pytestmark = pytest.mark.django_db
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from keys.models import Charge, Rotation
-from tests.api.conftest import assert_problem, session_caller
+from tests.api.caller import assert_problem, session_caller
 from tests.books import assert_books_balance
-from tests.keys.conftest import PAID, add_key
+from tests.keys.builders import PAID, add_key
 
 pytestmark = pytest.mark.django_db
 

@@ -3,9 +3,9 @@
 import pytest
 
 from orchestration.models import Attempt, SubTask
-from tests.api.conftest import assert_problem
+from tests.api.caller import assert_problem
 from tests.api.tasks import SEED, begun, do, end, parts, spend, submit
-from tests.keys.conftest import PAID, add_key
+from tests.keys.builders import PAID, add_key
 
 pytestmark = pytest.mark.django_db
 

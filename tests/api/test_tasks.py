@@ -7,9 +7,9 @@ from django.conf import settings
 from django_q.models import OrmQ
 
 from orchestration.models import SubTask, Task
-from tests.api.conftest import Caller, assert_problem, session_caller, token_of
+from tests.api.caller import Caller, assert_problem, session_caller, token_of
 from tests.api.tasks import begun, parts, submit
-from tests.keys.conftest import PAID, add_key, allocate
+from tests.keys.builders import PAID, add_key, allocate
 
 pytestmark = pytest.mark.django_db
 

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from keys import services as keys
 from keys.models import Agent, AgentToken
-from tests.api.conftest import Caller, assert_problem, session_caller, token_of
-from tests.keys.conftest import add_key, allocate
+from tests.api.caller import Caller, assert_problem, session_caller, token_of
+from tests.keys.builders import add_key, allocate
 
 pytestmark = pytest.mark.django_db
 

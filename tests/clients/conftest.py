@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 import pytest
 from django.utils import timezone
 
-from keys.queries.credentials import session_token
+from keys.identity.queries.credentials import session_token
 from tests.books import assert_books_balance
 from tests.clients.blocks import missing
 from tests.clients.pass_through import PassThrough, pass_through
 from tests.clients.sessions import Session
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
-from tests.keys.conftest import PAID, add_key, allocate, make_people
+from tests.keys.builders import PAID, add_key, allocate, make_people
 from tests.required import skip_unless_installed
 
 

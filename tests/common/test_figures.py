@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from common import figures
-from tests.conftest import NOON
+from common import formatting
+from tests.moments import NOON
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tests.conftest import NOON
     ],
 )
 def test_a_large_number_is_short_and_never_more_than_there_is(number, words):
-    assert figures.short(number) == words
+    assert formatting.short(number) == words
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_a_large_number_is_short_and_never_more_than_there_is(number, words):
     ],
 )
 def test_dollars_keep_the_places_that_matter(amount, words):
-    assert figures.dollars(Decimal(amount)) == words
+    assert formatting.dollars(Decimal(amount)) == words
 
 
 def test_numbers_are_grouped_with_the_decimals_they_have():
-    assert figures.grouped(1234567) == "1,234,567"
-    assert figures.grouped(Decimal("1234.500000000")) == "1,234.5"
+    assert formatting.grouped(1234567) == "1,234,567"
+    assert formatting.grouped(Decimal("1234.500000000")) == "1,234.5"
 
 
 @pytest.mark.parametrize(
@@ -52,21 +52,21 @@ def test_numbers_are_grouped_with_the_decimals_they_have():
     [(-5, "0 s"), (40, "40 s"), (720, "12 min"), (11_520, "3 h 12 min"), (90_000, "1 d 1 h")],
 )
 def test_a_duration_has_its_two_largest_parts(seconds, words):
-    assert figures.duration(timedelta(seconds=seconds)) == words
+    assert formatting.duration(timedelta(seconds=seconds)) == words
 
 
 def test_a_reset_is_told_in_its_own_zone():
     midnight = datetime(2026, 3, 11, tzinfo=UTC)
-    assert figures.reset(midnight, zone="UTC", now=NOON) == "00:00 UTC, in 12 h"
-    berlin = figures.reset(midnight, zone="Europe/Berlin", now=NOON)
+    assert formatting.reset(midnight, zone="UTC", now=NOON) == "00:00 UTC, in 12 h"
+    berlin = formatting.reset(midnight, zone="Europe/Berlin", now=NOON)
     assert berlin == "01:00 Europe/Berlin, in 12 h"
     april = datetime(2026, 4, 1, tzinfo=UTC)
-    assert figures.reset(april, zone="UTC", now=NOON) == "1 Apr 00:00 UTC, in 21 d 12 h"
-    assert figures.reset(datetime(9999, 1, 1, tzinfo=UTC), zone="UTC", now=NOON) == "never"
+    assert formatting.reset(april, zone="UTC", now=NOON) == "1 Apr 00:00 UTC, in 21 d 12 h"
+    assert formatting.reset(datetime(9999, 1, 1, tzinfo=UTC), zone="UTC", now=NOON) == "never"
 
 
 @pytest.mark.parametrize(
     ("part", "whole", "percent"), [(1, 3, "33.3"), (5, 4, "100.0"), (0, 0, "0"), (1, 0, "100")]
 )
 def test_a_percentage_stays_from_0_to_100(part, whole, percent):
-    assert figures.percent(part, whole) == Decimal(percent)
+    assert formatting.percent(part, whole) == Decimal(percent)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from common.one_instance import claim
+from common.single_instance import claim
 from common.supervisor import Program, Supervisor
 def say(text):
     print(text, flush=True)

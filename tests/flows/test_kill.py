@@ -21,7 +21,7 @@ from django.utils import timezone
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge, CostCentre, Rotation
 from tests.flows.processes import Processes
-from tests.keys.conftest import PAID, add_key, limit, make_people
+from tests.keys.builders import PAID, add_key, limit, make_people
 from tests.queue import drain_queue
 
 KILLS = int(os.environ.get("BUTLER_KILLS", "3"))

@@ -14,14 +14,14 @@ import pytest
 from django.utils import timezone
 
 from keys import services as keys
+from keys.books.queries.usage import UsageFilter, usage_groups, usage_totals
+from keys.identity.queries.credentials import session_token
 from keys.models import Agent, Charge
-from keys.pricing import Rates
-from keys.queries.credentials import session_token
-from keys.queries.usage import UsageFilter, usage_groups, usage_totals
+from keys.supply.pricing import Rates
 from tests.books import assert_books_balance
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import running_sandbox
-from tests.keys.conftest import add_key, allocate, make_people
+from tests.keys.builders import add_key, allocate, make_people
 
 CALLS = int(os.environ.get("BUTLER_TRUTH_CALLS", "800"))
 AT_ONCE = 24

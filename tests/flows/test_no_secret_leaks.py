@@ -17,9 +17,9 @@ from django_q.signing import SignedPackage
 from alerts import services as alerts
 from keys import services as keys
 from keys.models import ApiKey
-from keys.pricing import Rates
 from keys.refusals import AlreadyExists
-from tests.conftest import NOON
+from keys.supply.pricing import Rates
+from tests.moments import NOON
 from tests.queue import drain_queue
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from orchestration.models import Task
-from tests.api.conftest import token_of
+from tests.api.caller import token_of
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.gateway.server import supply
-from tests.keys.conftest import PAID
+from tests.keys.builders import PAID
 from tests.orchestration.work import assert_accounted, say
 from tests.threads import wait_until
 

@@ -15,10 +15,10 @@ from django.utils import timezone
 from butler_site.asgi import application
 from gateway import dialects
 from keys import services as keys
+from keys.identity.queries.credentials import session_token
 from keys.models import Allocation, ApiKey
-from keys.queries.credentials import session_token
 from tests.gateway.sandbox import RunningSandbox
-from tests.keys.conftest import PAID, allocate, limit, make_people
+from tests.keys.builders import PAID, allocate, limit, make_people
 from tests.threads import wait_until
 
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}

@@ -12,11 +12,11 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from gateway import services
-from gateway.admin import shown
+from gateway.admin import body_preview
 from gateway.models import Exchange, ExchangeLook, Retention, RetentionChange
 from keys.models import CostCentre
 from security.fields import Sealed
-from tests.keys.conftest import add_key, allocate, hold, people  # noqa: F401  a fixture
+from tests.keys.builders import add_key, allocate, hold
 
 pytestmark = pytest.mark.django_db
 REQUEST = b'{"messages":[{"content":"<script>alert(1)</script> & \xc3\xa4"}]}'
@@ -43,7 +43,7 @@ def may(client, *codenames):
 
 
 @pytest.fixture
-def charge(people):  # noqa: F811
+def charge(people):
     """A call of ada's, whose exchange is kept."""
     now = timezone.now()
     add_key("nvidia-1")
@@ -215,24 +215,24 @@ def test_no_body_makes_the_page_fail(staff, charge):
 
 
 def test_long_bodies_are_cut_and_say_so():
-    assert shown.body(b"a" * 100) == ("a" * 100, False)
-    text, cut = shown.body(b"a" * (shown.SHOWN_MAX + 1))
-    assert (len(text), cut) == (shown.SHOWN_MAX, True)
-    text, cut = shown.body(b"[" + b"1," * 3_000_000 + b"1]")
-    assert (len(text), cut) == (shown.SHOWN_MAX, True)
+    assert body_preview.body(b"a" * 100) == ("a" * 100, False)
+    text, cut = body_preview.body(b"a" * (body_preview.SHOWN_MAX + 1))
+    assert (len(text), cut) == (body_preview.SHOWN_MAX, True)
+    text, cut = body_preview.body(b"[" + b"1," * 3_000_000 + b"1]")
+    assert (len(text), cut) == (body_preview.SHOWN_MAX, True)
 
 
 def test_deep_json_does_not_grow_beyond_the_page():
     deep = b"[" * 200 + b"1," * 500_000 + b"1" + b"]" * 200
     tracemalloc.start()
-    text, cut = shown.body(deep)
+    text, cut = body_preview.body(deep)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert (len(text), cut) == (shown.SHOWN_MAX, True)
+    assert (len(text), cut) == (body_preview.SHOWN_MAX, True)
     assert text.startswith("[\n  [")
     assert most < 30_000_000, "indented to the end it would be 200 MB"
 
 
 def test_json_that_says_something_twice_is_shown_as_it_is():
     twice = b'{"content": "bad", "content": "good"}'
-    assert shown.body(twice) == (twice.decode(), False)
+    assert body_preview.body(twice) == (twice.decode(), False)

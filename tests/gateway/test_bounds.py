@@ -19,7 +19,7 @@ from tiktoken_ext import openai_public
 
 from gateway import bounds
 from gateway.bounds import tokenizers
-from gateway.bounds.pixels import size_of_base64
+from gateway.bounds.image_size import size_of_base64
 from gateway.refusals import CannotBeBounded
 
 DATA = Path(tokenizers.__file__).parent / "data"

@@ -15,7 +15,7 @@ from tests.books import assert_books_balance
 from tests.gateway import wire
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import PATHS, answer_of, gateway_on, lend, supply
-from tests.keys.conftest import complete
+from tests.keys.builders import complete
 
 pytestmark = pytest.mark.django_db(transaction=True)
 every_format = pytest.mark.parametrize("wire_format", list(PATHS))

@@ -9,50 +9,20 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from gateway import queries, services
 from gateway.models import DAYS_MAX, Exchange, ExchangeLook, Retention, RetentionChange
-from keys.models import Charge, CostCentre
+from keys.models import Charge
 from security import services as security
 from security import vault
-from tests.conftest import NOON
-from tests.keys.conftest import add_key, allocate, hold, people  # noqa: F401  a fixture
+from tests.gateway.exchanges import ANSWER, REQUEST, call, keep, readable, retain
+from tests.keys.builders import add_key
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 ADA = ["agent:ada", "centre:org", "centre:research"]
 CAROL = ["agent:carol", "centre:org", "centre:sales"]
-REQUEST = b'{"messages": [{"role": "user", "content": "canary-prompt-5d1e"}]}'
-ANSWER = b'{"choices": [{"message": {"content": "canary-answer-77a0"}}]}'
-
-
-def retain(days, centre="research", *, now=NOON):
-    """Finance decides."""
-    return services.set_retention(
-        CostCentre.objects.get(pk=centre), days=days, who="grace", why="audit", now=now
-    )
-
-
-def call(agent="ada"):
-    """A charge of `agent`."""
-    return hold(allocate(agent, tokens=100, now=NOON), 10)
-
-
-def keep(charge, *, days=30, now=NOON, **changes):
-    """What the gateway does after a settlement."""
-    kept = {
-        "request": REQUEST,
-        "answer": ANSWER,
-        "status": 200,
-        "media_type": "application/json",
-        "complete": True,
-    }
-    services.keep_exchange(charge_id=charge.pk, days=days, now=now, **kept | changes)
-
-
-def readable(charge, *, after_days=0):
-    """Whether it can be read so many days later."""
-    return queries.exchange_of(charge.pk, now=NOON + timedelta(days=after_days)) is not None
 
 
 @pytest.fixture
-def key(people):  # noqa: F811
+def key(people):
     """The key that is lent."""
     return add_key("nvidia-1")
 

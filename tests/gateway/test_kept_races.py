@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from gateway import contents, services
+from gateway import exchange_bodies, services
 from gateway.models import Exchange
 from gateway.services import retention_lock
 from keys.models import CostCentre
-from tests.conftest import NOON
-from tests.gateway.test_kept import call, keep, readable, retain
-from tests.keys.conftest import add_key, make_people
+from tests.gateway.exchanges import call, keep, readable, retain
+from tests.keys.builders import add_key, make_people
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +71,7 @@ def test_what_was_being_kept_when_it_is_switched_off_expires(charge):
             created_at=NOON,
             expires_at=NOON + timedelta(days=30),
         )
-        contents.fill(row, request=b"{}", answer=b"{}")
+        exchange_bodies.fill(row, request=b"{}", answer=b"{}")
         row.save()
         switching_off = meanwhile(lambda: retain(0))
     switching_off.result(timeout=20)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from alerts.models import Alert
 from keys.models import Allocation, ApiKey, Charge, Rotation
-from keys.pricing import Rates
+from keys.supply.pricing import Rates
 from tests.books import assert_books_balance
 from tests.gateway import wire
 from tests.gateway.sandbox import running_sandbox

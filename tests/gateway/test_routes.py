@@ -3,9 +3,9 @@
 import asyncio
 import json
 
-from gateway.answers import refused
 from gateway.app import Gateway
 from gateway.checks import every_route_admits, unadmitted
+from gateway.error_responses import refused
 from gateway.routes import ROUTES
 from keys.refusals import AllocationClosed
 

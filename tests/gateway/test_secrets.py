@@ -17,12 +17,12 @@ from gateway import upstream
 from gateway.requests import Request
 from keys import services as keys
 from keys.models import Charge
-from keys.queries.upstreams import upstream_of
+from keys.supply.queries.upstreams import upstream_of
 from tests.books import assert_books_balance
 from tests.gateway import wire
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import MODEL, PATHS, Session, gateway_on, lend, supply
-from tests.keys.conftest import PAID, limit
+from tests.keys.builders import PAID, limit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 every_format = pytest.mark.parametrize("wire_format", list(PATHS))

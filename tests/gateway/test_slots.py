@@ -10,12 +10,12 @@ import pytest
 from django.utils import timezone
 
 from keys import services as keys
+from keys.books.queries.slots import slot_token
 from keys.models import Agent, ApiKey, Charge, Slot
-from keys.queries.slots import slot_token
 from tests.books import assert_books_balance
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import MODEL, PATHS, WAITS_SECONDS, answer_of, gateway_on, lend, supply
-from tests.keys.conftest import complete
+from tests.keys.builders import complete
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SLOT = "slot01"

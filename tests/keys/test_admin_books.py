@@ -11,9 +11,9 @@ from django.urls import reverse
 
 from keys import services as keys
 from keys.models import Allocation, Charge, History, Price, Window
-from keys.pricing import Rates, Tier
-from tests.conftest import NOON
-from tests.keys.conftest import PAID, add_key, allocate, hold, limit, report
+from keys.supply.pricing import Rates, Tier
+from tests.keys.builders import PAID, add_key, allocate, hold, limit, report
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 BOOKS = {

@@ -12,11 +12,11 @@ from keys import services as keys
 from keys.models import ApiKey, History, Limit, Provider
 from keys.refusals import WrongValue
 from security import services as security
-from tests.keys.conftest import PAID, add_key, limit
+from tests.keys.admin_forms import CONFIRMED, row
+from tests.keys.builders import PAID, add_key, limit
 
 pytestmark = pytest.mark.django_db
 SECRET = "canary-4f1d77a0c2"
-CONFIRMED = {"_form_submitted": "on"}
 
 
 @pytest.fixture
@@ -46,20 +46,6 @@ def form_of(api_key, **changes):
     for number, each in enumerate(limits):
         fields |= row(number, each.unit, each.period, each.amount, pk=each.pk, key=api_key.pk)
     return fields | {name.replace("__", "-"): value for name, value in changes.items()}
-
-
-def row(number, unit, period, amount, *, pk="", key="", zone="UTC", reset_hour=0):
-    """One limit of the form."""
-    values = {
-        "id": pk,
-        "api_key": key,
-        "unit": unit,
-        "period": period,
-        "amount": amount,
-        "zone": zone,
-        "reset_hour": reset_hour,
-    }
-    return {f"limits-{number}-{name}": value for name, value in values.items()}
 
 
 def test_a_limit_changes_with_a_reason_and_the_change_is_shown(staff):

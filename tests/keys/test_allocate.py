@@ -16,8 +16,8 @@ from keys.refusals import (
     WrongValue,
 )
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import PAID, add_key, allocate, limit
+from tests.keys.builders import PAID, add_key, allocate, limit
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ import pytest
 from keys.models import Agent, Allocation, ApiKey, Limit, Window
 from keys.refusals import Busy, LimitReached, NoKeyCapacity
 from tests.books import assert_books_balance
-from tests.keys.conftest import add_key, allocate, limit
+from tests.keys.builders import add_key, allocate, limit
 from tests.threads import limited, overtaken, refused
 
 pytestmark = pytest.mark.django_db(transaction=True)

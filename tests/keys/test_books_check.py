@@ -5,10 +5,10 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, transaction
 
+from keys.books.queries.books_check import CHECKS, books_check
 from keys.models import Agent
-from keys.queries.books_check import CHECKS, books_check
 from tests.books import assert_books_balance
-from tests.keys.conftest import PAID, add_key, allocate, hold, limit, report, settle
+from tests.keys.builders import PAID, add_key, allocate, hold, limit, report, settle
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,9 +22,10 @@ from hypothesis.stateful import (
 from common.refusal import Refusal
 from keys import services as keys
 from keys.models import Agent, Allocation, ApiKey, Charge, CostCentre, Limit, Window
-from keys.pricing import Rates
+from keys.supply.pricing import Rates
 from tests.books import assert_books_balance
-from tests.keys.conftest import PAID, add_key, make_people
+from tests.keys.builders import PAID, add_key, make_people
+from tests.tables import empty_tables
 
 # Some days before clocks change in Europe and a month ends.
 BEGINNING = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
@@ -41,21 +41,10 @@ SUBJECTS = (
     (CostCentre, "research"),
 )
 AMOUNTS = {"tokens": (0, 20_000, 90_000, 1_000_000), "usd": ("0", "0.000020", "1.2", "30")}
-TABLES = """
-SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
- WHERE schemaname = 'public' AND tablename ~ '^(keys|gateway|orchestration|alerts|django_q)_'
-"""
 
 _any = st.integers(0, 10**6)
 _tokens = st.integers(1, 40_000)
 _sizes = st.lists(st.sampled_from([0, 1, 500, 3_000, 20_000]), min_size=1, max_size=4)
-
-
-def empty_tables():
-    """Forget everything. Numbers go on, because prices are kept in memory by number."""
-    with connection.cursor() as cursor:
-        cursor.execute(TABLES)
-        cursor.execute(f"TRUNCATE {cursor.fetchone()[0]}")
 
 
 class Office(RuleBasedStateMachine):

@@ -12,7 +12,7 @@ from keys.models import Agent, AgentToken, ApiKey, CostCentre, Limit, Provider, 
 from security import services as security
 from security import tokens
 from tests.books import assert_books_balance
-from tests.keys.conftest import add_key, allocate, report
+from tests.keys.builders import add_key, allocate, report
 
 pytestmark = pytest.mark.django_db
 

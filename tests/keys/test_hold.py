@@ -8,7 +8,6 @@ from django.conf import settings
 
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge, Window
-from keys.pricing import Rates
 from keys.refusals import (
     AllocationClosed,
     AllocationTooSmall,
@@ -16,9 +15,10 @@ from keys.refusals import (
     UnknownAllocation,
     WrongValue,
 )
+from keys.supply.pricing import Rates
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import PAID, add_key, allocate, complete, hold, limit, report, rotate
+from tests.keys.builders import PAID, add_key, allocate, complete, hold, limit, report, rotate
+from tests.moments import NOON
 
 # Holds repeat by a constraint: the failed INSERT would end the transaction around a test.
 pytestmark = pytest.mark.django_db(transaction=True)

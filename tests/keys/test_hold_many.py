@@ -23,9 +23,9 @@ from keys.refusals import (
     WrongValue,
 )
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import PAID, add_key, allocate, complete, make_people, report, rotate
-from tests.keys.test_books_machine import empty_tables
+from tests.keys.builders import PAID, add_key, allocate, complete, make_people, report, rotate
+from tests.moments import NOON
+from tests.tables import empty_tables
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,8 +12,8 @@ from keys import services as keys
 from keys.models import Agent, Allocation, Charge, RateLease
 from keys.refusals import AllocationClosed, HeldBefore, RotationRefused
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import PAID, add_key, allocate, complete, limit, rotate
+from tests.keys.builders import PAID, add_key, allocate, complete, limit, rotate
+from tests.moments import NOON
 from tests.threads import refused
 
 pytestmark = pytest.mark.django_db(transaction=True)

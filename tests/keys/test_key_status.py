@@ -9,8 +9,8 @@ from keys import services as keys
 from keys.models import Allocation, ApiKey, History
 from keys.refusals import NoKeyCapacity, UnknownKey, WrongValue
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import FREE, add_key, allocate, limit, report
+from tests.keys.builders import FREE, add_key, allocate, limit, report
+from tests.moments import NOON
 from tests.queue import queue_size
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ from keys import services as keys
 from keys.models import Agent, CostCentre, History, Limit, Window
 from keys.refusals import LimitReached, NoKeyCapacity, WrongValue
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import PAID, add_key, allocate, hold, limit, report, settle
+from tests.keys.builders import PAID, add_key, allocate, hold, limit, report, settle
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 

@@ -6,8 +6,8 @@ from keys import services as keys
 from keys.models import Agent, ApiKey, Limit, Window
 from keys.refusals import LimitReached, NoKeyCapacity
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import add_key, allocate, hold, limit, report, settle
+from tests.keys.builders import add_key, allocate, hold, limit, report, settle
+from tests.moments import NOON
 from tests.threads import limited, overtaken, refused
 
 pytestmark = pytest.mark.django_db(transaction=True)

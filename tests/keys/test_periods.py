@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from keys.periods import EPOCH, FOREVER, bounds, check_zone
+from keys.limits.periods import EPOCH, FOREVER, bounds, check_zone
 
 ZONES = sorted(available_timezones() - {"Factory", "localtime"})
 MOMENTS = st.integers(5_000_000, 2_900_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))

@@ -6,11 +6,11 @@ import pytest
 
 from common.refusal import Refusal
 from keys import services as keys
+from keys.books.queries.previews import previews
 from keys.models import Agent, Allocation, History, Window
-from keys.queries.previews import previews
 from keys.refusals import AgentDisabled, UnknownAgent, UnknownCostCentre, WrongValue
-from tests.conftest import NOON
-from tests.keys.conftest import PAID, add_key, limit
+from tests.keys.builders import PAID, add_key, limit
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 

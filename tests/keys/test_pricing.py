@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys.models import Price
-from keys.pricing import (
+from keys.services import Usage
+from keys.supply.pricing import (
     RATE_NAMES,
     Rates,
     Tier,
@@ -24,7 +25,6 @@ from keys.pricing import (
     rates_from_json,
     tiers_as_json,
 )
-from keys.services import Usage
 
 GPT_4O = Rates(input=Decimal("0.0025"), cached=Decimal("0.00125"), output=Decimal("0.01"))
 SONNET = Rates(

@@ -17,8 +17,7 @@ from keys.models import (
 )
 from keys.refusals import AllocationClosed, IdempotencyMismatch, RotationRefused, UnknownKey
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import (
+from tests.keys.builders import (
     PAID,
     add_key,
     allocate,
@@ -29,6 +28,7 @@ from tests.keys.conftest import (
     rotate,
     settle,
 )
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 

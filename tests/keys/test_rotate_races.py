@@ -5,7 +5,7 @@ import pytest
 from keys.models import Agent, Allocation, Rotation, Window
 from keys.refusals import AllocationTooSmall, RotationRefused
 from tests.books import assert_books_balance
-from tests.keys.conftest import PAID, add_key, allocate, hold, limit, rotate, settle
+from tests.keys.builders import PAID, add_key, allocate, hold, limit, rotate, settle
 from tests.threads import limited, overtaken, refused
 
 pytestmark = pytest.mark.django_db(transaction=True)

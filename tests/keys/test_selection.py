@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.selection import WORDS, Candidate, choose, from_json, to_json
+from keys.books.selection import WORDS, Candidate, choose, from_json, to_json
 
 
 def replace(candidate, **changes):

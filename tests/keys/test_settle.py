@@ -9,11 +9,10 @@ from django.conf import settings
 from alerts.models import Alert
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge, RateLease, Window
-from keys.pricing import Rates
 from keys.refusals import AllocationClosed, ChargeEnded, WrongValue
+from keys.supply.pricing import Rates
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import (
+from tests.keys.builders import (
     PAID,
     add_key,
     allocate,
@@ -24,6 +23,7 @@ from tests.keys.conftest import (
     rotate,
     settle,
 )
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 

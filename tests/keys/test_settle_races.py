@@ -8,8 +8,8 @@ from keys import services as keys
 from keys.models import Agent, Allocation, Charge
 from keys.refusals import AllocationClosed, AllocationTooSmall, ChargeEnded
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import add_key, allocate, complete, hold, limit, settle
+from tests.keys.builders import add_key, allocate, complete, hold, limit, settle
+from tests.moments import NOON
 from tests.threads import refused
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,11 +6,11 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from keys import services as keys
+from keys.books.queries.slots import session_in_slot, slot_of, slot_token, taken_slots
+from keys.identity.queries.credentials import session_id_of
 from keys.models import Slot
-from keys.queries.credentials import session_id_of
-from keys.queries.slots import session_in_slot, slot_of, slot_token, taken_slots
-from tests.conftest import NOON
-from tests.keys.conftest import add_key, allocate
+from tests.keys.builders import add_key, allocate
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 

@@ -5,8 +5,8 @@ import pytest
 from keys import services as keys
 from keys.models import Slot
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import add_key, allocate, make_people
+from tests.keys.builders import add_key, allocate, make_people
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

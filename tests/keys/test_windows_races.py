@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from keys import books
 from keys import services as keys
+from keys.limits.services import windows
 from keys.models import Agent, Window
 from keys.refusals import LimitReached, RotationRefused
 from tests.books import assert_books_balance
-from tests.conftest import NOON
-from tests.keys.conftest import add_key, allocate, limit, report
+from tests.keys.builders import add_key, allocate, limit, report
+from tests.moments import NOON
 from tests.threads import overtaken, refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,8 +22,8 @@ AFTER = MIDNIGHT + timedelta(seconds=1)
 
 def turn():
     """Open the windows of the new day, in the transaction of the caller."""
-    books.take_books_alone()
-    assert books.turn(Window.objects.all(), now=AFTER) > 0
+    windows.take_books_alone()
+    assert windows.roll_over(Window.objects.all(), now=AFTER) > 0
 
 
 def open_window(scope):

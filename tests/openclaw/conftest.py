@@ -9,10 +9,8 @@ from tests.books import assert_books_balance
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.gateway.server import MODEL, supply
-from tests.openclaw.gateway import OpenClaw, missing
+from tests.openclaw.gateway import SLOTS, OpenClaw, missing
 from tests.required import skip_unless_installed
-
-SLOTS = 10
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

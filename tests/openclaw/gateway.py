@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestration.openclaw_config import Place, configuration
+from orchestration.runners.openclaw.gateway_config import Place, configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = ROOT / "var" / "openclaw"
@@ -21,6 +21,8 @@ _COMMAND = [
 ]
 _STARTING_SECONDS = 120
 _STOPPING_SECONDS = 10
+
+SLOTS = 10
 
 
 def missing() -> str | None:

@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from keys import services as keys
 from keys.models import Allocation, Charge, Slot
-from orchestration.runners import openclaw as module
 from orchestration.runners.base import Failed, Result, Work
-from orchestration.runners.openclaw import OpenClawRunner, release_left_over
+from orchestration.runners.openclaw import runner as module
+from orchestration.runners.openclaw.runner import OpenClawRunner, release_left_over
 from tests.gateway.server import MODEL
-from tests.keys.conftest import allocate
-from tests.openclaw.conftest import SLOTS
+from tests.keys.builders import allocate
+from tests.openclaw.gateway import SLOTS
 from tests.threads import wait_until
 
 # Before a first word came, the gateway would wait for the provider whoever leaves.

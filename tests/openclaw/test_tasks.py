@@ -12,7 +12,7 @@ from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.queries.results import results
 from orchestration.worker import loop, work_until_done
-from tests.openclaw.conftest import SLOTS
+from tests.openclaw.gateway import SLOTS
 from tests.orchestration.work import assert_accounted, kinds, say, statuses, submit, worked
 from tests.threads import wait_until
 

@@ -4,7 +4,6 @@ import pytest
 
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import gateway_on, supply
-from tests.keys.conftest import people  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="module")

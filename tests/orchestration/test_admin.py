@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
-from tests.keys.conftest import add_key
+from tests.keys.builders import add_key
 from tests.orchestration.work import say, statuses, submit, worked
 
 CONFIRMED = {"_form_submitted": "on"}

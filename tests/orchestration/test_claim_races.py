@@ -11,7 +11,7 @@ from keys.models import Allocation
 from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.runners.base import Failed
-from orchestration.services import Ended, accounting
+from orchestration.services import Ended, finalize
 from tests.gateway.server import supply
 from tests.orchestration.work import assert_accounted, assert_tasks_balance, statuses, submit
 from tests.threads import overtaken, refused
@@ -238,7 +238,7 @@ def test_accounted_for_while_somebody_else_does_it_counts_once():
     task = submit("gather", retry_on_failure=False)
     (attempt,) = _claimed()
     _finish(attempt, status="failed", text="", kind="failed")
-    once = accounting._account.__wrapped__
+    once = finalize._account.__wrapped__
     overtaken(
         first=lambda: once([attempt.pk], now=timezone.now()),
         then=lambda: services.account(now=timezone.now()),

@@ -14,9 +14,9 @@ from django.utils import timezone
 from keys.models import Charge
 from orchestration import runners, services
 from orchestration.refusals import UnknownRunner
+from orchestration.runners.attempt_folder import Folder
 from orchestration.runners.base import Failed, Work
 from orchestration.runners.command import CommandRunner
-from orchestration.runners.folders import Folder
 from tests.books import assert_books_balance
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import gateway_on, lend, supply
@@ -480,7 +480,7 @@ import os
 from pathlib import Path
 import django
 django.setup()
-from orchestration.runners.child import Child, Program
+from orchestration.runners.process_group import Child, Program
 
 async def start():
     child = await Child.start(Program(["/bin/sleep", "300"], {}, Path("/"), None, 100))

@@ -10,7 +10,7 @@ from keys.refusals import WrongValue
 from orchestration import services
 from orchestration.models import Command, CommandChange
 from orchestration.runners.placeholders import ReadAsAnOption, filled, filled_argv
-from tests.conftest import NOON
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 

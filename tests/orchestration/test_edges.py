@@ -11,11 +11,11 @@ from keys.refusals import WrongValue
 from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.planning import UnusablePlan
-from orchestration.planning.model import plan_of_answer
+from orchestration.planning.model_planner import plan_of_answer
 from orchestration.refusals import TaskEnded
 from orchestration.runners.base import Failed
-from tests.conftest import NOON
-from tests.keys.conftest import add_key, limit, report
+from tests.keys.builders import add_key, limit, report
+from tests.moments import NOON
 from tests.orchestration.work import assert_accounted, assert_tasks_balance, order, statuses
 from tests.threads import refused
 

@@ -7,11 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from keys import services as keys
+from keys.books.queries.slots import slot_of
 from keys.models import ApiKey, Slot
-from keys.queries.slots import slot_of
 from orchestration.models import Concurrency
-from tests.conftest import NOON
-from tests.keys.conftest import FREE
+from tests.keys.builders import FREE
+from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

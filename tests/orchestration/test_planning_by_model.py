@@ -8,8 +8,8 @@ from django.utils import timezone
 from orchestration import services
 from orchestration.models import SubTask, Task
 from orchestration.queries.results import results
-from tests.conftest import NOON
-from tests.keys.conftest import add_key, report
+from tests.keys.builders import add_key, report
+from tests.moments import NOON
 from tests.orchestration.work import assert_accounted, worked
 
 pytestmark = pytest.mark.django_db(transaction=True)

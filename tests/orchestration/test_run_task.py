@@ -19,9 +19,9 @@ from django.utils import timezone
 
 from keys import services as keys
 from orchestration import services
-from orchestration.management import following
-from orchestration.management.following import hint, look
-from orchestration.management.screens import harmless
+from orchestration.management import task_watch
+from orchestration.management.progress_display import harmless
+from orchestration.management.task_watch import hint, look
 from orchestration.models import Attempt, Task
 from orchestration.worker import work_until_done
 from tests.orchestration.work import assert_accounted, say, submit
@@ -208,7 +208,7 @@ def test_the_demo_fleets_agent_is_the_usual_one_but_not_in_production(people, se
 def test_it_says_what_it_waits_for(people, monkeypatch):
     task = submit("Draw", {"description": "Print", "needs_approval": True})
     assert hint(look(task.pk)) == ""
-    monkeypatch.setattr(following, "_PATIENCE", -following._PATIENCE)
+    monkeypatch.setattr(task_watch, "_PATIENCE", -task_watch._PATIENCE)
     assert "Is `make up` (or `manage.py work`) running?" in hint(look(task.pk))
     now = timezone.now()
     [attempt] = services.claim(worker="w", most=1, now=now)

@@ -16,10 +16,10 @@ from common.refusal import Refusal
 from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.runners.base import KINDS, Failed
-from tests.conftest import NOON
-from tests.keys.conftest import add_key, make_people, report
-from tests.keys.test_books_machine import empty_tables
+from tests.keys.builders import add_key, make_people, report
+from tests.moments import NOON
 from tests.orchestration.work import assert_tasks_balance
+from tests.tables import empty_tables
 
 STEPS = 120
 CHECKED_EVERY = 4

@@ -11,7 +11,7 @@ import time
 import pytest
 from django.test import override_settings
 
-from security import checks, keyfile, sources, tokens, vault
+from security import checks, keyring_file, keyring_sources, tokens, vault
 from security.keyring import KeyringUnusable
 
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
@@ -30,16 +30,16 @@ def test_the_file_is_made_on_first_use_for_its_owner_only(key_file):
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666, 0o620])
 def test_a_file_open_to_others_is_refused_with_what_to_do(key_file, mode):
-    sources.current()
+    keyring_sources.current()
     key_file.chmod(mode)
     with pytest.raises(KeyringUnusable, match=f"mode {mode:04o}.*chmod 600"):
-        sources.current()
+        keyring_sources.current()
 
 
 def test_a_file_that_only_its_owner_may_read_is_fine(key_file):
-    key_id = sources.current().sealing_id
+    key_id = keyring_sources.current().sealing_id
     key_file.chmod(0o400)
-    assert sources.current().sealing_id == key_id
+    assert keyring_sources.current().sealing_id == key_id
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_a_file_that_only_its_owner_may_read_is_fine(key_file):
     ],
 )
 def test_a_malformed_file_is_refused_and_not_replaced(key_file, change):
-    sources.current()
+    keyring_sources.current()
     content = json.loads(key_file.read_text()) | change
     key_file.write_text(json.dumps(content))
     with pytest.raises(KeyringUnusable, match="malformed") as refused:
-        sources.current()
+        keyring_sources.current()
     assert OLD not in str(refused.value)
     assert json.loads(key_file.read_text()) == content
     assert [problem.id for problem in checks.keys_usable()] == ["butler.E022"]
@@ -77,24 +77,28 @@ def test_a_file_that_is_no_keyring_is_refused(key_file, text):
 
 
 def test_a_file_that_vanished_is_not_silently_made_anew(key_file):
-    sources.current()
+    keyring_sources.current()
     key_file.unlink()
     with pytest.raises(KeyringUnusable, match="vanished"):
-        sources.current()
+        keyring_sources.current()
     assert not key_file.exists()
 
 
 def test_a_running_process_sees_the_keys_of_a_rotation(key_file):
-    old = sources.current()
-    with keyfile.locked(key_file):
-        keyfile.replace(key_file, old.rotation_opened())
-    assert sources.current().sealing_id != old.sealing_id
-    assert sources.current().cipher(old.sealing_id)
+    old = keyring_sources.current()
+    with keyring_file.locked(key_file):
+        keyring_file.replace(key_file, old.rotation_opened())
+    assert keyring_sources.current().sealing_id != old.sealing_id
+    assert keyring_sources.current().cipher(old.sealing_id)
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
 
 
 def test_only_one_changes_the_file_at_a_time(key_file):
-    with keyfile.locked(key_file), pytest.raises(keyfile.VaultBusy), keyfile.locked(key_file):
+    with (
+        keyring_file.locked(key_file),
+        pytest.raises(keyring_file.VaultBusy),
+        keyring_file.locked(key_file),
+    ):
         pass
 
 
@@ -110,7 +114,7 @@ def test_processes_that_make_the_file_at_the_same_time_agree(key_file):
         for _ in range(6)
     ]
     answers = {process.communicate()[0] for process in processes}
-    ring = sources.current()
+    ring = keyring_sources.current()
     assert answers == {f"{ring.sealing_id} {ring.pepper}\n".encode()}
     assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]
 
@@ -154,7 +158,7 @@ def test_a_file_moved_to_the_environment_reads_the_same_secrets_and_tokens(key_f
 
 
 def test_keys_do_not_show_themselves():
-    ring = sources.current()
+    ring = keyring_sources.current()
     assert ring.pepper not in repr(ring)
     assert str(ring.keys[0].secret) not in repr(ring)
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 
-from security import checks, keyfile, queries, services, sources, vault
+from security import checks, keyring_file, keyring_sources, queries, services, vault
 from security.fields import Sealed
 
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
@@ -60,7 +60,7 @@ def vault_command(what):
 
 def test_every_secret_is_sealed_with_the_new_key_and_reads_as_before(safes, noon):
     fleet(safes, 5)
-    before, old = secrets_of(safes), sources.current().sealing_id
+    before, old = secrets_of(safes), keyring_sources.current().sealing_id
     rotation = services.rotate_vault(now=noon)
     assert (rotation.resealed, rotation.resumed, rotation.unsealable) == (5, False, {})
     assert key_ids(safes) == {rotation.key_id} != {old}
@@ -68,9 +68,9 @@ def test_every_secret_is_sealed_with_the_new_key_and_reads_as_before(safes, noon
 
 
 def test_the_old_key_is_retired_and_kept(safes, noon):
-    old = sources.current().sealing_id
+    old = keyring_sources.current().sealing_id
     services.rotate_vault(now=noon)
-    new_key, old_key = sources.current().keys
+    new_key, old_key = keyring_sources.current().keys
     assert (new_key.retired_at, old_key.retired_at, old_key.id) == (None, noon, old)
 
 
@@ -97,13 +97,13 @@ def test_an_interrupted_rotation_is_finished_with_the_key_it_has(safes, noon):
 
     with pytest.raises(KeyboardInterrupt):
         services.rotate_vault(now=noon, on_row=crash_at_the_third)
-    assert sources.current().rotation_open
+    assert keyring_sources.current().rotation_open
     assert [check.id for check in checks.keys_usable()] == ["butler.W023"]
-    key_id = sources.current().sealing_id
+    key_id = keyring_sources.current().sealing_id
     rotation = services.rotate_vault(now=noon)
     assert (rotation.key_id, rotation.resumed, rotation.resealed) == (key_id, True, 2)
-    assert len(sources.current().keys) == 2
-    assert not sources.current().rotation_open
+    assert len(keyring_sources.current().keys) == 2
+    assert not keyring_sources.current().rotation_open
     assert services.rotate_vault(now=noon).key_id != key_id
 
 
@@ -117,7 +117,7 @@ def test_an_unreadable_secret_stays_and_is_listed_and_the_others_go_on(safes, no
     assert "Re-sealed 2 secrets" in out
     assert "sealed_app.safe.secret:safe-1: the sealed value was changed" in err
     assert "left as they are: 1." in err
-    assert [key.retired_at for key in sources.current().keys] == [None, None]
+    assert [key.retired_at for key in keyring_sources.current().keys] == [None, None]
 
 
 def test_an_unreadable_secret_does_not_keep_a_rotation_open(safes, noon):
@@ -148,7 +148,7 @@ def test_the_command_says_what_it_did(safes):
     assert (succeeded, "Re-sealed 3 secrets with key" in out) == (True, True)
     out, _, succeeded = vault_command("status")
     assert succeeded
-    assert f"{sources.current().sealing_id:<12}        3 secrets  seals" in out
+    assert f"{keyring_sources.current().sealing_id:<12}        3 secrets  seals" in out
     assert "retired" in out
 
 
@@ -161,7 +161,7 @@ def test_the_status_fails_when_a_secret_is_unreadable_and_shows_no_content(safes
 
 
 def test_a_second_rotation_at_the_same_time_is_refused(safes, key_file):
-    with keyfile.locked(key_file):
+    with keyring_file.locked(key_file):
         _, err, succeeded = vault_command("rotate")
     assert (succeeded, "Another process is rotating" in err) == (False, True)
 
@@ -185,7 +185,7 @@ def test_pruning_removes_keys_retired_over_a_day_ago_that_no_row_uses(safes, noo
     soon, later = noon.replace(day=noon.day + 1), noon.replace(day=noon.day + 2)
     assert services.prune_vault(now=soon) == []
     assert services.prune_vault(now=later) == [retired]
-    assert used in {key.id for key in sources.current().keys}
+    assert used in {key.id for key in keyring_sources.current().keys}
 
 
 def test_the_system_check_names_unreadable_rows(safes):

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.db import connection, transaction
 
-from security import services, sources, vault
+from security import keyring_sources, services, vault
 
 ROWS = 6
 # Rotates, and kills itself at the row whose number it is told, before or after that row's commit.
@@ -87,12 +87,12 @@ def test_a_rotation_killed_at_any_row_is_finished_by_the_next(
     before = stored(committed_safes)
     assert killed_rotation(key_file, where, row) == -signal.SIGKILL
     assert secrets_of(committed_safes) == before
-    key_id = sources.current().sealing_id
+    key_id = keyring_sources.current().sealing_id
     rotation = services.rotate_vault(now=noon)
     assert (rotation.key_id, rotation.resumed) == (key_id, True)
     assert rotation.resealed == ROWS - row + (1 if where == "before" else 0)
     assert secrets_of(committed_safes) == before
-    assert [key.retired_at for key in sources.current().keys] == [None, noon]
+    assert [key.retired_at for key in keyring_sources.current().keys] == [None, noon]
 
 
 def in_thread(work):
@@ -120,7 +120,7 @@ def test_a_secret_replaced_while_rotation_waits_for_the_row_is_kept(committed_sa
         row.save()
     rotating.join()
     assert secrets_of(committed_safes)["safe-0"] == "replaced"
-    assert used_keys(committed_safes) == {sources.current().sealing_id}
+    assert used_keys(committed_safes) == {keyring_sources.current().sealing_id}
 
 
 def test_no_write_is_lost_while_rotations_run(committed_safes, noon):
@@ -159,7 +159,7 @@ def test_a_secret_stored_with_the_old_key_behind_the_rotation_is_still_found(com
             stale.save()
 
     services.rotate_vault(now=noon, on_row=write_back_the_first_row_at_the_last)
-    assert used_keys(committed_safes) == {sources.current().sealing_id}
+    assert used_keys(committed_safes) == {keyring_sources.current().sealing_id}
     assert secrets_of(committed_safes)["safe-0"] == "secret 0"
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from security import sources, vault
+from security import keyring_sources, vault
 
 ROW = "keys.apikey.secret:nvidia-1"
 SECRET = "sk-canary-0123456789"
@@ -66,7 +66,7 @@ def test_a_refusal_names_the_row_and_the_reason_and_no_content():
 
 
 def test_an_unknown_key_is_named(key_file):
-    key_id = sources.current().sealing_id
+    key_id = keyring_sources.current().sealing_id
     sealed = vault.seal(SECRET, context=ROW)
     key_file.rename(key_file.with_name("elsewhere"))
     with pytest.MonkeyPatch.context() as patch:

@@ -9,7 +9,7 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from security import keyfile, sources, tokens
+from security import keyring_file, keyring_sources, tokens
 from security.keyring import KeyringUnusable
 
 PUBLIC_IDS = st.from_regex(r"[A-Za-z0-9._-]{1,100}", fullmatch=True)
@@ -78,8 +78,8 @@ def test_an_id_that_could_not_be_read_back_is_refused(public_id):
 def test_tokens_outlive_a_rotation_of_the_sealing_keys(key_file):
     token, _, digest = tokens.new_token("bt")
     derived = tokens.derive_token("bs", "ada")
-    with keyfile.locked(key_file):
-        keyfile.replace(key_file, sources.current().rotation_opened())
+    with keyring_file.locked(key_file):
+        keyring_file.replace(key_file, keyring_sources.current().rotation_opened())
     tokens._peppers.cache_clear()
     assert tokens.matches(token, digest)
     assert tokens.verify_derived(derived, "bs") == "ada"

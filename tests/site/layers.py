@@ -15,7 +15,7 @@ LINES = (
     ("prediction",),
     ("treasury",),
     ("gateway",),
-    ("orchestration",),
+    ("orchestration", "interchange"),
     ("api", "dashboard"),
     ("butler_site",),
 )
@@ -57,6 +57,8 @@ def _objection(app: str, module: str, root: Path) -> str:
     if app == WIRES_EVERYTHING or other == "common":
         return ""
     part, *names = rest.split(".")
+    if part in folders(other, root) and names:
+        part, *names = names
     if part not in OPEN_EVERYWHERE | open_modules(other, root):
         return f"{part or 'all'} of {other} is private"
     private = [name for name in names if name.startswith("_")]
@@ -65,7 +67,16 @@ def _objection(app: str, module: str, root: Path) -> str:
 
 def open_modules(app: str, root: Path) -> set[str]:
     """What the docstring of an app names after "Open:", up to the full stop."""
+    return _named(app, root, after=r"Open(?: to other apps)?")
+
+
+def folders(app: str, root: Path) -> set[str]:
+    """The folders of an app that each have models, services and queries: named after "Folders:"."""
+    return _named(app, root, after="Folders")
+
+
+def _named(app: str, root: Path, *, after: str) -> set[str]:
     source = (root / app / "__init__.py").read_text(encoding="utf-8")
     docstring = ast.get_docstring(ast.parse(source)) or ""
-    named = re.search(r"Open(?: to other apps)?:([^.]*)\.", docstring)
+    named = re.search(rf"{after}:([^.]*)\.", docstring)
     return set(re.findall(r"`(\w+)`", named[1])) if named else set()

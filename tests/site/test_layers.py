@@ -29,8 +29,8 @@ def planted(tmp_path):
     def plant(file, line):
         for app in HEIGHT:
             (tmp_path / app).mkdir()
-            (tmp_path / app / "__init__.py").write_text('"""Open: `fields`."""\n')
-        (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / app / "__init__.py").write_text('"""Open: `fields`. Folders: `books`."""\n')
+        (tmp_path / file).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / file).write_text(f"def work():\n    {line}\n")
         return violations(tmp_path)
 
@@ -40,11 +40,15 @@ def planted(tmp_path):
 @pytest.mark.parametrize(
     ("file", "line", "reason"),
     [
-        ("keys/services/allocate.py", "from api import urls", "api is not below keys"),
+        ("keys/books/services/allocate.py", "from api import urls", "api is not below keys"),
         ("keys/models.py", "import dashboard.views", "dashboard is not below keys"),
         ("common/env.py", "from keys import models", "keys is not below common"),
         ("api/views.py", "from dashboard import queries", "dashboard is not below api"),
-        ("api/views.py", "from keys.selection import best_key", "selection of keys is private"),
+        (
+            "api/views.py",
+            "from keys.books.selection import best_key",
+            "selection of keys is private",
+        ),
         ("api/views.py", "from keys import selection", "selection of keys is private"),
         ("api/views.py", "import keys", "all of keys is private"),
         ("api/views.py", "from keys.services import _commit", "_commit is private"),
@@ -66,6 +70,7 @@ def planted_sentence(file, line, reason):
     [
         ("api/views.py", "from keys import services as keys, queries"),
         ("api/views.py", "from keys.models import ApiKey"),
+        ("api/views.py", "from keys.books.queries.charges import charges"),
         ("alerts/models.py", "from security.fields import SealedField"),
         ("alerts/models.py", "from common.refusal import Refusal"),
         ("alerts/models.py", "from alerts.deep import anything"),

@@ -8,7 +8,7 @@ from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
 from butler_site import schedules
-from tests.conftest import NOON
+from tests.moments import NOON
 from tests.queue import drain_queue
 
 

@@ -14,8 +14,8 @@ from django.core.management import BaseCommand, CommandError, call_command, get_
 from django.db import Error, connection
 
 from butler_site import health
-from butler_site.sign_in import first_sign_in
-from common.one_instance import AlreadyRunning, claim
+from butler_site.first_admin import first_sign_in
+from common.single_instance import AlreadyRunning, claim
 from common.supervisor import Program, Supervisor
 
 logger = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
-from gateway.sandbox.asked import Asked
 from gateway.sandbox.reply import Reply
+from gateway.sandbox.request_fields import Asked
 
 
 class Event(NamedTuple):

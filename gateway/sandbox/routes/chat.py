@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.sandbox import asked
-from gateway.sandbox.asked import Asked
+from gateway.sandbox import request_fields
 from gateway.sandbox.reply import Bill, Reply
+from gateway.sandbox.request_fields import Asked
 from gateway.sandbox.routes import Event
 
 WIRE_FORMAT = "openai"
@@ -16,17 +16,17 @@ BILLS = True
 
 def read(body: dict[str, Any]) -> Asked:
     """Take a request apart. Errors: Wrong."""
-    messages = asked.items(body, "messages")
+    messages = request_fields.items(body, "messages")
     tools = body.get("tools") or []
-    maxima = [asked.number(body, name) for name in ("max_completion_tokens", "max_tokens")]
+    maxima = [request_fields.number(body, name) for name in ("max_completion_tokens", "max_tokens")]
     return Asked(
-        model=asked.string(body, "model"),
-        text=asked.last_user_text(messages),
-        input_tokens=asked.tokens(messages, tools, messages=len(messages)),
+        model=request_fields.string(body, "model"),
+        text=request_fields.last_user_text(messages),
+        input_tokens=request_fields.tokens(messages, tools, messages=len(messages)),
         fields=body,
         stream=body.get("stream") is True,
         output_tokens_max=min((n for n in maxima if n is not None), default=None),
-        choices=asked.number(body, "n") or 1,
+        choices=request_fields.number(body, "n") or 1,
         usage_asked=bool((body.get("stream_options") or {}).get("include_usage")),
         tools={
             tool["function"]["name"]: tool["function"].get("parameters")

@@ -6,9 +6,9 @@ import zlib
 from random import Random
 from typing import Any
 
-from gateway.sandbox import asked
-from gateway.sandbox.asked import Asked
+from gateway.sandbox import request_fields
 from gateway.sandbox.reply import Reply
+from gateway.sandbox.request_fields import Asked
 
 WIRE_FORMAT = "openai"
 PREFIX = "embd-"
@@ -22,9 +22,9 @@ _DIMENSIONS = 16
 def read(body: dict[str, Any]) -> Asked:
     """Take a request apart. Errors: Wrong."""
     inputs = _inputs(body)
-    asked.number(body, "dimensions")
+    request_fields.number(body, "dimensions")
     return Asked(
-        model=asked.string(body, "model"),
+        model=request_fields.string(body, "model"),
         text="\n".join(one for one in inputs if isinstance(one, str)),
         input_tokens=sum(map(_tokens, inputs)),
         fields=body,
@@ -54,12 +54,12 @@ def _inputs(body: dict[str, Any]) -> list[Any]:
     """One text, many, the tokens of one, or those of many."""
     given = body.get("input")
     if not given or not isinstance(given, str | list):
-        raise asked.Wrong("input: a text or a list is required.")
+        raise request_fields.Wrong("input: a text or a list is required.")
     return [given] if isinstance(given, str) or isinstance(given[0], int) else given
 
 
 def _tokens(one: Any) -> int:
-    return asked.tokens(one, messages=0) if isinstance(one, str) else len(one)
+    return request_fields.tokens(one, messages=0) if isinstance(one, str) else len(one)
 
 
 def _vector(one: Any, size: int) -> list[float]:

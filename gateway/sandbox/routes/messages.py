@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.sandbox import asked
-from gateway.sandbox.asked import Asked
+from gateway.sandbox import request_fields
 from gateway.sandbox.reply import Bill, Reply
+from gateway.sandbox.request_fields import Asked
 from gateway.sandbox.routes import Event
 
 WIRE_FORMAT = "anthropic"
@@ -18,19 +18,21 @@ BILLS = True
 
 def read(body: dict[str, Any]) -> Asked:
     """Take a request apart. Errors: Wrong."""
-    if asked.number(body, "max_tokens") is None:
-        raise asked.Wrong("max_tokens: Field required")
+    if request_fields.number(body, "max_tokens") is None:
+        raise request_fields.Wrong("max_tokens: Field required")
     return conversation(body)
 
 
 def conversation(body: dict[str, Any]) -> Asked:
     """What `read` reads, but nothing need be said of the output."""
-    messages = asked.items(body, "messages")
+    messages = request_fields.items(body, "messages")
     tools = body.get("tools") or []
     return Asked(
-        model=asked.string(body, "model"),
-        text=asked.last_user_text(messages),
-        input_tokens=asked.tokens(body.get("system"), messages, tools, messages=len(messages)),
+        model=request_fields.string(body, "model"),
+        text=request_fields.last_user_text(messages),
+        input_tokens=request_fields.tokens(
+            body.get("system"), messages, tools, messages=len(messages)
+        ),
         fields=body,
         stream=body.get("stream") is True,
         output_tokens_max=body.get("max_tokens"),

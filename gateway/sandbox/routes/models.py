@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from gateway.sandbox.asked import Asked
 from gateway.sandbox.reply import Reply
+from gateway.sandbox.request_fields import Asked
 
 WIRE_FORMAT = "openai"
 PREFIX = "req_"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.sandbox import asked
-from gateway.sandbox.asked import Asked
+from gateway.sandbox import request_fields
 from gateway.sandbox.reply import Bill, Reply
+from gateway.sandbox.request_fields import Asked
 from gateway.sandbox.routes import Event
 
 WIRE_FORMAT = "openai"
@@ -22,14 +22,16 @@ def read(body: dict[str, Any]) -> Asked:
     messages = _messages(body)
     tools = body.get("tools") or []
     return Asked(
-        model=asked.string(body, "model"),
-        text=asked.last_user_text(messages),
-        input_tokens=asked.tokens(
+        model=request_fields.string(body, "model"),
+        text=request_fields.last_user_text(messages),
+        input_tokens=request_fields.tokens(
             body.get("instructions"), messages, tools, messages=len(messages)
         ),
         fields=body,
         stream=body.get("stream") is True,
-        output_tokens_max=asked.number(body, "max_output_tokens", least=_OUTPUT_TOKENS_LEAST),
+        output_tokens_max=request_fields.number(
+            body, "max_output_tokens", least=_OUTPUT_TOKENS_LEAST
+        ),
         tools={tool["name"]: tool.get("parameters") for tool in tools if "name" in tool},
         after_tool=str(messages[-1].get("type")).endswith("_output"),
     )
@@ -99,7 +101,7 @@ def _call_steps(reply: Reply) -> Iterator[Step]:
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
     if isinstance(body.get("input"), str):
         return [{"role": "user", "content": body["input"]}]
-    return asked.items(body, "input")
+    return request_fields.items(body, "input")
 
 
 def _text(reply: Reply) -> str:

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from common.spoken import WHO, refusals_spoken
+from common.commands import WHO, refusals_spoken
 from keys import services as keys
-from keys.pricing import Rates
+from keys.supply.pricing import Rates
 
 # The option of each limit: unit and period.
 _LIMITS = {

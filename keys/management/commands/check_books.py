@@ -1,7 +1,7 @@
 """`manage.py check_books`."""
 
 from common.row_checks import CheckCommand
-from keys.queries.books_check import books_check
+from keys.books.queries.books_check import books_check
 
 
 class Command(CheckCommand):

@@ -3,8 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from common.spoken import WHO, refusals_spoken
-from keys import fleet
+from common.commands import WHO, refusals_spoken
 from keys import services as keys
 from keys.models import Agent
 
@@ -21,7 +20,7 @@ class Command(BaseCommand):
         """The agent and who pays for it."""
         parser.add_argument("name", help="a-z, 0-9, - and _, at most 64 characters, like writer-2")
         parser.add_argument(
-            "--cost-centre", metavar="C", help=f"who pays (of a new agent: {fleet.ROOT})"
+            "--cost-centre", metavar="C", help=f"who pays (of a new agent: {keys.ROOT_COST_CENTRE})"
         )
         parser.add_argument(
             "--days", type=int, default=365, help="how long the token lives (%(default)s)"
@@ -37,7 +36,9 @@ class Command(BaseCommand):
                     f"{name} is an agent of {agent.cost_centre_id}, not of {cost_centre}."
                 )
             if agent is None:
-                agent = fleet.agent(name, cost_centre=cost_centre or fleet.ROOT, who=WHO, now=now)
+                agent = keys.create_agent_of(
+                    name, cost_centre=cost_centre or keys.ROOT_COST_CENTRE, who=WHO, now=now
+                )
                 self.stdout.write(f"Made the agent {name} of {agent.cost_centre_id}.")
             row, token = keys.issue_token(agent, days=days, who=WHO, now=now)
         self.stdout.write(f"Its token, valid until {row.expires_at:%Y-%m-%d}, is shown only now:")

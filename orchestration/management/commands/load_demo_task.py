@@ -3,8 +3,8 @@
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from common.spoken import refusals_spoken
-from orchestration import demo, services
+from common.commands import refusals_spoken
+from orchestration import demo_task, services
 
 
 class Command(BaseCommand):
@@ -19,9 +19,9 @@ class Command(BaseCommand):
         """Submit it, say which it is."""
         with refusals_spoken():
             task = services.submit(
-                agent=demo.AGENT,
-                order=demo.ORDER,
-                idempotency_key=demo.IDEMPOTENCY_KEY,
+                agent=demo_task.AGENT,
+                order=demo_task.ORDER,
+                idempotency_key=demo_task.IDEMPOTENCY_KEY,
                 now=timezone.now(),
             )
         if options["verbosity"]:

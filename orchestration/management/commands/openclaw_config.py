@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from orchestration.openclaw_config import Place, set_up
+from orchestration.runners.openclaw.gateway_config import Place, set_up
 
 _PORT = 18_789
 _SLOTS_MAX = 99

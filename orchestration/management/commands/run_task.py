@@ -9,12 +9,12 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 from rich.console import Console
 
-from common import figures
-from common.spoken import WHO, refusals_spoken
+from common import formatting
+from common.commands import WHO, refusals_spoken
 from orchestration import services
-from orchestration.management import ordering
-from orchestration.management.following import address, look, looks
-from orchestration.management.screens import Plain, Rich, Screen, harmless
+from orchestration.management import task_request_options
+from orchestration.management.progress_display import Plain, Rich, Screen, harmless
+from orchestration.management.task_watch import address, look, looks
 from orchestration.models import Task
 from orchestration.queries.results import Results, as_seed, results
 
@@ -33,15 +33,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         """What is to be done, and how it is shown."""
-        ordering.add_arguments(parser)
+        task_request_options.add_arguments(parser)
         parser.add_argument("--detach", action="store_true", help="submit it and leave")
         parser.add_argument("--json", action="store_true", help="the results as JSON, no more")
 
     def handle(self, **options):
         """Submit, follow, tell."""
         with refusals_spoken(exit_code=_WRONG_INPUT):
-            order = ordering.order(options)
-            agent = ordering.agent(options["agent"])
+            order = task_request_options.order(options)
+            agent = task_request_options.agent(options["agent"])
             task = services.submit(agent=agent, order=order, now=timezone.now())
         if options["detach"]:
             self._detached(task, as_json=options["json"])
@@ -101,7 +101,7 @@ def _summary(task: Task, found: Results) -> str:
     return (
         f"{task.status}{why}: {found.successful:,} of {len(found.details):,} successful "
         f"({found.success_rate} %), {found.tokens:,} of {task.budget:,} tokens, "
-        f"{figures.dollars(found.cost)}{took}"
+        f"{formatting.dollars(found.cost)}{took}"
     )
 
 

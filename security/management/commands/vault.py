@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from common.refusal import Refusal
-from security import queries, services, sources
+from security import keyring_sources, queries, services
 from security.keyring import KeyringUnusable
 
 
@@ -30,10 +30,9 @@ class Command(BaseCommand):
 
     def status(self):
         """Keys with the number of secrets each sealed, then what cannot be read."""
-        keyring, used = sources.current(), queries.keys_in_use()
-        self.stdout.write(
-            f"Keys from {sources.path() if sources.is_file() else 'BUTLER_VAULT_KEYS'}"
-        )
+        keyring, used = keyring_sources.current(), queries.keys_in_use()
+        source = keyring_sources.path() if keyring_sources.is_file() else "BUTLER_VAULT_KEYS"
+        self.stdout.write(f"Keys from {source}")
         for key in keyring.keys:
             state = "seals" if key.id == keyring.sealing_id else "reads"
             if key.retired_at:
@@ -56,7 +55,7 @@ class Command(BaseCommand):
 
     def prune(self):
         """Remove keys retired over a day ago."""
-        if not sources.is_file():
+        if not keyring_sources.is_file():
             raise CommandError("The keys are in BUTLER_VAULT_KEYS: remove unused ones there.")
         removed = services.prune_vault(now=timezone.now())
         self.stdout.write(

@@ -1,0 +1,114 @@
+"""Deliver a notification: claim it, send it outside any transaction, write down what came of it."""
+
+import random
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.views.decorators.debug import sensitive_variables
+
+from alerts import apprise_transport
+from alerts.messages import message
+from alerts.models import Channel, Notification
+from alerts.services.close import resolve_by_key
+from alerts.services.enqueue import enqueue
+from alerts.services.raise_alert import raise_alert
+from security import services as security
+from security.vault import CannotUnseal
+
+ATTEMPTS_MAX = 12
+FAILURES_BEFORE_ALERT = 3
+_BACKOFF_SECONDS = 30
+_BACKOFF_SECONDS_MAX = 3600
+
+_State = Notification.State
+
+
+@sensitive_variables("url")
+def deliver(notification_id, *, now) -> None:
+    """Send it if it is ours to send: due, its channel neither disabled, resting nor busy.
+
+    Must not run inside a transaction. `now` is the moment of the claim.
+    """
+    notification = claim(notification_id, now=now)
+    if notification is None:
+        return
+    try:
+        url = security.unseal_from(notification.channel, "sealed_url")
+        apprise_transport.send(url, **message(notification))
+    except (apprise_transport.NotDelivered, CannotUnseal) as error:
+        failed(notification, error=str(error), now=now)
+    else:
+        _sent(notification, now=now)
+
+
+@transaction.atomic(durable=True)
+def claim(notification_id, *, now) -> Notification | None:
+    """Take the notification: the winner gets it in state sending, everyone else None."""
+    channel = Channel.objects.filter(notifications=notification_id).locked().first()
+    if channel is None or channel.disabled_at or channel.notifications.sending().exists():
+        return None
+    takeable = Notification.objects.filter(pk=notification_id).due(now)
+    if channel.is_resting(now):
+        takeable = takeable.filter(alert=None)  # a person asked for a test: it does not wait
+    if not takeable.update(state=_State.SENDING, attempts=F("attempts") + 1, claimed_at=now):
+        return None
+    return Notification.objects.select_related("channel", "alert").get(pk=notification_id)
+
+
+@transaction.atomic(durable=True)
+def _sent(notification, *, now):
+    channel = _channel_of(notification)
+    if not _written(notification, state=_State.SENT, sent_at=now, last_error=""):
+        return
+    if channel.failures:
+        channel.failures, channel.rests_until = 0, None
+        channel.save(update_fields=["failures", "rests_until"])
+        resolve_by_key(channel.failing_key, who="butler", note="It answers again.", now=now)
+    if following := channel.next_due(now):
+        enqueue(following.pk)
+
+
+@transaction.atomic(durable=True)
+def failed(notification, *, error, now) -> None:
+    """Write down that an attempt failed, and let its channel rest; the last attempt gives up.
+
+    Does nothing when `notification.attempts` is no longer the attempt under way (fencing).
+    """
+    channel = _channel_of(notification)
+    again_at = now + _backoff(notification.attempts)
+    last = notification.is_test or notification.attempts >= ATTEMPTS_MAX
+    state = _State.GIVEN_UP if last else _State.FAILED
+    if not _written(notification, state=state, last_error=error, next_attempt_at=again_at):
+        return
+    channel.failures += 1
+    channel.rests_until = now + _backoff(channel.failures)
+    channel.save(update_fields=["failures", "rests_until"])
+    if channel.failures == FAILURES_BEFORE_ALERT:
+        _tell_that_it_is_dead(channel, now=now)
+
+
+def _channel_of(notification) -> Channel:
+    return Channel.objects.locked().get(pk=notification.channel_id)
+
+
+def _written(notification, **changes) -> bool:
+    mine = Notification.objects.sending().filter(pk=notification.pk, attempts=notification.attempts)
+    return mine.update(**changes) == 1
+
+
+def _tell_that_it_is_dead(channel, *, now):
+    raise_alert(
+        kind="channel_failing",
+        severity="warning",
+        dedup_key=channel.failing_key,
+        title=f"Notifications do not get through to {channel.name}",
+        detail=f"{channel.failures} deliveries in a row failed; the delivery log says why.",
+        now=now,
+    )
+
+
+def _backoff(times: int) -> timedelta:
+    """30 s, 1 min, 2 min … 1 h, each shortened by up to a half, so that not all come at once."""
+    seconds = min(_BACKOFF_SECONDS * 2 ** min(times - 1, 10), _BACKOFF_SECONDS_MAX)
+    return timedelta(seconds=seconds * random.uniform(0.5, 1))  # noqa: S311

@@ -1,0 +1,34 @@
+"""Put notifications on the queue: an entry exists if and only if the transaction commits."""
+
+from django_q.tasks import async_task
+
+from alerts.models import Notification
+
+# A worker is stopped when one delivery takes longer: Apprise's own limits
+# (alerts.apprise_transport) end the usual silence long before, this ends a service that answers one
+# byte at a time.
+DELIVERY_SECONDS = 30
+
+
+def queue_notification(*, channel, alert, now) -> Notification:
+    """Make the notification of `alert` (None: a test) on `channel`, and its queue entry."""
+    notification = Notification.objects.create(
+        alert=alert, channel=channel, queued_at=now, next_attempt_at=now
+    )
+    enqueue(notification.pk)
+    return notification
+
+
+def enqueue(notification_id) -> None:
+    """Ask a worker to deliver it. Asking twice does no harm: the claim says who sends.
+
+    A failed entry is acknowledged, because `alerts.jobs.retry_deliveries` is what tries again.
+    """
+    async_task(
+        "alerts.jobs.deliver",
+        notification_id,
+        task_name=f"notification {notification_id}",
+        group="alerts.deliver",
+        timeout=DELIVERY_SECONDS,
+        ack_failure=True,
+    )

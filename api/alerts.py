@@ -1,0 +1,125 @@
+"""Alerts: what a person must know."""
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from alerts import services as alerts
+from alerts.models import Alert, Severity
+from api import pagination
+from api.authentication import OPERATE
+from api.base import ApiView, shown
+from api.fields import Strict, String
+from api.query_parameters import body, idempotency_key, query
+from keys.books.queries.allocations import visible_allocations
+from keys.identity.queries.credentials import Bearer
+
+
+class AlertOutput(serializers.Serializer):
+    """One alert."""
+
+    id = serializers.IntegerField()
+    kind = serializers.CharField()
+    severity = serializers.ChoiceField(Severity.choices)
+    state = serializers.ChoiceField(Alert.State.choices)
+    title = serializers.CharField()
+    detail = serializers.CharField()
+    facts = serializers.DictField(help_text="Figures for programs.")
+    key_id = serializers.CharField(source="key_slug", allow_null=True)
+    session_id = serializers.CharField(allow_null=True)
+    raised_at = serializers.DateTimeField()
+    acknowledged_at = serializers.DateTimeField(allow_null=True)
+    acknowledged_by = serializers.CharField()
+    acknowledged_note = serializers.CharField()
+    resolved_at = serializers.DateTimeField(allow_null=True)
+    resolved_by = serializers.CharField()
+    resolved_note = serializers.CharField()
+
+
+class Alerts(ApiView):
+    """`/api/v1/alerts`."""
+
+    class Query(pagination.PageQuery):
+        """Filters of the list."""
+
+        state = serializers.ChoiceField(Alert.State.choices, required=False)
+        severity = serializers.ChoiceField(Severity.choices, required=False)
+
+    @extend_schema(
+        operation_id="listAlerts",
+        summary="Alerts of your sessions, the newest first",
+        description="Needs the scope read; with operate, all alerts.",
+        parameters=[Query],
+        responses=pagination.paged(AlertOutput),
+    )
+    def get(self, request: Request) -> Response:
+        """List."""
+        asked = query(request, self.Query)
+        limit = asked.pop("limit")
+        after = pagination.position(asked.pop("cursor", None), int)
+        found = _visible(request.auth).filter(**asked).order_by("-id")
+        if after:
+            found = found.filter(id__lt=after[0])
+        rows = list(found[: limit + 1])
+        return Response(
+            pagination.page(rows, limit=limit, output=AlertOutput, at=lambda row: (row.id,))
+        )
+
+
+def _visible(bearer: Bearer) -> QuerySet[Alert]:
+    if bearer.sees_all:
+        return Alert.objects.all()
+    sessions = visible_allocations(bearer).order_by().values("session_id")
+    return Alert.objects.filter(Q(session_id__in=sessions) | Q(agent_name=bearer.agent))
+
+
+class AlertAction(ApiView):
+    """Writes on one alert."""
+
+    scopes = {"POST": (OPERATE,)}
+    problems = {"POST": (404, 409)}
+
+    class Input(Strict):
+        """A word to those who read it later."""
+
+        note = String(required=False, allow_blank=True, max_length=1000)
+
+
+class AcknowledgementMake(AlertAction):
+    """`/api/v1/alerts/{alert_id}/acknowledgement`."""
+
+    @extend_schema(
+        operation_id="acknowledgeAlert",
+        summary="I have seen it and deal with it",
+        description="Needs the scope operate. Idempotent by state: the first one stays.",
+        request=AlertAction.Input,
+        responses=AlertOutput,
+    )
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Acknowledge."""
+        return Response(shown(AlertOutput, alerts.acknowledge(alert_id, **_said(request))))
+
+
+class ResolutionMake(AlertAction):
+    """`/api/v1/alerts/{alert_id}/resolution`."""
+
+    @extend_schema(
+        operation_id="resolveAlert",
+        summary="It is over",
+        description="Needs the scope operate. Idempotent by state: a repeat changes nothing and is "
+        "refused with 409 `alert_resolved`.",
+        request=AlertAction.Input,
+        responses=AlertOutput,
+    )
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Resolve."""
+        return Response(shown(AlertOutput, alerts.resolve(alert_id, **_said(request))))
+
+
+def _said(request: Request) -> dict:
+    note = body(request, AlertAction.Input).get("note", "")
+    idempotency_key(request)
+    return {"who": request.auth.who, "note": note, "now": timezone.now()}

@@ -1,0 +1,63 @@
+"""Who may come: `Authorization: Bearer` with an agent token (`bt_…`) or a session token (`bs_…`).
+
+No cookies and no sessions, so nothing that a browser sends by itself is believed.
+"""
+
+from typing import Any
+
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from keys import services as keys
+from keys.identity.queries.credentials import Bearer, bearer_of
+
+READ, SPEND, OPERATE = "read", "spend", "operate"
+
+
+class BearerTokens(BaseAuthentication):
+    """Reads the token; `request.auth` is then the Bearer who sent it."""
+
+    @sensitive_variables()
+    def authenticate(self, request: Request) -> tuple[None, Bearer] | None:
+        """Refuses with 401 what is sent and no valid token."""
+        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if not scheme:
+            return None
+        now = timezone.now()
+        bearer = bearer_of(token.strip(), now=now) if scheme.lower() == "bearer" else None
+        if bearer is None:
+            raise AuthenticationFailed(
+                "The token is unknown, expired or revoked, or its agent is switched off.",
+                "invalid_token",
+            )
+        if bearer.use_is_old:
+            keys.note_token_use(token_id=bearer.token_id, now=now)
+        return None, bearer
+
+    def authenticate_header(self, request: Request) -> str:
+        """What a 401 says in `WWW-Authenticate`."""
+        failed = ', error="invalid_token"' if "HTTP_AUTHORIZATION" in request.META else ""
+        return f'Bearer realm="butler"{failed}'
+
+
+class HasScope(BasePermission):
+    """The token has one of the scopes that the view wants for this method, and reaches that far."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Refuses with 401 without a token, with 403 when it does not reach."""
+        wanted = view.scopes.get("GET" if request.method == "HEAD" else request.method)
+        bearer = request.auth
+        if bearer is None:
+            raise NotAuthenticated("Send `Authorization: Bearer <agent token>`.")
+        if bearer.session_id and not view.for_sessions:
+            raise PermissionDenied(
+                "A session token is good for the endpoints of its own session only.",
+                "session_token_not_enough",
+            )
+        if wanted and not bearer.scopes & set(wanted):
+            raise PermissionDenied(f"The token lacks the scope {wanted[0]}.", "scope_missing")
+        return True

@@ -1,0 +1,94 @@
+"""Pages by cursor: each goes on after the last row of the one before, whatever was added since."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rest_framework import serializers
+
+from api.fields import Strict
+from api.query_parameters import WrongParameter
+
+LIMIT_MAX = 200
+CURSOR_MAX = 1000
+
+
+class PageQuery(Strict):
+    """The parameters of every list."""
+
+    limit = serializers.IntegerField(
+        min_value=1, max_value=LIMIT_MAX, default=50, help_text="Rows on a page."
+    )
+    cursor = serializers.CharField(
+        required=False, max_length=CURSOR_MAX, help_text="`next_cursor` of the page before."
+    )
+
+
+def position(cursor: str | None, *kinds: type) -> tuple | None:
+    """The values in a cursor, as many and of the kinds that the list has. Raises WrongParameter."""
+    if cursor is None:
+        return None
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        read = [_READERS[kind](value) for kind, value in zip(kinds, values, strict=True)]
+    except (ValueError, TypeError, RecursionError):
+        raise WrongParameter({"cursor": ["This is no cursor of this list."]}) from None
+    return tuple(read)
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError
+    return value
+
+
+def _moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.utcoffset() is None:
+        raise ValueError
+    return moment
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError
+    value.encode("utf-8")
+    return value
+
+
+MOMENT_SOURCE_ID = (datetime, str, int)
+_READERS = {int: _whole, datetime: _moment, str: _string}
+
+
+def page(
+    rows: Sequence[Any], *, limit: int, output: type[serializers.Serializer], at: Callable
+) -> dict[str, Any]:
+    """A page of the first `limit` of `rows`, which has one more when there is a next page.
+
+    `at(row)`: the values that the cursor of a row holds.
+    """
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return {
+        "results": output(shown, many=True).data,
+        "next_cursor": _cursor(at(shown[-1])) if more else None,
+    }
+
+
+def _cursor(values: tuple) -> str:
+    plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
+
+
+def paged(output: type[serializers.Serializer]) -> type[serializers.Serializer]:
+    """The serializer of a page of `output`, for the schema."""
+    name = f"{output.__qualname__.replace('.', '')}Page"
+    fields = {
+        "__doc__": "A page of a list.",
+        "results": output(many=True),
+        "next_cursor": serializers.CharField(allow_null=True, help_text="Null on the last page."),
+    }
+    return type(name, (serializers.Serializer,), fields)

@@ -1,0 +1,99 @@
+"""The first page: what was spent today, what is left, who spends, what is done and what is wrong.
+
+A section is there for who may see its rows in the admin, where every figure leads.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin.views.decorators import staff_member_required
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from alerts import queries as alerts
+from keys.books.queries import changes, pages
+from orchestration.queries import pages as tasks
+
+KEYS_SHOWN = 50
+ALLOCATIONS_SHOWN = 12
+TASKS_SHOWN = 6
+ALERTS_SHOWN = 8
+HISTORY_SHOWN = 10
+
+
+def _spent(now: datetime) -> dict[str, Any]:
+    return {"totals": pages.totals(now=now)}
+
+
+def _keys(now: datetime) -> dict[str, Any]:
+    counts = pages.key_counts()
+    cards = pages.busiest_keys(now=now, most=KEYS_SHOWN)
+    everything = sum(counts.values())
+    return {
+        "keys": cards,
+        "keys_all": everything,
+        "keys_more": everything - len(cards),
+        "keys_active": counts["active"],
+        "keys_out": {status: n for status, n in counts.items() if n and status != "active"},
+    }
+
+
+def _allocations(now: datetime) -> dict[str, Any]:
+    counts = pages.live_counts(now=now)
+    live = list(pages.live_allocations(now=now)[:ALLOCATIONS_SHOWN])
+    return {"live": counts, "allocations": live, "allocations_more": counts.live - len(live)}
+
+
+def _tasks(now: datetime) -> dict[str, Any]:
+    return {
+        "tasks": tasks.lively_tasks(most=TASKS_SHOWN),
+        "tasks_live": tasks.open_tasks().count(),
+    }
+
+
+def _alerts(now: datetime) -> dict[str, Any]:
+    counts = alerts.open_counts()
+    return {
+        "alerts": alerts.open_alerts()[:ALERTS_SHOWN],
+        "alerts_open": sum(counts.values()),
+        "alerts_critical": counts["critical"],
+        "alerts_more": max(sum(counts.values()) - ALERTS_SHOWN, 0),
+    }
+
+
+def _history(now: datetime) -> dict[str, Any]:
+    return {
+        "history": [
+            {
+                "entry": entry,
+                "changes": changes.changes(entry),
+                "subject": changes.subject_of(entry),
+            }
+            for entry in pages.latest_history(most=HISTORY_SHOWN)
+        ]
+    }
+
+
+_SECTIONS = {
+    "keys.view_charge": _spent,
+    "keys.view_apikey": _keys,
+    "keys.view_allocation": _allocations,
+    "orchestration.view_task": _tasks,
+    "alerts.view_alert": _alerts,
+    "keys.view_history": _history,
+}
+
+
+@never_cache
+@require_safe
+@staff_member_required
+def first_page(request):
+    """GET /: the state of the fleet now, in a fixed number of queries."""
+    now = timezone.now()
+    context = {"now": now}
+    for permission, section in _SECTIONS.items():
+        if request.user.has_perm(permission):
+            context |= section(now)
+    return render(request, "dashboard/overview.html", context)

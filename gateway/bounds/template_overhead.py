@@ -1,0 +1,106 @@
+"""What a request costs besides its texts: templates, roles, tools and schemas.
+
+Sources: OpenAI's cookbook "How to count tokens with tiktoken" (3 tokens a message, 1 a name, 3 to
+begin the answer; 7 to 10 a function and 12 after them, 3 per property and per value of an enum);
+the harmony format of gpt-oss and the chat templates of Llama, Qwen, DeepSeek, GLM and Mistral (a
+system message and instructions for tools of their own); Anthropic's table of system prompts for
+tool use (313 to 804 tokens) and for its own client tools (up to 735 each, 499 for computer use).
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from msgspec import Raw
+
+from gateway.bounds.json_values import json_of, listed, parameters_max, value_of
+from gateway.bounds.tokenizers import bare_name, text_tokens_max, tokenizer_of
+
+# Around every message; its role counts as a text besides.
+MESSAGE = 4
+
+# Around a call of a tool, and once when there are several (multi_tool_use.parallel).
+CALL = 16
+CALLS = 32
+
+_SCHEMA = 64
+_HOSTED_BY_OPENAI = 16
+_HOSTED_BY_ANYONE = 320
+_TOOLS_BY_OPENAI = 64
+_TOOLS_BY_ANYONE = 1024
+_TOOL = 16
+_LINE = 2
+_CHOICE = 3
+_DESCRIBED_TOOL = 1536
+_PLAIN_TOOLS = ("None", "function", "custom", "namespace")
+
+
+def request_max(*, model: str) -> int:
+    """What a template writes once: the head of the answer, a system message of its own."""
+    return _HOSTED_BY_OPENAI if _by_openai(model) else _HOSTED_BY_ANYONE
+
+
+def tools_max(fields: Mapping[str, Any], *, model: str, name: str = "tools") -> int:
+    """The most tokens of the definitions of tools, and of what a provider writes around them.
+
+    Refusals: Unreadable.
+    """
+    raw = fields.get(name)
+    # A session sends the same tools with every call.
+    return _raw_tools_max(bytes(raw), name, model) if isinstance(raw, Raw) else _tools(raw, model)
+
+
+@lru_cache(maxsize=128)
+def _raw_tools_max(raw: bytes, name: str, model: str) -> int:
+    return _tools(value_of({name: Raw(raw)}, name), model)
+
+
+def _tools(tools: Any, model: str) -> int:
+    tools = listed(tools)
+    if not tools:
+        return 0
+    once = _TOOLS_BY_OPENAI if _by_openai(model) else _TOOLS_BY_ANYONE
+    # Written as TypeScript, a description's every line begins with a comment's two slashes.
+    text = json_of(tools)
+    lines = text.count("\\n")
+    described = sum(_DESCRIBED_TOOL for tool in tools if _is_described(tool))
+    return (
+        text_tokens_max(text, model=model)
+        + (once + described + _TOOL * len(tools))
+        + (_LINE * lines + _CHOICE * _choices_in(tools))
+    )
+
+
+def call_max(arguments: Any, *, model: str) -> int:
+    """What is around a call of a tool and around each of its arguments, given as JSON's text."""
+    if _by_openai(model) or not isinstance(arguments, str):
+        return CALL
+    return CALL + parameters_max(arguments)
+
+
+def schema_max(form: Any, *, model: str) -> int:
+    """The most tokens of a wanted answer's JSON schema."""
+    return text_tokens_max(json_of(form), model=model) + _SCHEMA if form else 0
+
+
+def _by_openai(model: str) -> bool:
+    # gpt-oss is everybody's to host, with a system message from its template.
+    return tokenizer_of(model) is not None and not bare_name(model).startswith("gpt-oss")
+
+
+def _is_described(tool: Any) -> bool:
+    """Whether the provider adds a definition of its own (`bash_20250124`, `computer`)."""
+    return isinstance(tool, dict) and str(tool.get("type")) not in _PLAIN_TOOLS
+
+
+def _choices_in(tools: Any) -> int:
+    found, rest = 0, [tools]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            choices = value.get("enum")
+            found += len(choices) if isinstance(choices, list) else 0
+            rest.extend(value.values())
+        elif isinstance(value, list):
+            rest.extend(value)
+    return found

@@ -1,0 +1,63 @@
+"""The demo fleet: what `data/demo_fleet.json` says, added where it is missing."""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from keys import services as keys
+from keys.models import Agent, ApiKey, CostCentre, Limit, Provider
+from keys.supply.pricing import Rates
+
+_FILE = Path(__file__).parent / "data" / "demo_fleet.json"
+_WHO = "demo fleet"
+_FREE = Rates(input=Decimal(0), output=Decimal(0))
+
+
+class Added(NamedTuple):
+    """How many were missing."""
+
+    keys: int
+    agents: int
+
+
+def load(*, now: datetime) -> Added:
+    """Add what is missing of the demo fleet; rows that exist stay as they are. Twice is once."""
+    data = json.loads(_FILE.read_text(encoding="utf-8"))
+    for slug, about in data["providers"].items():
+        if not Provider.objects.filter(pk=slug).exists():
+            keys.add_provider(slug, **about, who=_WHO, now=now)
+    for slug, about in data["cost_centres"].items():
+        _limited(keys.ensure_cost_centre(slug, **about["is"]), about["limits"], now=now)
+    agents_before, keys_before = Agent.objects.count(), ApiKey.objects.count()
+    for slug, about in data["agents"].items():
+        row = Agent.objects.filter(pk=slug).first()
+        _limited(
+            row or keys.create_agent_of(slug, who=_WHO, now=now, **about["is"]),
+            about["limits"],
+            now=now,
+        )
+    for slug, about in data["keys"].items():
+        _limited(_api_key(slug, about, now=now), about["limits"], now=now)
+    return Added(ApiKey.objects.count() - keys_before, Agent.objects.count() - agents_before)
+
+
+def _api_key(slug: str, about: dict, *, now: datetime) -> ApiKey:
+    if found := ApiKey.objects.filter(pk=slug).first():
+        return found
+    rates = _FREE if about["free"] else None
+    terms = keys.KeyTerms(rates=rates, sandbox=True, **about["is"])
+    # Not a secret: says that it is none.
+    secret = f"demo-{slug}-not-a-real-secret"
+    return keys.add_key(slug, terms=terms, secret=secret, who=_WHO, now=now)
+
+
+def _limited(subject: ApiKey | Agent | CostCentre, limits: list[dict], *, now: datetime) -> None:
+    """Set the limits of which `subject` never had one: a removed one stays removed."""
+    column = {ApiKey: "api_key", Agent: "agent", CostCentre: "cost_centre"}[type(subject)]
+    for limit in limits:
+        terms = keys.Terms(**limit)
+        had = Limit.objects.filter(**{column: subject}, unit=terms.unit, period=terms.period)
+        if not had.exists():
+            keys.set_limit(subject, terms=terms, why="demo fleet", who=_WHO, now=now)

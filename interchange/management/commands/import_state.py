@@ -1,0 +1,44 @@
+"""`manage.py import_state token-manager-state.json api-keys.json`."""
+
+from pathlib import Path
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from common.commands import WHO, refusals_spoken
+from interchange import services as interchange
+from interchange.state_files import files
+
+
+class Command(BaseCommand):
+    """Take over the state of the seed's Token Manager: all of its files, or nothing."""
+
+    help = (
+        "Import token-manager-state.json and api-keys.json: all of them, or nothing and a sentence "
+        "that says what is wrong where. Keys without a secret (apiKey) are imported inactive. The "
+        "same files again change nothing."
+    )
+
+    def add_arguments(self, parser):
+        """Both files."""
+        parser.add_argument("state", type=Path, help=files.STATE_FILE)
+        parser.add_argument("api_keys", type=Path, help=files.KEYS_FILE)
+
+    def handle(self, *, state, api_keys, **options):
+        """Read both, import them, say how much it was."""
+        with refusals_spoken():
+            done = interchange.import_state(
+                state=files.read(state),
+                api_keys=files.read(api_keys),
+                who=WHO,
+                now=timezone.now(),
+            )
+        if done.again:
+            self.stdout.write("These files were imported before: nothing was changed.")
+            return
+        self.stdout.write(
+            f"Imported {done.keys} API keys, {done.allocations} allocations, {done.alerts} alerts "
+            f"and {done.history} entries of the history."
+        )
+        if done.without_secret:
+            self.stdout.write(f"{done.without_secret} keys are inactive: they have no secret yet.")

@@ -1,0 +1,23 @@
+"""`manage.py load_demo_fleet`."""
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from common.commands import refusals_spoken
+from interchange import demo_fleet
+
+
+class Command(BaseCommand):
+    """Load the demo fleet; what is there already stays as it is."""
+
+    help = (
+        "Load the demo fleet: 8 API keys of 6 providers with made-up secrets, a tree of cost "
+        "centres and some agents with limits. What is there already stays as it is."
+    )
+
+    def handle(self, **options):
+        """Add what is missing, say how much that was."""
+        with refusals_spoken():
+            added = demo_fleet.load(now=timezone.now())
+        if options["verbosity"]:
+            self.stdout.write(f"Added {added.keys} API keys and {added.agents} agents.")

@@ -1,0 +1,239 @@
+"""The books as the JSON files of the seed: what `export_state` writes. Never a secret.
+
+Rendered as objects by identity (`docs/decisions/0004`), so that two renderings can be compared.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Q, Sum
+
+from alerts.models import Alert
+from interchange.models import ImportedState
+from interchange.state_files.merge import merged
+from keys.limits import periods
+from keys.models import Allocation, ApiKey, Charge, History, Window
+
+NO_MARKS: dict[str, list[int]] = {"alerts": [], "history": []}
+_LISTS = ("alerts", "history")
+_EMPTY = {
+    "state": {"version": "1.0", "keys": {}, "allocations": {}, "alerts": {}, "history": {}},
+    "api_keys": {"version": "1.0", "keys": {}},
+}
+_IMPORTED = "import-"
+
+
+def documents(*, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`token-manager-state.json` and `api-keys.json` as of now.
+
+    What was imported and has not changed since is as it was in the files, also what Butler does
+    not know; `timestamp` is `now` when anything has changed.
+    """
+    imported = ImportedState.objects.first()
+    original = json.loads(imported.original) if imported else _EMPTY
+    then = json.loads(imported.rendered) if imported else {"state": {}, "api_keys": {}}
+    current = rendered(marks=imported.marks if imported else NO_MARKS, now=now)
+    found = merged(original, then, json.loads(json.dumps(current)))
+    state, api_keys = found["state"], found["api_keys"]
+    if found != original or not imported:
+        state = {**state, "timestamp": _iso(now)}
+    lists = {name: list(state[name].values()) for name in _LISTS if name in state}
+    listed = list(api_keys["keys"].values())
+    return {**state, **lists}, {**api_keys, "keys": listed}
+
+
+def by_identity(*, state: dict[str, Any], api_keys: dict[str, Any]) -> dict[str, Any]:
+    """Both documents with their lists as objects, as they are compared and kept; no secrets."""
+    lists = {
+        name: {str(index): entry for index, entry in enumerate(state[name])}
+        for name in _LISTS
+        if name in state
+    }
+    keys = {
+        entry["id"]: {name: value for name, value in entry.items() if name != "apiKey"}
+        for entry in api_keys["keys"]
+    }
+    return {"state": {**state, **lists}, "api_keys": {**api_keys, "keys": keys}}
+
+
+def rendered(*, marks: dict[str, list[int]], now: datetime) -> dict[str, Any]:
+    """Both documents from the rows. `marks` are the ids that were imported, in their order."""
+    keys = list(ApiKey.objects.select_related("price").order_by("slug"))
+    windows = {
+        (window.scope, window.unit, window.limit.period): window
+        for window in Window.objects.filter(closed_at=None, scope__startswith="key:")
+        .select_related("limit")
+        .order_by("pk")
+    }
+    used = _used(now=now)
+    return {
+        "state": {
+            "keys": {key.slug: _key_state(key, windows, used, now) for key in keys},
+            "allocations": {row.session_id: _allocation(row) for row in _allocations()},
+            "alerts": dict(_alerts(marks["alerts"])),
+            "history": dict(_history(marks["history"])),
+        },
+        "api_keys": {"keys": {key.slug: _api_key(key, windows) for key in keys}},
+    }
+
+
+def _used(*, now: datetime) -> dict[str, dict[str, int]]:
+    """Tokens of each key in total and, for keys without such limits, of today and this month."""
+    day, month = (
+        Q(settled_at__gte=periods.bounds(period=period, at=now, zone="UTC", reset_hour=0)[0])
+        for period in ("day", "month")
+    )
+    sums = {
+        "total": Sum("tokens"),
+        "day": Sum("tokens", filter=day, default=0),
+        "month": Sum("tokens", filter=month, default=0),
+    }
+    settled = Charge.objects.filter(state="settled").order_by()
+    return {row["api_key"]: row for row in settled.values("api_key").annotate(**sums)}
+
+
+def _key_state(key: ApiKey, windows, used, now) -> dict[str, Any]:
+    sums = used.get(key.slug, {"day": 0, "month": 0, "total": 0})
+    return {
+        "status": key.status,
+        "statusReason": key.status_reason,
+        "coolingUntil": _iso(key.cooling_until),
+        "usage": {
+            "daily": _usage(windows.get((key.scope, "tokens", "day")), "day", sums, now),
+            "monthly": _usage(windows.get((key.scope, "tokens", "month")), "month", sums, now),
+            "total": sums["total"],
+        },
+    }
+
+
+def _usage(window: Window | None, period: str, sums, now) -> dict[str, Any]:
+    if window:
+        limit, ends_at = int(window.amount), window.ends_at
+        return {"used": int(window.used), "limit": limit, "resetAt": _iso(ends_at)}
+    _, ends_at = periods.bounds(period=period, at=now, zone="UTC", reset_hour=0)
+    return {"used": sums[period], "limit": None, "resetAt": _iso(ends_at)}
+
+
+def _api_key(key: ApiKey, windows) -> dict[str, Any]:
+    price = key.price
+    return {
+        "id": key.slug,
+        "provider": key.provider_id,
+        "model": key.model,
+        "baseUrl": key.base_url,
+        "priority": key.priority,
+        "status": key.status,
+        "requestsPerMinute": key.requests_per_minute,
+        "tokensPerMinute": key.tokens_per_minute,
+        "costPer1kTokens": {
+            "input": float(price.input),
+            "output": float(price.output),
+            "cached": float(price.cached),
+            "cacheWrite": float(price.cache_write),
+        },
+        "limits": _limits(key, windows),
+    }
+
+
+def _limits(key: ApiKey, windows) -> dict[str, Any]:
+    limits, calendar = {}, None
+    for period, name in (("day", "daily"), ("month", "monthly"), ("total", "total")):
+        tokens, usd = (windows.get((key.scope, unit, period)) for unit in ("tokens", "usd"))
+        limits[name] = int(tokens.amount) if tokens else None
+        limits[f"{name}Usd"] = float(usd.amount) if usd else None
+        calendar = calendar or tokens or usd
+    if calendar:
+        limits["timezone"] = calendar.limit.zone
+        limits["resetHour"] = calendar.limit.reset_hour
+    return limits
+
+
+def _allocations():
+    return Allocation.objects.select_related("api_key").order_by("pk").iterator(chunk_size=2000)
+
+
+def _allocation(row: Allocation) -> dict[str, Any]:
+    return {
+        "agentId": row.agent_id,
+        "keyId": row.api_key_id,
+        "provider": row.api_key.provider_id,
+        "model": row.api_key.model,
+        "allocated": row.allocated,
+        "used": row.used,
+        "status": row.status,
+        "rotationThreshold": row.rotation_threshold,
+        "autoRotate": row.auto_rotate,
+        "createdAt": _iso(row.created_at),
+        "expiresAt": _iso(row.expires_at),
+        "closedAt": _iso(row.closed_at),
+    }
+
+
+def _alerts(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    index = {pk: str(number) for number, pk in enumerate(imported)}
+    for row in Alert.objects.order_by("pk"):
+        yield (
+            index.get(row.pk, f"pk-{row.pk}"),
+            {
+                "id": str(row.pk),
+                "type": row.kind,
+                "severity": row.severity,
+                "message": row.detail if row.detail.startswith(row.title) else row.title,
+                "keyId": row.key_slug,
+                "sessionId": row.session_id,
+                "timestamp": _iso(row.raised_at),
+                "acknowledged": row.acknowledged_at is not None,
+                "resolved": row.is_resolved,
+            },
+        )
+
+
+def _history(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What happened, and every call as a `usage_update`, the oldest first."""
+    index = {pk: str(number) for number, pk in enumerate(imported)}
+    events = [
+        (row.at, index.get(row.pk, f"pk-{row.pk}"), _event(row)) for row in History.objects.all()
+    ]
+    calls = Charge.objects.filter(state="settled").exclude(idempotency_key__startswith=_IMPORTED)
+    events += [
+        (row.settled_at, f"charge-{row.pk}", _call(row))
+        for row in calls.select_related("allocation")
+    ]
+    for _, identity, entry in sorted(events, key=lambda event: event[:2]):
+        yield identity, entry
+
+
+def _event(row: History) -> dict[str, Any]:
+    return {
+        "timestamp": _iso(row.at),
+        "type": row.kind,
+        "keyId": row.scope.removeprefix("key:") if row.scope.startswith("key:") else None,
+        "agentId": row.agent_slug or None,
+        "sessionId": row.session_id or None,
+        "by": row.who,
+        "reason": row.why,
+        "before": row.before,
+        "after": row.after,
+    }
+
+
+def _call(row: Charge) -> dict[str, Any]:
+    return {
+        "timestamp": _iso(row.settled_at),
+        "type": "usage_update",
+        "keyId": row.api_key_id,
+        "agentId": row.allocation.agent_id,
+        "sessionId": row.allocation.session_id,
+        "tokens": row.tokens,
+        "inputTokens": row.input_tokens,
+        "outputTokens": row.output_tokens,
+        "cost": format(row.cost, "f"),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,128 @@
+"""What the files of the seed must look like: `data/seed_*.schema.json`, and what no schema says."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+
+from interchange.state_files.files import KEYS_FILE, STATE_FILE, malformed
+from keys.limits import periods
+
+_DATA = Path(__file__).parents[1] / "data"
+_SCHEMAS = {STATE_FILE: "state.schema.json", KEYS_FILE: "api_keys.schema.json"}
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+# Clocks of two machines differ a little.
+_AHEAD_MAX = timedelta(minutes=5)
+# What a validator of the schema expected, given its argument. Never the value: it may be a secret.
+_EXPECTED = {
+    "type": "expected {}",
+    "enum": "expected one of {}",
+    "minimum": "expected {} or more",
+    "maximum": "expected {} or less",
+    "minLength": "expected at least {} characters",
+    "maxLength": "expected at most {} characters",
+    "pattern": "expected a name like {}",
+    "format": "expected {}",
+}
+_FORMATS = {
+    "moment": "a moment with its offset, as 2026-03-10T12:00:00Z, or milliseconds since 1970",
+    "zone": "an IANA time zone, as Europe/Berlin",
+}
+
+formats = FormatChecker(formats=())
+
+
+class Documents(NamedTuple):
+    """Both files, checked; `keys` has the keys of api-keys.json by id, in their order."""
+
+    state: dict[str, Any]
+    api_keys: dict[str, Any]
+    keys: dict[str, dict[str, Any]]
+    at: datetime
+
+
+def checked(*, state: Any, api_keys: Any, now: datetime) -> Documents:
+    """Both files, when they can be imported. Refusals: MalformedFile."""
+    if isinstance(api_keys, list):
+        api_keys = {"keys": api_keys}
+    _check_schema(STATE_FILE, state)
+    _check_schema(KEYS_FILE, api_keys)
+    by_id = {}
+    for index, entry in enumerate(api_keys["keys"]):
+        if entry["id"] in by_id:
+            malformed(file=KEYS_FILE, path=["keys", index, "id"], expected="expected another id")
+        by_id[entry["id"]] = entry
+    _check_references(state, by_id)
+    at = moment(state["timestamp"])
+    if at > now + _AHEAD_MAX:
+        malformed(file=STATE_FILE, path=["timestamp"], expected="expected no moment of the future")
+    return Documents(state, api_keys, by_id, min(at, now))
+
+
+def moment(value: str | int) -> datetime:
+    """A moment as JavaScript writes it: ISO 8601 with its offset, or milliseconds since 1970."""
+    if isinstance(value, str):
+        found = datetime.fromisoformat(value)
+        if found.tzinfo is None:
+            raise ValueError("no offset")
+    else:
+        found = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value)
+    if not _EARLIEST <= found < _LATEST:
+        raise ValueError("not of this age")
+    return found.astimezone(UTC)
+
+
+@formats.checks("moment", raises=(ValueError, OverflowError))
+def _is_moment(value: Any) -> bool:
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        moment(value)
+    return True
+
+
+@formats.checks("zone", raises=ValueError)
+def _is_zone(value: Any) -> bool:
+    return not isinstance(value, str) or bool(periods.check_zone(value))
+
+
+@cache
+def _validator(file: str) -> Draft202012Validator:
+    schema = json.loads((_DATA / _SCHEMAS[file]).read_text(encoding="utf-8"))
+    return Draft202012Validator(schema, format_checker=formats)
+
+
+def _check_schema(file: str, document: Any) -> None:
+    errors = list(_validator(file).iter_errors(document))
+    if errors:
+        first = min(errors, key=lambda error: [str(part) for part in error.absolute_path])
+        more = f" ({len(errors) - 1} more)" if errors[1:] else ""
+        malformed(file=file, path=list(first.absolute_path), expected=_expected(first) + more)
+
+
+def _expected(error: ValidationError) -> str:
+    wanted = error.validator_value
+    if error.validator == "required":
+        missing = next(name for name in wanted if name not in error.instance)
+        return f"expected a member {missing!r}"
+    if error.validator == "format":
+        wanted = _FORMATS[wanted]
+    if isinstance(wanted, list):
+        wanted = " or ".join(str(each) for each in wanted)
+    # A member whose name breaks a rule is reported at the object that has it.
+    of = " as the name of every member" if "propertyNames" in error.absolute_schema_path else ""
+    return _EXPECTED[error.validator].format(wanted) + of
+
+
+def _check_references(state: dict, by_id: dict) -> None:
+    known = f"expected a key of {KEYS_FILE}"
+    for slug in state["keys"]:
+        if slug not in by_id:
+            malformed(file=STATE_FILE, path=["keys", slug], expected=known)
+    for session, entry in state.get("allocations", {}).items():
+        if entry["keyId"] not in by_id:
+            path = ["allocations", session, "keyId"]
+            malformed(file=STATE_FILE, path=path, expected=known)

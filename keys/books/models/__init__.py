@@ -1,0 +1,1 @@
+"""Tables of the books: allocations, charges, rotations, decisions, slots."""

@@ -1,0 +1,325 @@
+"""Allocations, their charges, rotations and decisions."""
+
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from common import row_triggers
+from common.money_fields import usd
+from keys.identity.models import Agent, CostCentre
+from keys.supply.models import ApiKey, Price, WireFormat
+
+
+class Allocation(models.Model):
+    """A token budget lent to one session of an agent, on one API key at a time.
+
+    active ──complete──▶ completed      the agent is done
+      ├──────fail──────▶ failed         the agent gave up
+      ├─────expire─────▶ expired        nobody came back before `expires_at`
+      └───last token───▶ exhausted      used ≥ allocated; `overrun` when it was more
+
+    `allocated`, `used`, `held` are tokens; the `_cost` columns are the same in USD, where
+    `allocated_cost` is the most the tokens could cost. `payers` are the scopes, besides the key,
+    in whose windows it is committed: the agent and its cost centre with all ancestors, as they
+    were when it was lent.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        EXPIRED = "expired"
+        EXHAUSTED = "exhausted"
+
+    session_id = models.CharField(max_length=64, unique=True)
+    agent = models.ForeignKey(Agent, models.PROTECT, related_name="allocations")
+    cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="allocations")
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="allocations")
+    price = models.ForeignKey(Price, models.PROTECT, related_name="+")
+    payers = ArrayField(models.TextField())
+    status = models.CharField(max_length=9, choices=Status, default=Status.ACTIVE)
+    status_reason = models.CharField(max_length=300, blank=True)
+    allocated = models.BigIntegerField()
+    used = models.BigIntegerField(default=0)
+    held = models.BigIntegerField(default=0)
+    allocated_cost = usd()
+    used_cost = usd(default=0)
+    held_cost = usd(default=0)
+    # The most one token can cost: rates have 9 places per 1,000 tokens.
+    token_cost_max = models.DecimalField(max_digits=20, decimal_places=12)
+    overrun = models.BooleanField(default=False)
+    rotation_threshold = models.BigIntegerField(help_text="Tokens used at which it should rotate.")
+    auto_rotate = models.BooleanField(default=True)
+    wire_format = models.CharField(
+        max_length=9,
+        choices=WireFormat,
+        blank=True,
+        db_default="",
+        help_text="What its session speaks to the gateway; only keys that speak it take it over.",
+    )
+    refusal_status = models.PositiveSmallIntegerField(
+        null=True, help_text="How the gateway answers for want of budget, if not as usual."
+    )
+    warned_at = models.DateTimeField(null=True, help_text="When the threshold was reached.")
+    rotated_at = models.DateTimeField(null=True)
+    provider_expanded = models.BooleanField(default=False)
+    idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
+    asked = models.JSONField(help_text="The request, to compare a repeated one with.")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent", "idempotency_key"], name="allocation_once_per_idempotency_key"
+            ),
+            models.CheckConstraint(
+                condition=Q(allocated__gt=0, used__gte=0, held__gte=0, held_cost__gte=0),
+                name="allocation_is_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(overrun=True) | Q(allocated__gte=F("used") + F("held")),
+                name="allocation_is_not_overspent",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="active", closed_at__isnull=True)
+                | ~Q(status="active") & Q(closed_at__isnull=False),
+                name="allocation_is_closed_or_active",
+            ),
+        ]
+        indexes = [
+            # For keys.jobs.expire_allocations.
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(status="active"),
+                name="allocation_active_by_expiry",
+            ),
+            models.Index(
+                fields=["api_key"], condition=Q(status="active"), name="allocation_active_by_key"
+            ),
+            models.Index(fields=["agent", "-id"], name="allocation_by_agent"),
+            models.Index(fields=["status", "-id"], name="allocation_by_status"),
+        ]
+        triggers = [
+            row_triggers.fixed(
+                "allocation_keeps_its_terms",
+                "session_id",
+                "agent",
+                "cost_centre",
+                "payers",
+                "allocated",
+            ),
+            pgtrigger.Protect(name="allocation_is_kept", operation=pgtrigger.Delete),
+            pgtrigger.FSM(
+                name="allocation_stays_closed",
+                field="status",
+                transitions=[
+                    ("active", s) for s in ("completed", "failed", "expired", "exhausted")
+                ],
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.session_id} ({self.status})"
+
+    @property
+    def left(self) -> int:
+        """Tokens that can still be held."""
+        return max(self.allocated - self.used - self.held, 0)
+
+    @property
+    def rotation_needed(self) -> bool:
+        """Whether the threshold was reached and it was not rotated since; see ROTATION_NEEDED."""
+        if self.status != self.Status.ACTIVE or not self.warned_at:
+            return False
+        return not self.rotated_at or self.rotated_at < self.warned_at
+
+    @property
+    def scopes(self) -> list[str]:
+        """Every scope in whose windows it is committed."""
+        return [f"key:{self.api_key_id}", *self.payers]
+
+
+# The same as `Allocation.rotation_needed`, for queries.
+ROTATION_NEEDED = Q(status=Allocation.Status.ACTIVE, warned_at__isnull=False) & (
+    Q(rotated_at=None) | Q(rotated_at__lt=F("warned_at"))
+)
+
+
+class Charge(models.Model):
+    """One call's cost: held before it, settled after it.
+
+    held ──settle───▶ settled    `tokens` and `cost` are what was really used
+      ├───release──▶ released    nothing was used
+      └───expire───▶ expired ──late settle──▶ settled
+
+    A settled charge is the usage record: never changed, never deleted. `cached_tokens`,
+    `cache_write_tokens` and `audio_input_tokens` are part of `input_tokens`,
+    `cache_write_long_tokens` (kept an hour) of `cache_write_tokens`, `reasoning_tokens` and
+    `audio_output_tokens` of `output_tokens`; `tokens` is input and output or, where only that was
+    reported, the total. `cost` is by Butler's price book, `provider_cost` what the provider said.
+    `request_digest` (SHA-256) tells whether a repeated request is the same.
+    """
+
+    class State(models.TextChoices):
+        HELD = "held"
+        SETTLED = "settled"
+        RELEASED = "released"
+        EXPIRED = "expired"
+
+    class Basis(models.TextChoices):
+        REPORTED = "reported", "as the agent reported"
+        PROVIDER = "provider", "as the provider reported"
+        ESTIMATED = "estimated", "best evidence; the provider said nothing"
+
+    allocation = models.ForeignKey(Allocation, models.PROTECT, related_name="charges")
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="charges")
+    price = models.ForeignKey(Price, models.PROTECT, related_name="+")
+    model = models.CharField(max_length=200, blank=True)
+    idempotency_key = models.CharField(max_length=255)
+    request_digest = models.BinaryField(max_length=32, null=True)
+    route = models.CharField(max_length=40, blank=True, db_default="", help_text="Of the gateway.")
+    provider_request_id = models.CharField(max_length=200, blank=True, db_default="")
+    state = models.CharField(max_length=8, choices=State, default=State.HELD)
+    basis = models.CharField(max_length=9, choices=Basis, default=Basis.REPORTED)
+    held_tokens = models.BigIntegerField(default=0)
+    held_cost = usd(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0)
+    cache_write_tokens = models.BigIntegerField(default=0)
+    cache_write_long_tokens = models.BigIntegerField(db_default=0)
+    audio_input_tokens = models.BigIntegerField(db_default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    audio_output_tokens = models.BigIntegerField(db_default=0)
+    tokens = models.BigIntegerField(default=0)
+    cost = usd(default=0)
+    provider_cost = usd(null=True)
+    overrun = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["allocation", "idempotency_key"], name="charge_once_per_idempotency_key"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="settled", settled_at__isnull=False)
+                | ~Q(state="settled") & Q(tokens=0, cost=0, settled_at__isnull=True),
+                name="charge_costs_when_settled",
+            ),
+            models.CheckConstraint(
+                condition=Q(held_tokens__gte=0, held_cost__gte=0, tokens__gte=0, cost__gte=0),
+                name="charge_is_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(input_tokens__gte=F("cached_tokens") + F("cache_write_tokens"))
+                & Q(cache_write_tokens__gte=F("cache_write_long_tokens"))
+                & Q(input_tokens__gte=F("audio_input_tokens"))
+                & Q(output_tokens__gte=F("reasoning_tokens"))
+                & Q(output_tokens__gte=F("audio_output_tokens"))
+                & Q(tokens__gte=F("input_tokens") + F("output_tokens")),
+                name="charge_parts_add_up",
+            ),
+        ]
+        indexes = [
+            # For keys.jobs.expire_charges, and for what is held outside an open allocation.
+            models.Index(
+                fields=["expires_at"], condition=Q(state="held"), name="charge_held_by_expiry"
+            ),
+            models.Index(
+                fields=["allocation"], condition=Q(state="held"), name="charge_held_by_allocation"
+            ),
+            models.Index(
+                fields=["api_key", "settled_at"],
+                condition=Q(state="settled"),
+                name="charge_settled_by_key",
+            ),
+            # The totals of a day are read from the index alone.
+            models.Index(
+                fields=["settled_at"],
+                include=["tokens", "cost"],
+                condition=Q(state="settled"),
+                name="charge_settled_by_time",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="charge_settled_is_append_only",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__state="settled"),
+            ),
+            pgtrigger.Protect(name="charge_is_kept", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self):
+        return f"charge {self.pk} ({self.state})"
+
+
+class RateLease(models.Model):
+    """A place of one call in its key's requests and tokens per minute, until `expires_at`.
+
+    In an UNLOGGED table: nothing of it is money, and a crash of the server gives all places back.
+    """
+
+    charge = models.OneToOneField(
+        Charge, models.CASCADE, primary_key=True, related_name="+", db_constraint=False
+    )
+    api_key = models.ForeignKey(
+        ApiKey, models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+    tokens = models.BigIntegerField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["api_key", "expires_at"], name="ratelease_by_key")]
+
+    def __str__(self):
+        return f"{self.api_key_id} until {self.expires_at:%H:%M:%S}"
+
+
+class Rotation(models.Model):
+    """What was left of an allocation moved to another API key."""
+
+    allocation = models.ForeignKey(Allocation, models.PROTECT, related_name="rotations")
+    from_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+")
+    to_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+")
+    moved_tokens = models.BigIntegerField()
+    reason = models.CharField(max_length=300)
+    who = models.CharField(max_length=200)
+    idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
+    asked_key = models.CharField(max_length=64, blank=True, help_text="The key asked for, if any.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["allocation", "idempotency_key"], name="rotation_once_per_idempotency_key"
+            )
+        ]
+        triggers = [row_triggers.append_only("rotation_is_append_only")]
+
+    def __str__(self):
+        return f"{self.from_key_id} → {self.to_key_id}"
+
+
+class Decision(models.Model):
+    """Why an allocation got its key: every candidate and why it won or lost, as of that moment."""
+
+    allocation = models.OneToOneField(
+        Allocation, models.PROTECT, related_name="decision", primary_key=True
+    )
+    verdicts = models.JSONField(help_text="As `keys.books.selection.to_json` writes it.")
+
+    class Meta:
+        triggers = [row_triggers.append_only("decision_is_append_only")]
+
+    def __str__(self):
+        return f"decision of {self.allocation_id}"

@@ -1,0 +1,154 @@
+"""The books check: every invariant of the books, counted again from the rows.
+
+Each check is one query of the rows that break it, so an empty answer means it holds. The numbers
+are those of DESIGN, section 3. Each sees one snapshot.
+"""
+
+from common.row_checks import Check, Finding, found
+from keys.limits import sql
+
+
+def _missing_triggers(*names: str) -> str:
+    listed = ", ".join(f"'{name}'" for name in names)
+    return f"""
+        SELECT n.name AS trigger FROM unnest(ARRAY[{listed}]) AS n(name)
+         WHERE NOT EXISTS (
+            SELECT FROM pg_trigger t
+             WHERE t.tgenabled <> 'D' AND starts_with(t.tgname, 'pgtrigger_' || n.name))
+        """  # noqa: S608 - names from this file
+
+
+_APPEND_ONLY = (
+    "allocation_keeps_its_terms",
+    "allocation_stays_closed",
+    "allocation_is_kept",
+    "charge_settled_is_append_only",
+    "charge_is_kept",
+    "rotation_is_append_only",
+    "history_is_append_only",
+    "decision_is_append_only",
+    "price_is_append_only",
+)
+
+CHECKS = [
+    Check(
+        "1 commit-fits",
+        "used + committed <= amount when something is committed, kept by a trigger that is on",
+        _missing_triggers("window_commit_fits"),
+    ),
+    Check(
+        "2 allocation-not-overspent",
+        "used + held <= allocated in every allocation that is not flagged overrun",
+        """
+        SELECT session_id, allocated, used, held FROM keys_allocation
+         WHERE used + held > allocated AND NOT overrun
+        """,
+    ),
+    Check(
+        "2 used-up-is-closed",
+        "an allocation that used all it was lent, or more than was set aside, is closed",
+        """
+        SELECT session_id, allocated, used, status FROM keys_allocation
+         WHERE (used >= allocated OR overrun) AND status = 'active'
+        """,
+    ),
+    Check(
+        "3 window-committed",
+        "window.committed = what open allocations have left and calls in flight hold",
+        f"""
+        SELECT w.id AS window, w.scope, w.unit, w.committed, coalesce(
+                 CASE w.unit WHEN 'tokens' THEN c.tokens ELSE c.cost END, 0) AS counted
+          FROM keys_window w LEFT JOIN ({sql.COMMITTED}) c ON c.scope = w.scope
+         WHERE w.closed_at IS NULL AND w.committed <> coalesce(
+                 CASE w.unit WHEN 'tokens' THEN c.tokens ELSE c.cost END, 0)
+        """,  # noqa: S608 - a constant
+    ),
+    Check(
+        "3 allocation-held",
+        "allocation.held = the sum of its held charges, in tokens and USD",
+        """
+        SELECT a.session_id, a.held, a.held_cost, c.tokens, c.cost
+          FROM keys_allocation a
+          LEFT JOIN (SELECT allocation_id, sum(held_tokens) AS tokens, sum(held_cost) AS cost
+                       FROM keys_charge WHERE state = 'held' GROUP BY allocation_id) c
+            ON c.allocation_id = a.id
+         WHERE a.held <> coalesce(c.tokens, 0) OR a.held_cost <> coalesce(c.cost, 0)
+        """,
+    ),
+    Check(
+        "3 allocation-used",
+        "allocation.used = the sum of its settled charges, in tokens and USD",
+        """
+        SELECT a.session_id, a.used, a.used_cost, c.tokens, c.cost
+          FROM keys_allocation a
+          LEFT JOIN (SELECT allocation_id, sum(tokens) AS tokens, sum(cost) AS cost
+                       FROM keys_charge WHERE state = 'settled' GROUP BY allocation_id) c
+            ON c.allocation_id = a.id
+         WHERE a.used <> coalesce(c.tokens, 0) OR a.used_cost <> coalesce(c.cost, 0)
+        """,
+    ),
+    Check(
+        "3 window-used",
+        "window.used = the sum of the charges settled in it, in tokens or USD",
+        """
+        WITH spent AS (
+            SELECT 'key:' || c.api_key_id AS scope, c.settled_at, c.tokens, c.cost
+              FROM keys_charge c WHERE c.state = 'settled'
+            UNION ALL
+            SELECT unnest(a.payers), c.settled_at, c.tokens, c.cost
+              FROM keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
+             WHERE c.state = 'settled'
+        )
+        SELECT w.id AS window, w.scope, w.unit, w.used,
+               coalesce(sum(CASE w.unit WHEN 'tokens' THEN s.tokens ELSE s.cost END), 0) AS counted
+          FROM keys_window w
+          JOIN keys_limit l ON l.id = w.limit_id
+          LEFT JOIN spent s ON s.scope = w.scope AND s.settled_at >= w.starts_at
+                           AND s.settled_at < w.ends_at
+         -- The last window of a removed limit ends in the middle of whatever went on just then.
+         WHERE l.removed_at IS DISTINCT FROM w.closed_at OR w.closed_at IS NULL
+         GROUP BY w.id
+        HAVING w.used <> coalesce(sum(CASE w.unit WHEN 'tokens' THEN s.tokens ELSE s.cost END), 0)
+        """,
+    ),
+    Check(
+        "3 one-open-window",
+        "every limit in force has exactly one open window, its last",
+        """
+        SELECT l.id AS limit, l.scope FROM keys_limit l
+         WHERE (l.removed_at IS NULL) <>
+               EXISTS (SELECT FROM keys_window w WHERE w.limit_id = l.id AND w.closed_at IS NULL)
+        UNION ALL
+        SELECT a.limit_id, a.scope FROM keys_window a JOIN keys_window b
+            ON a.limit_id = b.limit_id AND a.id < b.id
+         WHERE a.closed_at IS NULL
+        """,
+    ),
+    Check(
+        "4 charge-ends-once",
+        "a charge holds or has ended, and only a settled one has tokens, a cost and a moment",
+        """
+        SELECT id AS charge, state, tokens, cost FROM keys_charge
+         WHERE (state = 'settled') <> (settled_at IS NOT NULL)
+            OR state <> 'settled' AND (tokens <> 0 OR cost <> 0)
+        """,
+    ),
+    Check(
+        "5 unknown-is-not-zero",
+        "a charge settled on an estimate, with something held, is not zero",
+        """
+        SELECT id AS charge, held_tokens FROM keys_charge
+         WHERE state = 'settled' AND basis = 'estimated' AND tokens = 0 AND held_tokens > 0
+        """,
+    ),
+    Check(
+        "6 append-only",
+        "settled charges, rotations, prices and history are kept by triggers that are on",
+        _missing_triggers(*_APPEND_ONLY),
+    ),
+]
+
+
+def books_check() -> list[Finding]:
+    """Run every check; a finding each, with `count` 0 where the invariant holds."""
+    return found(CHECKS)

@@ -1,0 +1,230 @@
+"""What the pages of people show: meters of windows, busy keys, live allocations, history.
+
+Every function here is a fixed number of queries, whatever the number of keys.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db.models import (
+    Case,
+    Count,
+    DecimalField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Max,
+    OuterRef,
+    Prefetch,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Concat, Greatest
+
+from keys.limits import periods
+from keys.models import (
+    ROTATION_NEEDED,
+    Allocation,
+    ApiKey,
+    Charge,
+    History,
+    Limit,
+    Unit,
+    Window,
+)
+from security import queries as security
+
+_NOTHING = Decimal(0)
+_SHARE = DecimalField(max_digits=30, decimal_places=9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meter:
+    """A limit at one moment: `used`, `committed` and `free` of `amount`, in its unit.
+
+    A window whose period is over and that nobody has touched since counts as begun anew.
+    """
+
+    limit_id: int
+    window_id: int
+    scope: str
+    unit: str
+    period: str
+    amount: Decimal
+    used: Decimal
+    committed: Decimal
+    zone: str
+    starts_at: datetime
+    resets_at: datetime
+
+    @property
+    def free(self) -> Decimal:
+        """What can still be committed; 0 when the limit was lowered below what is taken."""
+        return max(self.amount - self.used - self.committed, _NOTHING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyCard:
+    """An API key as the first page shows it; `unsealable` says why its secret cannot be read."""
+
+    api_key: ApiKey
+    meters: list[Meter]
+    unsealable: str | None
+
+
+class Totals(NamedTuple):
+    """Since midnight UTC: `calls`, `tokens`, `cost` (USD). Of all daily token limits of API keys:
+    `used`, `committed` and `free` of `capacity` tokens; `without_limit` keys have none.
+    """
+
+    calls: int
+    tokens: int
+    cost: Decimal
+    used: Decimal
+    committed: Decimal
+    free: Decimal
+    capacity: Decimal
+    without_limit: int
+
+
+class LiveCounts(NamedTuple):
+    """How many allocations can still spend, and how many of them should rotate."""
+
+    live: int
+    rotation_needed: int
+
+
+def midnight(now: datetime) -> datetime:
+    """The start of the day of `now`, in UTC: what pages call today."""
+    return periods.bounds(period="day", at=now, zone="UTC", reset_hour=0)[0]
+
+
+def meter_of(limit: Limit, window: Window, *, now: datetime) -> Meter:
+    """The open window of a limit as of `now`."""
+    starts_at, resets_at = periods.bounds(
+        period=limit.period, at=now, zone=limit.zone, reset_hour=limit.reset_hour
+    )
+    return Meter(
+        limit_id=limit.pk,
+        window_id=window.pk,
+        scope=window.scope,
+        unit=window.unit,
+        period=limit.period,
+        amount=window.amount,
+        used=_NOTHING if window.ends_at <= now else window.used,
+        committed=window.committed,
+        zone=limit.zone,
+        starts_at=starts_at,
+        resets_at=resets_at,
+    )
+
+
+def with_open_windows(limits):
+    """A queryset of limits, each with its open window in the list `open_windows`."""
+    return limits.prefetch_related(
+        Prefetch("windows", Window.objects.filter(closed_at=None), to_attr="open_windows")
+    )
+
+
+def limits_with_windows() -> Prefetch:
+    """For `prefetch_related`: the limits in force in `limits_in_force`, each with its window."""
+    limits = Limit.objects.filter(removed_at=None).order_by("unit", "period")
+    return Prefetch("limits", with_open_windows(limits), to_attr="limits_in_force")
+
+
+def meters_of(subject, *, now: datetime) -> list[Meter]:
+    """Meters of a key, agent or cost centre that was read with `limits_with_windows`."""
+    return [
+        meter_of(limit, window, now=now)
+        for limit in subject.limits_in_force
+        for window in limit.open_windows
+    ]
+
+
+def totals(*, now: datetime) -> Totals:
+    """The figures at the top of the first page; three queries."""
+    spent = Charge.objects.filter(state="settled", settled_at__gte=midnight(now)).aggregate(
+        calls=Count("*"), tokens=Sum("tokens", default=0), cost=Sum("cost", default=_NOTHING)
+    )
+    used, committed, nothing = _used_at(now), F("committed"), Value(_NOTHING)
+    # Aliases that are no columns: an aggregate hides the column of its name from the next one.
+    daily = _daily_token_windows().aggregate(
+        sum_used=Sum(used, default=_NOTHING),
+        sum_committed=Sum(committed, default=_NOTHING),
+        sum_free=Sum(Greatest(F("amount") - used - committed, nothing), default=_NOTHING),
+        capacity=Sum("amount", default=_NOTHING),
+    )
+    limited = Limit.objects.filter(
+        api_key=OuterRef("pk"), unit=Unit.TOKENS, period="day", removed_at=None
+    )
+    without_limit = ApiKey.objects.filter(~Exists(limited)).count()
+    return Totals(
+        **spent,
+        **{name.removeprefix("sum_"): figure for name, figure in daily.items()},
+        without_limit=without_limit,
+    )
+
+
+def busiest_keys(*, now: datetime, most: int) -> list[KeyCard]:
+    """The `most` keys with the fullest windows, the fullest first; three queries."""
+    windows = Window.objects.filter(
+        closed_at=None, amount__gt=0, scope=Concat(Value("key:"), OuterRef("slug"))
+    )
+    share = ExpressionWrapper((_used_at(now) + F("committed")) / F("amount"), output_field=_SHARE)
+    fullest = windows.order_by().values("scope").annotate(share=Max(share)).values("share")
+    api_keys = (
+        ApiKey.objects.annotate(share=Subquery(fullest))
+        .order_by(F("share").desc(nulls_last=True), "-priority", "slug")
+        .prefetch_related(limits_with_windows())[:most]
+    )
+    return [
+        KeyCard(
+            api_key=api_key,
+            meters=meters_of(api_key, now=now),
+            unsealable=security.why_unsealable(api_key, "secret"),
+        )
+        for api_key in api_keys
+    ]
+
+
+def key_counts() -> dict[str, int]:
+    """How many API keys have each status; every status is there."""
+    found = dict(ApiKey.objects.order_by().values_list("status").annotate(Count("pk")))
+    return {status: found.get(status, 0) for status in ApiKey.Status.values}
+
+
+def live_allocations(*, now: datetime):
+    """Allocations that can still spend, the newest first."""
+    return Allocation.objects.filter(status=Allocation.Status.ACTIVE, expires_at__gt=now).order_by(
+        "-id"
+    )
+
+
+def live_counts(*, now: datetime) -> LiveCounts:
+    """How many `live_allocations` there are; one query."""
+    return LiveCounts(
+        **live_allocations(now=now).aggregate(
+            live=Count("pk"),
+            rotation_needed=Count("pk", filter=ROTATION_NEEDED),
+        )
+    )
+
+
+def latest_history(*, most: int, **about: str):
+    """The newest entries; `about` narrows by `scope`, `session_id` or `agent_slug`."""
+    return History.objects.filter(**about)[:most]
+
+
+def _used_at(now: datetime) -> Case:
+    """What is used in an open window: nothing when its period is over."""
+    return Case(When(ends_at__gt=now, then=F("used")), default=Value(_NOTHING))
+
+
+def _daily_token_windows():
+    return Window.objects.filter(
+        closed_at=None, unit=Unit.TOKENS, limit__period="day", limit__api_key__isnull=False
+    )

@@ -1,0 +1,65 @@
+"""Which key a wish would get now; nothing is written, and nothing stays locked."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple
+
+from common.refusal import Refusal
+from keys.books.queries.candidates import candidates
+from keys.books.selection import Candidate
+from keys.books.services.allocation_request import Wish
+from keys.books.services.key_selection import Payers, check_payers, decide_among, look
+from keys.refusals import LimitReached, NoKeyCapacity, UnknownModel, UnknownProvider
+from keys.supply import pricing
+from keys.supply.queries.prices import price_of
+
+
+class Preview(NamedTuple):
+    """The key that a wish would get, or the `refusal` that it would get instead."""
+
+    key_id: str = ""
+    provider: str = ""
+    model: str = ""
+    price_id: int | None = None
+    refusal: Refusal | None = None
+
+    def cost(self, tokens: int) -> Decimal | None:
+        """The most that so many tokens can cost on the key (USD); None if there is no key."""
+        if self.price_id is None:
+            return None
+        return _cost(self.price_id, tokens)
+
+
+@lru_cache(maxsize=1_000)
+def _cost(price_id: int, tokens: int) -> Decimal:
+    # Lines of the price book are never changed.
+    return pricing.bound(price_of(price_id).rates, tokens)
+
+
+def previews(*, agent: str, wishes: Iterable[Wish], now: datetime) -> dict[Wish, Preview]:
+    """What each wish would get if it alone were granted now, as `services.allocate` decides.
+
+    Equal wishes are decided once. Refusals: those of `allocate` that no wish could change
+    (UnknownAgent, AgentDisabled, UnknownCostCentre, WrongValue).
+    """
+    offices: dict[str | None, tuple[Payers, list[Candidate]]] = {}
+    found = {}
+    for wish in dict.fromkeys(wishes):
+        wish.check()
+        centre = wish.cost_centre
+        if centre not in offices:
+            payers = look(agent=agent, cost_centre=centre, now=now).payers
+            offices[centre] = payers, candidates(payers_usd=payers.usd_free, now=now)
+        found[wish] = _preview(wish, *offices[centre], now=now)
+    return found
+
+
+def _preview(wish: Wish, payers: Payers, known: list[Candidate], *, now: datetime) -> Preview:
+    try:
+        check_payers(wish, payers, now=now)
+        chosen = decide_among(known, wish=wish, payers=payers, now=now).chosen
+    except (LimitReached, NoKeyCapacity, UnknownModel, UnknownProvider) as refusal:
+        return Preview(refusal=refusal)
+    return Preview(chosen.slug, chosen.provider, chosen.model, chosen.price_id)

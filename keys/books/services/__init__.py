@@ -1,0 +1,1 @@
+"""Writes of the books: lend, hold, settle, rotate, close."""

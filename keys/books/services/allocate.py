@@ -1,0 +1,170 @@
+"""Lend token budgets."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError
+from psycopg.types.json import Jsonb
+
+from common.refusal import Refusal
+from keys import database
+from keys.books import selection, sql, transactions
+from keys.books.services.allocation_request import Wish
+from keys.books.services.key_selection import Asker, decide, look
+from keys.models import Allocation, Decision
+from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity
+from keys.supply import pricing
+from keys.supply.queries.prices import price_of
+
+_ATTEMPTS = 100
+
+
+def allocate(
+    *,
+    agent: str,
+    wish: Wish,
+    idempotency_key: str | None = None,
+    session_id: str | None = None,
+    now: datetime,
+) -> Allocation:
+    """Lend `agent` (its slug) a token budget on the best API key.
+
+    It is committed in all windows of the key, the agent and the cost centre with its ancestors, or
+    in none. The same idempotency key is the same allocation. `session_id` is what its session shall
+    be called, if not by a random name (1 to 64 of A-Z a-z 0-9 . _ -; never used for another
+    request). Refusals: NoKeyCapacity (with the windows that lack, alternatives and the next reset),
+    LimitReached, IdempotencyMismatch, UnknownAgent, AgentDisabled, UnknownProvider, UnknownModel,
+    UnknownCostCentre, WrongValue, Busy.
+    """
+    wish.check()
+    for _ in range(_ATTEMPTS):
+        try:
+            outcome = _try_to_allocate(
+                agent=agent,
+                wish=wish,
+                idempotency_key=idempotency_key,
+                session_id=session_id or f"ses-{secrets.token_hex(12)}",
+                now=now,
+            )
+        except IntegrityError as error:
+            # The same request at the same time: the next look finds the allocation it made.
+            if idempotency_key is None or not any(name in str(error) for name in _ONCE):
+                raise
+            continue
+        if isinstance(outcome, Refusal):
+            raise outcome
+        if outcome:
+            return outcome
+    raise Busy("Others took the room each time it was found. Ask again.")
+
+
+# A session named by the caller is as much the request's own as its idempotency key.
+_ONCE = ("allocation_once_per_idempotency_key", "keys_allocation_session_id_key")
+
+
+@transactions.in_books
+def _try_to_allocate(
+    *, agent, wish, idempotency_key, session_id, now
+) -> Allocation | Refusal | None:
+    """One look and one conditional commitment; None when somebody else took the room between.
+
+    A refusal is returned, not raised: nothing was written, and a ROLLBACK would make psycopg throw
+    away the statements it has prepared, so that saying no would cost more than saying yes.
+    """
+    asker = _look(agent, wish, idempotency_key, now)
+    if asker.earlier:
+        return _same(Allocation.objects.get(pk=asker.earlier), wish)
+    try:
+        decision = decide(wish=wish, payers=asker.payers, now=now)
+    except (LimitReached, NoKeyCapacity) as refusal:
+        # Since we looked, the same request may have taken the room that is missing now.
+        if earlier := idempotency_key and _look(agent, wish, idempotency_key, now).earlier:
+            return _same(Allocation.objects.get(pk=earlier), wish)
+        return refusal
+    new = _new(wish, asker, idempotency_key=idempotency_key, decision=decision, now=now)
+    new.session_id = session_id
+    return _commit(new, verdicts=selection.to_json(decision))
+
+
+def _look(agent, wish: Wish, idempotency_key, now) -> Asker:
+    return look(agent=agent, cost_centre=wish.cost_centre, idempotency_key=idempotency_key, now=now)
+
+
+def _same(allocation: Allocation, wish: Wish) -> Allocation:
+    if allocation.asked != wish.as_json():
+        raise IdempotencyMismatch(
+            "This idempotency key was used for another request.",
+            session_id=allocation.session_id,
+        )
+    return allocation
+
+
+def _new(wish: Wish, asker: Asker, *, idempotency_key, decision, now) -> Allocation:
+    """The allocation as it will be written."""
+    price = price_of(decision.chosen.price_id)
+    return Allocation(
+        agent_id=asker.agent,
+        cost_centre_id=asker.cost_centre,
+        payers=asker.payers.scopes,
+        api_key_id=decision.chosen.slug,
+        price_id=price.pk,
+        allocated=wish.tokens,
+        allocated_cost=pricing.bound(price.rates, wish.tokens),
+        token_cost_max=price.token_cost_max,
+        rotation_threshold=threshold(wish.tokens),
+        auto_rotate=wish.auto_rotate,
+        wire_format=wish.wire_format or "",
+        refusal_status=wish.refusal_status,
+        provider_expanded=decision.provider_expanded,
+        idempotency_key=idempotency_key,
+        asked=wish.as_json(),
+        created_at=now,
+        expires_at=now + timedelta(seconds=wish.ttl_seconds),
+    )
+
+
+def threshold(tokens: int) -> int:
+    """Tokens used at which an allocation of `tokens` should rotate, rounded up."""
+    return -(-tokens * settings.ROTATION_THRESHOLD_PERCENT // 100)
+
+
+def _commit(new: Allocation, *, verdicts) -> Allocation | None:
+    ((at, current, fits, pk),) = database.rows(
+        sql.ALLOCATE,
+        **{column: getattr(new, column) for column in _COLUMNS},
+        scopes=new.scopes,
+        asked=Jsonb(new.asked),
+        verdicts=Jsonb(verdicts),
+        who=f"agent:{new.agent_id}",
+        after=Jsonb({"key_id": new.api_key_id, "allocated": new.allocated}),
+    )
+    if not current:
+        raise transactions.OverWindows(new.scopes, at)
+    if not fits:
+        return None
+    new.pk = pk
+    new._state.adding = False
+    new.decision = Decision(allocation=new, verdicts=verdicts)
+    return new
+
+
+_COLUMNS = (
+    "session_id",
+    "agent_id",
+    "cost_centre_id",
+    "payers",
+    "api_key_id",
+    "price_id",
+    "allocated",
+    "allocated_cost",
+    "token_cost_max",
+    "rotation_threshold",
+    "auto_rotate",
+    "wire_format",
+    "refusal_status",
+    "provider_expanded",
+    "idempotency_key",
+    "created_at",
+    "expires_at",
+)

@@ -1,0 +1,120 @@
+"""End allocations, or give them more time."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from keys.books import transactions
+from keys.books.services.settle import Ending, settle_many
+from keys.models import Allocation, Charge, History, RateLease
+from keys.refusals import AllocationClosed, UnknownAllocation, WrongValue
+
+_BATCH = 500
+
+
+def complete(*, allocation_id: int, who: str, now: datetime) -> Allocation:
+    """The agent is done: what it does not hold any more goes back. Twice is once.
+
+    Refusals: AllocationClosed when it ended in another way, UnknownAllocation.
+    """
+    return _close(allocation_id, "completed", "", who=who, now=now)
+
+
+def fail(*, allocation_id: int, reason: str, who: str, now: datetime) -> Allocation:
+    """The agent gave up: as `complete`, with a reason."""
+    return _close(allocation_id, "failed", reason, who=who, now=now)
+
+
+@transactions.in_books
+def _close(allocation_id: int, status: str, reason: str, *, who: str, now: datetime) -> Allocation:
+    at = transactions.lock(allocations=[allocation_id], now=now).at
+    transactions.close([allocation_id], status=status, reason=reason, who=who, at=at)
+    allocation = Allocation.objects.filter(pk=allocation_id).first()
+    if allocation is None:
+        raise UnknownAllocation("There is no such allocation.", id=allocation_id)
+    if allocation.status != status:
+        raise _closed(allocation)
+    return allocation
+
+
+@transactions.in_books
+def extend(*, allocation_id: int, ttl_seconds: int, who: str, now: datetime) -> Allocation:
+    """Let it live until `now + ttl_seconds`, if that is later than it would anyway (a heartbeat).
+
+    Refusals: AllocationClosed (also when its time is over), UnknownAllocation, WrongValue.
+    """
+    if not 0 < ttl_seconds <= settings.ALLOCATION_TTL_SECONDS_MAX:
+        raise WrongValue(
+            f"ttl_seconds must be from 1 to {settings.ALLOCATION_TTL_SECONDS_MAX}.",
+            field="ttl_seconds",
+        )
+    transactions.lock(allocations=[allocation_id], now=now)
+    allocation = Allocation.objects.filter(pk=allocation_id).first()
+    if allocation is None:
+        raise UnknownAllocation("There is no such allocation.", id=allocation_id)
+    if allocation.status != Allocation.Status.ACTIVE or allocation.expires_at <= now:
+        raise _closed(allocation)
+    before, until = allocation.expires_at, now + timedelta(seconds=ttl_seconds)
+    if until > before:
+        allocation.expires_at = until
+        allocation.save(update_fields=["expires_at"])
+        History.objects.create(
+            kind=History.Kind.EXTENSION,
+            at=now,
+            agent_slug=allocation.agent_id,
+            session_id=allocation.session_id,
+            who=who,
+            before={"expires_at": before.isoformat()},
+            after={"expires_at": until.isoformat()},
+        )
+    return allocation
+
+
+def expire_allocations(*, now: datetime) -> int:
+    """Close active allocations whose time is over; how many. A sweep: running it twice is once."""
+    expired = 0
+    while overdue := list(
+        Allocation.objects.filter(status="active", expires_at__lte=now)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:_BATCH]
+    ):
+        expired += _expire(overdue, now=now)
+    return expired
+
+
+@transactions.in_books
+def _expire(overdue: list[int], *, now: datetime) -> int:
+    at = transactions.lock(allocations=overdue, now=now).at
+    # It may have been extended before it was locked.
+    still = Allocation.objects.filter(pk__in=overdue, expires_at__lte=now)
+    return transactions.close(
+        still.values_list("pk", flat=True),
+        status=Allocation.Status.EXPIRED,
+        reason="nobody came back in time",
+        who="sweep",
+        at=at,
+    )
+
+
+def expire_charges(*, now: datetime) -> int:
+    """Give back holds nobody came back for; how many. A late settlement still counts."""
+    expired = 0
+    while overdue := list(
+        Charge.objects.filter(state="held", expires_at__lte=now).order_by("pk")[:_BATCH]
+    ):
+        expired += settle_many(
+            [Ending(charge, Charge.State.EXPIRED) for charge in overdue], now=now
+        )
+    return expired
+
+
+def forget_leases(*, now: datetime) -> int:
+    """Remove places in rates per minute that are over; how many."""
+    return RateLease.objects.filter(expires_at__lte=now).delete()[0]
+
+
+def _closed(allocation: Allocation) -> AllocationClosed:
+    status = allocation.status if allocation.status != "active" else "expired"
+    return AllocationClosed(
+        f"The allocation is {status}.", session_id=allocation.session_id, status=status
+    )

@@ -1,0 +1,307 @@
+"""Set aside before a call."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from psycopg.types.json import Jsonb
+
+from common.refusal import Refusal
+from keys import database
+from keys.books import sql
+from keys.models import Charge
+from keys.refusals import (
+    AgentDisabled,
+    AllocationClosed,
+    AllocationTooSmall,
+    HeldBefore,
+    IdempotencyMismatch,
+    KeyCannotServe,
+    KeyChanged,
+    RateLimited,
+    UnknownAllocation,
+    WrongValue,
+)
+
+
+class Wanted(NamedTuple):
+    """A hold asked for: from `least` to `most` tokens, as many as are left.
+
+    `api_key`: the key the call is made for; blank: whichever the allocation is on, and whether it
+    can serve is not asked. `request_digest` tells a repeated request from another one. `fresh`:
+    nobody else can have used the idempotency key.
+    """
+
+    allocation_id: int
+    least: int
+    most: int
+    idempotency_key: str
+    api_key: str = ""
+    request_digest: bytes | None = None
+    model: str = ""
+    route: str = ""
+    wire_format: str = ""
+    ttl_seconds: int | None = None
+    fresh: bool = False
+
+
+class Held(NamedTuple):
+    """What was set aside: a charge as `settle_many` takes it.
+
+    `key_version` changes with the key's or its provider's row. `left`: tokens of the allocation
+    that can still be held.
+    """
+
+    pk: int
+    allocation_id: int
+    api_key_id: str
+    price_id: int
+    tokens: int
+    cost: Decimal
+    key_version: str
+    left: int
+
+
+class _Row(NamedTuple):
+    """What `statements.HOLD` says of one hold. `status` and `until` are the key's where it is the
+    key that refuses."""
+
+    n: int
+    outcome: str
+    charge: int | None
+    api_key: str | None
+    price: int | None
+    tokens: int | None
+    cost: Decimal | None
+    key_version: str | None
+    session_id: str | None
+    status: str | None
+    allocated: int | None
+    used: int | None
+    held: int | None
+    until: datetime | None
+    created_at: datetime | None
+    expires_at: datetime | None
+    earlier: int | None
+    earlier_state: str | None
+    earlier_digest: bytes | None
+
+    @property
+    def left(self) -> int:
+        return max(self.allocated - self.used - self.held, 0)
+
+    @property
+    def budget(self) -> dict[str, object]:
+        """The allocation's numbers, in tokens, and its time."""
+        return {
+            "session_id": self.session_id,
+            "allocated": self.allocated,
+            "used": self.used,
+            "held": self.held,
+            "left": self.left,
+            "starts_at": self.created_at.isoformat(),
+            "ends_at": self.expires_at.isoformat(),
+        }
+
+
+def hold(
+    *,
+    allocation_id: int,
+    tokens: int,
+    idempotency_key: str,
+    model: str = "",
+    ttl_seconds: int | None = None,
+    now: datetime,
+) -> Charge:
+    """Set aside `tokens`, the most a call can use, until it is settled or the hold expires.
+
+    The same idempotency key is the same charge. Refusals: AllocationTooSmall, AllocationClosed,
+    UnknownAllocation, AgentDisabled, RateLimited, IdempotencyMismatch, WrongValue.
+    """
+    wanted = Wanted(
+        allocation_id, tokens, tokens, idempotency_key, model=model, ttl_seconds=ttl_seconds
+    )
+    try:
+        (held,) = hold_many([wanted], now=now)
+        if isinstance(held, Refusal):
+            raise held
+        return Charge.objects.get(pk=held.pk)
+    except HeldBefore as before:
+        charge = Charge.objects.get(pk=before.facts["charge_id"])
+        if charge.held_tokens != tokens:
+            raise IdempotencyMismatch(
+                "This idempotency key was used for another call.", charge_id=charge.pk
+            ) from None
+        return charge
+
+
+def hold_many(wanted: Iterable[Wanted], *, now: datetime) -> list[Held | Refusal]:
+    """Set aside for many calls at once; for each, in their order, what was held or the refusal.
+
+    One statement, which is its own transaction; another one where calls of a batch have to wait for
+    what those before them leave. Refusals: those of `hold`, and HeldBefore, KeyChanged,
+    KeyCannotServe. Raises WrongValue for a hold below zero.
+    """
+    wanted = list(wanted)
+    if any(not 0 <= one.least <= one.most for one in wanted):
+        raise WrongValue("A hold is zero tokens or more.", field="tokens")
+    if len(wanted) == 1 and (held := _one(wanted[0], now=now)):
+        return [held]
+    answers: list[Held | Refusal | None] = [None] * len(wanted)
+    paced: dict[int, str] = {}
+    waiting = set(range(len(wanted)))
+    doubtful = {n for n in waiting if not wanted[n].fresh}
+    while waiting:
+        rows = _set_aside({n: wanted[n] for n in sorted(waiting)}, now=now)
+        answers = _answered(answers, rows, wanted)
+        # While this waited for a lock, the same request may have taken the room: look once more.
+        refused = {row.n for row in rows if row.outcome in _MAY_BE_EARLIER} & doubtful
+        doubtful -= refused
+        waiting = {row.n for row in rows if row.outcome == "again"} | refused
+        paced |= {row.n: row.api_key for row in rows if row.outcome == "paced"}
+    while paced:
+        rows = _set_aside_in_pace({n: wanted[n] for n in paced}, set(paced.values()), now=now)
+        answers = _answered(answers, rows, wanted, in_pace=True)
+        paced = {row.n: row.api_key for row in rows if row.outcome == "again"}
+    return answers
+
+
+def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> None:
+    """These calls still run: their holds expire `ttl_seconds` from now."""
+    until = now + timedelta(seconds=ttl_seconds)
+    database.rows(sql.EXTEND_HOLDS, charges=list(charges), until=until)
+
+
+def _one(one: Wanted, *, now: datetime) -> Held | None:
+    """The plain case of a single call; None when it is not plain."""
+    held = database.rows(
+        sql.HOLD_ONE,
+        allocation=one.allocation_id,
+        least=one.least,
+        most=one.most,
+        api_key=one.api_key,
+        idempotency_key=one.idempotency_key,
+        digest=one.request_digest,
+        model=one.model,
+        route=one.route,
+        wire_format=one.wire_format,
+        now=now,
+        until=_until(one, now),
+    )
+    return Held._make(held[0]) if held else None
+
+
+def _until(one: Wanted, now: datetime) -> datetime:
+    return now + timedelta(seconds=one.ttl_seconds or settings.HOLD_SECONDS)
+
+
+def _set_aside(wanted: dict[int, Wanted], *, now: datetime, paced: bool = False) -> list[_Row]:
+    given = Jsonb([_as_json(n, one, now) for n, one in wanted.items()])
+    return [_Row._make(r) for r in database.rows(sql.HOLD, holds=given, now=now, paced=paced)]
+
+
+@transaction.atomic(durable=True)
+def _set_aside_in_pace(wanted: dict[int, Wanted], keys: set[str], *, now: datetime) -> list[_Row]:
+    # A statement of its own: the next one sees every place that was given while this one waited.
+    database.rows(sql.PACE, keys=list(keys))
+    return _set_aside(wanted, now=now, paced=True)
+
+
+def _as_json(n: int, one: Wanted, now: datetime) -> dict[str, object]:
+    return {
+        "n": n,
+        "allocation": one.allocation_id,
+        "api_key": one.api_key,
+        "least": one.least,
+        "most": one.most,
+        "idempotency_key": one.idempotency_key,
+        "digest": one.request_digest.hex() if one.request_digest else None,
+        "model": one.model,
+        "route": one.route,
+        "wire_format": one.wire_format,
+        "until": _until(one, now).isoformat(),
+    }
+
+
+def _answered(answers, rows: list[_Row], wanted: list[Wanted], *, in_pace: bool = False):
+    for row in rows:
+        if row.outcome == "held":
+            answers[row.n] = _held(row, wanted[row.n])
+        elif row.outcome != "again" and (in_pace or row.outcome != "paced"):
+            answers[row.n] = _REFUSALS[row.outcome](row, wanted[row.n])
+    return answers
+
+
+def _held(row: _Row, one: Wanted) -> Held:
+    return Held(
+        row.charge,
+        one.allocation_id,
+        row.api_key,
+        row.price,
+        row.tokens,
+        row.cost,
+        row.key_version,
+        row.left,
+    )
+
+
+def _small(row: _Row, one: Wanted) -> Refusal:
+    return AllocationTooSmall(
+        f"{row.left:,} tokens are left; this call may need {one.least:,}.",
+        needed=one.least,
+        **row.budget,
+    )
+
+
+def _closed(row: _Row, one: Wanted) -> Refusal:
+    status = "expired" if row.outcome == "expired" else row.status
+    return AllocationClosed(
+        f"The allocation is {status}.", status=status, needed=one.least, **row.budget
+    )
+
+
+def _earlier(row: _Row, one: Wanted) -> Refusal:
+    return HeldBefore(
+        "This idempotency key was used before.",
+        charge_id=row.earlier,
+        state=row.earlier_state,
+        same=row.earlier_digest == one.request_digest,
+    )
+
+
+def _cannot_serve(row: _Row, one: Wanted) -> Refusal:
+    return KeyCannotServe(
+        f"{row.api_key} is {row.status}.",
+        key_id=row.api_key,
+        status=row.status,
+        until=row.until and row.until.isoformat(),
+    )
+
+
+def _paced(row: _Row, one: Wanted) -> Refusal:
+    return RateLimited(
+        f"{row.api_key} has no room for this call in this minute.",
+        key_id=row.api_key,
+        until=row.until and row.until.isoformat(),
+    )
+
+
+_MAY_BE_EARLIER = {"small", "closed"}
+_REFUSALS = {
+    "small": _small,
+    "closed": _closed,
+    "expired": _closed,
+    "earlier": _earlier,
+    "key": _cannot_serve,
+    "paced": _paced,
+    "unknown": lambda row, one: UnknownAllocation(
+        "There is no such allocation.", id=one.allocation_id
+    ),
+    "disabled": lambda row, one: AgentDisabled("The agent of this session was switched off."),
+    "rotated": lambda row, one: KeyChanged(
+        f"The allocation is on {row.api_key} now.", key_id=row.api_key
+    ),
+}

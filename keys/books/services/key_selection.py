@@ -1,0 +1,164 @@
+"""Look who asks, and choose the key of an allocation among what is free, or say why none can be."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.conf import settings
+
+from keys import database
+from keys.books import selection, sql
+from keys.books.queries.candidates import candidates, lacking_windows
+from keys.books.services.allocation_request import Wish
+from keys.models import ApiKey, Provider
+from keys.refusals import (
+    AgentDisabled,
+    LimitReached,
+    NoKeyCapacity,
+    UnknownAgent,
+    UnknownCostCentre,
+    UnknownModel,
+    UnknownProvider,
+)
+from keys.supply import pricing
+from keys.supply.queries.prices import price_of
+
+
+class Payers(NamedTuple):
+    """Who pays besides the key: scopes, and what their windows have free (None: unlimited)."""
+
+    scopes: list[str]
+    tokens_free: int | None
+    usd_free: Decimal | None
+
+
+class Asker(NamedTuple):
+    """Who asks, which cost centre pays, and the allocation the same request made before."""
+
+    agent: str
+    cost_centre: str
+    payers: Payers
+    earlier: int | None
+
+
+def look(
+    *, agent: str, cost_centre: str | None, idempotency_key: str | None = None, now: datetime
+) -> Asker:
+    """Who asks, and what they have free. Within a transaction, nobody opens windows until its end.
+
+    Refusals: UnknownAgent, AgentDisabled, UnknownCostCentre.
+    """
+    found = database.rows(
+        sql.LOOK,
+        books_lock=sql.BOOKS_LOCK,
+        agent=agent,
+        idempotency_key=idempotency_key,
+        cost_centre=cost_centre,
+        now=now,
+    )
+    if not found:
+        raise UnknownAgent(f"There is no agent {agent}.", agent=agent)
+    _, earlier, disabled_at, own, asked, *payers = found[0]
+    if disabled_at:
+        raise AgentDisabled(f"The agent {agent} was switched off.", agent=agent)
+    if cost_centre and (asked is None or own[-1] not in asked):
+        raise UnknownCostCentre(
+            f"{cost_centre} is no cost centre of this agent: it may use {own[-1]} and those "
+            "below it.",
+            cost_centre=cost_centre,
+        )
+    return Asker(agent, (asked or own)[-1], Payers(*payers), earlier)
+
+
+def decide(*, wish: Wish, payers: Payers, now: datetime) -> selection.Decision:
+    """The decision, with a key chosen. Refusals: LimitReached, NoKeyCapacity, UnknownProvider,
+    UnknownModel."""
+    check_payers(wish, payers, now=now)
+    return decide_among(
+        candidates(payers_usd=payers.usd_free, now=now), wish=wish, payers=payers, now=now
+    )
+
+
+def check_payers(wish: Wish, payers: Payers, *, now: datetime) -> None:
+    """Whether those who pay have the tokens free. Refusal: LimitReached."""
+    if payers.tokens_free is not None and payers.tokens_free < wish.tokens:
+        raise _limit_reached(wish, payers, cost=Decimal(0), now=now)
+
+
+def decide_among(
+    known: list[selection.Candidate], *, wish: Wish, payers: Payers, now: datetime
+) -> selection.Decision:
+    """As `decide`, when the candidates are known and the payers have the tokens."""
+    decision = _choose(_payable(known, wish.tokens), wish)
+    if decision.chosen:
+        return decision
+    check_known(provider=wish.provider, model=wish.model)
+    if (unlimited := _choose(known, wish)).chosen:
+        price = price_of(unlimited.chosen.price_id)
+        raise _limit_reached(wish, payers, cost=pricing.bound(price.rates, wish.tokens), now=now)
+    raise _no_key_capacity(known, decision, wish, now)
+
+
+def _payable(known: list[selection.Candidate], tokens: int) -> list[selection.Candidate]:
+    """The candidates, each with no more capacity than the payers' USD windows can pay for."""
+    return [
+        candidate
+        if candidate.payable is None or candidate.payable >= tokens
+        else candidate._replace(capacity=candidate.payable)
+        for candidate in known
+    ]
+
+
+def _choose(known, wish: Wish) -> selection.Decision:
+    return selection.choose(
+        known,
+        tokens=wish.tokens,
+        provider=wish.provider,
+        model=wish.model,
+        wire_format=wish.wire_format,
+        free_min=settings.CANDIDATE_FREE_TOKENS_MIN,
+    )
+
+
+def _limit_reached(wish: Wish, payers: Payers, *, cost, now) -> LimitReached:
+    windows = lacking_windows(scopes=payers.scopes, tokens=wish.tokens, cost=cost, now=now)
+    return LimitReached(
+        "A limit of the agent or its cost centre has no room for this.",
+        needed=wish.tokens,
+        windows=windows,
+        next_reset=next_reset(windows),
+    )
+
+
+def _no_key_capacity(known, decision, wish: Wish, now) -> NoKeyCapacity:
+    preferred = [key for key in known if wish.provider in (None, key.provider)]
+    windows = lacking_windows(
+        scopes=[f"key:{key.slug}" for key in preferred or known],
+        # A key with no more than the minimum free is no candidate either.
+        tokens=max(wish.tokens, settings.CANDIDATE_FREE_TOKENS_MIN + 1),
+        cost=Decimal(0),
+        now=now,
+    )
+    return NoKeyCapacity(
+        f"No API key has room for {wish.tokens:,} tokens.",
+        needed=wish.tokens,
+        windows=windows,
+        alternatives=[
+            {"key_id": key.slug, "provider": key.provider, "capacity": key.capacity}
+            for key in decision.alternatives
+        ],
+        next_reset=next_reset(windows),
+    )
+
+
+def next_reset(windows: list[dict[str, object]]) -> str | None:
+    """The first moment one of these windows begins anew, ISO 8601."""
+    return min((w["resets_at"] for w in windows if w["resets_at"]), default=None)
+
+
+def check_known(*, provider: str | None, model: str | None) -> None:
+    """Whether there are keys like that at all. Refusals: UnknownProvider, UnknownModel."""
+    if provider and not Provider.objects.filter(slug=provider).exists():
+        raise UnknownProvider(f"There is no provider {provider}.", provider=provider)
+    if model and not ApiKey.objects.filter(model=model).exists():
+        raise UnknownModel(f"No API key has the model {model}.", model=model)

@@ -1,0 +1,235 @@
+"""Move what is left of an allocation to another API key."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models import Sum
+
+from alerts import services as alerts
+from keys.books import selection, transactions
+from keys.books.queries.candidates import candidates
+from keys.models import Allocation, ApiKey, Charge, History, Price, Rotation
+from keys.refusals import (
+    AllocationClosed,
+    IdempotencyMismatch,
+    RotationRefused,
+    UnknownKey,
+)
+from keys.supply import pricing
+from keys.supply.queries.prices import price_of
+
+_ATTEMPTS = 20
+
+
+class _Share(NamedTuple):
+    """Tokens and USD."""
+
+    tokens: int
+    cost: Decimal
+
+    def less(self, other: "_Share") -> "_Share":
+        return _Share(self.tokens - other.tokens, self.cost - other.cost)
+
+
+def rotate(
+    *,
+    allocation: Allocation,
+    key: str | None = None,
+    reason: str,
+    who: str,
+    idempotency_key: str | None = None,
+    now: datetime,
+) -> Rotation:
+    """Move what is left of `allocation` to `key`, or to the best other key.
+
+    `allocation` is as the caller saw it: when others rotated it since, theirs is the rotation.
+    Refusals: RotationRefused (nothing changed), AllocationClosed, UnknownKey, IdempotencyMismatch.
+    """
+    full: set[str] = set()
+    for _ in range(_ATTEMPTS):
+        target = key or _best_other(allocation, without=full, now=now)
+        rotation = _try_to_rotate(
+            seen=allocation,
+            target=target,
+            asked_key=key,
+            reason=reason,
+            who=who,
+            idempotency_key=idempotency_key,
+            now=now,
+        )
+        if rotation:
+            return rotation
+        if key:
+            break
+        # Or the payers have no room for what it costs; another may be cheaper.
+        full.add(target)
+    raise RotationRefused(
+        f"{target} has no room for what is left of this allocation.",
+        session_id=allocation.session_id,
+        key_id=target,
+    )
+
+
+def _best_other(allocation: Allocation, *, without: set[str], now) -> str | None:
+    """The key that would be chosen for what is left; None when there is none."""
+    others = [
+        candidate
+        for candidate in candidates(payers_usd=None, now=now)
+        if candidate.slug != allocation.api_key_id and candidate.slug not in without
+    ]
+    decision = selection.choose(
+        others,
+        tokens=max(allocation.allocated - allocation.used, 1),
+        provider=allocation.api_key.provider_id,
+        model=allocation.asked.get("model"),
+        wire_format=allocation.wire_format,
+        free_min=settings.CANDIDATE_FREE_TOKENS_MIN,
+    )
+    return decision.chosen.slug if decision.chosen else None
+
+
+@transactions.in_books
+def _try_to_rotate(*, seen, target, asked_key, reason, who, idempotency_key, now):
+    """The rotation, the one that happened before, or None when the target has no room."""
+    scopes = [f"key:{target}"] if target else []
+    locked = transactions.lock(allocations=[seen.pk], scopes=scopes, now=now)
+    allocation = Allocation.objects.select_related("api_key").get(pk=seen.pk)
+    if earlier := _earlier(allocation, seen, asked_key, idempotency_key):
+        return earlier
+    if allocation.status != Allocation.Status.ACTIVE or allocation.expires_at <= now:
+        raise AllocationClosed(
+            "The allocation is closed.", session_id=allocation.session_id, status=allocation.status
+        )
+    to_key = _checked(allocation, target, now)
+    moves = _moves(allocation, to_key)
+    if not _room(locked.windows, moves):
+        return None
+    transactions.move(moves)
+    rotation = Rotation(
+        allocation=allocation,
+        from_key_id=allocation.api_key_id,
+        to_key=to_key,
+        moved_tokens=allocation.allocated - allocation.used,
+        reason=reason[:300],
+        who=who,
+        idempotency_key=idempotency_key,
+        asked_key=asked_key or "",
+        created_at=locked.at,
+    )
+    return _write(rotation, to_key)
+
+
+def _earlier(allocation, seen, asked_key, idempotency_key) -> Rotation | None:
+    if idempotency_key and (
+        same := allocation.rotations.filter(idempotency_key=idempotency_key).first()
+    ):
+        if same.asked_key != (asked_key or ""):
+            raise IdempotencyMismatch(
+                "This idempotency key was used for another rotation.",
+                session_id=allocation.session_id,
+            )
+        return same
+    if allocation.api_key_id != seen.api_key_id and asked_key in (None, allocation.api_key_id):
+        return allocation.rotations.last()
+    return None
+
+
+def _checked(allocation, target, now) -> ApiKey:
+    to_key = ApiKey.objects.select_related("price", "provider").filter(pk=target).first()
+    if target is None:
+        raise RotationRefused(
+            "No other key can take what is left of this allocation.",
+            session_id=allocation.session_id,
+            left=allocation.allocated - allocation.used,
+        )
+    if to_key is None:
+        raise UnknownKey(f"There is no API key {target}.", key_id=target)
+    if to_key.pk == allocation.api_key_id:
+        raise RotationRefused(
+            f"The allocation is on {target} already.", session_id=allocation.session_id
+        )
+    if allocation.wire_format and not to_key.speaks(allocation.wire_format):
+        raise RotationRefused(
+            f"{target} is with a provider that does not speak the session's wire format, "
+            f"{allocation.wire_format}.",
+            session_id=allocation.session_id,
+            key_id=target,
+        )
+    if not to_key.lendable(now=now):
+        raise RotationRefused(
+            f"{target} is {to_key.status}.", session_id=allocation.session_id, key_id=target
+        )
+    return to_key
+
+
+def _moves(allocation: Allocation, to_key: ApiKey) -> dict[str, _Share]:
+    """What each scope's windows commit more or less: see `keys.books.sql` for the rule."""
+    left = _left(allocation)
+    then = _cost_on(to_key.price, left.tokens, allocation)
+    return {
+        f"key:{allocation.api_key_id}": _held_on(allocation, allocation.api_key_id).less(left),
+        f"key:{to_key.pk}": _Share(left.tokens, then).less(_held_on(allocation, to_key.pk)),
+        **dict.fromkeys(allocation.payers, _Share(0, then - left.cost)),
+    }
+
+
+def _left(allocation: Allocation) -> _Share:
+    return _Share(
+        max(allocation.allocated - allocation.used, allocation.held),
+        max(allocation.allocated_cost - allocation.used_cost, allocation.held_cost),
+    )
+
+
+def _cost_on(price: Price, tokens: int, allocation: Allocation) -> Decimal:
+    """The most that `tokens` cost there; calls in flight keep the price they were held at."""
+    return allocation.held_cost + pricing.bound(price.rates, tokens - allocation.held)
+
+
+def _held_on(allocation: Allocation, key: str) -> _Share:
+    held = Charge.objects.filter(allocation=allocation, api_key=key, state="held").aggregate(
+        tokens=Sum("held_tokens", default=0), cost=Sum("held_cost", default=Decimal(0))
+    )
+    return _Share(**held)
+
+
+def _room(windows: list[transactions.LockedWindow], moves: dict[str, _Share]) -> bool:
+    for window in windows:
+        share = moves[window.scope]
+        more = share.tokens if window.unit == "tokens" else share.cost
+        if more > 0 and window.used + window.committed + more > window.amount:
+            return False
+    return True
+
+
+def _write(rotation: Rotation, to_key: ApiKey) -> Rotation:
+    allocation = rotation.allocation
+    left = _left(allocation)
+    allocation.api_key, allocation.price = to_key, to_key.price
+    allocation.allocated_cost = allocation.used_cost + _cost_on(
+        to_key.price, left.tokens, allocation
+    )
+    allocation.token_cost_max = price_of(to_key.price_id).token_cost_max
+    allocation.rotated_at = rotation.created_at
+    changed = ["api_key", "price", "allocated_cost", "token_cost_max", "rotated_at"]
+    allocation.save(update_fields=changed)
+    rotation.save()
+    History.objects.create(
+        kind=History.Kind.ROTATION,
+        at=rotation.created_at,
+        scope=to_key.scope,
+        agent_slug=allocation.agent_id,
+        session_id=allocation.session_id,
+        who=rotation.who,
+        why=rotation.reason,
+        before={"key_id": rotation.from_key_id},
+        after={"key_id": to_key.pk, "moved_tokens": rotation.moved_tokens},
+    )
+    alerts.resolve_by_key(
+        f"rotation_needed:{allocation.session_id}",
+        who=rotation.who,
+        note=f"rotated to {to_key.pk}",
+        now=rotation.created_at,
+    )
+    return rotation

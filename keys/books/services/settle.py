@@ -1,0 +1,220 @@
+"""Write down what calls really used: settle, release, expire, or record what nobody held."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from keys.books import sql, transactions
+from keys.books.services import after_settlement
+from keys.models import Allocation, Charge, Price
+from keys.refusals import ChargeEnded, WrongValue
+from keys.supply import pricing
+from keys.supply.queries.prices import price_of
+
+_STATES = Charge.State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call: what is part of what, `Charge` says.
+
+    `total` alone is enough when the parts are unknown; it is then priced at the highest rate.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_long_tokens: int = 0
+    audio_input_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_output_tokens: int = 0
+    total: int | None = None
+
+    def check(self) -> None:
+        """Refusals: WrongValue."""
+        if min(self.as_columns().values()) < 0 or self.tokens > 10**12:
+            raise WrongValue("Token counts are from 0 to 1,000,000,000,000.", field="tokens")
+        if self.cached_tokens + self.cache_write_tokens > self.input_tokens:
+            raise WrongValue("Cached tokens are part of input_tokens.", field="cached_tokens")
+        for part, whole in _PARTS:
+            if getattr(self, part) > getattr(self, whole):
+                raise WrongValue(f"{part} are part of {whole}.", field=part)
+        if self.total is not None and self.total < self.input_tokens + self.output_tokens:
+            raise WrongValue("The total is less than input and output.", field="total")
+
+    @property
+    def tokens(self) -> int:
+        """What counts against the allocation."""
+        return self.input_tokens + self.output_tokens if self.total is None else self.total
+
+    def cost(self, price: Price) -> Decimal:
+        """In USD, rounded once."""
+        parts = self.as_columns()
+        unknown = parts.pop("tokens") - self.input_tokens - self.output_tokens
+        return pricing.cost(price.rates, **parts, unknown_tokens=unknown)
+
+    def as_columns(self) -> dict[str, int]:
+        """The columns of a charge."""
+        return {
+            "input_tokens": self.input_tokens,
+            "cached_tokens": self.cached_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
+            "cache_write_long_tokens": self.cache_write_long_tokens,
+            "audio_input_tokens": self.audio_input_tokens,
+            "output_tokens": self.output_tokens,
+            "reasoning_tokens": self.reasoning_tokens,
+            "audio_output_tokens": self.audio_output_tokens,
+            "tokens": self.tokens,
+        }
+
+
+_PARTS = (
+    ("cache_write_long_tokens", "cache_write_tokens"),
+    ("audio_input_tokens", "input_tokens"),
+    ("reasoning_tokens", "output_tokens"),
+    ("audio_output_tokens", "output_tokens"),
+)
+NOTHING = Usage()
+
+
+class HeldCharge(Protocol):
+    """What ending a charge must know of it: a `Charge`, or what `hold_many` answered."""
+
+    pk: int
+    allocation_id: int
+    api_key_id: str
+    price_id: int
+
+
+class Ending(NamedTuple):
+    """How one held charge ends. `usage` and what the provider said count only for `settled`.
+
+    `provider_cost`: USD, by the provider's own reckoning; kept beside Butler's, never paid.
+    """
+
+    charge: HeldCharge
+    state: str
+    usage: Usage = NOTHING
+    basis: str = Charge.Basis.PROVIDER
+    provider_cost: Decimal | None = None
+    provider_request_id: str = ""
+
+
+class Ended(NamedTuple):
+    """What came of one ending.
+
+    `ended`: False when the charge had ended before. `cost`: USD it was settled at. `left`: tokens
+    of its allocation that can still be held; none when it is closed.
+    """
+
+    ended: bool
+    cost: Decimal
+    left: int
+
+
+def settle(
+    *, charge: Charge, usage: Usage, basis: str = Charge.Basis.PROVIDER, now: datetime
+) -> int:
+    """Pay what a held call really used and give back the rest; 1, or 0 when it was settled before.
+
+    More than was held is recorded in full. A charge that expired meanwhile is settled all the same.
+    Refusals: WrongValue; ChargeEnded when it was released, or settled with other usage.
+    """
+    settled = settle_many([Ending(charge, _STATES.SETTLED, usage, basis)], now=now)
+    if not settled:
+        _check_same(Charge.objects.get(pk=charge.pk), usage)
+    return settled
+
+
+def _check_same(charge: Charge, usage: Usage) -> None:
+    columns = usage.as_columns()
+    if charge.state != _STATES.SETTLED or columns != {n: getattr(charge, n) for n in columns}:
+        raise ChargeEnded(
+            f"The charge was {charge.state} before, in another way.", charge_id=charge.pk
+        )
+
+
+def release(*, charge: Charge, now: datetime) -> int:
+    """Give a hold back: nothing was used. 1, or 0 when the charge had ended before."""
+    return settle_many([Ending(charge, _STATES.RELEASED)], now=now)
+
+
+def settle_many(endings: Iterable[Ending], *, now: datetime) -> int:
+    """End a batch of held charges in one transaction; how many ended now. Refusals: WrongValue."""
+    return sum(each.ended for each in end_many(endings, now=now))
+
+
+def end_many(endings: Iterable[Ending], *, now: datetime) -> list[Ended]:
+    """End a batch of held charges in one transaction; what came of each, in the order given.
+
+    Of several endings of one charge the first counts. Refusals: WrongValue, and nothing ends.
+    """
+    endings = list(endings)
+    given: dict[int, dict[str, object]] = {}
+    for ending in endings:
+        if ending.charge.pk not in given:
+            given[ending.charge.pk] = _checked_row(ending)
+    if not endings:
+        return []
+    paid = _end(endings, Jsonb(list(given.values()), dumps=msgspec.json.encode), now=now)
+    after_settlement.rotate_crossed(paid, now=now)
+    return _came_of(endings, given, paid)
+
+
+@transactions.in_books
+def _end(endings: list[Ending], rows: Jsonb, *, now: datetime) -> list[after_settlement.Paid]:
+    found = transactions.locked_rows(
+        sql.END,
+        {"endings": rows, "at": now},
+        allocations={ending.charge.allocation_id for ending in endings},
+        scopes={f"key:{ending.charge.api_key_id}" for ending in endings},
+        now=now,
+    )
+    return after_settlement.follow([after_settlement.Paid(*row) for row in found], at=now)
+
+
+def _checked_row(ending: Ending) -> dict[str, object]:
+    """An ending as `statements.END` takes it. Refusals: WrongValue."""
+    charge, usage = ending.charge, ending.usage
+    usage.check()
+    row: dict[str, object] = usage.as_columns()
+    row["id"] = charge.pk
+    row["state"] = ending.state
+    row["basis"] = ending.basis
+    row["cost"] = usage.cost(price_of(charge.price_id))
+    row["provider_cost"] = ending.provider_cost
+    row["provider_request_id"] = ending.provider_request_id[:200]
+    return row
+
+
+def _came_of(endings, given, paid: list[after_settlement.Paid]) -> list[Ended]:
+    left = {row.id: row.left for row in paid}
+    open_yet = {pk for row in paid for pk in row.charges}
+    before = _ended_before(given.keys() - open_yet)
+    found = []
+    for ending in endings:
+        pk = ending.charge.pk
+        if pk in open_yet:
+            open_yet.discard(pk)
+            before[pk] = Ended(False, given[pk]["cost"], left[ending.charge.allocation_id])
+            found.append(before[pk]._replace(ended=True))
+        else:
+            found.append(before[pk])
+    return found
+
+
+def _ended_before(charges: Collection[int]) -> dict[int, Ended]:
+    if not charges:
+        return {}
+    rows = Charge.objects.filter(pk__in=charges).select_related("allocation")
+    return {row.pk: Ended(False, row.cost, _left(row.allocation)) for row in rows}
+
+
+def _left(allocation: Allocation) -> int:
+    return allocation.left if allocation.status == Allocation.Status.ACTIVE else 0

@@ -1,0 +1,1 @@
+"""Who spends and who pays: cost centres, agents and their tokens."""

@@ -1,0 +1,1 @@
+"""Reads of agents, tokens and sessions: who is calling."""

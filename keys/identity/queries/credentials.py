@@ -1,0 +1,103 @@
+"""Who speaks: the agent behind an agent token, or the session behind a session token."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.views.decorators.debug import sensitive_variables
+
+from keys import database
+from keys.models import Agent, AgentToken
+from security import tokens
+
+AGENT_PREFIX = "bt"
+SESSION_PREFIX = "bs"
+# What a session token can do, with its own session only.
+SESSION_SCOPES = frozenset({AgentToken.Scope.SPEND.value, AgentToken.Scope.READ.value})
+_NOTED_EVERY = timedelta(minutes=1)
+# By hand, since every call of the API asks it: a queryset takes longer than PostgreSQL.
+_BEARER = """
+SELECT t.id, t.digest, a.slug, a.cost_centre_id, t.scopes, t.expires_at, t.last_used_at
+  FROM keys_agenttoken t JOIN keys_agent a ON a.slug = t.agent_id
+ WHERE t.prefix = %(prefix)s AND t.revoked_at IS NULL AND t.expires_at > %(now)s
+   AND a.disabled_at IS NULL
+"""
+
+
+class Bearer(NamedTuple):
+    """Who sent a valid token. `session_id` is set when it speaks for one session only.
+
+    `public`: the part of the token that may be shown; `use_is_old`: the use should be noted.
+    """
+
+    agent: str
+    cost_centre: str
+    scopes: frozenset[str]
+    public: str
+    expires_at: datetime | None = None
+    session_id: str | None = None
+    token_id: int | None = None
+    use_is_old: bool = False
+
+    @property
+    def who(self) -> str:
+        """As history names who did something."""
+        return f"session:{self.session_id}" if self.session_id else f"agent:{self.agent}"
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether it may read the rows of every agent."""
+        return AgentToken.Scope.OPERATE in self.scopes
+
+
+@sensitive_variables("token")
+def bearer_of(token: str, *, now: datetime) -> Bearer | None:
+    """Who may speak with this token at `now`; None when it is unknown, over or switched off."""
+    if token.startswith(f"{SESSION_PREFIX}_"):
+        return _session(tokens.verify_derived(token, SESSION_PREFIX))
+    return _agent(token, now=now)
+
+
+@sensitive_variables("token")
+def session_id_of(token: str) -> str | None:
+    """The session a token speaks for; None when it is no genuine session token. Asks no row."""
+    return tokens.verify_derived(token, SESSION_PREFIX)
+
+
+def session_token(session_id: str) -> str:
+    """The secret of a session, computed and kept nowhere."""
+    return tokens.derive_token(SESSION_PREFIX, session_id)
+
+
+@sensitive_variables("token")
+def _agent(token: str, *, now: datetime) -> Bearer | None:
+    prefix = tokens.lookup_prefix(token)
+    found = prefix and database.rows(_BEARER, prefix=prefix, now=now)
+    if not found:
+        return None
+    pk, digest, agent, cost_centre, scopes, expires_at, last_used_at = found[0]
+    if not tokens.matches(token, digest):
+        return None
+    return Bearer(
+        agent=agent,
+        cost_centre=cost_centre,
+        scopes=frozenset(scopes),
+        public=prefix,
+        expires_at=expires_at,
+        token_id=pk,
+        use_is_old=not last_used_at or last_used_at <= now - _NOTED_EVERY,
+    )
+
+
+def _session(session_id: str | None) -> Bearer | None:
+    agent = session_id and (
+        Agent.objects.filter(allocations__session_id=session_id, disabled_at=None).first()
+    )
+    if not agent:
+        return None
+    return Bearer(
+        agent=agent.pk,
+        cost_centre=agent.cost_centre_id,
+        scopes=SESSION_SCOPES,
+        public=session_id,
+        session_id=session_id,
+    )

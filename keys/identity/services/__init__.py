@@ -1,0 +1,1 @@
+"""Writes of agents, cost centres and tokens."""

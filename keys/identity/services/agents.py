@@ -1,0 +1,155 @@
+"""Cost centres, agents and their tokens."""
+
+import re
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from keys.models import Agent, AgentToken, CostCentre, History
+from keys.refusals import AlreadyExists, TooManyTokens, UnknownAgent, UnknownCostCentre, WrongValue
+from security import tokens
+
+TOKEN_PREFIX = "bt"  # noqa: S105 - what agent tokens begin with, no secret
+TOKEN_DAYS = 365
+_LIVE_TOKENS_MAX = 2
+ROOT_COST_CENTRE = "org"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def check_slug(slug: str) -> str:
+    """`slug` if it can name a row. Refusals: WrongValue."""
+    if not _SLUG.fullmatch(slug):
+        raise WrongValue(
+            f"{slug!r} cannot be a name: use a-z, 0-9, - and _, at most 64, like research-2.",
+            field="slug",
+        )
+    return slug
+
+
+@transaction.atomic
+def create_cost_centre(slug: str, *, name: str = "", parent: str | None = None) -> CostCentre:
+    """Make a cost centre below `parent`. Refusals: AlreadyExists, UnknownCostCentre, WrongValue."""
+    above = CostCentre.objects.filter(pk=parent).first() if parent else None
+    if parent and above is None:
+        raise UnknownCostCentre(f"There is no cost centre {parent}.", cost_centre=parent)
+    centre = CostCentre(
+        slug=check_slug(slug),
+        name=name or slug,
+        parent=above,
+        path=[*(above.path if above else []), slug],
+    )
+    return inserted(centre)
+
+
+@transaction.atomic
+def create_agent(slug: str, *, cost_centre: str, name: str = "", who: str, now: datetime) -> Agent:
+    """Make an agent of a cost centre. Refusals: AlreadyExists, UnknownCostCentre, WrongValue."""
+    if not CostCentre.objects.filter(pk=cost_centre).exists():
+        raise UnknownCostCentre(f"There is no cost centre {cost_centre}.", cost_centre=cost_centre)
+    agent = inserted(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
+    _note(agent, who=who, now=now, after={"cost_centre": cost_centre})
+    return agent
+
+
+@transaction.atomic
+def create_agent_of(
+    slug: str, *, cost_centre: str, name: str = "", who: str, now: datetime
+) -> Agent:
+    """Make an agent, and its cost centre (below the root) when it is missing.
+
+    Refusals: AlreadyExists, WrongValue.
+    """
+    if not CostCentre.objects.filter(pk=cost_centre).exists():
+        if cost_centre != ROOT_COST_CENTRE:
+            ensure_cost_centre(ROOT_COST_CENTRE)
+        parent = None if cost_centre == ROOT_COST_CENTRE else ROOT_COST_CENTRE
+        ensure_cost_centre(cost_centre, parent=parent)
+    return create_agent(slug, cost_centre=cost_centre, name=name, who=who, now=now)
+
+
+def ensure_cost_centre(slug: str, *, name: str = "", parent: str | None = None) -> CostCentre:
+    """The cost centre of this name, made when it is missing."""
+    found = CostCentre.objects.filter(pk=slug).first()
+    return found or create_cost_centre(slug, name=name, parent=parent)
+
+
+def inserted(row):
+    """`row`, newly in its table. Refusals: AlreadyExists."""
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        if "_pkey" not in str(error):
+            raise
+        raise AlreadyExists(
+            f"The {row._meta.verbose_name} {row.pk} exists already.", slug=row.pk
+        ) from None
+    return row
+
+
+@transaction.atomic
+def issue_token(
+    agent: Agent,
+    *,
+    scopes: list[str] = (AgentToken.Scope.SPEND, AgentToken.Scope.READ),
+    days: int = TOKEN_DAYS,
+    who: str,
+    now: datetime,
+) -> tuple[AgentToken, str]:
+    """Make an agent token; the second of the pair is shown once and kept nowhere.
+
+    Two may live at once, for a change over. Refusals: TooManyTokens, WrongValue, UnknownAgent.
+    """
+    if not 1 <= days <= 3650 or not scopes or not set(scopes) <= set(AgentToken.Scope.values):
+        raise WrongValue("A token lives 1 to 3650 days and has known scopes.", field="scopes")
+    if not Agent.objects.select_for_update(no_key=True).filter(pk=agent.pk).exists():
+        raise UnknownAgent(f"There is no agent {agent.pk}.", agent=agent.pk)
+    if agent.tokens.filter(revoked_at=None, expires_at__gt=now).count() >= _LIVE_TOKENS_MAX:
+        raise TooManyTokens(
+            f"{agent.pk} has {_LIVE_TOKENS_MAX} live tokens; revoke one first.", agent=agent.pk
+        )
+    fresh = tokens.new_token(TOKEN_PREFIX)
+    row = AgentToken.objects.create(
+        agent=agent,
+        prefix=fresh.lookup_prefix,
+        digest=fresh.digest,
+        scopes=list(scopes),
+        created_at=now,
+        expires_at=now + timedelta(days=days),
+    )
+    _note(agent, who=who, now=now, after={"token": row.prefix, "scopes": row.scopes})
+    return row, fresh.token
+
+
+@transaction.atomic
+def revoke_token(token: AgentToken, *, who: str, now: datetime) -> None:
+    """End a token at once. Twice is once."""
+    if AgentToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
+        _note(token.agent, who=who, now=now, before={"token": token.prefix})
+
+
+@transaction.atomic
+def disable_agent(agent: Agent, *, who: str, why: str, now: datetime) -> None:
+    """Switch an agent off: no new allocations, its tokens stop working. Twice is once."""
+    if Agent.objects.filter(pk=agent.pk, disabled_at=None).update(disabled_at=now):
+        _note(agent, who=who, why=why, now=now, after={"disabled": True})
+
+
+@transaction.atomic
+def enable_agent(agent: Agent, *, who: str, now: datetime) -> None:
+    """Switch an agent on again. Twice is once."""
+    if Agent.objects.filter(pk=agent.pk, disabled_at__isnull=False).update(disabled_at=None):
+        _note(agent, who=who, now=now, after={"disabled": False})
+
+
+def _note(agent, *, who, now, why="", before=None, after=None) -> None:
+    History.objects.create(
+        kind=History.Kind.AGENT_CHANGE,
+        at=now,
+        scope=f"agent:{agent.pk}",
+        agent_slug=agent.pk,
+        who=who,
+        why=why[:300],
+        before=before,
+        after=after,
+    )

@@ -1,0 +1,1 @@
+"""Limits and their windows: how much may be spent in which period."""

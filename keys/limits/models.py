@@ -1,0 +1,167 @@
+"""Limits and their windows: where budget is committed and usage adds up."""
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Concat
+
+from common import row_triggers
+from common.money_fields import made_at, quantity
+from keys.identity.models import Agent, CostCentre
+from keys.supply.models import ApiKey
+
+
+class Unit(models.TextChoices):
+    """What a limit counts."""
+
+    TOKENS = "tokens"
+    USD = "usd", "USD"
+
+
+class Period(models.TextChoices):
+    """How long one window of a limit lasts."""
+
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total"
+
+
+def _scope_of(prefix: str, column: str) -> models.When:
+    return models.When(
+        **{f"{column}__isnull": False},
+        then=Concat(Value(prefix), F(column), output_field=models.TextField()),
+    )
+
+
+class Limit(models.Model):
+    """An amount of tokens or USD per day, month or in total, of an API key, agent or cost centre.
+
+    `scope` is the limited one's address (`key:…`, `agent:…`, `centre:…`): windows and allocations
+    find each other by it. Days and months begin at `reset_hour` in `zone`.
+    """
+
+    api_key = models.ForeignKey(
+        ApiKey, models.PROTECT, null=True, blank=True, related_name="limits"
+    )
+    agent = models.ForeignKey(Agent, models.PROTECT, null=True, blank=True, related_name="limits")
+    cost_centre = models.ForeignKey(
+        CostCentre, models.PROTECT, null=True, blank=True, related_name="limits"
+    )
+    scope = models.TextField(editable=False)
+    unit = models.CharField(max_length=6, choices=Unit)
+    period = models.CharField(max_length=5, choices=Period)
+    amount = quantity()
+    zone = models.CharField(
+        max_length=64, default="UTC", help_text="IANA name, like Europe/Berlin."
+    )
+    reset_hour = models.PositiveSmallIntegerField(default=0)
+    removed_at = models.DateTimeField(null=True, blank=True)
+    created_at = made_at()
+
+    class Meta:
+        ordering = ["scope", "unit", "period"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(api_key__isnull=False, agent__isnull=True, cost_centre__isnull=True)
+                | Q(api_key__isnull=True, agent__isnull=False, cost_centre__isnull=True)
+                | Q(api_key__isnull=True, agent__isnull=True, cost_centre__isnull=False),
+                name="limit_has_exactly_one_subject",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    scope=models.Case(
+                        _scope_of("key:", "api_key"),
+                        _scope_of("agent:", "agent"),
+                        _scope_of("centre:", "cost_centre"),
+                    )
+                ),
+                name="limit_scope_is_its_subject",
+            ),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="limit_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(reset_hour__lte=23), name="limit_reset_hour_is_of_the_day"
+            ),
+            models.UniqueConstraint(
+                fields=["scope", "unit", "period"],
+                condition=Q(removed_at__isnull=True),
+                name="limit_once_per_scope_unit_period",
+            ),
+        ]
+        triggers = [
+            row_triggers.fixed(
+                "limit_keeps_its_subject", "api_key", "agent", "cost_centre", "unit", "period"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.scope} {self.unit} per {self.period}"
+
+
+class Window(models.Model):
+    """One period `[starts_at, ends_at)` of a limit, in UTC: what is used in it and committed on it.
+
+    open ──its period is over, or the limit changed its calendar──▶ closed (`closed_at`)
+
+    A limit has exactly one open window; when it closes, what open allocations still have moves to
+    the next one and `used` stays as the record. `amount` is the limit's of that period.
+    """
+
+    limit = models.ForeignKey(Limit, models.PROTECT, related_name="windows")
+    scope = models.TextField()
+    unit = models.CharField(max_length=6, choices=Unit)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    amount = quantity()
+    used = quantity(default=0)
+    committed = quantity(default=0)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-starts_at", "scope"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["limit"],
+                condition=Q(closed_at__isnull=True),
+                name="window_one_open_per_limit",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="window_has_length"
+            ),
+            models.CheckConstraint(
+                condition=Q(used__gte=0, committed__gte=0), name="window_is_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True) | Q(committed=0),
+                name="window_closed_has_nothing_committed",
+            ),
+        ]
+        indexes = [
+            # For every commit and settlement: the open windows of a scope.
+            models.Index(
+                fields=["scope"], condition=Q(closed_at__isnull=True), name="window_open_by_scope"
+            ),
+            # For keys.jobs.open_windows.
+            models.Index(
+                fields=["ends_at"], condition=Q(closed_at__isnull=True), name="window_open_by_end"
+            ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="window_commit_fits",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Condition(
+                    "NEW.committed > OLD.committed AND NEW.used + NEW.committed > NEW.amount"
+                ),
+                func="RAISE EXCEPTION 'window_commit_fits: window % has no room', NEW.id "
+                "USING ERRCODE = 'check_violation';",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.scope} {self.unit} {self.starts_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def free(self):
+        """What can still be committed; below zero when the limit was lowered."""
+        return self.amount - self.used - self.committed

@@ -1,0 +1,1 @@
+"""Reads of limits and windows."""

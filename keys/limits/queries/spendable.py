@@ -1,0 +1,37 @@
+"""What an agent may still spend, and until when."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from keys.books.queries.pages import Meter, meter_of, with_open_windows
+from keys.models import CostCentre, Limit
+
+
+class Spendable(NamedTuple):
+    """`meters`: the limits of the agent and of its cost centre with all above it.
+
+    `tokens`, `usd`: what the tightest of them leave; None is unlimited. `until`: when the first of
+    them begins anew; None when none does.
+    """
+
+    meters: list[Meter]
+    tokens: int | None
+    usd: Decimal | None
+    until: datetime | None
+
+
+def spendable(*, agent: str, cost_centre: str, now: datetime) -> Spendable:
+    """As of `now`; three queries."""
+    path = CostCentre.objects.values_list("path", flat=True).get(pk=cost_centre)
+    scopes = [f"agent:{agent}", *(f"centre:{slug}" for slug in reversed(path))]
+    limits = with_open_windows(Limit.objects.filter(removed_at=None, scope__in=scopes))
+    found = [meter_of(limit, window, now=now) for limit in limits for window in limit.open_windows]
+    meters = sorted(found, key=lambda meter: scopes.index(meter.scope))
+    tokens = min((meter.free for meter in meters if meter.unit == "tokens"), default=None)
+    return Spendable(
+        meters,
+        None if tokens is None else int(tokens),
+        min((meter.free for meter in meters if meter.unit == "usd"), default=None),
+        min((meter.resets_at for meter in meters if meter.period != "total"), default=None),
+    )

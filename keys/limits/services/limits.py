@@ -1,0 +1,137 @@
+"""Set, change and remove limits."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from django.db import transaction
+
+from keys.limits import periods
+from keys.limits.services import windows
+from keys.models import Agent, ApiKey, CostCentre, History, Limit, Period, Unit, Window
+from keys.refusals import WrongValue
+
+_AN_INSTANT = timedelta(microseconds=1)
+_AMOUNT_MAX = Decimal(10) ** 14
+# The column and the scope of each kind of subject.
+_SUBJECTS = {
+    ApiKey: ("api_key", "key"),
+    Agent: ("agent", "agent"),
+    CostCentre: ("cost_centre", "centre"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a limit says. `amount` in tokens (whole) or USD (9 places)."""
+
+    unit: str
+    period: str
+    amount: Decimal | int | str
+    zone: str = "UTC"
+    reset_hour: int = 0
+
+    def check(self) -> Decimal:
+        """The amount as a number. Refusals: WrongValue."""
+        if self.unit not in Unit.values or self.period not in Period.values:
+            raise WrongValue("A limit is in tokens or usd, per day, month or total.", field="unit")
+        try:
+            periods.check_zone(self.zone)
+            amount = Decimal(self.amount)
+        except (ValueError, InvalidOperation) as error:
+            raise WrongValue(str(error) or "The amount is not a number.", field="zone") from None
+        if not 0 <= self.reset_hour <= 23:
+            raise WrongValue("reset_hour is from 0 to 23.", field="reset_hour")
+        places = 0 if self.unit == "tokens" else 9
+        sane = amount.is_finite() and 0 <= amount <= _AMOUNT_MAX
+        if not sane or amount != round(amount, places):
+            raise WrongValue(
+                "The amount is a whole number of tokens, or USD with up to 9 places; zero or more.",
+                field="amount",
+            )
+        return amount
+
+
+@transaction.atomic(durable=True)
+def set_limit(
+    subject: ApiKey | Agent | CostCentre, *, terms: Terms, why: str, who: str, now: datetime
+) -> Limit:
+    """Give `subject` a limit, or change the one it has for this unit and period.
+
+    A new limit counts what was used in its period and is committed already. Lowering one below that
+    blocks new commitments and breaks nothing. Refusals: WrongValue.
+    """
+    return give_limit(subject, terms=terms, why=why, who=who, now=now)
+
+
+def give_limit(
+    subject: ApiKey | Agent | CostCentre, *, terms: Terms, why: str, who: str, now: datetime
+) -> Limit:
+    """`set_limit` in the transaction of the caller, who commits soon: nobody spends meanwhile."""
+    amount = terms.check()
+    # Also for a change: a window may have to be counted anew.
+    windows.take_books_alone()
+    column, kind = _SUBJECTS[type(subject)]
+    which = {
+        column: subject,
+        "scope": f"{kind}:{subject.pk}",
+        "unit": terms.unit,
+        "period": terms.period,
+    }
+    limit = Limit.objects.filter(**which, removed_at=None).first()
+    before = _shown(limit) if limit else None
+    if limit:
+        # A period that is over keeps its own amount and calendar.
+        windows.roll_over(limit.windows, now=now)
+    limit = limit or Limit(**which)
+    calendar_changed = (limit.zone, limit.reset_hour) != (terms.zone, terms.reset_hour)
+    limit.amount, limit.zone, limit.reset_hour = amount, terms.zone, terms.reset_hour
+    limit.save()
+    if before is None:
+        windows.first_window(limit, now=now)
+    elif calendar_changed:
+        windows.recount_window(limit, now=now)
+    else:
+        limit.windows.filter(closed_at=None).update(amount=amount)
+    if before != _shown(limit):
+        _note(limit, before=before, after=_shown(limit), why=why, who=who, now=now)
+    return limit
+
+
+@transaction.atomic(durable=True)
+def remove_limit(limit: Limit, *, why: str, who: str, now: datetime) -> None:
+    """End a limit; its windows stay as records. Twice is once."""
+    windows.take_books_alone()
+    if Limit.objects.filter(pk=limit.pk, removed_at=None).update(removed_at=now):
+        _close_window(limit, now=now)
+        _note(limit, before=_shown(limit), after=None, why=why, who=who, now=now)
+
+
+def _close_window(limit: Limit, *, now: datetime) -> None:
+    """Close the open window early: it ends now, as the record of what was used until then."""
+    window = Window.objects.select_for_update(no_key=True).get(limit=limit, closed_at=None)
+    window.ends_at = min(window.ends_at, max(now, window.starts_at + _AN_INSTANT))
+    window.committed, window.closed_at = 0, now
+    window.save(update_fields=["ends_at", "committed", "closed_at"])
+
+
+def _shown(limit: Limit) -> dict[str, object]:
+    return {
+        "unit": limit.unit,
+        "period": limit.period,
+        "amount": format(limit.amount.normalize(), "f"),
+        "zone": limit.zone,
+        "reset_hour": limit.reset_hour,
+    }
+
+
+def _note(limit, *, before, after, why, who, now) -> None:
+    History.objects.create(
+        kind=History.Kind.LIMIT_CHANGE,
+        at=now,
+        scope=limit.scope,
+        who=who,
+        why=why[:300],
+        before=before,
+        after=after,
+    )

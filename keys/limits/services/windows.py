@@ -1,0 +1,117 @@
+"""Windows follow the calendar: open the next one, move over what is committed, count again."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from keys import database
+from keys.limits import periods, sql
+from keys.models import History, Limit, Window
+
+_ROLLED_OVER_AT_ONCE = 100
+
+
+def open_windows(*, scopes: Iterable[str] | None = None, now: datetime) -> int:
+    """Open the next window of every limit whose open one is over; how many. Twice is once.
+
+    What open allocations still have moves over; the closed window keeps what was used in it.
+    """
+    over = Window.objects.filter(closed_at=None, ends_at__lte=now)
+    if scopes is not None:
+        over = over.filter(scope__in=scopes)
+    opened = 0
+    # In batches, because nobody else commits or settles meanwhile.
+    while batch := list(over.order_by("pk").values_list("pk", flat=True)[:_ROLLED_OVER_AT_ONCE]):
+        opened += _open(batch, now=now)
+    return opened
+
+
+@transaction.atomic(durable=True)
+def _open(windows: list[int], *, now: datetime) -> int:
+    take_books_alone()
+    return roll_over(Window.objects.filter(pk__in=windows), now=now)
+
+
+def roll_over(windows: QuerySet[Window], *, now: datetime) -> int:
+    """Open the next of those windows that are over; how many.
+
+    Joins the caller's transaction, which has called `take_books_alone`.
+    """
+    over = windows.filter(closed_at=None, ends_at__lte=now).select_related("limit").order_by("pk")
+    return len([_open_next(window, now=now) for window in over])
+
+
+def _open_next(window: Window, *, now: datetime) -> Window:
+    committed, limit = window.committed, window.limit
+    window.committed, window.closed_at = 0, now
+    window.save(update_fields=["committed", "closed_at"])
+    starts_at, ends_at = period_of(limit, at=now)
+    following = Window.objects.create(
+        limit=limit,
+        scope=limit.scope,
+        unit=limit.unit,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        amount=limit.amount,
+        committed=committed,
+    )
+    History.objects.create(
+        kind=History.Kind.RESET,
+        at=now,
+        scope=limit.scope,
+        who="calendar",
+        why=f"{limit.period} of {limit.unit} is over",
+        before={"used": str(window.used), "amount": str(window.amount)},
+        after={"starts_at": starts_at.isoformat(), "committed": str(committed)},
+    )
+    return following
+
+
+def first_window(limit: Limit, *, now: datetime) -> Window:
+    """Open a limit's first window with what was used and is committed already.
+
+    Joins the caller's transaction, which has called `take_books_alone`.
+    """
+    committed = {scope: row for scope, *row in database.rows(sql.COMMITTED)}.get(
+        limit.scope, (0, 0)
+    )
+    return Window.objects.create(
+        limit=limit,
+        scope=limit.scope,
+        unit=limit.unit,
+        amount=limit.amount,
+        committed=committed[_column(limit)],
+        **_counted(limit, now=now),
+    )
+
+
+def recount_window(limit: Limit, *, now: datetime) -> None:
+    """Give a limit's open window the bounds of its new calendar and what was used within them.
+
+    It stays open: closed early, it would end at a moment at which others may still settle.
+    Joins the caller's transaction, which has called `take_books_alone`.
+    """
+    limit.windows.filter(closed_at=None).update(amount=limit.amount, **_counted(limit, now=now))
+
+
+def _counted(limit: Limit, *, now: datetime) -> dict[str, object]:
+    starts_at, ends_at = period_of(limit, at=now)
+    used = database.rows(sql.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)[0]
+    return {"starts_at": starts_at, "ends_at": ends_at, "used": used[_column(limit)]}
+
+
+def _column(limit: Limit) -> int:
+    """Where its unit stands in (tokens, USD)."""
+    return 0 if limit.unit == "tokens" else 1
+
+
+def period_of(limit: Limit, *, at: datetime) -> tuple[datetime, datetime]:
+    """`[starts_at, ends_at)` in UTC of the limit's period that contains `at`."""
+    return periods.bounds(period=limit.period, at=at, zone=limit.zone, reset_hour=limit.reset_hour)
+
+
+def take_books_alone() -> None:
+    """Wait for everybody who commits, and let nobody commit, until the end of the transaction."""
+    database.rows("SELECT pg_advisory_xact_lock(%(key)s)", key=sql.BOOKS_LOCK)

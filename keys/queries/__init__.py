@@ -1,1 +1,0 @@
-"""Reads of the Token Manager that join, aggregate or feed pages and the API."""

@@ -1,0 +1,107 @@
+"""Every write of the Token Manager, and the refusals that go with it."""
+
+from keys.books.services.allocate import allocate
+from keys.books.services.allocation_request import REFUSAL_STATUSES, Wish
+from keys.books.services.close import (
+    complete,
+    expire_allocations,
+    expire_charges,
+    extend,
+    fail,
+    forget_leases,
+)
+from keys.books.services.hold import Held, Wanted, extend_holds, hold, hold_many
+from keys.books.services.key_selection import check_known
+from keys.books.services.report_usage import report_usage
+from keys.books.services.rotate import rotate
+from keys.books.services.settle import Ended, Ending, Usage, end_many, release, settle, settle_many
+from keys.books.services.slots import add_slots, free_slot, note_slot_refusal, take_slot
+from keys.database import plan_for_calls
+from keys.identity.services.agents import (
+    ROOT_COST_CENTRE,
+    create_agent,
+    create_agent_of,
+    create_cost_centre,
+    disable_agent,
+    enable_agent,
+    ensure_cost_centre,
+    issue_token,
+    revoke_token,
+)
+from keys.identity.services.token_use import note_token_use
+from keys.limits.services.limits import Terms, remove_limit, set_limit
+from keys.limits.services.windows import open_windows
+from keys.supply.services.key_status import (
+    key_refused,
+    revive_keys,
+    rotate_away,
+    rotate_stranded,
+    set_key_status,
+)
+from keys.supply.services.providers import (
+    KeyTerms,
+    add_key,
+    add_provider,
+    change_key,
+    change_provider,
+    replace_secret,
+    set_price,
+)
+
+__all__ = [
+    "REFUSAL_STATUSES",
+    "Ended",
+    "Ending",
+    "Held",
+    "KeyTerms",
+    "Terms",
+    "Usage",
+    "Wanted",
+    "Wish",
+    "add_key",
+    "add_provider",
+    "add_slots",
+    "allocate",
+    "change_key",
+    "change_provider",
+    "check_known",
+    "complete",
+    "ROOT_COST_CENTRE",
+    "create_agent",
+    "create_agent_of",
+    "ensure_cost_centre",
+    "create_cost_centre",
+    "disable_agent",
+    "enable_agent",
+    "end_many",
+    "expire_allocations",
+    "expire_charges",
+    "extend",
+    "extend_holds",
+    "fail",
+    "forget_leases",
+    "free_slot",
+    "hold",
+    "hold_many",
+    "issue_token",
+    "key_refused",
+    "note_slot_refusal",
+    "note_token_use",
+    "open_windows",
+    "plan_for_calls",
+    "release",
+    "remove_limit",
+    "replace_secret",
+    "report_usage",
+    "revive_keys",
+    "revoke_token",
+    "rotate",
+    "rotate_away",
+    "rotate_stranded",
+    "set_key_status",
+    "set_limit",
+    "set_price",
+    "settle",
+    "settle_many",
+    "take_slot",
+]

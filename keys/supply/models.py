@@ -1,0 +1,153 @@
+"""What is bought: providers, prices, API keys."""
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Q
+from django.utils.functional import cached_property
+
+from common import row_triggers
+from common.money_fields import made_at, usd
+from keys.supply.pricing import RATE_NAMES, Rates, tiers_from_json
+from security.fields import SealedField
+
+
+class WireFormat(models.TextChoices):
+    """How an API is spoken to: whose requests and answers it understands."""
+
+    OPENAI = "openai", "OpenAI"
+    ANTHROPIC = "anthropic", "Anthropic"
+
+
+class Provider(models.Model):
+    """Who sells tokens. `wire_format`: the one its API speaks; blank: both."""
+
+    slug = models.SlugField(primary_key=True, max_length=64)
+    name = models.CharField(max_length=200)
+    base_url = models.URLField(blank=True, help_text="Where its API answers.")
+    wire_format = models.CharField(
+        max_length=9,
+        choices=WireFormat,
+        db_default=WireFormat.OPENAI,
+        blank=True,
+        help_text="Of its API; blank if it speaks both.",
+    )
+    created_at = made_at()
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self):
+        return self.slug
+
+
+class Price(models.Model):
+    """What a model costs from `starts_at` on: a line of the price book, USD per 1,000 tokens.
+
+    Never changed: a new price is a new row, so a charge that points here keeps its rates. A rate
+    that is NULL costs what its kind does: `cache_write_long` (kept an hour) as `cache_write`,
+    audio as `input` and `output`. `tiers` are the rates of long prompts, see `pricing.Rates`;
+    `tier_max` is the highest of them.
+    """
+
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="prices")
+    model = models.CharField(max_length=200)
+    input = usd()
+    cached = usd()
+    cache_write = usd()
+    output = usd()
+    cache_write_long = usd(null=True)
+    audio_input = usd(null=True)
+    audio_output = usd(null=True)
+    tiers = models.JSONField(db_default=[])
+    tier_max = usd(db_default=0)
+    source = models.CharField(max_length=100, help_text="genai-prices and version, or who set it.")
+    starts_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["provider", "model", "-starts_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(input__gte=0, cached__gte=0, cache_write__gte=0, output__gte=0),
+                name="price_is_not_negative",
+            )
+        ]
+        triggers = [row_triggers.append_only("price_is_append_only")]
+
+    def __str__(self):
+        return f"{self.provider_id} {self.model} from {self.starts_at:%Y-%m-%d}"
+
+    @cached_property
+    def rates(self) -> Rates:
+        """The row as plain values; kept, since a row is never changed."""
+        return Rates(
+            **{name: getattr(self, name) for name in RATE_NAMES}, tiers=tiers_from_json(self.tiers)
+        )
+
+    @property
+    def token_cost_max(self) -> Decimal:
+        """The most one token can cost, in US dollars, however long the prompt is."""
+        return self.rates.max / 1000
+
+
+class ApiKey(models.Model):
+    """A credential with a provider, and what decides when it is lent.
+
+    active ◀──window has room / cooled── exhausted, cooling
+    active ──switched off─▶ inactive     active ──provider says 401/403─▶ broken
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        INACTIVE = "inactive"
+        EXHAUSTED = "exhausted"
+        COOLING = "cooling"
+        BROKEN = "broken"
+
+    slug = models.SlugField(primary_key=True, max_length=64)
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="api_keys")
+    model = models.CharField(max_length=200)
+    # NULL: imported without one; it cannot be switched on.
+    secret = SealedField(bound_to="slug", null=True)
+    base_url = models.URLField(blank=True, help_text="Overrides the provider's.")
+    sandbox = models.BooleanField(
+        db_default=False,
+        help_text="Its calls go to the sandbox provider, which is sent no secret.",
+    )
+    priority = models.IntegerField(default=0, help_text="A higher number is lent first.")
+    price = models.ForeignKey(Price, models.PROTECT, related_name="api_keys")
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
+    status = models.CharField(max_length=9, choices=Status, default=Status.ACTIVE)
+    status_reason = models.CharField(max_length=300, blank=True)
+    cooling_until = models.DateTimeField(null=True, blank=True)
+    created_at = made_at()
+
+    class Meta:
+        ordering = ["-priority", "slug"]
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="cooling") | Q(cooling_until__isnull=False),
+                name="apikey_cooling_says_until_when",
+            )
+        ]
+
+    def __str__(self):
+        return self.slug
+
+    @property
+    def scope(self) -> str:
+        """Its address in the windows."""
+        return f"key:{self.slug}"
+
+    def speaks(self, wire_format: str) -> bool:
+        """Whether it can be called in this wire format; the sandbox speaks every one."""
+        return self.sandbox or self.provider.wire_format in ("", wire_format)
+
+    def lendable(self, *, now) -> bool:
+        """Whether it may take allocations at `now`. An exhausted key may: its windows decide."""
+        if self.status == self.Status.COOLING:
+            return self.cooling_until <= now
+        return self.status in {self.Status.ACTIVE, self.Status.EXHAUSTED}

@@ -1,0 +1,28 @@
+"""What tokens cost: rates, the cost of a call, the most a number of tokens can cost.
+
+Money is `Decimal` US dollars, never float; rates are per 1,000 tokens, as a Price row and the
+seed's JSON have them. A cost is rounded once, to 9 places, half up; a bound is rounded up.
+"""
+
+from keys.supply.pricing.bundled import default_rates
+from keys.supply.pricing.costs import bound, cost
+from keys.supply.pricing.rates import RATE_NAMES, Rates, Tier
+from keys.supply.pricing.stored import (
+    rates_as_json,
+    rates_from_json,
+    tiers_as_json,
+    tiers_from_json,
+)
+
+__all__ = [
+    "RATE_NAMES",
+    "Rates",
+    "Tier",
+    "bound",
+    "cost",
+    "default_rates",
+    "rates_as_json",
+    "rates_from_json",
+    "tiers_as_json",
+    "tiers_from_json",
+]

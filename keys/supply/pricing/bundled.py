@@ -1,0 +1,90 @@
+"""The prices that genai-prices brings along."""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from genai_prices import data_snapshot
+from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
+
+from keys.supply.known_providers import without_account
+from keys.supply.pricing.costs import EXACT, NANO
+from keys.supply.pricing.rates import ZERO, Rates, Tier
+
+# Names that people give a provider and genai-prices does not know by itself.
+_PROVIDERS = {
+    "amazon": "aws",
+    "azure-openai": "azure",
+    "claude": "anthropic",
+    "google-ai": "google",
+    "grok": "x-ai",
+    "mistralai": "mistral",
+    "moonshot": "moonshotai",
+    "together-ai": "together",
+    "xai": "x-ai",
+}
+
+
+def default_rates(provider_slug: str, model: str, *, at: datetime) -> Rates | None:
+    """Return the rates of `model` at the moment `at` from genai-prices, or None if it has none.
+
+    Only the data bundled with the package, never the network. Where a price depends on how a
+    request is sent, this is the base price. A model whose name ends in `:free` and has no price
+    costs nothing; any other without a price per token is unknown. A cache write kept an hour costs
+    twice the input with Anthropic, as it publishes, where the data does not say.
+    """
+    found = _find_model(provider_slug, model)
+    if found is None:
+        return None
+    provider, prices = found[0].id, found[1].get_prices(at)
+    if prices.input_mtok is None:
+        return Rates(input=ZERO, output=ZERO) if model.lower().endswith(":free") else None
+    stored = [getattr(prices, name) for name in _BUNDLED.values()]
+    starts = {
+        tier.start for rate in stored if isinstance(rate, TieredPrices) for tier in rate.tiers
+    }
+    tiers = tuple(
+        Tier(start, rates_above(prices, start=start, provider=provider)) for start in sorted(starts)
+    )
+    return replace(rates_above(prices, start=0, provider=provider), tiers=tiers)
+
+
+# What genai-prices calls each rate, in US dollars per million tokens.
+_BUNDLED = {
+    "input": "input_mtok",
+    "cached": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+    "cache_write_long": "cache_write_1h_mtok",
+    "audio_input": "input_audio_mtok",
+    "output": "output_mtok",
+    "audio_output": "output_audio_mtok",
+}
+
+
+def _find_model(provider_slug: str, model: str) -> tuple[Provider, ModelInfo] | None:
+    name = without_account(provider_slug.strip().lower())
+    try:
+        return data_snapshot.get_snapshot().find_provider_model(
+            model, None, _PROVIDERS.get(name, name), None
+        )
+    except LookupError:
+        return None
+
+
+def rates_above(prices: ModelPrice, *, start: int, provider: str) -> Rates:
+    """The rates of a prompt of more than `start` tokens, up to the next tier."""
+    rates = {name: _per_thousand(getattr(prices, key), start) for name, key in _BUNDLED.items()}
+    if provider == "anthropic" and rates["cache_write"] and rates["cache_write_long"] is None:
+        rates["cache_write_long"] = 2 * rates["input"]
+    # Embeddings have no output.
+    return Rates(**rates | {"output": rates["output"] or ZERO})
+
+
+def _per_thousand(per_million: Decimal | TieredPrices | None, start: int) -> Decimal | None:
+    if isinstance(per_million, TieredPrices):
+        reached = [tier.price for tier in per_million.tiers if tier.start <= start]
+        per_million = reached[-1] if reached else per_million.base
+    if per_million is None:
+        return None
+    # Nine places, as a Price row has: some bundled prices carry the dust of a float (…00002).
+    return per_million.scaleb(-3, EXACT).quantize(NANO, ROUND_HALF_UP, EXACT)

@@ -1,0 +1,73 @@
+"""The cost of a call, and the most that a number of tokens can cost."""
+
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal, localcontext
+
+from keys.supply.pricing.rates import ZERO, Rates
+
+NANO = Decimal("1e-9")
+
+# More digits than the largest rate times the largest count of tokens can have: nothing is rounded
+# on the way, whatever precision the caller's context has.
+EXACT = Context(prec=80)
+
+
+def cost(  # noqa: PLR0913 - one count for each kind of token
+    rates: Rates,
+    *,
+    input_tokens: int,
+    output_tokens: int,
+    cached_tokens: int = 0,
+    cache_write_tokens: int = 0,
+    cache_write_long_tokens: int = 0,
+    audio_input_tokens: int = 0,
+    reasoning_tokens: int = 0,
+    audio_output_tokens: int = 0,
+    unknown_tokens: int = 0,
+) -> Decimal:
+    """Return what a call cost, in US dollars with 9 places.
+
+    Counted as OpenAI does: `cached_tokens` (read from a cache), `cache_write_tokens` and
+    `audio_input_tokens` are part of `input_tokens`, `cache_write_long_tokens` of
+    `cache_write_tokens`, `reasoning_tokens` (at the rate of output) and `audio_output_tokens` of
+    `output_tokens`. Anthropic counts cached tokens beside its input tokens: add them up first.
+    Audio may have come from a cache, and nobody says so: as much of it as possible is taken as
+    fresh. `unknown_tokens`, of which nothing is known but the number, cost the highest rate they
+    can. ValueError when a part is more than its whole, or below zero.
+    """
+    text = input_tokens - cached_tokens - cache_write_tokens
+    if text < 0 or audio_input_tokens > input_tokens:
+        raise ValueError("A part of the input tokens is more than the input tokens.")
+    if cache_write_long_tokens > cache_write_tokens:
+        raise ValueError("Tokens written for an hour are more than those written to the cache.")
+    if reasoning_tokens > output_tokens or audio_output_tokens > output_tokens:
+        raise ValueError("A part of the output tokens is more than the output tokens.")
+    audio = min(audio_input_tokens, text)
+    counts = (
+        text - audio,
+        cached_tokens,
+        cache_write_tokens - cache_write_long_tokens,
+        cache_write_long_tokens,
+        audio,
+        output_tokens - audio_output_tokens,
+        audio_output_tokens,
+    )
+    if min(*counts, cache_write_tokens, audio_input_tokens, reasoning_tokens, unknown_tokens) < 0:
+        raise ValueError("A number of tokens is below zero.")
+    with localcontext(EXACT):
+        paid = rates.at(input_tokens + unknown_tokens) if rates.tiers else rates
+        thousandfold = sum((rate * n for rate, n in zip(paid.all, counts, strict=True) if n), ZERO)
+        if unknown_tokens:
+            thousandfold += rates.dearest(input_tokens + unknown_tokens) * unknown_tokens
+        return thousandfold.scaleb(-3).quantize(NANO, ROUND_HALF_UP)
+
+
+def bound(rates: Rates, tokens: int) -> Decimal:
+    """Return the most that `tokens` tokens can cost: US dollars, 9 places.
+
+    However they split into kinds and requests, and however long a prompt is: as an allocation and
+    its holds are priced (`Price.token_cost_max`), so no part of it is dearer than the whole.
+    """
+    if tokens < 0:
+        raise ValueError("A number of tokens is below zero.")
+    with localcontext(EXACT):
+        return (rates.max * tokens).scaleb(-3).quantize(NANO, ROUND_CEILING)

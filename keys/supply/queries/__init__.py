@@ -1,0 +1,1 @@
+"""Reads of providers, API keys and prices."""

@@ -1,0 +1,1 @@
+"""Writes of providers, API keys and prices."""

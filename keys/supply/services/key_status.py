@@ -1,0 +1,155 @@
+"""The status of API keys: what providers say of them, what operators decide."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django_q.tasks import async_task
+
+from alerts import services as alerts
+from keys.books.services.rotate import rotate
+from keys.models import ROTATION_NEEDED, Allocation, ApiKey, History
+from keys.refusals import AllocationClosed, RotationRefused, UnknownKey, WrongValue
+
+_COOLING_SECONDS = 60
+_COOLING_SECONDS_MAX = 86_400
+_STATUS = ApiKey.Status
+
+
+@transaction.atomic(durable=True)
+def key_refused(
+    slug: str, *, http_status: int, retry_after_seconds: int | None = None, who: str, now: datetime
+) -> ApiKey:
+    """The provider refused the key: 401 and 403 break it, 429 lets it cool until `Retry-After`.
+
+    Its live allocations are rotated away by a job queued with this. A late 429 changes nothing of a
+    key that is broken or switched off: it would come back by itself. Refusals: UnknownKey,
+    WrongValue.
+    """
+    api_key = _locked(slug)
+    if http_status in (401, 403):
+        _break(api_key, http_status, who, now)
+    elif http_status == 429:
+        if api_key.status in (_STATUS.BROKEN, _STATUS.INACTIVE):
+            return api_key
+        _cool(api_key, retry_after_seconds or _COOLING_SECONDS, who, now)
+    else:
+        raise WrongValue("Only 401, 403 and 429 say something of a key.", field="http_status")
+    async_task("keys.jobs.rotate_away", slug)
+    return api_key
+
+
+def _break(api_key: ApiKey, http_status: int, who: str, now: datetime) -> None:
+    if api_key.status == _STATUS.COOLING:
+        # What stands only says that it cools; that it broke must reach people.
+        alerts.resolve_by_key(f"key_refused:{api_key.pk}", who=who, note="it broke", now=now)
+    _set_status(api_key, _STATUS.BROKEN, f"the provider answered {http_status}", who, now)
+    _alert(api_key, "critical", "is broken", now)
+
+
+def _cool(api_key: ApiKey, seconds: int, who: str, now: datetime) -> None:
+    seconds = min(seconds, _COOLING_SECONDS_MAX)
+    until = now + timedelta(seconds=seconds)
+    # Another call may have been told a later moment.
+    api_key.cooling_until = max(api_key.cooling_until or until, until)
+    _set_status(api_key, _STATUS.COOLING, "the provider answered 429", who, now)
+    _alert(api_key, "warning", f"cools for {seconds} s", now)
+
+
+@transaction.atomic(durable=True)
+def set_key_status(slug: str, *, status: str, why: str, who: str, now: datetime) -> ApiKey:
+    """Switch a key on (`active`) or off (`inactive`). Refusals: UnknownKey, WrongValue."""
+    if status not in (_STATUS.ACTIVE, _STATUS.INACTIVE):
+        raise WrongValue("A key is switched to active or inactive.", field="status")
+    api_key = _locked(slug)
+    if status == _STATUS.ACTIVE and api_key.secret is None:
+        raise WrongValue(f"{slug} has no secret yet: store one first.", field="secret")
+    _set_status(api_key, status, why, who, now)
+    if status == _STATUS.ACTIVE:
+        alerts.resolve_by_key(f"key_refused:{slug}", who=who, note=why, now=now)
+        alerts.resolve_by_key(f"key_exhausted:{slug}", who=who, note=why, now=now)
+    else:
+        async_task("keys.jobs.rotate_away", slug)
+    return api_key
+
+
+@transaction.atomic(durable=True)
+def revive_keys(*, now: datetime) -> int:
+    """Return cooled keys, and exhausted ones whose windows have room again, to active; how many.
+
+    Only for the eye: choosing a key looks at the clock and the windows themselves.
+    """
+    cooled = ApiKey.objects.filter(status=_STATUS.COOLING, cooling_until__lte=now)
+    full = "w.scope = 'key:' || keys_apikey.slug AND w.closed_at IS NULL AND w.used >= w.amount"
+    roomy = ApiKey.objects.filter(status=_STATUS.EXHAUSTED).extra(  # noqa: S610 - a constant
+        where=[f"NOT EXISTS (SELECT FROM keys_window w WHERE {full})"]  # noqa: S608 - a constant
+    )
+    revived = [*cooled.select_for_update(no_key=True), *roomy.select_for_update(no_key=True)]
+    for api_key in revived:
+        _set_status(api_key, _STATUS.ACTIVE, "it has room again", "calendar", now)
+        alerts.resolve_by_key(f"key_refused:{api_key.pk}", who="calendar", now=now)
+        alerts.resolve_by_key(f"key_exhausted:{api_key.pk}", who="calendar", now=now)
+    return len(revived)
+
+
+def rotate_away(slug: str, *, now: datetime) -> tuple[int, int]:
+    """Rotate live allocations off a key that cannot serve; (moved, stayed for want of another)."""
+    live = Allocation.objects.filter(api_key=slug, status="active", expires_at__gt=now)
+    return _rotate_each(live, reason=f"{slug} cannot serve", now=now)
+
+
+def rotate_stranded(*, now: datetime) -> tuple[int, int]:
+    """Rotate what sits on keys that cannot serve or crossed its threshold; (moved, stayed).
+
+    A sweep for what a crash left, or for what no key could take before.
+    """
+    live = Allocation.objects.filter(status="active", expires_at__gt=now)
+    unable = live.filter(api_key__status__in=[_STATUS.BROKEN, _STATUS.INACTIVE, _STATUS.COOLING])
+    crossed = live.filter(ROTATION_NEEDED, auto_rotate=True)
+    return _rotate_each((unable | crossed).distinct(), reason="swept", now=now)
+
+
+def _rotate_each(allocations, *, reason: str, now: datetime) -> tuple[int, int]:
+    moved = stayed = 0
+    for allocation in allocations:
+        try:
+            rotate(allocation=allocation, reason=reason, who="butler", now=now)
+            moved += 1
+        except (RotationRefused, AllocationClosed):
+            stayed += 1
+    return moved, stayed
+
+
+def _locked(slug: str) -> ApiKey:
+    api_key = ApiKey.objects.select_for_update(no_key=True).filter(pk=slug).first()
+    if api_key is None:
+        raise UnknownKey(f"There is no API key {slug}.", key_id=slug)
+    return api_key
+
+
+def _set_status(api_key: ApiKey, status: str, why: str, who: str, now: datetime) -> None:
+    before = api_key.status
+    api_key.status, api_key.status_reason = status, why[:300]
+    if status != _STATUS.COOLING:
+        api_key.cooling_until = None
+    api_key.save(update_fields=["status", "status_reason", "cooling_until"])
+    History.objects.create(
+        kind=History.Kind.KEY_CHANGE,
+        at=now,
+        scope=api_key.scope,
+        who=who,
+        why=why[:300],
+        before={"status": before},
+        after={"status": status},
+    )
+
+
+def _alert(api_key: ApiKey, severity: str, what: str, now: datetime) -> None:
+    alerts.raise_alert(
+        kind=f"key_{api_key.status}",
+        severity=severity,
+        dedup_key=f"key_refused:{api_key.pk}",
+        title=f"{api_key.pk} {what}",
+        detail=api_key.status_reason,
+        key_slug=api_key.pk,
+        now=now,
+    )

@@ -1,0 +1,240 @@
+"""Providers, API keys, prices."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import genai_prices
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from keys.identity.services.agents import check_slug, inserted
+from keys.limits.services.limits import Terms, give_limit
+from keys.models import ApiKey, History, Price, Provider
+from keys.refusals import UnknownKey, UnknownProvider, WrongValue
+from keys.supply import pricing
+from keys.supply.known_providers import well_known
+from keys.supply.pricing import Rates
+from security import services as security
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyTerms:
+    """What an API key is, besides its secret. `rates` None: what genai-prices says of the model."""
+
+    provider: str
+    model: str
+    priority: int = 0
+    base_url: str = ""
+    rates: Rates | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    sandbox: bool = False
+
+
+@transaction.atomic
+def add_provider(
+    slug: str,
+    *,
+    name: str = "",
+    base_url: str = "",
+    wire_format: str | None = None,
+    who: str,
+    now: datetime,
+) -> Provider:
+    """Add who sells tokens; what is not said is what is usual for one of this name.
+
+    Refusals: AlreadyExists, WrongValue.
+    """
+    usual = well_known(check_slug(slug))
+    after = {
+        "name": name or usual.name,
+        "base_url": base_url or usual.base_url,
+        "wire_format": usual.wire_format if wire_format is None else wire_format,
+    }
+    provider = inserted(Provider(slug=slug, **after))
+    _note_provider(provider, who=who, why="added", now=now, before=None, after=after)
+    return provider
+
+
+@transaction.atomic
+def change_provider(
+    slug: str, *, name: str, base_url: str, wire_format: str, who: str, why: str, now: datetime
+) -> Provider:
+    """Change what a provider is called, what it speaks and where its API answers: where the secrets
+    of its keys go.
+
+    Refusals: UnknownProvider.
+    """
+    provider = Provider.objects.select_for_update(no_key=True).filter(pk=slug).first()
+    if provider is None:
+        raise UnknownProvider(f"There is no provider {slug}.", provider=slug)
+    after = {"name": name, "base_url": base_url, "wire_format": wire_format}
+    before = {column: getattr(provider, column) for column in after}
+    if before != after:
+        for column, value in after.items():
+            setattr(provider, column, value)
+        provider.save(update_fields=list(after))
+        _note_provider(provider, who=who, why=why, now=now, before=before, after=after)
+    return provider
+
+
+@sensitive_variables("secret")
+@transaction.atomic
+def add_key(
+    slug: str,
+    *,
+    terms: KeyTerms,
+    secret: str | None,
+    limits: Iterable[Terms] = (),
+    who: str,
+    now: datetime,
+) -> ApiKey:
+    """Add an API key with its limits; its provider is made when it is new.
+
+    Without a secret (None) it is inactive until it has one. Refusals: AlreadyExists, WrongValue.
+    """
+    provider, _ = Provider.objects.get_or_create(
+        slug=check_slug(terms.provider),
+        defaults=well_known(terms.provider)._asdict(),
+    )
+    api_key = ApiKey(
+        slug=check_slug(slug),
+        provider=provider,
+        model=terms.model,
+        priority=terms.priority,
+        base_url=terms.base_url,
+        price=_price(provider, terms.model, terms.rates, who=who, now=now),
+        requests_per_minute=terms.requests_per_minute,
+        tokens_per_minute=terms.tokens_per_minute,
+        sandbox=terms.sandbox,
+    )
+    if secret is None:
+        api_key.status, api_key.status_reason = ApiKey.Status.INACTIVE, "no secret yet"
+    else:
+        _seal(api_key, secret)
+    inserted(api_key)
+    after = {"provider": provider.pk, "model": api_key.model, "priority": api_key.priority}
+    _note(api_key, who=who, why="added", now=now, after=after)
+    for limit in limits:
+        give_limit(api_key, terms=limit, why="key added", who=who, now=now)
+    return api_key
+
+
+@sensitive_variables("secret")
+@transaction.atomic
+def replace_secret(slug: str, *, secret: str, who: str, why: str, now: datetime) -> ApiKey:
+    """Seal another secret into a key. Refusals: UnknownKey, WrongValue."""
+    api_key = _locked(slug)
+    _seal(api_key, secret)
+    api_key.save(update_fields=["secret"])
+    _note(api_key, who=who, why=why, now=now, after={"secret": "replaced"})
+    return api_key
+
+
+@transaction.atomic
+def change_key(
+    slug: str, *, changes: dict[str, object], who: str, why: str, now: datetime
+) -> ApiKey:
+    """Change priority, base_url, requests_per_minute, tokens_per_minute or sandbox of a key.
+
+    Refusals: UnknownKey, WrongValue.
+    """
+    if unknown := set(changes) - _CHANGEABLE:
+        raise WrongValue(f"{', '.join(sorted(unknown))} cannot be changed.", field=min(unknown))
+    api_key = _locked(slug)
+    before = {name: getattr(api_key, name) for name in changes}
+    if before == changes:
+        return api_key
+    for name, value in changes.items():
+        setattr(api_key, name, value)
+    api_key.save(update_fields=list(changes))
+    _note(api_key, who=who, why=why, now=now, before=before, after=changes)
+    return api_key
+
+
+_CHANGEABLE = {"priority", "base_url", "requests_per_minute", "tokens_per_minute", "sandbox"}
+
+
+@transaction.atomic
+def set_price(slug: str, *, rates: Rates, who: str, why: str, now: datetime) -> ApiKey:
+    """Give a key its own rates from now on; earlier charges keep theirs. Refusals: UnknownKey."""
+    api_key = _locked(slug)
+    before = pricing.rates_as_json(api_key.price.rates)
+    api_key.price = _new_price(api_key.provider, api_key.model, rates, source=who, now=now)
+    api_key.save(update_fields=["price"])
+    after = pricing.rates_as_json(rates)
+    _note(api_key, who=who, why=why, now=now, before=before, after=after)
+    return api_key
+
+
+@sensitive_variables("secret")
+def _seal(api_key: ApiKey, secret: str) -> None:
+    if not secret.strip():
+        raise WrongValue("The secret is empty.", field="secret")
+    if not (secret.strip().isascii() and secret.strip().isprintable()):
+        raise WrongValue("The secret has characters that no header can carry.", field="secret")
+    security.seal_into(api_key, "secret", secret.strip())
+
+
+def _price(provider, model, rates, *, who, now) -> Price:
+    if rates:
+        return _new_price(provider, model, rates, source=who, now=now)
+    source = f"genai-prices {genai_prices.__version__}"
+    if rates := pricing.default_rates(provider.pk, model, at=now):
+        lines = Price.objects.filter(provider=provider, model=model, source=source)
+        known = next((line for line in lines if line.rates == rates), None)
+        return known or _new_price(provider, model, rates, source=source, now=now)
+    raise WrongValue(
+        f"The price book has no price for {model} of {provider.pk}: say what 1,000 tokens of input "
+        "and of output cost.",
+        field="rates",
+    )
+
+
+def _new_price(provider, model, rates: Rates, *, source, now) -> Price:
+    return Price.objects.create(
+        provider=provider,
+        model=model,
+        **dict(zip(pricing.RATE_NAMES, rates.all, strict=True)),
+        tiers=pricing.tiers_as_json(rates.tiers),
+        tier_max=rates.tier_max,
+        source=source[:100],
+        starts_at=now,
+    )
+
+
+def _locked(slug: str) -> ApiKey:
+    api_key = (
+        ApiKey.objects.select_related("price", "provider")
+        .select_for_update(of=("self",), no_key=True)
+        .filter(pk=slug)
+        .first()
+    )
+    if api_key is None:
+        raise UnknownKey(f"There is no API key {slug}.", key_id=slug)
+    return api_key
+
+
+def _note_provider(provider, *, who, why, now, before, after) -> None:
+    History.objects.create(
+        kind=History.Kind.PROVIDER_CHANGE,
+        at=now,
+        scope=f"provider:{provider.pk}",
+        who=who,
+        why=why[:300],
+        before=before,
+        after=after,
+    )
+
+
+def _note(api_key, *, who, why, now, before=None, after=None) -> None:
+    History.objects.create(
+        kind=History.Kind.KEY_CHANGE,
+        at=now,
+        scope=api_key.scope,
+        who=who,
+        why=why[:300],
+        before=before,
+        after=after,
+    )

@@ -1,0 +1,202 @@
+"""The configuration of an OpenClaw gateway (2026.9.6) whose every call of a model Butler meters.
+
+Each slot is a provider of its own, because OpenClaw shuts out a provider whose credential was
+refused, and takes another credential of the same provider instead.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from keys import services as keys
+from keys.books.queries.slots import slot_token
+from keys.models import ApiKey
+from orchestration.models import Concurrency
+from orchestration.runners.openclaw.runner import gateway_token
+from orchestration.runners.openclaw.slots import RUNNER
+
+# Nobody knows them of every model; the gateway cuts answers to what is left of the budget.
+_CONTEXT_TOKENS = 128_000
+_OUTPUT_TOKENS_MAX = 8_192
+# Parts of names of models, at their beginning: those that are OpenAI's, those of them that refuse
+# `max_tokens`, and those that can be told how hard to think.
+_OPENAI = re.compile(r"o\d|gpt-(?!oss)|chatgpt")
+_COMPLETION_MAX = re.compile(r"o\d|gpt-[5-9]|gpt-\d\d")
+_EFFORT = re.compile(r"o\d|gpt-[5-9]|gpt-\d\d|gpt-oss|grok-3-mini|gemini-(2\.5|[3-9])")
+_NO_COST = {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0}
+_TOOLS_DENIED = ["exec", "process", "write", "edit", "apply_patch", "browser"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where an OpenClaw gateway lives: its folder, its configuration, and its port on loopback."""
+
+    folder: Path
+    config: Path
+    port: int
+
+    @property
+    def workspace(self) -> Path:
+        """Where its agents would read and write, if they had tools to."""
+        return self.folder / "workspace"
+
+    @property
+    def url(self) -> str:
+        """Where Butler reaches it."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it must be started with, so that it is one process that keeps to its folder."""
+        return {
+            "HOME": str(self.folder / "home"),
+            "TMPDIR": str(self.folder / "tmp"),
+            "OPENCLAW_STATE_DIR": str(self.folder / "state"),
+            "OPENCLAW_CONFIG_PATH": str(self.config),
+            "OPENCLAW_DISABLE_BONJOUR": "1",
+            "OPENCLAW_NO_RESPAWN": "1",
+            "OPENCLAW_SKIP_CHANNELS": "1",
+            "OPENCLAW_SKIP_CRON": "1",
+            "OPENCLAW_EXEC_SHELL_SNAPSHOT": "0",
+            "OPENCLAW_NO_AUTO_UPDATE": "1",
+            "NO_COLOR": "1",
+        }
+
+
+def set_up(place: Place, *, slots: int) -> dict[str, Any]:
+    """Add the slots that are missing, let as many attempts run at once, write the configuration.
+
+    The configuration. Twice is once.
+    """
+    with transaction.atomic(durable=True):
+        found = [slot.pk for slot in keys.add_slots(slots, runner=RUNNER)]
+        Concurrency.objects.update_or_create(
+            scope=f"runner:{RUNNER}", defaults={"attempts_max": len(found)}
+        )
+    config = configuration(place, slots=found, models=_models())
+    for name in ("HOME", "TMPDIR", "OPENCLAW_STATE_DIR"):
+        Path(place.environment[name]).mkdir(parents=True, exist_ok=True)
+    place.workspace.mkdir(parents=True, exist_ok=True)
+    _write(place.config, config)
+    return config
+
+
+def configuration(place: Place, *, slots: Iterable[str], models: Iterable[str]) -> dict[str, Any]:
+    """The whole of `openclaw.json`, with the secrets of gateway and slots."""
+    slots, offered = list(slots), [_model(name) for name in models]
+    providers = {slug: _provider(slot_token(slug), offered) for slug in slots}
+    # What is bound to no slot is refused by Butler, and nothing falls back from a slot to another.
+    providers["deny"] = _provider("deny", [_DENIED])
+    return {
+        "gateway": {
+            "mode": "local",
+            "port": place.port,
+            "bind": "loopback",
+            "auth": {"mode": "token", "token": gateway_token()},
+            "controlUi": {"enabled": False},
+            "terminal": {"enabled": False},
+            "tools": {"allow": ["sessions_spawn"]},
+        },
+        "models": {
+            "mode": "replace",
+            "catalogRefresh": {"enabled": False},
+            "providers": providers,
+        },
+        "agents": {"defaults": _agents(place, len(slots))},
+        "tools": {
+            "profile": "minimal",
+            # With `get_goal`, a child is left a tool, and runs; it is harmless.
+            "alsoAllow": [
+                "sessions_spawn",
+                "subagents",
+                "sessions_history",
+                "sessions_list",
+                "get_goal",
+            ],
+            "subagents": {"tools": {"deny": _TOOLS_DENIED}},
+        },
+        "plugins": {"enabled": False},
+        "logging": {"file": str(place.folder / "openclaw.log")},
+        "update": {"checkOnStart": False},
+    }
+
+
+def _agents(place: Place, slots: int) -> dict[str, Any]:
+    return {
+        "workspace": str(place.workspace),
+        "skipBootstrap": True,
+        "model": {"primary": "deny/deny"},
+        "heartbeat": {"every": "0m"},
+        "subagents": {
+            "maxConcurrent": slots,
+            # Each attempt is a parent of its own, with one child.
+            "maxChildrenPerAgent": 5,
+            "maxSpawnDepth": 1,
+            "runTimeoutSeconds": 900,
+            "archiveAfterMinutes": 60,
+        },
+    }
+
+
+def _provider(token: str, models: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "baseUrl": f"{settings.GATEWAY_URL}/v1",
+        "apiKey": token,
+        "api": "openai-completions",
+        "timeoutSeconds": settings.UPSTREAM_SILENCE_SECONDS,
+        "models": models,
+    }
+
+
+def _model(name: str) -> dict[str, Any]:
+    known_as = name.rsplit("/", 1)[-1].lower()
+    effort = _EFFORT.match(known_as) is not None
+    longest = "max_completion_tokens" if _COMPLETION_MAX.match(known_as) else "max_tokens"
+    return {
+        "id": name,
+        "name": name,
+        "reasoning": effort,
+        "input": ["text"],
+        "contextWindow": _CONTEXT_TOKENS,
+        "maxTokens": _OUTPUT_TOKENS_MAX,
+        "cost": _NO_COST,
+        "compat": {
+            "supportsReasoningEffort": effort,
+            "supportsPromptCacheKey": _OPENAI.match(known_as) is not None,
+            "supportsUsageInStreaming": True,
+            "maxTokensField": longest,
+        },
+    }
+
+
+_DENIED = {
+    "id": "deny",
+    "name": "deny",
+    "reasoning": False,
+    "input": ["text"],
+    "contextWindow": 16_000,
+    "maxTokens": 256,
+}
+
+
+def _models() -> list[str]:
+    """Every model that an allocation may be lent for: those of keys that are not switched off."""
+    usable = ApiKey.objects.exclude(status=ApiKey.Status.INACTIVE).select_related("provider")
+    return sorted({key.model for key in usable if key.speaks("openai")})
+
+
+def _write(file: Path, config: dict[str, Any]) -> None:
+    """Whole or not at all, readable by its owner only: there are secrets in it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f"{file.name}.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    aside.touch(mode=0o600)
+    aside.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    aside.replace(file)

@@ -1,0 +1,126 @@
+"""A program in a process group of its own, ended together with all it started."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from orchestration.runners.output_capture import Captured
+
+_GRACE_SECONDS = 3
+_DRAIN_SECONDS = 1
+_STARTED_SECONDS_OFF = 2
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run: arguments, environment, working folder, standard input, and how many bytes of
+    each output are kept."""
+
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+    stdin: Path | None
+    output_bytes_max: int
+
+
+class Child:
+    """A running program. `over` ends with its exit code, when nothing of its group is left."""
+
+    def __init__(self, process: asyncio.subprocess.Process, out: Captured, err: Captured) -> None:
+        self.pid, self.out, self.err = process.pid, out, err
+        self.started = _started(process.pid)
+        self._process = process
+        self.over: asyncio.Task[int] = asyncio.create_task(self._ended())
+
+    @classmethod
+    async def start(cls, program: Program) -> "Child":
+        """Start it. Errors: OSError."""
+        out, out_pipe = await Captured.open(program.output_bytes_max)
+        err, err_pipe = await Captured.open(program.output_bytes_max)
+        stdin = os.open(program.stdin or os.devnull, os.O_RDONLY)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *program.argv,
+                cwd=program.folder,
+                env=program.environment,
+                stdin=stdin,
+                # Own pipes: asyncio's would wait for whoever else holds them open.
+                stdout=out_pipe,
+                stderr=err_pipe,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+        except BaseException:
+            out.close()
+            err.close()
+            raise
+        finally:
+            for pipe in (stdin, out_pipe, err_pipe):
+                os.close(pipe)
+        return cls(process, out, err)
+
+    async def stop(self) -> None:
+        """Ask it to stop, and kill what has not after a while."""
+        if not self.over.done():
+            kill_group(self.pid, signal.SIGTERM)
+            await asyncio.wait([self.over], timeout=_GRACE_SECONDS)
+            self.kill()
+            await asyncio.wait([self.over])
+
+    def kill(self) -> None:
+        """End all of its group at once."""
+        if not self.over.done():
+            kill_group(self.pid, signal.SIGKILL)
+
+    async def _ended(self) -> int:
+        code = await self._process.wait()
+        # What it printed last may still be in the pipes; who still holds them is ended.
+        closed = [asyncio.create_task(one.closed.wait()) for one in (self.out, self.err)]
+        _, open_ = await asyncio.wait(closed, timeout=_DRAIN_SECONDS)
+        kill_group(self.pid, signal.SIGKILL)
+        for waiting in open_:
+            waiting.cancel()
+        self.out.close()
+        self.err.close()
+        return code
+
+
+def kill_left_over(pid: int, started: float) -> None:
+    """End the group of a child that another process started; nothing if the number is somebody
+    else's by now."""
+    try:
+        if abs(psutil.Process(pid).create_time() - started) > _STARTED_SECONDS_OFF:
+            return
+    except psutil.NoSuchProcess:
+        # While one of its group lives, nobody else gets the number.
+        pass
+    kill_group(pid, signal.SIGKILL)
+
+
+def kill_group(pid: int, number: signal.Signals) -> None:
+    """Send a signal to every process of a group, if there is one."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def _started(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:  # It was that quick.
+        return time.time()
+
+
+def _die_with_parent() -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

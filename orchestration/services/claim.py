@@ -1,0 +1,164 @@
+"""Give waiting sub-tasks to a worker, and silent workers' attempts to another one."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from orchestration import sql
+from orchestration.models import Attempt, Concurrency, SubTask, Task
+from orchestration.services.finish import fail_sub_tasks
+from orchestration.task_budget import TOKENS_MIN, Purse
+
+# When a sub-task that others must leave something for is looked at again.
+_NEXT_LOOK = timedelta(seconds=3)
+
+
+@transaction.atomic(durable=True)
+def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
+    """Begin up to `most` waiting sub-tasks: each gets an attempt, lent tokens of its task's budget.
+
+    As many as every concurrency limit and the budget of the task allow. Who wins is decided by one
+    conditional UPDATE.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql.CANDIDATES, {"now": now, "most": most})
+        if not cursor.fetchall():
+            return []
+        # Asked again under the lock: somebody else may have begun them meanwhile.
+        cursor.execute(sql.GIVE_PLACES)
+        cursor.execute(sql.CANDIDATES, {"now": now, "most": most})
+        sub_tasks, tasks = _in_order(cursor.fetchall())
+        places = _Places(_counted(cursor, sql.RUNNING))
+        purses = _purses(cursor, tasks, sub_tasks)
+        chosen = [
+            given for one in sub_tasks if (given := _given(one, tasks, purses, places, now=now))
+        ]
+        _put_off(purses.values(), now=now)
+        until = _leased_until(now)
+        cursor.execute(
+            sql.TAKE,
+            {"given": json.dumps(chosen), "worker": worker, "until": until, "now": now},
+        )
+        return _attempts(row[0] for row in cursor.fetchall())
+
+
+@transaction.atomic(durable=True)
+def take_over(*, worker: str, most: int, now: datetime) -> list[Attempt]:
+    """The attempts of workers that were silent for too long; their fence is one higher now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.TAKE_OVER,
+            {"worker": worker, "most": most, "now": now, "until": _leased_until(now)},
+        )
+        return _attempts(row[0] for row in cursor.fetchall())
+
+
+@transaction.atomic(durable=True)
+def beat(*, worker: str, now: datetime) -> dict[int, tuple[int, bool]]:
+    """The heartbeat: renew the leases of a worker's attempts, those that are not fresh.
+
+    Those that are still its own, by id: their fence, and whether somebody asked to cancel them.
+    """
+    ours = Attempt.objects.filter(worker=worker, status=Attempt.Status.RUNNING)
+    fresh = now + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS * 0.75)
+    ours.filter(leased_until__lt=fresh).update(leased_until=_leased_until(now))
+    rows = ours.values_list("id", "fence", "cancel_asked_at")
+    return {pk: (fence, asked is not None) for pk, fence, asked in rows}
+
+
+def give_up(*, worker: str, now: datetime) -> int:
+    """The worker stops: whatever is left of its attempts may be taken over at once; how many."""
+    left = Attempt.objects.filter(worker=worker, status=Attempt.Status.RUNNING)
+    return left.update(leased_until=now)
+
+
+def _leased_until(now: datetime) -> datetime:
+    return now + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS)
+
+
+def _attempts(found: Iterable[int]) -> list[Attempt]:
+    rows = Attempt.objects.filter(pk__in=list(found))
+    return list(rows.select_related("task", "sub_task").order_by("pk"))
+
+
+def _in_order(found: list[tuple[int, int]]) -> tuple[list[SubTask], dict[int, Task]]:
+    """The candidates in their order, and their tasks, locked."""
+    wanted = Task.objects.filter(pk__in={task for _, task in found}, status=Task.Status.ACTIVE)
+    locked = wanted.order_by("pk").select_for_update(of=("self",), no_key=True)
+    tasks = {task.pk: task for task in locked}
+    ids = [pk for pk, task in found if task in tasks]
+    rows = SubTask.objects.in_bulk(ids)
+    return [rows[pk] for pk in ids if rows[pk].status == SubTask.Status.WAITING], tasks
+
+
+def _counted(cursor: Any, statement: str) -> Counter:
+    cursor.execute(statement)
+    return Counter(dict(cursor.fetchall()))
+
+
+class _Places:
+    """What runs, by scope, beside what may."""
+
+    def __init__(self, running: Counter) -> None:
+        self._running = running
+        self._most = dict(Concurrency.objects.values_list("scope", "attempts_max"))
+        self._most.setdefault("all", settings.ATTEMPTS_MAX)
+
+    def has(self, scopes: list[str]) -> bool:
+        """Whether one more may run in each of these."""
+        return all(self._running[s] < self._most[s] for s in scopes if s in self._most)
+
+    def take(self, scopes: list[str]) -> None:
+        """One more runs."""
+        self._running.update(scopes)
+
+
+def spent_by(sub_tasks: list[int]) -> dict[int, int]:
+    """Tokens that all attempts of sub-tasks have used, or were lent until that is known."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SPENT, {"sub_tasks": sub_tasks})
+        return dict(cursor.fetchall())
+
+
+def _purses(cursor: Any, tasks: dict[int, Task], sub_tasks: list[SubTask]) -> dict[int, Purse]:
+    spent = spent_by([one.pk for one in sub_tasks if one.attempts_made])
+    cursor.execute(sql.PROMISED, {"tasks": list(tasks), "least": TOKENS_MIN})
+    purses = {}
+    for pk, shares, promised, payable in cursor.fetchall():
+        task = tasks[pk]
+        returned = shares - promised - task.lent - task.used
+        purses[pk] = Purse(task.free, promised, returned, task.reserve, task.lent, payable, spent)
+    return purses
+
+
+def _given(sub_task: SubTask, tasks, purses, places: _Places, *, now) -> dict[str, Any] | None:
+    """What TAKE is told of a sub-task that begins; None when it must wait."""
+    task = tasks[sub_task.task_id]
+    scopes = ["all", f"runner:{sub_task.runner}", f"provider:{sub_task.provider}"]
+    scopes += [f"centre:{slug}" for slug in task.centres]
+    if not places.has(scopes) or not (tokens := purses[task.pk].lend(sub_task)):
+        return None
+    places.take(scopes)
+    deadline = min(now + timedelta(seconds=task.running_seconds), task.deadline_at)
+    # Never the same twice, also when the clock stands still.
+    milliseconds = int(now.timestamp() * 1000) + sub_task.attempts_made
+    return {
+        "sub_task": sub_task.pk,
+        "tokens": tokens,
+        "session_id": f"butler-{task.pk}-{sub_task.position}-{milliseconds}",
+        "deadline_at": deadline.isoformat(),
+    }
+
+
+def _put_off(purses: Iterable[Purse], *, now: datetime) -> None:
+    """Sub-tasks that cannot be paid now make room for others; those that never can be, fail."""
+    later = [one.pk for purse in purses for one in purse.later]
+    SubTask.objects.filter(pk__in=later).update(not_before=now + _NEXT_LOOK)
+    if broke := [one for purse in purses for one in purse.broke]:
+        says = "Nothing is left of the task's budget for another attempt."
+        fail_sub_tasks(broke, kind="budget_exhausted", says=says, now=now)

@@ -1,0 +1,72 @@
+"""Close what ended attempts were lent, and write down what they really used."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from alerts import services as alerts
+from keys import services as keys
+from keys.refusals import AllocationClosed
+from orchestration import sql
+from orchestration.models import Attempt, Task
+from orchestration.services.finish import lock_tasks
+
+WHO = "orchestrator"
+
+
+def account(*, attempts: Sequence[int] | None = None, most: int = 200, now: datetime) -> int:
+    """Close the allocations of ended attempts and account for those of which nothing is held any
+    more; of all that are left over, if `attempts` is None. How many were looked at. Twice is once.
+    """
+    given = None if attempts is None else list(attempts)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.LEFT_OVER, {"attempts": given, "most": most})
+        left = cursor.fetchall()
+    for _, status, kind, allocation in left:
+        if allocation:
+            _close(allocation, status, kind, now=now)
+    if left:
+        _account([row[0] for row in left], now=now)
+    return len(left)
+
+
+def _close(allocation: int, status: str, kind: str, *, now: datetime) -> None:
+    try:
+        if status == Attempt.Status.SUCCEEDED:
+            keys.complete(allocation_id=allocation, who=WHO, now=now)
+        else:
+            keys.fail(allocation_id=allocation, reason=kind, who=WHO, now=now)
+    except AllocationClosed:
+        # It expired or was used up meanwhile, which is as good.
+        return
+
+
+@transaction.atomic(durable=True)
+def _account(attempts: list[int], *, now: datetime) -> None:
+    tasks = lock_tasks(Attempt.objects.filter(pk__in=attempts).values("task_id"))
+    with connection.cursor() as cursor:
+        cursor.execute(sql.ACCOUNT, {"attempts": attempts, "now": now})
+        changed = [row[0] for row in cursor.fetchall()]
+    for task in Task.objects.filter(pk__in=changed, status=Task.Status.ACTIVE):
+        _ask_at_soft_limit(task, before=tasks[task.pk].used, now=now)
+
+
+def _ask_at_soft_limit(task: Task, *, before: int, now: datetime) -> None:
+    """Pause a task that has just used what its soft limit allows; a person resumes it."""
+    if not task.soft_limit or not before < task.soft_limit <= task.used:
+        return
+    says = f"{task.used:,} of {task.budget:,} tokens are used; resume it to go on."
+    Task.objects.filter(pk=task.pk).update(
+        status=Task.Status.PAUSED, status_reason=says, paused_at=now
+    )
+    alerts.raise_alert(
+        kind="task_at_soft_limit",
+        severity="warning",
+        dedup_key=f"task:{task.pk}:soft_limit",
+        title=f"Task {task.name} waits at its soft limit",
+        detail=says,
+        facts={"task": task.pk, "used": task.used, "budget": task.budget},
+        agent_name=task.agent_id,
+        now=now,
+    )

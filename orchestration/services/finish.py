@@ -1,0 +1,211 @@
+"""The end of attempts: who won, what their sub-tasks become, and what follows for the task."""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from alerts import services as alerts
+from orchestration import planning, sql
+from orchestration.models import Attempt, SubTask, Task
+from orchestration.planning import Part
+from orchestration.refusals import BudgetTooSmall, WrongPlan
+from orchestration.runners.base import KINDS
+from orchestration.services.store_plan import write_sub_tasks
+from orchestration.storable_text import all_storable, storable
+
+RESULT_CHARACTERS_MAX = 1_000_000
+_BACK_OFF_SECONDS = 2.0
+_BACK_OFF_SECONDS_MAX = 120.0
+_RETRY_AFTER_SECONDS_MAX = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a worker says of an attempt: `status` succeeded, failed or cancelled; `kind` and `says`
+    of a failure (see `runners.base.KINDS`)."""
+
+    attempt: int
+    fence: int
+    status: str
+    text: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    kind: str = ""
+    says: str = ""
+    retry_after: float | None = None
+
+
+@transaction.atomic(durable=True)
+def finish_many(ended: Sequence[Ended], *, now: datetime) -> list[bool]:
+    """Write down how attempts ended; for each, whether its worker was heard (its fence is whole).
+
+    In the same transaction: the sub-task succeeds, fails or waits for a retry; what waited for it
+    is unblocked or fails too; the task ends with its last sub-task.
+    """
+    by_id = {each.attempt: each for each in ended}
+    tasks = lock_tasks(Attempt.objects.filter(pk__in=by_id).values("task_id"))
+    heard = _end_attempts(ended, now=now)
+    attempts = Attempt.objects.filter(pk__in=heard).select_related("sub_task")
+    moves = [
+        _move(tasks[attempt.task_id], attempt.sub_task, by_id[attempt.pk], now=now)
+        for attempt in attempts
+    ]
+    _move_sub_tasks(moves, tasks, now=now)
+    return [each.attempt in heard for each in ended]
+
+
+def lock_tasks(pks: Any) -> dict[int, Task]:
+    """These tasks by id, locked until commit."""
+    rows = Task.objects.filter(pk__in=pks).order_by("pk")
+    return {task.pk: task for task in rows.select_for_update(of=("self",), no_key=True)}
+
+
+def fail_sub_tasks(
+    sub_tasks: Sequence[SubTask], *, kind: str, says: str, now: datetime, status: str = "failed"
+) -> None:
+    """End sub-tasks that no attempt runs of, and what waits for them. Their tasks are locked."""
+    open_ones = SubTask.objects.filter(
+        pk__in=[one.pk for one in sub_tasks], status__in=SubTask.TO_COME
+    )
+    failed = list(open_ones.values_list("pk", flat=True))
+    open_ones.update(status=status, error_kind=kind, error=says, ended_at=now, waiting_since=None)
+    follow(failed=failed, tasks=list({one.task_id for one in sub_tasks}), now=now)
+
+
+def follow(
+    *, done: Sequence[int] = (), failed: Sequence[int] = (), tasks: Sequence[int], now: datetime
+) -> None:
+    """What follows when sub-tasks succeeded or failed for good. Their tasks are locked."""
+    with connection.cursor() as cursor:
+        if done:
+            cursor.execute(sql.UNBLOCK, {"done": list(done), "now": now})
+        if failed:
+            cursor.execute(sql.FAIL_DEPENDENTS, {"failed": list(failed), "now": now})
+        cursor.execute(sql.END_TASKS, {"tasks": list(tasks), "now": now})
+
+
+def _end_attempts(ended: Sequence[Ended], *, now: datetime) -> set[int]:
+    rows = [
+        {
+            "attempt": each.attempt,
+            "fence": each.fence,
+            "status": each.status,
+            "error_kind": each.kind,
+            "error": storable(each.says),
+            "facts": each.facts,
+        }
+        for each in ended
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.END_ATTEMPTS, {"ended": _json(rows), "now": now})
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _json(rows: list[dict[str, Any]]) -> str:
+    # Cleaned before it is written: in JSON, a NUL looks like part of what tells of one in words.
+    return json.dumps(all_storable(rows), default=str)
+
+
+def _move(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dict[str, Any]:
+    """Where the sub-task of an ended attempt goes."""
+    move = {
+        "sub_task": sub_task.pk,
+        "status": ended.status,
+        "not_before": None,
+        "retries": sub_task.retries,
+        "recoveries": sub_task.recoveries,
+        "error_kind": ended.kind,
+        "error": storable(ended.says),
+        "result": storable(ended.text[:RESULT_CHARACTERS_MAX]),
+    }
+    if ended.status == Attempt.Status.FAILED:
+        move |= _again(task, sub_task, ended, now=now)
+    return move
+
+
+def _again(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dict[str, Any]:
+    """What changes when it may be tried again; for a failure for good, why it is one."""
+    kind = KINDS[ended.kind]
+    if task.status == Task.Status.CANCELLING or not kind.retryable:
+        return {}
+    if kind.counts_as == "wait":
+        return _waiting(now, back_off(sub_task.attempts_made - 1, asked=ended.retry_after))
+    if kind.counts_as == "recovery":
+        recoveries = sub_task.recoveries + 1
+        if recoveries > settings.ATTEMPT_RECOVERIES_MAX:
+            return {"error_kind": "quarantined", "error": _QUARANTINED.format(recoveries)}
+        return {"recoveries": recoveries} | _waiting(now, 0)
+    if not task.retry_on_failure or sub_task.retries >= task.max_retries:
+        return {}
+    pause = back_off(sub_task.retries, asked=ended.retry_after)
+    return {"retries": sub_task.retries + 1} | _waiting(now, pause)
+
+
+_QUARANTINED = "Its workers died {} times in a row: somebody should look before it is retried."
+
+
+def _waiting(now: datetime, seconds: float) -> dict[str, Any]:
+    return {"status": "waiting", "not_before": (now + timedelta(seconds=seconds)).isoformat()}
+
+
+def back_off(retries: int, *, asked: float | None = None) -> float:
+    """Seconds to wait before retry number `retries + 1`: exponential, with jitter, and no less than
+    was asked for."""
+    longest = min(_BACK_OFF_SECONDS * 2 ** min(retries, 10), _BACK_OFF_SECONDS_MAX)
+    pause = random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, keeps no secret
+    return max(pause, min(asked or 0.0, _RETRY_AFTER_SECONDS_MAX))
+
+
+def _move_sub_tasks(moves: list[dict[str, Any]], tasks: dict[int, Task], *, now) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.MOVE_SUB_TASKS, {"moves": _json(moves), "now": now})
+    done = [move["sub_task"] for move in moves if move["status"] == "succeeded"]
+    failed = [move["sub_task"] for move in moves if move["status"] in ("failed", "cancelled")]
+    _write_plans([*done, *failed], tasks, now=now)
+    _alert([move for move in moves if move["error_kind"] == "quarantined"], now=now)
+    follow(done=done, failed=failed, tasks=list(tasks), now=now)
+
+
+def _write_plans(ended: list[int], tasks: dict[int, Task], *, now: datetime) -> None:
+    """The sub-tasks that a planner's own part found, or the keyword planner if it found none."""
+    for planner in SubTask.objects.filter(pk__in=ended, position=0):
+        task = tasks[planner.task_id]
+        if task.status != Task.Status.CANCELLING:
+            _write_plan(task, planner.result, now=now)
+
+
+def _write_plan(task: Task, answer: str, *, now: datetime) -> None:
+    left = max(task.free - task.reserve, 0)
+    for plan in _plans(task, answer):
+        with suppress(planning.UnusablePlan, WrongPlan, BudgetTooSmall):
+            parts = plan()
+            shares = planning.split(parts, total=left)
+            write_sub_tasks(task, parts, shares, first=1, now=now)
+            return
+
+
+def _plans(task: Task, answer: str) -> Iterator[Callable[[], list[Part]]]:
+    """What the model planned if it can be used, else what keywords tell, else the whole as one."""
+    yield partial(planning.plan_of_answer, answer)
+    yield partial(planning.keyword_plan, task.description, parallel=task.parallel)
+    yield lambda: [Part(key="1", name=task.name, description=task.description)]
+
+
+def _alert(quarantined: list[dict[str, Any]], *, now: datetime) -> None:
+    for move in quarantined:
+        alerts.raise_alert(
+            kind="sub_task_quarantined",
+            severity="warning",
+            dedup_key=f"quarantined:{move['sub_task']}",
+            title="A sub-task lost its workers again and again",
+            detail=move["error"],
+            facts={"sub_task": move["sub_task"]},
+            now=now,
+        )

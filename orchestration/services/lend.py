@@ -1,0 +1,159 @@
+"""Lend an attempt its budget, and say what its runner must know."""
+
+from contextlib import suppress
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from common.refusal import Refusal
+from keys import refusals as keys_refusals
+from keys import services as keys
+from keys.identity.queries.credentials import session_token
+from keys.models import Allocation, ApiKey
+from orchestration import prompts, runners
+from orchestration.models import Attempt, Concurrency
+from orchestration.queries.results import results_needed_by
+from orchestration.refusals import UnknownRunner
+from orchestration.runners.base import Failed, Work
+from orchestration.services.finalize import WHO
+
+# Time for what follows the end of an attempt: the allocation must not expire before.
+_MARGIN_SECONDS = 300
+_NO_ROOM = (keys_refusals.NoKeyCapacity, keys_refusals.LimitReached, keys_refusals.Busy)
+
+
+def lend(attempt: Attempt, *, now: datetime) -> Work:
+    """Lend what the attempt was given of its task's budget, on the best API key, and write down
+    where. Twice is once. Raises Failed: `no_capacity` (limits or places), `refused`, or `lost` when
+    the attempt is somebody else's by now.
+    """
+    seconds = (attempt.deadline_at - now).total_seconds()
+    allocation = _allocation(attempt, seconds, now=now)
+    if not _start(attempt, allocation):
+        _close_if_over(attempt, allocation, now=now)
+        raise Failed("lost", "The attempt was taken over.")
+    if not _has_place(attempt, allocation):
+        raise Failed("no_capacity", f"{attempt.provider} has no place for another attempt.")
+    return Work(
+        session_id=attempt.session_id,
+        label=f"butler-{attempt.task.name}",
+        prompt=prompts.prompt(attempt.sub_task, results=results_needed_by(attempt.sub_task)),
+        runner=attempt.runner,
+        model=allocation.api_key.model,
+        wire_format=_wire_format(allocation),
+        tokens=allocation.allocated,
+        seconds=max(seconds, 0),
+        gateway_url=f"{settings.GATEWAY_URL}/v1",
+        token=session_token(attempt.session_id),
+        allocation_id=allocation.pk,
+        again=attempt.fence > 1,
+    )
+
+
+def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocation:
+    sub_task, task = attempt.sub_task, attempt.task
+    terms = _terms(attempt.runner)
+    ttl = int(max(seconds, 0)) + _MARGIN_SECONDS
+    wish = keys.Wish(
+        tokens=attempt.tokens,
+        provider=sub_task.provider or None,
+        model=sub_task.model or None,
+        cost_centre=task.cost_centre_id,
+        ttl_seconds=min(ttl, settings.ALLOCATION_TTL_SECONDS_MAX),
+        wire_format=terms.wire_format,
+        refusal_status=terms.refusal_status,
+    )
+    # Somebody else may have lent it, on terms that are no longer offered.
+    earlier = attempt.fence > 1 and _lent(attempt).first()
+    allocation = earlier or _allocate(attempt, wish, now=now)
+    keys_with_provider = ApiKey.objects.select_related("provider")
+    allocation.api_key = keys_with_provider.get(pk=allocation.api_key_id)
+    return allocation
+
+
+def _lent(attempt: Attempt) -> QuerySet[Allocation]:
+    return Allocation.objects.filter(session_id=attempt.session_id)
+
+
+def _terms(runner: str) -> runners.Terms:
+    try:
+        return runners.terms(runner)
+    except UnknownRunner as gone:
+        # It was there when the task was submitted.
+        raise Failed("misconfigured", gone.detail) from None
+
+
+def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation:
+    try:
+        return keys.allocate(
+            agent=attempt.task.agent_id,
+            wish=wish,
+            idempotency_key=attempt.session_id,
+            session_id=attempt.session_id,
+            now=now,
+        )
+    except keys_refusals.IdempotencyMismatch:
+        # It was lent before, for as long as was left then.
+        return _lent(attempt).get()
+    except _NO_ROOM as refusal:
+        raise Failed("no_capacity", refusal.detail, retry_after=_seconds_to(refusal, now)) from None
+    except Refusal as refusal:
+        raise Failed("refused", refusal.detail) from None
+
+
+def _seconds_to(refusal: Refusal, now: datetime) -> float | None:
+    """When room may be there again; asked before that too, since limits are raised by people."""
+    reset = refusal.facts.get("next_reset")
+    if not isinstance(reset, datetime):
+        return None
+    return min(max((reset - now).total_seconds(), 1.0), 60.0)
+
+
+def _start(attempt: Attempt, allocation: Allocation) -> bool:
+    """Write down where its budget is, if it is still ours."""
+    attempt.provider = allocation.api_key.provider_id
+    ours = _ours(attempt).update(
+        allocation=allocation,
+        api_key_id=allocation.api_key_id,
+        provider=attempt.provider,
+    )
+    return ours == 1
+
+
+def _close_if_over(attempt: Attempt, allocation: Allocation, *, now: datetime) -> None:
+    """What came too late for an attempt that has ended is nobody's. While it runs, this is the
+    allocation of whoever took it over."""
+    if Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.RUNNING).exists():
+        return
+    with suppress(keys_refusals.AllocationClosed):
+        keys.fail(allocation_id=allocation.pk, reason="lost", who=WHO, now=now)
+
+
+def _has_place(attempt: Attempt, allocation: Allocation) -> bool:
+    """Whether the provider that was chosen may run one more: those before it go first."""
+    if attempt.sub_task.provider == attempt.provider:
+        return True
+    limits = Concurrency.objects.filter(scope=f"provider:{attempt.provider}")
+    most = limits.values_list("attempts_max", flat=True).first()
+    if most is None:
+        return True
+    before = Attempt.objects.filter(
+        status=Attempt.Status.RUNNING, provider=attempt.provider, pk__lt=attempt.pk
+    )
+    return before.count() < most
+
+
+def store_handle(attempt: Attempt, handle: dict) -> bool:
+    """Write down how the child is found again; whether the attempt is still ours."""
+    return _ours(attempt).update(handle=handle) == 1
+
+
+def _ours(attempt: Attempt):
+    return Attempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=Attempt.Status.RUNNING)
+
+
+def _wire_format(allocation: Allocation) -> str:
+    if allocation.wire_format:
+        return allocation.wire_format
+    return "openai" if allocation.api_key.speaks("openai") else "anthropic"

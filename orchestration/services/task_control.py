@@ -1,0 +1,181 @@
+"""What people and agents do to a task under way: cancel, pause, resume, approve, retry."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from orchestration import planning
+from orchestration.models import Attempt, Dependency, SubTask, Task
+from orchestration.refusals import (
+    BudgetTooSmall,
+    NothingToRetry,
+    TaskEnded,
+    UnknownSubTask,
+    UnknownTask,
+)
+from orchestration.services.claim import spent_by
+from orchestration.services.finish import fail_sub_tasks, follow
+from orchestration.services.wakeup import wake
+
+S = SubTask.Status
+
+
+@transaction.atomic(durable=True)
+def cancel(*, task_id: int, who: str, now: datetime) -> Task:
+    """Begin nothing more, and stop what runs within seconds; results so far are kept. Twice is
+    once. Refusals: UnknownTask, TaskEnded (unless it was cancelled).
+    """
+    task = _locked(task_id)
+    if task.status in (Task.Status.CANCELLED, Task.Status.CANCELLING):
+        return task
+    _require(task, not task.is_over, "is over")
+    task.paused_at = None
+    _set(task, Task.Status.CANCELLING, f"cancelled by {who}")
+    running = Attempt.objects.filter(task=task, status=Attempt.Status.RUNNING)
+    running.update(cancel_asked_at=now)
+    to_come = list(SubTask.objects.filter(task=task, status__in=SubTask.TO_COME))
+    says = f"Cancelled by {who}."
+    fail_sub_tasks(to_come, kind="cancelled", says=says, now=now, status=S.CANCELLED)
+    follow(tasks=[task.pk], now=now)
+    task.refresh_from_db()
+    return task
+
+
+@transaction.atomic(durable=True)
+def pause(*, task_id: int, who: str, now: datetime) -> Task:
+    """Begin nothing more until it is resumed; what runs goes on. Twice is once.
+
+    Refusals: UnknownTask, TaskEnded.
+    """
+    task = _locked(task_id)
+    if task.status == Task.Status.PAUSED:
+        return task
+    _require(task, task.status == Task.Status.ACTIVE, "is not active")
+    task.paused_at = now
+    _set(task, Task.Status.PAUSED, f"paused by {who}")
+    return task
+
+
+@transaction.atomic(durable=True)
+def resume(*, task_id: int, who: str, now: datetime) -> Task:
+    """Go on with a paused task; the time it was paused does not count. Twice is once.
+
+    Refusals: UnknownTask, TaskEnded.
+    """
+    task = _locked(task_id)
+    if task.status == Task.Status.ACTIVE:
+        return task
+    _require(task, task.status == Task.Status.PAUSED, "is not paused")
+    stood = now - task.paused_at
+    task.deadline_at += stood
+    task.paused_at = None
+    _set(task, Task.Status.ACTIVE, f"resumed by {who}")
+    SubTask.objects.filter(task=task, status=S.WAITING).update(waiting_since=now)
+    wake()
+    return task
+
+
+@transaction.atomic(durable=True)
+def approve(*, task_id: int, key: str, who: str, now: datetime) -> SubTask:
+    """Let a sub-task begin that waits for a person, now or when its turn comes. Twice is once.
+
+    Refusals: UnknownTask, UnknownSubTask, TaskEnded.
+    """
+    task = _locked(task_id)
+    sub_task = SubTask.objects.filter(task=task, key=key).first()
+    if sub_task is None:
+        raise UnknownSubTask(f"The task has no sub-task {key}.", task_id=task_id, sub_task=key)
+    if sub_task.approved_at:
+        return sub_task
+    _require(task, sub_task.status in SubTask.TO_COME, f"has begun or ended its sub-task {key}")
+    sub_task.approved_at, sub_task.approved_by = now, who
+    if sub_task.status == S.GATED:
+        sub_task.status, sub_task.waiting_since, sub_task.not_before = S.WAITING, now, now
+        wake()
+    sub_task.save()
+    return sub_task
+
+
+@transaction.atomic(durable=True)
+def retry_failed(
+    *,
+    task_id: int,
+    additional_budget: int = 0,
+    idempotency_key: str | None = None,
+    who: str,
+    now: datetime,
+) -> Task:
+    """Run what failed, and what waited for it, again; what succeeded stays.
+
+    The budget stays the same but for `additional_budget`: what is left of it is split anew where
+    the shares no longer fit. The idempotency key of the last retry is that retry. Refusals:
+    UnknownTask, TaskEnded (it is not over), NothingToRetry, BudgetTooSmall.
+    """
+    task = _locked(task_id)
+    if idempotency_key and task.retry_key == idempotency_key:
+        return task
+    _require(task, task.is_over, "is not over yet")
+    again = list(
+        SubTask.objects.filter(task=task, position__gt=0, status__in=(S.FAILED, S.CANCELLED))
+    )
+    if not again:
+        raise NothingToRetry("No sub-task of this task has failed.", task_id=task_id)
+    task.budget += additional_budget
+    _share_out(task, again)
+    _begin_again(again, now=now)
+    task.ended_at, task.retry_key = None, idempotency_key or ""
+    task.deadline_at = now + timedelta(seconds=task.timeout_seconds)
+    _set(task, Task.Status.ACTIVE, f"retried by {who}")
+    wake()
+    return task
+
+
+def _share_out(task: Task, again: list[SubTask]) -> None:
+    """Shares that fit in what is left."""
+    left = task.free
+    if left < len(again) * planning.PART_TOKENS_MIN:
+        raise BudgetTooSmall(
+            f"{left:,} tokens are left of the budget, too few for {len(again)} sub-tasks: say "
+            "additional_budget.",
+            left=left,
+            needed=len(again) * planning.PART_TOKENS_MIN,
+        )
+    # A share is all that a sub-task may ever use, so what it used before is added.
+    spent = spent_by([one.pk for one in again])
+    wanted = [one.share for one in again]
+    for one, share in zip(again, planning.scaled(wanted, total=left), strict=True):
+        one.share = share + spent.get(one.pk, 0)
+
+
+def _begin_again(again: list[SubTask], *, now: datetime) -> None:
+    unmet = Dependency.objects.exclude(needs__status=S.SUCCEEDED)
+    waits = set(unmet.filter(sub_task__in=again).values_list("sub_task", flat=True))
+    for one in again:
+        gated = one.needs_approval and not one.approved_at
+        one.status = S.BLOCKED if one.pk in waits else S.GATED if gated else S.WAITING
+        one.retries = one.recoveries = 0
+        one.error_kind = one.error = one.result = ""
+        one.not_before = one.waiting_since = now
+        one.ended_at = None
+    columns = ("share", "status", "retries", "recoveries", "error_kind", "error", "result")
+    SubTask.objects.bulk_update(
+        again, [*columns, "not_before", "waiting_since", "ended_at"], batch_size=500
+    )
+
+
+def _locked(task_id: int) -> Task:
+    locked = Task.objects.select_for_update(of=("self",), no_key=True)
+    task = locked.filter(pk=task_id).first()
+    if task is None:
+        raise UnknownTask("There is no such task.", task_id=task_id)
+    return task
+
+
+def _require(task: Task, holds: bool, why_not: str) -> None:
+    if not holds:
+        raise TaskEnded(f"The task {why_not}.", task_id=task.pk, status=task.status)
+
+
+def _set(task: Task, status: str, reason: str) -> None:
+    task.status, task.status_reason = status, reason[:300]
+    task.save()

@@ -1,0 +1,82 @@
+"""What is asked for when a task is submitted."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from django.conf import settings
+
+from keys.refusals import WrongValue
+from orchestration.storable_text import is_storable
+
+TOKENS_MAX = 10**12
+SECONDS_MAX = 30 * 86_400
+PLANNERS = ("keyword", "model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A task as somebody asks for it.
+
+    Either a `description`, which a planner (`keyword` or `model`) takes apart, or `sub_tasks` as
+    they are (see `planning.given_plan`). `total_budget` in tokens, of which `reserve_percent` are
+    kept for retries. `parallel`: whether the parts a planner finds may run side by side.
+    `soft_limit_percent` of the budget used: the task pauses and asks.
+    """
+
+    name: str
+    description: str = ""
+    sub_tasks: tuple[dict[str, Any], ...] = ()
+    total_budget: int
+    reserve_percent: int = 0
+    soft_limit_percent: int | None = None
+    planner: str = "keyword"
+    parallel: bool = False
+    max_concurrent: int = 3
+    retry_on_failure: bool = True
+    max_retries: int = 2
+    timeout: int = 3_600
+    running_timeout: int = 900
+    waiting_timeout: int = 86_400
+    runner: str = "model"
+    model: str = ""
+    provider: str = ""
+    cost_centre: str = ""
+
+    def check(self) -> None:
+        """Refusals: WrongValue."""
+        self._check_text()
+        _within("total_budget", self.total_budget, 1, TOKENS_MAX)
+        _within("reserve_percent", self.reserve_percent, 0, 90)
+        _within("max_concurrent", self.max_concurrent, 1, 100_000)
+        _within("max_retries", self.max_retries, 0, 100)
+        for name in ("timeout", "running_timeout", "waiting_timeout"):
+            _within(name, getattr(self, name), 1, SECONDS_MAX)
+        if self.soft_limit_percent is not None:
+            _within("soft_limit_percent", self.soft_limit_percent, 1, 99)
+        if self.planner not in PLANNERS:
+            raise WrongValue(f"planner is one of {', '.join(PLANNERS)}.", field="planner")
+
+    def _check_text(self) -> None:
+        for name, value in self.as_json().items():
+            if not is_storable(value):
+                raise WrongValue(f"{name} has characters that are no text.", field=name)
+        if not self.name.strip() or len(self.name) > 200:
+            raise WrongValue("name has 1 to 200 characters.", field="name")
+        if bool(self.description.strip()) == bool(self.sub_tasks):
+            raise WrongValue("Say either a description or sub_tasks.", field="description")
+        if len(self.description.encode("utf-8", "surrogatepass")) > settings.TASK_TEXT_BYTES_MAX:
+            raise WrongValue(
+                f"description has at most {settings.TASK_TEXT_BYTES_MAX} bytes.",
+                field="description",
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """The request, to compare a repeated one with: only what is not as usual."""
+        usual = {field.name: field.default for field in fields(self)}
+        asked = {n: value for n, value in asdict(self).items() if value != usual[n]}
+        return asked | ({"sub_tasks": list(self.sub_tasks)} if self.sub_tasks else {})
+
+
+def _within(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise WrongValue(f"{name} must be from {least:,} to {most:,}.", field=name)

@@ -1,0 +1,185 @@
+"""Cancelling, pausing, resuming, approving, retrying."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from orchestration.models import Attempt, SubTask, Task
+from tests.api.caller import Caller, assert_problem, session_caller, token_of
+from tests.api.tasks import begun, do, end, parts, spend, submit
+from tests.keys.builders import PAID, add_key, allocate
+
+pytestmark = pytest.mark.django_db
+
+STEPS = ("cancellation", "pause", "resumption", "retry", "approvals")
+
+
+@pytest.fixture(autouse=True)
+def key(people):
+    """One key."""
+    add_key("openai-1", provider="openai", rates=PAID)
+
+
+def step(caller, task, name, **fields):
+    """One step of a task that does it."""
+    answer = caller.post(f"/tasks/{task}/{name}", **fields)
+    assert answer.status_code == 200, answer.json()
+    return answer.json()
+
+
+def refused(caller, task, name, status, code, **fields):
+    """One that is refused."""
+    return assert_problem(caller.post(f"/tasks/{task}/{name}", **fields), status, code)
+
+
+def new(caller, *ids, **changes):
+    """A task with these parts; its id."""
+    return submit(caller, sub_tasks=parts(*(ids or "a")), **changes).json()["id"]
+
+
+def statuses(shown):
+    """Of its sub-tasks."""
+    return [part["status"] for part in shown["sub_tasks"]]
+
+
+def failed(caller, *ids, **changes):
+    """A task whose parts all failed."""
+    task = new(caller, *ids, retry_on_failure=False, **changes)
+    for attempt in begun():
+        end(attempt, "failed", kind="failed", says="No luck.")
+    return task
+
+
+def test_cancelling_ends_what_waits_and_asks_what_runs_to_stop(ada):
+    task = new(ada, "a", "b", max_concurrent=1)
+    (attempt,) = begun()
+    shown = step(ada, task, "cancellation")
+    assert (shown["status"], statuses(shown)) == ("cancelling", ["running", "cancelled"])
+    assert "agent:ada" in shown["status_reason"]
+    assert Attempt.objects.get().cancel_asked_at
+    end(attempt, "cancelled", kind="cancelled", says="Somebody cancelled it.")
+    shown = step(ada, task, "cancellation")
+    assert (shown["status"], statuses(shown)) == ("cancelled", ["cancelled"] * 2)
+    assert shown["ended_at"]
+
+
+def test_what_is_over_cannot_be_cancelled_or_paused(ada):
+    task = do(ada, sub_tasks=parts("a"))
+    for name in ("cancellation", "pause", "resumption"):
+        problem = refused(ada, task, name, 409, "task_ended")
+        assert problem["fact_status"] == "completed"
+        assert problem["task_id"] == task
+
+
+def test_a_paused_task_begins_nothing_and_its_time_stands_still(ada):
+    task = new(ada)
+    shown = step(ada, task, "pause")
+    assert (shown["status"], shown["paused_at"] is None) == ("paused", False)
+    assert step(ada, task, "pause")["paused_at"] == shown["paused_at"]
+    assert begun() == []
+    Task.objects.update(paused_at=timezone.now() - timedelta(hours=1))
+    before = Task.objects.get().deadline_at
+    woken = OrmQ.objects.count()
+    shown = step(ada, task, "resumption")
+    assert (shown["status"], shown["paused_at"]) == ("active", None)
+    assert Task.objects.get().deadline_at - before >= timedelta(hours=1)
+    assert OrmQ.objects.count() == woken + 1
+    assert step(ada, task, "resumption")["status"] == "active"
+    assert len(begun()) == 1
+
+
+def test_a_part_waits_for_approval_and_then_begins(ada):
+    task = submit(ada, sub_tasks=parts("a", needs_approval=True)).json()["id"]
+    assert begun() == []
+    part = step(ada, task, "approvals", sub_task="a")
+    assert (part["id"], part["status"], part["approved_by"]) == ("a", "waiting", "agent:ada")
+    assert step(ada, task, "approvals", sub_task="a")["approved_at"] == part["approved_at"]
+    assert len(begun()) == 1
+
+
+def test_an_approval_names_a_part_that_is_there_and_has_not_begun(ada):
+    task = new(ada)
+    assert refused(ada, task, "approvals", 404, "unknown_sub_task", sub_task="z")["sub_task"] == "z"
+    refused(ada, task, "approvals", 422, "invalid_request")
+    refused(ada, task, "approvals", 422, "invalid_request", sub_task=1)
+    begun()
+    refused(ada, task, "approvals", 409, "task_ended", sub_task="a")
+    assert not SubTask.objects.get().approved_at
+
+
+def test_a_retry_runs_what_failed_and_keeps_what_succeeded(ada):
+    task = new(ada, "a", "b", retry_on_failure=False)
+    first, second = begun()
+    spend(first, 100)
+    end(first, text="did a")
+    end(second, "failed", kind="failed", says="No luck.")
+    shown = step(ada, task, "retry")
+    assert (shown["status"], statuses(shown)) == ("active", ["succeeded", "waiting"])
+    refused(ada, task, "retry", 409, "task_ended")
+    (again,) = begun()
+    assert again.sub_task.key == "b"
+    end(again, text="did b")
+    assert ada.get(f"/tasks/{task}").json()["status"] == "completed"
+
+
+def test_nothing_to_retry_is_a_refusal(ada):
+    task = do(ada, sub_tasks=parts("a"))
+    refused(ada, task, "retry", 409, "nothing_to_retry")
+    assert ada.get(f"/tasks/{task}").json()["status"] == "completed"
+
+
+def test_a_retry_for_which_too_little_is_left_needs_more_budget(ada):
+    task = new(ada, "a", "b", retry_on_failure=False, total_budget=2_000)
+    first, second = begun()
+    spend(first, 1_000)
+    spend(second, 1_000)
+    for attempt in (first, second):
+        end(attempt, "failed", kind="failed", says="No luck.")
+    refused(ada, task, "retry", 422, "budget_too_small")
+    assert ada.get(f"/tasks/{task}").json()["status"] == "failed"
+    for wrong in (-1, "5", 10**13, None):
+        refused(ada, task, "retry", 422, "invalid_request", additional_budget=wrong)
+    shown = step(ada, task, "retry", additional_budget=3_000)
+    assert (shown["total_budget"], shown["left"]) == (5_000, 3_000)
+    # What they used before is part of a share.
+    again = [part["share"] - part["tokens_used"] for part in shown["sub_tasks"]]
+    assert again == [1_000, 1_000]
+
+
+def test_steps_are_for_the_agents_own_tasks_with_spend_only(ada, bob, carol):
+    task = failed(ada)
+    fields = {"approvals": {"sub_task": "a"}}
+    before = Task.objects.values().get()
+    for name in STEPS:
+        asked = fields.get(name, {})
+        refused(bob, task, name, 404, "unknown_task", **asked)
+        refused(carol, task, name, 404, "unknown_task", **asked)
+        refused(ada, 10**9, name, 404, "unknown_task", **asked)
+    assert Task.objects.values().get() == before
+    reader = Caller(token_of("bob", "read"))
+    own = session_caller(allocate(tokens=1000).session_id)
+    for name in STEPS:
+        refused(reader, task, name, 403, "scope_missing")
+        refused(own, task, name, 403, "session_token_not_enough")
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_what_a_step_does_not_know_is_refused_and_nothing_happens(ada, name):
+    task = new(ada)
+    before = Task.objects.values().get()
+    refused(ada, task, name, 422, "invalid_request", nonsense=1)
+    answer = ada.post(f"/tasks/{task}/{name}", idempotency_key="\x7f")
+    assert_problem(answer, 422, "invalid_request")
+    assert Task.objects.values().get() == before
+
+
+def test_a_part_that_depends_on_one_to_be_approved_later_can_be_approved_now(ada):
+    given = [*parts("a"), *parts("b", depends_on=["a"], needs_approval=True)]
+    task = submit(ada, sub_tasks=given).json()["id"]
+    assert step(ada, task, "approvals", sub_task="b")["status"] == "blocked"
+    (attempt,) = begun()
+    end(attempt, text="did a")
+    (second,) = begun()
+    assert second.sub_task.key == "b"

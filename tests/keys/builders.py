@@ -1,0 +1,89 @@
+"""Keys, agents, limits and calls, made in one line each: what tests of the books start from."""
+
+from decimal import Decimal
+from itertools import count
+
+from keys import services as keys
+from keys.supply.pricing import Rates
+from tests.moments import NOON
+
+_CALLS = count(1)
+FREE = Rates(input=Decimal(0), output=Decimal(0))
+PAID = Rates(input=Decimal("0.003"), output=Decimal("0.015"))
+
+
+def add_key(slug, *, per_day=1_000_000, rates=FREE, provider="nvidia", **changes):
+    """An API key with one limit; `per_day=None` for none."""
+    terms = keys.KeyTerms(provider=provider, model="model-1", rates=rates, **changes)
+    api_key = keys.add_key(slug, terms=terms, secret=f"secret-{slug}", who="test", now=NOON)
+    if per_day is not None:
+        limit(api_key, per_day)
+    return api_key
+
+
+def limit(subject, amount, *, unit="tokens", period="day", now=NOON, **changes):
+    """Set a limit."""
+    terms = keys.Terms(unit=unit, period=period, amount=amount, **changes)
+    return keys.set_limit(subject, terms=terms, why="test", who="test", now=now)
+
+
+def allocate(agent="ada", tokens=1000, *, idempotency_key=None, now=NOON, **wish):
+    """Lend, as `agent` asks."""
+    return keys.allocate(
+        agent=agent,
+        wish=keys.Wish(tokens=tokens, **wish),
+        idempotency_key=idempotency_key,
+        now=now,
+    )
+
+
+def report(allocation, tokens, *, now=NOON, idempotency_key=None, **parts):
+    """Report usage of `tokens` of input."""
+    return keys.report_usage(
+        allocation_id=allocation.pk,
+        usage=keys.Usage(input_tokens=tokens, **parts),
+        idempotency_key=idempotency_key,
+        now=now,
+    )
+
+
+def hold(allocation, tokens, *, idempotency_key=None, now=NOON, **options):
+    """Set aside; each call has its own idempotency key unless given."""
+    return keys.hold(
+        allocation_id=allocation.pk,
+        tokens=tokens,
+        idempotency_key=idempotency_key or f"call-{next(_CALLS)}",
+        now=now,
+        **options,
+    )
+
+
+def settle(charge, tokens, *, now=NOON, **parts):
+    """Settle at `tokens` of input; 1, or 0 when it was settled before."""
+    return keys.settle(charge=charge, usage=keys.Usage(input_tokens=tokens, **parts), now=now)
+
+
+def rotate(allocation, key=None, *, idempotency_key=None, now=NOON):
+    """Move what is left, as a person asks."""
+    return keys.rotate(
+        allocation=allocation,
+        key=key,
+        reason="test",
+        who="test",
+        idempotency_key=idempotency_key,
+        now=now,
+    )
+
+
+def complete(allocation, *, now=NOON):
+    """The agent is done."""
+    return keys.complete(allocation_id=allocation.pk, who="test", now=now)
+
+
+def make_people():
+    """`ada` spends, `bob` is of her cost centre, `carol` is a stranger."""
+    keys.create_cost_centre("org")
+    keys.create_cost_centre("research", parent="org")
+    keys.create_cost_centre("sales", parent="org")
+    for name, centre in (("ada", "research"), ("bob", "research"), ("carol", "sales")):
+        keys.create_agent(name, cost_centre=centre, who="test", now=NOON)

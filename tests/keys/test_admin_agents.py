@@ -1,0 +1,136 @@
+"""Agents, their tokens and cost centres in the admin."""
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from keys.models import Agent, AgentToken, CostCentre, History, Provider
+from tests.keys.admin_forms import CONFIRMED, row
+
+pytestmark = pytest.mark.django_db
+TOKEN = re.compile(r"bt_[a-z0-9]{8}_[A-Za-z0-9_-]{43}")
+
+
+@pytest.fixture
+def staff(client):
+    """A client signed in as grace, who may do everything."""
+    client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
+    return client
+
+
+def page(name, *args):
+    """The address of an admin page of the app."""
+    return reverse(f"admin:keys_{name}", args=args)
+
+
+def no_rows(*prefixes):
+    """The counts of formsets without rows."""
+    return {f"{prefix}-{which}_FORMS": 0 for prefix in prefixes for which in ("TOTAL", "INITIAL")}
+
+
+def issue(client, agent="ada", **changes):
+    """Ask for a token, as the dialog does."""
+    asked = CONFIRMED | {"scopes": ["spend", "read"], "days": "30"} | changes
+    return client.post(page("agent_issue_token", agent), asked)
+
+
+def test_an_agent_is_added_with_a_limit(staff, people):
+    wanted = {"slug": "dora", "name": "", "cost_centre": "sales", "why": "hired"}
+    limits = (
+        row(0, "usd", "total", "12.5") | no_rows("limits", "tokens") | {"limits-TOTAL_FORMS": 1}
+    )
+    answer = staff.post(page("agent_add"), wanted | limits, follow=True)
+    assert answer.status_code == 200
+    dora = Agent.objects.get(pk="dora")
+    assert (dora.cost_centre_id, dora.limits.get().amount) == ("sales", 12.5)
+    assert set(History.objects.filter(who="grace").values_list("kind", flat=True)) == {
+        "agent_change",
+        "limit_change",
+    }
+    shown = staff.get(page("agent_change", "dora")).content.decode()
+    assert "$12.50" in shown
+
+
+def test_a_token_is_shown_once(staff, people):
+    assert not TOKEN.search(staff.get(page("agent_issue_token", "ada")).content.decode())
+    answer = issue(staff)
+    token = TOKEN.search(answer.content.decode())[0]
+    assert "no-store" in answer.headers["Cache-Control"]
+    kept = AgentToken.objects.get()
+    assert token.startswith(kept.prefix)
+    for name, *args in (
+        ("agent_change", "ada"),
+        ("agent_changelist",),
+        ("agenttoken_changelist",),
+        ("agenttoken_change", kept.pk),
+        ("history_changelist",),
+    ):
+        shown = staff.get(page(name, *args))
+        assert shown.status_code == 200
+        assert token not in shown.content.decode()
+    assert kept.prefix in staff.get(page("agent_change", "ada")).content.decode()
+
+
+def test_a_third_live_token_is_refused_in_words(staff, people):
+    issue(staff)
+    issue(staff)
+    answer = issue(staff).content.decode()
+    assert "revoke one first" in answer
+    assert not TOKEN.search(answer)
+
+
+def test_a_token_is_revoked(staff, people):
+    issue(staff)
+    token = AgentToken.objects.get()
+    staff.post(page("agenttoken_revoke", token.pk), CONFIRMED)
+    token.refresh_from_db()
+    assert token.revoked_at
+    assert "revoked" in staff.get(page("agent_change", "ada")).content.decode()
+
+
+def test_an_agent_is_switched_off_with_a_reason_and_on(staff, people):
+    staff.post(page("agent_disable", "ada"), CONFIRMED | {"why": "runs wild"})
+    assert Agent.objects.get(pk="ada").disabled_at
+    assert "runs wild" in staff.get(page("agent_change", "ada")).content.decode()
+    staff.post(page("agent_enable", "ada"), CONFIRMED)
+    assert Agent.objects.get(pk="ada").disabled_at is None
+
+
+def test_who_may_only_look_issues_no_token(client, people):
+    carol = get_user_model().objects.create_user("carol", is_staff=True)
+    carol.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(carol)
+    assert client.get(page("agent_change", "ada")).status_code == 200
+    assert issue(client).status_code == 403
+    assert client.post(page("agent_disable", "ada"), CONFIRMED | {"why": "x"}).status_code == 403
+    assert not AgentToken.objects.exists()
+
+
+def test_a_cost_centre_is_added_below_another_and_limited(staff, people):
+    wanted = {"slug": "lab", "name": "Lab", "parent": "research", "why": "budget of March"}
+    limits = row(0, "tokens", "month", "900") | no_rows("limits") | {"limits-TOTAL_FORMS": 1}
+    staff.post(page("costcentre_add"), wanted | limits)
+    lab = CostCentre.objects.get(pk="lab")
+    assert (lab.path, lab.limits.get().amount) == (["org", "research", "lab"], 900)
+    shown = staff.get(page("costcentre_change", "lab")).content.decode()
+    assert "org / research / lab" in shown
+    assert "budget of March" in shown
+
+
+def test_lists_of_people_cost_as_many_queries_as_one(staff, people, django_assert_max_num_queries):
+    for name in ("agent_changelist", "costcentre_changelist", "agenttoken_changelist"):
+        with django_assert_max_num_queries(9):
+            assert staff.get(page(name)).status_code == 200
+
+
+def test_a_provider_is_added_and_keeps_its_slug(staff):
+    staff.post(page("provider_add"), {"slug": "groq", "name": "Groq", "base_url": ""})
+    changed = {"slug": "other", "name": "Groq Inc.", "base_url": "https://api.groq.example/v1"}
+    staff.post(page("provider_change", "groq"), changed)
+    assert Provider.objects.get().name == "Groq", "without a reason nothing changes"
+    staff.post(page("provider_change", "groq"), changed | {"why": "they were renamed"})
+    assert Provider.objects.values_list("slug", "name").get() == ("groq", "Groq Inc.")
+    assert staff.post(page("provider_delete", "groq"), {"post": "yes"}).status_code == 403

@@ -1,0 +1,114 @@
+"""Cost centres, agents and their tokens."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, transaction
+
+from keys import services as keys
+from keys.models import Agent, AgentToken, CostCentre, History
+from keys.refusals import (
+    AgentDisabled,
+    AlreadyExists,
+    TooManyTokens,
+    UnknownAgent,
+    UnknownCostCentre,
+    WrongValue,
+)
+from tests.books import assert_books_balance
+from tests.keys.builders import add_key, allocate, report
+from tests.moments import NOON
+
+pytestmark = pytest.mark.django_db
+
+
+def ada():
+    """The agent."""
+    return Agent.objects.get(pk="ada")
+
+
+def issue(*, now=NOON, **terms):
+    """A token for ada."""
+    return keys.issue_token(ada(), who="test", now=now, **terms)
+
+
+def test_a_cost_centre_knows_its_ancestors(people):
+    assert CostCentre.objects.get(pk="research").path == ["org", "research"]
+    deep = keys.create_cost_centre("vision", parent="research", name="Computer vision")
+    assert (deep.path, str(deep)) == (["org", "research", "vision"], "org / research / vision")
+
+
+def test_a_cost_centre_keeps_its_parent(people):
+    with pytest.raises(DatabaseError), transaction.atomic():
+        CostCentre.objects.filter(pk="research").update(parent="sales")
+
+
+@pytest.mark.parametrize("slug", ["", "Org", "a b", "-a", "a" * 65, "a\n", "ä", "a/b"])
+def test_names_that_cannot_be_are_refused(people, slug):
+    with pytest.raises(WrongValue):
+        keys.create_cost_centre(slug)
+    with pytest.raises(WrongValue):
+        keys.create_agent(slug, cost_centre="org", who="test", now=NOON)
+
+
+def test_names_are_taken_once_and_parents_exist(people):
+    with pytest.raises(AlreadyExists):
+        keys.create_cost_centre("org")
+    with pytest.raises(AlreadyExists):
+        keys.create_agent("ada", cost_centre="org", who="test", now=NOON)
+    with pytest.raises(UnknownCostCentre):
+        keys.create_cost_centre("new", parent="nowhere")
+    with pytest.raises(UnknownCostCentre):
+        keys.create_agent("new", cost_centre="nowhere", who="test", now=NOON)
+
+
+def test_a_token_is_shown_once_and_kept_as_a_digest(people):
+    row, token = issue()
+    assert token.startswith("bt")
+    assert token not in str(AgentToken.objects.values()[0])
+    assert row.expires_at == NOON + timedelta(days=365)
+    assert row.scopes == ["spend", "read"]
+
+
+def test_two_tokens_may_live_at_once_and_a_third_when_one_ended(people):
+    first, _ = issue(days=1)
+    issue()
+    with pytest.raises(TooManyTokens):
+        issue()
+    assert issue(now=NOON + timedelta(days=1))
+    keys.revoke_token(first, who="test", now=NOON)
+    with pytest.raises(TooManyTokens):
+        issue(now=NOON + timedelta(days=1))
+
+
+def test_revoking_twice_is_once(people):
+    row, _ = issue()
+    for minutes in (1, 2):
+        keys.revoke_token(row, who="test", now=NOON + timedelta(minutes=minutes))
+    row.refresh_from_db()
+    assert row.revoked_at == NOON + timedelta(minutes=1)
+    assert History.objects.filter(kind="agent_change", before__token=row.prefix).count() == 1
+
+
+@pytest.mark.parametrize("terms", [{"days": 0}, {"days": 3651}, {"scopes": []}, {"scopes": ["x"]}])
+def test_tokens_that_cannot_be_are_refused(people, terms):
+    with pytest.raises(WrongValue):
+        issue(**terms)
+    with pytest.raises(UnknownAgent):
+        keys.issue_token(Agent(slug="mallory"), who="test", now=NOON)
+    assert not AgentToken.objects.exists()
+
+
+def test_an_agent_that_is_off_gets_nothing_new_but_what_it_used_is_recorded(people):
+    add_key("nvidia-1")
+    allocation = allocate()
+    for _ in range(2):
+        keys.disable_agent(ada(), who="test", why="runs wild", now=NOON)
+    with pytest.raises(AgentDisabled):
+        allocate()
+    report(allocation, 10)
+    for _ in range(2):
+        keys.enable_agent(ada(), who="test", now=NOON)
+    assert allocate()
+    assert History.objects.filter(kind="agent_change", after__has_key="disabled").count() == 2
+    assert_books_balance()
