@@ -46,9 +46,10 @@ test-openclaw: venv-dev openclaw ## Run tasks through a real gateway of OpenClaw
 	@BUTLER_OPENCLAW_TESTS=required BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} \
 	  $(VENV)/bin/pytest tests/openclaw
 
-lint: venv-dev ## Check style, migrations and the production settings
+lint: venv-dev ## Check style, types, migrations and the production settings
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy .
 	@$(RUN) manage.py makemigrations --check --dry-run
 	@BUTLER_PRODUCTION=yes BUTLER_PUBLIC_URL=https://butler.example.com \
 	BUTLER_SECRET_KEY=$$($(RUN) -c 'import secrets; print(secrets.token_urlsafe(50))') \
