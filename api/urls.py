@@ -9,15 +9,16 @@ from api import (
     charges,
     decisions,
     estimates,
+    history,
     not_found,
     plans,
-    records,
     schema_views,
     sessions,
     status,
     sub_tasks,
     task_actions,
     tasks,
+    usage,
 )
 
 _SESSION = "v1/allocations/<str:session_id>"
@@ -53,8 +54,8 @@ urlpatterns = [
     path("v1/alerts", alerts.Alerts.as_view()),
     path("v1/alerts/<int:alert_id>/acknowledgement", alerts.AcknowledgementMake.as_view()),
     path("v1/alerts/<int:alert_id>/resolution", alerts.ResolutionMake.as_view()),
-    path("v1/history", records.HistoryList.as_view()),
-    path("v1/usage", records.Usage.as_view()),
+    path("v1/history", history.HistoryView.as_view()),
+    path("v1/usage", usage.UsageView.as_view()),
     path("v1/schema", schema_views.SchemaJson.as_view(), name="schema"),
     path("v1/docs", schema_views.Docs.as_view()),
     re_path("", not_found.NotThere.as_view()),
