@@ -4,7 +4,8 @@ from django.db import connection
 
 TABLES = """
 SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
- WHERE schemaname = 'public' AND tablename ~ '^(keys|gateway|orchestration|alerts|django_q)_'
+ WHERE schemaname = 'public'
+   AND tablename ~ '^(security|keys|gateway|orchestration|alerts|django_q)_'
 """
 
 
