@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -12,6 +13,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 
 from tests.keys.builders import make_people
 from tests.moments import NOON
+from tests.tables import delete_all
 
 # What `migrate` writes and no test changes.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
@@ -29,12 +31,13 @@ def quick_flush() -> Iterator[None]:
 
 
 def _deletes(operations, style, tables, **options) -> list[str]:
-    emptied = [operations.quote_name(table) for table in tables if table not in KEPT_TABLES]
-    # Neither foreign keys nor triggers that keep rows are asked.
-    return [
-        "SET LOCAL session_replication_role = replica",
-        *(f"DELETE FROM {table}" for table in emptied),  # noqa: S608 - names of tables
-    ]
+    return delete_all(table for table in tables if table not in KEPT_TABLES)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """A job in the background of a shell ignores SIGINT, and so would all that tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

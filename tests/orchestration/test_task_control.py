@@ -52,7 +52,7 @@ def end(attempt: Attempt, kind: str = "", *, used: int = 0, now=NOON, **failure)
 
 
 def test_cancelling_ends_what_runs_within_seconds_and_what_it_used_is_known(office):
-    task = submit(say("gather", latency_ms=9_000), {"description": "write", "depends_on": ["1"]})
+    task = submit(say("gather", latency_ms=6_500), {"description": "write", "depends_on": ["1"]})
     worker = threading.Thread(target=_work)
     worker.start()
     wait_until(lambda: office.under_way() == 1)

@@ -54,7 +54,7 @@ def test_one_of_three_times_out(office):
     task = worked(
         submit(
             "gather",
-            say("analyze", latency_ms=20_000),
+            say("analyze", latency_ms=6_000),
             "write",
             running_timeout=2,
             retry_on_failure=False,
