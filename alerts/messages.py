@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import reverse
 
-_SUBJECTS = (("API key", "key_slug"), ("Agent", "agent_name"), ("Session", "session_id"))
+_SUBJECTS = (("API key", "key_id"), ("Agent", "agent_id"), ("Session", "session_id"))
 
 
 def message(notification) -> dict[str, str]:

@@ -21,9 +21,9 @@ def open_counts() -> dict[str, int]:
     return {severity.value: 0 for severity in Severity} | dict(rows)
 
 
-def alerts_of_agent(agent_name):
+def alerts_of_agent(agent_id):
     """Every alert about one agent, the newest first."""
-    return Alert.objects.of_agent(agent_name).order_by("-raised_at", "-pk")
+    return Alert.objects.of_agent(agent_id).order_by("-raised_at", "-pk")
 
 
 def deliveries():
@@ -33,10 +33,10 @@ def deliveries():
 
 def channels_with_counts():
     """Channels with `waiting_count` and `given_up_count` of their notifications."""
-    state = Notification.State
+    status = Notification.Status
     return Channel.objects.annotate(
         waiting_count=Count(
-            "notifications", Q(notifications__state__in=(state.QUEUED, state.FAILED))
+            "notifications", Q(notifications__status__in=(status.QUEUED, status.FAILED))
         ),
-        given_up_count=Count("notifications", Q(notifications__state=state.GIVEN_UP)),
+        given_up_count=Count("notifications", Q(notifications__status=status.GIVEN_UP)),
     )

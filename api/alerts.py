@@ -24,11 +24,11 @@ class AlertOutput(serializers.Serializer):
     id = serializers.IntegerField()
     kind = serializers.CharField()
     severity = serializers.ChoiceField(Severity.choices)
-    state = serializers.ChoiceField(Alert.State.choices)
+    status = serializers.ChoiceField(Alert.Status.choices)
     title = serializers.CharField()
     detail = serializers.CharField()
     facts = serializers.DictField(help_text="Figures for programs.")
-    key_id = serializers.CharField(source="key_slug", allow_null=True)
+    key_id = serializers.CharField(allow_null=True)
     session_id = serializers.CharField(allow_null=True)
     raised_at = serializers.DateTimeField()
     acknowledged_at = serializers.DateTimeField(allow_null=True)
@@ -45,7 +45,7 @@ class Alerts(ApiView):
     class Query(pagination.PageQuery):
         """Filters of the list."""
 
-        state = serializers.ChoiceField(Alert.State.choices, required=False)
+        status = serializers.ChoiceField(Alert.Status.choices, required=False)
         severity = serializers.ChoiceField(Severity.choices, required=False)
 
     @extend_schema(
@@ -73,7 +73,7 @@ def _visible(bearer: Bearer) -> QuerySet[Alert]:
     if bearer.sees_all:
         return Alert.objects.all()
     sessions = visible_allocations(bearer).order_by().values("session_id")
-    return Alert.objects.filter(Q(session_id__in=sessions) | Q(agent_name=bearer.agent))
+    return Alert.objects.filter(Q(session_id__in=sessions) | Q(agent_id=bearer.agent))
 
 
 class AlertAction(ApiView):

@@ -17,7 +17,7 @@ class ChargeOutput(serializers.Serializer):
     """One call's cost: held before it, settled after it. Until it is settled, what it used is 0."""
 
     id = serializers.IntegerField(help_text="`x-butler-charge-id` of the gateway's answer.")
-    state = serializers.ChoiceField(Charge.State.choices)
+    status = serializers.ChoiceField(Charge.Status.choices)
     basis = serializers.ChoiceField(Charge.Basis.choices, help_text="Who said what it used.")
     route = serializers.CharField(help_text="Of the gateway; empty when an agent reported it.")
     model = serializers.CharField()
@@ -56,7 +56,7 @@ class Charges(ApiView):
 
         session = serializers.RegexField(NAME, required=False)
         key = serializers.RegexField(NAME, required=False)
-        state = serializers.ChoiceField(Charge.State.choices, required=False)
+        status = serializers.ChoiceField(Charge.Status.choices, required=False)
         since = serializers.DateTimeField(required=False, help_text="Held at or after.")
         until = serializers.DateTimeField(required=False, help_text="Held before.")
 

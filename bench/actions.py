@@ -55,7 +55,7 @@ def settling_in_batches(number: int):
 
     def act() -> int:
         endings = [
-            keys.Ending(charge, Charge.State.SETTLED, _USAGE)
+            keys.Ending(charge, Charge.Status.SETTLED, _USAGE)
             for charge in _held_together(allocation)
         ]
         return keys.settle_many(endings, now=rows.now())
@@ -78,7 +78,7 @@ WITH room AS (
        SET held = held + {BATCH} * 200, held_cost = held_cost + {BATCH} * 200 * token_cost_max
      WHERE id = %s RETURNING id, api_key_id, price_id, token_cost_max)
 INSERT INTO keys_charge (
-    allocation_id, api_key_id, price_id, model, idempotency_key, state, basis, held_tokens,
+    allocation_id, api_key_id, price_id, model, idempotency_key, status, basis, held_tokens,
     held_cost, input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
     tokens, cost, overrun, created_at, expires_at)
 SELECT id, api_key_id, price_id, '', gen_random_uuid()::text, 'held', 'reported', 200,

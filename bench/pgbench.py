@@ -71,7 +71,7 @@ _CALL = {
 _ENDED = {
     **_CALL,
     "endings": "jsonb_build_array(jsonb_build_object("
-    "'id', CAST(:id AS bigint), 'state', 'settled', 'basis', 'provider', 'input_tokens', 80, "
+    "'id', CAST(:id AS bigint), 'status', 'settled', 'basis', 'provider', 'input_tokens', 80, "
     "'cached_tokens', 0, 'cache_write_tokens', 0, 'cache_write_long_tokens', 0, "
     "'audio_input_tokens', 0, 'output_tokens', 20, 'reasoning_tokens', 0, "
     "'audio_output_tokens', 0, 'tokens', 100, 'cost', '0.00054', 'provider_request_id', ''))",

@@ -90,11 +90,11 @@ class _Name:
                 charge_id=before.facts["charge_id"],
             )
         # A name of our own was only used when the database went away in the middle of its hold.
-        if self.digest and before.facts["state"] != "released":
+        if self.digest and before.facts["charge_status"] != "released":
             raise AlreadyCalled(
                 "This call was made before; it is neither made nor charged again.",
                 charge_id=before.facts["charge_id"],
-                state=before.facts["state"],
+                charge_status=before.facts["charge_status"],
             )
         self._try += 1
         return self.key

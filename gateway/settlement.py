@@ -9,7 +9,7 @@ from gateway.runtime import Office
 from keys.models import Charge
 from keys.services import Ended, Ending, Usage
 
-_STATES, _BASIS = Charge.State, Charge.Basis
+_STATES, _BASIS = Charge.Status, Charge.Basis
 
 
 class Payment:

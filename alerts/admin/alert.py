@@ -16,7 +16,7 @@ from common.dialogs import carried_out, went_to
 _ACKNOWLEDGE = {"title": "Acknowledge this alert", "description": "", "form_class": NoteForm}
 _RESOLVE = {"title": "Resolve this alert", "description": "", "form_class": NoteForm}
 _SEVERITY_COLOURS = {"info": "info", "warning": "warning", "critical": "danger"}
-_STATE_COLOURS = {"open": "danger", "acknowledged": "warning", "resolved": "success"}
+_STATUS_COLOURS = {"open": "danger", "acknowledged": "warning", "resolved": "success"}
 
 
 @admin.register(Alert)
@@ -28,14 +28,14 @@ class AlertAdmin(ReadOnlyAdmin):
         "shown_state",
         "title",
         "kind",
-        "key_slug",
-        "agent_name",
+        "key_id",
+        "agent_id",
         "session_id",
         "raised_at",
     )
     list_display_links = ("title",)
-    list_filter = ("severity", "state", ("kind", admin.AllValuesFieldListFilter))
-    search_fields = ("title", "dedup_key", "key_slug", "agent_name", "session_id")
+    list_filter = ("severity", "status", ("kind", admin.AllValuesFieldListFilter))
+    search_fields = ("title", "dedup_key", "key_id", "agent_id", "session_id")
     ordering = ("-raised_at", "-id")
     actions = ("acknowledge_selected", "resolve_selected")
     actions_detail = ("acknowledge_one", "resolve_one")
@@ -49,10 +49,10 @@ class AlertAdmin(ReadOnlyAdmin):
         """The severity as a coloured label."""
         return alert.severity
 
-    @display(description="State", ordering="state", label=_STATE_COLOURS)
+    @display(description="Status", ordering="status", label=_STATUS_COLOURS)
     def shown_state(self, alert):
-        """The state as a coloured label."""
-        return alert.state
+        """The status as a coloured label."""
+        return alert.status
 
     @action(description="Acknowledge selected alerts", permissions=["close"])
     def acknowledge_selected(self, request, queryset):

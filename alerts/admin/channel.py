@@ -108,7 +108,7 @@ class ChannelAdmin(ModelAdmin):
         if url:
             services.change_channel_url(obj.pk, url=url, now=now)
 
-    @display(description="State", label={"enabled": "success", "disabled": "danger"})
+    @display(description="Status", label={"enabled": "success", "disabled": "danger"})
     def shown_state(self, channel):
         """Whether it is switched on."""
         return "disabled" if channel.disabled_at else "enabled"

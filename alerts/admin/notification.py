@@ -6,7 +6,7 @@ from unfold.decorators import display
 from alerts.admin.readonly import ReadOnlyAdmin
 from alerts.models import Notification
 
-_STATE_COLOURS = {
+_STATUS_COLOURS = {
     "queued": "info",
     "sending": "info",
     "sent": "success",
@@ -29,7 +29,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         "next_attempt_at",
         "sent_at",
     )
-    list_filter = ("state", "channel")
+    list_filter = ("status", "channel")
     list_select_related = ("alert", "channel")
     search_fields = ("alert__title", "alert__dedup_key", "last_error")
     ordering = ("-queued_at", "-id")
@@ -39,7 +39,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         """The alert, or that it was a test."""
         return notification.alert or "test message"
 
-    @display(description="State", ordering="state", label=_STATE_COLOURS)
+    @display(description="Status", ordering="status", label=_STATUS_COLOURS)
     def shown_state(self, notification):
-        """The state as a coloured label."""
-        return notification.state
+        """The status as a coloured label."""
+        return notification.status

@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ),
                 ("dedup_key", models.CharField(max_length=255)),
                 (
-                    "state",
+                    "status",
                     models.CharField(
                         choices=[
                             ("open", "Open"),
@@ -93,8 +93,8 @@ class Migration(migrations.Migration):
                         encoder=django.core.serializers.json.DjangoJSONEncoder,
                     ),
                 ),
-                ("key_slug", models.CharField(blank=True, max_length=255, null=True)),
-                ("agent_name", models.CharField(blank=True, max_length=255, null=True)),
+                ("key_id", models.CharField(blank=True, max_length=255, null=True)),
+                ("agent_id", models.CharField(blank=True, max_length=255, null=True)),
                 ("session_id", models.CharField(blank=True, max_length=255, null=True)),
                 ("raised_at", models.DateTimeField()),
                 ("acknowledged_at", models.DateTimeField(blank=True, null=True)),
@@ -113,8 +113,8 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(fields=["-raised_at", "-id"], name="alert_by_raised"),
-                    models.Index(fields=["key_slug", "-raised_at"], name="alert_by_key"),
-                    models.Index(fields=["agent_name", "-raised_at"], name="alert_by_agent"),
+                    models.Index(fields=["key_id", "-raised_at"], name="alert_by_key"),
+                    models.Index(fields=["agent_id", "-raised_at"], name="alert_by_agent"),
                     models.Index(fields=["session_id", "-raised_at"], name="alert_by_session"),
                     models.Index(
                         condition=models.Q(("resolved_at__isnull", True)),
@@ -130,9 +130,9 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("resolved_at__isnull", False), ("state", "resolved")),
+                            models.Q(("resolved_at__isnull", False), ("status", "resolved")),
                             models.Q(
-                                models.Q(("state", "resolved"), _negated=True),
+                                models.Q(("status", "resolved"), _negated=True),
                                 ("resolved_at__isnull", True),
                             ),
                             _connector="OR",
@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("state", "acknowledged"), _negated=True),
+                            models.Q(("status", "acknowledged"), _negated=True),
                             ("acknowledged_at__isnull", False),
                             _connector="OR",
                         ),
@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "state",
+                    "status",
                     models.CharField(
                         choices=[
                             ("queued", "Queued"),
@@ -205,7 +205,7 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(
-                        condition=models.Q(("state__in", ["queued", "failed"])),
+                        condition=models.Q(("status__in", ["queued", "failed"])),
                         fields=["channel", "attempts", "id"],
                         name="notification_waiting",
                     ),
@@ -216,15 +216,15 @@ class Migration(migrations.Migration):
                         fields=("alert", "channel"), name="notification_once_per_alert_and_channel"
                     ),
                     models.UniqueConstraint(
-                        condition=models.Q(("state", "sending")),
+                        condition=models.Q(("status", "sending")),
                         fields=("channel",),
                         name="notification_one_sending_per_channel",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("sent_at__isnull", False), ("state", "sent")),
+                            models.Q(("sent_at__isnull", False), ("status", "sent")),
                             models.Q(
-                                models.Q(("state", "sent"), _negated=True),
+                                models.Q(("status", "sent"), _negated=True),
                                 ("sent_at__isnull", True),
                             ),
                             _connector="OR",

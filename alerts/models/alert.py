@@ -26,13 +26,13 @@ class AlertQuerySet(models.QuerySet):
         """Alerts that still stand: open or acknowledged."""
         return self.filter(resolved_at__isnull=True)
 
-    def of_key(self, key_slug):
+    def of_key(self, key_id):
         """Alerts about one API key."""
-        return self.filter(key_slug=key_slug)
+        return self.filter(key_id=key_id)
 
-    def of_agent(self, agent_name):
+    def of_agent(self, agent_id):
         """Alerts about one agent."""
-        return self.filter(agent_name=agent_name)
+        return self.filter(agent_id=agent_id)
 
     def of_session(self, session_id):
         """Alerts about one session."""
@@ -50,12 +50,12 @@ class Alert(models.Model):
       │                        │
       └────────resolve─────────┴────────▶ resolved    it is over; the same key may be raised anew
 
-    `kind` is a word of the app that raises it. What it is about are plain strings (`key_slug`,
-    `agent_name`, `session_id`), because alerts knows none of the apps above it. `facts` are
+    `kind` is a word of the app that raises it. What it is about are plain strings (`key_id`,
+    `agent_id`, `session_id`), because alerts knows none of the apps above it. `facts` are
     figures for programs and never hold a secret.
     """
 
-    class State(models.TextChoices):
+    class Status(models.TextChoices):
         """Where the alert stands."""
 
         OPEN = "open"
@@ -66,15 +66,15 @@ class Alert(models.Model):
     kind = models.CharField(max_length=64)
     severity = models.CharField(max_length=8, choices=Severity)
     dedup_key = models.CharField(max_length=255)
-    state = models.CharField(
-        max_length=12, choices=State, default=State.OPEN, db_default=State.OPEN
+    status = models.CharField(
+        max_length=12, choices=Status, default=Status.OPEN, db_default=Status.OPEN
     )
     title = models.CharField(max_length=255)
     detail = models.TextField(blank=True)
     facts = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
     # null, not "": an alert may be about no key, agent or session at all.
-    key_slug = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
-    agent_name = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
+    key_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
+    agent_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
     session_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
     raised_at = models.DateTimeField()
     acknowledged_at = models.DateTimeField(null=True, blank=True)
@@ -94,12 +94,12 @@ class Alert(models.Model):
                 name="alert_one_unresolved_per_dedup_key",
             ),
             models.CheckConstraint(
-                condition=Q(state="resolved", resolved_at__isnull=False)
-                | Q(~Q(state="resolved"), resolved_at__isnull=True),
+                condition=Q(status="resolved", resolved_at__isnull=False)
+                | Q(~Q(status="resolved"), resolved_at__isnull=True),
                 name="alert_resolved_says_when",
             ),
             models.CheckConstraint(
-                condition=~Q(state="acknowledged") | Q(acknowledged_at__isnull=False),
+                condition=~Q(status="acknowledged") | Q(acknowledged_at__isnull=False),
                 name="alert_acknowledged_says_when",
             ),
             models.CheckConstraint(
@@ -110,8 +110,8 @@ class Alert(models.Model):
         indexes = [
             # Lists, newest first: of all, and of one key, agent or session.
             models.Index(fields=["-raised_at", "-id"], name="alert_by_raised"),
-            models.Index(fields=["key_slug", "-raised_at"], name="alert_by_key"),
-            models.Index(fields=["agent_name", "-raised_at"], name="alert_by_agent"),
+            models.Index(fields=["key_id", "-raised_at"], name="alert_by_key"),
+            models.Index(fields=["agent_id", "-raised_at"], name="alert_by_agent"),
             models.Index(fields=["session_id", "-raised_at"], name="alert_by_session"),
             # For queries.open_alerts and open_counts, small whatever the history holds.
             models.Index(
@@ -127,4 +127,4 @@ class Alert(models.Model):
     @property
     def is_resolved(self) -> bool:
         """Whether it is over."""
-        return self.state == self.State.RESOLVED
+        return self.status == self.Status.RESOLVED

@@ -12,7 +12,7 @@ class NotificationQuerySet(models.QuerySet):
 
     def waiting(self):
         """Still to be sent, for the first time or again."""
-        return self.filter(state__in=(Notification.State.QUEUED, Notification.State.FAILED))
+        return self.filter(status__in=(Notification.Status.QUEUED, Notification.Status.FAILED))
 
     def due(self, now):
         """Waiting, and their moment has come."""
@@ -20,7 +20,7 @@ class NotificationQuerySet(models.QuerySet):
 
     def sending(self):
         """Claimed by a worker that has not written down what came of it."""
-        return self.filter(state=Notification.State.SENDING)
+        return self.filter(status=Notification.Status.SENDING)
 
 
 class Notification(models.Model):
@@ -38,7 +38,7 @@ class Notification(models.Model):
     person told twice is better than a person not told. `last_error` never holds the URL.
     """
 
-    class State(models.TextChoices):
+    class Status(models.TextChoices):
         """Where the delivery stands."""
 
         QUEUED = "queued"
@@ -51,7 +51,7 @@ class Notification(models.Model):
         Alert, models.CASCADE, null=True, blank=True, related_name="notifications"
     )
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="notifications")
-    state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
+    status = models.CharField(max_length=8, choices=Status, default=Status.QUEUED)
     attempts = models.PositiveIntegerField(default=0)
     last_error = models.TextField(blank=True, default="")
     queued_at = models.DateTimeField()
@@ -69,12 +69,12 @@ class Notification(models.Model):
             # A dead channel occupies one worker at most.
             models.UniqueConstraint(
                 fields=["channel"],
-                condition=Q(state="sending"),
+                condition=Q(status="sending"),
                 name="notification_one_sending_per_channel",
             ),
             models.CheckConstraint(
-                condition=Q(state="sent", sent_at__isnull=False)
-                | Q(~Q(state="sent"), sent_at__isnull=True),
+                condition=Q(status="sent", sent_at__isnull=False)
+                | Q(~Q(status="sent"), sent_at__isnull=True),
                 name="notification_sent_says_when",
             ),
         ]
@@ -82,14 +82,14 @@ class Notification(models.Model):
             # For services.retry_due: the next one of a channel, the least tried first.
             models.Index(
                 fields=["channel", "attempts", "id"],
-                condition=Q(state__in=["queued", "failed"]),
+                condition=Q(status__in=["queued", "failed"]),
                 name="notification_waiting",
             ),
             models.Index(fields=["-queued_at", "-id"], name="notification_by_queued"),
         ]
 
     def __str__(self):
-        return f"notification {self.pk} ({self.state})"
+        return f"notification {self.pk} ({self.status})"
 
     @property
     def is_test(self) -> bool:

@@ -68,7 +68,7 @@ def disable_channel(channel_id, *, now) -> Channel:
         channel.disabled_at = now
         channel.save(update_fields=["disabled_at"])
         channel.notifications.waiting().update(
-            state=Notification.State.GIVEN_UP, last_error="The channel was disabled."
+            status=Notification.Status.GIVEN_UP, last_error="The channel was disabled."
         )
         resolve_by_key(channel.failing_key, who="butler", note="It was disabled.", now=now)
     return channel

@@ -5,7 +5,7 @@ from django.db import transaction
 from alerts.models import Alert
 from alerts.refusals import AlertNotFound, AlreadyResolved
 
-_State = Alert.State
+_Status = Alert.Status
 
 
 @transaction.atomic
@@ -15,11 +15,11 @@ def acknowledge(alert_id, *, who, note="", now) -> Alert:
     Refusals: AlertNotFound, AlreadyResolved.
     """
     alert = _standing(alert_id)
-    if alert.state == _State.ACKNOWLEDGED:
+    if alert.status == _Status.ACKNOWLEDGED:
         return alert
-    alert.state = _State.ACKNOWLEDGED
+    alert.status = _Status.ACKNOWLEDGED
     alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_note = now, who, note
-    alert.save(update_fields=["state", "acknowledged_at", "acknowledged_by", "acknowledged_note"])
+    alert.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "acknowledged_note"])
     return alert
 
 
@@ -57,7 +57,7 @@ def _standing(alert_id) -> Alert:
 
 
 def _resolved(alert, *, who, note, now) -> Alert:
-    alert.state = _State.RESOLVED
+    alert.status = _Status.RESOLVED
     alert.resolved_at, alert.resolved_by, alert.resolved_note = now, who, note
-    alert.save(update_fields=["state", "resolved_at", "resolved_by", "resolved_note"])
+    alert.save(update_fields=["status", "resolved_at", "resolved_by", "resolved_note"])
     return alert

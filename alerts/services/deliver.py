@@ -21,7 +21,7 @@ FAILURES_BEFORE_ALERT = 3
 _BACKOFF_SECONDS = 30
 _BACKOFF_SECONDS_MAX = 3600
 
-_State = Notification.State
+_Status = Notification.Status
 
 
 @sensitive_variables("url")
@@ -51,7 +51,7 @@ def claim(notification_id, *, now) -> Notification | None:
     takeable = Notification.objects.filter(pk=notification_id).due(now)
     if channel.is_resting(now):
         takeable = takeable.filter(alert=None)  # a person asked for a test: it does not wait
-    if not takeable.update(state=_State.SENDING, attempts=F("attempts") + 1, claimed_at=now):
+    if not takeable.update(status=_Status.SENDING, attempts=F("attempts") + 1, claimed_at=now):
         return None
     return Notification.objects.select_related("channel", "alert").get(pk=notification_id)
 
@@ -59,7 +59,7 @@ def claim(notification_id, *, now) -> Notification | None:
 @transaction.atomic(durable=True)
 def _sent(notification, *, now):
     channel = _channel_of(notification)
-    if not _written(notification, state=_State.SENT, sent_at=now, last_error=""):
+    if not _written(notification, status=_Status.SENT, sent_at=now, last_error=""):
         return
     if channel.failures:
         channel.failures, channel.rests_until = 0, None
@@ -78,8 +78,8 @@ def failed(notification, *, error, now) -> None:
     channel = _channel_of(notification)
     again_at = now + _backoff(notification.attempts)
     last = notification.is_test or notification.attempts >= ATTEMPTS_MAX
-    state = _State.GIVEN_UP if last else _State.FAILED
-    if not _written(notification, state=state, last_error=error, next_attempt_at=again_at):
+    status = _Status.GIVEN_UP if last else _Status.FAILED
+    if not _written(notification, status=status, last_error=error, next_attempt_at=again_at):
         return
     channel.failures += 1
     channel.rests_until = now + _backoff(channel.failures)

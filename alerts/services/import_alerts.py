@@ -16,7 +16,7 @@ class Foreign:
     message: str
     dedup_key: str
     raised_at: datetime
-    key_slug: str | None = None
+    key_id: str | None = None
     session_id: str | None = None
     acknowledged: bool = False
     resolved: bool = False
@@ -40,15 +40,15 @@ def import_alerts(foreign: Iterable[Foreign], *, who: str, now: datetime) -> lis
 
 
 def _row(alert: Foreign, dedup_key: str, *, who: str, now: datetime) -> Alert:
-    state = Alert.State.ACKNOWLEDGED if alert.acknowledged else Alert.State.OPEN
+    status = Alert.Status.ACKNOWLEDGED if alert.acknowledged else Alert.Status.OPEN
     return Alert(
         kind=alert.kind,
         severity=alert.severity,
         dedup_key=dedup_key,
-        state=Alert.State.RESOLVED if alert.resolved else state,
+        status=Alert.Status.RESOLVED if alert.resolved else status,
         title=alert.message[:255],
         detail=alert.message[255:] and alert.message,
-        key_slug=alert.key_slug,
+        key_id=alert.key_id,
         session_id=alert.session_id,
         raised_at=alert.raised_at,
         acknowledged_at=now if alert.acknowledged else None,

@@ -11,7 +11,7 @@ from alerts.services.enqueue import queue_notification
 # The conflict target is the index of the constraint `alert_one_unresolved_per_dedup_key`.
 _INSERT = """
 INSERT INTO alerts_alert (kind, severity, dedup_key, title, detail, facts,
-                          key_slug, agent_name, session_id, raised_at)
+                          key_id, agent_id, session_id, raised_at)
 VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s)
 ON CONFLICT (dedup_key) WHERE resolved_at IS NULL DO NOTHING
 RETURNING id
@@ -26,8 +26,8 @@ def raise_alert(  # noqa: PLR0913  (an alert has this many sides, each by name)
     title,
     detail="",
     facts=None,
-    key_slug=None,
-    agent_name=None,
+    key_id=None,
+    agent_id=None,
     session_id=None,
     now,
 ) -> tuple[Alert, bool]:
@@ -39,7 +39,7 @@ def raise_alert(  # noqa: PLR0913  (an alert has this many sides, each by name)
     first to commit, so call it late in a transaction. Texts and `facts` must hold no secret.
     """
     columns = (kind, severity, dedup_key, title[:255], detail, _json(facts))
-    subjects = (key_slug, agent_name, session_id)
+    subjects = (key_id, agent_id, session_id)
     while True:  # ends: every round somebody raised or resolved this alert
         if standing := Alert.objects.unresolved().filter(dedup_key=dedup_key).first():
             return standing, False

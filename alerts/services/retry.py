@@ -35,7 +35,7 @@ def _give_up_too_old(now):
     Notification.objects.waiting().filter(
         queued_at__lt=now - timedelta(hours=TOO_OLD_HOURS)
     ).update(
-        state=Notification.State.GIVEN_UP,
+        status=Notification.Status.GIVEN_UP,
         last_error=Trim(Concat("last_error", Value(f" Given up after {TOO_OLD_HOURS} hours."))),
     )
 

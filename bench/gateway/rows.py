@@ -16,7 +16,7 @@ _CHARGES = 100_000
 # On empty tables PostgreSQL would plan for empty tables, until it has looked at them again.
 _PAST = """
 INSERT INTO keys_charge (
-    allocation_id, api_key_id, price_id, model, idempotency_key, route, state, basis, held_tokens,
+    allocation_id, api_key_id, price_id, model, idempotency_key, route, status, basis, held_tokens,
     held_cost, input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
     tokens, cost, overrun, created_at, expires_at, settled_at)
 SELECT a.id, a.api_key_id, a.price_id, '', gen_random_uuid()::text, '', 'settled', 'provider', 200,

@@ -90,7 +90,7 @@ def _used(*, now: datetime) -> dict[str, dict[str, int]]:
         "day": Sum("tokens", filter=day, default=0),
         "month": Sum("tokens", filter=month, default=0),
     }
-    settled = Charge.objects.filter(state="settled").order_by()
+    settled = Charge.objects.filter(status="settled").order_by()
     return {row["api_key"]: row for row in settled.values("api_key").annotate(**sums)}
 
 
@@ -181,7 +181,7 @@ def _alerts(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
                 "type": row.kind,
                 "severity": row.severity,
                 "message": row.detail if row.detail.startswith(row.title) else row.title,
-                "keyId": row.key_slug,
+                "keyId": row.key_id,
                 "sessionId": row.session_id,
                 "timestamp": _iso(row.raised_at),
                 "acknowledged": row.acknowledged_at is not None,
@@ -196,7 +196,7 @@ def _history(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
     events = [
         (row.at, index.get(row.pk, f"pk-{row.pk}"), _event(row)) for row in History.objects.all()
     ]
-    calls = Charge.objects.filter(state="settled").exclude(idempotency_key__startswith=_IMPORTED)
+    calls = Charge.objects.filter(status="settled").exclude(idempotency_key__startswith=_IMPORTED)
     events += [
         (row.settled_at, f"charge-{row.pk}", _call(row))
         for row in calls.select_related("allocation")

@@ -14,7 +14,7 @@ from common.dialogs import carried_out, went_to
 from common.refusal import Refusal
 from keys import services as keys
 from keys.admin import widgets
-from keys.admin.agent_token import state_badge, state_of
+from keys.admin.agent_token import status_badge, token_status
 from keys.admin.dialogs import ReasonForm, TokenForm, in_dialog
 from keys.admin.limits import AddForm, LimitedAdmin, LimitsInline, WhyForm
 from keys.books.queries import pages
@@ -47,7 +47,7 @@ class TokensInline(TabularInline):
     """The agent's tokens, to read; revoked on their own page."""
 
     model = AgentToken
-    fields = readonly_fields = ("token", "state", "scopes", "expires_at", "last_used_at")
+    fields = readonly_fields = ("token", "status", "scopes", "expires_at", "last_used_at")
     extra = 0
     can_delete = False
     verbose_name_plural = "tokens"
@@ -61,10 +61,10 @@ class TokensInline(TabularInline):
         """What it begins with, and its page."""
         return widgets.link("agenttoken", token.pk, f"{token.prefix}…")
 
-    @display(description="State")
-    def state(self, token):
+    @display(description="Status")
+    def status(self, token):
         """Whether it works."""
-        return state_badge(state_of(token, now=timezone.now()))
+        return status_badge(token_status(token, now=timezone.now()))
 
 
 @admin.register(Agent)
@@ -72,7 +72,7 @@ class AgentAdmin(LimitedAdmin):
     """Programs that spend."""
 
     inlines = (LimitsInline, TokensInline)
-    list_display = ("slug", "name", "centre", "state", "taken")
+    list_display = ("slug", "name", "centre", "status", "taken")
     list_filter = (("disabled_at", admin.EmptyFieldListFilter),)
     search_fields = ("slug__startswith", "cost_centre__exact")
     search_help_text = "The beginning of an agent's name, or a cost centre"
@@ -80,7 +80,7 @@ class AgentAdmin(LimitedAdmin):
     autocomplete_fields = ("cost_centre",)
     actions_detail = ("issue_token", "enable", "disable")
     fieldsets = (
-        (None, {"fields": ("slug", "name", "centre", "state", "created_at", "rows")}),
+        (None, {"fields": ("slug", "name", "centre", "status", "created_at", "rows")}),
         ("Reason for your change", {"fields": ("why",), "description": _REASON}),
     )
     add_fieldsets = (
@@ -99,7 +99,7 @@ class AgentAdmin(LimitedAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         """What it was made with stays."""
-        return ("slug", "name", "centre", "state", "created_at", "rows") if obj else ()
+        return ("slug", "name", "centre", "status", "created_at", "rows") if obj else ()
 
     def history_about(self, pk):
         """Entries about the agent and everything it did."""
@@ -132,10 +132,10 @@ class AgentAdmin(LimitedAdmin):
         """The page of who pays."""
         return widgets.link("costcentre", agent.cost_centre_id)
 
-    @display(description="State")
-    def state(self, agent):
+    @display(description="Status")
+    def status(self, agent):
         """Whether it may spend."""
-        return state_badge("disabled" if agent.disabled_at else "enabled")
+        return status_badge("disabled" if agent.disabled_at else "enabled")
 
     @display(description="Used and committed")
     def taken(self, agent):

@@ -13,7 +13,7 @@ from keys import services as keys
 from keys.admin import widgets
 from keys.models import AgentToken
 
-_STATE_COLOURS = {
+_STATUS_COLOURS = {
     "enabled": "success",
     "live": "success",
     "disabled": "danger",
@@ -23,27 +23,27 @@ _STATE_COLOURS = {
 _REVOKE = {"title": "Revoke this token", "description": "It stops working at once."}
 
 
-def state_of(token: AgentToken, *, now) -> str:
+def token_status(token: AgentToken, *, now) -> str:
     """`live`, `revoked` or `expired`."""
     if token.revoked_at:
         return "revoked"
     return "live" if token.expires_at > now else "expired"
 
 
-def state_badge(state: str):
-    """The state of an agent or token as a coloured label."""
-    return widgets.badge(state, _STATE_COLOURS[state])
+def status_badge(status: str):
+    """The status of an agent or token as a coloured label."""
+    return widgets.badge(status, _STATUS_COLOURS[status])
 
 
 @admin.register(AgentToken)
 class AgentTokenAdmin(ReadOnlyAdmin):
     """Credentials of agents with Butler."""
 
-    list_display = ("prefix", "agent_link", "state", "scopes", "expires_at", "last_used_at")
+    list_display = ("prefix", "agent_link", "status", "scopes", "expires_at", "last_used_at")
     fields = (
         "prefix",
         "agent_link",
-        "state",
+        "status",
         "scopes",
         "created_at",
         "expires_at",
@@ -64,10 +64,10 @@ class AgentTokenAdmin(ReadOnlyAdmin):
         """Whose it is."""
         return widgets.link("agent", token.agent_id)
 
-    @display(description="State")
-    def state(self, token):
+    @display(description="Status")
+    def status(self, token):
         """Whether it works."""
-        return state_badge(state_of(token, now=timezone.now()))
+        return status_badge(token_status(token, now=timezone.now()))
 
     @action(description="Revoke", permissions=["revoke"], dialog=_REVOKE)
     def revoke(self, request, form, object_id):

@@ -9,7 +9,7 @@ from keys.admin import widgets
 from keys.admin.filters import SettledFilter
 from keys.models import Allocation, Charge
 
-STATE_COLOURS = {
+STATUS_COLOURS = {
     "held": "info",
     "settled": "success",
     "released": "default",
@@ -33,7 +33,7 @@ class ChargeAdmin(ReadOnlyAdmin):
         "known_by",
         "moment",
     )
-    list_filter = (SettledFilter, "state", "basis", "overrun")
+    list_filter = (SettledFilter, "status", "basis", "overrun")
     list_select_related = ("allocation",)
     search_fields = ("allocation__session_id",)
     search_help_text = "A session"
@@ -98,10 +98,10 @@ class ChargeAdmin(ReadOnlyAdmin):
         """The key it was spent on."""
         return widgets.link("apikey", charge.api_key_id)
 
-    @display(description="State")
+    @display(description="Status")
     def shown_state(self, charge):
-        """The state as a coloured label."""
-        return widgets.badge(charge.state, STATE_COLOURS[charge.state])
+        """The status as a coloured label."""
+        return widgets.badge(charge.status, STATUS_COLOURS[charge.status])
 
     @display(description="Tokens")
     def tokens_of(self, charge):

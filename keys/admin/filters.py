@@ -59,7 +59,7 @@ class SettledFilter(SimpleListFilter):
         }
         if self.value() not in starts:
             return queryset
-        return queryset.filter(state="settled", settled_at__gte=starts[self.value()])
+        return queryset.filter(status="settled", settled_at__gte=starts[self.value()])
 
 
 class OpenFilter(SimpleListFilter):

@@ -195,7 +195,7 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, db_default="", max_length=200),
                 ),
                 (
-                    "state",
+                    "status",
                     models.CharField(
                         choices=[
                             ("held", "Held"),
@@ -894,7 +894,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="charge",
             index=models.Index(
-                condition=models.Q(("state", "held")),
+                condition=models.Q(("status", "held")),
                 fields=["expires_at"],
                 name="charge_held_by_expiry",
             ),
@@ -902,7 +902,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="charge",
             index=models.Index(
-                condition=models.Q(("state", "held")),
+                condition=models.Q(("status", "held")),
                 fields=["allocation"],
                 name="charge_held_by_allocation",
             ),
@@ -910,7 +910,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="charge",
             index=models.Index(
-                condition=models.Q(("state", "settled")),
+                condition=models.Q(("status", "settled")),
                 fields=["api_key", "settled_at"],
                 name="charge_settled_by_key",
             ),
@@ -918,7 +918,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="charge",
             index=models.Index(
-                condition=models.Q(("state", "settled")),
+                condition=models.Q(("status", "settled")),
                 fields=["settled_at"],
                 include=("tokens", "cost"),
                 name="charge_settled_by_time",
@@ -934,9 +934,9 @@ class Migration(migrations.Migration):
             model_name="charge",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("settled_at__isnull", False), ("state", "settled")),
+                    models.Q(("settled_at__isnull", False), ("status", "settled")),
                     models.Q(
-                        models.Q(("state", "settled"), _negated=True),
+                        models.Q(("status", "settled"), _negated=True),
                         ("cost", 0),
                         ("settled_at__isnull", True),
                         ("tokens", 0),
@@ -987,9 +987,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="charge_settled_is_append_only",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition="WHEN (OLD.\"state\" = 'settled')",
+                    condition="WHEN (OLD.\"status\" = 'settled')",
                     func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                    hash="b19020fc90d4ec062810fcd299f4aa2e11aebc92",
+                    hash="8b31e0527aed608171e8ef1574e28192429c1c38",
                     operation="UPDATE",
                     pgid="pgtrigger_charge_settled_is_append_only_a10b4",
                     table="keys_charge",

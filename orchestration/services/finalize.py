@@ -67,6 +67,6 @@ def _ask_at_soft_limit(task: Task, *, before: int, now: datetime) -> None:
         title=f"Task {task.name} waits at its soft limit",
         detail=says,
         facts={"task": task.pk, "used": task.used, "budget": task.budget},
-        agent_name=task.agent_id,
+        agent_id=task.agent_id,
         now=now,
     )

@@ -34,7 +34,7 @@ def test_alerts_are_listed_filtered_and_found(staff):
     everything = staff.get(page("alert_changelist")).content.decode()
     assert "Nvidia is empty" in everything
     assert "Groq is half empty" in everything
-    for query in ("severity__exact=critical", "q=Nvidia", "q=Nvidia&state__exact=open"):
+    for query in ("severity__exact=critical", "q=Nvidia", "q=Nvidia&status__exact=open"):
         some = staff.get(page("alert_changelist") + "?" + query).content.decode()
         assert "Nvidia is empty" in some
         assert "Groq is half empty" not in some
@@ -60,14 +60,14 @@ def test_selected_alerts_are_acknowledged_and_resolved_by_who_is_signed_in(staff
         )
         assert "was resolved by bob" in answer.content.decode()
     first.refresh_from_db()
-    assert (first.acknowledged_by, first.resolved_by, first.state) == ("ada", "ada", "resolved")
+    assert (first.acknowledged_by, first.resolved_by, first.status) == ("ada", "ada", "resolved")
 
 
 def test_one_alert_is_resolved_with_a_note_in_a_dialog(staff):
     alert = raised()
     address = page("alert_resolve_one", alert.pk)
     assert staff.get(address).status_code == 200
-    assert Alert.objects.get().state == "open"
+    assert Alert.objects.get().status == "open"
     staff.post(address, CONFIRMED | {"note": "new key bought"})
     assert Alert.objects.get().resolved_note == "new key bought"
     assert staff.get(page("alert_change", alert.pk)).status_code == 200
@@ -89,7 +89,7 @@ def test_who_may_only_look_closes_nothing(client):
     alert = raised()
     answer = client.post(page("alert_resolve_one", alert.pk), CONFIRMED)
     assert answer.status_code == 403
-    assert Alert.objects.get().state == "open"
+    assert Alert.objects.get().status == "open"
 
 
 def test_a_channel_is_added_and_its_url_is_never_shown(staff):

@@ -19,7 +19,7 @@ def test_an_alert_is_acknowledged_and_then_resolved():
     services.acknowledge(alert.pk, who="ada", note="looking", now=NOON)
     services.resolve(alert.pk, who="bob", note="done", now=LATER)
     alert.refresh_from_db()
-    assert alert.state == "resolved"
+    assert alert.status == "resolved"
     assert (alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_note) == (
         NOON,
         "ada",

@@ -43,7 +43,7 @@ def retried(now):
 
 def test_an_alert_reaches_a_webhook(webhook):
     channel(webhook.url)
-    alert = raised(detail="76 % used", key_slug="nvidia-1")
+    alert = raised(detail="76 % used", key_id="nvidia-1")
     tasks = drain_queue()
     assert [task["success"] for task in tasks] == [True]
     [message] = webhook.messages
@@ -51,7 +51,7 @@ def test_an_alert_reaches_a_webhook(webhook):
     assert "76 % used" in message["message"]
     assert "nvidia-1" in message["message"]
     assert f"/admin/alerts/alert/{alert.pk}/change/" in message["message"]
-    assert (only().state, only().attempts, only().last_error) == ("sent", 1, "")
+    assert (only().status, only().attempts, only().last_error) == ("sent", 1, "")
     assert queue_size() == 0
 
 
@@ -60,7 +60,7 @@ def test_an_alert_reaches_a_mail_server(mail_server):
     channel(f"mailto://127.0.0.1:{port}/?from=butler@example.org&to=ops@example.org&mode=insecure")
     raised()
     drain_queue()
-    assert only().state == "sent", only().last_error
+    assert only().status == "sent", only().last_error
     assert "Session s-1 needs another key" in mails[0]
 
 
@@ -77,8 +77,8 @@ def test_a_test_message_shows_its_result_as_a_delivery(webhook, closed_url):
     services.test_channel(channel(closed_url, "dead").pk, now=NOON)
     drain_queue()
     assert webhook.messages[0]["title"] == "Butler: test message"
-    states = dict(Notification.objects.values_list("channel__name", "state"))
-    assert states == {"ops": "sent", "dead": "given_up"}
+    statuses = dict(Notification.objects.values_list("channel__name", "status"))
+    assert statuses == {"ops": "sent", "dead": "given_up"}
 
 
 def test_a_service_that_says_no_is_tried_again_and_then_takes_it(webhook):
@@ -87,7 +87,7 @@ def test_a_service_that_says_no_is_tried_again_and_then_takes_it(webhook):
     raised()
     services.deliver(only().pk, now=NOON)
     failed = only()
-    assert (failed.state, failed.attempts) == ("failed", 1)
+    assert (failed.status, failed.attempts) == ("failed", 1)
     assert "503" in failed.last_error
     assert NOON + 15 * SECONDS <= failed.next_attempt_at <= NOON + 30 * SECONDS
     OrmQ.objects.all().delete()
@@ -95,7 +95,7 @@ def test_a_service_that_says_no_is_tried_again_and_then_takes_it(webhook):
     assert only().attempts == 1
     webhook.status = 200
     retried(NOON + 31 * SECONDS)
-    assert (only().state, only().attempts, only().last_error) == ("sent", 2, "")
+    assert (only().status, only().attempts, only().last_error) == ("sent", 2, "")
 
 
 def test_a_message_nobody_takes_is_given_up_after_the_last_attempt(closed_url):
@@ -104,7 +104,7 @@ def test_a_message_nobody_takes_is_given_up_after_the_last_attempt(closed_url):
     OrmQ.objects.all().delete()
     for hour in range(ATTEMPTS_MAX + 3):
         retried(NOON + hour * HOUR)
-    assert (only().state, only().attempts) == ("given_up", ATTEMPTS_MAX)
+    assert (only().status, only().attempts) == ("given_up", ATTEMPTS_MAX)
 
 
 def test_a_channel_that_keeps_failing_raises_one_alert_until_it_works(webhook):
@@ -119,7 +119,7 @@ def test_a_channel_that_keeps_failing_raises_one_alert_until_it_works(webhook):
     webhook.status = 200
     retried(NOON + 6 * HOUR)
     dead.refresh_from_db()
-    assert dead.state == "resolved"
+    assert dead.status == "resolved"
     assert Channel.objects.get().failures == 0
 
 
@@ -141,7 +141,7 @@ def test_what_waited_for_a_day_is_given_up(closed_url):
     channel(closed_url)
     raised()
     services.retry_due(now=NOON + 25 * HOUR)
-    assert (only().state, only().last_error) == ("given_up", "Given up after 24 hours.")
+    assert (only().status, only().last_error) == ("given_up", "Given up after 24 hours.")
 
 
 @pytest.mark.usefixtures("quick")
@@ -157,7 +157,7 @@ def test_a_dead_channel_delays_no_other(webhook, closed_url, tarpit_url):
     assert time.monotonic() - began < 5
     for name in ("tarpit", "closed"):
         attempts = Notification.objects.filter(channel__name=name, attempts__gt=0)
-        assert [attempt.state for attempt in attempts] == ["failed"]
+        assert [attempt.status for attempt in attempts] == ["failed"]
 
 
 def test_a_channel_sends_one_message_at_a_time(webhook):
@@ -196,11 +196,11 @@ def test_a_delivery_lost_with_its_worker_is_picked_up(webhook):
     OrmQ.objects.all().delete()
     assert claim(only().pk, now=NOON)  # and the worker dies here
     retried(NOON + (LOST_SECONDS - 1) * SECONDS)
-    assert (only().state, len(webhook.messages)) == ("sending", 0)
+    assert (only().status, len(webhook.messages)) == ("sending", 0)
     retried(NOON + (LOST_SECONDS + 1) * SECONDS)
-    assert only().state == "failed"
+    assert only().status == "failed"
     retried(NOON + (LOST_SECONDS + 60) * SECONDS)
-    assert (only().state, only().attempts) == ("sent", 2)
+    assert (only().status, only().attempts) == ("sent", 2)
 
 
 def test_a_worker_that_comes_back_late_does_not_overwrite_the_next_attempt(webhook):
@@ -210,7 +210,7 @@ def test_a_worker_that_comes_back_late_does_not_overwrite_the_next_attempt(webho
     services.retry_due(now=NOON + HOUR)
     assert claim(only().pk, now=NOON + 2 * HOUR).attempts == 2
     failed(late, error="too late", now=NOON + 2 * HOUR)
-    assert (only().state, only().attempts) == ("sending", 2)
+    assert (only().status, only().attempts) == ("sending", 2)
     assert "too late" not in only().last_error
 
 
@@ -222,9 +222,9 @@ def test_a_service_that_trickles_is_ended_by_the_queue(trickling_url, monkeypatc
     [task] = drain_queue()
     assert time.monotonic() - began < 3
     assert not task["success"]
-    assert (only().state, queue_size()) == ("sending", 0)
+    assert (only().status, queue_size()) == ("sending", 0)
     services.retry_due(now=only().claimed_at + HOUR)
-    assert only().state == "failed"
+    assert only().status == "failed"
 
 
 def test_nothing_is_sent_inside_a_transaction(webhook, monkeypatch):
@@ -243,7 +243,7 @@ def test_disabling_a_channel_gives_up_what_waits(webhook):
     raised()
     services.disable_channel(ops.pk, now=NOON)
     drain_queue()
-    assert (only().state, webhook.messages) == ("given_up", [])
+    assert (only().status, webhook.messages) == ("given_up", [])
 
 
 def test_the_url_is_in_no_error_task_or_queue_entry(closed_url, tarpit_url, caplog, quick):

@@ -40,7 +40,7 @@ def test_twenty_runs_of_one_delivery_send_one_message(webhook):
     for thread in workers(20, [Notification.objects.get().pk] * 20):
         thread.join()
     assert len(webhook.messages) == 1
-    assert (Notification.objects.get().state, Notification.objects.get().attempts) == ("sent", 1)
+    assert (Notification.objects.get().status, Notification.objects.get().attempts) == ("sent", 1)
 
 
 def test_a_silent_service_holds_one_of_two_workers(webhook, tarpit_url, monkeypatch):
@@ -52,7 +52,7 @@ def test_a_silent_service_holds_one_of_two_workers(webhook, tarpit_url, monkeypa
     silent_first = Notification.objects.order_by("channel__name", "pk").reverse()
     began = time.monotonic()
     threads = workers(2, list(silent_first.values_list("pk", flat=True)))
-    sent = Notification.objects.filter(state="sent")
+    sent = Notification.objects.filter(status="sent")
     while sent.count() < 5 and time.monotonic() - began < 4:
         time.sleep(0.05)
     assert time.monotonic() - began < 3

@@ -17,11 +17,11 @@ pytestmark = pytest.mark.django_db
 
 def test_an_alert_keeps_what_it_was_raised_with():
     alert = raised(
-        detail="76 % used", facts={"used": Decimal("7.5")}, key_slug="nvidia-1", agent_name="ada"
+        detail="76 % used", facts={"used": Decimal("7.5")}, key_id="nvidia-1", agent_id="ada"
     )
     alert.refresh_from_db()
-    assert (alert.state, alert.severity, alert.raised_at) == ("open", "warning", NOON)
-    assert (alert.key_slug, alert.agent_name, alert.session_id) == ("nvidia-1", "ada", None)
+    assert (alert.status, alert.severity, alert.raised_at) == ("open", "warning", NOON)
+    assert (alert.key_id, alert.agent_id, alert.session_id) == ("nvidia-1", "ada", None)
     assert alert.facts == {"used": "7.5"}
     assert alert.detail == "76 % used"
 

@@ -58,7 +58,7 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
     costs = {name: Decimal(said.pop(name)) for name in ("held_cost", "cost", "provider_cost")}
     assert said == {
         "id": charge.pk,
-        "state": "settled",
+        "status": "settled",
         "basis": "provider",
         "route": "",
         "model": "gpt-4o",
@@ -89,7 +89,7 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
 def test_a_call_that_runs_is_held_and_costs_nothing_yet(ada, fleet, now):
     charge = hold(fleet[0], 500, now=now)
     said = ada.get(f"/charges/{charge.pk}").json()
-    assert (said["state"], said["held_tokens"], said["tokens"]) == ("held", 500, 0)
+    assert (said["status"], said["held_tokens"], said["tokens"]) == ("held", 500, 0)
     assert Decimal(said["held_cost"]) == charge.held_cost > 0
     assert (said["settled_at"], said["provider_cost"]) == (None, None)
     settle(charge, 20, now=now)
@@ -124,15 +124,15 @@ def test_charges_are_filtered(ada, fleet, now):
     for asked, found in (
         ({"session": paid.session_id}, [early]),
         ({"key": "nvidia-1"}, [runs, late]),
-        ({"state": "held"}, [runs]),
-        ({"state": "settled"}, [late, early]),
-        ({"state": "released"}, []),
+        ({"status": "held"}, [runs]),
+        ({"status": "settled"}, [late, early]),
+        ({"status": "released"}, []),
         ({"since": now.isoformat()}, [runs, late]),
         ({"until": now.isoformat()}, [early]),
-        ({"key": "nvidia-1", "state": "settled"}, [late]),
+        ({"key": "nvidia-1", "status": "settled"}, [late]),
     ):
         assert ids(ada.get("/charges", **asked)) == [charge.pk for charge in found], asked
-    for wrong in ({"state": "paid"}, {"since": "yesterday"}, {"agent": "bob"}, {"cursor": "x"}):
+    for wrong in ({"status": "paid"}, {"since": "yesterday"}, {"agent": "bob"}, {"cursor": "x"}):
         assert_problem(ada.get("/charges", **wrong), 422, "invalid_request")
 
 

@@ -168,7 +168,7 @@ def test_an_agent_sees_the_alerts_of_its_sessions_and_an_operator_all(ada, bob, 
     assert bob.get("/alerts").json()["results"] == []
     assert [row["id"] for row in carol.get("/alerts").json()["results"]] == [warning["id"]]
     assert carol.get("/alerts", severity="critical").json()["results"] == []
-    assert carol.get("/alerts", state="open").json()["results"]
+    assert carol.get("/alerts", status="open").json()["results"]
 
 
 def test_an_operator_acknowledges_and_resolves(carol, fleet):
@@ -176,9 +176,9 @@ def test_an_operator_acknowledges_and_resolves(carol, fleet):
     path = f"/alerts/{alert['id']}"
     for note in ("mine", "again"):
         seen = carol.post(f"{path}/acknowledgement", note=note).json()
-        assert (seen["state"], seen["acknowledged_note"]) == ("acknowledged", "mine")
+        assert (seen["status"], seen["acknowledged_note"]) == ("acknowledged", "mine")
     over = carol.post(f"{path}/resolution").json()
-    assert (over["state"], over["resolved_by"]) == ("resolved", "agent:carol")
+    assert (over["status"], over["resolved_by"]) == ("resolved", "agent:carol")
     assert_problem(carol.post(f"{path}/resolution"), 409, "alert_resolved")
     assert_problem(carol.post("/alerts/999999/resolution"), 404, "alert_not_found")
     assert_problem(carol.post(f"/alerts/{10**40}/resolution"), 404, "alert_not_found")

@@ -25,8 +25,8 @@ class Session:
     def charges(self) -> list[Charge]:
         """Its calls as they are in the books, none of them still held."""
         charges = list(Charge.objects.filter(allocation=self.allocation).order_by("pk"))
-        assert not [charge for charge in charges if charge.state == "held"]
-        return [charge for charge in charges if charge.state == "settled"]
+        assert not [charge for charge in charges if charge.status == "held"]
+        return [charge for charge in charges if charge.status == "settled"]
 
 
 def assert_metered(session: Session, log: list[dict[str, Any]]) -> None:

@@ -87,5 +87,5 @@ def test_a_hold_that_is_made_after_its_call_was_cancelled_is_given_back(settings
                 assert answer.result().status == 503
             stopping.result()
         assert not sandbox.log()
-    assert Charge.objects.get().state == "released"
+    assert Charge.objects.get().status == "released"
     assert_books_balance()

@@ -113,11 +113,11 @@ def test_after_kill_9_every_answer_that_was_seen_is_settled_and_no_hold_stays(we
         killed_at = timezone.now()
     assert clients.broken == STREAMS
     # What was in flight is still held, and the books know it.
-    assert Charge.objects.filter(state="held").exists()
+    assert Charge.objects.filter(status="held").exists()
     assert_books_balance()
     wait_until(_nothing_is_held)
     assert (timezone.now() - killed_at).total_seconds() < HOLD_SECONDS + 2
-    seen = Charge.objects.filter(pk__in=clients.whole, state="settled", basis="provider")
+    seen = Charge.objects.filter(pk__in=clients.whole, status="settled", basis="provider")
     assert seen.count() == len(clients.whole)
     assert {c.output_tokens for c in seen} == {20}
     # A hold whose call was not yet sent when the end came is one more.
@@ -132,8 +132,8 @@ def test_sigterm_lets_streams_end_cuts_the_rest_and_settles_all_of_them(web, san
     with ending.running(), hanging.running():
         wait_until(lambda: sandbox.under_way() == 2 * STREAMS)
         web.terminate()
-        states = set(Charge.objects.values_list("state", flat=True))
-        assert states == {"settled"}, "all is settled when the processes are gone"
+        statuses = set(Charge.objects.values_list("status", flat=True))
+        assert statuses == {"settled"}, "all is settled when the processes are gone"
         with pytest.raises(OSError, match="refused"):
             sessions[0].call()
     assert (len(ending.whole), ending.broken) == (STREAMS, 0)
@@ -158,7 +158,7 @@ def test_killed_at_any_moment_a_call_costs_its_hold_until_that_is_over(web, sand
         web.kill_all()
         assert not any(answer.result().whole for answer in answers)
     wait_until(_nothing_is_held)
-    assert {c.state for c in Charge.objects.all()} == {"expired"}
+    assert {c.status for c in Charge.objects.all()} == {"expired"}
     assert len(sandbox.log()) == Charge.objects.count() == len(calls)
     assert not Allocation.objects.exclude(held=0, used=0, status="active").exists()
     assert_books_balance()
@@ -167,7 +167,7 @@ def test_killed_at_any_moment_a_call_costs_its_hold_until_that_is_over(web, sand
 def _nothing_is_held() -> bool:
     """The sweep of the queue, until nothing is left for it."""
     keys.expire_charges(now=timezone.now())
-    return not Charge.objects.filter(state="held").exists()
+    return not Charge.objects.filter(status="held").exists()
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -183,6 +183,6 @@ def test_a_call_that_takes_longer_than_a_hold_keeps_it(sandbox, settings, stream
             connection.close()
     assert answer.result().status == 200
     charge = Charge.objects.get()
-    assert (charge.state, charge.basis) == ("settled", "provider")
+    assert (charge.status, charge.basis) == ("settled", "provider")
     assert (charge.settled_at - charge.created_at).total_seconds() > 3 * 2 - 1
     assert_books_balance()

@@ -187,7 +187,7 @@ def _directive(dice: random.Random, route: str) -> str:
 
 def _settled():
     return (
-        Charge.objects.filter(state="settled")
+        Charge.objects.filter(status="settled")
         .exclude(provider_request_id="")
         .select_related("allocation")
     )

@@ -131,4 +131,4 @@ def _assert_nothing_lost_or_doubled(task: Task) -> None:
     lent = Allocation.objects.filter(attempt__task=task)
     assert not lent.filter(status="active").exists()
     assert not lent.exclude(held=0).exists()
-    assert not Charge.objects.filter(allocation__in=lent, state="held").exists()
+    assert not Charge.objects.filter(allocation__in=lent, status="held").exists()

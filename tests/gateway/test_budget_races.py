@@ -97,6 +97,6 @@ def _check_refusal(wire_format: str, status: int, headers: dict, answer: dict) -
 
 def _used(session: Session) -> int:
     charges = Charge.objects.filter(allocation=session.allocation)
-    assert {charge.state for charge in charges} == {"settled"}
+    assert {charge.status for charge in charges} == {"settled"}
     assert {charge.basis for charge in charges} == {"provider"}
     return sum(charge.tokens for charge in charges)

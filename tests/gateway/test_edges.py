@@ -52,7 +52,7 @@ def test_whatever_breaks_the_charge_ends_as_told_and_the_books_balance(
         body = session.body(f"hi [[sandbox output=20 {_told(cell)}]]", stream=cell.form == "stream")
         bound = session.bound(body)
         answer = _happen(cell, gateway, session, body, sandbox)
-        wait_until(lambda: not Charge.objects.filter(state="held").exists())
+        wait_until(lambda: not Charge.objects.filter(status="held").exists())
         wait_until(lambda: sandbox.under_way() == 0)
         made = calls() + len(sandbox.log())
     _check_seen(cell, answer)
@@ -119,7 +119,7 @@ def _shut_down(cell: Cell, gateway, way: HTTPConnection, sandbox) -> Answer:
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(answer_of, way)
         if cell.how == "nobody_answers":
-            wait_until(lambda: Charge.objects.filter(state="held").exists())
+            wait_until(lambda: Charge.objects.filter(status="held").exists())
         else:
             wait_until(lambda: sandbox.under_way() == 1)
         # It waits a second for what runs: by then, what was sent of the answer has come.
@@ -146,8 +146,8 @@ def _check_charge(cell: Cell, bound: int, log: list[dict]) -> None:
         return
     charge = Charge.objects.get()
     basis = {"provider": "provider", "released": charge.basis}.get(cell.ends, "estimated")
-    state = "released" if cell.ends == "released" else "settled"
-    assert (charge.state, charge.basis) == (state, basis)
+    status = "released" if cell.ends == "released" else "settled"
+    assert (charge.status, charge.basis) == (status, basis)
     assert charge.held_tokens == bound + 40
     assert not charge.overrun
     if cell.ends == "released":
@@ -175,7 +175,7 @@ def test_what_is_only_counted_is_never_more_than_was_set_aside(
     with gateway_on(sandbox, settings) as gateway:
         session = lend(gateway.url, wire_format=wire_format)
         session.call(f"[[sandbox output=20 {how}]]", max_tokens=20, stream=stream)
-        wait_until(lambda: not Charge.objects.filter(state="held").exists())
+        wait_until(lambda: not Charge.objects.filter(status="held").exists())
         assert session.call(max_tokens=20).status == 200, "the session goes on"
     charge = Charge.objects.order_by("pk").first()
     assert (charge.basis, charge.overrun) == ("estimated", False)

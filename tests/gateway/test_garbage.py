@@ -100,7 +100,7 @@ def test_messages_of_any_shape_never_break_the_gateway(session, sandbox, wire_fo
             with closing(session.open(asked(messages=messages, **more))) as way:
                 answer = answer_of(way)
             assert answer.status in (200, 400), (messages, more, answer)
-    assert not Charge.objects.filter(state="held").exists()
+    assert not Charge.objects.filter(status="held").exists()
     assert_books_balance()
 
 
@@ -231,7 +231,7 @@ def test_whatever_a_provider_says_of_itself_is_settled(sandbox, settings, odd):
     with wire.wired(wire.WHOLE + b"{" + odd + b"}") as wired, gateway_on(sandbox, settings) as run:
         supply("key-1", base_url=wired.base_url, provider="openai")
         assert lend(run.url).call().status == 200
-    assert Charge.objects.get().state == "settled"
+    assert Charge.objects.get().status == "settled"
     assert Charge.objects.get().tokens > 0
     assert_books_balance()
 

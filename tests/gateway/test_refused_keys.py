@@ -47,8 +47,8 @@ def test_429_cools_the_key_and_the_call_is_held_anew_at_the_price_of_another(
     answer = session.call("hi [[sandbox output=20]]", stream=stream)
     assert (answer.status, answer.headers["x-butler-key-id"]) == (200, "key-2")
     refused, made = Charge.objects.order_by("pk")
-    assert (refused.state, refused.api_key_id, refused.tokens) == ("released", "key-1", 0)
-    assert (made.state, made.api_key_id, made.basis) == ("settled", "key-2", "provider")
+    assert (refused.status, refused.api_key_id, refused.tokens) == ("released", "key-1", 0)
+    assert (made.status, made.api_key_id, made.basis) == ("settled", "key-2", "provider")
     assert made.held_cost == 2 * refused.held_cost
     assert made.cost == Decimal("0.000006") * made.input_tokens + Decimal("0.000600")
     key = ApiKey.objects.get(pk="key-1")
@@ -83,7 +83,7 @@ def test_401_and_403_break_the_key_and_the_call_is_answered_by_another(
     answer = lend(gateway.url, wire_format=wire_format).call()
     assert (answer.status, answer.headers["x-butler-key-id"]) == (200, "key-2")
     assert ApiKey.objects.get(pk="key-1").status == "broken"
-    alert = Alert.objects.get(key_slug="key-1")
+    alert = Alert.objects.get(key_id="key-1")
     assert (alert.kind, alert.severity) == ("key_broken", "critical")
     assert Allocation.objects.get().api_key_id == "key-2"
     assert_books_balance()
@@ -100,7 +100,7 @@ def test_when_every_key_is_broken_nobody_is_asked_to_try_again(gateway, sandbox,
         assert (answer.status, answer.code) == (503, "key_unusable")
         assert answer.headers["x-should-retry"] == "false"
     assert len(sandbox.log()) == 2
-    assert {charge.state for charge in Charge.objects.all()} == {"released"}
+    assert {charge.status for charge in Charge.objects.all()} == {"released"}
     assert_books_balance()
 
 
@@ -126,9 +126,9 @@ def test_50_calls_at_once_on_a_key_that_answers_429_rotate_once_and_all_are_answ
     assert {answer.status for answer in answers} == {200}
     drain_queue()
     assert Rotation.objects.count() == 1
-    assert Charge.objects.filter(state="settled", api_key="key-2").count() == 50
+    assert Charge.objects.filter(status="settled", api_key="key-2").count() == 50
     assert sum(call["status"] == 200 for call in sandbox.log()) == 50
-    assert not Charge.objects.filter(state="held").exists()
+    assert not Charge.objects.filter(status="held").exists()
     assert_books_balance()
 
 

@@ -68,7 +68,7 @@ def test_what_cost_nothing_may_be_made_again_however_often(sandbox, session):
     assert session.call(headers=ONCE).status == 200
     assert session.call(headers=ONCE).status == 409
     assert len(sandbox.log()) == 13
-    assert Charge.objects.filter(state="released").count() == 12
+    assert Charge.objects.filter(status="released").count() == 12
     assert_books_balance()
 
 
@@ -102,5 +102,5 @@ def _check_races(session, sandbox) -> None:
     for number in range(8):
         statuses = sorted(answer.status for n, answer in answers if n == number)
         assert statuses == [200] + [409] * 15
-    assert len(sandbox.log()) == Charge.objects.filter(state="settled").count() == 8
+    assert len(sandbox.log()) == Charge.objects.filter(status="settled").count() == 8
     assert_books_balance()

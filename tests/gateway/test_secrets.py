@@ -245,7 +245,7 @@ def test_a_redirect_is_not_followed_and_not_told(gateway, provider, wire_format,
     assert len(provider.received) == 1
     assert "location" not in answer.headers
     assert SECRET not in seen(answer)
-    assert Charge.objects.get().state == "released"
+    assert Charge.objects.get().status == "released"
 
 
 @pytest.mark.parametrize("status", [401, 403, 429])

@@ -78,7 +78,7 @@ def test_imported_usage_stands_in_the_windows_of_the_books(sample):
     assert (day.used, day.committed, day.amount) == (1_250_000, 40_000, 5_000_000)
     month = window("key:anthropic-1", period="month")
     assert (month.used, month.amount) == (12_000_000, 30_000_000)
-    settled = Charge.objects.filter(api_key="nvidia-1", state="settled")
+    settled = Charge.objects.filter(api_key="nvidia-1", status="settled")
     assert sum(settled.values_list("tokens", flat=True)) == 88_123_456
 
 
@@ -130,8 +130,8 @@ def test_prices_come_from_the_file_or_the_price_book(sample):
 
 def test_alerts_and_history_are_taken_over_in_their_state(sample):
     import_state(sample)
-    states = dict(Alert.objects.values_list("kind", "state"))
-    assert states == {"rotation_needed": "open", "exhausted": "resolved"}
+    statuses = dict(Alert.objects.values_list("kind", "status"))
+    assert statuses == {"rotation_needed": "open", "exhausted": "resolved"}
     change = History.objects.get(kind="limit_change")
     assert (change.who, change.before, change.after) == (
         "finance",

@@ -59,7 +59,7 @@ def test_every_call_of_the_trace_is_in_the_books_once(replay, tmp_path):
     path = fleet_trace(tmp_path / "trace.csv")
     said = replay(path, budget=50_000)
     assert said["calls"] == "48 of 48"
-    assert Charge.objects.filter(state="settled").count() == 48
+    assert Charge.objects.filter(status="settled").count() == 48
     assert sum(Charge.objects.values_list("tokens", flat=True)) == sum(
         call.tokens for call in traces.read(path)
     )

@@ -55,7 +55,7 @@ class Office(RuleBasedStateMachine):
         self.clock, self.lag = BEGINNING, timedelta()
         self.allocations, self.charges = [], []
         # What the test knows by itself: states of charges, tokens used by each allocation.
-        self.states, self.used = {}, {}
+        self.statuses, self.used = {}, {}
 
     @property
     def now(self):
@@ -122,7 +122,7 @@ class Office(RuleBasedStateMachine):
             except Refusal:
                 return
             self.charges.append(charge)
-            self.states[charge.pk] = "held"
+            self.statuses[charge.pk] = "held"
             allocation.refresh_from_db()
             assert allocation.used + allocation.held <= allocation.allocated
 
@@ -142,16 +142,16 @@ class Office(RuleBasedStateMachine):
     def end(self, endings):
         """End calls in one batch, at a share of what was held; each counts once."""
         batch, expected = {}, 0
-        for which, state, percent in endings:
+        for which, status, percent in endings:
             charge = self.one_of(self.charges, which)
-            tokens = charge.held_tokens * percent // 100 if state == "settled" else 0
+            tokens = charge.held_tokens * percent // 100 if status == "settled" else 0
             usage = keys.Usage(input_tokens=tokens // 2, output_tokens=tokens - tokens // 2)
-            batch.setdefault(charge.pk, keys.Ending(charge, state, usage))
+            batch.setdefault(charge.pk, keys.Ending(charge, status, usage))
         for pk, ending in batch.items():
-            was = self.states[pk]
-            if was == "held" or (was, ending.state) == ("expired", "settled"):
+            was = self.statuses[pk]
+            if was == "held" or (was, ending.status) == ("expired", "settled"):
                 expected += 1
-                self.states[pk] = ending.state
+                self.statuses[pk] = ending.status
                 self.used[ending.charge.allocation_id] += ending.usage.tokens
         assert keys.settle_many(batch.values(), now=self.now) == expected
 
@@ -244,10 +244,10 @@ class Office(RuleBasedStateMachine):
     def sweep(self, sweep):
         """The jobs, in any order, or never."""
         if sweep == "charges":
-            overdue = Charge.objects.filter(state="held", expires_at__lte=self.now)
+            overdue = Charge.objects.filter(status="held", expires_at__lte=self.now)
             expected = set(overdue.values_list("pk", flat=True))
             assert keys.expire_charges(now=self.now) == len(expected)
-            self.states.update(dict.fromkeys(expected, "expired"))
+            self.statuses.update(dict.fromkeys(expected, "expired"))
         elif sweep == "away":
             keys.rotate_away("openai-1", now=self.now)
         else:
@@ -274,8 +274,8 @@ class Office(RuleBasedStateMachine):
             used = Allocation.objects.values_list("pk", "used")
             assert {pk: tokens for pk, tokens in used if pk in self.used} == self.used
         if self.charges:
-            states = dict(Charge.objects.filter(pk__in=self.states).values_list("pk", "state"))
-            assert states == self.states
+            statuses = dict(Charge.objects.filter(pk__in=self.statuses).values_list("pk", "status"))
+            assert statuses == self.statuses
 
     def one_of(self, rows, which):
         """Any of them."""

@@ -272,7 +272,7 @@ def test_a_plain_hold_is_the_same_row_as_one_of_a_batch(people):
     )
     assert plain._replace(pk=0, allocation_id=0) == batched._replace(pk=0, allocation_id=0)
     rows = Charge.objects.order_by("pk").values(
-        *("model", "route", "held_tokens", "held_cost", "expires_at", "basis", "state"),
+        *("model", "route", "held_tokens", "held_cost", "expires_at", "basis", "status"),
         "allocation__wire_format",
         "allocation__held_cost",
     )

@@ -48,7 +48,7 @@ def test_a_settled_call_pays_what_it_used_and_gives_back_the_rest(lent):
     charge = hold(lent, 1_000)
     assert settle(charge, 300, output_tokens=100, cached_tokens=100) == 1
     charge.refresh_from_db()
-    assert (charge.state, charge.tokens, charge.overrun) == ("settled", 400, False)
+    assert (charge.status, charge.tokens, charge.overrun) == ("settled", 400, False)
     assert charge.cost == Decimal("0.0024")
     lent.refresh_from_db()
     assert (lent.used, lent.held, lent.used_cost) == (400, 0, Decimal("0.0024"))
@@ -73,7 +73,7 @@ def test_a_released_call_used_nothing(lent):
     with pytest.raises(ChargeEnded):
         settle(charge, 300)
     charge.refresh_from_db()
-    assert (charge.state, charge.tokens, charge.settled_at) == ("released", 0, None)
+    assert (charge.status, charge.tokens, charge.settled_at) == ("released", 0, None)
     assert window() == (0, 20_000)
     assert_books_balance()
 
@@ -171,7 +171,7 @@ def test_a_batch_ends_what_is_open_and_counts_it(lent):
     assert keys.settle_many([*endings, endings[1]], now=NOON) == 3
     assert keys.settle_many([], now=NOON) == 0
     assert Allocation.objects.get().used == 210
-    assert sorted(Charge.objects.values_list("state", flat=True)).count("settled") == 3
+    assert sorted(Charge.objects.values_list("status", flat=True)).count("settled") == 3
     assert_books_balance()
 
 
@@ -298,7 +298,7 @@ def test_what_cannot_be_is_refused_and_the_whole_batch_with_it(lent, usage):
     wrong = keys.Ending(charge, "settled", keys.Usage(**usage))
     with pytest.raises(WrongValue):
         keys.settle_many([keys.Ending(good, "settled"), wrong], now=NOON)
-    assert Charge.objects.filter(state="held").count() == 2
+    assert Charge.objects.filter(status="held").count() == 2
 
 
 def test_usage_can_be_reported_beside_calls_in_flight(lent):

@@ -51,11 +51,11 @@ def test_settling_releasing_and_expiring_a_charge_at_once_ends_it_once(people, a
     charge.refresh_from_db()
     # Who comes to settle what was released hears it.
     refusals = [answer for answer in answers if isinstance(answer, ChargeEnded)]
-    assert len(refusals) in ((20,) if charge.state == "released" else (0,))
+    assert len(refusals) in ((20,) if charge.status == "released" else (0,))
     ended = sum(answer for answer in answers if isinstance(answer, int))
     # An expired charge may be settled after that, never released.
-    assert ended == 1 or (ended, charge.state) == (2, "settled")
-    assert Allocation.objects.get().used == {"settled": 700}.get(charge.state, 0)
+    assert ended == 1 or (ended, charge.status) == (2, "settled")
+    assert Allocation.objects.get().used == {"settled": 700}.get(charge.status, 0)
     assert Allocation.objects.get().held == 0
     assert_books_balance()
 
@@ -75,7 +75,7 @@ def test_batches_that_overlap_in_random_order_never_deadlock(people, at_once):
 
     answers = at_once(settle_some, times=40)
     assert refused(answers) == 0
-    settled = Charge.objects.filter(state="settled").count()
+    settled = Charge.objects.filter(status="settled").count()
     assert sum(answers) == settled
     assert_books_balance()
 

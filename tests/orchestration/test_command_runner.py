@@ -204,7 +204,7 @@ def test_it_spends_what_was_lent_through_the_gateway(configured, settings):
         asked = work("[[sandbox output=50]]", gateway_url=f"{gateway.url}/v1", token=session.token)
         assert "the sandbox" in carried_out(asked).text
         charge = Charge.objects.get()
-        assert (charge.state, charge.allocation) == ("settled", session.allocation)
+        assert (charge.status, charge.allocation) == ("settled", session.allocation)
     assert_books_balance()
 
 

@@ -186,7 +186,7 @@ def test_a_wire_format_nobody_speaks_is_a_mistake_in_the_setup(url):
 def test_what_runs_too_long_is_a_timeout(url, sandbox):
     told = failure(work(lend(url), "[[sandbox latency_ms=1500]]", seconds=0.3))
     assert told.kind == "timeout"
-    wait_until(lambda: Charge.objects.get().state == "settled")
+    wait_until(lambda: Charge.objects.get().status == "settled")
 
 
 def test_polls_wait_as_long_as_they_are_told(url, sandbox):
@@ -218,7 +218,7 @@ def test_a_cancelled_call_ends_at_once_and_is_settled(url, sandbox):
             return time.monotonic() - began
 
     assert asyncio.run(cancelled()) < 1
-    wait_until(lambda: Charge.objects.get().state == "settled")
+    wait_until(lambda: Charge.objects.get().status == "settled")
 
 
 def test_whoever_waits_for_a_cancelled_call_is_told(url, sandbox):
@@ -273,7 +273,7 @@ def test_a_call_taken_over_is_lost_and_not_made_again(url, sandbox, wire_format,
     with pytest.raises(Failed) as told:
         taken_over(asked, sandbox, settled=settled)
     assert told.value.kind == "lost"
-    wait_until(lambda: Charge.objects.get().state == "settled")
+    wait_until(lambda: Charge.objects.get().status == "settled")
     assert len(sandbox.log()) == 1
 
 
@@ -316,7 +316,7 @@ def test_two_hundred_calls_at_once_are_carried_out(url, sandbox):
             return await asyncio.gather(*(carried_out(one, runner=runner) for one in asked))
 
     assert all(result.text for result in asyncio.run(all_of_them()))
-    assert len(sandbox.log()) == Charge.objects.filter(state="settled").count() == 200
+    assert len(sandbox.log()) == Charge.objects.filter(status="settled").count() == 200
 
 
 def test_a_gateway_that_starts_later_is_waited_for(web, sandbox):

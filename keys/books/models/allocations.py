@@ -164,7 +164,7 @@ class Charge(models.Model):
     `request_digest` (SHA-256) tells whether a repeated request is the same.
     """
 
-    class State(models.TextChoices):
+    class Status(models.TextChoices):
         HELD = "held"
         SETTLED = "settled"
         RELEASED = "released"
@@ -183,7 +183,7 @@ class Charge(models.Model):
     request_digest = models.BinaryField(max_length=32, null=True)
     route = models.CharField(max_length=40, blank=True, db_default="", help_text="Of the gateway.")
     provider_request_id = models.CharField(max_length=200, blank=True, db_default="")
-    state = models.CharField(max_length=8, choices=State, default=State.HELD)
+    status = models.CharField(max_length=8, choices=Status, default=Status.HELD)
     basis = models.CharField(max_length=9, choices=Basis, default=Basis.REPORTED)
     held_tokens = models.BigIntegerField(default=0)
     held_cost = usd(default=0)
@@ -210,8 +210,8 @@ class Charge(models.Model):
                 fields=["allocation", "idempotency_key"], name="charge_once_per_idempotency_key"
             ),
             models.CheckConstraint(
-                condition=Q(state="settled", settled_at__isnull=False)
-                | ~Q(state="settled") & Q(tokens=0, cost=0, settled_at__isnull=True),
+                condition=Q(status="settled", settled_at__isnull=False)
+                | ~Q(status="settled") & Q(tokens=0, cost=0, settled_at__isnull=True),
                 name="charge_costs_when_settled",
             ),
             models.CheckConstraint(
@@ -231,21 +231,21 @@ class Charge(models.Model):
         indexes = [
             # For keys.jobs.expire_charges, and for what is held outside an open allocation.
             models.Index(
-                fields=["expires_at"], condition=Q(state="held"), name="charge_held_by_expiry"
+                fields=["expires_at"], condition=Q(status="held"), name="charge_held_by_expiry"
             ),
             models.Index(
-                fields=["allocation"], condition=Q(state="held"), name="charge_held_by_allocation"
+                fields=["allocation"], condition=Q(status="held"), name="charge_held_by_allocation"
             ),
             models.Index(
                 fields=["api_key", "settled_at"],
-                condition=Q(state="settled"),
+                condition=Q(status="settled"),
                 name="charge_settled_by_key",
             ),
             # The totals of a day are read from the index alone.
             models.Index(
                 fields=["settled_at"],
                 include=["tokens", "cost"],
-                condition=Q(state="settled"),
+                condition=Q(status="settled"),
                 name="charge_settled_by_time",
             ),
         ]
@@ -253,13 +253,13 @@ class Charge(models.Model):
             pgtrigger.Protect(
                 name="charge_settled_is_append_only",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__state="settled"),
+                condition=pgtrigger.Q(old__status="settled"),
             ),
             pgtrigger.Protect(name="charge_is_kept", operation=pgtrigger.Delete),
         ]
 
     def __str__(self):
-        return f"charge {self.pk} ({self.state})"
+        return f"charge {self.pk} ({self.status})"
 
 
 class RateLease(models.Model):

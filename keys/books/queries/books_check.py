@@ -70,7 +70,7 @@ CHECKS = [
         SELECT a.session_id, a.held, a.held_cost, c.tokens, c.cost
           FROM keys_allocation a
           LEFT JOIN (SELECT allocation_id, sum(held_tokens) AS tokens, sum(held_cost) AS cost
-                       FROM keys_charge WHERE state = 'held' GROUP BY allocation_id) c
+                       FROM keys_charge WHERE status = 'held' GROUP BY allocation_id) c
             ON c.allocation_id = a.id
          WHERE a.held <> coalesce(c.tokens, 0) OR a.held_cost <> coalesce(c.cost, 0)
         """,
@@ -82,7 +82,7 @@ CHECKS = [
         SELECT a.session_id, a.used, a.used_cost, c.tokens, c.cost
           FROM keys_allocation a
           LEFT JOIN (SELECT allocation_id, sum(tokens) AS tokens, sum(cost) AS cost
-                       FROM keys_charge WHERE state = 'settled' GROUP BY allocation_id) c
+                       FROM keys_charge WHERE status = 'settled' GROUP BY allocation_id) c
             ON c.allocation_id = a.id
          WHERE a.used <> coalesce(c.tokens, 0) OR a.used_cost <> coalesce(c.cost, 0)
         """,
@@ -93,11 +93,11 @@ CHECKS = [
         """
         WITH spent AS (
             SELECT 'key:' || c.api_key_id AS scope, c.settled_at, c.tokens, c.cost
-              FROM keys_charge c WHERE c.state = 'settled'
+              FROM keys_charge c WHERE c.status = 'settled'
             UNION ALL
             SELECT unnest(a.payers), c.settled_at, c.tokens, c.cost
               FROM keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
-             WHERE c.state = 'settled'
+             WHERE c.status = 'settled'
         )
         SELECT w.id AS window, w.scope, w.unit, w.used,
                coalesce(sum(CASE w.unit WHEN 'tokens' THEN s.tokens ELSE s.cost END), 0) AS counted
@@ -128,9 +128,9 @@ CHECKS = [
         "4 charge-ends-once",
         "a charge holds or has ended, and only a settled one has tokens, a cost and a moment",
         """
-        SELECT id AS charge, state, tokens, cost FROM keys_charge
-         WHERE (state = 'settled') <> (settled_at IS NOT NULL)
-            OR state <> 'settled' AND (tokens <> 0 OR cost <> 0)
+        SELECT id AS charge, status, tokens, cost FROM keys_charge
+         WHERE (status = 'settled') <> (settled_at IS NOT NULL)
+            OR status <> 'settled' AND (tokens <> 0 OR cost <> 0)
         """,
     ),
     Check(
@@ -138,7 +138,7 @@ CHECKS = [
         "a charge settled on an estimate, with something held, is not zero",
         """
         SELECT id AS charge, held_tokens FROM keys_charge
-         WHERE state = 'settled' AND basis = 'estimated' AND tokens = 0 AND held_tokens > 0
+         WHERE status = 'settled' AND basis = 'estimated' AND tokens = 0 AND held_tokens > 0
         """,
     ),
     Check(

@@ -16,7 +16,7 @@ _NOT_SHOWN = ("request_digest", "allocation__asked", "allocation__payers")
 class ChargeFilter(NamedTuple):
     """Which charges; None is all. Held in `[since, until)`; `after`: those older than this one."""
 
-    state: str | None = None
+    status: str | None = None
     session: str | None = None
     key: str | None = None
     since: datetime | None = None
@@ -27,7 +27,7 @@ class ChargeFilter(NamedTuple):
 def charges(which: ChargeFilter, *, bearer: Bearer, most: int) -> list[Charge]:
     """The newest `most` of those charges that the bearer may see; one query."""
     wanted = {
-        "state": which.state,
+        "status": which.status,
         "allocation__session_id": which.session,
         "api_key": which.key,
         "created_at__gte": which.since,

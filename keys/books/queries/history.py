@@ -83,7 +83,7 @@ def _usage(which: HistoryFilter, most: int) -> QuerySet:
             settled_at__lt=which.until,
         ),
         _older("settled_at", USAGE, which.after),
-        state=Charge.State.SETTLED,
+        status=Charge.Status.SETTLED,
     )
     return (
         found.annotate(

@@ -147,7 +147,7 @@ def meters_of(subject, *, now: datetime) -> list[Meter]:
 
 def totals(*, now: datetime) -> Totals:
     """The figures at the top of the first page; three queries."""
-    spent = Charge.objects.filter(state="settled", settled_at__gte=midnight(now)).aggregate(
+    spent = Charge.objects.filter(status="settled", settled_at__gte=midnight(now)).aggregate(
         calls=Count("*"), tokens=Sum("tokens", default=0), cost=Sum("cost", default=_NOTHING)
     )
     used, committed, nothing = _used_at(now), F("committed"), Value(_NOTHING)

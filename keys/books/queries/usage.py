@@ -79,4 +79,4 @@ def _charges(which: UsageFilter) -> QuerySet[Charge]:
         "allocation__session_id": which.session,
     }
     conditions = Q(**{name: value for name, value in wanted.items() if value is not None})
-    return Charge.objects.filter(conditions, state=Charge.State.SETTLED)
+    return Charge.objects.filter(conditions, status=Charge.Status.SETTLED)

@@ -84,8 +84,8 @@ def _warn(row: Paid, *, at: datetime) -> None:
         title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens",
         detail=f"It reached its rotation threshold on {row.api_key}.",
         facts={"used": row.used, "allocated": row.allocated, "key_id": row.api_key},
-        key_slug=row.api_key,
-        agent_name=row.agent,
+        key_id=row.api_key,
+        agent_id=row.agent,
         session_id=row.session_id,
         now=at,
     )
@@ -120,8 +120,8 @@ def _say_used_up(row: Paid, over: int, *, at: datetime) -> None:
         title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens and was closed",
         detail=f"{_why(row, over).capitalize()}.",
         facts={"used": row.used, "allocated": row.allocated, "overrun": over},
-        key_slug=row.api_key,
-        agent_name=row.agent,
+        key_id=row.api_key,
+        agent_id=row.agent,
         session_id=row.session_id,
         now=at,
     )
@@ -148,6 +148,6 @@ def _exhaust_keys(slugs: list[str], *, at: datetime) -> None:
             severity="warning",
             dedup_key=f"key_exhausted:{slug}",
             title=f"{slug} has used up a limit",
-            key_slug=slug,
+            key_id=slug,
             now=at,
         )

@@ -100,10 +100,10 @@ def expire_charges(*, now: datetime) -> int:
     """Give back holds nobody came back for; how many. A late settlement still counts."""
     expired = 0
     while overdue := list(
-        Charge.objects.filter(state="held", expires_at__lte=now).order_by("pk")[:_BATCH]
+        Charge.objects.filter(status="held", expires_at__lte=now).order_by("pk")[:_BATCH]
     ):
         expired += settle_many(
-            [Ending(charge, Charge.State.EXPIRED) for charge in overdue], now=now
+            [Ending(charge, Charge.Status.EXPIRED) for charge in overdue], now=now
         )
     return expired
 

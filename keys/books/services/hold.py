@@ -86,7 +86,7 @@ class _Row(NamedTuple):
     created_at: datetime | None
     expires_at: datetime | None
     earlier: int | None
-    earlier_state: str | None
+    earlier_status: str | None
     earlier_digest: bytes | None
 
     @property
@@ -267,7 +267,7 @@ def _earlier(row: _Row, one: Wanted) -> Refusal:
     return HeldBefore(
         "This idempotency key was used before.",
         charge_id=row.earlier,
-        state=row.earlier_state,
+        charge_status=row.earlier_status,
         same=row.earlier_digest == one.request_digest,
     )
 

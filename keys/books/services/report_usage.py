@@ -60,7 +60,7 @@ def _record(*, allocation_id, usage, model, idempotency_key, now):
         idempotency_key=idempotency_key,
         route="",
         provider_request_id="",
-        state=Charge.State.SETTLED,
+        status=Charge.Status.SETTLED,
         cost=usage.cost(price_of(price)),
         overrun=overrun,
         created_at=at,

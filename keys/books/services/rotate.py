@@ -188,7 +188,7 @@ def _cost_on(price: Price, tokens: int, allocation: Allocation) -> Decimal:
 
 
 def _held_on(allocation: Allocation, key: str) -> _Share:
-    held = Charge.objects.filter(allocation=allocation, api_key=key, state="held").aggregate(
+    held = Charge.objects.filter(allocation=allocation, api_key=key, status="held").aggregate(
         tokens=Sum("held_tokens", default=0), cost=Sum("held_cost", default=Decimal(0))
     )
     return _Share(**held)

@@ -16,7 +16,7 @@ from keys.refusals import ChargeEnded, WrongValue
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
 
-_STATES = Charge.State
+_STATUSES = Charge.Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class Ending(NamedTuple):
     """
 
     charge: HeldCharge
-    state: str
+    status: str
     usage: Usage = NOTHING
     basis: str = Charge.Basis.PROVIDER
     provider_cost: Decimal | None = None
@@ -126,7 +126,7 @@ def settle(
     More than was held is recorded in full. A charge that expired meanwhile is settled all the same.
     Refusals: WrongValue; ChargeEnded when it was released, or settled with other usage.
     """
-    settled = settle_many([Ending(charge, _STATES.SETTLED, usage, basis)], now=now)
+    settled = settle_many([Ending(charge, _STATUSES.SETTLED, usage, basis)], now=now)
     if not settled:
         _check_same(Charge.objects.get(pk=charge.pk), usage)
     return settled
@@ -134,15 +134,15 @@ def settle(
 
 def _check_same(charge: Charge, usage: Usage) -> None:
     columns = usage.as_columns()
-    if charge.state != _STATES.SETTLED or columns != {n: getattr(charge, n) for n in columns}:
+    if charge.status != _STATUSES.SETTLED or columns != {n: getattr(charge, n) for n in columns}:
         raise ChargeEnded(
-            f"The charge was {charge.state} before, in another way.", charge_id=charge.pk
+            f"The charge was {charge.status} before, in another way.", charge_id=charge.pk
         )
 
 
 def release(*, charge: Charge, now: datetime) -> int:
     """Give a hold back: nothing was used. 1, or 0 when the charge had ended before."""
-    return settle_many([Ending(charge, _STATES.RELEASED)], now=now)
+    return settle_many([Ending(charge, _STATUSES.RELEASED)], now=now)
 
 
 def settle_many(endings: Iterable[Ending], *, now: datetime) -> int:
@@ -185,7 +185,7 @@ def _checked_row(ending: Ending) -> dict[str, object]:
     usage.check()
     row: dict[str, object] = usage.as_columns()
     row["id"] = charge.pk
-    row["state"] = ending.state
+    row["status"] = ending.status
     row["basis"] = ending.basis
     row["cost"] = usage.cost(price_of(charge.price_id))
     row["provider_cost"] = ending.provider_cost

@@ -48,7 +48,7 @@ WITH room AS MATERIALIZED (
        FOR NO KEY UPDATE OF a
 ), made AS (
     INSERT INTO keys_charge (
-        allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route, state,
+        allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route, status,
         basis, held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens,
         output_tokens, reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
     SELECT id, api_key_id, price_id, %(model)s, %(idempotency_key)s, %(digest)s::bytea, %(route)s,
@@ -103,7 +103,7 @@ WITH given AS MATERIALIZED (
            k.status AS key_status, k.cooling_until, k.requests_per_minute, k.tokens_per_minute,
            coalesce(p.requests, 0) AS requests_now, coalesce(p.tokens, 0) AS tokens_now,
            coalesce(p.first, %(now)s + interval '1 minute') AS free_at,
-           c.id AS earlier, c.state AS earlier_state,
+           c.id AS earlier, c.status AS earlier_status,
            c.request_digest AS earlier_digest,
            CASE WHEN r.id IS NULL THEN 'unknown'
                 WHEN c.id IS NOT NULL THEN 'earlier'
@@ -160,7 +160,7 @@ WITH given AS MATERIALIZED (
            before AS (PARTITION BY id ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ), made AS (
     INSERT INTO keys_charge (
-        allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route, state,
+        allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route, status,
         basis, held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens,
         output_tokens, reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
     SELECT id, api_key_id, price_id, model, idempotency_key, decode(digest, 'hex'), route, 'held',
@@ -201,7 +201,7 @@ SELECT p.n,
        CASE WHEN p.no = 'key' THEN p.key_status ELSE p.status END, p.allocated, p.used,
        (p.held + p.given_away)::bigint,
        CASE WHEN p.no = 'key' THEN p.cooling_until ELSE p.free_at END,
-       p.created_at, p.expires_at, p.earlier, p.earlier_state, p.earlier_digest
+       p.created_at, p.expires_at, p.earlier, p.earlier_status, p.earlier_digest
   FROM priced p
   LEFT JOIN made m ON m.allocation_id = p.id AND m.idempotency_key = p.idempotency_key
                   -- Not for another one of this batch with the same key.
@@ -215,6 +215,6 @@ WINDOW on_key AS (PARTITION BY p.api_key_id ORDER BY p.n
 # Calls that still run: nobody else shall take them for lost. Those that end right now are skipped.
 EXTEND_HOLDS = """
 UPDATE keys_charge SET expires_at = %(until)s
- WHERE id IN (SELECT id FROM keys_charge WHERE id = ANY(%(charges)s) AND state = 'held'
+ WHERE id IN (SELECT id FROM keys_charge WHERE id = ANY(%(charges)s) AND status = 'held'
                ORDER BY id FOR UPDATE SKIP LOCKED)
 """

@@ -8,26 +8,26 @@
 _END_HELD = """
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(endings)s) AS g(
-        id bigint, state text, basis text, input_tokens bigint, cached_tokens bigint,
+        id bigint, status text, basis text, input_tokens bigint, cached_tokens bigint,
         cache_write_tokens bigint, cache_write_long_tokens bigint, audio_input_tokens bigint,
         output_tokens bigint, reasoning_tokens bigint, audio_output_tokens bigint, tokens bigint,
         cost numeric, provider_cost numeric, provider_request_id text)
 ), before AS (
-    SELECT c.id, c.state AS was, c.held_tokens, c.held_cost
+    SELECT c.id, c.status AS was, c.held_tokens, c.held_cost
       FROM keys_charge c JOIN given g ON g.id = c.id
-     WHERE c.state = 'held' AND (g.state <> 'expired' OR c.expires_at <= %(at)s)
-        OR c.state = 'expired' AND g.state = 'settled'
+     WHERE c.status = 'held' AND (g.status <> 'expired' OR c.expires_at <= %(at)s)
+        OR c.status = 'expired' AND g.status = 'settled'
 ), ended AS (
     UPDATE keys_charge c
-       SET state = g.state, basis = g.basis, input_tokens = g.input_tokens,
+       SET status = g.status, basis = g.basis, input_tokens = g.input_tokens,
            cached_tokens = g.cached_tokens, cache_write_tokens = g.cache_write_tokens,
            cache_write_long_tokens = g.cache_write_long_tokens,
            audio_input_tokens = g.audio_input_tokens, output_tokens = g.output_tokens,
            reasoning_tokens = g.reasoning_tokens, audio_output_tokens = g.audio_output_tokens,
            tokens = g.tokens, cost = g.cost, provider_cost = g.provider_cost,
            provider_request_id = g.provider_request_id,
-           overrun = g.state = 'settled' AND g.tokens > c.held_tokens,
-           settled_at = CASE WHEN g.state = 'settled' THEN %(at)s::timestamptz END
+           overrun = g.status = 'settled' AND g.tokens > c.held_tokens,
+           settled_at = CASE WHEN g.status = 'settled' THEN %(at)s::timestamptz END
       FROM given g, before b
      WHERE c.id = g.id AND b.id = c.id
     RETURNING c.id, c.allocation_id, c.api_key_id, c.tokens, c.cost, c.overrun,
@@ -42,7 +42,7 @@ WITH given AS (
 _RECORD_NEW = """
 WITH ended AS (
     INSERT INTO keys_charge (
-        allocation_id, api_key_id, price_id, model, idempotency_key, state, basis, held_tokens,
+        allocation_id, api_key_id, price_id, model, idempotency_key, status, basis, held_tokens,
         held_cost, input_tokens, cached_tokens, cache_write_tokens, cache_write_long_tokens,
         audio_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, tokens, cost,
         overrun, created_at, expires_at, settled_at)
@@ -150,7 +150,7 @@ WITH before AS (
       LEFT JOIN LATERAL (
         SELECT sum(held_tokens)::bigint AS tokens, sum(held_cost) AS cost
           FROM keys_charge
-         WHERE allocation_id = a.id AND state = 'held' AND api_key_id = a.api_key_id) h ON true
+         WHERE allocation_id = a.id AND status = 'held' AND api_key_id = a.api_key_id) h ON true
      WHERE a.id = ANY(%(allocations)s) AND a.status = 'active'
 ), closed AS (
     UPDATE keys_allocation a

@@ -16,7 +16,7 @@ SELECT scope, sum(tokens) AS tokens, sum(cost) AS cost
     UNION ALL
     SELECT 'key:' || c.api_key_id, c.held_tokens, c.held_cost
       FROM keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
-     WHERE c.state = 'held' AND NOT (a.status = 'active' AND a.api_key_id = c.api_key_id)
+     WHERE c.status = 'held' AND NOT (a.status = 'active' AND a.api_key_id = c.api_key_id)
   ) AS each
  GROUP BY scope
 """
@@ -26,6 +26,6 @@ SELECT scope, sum(tokens) AS tokens, sum(cost) AS cost
 USED = """
 SELECT coalesce(sum(c.tokens), 0) AS tokens, coalesce(sum(c.cost), 0) AS cost
   FROM keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
- WHERE c.state = 'settled' AND c.settled_at >= %(starts_at)s AND c.settled_at < %(ends_at)s
+ WHERE c.status = 'settled' AND c.settled_at >= %(starts_at)s AND c.settled_at < %(ends_at)s
    AND (%(scope)s = 'key:' || c.api_key_id OR %(scope)s = ANY(a.payers))
 """

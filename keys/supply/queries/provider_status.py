@@ -11,7 +11,7 @@ from keys.books.queries.pages import midnight
 _BY_PROVIDER = """
 WITH spent AS (
     SELECT api_key_id, sum(tokens) AS tokens, sum(cost) AS cost
-      FROM keys_charge WHERE state = 'settled' AND settled_at >= %(midnight)s GROUP BY api_key_id
+      FROM keys_charge WHERE status = 'settled' AND settled_at >= %(midnight)s GROUP BY api_key_id
 ), daily AS (
     SELECT w.scope, w.amount, w.committed,
            CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS used

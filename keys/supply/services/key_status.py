@@ -150,6 +150,6 @@ def _alert(api_key: ApiKey, severity: str, what: str, now: datetime) -> None:
         dedup_key=f"key_refused:{api_key.pk}",
         title=f"{api_key.pk} {what}",
         detail=api_key.status_reason,
-        key_slug=api_key.pk,
+        key_id=api_key.pk,
         now=now,
     )
