@@ -37,7 +37,7 @@ SECRET_KEY = env.secret(
 DEBUG = env.flag("BUTLER_DEBUG", False)
 if DEBUG and PRODUCTION:
     raise env.WrongSetting("BUTLER_DEBUG is yes in production: remove it, it shows secrets.")
-# Only if a proxy in front always sets or removes X-Forwarded-Proto: whoever sends it is believed.
+# Only if a proxy in front always sets X-Forwarded-Proto and X-Forwarded-For: they are believed.
 BEHIND_PROXY = env.flag("BUTLER_BEHIND_PROXY", False)
 LOG_FORMAT = env.choice(
     "BUTLER_LOG_FORMAT", "json" if PRODUCTION else "text", among=("text", "json")
@@ -142,6 +142,7 @@ INSTALLED_APPS = [
     "django_q",
 ]
 MIDDLEWARE = [
+    "butler_site.request_id.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -152,6 +152,8 @@ def web_server(host: str, port: int) -> list[str]:
     """How the web server is started, after the name of the interpreter."""
     web = ["-m", "uvicorn", "butler_site.asgi:application", "--host", host, "--port", str(port)]
     web += ["--workers", str(settings.WEB_WORKERS), "--log-level", "warning", "--no-access-log"]
+    # What a proxy says is read by settings.BEHIND_PROXY, in one place.
+    web += ["--no-proxy-headers"]
     web += [
         "--lifespan",
         "on",

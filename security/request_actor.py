@@ -1,0 +1,47 @@
+"""The actor behind an HTTP request: its name, its network address and the id of the request."""
+
+import re
+import secrets
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from security.actor import Actor
+
+# Where in `request.META` the id stands. No header of a client gets there.
+META_REQUEST_ID = "butler.request_id"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def person_of(request: HttpRequest) -> Actor:
+    """The user who has signed in."""
+    return Actor.person(request.user.get_username(), **_origin(request))
+
+
+def agent_of(request: HttpRequest, slug: str) -> Actor:
+    """The agent `slug`, whose token came with the request."""
+    return Actor.agent(slug, **_origin(request))
+
+
+def request_id(given: str) -> str:
+    """The id that a client gave its request, if it is one; else a new id."""
+    return given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+
+
+def client_address(*, peer: str, forwarded_for: str) -> str:
+    """The network address of a client, from the socket's other end and `X-Forwarded-For`.
+
+    The header is believed only behind a proxy, and of it only the last address, which is the one
+    that the proxy itself saw: all others are the client's words.
+    """
+    last = forwarded_for.rpartition(",")[2].strip() if settings.BEHIND_PROXY else ""
+    return (last or peer)[:64]
+
+
+def _origin(request: HttpRequest) -> dict[str, str]:
+    address = client_address(
+        peer=request.META.get("REMOTE_ADDR", ""),
+        forwarded_for=request.META.get("HTTP_X_FORWARDED_FOR", ""),
+    )
+    # A request made by hand has not passed the middleware that sets its id.
+    return {"address": address, "request_id": request.META.get(META_REQUEST_ID, "")}
