@@ -131,15 +131,14 @@ class Allocations(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Lend."""
-        now = timezone.now()
-        allocation = keys.allocate(
+        allocation, created = keys.allocate(
             agent=request.auth.agent,
             wish=keys.Wish(**body(request, self.Input)),
             idempotency_key=idempotency_key(request),
-            now=now,
+            now=timezone.now(),
         )
         lent = shown(LentOutput, with_key(allocation))
-        return made(lent, replayed=allocation.created_at != now)
+        return made(lent, created=created)
 
     @extend_schema(
         operation_id="listAllocations",

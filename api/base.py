@@ -45,8 +45,8 @@ def _serializer(output: type[Serializer]) -> Serializer:
     return output()
 
 
-def made(data: dict, *, replayed: bool) -> Response:
+def made(data: dict, *, created: bool) -> Response:
     """201, or 200 with `Idempotent-Replay: true` when the same request was answered before."""
-    if replayed:
-        return Response(data, 200, headers={"Idempotent-Replay": "true"})
-    return Response(data, 201)
+    if created:
+        return Response(data, 201)
+    return Response(data, 200, headers={"Idempotent-Replay": "true"})

@@ -95,21 +95,15 @@ class UsageReport(SessionView):
     def post(self, request: Request, session_id: str) -> Response:
         """Report."""
         asked = body(request, self.Input)
-        key, now = idempotency_key(request), timezone.now()
-        charge = keys.report_usage(
+        charge, created = keys.report_usage(
             allocation_id=own_allocation_id(session_id, bearer=request.auth),
             model=asked.pop("model", ""),
             usage=keys.Usage(total=asked.pop("total_tokens", None), **asked),
-            idempotency_key=key,
-            now=now,
+            idempotency_key=idempotency_key(request),
+            now=timezone.now(),
         )
         charge.allocation = own_allocation(session_id, bearer=request.auth)
-        return made(shown(self.Output, charge), replayed=_is_earlier(charge, now))
-
-
-def _is_earlier(row, now) -> bool:
-    """Whether an earlier request made it: rows have the moment of the request that did."""
-    return row.created_at != now
+        return made(shown(self.Output, charge), created=created)
 
 
 class RotationMake(SessionView):
@@ -142,17 +136,16 @@ class RotationMake(SessionView):
     def post(self, request: Request, session_id: str) -> Response:
         """Rotate."""
         asked = body(request, self.Input)
-        key, now = idempotency_key(request), timezone.now()
-        rotation = keys.rotate(
+        rotation, created = keys.rotate(
             allocation=own_allocation(session_id, bearer=request.auth),
             key=asked.get("key_id"),
             reason="asked for",
             who=request.auth.who,
-            idempotency_key=key,
-            now=now,
+            idempotency_key=idempotency_key(request),
+            now=timezone.now(),
         )
         rotation.allocation = own_allocation(session_id, bearer=request.auth)
-        return made(shown(self.Output, rotation), replayed=_is_earlier(rotation, now))
+        return made(shown(self.Output, rotation), created=created)
 
 
 class CompletionMake(SessionView):

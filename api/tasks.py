@@ -140,14 +140,13 @@ class Tasks(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Submit."""
-        now = timezone.now()
-        task = orchestration.submit(
+        task, created = orchestration.submit(
             agent=request.auth.agent,
             order=order(body(request, TaskInput)),
             idempotency_key=idempotency_key(request),
-            now=now,
+            now=timezone.now(),
         )
-        return made(shown_task(task.pk), replayed=task.created_at != now)
+        return made(shown_task(task.pk), created=created)
 
     @extend_schema(
         operation_id="listTasks",

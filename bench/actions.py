@@ -69,7 +69,10 @@ def _lent(number: int):
 
 
 def _held(allocation, name: str) -> Charge:
-    return keys.hold(allocation_id=allocation.pk, tokens=200, idempotency_key=name, now=rows.now())
+    charge, _ = keys.hold(
+        allocation_id=allocation.pk, tokens=200, idempotency_key=name, now=rows.now()
+    )
+    return charge
 
 
 _HOLD_MANY = f"""

@@ -45,7 +45,7 @@ def add_key(slug: str, **terms: object):
 
 def lend(agent: str, tokens: int = 1000, **wish: object):
     """One allocation."""
-    return keys.allocate(agent=agent, wish=keys.Wish(tokens=tokens, **wish), now=now())
+    return keys.allocate(agent=agent, wish=keys.Wish(tokens=tokens, **wish), now=now())[0]
 
 
 def tokens() -> list[str]:

@@ -109,7 +109,7 @@ def _submitted(parts: int, *, latency: bool) -> Task:
         max_concurrent=_AT_ONCE,
         provider="nvidia",
     )
-    return services.submit(agent="agent-0", order=order, now=rows.now())
+    return services.submit(agent="agent-0", order=order, now=rows.now())[0]
 
 
 def _is_over(task: Task) -> bool:

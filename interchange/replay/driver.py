@@ -120,7 +120,7 @@ class Driver:
     def _borrow(self, call: Call, session: _Session, tally: Tally) -> None:
         self._complete(session, tally)
         with tally.timed("allocate", "allocate, refused"):
-            session.allocation = keys.allocate(
+            session.allocation, _ = keys.allocate(
                 agent=session.agent,
                 wish=keys.Wish(tokens=max(self.plan.budget, 2 * call.input_tokens)),
                 idempotency_key=self._idempotency_key(call),
@@ -131,7 +131,7 @@ class Driver:
 
     def _report(self, call: Call, session: _Session, tally: Tally) -> None:
         with tally.timed("report_usage"):
-            charge = keys.report_usage(
+            charge, _ = keys.report_usage(
                 allocation_id=session.allocation.pk,
                 usage=keys.Usage(
                     input_tokens=call.input_tokens,

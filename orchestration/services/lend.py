@@ -86,13 +86,14 @@ def _terms(runner: str) -> runners.Terms:
 
 def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation:
     try:
-        return keys.allocate(
+        allocation, _ = keys.allocate(
             agent=attempt.task.agent_id,
             wish=wish,
             idempotency_key=attempt.session_id,
             session_id=attempt.session_id,
             now=now,
         )
+        return allocation
     except keys_refusals.IdempotencyMismatch:
         # It was lent before, for as long as was left then.
         return _lent(attempt).get()

@@ -53,14 +53,17 @@ def _parts(order: Order) -> list[Part]:
     return planning.keyword_plan(order.description, parallel=order.parallel)
 
 
-def submit(*, agent: str, order: Order, idempotency_key: str | None = None, now: datetime) -> Task:
+def submit(
+    *, agent: str, order: Order, idempotency_key: str | None = None, now: datetime
+) -> tuple[Task, bool]:
     """Write a task down; workers begin with it when this is committed.
 
-    The same idempotency key is the same task. Refusals: those of `plan`, UnknownAgent,
+    Returns the task and whether it was created: the same idempotency key is the same task.
+    Refusals: those of `plan`, UnknownAgent,
     AgentDisabled, UnknownCostCentre, UnknownProvider, UnknownModel, IdempotencyMismatch.
     """
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
-        return _same(earlier, order)
+        return _same(earlier, order), False
     by_model = order.planner == "model" and not order.sub_tasks
     made = _to_be_planned(order) if by_model else plan(order)
     _check_supply(order, made.parts)
@@ -95,9 +98,9 @@ def _to_be_planned(order: Order) -> Plan:
 
 
 @transaction.atomic(durable=True)
-def _submit(agent, order: Order, made: Plan, idempotency_key, now) -> Task:
+def _submit(agent, order: Order, made: Plan, idempotency_key, now) -> tuple[Task, bool]:
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
-        return _same(earlier, order)
+        return _same(earlier, order), False
     centre = _centre(agent, order.cost_centre)
     task = Task.objects.create(
         agent_id=agent,
@@ -112,7 +115,7 @@ def _submit(agent, order: Order, made: Plan, idempotency_key, now) -> Task:
     first = 0 if made.parts[0].key == planning.PLANNING_KEY else 1
     write_sub_tasks(task, made.parts, made.shares, first=first, now=now)
     wake()
-    return task
+    return task, True
 
 
 def _columns(order: Order) -> dict[str, object]:

@@ -1,9 +1,12 @@
 """What a session does over HTTP: usage, rotation, extension, end."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
+from keys import services as keys
 from keys.models import Charge, Rotation
 from tests.api.caller import assert_problem, session_caller
 from tests.books import assert_books_balance
@@ -69,6 +72,18 @@ def test_the_same_report_twice_is_one(ada, session):
     other = ada.post(f"{session}/usage", total_tokens=11, idempotency_key="call-1")
     assert_problem(other, 409, "idempotency_mismatch")
     assert Charge.objects.count() == 1
+    assert_books_balance()
+
+
+def test_a_first_request_that_meets_the_next_window_is_no_replay(ada, session):
+    # As when it waited for a lock across the reset: what it makes has the moment of the new window.
+    keys.open_windows(now=timezone.now() + timedelta(days=1))
+    used = ada.post(f"{session}/usage", total_tokens=10, idempotency_key="call-1")
+    rotated = ada.post(f"{session}/rotation", key_id="openai-1", idempotency_key="call-2")
+    assert (used.status_code, rotated.status_code) == (201, 201)
+    assert "Idempotent-Replay" not in used
+    again = ada.post(f"{session}/usage", total_tokens=10, idempotency_key="call-1")
+    assert (again.status_code, again["Idempotent-Replay"]) == (200, "true")
     assert_books_balance()
 
 

@@ -29,33 +29,31 @@ def limit(subject, amount, *, unit="tokens", period="day", now=NOON, **changes):
 
 def allocate(agent="ada", tokens=1000, *, idempotency_key=None, now=NOON, **wish):
     """Lend, as `agent` asks."""
-    return keys.allocate(
-        agent=agent,
-        wish=keys.Wish(tokens=tokens, **wish),
-        idempotency_key=idempotency_key,
-        now=now,
-    )
+    wish = keys.Wish(tokens=tokens, **wish)
+    return keys.allocate(agent=agent, wish=wish, idempotency_key=idempotency_key, now=now)[0]
 
 
 def report(allocation, tokens, *, now=NOON, idempotency_key=None, **parts):
     """Report usage of `tokens` of input."""
-    return keys.report_usage(
+    charge, _ = keys.report_usage(
         allocation_id=allocation.pk,
         usage=keys.Usage(input_tokens=tokens, **parts),
         idempotency_key=idempotency_key,
         now=now,
     )
+    return charge
 
 
 def hold(allocation, tokens, *, idempotency_key=None, now=NOON, **options):
     """Set aside; each call has its own idempotency key unless given."""
-    return keys.hold(
+    charge, _ = keys.hold(
         allocation_id=allocation.pk,
         tokens=tokens,
         idempotency_key=idempotency_key or f"call-{next(_CALLS)}",
         now=now,
         **options,
     )
+    return charge
 
 
 def settle(charge, tokens, *, now=NOON, **parts):
@@ -65,7 +63,7 @@ def settle(charge, tokens, *, now=NOON, **parts):
 
 def rotate(allocation, key=None, *, idempotency_key=None, now=NOON):
     """Move what is left, as a person asks."""
-    return keys.rotate(
+    rotation, _ = keys.rotate(
         allocation=allocation,
         key=key,
         reason="test",
@@ -73,6 +71,7 @@ def rotate(allocation, key=None, *, idempotency_key=None, now=NOON):
         idempotency_key=idempotency_key,
         now=now,
     )
+    return rotation
 
 
 def complete(allocation, *, now=NOON):

@@ -99,7 +99,7 @@ class Office(RuleBasedStateMachine):
 
     def lend(self, agent, **wish):
         """What is lent fits into every window."""
-        allocation = keys.allocate(agent=agent, wish=keys.Wish(**wish), now=self.now)
+        allocation, _ = keys.allocate(agent=agent, wish=keys.Wish(**wish), now=self.now)
         self.allocations.append(allocation)
         self.used[allocation.pk] = 0
         committed = Window.objects.filter(scope__in=allocation.scopes, closed_at=None)
@@ -112,7 +112,7 @@ class Office(RuleBasedStateMachine):
         allocation = self.one_of(self.allocations, which)
         for tokens in sizes:
             try:
-                charge = keys.hold(
+                charge, _ = keys.hold(
                     allocation_id=allocation.pk,
                     tokens=tokens,
                     idempotency_key=f"call-{len(self.charges)}",

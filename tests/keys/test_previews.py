@@ -34,7 +34,7 @@ def fleet():
 def granted(wish):
     """The key of an allocation, or the code of the refusal."""
     try:
-        return keys.allocate(agent="ada", wish=wish, now=NOON).api_key_id
+        return keys.allocate(agent="ada", wish=wish, now=NOON)[0].api_key_id
     except Refusal as refusal:
         return refusal.code
 

@@ -37,7 +37,7 @@ def test_reported_usage_is_a_settled_charge(people):
 def test_only_a_total_is_priced_at_the_highest_rate(people):
     add_key("openai-1", rates=PAID)
     usage = keys.Usage(total=100)
-    charge = keys.report_usage(allocation_id=allocate().pk, usage=usage, now=NOON)
+    charge, _ = keys.report_usage(allocation_id=allocate().pk, usage=usage, now=NOON)
     assert (charge.tokens, charge.input_tokens, charge.cost) == (100, 0, Decimal("0.0015"))
     assert_books_balance()
 

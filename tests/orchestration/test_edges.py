@@ -31,7 +31,7 @@ def ada(people):
 
 def task_of(*sub_tasks, **changes) -> Task:
     """A task submitted at noon."""
-    return services.submit(agent="ada", order=order(*sub_tasks, **changes), now=NOON)
+    return services.submit(agent="ada", order=order(*sub_tasks, **changes), now=NOON)[0]
 
 
 def limit_all(amount: int) -> None:

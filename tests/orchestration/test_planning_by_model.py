@@ -21,7 +21,7 @@ def ordered(now=NOON, **changes) -> Task:
     order = services.Order(
         name="study", description=TEXT, total_budget=100_000, planner="model", **changes
     )
-    return services.submit(agent="ada", order=order, now=now)
+    return services.submit(agent="ada", order=order, now=now)[0]
 
 
 @pytest.fixture

@@ -24,12 +24,13 @@ def submit(
     *sub_tasks: dict[str, Any] | str, idempotency_key: str | None = None, **changes: Any
 ) -> Task:
     """Submit it as ada."""
-    return services.submit(
+    task, _ = services.submit(
         agent="ada",
         order=order(*sub_tasks, **changes),
         idempotency_key=idempotency_key,
         now=timezone.now(),
     )
+    return task
 
 
 def worked(task: Task) -> Task:

@@ -27,11 +27,12 @@ def allocate(
     idempotency_key: str | None = None,
     session_id: str | None = None,
     now: datetime,
-) -> Allocation:
+) -> tuple[Allocation, bool]:
     """Lend `agent` (its slug) a token budget on the best API key.
 
     It is committed in all windows of the key, the agent and the cost centre with its ancestors, or
-    in none. The same idempotency key is the same allocation. `session_id` is what its session shall
+    in none. Returns the allocation and whether it was created: the same idempotency key is the same
+    allocation. `session_id` is what its session shall
     be called, if not by a random name (1 to 64 of A-Z a-z 0-9 . _ -; never used for another
     request). Refusals: NoKeyCapacity (with the windows that lack, alternatives and the next reset),
     LimitReached, IdempotencyMismatch, UnknownAgent, AgentDisabled, UnknownProvider, UnknownModel,
@@ -66,7 +67,7 @@ _ONCE = ("allocation_once_per_idempotency_key", "keys_allocation_session_id_key"
 @transactions.in_books
 def _try_to_allocate(
     *, agent, wish, idempotency_key, session_id, now
-) -> Allocation | Refusal | None:
+) -> tuple[Allocation, bool] | Refusal | None:
     """One look and one conditional commitment; None when somebody else took the room between.
 
     A refusal is returned, not raised: nothing was written, and a ROLLBACK would make psycopg throw
@@ -74,17 +75,18 @@ def _try_to_allocate(
     """
     asker = _look(agent, wish, idempotency_key, now)
     if asker.earlier:
-        return _same(Allocation.objects.get(pk=asker.earlier), wish)
+        return _same(Allocation.objects.get(pk=asker.earlier), wish), False
     try:
         decision = decide(wish=wish, payers=asker.payers, now=now)
     except (LimitReached, NoKeyCapacity) as refusal:
         # Since we looked, the same request may have taken the room that is missing now.
         if earlier := idempotency_key and _look(agent, wish, idempotency_key, now).earlier:
-            return _same(Allocation.objects.get(pk=earlier), wish)
+            return _same(Allocation.objects.get(pk=earlier), wish), False
         return refusal
     new = _new(wish, asker, idempotency_key=idempotency_key, decision=decision, now=now)
     new.session_id = session_id
-    return _commit(new, verdicts=selection.to_json(decision))
+    lent = _commit(new, verdicts=selection.to_json(decision))
+    return lent and (lent, True)
 
 
 def _look(agent, wish: Wish, idempotency_key, now) -> Asker:

@@ -115,10 +115,11 @@ def hold(
     model: str = "",
     ttl_seconds: int | None = None,
     now: datetime,
-) -> Charge:
+) -> tuple[Charge, bool]:
     """Set aside `tokens`, the most a call can use, until it is settled or the hold expires.
 
-    The same idempotency key is the same charge. Refusals: AllocationTooSmall, AllocationClosed,
+    Returns the charge and whether it was created: the same idempotency key is the same charge.
+    Refusals: AllocationTooSmall, AllocationClosed,
     UnknownAllocation, AgentDisabled, RateLimited, IdempotencyMismatch, WrongValue.
     """
     wanted = Wanted(
@@ -128,14 +129,14 @@ def hold(
         (held,) = hold_many([wanted], now=now)
         if isinstance(held, Refusal):
             raise held
-        return Charge.objects.get(pk=held.pk)
+        return Charge.objects.get(pk=held.pk), True
     except HeldBefore as before:
         charge = Charge.objects.get(pk=before.facts["charge_id"])
         if charge.held_tokens != tokens:
             raise IdempotencyMismatch(
                 "This idempotency key was used for another call.", charge_id=charge.pk
             ) from None
-        return charge
+        return charge, False
 
 
 def hold_many(wanted: Iterable[Wanted], *, now: datetime) -> list[Held | Refusal]:

@@ -19,15 +19,16 @@ def report_usage(
     model: str = "",
     idempotency_key: str | None = None,
     now: datetime,
-) -> Charge:
+) -> tuple[Charge, bool]:
     """Record what a session used, as a settled charge.
 
+    Returns the charge and whether it was created: the same idempotency key is the same charge.
     Truth first: more than is left is recorded in full, flagged `overrun` and closes the allocation;
-    usage of a closed allocation is recorded too. The same idempotency key is the same charge.
-    Refusals: UnknownAllocation, IdempotencyMismatch, WrongValue.
+    usage of a closed allocation is recorded too. Refusals: UnknownAllocation, IdempotencyMismatch,
+    WrongValue.
     """
     usage.check()
-    charge, paid = _record(
+    charge, created, paid = _record(
         allocation_id=allocation_id,
         usage=usage,
         model=model,
@@ -35,7 +36,7 @@ def report_usage(
         now=now,
     )
     after_settlement.rotate_crossed(paid, now=now)
-    return charge
+    return charge, created
 
 
 @transactions.in_books
@@ -51,7 +52,7 @@ def _record(*, allocation_id, usage, model, idempotency_key, now):
         raise UnknownAllocation("There is no such allocation.", id=allocation_id)
     ((api_key, price, overrun, earlier),) = found
     if earlier:
-        return _same(Charge.objects.get(pk=earlier), usage), []
+        return _same(Charge.objects.get(pk=earlier), usage), False, []
     charge = Charge(
         allocation_id=allocation_id,
         api_key_id=api_key,
@@ -68,7 +69,7 @@ def _record(*, allocation_id, usage, model, idempotency_key, now):
         settled_at=at,
         **usage.as_columns(),
     )
-    return charge, _write(charge, usage)
+    return charge, True, _write(charge, usage)
 
 
 def _write(charge: Charge, usage: Usage) -> list[after_settlement.Paid]:

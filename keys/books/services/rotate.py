@@ -41,16 +41,17 @@ def rotate(
     who: str,
     idempotency_key: str | None = None,
     now: datetime,
-) -> Rotation:
+) -> tuple[Rotation, bool]:
     """Move what is left of `allocation` to `key`, or to the best other key.
 
-    `allocation` is as the caller saw it: when others rotated it since, theirs is the rotation.
+    Returns the rotation and whether it was created: the same idempotency key is the same rotation,
+    and when others rotated `allocation` since the caller read it, theirs is the rotation.
     Refusals: RotationRefused (nothing changed), AllocationClosed, UnknownKey, IdempotencyMismatch.
     """
     full: set[str] = set()
     for _ in range(_ATTEMPTS):
         target = key or _best_other(allocation, without=full, now=now)
-        rotation = _try_to_rotate(
+        outcome = _try_to_rotate(
             seen=allocation,
             target=target,
             asked_key=key,
@@ -59,8 +60,8 @@ def rotate(
             idempotency_key=idempotency_key,
             now=now,
         )
-        if rotation:
-            return rotation
+        if outcome:
+            return outcome
         if key:
             break
         # Or the payers have no room for what it costs; another may be cheaper.
@@ -92,12 +93,12 @@ def _best_other(allocation: Allocation, *, without: set[str], now) -> str | None
 
 @transactions.in_books
 def _try_to_rotate(*, seen, target, asked_key, reason, who, idempotency_key, now):
-    """The rotation, the one that happened before, or None when the target has no room."""
+    """The rotation and whether it was created; None when the target has no room."""
     scopes = [f"key:{target}"] if target else []
     locked = transactions.lock(allocations=[seen.pk], scopes=scopes, now=now)
     allocation = Allocation.objects.select_related("api_key").get(pk=seen.pk)
     if earlier := _earlier(allocation, seen, asked_key, idempotency_key):
-        return earlier
+        return earlier, False
     if allocation.status != Allocation.Status.ACTIVE or allocation.expires_at <= now:
         raise AllocationClosed(
             "The allocation is closed.", session_id=allocation.session_id, status=allocation.status
@@ -118,7 +119,7 @@ def _try_to_rotate(*, seen, target, asked_key, reason, who, idempotency_key, now
         asked_key=asked_key or "",
         created_at=locked.at,
     )
-    return _write(rotation, to_key)
+    return _write(rotation, to_key), True
 
 
 def _earlier(allocation, seen, asked_key, idempotency_key) -> Rotation | None:

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, **options):
         """Submit it, say which it is."""
         with refusals_spoken():
-            task = services.submit(
+            task, _ = services.submit(
                 agent=demo_task.AGENT,
                 order=demo_task.ORDER,
                 idempotency_key=demo_task.IDEMPOTENCY_KEY,

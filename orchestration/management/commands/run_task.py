@@ -42,7 +42,7 @@ class Command(BaseCommand):
         with refusals_spoken(exit_code=_WRONG_INPUT):
             order = task_request_options.order(options)
             agent = task_request_options.agent(options["agent"])
-            task = services.submit(agent=agent, order=order, now=timezone.now())
+            task, _ = services.submit(agent=agent, order=order, now=timezone.now())
         if options["detach"]:
             self._detached(task, as_json=options["json"])
             return
