@@ -16,6 +16,7 @@ from api.fields import Strict, String
 from api.query_parameters import body, idempotency_key, query
 from keys.books.queries.allocations import visible_allocations
 from keys.identity.queries.credentials import Bearer
+from security.request_actor import agent_of
 
 
 class AlertOutput(serializers.Serializer):
@@ -122,4 +123,4 @@ class ResolutionMake(AlertAction):
 def _said(request: Request) -> dict:
     note = body(request, AlertAction.Input).get("note", "")
     idempotency_key(request)
-    return {"who": request.auth.who, "note": note, "now": timezone.now()}
+    return {"actor": agent_of(request, request.auth.agent), "note": note, "now": timezone.now()}

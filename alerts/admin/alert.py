@@ -12,6 +12,7 @@ from alerts.admin.dialogs import NoteForm
 from alerts.admin.readonly import ReadOnlyAdmin
 from alerts.models import Alert
 from common.dialogs import carried_out, went_to
+from security.request_actor import person_of
 
 _ACKNOWLEDGE = {"title": "Acknowledge this alert", "description": "", "form_class": NoteForm}
 _RESOLVE = {"title": "Resolve this alert", "description": "", "form_class": NoteForm}
@@ -75,9 +76,9 @@ class AlertAdmin(ReadOnlyAdmin):
         return self._close_one(request, form, object_id, services.resolve, "Resolved.")
 
     def _close_each(self, request, queryset, verb, done):
-        who, now = request.user.get_username(), timezone.now()
+        actor, now = person_of(request), timezone.now()
         pks = queryset.values_list("pk", flat=True)
-        verbs = [partial(verb, pk, who=who, now=now) for pk in pks]
+        verbs = [partial(verb, pk, actor=actor, now=now) for pk in pks]
         count = sum(carried_out(request, each, done="") for each in verbs)
         if count:
             messages.success(request, f"{count} {done}.")
@@ -86,7 +87,7 @@ class AlertAdmin(ReadOnlyAdmin):
         closing = partial(
             verb,
             int(object_id),
-            who=request.user.get_username(),
+            actor=person_of(request),
             note=form.cleaned_data["note"],
             now=timezone.now(),
         )

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 from alerts import apprise_transport, queries, services
 from alerts.models import Channel
 from common.dialogs import carried_out, went_to
+from security.request_actor import person_of
 
 _TEST = {"title": "Send a test message", "description": "The result is in the delivery log."}
 _DISABLE = {"title": "Disable this channel", "description": "What waits on it is given up."}
@@ -97,16 +98,16 @@ class ChannelAdmin(ModelAdmin):
 
     def save_model(self, request, obj, form, change):
         """Hand what was written to the services."""
-        now = timezone.now()
+        by = {"actor": person_of(request), "now": timezone.now()}
         wanted = {name: form.cleaned_data[name] for name in ("name", "severity_min", "kinds")}
         url = form.cleaned_data["url"]
         if not change:
             # Django's log entry and redirect go by the primary key of `obj`.
-            obj.pk = services.add_channel(url=url, now=now, **wanted).pk
+            obj.pk = services.add_channel(url=url, **wanted, **by).pk
             return
-        services.change_channel(obj.pk, **wanted)
+        services.change_channel(obj.pk, **wanted, **by)
         if url:
-            services.change_channel_url(obj.pk, url=url, now=now)
+            services.change_channel_url(obj.pk, url=url, **by)
 
     @display(description="Status", label={"enabled": "success", "disabled": "danger"})
     def shown_state(self, channel):
@@ -126,22 +127,22 @@ class ChannelAdmin(ModelAdmin):
     @action(description="Send a test", permissions=["change"], dialog=_TEST)
     def send_test(self, request, form, object_id):
         """Queue a test message and show the delivery log."""
-        verb = partial(services.test_channel, object_id, now=timezone.now())
-        return self._done(request, verb, object_id, "A test message is on its way.")
+        return self._done(
+            request, services.test_channel, object_id, "A test message is on its way."
+        )
 
     @action(description="Disable", permissions=["change"], dialog=_DISABLE)
     def disable(self, request, form, object_id):
         """Switch it off."""
-        verb = partial(services.disable_channel, object_id, now=timezone.now())
-        return self._done(request, verb, object_id, "Disabled.")
+        return self._done(request, services.disable_channel, object_id, "Disabled.")
 
     @action(description="Enable", permissions=["change"], dialog=_ENABLE)
     def enable(self, request, form, object_id):
         """Switch it on."""
-        verb = partial(services.enable_channel, object_id)
-        return self._done(request, verb, object_id, "Enabled.")
+        return self._done(request, services.enable_channel, object_id, "Enabled.")
 
-    def _done(self, request, verb, channel_id, done):
+    def _done(self, request, service, channel_id, done):
+        verb = partial(service, channel_id, actor=person_of(request), now=timezone.now())
         carried_out(request, verb, done=done)
         log = reverse("admin:alerts_notification_changelist")
         return went_to(request, f"{log}?channel__id__exact={channel_id}")

@@ -125,6 +125,17 @@ class Alert(models.Model):
         return f"{self.severity}: {self.title}"
 
     @property
+    def address(self) -> str:
+        """What the audit calls it."""
+        return f"alert:{self.pk}"
+
+    @property
+    def concerns(self) -> list[str]:
+        """What it is about, as the audit calls it."""
+        about = {"key": self.key_id, "agent": self.agent_id, "session": self.session_id}
+        return [f"{kind}:{name}" for kind, name in about.items() if name]
+
+    @property
     def is_resolved(self) -> bool:
         """Whether it is over."""
         return self.status == self.Status.RESOLVED

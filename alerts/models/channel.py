@@ -62,6 +62,11 @@ class Channel(models.Model):
         return self.name
 
     @property
+    def address(self) -> str:
+        """What the audit calls it."""
+        return f"channel:{self.pk}"
+
+    @property
     def failing_key(self) -> str:
         """Dedup key of the alert that says it does not work."""
         return f"channel_failing:{self.pk}"

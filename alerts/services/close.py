@@ -1,15 +1,20 @@
 """Acknowledge and resolve alerts."""
 
+from datetime import datetime
+
 from django.db import transaction
 
+from alerts.audit_actions import Action
 from alerts.models import Alert
 from alerts.refusals import AlertNotFound, AlreadyResolved
+from security import audit
+from security.actor import Actor
 
 _Status = Alert.Status
 
 
 @transaction.atomic
-def acknowledge(alert_id, *, who, note="", now) -> Alert:
+def acknowledge(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> Alert:
     """A person has seen the alert. A second acknowledgement changes nothing.
 
     Refusals: AlertNotFound, AlreadyResolved.
@@ -17,33 +22,34 @@ def acknowledge(alert_id, *, who, note="", now) -> Alert:
     alert = _standing(alert_id)
     if alert.status == _Status.ACKNOWLEDGED:
         return alert
-    alert.status = _Status.ACKNOWLEDGED
-    alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_note = now, who, note
+    before, alert.status = alert.status, _Status.ACKNOWLEDGED
+    alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_note = now, str(actor), note
     alert.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "acknowledged_note"])
+    _record(alert, Action.ALERT_ACKNOWLEDGE, before, actor=actor, note=note, now=now)
     return alert
 
 
 @transaction.atomic
-def resolve(alert_id, *, who, note="", now) -> Alert:
+def resolve(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> Alert:
     """The alert is over; its dedup key may be raised anew.
 
     Refusals: AlertNotFound, AlreadyResolved.
     """
-    return _resolved(_standing(alert_id), who=who, note=note, now=now)
+    return _resolved(_standing(alert_id), actor=actor, note=note, now=now)
 
 
 @transaction.atomic
-def resolve_by_key(dedup_key, *, who, note="", now) -> Alert | None:
+def resolve_by_key(dedup_key: str, *, actor: Actor, note: str = "", now: datetime) -> Alert | None:
     """Resolve the alert that stands under `dedup_key`; None when none does.
 
     For programs that see a condition end and need not know whether it was ever raised. Joins the
     caller's transaction; no refusals.
     """
     alert = Alert.objects.unresolved().filter(dedup_key=dedup_key).locked().first()
-    return alert and _resolved(alert, who=who, note=note, now=now)
+    return alert and _resolved(alert, actor=actor, note=note, now=now)
 
 
-def _standing(alert_id) -> Alert:
+def _standing(alert_id: int) -> Alert:
     alert = Alert.objects.locked().filter(pk=alert_id).first()
     if alert is None:
         raise AlertNotFound(f"There is no alert {alert_id}.", alert_id=alert_id)
@@ -56,8 +62,24 @@ def _standing(alert_id) -> Alert:
     return alert
 
 
-def _resolved(alert, *, who, note, now) -> Alert:
-    alert.status = _Status.RESOLVED
-    alert.resolved_at, alert.resolved_by, alert.resolved_note = now, who, note
+def _resolved(alert: Alert, *, actor: Actor, note: str, now: datetime) -> Alert:
+    before, alert.status = alert.status, _Status.RESOLVED
+    alert.resolved_at, alert.resolved_by, alert.resolved_note = now, str(actor), note
     alert.save(update_fields=["status", "resolved_at", "resolved_by", "resolved_note"])
+    _record(alert, Action.ALERT_RESOLVE, before, actor=actor, note=note, now=now)
     return alert
+
+
+def _record(
+    alert: Alert, action: Action, before: str, *, actor: Actor, note: str, now: datetime
+) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=alert.address,
+        related=alert.concerns,
+        before={"status": before},
+        after={"status": alert.status},
+        reason=note[:300],
+        at=now,
+    )

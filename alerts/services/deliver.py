@@ -14,6 +14,7 @@ from alerts.services.close import resolve_by_key
 from alerts.services.enqueue import enqueue
 from alerts.services.raise_alert import raise_alert
 from security import services as security
+from security.actor import Actor
 from security.vault import CannotUnseal
 
 ATTEMPTS_MAX = 12
@@ -21,6 +22,7 @@ FAILURES_BEFORE_ALERT = 3
 _BACKOFF_SECONDS = 30
 _BACKOFF_SECONDS_MAX = 3600
 
+_DELIVERY = Actor.job("delivery")
 _Status = Notification.Status
 
 
@@ -64,7 +66,7 @@ def _sent(notification, *, now):
     if channel.failures:
         channel.failures, channel.rests_until = 0, None
         channel.save(update_fields=["failures", "rests_until"])
-        resolve_by_key(channel.failing_key, who="butler", note="It answers again.", now=now)
+        resolve_by_key(channel.failing_key, actor=_DELIVERY, note="It answers again.", now=now)
     if following := channel.next_due(now):
         enqueue(following.pk)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alerts.models import Alert
+from security.actor import Actor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class Foreign:
     resolved: bool = False
 
 
-def import_alerts(foreign: Iterable[Foreign], *, who: str, now: datetime) -> list[int]:
+def import_alerts(foreign: Iterable[Foreign], *, actor: Actor, now: datetime) -> list[int]:
     """Write them down, the ids in their order. Nobody is notified: they are no news.
 
     Where one that stands has the `dedup_key` of another that stands, it gets one of its own.
@@ -35,11 +36,11 @@ def import_alerts(foreign: Iterable[Foreign], *, who: str, now: datetime) -> lis
         if not alert.resolved:
             key = f"{key}#{number}" if key in standing else key
             standing.add(key)
-        rows.append(_row(alert, key, who=who, now=now))
+        rows.append(_row(alert, key, actor=actor, now=now))
     return [row.pk for row in Alert.objects.bulk_create(rows)]
 
 
-def _row(alert: Foreign, dedup_key: str, *, who: str, now: datetime) -> Alert:
+def _row(alert: Foreign, dedup_key: str, *, actor: Actor, now: datetime) -> Alert:
     status = Alert.Status.ACKNOWLEDGED if alert.acknowledged else Alert.Status.OPEN
     return Alert(
         kind=alert.kind,
@@ -52,7 +53,7 @@ def _row(alert: Foreign, dedup_key: str, *, who: str, now: datetime) -> Alert:
         session_id=alert.session_id,
         raised_at=alert.raised_at,
         acknowledged_at=now if alert.acknowledged else None,
-        acknowledged_by=who if alert.acknowledged else "",
+        acknowledged_by=str(actor) if alert.acknowledged else "",
         resolved_at=now if alert.resolved else None,
-        resolved_by=who if alert.resolved else "",
+        resolved_by=str(actor) if alert.resolved else "",
     )

@@ -17,6 +17,7 @@ from keys.limits.services import windows
 from keys.models import Allocation, ApiKey, Charge, History, Limit
 from keys.refusals import AlreadyExists, WrongValue
 from keys.supply.services.providers import KeyTerms, add_key
+from security.actor import Actor
 
 _SHOWN = 5
 
@@ -200,7 +201,7 @@ def _take_over(documents: validation.Documents, *, who: str, now: datetime) -> d
     foreign = [rows.foreign_alert(entry) for entry in documents.state.get("alerts", [])]
     events = [rows.history(entry) for entry in documents.state.get("history", [])]
     return {
-        "alerts": alerts.import_alerts(foreign, who=who, now=now),
+        "alerts": alerts.import_alerts(foreign, actor=Actor.job(who), now=now),
         "history": [row.pk for row in History.objects.bulk_create(events, batch_size=1000)],
     }
 

@@ -2,8 +2,12 @@
 
 from alerts import services
 from alerts.models import Alert
+from security.actor import Actor
+from security.models import AuditEntry
 from tests.moments import NOON
 
+ADA, BOB = Actor.person("ada", address="192.0.2.7"), Actor.person("bob")
+SWEEP = Actor.job("sweep")
 SECRET = "canary-7f3a9c51e0"
 
 
@@ -21,7 +25,15 @@ def raised(**changes):
 
 def channel(url, name="ops", **changes):
     """Add the usual channel, with changes."""
-    return services.add_channel(name=name, url=url, now=NOON, **changes)
+    return services.add_channel(name=name, url=url, actor=ADA, now=NOON, **changes)
+
+
+def recorded(subject):
+    """What the audit has about `subject`, the oldest first: action, actor, before, after."""
+    return [
+        (entry.action, entry.actor, entry.before, entry.after)
+        for entry in AuditEntry.objects.about(subject).order_by("pk")
+    ]
 
 
 def standing():

@@ -7,7 +7,7 @@ from django.urls import reverse
 from alerts import services
 from alerts.models import Alert, Channel, Notification
 from security import services as security
-from tests.alerts.builders import SECRET, channel, raised
+from tests.alerts.builders import BOB, SECRET, channel, raised
 from tests.moments import NOON
 from tests.queue import drain_queue
 
@@ -51,7 +51,7 @@ def test_a_list_of_many_alerts_costs_as_many_queries_as_one_of_few(
 
 def test_selected_alerts_are_acknowledged_and_resolved_by_who_is_signed_in(staff):
     first, second = raised(dedup_key="1"), raised(dedup_key="2")
-    services.resolve(second.pk, who="bob", now=NOON)
+    services.resolve(second.pk, actor=BOB, now=NOON)
     for action in ("acknowledge_selected", "resolve_selected"):
         answer = staff.post(
             page("alert_changelist"),

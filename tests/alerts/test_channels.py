@@ -12,7 +12,7 @@ from alerts.refusals import (
     ChannelUrlUnusable,
 )
 from security import services as security
-from tests.alerts.builders import SECRET, channel
+from tests.alerts.builders import ADA, SECRET, channel
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def test_a_url_rests_sealed():
 def test_a_changed_url_ends_the_rest_of_the_channel():
     kept = channel(URL)
     Channel.objects.update(failures=5, rests_until=NOON)
-    services.change_channel_url(kept.pk, url="json://other.example.org", now=NOON)
+    services.change_channel_url(kept.pk, url="json://other.example.org", actor=ADA, now=NOON)
     kept.refresh_from_db()
     assert security.unseal_from(kept, "sealed_url") == "json://other.example.org"
     assert (kept.failures, kept.rests_until) == (0, None)
@@ -52,19 +52,26 @@ def test_two_channels_have_two_names():
     with pytest.raises(ChannelNameTaken):
         channel(URL)
     with pytest.raises(ChannelNameTaken):
-        services.change_channel(channel(URL, "other").pk, name="ops", severity_min="info", kinds=())
+        services.change_channel(
+            channel(URL, "other").pk,
+            name="ops",
+            severity_min="info",
+            kinds=(),
+            actor=ADA,
+            now=NOON,
+        )
 
 
 def test_an_unknown_or_disabled_channel_is_refused():
     kept = channel(URL)
-    services.disable_channel(kept.pk, now=NOON)
+    services.disable_channel(kept.pk, actor=ADA, now=NOON)
     with pytest.raises(ChannelDisabled):
-        services.test_channel(kept.pk, now=NOON)
-    services.enable_channel(kept.pk)
-    services.test_channel(kept.pk, now=NOON)
+        services.test_channel(kept.pk, actor=ADA, now=NOON)
+    services.enable_channel(kept.pk, actor=ADA, now=NOON)
+    services.test_channel(kept.pk, actor=ADA, now=NOON)
     kept.delete()
     with pytest.raises(ChannelNotFound):
-        services.test_channel(kept.pk, now=NOON)
+        services.test_channel(kept.pk, actor=ADA, now=NOON)
 
 
 def test_an_error_is_told_without_any_piece_of_the_url():

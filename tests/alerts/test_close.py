@@ -7,7 +7,7 @@ import pytest
 from alerts import services
 from alerts.models import Alert
 from alerts.refusals import AlertNotFound, AlreadyResolved
-from tests.alerts.builders import raised
+from tests.alerts.builders import ADA, BOB, SWEEP, raised
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
@@ -16,8 +16,8 @@ LATER = NOON + timedelta(minutes=5)
 
 def test_an_alert_is_acknowledged_and_then_resolved():
     alert = raised()
-    services.acknowledge(alert.pk, who="ada", note="looking", now=NOON)
-    services.resolve(alert.pk, who="bob", note="done", now=LATER)
+    services.acknowledge(alert.pk, actor=ADA, note="looking", now=NOON)
+    services.resolve(alert.pk, actor=BOB, note="done", now=LATER)
     alert.refresh_from_db()
     assert alert.status == "resolved"
     assert (alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_note) == (
@@ -30,17 +30,17 @@ def test_an_alert_is_acknowledged_and_then_resolved():
 
 def test_acknowledging_twice_is_the_same_acknowledgement():
     alert = raised()
-    services.acknowledge(alert.pk, who="ada", now=NOON)
-    again = services.acknowledge(alert.pk, who="bob", now=LATER)
+    services.acknowledge(alert.pk, actor=ADA, now=NOON)
+    again = services.acknowledge(alert.pk, actor=BOB, now=LATER)
     assert (again.acknowledged_by, again.acknowledged_at) == ("ada", NOON)
 
 
 @pytest.mark.parametrize("verb", [services.acknowledge, services.resolve])
 def test_a_resolved_alert_is_refused(verb):
     alert = raised()
-    services.resolve(alert.pk, who="ada", now=NOON)
+    services.resolve(alert.pk, actor=ADA, now=NOON)
     with pytest.raises(AlreadyResolved) as refusal:
-        verb(alert.pk, who="bob", now=LATER)
+        verb(alert.pk, actor=BOB, now=LATER)
     assert refusal.value.code == "alert_resolved"
     assert Alert.objects.get(pk=alert.pk).resolved_by == "ada"
 
@@ -48,13 +48,13 @@ def test_a_resolved_alert_is_refused(verb):
 @pytest.mark.parametrize("verb", [services.acknowledge, services.resolve])
 def test_an_unknown_alert_is_refused(verb):
     with pytest.raises(AlertNotFound) as refusal:
-        verb(4711, who="bob", now=NOON)
+        verb(4711, actor=BOB, now=NOON)
     assert refusal.value.code == "alert_not_found"
 
 
 def test_a_dedup_key_is_resolved_when_something_stands_under_it():
     alert = raised()
-    assert services.resolve_by_key(alert.dedup_key, who="butler", now=LATER) == alert
-    assert services.resolve_by_key(alert.dedup_key, who="butler", now=LATER) is None
+    assert services.resolve_by_key(alert.dedup_key, actor=SWEEP, now=LATER) == alert
+    assert services.resolve_by_key(alert.dedup_key, actor=SWEEP, now=LATER) is None
     alert.refresh_from_db()
-    assert alert.resolved_by == "butler"
+    assert alert.resolved_by == "sweep"

@@ -13,7 +13,7 @@ from alerts.models import Alert, Channel, Notification
 from alerts.services import enqueue
 from alerts.services.deliver import ATTEMPTS_MAX, claim, failed
 from alerts.services.retry import LOST_SECONDS
-from tests.alerts.builders import SECRET, channel, raised
+from tests.alerts.builders import ADA, SECRET, channel, raised
 from tests.moments import NOON
 from tests.queue import drain_queue, queue_size
 
@@ -73,8 +73,8 @@ def test_a_second_run_of_the_job_sends_nothing(webhook):
 
 
 def test_a_test_message_shows_its_result_as_a_delivery(webhook, closed_url):
-    services.test_channel(channel(webhook.url).pk, now=NOON)
-    services.test_channel(channel(closed_url, "dead").pk, now=NOON)
+    services.test_channel(channel(webhook.url).pk, actor=ADA, now=NOON)
+    services.test_channel(channel(closed_url, "dead").pk, actor=ADA, now=NOON)
     drain_queue()
     assert webhook.messages[0]["title"] == "Butler: test message"
     statuses = dict(Notification.objects.values_list("channel__name", "status"))
@@ -131,9 +131,9 @@ def test_a_channel_that_is_changed_or_disabled_is_no_longer_said_to_fail(webhook
             retried(NOON + hour * HOUR)
         assert Alert.objects.unresolved().filter(dedup_key=dead.failing_key).exists()
         if repair == "url":
-            services.change_channel_url(dead.pk, url=webhook.url, now=NOON)
+            services.change_channel_url(dead.pk, url=webhook.url, actor=ADA, now=NOON)
         else:
-            services.disable_channel(dead.pk, now=NOON)
+            services.disable_channel(dead.pk, actor=ADA, now=NOON)
         assert not Alert.objects.unresolved().filter(dedup_key=dead.failing_key).exists()
 
 
@@ -241,7 +241,7 @@ def test_nothing_is_sent_inside_a_transaction(webhook, monkeypatch):
 def test_disabling_a_channel_gives_up_what_waits(webhook):
     ops = channel(webhook.url)
     raised()
-    services.disable_channel(ops.pk, now=NOON)
+    services.disable_channel(ops.pk, actor=ADA, now=NOON)
     drain_queue()
     assert (only().status, webhook.messages) == ("given_up", [])
 

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from alerts import queries, services
 from alerts.models import Alert, Notification
-from tests.alerts.builders import channel, raised, standing
+from tests.alerts.builders import ADA, channel, raised, standing
 from tests.moments import NOON
 from tests.queue import queue_size
 
@@ -32,9 +32,9 @@ def test_the_same_dedup_key_is_the_same_alert_until_it_is_resolved():
         kind="x", severity="info", dedup_key=first.dedup_key, title="again", now=NOON
     )
     assert (again.pk, created) == (first.pk, False)
-    services.acknowledge(first.pk, who="ada", now=NOON)
+    services.acknowledge(first.pk, actor=ADA, now=NOON)
     assert raised().pk == first.pk
-    services.resolve(first.pk, who="ada", now=NOON)
+    services.resolve(first.pk, actor=ADA, now=NOON)
     assert raised(now=NOON + timedelta(hours=1)).pk != first.pk
     assert (Alert.objects.count(), standing()) == (2, 1)
 
@@ -62,7 +62,7 @@ def test_each_channel_that_wants_the_alert_gets_one_queue_entry(webhook):
     channel(webhook.url, "critical only", severity_min="critical")
     channel(webhook.url, "other kinds", kinds=["exhausted"])
     this_kind = channel(webhook.url, "this kind", kinds=["exhausted", "rotation_needed"])
-    services.disable_channel(channel(webhook.url, "off").pk, now=NOON)
+    services.disable_channel(channel(webhook.url, "off").pk, actor=ADA, now=NOON)
     alert = raised()
     raised()
     told = Notification.objects.filter(alert=alert)
@@ -82,6 +82,6 @@ def test_open_alerts_come_the_most_severe_first_and_are_counted():
     info = raised(dedup_key="a", severity="info")
     old = raised(dedup_key="b", severity="critical")
     new = raised(dedup_key="c", severity="critical", now=NOON + timedelta(minutes=1))
-    services.resolve(raised(dedup_key="d").pk, who="ada", now=NOON)
+    services.resolve(raised(dedup_key="d").pk, actor=ADA, now=NOON)
     assert list(queries.open_alerts()) == [new, old, info]
     assert queries.open_counts() == {"info": 1, "warning": 0, "critical": 2}

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from alerts import services
 from alerts.models import Alert, Notification
-from tests.alerts.builders import channel, raised
+from tests.alerts.builders import SWEEP, channel, raised
 from tests.moments import NOON
 from tests.queue import queue_size
 
@@ -77,7 +77,7 @@ def test_raising_while_it_is_resolved_never_leaves_two_or_fails():
     def raise_or_resolve(number):
         if number % 3:
             return raise_it(number)
-        return services.resolve_by_key("exhausted:nvidia-1", who="butler", now=NOON)
+        return services.resolve_by_key("exhausted:nvidia-1", actor=SWEEP, now=NOON)
 
     answers = at_once(30, raise_or_resolve)
     assert not [answer for answer in answers if isinstance(answer, Exception)]

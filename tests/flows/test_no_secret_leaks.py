@@ -19,6 +19,7 @@ from keys import services as keys
 from keys.models import ApiKey
 from keys.refusals import AlreadyExists
 from keys.supply.pricing import Rates
+from security.actor import Actor
 from tests.moments import NOON
 from tests.queue import drain_queue
 
@@ -52,7 +53,12 @@ def planted():
     _, token = keys.issue_token(
         ada, scopes=["spend", "read", "operate"], days=3650, who="test", now=NOON
     )
-    alerts.add_channel(name="mail", url=f"json://user:{CHANNEL_PASSWORD}@127.0.0.1:9/", now=NOON)
+    alerts.add_channel(
+        name="mail",
+        url=f"json://user:{CHANNEL_PASSWORD}@127.0.0.1:9/",
+        actor=Actor.person("grace"),
+        now=NOON,
+    )
     return {"key": KEY_SECRET, "new": NEW_SECRET, "channel": CHANNEL_PASSWORD, "agent": token}
 
 

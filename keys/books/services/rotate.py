@@ -19,6 +19,7 @@ from keys.refusals import (
 )
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
+from security.actor import Actor
 
 _ATTEMPTS = 20
 
@@ -229,7 +230,7 @@ def _write(rotation: Rotation, to_key: ApiKey) -> Rotation:
     )
     alerts.resolve_by_key(
         f"rotation_needed:{allocation.session_id}",
-        who=rotation.who,
+        actor=Actor.job(rotation.who),
         note=f"rotated to {to_key.pk}",
         now=rotation.created_at,
     )

@@ -9,6 +9,7 @@ from alerts import services as alerts
 from keys.books.services.rotate import rotate
 from keys.models import ROTATION_NEEDED, Allocation, ApiKey, History
 from keys.refusals import AllocationClosed, RotationRefused, UnknownKey, WrongValue
+from security.actor import Actor
 
 _COOLING_SECONDS = 60
 _COOLING_SECONDS_MAX = 86_400
@@ -41,7 +42,9 @@ def key_refused(
 def _break(api_key: ApiKey, http_status: int, who: str, now: datetime) -> None:
     if api_key.status == _STATUS.COOLING:
         # What stands only says that it cools; that it broke must reach people.
-        alerts.resolve_by_key(f"key_refused:{api_key.pk}", who=who, note="it broke", now=now)
+        alerts.resolve_by_key(
+            f"key_refused:{api_key.pk}", actor=Actor.job(who), note="it broke", now=now
+        )
     _set_status(api_key, _STATUS.BROKEN, f"the provider answered {http_status}", who, now)
     _alert(api_key, "critical", "is broken", now)
 
@@ -65,8 +68,8 @@ def set_key_status(slug: str, *, status: str, why: str, who: str, now: datetime)
         raise WrongValue(f"{slug} has no secret yet: store one first.", field="secret")
     _set_status(api_key, status, why, who, now)
     if status == _STATUS.ACTIVE:
-        alerts.resolve_by_key(f"key_refused:{slug}", who=who, note=why, now=now)
-        alerts.resolve_by_key(f"key_exhausted:{slug}", who=who, note=why, now=now)
+        alerts.resolve_by_key(f"key_refused:{slug}", actor=Actor.job(who), note=why, now=now)
+        alerts.resolve_by_key(f"key_exhausted:{slug}", actor=Actor.job(who), note=why, now=now)
     else:
         async_task("keys.jobs.rotate_away", slug)
     return api_key
@@ -86,8 +89,8 @@ def revive_keys(*, now: datetime) -> int:
     revived = [*cooled.select_for_update(no_key=True), *roomy.select_for_update(no_key=True)]
     for api_key in revived:
         _set_status(api_key, _STATUS.ACTIVE, "it has room again", "calendar", now)
-        alerts.resolve_by_key(f"key_refused:{api_key.pk}", who="calendar", now=now)
-        alerts.resolve_by_key(f"key_exhausted:{api_key.pk}", who="calendar", now=now)
+        alerts.resolve_by_key(f"key_refused:{api_key.pk}", actor=Actor.job("calendar"), now=now)
+        alerts.resolve_by_key(f"key_exhausted:{api_key.pk}", actor=Actor.job("calendar"), now=now)
     return len(revived)
 
 

@@ -1,0 +1,19 @@
+"""What `alerts` records in the audit."""
+
+from enum import StrEnum
+
+from security import audit
+
+
+@audit.register
+class Action(StrEnum):
+    """Actions on alerts and channels."""
+
+    ALERT_ACKNOWLEDGE = "alert.acknowledge"
+    ALERT_RESOLVE = "alert.resolve"
+    CHANNEL_ADD = "channel.add"
+    CHANNEL_CHANGE = "channel.change"
+    CHANNEL_REPLACE_URL = "channel.replace_url"
+    CHANNEL_DISABLE = "channel.disable"
+    CHANNEL_ENABLE = "channel.enable"
+    CHANNEL_TEST = "channel.test"
