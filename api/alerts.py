@@ -11,7 +11,7 @@ from alerts import services as alerts
 from alerts.models import Alert, Severity
 from api import pagination
 from api.authentication import OPERATE
-from api.base import ApiView, shown
+from api.base import ApiView, serialize
 from api.fields import Strict, String
 from api.query_parameters import body, idempotency_key, query
 from keys.books.queries.allocations import visible_allocations
@@ -40,7 +40,7 @@ class AlertOutput(serializers.Serializer):
     resolved_note = serializers.CharField()
 
 
-class Alerts(ApiView):
+class AlertListView(ApiView):
     """`/api/v1/alerts`."""
 
     class Query(pagination.PageQuery):
@@ -54,14 +54,14 @@ class Alerts(ApiView):
         summary="Alerts of your sessions, the newest first",
         description="Needs the scope read; with operate, all alerts.",
         parameters=[Query],
-        responses=pagination.paged(AlertOutput),
+        responses=pagination.page_serializer(AlertOutput),
     )
     def get(self, request: Request) -> Response:
         """List."""
         asked = query(request, self.Query)
         limit = asked.pop("limit")
         after = pagination.position(asked.pop("cursor", None), int)
-        found = _visible(request.auth).filter(**asked).order_by("-id")
+        found = _visible_alerts(request.auth).filter(**asked).order_by("-id")
         if after:
             found = found.filter(id__lt=after[0])
         rows = list(found[: limit + 1])
@@ -70,14 +70,14 @@ class Alerts(ApiView):
         )
 
 
-def _visible(bearer: Bearer) -> QuerySet[Alert]:
+def _visible_alerts(bearer: Bearer) -> QuerySet[Alert]:
     if bearer.sees_all:
         return Alert.objects.all()
     sessions = visible_allocations(bearer).order_by().values("session_id")
     return Alert.objects.filter(Q(session_id__in=sessions) | Q(agent_id=bearer.agent))
 
 
-class AlertAction(ApiView):
+class AlertActionView(ApiView):
     """Writes on one alert."""
 
     scopes = {"POST": (OPERATE,)}
@@ -89,22 +89,23 @@ class AlertAction(ApiView):
         note = String(required=False, allow_blank=True, max_length=1000)
 
 
-class AcknowledgementMake(AlertAction):
+class AcknowledgementView(AlertActionView):
     """`/api/v1/alerts/{alert_id}/acknowledgement`."""
 
     @extend_schema(
         operation_id="acknowledgeAlert",
         summary="I have seen it and deal with it",
         description="Needs the scope operate. Idempotent by state: the first one stays.",
-        request=AlertAction.Input,
+        request=AlertActionView.Input,
         responses=AlertOutput,
     )
     def post(self, request: Request, alert_id: int) -> Response:
         """Acknowledge."""
-        return Response(shown(AlertOutput, alerts.acknowledge(alert_id, **_said(request))))
+        alert = alerts.acknowledge(alert_id, **_action_arguments(request))
+        return Response(serialize(AlertOutput, alert))
 
 
-class ResolutionMake(AlertAction):
+class ResolutionView(AlertActionView):
     """`/api/v1/alerts/{alert_id}/resolution`."""
 
     @extend_schema(
@@ -112,15 +113,16 @@ class ResolutionMake(AlertAction):
         summary="It is over",
         description="Needs the scope operate. Idempotent by state: a repeat changes nothing and is "
         "refused with 409 `alert_resolved`.",
-        request=AlertAction.Input,
+        request=AlertActionView.Input,
         responses=AlertOutput,
     )
     def post(self, request: Request, alert_id: int) -> Response:
         """Resolve."""
-        return Response(shown(AlertOutput, alerts.resolve(alert_id, **_said(request))))
+        alert = alerts.resolve(alert_id, **_action_arguments(request))
+        return Response(serialize(AlertOutput, alert))
 
 
-def _said(request: Request) -> dict:
-    note = body(request, AlertAction.Input).get("note", "")
+def _action_arguments(request: Request) -> dict:
+    note = body(request, AlertActionView.Input).get("note", "")
     idempotency_key(request)
     return {"actor": agent_of(request, request.auth.agent), "note": note, "now": timezone.now()}

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import pagination
-from api.base import ApiView, made, shown
+from api.base import ApiView, created_response, serialize
 from api.fields import Boolean, Integer, Name, Strict, String, Text, Tokens, Usd
 from api.query_parameters import body, idempotency_key, query
 from keys import services as keys
@@ -63,7 +63,7 @@ class AllocationOutput(serializers.Serializer):
         return f"{settings.PUBLIC_URL}/v1"
 
 
-class LentOutput(AllocationOutput):
+class NewAllocationOutput(AllocationOutput):
     """A new allocation, with the secret of its session: nowhere else is it shown."""
 
     session_token = serializers.SerializerMethodField(
@@ -75,7 +75,7 @@ class LentOutput(AllocationOutput):
         return session_token(allocation.session_id)
 
 
-class Allocations(ApiView):
+class AllocationListView(ApiView):
     """`/api/v1/allocations`."""
 
     problems = {"POST": (402, 409)}
@@ -123,7 +123,7 @@ class Allocations(ApiView):
         description="Needs the scope spend. The same `Idempotency-Key` is the same allocation: the "
         "repeat is answered with 200 and `Idempotent-Replay: true`, the session token included.",
         request=Input,
-        responses={201: LentOutput, 200: LentOutput},
+        responses={201: NewAllocationOutput, 200: NewAllocationOutput},
         examples=[
             OpenApiExample("Tokens", {"tokens": 50_000, "provider": "groq"}, request_only=True),
             OpenApiExample("Text", {"text": "Write the API."}, request_only=True),
@@ -137,15 +137,15 @@ class Allocations(ApiView):
             idempotency_key=idempotency_key(request),
             now=timezone.now(),
         )
-        lent = shown(LentOutput, with_key(allocation))
-        return made(lent, created=created)
+        lent = serialize(NewAllocationOutput, with_key(allocation))
+        return created_response(lent, created=created)
 
     @extend_schema(
         operation_id="listAllocations",
         summary="Your allocations, the newest first",
         description="Needs the scope read; with operate, those of every agent.",
         parameters=[Query],
-        responses=pagination.paged(AllocationOutput),
+        responses=pagination.page_serializer(AllocationOutput),
     )
     def get(self, request: Request) -> Response:
         """List."""
@@ -162,7 +162,7 @@ class Allocations(ApiView):
         )
 
 
-class AllocationDetail(ApiView):
+class AllocationView(ApiView):
     """`/api/v1/allocations/{session_id}`."""
 
     for_sessions = True
@@ -176,4 +176,4 @@ class AllocationDetail(ApiView):
     def get(self, request: Request, session_id: str) -> Response:
         """Show."""
         found = visible_allocation(session_id, bearer=request.auth)
-        return Response(shown(AllocationOutput, found))
+        return Response(serialize(AllocationOutput, found))

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from api import pagination
 from api.authentication import OPERATE
-from api.base import ApiView, shown
+from api.base import ApiView, serialize
 from api.fields import Integer, Strict, Usd
 from api.query_parameters import body, idempotency_key, query
 from keys import services as keys
@@ -16,7 +16,7 @@ from keys.models import ApiKey
 from keys.supply.queries.api_keys import KeyFilter, listed_keys
 
 
-class ApiKeys(ApiView):
+class ApiKeyListView(ApiView):
     """`/api/v1/keys`."""
 
     class Query(pagination.PageQuery):
@@ -51,7 +51,7 @@ class ApiKeys(ApiView):
         summary="API keys by name, with what is free on each",
         description="Needs the scope read.",
         parameters=[Query],
-        responses=pagination.paged(Output),
+        responses=pagination.page_serializer(Output),
     )
     def get(self, request: Request) -> Response:
         """List."""
@@ -67,7 +67,7 @@ class ApiKeys(ApiView):
         )
 
 
-class KeyRefusal(ApiView):
+class KeyRefusalView(ApiView):
     """`/api/v1/keys/{key_id}/refusal`."""
 
     scopes = {"POST": (OPERATE,)}
@@ -111,4 +111,4 @@ class KeyRefusal(ApiView):
             who=request.auth.who,
             now=timezone.now(),
         )
-        return Response(shown(self.Output, api_key))
+        return Response(serialize(self.Output, api_key))

@@ -33,7 +33,7 @@ class ApiView(APIView):
                 raise NotFound()
 
 
-def shown(output: type[Serializer], row: Any) -> dict[str, Any]:
+def serialize(output: type[Serializer], row: Any) -> dict[str, Any]:
     """`output(row).data`, by a serializer made once: to copy its fields takes longer than to use
     them, and they are only read.
     """
@@ -45,8 +45,8 @@ def _serializer(output: type[Serializer]) -> Serializer:
     return output()
 
 
-def made(data: dict, *, created: bool) -> Response:
-    """201, or 200 with `Idempotent-Replay: true` when the same request was answered before."""
+def created_response(data: dict[str, Any], *, created: bool) -> Response:
+    """201, or 200 with `Idempotent-Replay: true` when an earlier request created it."""
     if created:
         return Response(data, 201)
     return Response(data, 200, headers={"Idempotent-Replay": "true"})

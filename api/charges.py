@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import pagination
-from api.base import ApiView, shown
+from api.base import ApiView, serialize
 from api.fields import NAME, Usd
 from api.query_parameters import query
 from keys.books.queries.charges import ChargeFilter, charges, visible_charge
@@ -46,7 +46,7 @@ class ChargeOutput(serializers.Serializer):
     settled_at = serializers.DateTimeField(allow_null=True)
 
 
-class Charges(ApiView):
+class ChargeListView(ApiView):
     """`/api/v1/charges`."""
 
     for_sessions = True
@@ -54,8 +54,8 @@ class Charges(ApiView):
     class Query(pagination.PageQuery):
         """Filters of the list."""
 
-        session = serializers.RegexField(NAME, required=False)
-        key = serializers.RegexField(NAME, required=False)
+        session_id = serializers.RegexField(NAME, required=False)
+        key_id = serializers.RegexField(NAME, required=False)
         status = serializers.ChoiceField(Charge.Status.choices, required=False)
         since = serializers.DateTimeField(required=False, help_text="Held at or after.")
         until = serializers.DateTimeField(required=False, help_text="Held before.")
@@ -66,7 +66,7 @@ class Charges(ApiView):
         description="Needs the scope read; with operate, those of every agent. A session token "
         "sees its own session's.",
         parameters=[Query],
-        responses=pagination.paged(ChargeOutput),
+        responses=pagination.page_serializer(ChargeOutput),
     )
     def get(self, request: Request) -> Response:
         """List."""
@@ -80,7 +80,7 @@ class Charges(ApiView):
         )
 
 
-class ChargeDetail(ApiView):
+class ChargeView(ApiView):
     """`/api/v1/charges/{charge_id}`."""
 
     for_sessions = True
@@ -89,4 +89,4 @@ class ChargeDetail(ApiView):
     @extend_schema(operation_id="charge", summary="One charge", responses=ChargeOutput)
     def get(self, request: Request, charge_id: int) -> Response:
         """Show."""
-        return Response(shown(ChargeOutput, visible_charge(charge_id, bearer=request.auth)))
+        return Response(serialize(ChargeOutput, visible_charge(charge_id, bearer=request.auth)))

@@ -1,13 +1,12 @@
-"""Explain an allocation, and watch it."""
+"""Why an allocation got its API key."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import ApiView, shown
+from api.base import ApiView, serialize
 from keys.books.queries.allocations import decision_of, visible_allocation
-from keys.models import Allocation
 
 
 class CandidateOutput(serializers.Serializer):
@@ -26,7 +25,7 @@ class AlternativeOutput(serializers.Serializer):
     capacity = serializers.IntegerField(allow_null=True)
 
 
-class DecisionDetail(ApiView):
+class DecisionView(ApiView):
     """`/api/v1/allocations/{session_id}/decision`."""
 
     for_sessions = True
@@ -36,7 +35,7 @@ class DecisionDetail(ApiView):
         """Why the allocation got its key, as of that moment."""
 
         session_id = serializers.CharField()
-        chosen = serializers.CharField(allow_null=True)
+        chosen_key_id = serializers.CharField(source="chosen", allow_null=True)
         capacity = serializers.IntegerField(allow_null=True)
         provider_expanded = serializers.BooleanField()
         candidates = CandidateOutput(many=True)
@@ -51,7 +50,7 @@ class DecisionDetail(ApiView):
         """Explain."""
         found = visible_allocation(session_id, bearer=request.auth)
         explained = decision_of(found) or _UNEXPLAINED
-        return Response(shown(self.Output, {"session_id": session_id, **explained}))
+        return Response(serialize(self.Output, {"session_id": session_id, **explained}))
 
 
 _UNEXPLAINED = {
@@ -61,33 +60,3 @@ _UNEXPLAINED = {
     "candidates": [],
     "alternatives": [],
 }
-
-
-class MonitorDetail(ApiView):
-    """`/api/v1/allocations/{session_id}/monitor`."""
-
-    for_sessions = True
-    problems = {"GET": (404,)}
-
-    class Output(serializers.Serializer):
-        """How far it is. Counts are tokens."""
-
-        session_id = serializers.CharField()
-        status = serializers.ChoiceField(Allocation.Status.choices)
-        key_id = serializers.CharField(source="api_key_id")
-        rotation_needed = serializers.BooleanField()
-        rotation_threshold = serializers.IntegerField()
-        allocated = serializers.IntegerField()
-        used = serializers.IntegerField()
-        held = serializers.IntegerField()
-        left = serializers.IntegerField()
-        expires_at = serializers.DateTimeField()
-
-    @extend_schema(
-        operation_id="monitor",
-        summary="Is a rotation needed, how much is used and left",
-        responses=Output,
-    )
-    def get(self, request: Request, session_id: str) -> Response:
-        """Watch."""
-        return Response(shown(self.Output, visible_allocation(session_id, bearer=request.auth)))

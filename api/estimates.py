@@ -7,14 +7,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.authentication import READ, SPEND
-from api.base import ApiView, shown
+from api.base import ApiView, serialize
 from api.fields import Name, Strict, Text
 from api.parsers import Json, Multipart
 from api.query_parameters import body, idempotency_key
 from prediction import services as prediction
 
 
-class Estimates(ApiView):
+class EstimateView(ApiView):
     """`/api/v1/estimates`."""
 
     scopes = {"POST": (SPEND, READ)}
@@ -62,16 +62,16 @@ class Estimates(ApiView):
         """Estimate."""
         idempotency_key(request)
         if request.content_type.startswith(Multipart.media_type):
-            text = _uploaded(request)
+            text = _uploaded_text(request)
         else:
             text = body(request, self.Input)["text"]
-        return Response(shown(self.Output, prediction.estimate(text)))
+        return Response(serialize(self.Output, prediction.estimate(text)))
 
 
-def _uploaded(request: Request) -> str:
+def _uploaded_text(request: Request) -> str:
     """The text of the one file. Refusals: those of `prediction`."""
     if len(request.FILES.getlist("file")) > 1:
         raise ValidationError({"file": "Send one file."})
-    file = body(request, Estimates.Upload)["file"]
+    file = body(request, EstimateView.Upload)["file"]
     prediction.check_content_type(file.content_type or "")
     return prediction.check_text(file.read())

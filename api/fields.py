@@ -27,6 +27,11 @@ class Strict(serializers.Serializer):
         return super().to_internal_value(data)
 
 
+def component_name(serializer: type[serializers.Serializer]) -> str:
+    """The name of a serializer in the schema: `RotationView.Input` is `RotationInput`."""
+    return serializer.__qualname__.replace("View.", "").replace(".", "")
+
+
 class Integer(serializers.IntegerField):
     """A whole number of JSON: no string, no boolean."""
 

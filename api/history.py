@@ -24,8 +24,8 @@ class HistoryView(ApiView):
         """Filters of the list."""
 
         kind = serializers.ChoiceField(History.Kind.choices, required=False)
-        session = _name()
-        key = _name()
+        session_id = _name()
+        key_id = _name()
         since = serializers.DateTimeField(required=False, help_text="Inclusive.")
         until = serializers.DateTimeField(required=False, help_text="Exclusive.")
 
@@ -52,7 +52,7 @@ class HistoryView(ApiView):
         summary="Everything that happened to your sessions, the newest first",
         description="Needs the scope read; with operate, of everybody, keys and limits included.",
         parameters=[Query],
-        responses=pagination.paged(Output),
+        responses=pagination.page_serializer(Output),
     )
     def get(self, request: Request) -> Response:
         """List."""
@@ -61,7 +61,7 @@ class HistoryView(ApiView):
         rows = history(
             HistoryFilter(
                 agent=None if request.auth.sees_all else request.auth.agent,
-                session_id=asked.pop("session", None),
+                session_id=asked.pop("session_id", None),
                 after=pagination.position(asked.pop("cursor", None), *pagination.MOMENT_SOURCE_ID),
                 **asked,
             ),

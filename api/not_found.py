@@ -7,7 +7,7 @@ from rest_framework.views import APIView
 
 
 @extend_schema(exclude=True)
-class NotThere(APIView):
+class NotFoundView(APIView):
     """Every other path below /api/: 404, whoever asks and however."""
 
     def initial(self, request: Request, *args, **kwargs) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import Strict
+from api.fields import Strict, component_name
 from api.query_parameters import WrongParameter
 
 LIMIT_MAX = 200
@@ -70,11 +70,11 @@ def page(
 
     `at(row)`: the values that the cursor of a row holds.
     """
-    shown = rows[:limit]
+    rows_shown = rows[:limit]
     more = len(rows) > limit
     return {
-        "results": output(shown, many=True).data,
-        "next_cursor": _cursor(at(shown[-1])) if more else None,
+        "results": output(rows_shown, many=True).data,
+        "next_cursor": _cursor(at(rows_shown[-1])) if more else None,
     }
 
 
@@ -83,9 +83,9 @@ def _cursor(values: tuple) -> str:
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
 
-def paged(output: type[serializers.Serializer]) -> type[serializers.Serializer]:
+def page_serializer(output: type[serializers.Serializer]) -> type[serializers.Serializer]:
     """The serializer of a page of `output`, for the schema."""
-    name = f"{output.__qualname__.replace('.', '')}Page"
+    name = f"{component_name(output)}Page"
     fields = {
         "__doc__": "A page of a list.",
         "results": output(many=True),

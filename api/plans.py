@@ -22,7 +22,7 @@ _NO_MODEL = (
 _TOO_MANY = f"Only the first {WISHES_MAX} different wishes of a plan are looked up."
 
 
-class PartKeyOutput(serializers.Serializer):
+class PlannedKeyOutput(serializers.Serializer):
     """An API key."""
 
     key_id = serializers.CharField()
@@ -37,7 +37,7 @@ class NoKeyOutput(serializers.Serializer):
     detail = serializers.CharField()
 
 
-class PartOutput(serializers.Serializer):
+class PlannedSubTaskOutput(serializers.Serializer):
     """A sub-task as it would be."""
 
     id = serializers.CharField()
@@ -50,11 +50,11 @@ class PartOutput(serializers.Serializer):
     share = serializers.IntegerField(help_text="Tokens it would get of the budget.")
     estimated_cost = Usd(allow_null=True, help_text="USD for its estimate; null without a key.")
     cost_max = Usd(allow_null=True, help_text="USD for its share, at the most.")
-    key = PartKeyOutput(allow_null=True, help_text="What it would get now, were it alone.")
+    key = PlannedKeyOutput(allow_null=True, help_text="What it would get now, were it alone.")
     no_key = NoKeyOutput(allow_null=True)
 
 
-class Plans(ApiView):
+class PlanView(ApiView):
     """`/api/v1/plans`."""
 
     scopes = {"POST": (SPEND, READ)}
@@ -69,7 +69,7 @@ class Plans(ApiView):
         estimated_cost = Usd(help_text="USD, of the parts that have a key.")
         cost_max = Usd(help_text="USD, likewise.")
         parts_without_key = serializers.IntegerField()
-        parts = PartOutput(many=True)
+        parts = PlannedSubTaskOutput(many=True)
 
     @extend_schema(
         operation_id="planTask",
@@ -96,11 +96,11 @@ class Plans(ApiView):
         found = plan_preview(
             agent=request.auth.agent, order=order(body(request, TaskInput)), now=timezone.now()
         )
-        return Response(_shown(found))
+        return Response(_plan_body(found))
 
 
 # By hand: serializers take a second for ten thousand parts. The contract test compares the schema.
-def _shown(plan: PlanPreview) -> dict[str, Any]:
+def _plan_body(plan: PlanPreview) -> dict[str, Any]:
     given = bool(plan.order.sub_tasks)
     return {
         "planner": "given" if given else "keyword",
@@ -110,11 +110,11 @@ def _shown(plan: PlanPreview) -> dict[str, Any]:
         "estimated_cost": usd(plan.cost),
         "cost_max": usd(plan.cost_max),
         "parts_without_key": plan.keyless,
-        "parts": [_part(each) for each in plan.parts],
+        "parts": [_planned_sub_task(each) for each in plan.parts],
     }
 
 
-def _part(row: PartPreview) -> dict[str, Any]:
+def _planned_sub_task(row: PartPreview) -> dict[str, Any]:
     part = row.part
     return {
         "id": part.key,

@@ -10,7 +10,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
-from api.fields import Strict
+from api.fields import Strict, component_name
 
 PROBLEM_JSON = "application/problem+json"
 # Any operation may answer these.
@@ -75,8 +75,8 @@ class Schema(AutoSchema):
     """Adds to each operation what the views do not repeat."""
 
     def get_serializer_name(self, serializer: serializers.Serializer, direction: str) -> str:
-        """`Allocations.Input` is `AllocationsInput`: nested serializers need whole names."""
-        return type(serializer).__qualname__.replace(".", "")
+        """`RotationView.Input` is `RotationInput`: nested serializers need whole names."""
+        return component_name(type(serializer))
 
     def _map_basic_serializer(self, serializer, direction):
         schema = super()._map_basic_serializer(serializer, direction)
@@ -90,7 +90,9 @@ class Schema(AutoSchema):
 
     def _get_response_bodies(self, direction="response"):
         bodies = super()._get_response_bodies(direction)
-        bodies = {code: _described(code, body, others=set(bodies)) for code, body in bodies.items()}
+        bodies = {
+            code: _with_description(code, body, others=set(bodies)) for code, body in bodies.items()
+        }
         own = self.view.problems.get(self.method, ())
         usual = _ALWAYS + (_WITH_BODY if self.method == "POST" else ())
         for status in sorted({*own, *usual}):
@@ -108,7 +110,7 @@ class Schema(AutoSchema):
         return [*either, {"sessionToken": []}] if self.view.for_sessions else either
 
 
-def _described(code: str, body: dict[str, Any], *, others: set[str]) -> dict[str, Any]:
+def _with_description(code: str, body: dict[str, Any], *, others: set[str]) -> dict[str, Any]:
     """A success in words; a 200 beside a 201 is a replay."""
     if code == "200" and "201" in others:
         replay = {"schema": {"type": "string", "const": "true"}}

@@ -48,7 +48,7 @@ class SubTaskOutput(serializers.Serializer):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
-class SubTaskTextOutput(SubTaskOutput):
+class ListedSubTaskOutput(SubTaskOutput):
     """A part of a task, with what its sub-agent is told."""
 
     description = serializers.CharField()
@@ -61,7 +61,7 @@ def sub_task_page(
     return pagination.page(rows, limit=limit, output=output, at=lambda row: (row.position,))
 
 
-class SubTasks(ApiView):
+class SubTaskListView(ApiView):
     """`/api/v1/tasks/{task_id}/sub_tasks`."""
 
     problems = {"GET": (404,)}
@@ -76,7 +76,7 @@ class SubTasks(ApiView):
         summary="The parts of a task, in the order of the plan",
         description="Needs the scope read; with operate, of every agent's tasks.",
         parameters=[Query],
-        responses=pagination.paged(SubTaskTextOutput),
+        responses=pagination.page_serializer(ListedSubTaskOutput),
     )
     def get(self, request: Request, task_id: int) -> Response:
         """List."""
@@ -89,4 +89,4 @@ class SubTasks(ApiView):
             most=limit + 1,
             status=asked.get("status"),
         )
-        return Response(sub_task_page(rows, limit=limit, output=SubTaskTextOutput))
+        return Response(sub_task_page(rows, limit=limit, output=ListedSubTaskOutput))

@@ -5,17 +5,17 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import ApiView, shown
+from api.base import ApiView, serialize
 from api.fields import Strict, String, Tokens
 from api.query_parameters import body, idempotency_key
 from api.sub_tasks import SubTaskOutput
 from api.task_input import ID_MAX
-from api.tasks import TaskDetailOutput, shown_task
+from api.tasks import TaskDetailOutput, task_detail
 from orchestration import services as orchestration
 from orchestration.queries.tasks import own_task_id, sub_task_now, visible_task
 
 
-class TaskStep(ApiView):
+class TaskActionView(ApiView):
     """A write on the bearer's own task."""
 
     problems = {"POST": (404, 409)}
@@ -23,7 +23,7 @@ class TaskStep(ApiView):
     class Nothing(Strict):
         """Nothing."""
 
-    def _asked(self, request: Request, task_id: int, *, serializer=Nothing) -> dict:
+    def _action_arguments(self, request: Request, task_id: int, *, serializer=Nothing) -> dict:
         """What its service is told."""
         asked = body(request, serializer)
         idempotency_key(request)
@@ -34,7 +34,7 @@ class TaskStep(ApiView):
         }
 
 
-class CancellationMake(TaskStep):
+class CancellationView(TaskActionView):
     """`/api/v1/tasks/{task_id}/cancellation`."""
 
     @extend_schema(
@@ -47,11 +47,11 @@ class CancellationMake(TaskStep):
     )
     def post(self, request: Request, task_id: int) -> Response:
         """Cancel."""
-        orchestration.cancel(**self._asked(request, task_id))
-        return Response(shown_task(task_id))
+        orchestration.cancel(**self._action_arguments(request, task_id))
+        return Response(task_detail(task_id))
 
 
-class PauseMake(TaskStep):
+class PauseView(TaskActionView):
     """`/api/v1/tasks/{task_id}/pause`."""
 
     @extend_schema(
@@ -63,11 +63,11 @@ class PauseMake(TaskStep):
     )
     def post(self, request: Request, task_id: int) -> Response:
         """Pause."""
-        orchestration.pause(**self._asked(request, task_id))
-        return Response(shown_task(task_id))
+        orchestration.pause(**self._action_arguments(request, task_id))
+        return Response(task_detail(task_id))
 
 
-class ResumptionMake(TaskStep):
+class ResumptionView(TaskActionView):
     """`/api/v1/tasks/{task_id}/resumption`."""
 
     @extend_schema(
@@ -79,11 +79,11 @@ class ResumptionMake(TaskStep):
     )
     def post(self, request: Request, task_id: int) -> Response:
         """Resume."""
-        orchestration.resume(**self._asked(request, task_id))
-        return Response(shown_task(task_id))
+        orchestration.resume(**self._action_arguments(request, task_id))
+        return Response(task_detail(task_id))
 
 
-class RetryMake(TaskStep):
+class RetryView(TaskActionView):
     """`/api/v1/tasks/{task_id}/retry`."""
 
     class Input(Strict):
@@ -102,18 +102,18 @@ class RetryMake(TaskStep):
     )
     def post(self, request: Request, task_id: int) -> Response:
         """Retry."""
-        asked = self._asked(request, task_id, serializer=self.Input)
+        asked = self._action_arguments(request, task_id, serializer=self.Input)
         orchestration.retry_failed(idempotency_key=idempotency_key(request), **asked)
-        return Response(shown_task(task_id))
+        return Response(task_detail(task_id))
 
 
-class Approvals(TaskStep):
+class ApprovalView(TaskActionView):
     """`/api/v1/tasks/{task_id}/approvals`."""
 
     class Input(Strict):
         """Which sub-task may begin."""
 
-        sub_task = String(max_length=ID_MAX, help_text="Its id.")
+        sub_task_id = String(max_length=ID_MAX, help_text="Its id.")
 
     @extend_schema(
         operation_id="approveSubTask",
@@ -121,12 +121,12 @@ class Approvals(TaskStep):
         description="Needs the scope spend. Idempotent by state: the first one stays.",
         request=Input,
         responses=SubTaskOutput,
-        examples=[OpenApiExample("Its id", {"sub_task": "deploy"}, request_only=True)],
+        examples=[OpenApiExample("Its id", {"sub_task_id": "deploy"}, request_only=True)],
     )
     def post(self, request: Request, task_id: int) -> Response:
         """Approve."""
-        asked = self._asked(request, task_id, serializer=self.Input)
-        key = asked.pop("sub_task")
+        asked = self._action_arguments(request, task_id, serializer=self.Input)
+        key = asked.pop("sub_task_id")
         orchestration.approve(key=key, **asked)
         task = visible_task(task_id, bearer=request.auth)
-        return Response(shown(SubTaskOutput, sub_task_now(task, key)))
+        return Response(serialize(SubTaskOutput, sub_task_now(task, key)))

@@ -1,4 +1,4 @@
-"""Tasks: submit, look, results."""
+"""Tasks: submit, list, look at one."""
 
 from typing import Any
 
@@ -9,18 +9,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import pagination
-from api.base import ApiView, made, shown
-from api.fields import Strict, Usd, usd
+from api.base import ApiView, created_response, serialize
+from api.fields import Usd
 from api.query_parameters import body, idempotency_key, query
 from api.sub_tasks import SubTaskOutput, sub_task_page
 from api.task_input import TaskInput, order
 from orchestration import services as orchestration
-from orchestration.models import SubTask, Task
-from orchestration.queries.results import as_seed, results
+from orchestration.models import Task
 from orchestration.queries.tasks import progress, sub_tasks_now, visible_task, visible_tasks
 
 
-class CountsOutput(serializers.Serializer):
+class SubTaskCountsOutput(serializers.Serializer):
     """Sub-tasks by status."""
 
     blocked = serializers.IntegerField(help_text="What they depend on is not done.")
@@ -45,7 +44,7 @@ class TaskOutput(serializers.Serializer):
     sub_tasks_total = serializers.IntegerField(
         source="total", help_text="0 while a model is planning."
     )
-    sub_tasks_by_status = CountsOutput(source="counts")
+    sub_tasks_by_status = SubTaskCountsOutput(source="counts")
     attempts = serializers.IntegerField(help_text="All of them, planning included.")
     total_budget = serializers.IntegerField(source="task.budget", help_text="Tokens.")
     reserve = serializers.IntegerField(source="task.reserve", help_text="Of it, for retries.")
@@ -85,19 +84,19 @@ class TaskDetailOutput(TaskOutput):
     )
 
 
-def shown_task(task_id: int) -> dict[str, Any]:
+def task_detail(task_id: int) -> dict[str, Any]:
     """A task with its progress and its first sub-tasks."""
     (found,) = progress([task_id])
     rows = sub_tasks_now(found.task, most=pagination.LIMIT_MAX + 1)
     page = sub_task_page(rows, limit=pagination.LIMIT_MAX, output=SubTaskOutput)
-    return shown(TaskOutput, found) | {
+    return serialize(TaskOutput, found) | {
         "description": found.task.description,
         "sub_tasks": page["results"],
         "next_cursor": page["next_cursor"],
     }
 
 
-class Tasks(ApiView):
+class TaskListView(ApiView):
     """`/api/v1/tasks`."""
 
     problems = {"POST": (409,)}
@@ -146,14 +145,14 @@ class Tasks(ApiView):
             idempotency_key=idempotency_key(request),
             now=timezone.now(),
         )
-        return made(shown_task(task.pk), created=created)
+        return created_response(task_detail(task.pk), created=created)
 
     @extend_schema(
         operation_id="listTasks",
         summary="Your tasks, the newest first",
         description="Needs the scope read; with operate, those of every agent.",
         parameters=[Query],
-        responses=pagination.paged(TaskOutput),
+        responses=pagination.page_serializer(TaskOutput),
     )
     def get(self, request: Request) -> Response:
         """List."""
@@ -170,7 +169,7 @@ class Tasks(ApiView):
         )
 
 
-class TaskDetail(ApiView):
+class TaskView(ApiView):
     """`/api/v1/tasks/{task_id}`."""
 
     problems = {"GET": (404,)}
@@ -183,60 +182,4 @@ class TaskDetail(ApiView):
     )
     def get(self, request: Request, task_id: int) -> Response:
         """Show."""
-        return Response(shown_task(visible_task(task_id, bearer=request.auth).pk))
-
-
-class DetailOutput(serializers.Serializer):
-    """What came of one sub-task; all its attempts together."""
-
-    id = serializers.CharField()
-    name = serializers.CharField()
-    status = serializers.ChoiceField(SubTask.Status.choices)
-    tokensUsed = serializers.IntegerField()
-    error = serializers.CharField(allow_null=True)
-    errorKind = serializers.CharField(allow_null=True)
-    cost = Usd(help_text="USD.")
-    duration = serializers.FloatField(allow_null=True, help_text="Seconds, retries included.")
-    attempts = serializers.IntegerField()
-    key = serializers.CharField(allow_null=True, help_text="Of the last attempt.")
-    result = serializers.CharField(help_text="Empty if it was not asked for, or there is none.")
-
-
-class Results(ApiView):
-    """`/api/v1/tasks/{task_id}/results`."""
-
-    problems = {"GET": (404,)}
-
-    class Query(Strict):
-        """How much of it."""
-
-        with_text = serializers.BooleanField(
-            default=True, help_text="False: without the texts of the results."
-        )
-
-    class Output(serializers.Serializer):
-        """What came of the task so far, under the names of `aggregateTaskResults`."""
-
-        totalSubTasks = serializers.IntegerField()
-        successful = serializers.IntegerField()
-        failed = serializers.IntegerField(help_text="Or cancelled.")
-        totalTokensUsed = serializers.IntegerField(help_text="Planning and retries included.")
-        totalCost = Usd(help_text="USD, likewise.")
-        successRate = serializers.FloatField(help_text="Percent, to one place.")
-        details = DetailOutput(many=True)
-
-    @extend_schema(
-        operation_id="taskResults",
-        summary="What came of a task, also while it runs",
-        description="Needs the scope read; with operate, those of every agent.",
-        parameters=[Query],
-        responses=Output,
-    )
-    def get(self, request: Request, task_id: int) -> Response:
-        """Show."""
-        asked = query(request, self.Query)
-        task = visible_task(task_id, bearer=request.auth)
-        found = as_seed(results(task, with_text=asked["with_text"]), now=timezone.now())
-        # By hand: a serializer takes a second for ten thousand details.
-        details = [each | {"cost": usd(each["cost"])} for each in found["details"]]
-        return Response(found | {"totalCost": usd(found["totalCost"]), "details": details})
+        return Response(task_detail(visible_task(task_id, bearer=request.auth).pk))

@@ -33,14 +33,14 @@ class PerToken(BaseThrottle):
         name = f"sessions of {bearer.agent}" if bearer.session_id else bearer.public
         now = timezone.now()
         self._seconds_left = 60 - now.second
-        return _counted(name, minute=now.replace(second=0, microsecond=0))
+        return _count_request(name, minute=now.replace(second=0, microsecond=0))
 
     def wait(self) -> int:
         """Seconds until the next minute, for `Retry-After`."""
         return self._seconds_left
 
 
-def _counted(bearer: str, *, minute: datetime) -> bool:
+def _count_request(bearer: str, *, minute: datetime) -> bool:
     with connection.cursor() as cursor:
         most = settings.API_REQUESTS_PER_MINUTE
         cursor.execute(_COUNT, {"bearer": bearer, "minute": minute, "most": most})

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import pagination
-from api.base import ApiView, shown
+from api.base import ApiView, serialize
 from api.fields import NAME, Usd
 from api.query_parameters import query
 from keys.books.queries.usage import GROUPS, UsageFilter, usage_groups, usage_totals
@@ -18,7 +18,7 @@ def _name() -> serializers.RegexField:
     return serializers.RegexField(NAME, required=False)
 
 
-class SumsOutput(serializers.Serializer):
+class UsageSumsOutput(serializers.Serializer):
     """Sums of settled charges."""
 
     calls = serializers.IntegerField()
@@ -37,7 +37,7 @@ class SumsOutput(serializers.Serializer):
     )
 
 
-class GroupOutput(SumsOutput):
+class UsageGroupOutput(UsageSumsOutput):
     """The sums of one group."""
 
     group = serializers.CharField()
@@ -50,28 +50,22 @@ class UsageView(ApiView):
         """Which charges, and how to group them."""
 
         provider = _name()
-        key = _name()
+        key_id = _name()
         agent = _name()
         cost_centre = serializers.RegexField(
             NAME, required=False, help_text="With all centres below it."
         )
-        session = _name()
+        session_id = _name()
         group_by = serializers.ChoiceField(list(GROUPS), required=False)
-
-        def get_fields(self) -> dict[str, serializers.Field]:
-            """`from` is a word of Python."""
-            moment = serializers.DateTimeField
-            return super().get_fields() | {
-                "from": moment(required=False, help_text="Settled at or after."),
-                "to": moment(required=False, help_text="Settled before."),
-            }
+        since = serializers.DateTimeField(required=False, help_text="Settled at or after.")
+        until = serializers.DateTimeField(required=False, help_text="Settled before.")
 
     class Output(serializers.Serializer):
         """The totals of everything asked for, and a page of its groups by name."""
 
-        totals = SumsOutput()
+        totals = UsageSumsOutput()
         group_by = serializers.ChoiceField(list(GROUPS), allow_null=True)
-        groups = GroupOutput(many=True)
+        groups = UsageGroupOutput(many=True)
         next_cursor = serializers.CharField(allow_null=True)
 
     @extend_schema(
@@ -86,15 +80,15 @@ class UsageView(ApiView):
         asked = query(request, self.Query)
         limit, by = asked.pop("limit"), asked.pop("group_by", None)
         after = pagination.position(asked.pop("cursor", None), str)
-        which = UsageFilter(since=asked.pop("from", None), until=asked.pop("to", None), **asked)
-        which = _visible(which, request.auth)
+        which = UsageFilter(**asked)
+        which = _restricted_to_own(which, request.auth)
         rows = by and usage_groups(which, by=by, after=after and after[0], most=limit + 1)
         page = pagination.page(
-            rows or [], limit=limit, output=GroupOutput, at=lambda row: (row["group"],)
+            rows or [], limit=limit, output=UsageGroupOutput, at=lambda row: (row["group"],)
         )
         return Response(
             {
-                "totals": shown(SumsOutput, usage_totals(which)),
+                "totals": serialize(UsageSumsOutput, usage_totals(which)),
                 "group_by": by,
                 "groups": page["results"],
                 "next_cursor": page["next_cursor"],
@@ -102,7 +96,7 @@ class UsageView(ApiView):
         )
 
 
-def _visible(which: UsageFilter, bearer: Bearer) -> UsageFilter:
+def _restricted_to_own(which: UsageFilter, bearer: Bearer) -> UsageFilter:
     """An agent's own usage; of another agent it sees none."""
     if bearer.sees_all:
         return which

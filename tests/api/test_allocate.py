@@ -205,7 +205,7 @@ def test_the_decision_says_why_each_key_won_or_lost(ada):
     add_key("nvidia-2", priority=2)
     session = ada.post("/allocations", tokens=5).json()["session_id"]
     decision = ada.get(f"/allocations/{session}/decision").json()
-    assert decision["chosen"] == "nvidia-2"
+    assert decision["chosen_key_id"] == "nvidia-2"
     assert [row["verdict"] for row in decision["candidates"]] == ["chosen", "lower_priority"]
 
 

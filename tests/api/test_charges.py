@@ -103,7 +103,7 @@ def test_an_agent_sees_its_own_charges_an_operator_all(ada, bob, carol, fleet, n
     assert ids(carol.get("/charges")) == [theirs.pk, mine.pk]
     assert carol.get(f"/charges/{mine.pk}").json()["agent"] == "ada"
     assert_problem(bob.get(f"/charges/{mine.pk}"), 404, "unknown_charge")
-    assert ids(bob.get("/charges", session=fleet[0].session_id)) == []
+    assert ids(bob.get("/charges", session_id=fleet[0].session_id)) == []
 
 
 def test_a_session_sees_its_own_charges_only(fleet, now):
@@ -112,7 +112,7 @@ def test_a_session_sees_its_own_charges_only(fleet, now):
     session = session_caller(paid.session_id)
     assert ids(session.get("/charges")) == [mine.pk]
     assert session.get(f"/charges/{mine.pk}").json()["id"] == mine.pk
-    assert ids(session.get("/charges", session=free.session_id)) == []
+    assert ids(session.get("/charges", session_id=free.session_id)) == []
     assert_problem(session.get(f"/charges/{other.pk}"), 404, "unknown_charge")
 
 
@@ -122,14 +122,14 @@ def test_charges_are_filtered(ada, fleet, now):
     late = report(free, 20, now=now)
     runs = hold(free, 30, now=now)
     for asked, found in (
-        ({"session": paid.session_id}, [early]),
-        ({"key": "nvidia-1"}, [runs, late]),
+        ({"session_id": paid.session_id}, [early]),
+        ({"key_id": "nvidia-1"}, [runs, late]),
         ({"status": "held"}, [runs]),
         ({"status": "settled"}, [late, early]),
         ({"status": "released"}, []),
         ({"since": now.isoformat()}, [runs, late]),
         ({"until": now.isoformat()}, [early]),
-        ({"key": "nvidia-1", "status": "settled"}, [late]),
+        ({"key_id": "nvidia-1", "status": "settled"}, [late]),
     ):
         assert ids(ada.get("/charges", **asked)) == [charge.pk for charge in found], asked
     for wrong in ({"status": "paid"}, {"since": "yesterday"}, {"agent": "bob"}, {"cursor": "x"}):

@@ -39,7 +39,7 @@ def known(people):
     alert, _ = alerts.raise_alert(**about, now=NOON)
     given = ({"description": "a"}, {"description": "b", "depends_on": ["1"]})
     order = orchestration.Order(name="test", sub_tasks=given, total_budget=10_000)
-    task = orchestration.submit(agent="ada", order=order, now=timezone.now())
+    task, _ = orchestration.submit(agent="ada", order=order, now=timezone.now())
     return {
         "session_id": allocation.session_id,
         "key_id": "nvidia-1",

@@ -204,13 +204,13 @@ def test_history_is_filtered(ada, bob, carol, fleet, now):
     (used,) = ada.get("/history", kind="usage_update").json()["results"]
     assert used["session_id"] == mine.session_id
     assert (used["after"]["tokens"], used["after"]["cost"]) == (810, "0.002550000")
-    rows = carol.get("/history", session=theirs.session_id).json()["results"]
+    rows = carol.get("/history", session_id=theirs.session_id).json()["results"]
     assert {row["kind"] for row in rows} == {"allocation", "usage_update"}
-    assert bob.get("/history", session=mine.session_id).json()["results"] == []
+    assert bob.get("/history", session_id=mine.session_id).json()["results"] == []
     assert {row["agent"] for row in ada.get("/history").json()["results"]} == {"ada"}
     assert all(
         row["scope"] == "key:openai-1"
-        for row in carol.get("/history", key="openai-1").json()["results"]
+        for row in carol.get("/history", key_id="openai-1").json()["results"]
     )
     later = (now + timedelta(seconds=1)).isoformat()
     assert carol.get("/history", since=later, kind="usage_update").json()["results"] == []
@@ -253,10 +253,10 @@ def test_usage_is_filtered(ada, carol, fleet, now):
     def tokens(**query):
         return carol.get("/usage", **query).json()["totals"]["tokens"]
 
-    assert tokens(provider="openai") == tokens(key="openai-1") == tokens(agent="ada") == 810
+    assert tokens(provider="openai") == tokens(key_id="openai-1") == tokens(agent="ada") == 810
     assert tokens(cost_centre="org") == tokens(cost_centre="research") == 910
-    assert tokens(cost_centre="sales") == tokens(**{"from": later}) == 0
-    assert tokens(to=later, session=fleet[1].session_id) == 100
+    assert tokens(cost_centre="sales") == tokens(since=later) == 0
+    assert tokens(until=later, session_id=fleet[1].session_id) == 100
     assert ada.get("/usage").json()["totals"]["tokens"] == 810
     assert_problem(ada.get("/usage", agent="bob"), 403, "scope_missing")
 

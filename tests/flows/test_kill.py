@@ -161,7 +161,7 @@ def assert_kept(key: str, path: str, answer: dict) -> None:
         assert (charge.pk, charge.tokens) == (answer["charge_id"], answer["tokens"])
     elif path.endswith("/rotation"):
         session = Allocation.objects.get(session_id=path.split("/")[2])
-        assert session.rotations.filter(to_key=answer["to_key"]).exists()
+        assert session.rotations.filter(to_key=answer["to_key_id"]).exists()
     elif path.endswith("/completion"):
         assert Allocation.objects.get(session_id=path.split("/")[2]).status == "completed"
 

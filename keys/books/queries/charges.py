@@ -17,8 +17,8 @@ class ChargeFilter(NamedTuple):
     """Which charges; None is all. Held in `[since, until)`; `after`: those older than this one."""
 
     status: str | None = None
-    session: str | None = None
-    key: str | None = None
+    session_id: str | None = None
+    key_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     after: int | None = None
@@ -28,8 +28,8 @@ def charges(which: ChargeFilter, *, bearer: Bearer, most: int) -> list[Charge]:
     """The newest `most` of those charges that the bearer may see; one query."""
     wanted = {
         "status": which.status,
-        "allocation__session_id": which.session,
-        "api_key": which.key,
+        "allocation__session_id": which.session_id,
+        "api_key": which.key_id,
         "created_at__gte": which.since,
         "created_at__lt": which.until,
         "pk__lt": which.after,

@@ -36,7 +36,7 @@ class HistoryFilter(NamedTuple):
     agent: str | None = None
     kind: str | None = None
     session_id: str | None = None
-    key: str | None = None
+    key_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     after: tuple[datetime, str, int] | None = None
@@ -60,7 +60,7 @@ def _changes(which: HistoryFilter, most: int) -> QuerySet:
             agent_slug=which.agent,
             kind=which.kind,
             session_id=which.session_id,
-            scope=which.key and f"key:{which.key}",
+            scope=which.key_id and f"key:{which.key_id}",
             at__gte=which.since,
             at__lt=which.until,
         ),
@@ -78,7 +78,7 @@ def _usage(which: HistoryFilter, most: int) -> QuerySet:
         _equal(
             allocation__agent=which.agent,
             allocation__session_id=which.session_id,
-            api_key=which.key,
+            api_key=which.key_id,
             settled_at__gte=which.since,
             settled_at__lt=which.until,
         ),

@@ -44,10 +44,10 @@ class UsageFilter(NamedTuple):
     since: datetime | None = None
     until: datetime | None = None
     provider: str | None = None
-    key: str | None = None
+    key_id: str | None = None
     agent: str | None = None
     cost_centre: str | None = None
-    session: str | None = None
+    session_id: str | None = None
 
 
 def usage_totals(which: UsageFilter) -> dict[str, Any]:
@@ -73,10 +73,10 @@ def _charges(which: UsageFilter) -> QuerySet[Charge]:
         "settled_at__gte": which.since,
         "settled_at__lt": which.until,
         "api_key__provider": which.provider,
-        "api_key": which.key,
+        "api_key": which.key_id,
         "allocation__agent": which.agent,
         "allocation__payers__contains": which.cost_centre and [f"centre:{which.cost_centre}"],
-        "allocation__session_id": which.session,
+        "allocation__session_id": which.session_id,
     }
     conditions = Q(**{name: value for name, value in wanted.items() if value is not None})
     return Charge.objects.filter(conditions, status=Charge.Status.SETTLED)

@@ -7,21 +7,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.allocations import AllocationOutput
-from api.base import ApiView, made, shown
+from api.base import ApiView, created_response, serialize
 from api.fields import Integer, Name, Strict, String, Tokens, Usd
 from api.query_parameters import body, idempotency_key
 from keys import services as keys
 from keys.books.queries.allocations import own_allocation, own_allocation_id
 
 
-class SessionView(ApiView):
+class AllocationActionView(ApiView):
     """Writes of one session, with its own token or one of its agent's."""
 
     for_sessions = True
     problems = {"POST": (404, 409)}
 
 
-class UsageReport(SessionView):
+class UsageReportView(AllocationActionView):
     """`/api/v1/allocations/{session_id}/usage`."""
 
     class Input(Strict):
@@ -103,10 +103,10 @@ class UsageReport(SessionView):
             now=timezone.now(),
         )
         charge.allocation = own_allocation(session_id, bearer=request.auth)
-        return made(shown(self.Output, charge), created=created)
+        return created_response(serialize(self.Output, charge), created=created)
 
 
-class RotationMake(SessionView):
+class RotationView(AllocationActionView):
     """`/api/v1/allocations/{session_id}/rotation`."""
 
     class Input(Strict):
@@ -117,8 +117,8 @@ class RotationMake(SessionView):
     class Output(serializers.Serializer):
         """A move of what is left to another key."""
 
-        from_key = serializers.CharField(source="from_key_id")
-        to_key = serializers.CharField(source="to_key_id")
+        from_key_id = serializers.CharField()
+        to_key_id = serializers.CharField()
         moved_tokens = serializers.IntegerField()
         reason = serializers.CharField()
         rotated_at = serializers.DateTimeField(source="created_at")
@@ -145,10 +145,10 @@ class RotationMake(SessionView):
             now=timezone.now(),
         )
         rotation.allocation = own_allocation(session_id, bearer=request.auth)
-        return made(shown(self.Output, rotation), created=created)
+        return created_response(serialize(self.Output, rotation), created=created)
 
 
-class CompletionMake(SessionView):
+class CompletionView(AllocationActionView):
     """`/api/v1/allocations/{session_id}/completion`."""
 
     class Input(Strict):
@@ -167,10 +167,10 @@ class CompletionMake(SessionView):
         idempotency_key(request)
         pk = own_allocation_id(session_id, bearer=request.auth)
         keys.complete(allocation_id=pk, who=request.auth.who, now=timezone.now())
-        return _shown(request, session_id)
+        return _allocation_response(request, session_id)
 
 
-class FailureMake(SessionView):
+class FailureView(AllocationActionView):
     """`/api/v1/allocations/{session_id}/failure`."""
 
     class Input(Strict):
@@ -192,10 +192,10 @@ class FailureMake(SessionView):
         idempotency_key(request)
         pk = own_allocation_id(session_id, bearer=request.auth)
         keys.fail(allocation_id=pk, reason=reason, who=request.auth.who, now=timezone.now())
-        return _shown(request, session_id)
+        return _allocation_response(request, session_id)
 
 
-class ExtensionMake(SessionView):
+class ExtensionView(AllocationActionView):
     """`/api/v1/allocations/{session_id}/extension`."""
 
     class Input(Strict):
@@ -222,8 +222,8 @@ class ExtensionMake(SessionView):
             who=request.auth.who,
             now=timezone.now(),
         )
-        return _shown(request, session_id)
+        return _allocation_response(request, session_id)
 
 
-def _shown(request: Request, session_id: str) -> Response:
-    return Response(shown(AllocationOutput, own_allocation(session_id, bearer=request.auth)))
+def _allocation_response(request: Request, session_id: str) -> Response:
+    return Response(serialize(AllocationOutput, own_allocation(session_id, bearer=request.auth)))

@@ -127,7 +127,7 @@ def test_a_rotation_moves_what_is_left_to_the_best_other_key(ada, session):
     response = ada.post(f"{session}/rotation")
     moved = response.json()
     assert response.status_code == 201
-    assert (moved["from_key"], moved["to_key"]) == ("nvidia-1", "openai-1")
+    assert (moved["from_key_id"], moved["to_key_id"]) == ("nvidia-1", "openai-1")
     assert moved["moved_tokens"] == 900
     assert moved["allocation"]["key_id"] == "openai-1"
     assert_books_balance()
