@@ -1,7 +1,8 @@
 """What a notification says."""
 
 from django.conf import settings
-from django.urls import reverse
+
+from common import links
 
 _SUBJECTS = (("API key", "key_id"), ("Agent", "agent_id"), ("Session", "session_id"))
 
@@ -32,4 +33,4 @@ def _lines(alert):
 
 
 def _address(alert) -> str:
-    return settings.PUBLIC_URL + reverse("admin:alerts_alert_change", args=[alert.pk])
+    return settings.PUBLIC_URL + links.url("alert", alert.pk)

@@ -2,46 +2,47 @@
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse
 
-# Each line: title, icon, app and model.
+from common import links
+
+# Each line: title, icon, kind of page, and the permission that shows it.
 _GROUPS = {
     "Supply": [
-        ("API keys", "key", "keys_apikey"),
-        ("Providers", "storefront", "keys_provider"),
-        ("Prices", "sell", "keys_price"),
+        ("API keys", "key", "keys", "keys.view_apikey"),
+        ("Providers", "storefront", "providers", "keys.view_provider"),
+        ("Prices", "sell", "prices", "keys.view_price"),
     ],
     "People": [
-        ("Agents", "smart_toy", "keys_agent"),
-        ("Cost centres", "account_tree", "keys_costcentre"),
-        ("Agent tokens", "badge", "keys_agenttoken"),
+        ("Agents", "smart_toy", "agents", "keys.view_agent"),
+        ("Cost centres", "account_tree", "centres", "keys.view_costcentre"),
+        ("Agent tokens", "badge", "agent_tokens", "keys.view_agenttoken"),
     ],
     "Work": [
-        ("Tasks", "task_alt", "orchestration_task"),
-        ("Attempts", "replay", "orchestration_attempt"),
-        ("Concurrency limits", "speed", "orchestration_concurrency"),
-        ("Command agents", "terminal", "orchestration_command"),
+        ("Tasks", "task_alt", "tasks", "orchestration.view_task"),
+        ("Attempts", "replay", "attempts", "orchestration.view_attempt"),
+        ("Concurrency limits", "speed", "concurrency_limits", "orchestration.view_concurrency"),
+        ("Command agents", "terminal", "commands", "orchestration.view_command"),
     ],
     "The books": [
-        ("Allocations", "payments", "keys_allocation"),
-        ("Charges", "receipt_long", "keys_charge"),
-        ("Windows", "calendar_month", "keys_window"),
-        ("Slots", "event_seat", "keys_slot"),
-        ("History", "history", "keys_history"),
+        ("Allocations", "payments", "allocations", "keys.view_allocation"),
+        ("Charges", "receipt_long", "charges", "keys.view_charge"),
+        ("Windows", "calendar_month", "windows", "keys.view_window"),
+        ("Slots", "event_seat", "slots", "keys.view_slot"),
+        ("History", "history", "history", "keys.view_history"),
     ],
     "Prompts and answers": [
-        ("Retention", "auto_delete", "gateway_retention"),
-        ("Kept exchanges", "forum", "gateway_exchange"),
-        ("Who looked", "visibility", "gateway_exchangelook"),
+        ("Retention", "auto_delete", "retentions", "gateway.view_retention"),
+        ("Kept exchanges", "forum", "exchanges", "gateway.view_exchange"),
+        ("Who looked", "visibility", "exchange_looks", "gateway.view_exchangelook"),
     ],
     "Alerts": [
-        ("Alerts", "notifications", "alerts_alert"),
-        ("Channels", "campaign", "alerts_channel"),
-        ("Delivery log", "outbox", "alerts_notification"),
+        ("Alerts", "notifications", "alerts", "alerts.view_alert"),
+        ("Channels", "campaign", "channels", "alerts.view_channel"),
+        ("Delivery log", "outbox", "notifications", "alerts.view_notification"),
     ],
     "Sign-in": [
-        ("Users", "person", "auth_user"),
-        ("Groups", "group", "auth_group"),
+        ("Users", "person", "users", "auth.view_user"),
+        ("Groups", "group", "groups", "auth.view_group"),
     ],
 }
 
@@ -66,7 +67,7 @@ def navigation(request: HttpRequest) -> list[dict[str, object]]:
     overview = {
         "title": "Overview",
         "icon": "dashboard",
-        "link": reverse("dashboard:first-page"),
+        "link": links.url("overview"),
         # Otherwise it would count as active on every page: their addresses begin with its own.
         "active": False,
     }
@@ -77,9 +78,11 @@ def navigation(request: HttpRequest) -> list[dict[str, object]]:
     return [{"items": [overview]}, *(group for group in groups if group["items"])]
 
 
-def _allowed(request: HttpRequest, items) -> list[dict[str, object]]:
+def _allowed(
+    request: HttpRequest, items: list[tuple[str, str, str, str]]
+) -> list[dict[str, object]]:
     return [
-        {"title": title, "icon": icon, "link": reverse(f"admin:{model}_changelist")}
-        for title, icon, model in items
-        if request.user.has_perm(model.replace("_", ".view_"))
+        {"title": title, "icon": icon, "link": links.url(kind)}
+        for title, icon, kind, permission in items
+        if request.user.has_perm(permission)
     ]

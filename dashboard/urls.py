@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.views.overview import first_page
+from dashboard.views.overview import overview
 
 app_name = "dashboard"
-urlpatterns = [path("", first_page, name="first-page")]
+urlpatterns = [path("", overview, name="overview")]

@@ -3,15 +3,14 @@
 from functools import partial
 
 from django.contrib import admin, messages
-from django.urls import reverse
 from django.utils import timezone
 from unfold.decorators import action, display
 
 from alerts import services
-from alerts.admin.dialogs import NoteForm
-from alerts.admin.readonly import ReadOnlyAdmin
 from alerts.models import Alert
-from common.dialogs import carried_out, went_to
+from common import links
+from common.admin.dialogs import NoteForm, perform, redirect_to
+from common.admin.read_only import ReadOnlyAdmin
 from security.request_actor import person_of
 
 _ACKNOWLEDGE = {"title": "Acknowledge this alert", "description": "", "form_class": NoteForm}
@@ -79,7 +78,7 @@ class AlertAdmin(ReadOnlyAdmin):
         actor, now = person_of(request), timezone.now()
         pks = queryset.values_list("pk", flat=True)
         verbs = [partial(verb, pk, actor=actor, now=now) for pk in pks]
-        count = sum(carried_out(request, each, done="") for each in verbs)
+        count = sum(perform(request, each, success="") for each in verbs)
         if count:
             messages.success(request, f"{count} {done}.")
 
@@ -91,5 +90,5 @@ class AlertAdmin(ReadOnlyAdmin):
             note=form.cleaned_data["note"],
             now=timezone.now(),
         )
-        carried_out(request, closing, done=done)
-        return went_to(request, reverse("admin:alerts_alert_change", args=[object_id]))
+        perform(request, closing, success=done)
+        return redirect_to(request, links.url("alert", object_id))

@@ -4,7 +4,6 @@ from functools import partial
 
 from django import forms
 from django.contrib import admin
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
@@ -14,7 +13,8 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from alerts import apprise_transport, queries, services
 from alerts.models import Channel
-from common.dialogs import carried_out, went_to
+from common import links
+from common.admin.dialogs import perform, redirect_to
 from security.request_actor import person_of
 
 _TEST = {"title": "Send a test message", "description": "The result is in the delivery log."}
@@ -143,6 +143,5 @@ class ChannelAdmin(ModelAdmin):
 
     def _done(self, request, service, channel_id, done):
         verb = partial(service, channel_id, actor=person_of(request), now=timezone.now())
-        carried_out(request, verb, done=done)
-        log = reverse("admin:alerts_notification_changelist")
-        return went_to(request, f"{log}?channel__id__exact={channel_id}")
+        perform(request, verb, success=done)
+        return redirect_to(request, links.url("notifications", channel=channel_id))

@@ -3,8 +3,8 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from alerts.admin.readonly import ReadOnlyAdmin
 from alerts.models import Notification
+from common.admin.read_only import ReadOnlyAdmin
 
 _STATUS_COLOURS = {
     "queued": "info",

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.views.decorators import staff_member_required
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -89,10 +90,10 @@ _SECTIONS = {
 @never_cache
 @require_safe
 @staff_member_required
-def first_page(request):
+def overview(request: HttpRequest) -> HttpResponse:
     """GET /: the state of the fleet now, in a fixed number of queries."""
     now = timezone.now()
-    context = {"now": now}
+    context: dict[str, Any] = {"now": now}
     for permission, section in _SECTIONS.items():
         if request.user.has_perm(permission):
             context |= section(now)

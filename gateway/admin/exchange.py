@@ -6,11 +6,11 @@ from django.views.decorators.debug import sensitive_variables
 from unfold.decorators import display
 
 from common import formatting
-from common.admin_pages import ReadOnlyAdmin
+from common.admin.read_only import ReadOnlyAdmin
+from common.admin.widgets import link, moment
 from common.refusal import Refusal
 from gateway import queries, services
 from gateway.admin import body_preview
-from gateway.admin.links import link, moment
 from gateway.models import Exchange
 
 _LOOKS_SHOWN = 20
@@ -88,17 +88,17 @@ class ExchangeAdmin(ReadOnlyAdmin):
     @display(description="Charge")
     def charge_link(self, exchange):
         """What it cost."""
-        return link("keys_charge", exchange.pk)
+        return link("charge", exchange.pk)
 
     @display(description="Agent")
     def agent(self, exchange):
         """Who called."""
-        return link("keys_agent", exchange.charge.allocation.agent_id)
+        return link("agent", exchange.charge.allocation.agent_id)
 
     @display(description="Cost centre")
     def centre(self, exchange):
         """Who paid."""
-        return link("keys_costcentre", exchange.cost_centre_id)
+        return link("centre", exchange.cost_centre_id)
 
     @display(description="Kept (UTC)")
     def kept_at(self, exchange):

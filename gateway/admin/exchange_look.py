@@ -3,8 +3,8 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from common.admin_pages import ReadOnlyAdmin
-from gateway.admin.links import link, moment
+from common.admin.read_only import ReadOnlyAdmin
+from common.admin.widgets import link, moment
 from gateway.models import ExchangeLook
 
 
@@ -26,4 +26,4 @@ class ExchangeLookAdmin(ReadOnlyAdmin):
     @display(description="Charge")
     def charge_link(self, look):
         """The call that was looked at."""
-        return link("keys_charge", look.charge_id)
+        return link("charge", look.charge_id)

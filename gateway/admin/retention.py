@@ -6,9 +6,9 @@ from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from common.admin_pages import QuickList
+from common.admin.lists import QuickList
+from common.admin.widgets import moment
 from gateway import queries, services
-from gateway.admin.links import moment
 from gateway.models import DAYS_MAX, Retention
 
 _CHANGES_SHOWN = 20

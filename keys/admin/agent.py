@@ -3,19 +3,19 @@
 from functools import partial
 
 from django.contrib import admin
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_variables
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
-from common.dialogs import carried_out, went_to
+from common import links
+from common.admin import widgets
+from common.admin.dialogs import ReasonForm, perform, redirect_to
 from common.refusal import Refusal
 from keys import services as keys
-from keys.admin import widgets
+from keys.admin import widgets as book_widgets
 from keys.admin.agent_token import status_badge, token_status
-from keys.admin.dialogs import ReasonForm, TokenForm, in_dialog
+from keys.admin.dialogs import TokenForm, dialog_response
 from keys.admin.limits import AddForm, LimitedAdmin, LimitsInline, WhyForm
 from keys.books.queries import pages
 from keys.models import Agent, AgentToken
@@ -59,7 +59,7 @@ class TokensInline(TabularInline):
     @display(description="Token")
     def token(self, token):
         """What it begins with, and its page."""
-        return widgets.link("agenttoken", token.pk, f"{token.prefix}…")
+        return widgets.link("agent_token", token.pk, f"{token.prefix}…")
 
     @display(description="Status")
     def status(self, token):
@@ -130,7 +130,7 @@ class AgentAdmin(LimitedAdmin):
     @display(description="Cost centre")
     def centre(self, agent):
         """The page of who pays."""
-        return widgets.link("costcentre", agent.cost_centre_id)
+        return widgets.link("centre", agent.cost_centre_id)
 
     @display(description="Status")
     def status(self, agent):
@@ -141,15 +141,16 @@ class AgentAdmin(LimitedAdmin):
     def taken(self, agent):
         """A bar for each limit."""
         now = timezone.now()
-        return widgets.meters(pages.meters_of(agent, now=now), now=now)
+        return book_widgets.meters(pages.meters_of(agent, now=now), now=now)
 
     @display(description="Rows behind it")
     def rows(self, agent):
         """The list of what it was lent."""
-        return format_html(
-            "{} · {}",
-            widgets.list_link("allocation", "allocations", agent__exact=agent.pk),
-            widgets.list_link("charge", "charges", allocation__agent__exact=agent.pk),
+        return widgets.separated(
+            [
+                widgets.list_link("allocations", "allocations", agent=agent.pk),
+                widgets.list_link("charges", "charges", agent=agent.pk),
+            ]
         )
 
     @sensitive_variables("token")
@@ -165,8 +166,8 @@ class AgentAdmin(LimitedAdmin):
                 now=timezone.now(),
             )
         except Refusal as refusal:
-            return in_dialog(request, "keys/token_refused.html", detail=refusal.detail)
-        return in_dialog(request, "keys/token_issued.html", row=row, token=token)
+            return dialog_response(request, "keys/token_refused.html", detail=refusal.detail)
+        return dialog_response(request, "keys/token_issued.html", row=row, token=token)
 
     @action(description="Switch on", permissions=["change"], dialog=_ENABLE)
     def enable(self, request, form, object_id):
@@ -183,5 +184,5 @@ class AgentAdmin(LimitedAdmin):
 
     def _done(self, request, verb, slug, done):
         who = request.user.get_username()
-        carried_out(request, partial(verb, who=who, now=timezone.now()), done=done)
-        return went_to(request, reverse("admin:keys_agent_change", args=[slug]))
+        perform(request, partial(verb, who=who, now=timezone.now()), success=done)
+        return redirect_to(request, links.url("agent", slug))

@@ -3,14 +3,14 @@
 from functools import partial
 
 from django.contrib import admin
-from django.urls import reverse
 from django.utils import timezone
 from unfold.decorators import action, display
 
-from common.admin_pages import ReadOnlyAdmin
-from common.dialogs import carried_out, went_to
+from common import links
+from common.admin import widgets
+from common.admin.dialogs import perform, redirect_to
+from common.admin.read_only import ReadOnlyAdmin
 from keys import services as keys
-from keys.admin import widgets
 from keys.models import AgentToken
 
 _STATUS_COLOURS = {
@@ -74,5 +74,5 @@ class AgentTokenAdmin(ReadOnlyAdmin):
         """End it at once."""
         token = AgentToken.objects.get(pk=object_id)
         who, now = request.user.get_username(), timezone.now()
-        carried_out(request, partial(keys.revoke_token, token, who=who, now=now), done="Revoked.")
-        return went_to(request, reverse("admin:keys_agent_change", args=[token.agent_id]))
+        perform(request, partial(keys.revoke_token, token, who=who, now=now), success="Revoked.")
+        return redirect_to(request, links.url("agent", token.agent_id))

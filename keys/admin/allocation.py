@@ -6,8 +6,9 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from common import formatting
-from common.admin_pages import ReadOnlyAdmin
-from keys.admin import widgets
+from common.admin import widgets
+from common.admin.read_only import ReadOnlyAdmin
+from keys.admin import widgets as book_widgets
 from keys.admin.filters import LiveFilter
 from keys.books import selection
 from keys.models import Allocation, Decision
@@ -87,13 +88,13 @@ class AllocationAdmin(ReadOnlyAdmin):
         session = Allocation.objects.filter(pk=object_id).values_list("session_id", flat=True)
         extra = dict(extra_context or {})
         if found := session.first():
-            extra["butler_history"] = widgets.history(session_id=found)
+            extra["butler_history"] = book_widgets.history(session_id=found)
         return super().changeform_view(request, object_id, form_url, extra)
 
     @display(description="Session")
     def session(self, allocation):
         """Its id, on one line."""
-        return format_html('<span class="butler-line">{}</span>', allocation.session_id)
+        return widgets.one_line(allocation.session_id)
 
     @display(description="Used of lent tokens")
     def used_of_lent(self, allocation):
@@ -116,12 +117,12 @@ class AllocationAdmin(ReadOnlyAdmin):
     @display(description="Cost centre")
     def centre(self, allocation):
         """Who pays."""
-        return widgets.link("costcentre", allocation.cost_centre_id)
+        return widgets.link("centre", allocation.cost_centre_id)
 
     @display(description="API key")
     def key_name(self, allocation):
         """The key it is on now."""
-        return widgets.link("apikey", allocation.api_key_id)
+        return widgets.link("key", allocation.api_key_id)
 
     @display(description="Status")
     def shown_status(self, allocation):
@@ -169,14 +170,12 @@ class AllocationAdmin(ReadOnlyAdmin):
     @display(description="Charges")
     def charges(self, allocation):
         """The rows behind what it used."""
-        return widgets.list_link("charge", "charges", allocation__id__exact=allocation.pk)
+        return widgets.list_link("charges", "charges", allocation=allocation.pk)
 
     @display(description="Committed in the windows of")
     def commits(self, allocation):
         """Key, agent and cost centres."""
-        return render_to_string(
-            "keys/scopes.html", {"scopes": [widgets.scope_link(s) for s in allocation.scopes]}
-        )
+        return widgets.separated(widgets.subject_link(scope) for scope in allocation.scopes)
 
     @display(description="Price")
     def rates(self, allocation):

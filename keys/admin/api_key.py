@@ -3,19 +3,19 @@
 from functools import partial
 
 from django.contrib import admin
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.decorators import action, display
 
-from common import formatting
-from common.dialogs import carried_out, went_to
+from common import formatting, links
+from common.admin import widgets
+from common.admin.dialogs import ReasonForm, perform, redirect_to
 from keys import services as keys
-from keys.admin import widgets
+from keys.admin import widgets as book_widgets
 from keys.admin.api_key_forms import AddKeyForm, ChangeKeyForm
-from keys.admin.dialogs import RatesForm, ReasonForm, SecretForm
+from keys.admin.dialogs import RatesForm, SecretForm
 from keys.admin.limits import LimitedAdmin
 from keys.books.queries import pages
 from keys.models import ApiKey
@@ -175,7 +175,7 @@ class ApiKeyAdmin(LimitedAdmin):
     def taken(self, api_key):
         """A bar for each limit."""
         now = timezone.now()
-        return widgets.meters(pages.meters_of(api_key, now=now), now=now)
+        return book_widgets.meters(pages.meters_of(api_key, now=now), now=now)
 
     @display(description="Cost per 1,000 tokens")
     def cost(self, api_key):
@@ -187,11 +187,12 @@ class ApiKeyAdmin(LimitedAdmin):
     @display(description="Rows behind it")
     def rows(self, api_key):
         """The lists of what was lent on it and spent with it."""
-        which = {"api_key__exact": api_key.pk}
-        return format_html(
-            "{} · {}",
-            widgets.list_link("allocation", "allocations", **which),
-            widgets.list_link("charge", "charges", **which),
+        which = {"api_key": api_key.pk}
+        return widgets.separated(
+            [
+                widgets.list_link("allocations", "allocations", **which),
+                widgets.list_link("charges", "charges", **which),
+            ]
         )
 
     @action(description="Switch on", permissions=["change"], dialog=_ON)
@@ -223,5 +224,5 @@ class ApiKeyAdmin(LimitedAdmin):
 
     def _done(self, request, form, slug, verb, done):
         why, who = form.cleaned_data["why"], request.user.get_username()
-        carried_out(request, partial(verb, slug, why=why, who=who, now=timezone.now()), done=done)
-        return went_to(request, reverse("admin:keys_apikey_change", args=[slug]))
+        perform(request, partial(verb, slug, why=why, who=who, now=timezone.now()), success=done)
+        return redirect_to(request, links.url("key", slug))

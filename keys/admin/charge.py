@@ -1,14 +1,16 @@
 """Charges, to read: the usage records."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 from unfold.decorators import display
 
 from common import formatting
-from common.admin_pages import ReadOnlyAdmin
-from keys.admin import widgets
+from common.admin import widgets
+from common.admin.read_only import ReadOnlyAdmin
 from keys.admin.filters import SettledFilter
 from keys.models import Allocation, Charge
 
+_OF_AGENT = "allocation__agent__exact"
 STATUS_COLOURS = {
     "held": "info",
     "settled": "success",
@@ -76,6 +78,10 @@ class ChargeAdmin(ReadOnlyAdmin):
         ("When", {"fields": ("created_at", "expires_at", "settled_at", "idempotency_key")}),
     )
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """The page of an agent leads here, too."""
+        return lookup == _OF_AGENT or super().lookup_allowed(lookup, value, request)
+
     def get_search_results(self, request, queryset, search_term):
         """By way of the allocation: a join would let the database guess how many charges it has."""
         if not search_term:
@@ -96,7 +102,7 @@ class ChargeAdmin(ReadOnlyAdmin):
     @display(description="API key")
     def key_name(self, charge):
         """The key it was spent on."""
-        return widgets.link("apikey", charge.api_key_id)
+        return widgets.link("key", charge.api_key_id)
 
     @display(description="Status")
     def shown_state(self, charge):

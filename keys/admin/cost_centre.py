@@ -2,11 +2,11 @@
 
 from django.contrib import admin
 from django.utils import timezone
-from django.utils.html import format_html
 from unfold.decorators import display
 
+from common.admin import widgets
 from keys import services as keys
-from keys.admin import widgets
+from keys.admin import widgets as book_widgets
 from keys.admin.limits import AddForm, LimitedAdmin, WhyForm
 from keys.books.queries import pages
 from keys.models import CostCentre
@@ -76,14 +76,15 @@ class CostCentreAdmin(LimitedAdmin):
     def taken(self, centre):
         """A bar for each limit."""
         now = timezone.now()
-        return widgets.meters(pages.meters_of(centre, now=now), now=now)
+        return book_widgets.meters(pages.meters_of(centre, now=now), now=now)
 
     @display(description="Rows behind it")
     def rows(self, centre):
         """The lists of who is of it and what it pays for."""
-        return format_html(
-            "{} · {} · {}",
-            widgets.list_link("agent", "agents", cost_centre__exact=centre.pk),
-            widgets.list_link("allocation", "allocations", cost_centre__exact=centre.pk),
-            widgets.list_link("costcentre", "cost centres below", parent__exact=centre.pk),
+        return widgets.separated(
+            [
+                widgets.list_link("agents", "agents", cost_centre=centre.pk),
+                widgets.list_link("allocations", "allocations", cost_centre=centre.pk),
+                widgets.list_link("centres", "cost centres below", parent=centre.pk),
+            ]
         )

@@ -9,22 +9,11 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminPasswordWidget,
-    UnfoldAdminTextInputWidget,
 )
 
+from common.admin.dialogs import reason_field
 from keys.models import AgentToken
 from keys.supply.pricing import RATE_NAMES, Rates
-
-
-def reason_field(**options) -> forms.CharField:
-    """Why something is done; kept in the history."""
-    return forms.CharField(
-        label="Reason",
-        max_length=300,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text="Kept in the history with your name.",
-        **options,
-    )
 
 
 def _rate(*, label: str, required: bool = True, help_text: str = "") -> forms.DecimalField:
@@ -37,12 +26,6 @@ def _rate(*, label: str, required: bool = True, help_text: str = "") -> forms.De
         widget=UnfoldAdminDecimalFieldWidget(),
         help_text=help_text,
     )
-
-
-class ReasonForm(BaseDialogForm):
-    """Asks why."""
-
-    why = reason_field()
 
 
 class SecretForm(BaseDialogForm):
@@ -104,7 +87,7 @@ class TokenForm(BaseDialogForm):
     )
 
 
-def in_dialog(request, template: str, **context: object) -> HttpResponse:
+def dialog_response(request, template: str, **context: object) -> HttpResponse:
     """An answer in place of the dialog, never kept by the browser."""
     answer = render(request, template, context)
     answer.headers["Cache-Control"] = "no-store"

@@ -3,8 +3,9 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from common.admin_pages import ReadOnlyAdmin
-from keys.admin import widgets
+from common.admin import widgets
+from common.admin.read_only import ReadOnlyAdmin
+from keys.admin import widgets as book_widgets
 from keys.models import Allocation, History
 
 
@@ -32,7 +33,7 @@ class HistoryAdmin(ReadOnlyAdmin):
     @display(description="Of")
     def subject(self, entry):
         """The key, agent or cost centre."""
-        return widgets.scope_link(entry.scope)
+        return widgets.subject_link(entry.scope)
 
     @display(description="Agent")
     def agent(self, entry):
@@ -44,7 +45,7 @@ class HistoryAdmin(ReadOnlyAdmin):
         """Everything about the session."""
         if not entry.session_id:
             return "—"
-        return widgets.list_link("allocation", entry.session_id, q=entry.session_id)
+        return widgets.list_link("allocations", entry.session_id, session=entry.session_id)
 
     @display(description="Session")
     def session_page(self, entry):
@@ -55,4 +56,4 @@ class HistoryAdmin(ReadOnlyAdmin):
     @display(description="Before → after")
     def changed(self, entry):
         """Value by value."""
-        return widgets.changed(entry)
+        return book_widgets.changes_of(entry)

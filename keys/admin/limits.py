@@ -7,10 +7,11 @@ from unfold.decorators import display
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
-from common.admin_pages import ServiceAdmin
+from common.admin import widgets
+from common.admin.dialogs import reason_field
+from common.admin.service_forms import ServiceAdmin
 from keys import services as keys
-from keys.admin import widgets
-from keys.admin.dialogs import reason_field
+from keys.admin import widgets as book_widgets
 from keys.books.queries import pages
 from keys.identity.services.agents import check_slug
 from keys.models import Limit
@@ -109,8 +110,8 @@ class LimitsInline(TabularInline):
         found = [pages.meter_of(limit, window, now=now) for window in _open_windows(limit)]
         if not found:
             return "—"
-        return widgets.meters(found, now=now) + widgets.list_link(
-            "window", "all its windows", limit__id__exact=limit.pk
+        return book_widgets.meters(found, now=now) + widgets.list_link(
+            "windows", "all its windows", limit=limit.pk
         )
 
 
@@ -133,7 +134,7 @@ class LimitedAdmin(ServiceAdmin):
         """With the last entries of its history."""
         extra = {"show_save_and_add_another": False} | (extra_context or {})
         if object_id is not None and request.method == "GET":
-            extra["butler_history"] = widgets.history(**self.history_about(object_id))
+            extra["butler_history"] = book_widgets.history(**self.history_about(object_id))
         return super().changeform_view(request, object_id, form_url, extra)
 
     def history_about(self, pk: str) -> dict[str, str]:

@@ -6,8 +6,8 @@ from django.utils.safestring import mark_safe
 from unfold.decorators import display
 
 from common import formatting
-from common.admin_pages import ReadOnlyAdmin
-from keys.admin import widgets
+from common.admin import widgets
+from common.admin.read_only import ReadOnlyAdmin
 from keys.models import Price
 from keys.supply.pricing import Tier
 
@@ -76,7 +76,7 @@ class PriceAdmin(ReadOnlyAdmin):
     @display(description="Rows behind it")
     def rows(self, price):
         """Charges that have these rates."""
-        return widgets.list_link("charge", "charges at this price", price__exact=price.pk)
+        return widgets.list_link("charges", "charges at this price", price=price.pk)
 
 
 def _tier(tier: Tier) -> str:

@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.utils import timezone
 from unfold.decorators import display
 
-from common.admin_pages import ServiceAdmin
+from common.admin import widgets
+from common.admin.service_forms import ServiceAdmin
 from keys import services as keys
-from keys.admin import widgets
 from keys.admin.limits import AddForm, WhyForm
 from keys.models import Provider
 
@@ -62,4 +62,4 @@ class ProviderAdmin(ServiceAdmin):
     @display(description="API keys")
     def api_keys(self, provider):
         """The list of its keys."""
-        return widgets.list_link("apikey", "its keys", provider__exact=provider.pk)
+        return widgets.list_link("keys", "its keys", provider=provider.pk)

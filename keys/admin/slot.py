@@ -3,8 +3,8 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from common.admin_pages import ReadOnlyAdmin
-from keys.admin import widgets
+from common.admin import widgets
+from common.admin.read_only import ReadOnlyAdmin
 from keys.models import Slot
 
 

@@ -4,8 +4,8 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from common import formatting
-from common.admin_pages import ReadOnlyAdmin
-from keys.admin import widgets
+from common.admin import widgets
+from common.admin.read_only import ReadOnlyAdmin
 from keys.admin.filters import OpenFilter, SubjectFilter
 from keys.models import Limit, Window
 
@@ -59,7 +59,7 @@ class WindowAdmin(ReadOnlyAdmin):
     @display(description="Of")
     def subject(self, window):
         """The key, agent or cost centre."""
-        return widgets.scope_link(window.scope)
+        return widgets.subject_link(window.scope)
 
     @display(description="Begins (UTC)")
     def begins(self, window):
@@ -106,7 +106,7 @@ class WindowAdmin(ReadOnlyAdmin):
     @display(description="Other periods")
     def others(self, window):
         """All windows of the limit."""
-        return widgets.list_link("window", "all of this limit", limit__id__exact=window.limit_id)
+        return widgets.list_link("windows", "all of this limit", limit=window.limit_id)
 
 
 def _figure(number, window: Window) -> str:

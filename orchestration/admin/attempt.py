@@ -9,8 +9,9 @@ from django.utils.text import Truncator
 from unfold.decorators import display
 
 from common import formatting
-from common.admin_pages import ReadOnlyAdmin
-from orchestration.admin import widgets
+from common.admin import widgets
+from common.admin.read_only import ReadOnlyAdmin
+from orchestration import widgets as task_widgets
 from orchestration.admin.filters import SubmittedFilter
 from orchestration.admin.sub_task_table import took
 from orchestration.models import Attempt
@@ -63,43 +64,43 @@ class AttemptAdmin(ReadOnlyAdmin):
     @display(description="Session")
     def session(self, attempt):
         """Its id, on one line."""
-        return format_html('<span class="butler-line">{}</span>', attempt.session_id)
+        return widgets.one_line(attempt.session_id)
 
     @display(description="Sub-task")
     def in_short(self, attempt):
         """The beginning of its name, and which try this is."""
         name = Truncator(attempt.sub_task.name).chars(_NAME_SHOWN)
         also = f" (try {attempt.number})" if attempt.number > 1 else ""
-        return widgets.link("orchestration_subtask", attempt.sub_task_id, name + also)
+        return widgets.link("sub_task", attempt.sub_task_id, name + also)
 
     @display(description="Status")
     def ended_how(self, attempt):
         """The status as a coloured label, and the kind of failure."""
-        label = widgets.badge(attempt.status, widgets.PART_COLOURS[attempt.status])
+        label = task_widgets.status_badge(attempt.status)
         kind = "" if attempt.error_kind == attempt.status else attempt.error_kind
         return format_html("{} <small>{}</small>", label, kind)
 
     @display(description="Task")
     def task_link(self, attempt):
         """The whole."""
-        return widgets.link("orchestration_task", attempt.task_id, attempt.task.name)
+        return widgets.link("task", attempt.task_id, attempt.task.name)
 
     @display(description="Sub-task")
     def sub_task_link(self, attempt):
         """What it tries."""
         name = attempt.sub_task.name
-        return widgets.link("orchestration_subtask", attempt.sub_task_id, name)
+        return widgets.link("sub_task", attempt.sub_task_id, name)
 
     @display(description="Status")
     def shown_status(self, attempt):
         """The status as a coloured label, and why it failed."""
-        return widgets.part_state(attempt, characters=300)
+        return task_widgets.status_with_error(attempt, characters=300)
 
     @display(description="Tokens used of lent")
     def tokens_used(self, attempt):
         """A bar and its figures."""
         tokens, _ = pages.spent_by(attempt)
-        return widgets.tokens_bar(used=tokens, lent=0, of=attempt.tokens)
+        return task_widgets.tokens_bar(used=tokens, lent=0, of=attempt.tokens)
 
     @display(description="Cost")
     def cost_of(self, attempt):
@@ -109,21 +110,19 @@ class AttemptAdmin(ReadOnlyAdmin):
     @display(description="Allocation")
     def allocation_link(self, attempt):
         """The budget it spent."""
-        return widgets.link("keys_allocation", attempt.allocation_id, attempt.session_id)
+        return widgets.link("allocation", attempt.allocation_id, attempt.session_id)
 
     @display(description="API key")
     def key_name(self, attempt):
         """The key it was lent."""
-        return widgets.link("keys_apikey", attempt.api_key_id)
+        return widgets.link("key", attempt.api_key_id)
 
     @display(description="Charges")
     def rows(self, attempt):
         """The calls behind what it used."""
         if attempt.allocation_id is None:
             return widgets.NOTHING
-        return widgets.list_link(
-            "keys_charge", "charges", allocation__id__exact=attempt.allocation_id
-        )
+        return widgets.list_link("charges", "charges", allocation=attempt.allocation_id)
 
     @display(description="Took")
     def length(self, attempt):
@@ -158,12 +157,12 @@ class AttemptAdmin(ReadOnlyAdmin):
     @display(description="Handle")
     def shown_handle(self, attempt):
         """What the runner finds the child by."""
-        return widgets.text(_json(attempt.handle))
+        return widgets.block(_json(attempt.handle))
 
     @display(description="Facts")
     def shown_facts(self, attempt):
         """What the runner says of how it went."""
-        return widgets.text(_json(attempt.facts))
+        return widgets.block(_json(attempt.facts))
 
 
 def _json(found: object) -> str:

@@ -6,7 +6,7 @@ from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from common.admin_pages import ServiceAdmin
+from common.admin.service_forms import ServiceAdmin
 from keys.refusals import WrongValue
 from orchestration.models import Command
 from orchestration.services.commands import CommandTerms, set_command

@@ -6,14 +6,15 @@ from django.contrib.admin.views.main import ChangeList
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from common.admin_pages import ServiceAdmin
+from common.admin import widgets
+from common.admin.service_forms import ServiceAdmin
 from common.refusal import Refusal
 from orchestration import services
-from orchestration.admin import widgets
+from orchestration import widgets as task_widgets
 from orchestration.models import Concurrency
 from orchestration.queries.pages import running_by_scope
 
-_LEADS_TO = {"centre": "keys_costcentre", "provider": "keys_provider"}
+_KINDS_WITH_PAGE = ("centre", "provider")
 _RULE = (
     "At most so many sub-agents run at once; others wait for their turn. Every limit counts: of "
     "all, of a cost centre with all below it, of a provider, of a runner. Lowering one stops "
@@ -106,12 +107,12 @@ class ConcurrencyAdmin(ServiceAdmin):
     @display(description="Sub-agents running now")
     def running_now(self, limit):
         """A bar and its figures."""
-        return widgets.tokens_bar(used=limit.running, lent=0, of=limit.attempts_max)
+        return task_widgets.tokens_bar(used=limit.running, lent=0, of=limit.attempts_max)
 
     @display(description="Of what")
     def of_what(self, limit):
         """The page of what it limits."""
         kind, _, name = limit.scope.partition(":")
-        if kind in _LEADS_TO:
-            return widgets.link(_LEADS_TO[kind], name)
+        if kind in _KINDS_WITH_PAGE:
+            return widgets.link(kind, name)
         return name or "every attempt"

@@ -1,6 +1,6 @@
 """Who may steer tasks in the admin, and how."""
 
-from common.admin_pages import ReadOnlyAdmin
+from common.admin.read_only import ReadOnlyAdmin
 from orchestration.models import SubTask, Task
 
 STEER = "steer"

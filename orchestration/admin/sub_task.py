@@ -5,22 +5,24 @@ from functools import partial
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from common import formatting
-from common.dialogs import carried_out, went_to
+from common import formatting, links
+from common.admin import widgets
+from common.admin.dialogs import perform, redirect_to
 from orchestration import services
-from orchestration.admin import dialogs, widgets
+from orchestration import widgets as task_widgets
+from orchestration.admin import dialogs
 from orchestration.admin.control_permission import STEER, SteeredAdmin
 from orchestration.admin.sub_task_table import took
 from orchestration.models import SubTask
 from orchestration.queries import pages
 
 _ATTEMPTS_SHOWN = 50
+_DEPENDENCIES_SHOWN = 100
 _NOTHING = (0, Decimal(0))
 _OF_TASK = "task__id__exact"
 
@@ -105,7 +107,7 @@ class SubTaskAdmin(SteeredAdmin):
     @display(description="Task")
     def task_link(self, sub_task):
         """What it is a part of."""
-        return widgets.link("orchestration_task", sub_task.task_id, sub_task.task.name)
+        return widgets.link("task", sub_task.task_id, sub_task.task.name)
 
     @display(description="Number")
     def place(self, sub_task):
@@ -115,27 +117,24 @@ class SubTaskAdmin(SteeredAdmin):
     @display(description="Status")
     def shown_status(self, sub_task):
         """The status as a coloured label, and why it failed."""
-        return widgets.part_state(sub_task, characters=1_000)
+        return task_widgets.status_with_error(sub_task, characters=1_000)
 
     @display(description="What it is told")
     def wanted(self, sub_task):
         """Its description."""
-        return widgets.text(sub_task.description)
+        return widgets.block(sub_task.description)
 
     @display(description="Result")
     def answer(self, sub_task):
         """All of it."""
-        return widgets.text(sub_task.result)
+        return widgets.block(sub_task.result)
 
     @display(description="Begins after")
     def after(self, sub_task):
         """What it builds on."""
         needed = SubTask.objects.filter(dependents__sub_task=sub_task).order_by("position")
-        links = [
-            (widgets.link("orchestration_subtask", pk, name),)
-            for pk, name in needed.values_list("pk", "name")[:100]
-        ]
-        return format_html_join(" · ", "{}", links) or widgets.NOTHING
+        names = needed.values_list("pk", "name")[:_DEPENDENCIES_SHOWN]
+        return widgets.separated(widgets.link("sub_task", pk, name) for pk, name in names)
 
     @display(description="Approval")
     def approval(self, sub_task):
@@ -153,7 +152,7 @@ class SubTaskAdmin(SteeredAdmin):
     @display(description="Tokens used of its share")
     def tokens(self, sub_task):
         """A bar and its figures."""
-        return widgets.tokens_bar(used=_spent(sub_task)[0], lent=0, of=sub_task.share)
+        return task_widgets.tokens_bar(used=_spent(sub_task)[0], lent=0, of=sub_task.share)
 
     @display(description="Estimated tokens")
     def estimate(self, sub_task):
@@ -182,9 +181,9 @@ class SubTaskAdmin(SteeredAdmin):
         who = request.user.get_username()
         task_id, key = sub_task.task_id, sub_task.key
         verb = partial(services.approve, task_id=task_id, key=key, who=who, now=timezone.now())
-        if carried_out(request, verb, done="The sub-task is approved."):
+        if perform(request, verb, success="The sub-task is approved."):
             self.log_change(request, sub_task, "Approved.")
-        return went_to(request, reverse("admin:orchestration_subtask_change", args=[object_id]))
+        return redirect_to(request, links.url("sub_task", object_id))
 
 
 def _spent(sub_task: SubTask) -> tuple[int, Decimal]:
@@ -208,8 +207,8 @@ def _attempts(sub_task: SubTask) -> list[dict[str, object]]:
         lines.append(
             {
                 "attempt": attempt,
-                "status": widgets.badge(attempt.status, widgets.PART_COLOURS[attempt.status]),
-                "tokens": widgets.tokens_bar(used=tokens, lent=0, of=attempt.tokens),
+                "status": task_widgets.status_badge(attempt.status),
+                "tokens": task_widgets.tokens_bar(used=tokens, lent=0, of=attempt.tokens),
                 "cost": formatting.dollars(cost),
                 "took": took(attempt.created_at, attempt.ended_at, now),
             }

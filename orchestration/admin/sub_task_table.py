@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from common import formatting
-from orchestration.admin import widgets
+from common.admin.widgets import NOTHING
+from orchestration import widgets as task_widgets
 from orchestration.models import Task
 from orchestration.queries.pages import beginnings
 from orchestration.queries.tasks import SubTaskNow, sub_tasks_now
@@ -26,8 +27,8 @@ def _line(part: SubTaskNow, row, now: datetime) -> dict[str, Any]:
     return {
         "part": part,
         "pk": row.pk,
-        "status": widgets.badge(part.status, widgets.PART_COLOURS[part.status]),
-        "tokens": widgets.tokens_bar(used=part.tokens, lent=0, of=part.share),
+        "status": task_widgets.status_badge(part.status),
+        "tokens": task_widgets.tokens_bar(used=part.tokens, lent=0, of=part.share),
         "cost": formatting.dollars(part.cost),
         "took": took(part.started_at, part.ended_at, now),
         "result": row.beginning,
@@ -38,7 +39,7 @@ def _line(part: SubTaskNow, row, now: datetime) -> dict[str, Any]:
 def took(started_at: datetime | None, ended_at: datetime | None, now: datetime) -> str:
     """From the beginning to the end, or until now; `—` before it began."""
     if started_at is None:
-        return widgets.NOTHING
+        return NOTHING
     length = max((ended_at or now) - started_at, timedelta(0))
     seconds = length.total_seconds()
     return f"{seconds:.1f} s" if seconds < 60 else formatting.duration(length)

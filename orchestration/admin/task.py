@@ -4,16 +4,17 @@ from functools import partial
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from common import formatting
-from common.dialogs import carried_out, went_to
+from common import formatting, links
+from common.admin import widgets
+from common.admin.dialogs import perform, redirect_to
 from orchestration import services
-from orchestration.admin import dialogs, widgets
+from orchestration import widgets as task_widgets
+from orchestration.admin import dialogs
 from orchestration.admin.control_permission import STEER, SteeredAdmin, fitting_actions
 from orchestration.admin.filters import EyeFilter, SubmittedFilter
 from orchestration.admin.sub_task_table import parts_shown
@@ -104,7 +105,7 @@ class TaskAdmin(SteeredAdmin):
     @display(description="Status")
     def shown_status(self, task):
         """The status as a coloured label, and who or what made it so."""
-        label = widgets.badge(task.status, widgets.TASK_COLOURS[task.status])
+        label = widgets.badge(task.status, task_widgets.TASK_COLOURS[task.status])
         if task.overrun:
             label = format_html("{} {}", label, widgets.badge("over budget", "danger"))
         return format_html("{} <small>{}</small>", label, task.status_reason)
@@ -112,23 +113,23 @@ class TaskAdmin(SteeredAdmin):
     @display(description="Agent")
     def agent_name(self, task):
         """Who submitted it."""
-        return widgets.link("keys_agent", task.agent_id)
+        return widgets.link("agent", task.agent_id)
 
     @display(description="Cost centre")
     def centre(self, task):
         """Who pays."""
-        return widgets.link("keys_costcentre", task.cost_centre_id)
+        return widgets.link("centre", task.cost_centre_id)
 
     @display(description="Sub-tasks")
     def parts(self, task):
         """How many are done, as a bar."""
-        return widgets.parts_bar(pages.parts_of(_far(task)))
+        return task_widgets.sub_tasks_bar(pages.parts_of(_far(task)))
 
     @display(description="Tokens used and lent of its budget")
     def tokens(self, task):
         """A bar and its figures."""
         far = _far(task)
-        return widgets.tokens_bar(used=far.used, lent=far.lent, of=task.budget)
+        return task_widgets.tokens_bar(used=far.used, lent=far.lent, of=task.budget)
 
     @display(description="Cost")
     def cost(self, task):
@@ -153,7 +154,7 @@ class TaskAdmin(SteeredAdmin):
     @display(description="Description")
     def wanted(self, task):
         """What was asked for."""
-        return widgets.text(task.description)
+        return widgets.block(task.description)
 
     @display(description="Kept for retries")
     def reserved(self, task):
@@ -168,10 +169,11 @@ class TaskAdmin(SteeredAdmin):
     @display(description="Rows behind it")
     def rows(self, task):
         """The lists its figures are the sum of."""
-        return format_html(
-            "{} · {}",
-            widgets.list_link("orchestration_attempt", "attempts", task__id__exact=task.pk),
-            widgets.list_link("orchestration_subtask", "sub-tasks", task__id__exact=task.pk),
+        return widgets.separated(
+            [
+                widgets.list_link("attempts", "attempts", task=task.pk),
+                widgets.list_link("sub_tasks", "sub-tasks", task=task.pk),
+            ]
         )
 
     @display(description="Planned by")
@@ -233,9 +235,9 @@ class TaskAdmin(SteeredAdmin):
     def _steered(self, request, object_id, verb, done):
         who, task_id = request.user.get_username(), int(object_id)
         asked = partial(verb, task_id=task_id, who=who, now=timezone.now())
-        if carried_out(request, asked, done=done):
+        if perform(request, asked, success=done):
             self.log_change(request, Task.objects.get(pk=task_id), done)
-        return went_to(request, reverse("admin:orchestration_task_change", args=[task_id]))
+        return redirect_to(request, links.url("task", task_id))
 
 
 def _far(task: Task):

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.urls import reverse
 from django.utils import timezone
 
+from common import links
 from orchestration.models import SubTask, Task
 from orchestration.queries.pages import Parts, parts_of
 from orchestration.queries.results import Detail, results
@@ -46,9 +46,9 @@ def looks(task_id: int, *, pause: Callable[[], None]) -> Iterator[Look]:
         pause()
 
 
-def address(model: str, pk: int) -> str:
-    """The admin's page of a row."""
-    return settings.PUBLIC_URL + reverse(f"admin:orchestration_{model}_change", args=[pk])
+def address(kind: str, pk: int) -> str:
+    """The page of a row; `kind` as in the table of links."""
+    return settings.PUBLIC_URL + links.url(kind, pk)
 
 
 def hint(seen: Look) -> str:

@@ -1,0 +1,15 @@
+"""The pages of users and of the admin itself, for the table of links."""
+
+from common import links
+from common.links import Page
+
+links.register(
+    {
+        "admin": Page("admin:index"),
+        "sign_out": Page("admin:logout"),
+        "user": Page("admin:auth_user_change"),
+        "users": Page("admin:auth_user_changelist"),
+        "group": Page("admin:auth_group_change"),
+        "groups": Page("admin:auth_group_changelist"),
+    }
+)

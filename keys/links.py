@@ -1,0 +1,68 @@
+"""The pages of the app, for the table of links."""
+
+from common import links
+from common.links import FilteredPage, Page
+
+links.register(
+    {
+        "provider": Page("admin:keys_provider_change"),
+        "providers": Page("admin:keys_provider_changelist"),
+        "key": Page("admin:keys_apikey_change"),
+        "keys": Page(
+            "admin:keys_apikey_changelist",
+            {"provider": "provider__exact", "status": "status__exact"},
+        ),
+        "add_key": Page("admin:keys_apikey_add"),
+        "price": Page("admin:keys_price_change"),
+        "prices": Page("admin:keys_price_changelist"),
+        "agent": Page("admin:keys_agent_change"),
+        "agents": Page("admin:keys_agent_changelist", {"cost_centre": "cost_centre__exact"}),
+        "agent_token": Page("admin:keys_agenttoken_change"),
+        "agent_tokens": Page("admin:keys_agenttoken_changelist"),
+        "centre": Page("admin:keys_costcentre_change"),
+        "centres": Page("admin:keys_costcentre_changelist", {"parent": "parent__exact"}),
+        "window": Page("admin:keys_window_change"),
+        "windows": Page(
+            "admin:keys_window_changelist",
+            {
+                "of": "of",
+                "unit": "unit__exact",
+                "period": "limit__period__exact",
+                "limit": "limit__id__exact",
+            },
+        ),
+        "allocation": Page("admin:keys_allocation_change"),
+        "allocations": Page(
+            "admin:keys_allocation_changelist",
+            {
+                "which": "which",
+                "status": "status__exact",
+                "agent": "agent__exact",
+                "api_key": "api_key__exact",
+                "cost_centre": "cost_centre__exact",
+                "session": "q",
+            },
+        ),
+        "session": FilteredPage("allocations", by="session"),
+        "charge": Page("admin:keys_charge_change"),
+        "charges": Page(
+            "admin:keys_charge_changelist",
+            {
+                "settled": "settled",
+                "settled_from": "settled_at__gte",
+                "status": "status__exact",
+                "allocation": "allocation__id__exact",
+                "agent": "allocation__agent__exact",
+                "api_key": "api_key__exact",
+                "price": "price__exact",
+            },
+        ),
+        "slot": Page("admin:keys_slot_change"),
+        "slots": Page("admin:keys_slot_changelist"),
+        "history_entry": Page("admin:keys_history_change"),
+        "history": Page(
+            "admin:keys_history_changelist",
+            {"scope": "scope", "session_id": "session_id", "agent_slug": "agent_slug"},
+        ),
+    }
+)
