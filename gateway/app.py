@@ -2,21 +2,22 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from django.db import InterfaceError, OperationalError
 
 from common.refusal import Refusal
-from gateway import error_responses
+from gateway import dialects, error_responses
 from gateway.refusals import UnknownRoute
 from gateway.requests import ClientGone, Receive, Request, Scope, Send
 from gateway.routes import ROUTES
-from gateway.runtime import Office
+from gateway.runtime import Runtime
 from keys.books.queries.slots import slot_of
 
 logger = logging.getLogger(__name__)
 
-# Not to be repeated by itself: the call may have been made.
+# Clients must not retry by themselves: the call may have been made.
 _STOPPING = error_responses.UNAVAILABLE._replace(code="stopping", retry=False)
 
 
@@ -24,22 +25,22 @@ class Gateway:
     """Serves `/v1/…` and the probe that clients send to `/` first; open while `running`."""
 
     def __init__(self) -> None:
-        self._office: Office | None = None
+        self._open_runtime: Runtime | None = None
 
     @staticmethod
     def serves(scope: Scope) -> bool:
-        """Whether an HTTP request is the gateway's. Claude Code asks HEAD / before anything."""
-        path = scope["path"]
+        """Whether the gateway serves an HTTP request. Claude Code first sends HEAD /."""
+        path: str = scope["path"]
         return path.startswith("/v1/") or path == "/v1" or (path == "/" and _is_probe(scope))
 
     @asynccontextmanager
-    async def running(self):
+    async def running(self) -> AsyncIterator["Gateway"]:
         """Open for the life of an event loop; at its end calls are settled before it closes."""
-        self._office = Office()
+        self._open_runtime = Runtime()
         try:
             yield self
         finally:
-            await self._office.close()
+            await self._open_runtime.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
@@ -48,26 +49,38 @@ class Gateway:
         except ClientGone:
             return
         except asyncio.CancelledError:
-            # The server stops and has waited long enough for what runs; half an answer it cuts off.
-            await _fail(request, _STOPPING, "Butler stops. If the call was made, it is charged.")
+            # The server stops and has waited long enough. A response that began is cut off.
+            await _fail(
+                request, _STOPPING, "Butler is stopping. If the call was made, it is charged."
+            )
         except Refusal as refusal:
             await self._refuse(request, refusal)
         except (OperationalError, InterfaceError) as error:
             logger.warning("%s %s: the database is away: %s", request.method, request.path, error)
             await _fail(
-                request, error_responses.UNAVAILABLE, "Butler's database is away. Ask again."
+                request,
+                error_responses.UNAVAILABLE,
+                "The database is temporarily unavailable. Please retry.",
             )
         except Exception:
             logger.exception("%s %s failed (%s)", request.method, request.path, request.id)
-            if request.answering:
+            if request.response_started:
                 raise
             await _fail(
-                request, error_responses.BROKEN, f"Butler failed; its log names {request.id}."
+                request,
+                error_responses.BROKEN,
+                f"Butler failed. Its log has the details under {request.id}.",
             )
+
+    @property
+    def _runtime(self) -> Runtime:
+        if self._open_runtime is None:
+            raise RuntimeError("The gateway serves only while it is `running`.")
+        return self._open_runtime
 
     async def _serve(self, request: Request) -> None:
         if request.path == "/":
-            await request.answer(200, [], b"")
+            await request.respond(200, [], b"")
             return
         route = ROUTES.get((request.method, request.path))
         if route is None:
@@ -75,40 +88,41 @@ class Gateway:
                 f"{request.method} {request.path} is not metered, so it is not forwarded. Routes: "
                 + ", ".join(f"{method} {path}" for method, path in ROUTES)
             )
-        await route.serve(self._office, request, dialect=route.dialect, admit=route.admit)
+        await route.serve(self._runtime, request, dialect=route.dialect, admit=route.admit)
 
     async def _refuse(self, request: Request, refusal: Refusal) -> None:
         if error_responses.is_bug(refusal):
             logger.error("refused: %s", refusal.code, exc_info=refusal)
         if slot := slot_of(request.token):
-            await self._office.sessions.note(slot, refusal)
-            refusal = error_responses.in_plain_words(refusal)
+            await self._runtime.sessions.record_slot_refusal(slot, refusal)
+            refusal = error_responses.mask_for_slot(refusal)
         status = await self._refusal_status(request, refusal)
-        answer = error_responses.refused(
+        response = error_responses.refusal_response(
             refusal, wire_format=_wire_format(request), request_id=request.id, status=status
         )
-        await request.answer(*answer)
+        await request.respond(*response)
 
     async def _refusal_status(self, request: Request, refusal: Refusal) -> int | None:
         if not error_responses.is_budget(refusal):
             return None
-        # It was read for this very request, so it is known.
-        return (await self._office.sessions.of(request.token)).refusal_status
+        # The session was read for this very request, so it is cached.
+        return (await self._runtime.sessions.of(request.token)).refusal_status
 
 
 def _is_probe(scope: Scope) -> bool:
-    return scope["method"] == "HEAD"
+    return bool(scope["method"] == "HEAD")
 
 
 def _wire_format(request: Request) -> str:
-    anthropic = request.path.startswith("/v1/messages") or b"anthropic-version" in request.headers
-    return "anthropic" if anthropic else "openai"
+    if b"anthropic-version" in request.headers:
+        return "anthropic"
+    return dialects.wire_format_of(request.path)
 
 
-async def _fail(request: Request, shape: error_responses.Shape, words: str) -> None:
-    if request.answering:
+async def _fail(request: Request, shape: error_responses.Shape, detail: str) -> None:
+    if request.response_started:
         return
-    error = error_responses.said(
-        shape, words, wire_format=_wire_format(request), request_id=request.id
+    response = error_responses.error_response(
+        shape, detail, wire_format=_wire_format(request), request_id=request.id
     )
-    await request.answer(*error_responses.encoded(error))
+    await request.respond(*response.serialize())

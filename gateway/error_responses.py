@@ -1,6 +1,6 @@
-"""How the gateway says no: in the shape the client's SDK understands, and so that none storms.
+"""Error responses in the shape that each client's SDK understands and does not retry in vain.
 
-SDKs retry 408, 409, 429 and 5xx by themselves unless `x-should-retry: false` is there.
+SDKs retry 408, 409, 429 and 5xx by themselves unless `x-should-retry: false` is sent.
 """
 
 from datetime import UTC, datetime
@@ -13,13 +13,13 @@ from common.refusal import Refusal
 from gateway import refusals
 from gateway.dialects import Dialect
 from gateway.requests import Headers
+from gateway.response_headers import request_id_headers
 from keys import refusals as keys
-from keys.supply.queries.upstreams import Upstream
 
 
 class Shape(NamedTuple):
     """A refusal in both wire formats: status, type and code in OpenAI's, status and type in
-    Anthropic's. `retry`: whether asking again by itself may help."""
+    Anthropic's. `retry`: whether clients may retry by themselves."""
 
     status: int
     type: str
@@ -38,10 +38,7 @@ _RATE = Shape(429, "requests", "rate_limit_exceeded", 429, "rate_limit_error", r
 BROKEN = Shape(500, "server_error", "internal_error", 500, "api_error")
 UNAVAILABLE = _NOT_AVAILABLE._replace(code="unavailable", retry=True)
 
-# Nobody told Butler when a model was made.
-_EPOCH = "1970-01-01T00:00:00Z"
-
-# THE table of the gateway. A blank code is the refusal's own.
+# One row for each refusal of the gateway. A blank code stands for the refusal's own.
 SHAPES: dict[type[Refusal], Shape] = {
     keys.AllocationTooSmall: BUDGET,
     keys.AllocationClosed: BUDGET,
@@ -64,133 +61,121 @@ SHAPES: dict[type[Refusal], Shape] = {
 }
 
 
-def refused(
+class ErrorResponse(NamedTuple):
+    """An error response whose body is not encoded yet."""
+
+    status: int
+    headers: Headers
+    body: dict[str, Any]
+
+    def serialize(self) -> tuple[int, Headers, bytes]:
+        """Status, headers and body as JSON."""
+        return self.status, self.headers, msgspec.json.encode(self.body)
+
+
+def refusal_response(
     refusal: Refusal, *, wire_format: str, request_id: str, status: int | None = None
 ) -> tuple[int, Headers, bytes]:
-    """Status, headers and body. `status`: how the allocation wants a want of budget answered."""
+    """Status, headers and body. `status`: what the allocation chose for a lack of budget."""
     shape = SHAPES.get(type(refusal), BROKEN)
     if shape is BUDGET:
-        refusal = _with_link(refusal)
-    answer = said(shape, refusal.detail, wire_format=wire_format, request_id=request_id)
-    number, headers, body = answer
-    headers += _told(refusal)
-    body["butler"] = {"code": refusal.code, **refusal.facts}
+        refusal = _explain_budget(refusal)
+    response = error_response(shape, refusal.detail, wire_format=wire_format, request_id=request_id)
+    response.headers.extend(_refusal_headers(refusal))
+    response.body["butler"] = {"code": refusal.code, **refusal.facts}
     if shape is BUDGET and status:
-        number = status
+        response = response._replace(status=status)
     if until := shape.retry and refusal.facts.get("until"):
-        headers.append((b"retry-after", str(_seconds_until(until)).encode()))
+        response.headers.append((b"retry-after", str(_seconds_until(until)).encode()))
     if wire_format == "openai":
-        body["error"]["code"] = shape.code or refusal.code
-        body["error"]["param"] = refusal.facts.get("field")
-    return encoded((number, headers, body))
+        response.body["error"]["code"] = shape.code or refusal.code
+        response.body["error"]["param"] = refusal.facts.get("field")
+    return response.serialize()
 
 
-def told(*, request_id: str, charge_id: int, key_id: str | None = None) -> Headers:
-    """What every answer says of its call; the request's id as both SDKs look for it."""
-    headers = [*_named(request_id), (b"x-butler-charge-id", str(charge_id).encode())]
-    if key_id:
-        headers.append((b"x-butler-key-id", key_id.encode()))
-    return headers
-
-
-def _named(request_id: str) -> Headers:
-    names = (b"x-butler-request-id", b"x-request-id", b"request-id")
-    return [(name, request_id.encode()) for name in names]
-
-
-def is_budget(refusal: Refusal) -> bool:
-    """Whether it is for want of budget."""
-    return SHAPES.get(type(refusal)) is BUDGET
-
-
-def in_plain_words(refusal: Refusal) -> Refusal:
-    """As a slot's program is told, unless it may ask again.
-
-    OpenClaw looks for words of budgets and credentials in an answer, also in one of 400, and does
-    not use a slot again for minutes where it finds some.
-    """
-    if SHAPES.get(type(refusal), BROKEN).retry:
-        return refusal
-    return refusals.SlotRefused("Butler says no to this request. It knows why.")
-
-
-def is_bug(refusal: Refusal) -> bool:
-    """Whether nobody gave it a shape."""
-    return type(refusal) not in SHAPES
-
-
-def encoded(answer: tuple[int, Headers, dict[str, Any]]) -> tuple[int, Headers, bytes]:
-    """An answer with its body as JSON."""
-    status, headers, body = answer
-    return status, headers, msgspec.json.encode(body)
-
-
-def said(
+def error_response(
     shape: Shape, detail: str, *, wire_format: str, request_id: str
-) -> tuple[int, Headers, dict[str, Any]]:
-    """An error in the wire format's shape; the body is not encoded yet."""
-    headers = [(b"content-type", b"application/json"), *_named(request_id)]
+) -> ErrorResponse:
+    """An error in the wire format's shape."""
+    headers = [(b"content-type", b"application/json"), *request_id_headers(request_id)]
     if not shape.retry:
         headers.append((b"x-should-retry", b"false"))
+    error: dict[str, Any]
     if wire_format == "anthropic":
         error = {"type": shape.anthropic_type, "message": detail}
         body = {"type": "error", "error": error, "request_id": request_id}
-        return shape.anthropic_status, headers, body
+        return ErrorResponse(shape.anthropic_status, headers, body)
     error = {"message": detail, "type": shape.type, "param": None, "code": shape.code}
-    return shape.status, headers, {"error": error}
+    return ErrorResponse(shape.status, headers, {"error": error})
 
 
-def _told(refusal: Refusal) -> Headers:
-    """The headers of every answer, as far as a refusal knows them."""
-    facts = {"x-butler-cost": refusal.facts.get("cost", "0")}
-    facts |= {
-        f"x-butler-{name}": refusal.facts[fact]
-        for name, fact in (
-            ("tokens-left", "left"),
-            ("charge-id", "charge_id"),
-            ("key-id", "key_id"),
-        )
+def stream_error_event(dialect: Dialect, request_id: str) -> bytes:
+    """The event that tells a client that its stream broke."""
+    shape = SHAPES[refusals.AnswerLost]._replace(code=refusals.AnswerLost.code)
+    response = error_response(
+        shape,
+        "The provider broke off in the middle of its answer.",
+        wire_format=dialect.wire_format,
+        request_id=request_id,
+    )
+    return dialect.error_event(response.body)
+
+
+def is_budget(refusal: Refusal) -> bool:
+    """Whether the allocation lacks the tokens."""
+    return SHAPES.get(type(refusal)) is BUDGET
+
+
+def is_bug(refusal: Refusal) -> bool:
+    """Whether the refusal has no shape: no request should end in it."""
+    return type(refusal) not in SHAPES
+
+
+def mask_for_slot(refusal: Refusal) -> Refusal:
+    """The refusal as a slot's program gets it: without the reason, unless it may retry.
+
+    OpenClaw looks for words of budgets and credentials in every error, also in one of 400. If it
+    finds some, it does not use the slot for minutes.
+    """
+    if SHAPES.get(type(refusal), BROKEN).retry:
+        return refusal
+    return refusals.SlotRefused(
+        "Butler did not accept this request. The page of its slot in the admin shows why."
+    )
+
+
+_HEADERS_OF_FACTS = {
+    "left": b"x-butler-tokens-left",
+    "charge_id": b"x-butler-charge-id",
+    "key_id": b"x-butler-key-id",
+}
+
+
+def _refusal_headers(refusal: Refusal) -> Headers:
+    """Headers that every response of a call has, as far as the refusal knows them."""
+    cost = str(refusal.facts.get("cost", "0")).encode()
+    known = [
+        (header, str(refusal.facts[fact]).encode())
+        for fact, header in _HEADERS_OF_FACTS.items()
         if fact in refusal.facts
-    }
-    return [(name.encode(), str(fact).encode()) for name, fact in facts.items()]
+    ]
+    return [(b"x-butler-cost", cost), *known]
 
 
-def _with_link(refusal: Refusal) -> Refusal:
-    """With the allocation's numbers in words, if it has them, and where to look further."""
+def _explain_budget(refusal: Refusal) -> Refusal:
+    """The refusal with the allocation's numbers and a link, if it knows them."""
     budget = refusal.facts
     if "ends_at" not in budget:
         return refusal
     link = f"{settings.PUBLIC_URL}/api/v1/allocations/{budget['session_id']}"
-    words = (
-        f"{refusal.detail} Budget {budget['session_id']}: {budget['allocated']:,} tokens lent "
+    detail = (
+        f"{refusal.detail} Allocation {budget['session_id']}: {budget['allocated']:,} tokens "
         f"until {budget['ends_at'][:16]} UTC, {budget['used']:,} used, {budget['held']:,} held "
-        f"for calls in flight. It is not refilled; lend another one. {link}"
+        f"for calls in flight. An allocation is not refilled: request another one. {link}"
     )
-    return type(refusal)(words, **budget, resets_at=None, link=link)
+    return type(refusal)(detail, **budget, resets_at=None, link=link)
 
 
 def _seconds_until(moment: str) -> int:
     """Whole seconds from now, at least one."""
     return max(1, -int((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds() // 1))
-
-
-def broken_stream(dialect: Dialect, request_id: str) -> bytes:
-    """The event that tells the client of a stream that its answer broke off."""
-    words = "The provider broke off in the middle of its answer."
-    shape = SHAPES[refusals.AnswerLost]._replace(code=refusals.AnswerLost.code)
-    _, _, body = said(shape, words, wire_format=dialect.wire_format, request_id=request_id)
-    if dialect.path == "/responses":
-        # OpenAI documents the fields at the top and sends `error`; its SDKs raise only at that.
-        body = {**body["error"], "type": "error", "sequence_number": 0, **body}
-    name = b"" if dialect.path == "/chat/completions" else b"event: error\n"
-    return name + b"data: " + msgspec.json.encode(body) + b"\n\n"
-
-
-def model_list(key: Upstream, *, anthropic: bool) -> bytes:
-    """The one model of a key, as the wire format lists models."""
-    if anthropic:
-        model = {"type": "model", "id": key.model, "display_name": key.model, "created_at": _EPOCH}
-        ends = {"has_more": False, "first_id": key.model, "last_id": key.model}
-        return msgspec.json.encode({"data": [model], **ends})
-    model = {"id": key.model, "object": "model", "created": 0, "owned_by": key.provider}
-    return msgspec.json.encode({"object": "list", "data": [model]})

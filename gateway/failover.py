@@ -1,47 +1,49 @@
-"""Move a session to another key when its own cannot serve, and tell the books why."""
+"""Move a session to another API key when its own cannot serve, and record why."""
 
 from datetime import datetime
 
 from django.utils import timezone
 
 from gateway.refusals import KeyUnusable
-from gateway.runtime import Office
+from gateway.runtime import Runtime
 from keys import services as keys
 from keys.models import Allocation
 from keys.refusals import KeyCannotServe, RateLimited, RotationRefused
 from keys.supply.queries.upstreams import Session
 
-# The provider says that the account is empty: a person must pay first, which takes a while.
+# 402: the provider's account is empty, and a person must pay first, which takes a while.
 UNPAID_SECONDS = 900
 
 
-async def away(office: Office, session: Session, refusal: KeyCannotServe) -> Session:
+async def move_session(runtime: Runtime, session: Session, refusal: KeyCannotServe) -> Session:
     """The session on another key, because its own is switched off, broken or cooling.
 
-    Refusals: RateLimited (it cools, and nobody else can take the session), KeyUnusable.
+    Refusals: RateLimited (the key cools, and no other can take the session), KeyUnusable.
     """
     try:
-        await office.threads.run(_rotate, session, reason=refusal.detail, now=timezone.now())
-    except RotationRefused as stays:
+        await runtime.threads.run(_rotate, session, reason=refusal.detail, now=timezone.now())
+    except RotationRefused as no_other:
         until = refusal.facts.get("until")
         if refusal.facts["status"] == "cooling" and until:
             raise RateLimited(
-                f"{session.api_key} was told to wait by its provider, and {stays.detail}",
+                f"The provider asked to wait before using {session.api_key} again, and "
+                f"{no_other.detail}",
                 key_id=session.api_key,
                 until=until,
             ) from None
-        raise KeyUnusable(f"{refusal.detail} {stays.detail}", key_id=session.api_key) from None
-    return await office.sessions.read(session.session_id)
+        raise KeyUnusable(f"{refusal.detail} {no_other.detail}", key_id=session.api_key) from None
+    return await runtime.sessions.read(session.session_id)
 
 
-async def refused(
-    office: Office, session: Session, *, http_status: int, retry_after: str | None
+async def report_key_refusal(
+    runtime: Runtime, session: Session, *, http_status: int, retry_after: str | None
 ) -> None:
-    """The provider refused the session's key: 401 and 403 break it, 402 and 429 let it cool."""
-    seconds = _seconds(retry_after)
+    """Record that the provider refused the session's key: 401 and 403 mark it as broken, after 402
+    and 429 it cools."""
+    seconds = _whole_seconds(retry_after)
     if http_status == 402:
         http_status, seconds = 429, UNPAID_SECONDS
-    await office.threads.run(
+    await runtime.threads.run(
         keys.key_refused,
         session.api_key,
         http_status=http_status,
@@ -51,10 +53,10 @@ async def refused(
     )
 
 
-def _seconds(retry_after: str | None) -> int | None:
-    """None for a date, or for what is no number: it cools as long as usual."""
+def _whole_seconds(retry_after: str | None) -> int | None:
+    """None for a date or anything else: the key then cools for the usual time."""
     if retry_after and retry_after.isascii() and retry_after.isdigit():
-        # More digits than a year has seconds say no more.
+        # No wait is longer than a year, which has fewer digits.
         return int(retry_after[:9])
     return None
 

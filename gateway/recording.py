@@ -1,4 +1,4 @@
-"""Keep what was asked and answered, where the cost centre says so; nowhere else."""
+"""Record what was asked and answered, if the cost centre keeps it; otherwise nothing."""
 
 from dataclasses import dataclass, field
 from time import monotonic
@@ -6,18 +6,18 @@ from time import monotonic
 from django.conf import settings
 from django.utils import timezone
 
-from gateway.admission import Admitted
 from gateway.queries import retention_days
-from gateway.runtime import Office
+from gateway.runtime import Runtime
 from gateway.services import keep_exchange
+from keys.supply.queries.upstreams import Session
 
 # How late a changed retention may be noticed.
-_KNOWN_SECONDS = 5
+_RETENTION_CACHE_SECONDS = 5
 
 
 @dataclass(slots=True)
-class Keeping:
-    """One exchange while it happens. `days` 0: nothing is kept of it."""
+class Recording:
+    """One exchange while it happens. `days` 0: nothing of it is kept."""
 
     charge_id: int
     days: int
@@ -27,16 +27,16 @@ class Keeping:
     size: int = 0
 
     def add(self, piece: bytes) -> None:
-        """A piece of the answer, as the client got it; beyond all measure it is cut."""
+        """Add a piece of the answer, as the client got it, up to the largest body allowed."""
         self.size += len(piece)
         if self.days and self.size <= settings.GATEWAY_BODY_BYTES_MAX:
             self.answer.append(piece)
 
-    def end(self, office: Office, status: int, media_type: str) -> None:
-        """Write it down, in the background."""
+    def save(self, runtime: Runtime, status: int, media_type: str) -> None:
+        """Write the exchange to the database, in the background."""
         if self.days:
-            office.finish(
-                office.threads.run(
+            runtime.run_detached(
+                runtime.threads.run(
                     keep_exchange,
                     charge_id=self.charge_id,
                     days=self.days,
@@ -50,16 +50,16 @@ class Keeping:
             )
 
 
-async def begin(office: Office, admitted: Admitted, body: bytes) -> Keeping:
-    """What will be kept of this call."""
-    days = await _days(office, tuple(admitted.session.payers))
-    return Keeping(admitted.held.pk, days, body if days else b"")
+async def start(runtime: Runtime, session: Session, *, charge_id: int, request: bytes) -> Recording:
+    """A recording of this call, which keeps what the payers' retention says."""
+    days = await _retention_days(runtime, tuple(session.payers))
+    return Recording(charge_id, days, request if days else b"")
 
 
-async def _days(office: Office, payers: tuple[str, ...]) -> int:
-    known = office.retention.get(payers)
-    if known and known[1] > monotonic():
-        return known[0]
-    days = await office.threads.run(retention_days, payers)
-    office.retention[payers] = (days, monotonic() + _KNOWN_SECONDS)
+async def _retention_days(runtime: Runtime, payers: tuple[str, ...]) -> int:
+    cached = runtime.retention.get(payers)
+    if cached and cached[1] > monotonic():
+        return cached[0]
+    days = await runtime.threads.run(retention_days, payers)
+    runtime.retention[payers] = (days, monotonic() + _RETENTION_CACHE_SECONDS)
     return days

@@ -1,10 +1,35 @@
-"""Every `no` of the gateway itself; those of the books are in `keys.refusals`."""
+"""Every refusal of the gateway itself; those of the books are in `keys.refusals`.
+
+When a call can be refused, and with which HTTP status (`error_responses.SHAPES`; where two are
+given, the first is OpenAI's wire format and the second Anthropic's). `keys.` marks refusals of the
+books that pass through.
+
+    request
+    ├── route            UnknownRoute 404
+    ├── body             BodyTooLarge 413, Unreadable 400
+    └── admission
+        ├── identify     NotAuthenticated 401, SlotEmpty 400
+        ├── parse        Unreadable 400, CannotBeBounded 400
+        ├── wire format  WrongWireFormat 400
+        └── hold
+            ├── budget   keys.AllocationTooSmall and keys.AllocationClosed: 429 / 402, or the
+            │            `refusal_status` of the allocation
+            ├── caller   keys.UnknownAllocation 401, keys.AgentDisabled 403
+            ├── repeat   AlreadyCalled 409, keys.IdempotencyMismatch 409
+            └── API key  keys.RateLimited 429, KeyUnusable 503
+    call
+    ├── send             ProviderUnreachable 502: nothing was sent, nothing is charged
+    ├── key refused      KeyUnusable 503, when no other key can take the session over
+    └── answer           AnswerLost 504: charged by the best evidence
+
+With the token of a slot, every refusal that may not be retried becomes SlotRefused 400.
+"""
 
 from common.refusal import Refusal
 
 
 class Unreadable(Refusal):
-    """The body is no JSON object of this route, or a field metering needs has no usable value."""
+    """The body is not a JSON object, or a field that metering needs has no usable value."""
 
     code = "invalid_request"
 
@@ -16,25 +41,25 @@ class CannotBeBounded(Refusal):
 
 
 class NotAuthenticated(Refusal):
-    """No session token was sent, or one that is unknown; or its agent was switched off."""
+    """The request has no session token, or an unknown one."""
 
     code = "invalid_token"
 
 
 class SlotEmpty(Refusal):
-    """The token is a slot's, and no allocation sits in it that could pay."""
+    """The token belongs to a slot that no allocation is using, so nothing can pay."""
 
     code = "slot_empty"
 
 
 class SlotRefused(Refusal):
-    """A call with a slot's token was refused; whoever reads of the slot is told with what."""
+    """A call with a slot's token was refused; the page of the slot shows the reason."""
 
     code = "slot_refused"
 
 
 class UnknownRoute(Refusal):
-    """The gateway forwards only the routes it can meter."""
+    """The path is not one of the routes that the gateway can meter."""
 
     code = "unknown_route"
 
@@ -46,13 +71,13 @@ class BodyTooLarge(Refusal):
 
 
 class WrongWireFormat(Refusal):
-    """The session's key is with a provider that does not speak this wire format."""
+    """The provider of the session's key does not support this wire format."""
 
     code = "wrong_wire_format"
 
 
 class AlreadyCalled(Refusal):
-    """The idempotency key was used for this call before: it is neither made nor charged again."""
+    """The idempotency key was used for this call before: it is not made or charged again."""
 
     code = "already_called"
 
@@ -64,13 +89,13 @@ class KeyUnusable(Refusal):
 
 
 class ProviderUnreachable(Refusal):
-    """No connection to the provider could be made: nothing was sent, nothing is charged."""
+    """The provider cannot be reached: nothing was sent, nothing is charged."""
 
     code = "provider_unreachable"
 
 
 class AnswerLost(Refusal):
-    """The call was sent, but its answer did not come or broke off: it may have been made, so it is
+    """The call was sent, but its answer did not come or broke off. It may have been made, so it is
     charged by the best evidence."""
 
     code = "answer_lost"

@@ -1,29 +1,26 @@
-"""Every route of the gateway, each with its way in. What is not here is refused, not forwarded."""
+"""Every route of the gateway. A request to any other path is refused, not forwarded."""
 
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from gateway import calls
-from gateway.admission import Admit, admit
-from gateway.dialects import CHAT, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES, Dialect
+from gateway.admission import Admit, Identify, admit, identify
+from gateway.dialects import DIALECTS, Dialect
+from gateway.forwarding import forward
+from gateway.model_list import list_models
 
 
 class Route(NamedTuple):
-    """How one route is served, and by which admission: a system check wants the one there is.
+    """Who serves a route, and how requests get in: a system check compares `admit`.
 
-    `dialect` None: it is answered here and spends nothing.
+    `dialect` None: the gateway answers itself; nothing is forwarded and nothing is spent.
     """
 
     serve: Callable[..., Awaitable[None]]
-    dialect: Dialect | None
-    admit: Admit
+    admit: Admit | Identify
+    dialect: Dialect | None = None
 
 
 ROUTES: dict[tuple[str, str], Route] = {
-    ("POST", "/v1/chat/completions"): Route(calls.forward, CHAT, admit),
-    ("POST", "/v1/responses"): Route(calls.forward, RESPONSES, admit),
-    ("POST", "/v1/embeddings"): Route(calls.forward, EMBEDDINGS, admit),
-    ("POST", "/v1/messages"): Route(calls.forward, MESSAGES, admit),
-    ("POST", "/v1/messages/count_tokens"): Route(calls.forward, COUNT_TOKENS, admit),
-    ("GET", "/v1/models"): Route(calls.models, None, admit),
+    **{("POST", f"/v1{dialect.path}"): Route(forward, admit, dialect) for dialect in DIALECTS},
+    ("GET", "/v1/models"): Route(list_models, identify),
 }

@@ -1,99 +1,102 @@
-"""What one process of the gateway shares among its calls: connections, threads, batches, memory."""
+"""What the calls of one process share: connections, threads, batches and caches."""
 
 import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
 from itertools import chain, repeat
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from common.batches import Batches, Threads
+from common.refusal import Refusal
 from gateway import bounds, upstream
 from gateway.sessions import Sessions
 from keys import services as keys
 
+Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
-# Two of each, so that a batch that waits for somebody else's lock does not stop the others.
+# Two of each, so that a batch that waits for another transaction's lock does not stop the others.
 _HOLDING_THREADS = 2
 _SETTLING_THREADS = 2
 _STOPPING_SECONDS = 8
 _PAUSES_SECONDS = (0.1, 0.5, 2, 5, 10)
 
 
-class Office:
+class Runtime:
     """Opened when the event loop starts, closed when it ends."""
 
     def __init__(self) -> None:
         self.holds = Batches[keys.Wanted, keys.Held](
-            _hold, threads=_HOLDING_THREADS, abandoned=self._abandon
+            _hold, threads=_HOLDING_THREADS, abandoned=self._release_abandoned
         )
-        self.settles = Batches[keys.Ending, keys.Ended](_settle, threads=_SETTLING_THREADS)
         self.threads = Threads()
         self.sessions = Sessions(self.threads)
-        self.pool = upstream.session()
-        # Days that exchanges are kept, by payers, and until when (monotonic) that is believed.
+        self.pool = upstream.connection_pool()
+        # By payers: the days that exchanges are kept, and until when (monotonic) that is valid.
         self.retention: dict[tuple[str, ...], tuple[int, float]] = {}
-        # Charges of calls that run; their holds must live on.
-        self.running: set[int] = set()
-        self._left_over: set[asyncio.Task] = set()
-        self._renewing = asyncio.create_task(self._renew())
+        # Charges of calls under way, whose holds must not expire.
+        self.running_charges: set[int] = set()
+        self._settlements = Batches[keys.Ending, keys.Ended](_settle, threads=_SETTLING_THREADS)
+        self._detached: set[asyncio.Task[Any]] = set()
+        self._renewal = asyncio.create_task(self._renew_holds())
         # Takes a second, which the first call need not wait for.
-        self.finish(asyncio.to_thread(bounds.load_tokenizers))
+        self.run_detached(asyncio.to_thread(bounds.load_tokenizers))
 
-    async def end(self, ending: keys.Ending) -> keys.Ended:
+    async def settle(self, ending: keys.Ending) -> keys.Ended:
         """Settle or release a charge, however long the database is away."""
         pauses = chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1]))
         while True:
             try:
-                return await self.settles.do(ending)
+                return await self._settlements.do(ending)
             except (OperationalError, InterfaceError) as error:
                 logger.warning("Charge %s is not settled yet: %s", ending.charge.pk, error)
             await asyncio.sleep(next(pauses))
 
-    def give_back(self, held: keys.Held) -> asyncio.Task:
+    def release(self, held: keys.Held) -> asyncio.Task[keys.Ended]:
         """Release a hold that no call will be made for."""
-        return self.finish(self.end(keys.Ending(held, "released")))
+        return self.run_detached(self.settle(keys.Ending(held, "released")))
 
-    def _abandon(self, answer: object) -> None:
+    def _release_abandoned(self, answer: keys.Held | Refusal | BaseException) -> None:
         if isinstance(answer, keys.Held):
-            self.give_back(answer)
+            self.release(answer)
 
-    def finish(self, work: Coroutine) -> asyncio.Task:
-        """See `work` through, whatever becomes of the call that asked for it."""
+    def run_detached(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        """Run `work` to its end, even if the call that started it is cancelled."""
         task = asyncio.create_task(work)
-        self._left_over.add(task)
-        task.add_done_callback(self._left_over.discard)
+        self._detached.add(task)
+        task.add_done_callback(self._detached.discard)
         return task
 
     async def close(self) -> None:
-        """Let what runs come to its end, settle it, and leave."""
-        # Holds still under way were asked for by calls that were cancelled: they are given back.
+        """Wait for the work under way, settle it, and close all connections."""
+        # Holds still under way belong to calls that were cancelled: they are released.
         await asyncio.to_thread(self.holds.close)
-        if self._left_over:
-            await asyncio.wait(self._left_over, timeout=_STOPPING_SECONDS)
-        self._renewing.cancel()
+        if self._detached:
+            await asyncio.wait(self._detached, timeout=_STOPPING_SECONDS)
+        self._renewal.cancel()
         with suppress(asyncio.CancelledError):
-            await self._renewing
+            await self._renewal
         await self.pool.close()
-        for threads in (self.settles, self.threads):
-            await asyncio.to_thread(threads.close)
+        await asyncio.to_thread(self._settlements.close)
+        await asyncio.to_thread(self.threads.close)
 
-    async def _renew(self) -> None:
+    async def _renew_holds(self) -> None:
         while True:
             await asyncio.sleep(settings.HOLD_SECONDS / 4)
-            if self.running:
+            if self.running_charges:
                 try:
-                    await self.threads.run(_renew, list(self.running))
+                    await self.threads.run(_extend_holds, list(self.running_charges))
                 except Exception:
-                    # The next turn comes long before the holds are over.
-                    logger.exception("The holds of running calls could not be renewed.")
+                    # The next turn comes long before the holds expire.
+                    logger.exception("The holds of calls under way could not be renewed.")
 
 
-def _hold(wanted: list[keys.Wanted]) -> list:
+def _hold(wanted: list[keys.Wanted]) -> list[Any]:
     keys.plan_for_calls()
     return keys.hold_many(wanted, now=timezone.now())
 
@@ -103,6 +106,5 @@ def _settle(endings: list[keys.Ending]) -> list[keys.Ended]:
     return keys.end_many(endings, now=timezone.now())
 
 
-def _renew(charges: list[int]) -> None:
-    """The holds of these running calls live on."""
+def _extend_holds(charges: list[int]) -> None:
     keys.extend_holds(charges, ttl_seconds=settings.HOLD_SECONDS, now=timezone.now())

@@ -1,6 +1,7 @@
-"""Who speaks, and to whom: sessions and their upstreams, kept in memory while they are true."""
+"""Sessions and upstreams, cached in memory: who calls, and which provider serves the call."""
 
 import logging
+from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError
 
@@ -13,21 +14,22 @@ from keys.identity.queries.credentials import session_id_of
 from keys.supply.queries import upstreams
 from keys.supply.queries.upstreams import Session, Upstream
 
+Value = TypeVar("Value")
 logger = logging.getLogger(__name__)
 
-_KEPT_MAX = 10_000
+_CACHED_MAX = 10_000
 
 
 class Sessions:
-    """Reads of the books that calls need, asked once.
+    """What calls must read from the database, read once.
 
-    Nothing here decides: a hold says if the session is on another key by now, or if the key's row
-    has changed, and what is kept is then read again.
+    Nothing here decides: the hold detects a session that has moved to another key, or a key whose
+    row has changed, and the cache is then read again.
     """
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
-        # Sessions by token: what is genuine once stays so.
+        # Session ids by token: a token that was genuine once stays so.
         self._session_ids: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
         self._upstreams: dict[str, Upstream] = {}
@@ -35,59 +37,62 @@ class Sessions:
     async def of(self, token: str) -> Session:
         """The session of a token. Refusals: NotAuthenticated, SlotEmpty."""
         if slot := slots.slot_of(token):
-            return await self._in_slot(slot)
+            return await self._session_in_slot(slot)
         session_id = self._session_ids.get(token) or session_id_of(token)
         if session_id is None:
-            raise NotAuthenticated(_why_not(token))
-        _keep(self._session_ids, token, session_id)
+            raise NotAuthenticated(_authentication_hint(token))
+        _remember(self._session_ids, token, session_id)
         return self._sessions.get(session_id) or await self.read(session_id)
 
-    async def _in_slot(self, slot: str) -> Session:
-        # Never from memory: somebody else may sit there by now.
+    async def _session_in_slot(self, slot: str) -> Session:
+        # Never from memory: another allocation may have taken the slot.
         session = await self._threads.run(slots.session_in_slot, slot)
         if session is None:
-            raise SlotEmpty(f"Nobody sits in {slot}: no budget pays for its calls now.", slot=slot)
+            raise SlotEmpty(
+                f"No allocation is using slot {slot}, so nothing can pay for this call.", slot=slot
+            )
         return session
 
-    async def note(self, slot: str, refusal: Refusal) -> None:
-        """Keep what a slot's program will not hand on."""
-        about = {"slug": slot, "code": refusal.code, "detail": refusal.detail}
+    async def record_slot_refusal(self, slot: str, refusal: Refusal) -> None:
+        """Record the refusal for the slot: the program in it does not pass the reason on."""
         try:
-            await self._threads.run(keys.note_slot_refusal, **about)
+            await self._threads.run(
+                keys.note_slot_refusal, slug=slot, code=refusal.code, detail=refusal.detail
+            )
         except (OperationalError, InterfaceError) as error:
-            logger.warning("What %s was refused with is not kept: %s", slot, error)
+            logger.warning("The refusal of a call of %s was not recorded: %s", slot, error)
 
     async def read(self, session_id: str) -> Session:
-        """The session as it is now."""
+        """The session as the database has it now. Refusal: NotAuthenticated."""
         session = await self._threads.run(upstreams.session_of, session_id)
         if session is None:
-            raise NotAuthenticated("There is no such session.")
-        _keep(self._sessions, session_id, session)
+            raise NotAuthenticated("The session does not exist.")
+        _remember(self._sessions, session_id, session)
         return session
 
     async def upstream(self, slug: str, *, not_version: str = "") -> Upstream:
-        """The key's upstream; read again if what is kept has the version `not_version`."""
-        kept = self._upstreams.get(slug)
-        if kept and kept.version != not_version:
-            return kept
+        """The key's upstream; read again if the cached one has the version `not_version`."""
+        cached = self._upstreams.get(slug)
+        if cached and cached.version != not_version:
+            return cached
         upstream = await self._threads.run(upstreams.upstream_of, slug)
-        _keep(self._upstreams, slug, upstream)
+        _remember(self._upstreams, slug, upstream)
         return upstream
 
 
-def _keep(kept: dict, key: str, value: object) -> None:
-    if len(kept) >= _KEPT_MAX and key not in kept:
-        # The oldest: dicts remember the order.
-        del kept[next(iter(kept))]
-    kept[key] = value
+def _remember(cache: dict[str, Value], key: str, value: Value) -> None:
+    if len(cache) >= _CACHED_MAX and key not in cache:
+        # The oldest entry: dicts keep the order of insertion.
+        del cache[next(iter(cache))]
+    cache[key] = value
 
 
-def _why_not(token: str) -> str:
+def _authentication_hint(token: str) -> str:
     if not token:
         return "Send a session token, as `Authorization: Bearer …` or `x-api-key: …`."
     if token.startswith("bt_"):
         return (
-            "This is an agent token: lend a budget with it (POST /api/v1/allocations) and send the "
-            "session token of the answer."
+            "This is an agent token. Request an allocation with it (POST /api/v1/allocations) and "
+            "send the session token of the response."
         )
     return "The session token is unknown."

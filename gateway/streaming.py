@@ -1,89 +1,73 @@
-"""Hand a stream on as it comes, metered, its end only when it is settled."""
+"""Relay a stream while it is metered; its last event waits for the settlement."""
 
 import asyncio
 
 from aiohttp import ClientResponse
 
 from gateway import error_responses, upstream
-from gateway.admission import Admitted
-from gateway.dialects import Dialect, Splitter, TooLong
-from gateway.recording import Keeping
+from gateway.call import Call
+from gateway.dialects import EventTooLong, Splitter, StreamMeter
 from gateway.requests import Request
-from gateway.settlement import Payment
+from gateway.response_headers import call_headers
+from gateway.settlement import settle
 
 
-async def relay(
-    request: Request,
-    dialect: Dialect,
-    admitted: Admitted,
-    payment: Payment,
-    answer: ClientResponse,
-    exchange: Keeping,
-) -> None:
+async def relay(call: Call, response: ClientResponse) -> None:
     """Pass the provider's events to the client until either end closes.
 
-    The event that ends the answer is held back until the charge is settled: whoever has seen it
-    finds it in the books. A stream that breaks off ends with an error in the dialect's own shape.
+    The event that ends the answer is held back until the charge is settled: a client that has seen
+    it finds the charge in the books. A stream that breaks ends with an error event of the dialect.
     """
-    payment.meter = dialect.meter(admitted.asked)
+    call.meter = meter = call.dialect.meter(call.parameters)
     headers = [
-        *upstream.passed_back(answer, admitted.upstream),
+        *upstream.response_headers(response, call.upstream),
         (b"cache-control", b"no-cache"),
-        *error_responses.told(
-            request_id=request.id, charge_id=admitted.held.pk, key_id=admitted.upstream.slug
+        *call_headers(
+            request_id=call.request.id, charge_id=call.held.pk, key_id=call.upstream.slug
         ),
-        (b"x-butler-tokens-left", str(admitted.held.left).encode()),
-        (b"x-butler-cost-max", format(admitted.held.cost, "f").encode()),
+        (b"x-butler-tokens-left", str(call.held.left).encode()),
+        (b"x-butler-cost-max", format(call.held.cost, "f").encode()),
     ]
-    await request.start(answer.status, headers)
-    watch = _watch(request, answer)
+    await call.request.start(response.status, headers)
+    watch = _close_when_client_leaves(call.request, response)
     try:
-        whole = await _pass_on(request, admitted, payment, answer, exchange)
-    except (*upstream.BROKEN_OFF, TooLong):
-        whole = False
+        complete = await _relay_events(call, meter, response)
+    except (*upstream.CONNECTION_ERRORS, EventTooLong):
+        complete = False
     finally:
         watch.cancel()
-    exchange.complete = payment.whole = whole
-    await payment.pay()
-    if not whole:
-        await request.write(error_responses.broken_stream(dialect, request.id))
-    await request.write(b"", more=False)
+    call.recording.complete = call.complete = complete
+    await settle(call)
+    if not complete:
+        await call.request.write(error_responses.stream_error_event(call.dialect, call.request.id))
+    await call.request.write(b"", more=False)
 
 
-async def _pass_on(
-    request: Request,
-    admitted: Admitted,
-    payment: Payment,
-    answer: ClientResponse,
-    exchange: Keeping,
-) -> bool:
+async def _relay_events(call: Call, meter: StreamMeter, response: ClientResponse) -> bool:
     """Whether the stream came to its end."""
-    events, meter, key = Splitter(), payment.meter, admitted.upstream
-    async for chunk in answer.content.iter_any():
-        piece = b"".join(
-            [meter.feed(upstream.scrubbed(event, key)) for event in events.feed(chunk)]
-        )
+    events, key, recording, write = Splitter(), call.upstream, call.recording, call.request.write
+    async for chunk in response.content.iter_any():
+        piece = b"".join([meter.feed(upstream.scrub(event, key)) for event in events.feed(chunk)])
         if meter.ended:
-            await payment.pay()
+            await settle(call)
         if piece:
-            exchange.add(piece)
-            await request.write(piece)
-    rest = events.rest()
-    if rest:
-        piece = meter.feed(upstream.scrubbed(rest, key))
-        exchange.add(piece)
-        await request.write(piece)
-    # Not every provider sends the closing event; its usage is as good.
-    return meter.ended or meter.failed or meter.reported is not None
+            recording.add(piece)
+            await write(piece)
+    if rest := events.rest():
+        piece = meter.feed(upstream.scrub(rest, key))
+        recording.add(piece)
+        await write(piece)
+    # Not every provider sends a closing event; the final usage is as good.
+    return meter.ended or meter.failed or meter.report is not None
 
 
-def _watch(request: Request, answer: ClientResponse) -> asyncio.Task:
-    """Close the way to the provider as soon as the client is gone."""
-    watch = asyncio.create_task(_gone(request))
-    watch.add_done_callback(lambda done: None if done.cancelled() else answer.close())
+def _close_when_client_leaves(request: Request, response: ClientResponse) -> asyncio.Task[None]:
+    """Close the connection to the provider as soon as the client is gone."""
+    watch = asyncio.create_task(_client_disconnect(request))
+    watch.add_done_callback(lambda task: None if task.cancelled() else response.close())
     return watch
 
 
-async def _gone(request: Request) -> None:
+async def _client_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         continue

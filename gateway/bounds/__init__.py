@@ -6,14 +6,14 @@ Everything here is pure: no network, no books, no clock.
 
 from gateway.bounds.chat import chat_input_max
 from gateway.bounds.embeddings import embeddings_input_max
-from gateway.bounds.json_values import check_said_once, raw_bytes_max
+from gateway.bounds.json_values import check_unique_names, raw_bytes_max
 from gateway.bounds.messages import messages_input_max
 from gateway.bounds.responses import responses_input_max
 from gateway.bounds.tokenizers import load_tokenizers, text_tokens_max, utf8_max
 
 __all__ = [
     "chat_input_max",
-    "check_said_once",
+    "check_unique_names",
     "embeddings_input_max",
     "load_tokenizers",
     "messages_input_max",

@@ -59,13 +59,13 @@ def value_of(fields: Mapping[str, Any], name: str) -> Any:
     try:
         found = _decode(value)
         if isinstance(found, (list, dict)):
-            check_said_once(bytes(value), name)
+            check_unique_names(bytes(value), name)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"`{name}` cannot be read: {error}.", field=name) from None
     return found
 
 
-def check_said_once(raw: bytes, field: str) -> None:
+def check_unique_names(raw: bytes, field: str) -> None:
     """Refuse JSON whose objects say a name twice: which one counts, readers do not agree on.
 
     Refusals: Unreadable.

@@ -1,33 +1,43 @@
-"""The dialects: what each route's requests need for metering, and how its answers say usage.
+"""The dialects: what metering needs of each route's requests, and how its answers report usage.
 
 One instance per route; they keep nothing between calls. A stream is cut into events by `Splitter`
 and each event is fed to the dialect's meter.
 """
 
-from gateway.dialects.base import Asked, Dialect, Reported, StreamMeter
+from gateway.dialects.base import CallParameters, Dialect, StreamMeter, UsageReport
 from gateway.dialects.chat import Chat
 from gateway.dialects.count_tokens import CountTokens
 from gateway.dialects.embeddings import Embeddings
 from gateway.dialects.messages import Messages
 from gateway.dialects.responses import Responses
-from gateway.dialects.sse import Splitter, TooLong
+from gateway.dialects.sse import EventTooLong, Splitter
 
 CHAT = Chat()
 RESPONSES = Responses()
 EMBEDDINGS = Embeddings()
 MESSAGES = Messages()
 COUNT_TOKENS = CountTokens()
+DIALECTS: tuple[Dialect, ...] = (CHAT, RESPONSES, EMBEDDINGS, MESSAGES, COUNT_TOKENS)
+
+
+def wire_format_of(path: str) -> str:
+    """The wire format of a path at Butler, also of one below a route; OpenAI's for any other."""
+    found = (each.wire_format for each in DIALECTS if path.startswith(f"/v1{each.path}"))
+    return next(found, "openai")
+
 
 __all__ = [
     "CHAT",
     "COUNT_TOKENS",
+    "DIALECTS",
     "EMBEDDINGS",
     "MESSAGES",
     "RESPONSES",
-    "Asked",
+    "CallParameters",
     "Dialect",
-    "Reported",
+    "EventTooLong",
     "Splitter",
     "StreamMeter",
-    "TooLong",
+    "UsageReport",
+    "wire_format_of",
 ]

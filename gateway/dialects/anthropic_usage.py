@@ -1,55 +1,55 @@
-"""Usage as Anthropic writes it, as one `Usage`: there cache reads and writes stand beside input."""
+"""Anthropic's usage as a `Usage`. Its cache reads and writes are not part of its input."""
 
 from typing import Any
 
-from gateway.dialects.base import Reported
-from gateway.dialects.reported_usage import cost, count, fitting, largest, part
+from gateway.dialects.base import UsageReport
+from gateway.dialects.reported_usage import cost, count, largest, part, part_within
 from keys.services import Usage
 
+# Required by the API; clients that leave it out get this version.
+DEFAULT_HEADERS = (("anthropic-version", "2023-06-01"),)
 _INPUT_KINDS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
-def usage_of(said: dict[str, Any]) -> Usage | None:
-    """The usage of one message; None when it cannot be believed."""
-    fresh, output = count(said.get("input_tokens")), count(said.get("output_tokens"))
-    if fresh is None or output is None:
+def usage_of(values: dict[str, Any]) -> Usage | None:
+    """The usage of one message; None when it is not plausible."""
+    uncached, output = count(values.get("input_tokens")), count(values.get("output_tokens"))
+    if uncached is None or output is None:
         return None
-    short = largest(part(said, "cache_creation", "ephemeral_5m_input_tokens"))
-    long = largest(part(said, "cache_creation", "ephemeral_1h_input_tokens"))
-    read = largest(said.get("cache_read_input_tokens"))
-    # The parts are the newer field; a provider that writes only one of both is believed.
-    written = max(largest(said.get("cache_creation_input_tokens")), short + long)
+    short = largest(part(values, "cache_creation", "ephemeral_5m_input_tokens"))
+    long = largest(part(values, "cache_creation", "ephemeral_1h_input_tokens"))
+    reads = largest(values.get("cache_read_input_tokens"))
+    # The parts are the newer field; some providers send only one of both.
+    writes = max(largest(values.get("cache_creation_input_tokens")), short + long)
+    thinking = largest(part(values, "output_tokens_details", "thinking_tokens"))
     return Usage(
-        input_tokens=fresh + read + written,
+        input_tokens=uncached + reads + writes,
         output_tokens=output,
-        cached_tokens=read,
-        cache_write_tokens=written,
+        cached_tokens=reads,
+        cache_write_tokens=writes,
         cache_write_long_tokens=long,
-        reasoning_tokens=fitting(
-            largest(part(said, "output_tokens_details", "thinking_tokens")), whole=output
-        ),
+        reasoning_tokens=part_within(thinking, whole=output),
     )
 
 
-def later(said: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
+def merge_usage(values: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
     """The usage of a stream after one more event.
 
-    Counts are of the whole stream so far. Some providers say the input only at the start, some only
-    at the end, with a zero in the other place: the larger one is meant.
+    Counts are of the whole stream so far. Some providers send the input only at the start, some
+    only at the end, with a zero in the other place: the larger count is used.
     """
-    merged = {**said, **{name: value for name, value in update.items() if value is not None}}
+    merged = {**values, **{name: value for name, value in update.items() if value is not None}}
     for name in _INPUT_KINDS:
-        if name in said:
-            merged[name] = largest(said[name], merged[name])
+        if name in values:
+            merged[name] = largest(values[name], merged[name])
     return merged
 
 
-def reported_in(said: dict[str, Any], *, request_id: str) -> Reported | None:
-    """What a message's usage says; None when it cannot be believed. A call of zero tokens does not
-    exist."""
-    usage = usage_of(said)
+def usage_report(values: dict[str, Any], *, request_id: str) -> UsageReport | None:
+    """The report in a message's usage; None when it is not plausible, as zero tokens are not."""
+    usage = usage_of(values)
     if usage is None or not usage.tokens:
         return None
-    return Reported(
-        usage=usage, provider_cost=cost(said.get("cost")), provider_request_id=request_id
+    return UsageReport(
+        usage=usage, provider_cost=cost(values.get("cost")), provider_request_id=request_id
     )

@@ -5,7 +5,7 @@ A dialect is pure: bytes in, values out; it knows no network, no books, no clock
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from msgspec import Raw
 
@@ -13,14 +13,14 @@ from keys.services import Usage
 
 
 @dataclass(slots=True, kw_only=True)
-class Asked:
+class CallParameters:
     """A request as far as metering needs it.
 
-    `fields`: the top level of the body; values are untouched JSON, so what Butler does not know
-    survives byte for byte. `output_tokens_max`: the most one answer may have, as asked for; None
-    when nothing was said. `output_tokens_least`: below this the provider would refuse the request.
-    `choices`: how many answers are asked for. `usage_asked`: whether a stream's client wants the
-    usage itself.
+    `fields`: the top level of the body; values are untouched JSON, so fields that Butler does not
+    know survive byte for byte. `output_tokens_max`: the most one answer may have, as the client
+    asked; None if it did not. `output_tokens_least`: the provider would refuse a smaller maximum.
+    `choices`: how many answers are requested. `usage_requested`: whether the client of a stream
+    wants the usage itself.
     """
 
     fields: dict[str, Raw]
@@ -29,12 +29,12 @@ class Asked:
     output_tokens_max: int | None = None
     output_tokens_least: int = 1
     choices: int = 1
-    usage_asked: bool = True
+    usage_requested: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reported:
-    """What a provider said a call used. `provider_cost`: USD, if it said that too."""
+class UsageReport:
+    """What a provider says a call used. `provider_cost`: USD, if it says that too."""
 
     usage: Usage
     provider_cost: Decimal | None = None
@@ -42,51 +42,60 @@ class Reported:
 
 
 class StreamMeter(Protocol):
-    """Watches one stream go by, event after event.
+    """Meters one stream, event after event.
 
-    `reported` is the usage once the provider said it. `ended` is true once the event that closes a
-    complete answer was seen. `failed`: an event said that the provider gave up.
+    `report` is the usage once the provider has sent it. `ended` is true once the event that closes
+    a complete answer was seen. `failed`: an event said that the provider gave up.
     """
 
-    reported: Reported | None
+    report: UsageReport | None
     ended: bool
     failed: bool
 
     def feed(self, event: bytes) -> bytes:
-        """Take one whole event with its blank line; what the client shall get of it (or b"")."""
+        """Take one whole event with its blank line; return what the client gets of it (or b"")."""
 
     def evidence(self, *, model: str) -> Usage | None:
-        """The best that is known without the final usage: input if the provider said it, and what
-        was produced so far, counted; None when nothing was produced and nothing said. May take a
-        while for long answers. Reasoning that a provider does not show is not in it."""
+        """The best that is known without the final usage: the input if the provider sent it, and
+        the output so far, counted; None if nothing arrived.
+
+        May take a while for long answers. Reasoning that a provider does not show is not in it.
+        """
 
 
 class Dialect(Protocol):
     """One route's way of asking and answering.
 
-    `wire_format`: "openai" or "anthropic", whose error shape and headers it has. `path`: below the
-    provider's base URL. `spends`: whether its calls cost tokens.
+    `wire_format`: "openai" or "anthropic", whose error shape and headers it has. `path`: below
+    `/v1` at Butler and below the provider's base URL. `spends`: whether its calls cost tokens.
+    `default_headers`: headers that providers require and clients may leave out.
     """
 
-    wire_format: str
-    path: str
-    spends: bool
+    wire_format: ClassVar[str]
+    path: ClassVar[str]
+    spends: ClassVar[bool]
+    default_headers: ClassVar[tuple[tuple[str, str], ...]]
 
-    def parse(self, body: bytes) -> Asked:
-        """Take a body apart. Refusals: Unreadable, CannotBeBounded."""
+    def parse(self, body: bytes) -> CallParameters:
+        """Parse a request body. Refusals: Unreadable, CannotBeBounded."""
 
-    def input_bound(self, asked: Asked, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
         """The most input tokens `model` can count for it. May take a while for long texts."""
 
-    def rewritten(self, asked: Asked, *, model: str, output_tokens_max: int) -> bytes:
+    def provider_body(
+        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+    ) -> bytes:
         """The body for the provider: its own model name, the output clamped per answer, the usage
-        of a stream asked for; everything else as it came."""
+        of a stream requested; everything else as it came."""
 
-    def reported(self, answer: bytes) -> Reported | None:
-        """The usage in a whole answer; None when it has none that can be believed."""
+    def usage_report(self, body: bytes) -> UsageReport | None:
+        """The usage in a whole answer; None when it has none that is plausible."""
 
-    def produced(self, answer: bytes, *, model: str) -> int:
-        """Output tokens counted from a whole answer's content, for want of its usage."""
+    def count_output(self, body: bytes, *, model: str) -> int:
+        """Output tokens counted from the content of a whole answer that reports no usage."""
 
-    def meter(self, asked: Asked) -> StreamMeter:
+    def meter(self, parameters: CallParameters) -> StreamMeter:
         """A meter for one stream."""
+
+    def error_event(self, error: dict[str, Any]) -> bytes:
+        """The event that ends a broken stream; `error` is the wire format's error body."""

@@ -1,19 +1,21 @@
-"""Chat completions: the wire format of OpenAI that nearly every provider copied."""
+"""Chat completions: OpenAI's wire format that nearly every provider has copied."""
+
+from typing import Any
 
 from gateway import bounds
-from gateway.dialects import model_quirks, openai_usage, output_count, unsupported
-from gateway.dialects.base import Asked, Reported
+from gateway.dialects import model_quirks, openai_usage, output_count, sse, unsupported
+from gateway.dialects.base import CallParameters, UsageReport
 from gateway.dialects.chat_meter import ChatMeter
 from gateway.dialects.json_body import (
-    clamped,
-    fields_of,
+    clamp_output,
     flag_of,
-    joined,
+    join_fields,
     model_of,
     object_of,
+    split_fields,
     whole_number_of,
 )
-from gateway.dialects.reported_usage import answer_in
+from gateway.dialects.reported_usage import decode_answer
 
 _OUTPUT = ("max_tokens", "max_completion_tokens")
 _CHOICES_MAX = 128
@@ -29,51 +31,61 @@ class Chat:
     wire_format = "openai"
     path = "/chat/completions"
     spends = True
+    default_headers = ()
 
-    def parse(self, body: bytes) -> Asked:
-        """Take a body apart. Refusals: Unreadable, CannotBeBounded."""
-        fields = fields_of(body, guarded=_GUARDED)
+    def parse(self, body: bytes) -> CallParameters:
+        """Parse a request body. Refusals: Unreadable, CannotBeBounded."""
+        fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
         unsupported.refuse_settings(fields, unsupported.CHAT)
         unsupported.refuse_tier(fields)
         unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)
         maxima = [whole_number_of(fields, name) for name in _OUTPUT]
         stream = flag_of(fields, "stream")
-        return Asked(
+        return CallParameters(
             fields=fields,
             model=model,
             stream=stream,
             output_tokens_max=min((most for most in maxima if most is not None), default=None),
             choices=whole_number_of(fields, "n", most=_CHOICES_MAX) or 1,
-            usage_asked=not stream or flag_of(object_of(fields, "stream_options"), "include_usage"),
+            usage_requested=not stream
+            or flag_of(object_of(fields, "stream_options"), "include_usage"),
         )
 
-    def input_bound(self, asked: Asked, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
         """The most input tokens `model` can count for it."""
-        return bounds.chat_input_max(asked.fields, model=model)
+        return bounds.chat_input_max(parameters.fields, model=model)
 
-    def rewritten(self, asked: Asked, *, model: str, output_tokens_max: int) -> bytes:
-        """The body for the provider."""
-        changed = clamped(
-            asked.fields,
+    def provider_body(
+        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+    ) -> bytes:
+        """The body for the provider, with the output clamped and the usage requested."""
+        fields = parameters.fields
+        changes = clamp_output(
+            fields,
             names=_OUTPUT,
-            usual=model_quirks.output_field(model),
+            default=model_quirks.output_field(model),
             output_tokens_max=output_tokens_max,
         )
-        if asked.stream and not asked.usage_asked and model_quirks.knows_stream_options(model):
-            options = object_of(asked.fields, "stream_options")
-            changed["stream_options"] = {**options, "include_usage": True}
-        return joined(asked.fields, model=model, **changed)
+        ask_usage = parameters.stream and not parameters.usage_requested
+        if ask_usage and model_quirks.takes_stream_options(model):
+            options = object_of(fields, "stream_options")
+            changes["stream_options"] = {**options, "include_usage": True}
+        return join_fields(fields, model=model, **changes)
 
-    def reported(self, answer: bytes) -> Reported | None:
-        """The usage in a whole answer; None when it has none that can be believed."""
-        said = answer_in(answer)
-        return openai_usage.reported_in(said.usage, said.x_groq, request_id=said.id)
+    def usage_report(self, body: bytes) -> UsageReport | None:
+        """The usage in a whole answer; None when it has none that is plausible."""
+        answer = decode_answer(body)
+        return openai_usage.usage_report(answer.usage, answer.x_groq, request_id=answer.id)
 
-    def produced(self, answer: bytes, *, model: str) -> int:
-        """Output tokens counted from a whole answer's content."""
-        return output_count.tokens_in(answer, "choices", model=model)
+    def count_output(self, body: bytes, *, model: str) -> int:
+        """Output tokens counted from the content of a whole answer."""
+        return output_count.count_tokens(body, "choices", model=model)
 
-    def meter(self, asked: Asked) -> ChatMeter:
+    def meter(self, parameters: CallParameters) -> ChatMeter:
         """A meter for one stream."""
-        return ChatMeter(asked)
+        return ChatMeter(parameters)
+
+    def error_event(self, error: dict[str, Any]) -> bytes:
+        """The event that ends a broken stream. Events of chat completions have no name."""
+        return sse.encode_event(error)

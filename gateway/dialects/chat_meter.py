@@ -1,4 +1,4 @@
-"""Meters a stream of chat completion chunks."""
+"""Meter a stream of chat completion chunks."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from gateway.dialects import openai_usage
-from gateway.dialects.base import Asked, Reported
-from gateway.dialects.json_body import BROKEN
-from gateway.dialects.output_count import Written
+from gateway.dialects.base import CallParameters, UsageReport
+from gateway.dialects.json_body import DECODE_ERRORS
+from gateway.dialects.output_count import StreamedText
 from gateway.dialects.sse import data_of
 from keys.services import Usage
 
@@ -36,8 +36,8 @@ class _Chunk(msgspec.Struct):
     error: Any = None
 
 
-class _Loose(msgspec.Struct):
-    """A chunk whose choices are not as OpenAI writes them: its usage still counts."""
+class _UnusualChunk(msgspec.Struct):
+    """A chunk whose choices are not in OpenAI's form: its usage still counts."""
 
     id: Any = None
     choices: Any = None
@@ -47,77 +47,77 @@ class _Loose(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Chunk, float_hook=Decimal).decode
-_decode_loose = msgspec.json.Decoder(_Loose, float_hook=Decimal).decode
+_decode_unusual = msgspec.json.Decoder(_UnusualChunk, float_hook=Decimal).decode
 
 
 class ChatMeter:
-    """Watches chunks of chat completions go by.
+    """Meters the chunks of a chat completion.
 
     A usage that comes before the answer is finished (some providers send one with every chunk) is
-    not final: it becomes `reported` only when nothing better came before `[DONE]`.
+    not final: it becomes the `report` only if no better one came before `[DONE]`.
     """
 
-    def __init__(self, asked: Asked) -> None:
-        self.reported: Reported | None = None
+    def __init__(self, parameters: CallParameters) -> None:
+        self.report: UsageReport | None = None
         self.ended = False
         self.failed = False
-        self._asked = asked
-        self._latest: Reported | None = None
+        self._parameters = parameters
+        self._latest: UsageReport | None = None
         self._finished: set[int] = set()
-        self._written = Written()
+        self._text = StreamedText()
 
     def feed(self, event: bytes) -> bytes:
-        """Take one event; the client gets it unless it is a usage nobody asked for."""
+        """Take one event; the client gets it, except a usage that it did not request."""
         data = data_of(event)
         if not data.startswith(b"{"):
             if data.strip() == b"[DONE]":
                 self.ended = True
-                self.reported = self.reported or self._latest
+                self.report = self.report or self._latest
             return event
         try:
             chunk = _decode(data)
-        except BROKEN:
-            return self._feed_loose(event, data)
+        except DECODE_ERRORS:
+            return self._feed_unusual(event, data)
         for choice in chunk.choices or ():
-            self._see(choice)
-        return self._after(event, chunk)
+            self._add(choice)
+        return self._read_usage(event, chunk)
 
     def evidence(self, *, model: str) -> Usage | None:
-        """What is known without the final usage."""
-        return self._written.usage(self.reported or self._latest, model=model)
+        """The usage as far as it is known without a final report."""
+        return self._text.usage(self.report or self._latest, model=model)
 
-    def _see(self, choice: _Choice) -> None:
+    def _add(self, choice: _Choice) -> None:
         if choice.finish_reason:
             self._finished.add(choice.index)
         if (delta := choice.delta) is None:
             return
         if delta.content:
-            self._written.add(delta.content)
-        # Some providers write a thought in both fields.
+            self._text.add(delta.content)
+        # Some providers send a thought in both fields.
         if thought := delta.reasoning_content or delta.reasoning:
-            self._written.add(thought)
+            self._text.add(thought)
         if rest := delta.tool_calls or delta.function_call or delta.refusal:
-            self._written.add(rest)
+            self._text.add(rest)
 
-    def _after(self, event: bytes, chunk: _Chunk | _Loose) -> bytes:
+    def _read_usage(self, event: bytes, chunk: _Chunk | _UnusualChunk) -> bytes:
         if chunk.error:
             self.failed = True
         if not chunk.usage and not chunk.x_groq:
             return event
-        said = openai_usage.reported_in(chunk.usage, chunk.x_groq, request_id=chunk.id)
-        if said is not None:
-            self._latest = said
-            if not chunk.choices or len(self._finished) >= self._asked.choices:
-                self.reported = said
-        # A chunk of usage alone exists only because Butler asked for it.
-        alone = chunk.choices == [] and chunk.usage
-        return b"" if alone and not self._asked.usage_asked else event
+        report = openai_usage.usage_report(chunk.usage, chunk.x_groq, request_id=chunk.id)
+        if report is not None:
+            self._latest = report
+            if not chunk.choices or len(self._finished) >= self._parameters.choices:
+                self.report = report
+        # A chunk with nothing but usage is there only because Butler requested it.
+        only_usage = chunk.choices == [] and chunk.usage
+        return b"" if only_usage and not self._parameters.usage_requested else event
 
-    def _feed_loose(self, event: bytes, data: bytes) -> bytes:
+    def _feed_unusual(self, event: bytes, data: bytes) -> bytes:
         try:
-            chunk = _decode_loose(data)
-        except BROKEN:
+            chunk = _decode_unusual(data)
+        except DECODE_ERRORS:
             return event
         if chunk.choices:
-            self._written.add(chunk.choices)
-        return self._after(event, chunk)
+            self._text.add(chunk.choices)
+        return self._read_usage(event, chunk)

@@ -1,7 +1,11 @@
-"""Counting tokens at Anthropic: free of charge, so nothing is set aside for it."""
+"""Anthropic's token counting: free of charge, so nothing is held for it."""
 
-from gateway.dialects.base import Asked, Reported
-from gateway.dialects.json_body import fields_of, joined, model_of
+from typing import Any
+
+from gateway.dialects import sse
+from gateway.dialects.anthropic_usage import DEFAULT_HEADERS
+from gateway.dialects.base import CallParameters, UsageReport
+from gateway.dialects.json_body import join_fields, model_of, split_fields
 from gateway.dialects.no_stream import UnmeteredStream
 
 _GUARDED = frozenset({"model"})
@@ -13,29 +17,37 @@ class CountTokens:
     wire_format = "anthropic"
     path = "/messages/count_tokens"
     spends = False
+    default_headers = DEFAULT_HEADERS
 
-    def parse(self, body: bytes) -> Asked:
-        """Take a body apart. Refusals: Unreadable."""
-        fields = fields_of(body, guarded=_GUARDED)
-        model = model_of(fields)
-        return Asked(fields=fields, model=model, output_tokens_max=0, output_tokens_least=0)
+    def parse(self, body: bytes) -> CallParameters:
+        """Parse a request body. Refusals: Unreadable."""
+        fields = split_fields(body, guarded=_GUARDED)
+        return CallParameters(
+            fields=fields, model=model_of(fields), output_tokens_max=0, output_tokens_least=0
+        )
 
-    def input_bound(self, asked: Asked, *, model: str) -> int:
-        """Nothing is sampled."""
+    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
+        """Zero: the model is not called."""
         return 0
 
-    def rewritten(self, asked: Asked, *, model: str, output_tokens_max: int) -> bytes:
-        """The body for the provider."""
-        return joined(asked.fields, model=model)
+    def provider_body(
+        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+    ) -> bytes:
+        """The body for the provider, with its own model name."""
+        return join_fields(parameters.fields, model=model)
 
-    def reported(self, answer: bytes) -> Reported | None:
-        """A count is no usage."""
+    def usage_report(self, body: bytes) -> UsageReport | None:
+        """None: the count in the answer is not usage."""
         return None
 
-    def produced(self, answer: bytes, *, model: str) -> int:
-        """Nothing is written."""
+    def count_output(self, body: bytes, *, model: str) -> int:
+        """Zero: the model is not called."""
         return 0
 
-    def meter(self, asked: Asked) -> UnmeteredStream:
-        """Counts do not stream."""
+    def meter(self, parameters: CallParameters) -> UnmeteredStream:
+        """A meter that finds nothing: this route does not stream."""
         return UnmeteredStream()
+
+    def error_event(self, error: dict[str, Any]) -> bytes:
+        """The event that ends a broken stream."""
+        return sse.encode_event(error, name="error")

@@ -1,11 +1,13 @@
 """Embeddings: they cost their input and have no output."""
 
+from typing import Any
+
 from gateway import bounds
-from gateway.dialects import openai_usage, unsupported
-from gateway.dialects.base import Asked, Reported
-from gateway.dialects.json_body import fields_of, joined, model_of
+from gateway.dialects import openai_usage, sse, unsupported
+from gateway.dialects.base import CallParameters, UsageReport
+from gateway.dialects.json_body import join_fields, model_of, split_fields
 from gateway.dialects.no_stream import UnmeteredStream
-from gateway.dialects.reported_usage import answer_in
+from gateway.dialects.reported_usage import decode_answer
 
 _GUARDED = frozenset({"model", "input", "service_tier"})
 
@@ -16,31 +18,40 @@ class Embeddings:
     wire_format = "openai"
     path = "/embeddings"
     spends = True
+    default_headers = ()
 
-    def parse(self, body: bytes) -> Asked:
-        """Take a body apart. Refusals: Unreadable, CannotBeBounded."""
-        fields = fields_of(body, guarded=_GUARDED)
+    def parse(self, body: bytes) -> CallParameters:
+        """Parse a request body. Refusals: Unreadable, CannotBeBounded."""
+        fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
         unsupported.refuse_tier(fields)
-        return Asked(fields=fields, model=model, output_tokens_max=0, output_tokens_least=0)
+        return CallParameters(
+            fields=fields, model=model, output_tokens_max=0, output_tokens_least=0
+        )
 
-    def input_bound(self, asked: Asked, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
         """The most input tokens `model` can count for it."""
-        return bounds.embeddings_input_max(asked.fields, model=model)
+        return bounds.embeddings_input_max(parameters.fields, model=model)
 
-    def rewritten(self, asked: Asked, *, model: str, output_tokens_max: int) -> bytes:
-        """The body for the provider."""
-        return joined(asked.fields, model=model)
+    def provider_body(
+        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+    ) -> bytes:
+        """The body for the provider, with its own model name."""
+        return join_fields(parameters.fields, model=model)
 
-    def reported(self, answer: bytes) -> Reported | None:
-        """The usage in a whole answer; None when it has none that can be believed."""
-        said = answer_in(answer)
-        return openai_usage.reported_in(said.usage, request_id=said.id)
+    def usage_report(self, body: bytes) -> UsageReport | None:
+        """The usage in the answer; None when it has none that is plausible."""
+        answer = decode_answer(body)
+        return openai_usage.usage_report(answer.usage, request_id=answer.id)
 
-    def produced(self, answer: bytes, *, model: str) -> int:
-        """Nothing is written."""
+    def count_output(self, body: bytes, *, model: str) -> int:
+        """Zero: the model writes no text."""
         return 0
 
-    def meter(self, asked: Asked) -> UnmeteredStream:
-        """Embeddings do not stream."""
+    def meter(self, parameters: CallParameters) -> UnmeteredStream:
+        """A meter that finds nothing: this route does not stream."""
         return UnmeteredStream()
+
+    def error_event(self, error: dict[str, Any]) -> bytes:
+        """The event that ends a broken stream."""
+        return sse.encode_event(error, name="error")

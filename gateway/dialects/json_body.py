@@ -1,4 +1,4 @@
-"""Take the top level of a JSON body apart and join it again, its values untouched."""
+"""Split the top level of a JSON body into fields and join it again, its values untouched."""
 
 from typing import Any
 
@@ -10,22 +10,22 @@ from gateway.refusals import Unreadable
 # More than any model can write; a larger number is a mistake.
 _TOKENS_MAX = 10**9
 
-# What reading JSON from outside can raise: bad syntax or UTF-8, numbers no Decimal holds, depth.
-BROKEN = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
+# What decoding can raise: bad syntax or UTF-8, numbers too large for a Decimal, depth.
+DECODE_ERRORS = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
-_split = msgspec.json.Decoder(dict[str, Raw]).decode
-_any = msgspec.json.Decoder().decode
+_decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_any = msgspec.json.Decoder().decode
 
 
-def fields_of(body: bytes, *, guarded: frozenset[str]) -> dict[str, Raw]:
-    """Every field with its bytes; of a repeated one the last, as the readers of providers do.
+def split_fields(body: bytes, *, guarded: frozenset[str]) -> dict[str, Raw]:
+    """Every field with its bytes; of a repeated field the last, as providers read it.
 
-    `guarded` fields must be spelled exactly: some providers read names in any case. Refusals:
+    `guarded` fields must be spelled exactly: some providers ignore the case of names. Refusals:
     Unreadable.
     """
     try:
-        fields = _split(body)
-    except BROKEN as error:
+        fields = _decode_object(body)
+    except DECODE_ERRORS as error:
         raise Unreadable(f"The body is not a JSON object: {error}.", field="body") from None
     for name in fields:
         if name not in guarded and name.lower() in guarded:
@@ -39,13 +39,13 @@ def value_of(fields: dict[str, Raw], name: str) -> Any:
     if raw is None:
         return None
     try:
-        return _any(raw)
-    except BROKEN as error:
+        return _decode_any(raw)
+    except DECODE_ERRORS as error:
         raise Unreadable(f"`{name}` cannot be read: {error}.", field=name) from None
 
 
 def model_of(fields: dict[str, Raw]) -> str:
-    """The model asked for. Refusals: Unreadable."""
+    """The name in `model`. Refusals: Unreadable."""
     model = value_of(fields, "model")
     if not isinstance(model, str) or not model:
         raise Unreadable("`model` must be the name of a model.", field="model")
@@ -53,7 +53,7 @@ def model_of(fields: dict[str, Raw]) -> str:
 
 
 def flag_of(fields: dict[str, Raw], name: str) -> bool:
-    """A true or false; absent and null are false. Refusals: Unreadable."""
+    """A boolean; absent and null are false. Refusals: Unreadable."""
     flag = value_of(fields, name)
     if flag is not None and not isinstance(flag, bool):
         raise Unreadable(f"`{name}` must be true or false.", field=name)
@@ -78,23 +78,25 @@ def object_of(fields: dict[str, Raw], name: str) -> dict[str, Raw]:
     if raw is None or bytes(raw) == b"null":
         return {}
     try:
-        return _split(raw)
-    except BROKEN:
+        return _decode_object(raw)
+    except DECODE_ERRORS:
         raise Unreadable(f"`{name}` must be an object.", field=name) from None
 
 
-def clamped(
-    fields: dict[str, Raw], *, names: tuple[str, ...], usual: str, output_tokens_max: int
+def clamp_output(
+    fields: dict[str, Raw], *, names: tuple[str, ...], default: str, output_tokens_max: int
 ) -> dict[str, Any]:
-    """The output maximum for every one of `names` that was used, never above what it asked for;
-    `usual` gets it when none was used."""
-    asked = {name: whole_number_of(fields, name, least=0) for name in names}
-    asked = {name: tokens for name, tokens in asked.items() if tokens is not None}
-    if not asked:
-        return {usual: output_tokens_max}
-    return {name: min(tokens, output_tokens_max) for name, tokens in asked.items()}
+    """The output maximum for each of `names` that the client sent, never above its value; for
+    `default` if the client sent none."""
+    values = {name: whole_number_of(fields, name, least=0) for name in names}
+    maxima = {
+        name: min(tokens, output_tokens_max)
+        for name, tokens in values.items()
+        if tokens is not None
+    }
+    return maxima or {default: output_tokens_max}
 
 
-def joined(fields: dict[str, Raw], **changed: Any) -> bytes:
-    """The body again, with some fields changed or added at the end."""
-    return msgspec.json.encode({**fields, **changed})
+def join_fields(fields: dict[str, Raw], **changes: Any) -> bytes:
+    """The JSON body of `fields`, with `changes` in place or added at the end."""
+    return msgspec.json.encode({**fields, **changes})

@@ -1,21 +1,23 @@
-"""Messages: the wire format of Anthropic."""
+"""Messages: Anthropic's wire format."""
+
+from typing import Any
 
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects import anthropic_usage, output_count, unsupported
-from gateway.dialects.base import Asked, Reported
+from gateway.dialects import anthropic_usage, output_count, sse, unsupported
+from gateway.dialects.base import CallParameters, UsageReport
 from gateway.dialects.json_body import (
-    clamped,
-    fields_of,
+    clamp_output,
     flag_of,
-    joined,
+    join_fields,
     model_of,
     object_of,
+    split_fields,
     whole_number_of,
 )
 from gateway.dialects.messages_meter import MessagesMeter
-from gateway.dialects.reported_usage import answer_in, as_object, id_of
+from gateway.dialects.reported_usage import as_object, decode_answer, id_of
 
 _OUTPUT = ("max_tokens",)
 _GUARDED = frozenset(
@@ -31,60 +33,67 @@ class Messages:
     wire_format = "anthropic"
     path = "/messages"
     spends = True
+    default_headers = anthropic_usage.DEFAULT_HEADERS
 
-    def parse(self, body: bytes) -> Asked:
-        """Take a body apart. Refusals: Unreadable, CannotBeBounded."""
-        fields = fields_of(body, guarded=_GUARDED)
+    def parse(self, body: bytes) -> CallParameters:
+        """Parse a request body. Refusals: Unreadable, CannotBeBounded."""
+        fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
-        _refuse_unbounded(fields)
+        _refuse_unsupported(fields)
         output_max = whole_number_of(fields, "max_tokens", least=0)
-        return Asked(
+        return CallParameters(
             fields=fields,
             model=model,
             stream=flag_of(fields, "stream"),
             output_tokens_max=output_max,
-            output_tokens_least=_least(fields, output_max),
+            output_tokens_least=_output_least(fields, output_max),
         )
 
-    def input_bound(self, asked: Asked, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
         """The most input tokens `model` can count for it."""
-        return bounds.messages_input_max(asked.fields, model=model)
+        return bounds.messages_input_max(parameters.fields, model=model)
 
-    def rewritten(self, asked: Asked, *, model: str, output_tokens_max: int) -> bytes:
-        """The body for the provider."""
-        changed = clamped(
-            asked.fields,
+    def provider_body(
+        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+    ) -> bytes:
+        """The body for the provider, with its own model name and the output clamped."""
+        changes = clamp_output(
+            parameters.fields,
             names=_OUTPUT,
-            usual="max_tokens",
+            default="max_tokens",
             output_tokens_max=output_tokens_max,
         )
-        return joined(asked.fields, model=model, **changed)
+        return join_fields(parameters.fields, model=model, **changes)
 
-    def reported(self, answer: bytes) -> Reported | None:
-        """The usage in a whole answer; None when it has none that can be believed."""
-        said = answer_in(answer)
-        return anthropic_usage.reported_in(as_object(said.usage), request_id=id_of(said.id))
+    def usage_report(self, body: bytes) -> UsageReport | None:
+        """The usage in a whole answer; None when it has none that is plausible."""
+        answer = decode_answer(body)
+        return anthropic_usage.usage_report(as_object(answer.usage), request_id=id_of(answer.id))
 
-    def produced(self, answer: bytes, *, model: str) -> int:
-        """Output tokens counted from a whole answer's content."""
-        return output_count.tokens_in(answer, "content", model=model)
+    def count_output(self, body: bytes, *, model: str) -> int:
+        """Output tokens counted from the content of a whole answer."""
+        return output_count.count_tokens(body, "content", model=model)
 
-    def meter(self, asked: Asked) -> MessagesMeter:
+    def meter(self, parameters: CallParameters) -> MessagesMeter:
         """A meter for one stream."""
         return MessagesMeter()
 
+    def error_event(self, error: dict[str, Any]) -> bytes:
+        """The event that ends a broken stream."""
+        return sse.encode_event(error, name="error")
 
-def _refuse_unbounded(fields: dict[str, Raw]) -> None:
+
+def _refuse_unsupported(fields: dict[str, Raw]) -> None:
     unsupported.refuse_settings(fields, unsupported.MESSAGES)
     unsupported.refuse_tier(fields)
-    why = "It has a price of its own; leave the field out."
-    unsupported.refuse_value(fields, "speed", known=(None, "standard"), why=why)
-    unsupported.refuse_value(fields, "inference_geo", known=(None, "global"), why=why)
+    reason = "It has a price of its own. Leave the field out."
+    unsupported.refuse_value(fields, "speed", known=(None, "standard"), reason=reason)
+    unsupported.refuse_value(fields, "inference_geo", known=(None, "global"), reason=reason)
     unsupported.refuse_edits(fields)
     unsupported.refuse_tools(fields, runs_at_client=unsupported.anthropic_client_tool)
 
 
-def _least(fields: dict[str, Raw], output_max: int | None) -> int:
+def _output_least(fields: dict[str, Raw], output_max: int | None) -> int:
     # With a thinking budget the answer must have room for it and one token more.
     budget = whole_number_of(object_of(fields, "thinking"), "budget_tokens", least=0) or 0
     return budget + 1 if output_max is None else min(budget + 1, output_max)

@@ -1,4 +1,4 @@
-"""Meters a stream of one message's events."""
+"""Meter the stream of a message."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from gateway.dialects import anthropic_usage
-from gateway.dialects.base import Reported
-from gateway.dialects.json_body import BROKEN
-from gateway.dialects.output_count import Written
+from gateway.dialects.base import UsageReport
+from gateway.dialects.json_body import DECODE_ERRORS
+from gateway.dialects.output_count import StreamedText
 from gateway.dialects.reported_usage import as_object, id_of
 from gateway.dialects.sse import data_of
 from keys.services import Usage
@@ -38,54 +38,54 @@ _decode = msgspec.json.Decoder(_Event, float_hook=Decimal).decode
 
 
 class MessagesMeter:
-    """Watches the events of a message go by.
+    """Meters the events of a message.
 
-    The start says the input, every `message_delta` the output so far; only the usage of one with a
-    reason to stop is final.
+    `message_start` has the input, every `message_delta` the output so far; the usage is final in
+    the one that has a reason to stop.
     """
 
     def __init__(self) -> None:
-        self.reported: Reported | None = None
+        self.report: UsageReport | None = None
         self.ended = False
         self.failed = False
         self._id = ""
-        self._said: dict[str, Any] = {}
-        self._written = Written()
+        self._values: dict[str, Any] = {}
+        self._text = StreamedText()
 
     def feed(self, event: bytes) -> bytes:
         """Take one event; the client gets all of them."""
         data = data_of(event)
         try:
-            seen = _decode(data)
-        except BROKEN:
+            decoded = _decode(data)
+        except DECODE_ERRORS:
             return event
-        if seen.type == "content_block_delta":
-            if seen.delta is not None:
-                self._see(seen.delta)
+        if decoded.type == "content_block_delta":
+            if decoded.delta is not None:
+                self._add(decoded.delta)
         else:
-            self._follow(seen)
+            self._read_state(decoded)
         return event
 
     def evidence(self, *, model: str) -> Usage | None:
-        """What is known without the final usage."""
-        return self._written.usage(self.reported or self._latest(), model=model)
+        """The usage as far as it is known without a final report."""
+        return self._text.usage(self.report or self._latest(), model=model)
 
-    def _see(self, delta: _Delta) -> None:
+    def _add(self, delta: _Delta) -> None:
         if text := delta.text or delta.thinking or delta.partial_json:
-            self._written.add(text)
+            self._text.add(text)
 
-    def _follow(self, seen: _Event) -> None:
-        if seen.type == "message_start" and seen.message is not None:
-            self._id = id_of(seen.message.id)
-            self._said = as_object(seen.message.usage)
-        elif seen.type == "message_delta":
-            self._said = anthropic_usage.later(self._said, as_object(seen.usage))
-            if seen.delta is not None and seen.delta.stop_reason:
-                self.reported = self._latest()
-        elif seen.type == "message_stop":
+    def _read_state(self, decoded: _Event) -> None:
+        if decoded.type == "message_start" and decoded.message is not None:
+            self._id = id_of(decoded.message.id)
+            self._values = as_object(decoded.message.usage)
+        elif decoded.type == "message_delta":
+            self._values = anthropic_usage.merge_usage(self._values, as_object(decoded.usage))
+            if decoded.delta is not None and decoded.delta.stop_reason:
+                self.report = self._latest()
+        elif decoded.type == "message_stop":
             self.ended = True
-        elif seen.type == "error" or seen.error:
+        elif decoded.type == "error" or decoded.error:
             self.failed = True
 
-    def _latest(self) -> Reported | None:
-        return anthropic_usage.reported_in(self._said, request_id=self._id)
+    def _latest(self) -> UsageReport | None:
+        return anthropic_usage.usage_report(self._values, request_id=self._id)

@@ -18,7 +18,7 @@ def output_field(model: str) -> str:
     return "max_completion_tokens" if _is(_COMPLETION_MAX, model) else "max_tokens"
 
 
-def knows_stream_options(model: str) -> bool:
+def takes_stream_options(model: str) -> bool:
     """Whether a stream's usage must, and may, be asked for."""
     # The same models under another provider's name (`mistralai/…`) are not Mistral's own API.
     return "/" in model or not _is(_NO_STREAM_OPTIONS, model)

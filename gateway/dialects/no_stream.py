@@ -1,20 +1,20 @@
 """The meter of routes that do not stream."""
 
-from gateway.dialects.base import Reported
+from gateway.dialects.base import UsageReport
 from keys.services import Usage
 
 
 class UnmeteredStream:
-    """Lets everything by and knows nothing."""
+    """Passes every event on and finds no usage."""
 
-    reported: Reported | None = None
+    report: UsageReport | None = None
     ended = False
     failed = False
 
     def feed(self, event: bytes) -> bytes:
-        """The event."""
+        """The event, unchanged."""
         return event
 
     def evidence(self, *, model: str) -> Usage | None:
-        """Nothing is known."""
+        """None: the events are not read."""
         return None

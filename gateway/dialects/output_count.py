@@ -1,4 +1,4 @@
-"""What an answer wrote, counted only for want of the provider's own usage."""
+"""Count the output of an answer for which the provider sent no usage."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,48 +7,48 @@ from typing import Any
 import msgspec
 
 from gateway import bounds
-from gateway.dialects.base import Reported
-from gateway.dialects.json_body import BROKEN
+from gateway.dialects.base import UsageReport
+from gateway.dialects.json_body import DECODE_ERRORS
 from keys.services import Usage
 
-# Strings of an answer that no model wrote.
-_NOT_WRITTEN = frozenset(
+# Fields of an answer whose strings the model did not write.
+_NOT_OUTPUT = frozenset(
     {"id", "type", "role", "status", "call_id", "item_id", "finish_reason", "signature", "object"}
 )
 
 
-class Written:
-    """Text of a streamed answer as it arrives: content, reasoning, arguments of tools."""
+class StreamedText:
+    """The text of a streamed answer as it arrives: content, reasoning, arguments of tools."""
 
     def __init__(self) -> None:
         self._text = bytearray()
 
     def add(self, piece: Any) -> None:
-        """One more piece: text, or something with text in it."""
+        """Add a piece: text, or a value that contains texts."""
         if not isinstance(piece, str):
             piece = "\n".join(_strings(piece))
         self._text += piece.encode(errors="replace")
 
-    def usage(self, said: Reported | None, *, model: str) -> Usage | None:
-        """The best known usage: what was said so far, or more if more was written."""
-        known = said.usage if said else Usage()
+    def usage(self, report: UsageReport | None, *, model: str) -> Usage | None:
+        """The best known usage: what was reported so far, or more if more text arrived."""
+        known = report.usage if report else Usage()
         text = self._text.decode(errors="replace")
-        output = max(known.output_tokens, _tokens(text, model=model))
+        output = max(known.output_tokens, _text_tokens(text, model=model))
         total = known.total and max(known.total, known.input_tokens + output)
         usage = replace(known, output_tokens=output, total=total)
         return usage if usage.tokens else None
 
 
-def tokens_in(answer: bytes, field: str, *, model: str) -> int:
-    """The most tokens that everything written under one field of a whole answer can be."""
+def count_tokens(body: bytes, field: str, *, model: str) -> int:
+    """The most tokens that all texts under one field of a whole answer can be."""
     try:
-        value = msgspec.json.decode(answer, type=dict[str, Any]).get(field)
-    except BROKEN:
-        return _tokens(answer.decode(errors="replace"), model=model)
-    return _tokens("\n".join(_strings(value)), model=model)
+        value = msgspec.json.decode(body, type=dict[str, Any]).get(field)
+    except DECODE_ERRORS:
+        return _text_tokens(body.decode(errors="replace"), model=model)
+    return _text_tokens("\n".join(_strings(value)), model=model)
 
 
-def _tokens(text: str, *, model: str) -> int:
+def _text_tokens(text: str, *, model: str) -> int:
     return bounds.text_tokens_max(text, model=model) if text else 0
 
 
@@ -60,8 +60,8 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inner)
     elif isinstance(value, dict):
         for name, inner in value.items():
-            if name not in _NOT_WRITTEN:
+            if name not in _NOT_OUTPUT:
                 yield from _strings(inner)
         if isinstance(value.get("input"), dict):
-            # Arguments of tools are written as JSON, names and punctuation too.
+            # The model writes arguments of tools as JSON, with names and punctuation.
             yield msgspec.json.encode(list(value["input"])).decode()

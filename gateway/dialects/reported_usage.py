@@ -1,66 +1,68 @@
-"""Token counts as providers write them: what can be believed, and what follows from what."""
+"""Token counts and costs as providers send them: only plausible ones are used."""
 
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from gateway.dialects.json_body import BROKEN
+from gateway.dialects.json_body import DECODE_ERRORS
 
-# No call has more; whoever says so is not believed.
-_BELIEVED_MAX = 10**9
+# No call has more tokens, or costs more.
+_TOKENS_MAX = 10**9
 _COST_MAX = Decimal(10**6)
 _ID_LENGTH_MAX = 200
 
 
-# Numbers with a point come as Decimal from their own text: a cost never passes through a float.
-class _Answer(msgspec.Struct):
+# Numbers with a decimal point are read as Decimal: a cost never passes through a float.
+class Answer(msgspec.Struct):
+    """What metering reads of a whole answer."""
+
     id: Any = None
     usage: Any = None
     x_groq: Any = None
 
 
-_decode_answer = msgspec.json.Decoder(_Answer, float_hook=Decimal).decode
+_decode_answer = msgspec.json.Decoder(Answer, float_hook=Decimal).decode
 
 
-def answer_in(body: bytes) -> _Answer:
-    """The id and usage of a whole answer; of what is no answer, none."""
+def decode_answer(body: bytes) -> Answer:
+    """The id and usage of a whole answer; all None if it cannot be decoded."""
     try:
         return _decode_answer(body)
-    except BROKEN:
-        return _Answer()
+    except DECODE_ERRORS:
+        return Answer()
 
 
 def as_object(value: Any) -> dict[str, Any]:
-    """The value if it is an object, else an empty one."""
+    """The value if it is an object, otherwise an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def part(values: Any, *names: str) -> Any:
-    """What stands under a path of names; None when there is nothing."""
+    """The value at a path of names; None if there is none."""
     for name in names:
         values = values.get(name) if isinstance(values, dict) else None
     return values
 
 
 def count(value: Any) -> int | None:
-    """A count of tokens that can be believed, or None."""
-    return value if type(value) is int and 0 <= value <= _BELIEVED_MAX else None
+    """The value if it is a plausible count of tokens, otherwise None."""
+    return value if type(value) is int and 0 <= value <= _TOKENS_MAX else None
 
 
 def largest(*values: Any) -> int:
-    """The largest believable count of several places where one number may stand; 0 without any."""
+    """The largest plausible count among fields that mean the same number; 0 if there is none."""
     return max((found for value in values if (found := count(value)) is not None), default=0)
 
 
-def fitting(tokens: int, *, whole: int) -> int:
-    """A part of `whole`, or 0: what is larger than its whole is not believed, so all of the whole
-    is paid at the full rate."""
+def part_within(tokens: int, *, whole: int) -> int:
+    """A part of `whole`; 0 if it is larger than the whole, which is then charged at the full
+    rate."""
     return tokens if tokens <= whole else 0
 
 
 def cost(value: Any, *, unit: Decimal = Decimal(1)) -> Decimal | None:
-    """A cost in USD as the provider said it, in units of so many USD, or None."""
+    """A cost in USD, from a value in units of `unit` USD; None if it is not plausible."""
     if type(value) is int:
         value = Decimal(value) * unit
     if not isinstance(value, Decimal) or not value.is_finite() or not 0 <= value <= _COST_MAX:
@@ -69,6 +71,6 @@ def cost(value: Any, *, unit: Decimal = Decimal(1)) -> Decimal | None:
 
 
 def id_of(value: Any) -> str:
-    """The provider's id of a call, cut to what is kept of it."""
+    """The provider's id of a call, cut to the length that is stored."""
     # PostgreSQL cannot keep a NUL.
     return value.replace("\0", "")[:_ID_LENGTH_MAX] if isinstance(value, str) else ""

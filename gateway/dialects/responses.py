@@ -1,19 +1,21 @@
-"""Responses: OpenAI's newer wire format; what Codex speaks."""
+"""Responses: OpenAI's newer wire format, which Codex uses."""
+
+from typing import Any
 
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects import openai_usage, output_count, unsupported
-from gateway.dialects.base import Asked, Reported
+from gateway.dialects import openai_usage, output_count, sse, unsupported
+from gateway.dialects.base import CallParameters, UsageReport
 from gateway.dialects.json_body import (
-    clamped,
-    fields_of,
+    clamp_output,
     flag_of,
-    joined,
+    join_fields,
     model_of,
+    split_fields,
     whole_number_of,
 )
-from gateway.dialects.reported_usage import answer_in
+from gateway.dialects.reported_usage import decode_answer
 from gateway.dialects.responses_meter import ResponsesMeter
 
 _OUTPUT = ("max_output_tokens",)
@@ -31,14 +33,15 @@ class Responses:
     wire_format = "openai"
     path = "/responses"
     spends = True
+    default_headers = ()
 
-    def parse(self, body: bytes) -> Asked:
-        """Take a body apart. Refusals: Unreadable, CannotBeBounded."""
-        fields = fields_of(body, guarded=_GUARDED)
+    def parse(self, body: bytes) -> CallParameters:
+        """Parse a request body. Refusals: Unreadable, CannotBeBounded."""
+        fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
-        _refuse_unbounded(fields)
+        _refuse_unsupported(fields)
         output_max = whole_number_of(fields, "max_output_tokens")
-        return Asked(
+        return CallParameters(
             fields=fields,
             model=model,
             stream=flag_of(fields, "stream"),
@@ -46,35 +49,45 @@ class Responses:
             output_tokens_least=min(_OUTPUT_LEAST, output_max or _OUTPUT_LEAST),
         )
 
-    def input_bound(self, asked: Asked, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
         """The most input tokens `model` can count for it."""
-        return bounds.responses_input_max(asked.fields, model=model)
+        return bounds.responses_input_max(parameters.fields, model=model)
 
-    def rewritten(self, asked: Asked, *, model: str, output_tokens_max: int) -> bytes:
-        """The body for the provider."""
-        changed = clamped(
-            asked.fields,
+    def provider_body(
+        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+    ) -> bytes:
+        """The body for the provider, with its own model name and the output clamped."""
+        changes = clamp_output(
+            parameters.fields,
             names=_OUTPUT,
-            usual="max_output_tokens",
+            default="max_output_tokens",
             output_tokens_max=output_tokens_max,
         )
-        return joined(asked.fields, model=model, **changed)
+        return join_fields(parameters.fields, model=model, **changes)
 
-    def reported(self, answer: bytes) -> Reported | None:
-        """The usage in a whole answer; None when it has none that can be believed."""
-        said = answer_in(answer)
-        return openai_usage.reported_in(said.usage, request_id=said.id)
+    def usage_report(self, body: bytes) -> UsageReport | None:
+        """The usage in a whole answer; None when it has none that is plausible."""
+        answer = decode_answer(body)
+        return openai_usage.usage_report(answer.usage, request_id=answer.id)
 
-    def produced(self, answer: bytes, *, model: str) -> int:
-        """Output tokens counted from a whole answer's content."""
-        return output_count.tokens_in(answer, "output", model=model)
+    def count_output(self, body: bytes, *, model: str) -> int:
+        """Output tokens counted from the content of a whole answer."""
+        return output_count.count_tokens(body, "output", model=model)
 
-    def meter(self, asked: Asked) -> ResponsesMeter:
+    def meter(self, parameters: CallParameters) -> ResponsesMeter:
         """A meter for one stream."""
         return ResponsesMeter()
 
+    def error_event(self, error: dict[str, Any]) -> bytes:
+        """The event that ends a broken stream.
 
-def _refuse_unbounded(fields: dict[str, Raw]) -> None:
+        OpenAI documents the fields at the top and sends `error`; its SDKs raise only at that.
+        """
+        fields = {**error["error"], "type": "error", "sequence_number": 0, **error}
+        return sse.encode_event(fields, name="error")
+
+
+def _refuse_unsupported(fields: dict[str, Raw]) -> None:
     unsupported.refuse_settings(fields, unsupported.RESPONSES)
     unsupported.refuse_tier(fields)
     unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)

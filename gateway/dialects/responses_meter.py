@@ -1,4 +1,4 @@
-"""Meters a stream of one response's events."""
+"""Meter the stream of a response."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from gateway.dialects import openai_usage
-from gateway.dialects.base import Reported
-from gateway.dialects.json_body import BROKEN
-from gateway.dialects.output_count import Written
+from gateway.dialects.base import UsageReport
+from gateway.dialects.json_body import DECODE_ERRORS
+from gateway.dialects.output_count import StreamedText
 from gateway.dialects.sse import data_of
 from keys.services import Usage
 
@@ -31,36 +31,36 @@ _FAILURES = frozenset({"response.failed", "response.cancelled", "error"})
 
 
 class ResponsesMeter:
-    """Watches the events of a response go by; the last one says the usage."""
+    """Meters the events of a response; the last one has the usage."""
 
     def __init__(self) -> None:
-        self.reported: Reported | None = None
+        self.report: UsageReport | None = None
         self.ended = False
         self.failed = False
-        self._written = Written()
+        self._text = StreamedText()
 
     def feed(self, event: bytes) -> bytes:
         """Take one event; the client gets all of them."""
         try:
-            seen = _decode(data_of(event))
-        except BROKEN:
+            decoded = _decode(data_of(event))
+        except DECODE_ERRORS:
             return event
-        # Text, reasoning and arguments come in events whose names end alike; those that repeat
-        # the whole of it have no `delta`.
-        if seen.delta:
-            self._written.add(seen.delta)
-        elif seen.type in _ENDS or seen.type in _FAILURES:
-            self._close(seen)
+        # Events of text, reasoning and arguments have a `delta`; those that repeat the whole text
+        # have none.
+        if decoded.delta:
+            self._text.add(decoded.delta)
+        elif decoded.type in _ENDS or decoded.type in _FAILURES:
+            self._close(decoded)
         return event
 
     def evidence(self, *, model: str) -> Usage | None:
-        """What is known without the final usage."""
-        return self._written.usage(self.reported, model=model)
+        """The usage as far as it is known without a final report."""
+        return self._text.usage(self.report, model=model)
 
-    def _close(self, seen: _Event) -> None:
-        self.ended = seen.type in _ENDS
+    def _close(self, decoded: _Event) -> None:
+        self.ended = decoded.type in _ENDS
         self.failed = not self.ended
-        if seen.response is not None:
-            self.reported = openai_usage.reported_in(
-                seen.response.usage, request_id=seen.response.id
+        if decoded.response is not None:
+            self.report = openai_usage.usage_report(
+                decoded.response.usage, request_id=decoded.response.id
             )

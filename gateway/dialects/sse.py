@@ -1,6 +1,9 @@
-"""Server-sent events: whole events out of chunks of any size, and the data one carries."""
+"""Server-sent events: split chunks of any size into whole events, read their data, write one."""
 
 import re
+from typing import Any
+
+import msgspec
 
 # An event ends with an empty line, in any of the three line ends the standard allows, mixed too.
 _BLANK = re.compile(rb"\r\n\r\n|\n\r\n|\r\n\n|\n\n|\r\r")
@@ -8,46 +11,48 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 EVENT_BYTES_MAX = 16 * 1024 * 1024
 
 
-class TooLong(Exception):
-    """An event has no end within EVENT_BYTES_MAX: the stream cannot be metered any more."""
+class EventTooLong(Exception):
+    """An event is longer than EVENT_BYTES_MAX: the stream can no longer be metered."""
 
 
 class Splitter:
-    """Takes a stream in chunks and gives it back in whole events, their blank lines included.
+    """Splits a stream of chunks into whole events, their blank lines included.
 
-    Nothing is added or lost: the events and the rest, joined, are the chunks. Errors: TooLong.
+    Nothing is added or lost: the events and the rest, joined, are the chunks. Errors:
+    EventTooLong.
     """
 
     def __init__(self) -> None:
-        self._kept = bytearray()
+        self._buffer = bytearray()
         self._searched = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The events that are whole now."""
-        if not self._kept and b"\r" not in chunk:
-            # Most chunks are whole events: no copy is kept of them.
+        """The events that this chunk completes."""
+        if not self._buffer and b"\r" not in chunk:
+            # Most chunks are whole events: they are not buffered.
             pieces = chunk.split(b"\n\n")
             if not pieces[-1]:
                 return [piece + b"\n\n" for piece in pieces[:-1]]
-        self._kept += chunk
-        return self._whole()
+        self._buffer += chunk
+        return self._take_events()
 
-    def _whole(self) -> list[bytes]:
-        events, start = [], 0
-        for blank in _BLANK.finditer(self._kept, self._searched):
-            events.append(bytes(self._kept[start : blank.end()]))
+    def _take_events(self) -> list[bytes]:
+        events: list[bytes] = []
+        start = 0
+        for blank in _BLANK.finditer(self._buffer, self._searched):
+            events.append(bytes(self._buffer[start : blank.end()]))
             start = blank.end()
-        del self._kept[:start]
+        del self._buffer[:start]
         # The end of an event may have begun in the last three bytes.
-        self._searched = max(len(self._kept) - 3, 0)
-        if len(self._kept) > EVENT_BYTES_MAX and not events:
-            raise TooLong(f"An event has more than {EVENT_BYTES_MAX:,} bytes.")
+        self._searched = max(len(self._buffer) - 3, 0)
+        if len(self._buffer) > EVENT_BYTES_MAX and not events:
+            raise EventTooLong(f"An event has more than {EVENT_BYTES_MAX:,} bytes.")
         return events
 
     def rest(self) -> bytes:
         """What came after the last whole event, once the stream is over."""
-        rest = bytes(self._kept)
-        self._kept.clear()
+        rest = bytes(self._buffer)
+        self._buffer.clear()
         self._searched = 0
         return rest
 
@@ -60,5 +65,10 @@ def data_of(event: bytes) -> bytes:
         return event[at + 6 : -2]
     # A stream may begin with a byte order mark.
     lines = event.removeprefix(_BYTE_ORDER_MARK).splitlines()
-    lines = (line for line in lines if line.startswith(b"data:"))
-    return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
+    return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
+
+
+def encode_event(data: dict[str, Any], *, name: str = "") -> bytes:
+    """One event with JSON as its data."""
+    head = f"event: {name}\n".encode() if name else b""
+    return head + b"data: " + msgspec.json.encode(data) + b"\n\n"

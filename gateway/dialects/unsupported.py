@@ -1,7 +1,7 @@
-"""What cannot be let through: whatever costs more than the tokens set aside for a call.
+"""Refuse what can cost more than the tokens held for a call.
 
-Tools that the provider runs itself sample the model again with every use and are paid per use;
-what is kept at the provider (earlier answers, prompts, containers) has a size Butler cannot know.
+Tools that the provider runs call the model again with every use and are billed per use; what is
+stored at the provider (earlier answers, prompts, containers) has a size Butler cannot know.
 """
 
 from collections.abc import Callable, Collection
@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects.json_body import BROKEN, value_of
+from gateway.dialects.json_body import DECODE_ERRORS, value_of
 from gateway.refusals import CannotBeBounded, Unreadable
 
 _SETTINGS_OFF = (None, False, [], {}, "")
 
-# The tiers that cost the ordinary price or less.
+# Tiers that cost the ordinary price or less.
 _TIERS = frozenset({None, "auto", "default", "standard", "standard_only", "flex", "on_demand"})
 
 _OPENAI_CLIENT_TOOLS = frozenset(
@@ -26,40 +26,40 @@ _OPENAI_CLIENT_TOOLS = frozenset(
 _ANTHROPIC_CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_")
 
 _SEARCH = (
-    "Searches at the provider cost more than tokens; give the model a search tool of your own"
+    "Searches at the provider cost more than tokens. Give the model a search tool of your own"
     " as a function"
 )
-_KEPT = "send what is needed in the request itself"
+_STORED = "Send what is needed in the request itself"
 
 CHAT = {
     "web_search_options": f"{_SEARCH}.",
     "search_parameters": f"{_SEARCH}.",
-    "plugins": "Plugins of the provider cost more than tokens; use tools of your own.",
-    "models": "Other models have other prices; ask for one model.",
-    "preset": "What a preset adds to the request is kept at the provider; write it out.",
-    "chat_template": "A template can write more than it is given; the model has its own.",
-    "best_of": "What is written and not returned cannot be counted; use `n`.",
+    "plugins": "Plugins of the provider cost more than tokens. Use tools of your own.",
+    "models": "Other models have other prices. Request one model.",
+    "preset": "What a preset adds is stored at the provider. Send its content instead.",
+    "chat_template": "A template can add text. Leave the field out to use the model's own.",
+    "best_of": "Answers that are generated but not returned cannot be counted. Use `n`.",
 }
 RESPONSES = {
-    "background": "A call in the background cannot be watched to its end; use `stream` instead.",
-    "previous_response_id": f"The size of an earlier answer is unknown; {_KEPT}.",
-    "conversation": f"The size of a kept conversation is unknown; {_KEPT}.",
-    "prompt": f"The size of a kept prompt is unknown; {_KEPT}.",
-    "context_management": "Compaction by the provider is one more call; compact in the client.",
+    "background": "A call in the background cannot be metered to its end. Use `stream` instead.",
+    "previous_response_id": f"The size of an earlier answer is unknown. {_STORED}.",
+    "conversation": f"The size of a stored conversation is unknown. {_STORED}.",
+    "prompt": f"The size of a stored prompt is unknown. {_STORED}.",
+    "context_management": "Compaction by the provider is another call. Compact in the client.",
     "plugins": CHAT["plugins"],
     "models": CHAT["models"],
     "search_parameters": CHAT["search_parameters"],
 }
 MESSAGES = {
-    "mcp_servers": "The provider would call these servers and sample again; connect to them in"
-    " the client.",
-    "container": f"What runs in a container is paid by time; {_KEPT}.",
-    "compaction": "Compaction by the provider is one more call; compact in the client.",
+    "mcp_servers": "The provider would call these servers and then the model again. Connect to the"
+    " servers in the client.",
+    "container": f"What runs in a container is billed by time. {_STORED}.",
+    "compaction": "Compaction by the provider is another call. Compact in the client.",
 }
 
 
 class Tool(msgspec.Struct):
-    """What tells who runs a tool; its schema is not read."""
+    """The fields that decide who runs a tool; its schema is not read."""
 
     type: str | None = None
     execution: str | None = None
@@ -67,28 +67,28 @@ class Tool(msgspec.Struct):
     tools: list["Tool"] | None = None
 
 
-_TELLING = frozenset(Tool.__struct_fields__)
+_TOOL_FIELDS = frozenset(Tool.__struct_fields__)
 _decode_tools = msgspec.json.Decoder(list[Tool] | None).decode
 
 
-def refuse_settings(fields: dict[str, Raw], sentences: dict[str, str]) -> None:
-    """Refuse any of these fields that is set. Refusals: CannotBeBounded."""
-    for name in sentences.keys() & fields.keys():
+def refuse_settings(fields: dict[str, Raw], reasons: dict[str, str]) -> None:
+    """Refuse any field of `reasons` that is set. Refusals: CannotBeBounded."""
+    for name in reasons.keys() & fields.keys():
         if value_of(fields, name) not in _SETTINGS_OFF:
-            raise CannotBeBounded(f"`{name}` is refused. {sentences[name]}", field=name)
+            raise CannotBeBounded(f"`{name}` is not supported. {reasons[name]}", field=name)
 
 
-def refuse_value(fields: dict[str, Raw], name: str, *, known: Collection[Any], why: str) -> None:
-    """Refuse any other value than those of known price. Refusals: CannotBeBounded."""
+def refuse_value(fields: dict[str, Raw], name: str, *, known: Collection[Any], reason: str) -> None:
+    """Refuse any value whose price is not `known`. Refusals: CannotBeBounded."""
     value = value_of(fields, name)
     if not (value is None or isinstance(value, str)) or value not in known:
-        raise CannotBeBounded(f"`{name}` {value!r} is refused. {why}", field=name)
+        raise CannotBeBounded(f"`{name}` {value!r} is not supported. {reason}", field=name)
 
 
 def refuse_tier(fields: dict[str, Raw]) -> None:
     """Refuse tiers with prices of their own. Refusals: CannotBeBounded."""
-    why = "It has a price of its own; leave the field out."
-    refuse_value(fields, "service_tier", known=_TIERS, why=why)
+    reason = "It has a price of its own. Leave the field out."
+    refuse_value(fields, "service_tier", known=_TIERS, reason=reason)
 
 
 def refuse_tools(fields: dict[str, Raw], *, runs_at_client: Callable[[Tool], bool]) -> None:
@@ -96,8 +96,8 @@ def refuse_tools(fields: dict[str, Raw], *, runs_at_client: Callable[[Tool], boo
     for number, tool in enumerate(_tools(fields)):
         if not runs_at_client(tool):
             raise CannotBeBounded(
-                f"A tool of type {tool.type!r} is run by the provider, at a cost that tokens set"
-                f" aside do not cover. {_instead(tool.type)}",
+                f"The provider runs tools of type {tool.type!r}, at a cost that the tokens held for"
+                f" the call do not cover. {_alternative(tool.type)}",
                 field=f"tools[{number}]",
                 tool=tool.type,
             )
@@ -108,7 +108,7 @@ def _tools(fields: dict[str, Raw]) -> list[Tool]:
         return []
     try:
         return _read_tools(bytes(fields["tools"]))
-    except BROKEN as error:
+    except DECODE_ERRORS as error:
         raise Unreadable(f"`tools` must be a list of tools: {error}.", field="tools") from None
 
 
@@ -116,20 +116,22 @@ def _tools(fields: dict[str, Raw]) -> list[Tool]:
 @lru_cache(maxsize=128)
 def _read_tools(raw: bytes) -> list[Tool]:
     tools = _decode_tools(raw) or []
-    bounds.check_said_once(raw, "tools")
+    bounds.check_unique_names(raw, "tools")
     for tool in msgspec.json.decode(raw, type=list[dict[str, Raw]] | None) or []:
-        # A reader that does not mind capitals would see another tool.
-        if odd := [name for name in tool if name.lower() in _TELLING and name not in _TELLING]:
-            raise Unreadable(f"Write {odd[0]!r} in small letters.", field="tools")
+        # A provider that ignores the case of names would see another tool.
+        if odd := [
+            name for name in tool if name.lower() in _TOOL_FIELDS and name not in _TOOL_FIELDS
+        ]:
+            raise Unreadable(f"Write {odd[0]!r} in lower case.", field="tools")
     return tools
 
 
-def _instead(kind: str | None) -> str:
+def _alternative(kind: str | None) -> str:
     if kind is None:
-        return "Say the type of each tool."
+        return "Give each tool a `type`."
     if kind.startswith("web_search"):
         return (
-            "Leave it out, or search in the client by a function of your own. For Codex: set"
+            "Leave it out, or search in the client with a function of your own. For Codex, set"
             ' web_search = "disabled" in its config.toml.'
         )
     return "Leave it out, or run it in the client as a function of your own."
@@ -164,6 +166,6 @@ def refuse_edits(fields: dict[str, Raw]) -> None:
         kind = edit.get("type") if isinstance(edit, dict) else None
         if not (isinstance(kind, str) and kind.startswith("clear_")):
             raise CannotBeBounded(
-                f"The edit {kind!r} is refused. {MESSAGES['compaction']}",
+                f"The edit {kind!r} is not supported. {MESSAGES['compaction']}",
                 field="context_management",
             )

@@ -24,5 +24,5 @@ def parsed(dialect, **fields):
 def sent(dialect, raw=None, *, model="real", output_tokens_max=100, **fields):
     """What the provider gets of a request."""
     asked = dialect.parse(raw or body(**fields))
-    whole = dialect.rewritten(asked, model=model, output_tokens_max=output_tokens_max)
+    whole = dialect.provider_body(asked, model=model, output_tokens_max=output_tokens_max)
     return msgspec.json.decode(whole)

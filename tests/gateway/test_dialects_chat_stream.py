@@ -21,9 +21,9 @@ def piece(finish_reason=None, index=0, **delta):
     return {"choices": [{"index": index, "delta": delta, "finish_reason": finish_reason}]}
 
 
-def meter(*, n=1, usage_asked=False):
+def meter(*, n=1, usage_requested=False):
     """A meter of a stream."""
-    options = {"stream_options": {"include_usage": True}} if usage_asked else {}
+    options = {"stream_options": {"include_usage": True}} if usage_requested else {}
     request = {"model": "gpt-4o", "stream": True, "n": n, **options}
     return CHAT.meter(CHAT.parse(msgspec.json.encode(request)))
 
@@ -41,23 +41,23 @@ ALONE = event(choices=[], usage=USAGE)
 def test_the_usage_chunk_is_dropped_when_the_client_did_not_ask():
     watch = meter()
     assert fed(watch, HELLO, STOP, ALONE, DONE) == [HELLO, STOP, b"", DONE]
-    assert watch.reported.usage == REPORTED
-    assert watch.reported.provider_request_id == "chatcmpl-1"
+    assert watch.report.usage == REPORTED
+    assert watch.report.provider_request_id == "chatcmpl-1"
     assert watch.ended
     assert not watch.failed
 
 
 def test_the_usage_chunk_passes_when_the_client_asked():
-    watch = meter(usage_asked=True)
+    watch = meter(usage_requested=True)
     assert fed(watch, HELLO, STOP, ALONE, DONE) == [HELLO, STOP, ALONE, DONE]
-    assert watch.reported.usage == REPORTED
+    assert watch.report.usage == REPORTED
 
 
 def test_usage_in_a_chunk_with_choices_is_read_and_never_dropped():
     last = event(**piece("stop"), usage=USAGE)
     watch = meter()
     assert fed(watch, HELLO, last) == [HELLO, last]
-    assert watch.reported.usage == REPORTED
+    assert watch.report.usage == REPORTED
     assert not watch.ended
 
 
@@ -70,7 +70,7 @@ def test_usage_wrapped_by_groq_is_read():
     watch = meter()
     first = event(**piece(content="x"), x_groq={"id": "req_1"})
     fed(watch, first, event(**piece("stop"), x_groq={"id": "req_1", "usage": USAGE}))
-    assert watch.reported.usage == REPORTED
+    assert watch.report.usage == REPORTED
 
 
 def test_usage_in_every_chunk_counts_only_once_the_answer_is_finished():
@@ -78,32 +78,32 @@ def test_usage_in_every_chunk_counts_only_once_the_answer_is_finished():
     growing = [{"prompt_tokens": 9, "completion_tokens": n} for n in (1, 2, 3)]
     fed(watch, event(**piece(content="a"), usage=growing[0]))
     fed(watch, event(**piece(content="b"), usage=growing[1]))
-    assert watch.reported is None
+    assert watch.report is None
     assert watch.evidence(model="gpt-4o") == Usage(input_tokens=9, output_tokens=2)
     fed(watch, event(**piece("stop"), usage=growing[2]))
-    assert watch.reported.usage == REPORTED
+    assert watch.report.usage == REPORTED
 
 
 def test_usage_that_came_too_early_counts_when_nothing_better_came():
     watch = meter()
     fed(watch, event(**piece(content="a"), usage=USAGE), STOP, DONE)
-    assert watch.reported.usage == REPORTED
+    assert watch.report.usage == REPORTED
 
 
 def test_every_choice_must_be_finished():
     watch = meter(n=2)
     fed(watch, event(**piece("stop", index=0), usage=USAGE))
     fed(watch, event(**piece("stop", index=0), usage=USAGE))
-    assert watch.reported is None
+    assert watch.report is None
     fed(watch, event(**piece("stop", index=1), usage=USAGE))
-    assert watch.reported.usage == REPORTED
+    assert watch.report.usage == REPORTED
 
 
 def test_a_usage_that_cannot_be_believed_is_dropped_and_not_reported():
     watch = meter()
     nonsense = event(choices=[], usage={"prompt_tokens": -1, "completion_tokens": 3})
     assert fed(watch, HELLO, STOP, nonsense) == [HELLO, STOP, b""]
-    assert watch.reported is None
+    assert watch.report is None
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,14 @@ def test_an_error_in_the_stream_is_a_failure():
 def test_what_is_not_understood_passes_untouched(odd):
     watch = meter()
     assert fed(watch, odd, HELLO, STOP, ALONE, DONE) == [odd, HELLO, STOP, b"", DONE]
-    assert watch.reported.usage == REPORTED
+    assert watch.report.usage == REPORTED
 
 
 def test_choices_of_an_odd_shape_pass_and_their_usage_counts():
     odd = event(choices={"0": {"text": "one two three"}}, usage=USAGE)
     watch = meter()
     assert fed(watch, odd, DONE) == [odd, DONE]
-    assert watch.reported.usage == REPORTED
+    assert watch.report.usage == REPORTED
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_an_oddly_written_stream_is_metered_alike(stream):
         chunks = (stream[at : at + size] for at in range(0, len(stream), size))
         fed(watch, *(one for chunk in chunks for one in splitter.feed(chunk)))
         assert splitter.rest() == b""
-        assert watch.reported.usage == REPORTED
+        assert watch.report.usage == REPORTED
         assert watch.ended
 
 
@@ -199,14 +199,14 @@ def test_a_stream_cut_at_any_byte_is_metered_alike():
         watch, splitter = meter(), Splitter()
         events = splitter.feed(stream[:at]) + splitter.feed(stream[at:])
         assert b"".join(fed(watch, *events)) == HELLO + STOP + DONE
-        assert watch.reported.usage == REPORTED
+        assert watch.report.usage == REPORTED
         assert watch.evidence(model="gpt-4o") == Usage(input_tokens=9, output_tokens=3)
 
 
 def test_a_whole_answer_without_usage_is_counted():
     message = {"role": "assistant", "content": "one two three", "tool_calls": None}
     answer = {"id": "a", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-    assert CHAT.reported(msgspec.json.encode(answer)) is None
-    assert CHAT.produced(msgspec.json.encode(answer), model="gpt-4o") == 3
-    assert CHAT.produced(b"one two three", model="gpt-4o") == 3
-    assert CHAT.produced(b"{}", model="gpt-4o") == 0
+    assert CHAT.usage_report(msgspec.json.encode(answer)) is None
+    assert CHAT.count_output(msgspec.json.encode(answer), model="gpt-4o") == 3
+    assert CHAT.count_output(b"one two three", model="gpt-4o") == 3
+    assert CHAT.count_output(b"{}", model="gpt-4o") == 0

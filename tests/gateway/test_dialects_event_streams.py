@@ -52,8 +52,8 @@ INPUT = {
 
 def test_a_message_is_metered_by_its_start_and_its_last_delta():
     watch = fed(meter(MESSAGES), START, event("ping"), TEXT, LAST)
-    assert watch.reported.usage == Usage(**INPUT, output_tokens=15)
-    assert watch.reported.provider_request_id == "msg_1"
+    assert watch.report.usage == Usage(**INPUT, output_tokens=15)
+    assert watch.report.provider_request_id == "msg_1"
     assert not watch.ended
     fed(watch, STOP)
     assert watch.ended
@@ -63,16 +63,16 @@ def test_a_message_is_metered_by_its_start_and_its_last_delta():
 def test_a_delta_without_a_reason_to_stop_is_not_final():
     early = event("message_delta", delta={"stop_reason": None}, usage={"output_tokens": 7})
     watch = fed(meter(MESSAGES), START, TEXT, early)
-    assert watch.reported is None
+    assert watch.report is None
     assert watch.evidence(model="claude-opus-4-8").output_tokens == len("one two three")
     fed(watch, LAST)
-    assert watch.reported.usage.output_tokens == 15
+    assert watch.report.usage.output_tokens == 15
 
 
 def test_input_that_is_said_only_at_the_end_counts():
     start = event("message_start", message={"id": "m", "usage": {"input_tokens": 0}})
     last = event("message_delta", delta=STOP_DELTA, usage={"input_tokens": 50, "output_tokens": 15})
-    assert fed(meter(MESSAGES), start, last).reported.usage == Usage(
+    assert fed(meter(MESSAGES), start, last).report.usage == Usage(
         input_tokens=50, output_tokens=15
     )
 
@@ -81,7 +81,7 @@ def test_input_that_is_said_only_at_the_start_is_not_lost_to_zeros_and_nulls():
     usage = {"input_tokens": 0, "cache_read_input_tokens": None, "output_tokens": 15}
     last = event("message_delta", delta=STOP_DELTA, usage=usage)
     watch = fed(meter(MESSAGES), START, last)
-    assert watch.reported.usage == Usage(**INPUT, output_tokens=15)
+    assert watch.report.usage == Usage(**INPUT, output_tokens=15)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_input_that_is_said_only_at_the_start_is_not_lost_to_zeros_and_nulls():
 )
 def test_what_a_broken_message_wrote_is_evidence_with_its_input(piece):
     watch = fed(meter(MESSAGES), START, delta(**piece))
-    assert watch.reported is None
+    assert watch.report is None
     assert watch.evidence(model="claude-opus-4-8") == Usage(**INPUT, output_tokens=10)
 
 
@@ -124,11 +124,11 @@ REPORTED = Usage(input_tokens=9, output_tokens=3, cached_tokens=4, reasoning_tok
 @pytest.mark.parametrize("end", ["completed", "incomplete"])
 def test_a_response_is_metered_by_its_last_event(end):
     watch = fed(meter(RESPONSES), CREATED, PIECE)
-    assert watch.reported is None
+    assert watch.report is None
     assert not watch.ended
     fed(watch, response(end, usage=USAGE))
-    assert watch.reported.usage == REPORTED
-    assert watch.reported.provider_request_id == "resp_1"
+    assert watch.report.usage == REPORTED
+    assert watch.report.provider_request_id == "resp_1"
     assert watch.ended
     assert not watch.failed
 
@@ -137,13 +137,13 @@ def test_a_failed_response_still_says_its_usage():
     watch = fed(meter(RESPONSES), CREATED, response("failed", usage=USAGE))
     assert watch.failed
     assert not watch.ended
-    assert watch.reported.usage == REPORTED
+    assert watch.report.usage == REPORTED
 
 
 def test_an_error_event_of_a_response_is_a_failure():
     watch = fed(meter(RESPONSES), event("error", code="server_error", message="no"))
     assert watch.failed
-    assert watch.reported is None
+    assert watch.report is None
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_a_broken_response_wrote_is_evidence_once(kind):
 )
 def test_what_is_not_understood_passes_untouched(dialect, odd):
     watch = fed(meter(dialect), odd)
-    assert watch.reported is None
+    assert watch.report is None
     assert watch.evidence(model="m") is None
     assert not watch.ended
     assert not watch.failed
@@ -191,7 +191,7 @@ def test_a_stream_cut_at_any_byte_is_metered_alike(dialect, events):
     for at in range(len(stream) + 1):
         splitter = Splitter()
         watch = fed(meter(dialect), *splitter.feed(stream[:at]), *splitter.feed(stream[at:]))
-        assert (watch.reported, watch.ended) == (expected.reported, expected.ended)
+        assert (watch.report, watch.ended) == (expected.report, expected.ended)
         assert watch.evidence(model="gpt-4o") == expected.evidence(model="gpt-4o")
 
 
@@ -201,15 +201,15 @@ def test_whole_answers_without_usage_are_counted():
         {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": "one"}},
     ]
     message = msgspec.json.encode({"id": "m", "content": blocks})
-    assert 5 <= MESSAGES.produced(message, model="gpt-4o") <= 15
+    assert 5 <= MESSAGES.count_output(message, model="gpt-4o") <= 15
     text = [{"type": "output_text", "text": "one two three", "annotations": []}]
     answer = msgspec.json.encode({"id": "r", "output": [{"type": "message", "content": text}]})
-    assert RESPONSES.produced(answer, model="gpt-4o") == 3
+    assert RESPONSES.count_output(answer, model="gpt-4o") == 3
 
 
 def test_routes_that_do_not_stream_let_everything_by():
     watch = fed(EMBEDDINGS.meter(EMBEDDINGS.parse(b'{"model":"m"}')), b"data: 1\n\n")
-    assert watch.reported is None
+    assert watch.report is None
     assert watch.evidence(model="m") is None
 
 

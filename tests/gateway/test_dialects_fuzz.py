@@ -64,7 +64,7 @@ def test_any_request_is_refused_or_bounded(dialect, data, model):
         return
     assert bound >= 0
     assert asked.choices >= 1
-    sent = dialect.rewritten(asked, model=model, output_tokens_max=GRANTED)
+    sent = dialect.provider_body(asked, model=model, output_tokens_max=GRANTED)
     found = msgspec.json.decode(sent, type=dict[str, msgspec.Raw])
     assert msgspec.json.decode(found["model"]) == model
     maxima = [msgspec.json.decode(found[name]) for name in MAXIMA & found.keys()]

@@ -14,7 +14,7 @@ def test_unknown_fields_are_sent_byte_for_byte_and_in_order(dialect):
     odd = (
         b'"z_odd":{ "a" : [1e2,1.0, 12345678901234567890123],"\\u00e9":"\\/\\ud83d\\ude00" },"b":-0'
     )
-    out = dialect.rewritten(
+    out = dialect.provider_body(
         dialect.parse(b'{"model":"asked","stream":true, ' + odd + b"}"),
         model="real",
         output_tokens_max=100,
@@ -99,21 +99,21 @@ def test_a_request_without_a_maximum_gets_one(dialect, field):
 def test_the_usage_of_a_chat_stream_is_asked_for_and_other_options_survive():
     raw = b'{"model":"m","stream":true,"stream_options":{"include_obfuscation":false,"x":1e2}}'
     asked = dialects.CHAT.parse(raw)
-    assert not asked.usage_asked
-    out = dialects.CHAT.rewritten(asked, model="m", output_tokens_max=1)
+    assert not asked.usage_requested
+    out = dialects.CHAT.provider_body(asked, model="m", output_tokens_max=1)
     options = b'"stream_options":{"include_obfuscation":false,"x":1e2,"include_usage":true}'
     assert options in out
 
 
 def test_a_client_that_asks_for_usage_itself_is_noticed():
     asked = parsed(dialects.CHAT, stream=True, stream_options={"include_usage": True})
-    assert asked.usage_asked
+    assert asked.usage_requested
 
 
 def test_the_options_of_a_client_that_asks_itself_are_not_touched():
     options = b'"stream_options":{ "include_usage" : true }'
     asked = dialects.CHAT.parse(b'{"model":"m","stream":true,' + options + b"}")
-    assert options in dialects.CHAT.rewritten(asked, model="m", output_tokens_max=1)
+    assert options in dialects.CHAT.provider_body(asked, model="m", output_tokens_max=1)
 
 
 def test_stream_options_are_added_only_where_they_are_known():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialects import sse
-from gateway.dialects.sse import Splitter, TooLong, data_of
+from gateway.dialects.sse import EventTooLong, Splitter, data_of
 
 STREAM = (
     b": hello\n\n"
@@ -80,7 +80,7 @@ def test_an_event_without_an_end_is_not_kept_for_ever(monkeypatch):
     monkeypatch.setattr(sse, "EVENT_BYTES_MAX", 1000)
     splitter = Splitter()
     assert splitter.feed(b"data: 1\n\n" + b"x" * 2000) == [b"data: 1\n\n"]
-    with pytest.raises(TooLong):
+    with pytest.raises(EventTooLong):
         splitter.feed(b"x")
 
 

@@ -14,7 +14,7 @@ GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
 def usage_said(usage: str, *, dialect=dialects.CHAT):
     """The usage a dialect reads from an answer with this JSON as its usage."""
-    said = dialect.reported(b'{"id":"a","usage":' + usage.encode() + b"}")
+    said = dialect.usage_report(b'{"id":"a","usage":' + usage.encode() + b"}")
     return said and said.usage
 
 
@@ -26,7 +26,7 @@ def test_a_golden_answer_is_read_as_expected(path):
     cost = expected.pop("provider_cost", None)
     dialect = getattr(dialects, msgspec.json.decode(golden["dialect"]).upper())
 
-    said = dialect.reported(bytes(golden["answer"]))
+    said = dialect.usage_report(bytes(golden["answer"]))
 
     assert said.usage == Usage(**expected)
     said.usage.check()
@@ -77,7 +77,7 @@ def test_what_cannot_be_believed_of_a_message_is_unknown(usage):
     ids=lambda dialect: dialect.path,
 )
 def test_a_broken_answer_says_nothing(dialect, body):
-    assert dialect.reported(body) is None
+    assert dialect.usage_report(body) is None
 
 
 @pytest.mark.parametrize("details", ['{"cached_tokens":-4}', '{"cached_tokens":"x"}', "[]", "7"])
@@ -95,7 +95,7 @@ def test_a_part_larger_than_its_whole_leaves_the_whole_at_the_full_rate():
 
 
 def test_a_cost_keeps_every_digit_it_was_written_with():
-    said = dialects.CHAT.reported(
+    said = dialects.CHAT.usage_report(
         b'{"usage":{"prompt_tokens":1,"completion_tokens":1,"cost":0.1234567890123456789}}'
     )
     assert str(said.provider_cost) == "0.1234567890123456789"
@@ -103,7 +103,7 @@ def test_a_cost_keeps_every_digit_it_was_written_with():
 
 @pytest.mark.parametrize("cost", ["-1", '"free"', "1e99", "null", "true", "{}"])
 def test_a_cost_that_cannot_be_believed_is_unknown(cost):
-    said = dialects.CHAT.reported(
+    said = dialects.CHAT.usage_report(
         b'{"usage":{"prompt_tokens":1,"completion_tokens":1,"cost":' + cost.encode() + b"}}"
     )
     assert said.usage.tokens == 2
@@ -112,9 +112,9 @@ def test_a_cost_that_cannot_be_believed_is_unknown(cost):
 
 def test_an_endless_id_is_cut():
     answer = {"id": "i" * 5000, "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
-    said = dialects.CHAT.reported(msgspec.json.encode(answer))
+    said = dialects.CHAT.usage_report(msgspec.json.encode(answer))
     assert said.provider_request_id == "i" * 200
 
 
 def test_counting_tokens_is_no_usage():
-    assert dialects.COUNT_TOKENS.reported(b'{"input_tokens":14}') is None
+    assert dialects.COUNT_TOKENS.usage_report(b'{"input_tokens":14}') is None

@@ -4,8 +4,8 @@ import asyncio
 import json
 
 from gateway.app import Gateway
-from gateway.checks import every_route_admits, unadmitted
-from gateway.error_responses import refused
+from gateway.checks import every_route_admits, unadmitted_routes
+from gateway.error_responses import refusal_response
 from gateway.routes import ROUTES
 from keys.refusals import AllocationClosed
 
@@ -21,7 +21,7 @@ def test_every_route_has_the_one_admission():
 
 def test_a_route_that_lets_in_by_another_way_fails_the_check():
     chat = ("POST", "/v1/chat/completions")
-    errors = unadmitted({chat: ROUTES[chat]._replace(admit=somebody)})
+    errors = unadmitted_routes({chat: ROUTES[chat]._replace(admit=somebody)})
     assert [error.id for error in errors] == ["butler.E031"]
     assert "/v1/chat/completions" in errors[0].msg
 
@@ -44,13 +44,13 @@ def test_the_probe_that_comes_before_everything_is_answered():
 def test_a_budget_that_closed_on_the_way_is_refused_without_its_numbers():
     # So does a rotation that comes too late.
     closed = AllocationClosed("The allocation is closed.", session_id="ses-1", status="expired")
-    status, headers, body = refused(closed, wire_format="anthropic", request_id="req_1")
+    status, headers, body = refusal_response(closed, wire_format="anthropic", request_id="req_1")
     assert (status, json.loads(body)["error"]["type"]) == (402, "billing_error")
     assert (b"x-should-retry", b"false") in headers
 
 
 def ask(method: str, path: str) -> tuple[int, dict, dict | None]:
-    """Status, headers and body of an answer that needs no office."""
+    """Status, headers and body of an answer that needs no runtime."""
     sent = []
 
     async def send(message):

@@ -14,6 +14,7 @@ import pytest
 from django.utils import timezone
 
 from gateway import upstream
+from gateway.dialects import CHAT
 from gateway.requests import Request
 from keys import services as keys
 from keys.models import Charge
@@ -258,9 +259,9 @@ def test_a_refused_key_is_refused_in_butler_s_own_words(gateway, provider, statu
 
 def test_a_word_that_is_no_secret_stays_in_the_answer(provider):
     key = upstream.Upstream("local-1", "1", "local", "llama", "", ("openai",), "ollama")
-    assert upstream.scrubbed(b"I run on ollama.", key) == b"I run on ollama."
+    assert upstream.scrub(b"I run on ollama.", key) == b"I run on ollama."
     nothing = upstream.Upstream("local-1", "1", "local", "llama", "", ("openai",), "")
-    assert upstream.scrubbed(b"I run.", nothing) == b"I run."
+    assert upstream.scrub(b"I run.", nothing) == b"I run."
 
 
 @every_format
@@ -366,9 +367,9 @@ async def _failure(key: upstream.Upstream) -> str:
     """What a failed call raises, with all its causes, as a log would print it."""
     scope = {"method": "POST", "path": PATHS["openai"], "query_string": b"", "headers": []}
     request = Request(scope, None, None)
-    async with upstream.session() as pool:
+    async with upstream.connection_pool() as pool:
         try:
-            answer = await upstream.send(pool, request, key, path="/chat/completions", body=b"{}")
+            answer = await upstream.send(pool, request, key, dialect=CHAT, body=b"{}")
             async with answer:
                 await upstream.read(answer, key)
         except (upstream.NothingSent, upstream.Lost) as error:

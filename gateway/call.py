@@ -1,0 +1,48 @@
+"""One call of an agent: the object that every step takes, from admission to settlement."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from gateway.dialects import CallParameters, Dialect, StreamMeter
+from gateway.recording import Recording
+from gateway.requests import Request
+from gateway.runtime import Runtime
+from keys.services import Ended, Held
+from keys.supply.queries.upstreams import Session, Upstream
+
+
+@dataclass(slots=True)
+class Call:
+    """A call under way. Each step reads what earlier steps set and adds its own.
+
+    admit ──▶ send ──┬─ a stream ─────────▶ relay ──┐
+                     ├─ any other answer ─▶ reply ──┼──▶ settle
+                     ├─ key refused ─▶ failover ────┤       (the next key gets a Call of its own)
+                     └─ nothing sent, or lost ──────┘
+
+    Steps: `admission.admit`, `forwarding.send` and `reply`, `streaming.relay`,
+    `settlement.settle`. A call is settled once, whichever way it took.
+    """
+
+    runtime: Runtime
+    request: Request
+    dialect: Dialect
+    session: Session
+    upstream: Upstream
+    parameters: CallParameters
+
+    # Set by admission: the hold, the bound of the input tokens, and the most output tokens that
+    # each answer may have.
+    held: Held = field(init=False)
+    input_max: int = 0
+    output_max: int = 0
+
+    # Evidence for the settlement. `billable`: it was sent and not refused, so the provider may
+    # charge for it. `complete`: its stream came to its end. `reply`: the body of a whole answer.
+    billable: bool = False
+    complete: bool = False
+    meter: StreamMeter | None = None
+    reply: bytes | None = None
+
+    recording: Recording = field(init=False)
+    settling: asyncio.Task[Ended] | None = None

@@ -1,0 +1,138 @@
+"""Forward a call: admit it, send it with the provider's key, hand on the answer, settle it."""
+
+from aiohttp import ClientResponse
+from django.utils import timezone
+
+from gateway import failover, recording, streaming, upstream
+from gateway.admission import Admit
+from gateway.call import Call
+from gateway.dialects import Dialect
+from gateway.queries import kept_answer
+from gateway.refusals import AlreadyCalled, AnswerLost, KeyUnusable, ProviderUnreachable
+from gateway.requests import Request
+from gateway.response_headers import call_headers
+from gateway.runtime import Runtime
+from gateway.settlement import settle
+
+# How many API keys are tried when the provider refuses them.
+_KEYS_TRIED_MAX = 4
+_KEY_REFUSED = (401, 402, 403, 429)
+
+
+async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit: Admit) -> None:
+    """Admit a call, send it with the provider's key, pass the answer to the client and settle it.
+
+    If the provider refuses the key, the session moves to another key and the call is sent there,
+    with a new hold at that key's price. Refusals: those of `admit`, ProviderUnreachable,
+    AnswerLost, KeyUnusable.
+    """
+    body = await request.body()
+    for _ in range(_KEYS_TRIED_MAX):
+        try:
+            call = await admit(runtime, request, dialect, body)
+        except AlreadyCalled as refusal:
+            await _replay(runtime, request, refusal)
+            return
+        try:
+            if await _make(call, body):
+                return
+        finally:
+            # Also when the client has gone, or Butler itself failed.
+            settle(call)
+    raise KeyUnusable(f"The providers of {_KEYS_TRIED_MAX} API keys refused the call.")
+
+
+async def _make(call: Call, body: bytes) -> bool:
+    """Make the call. False: the provider refused its key, so another key should be tried."""
+    call.recording = await recording.start(
+        call.runtime, call.session, charge_id=call.held.pk, request=body
+    )
+    async with await send(call) as response:
+        if response.status in _KEY_REFUSED:
+            call.billable = False
+            await settle(call)
+            await failover.report_key_refusal(
+                call.runtime,
+                call.session,
+                http_status=response.status,
+                retry_after=response.headers.get("retry-after"),
+            )
+            return False
+        if not 200 <= response.status < 300:
+            # Providers do not charge for errors.
+            call.billable = False
+        if call.billable and response.content_type == "text/event-stream":
+            await streaming.relay(call, response)
+        else:
+            await reply(call, response)
+        call.recording.save(call.runtime, response.status, response.content_type)
+    return True
+
+
+async def send(call: Call) -> ClientResponse:
+    """Send the call to its provider; returns when the head of the answer is there.
+
+    Refusals: ProviderUnreachable, AnswerLost.
+    """
+    body = call.dialect.provider_body(
+        call.parameters, model=call.upstream.model, output_tokens_max=call.output_max
+    )
+    call.billable = True
+    try:
+        return await upstream.send(
+            call.runtime.pool, call.request, call.upstream, dialect=call.dialect, body=body
+        )
+    except upstream.NothingSent as error:
+        call.billable = False
+        await settle(call)
+        provider = call.upstream.provider
+        raise ProviderUnreachable(
+            f"{provider} could not be reached, so nothing was sent or charged: {error}",
+            provider=provider,
+        ) from error
+    except upstream.Lost as error:
+        raise await _answer_lost(call) from error
+
+
+async def reply(call: Call, response: ClientResponse) -> None:
+    """Read a whole answer, settle the call, pass the answer to the client. Refusal: AnswerLost."""
+    try:
+        call.reply = await upstream.read(response, call.upstream)
+    except upstream.Lost as error:
+        raise await _answer_lost(call) from error
+    ended = await settle(call)
+    call.recording.add(call.reply)
+    headers = [
+        *upstream.response_headers(response, call.upstream),
+        *call_headers(
+            request_id=call.request.id, charge_id=call.held.pk, key_id=call.upstream.slug
+        ),
+        (b"x-butler-cost", format(ended.cost, "f").encode()),
+        (b"x-butler-tokens-left", str(ended.left).encode()),
+    ]
+    await call.request.respond(response.status, headers, call.reply)
+
+
+async def _answer_lost(call: Call) -> AnswerLost:
+    ended = await settle(call)
+    return AnswerLost(
+        f"{call.upstream.provider} did not answer or broke off in the middle. The call may have "
+        f"been made, so it is charged by the best evidence: {ended.cost:f} USD.",
+        charge_id=call.held.pk,
+        cost=format(ended.cost, "f"),
+    )
+
+
+async def _replay(runtime: Runtime, request: Request, refusal: AlreadyCalled) -> None:
+    """Repeat the answer to an earlier call, if it was kept. Refusal: AlreadyCalled."""
+    charge_id = refusal.facts["charge_id"]
+    kept = await runtime.threads.run(kept_answer, charge_id, now=timezone.now())
+    if kept is None:
+        raise refusal
+    headers = [
+        (b"content-type", kept.media_type.encode()),
+        *call_headers(request_id=request.id, charge_id=charge_id),
+        (b"x-butler-cost", b"0"),
+        (b"idempotent-replay", b"true"),
+    ]
+    await request.respond(kept.status, headers, kept.body)

@@ -1,0 +1,17 @@
+"""Headers of Butler's own in the gateway's responses."""
+
+from gateway.requests import Headers
+
+
+def request_id_headers(request_id: str) -> Headers:
+    """The id of the request, under Butler's name and under those that both vendors' SDKs read."""
+    value = request_id.encode()
+    return [(name, value) for name in (b"x-butler-request-id", b"x-request-id", b"request-id")]
+
+
+def call_headers(*, request_id: str, charge_id: int, key_id: str | None = None) -> Headers:
+    """What every response says of its call: the request, the charge and the API key."""
+    headers = [*request_id_headers(request_id), (b"x-butler-charge-id", str(charge_id).encode())]
+    if key_id:
+        headers.append((b"x-butler-key-id", key_id.encode()))
+    return headers
