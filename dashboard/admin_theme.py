@@ -33,12 +33,14 @@ _GROUPS = {
     "Prompts and answers": [
         ("Retention", "auto_delete", "retentions", "gateway.view_retention"),
         ("Kept exchanges", "forum", "exchanges", "gateway.view_exchange"),
-        ("Who looked", "visibility", "exchange_looks", "gateway.view_exchangelook"),
     ],
     "Alerts": [
         ("Alerts", "notifications", "alerts", "alerts.view_alert"),
         ("Channels", "campaign", "channels", "alerts.view_channel"),
         ("Delivery log", "outbox", "notifications", "alerts.view_notification"),
+    ],
+    "Audit": [
+        ("Audit entries", "policy", "audit_entries", "security.view_auditentry"),
     ],
     "Sign-in": [
         ("Users", "person", "users", "auth.view_user"),

@@ -9,7 +9,5 @@ links.register(
         "retentions": Page("admin:gateway_retention_changelist"),
         "exchange": Page("admin:gateway_exchange_change"),
         "exchanges": Page("admin:gateway_exchange_changelist"),
-        "exchange_look": Page("admin:gateway_exchangelook_change"),
-        "exchange_looks": Page("admin:gateway_exchangelook_changelist"),
     }
 )

@@ -1,4 +1,4 @@
-"""What the gateway keeps of calls, for how long, and who looked at it."""
+"""What the gateway keeps of calls, and for how long."""
 
 import pgtrigger
 from django.db import models
@@ -15,7 +15,7 @@ class Retention(models.Model):
     """For how many days prompts and answers of a cost centre, and of those below it, are kept.
 
     The nearest row from the paying cost centre up to the root that says a number holds; where none
-    does, nothing is kept. `RetentionChange` has every earlier value.
+    does, nothing is kept. The audit has every earlier value.
     """
 
     cost_centre = models.OneToOneField(
@@ -28,7 +28,7 @@ class Retention(models.Model):
     )
     changed_by = models.CharField(max_length=200)
     changed_at = models.DateTimeField()
-    why = models.CharField(max_length=300)
+    reason = models.CharField(max_length=300)
 
     class Meta:
         ordering = ["cost_centre"]
@@ -45,24 +45,6 @@ class Retention(models.Model):
 
     def __str__(self):
         return f"retention of {self.cost_centre_id}"
-
-
-class RetentionChange(models.Model):
-    """One change of a cost centre's retention: who, why, before and after."""
-
-    cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="retention_changes")
-    before = models.PositiveSmallIntegerField(null=True)
-    after = models.PositiveSmallIntegerField(null=True)
-    who = models.CharField(max_length=200)
-    why = models.CharField(max_length=300)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["-id"]
-        triggers = [row_triggers.append_only("retentionchange_is_append_only")]
-
-    def __str__(self):
-        return f"retention of {self.cost_centre_id} {self.at:%Y-%m-%d %H:%M}"
 
 
 class Exchange(models.Model):
@@ -132,20 +114,3 @@ class Exchange(models.Model):
 
     def __str__(self):
         return f"exchange of charge {self.pk}"
-
-
-class ExchangeLook(models.Model):
-    """Somebody looked at the contents of an exchange; stays when the exchange is gone."""
-
-    charge = models.ForeignKey(Charge, models.PROTECT, related_name="exchange_looks")
-    who = models.CharField(max_length=200)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["-id"]
-        verbose_name = "look at an exchange"
-        verbose_name_plural = "looks at exchanges"
-        triggers = [row_triggers.append_only("exchangelook_is_append_only")]
-
-    def __str__(self):
-        return f"{self.who} {self.at:%Y-%m-%d %H:%M}"

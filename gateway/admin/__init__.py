@@ -1,7 +1,6 @@
-"""The app in the admin: retention is set with a reason; who reads kept exchanges is noted."""
+"""The app in the admin: retention is set with a reason; who reads kept exchanges is recorded."""
 
 from gateway.admin.exchange import ExchangeAdmin
-from gateway.admin.exchange_look import ExchangeLookAdmin
 from gateway.admin.retention import RetentionAdmin
 
-__all__ = ["ExchangeAdmin", "ExchangeLookAdmin", "RetentionAdmin"]
+__all__ = ["ExchangeAdmin", "RetentionAdmin"]

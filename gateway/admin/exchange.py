@@ -1,4 +1,4 @@
-"""Kept exchanges, to read: whoever opens one is noted before it is unsealed."""
+"""Kept exchanges, to read: who opens one is recorded before it is unsealed."""
 
 from django.contrib import admin
 from django.utils import timezone
@@ -12,6 +12,7 @@ from common.refusal import Refusal
 from gateway import queries, services
 from gateway.admin import body_preview
 from gateway.models import Exchange
+from security.request_actor import person_of
 
 _LOOKS_SHOWN = 20
 
@@ -66,10 +67,10 @@ class ExchangeAdmin(ReadOnlyAdmin):
 
     @sensitive_variables()
     def _contents(self, request, obj) -> dict[str, object]:
-        who, now = request.user.get_username(), timezone.now()
+        actor, now = person_of(request), timezone.now()
         looks = queries.looks_at(obj.pk, most=_LOOKS_SHOWN)
         try:
-            kept = services.look_at_exchange(obj.pk, who=who, now=now)
+            kept = services.look_at_exchange(obj.pk, actor=actor, now=now)
         except Refusal as refusal:
             return {"why_not": refusal.detail, "looks": looks}
         if kept is None:

@@ -10,6 +10,7 @@ from common.admin.lists import QuickList
 from common.admin.widgets import moment
 from gateway import queries, services
 from gateway.models import DAYS_MAX, Retention
+from security.request_actor import person_of
 
 _CHANGES_SHOWN = 20
 _RULE = (
@@ -29,7 +30,7 @@ class RetentionForm(forms.ModelForm):
         help_text="0: nothing is kept, and what was kept is deleted. "
         "Empty: as the cost centre above says.",
     )
-    why = forms.CharField(
+    reason = forms.CharField(
         label="Reason",
         max_length=300,
         widget=UnfoldAdminTextInputWidget(),
@@ -43,7 +44,7 @@ class RetentionForm(forms.ModelForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         # The last change had its own reason.
-        self.initial["why"] = ""
+        self.initial["reason"] = ""
 
 
 @admin.register(Retention)
@@ -51,12 +52,12 @@ class RetentionAdmin(QuickList):
     """The cost centres that say something, and what."""
 
     form = RetentionForm
-    list_display = ("centre", "kept_for", "changed_by", "changed", "why")
+    list_display = ("centre", "kept_for", "changed_by", "changed", "reason")
     search_fields = ("cost_centre__slug__startswith",)
     search_help_text = "The beginning of a cost centre's name"
     ordering = ("cost_centre",)
     autocomplete_fields = ("cost_centre",)
-    fieldsets = ((None, {"fields": ("cost_centre", "days", "why"), "description": _RULE}),)
+    fieldsets = ((None, {"fields": ("cost_centre", "days", "reason"), "description": _RULE}),)
     change_form_after_template = "gateway/retention_changes.html"
 
     def get_readonly_fields(self, request, obj=None):
@@ -75,8 +76,8 @@ class RetentionAdmin(QuickList):
         services.set_retention(
             obj.cost_centre,
             days=form.cleaned_data["days"],
-            who=request.user.get_username(),
-            why=form.cleaned_data["why"],
+            actor=person_of(request),
+            reason=form.cleaned_data["reason"],
             now=timezone.now(),
         )
 

@@ -7,7 +7,9 @@ from django.db.models import QuerySet
 from django.views.decorators.debug import sensitive_variables
 
 from gateway import exchange_bodies
-from gateway.models import Exchange, ExchangeLook
+from gateway.audit_actions import Action
+from gateway.models import Exchange
+from security.models import AuditEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,7 @@ def kept_answer(charge_id: int, *, now: datetime) -> KeptAnswer | None:
     return KeptAnswer(status=row.status, media_type=row.media_type, body=body)
 
 
-def looks_at(charge_id: int, *, most: int) -> QuerySet[ExchangeLook]:
+def looks_at(charge_id: int, *, most: int) -> QuerySet[AuditEntry]:
     """The latest looks at the contents of an exchange, the newest first."""
-    return ExchangeLook.objects.filter(charge=charge_id)[:most]
+    looks = AuditEntry.objects.about(f"exchange:{charge_id}").filter(action=Action.EXCHANGE_LOOK)
+    return looks[:most]

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from django.db.models import QuerySet
 
-from gateway.models import Retention, RetentionChange
+from gateway.audit_actions import Action
+from gateway.models import Retention
 from keys.models import CostCentre
+from security.models import AuditEntry
 
 _CENTRE = "centre:"
 
@@ -28,9 +30,10 @@ def retention_in_force(above: CostCentre) -> dict[str, int]:
     return {slug: _nearest(path, said) for slug, path in paths.items()}
 
 
-def retention_changes(cost_centre: str, *, most: int) -> QuerySet[RetentionChange]:
+def retention_changes(cost_centre: str, *, most: int) -> QuerySet[AuditEntry]:
     """The latest changes of a cost centre's retention, the newest first."""
-    return RetentionChange.objects.filter(cost_centre=cost_centre)[:most]
+    changes = AuditEntry.objects.about(f"{_CENTRE}{cost_centre}")
+    return changes.filter(action=Action.RETENTION_SET)[:most]
 
 
 def _said(slugs) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Keep an exchange, note who looks at it, forget it in time."""
+"""Keep an exchange, record who looks at it, forget it in time."""
 
 from datetime import datetime, timedelta
 
@@ -7,9 +7,12 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from gateway import exchange_bodies, queries
-from gateway.models import Exchange, ExchangeLook
+from gateway.audit_actions import Action
+from gateway.models import Exchange
 from gateway.services import retention_lock
 from keys.models import Charge
+from security import audit
+from security.actor import Actor
 
 _BATCH = 500
 _MEDIA_TYPE_MAX = 200
@@ -57,14 +60,27 @@ def _insert(exchange: Exchange, *, days: int) -> None:
 
 
 @sensitive_variables()
-def look_at_exchange(charge_id: int, *, who: str, now: datetime) -> queries.KeptExchange | None:
-    """What was kept of a call, for a person: first it is noted that `who` looks.
+def look_at_exchange(charge_id: int, *, actor: Actor, now: datetime) -> queries.KeptExchange | None:
+    """What was kept of a call, for a person: first it is recorded who looks.
 
-    None, and nothing is noted, when nothing was kept or no more. Refusal: CannotUnseal.
+    None, and nothing is recorded, when nothing was kept or no more. Refusal: CannotUnseal.
     """
-    if not queries.unexpired(now=now).filter(pk=charge_id).exists():
+    allocations = (
+        queries.unexpired(now=now)
+        .filter(pk=charge_id)
+        .values_list("cost_centre", "charge__allocation__agent", "charge__allocation__session_id")
+    )
+    if not (found := allocations.first()):
         return None
-    ExchangeLook.objects.create(charge_id=charge_id, who=who, at=now)
+    centre, agent, session = found
+    with transaction.atomic():
+        audit.record(
+            actor=actor,
+            action=Action.EXCHANGE_LOOK,
+            subject=f"exchange:{charge_id}",
+            related=[f"centre:{centre}", f"agent:{agent}", f"session:{session}"],
+            at=now,
+        )
     return queries.exchange_of(charge_id, now=now)
 
 

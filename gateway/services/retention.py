@@ -7,14 +7,17 @@ from django.db import transaction
 from django.db.models import F
 
 from gateway import queries
-from gateway.models import Exchange, Retention, RetentionChange
+from gateway.audit_actions import Action
+from gateway.models import Exchange, Retention
 from gateway.services import retention_lock
 from keys.models import CostCentre
+from security import audit
+from security.actor import Actor
 
 
 @transaction.atomic
 def set_retention(
-    cost_centre: CostCentre, *, days: int | None, who: str, why: str, now: datetime
+    cost_centre: CostCentre, *, days: int | None, actor: Actor, reason: str, now: datetime
 ) -> Retention:
     """Keep what this cost centre and those below it pay for, for `days`; 0 keeps nothing.
 
@@ -29,10 +32,16 @@ def set_retention(
         return retention
     retention, _ = Retention.objects.update_or_create(
         cost_centre=cost_centre,
-        defaults={"days": days, "changed_by": who, "changed_at": now, "why": why},
+        defaults={"days": days, "changed_by": str(actor), "changed_at": now, "reason": reason},
     )
-    RetentionChange.objects.create(
-        cost_centre=cost_centre, before=before, after=days, who=who, why=why, at=now
+    audit.record(
+        actor=actor,
+        action=Action.RETENTION_SET,
+        subject=f"centre:{cost_centre.pk}",
+        before={"days": before},
+        after={"days": days},
+        reason=reason,
+        at=now,
     )
     _shorten(cost_centre)
     return retention

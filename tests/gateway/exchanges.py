@@ -4,9 +4,11 @@ from datetime import timedelta
 
 from gateway import queries, services
 from keys.models import CostCentre
+from security.actor import Actor
 from tests.keys.builders import allocate, hold
 from tests.moments import NOON
 
+GRACE = Actor.person("grace")
 REQUEST = b'{"messages": [{"role": "user", "content": "canary-prompt-5d1e"}]}'
 ANSWER = b'{"choices": [{"message": {"content": "canary-answer-77a0"}}]}'
 
@@ -14,7 +16,7 @@ ANSWER = b'{"choices": [{"message": {"content": "canary-answer-77a0"}}]}'
 def retain(days, centre="research", *, now=NOON):
     """Finance decides."""
     return services.set_retention(
-        CostCentre.objects.get(pk=centre), days=days, who="grace", why="audit", now=now
+        CostCentre.objects.get(pk=centre), days=days, actor=GRACE, reason="audit", now=now
     )
 
 

@@ -7,18 +7,21 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.html import escape
 
 from gateway import services
 from gateway.admin import body_preview
-from gateway.models import Exchange, ExchangeLook, Retention, RetentionChange
+from gateway.models import Exchange, Retention
 from keys.models import CostCentre
+from security.actor import Actor
 from security.fields import Sealed
+from security.models import AuditEntry
 from tests.keys.builders import add_key, allocate, hold
 
 pytestmark = pytest.mark.django_db
+AUDIT = reverse_lazy("admin:security_auditentry_changelist")
 REQUEST = b'{"messages":[{"content":"<script>alert(1)</script> & \xc3\xa4"}]}'
 ANSWER = b'data: {"text": "canary-answer-77a0"}\n\ndata: [DONE]\n\n'
 
@@ -35,6 +38,11 @@ def page(name, *args):
     return reverse(f"admin:gateway_{name}", args=args)
 
 
+def looks():
+    """Who looked at kept exchanges, as the audit has it."""
+    return AuditEntry.objects.filter(action="exchange.look")
+
+
 def may(client, *codenames):
     """Sign in as carol, who has these permissions only."""
     carol = get_user_model().objects.create_user("carol", is_staff=True)
@@ -48,7 +56,7 @@ def charge(people):
     now = timezone.now()
     add_key("nvidia-1")
     research = CostCentre.objects.get(pk="research")
-    services.set_retention(research, days=30, who="grace", why="audit", now=now)
+    services.set_retention(research, days=30, actor=Actor.person("grace"), reason="audit", now=now)
     charge = hold(allocate(tokens=100), 10)
     keep(charge, now=now)
     return charge
@@ -69,19 +77,23 @@ def keep(charge, *, now, request=REQUEST, answer=ANSWER):
 
 
 def test_retention_is_switched_on_with_a_reason_changed_and_off(staff, people):  # noqa: F811
-    wanted = {"cost_centre": "research", "days": "30", "why": ""}
+    wanted = {"cost_centre": "research", "days": "30", "reason": ""}
     assert "required" in staff.post(page("retention_add"), wanted).content.decode()
     assert not Retention.objects.exists()
-    staff.post(page("retention_add"), wanted | {"why": "the auditors ask"})
+    staff.post(page("retention_add"), wanted | {"reason": "the auditors ask"})
     row = Retention.objects.get()
     assert (row.pk, row.days, row.changed_by) == ("research", 30, "grace")
-    changed = {"cost_centre": "sales", "days": "0", "why": "they are done"}
+    changed = {"cost_centre": "sales", "days": "0", "reason": "they are done"}
     staff.post(page("retention_change", "research"), changed)
-    assert list(RetentionChange.objects.values_list("cost_centre", "after", "who", "why")) == [
-        ("research", 0, "grace", "they are done"),
-        ("research", 30, "grace", "the auditors ask"),
+    changes = AuditEntry.objects.filter(action="retention.set").values_list(
+        "subjects", "before", "after", "actor_name", "actor_kind", "address", "reason"
+    )
+    grace = ("grace", "person", "127.0.0.1")
+    assert list(changes) == [
+        (["centre:research"], {"days": 30}, {"days": 0}, *grace, "they are done"),
+        (["centre:research"], {"days": None}, {"days": 30}, *grace, "the auditors ask"),
     ]
-    staff.post(page("retention_change", "research"), {"days": "", "why": "as the rest"})
+    staff.post(page("retention_change", "research"), {"days": "", "reason": "as the rest"})
     assert Retention.objects.get().days is None
     history = staff.get(page("retention_change", "research")).content.decode()
     assert "the auditors ask" in history
@@ -91,7 +103,7 @@ def test_retention_is_switched_on_with_a_reason_changed_and_off(staff, people): 
 
 def test_days_out_of_range_are_refused_in_words(staff, people):  # noqa: F811
     for days in ("-1", "3651", "many"):
-        wanted = {"cost_centre": "research", "days": days, "why": "audit"}
+        wanted = {"cost_centre": "research", "days": days, "reason": "audit"}
         answer = staff.post(page("retention_add"), wanted)
         assert answer.status_code == 200
     assert not Retention.objects.exists()
@@ -100,7 +112,7 @@ def test_days_out_of_range_are_refused_in_words(staff, people):  # noqa: F811
 def test_who_may_only_look_sets_no_retention(client, people):  # noqa: F811
     may(client, "view_retention", "view_exchange", "view_costcentre")
     assert client.get(page("retention_changelist")).status_code == 200
-    wanted = {"cost_centre": "research", "days": "30", "why": "curious"}
+    wanted = {"cost_centre": "research", "days": "30", "reason": "curious"}
     assert client.post(page("retention_add"), wanted).status_code == 403
     assert not Retention.objects.exists()
 
@@ -110,7 +122,7 @@ def test_the_list_shows_what_is_kept_but_no_contents_and_is_not_noted(staff, cha
     for words in ("ada", "research", str(len(REQUEST)), str(len(ANSWER))):
         assert words in listed
     assert "canary" not in listed
-    assert not ExchangeLook.objects.exists()
+    assert not looks().exists()
 
 
 def test_an_exchange_is_shown_indented_escaped_and_who_looked_is_noted(staff, charge):
@@ -122,13 +134,19 @@ def test_an_exchange_is_shown_indented_escaped_and_who_looked_is_noted(staff, ch
     assert escape(ANSWER.decode()) in content
     assert "no-store" in answer.headers["Cache-Control"]
     assert reverse("admin:keys_charge_change", args=[charge.pk]) in content
-    assert list(ExchangeLook.objects.values_list("charge", "who")) == [(charge.pk, "grace")]
+    (look,) = looks()
+    assert (look.subject, look.actor, look.address) == (
+        f"exchange:{charge.pk}",
+        "grace",
+        "127.0.0.1",
+    )
     assert re.search(r"<td>[-\d :]{19}</td><td>grace</td>", content)
-    assert "grace" in staff.get(page("exchangelook_changelist")).content.decode()
+    audited = staff.get(AUDIT, {"action": "exchange.look"}).content.decode()
+    assert f"exchange:{charge.pk}" in audited
 
 
 @pytest.mark.parametrize(
-    "permissions", [(), ("view_charge", "view_allocation", "view_retention", "view_exchangelook")]
+    "permissions", [(), ("view_charge", "view_allocation", "view_retention", "view_auditentry")]
 )
 def test_contents_are_shown_to_nobody_without_the_permission(client, charge, permissions):
     may(client, *permissions)
@@ -140,20 +158,20 @@ def test_contents_are_shown_to_nobody_without_the_permission(client, charge, per
         answer = client.get(address)
         assert answer.status_code == 403
         assert b"canary" not in answer.content
-    assert not ExchangeLook.objects.exists()
+    assert not looks().exists()
 
 
 def test_the_permission_to_view_exchanges_is_enough_and_allows_nothing_else(client, charge):
     may(client, "view_exchange")
     assert b"canary" in client.get(page("exchange_change", charge.pk)).content
-    assert ExchangeLook.objects.get().who == "carol"
+    assert looks().get().actor == "carol"
     for address in (page("exchange_change", charge.pk), page("exchange_delete", charge.pk)):
         answer = client.post(address, {"post": "yes", "complete": ""})
         assert answer.status_code == 403
         assert b"canary" not in answer.content
     assert client.get(page("exchange_add")).status_code == 403
-    assert client.get(page("exchangelook_changelist")).status_code == 403
-    assert Exchange.objects.count() == ExchangeLook.objects.count() == 1
+    assert client.get(AUDIT).status_code == 403
+    assert Exchange.objects.count() == looks().count() == 1
 
 
 def test_nobody_adds_changes_or_deletes_by_hand(staff, charge):
@@ -161,7 +179,7 @@ def test_nobody_adds_changes_or_deletes_by_hand(staff, charge):
         page("exchange_add"),
         page("exchange_delete", charge.pk),
         page("exchange_change", charge.pk),
-        page("exchangelook_add"),
+        reverse("admin:security_auditentry_add"),
         page("retention_delete", "research"),
     ):
         assert staff.post(address, {"post": "yes"}).status_code == 403
@@ -175,7 +193,7 @@ def test_what_expired_has_no_page(staff, charge):
     answer = staff.get(page("exchange_change", later.pk), follow=True)
     assert b"canary" not in answer.content
     assert f">{later.pk}<" not in staff.get(page("exchange_changelist")).content.decode()
-    assert not ExchangeLook.objects.exists()
+    assert not looks().exists()
 
 
 def test_what_cannot_be_unsealed_is_said_in_words(staff, charge):

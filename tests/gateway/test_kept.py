@@ -8,11 +8,11 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from gateway import queries, services
-from gateway.models import DAYS_MAX, Exchange, ExchangeLook, Retention, RetentionChange
+from gateway.models import DAYS_MAX, Exchange, Retention
 from keys.models import Charge
 from security import services as security
 from security import vault
-from tests.gateway.exchanges import ANSWER, REQUEST, call, keep, readable, retain
+from tests.gateway.exchanges import ANSWER, GRACE, REQUEST, call, keep, readable, retain
 from tests.keys.builders import add_key
 from tests.moments import NOON
 
@@ -92,10 +92,14 @@ def test_a_change_notes_who_and_why_and_the_same_twice_is_one(key):
     retain(30)
     retain(30)
     retain(5, now=NOON + timedelta(hours=1))
-    changes = list(RetentionChange.objects.order_by("id").values_list("before", "after", "who"))
-    assert changes == [(None, 30, "grace"), (30, 5, "grace")]
+    newest, oldest = queries.retention_changes("research", most=20)
+    assert (oldest.before, oldest.after) == ({"days": None}, {"days": 30})
+    assert (newest.before, newest.after) == ({"days": 30}, {"days": 5})
+    assert {(each.actor, each.actor_kind, each.reason) for each in (newest, oldest)} == {
+        ("grace", "person", "audit")
+    }
     row = Retention.objects.get()
-    assert (row.days, row.changed_by, row.why) == (5, "grace", "audit")
+    assert (row.days, row.changed_by, row.reason) == (5, "grace", "audit")
     assert row.changed_at == NOON + timedelta(hours=1)
 
 
@@ -261,12 +265,17 @@ def test_looking_is_noted_and_outlives_what_was_looked_at(key):
     retain(1)
     charge = call()
     keep(charge)
-    assert services.look_at_exchange(charge.pk, who="grace", now=NOON).request == REQUEST
+    assert services.look_at_exchange(charge.pk, actor=GRACE, now=NOON).request == REQUEST
     later = NOON + timedelta(days=1)
-    assert services.look_at_exchange(charge.pk, who="grace", now=later) is None
+    assert services.look_at_exchange(charge.pk, actor=GRACE, now=later) is None
     services.forget_expired(now=later)
     (look,) = queries.looks_at(charge.pk, most=20)
-    assert (look.who, look.at) == ("grace", NOON)
-    for refused in (ExchangeLook.objects.all().delete, RetentionChange.objects.all().delete):
-        with pytest.raises(DatabaseError, match="pgtrigger: Cannot"), transaction.atomic():
-            refused()
+    assert (look.actor, look.at, look.action) == ("grace", NOON, "exchange.look")
+    assert look.subjects == [
+        f"exchange:{charge.pk}",
+        "centre:research",
+        "agent:ada",
+        f"session:{charge.allocation.session_id}",
+    ]
+    with pytest.raises(DatabaseError, match="pgtrigger: Cannot"), transaction.atomic():
+        look.delete()

@@ -1,0 +1,38 @@
+"""What an audit entry changed, value by value, as people read it."""
+
+from typing import NamedTuple
+
+from security.models import AuditEntry
+
+
+class Change(NamedTuple):
+    """One value before and after, in words; empty where there was or is none."""
+
+    name: str
+    before: str
+    after: str
+
+
+def changes(entry: AuditEntry) -> list[Change]:
+    """The values that differ between `before` and `after`; all of them when there is one side."""
+    before, after = entry.before or {}, entry.after or {}
+    both_sides = bool(entry.before and entry.after)
+    return [
+        Change(name.replace("_", " "), _words(before.get(name)), _words(after.get(name)))
+        for name in dict.fromkeys([*before, *after])
+        if not both_sides or before.get(name) != after.get(name)
+    ]
+
+
+def _words(value: object) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value)
+    text = str(value)
+    whole, _, places = text.partition(".")
+    if not whole.lstrip("-").isdecimal() or (places and not places.isdecimal()):
+        return text
+    return f"{int(whole):,}" + (f".{places}" if places.strip("0") else "")
