@@ -52,12 +52,12 @@ def duration(length: timedelta) -> str:
 
 
 def reset(at: datetime, *, zone: str, now: datetime) -> str:
-    """When a window begins anew, in its zone and from now: `00:00 UTC, in 3 h 12 min`."""
+    """When a window resets, in its zone and from now: `resets at 00:00 UTC, in 3 h 12 min`."""
     if at.year > _YEAR_OF_NO_END:
-        return "never"
+        return "never resets"
     wall = at.astimezone(ZoneInfo(zone))
-    day = "" if at - now < timedelta(days=1) else f"{wall.day} {wall:%b} "
-    return f"{day}{wall:%H:%M} {zone}, in {duration(at - now)}"
+    day = "" if at - now < timedelta(days=1) else f"on {wall.day} {wall:%b} "
+    return f"resets {day}at {wall:%H:%M} {zone}, in {duration(at - now)}"
 
 
 def percent(part: Decimal | int, whole: Decimal | int) -> Decimal:

@@ -1,7 +1,7 @@
 """Lists that stay quick when they are long."""
 
 from django.core.paginator import Paginator
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
@@ -15,6 +15,7 @@ class CappedPaginator(Paginator):
     Rows beyond it are reached by filters and search.
     """
 
+    object_list: QuerySet[Model]
     template_name = "common/pagination.html"
 
     @cached_property
@@ -31,13 +32,13 @@ class CappedPaginator(Paginator):
 class QuickList(ModelAdmin):
     """A list that stays quick when it is long, of rows that are never deleted by hand."""
 
-    paginator = CappedPaginator
+    paginator: type[Paginator] = CappedPaginator
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 50
     list_fullwidth = True
     # Sorting by a column without an index reads the whole table.
-    sortable_by = ()
+    sortable_by: list[str] | tuple[str, ...] | None = ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody: a service disables, revokes or removes a row, and its history stays."""

@@ -1,5 +1,6 @@
 """Forms of the admin whose input goes to services, in the name of the user who is signed in."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -22,7 +23,9 @@ class _NoTransaction(admin.ModelAdmin):
     ) -> HttpResponse:
         """Django's view outside a transaction; a refusal becomes a message on the same page."""
         try:
-            return self._changeform_view(request, object_id, form_url, extra_context)
+            # The stubs leave this method of Django's out.
+            view: Callable[..., HttpResponse] = self._changeform_view  # type: ignore[attr-defined]
+            return view(request, object_id, form_url, extra_context)
         except Refusal as refusal:
             messages.error(request, refusal.detail)
             return HttpResponseRedirect(request.get_full_path())

@@ -1,6 +1,6 @@
-"""The first page: what was spent today, what is left, who spends, what is done and what is wrong.
+"""The overview: what was spent today, what is left, which agents spend, and what needs attention.
 
-A section is there for who may see its rows in the admin, where every figure leads.
+Each section needs the permission to view its rows, because its figures link to them.
 """
 
 from datetime import datetime

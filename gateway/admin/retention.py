@@ -90,7 +90,7 @@ class RetentionAdmin(QuickList):
     def kept_for(self, retention):
         """The days in words."""
         if retention.days is None:
-            return "as above"
+            return "inherited"
         return f"{retention.days} days" if retention.days else "off"
 
     @display(description="Changed (UTC)")

@@ -24,7 +24,7 @@ class LiveFilter(SimpleListFilter):
         ]
 
     def queryset(self, request, queryset):
-        """As the first page counts them."""
+        """Live allocations as the overview counts them."""
         if self.value() == "overrun":
             return queryset.filter(overrun=True)
         if self.value() not in ("live", "rotation"):

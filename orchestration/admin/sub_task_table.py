@@ -14,13 +14,13 @@ _MOST = 100
 _CHARACTERS = 2_000
 
 
-def parts_shown(task: Task, *, now: datetime) -> dict[str, Any]:
+def sub_task_table(task: Task, *, now: datetime) -> dict[str, Any]:
     """What the template needs: lines, and how many more there are."""
     parts = sub_tasks_now(task, after=-1, most=_MOST + 1)
     more, parts = len(parts) > _MOST, parts[:_MOST]
     rows = beginnings(task, positions=[part.position for part in parts], characters=_CHARACTERS)
     lines = [_line(part, rows[part.position], now) for part in parts]
-    return {"butler_parts": lines, "butler_parts_more": more, "butler_task": task}
+    return {"butler_sub_tasks": lines, "butler_sub_tasks_more": more, "butler_task": task}
 
 
 def _line(part: SubTaskNow, row, now: datetime) -> dict[str, Any]:

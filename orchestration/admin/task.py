@@ -17,7 +17,7 @@ from orchestration import widgets as task_widgets
 from orchestration.admin import dialogs
 from orchestration.admin.control_permission import STEER, SteeredAdmin, fitting_actions
 from orchestration.admin.filters import EyeFilter, SubmittedFilter
-from orchestration.admin.sub_task_table import parts_shown
+from orchestration.admin.sub_task_table import sub_task_table
 from orchestration.models import Task
 from orchestration.queries import pages
 from orchestration.queries.tasks import progress
@@ -56,7 +56,7 @@ class TaskAdmin(SteeredAdmin):
     search_help_text = "A part of a task's name, an agent, or a cost centre"
     ordering = ("-id",)
     actions_detail = ("cancel", "pause", "resume", "retry_failed")
-    change_form_after_template = "orchestration/parts_below.html"
+    change_form_after_template = "orchestration/sub_tasks_below.html"
     fieldsets = (
         (None, {"fields": ("title", "shown_status", "wanted", "parts", "tokens", "cost", "rows")}),
         (
@@ -87,7 +87,7 @@ class TaskAdmin(SteeredAdmin):
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         """With its sub-tasks below."""
-        context |= parts_shown(obj, now=timezone.now())
+        context |= sub_task_table(obj, now=timezone.now())
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_actions_detail(self, request, object_id):

@@ -57,12 +57,17 @@ def test_a_duration_has_its_two_largest_parts(seconds, words):
 
 def test_a_reset_is_told_in_its_own_zone():
     midnight = datetime(2026, 3, 11, tzinfo=UTC)
-    assert formatting.reset(midnight, zone="UTC", now=NOON) == "00:00 UTC, in 12 h"
+    assert formatting.reset(midnight, zone="UTC", now=NOON) == "resets at 00:00 UTC, in 12 h"
     berlin = formatting.reset(midnight, zone="Europe/Berlin", now=NOON)
-    assert berlin == "01:00 Europe/Berlin, in 12 h"
+    assert berlin == "resets at 01:00 Europe/Berlin, in 12 h"
     april = datetime(2026, 4, 1, tzinfo=UTC)
-    assert formatting.reset(april, zone="UTC", now=NOON) == "1 Apr 00:00 UTC, in 21 d 12 h"
-    assert formatting.reset(datetime(9999, 1, 1, tzinfo=UTC), zone="UTC", now=NOON) == "never"
+    assert (
+        formatting.reset(april, zone="UTC", now=NOON)
+        == "resets on 1 Apr at 00:00 UTC, in 21 d 12 h"
+    )
+    assert (
+        formatting.reset(datetime(9999, 1, 1, tzinfo=UTC), zone="UTC", now=NOON) == "never resets"
+    )
 
 
 @pytest.mark.parametrize(

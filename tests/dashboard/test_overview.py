@@ -1,4 +1,4 @@
-"""The first page: figures of now, each leading to its rows, in a fixed number of queries."""
+"""The overview: figures of now, each leading to its rows, in a fixed number of queries."""
 
 import re
 from datetime import timedelta
@@ -66,10 +66,10 @@ def test_an_empty_page_says_what_to_do_next(staff):
     shown = page_of(staff)
     assert "No API keys yet" in shown
     assert reverse("admin:keys_apikey_add") in shown
-    assert "Nobody is spending" in shown
-    assert "All quiet" in shown
-    assert "No task yet" in shown
-    assert "Nothing happened yet" in shown
+    assert "No live allocations" in shown
+    assert "No open alerts" in shown
+    assert "No tasks yet" in shown
+    assert "No events yet" in shown
 
 
 def test_the_page_shows_what_was_spent_and_what_is_left(staff, fleet):
@@ -263,7 +263,7 @@ def test_a_section_is_shown_to_who_may_see_its_rows(client, fleet):
     assert "nvidia-1" in shown
     assert "Cost today" not in shown
     assert fleet.session_id not in shown
-    assert "Last events" not in shown
+    assert "Recent events" not in shown
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_needs_no_inline_script(staff, fleet):

@@ -139,7 +139,7 @@ def _provoke(agent, seen):
 
 
 def _look_at_every_page(seen):
-    """The first page and every list and form of the admin."""
+    """The overview and every list and form of the admin."""
     User.objects.create_superuser("root", password="root")
     person = Client()
     person.login(username="root", password="root")

@@ -98,7 +98,7 @@ def test_retention_is_switched_on_with_a_reason_changed_and_off(staff, people): 
     history = staff.get(page("retention_change", "research")).content.decode()
     assert "the auditors ask" in history
     assert 'value="as the rest"' not in history, "a reason is given anew"
-    assert "as above" in staff.get(page("retention_changelist")).content.decode()
+    assert "inherited" in staff.get(page("retention_changelist")).content.decode()
 
 
 def test_days_out_of_range_are_refused_in_words(staff, people):  # noqa: F811
@@ -199,7 +199,7 @@ def test_what_expired_has_no_page(staff, charge):
 def test_what_cannot_be_unsealed_is_said_in_words(staff, charge):
     Exchange.objects.update(content_key=Sealed(b"noise"))
     content = staff.get(page("exchange_change", charge.pk)).content.decode()
-    assert "They cannot be shown" in content
+    assert "The contents cannot be shown" in content
     assert "canary" not in content
 
 

@@ -1,4 +1,4 @@
-// Fetches the page again every 10 seconds while somebody looks at it, and puts its figures in place.
+// While the page is visible, fetches it every 10 seconds and replaces its figures.
 "use strict";
 
 const EVERY_MS = 10_000;
@@ -12,7 +12,7 @@ async function refresh() {
   try {
     const answer = await fetch(location.href, { credentials: "same-origin", cache: "no-store" });
     if (answer.redirected) {
-      location.reload(); // signed out meanwhile
+      location.reload(); // signed out in another tab
       return;
     }
     if (!answer.ok) {

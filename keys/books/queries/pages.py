@@ -69,7 +69,7 @@ class Meter:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyCard:
-    """An API key as the first page shows it; `unsealable` says why its secret cannot be read."""
+    """An API key as the overview shows it; `unsealable` says why its secret cannot be read."""
 
     api_key: ApiKey
     meters: list[Meter]
@@ -146,7 +146,7 @@ def meters_of(subject, *, now: datetime) -> list[Meter]:
 
 
 def totals(*, now: datetime) -> Totals:
-    """The figures at the top of the first page; three queries."""
+    """The figures at the top of the overview; three queries."""
     spent = Charge.objects.filter(status="settled", settled_at__gte=midnight(now)).aggregate(
         calls=Count("*"), tokens=Sum("tokens", default=0), cost=Sum("cost", default=_NOTHING)
     )
