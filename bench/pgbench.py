@@ -8,11 +8,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+from typing import Any
 
 from django.db import connection
 
 from bench import rows
 from common import embedded_postgres
+from common.statements import Statement
 from keys.books import sql
 
 _TPS = re.compile(r"tps = ([\d.]+)")
@@ -71,7 +73,7 @@ _CALL = {
 _ENDED = {
     **_CALL,
     "endings": "jsonb_build_array(jsonb_build_object("
-    "'id', CAST(:id AS bigint), 'status', 'settled', 'basis', 'provider', 'input_tokens', 80, "
+    "'id', CAST(:pk AS bigint), 'status', 'settled', 'basis', 'provider', 'input_tokens', 80, "
     "'cached_tokens', 0, 'cache_write_tokens', 0, 'cache_write_long_tokens', 0, "
     "'audio_input_tokens', 0, 'output_tokens', 20, 'reasoning_tokens', 0, "
     "'audio_output_tokens', 0, 'tokens', 100, 'cost', '0.00054', 'provider_request_id', ''))",
@@ -109,10 +111,9 @@ def holding_and_settling(clients: int, seconds: float) -> float:
     return _run(script, clients, seconds)
 
 
-def _with(statement: str, values: dict[str, str]) -> str:
-    text = _PARAMETER.sub(lambda found: values[found[1]], statement).replace("%%", "%")
-    # pgbench reads `:name` as a variable and would take a comment's apostrophe for a string.
-    return re.sub(r"--[^\n]*", "", text).strip() + ";"
+def _with(statement: Statement[Any], values: dict[str, str]) -> str:
+    text = _PARAMETER.sub(lambda found: values[found[1]], statement.text).replace("%%", "%")
+    return text + ";"
 
 
 def _run(script: list[str], clients: int, seconds: float) -> float:

@@ -56,7 +56,7 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "application_name": PROCESS,
-            # The long statements of the books are planned once per connection (keys.database).
+            # The long statements of the books are planned once per connection (common.statements).
             "prepare_threshold": 5,
             **_DATABASE.get("OPTIONS", {}),
         },

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from django.db import transaction
 
+from common.statements import RowT, Statement, fetch, fetch_together
 from keys.books import sql
-from keys.database import rows, together
+from keys.books.sql.locks import LockedRow
 from keys.limits.services.windows import open_windows
 
 P = ParamSpec("P")
@@ -37,17 +38,6 @@ class LaterWindow(Exception):
         self.at = at
 
 
-class LockedWindow(NamedTuple):
-    """An open window under our lock; `amount`, `used`, `committed` in its unit."""
-
-    id: int
-    scope: str
-    unit: str
-    amount: Decimal
-    used: Decimal
-    committed: Decimal
-
-
 class Books(NamedTuple):
     """What a service holds locked, and the moment that counts for it.
 
@@ -55,7 +45,7 @@ class Books(NamedTuple):
     the new period: what is written at `at` falls into the windows that are locked.
     """
 
-    windows: list[LockedWindow]
+    windows: list[LockedRow]
     at: datetime
 
 
@@ -79,22 +69,22 @@ def in_books(service: Callable[P, R]) -> Callable[P, R]:
 
 def lock(*, allocations: Iterable[int], scopes: Iterable[str] = (), now: datetime) -> Books:
     """Lock allocations, then their open windows and those of `scopes`. Raises OverWindows."""
-    return _locked(together(*_locking(allocations, scopes, now))[1], now)
+    return _locked(fetch_together(*_locking(allocations, scopes, now))[1], now)
 
 
 def locked_rows(
-    statement: str,
+    statement: Statement[RowT],
     parameters: dict[str, Any],
     *,
     allocations: Iterable[int],
     scopes: Iterable[str],
     now: datetime,
-) -> list[tuple]:
+) -> list[RowT]:
     """Lock as `lock` does and run a statement as of `now` under it, in one round trip; its rows.
 
     Raises OverWindows or LaterWindow when it must not have run: the transaction is then undone.
     """
-    _, found, answer = together(*_locking(allocations, scopes, now), (statement, parameters))
+    _, found, answer = fetch_together(*_locking(allocations, scopes, now), (statement, parameters))
     if (at := _locked(found, now).at) != now:
         raise LaterWindow(at)
     return answer
@@ -102,7 +92,7 @@ def locked_rows(
 
 def _locking(
     allocations: Iterable[int], scopes: Iterable[str], now: datetime
-) -> list[tuple[str, dict[str, Any]]]:
+) -> list[tuple[Statement[Any], dict[str, Any]]]:
     which = {"allocations": list(allocations), "scopes": list(scopes), "now": now}
     return [
         (sql.JOIN, {"books_lock": sql.BOOKS_LOCK}),
@@ -110,16 +100,16 @@ def _locking(
     ]
 
 
-def _locked(found: list[tuple], now: datetime) -> Books:
-    at = found[0][-1] or now
-    if over := {row[1] for row in found if row[-2]}:
+def _locked(found: list[LockedRow], now: datetime) -> Books:
+    at = found[0].later or now
+    if over := {row.scope for row in found if row.over}:
         raise OverWindows(over, at)
-    return Books([LockedWindow(*row[:-2]) for row in found if row[0]], at)
+    return Books([row for row in found if row.id], at)
 
 
 def close(allocations: Iterable[int], *, status: str, reason: str, who: str, at: datetime) -> int:
     """Close active allocations, under `lock`; how many were."""
-    closed = rows(
+    closed = fetch(
         sql.CLOSE,
         allocations=list(allocations),
         status=status,
@@ -132,7 +122,7 @@ def close(allocations: Iterable[int], *, status: str, reason: str, who: str, at:
 
 def move(moves: dict[str, tuple[int, Decimal]]) -> None:
     """Add (tokens, USD) to what each scope's windows have committed, under `lock`."""
-    rows(
+    fetch(
         sql.MOVE,
         scope=list(moves),
         tokens=[tokens for tokens, _ in moves.values()],

@@ -1,27 +1,51 @@
 """Allocations as those who may see them see them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
-from keys import database
+from common.statements import Statement, fetch
 from keys.books.selection import from_json
 from keys.identity.queries.credentials import Bearer
 from keys.models import Allocation, ApiKey
 from keys.refusals import UnknownAllocation
 
+
+class KeyRow(NamedTuple):
+    """The key of an allocation, and what was free on it when it was chosen."""
+
+    slug: str
+    provider_id: str
+    model: str
+    available_capacity: int | None
+
+
+class OwnRow(NamedTuple):
+    """An allocation of its bearer."""
+
+    id: int
+
+
 # By hand, since every call of the API asks one of them: a queryset takes longer than PostgreSQL.
-_KEY = """
-SELECT k.provider_id, k.model, (d.verdicts ->> 'capacity')::bigint
-  FROM keys_apikey k LEFT JOIN keys_decision d ON d.allocation_id = %(allocation)s
- WHERE k.slug = %(key)s
-"""
-_OWN = """
-SELECT id FROM keys_allocation
- WHERE session_id = %(wanted)s AND agent_id = %(agent)s
-   AND coalesce(%(session)s::text, session_id) = session_id
-"""
+KEY = Statement(
+    """
+    SELECT k.slug, k.provider_id, k.model,
+           (d.verdicts ->> 'capacity')::bigint AS available_capacity
+      FROM keys_apikey k LEFT JOIN keys_decision d ON d.allocation_id = %(allocation)s
+     WHERE k.slug = %(key)s
+    """,
+    KeyRow,
+)
+OWN = Statement(
+    """
+    SELECT id FROM keys_allocation
+     WHERE session_id = %(wanted)s AND agent_id = %(agent)s
+       AND coalesce(%(session)s::text, session_id) = session_id
+    """,
+    OwnRow,
+)
 
 
 def visible_allocations(bearer: Bearer) -> QuerySet[Allocation]:
@@ -52,18 +76,17 @@ def own_allocation(session_id: str, *, bearer: Bearer) -> Allocation:
 
 def own_allocation_id(session_id: str, *, bearer: Bearer) -> int:
     """The primary key of `own_allocation`. Refusals: UnknownAllocation."""
-    found = database.rows(_OWN, wanted=session_id, agent=bearer.agent, session=bearer.session_id)
+    found = fetch(OWN, wanted=session_id, agent=bearer.agent, session=bearer.session_id)
     if not found:
         raise _unknown(session_id)
-    return found[0][0]
+    return found[0].id
 
 
 def with_key(allocation: Allocation) -> Allocation:
     """An allocation fresh from its service, with what `visible_allocation` adds to it."""
-    ((provider, model, capacity),) = database.rows(
-        _KEY, allocation=allocation.pk, key=allocation.api_key_id
-    )
-    allocation.api_key = ApiKey(slug=allocation.api_key_id, provider_id=provider, model=model)
+    ((*key, capacity),) = fetch(KEY, allocation=allocation.pk, key=allocation.api_key_id)
+    # As of a queryset's `only`: what else is asked of it is read then.
+    allocation.api_key = ApiKey.from_db(DEFAULT_DB_ALIAS, KeyRow._fields[:-1], key)
     allocation.available_capacity = capacity
     return allocation
 

@@ -57,10 +57,10 @@ CHECKS = [
         "window.committed = what open allocations have left and calls in flight hold",
         f"""
         SELECT w.id AS window, w.scope, w.unit, w.committed, coalesce(
-                 CASE w.unit WHEN 'tokens' THEN c.tokens ELSE c.cost END, 0) AS counted
-          FROM keys_window w LEFT JOIN ({sql.COMMITTED}) c ON c.scope = w.scope
+                 keys_in_unit(w.unit, c.tokens, c.cost), 0) AS counted
+          FROM keys_window w LEFT JOIN ({sql.COMMITTED.text}) c ON c.scope = w.scope
          WHERE w.closed_at IS NULL AND w.committed <> coalesce(
-                 CASE w.unit WHEN 'tokens' THEN c.tokens ELSE c.cost END, 0)
+                 keys_in_unit(w.unit, c.tokens, c.cost), 0)
         """,  # noqa: S608 - a constant
     ),
     Check(
@@ -100,7 +100,7 @@ CHECKS = [
              WHERE c.status = 'settled'
         )
         SELECT w.id AS window, w.scope, w.unit, w.used,
-               coalesce(sum(CASE w.unit WHEN 'tokens' THEN s.tokens ELSE s.cost END), 0) AS counted
+               coalesce(sum(keys_in_unit(w.unit, s.tokens, s.cost)), 0) AS counted
           FROM keys_window w
           JOIN keys_limit l ON l.id = w.limit_id
           LEFT JOIN spent s ON s.scope = w.scope AND s.settled_at >= w.starts_at
@@ -108,7 +108,7 @@ CHECKS = [
          -- The last window of a removed limit ends in the middle of whatever went on just then.
          WHERE l.removed_at IS DISTINCT FROM w.closed_at OR w.closed_at IS NULL
          GROUP BY w.id
-        HAVING w.used <> coalesce(sum(CASE w.unit WHEN 'tokens' THEN s.tokens ELSE s.cost END), 0)
+        HAVING w.used <> coalesce(sum(keys_in_unit(w.unit, s.tokens, s.cost)), 0)
         """,
     ),
     Check(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from keys import database
+from common.statements import fetch
 from keys.books import sql
 from keys.books.selection import Candidate
 
@@ -13,8 +13,7 @@ def candidates(*, payers_usd: Decimal | None, now: datetime) -> list[Candidate]:
 
     `payers_usd`: what the payers' limits in USD have free, None when unlimited.
     """
-    found = database.rows(sql.CANDIDATES, payers_usd=payers_usd, now=now)
-    return [Candidate._make(row) for row in found]
+    return fetch(sql.CANDIDATES, payers_usd=payers_usd, now=now)
 
 
 def lacking_windows(
@@ -24,21 +23,21 @@ def lacking_windows(
 
     Numbers are tokens (int) or USD (decimal strings); `resets_at` is ISO 8601.
     """
-    found = database.rows(sql.LACKING, scopes=scopes, tokens=tokens, cost=cost, now=now)
+    found = fetch(sql.LACKING, scopes=scopes, tokens=tokens, cost=cost, now=now)
     return [
         {
-            "window_id": pk,
-            "limit": f"{scope} {unit} per {period}",
-            "scope": scope,
-            "unit": unit,
-            "period": period,
-            "amount": shown(amount, unit),
-            "used": shown(used, unit),
-            "committed": shown(committed, unit),
-            "needed": shown(tokens if unit == "tokens" else cost, unit),
-            "resets_at": None if period == "total" else ends_at.isoformat(),
+            "window_id": window.window_id,
+            "limit": f"{window.scope} {window.unit} per {window.period}",
+            "scope": window.scope,
+            "unit": window.unit,
+            "period": window.period,
+            "amount": shown(window.amount, window.unit),
+            "used": shown(window.used, window.unit),
+            "committed": shown(window.committed, window.unit),
+            "needed": shown(tokens if window.unit == "tokens" else cost, window.unit),
+            "resets_at": None if window.period == "total" else window.ends_at.isoformat(),
         }
-        for pk, scope, unit, period, amount, used, committed, ends_at in found
+        for window in found
     ]
 
 

@@ -2,67 +2,31 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
-from typing import NamedTuple
 
 from alerts import services as alerts
 from keys.books import transactions
 from keys.books.services.rotate import rotate
+from keys.books.sql.spend import Spent
 from keys.models import Allocation, ApiKey, History
 from keys.refusals import AllocationClosed, RotationRefused
 
 
-class Paid(NamedTuple):
-    """One allocation after a payment, as `statements.END` and `RECORD` return it.
-
-    `crossed`: this payment crossed the rotation threshold; `full_keys`: scopes of full keys.
-    """
-
-    id: int
-    session_id: str
-    agent: str
-    api_key: str
-    status: str
-    allocated: int
-    used: int
-    held: int
-    overrun: bool
-    auto_rotate: bool
-    crossed: bool
-    tokens: int
-    cost: Decimal
-    charges: list[int]
-    full_keys: list[str] | None
-
-    @property
-    def used_up(self) -> bool:
-        """Whether it has to be closed: nothing is left, or a call used more than was set aside."""
-        return self.used >= self.allocated or self.overrun
-
-    @property
-    def left(self) -> int:
-        """Tokens that can still be held; none once it is closed."""
-        if self.used_up or self.status != Allocation.Status.ACTIVE:
-            return 0
-        return max(self.allocated - self.used - self.held, 0)
-
-
-def follow(paid: list[Paid], *, at: datetime) -> list[Paid]:
-    """Raise alerts and close what is used up, in the transaction of the payment; returns `paid`."""
-    for row in paid:
+def follow(spent: list[Spent], *, at: datetime) -> list[Spent]:
+    """Raise alerts and close what is used up, in the settlement's transaction; returns `spent`."""
+    for row in spent:
         if row.crossed:
             _warn(row, at=at)
         if row.used_up:
             _use_up(row, at=at)
     # The same for every row: the statement reports keys, not allocations.
-    if paid and paid[0].full_keys:
-        _exhaust_keys([scope.removeprefix("key:") for scope in paid[0].full_keys], at=at)
-    return paid
+    if spent and spent[0].full_keys:
+        _exhaust_keys([scope.removeprefix("key:") for scope in spent[0].full_keys], at=at)
+    return spent
 
 
-def rotate_crossed(paid: Iterable[Paid], *, now: datetime) -> None:
+def rotate_crossed(spent: Iterable[Spent], *, now: datetime) -> None:
     """Rotate what crossed its threshold and asked for it; where no key can take it, it stays."""
-    for row in paid:
+    for row in spent:
         if row.crossed and row.auto_rotate and not row.used_up:
             try:
                 rotate(
@@ -76,22 +40,22 @@ def rotate_crossed(paid: Iterable[Paid], *, now: datetime) -> None:
                 continue
 
 
-def _warn(row: Paid, *, at: datetime) -> None:
+def _warn(row: Spent, *, at: datetime) -> None:
     alerts.raise_alert(
         kind="rotation_needed",
         severity="warning",
         dedup_key=f"rotation_needed:{row.session_id}",
         title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens",
-        detail=f"It reached its rotation threshold on {row.api_key}.",
-        facts={"used": row.used, "allocated": row.allocated, "key_id": row.api_key},
-        key_id=row.api_key,
-        agent_id=row.agent,
+        detail=f"It reached its rotation threshold on {row.api_key_id}.",
+        facts={"used": row.used, "allocated": row.allocated, "key_id": row.api_key_id},
+        key_id=row.api_key_id,
+        agent_id=row.agent_id,
         session_id=row.session_id,
         now=at,
     )
 
 
-def _use_up(row: Paid, *, at: datetime) -> None:
+def _use_up(row: Spent, *, at: datetime) -> None:
     over = max(row.used - row.allocated, 0)
     closed = transactions.close(
         [row.id],
@@ -105,13 +69,13 @@ def _use_up(row: Paid, *, at: datetime) -> None:
         _say_used_up(row, over, at=at)
 
 
-def _why(row: Paid, over: int) -> str:
+def _why(row: Spent, over: int) -> str:
     if over:
         return f"overrun by {over:,} tokens"
     return "a call used more than it held" if row.overrun else "every token is used"
 
 
-def _say_used_up(row: Paid, over: int, *, at: datetime) -> None:
+def _say_used_up(row: Spent, over: int, *, at: datetime) -> None:
     kind = "exhausted" if row.used >= row.allocated else "overrun"
     alerts.raise_alert(
         kind=kind,
@@ -120,8 +84,8 @@ def _say_used_up(row: Paid, over: int, *, at: datetime) -> None:
         title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens and was closed",
         detail=f"{_why(row, over).capitalize()}.",
         facts={"used": row.used, "allocated": row.allocated, "overrun": over},
-        key_id=row.api_key,
-        agent_id=row.agent,
+        key_id=row.api_key_id,
+        agent_id=row.agent_id,
         session_id=row.session_id,
         now=at,
     )

@@ -8,11 +8,11 @@ from django.db import IntegrityError
 from psycopg.types.json import Jsonb
 
 from common.refusal import Refusal
-from keys import database
+from common.statements import fetch
 from keys.books import selection, sql, transactions
 from keys.books.services.allocation_request import Wish
 from keys.books.services.key_selection import Asker, decide, look
-from keys.models import Allocation, Decision
+from keys.models import Allocation
 from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
@@ -132,7 +132,7 @@ def threshold(tokens: int) -> int:
 
 
 def _commit(new: Allocation, *, verdicts) -> Allocation | None:
-    ((at, current, fits, pk),) = database.rows(
+    (verdict,) = fetch(
         sql.ALLOCATE,
         **{column: getattr(new, column) for column in _COLUMNS},
         scopes=new.scopes,
@@ -141,14 +141,11 @@ def _commit(new: Allocation, *, verdicts) -> Allocation | None:
         who=f"agent:{new.agent_id}",
         after=Jsonb({"key_id": new.api_key_id, "allocated": new.allocated}),
     )
-    if not current:
-        raise transactions.OverWindows(new.scopes, at)
-    if not fits:
+    if not verdict.current:
+        raise transactions.OverWindows(new.scopes, verdict.at)
+    if not verdict.fits:
         return None
-    new.pk = pk
-    new._state.adding = False
-    new.decision = Decision(allocation=new, verdicts=verdicts)
-    return new
+    return Allocation.objects.get(pk=verdict.allocation_id)
 
 
 _COLUMNS = (

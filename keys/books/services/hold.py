@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import NamedTuple
 
 from django.conf import settings
@@ -10,8 +9,9 @@ from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from common.refusal import Refusal
-from keys import database
+from common.statements import fetch
 from keys.books import sql
+from keys.books.sql.hold import Held, HoldRow
 from keys.models import Charge
 from keys.refusals import (
     AgentDisabled,
@@ -46,65 +46,6 @@ class Wanted(NamedTuple):
     wire_format: str = ""
     ttl_seconds: int | None = None
     fresh: bool = False
-
-
-class Held(NamedTuple):
-    """What was set aside: a charge as `settle_many` takes it.
-
-    `key_version` changes with the key's or its provider's row. `left`: tokens of the allocation
-    that can still be held.
-    """
-
-    pk: int
-    allocation_id: int
-    api_key_id: str
-    price_id: int
-    tokens: int
-    cost: Decimal
-    key_version: str
-    left: int
-
-
-class _Row(NamedTuple):
-    """What `statements.HOLD` says of one hold. `status` and `until` are the key's where it is the
-    key that refuses."""
-
-    n: int
-    outcome: str
-    charge: int | None
-    api_key: str | None
-    price: int | None
-    tokens: int | None
-    cost: Decimal | None
-    key_version: str | None
-    session_id: str | None
-    status: str | None
-    allocated: int | None
-    used: int | None
-    held: int | None
-    until: datetime | None
-    created_at: datetime | None
-    expires_at: datetime | None
-    earlier: int | None
-    earlier_status: str | None
-    earlier_digest: bytes | None
-
-    @property
-    def left(self) -> int:
-        return max(self.allocated - self.used - self.held, 0)
-
-    @property
-    def budget(self) -> dict[str, object]:
-        """The allocation's numbers, in tokens, and its time."""
-        return {
-            "session_id": self.session_id,
-            "allocated": self.allocated,
-            "used": self.used,
-            "held": self.held,
-            "left": self.left,
-            "starts_at": self.created_at.isoformat(),
-            "ends_at": self.expires_at.isoformat(),
-        }
 
 
 def hold(
@@ -173,12 +114,12 @@ def hold_many(wanted: Iterable[Wanted], *, now: datetime) -> list[Held | Refusal
 def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> None:
     """These calls still run: their holds expire `ttl_seconds` from now."""
     until = now + timedelta(seconds=ttl_seconds)
-    database.rows(sql.EXTEND_HOLDS, charges=list(charges), until=until)
+    fetch(sql.EXTEND_HOLDS, charges=list(charges), until=until)
 
 
 def _one(one: Wanted, *, now: datetime) -> Held | None:
     """The plain case of a single call; None when it is not plain."""
-    held = database.rows(
+    held = fetch(
         sql.HOLD_ONE,
         allocation=one.allocation_id,
         least=one.least,
@@ -192,22 +133,24 @@ def _one(one: Wanted, *, now: datetime) -> Held | None:
         now=now,
         until=_until(one, now),
     )
-    return Held._make(held[0]) if held else None
+    return held[0] if held else None
 
 
 def _until(one: Wanted, now: datetime) -> datetime:
     return now + timedelta(seconds=one.ttl_seconds or settings.HOLD_SECONDS)
 
 
-def _set_aside(wanted: dict[int, Wanted], *, now: datetime, paced: bool = False) -> list[_Row]:
+def _set_aside(wanted: dict[int, Wanted], *, now: datetime, paced: bool = False) -> list[HoldRow]:
     given = Jsonb([_as_json(n, one, now) for n, one in wanted.items()])
-    return [_Row._make(r) for r in database.rows(sql.HOLD, holds=given, now=now, paced=paced)]
+    return fetch(sql.HOLD, holds=given, now=now, paced=paced)
 
 
 @transaction.atomic(durable=True)
-def _set_aside_in_pace(wanted: dict[int, Wanted], keys: set[str], *, now: datetime) -> list[_Row]:
+def _set_aside_in_pace(
+    wanted: dict[int, Wanted], keys: set[str], *, now: datetime
+) -> list[HoldRow]:
     # A statement of its own: the next one sees every place that was given while this one waited.
-    database.rows(sql.PACE, keys=list(keys))
+    fetch(sql.PACE, keys=list(keys))
     return _set_aside(wanted, now=now, paced=True)
 
 
@@ -227,7 +170,7 @@ def _as_json(n: int, one: Wanted, now: datetime) -> dict[str, object]:
     }
 
 
-def _answered(answers, rows: list[_Row], wanted: list[Wanted], *, in_pace: bool = False):
+def _answered(answers, rows: list[HoldRow], wanted: list[Wanted], *, in_pace: bool = False):
     for row in rows:
         if row.outcome == "held":
             answers[row.n] = _held(row, wanted[row.n])
@@ -236,7 +179,7 @@ def _answered(answers, rows: list[_Row], wanted: list[Wanted], *, in_pace: bool 
     return answers
 
 
-def _held(row: _Row, one: Wanted) -> Held:
+def _held(row: HoldRow, one: Wanted) -> Held:
     return Held(
         row.charge,
         one.allocation_id,
@@ -249,7 +192,7 @@ def _held(row: _Row, one: Wanted) -> Held:
     )
 
 
-def _small(row: _Row, one: Wanted) -> Refusal:
+def _small(row: HoldRow, one: Wanted) -> Refusal:
     return AllocationTooSmall(
         f"{row.left:,} tokens are left; this call may need {one.least:,}.",
         needed=one.least,
@@ -257,14 +200,14 @@ def _small(row: _Row, one: Wanted) -> Refusal:
     )
 
 
-def _closed(row: _Row, one: Wanted) -> Refusal:
+def _closed(row: HoldRow, one: Wanted) -> Refusal:
     status = "expired" if row.outcome == "expired" else row.status
     return AllocationClosed(
         f"The allocation is {status}.", status=status, needed=one.least, **row.budget
     )
 
 
-def _earlier(row: _Row, one: Wanted) -> Refusal:
+def _earlier(row: HoldRow, one: Wanted) -> Refusal:
     return HeldBefore(
         "This idempotency key was used before.",
         charge_id=row.earlier,
@@ -273,7 +216,7 @@ def _earlier(row: _Row, one: Wanted) -> Refusal:
     )
 
 
-def _cannot_serve(row: _Row, one: Wanted) -> Refusal:
+def _cannot_serve(row: HoldRow, one: Wanted) -> Refusal:
     return KeyCannotServe(
         f"{row.api_key} is {row.status}.",
         key_id=row.api_key,
@@ -282,7 +225,7 @@ def _cannot_serve(row: _Row, one: Wanted) -> Refusal:
     )
 
 
-def _paced(row: _Row, one: Wanted) -> Refusal:
+def _paced(row: HoldRow, one: Wanted) -> Refusal:
     return RateLimited(
         f"{row.api_key} has no room for this call in this minute.",
         key_id=row.api_key,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from keys import database
+from common.statements import fetch
 from keys.books import selection, sql
 from keys.books.queries.candidates import candidates, lacking_windows
 from keys.books.services.allocation_request import Wish
@@ -48,7 +48,7 @@ def look(
 
     Refusals: UnknownAgent, AgentDisabled, UnknownCostCentre.
     """
-    found = database.rows(
+    found = fetch(
         sql.LOOK,
         books_lock=sql.BOOKS_LOCK,
         agent=agent,
@@ -58,16 +58,17 @@ def look(
     )
     if not found:
         raise UnknownAgent(f"There is no agent {agent}.", agent=agent)
-    _, earlier, disabled_at, own, asked, *payers = found[0]
-    if disabled_at:
+    (row,) = found
+    if row.disabled_at:
         raise AgentDisabled(f"The agent {agent} was switched off.", agent=agent)
-    if cost_centre and (asked is None or own[-1] not in asked):
+    if cost_centre and (row.asked is None or row.own[-1] not in row.asked):
         raise UnknownCostCentre(
-            f"{cost_centre} is no cost centre of this agent: it may use {own[-1]} and those "
+            f"{cost_centre} is no cost centre of this agent: it may use {row.own[-1]} and those "
             "below it.",
             cost_centre=cost_centre,
         )
-    return Asker(agent, (asked or own)[-1], Payers(*payers), earlier)
+    payers = Payers(row.payers, row.tokens_free, row.usd_free)
+    return Asker(agent, (row.asked or row.own)[-1], payers, row.earlier)
 
 
 def decide(*, wish: Wish, payers: Payers, now: datetime) -> selection.Decision:

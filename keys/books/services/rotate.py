@@ -10,6 +10,7 @@ from django.db.models import Sum
 from alerts import services as alerts
 from keys.books import selection, transactions
 from keys.books.queries.candidates import candidates
+from keys.books.sql.locks import LockedRow
 from keys.models import Allocation, ApiKey, Charge, History, Price, Rotation
 from keys.refusals import (
     AllocationClosed,
@@ -196,7 +197,7 @@ def _held_on(allocation: Allocation, key: str) -> _Share:
     return _Share(**held)
 
 
-def _room(windows: list[transactions.LockedWindow], moves: dict[str, _Share]) -> bool:
+def _room(windows: list[LockedRow], moves: dict[str, _Share]) -> bool:
     for window in windows:
         share = moves[window.scope]
         more = share.tokens if window.unit == "tokens" else share.cost

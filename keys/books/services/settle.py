@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from keys.books import sql, transactions
 from keys.books.services import after_settlement
+from keys.books.sql.spend import Spent
 from keys.models import Allocation, Charge, Price
 from keys.refusals import ChargeEnded, WrongValue
 from keys.supply import pricing
@@ -162,25 +163,25 @@ def end_many(endings: Iterable[Ending], *, now: datetime) -> list[Ended]:
             given[ending.charge.pk] = _checked_row(ending)
     if not endings:
         return []
-    paid = _end(endings, Jsonb(list(given.values()), dumps=msgspec.json.encode), now=now)
-    after_settlement.rotate_crossed(paid, now=now)
-    return _came_of(endings, given, paid)
+    spent = _end(endings, Jsonb(list(given.values()), dumps=msgspec.json.encode), now=now)
+    after_settlement.rotate_crossed(spent, now=now)
+    return _came_of(endings, given, spent)
 
 
 @transactions.in_books
-def _end(endings: list[Ending], rows: Jsonb, *, now: datetime) -> list[after_settlement.Paid]:
-    found = transactions.locked_rows(
+def _end(endings: list[Ending], rows: Jsonb, *, now: datetime) -> list[Spent]:
+    spent = transactions.locked_rows(
         sql.END,
         {"endings": rows, "at": now},
         allocations={ending.charge.allocation_id for ending in endings},
         scopes={f"key:{ending.charge.api_key_id}" for ending in endings},
         now=now,
     )
-    return after_settlement.follow([after_settlement.Paid(*row) for row in found], at=now)
+    return after_settlement.follow(spent, at=now)
 
 
 def _checked_row(ending: Ending) -> dict[str, object]:
-    """An ending as `statements.END` takes it. Refusals: WrongValue."""
+    """An ending as `sql.END` takes it. Refusals: WrongValue."""
     charge, usage = ending.charge, ending.usage
     usage.check()
     row: dict[str, object] = usage.as_columns()
@@ -193,9 +194,9 @@ def _checked_row(ending: Ending) -> dict[str, object]:
     return row
 
 
-def _came_of(endings, given, paid: list[after_settlement.Paid]) -> list[Ended]:
-    left = {row.id: row.left for row in paid}
-    open_yet = {pk for row in paid for pk in row.charges}
+def _came_of(endings, given, spent: list[Spent]) -> list[Ended]:
+    left = {row.id: row.left for row in spent}
+    open_yet = {pk for row in spent for pk in row.charges}
     before = _ended_before(given.keys() - open_yet)
     found = []
     for ending in endings:

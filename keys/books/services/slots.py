@@ -4,23 +4,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from keys import database
+from common.statements import fetch
+from keys.books import sql
 from keys.models import Slot
-
-# So that one allocation asks once at a time, and the next statement sees what came of it.
-_LOCK = "SELECT FROM keys_allocation WHERE id = %(allocation)s FOR NO KEY UPDATE"
-# Whoever sits somewhere stays there; else the slot that was free for longest, if any is.
-_TAKE = """
-WITH free AS (
-    SELECT slug FROM keys_slot
-     WHERE runner = %(runner)s AND allocation_id IS NULL
-       AND NOT EXISTS (SELECT FROM keys_slot WHERE allocation_id = %(allocation)s)
-     ORDER BY freed_at NULLS FIRST, slug LIMIT 1 FOR UPDATE SKIP LOCKED
-)
-UPDATE keys_slot s
-   SET allocation_id = %(allocation)s, taken_at = %(now)s, refusal_code = '', refusal = ''
-  FROM free WHERE s.slug = free.slug
-"""
 
 
 @transaction.atomic
@@ -36,8 +22,8 @@ def add_slots(count: int, *, runner: str, prefix: str = "slot") -> list[Slot]:
 @transaction.atomic
 def take_slot(*, runner: str, allocation_id: int, now: datetime) -> Slot | None:
     """Seat an allocation; None when no slot is free. The same allocation again: the slot it has."""
-    database.rows(_LOCK, allocation=allocation_id)
-    database.rows(_TAKE, runner=runner, allocation=allocation_id, now=now)
+    fetch(sql.LOCK_ALLOCATION, allocation=allocation_id)
+    fetch(sql.TAKE_SLOT, runner=runner, allocation=allocation_id, now=now)
     return Slot.objects.filter(allocation=allocation_id).first()
 
 

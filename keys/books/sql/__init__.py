@@ -1,4 +1,4 @@
-"""The SQL of the books, written once: run by the services and by the gateway's own connections.
+"""The SQL of the books, written once: run by the services, and by pgbench to know the limit.
 
 Locks are taken in one order everywhere: **allocations by id, then open windows by id**. A charge
 changes only under the lock of its allocation, and what a window has committed only under its own.
@@ -6,18 +6,22 @@ Every statement takes named parameters (psycopg style).
 
 What an allocation has committed in a window (the books check counts it again):
 
-- while active, in its payers' windows and in its key's: `greatest(allocated - used, held)`;
-- once closed, what its calls in flight still hold;
-- on a key it was rotated away from, what its calls in flight there still hold.
+- in its payers' windows, and in its key's while it is active, what `keys_committed_by` says;
+- on a key that it is not on, or once it is closed, what its calls in flight there still hold.
 
-A statement that pays runs under LOCK, as a statement of its own: its snapshot then has every
-window that LOCK waited for.
+A statement that ends charges runs under LOCK, as a statement of its own: its snapshot then has
+every window that LOCK waited for.
 """
 
-from keys.books.sql.allocate import ALLOCATE, CANDIDATES, LACKING, LOOK, MOVE
+from keys.books.sql.allocate import ALLOCATE
+from keys.books.sql.close import CLOSE
 from keys.books.sql.hold import EXTEND_HOLDS, HOLD, HOLD_ONE, PACE
+from keys.books.sql.key_selection import CANDIDATES, LACKING, LOOK
 from keys.books.sql.locks import JOIN, LOCK
-from keys.books.sql.settle import CLOSE, END, RECORD, REPORTED
+from keys.books.sql.report_usage import RECORD, REPORTED
+from keys.books.sql.rotate import MOVE
+from keys.books.sql.settle import END
+from keys.books.sql.slots import LOCK_ALLOCATION, TAKE_SLOT
 from keys.limits.sql import BOOKS_LOCK
 
 __all__ = [
@@ -32,9 +36,11 @@ __all__ = [
     "JOIN",
     "LACKING",
     "LOCK",
+    "LOCK_ALLOCATION",
     "LOOK",
     "MOVE",
     "PACE",
     "RECORD",
     "REPORTED",
+    "TAKE_SLOT",
 ]

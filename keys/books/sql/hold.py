@@ -15,206 +15,324 @@ refusal must say; `outcome` is
 - `earlier`: the idempotency key was used; the charge it made is told.
 """
 
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.statements import NoRow, Statement
+
+
+class Held(NamedTuple):
+    """What was set aside: a charge as `settle_many` takes it.
+
+    `key_version` changes with the key's or its provider's row. `left`: tokens of the allocation
+    that can still be held.
+    """
+
+    pk: int
+    allocation_id: int
+    api_key_id: str
+    price_id: int
+    tokens: int
+    cost: Decimal
+    key_version: str
+    left: int
+
+
+class HoldRow(NamedTuple):
+    """What HOLD says of one hold.
+
+    `status` and `until` are the key's where it is the key that refuses. Of an unknown allocation
+    only `n` and `outcome` are known; all else is None.
+    """
+
+    n: int
+    outcome: str
+    charge: int | None
+    api_key: str | None
+    price: int | None
+    tokens: int | None
+    cost: Decimal | None
+    key_version: str | None
+    session_id: str | None
+    status: str | None
+    allocated: int
+    used: int
+    held: int
+    until: datetime | None
+    created_at: datetime
+    expires_at: datetime
+    earlier: int | None
+    earlier_status: str | None
+    earlier_digest: bytes | None
+
+    @property
+    def left(self) -> int:
+        return max(self.allocated - self.used - self.held, 0)
+
+    @property
+    def budget(self) -> dict[str, object]:
+        """The allocation's numbers, in tokens, and its time."""
+        return {
+            "session_id": self.session_id,
+            "allocated": self.allocated,
+            "used": self.used,
+            "held": self.held,
+            "left": self.left,
+            "starts_at": self.created_at.isoformat(),
+            "ends_at": self.expires_at.isoformat(),
+        }
+
+
 # Wait for whoever gives places on these keys (in this order everywhere), as LOCK of the books.
-PACE = """
-SELECT pg_advisory_xact_lock(hashtextextended('pace:' || slug, 0))
-  FROM (SELECT unnest(%(keys)s::text[]) AS slug ORDER BY slug) k
-"""
+PACE = Statement(
+    """
+    SELECT pg_advisory_xact_lock(hashtextextended('pace:' || slug, 0))
+      FROM (SELECT unnest(%(keys)s::text[]) AS slug ORDER BY slug) k
+    """,
+    NoRow,
+)
 
 
 # The plain case of HOLD, as nearly every call is: a single one, under a name nobody used before, on
 # the key it expects (if any), which serves and has no rates per minute. No row: HOLD says why.
-HOLD_ONE = """
-WITH room AS MATERIALIZED (
-    SELECT a.id, a.session_id, a.api_key_id, a.price_id,
-           a.allocated - a.used - a.held AS free,
-           least(a.allocated - a.used - a.held, %(most)s) AS tokens,
-           greatest(least(
-               round(least(a.allocated - a.used - a.held, %(most)s) * a.token_cost_max, 9),
-               a.allocated_cost - a.used_cost - a.held_cost
-           ), 0) AS cost,
-           k.xmin::text || '.' || p.xmin::text AS version
-      FROM keys_allocation a
-      JOIN keys_apikey k ON k.slug = a.api_key_id
-      JOIN keys_provider p ON p.slug = k.provider_id
-      JOIN keys_agent ag ON ag.slug = a.agent_id
-     WHERE a.id = %(allocation)s AND a.status = 'active' AND a.expires_at > %(now)s
-       AND a.used + a.held + %(least)s <= a.allocated AND ag.disabled_at IS NULL
-       AND k.requests_per_minute IS NULL AND k.tokens_per_minute IS NULL
-       AND (%(api_key)s::text = ''
-            OR a.api_key_id = %(api_key)s::text
-               AND (k.status IN ('active', 'exhausted')
-                    OR k.status = 'cooling' AND k.cooling_until <= %(now)s))
-       FOR NO KEY UPDATE OF a
-), made AS (
-    INSERT INTO keys_charge (
-        allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route, status,
-        basis, held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens,
-        output_tokens, reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
-    SELECT id, api_key_id, price_id, %(model)s, %(idempotency_key)s, %(digest)s::bytea, %(route)s,
-           'held', 'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s, %(until)s
-      FROM room
-        ON CONFLICT (allocation_id, idempotency_key) DO NOTHING
-    RETURNING id, allocation_id
-), held AS (
-    UPDATE keys_allocation a
-       SET held = a.held + r.tokens, held_cost = a.held_cost + r.cost,
-           wire_format = coalesce(nullif(a.wire_format, ''), %(wire_format)s)
-      FROM room r JOIN made m ON m.allocation_id = r.id WHERE a.id = r.id
+HOLD_ONE = Statement(
+    """
+    -- The allocation, locked, if it is the plain case: its room, and what of it is held.
+    WITH room AS MATERIALIZED (
+        SELECT a.id, a.session_id, a.api_key_id, a.price_id,
+               a.allocated - a.used - a.held AS free,
+               least(a.allocated - a.used - a.held, %(most)s) AS tokens,
+               greatest(least(
+                   round(least(a.allocated - a.used - a.held, %(most)s) * a.token_cost_max, 9),
+                   a.allocated_cost - a.used_cost - a.held_cost
+               ), 0) AS cost,
+               k.xmin::text || '.' || p.xmin::text AS version
+          FROM keys_allocation a
+          JOIN keys_apikey k ON k.slug = a.api_key_id
+          JOIN keys_provider p ON p.slug = k.provider_id
+          JOIN keys_agent ag ON ag.slug = a.agent_id
+         WHERE a.id = %(allocation)s AND a.status = 'active' AND a.expires_at > %(now)s
+           AND a.used + a.held + %(least)s <= a.allocated AND ag.disabled_at IS NULL
+           AND k.requests_per_minute IS NULL AND k.tokens_per_minute IS NULL
+           AND (%(api_key)s::text = ''
+                OR a.api_key_id = %(api_key)s::text
+                   AND (k.status IN ('active', 'exhausted')
+                        OR k.status = 'cooling' AND k.cooling_until <= %(now)s))
+           FOR NO KEY UPDATE OF a
+    ),
+    -- The charge; none if its name was used before.
+    made AS (
+        INSERT INTO keys_charge (
+            allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route,
+            status, basis, held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens,
+            output_tokens, reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
+        SELECT id, api_key_id, price_id, %(model)s, %(idempotency_key)s, %(digest)s::bytea,
+               %(route)s, 'held', 'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s,
+               %(until)s
+          FROM room
+            ON CONFLICT (allocation_id, idempotency_key) DO NOTHING
+        RETURNING id, allocation_id
+    ),
+    -- The allocation, with what is held.
+    held AS (
+        UPDATE keys_allocation a
+           SET held = a.held + r.tokens, held_cost = a.held_cost + r.cost,
+               wire_format = coalesce(nullif(a.wire_format, ''), %(wire_format)s)
+          FROM room r JOIN made m ON m.allocation_id = r.id WHERE a.id = r.id
+    )
+    SELECT m.id AS pk, r.id AS allocation_id, r.api_key_id, r.price_id, r.tokens, r.cost,
+           r.version AS key_version, (r.free - r.tokens)::bigint AS left
+      FROM made m, room r
+    """,
+    Held,
 )
-SELECT m.id, r.id AS allocation_id, r.api_key_id, r.price_id, r.tokens, r.cost, r.version,
-       (r.free - r.tokens)::bigint
-  FROM made m, room r
-"""
 
 
 # No charge is without its room: the cost of all that is held is no more than is left of what the
 # allocation has committed, though roundings of many calls may add up to more. So what the
 # allocation has committed stays the same, and a hold touches no window.
-HOLD = """
-WITH given AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset(%(holds)s) AS g(
-        n int, allocation bigint, api_key text, least bigint, most bigint, idempotency_key text,
-        digest text, model text, route text, wire_format text, until timestamptz)
-), room AS MATERIALIZED (
-    SELECT a.id, a.session_id, a.agent_id, a.api_key_id, a.price_id, a.status, a.expires_at,
-           a.allocated, a.used, a.held, a.token_cost_max, a.wire_format, a.created_at,
-           a.allocated - a.used - a.held AS free,
-           a.allocated_cost - a.used_cost - a.held_cost AS free_cost
-      FROM keys_allocation a
-     WHERE a.id = ANY(ARRAY(SELECT allocation FROM given))
-     ORDER BY a.id
-       FOR NO KEY UPDATE
-), keys AS MATERIALIZED (
-    SELECT k.slug, k.status, k.cooling_until, k.requests_per_minute, k.tokens_per_minute,
-           k.xmin::text || '.' || p.xmin::text AS version,
-           k.status IN ('active', 'exhausted')
-               OR k.status = 'cooling' AND k.cooling_until <= %(now)s AS serves
-      FROM keys_apikey k JOIN keys_provider p ON p.slug = k.provider_id
-     WHERE k.slug = ANY(ARRAY(SELECT api_key_id FROM room))
-), places AS (
-    SELECT api_key_id AS slug, count(*) AS requests, sum(tokens) AS tokens, min(expires_at) AS first
-      FROM keys_ratelease
-     WHERE %(paced)s AND api_key_id = ANY(ARRAY(SELECT slug FROM keys)) AND expires_at > %(now)s
-     GROUP BY api_key_id
-), looked AS (
-    SELECT g.*, r.id, r.session_id, r.api_key_id, r.price_id, r.status, r.created_at, r.expires_at,
-           r.allocated, r.used, r.held, r.token_cost_max, r.free, r.free_cost, k.version,
-           k.status AS key_status, k.cooling_until, k.requests_per_minute, k.tokens_per_minute,
-           coalesce(p.requests, 0) AS requests_now, coalesce(p.tokens, 0) AS tokens_now,
-           coalesce(p.first, %(now)s + interval '1 minute') AS free_at,
-           c.id AS earlier, c.status AS earlier_status,
-           c.request_digest AS earlier_digest,
-           CASE WHEN r.id IS NULL THEN 'unknown'
-                WHEN c.id IS NOT NULL THEN 'earlier'
-                -- The same key twice in this batch: the second finds the charge of the first.
-                WHEN row_number() OVER (PARTITION BY r.id, g.idempotency_key ORDER BY g.n) > 1
+HOLD = Statement(
+    """
+    -- What is asked for.
+    WITH given AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(%(holds)s) AS g(
+            n int, allocation bigint, api_key text, least bigint, most bigint, idempotency_key text,
+            digest text, model text, route text, wire_format text, until timestamptz)
+    ),
+    -- The allocations, locked in the order of locks, with what they have free.
+    room AS MATERIALIZED (
+        SELECT a.id, a.session_id, a.agent_id, a.api_key_id, a.price_id, a.status, a.expires_at,
+               a.allocated, a.used, a.held, a.token_cost_max, a.wire_format, a.created_at,
+               a.allocated - a.used - a.held AS free,
+               a.allocated_cost - a.used_cost - a.held_cost AS free_cost
+          FROM keys_allocation a
+         WHERE a.id = ANY(ARRAY(SELECT allocation FROM given))
+         ORDER BY a.id
+           FOR NO KEY UPDATE
+    ),
+    -- The keys that they are on; whether each serves, and its rates per minute.
+    keys AS MATERIALIZED (
+        SELECT k.slug, k.status, k.cooling_until, k.requests_per_minute, k.tokens_per_minute,
+               k.xmin::text || '.' || p.xmin::text AS version,
+               k.status IN ('active', 'exhausted')
+                   OR k.status = 'cooling' AND k.cooling_until <= %(now)s AS serves
+          FROM keys_apikey k JOIN keys_provider p ON p.slug = k.provider_id
+         WHERE k.slug = ANY(ARRAY(SELECT api_key_id FROM room))
+    ),
+    -- What of these rates is taken now, when places are counted.
+    places AS (
+        SELECT api_key_id AS slug, count(*) AS requests, sum(tokens) AS tokens,
+               min(expires_at) AS first
+          FROM keys_ratelease
+         WHERE %(paced)s AND api_key_id = ANY(ARRAY(SELECT slug FROM keys)) AND expires_at > %(now)s
+         GROUP BY api_key_id
+    ),
+    -- Each hold with its allocation, key, places and earlier charge; `no`: why it cannot be.
+    looked AS (
+        SELECT g.*, r.id, r.session_id, r.api_key_id, r.price_id, r.status, r.created_at,
+               r.expires_at, r.allocated, r.used, r.held, r.token_cost_max, r.free, r.free_cost,
+               k.version, k.status AS key_status, k.cooling_until, k.requests_per_minute,
+               k.tokens_per_minute,
+               coalesce(p.requests, 0) AS requests_now, coalesce(p.tokens, 0) AS tokens_now,
+               coalesce(p.first, %(now)s + interval '1 minute') AS free_at,
+               c.id AS earlier, c.status AS earlier_status,
+               c.request_digest AS earlier_digest,
+               CASE WHEN r.id IS NULL THEN 'unknown'
+                    WHEN c.id IS NOT NULL THEN 'earlier'
+                    -- The same key twice in this batch: the second finds the charge of the first.
+                    WHEN row_number() OVER (PARTITION BY r.id, g.idempotency_key ORDER BY g.n) > 1
+                    THEN 'again'
+                    WHEN r.status <> 'active' THEN 'closed'
+                    WHEN r.expires_at <= %(now)s THEN 'expired'
+                    WHEN ag.disabled_at IS NOT NULL THEN 'disabled'
+                    WHEN g.api_key <> '' AND g.api_key <> r.api_key_id THEN 'rotated'
+                    WHEN g.api_key <> '' AND NOT k.serves THEN 'key'
+                    WHEN (k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL)
+                         AND (NOT %(paced)s
+                              OR coalesce(p.requests, 0) + row_number() OVER on_key
+                                 > k.requests_per_minute
+                              -- A call larger than the whole minute passes when it is alone in it.
+                              OR coalesce(p.tokens, 0) + sum(g.most) OVER on_key
+                                 > greatest(k.tokens_per_minute,
+                                            CASE WHEN p.slug IS NULL
+                                                      AND row_number() OVER on_key = 1
+                                                 THEN g.most END))
+                    THEN 'paced' END AS no
+          FROM given g
+          LEFT JOIN room r ON r.id = g.allocation
+          LEFT JOIN keys k ON k.slug = r.api_key_id
+          LEFT JOIN places p ON p.slug = r.api_key_id
+          LEFT JOIN keys_agent ag ON ag.slug = r.agent_id
+          LEFT JOIN keys_charge c
+                 ON c.allocation_id = r.id AND c.idempotency_key = g.idempotency_key
+        WINDOW on_key AS (PARTITION BY r.api_key_id ORDER BY g.n)
+    ),
+    -- What is free at least for each hold, if all before it get what they want.
+    running AS (
+        SELECT *,
+               free - coalesce(sum(most) FILTER (WHERE no IS NULL) OVER before, 0) AS at_least_free
+          FROM looked
+        WINDOW before AS (PARTITION BY id ORDER BY n
+                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ),
+    -- Which get all they want, and the first of each allocation that does not.
+    tried AS (
+        SELECT *, no IS NULL AND at_least_free >= most AS whole,
+               -- All before it got what they wanted, so what is left for it is known.
+               no IS NULL AND at_least_free < most AND count(*) FILTER (
+                   WHERE no IS NULL AND at_least_free < most) OVER before = 0 AS first_short
+          FROM running
+        WINDOW before AS (PARTITION BY id ORDER BY n
+                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ),
+    -- What each gets: all it wants or, the first that does not, what is left.
+    gave AS (
+        SELECT *, CASE WHEN whole THEN most
+                       WHEN first_short AND at_least_free >= least THEN at_least_free END AS tokens
+          FROM tried
+    ),
+    -- What it costs, and what others of the batch get of the same allocation.
+    priced AS (
+        SELECT *, coalesce(sum(tokens) OVER every, 0) AS given_away,
+               greatest(least(
+                   round(tokens * token_cost_max, 9),
+                   free_cost - coalesce(sum(round(tokens * token_cost_max, 9)) OVER before, 0)
+               ), 0) AS cost
+          FROM gave
+        WINDOW every AS (PARTITION BY id),
+               before AS (PARTITION BY id ORDER BY n
+                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ),
+    -- The charges.
+    made AS (
+        INSERT INTO keys_charge (
+            allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route,
+            status, basis, held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens,
+            output_tokens, reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
+        SELECT id, api_key_id, price_id, model, idempotency_key, decode(digest, 'hex'), route,
+               'held', 'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s, until
+          FROM priced WHERE tokens IS NOT NULL
+         ORDER BY n
+            ON CONFLICT (allocation_id, idempotency_key) DO NOTHING
+        RETURNING id, allocation_id, api_key_id, idempotency_key, held_tokens, held_cost
+    ),
+    -- Their places in the rates per minute.
+    leased AS (
+        INSERT INTO keys_ratelease (charge_id, api_key_id, tokens, expires_at)
+        SELECT m.id, m.api_key_id, m.held_tokens, %(now)s + interval '1 minute'
+          FROM made m JOIN keys k ON k.slug = m.api_key_id
+         WHERE k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL
+    ),
+    -- The allocations, with what is held.
+    held AS (
+        UPDATE keys_allocation a
+           SET held = a.held + m.tokens, held_cost = a.held_cost + m.cost,
+               wire_format = coalesce(
+                   nullif(a.wire_format, ''),
+                   (SELECT max(wire_format) FROM given g WHERE g.allocation = a.id), '')
+          FROM (SELECT allocation_id, sum(held_tokens) AS tokens, sum(held_cost) AS cost
+                  FROM made GROUP BY allocation_id) m
+         WHERE a.id = m.allocation_id
+    )
+    SELECT p.n,
+           CASE WHEN m.id IS NOT NULL THEN 'held'
+                -- The places that it missed were counted for others, which did not take them.
+                WHEN p.no = 'paced' AND %(paced)s
+                     AND coalesce(
+                         requests_now + count(m.id) OVER on_key < requests_per_minute, true)
+                     AND coalesce(tokens_now + coalesce(sum(m.held_tokens) OVER on_key, 0) + p.most
+                                      <= tokens_per_minute
+                                  OR requests_now + count(m.id) OVER on_key = 0, true)
                 THEN 'again'
-                WHEN r.status <> 'active' THEN 'closed'
-                WHEN r.expires_at <= %(now)s THEN 'expired'
-                WHEN ag.disabled_at IS NOT NULL THEN 'disabled'
-                WHEN g.api_key <> '' AND g.api_key <> r.api_key_id THEN 'rotated'
-                WHEN g.api_key <> '' AND NOT k.serves THEN 'key'
-                WHEN (k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL)
-                     AND (NOT %(paced)s
-                          OR coalesce(p.requests, 0) + row_number() OVER on_key
-                             > k.requests_per_minute
-                          -- A call larger than the whole minute passes when nobody else is in it.
-                          OR coalesce(p.tokens, 0) + sum(g.most) OVER on_key
-                             > greatest(k.tokens_per_minute,
-                                        CASE WHEN p.slug IS NULL AND row_number() OVER on_key = 1
-                                             THEN g.most END))
-                THEN 'paced' END AS no
-      FROM given g
-      LEFT JOIN room r ON r.id = g.allocation
-      LEFT JOIN keys k ON k.slug = r.api_key_id
-      LEFT JOIN places p ON p.slug = r.api_key_id
-      LEFT JOIN keys_agent ag ON ag.slug = r.agent_id
-      LEFT JOIN keys_charge c
-             ON c.allocation_id = r.id AND c.idempotency_key = g.idempotency_key
-    WINDOW on_key AS (PARTITION BY r.api_key_id ORDER BY g.n)
-), running AS (
-    SELECT *,
-           free - coalesce(sum(most) FILTER (WHERE no IS NULL) OVER before, 0) AS at_least_free
-      FROM looked
-    WINDOW before AS (PARTITION BY id ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-), tried AS (
-    SELECT *, no IS NULL AND at_least_free >= most AS whole,
-           -- All before it got what they wanted, so what is left for it is known.
-           no IS NULL AND at_least_free < most AND count(*) FILTER (
-               WHERE no IS NULL AND at_least_free < most) OVER before = 0 AS first_short
-      FROM running
-    WINDOW before AS (PARTITION BY id ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-), gave AS (
-    SELECT *, CASE WHEN whole THEN most
-                   WHEN first_short AND at_least_free >= least THEN at_least_free END AS tokens
-      FROM tried
-), priced AS (
-    SELECT *, coalesce(sum(tokens) OVER every, 0) AS given_away,
-           greatest(least(
-               round(tokens * token_cost_max, 9),
-               free_cost - coalesce(sum(round(tokens * token_cost_max, 9)) OVER before, 0)
-           ), 0) AS cost
-      FROM gave
-    WINDOW every AS (PARTITION BY id),
-           before AS (PARTITION BY id ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-), made AS (
-    INSERT INTO keys_charge (
-        allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route, status,
-        basis, held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens,
-        output_tokens, reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
-    SELECT id, api_key_id, price_id, model, idempotency_key, decode(digest, 'hex'), route, 'held',
-           'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s, until
-      FROM priced WHERE tokens IS NOT NULL
-     ORDER BY n
-        ON CONFLICT (allocation_id, idempotency_key) DO NOTHING
-    RETURNING id, allocation_id, api_key_id, idempotency_key, held_tokens, held_cost
-), leased AS (
-    INSERT INTO keys_ratelease (charge_id, api_key_id, tokens, expires_at)
-    SELECT m.id, m.api_key_id, m.held_tokens, %(now)s + interval '1 minute'
-      FROM made m JOIN keys k ON k.slug = m.api_key_id
-     WHERE k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL
-), held AS (
-    UPDATE keys_allocation a
-       SET held = a.held + m.tokens, held_cost = a.held_cost + m.cost,
-           wire_format = coalesce(
-               nullif(a.wire_format, ''),
-               (SELECT max(wire_format) FROM given g WHERE g.allocation = a.id), '')
-      FROM (SELECT allocation_id, sum(held_tokens) AS tokens, sum(held_cost) AS cost
-              FROM made GROUP BY allocation_id) m
-     WHERE a.id = m.allocation_id
+                WHEN p.no IS NOT NULL THEN p.no
+                WHEN p.tokens IS NOT NULL THEN 'again'
+                WHEN p.first_short OR p.least > p.free - p.given_away THEN 'small'
+                ELSE 'again' END AS outcome,
+           m.id AS charge, p.api_key_id AS api_key, p.price_id AS price, m.held_tokens AS tokens,
+           m.held_cost AS cost, p.version AS key_version, p.session_id,
+           CASE WHEN p.no = 'key' THEN p.key_status ELSE p.status END AS status,
+           p.allocated, p.used, (p.held + p.given_away)::bigint AS held,
+           CASE WHEN p.no = 'key' THEN p.cooling_until ELSE p.free_at END AS until,
+           p.created_at, p.expires_at, p.earlier, p.earlier_status, p.earlier_digest
+      FROM priced p
+      LEFT JOIN made m ON m.allocation_id = p.id AND m.idempotency_key = p.idempotency_key
+                      -- Not for another one of this batch with the same key.
+                      AND p.tokens IS NOT NULL
+    WINDOW on_key AS (PARTITION BY p.api_key_id ORDER BY p.n
+                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+     ORDER BY p.n
+    """,
+    HoldRow,
 )
-SELECT p.n,
-       CASE WHEN m.id IS NOT NULL THEN 'held'
-            -- The places that it missed were counted for others, which did not take them.
-            WHEN p.no = 'paced' AND %(paced)s
-                 AND coalesce(requests_now + count(m.id) OVER on_key < requests_per_minute, true)
-                 AND coalesce(tokens_now + coalesce(sum(m.held_tokens) OVER on_key, 0) + p.most
-                                  <= tokens_per_minute
-                              OR requests_now + count(m.id) OVER on_key = 0, true)
-            THEN 'again'
-            WHEN p.no IS NOT NULL THEN p.no
-            WHEN p.tokens IS NOT NULL THEN 'again'
-            WHEN p.first_short OR p.least > p.free - p.given_away THEN 'small'
-            ELSE 'again' END AS outcome,
-       m.id, p.api_key_id, p.price_id, m.held_tokens, m.held_cost, p.version, p.session_id,
-       CASE WHEN p.no = 'key' THEN p.key_status ELSE p.status END, p.allocated, p.used,
-       (p.held + p.given_away)::bigint,
-       CASE WHEN p.no = 'key' THEN p.cooling_until ELSE p.free_at END,
-       p.created_at, p.expires_at, p.earlier, p.earlier_status, p.earlier_digest
-  FROM priced p
-  LEFT JOIN made m ON m.allocation_id = p.id AND m.idempotency_key = p.idempotency_key
-                  -- Not for another one of this batch with the same key.
-                  AND p.tokens IS NOT NULL
-WINDOW on_key AS (PARTITION BY p.api_key_id ORDER BY p.n
-                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
- ORDER BY p.n
-"""
 
 
 # Calls that still run: nobody else shall take them for lost. Those that end right now are skipped.
-EXTEND_HOLDS = """
-UPDATE keys_charge SET expires_at = %(until)s
- WHERE id IN (SELECT id FROM keys_charge WHERE id = ANY(%(charges)s) AND status = 'held'
-               ORDER BY id FOR UPDATE SKIP LOCKED)
-"""
+EXTEND_HOLDS = Statement(
+    """
+    UPDATE keys_charge SET expires_at = %(until)s
+     WHERE id IN (SELECT id FROM keys_charge WHERE id = ANY(%(charges)s) AND status = 'held'
+                   ORDER BY id FOR UPDATE SKIP LOCKED)
+    """,
+    NoRow,
+)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.views.decorators.debug import sensitive_variables
 
-from keys import database
+from common.statements import Statement, fetch
 from keys.models import Agent, AgentToken
 from security import tokens
 
@@ -14,13 +14,31 @@ SESSION_PREFIX = "bs"
 # What a session token can do, with its own session only.
 SESSION_SCOPES = frozenset({AgentToken.Scope.SPEND.value, AgentToken.Scope.READ.value})
 _NOTED_EVERY = timedelta(minutes=1)
+
+
+class TokenRow(NamedTuple):
+    """A live token and the agent behind it."""
+
+    id: int
+    digest: bytes
+    agent: str
+    cost_centre: str
+    scopes: list[str]
+    expires_at: datetime
+    last_used_at: datetime | None
+
+
 # By hand, since every call of the API asks it: a queryset takes longer than PostgreSQL.
-_BEARER = """
-SELECT t.id, t.digest, a.slug, a.cost_centre_id, t.scopes, t.expires_at, t.last_used_at
-  FROM keys_agenttoken t JOIN keys_agent a ON a.slug = t.agent_id
- WHERE t.prefix = %(prefix)s AND t.revoked_at IS NULL AND t.expires_at > %(now)s
-   AND a.disabled_at IS NULL
-"""
+BEARER = Statement(
+    """
+    SELECT t.id, t.digest, a.slug AS agent, a.cost_centre_id AS cost_centre, t.scopes, t.expires_at,
+           t.last_used_at
+      FROM keys_agenttoken t JOIN keys_agent a ON a.slug = t.agent_id
+     WHERE t.prefix = %(prefix)s AND t.revoked_at IS NULL AND t.expires_at > %(now)s
+       AND a.disabled_at IS NULL
+    """,
+    TokenRow,
+)
 
 
 class Bearer(NamedTuple):
@@ -71,20 +89,18 @@ def session_token(session_id: str) -> str:
 @sensitive_variables("token")
 def _agent(token: str, *, now: datetime) -> Bearer | None:
     prefix = tokens.lookup_prefix(token)
-    found = prefix and database.rows(_BEARER, prefix=prefix, now=now)
-    if not found:
+    found = fetch(BEARER, prefix=prefix, now=now) if prefix else []
+    if not found or not tokens.matches(token, found[0].digest):
         return None
-    pk, digest, agent, cost_centre, scopes, expires_at, last_used_at = found[0]
-    if not tokens.matches(token, digest):
-        return None
+    row = found[0]
     return Bearer(
-        agent=agent,
-        cost_centre=cost_centre,
-        scopes=frozenset(scopes),
+        agent=row.agent,
+        cost_centre=row.cost_centre,
+        scopes=frozenset(row.scopes),
         public=prefix,
-        expires_at=expires_at,
-        token_id=pk,
-        use_is_old=not last_used_at or last_used_at <= now - _NOTED_EVERY,
+        expires_at=row.expires_at,
+        token_id=row.id,
+        use_is_old=not row.last_used_at or row.last_used_at <= now - _NOTED_EVERY,
     )
 
 

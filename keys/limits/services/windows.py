@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from keys import database
+from common.statements import fetch
 from keys.limits import periods, sql
-from keys.models import History, Limit, Window
+from keys.limits.sql.recount import Committed, Used
+from keys.models import History, Limit, Unit, Window
 
 _ROLLED_OVER_AT_ONCE = 100
 
@@ -74,15 +76,13 @@ def first_window(limit: Limit, *, now: datetime) -> Window:
 
     Joins the caller's transaction, which has called `take_books_alone`.
     """
-    committed = {scope: row for scope, *row in database.rows(sql.COMMITTED)}.get(
-        limit.scope, (0, 0)
-    )
+    committed = next((row for row in fetch(sql.COMMITTED) if row.scope == limit.scope), None)
     return Window.objects.create(
         limit=limit,
         scope=limit.scope,
         unit=limit.unit,
         amount=limit.amount,
-        committed=committed[_column(limit)],
+        committed=_in_unit_of(limit, committed) if committed else 0,
         **_counted(limit, now=now),
     )
 
@@ -98,13 +98,12 @@ def recount_window(limit: Limit, *, now: datetime) -> None:
 
 def _counted(limit: Limit, *, now: datetime) -> dict[str, object]:
     starts_at, ends_at = period_of(limit, at=now)
-    used = database.rows(sql.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)[0]
-    return {"starts_at": starts_at, "ends_at": ends_at, "used": used[_column(limit)]}
+    (used,) = fetch(sql.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)
+    return {"starts_at": starts_at, "ends_at": ends_at, "used": _in_unit_of(limit, used)}
 
 
-def _column(limit: Limit) -> int:
-    """Where its unit stands in (tokens, USD)."""
-    return 0 if limit.unit == "tokens" else 1
+def _in_unit_of(limit: Limit, counted: Committed | Used) -> Decimal:
+    return counted.tokens if limit.unit == Unit.TOKENS else counted.cost
 
 
 def period_of(limit: Limit, *, at: datetime) -> tuple[datetime, datetime]:
@@ -114,4 +113,4 @@ def period_of(limit: Limit, *, at: datetime) -> tuple[datetime, datetime]:
 
 def take_books_alone() -> None:
     """Wait for everybody who commits, and let nobody commit, until the end of the transaction."""
-    database.rows("SELECT pg_advisory_xact_lock(%(key)s)", key=sql.BOOKS_LOCK)
+    fetch(sql.TAKE_BOOKS, books_lock=sql.BOOKS_LOCK)

@@ -4,36 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from keys import database
+from common.statements import Statement, fetch
 from keys.books.queries.pages import midnight
-
-# A window whose period is over counts as the next one will begin: nothing used.
-_BY_PROVIDER = """
-WITH spent AS (
-    SELECT api_key_id, sum(tokens) AS tokens, sum(cost) AS cost
-      FROM keys_charge WHERE status = 'settled' AND settled_at >= %(midnight)s GROUP BY api_key_id
-), daily AS (
-    SELECT w.scope, w.amount, w.committed,
-           CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS used
-      FROM keys_window w JOIN keys_limit l ON l.id = w.limit_id
-     WHERE w.closed_at IS NULL AND w.unit = 'tokens' AND l.period = 'day'
-       AND l.api_key_id IS NOT NULL
-)
-SELECT k.provider_id, count(*),
-       count(*) FILTER (WHERE k.status = 'active' OR k.status = 'exhausted'
-                           OR k.status = 'cooling' AND k.cooling_until <= %(now)s),
-       count(*) FILTER (WHERE d.scope IS NULL),
-       sum(d.amount)::bigint,
-       coalesce(sum(coalesce(d.used, s.tokens)), 0)::bigint,
-       coalesce(sum(d.committed), 0)::bigint,
-       (sum(greatest(d.amount - d.used - d.committed, 0)) FILTER (WHERE d.scope <> ''))::bigint,
-       coalesce(sum(s.cost), 0)
-  FROM keys_apikey k
-  LEFT JOIN daily d ON d.scope = 'key:' || k.slug
-  LEFT JOIN spent s ON s.api_key_id = k.slug
- GROUP BY k.provider_id
- ORDER BY k.provider_id
-"""
 
 
 class Figures(NamedTuple):
@@ -54,9 +26,59 @@ class Figures(NamedTuple):
     cost_today: Decimal
 
 
+class ProviderRow(NamedTuple):
+    """The figures of one provider, as in `Figures`."""
+
+    provider: str
+    count: int
+    lendable: int
+    unlimited: int
+    capacity: int | None
+    used: int
+    committed: int
+    remaining: int | None
+    cost_today: Decimal
+
+
+BY_PROVIDER = Statement(
+    """
+    -- What the charges since midnight used, by key.
+    WITH spent AS (
+        SELECT api_key_id, sum(tokens) AS tokens, sum(cost) AS cost
+          FROM keys_charge WHERE status = 'settled' AND settled_at >= %(midnight)s
+         GROUP BY api_key_id
+    ),
+    -- The daily limits of tokens of keys: a window whose period is over counts as begun anew.
+    daily AS (
+        SELECT w.scope, w.amount, w.committed,
+               CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS used
+          FROM keys_window w JOIN keys_limit l ON l.id = w.limit_id
+         WHERE w.closed_at IS NULL AND w.unit = 'tokens' AND l.period = 'day'
+           AND l.api_key_id IS NOT NULL
+    )
+    SELECT k.provider_id AS provider, count(*) AS count,
+           count(*) FILTER (WHERE k.status = 'active' OR k.status = 'exhausted'
+                               OR k.status = 'cooling' AND k.cooling_until <= %(now)s) AS lendable,
+           count(*) FILTER (WHERE d.scope IS NULL) AS unlimited,
+           sum(d.amount)::bigint AS capacity,
+           coalesce(sum(coalesce(d.used, s.tokens)), 0)::bigint AS used,
+           coalesce(sum(d.committed), 0)::bigint AS committed,
+           (sum(greatest(d.amount - d.used - d.committed, 0)) FILTER (WHERE d.scope <> ''))::bigint
+               AS remaining,
+           coalesce(sum(s.cost), 0) AS cost_today
+      FROM keys_apikey k
+      LEFT JOIN daily d ON d.scope = 'key:' || k.slug
+      LEFT JOIN spent s ON s.api_key_id = k.slug
+     GROUP BY k.provider_id
+     ORDER BY k.provider_id
+    """,
+    ProviderRow,
+)
+
+
 def fleet_figures(*, now: datetime) -> tuple[Figures, dict[str, Figures]]:
     """The totals, and the figures of each provider that has keys; one query."""
-    found = database.rows(_BY_PROVIDER, now=now, midnight=midnight(now))
+    found = fetch(BY_PROVIDER, now=now, midnight=midnight(now))
     by_provider = {provider: Figures(*figures) for provider, *figures in found}
     return _total(list(by_provider.values())), by_provider
 

@@ -1,0 +1,125 @@
+"""Choosing a key: who asks and who pays, what every key has free, which windows lack room."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from common.statements import Statement
+from keys.books.selection import Candidate
+
+
+class AskerRow(NamedTuple):
+    """An agent that asks, and what those who pay have free (None: unlimited).
+
+    `books_joined` is empty: it took a share of the books. `earlier`: the allocation that the same
+    request made before. `own`, `asked`: the paths of its cost centre, and of the one asked for.
+    """
+
+    books_joined: str
+    earlier: int | None
+    disabled_at: datetime | None
+    own: list[str]
+    asked: list[str] | None
+    payers: list[str]
+    tokens_free: int | None
+    usd_free: Decimal | None
+
+
+class LackingWindow(NamedTuple):
+    """An open window without room for what is asked; numbers in its `unit`."""
+
+    window_id: int
+    scope: str
+    unit: str
+    period: str
+    amount: Decimal
+    used: Decimal
+    committed: Decimal
+    ends_at: datetime
+
+
+# What allocate must know before it chooses: the same request made before, who asks, who pays, and
+# what the payers have free (NULL: unlimited). A window whose period is over counts as the next one
+# will begin: nothing used.
+LOOK = Statement(
+    """
+    -- The agent, its cost centre and the one asked for, and who pays besides the key.
+    WITH asking AS MATERIALIZED (
+        SELECT a.slug, a.disabled_at, own.path AS own, asked.path AS asked,
+               ARRAY['agent:' || a.slug]
+                   || (SELECT array_agg('centre:' || p.slug ORDER BY p.place)
+                         FROM unnest(coalesce(asked.path, own.path))
+                              WITH ORDINALITY AS p(slug, place)) AS payers
+          FROM keys_agent a
+          JOIN keys_costcentre own ON own.slug = a.cost_centre_id
+          LEFT JOIN keys_costcentre asked ON asked.slug = %(cost_centre)s
+         WHERE a.slug = %(agent)s
+    ),
+    -- What each open window of the payers has free.
+    free AS (
+        SELECT unit, amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END AS left
+          FROM keys_window
+         WHERE scope = ANY((SELECT payers FROM asking)::text[]) AND closed_at IS NULL
+    )
+    SELECT pg_advisory_xact_lock_shared(%(books_lock)s) AS books_joined,
+           (SELECT id FROM keys_allocation
+             WHERE agent_id = asking.slug AND idempotency_key = %(idempotency_key)s) AS earlier,
+           disabled_at, own, asked, payers,
+           (SELECT trunc(min("left"))::bigint FROM free WHERE unit = 'tokens') AS tokens_free,
+           (SELECT min("left") FROM free WHERE unit = 'usd') AS usd_free
+      FROM asking
+    """,
+    AskerRow,
+)
+
+
+# Every API key with what it has free at this moment.
+CANDIDATES = Statement(
+    """
+    -- What the tightest open window of each key and unit has free.
+    WITH free AS (
+        SELECT scope,
+               min(amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END)
+                   FILTER (WHERE unit = 'tokens') AS tokens,
+               min(amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END)
+                   FILTER (WHERE unit = 'usd') AS usd
+          FROM keys_window WHERE closed_at IS NULL AND scope LIKE 'key:%%' GROUP BY scope
+    )
+    SELECT k.slug, k.provider_id AS provider, k.model,
+           CASE WHEN k.status = 'exhausted'
+                  OR k.status = 'cooling' AND k.cooling_until <= %(now)s THEN 'active'
+                ELSE k.status END AS status,
+           k.priority,
+           trunc(CASE WHEN r.most > 0 THEN least(f.tokens, f.usd / r.most)
+                      ELSE f.tokens END)::bigint AS capacity,
+           p.input + p.output AS cost, p.id AS price_id,
+           CASE WHEN r.most > 0
+                THEN trunc(%(payers_usd)s::numeric / r.most)::bigint END AS payable,
+           CASE WHEN k.sandbox THEN '' ELSE v.wire_format END AS wire_format
+      FROM keys_apikey k
+      JOIN keys_price p ON p.id = k.price_id
+      JOIN keys_provider v ON v.slug = k.provider_id
+     CROSS JOIN LATERAL (
+        -- As `Price.token_cost_max`.
+        SELECT greatest(p.input, p.cached, p.cache_write, p.cache_write_long, p.audio_input,
+                        p.output, p.audio_output, p.tier_max) / 1000 AS most) r
+      LEFT JOIN free f ON f.scope = 'key:' || k.slug
+    """,
+    Candidate,
+)
+
+
+# Windows without room for what is asked, for the words of a refusal.
+LACKING = Statement(
+    """
+    SELECT w.id AS window_id, l.scope, w.unit, l.period, w.amount,
+           CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS used, w.committed, w.ends_at
+      FROM keys_window w JOIN keys_limit l ON l.id = w.limit_id
+     WHERE w.closed_at IS NULL AND w.scope = ANY(%(scopes)s)
+       AND w.amount - w.committed - CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END
+           < keys_in_unit(w.unit, %(tokens)s, %(cost)s)
+     ORDER BY w.ends_at, w.id
+     LIMIT 20
+    """,
+    LackingWindow,
+)

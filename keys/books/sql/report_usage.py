@@ -1,0 +1,57 @@
+"""Recording usage that nobody held before, under LOCK."""
+
+from typing import NamedTuple
+
+from common.statements import Statement
+from keys.books.sql.spend import SPEND, Spent
+
+
+class Reported(NamedTuple):
+    """The allocation that a report is for, and the charge that the same report made before.
+
+    `overrun`: it is more than is left.
+    """
+
+    api_key_id: str
+    price_id: int
+    overrun: bool
+    earlier: int | None
+
+
+# What a report must know before it is recorded.
+REPORTED = Statement(
+    """
+    SELECT a.api_key_id, a.price_id,
+           a.used + a.held + %(tokens)s > a.allocated AS overrun,
+           (SELECT id FROM keys_charge
+             WHERE allocation_id = a.id AND idempotency_key = %(idempotency_key)s) AS earlier
+      FROM keys_allocation a WHERE a.id = %(allocation)s
+    """,
+    Reported,
+)
+
+
+# Record usage: a settled charge at once.
+RECORD = Statement(
+    """
+    -- The charge, settled at once: it held nothing.
+    WITH ended AS (
+        INSERT INTO keys_charge (
+            allocation_id, api_key_id, price_id, model, idempotency_key, status, basis, held_tokens,
+            held_cost, input_tokens, cached_tokens, cache_write_tokens, cache_write_long_tokens,
+            audio_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, tokens, cost,
+            overrun, created_at, expires_at, settled_at)
+        SELECT a.id, a.api_key_id, %(price)s, %(model)s, %(idempotency_key)s, 'settled', 'reported',
+               0, 0, %(input_tokens)s, %(cached_tokens)s, %(cache_write_tokens)s,
+               %(cache_write_long_tokens)s, %(audio_input_tokens)s, %(output_tokens)s,
+               %(reasoning_tokens)s, %(audio_output_tokens)s, %(tokens)s, %(cost)s,
+               %(overrun)s, %(at)s, %(at)s, %(at)s
+          FROM keys_allocation a
+         WHERE a.id = %(allocation)s
+        RETURNING id, allocation_id, api_key_id, tokens, cost, overrun,
+                  0 AS unheld, 0::numeric AS unheld_cost
+    ),
+    """  # noqa: S608 - a constant
+    + SPEND,
+    Spent,
+)

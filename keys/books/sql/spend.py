@@ -1,0 +1,112 @@
+"""The second half of ending charges: what they used is used in their allocations and windows."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from keys.models import Allocation
+
+
+class Spent(NamedTuple):
+    """One allocation after charges of it ended.
+
+    `charges`, `tokens` and `cost` are what ended now. `crossed`: this crossed the rotation
+    threshold. `full_keys`: scopes of keys with a full window, the same in every row.
+    """
+
+    id: int
+    session_id: str
+    agent_id: str
+    api_key_id: str
+    status: str
+    allocated: int
+    used: int
+    held: int
+    overrun: bool
+    auto_rotate: bool
+    crossed: bool
+    tokens: int
+    cost: Decimal
+    charges: list[int]
+    full_keys: list[str] | None
+
+    @property
+    def used_up(self) -> bool:
+        """Whether it has to be closed: nothing is left, or a call used more than was set aside."""
+        return self.used >= self.allocated or self.overrun
+
+    @property
+    def left(self) -> int:
+        """Tokens that can still be held; none once it is closed."""
+        if self.used_up or self.status != Allocation.Status.ACTIVE:
+            return 0
+        return max(self.allocated - self.used - self.held, 0)
+
+
+# After a CTE `ended` (one row per charge: id, allocation_id, api_key_id, tokens, cost, overrun, and
+# what it no longer holds: unheld, unheld_cost). Answers `Spent`, one row per allocation.
+SPEND = """
+    -- What ended in each allocation.
+    sums AS (
+        SELECT allocation_id, sum(tokens)::bigint AS tokens, sum(cost) AS cost,
+               sum(unheld)::bigint AS unheld, sum(unheld_cost) AS unheld_cost,
+               array_agg(id) AS charges, bool_or(overrun) AS overrun
+          FROM ended GROUP BY allocation_id
+    ),
+    -- The allocations, with what was used; `freed`: what they have no longer committed.
+    spent AS (
+        UPDATE keys_allocation a
+           SET used = o.used + s.tokens, held = o.held - s.unheld,
+               used_cost = o.used_cost + s.cost, held_cost = o.held_cost - s.unheld_cost,
+               overrun = o.overrun OR s.overrun
+                         OR o.used + s.tokens + o.held - s.unheld > o.allocated,
+               warned_at = CASE WHEN o.status = 'active'
+                                     AND o.used + s.tokens >= o.rotation_threshold
+                                THEN coalesce(o.warned_at, %(at)s) ELSE o.warned_at END
+          FROM sums s JOIN keys_allocation o ON o.id = s.allocation_id
+         WHERE a.id = o.id
+        RETURNING a.id, a.session_id, a.agent_id, a.api_key_id, a.payers, a.status, a.allocated,
+                  a.used, a.held, a.overrun, a.auto_rotate, s.tokens, s.cost, s.unheld,
+                  s.unheld_cost, s.charges,
+                  a.warned_at IS NOT NULL AND o.warned_at IS NULL AS crossed,
+                  keys_committed_by(o.status, o.allocated, o.used, o.held)
+                      - keys_committed_by(a.status, a.allocated, a.used, a.held) AS freed,
+                  keys_committed_by(o.status, o.allocated_cost, o.used_cost, o.held_cost)
+                      - keys_committed_by(a.status, a.allocated_cost, a.used_cost, a.held_cost)
+                      AS freed_cost
+    ),
+    -- What each scope's windows have used, and no longer committed.
+    moves AS (
+        SELECT scope, sum(tokens) AS tokens, sum(cost) AS cost,
+               sum(freed) AS freed, sum(freed_cost) AS freed_cost
+          FROM (
+            -- Payers: everything.
+            SELECT unnest(payers) AS scope, tokens, cost, freed, freed_cost FROM spent
+            UNION ALL
+            -- The key that an active allocation is on: what is no longer committed.
+            SELECT 'key:' || api_key_id, 0, 0, freed, freed_cost FROM spent WHERE status = 'active'
+            UNION ALL
+            -- The key of each call: what it used; and what it held, if the allocation is elsewhere.
+            SELECT 'key:' || e.api_key_id, e.tokens, e.cost,
+                   CASE WHEN on_its_key THEN 0 ELSE e.unheld END,
+                   CASE WHEN on_its_key THEN 0 ELSE e.unheld_cost END
+              FROM ended e JOIN spent s ON s.id = e.allocation_id,
+                   LATERAL (SELECT s.status = 'active' AND s.api_key_id = e.api_key_id)
+                       AS x(on_its_key)
+          ) AS each
+         GROUP BY scope
+    ),
+    -- The windows, with what was used.
+    counted AS (
+        UPDATE keys_window w
+           SET used = w.used + keys_in_unit(w.unit, m.tokens, m.cost),
+               committed = w.committed - keys_in_unit(w.unit, m.freed, m.freed_cost)
+          FROM moves m
+         WHERE w.scope = m.scope AND w.closed_at IS NULL
+        RETURNING w.scope, w.used >= w.amount AS full
+    )
+    SELECT id, session_id, agent_id, api_key_id, status, allocated, used, held, overrun,
+           auto_rotate, crossed, tokens, cost, charges,
+           (SELECT array_agg(DISTINCT scope) FROM counted
+             WHERE "full" AND scope LIKE 'key:%%') AS full_keys
+      FROM spent
+"""

@@ -1,0 +1,117 @@
+"""Every SQL statement of the apps, found in their modules, and parameters it can run with."""
+
+import importlib
+from collections.abc import Iterator
+from decimal import Decimal
+from operator import itemgetter
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from common.statements import Statement
+from tests.moments import NOON
+from tests.site.layers import HEIGHT
+
+# By name, since a name means the same in every statement. Rows need not exist.
+PARAMETERS: dict[str, Any] = {
+    "after": Jsonb({}),
+    "agent": "ada",
+    "agent_id": "ada",
+    "allocated": 1000,
+    "allocated_cost": Decimal(1),
+    "allocation": 1,
+    "allocations": [1],
+    "api_key": "",
+    "api_key_id": "nvidia-1",
+    "asked": Jsonb({}),
+    "at": NOON,
+    "audio_input_tokens": 0,
+    "audio_output_tokens": 0,
+    "auto_rotate": True,
+    "books_lock": 1,
+    "cache_write_long_tokens": 0,
+    "cache_write_tokens": 0,
+    "cached_tokens": 0,
+    "charges": [1],
+    "cost": Decimal(1),
+    "cost_centre": None,
+    "cost_centre_id": "org",
+    "created_at": NOON,
+    "digest": None,
+    "endings": Jsonb([]),
+    "ends_at": NOON,
+    "expires_at": NOON,
+    "holds": Jsonb([]),
+    "idempotency_key": "once",
+    "input_tokens": 1,
+    "key": "nvidia-1",
+    "keys": ["nvidia-1"],
+    "least": 1,
+    "midnight": NOON,
+    "model": "",
+    "most": 10,
+    "now": NOON,
+    "output_tokens": 0,
+    "overrun": False,
+    "paced": True,
+    "payers": ["agent:ada"],
+    "payers_usd": Decimal(1),
+    "prefix": "bt",
+    "price": 1,
+    "price_id": 1,
+    "provider_expanded": False,
+    "reason": "",
+    "reasoning_tokens": 0,
+    "refusal_status": None,
+    "rotation_threshold": 750,
+    "route": "",
+    "runner": "openclaw",
+    "scope": "key:nvidia-1",
+    "scopes": ["key:nvidia-1"],
+    "session": None,
+    "session_id": "ses-1",
+    "starts_at": NOON,
+    "status": "failed",
+    "token_cost_max": Decimal(1),
+    "tokens": 1,
+    "until": NOON,
+    "verdicts": Jsonb({}),
+    "wanted": "ses-1",
+    "who": "test",
+    "wire_format": "openai",
+}
+# MOVE takes arrays of equal length.
+OWN_PARAMETERS = {
+    "keys.books.sql.rotate.MOVE": {
+        "scope": ["key:nvidia-1"],
+        "tokens": [1],
+        "cost": [Decimal(1)],
+    },
+}
+
+
+def statements(root: Path) -> dict[str, Statement[Any]]:
+    """Every statement of the apps below `root`, by the dotted name of where it is defined."""
+    found: dict[int, tuple[str, Statement[Any]]] = {}
+    for module in _modules(root):
+        for name, value in vars(module).items():
+            if isinstance(value, Statement):
+                # Packages export what their modules define: the longest name is the module's.
+                known = found.get(id(value), ("", value))[0]
+                found[id(value)] = max(known, f"{module.__name__}.{name}", key=len), value
+    return dict(sorted(found.values(), key=itemgetter(0)))
+
+
+def parameters_of(name: str) -> dict[str, Any]:
+    """What a statement can run with; psycopg ignores those that it does not name."""
+    return PARAMETERS | OWN_PARAMETERS.get(name, {})
+
+
+def _modules(root: Path) -> Iterator[ModuleType]:
+    for app in HEIGHT:
+        for file in sorted((root / app).rglob("*.py")):
+            if "Statement(" in file.read_text(encoding="utf-8"):
+                name = ".".join(file.relative_to(root).with_suffix("").parts)
+                yield importlib.import_module(name.removesuffix(".__init__"))
