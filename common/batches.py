@@ -8,7 +8,9 @@ from functools import partial
 from threading import Barrier
 from typing import Any, Generic, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
+
+from common.database_retry import DATABASE_AWAY, reconnecting
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -98,8 +100,8 @@ class Batches(Generic[Item, Answer]):
 
     def _do(self, items: list[Item]) -> list[Any]:
         try:
-            return _reconnecting(self._work, items)
-        except (InterfaceError, OperationalError):
+            return reconnecting(self._work, items)
+        except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
             # One of them is to blame; the others must not suffer for it.
@@ -136,24 +138,8 @@ class Threads:
         """Call `work` in a thread."""
         loop = asyncio.get_running_loop()
         call = partial(work, *args, **kwargs)
-        return await loop.run_in_executor(self._pool, _reconnecting, call)
+        return await loop.run_in_executor(self._pool, reconnecting, call)
 
     def close(self) -> None:
         """Let the threads end."""
         self._pool.close()
-
-
-def _reconnecting(work: Callable[..., Answer], *args: Any) -> Answer:
-    """Call `work`; once more on a new connection when the database had closed the old one.
-
-    So `work` may run twice: whatever it writes has an idempotency key.
-    """
-    try:
-        return work(*args)
-    except (InterfaceError, OperationalError):
-        if connection.in_atomic_block or not connection.connection:
-            raise
-        if not connection.connection.closed:
-            raise
-        connection.close()
-        return work(*args)

@@ -5,8 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from django.db import InterfaceError, OperationalError
-
+from common.database_retry import DATABASE_AWAY
 from common.refusal import Refusal
 from gateway import dialects, error_responses
 from gateway.refusals import UnknownRoute
@@ -55,7 +54,7 @@ class Gateway:
             )
         except Refusal as refusal:
             await self._refuse(request, refusal)
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             logger.warning("%s %s: the database is away: %s", request.method, request.path, error)
             await _fail(
                 request,

@@ -4,14 +4,13 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
-from itertools import chain, repeat
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from common.batches import Batches, Threads
+from common.database_retry import DatabaseRetry
 from common.refusal import Refusal
 from gateway import bounds, upstream
 from gateway.sessions import Sessions
@@ -24,7 +23,7 @@ logger = logging.getLogger(__name__)
 _HOLDING_THREADS = 2
 _SETTLING_THREADS = 2
 _STOPPING_SECONDS = 8
-_PAUSES_SECONDS = (0.1, 0.5, 2, 5, 10)
+_PAUSES_SECONDS = (0.1, 0.5, 2.0, 5.0, 10.0)
 
 
 class Runtime:
@@ -42,6 +41,7 @@ class Runtime:
         # Charges of calls under way, whose holds must not expire.
         self.running_charges: set[int] = set()
         self._settlements = Batches[keys.Ending, keys.Ended](_settle, threads=_SETTLING_THREADS)
+        self._retry = DatabaseRetry(logger, pauses_seconds=_PAUSES_SECONDS)
         self._detached: set[asyncio.Task[Any]] = set()
         self._renewal = asyncio.create_task(self._renew_holds())
         # Takes a second, which the first call need not wait for.
@@ -49,13 +49,7 @@ class Runtime:
 
     async def settle(self, ending: keys.Ending) -> keys.Ended:
         """Settle or release a charge, however long the database is away."""
-        pauses = chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1]))
-        while True:
-            try:
-                return await self._settlements.do(ending)
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("Charge %s is not settled yet: %s", ending.charge.pk, error)
-            await asyncio.sleep(next(pauses))
+        return await self._retry.run(lambda: self._settlements.do(ending))
 
     def release(self, held: keys.Held) -> asyncio.Task[keys.Ended]:
         """Release a hold that no call will be made for."""

@@ -3,9 +3,8 @@
 import logging
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError
-
 from common.batches import Threads
+from common.database_retry import DATABASE_AWAY
 from common.refusal import Refusal
 from gateway.refusals import NotAuthenticated, SlotEmpty
 from keys import services as keys
@@ -59,7 +58,7 @@ class Sessions:
             await self._threads.run(
                 keys.note_slot_refusal, slug=slot, code=refusal.code, detail=refusal.detail
             )
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             logger.warning("The refusal of a call of %s was not recorded: %s", slot, error)
 
     async def read(self, session_id: str) -> Session:

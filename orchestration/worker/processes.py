@@ -12,9 +12,10 @@ import time
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 from django_q.brokers import Broker, get_broker
 
+from common.database_retry import DATABASE_AWAY, DatabaseRetry
 from common.supervisor import die_with_parent
 from orchestration.services.wakeup import CLUSTER
 from orchestration.worker.loop import work_until_done
@@ -22,6 +23,7 @@ from orchestration.worker.loop import work_until_done
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 1.0
+_database = DatabaseRetry(logger)
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -86,8 +88,8 @@ def _woken(broker: Broker) -> bool:
         wakes = broker.dequeue() or []
         for number, _ in wakes:
             broker.acknowledge(number)
-    except (OperationalError, InterfaceError) as error:
-        logger.warning("The database is away: %s", str(error).partition("\n")[0])
+    except DATABASE_AWAY as error:
+        _database.report(error)
         connections.close_all()
         time.sleep(_PAUSE_SECONDS)
         # A wake may have been lost.

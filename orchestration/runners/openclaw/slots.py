@@ -5,10 +5,10 @@ import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from common.batches import Threads
+from common.database_retry import DatabaseRetry
 from keys import services as keys
 from keys.books.queries.slots import taken_slots
 from keys.models import Slot
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 RUNNER = "openclaw"
 Answer = TypeVar("Answer")
-_PAUSE_SECONDS = 1
+_PAUSES_SECONDS = (1.0,)
 
 
 class Seat(NamedTuple):
@@ -36,6 +36,7 @@ class Slots:
 
     def __init__(self) -> None:
         self._threads = Threads(2)
+        self._retry = DatabaseRetry(logger, pauses_seconds=_PAUSES_SECONDS)
 
     async def take(self, allocation_id: int) -> str | None:
         """The slot of an allocation, newly taken if it has none; None when none is free."""
@@ -70,12 +71,7 @@ class Slots:
         await asyncio.to_thread(self._threads.close)
 
     async def _run(self, work: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
-        while True:
-            try:
-                return await self._threads.run(work, *args, **kwargs)
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("The database is away: %s", str(error).partition("\n")[0])
-            await asyncio.sleep(_PAUSE_SECONDS)
+        return await self._retry.run(lambda: self._threads.run(work, *args, **kwargs))
 
 
 def _seat_of(allocation_id: int) -> Seat | None:

@@ -1,0 +1,63 @@
+"""When the database is away: which errors say so, and ask again until it is back."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from django.db import InterfaceError, OperationalError, connection
+
+Answer = TypeVar("Answer")
+
+# What psycopg and Django raise for a server that is away, starting, stopping or too busy.
+DATABASE_AWAY = (OperationalError, InterfaceError)
+PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class DatabaseRetry:
+    """Asks again while the database is away, for as long as that takes.
+
+    What is asked may have been done although the answer was lost, so it must be safe to repeat. The
+    pauses grow, and the last one repeats. `report` logs at most once a second: hundreds of callers
+    notice at the same moment.
+    """
+
+    def __init__(
+        self, logger: logging.Logger, *, pauses_seconds: Sequence[float] = PAUSES_SECONDS
+    ) -> None:
+        self._logger, self._pauses_seconds = logger, pauses_seconds
+        self._reported_at = 0.0
+
+    async def run(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer of `ask`, asked until the database answers. Other errors are raised."""
+        last, failures = len(self._pauses_seconds) - 1, 0
+        while True:
+            try:
+                return await ask()
+            except DATABASE_AWAY as error:
+                self.report(error)
+            await asyncio.sleep(self._pauses_seconds[min(failures, last)])
+            failures += 1
+
+    def report(self, error: Exception) -> None:
+        """Log the first line of the error, unless another one was logged within a second."""
+        if time.monotonic() - self._reported_at >= 1:
+            self._reported_at = time.monotonic()
+            self._logger.warning("The database is away: %s", str(error).partition("\n")[0])
+
+
+def reconnecting(work: Callable[..., Answer], *args: object) -> Answer:
+    """Call `work`; once more on a new connection if the database had closed the old one.
+
+    So `work` may run twice: what it writes needs an idempotency key.
+    """
+    try:
+        return work(*args)
+    except DATABASE_AWAY:
+        if connection.in_atomic_block or not connection.connection:
+            raise
+        if not connection.connection.closed:
+            raise
+        connection.close()
+        return work(*args)
