@@ -1,20 +1,23 @@
-"""The most tokens an image can be, by the rules its provider publishes.
+"""The most tokens an image can be, by the rules that providers publish.
 
-OpenAI's rules: https://platform.openai.com/docs/guides/images-vision (calculating costs).
-Anthropic's: https://platform.claude.com/docs/en/build-with-claude/vision.
+`gateway/model_catalogue.toml` has the rule of each model, and the sources.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import ceil
 
 from gateway.bounds.image_size import Size, size_of_data_url
-from gateway.bounds.tokenizers import bare_name
+from gateway.model_catalogue import image_rules
 
-# Any detail a client may ask for; whatever else it writes is taken for the largest.
+# The only detail that makes an image smaller; any other value counts as the largest.
 _LOW = "low"
+_TILES_MAX = 8
+
+
+# A rule: the size of the image, if it is known, and the detail requested -> tokens.
+Rule = Callable[[Size | None, str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,11 @@ class Tiles:
 
 def _tiles(size: Size | None) -> int:
     if size is None:
-        return 8
+        return _TILES_MAX
     scale = min(1.0, 2048 / max(size), 768 / min(size))
-    # However the provider rounds a side, it needs no more squares than the unrounded one.
+    # The provider may round a side; the unrounded one never needs fewer squares.
     wide, high = (ceil(side * scale / 512) for side in size)
-    return min(8, wide * high)
+    return min(_TILES_MAX, wide * high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Patches:
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """Always the same."""
+    """`tokens` for any image."""
 
     tokens: int
 
@@ -68,33 +71,15 @@ class Flat:
 
 @dataclass(frozen=True, slots=True)
 class Largest:
-    """Of several rules that may be the one, the largest."""
+    """The largest of several rules, when it is unknown which one holds."""
 
-    rules: tuple[Callable[[Size | None, str], int], ...]
+    rules: tuple[Rule, ...]
 
     def __call__(self, size: Size | None, detail: str) -> int:
         return max(rule(size, detail) for rule in self.rules)
 
 
-# "original" detail takes 10,000 patches; 2.46 is the largest factor OpenAI publishes.
-_GPT_5 = Largest((Tiles(85, 170), Patches(2.46, 10_000)))
-# Claude: 28 px patches, 4,784 of them since Opus 4.7 (2576 px); w * h / 750 is the older rule.
-_CLAUDE = Patches(28 * 28 / 750, 5_000, side=28)
-# Qwen's processors end at 16,384 (of 28 px); others make small images larger, so size is no help.
-_UNKNOWN = Flat(16_384)
-
-# The first that matches.
-_RULES: tuple[tuple[str, Callable[[Size | None, str], int]], ...] = (
-    (r"gpt-4o-mini", Tiles(2833, 5667)),
-    (r"gpt-4\.1-mini", Patches(1.62, 1536)),
-    (r"gpt-4\.1-nano", Patches(2.46, 1536)),
-    (r"o4-mini|codex-mini", Patches(1.72, 1536)),
-    (r"gpt-4(o|\.1|\.5|-)|chatgpt-4o", Tiles(85, 170)),
-    (r"o1|o3", Tiles(75, 150)),
-    (r"computer-use-preview", Tiles(65, 129)),
-    (r"gpt-|chatgpt|o\d", _GPT_5),
-    (r"(.*[./])?claude", _CLAUDE),
-)
+_RULES: dict[str, Callable[..., Rule]] = {"tiles": Tiles, "patches": Patches, "flat": Flat}
 
 
 def image_tokens_max(url: object, *, detail: object = None, model: str) -> int:
@@ -104,6 +89,6 @@ def image_tokens_max(url: object, *, detail: object = None, model: str) -> int:
 
 
 @cache
-def _rule(model: str) -> Callable[[Size | None, str], int]:
-    name = bare_name(model)
-    return next((rule for models, rule in _RULES if re.match(models, name)), _UNKNOWN)
+def _rule(model: str) -> Rule:
+    rules = [_RULES[kind](**fields) for kind, fields in image_rules(model).items()]
+    return rules[0] if len(rules) == 1 else Largest(tuple(rules))

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from gateway.bounds.tokenizers import text_tokens_max, tokenizer_of, utf8_max
+from gateway.bounds.tokenizers import text_tokens_max, utf8_max
+from gateway.model_catalogue import tokenizer_of
 from gateway.refusals import CannotBeBounded, Unreadable
 
 _decode = msgspec.json.Decoder().decode

@@ -14,7 +14,8 @@ from typing import Any
 from msgspec import Raw
 
 from gateway.bounds.json_values import json_of, listed, parameters_max, value_of
-from gateway.bounds.tokenizers import bare_name, text_tokens_max, tokenizer_of
+from gateway.bounds.tokenizers import text_tokens_max
+from gateway.model_catalogue import is_openai_hosted
 
 # Around every message; its role counts as a text besides.
 MESSAGE = 4
@@ -37,7 +38,7 @@ _PLAIN_TOOLS = ("None", "function", "custom", "namespace")
 
 def request_max(*, model: str) -> int:
     """What a template writes once: the head of the answer, a system message of its own."""
-    return _HOSTED_BY_OPENAI if _by_openai(model) else _HOSTED_BY_ANYONE
+    return _HOSTED_BY_OPENAI if is_openai_hosted(model) else _HOSTED_BY_ANYONE
 
 
 def tools_max(fields: Mapping[str, Any], *, model: str, name: str = "tools") -> int:
@@ -59,7 +60,7 @@ def _tools(tools: Any, model: str) -> int:
     tools = listed(tools)
     if not tools:
         return 0
-    once = _TOOLS_BY_OPENAI if _by_openai(model) else _TOOLS_BY_ANYONE
+    once = _TOOLS_BY_OPENAI if is_openai_hosted(model) else _TOOLS_BY_ANYONE
     # Written as TypeScript, a description's every line begins with a comment's two slashes.
     text = json_of(tools)
     lines = text.count("\\n")
@@ -73,7 +74,7 @@ def _tools(tools: Any, model: str) -> int:
 
 def call_max(arguments: Any, *, model: str) -> int:
     """What is around a call of a tool and around each of its arguments, given as JSON's text."""
-    if _by_openai(model) or not isinstance(arguments, str):
+    if is_openai_hosted(model) or not isinstance(arguments, str):
         return CALL
     return CALL + parameters_max(arguments)
 
@@ -81,11 +82,6 @@ def call_max(arguments: Any, *, model: str) -> int:
 def schema_max(form: Any, *, model: str) -> int:
     """The most tokens of a wanted answer's JSON schema."""
     return text_tokens_max(json_of(form), model=model) + _SCHEMA if form else 0
-
-
-def _by_openai(model: str) -> bool:
-    # gpt-oss is everybody's to host, with a system message from its template.
-    return tokenizer_of(model) is not None and not bare_name(model).startswith("gpt-oss")
 
 
 def _is_described(tool: Any) -> bool:

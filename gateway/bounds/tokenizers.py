@@ -1,6 +1,5 @@
-"""The most tokens a text can be: counted where the tokenizer is public, else its UTF-8 bytes."""
+"""The most tokens a text can be: counted if the tokenizer is public, otherwise its UTF-8 bytes."""
 
-import re
 import unicodedata
 from base64 import b64decode
 from collections.abc import Iterator
@@ -11,9 +10,11 @@ from threading import Lock
 import regex
 from tiktoken import Encoding
 
+from gateway.model_catalogue import tokenizer_of
+
 _DATA = Path(__file__).parent / "data"
 
-# The patterns of tiktoken_ext.openai_public, which cannot be read there without its download.
+# The patterns of tiktoken_ext.openai_public, which loads them only together with a download.
 _PATTERNS = {
     "o200k_base": (
         r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
@@ -28,16 +29,7 @@ _PATTERNS = {
     ),
 }
 
-# A name must end or go on with a suffix ("-mini", ".4", ":free"): "gpt-4all" is somebody else's.
-_MODELS = {
-    "o200k_base": re.compile(r"(gpt-4o|gpt-4\.[15]|gpt-5|o[134]|gpt-oss|chatgpt)(?![^-.:@])"),
-    "cl100k_base": re.compile(
-        r"(gpt-4|gpt-3\.5|gpt-35|text-embedding-3|text-embedding-ada-002)(?![^-:@])"
-    ),
-}
-_VENDORS = {"openai", "azure", "azure_ai", "github", "groq", "openrouter", "together_ai"}
-
-# Above it, tiktoken may take half a second, and overflows its stack at 1,000,000 white spaces.
+# For longer texts tiktoken may take half a second; 1,000,000 white spaces overflow its stack.
 COUNTED_BYTES_MAX = 512 * 1024
 
 # Unicode's stream-safe format has at most 30. Python sorts longer runs in quadratic time.
@@ -48,7 +40,7 @@ _WORST_EXPANSION = 11  # of U+FDFA, by NFKC.
 def text_tokens_max(text: str, *, model: str) -> int:
     """The most tokens `model` can count for `text`; exact when its tokenizer is public.
 
-    Text that looks like a special token is text. Lone surrogates count as what replaces them.
+    Text that looks like a special token is text. A lone surrogate counts as its replacement.
     """
     name = tokenizer_of(model)
     if name is None:
@@ -62,7 +54,7 @@ def text_tokens_max(text: str, *, model: str) -> int:
 def utf8_max(text: str) -> int:
     """A bound for any tokenizer that falls back to bytes: no token covers less than one.
 
-    Some normalise before they count (Claude's public one did, by NFKC), and that can lengthen.
+    Some tokenizers normalise first (Claude's public one did, by NFKC), which can lengthen a text.
     """
     if text.isascii():
         return len(text)
@@ -71,21 +63,6 @@ def utf8_max(text: str) -> int:
         return size * _WORST_EXPANSION
     normalised = (unicodedata.normalize(form, text) for form in ("NFC", "NFKC"))
     return max(size, *(len(form.encode("utf-8", "surrogatepass")) for form in normalised))
-
-
-@cache
-def tokenizer_of(model: str) -> str | None:
-    """The name of `model`'s public tokenizer, or None."""
-    name = bare_name(model)
-    return next((found for found, models in _MODELS.items() if models.match(name)), None)
-
-
-def bare_name(model: str) -> str:
-    """`model` without vendor and `ft:`; a vendor that does not host OpenAI's models stays."""
-    *vendors, name = model.lower().split("/")
-    if not set(vendors) <= _VENDORS:
-        return model.lower()
-    return name.removeprefix("ft:")
 
 
 def load_tokenizers() -> None:
@@ -105,7 +82,7 @@ def _encoding(name: str) -> Encoding:
 @cache
 def _loaded(name: str) -> Encoding:
     ranks = dict(_ranks((_DATA / f"{name}.tiktoken").read_bytes()))
-    # Without special tokens, which are never looked for: content is text.
+    # Without special tokens: content is text.
     return Encoding(name, pat_str=_PATTERNS[name], mergeable_ranks=ranks, special_tokens={})
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from gateway import bounds
-from gateway.dialects import model_quirks, openai_usage, output_count, sse, unsupported
+from gateway import bounds, model_catalogue
+from gateway.dialects import openai_usage, output_count, sse, unsupported
 from gateway.dialects.base import CallParameters, UsageReport
 from gateway.dialects.chat_meter import ChatMeter
 from gateway.dialects.json_body import (
@@ -64,11 +64,11 @@ class Chat:
         changes = clamp_output(
             fields,
             names=_OUTPUT,
-            default=model_quirks.output_field(model),
+            default=model_catalogue.output_field(model),
             output_tokens_max=output_tokens_max,
         )
         ask_usage = parameters.stream and not parameters.usage_requested
-        if ask_usage and model_quirks.takes_stream_options(model):
+        if ask_usage and model_catalogue.takes_stream_options(model):
             options = object_of(fields, "stream_options")
             changes["stream_options"] = {**options, "include_usage": True}
         return join_fields(fields, model=model, **changes)

@@ -20,6 +20,7 @@ from tiktoken_ext import openai_public
 from gateway import bounds
 from gateway.bounds import tokenizers
 from gateway.bounds.image_size import size_of_base64
+from gateway.model_catalogue import tokenizer_of
 from gateway.refusals import CannotBeBounded
 
 DATA = Path(tokenizers.__file__).parent / "data"
@@ -123,7 +124,7 @@ def test_a_text_of_any_length_is_counted_or_bounded(model, char):
     ],
 )
 def test_a_model_is_known_by_its_name(model, name):
-    assert tokenizers.tokenizer_of(model) == name
+    assert tokenizer_of(model) == name
 
 
 def test_tokenizers_are_loaded_without_a_network():

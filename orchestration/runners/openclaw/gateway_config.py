@@ -6,7 +6,6 @@ refused, and takes another credential of the same provider instead.
 
 import json
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from gateway import model_catalogue
 from keys import services as keys
 from keys.books.queries.slots import slot_token
 from keys.models import ApiKey
@@ -25,11 +25,6 @@ from orchestration.runners.openclaw.slots import RUNNER
 # Nobody knows them of every model; the gateway cuts answers to what is left of the budget.
 _CONTEXT_TOKENS = 128_000
 _OUTPUT_TOKENS_MAX = 8_192
-# Parts of names of models, at their beginning: those that are OpenAI's, those of them that refuse
-# `max_tokens`, and those that can be told how hard to think.
-_OPENAI = re.compile(r"o\d|gpt-(?!oss)|chatgpt")
-_COMPLETION_MAX = re.compile(r"o\d|gpt-[5-9]|gpt-\d\d")
-_EFFORT = re.compile(r"o\d|gpt-[5-9]|gpt-\d\d|gpt-oss|grok-3-mini|gemini-(2\.5|[3-9])")
 _NO_COST = {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0}
 _TOOLS_DENIED = ["exec", "process", "write", "edit", "apply_patch", "browser"]
 
@@ -156,9 +151,7 @@ def _provider(token: str, models: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _model(name: str) -> dict[str, Any]:
-    known_as = name.rsplit("/", 1)[-1].lower()
-    effort = _EFFORT.match(known_as) is not None
-    longest = "max_completion_tokens" if _COMPLETION_MAX.match(known_as) else "max_tokens"
+    effort = model_catalogue.takes_reasoning_effort(name)
     return {
         "id": name,
         "name": name,
@@ -169,9 +162,9 @@ def _model(name: str) -> dict[str, Any]:
         "cost": _NO_COST,
         "compat": {
             "supportsReasoningEffort": effort,
-            "supportsPromptCacheKey": _OPENAI.match(known_as) is not None,
+            "supportsPromptCacheKey": model_catalogue.takes_prompt_cache_key(name),
             "supportsUsageInStreaming": True,
-            "maxTokensField": longest,
+            "maxTokensField": model_catalogue.output_field(name),
         },
     }
 
