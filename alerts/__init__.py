@@ -1,6 +1,7 @@
 """Alerts, channels, notifications: something a person must know, and telling them.
 
 Verbs: `raise_alert`, `acknowledge`, `resolve`, `deliver`, `test_channel`.
-Open to other apps: `refusals`. Invariants: at most one alert that is not resolved per dedup key,
-whoever raises it how often; at most one delivery under way per channel; URLs rest sealed.
+Open: `refusals`, `kinds`.
+Invariants: at most one unresolved alert per dedup key, however often it is raised; at most one
+delivery under way per channel; channel URLs are stored sealed only.
 """

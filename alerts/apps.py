@@ -3,6 +3,7 @@
 import logging
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class AlertsConfig(AppConfig):
@@ -13,11 +14,12 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self):
-        """Keep channel URLs out of the logs.
+        """Import the alert kinds of every app, and keep channel URLs out of the logs.
 
         Apprise and the HTTP client under it log addresses, tokens and payloads when something
         turns the log level down; what a person needs of it is in the delivery log, redacted.
         """
+        autodiscover_modules("alert_kinds")
         apprise_logger = logging.getLogger("apprise")
         apprise_logger.setLevel(logging.WARNING)
         apprise_logger.propagate = False

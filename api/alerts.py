@@ -28,6 +28,12 @@ class AlertOutput(serializers.Serializer):
     status = serializers.ChoiceField(Alert.Status.choices)
     title = serializers.CharField()
     detail = serializers.CharField()
+    meaning = serializers.CharField(
+        help_text="What an alert of this kind means. Empty for a kind of another system."
+    )
+    remedy = serializers.CharField(
+        help_text="What a person should do about it. Empty for a kind of another system."
+    )
     facts = serializers.DictField(help_text="Figures for programs.")
     key_id = serializers.CharField(allow_null=True)
     session_id = serializers.CharField(allow_null=True)

@@ -4,6 +4,7 @@ from functools import partial
 
 from django.contrib import admin, messages
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from alerts import services
@@ -37,6 +38,28 @@ class AlertAdmin(ReadOnlyAdmin):
     list_filter = ("severity", "status", ("kind", admin.AllValuesFieldListFilter))
     search_fields = ("title", "dedup_key", "key_id", "agent_id", "session_id")
     ordering = ("-raised_at", "-id")
+    fieldsets = (
+        (None, {"fields": ("severity", "status", "title", "detail", "raised_at")}),
+        ("What it means and what to do", {"fields": ("meaning", "what_to_do")}),
+        (
+            "What it is about",
+            {"fields": ("kind", "key_id", "agent_id", "session_id", "facts", "dedup_key")},
+        ),
+        (
+            "What people did",
+            {
+                "fields": (
+                    "acknowledged_at",
+                    "acknowledged_by",
+                    "acknowledged_note",
+                    "resolved_at",
+                    "resolved_by",
+                    "resolved_note",
+                )
+            },
+        ),
+    )
+    readonly_fields = ("meaning", "what_to_do")
     actions = ("acknowledge_selected", "resolve_selected")
     actions_detail = ("acknowledge_one", "resolve_one")
 
@@ -53,6 +76,18 @@ class AlertAdmin(ReadOnlyAdmin):
     def shown_state(self, alert):
         """The status as a coloured label."""
         return alert.status
+
+    @display(description="Meaning")
+    def meaning(self, alert: Alert) -> str:
+        """What an alert of this kind means."""
+        return alert.meaning or "This kind of alert comes from another system."
+
+    @display(description="What to do")
+    def what_to_do(self, alert: Alert) -> str:
+        """The remedy, with a link to the page on which it is carried out."""
+        path = alert.remedy_path
+        link = path and format_html('<a class="text-link" href="{}">Open the page</a>', path)
+        return format_html("{} {}", alert.remedy, link or "")
 
     @action(description="Acknowledge selected alerts", permissions=["close"])
     def acknowledge_selected(self, request, queryset):

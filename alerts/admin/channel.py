@@ -9,9 +9,9 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
-from alerts import apprise_transport, queries, services
+from alerts import apprise_transport, kinds, queries, services
 from alerts.models import Channel
 from common import links
 from common.admin.dialogs import perform, redirect_to
@@ -22,29 +22,19 @@ _DISABLE = {"title": "Disable this channel", "description": "What waits on it is
 _ENABLE = {"title": "Enable this channel", "description": "It gets alerts from now on."}
 
 
-class WordsField(forms.CharField):
-    """A list of words, written with commas between them."""
-
-    def prepare_value(self, value):
-        """The list as text."""
-        return ", ".join(value) if isinstance(value, list | tuple) else value
-
-    def clean(self, value):
-        """The text as a list."""
-        return [word.strip() for word in super().clean(value).split(",") if word.strip()]
-
-    def has_changed(self, initial, data):
-        """Compared as lists."""
-        return (initial or []) != self.clean(data)
+def _kind_choices() -> list[tuple[str, str]]:
+    return [(slug, slug.replace("_", " ")) for slug in sorted(kinds.all_kinds())]
 
 
 class ChannelForm(forms.ModelForm):
     """A channel; its URL may be left empty to keep the one it has."""
 
-    kinds = WordsField(
+    kinds = forms.MultipleChoiceField(
         required=False,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Only alerts of these kinds, with commas between; empty: of all kinds.",
+        choices=_kind_choices,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="The channel gets only alerts of the kinds ticked here. If none is ticked, it "
+        "gets alerts of every kind.",
     )
     url = forms.CharField(
         label="Apprise URL",

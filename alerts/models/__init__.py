@@ -1,7 +1,8 @@
 """Tables of the app: alerts, the channels they go out on, and the notifications sent."""
 
-from alerts.models.alert import Alert, Severity
+from alerts.models.alert import Alert
 from alerts.models.channel import Channel
 from alerts.models.notification import Notification
+from alerts.severity import Severity
 
 __all__ = ["Alert", "Channel", "Notification", "Severity"]

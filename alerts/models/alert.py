@@ -4,19 +4,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 
-
-class Severity(models.TextChoices):
-    """How much it matters, the least first."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-    @property
-    def and_below(self) -> list["Severity"]:
-        """This severity and all that matter less."""
-        ranked = list(Severity)
-        return ranked[: ranked.index(self) + 1]
+from alerts import kinds
+from alerts.severity import Severity
+from common import links
 
 
 class AlertQuerySet(models.QuerySet):
@@ -50,7 +40,8 @@ class Alert(models.Model):
       │                        │
       └────────resolve─────────┴────────▶ resolved    it is over; the same key may be raised anew
 
-    `kind` is a word of the app that raises it. What it is about are plain strings (`key_id`,
+    `kind` is the slug of a registered kind (`alerts.kinds`), or of one that only another system
+    knows when the alert was imported from there. What it is about are plain strings (`key_id`,
     `agent_id`, `session_id`), because alerts knows none of the apps above it. `facts` are
     figures for programs and never hold a secret.
     """
@@ -134,6 +125,30 @@ class Alert(models.Model):
         """What it is about, as the audit calls it."""
         about = {"key": self.key_id, "agent": self.agent_id, "session": self.session_id}
         return [f"{kind}:{name}" for kind, name in about.items() if name]
+
+    @property
+    def meaning(self) -> str:
+        """What an alert of its kind means, in sentences; empty for an unregistered kind."""
+        kind = kinds.find(self.kind)
+        return kind.meaning if kind else ""
+
+    @property
+    def remedy(self) -> str:
+        """What to do about an alert of its kind, in sentences; empty for an unregistered kind."""
+        kind = kinds.find(self.kind)
+        return kind.remedy if kind else ""
+
+    @property
+    def remedy_path(self) -> str | None:
+        """Path of the page where the remedy is carried out; None if the alert names no row of it.
+
+        None also for an unregistered kind.
+        """
+        kind = kinds.find(self.kind)
+        if kind is None:
+            return None
+        row = self.facts.get(kind.subject) or getattr(self, kind.subject, None)
+        return links.url(kind.page, row) if row else None
 
     @property
     def is_resolved(self) -> bool:

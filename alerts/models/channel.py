@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from alerts.models.alert import Severity
+from alerts.severity import Severity
 from security.fields import SealedField
 
 

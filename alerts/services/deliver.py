@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.views.decorators.debug import sensitive_variables
 
-from alerts import apprise_transport
+from alerts import alert_kinds, apprise_transport
 from alerts.messages import message
 from alerts.models import Channel, Notification
 from alerts.services.close import resolve_by_key
@@ -101,11 +101,11 @@ def _written(notification, **changes) -> bool:
 
 def _tell_that_it_is_dead(channel, *, now):
     raise_alert(
-        kind="channel_failing",
-        severity="warning",
+        kind=alert_kinds.CHANNEL_FAILING,
         dedup_key=channel.failing_key,
         title=f"Notifications do not get through to {channel.name}",
         detail=f"{channel.failures} deliveries in a row failed; the delivery log says why.",
+        facts={"channel_id": str(channel.pk)},
         now=now,
     )
 

@@ -1,10 +1,14 @@
 """Raise an alert: one row and one set of notifications, however many raise it at once."""
 
 import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
+from alerts.kinds import AlertKind
 from alerts.models import Alert, Channel
 from alerts.services.enqueue import queue_notification
 
@@ -20,46 +24,46 @@ RETURNING id
 
 def raise_alert(  # noqa: PLR0913  (an alert has this many sides, each by name)
     *,
-    kind,
-    severity,
-    dedup_key,
-    title,
-    detail="",
-    facts=None,
-    key_id=None,
-    agent_id=None,
-    session_id=None,
-    now,
+    kind: AlertKind,
+    dedup_key: str,
+    title: str,
+    detail: str = "",
+    facts: Mapping[str, Any] | None = None,
+    key_id: str | None = None,
+    agent_id: str | None = None,
+    session_id: str | None = None,
+    now: datetime,
 ) -> tuple[Alert, bool]:
     """Raise an alert unless one with this `dedup_key` stands; return it and whether it is new.
 
-    Joins the caller's transaction: alert, notifications and queue entries appear with its commit
-    or not at all. No refusals, no network. When the alert stands already (the usual case) this is
-    one read. Of transactions that raise the same new alert at once, the later wait for the
-    first to commit, so call it late in a transaction. Texts and `facts` must hold no secret.
+    `kind` is a constant of an `alert_kinds` module; it decides the severity. Texts and `facts` must
+    hold no secret. No refusals, no network. Joins the caller's transaction: alert, notifications
+    and queue entries appear with its commit or not at all. When the alert stands already (the
+    usual case) this is one read. Of transactions that raise the same new alert at once, the later
+    ones wait for the first to commit, so call it late in a transaction.
     """
-    columns = (kind, severity, dedup_key, title[:255], detail, _json(facts))
+    columns = (kind.slug, kind.severity, dedup_key, title[:255], detail, _json(facts))
     subjects = (key_id, agent_id, session_id)
-    while True:  # ends: every round somebody raised or resolved this alert
+    while True:  # ends: in every round another transaction raised or resolved it
         if standing := Alert.objects.unresolved().filter(dedup_key=dedup_key).first():
             return standing, False
         with transaction.atomic():
-            if alert := _inserted(*columns, *subjects, now):
+            if alert := _insert(*columns, *subjects, now):
                 _notify(alert, now=now)
                 return alert, True
 
 
-def _inserted(*values) -> Alert | None:
+def _insert(*values: Any) -> Alert | None:
     with connection.cursor() as cursor:
         row = cursor.execute(_INSERT, values).fetchone()
     return Alert.objects.get(pk=row[0]) if row else None
 
 
-def _notify(alert, *, now):
+def _notify(alert: Alert, *, now: datetime) -> None:
     for channel in Channel.objects.enabled().at_severity(alert.severity):
         if channel.wants_kind(alert.kind):
             queue_notification(channel=channel, alert=alert, now=now)
 
 
-def _json(facts) -> str:
+def _json(facts: Mapping[str, Any] | None) -> str:
     return json.dumps(facts or {}, cls=DjangoJSONEncoder)

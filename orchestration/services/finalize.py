@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from alerts import services as alerts
 from keys import services as keys
 from keys.refusals import AllocationClosed
-from orchestration import sql
+from orchestration import alert_kinds, sql
 from orchestration.models import Attempt, Task
 from orchestration.services.finish import lock_tasks
 
@@ -61,8 +61,7 @@ def _ask_at_soft_limit(task: Task, *, before: int, now: datetime) -> None:
         status=Task.Status.PAUSED, status_reason=says, paused_at=now
     )
     alerts.raise_alert(
-        kind="task_at_soft_limit",
-        severity="warning",
+        kind=alert_kinds.TASK_AT_SOFT_LIMIT,
         dedup_key=f"task:{task.pk}:soft_limit",
         title=f"Task {task.name} waits at its soft limit",
         detail=says,

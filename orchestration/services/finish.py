@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from alerts import services as alerts
-from orchestration import planning, sql
+from orchestration import alert_kinds, planning, sql
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.planning import Part
 from orchestration.refusals import BudgetTooSmall, WrongPlan
@@ -201,8 +201,7 @@ def _plans(task: Task, answer: str) -> Iterator[Callable[[], list[Part]]]:
 def _alert(quarantined: list[dict[str, Any]], *, now: datetime) -> None:
     for move in quarantined:
         alerts.raise_alert(
-            kind="sub_task_quarantined",
-            severity="warning",
+            kind=alert_kinds.SUB_TASK_QUARANTINED,
             dedup_key=f"quarantined:{move['sub_task']}",
             title="A sub-task lost its workers again and again",
             detail=move["error"],

@@ -1,7 +1,10 @@
 """Alerts and channels, made in one line each."""
 
+from dataclasses import replace
+
 from alerts import services
 from alerts.models import Alert
+from keys.alert_kinds import ROTATION_NEEDED
 from security.actor import Actor
 from security.models import AuditEntry
 from tests.moments import NOON
@@ -12,14 +15,15 @@ SECRET = "canary-7f3a9c51e0"
 
 
 def raised(**changes):
-    """Raise the usual alert at NOON, with changes; the alert."""
+    """Raise the usual alert at NOON, with changes (also of its kind's severity); the alert."""
     asked = {
-        "kind": "rotation_needed",
-        "severity": "warning",
+        "kind": ROTATION_NEEDED,
         "dedup_key": "rotation_needed:s-1",
         "title": "Session s-1 needs another key",
         "now": NOON,
     } | changes
+    if severity := asked.pop("severity", None):
+        asked["kind"] = replace(asked["kind"], severity=severity)
     return services.raise_alert(**asked)[0]
 
 

@@ -1,13 +1,18 @@
 """The admin: alerts are closed, channels written, URLs never shown, lists stay quick."""
 
+from dataclasses import replace
+from html import unescape
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from alerts import services
 from alerts.models import Alert, Channel, Notification
+from keys.alert_kinds import KEY_BROKEN
 from security import services as security
 from tests.alerts.builders import BOB, SECRET, channel, raised
+from tests.keys.builders import add_key
 from tests.moments import NOON
 from tests.queue import drain_queue
 
@@ -93,11 +98,16 @@ def test_who_may_only_look_closes_nothing(client):
 
 
 def test_a_channel_is_added_and_its_url_is_never_shown(staff):
-    wanted = {"name": "ops", "severity_min": "warning", "kinds": "exhausted, broken", "url": URL}
+    wanted = {
+        "name": "ops",
+        "severity_min": "warning",
+        "kinds": ["exhausted", "overrun"],
+        "url": URL,
+    }
     answer = staff.post(page("channel_add"), wanted, follow=True)
     added = Channel.objects.get()
     assert security.unseal_from(added, "sealed_url") == URL
-    assert (added.severity_min, added.kinds) == ("warning", ["exhausted", "broken"])
+    assert (added.severity_min, added.kinds) == ("warning", ["exhausted", "overrun"])
     pages = [
         answer,
         staff.get(page("channel_change", added.pk)),
@@ -108,8 +118,32 @@ def test_a_channel_is_added_and_its_url_is_never_shown(staff):
         assert SECRET not in shown.content.decode()
 
 
+def test_a_channel_takes_only_kinds_that_there_are(staff):
+    wanted = {"name": "ops", "severity_min": "info", "kinds": ["exhasted"], "url": URL}
+    answer = staff.post(page("channel_add"), wanted)
+    assert "exhasted is not one of the available choices" in answer.content.decode()
+    assert not Channel.objects.exists()
+
+
+def test_an_alert_says_what_it_means_and_leads_to_where_it_is_remedied(staff, people):
+    api_key = add_key("nvidia-1")
+    alert = raised(kind=KEY_BROKEN, key_id="nvidia-1")
+    shown = unescape(staff.get(page("alert_change", alert.pk)).content.decode())
+    assert KEY_BROKEN.meaning in shown
+    assert KEY_BROKEN.remedy in shown
+    assert f'href="{alert.remedy_path}"' in shown
+    assert staff.get(alert.remedy_path).context["original"] == api_key
+
+
+def test_an_alert_of_another_system_says_that_its_kind_is_unknown_here(staff):
+    alert = raised(kind=replace(KEY_BROKEN, slug="foreign"))
+    shown = staff.get(page("alert_change", alert.pk)).content.decode()
+    assert "This kind of alert comes from another system." in shown
+    assert "Open the page" not in shown
+
+
 def test_an_unusable_url_is_refused_without_showing_it(staff):
-    wanted = {"name": "ops", "severity_min": "info", "kinds": "", "url": f"nosuch://{SECRET}"}
+    wanted = {"name": "ops", "severity_min": "info", "kinds": [], "url": f"nosuch://{SECRET}"}
     answer = staff.post(page("channel_add"), wanted)
     assert "no URL that Apprise can use" in answer.content.decode()
     assert SECRET not in answer.content.decode()
@@ -118,7 +152,7 @@ def test_an_unusable_url_is_refused_without_showing_it(staff):
 
 def test_an_empty_url_keeps_the_one_there_is(staff):
     kept = channel(URL)
-    wanted = {"name": "night shift", "severity_min": "critical", "kinds": "", "url": ""}
+    wanted = {"name": "night shift", "severity_min": "critical", "kinds": [], "url": ""}
     staff.post(page("channel_change", kept.pk), wanted)
     kept.refresh_from_db()
     assert (kept.name, kept.severity_min) == ("night shift", "critical")

@@ -13,6 +13,7 @@ from alerts.models import Alert, Channel, Notification
 from alerts.services import enqueue
 from alerts.services.deliver import ATTEMPTS_MAX, claim, failed
 from alerts.services.retry import LOST_SECONDS
+from keys.alert_kinds import ROTATION_NEEDED
 from tests.alerts.builders import ADA, SECRET, channel, raised
 from tests.moments import NOON
 from tests.queue import drain_queue, queue_size
@@ -49,6 +50,8 @@ def test_an_alert_reaches_a_webhook(webhook):
     [message] = webhook.messages
     assert message["title"] == "[warning] Session s-1 needs another key"
     assert "76 % used" in message["message"]
+    assert ROTATION_NEEDED.meaning in message["message"]
+    assert f"What to do: {ROTATION_NEEDED.remedy}" in message["message"]
     assert "nvidia-1" in message["message"]
     assert f"/admin/alerts/alert/{alert.pk}/change/" in message["message"]
     assert (only().status, only().attempts, only().last_error) == ("sent", 1, "")

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from alerts import services as alerts
+from keys.alert_kinds import KEY_COOLING
 from keys.models import AgentToken
 from orchestration import services as orchestration
 from tests.api.caller import token_of
@@ -35,7 +36,7 @@ def known(people):
     add_key("openai-1", provider="openai", rates=PAID)
     allocation = allocate(tokens=1000)
     charge = report(allocation, 100)
-    about = {"kind": "test", "severity": "info", "dedup_key": "test", "title": "a test"}
+    about = {"kind": KEY_COOLING, "dedup_key": "test", "title": "a test"}
     alert, _ = alerts.raise_alert(**about, now=NOON)
     given = ({"description": "a"}, {"description": "b", "depends_on": ["1"]})
     order = orchestration.Order(name="test", sub_tasks=given, total_budget=10_000)

@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from keys import services as keys
+from keys.alert_kinds import ROTATION_NEEDED
 from keys.models import Agent, ApiKey, CostCentre
 from tests.api.caller import ROOT, assert_problem, session_caller
 from tests.keys.builders import PAID, add_key, allocate, limit, report
@@ -163,7 +164,11 @@ def test_me_without_limits_is_unlimited(bob):
 
 def test_an_agent_sees_the_alerts_of_its_sessions_and_an_operator_all(ada, bob, carol, fleet):
     (warning,) = ada.get("/alerts").json()["results"]
-    assert warning["kind"] == "rotation_needed"
+    assert warning["kind"] == ROTATION_NEEDED.slug
+    assert (warning["meaning"], warning["remedy"]) == (
+        ROTATION_NEEDED.meaning,
+        ROTATION_NEEDED.remedy,
+    )
     assert warning["session_id"] == fleet[0].session_id
     assert bob.get("/alerts").json()["results"] == []
     assert [row["id"] for row in carol.get("/alerts").json()["results"]] == [warning["id"]]

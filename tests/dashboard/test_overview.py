@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts import services as alerts
+from keys import alert_kinds
 from keys import services as keys
 from keys.models import ApiKey, Window
 from orchestration import services as tasks
@@ -109,10 +110,9 @@ def test_a_used_figure_leads_to_exactly_the_charges_behind_it(staff, fleet, now)
 
 
 def test_alerts_are_shown_the_most_severe_first(staff, now):
-    for severity in ("warning", "critical"):
-        alerts.raise_alert(
-            kind="k", severity=severity, dedup_key=severity, title=f"it is {severity}", now=now
-        )
+    for kind in (alert_kinds.KEY_COOLING, alert_kinds.KEY_BROKEN):
+        title = f"it is {kind.severity}"
+        alerts.raise_alert(kind=kind, dedup_key=kind.slug, title=title, now=now)
     shown = page_of(staff)
     assert shown.index("it is critical") < shown.index("it is warning")
     assert "1 critical" in shown

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from alerts import services as alerts
+from keys import alert_kinds
 from keys.books import transactions
 from keys.books.services.rotate import rotate
 from keys.books.sql.spend import Spent
@@ -42,8 +43,7 @@ def rotate_crossed(spent: Iterable[Spent], *, now: datetime) -> None:
 
 def _warn(row: Spent, *, at: datetime) -> None:
     alerts.raise_alert(
-        kind="rotation_needed",
-        severity="warning",
+        kind=alert_kinds.ROTATION_NEEDED,
         dedup_key=f"rotation_needed:{row.session_id}",
         title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens",
         detail=f"It reached its rotation threshold on {row.api_key_id}.",
@@ -76,11 +76,11 @@ def _why(row: Spent, over: int) -> str:
 
 
 def _say_used_up(row: Spent, over: int, *, at: datetime) -> None:
-    kind = "exhausted" if row.used >= row.allocated else "overrun"
+    used_all = row.used >= row.allocated
+    kind = alert_kinds.SESSION_EXHAUSTED if used_all else alert_kinds.SESSION_OVERRUN
     alerts.raise_alert(
         kind=kind,
-        severity="critical",
-        dedup_key=f"{kind}:{row.session_id}",
+        dedup_key=f"{kind.slug}:{row.session_id}",
         title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens and was closed",
         detail=f"{_why(row, over).capitalize()}.",
         facts={"used": row.used, "allocated": row.allocated, "overrun": over},
@@ -108,8 +108,7 @@ def _exhaust_keys(slugs: list[str], *, at: datetime) -> None:
             after={"status": "exhausted"},
         )
         alerts.raise_alert(
-            kind="key_exhausted",
-            severity="warning",
+            kind=alert_kinds.KEY_EXHAUSTED,
             dedup_key=f"key_exhausted:{slug}",
             title=f"{slug} has used up a limit",
             key_id=slug,

@@ -6,6 +6,8 @@ from django.db import transaction
 from django_q.tasks import async_task
 
 from alerts import services as alerts
+from alerts.kinds import AlertKind
+from keys import alert_kinds
 from keys.books.services.rotate import rotate
 from keys.models import ROTATION_NEEDED, Allocation, ApiKey, History
 from keys.refusals import AllocationClosed, RotationRefused, UnknownKey, WrongValue
@@ -46,7 +48,7 @@ def _break(api_key: ApiKey, http_status: int, who: str, now: datetime) -> None:
             f"key_refused:{api_key.pk}", actor=Actor.job(who), note="it broke", now=now
         )
     _set_status(api_key, _STATUS.BROKEN, f"the provider answered {http_status}", who, now)
-    _alert(api_key, "critical", "is broken", now)
+    _alert(api_key, alert_kinds.KEY_BROKEN, "is broken", now)
 
 
 def _cool(api_key: ApiKey, seconds: int, who: str, now: datetime) -> None:
@@ -55,7 +57,7 @@ def _cool(api_key: ApiKey, seconds: int, who: str, now: datetime) -> None:
     # Another call may have been told a later moment.
     api_key.cooling_until = max(api_key.cooling_until or until, until)
     _set_status(api_key, _STATUS.COOLING, "the provider answered 429", who, now)
-    _alert(api_key, "warning", f"cools for {seconds} s", now)
+    _alert(api_key, alert_kinds.KEY_COOLING, f"cools for {seconds} s", now)
 
 
 @transaction.atomic(durable=True)
@@ -146,10 +148,9 @@ def _set_status(api_key: ApiKey, status: str, why: str, who: str, now: datetime)
     )
 
 
-def _alert(api_key: ApiKey, severity: str, what: str, now: datetime) -> None:
+def _alert(api_key: ApiKey, kind: AlertKind, what: str, now: datetime) -> None:
     alerts.raise_alert(
-        kind=f"key_{api_key.status}",
-        severity=severity,
+        kind=kind,
         dedup_key=f"key_refused:{api_key.pk}",
         title=f"{api_key.pk} {what}",
         detail=api_key.status_reason,

@@ -1,0 +1,17 @@
+"""The kinds of alerts that this app raises itself."""
+
+from alerts.kinds import AlertKind, register
+from alerts.severity import Severity
+
+CHANNEL_FAILING = register(
+    AlertKind(
+        slug="channel_failing",
+        severity=Severity.WARNING,
+        meaning="Several deliveries in a row to this notification channel failed. People who rely "
+        "on the channel do not see new alerts. Butler keeps trying for 24 hours.",
+        remedy="Read the error in the delivery log. Correct the channel's URL or repair the "
+        "service behind it, then send a test message.",
+        page="channel",
+        subject="channel_id",
+    )
+)
