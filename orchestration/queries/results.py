@@ -20,7 +20,7 @@ WITH spent AS (
                     ELSE a.cost END) AS cost,
            (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1] AS api_key
       FROM orchestration_attempt a
-      LEFT JOIN keys_allocation l ON a.accounted_at IS NULL AND l.session_id = a.session_id
+      LEFT JOIN keys_allocation_usage l ON a.accounted_at IS NULL AND l.session_id = a.session_id
      WHERE a.task_id = %(task)s
      GROUP BY a.sub_task_id
 )

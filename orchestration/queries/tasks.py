@@ -35,7 +35,7 @@ WITH counted AS (
                     ELSE a.cost END) AS cost,
            count(*) AS attempts
       FROM orchestration_attempt a
-      LEFT JOIN keys_allocation l ON a.accounted_at IS NULL AND l.session_id = a.session_id
+      LEFT JOIN keys_allocation_usage l ON a.accounted_at IS NULL AND l.session_id = a.session_id
      WHERE a.task_id = ANY(%(tasks)s)
      GROUP BY a.task_id
 )
@@ -65,7 +65,7 @@ WITH page AS MATERIALIZED (
            (array_agg(a.session_id ORDER BY a.number DESC))[1] AS session_id,
            (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1] AS api_key
       FROM orchestration_attempt a
-      LEFT JOIN keys_allocation l ON a.accounted_at IS NULL AND l.session_id = a.session_id
+      LEFT JOIN keys_allocation_usage l ON a.accounted_at IS NULL AND l.session_id = a.session_id
      WHERE a.sub_task_id IN (SELECT id FROM page)
      GROUP BY a.sub_task_id
 ), needed AS (

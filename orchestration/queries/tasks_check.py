@@ -36,7 +36,8 @@ CHECKS = [
         "an accounted attempt used what its allocation used, and that is closed, holding nothing",
         """
         SELECT a.id AS attempt, a.used_tokens, a.cost, l.used, l.used_cost, l.held, l.status
-          FROM orchestration_attempt a LEFT JOIN keys_allocation l ON l.session_id = a.session_id
+          FROM orchestration_attempt a
+          LEFT JOIN keys_allocation_usage l ON l.session_id = a.session_id
          WHERE a.accounted_at IS NOT NULL
            AND (a.used_tokens <> coalesce(l.used, 0) OR a.cost <> coalesce(l.used_cost, 0)
                 OR l.status = 'active' OR l.held > 0)
@@ -47,7 +48,7 @@ CHECKS = [
         "an attempt's allocation is what it was lent of its task's budget",
         """
         SELECT a.id AS attempt, a.tokens, l.allocated
-          FROM orchestration_attempt a JOIN keys_allocation l ON l.session_id = a.session_id
+          FROM orchestration_attempt a JOIN keys_allocation_usage l ON l.session_id = a.session_id
          WHERE a.tokens <> l.allocated
         """,
     ),

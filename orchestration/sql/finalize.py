@@ -3,12 +3,12 @@
 # Found by session, since a worker may have died before it wrote its allocation down.
 ACCOUNT = """
 WITH final AS MATERIALIZED (
-    SELECT a.id, a.task_id, a.tokens, l.id AS allocation_id, l.api_key_id,
+    SELECT a.id, a.task_id, a.tokens, l.allocation_id, l.api_key_id,
            coalesce(l.used, 0) AS used, coalesce(l.used_cost, 0) AS cost
       FROM orchestration_attempt a
-      LEFT JOIN keys_allocation l ON l.session_id = a.session_id
+      LEFT JOIN keys_allocation_usage l ON l.session_id = a.session_id
      WHERE a.id = ANY(%(attempts)s) AND a.status <> 'running' AND a.accounted_at IS NULL
-       AND (l.id IS NULL OR l.status <> 'active' AND l.held = 0)
+       AND (l.allocation_id IS NULL OR l.status <> 'active' AND l.held = 0)
 ), written AS (
     UPDATE orchestration_attempt a
        SET used_tokens = f.used, cost = f.cost, allocation_id = f.allocation_id,
@@ -27,9 +27,9 @@ RETURNING t.id
 
 # Ended attempts that are not accounted for, and the allocation that is still open, if any.
 LEFT_OVER = """
-SELECT a.id, a.status, a.error_kind, l.id
+SELECT a.id, a.status, a.error_kind, l.allocation_id
   FROM orchestration_attempt a
-  LEFT JOIN keys_allocation l ON l.session_id = a.session_id AND l.status = 'active'
+  LEFT JOIN keys_allocation_usage l ON l.session_id = a.session_id AND l.status = 'active'
  WHERE a.accounted_at IS NULL AND a.status <> 'running'
    AND (%(attempts)s::bigint[] IS NULL OR a.id = ANY(%(attempts)s::bigint[]))
  ORDER BY a.ended_at

@@ -1,4 +1,5 @@
-"""Who may import whom: reads the imports of every app, wherever in a file they stand."""
+"""Who may import whom and read whose tables: reads the imports and the SQL of every app, wherever
+in a file they stand."""
 
 import ast
 import re
@@ -25,8 +26,17 @@ OPEN_EVERYWHERE = {"services", "queries", "models"}
 WIRES_EVERYTHING = "butler_site"
 
 
+# What stands before the name of a table in SQL.
+_TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|TRUNCATE)\s+(?:ONLY\s+)?\"?([a-z_]+)", re.I)
+
+
 def violations(root: Path) -> list[str]:
-    """Every import below `root` that points up or reaches into another app, as a sentence."""
+    """Every import below `root` that points up or reaches into another app, and every statement
+    that reads a table of another app, as sentences."""
+    return _imports_amiss(root) + _tables_amiss(root)
+
+
+def _imports_amiss(root: Path) -> list[str]:
     return [
         f"{file.relative_to(root)}:{line} imports {module}: {reason}"
         for app in HEIGHT
@@ -34,6 +44,29 @@ def violations(root: Path) -> list[str]:
         for line, module in _imports(file, root)
         if (reason := _objection(app, module, root))
     ]
+
+
+def _tables_amiss(root: Path) -> list[str]:
+    return [
+        f"{file.relative_to(root)}:{line} reads {table}: the table is private to {owner}"
+        for app in HEIGHT
+        for file in sorted((root / app).rglob("*.py"))
+        for line, table in _tables(file)
+        if (owner := _owner(table)) not in ("", app) and table not in open_to_sql(owner, root)
+    ]
+
+
+def _tables(file: Path) -> Iterator[tuple[int, str]]:
+    """Line and name of every table that a text of a file names as SQL does."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            for found in _TABLE.finditer(node.value):
+                yield node.lineno + node.value.count("\n", 0, found.start(1)), found[1]
+
+
+def _owner(table: str) -> str:
+    """The app that a table belongs to by its name; blank if to none of them."""
+    return next((app for app in HEIGHT if table.startswith(f"{app}_")), "")
 
 
 def _imports(file: Path, root: Path) -> Iterator[tuple[int, str]]:
@@ -68,6 +101,11 @@ def _objection(app: str, module: str, root: Path) -> str:
 def open_modules(app: str, root: Path) -> set[str]:
     """What the docstring of an app names after "Open:", up to the full stop."""
     return _named(app, root, after=r"Open(?: to other apps)?")
+
+
+def open_to_sql(app: str, root: Path) -> set[str]:
+    """The tables and views of an app that the SQL of others may name: after "Open to SQL:"."""
+    return _named(app, root, after="Open to SQL")
 
 
 def folders(app: str, root: Path) -> set[str]:

@@ -22,6 +22,9 @@ def test_the_vault_is_open():
     assert {"vault", "fields", "tokens"} <= open_modules("security", ROOT)
 
 
+_OPEN = "Open: `fields`. Folders: `books`. Open to SQL: `keys_usage`."
+
+
 @pytest.fixture
 def planted(tmp_path):
     """`planted("keys/a/b.py", "import api")`: the violations of a house with this one line."""
@@ -29,7 +32,7 @@ def planted(tmp_path):
     def plant(file, line):
         for app in HEIGHT:
             (tmp_path / app).mkdir()
-            (tmp_path / app / "__init__.py").write_text('"""Open: `fields`. Folders: `books`."""\n')
+            (tmp_path / app / "__init__.py").write_text(f'"""{_OPEN}"""\n')
         (tmp_path / file).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / file).write_text(f"def work():\n    {line}\n")
         return violations(tmp_path)
@@ -56,6 +59,36 @@ def planted(tmp_path):
 )
 def test_a_planted_import_is_found(planted, file, line, reason):
     assert planted(file, line) == [planted_sentence(file, line, reason)]
+
+
+@pytest.mark.parametrize(
+    ("line", "table"),
+    [
+        ("return 'SELECT id FROM keys_allocation'", "keys_allocation"),
+        ("return 'SELECT 1 FROM a LEFT JOIN keys_window w ON true'", "keys_window"),
+        ("return 'UPDATE  keys_charge SET id = 1'", "keys_charge"),
+        ("return 'insert into alerts_alert (id) VALUES (1)'", "alerts_alert"),
+        ("return f'SELECT {line} FROM keys_agent'", "keys_agent"),
+    ],
+)
+def test_a_planted_statement_on_the_table_of_another_app_is_found(planted, line, table):
+    owner = table.partition("_")[0]
+    assert planted("orchestration/sql/claim.py", line) == [
+        f"orchestration/sql/claim.py:2 reads {table}: the table is private to {owner}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return 'SELECT id FROM orchestration_task'",
+        "return 'SELECT used FROM keys_usage'",
+        "return 'SELECT id FROM pg_class'",
+        "return reverse('admin:keys_allocation_change')",
+    ],
+)
+def test_an_honest_statement_is_not(planted, line):
+    assert planted("orchestration/sql/claim.py", line) == []
 
 
 def planted_sentence(file, line, reason):
