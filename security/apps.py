@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.core.checks import Tags, register
 from django.utils.module_loading import autodiscover_modules
 
-from security.checks import keys_usable, secrets_readable
+from security.checks import check_keys, check_secrets
 
 
 class SecurityConfig(AppConfig):
@@ -17,5 +17,5 @@ class SecurityConfig(AppConfig):
     def ready(self) -> None:
         """Tell Django about the checks; find the actions of every app."""
         autodiscover_modules("audit_actions")
-        register(keys_usable, Tags.security)
-        register(secrets_readable, Tags.database)
+        register(check_keys, Tags.security)
+        register(check_secrets, Tags.database)

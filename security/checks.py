@@ -13,18 +13,18 @@ from security.fields import SealedField
 _NAMED_MAX = 20
 
 
-def keys_usable(**kwargs: Any) -> list[checks.CheckMessage]:
-    """butler.E022: the sealing keys cannot be used; butler.W023: a rotation was interrupted."""
+def check_keys(**kwargs: Any) -> list[checks.CheckMessage]:
+    """butler.E022: the sealing keys cannot be used; butler.W023: a rekey was interrupted."""
     if problem := keyring_sources.problem():
         return [checks.Error(problem, id="butler.E022")]
     if (
         keyring_sources.is_file()
         and keyring_sources.path().exists()
-        and keyring_sources.current().rotation_open
+        and keyring_sources.current().rekey_open
     ):
         return [
             checks.Warning(
-                "A rotation of the vault is under way or was interrupted.",
+                "The vault is being rekeyed, or its rekey was interrupted.",
                 hint="Run `manage.py vault rotate`: it goes on where it stopped.",
                 id="butler.W023",
             )
@@ -32,7 +32,7 @@ def keys_usable(**kwargs: Any) -> list[checks.CheckMessage]:
     return []
 
 
-def secrets_readable(
+def check_secrets(
     *, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
     """butler.W024: names the rows whose secret cannot be unsealed. Needs `--database default`."""
@@ -53,7 +53,7 @@ def secrets_readable(
 
 
 def _sentence(unsealable: list[queries.Unsealable]) -> str:
-    named = " ".join(secret.why for secret in unsealable[:_NAMED_MAX])
+    named = " ".join(secret.reason for secret in unsealable[:_NAMED_MAX])
     more = len(unsealable) - _NAMED_MAX
     count = f"Sealed secrets that cannot be read: {len(unsealable)}. {named}"
     return f"{count} And {more} more." if more > 0 else count

@@ -34,7 +34,7 @@ class SealingKey:
             raise KeyringUnusable(f"sealing key {self.id} is not {KEY_BYTES} bytes long")
 
     @classmethod
-    def fresh(cls) -> "SealingKey":
+    def generate(cls) -> "SealingKey":
         """A new random key with a new id."""
         return cls(f"k{secrets.token_hex(4)}", secrets.token_bytes(KEY_BYTES))
 
@@ -43,12 +43,12 @@ class SealingKey:
 class Keyring:
     """The keys, newest first (the first seals), and the pepper of the tokens.
 
-    `rotation_open`: a rotation to the first key began and its last row was not reached yet.
+    `rekey_open`: re-sealing with the first key began and has not reached its last row yet.
     """
 
     keys: tuple[SealingKey, ...]
     pepper: str = field(repr=False)
-    rotation_open: bool = False
+    rekey_open: bool = False
     _ciphers: dict[str, AESGCM] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
@@ -61,9 +61,9 @@ class Keyring:
         object.__setattr__(self, "_ciphers", ciphers)
 
     @classmethod
-    def fresh(cls) -> "Keyring":
+    def generate(cls) -> "Keyring":
         """One new key and a new pepper."""
-        return cls((SealingKey.fresh(),), secrets.token_urlsafe(KEY_BYTES))
+        return cls((SealingKey.generate(),), secrets.token_urlsafe(KEY_BYTES))
 
     @property
     def sealing_id(self) -> str:
@@ -74,22 +74,22 @@ class Keyring:
         """The cipher of that key, or None when the keyring does not have it."""
         return self._ciphers.get(key_id)
 
-    def rotation_opened(self) -> "Keyring":
-        """With a fresh sealing key in front; an open rotation is continued with the key it has."""
-        if self.rotation_open:
+    def open_rekey(self) -> "Keyring":
+        """With a new sealing key in front; an open rekey continues with the key it has."""
+        if self.rekey_open:
             return self
-        return replace(self, keys=(SealingKey.fresh(), *self.keys), rotation_open=True)
+        return replace(self, keys=(SealingKey.generate(), *self.keys), rekey_open=True)
 
-    def rotation_closed(self, *, in_use: Iterable[str], now: datetime) -> "Keyring":
-        """The rotation is done: keys that no row needs are retired, the others are not."""
+    def close_rekey(self, *, in_use: Iterable[str], now: datetime) -> "Keyring":
+        """With the rekey done: keys that no row needs are retired, the others are not."""
         needed = {self.sealing_id, *in_use}
         keys = (
             replace(key, retired_at=None if key.id in needed else key.retired_at or now)
             for key in self.keys
         )
-        return replace(self, keys=tuple(keys), rotation_open=False)
+        return replace(self, keys=tuple(keys), rekey_open=False)
 
-    def pruned(self, *, in_use: Iterable[str], retired_before: datetime) -> "Keyring":
+    def prune(self, *, in_use: Iterable[str], retired_before: datetime) -> "Keyring":
         """Without the keys that were retired before that moment and that no row uses."""
         needed = set(in_use)
         return replace(
@@ -108,7 +108,7 @@ def require_pepper(pepper: str) -> None:
         raise KeyringUnusable(f"the pepper has fewer than {PEPPER_CHARACTERS_MIN} characters")
 
 
-def decoded(text: str, *, what: str) -> bytes:
+def decode_base64(text: str, *, what: str) -> bytes:
     """The bytes of base64 `text`; raises KeyringUnusable naming `what` without showing it."""
     try:
         return base64.b64decode(text, validate=True)

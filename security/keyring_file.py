@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from common.refusal import Refusal
-from security.keyring import Keyring, KeyringUnusable, SealingKey, decoded
+from security.keyring import Keyring, KeyringUnusable, SealingKey, decode_base64
 
 _ABOUT = (
-    "Sealing keys of Butler, newest first. Who has this file and the database has every secret: "
+    "Sealing keys of Butler, newest first. Anyone who has it and the database has every secret: "
     "back it up, apart from the database."
 )
+# Inode, time of change (ns), size and mode: another stamp means another content.
 _Stamp = tuple[int, int, int, int]
-_read: dict[Path, tuple[_Stamp, Keyring]] = {}
+_cache: dict[Path, tuple[_Stamp, Keyring]] = {}
 
 
 class VaultBusy(Refusal):
@@ -39,24 +40,24 @@ def read(path: Path) -> Keyring:
 
     Raises KeyringUnusable when the file is open to others, malformed, or vanished since last read.
     """
-    stamp = _stamp(path) or _made(path)
-    known = _read.get(path)
-    if known and known[0] == stamp:
-        return known[1]
-    keyring = _parsed(path)
-    _read[path] = (stamp, keyring)
+    stamp = _stamp(path) or _create(path)
+    cached = _cache.get(path)
+    if cached and cached[0] == stamp:
+        return cached[1]
+    keyring = _parse(path)
+    _cache[path] = (stamp, keyring)
     return keyring
 
 
 def replace(path: Path, keyring: Keyring) -> None:
-    """Write the changed keyring; a crash leaves the old file or the new one. Needs `locked`."""
-    temporary = _written_beside(path, keyring)
+    """Write the changed keyring; a crash leaves the old file or the new one. Needs `lock`."""
+    temporary = _write_beside(path, keyring)
     os.replace(temporary, path.resolve())
     _flush_folder(path.resolve().parent)
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def lock(path: Path) -> Iterator[None]:
     """Be the only one who changes the file. Refusal: VaultBusy."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("a") as handle:
@@ -64,7 +65,7 @@ def locked(path: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise VaultBusy(
-                "Another process is rotating the vault: wait until it is done."
+                "Another process is changing the keys of the vault. Wait until it is done."
             ) from None
         yield
 
@@ -77,14 +78,14 @@ def _stamp(path: Path) -> _Stamp | None:
     return found.st_ino, found.st_mtime_ns, found.st_size, stat.S_IMODE(found.st_mode)
 
 
-def _made(path: Path) -> _Stamp:
-    if path in _read:
+def _create(path: Path) -> _Stamp:
+    if path in _cache:
         raise KeyringUnusable(
             f"The vault key file {path} has vanished: put it back from its backup. A new one could "
             "not read what the old one sealed."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _written_beside(path, Keyring.fresh())
+    temporary = _write_beside(path, Keyring.generate())
     try:
         os.link(temporary, path)
         _flush_folder(path.parent)
@@ -95,7 +96,7 @@ def _made(path: Path) -> _Stamp:
     return _stamp(path)
 
 
-def _written_beside(path: Path, keyring: Keyring) -> Path:
+def _write_beside(path: Path, keyring: Keyring) -> Path:
     target = path.resolve()
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")  # mode 0600
     with os.fdopen(descriptor, "w") as handle:
@@ -117,7 +118,7 @@ def _as_json(keyring: Keyring) -> dict[str, Any]:
     return {
         "about": _ABOUT,
         "pepper": keyring.pepper,
-        "rotation_open": keyring.rotation_open,
+        "rotation_open": keyring.rekey_open,
         "keys": [
             {
                 "id": key.id,
@@ -129,7 +130,7 @@ def _as_json(keyring: Keyring) -> dict[str, Any]:
     }
 
 
-def _parsed(path: Path) -> Keyring:
+def _parse(path: Path) -> Keyring:
     with path.open() as handle:
         mode = stat.S_IMODE(os.fstat(handle.fileno()).st_mode)
         if mode & 0o077:
@@ -152,11 +153,11 @@ def _from_json(content: dict[str, Any]) -> Keyring:
         keys=tuple(
             SealingKey(
                 entry["id"],
-                decoded(entry["key"], what="a sealing key"),
+                decode_base64(entry["key"], what="a sealing key"),
                 entry["retired_at"] and datetime.fromisoformat(entry["retired_at"]),
             )
             for entry in content["keys"]
         ),
         pepper=content["pepper"],
-        rotation_open=bool(content["rotation_open"]),
+        rekey_open=bool(content["rotation_open"]),
     )

@@ -2,7 +2,7 @@
 
 `settings.VAULT_KEYS` (managed outside Butler) when it is not empty, with the pepper in
 `settings.TOKEN_PEPPER`; otherwise the file `settings.VAULT_KEY_FILE` (`security.keyring_file`),
-which Butler makes, reads and rotates. In both the first key seals and all of them read.
+which Butler makes, reads and rekeys. In both the first key seals and all of them read.
 """
 
 import os
@@ -17,7 +17,7 @@ from security.keyring import (
     Keyring,
     KeyringUnusable,
     SealingKey,
-    decoded,
+    decode_base64,
     require_pepper,
 )
 
@@ -82,4 +82,4 @@ def _key(number: int, pair: str) -> SealingKey:
     key_id, colon, secret = pair.partition(":")
     if not colon:
         raise KeyringUnusable(f"entry {number} of BUTLER_VAULT_KEYS has no colon")
-    return SealingKey(key_id, decoded(secret, what=f"the key of entry {number}"))
+    return SealingKey(key_id, decode_base64(secret, what=f"the key of entry {number}"))

@@ -17,11 +17,11 @@ UNREADABLE = "unreadable"
 
 @dataclass(frozen=True)
 class Unsealable:
-    """A secret that cannot be read: the row's pk, the place by name, and why in words."""
+    """A secret that cannot be read: the row's pk, the place by name, and the reason in words."""
 
     pk: Any
     place: str
-    why: str
+    reason: str
 
 
 def sealed_fields() -> list[SealedField]:
@@ -44,8 +44,8 @@ def sealed_rows(field: SealedField) -> models.QuerySet:
     )
 
 
-def why_unsealable(instance: models.Model, field_name: str) -> str | None:
-    """Why the row's secret cannot be read, in words; None when it can, or when it has none."""
+def unsealable_reason(instance: models.Model, field_name: str) -> str | None:
+    """The reason why the row's secret cannot be read; None if it can be, or if there is none."""
     if getattr(instance, field_name) is None:
         return None
     try:
@@ -80,5 +80,5 @@ def key_id_or_unreadable(sealed: Any) -> str:
 
 def _unsealable_of(field: SealedField) -> Iterator[Unsealable]:
     for row in sealed_rows(field).iterator():
-        if why := why_unsealable(row, field.name):
-            yield Unsealable(row.pk, field_context(row, field.name), why)
+        if reason := unsealable_reason(row, field.name):
+            yield Unsealable(row.pk, field_context(row, field.name), reason)

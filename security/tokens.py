@@ -2,7 +2,7 @@
 
 `bt_k3v9q0zd_<43 characters>` is random; its row keeps `bt_k3v9q0zd` to find it and the keyed hash
 to compare. `bs_<public id>_<43 characters>` is computed from the public id; nothing of it is kept.
-Both need the pepper, which the rotation of sealing keys leaves alone. Open to every app; every API
+Both need the pepper, which a rekey of the vault leaves alone. Open to every app; every API
 call comes through here, so the derived keys are kept in memory.
 """
 
@@ -58,7 +58,7 @@ def lookup_prefix(token: str) -> str | None:
 
 @sensitive_variables()
 def keyed_hash(token: str) -> bytes:
-    """HMAC-SHA256 of the token, 32 bytes: without the pepper nobody can test a guess."""
+    """HMAC-SHA256 of the token, 32 bytes: a guess cannot be tested without the pepper."""
     return hmac.digest(_current().hashing, token.encode("utf-8", "surrogatepass"), "sha256")
 
 
@@ -101,8 +101,8 @@ def _current() -> _Peppers:
 def _peppers(from_settings: str, key_file: str) -> _Peppers:
     """Kept for the life of the process: the pepper never changes, and the arguments name it."""
     pepper = keyring_sources.token_pepper().encode()
-    return _Peppers(_derived(pepper, b"butler: hash"), _derived(pepper, b"butler: derive"))
+    return _Peppers(_derive(pepper, b"butler: hash"), _derive(pepper, b"butler: derive"))
 
 
-def _derived(pepper: bytes, purpose: bytes) -> bytes:
+def _derive(pepper: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(pepper)

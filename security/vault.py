@@ -4,7 +4,7 @@ A sealed value is `1 | length of key id | key id | 96-bit random nonce | AES-256
 Everything before the nonce, and the context, are authenticated: bytes that are changed, or moved
 to another row or column, do not unseal.
 
-Contents too large to be sealed anew whenever the vault is rotated have a key of their own, which
+Contents too large to be re-sealed with each rekey of the vault have a key of their own, which
 is itself sealed into their row: `new_content_key`, `seal_content`, `unseal_content`.
 """
 

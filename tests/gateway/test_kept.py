@@ -151,14 +151,14 @@ def test_contents_moved_to_another_column_or_call_do_not_unseal(key):
         queries.kept_answer(second.pk, now=NOON)
 
 
-def test_contents_are_read_after_the_vault_was_rotated(key):
+def test_contents_are_read_after_the_vault_was_rekeyed(key):
     retain(30)
     charge = call()
     keep(charge)
     before = Exchange.objects.get()
-    rotation = security.rotate_vault(now=NOON)
+    result = security.rekey_vault(now=NOON)
     after = Exchange.objects.get()
-    assert vault.key_id_of(bytes(after.content_key)) == rotation.key_id
+    assert vault.key_id_of(bytes(after.content_key)) == result.key_id
     assert bytes(after.request) == bytes(before.request)
     assert queries.exchange_of(charge.pk, now=NOON).answer == ANSWER
 

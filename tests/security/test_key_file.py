@@ -65,7 +65,7 @@ def test_a_malformed_file_is_refused_and_not_replaced(key_file, change):
         keyring_sources.current()
     assert OLD not in str(refused.value)
     assert json.loads(key_file.read_text()) == content
-    assert [problem.id for problem in checks.keys_usable()] == ["butler.E022"]
+    assert [problem.id for problem in checks.check_keys()] == ["butler.E022"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null"])
@@ -84,10 +84,10 @@ def test_a_file_that_vanished_is_not_silently_made_anew(key_file):
     assert not key_file.exists()
 
 
-def test_a_running_process_sees_the_keys_of_a_rotation(key_file):
+def test_a_running_process_sees_the_keys_of_a_rekey(key_file):
     old = keyring_sources.current()
-    with keyring_file.locked(key_file):
-        keyring_file.replace(key_file, old.rotation_opened())
+    with keyring_file.lock(key_file):
+        keyring_file.replace(key_file, old.open_rekey())
     assert keyring_sources.current().sealing_id != old.sealing_id
     assert keyring_sources.current().cipher(old.sealing_id)
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
@@ -95,9 +95,9 @@ def test_a_running_process_sees_the_keys_of_a_rotation(key_file):
 
 def test_only_one_changes_the_file_at_a_time(key_file):
     with (
-        keyring_file.locked(key_file),
+        keyring_file.lock(key_file),
         pytest.raises(keyring_file.VaultBusy),
-        keyring_file.locked(key_file),
+        keyring_file.lock(key_file),
     ):
         pass
 
@@ -145,7 +145,7 @@ def test_unusable_keys_of_the_environment_are_refused_and_not_shown(keys, pepper
         with pytest.raises(KeyringUnusable, match="BUTLER_VAULT_KEYS as id:base64") as refused:
             vault.seal("secret", context="row")
         assert OLD not in str(refused.value)
-        assert [problem.id for problem in checks.keys_usable()] == ["butler.E022"]
+        assert [problem.id for problem in checks.check_keys()] == ["butler.E022"]
 
 
 def test_a_file_moved_to_the_environment_reads_the_same_secrets_and_tokens(key_file):
@@ -164,5 +164,5 @@ def test_keys_do_not_show_themselves():
 
 
 def test_the_check_of_the_keys_makes_no_file(key_file):
-    assert checks.keys_usable() == []
+    assert checks.check_keys() == []
     assert not key_file.exists()

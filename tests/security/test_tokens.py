@@ -75,11 +75,11 @@ def test_an_id_that_could_not_be_read_back_is_refused(public_id):
         tokens.derive_token("bs", public_id)
 
 
-def test_tokens_outlive_a_rotation_of_the_sealing_keys(key_file):
+def test_tokens_outlive_a_rekey(key_file):
     token, _, digest = tokens.new_token("bt")
     derived = tokens.derive_token("bs", "ada")
-    with keyring_file.locked(key_file):
-        keyring_file.replace(key_file, keyring_sources.current().rotation_opened())
+    with keyring_file.lock(key_file):
+        keyring_file.replace(key_file, keyring_sources.current().open_rekey())
     tokens._peppers.cache_clear()
     assert tokens.matches(token, digest)
     assert tokens.verify_derived(derived, "bs") == "ada"

@@ -40,18 +40,18 @@ class Command(BaseCommand):
             self.stdout.write(f"  {key.id:<12} {used.pop(key.id, 0):>8} secrets  {state}")
         for key_id, count in sorted(used.items()):
             self.stdout.write(f"  {key_id:<12} {count:>8} secrets  not in the keyring")
-        if keyring.rotation_open:
-            self.stdout.write("A rotation was interrupted: `manage.py vault rotate` finishes it.")
+        if keyring.rekey_open:
+            self.stdout.write("A rekey was interrupted: `manage.py vault rotate` finishes it.")
         models = dict.fromkeys(field.model for field in queries.sealed_fields())
         self._report([secret for model in models for secret in queries.unsealable(model)])
 
     def rotate(self):
         """Re-seal everything with a fresh key (of the environment: the first key)."""
         with self._progress() as on_row:
-            rotation = services.rotate_vault(now=timezone.now(), on_row=on_row)
-        verb = "Finished the interrupted rotation: re-sealed" if rotation.resumed else "Re-sealed"
-        self.stdout.write(f"{verb} {rotation.resealed} secrets with key {rotation.key_id}.")
-        self._report(list(rotation.unsealable.values()))
+            result = services.rekey_vault(now=timezone.now(), on_row=on_row)
+        verb = "Finished the interrupted rekey: re-sealed" if result.resumed else "Re-sealed"
+        self.stdout.write(f"{verb} {result.resealed} secrets with key {result.key_id}.")
+        self._report(list(result.unsealable.values()))
 
     def prune(self):
         """Remove keys retired over a day ago."""
@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
     def _report(self, unsealable):
         for secret in unsealable:
-            self.stderr.write(f"  {secret.why}")
+            self.stderr.write(f"  {secret.reason}")
         if unsealable:
             raise CommandError(f"Secrets that cannot be read, left as they are: {len(unsealable)}.")
 

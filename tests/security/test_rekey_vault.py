@@ -1,4 +1,4 @@
-"""Rotation re-seals every secret and loses none."""
+"""A rekey re-seals every secret and loses none."""
 
 import base64
 import json
@@ -61,32 +61,32 @@ def vault_command(what):
 def test_every_secret_is_sealed_with_the_new_key_and_reads_as_before(safes, noon):
     fleet(safes, 5)
     before, old = secrets_of(safes), keyring_sources.current().sealing_id
-    rotation = services.rotate_vault(now=noon)
-    assert (rotation.resealed, rotation.resumed, rotation.unsealable) == (5, False, {})
-    assert key_ids(safes) == {rotation.key_id} != {old}
+    result = services.rekey_vault(now=noon)
+    assert (result.resealed, result.resumed, result.unsealable) == (5, False, {})
+    assert key_ids(safes) == {result.key_id} != {old}
     assert secrets_of(safes) == before
 
 
 def test_the_old_key_is_retired_and_kept(safes, noon):
     old = keyring_sources.current().sealing_id
-    services.rotate_vault(now=noon)
+    services.rekey_vault(now=noon)
     new_key, old_key = keyring_sources.current().keys
     assert (new_key.retired_at, old_key.retired_at, old_key.id) == (None, noon, old)
 
 
 def test_nothing_but_the_secret_of_a_row_is_written(safes, noon):
     safe(safes, note="as it was")
-    services.rotate_vault(now=noon)
+    services.rekey_vault(now=noon)
     assert safes.objects.get().note == "as it was"
 
 
 def test_rows_without_a_secret_stay_without(safes, noon):
     safes.objects.create(slug="empty")
-    assert services.rotate_vault(now=noon).resealed == 0
+    assert services.rekey_vault(now=noon).resealed == 0
     assert safes.objects.get().secret is None
 
 
-def test_an_interrupted_rotation_is_finished_with_the_key_it_has(safes, noon):
+def test_an_interrupted_rekey_is_finished_with_the_key_it_has(safes, noon):
     fleet(safes, 5)
     seen = []
 
@@ -96,15 +96,15 @@ def test_an_interrupted_rotation_is_finished_with_the_key_it_has(safes, noon):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        services.rotate_vault(now=noon, on_row=crash_at_the_third)
-    assert keyring_sources.current().rotation_open
-    assert [check.id for check in checks.keys_usable()] == ["butler.W023"]
+        services.rekey_vault(now=noon, on_row=crash_at_the_third)
+    assert keyring_sources.current().rekey_open
+    assert [check.id for check in checks.check_keys()] == ["butler.W023"]
     key_id = keyring_sources.current().sealing_id
-    rotation = services.rotate_vault(now=noon)
-    assert (rotation.key_id, rotation.resumed, rotation.resealed) == (key_id, True, 2)
+    result = services.rekey_vault(now=noon)
+    assert (result.key_id, result.resumed, result.resealed) == (key_id, True, 2)
     assert len(keyring_sources.current().keys) == 2
-    assert not keyring_sources.current().rotation_open
-    assert services.rotate_vault(now=noon).key_id != key_id
+    assert not keyring_sources.current().rekey_open
+    assert services.rekey_vault(now=noon).key_id != key_id
 
 
 def test_an_unreadable_secret_stays_and_is_listed_and_the_others_go_on(safes, noon):
@@ -120,17 +120,17 @@ def test_an_unreadable_secret_stays_and_is_listed_and_the_others_go_on(safes, no
     assert [key.retired_at for key in keyring_sources.current().keys] == [None, None]
 
 
-def test_an_unreadable_secret_does_not_keep_a_rotation_open(safes, noon):
+def test_an_unreadable_secret_does_not_keep_a_rekey_open(safes, noon):
     damage(safe(safes))
-    first = services.rotate_vault(now=noon)
-    assert services.rotate_vault(now=noon).key_id != first.key_id
+    first = services.rekey_vault(now=noon)
+    assert services.rekey_vault(now=noon).key_id != first.key_id
 
 
 def test_a_row_of_an_unknown_key_or_of_no_key_is_left_alone(safes, noon):
     row = safe(safes)
     for noise in (b"\x01\x03xyz" + b"0" * 40, b"noise", b""):
         safes.objects.filter(pk=row.pk).update(secret=Sealed(noise))
-        assert len(services.rotate_vault(now=noon).unsealable) == 1
+        assert len(services.rekey_vault(now=noon).unsealable) == 1
         assert bytes(safes.objects.get().secret) == noise
 
 
@@ -139,7 +139,7 @@ def test_secrets_swapped_between_rows_are_not_resealed(safes, noon):
     ada.secret, bob.secret = bob.secret, ada.secret
     ada.save()
     bob.save()
-    assert len(services.rotate_vault(now=noon).unsealable) == 2
+    assert len(services.rekey_vault(now=noon).unsealable) == 2
 
 
 def test_the_command_says_what_it_did(safes):
@@ -160,13 +160,13 @@ def test_the_status_fails_when_a_secret_is_unreadable_and_shows_no_content(safes
     assert "canary" not in out + err
 
 
-def test_a_second_rotation_at_the_same_time_is_refused(safes, key_file):
-    with keyring_file.locked(key_file):
+def test_a_second_rekey_at_the_same_time_is_refused(safes, key_file):
+    with keyring_file.lock(key_file):
         _, err, succeeded = vault_command("rotate")
-    assert (succeeded, "Another process is rotating" in err) == (False, True)
+    assert (succeeded, "Another process is changing the keys" in err) == (False, True)
 
 
-def test_keys_of_the_environment_are_rotated_to_the_first(safes, key_file):
+def test_keys_of_the_environment_are_replaced_by_the_first(safes, key_file):
     with override_settings(VAULT_KEYS=[f"old:{OLD}"], TOKEN_PEPPER="p" * 32):
         fleet(safes, 3)
         before = secrets_of(safes)
@@ -180,8 +180,8 @@ def test_keys_of_the_environment_are_rotated_to_the_first(safes, key_file):
 def test_pruning_removes_keys_retired_over_a_day_ago_that_no_row_uses(safes, noon):
     damaged = damage(safe(safes, "bob"))
     used = vault.key_id_of(bytes(damaged.secret))
-    retired = services.rotate_vault(now=noon).key_id
-    services.rotate_vault(now=noon)
+    retired = services.rekey_vault(now=noon).key_id
+    services.rekey_vault(now=noon)
     soon, later = noon.replace(day=noon.day + 1), noon.replace(day=noon.day + 2)
     assert services.prune_vault(now=soon) == []
     assert services.prune_vault(now=later) == [retired]
@@ -190,18 +190,18 @@ def test_pruning_removes_keys_retired_over_a_day_ago_that_no_row_uses(safes, noo
 
 def test_the_system_check_names_unreadable_rows(safes):
     fleet(safes, 2)
-    assert checks.secrets_readable(databases=["default"]) == []
+    assert checks.check_secrets(databases=["default"]) == []
     damage(safe(safes, "bob"))
-    (warning,) = checks.secrets_readable(databases=["default"])
+    (warning,) = checks.check_secrets(databases=["default"])
     assert warning.id == "butler.W024"
     assert "sealed_app.safe.secret:bob" in warning.msg
-    assert checks.secrets_readable(databases=None) == []
+    assert checks.check_secrets(databases=None) == []
 
 
 def test_the_system_check_names_twenty_rows_and_counts_the_rest(safes):
     for row in fleet(safes, 23):
         damage(row)
-    (warning,) = checks.secrets_readable(databases=["default"])
+    (warning,) = checks.check_secrets(databases=["default"])
     assert warning.msg.startswith("Sealed secrets that cannot be read: 23. sealed_app.safe.secret:")
     assert warning.msg.endswith("And 3 more.")
 
@@ -210,10 +210,10 @@ def test_the_system_check_is_silent_before_the_table_is_there(safes):
     safe(safes)
     with connection.schema_editor() as editor:
         editor.remove_field(safes, safes._meta.get_field("secret"))
-    assert checks.secrets_readable(databases=["default"]) == []
+    assert checks.check_secrets(databases=["default"]) == []
     with connection.schema_editor() as editor:
         editor.delete_model(safes)
-    assert checks.secrets_readable(databases=["default"]) == []
+    assert checks.check_secrets(databases=["default"]) == []
     with connection.schema_editor() as editor:
         editor.create_model(safes)
 
@@ -222,8 +222,8 @@ def test_pages_learn_which_rows_are_red_and_why(safes):
     good, bad = safe(safes, "ada"), damage(safe(safes, "bob"))
     (red,) = queries.unsealable(safes)
     assert (red.pk, red.place) == (bad.pk, "sealed_app.safe.secret:bob")
-    assert queries.why_unsealable(good, "secret") is None
-    assert "was changed" in queries.why_unsealable(bad, "secret")
+    assert queries.unsealable_reason(good, "secret") is None
+    assert "was changed" in queries.unsealable_reason(bad, "secret")
 
 
 def test_a_dump_of_the_database_has_no_sealed_bytes(safes):

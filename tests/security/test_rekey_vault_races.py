@@ -1,4 +1,4 @@
-"""Rotation that is killed, and rotation while others write."""
+"""A rekey that is killed, and one while others write."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from security import keyring_sources, services, vault
 
 ROWS = 6
-# Rotates, and kills itself at the row whose number it is told, before or after that row's commit.
+# Rekeys, and kills itself at the row with the number given, before or after that row's commit.
 PROGRAM = """
 import os, signal, sys
 from django.conf import settings
@@ -41,7 +41,7 @@ def dying_seal(plaintext, *, context):
 
 if where == "before":
     vault.seal = dying_seal
-services.rotate_vault(now=timezone.now(), on_row=die_at_last if where == "after" else lambda: None)
+services.rekey_vault(now=timezone.now(), on_row=die_at_last if where == "after" else lambda: None)
 """
 
 
@@ -67,8 +67,8 @@ def database_url():
     return f"postgres://{user}@localhost{port}/{given['NAME']}?{urlencode({'host': given['HOST']})}"
 
 
-def killed_rotation(key_file, where, row):
-    """Rotate in another process that dies at that row; its exit code."""
+def killed_rekey(key_file, where, row):
+    """Rekey in another process that dies at that row; its exit code."""
     tests = Path(__file__).parent
     environ = os.environ | {
         "DJANGO_SETTINGS_MODULE": "butler_site.settings",
@@ -81,16 +81,16 @@ def killed_rotation(key_file, where, row):
 
 @pytest.mark.parametrize("where", ["before", "after"])
 @pytest.mark.parametrize("row", [1, 2, ROWS])
-def test_a_rotation_killed_at_any_row_is_finished_by_the_next(
+def test_a_rekey_killed_at_any_row_is_finished_by_the_next(
     committed_safes, key_file, noon, where, row
 ):
     before = stored(committed_safes)
-    assert killed_rotation(key_file, where, row) == -signal.SIGKILL
+    assert killed_rekey(key_file, where, row) == -signal.SIGKILL
     assert secrets_of(committed_safes) == before
     key_id = keyring_sources.current().sealing_id
-    rotation = services.rotate_vault(now=noon)
-    assert (rotation.key_id, rotation.resumed) == (key_id, True)
-    assert rotation.resealed == ROWS - row + (1 if where == "before" else 0)
+    result = services.rekey_vault(now=noon)
+    assert (result.key_id, result.resumed) == (key_id, True)
+    assert result.resealed == ROWS - row + (1 if where == "before" else 0)
     assert secrets_of(committed_safes) == before
     assert [key.retired_at for key in keyring_sources.current().keys] == [None, noon]
 
@@ -109,21 +109,21 @@ def in_thread(work):
     return thread
 
 
-def test_a_secret_replaced_while_rotation_waits_for_the_row_is_kept(committed_safes, noon):
+def test_a_secret_replaced_while_rekey_waits_for_the_row_is_kept(committed_safes, noon):
     stored(committed_safes)
-    rotating = None
+    rekeying = None
     with transaction.atomic():
         row = committed_safes.objects.select_for_update().get(slug="safe-0")
         services.seal_into(row, "secret", "replaced")
-        rotating = in_thread(lambda: services.rotate_vault(now=noon))
+        rekeying = in_thread(lambda: services.rekey_vault(now=noon))
         wait_until_somebody_waits_for_a_lock()
         row.save()
-    rotating.join()
+    rekeying.join()
     assert secrets_of(committed_safes)["safe-0"] == "replaced"
     assert used_keys(committed_safes) == {keyring_sources.current().sealing_id}
 
 
-def test_no_write_is_lost_while_rotations_run(committed_safes, noon):
+def test_no_write_is_lost_while_rekeys_run(committed_safes, noon):
     stored(committed_safes)
     last = {}
     stop = threading.Event()
@@ -141,14 +141,14 @@ def test_no_write_is_lost_while_rotations_run(committed_safes, noon):
 
     writing = in_thread(write)
     for _ in range(5):
-        services.rotate_vault(now=noon)
+        services.rekey_vault(now=noon)
     stop.set()
     writing.join()
     assert len(last) == ROWS
     assert secrets_of(committed_safes) == last
 
 
-def test_a_secret_stored_with_the_old_key_behind_the_rotation_is_still_found(committed_safes, noon):
+def test_a_secret_stored_with_the_old_key_behind_the_rekey_is_still_found(committed_safes, noon):
     stored(committed_safes)
     stale = committed_safes.objects.get(slug="safe-0")
     rows_seen = []
@@ -158,7 +158,7 @@ def test_a_secret_stored_with_the_old_key_behind_the_rotation_is_still_found(com
         if len(rows_seen) == ROWS:
             stale.save()
 
-    services.rotate_vault(now=noon, on_row=write_back_the_first_row_at_the_last)
+    services.rekey_vault(now=noon, on_row=write_back_the_first_row_at_the_last)
     assert used_keys(committed_safes) == {keyring_sources.current().sealing_id}
     assert secrets_of(committed_safes)["safe-0"] == "secret 0"
 
