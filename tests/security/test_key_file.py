@@ -104,9 +104,9 @@ def test_only_one_changes_the_file_at_a_time(key_file):
 
 def test_processes_that_make_the_file_at_the_same_time_agree(key_file):
     program = (
-        "import sys, time; from pathlib import Path; from security import keyfile;"
+        "import sys, time; from pathlib import Path; from security import keyring_file;"
         "time.sleep(max(0, float(sys.argv[2]) - time.time()));"
-        "ring = keyfile.read(Path(sys.argv[1])); print(ring.sealing_id, ring.pepper)"
+        "ring = keyring_file.read(Path(sys.argv[1])); print(ring.sealing_id, ring.pepper)"
     )
     start = str(time.time() + 1.5)
     processes = [
