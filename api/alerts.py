@@ -1,4 +1,4 @@
-"""Alerts: what a person must know."""
+"""Alerts: list, acknowledge, resolve."""
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -20,50 +20,83 @@ from security.request_actor import agent_of
 
 
 class AlertOutput(serializers.Serializer):
-    """One alert."""
+    """Something that a person must know about: a key, an agent or a session."""
 
-    id = serializers.IntegerField()
-    kind = serializers.CharField()
-    severity = serializers.ChoiceField(Severity.choices)
-    status = serializers.ChoiceField(Alert.Status.choices)
-    title = serializers.CharField()
-    detail = serializers.CharField()
+    id = serializers.IntegerField(help_text="Identifies the alert.")
+    kind = serializers.CharField(help_text="The kind of alert, for example `rotation_needed`.")
+    severity = serializers.ChoiceField(
+        Severity.choices, help_text="How urgent the alert is: `info`, `warning` or `critical`."
+    )
+    status = serializers.ChoiceField(
+        Alert.Status.choices,
+        help_text="The status of the alert: `open`, `acknowledged` by a person or `resolved`.",
+    )
+    title = serializers.CharField(help_text="One line that says what happened.")
+    detail = serializers.CharField(help_text="More about what happened, or an empty string.")
     meaning = serializers.CharField(
-        help_text="What an alert of this kind means. Empty for a kind of another system."
+        help_text="What an alert of this kind means, or an empty string for an imported alert."
     )
     remedy = serializers.CharField(
-        help_text="What a person should do about it. Empty for a kind of another system."
+        help_text="What a person should do about it, or an empty string for an imported alert."
     )
-    facts = serializers.DictField(help_text="Figures for programs.")
-    key_id = serializers.CharField(allow_null=True)
-    session_id = serializers.CharField(allow_null=True)
-    raised_at = serializers.DateTimeField()
-    acknowledged_at = serializers.DateTimeField(allow_null=True)
-    acknowledged_by = serializers.CharField()
-    acknowledged_note = serializers.CharField()
-    resolved_at = serializers.DateTimeField(allow_null=True)
-    resolved_by = serializers.CharField()
-    resolved_note = serializers.CharField()
+    facts = serializers.DictField(help_text="The figures behind the alert, for programs to read.")
+    key_id = serializers.CharField(
+        allow_null=True, help_text="The API key that the alert is about, or null."
+    )
+    agent = serializers.CharField(
+        source="agent_id", allow_null=True, help_text="The agent that the alert is about, or null."
+    )
+    session_id = serializers.CharField(
+        allow_null=True, help_text="The session that the alert is about, or null."
+    )
+    raised_at = serializers.DateTimeField(help_text="The time at which the alert was raised.")
+    acknowledged_at = serializers.DateTimeField(
+        allow_null=True, help_text="The time of the acknowledgement, or null before it."
+    )
+    acknowledged_by = serializers.CharField(
+        help_text="The person or agent who acknowledged the alert, or an empty string."
+    )
+    acknowledged_note = serializers.CharField(
+        help_text="The note that was left with the acknowledgement, or an empty string."
+    )
+    resolved_at = serializers.DateTimeField(
+        allow_null=True, help_text="The time at which the alert was resolved, or null before it."
+    )
+    resolved_by = serializers.CharField(
+        help_text="The person, agent or job that resolved the alert, or an empty string."
+    )
+    resolved_note = serializers.CharField(
+        help_text="The note that was left when the alert was resolved, or an empty string."
+    )
 
 
 class AlertListView(ApiView):
     """`/api/v1/alerts`."""
 
     class Query(pagination.PageQuery):
-        """Filters of the list."""
+        """Which alerts to list."""
 
-        status = serializers.ChoiceField(Alert.Status.choices, required=False)
-        severity = serializers.ChoiceField(Severity.choices, required=False)
+        status = serializers.ChoiceField(
+            Alert.Status.choices,
+            required=False,
+            help_text="Only alerts with this status are returned.",
+        )
+        severity = serializers.ChoiceField(
+            Severity.choices,
+            required=False,
+            help_text="Only alerts of this severity are returned.",
+        )
 
     @extend_schema(
         operation_id="listAlerts",
-        summary="Alerts of your sessions, the newest first",
-        description="Needs the scope read; with operate, all alerts.",
+        summary="List alerts",
+        description="Requires the scope `read`. Returns the alerts of the agent and of its "
+        "sessions, newest first. With the scope `operate`, returns all alerts.",
         parameters=[Query],
         responses=pagination.page_serializer(AlertOutput),
     )
     def get(self, request: Request) -> Response:
-        """List."""
+        """Answer a page of alerts."""
         asked = query(request, self.Query)
         limit = asked.pop("limit")
         after = pagination.position(asked.pop("cursor", None), int)
@@ -84,15 +117,20 @@ def _visible_alerts(bearer: Bearer) -> QuerySet[Alert]:
 
 
 class AlertActionView(ApiView):
-    """Writes on one alert."""
+    """What the actions on one alert have in common."""
 
     scopes = {"POST": (OPERATE,)}
     problems = {"POST": (404, 409)}
 
     class Input(Strict):
-        """A word to those who read it later."""
+        """What to note with the alert."""
 
-        note = String(required=False, allow_blank=True, max_length=1000)
+        note = String(
+            required=False,
+            allow_blank=True,
+            max_length=1000,
+            help_text="A note for people who read the alert later.",
+        )
 
 
 class AcknowledgementView(AlertActionView):
@@ -100,13 +138,14 @@ class AcknowledgementView(AlertActionView):
 
     @extend_schema(
         operation_id="acknowledgeAlert",
-        summary="I have seen it and deal with it",
-        description="Needs the scope operate. Idempotent by state: the first one stays.",
+        summary="Acknowledge an alert",
+        description="Requires the scope `operate`. Says that somebody has seen the alert and deals "
+        "with it. A repeated acknowledgement changes nothing: the first one stays.",
         request=AlertActionView.Input,
         responses=AlertOutput,
     )
     def post(self, request: Request, alert_id: int) -> Response:
-        """Acknowledge."""
+        """Acknowledge the alert and answer it."""
         alert = alerts.acknowledge(alert_id, **_action_arguments(request))
         return Response(serialize(AlertOutput, alert))
 
@@ -116,14 +155,14 @@ class ResolutionView(AlertActionView):
 
     @extend_schema(
         operation_id="resolveAlert",
-        summary="It is over",
-        description="Needs the scope operate. Idempotent by state: a repeat changes nothing and is "
-        "refused with 409 `alert_resolved`.",
+        summary="Resolve an alert",
+        description="Requires the scope `operate`. Says that the matter is settled. A repeated "
+        "request changes nothing and is refused with 409 `alert_resolved`.",
         request=AlertActionView.Input,
         responses=AlertOutput,
     )
     def post(self, request: Request, alert_id: int) -> Response:
-        """Resolve."""
+        """Resolve the alert and answer it."""
         alert = alerts.resolve(alert_id, **_action_arguments(request))
         return Response(serialize(AlertOutput, alert))
 

@@ -1,4 +1,4 @@
-"""Allocations: lend, look, explain, watch."""
+"""Allocations: lend, list, look at one."""
 
 from django.conf import settings
 from django.utils import timezone
@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api import field_texts as texts
 from api import pagination
 from api.base import ApiView, created_response, serialize
 from api.fields import Boolean, Integer, Name, Strict, String, Text, Tokens, Usd
@@ -23,55 +24,80 @@ from prediction import services as prediction
 
 
 class AllocationOutput(serializers.Serializer):
-    """A token budget lent to one session. Counts are tokens."""
+    """A token budget lent to one session of an agent, on one API key at a time."""
 
-    id = serializers.IntegerField()
-    session_id = serializers.CharField()
-    base_url = serializers.SerializerMethodField(help_text="Of the OpenAI-compatible gateway.")
-    key_id = serializers.CharField(source="api_key_id")
-    provider = serializers.CharField(source="api_key.provider_id")
-    model = serializers.CharField(source="api_key.model")
-    agent = serializers.CharField(source="agent_id")
-    cost_centre = serializers.CharField(source="cost_centre_id")
-    allocated = serializers.IntegerField()
-    used = serializers.IntegerField()
-    held = serializers.IntegerField(help_text="Set aside for calls in flight.")
-    left = serializers.IntegerField()
-    rotation_threshold = serializers.IntegerField(help_text="`used` at which it should rotate.")
-    rotation_needed = serializers.BooleanField()
-    auto_rotate = serializers.BooleanField()
-    wire_format = serializers.CharField(help_text="Spoken to the gateway; empty: not yet known.")
-    refusal_status = serializers.IntegerField(allow_null=True)
+    id = serializers.IntegerField(help_text="Identifies the allocation.")
+    session_id = serializers.CharField(help_text=texts.SESSION_ID)
+    base_url = serializers.SerializerMethodField(
+        help_text="The base URL of the gateway, to configure in an OpenAI client."
+    )
+    key_id = serializers.CharField(
+        source="api_key_id", help_text="The API key that pays for the session's calls now."
+    )
+    provider = serializers.CharField(source="api_key.provider_id", help_text=texts.PROVIDER)
+    model = serializers.CharField(source="api_key.model", help_text=texts.MODEL)
+    agent = serializers.CharField(source="agent_id", help_text=texts.AGENT)
+    cost_centre = serializers.CharField(source="cost_centre_id", help_text=texts.COST_CENTRE)
+    allocated = serializers.IntegerField(help_text=texts.ALLOCATED)
+    used = serializers.IntegerField(help_text=texts.USED)
+    held = serializers.IntegerField(help_text=texts.HELD)
+    left = serializers.IntegerField(help_text=texts.LEFT)
+    rotation_threshold = serializers.IntegerField(help_text=texts.ROTATION_THRESHOLD)
+    rotation_needed = serializers.BooleanField(help_text=texts.ROTATION_NEEDED)
+    auto_rotate = serializers.BooleanField(
+        help_text="True when Butler rotates the session by itself at the rotation threshold."
+    )
+    wire_format = serializers.CharField(
+        help_text="The wire format that the session uses at the gateway, `openai` or `anthropic`, "
+        "or an empty string if it is not known yet."
+    )
+    refusal_status = serializers.IntegerField(
+        allow_null=True,
+        help_text="The HTTP status with which the gateway refuses calls that exceed the budget, "
+        "or null for the default of the wire format.",
+    )
     available_capacity = serializers.IntegerField(
         allow_null=True,
-        help_text="Tokens that were free on the key when it was chosen; null is unlimited.",
+        help_text="The number of tokens that were free on the API key when it was chosen, or null "
+        "if the key has no limit.",
     )
-    cost_estimate = Usd(source="allocated_cost", help_text="The most it can cost, in USD.")
-    used_cost = Usd(help_text="USD.")
+    cost_estimate = Usd(
+        source="allocated_cost",
+        help_text="The most that the allocated tokens can cost, in US dollars.",
+    )
+    used_cost = Usd(help_text="The cost of the settled calls, in US dollars.")
     provider_expanded = serializers.BooleanField(
-        help_text="The provider asked for had no candidate, so all were considered."
+        help_text="True when the requested provider had no available API key, so that the keys of "
+        "all providers were considered."
     )
-    status = serializers.ChoiceField(Allocation.Status.choices)
-    status_reason = serializers.CharField()
-    overrun = serializers.BooleanField(help_text="More was used than was lent.")
-    created_at = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField()
-    closed_at = serializers.DateTimeField(allow_null=True)
+    status = serializers.ChoiceField(Allocation.Status.choices, help_text=texts.ALLOCATION_STATUS)
+    status_reason = serializers.CharField(
+        help_text="Why the allocation has this status, or an empty string."
+    )
+    overrun = serializers.BooleanField(
+        help_text="True when the session used more tokens than it was lent."
+    )
+    created_at = serializers.DateTimeField(help_text="The time at which the tokens were lent.")
+    expires_at = serializers.DateTimeField(help_text=texts.ALLOCATION_EXPIRES_AT)
+    closed_at = serializers.DateTimeField(
+        allow_null=True, help_text="The time at which the allocation ended, or null before it."
+    )
 
     def get_base_url(self, allocation: Allocation) -> str:
-        """What a client of OpenAI takes as its base URL."""
+        """Return the address below which clients call the gateway."""
         return f"{settings.PUBLIC_URL}/v1"
 
 
 class NewAllocationOutput(AllocationOutput):
-    """A new allocation, with the secret of its session: nowhere else is it shown."""
+    """A new allocation with its session token, which no other operation returns."""
 
     session_token = serializers.SerializerMethodField(
-        help_text="The API key for the gateway; also good for this session's endpoints here."
+        help_text="The secret to use as the API key at the gateway. It is also accepted by the "
+        "operations of this API on the same session."
     )
 
     def get_session_token(self, allocation: Allocation) -> str:
-        """The secret."""
+        """Return the secret of the session."""
         return session_token(allocation.session_id)
 
 
@@ -81,47 +107,85 @@ class AllocationListView(ApiView):
     problems = {"POST": (402, 409)}
 
     class Query(pagination.PageQuery):
-        """Filters of the list."""
+        """Which allocations to list."""
 
-        status = serializers.ChoiceField(Allocation.Status.choices, required=False)
+        status = serializers.ChoiceField(
+            Allocation.Status.choices,
+            required=False,
+            help_text="Only allocations with this status are returned.",
+        )
 
     class Input(Strict):
-        """What is wanted. Either `tokens` or a `text` to estimate them from."""
+        """The budget to lend: either `tokens`, or a `text` from which they are estimated."""
 
         also = {"oneOf": [{"required": ["tokens"]}, {"required": ["text"]}]}
 
-        tokens = Tokens(min_value=1, required=False)
-        text = Text(required=False, help_text="Plain text or Markdown, up to 1 MB.")
-        provider = Name(required=False, help_text="Preferred; others are taken if it has none.")
-        model = String(required=False, max_length=200)
-        cost_centre = Name(required=False, help_text="The agent's own, or one below it.")
-        ttl_seconds = Integer(required=False, min_value=1, max_value=31_536_000)
-        auto_rotate = Boolean(required=False, help_text="At the threshold; true by default.")
+        tokens = Tokens(
+            min_value=1,
+            required=False,
+            help_text="The number of tokens to lend. Required unless `text` is given.",
+        )
+        text = Text(
+            required=False,
+            help_text="A description of the work in plain text or Markdown, of at most 1 MB, from "
+            "which the number of tokens is estimated. Required unless `tokens` is given.",
+        )
+        provider = Name(
+            required=False,
+            help_text="The preferred provider. If it has no available API key, the keys of all "
+            "providers are considered.",
+        )
+        model = String(
+            required=False,
+            max_length=200,
+            help_text="The required model. Only API keys for this model are considered.",
+        )
+        cost_centre = Name(
+            required=False,
+            help_text="The cost centre that pays: the agent's own, which is the default, or one "
+            "below it.",
+        )
+        ttl_seconds = Integer(
+            required=False,
+            min_value=1,
+            max_value=31_536_000,
+            help_text="The lifetime of the allocation in seconds, unless it is extended. The "
+            f"default is {settings.ALLOCATION_TTL_SECONDS:,} seconds.",
+        )
+        auto_rotate = Boolean(
+            required=False,
+            help_text="Whether Butler rotates the session by itself at the rotation threshold. "
+            "The default is true.",
+        )
         wire_format = serializers.ChoiceField(
             WireFormat.choices,
             required=False,
-            help_text="What the session will speak to the gateway: only keys that speak it.",
+            help_text="The wire format that the session will use at the gateway. Only API keys "
+            "whose provider supports it are considered.",
         )
         refusal_status = serializers.ChoiceField(
             [(status, str(status)) for status in keys.REFUSAL_STATUSES],
             required=False,
-            help_text="How the gateway answers for want of budget. By default 429 in OpenAI's "
-            "wire format and 402 in Anthropic's; OpenClaw needs 400.",
+            help_text="The HTTP status with which the gateway refuses calls that exceed the "
+            "budget. The default is 429 in the wire format of OpenAI and 402 in that of "
+            "Anthropic. OpenClaw requires 400.",
         )
 
         def validate(self, asked: dict) -> dict:
-            """`tokens`, whichever way they were said."""
+            """Replace a text by the tokens estimated from it."""
             if ("tokens" in asked) == ("text" in asked):
-                raise serializers.ValidationError("Say either `tokens` or `text`.")
+                raise serializers.ValidationError("Send either `tokens` or `text`, and not both.")
             if "text" in asked:
                 asked["tokens"] = prediction.estimate(asked.pop("text")).estimated
             return asked
 
     @extend_schema(
         operation_id="allocate",
-        summary="Lend a token budget to one session",
-        description="Needs the scope spend. The same `Idempotency-Key` is the same allocation: the "
-        "repeat is answered with 200 and `Idempotent-Replay: true`, the session token included.",
+        summary="Lend a token budget to a session",
+        description="Requires the scope `spend`. Chooses the best API key that has room, sets the "
+        "tokens aside and returns the session token. A repeated request with the same "
+        "`Idempotency-Key` returns the same allocation, session token included, with status 200 "
+        "and the header `Idempotent-Replay: true`.",
         request=Input,
         responses={201: NewAllocationOutput, 200: NewAllocationOutput},
         examples=[
@@ -130,7 +194,7 @@ class AllocationListView(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Lend."""
+        """Lend the budget and answer the allocation with its session token."""
         allocation, created = keys.allocate(
             agent=request.auth.agent,
             wish=keys.Wish(**body(request, self.Input)),
@@ -142,13 +206,14 @@ class AllocationListView(ApiView):
 
     @extend_schema(
         operation_id="listAllocations",
-        summary="Your allocations, the newest first",
-        description="Needs the scope read; with operate, those of every agent.",
+        summary="List allocations",
+        description="Requires the scope `read`. Returns the allocations of the agent, newest "
+        "first. With the scope `operate`, returns those of every agent.",
         parameters=[Query],
         responses=pagination.page_serializer(AllocationOutput),
     )
     def get(self, request: Request) -> Response:
-        """List."""
+        """Answer a page of allocations."""
         asked = query(request, self.Query)
         found = visible_allocations(request.auth).order_by("-id")
         if "status" in asked:
@@ -170,10 +235,11 @@ class AllocationView(ApiView):
 
     @extend_schema(
         operation_id="allocation",
-        summary="One allocation",
+        summary="Get an allocation",
+        description="Requires the scope `read`, or the token of this session.",
         responses=AllocationOutput,
     )
     def get(self, request: Request, session_id: str) -> Response:
-        """Show."""
+        """Answer the allocation."""
         found = visible_allocation(session_id, bearer=request.auth)
         return Response(serialize(AllocationOutput, found))

@@ -1,4 +1,4 @@
-"""API keys, as agents may see them: never a secret."""
+"""API keys: list them, and report that a provider refused one. Never a secret."""
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api import field_texts as texts
 from api import pagination
 from api.authentication import OPERATE
 from api.base import ApiView, serialize
@@ -20,41 +21,66 @@ class ApiKeyListView(ApiView):
     """`/api/v1/keys`."""
 
     class Query(pagination.PageQuery):
-        """Filters of the list."""
+        """Which API keys to list."""
 
         available = serializers.BooleanField(
-            required=False, help_text="Whether it is a candidate for allocations now."
+            required=False,
+            help_text="Whether to return only the keys that can take an allocation now (true), or "
+            "only the others (false).",
         )
-        provider = serializers.CharField(required=False, max_length=64)
-        model = serializers.CharField(required=False, max_length=200)
+        provider = serializers.CharField(
+            required=False, max_length=64, help_text="Only keys of this provider are returned."
+        )
+        model = serializers.CharField(
+            required=False, max_length=200, help_text="Only keys for this model are returned."
+        )
 
     class Output(serializers.Serializer):
-        """A key and what is free on it."""
+        """An API key and its free capacity. Secrets are never returned."""
 
-        key_id = serializers.CharField(source="api_key.slug")
-        provider = serializers.CharField(source="api_key.provider_id")
-        model = serializers.CharField(source="api_key.model")
+        key_id = serializers.CharField(source="api_key.slug", help_text=texts.KEY_ID)
+        provider = serializers.CharField(source="api_key.provider_id", help_text=texts.PROVIDER)
+        model = serializers.CharField(source="api_key.model", help_text=texts.MODEL)
         status = serializers.ChoiceField(
-            ApiKey.Status.choices, help_text="As of now: an exhausted key with room is active."
+            ApiKey.Status.choices,
+            help_text="The status of the key now. An exhausted key whose limits have room again "
+            "is `active`.",
         )
-        status_reason = serializers.CharField(source="api_key.status_reason")
-        priority = serializers.IntegerField(source="api_key.priority")
-        available = serializers.BooleanField()
+        status_reason = serializers.CharField(
+            source="api_key.status_reason",
+            help_text="Why the key has this status, or an empty string.",
+        )
+        priority = serializers.IntegerField(
+            source="api_key.priority",
+            help_text="The priority of the key: keys with a higher number are chosen first.",
+        )
+        available = serializers.BooleanField(
+            help_text="True when the key can take an allocation now."
+        )
         capacity = serializers.IntegerField(
-            allow_null=True, help_text="Tokens free in its tightest window; null is unlimited."
+            allow_null=True,
+            help_text="The number of tokens that are free under the tightest limit of the key, or "
+            "null if it has no limit.",
         )
-        input_cost = Usd(source="api_key.price.input", help_text="USD per 1,000 tokens.")
-        output_cost = Usd(source="api_key.price.output", help_text="USD per 1,000 tokens.")
+        input_cost = Usd(
+            source="api_key.price.input",
+            help_text="The price of 1,000 input tokens in US dollars.",
+        )
+        output_cost = Usd(
+            source="api_key.price.output",
+            help_text="The price of 1,000 output tokens in US dollars.",
+        )
 
     @extend_schema(
         operation_id="listKeys",
-        summary="API keys by name, with what is free on each",
-        description="Needs the scope read.",
+        summary="List API keys",
+        description="Requires the scope `read`. Returns the API keys in the order of their names, "
+        "each with its free capacity and price. Secrets are never returned.",
         parameters=[Query],
         responses=pagination.page_serializer(Output),
     )
     def get(self, request: Request) -> Response:
-        """List."""
+        """Answer a page of API keys."""
         asked = query(request, self.Query)
         limit = asked.pop("limit")
         after = pagination.position(asked.pop("cursor", None), str)
@@ -74,26 +100,38 @@ class KeyRefusalView(ApiView):
     problems = {"POST": (404,)}
 
     class Input(Strict):
-        """What the provider answered."""
+        """The answer of the provider."""
 
-        status = serializers.ChoiceField([401, 403, 429])
+        status = serializers.ChoiceField(
+            [401, 403, 429], help_text="The HTTP status with which the provider refused the key."
+        )
         retry_after_seconds = Integer(
-            required=False, min_value=1, max_value=86_400, help_text="From its `Retry-After`."
+            required=False,
+            min_value=1,
+            max_value=86_400,
+            help_text="The seconds in the `Retry-After` header of the provider, if it sent one.",
         )
 
     class Output(serializers.Serializer):
-        """The key after it."""
+        """The API key after the report."""
 
-        key_id = serializers.CharField(source="slug")
-        status = serializers.ChoiceField(ApiKey.Status.choices)
-        status_reason = serializers.CharField()
-        cooling_until = serializers.DateTimeField(allow_null=True)
+        key_id = serializers.CharField(source="slug", help_text=texts.KEY_ID)
+        status = serializers.ChoiceField(
+            ApiKey.Status.choices,
+            help_text="The status of the key after the report: `broken` or `cooling`.",
+        )
+        status_reason = serializers.CharField(help_text="Why the key has this status.")
+        cooling_until = serializers.DateTimeField(
+            allow_null=True,
+            help_text="The time at which a cooling key is used again, or null for a broken key.",
+        )
 
     @extend_schema(
         operation_id="refuseKey",
-        summary="The provider refused this key",
-        description="Needs the scope operate. 401 and 403 break the key, 429 lets it cool; its "
-        "live allocations rotate away. Idempotent by state: a repeat sets the same status again.",
+        summary="Report that a provider refused an API key",
+        description="Requires the scope `operate`. The statuses 401 and 403 mark the key as "
+        "broken, 429 lets it cool for a while. Its active allocations rotate to other keys. A "
+        "repeated report sets the same status again.",
         request=Input,
         responses=Output,
         examples=[
@@ -101,7 +139,7 @@ class KeyRefusalView(ApiView):
         ],
     )
     def post(self, request: Request, key_id: str) -> Response:
-        """Refuse."""
+        """Record the refusal and answer the key."""
         asked = body(request, self.Input)
         idempotency_key(request)
         api_key = keys.key_refused(

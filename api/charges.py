@@ -1,10 +1,11 @@
-"""Charges: every figure down to the call that caused it."""
+"""Charges: what each call cost."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api import field_texts as texts
 from api import pagination
 from api.base import ApiView, serialize
 from api.fields import NAME, Usd
@@ -14,36 +15,72 @@ from keys.models import Charge
 
 
 class ChargeOutput(serializers.Serializer):
-    """One call's cost: held before it, settled after it. Until it is settled, what it used is 0."""
+    """The cost of one call: held before the call and settled after it.
 
-    id = serializers.IntegerField(help_text="`x-butler-charge-id` of the gateway's answer.")
-    status = serializers.ChoiceField(Charge.Status.choices)
-    basis = serializers.ChoiceField(Charge.Basis.choices, help_text="Who said what it used.")
-    route = serializers.CharField(help_text="Of the gateway; empty when an agent reported it.")
-    model = serializers.CharField()
-    key_id = serializers.CharField(source="api_key_id")
-    agent = serializers.CharField(source="allocation.agent_id")
-    cost_centre = serializers.CharField(source="allocation.cost_centre_id")
-    session_id = serializers.CharField(source="allocation.session_id")
-    held_tokens = serializers.IntegerField(help_text="The most it could use.")
-    held_cost = Usd(help_text="USD, the most it could cost.")
-    input_tokens = serializers.IntegerField()
-    cached_tokens = serializers.IntegerField(help_text="Part of `input_tokens`.")
-    cache_write_tokens = serializers.IntegerField(help_text="Part of `input_tokens`.")
-    cache_write_long_tokens = serializers.IntegerField(help_text="Part of `cache_write_tokens`.")
-    audio_input_tokens = serializers.IntegerField(help_text="Part of `input_tokens`.")
-    output_tokens = serializers.IntegerField()
-    reasoning_tokens = serializers.IntegerField(help_text="Part of `output_tokens`.")
-    audio_output_tokens = serializers.IntegerField(help_text="Part of `output_tokens`.")
-    tokens = serializers.IntegerField(help_text="Input and output, or the total that was said.")
-    cost = Usd(help_text="USD, by Butler's price book.")
-    provider_cost = Usd(allow_null=True, help_text="USD, if the provider said it.")
-    provider_request_id = serializers.CharField(help_text="What the provider calls the call.")
-    overrun = serializers.BooleanField(help_text="More was used than was held.")
-    idempotency_key = serializers.CharField(help_text="The client's, or Butler's own request id.")
-    created_at = serializers.DateTimeField(help_text="When it was held.")
-    expires_at = serializers.DateTimeField(help_text="When the hold ends if nobody settles it.")
-    settled_at = serializers.DateTimeField(allow_null=True)
+    Until the charge is settled, the tokens and the cost of the call are 0.
+    """
+
+    id = serializers.IntegerField(
+        help_text="Identifies the charge. The gateway returns it in the header "
+        "`x-butler-charge-id`."
+    )
+    status = serializers.ChoiceField(
+        Charge.Status.choices,
+        help_text="The status of the charge: `held` while the call is running, then `settled`, "
+        "`released` (nothing was used) or `expired` (the outcome was not reported in time).",
+    )
+    basis = serializers.ChoiceField(
+        Charge.Basis.choices,
+        help_text="Where the token counts come from: `reported` by the agent, by the `provider`, "
+        "or `estimated` because the provider reported none.",
+    )
+    route = serializers.CharField(
+        help_text="The route of the gateway that was called, or an empty string if the agent "
+        "reported the call."
+    )
+    model = serializers.CharField(help_text=texts.MODEL)
+    key_id = serializers.CharField(
+        source="api_key_id", help_text="The API key that the call was charged to."
+    )
+    agent = serializers.CharField(source="allocation.agent_id", help_text=texts.AGENT)
+    cost_centre = serializers.CharField(
+        source="allocation.cost_centre_id", help_text=texts.COST_CENTRE
+    )
+    session_id = serializers.CharField(source="allocation.session_id", help_text=texts.SESSION_ID)
+    held_tokens = serializers.IntegerField(
+        help_text="The number of tokens held before the call: the most that it could use."
+    )
+    held_cost = Usd(help_text="The most that the call could cost, in US dollars.")
+    input_tokens = serializers.IntegerField(help_text=texts.INPUT_TOKENS)
+    cached_tokens = serializers.IntegerField(help_text=texts.CACHED_TOKENS)
+    cache_write_tokens = serializers.IntegerField(help_text=texts.CACHE_WRITE_TOKENS)
+    cache_write_long_tokens = serializers.IntegerField(help_text=texts.CACHE_WRITE_LONG_TOKENS)
+    audio_input_tokens = serializers.IntegerField(help_text=texts.AUDIO_INPUT_TOKENS)
+    output_tokens = serializers.IntegerField(help_text=texts.OUTPUT_TOKENS)
+    reasoning_tokens = serializers.IntegerField(help_text=texts.REASONING_TOKENS)
+    audio_output_tokens = serializers.IntegerField(help_text=texts.AUDIO_OUTPUT_TOKENS)
+    tokens = serializers.IntegerField(help_text=texts.TOKENS)
+    cost = Usd(help_text=texts.COST)
+    provider_cost = Usd(
+        allow_null=True,
+        help_text="The cost that the provider reported in US dollars, or null if it reported none.",
+    )
+    provider_request_id = serializers.CharField(
+        help_text="The id that the provider gave the call, or an empty string."
+    )
+    overrun = serializers.BooleanField(
+        help_text="True when the call used more tokens than were held."
+    )
+    idempotency_key = serializers.CharField(
+        help_text="The idempotency key of the client, or the request id of Butler without one."
+    )
+    created_at = serializers.DateTimeField(help_text="The time at which the tokens were held.")
+    expires_at = serializers.DateTimeField(
+        help_text="The time at which the hold ends if the call is not settled before."
+    )
+    settled_at = serializers.DateTimeField(
+        allow_null=True, help_text="The time at which the call was settled, or null before it."
+    )
 
 
 class ChargeListView(ApiView):
@@ -52,24 +89,37 @@ class ChargeListView(ApiView):
     for_sessions = True
 
     class Query(pagination.PageQuery):
-        """Filters of the list."""
+        """Which charges to list."""
 
-        session_id = serializers.RegexField(NAME, required=False)
-        key_id = serializers.RegexField(NAME, required=False)
-        status = serializers.ChoiceField(Charge.Status.choices, required=False)
-        since = serializers.DateTimeField(required=False, help_text="Held at or after.")
-        until = serializers.DateTimeField(required=False, help_text="Held before.")
+        session_id = serializers.RegexField(
+            NAME, required=False, help_text="Only charges of this session are returned."
+        )
+        key_id = serializers.RegexField(
+            NAME, required=False, help_text="Only charges to this API key are returned."
+        )
+        status = serializers.ChoiceField(
+            Charge.Status.choices,
+            required=False,
+            help_text="Only charges with this status are returned.",
+        )
+        since = serializers.DateTimeField(
+            required=False, help_text="Only charges created at this time or later are returned."
+        )
+        until = serializers.DateTimeField(
+            required=False, help_text="Only charges created before this time are returned."
+        )
 
     @extend_schema(
         operation_id="listCharges",
-        summary="What each of your calls cost, the newest first",
-        description="Needs the scope read; with operate, those of every agent. A session token "
-        "sees its own session's.",
+        summary="List charges",
+        description="Requires the scope `read`. Returns what each call of the agent cost, newest "
+        "first. With the scope `operate`, returns the charges of every agent. A session token "
+        "returns the charges of its own session.",
         parameters=[Query],
         responses=pagination.page_serializer(ChargeOutput),
     )
     def get(self, request: Request) -> Response:
-        """List."""
+        """Answer a page of charges."""
         asked = query(request, self.Query)
         limit = asked.pop("limit")
         after = pagination.position(asked.pop("cursor", None), int)
@@ -86,7 +136,12 @@ class ChargeView(ApiView):
     for_sessions = True
     problems = {"GET": (404,)}
 
-    @extend_schema(operation_id="charge", summary="One charge", responses=ChargeOutput)
+    @extend_schema(
+        operation_id="charge",
+        summary="Get a charge",
+        description="Requires the scope `read`, or the token of the charge's session.",
+        responses=ChargeOutput,
+    )
     def get(self, request: Request, charge_id: int) -> Response:
-        """Show."""
+        """Answer the charge."""
         return Response(serialize(ChargeOutput, visible_charge(charge_id, bearer=request.auth)))

@@ -5,24 +5,30 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api import field_texts as texts
 from api.base import ApiView, serialize
 from keys.books.queries.allocations import decision_of, visible_allocation
 
 
 class CandidateOutput(serializers.Serializer):
-    """A key that was considered."""
+    """An API key that was considered, and why it was chosen or not."""
 
-    key_id = serializers.CharField()
-    verdict = serializers.CharField(help_text="A stable code, like `chosen`.")
-    reason = serializers.CharField()
+    key_id = serializers.CharField(help_text=texts.KEY_ID)
+    verdict = serializers.CharField(
+        help_text="A stable code for the outcome, for example `chosen` or `lower_priority`."
+    )
+    reason = serializers.CharField(help_text="The outcome in words.")
 
 
 class AlternativeOutput(serializers.Serializer):
-    """A key that had some room, when none had enough."""
+    """An API key that had some room when no key had enough."""
 
-    key_id = serializers.CharField()
-    provider = serializers.CharField()
-    capacity = serializers.IntegerField(allow_null=True)
+    key_id = serializers.CharField(help_text=texts.KEY_ID)
+    provider = serializers.CharField(help_text=texts.PROVIDER)
+    capacity = serializers.IntegerField(
+        allow_null=True,
+        help_text="The number of tokens that were free on the key, or null if it has no limit.",
+    )
 
 
 class DecisionView(ApiView):
@@ -32,22 +38,39 @@ class DecisionView(ApiView):
     problems = {"GET": (404,)}
 
     class Output(serializers.Serializer):
-        """Why the allocation got its key, as of that moment."""
+        """Why the allocation got its API key, as decided when the tokens were lent."""
 
-        session_id = serializers.CharField()
-        chosen_key_id = serializers.CharField(source="chosen", allow_null=True)
-        capacity = serializers.IntegerField(allow_null=True)
-        provider_expanded = serializers.BooleanField()
-        candidates = CandidateOutput(many=True)
-        alternatives = AlternativeOutput(many=True)
+        session_id = serializers.CharField(help_text=texts.SESSION_ID)
+        chosen_key_id = serializers.CharField(
+            source="chosen",
+            allow_null=True,
+            help_text="The API key that was chosen, or null if the allocation was imported.",
+        )
+        capacity = serializers.IntegerField(
+            allow_null=True,
+            help_text="The number of tokens that were free on the chosen key, or null if it has "
+            "no limit.",
+        )
+        provider_expanded = serializers.BooleanField(
+            help_text="True when the requested provider had no available API key, so that the "
+            "keys of all providers were considered."
+        )
+        candidates = CandidateOutput(
+            many=True, help_text="Every API key that was considered, the best one first."
+        )
+        alternatives = AlternativeOutput(
+            many=True, help_text="The API keys with the most room, when no key had enough."
+        )
 
     @extend_schema(
         operation_id="decision",
-        summary="Why this key: every candidate and why it won or lost",
+        summary="Explain the choice of the API key",
+        description="Requires the scope `read`, or the token of this session. Returns every API "
+        "key that was considered and why it was chosen or not.",
         responses=Output,
     )
     def get(self, request: Request, session_id: str) -> Response:
-        """Explain."""
+        """Answer the decision; an imported allocation has an empty one."""
         found = visible_allocation(session_id, bearer=request.auth)
         explained = decision_of(found) or _UNEXPLAINED
         return Response(serialize(self.Output, {"session_id": session_id, **explained}))

@@ -1,4 +1,4 @@
-"""Estimates: how many tokens will the work in a text need?"""
+"""Estimates: how many tokens the work that a text describes will need."""
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -21,32 +21,56 @@ class EstimateView(ApiView):
     parser_classes = (Json, Multipart)
 
     class Input(Strict):
-        """A text in JSON."""
+        """A text to estimate, as JSON."""
 
-        text = Text(help_text="Plain text or Markdown, up to 1 MB.")
-        provider = Name(required=False, help_text="Looked at by no rule yet.")
+        text = Text(
+            help_text="A description of the work in plain text or Markdown, of at most 1 MB."
+        )
+        provider = Name(
+            required=False,
+            help_text="The provider that the work is for. It does not change the estimate yet.",
+        )
 
     class Upload(Strict):
-        """A text as a file: `text/plain` or `text/markdown`, UTF-8, up to 1 MB."""
+        """A text to estimate, as a file."""
 
-        file = serializers.FileField(allow_empty_file=True)
-        provider = Name(required=False)
+        file = serializers.FileField(
+            allow_empty_file=True,
+            help_text="A file of the type `text/plain` or `text/markdown`, in UTF-8, of at most "
+            "1 MB.",
+        )
+        provider = Name(
+            required=False,
+            help_text="The provider that the work is for. It does not change the estimate yet.",
+        )
 
     class Output(serializers.Serializer):
-        """An estimate, and why."""
+        """An estimate of the tokens that the work needs, and how it was made."""
 
-        estimated = serializers.IntegerField(help_text="Tokens.")
-        base = serializers.IntegerField(help_text="Tokens, before the multiplier.")
-        multiplier = serializers.FloatField()
-        confidence = serializers.FloatField(help_text="0 to 1.")
-        words = serializers.IntegerField()
-        traits = serializers.ListField(child=serializers.CharField())
-        reasoning = serializers.CharField()
+        estimated = serializers.IntegerField(
+            help_text="The number of tokens that the work is expected to need."
+        )
+        base = serializers.IntegerField(
+            help_text="The number of tokens before the multiplier is applied."
+        )
+        multiplier = serializers.FloatField(
+            help_text="The factor by which the traits of the text raise the base."
+        )
+        confidence = serializers.FloatField(
+            help_text="How reliable the estimate is, from 0 (a guess) to 1 (certain)."
+        )
+        words = serializers.IntegerField(help_text="The number of words in the text.")
+        traits = serializers.ListField(
+            child=serializers.CharField(),
+            help_text="The traits of the text that raise the estimate, for example `code`.",
+        )
+        reasoning = serializers.CharField(help_text="The estimate explained in words.")
 
     @extend_schema(
         operation_id="estimate",
-        summary="How many tokens the work in a text needs",
-        description="Needs the scope spend or read. Changes nothing, so any repeat is the same.",
+        summary="Estimate the tokens that a piece of work needs",
+        description="Requires the scope `spend` or `read`. Reads a description of the work, as "
+        "JSON or as a file, and changes nothing.",
         request={"application/json": Input, "multipart/form-data": Upload},
         responses=Output,
         examples=[
@@ -59,7 +83,7 @@ class EstimateView(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Estimate."""
+        """Answer the estimate."""
         idempotency_key(request)
         if request.content_type.startswith(Multipart.media_type):
             text = _uploaded_text(request)

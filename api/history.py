@@ -13,49 +13,74 @@ from keys.books.queries.history import Entry, HistoryFilter, history
 from keys.models import History
 
 
-def _name() -> serializers.RegexField:
-    return serializers.RegexField(NAME, required=False)
+def _name(help_text: str) -> serializers.RegexField:
+    return serializers.RegexField(NAME, required=False, help_text=help_text)
 
 
 class HistoryView(ApiView):
     """`/api/v1/history`."""
 
     class Query(pagination.PageQuery):
-        """Filters of the list."""
+        """Which entries to list."""
 
-        kind = serializers.ChoiceField(History.Kind.choices, required=False)
-        session_id = _name()
-        key_id = _name()
-        since = serializers.DateTimeField(required=False, help_text="Inclusive.")
-        until = serializers.DateTimeField(required=False, help_text="Exclusive.")
+        kind = serializers.ChoiceField(
+            History.Kind.choices,
+            required=False,
+            help_text="Only entries of this kind are returned.",
+        )
+        session_id = _name("Only entries about this session are returned.")
+        key_id = _name("Only entries about this API key are returned.")
+        since = serializers.DateTimeField(
+            required=False, help_text="Only entries from this time on are returned."
+        )
+        until = serializers.DateTimeField(
+            required=False, help_text="Only entries before this time are returned."
+        )
 
     class Output(serializers.Serializer):
-        """One thing that happened. A settled charge is one of kind `usage_update`."""
+        """Something that happened to an allocation, an API key or a limit."""
 
-        id = serializers.SerializerMethodField(help_text="`change-7` or `usage-7`.")
-        at = serializers.DateTimeField()
-        kind = serializers.ChoiceField(History.Kind.choices)
-        scope = serializers.CharField(help_text="`key:…`, `agent:…`, `centre:…`, or empty.")
-        agent = serializers.CharField()
-        session_id = serializers.CharField()
-        who = serializers.CharField()
-        why = serializers.CharField()
-        before = serializers.DictField(allow_null=True)
-        after = serializers.DictField(allow_null=True)
+        id = serializers.SerializerMethodField(
+            help_text="Identifies the entry, for example `change-7` or `usage-7`."
+        )
+        at = serializers.DateTimeField(help_text="The time at which it happened.")
+        kind = serializers.ChoiceField(
+            History.Kind.choices,
+            help_text="The kind of the entry. A settled charge is a `usage_update`.",
+        )
+        scope = serializers.CharField(
+            help_text="What it happened to: `key:…`, `agent:…`, `centre:…`, or an empty string."
+        )
+        agent = serializers.CharField(
+            help_text="The name of the agent that it is about, or an empty string."
+        )
+        session_id = serializers.CharField(
+            help_text="The session that it is about, or an empty string."
+        )
+        who = serializers.CharField(help_text="The person, agent or job that did it.")
+        why = serializers.CharField(help_text="The reason that was given, or an empty string.")
+        before = serializers.DictField(
+            allow_null=True, help_text="The values before the change, or null."
+        )
+        after = serializers.DictField(
+            allow_null=True, help_text="The values after the change, or null."
+        )
 
         def get_id(self, entry: Entry) -> str:
-            """Its name among all entries."""
+            """Return what identifies the entry among all."""
             return f"{entry.source}-{entry.id}"
 
     @extend_schema(
         operation_id="listHistory",
-        summary="Everything that happened to your sessions, the newest first",
-        description="Needs the scope read; with operate, of everybody, keys and limits included.",
+        summary="List what happened",
+        description="Requires the scope `read`. Returns what happened to the sessions of the "
+        "agent, usage included, newest first. With the scope `operate`, returns the entries of "
+        "every agent, API key and limit.",
         parameters=[Query],
         responses=pagination.page_serializer(Output),
     )
     def get(self, request: Request) -> Response:
-        """List."""
+        """Answer a page of entries."""
         asked = query(request, self.Query)
         limit = asked.pop("limit")
         rows = history(

@@ -14,16 +14,30 @@ from keys.models import AgentToken, Period, Unit
 
 
 class LimitOutput(serializers.Serializer):
-    """A limit and its window of now; amounts in its unit."""
+    """A limit of the agent or of a cost centre, in its current period."""
 
-    scope = serializers.CharField(help_text="`agent:…` or `centre:…`.")
-    unit = serializers.ChoiceField(Unit.choices)
-    period = serializers.ChoiceField(Period.choices)
-    amount = serializers.CharField(help_text="Tokens, or USD with 9 places.")
-    used = serializers.CharField()
-    committed = serializers.CharField(help_text="Lent and not used yet.")
-    free = serializers.CharField()
-    resets_at = serializers.DateTimeField(allow_null=True, help_text="Null for a total.")
+    scope = serializers.CharField(
+        help_text="What is limited: `agent:…` or `centre:…` with its name."
+    )
+    unit = serializers.ChoiceField(
+        Unit.choices, help_text="The unit of all amounts of the limit: `tokens` or `usd`."
+    )
+    period = serializers.ChoiceField(
+        Period.choices, help_text="The period of the limit: `day`, `month` or `total`."
+    )
+    amount = serializers.CharField(
+        help_text="The most that may be used in the period, as whole tokens or as US dollars with "
+        "9 places."
+    )
+    used = serializers.CharField(help_text="What settled calls used in the period.")
+    committed = serializers.CharField(
+        help_text="What is set aside for active allocations and not used yet."
+    )
+    free = serializers.CharField(help_text="What can still be lent in the period.")
+    resets_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="The time at which the next period begins, or null for a total.",
+    )
 
 
 class MeView(ApiView):
@@ -32,32 +46,50 @@ class MeView(ApiView):
     scopes = {"GET": (READ, SPEND, OPERATE)}
 
     class Output(serializers.Serializer):
-        """Who you are and what you may still spend."""
+        """The agent of the token, and what it may still spend."""
 
-        agent = serializers.CharField()
-        cost_centre = serializers.CharField()
+        agent = serializers.CharField(help_text="The name of the agent that the token belongs to.")
+        cost_centre = serializers.CharField(
+            help_text="The name of the cost centre that pays for the agent."
+        )
         scopes = serializers.ListField(
-            child=serializers.ChoiceField(AgentToken.Scope.choices), help_text="Of this token."
+            child=serializers.ChoiceField(AgentToken.Scope.choices),
+            help_text="The scopes of the token: `spend`, `read` or `operate`.",
         )
-        token = serializers.CharField(help_text="Its public part.")
-        token_expires_at = serializers.DateTimeField()
+        token = serializers.CharField(
+            help_text="The public part of the token, which identifies it without its secret."
+        )
+        token_expires_at = serializers.DateTimeField(
+            help_text="The time at which the token expires."
+        )
         free_tokens = serializers.IntegerField(
-            allow_null=True, help_text="In the tightest of the limits; null is unlimited."
+            allow_null=True,
+            help_text="The number of tokens that the tightest token limit leaves, or null if there "
+            "is none.",
         )
-        free_usd = Usd(allow_null=True, help_text="In the tightest; null is unlimited.")
+        free_usd = Usd(
+            allow_null=True,
+            help_text="The US dollars that the tightest US dollar limit leaves, or null if there "
+            "is none.",
+        )
         until = serializers.DateTimeField(
-            allow_null=True, help_text="When the first of them begins anew."
+            allow_null=True,
+            help_text="The time at which the first limit resets, or null if none does.",
         )
-        limits = LimitOutput(many=True, help_text="Yours, then those of the centres that pay.")
+        limits = LimitOutput(
+            many=True,
+            help_text="The limits of the agent, followed by those of the cost centres that pay.",
+        )
 
     @extend_schema(
         operation_id="me",
-        summary="Who am I, what may I still spend, and until when",
-        description="Any agent token.",
+        summary="Get the agent and its remaining budget",
+        description="Accepts any agent token. Returns the agent and the scopes of the token, the "
+        "limits that apply and what they leave.",
         responses=Output,
     )
     def get(self, request: Request) -> Response:
-        """Show."""
+        """Answer the agent and its limits."""
         bearer = request.auth
         free = spendable(agent=bearer.agent, cost_centre=bearer.cost_centre, now=timezone.now())
         facts = {

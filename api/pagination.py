@@ -1,4 +1,4 @@
-"""Pages by cursor: each goes on after the last row of the one before, whatever was added since."""
+"""Pages by cursor: each starts after the last row of the previous one, so new rows move none."""
 
 import base64
 import json
@@ -8,26 +8,30 @@ from typing import Any
 
 from rest_framework import serializers
 
+from api import field_texts as texts
 from api.fields import Strict, component_name
 from api.query_parameters import WrongParameter
 
 LIMIT_MAX = 200
 CURSOR_MAX = 1000
+_WRONG_CURSOR = "This cursor does not belong to this list. Send the `next_cursor` of its last page."
 
 
 class PageQuery(Strict):
-    """The parameters of every list."""
+    """The query parameters that every list has."""
 
     limit = serializers.IntegerField(
-        min_value=1, max_value=LIMIT_MAX, default=50, help_text="Rows on a page."
+        min_value=1, max_value=LIMIT_MAX, default=50, help_text="The number of rows on a page."
     )
     cursor = serializers.CharField(
-        required=False, max_length=CURSOR_MAX, help_text="`next_cursor` of the page before."
+        required=False,
+        max_length=CURSOR_MAX,
+        help_text="The `next_cursor` of the previous page. Without it, the first page is returned.",
     )
 
 
 def position(cursor: str | None, *kinds: type) -> tuple | None:
-    """The values in a cursor, as many and of the kinds that the list has. Raises WrongParameter."""
+    """Return the values in a cursor, as many and of the kinds given. Raises WrongParameter."""
     if cursor is None:
         return None
     try:
@@ -35,7 +39,7 @@ def position(cursor: str | None, *kinds: type) -> tuple | None:
         values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         read = [_READERS[kind](value) for kind, value in zip(kinds, values, strict=True)]
     except (ValueError, TypeError, RecursionError):
-        raise WrongParameter({"cursor": ["This is no cursor of this list."]}) from None
+        raise WrongParameter({"cursor": [_WRONG_CURSOR]}) from None
     return tuple(read)
 
 
@@ -87,8 +91,8 @@ def page_serializer(output: type[serializers.Serializer]) -> type[serializers.Se
     """The serializer of a page of `output`, for the schema."""
     name = f"{component_name(output)}Page"
     fields = {
-        "__doc__": "A page of a list.",
-        "results": output(many=True),
-        "next_cursor": serializers.CharField(allow_null=True, help_text="Null on the last page."),
+        "__doc__": "One page of a list.",
+        "results": output(many=True, help_text="The rows of this page."),
+        "next_cursor": serializers.CharField(allow_null=True, help_text=texts.PAGE_NEXT),
     }
     return type(name, (serializers.Serializer,), fields)

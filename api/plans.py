@@ -1,4 +1,4 @@
-"""Plans: what a task would do, holding nothing."""
+"""Plans: what a task would do. Nothing is set aside and nothing is stored."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api import field_texts as texts
 from api.authentication import READ, SPEND
 from api.base import ApiView
 from api.fields import Usd, usd
@@ -16,42 +17,61 @@ from api.task_input import TaskInput, order
 from orchestration.queries.plans import WISHES_MAX, PartPreview, PlanPreview, plan_preview
 
 _NO_MODEL = (
-    "The model is not asked for a dry run: these are the parts that the keyword planner finds. "
-    "What the model uses comes off the budget before it is split."
+    "No model is called for a plan: these are the sub-tasks that the keyword planner finds. When "
+    "the task runs, the tokens of the model planner are taken from the budget before it is split."
 )
-_TOO_MANY = f"Only the first {WISHES_MAX} different wishes of a plan are looked up."
+_TOO_MANY = f"API keys are looked up for the first {WISHES_MAX} different requests of a plan only."
 
 
 class PlannedKeyOutput(serializers.Serializer):
-    """An API key."""
+    """The API key that a sub-task would get."""
 
-    key_id = serializers.CharField()
-    provider = serializers.CharField()
-    model = serializers.CharField()
+    key_id = serializers.CharField(help_text=texts.KEY_ID)
+    provider = serializers.CharField(help_text=texts.PROVIDER)
+    model = serializers.CharField(help_text=texts.MODEL)
 
 
 class NoKeyOutput(serializers.Serializer):
-    """Why there is no key: a code and its meaning, as `POST /allocations` would answer now."""
+    """Why a sub-task would get no API key."""
 
-    code = serializers.CharField(help_text="`not_looked_up` if there are too many.")
-    detail = serializers.CharField()
+    code = serializers.CharField(
+        help_text="The code with which `POST /api/v1/allocations` would refuse the sub-task now, "
+        "or `not_looked_up` if the plan has too many different requests."
+    )
+    detail = serializers.CharField(help_text="The reason in words.")
 
 
 class PlannedSubTaskOutput(serializers.Serializer):
-    """A sub-task as it would be."""
+    """A sub-task of the plan."""
 
-    id = serializers.CharField()
-    name = serializers.CharField()
-    description = serializers.CharField()
-    priority = serializers.CharField()
-    depends_on = serializers.ListField(child=serializers.CharField())
-    needs_approval = serializers.BooleanField()
-    estimated_tokens = serializers.IntegerField()
-    share = serializers.IntegerField(help_text="Tokens it would get of the budget.")
-    estimated_cost = Usd(allow_null=True, help_text="USD for its estimate; null without a key.")
-    cost_max = Usd(allow_null=True, help_text="USD for its share, at the most.")
-    key = PlannedKeyOutput(allow_null=True, help_text="What it would get now, were it alone.")
-    no_key = NoKeyOutput(allow_null=True)
+    id = serializers.CharField(help_text=texts.SUB_TASK_ID)
+    name = serializers.CharField(help_text="The name of the sub-task.")
+    description = serializers.CharField(
+        help_text="The instructions that the sub-agent would receive."
+    )
+    priority = serializers.CharField(help_text=texts.PRIORITY)
+    depends_on = serializers.ListField(child=serializers.CharField(), help_text=texts.DEPENDS_ON)
+    needs_approval = serializers.BooleanField(help_text=texts.NEEDS_APPROVAL)
+    estimated_tokens = serializers.IntegerField(help_text=texts.ESTIMATED_TOKENS)
+    share = serializers.IntegerField(
+        help_text="The number of tokens of the budget that the sub-task would get."
+    )
+    estimated_cost = Usd(
+        allow_null=True,
+        help_text="The cost of the estimated tokens in US dollars, or null without an API key.",
+    )
+    cost_max = Usd(
+        allow_null=True,
+        help_text="The most that the share can cost in US dollars, or null without an API key.",
+    )
+    key = PlannedKeyOutput(
+        allow_null=True,
+        help_text="The API key that the sub-task would get now if it were the only one, or null.",
+    )
+    no_key = NoKeyOutput(
+        allow_null=True,
+        help_text="Why the sub-task would get no API key now, or null if it would get one.",
+    )
 
 
 class PlanView(ApiView):
@@ -60,22 +80,40 @@ class PlanView(ApiView):
     scopes = {"POST": (SPEND, READ)}
 
     class Output(serializers.Serializer):
-        """A plan that nobody carries out. Costs are at the prices of the keys named."""
+        """The plan of a task. Costs are calculated with the prices of the planned API keys."""
 
-        planner = serializers.CharField(help_text="Whose parts these are: given or keyword.")
-        note = serializers.CharField(help_text="What would differ; mostly empty.")
-        total_budget = serializers.IntegerField(help_text="Tokens.")
-        reserve = serializers.IntegerField(help_text="Of it, kept for retries.")
-        estimated_cost = Usd(help_text="USD, of the parts that have a key.")
-        cost_max = Usd(help_text="USD, likewise.")
-        parts_without_key = serializers.IntegerField()
-        parts = PlannedSubTaskOutput(many=True)
+        planner = serializers.CharField(
+            help_text="Where the sub-tasks come from: `given` in the request, or found by the "
+            "`keyword` planner."
+        )
+        note = serializers.CharField(
+            help_text="How the real task would differ from this plan, or an empty string."
+        )
+        total_budget = serializers.IntegerField(help_text="The budget of the task in tokens.")
+        reserve = serializers.IntegerField(
+            help_text="The part of the budget that is kept for retries, in tokens."
+        )
+        estimated_cost = Usd(
+            help_text="The cost of the estimated tokens in US dollars, of all sub-tasks with an "
+            "API key."
+        )
+        cost_max = Usd(
+            help_text="The most that the shares can cost in US dollars, of all sub-tasks with an "
+            "API key."
+        )
+        sub_tasks_without_key = serializers.IntegerField(
+            help_text="The number of sub-tasks that would get no API key now."
+        )
+        sub_tasks = PlannedSubTaskOutput(
+            many=True, help_text="The sub-tasks in the order of the plan."
+        )
 
     @extend_schema(
         operation_id="planTask",
-        summary="The plan of a task, its split, its cost and its keys; holds nothing",
-        description="Needs the scope spend or read. Changes nothing, so any repeat is the same. "
-        "Each part's key is the one it would get now if it alone were lent its share.",
+        summary="Plan a task without running it",
+        description="Requires the scope `spend` or `read`. Returns the sub-tasks, the split of the "
+        "budget, the costs and the API keys that the task would have if it were submitted now. "
+        "Nothing is changed and no model is called.",
         request=TaskInput,
         responses=Output,
         examples=[
@@ -91,7 +129,7 @@ class PlanView(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Plan."""
+        """Answer the plan."""
         idempotency_key(request)
         found = plan_preview(
             agent=request.auth.agent, order=order(body(request, TaskInput)), now=timezone.now()
@@ -99,7 +137,8 @@ class PlanView(ApiView):
         return Response(_plan_body(found))
 
 
-# By hand: serializers take a second for ten thousand parts. The contract test compares the schema.
+# Without serializers, which take a second for ten thousand sub-tasks. The contract test compares
+# this with the schema.
 def _plan_body(plan: PlanPreview) -> dict[str, Any]:
     given = bool(plan.order.sub_tasks)
     return {
@@ -109,8 +148,8 @@ def _plan_body(plan: PlanPreview) -> dict[str, Any]:
         "reserve": plan.reserve,
         "estimated_cost": usd(plan.cost),
         "cost_max": usd(plan.cost_max),
-        "parts_without_key": plan.keyless,
-        "parts": [_planned_sub_task(each) for each in plan.parts],
+        "sub_tasks_without_key": plan.keyless,
+        "sub_tasks": [_planned_sub_task(each) for each in plan.parts],
     }
 
 

@@ -1,4 +1,4 @@
-"""Results of a task."""
+"""Results of a task, under the camelCase names of `aggregateTaskResults`."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api import field_texts as texts
 from api.base import ApiView
 from api.fields import Strict, Usd, usd
 from api.query_parameters import query
@@ -15,19 +16,34 @@ from orchestration.queries.tasks import visible_task
 
 
 class SubTaskResultOutput(serializers.Serializer):
-    """What came of one sub-task; all its attempts together."""
+    """The result of one sub-task, all its attempts together."""
 
-    id = serializers.CharField()
-    name = serializers.CharField()
-    status = serializers.ChoiceField(SubTask.Status.choices)
-    tokensUsed = serializers.IntegerField()
-    error = serializers.CharField(allow_null=True)
-    errorKind = serializers.CharField(allow_null=True)
-    cost = Usd(help_text="USD.")
-    duration = serializers.FloatField(allow_null=True, help_text="Seconds, retries included.")
-    attempts = serializers.IntegerField()
-    key = serializers.CharField(allow_null=True, help_text="Of the last attempt.")
-    result = serializers.CharField(help_text="Empty if it was not asked for, or there is none.")
+    id = serializers.CharField(help_text=texts.SUB_TASK_ID)
+    name = serializers.CharField(help_text="The name of the sub-task.")
+    status = serializers.ChoiceField(SubTask.Status.choices, help_text=texts.SUB_TASK_STATUS)
+    tokensUsed = serializers.IntegerField(
+        help_text="The number of tokens that the sub-task used, retries included."
+    )
+    error = serializers.CharField(
+        allow_null=True, help_text="Why the sub-task failed, in words, or null."
+    )
+    errorKind = serializers.CharField(
+        allow_null=True, help_text="Why the sub-task failed, as a stable code, or null."
+    )
+    cost = Usd(help_text="The cost of the sub-task in US dollars, retries included.")
+    duration = serializers.FloatField(
+        allow_null=True,
+        help_text="The seconds from the start of the first attempt to the end, or until now, or "
+        "null if the sub-task has not started.",
+    )
+    attempts = serializers.IntegerField(help_text="The number of attempts.")
+    key = serializers.CharField(
+        allow_null=True, help_text="The API key of the last attempt, or null if there was none."
+    )
+    result = serializers.CharField(
+        help_text="The text of the result, or an empty string if there is none or it was not "
+        "requested."
+    )
 
 
 class TaskResultsView(ApiView):
@@ -36,35 +52,47 @@ class TaskResultsView(ApiView):
     problems = {"GET": (404,)}
 
     class Query(Strict):
-        """How much of it."""
+        """How much of the results to return."""
 
         with_text = serializers.BooleanField(
-            default=True, help_text="False: without the texts of the results."
+            default=True,
+            help_text="Whether to return the texts of the results. The default is true.",
         )
 
     class Output(serializers.Serializer):
-        """What came of the task so far, under the names of `aggregateTaskResults`."""
+        """The results of the task so far. The names are those of `aggregateTaskResults`."""
 
-        totalSubTasks = serializers.IntegerField()
-        successful = serializers.IntegerField()
-        failed = serializers.IntegerField(help_text="Or cancelled.")
-        totalTokensUsed = serializers.IntegerField(help_text="Planning and retries included.")
-        totalCost = Usd(help_text="USD, likewise.")
-        successRate = serializers.FloatField(help_text="Percent, to one place.")
-        details = SubTaskResultOutput(many=True)
+        totalSubTasks = serializers.IntegerField(help_text="The number of sub-tasks.")
+        successful = serializers.IntegerField(help_text="The number of sub-tasks that succeeded.")
+        failed = serializers.IntegerField(
+            help_text="The number of sub-tasks that failed or were cancelled."
+        )
+        totalTokensUsed = serializers.IntegerField(
+            help_text="The number of tokens that the task used, planning and retries included."
+        )
+        totalCost = Usd(
+            help_text="The cost of the task in US dollars, planning and retries included."
+        )
+        successRate = serializers.FloatField(
+            help_text="The percentage of the sub-tasks that succeeded, with one decimal place."
+        )
+        details = SubTaskResultOutput(
+            many=True, help_text="The result of each sub-task in the order of the plan."
+        )
 
     @extend_schema(
         operation_id="taskResults",
-        summary="What came of a task, also while it runs",
-        description="Needs the scope read; with operate, those of every agent.",
+        summary="Get the results of a task",
+        description="Requires the scope `read`. Returns what has come of the task so far, also "
+        "while it is running. With the scope `operate`, the task may belong to any agent.",
         parameters=[Query],
         responses=Output,
     )
     def get(self, request: Request, task_id: int) -> Response:
-        """Show."""
+        """Answer the results so far."""
         asked = query(request, self.Query)
         task = visible_task(task_id, bearer=request.auth)
         found = as_seed(results(task, with_text=asked["with_text"]), now=timezone.now())
-        # By hand: a serializer takes a second for ten thousand details.
+        # Without a serializer, which takes a second for ten thousand details.
         details = [each | {"cost": usd(each["cost"])} for each in found["details"]]
         return Response(found | {"totalCost": usd(found["totalCost"]), "details": details})

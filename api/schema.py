@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 schema: what drf-spectacular cannot see by itself.
 
-Every operation says its scope, its `Idempotency-Key`, and every problem it may answer.
+Every operation has its scopes, its `Idempotency-Key`, and every problem that it may answer.
 """
 
 from typing import Any
@@ -16,19 +16,21 @@ PROBLEM_JSON = "application/problem+json"
 # Any operation may answer these.
 _ALWAYS = (401, 403, 422, 429, 500, 503)
 _WITH_BODY = (400, 413, 415)
-_SAYS = {
-    400: "The body cannot be read.",
-    401: "No valid token.",
-    402: "No budget: says which limits lack, what else there is, and when they reset.",
-    403: "The token does not reach that far.",
-    404: "There is none, or it is another agent's.",
-    409: "Its state, or an earlier use of the idempotency key, does not allow it.",
-    413: "Larger than any request needs.",
-    415: "Not a media type that is read here.",
-    422: "Some values cannot be used; `errors` says which.",
-    429: "Too many requests with this token.",
-    500: "A bug; it is logged.",
-    503: "Busy; ask again.",
+_DESCRIPTIONS = {
+    400: "The request body cannot be parsed.",
+    401: "The request has no valid token.",
+    402: "The budget is not sufficient. The problem says which limits lack room, which "
+    "alternatives exist and when the limits reset.",
+    403: "The token lacks the required scope, or belongs to another session.",
+    404: "The resource does not exist, or belongs to another agent.",
+    409: "The status of the resource, or an earlier use of the idempotency key, does not allow the "
+    "request.",
+    413: "The request body is too large.",
+    415: "The media type of the request body is not supported.",
+    422: "Some values in the request are invalid. The member `errors` says which ones.",
+    429: "The token was used for too many requests. Wait as long as `Retry-After` says.",
+    500: "An unexpected error occurred. It has been logged.",
+    503: "The service is busy. Retry after the time in `Retry-After`.",
 }
 _CODES = {
     400: "malformed",
@@ -44,31 +46,46 @@ _CODES = {
     500: "internal_error",
     503: "busy",
 }
+_PATH_PARAMETERS = {
+    "alert_id": "The id of the alert.",
+    "charge_id": "The id of the charge.",
+    "key_id": "The id of the API key.",
+    "session_id": "The session id of the allocation.",
+    "task_id": "The id of the task.",
+}
 _IDEMPOTENCY_KEY = {
     "in": "header",
     "name": "Idempotency-Key",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
-    "description": "Repeats of a request with the same key are one request.",
+    "description": "A value that identifies the request, for example a UUID. A repeated request "
+    "with the same value is carried out only once.",
 }
 
 
-class Fault(serializers.Serializer):
-    """One value that cannot be used: `pointer` into the body, or the name of the `parameter`."""
+class InvalidValue(serializers.Serializer):
+    """A value in the request that is invalid."""
 
-    pointer = serializers.CharField(required=False, help_text="JSON pointer, like `#/tokens`.")
-    parameter = serializers.CharField(required=False)
-    detail = serializers.CharField()
+    pointer = serializers.CharField(
+        required=False,
+        help_text="The JSON pointer to the value in the body, for example `#/tokens`.",
+    )
+    parameter = serializers.CharField(
+        required=False, help_text="The name of the query parameter or header."
+    )
+    detail = serializers.CharField(help_text="Why the value is invalid, and what is expected.")
 
 
 class Problem(serializers.Serializer):
-    """A refusal (RFC 9457). Facts that go with the code stand beside these members."""
+    """A refusal (RFC 9457). Facts about the refusal stand beside these members."""
 
-    type = serializers.URLField(help_text="Where the code is explained.")
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    code = serializers.CharField(help_text="Stable; for programs.")
-    errors = Fault(many=True, required=False)
+    type = serializers.URLField(help_text="The address of the page that explains the code.")
+    title = serializers.CharField(help_text="The code in words.")
+    status = serializers.IntegerField(help_text="The HTTP status of the response.")
+    detail = serializers.CharField(help_text="What happened and what to do, for people to read.")
+    code = serializers.CharField(help_text="The stable code of the refusal, for programs to read.")
+    errors = InvalidValue(
+        many=True, required=False, help_text="The invalid values, with the code `invalid_request`."
+    )
 
 
 class Schema(AutoSchema):
@@ -86,6 +103,9 @@ class Schema(AutoSchema):
 
     def _get_parameters(self) -> list[dict[str, Any]]:
         found = super()._get_parameters()
+        for parameter in found:
+            if parameter["in"] == "path":
+                parameter["description"] = _PATH_PARAMETERS[parameter["name"]]
         return [*found, _IDEMPOTENCY_KEY] if self.method == "POST" else found
 
     def _get_response_bodies(self, direction="response"):
@@ -96,14 +116,14 @@ class Schema(AutoSchema):
         own = self.view.problems.get(self.method, ())
         usual = _ALWAYS + (_WITH_BODY if self.method == "POST" else ())
         for status in sorted({*own, *usual}):
-            response = OpenApiResponse(Problem, _SAYS[status], examples=[_example(status)])
+            response = OpenApiResponse(Problem, _DESCRIPTIONS[status], examples=[_example(status)])
             bodies[str(status)] = self._get_response_for_code(
                 response, str(status), [PROBLEM_JSON], direction
             ) | _headers(status)
         return bodies
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        """Which tokens, with which scopes (one of them is enough)."""
+        """Return the tokens that are accepted, with their scopes (one of them is enough)."""
         super().get_auth()
         scopes = self.view.scopes.get(self.method, ())
         either = [{"agentToken": [scope]} for scope in scopes] or [{"agentToken": []}]
@@ -111,11 +131,18 @@ class Schema(AutoSchema):
 
 
 def _with_description(code: str, body: dict[str, Any], *, others: set[str]) -> dict[str, Any]:
-    """A success in words; a 200 beside a 201 is a replay."""
+    """Return a success with its description; a 200 beside a 201 is a replay."""
     if code == "200" and "201" in others:
-        replay = {"schema": {"type": "string", "const": "true"}}
-        body |= {"description": "Done before.", "headers": {"Idempotent-Replay": replay}}
-    return body | {"description": body["description"] or ("Made." if code == "201" else "Done.")}
+        replay = {
+            "schema": {"type": "string", "const": "true"},
+            "description": "Says that an earlier request with the same key was carried out.",
+        }
+        body |= {
+            "description": "An earlier request with the same key created the resource.",
+            "headers": {"Idempotent-Replay": replay},
+        }
+    usual = "The resource was created." if code == "201" else "The request succeeded."
+    return body | {"description": body["description"] or usual}
 
 
 def _example(status: int) -> OpenApiExample:
@@ -124,7 +151,7 @@ def _example(status: int) -> OpenApiExample:
         "type": f"https://butler.example.com/api/v1/errors#{code}",
         "title": code.replace("_", " ").capitalize(),
         "status": status,
-        "detail": _SAYS[status],
+        "detail": _DESCRIPTIONS[status],
         "code": code,
     }
     return OpenApiExample(code, value, response_only=True, status_codes=[str(status)])
@@ -132,26 +159,29 @@ def _example(status: int) -> OpenApiExample:
 
 def _headers(status: int) -> dict[str, Any]:
     if status == 401:
-        return {"headers": {"WWW-Authenticate": {"schema": {"type": "string"}}}}
+        return _header("WWW-Authenticate", "string", "The kind of token that is expected.")
     if status in (429, 503):
-        says = "Seconds to wait."
-        return {"headers": {"Retry-After": {"schema": {"type": "integer"}, "description": says}}}
+        return _header("Retry-After", "integer", "The number of seconds to wait before a retry.")
     return {}
 
 
+def _header(name: str, kind: str, description: str) -> dict[str, Any]:
+    return {"headers": {name: {"schema": {"type": kind}, "description": description}}}
+
+
 class BearerScheme(OpenApiAuthenticationExtension):
-    """The two kinds of token."""
+    """Describes the two kinds of token."""
 
     target_class = "api.authentication.BearerTokens"
     name = ("agentToken", "sessionToken")
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:
-        """As they stand in the schema's components."""
+        """Return the security schemes, in the order of `name`."""
         return [
-            {"type": "http", "scheme": "bearer", "description": "An agent token, `bt_…`."},
+            {"type": "http", "scheme": "bearer", "description": "The token of an agent, `bt_…`."},
             {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "A session token, `bs_…`: good for its own session only.",
+                "description": "The token of a session, `bs_…`, which reaches only that session.",
             },
         ]

@@ -12,40 +12,53 @@ from keys.supply.queries.provider_status import fleet_figures
 
 
 class KeyTotalsOutput(serializers.Serializer):
-    """Figures of some keys. Counts of tokens are of the daily limits."""
+    """Sums of several API keys. Token counts refer to their daily limits."""
 
-    count = serializers.IntegerField(help_text="Keys.")
-    lendable = serializers.IntegerField(help_text="Of them, switched on and working.")
-    unlimited = serializers.IntegerField(help_text="Of them, without a daily limit.")
+    count = serializers.IntegerField(help_text="The number of API keys.")
+    lendable = serializers.IntegerField(
+        help_text="The number of API keys that are enabled and working."
+    )
+    unlimited = serializers.IntegerField(help_text="The number of API keys without a daily limit.")
     capacity = serializers.IntegerField(
-        allow_null=True, help_text="Tokens per day; null when every key is unlimited."
+        allow_null=True,
+        help_text="The sum of the daily limits in tokens, or null if no key has one.",
     )
-    used = serializers.IntegerField(help_text="Tokens; of unlimited keys, since midnight UTC.")
-    committed = serializers.IntegerField(help_text="Tokens lent and not used yet.")
+    used = serializers.IntegerField(
+        help_text="The number of tokens used today. The day of a key without a limit begins at "
+        "midnight UTC."
+    )
+    committed = serializers.IntegerField(
+        help_text="The number of tokens set aside for active allocations and not used yet."
+    )
     remaining = serializers.IntegerField(
-        allow_null=True, help_text="Tokens that can still be lent; null as for capacity."
+        allow_null=True,
+        help_text="The number of tokens that can still be lent today, or null if no key has a "
+        "daily limit.",
     )
-    cost_today = Usd(help_text="USD since midnight UTC.")
+    cost_today = Usd(help_text="The cost since midnight UTC, in US dollars.")
 
 
 class StatusView(ApiView):
     """`/api/v1/status`."""
 
     class Output(serializers.Serializer):
-        """All keys, and those of each provider by its name."""
+        """The sums of all API keys, and of those of each provider."""
 
-        at = serializers.DateTimeField()
-        totals = KeyTotalsOutput()
-        providers = serializers.DictField(child=KeyTotalsOutput())
+        at = serializers.DateTimeField(help_text="The time that the figures refer to.")
+        totals = KeyTotalsOutput(help_text="The sums of all API keys.")
+        providers = serializers.DictField(
+            child=KeyTotalsOutput(), help_text="The sums of each provider by its name."
+        )
 
     @extend_schema(
         operation_id="status",
-        summary="Capacity, use and cost of the fleet, in all and by provider",
-        description="Needs the scope read.",
+        summary="Get capacity, usage and cost",
+        description="Requires the scope `read`. Returns what all API keys can lend today, what "
+        "they used and what it cost, in all and by provider.",
         responses=Output,
     )
     def get(self, request: Request) -> Response:
-        """Show."""
+        """Answer the sums as of now."""
         now = timezone.now()
         totals, providers = fleet_figures(now=now)
         parts = {name: serialize(KeyTotalsOutput, figures) for name, figures in providers.items()}

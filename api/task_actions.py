@@ -1,4 +1,4 @@
-"""What an agent does to its task under way: cancel, pause, resume, approve, retry."""
+"""What an agent does with its task: cancel, pause, resume, retry, approve."""
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -16,15 +16,15 @@ from orchestration.queries.tasks import own_task_id, sub_task_now, visible_task
 
 
 class TaskActionView(ApiView):
-    """A write on the bearer's own task."""
+    """What the actions on a task of the bearer have in common."""
 
     problems = {"POST": (404, 409)}
 
     class Nothing(Strict):
-        """Nothing."""
+        """An empty body."""
 
     def _action_arguments(self, request: Request, task_id: int, *, serializer=Nothing) -> dict:
-        """What its service is told."""
+        """Return the arguments of the service. Refusals: TaskNotFound."""
         asked = body(request, serializer)
         idempotency_key(request)
         return asked | {
@@ -39,14 +39,15 @@ class CancellationView(TaskActionView):
 
     @extend_schema(
         operation_id="cancelTask",
-        summary="Begin nothing more and stop what runs",
-        description="Needs the scope spend. Results so far are kept. Idempotent by state: twice is "
-        "once; a task that ended otherwise is 409.",
+        summary="Cancel a task",
+        description="Requires the scope `spend`. Starts no further sub-task and stops the running "
+        "ones within seconds. Results so far are kept. A repeated request changes nothing. A task "
+        "that has ended in another way is refused with 409.",
         request=None,
         responses=TaskDetailOutput,
     )
     def post(self, request: Request, task_id: int) -> Response:
-        """Cancel."""
+        """Cancel the task and answer it."""
         orchestration.cancel(**self._action_arguments(request, task_id))
         return Response(task_detail(task_id))
 
@@ -56,13 +57,14 @@ class PauseView(TaskActionView):
 
     @extend_schema(
         operation_id="pauseTask",
-        summary="Begin nothing more until it is resumed; what runs goes on",
-        description="Needs the scope spend. Idempotent by state: twice is once.",
+        summary="Pause a task",
+        description="Requires the scope `spend`. Starts no further sub-task until the task is "
+        "resumed. Running sub-tasks go on. A repeated request changes nothing.",
         request=None,
         responses=TaskDetailOutput,
     )
     def post(self, request: Request, task_id: int) -> Response:
-        """Pause."""
+        """Pause the task and answer it."""
         orchestration.pause(**self._action_arguments(request, task_id))
         return Response(task_detail(task_id))
 
@@ -72,13 +74,14 @@ class ResumptionView(TaskActionView):
 
     @extend_schema(
         operation_id="resumeTask",
-        summary="Go on with a paused task; its deadline moves by the time it stood",
-        description="Needs the scope spend. Idempotent by state: twice is once.",
+        summary="Resume a paused task",
+        description="Requires the scope `spend`. The deadline of the task moves by the time that "
+        "it was paused. A repeated request changes nothing.",
         request=None,
         responses=TaskDetailOutput,
     )
     def post(self, request: Request, task_id: int) -> Response:
-        """Resume."""
+        """Resume the task and answer it."""
         orchestration.resume(**self._action_arguments(request, task_id))
         return Response(task_detail(task_id))
 
@@ -87,21 +90,28 @@ class RetryView(TaskActionView):
     """`/api/v1/tasks/{task_id}/retry`."""
 
     class Input(Strict):
-        """What comes on top of the budget, if anything."""
+        """An increase of the budget."""
 
-        additional_budget = Tokens(required=False, help_text="Tokens; 0.")
+        additional_budget = Tokens(
+            required=False,
+            help_text="The number of tokens to add to the budget of the task. The default is 0.",
+        )
 
     @extend_schema(
         operation_id="retryFailedTasks",
-        summary="Run again what failed or was cancelled; what succeeded stays",
-        description="Needs the scope spend. Only when the task has ended. The `Idempotency-Key` of "
-        "the last retry is that retry; without one, a repeat while it runs again is 409.",
+        summary="Retry the failed sub-tasks of a task",
+        description="Requires the scope `spend`. Runs the failed and cancelled sub-tasks of a task "
+        "that has ended again. Results of the others are kept. A repeated request with the "
+        "`Idempotency-Key` of the last retry changes nothing. Without a key, it is refused with "
+        "409 while the task is running.",
         request=Input,
         responses=TaskDetailOutput,
-        examples=[OpenApiExample("More", {"additional_budget": 20_000}, request_only=True)],
+        examples=[
+            OpenApiExample("A larger budget", {"additional_budget": 20_000}, request_only=True)
+        ],
     )
     def post(self, request: Request, task_id: int) -> Response:
-        """Retry."""
+        """Retry what failed and answer the task."""
         asked = self._action_arguments(request, task_id, serializer=self.Input)
         orchestration.retry_failed(idempotency_key=idempotency_key(request), **asked)
         return Response(task_detail(task_id))
@@ -111,20 +121,22 @@ class ApprovalView(TaskActionView):
     """`/api/v1/tasks/{task_id}/approvals`."""
 
     class Input(Strict):
-        """Which sub-task may begin."""
+        """The sub-task to approve."""
 
-        sub_task_id = String(max_length=ID_MAX, help_text="Its id.")
+        sub_task_id = String(max_length=ID_MAX, help_text="The id of the sub-task within the task.")
 
     @extend_schema(
         operation_id="approveSubTask",
-        summary="Let a sub-task begin that waits for a person, now or when its turn comes",
-        description="Needs the scope spend. Idempotent by state: the first one stays.",
+        summary="Approve a sub-task",
+        description="Requires the scope `spend`. Lets a sub-task that needs approval start, now or "
+        "as soon as its dependencies have succeeded. A repeated request changes nothing: the first "
+        "approval stays.",
         request=Input,
         responses=SubTaskOutput,
-        examples=[OpenApiExample("Its id", {"sub_task_id": "deploy"}, request_only=True)],
+        examples=[OpenApiExample("An id", {"sub_task_id": "deploy"}, request_only=True)],
     )
     def post(self, request: Request, task_id: int) -> Response:
-        """Approve."""
+        """Approve the sub-task and answer it."""
         asked = self._action_arguments(request, task_id, serializer=self.Input)
         key = asked.pop("sub_task_id")
         orchestration.approve(key=key, **asked)

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api import field_texts as texts
 from api import pagination
 from api.base import ApiView, created_response, serialize
 from api.fields import Usd
@@ -20,72 +21,136 @@ from orchestration.queries.tasks import progress, sub_tasks_now, visible_task, v
 
 
 class SubTaskCountsOutput(serializers.Serializer):
-    """Sub-tasks by status."""
+    """The number of sub-tasks in each status."""
 
-    blocked = serializers.IntegerField(help_text="What they depend on is not done.")
-    gated = serializers.IntegerField(help_text="A person must approve them.")
-    waiting = serializers.IntegerField()
-    running = serializers.IntegerField()
-    succeeded = serializers.IntegerField()
-    failed = serializers.IntegerField()
-    cancelled = serializers.IntegerField()
+    blocked = serializers.IntegerField(
+        help_text="The number of sub-tasks whose dependencies have not succeeded yet."
+    )
+    gated = serializers.IntegerField(
+        help_text="The number of sub-tasks that a person must approve."
+    )
+    waiting = serializers.IntegerField(
+        help_text="The number of sub-tasks that are ready and wait for a worker."
+    )
+    running = serializers.IntegerField(help_text="The number of sub-tasks that are running.")
+    succeeded = serializers.IntegerField(help_text="The number of sub-tasks that succeeded.")
+    failed = serializers.IntegerField(help_text="The number of sub-tasks that failed.")
+    cancelled = serializers.IntegerField(help_text="The number of sub-tasks that were cancelled.")
 
 
 class TaskOutput(serializers.Serializer):
-    """A task and how far it is. Counts of `used`, `lent` and `left` make `total_budget`."""
+    """A task and its progress. `used`, `lent` and `left` add up to `total_budget`."""
 
-    id = serializers.IntegerField(source="task.id")
-    name = serializers.CharField(source="task.name")
-    agent = serializers.CharField(source="task.agent_id")
-    cost_centre = serializers.CharField(source="task.cost_centre_id")
-    status = serializers.ChoiceField(Task.Status.choices, source="task.status")
-    status_reason = serializers.CharField(source="task.status_reason")
-    percent_done = serializers.FloatField(help_text="Of the sub-tasks, those that have ended.")
+    id = serializers.IntegerField(source="task.id", help_text="Identifies the task.")
+    name = serializers.CharField(source="task.name", help_text="The name of the task.")
+    agent = serializers.CharField(
+        source="task.agent_id", help_text="The name of the agent that submitted the task."
+    )
+    cost_centre = serializers.CharField(source="task.cost_centre_id", help_text=texts.COST_CENTRE)
+    status = serializers.ChoiceField(
+        Task.Status.choices,
+        source="task.status",
+        help_text="The status of the task: `active`, `paused` or `cancelling` until it ends as "
+        "`completed` (all sub-tasks succeeded), `partial` (some did), `failed` or `cancelled`.",
+    )
+    status_reason = serializers.CharField(
+        source="task.status_reason",
+        help_text="Why the task has this status, or an empty string.",
+    )
+    percent_done = serializers.FloatField(
+        help_text="The percentage of the sub-tasks that have ended."
+    )
     sub_tasks_total = serializers.IntegerField(
-        source="total", help_text="0 while a model is planning."
+        source="total",
+        help_text="The number of sub-tasks, which is 0 while a model is still planning.",
     )
-    sub_tasks_by_status = SubTaskCountsOutput(source="counts")
-    attempts = serializers.IntegerField(help_text="All of them, planning included.")
-    total_budget = serializers.IntegerField(source="task.budget", help_text="Tokens.")
-    reserve = serializers.IntegerField(source="task.reserve", help_text="Of it, for retries.")
+    sub_tasks_by_status = SubTaskCountsOutput(
+        source="counts", help_text="The number of sub-tasks in each status."
+    )
+    attempts = serializers.IntegerField(
+        help_text="The number of attempts so far, planning and retries included."
+    )
+    total_budget = serializers.IntegerField(
+        source="task.budget", help_text="The budget of the task in tokens, retries included."
+    )
+    reserve = serializers.IntegerField(
+        source="task.reserve", help_text="The part of the budget kept for retries, in tokens."
+    )
     soft_limit = serializers.IntegerField(
-        source="task.soft_limit", allow_null=True, help_text="Used tokens at which it pauses."
+        source="task.soft_limit",
+        allow_null=True,
+        help_text="The value of `used`, in tokens, at which the task pauses, or null if it does "
+        "not.",
     )
-    used = serializers.IntegerField(help_text="Tokens, those of running attempts included.")
-    lent = serializers.IntegerField(help_text="Lent to attempts and not used yet.")
-    left = serializers.IntegerField(help_text="Not lent.")
+    used = serializers.IntegerField(
+        help_text="The number of tokens used so far, running attempts included."
+    )
+    lent = serializers.IntegerField(
+        help_text="The number of tokens lent to running attempts and not used yet."
+    )
+    left = serializers.IntegerField(
+        help_text="The number of tokens of the budget that are neither used nor lent."
+    )
     overrun = serializers.BooleanField(
-        source="task.overrun", help_text="More was used than the budget."
+        source="task.overrun", help_text="True when the task used more tokens than its budget."
     )
-    cost = Usd(help_text="USD so far.")
-    planner = serializers.CharField(source="task.planner", help_text="given, keyword or model.")
-    runner = serializers.CharField(source="task.runner")
-    model = serializers.CharField(source="task.model", help_text="Asked for; empty: any.")
-    provider = serializers.CharField(source="task.provider", help_text="Asked for; empty: any.")
-    max_concurrent = serializers.IntegerField(source="task.max_concurrent")
-    created_at = serializers.DateTimeField(source="task.created_at")
+    cost = Usd(help_text="The cost of the task so far, in US dollars.")
+    planner = serializers.CharField(
+        source="task.planner",
+        help_text="Where the sub-tasks come from: `given` with the task, or found by the "
+        "`keyword` or the `model` planner.",
+    )
+    runner = serializers.CharField(
+        source="task.runner", help_text="The runner that carries out the sub-tasks."
+    )
+    model = serializers.CharField(source="task.model", help_text=texts.TASK_MODEL)
+    provider = serializers.CharField(source="task.provider", help_text=texts.TASK_PROVIDER)
+    max_concurrent = serializers.IntegerField(
+        source="task.max_concurrent",
+        help_text="The number of sub-tasks that may run at the same time.",
+    )
+    created_at = serializers.DateTimeField(
+        source="task.created_at", help_text="The time at which the task was submitted."
+    )
     started_at = serializers.DateTimeField(
-        allow_null=True, help_text="When its first sub-task began."
+        allow_null=True,
+        help_text="The time at which the first sub-task started, or null before it.",
     )
     deadline_at = serializers.DateTimeField(
-        source="task.deadline_at", help_text="Stands still while it is paused."
+        source="task.deadline_at",
+        help_text="The time at which the task is stopped. A pause moves it.",
     )
-    paused_at = serializers.DateTimeField(source="task.paused_at", allow_null=True)
-    ended_at = serializers.DateTimeField(source="task.ended_at", allow_null=True)
+    paused_at = serializers.DateTimeField(
+        source="task.paused_at",
+        allow_null=True,
+        help_text="The time at which the task was paused, or null if it is not paused.",
+    )
+    ended_at = serializers.DateTimeField(
+        source="task.ended_at",
+        allow_null=True,
+        help_text="The time at which the task ended, or null before it.",
+    )
 
 
 class TaskDetailOutput(TaskOutput):
-    """A task with its first sub-tasks."""
+    """A task, its progress and its first sub-tasks."""
 
-    description = serializers.CharField(source="task.description")
-    sub_tasks = SubTaskOutput(many=True, help_text=f"The first {pagination.LIMIT_MAX}.")
+    description = serializers.CharField(
+        source="task.description",
+        help_text="The description of the task, or an empty string if sub-tasks were given.",
+    )
+    sub_tasks = SubTaskOutput(
+        many=True, help_text=f"The first {pagination.LIMIT_MAX} sub-tasks in the order of the plan."
+    )
     next_cursor = serializers.CharField(
-        allow_null=True, help_text="For `…/sub_tasks`, if there are more."
+        allow_null=True,
+        help_text="The value of `cursor` with which `GET /api/v1/tasks/{task_id}/sub_tasks` "
+        "returns the other sub-tasks, or null if there are none.",
     )
 
 
 def task_detail(task_id: int) -> dict[str, Any]:
-    """A task with its progress and its first sub-tasks."""
+    """Return what `TaskDetailOutput` says of a task."""
     (found,) = progress([task_id])
     rows = sub_tasks_now(found.task, most=pagination.LIMIT_MAX + 1)
     page = sub_task_page(rows, limit=pagination.LIMIT_MAX, output=SubTaskOutput)
@@ -102,15 +167,20 @@ class TaskListView(ApiView):
     problems = {"POST": (409,)}
 
     class Query(pagination.PageQuery):
-        """Filters of the list."""
+        """Which tasks to list."""
 
-        status = serializers.ChoiceField(Task.Status.choices, required=False)
+        status = serializers.ChoiceField(
+            Task.Status.choices,
+            required=False,
+            help_text="Only tasks with this status are returned.",
+        )
 
     @extend_schema(
         operation_id="submitTask",
-        summary="Have a task done by sub-agents under a budget",
-        description="Needs the scope spend. The same `Idempotency-Key` is the same task: the "
-        "repeat is answered with 200 and `Idempotent-Replay: true`, and the task as it is by then.",
+        summary="Submit a task",
+        description="Requires the scope `spend`. Sub-agents carry out the task within its budget. "
+        "A repeated request with the same `Idempotency-Key` returns the same task and its progress "
+        "with status 200 and the header `Idempotent-Replay: true`.",
         request=TaskInput,
         responses={201: TaskDetailOutput, 200: TaskDetailOutput},
         examples=[
@@ -124,9 +194,9 @@ class TaskListView(ApiView):
                 request_only=True,
             ),
             OpenApiExample(
-                "Parts",
+                "Sub-tasks",
                 {
-                    "name": "Two parts",
+                    "name": "Two sub-tasks",
                     "sub_tasks": [
                         {"id": "a", "description": "Gather."},
                         {"id": "b", "description": "Write.", "depends_on": ["a"]},
@@ -138,7 +208,7 @@ class TaskListView(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Submit."""
+        """Submit the task and answer it."""
         task, created = orchestration.submit(
             agent=request.auth.agent,
             order=order(body(request, TaskInput)),
@@ -149,13 +219,14 @@ class TaskListView(ApiView):
 
     @extend_schema(
         operation_id="listTasks",
-        summary="Your tasks, the newest first",
-        description="Needs the scope read; with operate, those of every agent.",
+        summary="List tasks",
+        description="Requires the scope `read`. Returns the tasks of the agent with their "
+        "progress, newest first. With the scope `operate`, returns those of every agent.",
         parameters=[Query],
         responses=pagination.page_serializer(TaskOutput),
     )
     def get(self, request: Request) -> Response:
-        """List."""
+        """Answer a page of tasks."""
         asked = query(request, self.Query)
         found = visible_tasks(request.auth).order_by("-id")
         if "status" in asked:
@@ -176,10 +247,11 @@ class TaskView(ApiView):
 
     @extend_schema(
         operation_id="task",
-        summary="One task: how far it is",
-        description="Needs the scope read; with operate, those of every agent.",
+        summary="Get a task",
+        description="Requires the scope `read`. Returns the progress, the cost and the first "
+        "sub-tasks of a task. With the scope `operate`, the task may belong to any agent.",
         responses=TaskDetailOutput,
     )
     def get(self, request: Request, task_id: int) -> Response:
-        """Show."""
+        """Answer the task."""
         return Response(task_detail(visible_task(task_id, bearer=request.auth).pk))

@@ -22,6 +22,7 @@ from api import (
     task_actions,
     tasks,
     usage,
+    usage_reports,
 )
 
 _SESSION = "v1/allocations/<str:session_id>"
@@ -30,7 +31,7 @@ _TASK = "v1/tasks/<int:task_id>"
 urlpatterns = [
     path("v1/allocations", allocations.AllocationListView.as_view()),
     path(_SESSION, allocations.AllocationView.as_view()),
-    path(f"{_SESSION}/usage", allocation_actions.UsageReportView.as_view()),
+    path(f"{_SESSION}/usage", usage_reports.UsageReportView.as_view()),
     path(f"{_SESSION}/rotation", allocation_actions.RotationView.as_view()),
     path(f"{_SESSION}/completion", allocation_actions.CompletionView.as_view()),
     path(f"{_SESSION}/failure", allocation_actions.FailureView.as_view()),

@@ -282,7 +282,10 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Butler",
-    "DESCRIPTION": "Token budgets for AI agents: lend, report, rotate, watch.",
+    "DESCRIPTION": "Lends token budgets to AI agents, meters their calls and carries out tasks "
+    "under those budgets. Token counts are whole numbers, money is in US dollars as decimal "
+    "strings with 9 places, and times are ISO 8601 in UTC.",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "SERVERS": [{"url": PUBLIC_URL}],

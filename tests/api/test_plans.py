@@ -35,20 +35,20 @@ def parts(*given):
 def test_the_seeds_example_is_three_parts_of_those_words(ada):
     add_key("nvidia-1", rates=PAID)
     found = plan(ada)
-    assert [part["description"] for part in found["parts"]] == [
+    assert [part["description"] for part in found["sub_tasks"]] == [
         "Research market trends",
         "analyze data",
         "write report",
     ]
-    assert sum(part["share"] for part in found["parts"]) == 100_000
-    assert (found["planner"], found["note"], found["parts_without_key"]) == ("keyword", "", 0)
-    assert [part["depends_on"] for part in found["parts"]] == [[], ["1"], ["2"]]
+    assert sum(part["share"] for part in found["sub_tasks"]) == 100_000
+    assert (found["planner"], found["note"], found["sub_tasks_without_key"]) == ("keyword", "", 0)
+    assert [part["depends_on"] for part in found["sub_tasks"]] == [[], ["1"], ["2"]]
 
 
 def test_costs_are_of_the_key_that_each_part_would_get(ada):
     add_key("openai-1", provider="openai", rates=PAID)
     found = plan(ada, sub_tasks=parts(1_000, 3_000), total_budget=8_000)
-    first, second = found["parts"]
+    first, second = found["sub_tasks"]
     assert first["key"] == {"key_id": "openai-1", "provider": "openai", "model": "model-1"}
     assert (first["share"], second["share"]) == (2_000, 6_000)
     assert (first["estimated_cost"], first["cost_max"]) == ("0.015000000", "0.030000000")
@@ -57,7 +57,7 @@ def test_costs_are_of_the_key_that_each_part_would_get(ada):
 
 def test_an_estimate_above_its_share_costs_no_more_than_the_share(ada):
     add_key("openai-1", provider="openai", rates=PAID)
-    (part,) = plan(ada, sub_tasks=parts(9_000), total_budget=2_000)["parts"]
+    (part,) = plan(ada, sub_tasks=parts(9_000), total_budget=2_000)["sub_tasks"]
     assert part["estimated_cost"] == part["cost_max"] == "0.030000000"
 
 
@@ -67,7 +67,7 @@ def test_a_reserve_is_kept_and_priorities_weigh(ada):
     high = {"description": "more", "priority": "critical", "estimated_tokens": 1_000}
     found = plan(ada, sub_tasks=parts(low, high), total_budget=10_000, reserve_percent=50)
     assert found["reserve"] == 5_000
-    assert [part["share"] for part in found["parts"]] == [1_032, 3_968]
+    assert [part["share"] for part in found["sub_tasks"]] == [1_032, 3_968]
 
 
 def test_each_part_has_its_own_provider_and_model_or_the_tasks(ada):
@@ -75,7 +75,7 @@ def test_each_part_has_its_own_provider_and_model_or_the_tasks(ada):
     add_key("openai-1", provider="openai", rates=PAID)
     given = parts({"description": "a", "provider": "openai"}, {"description": "b"})
     found = plan(ada, sub_tasks=given, provider="nvidia")
-    assert [part["key"]["key_id"] for part in found["parts"]] == ["openai-1", "nvidia-1"]
+    assert [part["key"]["key_id"] for part in found["sub_tasks"]] == ["openai-1", "nvidia-1"]
 
 
 @pytest.mark.parametrize(
@@ -91,25 +91,25 @@ def test_a_part_without_a_key_says_why(ada, changes, code):
         limit(CostCentre.objects.get(pk="org"), 5_000)
     add_key("nvidia-1", rates=PAID)
     found = plan(ada, sub_tasks=parts(10_000), **changes)
-    (part,) = found["parts"]
+    (part,) = found["sub_tasks"]
     assert (part["key"], part["estimated_cost"], part["cost_max"]) == (None, None, None)
     assert part["no_key"]["code"] == code
     assert part["no_key"]["detail"]
-    assert (found["parts_without_key"], found["cost_max"]) == (1, "0.000000000")
+    assert (found["sub_tasks_without_key"], found["cost_max"]) == (1, "0.000000000")
 
 
 def test_a_model_is_not_asked_and_the_plan_says_so(ada):
     add_key("nvidia-1")
     found = plan(ada, planner="model")
     assert found["planner"] == "keyword"
-    assert "not asked" in found["note"]
-    assert len(found["parts"]) == 3
+    assert "No model is called" in found["note"]
+    assert len(found["sub_tasks"]) == 3
 
 
 def test_nothing_is_written_and_nothing_held(ada):
     add_key("nvidia-1", per_day=150_000)
     for _ in range(3):
-        assert plan(ada)["parts_without_key"] == 0
+        assert plan(ada)["sub_tasks_without_key"] == 0
     assert not Task.objects.exists()
     assert not Allocation.objects.exists()
     assert set(Window.objects.values_list("committed", flat=True)) == {Decimal(0)}
@@ -119,15 +119,15 @@ def test_ten_thousand_parts_are_planned_with_few_queries(ada, django_assert_max_
     add_key("nvidia-1", per_day=None)
     with django_assert_max_num_queries(12):
         found = plan(ada, sub_tasks=parts(*[1_000] * 10_000), total_budget=10**9)
-    assert (len(found["parts"]), found["parts_without_key"]) == (10_000, 0)
+    assert (len(found["sub_tasks"]), found["sub_tasks_without_key"]) == (10_000, 0)
 
 
 def test_of_more_wishes_than_are_looked_up_the_rest_says_so(ada):
     add_key("nvidia-1", per_day=None)
     found = plan(ada, sub_tasks=parts(*range(1_000, 61_000, 1_000)), total_budget=10**9)
-    codes = [(part["no_key"] or {}).get("code") for part in found["parts"]]
+    codes = [(part["no_key"] or {}).get("code") for part in found["sub_tasks"]]
     assert codes == [None] * 50 + ["not_looked_up"] * 10
-    assert found["parts_without_key"] == 10
+    assert found["sub_tasks_without_key"] == 10
 
 
 def test_a_dry_run_needs_a_token_that_reads_or_spends(people):

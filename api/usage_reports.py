@@ -1,0 +1,117 @@
+"""Usage reports: what a call outside the gateway used."""
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import field_texts as texts
+from api.allocation_actions import AllocationActionView
+from api.allocations import AllocationOutput
+from api.base import created_response, serialize
+from api.fields import Strict, String, Tokens, Usd
+from api.query_parameters import body, idempotency_key
+from keys import services as keys
+from keys.books.queries.allocations import own_allocation, own_allocation_id
+
+
+class UsageReportView(AllocationActionView):
+    """`/api/v1/allocations/{session_id}/usage`."""
+
+    class Input(Strict):
+        """The tokens of one call: input and output, or only their total."""
+
+        also = {
+            "oneOf": [
+                {"required": ["input_tokens"]},
+                {"required": ["output_tokens"], "not": {"required": ["input_tokens"]}},
+                {"required": ["total_tokens"]},
+            ]
+        }
+
+        input_tokens = Tokens(required=False, help_text=texts.INPUT_TOKENS)
+        output_tokens = Tokens(required=False, help_text=texts.OUTPUT_TOKENS)
+        cached_tokens = Tokens(required=False, help_text=texts.CACHED_TOKENS)
+        cache_write_tokens = Tokens(required=False, help_text=texts.CACHE_WRITE_TOKENS)
+        cache_write_long_tokens = Tokens(required=False, help_text=texts.CACHE_WRITE_LONG_TOKENS)
+        audio_input_tokens = Tokens(required=False, help_text=texts.AUDIO_INPUT_TOKENS)
+        reasoning_tokens = Tokens(required=False, help_text=texts.REASONING_TOKENS)
+        audio_output_tokens = Tokens(required=False, help_text=texts.AUDIO_OUTPUT_TOKENS)
+        total_tokens = Tokens(
+            required=False,
+            help_text="The total number of tokens, if only that is known. It cannot be combined "
+            "with other counts and is priced at the highest rate of the model.",
+        )
+        model = String(
+            required=False,
+            max_length=200,
+            help_text="The model that was called, if it is not the model of the API key.",
+        )
+
+        def validate(self, asked: dict) -> dict:
+            """Check that either the parts or the total are given."""
+            parts = {name for name in asked if name.endswith("_tokens")} - {"total_tokens"}
+            if ("total_tokens" in asked) == bool(parts & {"input_tokens", "output_tokens"}):
+                raise serializers.ValidationError(
+                    "Send `input_tokens` and `output_tokens`, or only `total_tokens`."
+                )
+            if "total_tokens" in asked and parts:
+                raise serializers.ValidationError(
+                    "`total_tokens` cannot be combined with other counts."
+                )
+            return asked
+
+    class Output(serializers.Serializer):
+        """The recorded usage, and the allocation after it."""
+
+        charge_id = serializers.IntegerField(
+            source="id", help_text="Identifies the charge that records the call."
+        )
+        key_id = serializers.CharField(
+            source="api_key_id", help_text="The API key that the call was charged to."
+        )
+        model = serializers.CharField(help_text=texts.MODEL)
+        input_tokens = serializers.IntegerField(help_text=texts.INPUT_TOKENS)
+        cached_tokens = serializers.IntegerField(help_text=texts.CACHED_TOKENS)
+        cache_write_tokens = serializers.IntegerField(help_text=texts.CACHE_WRITE_TOKENS)
+        cache_write_long_tokens = serializers.IntegerField(help_text=texts.CACHE_WRITE_LONG_TOKENS)
+        audio_input_tokens = serializers.IntegerField(help_text=texts.AUDIO_INPUT_TOKENS)
+        output_tokens = serializers.IntegerField(help_text=texts.OUTPUT_TOKENS)
+        reasoning_tokens = serializers.IntegerField(help_text=texts.REASONING_TOKENS)
+        audio_output_tokens = serializers.IntegerField(help_text=texts.AUDIO_OUTPUT_TOKENS)
+        tokens = serializers.IntegerField(help_text=texts.TOKENS)
+        cost = Usd(help_text=texts.COST)
+        overrun = serializers.BooleanField(
+            help_text="True when the call used more tokens than were left. It is recorded in full."
+        )
+        recorded_at = serializers.DateTimeField(
+            source="settled_at", help_text="The time at which the usage was recorded."
+        )
+        allocation = AllocationOutput(help_text="The allocation after the call.")
+
+    @extend_schema(
+        operation_id="reportUsage",
+        summary="Report the usage of a call",
+        description="Requires the scope `spend`, or the token of this session. Records what a call "
+        "outside the gateway used, in full even if it is more than was left or the allocation is "
+        "closed. A repeated report with the same `Idempotency-Key` returns the same charge with "
+        "status 200 and the header `Idempotent-Replay: true`.",
+        request=Input,
+        responses={201: Output, 200: Output},
+        examples=[
+            OpenApiExample("A call", {"input_tokens": 800, "output_tokens": 200}, request_only=True)
+        ],
+    )
+    def post(self, request: Request, session_id: str) -> Response:
+        """Record the usage and answer its charge."""
+        asked = body(request, self.Input)
+        charge, created = keys.report_usage(
+            allocation_id=own_allocation_id(session_id, bearer=request.auth),
+            model=asked.pop("model", ""),
+            usage=keys.Usage(total=asked.pop("total_tokens", None), **asked),
+            idempotency_key=idempotency_key(request),
+            now=timezone.now(),
+        )
+        charge.allocation = own_allocation(session_id, bearer=request.auth)
+        return created_response(serialize(self.Output, charge), created=created)
