@@ -13,7 +13,7 @@ from api.authentication import READ, SPEND
 from api.base import ApiView
 from api.fields import Usd, usd
 from api.query_parameters import body, idempotency_key
-from api.task_input import TaskInput, order
+from api.task_input import TaskInput, task_request
 from orchestration.queries.plans import WISHES_MAX, PartPreview, PlanPreview, plan_preview
 
 _NO_MODEL = (
@@ -132,7 +132,9 @@ class PlanView(ApiView):
         """Answer the plan."""
         idempotency_key(request)
         found = plan_preview(
-            agent=request.auth.agent, order=order(body(request, TaskInput)), now=timezone.now()
+            agent=request.auth.agent,
+            request=task_request(body(request, TaskInput)),
+            now=timezone.now(),
         )
         return Response(_plan_body(found))
 
@@ -140,11 +142,11 @@ class PlanView(ApiView):
 # Without serializers, which take a second for ten thousand sub-tasks. The contract test compares
 # this with the schema.
 def _plan_body(plan: PlanPreview) -> dict[str, Any]:
-    given = bool(plan.order.sub_tasks)
+    given = bool(plan.request.sub_tasks)
     return {
         "planner": "given" if given else "keyword",
-        "note": "" if given or plan.order.planner == "keyword" else _NO_MODEL,
-        "total_budget": plan.order.total_budget,
+        "note": "" if given or plan.request.planner == "keyword" else _NO_MODEL,
+        "total_budget": plan.request.total_budget,
         "reserve": plan.reserve,
         "estimated_cost": usd(plan.cost),
         "cost_max": usd(plan.cost_max),

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from api import field_texts as texts
 from api.fields import Boolean, Integer, Name, Strict, String, Tokens
 from orchestration.planning import WEIGHTS
-from orchestration.services import Order
+from orchestration.services import TaskRequest
 from orchestration.services.task_request import PLANNERS, SECONDS_MAX
 
 ID_MAX = 64
@@ -174,7 +174,7 @@ class TaskInput(Strict):
         return asked
 
 
-def order(asked: dict[str, Any]) -> Order:
+def task_request(asked: dict[str, Any]) -> TaskRequest:
     """What was asked, as the orchestrator takes it."""
     given = tuple(dict(each) for each in asked.pop("sub_tasks", ()))
-    return Order(**asked, sub_tasks=given)
+    return TaskRequest(**asked, sub_tasks=given)

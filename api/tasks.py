@@ -14,7 +14,7 @@ from api.base import ApiView, created_response, serialize
 from api.fields import Usd
 from api.query_parameters import body, idempotency_key, query
 from api.sub_tasks import SubTaskOutput, sub_task_page
-from api.task_input import TaskInput, order
+from api.task_input import TaskInput, task_request
 from orchestration import services as orchestration
 from orchestration.models import Task
 from orchestration.queries.tasks import progress, sub_tasks_now, visible_task, visible_tasks
@@ -211,7 +211,7 @@ class TaskListView(ApiView):
         """Submit the task and answer it."""
         task, created = orchestration.submit(
             agent=request.auth.agent,
-            order=order(body(request, TaskInput)),
+            request=task_request(body(request, TaskInput)),
             idempotency_key=idempotency_key(request),
             now=timezone.now(),
         )

@@ -41,7 +41,7 @@ WITH done AS (
 INSERT INTO orchestration_attempt (
     task_id, sub_task_id, number, session_id, status, runner, tokens, provider, worker, fence,
     leased_until, deadline_at, error_kind, error, facts, used_tokens, cost, created_at, ended_at,
-    accounted_at)
+    finalized_at)
 SELECT task_id, id, 1, 'bench-' || id, 'succeeded', runner, 1000, '', '', 1, now(), now(), '', '',
        '{}', 500, 0.001, now(), now(), now() FROM done
 """
@@ -102,14 +102,14 @@ def _office() -> Iterator[tuple[int, int]]:
 
 def _submitted(parts: int, *, latency: bool) -> Task:
     says = _SAYS if latency else "part {}"
-    order = services.Order(
+    task_request = services.TaskRequest(
         name="fleet",
         sub_tasks=tuple({"description": says.format(number)} for number in range(parts)),
         total_budget=parts * 5_000,
         max_concurrent=_AT_ONCE,
         provider="nvidia",
     )
-    return services.submit(agent="agent-0", order=order, now=rows.now())[0]
+    return services.submit(agent="agent-0", request=task_request, now=rows.now())[0]
 
 
 def _is_over(task: Task) -> bool:

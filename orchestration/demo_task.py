@@ -4,7 +4,7 @@ from orchestration import services
 
 AGENT = "ada"
 IDEMPOTENCY_KEY = "demo"
-ORDER = services.Order(
+TASK_REQUEST = services.TaskRequest(
     name="Your first task",
     description="Research market trends, analyze data, write report",
     total_budget=100_000,

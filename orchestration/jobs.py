@@ -13,11 +13,11 @@ from orchestration.services.wakeup import CLUSTER
 
 
 def look_after() -> None:
-    """Every minute: end what waits too long, account for what a crash left, free the slots of
+    """Every minute: end what waits too long, finalize what a crash left, free the slots of
     OpenClaw that it left taken, and wake a worker if there is something to do."""
     now = timezone.now()
     services.sweep(now=now)
-    services.account(now=now)
+    services.finalize(now=now)
     asyncio.run(release_left_over())
     waiting = get_broker(CLUSTER).queue_size()
     if not waiting and is_work_due(now=now, within=timedelta(minutes=1)):

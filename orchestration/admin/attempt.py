@@ -44,7 +44,7 @@ class AttemptAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("session_id", "task_link", "sub_task_link", "number", "shown_status")}),
         ("Tokens", {"fields": ("tokens_used", "cost_of", "allocation_link", "key_name", "rows")}),
-        ("When", {"fields": ("begun", "ended", "length", "deadline", "accounted")}),
+        ("When", {"fields": ("begun", "ended", "length", "deadline", "finalized")}),
         ("Carried out by", {"fields": ("runner", "provider", "worker", "fence", "leased")}),
         (
             "For whoever looks closer",
@@ -145,9 +145,9 @@ class AttemptAdmin(ReadOnlyAdmin):
         return widgets.moment(attempt.deadline_at)
 
     @display(description="Accounted for (UTC)")
-    def accounted(self, attempt):
+    def finalized(self, attempt):
         """Since when its figures are final."""
-        return widgets.moment(attempt.accounted_at)
+        return widgets.moment(attempt.finalized_at)
 
     @display(description="Lease until (UTC)")
     def leased(self, attempt):

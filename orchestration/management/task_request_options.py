@@ -1,4 +1,4 @@
-"""What `run_task` was asked for, as an order: from options, or from a file."""
+"""What `run_task` was asked for, as a task request: from options, or from a file."""
 
 import json
 from argparse import ArgumentParser
@@ -13,7 +13,7 @@ from keys.models import Agent
 from keys.refusals import UnknownAgent, WrongValue
 from orchestration import demo_task, planning
 from orchestration.planning.base import short_name
-from orchestration.services import Order
+from orchestration.services import TaskRequest
 from orchestration.services.task_request import PLANNERS
 
 _FILE_BYTES_MAX = 64_000_000
@@ -42,7 +42,7 @@ _PLAN = {
     "properties": {
         **{
             f.name: _TYPES[str(getattr(f.type, "__name__", f.type))]
-            for f in fields(Order)
+            for f in fields(TaskRequest)
             if f.name != "sub_tasks"
         },
         "sub_tasks": {"type": "array", "items": _SUB_TASK},
@@ -66,8 +66,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--timeout", type=int, metavar="SECONDS", help="for all of it (3600)")
 
 
-def order(asked: dict[str, Any]) -> Order:
-    """The order that options and file make; an option goes before the file.
+def task_request(asked: dict[str, Any]) -> TaskRequest:
+    """The task request that options and file make; an option goes before the file.
 
     Refusals: WrongValue.
     """
@@ -80,7 +80,7 @@ def order(asked: dict[str, Any]) -> Order:
         raise WrongValue("Say how many tokens it may use: --budget N.", field="budget")
     told["sub_tasks"] = tuple(told.get("sub_tasks", ()))
     told.setdefault("name", _name(told))
-    return Order(**told)
+    return TaskRequest(**told)
 
 
 def _name(told: dict[str, Any]) -> str:

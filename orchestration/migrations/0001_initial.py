@@ -373,7 +373,7 @@ class Migration(migrations.Migration):
                 ("cost", models.DecimalField(decimal_places=9, default=0, max_digits=20)),
                 ("created_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(null=True)),
-                ("accounted_at", models.DateTimeField(null=True)),
+                ("finalized_at", models.DateTimeField(null=True)),
                 (
                     "allocation",
                     models.OneToOneField(
@@ -586,10 +586,10 @@ class Migration(migrations.Migration):
             model_name="attempt",
             index=models.Index(
                 condition=models.Q(
-                    ("accounted_at__isnull", True), models.Q(("status", "running"), _negated=True)
+                    ("finalized_at__isnull", True), models.Q(("status", "running"), _negated=True)
                 ),
                 fields=["ended_at"],
-                name="attempt_unaccounted",
+                name="attempt_not_finalized",
             ),
         ),
         migrations.AddConstraint(
@@ -619,7 +619,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(
-                        ("accounted_at__isnull", True),
+                        ("finalized_at__isnull", True),
                         ("ended_at__isnull", True),
                         ("status", "running"),
                     ),

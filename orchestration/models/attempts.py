@@ -19,7 +19,7 @@ class Attempt(models.Model):
     `worker` that renews `leased_until`. Whoever finds that over takes it over and adds one to
     `fence`, so that what the silent one still says is not heard: every write names the fence.
     `handle` is what its runner needs to find the child again. `tokens` are lent from the task's
-    budget until the attempt is accounted for (`accounted_at`): its allocation is closed, nothing of
+    budget until the attempt is finalized (`finalized_at`): its allocation is closed, nothing of
     it is held any more, and `used_tokens` and `cost` (USD) are final.
     """
 
@@ -52,7 +52,7 @@ class Attempt(models.Model):
     cost = usd(default=0)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
-    accounted_at = models.DateTimeField(null=True)
+    finalized_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-id"]
@@ -65,7 +65,7 @@ class Attempt(models.Model):
                 fields=["sub_task"], condition=Q(status="succeeded"), name="attempt_one_winner"
             ),
             models.CheckConstraint(
-                condition=Q(status="running", ended_at__isnull=True, accounted_at__isnull=True)
+                condition=Q(status="running", ended_at__isnull=True, finalized_at__isnull=True)
                 | ~Q(status="running") & Q(ended_at__isnull=False),
                 name="attempt_runs_or_has_ended",
             ),
@@ -80,8 +80,8 @@ class Attempt(models.Model):
             ),
             models.Index(
                 fields=["ended_at"],
-                condition=Q(accounted_at__isnull=True) & ~Q(status="running"),
-                name="attempt_unaccounted",
+                condition=Q(finalized_at__isnull=True) & ~Q(status="running"),
+                name="attempt_not_finalized",
             ),
         ]
         triggers = [

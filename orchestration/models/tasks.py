@@ -19,8 +19,8 @@ class Task(models.Model):
       └──▶ failed            none did
 
     An ended task becomes active again when its failed sub-tasks are retried. Budgets are tokens:
-    `lent` is what the allocations of its attempts were given until they are accounted for, `used`
-    what accounted ones have used; `reserve` is kept for retries. `centres` are the cost centre and
+    `lent` is what the allocations of its attempts were given until they are finalized, `used`
+    what finalized ones have used; `reserve` is kept for retries. `centres` are the cost centre and
     those above it, from the root down.
     """
 

@@ -102,7 +102,7 @@ def beginnings(task: Task, *, positions: list[int], characters: int) -> dict[int
 
 def spent_on(sub_tasks: Sequence[int]) -> dict[int, tuple[int, Decimal]]:
     """Tokens and cost (USD) of all attempts of each; what runs counts by its allocation."""
-    live = {"accounted_at__isnull": True}
+    live = {"finalized_at__isnull": True}
     tokens = When(**live, then=Coalesce(F("allocation__used"), 0))
     cost = When(**live, then=Coalesce(F("allocation__used_cost"), Decimal(0)))
     rows = (
@@ -119,7 +119,7 @@ def spent_on(sub_tasks: Sequence[int]) -> dict[int, tuple[int, Decimal]]:
 
 def spent_by(attempt: Attempt) -> tuple[int, object]:
     """Its tokens and cost (USD) until now; the attempt comes with its allocation."""
-    if attempt.accounted_at or attempt.allocation is None:
+    if attempt.finalized_at or attempt.allocation is None:
         return attempt.used_tokens, attempt.cost
     return attempt.allocation.used, attempt.allocation.used_cost
 

@@ -11,7 +11,7 @@ from keys import services as keys
 from keys.books.queries.previews import Preview, previews
 from orchestration import runners
 from orchestration.planning import Part
-from orchestration.services import Order, plan, reserve_of
+from orchestration.services import TaskRequest, plan, reserve_of
 
 # Parts that ask for the same are decided together; so many different wishes are decided at most.
 WISHES_MAX = 50
@@ -40,7 +40,7 @@ class PartPreview(NamedTuple):
 class PlanPreview(NamedTuple):
     """A plan that nobody carries out; `reserve` tokens of its budget would be kept for retries."""
 
-    order: Order
+    request: TaskRequest
     parts: list[PartPreview]
     reserve: int
 
@@ -60,21 +60,22 @@ class PlanPreview(NamedTuple):
         return sum(each.cost is None for each in self.parts)
 
 
-def plan_preview(*, agent: str, order: Order, now: datetime) -> PlanPreview:
-    """The plan of an order, writing and holding nothing. No model is asked: where one would plan,
-    this is what the keyword planner finds.
+def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPreview:
+    """The plan of a task request, writing and holding nothing.
+
+    No model is asked: where one would plan, this is what the keyword planner finds.
 
     Refusals: those of `services.plan`, and UnknownAgent, AgentDisabled, UnknownCostCentre.
     """
-    made = plan(order)
-    wishes = _wishes(order, made.parts, made.shares)
+    made = plan(request)
+    wishes = _wishes(request, made.parts, made.shares)
     decided = list(dict.fromkeys(wishes))[:WISHES_MAX]
     found = previews(agent=agent, wishes=decided, now=now)
     parts = [
         _part(part, share, found.get(wish))
         for part, share, wish in zip(made.parts, made.shares, wishes, strict=True)
     ]
-    return PlanPreview(order, parts, reserve_of(order))
+    return PlanPreview(request, parts, reserve_of(request))
 
 
 def _part(part: Part, share: int, key: Preview | None) -> PartPreview:
@@ -84,18 +85,20 @@ def _part(part: Part, share: int, key: Preview | None) -> PartPreview:
     return PartPreview(part, share, key, key.cost(estimated), key.cost(share))
 
 
-def _wishes(order: Order, parts: list[Part], shares: list[int]) -> list[keys.Wish]:
+def _wishes(request: TaskRequest, parts: list[Part], shares: list[int]) -> list[keys.Wish]:
     """What each part would ask the Token Manager for."""
-    terms = {name: runners.terms(name) for name in {part.runner or order.runner for part in parts}}
+    terms = {
+        name: runners.terms(name) for name in {part.runner or request.runner for part in parts}
+    }
     ttl = settings.ALLOCATION_TTL_SECONDS
     return [
         keys.Wish(
             tokens=share,
-            provider=part.provider or order.provider or None,
-            model=part.model or order.model or None,
-            cost_centre=order.cost_centre or None,
+            provider=part.provider or request.provider or None,
+            model=part.model or request.model or None,
+            cost_centre=request.cost_centre or None,
             ttl_seconds=ttl,
-            wire_format=terms[part.runner or order.runner].wire_format,
+            wire_format=terms[part.runner or request.runner].wire_format,
         )
         for part, share in zip(parts, shares, strict=True)
     ]

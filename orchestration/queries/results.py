@@ -10,17 +10,17 @@ from django.db import connection
 from orchestration.models import SubTask, Task
 from orchestration.prompts import Before
 
-# Attempts that are not accounted for yet count by what their allocation says now.
+# Attempts that are not finalized yet count by what their allocation says now.
 DETAILS = """
 WITH spent AS (
     SELECT a.sub_task_id,
-           sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used, 0)
+           sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used, 0)
                     ELSE a.used_tokens END) AS tokens,
-           sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used_cost, 0)
+           sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
                     ELSE a.cost END) AS cost,
            (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1] AS api_key
       FROM orchestration_attempt a
-      LEFT JOIN keys_allocation_usage l ON a.accounted_at IS NULL AND l.session_id = a.session_id
+      LEFT JOIN keys_allocation_usage l ON a.finalized_at IS NULL AND l.session_id = a.session_id
      WHERE a.task_id = %(task)s
      GROUP BY a.sub_task_id
 )

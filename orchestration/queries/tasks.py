@@ -19,7 +19,7 @@ _COLUMNS = ", ".join(
     f"t.{field.column}" for field in Task._meta.concrete_fields if field.column not in _LONG
 )
 
-# Attempts that are not accounted for yet count by what their allocation says now. One statement,
+# Attempts that are not finalized yet count by what their allocation says now. One statement,
 # so that its numbers are of one moment; the planner's own part is no sub-task.
 _PROGRESS = f"""
 WITH counted AS (
@@ -30,12 +30,12 @@ WITH counted AS (
      GROUP BY task_id
 ), spent AS (
     SELECT a.task_id,
-           coalesce(sum(l.used) FILTER (WHERE a.accounted_at IS NULL), 0) AS live,
-           sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used_cost, 0)
+           coalesce(sum(l.used) FILTER (WHERE a.finalized_at IS NULL), 0) AS live,
+           sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
                     ELSE a.cost END) AS cost,
            count(*) AS attempts
       FROM orchestration_attempt a
-      LEFT JOIN keys_allocation_usage l ON a.accounted_at IS NULL AND l.session_id = a.session_id
+      LEFT JOIN keys_allocation_usage l ON a.finalized_at IS NULL AND l.session_id = a.session_id
      WHERE a.task_id = ANY(%(tasks)s)
      GROUP BY a.task_id
 )
@@ -58,14 +58,14 @@ WITH page AS MATERIALIZED (
      ORDER BY position LIMIT %(most)s
 ), spent AS (
     SELECT a.sub_task_id,
-           sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used, 0)
+           sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used, 0)
                     ELSE a.used_tokens END) AS tokens,
-           sum(CASE WHEN a.accounted_at IS NULL THEN coalesce(l.used_cost, 0)
+           sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
                     ELSE a.cost END) AS cost,
            (array_agg(a.session_id ORDER BY a.number DESC))[1] AS session_id,
            (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1] AS api_key
       FROM orchestration_attempt a
-      LEFT JOIN keys_allocation_usage l ON a.accounted_at IS NULL AND l.session_id = a.session_id
+      LEFT JOIN keys_allocation_usage l ON a.finalized_at IS NULL AND l.session_id = a.session_id
      WHERE a.sub_task_id IN (SELECT id FROM page)
      GROUP BY a.sub_task_id
 ), needed AS (

@@ -13,32 +13,32 @@ CHECKS = [
     ),
     Check(
         "task-lent",
-        "task.lent = what attempts were lent that are not accounted for",
+        "task.lent = what attempts were lent that are not finalized",
         """
         SELECT t.id AS task, t.lent, coalesce(sum(a.tokens), 0) AS counted
           FROM orchestration_task t
-          LEFT JOIN orchestration_attempt a ON a.task_id = t.id AND a.accounted_at IS NULL
+          LEFT JOIN orchestration_attempt a ON a.task_id = t.id AND a.finalized_at IS NULL
          GROUP BY t.id HAVING t.lent <> coalesce(sum(a.tokens), 0)
         """,
     ),
     Check(
         "task-used",
-        "task.used = what accounted attempts used",
+        "task.used = what finalized attempts used",
         """
         SELECT t.id AS task, t.used, coalesce(sum(a.used_tokens), 0) AS counted
           FROM orchestration_task t
-          LEFT JOIN orchestration_attempt a ON a.task_id = t.id AND a.accounted_at IS NOT NULL
+          LEFT JOIN orchestration_attempt a ON a.task_id = t.id AND a.finalized_at IS NOT NULL
          GROUP BY t.id HAVING t.used <> coalesce(sum(a.used_tokens), 0)
         """,
     ),
     Check(
         "attempt-used",
-        "an accounted attempt used what its allocation used, and that is closed, holding nothing",
+        "a finalized attempt used what its allocation used, and that is closed, holding nothing",
         """
         SELECT a.id AS attempt, a.used_tokens, a.cost, l.used, l.used_cost, l.held, l.status
           FROM orchestration_attempt a
           LEFT JOIN keys_allocation_usage l ON l.session_id = a.session_id
-         WHERE a.accounted_at IS NOT NULL
+         WHERE a.finalized_at IS NOT NULL
            AND (a.used_tokens <> coalesce(l.used, 0) OR a.cost <> coalesce(l.used_cost, 0)
                 OR l.status = 'active' OR l.held > 0)
         """,

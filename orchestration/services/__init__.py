@@ -7,21 +7,21 @@ from orchestration.services.concurrency_limits import (
     remove_concurrency,
     set_concurrency,
 )
-from orchestration.services.finalize import account
+from orchestration.services.finalize import finalize
 from orchestration.services.finish import Ended, back_off, finish_many
 from orchestration.services.lend import lend, store_handle
 from orchestration.services.submit import Plan, plan, reserve_of, submit
 from orchestration.services.task_control import approve, cancel, pause, resume, retry_failed
-from orchestration.services.task_request import Order
+from orchestration.services.task_request import TaskRequest
 from orchestration.services.time_limits import sweep
 from orchestration.services.wakeup import wake
 
 __all__ = [
     "CommandTerms",
     "Ended",
-    "Order",
+    "TaskRequest",
     "Plan",
-    "account",
+    "finalize",
     "approve",
     "back_off",
     "beat",

@@ -15,8 +15,8 @@ from orchestration.services.finish import lock_tasks
 WHO = "orchestrator"
 
 
-def account(*, attempts: Sequence[int] | None = None, most: int = 200, now: datetime) -> int:
-    """Close the allocations of ended attempts and account for those of which nothing is held any
+def finalize(*, attempts: Sequence[int] | None = None, most: int = 200, now: datetime) -> int:
+    """Close the allocations of ended attempts and finalize those of which nothing is held any
     more; of all that are left over, if `attempts` is None. How many were looked at. Twice is once.
     """
     given = None if attempts is None else list(attempts)
@@ -27,7 +27,7 @@ def account(*, attempts: Sequence[int] | None = None, most: int = 200, now: date
         if allocation:
             _close(allocation, status, kind, now=now)
     if left:
-        _account([row[0] for row in left], now=now)
+        _finalize([row[0] for row in left], now=now)
     return len(left)
 
 
@@ -43,10 +43,10 @@ def _close(allocation: int, status: str, kind: str, *, now: datetime) -> None:
 
 
 @transaction.atomic(durable=True)
-def _account(attempts: list[int], *, now: datetime) -> None:
+def _finalize(attempts: list[int], *, now: datetime) -> None:
     tasks = lock_tasks(Attempt.objects.filter(pk__in=attempts).values("task_id"))
     with connection.cursor() as cursor:
-        cursor.execute(sql.ACCOUNT, {"attempts": attempts, "now": now})
+        cursor.execute(sql.FINALIZE, {"attempts": attempts, "now": now})
         changed = [row[0] for row in cursor.fetchall()]
     for task in Task.objects.filter(pk__in=changed, status=Task.Status.ACTIVE):
         _ask_at_soft_limit(task, before=tasks[task.pk].used, now=now)

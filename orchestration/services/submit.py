@@ -13,7 +13,7 @@ from orchestration.models import Task
 from orchestration.planning import Part
 from orchestration.refusals import BudgetTooSmall
 from orchestration.services.store_plan import write_sub_tasks
-from orchestration.services.task_request import Order
+from orchestration.services.task_request import TaskRequest
 from orchestration.services.wakeup import wake
 
 # What the model that plans may use of the budget.
@@ -29,32 +29,32 @@ class Plan(NamedTuple):
     shares: list[int]
 
 
-def plan(order: Order) -> Plan:
+def plan(request: TaskRequest) -> Plan:
     """What would be done, and its split; nothing is written.
 
     Refusals: WrongValue, WrongPlan, UnknownRunner, BudgetTooSmall.
     """
-    order.check()
-    parts = _parts(order)
-    for name in {order.runner, *(part.runner for part in parts if part.runner)}:
+    request.check()
+    parts = _parts(request)
+    for name in {request.runner, *(part.runner for part in parts if part.runner)}:
         runners.check(name)
-    total, reserve = order.total_budget, reserve_of(order)
+    total, reserve = request.total_budget, reserve_of(request)
     return Plan(parts, planning.split(parts, total=total, reserve=reserve))
 
 
-def reserve_of(order: Order) -> int:
+def reserve_of(request: TaskRequest) -> int:
     """Tokens kept for retries."""
-    return order.total_budget * order.reserve_percent // 100
+    return request.total_budget * request.reserve_percent // 100
 
 
-def _parts(order: Order) -> list[Part]:
-    if order.sub_tasks:
-        return planning.given_plan(list(order.sub_tasks))
-    return planning.keyword_plan(order.description, parallel=order.parallel)
+def _parts(request: TaskRequest) -> list[Part]:
+    if request.sub_tasks:
+        return planning.given_plan(list(request.sub_tasks))
+    return planning.keyword_plan(request.description, parallel=request.parallel)
 
 
 def submit(
-    *, agent: str, order: Order, idempotency_key: str | None = None, now: datetime
+    *, agent: str, request: TaskRequest, idempotency_key: str | None = None, now: datetime
 ) -> tuple[Task, bool]:
     """Write a task down; workers begin with it when this is committed.
 
@@ -63,54 +63,54 @@ def submit(
     AgentDisabled, UnknownCostCentre, UnknownProvider, UnknownModel, IdempotencyMismatch.
     """
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
-        return _same(earlier, order), False
-    by_model = order.planner == "model" and not order.sub_tasks
-    made = _to_be_planned(order) if by_model else plan(order)
-    _check_supply(order, made.parts)
+        return _same(earlier, request), False
+    by_model = request.planner == "model" and not request.sub_tasks
+    made = _to_be_planned(request) if by_model else plan(request)
+    _check_supply(request, made.parts)
     try:
-        return _submit(agent, order, made, idempotency_key, now)
+        return _submit(agent, request, made, idempotency_key, now)
     except IntegrityError as error:
         # The same request at the same time: the other one's task is there now.
         if "task_once_per_idempotency_key" not in str(error):
             raise
-        return _submit(agent, order, made, idempotency_key, now)
+        return _submit(agent, request, made, idempotency_key, now)
 
 
-def _check_supply(order: Order, parts: list[Part]) -> None:
-    named = {(part.provider or order.provider, part.model or order.model) for part in parts}
+def _check_supply(request: TaskRequest, parts: list[Part]) -> None:
+    named = {(part.provider or request.provider, part.model or request.model) for part in parts}
     for provider, model in sorted(named):
         keys.check_known(provider=provider, model=model)
 
 
-def _to_be_planned(order: Order) -> Plan:
-    order.check()
-    runners.check(order.runner)
-    share = min(order.total_budget * _PLANNING_PERCENT // 100, _PLANNING_TOKENS_MAX)
+def _to_be_planned(request: TaskRequest) -> Plan:
+    request.check()
+    runners.check(request.runner)
+    share = min(request.total_budget * _PLANNING_PERCENT // 100, _PLANNING_TOKENS_MAX)
     if share < planning.PART_TOKENS_MIN:
         needed = planning.PART_TOKENS_MIN * 100 // _PLANNING_PERCENT
         raise BudgetTooSmall(
             f"A model plans with {_PLANNING_PERCENT} % of the budget, which is too small for that: "
             f"it needs {needed} tokens.",
             needed=needed,
-            budget=order.total_budget,
+            budget=request.total_budget,
         )
-    return Plan([planning.planning_part(order.description)], [share])
+    return Plan([planning.planning_part(request.description)], [share])
 
 
 @transaction.atomic(durable=True)
-def _submit(agent, order: Order, made: Plan, idempotency_key, now) -> tuple[Task, bool]:
+def _submit(agent, request: TaskRequest, made: Plan, idempotency_key, now) -> tuple[Task, bool]:
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
-        return _same(earlier, order), False
-    centre = _centre(agent, order.cost_centre)
+        return _same(earlier, request), False
+    centre = _centre(agent, request.cost_centre)
     task = Task.objects.create(
         agent_id=agent,
         cost_centre=centre,
         centres=centre.path,
         idempotency_key=idempotency_key,
-        asked=order.as_json(),
+        asked=request.as_json(),
         created_at=now,
-        deadline_at=now + timedelta(seconds=order.timeout),
-        **_columns(order),
+        deadline_at=now + timedelta(seconds=request.timeout),
+        **_columns(request),
     )
     first = 0 if made.parts[0].key == planning.PLANNING_KEY else 1
     write_sub_tasks(task, made.parts, made.shares, first=first, now=now)
@@ -118,25 +118,25 @@ def _submit(agent, order: Order, made: Plan, idempotency_key, now) -> tuple[Task
     return task, True
 
 
-def _columns(order: Order) -> dict[str, object]:
-    percent = order.soft_limit_percent
+def _columns(request: TaskRequest) -> dict[str, object]:
+    percent = request.soft_limit_percent
     return {
-        "name": order.name,
-        "description": order.description,
-        "budget": order.total_budget,
-        "reserve": reserve_of(order),
-        "soft_limit": percent and max(order.total_budget * percent // 100, 1),
-        "runner": order.runner,
-        "model": order.model,
-        "provider": order.provider,
-        "planner": "given" if order.sub_tasks else order.planner,
-        "parallel": order.parallel,
-        "max_concurrent": order.max_concurrent,
-        "retry_on_failure": order.retry_on_failure,
-        "max_retries": order.max_retries,
-        "waiting_seconds": order.waiting_timeout,
-        "running_seconds": order.running_timeout,
-        "timeout_seconds": order.timeout,
+        "name": request.name,
+        "description": request.description,
+        "budget": request.total_budget,
+        "reserve": reserve_of(request),
+        "soft_limit": percent and max(request.total_budget * percent // 100, 1),
+        "runner": request.runner,
+        "model": request.model,
+        "provider": request.provider,
+        "planner": "given" if request.sub_tasks else request.planner,
+        "parallel": request.parallel,
+        "max_concurrent": request.max_concurrent,
+        "retry_on_failure": request.retry_on_failure,
+        "max_retries": request.max_retries,
+        "waiting_seconds": request.waiting_timeout,
+        "running_seconds": request.running_timeout,
+        "timeout_seconds": request.timeout,
     }
 
 
@@ -144,8 +144,8 @@ def _earlier(agent: str, idempotency_key: str) -> Task | None:
     return Task.objects.filter(agent=agent, idempotency_key=idempotency_key).first()
 
 
-def _same(task: Task, order: Order) -> Task:
-    if task.asked != order.as_json():
+def _same(task: Task, request: TaskRequest) -> Task:
+    if task.asked != request.as_json():
         raise IdempotencyMismatch(
             "This idempotency key was used for another task.", task_id=task.pk
         )

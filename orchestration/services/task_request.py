@@ -14,7 +14,7 @@ PLANNERS = ("keyword", "model")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class TaskRequest:
     """A task as somebody asks for it.
 
     Either a `description`, which a planner (`keyword` or `model`) takes apart, or `sub_tasks` as

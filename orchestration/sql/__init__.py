@@ -11,7 +11,7 @@ from orchestration.sql.claim import (
     TAKE,
     TAKE_OVER,
 )
-from orchestration.sql.finalize import ACCOUNT, LEFT_OVER
+from orchestration.sql.finalize import FINALIZE, LEFT_OVER
 from orchestration.sql.finish import (
     END_ATTEMPTS,
     END_TASKS,
@@ -21,7 +21,7 @@ from orchestration.sql.finish import (
 )
 
 __all__ = [
-    "ACCOUNT",
+    "FINALIZE",
     "CANDIDATES",
     "END_ATTEMPTS",
     "END_TASKS",

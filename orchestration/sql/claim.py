@@ -39,7 +39,7 @@ SELECT scope, count(*)
 
 # What the attempts of sub-tasks have used, or were lent until that is known.
 SPENT = """
-SELECT sub_task_id, sum(CASE WHEN accounted_at IS NULL THEN tokens ELSE used_tokens END)::bigint
+SELECT sub_task_id, sum(CASE WHEN finalized_at IS NULL THEN tokens ELSE used_tokens END)::bigint
   FROM orchestration_attempt WHERE sub_task_id = ANY(%(sub_tasks)s)
  GROUP BY sub_task_id
 """
@@ -54,7 +54,7 @@ SELECT s.task_id, sum(s.share)::bigint,
            AND s.share - coalesce(a.spent, 0) >= least(s.share, %(least)s))
   FROM orchestration_subtask s
   LEFT JOIN (SELECT sub_task_id,
-                    sum(CASE WHEN accounted_at IS NULL THEN tokens ELSE used_tokens END) AS spent
+                    sum(CASE WHEN finalized_at IS NULL THEN tokens ELSE used_tokens END) AS spent
                FROM orchestration_attempt WHERE task_id = ANY(%(tasks)s)
               GROUP BY sub_task_id) a ON a.sub_task_id = s.id
  WHERE s.task_id = ANY(%(tasks)s)

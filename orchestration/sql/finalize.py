@@ -1,19 +1,19 @@
 """What attempts have really used: read from their allocations once those can change no more."""
 
 # Found by session, since a worker may have died before it wrote its allocation down.
-ACCOUNT = """
+FINALIZE = """
 WITH final AS MATERIALIZED (
     SELECT a.id, a.task_id, a.tokens, l.allocation_id, l.api_key_id,
            coalesce(l.used, 0) AS used, coalesce(l.used_cost, 0) AS cost
       FROM orchestration_attempt a
       LEFT JOIN keys_allocation_usage l ON l.session_id = a.session_id
-     WHERE a.id = ANY(%(attempts)s) AND a.status <> 'running' AND a.accounted_at IS NULL
+     WHERE a.id = ANY(%(attempts)s) AND a.status <> 'running' AND a.finalized_at IS NULL
        AND (l.allocation_id IS NULL OR l.status <> 'active' AND l.held = 0)
 ), written AS (
     UPDATE orchestration_attempt a
        SET used_tokens = f.used, cost = f.cost, allocation_id = f.allocation_id,
-           api_key_id = f.api_key_id, accounted_at = %(now)s
-      FROM final f WHERE a.id = f.id AND a.accounted_at IS NULL
+           api_key_id = f.api_key_id, finalized_at = %(now)s
+      FROM final f WHERE a.id = f.id AND a.finalized_at IS NULL
     RETURNING a.task_id, a.tokens, a.used_tokens
 )
 UPDATE orchestration_task t
@@ -25,12 +25,12 @@ UPDATE orchestration_task t
 RETURNING t.id
 """
 
-# Ended attempts that are not accounted for, and the allocation that is still open, if any.
+# Ended attempts that are not finalized, and the allocation that is still open, if any.
 LEFT_OVER = """
 SELECT a.id, a.status, a.error_kind, l.allocation_id
   FROM orchestration_attempt a
   LEFT JOIN keys_allocation_usage l ON l.session_id = a.session_id AND l.status = 'active'
- WHERE a.accounted_at IS NULL AND a.status <> 'running'
+ WHERE a.finalized_at IS NULL AND a.status <> 'running'
    AND (%(attempts)s::bigint[] IS NULL OR a.id = ANY(%(attempts)s::bigint[]))
  ORDER BY a.ended_at
  LIMIT %(most)s

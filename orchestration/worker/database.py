@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from common.batches import Batches, Threads
 from common.database_retry import DATABASE_AWAY, DatabaseRetry
-from orchestration.services import Ended, account, finish_many
+from orchestration.services import Ended, finalize, finish_many
 
 logger = logging.getLogger(__name__)
 
@@ -51,5 +51,5 @@ def _at(service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
 
 def _finish(ended: list[Ended]) -> list[bool]:
     heard = _at(finish_many, ended)
-    _at(account, attempts=[each.attempt for each in ended])
+    _at(finalize, attempts=[each.attempt for each in ended])
     return heard

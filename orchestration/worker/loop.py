@@ -100,7 +100,7 @@ class Worker:
 
     async def _sweep(self) -> None:
         await self._database.run(services.sweep)
-        await self._database.run(services.account)
+        await self._database.run(services.finalize)
         if (room := settings.WORKER_ATTEMPTS_MAX - len(self._carried)) > 0:
             taken = await self._database.run(services.take_over, worker=self.name, most=room)
             self._carry(taken)

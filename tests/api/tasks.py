@@ -42,11 +42,11 @@ def spend(attempt: Attempt, tokens: int) -> None:
 
 
 def end(attempt: Attempt, status: str = "succeeded", **said: Any) -> datetime:
-    """Its worker says how it ended, and accounts for it."""
+    """Its worker says how it ended, and finalizes it."""
     now = timezone.now()
     ended = orchestration.Ended(attempt.pk, attempt.fence, status, **said)
     assert orchestration.finish_many([ended], now=now) == [True]
-    orchestration.account(now=now)
+    orchestration.finalize(now=now)
     return now
 
 

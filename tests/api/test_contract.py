@@ -39,8 +39,8 @@ def known(people):
     about = {"kind": KEY_COOLING, "dedup_key": "test", "title": "a test"}
     alert, _ = alerts.raise_alert(**about, now=NOON)
     given = ({"description": "a"}, {"description": "b", "depends_on": ["1"]})
-    order = orchestration.Order(name="test", sub_tasks=given, total_budget=10_000)
-    task, _ = orchestration.submit(agent="ada", order=order, now=timezone.now())
+    task_request = orchestration.TaskRequest(name="test", sub_tasks=given, total_budget=10_000)
+    task, _ = orchestration.submit(agent="ada", request=task_request, now=timezone.now())
     return {
         "session_id": allocation.session_id,
         "key_id": "nvidia-1",

@@ -170,8 +170,8 @@ def worked(fleet, now):
 def task(*parts, now, **changes):
     """Submit it as ada."""
     given = tuple(each if isinstance(each, dict) else {"description": each} for each in parts)
-    order = tasks.Order(total_budget=50_000, sub_tasks=given, **changes)
-    return tasks.submit(agent="ada", order=order, now=now)[0]
+    task_request = tasks.TaskRequest(total_budget=50_000, sub_tasks=given, **changes)
+    return tasks.submit(agent="ada", request=task_request, now=now)[0]
 
 
 def test_tasks_are_shown_with_progress_tokens_and_the_last_result(staff, worked):

@@ -18,7 +18,7 @@ from orchestration.models import Attempt, SubTask, Task
 from orchestration.queries.results import results
 from tests.flows.chaos import Chaos, Database, running
 from tests.gateway.server import supply
-from tests.orchestration.work import assert_accounted, say, submit
+from tests.orchestration.work import assert_finalized, say, submit
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("races")]
 
@@ -56,9 +56,9 @@ def test_every_task_ends_and_nothing_is_lost_or_doubled_whatever_is_killed(datab
             chaos.strike()
             assert _open(tasks), "nothing runs any more: nothing was tested"
         ended = chaos.until(lambda: not _open(tasks), seconds=180)
-        accounted = chaos.until(_is_all_accounted, seconds=HOLD_SECONDS + 20)
+        finalized = chaos.until(_all_finalized, seconds=HOLD_SECONDS + 20)
         print(Counter(chaos.killed), _said(tasks))  # noqa: T201 - what it was
-    assert (ended, accounted) == (True, True)
+    assert (ended, finalized) == (True, True)
     for task in tasks:
         _assert_nothing_lost_or_doubled(task)
 
@@ -99,11 +99,11 @@ def _open(tasks: list[Task]) -> int:
     return Task.objects.filter(pk__in=[task.pk for task in tasks], ended_at=None).count()
 
 
-def _is_all_accounted() -> bool:
+def _all_finalized() -> bool:
     """What is held of calls that broke off is given back by the queue's sweep, which may be away
-    for a minute; the workers account for the rest."""
+    for a minute; the workers finalize the rest."""
     keys.expire_charges(now=timezone.now())
-    return not Attempt.objects.filter(accounted_at=None).exists()
+    return not Attempt.objects.filter(finalized_at=None).exists()
 
 
 def _said(tasks: list[Task]) -> str:
@@ -117,7 +117,7 @@ def _statuses(tasks: list[Task]) -> dict[str, int]:
 
 
 def _assert_nothing_lost_or_doubled(task: Task) -> None:
-    assert_accounted(task)
+    assert_finalized(task)
     assert not Attempt.objects.filter(task=task, status="running").exists()
     for part in SubTask.objects.filter(task=task):
         assert part.status in ("succeeded", "failed")

@@ -15,7 +15,7 @@ from orchestration.queries.results import results
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import supply
-from tests.orchestration.work import assert_accounted, say, statuses, submit
+from tests.orchestration.work import assert_finalized, say, statuses, submit
 from tests.threads import wait_until
 
 pytestmark = [
@@ -71,8 +71,8 @@ def test_two_hundred_parts_run_a_hundred_at_once_in_two_processes(office, sandbo
     assert AT_ONCE // 2 < _peak() <= AT_ONCE
     assert AT_ONCE // 2 < seen.under_way <= AT_ONCE
     assert seen.memory < MEMORY_MAX
-    wait_until(lambda: not Attempt.objects.filter(accounted_at=None).exists())
-    assert_accounted(task)
+    wait_until(lambda: not Attempt.objects.filter(finalized_at=None).exists())
+    assert_finalized(task)
     billed = sum(row["input"] + row["output"] for row in sandbox.log())
     task.refresh_from_db()
     assert task.used == results(task).tokens == billed

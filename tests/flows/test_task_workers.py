@@ -11,7 +11,7 @@ from orchestration.models import Attempt, Task
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import supply
-from tests.orchestration.work import assert_accounted, kinds, say, statuses, submit
+from tests.orchestration.work import assert_finalized, kinds, say, statuses, submit
 from tests.threads import wait_until
 
 pytestmark = [
@@ -74,8 +74,8 @@ def test_what_a_killed_worker_ran_is_taken_over_and_done(office):
     assert statuses(task) == ["succeeded"]
     # The gateway settles what was made of the first call, and cannot give its answer again.
     assert kinds(task) == ["lost", ""]
-    wait_until(lambda: not Attempt.objects.filter(accounted_at=None).exists())
-    assert_accounted(task)
+    wait_until(lambda: not Attempt.objects.filter(finalized_at=None).exists())
+    assert_finalized(task)
 
 
 def test_workers_that_start_again_go_on_at_once_though_nobody_wakes_them(office):

@@ -15,7 +15,7 @@ from tests.flows.processes import Processes
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.gateway.server import supply
 from tests.keys.builders import PAID
-from tests.orchestration.work import assert_accounted, say
+from tests.orchestration.work import assert_finalized, say
 from tests.threads import wait_until
 
 pytestmark = [
@@ -121,7 +121,7 @@ def test_one_of_three_parts_times_out_and_two_thirds_succeed(ask, sandbox):
 
 
 def results_of_ended(ask: Ask, task: int, *, status: str) -> dict[str, Any]:
-    """The results, once the task has ended and every attempt is accounted for."""
+    """The results, once the task has ended and every attempt is finalized."""
     wait_until(lambda: ask(f"/tasks/{task}")["ended_at"], seconds=60)
     wait_until(lambda: not ask(f"/tasks/{task}")["lent"], seconds=30)
     shown, found = ask(f"/tasks/{task}"), ask(f"/tasks/{task}/results")
@@ -154,4 +154,4 @@ def assert_is_what_was_billed(found: dict, sandbox: RunningSandbox, task: int) -
     assert found["totalTokensUsed"] == tokens
     assert sum(each["tokensUsed"] for each in found["details"]) == tokens
     assert Decimal(found["totalCost"]) == cost
-    assert_accounted(Task.objects.get(pk=task))
+    assert_finalized(Task.objects.get(pk=task))

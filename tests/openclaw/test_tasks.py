@@ -13,7 +13,7 @@ from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.queries.results import results
 from orchestration.worker import loop, work_until_done
 from tests.openclaw.gateway import SLOTS
-from tests.orchestration.work import assert_accounted, kinds, say, statuses, submit, worked
+from tests.orchestration.work import assert_finalized, kinds, say, statuses, submit, worked
 from tests.threads import wait_until
 
 STALLS = {"output": 60, "stall": "mid"}
@@ -67,7 +67,7 @@ def test_ten_parts_in_parallel_and_every_token_is_metered(sandbox):
         assert each.used_tokens == usage["input"] + usage["output"], "OpenClaw counts the same"
     said = SubTask.objects.filter(task=task).order_by("position").values_list("result", flat=True)
     assert [len(result.split()) for result in said] == [20 + n for n in range(10)]
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_a_part_whose_budget_is_used_up_fails_and_the_others_do_not(sandbox):
@@ -79,14 +79,14 @@ def test_a_part_whose_budget_is_used_up_fails_and_the_others_do_not(sandbox):
     assert failed.error_kind == "budget_exhausted"
     assert "tokens are left" in failed.error
     assert len(sandbox.log()) == 1
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_a_part_that_runs_too_long_is_ended(sandbox):
     task = worked(asked(say(**STALLS), running_timeout=8, retry_on_failure=False))
     assert (task.status, kinds(task)) == ("failed", ["timeout"])
     assert sandbox.under_way() == 0
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_a_cancelled_task_stops_its_children_at_once(sandbox):
@@ -97,7 +97,7 @@ def test_a_cancelled_task_stops_its_children_at_once(sandbox):
         wait_until(lambda: sandbox.under_way() == 0, seconds=5)
     task.refresh_from_db()
     assert (task.status, statuses(task)) == ("cancelled", ["cancelled"] * 2)
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_when_openclaw_is_killed_its_children_are_begun_anew(openclaw, sandbox):
@@ -111,7 +111,7 @@ def test_when_openclaw_is_killed_its_children_are_begun_anew(openclaw, sandbox):
     assert (task.status, statuses(task)) == ("completed", ["succeeded"] * 2)
     assert kinds(task).count("lost") == 2
     assert sum(SubTask.objects.filter(task=task).values_list("recoveries", flat=True)) == 2
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_when_a_worker_leaves_another_one_waits_for_the_same_child(sandbox, monkeypatch):
@@ -127,4 +127,4 @@ def test_when_a_worker_leaves_another_one_waits_for_the_same_child(sandbox, monk
     assert (task.status, statuses(task)) == ("completed", ["succeeded"])
     assert Attempt.objects.get().fence == 2
     assert len(sandbox.log()) == 1
-    assert_accounted(task)
+    assert_finalized(task)

@@ -11,9 +11,10 @@ from keys.models import Allocation
 from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.runners.base import Failed
-from orchestration.services import Ended, finalize
+from orchestration.services import Ended
+from orchestration.services.finalize import _finalize
 from tests.gateway.server import supply
-from tests.orchestration.work import assert_accounted, assert_tasks_balance, statuses, submit
+from tests.orchestration.work import assert_finalized, assert_tasks_balance, statuses, submit
 from tests.threads import overtaken, refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -216,39 +217,39 @@ def test_what_is_lent_too_late_is_closed():
     submit("gather", retry_on_failure=False)
     (attempt,) = _claimed()
     assert _finish(attempt, status="failed", text="", kind="failed")
-    services.account(now=timezone.now())
+    services.finalize(now=timezone.now())
     with pytest.raises(Failed, match="taken over"):
         services.lend(attempt, now=timezone.now())
     assert Allocation.objects.get().status == "failed"
     assert_tasks_balance()
 
 
-def test_accounted_for_at_once_counts_once(at_once):
+def test_finalized_at_once_counts_once(at_once):
     task = submit(*_parts(4), max_concurrent=4)
     attempts = _claimed()
     for attempt in attempts:
         services.lend(attempt, now=timezone.now())
         _finish(attempt)
-    done = at_once(lambda _: services.account(now=timezone.now()), times=8)
+    done = at_once(lambda _: services.finalize(now=timezone.now()), times=8)
     assert not refused(done)
-    assert_accounted(task)
+    assert_finalized(task)
 
 
-def test_accounted_for_while_somebody_else_does_it_counts_once():
+def test_finalized_while_somebody_else_does_it_counts_once():
     task = submit("gather", retry_on_failure=False)
     (attempt,) = _claimed()
     _finish(attempt, status="failed", text="", kind="failed")
-    once = finalize._account.__wrapped__
+    once = _finalize.__wrapped__
     overtaken(
         first=lambda: once([attempt.pk], now=timezone.now()),
-        then=lambda: services.account(now=timezone.now()),
+        then=lambda: services.finalize(now=timezone.now()),
     )
     task.refresh_from_db()
     assert (task.lent, task.used) == (0, 0)
     assert_tasks_balance()
 
 
-def test_the_same_order_fifty_times_at_once_is_one_task(at_once):
+def test_the_same_request_fifty_times_at_once_is_one_task(at_once):
     tasks = at_once(lambda _: submit("gather", "analyze", idempotency_key="once"), times=50)
     assert {task.pk for task in tasks} == {Task.objects.get().pk}
     assert SubTask.objects.count() == 2

@@ -1,4 +1,4 @@
-"""Tasks whose parts are carried out by a command-line agent, from the order to the books."""
+"""Tasks whose parts are carried out by a command-line agent, from the request to the books."""
 
 import sys
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 from orchestration import services
 from orchestration.models import Attempt, SubTask
 from orchestration.refusals import UnknownRunner
-from tests.orchestration.work import assert_accounted, kinds, say, statuses, submit, worked
+from tests.orchestration.work import assert_finalized, kinds, say, statuses, submit, worked
 from tests.threads import wait_until
 
 AGENT = """
@@ -68,7 +68,7 @@ def test_each_part_is_a_run_of_the_command_and_every_call_is_its_own(agent, offi
     assert all(SubTask.objects.filter(task=task).values_list("result", flat=True))
     assert Attempt.objects.first().facts["command"] == "agent"
     assert list((tmp_path / "var" / "work").iterdir()) == []
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_an_agent_that_wants_more_than_its_budget_fails_and_the_budget_holds(agent, office):
@@ -80,7 +80,7 @@ def test_an_agent_that_wants_more_than_its_budget_fails_and_the_budget_holds(age
     assert task.used <= 5_000
     first = Attempt.objects.filter(task=task).earliest("pk")
     assert "exit code 1" in first.error and "lend another one" in first.error
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_an_agent_that_takes_too_long_is_ended_with_its_task(agent, tmp_path):
@@ -91,7 +91,7 @@ def test_an_agent_that_takes_too_long_is_ended_with_its_task(agent, tmp_path):
     )
     assert (task.status, kinds(task)) == ("failed", ["timeout"])
     wait_until(lambda: not psutil.pid_exists(int(pids.read_text())))
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_a_task_for_a_command_that_is_not_there_is_refused(office):

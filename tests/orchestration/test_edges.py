@@ -16,7 +16,7 @@ from orchestration.refusals import TaskEnded
 from orchestration.runners.base import Failed
 from tests.keys.builders import add_key, limit, report
 from tests.moments import NOON
-from tests.orchestration.work import assert_accounted, assert_tasks_balance, order, statuses
+from tests.orchestration.work import assert_finalized, assert_tasks_balance, statuses, task_request
 from tests.threads import refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,7 +31,7 @@ def ada(people):
 
 def task_of(*sub_tasks, **changes) -> Task:
     """A task submitted at noon."""
-    return services.submit(agent="ada", order=order(*sub_tasks, **changes), now=NOON)[0]
+    return services.submit(agent="ada", request=task_request(*sub_tasks, **changes), now=NOON)[0]
 
 
 def limit_all(amount: int) -> None:
@@ -55,7 +55,7 @@ def ended(attempt: Attempt, kind: str = "", *, used: int = 0, now=NOON, **said) 
     status = "failed" if kind else "succeeded"
     end = services.Ended(attempt.pk, attempt.fence, status, kind=kind, **said)
     heard = services.finish_many([end], now=now)
-    services.account(now=now)
+    services.finalize(now=now)
     return heard == [True]
 
 
@@ -83,7 +83,7 @@ def test_parts_that_nothing_is_left_for_fail_although_there_are_several(ada):
     assert statuses(task) == ["failed"] * 2
     task.refresh_from_db()
     assert task.status == "failed"
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_a_retry_gives_tokens_to_all_although_some_are_a_reserve(ada):
@@ -170,7 +170,7 @@ def test_an_allocation_lent_and_not_written_down_is_found_by_who_takes_over(ada)
     assert ended(taken, used=20, now=LATER)
     task.refresh_from_db()
     assert (task.lent, task.used) == (0, 20)
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 @pytest.mark.parametrize("text", ["a\0b", "half \ud800"])

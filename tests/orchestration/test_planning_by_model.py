@@ -10,7 +10,7 @@ from orchestration.models import SubTask, Task
 from orchestration.queries.results import results
 from tests.keys.builders import add_key, report
 from tests.moments import NOON
-from tests.orchestration.work import assert_accounted, worked
+from tests.orchestration.work import assert_finalized, worked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = "Research market trends, analyze data, write report"
@@ -18,10 +18,10 @@ TEXT = "Research market trends, analyze data, write report"
 
 def ordered(now=NOON, **changes) -> Task:
     """A task that a model shall plan."""
-    order = services.Order(
+    task_request = services.TaskRequest(
         name="study", description=TEXT, total_budget=100_000, planner="model", **changes
     )
-    return services.submit(agent="ada", order=order, now=now)[0]
+    return services.submit(agent="ada", request=task_request, now=now)[0]
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def planned(answer: str, *, kind: str = "", used: int = 0) -> Task:
         attempt.pk, attempt.fence, "failed" if kind else "succeeded", text=answer, kind=kind
     )
     assert services.finish_many([ended], now=NOON) == [True]
-    services.account(now=NOON)
+    services.finalize(now=NOON)
     task.refresh_from_db()
     return task
 
@@ -89,4 +89,4 @@ def test_what_the_planner_used_is_part_of_the_task(office):
     found = results(task)
     assert (task.status, found.successful, len(found.planning)) == ("completed", 3, 1)
     assert found.tokens == task.used > sum(each.tokens for each in found.details)
-    assert_accounted(task)
+    assert_finalized(task)

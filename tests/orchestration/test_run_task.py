@@ -24,7 +24,7 @@ from orchestration.management.progress_display import harmless
 from orchestration.management.task_watch import hint, look
 from orchestration.models import Attempt, Task
 from orchestration.worker import work_until_done
-from tests.orchestration.work import assert_accounted, say, submit
+from tests.orchestration.work import assert_finalized, say, submit
 from tests.threads import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +87,7 @@ def test_a_task_is_followed_to_its_results(workers):
     assert "completed: 3 of 3 successful (100.0 %)" in said
     assert f"{task.used:,} of 100,000 tokens" in said
     assert f"/admin/orchestration/task/{task.pk}/change/" in said
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 @pytest.mark.django_db(transaction=True)

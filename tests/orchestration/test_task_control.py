@@ -15,7 +15,7 @@ from orchestration.refusals import BudgetTooSmall, NothingToRetry, TaskEnded, Un
 from orchestration.worker import work_until_done
 from tests.keys.builders import add_key, report
 from tests.moments import NOON
-from tests.orchestration.work import assert_accounted, order, say, statuses, submit
+from tests.orchestration.work import assert_finalized, say, statuses, submit, task_request
 from tests.threads import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +29,7 @@ def ada(people):
 
 def task_of(*sub_tasks, **changes) -> Task:
     """A task submitted at noon."""
-    return services.submit(agent="ada", order=order(*sub_tasks, **changes), now=NOON)[0]
+    return services.submit(agent="ada", request=task_request(*sub_tasks, **changes), now=NOON)[0]
 
 
 def begin(now=NOON) -> list[Attempt]:
@@ -48,7 +48,7 @@ def end(attempt: Attempt, kind: str = "", *, used: int = 0, now=NOON, **failure)
     status = "failed" if kind else "succeeded"
     ended = services.Ended(attempt.pk, attempt.fence, status, kind=kind, says=kind, **failure)
     assert services.finish_many([ended], now=now) == [True]
-    services.account(now=now)
+    services.finalize(now=now)
 
 
 def test_cancelling_ends_what_runs_within_seconds_and_what_it_used_is_known(office):
@@ -64,7 +64,7 @@ def test_cancelling_ends_what_runs_within_seconds_and_what_it_used_is_known(offi
     (billed,) = office.log()
     task.refresh_from_db()
     assert task.used == billed["input"] + billed["output"]
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def _work():
@@ -129,7 +129,7 @@ def test_a_retry_runs_only_what_failed(ada):
         end(begin()[0], used=50)
     task.refresh_from_db()
     assert (task.status, task.used) == ("completed", 400)
-    assert_accounted(task)
+    assert_finalized(task)
     with pytest.raises(NothingToRetry):
         services.retry_failed(task_id=task.pk, who="test", now=NOON)
 

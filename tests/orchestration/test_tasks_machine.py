@@ -1,4 +1,4 @@
-"""Whatever plans, workers and people do one after the other: order, budget and books hold.
+"""Whatever plans, workers and people do one after the other: task_request, budget and books hold.
 
 Random tasks (graphs, priorities, budgets), failures, deaths of workers and orders of people; more,
 and other ones each time, with `BUTLER_MACHINE_EXAMPLES=200` (of 120 steps each).
@@ -45,7 +45,7 @@ class Orchestra:
             self.spend_more: 3,
             self.finish: 9,
             self.die: 1,
-            self.account: 4,
+            self.finalize: 4,
             self.wait: 1,
             self.steer: 1,
             self.approve: 1,
@@ -72,7 +72,7 @@ class Orchestra:
             }
             for number in range(1, self.random.randint(2, 8))
         )
-        order = services.Order(
+        task_request = services.TaskRequest(
             name="machine",
             sub_tasks=sub_tasks,
             total_budget=pick([1_000, 5_000, 50_000]),
@@ -83,7 +83,7 @@ class Orchestra:
             retry_on_failure=pick([True, False]),
             timeout=8_000,
         )
-        self.unless_refused(services.submit, agent="ada", order=order)
+        self.unless_refused(services.submit, agent="ada", request=task_request)
 
     # --- Workers -------------------------------------------------------------------------------
 
@@ -138,10 +138,10 @@ class Orchestra:
         assert all(attempt.worker == alive and attempt.fence > 1 for attempt in taken)
         assert not self.running().filter(leased_until__lte=self.now).exists()
 
-    def account(self) -> None:
+    def finalize(self) -> None:
         """Write down what was used; nothing is held here, so nothing is left over."""
-        services.account(now=self.now)
-        assert not Attempt.objects.filter(accounted_at=None).exclude(status="running").exists()
+        services.finalize(now=self.now)
+        assert not Attempt.objects.filter(finalized_at=None).exclude(status="running").exists()
 
     def wait(self) -> None:
         """Time passes; what took too long ends."""
@@ -166,13 +166,13 @@ class Orchestra:
     # --- What else -----------------------------------------------------------------------------
 
     def bring_to_an_end(self) -> None:
-        """Whatever is left can be ended, and every token is accounted for."""
+        """Whatever is left can be ended, and every token is finalized."""
         for task in Task.objects.exclude(status__in=Task.ENDED):
             services.cancel(task_id=task.pk, who="test", now=self.now)
         for attempt in self.running():
             ended = services.Ended(attempt.pk, attempt.fence, "cancelled", kind="cancelled")
             services.finish_many([ended], now=self.now)
-        services.account(now=self.now)
+        services.finalize(now=self.now)
         assert not Task.objects.exclude(status__in=Task.ENDED).exists()
         assert not Task.objects.filter(lent__gt=0).exists()
         assert_tasks_balance()

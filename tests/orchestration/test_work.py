@@ -3,7 +3,7 @@
 from orchestration.models import Attempt, SubTask
 from orchestration.prompts import prompt
 from orchestration.queries.results import results, results_needed_by
-from tests.orchestration.work import assert_accounted, kinds, say, statuses, submit, worked
+from tests.orchestration.work import assert_finalized, kinds, say, statuses, submit, worked
 
 
 def test_a_task_of_three_parts_is_done_one_after_the_other(office):
@@ -18,7 +18,7 @@ def test_a_task_of_three_parts_is_done_one_after_the_other(office):
     found = results(task)
     assert (found.successful, found.failed, found.success_rate) == (3, 0, 100.0)
     assert found.tokens == sum(row["input"] + row["output"] for row in office.log())
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_a_part_is_told_the_results_it_builds_on(office):
@@ -34,7 +34,7 @@ def test_a_part_is_told_the_results_it_builds_on(office):
 def test_a_failure_is_tried_again_and_then_fails(office):
     task = worked(submit(say("gather", status=500), max_retries=1))
     assert (task.status, kinds(task)) == ("failed", ["provider_error"] * 2)
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_what_depends_on_a_failure_fails_and_the_rest_is_kept(office):
@@ -47,7 +47,7 @@ def test_what_depends_on_a_failure_fails_and_the_rest_is_kept(office):
     )
     assert (task.status, statuses(task)) == ("partial", ["failed", "failed", "succeeded"])
     assert results(task).success_rate == 33.3
-    assert_accounted(task)
+    assert_finalized(task)
 
 
 def test_one_of_three_times_out(office):
@@ -63,5 +63,5 @@ def test_one_of_three_times_out(office):
     assert (task.status, statuses(task)) == ("partial", ["succeeded", "failed", "succeeded"])
     assert kinds(task).count("timeout") == 1
     assert results(task).success_rate == 66.7
-    assert_accounted(task)
+    assert_finalized(task)
     assert Attempt.objects.filter(task=task).count() == 3

@@ -11,13 +11,13 @@ from orchestration.worker import work_until_done
 from tests.books import assert_books_balance
 
 
-def order(
+def task_request(
     *sub_tasks: dict[str, Any] | str, budget: int = 100_000, **changes: Any
-) -> services.Order:
-    """An order of these sub-tasks; a string is the description of one."""
+) -> services.TaskRequest:
+    """A request for these sub-tasks; a string is the description of one."""
     given = tuple(one if isinstance(one, dict) else {"description": one} for one in sub_tasks)
     usual = {"name": "test", "total_budget": budget, "sub_tasks": given}
-    return services.Order(**{**usual, **changes})
+    return services.TaskRequest(**{**usual, **changes})
 
 
 def submit(
@@ -26,7 +26,7 @@ def submit(
     """Submit it as ada."""
     task, _ = services.submit(
         agent="ada",
-        order=order(*sub_tasks, **changes),
+        request=task_request(*sub_tasks, **changes),
         idempotency_key=idempotency_key,
         now=timezone.now(),
     )
@@ -52,9 +52,9 @@ def kinds(task: Task) -> list[str]:
     )
 
 
-def assert_accounted(task: Task) -> None:
-    """Every token of every attempt is accounted for, and the books balance."""
-    assert not Attempt.objects.filter(task=task, accounted_at=None).exists()
+def assert_finalized(task: Task) -> None:
+    """Every token of every attempt is finalized, and the books balance."""
+    assert not Attempt.objects.filter(task=task, finalized_at=None).exists()
     task.refresh_from_db()
     used = sum(Attempt.objects.filter(task=task).values_list("used_tokens", flat=True))
     in_books = sum(Attempt.objects.filter(task=task).values_list("allocation__used", flat=True))

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         with refusals_spoken():
             task, _ = services.submit(
                 agent=demo_task.AGENT,
-                order=demo_task.ORDER,
+                request=demo_task.TASK_REQUEST,
                 idempotency_key=demo_task.IDEMPOTENCY_KEY,
                 now=timezone.now(),
             )

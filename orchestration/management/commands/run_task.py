@@ -40,9 +40,9 @@ class Command(BaseCommand):
     def handle(self, **options):
         """Submit, follow, tell."""
         with refusals_spoken(exit_code=_WRONG_INPUT):
-            order = task_request_options.order(options)
+            task_request = task_request_options.task_request(options)
             agent = task_request_options.agent(options["agent"])
-            task, _ = services.submit(agent=agent, order=order, now=timezone.now())
+            task, _ = services.submit(agent=agent, request=task_request, now=timezone.now())
         if options["detach"]:
             self._detached(task, as_json=options["json"])
             return
