@@ -13,6 +13,7 @@ from api.task_input import ID_MAX
 from api.tasks import TaskDetailOutput, task_detail
 from orchestration import services as orchestration
 from orchestration.queries.tasks import own_task_id, sub_task_now, visible_task
+from security.request_actor import agent_of
 
 
 class TaskActionView(ApiView):
@@ -29,7 +30,7 @@ class TaskActionView(ApiView):
         idempotency_key(request)
         return asked | {
             "task_id": own_task_id(task_id, bearer=request.auth),
-            "who": request.auth.who,
+            "actor": agent_of(request, request.auth.agent),
             "now": timezone.now(),
         }
 

@@ -10,6 +10,7 @@ from common.admin.service_forms import ServiceAdmin
 from keys.refusals import WrongValue
 from orchestration.models import Command
 from orchestration.services.commands import CommandTerms, set_command
+from security.request_actor import person_of
 
 _TERMS = (
     "argv",
@@ -43,7 +44,7 @@ class CommandForm(forms.ModelForm):
         help_text="NAME=value, one per line, besides PATH, HOME, LANG and TMPDIR.",
     )
     enabled = forms.BooleanField(required=False, initial=True)
-    why = forms.CharField(
+    reason = forms.CharField(
         label="Reason",
         max_length=300,
         widget=UnfoldAdminTextInputWidget(),
@@ -97,7 +98,7 @@ class CommandAdmin(ServiceAdmin):
     list_display = ("slug", "program", "wire_format", "prompt_by", "result_from", "enabled")
     search_fields = ("slug__startswith",)
     ordering = ("slug",)
-    fieldsets = ((None, {"fields": ("slug", *_TERMS, "enabled", "why"), "description": _RULE}),)
+    fieldsets = ((None, {"fields": ("slug", *_TERMS, "enabled", "reason"), "description": _RULE}),)
 
     def has_add_permission(self, request):
         """Whoever writes a command can run anything."""
@@ -116,8 +117,8 @@ class CommandAdmin(ServiceAdmin):
         set_command(
             obj.pk,
             terms=form.terms,
-            why=form.cleaned_data["why"],
-            who=request.user.get_username(),
+            reason=form.cleaned_data["reason"],
+            actor=person_of(request),
             now=timezone.now(),
         )
 

@@ -3,6 +3,7 @@
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
@@ -13,6 +14,7 @@ from orchestration import services
 from orchestration import widgets as task_widgets
 from orchestration.models import Concurrency
 from orchestration.queries.pages import running_by_scope
+from security.request_actor import person_of
 
 _KINDS_WITH_PAGE = ("centre", "provider")
 _RULE = (
@@ -88,7 +90,12 @@ class ConcurrencyAdmin(ServiceAdmin):
 
     def save_model(self, request, obj, form, change):
         """Hand what was written to the service."""
-        services.set_concurrency(obj.scope, attempts_max=form.cleaned_data["attempts_max"])
+        services.set_concurrency(
+            obj.scope,
+            attempts_max=form.cleaned_data["attempts_max"],
+            actor=person_of(request),
+            now=timezone.now(),
+        )
         obj.pk = Concurrency.objects.only("pk").get(scope=obj.scope).pk
 
     def delete_view(self, request, object_id, extra_context=None):
@@ -97,7 +104,7 @@ class ConcurrencyAdmin(ServiceAdmin):
 
     def delete_model(self, request, obj):
         """By the service."""
-        services.remove_concurrency(obj.scope)
+        services.remove_concurrency(obj.scope, actor=person_of(request), now=timezone.now())
 
     def delete_queryset(self, request, queryset):
         """One after the other."""

@@ -20,6 +20,7 @@ from orchestration.admin.control_permission import STEER, SteeredAdmin
 from orchestration.admin.sub_task_table import took
 from orchestration.models import SubTask
 from orchestration.queries import pages
+from security.request_actor import person_of
 
 _ATTEMPTS_SHOWN = 50
 _DEPENDENCIES_SHOWN = 100
@@ -178,11 +179,14 @@ class SubTaskAdmin(SteeredAdmin):
     def approve(self, request, form, object_id):
         """Let it begin."""
         sub_task = SubTask.objects.only("task_id", "key", "name").get(pk=int(object_id))
-        who = request.user.get_username()
-        task_id, key = sub_task.task_id, sub_task.key
-        verb = partial(services.approve, task_id=task_id, key=key, who=who, now=timezone.now())
-        if perform(request, verb, success="The sub-task is approved."):
-            self.log_change(request, sub_task, "Approved.")
+        verb = partial(
+            services.approve,
+            task_id=sub_task.task_id,
+            key=sub_task.key,
+            actor=person_of(request),
+            now=timezone.now(),
+        )
+        perform(request, verb, success="The sub-task is approved.")
         return redirect_to(request, links.url("sub_task", object_id))
 
 

@@ -21,6 +21,7 @@ from orchestration.admin.sub_task_table import sub_task_table
 from orchestration.models import Task
 from orchestration.queries import pages
 from orchestration.queries.tasks import progress
+from security.request_actor import person_of
 
 
 class TaskList(ChangeList):
@@ -233,10 +234,9 @@ class TaskAdmin(SteeredAdmin):
         return self._steered(request, object_id, verb, "What failed runs again.")
 
     def _steered(self, request, object_id, verb, done):
-        who, task_id = request.user.get_username(), int(object_id)
-        asked = partial(verb, task_id=task_id, who=who, now=timezone.now())
-        if perform(request, asked, success=done):
-            self.log_change(request, Task.objects.get(pk=task_id), done)
+        task_id, actor = int(object_id), person_of(request)
+        asked = partial(verb, task_id=task_id, actor=actor, now=timezone.now())
+        perform(request, asked, success=done)
         return redirect_to(request, links.url("task", task_id))
 
 

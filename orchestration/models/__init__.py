@@ -1,9 +1,9 @@
 """Tables of the Agent Orchestrator. State machines are drawn in the docstrings."""
 
 from orchestration.models.attempts import Attempt
-from orchestration.models.commands import Command, CommandChange
+from orchestration.models.commands import Command
 from orchestration.models.limits import Concurrency
 from orchestration.models.sub_tasks import Dependency, SubTask
 from orchestration.models.tasks import Task
 
-__all__ = ["Attempt", "Command", "CommandChange", "Concurrency", "Dependency", "SubTask", "Task"]
+__all__ = ["Attempt", "Command", "Concurrency", "Dependency", "SubTask", "Task"]

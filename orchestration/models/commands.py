@@ -4,7 +4,6 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from common import row_triggers
 from keys.models import WireFormat
 
 
@@ -60,21 +59,3 @@ class Command(models.Model):
 
     def __str__(self):
         return self.slug
-
-
-class CommandChange(models.Model):
-    """One change of a command: who, why, before and after (all columns)."""
-
-    command = models.ForeignKey(Command, models.PROTECT, related_name="changes")
-    before = models.JSONField(null=True)
-    after = models.JSONField()
-    who = models.CharField(max_length=200)
-    why = models.CharField(max_length=300)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["-id"]
-        triggers = [row_triggers.append_only("commandchange_is_append_only")]
-
-    def __str__(self):
-        return f"{self.command_id} {self.at:%Y-%m-%d %H:%M}"

@@ -3,14 +3,18 @@
 import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from keys import services as keys
 from keys.models import WireFormat
 from keys.refusals import WrongValue
-from orchestration.models import Command, CommandChange
+from orchestration.audit_actions import Action
+from orchestration.models import Command
 from orchestration.runners import placeholders
+from security import audit
+from security.actor import Actor
 
 _OUTPUT_BYTES_MAX = 10_000_000
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -91,17 +95,19 @@ class CommandTerms:
 
 
 @transaction.atomic(durable=True)
-def set_command(slug: str, *, terms: CommandTerms, why: str, who: str, now: datetime) -> Command:
+def set_command(
+    slug: str, *, terms: CommandTerms, reason: str, actor: Actor, now: datetime
+) -> Command:
     """Add the command, or change how it is run from its next start on. Refusal: WrongValue."""
     if not _SLUG.fullmatch(slug):
         raise WrongValue("Small letters, digits, - and _, 64 at most.", field="slug")
-    if not why.strip():
-        raise WrongValue("Say why: a command runs programs on Butler's machine.", field="why")
+    if not reason.strip():
+        raise WrongValue("Say why: a command runs programs on Butler's machine.", field="reason")
     terms.check()
     columns = asdict(terms)
     disabled_at = None if columns.pop("enabled") else now
     command = Command.objects.select_for_update().filter(pk=slug).first()
-    before = command and _state(command)
+    before = command and _values(command)
     if command is None:
         command = Command(slug=slug, created_at=now)
     elif command.disabled_at and disabled_at:
@@ -109,16 +115,23 @@ def set_command(slug: str, *, terms: CommandTerms, why: str, who: str, now: date
     for column, value in {**columns, "disabled_at": disabled_at}.items():
         setattr(command, column, value)
     command.save()
-    CommandChange.objects.create(
-        command=command, before=before, after=_state(command), who=who, why=why, at=now
+    audit.record(
+        actor=actor,
+        action=Action.COMMAND_CHANGE if before else Action.COMMAND_ADD,
+        subject=f"command:{slug}",
+        before=before,
+        after=_values(command),
+        reason=reason,
+        at=now,
     )
     return command
 
 
-def _state(command: Command) -> dict:
+def _values(command: Command) -> dict[str, Any]:
+    """What an admin writes down of a command."""
     columns = [column.name for column in Command._meta.concrete_fields]
-    state = {name: getattr(command, name) for name in columns if not name.endswith("_at")}
-    return {**state, "enabled": command.disabled_at is None}
+    values = {name: getattr(command, name) for name in columns if not name.endswith("_at")}
+    return {**values, "enabled": command.disabled_at is None}
 
 
 def _one_of(name: str, value: object, among) -> None:

@@ -1,12 +1,18 @@
 """Limits of how many attempts run at once."""
 
+from datetime import datetime
+from typing import Any
+
 from django.db import transaction
 
 from keys.models import CostCentre, Provider
 from keys.refusals import UnknownCostCentre, UnknownProvider, WrongValue
 from orchestration import runners
+from orchestration.audit_actions import Action
 from orchestration.models import Concurrency
 from orchestration.services.wakeup import wake
+from security import audit
+from security.actor import Actor
 
 _EVERYTHING = "all"
 _KINDS = "all, centre:<cost centre>, provider:<provider> or runner:<runner>"
@@ -33,21 +39,53 @@ def check_scope(scope: str) -> None:
 
 
 @transaction.atomic(durable=True)
-def set_concurrency(scope: str, *, attempts_max: int) -> Concurrency:
+def set_concurrency(scope: str, *, attempts_max: int, actor: Actor, now: datetime) -> Concurrency:
     """From now on at most so many attempts of `scope` begin; more that run already go on.
+    Twice is once.
 
     Refusals: those of `check_scope`.
     """
     check_scope(scope)
+    earlier = Concurrency.objects.select_for_update().filter(scope=scope).first()
     limit, _ = Concurrency.objects.update_or_create(
         scope=scope, defaults={"attempts_max": attempts_max}
     )
+    before = _values(earlier) if earlier else None
+    if before != _values(limit):
+        _record(scope, Action.CONCURRENCY_LIMIT_SET, before, _values(limit), actor=actor, now=now)
     wake()
     return limit
 
 
 @transaction.atomic(durable=True)
-def remove_concurrency(scope: str) -> None:
+def remove_concurrency(scope: str, *, actor: Actor, now: datetime) -> None:
     """No limit any more, but for `all`, which has its usual one. Twice is once."""
-    Concurrency.objects.filter(scope=scope).delete()
+    limit = Concurrency.objects.select_for_update().filter(scope=scope).first()
+    if limit:
+        _record(scope, Action.CONCURRENCY_LIMIT_REMOVE, _values(limit), None, actor=actor, now=now)
+        limit.delete()
     wake()
+
+
+def _values(limit: Concurrency) -> dict[str, Any]:
+    return {"attempts_max": limit.attempts_max}
+
+
+def _record(
+    scope: str,
+    action: Action,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=f"concurrency:{scope}",
+        related=[] if scope == _EVERYTHING else [scope],
+        before=before,
+        after=after,
+        at=now,
+    )

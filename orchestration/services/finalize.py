@@ -11,8 +11,9 @@ from keys.refusals import AllocationClosed
 from orchestration import alert_kinds, sql
 from orchestration.models import Attempt, Task
 from orchestration.services.finish import lock_tasks
+from security.actor import Actor
 
-WHO = "orchestrator"
+ORCHESTRATOR = Actor.job("orchestrator")
 
 
 def finalize(*, attempts: Sequence[int] | None = None, most: int = 200, now: datetime) -> int:
@@ -34,9 +35,9 @@ def finalize(*, attempts: Sequence[int] | None = None, most: int = 200, now: dat
 def _close(allocation: int, status: str, kind: str, *, now: datetime) -> None:
     try:
         if status == Attempt.Status.SUCCEEDED:
-            keys.complete(allocation_id=allocation, who=WHO, now=now)
+            keys.complete(allocation_id=allocation, who=str(ORCHESTRATOR), now=now)
         else:
-            keys.fail(allocation_id=allocation, reason=kind, who=WHO, now=now)
+            keys.fail(allocation_id=allocation, reason=kind, who=str(ORCHESTRATOR), now=now)
     except AllocationClosed:
         # It expired or was used up meanwhile, which is as good.
         return

@@ -16,7 +16,7 @@ from orchestration.models import Attempt, Concurrency
 from orchestration.queries.results import results_needed_by
 from orchestration.refusals import UnknownRunner
 from orchestration.runners.base import Failed, Work
-from orchestration.services.finalize import WHO
+from orchestration.services.finalize import ORCHESTRATOR
 
 # Time for what follows the end of an attempt: the allocation must not expire before.
 _MARGIN_SECONDS = 300
@@ -128,7 +128,7 @@ def _close_if_over(attempt: Attempt, allocation: Allocation, *, now: datetime) -
     if Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.RUNNING).exists():
         return
     with suppress(keys_refusals.AllocationClosed):
-        keys.fail(allocation_id=allocation.pk, reason="lost", who=WHO, now=now)
+        keys.fail(allocation_id=allocation.pk, reason="lost", who=str(ORCHESTRATOR), now=now)
 
 
 def _has_place(attempt: Attempt, allocation: Allocation) -> bool:

@@ -1,10 +1,12 @@
 """What people and agents do to a task under way: cancel, pause, resume, approve, retry."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
 from orchestration import planning
+from orchestration.audit_actions import Action
 from orchestration.models import Attempt, Dependency, SubTask, Task
 from orchestration.refusals import (
     BudgetTooSmall,
@@ -16,12 +18,14 @@ from orchestration.refusals import (
 from orchestration.services.claim import spent_by
 from orchestration.services.finish import fail_sub_tasks, follow
 from orchestration.services.wakeup import wake
+from security import audit
+from security.actor import Actor
 
 S = SubTask.Status
 
 
 @transaction.atomic(durable=True)
-def cancel(*, task_id: int, who: str, now: datetime) -> Task:
+def cancel(*, task_id: int, actor: Actor, now: datetime) -> Task:
     """Begin nothing more, and stop what runs within seconds; results so far are kept. Twice is
     once. Refusals: UnknownTask, TaskEnded (unless it was cancelled).
     """
@@ -29,20 +33,22 @@ def cancel(*, task_id: int, who: str, now: datetime) -> Task:
     if task.status in (Task.Status.CANCELLED, Task.Status.CANCELLING):
         return task
     _require(task, not task.is_over, "is over")
+    before = _values(task)
     task.paused_at = None
-    _set(task, Task.Status.CANCELLING, f"cancelled by {who}")
+    _set(task, Task.Status.CANCELLING, f"cancelled by {actor}")
     running = Attempt.objects.filter(task=task, status=Attempt.Status.RUNNING)
     running.update(cancel_asked_at=now)
     to_come = list(SubTask.objects.filter(task=task, status__in=SubTask.TO_COME))
-    says = f"Cancelled by {who}."
+    says = f"Cancelled by {actor}."
     fail_sub_tasks(to_come, kind="cancelled", says=says, now=now, status=S.CANCELLED)
     follow(tasks=[task.pk], now=now)
     task.refresh_from_db()
+    _record(task, Action.TASK_CANCEL, before, actor=actor, now=now)
     return task
 
 
 @transaction.atomic(durable=True)
-def pause(*, task_id: int, who: str, now: datetime) -> Task:
+def pause(*, task_id: int, actor: Actor, now: datetime) -> Task:
     """Begin nothing more until it is resumed; what runs goes on. Twice is once.
 
     Refusals: UnknownTask, TaskEnded.
@@ -51,13 +57,15 @@ def pause(*, task_id: int, who: str, now: datetime) -> Task:
     if task.status == Task.Status.PAUSED:
         return task
     _require(task, task.status == Task.Status.ACTIVE, "is not active")
+    before = _values(task)
     task.paused_at = now
-    _set(task, Task.Status.PAUSED, f"paused by {who}")
+    _set(task, Task.Status.PAUSED, f"paused by {actor}")
+    _record(task, Action.TASK_PAUSE, before, actor=actor, now=now)
     return task
 
 
 @transaction.atomic(durable=True)
-def resume(*, task_id: int, who: str, now: datetime) -> Task:
+def resume(*, task_id: int, actor: Actor, now: datetime) -> Task:
     """Go on with a paused task; the time it was paused does not count. Twice is once.
 
     Refusals: UnknownTask, TaskEnded.
@@ -66,17 +74,19 @@ def resume(*, task_id: int, who: str, now: datetime) -> Task:
     if task.status == Task.Status.ACTIVE:
         return task
     _require(task, task.status == Task.Status.PAUSED, "is not paused")
+    before = _values(task)
     stood = now - task.paused_at
     task.deadline_at += stood
     task.paused_at = None
-    _set(task, Task.Status.ACTIVE, f"resumed by {who}")
+    _set(task, Task.Status.ACTIVE, f"resumed by {actor}")
     SubTask.objects.filter(task=task, status=S.WAITING).update(waiting_since=now)
+    _record(task, Action.TASK_RESUME, before, actor=actor, now=now)
     wake()
     return task
 
 
 @transaction.atomic(durable=True)
-def approve(*, task_id: int, key: str, who: str, now: datetime) -> SubTask:
+def approve(*, task_id: int, key: str, actor: Actor, now: datetime) -> SubTask:
     """Let a sub-task begin that waits for a person, now or when its turn comes. Twice is once.
 
     Refusals: UnknownTask, UnknownSubTask, TaskEnded.
@@ -88,11 +98,21 @@ def approve(*, task_id: int, key: str, who: str, now: datetime) -> SubTask:
     if sub_task.approved_at:
         return sub_task
     _require(task, sub_task.status in SubTask.TO_COME, f"has begun or ended its sub-task {key}")
-    sub_task.approved_at, sub_task.approved_by = now, who
+    before = sub_task.status
+    sub_task.approved_at, sub_task.approved_by = now, str(actor)
     if sub_task.status == S.GATED:
         sub_task.status, sub_task.waiting_since, sub_task.not_before = S.WAITING, now, now
         wake()
     sub_task.save()
+    audit.record(
+        actor=actor,
+        action=Action.SUB_TASK_APPROVE,
+        subject=f"sub_task:{sub_task.pk}",
+        related=[f"task:{task.pk}", f"agent:{task.agent_id}"],
+        before={"status": before, "approved": False},
+        after={"status": sub_task.status, "approved": True},
+        at=now,
+    )
     return sub_task
 
 
@@ -102,7 +122,7 @@ def retry_failed(
     task_id: int,
     additional_budget: int = 0,
     idempotency_key: str | None = None,
-    who: str,
+    actor: Actor,
     now: datetime,
 ) -> Task:
     """Run what failed, and what waited for it, again; what succeeded stays.
@@ -120,12 +140,14 @@ def retry_failed(
     )
     if not again:
         raise NothingToRetry("No sub-task of this task has failed.", task_id=task_id)
+    before = _values(task)
     task.budget += additional_budget
     _share_out(task, again)
     _begin_again(again, now=now)
     task.ended_at, task.retry_key = None, idempotency_key or ""
     task.deadline_at = now + timedelta(seconds=task.timeout_seconds)
-    _set(task, Task.Status.ACTIVE, f"retried by {who}")
+    _set(task, Task.Status.ACTIVE, f"retried by {actor}")
+    _record(task, Action.TASK_RETRY, before, actor=actor, now=now)
     wake()
     return task
 
@@ -179,3 +201,22 @@ def _require(task: Task, holds: bool, why_not: str) -> None:
 def _set(task: Task, status: str, reason: str) -> None:
     task.status, task.status_reason = status, reason[:300]
     task.save()
+
+
+def _values(task: Task) -> dict[str, Any]:
+    """What people and agents change of a task."""
+    return {"status": task.status, "budget": task.budget, "deadline_at": task.deadline_at}
+
+
+def _record(
+    task: Task, action: Action, before: dict[str, Any], *, actor: Actor, now: datetime
+) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=f"task:{task.pk}",
+        related=[f"agent:{task.agent_id}", f"centre:{task.cost_centre_id}"],
+        before=before,
+        after=_values(task),
+        at=now,
+    )

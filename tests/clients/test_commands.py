@@ -10,6 +10,7 @@ from django.utils import timezone
 from orchestration import services
 from orchestration.runners.base import Failed, Work
 from orchestration.runners.command import CommandRunner
+from tests.actors import GRACE
 from tests.clients.blocks import COMMANDS, ROOT
 from tests.clients.sessions import assert_metered
 
@@ -45,8 +46,8 @@ def carried_out(settings, tmp_path, monkeypatch, butler):
         services.set_command(
             agent,
             terms=services.CommandTerms(**terms),
-            why="test",
-            who="test",
+            reason="test",
+            actor=GRACE,
             now=timezone.now(),
         )
         return asyncio.run(_carried_out(_work(agent, session, prompt, butler.url)))

@@ -12,6 +12,7 @@ from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.queries.results import results
 from orchestration.worker import loop, work_until_done
+from tests.actors import ACTOR
 from tests.openclaw.gateway import SLOTS
 from tests.orchestration.work import assert_finalized, kinds, say, statuses, submit, worked
 from tests.threads import wait_until
@@ -93,7 +94,7 @@ def test_a_cancelled_task_stops_its_children_at_once(sandbox):
     task = asked(say(**STALLS), say(**STALLS))
     with working():
         under_way(sandbox, 2)
-        services.cancel(task_id=task.pk, who="test", now=timezone.now())
+        services.cancel(task_id=task.pk, actor=ACTOR, now=timezone.now())
         wait_until(lambda: sandbox.under_way() == 0, seconds=5)
     task.refresh_from_db()
     assert (task.status, statuses(task)) == ("cancelled", ["cancelled"] * 2)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
+from tests.actors import GRACE
 from tests.keys.builders import add_key
 from tests.orchestration.work import say, statuses, submit, worked
 
@@ -352,7 +353,7 @@ def test_limits_of_what_is_there_are_kept_and_show_what_runs(people, staff):
 
 
 def test_who_may_only_look_writes_no_limit(people, reader):
-    services.set_concurrency("all", attempts_max=3)
+    services.set_concurrency("all", attempts_max=3, actor=GRACE, now=timezone.now())
     limit = Concurrency.objects.get()
     assert reader.post(page("concurrency_add"), LIMIT).status_code == 403
     assert reader.post(page("concurrency_change", limit.pk), LIMIT).status_code == 403

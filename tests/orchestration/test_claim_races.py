@@ -13,6 +13,7 @@ from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.runners.base import Failed
 from orchestration.services import Ended
 from orchestration.services.finalize import _finalize
+from tests.actors import ADA
 from tests.gateway.server import supply
 from tests.orchestration.work import assert_finalized, assert_tasks_balance, statuses, submit
 from tests.threads import overtaken, refused
@@ -143,7 +144,7 @@ def test_an_end_that_comes_while_it_is_taken_over_is_heard_or_not_but_once():
 def test_what_is_claimed_while_it_is_cancelled_is_not_begun():
     task = submit("gather")
     claimed = overtaken(
-        first=lambda: services.cancel.__wrapped__(task_id=task.pk, who="ada", now=timezone.now()),
+        first=lambda: services.cancel.__wrapped__(task_id=task.pk, actor=ADA, now=timezone.now()),
         then=_claimed,
     )
     assert claimed == []
@@ -154,7 +155,7 @@ def test_what_is_claimed_while_it_is_cancelled_is_not_begun():
 def test_what_is_claimed_while_its_task_is_paused_is_not_begun():
     task = submit("gather")
     claimed = overtaken(
-        first=lambda: services.pause.__wrapped__(task_id=task.pk, who="ada", now=timezone.now()),
+        first=lambda: services.pause.__wrapped__(task_id=task.pk, actor=ADA, now=timezone.now()),
         then=_claimed,
     )
     assert (claimed, statuses(task)) == ([], ["waiting"])
@@ -164,7 +165,7 @@ def test_what_is_cancelled_while_it_is_claimed_is_stopped():
     task = submit("gather", "analyze", max_concurrent=1)
     overtaken(
         first=lambda: services.claim.__wrapped__(worker="w", most=5, now=timezone.now()),
-        then=lambda: services.cancel(task_id=task.pk, who="ada", now=timezone.now()),
+        then=lambda: services.cancel(task_id=task.pk, actor=ADA, now=timezone.now()),
     )
     attempt = Attempt.objects.get()
     assert attempt.cancel_asked_at
@@ -181,7 +182,7 @@ def test_claims_and_cancels_at_once_leave_nothing_waiting(at_once):
         if number % 5:
             return _claimed()
         task = tasks[number // 5 % 4]
-        return services.cancel(task_id=task.pk, who="ada", now=timezone.now())
+        return services.cancel(task_id=task.pk, actor=ADA, now=timezone.now())
 
     answers = at_once(either, times=40)
     assert not refused(answers)

@@ -17,6 +17,7 @@ from orchestration.refusals import UnknownRunner
 from orchestration.runners.attempt_folder import Folder
 from orchestration.runners.base import Failed, Work
 from orchestration.runners.command import CommandRunner
+from tests.actors import GRACE
 from tests.books import assert_books_balance
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import gateway_on, lend, supply
@@ -64,8 +65,8 @@ def command(argv, **terms):
     return services.set_command(
         "agent",
         terms=services.CommandTerms(**{**usual, **terms}),
-        why="test",
-        who="test",
+        reason="test",
+        actor=GRACE,
         now=timezone.now(),
     )
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from orchestration import services
 from orchestration.models import Attempt, SubTask
 from orchestration.refusals import UnknownRunner
+from tests.actors import GRACE
 from tests.orchestration.work import assert_finalized, kinds, say, statuses, submit, worked
 from tests.threads import wait_until
 
@@ -50,8 +51,8 @@ def agent(office, tmp_path, settings):
                 environment={"WHERE": "{gateway_url}", "SESSION": "{token}"},
                 wire_format="openai",
             ),
-            why="test",
-            who="test",
+            reason="test",
+            actor=GRACE,
             now=timezone.now(),
         )
 

@@ -8,18 +8,20 @@ from django.urls import reverse
 
 from keys.refusals import WrongValue
 from orchestration import services
-from orchestration.models import Command, CommandChange
+from orchestration.models import Command
 from orchestration.runners.placeholders import ReadAsAnOption, filled, filled_argv
+from security.models import AuditEntry
+from tests.actors import GRACE
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 
 
-def configured(slug="agent", *, why="test", now=NOON, **terms):
+def configured(slug="agent", *, reason="test", now=NOON, **terms):
     """A command."""
     usual = {"argv": ["/bin/cat"], "wire_format": "openai"}
     terms = services.CommandTerms(**{**usual, **terms})
-    return services.set_command(slug, terms=terms, why=why, who="grace", now=now)
+    return services.set_command(slug, terms=terms, reason=reason, actor=GRACE, now=now)
 
 
 def refused(**terms):
@@ -40,18 +42,20 @@ def test_a_command_is_kept_as_it_was_written_with_who_and_why():
         "result_from": "json",
         "result_path": "a.b",
     }
-    command = configured(why="try it", **terms)
+    command = configured(reason="try it", **terms)
     command.refresh_from_db()
     assert {name: getattr(command, name) for name in terms} == terms
-    change = CommandChange.objects.get()
-    assert (change.who, change.why, change.before) == ("grace", "try it", None)
+    change = AuditEntry.objects.about("command:agent").get()
+    assert (change.action, change.actor, change.reason) == ("command.add", "grace", "try it")
+    assert change.before is None
     assert change.after["argv"] == argv
 
 
 def test_a_change_has_before_and_after():
     configured()
-    configured(argv=["/bin/echo"], why="better", enabled=False)
-    change = CommandChange.objects.first()
+    configured(argv=["/bin/echo"], reason="better", enabled=False)
+    change = AuditEntry.objects.about("command:agent").first()
+    assert change.action == "command.change"
     assert (change.before["argv"], change.after["argv"]) == (["/bin/cat"], ["/bin/echo"])
     assert (change.before["enabled"], change.after["enabled"]) == (True, False)
     assert Command.objects.get().disabled_at == NOON
@@ -60,10 +64,10 @@ def test_a_change_has_before_and_after():
 def test_changes_are_written_once():
     configured()
     with pytest.raises(DatabaseError), transaction.atomic():
-        CommandChange.objects.update(why="x")
+        AuditEntry.objects.update(reason="x")
     with pytest.raises(DatabaseError), transaction.atomic():
-        CommandChange.objects.all().delete()
-    assert CommandChange.objects.get().why == "test"
+        AuditEntry.objects.all().delete()
+    assert AuditEntry.objects.get().reason == "test"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,7 @@ def test_a_prompt_by_file_names_the_file():
         ("output_bytes_max", {"output_bytes_max": 10_000_001}),
         ("slug", {"slug": "A b"}),
         ("slug", {"slug": ""}),
-        ("why", {"why": " "}),
+        ("reason", {"reason": " "}),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_field(field, terms):
@@ -153,7 +157,7 @@ FORM = {
     "result_path": "",
     "output_bytes_max": "5000",
     "enabled": "on",
-    "why": "try it",
+    "reason": "try it",
 }
 
 
@@ -179,7 +183,8 @@ def test_a_superuser_writes_and_changes_one_in_the_admin(staff):
     assert staff.post(page, without | {"argv": "/bin/other"}).status_code == 302
     command.refresh_from_db()
     assert (command.argv, command.disabled_at is None) == (["/bin/other"], False)
-    assert CommandChange.objects.first().who == "grace"
+    entry = AuditEntry.objects.about("command:agent").first()
+    assert (entry.actor, entry.actor_kind, entry.address) == ("grace", "person", "127.0.0.1")
     assert staff.get(reverse("admin:orchestration_command_changelist")).status_code == 200
 
 
@@ -202,4 +207,4 @@ def test_nobody_else_writes_one_whatever_they_may(client):
     assert client.post(reverse("admin:orchestration_command_add"), FORM).status_code == 403
     assert client.post(change, FORM).status_code == 403
     assert client.get(change).status_code == 200
-    assert CommandChange.objects.count() == 1
+    assert AuditEntry.objects.count() == 1

@@ -14,6 +14,7 @@ from orchestration.planning import UnusablePlan
 from orchestration.planning.model_planner import plan_of_answer
 from orchestration.refusals import TaskEnded
 from orchestration.runners.base import Failed
+from tests.actors import ADA
 from tests.keys.builders import add_key, limit, report
 from tests.moments import NOON
 from tests.orchestration.work import assert_finalized, assert_tasks_balance, statuses, task_request
@@ -96,7 +97,7 @@ def test_a_retry_gives_tokens_to_all_although_some_are_a_reserve(ada):
     )
     (first,) = begun()
     assert ended(first, "failed", used=first.tokens, says="no")
-    services.retry_failed(task_id=task.pk, who="ada", now=NOON)
+    services.retry_failed(task_id=task.pk, actor=ADA, now=NOON)
     for _ in range(3):
         for attempt in begun(LATER):
             assert ended(attempt, used=attempt.tokens, now=LATER)
@@ -136,7 +137,7 @@ def test_what_is_retried_twice_at_once_gets_more_budget_once(ada, at_once):
     assert ended(attempt, "failed", used=500, says="no")
     answers = at_once(
         lambda _: services.retry_failed(
-            task_id=task.pk, additional_budget=700, who="ada", now=NOON
+            task_id=task.pk, additional_budget=700, actor=ADA, now=NOON
         ),
         times=4,
     )

@@ -13,7 +13,7 @@ from keys import services as keys
 from keys.models import Charge, CostCentre
 from orchestration.runners.base import Failed, Work
 from orchestration.runners.model import ModelRunner
-from security.actor import Actor
+from tests.actors import GRACE
 from tests.books import assert_books_balance
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import running_sandbox
@@ -280,7 +280,7 @@ def test_a_call_taken_over_is_lost_and_not_made_again(url, sandbox, wire_format,
 
 def test_a_call_taken_over_is_answered_again_where_answers_are_kept(url, sandbox):
     centre = CostCentre.objects.get(pk="research")
-    grace = Actor.person("grace")
+    grace = GRACE
     gateway.set_retention(centre, days=1, actor=grace, reason="test", now=timezone.now())
     result = taken_over(work(lend(url), again=True), sandbox, settled=True)
     assert "the sandbox" in result.text

@@ -24,6 +24,7 @@ from orchestration.management.progress_display import harmless
 from orchestration.management.task_watch import hint, look
 from orchestration.models import Attempt, Task
 from orchestration.worker import work_until_done
+from tests.actors import GRACE
 from tests.orchestration.work import assert_finalized, say, submit
 from tests.threads import wait_until
 
@@ -215,7 +216,7 @@ def test_it_says_what_it_waits_for(people, monkeypatch):
     assert hint(look(task.pk)) == ""
     services.finish_many([services.Ended(attempt.pk, 1, "succeeded", text="x")], now=now)
     assert "waits for somebody to approve" in hint(look(task.pk))
-    services.pause(task_id=task.pk, who="grace", now=now)
+    services.pause(task_id=task.pk, actor=GRACE, now=now)
     assert "paused by grace" in hint(look(task.pk))
 
 

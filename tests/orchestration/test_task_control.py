@@ -13,6 +13,7 @@ from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.refusals import BudgetTooSmall, NothingToRetry, TaskEnded, UnknownSubTask
 from orchestration.worker import work_until_done
+from tests.actors import ACTOR, CAROL
 from tests.keys.builders import add_key, report
 from tests.moments import NOON
 from tests.orchestration.work import assert_finalized, say, statuses, submit, task_request
@@ -56,7 +57,7 @@ def test_cancelling_ends_what_runs_within_seconds_and_what_it_used_is_known(offi
     worker = threading.Thread(target=_work)
     worker.start()
     wait_until(lambda: office.under_way() == 1)
-    services.cancel(task_id=task.pk, who="test", now=timezone.now())
+    services.cancel(task_id=task.pk, actor=ACTOR, now=timezone.now())
     wait_until(lambda: Task.objects.get(pk=task.pk).status == "cancelled", seconds=5)
     assert statuses(task) == ["cancelled", "cancelled"]
     worker.join(timeout=60)
@@ -77,22 +78,22 @@ def _work():
 def test_cancelling_twice_is_once_and_after_the_end_is_refused(ada):
     task = task_of("gather")
     for _ in range(2):
-        assert services.cancel(task_id=task.pk, who="test", now=NOON).status == "cancelled"
+        assert services.cancel(task_id=task.pk, actor=ACTOR, now=NOON).status == "cancelled"
     done = task_of("gather")
     end(begin()[0])
     with pytest.raises(TaskEnded):
-        services.cancel(task_id=done.pk, who="test", now=NOON)
+        services.cancel(task_id=done.pk, actor=ACTOR, now=NOON)
 
 
 def test_nothing_begins_while_a_task_is_paused_and_its_time_stands_still(ada):
     task = task_of("gather", "write", max_concurrent=1, timeout=600)
     (running,) = begin()
-    services.pause(task_id=task.pk, who="test", now=NOON)
+    services.pause(task_id=task.pk, actor=ACTOR, now=NOON)
     end(running)
     assert begin() == []
     later = NOON + timedelta(hours=1)
     assert services.sweep(now=later) == 0
-    resumed = services.resume(task_id=task.pk, who="test", now=later)
+    resumed = services.resume(task_id=task.pk, actor=ACTOR, now=later)
     assert resumed.deadline_at == later + timedelta(seconds=600)
     assert len(begin(later)) == 1
 
@@ -101,19 +102,19 @@ def test_a_gate_waits_for_a_person(ada):
     task = task_of("gather", {"description": "deploy", "needs_approval": True})
     assert statuses(task) == ["waiting", "gated"]
     assert [attempt.sub_task.key for attempt in begin()] == ["1"]
-    approved = services.approve(task_id=task.pk, key="2", who="carol", now=NOON)
+    approved = services.approve(task_id=task.pk, key="2", actor=CAROL, now=NOON)
     assert (approved.status, approved.approved_by) == ("waiting", "carol")
     assert [attempt.sub_task.key for attempt in begin()] == ["2"]
 
 
 def test_what_is_approved_early_still_waits_for_its_dependencies(ada):
     task = task_of("gather", {"description": "deploy", "needs_approval": True, "depends_on": ["1"]})
-    services.approve(task_id=task.pk, key="2", who="carol", now=NOON)
+    services.approve(task_id=task.pk, key="2", actor=CAROL, now=NOON)
     assert statuses(task) == ["waiting", "blocked"]
     end(begin()[0])
     assert statuses(task) == ["succeeded", "waiting"]
     with pytest.raises(UnknownSubTask):
-        services.approve(task_id=task.pk, key="9", who="carol", now=NOON)
+        services.approve(task_id=task.pk, key="9", actor=CAROL, now=NOON)
 
 
 def test_a_retry_runs_only_what_failed(ada):
@@ -123,7 +124,7 @@ def test_a_retry_runs_only_what_failed(ada):
     end(second, "refused", used=200)
     task.refresh_from_db()
     assert (task.status, statuses(task)) == ("partial", ["succeeded", "failed", "failed"])
-    services.retry_failed(task_id=task.pk, who="test", now=NOON)
+    services.retry_failed(task_id=task.pk, actor=ACTOR, now=NOON)
     assert statuses(task) == ["succeeded", "waiting", "blocked"]
     for _ in range(2):
         end(begin()[0], used=50)
@@ -131,7 +132,7 @@ def test_a_retry_runs_only_what_failed(ada):
     assert (task.status, task.used) == ("completed", 400)
     assert_finalized(task)
     with pytest.raises(NothingToRetry):
-        services.retry_failed(task_id=task.pk, who="test", now=NOON)
+        services.retry_failed(task_id=task.pk, actor=ACTOR, now=NOON)
 
 
 def test_a_retry_splits_what_is_left_and_asks_for_more_when_that_is_too_little(ada):
@@ -139,9 +140,9 @@ def test_a_retry_splits_what_is_left_and_asks_for_more_when_that_is_too_little(a
     for attempt in begin():
         end(attempt, "refused", used=460)
     with pytest.raises(BudgetTooSmall) as refused:
-        services.retry_failed(task_id=task.pk, who="test", now=NOON)
+        services.retry_failed(task_id=task.pk, actor=ACTOR, now=NOON)
     assert refused.value.facts["left"] == 80
-    services.retry_failed(task_id=task.pk, additional_budget=320, who="test", now=NOON)
+    services.retry_failed(task_id=task.pk, additional_budget=320, actor=ACTOR, now=NOON)
     assert [attempt.tokens for attempt in begin()] == [200, 200]
 
 
@@ -151,7 +152,7 @@ def test_a_repeated_retry_is_the_same_retry_also_when_it_is_over(ada):
         if attempts := begin():
             end(attempts[0], "refused", used=10)
         asked = {"additional_budget": 500, "idempotency_key": "again"}
-        services.retry_failed(task_id=task.pk, who="test", now=NOON, **asked)
+        services.retry_failed(task_id=task.pk, actor=ACTOR, now=NOON, **asked)
     task.refresh_from_db()
     assert (task.budget, statuses(task)) == (1_500, ["failed"])
 
@@ -190,7 +191,7 @@ def test_at_its_soft_limit_a_task_pauses_and_asks(ada):
     task.refresh_from_db()
     assert (task.status, begin()) == ("paused", [])
     assert Alert.objects.get().kind == "task_at_soft_limit"
-    services.resume(task_id=task.pk, who="carol", now=NOON)
+    services.resume(task_id=task.pk, actor=CAROL, now=NOON)
     end(begin()[0], used=3_000)
     task.refresh_from_db()
     assert task.status == "completed"

@@ -16,6 +16,7 @@ from common.refusal import Refusal
 from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.runners.base import KINDS, Failed
+from tests.actors import ACTOR, GRACE
 from tests.keys.builders import add_key, make_people, report
 from tests.moments import NOON
 from tests.orchestration.work import assert_tasks_balance
@@ -156,19 +157,20 @@ class Orchestra:
             ["pause", "resume", "resume", "retry_failed", "retry_failed", "cancel"]
         )
         if task := self.one_of(Task.objects.all()):
-            self.unless_refused(getattr(services, verb), task_id=task.pk, who="test")
+            actor = GRACE
+            self.unless_refused(getattr(services, verb), task_id=task.pk, actor=actor)
 
     def approve(self) -> None:
         """Somebody approves what waits for that."""
         if gated := self.one_of(SubTask.objects.filter(status="gated")):
-            services.approve(task_id=gated.task_id, key=gated.key, who="test", now=self.now)
+            services.approve(task_id=gated.task_id, key=gated.key, actor=ACTOR, now=self.now)
 
     # --- What else -----------------------------------------------------------------------------
 
     def bring_to_an_end(self) -> None:
         """Whatever is left can be ended, and every token is finalized."""
         for task in Task.objects.exclude(status__in=Task.ENDED):
-            services.cancel(task_id=task.pk, who="test", now=self.now)
+            services.cancel(task_id=task.pk, actor=ACTOR, now=self.now)
         for attempt in self.running():
             ended = services.Ended(attempt.pk, attempt.fence, "cancelled", kind="cancelled")
             services.finish_many([ended], now=self.now)

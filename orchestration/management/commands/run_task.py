@@ -10,13 +10,14 @@ from django.utils import timezone
 from rich.console import Console
 
 from common import formatting
-from common.commands import WHO, refusals_spoken
+from common.commands import refusals_spoken
 from orchestration import services
 from orchestration.management import task_request_options
 from orchestration.management.progress_display import Plain, Rich, Screen, harmless
 from orchestration.management.task_watch import address, look, looks
 from orchestration.models import Task
 from orchestration.queries.results import Results, as_seed, results
+from security.actor import Actor
 
 _PAUSE_SECONDS = 0.25
 _CANCELLING_SECONDS = 15
@@ -77,7 +78,7 @@ class Command(BaseCommand):
         said.write("Cancelling …")
         said.flush()
         with refusals_spoken():
-            services.cancel(task_id=task.pk, who=WHO, now=timezone.now())
+            services.cancel(task_id=task.pk, actor=Actor.command_line(), now=timezone.now())
         until = time.monotonic() + _CANCELLING_SECONDS
         while not look(task.pk).task.is_over and time.monotonic() < until:
             _pause()

@@ -1,0 +1,20 @@
+"""What `orchestration` records in the audit."""
+
+from enum import StrEnum
+
+from security import audit
+
+
+@audit.register
+class Action(StrEnum):
+    """Actions on tasks under way, on command-line agents and on concurrency limits."""
+
+    TASK_CANCEL = "task.cancel"
+    TASK_PAUSE = "task.pause"
+    TASK_RESUME = "task.resume"
+    TASK_RETRY = "task.retry"
+    SUB_TASK_APPROVE = "sub_task.approve"
+    COMMAND_ADD = "command.add"
+    COMMAND_CHANGE = "command.change"
+    CONCURRENCY_LIMIT_SET = "concurrency_limit.set"
+    CONCURRENCY_LIMIT_REMOVE = "concurrency_limit.remove"
