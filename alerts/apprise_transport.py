@@ -1,4 +1,4 @@
-"""The way out: Apprise, with one URL, bounded time, and errors that do not repeat the URL."""
+"""Send one message by Apprise: one URL, bounded time, and errors that do not repeat the URL."""
 
 import re
 from urllib.parse import quote, unquote
@@ -20,10 +20,10 @@ _TYPES = {
 
 
 class NotDelivered(Exception):
-    """The service did not take the message; the text says why and holds nothing of the URL."""
+    """The service did not accept the message; the text says why and holds nothing of the URL."""
 
 
-def usable(url: str) -> bool:
+def is_usable(url: str) -> bool:
     """Whether Apprise knows what to do with `url` (one service). No network."""
     return _service(url) is not None
 
@@ -38,7 +38,7 @@ def send(url: str, *, title: str, body: str, severity: str) -> None:
     service = _service(url)
     if service is None:
         raise NotDelivered("The channel's URL is no longer usable with this version of Apprise.")
-    # Whatever `?cto=`, `?rto=` and `?retry=` the URL asks for.
+    # These win over `?cto=`, `?rto=` and `?retry=` of the URL.
     service.socket_connect_timeout = _CONNECT_SECONDS
     service.socket_read_timeout = _READ_SECONDS
     service.retry = 0
@@ -46,14 +46,14 @@ def send(url: str, *, title: str, body: str, severity: str) -> None:
         title=title, body=body, notify_type=_TYPES[severity]
     )
     if not result:
-        said = " ".join(entry.message for entry in result.logs())
-        raise NotDelivered(without_url(said or "The service did not take the message.", url))
+        reasons = " ".join(entry.message for entry in result.logs())
+        raise NotDelivered(remove_url(reasons or "The service did not take the message.", url))
 
 
-def without_url(text: str, url: str) -> str:
-    """`text` with every piece of `url` (host, user, password, token, path) blotted out."""
+def remove_url(text: str, url: str) -> str:
+    """`text` with every piece of `url` (host, user, password, token, path) replaced by `…`."""
     for piece in sorted(_pieces(url), key=len, reverse=True):
-        # A short piece is blotted out as a word only, or nothing readable would be left.
+        # A short piece is replaced as a whole word only, or the text would become unreadable.
         edge = r"\b" if len(piece) < _WHOLE_WORD_CHARACTERS else ""
         text = re.sub(f"{edge}{re.escape(piece)}{edge}", "…", text, flags=re.IGNORECASE)
     return redact(text)[:_ERROR_CHARACTERS_MAX]
@@ -68,7 +68,7 @@ def _pieces(url: str) -> set[str]:
     }
 
 
-def _service(url: str):
+def _service(url: str) -> apprise.NotifyBase | None:
     return apprise.Apprise.instantiate(url.strip(), asset=_asset())
 
 
@@ -83,7 +83,7 @@ def _asset() -> apprise.AppriseAsset:
         storage_mode=apprise.PersistentStoreMode.MEMORY,
         pgp_autogen=False,
         pem_autogen=False,
-        # A redirect would carry the secret of the URL to somebody else.
+        # A redirect would carry the secret of the URL to another host.
         http_redirects=False,
         allow_templates=False,
     )

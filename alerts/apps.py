@@ -13,7 +13,7 @@ class AlertsConfig(AppConfig):
     verbose_name = "Alerts"
     default_auto_field = "django.db.models.BigAutoField"
 
-    def ready(self):
+    def ready(self) -> None:
         """Import the alert kinds of every app, and keep channel URLs out of the logs.
 
         Apprise and the HTTP client under it log addresses, tokens and payloads when something

@@ -1,4 +1,4 @@
-"""The app in the admin: alerts are closed, channels kept, the delivery log read."""
+"""Alerts, channels and the delivery log in the admin."""
 
 from alerts.admin.alert import AlertAdmin
 from alerts.admin.channel import ChannelAdmin

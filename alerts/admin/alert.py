@@ -1,8 +1,11 @@
 """Alerts: a list with filters, acknowledged and resolved one by one or many at once."""
 
+from collections.abc import Callable
 from functools import partial
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import action, display
@@ -25,8 +28,8 @@ class AlertAdmin(ReadOnlyAdmin):
     """Alerts, the newest first."""
 
     list_display = (
-        "shown_severity",
-        "shown_state",
+        "severity_label",
+        "status_label",
         "title",
         "kind",
         "key_id",
@@ -63,17 +66,17 @@ class AlertAdmin(ReadOnlyAdmin):
     actions = ("acknowledge_selected", "resolve_selected")
     actions_detail = ("acknowledge_one", "resolve_one")
 
-    def has_close_permission(self, request, obj=None):
-        """Who may acknowledge and resolve."""
+    def has_close_permission(self, request: HttpRequest, obj: Alert | None = None) -> bool:
+        """Whether the user may acknowledge and resolve: the permission to change alerts."""
         return request.user.has_perm("alerts.change_alert")
 
     @display(description="Severity", ordering="severity", label=_SEVERITY_COLOURS)
-    def shown_severity(self, alert):
+    def severity_label(self, alert: Alert) -> str:
         """The severity as a coloured label."""
         return alert.severity
 
     @display(description="Status", ordering="status", label=_STATUS_COLOURS)
-    def shown_state(self, alert):
+    def status_label(self, alert: Alert) -> str:
         """The status as a coloured label."""
         return alert.status
 
@@ -90,26 +93,28 @@ class AlertAdmin(ReadOnlyAdmin):
         return format_html("{} {}", alert.remedy, link or "")
 
     @action(description="Acknowledge selected alerts", permissions=["close"])
-    def acknowledge_selected(self, request, queryset):
+    def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
         """Acknowledge many; those that are resolved already are named."""
         self._close_each(request, queryset, services.acknowledge, "acknowledged")
 
     @action(description="Resolve selected alerts", permissions=["close"])
-    def resolve_selected(self, request, queryset):
+    def resolve_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
         """Resolve many; those that are resolved already are named."""
         self._close_each(request, queryset, services.resolve, "resolved")
 
     @action(description="Acknowledge", permissions=["close"], dialog=_ACKNOWLEDGE)
-    def acknowledge_one(self, request, form, object_id):
+    def acknowledge_one(self, request: HttpRequest, form: NoteForm, object_id: str) -> HttpResponse:
         """Acknowledge with a note."""
         return self._close_one(request, form, object_id, services.acknowledge, "Acknowledged.")
 
     @action(description="Resolve", permissions=["close"], dialog=_RESOLVE)
-    def resolve_one(self, request, form, object_id):
+    def resolve_one(self, request: HttpRequest, form: NoteForm, object_id: str) -> HttpResponse:
         """Resolve with a note."""
         return self._close_one(request, form, object_id, services.resolve, "Resolved.")
 
-    def _close_each(self, request, queryset, verb, done):
+    def _close_each(
+        self, request: HttpRequest, queryset: QuerySet[Alert], verb: Callable[..., Alert], done: str
+    ) -> None:
         actor, now = person_of(request), timezone.now()
         pks = queryset.values_list("pk", flat=True)
         verbs = [partial(verb, pk, actor=actor, now=now) for pk in pks]
@@ -117,7 +122,14 @@ class AlertAdmin(ReadOnlyAdmin):
         if count:
             messages.success(request, f"{count} {done}.")
 
-    def _close_one(self, request, form, object_id, verb, done):
+    def _close_one(
+        self,
+        request: HttpRequest,
+        form: NoteForm,
+        object_id: str,
+        verb: Callable[..., Alert],
+        done: str,
+    ) -> HttpResponse:
         closing = partial(
             verb,
             int(object_id),

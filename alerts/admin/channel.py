@@ -1,9 +1,13 @@
-"""Channels: the URL is written, never shown."""
+"""Channels: a URL can be stored, but is never shown."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
@@ -17,9 +21,15 @@ from common import links
 from common.admin.dialogs import perform, redirect_to
 from security.request_actor import person_of
 
-_TEST = {"title": "Send a test message", "description": "The result is in the delivery log."}
-_DISABLE = {"title": "Disable this channel", "description": "What waits on it is given up."}
-_ENABLE = {"title": "Enable this channel", "description": "It gets alerts from now on."}
+_TEST = {"title": "Send a test message", "description": "The delivery log shows the result."}
+_DISABLE = {
+    "title": "Disable this channel",
+    "description": "Notifications that wait for it are given up.",
+}
+_ENABLE = {
+    "title": "Enable this channel",
+    "description": "It gets alerts that are raised from now on.",
+}
 
 
 def _kind_choices() -> list[tuple[str, str]]:
@@ -49,15 +59,13 @@ class ChannelForm(forms.ModelForm):
         model = Channel
         fields = ("name", "severity_min", "kinds")
 
-    def clean_url(self):
+    def clean_url(self) -> str:
         """Refuse what Apprise cannot use, without repeating it."""
-        url = self.cleaned_data["url"]
+        url: str = self.cleaned_data["url"]
         if not url and self.instance._state.adding:
             raise forms.ValidationError("A new channel needs a URL.", code="required")
-        if url and not apprise_transport.usable(url):
-            raise forms.ValidationError(
-                "This is no URL that Apprise can use.", code="channel_url_unusable"
-            )
+        if url and not apprise_transport.is_usable(url):
+            raise forms.ValidationError("Apprise cannot use this URL.", code="channel_url_unusable")
         return url
 
 
@@ -66,30 +74,35 @@ class ChannelAdmin(ModelAdmin):
     """Channels with a test button; switched off rather than deleted, so the log stays."""
 
     form = ChannelForm
-    list_display = ("name", "severity_min", "shown_state", "waiting", "given_up", "rests_until")
+    list_display = ("name", "severity_min", "status_label", "waiting", "given_up", "rests_until")
     list_filter = ("severity_min",)
     search_fields = ("name",)
     readonly_fields = ("created_at", "disabled_at", "failures", "rests_until")
     actions_row = ("send_test",)
     actions_detail = ("send_test", "disable", "enable")
 
-    def get_queryset(self, request):
-        """With what waits and what was given up."""
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
+        """With the numbers of waiting and given-up notifications."""
         return queries.channels_with_counts().order_by("name")
 
-    def has_delete_permission(self, request, obj=None):
-        """Its delivery log would go with it."""
+    def has_delete_permission(self, request: HttpRequest, obj: Channel | None = None) -> bool:
+        """Never: its delivery log would be deleted, too."""
         return False
 
     @method_decorator(sensitive_post_parameters("url"))
-    def changeform_view(self, request, *args, **kwargs):
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """As always, with the URL kept out of error reports."""
-        return super().changeform_view(request, *args, **kwargs)
+        response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        return response
 
-    def save_model(self, request, obj, form, change):
-        """Hand what was written to the services."""
-        by = {"actor": person_of(request), "now": timezone.now()}
-        wanted = {name: form.cleaned_data[name] for name in ("name", "severity_min", "kinds")}
+    def save_model(
+        self, request: HttpRequest, obj: Channel, form: ChannelForm, change: bool
+    ) -> None:
+        """Add or change the channel by the services."""
+        by: dict[str, Any] = {"actor": person_of(request), "now": timezone.now()}
+        wanted: dict[str, Any] = {
+            name: form.cleaned_data[name] for name in ("name", "severity_min", "kinds")
+        }
         url = form.cleaned_data["url"]
         if not change:
             # Django's log entry and redirect go by the primary key of `obj`.
@@ -100,38 +113,40 @@ class ChannelAdmin(ModelAdmin):
             services.change_channel_url(obj.pk, url=url, **by)
 
     @display(description="Status", label={"enabled": "success", "disabled": "danger"})
-    def shown_state(self, channel):
-        """Whether it is switched on."""
+    def status_label(self, channel: Channel) -> str:
+        """`enabled` or `disabled`."""
         return "disabled" if channel.disabled_at else "enabled"
 
     @display(description="Waiting")
-    def waiting(self, channel):
+    def waiting(self, channel: Any) -> int:
         """Notifications still to be sent."""
-        return channel.waiting_count
+        return int(channel.waiting_count)
 
     @display(description="Given up")
-    def given_up(self, channel):
+    def given_up(self, channel: Any) -> int:
         """Notifications that never got through."""
-        return channel.given_up_count
+        return int(channel.given_up_count)
 
     @action(description="Send a test", permissions=["change"], dialog=_TEST)
-    def send_test(self, request, form, object_id):
+    def send_test(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Queue a test message and show the delivery log."""
-        return self._done(
+        return self._perform(
             request, services.test_channel, object_id, "A test message is on its way."
         )
 
     @action(description="Disable", permissions=["change"], dialog=_DISABLE)
-    def disable(self, request, form, object_id):
-        """Switch it off."""
-        return self._done(request, services.disable_channel, object_id, "Disabled.")
+    def disable(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        """Disable the channel."""
+        return self._perform(request, services.disable_channel, object_id, "Disabled.")
 
     @action(description="Enable", permissions=["change"], dialog=_ENABLE)
-    def enable(self, request, form, object_id):
-        """Switch it on."""
-        return self._done(request, services.enable_channel, object_id, "Enabled.")
+    def enable(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        """Enable the channel."""
+        return self._perform(request, services.enable_channel, object_id, "Enabled.")
 
-    def _done(self, request, service, channel_id, done):
+    def _perform(
+        self, request: HttpRequest, service: Callable[..., object], channel_id: str, done: str
+    ) -> HttpResponse:
         verb = partial(service, channel_id, actor=person_of(request), now=timezone.now())
         perform(request, verb, success=done)
         return redirect_to(request, links.url("notifications", channel=channel_id))

@@ -17,13 +17,13 @@ _STATUS_COLOURS = {
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
-    """What was sent to whom, and what came of it."""
+    """Each notification: alert, channel, attempts and result."""
 
     list_display = (
         "queued_at",
         "channel",
         "subject",
-        "shown_state",
+        "status_label",
         "attempts",
         "last_error",
         "next_attempt_at",
@@ -35,11 +35,11 @@ class NotificationAdmin(ReadOnlyAdmin):
     ordering = ("-queued_at", "-id")
 
     @display(description="Alert")
-    def subject(self, notification):
-        """The alert, or that it was a test."""
-        return notification.alert or "test message"
+    def subject(self, notification: Notification) -> str:
+        """The alert, or `test message`."""
+        return str(notification.alert or "test message")
 
     @display(description="Status", ordering="status", label=_STATUS_COLOURS)
-    def shown_state(self, notification):
+    def status_label(self, notification: Notification) -> str:
         """The status as a coloured label."""
         return notification.status

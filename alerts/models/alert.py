@@ -1,5 +1,7 @@
 """The alert: something a person must know."""
 
+from typing import Self
+
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
@@ -9,27 +11,27 @@ from alerts.severity import Severity
 from common import links
 
 
-class AlertQuerySet(models.QuerySet):
+class AlertQuerySet(models.QuerySet["Alert"]):
     """Filters on alerts."""
 
-    def unresolved(self):
+    def unresolved(self) -> Self:
         """Alerts that still stand: open or acknowledged."""
         return self.filter(resolved_at__isnull=True)
 
-    def of_key(self, key_id):
+    def of_key(self, key_id: str) -> Self:
         """Alerts about one API key."""
         return self.filter(key_id=key_id)
 
-    def of_agent(self, agent_id):
+    def of_agent(self, agent_id: str) -> Self:
         """Alerts about one agent."""
         return self.filter(agent_id=agent_id)
 
-    def of_session(self, session_id):
+    def of_session(self, session_id: str) -> Self:
         """Alerts about one session."""
         return self.filter(session_id=session_id)
 
-    def locked(self):
-        """Lock the rows until commit; rows that point here can still be inserted meanwhile."""
+    def locked(self) -> Self:
+        """Lock the rows until commit; rows that point to them can still be inserted."""
         return self.order_by("pk").select_for_update(of=("self",), no_key=True)
 
 
@@ -38,7 +40,7 @@ class Alert(models.Model):
 
     open ──acknowledge──▶ acknowledged    a person has seen it and deals with it
       │                        │
-      └────────resolve─────────┴────────▶ resolved    it is over; the same key may be raised anew
+      └────────resolve─────────┴────────▶ resolved    it is over; its key may be raised again
 
     `kind` is the slug of a registered kind (`alerts.kinds`), or of one that only another system
     knows when the alert was imported from there. What it is about are plain strings (`key_id`,
@@ -104,7 +106,7 @@ class Alert(models.Model):
             models.Index(fields=["key_id", "-raised_at"], name="alert_by_key"),
             models.Index(fields=["agent_id", "-raised_at"], name="alert_by_agent"),
             models.Index(fields=["session_id", "-raised_at"], name="alert_by_session"),
-            # For queries.open_alerts and open_counts, small whatever the history holds.
+            # For queries.open_alerts and open_counts, small however long the history is.
             models.Index(
                 fields=["severity", "-raised_at"],
                 condition=Q(resolved_at__isnull=True),
@@ -112,7 +114,7 @@ class Alert(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.severity}: {self.title}"
 
     @property

@@ -2,36 +2,39 @@
 
 import uuid
 from datetime import datetime
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
 from alerts.severity import Severity
 from security.fields import SealedField
 
+if TYPE_CHECKING:
+    from alerts.models.notification import Notification
 
-class ChannelQuerySet(models.QuerySet):
+
+class ChannelQuerySet(models.QuerySet["Channel"]):
     """Filters on channels."""
 
-    def enabled(self):
+    def enabled(self) -> Self:
         """Channels that are not switched off."""
         return self.filter(disabled_at=None)
 
-    def at_severity(self, severity):
+    def at_severity(self, severity: str) -> Self:
         """Channels that want alerts of this severity."""
         return self.filter(severity_min__in=Severity(severity).and_below)
 
-    def not_resting(self, now):
+    def not_resting(self, now: datetime) -> Self:
         """Channels whose last failure is long enough ago."""
         return self.filter(Q(rests_until=None) | Q(rests_until__lte=now))
 
-    def not_sending(self):
+    def not_sending(self) -> Self:
         """Channels on which no delivery is under way."""
-        notifications = self.model._meta.get_field("notifications").related_model
-        return self.filter(~Exists(notifications.objects.sending().filter(channel=OuterRef("pk"))))
+        return self.exclude(notifications__status="sending")
 
-    def locked(self):
-        """Lock the rows until commit; notifications on them can still be made meanwhile."""
+    def locked(self) -> Self:
+        """Lock the rows until commit; notifications on them can still be inserted."""
         return self.order_by("pk").select_for_update(of=("self",), no_key=True)
 
 
@@ -58,7 +61,7 @@ class Channel(models.Model):
     class Meta:
         ordering = ("name",)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
     @property
@@ -79,6 +82,6 @@ class Channel(models.Model):
         """Whether it failed so recently that it is left alone."""
         return self.rests_until is not None and self.rests_until > now
 
-    def next_due(self, now: datetime):
+    def next_due(self, now: datetime) -> "Notification | None":
         """What to send next, or None: the least tried first, so that none blocks the rest."""
         return self.notifications.due(now).order_by("attempts", "pk").first()

@@ -1,5 +1,8 @@
 """The notification: telling one channel about one alert; its rows are the delivery log."""
 
+from datetime import datetime
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 
@@ -7,24 +10,24 @@ from alerts.models.alert import Alert
 from alerts.models.channel import Channel
 
 
-class NotificationQuerySet(models.QuerySet):
+class NotificationQuerySet(models.QuerySet["Notification"]):
     """Filters on notifications."""
 
-    def waiting(self):
+    def waiting(self) -> Self:
         """Still to be sent, for the first time or again."""
         return self.filter(status__in=(Notification.Status.QUEUED, Notification.Status.FAILED))
 
-    def due(self, now):
+    def due(self, now: datetime) -> Self:
         """Waiting, and their moment has come."""
         return self.waiting().filter(next_attempt_at__lte=now)
 
-    def sending(self):
-        """Claimed by a worker that has not written down what came of it."""
+    def sending(self) -> Self:
+        """Claimed by a worker that has not recorded a result."""
         return self.filter(status=Notification.Status.SENDING)
 
 
 class Notification(models.Model):
-    """One message to one channel, and what came of it. No `alert`: a test of the channel.
+    """One message to one channel, and its result. No `alert`: a test of the channel.
 
     queued ──claim──▶ sending ──▶ sent        the channel's service took it
                        ▲    ├───▶ failed      it did not; tried again at `next_attempt_at`
@@ -34,8 +37,8 @@ class Notification(models.Model):
                                               when it grew too old or its channel was disabled
 
     `attempts` counts the claims and is the fencing token of the worker that made the last one.
-    A worker that dies between sending and writing it down makes the message go out twice: a
-    person told twice is better than a person not told. `last_error` never holds the URL.
+    If a worker dies between sending and recording it, the message is sent twice: that is better
+    than a message that is not sent at all. `last_error` never holds the URL.
     """
 
     class Status(models.TextChoices):
@@ -88,7 +91,7 @@ class Notification(models.Model):
             models.Index(fields=["-queued_at", "-id"], name="notification_by_queued"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"notification {self.pk} ({self.status})"
 
     @property

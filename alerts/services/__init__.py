@@ -1,4 +1,4 @@
-"""Every write of the app: alerts are raised and closed, channels kept, notifications delivered."""
+"""Every write of the app: raise and close alerts, manage channels, deliver notifications."""
 
 from alerts.services.channels import (
     add_channel,
@@ -10,12 +10,12 @@ from alerts.services.channels import (
 )
 from alerts.services.close import acknowledge, resolve, resolve_by_key
 from alerts.services.deliver import deliver
-from alerts.services.import_alerts import Foreign, import_alerts
+from alerts.services.import_alerts import ForeignAlert, import_alerts
 from alerts.services.raise_alert import raise_alert
 from alerts.services.retry import retry_due
 
 __all__ = [
-    "Foreign",
+    "ForeignAlert",
     "acknowledge",
     "add_channel",
     "change_channel",

@@ -178,7 +178,7 @@ def _save(channel: Channel, **options: Any) -> None:
 
 
 def _check_url(url: str) -> None:
-    if not apprise_transport.usable(url):
+    if not apprise_transport.is_usable(url):
         raise ChannelUrlUnusable(
             "This is no URL that Apprise can use. Examples: mailto://user:password@example.org, "
             "slack://token-a/token-b/token-c, json://example.org/path."

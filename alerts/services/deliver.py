@@ -1,7 +1,8 @@
-"""Deliver a notification: claim it, send it outside any transaction, write down what came of it."""
+"""Deliver a notification: claim it, send it outside any transaction, record the result."""
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -27,8 +28,8 @@ _Status = Notification.Status
 
 
 @sensitive_variables("url")
-def deliver(notification_id, *, now) -> None:
-    """Send it if it is ours to send: due, its channel neither disabled, resting nor busy.
+def deliver(notification_id: int, *, now: datetime) -> None:
+    """Send the notification if it is due and its channel is neither disabled, resting nor busy.
 
     Must not run inside a transaction. `now` is the moment of the claim.
     """
@@ -39,14 +40,14 @@ def deliver(notification_id, *, now) -> None:
         url = security.unseal_from(notification.channel, "sealed_url")
         apprise_transport.send(url, **message(notification))
     except (apprise_transport.NotDelivered, CannotUnseal) as error:
-        failed(notification, error=str(error), now=now)
+        record_failure(notification, error=str(error), now=now)
     else:
-        _sent(notification, now=now)
+        _record_success(notification, now=now)
 
 
 @transaction.atomic(durable=True)
-def claim(notification_id, *, now) -> Notification | None:
-    """Take the notification: the winner gets it in state sending, everyone else None."""
+def claim(notification_id: int, *, now: datetime) -> Notification | None:
+    """Take the notification: the winner gets it in status sending, all others None."""
     channel = Channel.objects.filter(notifications=notification_id).locked().first()
     if channel is None or channel.disabled_at or channel.notifications.sending().exists():
         return None
@@ -59,9 +60,9 @@ def claim(notification_id, *, now) -> Notification | None:
 
 
 @transaction.atomic(durable=True)
-def _sent(notification, *, now):
+def _record_success(notification: Notification, *, now: datetime) -> None:
     channel = _channel_of(notification)
-    if not _written(notification, status=_Status.SENT, sent_at=now, last_error=""):
+    if not _update_claimed(notification, status=_Status.SENT, sent_at=now, last_error=""):
         return
     if channel.failures:
         channel.failures, channel.rests_until = 0, None
@@ -72,8 +73,8 @@ def _sent(notification, *, now):
 
 
 @transaction.atomic(durable=True)
-def failed(notification, *, error, now) -> None:
-    """Write down that an attempt failed, and let its channel rest; the last attempt gives up.
+def record_failure(notification: Notification, *, error: str, now: datetime) -> None:
+    """Record that an attempt failed, and let its channel rest; the last attempt gives up.
 
     Does nothing when `notification.attempts` is no longer the attempt under way (fencing).
     """
@@ -81,25 +82,26 @@ def failed(notification, *, error, now) -> None:
     again_at = now + _backoff(notification.attempts)
     last = notification.is_test or notification.attempts >= ATTEMPTS_MAX
     status = _Status.GIVEN_UP if last else _Status.FAILED
-    if not _written(notification, status=status, last_error=error, next_attempt_at=again_at):
+    if not _update_claimed(notification, status=status, last_error=error, next_attempt_at=again_at):
         return
     channel.failures += 1
     channel.rests_until = now + _backoff(channel.failures)
     channel.save(update_fields=["failures", "rests_until"])
     if channel.failures == FAILURES_BEFORE_ALERT:
-        _tell_that_it_is_dead(channel, now=now)
+        _alert_about(channel, now=now)
 
 
-def _channel_of(notification) -> Channel:
+def _channel_of(notification: Notification) -> Channel:
     return Channel.objects.locked().get(pk=notification.channel_id)
 
 
-def _written(notification, **changes) -> bool:
+def _update_claimed(notification: Notification, **changes: Any) -> bool:
+    """Whether the attempt is still under way (fencing); only then the changes are written."""
     mine = Notification.objects.sending().filter(pk=notification.pk, attempts=notification.attempts)
     return mine.update(**changes) == 1
 
 
-def _tell_that_it_is_dead(channel, *, now):
+def _alert_about(channel: Channel, *, now: datetime) -> None:
     raise_alert(
         kind=alert_kinds.CHANNEL_FAILING,
         dedup_key=channel.failing_key,

@@ -1,8 +1,10 @@
 """Put notifications on the queue: an entry exists if and only if the transaction commits."""
 
+from datetime import datetime
+
 from django_q.tasks import async_task
 
-from alerts.models import Notification
+from alerts.models import Alert, Channel, Notification
 
 # A worker is stopped when one delivery takes longer: Apprise's own limits
 # (alerts.apprise_transport) end the usual silence long before, this ends a service that answers one
@@ -10,8 +12,8 @@ from alerts.models import Notification
 DELIVERY_SECONDS = 30
 
 
-def queue_notification(*, channel, alert, now) -> Notification:
-    """Make the notification of `alert` (None: a test) on `channel`, and its queue entry."""
+def queue_notification(*, channel: Channel, alert: Alert | None, now: datetime) -> Notification:
+    """Create the notification of `alert` (None: a test) on `channel`, and its queue entry."""
     notification = Notification.objects.create(
         alert=alert, channel=channel, queued_at=now, next_attempt_at=now
     )
@@ -19,7 +21,7 @@ def queue_notification(*, channel, alert, now) -> Notification:
     return notification
 
 
-def enqueue(notification_id) -> None:
+def enqueue(notification_id: int) -> None:
     """Ask a worker to deliver it. Asking twice does no harm: the claim says who sends.
 
     A failed entry is acknowledged, because `alerts.jobs.retry_deliveries` is what tries again.

@@ -1,4 +1,4 @@
-"""Take over alerts that another system raised."""
+"""Import alerts that another system raised."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from security.actor import Actor
 
 
 @dataclass(frozen=True, kw_only=True)
-class Foreign:
-    """An alert of another system, as it stands there."""
+class ForeignAlert:
+    """An alert of another system with its status there. `kind` need not be registered here."""
 
     kind: str
     severity: str
@@ -23,10 +23,10 @@ class Foreign:
     resolved: bool = False
 
 
-def import_alerts(foreign: Iterable[Foreign], *, actor: Actor, now: datetime) -> list[int]:
-    """Write them down, the ids in their order. Nobody is notified: they are no news.
+def import_alerts(foreign: Iterable[ForeignAlert], *, actor: Actor, now: datetime) -> list[int]:
+    """Store the alerts and return their ids in the same order. No notification is sent.
 
-    Where one that stands has the `dedup_key` of another that stands, it gets one of its own.
+    An unresolved alert whose `dedup_key` is taken by another unresolved one gets a key of its own.
     Joins the caller's transaction; no refusals.
     """
     standing = set(Alert.objects.unresolved().values_list("dedup_key", flat=True))
@@ -40,7 +40,7 @@ def import_alerts(foreign: Iterable[Foreign], *, actor: Actor, now: datetime) ->
     return [row.pk for row in Alert.objects.bulk_create(rows)]
 
 
-def _row(alert: Foreign, dedup_key: str, *, actor: Actor, now: datetime) -> Alert:
+def _row(alert: ForeignAlert, dedup_key: str, *, actor: Actor, now: datetime) -> Alert:
     status = Alert.Status.ACKNOWLEDGED if alert.acknowledged else Alert.Status.OPEN
     return Alert(
         kind=alert.kind,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
-from alerts.services import Foreign
+from alerts.services import ForeignAlert
 from interchange.state_files import usage_periods
 from interchange.state_files.validation import Documents, moment
 from keys.books.services.allocate import threshold
@@ -195,10 +195,10 @@ def charges(lent: Allocation, booked: list[usage_periods.Portion]) -> list[Charg
     return rows
 
 
-def foreign_alert(entry: dict) -> Foreign:
+def foreign_alert(entry: dict) -> ForeignAlert:
     """An alert of the file."""
     about = entry.get("sessionId") or entry.get("keyId") or ""
-    return Foreign(
+    return ForeignAlert(
         kind=clean(entry["type"]),
         severity=entry["severity"],
         message=clean(entry["message"]),

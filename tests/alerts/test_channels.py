@@ -79,7 +79,7 @@ def test_an_error_is_told_without_any_piece_of_the_url():
     text = (
         "Cannot log in to relay-9 (MAIL.example.org:587) as ada with hunter2! for bob@example.net"
     )
-    told = apprise_transport.without_url(text, url)
+    told = apprise_transport.remove_url(text, url)
     for piece in ("ada ", "hunter2", "example.org", "bob", "relay-9", "587"):
         assert piece.lower() not in told.lower()
     assert told.startswith("Cannot log in to")

@@ -11,7 +11,7 @@ from django_q.models import OrmQ, Task
 from alerts import jobs, services
 from alerts.models import Alert, Channel, Notification
 from alerts.services import enqueue
-from alerts.services.deliver import ATTEMPTS_MAX, claim, failed
+from alerts.services.deliver import ATTEMPTS_MAX, claim, record_failure
 from alerts.services.retry import LOST_SECONDS
 from keys.alert_kinds import ROTATION_NEEDED
 from tests.alerts.builders import ADA, SECRET, channel, raised
@@ -212,7 +212,7 @@ def test_a_worker_that_comes_back_late_does_not_overwrite_the_next_attempt(webho
     late = claim(only().pk, now=NOON)
     services.retry_due(now=NOON + HOUR)
     assert claim(only().pk, now=NOON + 2 * HOUR).attempts == 2
-    failed(late, error="too late", now=NOON + 2 * HOUR)
+    record_failure(late, error="too late", now=NOON + 2 * HOUR)
     assert (only().status, only().attempts) == ("sending", 2)
     assert "too late" not in only().last_error
 
