@@ -1,6 +1,7 @@
 """Metering gateway: OpenAI's and Anthropic's wire formats, forwarded under a budget.
 
-A call is admitted (held in its allocation), forwarded with the provider's key, and settled by what
-the provider says was used. Open: `model_catalogue`.
+A call is admitted (held in its allocation), forwarded with the provider's key, and settled by the
+usage that the provider reports.
+Open: `model_catalogue`.
 Invariant: no route forwards anything that was not admitted.
 """

@@ -26,7 +26,7 @@ def bare_name(model: str) -> str:
 def tokenizer_of(model: str) -> str | None:
     """The name of the model's public tokenizer, or None."""
     entry = _find("tokenizers", bare_name(model))
-    return entry and entry["tokenizer"]
+    return str(entry["tokenizer"]) if entry else None
 
 
 @lru_cache(_NAMES_CACHED)

@@ -1,6 +1,6 @@
 """Upper bounds: the most input tokens a provider can count for a request, known before the call.
 
-Texts are counted where the tokenizer is public, else bounded by their bytes; never estimated.
+Texts are counted if the tokenizer is public, otherwise bounded by their bytes; never estimated.
 Everything here is pure: no network, no books, no clock.
 """
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from gateway.bounds.content_parts import content_max
 from gateway.bounds.json_values import (
+    as_list,
     field_max,
     fields_max,
     json_max,
-    listed,
     others_max,
     raw_bytes_max,
     value_of,
@@ -23,33 +23,33 @@ from gateway.bounds.template_overhead import (
 )
 from gateway.refusals import CannotBeBounded
 
-_CHOSEN = ("tool_choice", "function_call")
-_SAID = ("messages", "response_format", "prediction", *_CHOSEN)
+_TOOL_CHOICE = ("tool_choice", "function_call")
+_CONTENT = ("messages", "response_format", "prediction", *_TOOL_CHOICE)
 _TOOLS = ("tools", "functions")
 
 
 def chat_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     """The most input tokens `model` can count for a request.
 
-    `fields`: the top level of the body; values decoded, or still raw JSON. Refusals:
+    `fields`: the top level of the body; values are decoded or raw JSON. Refusals:
     CannotBeBounded, Unreadable.
     """
     tools = sum(tools_max(fields, model=model, name=name) for name in _TOOLS)
-    said = raw_bytes_max(fields, _SAID, model=model)
-    if said is None:
-        said = _said_max(fields, model=model)
-    others = others_max(fields, (*_SAID, *_TOOLS), model=model)
-    return request_max(model=model) + said + others + tools
+    content = raw_bytes_max(fields, _CONTENT, model=model)
+    if content is None:
+        content = _content_fields_max(fields, model=model)
+    others = others_max(fields, (*_CONTENT, *_TOOLS), model=model)
+    return request_max(model=model) + content + others + tools
 
 
-def _said_max(fields: Mapping[str, Any], *, model: str) -> int:
+def _content_fields_max(fields: Mapping[str, Any], *, model: str) -> int:
     prediction = value_of(fields, "prediction")
     predicted = prediction.get("content") if isinstance(prediction, dict) else prediction
     return (
-        sum(message_max(message, model=model) for message in listed(value_of(fields, "messages")))
+        sum(message_max(message, model=model) for message in as_list(value_of(fields, "messages")))
         + schema_max(value_of(fields, "response_format"), model=model)
         + content_max(predicted, model=model)
-        + sum(field_max(value_of(fields, name), model=model) for name in _CHOSEN)
+        + sum(field_max(value_of(fields, name), model=model) for name in _TOOL_CHOICE)
     )
 
 
@@ -59,10 +59,10 @@ def message_max(message: Any, *, model: str) -> int:
         return json_max(message) + MESSAGE
     if message.get("audio"):
         raise CannotBeBounded(
-            "The size of an earlier spoken answer is unknown; send its transcript as `content`.",
+            "The size of an earlier spoken answer is unknown. Send its transcript as `content`.",
             field="messages",
         )
-    calls = listed(message.get("tool_calls"))
+    calls = as_list(message.get("tool_calls"))
     return (
         MESSAGE
         + content_max(message.get("content"), model=model)
@@ -77,9 +77,9 @@ def _call_max(call: Any, *, model: str) -> int:
     if not isinstance(call, dict):
         return json_max(call) + call_max(None, model=model)
     kinds = ("function", "custom")
-    asked = [call[kind] for kind in kinds if isinstance(call.get(kind), dict)]
+    bodies = [call[kind] for kind in kinds if isinstance(call.get(kind), dict)]
     return (
-        fields_max(call, model=model, without=[kind for kind in kinds if call.get(kind) in asked])
-        + sum(fields_max(what, model=model) for what in asked)
-        + sum(call_max(what.get("arguments"), model=model) for what in asked or [{}])
+        fields_max(call, model=model, without=[kind for kind in kinds if call.get(kind) in bodies])
+        + sum(fields_max(each, model=model) for each in bodies)
+        + sum(call_max(each.get("arguments"), model=model) for each in bodies or [{}])
     )

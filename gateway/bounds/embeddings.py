@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.bounds.json_values import listed, value_of
+from gateway.bounds.json_values import as_list, value_of
 from gateway.bounds.tokenizers import text_tokens_max
 from gateway.refusals import CannotBeBounded
 
-# [CLS] and [SEP] around every text, where a model has them.
+# [CLS] and [SEP] around every text, if the model has them.
 _INPUT = 2
 
 
 def embeddings_input_max(fields: Mapping[str, Any], *, model: str) -> int:
-    """The most input tokens of a text, texts, token ids or lists of token ids.
+    """The most input tokens of `input`: a text, texts, token ids or lists of token ids.
 
     Refusals: CannotBeBounded, Unreadable.
     """
-    inputs = listed(value_of(fields, "input"))
+    inputs = as_list(value_of(fields, "input"))
     if inputs and all(_is_token(each) for each in inputs):
         return len(inputs) + _INPUT
     return sum(_input_max(each, model=model) + _INPUT for each in inputs)
@@ -28,7 +28,7 @@ def _input_max(each: Any, *, model: str) -> int:
     if isinstance(each, list) and all(_is_token(token) for token in each):
         return len(each)
     raise CannotBeBounded(
-        "Only texts and token ids can be counted before the call; send one of them.", field="input"
+        "Only texts and token ids can be counted before the call. Send one of them.", field="input"
     )
 
 

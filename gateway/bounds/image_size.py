@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import b64decode
-from struct import error as NoSuchBytes
+from struct import error as TooShort
 from struct import unpack, unpack_from
 
 Size = tuple[int, int]
@@ -15,26 +15,26 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 def size_of_data_url(url: str) -> Size | None:
     """The size of a PNG, JPEG, GIF or WebP in a base64 data URL; None for anything else."""
-    head, _, encoded = url[: _HEAD_CHARS + 256].partition(",")
+    head, _, text = url[: _HEAD_CHARS + 256].partition(",")
     if head[:5].lower() != "data:" or not head.lower().endswith(";base64"):
         return None
-    return size_of_base64(encoded)
+    return size_of_base64(text)
 
 
-def size_of_base64(encoded: str) -> Size | None:
+def size_of_base64(text: str) -> Size | None:
     """The size of an image in base64; None when it cannot be read."""
-    whole = encoded[:_HEAD_CHARS].rstrip("=")
+    head = text[:_HEAD_CHARS].rstrip("=")
     try:
-        return size_of(b64decode(whole[: len(whole) // 4 * 4]))
+        return size_of(b64decode(head[: len(head) // 4 * 4]))
     except (binascii.Error, ValueError):
         return None
 
 
 def size_of(image: bytes) -> Size | None:
-    """The size of an image by its first bytes; None when they do not tell."""
+    """The size of an image by its first bytes; None if it cannot be read."""
     try:
         size = _read(image)
-    except (NoSuchBytes, IndexError):
+    except (TooShort, IndexError):
         return None
     return size if size and min(size) > 0 else None
 

@@ -83,7 +83,7 @@ _RULES: dict[str, Callable[..., Rule]] = {"tiles": Tiles, "patches": Patches, "f
 
 
 def image_tokens_max(url: object, *, detail: object = None, model: str) -> int:
-    """The most one image can be. `url`: a data URL, whose size is read, or any other address."""
+    """The most tokens of one image. The size is read from `url` if that is a data URL."""
     size = size_of_data_url(url) if isinstance(url, str) else None
     return _rule(model)(size, detail if isinstance(detail, str) else "")
 

@@ -1,4 +1,4 @@
-"""What every request is made of: fields, texts, lists, and JSON nobody knows."""
+"""The most tokens of what requests consist of: fields, texts, lists, and JSON of any shape."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from gateway.refusals import CannotBeBounded, Unreadable
 
 _decode = msgspec.json.Decoder().decode
 
-# Texts and objects on the top level of requests that no model is shown.
+# Top-level fields whose texts no model gets.
 _SETTINGS = frozenset(
     {"model", "user", "metadata", "client_metadata", "safety_identifier", "service_tier", "speed"}
     | {"prompt_cache_key", "prompt_cache_retention", "include", "stream_options", "logit_bias"}
@@ -23,12 +23,12 @@ _SETTINGS = frozenset(
     | {"cache_control", "encoding_format"}
 )
 
-# What stands between two fields when a template writes an object out.
+# What a template writes between two fields of an object.
 _FIELD = 4
 
-# Raw JSON with one of these may hold what its length says nothing of: an image by its address. In
-# a text, quotes are escaped; a false alarm only costs the slower way. `u` could hide any of them.
-_TELLING = (
+# Raw JSON with one of these may contain more than its length: an image by its address. Quotes in a
+# text are escaped, and a false match only costs time. `\u` could hide any of them.
+_MARKERS = (
     b"\\u",
     b'"image',
     b'"input_image',
@@ -45,15 +45,15 @@ _TELLING = (
     b'"web_fetch_tool_result',
     b'"citations',
 )
-_CALLING = (b'"tool_use"', b'"tool_calls"', b'"function_call"', b'"server_tool_use"')
+_CALL_MARKERS = (b'"tool_use"', b'"tool_calls"', b'"function_call"', b'"server_tool_use"')
 
-# Most models are shown a call's arguments as tags: <parameter name="city">...</parameter>.
+# Most templates write a call's arguments as tags: <parameter name="city">...</parameter>.
 _PARAMETER = 12
 _NAME = re.compile(r'"\s*:')
 
 
 def value_of(fields: Mapping[str, Any], name: str) -> Any:
-    """A field's value, decoded when it still is raw JSON; None if absent. Refusals: Unreadable."""
+    """A field's value, decoded if it is raw JSON; None if absent. Refusals: Unreadable."""
     value = fields.get(name)
     if not isinstance(value, Raw):
         return value
@@ -67,21 +67,21 @@ def value_of(fields: Mapping[str, Any], name: str) -> Any:
 
 
 def check_unique_names(raw: bytes, field: str) -> None:
-    """Refuse JSON whose objects say a name twice: which one counts, readers do not agree on.
+    """Refuse JSON with an object that repeats a name: providers differ in which value counts.
 
     Refusals: Unreadable.
     """
 
-    def once(pairs: list[tuple[str, Any]]) -> None:
+    def check(pairs: list[tuple[str, Any]]) -> None:
         if len({name for name, _ in pairs}) < len(pairs):
-            raise Unreadable(f"An object in `{field}` says a name twice.", field=field)
+            raise Unreadable(f"An object in `{field}` has the same name twice.", field=field)
 
-    # Numbers are not read: Python refuses very long ones.
-    json.loads(raw, object_pairs_hook=once, parse_int=len, parse_float=len)
+    # Numbers are not converted: Python refuses very long ones.
+    json.loads(raw, object_pairs_hook=check, parse_int=len, parse_float=len)
 
 
 def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: str) -> int:
-    """The texts of all fields that are not `counted` and may be shown to the model.
+    """The most tokens of all fields that are not `counted` and that the model may get.
 
     Some providers take `documents`, or a `prompt` beside the messages. Refusals: Unreadable.
     """
@@ -93,18 +93,18 @@ def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: str)
 
 
 def raw_bytes_max(fields: Mapping[str, Any], names: Iterable[str], *, model: str) -> int | None:
-    """The length of raw JSON as a bound on its tokens; None when it is none, or too loose.
+    """The length of raw JSON as a bound of its tokens; None if it is no bound, or too loose.
 
     It holds because an escaped string is never shorter than its UTF-8 text (`\\u` excepted, which
     a tokenizer's normalisation could lengthen), because the JSON around each message or part
-    ({"role":"user","content":""}) is longer than what a template writes there, and because all
-    that is not text is excepted. What is added per request is not in it.
+    ({"role":"user","content":""}) is longer than what a template writes there, and because
+    everything that is not text is excluded. What a template adds per request is not in it.
     """
     raws = [fields[name] for name in names if name in fields]
     if tokenizer_of(model) or not all(isinstance(raw, Raw) for raw in raws):
         return None
     found = [bytes(raw) for raw in raws]
-    if any(word in raw for raw in found for word in _TELLING):
+    if any(word in raw for raw in found for word in _MARKERS):
         return None
     try:
         return sum(_raw_max(raw) for raw in found)
@@ -114,17 +114,17 @@ def raw_bytes_max(fields: Mapping[str, Any], names: Iterable[str], *, model: str
 
 def _raw_max(raw: bytes) -> int:
     text = raw.decode()
-    called = any(word in raw for word in _CALLING)
-    return utf8_max(text) + (parameters_max(text) if called else 0)
+    has_calls = any(word in raw for word in _CALL_MARKERS)
+    return utf8_max(text) + (parameters_max(text) if has_calls else 0)
 
 
 def parameters_max(arguments: str) -> int:
-    """What tags around every named value in some JSON can add to its bytes."""
+    """The most tokens that tags around every named value of some JSON add to its bytes."""
     return _PARAMETER * len(_NAME.findall(arguments))
 
 
 def json_max(value: Any) -> int:
-    """The UTF-8 bytes of the JSON of what is not known better."""
+    """The UTF-8 bytes of a value's JSON, a bound for any value."""
     return utf8_max(json_of(value))
 
 
@@ -133,18 +133,18 @@ def json_of(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False)
     except RecursionError:
-        raise CannotBeBounded("The request is nested too deeply to be counted.") from None
+        raise CannotBeBounded("The request is nested too deeply to count its tokens.") from None
 
 
 def field_max(value: Any, *, model: str) -> int:
-    """Text by its tokens, nothing by 0, anything else by the bytes of its JSON."""
+    """A text by its tokens, None as 0, anything else by the bytes of its JSON."""
     if value is None:
         return 0
     return text_tokens_max(value, model=model) if isinstance(value, str) else json_max(value)
 
 
 def fields_max(fields: Mapping[str, Any], *, model: str, without: Iterable[str] = ()) -> int:
-    """All fields of an object, but those counted elsewhere, with their names."""
+    """The most tokens of an object's fields with their names, except those in `without`."""
     return sum(
         text_tokens_max(name, model=model) + field_max(value, model=model) + _FIELD
         for name, value in fields.items()
@@ -152,8 +152,8 @@ def fields_max(fields: Mapping[str, Any], *, model: str, without: Iterable[str] 
     )
 
 
-def listed(value: Any) -> list[Any]:
-    """A list as it is, nothing as an empty list, anything else as a list of one."""
+def as_list(value: Any) -> list[Any]:
+    """A list as it is, None as an empty list, anything else as a list of one."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

@@ -23,9 +23,9 @@ from gateway.bounds.template_overhead import (
 )
 from gateway.refusals import CannotBeBounded
 
-_SAID = ("instructions", "input", "text", "tool_choice")
+_CONTENT = ("instructions", "input", "text", "tool_choice")
 
-_KEPT = {
+_STORED = {
     "previous_response_id": "Send the earlier items in `input` instead.",
     "conversation": "Send the conversation's items in `input` instead.",
     "prompt": "Send the template's text in `instructions` and `input` instead.",
@@ -35,24 +35,24 @@ _KEPT = {
 def responses_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     """The most input tokens `model` can count for a request.
 
-    `fields`: the top level of the body; values decoded, or still raw JSON. Refusals:
+    `fields`: the top level of the body; values are decoded or raw JSON. Refusals:
     CannotBeBounded, Unreadable.
     """
-    for name, instead in _KEPT.items():
+    for name, instead in _STORED.items():
         if value_of(fields, name):
             raise CannotBeBounded(
-                f"What `{name}` adds to the request is kept at the provider and cannot be counted"
+                f"What `{name}` adds to the request is stored at the provider and cannot be counted"
                 f" here. {instead}",
                 field=name,
             )
-    said = raw_bytes_max(fields, _SAID, model=model)
-    if said is None:
-        said = _said_max(fields, model=model)
-    others = others_max(fields, (*_SAID, "tools"), model=model)
-    return request_max(model=model) + said + others + tools_max(fields, model=model)
+    content = raw_bytes_max(fields, _CONTENT, model=model)
+    if content is None:
+        content = _content_fields_max(fields, model=model)
+    others = others_max(fields, (*_CONTENT, "tools"), model=model)
+    return request_max(model=model) + content + others + tools_max(fields, model=model)
 
 
-def _said_max(fields: Mapping[str, Any], *, model: str) -> int:
+def _content_fields_max(fields: Mapping[str, Any], *, model: str) -> int:
     return (
         _items_max(value_of(fields, "instructions"), model=model)
         + _items_max(value_of(fields, "input"), model=model)
@@ -63,7 +63,7 @@ def _said_max(fields: Mapping[str, Any], *, model: str) -> int:
 
 def _items_max(items: Any, *, model: str) -> int:
     if not isinstance(items, list):
-        # A text alone is a message: its role, and what is around it.
+        # A text alone is a message, with a role and what a template writes around it.
         return 0 if items is None else field_max(items, model=model) + 2 * MESSAGE
     return sum(_item_max(item, model=model) for item in items)
 
@@ -71,59 +71,59 @@ def _items_max(items: Any, *, model: str) -> int:
 def _item_max(item: Any, *, model: str) -> int:
     if not isinstance(item, dict):
         return json_max(item) + MESSAGE
-    bound = _TYPES.get(str(item.get("type", "message")), _other)
+    bound = _TYPES.get(str(item.get("type", "message")), _other_max)
     return bound(item, model) + MESSAGE
 
 
-def _message(item: dict[str, Any], model: str) -> int:
+def _message_max(item: dict[str, Any], model: str) -> int:
     content = content_max(item.get("content"), model=model)
     rest = fields_max(item, model=model, without=("content", "role", "type", "status"))
     return content + field_max(item.get("role"), model=model) + rest
 
 
-def _output(item: dict[str, Any], model: str) -> int:
+def _output_max(item: dict[str, Any], model: str) -> int:
     output = item.get("output")
-    # A screenshot is a part alone; texts and lists of parts are content as they are.
+    # A screenshot is a single part; texts and lists of parts are content.
     content = content_max(output, model=model)
     return content + fields_max(item, model=model, without=("output",)) + CALL
 
 
-def _reasoning(item: dict[str, Any], model: str) -> int:
-    """Encrypted thoughts count by their bytes: base64 is longer than the text in it."""
-    said = [content_max(item.get(name), model=model) for name in ("summary", "content")]
-    hidden = json_max(item.get("encrypted_content") or "")
+def _reasoning_max(item: dict[str, Any], model: str) -> int:
+    """Encrypted thoughts count by their bytes: base64 is longer than their text."""
+    texts = [content_max(item.get(name), model=model) for name in ("summary", "content")]
+    encrypted = json_max(item.get("encrypted_content") or "")
     known = ("summary", "content", "encrypted_content")
-    return sum(said) + hidden + fields_max(item, model=model, without=known) + CALL
+    return sum(texts) + encrypted + fields_max(item, model=model, without=known) + CALL
 
 
-def _picture(item: dict[str, Any], model: str) -> int:
+def _image_max(item: dict[str, Any], model: str) -> int:
     rest = fields_max(item, model=model, without=("result",))
     return image_tokens_max(None, model=model) + rest + CALL
 
 
-def _reference(item: dict[str, Any], model: str) -> int:
+def _refuse_reference(item: dict[str, Any], model: str) -> int:
     raise CannotBeBounded(
-        "An `item_reference` is kept at the provider and cannot be counted here; send the item"
-        " itself, for reasoning with `encrypted_content`.",
+        "An `item_reference` is stored at the provider and cannot be counted here. Send the item"
+        " itself, reasoning with its `encrypted_content`.",
         field="input",
     )
 
 
-def _other(item: dict[str, Any], model: str) -> int:
+def _other_max(item: dict[str, Any], model: str) -> int:
     return json_max(item) + CALL
 
 
-def _call(item: dict[str, Any], model: str) -> int:
+def _call_max(item: dict[str, Any], model: str) -> int:
     return fields_max(item, model=model) + call_max(item.get("arguments"), model=model)
 
 
 _TYPES: dict[str, Callable[[dict[str, Any], str], int]] = {
-    "message": _message,
-    "function_call": _call,
-    "custom_tool_call": _call,
-    "reasoning": _reasoning,
-    "image_generation_call": _picture,
-    "item_reference": _reference,
+    "message": _message_max,
+    "function_call": _call_max,
+    "custom_tool_call": _call_max,
+    "reasoning": _reasoning_max,
+    "image_generation_call": _image_max,
+    "item_reference": _refuse_reference,
     **dict.fromkeys(
         (
             "function_call_output",
@@ -133,6 +133,6 @@ _TYPES: dict[str, Callable[[dict[str, Any], str], int]] = {
             "shell_call_output",
             "apply_patch_call_output",
         ),
-        _output,
+        _output_max,
     ),
 }

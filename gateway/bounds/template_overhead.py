@@ -1,4 +1,4 @@
-"""What a request costs besides its texts: templates, roles, tools and schemas.
+"""What templates add to the texts of a request: roles, tools, schemas, system messages.
 
 Sources: OpenAI's cookbook "How to count tokens with tiktoken" (3 tokens a message, 1 a name, 3 to
 begin the answer; 7 to 10 a function and 12 after them, 3 per property and per value of an enum);
@@ -13,78 +13,82 @@ from typing import Any
 
 from msgspec import Raw
 
-from gateway.bounds.json_values import json_of, listed, parameters_max, value_of
+from gateway.bounds.json_values import as_list, json_of, parameters_max, value_of
 from gateway.bounds.tokenizers import text_tokens_max
 from gateway.model_catalogue import is_openai_hosted
 
-# Around every message; its role counts as a text besides.
+# Around every message; the text of its role is counted separately.
 MESSAGE = 4
 
-# Around a call of a tool, and once when there are several (multi_tool_use.parallel).
+# Around a call of a tool, and once more if there are several (multi_tool_use.parallel).
 CALL = 16
 CALLS = 32
 
 _SCHEMA = 64
-_HOSTED_BY_OPENAI = 16
-_HOSTED_BY_ANYONE = 320
-_TOOLS_BY_OPENAI = 64
-_TOOLS_BY_ANYONE = 1024
+_REQUEST_AT_OPENAI = 16
+_REQUEST_ELSEWHERE = 320
+_TOOLS_AT_OPENAI = 64
+_TOOLS_ELSEWHERE = 1024
 _TOOL = 16
 _LINE = 2
 _CHOICE = 3
-_DESCRIBED_TOOL = 1536
+_PREDEFINED_TOOL = 1536
 _PLAIN_TOOLS = ("None", "function", "custom", "namespace")
 
 
 def request_max(*, model: str) -> int:
-    """What a template writes once: the head of the answer, a system message of its own."""
-    return _HOSTED_BY_OPENAI if is_openai_hosted(model) else _HOSTED_BY_ANYONE
+    """What a template writes once: the head of the answer and a system message of its own."""
+    return _REQUEST_AT_OPENAI if is_openai_hosted(model) else _REQUEST_ELSEWHERE
 
 
 def tools_max(fields: Mapping[str, Any], *, model: str, name: str = "tools") -> int:
-    """The most tokens of the definitions of tools, and of what a provider writes around them.
+    """The most tokens of the definitions of tools and of what a provider writes around them.
 
     Refusals: Unreadable.
     """
     raw = fields.get(name)
     # A session sends the same tools with every call.
-    return _raw_tools_max(bytes(raw), name, model) if isinstance(raw, Raw) else _tools(raw, model)
+    return (
+        _raw_tools_max(bytes(raw), name, model)
+        if isinstance(raw, Raw)
+        else _definitions_max(raw, model)
+    )
 
 
 @lru_cache(maxsize=128)
 def _raw_tools_max(raw: bytes, name: str, model: str) -> int:
-    return _tools(value_of({name: Raw(raw)}, name), model)
+    return _definitions_max(value_of({name: Raw(raw)}, name), model)
 
 
-def _tools(tools: Any, model: str) -> int:
-    tools = listed(tools)
+def _definitions_max(definitions: Any, model: str) -> int:
+    tools = as_list(definitions)
     if not tools:
         return 0
-    once = _TOOLS_BY_OPENAI if is_openai_hosted(model) else _TOOLS_BY_ANYONE
-    # Written as TypeScript, a description's every line begins with a comment's two slashes.
+    once = _TOOLS_AT_OPENAI if is_openai_hosted(model) else _TOOLS_ELSEWHERE
+    # Written as TypeScript, every line of a description begins with the slashes of a comment.
     text = json_of(tools)
     lines = text.count("\\n")
-    described = sum(_DESCRIBED_TOOL for tool in tools if _is_described(tool))
+    predefined = sum(_PREDEFINED_TOOL for tool in tools if _is_predefined(tool))
     return (
         text_tokens_max(text, model=model)
-        + (once + described + _TOOL * len(tools))
+        + (once + predefined + _TOOL * len(tools))
         + (_LINE * lines + _CHOICE * _choices_in(tools))
     )
 
 
 def call_max(arguments: Any, *, model: str) -> int:
-    """What is around a call of a tool and around each of its arguments, given as JSON's text."""
+    """What is written around a call of a tool and around each of its `arguments` (JSON)."""
     if is_openai_hosted(model) or not isinstance(arguments, str):
         return CALL
     return CALL + parameters_max(arguments)
 
 
-def schema_max(form: Any, *, model: str) -> int:
-    """The most tokens of a wanted answer's JSON schema."""
-    return text_tokens_max(json_of(form), model=model) + _SCHEMA if form else 0
+def schema_max(schema: Any, *, model: str) -> int:
+    """The most tokens of the JSON schema that the answer must match."""
+    return text_tokens_max(json_of(schema), model=model) + _SCHEMA if schema else 0
 
 
-def _is_described(tool: Any) -> bool:
+def _is_predefined(tool: Any) -> bool:
     """Whether the provider adds a definition of its own (`bash_20250124`, `computer`)."""
     return isinstance(tool, dict) and str(tool.get("type")) not in _PLAIN_TOOLS
 

@@ -5,11 +5,13 @@ A dialect is pure: bytes in, values out; it knows no network, no books, no clock
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from msgspec import Raw
 
 from keys.services import Usage
+
+DefaultHeaders = tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,10 +73,10 @@ class Dialect(Protocol):
     `default_headers`: headers that providers require and clients may leave out.
     """
 
-    wire_format: ClassVar[str]
-    path: ClassVar[str]
-    spends: ClassVar[bool]
-    default_headers: ClassVar[tuple[tuple[str, str], ...]]
+    wire_format: str
+    path: str
+    spends: bool
+    default_headers: DefaultHeaders
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: Unreadable, CannotBeBounded."""

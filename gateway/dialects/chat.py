@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway import bounds, model_catalogue
 from gateway.dialects import openai_usage, output_count, sse, unsupported
-from gateway.dialects.base import CallParameters, UsageReport
+from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.chat_meter import ChatMeter
 from gateway.dialects.json_body import (
     clamp_output,
@@ -31,7 +31,7 @@ class Chat:
     wire_format = "openai"
     path = "/chat/completions"
     spends = True
-    default_headers = ()
+    default_headers: DefaultHeaders = ()
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: Unreadable, CannotBeBounded."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.dialects import sse
 from gateway.dialects.anthropic_usage import DEFAULT_HEADERS
-from gateway.dialects.base import CallParameters, UsageReport
+from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import join_fields, model_of, split_fields
 from gateway.dialects.no_stream import UnmeteredStream
 
@@ -17,7 +17,7 @@ class CountTokens:
     wire_format = "anthropic"
     path = "/messages/count_tokens"
     spends = False
-    default_headers = DEFAULT_HEADERS
+    default_headers: DefaultHeaders = DEFAULT_HEADERS
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: Unreadable."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway import bounds
 from gateway.dialects import openai_usage, sse, unsupported
-from gateway.dialects.base import CallParameters, UsageReport
+from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import join_fields, model_of, split_fields
 from gateway.dialects.no_stream import UnmeteredStream
 from gateway.dialects.reported_usage import decode_answer
@@ -18,7 +18,7 @@ class Embeddings:
     wire_format = "openai"
     path = "/embeddings"
     spends = True
-    default_headers = ()
+    default_headers: DefaultHeaders = ()
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: Unreadable, CannotBeBounded."""

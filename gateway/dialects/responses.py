@@ -6,7 +6,7 @@ from msgspec import Raw
 
 from gateway import bounds
 from gateway.dialects import openai_usage, output_count, sse, unsupported
-from gateway.dialects.base import CallParameters, UsageReport
+from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import (
     clamp_output,
     flag_of,
@@ -33,7 +33,7 @@ class Responses:
     wire_format = "openai"
     path = "/responses"
     spends = True
-    default_headers = ()
+    default_headers: DefaultHeaders = ()
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: Unreadable, CannotBeBounded."""

@@ -15,7 +15,7 @@ from gateway import bounds
 from gateway.dialects.json_body import DECODE_ERRORS, value_of
 from gateway.refusals import CannotBeBounded, Unreadable
 
-_SETTINGS_OFF = (None, False, [], {}, "")
+_SETTINGS_OFF: tuple[Any, ...] = (None, False, [], {}, "")
 
 # Tiers that cost the ordinary price or less.
 _TIERS = frozenset({None, "auto", "default", "standard", "standard_only", "flex", "on_demand"})
@@ -141,7 +141,8 @@ def openai_client_tool(tool: Tool) -> bool:
     """Whether the client runs this tool of chat or responses."""
     match tool.type:
         case "namespace":
-            return bool(tool.tools) and all(openai_client_tool(inner) for inner in tool.tools)
+            inner_tools = tool.tools or []
+            return bool(inner_tools) and all(map(openai_client_tool, inner_tools))
         case "shell":
             return isinstance(tool.environment, dict) and tool.environment.get("type") == "local"
         case "tool_search":

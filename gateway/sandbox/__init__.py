@@ -1,5 +1,5 @@
-"""The sandbox provider: a small server that speaks both wire formats and sells nothing.
+"""The sandbox provider: a small server that speaks both wire formats, with generated answers.
 
-It knows no Django and no books: what it writes in its own log is what a provider would bill, so
-metering can be checked against it. Everything it does wrong, it does when asked to (`directive`).
+It knows no Django and no books: its own log has what a provider would bill, so metering can be
+checked against it. It misbehaves only when a request asks for it (`directive`).
 """

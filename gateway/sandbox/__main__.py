@@ -1,4 +1,4 @@
-"""`python -m gateway.sandbox --port 0`: starts in no time, for it knows no Django."""
+"""`python -m gateway.sandbox --port 0`: starts quickly, because it does not load Django."""
 
 from gateway.sandbox.server import main
 

@@ -10,15 +10,15 @@ import msgspec
 
 from gateway.sandbox.reply import NOTHING, Bill
 
-_REMEMBERED = 100_000
-_BILL = Bill.__struct_fields__
-_COUNTED = ("calls", "finished", "failed", *_BILL)
+_CALLS_MAX = 100_000
+_BILL_FIELDS = Bill.__struct_fields__
+_SUM_FIELDS = ("calls", "finished", "failed", *_BILL_FIELDS)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Call(msgspec.Struct, kw_only=True, gc=False):
-    """One call. `status`: 0 when not even headers were sent. `finished`: the client was sent all of
-    the answer that was meant for it, and the answer was whole."""
+class LoggedCall(msgspec.Struct, kw_only=True, gc=False):
+    """One call. `status`: 0 when not even headers were sent. `finished`: a whole answer was sent to
+    the client."""
 
     route: str
     number: int = 0
@@ -33,23 +33,23 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     cost: Decimal | None = None
 
     def as_row(self) -> dict[str, object]:
-        """Flat, as it is shown and written."""
+        """The call as one flat object of the log."""
         row = msgspec.structs.asdict(self)
         del row["bill"]
         return row | msgspec.structs.asdict(self.bill)
 
 
 class CallLog:
-    """The last 100,000 calls, sums of all, and a file of JSON lines if there is one."""
+    """The last 100,000 calls, the sums of all calls, and optionally a file of JSON lines."""
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file.open("ab", buffering=0) if file else None
-        self._calls: deque[Call] = deque(maxlen=_REMEMBERED)
+        self._calls: deque[LoggedCall] = deque(maxlen=_CALLS_MAX)
         self._sums: dict[tuple[str, str, str], dict[str, int]] = {}
         self._last = 0
 
-    def add(self, call: Call) -> None:
-        """Number a call that is over and write it down."""
+    def add(self, call: LoggedCall) -> None:
+        """Number a call that has ended and log it."""
         self._last += 1
         call.number = self._last
         self._calls.append(call)
@@ -63,7 +63,7 @@ class CallLog:
         return _encode([call.as_row() for call in islice(self._calls, max(0, missed), None)])
 
     def totals(self, by: str) -> dict[str, dict[str, int]]:
-        """Sums by `key`, `route` or `model`, of forgotten calls too. Errors: ValueError."""
+        """Sums of all calls by `key`, `route` or `model`. Errors: ValueError."""
         place = ("key", "route", "model").index(by)
         sums: dict[str, Counter[str]] = {}
         for names, counted in self._sums.items():
@@ -71,16 +71,18 @@ class CallLog:
         return {name: dict(counted) for name, counted in sums.items()}
 
     def clear(self) -> None:
-        """Forget all calls; the file stays, and numbers go on."""
+        """Forget all calls. The file stays, and the numbering continues."""
         self._calls.clear()
         self._sums.clear()
 
-    def _sum(self, call: Call) -> None:
+    def _sum(self, call: LoggedCall) -> None:
         names = (call.key, call.route, call.model)
-        counted = self._sums.get(names) or self._sums.setdefault(names, dict.fromkeys(_COUNTED, 0))
+        counted = self._sums.get(names) or self._sums.setdefault(
+            names, dict.fromkeys(_SUM_FIELDS, 0)
+        )
         counted["calls"] += 1
         counted["finished"] += call.finished
         counted["failed"] += not 200 <= call.status < 300
         if call.bill is not NOTHING:
-            for name in _BILL:
+            for name in _BILL_FIELDS:
                 counted[name] += getattr(call.bill, name)

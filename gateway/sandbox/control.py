@@ -1,4 +1,4 @@
-"""What is asked of the sandbox itself: is it up, its log, faults to come."""
+"""Control the sandbox itself: its health, its log, planned faults."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,19 +9,19 @@ import msgspec
 from gateway.sandbox import delivery, errors
 from gateway.sandbox.call_log import CallLog
 from gateway.sandbox.connection import Connection
-from gateway.sandbox.directive import NotUnderstood
+from gateway.sandbox.directive import InvalidDirective
 from gateway.sandbox.faults import Faults
 
-_NOTHING = b"{}"
+_EMPTY = b"{}"
 
 
 class Control:
-    """`/healthz`, `/sandbox/log`, `/sandbox/totals`, `/sandbox/faults`; not logged, for anybody."""
+    """`/healthz` and `/sandbox/…`: log, totals, faults. Not logged; no API key is needed."""
 
-    def __init__(self, *, log: CallLog, faults: Faults, under_way: Callable[[], int]) -> None:
+    def __init__(self, *, log: CallLog, faults: Faults, running_calls: Callable[[], int]) -> None:
         self._calls = log
         self._planned = faults
-        self._under_way = under_way
+        self._running_calls = running_calls
         self._routes = {
             ("HEAD", "/"): self._nothing,
             ("GET", "/healthz"): self._health,
@@ -34,13 +34,13 @@ class Control:
         }
 
     async def answer(self, connection: Connection, scope: dict[str, Any]) -> None:
-        """One request; 404 for what is no route at all."""
+        """Answer one request; 404 for an unknown route."""
         body = await connection.body()
         route = self._routes.get((scope["method"], scope["path"]), self._unknown)
         query = {name: values[-1] for name, values in _query(scope).items()}
         try:
             status, answer = route(query, body)
-        except (ValueError, NotUnderstood) as error:
+        except (ValueError, InvalidDirective) as error:
             status, answer = 400, _error(400, str(error))
         await delivery.send_json(connection, answer, status=status, headers=[])
 
@@ -48,7 +48,7 @@ class Control:
         return 200, b""
 
     def _health(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
-        state = {"status": "ok", "under_way": self._under_way()}
+        state = {"status": "ok", "under_way": self._running_calls()}
         return 200, msgspec.json.encode(state)
 
     def _log(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
@@ -56,21 +56,21 @@ class Control:
 
     def _clear_log(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
         self._calls.clear()
-        return 200, _NOTHING
+        return 200, _EMPTY
 
     def _totals(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
         return 200, msgspec.json.encode(self._calls.totals(query.get("by", "key")))
 
     def _faults(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
-        return 200, msgspec.json.encode(self._planned.left())
+        return 200, msgspec.json.encode(self._planned.remaining())
 
     def _plan(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
         self._planned.plan(msgspec.json.decode(body))
-        return 201, msgspec.json.encode(self._planned.left())
+        return 201, msgspec.json.encode(self._planned.remaining())
 
     def _clear_faults(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
         self._planned.clear()
-        return 200, _NOTHING
+        return 200, _EMPTY
 
     def _unknown(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
         return 404, _error(404, "The sandbox does not know this route.")

@@ -1,4 +1,4 @@
-"""What a caller can ask the sandbox to do: `[[sandbox output=120 cut=mid]]` in its last text."""
+"""What a request can ask of the sandbox: `[[sandbox output=120 cut=mid]]` in its last text."""
 
 import re
 from decimal import Decimal
@@ -9,24 +9,24 @@ import msgspec
 Cut = Literal["", "before_headers", "after_headers", "mid", "before_usage", "before_end"]
 _IN_TEXT = re.compile(r"\[\[sandbox\b(.*?)\]\]", re.DOTALL)
 _PAIR = re.compile(r"(\w+)=('[^']*'|\S+)")
-_YES_NO = {"yes": True, "no": False}
+_BOOLEANS = {"yes": True, "no": False}
 
 
-class NotUnderstood(Exception):
-    """A directive with an unknown name or a value of another kind."""
+class InvalidDirective(Exception):
+    """A directive with an unknown name or a value of the wrong type."""
 
 
 class Directive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How one call is answered; by default like a provider in good health.
+    """How one call is answered; by default as by a healthy provider.
 
     Instead of an answer: `status` (with `retry_after` seconds, `code`), `hang`.
-    In time: `latency_ms` before the first byte, `slow_ms` between the events of a stream.
-    Tokens: `output` per choice, never above the asked maximum; `reasoning` and `audio_out` are
+    Timing: `latency_ms` before the first byte, `slow_ms` between the events of a stream.
+    Tokens: `output` per choice, never above the requested maximum; `reasoning` and `audio_out` are
     part of it, and `cached`, `cache_write`, `cache_write_1h`, `audio_in` of `input`.
     Usage: `none`, `wrong` (no numbers, or negative), `over` (ten times the output); `cost` in USD.
     Content: `tool` with `args` (JSON), `chunks` in which a stream's text comes.
-    Faults: `cut` closes the socket, `stall` only sends nothing more on it, both at a place of the
-    answer; `malformed`; `error_event` in the middle of a stream.
+    Faults: `cut` closes the socket, `stall` keeps it open without sending, both at a place in
+    the answer; `malformed`; `error_event` in the middle of a stream.
     """
 
     status: int = 0
@@ -62,18 +62,18 @@ class Directive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 NOTHING = Directive()
 
 
-def said_in(text: str) -> dict[str, str]:
+def fields_in_text(text: str) -> dict[str, str]:
     """The names and values of the last directive in a text."""
     found = _IN_TEXT.findall(text) if "[[sandbox" in text else []
     return {name: value.strip("'") for name, value in _PAIR.findall(found[-1])} if found else {}
 
 
-def directive(said: dict[str, Any]) -> Directive:
-    """The directive of these names and values. Errors: NotUnderstood."""
-    if not said:
+def directive(fields: dict[str, Any]) -> Directive:
+    """The directive with these names and values. Errors: InvalidDirective."""
+    if not fields:
         return NOTHING
-    values = {name: _YES_NO.get(value, value) for name, value in said.items()}
+    values = {name: _BOOLEANS.get(value, value) for name, value in fields.items()}
     try:
         return msgspec.convert(values, Directive, strict=False)
     except (msgspec.ValidationError, TypeError) as error:
-        raise NotUnderstood(f"[[sandbox]]: {error}") from error
+        raise InvalidDirective(f"[[sandbox]]: {error}") from error

@@ -1,4 +1,4 @@
-"""How a provider says no, in each wire format."""
+"""Error bodies of a provider, in each wire format."""
 
 import msgspec
 
@@ -21,15 +21,16 @@ _ANTHROPIC_TYPES = {
 
 
 def body(*, wire_format: str, status: int, message: str, code: str = "", call_id: str) -> bytes:
-    """The body of an error answer; `code` instead of the status's usual one."""
+    """The body of an error; `code` replaces the usual code of the status."""
     if wire_format == "anthropic":
-        kind = code or _ANTHROPIC_TYPES.get(status, _general(status, "api_error"))
+        kind = code or _ANTHROPIC_TYPES.get(status, _general_type(status, "api_error"))
         error = {"type": kind, "message": message}
         return msgspec.json.encode({"type": "error", "error": error, "request_id": call_id})
-    kind, usual = _OPENAI_TYPES.get(status, (_general(status, "server_error"), None))
-    error = {"message": message, "type": kind, "param": None, "code": code or usual}
-    return msgspec.json.encode({"error": error})
+    kind, usual = _OPENAI_TYPES.get(status, (_general_type(status, "server_error"), None))
+    return msgspec.json.encode(
+        {"error": {"message": message, "type": kind, "param": None, "code": code or usual}}
+    )
 
 
-def _general(status: int, of_server: str) -> str:
-    return of_server if status >= 500 else "invalid_request_error"
+def _general_type(status: int, server_error: str) -> str:
+    return server_error if status >= 500 else "invalid_request_error"

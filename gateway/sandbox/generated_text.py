@@ -1,12 +1,12 @@
-"""What the sandbox says: always the same words to the same text, each of them one token."""
+"""The text of the sandbox: the same words for the same input, each of them one token."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-# Every word is one token of OpenAI's public tokenizers, with and without the space before it: what
-# is counted from a stream that broke is what the sandbox bills.
+# Every word is one token of OpenAI's public tokenizers, with and without the space before it: the
+# count of a stream that broke is what the sandbox bills.
 _TEXT = (
     "the sandbox answers every question in the same way it reads what was said counts the words "
     "and writes as many as it may so that each number on a bill can be checked against what was "
@@ -19,7 +19,7 @@ _CHUNKS_MAX = 64
 
 
 def answer(*, seed: int, count: int) -> list[str]:
-    """`count` words; which one is first depends on `seed`. All but the first begin with a space."""
+    """`count` words; `seed` decides the first one. All others begin with a space."""
     first = seed % len(_WORDS)
     words = (_WORDS * ((first + count) // len(_WORDS) + 1))[first : first + count]
     if words:
@@ -28,7 +28,7 @@ def answer(*, seed: int, count: int) -> list[str]:
 
 
 def arguments(schema: Any) -> list[str]:
-    """A tool's arguments, with a value for all that its JSON schema requires, in pieces."""
+    """A tool's arguments, with a value for each required property of its JSON schema, in pieces."""
     return pieces(msgspec.json.encode(_example(schema)).decode())
 
 
@@ -38,7 +38,7 @@ def pieces(text: str) -> list[str]:
 
 
 def chunks(words: list[str], *, count: int | None) -> Iterator[tuple[str, int]]:
-    """What each event of a stream carries, and how many tokens were produced with it."""
+    """The text of each event of a stream, and how many tokens the events so far have."""
     count = min(len(words), count or _CHUNKS_MAX)
     ends = [len(words) * number // count for number in range(1, count + 1)]
     for start, end in zip([0, *ends], ends, strict=False):

@@ -1,10 +1,10 @@
-"""What the sandbox reads in a request, whatever its wire format."""
+"""What the sandbox reads of a request, in any wire format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-# No text of a person or a program, or bytes of a file.
+# Fields that are not texts: ids, addresses, bytes of files.
 _NOT_TEXT = {
     *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "cache_control"),
     *("data", "url", "image_url", "file_data", "signature", "encrypted_content"),
@@ -12,16 +12,16 @@ _NOT_TEXT = {
 _TOKENS_PER_MESSAGE = 3
 
 
-class Wrong(Exception):
-    """A request the real provider would refuse; the text says why."""
+class InvalidRequest(Exception):
+    """A request that a real provider would refuse; the message says why."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Asked:
+class SandboxRequest:
     """A request as far as an answer depends on it.
 
-    `text`: the last thing the user said. `tools`: their schemas by name. `after_tool`: a tool's
-    result is what is to be answered. `fields`: the body, for what only one route knows.
+    `text`: the last text of the user. `tools`: their schemas by name. `after_tool`: the last
+    message is the result of a tool. `fields`: the body, for fields that only one route knows.
     """
 
     model: str
@@ -31,37 +31,37 @@ class Asked:
     stream: bool = False
     output_tokens_max: int | None = None
     choices: int = 1
-    usage_asked: bool = True
+    usage_requested: bool = True
     tools: dict[str, Any] = field(default_factory=dict)
     after_tool: bool = False
 
 
 def string(body: dict[str, Any], name: str) -> str:
-    """A field that must be a text. Errors: Wrong."""
+    """A field that must be a string. Errors: InvalidRequest."""
     value = body.get(name)
     if not isinstance(value, str) or not value:
-        raise Wrong(f"{name}: a text is required.")
+        raise InvalidRequest(f"{name} must be a string.")
     return value
 
 
 def number(body: dict[str, Any], name: str, *, least: int = 1) -> int | None:
-    """A field that is a number if it is there. Errors: Wrong."""
+    """An optional field that must be a number. Errors: InvalidRequest."""
     value = body.get(name)
     if value is not None and (type(value) is not int or value < least):
-        raise Wrong(f"{name}: an integer of at least {least} is expected.")
+        raise InvalidRequest(f"{name} must be an integer of at least {least}.")
     return value
 
 
 def items(body: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """A field that must be a list of objects, one at least. Errors: Wrong."""
+    """A field that must be a list of at least one object. Errors: InvalidRequest."""
     value = body.get(name)
     if not isinstance(value, list) or not value or not all(isinstance(one, dict) for one in value):
-        raise Wrong(f"{name}: a list of objects is required.")
+        raise InvalidRequest(f"{name} must be a list of objects.")
     return value
 
 
 def last_user_text(messages: list[dict[str, Any]]) -> str:
-    """Of the last message of the user that has text; what tools said is none."""
+    """The text of the user's last message that has one; results of tools do not count."""
     for message in reversed(messages):
         if message.get("role") == "user" and (found := "\n".join(texts(message.get("content")))):
             return found
@@ -69,7 +69,7 @@ def last_user_text(messages: list[dict[str, Any]]) -> str:
 
 
 def texts(content: Any) -> Iterator[str]:
-    """The texts of a message's content, whether it is one or a list of parts."""
+    """The texts of a message's content: a string or a list of parts."""
     if isinstance(content, str):
         yield content
     for part in content if isinstance(content, list) else ():
@@ -78,9 +78,9 @@ def texts(content: Any) -> Iterator[str]:
 
 
 def tokens(*values: Any, messages: int) -> int:
-    """How many input tokens the sandbox bills: a word is one, and a message three more.
+    """The input tokens that the sandbox bills: one for each word, three for each message.
 
-    No tokenizer makes one token of two words, so an honest bound of the input is never passed.
+    No tokenizer makes one token of two words, so a correct bound is never exceeded.
     """
     return sum(map(_words, values)) + _TOKENS_PER_MESSAGE * messages
 

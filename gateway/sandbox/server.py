@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,26 +19,27 @@ _KEEP_ALIVE_SECONDS = 600
 
 
 class CuttableProtocol(HttpToolsProtocol):
-    """Gives each call the transport below it."""
+    """Gives each call its transport, so that the call can close it."""
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Put the transport into the scope of the request."""
         super().on_message_begin()
-        self.scope["extensions"] = {TRANSPORT: self.transport}
+        extensions: dict[str, Any] = {TRANSPORT: self.transport}
+        self.scope["extensions"] = extensions
 
 
 class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Nobody waits for calls that hang because they were asked to.
+        # Calls that hang on request would never end by themselves.
         for connection in list(self.server_state.connections):
             connection.transport.close()
         await super().shutdown(sockets)
 
 
 def serve(
-    *, host: str, port: int, log_file: Path | None, latency_ms: int, say: Callable[[str], object]
+    *, host: str, port: int, log_file: Path | None, latency_ms: int, write: Callable[[str], object]
 ) -> None:
-    """Serve until a signal comes; `say` gets the address in one line once calls can come."""
+    """Serve until a signal arrives; `write` gets one line with the address once it is listening."""
     listening = socket.create_server((host, port), backlog=2048)
     app = Sandbox(log_file=log_file, latency_ms=latency_ms)
     config = uvicorn.Config(
@@ -51,33 +53,33 @@ def serve(
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
-    say(f"The sandbox provider is at http://{host}:{listening.getsockname()[1]}\n")
+    write(f"The sandbox provider is at http://{host}:{listening.getsockname()[1]}\n")
     with suppress(KeyboardInterrupt):
         _Server(config).run(sockets=[listening])
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What can be said on a command line."""
+    """Add the options of the command line."""
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8090, help="0: any that is free")
-    parser.add_argument("--log", type=Path, help="file that gets a JSON line for each call")
-    parser.add_argument("--latency-ms", type=int, default=0, help="before each answer")
+    parser.add_argument("--port", type=int, default=8090, help="0 takes any free port.")
+    parser.add_argument("--log", type=Path, help="File that gets a JSON line for each call.")
+    parser.add_argument("--latency-ms", type=int, default=0, help="Delay before each answer.")
 
 
 def main() -> None:
     """`python -m gateway.sandbox`, without Django."""
     parser = ArgumentParser(prog="python -m gateway.sandbox", description=__doc__)
     add_arguments(parser)
-    asked: Namespace = parser.parse_args()
+    options: Namespace = parser.parse_args()
     serve(
-        host=asked.host,
-        port=asked.port,
-        log_file=asked.log,
-        latency_ms=asked.latency_ms,
-        say=_say,
+        host=options.host,
+        port=options.port,
+        log_file=options.log,
+        latency_ms=options.latency_ms,
+        write=_write,
     )
 
 
-def _say(line: str) -> None:
+def _write(line: str) -> None:
     sys.stdout.write(line)
     sys.stdout.flush()

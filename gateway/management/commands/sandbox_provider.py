@@ -1,33 +1,35 @@
-"""`manage.py sandbox_provider`."""
+"""`manage.py sandbox_provider`: run the sandbox provider."""
 
-from django.core.management.base import BaseCommand
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
 
 from gateway.sandbox import server
 
 
 class Command(BaseCommand):
-    """Run the sandbox provider, for trying everything without a real key."""
+    """Run the sandbox provider, to try everything without a real API key."""
 
     help = (
-        "A small provider that speaks OpenAI's and Anthropic's wire formats, invents its answers, "
-        "fails on demand and logs what it would bill. Needs no database."
+        "Run a small provider that speaks OpenAI's and Anthropic's wire formats, generates its "
+        "answers, fails on request and logs what it would bill. It needs no database."
     )
-    requires_system_checks = []
+    requires_system_checks: list[str] = []
 
-    def add_arguments(self, parser):
-        """The same as `python -m gateway.sandbox`."""
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options of `python -m gateway.sandbox`."""
         server.add_arguments(parser)
 
-    def handle(self, **options):
-        """Serve until it is interrupted."""
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until interrupted."""
         server.serve(
             host=options["host"],
             port=options["port"],
             log_file=options["log"],
             latency_ms=options["latency_ms"],
-            say=self._say,
+            write=self._write,
         )
 
-    def _say(self, line):
+    def _write(self, line: str) -> None:
         self.stdout.write(line, ending="")
         self.stdout.flush()

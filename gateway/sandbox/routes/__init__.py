@@ -1,15 +1,17 @@
-"""What the sandbox sells: one module for each route, all of one shape (`Route`)."""
+"""The routes of the sandbox: one module for each, all of one shape (`Route`)."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 from gateway.sandbox.reply import Reply
-from gateway.sandbox.request_fields import Asked
+from gateway.sandbox.request_fields import SandboxRequest
 
 
 class Event(NamedTuple):
-    """One event of a stream: its name if it has one, its data; how many output tokens can be seen
-    once it is there; whether it carries the final usage."""
+    """One event of a stream: its name, which may be empty, and its data.
+
+    `produced`: visible output tokens up to this event. `final_usage`: it has the final usage.
+    """
 
     name: str
     data: Any
@@ -18,26 +20,33 @@ class Event(NamedTuple):
 
 
 class Route(Protocol):
-    """A module that reads requests of one route and gives replies their form.
+    """A module that reads the requests of one route and writes its replies.
 
-    `PREFIX` begins the ids of its answers. `PRODUCES`: it answers in output tokens; `BILLS`: a call
-    costs anything at all. A route that streams has `events`, and `failure`: the event of a provider
-    that gives up.
+    `PREFIX`: how the ids of its answers begin. `PRODUCES`: its answers have output tokens. `BILLS`:
+    its calls cost anything.
     """
 
-    WIRE_FORMAT: str
-    PREFIX: str
-    PRODUCES: bool
-    BILLS: bool
+    @property
+    def WIRE_FORMAT(self) -> str: ...
+    @property
+    def PREFIX(self) -> str: ...
+    @property
+    def PRODUCES(self) -> bool: ...
+    @property
+    def BILLS(self) -> bool: ...
 
-    def read(self, body: dict[str, Any]) -> Asked:
-        """Take a request apart. Errors: Wrong."""
+    def read(self, body: dict[str, Any]) -> SandboxRequest:
+        """Parse a request body. Errors: InvalidRequest."""
 
     def whole(self, reply: Reply) -> dict[str, Any]:
-        """The body of an answer that is no stream."""
+        """The body of an answer that is not a stream."""
+
+
+class StreamingRoute(Route, Protocol):
+    """A route that also streams."""
 
     def events(self, reply: Reply) -> Iterator[Event]:
         """The events of a stream."""
 
     def failure(self, reply: Reply, after: int) -> Event:
-        """Instead of the rest of a stream, after so many events."""
+        """The event of a provider that gives up, after so many events."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.sandbox import request_fields
 from gateway.sandbox.reply import Bill, Reply
-from gateway.sandbox.request_fields import Asked
+from gateway.sandbox.request_fields import SandboxRequest
 from gateway.sandbox.routes import Event
 
 WIRE_FORMAT = "openai"
@@ -14,12 +14,12 @@ PRODUCES = True
 BILLS = True
 
 
-def read(body: dict[str, Any]) -> Asked:
-    """Take a request apart. Errors: Wrong."""
+def read(body: dict[str, Any]) -> SandboxRequest:
+    """Parse a request body. Errors: InvalidRequest."""
     messages = request_fields.items(body, "messages")
     tools = body.get("tools") or []
     maxima = [request_fields.number(body, name) for name in ("max_completion_tokens", "max_tokens")]
-    return Asked(
+    return SandboxRequest(
         model=request_fields.string(body, "model"),
         text=request_fields.last_user_text(messages),
         input_tokens=request_fields.tokens(messages, tools, messages=len(messages)),
@@ -27,7 +27,7 @@ def read(body: dict[str, Any]) -> Asked:
         stream=body.get("stream") is True,
         output_tokens_max=min((n for n in maxima if n is not None), default=None),
         choices=request_fields.number(body, "n") or 1,
-        usage_asked=bool((body.get("stream_options") or {}).get("include_usage")),
+        usage_requested=bool((body.get("stream_options") or {}).get("include_usage")),
         tools={
             tool["function"]["name"]: tool["function"].get("parameters")
             for tool in tools
@@ -38,7 +38,7 @@ def read(body: dict[str, Any]) -> Asked:
 
 
 def whole(reply: Reply) -> dict[str, Any]:
-    """The body of an answer that is no stream."""
+    """The body of an answer that is not a stream."""
     choices = [
         {
             "index": number,
@@ -51,7 +51,7 @@ def whole(reply: Reply) -> dict[str, Any]:
     return {
         **_head(reply, "chat.completion"),
         "choices": choices,
-        **reply.reported(_usage(reply.bill)),
+        **reply.usage_field(_usage(reply.bill)),
     }
 
 
@@ -66,13 +66,13 @@ def events(reply: Reply) -> Iterator[Event]:
         produced += len(answer)
     for number in range(len(reply.answers)):
         yield Event("", _chunk(reply, number, {}, _finish_reason(reply)), produced)
-    if reply.asked.usage_asked and (usage := reply.reported(_usage(reply.bill))):
+    if reply.request.usage_requested and (usage := reply.usage_field(_usage(reply.bill))):
         yield Event("", {**_head(reply, _CHUNK), "choices": [], **usage}, produced, True)
     yield Event("", "[DONE]", produced)
 
 
 def failure(reply: Reply, after: int) -> Event:
-    """Instead of the rest of a stream, after so many events."""
+    """The event of a provider that gives up, after so many events."""
     message = "The sandbox was asked to fail."
     error = {"message": message, "type": "server_error", "param": None, "code": "server_error"}
     return Event("", {"error": error}, 0)
@@ -86,7 +86,7 @@ def _head(reply: Reply, kind: str) -> dict[str, Any]:
         "id": reply.id,
         "object": kind,
         "created": reply.created,
-        "model": reply.asked.model,
+        "model": reply.request.model,
         "service_tier": "default",
         "system_fingerprint": "fp_sandbox",
     }
@@ -101,13 +101,18 @@ def _chunk(
         "logprobs": None,
         "finish_reason": finish_reason,
     }
-    usage = {"usage": None} if reply.asked.usage_asked else {}
+    usage = {"usage": None} if reply.request.usage_requested else {}
     return {**_head(reply, _CHUNK), "choices": [choice], **usage}
 
 
 def _message(reply: Reply, number: int) -> dict[str, Any]:
     text = "".join(reply.answers[number])
-    message = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": text,
+        "refusal": None,
+        "annotations": [],
+    }
     if reply.tool:
         message |= {"content": None, "tool_calls": [_tool_call(reply, number, text)]}
     return message
@@ -119,7 +124,7 @@ def _tool_call(reply: Reply, number: int, arguments: str) -> dict[str, Any]:
 
 
 def _opening(reply: Reply, number: int) -> dict[str, Any]:
-    opening = {"role": "assistant", "content": "", "refusal": None}
+    opening: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
     if reply.tool:
         call = {"index": 0, **_tool_call(reply, number, "")}
         opening |= {"content": None, "tool_calls": [call]}

@@ -1,9 +1,9 @@
-"""`POST /v1/messages/count_tokens`: what a message would have as input; costs nothing."""
+"""`POST /v1/messages/count_tokens`: the input tokens that a message would have; costs nothing."""
 
 from typing import Any
 
 from gateway.sandbox.reply import Reply
-from gateway.sandbox.request_fields import Asked
+from gateway.sandbox.request_fields import SandboxRequest
 from gateway.sandbox.routes import messages
 
 WIRE_FORMAT = "anthropic"
@@ -12,11 +12,11 @@ PRODUCES = False
 BILLS = False
 
 
-def read(body: dict[str, Any]) -> Asked:
-    """Take a request apart. Errors: Wrong."""
-    asked = messages.conversation(body)
-    asked.stream = False
-    return asked
+def read(body: dict[str, Any]) -> SandboxRequest:
+    """Parse a request body. Errors: InvalidRequest."""
+    request = messages.read_conversation(body)
+    request.stream = False
+    return request
 
 
 def whole(reply: Reply) -> dict[str, Any]:

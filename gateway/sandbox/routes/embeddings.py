@@ -8,22 +8,22 @@ from typing import Any
 
 from gateway.sandbox import request_fields
 from gateway.sandbox.reply import Reply
-from gateway.sandbox.request_fields import Asked
+from gateway.sandbox.request_fields import SandboxRequest
 
 WIRE_FORMAT = "openai"
 PREFIX = "embd-"
 PRODUCES = False
 BILLS = True
 
-# Real models have 1,536 and more; nobody looks at these.
+# Real models have 1,536 and more; the vectors of the sandbox mean nothing.
 _DIMENSIONS = 16
 
 
-def read(body: dict[str, Any]) -> Asked:
-    """Take a request apart. Errors: Wrong."""
+def read(body: dict[str, Any]) -> SandboxRequest:
+    """Parse a request body. Errors: InvalidRequest."""
     inputs = _inputs(body)
     request_fields.number(body, "dimensions")
-    return Asked(
+    return SandboxRequest(
         model=request_fields.string(body, "model"),
         text="\n".join(one for one in inputs if isinstance(one, str)),
         input_tokens=sum(map(_tokens, inputs)),
@@ -33,11 +33,11 @@ def read(body: dict[str, Any]) -> Asked:
 
 def whole(reply: Reply) -> dict[str, Any]:
     """The body of the answer."""
-    fields = reply.asked.fields
+    fields = reply.request.fields
     size = fields.get("dimensions") or _DIMENSIONS
-    vectors = [_vector(one, size) for one in _inputs(fields)]
+    vectors: list[Any] = [_vector(each, size) for each in _inputs(fields)]
     if fields.get("encoding_format") == "base64":
-        vectors = [base64.b64encode(struct.pack(f"<{size}f", *one)).decode() for one in vectors]
+        vectors = [base64.b64encode(struct.pack(f"<{size}f", *each)).decode() for each in vectors]
     usage = {"prompt_tokens": reply.bill.input, "total_tokens": reply.bill.input}
     return {
         "object": "list",
@@ -45,16 +45,16 @@ def whole(reply: Reply) -> dict[str, Any]:
             {"object": "embedding", "index": number, "embedding": vector}
             for number, vector in enumerate(vectors)
         ],
-        "model": reply.asked.model,
-        **reply.reported(usage),
+        "model": reply.request.model,
+        **reply.usage_field(usage),
     }
 
 
 def _inputs(body: dict[str, Any]) -> list[Any]:
-    """One text, many, the tokens of one, or those of many."""
+    """The inputs: texts, or the token ids of texts."""
     given = body.get("input")
     if not given or not isinstance(given, str | list):
-        raise request_fields.Wrong("input: a text or a list is required.")
+        raise request_fields.InvalidRequest("input must be a string or a list.")
     return [given] if isinstance(given, str) or isinstance(given[0], int) else given
 
 

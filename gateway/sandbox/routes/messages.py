@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.sandbox import request_fields
 from gateway.sandbox.reply import Bill, Reply
-from gateway.sandbox.request_fields import Asked
+from gateway.sandbox.request_fields import SandboxRequest
 from gateway.sandbox.routes import Event
 
 WIRE_FORMAT = "anthropic"
@@ -16,18 +16,18 @@ PRODUCES = True
 BILLS = True
 
 
-def read(body: dict[str, Any]) -> Asked:
-    """Take a request apart. Errors: Wrong."""
+def read(body: dict[str, Any]) -> SandboxRequest:
+    """Parse a request body. Errors: InvalidRequest."""
     if request_fields.number(body, "max_tokens") is None:
-        raise request_fields.Wrong("max_tokens: Field required")
-    return conversation(body)
+        raise request_fields.InvalidRequest("max_tokens: Field required")
+    return read_conversation(body)
 
 
-def conversation(body: dict[str, Any]) -> Asked:
-    """What `read` reads, but nothing need be said of the output."""
+def read_conversation(body: dict[str, Any]) -> SandboxRequest:
+    """What `read` reads, but without a required maximum of the output."""
     messages = request_fields.items(body, "messages")
     tools = body.get("tools") or []
-    return Asked(
+    return SandboxRequest(
         model=request_fields.string(body, "model"),
         text=request_fields.last_user_text(messages),
         input_tokens=request_fields.tokens(
@@ -42,18 +42,18 @@ def conversation(body: dict[str, Any]) -> Asked:
 
 
 def whole(reply: Reply) -> dict[str, Any]:
-    """The body of an answer that is no stream."""
+    """The body of an answer that is not a stream."""
     text = "".join(reply.answers[0])
     block = _block(reply) | ({"input": _input(text)} if reply.tool else {"text": text})
     ending = {"content": [block], "stop_reason": _stop_reason(reply)}
-    return {**_message(reply), **ending, **reply.reported(_usage(reply.bill))}
+    return {**_message(reply), **ending, **reply.usage_field(_usage(reply.bill))}
 
 
 def events(reply: Reply) -> Iterator[Event]:
     """The events of a stream."""
     count = len(reply.answers[0])
-    first = reply.billed_after(0)
-    message = _message(reply) | reply.reported(_usage(first))
+    first = reply.bill_after(0)
+    message = _message(reply) | reply.usage_field(_usage(first))
     yield _event("message_start", 0, message=message)
     yield _event("content_block_start", 0, index=0, content_block=_block(reply))
     yield _event("ping", 0)
@@ -61,13 +61,13 @@ def events(reply: Reply) -> Iterator[Event]:
         yield _event("content_block_delta", out, index=0, delta=_delta(reply, text))
     yield _event("content_block_stop", count, index=0)
     delta = {"stop_reason": _stop_reason(reply), "stop_sequence": None}
-    usage = reply.reported(_usage(reply.bill))
+    usage = reply.usage_field(_usage(reply.bill))
     yield _event("message_delta", count, delta=delta, **usage)._replace(final_usage=True)
     yield _event("message_stop", count)
 
 
 def failure(reply: Reply, after: int) -> Event:
-    """Instead of the rest of a stream, after so many events."""
+    """The event of a provider that gives up, after so many events."""
     return _event("error", 0, error={"type": "api_error", "message": "The sandbox was told to."})
 
 
@@ -84,7 +84,7 @@ def _message(reply: Reply) -> dict[str, Any]:
         "id": reply.id,
         "type": "message",
         "role": "assistant",
-        "model": reply.asked.model,
+        "model": reply.request.model,
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
@@ -107,7 +107,7 @@ def _delta(reply: Reply, text: str) -> dict[str, Any]:
 def _input(arguments: str) -> Any:
     try:
         return msgspec.json.decode(arguments)
-    except msgspec.DecodeError:  # cut short by the asked maximum
+    except msgspec.DecodeError:  # cut short by the requested maximum
         return {}
 
 
@@ -118,10 +118,10 @@ def _stop_reason(reply: Reply) -> str:
 
 
 def _usage(bill: Bill) -> dict[str, Any]:
-    written = bill.cache_write + bill.cache_write_1h
+    cache_writes = bill.cache_write + bill.cache_write_1h
     return {
-        "input_tokens": bill.input - bill.cached - written,
-        "cache_creation_input_tokens": written,
+        "input_tokens": bill.input - bill.cached - cache_writes,
+        "cache_creation_input_tokens": cache_writes,
         "cache_read_input_tokens": bill.cached,
         "cache_creation": {
             "ephemeral_5m_input_tokens": bill.cache_write,

@@ -1,9 +1,9 @@
-"""`GET /v1/models`: a few names; the sandbox answers to any."""
+"""`GET /v1/models`: a few names; the sandbox accepts any model."""
 
 from typing import Any
 
 from gateway.sandbox.reply import Reply
-from gateway.sandbox.request_fields import Asked
+from gateway.sandbox.request_fields import SandboxRequest
 
 WIRE_FORMAT = "openai"
 PREFIX = "req_"
@@ -11,16 +11,16 @@ PRODUCES = False
 BILLS = False
 
 _NAMES = ("sandbox-large", "sandbox-small", "sandbox-embedding")
-_MADE = 1_767_225_600  # 2026-01-01
+_CREATED = 1_767_225_600  # 2026-01-01
 
 
-def read(body: dict[str, Any]) -> Asked:
-    """Nothing is asked."""
-    return Asked(model="", text="", input_tokens=0, fields=body)
+def read(body: dict[str, Any]) -> SandboxRequest:
+    """An empty request: the body is ignored."""
+    return SandboxRequest(model="", text="", input_tokens=0, fields=body)
 
 
 def whole(reply: Reply) -> dict[str, Any]:
-    """The body of the answer: what both wire formats say of a model."""
+    """The body of the answer, with the fields that both wire formats have for a model."""
     return {
         "object": "list",
         "data": [_model(name) for name in _NAMES],
@@ -34,7 +34,7 @@ def _model(name: str) -> dict[str, Any]:
     return {
         "id": name,
         "object": "model",
-        "created": _MADE,
+        "created": _CREATED,
         "owned_by": "sandbox",
         "type": "model",
         "display_name": name.replace("-", " ").capitalize(),

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.sandbox import request_fields
 from gateway.sandbox.reply import Bill, Reply
-from gateway.sandbox.request_fields import Asked
+from gateway.sandbox.request_fields import SandboxRequest
 from gateway.sandbox.routes import Event
 
 WIRE_FORMAT = "openai"
@@ -17,11 +17,11 @@ BILLS = True
 _OUTPUT_TOKENS_LEAST = 16
 
 
-def read(body: dict[str, Any]) -> Asked:
-    """Take a request apart. Errors: Wrong."""
+def read(body: dict[str, Any]) -> SandboxRequest:
+    """Parse a request body. Errors: InvalidRequest."""
     messages = _messages(body)
     tools = body.get("tools") or []
-    return Asked(
+    return SandboxRequest(
         model=request_fields.string(body, "model"),
         text=request_fields.last_user_text(messages),
         input_tokens=request_fields.tokens(
@@ -38,12 +38,12 @@ def read(body: dict[str, Any]) -> Asked:
 
 
 def whole(reply: Reply) -> dict[str, Any]:
-    """The body of an answer that is no stream."""
+    """The body of an answer that is not a stream."""
     status = "completed" if reply.complete else "incomplete"
     response = _response(reply, status=status, output=[_item(reply, status, _text(reply))])
     if not reply.complete:
         response["incomplete_details"] = {"reason": "max_output_tokens"}
-    return response | reply.reported(_usage(reply.bill))
+    return response | reply.usage_field(_usage(reply.bill))
 
 
 def events(reply: Reply) -> Iterator[Event]:
@@ -61,7 +61,7 @@ def events(reply: Reply) -> Iterator[Event]:
 
 
 def failure(reply: Reply, after: int) -> Event:
-    """Instead of the rest of a stream, after so many events."""
+    """The event of a provider that gives up, after so many events."""
     error = {"code": "server_error", "message": "The sandbox was asked to fail."}
     response = _response(reply, status="failed") | {"error": error}
     data = {"type": "response.failed", "sequence_number": after, "response": response}
@@ -141,8 +141,8 @@ def _response(
         "error": None,
         "incomplete_details": None,
         "instructions": None,
-        "max_output_tokens": reply.asked.output_tokens_max,
-        "model": reply.asked.model,
+        "max_output_tokens": reply.request.output_tokens_max,
+        "model": reply.request.model,
         "output": output or [],
         "parallel_tool_calls": True,
         "previous_response_id": None,
