@@ -167,7 +167,7 @@ class ApiKeyAdmin(LimitedAdmin):
         """Whether it can be unsealed; red when not. Never the secret."""
         if api_key.secret is None:
             return "none yet"
-        if security.why_unsealable(api_key, "secret"):
+        if security.unsealable_reason(api_key, "secret"):
             return widgets.badge("cannot be unsealed", "danger")
         return widgets.badge("sealed")
 

@@ -185,7 +185,7 @@ def busiest_keys(*, now: datetime, most: int) -> list[KeyCard]:
         KeyCard(
             api_key=api_key,
             meters=meters_of(api_key, now=now),
-            unsealable=security.why_unsealable(api_key, "secret"),
+            unsealable=security.unsealable_reason(api_key, "secret"),
         )
         for api_key in api_keys
     ]
