@@ -1,39 +1,69 @@
-"""What this app says no to."""
+"""Every refusal of alerts and channels. `butler_site.errors` gives each its status."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from common.refusal import Refusal
 
 
+@dataclass(kw_only=True, eq=False)
 class AlertNotFound(Refusal):
-    """There is no alert with this id."""
+    """The alert does not exist."""
 
-    code = "alert_not_found"
+    alert_id: int
 
-
-class AlreadyResolved(Refusal):
-    """The alert is over; raise it anew if it is not."""
-
-    code = "alert_resolved"
+    def sentence(self) -> str:
+        return f"The alert {self.alert_id} does not exist."
 
 
+@dataclass(kw_only=True, eq=False)
+class AlertResolved(Refusal):
+    """The alert is already resolved; raise another one if its condition is back."""
+
+    alert_id: int
+    resolved_by: str
+    resolved_at: datetime
+
+    def sentence(self) -> str:
+        return f"The alert {self.alert_id} was already resolved by {self.resolved_by}."
+
+
+@dataclass(kw_only=True, eq=False)
 class ChannelNotFound(Refusal):
-    """There is no channel with this id."""
+    """The channel does not exist."""
 
-    code = "channel_not_found"
+    channel_id: str
+
+    def sentence(self) -> str:
+        return f"The channel {self.channel_id} does not exist."
 
 
+@dataclass(kw_only=True, eq=False)
 class ChannelDisabled(Refusal):
-    """The channel was switched off."""
+    """The channel is disabled."""
 
-    code = "channel_disabled"
+    channel: str
+
+    def sentence(self) -> str:
+        return f"The channel {self.channel} is disabled. Enable it first."
 
 
+@dataclass(kw_only=True, eq=False)
 class ChannelNameTaken(Refusal):
     """Another channel has this name."""
 
-    code = "channel_name_taken"
+    name: str
+
+    def sentence(self) -> str:
+        return f"A channel named {self.name} already exists. Choose another name."
 
 
+@dataclass(eq=False)
 class ChannelUrlUnusable(Refusal):
-    """Apprise cannot make sense of the URL; the URL itself is never repeated."""
+    """Apprise cannot use the URL. The URL itself is never repeated: it may have a password."""
 
-    code = "channel_url_unusable"
+    def sentence(self) -> str:
+        return (
+            "Apprise cannot use this URL. Examples: mailto://user:password@example.org, "
+            "slack://token-a/token-b/token-c, json://example.org/path."
+        )

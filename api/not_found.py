@@ -12,4 +12,4 @@ class NotFoundView(APIView):
 
     def initial(self, request: Request, *args, **kwargs) -> None:
         """Refuse before anything else is looked at."""
-        raise NotFound("There is nothing at this address.")
+        raise NotFound("No resource exists at this path.")

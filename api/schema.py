@@ -37,7 +37,7 @@ _CODES = {
     401: "not_authenticated",
     402: "limit_reached",
     403: "scope_missing",
-    404: "unknown_allocation",
+    404: "allocation_not_found",
     409: "allocation_closed",
     413: "body_too_large",
     415: "unsupported_media_type",

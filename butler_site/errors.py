@@ -33,19 +33,19 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 MEMBERS = ("type", "title", "status", "detail", "code")
 
-# THE table. 402 is want of budget; a client that retries by itself must not retry it (nor any
-# other no that stays one), so these all say `x-should-retry: false`.
+# The table. 402 means that a budget or limit lacks room. SDKs must not retry it by themselves, nor
+# any other refusal that stays one, so these all say `x-should-retry: false`.
 STATUS: dict[type[Refusal], int] = {
     keys.NoKeyCapacity: 402,
     keys.LimitReached: 402,
-    keys.AllocationTooSmall: 402,
+    keys.AllocationExhausted: 402,
     keys.AgentDisabled: 403,
-    keys.UnknownAllocation: 404,
-    keys.UnknownCharge: 404,
-    keys.UnknownKey: 404,
-    keys.UnknownAgent: 404,
-    orchestration.UnknownTask: 404,
-    orchestration.UnknownSubTask: 404,
+    keys.AllocationNotFound: 404,
+    keys.ChargeNotFound: 404,
+    keys.ApiKeyNotFound: 404,
+    keys.AgentNotFound: 404,
+    orchestration.TaskNotFound: 404,
+    orchestration.SubTaskNotFound: 404,
     alerts.AlertNotFound: 404,
     alerts.ChannelNotFound: 404,
     keys.IdempotencyMismatch: 409,
@@ -55,17 +55,20 @@ STATUS: dict[type[Refusal], int] = {
     keys.AlreadyExists: 409,
     keys.TooManyTokens: 409,
     orchestration.TaskEnded: 409,
+    orchestration.TaskNotEnded: 409,
+    orchestration.TaskCancelling: 409,
+    orchestration.SubTaskStarted: 409,
     orchestration.NothingToRetry: 409,
-    alerts.AlreadyResolved: 409,
+    alerts.AlertResolved: 409,
     alerts.ChannelDisabled: 409,
     alerts.ChannelNameTaken: 409,
     prediction.TextTooLarge: 413,
     prediction.UnsupportedTextType: 415,
-    keys.UnknownProvider: 422,
-    keys.UnknownModel: 422,
-    keys.UnknownCostCentre: 422,
+    keys.ProviderNotFound: 422,
+    keys.ModelNotFound: 422,
+    keys.CostCentreNotFound: 422,
     keys.WrongValue: 422,
-    orchestration.UnknownRunner: 422,
+    orchestration.RunnerNotFound: 422,
     orchestration.WrongPlan: 422,
     orchestration.BudgetTooSmall: 422,
     alerts.ChannelUrlUnusable: 422,
@@ -80,19 +83,25 @@ RETRY_AFTER_SECONDS = 1
 
 # What the web framework says no to: code, and when.
 FRAMEWORK: dict[str, tuple[int, str]] = {
-    "malformed": (400, "The request cannot be read."),
+    "malformed": (400, "The request body or query string cannot be parsed."),
     "not_authenticated": (401, "No token was sent."),
-    "invalid_token": (401, "The token is unknown, expired or revoked, or its agent is off."),
-    "scope_missing": (403, "The token has not the scope for this."),
-    "session_token_not_enough": (403, "A session token reaches only its own session."),
-    "not_found": (404, "There is nothing at this address."),
-    "method_not_allowed": (405, "The address knows other methods: see the header Allow."),
-    "body_too_large": (413, "The body is larger than any request needs."),
-    "unsupported_media_type": (415, "The body is of a media type that is not read here."),
-    "invalid_request": (422, "Some values cannot be used: `errors` says which and why."),
-    "rate_limited": (429, "Too many requests with this token: `Retry-After` says when."),
-    "internal_error": (500, "A bug. It is logged; nothing of it is told."),
-    "unavailable": (503, "The database is away or busy."),
+    "invalid_token": (
+        401,
+        "The token is unknown, expired or revoked, or its agent is switched off.",
+    ),
+    "scope_missing": (403, "The token lacks the required scope."),
+    "session_token_not_enough": (403, "A session token gives access only to its own session."),
+    "not_found": (404, "No resource exists at this path."),
+    "method_not_allowed": (
+        405,
+        "The path does not support this method. The header Allow lists those it supports.",
+    ),
+    "body_too_large": (413, "The request body is too large."),
+    "unsupported_media_type": (415, "The media type of the request body is not supported."),
+    "invalid_request": (422, "Some values are invalid: `errors` lists each with the reason."),
+    "rate_limited": (429, "Too many requests with this token. Retry after `Retry-After` seconds."),
+    "internal_error": (500, "Butler failed. Its log has the details."),
+    "unavailable": (503, "The database is unavailable or busy. Please retry."),
 }
 
 
@@ -120,7 +129,7 @@ def _refused(refusal: Refusal) -> Response:
     if status == 500:
         logger.error("refused: %s", refusal.code, exc_info=refusal)
         return _response("internal_error")
-    facts = {f"fact_{n}" if n in MEMBERS else n: fact for n, fact in refusal.facts.items()}
+    facts = {f"fact_{n}" if n in MEMBERS else n: fact for n, fact in refusal.facts().items()}
     body = problem(refusal.code, status=status, detail=refusal.detail) | facts
     return _answered(body)
 

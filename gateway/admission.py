@@ -25,7 +25,7 @@ Identify = Callable[[Runtime, Request], Awaitable[Session]]
 
 
 async def identify(runtime: Runtime, request: Request) -> Session:
-    """The session of the request's token. Refusals: NotAuthenticated, SlotEmpty."""
+    """The session of the request's token. Refusals: InvalidToken, SlotEmpty."""
     return await runtime.sessions.of(request.token)
 
 
@@ -33,7 +33,7 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
     """Identify the session, bound the call and hold that bound: all that the client asked for, or
     what is left of the allocation unless that is too little to be worth a call.
 
-    Refusals: NotAuthenticated, SlotEmpty, Unreadable, CannotBeBounded, WrongWireFormat,
+    Refusals: InvalidToken, SlotEmpty, InvalidRequest, CannotBeBounded, WrongWireFormat,
     AlreadyCalled, KeyUnusable, and those of `keys.hold_many`.
     """
     session = await identify(runtime, request)
@@ -78,17 +78,16 @@ class _ChargeKey:
 
     def next(self, before: keys_refusals.HeldBefore) -> str:
         """The key for another attempt. Refusals: AlreadyCalled, IdempotencyMismatch."""
-        if not before.facts["same"]:
+        if not before.same:
             raise keys_refusals.IdempotencyMismatch(
-                "This Idempotency-Key was used for another request.",
-                charge_id=before.facts["charge_id"],
+                charge_id=before.charge_id,
             )
         # A key of our own was only used when the database went away in the middle of its hold.
-        if self.digest and before.facts["charge_status"] != "released":
+        if self.digest and before.charge_status != "released":
             raise AlreadyCalled(
                 "This call was made before; it is not made or charged again.",
-                charge_id=before.facts["charge_id"],
-                charge_status=before.facts["charge_status"],
+                charge_id=before.charge_id,
+                charge_status=before.charge_status,
             )
         self._attempt += 1
         return self.value
@@ -142,7 +141,7 @@ async def _check_wire_format(call: Call) -> None:
         return
     current = await call.runtime.sessions.read(session.session_id)
     if current.api_key != session.api_key:
-        raise keys_refusals.KeyChanged("The session has moved to another API key.")
+        raise keys_refusals.KeyChanged()
     raise WrongWireFormat(
         f"The session's API key {upstream.slug} belongs to {upstream.provider}, which does not "
         f"support this wire format. Request an allocation with wire_format={wire_format}.",

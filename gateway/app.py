@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from common.database_retry import DATABASE_AWAY
 from common.refusal import Refusal
 from gateway import dialects, error_responses
-from gateway.refusals import UnknownRoute
+from gateway.refusals import RouteNotFound
 from gateway.requests import ClientGone, Receive, Request, Scope, Send
 from gateway.routes import ROUTES
 from gateway.runtime import Runtime
@@ -83,7 +83,7 @@ class Gateway:
             return
         route = ROUTES.get((request.method, request.path))
         if route is None:
-            raise UnknownRoute(
+            raise RouteNotFound(
                 f"{request.method} {request.path} is not metered, so it is not forwarded. Routes: "
                 + ", ".join(f"{method} {path}" for method, path in ROUTES)
             )

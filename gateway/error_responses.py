@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from django.conf import settings
 
-from common.refusal import Refusal
+from common.refusal import JSON, Refusal
 from gateway import refusals
 from gateway.dialects import Dialect
 from gateway.requests import Headers
@@ -40,20 +40,20 @@ UNAVAILABLE = _NOT_AVAILABLE._replace(code="unavailable", retry=True)
 
 # One row for each refusal of the gateway. A blank code stands for the refusal's own.
 SHAPES: dict[type[Refusal], Shape] = {
-    keys.AllocationTooSmall: BUDGET,
+    keys.AllocationExhausted: BUDGET,
     keys.AllocationClosed: BUDGET,
     keys.RateLimited: _RATE,
-    keys.UnknownAllocation: _UNKNOWN_TOKEN,
+    keys.AllocationNotFound: _UNKNOWN_TOKEN,
     keys.AgentDisabled: Shape(403, "invalid_request_error", "", 403, "permission_error"),
     keys.IdempotencyMismatch: _CONFLICT,
     refusals.AlreadyCalled: _CONFLICT,
-    refusals.NotAuthenticated: _UNKNOWN_TOKEN,
+    refusals.InvalidToken: _UNKNOWN_TOKEN,
     refusals.SlotEmpty: _INVALID,
     refusals.SlotRefused: _INVALID,
-    refusals.Unreadable: _INVALID,
+    refusals.InvalidRequest: _INVALID,
     refusals.CannotBeBounded: _INVALID,
     refusals.WrongWireFormat: _INVALID,
-    refusals.UnknownRoute: Shape(404, "invalid_request_error", "", 404, "not_found_error"),
+    refusals.RouteNotFound: Shape(404, "invalid_request_error", "", 404, "not_found_error"),
     refusals.BodyTooLarge: Shape(413, "invalid_request_error", "", 413, "request_too_large"),
     refusals.KeyUnusable: _NOT_AVAILABLE,
     refusals.ProviderUnreachable: Shape(502, "server_error", "", 502, "api_error", retry=True),
@@ -78,18 +78,23 @@ def refusal_response(
 ) -> tuple[int, Headers, bytes]:
     """Status, headers and body. `status`: what the allocation chose for a lack of budget."""
     shape = SHAPES.get(type(refusal), BROKEN)
-    if shape is BUDGET:
-        refusal = _explain_budget(refusal)
-    response = error_response(shape, refusal.detail, wire_format=wire_format, request_id=request_id)
-    response.headers.extend(_refusal_headers(refusal))
-    response.body["butler"] = {"code": refusal.code, **refusal.facts}
+    detail, facts = refusal.detail, refusal.facts()
+    if isinstance(refusal, keys.NoBudget):
+        link = f"{settings.PUBLIC_URL}/api/v1/allocations/{refusal.session_id}"
+        detail = f"{detail} {_budget_sentence(refusal)} {link}"
+        facts |= {"resets_at": None, "link": link}
+    response = error_response(shape, detail, wire_format=wire_format, request_id=request_id)
+    response.headers.extend(_refusal_headers(facts))
+    response.body["butler"] = {"code": refusal.code, **facts}
     if shape is BUDGET and status:
         response = response._replace(status=status)
-    if until := shape.retry and refusal.facts.get("until"):
-        response.headers.append((b"retry-after", str(_seconds_until(until)).encode()))
+    if isinstance(refusal, keys.RateLimited) and refusal.until:
+        seconds = _seconds_until(refusal.until)
+        response.headers.append((b"retry-after", str(seconds).encode()))
     if wire_format == "openai":
         response.body["error"]["code"] = shape.code or refusal.code
-        response.body["error"]["param"] = refusal.facts.get("field")
+        if isinstance(refusal, refusals.InvalidRequest | refusals.CannotBeBounded):
+            response.body["error"]["param"] = refusal.field
     return response.serialize()
 
 
@@ -145,37 +150,32 @@ def mask_for_slot(refusal: Refusal) -> Refusal:
 
 
 _HEADERS_OF_FACTS = {
+    "cost": b"x-butler-cost",
     "left": b"x-butler-tokens-left",
     "charge_id": b"x-butler-charge-id",
     "key_id": b"x-butler-key-id",
 }
 
 
-def _refusal_headers(refusal: Refusal) -> Headers:
-    """Headers that every response of a call has, as far as the refusal knows them."""
-    cost = str(refusal.facts.get("cost", "0")).encode()
-    known = [
-        (header, str(refusal.facts[fact]).encode())
+def _refusal_headers(facts: dict[str, JSON]) -> Headers:
+    """Headers that every response of a call has, as far as the refusal has the fact."""
+    known = {"cost": "0", **facts}
+    return [
+        (header, str(known[fact]).encode())
         for fact, header in _HEADERS_OF_FACTS.items()
-        if fact in refusal.facts
+        if fact in known
     ]
-    return [(b"x-butler-cost", cost), *known]
 
 
-def _explain_budget(refusal: Refusal) -> Refusal:
-    """The refusal with the allocation's numbers and a link, if it knows them."""
-    budget = refusal.facts
-    if "ends_at" not in budget:
-        return refusal
-    link = f"{settings.PUBLIC_URL}/api/v1/allocations/{budget['session_id']}"
-    detail = (
-        f"{refusal.detail} Allocation {budget['session_id']}: {budget['allocated']:,} tokens "
-        f"until {budget['ends_at'][:16]} UTC, {budget['used']:,} used, {budget['held']:,} held "
-        f"for calls in flight. An allocation is not refilled: request another one. {link}"
+def _budget_sentence(budget: keys.NoBudget) -> str:
+    """The allocation's numbers, for clients that show only the sentence."""
+    return (
+        f"Allocation {budget.session_id}: {budget.allocated:,} tokens until "
+        f"{budget.ends_at:%Y-%m-%dT%H:%M} UTC, {budget.used:,} used, {budget.held:,} held for "
+        "calls in flight. An allocation is not refilled: request another one."
     )
-    return type(refusal)(detail, **budget, resets_at=None, link=link)
 
 
-def _seconds_until(moment: str) -> int:
+def _seconds_until(moment: datetime) -> int:
     """Whole seconds from now, at least one."""
-    return max(1, -int((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds() // 1))
+    return max(1, -int((datetime.now(UTC) - moment).total_seconds() // 1))

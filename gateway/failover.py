@@ -23,13 +23,12 @@ async def move_session(runtime: Runtime, session: Session, refusal: KeyCannotSer
     try:
         await runtime.threads.run(_rotate, session, reason=refusal.detail, now=timezone.now())
     except RotationRefused as no_other:
-        until = refusal.facts.get("until")
-        if refusal.facts["status"] == "cooling" and until:
+        if refusal.status == "cooling" and refusal.until:
             raise RateLimited(
-                f"The provider asked to wait before using {session.api_key} again, and "
+                f"The provider asked to wait before using {session.api_key} again. "
                 f"{no_other.detail}",
                 key_id=session.api_key,
-                until=until,
+                until=refusal.until,
             ) from None
         raise KeyUnusable(f"{refusal.detail} {no_other.detail}", key_id=session.api_key) from None
     return await runtime.sessions.read(session.session_id)

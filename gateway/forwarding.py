@@ -119,13 +119,13 @@ async def _answer_lost(call: Call) -> AnswerLost:
         f"{call.upstream.provider} did not answer or broke off in the middle. The call may have "
         f"been made, so it is charged by the best evidence: {ended.cost:f} USD.",
         charge_id=call.held.pk,
-        cost=format(ended.cost, "f"),
+        cost=ended.cost,
     )
 
 
 async def _replay(runtime: Runtime, request: Request, refusal: AlreadyCalled) -> None:
     """Repeat the answer to an earlier call, if it was kept. Refusal: AlreadyCalled."""
-    charge_id = refusal.facts["charge_id"]
+    charge_id = refusal.charge_id
     kept = await runtime.threads.run(kept_answer, charge_id, now=timezone.now())
     if kept is None:
         raise refusal

@@ -5,16 +5,16 @@ given, the first is OpenAI's wire format and the second Anthropic's). `keys.` ma
 books that pass through.
 
     request
-    ├── route            UnknownRoute 404
-    ├── body             BodyTooLarge 413, Unreadable 400
+    ├── route            RouteNotFound 404
+    ├── body             BodyTooLarge 413, InvalidRequest 400
     └── admission
-        ├── identify     NotAuthenticated 401, SlotEmpty 400
-        ├── parse        Unreadable 400, CannotBeBounded 400
+        ├── identify     InvalidToken 401, SlotEmpty 400
+        ├── parse        InvalidRequest 400, CannotBeBounded 400
         ├── wire format  WrongWireFormat 400
         └── hold
-            ├── budget   keys.AllocationTooSmall and keys.AllocationClosed: 429 / 402, or the
+            ├── budget   keys.AllocationExhausted and keys.AllocationClosed: 429 / 402, or the
             │            `refusal_status` of the allocation
-            ├── caller   keys.UnknownAllocation 401, keys.AgentDisabled 403
+            ├── caller   keys.AllocationNotFound 401, keys.AgentDisabled 403
             ├── repeat   AlreadyCalled 409, keys.IdempotencyMismatch 409
             └── API key  keys.RateLimited 429, KeyUnusable 503
     call
@@ -25,77 +25,85 @@ books that pass through.
 With the token of a slot, every refusal that may not be retried becomes SlotRefused 400.
 """
 
+from dataclasses import dataclass
+from decimal import Decimal
+
 from common.refusal import Refusal
 
 
-class Unreadable(Refusal):
+@dataclass(kw_only=True, eq=False)
+class InvalidRequest(Refusal):
     """The body is not a JSON object, or a field that metering needs has no usable value."""
 
-    code = "invalid_request"
+    field: str
 
 
+@dataclass(kw_only=True, eq=False)
 class CannotBeBounded(Refusal):
     """The request asks for something whose tokens or cost cannot be known before the call."""
 
-    code = "cannot_be_bounded"
+    field: str | None = None
+    tool: str | None = None
+    type: str | None = None
 
 
-class NotAuthenticated(Refusal):
+class InvalidToken(Refusal):
     """The request has no session token, or an unknown one."""
 
-    code = "invalid_token"
 
-
+@dataclass(kw_only=True, eq=False)
 class SlotEmpty(Refusal):
     """The token belongs to a slot that no allocation is using, so nothing can pay."""
 
-    code = "slot_empty"
+    slot: str
 
 
 class SlotRefused(Refusal):
     """A call with a slot's token was refused; the page of the slot shows the reason."""
 
-    code = "slot_refused"
 
-
-class UnknownRoute(Refusal):
+class RouteNotFound(Refusal):
     """The path is not one of the routes that the gateway can meter."""
-
-    code = "unknown_route"
 
 
 class BodyTooLarge(Refusal):
     """The body is larger than any request needs."""
 
-    code = "body_too_large"
 
-
+@dataclass(kw_only=True, eq=False)
 class WrongWireFormat(Refusal):
     """The provider of the session's key does not support this wire format."""
 
-    code = "wrong_wire_format"
+    key_id: str
+    provider: str
 
 
+@dataclass(kw_only=True, eq=False)
 class AlreadyCalled(Refusal):
     """The idempotency key was used for this call before: it is not made or charged again."""
 
-    code = "already_called"
+    charge_id: int
+    charge_status: str
 
 
+@dataclass(kw_only=True, eq=False)
 class KeyUnusable(Refusal):
     """The provider refused the session's key, and no other key can take the session over."""
 
-    code = "key_unusable"
+    key_id: str | None = None
 
 
+@dataclass(kw_only=True, eq=False)
 class ProviderUnreachable(Refusal):
     """The provider cannot be reached: nothing was sent, nothing is charged."""
 
-    code = "provider_unreachable"
+    provider: str
 
 
+@dataclass(kw_only=True, eq=False)
 class AnswerLost(Refusal):
     """The call was sent, but its answer did not come or broke off. It may have been made, so it is
     charged by the best evidence."""
 
-    code = "answer_lost"
+    charge_id: int
+    cost: Decimal

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from gateway.refusals import BodyTooLarge, Unreadable
+from gateway.refusals import BodyTooLarge, InvalidRequest
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -42,21 +42,21 @@ class Request:
 
     @property
     def idempotency_key(self) -> str | None:
-        """The client's Idempotency-Key; None if it sent none. Refusal: Unreadable."""
+        """The client's Idempotency-Key; None if it sent none. Refusal: InvalidRequest."""
         key = self.headers.get(b"idempotency-key")
         if key is None:
             return None
         if not 0 < len(key) <= _KEY_CHARACTERS_MAX or not key.isascii() or not _is_printable(key):
-            raise Unreadable(
+            raise InvalidRequest(
                 f"Idempotency-Key must be 1 to {_KEY_CHARACTERS_MAX} printable ASCII characters.",
                 field="Idempotency-Key",
             )
         return key.decode()
 
     async def body(self) -> bytes:
-        """The whole body. Refusals: BodyTooLarge, Unreadable."""
+        """The whole body. Refusals: BodyTooLarge, InvalidRequest."""
         if self.headers.get(b"content-encoding", b"identity") != b"identity":
-            raise Unreadable(
+            raise InvalidRequest(
                 "Send the request body without Content-Encoding.", field="Content-Encoding"
             )
         chunks, size, more = [], 0, True

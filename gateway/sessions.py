@@ -6,7 +6,7 @@ from typing import TypeVar
 from common.batches import Threads
 from common.database_retry import DATABASE_AWAY
 from common.refusal import Refusal
-from gateway.refusals import NotAuthenticated, SlotEmpty
+from gateway.refusals import InvalidToken, SlotEmpty
 from keys import services as keys
 from keys.books.queries import slots
 from keys.identity.queries.credentials import session_id_of
@@ -34,12 +34,12 @@ class Sessions:
         self._upstreams: dict[str, Upstream] = {}
 
     async def of(self, token: str) -> Session:
-        """The session of a token. Refusals: NotAuthenticated, SlotEmpty."""
+        """The session of a token. Refusals: InvalidToken, SlotEmpty."""
         if slot := slots.slot_of(token):
             return await self._session_in_slot(slot)
         session_id = self._session_ids.get(token) or session_id_of(token)
         if session_id is None:
-            raise NotAuthenticated(_authentication_hint(token))
+            raise InvalidToken(_authentication_hint(token))
         _remember(self._session_ids, token, session_id)
         return self._sessions.get(session_id) or await self.read(session_id)
 
@@ -62,10 +62,10 @@ class Sessions:
             logger.warning("The refusal of a call of %s was not recorded: %s", slot, error)
 
     async def read(self, session_id: str) -> Session:
-        """The session as the database has it now. Refusal: NotAuthenticated."""
+        """The session as the database has it now. Refusal: InvalidToken."""
         session = await self._threads.run(upstreams.session_of, session_id)
         if session is None:
-            raise NotAuthenticated("The session does not exist.")
+            raise InvalidToken("The session does not exist.")
         _remember(self._sessions, session_id, session)
         return session
 

@@ -1,141 +1,352 @@
-"""Every `no` of the Token Manager. Codes are stable; `butler_site.errors` gives each a status."""
+"""Every refusal of the Token Manager. `butler_site.errors` gives each its status.
+
+Refusal
+├── NoRoom                  a limit has no room: which windows lack, and when the first one resets
+│   ├── LimitReached        of the agent or of a cost centre
+│   └── NoKeyCapacity       of every API key that could serve
+├── NoBudget                an allocation cannot pay for a call; has its numbers
+│   ├── AllocationExhausted
+│   └── AllocationClosed
+├── …NotFound               ProviderNotFound, ModelNotFound, CostCentreNotFound, AgentNotFound, …
+└── the others, each directly below Refusal
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TypedDict
 
 from common.refusal import Refusal
 
 
-class NoKeyCapacity(Refusal):
-    """No API key has room: names the windows that lack, alternatives and the next reset."""
+@dataclass(frozen=True)
+class LackingWindow:
+    """A window without room for what was asked. Amounts are tokens (int) or USD (Decimal);
+    `resets_at` is None when it never resets."""
 
-    code = "no_key_capacity"
+    window_id: int
+    limit: str
+    scope: str
+    unit: str
+    period: str
+    amount: int | Decimal
+    used: int | Decimal
+    committed: int | Decimal
+    needed: int | Decimal
+    resets_at: datetime | None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.limit} is {self._amount(self.amount)}, of which {self._amount(self.used)} are "
+            f"used and {self._amount(self.committed)} committed; {self._amount(self.needed)} are "
+            "needed"
+        )
+
+    def _amount(self, number: int | Decimal) -> str:
+        return f"{number:,}" if isinstance(number, int) else f"{number.normalize():,f}"
 
 
-class LimitReached(Refusal):
-    """A limit of the agent or of a cost centre has no room: says which and until when."""
+@dataclass(frozen=True)
+class Alternative:
+    """An API key with some room, if not enough. `capacity`: the tokens it has free."""
 
-    code = "limit_reached"
+    key_id: str
+    provider: str
+    capacity: int
 
 
+@dataclass(kw_only=True, eq=False)
+class NoRoom(Refusal):
+    """A limit has no room. `needed` in tokens; `next_reset`: when the first of `windows` resets."""
+
+    needed: int
+    windows: list[LackingWindow]
+    next_reset: datetime | None
+
+    def remedy(self) -> str:
+        """When there is room again, and what to do until then."""
+        resets = (
+            f" The next reset is at {self.next_reset:%Y-%m-%d %H:%M} UTC."
+            if self.next_reset
+            else ""
+        )
+        return f"{resets} Ask for fewer tokens, or ask an operator to raise the limit."
+
+
+@dataclass(kw_only=True, eq=False)
+class LimitReached(NoRoom):
+    """A limit of the agent or of a cost centre has no room; `windows` names it."""
+
+    def sentence(self) -> str:
+        which = f": {self.windows[0]}" if self.windows else ""
+        return f"A limit of the agent or of its cost centre has no room{which}.{self.remedy()}"
+
+
+@dataclass(kw_only=True, eq=False)
+class NoKeyCapacity(NoRoom):
+    """No API key has room for the tokens; `windows` lack it, `alternatives` have some room."""
+
+    alternatives: list[Alternative]
+
+    def sentence(self) -> str:
+        best = (
+            f" {self.alternatives[0].key_id} has {self.alternatives[0].capacity:,} free."
+            if self.alternatives
+            else ""
+        )
+        return f"No API key has room for {self.needed:,} tokens.{best}{self.remedy()}"
+
+
+@dataclass(eq=False)
 class Busy(Refusal):
-    """Others took the room each time; asking again may succeed."""
+    """Concurrent requests took the remaining capacity; a retry can succeed."""
 
-    code = "busy"
+    def sentence(self) -> str:
+        return "Concurrent requests took the remaining capacity. Please retry."
 
 
+@dataclass(kw_only=True, eq=False)
 class IdempotencyMismatch(Refusal):
-    """The idempotency key was used before, for another request."""
+    """The idempotency key was already used for a different request; says what that one made."""
 
-    code = "idempotency_mismatch"
+    session_id: str | None = None
+    charge_id: int | None = None
+    task_id: int | None = None
 
-
-class UnknownProvider(Refusal):
-    """There is no such provider."""
-
-    code = "unknown_provider"
-
-
-class UnknownModel(Refusal):
-    """No API key has this model."""
-
-    code = "unknown_model"
+    def sentence(self) -> str:
+        return (
+            "The idempotency key was already used for a different request. Send a new key with a "
+            "new request."
+        )
 
 
-class UnknownCostCentre(Refusal):
-    """There is no such cost centre, or it is not the agent's own or below it."""
+@dataclass(kw_only=True, eq=False)
+class ProviderNotFound(Refusal):
+    """The provider does not exist."""
 
-    code = "unknown_cost_centre"
+    provider: str
 
-
-class UnknownAgent(Refusal):
-    """There is no such agent."""
-
-    code = "unknown_agent"
+    def sentence(self) -> str:
+        return f"The provider {self.provider} does not exist."
 
 
-class UnknownKey(Refusal):
-    """There is no such API key."""
+@dataclass(kw_only=True, eq=False)
+class ModelNotFound(Refusal):
+    """No API key serves the model."""
 
-    code = "unknown_key"
+    model: str
 
-
-class UnknownAllocation(Refusal):
-    """There is no such allocation, or it is another agent's."""
-
-    code = "unknown_allocation"
+    def sentence(self) -> str:
+        return f"No API key serves the model {self.model}."
 
 
-class UnknownCharge(Refusal):
-    """There is no such charge, or it is another agent's."""
+@dataclass(kw_only=True, eq=False)
+class CostCentreNotFound(Refusal):
+    """The cost centre does not exist, or the agent cannot charge it."""
 
-    code = "unknown_charge"
+    cost_centre: str
+    own: str | None = None
+
+    def sentence(self) -> str:
+        if self.own is None:
+            return f"The cost centre {self.cost_centre} does not exist."
+        return (
+            f"The agent cannot charge the cost centre {self.cost_centre}. It can charge {self.own} "
+            "and the cost centres below it."
+        )
 
 
+@dataclass(kw_only=True, eq=False)
+class AgentNotFound(Refusal):
+    """The agent does not exist."""
+
+    agent: str
+
+    def sentence(self) -> str:
+        return f"The agent {self.agent} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
+class ApiKeyNotFound(Refusal):
+    """The API key does not exist."""
+
+    key_id: str
+
+    def sentence(self) -> str:
+        return f"The API key {self.key_id} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
+class AllocationNotFound(Refusal):
+    """The allocation does not exist, or belongs to another agent. Named as the caller named it."""
+
+    session_id: str | None = None
+    allocation_id: int | None = None
+
+    def sentence(self) -> str:
+        return f"The allocation {self.session_id or self.allocation_id} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
+class ChargeNotFound(Refusal):
+    """The charge does not exist, or belongs to another agent."""
+
+    charge_id: str
+
+    def sentence(self) -> str:
+        return f"The charge {self.charge_id} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
 class AgentDisabled(Refusal):
-    """The agent was switched off."""
+    """The agent is switched off."""
 
-    code = "agent_disabled"
+    agent: str | None = None
+
+    def sentence(self) -> str:
+        which = self.agent or "of this session"
+        return f"The agent {which} is switched off. Ask an operator to switch it on."
 
 
-class AllocationClosed(Refusal):
+class BudgetNumbers(TypedDict):
+    """An allocation's numbers, in tokens, and its time; `left` can still be held."""
+
+    session_id: str
+    allocated: int
+    used: int
+    held: int
+    left: int
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(kw_only=True, eq=False)
+class NoBudget(Refusal):
+    """An allocation cannot pay; the fields are those of BudgetNumbers."""
+
+    session_id: str
+    allocated: int
+    used: int
+    held: int
+    left: int
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(kw_only=True, eq=False)
+class AllocationExhausted(NoBudget):
+    """The allocation has too few tokens left for this call."""
+
+    needed: int
+
+    def sentence(self) -> str:
+        return (
+            f"The allocation has {self.left:,} tokens left, and this call may need {self.needed:,}."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class AllocationClosed(NoBudget):
     """The allocation is completed, failed, expired or exhausted."""
 
-    code = "allocation_closed"
+    status: str
+    needed: int | None = None
+
+    def sentence(self) -> str:
+        return f"The allocation is {self.status}."
 
 
-class AllocationTooSmall(Refusal):
-    """Not enough is left in the allocation for this call."""
-
-    code = "allocation_exhausted"
-
-
+@dataclass(kw_only=True, eq=False)
 class HeldBefore(Refusal):
-    """The idempotency key was used for a call of this allocation before: says what became of it."""
+    """The idempotency key was already used for a call of this allocation.
 
-    code = "held_before"
+    `charge_status`: what became of that call's charge; `same`: whether the request was the same.
+    """
+
+    charge_id: int
+    charge_status: str
+    same: bool
+
+    def sentence(self) -> str:
+        return "The idempotency key was already used for a call of this allocation."
 
 
+@dataclass(kw_only=True, eq=False)
 class KeyChanged(Refusal):
-    """The allocation is not on the API key that was expected: it was rotated meanwhile."""
+    """The allocation was rotated away from the expected API key; `key_id` is its key now."""
 
-    code = "key_changed"
+    key_id: str | None = None
+
+    def sentence(self) -> str:
+        return f"The allocation was moved to {self.key_id or 'another API key'}. Please retry."
 
 
+@dataclass(kw_only=True, eq=False)
 class KeyCannotServe(Refusal):
-    """The allocation's API key is switched off, broken or cooling."""
+    """The allocation's API key is switched off, broken, or cooling until a moment."""
 
-    code = "key_cannot_serve"
+    key_id: str
+    status: str
+    until: datetime | None = None
+
+    def sentence(self) -> str:
+        return f"The API key {self.key_id} is {self.status}."
 
 
+@dataclass(kw_only=True, eq=False)
 class RateLimited(Refusal):
-    """The API key has no place left in this minute: says when it has one."""
+    """The rate of the API key is used up; a retry can succeed at the moment `until`."""
 
-    code = "rate_limited"
+    key_id: str | None = None
+    until: datetime | None = None
+
+    def sentence(self) -> str:
+        return f"The API key {self.key_id} has reached its rate limit. Please retry later."
 
 
+@dataclass(kw_only=True, eq=False)
 class ChargeEnded(Refusal):
     """The charge was released, or settled with other usage."""
 
-    code = "charge_ended"
+    charge_id: int
+    charge_status: str
+
+    def sentence(self) -> str:
+        return f"The charge {self.charge_id} is already {self.charge_status}, with other usage."
 
 
+@dataclass(kw_only=True, eq=False)
 class RotationRefused(Refusal):
-    """No other key can take what is left, or the key asked for cannot."""
+    """No other API key can take what is left, or the one asked for cannot."""
 
-    code = "rotation_refused"
+    session_id: str
+    key_id: str | None = None
+    left: int | None = None
 
 
+@dataclass(kw_only=True, eq=False)
 class WrongValue(Refusal):
-    """A value that cannot be used: `facts['field']` names it."""
+    """A value cannot be used; `field` names it."""
 
-    code = "wrong_value"
+    field: str
 
 
+@dataclass(kw_only=True, eq=False)
 class AlreadyExists(Refusal):
     """The name is taken."""
 
-    code = "already_exists"
+    slug: str | None = None
 
 
+@dataclass(kw_only=True, eq=False)
 class TooManyTokens(Refusal):
-    """An agent has two live tokens already; revoke one first."""
+    """The agent already has as many live tokens as it may have; revoke one first."""
 
-    code = "too_many_tokens"
+    agent: str
+    live_max: int
+
+    def sentence(self) -> str:
+        return (
+            f"The agent {self.agent} already has {self.live_max} live tokens. Revoke one before "
+            "you create another."
+        )

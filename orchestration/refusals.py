@@ -1,45 +1,119 @@
-"""Every `no` of the Agent Orchestrator. Codes are stable; `butler_site.errors` maps them."""
+"""Every refusal of the Agent Orchestrator. `butler_site.errors` gives each its status."""
+
+from dataclasses import dataclass
 
 from common.refusal import Refusal
 
 
-class UnknownTask(Refusal):
-    """There is no such task, or it is another agent's."""
+@dataclass(kw_only=True, eq=False)
+class TaskNotFound(Refusal):
+    """The task does not exist, or belongs to another agent."""
 
-    code = "unknown_task"
+    task_id: int
+
+    def sentence(self) -> str:
+        return f"The task {self.task_id} does not exist."
 
 
-class UnknownSubTask(Refusal):
+@dataclass(kw_only=True, eq=False)
+class SubTaskNotFound(Refusal):
     """The task has no such sub-task."""
 
-    code = "unknown_sub_task"
+    task_id: int
+    sub_task: str
+
+    def sentence(self) -> str:
+        return f"The task {self.task_id} has no sub-task {self.sub_task}."
 
 
-class UnknownRunner(Refusal):
-    """There is no such runner, or it is not configured here."""
+@dataclass(kw_only=True, eq=False)
+class RunnerNotFound(Refusal):
+    """The runner does not exist, or is not configured here."""
 
-    code = "unknown_runner"
+    runner: str
+    runners: list[str]
+
+    def sentence(self) -> str:
+        return f"The runner {self.runner} does not exist. Use one of: {', '.join(self.runners)}."
 
 
+@dataclass(kw_only=True, eq=False)
 class WrongPlan(Refusal):
-    """The sub-tasks cannot be a plan: a cycle, an unknown or doubled id, too many, too deep."""
+    """The sub-tasks cannot form a plan: a cycle, an unknown or repeated id, too many, too deep.
 
-    code = "wrong_plan"
+    `sub_task`: the one at fault; `unknown`: the id it depends on; `cycle`: ids, each depends on the
+    next; `count` of what there is too much of (or nothing), and `count_max`.
+    """
+
+    sub_task: str | None = None
+    unknown: str | None = None
+    cycle: list[str] | None = None
+    count: int | None = None
+    count_max: int | None = None
 
 
+@dataclass(kw_only=True, eq=False)
 class TaskEnded(Refusal):
-    """The task is over, or not in a state in which this can be done."""
+    """The task has ended; only a retry makes it active again."""
 
-    code = "task_ended"
+    task_id: int
+    status: str
+
+    def sentence(self) -> str:
+        return f"The task {self.task_id} has ended ({self.status})."
 
 
+@dataclass(kw_only=True, eq=False)
+class TaskNotEnded(Refusal):
+    """The task has not ended, so it cannot be retried yet."""
+
+    task_id: int
+    status: str
+
+    def sentence(self) -> str:
+        return f"The task {self.task_id} is {self.status}. Wait until it has ended, then retry it."
+
+
+@dataclass(kw_only=True, eq=False)
+class TaskCancelling(Refusal):
+    """The task is being cancelled."""
+
+    task_id: int
+
+    def sentence(self) -> str:
+        return f"The task {self.task_id} is being cancelled, so it cannot be paused or resumed."
+
+
+@dataclass(kw_only=True, eq=False)
+class SubTaskStarted(Refusal):
+    """The sub-task has already started or ended, so it cannot be approved."""
+
+    task_id: int
+    sub_task: str
+    status: str
+
+    def sentence(self) -> str:
+        return (
+            f"The sub-task {self.sub_task} is {self.status}. Only a sub-task that has not started "
+            "can be approved."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class NothingToRetry(Refusal):
     """No sub-task of the task has failed."""
 
-    code = "nothing_to_retry"
+    task_id: int
+
+    def sentence(self) -> str:
+        return f"The task {self.task_id} has no failed sub-task to retry."
 
 
+@dataclass(kw_only=True, eq=False)
 class BudgetTooSmall(Refusal):
-    """The task's budget is too small for its sub-tasks, or what is left of it is."""
+    """The task's budget, or what is left of it, is too small for its sub-tasks. All in tokens."""
 
-    code = "budget_too_small"
+    needed: int
+    budget: int | None = None
+    left: int | None = None
+    reserve: int | None = None

@@ -3,6 +3,8 @@
 Pure, no rows.
 """
 
+from dataclasses import dataclass
+
 from django.conf import settings
 
 from common.refusal import Refusal
@@ -25,34 +27,58 @@ __all__ = [
 CONTENT_TYPES = ("text/plain", "text/markdown")
 
 
+@dataclass(kw_only=True, eq=False)
 class TextTooLarge(Refusal):
-    """Longer than `settings.ESTIMATE_BYTES_MAX`."""
+    """The text is longer than `BUTLER_ESTIMATE_BYTES_MAX`."""
 
-    code = "text_too_large"
+    bytes: int
+    bytes_max: int
+
+    def sentence(self) -> str:
+        return (
+            f"The text has {self.bytes:,} bytes; at most {self.bytes_max:,} are accepted. Send a "
+            "shorter text."
+        )
 
 
+@dataclass(eq=False)
 class TextBinary(Refusal):
-    """Has NUL bytes: a program, a picture, UTF-16."""
+    """The text has NUL bytes: it is a program, a picture, UTF-16."""
 
-    code = "text_binary"
+    def sentence(self) -> str:
+        return "The text has NUL bytes, so it is binary. Send plain text or Markdown."
 
 
+@dataclass(kw_only=True, eq=False)
 class TextNotUtf8(Refusal):
-    """Some other encoding, or none."""
+    """The text has another encoding, or none."""
 
-    code = "text_not_utf8"
+    position: int
+
+    def sentence(self) -> str:
+        return f"The text is not UTF-8: byte {self.position} cannot be decoded. Save it as UTF-8."
 
 
+@dataclass(eq=False)
 class TextEmpty(Refusal):
-    """Nothing but white space."""
+    """The text has nothing but white space."""
 
-    code = "text_empty"
+    def sentence(self) -> str:
+        return "The text is empty. Describe the work to be estimated."
 
 
+@dataclass(kw_only=True, eq=False)
 class UnsupportedTextType(Refusal):
-    """An uploaded file that says it is neither plain text nor Markdown."""
+    """The media type of an uploaded file is neither plain text nor Markdown."""
 
-    code = "unsupported_text_type"
+    content_type: str
+    supported: list[str]
+
+    def sentence(self) -> str:
+        return (
+            f"A file of type {self.content_type or 'unknown'} cannot be estimated. Send "
+            f"{' or '.join(self.supported)}."
+        )
 
 
 def check_text(raw: bytes) -> str:
@@ -63,22 +89,15 @@ def check_text(raw: bytes) -> str:
     TextNotUtf8, TextEmpty.
     """
     if len(raw) > settings.ESTIMATE_BYTES_MAX:
-        raise TextTooLarge(
-            f"The text has {len(raw):,} bytes; at most {settings.ESTIMATE_BYTES_MAX:,} are read.",
-            bytes=len(raw),
-            bytes_max=settings.ESTIMATE_BYTES_MAX,
-        )
+        raise TextTooLarge(bytes=len(raw), bytes_max=settings.ESTIMATE_BYTES_MAX)
     if b"\0" in raw:
-        raise TextBinary("The text has NUL bytes, so it is no text; send plain text or Markdown.")
+        raise TextBinary()
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TextNotUtf8(
-            f"The text is not UTF-8: byte {error.start} cannot be read; save it as UTF-8.",
-            position=error.start,
-        ) from None
+        raise TextNotUtf8(position=error.start) from None
     if not text or text.isspace():
-        raise TextEmpty("The text is empty; describe the work to be estimated.")
+        raise TextEmpty()
     return text
 
 
@@ -90,8 +109,6 @@ def check_content_type(content_type: str) -> None:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in CONTENT_TYPES:
         raise UnsupportedTextType(
-            f"A file of type {media_type or 'unknown'} cannot be estimated; "
-            f"send {' or '.join(CONTENT_TYPES)}.",
             content_type=media_type[:100],
             supported=list(CONTENT_TYPES),
         )

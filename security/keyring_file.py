@@ -30,9 +30,7 @@ _cache: dict[Path, tuple[_Stamp, Keyring]] = {}
 
 
 class VaultBusy(Refusal):
-    """Another process is changing the keys."""
-
-    code = "vault_busy"
+    """Another process is rotating the keys of the vault."""
 
 
 def read(path: Path) -> Keyring:
@@ -65,7 +63,7 @@ def lock(path: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise VaultBusy(
-                "Another process is changing the keys of the vault. Wait until it is done."
+                "Another process is changing the keys of the vault. Wait until it has finished."
             ) from None
         yield
 

@@ -26,8 +26,6 @@ _TAG_BYTES = 16
 class CannotUnseal(Refusal):
     """A sealed value cannot be read; says why in words, never what is in it."""
 
-    code = "cannot_unseal"
-
 
 @sensitive_variables()
 def seal(plaintext: str, *, context: str) -> bytes:

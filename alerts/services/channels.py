@@ -130,7 +130,7 @@ def test_channel(channel_id: UUID, *, actor: Actor, now: datetime) -> Notificati
     """
     channel = _locked(channel_id)
     if channel.disabled_at:
-        raise ChannelDisabled(f"The channel {channel.name} is disabled.", channel=channel.name)
+        raise ChannelDisabled(channel=channel.name)
     _record(channel, Action.CHANNEL_TEST, None, actor=actor, now=now)
     return queue_notification(channel=channel, alert=None, now=now)
 
@@ -138,7 +138,7 @@ def test_channel(channel_id: UUID, *, actor: Actor, now: datetime) -> Notificati
 def _locked(channel_id: UUID) -> Channel:
     channel = Channel.objects.locked().filter(pk=channel_id).first()
     if channel is None:
-        raise ChannelNotFound("There is no such channel.", channel_id=str(channel_id))
+        raise ChannelNotFound(channel_id=str(channel_id))
     return channel
 
 
@@ -172,14 +172,9 @@ def _save(channel: Channel, **options: Any) -> None:
     except IntegrityError as error:
         if "alerts_channel_name" not in str(error):
             raise
-        raise ChannelNameTaken(
-            f"There is a channel named {channel.name} already.", name=channel.name
-        ) from None
+        raise ChannelNameTaken(name=channel.name) from None
 
 
 def _check_url(url: str) -> None:
     if not apprise_transport.is_usable(url):
-        raise ChannelUrlUnusable(
-            "This is no URL that Apprise can use. Examples: mailto://user:password@example.org, "
-            "slack://token-a/token-b/token-c, json://example.org/path."
-        )
+        raise ChannelUrlUnusable()

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from alerts.audit_actions import Action
 from alerts.models import Alert
-from alerts.refusals import AlertNotFound, AlreadyResolved
+from alerts.refusals import AlertNotFound, AlertResolved
 from security import audit
 from security.actor import Actor
 
@@ -17,7 +17,7 @@ _Status = Alert.Status
 def acknowledge(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> Alert:
     """A person has seen the alert. A second acknowledgement changes nothing.
 
-    Refusals: AlertNotFound, AlreadyResolved.
+    Refusals: AlertNotFound, AlertResolved.
     """
     alert = _standing(alert_id)
     if alert.status == _Status.ACKNOWLEDGED:
@@ -33,7 +33,7 @@ def acknowledge(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -
 def resolve(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> Alert:
     """The alert is over; its dedup key may be raised anew.
 
-    Refusals: AlertNotFound, AlreadyResolved.
+    Refusals: AlertNotFound, AlertResolved.
     """
     return _resolved(_standing(alert_id), actor=actor, note=note, now=now)
 
@@ -52,12 +52,12 @@ def resolve_by_key(dedup_key: str, *, actor: Actor, note: str = "", now: datetim
 def _standing(alert_id: int) -> Alert:
     alert = Alert.objects.locked().filter(pk=alert_id).first()
     if alert is None:
-        raise AlertNotFound(f"There is no alert {alert_id}.", alert_id=alert_id)
+        raise AlertNotFound(alert_id=alert_id)
     if alert.is_resolved:
-        raise AlreadyResolved(
-            f"Alert {alert_id} was resolved by {alert.resolved_by}.",
+        raise AlertResolved(
             alert_id=alert_id,
-            resolved_at=alert.resolved_at.isoformat(),
+            resolved_by=alert.resolved_by,
+            resolved_at=alert.resolved_at,
         )
     return alert
 

@@ -32,7 +32,7 @@ def chat_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     """The most input tokens `model` can count for a request.
 
     `fields`: the top level of the body; values are decoded or raw JSON. Refusals:
-    CannotBeBounded, Unreadable.
+    CannotBeBounded, InvalidRequest.
     """
     tools = sum(tools_max(fields, model=model, name=name) for name in _TOOLS)
     content = raw_bytes_max(fields, _CONTENT, model=model)

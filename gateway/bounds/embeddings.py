@@ -14,7 +14,7 @@ _INPUT = 2
 def embeddings_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     """The most input tokens of `input`: a text, texts, token ids or lists of token ids.
 
-    Refusals: CannotBeBounded, Unreadable.
+    Refusals: CannotBeBounded, InvalidRequest.
     """
     inputs = as_list(value_of(fields, "input"))
     if inputs and all(_is_token(each) for each in inputs):

@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from gateway.bounds.tokenizers import text_tokens_max, utf8_max
 from gateway.model_catalogue import tokenizer_of
-from gateway.refusals import CannotBeBounded, Unreadable
+from gateway.refusals import CannotBeBounded, InvalidRequest
 
 _decode = msgspec.json.Decoder().decode
 
@@ -53,7 +53,7 @@ _NAME = re.compile(r'"\s*:')
 
 
 def value_of(fields: Mapping[str, Any], name: str) -> Any:
-    """A field's value, decoded if it is raw JSON; None if absent. Refusals: Unreadable."""
+    """A field's value, decoded if it is raw JSON; None if absent. Refusals: InvalidRequest."""
     value = fields.get(name)
     if not isinstance(value, Raw):
         return value
@@ -62,19 +62,19 @@ def value_of(fields: Mapping[str, Any], name: str) -> Any:
         if isinstance(found, (list, dict)):
             check_unique_names(bytes(value), name)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"`{name}` cannot be read: {error}.", field=name) from None
+        raise InvalidRequest(f"`{name}` cannot be read: {error}.", field=name) from None
     return found
 
 
 def check_unique_names(raw: bytes, field: str) -> None:
     """Refuse JSON with an object that repeats a name: providers differ in which value counts.
 
-    Refusals: Unreadable.
+    Refusals: InvalidRequest.
     """
 
     def check(pairs: list[tuple[str, Any]]) -> None:
         if len({name for name, _ in pairs}) < len(pairs):
-            raise Unreadable(f"An object in `{field}` has the same name twice.", field=field)
+            raise InvalidRequest(f"An object in `{field}` has the same name twice.", field=field)
 
     # Numbers are not converted: Python refuses very long ones.
     json.loads(raw, object_pairs_hook=check, parse_int=len, parse_float=len)
@@ -83,7 +83,7 @@ def check_unique_names(raw: bytes, field: str) -> None:
 def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: str) -> int:
     """The most tokens of all fields that are not `counted` and that the model may get.
 
-    Some providers take `documents`, or a `prompt` beside the messages. Refusals: Unreadable.
+    Some providers take `documents`, or a `prompt` beside the messages. Refusals: InvalidRequest.
     """
     names = fields.keys() - _SETTINGS - set(counted)
     found = (value_of(fields, name) for name in names)

@@ -34,7 +34,7 @@ def messages_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     """The most input tokens `model` can count for a request.
 
     `fields`: the top level of the body; values are decoded or raw JSON. Refusals:
-    CannotBeBounded, Unreadable.
+    CannotBeBounded, InvalidRequest.
     """
     content = raw_bytes_max(fields, _CONTENT, model=model)
     if content is None:

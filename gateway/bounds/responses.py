@@ -36,7 +36,7 @@ def responses_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     """The most input tokens `model` can count for a request.
 
     `fields`: the top level of the body; values are decoded or raw JSON. Refusals:
-    CannotBeBounded, Unreadable.
+    CannotBeBounded, InvalidRequest.
     """
     for name, instead in _STORED.items():
         if value_of(fields, name):

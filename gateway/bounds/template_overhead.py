@@ -44,7 +44,7 @@ def request_max(*, model: str) -> int:
 def tools_max(fields: Mapping[str, Any], *, model: str, name: str = "tools") -> int:
     """The most tokens of the definitions of tools and of what a provider writes around them.
 
-    Refusals: Unreadable.
+    Refusals: InvalidRequest.
     """
     raw = fields.get(name)
     # A session sends the same tools with every call.

@@ -79,7 +79,7 @@ class Dialect(Protocol):
     default_headers: DefaultHeaders
 
     def parse(self, body: bytes) -> CallParameters:
-        """Parse a request body. Refusals: Unreadable, CannotBeBounded."""
+        """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
 
     def input_bound(self, parameters: CallParameters, *, model: str) -> int:
         """The most input tokens `model` can count for it. May take a while for long texts."""

@@ -20,7 +20,7 @@ class CountTokens:
     default_headers: DefaultHeaders = DEFAULT_HEADERS
 
     def parse(self, body: bytes) -> CallParameters:
-        """Parse a request body. Refusals: Unreadable."""
+        """Parse a request body. Refusals: InvalidRequest."""
         fields = split_fields(body, guarded=_GUARDED)
         return CallParameters(
             fields=fields, model=model_of(fields), output_tokens_max=0, output_tokens_least=0

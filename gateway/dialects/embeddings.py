@@ -21,7 +21,7 @@ class Embeddings:
     default_headers: DefaultHeaders = ()
 
     def parse(self, body: bytes) -> CallParameters:
-        """Parse a request body. Refusals: Unreadable, CannotBeBounded."""
+        """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
         fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
         unsupported.refuse_tier(fields)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from gateway.refusals import Unreadable
+from gateway.refusals import InvalidRequest
 
 # More than any model can write; a larger number is a mistake.
 _TOKENS_MAX = 10**9
@@ -21,66 +21,66 @@ def split_fields(body: bytes, *, guarded: frozenset[str]) -> dict[str, Raw]:
     """Every field with its bytes; of a repeated field the last, as providers read it.
 
     `guarded` fields must be spelled exactly: some providers ignore the case of names. Refusals:
-    Unreadable.
+    InvalidRequest.
     """
     try:
         fields = _decode_object(body)
     except DECODE_ERRORS as error:
-        raise Unreadable(f"The body is not a JSON object: {error}.", field="body") from None
+        raise InvalidRequest(f"The body is not a JSON object: {error}.", field="body") from None
     for name in fields:
         if name not in guarded and name.lower() in guarded:
-            raise Unreadable(f"Write `{name}` as `{name.lower()}`.", field=name)
+            raise InvalidRequest(f"Write `{name}` as `{name.lower()}`.", field=name)
     return fields
 
 
 def value_of(fields: dict[str, Raw], name: str) -> Any:
-    """The decoded value of one field; None when it is absent. Refusals: Unreadable."""
+    """The decoded value of one field; None when it is absent. Refusals: InvalidRequest."""
     raw = fields.get(name)
     if raw is None:
         return None
     try:
         return _decode_any(raw)
     except DECODE_ERRORS as error:
-        raise Unreadable(f"`{name}` cannot be read: {error}.", field=name) from None
+        raise InvalidRequest(f"`{name}` cannot be read: {error}.", field=name) from None
 
 
 def model_of(fields: dict[str, Raw]) -> str:
-    """The name in `model`. Refusals: Unreadable."""
+    """The name in `model`. Refusals: InvalidRequest."""
     model = value_of(fields, "model")
     if not isinstance(model, str) or not model:
-        raise Unreadable("`model` must be the name of a model.", field="model")
+        raise InvalidRequest("`model` must be the name of a model.", field="model")
     return model
 
 
 def flag_of(fields: dict[str, Raw], name: str) -> bool:
-    """A boolean; absent and null are false. Refusals: Unreadable."""
+    """A boolean; absent and null are false. Refusals: InvalidRequest."""
     flag = value_of(fields, name)
     if flag is not None and not isinstance(flag, bool):
-        raise Unreadable(f"`{name}` must be true or false.", field=name)
+        raise InvalidRequest(f"`{name}` must be true or false.", field=name)
     return bool(flag)
 
 
 def whole_number_of(
     fields: dict[str, Raw], name: str, *, least: int = 1, most: int = _TOKENS_MAX
 ) -> int | None:
-    """A whole number from `least` to `most`; None when absent or null. Refusals: Unreadable."""
+    """A whole number from `least` to `most`; None when absent or null. Refusals: InvalidRequest."""
     number = value_of(fields, name)
     if number is None:
         return None
     if type(number) is not int or not least <= number <= most:
-        raise Unreadable(f"`{name}` must be a whole number from {least} to {most}.", field=name)
+        raise InvalidRequest(f"`{name}` must be a whole number from {least} to {most}.", field=name)
     return number
 
 
 def object_of(fields: dict[str, Raw], name: str) -> dict[str, Raw]:
-    """An object, its values untouched; empty when absent or null. Refusals: Unreadable."""
+    """An object, its values untouched; empty when absent or null. Refusals: InvalidRequest."""
     raw = fields.get(name)
     if raw is None or bytes(raw) == b"null":
         return {}
     try:
         return _decode_object(raw)
     except DECODE_ERRORS:
-        raise Unreadable(f"`{name}` must be an object.", field=name) from None
+        raise InvalidRequest(f"`{name}` must be an object.", field=name) from None
 
 
 def clamp_output(

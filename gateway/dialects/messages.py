@@ -36,7 +36,7 @@ class Messages:
     default_headers: DefaultHeaders = anthropic_usage.DEFAULT_HEADERS
 
     def parse(self, body: bytes) -> CallParameters:
-        """Parse a request body. Refusals: Unreadable, CannotBeBounded."""
+        """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
         fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
         _refuse_unsupported(fields)

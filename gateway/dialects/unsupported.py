@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from gateway import bounds
 from gateway.dialects.json_body import DECODE_ERRORS, value_of
-from gateway.refusals import CannotBeBounded, Unreadable
+from gateway.refusals import CannotBeBounded, InvalidRequest
 
 _SETTINGS_OFF: tuple[Any, ...] = (None, False, [], {}, "")
 
@@ -92,7 +92,7 @@ def refuse_tier(fields: dict[str, Raw]) -> None:
 
 
 def refuse_tools(fields: dict[str, Raw], *, runs_at_client: Callable[[Tool], bool]) -> None:
-    """Refuse tools that the provider runs. Refusals: CannotBeBounded, Unreadable."""
+    """Refuse tools that the provider runs. Refusals: CannotBeBounded, InvalidRequest."""
     for number, tool in enumerate(_tools(fields)):
         if not runs_at_client(tool):
             raise CannotBeBounded(
@@ -109,7 +109,7 @@ def _tools(fields: dict[str, Raw]) -> list[Tool]:
     try:
         return _read_tools(bytes(fields["tools"]))
     except DECODE_ERRORS as error:
-        raise Unreadable(f"`tools` must be a list of tools: {error}.", field="tools") from None
+        raise InvalidRequest(f"`tools` must be a list of tools: {error}.", field="tools") from None
 
 
 # A session sends the same tools with every call.
@@ -122,7 +122,7 @@ def _read_tools(raw: bytes) -> list[Tool]:
         if odd := [
             name for name in tool if name.lower() in _TOOL_FIELDS and name not in _TOOL_FIELDS
         ]:
-            raise Unreadable(f"Write {odd[0]!r} in lower case.", field="tools")
+            raise InvalidRequest(f"Write {odd[0]!r} in lower case.", field="tools")
     return tools
 
 
@@ -159,7 +159,7 @@ def anthropic_client_tool(tool: Tool) -> bool:
 def refuse_edits(fields: dict[str, Raw]) -> None:
     """Refuse edits of the context that are calls themselves; dropping old blocks costs nothing.
 
-    Refusals: CannotBeBounded, Unreadable.
+    Refusals: CannotBeBounded, InvalidRequest.
     """
     management = value_of(fields, "context_management")
     edits = management.get("edits") if isinstance(management, dict) else None

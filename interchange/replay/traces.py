@@ -27,8 +27,6 @@ _TOKENS_MAX = 10**9
 class BrokenTrace(Refusal):
     """The file is no trace; the sentence names the line."""
 
-    code = "broken_trace"
-
 
 class Call(NamedTuple):
     """One call of a session, `at` seconds after the trace's first. Tokens as in Usage."""

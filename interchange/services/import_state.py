@@ -142,7 +142,7 @@ def _add_key(documents: validation.Documents, number: int, slug: str, *, who, no
     try:
         api_key = add_key(slug, terms=terms, secret=secret or None, who=who, now=now)
     except WrongValue as refusal:
-        at = ["keys", number, refusal.facts["field"].replace("rates", "costPer1kTokens")]
+        at = ["keys", number, refusal.field.replace("rates", "costPer1kTokens")]
         malformed(file=KEYS_FILE, path=at, expected=refusal.detail.rstrip("."))
     if secret:
         _set_status(api_key, documents)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,10 +13,12 @@ STATE_FILE = "token-manager-state.json"
 KEYS_FILE = "api-keys.json"
 
 
+@dataclass(kw_only=True, eq=False)
 class MalformedFile(Refusal):
-    """The file cannot be imported: `facts` says in which, and where in it."""
+    """The `file` cannot be imported; `pointer` (JSON pointer) names the value at fault."""
 
-    code = "malformed_file"
+    file: str
+    pointer: str | None = None
 
 
 def read(path: Path) -> Any:

@@ -54,7 +54,7 @@ class LimitForm(forms.ModelForm):
             try:
                 self.terms.check()
             except WrongValue as refusal:
-                self.add_error(refusal.facts["field"], refusal.detail)
+                self.add_error(refusal.field, refusal.detail)
         return self.cleaned_data
 
 

@@ -86,7 +86,7 @@ class CommandForm(forms.ModelForm):
             try:
                 self.terms.check()
             except WrongValue as refusal:
-                self.add_error(refusal.facts["field"], refusal.detail)
+                self.add_error(refusal.field, refusal.detail)
         return self.cleaned_data
 
 

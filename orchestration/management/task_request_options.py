@@ -10,7 +10,7 @@ import jsonschema
 from django.conf import settings
 
 from keys.models import Agent
-from keys.refusals import UnknownAgent, WrongValue
+from keys.refusals import WrongValue
 from orchestration import demo_task, planning
 from orchestration.planning.base import short_name
 from orchestration.services import TaskRequest
@@ -118,7 +118,7 @@ def _read(file: Path) -> str:
 def agent(asked: str | None) -> str:
     """Who submits it: as asked, the only agent there is, or the one of the demo.
 
-    Refusals: UnknownAgent.
+    Refusals: WrongValue.
     """
     if asked:
         return asked
@@ -129,5 +129,10 @@ def agent(asked: str | None) -> str:
     if demo_task.AGENT in there and not settings.PRODUCTION:
         return demo_task.AGENT
     if not there:
-        raise UnknownAgent("There is no agent yet: manage.py create_agent NAME makes one.")
-    raise UnknownAgent(f"Say which agent submits it: --agent NAME. There are: {', '.join(there)}.")
+        raise WrongValue(
+            "No agent exists yet. Create one with: manage.py create_agent NAME", field="agent"
+        )
+    raise WrongValue(
+        f"Name the agent that submits the task: --agent NAME. Agents: {', '.join(there)}.",
+        field="agent",
+    )

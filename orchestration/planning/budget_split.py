@@ -70,7 +70,7 @@ def _in_proportion(shares: list[int], total: int) -> list[int]:
 def _check_one_each(count: int, total: int) -> None:
     if total < count:
         raise BudgetTooSmall(
-            f"{count:,} sub-tasks need at least one token each; {max(total, 0):,} are left.",
+            f"{count:,} sub-tasks need at least one token each; {max(total, 0):,} tokens are left.",
             needed=count,
             budget=total,
         )

@@ -36,19 +36,21 @@ def check_plan(parts: Sequence[Part]) -> list[Part]:
 
 def _check_number(count: int) -> None:
     if not count:
-        raise WrongPlan("There are no sub-tasks.", sub_tasks=0)
+        raise WrongPlan("The plan has no sub-tasks. Add at least one.", count=0)
     most = settings.SUB_TASKS_MAX
     if count > most:
         raise WrongPlan(
-            f"{count:,} sub-tasks are more than the {most:,} a task may have.",
-            sub_tasks=count,
-            sub_tasks_max=most,
+            f"The plan has {count:,} sub-tasks; a task can have at most {most:,}.",
+            count=count,
+            count_max=most,
         )
 
 
 def _doubled(parts: Sequence[Part]) -> WrongPlan:
     key, times = Counter(part.key for part in parts).most_common(1)[0]
-    return WrongPlan(f"{times:,} sub-tasks have the id “{key}”.", sub_task=key, times=times)
+    return WrongPlan(
+        f"{times:,} sub-tasks have the id “{key}”.", sub_task=key, count=times, count_max=1
+    )
 
 
 def _check_part(part: Part, by_key: dict[str, Part]) -> None:
@@ -57,10 +59,11 @@ def _check_part(part: Part, by_key: dict[str, Part]) -> None:
     most = settings.SUB_TASK_FAN_OUT_MAX
     if len(part.depends_on) > most:
         raise WrongPlan(
-            f"Sub-task “{part.key}” depends on {len(part.depends_on):,} others; at most {most:,}.",
+            f"Sub-task “{part.key}” depends on {len(part.depends_on):,} others; at most "
+            f"{most:,} are allowed.",
             sub_task=part.key,
-            depends_on=len(part.depends_on),
-            depends_on_max=most,
+            count=len(part.depends_on),
+            count_max=most,
         )
     for needed in part.depends_on:
         if needed == part.key:
@@ -98,10 +101,10 @@ def _check_fan_out(dependents: dict[str, list[str]]) -> None:
     for key, waiting in dependents.items():
         if len(waiting) > most:
             raise WrongPlan(
-                f"{len(waiting):,} sub-tasks depend on “{key}”; at most {most:,} may.",
+                f"{len(waiting):,} sub-tasks depend on “{key}”; at most {most:,} can.",
                 sub_task=key,
-                dependents=len(waiting),
-                dependents_max=most,
+                count=len(waiting),
+                count_max=most,
             )
 
 
@@ -131,7 +134,7 @@ def _circle(by_key: dict[str, Part], *, done: set[str]) -> WrongPlan:
         key = next(needed for needed in by_key[key].depends_on if needed not in done)
     circle = [*list(steps)[steps[key] :], key]
     return WrongPlan(
-        f"Sub-tasks wait for each other in a circle: {_chain(circle)} (each depends on the next).",
+        f"Sub-tasks depend on each other in a cycle: {_chain(circle)} (each depends on the next).",
         cycle=circle[:_FACTS_MAX],
     )
 
@@ -145,11 +148,11 @@ def _check_depth(ordered: list[Part]) -> None:
     most = settings.SUB_TASK_DEPTH_MAX
     if depth[deepest] > most:
         raise WrongPlan(
-            f"A chain of {depth[deepest]:,} sub-tasks, each waiting for the one before, ends in "
-            f"“{deepest}”; a chain may have at most {most:,}.",
+            f"A chain of {depth[deepest]:,} sub-tasks, each dependent on the one before, ends in "
+            f"“{deepest}”; a chain can have at most {most:,}.",
             sub_task=deepest,
-            depth=depth[deepest],
-            depth_max=most,
+            count=depth[deepest],
+            count_max=most,
         )
 
 

@@ -24,7 +24,7 @@ def keyword_plan(description: str, *, parallel: bool = False) -> list[Part]:
     is longer than a plan may be.
     """
     if not description or description.isspace():
-        raise WrongPlan("The description is empty, so there is nothing to plan.", sub_tasks=0)
+        raise WrongPlan("The description is empty. Describe the work, or send sub_tasks.", count=0)
     most = settings.SUB_TASKS_MAX if parallel else _chain_max()
     told = items(description, most=most)
     if len(told) > most:
@@ -39,11 +39,9 @@ def _chain_max() -> int:
 
 
 def _too_long(most: int, parallel: bool) -> WrongPlan:
-    way = "" if parallel else " one after the other; ask for them to run in parallel"
+    way = "" if parallel else " in sequence. Send parallel: true to run them side by side"
     return WrongPlan(
-        f"The list has more items than the {most:,} that can be done{way}.",
-        sub_tasks_max=most,
-        parallel=parallel,
+        f"The list has more items than the {most:,} that can run{way}.", count_max=most
     )
 
 

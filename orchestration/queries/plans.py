@@ -65,7 +65,7 @@ def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPrev
 
     No model is asked: where one would plan, this is what the keyword planner finds.
 
-    Refusals: those of `services.plan`, and UnknownAgent, AgentDisabled, UnknownCostCentre.
+    Refusals: those of `services.plan`, and AgentNotFound, AgentDisabled, CostCentreNotFound.
     """
     made = plan(request)
     wishes = _wishes(request, made.parts, made.shares)

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from keys.identity.queries.credentials import Bearer
 from orchestration.models import SubTask, Task
-from orchestration.refusals import UnknownSubTask, UnknownTask
+from orchestration.refusals import SubTaskNotFound, TaskNotFound
 
 # They may have a megabyte each.
 _LONG = ("description", "asked")
@@ -147,14 +147,14 @@ def visible_tasks(bearer: Bearer) -> QuerySet[Task]:
 
 
 def visible_task(task_id: int, *, bearer: Bearer) -> Task:
-    """One of those. Refusals: UnknownTask, also when it is another's."""
+    """One of those. Refusals: TaskNotFound, also when it is another's."""
     return _one(visible_tasks(bearer), task_id)
 
 
 def own_task_id(task_id: int, *, bearer: Bearer) -> int:
     """The bearer's own task, to change it: reading all is not changing all.
 
-    Refusals: UnknownTask.
+    Refusals: TaskNotFound.
     """
     return _one(Task.objects.filter(agent=bearer.agent), task_id).pk
 
@@ -162,7 +162,7 @@ def own_task_id(task_id: int, *, bearer: Bearer) -> int:
 def _one(tasks: QuerySet[Task], task_id: int) -> Task:
     task = tasks.defer(*_LONG).filter(pk=task_id).first()
     if task is None:
-        raise UnknownTask("There is no such task.", task_id=task_id)
+        raise TaskNotFound(task_id=task_id)
     return task
 
 
@@ -183,8 +183,8 @@ def sub_tasks_now(
 
 
 def sub_task_now(task: Task, key: str) -> SubTaskNow:
-    """One of them. Refusals: UnknownSubTask."""
+    """One of them. Refusals: SubTaskNotFound."""
     found = sub_tasks_now(task, most=1, key=key)
     if not found:
-        raise UnknownSubTask(f"The task has no sub-task {key}.", task_id=task.pk, sub_task=key)
+        raise SubTaskNotFound(task_id=task.pk, sub_task=key)
     return found[0]

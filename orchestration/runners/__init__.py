@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from orchestration.models import Command
-from orchestration.refusals import UnknownRunner
+from orchestration.refusals import RunnerNotFound
 from orchestration.runners.base import Runner
 from orchestration.runners.command import CommandRunner
 from orchestration.runners.model import ModelRunner
@@ -35,18 +35,18 @@ _RUNNERS: dict[str, Callable[[], Runner]] = {
 
 
 def check(name: str) -> None:
-    """Whether attempts can be carried out by it now. Refusal: UnknownRunner."""
+    """Whether attempts can be carried out by it now. Refusal: RunnerNotFound."""
     terms(name)
 
 
 def terms(name: str) -> Terms:
-    """What its allocations must be like. Refusal: UnknownRunner."""
+    """What its allocations must be like. Refusal: RunnerNotFound."""
     if name in (built_in := _built_in()):
         return built_in[name]
     kind, _, slug = name.partition(":")
     if kind == _COMMAND and (command := _enabled().filter(slug=slug).first()):
         return Terms(command.wire_format, command.refusal_status)
-    raise UnknownRunner(f"There is no runner {name!r} here. Runners: {', '.join(names())}.")
+    raise RunnerNotFound(runner=name, runners=names())
 
 
 def names() -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from keys.models import CostCentre, Provider
-from keys.refusals import UnknownCostCentre, UnknownProvider, WrongValue
+from keys.refusals import CostCentreNotFound, ProviderNotFound, WrongValue
 from orchestration import runners
 from orchestration.audit_actions import Action
 from orchestration.models import Concurrency
@@ -21,17 +21,17 @@ _KINDS = "all, centre:<cost centre>, provider:<provider> or runner:<runner>"
 def check_scope(scope: str) -> None:
     """Whether there is what it names.
 
-    Refusals: WrongValue, UnknownCostCentre, UnknownProvider, UnknownRunner.
+    Refusals: WrongValue, CostCentreNotFound, ProviderNotFound, RunnerNotFound.
     """
     kind, _, name = scope.partition(":")
     if scope == _EVERYTHING:
         return
     if kind == "centre" and name:
         if not CostCentre.objects.filter(pk=name).exists():
-            raise UnknownCostCentre(f"There is no cost centre {name}.", cost_centre=name)
+            raise CostCentreNotFound(cost_centre=name)
     elif kind == "provider" and name:
         if not Provider.objects.filter(pk=name).exists():
-            raise UnknownProvider(f"There is no provider {name}.", provider=name)
+            raise ProviderNotFound(provider=name)
     elif kind == "runner" and name:
         runners.check(name)
     else:

@@ -14,7 +14,7 @@ from keys.models import Allocation, ApiKey
 from orchestration import prompts, runners
 from orchestration.models import Attempt, Concurrency
 from orchestration.queries.results import results_needed_by
-from orchestration.refusals import UnknownRunner
+from orchestration.refusals import RunnerNotFound
 from orchestration.runners.base import Failed, Work
 from orchestration.services.finalize import ORCHESTRATOR
 
@@ -79,7 +79,7 @@ def _lent(attempt: Attempt) -> QuerySet[Allocation]:
 def _terms(runner: str) -> runners.Terms:
     try:
         return runners.terms(runner)
-    except UnknownRunner as gone:
+    except RunnerNotFound as gone:
         # It was there when the task was submitted.
         raise Failed("misconfigured", gone.detail) from None
 
@@ -105,10 +105,9 @@ def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation
 
 def _seconds_to(refusal: Refusal, now: datetime) -> float | None:
     """When room may be there again; asked before that too, since limits are raised by people."""
-    reset = refusal.facts.get("next_reset")
-    if not isinstance(reset, datetime):
+    if not isinstance(refusal, keys_refusals.NoRoom) or refusal.next_reset is None:
         return None
-    return min(max((reset - now).total_seconds(), 1.0), 60.0)
+    return min(max((refusal.next_reset - now).total_seconds(), 1.0), 60.0)
 
 
 def _start(attempt: Attempt, allocation: Allocation) -> bool:

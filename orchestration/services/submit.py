@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from keys import services as keys
 from keys.models import Agent, CostCentre
-from keys.refusals import AgentDisabled, IdempotencyMismatch, UnknownAgent, UnknownCostCentre
+from keys.refusals import AgentDisabled, AgentNotFound, CostCentreNotFound, IdempotencyMismatch
 from orchestration import planning, runners
 from orchestration.models import Task
 from orchestration.planning import Part
@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 def plan(request: TaskRequest) -> Plan:
     """What would be done, and its split; nothing is written.
 
-    Refusals: WrongValue, WrongPlan, UnknownRunner, BudgetTooSmall.
+    Refusals: WrongValue, WrongPlan, RunnerNotFound, BudgetTooSmall.
     """
     request.check()
     parts = _parts(request)
@@ -59,8 +59,8 @@ def submit(
     """Write a task down; workers begin with it when this is committed.
 
     Returns the task and whether it was created: the same idempotency key is the same task.
-    Refusals: those of `plan`, UnknownAgent,
-    AgentDisabled, UnknownCostCentre, UnknownProvider, UnknownModel, IdempotencyMismatch.
+    Refusals: those of `plan`, AgentNotFound, AgentDisabled, CostCentreNotFound, ProviderNotFound,
+    ModelNotFound, IdempotencyMismatch.
     """
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
         return _same(earlier, request), False
@@ -146,23 +146,20 @@ def _earlier(agent: str, idempotency_key: str) -> Task | None:
 
 def _same(task: Task, request: TaskRequest) -> Task:
     if task.asked != request.as_json():
-        raise IdempotencyMismatch(
-            "This idempotency key was used for another task.", task_id=task.pk
-        )
+        raise IdempotencyMismatch(task_id=task.pk)
     return task
 
 
 def _centre(slug: str, asked: str) -> CostCentre:
     agent = Agent.objects.select_related("cost_centre").filter(pk=slug).first()
     if agent is None:
-        raise UnknownAgent(f"There is no agent {slug}.", agent=slug)
+        raise AgentNotFound(agent=slug)
     if agent.disabled_at:
-        raise AgentDisabled(f"The agent {slug} was switched off.", agent=slug)
+        raise AgentDisabled(agent=slug)
     centre = CostCentre.objects.filter(pk=asked).first() if asked else agent.cost_centre
     if centre is None or agent.cost_centre_id not in centre.path:
-        raise UnknownCostCentre(
-            f"{asked} is no cost centre of this agent: it may use {agent.cost_centre_id} and those "
-            "below it.",
+        raise CostCentreNotFound(
             cost_centre=asked,
+            own=agent.cost_centre_id,
         )
     return centre

@@ -11,9 +11,12 @@ from orchestration.models import Attempt, Dependency, SubTask, Task
 from orchestration.refusals import (
     BudgetTooSmall,
     NothingToRetry,
+    SubTaskNotFound,
+    SubTaskStarted,
+    TaskCancelling,
     TaskEnded,
-    UnknownSubTask,
-    UnknownTask,
+    TaskNotEnded,
+    TaskNotFound,
 )
 from orchestration.services.claim import spent_by
 from orchestration.services.finish import fail_sub_tasks, follow
@@ -27,12 +30,12 @@ S = SubTask.Status
 @transaction.atomic(durable=True)
 def cancel(*, task_id: int, actor: Actor, now: datetime) -> Task:
     """Begin nothing more, and stop what runs within seconds; results so far are kept. Twice is
-    once. Refusals: UnknownTask, TaskEnded (unless it was cancelled).
+    once. Refusals: TaskNotFound, TaskEnded (unless it was cancelled).
     """
     task = _locked(task_id)
     if task.status in (Task.Status.CANCELLED, Task.Status.CANCELLING):
         return task
-    _require(task, not task.is_over, "is over")
+    _refuse_ended(task)
     before = _values(task)
     task.paused_at = None
     _set(task, Task.Status.CANCELLING, f"cancelled by {actor}")
@@ -51,12 +54,14 @@ def cancel(*, task_id: int, actor: Actor, now: datetime) -> Task:
 def pause(*, task_id: int, actor: Actor, now: datetime) -> Task:
     """Begin nothing more until it is resumed; what runs goes on. Twice is once.
 
-    Refusals: UnknownTask, TaskEnded.
+    Refusals: TaskNotFound, TaskEnded, TaskCancelling.
     """
     task = _locked(task_id)
     if task.status == Task.Status.PAUSED:
         return task
-    _require(task, task.status == Task.Status.ACTIVE, "is not active")
+    _refuse_ended(task)
+    if task.status == Task.Status.CANCELLING:
+        raise TaskCancelling(task_id=task_id)
     before = _values(task)
     task.paused_at = now
     _set(task, Task.Status.PAUSED, f"paused by {actor}")
@@ -68,12 +73,14 @@ def pause(*, task_id: int, actor: Actor, now: datetime) -> Task:
 def resume(*, task_id: int, actor: Actor, now: datetime) -> Task:
     """Go on with a paused task; the time it was paused does not count. Twice is once.
 
-    Refusals: UnknownTask, TaskEnded.
+    Refusals: TaskNotFound, TaskEnded, TaskCancelling.
     """
     task = _locked(task_id)
     if task.status == Task.Status.ACTIVE:
         return task
-    _require(task, task.status == Task.Status.PAUSED, "is not paused")
+    _refuse_ended(task)
+    if task.status == Task.Status.CANCELLING:
+        raise TaskCancelling(task_id=task_id)
     before = _values(task)
     stood = now - task.paused_at
     task.deadline_at += stood
@@ -89,15 +96,17 @@ def resume(*, task_id: int, actor: Actor, now: datetime) -> Task:
 def approve(*, task_id: int, key: str, actor: Actor, now: datetime) -> SubTask:
     """Let a sub-task begin that waits for a person, now or when its turn comes. Twice is once.
 
-    Refusals: UnknownTask, UnknownSubTask, TaskEnded.
+    Refusals: TaskNotFound, SubTaskNotFound, TaskEnded, SubTaskStarted.
     """
     task = _locked(task_id)
     sub_task = SubTask.objects.filter(task=task, key=key).first()
     if sub_task is None:
-        raise UnknownSubTask(f"The task has no sub-task {key}.", task_id=task_id, sub_task=key)
+        raise SubTaskNotFound(task_id=task_id, sub_task=key)
     if sub_task.approved_at:
         return sub_task
-    _require(task, sub_task.status in SubTask.TO_COME, f"has begun or ended its sub-task {key}")
+    if sub_task.status not in SubTask.TO_COME:
+        _refuse_ended(task)
+        raise SubTaskStarted(task_id=task_id, sub_task=key, status=sub_task.status)
     before = sub_task.status
     sub_task.approved_at, sub_task.approved_by = now, str(actor)
     if sub_task.status == S.GATED:
@@ -129,17 +138,18 @@ def retry_failed(
 
     The budget stays the same but for `additional_budget`: what is left of it is split anew where
     the shares no longer fit. The idempotency key of the last retry is that retry. Refusals:
-    UnknownTask, TaskEnded (it is not over), NothingToRetry, BudgetTooSmall.
+    TaskNotFound, TaskNotEnded, NothingToRetry, BudgetTooSmall.
     """
     task = _locked(task_id)
     if idempotency_key and task.retry_key == idempotency_key:
         return task
-    _require(task, task.is_over, "is not over yet")
+    if not task.is_over:
+        raise TaskNotEnded(task_id=task_id, status=task.status)
     again = list(
         SubTask.objects.filter(task=task, position__gt=0, status__in=(S.FAILED, S.CANCELLED))
     )
     if not again:
-        raise NothingToRetry("No sub-task of this task has failed.", task_id=task_id)
+        raise NothingToRetry(task_id=task_id)
     before = _values(task)
     task.budget += additional_budget
     _share_out(task, again)
@@ -157,7 +167,7 @@ def _share_out(task: Task, again: list[SubTask]) -> None:
     left = task.free
     if left < len(again) * planning.PART_TOKENS_MIN:
         raise BudgetTooSmall(
-            f"{left:,} tokens are left of the budget, too few for {len(again)} sub-tasks: say "
+            f"The budget has {left:,} tokens left, too few for {len(again)} sub-tasks. Send "
             "additional_budget.",
             left=left,
             needed=len(again) * planning.PART_TOKENS_MIN,
@@ -189,13 +199,13 @@ def _locked(task_id: int) -> Task:
     locked = Task.objects.select_for_update(of=("self",), no_key=True)
     task = locked.filter(pk=task_id).first()
     if task is None:
-        raise UnknownTask("There is no such task.", task_id=task_id)
+        raise TaskNotFound(task_id=task_id)
     return task
 
 
-def _require(task: Task, holds: bool, why_not: str) -> None:
-    if not holds:
-        raise TaskEnded(f"The task {why_not}.", task_id=task.pk, status=task.status)
+def _refuse_ended(task: Task) -> None:
+    if task.is_over:
+        raise TaskEnded(task_id=task.pk, status=task.status)
 
 
 def _set(task: Task, status: str, reason: str) -> None:

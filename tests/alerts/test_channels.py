@@ -24,7 +24,7 @@ def test_a_url_apprise_cannot_use_is_refused_without_repeating_it(url):
     with pytest.raises(ChannelUrlUnusable) as refusal:
         channel(url)
     assert refusal.value.code == "channel_url_unusable"
-    assert SECRET not in refusal.value.detail + str(refusal.value.facts)
+    assert SECRET not in refusal.value.detail + str(refusal.value.facts())
     assert not Channel.objects.exists()
 
 

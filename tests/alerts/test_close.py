@@ -6,7 +6,7 @@ import pytest
 
 from alerts import services
 from alerts.models import Alert
-from alerts.refusals import AlertNotFound, AlreadyResolved
+from alerts.refusals import AlertNotFound, AlertResolved
 from tests.alerts.builders import ADA, BOB, SWEEP, raised
 from tests.moments import NOON
 
@@ -39,7 +39,7 @@ def test_acknowledging_twice_is_the_same_acknowledgement():
 def test_a_resolved_alert_is_refused(verb):
     alert = raised()
     services.resolve(alert.pk, actor=ADA, now=NOON)
-    with pytest.raises(AlreadyResolved) as refusal:
+    with pytest.raises(AlertResolved) as refusal:
         verb(alert.pk, actor=BOB, now=LATER)
     assert refusal.value.code == "alert_resolved"
     assert Alert.objects.get(pk=alert.pk).resolved_by == "ada"

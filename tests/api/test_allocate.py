@@ -107,9 +107,9 @@ def test_a_reached_limit_is_402_and_says_which(ada):
         ({"tokens": 5, "model": "a\0b"}, "invalid_request", "#/model"),
         ({"tokens": 5, "model": "\ud800"}, "invalid_request", "#/model"),
         ({"tokens": 5, "\ud800/~": 1}, "invalid_request", "#/\ud800~1~0"),
-        ({"tokens": 5, "model": "none"}, "unknown_model", None),
-        ({"tokens": 5, "cost_centre": "sales"}, "unknown_cost_centre", None),
-        ({"tokens": 2_000_000, "provider": "nobody"}, "unknown_provider", None),
+        ({"tokens": 5, "model": "none"}, "model_not_found", None),
+        ({"tokens": 5, "cost_centre": "sales"}, "cost_centre_not_found", None),
+        ({"tokens": 2_000_000, "provider": "nobody"}, "provider_not_found", None),
         ({"text": " "}, "text_empty", None),
         ({"text": "a\0"}, "text_binary", None),
         ({"text": "a\ud800"}, "text_not_utf8", None),
@@ -186,10 +186,10 @@ def test_an_allocation_is_its_agents_its_sessions_and_operators(ada, bob, carol)
         whole = f"/allocations/{session}{path}"
         for reader in (ada, carol, session_caller(session)):
             assert reader.get(whole).json()["session_id"] == session
-        assert_problem(bob.get(whole), 404, "unknown_allocation")
+        assert_problem(bob.get(whole), 404, "allocation_not_found")
     other = bob.post("/allocations", tokens=5).json()["session_id"]
     response = session_caller(other).get(f"/allocations/{session}")
-    assert_problem(response, 404, "unknown_allocation")
+    assert_problem(response, 404, "allocation_not_found")
 
 
 def test_operating_is_no_right_to_change_anothers_session(ada, carol):
@@ -197,7 +197,7 @@ def test_operating_is_no_right_to_change_anothers_session(ada, carol):
     session = ada.post("/allocations", tokens=5).json()["session_id"]
     for action in ("completion", "rotation", "failure"):
         response = carol.post(f"/allocations/{session}/{action}")
-        assert_problem(response, 404, "unknown_allocation")
+        assert_problem(response, 404, "allocation_not_found")
 
 
 def test_the_decision_says_why_each_key_won_or_lost(ada):

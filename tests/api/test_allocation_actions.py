@@ -147,7 +147,7 @@ def test_a_rotation_nobody_can_take_is_409_and_changes_nothing(ada, session):
     add_key("tiny-1", per_day=10)
     refused = ada.post(f"{session}/rotation", key_id="tiny-1")
     assert_problem(refused, 409, "rotation_refused")
-    assert_problem(ada.post(f"{session}/rotation", key_id="nobody"), 404, "unknown_key")
+    assert_problem(ada.post(f"{session}/rotation", key_id="nobody"), 404, "api_key_not_found")
     assert ada.get(session).json()["key_id"] == "nvidia-1"
 
 
@@ -186,7 +186,7 @@ def test_failing_says_why(ada, session):
     ],
 )
 def test_a_session_is_changed_by_its_token_and_by_no_other_agent(ada, bob, session, action, fields):
-    assert_problem(bob.post(f"{session}/{action}", **fields), 404, "unknown_allocation")
+    assert_problem(bob.post(f"{session}/{action}", **fields), 404, "allocation_not_found")
     assert token_holder(session).post(f"{session}/{action}", **fields).status_code < 300
 
 

@@ -102,7 +102,7 @@ def test_an_agent_sees_its_own_charges_an_operator_all(ada, bob, carol, fleet, n
     assert ids(bob.get("/charges")) == [theirs.pk]
     assert ids(carol.get("/charges")) == [theirs.pk, mine.pk]
     assert carol.get(f"/charges/{mine.pk}").json()["agent"] == "ada"
-    assert_problem(bob.get(f"/charges/{mine.pk}"), 404, "unknown_charge")
+    assert_problem(bob.get(f"/charges/{mine.pk}"), 404, "charge_not_found")
     assert ids(bob.get("/charges", session_id=fleet[0].session_id)) == []
 
 
@@ -113,7 +113,7 @@ def test_a_session_sees_its_own_charges_only(fleet, now):
     assert ids(session.get("/charges")) == [mine.pk]
     assert session.get(f"/charges/{mine.pk}").json()["id"] == mine.pk
     assert ids(session.get("/charges", session_id=free.session_id)) == []
-    assert_problem(session.get(f"/charges/{other.pk}"), 404, "unknown_charge")
+    assert_problem(session.get(f"/charges/{other.pk}"), 404, "charge_not_found")
 
 
 def test_charges_are_filtered(ada, fleet, now):
@@ -160,7 +160,7 @@ def test_a_page_of_many_charges_is_read_in_as_many_queries_as_one(ada, fleet, no
 
 @pytest.mark.parametrize("charge_id", ["0", "999999", str(10**40)])
 def test_a_charge_that_is_not_there_is_404(ada, charge_id):
-    assert_problem(ada.get(f"/charges/{charge_id}"), 404, "unknown_charge")
+    assert_problem(ada.get(f"/charges/{charge_id}"), 404, "charge_not_found")
 
 
 def test_a_token_that_may_only_spend_reads_no_charges(fleet):

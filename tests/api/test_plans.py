@@ -82,7 +82,7 @@ def test_each_part_has_its_own_provider_and_model_or_the_tasks(ada):
     ("changes", "code"),
     [
         ({"total_budget": 10**9}, "no_key_capacity"),
-        ({"model": "model-9"}, "unknown_model"),
+        ({"model": "model-9"}, "model_not_found"),
         ({"total_budget": 40_000}, "limit_reached"),
     ],
 )
@@ -146,9 +146,9 @@ def test_a_dry_run_needs_a_token_that_reads_or_spends(people):
     ("changes", "status", "code"),
     [
         ({"sub_tasks": parts({"description": "a", "depends_on": ["1"]})}, 422, "wrong_plan"),
-        ({"runner": "nobody"}, 422, "unknown_runner"),
+        ({"runner": "nobody"}, 422, "runner_not_found"),
         ({"total_budget": 5}, 422, "budget_too_small"),
-        ({"cost_centre": "sales"}, 422, "unknown_cost_centre"),
+        ({"cost_centre": "sales"}, 422, "cost_centre_not_found"),
         ({"description": " "}, 422, "wrong_value"),
         ({"total_budget": "5"}, 422, "invalid_request"),
     ],

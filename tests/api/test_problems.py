@@ -4,6 +4,7 @@ import importlib
 import json
 import pkgutil
 import re
+from dataclasses import fields
 
 import pytest
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 import alerts
 import gateway
+import interchange
 import keys
 import orchestration
 import prediction
@@ -31,17 +33,38 @@ pytestmark = pytest.mark.django_db
 COMMANDS = ("interchange.replay", "interchange.state_files")
 
 
-def test_every_refusal_has_a_status():
-    for app in (alerts, gateway, keys, orchestration, prediction, security):
+@pytest.fixture(scope="module")
+def refusals():
+    """Every class that is raised: those below Refusal that nothing is below of."""
+    for app in (alerts, gateway, interchange, keys, orchestration, prediction, security):
         for module in pkgutil.walk_packages(app.__path__, f"{app.__name__}."):
             if not re.search(r"\.(migrations|management|__main__)", module.name):
                 importlib.import_module(module.name)
-    refusals = {
-        cls for cls in subclasses(Refusal) if not cls.__module__.startswith(("tests", *COMMANDS))
-    }
+    below = {cls for cls in subclasses(Refusal) if not cls.__module__.startswith("tests")}
+    return {cls for cls in below if not cls.__subclasses__()}
+
+
+def test_every_refusal_has_a_status(refusals):
+    requested = {cls for cls in refusals if not cls.__module__.startswith(COMMANDS)}
     # What only the gateway meets has its shape there; three of these its admission sees to.
     seen_to = {keys_refusals.HeldBefore, keys_refusals.KeyChanged, keys_refusals.KeyCannotServe}
-    assert refusals - set(errors.STATUS) - set(SHAPES) == seen_to
+    assert requested - set(errors.STATUS) - set(SHAPES) == seen_to
+    assert not set(errors.STATUS) - refusals
+
+
+def test_the_code_of_a_refusal_is_its_name_and_no_other_has_it(refusals):
+    assert keys_refusals.ApiKeyNotFound.code == "api_key_not_found"
+    codes = [cls.code for cls in refusals]
+    assert {code.replace("_", "") for code in codes} == {cls.__name__.lower() for cls in refusals}
+    assert len(set(codes)) == len(codes)
+
+
+def test_a_refusal_says_what_it_is_and_its_fields_are_typed(refusals):
+    for cls in refusals:
+        assert cls.__doc__ and not cls.__doc__.startswith(f"{cls.__name__}("), cls
+        # A field that is only annotated would be no argument.
+        assert set(vars(cls).get("__annotations__", ())) <= {f.name for f in fields(cls)}, cls
+        assert cls.__hash__, cls
 
 
 def subclasses(cls):

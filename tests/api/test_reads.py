@@ -113,7 +113,7 @@ def test_an_operator_reports_that_a_provider_refused_a_key(carol, fleet):
     assert cooling["status"] == "cooling"
     assert cooling["cooling_until"] > timezone.now().isoformat()
     assert ApiKey.objects.get(pk="openai-1").status == "broken"
-    assert_problem(carol.post("/keys/nobody/refusal", status=401), 404, "unknown_key")
+    assert_problem(carol.post("/keys/nobody/refusal", status=401), 404, "api_key_not_found")
     assert_problem(carol.post("/keys/nvidia-1/refusal", status=500), 422, "invalid_request")
 
 

@@ -59,6 +59,8 @@ def test_cancelling_ends_what_waits_and_asks_what_runs_to_stop(ada):
     assert (shown["status"], statuses(shown)) == ("cancelling", ["running", "cancelled"])
     assert "agent:ada" in shown["status_reason"]
     assert Attempt.objects.get().cancel_asked_at
+    for name in ("pause", "resumption"):
+        assert refused(ada, task, name, 409, "task_cancelling")["task_id"] == task
     end(attempt, "cancelled", kind="cancelled", says="Somebody cancelled it.")
     shown = step(ada, task, "cancellation")
     assert (shown["status"], statuses(shown)) == ("cancelled", ["cancelled"] * 2)
@@ -101,12 +103,12 @@ def test_a_part_waits_for_approval_and_then_begins(ada):
 
 def test_an_approval_names_a_part_that_is_there_and_has_not_begun(ada):
     task = new(ada)
-    unknown = refused(ada, task, "approvals", 404, "unknown_sub_task", sub_task_id="z")
+    unknown = refused(ada, task, "approvals", 404, "sub_task_not_found", sub_task_id="z")
     assert unknown["sub_task"] == "z"
     refused(ada, task, "approvals", 422, "invalid_request")
     refused(ada, task, "approvals", 422, "invalid_request", sub_task_id=1)
     begun()
-    refused(ada, task, "approvals", 409, "task_ended", sub_task_id="a")
+    refused(ada, task, "approvals", 409, "sub_task_started", sub_task_id="a")
     assert not SubTask.objects.get().approved_at
 
 
@@ -118,7 +120,7 @@ def test_a_retry_runs_what_failed_and_keeps_what_succeeded(ada):
     end(second, "failed", kind="failed", says="No luck.")
     shown = step(ada, task, "retry")
     assert (shown["status"], statuses(shown)) == ("active", ["succeeded", "waiting"])
-    refused(ada, task, "retry", 409, "task_ended")
+    refused(ada, task, "retry", 409, "task_not_ended")
     (again,) = begun()
     assert again.sub_task.key == "b"
     end(again, text="did b")
@@ -155,9 +157,9 @@ def test_steps_are_for_the_agents_own_tasks_with_spend_only(ada, bob, carol):
     before = Task.objects.values().get()
     for name in STEPS:
         asked = fields.get(name, {})
-        refused(bob, task, name, 404, "unknown_task", **asked)
-        refused(carol, task, name, 404, "unknown_task", **asked)
-        refused(ada, 10**9, name, 404, "unknown_task", **asked)
+        refused(bob, task, name, 404, "task_not_found", **asked)
+        refused(carol, task, name, 404, "task_not_found", **asked)
+        refused(ada, 10**9, name, 404, "task_not_found", **asked)
     assert Task.objects.values().get() == before
     reader = Caller(token_of("bob", "read"))
     own = session_caller(allocate(tokens=1000).session_id)

@@ -26,7 +26,7 @@ def seen(caller, task):
 def test_a_stranger_finds_nothing_and_an_operator_everything(ada, bob, carol):
     task = submit(ada).json()["id"]
     for path in (f"/tasks/{task}", f"/tasks/{task}/sub_tasks", f"/tasks/{task}/results"):
-        assert_problem(bob.get(path), 404, "unknown_task")
+        assert_problem(bob.get(path), 404, "task_not_found")
         assert carol.get(path).status_code == 200
     assert bob.get("/tasks").json()["results"] == []
     assert [row["id"] for row in carol.get("/tasks").json()["results"]] == [task]
@@ -35,7 +35,7 @@ def test_a_stranger_finds_nothing_and_an_operator_everything(ada, bob, carol):
 @pytest.mark.parametrize("task", [0, 10**6, 2**63, 10**30])
 def test_a_task_that_is_none_is_404(ada, task):
     for path in ("", "/sub_tasks", "/results"):
-        assert_problem(ada.get(f"/tasks/{task}{path}"), 404, "unknown_task")
+        assert_problem(ada.get(f"/tasks/{task}{path}"), 404, "task_not_found")
 
 
 def test_the_list_goes_page_by_page_and_by_status(ada):

@@ -127,17 +127,17 @@ def test_a_replay_shows_the_task_as_it_is_by_then(ada):
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [
-        ({"runner": "nobody"}, 422, "unknown_runner"),
+        ({"runner": "nobody"}, 422, "runner_not_found"),
         ({"total_budget": 5}, 422, "budget_too_small"),
-        ({"cost_centre": "sales"}, 422, "unknown_cost_centre"),
-        ({"cost_centre": "nowhere"}, 422, "unknown_cost_centre"),
+        ({"cost_centre": "sales"}, 422, "cost_centre_not_found"),
+        ({"cost_centre": "nowhere"}, 422, "cost_centre_not_found"),
         ({"name": "  "}, 422, "wrong_value"),
         ({"description": "\n"}, 422, "wrong_value"),
         ({"sub_tasks": parts("a", "a")}, 422, "wrong_plan"),
         ({"sub_tasks": parts("a", depends_on=["b"])}, 422, "wrong_plan"),
         ({"sub_tasks": parts("a", "b", depends_on=["a"])}, 422, "wrong_plan"),
         ({"sub_tasks": parts("(plan)")}, 422, "wrong_plan"),
-        ({"sub_tasks": parts("a", runner="nobody")}, 422, "unknown_runner"),
+        ({"sub_tasks": parts("a", runner="nobody")}, 422, "runner_not_found"),
         ({"description": "é" * 600_000}, 422, "wrong_value"),
     ],
 )

@@ -126,7 +126,7 @@ def _provoke(agent, seen):
     terms = keys.KeyTerms(provider="nvidia", model="m", rates=FREE)
     with pytest.raises(AlreadyExists) as refusal:
         keys.add_key("nvidia-1", terms=terms, secret=NEW_SECRET, who="test", now=NOON)
-    seen.text("a refusal", repr(refusal.value) + str(refusal.value.facts))
+    seen.text("a refusal", repr(refusal.value) + str(refusal.value.facts()))
     logging.getLogger("test").error("sent %s", seen.secrets["agent"])
     try:
         raise RuntimeError(f"upstream said Bearer {KEY_SECRET}")

@@ -436,7 +436,7 @@ def test_a_part_of_unknown_size_is_refused(part, model):
 def test_what_the_provider_keeps_is_refused_by_its_name(field):
     with pytest.raises(CannotBeBounded) as refused:
         bounds.responses_input_max({"input": "Hi", field: "kept_1"}, model="gpt-4o")
-    assert refused.value.facts == {"field": field}
+    assert refused.value.facts() == {"field": field}
     assert "Send" in refused.value.detail
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway import dialects
-from gateway.refusals import Unreadable
+from gateway.refusals import InvalidRequest
 from tests.gateway.routes import every_dialect, parsed, sent, spending
 
 
@@ -12,9 +12,9 @@ from tests.gateway.routes import every_dialect, parsed, sent, spending
     "broken", [b"", b"[]", b"null", b'"x"', b"{", b'{"a":NaN}', b"\xff", b'{"a":' * 100_000]
 )
 def test_a_body_that_is_no_object_is_refused(dialect, broken):
-    with pytest.raises(Unreadable) as refusal:
+    with pytest.raises(InvalidRequest) as refusal:
         dialect.parse(broken)
-    assert refusal.value.facts["field"] == "body"
+    assert refusal.value.field == "body"
 
 
 @every_dialect
@@ -22,9 +22,9 @@ def test_a_body_that_is_no_object_is_refused(dialect, broken):
     "model", [b"", b'"model":null', b'"model":7', b'"model":""', b'"model":{}']
 )
 def test_a_request_without_a_model_is_refused(dialect, model):
-    with pytest.raises(Unreadable) as refusal:
+    with pytest.raises(InvalidRequest) as refusal:
         dialect.parse(b"{" + model + b"}")
-    assert refusal.value.facts["field"] == "model"
+    assert refusal.value.field == "model"
 
 
 @pytest.mark.parametrize(
@@ -52,24 +52,24 @@ def test_a_request_without_a_model_is_refused(dialect, model):
     ],
 )
 def test_a_field_metering_needs_must_have_a_usable_value(dialect, field, value):
-    with pytest.raises(Unreadable) as refusal:
+    with pytest.raises(InvalidRequest) as refusal:
         parsed(dialect, **{field: value})
-    assert refusal.value.facts["field"] == field
+    assert refusal.value.field == field
 
 
 def test_the_options_of_a_stream_must_be_an_object():
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidRequest):
         parsed(dialects.CHAT, stream=True, stream_options=[1])
 
 
 def test_a_thinking_budget_must_be_a_number():
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidRequest):
         parsed(dialects.MESSAGES, max_tokens=10, thinking={"budget_tokens": "all"})
 
 
 @pytest.mark.parametrize("spelled", ["Max_Tokens", "TOOLS", "Stream", "Model"])
 def test_a_field_that_some_providers_read_in_any_case_must_be_spelled_right(spelled):
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidRequest):
         parsed(dialects.CHAT, **{spelled: 1})
 
 
@@ -142,5 +142,5 @@ def test_a_message_that_says_its_content_twice_is_refused_or_counts_both(dialect
     field = b"input" if dialect is dialects.RESPONSES else b"messages"
     asked = dialect.parse(b'{"model":"m","' + field + b'":' + said + b"}")
     assert dialect.input_bound(asked, model="nobody-knows-1") >= 7000
-    with pytest.raises(Unreadable, match="twice"):
+    with pytest.raises(InvalidRequest, match="twice"):
         dialect.input_bound(asked, model="gpt-5.4")

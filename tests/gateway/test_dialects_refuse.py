@@ -3,7 +3,7 @@
 import pytest
 
 from gateway import dialects
-from gateway.refusals import CannotBeBounded, Unreadable
+from gateway.refusals import CannotBeBounded, InvalidRequest
 from tests.gateway.routes import parsed, sent, spending
 
 
@@ -37,7 +37,7 @@ from tests.gateway.routes import parsed, sent, spending
 def test_what_costs_more_than_tokens_is_refused(dialect, field, value):
     with pytest.raises(CannotBeBounded) as refusal:
         parsed(dialect, **{field: value})
-    assert refusal.value.facts["field"] == field
+    assert refusal.value.field == field
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_tools_the_provider_runs_are_refused(dialect, kind):
     tools = [{"type": "custom", "name": "mine"}, {"type": kind, "name": "theirs"}]
     with pytest.raises(CannotBeBounded) as refusal:
         parsed(dialect, tools=tools)
-    assert refusal.value.facts == {"field": "tools[1]", "tool": kind}
+    assert refusal.value.facts() == {"field": "tools[1]", "tool": kind}
 
 
 def test_a_hosted_tool_hidden_in_a_namespace_or_a_hosted_shell_is_refused():
@@ -96,7 +96,7 @@ def test_a_hosted_tool_hidden_in_a_namespace_or_a_hosted_shell_is_refused():
 
 @spending
 def test_a_tool_that_says_its_type_twice_is_refused(dialect):
-    with pytest.raises(Unreadable, match="twice"):
+    with pytest.raises(InvalidRequest, match="twice"):
         dialect.parse(b'{"model":"m","tools":[{"type":"web_search","type":"custom"}]}')
 
 
@@ -174,6 +174,6 @@ def test_settings_that_cost_nothing_pass_as_they_are(dialect, fields):
 def test_a_tool_that_some_would_read_as_another_is_refused(name):
     tool = {"type": "function", "function": {"name": "f", "parameters": {"Type": "fine"}}}
     parsed(dialects.CHAT, tools=[tool])
-    with pytest.raises(Unreadable) as refusal:
+    with pytest.raises(InvalidRequest) as refusal:
         parsed(dialects.CHAT, tools=[{**tool, name: "web_search"}])
-    assert refusal.value.facts["field"] == "tools"
+    assert refusal.value.field == "tools"

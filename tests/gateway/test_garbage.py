@@ -170,7 +170,7 @@ def test_a_closed_session_and_one_of_a_disabled_agent_are_refused(session, sandb
 )
 def test_a_path_that_is_not_metered_is_not_forwarded(session, sandbox, path):
     answer = _sent(session, {"authorization": f"Bearer {session.token}"}, path=path)
-    assert (answer.status, answer.code) == (404, "unknown_route")
+    assert (answer.status, answer.code) == (404, "route_not_found")
     for method in ("GET", "DELETE", "PUT"):
         assert _sent(session, {}, path=PATHS["openai"], method=method).status == 404
     _check_nothing_happened(sandbox)

@@ -7,7 +7,9 @@ from gateway.app import Gateway
 from gateway.checks import every_route_admits, unadmitted_routes
 from gateway.error_responses import refusal_response
 from gateway.routes import ROUTES
+from keys.models import Allocation
 from keys.refusals import AllocationClosed
+from tests.moments import NOON
 
 
 async def somebody(*_):
@@ -28,7 +30,7 @@ def test_a_route_that_lets_in_by_another_way_fails_the_check():
 
 def test_what_is_no_route_is_refused_in_the_shape_of_its_wire_format():
     status, _, body = ask("POST", "/v1/files")
-    assert (status, body["error"]["code"]) == (404, "unknown_route")
+    assert (status, body["error"]["code"]) == (404, "route_not_found")
     assert "POST /v1/chat/completions" in body["error"]["message"]
     status, _, body = ask("DELETE", "/v1/messages/batches")
     assert (status, body["error"]["type"]) == (404, "not_found_error")
@@ -41,11 +43,17 @@ def test_the_probe_that_comes_before_everything_is_answered():
     assert ask("HEAD", "/")[0] == 200
 
 
-def test_a_budget_that_closed_on_the_way_is_refused_without_its_numbers():
-    # So does a rotation that comes too late.
-    closed = AllocationClosed("The allocation is closed.", session_id="ses-1", status="expired")
+def test_a_budget_that_closed_on_the_way_is_refused_with_its_numbers():
+    budget = Allocation(
+        session_id="ses-1", allocated=5_000, used=4_000, created_at=NOON, expires_at=NOON
+    ).budget
+    closed = AllocationClosed(status="expired", **budget)
     status, headers, body = refusal_response(closed, wire_format="anthropic", request_id="req_1")
-    assert (status, json.loads(body)["error"]["type"]) == (402, "billing_error")
+    error = json.loads(body)["error"]
+    assert (status, error["type"]) == (402, "billing_error")
+    assert "The allocation is expired." in error["message"]
+    assert "5,000 tokens until 2026-03-10T12:00 UTC, 4,000 used" in error["message"]
+    assert (b"x-butler-tokens-left", b"1000") in headers
     assert (b"x-should-retry", b"false") in headers
 
 

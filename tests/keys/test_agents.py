@@ -9,10 +9,10 @@ from keys import services as keys
 from keys.models import Agent, AgentToken, CostCentre, History
 from keys.refusals import (
     AgentDisabled,
+    AgentNotFound,
     AlreadyExists,
+    CostCentreNotFound,
     TooManyTokens,
-    UnknownAgent,
-    UnknownCostCentre,
     WrongValue,
 )
 from tests.books import assert_books_balance
@@ -56,9 +56,9 @@ def test_names_are_taken_once_and_parents_exist(people):
         keys.create_cost_centre("org")
     with pytest.raises(AlreadyExists):
         keys.create_agent("ada", cost_centre="org", who="test", now=NOON)
-    with pytest.raises(UnknownCostCentre):
+    with pytest.raises(CostCentreNotFound):
         keys.create_cost_centre("new", parent="nowhere")
-    with pytest.raises(UnknownCostCentre):
+    with pytest.raises(CostCentreNotFound):
         keys.create_agent("new", cost_centre="nowhere", who="test", now=NOON)
 
 
@@ -94,7 +94,7 @@ def test_revoking_twice_is_once(people):
 def test_tokens_that_cannot_be_are_refused(people, terms):
     with pytest.raises(WrongValue):
         issue(**terms)
-    with pytest.raises(UnknownAgent):
+    with pytest.raises(AgentNotFound):
         keys.issue_token(Agent(slug="mallory"), who="test", now=NOON)
     assert not AgentToken.objects.exists()
 

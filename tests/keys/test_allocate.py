@@ -1,18 +1,20 @@
 """Lending token budgets."""
 
+from datetime import timedelta
+
 import pytest
 
 from keys import services as keys
 from keys.models import Agent, Allocation, CostCentre, Window
 from keys.refusals import (
     AgentDisabled,
+    AgentNotFound,
+    CostCentreNotFound,
     IdempotencyMismatch,
     LimitReached,
+    ModelNotFound,
     NoKeyCapacity,
-    UnknownAgent,
-    UnknownCostCentre,
-    UnknownModel,
-    UnknownProvider,
+    ProviderNotFound,
     WrongValue,
 )
 from tests.books import assert_books_balance
@@ -46,10 +48,15 @@ def test_a_full_window_of_the_cost_centre_refuses_and_commits_nothing(people):
     limit(CostCentre.objects.get(pk="org"), 5_000)
     with pytest.raises(LimitReached) as refusal:
         allocate(tokens=5_001)
-    (window,) = refusal.value.facts["windows"]
-    assert window["scope"] == "centre:org"
-    assert (window["amount"], window["committed"], window["needed"]) == (5_000, 0, 5_001)
-    assert refusal.value.facts["next_reset"] == "2026-03-11T00:00:00+00:00"
+    (window,) = refusal.value.windows
+    assert window.scope == "centre:org"
+    assert (window.amount, window.committed, window.needed) == (5_000, 0, 5_001)
+    assert refusal.value.next_reset == NOON + timedelta(hours=12)
+    assert refusal.value.detail == (
+        "A limit of the agent or of its cost centre has no room: centre:org tokens per day is "
+        "5,000, of which 0 are used and 0 committed; 5,001 are needed. The next reset is at "
+        "2026-03-11 00:00 UTC. Ask for fewer tokens, or ask an operator to raise the limit."
+    )
     assert committed("key:nvidia-1") == [0]
     assert allocate(tokens=5_000)
     assert_books_balance()
@@ -78,7 +85,7 @@ def test_a_refusal_names_windows_alternatives_and_the_next_reset(people):
     add_key("nvidia-2", per_day=80_000)
     with pytest.raises(NoKeyCapacity) as refusal:
         allocate(tokens=100_000)
-    facts = refusal.value.facts
+    facts = refusal.value.facts()
     assert facts["alternatives"][0] == {
         "key_id": "nvidia-2",
         "provider": "nvidia",
@@ -119,11 +126,11 @@ def test_the_same_idempotency_key_is_the_same_allocation(people):
 @pytest.mark.parametrize(
     ("wish", "refusal"),
     [
-        ({"provider": "nobody", "tokens": 2_000_000}, UnknownProvider),
-        ({"model": "none"}, UnknownModel),
-        ({"cost_centre": "sales"}, UnknownCostCentre),
-        ({"cost_centre": "org"}, UnknownCostCentre),
-        ({"cost_centre": "nowhere"}, UnknownCostCentre),
+        ({"provider": "nobody", "tokens": 2_000_000}, ProviderNotFound),
+        ({"model": "none"}, ModelNotFound),
+        ({"cost_centre": "sales"}, CostCentreNotFound),
+        ({"cost_centre": "org"}, CostCentreNotFound),
+        ({"cost_centre": "nowhere"}, CostCentreNotFound),
         ({"tokens": 0}, WrongValue),
         ({"ttl_seconds": 0}, WrongValue),
     ],
@@ -140,5 +147,5 @@ def test_only_agents_that_are_on_are_lent_to(people):
     keys.disable_agent(Agent.objects.get(pk="ada"), who="test", why="", now=NOON)
     with pytest.raises(AgentDisabled):
         allocate()
-    with pytest.raises(UnknownAgent):
+    with pytest.raises(AgentNotFound):
         allocate("mallory")

@@ -6,7 +6,7 @@ import pytest
 
 from keys import services as keys
 from keys.models import Allocation, History, Window
-from keys.refusals import AllocationClosed, UnknownAllocation, WrongValue
+from keys.refusals import AllocationClosed, AllocationNotFound, WrongValue
 from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, complete, hold, report, settle
 from tests.moments import NOON
@@ -49,7 +49,7 @@ def test_completing_twice_is_once_and_failing_after_it_is_refused(lent):
     assert complete(lent, now=NOON + MINUTE).closed_at == NOON
     with pytest.raises(AllocationClosed) as refusal:
         fail(lent)
-    assert refusal.value.facts["status"] == "completed"
+    assert refusal.value.status == "completed"
     assert History.objects.filter(kind="close").count() == 1
     assert_books_balance()
 
@@ -106,7 +106,7 @@ def test_the_dead_are_not_extended(lent):
 def test_what_cannot_be_is_refused(lent):
     nobody = Allocation(pk=10**9)
     for service in (complete, fail, lambda a: extend(a, 60)):
-        with pytest.raises(UnknownAllocation):
+        with pytest.raises(AllocationNotFound):
             service(nobody)
     for seconds in (0, -1, 10**9):
         with pytest.raises(WrongValue):

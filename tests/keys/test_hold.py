@@ -10,9 +10,9 @@ from keys import services as keys
 from keys.models import Agent, Allocation, Charge, Window
 from keys.refusals import (
     AllocationClosed,
-    AllocationTooSmall,
+    AllocationExhausted,
+    AllocationNotFound,
     IdempotencyMismatch,
-    UnknownAllocation,
     WrongValue,
 )
 from keys.supply.pricing import Rates
@@ -52,11 +52,11 @@ def test_the_last_tokens_can_be_held_and_not_one_more(people):
     allocation = allocate()
     report(allocation, 300)
     hold(allocation, 300)
-    with pytest.raises(AllocationTooSmall) as refusal:
+    with pytest.raises(AllocationExhausted) as refusal:
         hold(allocation, 401)
-    assert refusal.value.facts["left"] == 400
+    assert refusal.value.left == 400
     # A number in JSON, not a text.
-    assert type(refusal.value.facts["left"]) is type(refusal.value.facts["held"]) is int
+    assert type(refusal.value.left) is type(refusal.value.held) is int
     assert hold(allocation, 400)
     assert_books_balance()
 
@@ -92,7 +92,7 @@ def test_nothing_is_held_after_the_time_of_the_allocation(people):
     assert hold(allocation, 1, now=NOON + timedelta(seconds=59))
     with pytest.raises(AllocationClosed) as refusal:
         hold(allocation, 1, now=NOON + timedelta(seconds=60))
-    assert refusal.value.facts["status"] == "expired"
+    assert refusal.value.status == "expired"
     assert_books_balance()
 
 
@@ -100,7 +100,7 @@ def test_what_cannot_be_is_refused(people):
     add_key("nvidia-1")
     with pytest.raises(WrongValue):
         hold(allocate(), -1)
-    with pytest.raises(UnknownAllocation):
+    with pytest.raises(AllocationNotFound):
         hold(Allocation(pk=10**9), 1)
 
 

@@ -14,12 +14,12 @@ from keys.models import Agent, Allocation, ApiKey, Charge, RateLease
 from keys.refusals import (
     AgentDisabled,
     AllocationClosed,
-    AllocationTooSmall,
+    AllocationExhausted,
+    AllocationNotFound,
     HeldBefore,
     KeyCannotServe,
     KeyChanged,
     RateLimited,
-    UnknownAllocation,
     WrongValue,
 )
 from tests.books import assert_books_balance
@@ -51,7 +51,7 @@ def test_each_takes_what_it_wants_of_what_the_ones_before_it_left(people):
     assert held(wanted(one, 100, 700), wanted(one, 100, 700), wanted(one, 1)) == [
         700,
         300,
-        AllocationTooSmall,
+        AllocationExhausted,
     ]
     assert Allocation.objects.get().held == 1_000
     assert_books_balance()
@@ -61,7 +61,7 @@ def test_one_that_is_too_large_leaves_the_room_to_those_after_it(people):
     add_key("key-1")
     one = allocate(tokens=1_000)
     asked = [wanted(one, 400), wanted(one, 700), wanted(one, 500, 900), wanted(one, 0)]
-    assert held(*asked) == [400, AllocationTooSmall, 600, 0]
+    assert held(*asked) == [400, AllocationExhausted, 600, 0]
     assert_books_balance()
 
 
@@ -69,7 +69,7 @@ def test_a_refusal_says_what_is_left_after_the_batch(people):
     add_key("key-1")
     one = allocate(tokens=1_000)
     _, refusal = keys.hold_many([wanted(one, 900), wanted(one, 200)], now=NOON)
-    assert (refusal.facts["left"], refusal.facts["needed"]) == (100, 200)
+    assert (refusal.left, refusal.needed) == (100, 200)
 
 
 def test_an_idempotency_key_twice_in_one_batch_is_one_charge(people):
@@ -81,7 +81,7 @@ def test_an_idempotency_key_twice_in_one_batch_is_one_charge(people):
     assert answers == [400, HeldBefore, HeldBefore]
     assert Charge.objects.count() == 1
     # Where the first was refused, the second is asked as if it were alone.
-    assert held(wanted(one, 700, key="x"), wanted(one, 600, key="x")) == [AllocationTooSmall, 600]
+    assert held(wanted(one, 700, key="x"), wanted(one, 600, key="x")) == [AllocationExhausted, 600]
     assert_books_balance()
 
 
@@ -113,8 +113,8 @@ def test_every_reason_to_refuse_in_one_batch(people):
         AgentDisabled,
         KeyChanged,
         AllocationClosed,
-        UnknownAllocation,
-        AllocationTooSmall,
+        AllocationNotFound,
+        AllocationExhausted,
     ]
     assert_books_balance()
 
@@ -168,7 +168,7 @@ def test_requests_per_minute_are_places_that_come_back_after_a_minute(people):
     assert [type(refusal) for refusal in refusals] == [RateLimited] * 2
     minute = NOON + timedelta(minutes=1)
     # Also where the places went in the same batch, a client is told how long to wait.
-    assert {refusal.facts["until"] for refusal in refusals} == {minute.isoformat()}
+    assert {refusal.until for refusal in refusals} == {minute}
     assert held(wanted(one, 1), now=minute - timedelta(microseconds=1)) == [RateLimited]
     assert held(*(wanted(one, 1) for _ in range(4)), now=minute) == [1, 1, 1, RateLimited]
     assert keys.forget_leases(now=minute) == 3
@@ -181,7 +181,7 @@ def test_only_what_gets_a_place_takes_one(people):
     one, closed = allocate(tokens=1_000), allocate(tokens=1_000)
     complete(closed)
     asked = [wanted(closed, 900), wanted(one, 2_000), wanted(one, 400), wanted(one, 500)]
-    assert held(*asked) == [AllocationClosed, AllocationTooSmall, 400, 500]
+    assert held(*asked) == [AllocationClosed, AllocationExhausted, 400, 500]
     assert RateLease.objects.count() == 2
     assert_books_balance()
 
@@ -292,14 +292,14 @@ def _one_after_the_other(asks, limits, *, closed):
     free, used, places = [1_000, 600, 0], set(), []
     answers = []
     for place, least, more, name in asks:
-        answer = min(least + more, free[place]) if least <= free[place] else AllocationTooSmall
+        answer = min(least + more, free[place]) if least <= free[place] else AllocationExhausted
         if (place, name) in used:
             answer = HeldBefore
         elif place == closed:
             answer = AllocationClosed
         elif not _has_place(places, least + more, *limits):
             answer = RateLimited
-        elif answer is not AllocationTooSmall:
+        elif answer is not AllocationExhausted:
             free[place] -= answer
             used.add((place, name))
             places.append(answer)

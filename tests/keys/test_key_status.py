@@ -7,7 +7,7 @@ import pytest
 from alerts.models import Alert
 from keys import services as keys
 from keys.models import Allocation, ApiKey, History
-from keys.refusals import NoKeyCapacity, UnknownKey, WrongValue
+from keys.refusals import ApiKeyNotFound, NoKeyCapacity, WrongValue
 from tests.books import assert_books_balance
 from tests.keys.builders import FREE, add_key, allocate, limit, report
 from tests.moments import NOON
@@ -93,11 +93,11 @@ def test_other_answers_and_unknown_keys_are_refused_and_change_nothing(people):
     add_key("nvidia-1")
     with pytest.raises(WrongValue):
         refuse(500)
-    with pytest.raises(UnknownKey):
+    with pytest.raises(ApiKeyNotFound):
         refuse(401, slug="nobody")
     with pytest.raises(WrongValue):
         switch("exhausted")
-    with pytest.raises(UnknownKey):
+    with pytest.raises(ApiKeyNotFound):
         switch("active", slug="nobody")
     assert ApiKey.objects.get().status == "active"
     assert queue_size() == 0

@@ -128,25 +128,27 @@ def test_a_removed_limit_binds_nobody_and_its_windows_stay(people):
 
 
 @pytest.mark.parametrize(
-    "terms",
+    ("field", "terms"),
     [
-        {"amount": -1},
-        {"amount": "1.5"},
-        {"amount": "NaN"},
-        {"amount": "Infinity"},
-        {"amount": "1e30"},
-        {"amount": "1e30", "unit": "usd"},
-        {"amount": "0.0000000001", "unit": "usd"},
-        {"amount": "much"},
-        {"amount": 1, "unit": "eur"},
-        {"amount": 1, "period": "week"},
-        {"amount": 1, "zone": "Mars/Olympus"},
-        {"amount": 1, "reset_hour": 24},
+        ("amount", {"amount": -1}),
+        ("amount", {"amount": "1.5"}),
+        ("amount", {"amount": "NaN"}),
+        ("amount", {"amount": "sNaN"}),
+        ("amount", {"amount": "Infinity"}),
+        ("amount", {"amount": "1e30"}),
+        ("amount", {"amount": "1e30", "unit": "usd"}),
+        ("amount", {"amount": "0.0000000001", "unit": "usd"}),
+        ("amount", {"amount": "much"}),
+        ("unit", {"amount": 1, "unit": "eur"}),
+        ("period", {"amount": 1, "period": "week"}),
+        ("zone", {"amount": 1, "zone": "Mars/Olympus"}),
+        ("reset_hour", {"amount": 1, "reset_hour": 24}),
     ],
 )
-def test_what_cannot_be_is_refused(people, terms):
-    with pytest.raises(WrongValue):
+def test_what_cannot_be_is_refused_and_the_field_is_named(people, field, terms):
+    with pytest.raises(WrongValue) as refusal:
         limit(Agent.objects.get(pk="ada"), **terms)
+    assert refusal.value.field == field
     assert not Limit.objects.exists()
 
 

@@ -8,7 +8,7 @@ from common.refusal import Refusal
 from keys import services as keys
 from keys.books.queries.previews import previews
 from keys.models import Agent, Allocation, History, Window
-from keys.refusals import AgentDisabled, UnknownAgent, UnknownCostCentre, WrongValue
+from keys.refusals import AgentDisabled, AgentNotFound, CostCentreNotFound, WrongValue
 from tests.keys.builders import PAID, add_key, limit
 from tests.moments import NOON
 
@@ -103,9 +103,9 @@ def test_a_cost_centre_below_has_limits_of_its_own(people):
 
 
 def test_what_no_wish_could_change_is_refused(people):
-    with pytest.raises(UnknownAgent):
+    with pytest.raises(AgentNotFound):
         preview("nobody")
-    with pytest.raises(UnknownCostCentre):
+    with pytest.raises(CostCentreNotFound):
         preview(cost_centre="sales")
     with pytest.raises(WrongValue):
         preview(tokens=0)

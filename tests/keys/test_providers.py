@@ -8,7 +8,7 @@ from django.db import DatabaseError, transaction
 from keys import services as keys
 from keys.books.queries.candidates import candidates
 from keys.models import ApiKey, History, Price, Provider
-from keys.refusals import AlreadyExists, UnknownKey, UnknownProvider, WrongValue
+from keys.refusals import AlreadyExists, ApiKeyNotFound, ProviderNotFound, WrongValue
 from keys.supply.pricing import RATE_NAMES, Rates, Tier, default_rates
 from security.services import unseal_from
 from tests.books import assert_books_balance
@@ -113,7 +113,7 @@ def test_what_can_be_changed_of_a_key_is_changed_with_history(people):
     assert note.before == {"priority": 1, "tokens_per_minute": None}
     with pytest.raises(WrongValue):
         keys.change_key("nvidia-1", changes={"status": "active"}, **change)
-    with pytest.raises(UnknownKey):
+    with pytest.raises(ApiKeyNotFound):
         keys.change_key("nobody", changes={"priority": 1}, **change)
 
 
@@ -130,9 +130,9 @@ def test_names_are_taken_once_and_unknown_keys_are_refused(people):
     add(rates=FREE)
     with pytest.raises(AlreadyExists):
         add(rates=FREE)
-    with pytest.raises(UnknownKey):
+    with pytest.raises(ApiKeyNotFound):
         keys.set_price("nobody", rates=CHEAP, who="test", why="", now=NOON)
-    with pytest.raises(UnknownKey):
+    with pytest.raises(ApiKeyNotFound):
         keys.replace_secret("nobody", secret="x", who="test", why="", now=NOON)
 
 
@@ -148,7 +148,7 @@ def test_where_the_secrets_of_a_provider_go_changes_with_a_reason():
     assert added.why == "added"
     with pytest.raises(AlreadyExists):
         keys.add_provider("groq", who="olga", now=NOON)
-    with pytest.raises(UnknownProvider):
+    with pytest.raises(ProviderNotFound):
         keys.change_provider("nobody", **moved, who="olga", why="", now=NOON)
 
 

@@ -8,7 +8,7 @@ import pytest
 from alerts.models import Alert
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge, Rotation, Window
-from keys.refusals import IdempotencyMismatch, UnknownAllocation, WrongValue
+from keys.refusals import AllocationNotFound, IdempotencyMismatch, WrongValue
 from tests.books import assert_books_balance
 from tests.keys.builders import PAID, add_key, allocate, complete, limit, report
 from tests.moments import NOON
@@ -147,6 +147,6 @@ def test_what_cannot_be_is_refused(people):
     allocation = allocate()
     with pytest.raises(WrongValue):
         report(allocation, 1, cached_tokens=2)
-    with pytest.raises(UnknownAllocation):
+    with pytest.raises(AllocationNotFound):
         report(Allocation(pk=10**9), 1)
     assert not Charge.objects.exists()

@@ -15,7 +15,7 @@ from keys.models import (
     Rotation,
     Window,
 )
-from keys.refusals import AllocationClosed, IdempotencyMismatch, RotationRefused, UnknownKey
+from keys.refusals import AllocationClosed, ApiKeyNotFound, IdempotencyMismatch, RotationRefused
 from tests.books import assert_books_balance
 from tests.keys.builders import (
     PAID,
@@ -159,7 +159,7 @@ def test_what_cannot_be_is_refused(people):
     add_key("nvidia-1", priority=9)
     add_key("nvidia-2")
     allocation = allocate(ttl_seconds=60)
-    with pytest.raises(UnknownKey):
+    with pytest.raises(ApiKeyNotFound):
         rotate(allocation, "nobody")
     with pytest.raises(RotationRefused):
         rotate(allocation, "nvidia-1")

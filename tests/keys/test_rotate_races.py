@@ -3,7 +3,7 @@
 import pytest
 
 from keys.models import Agent, Allocation, Rotation, Window
-from keys.refusals import AllocationTooSmall, RotationRefused
+from keys.refusals import AllocationExhausted, RotationRefused
 from tests.books import assert_books_balance
 from tests.keys.builders import PAID, add_key, allocate, hold, limit, rotate, settle
 from tests.threads import limited, overtaken, refused
@@ -69,7 +69,7 @@ def test_holding_settling_and_rotating_between_prices_balances(people, at_once):
         charge = hold(allocation, 300)
         return settle(charge, 200 + number) if number % 3 == 1 else charge
 
-    refused(at_once(one_of_three, times=60), RotationRefused, AllocationTooSmall)
+    refused(at_once(one_of_three, times=60), RotationRefused, AllocationExhausted)
     assert_books_balance()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge
-from keys.refusals import AllocationClosed, AllocationTooSmall, ChargeEnded
+from keys.refusals import AllocationClosed, AllocationExhausted, ChargeEnded
 from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, complete, hold, limit, settle
 from tests.moments import NOON
@@ -19,7 +19,7 @@ def test_holds_race_for_the_last_tokens_and_exactly_what_fits_gets_them(people, 
     add_key("nvidia-1")
     allocation = allocate(tokens=20_000)
     answers = at_once(lambda _: hold(allocation, 1_000), times=100)
-    assert refused(answers, AllocationTooSmall) == 80
+    assert refused(answers, AllocationExhausted) == 80
     assert Allocation.objects.get().held == 20_000
     assert_books_balance()
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from keys.models import Charge
 from orchestration import runners, services
-from orchestration.refusals import UnknownRunner
+from orchestration.refusals import RunnerNotFound
 from orchestration.runners.attempt_folder import Folder
 from orchestration.runners.base import Failed, Work
 from orchestration.runners.command import CommandRunner
@@ -542,7 +542,7 @@ def test_the_registry_knows_what_is_configured_and_enabled(configured):
     assert runners.terms("model") == (None, None)
     configured("true", enabled=False)
     for unknown in ("command:agent", "command:other", "command", "telepathy", ""):
-        with pytest.raises(UnknownRunner) as told:
+        with pytest.raises(RunnerNotFound) as told:
             runners.check(unknown)
         assert "model" in told.value.detail
 

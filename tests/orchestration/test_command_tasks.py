@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from orchestration import services
 from orchestration.models import Attempt, SubTask
-from orchestration.refusals import UnknownRunner
+from orchestration.refusals import RunnerNotFound
 from tests.actors import GRACE
 from tests.orchestration.work import assert_finalized, kinds, say, statuses, submit, worked
 from tests.threads import wait_until
@@ -96,5 +96,5 @@ def test_an_agent_that_takes_too_long_is_ended_with_its_task(agent, tmp_path):
 
 
 def test_a_task_for_a_command_that_is_not_there_is_refused(office):
-    with pytest.raises(UnknownRunner):
+    with pytest.raises(RunnerNotFound):
         submit("gather", runner="command:agent")

@@ -29,7 +29,7 @@ def refused(**terms):
     with pytest.raises(WrongValue) as caught:
         configured(**terms)
     assert not Command.objects.exists()
-    return caught.value.facts["field"]
+    return caught.value.field
 
 
 def test_a_command_is_kept_as_it_was_written_with_who_and_why():

@@ -12,7 +12,7 @@ from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.planning import UnusablePlan
 from orchestration.planning.model_planner import plan_of_answer
-from orchestration.refusals import TaskEnded
+from orchestration.refusals import TaskNotEnded
 from orchestration.runners.base import Failed
 from tests.actors import ADA
 from tests.keys.builders import add_key, limit, report
@@ -22,6 +22,7 @@ from tests.threads import refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LATER = NOON + timedelta(minutes=5)
+MIDNIGHT = NOON + timedelta(hours=12)
 
 
 @pytest.fixture
@@ -110,8 +111,30 @@ def test_a_part_of_an_agent_that_was_switched_off_is_refused(ada):
     keys.disable_agent(task.agent, who="bob", why="stolen", now=NOON)
     with pytest.raises(Failed) as failed:
         services.lend(attempt, now=NOON)
-    assert (failed.value.kind, failed.value.says) == ("refused", "The agent ada was switched off.")
+    assert failed.value.kind == "refused"
+    assert failed.value.says == "The agent ada is switched off. Ask an operator to switch it on."
     assert not Allocation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("now", "seconds"), [(MIDNIGHT - timedelta(seconds=10), 10.0), (NOON, 60.0)]
+)
+def test_a_part_at_a_limit_waits_until_it_resets_but_a_minute_at_most(ada, now, seconds):
+    limit(CostCentre.objects.get(pk="org"), amount=500, now=now)
+    services.submit(agent="ada", request=task_request("gather", budget=1_000), now=now)
+    (attempt,) = services.claim(worker="one", most=1, now=now)
+    with pytest.raises(Failed) as failed:
+        services.lend(attempt, now=now)
+    assert (failed.value.kind, failed.value.retry_after) == ("no_capacity", seconds)
+
+
+def test_a_part_at_a_limit_that_never_resets_is_put_off_as_usual(ada):
+    limit(CostCentre.objects.get(pk="org"), amount=500, period="total")
+    task_of("gather", budget=1_000)
+    (attempt,) = services.claim(worker="one", most=1, now=NOON)
+    with pytest.raises(Failed) as failed:
+        services.lend(attempt, now=NOON)
+    assert (failed.value.kind, failed.value.retry_after) == ("no_capacity", None)
 
 
 def test_a_cost_centre_at_its_limit_makes_parts_wait_until_it_is_raised(ada):
@@ -141,7 +164,7 @@ def test_what_is_retried_twice_at_once_gets_more_budget_once(ada, at_once):
         ),
         times=4,
     )
-    assert refused(answers, TaskEnded) == 3
+    assert refused(answers, TaskNotEnded) == 3
     task.refresh_from_db()
     assert (task.budget, task.free) == (1_700, 1_200)
     (second,) = begun(LATER)
@@ -184,7 +207,7 @@ def test_an_order_that_no_column_could_keep_is_refused(ada, text):
     }.items():
         with pytest.raises(WrongValue) as wrong:
             task_of("gather", **order_)
-        assert wrong.value.facts["field"] == field
+        assert wrong.value.field == field
     assert not Task.objects.exists()
 
 

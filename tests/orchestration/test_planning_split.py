@@ -58,7 +58,7 @@ def test_a_budget_too_small_for_all_is_refused_with_what_is_needed():
     assert sum(split([part()] * 3, total=400, reserve=100)) == 300
     with pytest.raises(BudgetTooSmall) as caught:
         split([part()] * 3, total=399, reserve=100)
-    assert caught.value.facts == {"needed": 400, "budget": 399, "reserve": 100}
+    assert caught.value.facts() == {"needed": 400, "budget": 399, "reserve": 100}
     assert "of which 100 are kept for retries" in caught.value.detail
 
 

@@ -8,10 +8,10 @@ from django.db import connection
 from django.utils import timezone
 
 from alerts.models import Alert
-from keys.refusals import UnknownModel, UnknownProvider
+from keys.refusals import ModelNotFound, ProviderNotFound
 from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
-from orchestration.refusals import BudgetTooSmall, NothingToRetry, TaskEnded, UnknownSubTask
+from orchestration.refusals import BudgetTooSmall, NothingToRetry, SubTaskNotFound, TaskEnded
 from orchestration.worker import work_until_done
 from tests.actors import ACTOR, CAROL
 from tests.keys.builders import add_key, report
@@ -113,7 +113,7 @@ def test_what_is_approved_early_still_waits_for_its_dependencies(ada):
     assert statuses(task) == ["waiting", "blocked"]
     end(begin()[0])
     assert statuses(task) == ["succeeded", "waiting"]
-    with pytest.raises(UnknownSubTask):
+    with pytest.raises(SubTaskNotFound):
         services.approve(task_id=task.pk, key="9", actor=CAROL, now=NOON)
 
 
@@ -141,7 +141,7 @@ def test_a_retry_splits_what_is_left_and_asks_for_more_when_that_is_too_little(a
         end(attempt, "refused", used=460)
     with pytest.raises(BudgetTooSmall) as refused:
         services.retry_failed(task_id=task.pk, actor=ACTOR, now=NOON)
-    assert refused.value.facts["left"] == 80
+    assert refused.value.left == 80
     services.retry_failed(task_id=task.pk, additional_budget=320, actor=ACTOR, now=NOON)
     assert [attempt.tokens for attempt in begin()] == [200, 200]
 
@@ -248,8 +248,8 @@ def test_a_task_that_takes_too_long_ends_with_what_it_has(ada):
 
 
 def test_a_provider_or_model_that_nobody_has_is_refused_at_once(ada):
-    with pytest.raises(UnknownModel):
+    with pytest.raises(ModelNotFound):
         task_of({"description": "gather", "model": "gpt-99"})
-    with pytest.raises(UnknownProvider):
+    with pytest.raises(ProviderNotFound):
         task_of("gather", provider="nobody")
     assert not Task.objects.exists()

@@ -186,4 +186,4 @@ def test_plain_text_and_markdown_are_accepted(content_type):
 def test_a_file_of_another_type_is_refused(content_type):
     with pytest.raises(prediction.UnsupportedTextType) as refusal:
         prediction.check_content_type(content_type)
-    assert refusal.value.facts["supported"] == ["text/plain", "text/markdown"]
+    assert refusal.value.supported == ["text/plain", "text/markdown"]

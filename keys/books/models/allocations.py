@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from common import row_triggers
 from common.money_fields import usd
 from keys.identity.models import Agent, CostCentre
+from keys.refusals import BudgetNumbers
 from keys.supply.models import ApiKey, Price, WireFormat
 
 
@@ -129,6 +130,19 @@ class Allocation(models.Model):
     def left(self) -> int:
         """Tokens that can still be held."""
         return max(self.allocated - self.used - self.held, 0)
+
+    @property
+    def budget(self) -> BudgetNumbers:
+        """Its numbers, in tokens, and its time, as refusals have them."""
+        return {
+            "session_id": self.session_id,
+            "allocated": self.allocated,
+            "used": self.used,
+            "held": self.held,
+            "left": self.left,
+            "starts_at": self.created_at,
+            "ends_at": self.expires_at,
+        }
 
     @property
     def rotation_needed(self) -> bool:

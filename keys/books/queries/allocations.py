@@ -10,7 +10,7 @@ from common.statements import Statement, fetch
 from keys.books.selection import from_json
 from keys.identity.queries.credentials import Bearer
 from keys.models import Allocation, ApiKey
-from keys.refusals import UnknownAllocation
+from keys.refusals import AllocationNotFound
 
 
 class KeyRow(NamedTuple):
@@ -62,20 +62,20 @@ def visible_allocations(bearer: Bearer) -> QuerySet[Allocation]:
 
 
 def visible_allocation(session_id: str, *, bearer: Bearer) -> Allocation:
-    """One of those. Refusals: UnknownAllocation, also when it is another's."""
+    """One of those. Refusals: AllocationNotFound, also when it is another's."""
     return _one(visible_allocations(bearer), session_id)
 
 
 def own_allocation(session_id: str, *, bearer: Bearer) -> Allocation:
     """The bearer's own allocation, to change it: reading all is not changing all.
 
-    Refusals: UnknownAllocation.
+    Refusals: AllocationNotFound.
     """
     return _one(visible_allocations(bearer).filter(agent=bearer.agent), session_id)
 
 
 def own_allocation_id(session_id: str, *, bearer: Bearer) -> int:
-    """The primary key of `own_allocation`. Refusals: UnknownAllocation."""
+    """The primary key of `own_allocation`. Refusals: AllocationNotFound."""
     found = fetch(OWN, wanted=session_id, agent=bearer.agent, session=bearer.session_id)
     if not found:
         raise _unknown(session_id)
@@ -104,5 +104,5 @@ def _one(allocations: QuerySet[Allocation], session_id: str) -> Allocation:
     return allocation
 
 
-def _unknown(session_id: str) -> UnknownAllocation:
-    return UnknownAllocation(f"There is no allocation {session_id}.", session_id=session_id)
+def _unknown(session_id: str) -> AllocationNotFound:
+    return AllocationNotFound(session_id=session_id)

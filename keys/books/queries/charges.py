@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from keys.identity.queries.credentials import Bearer
 from keys.models import Charge
-from keys.refusals import UnknownCharge
+from keys.refusals import ChargeNotFound
 
 # May be long.
 _NOT_SHOWN = ("request_digest", "allocation__asked", "allocation__payers")
@@ -39,10 +39,10 @@ def charges(which: ChargeFilter, *, bearer: Bearer, most: int) -> list[Charge]:
 
 
 def visible_charge(charge_id: int, *, bearer: Bearer) -> Charge:
-    """One of those the bearer may see. Refusals: UnknownCharge, also when it is another's."""
+    """One of those the bearer may see. Refusals: ChargeNotFound, also when it is another's."""
     charge = _visible(bearer).filter(pk=charge_id).first()
     if charge is None:
-        raise UnknownCharge(f"There is no charge {charge_id}.", charge_id=str(charge_id))
+        raise ChargeNotFound(charge_id=str(charge_id))
     return charge
 
 

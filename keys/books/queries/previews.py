@@ -11,7 +11,7 @@ from keys.books.queries.candidates import candidates
 from keys.books.selection import Candidate
 from keys.books.services.allocation_request import Wish
 from keys.books.services.key_selection import Payers, check_payers, decide_among, look
-from keys.refusals import LimitReached, NoKeyCapacity, UnknownModel, UnknownProvider
+from keys.refusals import LimitReached, ModelNotFound, NoKeyCapacity, ProviderNotFound
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
 
@@ -42,7 +42,7 @@ def previews(*, agent: str, wishes: Iterable[Wish], now: datetime) -> dict[Wish,
     """What each wish would get if it alone were granted now, as `services.allocate` decides.
 
     Equal wishes are decided once. Refusals: those of `allocate` that no wish could change
-    (UnknownAgent, AgentDisabled, UnknownCostCentre, WrongValue).
+    (AgentNotFound, AgentDisabled, CostCentreNotFound, WrongValue).
     """
     offices: dict[str | None, tuple[Payers, list[Candidate]]] = {}
     found = {}
@@ -60,6 +60,6 @@ def _preview(wish: Wish, payers: Payers, known: list[Candidate], *, now: datetim
     try:
         check_payers(wish, payers, now=now)
         chosen = decide_among(known, wish=wish, payers=payers, now=now).chosen
-    except (LimitReached, NoKeyCapacity, UnknownModel, UnknownProvider) as refusal:
+    except (LimitReached, NoKeyCapacity, ModelNotFound, ProviderNotFound) as refusal:
         return Preview(refusal=refusal)
     return Preview(chosen.slug, chosen.provider, chosen.model, chosen.price_id)

@@ -35,8 +35,8 @@ def allocate(
     allocation. `session_id` is what its session shall
     be called, if not by a random name (1 to 64 of A-Z a-z 0-9 . _ -; never used for another
     request). Refusals: NoKeyCapacity (with the windows that lack, alternatives and the next reset),
-    LimitReached, IdempotencyMismatch, UnknownAgent, AgentDisabled, UnknownProvider, UnknownModel,
-    UnknownCostCentre, WrongValue, Busy.
+    LimitReached, IdempotencyMismatch, AgentNotFound, AgentDisabled, ProviderNotFound,
+    ModelNotFound, CostCentreNotFound, WrongValue, Busy.
     """
     wish.check()
     for _ in range(_ATTEMPTS):
@@ -57,7 +57,7 @@ def allocate(
             raise outcome
         if outcome:
             return outcome
-    raise Busy("Others took the room each time it was found. Ask again.")
+    raise Busy()
 
 
 # A session named by the caller is as much the request's own as its idempotency key.
@@ -96,7 +96,6 @@ def _look(agent, wish: Wish, idempotency_key, now) -> Asker:
 def _same(allocation: Allocation, wish: Wish) -> Allocation:
     if allocation.asked != wish.as_json():
         raise IdempotencyMismatch(
-            "This idempotency key was used for another request.",
             session_id=allocation.session_id,
         )
     return allocation

@@ -7,7 +7,7 @@ from django.conf import settings
 from keys.books import transactions
 from keys.books.services.settle import Ending, settle_many
 from keys.models import Allocation, Charge, History, RateLease
-from keys.refusals import AllocationClosed, UnknownAllocation, WrongValue
+from keys.refusals import AllocationClosed, AllocationNotFound, WrongValue
 
 _BATCH = 500
 
@@ -15,7 +15,7 @@ _BATCH = 500
 def complete(*, allocation_id: int, who: str, now: datetime) -> Allocation:
     """The agent is done: what it does not hold any more goes back. Twice is once.
 
-    Refusals: AllocationClosed when it ended in another way, UnknownAllocation.
+    Refusals: AllocationClosed when it ended in another way, AllocationNotFound.
     """
     return _close(allocation_id, "completed", "", who=who, now=now)
 
@@ -31,7 +31,7 @@ def _close(allocation_id: int, status: str, reason: str, *, who: str, now: datet
     transactions.close([allocation_id], status=status, reason=reason, who=who, at=at)
     allocation = Allocation.objects.filter(pk=allocation_id).first()
     if allocation is None:
-        raise UnknownAllocation("There is no such allocation.", id=allocation_id)
+        raise AllocationNotFound(allocation_id=allocation_id)
     if allocation.status != status:
         raise _closed(allocation)
     return allocation
@@ -41,7 +41,7 @@ def _close(allocation_id: int, status: str, reason: str, *, who: str, now: datet
 def extend(*, allocation_id: int, ttl_seconds: int, who: str, now: datetime) -> Allocation:
     """Let it live until `now + ttl_seconds`, if that is later than it would anyway (a heartbeat).
 
-    Refusals: AllocationClosed (also when its time is over), UnknownAllocation, WrongValue.
+    Refusals: AllocationClosed (also when its time is over), AllocationNotFound, WrongValue.
     """
     if not 0 < ttl_seconds <= settings.ALLOCATION_TTL_SECONDS_MAX:
         raise WrongValue(
@@ -51,7 +51,7 @@ def extend(*, allocation_id: int, ttl_seconds: int, who: str, now: datetime) -> 
     transactions.lock(allocations=[allocation_id], now=now)
     allocation = Allocation.objects.filter(pk=allocation_id).first()
     if allocation is None:
-        raise UnknownAllocation("There is no such allocation.", id=allocation_id)
+        raise AllocationNotFound(allocation_id=allocation_id)
     if allocation.status != Allocation.Status.ACTIVE or allocation.expires_at <= now:
         raise _closed(allocation)
     before, until = allocation.expires_at, now + timedelta(seconds=ttl_seconds)
@@ -115,6 +115,4 @@ def forget_leases(*, now: datetime) -> int:
 
 def _closed(allocation: Allocation) -> AllocationClosed:
     status = allocation.status if allocation.status != "active" else "expired"
-    return AllocationClosed(
-        f"The allocation is {status}.", session_id=allocation.session_id, status=status
-    )
+    return AllocationClosed(status=status, **allocation.budget)

@@ -16,13 +16,13 @@ from keys.models import Charge
 from keys.refusals import (
     AgentDisabled,
     AllocationClosed,
-    AllocationTooSmall,
+    AllocationExhausted,
+    AllocationNotFound,
     HeldBefore,
     IdempotencyMismatch,
     KeyCannotServe,
     KeyChanged,
     RateLimited,
-    UnknownAllocation,
     WrongValue,
 )
 
@@ -60,8 +60,8 @@ def hold(
     """Set aside `tokens`, the most a call can use, until it is settled or the hold expires.
 
     Returns the charge and whether it was created: the same idempotency key is the same charge.
-    Refusals: AllocationTooSmall, AllocationClosed,
-    UnknownAllocation, AgentDisabled, RateLimited, IdempotencyMismatch, WrongValue.
+    Refusals: AllocationExhausted, AllocationClosed, AllocationNotFound, AgentDisabled,
+    RateLimited, IdempotencyMismatch, WrongValue.
     """
     wanted = Wanted(
         allocation_id, tokens, tokens, idempotency_key, model=model, ttl_seconds=ttl_seconds
@@ -72,11 +72,9 @@ def hold(
             raise held
         return Charge.objects.get(pk=held.pk), True
     except HeldBefore as before:
-        charge = Charge.objects.get(pk=before.facts["charge_id"])
+        charge = Charge.objects.get(pk=before.charge_id)
         if charge.held_tokens != tokens:
-            raise IdempotencyMismatch(
-                "This idempotency key was used for another call.", charge_id=charge.pk
-            ) from None
+            raise IdempotencyMismatch(charge_id=charge.pk) from None
         return charge, False
 
 
@@ -193,8 +191,7 @@ def _held(row: HoldRow, one: Wanted) -> Held:
 
 
 def _small(row: HoldRow, one: Wanted) -> Refusal:
-    return AllocationTooSmall(
-        f"{row.left:,} tokens are left; this call may need {one.least:,}.",
+    return AllocationExhausted(
         needed=one.least,
         **row.budget,
     )
@@ -202,14 +199,11 @@ def _small(row: HoldRow, one: Wanted) -> Refusal:
 
 def _closed(row: HoldRow, one: Wanted) -> Refusal:
     status = "expired" if row.outcome == "expired" else row.status
-    return AllocationClosed(
-        f"The allocation is {status}.", status=status, needed=one.least, **row.budget
-    )
+    return AllocationClosed(status=status, needed=one.least, **row.budget)
 
 
 def _earlier(row: HoldRow, one: Wanted) -> Refusal:
     return HeldBefore(
-        "This idempotency key was used before.",
         charge_id=row.earlier,
         charge_status=row.earlier_status,
         same=row.earlier_digest == one.request_digest,
@@ -218,18 +212,16 @@ def _earlier(row: HoldRow, one: Wanted) -> Refusal:
 
 def _cannot_serve(row: HoldRow, one: Wanted) -> Refusal:
     return KeyCannotServe(
-        f"{row.api_key} is {row.status}.",
         key_id=row.api_key,
         status=row.status,
-        until=row.until and row.until.isoformat(),
+        until=row.until,
     )
 
 
 def _paced(row: HoldRow, one: Wanted) -> Refusal:
     return RateLimited(
-        f"{row.api_key} has no room for this call in this minute.",
         key_id=row.api_key,
-        until=row.until and row.until.isoformat(),
+        until=row.until,
     )
 
 
@@ -241,11 +233,7 @@ _REFUSALS = {
     "earlier": _earlier,
     "key": _cannot_serve,
     "paced": _paced,
-    "unknown": lambda row, one: UnknownAllocation(
-        "There is no such allocation.", id=one.allocation_id
-    ),
-    "disabled": lambda row, one: AgentDisabled("The agent of this session was switched off."),
-    "rotated": lambda row, one: KeyChanged(
-        f"The allocation is on {row.api_key} now.", key_id=row.api_key
-    ),
+    "unknown": lambda row, one: AllocationNotFound(allocation_id=one.allocation_id),
+    "disabled": lambda row, one: AgentDisabled(),
+    "rotated": lambda row, one: KeyChanged(key_id=row.api_key),
 }

@@ -13,12 +13,14 @@ from keys.books.services.allocation_request import Wish
 from keys.models import ApiKey, Provider
 from keys.refusals import (
     AgentDisabled,
+    AgentNotFound,
+    Alternative,
+    CostCentreNotFound,
+    LackingWindow,
     LimitReached,
+    ModelNotFound,
     NoKeyCapacity,
-    UnknownAgent,
-    UnknownCostCentre,
-    UnknownModel,
-    UnknownProvider,
+    ProviderNotFound,
 )
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
@@ -46,7 +48,7 @@ def look(
 ) -> Asker:
     """Who asks, and what they have free. Within a transaction, nobody opens windows until its end.
 
-    Refusals: UnknownAgent, AgentDisabled, UnknownCostCentre.
+    Refusals: AgentNotFound, AgentDisabled, CostCentreNotFound.
     """
     found = fetch(
         sql.LOOK,
@@ -57,23 +59,22 @@ def look(
         now=now,
     )
     if not found:
-        raise UnknownAgent(f"There is no agent {agent}.", agent=agent)
+        raise AgentNotFound(agent=agent)
     (row,) = found
     if row.disabled_at:
-        raise AgentDisabled(f"The agent {agent} was switched off.", agent=agent)
+        raise AgentDisabled(agent=agent)
     if cost_centre and (row.asked is None or row.own[-1] not in row.asked):
-        raise UnknownCostCentre(
-            f"{cost_centre} is no cost centre of this agent: it may use {row.own[-1]} and those "
-            "below it.",
+        raise CostCentreNotFound(
             cost_centre=cost_centre,
+            own=row.own[-1],
         )
     payers = Payers(row.payers, row.tokens_free, row.usd_free)
     return Asker(agent, (row.asked or row.own)[-1], payers, row.earlier)
 
 
 def decide(*, wish: Wish, payers: Payers, now: datetime) -> selection.Decision:
-    """The decision, with a key chosen. Refusals: LimitReached, NoKeyCapacity, UnknownProvider,
-    UnknownModel."""
+    """The decision, with a key chosen. Refusals: LimitReached, NoKeyCapacity, ProviderNotFound,
+    ModelNotFound."""
     check_payers(wish, payers, now=now)
     return decide_among(
         candidates(payers_usd=payers.usd_free, now=now), wish=wish, payers=payers, now=now
@@ -124,7 +125,6 @@ def _choose(known, wish: Wish) -> selection.Decision:
 def _limit_reached(wish: Wish, payers: Payers, *, cost, now) -> LimitReached:
     windows = lacking_windows(scopes=payers.scopes, tokens=wish.tokens, cost=cost, now=now)
     return LimitReached(
-        "A limit of the agent or its cost centre has no room for this.",
         needed=wish.tokens,
         windows=windows,
         next_reset=next_reset(windows),
@@ -141,25 +141,23 @@ def _no_key_capacity(known, decision, wish: Wish, now) -> NoKeyCapacity:
         now=now,
     )
     return NoKeyCapacity(
-        f"No API key has room for {wish.tokens:,} tokens.",
         needed=wish.tokens,
         windows=windows,
         alternatives=[
-            {"key_id": key.slug, "provider": key.provider, "capacity": key.capacity}
-            for key in decision.alternatives
+            Alternative(key.slug, key.provider, key.capacity) for key in decision.alternatives
         ],
         next_reset=next_reset(windows),
     )
 
 
-def next_reset(windows: list[dict[str, object]]) -> str | None:
-    """The first moment one of these windows begins anew, ISO 8601."""
-    return min((w["resets_at"] for w in windows if w["resets_at"]), default=None)
+def next_reset(windows: list[LackingWindow]) -> datetime | None:
+    """The first moment at which one of these windows resets; None when all are in total."""
+    return min((window.resets_at for window in windows if window.resets_at), default=None)
 
 
 def check_known(*, provider: str | None, model: str | None) -> None:
-    """Whether there are keys like that at all. Refusals: UnknownProvider, UnknownModel."""
+    """Whether there are keys like that at all. Refusals: ProviderNotFound, ModelNotFound."""
     if provider and not Provider.objects.filter(slug=provider).exists():
-        raise UnknownProvider(f"There is no provider {provider}.", provider=provider)
+        raise ProviderNotFound(provider=provider)
     if model and not ApiKey.objects.filter(model=model).exists():
-        raise UnknownModel(f"No API key has the model {model}.", model=model)
+        raise ModelNotFound(model=model)

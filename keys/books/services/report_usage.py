@@ -9,7 +9,7 @@ from keys.books.services import after_settlement
 from keys.books.services.settle import Usage
 from keys.books.sql.spend import Spent
 from keys.models import Charge
-from keys.refusals import IdempotencyMismatch, UnknownAllocation
+from keys.refusals import AllocationNotFound, IdempotencyMismatch
 from keys.supply.queries.prices import price_of
 
 
@@ -25,7 +25,7 @@ def report_usage(
 
     Returns the charge and whether it was created: the same idempotency key is the same charge.
     Truth first: more than is left is recorded in full, flagged `overrun` and closes the allocation;
-    usage of a closed allocation is recorded too. Refusals: UnknownAllocation, IdempotencyMismatch,
+    usage of a closed allocation is recorded too. Refusals: AllocationNotFound, IdempotencyMismatch,
     WrongValue.
     """
     usage.check()
@@ -56,7 +56,7 @@ def _record(
         now=now,
     )
     if not found:
-        raise UnknownAllocation("There is no such allocation.", id=allocation_id)
+        raise AllocationNotFound(allocation_id=allocation_id)
     (reported,) = found
     if reported.earlier:
         return _same(Charge.objects.get(pk=reported.earlier), usage), False, []
@@ -77,7 +77,5 @@ def _record(
 
 def _same(charge: Charge, usage: Usage) -> Charge:
     if {name: getattr(charge, name) for name in usage.as_columns()} != usage.as_columns():
-        raise IdempotencyMismatch(
-            "This idempotency key was used for other usage.", charge_id=charge.pk
-        )
+        raise IdempotencyMismatch(charge_id=charge.pk)
     return charge

@@ -14,9 +14,9 @@ from keys.books.sql.locks import LockedRow
 from keys.models import Allocation, ApiKey, Charge, History, Price, Rotation
 from keys.refusals import (
     AllocationClosed,
+    ApiKeyNotFound,
     IdempotencyMismatch,
     RotationRefused,
-    UnknownKey,
 )
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
@@ -48,7 +48,8 @@ def rotate(
 
     Returns the rotation and whether it was created: the same idempotency key is the same rotation,
     and when others rotated `allocation` since the caller read it, theirs is the rotation.
-    Refusals: RotationRefused (nothing changed), AllocationClosed, UnknownKey, IdempotencyMismatch.
+    Refusals: RotationRefused (nothing changed), AllocationClosed, ApiKeyNotFound,
+    IdempotencyMismatch.
     """
     full: set[str] = set()
     for _ in range(_ATTEMPTS):
@@ -69,7 +70,7 @@ def rotate(
         # Or the payers have no room for what it costs; another may be cheaper.
         full.add(target)
     raise RotationRefused(
-        f"{target} has no room for what is left of this allocation.",
+        f"The API key {target} has no room for what is left of this allocation.",
         session_id=allocation.session_id,
         key_id=target,
     )
@@ -102,9 +103,7 @@ def _try_to_rotate(*, seen, target, asked_key, reason, who, idempotency_key, now
     if earlier := _earlier(allocation, seen, asked_key, idempotency_key):
         return earlier, False
     if allocation.status != Allocation.Status.ACTIVE or allocation.expires_at <= now:
-        raise AllocationClosed(
-            "The allocation is closed.", session_id=allocation.session_id, status=allocation.status
-        )
+        raise AllocationClosed(status=allocation.status, **allocation.budget)
     to_key = _checked(allocation, target, now)
     moves = _moves(allocation, to_key)
     if not _room(locked.windows, moves):
@@ -130,7 +129,6 @@ def _earlier(allocation, seen, asked_key, idempotency_key) -> Rotation | None:
     ):
         if same.asked_key != (asked_key or ""):
             raise IdempotencyMismatch(
-                "This idempotency key was used for another rotation.",
                 session_id=allocation.session_id,
             )
         return same
@@ -143,26 +141,28 @@ def _checked(allocation, target, now) -> ApiKey:
     to_key = ApiKey.objects.select_related("price", "provider").filter(pk=target).first()
     if target is None:
         raise RotationRefused(
-            "No other key can take what is left of this allocation.",
+            "No other API key can take what is left of this allocation.",
             session_id=allocation.session_id,
             left=allocation.allocated - allocation.used,
         )
     if to_key is None:
-        raise UnknownKey(f"There is no API key {target}.", key_id=target)
+        raise ApiKeyNotFound(key_id=target)
     if to_key.pk == allocation.api_key_id:
         raise RotationRefused(
-            f"The allocation is on {target} already.", session_id=allocation.session_id
+            f"The allocation is already on the API key {target}.", session_id=allocation.session_id
         )
     if allocation.wire_format and not to_key.speaks(allocation.wire_format):
         raise RotationRefused(
-            f"{target} is with a provider that does not speak the session's wire format, "
+            f"The provider of the API key {target} does not speak the session's wire format, "
             f"{allocation.wire_format}.",
             session_id=allocation.session_id,
             key_id=target,
         )
     if not to_key.lendable(now=now):
         raise RotationRefused(
-            f"{target} is {to_key.status}.", session_id=allocation.session_id, key_id=target
+            f"The API key {target} is {to_key.status}.",
+            session_id=allocation.session_id,
+            key_id=target,
         )
     return to_key
 

@@ -136,9 +136,7 @@ def settle(
 def _check_same(charge: Charge, usage: Usage) -> None:
     columns = usage.as_columns()
     if charge.status != _STATUSES.SETTLED or columns != {n: getattr(charge, n) for n in columns}:
-        raise ChargeEnded(
-            f"The charge was {charge.status} before, in another way.", charge_id=charge.pk
-        )
+        raise ChargeEnded(charge_id=charge.pk, charge_status=charge.status)
 
 
 def release(*, charge: Charge, now: datetime) -> int:

@@ -20,6 +20,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from common.statements import NoRow, Statement
+from keys.refusals import BudgetNumbers
 
 
 class Held(NamedTuple):
@@ -54,8 +55,8 @@ class HoldRow(NamedTuple):
     tokens: int | None
     cost: Decimal | None
     key_version: str | None
-    session_id: str | None
-    status: str | None
+    session_id: str
+    status: str
     allocated: int
     used: int
     held: int
@@ -71,7 +72,7 @@ class HoldRow(NamedTuple):
         return max(self.allocated - self.used - self.held, 0)
 
     @property
-    def budget(self) -> dict[str, object]:
+    def budget(self) -> BudgetNumbers:
         """The allocation's numbers, in tokens, and its time."""
         return {
             "session_id": self.session_id,
@@ -79,8 +80,8 @@ class HoldRow(NamedTuple):
             "used": self.used,
             "held": self.held,
             "left": self.left,
-            "starts_at": self.created_at.isoformat(),
-            "ends_at": self.expires_at.isoformat(),
+            "starts_at": self.created_at,
+            "ends_at": self.expires_at,
         }
 
 

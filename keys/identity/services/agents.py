@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from keys.models import Agent, AgentToken, CostCentre, History
-from keys.refusals import AlreadyExists, TooManyTokens, UnknownAgent, UnknownCostCentre, WrongValue
+from keys.refusals import (
+    AgentNotFound,
+    AlreadyExists,
+    CostCentreNotFound,
+    TooManyTokens,
+    WrongValue,
+)
 from security import tokens
 
 TOKEN_PREFIX = "bt"  # noqa: S105 - what agent tokens begin with, no secret
@@ -28,10 +34,13 @@ def check_slug(slug: str) -> str:
 
 @transaction.atomic
 def create_cost_centre(slug: str, *, name: str = "", parent: str | None = None) -> CostCentre:
-    """Make a cost centre below `parent`. Refusals: AlreadyExists, UnknownCostCentre, WrongValue."""
+    """Make a cost centre below `parent`.
+
+    Refusals: AlreadyExists, CostCentreNotFound, WrongValue.
+    """
     above = CostCentre.objects.filter(pk=parent).first() if parent else None
     if parent and above is None:
-        raise UnknownCostCentre(f"There is no cost centre {parent}.", cost_centre=parent)
+        raise CostCentreNotFound(cost_centre=parent)
     centre = CostCentre(
         slug=check_slug(slug),
         name=name or slug,
@@ -43,9 +52,9 @@ def create_cost_centre(slug: str, *, name: str = "", parent: str | None = None) 
 
 @transaction.atomic
 def create_agent(slug: str, *, cost_centre: str, name: str = "", who: str, now: datetime) -> Agent:
-    """Make an agent of a cost centre. Refusals: AlreadyExists, UnknownCostCentre, WrongValue."""
+    """Make an agent of a cost centre. Refusals: AlreadyExists, CostCentreNotFound, WrongValue."""
     if not CostCentre.objects.filter(pk=cost_centre).exists():
-        raise UnknownCostCentre(f"There is no cost centre {cost_centre}.", cost_centre=cost_centre)
+        raise CostCentreNotFound(cost_centre=cost_centre)
     agent = inserted(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
     _note(agent, who=who, now=now, after={"cost_centre": cost_centre})
     return agent
@@ -82,7 +91,7 @@ def inserted(row):
         if "_pkey" not in str(error):
             raise
         raise AlreadyExists(
-            f"The {row._meta.verbose_name} {row.pk} exists already.", slug=row.pk
+            f"The {row._meta.verbose_name} {row.pk} already exists.", slug=row.pk
         ) from None
     return row
 
@@ -98,16 +107,14 @@ def issue_token(
 ) -> tuple[AgentToken, str]:
     """Make an agent token; the second of the pair is shown once and kept nowhere.
 
-    Two may live at once, for a change over. Refusals: TooManyTokens, WrongValue, UnknownAgent.
+    Two may live at once, for a change over. Refusals: TooManyTokens, WrongValue, AgentNotFound.
     """
     if not 1 <= days <= 3650 or not scopes or not set(scopes) <= set(AgentToken.Scope.values):
         raise WrongValue("A token lives 1 to 3650 days and has known scopes.", field="scopes")
     if not Agent.objects.select_for_update(no_key=True).filter(pk=agent.pk).exists():
-        raise UnknownAgent(f"There is no agent {agent.pk}.", agent=agent.pk)
+        raise AgentNotFound(agent=agent.pk)
     if agent.tokens.filter(revoked_at=None, expires_at__gt=now).count() >= _LIVE_TOKENS_MAX:
-        raise TooManyTokens(
-            f"{agent.pk} has {_LIVE_TOKENS_MAX} live tokens; revoke one first.", agent=agent.pk
-        )
+        raise TooManyTokens(agent=agent.pk, live_max=_LIVE_TOKENS_MAX)
     fresh = tokens.new_token(TOKEN_PREFIX)
     row = AgentToken.objects.create(
         agent=agent,

@@ -1,5 +1,6 @@
 """Set, change and remove limits."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -33,23 +34,30 @@ class Terms:
 
     def check(self) -> Decimal:
         """The amount as a number. Refusals: WrongValue."""
-        if self.unit not in Unit.values or self.period not in Period.values:
-            raise WrongValue("A limit is in tokens or usd, per day, month or total.", field="unit")
+        if self.unit not in Unit.values:
+            raise WrongValue("unit must be tokens or usd.", field="unit")
+        if self.period not in Period.values:
+            raise WrongValue("period must be day, month or total.", field="period")
         try:
             periods.check_zone(self.zone)
-            amount = Decimal(self.amount)
-        except (ValueError, InvalidOperation) as error:
-            raise WrongValue(str(error) or "The amount is not a number.", field="zone") from None
+        except ValueError as error:
+            raise WrongValue(str(error), field="zone") from None
         if not 0 <= self.reset_hour <= 23:
-            raise WrongValue("reset_hour is from 0 to 23.", field="reset_hour")
+            raise WrongValue("reset_hour must be from 0 to 23.", field="reset_hour")
+        return self._checked_amount()
+
+    def _checked_amount(self) -> Decimal:
         places = 0 if self.unit == "tokens" else 9
-        sane = amount.is_finite() and 0 <= amount <= _AMOUNT_MAX
-        if not sane or amount != round(amount, places):
-            raise WrongValue(
-                "The amount is a whole number of tokens, or USD with up to 9 places; zero or more.",
-                field="amount",
-            )
-        return amount
+        with suppress(InvalidOperation):
+            amount = Decimal(self.amount)
+            finite = amount.is_finite() and 0 <= amount <= _AMOUNT_MAX
+            if finite and amount == round(amount, places):
+                return amount
+        raise WrongValue(
+            "amount must be a whole number of tokens, or USD with up to 9 decimal places, from 0 "
+            f"to {_AMOUNT_MAX:,f}.",
+            field="amount",
+        )
 
 
 @transaction.atomic(durable=True)

@@ -10,7 +10,7 @@ from alerts.kinds import AlertKind
 from keys import alert_kinds
 from keys.books.services.rotate import rotate
 from keys.models import ROTATION_NEEDED, Allocation, ApiKey, History
-from keys.refusals import AllocationClosed, RotationRefused, UnknownKey, WrongValue
+from keys.refusals import AllocationClosed, ApiKeyNotFound, RotationRefused, WrongValue
 from security.actor import Actor
 
 _COOLING_SECONDS = 60
@@ -25,7 +25,7 @@ def key_refused(
     """The provider refused the key: 401 and 403 break it, 429 lets it cool until `Retry-After`.
 
     Its live allocations are rotated away by a job queued with this. A late 429 changes nothing of a
-    key that is broken or switched off: it would come back by itself. Refusals: UnknownKey,
+    key that is broken or switched off: it would come back by itself. Refusals: ApiKeyNotFound,
     WrongValue.
     """
     api_key = _locked(slug)
@@ -62,7 +62,7 @@ def _cool(api_key: ApiKey, seconds: int, who: str, now: datetime) -> None:
 
 @transaction.atomic(durable=True)
 def set_key_status(slug: str, *, status: str, why: str, who: str, now: datetime) -> ApiKey:
-    """Switch a key on (`active`) or off (`inactive`). Refusals: UnknownKey, WrongValue."""
+    """Switch a key on (`active`) or off (`inactive`). Refusals: ApiKeyNotFound, WrongValue."""
     if status not in (_STATUS.ACTIVE, _STATUS.INACTIVE):
         raise WrongValue("A key is switched to active or inactive.", field="status")
     api_key = _locked(slug)
@@ -127,7 +127,7 @@ def _rotate_each(allocations, *, reason: str, now: datetime) -> tuple[int, int]:
 def _locked(slug: str) -> ApiKey:
     api_key = ApiKey.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if api_key is None:
-        raise UnknownKey(f"There is no API key {slug}.", key_id=slug)
+        raise ApiKeyNotFound(key_id=slug)
     return api_key
 
 

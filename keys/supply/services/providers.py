@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from keys.identity.services.agents import check_slug, inserted
 from keys.limits.services.limits import Terms, give_limit
 from keys.models import ApiKey, History, Price, Provider
-from keys.refusals import UnknownKey, UnknownProvider, WrongValue
+from keys.refusals import ApiKeyNotFound, ProviderNotFound, WrongValue
 from keys.supply import pricing
 from keys.supply.known_providers import well_known
 from keys.supply.pricing import Rates
@@ -64,11 +64,11 @@ def change_provider(
     """Change what a provider is called, what it speaks and where its API answers: where the secrets
     of its keys go.
 
-    Refusals: UnknownProvider.
+    Refusals: ProviderNotFound.
     """
     provider = Provider.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if provider is None:
-        raise UnknownProvider(f"There is no provider {slug}.", provider=slug)
+        raise ProviderNotFound(provider=slug)
     after = {"name": name, "base_url": base_url, "wire_format": wire_format}
     before = {column: getattr(provider, column) for column in after}
     if before != after:
@@ -124,7 +124,7 @@ def add_key(
 @sensitive_variables("secret")
 @transaction.atomic
 def replace_secret(slug: str, *, secret: str, who: str, why: str, now: datetime) -> ApiKey:
-    """Seal another secret into a key. Refusals: UnknownKey, WrongValue."""
+    """Seal another secret into a key. Refusals: ApiKeyNotFound, WrongValue."""
     api_key = _locked(slug)
     _seal(api_key, secret)
     api_key.save(update_fields=["secret"])
@@ -138,7 +138,7 @@ def change_key(
 ) -> ApiKey:
     """Change priority, base_url, requests_per_minute, tokens_per_minute or sandbox of a key.
 
-    Refusals: UnknownKey, WrongValue.
+    Refusals: ApiKeyNotFound, WrongValue.
     """
     if unknown := set(changes) - _CHANGEABLE:
         raise WrongValue(f"{', '.join(sorted(unknown))} cannot be changed.", field=min(unknown))
@@ -158,7 +158,10 @@ _CHANGEABLE = {"priority", "base_url", "requests_per_minute", "tokens_per_minute
 
 @transaction.atomic
 def set_price(slug: str, *, rates: Rates, who: str, why: str, now: datetime) -> ApiKey:
-    """Give a key its own rates from now on; earlier charges keep theirs. Refusals: UnknownKey."""
+    """Give a key its own rates from now on; earlier charges keep theirs.
+
+    Refusals: ApiKeyNotFound.
+    """
     api_key = _locked(slug)
     before = pricing.rates_as_json(api_key.price.rates)
     api_key.price = _new_price(api_key.provider, api_key.model, rates, source=who, now=now)
@@ -212,7 +215,7 @@ def _locked(slug: str) -> ApiKey:
         .first()
     )
     if api_key is None:
-        raise UnknownKey(f"There is no API key {slug}.", key_id=slug)
+        raise ApiKeyNotFound(key_id=slug)
     return api_key
 
 
