@@ -1,4 +1,4 @@
-"""The app in the admin: tasks, sub-tasks and attempts to read and to steer; limits to write."""
+"""The app in the admin: tasks, sub-tasks and attempts with their controls; concurrency limits."""
 
 from orchestration.admin.attempt import AttemptAdmin
 from orchestration.admin.command import CommandAdmin

@@ -1,10 +1,14 @@
-"""Attempts, to read: from a sub-task down to the allocation and its charges."""
+"""Attempts, read-only: they link a sub-task to the allocation and its charges."""
 
 import json
+from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from unfold.decorators import display
 
@@ -13,7 +17,7 @@ from common.admin import widgets
 from common.admin.read_only import ReadOnlyAdmin
 from orchestration import widgets as task_widgets
 from orchestration.admin.filters import SubmittedFilter
-from orchestration.admin.sub_task_table import took
+from orchestration.admin.sub_task_table import elapsed
 from orchestration.models import Attempt
 from orchestration.queries import pages
 
@@ -23,18 +27,18 @@ _PARENTS = ("task__id__exact", "sub_task__id__exact")
 
 @admin.register(Attempt)
 class AttemptAdmin(ReadOnlyAdmin):
-    """Tries of sub-tasks by sub-agents, the newest first."""
+    """Attempts of sub-agents at sub-tasks, the newest first."""
 
     list_display = (
         "session",
-        "in_short",
-        "ended_how",
+        "sub_task_and_number",
+        "outcome",
         "runner",
-        "key_name",
-        "tokens_used",
-        "cost_of",
-        "length",
-        "begun",
+        "key_link",
+        "tokens_of_allocation",
+        "cost_text",
+        "duration",
+        "start",
     )
     list_filter = ("status", "error_kind", SubmittedFilter)
     list_select_related = ("sub_task", "allocation")
@@ -42,126 +46,137 @@ class AttemptAdmin(ReadOnlyAdmin):
     search_help_text = "The beginning of a session, an API key, or a worker"
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("session_id", "task_link", "sub_task_link", "number", "shown_status")}),
-        ("Tokens", {"fields": ("tokens_used", "cost_of", "allocation_link", "key_name", "rows")}),
-        ("When", {"fields": ("begun", "ended", "length", "deadline", "finalized")}),
-        ("Carried out by", {"fields": ("runner", "provider", "worker", "fence", "leased")}),
+        (None, {"fields": ("session_id", "task_link", "sub_task_link", "number", "status_label")}),
         (
-            "For whoever looks closer",
-            {"classes": ("collapse",), "fields": ("shown_handle", "shown_facts")},
+            "Tokens",
+            {
+                "fields": (
+                    "tokens_of_allocation",
+                    "cost_text",
+                    "allocation_link",
+                    "key_link",
+                    "charges",
+                )
+            },
+        ),
+        ("When", {"fields": ("start", "end", "duration", "deadline_moment", "final_since")}),
+        ("Run by", {"fields": ("runner", "provider", "worker", "fence", "lease_end")}),
+        (
+            "Details for debugging",
+            {"classes": ("collapse",), "fields": ("handle_text", "facts_text")},
         ),
     )
 
-    def get_queryset(self, request):
-        """Without long texts."""
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Attempts without the long texts of their sub-tasks."""
         rows = super().get_queryset(request)
         return rows.defer("sub_task__description", "sub_task__result")
 
-    def lookup_allowed(self, lookup, value, request):
-        """Tasks and sub-tasks lead here."""
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """The pages of tasks and sub-tasks link to this list."""
         return lookup in _PARENTS or super().lookup_allowed(lookup, value, request)
 
     @display(description="Session")
-    def session(self, attempt):
-        """Its id, on one line."""
+    def session(self, attempt: Attempt) -> SafeString | str:
+        """The session id, on one line."""
         return widgets.one_line(attempt.session_id)
 
     @display(description="Sub-task")
-    def in_short(self, attempt):
-        """The beginning of its name, and which try this is."""
+    def sub_task_and_number(self, attempt: Attempt) -> SafeString | str:
+        """The beginning of the sub-task's name, and the number of a repeated attempt."""
         name = Truncator(attempt.sub_task.name).chars(_NAME_SHOWN)
-        also = f" (try {attempt.number})" if attempt.number > 1 else ""
+        also = f" (attempt {attempt.number})" if attempt.number > 1 else ""
         return widgets.link("sub_task", attempt.sub_task_id, name + also)
 
     @display(description="Status")
-    def ended_how(self, attempt):
+    def outcome(self, attempt: Attempt) -> SafeString | str:
         """The status as a coloured label, and the kind of failure."""
         label = task_widgets.status_badge(attempt.status)
         kind = "" if attempt.error_kind == attempt.status else attempt.error_kind
         return format_html("{} <small>{}</small>", label, kind)
 
     @display(description="Task")
-    def task_link(self, attempt):
-        """The whole."""
+    def task_link(self, attempt: Attempt) -> SafeString | str:
+        """A link to the task."""
         return widgets.link("task", attempt.task_id, attempt.task.name)
 
     @display(description="Sub-task")
-    def sub_task_link(self, attempt):
-        """What it tries."""
+    def sub_task_link(self, attempt: Attempt) -> SafeString | str:
+        """A link to the sub-task."""
         name = attempt.sub_task.name
         return widgets.link("sub_task", attempt.sub_task_id, name)
 
     @display(description="Status")
-    def shown_status(self, attempt):
+    def status_label(self, attempt: Attempt) -> SafeString | str:
         """The status as a coloured label, and why it failed."""
         return task_widgets.status_with_error(attempt, characters=300)
 
-    @display(description="Tokens used of lent")
-    def tokens_used(self, attempt):
+    @display(description="Tokens used of its allocation")
+    def tokens_of_allocation(self, attempt: Attempt) -> SafeString | str:
         """A bar and its figures."""
         tokens, _ = pages.spent_by(attempt)
         return task_widgets.tokens_bar(used=tokens, lent=0, of=attempt.tokens)
 
     @display(description="Cost")
-    def cost_of(self, attempt):
-        """USD."""
+    def cost_text(self, attempt: Attempt) -> SafeString | str:
+        """The cost in US dollars."""
         return formatting.dollars(pages.spent_by(attempt)[1])
 
     @display(description="Allocation")
-    def allocation_link(self, attempt):
-        """The budget it spent."""
+    def allocation_link(self, attempt: Attempt) -> SafeString | str:
+        """A link to the allocation, under the session id."""
         return widgets.link("allocation", attempt.allocation_id, attempt.session_id)
 
     @display(description="API key")
-    def key_name(self, attempt):
-        """The key it was lent."""
+    def key_link(self, attempt: Attempt) -> SafeString | str:
+        """A link to the API key."""
         return widgets.link("key", attempt.api_key_id)
 
     @display(description="Charges")
-    def rows(self, attempt):
-        """The calls behind what it used."""
+    def charges(self, attempt: Attempt) -> SafeString | str:
+        """A link to the charges of the attempt."""
         if attempt.allocation_id is None:
             return widgets.NOTHING
         return widgets.list_link("charges", "charges", allocation=attempt.allocation_id)
 
-    @display(description="Took")
-    def length(self, attempt):
-        """Until its end, or until now."""
-        return took(attempt.created_at, attempt.ended_at, timezone.now())
+    @display(description="Duration")
+    def duration(self, attempt: Attempt) -> SafeString | str:
+        """The time until its end, or until now."""
+        return elapsed(attempt.created_at, attempt.ended_at, timezone.now())
 
-    @display(description="Begun (UTC)")
-    def begun(self, attempt):
-        """When."""
+    @display(description="Started (UTC)")
+    def start(self, attempt: Attempt) -> SafeString | str:
+        """When the attempt started."""
         return widgets.moment(attempt.created_at)
 
     @display(description="Ended (UTC)")
-    def ended(self, attempt):
-        """When, or not yet."""
+    def end(self, attempt: Attempt) -> SafeString | str:
+        """When the attempt ended."""
         return widgets.moment(attempt.ended_at)
 
     @display(description="Deadline (UTC)")
-    def deadline(self, attempt):
-        """When it is stopped."""
+    def deadline_moment(self, attempt: Attempt) -> SafeString | str:
+        """When Butler stops the attempt."""
         return widgets.moment(attempt.deadline_at)
 
-    @display(description="Accounted for (UTC)")
-    def finalized(self, attempt):
-        """Since when its figures are final."""
+    @display(description="Figures final since (UTC)")
+    def final_since(self, attempt: Attempt) -> SafeString | str:
+        """When the figures became final."""
         return widgets.moment(attempt.finalized_at)
 
-    @display(description="Lease until (UTC)")
-    def leased(self, attempt):
-        """When another worker takes it over, if its own falls silent."""
+    @display(description="Lease expires (UTC)")
+    def lease_end(self, attempt: Attempt) -> SafeString | str:
+        """When another worker may take over, unless this one renews the lease."""
         return widgets.moment(attempt.leased_until)
 
     @display(description="Handle")
-    def shown_handle(self, attempt):
-        """What the runner finds the child by."""
+    def handle_text(self, attempt: Attempt) -> SafeString | str:
+        """How the runner finds the running process or session."""
         return widgets.block(_json(attempt.handle))
 
     @display(description="Facts")
-    def shown_facts(self, attempt):
-        """What the runner says of how it went."""
+    def facts_text(self, attempt: Attempt) -> SafeString | str:
+        """What the runner reported."""
         return widgets.block(_json(attempt.facts))
 
 

@@ -1,11 +1,17 @@
-"""Commands: which programs may be run as sub-agents. Superusers alone write them."""
+"""Commands: the programs that may run as sub-agents. Only superusers may change them."""
+
+from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
+from common.admin.dialogs import reason_field
 from common.admin.service_forms import ServiceAdmin
 from keys.refusals import WrongValue
 from orchestration.models import Command
@@ -23,39 +29,35 @@ _TERMS = (
     "output_bytes_max",
 )
 _RULE = (
-    "Butler runs this program on its own machine, as its own user, without a shell, in a folder of "
-    "its own. docs/runners.md has what works for Claude Code and Codex. No secret belongs here: "
-    "{token} is the secret of the attempt's budget, and is good until that is used up."
+    "Butler runs this program on its own machine, under its own user account, without a shell, in "
+    "a separate folder. docs/runners.md has settings for Claude Code and Codex. Do not enter "
+    "secrets: {token} stands for the session token of the attempt, which works until its budget "
+    "is used up."
 )
 
 
 class CommandForm(forms.ModelForm):
-    """One line per argument, one line per variable."""
+    """A command with one line per argument and one line per variable."""
 
     argv = forms.CharField(
         label="Program and arguments",
         strip=False,
         widget=UnfoldAdminTextareaWidget(),
-        help_text="One per line: each line is one argument, spaces and quotes as they are.",
+        help_text="Enter one argument per line. Spaces and quotes are part of the argument.",
     )
     environment = forms.CharField(
         required=False,
         widget=UnfoldAdminTextareaWidget(),
-        help_text="NAME=value, one per line, besides PATH, HOME, LANG and TMPDIR.",
+        help_text="Enter one NAME=value per line. PATH, HOME, LANG and TMPDIR are always set.",
     )
     enabled = forms.BooleanField(required=False, initial=True)
-    reason = forms.CharField(
-        label="Reason",
-        max_length=300,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text="Kept in the history with your name.",
-    )
+    reason = reason_field()
 
     class Meta:
         model = Command
         fields = ("slug", *_TERMS)
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             variables = self.instance.environment.items()
@@ -63,24 +65,24 @@ class CommandForm(forms.ModelForm):
             self.initial["environment"] = "\n".join(f"{name}={value}" for name, value in variables)
             self.initial["enabled"] = self.instance.disabled_at is None
 
-    def clean_argv(self):
-        """The lines; an empty one at the end is none."""
+    def clean_argv(self) -> Any:
+        """The arguments; empty lines at the end are dropped."""
         return self.cleaned_data["argv"].replace("\r\n", "\n").strip("\n").split("\n")
 
-    def clean_environment(self):
-        """Names and values."""
+    def clean_environment(self) -> Any:
+        """The variables by name."""
         lines = [line for line in self.cleaned_data["environment"].splitlines() if line.strip()]
         if any("=" not in line for line in lines):
-            raise forms.ValidationError("Every line is NAME=value.")
+            raise forms.ValidationError("Each line must have the form NAME=value.")
         return dict(line.split("=", 1) for line in lines)
 
     @property
     def terms(self) -> CommandTerms:
-        """What was written, as the service takes it."""
+        """The input in the form that the service takes."""
         return CommandTerms(**{name: self.cleaned_data[name] for name in (*_TERMS, "enabled")})
 
-    def clean(self):
-        """As the service checks it, so that the words stand beside the field."""
+    def clean(self) -> dict[str, Any]:
+        """The service's check, so that its message appears beside the field."""
         super().clean()
         if not self.errors:
             try:
@@ -100,20 +102,22 @@ class CommandAdmin(ServiceAdmin):
     ordering = ("slug",)
     fieldsets = ((None, {"fields": ("slug", *_TERMS, "enabled", "reason"), "description": _RULE}),)
 
-    def has_add_permission(self, request):
-        """Whoever writes a command can run anything."""
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Superusers only: a command can run any program."""
         return request.user.is_superuser
 
-    def has_change_permission(self, request, obj=None):
-        """As for adding."""
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Superusers only, as for adding."""
         return request.user.is_superuser
 
-    def get_readonly_fields(self, request, obj=None):
-        """Its slug is its name for life."""
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
+        """The slug of an existing command cannot change."""
         return ("slug",) if obj else ()
 
-    def save_model(self, request, obj, form, change):
-        """Hand what was written to the service."""
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Hand the input to the service."""
         set_command(
             obj.pk,
             terms=form.terms,
@@ -123,11 +127,11 @@ class CommandAdmin(ServiceAdmin):
         )
 
     @display(description="Program")
-    def program(self, command):
-        """What is run."""
+    def program(self, command: Command) -> SafeString | str:
+        """The program and its arguments."""
         return " ".join(command.argv)
 
     @display(description="Enabled", boolean=True)
-    def enabled(self, command):
-        """Whether it may be run."""
+    def enabled(self, command: Command) -> bool:
+        """Whether the command may run."""
         return command.disabled_at is None

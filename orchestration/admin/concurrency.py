@@ -1,9 +1,14 @@
 """Concurrency limits: how many attempts of a scope run at once."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
@@ -18,35 +23,35 @@ from security.request_actor import person_of
 
 _KINDS_WITH_PAGE = ("centre", "provider")
 _RULE = (
-    "At most so many sub-agents run at once; others wait for their turn. Every limit counts: of "
-    "all, of a cost centre with all below it, of a provider, of a runner. Lowering one stops "
-    "nothing that runs."
+    "A limit caps how many sub-agents run at the same time; the others wait. All limits that apply "
+    "to a sub-agent must allow it: the limit of all, of its cost centre and those above it, of its "
+    "provider and of its runner. Lowering a limit stops no running sub-agent."
 )
 
 
 class ConcurrencyForm(forms.ModelForm):
-    """A scope that there is, and a number."""
+    """An existing scope and its limit."""
 
     scope = forms.CharField(
         max_length=110,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="all, centre:<cost centre>, provider:<provider> or runner:<runner>, "
+        help_text="Enter all, centre:<cost centre>, provider:<provider> or runner:<runner>, "
         "for example centre:research.",
     )
     attempts_max = forms.IntegerField(
-        label="Sub-agents at once",
+        label="Concurrent sub-agents",
         min_value=0,
         max_value=1_000_000,
         widget=UnfoldAdminIntegerFieldWidget(),
-        help_text="0: none begins.",
+        help_text="How many sub-agents of the scope may run at the same time. With 0, none starts.",
     )
 
     class Meta:
         model = Concurrency
         fields = ("scope", "attempts_max")
 
-    def clean_scope(self):
-        """As the service checks it, so that the words stand beside the field."""
+    def clean_scope(self) -> Any:
+        """The service's check, so that its message appears beside the field."""
         try:
             services.check_scope(self.cleaned_data["scope"])
         except Refusal as refusal:
@@ -55,14 +60,14 @@ class ConcurrencyForm(forms.ModelForm):
 
 
 class ConcurrencyList(ChangeList):
-    """Limits with what runs now, in one more query."""
+    """Limits with the number of running attempts, which takes one more query."""
 
-    def get_results(self, request):
-        """As always, then what runs."""
+    def get_results(self, request: HttpRequest) -> None:
+        """Django's results, then what runs under each limit."""
         super().get_results(request)
         running, self.result_list = running_by_scope(), list(self.result_list)
         for limit in self.result_list:
-            limit.running = running.get(limit.scope, 0)
+            vars(limit)["running"] = running.get(limit.scope, 0)
 
 
 @admin.register(Concurrency)
@@ -70,26 +75,28 @@ class ConcurrencyAdmin(ServiceAdmin):
     """Limits by scope."""
 
     form = ConcurrencyForm
-    list_display = ("scope", "of_what", "running_now")
+    list_display = ("scope", "applies_to", "running_now")
     search_fields = ("scope__startswith",)
     search_help_text = "The beginning of a scope, such as centre:"
     ordering = ("scope",)
     fieldsets = ((None, {"fields": ("scope", "attempts_max"), "description": _RULE}),)
 
-    def get_changelist(self, request, **kwargs):
-        """A list that knows what runs."""
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The list with the number of running attempts."""
         return ConcurrencyList
 
-    def has_delete_permission(self, request, obj=None):
-        """Without a row there is no limit."""
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Users who may delete limits; a scope without a row has no limit."""
         return request.user.has_perm("orchestration.delete_concurrency")
 
-    def get_readonly_fields(self, request, obj=None):
-        """Another scope is another limit."""
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
+        """The scope of an existing limit cannot change."""
         return ("scope",) if obj else ()
 
-    def save_model(self, request, obj, form, change):
-        """Hand what was written to the service."""
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Hand the input to the service."""
         services.set_concurrency(
             obj.scope,
             attempts_max=form.cleaned_data["attempts_max"],
@@ -98,28 +105,32 @@ class ConcurrencyAdmin(ServiceAdmin):
         )
         obj.pk = Concurrency.objects.only("pk").get(scope=obj.scope).pk
 
-    def delete_view(self, request, object_id, extra_context=None):
-        """As Django's, but in no transaction: the service opens its own."""
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Django's view outside a transaction: the service opens its own."""
         return self._delete_view(request, object_id, extra_context)
 
-    def delete_model(self, request, obj):
-        """By the service."""
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Remove the limit with the service."""
         services.remove_concurrency(obj.scope, actor=person_of(request), now=timezone.now())
 
-    def delete_queryset(self, request, queryset):
-        """One after the other."""
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Remove the limits one after the other."""
         for limit in queryset:
             self.delete_model(request, limit)
 
     @display(description="Sub-agents running now")
-    def running_now(self, limit):
+    def running_now(self, limit: Concurrency) -> SafeString | str:
         """A bar and its figures."""
-        return task_widgets.tokens_bar(used=limit.running, lent=0, of=limit.attempts_max)
+        return task_widgets.tokens_bar(
+            used=getattr(limit, "running", 0), lent=0, of=limit.attempts_max
+        )
 
-    @display(description="Of what")
-    def of_what(self, limit):
-        """The page of what it limits."""
+    @display(description="Applies to")
+    def applies_to(self, limit: Concurrency) -> SafeString | str:
+        """A link to the cost centre or provider; the runner; or every attempt."""
         kind, _, name = limit.scope.partition(":")
         if kind in _KINDS_WITH_PAGE:
             return widgets.link(kind, name)
-        return name or "every attempt"
+        return name or "every sub-agent"

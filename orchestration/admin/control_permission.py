@@ -1,4 +1,7 @@
-"""Who may steer tasks in the admin, and how."""
+"""Which users may control tasks in the admin, and with which actions."""
+
+from django.db.models import Model
+from django.http import HttpRequest
 
 from common.admin.read_only import ReadOnlyAdmin
 from orchestration.models import SubTask, Task
@@ -6,20 +9,20 @@ from orchestration.models import SubTask, Task
 STEER = "steer"
 
 
-class SteeredAdmin(ReadOnlyAdmin):
-    """Rows with actions that steer a task.
+class TaskControlAdmin(ReadOnlyAdmin):
+    """Rows with actions that control a task: cancel, pause, resume, retry, approve.
 
-    The permission stands behind a method: one that actions name as `app.codename` is looked up in
-    the database by a system check, also before there are tables.
+    The permission is checked by a method: a system check would look up one named `app.codename` in
+    the database, even before its tables exist.
     """
 
-    def has_steer_permission(self, request, obj=None):
-        """Who may steer tasks."""
+    def has_steer_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Users with the permission to control tasks."""
         return request.user.has_perm("orchestration.steer_task")
 
 
 def fitting_actions(task: Task) -> set[str]:
-    """The actions that make sense now."""
+    """The names of the actions that the status of the task allows."""
     if task.is_over:
         failed = SubTask.objects.filter(
             task=task, position__gt=0, status__in=(SubTask.Status.FAILED, SubTask.Status.CANCELLED)

@@ -1,4 +1,4 @@
-"""Questions asked before a task is steered."""
+"""The dialogs that ask before an action controls a task."""
 
 from django import forms
 from unfold.forms import BaseDialogForm
@@ -8,7 +8,7 @@ from orchestration.services.task_request import TOKENS_MAX
 
 
 class RetryForm(BaseDialogForm):
-    """Asks for more budget."""
+    """Asks how many tokens to add to the budget."""
 
     additional_budget = forms.IntegerField(
         label="Tokens added to the budget",
@@ -16,34 +16,35 @@ class RetryForm(BaseDialogForm):
         min_value=0,
         max_value=TOKENS_MAX,
         widget=UnfoldAdminIntegerFieldWidget(),
-        help_text="What is left of the budget is used first.",
+        help_text="The rest of the budget is used first.",
     )
 
 
 CANCEL = {
     "title": "Cancel this task?",
-    "description": "What runs is stopped within seconds; what it used so far is charged. "
-    "Results that are there stay.",
+    "description": "Running sub-agents stop within seconds. The tokens that they have used are "
+    "charged. Existing results are kept.",
     "form_class": BaseDialogForm,
 }
 PAUSE = {
     "title": "Pause this task?",
-    "description": "Nothing more begins until it is resumed; what runs goes on.",
+    "description": "No further sub-task starts until you resume the task. "
+    "Running sub-tasks continue.",
     "form_class": BaseDialogForm,
 }
 RESUME = {
     "title": "Resume this task?",
-    "description": "Its deadline moves by as long as it was paused.",
+    "description": "Its deadline moves by the time that it was paused.",
     "form_class": BaseDialogForm,
 }
 RETRY = {
-    "title": "Run again what failed?",
-    "description": "What succeeded stays; what failed or was cancelled, and what waited for it, "
-    "begins anew.",
+    "title": "Retry the failed sub-tasks?",
+    "description": "Results of succeeded sub-tasks are kept. Failed and cancelled sub-tasks, and "
+    "those that depend on them, start again.",
     "form_class": RetryForm,
 }
 APPROVE = {
     "title": "Approve this sub-task?",
-    "description": "It begins as soon as its turn comes.",
+    "description": "It starts as soon as its dependencies and the concurrency limits allow.",
     "form_class": BaseDialogForm,
 }

@@ -1,8 +1,11 @@
 """Filters of the lists of tasks."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
 from orchestration.models import SubTask, Task
@@ -10,23 +13,23 @@ from orchestration.models import SubTask, Task
 _DAYS = {"day": 1, "week": 7, "month": 30}
 
 
-class EyeFilter(SimpleListFilter):
-    """Tasks that somebody may have to look at."""
+class AttentionFilter(SimpleListFilter):
+    """Tasks that may need attention."""
 
-    title = "what needs an eye"
+    title = "attention"
     parameter_name = "which"
 
-    def lookups(self, request, model_admin):
-        """The choices."""
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The choices of the filter."""
         return [
             ("live", "not ended"),
-            ("gated", "waits for approval"),
-            ("retry", "something failed"),
-            ("overrun", "used more than its budget"),
+            ("gated", "waiting for approval"),
+            ("retry", "with failures"),
+            ("overrun", "over budget"),
         ]
 
-    def queryset(self, request, queryset):
-        """By status."""
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Tasks in the chosen state."""
         if self.value() == "live":
             return queryset.exclude(status__in=Task.ENDED)
         if self.value() == "gated":
@@ -38,21 +41,22 @@ class EyeFilter(SimpleListFilter):
 
 
 class SubmittedFilter(SimpleListFilter):
-    """Rows by when they were made."""
+    """Rows by the time of their submission."""
 
     title = "submitted"
     parameter_name = "since"
 
-    def lookups(self, request, model_admin):
-        """The choices."""
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The choices of the filter."""
         return [
             ("day", "in the last 24 hours"),
             ("week", "in the last 7 days"),
             ("month", "in the last 30 days"),
         ]
 
-    def queryset(self, request, queryset):
-        """From then on."""
-        if self.value() not in _DAYS:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Rows since the chosen time."""
+        days = _DAYS.get(self.value() or "")
+        if days is None:
             return queryset
-        return queryset.filter(created_at__gte=timezone.now() - timedelta(days=_DAYS[self.value()]))
+        return queryset.filter(created_at__gte=timezone.now() - timedelta(days=days))

@@ -1,14 +1,19 @@
-"""Sub-tasks: read with result and attempts, approved."""
+"""Sub-tasks with their results and attempts; a person approves those that wait for approval."""
 
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
 
 from common import formatting, links
 from common.admin import widgets
@@ -16,8 +21,8 @@ from common.admin.dialogs import perform, redirect_to
 from orchestration import services
 from orchestration import widgets as task_widgets
 from orchestration.admin import dialogs
-from orchestration.admin.control_permission import STEER, SteeredAdmin
-from orchestration.admin.sub_task_table import took
+from orchestration.admin.control_permission import STEER, TaskControlAdmin
+from orchestration.admin.sub_task_table import elapsed
 from orchestration.models import SubTask
 from orchestration.queries import pages
 from security.request_actor import person_of
@@ -29,22 +34,30 @@ _OF_TASK = "task__id__exact"
 
 
 class SubTaskList(ChangeList):
-    """A page of sub-tasks with what was spent on them, in one more query."""
+    """A page of sub-tasks with their tokens and cost, which takes one more query."""
 
-    def get_results(self, request):
-        """As always, then what all attempts used."""
+    def get_results(self, request: HttpRequest) -> None:
+        """Django's results, then what the attempts of each used."""
         super().get_results(request)
         self.result_list = list(self.result_list)
         spent = pages.spent_on([sub_task.pk for sub_task in self.result_list])
         for sub_task in self.result_list:
-            sub_task.spent = spent.get(sub_task.pk, _NOTHING)
+            vars(sub_task)["loaded_spending"] = spent.get(sub_task.pk, _NOTHING)
 
 
 @admin.register(SubTask)
-class SubTaskAdmin(SteeredAdmin):
-    """Parts of tasks, by task."""
+class SubTaskAdmin(TaskControlAdmin):
+    """Sub-tasks, the newest first; those of one task in the order of its plan."""
 
-    list_display = ("title", "task_link", "place", "shown_status", "tokens", "cost", "length")
+    list_display = (
+        "title",
+        "task_link",
+        "number",
+        "status_label",
+        "tokens_of_share",
+        "cost_text",
+        "duration",
+    )
     list_filter = ("status",)
     list_select_related = ("task",)
     search_fields = ("name__icontains", "key__exact")
@@ -52,20 +65,23 @@ class SubTaskAdmin(SteeredAdmin):
     actions_detail = ("approve",)
     change_form_after_template = "orchestration/attempts_below.html"
     fieldsets = (
-        (None, {"fields": ("title", "task_link", "shown_status", "wanted", "answer")}),
-        ("Budget and time", {"fields": ("tokens", "cost", "length", "approval")}),
+        (
+            None,
+            {"fields": ("title", "task_link", "status_label", "description_text", "result_text")},
+        ),
+        ("Budget and time", {"fields": ("tokens_of_share", "cost_text", "duration", "approval")}),
         (
             "Terms",
             {
                 "classes": ("collapse",),
                 "fields": (
-                    "place",
+                    "number",
                     "key",
                     "priority",
-                    "after",
-                    "estimate",
+                    "dependencies",
+                    "estimate_text",
                     "runner",
-                    "asked_model",
+                    "model_and_provider",
                     "retries",
                     "recoveries",
                 ),
@@ -73,101 +89,109 @@ class SubTaskAdmin(SteeredAdmin):
         ),
     )
 
-    def get_changelist(self, request, **kwargs):
-        """A list that knows what was spent."""
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The list with tokens and cost."""
         return SubTaskList
 
-    def get_queryset(self, request):
-        """Without long texts; a page reads its own."""
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Sub-tasks without their long texts; the page of one loads its own."""
         return super().get_queryset(request).defer("description", "result")
 
-    def get_ordering(self, request):
-        """By an index: the newest first, those of one task as it was planned."""
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """By an index: the newest first; those of one task in the order of its plan."""
         return ("position",) if _OF_TASK in request.GET else ("-id",)
 
-    def lookup_allowed(self, lookup, value, request):
-        """The task's page leads here."""
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """The task's page links to this list."""
         return lookup == _OF_TASK or super().lookup_allowed(lookup, value, request)
 
-    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
-        """With its attempts below."""
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """The form with the attempts below it."""
         context |= {"butler_attempts": _attempts(obj)}
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def get_actions_detail(self, request, object_id):
-        """Only what waits for a person is approved."""
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """The action to approve, if the sub-task waits for approval."""
         allowed = super().get_actions_detail(request, object_id)
         sub_task = self.get_object(request, object_id)
         return allowed if sub_task and _can_be_approved(sub_task) else []
 
     @display(description="Sub-task")
-    def title(self, sub_task):
-        """Its name."""
+    def title(self, sub_task: SubTask) -> SafeString | str:
+        """The name."""
         return sub_task.name
 
     @display(description="Task")
-    def task_link(self, sub_task):
-        """What it is a part of."""
+    def task_link(self, sub_task: SubTask) -> SafeString | str:
+        """A link to the task."""
         return widgets.link("task", sub_task.task_id, sub_task.task.name)
 
     @display(description="Number")
-    def place(self, sub_task):
-        """Its position in the plan."""
-        return sub_task.position or "the plan itself"
+    def number(self, sub_task: SubTask) -> SafeString | str:
+        """The position in the plan."""
+        return str(sub_task.position or "planning step")
 
     @display(description="Status")
-    def shown_status(self, sub_task):
+    def status_label(self, sub_task: SubTask) -> SafeString | str:
         """The status as a coloured label, and why it failed."""
         return task_widgets.status_with_error(sub_task, characters=1_000)
 
-    @display(description="What it is told")
-    def wanted(self, sub_task):
-        """Its description."""
+    @display(description="Description")
+    def description_text(self, sub_task: SubTask) -> SafeString | str:
+        """What the sub-agent is asked to do."""
         return widgets.block(sub_task.description)
 
     @display(description="Result")
-    def answer(self, sub_task):
-        """All of it."""
+    def result_text(self, sub_task: SubTask) -> SafeString | str:
+        """The full result."""
         return widgets.block(sub_task.result)
 
-    @display(description="Begins after")
-    def after(self, sub_task):
-        """What it builds on."""
+    @display(description="Starts after")
+    def dependencies(self, sub_task: SubTask) -> SafeString | str:
+        """Links to the sub-tasks that it depends on."""
         needed = SubTask.objects.filter(dependents__sub_task=sub_task).order_by("position")
         names = needed.values_list("pk", "name")[:_DEPENDENCIES_SHOWN]
         return widgets.separated(widgets.link("sub_task", pk, name) for pk, name in names)
 
     @display(description="Approval")
-    def approval(self, sub_task):
-        """Whether a person must say yes, and who did."""
+    def approval(self, sub_task: SubTask) -> SafeString | str:
+        """Whether waits for approval by a person, and who did."""
         if sub_task.approved_at:
             at = widgets.moment(sub_task.approved_at)
             return format_html("approved by {} at {} UTC", sub_task.approved_by, at)
-        return "a person must approve it" if sub_task.needs_approval else "not needed"
+        return "waits for approval by a person" if sub_task.needs_approval else "not needed"
 
-    @display(description="Took")
-    def length(self, sub_task):
-        """From the begin of its first attempt to its end."""
-        return took(sub_task.started_at, sub_task.ended_at, timezone.now())
+    @display(description="Duration")
+    def duration(self, sub_task: SubTask) -> SafeString | str:
+        """The time from the start of its first attempt to its end, or until now."""
+        return elapsed(sub_task.started_at, sub_task.ended_at, timezone.now())
 
     @display(description="Tokens used of its share")
-    def tokens(self, sub_task):
+    def tokens_of_share(self, sub_task: SubTask) -> SafeString | str:
         """A bar and its figures."""
         return task_widgets.tokens_bar(used=_spent(sub_task)[0], lent=0, of=sub_task.share)
 
     @display(description="Estimated tokens")
-    def estimate(self, sub_task):
-        """What its share was made of."""
+    def estimate_text(self, sub_task: SubTask) -> SafeString | str:
+        """The estimate and priority that its share was computed from."""
         return f"{formatting.grouped(sub_task.estimated_tokens)} (priority {sub_task.priority})"
 
     @display(description="Cost")
-    def cost(self, sub_task):
-        """USD of all its attempts."""
+    def cost_text(self, sub_task: SubTask) -> SafeString | str:
+        """The cost of all its attempts in US dollars."""
         return formatting.dollars(_spent(sub_task)[1])
 
     @display(description="Model")
-    def asked_model(self, sub_task):
-        """Model and provider, if asked for."""
+    def model_and_provider(self, sub_task: SubTask) -> SafeString | str:
+        """The requested model and provider."""
         return " · ".join(filter(None, (sub_task.model, sub_task.provider))) or "any"
 
     @action(
@@ -176,8 +200,8 @@ class SubTaskAdmin(SteeredAdmin):
         dialog=dialogs.APPROVE,
         variant=ActionVariant.PRIMARY,
     )
-    def approve(self, request, form, object_id):
-        """Let it begin."""
+    def approve(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        """Approve the sub-task."""
         sub_task = SubTask.objects.only("task_id", "key", "name").get(pk=int(object_id))
         verb = partial(
             services.approve,
@@ -191,10 +215,12 @@ class SubTaskAdmin(SteeredAdmin):
 
 
 def _spent(sub_task: SubTask) -> tuple[int, Decimal]:
-    """Tokens and cost; a list knows already."""
-    if not hasattr(sub_task, "spent"):
-        sub_task.spent = pages.spent_on([sub_task.pk]).get(sub_task.pk, _NOTHING)
-    return sub_task.spent
+    """Tokens and cost, which are loaded once; a list has loaded them already."""
+    loaded: tuple[int, Decimal] | None = vars(sub_task).get("loaded_spending")
+    if loaded is None:
+        loaded = pages.spent_on([sub_task.pk]).get(sub_task.pk, _NOTHING)
+        vars(sub_task)["loaded_spending"] = loaded
+    return loaded
 
 
 def _can_be_approved(sub_task: SubTask) -> bool:
@@ -214,7 +240,7 @@ def _attempts(sub_task: SubTask) -> list[dict[str, object]]:
                 "status": task_widgets.status_badge(attempt.status),
                 "tokens": task_widgets.tokens_bar(used=tokens, lent=0, of=attempt.tokens),
                 "cost": formatting.dollars(cost),
-                "took": took(attempt.created_at, attempt.ended_at, now),
+                "duration": elapsed(attempt.created_at, attempt.ended_at, now),
             }
         )
     return lines

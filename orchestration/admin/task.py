@@ -1,13 +1,18 @@
-"""Tasks: read with their sub-tasks and results, cancelled, paused, resumed and retried."""
+"""Tasks with their sub-tasks and results, and actions that cancel, pause, resume and retry."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
 
 from common import formatting, links
 from common.admin import widgets
@@ -15,161 +20,182 @@ from common.admin.dialogs import perform, redirect_to
 from orchestration import services
 from orchestration import widgets as task_widgets
 from orchestration.admin import dialogs
-from orchestration.admin.control_permission import STEER, SteeredAdmin, fitting_actions
-from orchestration.admin.filters import EyeFilter, SubmittedFilter
+from orchestration.admin.control_permission import STEER, TaskControlAdmin, fitting_actions
+from orchestration.admin.filters import AttentionFilter, SubmittedFilter
 from orchestration.admin.sub_task_table import sub_task_table
 from orchestration.models import Task
 from orchestration.queries import pages
-from orchestration.queries.tasks import progress
+from orchestration.queries.tasks import Progress, progress
 from security.request_actor import person_of
 
 
 class TaskList(ChangeList):
-    """A page of tasks with their progress, in one more query."""
+    """A page of tasks with their progress, which takes one more query."""
 
-    def get_results(self, request):
-        """As always, then how far each one is."""
+    def get_results(self, request: HttpRequest) -> None:
+        """Django's results, then the progress of each task."""
         super().get_results(request)
         tasks = list(self.result_list)
         by_task = {far.task.pk: far for far in progress([task.pk for task in tasks])}
         for task in tasks:
-            task.far = by_task[task.pk]
+            vars(task)["loaded_progress"] = by_task[task.pk]
         self.result_list = tasks
 
 
 @admin.register(Task)
-class TaskAdmin(SteeredAdmin):
+class TaskAdmin(TaskControlAdmin):
     """Tasks, the newest first."""
 
     list_display = (
         "title",
-        "shown_status",
-        "agent_name",
-        "centre",
-        "parts",
+        "status_label",
+        "agent_link",
+        "centre_link",
+        "sub_tasks",
         "tokens",
         "cost",
-        "submitted",
-        "ended",
+        "submission",
+        "end",
     )
-    list_filter = (EyeFilter, "status", SubmittedFilter)
+    list_filter = (AttentionFilter, "status", SubmittedFilter)
     search_fields = ("name__icontains", "agent__exact", "cost_centre__exact")
     search_help_text = "A part of a task's name, an agent, or a cost centre"
     ordering = ("-id",)
     actions_detail = ("cancel", "pause", "resume", "retry_failed")
     change_form_after_template = "orchestration/sub_tasks_below.html"
     fieldsets = (
-        (None, {"fields": ("title", "shown_status", "wanted", "parts", "tokens", "cost", "rows")}),
+        (
+            None,
+            {
+                "fields": (
+                    "title",
+                    "status_label",
+                    "description_text",
+                    "sub_tasks",
+                    "tokens",
+                    "cost",
+                    "related_rows",
+                )
+            },
+        ),
         (
             "Terms",
             {
                 "classes": ("collapse",),
                 "fields": (
-                    "agent_name",
-                    "centre",
-                    "submitted",
-                    "deadline",
-                    "ended",
-                    "reserved",
-                    "soft_limited",
-                    "planned_by",
-                    "carried_out_by",
-                    "at_once",
-                    "retries",
-                    "seconds",
+                    "agent_link",
+                    "centre_link",
+                    "submission",
+                    "deadline_moment",
+                    "end",
+                    "retry_reserve",
+                    "soft_limit_text",
+                    "plan_source",
+                    "run_by",
+                    "concurrency",
+                    "retry_policy",
+                    "time_limits",
                 ),
             },
         ),
     )
 
-    def get_changelist(self, request, **kwargs):
-        """A list that knows how far its tasks are."""
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The list with progress."""
         return TaskList
 
-    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
-        """With its sub-tasks below."""
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """The form with the sub-tasks below it."""
         context |= sub_task_table(obj, now=timezone.now())
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def get_actions_detail(self, request, object_id):
-        """What can be done with a task in its state."""
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """The actions that fit the status of the task."""
         allowed = super().get_actions_detail(request, object_id)
         task = self.get_object(request, object_id)
         fits = fitting_actions(task) if task else set()
         return [each for each in allowed if each.method.original_function_name in fits]
 
     @display(description="Task")
-    def title(self, task):
-        """Its name."""
+    def title(self, task: Task) -> SafeString | str:
+        """The name."""
         return task.name
 
     @display(description="Status")
-    def shown_status(self, task):
-        """The status as a coloured label, and who or what made it so."""
+    def status_label(self, task: Task) -> SafeString | str:
+        """The status as a coloured label, and its reason."""
         label = widgets.badge(task.status, task_widgets.TASK_COLOURS[task.status])
         if task.overrun:
             label = format_html("{} {}", label, widgets.badge("over budget", "danger"))
         return format_html("{} <small>{}</small>", label, task.status_reason)
 
     @display(description="Agent")
-    def agent_name(self, task):
-        """Who submitted it."""
+    def agent_link(self, task: Task) -> SafeString | str:
+        """A link to the agent that submitted the task."""
         return widgets.link("agent", task.agent_id)
 
     @display(description="Cost centre")
-    def centre(self, task):
-        """Who pays."""
+    def centre_link(self, task: Task) -> SafeString | str:
+        """A link to the cost centre that pays."""
         return widgets.link("centre", task.cost_centre_id)
 
     @display(description="Sub-tasks")
-    def parts(self, task):
-        """How many are done, as a bar."""
-        return task_widgets.sub_tasks_bar(pages.parts_of(_far(task)))
+    def sub_tasks(self, task: Task) -> SafeString | str:
+        """A bar of finished, failed and running sub-tasks."""
+        return task_widgets.sub_tasks_bar(pages.parts_of(_progress_of(task)))
 
-    @display(description="Tokens used and lent of its budget")
-    def tokens(self, task):
+    @display(description="Tokens used and lent of the budget")
+    def tokens(self, task: Task) -> SafeString | str:
         """A bar and its figures."""
-        far = _far(task)
+        far = _progress_of(task)
         return task_widgets.tokens_bar(used=far.used, lent=far.lent, of=task.budget)
 
     @display(description="Cost")
-    def cost(self, task):
-        """USD of all its attempts."""
-        return formatting.dollars(_far(task).cost)
+    def cost(self, task: Task) -> SafeString | str:
+        """The cost of all attempts in US dollars."""
+        return formatting.dollars(_progress_of(task).cost)
 
     @display(description="Submitted (UTC)")
-    def submitted(self, task):
-        """When."""
+    def submission(self, task: Task) -> SafeString | str:
+        """When the task was submitted."""
         return widgets.moment(task.created_at)
 
     @display(description="Ended (UTC)")
-    def ended(self, task):
-        """When, or not yet."""
+    def end(self, task: Task) -> SafeString | str:
+        """When the task ended."""
         return widgets.moment(task.ended_at)
 
     @display(description="Deadline (UTC)")
-    def deadline(self, task):
-        """When it is ended, done or not."""
+    def deadline_moment(self, task: Task) -> SafeString | str:
+        """When Butler ends the task, finished or not."""
         return widgets.moment(task.deadline_at)
 
     @display(description="Description")
-    def wanted(self, task):
-        """What was asked for."""
+    def description_text(self, task: Task) -> SafeString | str:
+        """The description as it was submitted."""
         return widgets.block(task.description)
 
-    @display(description="Kept for retries")
-    def reserved(self, task):
-        """Tokens."""
+    @display(description="Reserved for retries")
+    def retry_reserve(self, task: Task) -> SafeString | str:
+        """Tokens that only retries may use."""
         return formatting.grouped(task.reserve)
 
-    @display(description="Pauses and asks at")
-    def soft_limited(self, task):
-        """Used tokens."""
+    @display(description="Pauses for a decision at")
+    def soft_limit_text(self, task: Task) -> SafeString | str:
+        """The number of used tokens at which the task pauses."""
         return f"{task.soft_limit:,} used tokens" if task.soft_limit else widgets.NOTHING
 
-    @display(description="Rows behind it")
-    def rows(self, task):
-        """The lists its figures are the sum of."""
+    @display(description="Related rows")
+    def related_rows(self, task: Task) -> SafeString | str:
+        """Links to the lists whose rows add up to the figures."""
         return widgets.separated(
             [
                 widgets.list_link("attempts", "attempts", task=task.pk),
@@ -178,32 +204,32 @@ class TaskAdmin(SteeredAdmin):
         )
 
     @display(description="Planned by")
-    def planned_by(self, task):
-        """Who found the sub-tasks."""
-        side_by_side = ", side by side" if task.parallel else ""
-        return "whoever submitted it" if task.planner == "given" else task.planner + side_by_side
+    def plan_source(self, task: Task) -> SafeString | str:
+        """The planner, or the submitter of an explicit plan."""
+        side_by_side = ", in parallel" if task.parallel else ""
+        return "the submitter" if task.planner == "given" else task.planner + side_by_side
 
-    @display(description="Carried out by")
-    def carried_out_by(self, task):
-        """Runner, model and provider, if asked for."""
+    @display(description="Run by")
+    def run_by(self, task: Task) -> SafeString | str:
+        """The requested runner, model and provider."""
         return " · ".join(filter(None, (task.runner, task.model, task.provider)))
 
-    @display(description="At once")
-    def at_once(self, task):
-        """How many attempts may run."""
+    @display(description="Concurrency")
+    def concurrency(self, task: Task) -> SafeString | str:
+        """How many attempts may run at the same time."""
         return f"{task.max_concurrent:,} sub-agents at most"
 
     @display(description="Retries")
-    def retries(self, task):
-        """How often a sub-task is tried again."""
+    def retry_policy(self, task: Task) -> SafeString | str:
+        """How often a failed sub-task is retried."""
         return f"{task.max_retries} per sub-task" if task.retry_on_failure else "none"
 
     @display(description="Time limits")
-    def seconds(self, task):
-        """Of the whole, of one attempt, of waiting."""
+    def time_limits(self, task: Task) -> SafeString | str:
+        """The limits for the task, for one attempt, and for waiting."""
         return (
-            f"{task.timeout_seconds:,} s for all, {task.running_seconds:,} s for one attempt, "
-            f"{task.waiting_seconds:,} s to wait for its turn"
+            f"{task.timeout_seconds:,} s for the task, {task.running_seconds:,} s for one attempt, "
+            f"{task.waiting_seconds:,} s of waiting"
         )
 
     @action(
@@ -212,36 +238,42 @@ class TaskAdmin(SteeredAdmin):
         dialog=dialogs.CANCEL,
         variant=ActionVariant.DANGER,
     )
-    def cancel(self, request, form, object_id):
-        """Stop all of it."""
-        return self._steered(request, object_id, services.cancel, "The task is cancelled.")
+    def cancel(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        """Cancel the task."""
+        return self._control(request, object_id, services.cancel, "The task is cancelled.")
 
     @action(description="Pause", permissions=[STEER], dialog=dialogs.PAUSE)
-    def pause(self, request, form, object_id):
-        """Begin nothing more."""
-        return self._steered(request, object_id, services.pause, "The task is paused.")
+    def pause(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        """Pause the task."""
+        return self._control(request, object_id, services.pause, "The task is paused.")
 
     @action(description="Resume", permissions=[STEER], dialog=dialogs.RESUME)
-    def resume(self, request, form, object_id):
-        """Go on."""
-        return self._steered(request, object_id, services.resume, "The task goes on.")
+    def resume(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        """Resume the task."""
+        return self._control(request, object_id, services.resume, "The task is resumed.")
 
     @action(description="Retry failed", permissions=[STEER], dialog=dialogs.RETRY)
-    def retry_failed(self, request, form, object_id):
-        """Run again what failed."""
+    def retry_failed(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
+        """Retry the sub-tasks that failed."""
         more = form.cleaned_data["additional_budget"]
         verb = partial(services.retry_failed, additional_budget=more)
-        return self._steered(request, object_id, verb, "What failed runs again.")
+        return self._control(request, object_id, verb, "The failed sub-tasks are retried.")
 
-    def _steered(self, request, object_id, verb, done):
+    def _control(
+        self, request: HttpRequest, object_id: str, verb: Callable[..., object], done: str
+    ) -> HttpResponse:
         task_id, actor = int(object_id), person_of(request)
         asked = partial(verb, task_id=task_id, actor=actor, now=timezone.now())
         perform(request, asked, success=done)
         return redirect_to(request, links.url("task", task_id))
 
 
-def _far(task: Task):
-    """How far it is; a list knows already."""
-    if not hasattr(task, "far"):
-        [task.far] = progress([task.pk])
-    return task.far
+def _progress_of(task: Task) -> Progress:
+    """Its progress, which is loaded once; a list has loaded it already."""
+    loaded: Progress | None = vars(task).get("loaded_progress")
+    if loaded is None:
+        [loaded] = progress([task.pk])
+        vars(task)["loaded_progress"] = loaded
+    return loaded

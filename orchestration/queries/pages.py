@@ -117,7 +117,7 @@ def spent_on(sub_tasks: Sequence[int]) -> dict[int, tuple[int, Decimal]]:
     return {pk: (tokens, cost) for pk, tokens, cost in rows}
 
 
-def spent_by(attempt: Attempt) -> tuple[int, object]:
+def spent_by(attempt: Attempt) -> tuple[int, Decimal]:
     """Its tokens and cost (USD) until now; the attempt comes with its allocation."""
     if attempt.finalized_at or attempt.allocation is None:
         return attempt.used_tokens, attempt.cost
