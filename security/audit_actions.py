@@ -9,5 +9,5 @@ from security import audit
 class Action(StrEnum):
     """Actions on the vault."""
 
-    VAULT_ROTATE = "vault.rotate"
+    VAULT_REKEY = "vault.rekey"
     VAULT_PRUNE = "vault.prune"

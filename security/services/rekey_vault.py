@@ -14,7 +14,9 @@ from typing import Any
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from security import keyring_file, keyring_sources, queries, vault
+from security import audit, keyring_file, keyring_sources, queries, vault
+from security.actor import Actor
+from security.audit_actions import Action
 from security.fields import SealedField, field_context
 from security.queries import Unsealable
 from security.sealed_rows import seal_into, unseal_from
@@ -41,7 +43,7 @@ class RekeyResult:
     unsealable: dict[str, Unsealable] = field(default_factory=dict)
 
 
-def rekey_vault(*, now: datetime, on_row: Progress = lambda: None) -> RekeyResult:
+def rekey_vault(*, actor: Actor, now: datetime, on_row: Progress = lambda: None) -> RekeyResult:
     """Re-seal every secret of every model with the newest key; in a key file, with a new one.
 
     Each row is re-sealed in its own transaction under its row's lock: other writers wait only for
@@ -53,10 +55,12 @@ def rekey_vault(*, now: datetime, on_row: Progress = lambda: None) -> RekeyResul
         for _ in range(_PASSES):
             for sealed_field in queries.sealed_fields():
                 _reseal_rows(sealed_field, result, on_row)
+        # Before the rekey is closed: one that cannot be recorded is finished by the next.
+        _record(Action.VAULT_REKEY, actor=actor, after=_values(result), now=now)
     return result
 
 
-def prune_vault(*, now: datetime) -> list[str]:
+def prune_vault(*, actor: Actor, now: datetime) -> list[str]:
     """Remove the keys from the key file that were retired over a day ago; return their ids.
 
     Backups of the database from before the rekey can no longer be read then. Refusal: VaultBusy.
@@ -65,9 +69,27 @@ def prune_vault(*, now: datetime) -> list[str]:
     with keyring_file.lock(path):
         before = keyring_sources.current()
         after = before.prune(in_use=queries.keys_in_use(), retired_before=now - PRUNE_AFTER)
+        left = {key.id for key in after.keys}
+        removed = [key.id for key in before.keys if key.id not in left]
+        if removed:
+            _record(Action.VAULT_PRUNE, actor=actor, after={"removed": removed}, now=now)
         keyring_file.replace(path, after)
-    left = {key.id for key in after.keys}
-    return [key.id for key in before.keys if key.id not in left]
+    return removed
+
+
+@transaction.atomic(durable=True)
+def _record(action: Action, *, actor: Actor, after: dict[str, Any], now: datetime) -> None:
+    audit.record(actor=actor, action=action, subject="vault:keys", after=after, at=now)
+
+
+def _values(result: RekeyResult) -> dict[str, Any]:
+    """What the audit keeps of a rekey: no secret and no place of one."""
+    return {
+        "key_id": result.key_id,
+        "resumed": result.resumed,
+        "resealed": result.resealed,
+        "unsealable": len(result.unsealable),
+    }
 
 
 @contextmanager

@@ -156,7 +156,7 @@ def test_contents_are_read_after_the_vault_was_rekeyed(key):
     charge = call()
     keep(charge)
     before = Exchange.objects.get()
-    result = security.rekey_vault(now=NOON)
+    result = security.rekey_vault(actor=GRACE, now=NOON)
     after = Exchange.objects.get()
     assert vault.key_id_of(bytes(after.content_key)) == result.key_id
     assert bytes(after.request) == bytes(before.request)

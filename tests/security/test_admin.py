@@ -25,7 +25,7 @@ def entries(noon):
     """One of a person's about a key, one of a job's about another."""
     person = audit.record(
         actor=Actor.person("olga", address="192.0.2.7", request_id="req-1"),
-        action=Action.VAULT_ROTATE,
+        action=Action.VAULT_REKEY,
         subject="key:nvidia-1",
         related=["agent:ada"],
         before={"amount": 1000, "enabled": True},
@@ -48,7 +48,7 @@ def listed(staff, **query):
     ("query", "actors"),
     [
         ({}, {"olga", "sweep"}),
-        ({"action": "vault.rotate"}, {"olga"}),
+        ({"action": "vault.rekey"}, {"olga"}),
         ({"actor_kind__exact": "job"}, {"sweep"}),
         ({"at__lt": "2026-03-10"}, set()),
         ({"q": "key:groq-1"}, {"sweep"}),
@@ -78,7 +78,7 @@ def test_a_list_of_many_entries_costs_as_many_queries_as_one_of_few(
 ):
     audit.record_many(
         audit.entry(
-            actor=Actor.job("sweep"), action=Action.VAULT_ROTATE, subject=f"key:{n}", at=noon
+            actor=Actor.job("sweep"), action=Action.VAULT_REKEY, subject=f"key:{n}", at=noon
         )
         for n in range(60)
     )

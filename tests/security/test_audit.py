@@ -19,7 +19,7 @@ GRACE = Actor.person("grace", address="192.0.2.7", request_id="req-1")
 
 def record(at, **changes):
     """An entry of grace's; `changes` replace its values."""
-    values = {"actor": GRACE, "action": Action.VAULT_ROTATE, "subject": "key:nvidia-1"}
+    values = {"actor": GRACE, "action": Action.VAULT_REKEY, "subject": "key:nvidia-1"}
     return audit.record(**values | {"at": at} | changes)
 
 
@@ -43,7 +43,7 @@ def test_an_entry_says_who_did_what_to_what_and_why(db, noon):
         "actor_kind": "person",
         "address": "192.0.2.7",
         "request_id": "req-1",
-        "action": "vault.rotate",
+        "action": "vault.rekey",
         "subjects": ["key:nvidia-1", "agent:ada", "session:ses-1"],
         "before": {"amount": "1.50", "until": "2026-03-10T12:00:00Z"},
         "after": {"amount": None},
@@ -97,7 +97,7 @@ def test_the_database_refuses_to_change_or_delete_an_entry(db, noon, statement):
     ],
 )
 def test_the_database_refuses_an_entry_that_says_too_little(db, noon, columns, constraint):
-    entry = audit.entry(actor=GRACE, action=Action.VAULT_ROTATE, subject="vault:keys", at=noon)
+    entry = audit.entry(actor=GRACE, action=Action.VAULT_REKEY, subject="vault:keys", at=noon)
     for name, value in columns.items():
         setattr(entry, name, value)
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
@@ -117,7 +117,7 @@ def test_an_entry_is_rolled_back_with_its_change(noon):
 
 @pytest.mark.django_db(transaction=True)
 def test_an_entry_is_refused_outside_a_transaction(noon):
-    entry = audit.entry(actor=GRACE, action=Action.VAULT_ROTATE, subject="vault:keys", at=noon)
+    entry = audit.entry(actor=GRACE, action=Action.VAULT_REKEY, subject="vault:keys", at=noon)
     with pytest.raises(TransactionManagementError):
         record(noon)
     with pytest.raises(TransactionManagementError):
@@ -145,7 +145,7 @@ def test_a_writer_does_not_wait_for_another_that_has_not_committed(noon):
 
 def test_many_entries_are_written_in_one_statement(db, noon, django_assert_num_queries):
     entries = [
-        audit.entry(actor=GRACE, action=Action.VAULT_ROTATE, subject=f"key:{number}", at=noon)
+        audit.entry(actor=GRACE, action=Action.VAULT_REKEY, subject=f"key:{number}", at=noon)
         for number in range(3)
     ]
     with django_assert_num_queries(1):
@@ -163,7 +163,7 @@ def test_an_action_that_no_app_has_registered_is_refused(db, noon):
 
     with pytest.raises(ValueError, match=r"vault\.guess"):
         record(noon, action=Unknown.GUESS)
-    assert "vault.rotate" in audit.actions()
+    assert "vault.rekey" in audit.actions()
     assert "vault.guess" not in audit.actions()
 
 
@@ -179,7 +179,7 @@ def test_the_sql_function_writes_the_same_row_as_python(db, noon):
         cursor.execute(
             """
             SELECT security_audit(
-                %s, 'grace', 'person', '192.0.2.7', 'req-1', 'vault.rotate',
+                %s, 'grace', 'person', '192.0.2.7', 'req-1', 'vault.rekey',
                 ARRAY['key:nvidia-1', 'agent:ada'], '{"a": 1}', '{"a": 2}', 'A test.'
             )
             """,
@@ -194,7 +194,7 @@ def test_the_sql_function_needs_neither_values_nor_a_reason(db, noon):
     by_python = record(noon, actor=Actor.job("sweep"))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT security_audit(%s, 'sweep', 'job', '', '', 'vault.rotate', "
+            "SELECT security_audit(%s, 'sweep', 'job', '', '', 'vault.rekey', "
             "ARRAY['key:nvidia-1'])",
             [noon],
         )

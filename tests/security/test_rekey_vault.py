@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -12,6 +13,8 @@ from django.test import override_settings
 
 from security import checks, keyring_file, keyring_sources, queries, services, vault
 from security.fields import Sealed
+from security.models import AuditEntry
+from tests.actors import GRACE
 
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 
@@ -61,7 +64,7 @@ def vault_command(what):
 def test_every_secret_is_sealed_with_the_new_key_and_reads_as_before(safes, noon):
     fleet(safes, 5)
     before, old = secrets_of(safes), keyring_sources.current().sealing_id
-    result = services.rekey_vault(now=noon)
+    result = services.rekey_vault(actor=GRACE, now=noon)
     assert (result.resealed, result.resumed, result.unsealable) == (5, False, {})
     assert key_ids(safes) == {result.key_id} != {old}
     assert secrets_of(safes) == before
@@ -69,20 +72,20 @@ def test_every_secret_is_sealed_with_the_new_key_and_reads_as_before(safes, noon
 
 def test_the_old_key_is_retired_and_kept(safes, noon):
     old = keyring_sources.current().sealing_id
-    services.rekey_vault(now=noon)
+    services.rekey_vault(actor=GRACE, now=noon)
     new_key, old_key = keyring_sources.current().keys
     assert (new_key.retired_at, old_key.retired_at, old_key.id) == (None, noon, old)
 
 
 def test_nothing_but_the_secret_of_a_row_is_written(safes, noon):
     safe(safes, note="as it was")
-    services.rekey_vault(now=noon)
+    services.rekey_vault(actor=GRACE, now=noon)
     assert safes.objects.get().note == "as it was"
 
 
 def test_rows_without_a_secret_stay_without(safes, noon):
     safes.objects.create(slug="empty")
-    assert services.rekey_vault(now=noon).resealed == 0
+    assert services.rekey_vault(actor=GRACE, now=noon).resealed == 0
     assert safes.objects.get().secret is None
 
 
@@ -96,15 +99,15 @@ def test_an_interrupted_rekey_is_finished_with_the_key_it_has(safes, noon):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        services.rekey_vault(now=noon, on_row=crash_at_the_third)
+        services.rekey_vault(actor=GRACE, now=noon, on_row=crash_at_the_third)
     assert keyring_sources.current().rekey_open
     assert [check.id for check in checks.check_keys()] == ["butler.W023"]
     key_id = keyring_sources.current().sealing_id
-    result = services.rekey_vault(now=noon)
+    result = services.rekey_vault(actor=GRACE, now=noon)
     assert (result.key_id, result.resumed, result.resealed) == (key_id, True, 2)
     assert len(keyring_sources.current().keys) == 2
     assert not keyring_sources.current().rekey_open
-    assert services.rekey_vault(now=noon).key_id != key_id
+    assert services.rekey_vault(actor=GRACE, now=noon).key_id != key_id
 
 
 def test_an_unreadable_secret_stays_and_is_listed_and_the_others_go_on(safes, noon):
@@ -122,15 +125,15 @@ def test_an_unreadable_secret_stays_and_is_listed_and_the_others_go_on(safes, no
 
 def test_an_unreadable_secret_does_not_keep_a_rekey_open(safes, noon):
     damage(safe(safes))
-    first = services.rekey_vault(now=noon)
-    assert services.rekey_vault(now=noon).key_id != first.key_id
+    first = services.rekey_vault(actor=GRACE, now=noon)
+    assert services.rekey_vault(actor=GRACE, now=noon).key_id != first.key_id
 
 
 def test_a_row_of_an_unknown_key_or_of_no_key_is_left_alone(safes, noon):
     row = safe(safes)
     for noise in (b"\x01\x03xyz" + b"0" * 40, b"noise", b""):
         safes.objects.filter(pk=row.pk).update(secret=Sealed(noise))
-        assert len(services.rekey_vault(now=noon).unsealable) == 1
+        assert len(services.rekey_vault(actor=GRACE, now=noon).unsealable) == 1
         assert bytes(safes.objects.get().secret) == noise
 
 
@@ -139,7 +142,7 @@ def test_secrets_swapped_between_rows_are_not_resealed(safes, noon):
     ada.secret, bob.secret = bob.secret, ada.secret
     ada.save()
     bob.save()
-    assert len(services.rekey_vault(now=noon).unsealable) == 2
+    assert len(services.rekey_vault(actor=GRACE, now=noon).unsealable) == 2
 
 
 def test_the_command_says_what_it_did(safes):
@@ -180,11 +183,11 @@ def test_keys_of_the_environment_are_replaced_by_the_first(safes, key_file):
 def test_pruning_removes_keys_retired_over_a_day_ago_that_no_row_uses(safes, noon):
     damaged = damage(safe(safes, "bob"))
     used = vault.key_id_of(bytes(damaged.secret))
-    retired = services.rekey_vault(now=noon).key_id
-    services.rekey_vault(now=noon)
+    retired = services.rekey_vault(actor=GRACE, now=noon).key_id
+    services.rekey_vault(actor=GRACE, now=noon)
     soon, later = noon.replace(day=noon.day + 1), noon.replace(day=noon.day + 2)
-    assert services.prune_vault(now=soon) == []
-    assert services.prune_vault(now=later) == [retired]
+    assert services.prune_vault(actor=GRACE, now=soon) == []
+    assert services.prune_vault(actor=GRACE, now=later) == [retired]
     assert used in {key.id for key in keyring_sources.current().keys}
 
 
@@ -230,3 +233,23 @@ def test_a_dump_of_the_database_has_no_sealed_bytes(safes):
     safe(safes)
     dump = serializers.serialize("json", safes.objects.all())
     assert json.loads(dump)[0]["fields"]["secret"] == "sealed"
+
+
+def test_a_rekey_and_a_prune_are_in_the_audit_without_any_secret(safes, noon):
+    for slug in ("one", "two"):
+        row = safes(slug=slug)
+        services.seal_into(row, "secret", "canary-4f1c")
+        row.save()
+    first = services.rekey_vault(actor=GRACE, now=noon)
+    second = services.rekey_vault(actor=GRACE, now=noon)
+    removed = services.prune_vault(actor=GRACE, now=noon + timedelta(days=2))
+    for _ in range(2):
+        services.prune_vault(actor=GRACE, now=noon + timedelta(days=2))
+    entries = AuditEntry.objects.about("vault:keys").order_by("pk")
+    counts = {"resumed": False, "resealed": 2, "unsealable": 0}
+    assert [(entry.action, entry.actor, entry.after) for entry in entries] == [
+        ("vault.rekey", "grace", {"key_id": first.key_id, **counts}),
+        ("vault.rekey", "grace", {"key_id": second.key_id, **counts}),
+        ("vault.prune", "grace", {"removed": removed}),
+    ]
+    assert "canary" not in str(list(entries.values()))

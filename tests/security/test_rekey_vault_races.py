@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from security import keyring_sources, services, vault
+from tests.actors import GRACE
 
 ROWS = 6
 # Rekeys, and kills itself at the row with the number given, before or after that row's commit.
@@ -24,6 +25,7 @@ import django
 django.setup()
 from django.utils import timezone
 from security import services, vault
+from security.actor import Actor
 
 where, left = sys.argv[2], int(sys.argv[3])
 seal = vault.seal
@@ -41,7 +43,10 @@ def dying_seal(plaintext, *, context):
 
 if where == "before":
     vault.seal = dying_seal
-services.rekey_vault(now=timezone.now(), on_row=die_at_last if where == "after" else lambda: None)
+actor = Actor.command_line()
+services.rekey_vault(
+    actor=actor, now=timezone.now(), on_row=die_at_last if where == "after" else lambda: None
+)
 """
 
 
@@ -88,7 +93,7 @@ def test_a_rekey_killed_at_any_row_is_finished_by_the_next(
     assert killed_rekey(key_file, where, row) == -signal.SIGKILL
     assert secrets_of(committed_safes) == before
     key_id = keyring_sources.current().sealing_id
-    result = services.rekey_vault(now=noon)
+    result = services.rekey_vault(actor=GRACE, now=noon)
     assert (result.key_id, result.resumed) == (key_id, True)
     assert result.resealed == ROWS - row + (1 if where == "before" else 0)
     assert secrets_of(committed_safes) == before
@@ -115,7 +120,7 @@ def test_a_secret_replaced_while_rekey_waits_for_the_row_is_kept(committed_safes
     with transaction.atomic():
         row = committed_safes.objects.select_for_update().get(slug="safe-0")
         services.seal_into(row, "secret", "replaced")
-        rekeying = in_thread(lambda: services.rekey_vault(now=noon))
+        rekeying = in_thread(lambda: services.rekey_vault(actor=GRACE, now=noon))
         wait_until_somebody_waits_for_a_lock()
         row.save()
     rekeying.join()
@@ -141,7 +146,7 @@ def test_no_write_is_lost_while_rekeys_run(committed_safes, noon):
 
     writing = in_thread(write)
     for _ in range(5):
-        services.rekey_vault(now=noon)
+        services.rekey_vault(actor=GRACE, now=noon)
     stop.set()
     writing.join()
     assert len(last) == ROWS
@@ -158,7 +163,7 @@ def test_a_secret_stored_with_the_old_key_behind_the_rekey_is_still_found(commit
         if len(rows_seen) == ROWS:
             stale.save()
 
-    services.rekey_vault(now=noon, on_row=write_back_the_first_row_at_the_last)
+    services.rekey_vault(actor=GRACE, now=noon, on_row=write_back_the_first_row_at_the_last)
     assert used_keys(committed_safes) == {keyring_sources.current().sealing_id}
     assert secrets_of(committed_safes)["safe-0"] == "secret 0"
 

@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from common.refusal import Refusal
 from security import keyring_sources, queries, services
+from security.actor import Actor
 from security.keyring import KeyringUnusable
 
 
@@ -48,7 +49,9 @@ class Command(BaseCommand):
     def rotate(self):
         """Re-seal everything with a fresh key (of the environment: the first key)."""
         with self._progress() as on_row:
-            result = services.rekey_vault(now=timezone.now(), on_row=on_row)
+            result = services.rekey_vault(
+                actor=Actor.command_line(), now=timezone.now(), on_row=on_row
+            )
         verb = "Finished the interrupted rekey: re-sealed" if result.resumed else "Re-sealed"
         self.stdout.write(f"{verb} {result.resealed} secrets with key {result.key_id}.")
         self._report(list(result.unsealable.values()))
@@ -57,7 +60,7 @@ class Command(BaseCommand):
         """Remove keys retired over a day ago."""
         if not keyring_sources.is_file():
             raise CommandError("The keys are in BUTLER_VAULT_KEYS: remove unused ones there.")
-        removed = services.prune_vault(now=timezone.now())
+        removed = services.prune_vault(actor=Actor.command_line(), now=timezone.now())
         self.stdout.write(
             f"Removed {len(removed)} keys: {', '.join(removed) or 'none retired over a day ago'}."
         )
