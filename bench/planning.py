@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from orchestration.planning import WEIGHTS, Part, given_plan, keyword_plan, split
+from orchestration.planning import WEIGHTS, Part, explicit_plan, keyword_plan, split
 
 _COUNT = 10_000
 _BYTES = 1_000_000
@@ -38,7 +38,7 @@ def _measured() -> list[tuple[str, Callable[[], Any], str]]:
         ("decompose 1 MB without any", lambda: keyword_plan(talk), "50"),
         ("decompose 1 MB, 5,000 items", lambda: keyword_plan(listed, parallel=True), "50"),
         (f"split among {_COUNT:,} parts", lambda: split(parts, total=10**9), "10"),
-        (f"check {_COUNT:,} sub-tasks as given", lambda: given_plan(given), "-"),
+        (f"check {_COUNT:,} sub-tasks as given", lambda: explicit_plan(given), "-"),
     ]
 
 

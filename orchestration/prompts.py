@@ -32,11 +32,14 @@ def prompt(sub_task: SubTask, *, results: Sequence[Before]) -> str:
         whole = _cut(task.description, sub_task.share * _PERCENT_FOR_TASK // 100)
         lines += ["The whole task, of which others do the other parts:", whole]
     if results:
-        lines += ["What was done before, on which your part builds:", *_told(sub_task, results)]
+        lines += [
+            "What was done before, on which your part builds:",
+            *_result_excerpts(sub_task, results),
+        ]
     return "\n\n".join([*lines, f"Your part: {sub_task.description}"])
 
 
-def _told(sub_task: SubTask, results: Sequence[Before]) -> list[str]:
+def _result_excerpts(sub_task: SubTask, results: Sequence[Before]) -> list[str]:
     most = min(sub_task.share * _PERCENT_FOR_RESULTS // 100, RESULTS_CHARACTERS_MAX)
     each = most // len(results)
     return [f"## {before.name}\n{_cut(before.result, each)}" for before in results]

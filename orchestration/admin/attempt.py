@@ -114,13 +114,13 @@ class AttemptAdmin(ReadOnlyAdmin):
     @display(description="Tokens used of its allocation")
     def tokens_of_allocation(self, attempt: Attempt) -> SafeString | str:
         """A bar and its figures."""
-        tokens, _ = pages.spent_by(attempt)
+        tokens, _ = pages.spent_by_attempt(attempt)
         return task_widgets.tokens_bar(used=tokens, lent=0, of=attempt.tokens)
 
     @display(description="Cost")
     def cost_text(self, attempt: Attempt) -> SafeString | str:
         """The cost in US dollars."""
-        return formatting.dollars(pages.spent_by(attempt)[1])
+        return formatting.dollars(pages.spent_by_attempt(attempt)[1])
 
     @display(description="Allocation")
     def allocation_link(self, attempt: Attempt) -> SafeString | str:

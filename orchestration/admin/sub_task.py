@@ -40,7 +40,7 @@ class SubTaskList(ChangeList):
         """Django's results, then what the attempts of each used."""
         super().get_results(request)
         self.result_list = list(self.result_list)
-        spent = pages.spent_on([sub_task.pk for sub_task in self.result_list])
+        spent = pages.spent_by_sub_task([sub_task.pk for sub_task in self.result_list])
         for sub_task in self.result_list:
             vars(sub_task)["loaded_spending"] = spent.get(sub_task.pk, _NOTHING)
 
@@ -218,7 +218,7 @@ def _spent(sub_task: SubTask) -> tuple[int, Decimal]:
     """Tokens and cost, which are loaded once; a list has loaded them already."""
     loaded: tuple[int, Decimal] | None = vars(sub_task).get("loaded_spending")
     if loaded is None:
-        loaded = pages.spent_on([sub_task.pk]).get(sub_task.pk, _NOTHING)
+        loaded = pages.spent_by_sub_task([sub_task.pk]).get(sub_task.pk, _NOTHING)
         vars(sub_task)["loaded_spending"] = loaded
     return loaded
 
@@ -233,7 +233,7 @@ def _attempts(sub_task: SubTask) -> list[dict[str, object]]:
     attempts = sub_task.attempts.select_related("allocation").order_by("-number")
     lines = []
     for attempt in attempts[:_ATTEMPTS_SHOWN]:
-        tokens, cost = pages.spent_by(attempt)
+        tokens, cost = pages.spent_by_attempt(attempt)
         lines.append(
             {
                 "attempt": attempt,

@@ -100,7 +100,7 @@ class Rich:
     def show(self, seen: Look) -> None:
         """The lines of the sub-tasks, all of it, the budget."""
         now = timezone.now()
-        lines = self._chosen(seen.details)
+        lines = self._details_that_fit(seen.details)
         shown = [self._lines(lines, now)]
         if more := len(seen.details) - len(lines):
             shown.append(Text(f"  … and {more:,} more", style="dim"))
@@ -109,7 +109,7 @@ class Rich:
             shown.append(Text(told, style="yellow"))
         self._live.update(Group(*shown))
 
-    def _chosen(self, details: list[Detail]) -> list[Detail]:
+    def _details_that_fit(self, details: list[Detail]) -> list[Detail]:
         """As many as the terminal has lines for: what runs, then what failed, then the first."""
         room = max(self._console.height - _OTHER_LINES, 3)
         if len(details) <= room:

@@ -10,9 +10,9 @@ from orchestration.planning.base import (
     Part,
     planning_part,
 )
-from orchestration.planning.budget_split import PART_TOKENS_MIN, scaled, split
+from orchestration.planning.budget_split import PART_TOKENS_MIN, shares_within, split
 from orchestration.planning.dependency_graph import check_plan
-from orchestration.planning.explicit import given_plan
+from orchestration.planning.explicit import explicit_plan
 from orchestration.planning.keyword_planner import keyword_plan
 from orchestration.planning.model_planner import UnusablePlan, model_request, plan_of_answer
 
@@ -24,11 +24,11 @@ __all__ = [
     "Part",
     "UnusablePlan",
     "check_plan",
-    "given_plan",
+    "explicit_plan",
     "keyword_plan",
     "model_request",
     "plan_of_answer",
     "planning_part",
-    "scaled",
+    "shares_within",
     "split",
 ]

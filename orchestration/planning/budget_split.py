@@ -27,10 +27,10 @@ def split(parts: Sequence[Part], *, total: int, reserve: int = 0) -> list[int]:
     divisor = 2 * ROUNDED_TO * sum([part.estimated_tokens for part in parts])
     weighted = [part.estimated_tokens * _DOUBLED[part.priority] for part in parts]
     shares = [-(-each * available // divisor) * ROUNDED_TO for each in weighted]
-    return scaled(shares, total=available)
+    return shares_within(shares, total=available)
 
 
-def scaled(shares: list[int], *, total: int) -> list[int]:
+def shares_within(shares: list[int], *, total: int) -> list[int]:
     """The same shares if they fit into `total`; else in proportion, so that they sum to it exactly.
 
     Largest remainder: each is its exact proportion rounded down, and the tokens left over go one

@@ -22,7 +22,7 @@ def check_plan(parts: Sequence[Part]) -> list[Part]:
     _check_number(len(parts))
     by_key = {part.key: part for part in parts}
     if len(by_key) < len(parts):
-        raise _doubled(parts)
+        raise _duplicate_id(parts)
     for part in parts:
         _check_part(part, by_key)
     dependents = _dependents(parts)
@@ -46,7 +46,7 @@ def _check_number(count: int) -> None:
         )
 
 
-def _doubled(parts: Sequence[Part]) -> WrongPlan:
+def _duplicate_id(parts: Sequence[Part]) -> WrongPlan:
     key, times = Counter(part.key for part in parts).most_common(1)[0]
     return WrongPlan(
         f"{times:,} sub-tasks have the id “{key}”.", sub_task=key, count=times, count_max=1

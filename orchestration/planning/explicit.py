@@ -9,7 +9,7 @@ from orchestration.planning.dependency_graph import check_plan
 _AS_GIVEN = ("priority", "runner", "model", "provider", "needs_approval")
 
 
-def given_plan(sub_tasks: Sequence[Mapping[str, Any]]) -> list[Part]:
+def explicit_plan(sub_tasks: Sequence[Mapping[str, Any]]) -> list[Part]:
     """The parts that `sub_tasks` are, in an order in which they can be done.
 
     Each has a `description`, and may have `id` (1, 2, … by default), `name`, `priority`,

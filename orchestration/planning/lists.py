@@ -29,7 +29,7 @@ def items(text: str, *, most: int) -> list[tuple[str, str]]:
         return []
     begins = [end for _, end in found]
     ends = [start for start, _ in found[1:]] + [len(text)]
-    own = [_trimmed(text[begin:end]) for begin, end in zip(begins, ends, strict=True)]
+    own = [_trim(text[begin:end]) for begin, end in zip(begins, ends, strict=True)]
     introduction = text[: found[0][0]].strip()
     told = [f"{introduction}\n{own[0]}" if introduction else own[0], *own[1:]]
     return list(zip(own, told, strict=True))
@@ -83,7 +83,7 @@ def _can_begin(text: str, at: int) -> bool:
     return not before or before.endswith(_BEFORE_FIRST)
 
 
-def _trimmed(item: str) -> str:
+def _trim(item: str) -> str:
     """Without the separators after it."""
     item = item.strip()
     after = _AFTER_ITEM.search(item, max(len(item) - _LOOK_BACK, 0))

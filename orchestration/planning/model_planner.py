@@ -10,7 +10,7 @@ from django.conf import settings
 from jsonschema import Draft202012Validator
 
 from orchestration.planning.base import WEIGHTS, Part
-from orchestration.planning.explicit import given_plan
+from orchestration.planning.explicit import explicit_plan
 from orchestration.refusals import WrongPlan
 from orchestration.storable_text import is_storable
 
@@ -126,6 +126,6 @@ def _plan(found: Any) -> list[Part]:
     if not is_storable(plain):
         raise UnusablePlan("The plan has characters that are no text.")
     try:
-        return given_plan(plain)
+        return explicit_plan(plain)
     except WrongPlan as refusal:
         raise UnusablePlan(refusal.detail) from refusal

@@ -71,7 +71,7 @@ class Beginning:
 
 def beginnings(text: str, *, most: int) -> list[Beginning]:
     """Where parts begin in `text`: the first `most` places, in time linear in its length."""
-    reader = _Reader("\n" + _lowered(text), "\n" + text)
+    reader = _Reader("\n" + _lower_same_length(text), "\n" + text)
     found = []
     for match in islice(_CANDIDATE.finditer(reader.lowered), _READ_MAX):
         if len(found) >= most:
@@ -87,7 +87,7 @@ def beginnings(text: str, *, most: int) -> list[Beginning]:
     return found
 
 
-def _lowered(text: str) -> str:
+def _lower_same_length(text: str) -> str:
     """In lower case and as long as before: a few capital letters are longer as small ones."""
     lowered = text.lower()
     if len(lowered) == len(text):

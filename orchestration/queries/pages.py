@@ -100,7 +100,7 @@ def beginnings(task: Task, *, positions: list[int], characters: int) -> dict[int
     return {row.position: row for row in found}
 
 
-def spent_on(sub_tasks: Sequence[int]) -> dict[int, tuple[int, Decimal]]:
+def spent_by_sub_task(sub_tasks: Sequence[int]) -> dict[int, tuple[int, Decimal]]:
     """Tokens and cost (USD) of all attempts of each; what runs counts by its allocation."""
     live = {"finalized_at__isnull": True}
     tokens = When(**live, then=Coalesce(F("allocation__used"), 0))
@@ -117,7 +117,7 @@ def spent_on(sub_tasks: Sequence[int]) -> dict[int, tuple[int, Decimal]]:
     return {pk: (tokens, cost) for pk, tokens, cost in rows}
 
 
-def spent_by(attempt: Attempt) -> tuple[int, Decimal]:
+def spent_by_attempt(attempt: Attempt) -> tuple[int, Decimal]:
     """Its tokens and cost (USD) until now; the attempt comes with its allocation."""
     if attempt.finalized_at or attempt.allocation is None:
         return attempt.used_tokens, attempt.cost

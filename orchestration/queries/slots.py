@@ -7,7 +7,7 @@ from keys.models import Slot
 from orchestration.models import Attempt
 
 
-def left_over_slots(*, runner: str) -> QuerySet[Slot]:
+def abandoned_slots(*, runner: str) -> QuerySet[Slot]:
     """Where an allocation sits whose attempt does not run."""
     running = Attempt.objects.filter(status=Attempt.Status.RUNNING).values("session_id")
     return taken_slots(runner=runner).exclude(allocation__session_id__in=running)

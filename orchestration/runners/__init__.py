@@ -41,21 +41,21 @@ def check(name: str) -> None:
 
 def terms(name: str) -> Terms:
     """What its allocations must be like. Refusal: RunnerNotFound."""
-    if name in (built_in := _built_in()):
+    if name in (built_in := _built_in_terms()):
         return built_in[name]
     kind, _, slug = name.partition(":")
-    if kind == _COMMAND and (command := _enabled().filter(slug=slug).first()):
+    if kind == _COMMAND and (command := _enabled_commands().filter(slug=slug).first()):
         return Terms(command.wire_format, command.refusal_status)
     raise RunnerNotFound(runner=name, runners=names())
 
 
 def names() -> list[str]:
     """Every runner there is now."""
-    commands = _enabled().values_list("slug", flat=True)
-    return [*_built_in(), *(f"{_COMMAND}:{slug}" for slug in commands)]
+    commands = _enabled_commands().values_list("slug", flat=True)
+    return [*_built_in_terms(), *(f"{_COMMAND}:{slug}" for slug in commands)]
 
 
-def _built_in() -> dict[str, Terms]:
+def _built_in_terms() -> dict[str, Terms]:
     found = {"model": Terms()}
     if settings.OPENCLAW_URL:
         # For a minute or more it would leave a slot alone that was refused in another way.
@@ -63,7 +63,7 @@ def _built_in() -> dict[str, Terms]:
     return found
 
 
-def _enabled():
+def _enabled_commands():
     return Command.objects.filter(disabled_at=None).order_by("slug")
 
 

@@ -34,7 +34,7 @@ class Folder:
         """Write down who works here, for whoever finds the folder left behind."""
         self._child.write_text(json.dumps([pid, started]))
 
-    def noted_child(self) -> tuple[int, float] | None:
+    def child_process(self) -> tuple[int, float] | None:
         """Who works here, or did."""
         with suppress(OSError, ValueError):
             pid, started = json.loads(self._child.read_text())

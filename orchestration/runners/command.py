@@ -15,7 +15,7 @@ from common.batches import Threads
 from orchestration.models import Command
 from orchestration.runners.attempt_folder import Folder
 from orchestration.runners.base import Failed, Result, Work
-from orchestration.runners.placeholders import ReadAsAnOption, filled, filled_argv
+from orchestration.runners.placeholders import ReadAsAnOption, fill_argv, filled
 from orchestration.runners.process_group import Child, Program, kill_left_over
 from orchestration.runners.scrubbed_text import sentence, without
 from orchestration.storable_text import storable
@@ -48,7 +48,7 @@ class CommandRunner:
         """Start the program. Raises Failed: misconfigured, refused, lost."""
         if work.session_id not in self._running:
             if work.again:
-                await self._lost(work, None)
+                await self._fail_as_lost(work, None)
             command = await self._database.run(_command, work.runner)
             await self._start(work, command)
         child = self._running[work.session_id].child
@@ -66,7 +66,7 @@ class CommandRunner:
         code = await asyncio.shield(running.child.over)
         if code != 0:
             raise Failed("failed", _why(running.child, code, secret=work.token))
-        text = without(await _said(running, secret=work.token), secret=work.token)
+        text = without(await _result_text(running, secret=work.token), secret=work.token)
         if not text.strip():
             raise Failed("unusable_answer", "The command ended well and said nothing.")
         return Result(storable(text), _facts(running, secret=work.token))
@@ -91,10 +91,10 @@ class CommandRunner:
 
     async def _own(self, work: Work, handle: dict[str, Any]) -> _Running:
         if work.session_id not in self._running:
-            await self._lost(work, handle)
+            await self._fail_as_lost(work, handle)
         return self._running[work.session_id]
 
-    async def _lost(self, work: Work, handle: dict[str, Any] | None) -> None:
+    async def _fail_as_lost(self, work: Work, handle: dict[str, Any] | None) -> None:
         await asyncio.to_thread(_end_left_over, work.session_id, handle)
         raise Failed("lost", "The worker that ran the command died or was silent.")
 
@@ -103,7 +103,7 @@ class CommandRunner:
         try:
             folder.make(storable(work.prompt))
         except FileExistsError:
-            await self._lost(work, None)
+            await self._fail_as_lost(work, None)
         try:
             child = await Child.start(_program(work, command, folder))
         except BaseException as error:
@@ -145,7 +145,7 @@ def _program(work: Work, command: Command, folder: Folder) -> Program:
     own = {name: filled(template, secret) for name, template in command.environment.items()}
     stdin = folder.prompt if command.prompt_by == Command.PromptBy.STDIN else None
     return Program(
-        filled_argv(command.argv, values), usual | own, folder.home, stdin, command.output_bytes_max
+        fill_argv(command.argv, values), usual | own, folder.home, stdin, command.output_bytes_max
     )
 
 
@@ -157,10 +157,10 @@ def _not_started(command: Command, error: Exception) -> Failed:
     return Failed("misconfigured", f"{command} cannot be started: {error.strerror}.")
 
 
-async def _said(running: _Running, *, secret: str) -> str:
+async def _result_text(running: _Running, *, secret: str) -> str:
     command, out = running.command, running.child.out
     if command.result_from == Command.ResultFrom.FILE:
-        return await asyncio.to_thread(_written, running)
+        return await asyncio.to_thread(_read_result_file, running)
     if command.result_from == Command.ResultFrom.STDOUT:
         return out.text(secret=secret)
     if out.cut:
@@ -168,7 +168,7 @@ async def _said(running: _Running, *, secret: str) -> str:
     return _in_json(out.text(secret=secret), command.result_path)
 
 
-def _written(running: _Running) -> str:
+def _read_result_file(running: _Running) -> str:
     name, most = running.command.result_path, running.command.output_bytes_max
     try:
         written = running.folder.read(name, most=most)
@@ -212,7 +212,7 @@ def _facts(running: _Running, *, secret: str) -> dict[str, Any]:
 def _end_left_over(session_id: str, handle: dict[str, Any] | None) -> None:
     """End what another process of this machine started for the session, and remove its folder."""
     folder = Folder(session_id)
-    children = [folder.noted_child()]
+    children = [folder.child_process()]
     if handle and handle["host"] == _HOST:
         children.append((handle["pid"], handle["started"]))
     for child in filter(None, children):

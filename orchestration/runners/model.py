@@ -97,7 +97,7 @@ class ModelRunner:
 
     def _call(self, work: Work) -> asyncio.Task[Result]:
         if work.session_id not in self._calls:
-            self._calls[work.session_id] = asyncio.create_task(self._made(work))
+            self._calls[work.session_id] = asyncio.create_task(self._call(work))
         return self._calls[work.session_id]
 
     async def _stop(self, session_id: str) -> None:
@@ -107,7 +107,7 @@ class ModelRunner:
             if not call.cancelled():
                 call.exception()  # Looked at: asyncio would log that nobody did.
 
-    async def _made(self, work: Work) -> Result:
+    async def _call(self, work: Work) -> Result:
         wire = WIRES.get(work.wire_format)
         if wire is None:
             raise Failed("misconfigured", f"A model is not asked in {work.wire_format!r}.")
@@ -117,7 +117,7 @@ class ModelRunner:
         except TimeoutError:
             raise Failed("timeout", f"No answer within {work.seconds:.0f} seconds.") from None
         if answer.status != 200:
-            raise _failed(work, answer)
+            raise _failure(work, answer)
         return _result(wire, answer)
 
     async def _answer(self, work: Work, wire: Wire) -> _Answer:
@@ -125,7 +125,7 @@ class ModelRunner:
         away_since, tries = None, 0
         while True:
             try:
-                answer = await self._asked(work, wire)
+                answer = await self._post(work, wire)
                 if not _is_away(answer):
                     return answer
                 why = f"it answered {answer.status}"
@@ -141,7 +141,7 @@ class ModelRunner:
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
             tries += 1
 
-    async def _asked(self, work: Work, wire: Wire) -> _Answer:
+    async def _post(self, work: Work, wire: Wire) -> _Answer:
         headers = {
             "Authorization": f"Bearer {work.token}",
             "Content-Type": "application/json",
@@ -180,10 +180,10 @@ def _is_away(answer: _Answer) -> bool:
     """Whether neither a provider answered nor Butler refused: nobody looked at the call."""
     if answer.status not in _AWAY or "x-butler-charge-id" in answer.headers:
         return False
-    return not _told(answer)[0]
+    return not _refusal_of(answer)[0]
 
 
-def _told(answer: _Answer) -> tuple[str, str]:
+def _refusal_of(answer: _Answer) -> tuple[str, str]:
     """Butler's code of a refusal, empty if it is not Butler's, and the message for people."""
     try:
         body = msgspec.json.decode(answer.body)
@@ -197,8 +197,8 @@ def _told(answer: _Answer) -> tuple[str, str]:
     return str(code or ""), str(message or "")
 
 
-def _failed(work: Work, answer: _Answer) -> Failed:
-    code, message = _told(answer)
+def _failure(work: Work, answer: _Answer) -> Failed:
+    code, message = _refusal_of(answer)
     kind = _KINDS_OF_CODES.get(code) or _kind_of(answer.status)
     if work.again and kind == "budget_exhausted":
         # Whoever made the call before this process used it.

@@ -37,7 +37,7 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
-def filled_argv(argv: list[str], values: Mapping[str, str]) -> list[str]:
+def fill_argv(argv: list[str], values: Mapping[str, str]) -> list[str]:
     """The arguments, as many as there are templates. Error: ReadAsAnOption."""
     arguments: list[str] = []
     for template in argv:

@@ -39,9 +39,9 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process, out: Captured, err: Captured) -> None:
         self.pid, self.out, self.err = process.pid, out, err
-        self.started = _started(process.pid)
+        self.started = _start_time(process.pid)
         self._process = process
-        self.over: asyncio.Task[int] = asyncio.create_task(self._ended())
+        self.over: asyncio.Task[int] = asyncio.create_task(self._wait_for_end())
 
     @classmethod
     async def start(cls, program: Program) -> "Child":
@@ -83,7 +83,7 @@ class Child:
         if not self.over.done():
             kill_group(self.pid, signal.SIGKILL)
 
-    async def _ended(self) -> int:
+    async def _wait_for_end(self) -> int:
         code = await self._process.wait()
         # What it printed last may still be in the pipes; who still holds them is ended.
         closed = [asyncio.create_task(one.closed.wait()) for one in (self.out, self.err)]
@@ -114,7 +114,7 @@ def kill_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def _started(pid: int) -> float:
+def _start_time(pid: int) -> float:
     try:
         return psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:  # It was that quick.

@@ -12,7 +12,7 @@ SYSTEM = (
 _OUTPUT_TOKENS_MAX = 8_192
 
 
-class Said(NamedTuple):
+class ModelAnswer(NamedTuple):
     """What a model answered, why it ended there, and the numbers it was counted with."""
 
     text: str
@@ -31,7 +31,7 @@ class Wire(NamedTuple):
 
     path: str
     asked: Callable[..., dict[str, Any]]
-    said: Callable[[Any], Said]
+    said: Callable[[Any], ModelAnswer]
 
 
 def _chat(prompt: str, *, model: str) -> dict[str, Any]:
@@ -46,21 +46,21 @@ def _messages(prompt: str, *, model: str) -> dict[str, Any]:
     return {"model": model, **limits, "system": SYSTEM, "messages": messages}
 
 
-def _said_in_chat(answer: Any) -> Said:
+def _read_chat_answer(answer: Any) -> ModelAnswer:
     try:
         choice = answer["choices"][0]
         text = _text_of(choice["message"].get("content"))
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError("no chat completion") from error
-    return Said(text, str(choice.get("finish_reason")), _numbers(answer.get("usage")))
+    return ModelAnswer(text, str(choice.get("finish_reason")), _numbers(answer.get("usage")))
 
 
-def _said_in_messages(answer: Any) -> Said:
+def _read_message_answer(answer: Any) -> ModelAnswer:
     try:
         text = _text_of(answer["content"])
     except (KeyError, TypeError) as error:
         raise ValueError("no message") from error
-    return Said(text, str(answer.get("stop_reason")), _numbers(answer.get("usage")))
+    return ModelAnswer(text, str(answer.get("stop_reason")), _numbers(answer.get("usage")))
 
 
 def _text_of(content: Any) -> str:
@@ -77,6 +77,6 @@ def _numbers(usage: Any) -> dict[str, int]:
 
 
 WIRES = {
-    "openai": Wire("/chat/completions", _chat, _said_in_chat),
-    "anthropic": Wire("/messages", _messages, _said_in_messages),
+    "openai": Wire("/chat/completions", _chat, _read_chat_answer),
+    "anthropic": Wire("/messages", _messages, _read_message_answer),
 }

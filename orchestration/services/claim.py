@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from orchestration import sql
 from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.services.finish import fail_sub_tasks
-from orchestration.task_budget import TOKENS_MIN, Purse
+from orchestration.task_budget import TOKENS_MIN, TaskBudget
 
 # When a sub-task that others must leave something for is looked at again.
 _NEXT_LOOK = timedelta(seconds=3)
@@ -33,13 +33,15 @@ def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
         cursor.execute(sql.GIVE_PLACES)
         cursor.execute(sql.CANDIDATES, {"now": now, "most": most})
         sub_tasks, tasks = _in_order(cursor.fetchall())
-        places = _Places(_counted(cursor, sql.RUNNING))
-        purses = _purses(cursor, tasks, sub_tasks)
+        places = _Places(_counts(cursor, sql.RUNNING))
+        budgets = _task_budgets(cursor, tasks, sub_tasks)
         chosen = [
-            given for one in sub_tasks if (given := _given(one, tasks, purses, places, now=now))
+            given
+            for one in sub_tasks
+            if (given := _take_parameters(one, tasks, budgets, places, now=now))
         ]
-        _put_off(purses.values(), now=now)
-        until = _leased_until(now)
+        _put_off(budgets.values(), now=now)
+        until = _lease_end(now)
         cursor.execute(
             sql.TAKE,
             {"given": json.dumps(chosen), "worker": worker, "until": until, "now": now},
@@ -53,7 +55,7 @@ def take_over(*, worker: str, most: int, now: datetime) -> list[Attempt]:
     with connection.cursor() as cursor:
         cursor.execute(
             sql.TAKE_OVER,
-            {"worker": worker, "most": most, "now": now, "until": _leased_until(now)},
+            {"worker": worker, "most": most, "now": now, "until": _lease_end(now)},
         )
         return _attempts(row[0] for row in cursor.fetchall())
 
@@ -66,7 +68,7 @@ def beat(*, worker: str, now: datetime) -> dict[int, tuple[int, bool]]:
     """
     ours = Attempt.objects.filter(worker=worker, status=Attempt.Status.RUNNING)
     fresh = now + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS * 0.75)
-    ours.filter(leased_until__lt=fresh).update(leased_until=_leased_until(now))
+    ours.filter(leased_until__lt=fresh).update(leased_until=_lease_end(now))
     rows = ours.values_list("id", "fence", "cancel_asked_at")
     return {pk: (fence, asked is not None) for pk, fence, asked in rows}
 
@@ -77,7 +79,7 @@ def give_up(*, worker: str, now: datetime) -> int:
     return left.update(leased_until=now)
 
 
-def _leased_until(now: datetime) -> datetime:
+def _lease_end(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS)
 
 
@@ -96,7 +98,7 @@ def _in_order(found: list[tuple[int, int]]) -> tuple[list[SubTask], dict[int, Ta
     return [rows[pk] for pk in ids if rows[pk].status == SubTask.Status.WAITING], tasks
 
 
-def _counted(cursor: Any, statement: str) -> Counter:
+def _counts(cursor: Any, statement: str) -> Counter:
     cursor.execute(statement)
     return Counter(dict(cursor.fetchall()))
 
@@ -118,30 +120,36 @@ class _Places:
         self._running.update(scopes)
 
 
-def spent_by(sub_tasks: list[int]) -> dict[int, int]:
+def spent_tokens(sub_tasks: list[int]) -> dict[int, int]:
     """Tokens that all attempts of sub-tasks have used, or were lent until that is known."""
     with connection.cursor() as cursor:
         cursor.execute(sql.SPENT, {"sub_tasks": sub_tasks})
         return dict(cursor.fetchall())
 
 
-def _purses(cursor: Any, tasks: dict[int, Task], sub_tasks: list[SubTask]) -> dict[int, Purse]:
-    spent = spent_by([one.pk for one in sub_tasks if one.attempts_made])
+def _task_budgets(
+    cursor: Any, tasks: dict[int, Task], sub_tasks: list[SubTask]
+) -> dict[int, TaskBudget]:
+    spent = spent_tokens([one.pk for one in sub_tasks if one.attempts_made])
     cursor.execute(sql.PROMISED, {"tasks": list(tasks), "least": TOKENS_MIN})
-    purses = {}
+    budgets = {}
     for pk, shares, promised, payable in cursor.fetchall():
         task = tasks[pk]
         returned = shares - promised - task.lent - task.used
-        purses[pk] = Purse(task.free, promised, returned, task.reserve, task.lent, payable, spent)
-    return purses
+        budgets[pk] = TaskBudget(
+            task.free, promised, returned, task.reserve, task.lent, payable, spent
+        )
+    return budgets
 
 
-def _given(sub_task: SubTask, tasks, purses, places: _Places, *, now) -> dict[str, Any] | None:
+def _take_parameters(
+    sub_task: SubTask, tasks, budgets, places: _Places, *, now
+) -> dict[str, Any] | None:
     """What TAKE is told of a sub-task that begins; None when it must wait."""
     task = tasks[sub_task.task_id]
     scopes = ["all", f"runner:{sub_task.runner}", f"provider:{sub_task.provider}"]
     scopes += [f"centre:{slug}" for slug in task.centres]
-    if not places.has(scopes) or not (tokens := purses[task.pk].lend(sub_task)):
+    if not places.has(scopes) or not (tokens := budgets[task.pk].lend(sub_task)):
         return None
     places.take(scopes)
     deadline = min(now + timedelta(seconds=task.running_seconds), task.deadline_at)
@@ -155,10 +163,10 @@ def _given(sub_task: SubTask, tasks, purses, places: _Places, *, now) -> dict[st
     }
 
 
-def _put_off(purses: Iterable[Purse], *, now: datetime) -> None:
+def _put_off(budgets: Iterable[TaskBudget], *, now: datetime) -> None:
     """Sub-tasks that cannot be paid now make room for others; those that never can be, fail."""
-    later = [one.pk for purse in purses for one in purse.later]
+    later = [one.pk for task_budget in budgets for one in task_budget.later]
     SubTask.objects.filter(pk__in=later).update(not_before=now + _NEXT_LOOK)
-    if broke := [one for purse in purses for one in purse.broke]:
+    if broke := [one for task_budget in budgets for one in task_budget.broke]:
         says = "Nothing is left of the task's budget for another attempt."
         fail_sub_tasks(broke, kind="budget_exhausted", says=says, now=now)

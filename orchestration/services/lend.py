@@ -65,14 +65,14 @@ def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocatio
         refusal_status=terms.refusal_status,
     )
     # Somebody else may have lent it, on terms that are no longer offered.
-    earlier = attempt.fence > 1 and _lent(attempt).first()
+    earlier = attempt.fence > 1 and _allocations_of(attempt).first()
     allocation = earlier or _allocate(attempt, wish, now=now)
     keys_with_provider = ApiKey.objects.select_related("provider")
     allocation.api_key = keys_with_provider.get(pk=allocation.api_key_id)
     return allocation
 
 
-def _lent(attempt: Attempt) -> QuerySet[Allocation]:
+def _allocations_of(attempt: Attempt) -> QuerySet[Allocation]:
     return Allocation.objects.filter(session_id=attempt.session_id)
 
 
@@ -96,7 +96,7 @@ def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation
         return allocation
     except keys_refusals.IdempotencyMismatch:
         # It was lent before, for as long as was left then.
-        return _lent(attempt).get()
+        return _allocations_of(attempt).get()
     except _NO_ROOM as refusal:
         raise Failed("no_capacity", refusal.detail, retry_after=_seconds_to(refusal, now)) from None
     except Refusal as refusal:

@@ -49,7 +49,7 @@ def reserve_of(request: TaskRequest) -> int:
 
 def _parts(request: TaskRequest) -> list[Part]:
     if request.sub_tasks:
-        return planning.given_plan(list(request.sub_tasks))
+        return planning.explicit_plan(list(request.sub_tasks))
     return planning.keyword_plan(request.description, parallel=request.parallel)
 
 

@@ -32,7 +32,7 @@ def cancel(*, task_id: int, actor: Actor, now: datetime) -> Task:
     """Begin nothing more, and stop what runs within seconds; results so far are kept. Twice is
     once. Refusals: TaskNotFound, TaskEnded (unless it was cancelled).
     """
-    task = _locked(task_id)
+    task = _lock_task(task_id)
     if task.status in (Task.Status.CANCELLED, Task.Status.CANCELLING):
         return task
     _refuse_ended(task)
@@ -56,7 +56,7 @@ def pause(*, task_id: int, actor: Actor, now: datetime) -> Task:
 
     Refusals: TaskNotFound, TaskEnded, TaskCancelling.
     """
-    task = _locked(task_id)
+    task = _lock_task(task_id)
     if task.status == Task.Status.PAUSED:
         return task
     _refuse_ended(task)
@@ -75,7 +75,7 @@ def resume(*, task_id: int, actor: Actor, now: datetime) -> Task:
 
     Refusals: TaskNotFound, TaskEnded, TaskCancelling.
     """
-    task = _locked(task_id)
+    task = _lock_task(task_id)
     if task.status == Task.Status.ACTIVE:
         return task
     _refuse_ended(task)
@@ -98,7 +98,7 @@ def approve(*, task_id: int, key: str, actor: Actor, now: datetime) -> SubTask:
 
     Refusals: TaskNotFound, SubTaskNotFound, TaskEnded, SubTaskStarted.
     """
-    task = _locked(task_id)
+    task = _lock_task(task_id)
     sub_task = SubTask.objects.filter(task=task, key=key).first()
     if sub_task is None:
         raise SubTaskNotFound(task_id=task_id, sub_task=key)
@@ -140,7 +140,7 @@ def retry_failed(
     the shares no longer fit. The idempotency key of the last retry is that retry. Refusals:
     TaskNotFound, TaskNotEnded, NothingToRetry, BudgetTooSmall.
     """
-    task = _locked(task_id)
+    task = _lock_task(task_id)
     if idempotency_key and task.retry_key == idempotency_key:
         return task
     if not task.is_over:
@@ -175,7 +175,7 @@ def _share_out(task: Task, again: list[SubTask]) -> None:
     # A share is all that a sub-task may ever use, so what it used before is added.
     spent = spent_by([one.pk for one in again])
     wanted = [one.share for one in again]
-    for one, share in zip(again, planning.scaled(wanted, total=left), strict=True):
+    for one, share in zip(again, planning.shares_within(wanted, total=left), strict=True):
         one.share = share + spent.get(one.pk, 0)
 
 
@@ -195,7 +195,7 @@ def _begin_again(again: list[SubTask], *, now: datetime) -> None:
     )
 
 
-def _locked(task_id: int) -> Task:
+def _lock_task(task_id: int) -> Task:
     locked = Task.objects.select_for_update(of=("self",), no_key=True)
     task = locked.filter(pk=task_id).first()
     if task is None:

@@ -18,8 +18,8 @@ class TaskRequest:
     """A task as somebody asks for it.
 
     Either a `description`, which a planner (`keyword` or `model`) takes apart, or `sub_tasks` as
-    they are (see `planning.given_plan`). `total_budget` in tokens, of which `reserve_percent` are
-    kept for retries. `parallel`: whether the parts a planner finds may run side by side.
+    they are (see `planning.explicit_plan`). `total_budget` in tokens, of which `reserve_percent`
+    are kept for retries. `parallel`: whether the parts a planner finds may run side by side.
     `soft_limit_percent` of the budget used: the task pauses and asks.
     """
 

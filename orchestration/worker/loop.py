@@ -113,9 +113,9 @@ class Worker:
         for attempt in attempts:
             carried = Carried(attempt, self._database, self._runners)
             self._carried[attempt.pk] = carried
-            carried.task.add_done_callback(lambda task, pk=attempt.pk: self._done(pk, task))
+            carried.task.add_done_callback(lambda task, pk=attempt.pk: self._forget(pk, task))
 
-    def _done(self, pk: int, task: asyncio.Task) -> None:
+    def _forget(self, pk: int, task: asyncio.Task) -> None:
         del self._carried[pk]
         self._changed.set()
         if not task.cancelled() and (error := task.exception()):

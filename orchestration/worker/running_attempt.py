@@ -47,34 +47,34 @@ class Carried:
 
     async def _carry(self) -> None:
         try:
-            ended = await self._ended()
+            ended = await self._run_to_end()
         except asyncio.CancelledError:
             if self._stop is not Stop.CANCELLED:
                 await self._forget()
                 return
             await self._cancel()
-            ended = self._said("cancelled", kind="cancelled", says="Somebody cancelled it.")
+            ended = self._ended_as("cancelled", kind="cancelled", says="Somebody cancelled it.")
         self._ending = True
         await self._database.finish(ended)
         await self._forget()
 
-    async def _ended(self) -> Ended:
+    async def _run_to_end(self) -> Ended:
         try:
             async with asyncio.timeout(self._seconds_left()):
                 result = await self._result()
-            return self._said("succeeded", result=result)
+            return self._ended_as("succeeded", result=result)
         except TimeoutError:
             await self._cancel()
-            return self._said("failed", kind="timeout", says="It ran longer than it may.")
+            return self._ended_as("failed", kind="timeout", says="It ran longer than it may.")
         except Failed as failed:
             if failed.kind != "lost":
                 await self._cancel()
-            return self._failed(failed)
+            return self._failure(failed)
         except Exception:
             # A bug must not leave the attempt running for ever.
             logger.exception("%s failed by a bug", self.attempt.session_id)
             await self._cancel()
-            return self._said("failed", kind="failed", says="Butler failed; its log says why.")
+            return self._ended_as("failed", kind="failed", says="Butler failed; its log says why.")
 
     async def _result(self) -> Result:
         self._work = await self._database.run(lend, self.attempt)
@@ -106,12 +106,12 @@ class Carried:
         if self._work is not None:
             await self._runner.forget(self._work, self.attempt.handle)
 
-    def _failed(self, failed: Failed) -> Ended:
-        return self._said(
+    def _failure(self, failed: Failed) -> Ended:
+        return self._ended_as(
             "failed", kind=failed.kind, says=failed.says, retry_after=failed.retry_after
         )
 
-    def _said(self, status: str, *, result: Result | None = None, **failure) -> Ended:
+    def _ended_as(self, status: str, *, result: Result | None = None, **failure) -> Ended:
         told = {"text": result.text, "facts": result.facts} if result else {}
         return Ended(self.attempt.pk, self.attempt.fence, status, **told, **failure)
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from keys.refusals import WrongValue
 from orchestration import services
 from orchestration.models import Command
-from orchestration.runners.placeholders import ReadAsAnOption, filled, filled_argv
+from orchestration.runners.placeholders import ReadAsAnOption, fill_argv, filled
 from security.models import AuditEntry
 from tests.actors import GRACE
 from tests.moments import NOON
@@ -141,9 +141,9 @@ def test_values_are_filled_in_once():
 @pytest.mark.parametrize("value", ["-", "--", "-x", "--force=yes"])
 def test_a_value_in_front_is_no_option_unless_options_are_over(value):
     with pytest.raises(ReadAsAnOption):
-        filled_argv(["x", "{model}"], {"model": value})
-    assert filled_argv(["x", "--", "{model}"], {"model": value}) == ["x", "--", value]
-    assert filled_argv(["x", "--m={model}"], {"model": value}) == ["x", f"--m={value}"]
+        fill_argv(["x", "{model}"], {"model": value})
+    assert fill_argv(["x", "--", "{model}"], {"model": value}) == ["x", "--", value]
+    assert fill_argv(["x", "--m={model}"], {"model": value}) == ["x", f"--m={value}"]
 
 
 FORM = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.planning import ESTIMATE_MIN, PLANNING_KEY, Part, check_plan, given_plan
+from orchestration.planning import ESTIMATE_MIN, PLANNING_KEY, Part, check_plan, explicit_plan
 from orchestration.refusals import WrongPlan
 
 
@@ -21,12 +21,12 @@ def keys(parts):
 
 def refused(*sub_tasks):
     with pytest.raises(WrongPlan) as caught:
-        given_plan(sub_tasks)
+        explicit_plan(sub_tasks)
     return caught.value
 
 
 def test_what_is_given_is_kept():
-    (part,) = given_plan([
+    (part,) = explicit_plan([
         {"id": "a", "name": "Name", "description": " Do it ", "priority": "critical",
          "estimated_tokens": 7, "runner": "command:x", "model": "m", "provider": "p",
          "needs_approval": True},
@@ -38,7 +38,7 @@ def test_what_is_given_is_kept():
 
 
 def test_what_is_not_given_has_a_default():
-    first, second = given_plan([{"description": "Do\nit"}, {"description": "word " * 3000}])
+    first, second = explicit_plan([{"description": "Do\nit"}, {"description": "word " * 3000}])
     assert (first.key, second.key) == ("1", "2")
     assert (first.name, first.priority, first.depends_on) == ("Do it", "medium", ())
     assert (first.estimated_tokens, second.estimated_tokens) == (ESTIMATE_MIN, 4000)
@@ -46,16 +46,16 @@ def test_what_is_not_given_has_a_default():
 
 def test_the_order_given_is_kept_where_it_can_be():
     given = [sub_task("d"), sub_task("a", "c"), sub_task("b"), sub_task("c"), sub_task("e")]
-    assert keys(given_plan(given)) == ["d", "b", "c", "a", "e"]
+    assert keys(explicit_plan(given)) == ["d", "b", "c", "a", "e"]
 
 
 def test_a_dependency_named_twice_is_one():
-    parts = given_plan([sub_task("a"), sub_task("b", "a", "a")])
+    parts = explicit_plan([sub_task("a"), sub_task("b", "a", "a")])
     assert parts[1].depends_on == ("a",)
 
 
 def test_numbers_may_be_ids():
-    assert keys(given_plan([sub_task(0), sub_task(1, 0)])) == ["0", "1"]
+    assert keys(explicit_plan([sub_task(0), sub_task(1, 0)])) == ["0", "1"]
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_what_cannot_be_a_plan_is_refused_with_the_reason(sub_tasks, says, facts
 
 def test_too_many_are_refused(settings):
     settings.SUB_TASKS_MAX = 2
-    assert len(given_plan([sub_task("a"), sub_task("b")])) == 2
+    assert len(explicit_plan([sub_task("a"), sub_task("b")])) == 2
     assert "3 sub-tasks; a task can have at most 2" in refused(*map(sub_task, "abc")).detail
 
 
 def test_a_chain_that_is_too_long_is_refused(settings):
     settings.SUB_TASK_DEPTH_MAX = 2
-    assert len(given_plan([sub_task("a"), sub_task("b", "a"), sub_task("c", "a")])) == 3
+    assert len(explicit_plan([sub_task("a"), sub_task("b", "a"), sub_task("c", "a")])) == 3
     refusal = refused(sub_task("a"), sub_task("b", "a"), sub_task("c", "a", "b"))
     assert "A chain of 3 sub-tasks" in refusal.detail and "“c”" in refusal.detail
     assert refusal.facts() == {"sub_task": "c", "count": 3, "count_max": 2}
@@ -98,7 +98,7 @@ def test_a_chain_that_is_too_long_is_refused(settings):
 def test_too_many_that_wait_for_one_are_refused(settings):
     settings.SUB_TASK_FAN_OUT_MAX = 2
     waiting = [sub_task(key, "a") for key in "bcd"]
-    assert len(given_plan([sub_task("a"), *waiting[:2]])) == 3
+    assert len(explicit_plan([sub_task("a"), *waiting[:2]])) == 3
     assert "3 sub-tasks depend on “a”; at most 2" in refused(sub_task("a"), *waiting).detail
 
 
@@ -129,7 +129,7 @@ def graphs(draw):
 @given(graphs())
 def test_every_part_is_there_once_and_after_what_it_needs(sub_tasks):
     done = set()
-    for part in given_plan(sub_tasks):
+    for part in explicit_plan(sub_tasks):
         assert part.key not in done
         assert set(part.depends_on) <= done
         done.add(part.key)
@@ -138,13 +138,13 @@ def test_every_part_is_there_once_and_after_what_it_needs(sub_tasks):
 
 @given(graphs())
 def test_an_order_that_can_be_done_stays_as_it_is(sub_tasks):
-    ordered = given_plan(sub_tasks)
+    ordered = explicit_plan(sub_tasks)
     assert check_plan(ordered) == ordered
 
 
 @given(graphs(), st.data())
 def test_every_circle_is_found_and_named(sub_tasks, data):
-    order = given_plan(sub_tasks)
+    order = explicit_plan(sub_tasks)
     # Follow dependencies back from a part and have the last wait for the first.
     last = data.draw(st.sampled_from([part for part in order if part.depends_on] or [None]))
     if last is None:
@@ -161,5 +161,5 @@ def test_ten_thousand_are_quick():
     shuffled = [sub_task(n, *(n - step for step in (1000, 700) if n > step)) for n in range(10_000)]
     random.Random(1).shuffle(shuffled)
     begun = process_time()
-    assert len(given_plan(shuffled)) == 10_000
+    assert len(explicit_plan(shuffled)) == 10_000
     assert process_time() - begun < 1  # 0.1 was measured

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.planning import WEIGHTS, Part, keyword_plan, scaled, split
+from orchestration.planning import WEIGHTS, Part, keyword_plan, shares_within, split
 from orchestration.refusals import BudgetTooSmall
 
 
@@ -63,20 +63,20 @@ def test_a_budget_too_small_for_all_is_refused_with_what_is_needed():
 
 
 def test_shares_that_fit_are_left_alone():
-    assert scaled([3, 4], total=7) == [3, 4]
-    assert scaled([], total=0) == []
+    assert shares_within([3, 4], total=7) == [3, 4]
+    assert shares_within([], total=0) == []
 
 
 def test_the_largest_remainders_get_what_is_left_over():
     # 1.5, 2.5 and 6: the earlier of two equal remainders.
-    assert scaled([3, 5, 12], total=10) == [2, 2, 6]
-    assert scaled([10, 1], total=10) == [9, 1]
+    assert shares_within([3, 5, 12], total=10) == [2, 2, 6]
+    assert shares_within([10, 1], total=10) == [9, 1]
 
 
 def test_no_share_falls_to_nothing():
-    assert scaled([1, 1, 1, 1000], total=10) == [1, 1, 1, 7]
+    assert shares_within([1, 1, 1, 1000], total=10) == [1, 1, 1, 7]
     with pytest.raises(BudgetTooSmall):
-        scaled([1, 1, 1, 1000], total=3)
+        shares_within([1, 1, 1, 1000], total=3)
 
 
 @given(PARTS, st.integers(0, 10**9), st.integers(0, 10**6))
@@ -118,7 +118,7 @@ def test_the_order_of_parts_moves_no_more_than_one_token(parts, more, chance):
 @given(st.lists(st.integers(1, 10**12), min_size=1, max_size=40), st.integers(0, 10**13))
 def test_scaling_sums_exactly_and_keeps_the_order(shares, more):
     total = len(shares) + more
-    found = scaled(shares, total=total)
+    found = shares_within(shares, total=total)
     assert sum(found) == min(sum(shares), total)
     assert min(found) >= 1
     ranked = sorted(zip(shares, found, strict=True))

@@ -1,13 +1,13 @@
 """What a task lends: shares first, then what was returned, and the reserve for retries."""
 
 from orchestration.models import SubTask
-from orchestration.task_budget import Purse
+from orchestration.task_budget import TaskBudget
 
 
-def purse(*, free: int, promised: int, **changes) -> Purse:
+def purse(*, free: int, promised: int, **changes) -> TaskBudget:
     """A task with so much free, of which so much is promised; nothing lent, nothing returned."""
     usual = {"returned": 0, "reserve": 0, "lent": 0, "payable": 1, "spent": {}}
-    return Purse(free=free, promised=promised, **{**usual, **changes})
+    return TaskBudget(free=free, promised=promised, **{**usual, **changes})
 
 
 def part(pk: int = 1, *, share: int = 1_000, tried: int = 0, error_kind: str = "") -> SubTask:

@@ -45,7 +45,7 @@ class Command(BaseCommand):
             agent = task_request_options.agent(options["agent"])
             task, _ = services.submit(agent=agent, request=task_request, now=timezone.now())
         if options["detach"]:
-            self._detached(task, as_json=options["json"])
+            self._report_submitted(task, as_json=options["json"])
             return
         # Not in red, as what is written to `self.stderr` is.
         said = OutputWrapper(sys.stderr) if options["json"] else self.stdout
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         if task.status != Task.Status.COMPLETED:
             sys.exit(1)
 
-    def _detached(self, task: Task, *, as_json: bool) -> None:
+    def _report_submitted(self, task: Task, *, as_json: bool) -> None:
         where = address("task", task.pk)
         says = json.dumps({"task_id": task.pk, "address": where}) if as_json else ""
         self.stdout.write(says or f"Submitted task {task.pk}: {where}")

@@ -96,7 +96,7 @@ class Children:
 
     def delete(self, key: str) -> None:
         """Have a session deleted when there is time for it; at the latest it is archived."""
-        deleting = asyncio.create_task(self._deleted(key))
+        deleting = asyncio.create_task(self._delete_session(key))
         self._deleting.add(deleting)
         deleting.add_done_callback(self._deleting.discard)
 
@@ -108,7 +108,7 @@ class Children:
             deleting.cancel()
         await self._socket.close()
 
-    async def _deleted(self, key: str) -> None:
+    async def _delete_session(self, key: str) -> None:
         # One after the other: each keeps the gateway busy.
         async with self._turn:
             try:

@@ -54,8 +54,8 @@ class OpenClawRunner:
         if not self._url:
             raise Failed("misconfigured", "OpenClaw is not set up: BUTLER_OPENCLAW_URL is not set.")
         # Seen through even if nobody waits any more: a child that nobody knows of would go on.
-        spawning = asyncio.create_task(self._spawned(work))
-        spawning.add_done_callback(_seen)
+        spawning = asyncio.create_task(self._spawn_child(work))
+        spawning.add_done_callback(_retrieve_exception)
         self._spawning[work.session_id] = spawning
         return await asyncio.shield(spawning)
 
@@ -91,7 +91,7 @@ class OpenClawRunner:
         if seat is None or await self._slots.attempt_runs(work.session_id):
             return
         try:
-            await self._cleared(seat)
+            await self._clear(seat)
         except (Unreachable, Refused) as error:
             logger.warning("%s stays taken for now: %s", seat.slot, self._sentence(error))
 
@@ -100,7 +100,7 @@ class OpenClawRunner:
         freed = 0
         for seat in await self._slots.left_over() if self._url else ():
             try:
-                freed += await self._cleared(seat)
+                freed += await self._clear(seat)
             except (Unreachable, Refused) as error:
                 logger.warning("%s stays taken for now: %s", seat.slot, self._sentence(error))
         return freed
@@ -112,7 +112,7 @@ class OpenClawRunner:
         await self._children.close()
         await self._slots.close()
 
-    async def _spawned(self, work: Work) -> dict[str, Any]:
+    async def _spawn_child(self, work: Work) -> dict[str, Any]:
         slot = await self._slots.take(work.allocation_id)
         if slot is None:
             raise Failed("no_capacity", "Every slot of OpenClaw is taken.")
@@ -136,7 +136,7 @@ class OpenClawRunner:
         facts = {"slot": handle["slot"], "openclaw_session": handle["child_key"]}
         return words.result_of(said, facts)
 
-    async def _cleared(self, seat: Seat) -> bool:
+    async def _clear(self, seat: Seat) -> bool:
         """Whether a slot was freed, now that nothing runs there."""
         children = await self._children.stopped(seat.session_id)
         freed = await self._slots.free(seat)
@@ -172,7 +172,7 @@ async def release_left_over() -> int:
         await runner.close()
 
 
-def _seen(task: asyncio.Task) -> None:
+def _retrieve_exception(task: asyncio.Task) -> None:
     """Look at how it ended: asyncio would log that nobody did."""
     if not task.cancelled():
         task.exception()

@@ -12,7 +12,7 @@ from common.database_retry import DatabaseRetry
 from keys import services as keys
 from keys.books.queries.slots import taken_slots
 from keys.models import Slot
-from orchestration.queries.slots import attempt_runs, left_over_slots
+from orchestration.queries.slots import abandoned_slots, attempt_runs
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Slots:
 
     async def left_over(self) -> list[Seat]:
         """Where allocations sit whose attempts are over."""
-        return await self._run(_left_over)
+        return await self._run(_seats_left_over)
 
     async def attempt_runs(self, session_id: str) -> bool:
         """Whether somebody still carries this attempt out."""
@@ -79,8 +79,8 @@ def _seat_of(allocation_id: int) -> Seat | None:
     return slot and _seat(slot)
 
 
-def _left_over() -> list[Seat]:
-    return [_seat(slot) for slot in left_over_slots(runner=RUNNER)]
+def _seats_left_over() -> list[Seat]:
+    return [_seat(slot) for slot in abandoned_slots(runner=RUNNER)]
 
 
 def _seat(slot: Slot) -> Seat:

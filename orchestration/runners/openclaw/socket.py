@@ -61,7 +61,7 @@ class OpenClawSocket:
         """Call a method; its payload. Raises Unreachable (also after `seconds`), Refused."""
         async with self._opening:
             if self._line is None or not self._line.is_open:
-                self._line = await self._opened()
+                self._line = await self._open()
         return await self._line.ask(method, params, seconds=seconds)
 
     async def close(self) -> None:
@@ -71,7 +71,7 @@ class OpenClawSocket:
         if self._http is not None:
             await self._http.close()
 
-    async def _opened(self) -> "_Line":
+    async def _open(self) -> "_Line":
         if self._http is None:
             self._http = aiohttp.ClientSession(headers={"User-Agent": "butler"})
         try:
