@@ -18,7 +18,7 @@ from orchestration.refusals import (
     TaskNotEnded,
     TaskNotFound,
 )
-from orchestration.services.claim import spent_by
+from orchestration.services.claim import spent_tokens
 from orchestration.services.finish import fail_sub_tasks, follow
 from orchestration.services.wakeup import wake
 from security import audit
@@ -173,7 +173,7 @@ def _share_out(task: Task, again: list[SubTask]) -> None:
             needed=len(again) * planning.PART_TOKENS_MIN,
         )
     # A share is all that a sub-task may ever use, so what it used before is added.
-    spent = spent_by([one.pk for one in again])
+    spent = spent_tokens([one.pk for one in again])
     wanted = [one.share for one in again]
     for one, share in zip(again, planning.shares_within(wanted, total=left), strict=True):
         one.share = share + spent.get(one.pk, 0)
