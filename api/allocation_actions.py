@@ -12,6 +12,7 @@ from api.fields import Integer, Name, Strict, String
 from api.query_parameters import body, idempotency_key
 from keys import services as keys
 from keys.books.queries.allocations import own_allocation, own_allocation_id
+from security.request_actor import agent_of
 
 
 class AllocationActionView(ApiView):
@@ -64,7 +65,7 @@ class RotationView(AllocationActionView):
             allocation=own_allocation(session_id, bearer=request.auth),
             key=asked.get("key_id"),
             reason="asked for",
-            who=request.auth.who,
+            actor=agent_of(request, request.auth.agent),
             idempotency_key=idempotency_key(request),
             now=timezone.now(),
         )
@@ -92,7 +93,9 @@ class CompletionView(AllocationActionView):
         body(request, self.Input)
         idempotency_key(request)
         pk = own_allocation_id(session_id, bearer=request.auth)
-        keys.complete(allocation_id=pk, who=request.auth.who, now=timezone.now())
+        keys.complete(
+            allocation_id=pk, actor=agent_of(request, request.auth.agent), now=timezone.now()
+        )
         return _allocation_response(request, session_id)
 
 
@@ -126,7 +129,12 @@ class FailureView(AllocationActionView):
         reason = body(request, self.Input).get("reason", "")
         idempotency_key(request)
         pk = own_allocation_id(session_id, bearer=request.auth)
-        keys.fail(allocation_id=pk, reason=reason, who=request.auth.who, now=timezone.now())
+        keys.fail(
+            allocation_id=pk,
+            reason=reason,
+            actor=agent_of(request, request.auth.agent),
+            now=timezone.now(),
+        )
         return _allocation_response(request, session_id)
 
 
@@ -160,7 +168,7 @@ class ExtensionView(AllocationActionView):
         keys.extend(
             allocation_id=pk,
             ttl_seconds=asked["ttl_seconds"],
-            who=request.auth.who,
+            actor=agent_of(request, request.auth.agent),
             now=timezone.now(),
         )
         return _allocation_response(request, session_id)

@@ -21,6 +21,7 @@ from keys.books.queries.allocations import (
 from keys.identity.queries.credentials import session_token
 from keys.models import Allocation, WireFormat
 from prediction import services as prediction
+from security.request_actor import agent_of
 
 
 class AllocationOutput(serializers.Serializer):
@@ -199,6 +200,7 @@ class AllocationListView(ApiView):
             agent=request.auth.agent,
             wish=keys.Wish(**body(request, self.Input)),
             idempotency_key=idempotency_key(request),
+            actor=agent_of(request, request.auth.agent),
             now=timezone.now(),
         )
         lent = serialize(NewAllocationOutput, with_key(allocation))

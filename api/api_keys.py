@@ -15,6 +15,7 @@ from api.query_parameters import body, idempotency_key, query
 from keys import services as keys
 from keys.models import ApiKey
 from keys.supply.queries.api_keys import KeyFilter, listed_keys
+from security.request_actor import agent_of
 
 
 class ApiKeyListView(ApiView):
@@ -146,7 +147,7 @@ class KeyRefusalView(ApiView):
             key_id,
             http_status=asked["status"],
             retry_after_seconds=asked.get("retry_after_seconds"),
-            who=request.auth.who,
+            actor=agent_of(request, request.auth.agent),
             now=timezone.now(),
         )
         return Response(serialize(self.Output, api_key))

@@ -9,10 +9,12 @@ from django.db import connections
 from keys import services as keys
 from keys.models import Agent
 from keys.supply.pricing import Rates
+from security.actor import Actor
 
 KEYS = 8
 AGENTS = 128
 PLENTY = 10**13
+ACTOR = Actor.job("bench")
 RATES = Rates(input=Decimal("0.003"), output=Decimal("0.015"))
 
 
@@ -24,34 +26,37 @@ def now() -> datetime:
 def make() -> None:
     """Tables, keys with a daily and a monthly limit, agents with a daily limit."""
     call_command("migrate", verbosity=0)
-    keys.create_cost_centre("org")
+    keys.create_cost_centre("org", actor=ACTOR, now=now())
     for number in range(KEYS):
         api_key = add_key(f"key-{number}")
         for period in ("day", "month"):
             limit(api_key, period)
     for number in range(AGENTS):
-        agent = keys.create_agent(f"agent-{number}", cost_centre="org", who="bench", now=now())
+        agent = keys.create_agent(f"agent-{number}", cost_centre="org", actor=ACTOR, now=now())
         limit(agent, "day")
     # The agent that is always refused.
-    keys.create_agent("poor", cost_centre="org", who="bench", now=now())
+    keys.create_agent("poor", cost_centre="org", actor=ACTOR, now=now())
     limit(Agent.objects.get(pk="poor"), "day", amount=1)
 
 
 def add_key(slug: str, **terms: object):
     """An API key with a price and no limit."""
     terms = keys.KeyTerms(**{"provider": "bench", "model": "model", "rates": RATES} | terms)
-    return keys.add_key(slug, terms=terms, secret="bench", who="bench", now=now())  # noqa: S106
+    return keys.add_key(slug, terms=terms, secret="bench", actor=ACTOR, now=now())  # noqa: S106
 
 
 def lend(agent: str, tokens: int = 1000, **wish: object):
     """One allocation."""
-    return keys.allocate(agent=agent, wish=keys.Wish(tokens=tokens, **wish), now=now())[0]
+    allocation, _ = keys.allocate(
+        agent=agent, wish=keys.Wish(tokens=tokens, **wish), actor=Actor.agent(agent), now=now()
+    )
+    return allocation
 
 
 def tokens() -> list[str]:
     """A token of every agent, by its number."""
     agents = [Agent.objects.get(pk=f"agent-{number}") for number in range(AGENTS)]
-    return [keys.issue_token(agent, who="bench", now=now())[1] for agent in agents]
+    return [keys.issue_token(agent, actor=ACTOR, now=now())[1] for agent in agents]
 
 
 def close_connections() -> None:
@@ -62,4 +67,4 @@ def close_connections() -> None:
 def limit(subject, period: str, amount: int = PLENTY, unit: str = "tokens") -> None:
     """A limit, of so much that nobody reaches it."""
     terms = keys.Terms(unit=unit, period=period, amount=amount)
-    keys.set_limit(subject, terms=terms, why="bench", who="bench", now=now())
+    keys.set_limit(subject, terms=terms, reason="bench", actor=ACTOR, now=now())

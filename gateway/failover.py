@@ -10,9 +10,11 @@ from keys import services as keys
 from keys.models import Allocation
 from keys.refusals import KeyCannotServe, RateLimited, RotationRefused
 from keys.supply.queries.upstreams import Session
+from security.actor import Actor
 
 # 402: the provider's account is empty, and a person must pay first, which takes a while.
 UNPAID_SECONDS = 900
+_GATEWAY = Actor.job("gateway")
 
 
 async def move_session(runtime: Runtime, session: Session, refusal: KeyCannotServe) -> Session:
@@ -47,7 +49,7 @@ async def report_key_refusal(
         session.api_key,
         http_status=http_status,
         retry_after_seconds=seconds,
-        who="gateway",
+        actor=_GATEWAY,
         now=timezone.now(),
     )
 
@@ -63,4 +65,4 @@ def _whole_seconds(retry_after: str | None) -> int | None:
 def _rotate(session: Session, *, reason: str, now: datetime) -> None:
     allocation = Allocation.objects.select_related("api_key").get(pk=session.allocation_id)
     if allocation.api_key_id == session.api_key:
-        keys.rotate(allocation=allocation, reason=reason, who="gateway", now=now)
+        keys.rotate(allocation=allocation, reason=reason, actor=_GATEWAY, now=now)

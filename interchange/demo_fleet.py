@@ -9,9 +9,10 @@ from typing import NamedTuple
 from keys import services as keys
 from keys.models import Agent, ApiKey, CostCentre, Limit, Provider
 from keys.supply.pricing import Rates
+from security.actor import Actor
 
 _FILE = Path(__file__).parent / "data" / "demo_fleet.json"
-_WHO = "demo fleet"
+_ACTOR = Actor.job("demo fleet")
 _FREE = Rates(input=Decimal(0), output=Decimal(0))
 
 
@@ -27,14 +28,18 @@ def load(*, now: datetime) -> Added:
     data = json.loads(_FILE.read_text(encoding="utf-8"))
     for slug, about in data["providers"].items():
         if not Provider.objects.filter(pk=slug).exists():
-            keys.add_provider(slug, **about, who=_WHO, now=now)
+            keys.add_provider(slug, **about, actor=_ACTOR, now=now)
     for slug, about in data["cost_centres"].items():
-        _limited(keys.ensure_cost_centre(slug, **about["is"]), about["limits"], now=now)
+        _limited(
+            keys.ensure_cost_centre(slug, **about["is"], actor=_ACTOR, now=now),
+            about["limits"],
+            now=now,
+        )
     agents_before, keys_before = Agent.objects.count(), ApiKey.objects.count()
     for slug, about in data["agents"].items():
         row = Agent.objects.filter(pk=slug).first()
         _limited(
-            row or keys.create_agent_of(slug, who=_WHO, now=now, **about["is"]),
+            row or keys.create_agent_of(slug, actor=_ACTOR, now=now, **about["is"]),
             about["limits"],
             now=now,
         )
@@ -50,7 +55,7 @@ def _api_key(slug: str, about: dict, *, now: datetime) -> ApiKey:
     terms = keys.KeyTerms(rates=rates, sandbox=True, **about["is"])
     # Not a secret: says that it is none.
     secret = f"demo-{slug}-not-a-real-secret"
-    return keys.add_key(slug, terms=terms, secret=secret, who=_WHO, now=now)
+    return keys.add_key(slug, terms=terms, secret=secret, actor=_ACTOR, now=now)
 
 
 def _limited(subject: ApiKey | Agent | CostCentre, limits: list[dict], *, now: datetime) -> None:
@@ -60,4 +65,4 @@ def _limited(subject: ApiKey | Agent | CostCentre, limits: list[dict], *, now: d
         terms = keys.Terms(**limit)
         had = Limit.objects.filter(**{column: subject}, unit=terms.unit, period=terms.period)
         if not had.exists():
-            keys.set_limit(subject, terms=terms, why="demo fleet", who=_WHO, now=now)
+            keys.set_limit(subject, terms=terms, reason="demo fleet", actor=_ACTOR, now=now)

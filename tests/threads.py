@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from keys import services as keys
+from tests.actors import ACTOR
 from tests.moments import NOON
 
 _WAITING = """
@@ -33,7 +34,7 @@ def overtaken(*, first: Callable[[], Any], then: Callable[[], Any]) -> Any:
 def limited(subject, amount, *, now=NOON):
     """Set a limit of tokens per day in the caller's transaction, as a `first`."""
     terms = keys.Terms(unit="tokens", period="day", amount=amount)
-    return keys.set_limit.__wrapped__(subject, terms=terms, why="test", who="test", now=now)
+    return keys.set_limit.__wrapped__(subject, terms=terms, reason="test", actor=ACTOR, now=now)
 
 
 def wait_until(holds: Callable[[], bool], *, seconds: float = 20) -> None:

@@ -36,7 +36,7 @@ def lend(upstream: str, *, wire_format: str = "openai") -> list[str]:
     """Session tokens of as many agents, on keys of a provider of their own at this address."""
     provider = f"{wire_format}-at-{upstream.split('/')[3]}"
     keys.add_provider(
-        provider, base_url=upstream, wire_format=wire_format, who="bench", now=rows.now()
+        provider, base_url=upstream, wire_format=wire_format, actor=rows.ACTOR, now=rows.now()
     )
     for number in range(_KEYS):
         slug = f"{provider}-{number}"

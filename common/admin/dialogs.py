@@ -29,7 +29,7 @@ def reason_field(**options: Any) -> forms.CharField:
 class ReasonForm(BaseDialogForm):
     """Asks for a reason."""
 
-    why = reason_field()
+    reason = reason_field()
 
 
 class NoteForm(BaseDialogForm):

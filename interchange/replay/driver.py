@@ -22,7 +22,9 @@ from interchange.replay.tally import Tally
 from interchange.replay.traces import Call
 from keys import services as keys
 from keys.models import Allocation
+from security.actor import Actor
 
+_REPLAY = Actor.job("replay")
 _LOOK_SECONDS = 0.2
 
 
@@ -124,6 +126,7 @@ class Driver:
                 agent=session.agent,
                 wish=keys.Wish(tokens=max(self.plan.budget, 2 * call.input_tokens)),
                 idempotency_key=self._idempotency_key(call),
+                actor=_REPLAY,
                 now=timezone.now(),
             )
         session.left = session.allocation.allocated
@@ -153,7 +156,7 @@ class Driver:
             return
         try:
             with tally.timed("complete"):
-                keys.complete(allocation_id=allocation.pk, who="replay", now=timezone.now())
+                keys.complete(allocation_id=allocation.pk, actor=_REPLAY, now=timezone.now())
         except Refusal as refusal:  # Somebody else closed it, or its time was over.
             tally.refusals[refusal.code] += 1
 

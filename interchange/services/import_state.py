@@ -35,7 +35,7 @@ class Imported(NamedTuple):
 
 @sensitive_variables()
 @transaction.atomic(durable=True)
-def import_state(*, state: Any, api_keys: Any, who: str, now: datetime) -> Imported:
+def import_state(*, state: Any, api_keys: Any, actor: Actor, now: datetime) -> Imported:
     """Import `token-manager-state.json` and `api-keys.json`, as `seed.files.read` gives them.
 
     The books begin as of the file's timestamp: usage is booked by settled charges of the agent
@@ -50,7 +50,7 @@ def import_state(*, state: Any, api_keys: Any, who: str, now: datetime) -> Impor
         return _again(earlier, digest, documents)
     _refuse_taken(documents)
     before = render.rendered(marks=render.NO_MARKS, now=now)
-    marks = _write(documents, digest, who=who, now=now)
+    marks = _write(documents, digest, actor=actor, now=now)
     after = render.rendered(marks=marks, now=now)
     ImportedState.objects.create(
         digest=digest,
@@ -105,28 +105,28 @@ def _refuse_taken(documents: validation.Documents) -> None:
 
 
 def _write(
-    documents: validation.Documents, digest: str, *, who: str, now: datetime
+    documents: validation.Documents, digest: str, *, actor: Actor, now: datetime
 ) -> dict[str, list]:
     """Every row; the ids of alerts and history in the order of the file."""
-    create_cost_centre(rows.CENTRE, name="Imported")
-    create_agent(rows.AGENT, cost_centre=rows.CENTRE, name="Import", who=who, now=now)
+    create_cost_centre(rows.CENTRE, name="Imported", actor=actor, now=now)
+    create_agent(rows.AGENT, cost_centre=rows.CENTRE, name="Import", actor=actor, now=now)
     api_keys = {
-        slug: _add_key(documents, number, slug, who=who, now=now)
+        slug: _add_key(documents, number, slug, actor=actor, now=now)
         for number, slug in enumerate(documents.keys)
     }
     _book(documents, api_keys, digest)
     for slug, api_key in api_keys.items():
         for terms in rows.limits(documents, slug):
             _limit(api_key, terms, at=documents.at)
-    marks = _take_over(documents, who=who, now=now)
+    marks = _take_over(documents, actor=actor, now=now)
     History.objects.create(
-        kind=History.Kind.IMPORT, at=now, who=who, after=_counted(documents)._asdict()
+        kind=History.Kind.IMPORT, at=now, who=str(actor), after=_counted(documents)._asdict()
     )
     return marks
 
 
 @sensitive_variables()
-def _add_key(documents: validation.Documents, number: int, slug: str, *, who, now) -> ApiKey:
+def _add_key(documents: validation.Documents, number: int, slug: str, *, actor, now) -> ApiKey:
     entry = documents.keys[slug]
     terms = KeyTerms(
         provider=entry["provider"],
@@ -140,7 +140,7 @@ def _add_key(documents: validation.Documents, number: int, slug: str, *, who, no
     # Blank is no secret either.
     secret = (entry.get("apiKey") or "").strip()
     try:
-        api_key = add_key(slug, terms=terms, secret=secret or None, who=who, now=now)
+        api_key = add_key(slug, terms=terms, secret=secret or None, actor=actor, now=now)
     except WrongValue as refusal:
         at = ["keys", number, refusal.field.replace("rates", "costPer1kTokens")]
         malformed(file=KEYS_FILE, path=at, expected=refusal.detail.rstrip("."))
@@ -197,11 +197,13 @@ def _limit(api_key: ApiKey, terms: rows.Terms, *, at: datetime) -> None:
     windows.first_window(limit, now=at)
 
 
-def _take_over(documents: validation.Documents, *, who: str, now: datetime) -> dict[str, list[int]]:
+def _take_over(
+    documents: validation.Documents, *, actor: Actor, now: datetime
+) -> dict[str, list[int]]:
     foreign = [rows.foreign_alert(entry) for entry in documents.state.get("alerts", [])]
     events = [rows.history(entry) for entry in documents.state.get("history", [])]
     return {
-        "alerts": alerts.import_alerts(foreign, actor=Actor.job(who), now=now),
+        "alerts": alerts.import_alerts(foreign, actor=actor, now=now),
         "history": [row.pk for row in History.objects.bulk_create(events, batch_size=1000)],
     }
 

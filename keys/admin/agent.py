@@ -16,9 +16,10 @@ from keys import services as keys
 from keys.admin import widgets as book_widgets
 from keys.admin.agent_token import status_badge, token_status
 from keys.admin.dialogs import TokenForm, dialog_response
-from keys.admin.limits import AddForm, LimitedAdmin, LimitsInline, WhyForm
+from keys.admin.limits import AddForm, LimitedAdmin, LimitsInline, ReasonedForm
 from keys.books.queries import pages
 from keys.models import Agent, AgentToken
+from security.request_actor import person_of
 
 _ENABLE = {"title": "Switch this agent on", "description": "It may spend again."}
 _DISABLE = {
@@ -81,11 +82,11 @@ class AgentAdmin(LimitedAdmin):
     actions_detail = ("issue_token", "enable", "disable")
     fieldsets = (
         (None, {"fields": ("slug", "name", "centre", "status", "created_at", "rows")}),
-        ("Reason for your change", {"fields": ("why",), "description": _REASON}),
+        ("Reason for your change", {"fields": ("reason",), "description": _REASON}),
     )
     add_fieldsets = (
         (None, {"fields": ("slug", "name", "cost_centre")}),
-        ("Reason", {"fields": ("why",), "description": _REASON}),
+        ("Reason", {"fields": ("reason",), "description": _REASON}),
     )
 
     def get_queryset(self, request):
@@ -94,7 +95,7 @@ class AgentAdmin(LimitedAdmin):
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         """After it was made, only its limits change here."""
-        kwargs["form"] = WhyForm if change else AddAgentForm
+        kwargs["form"] = ReasonedForm if change else AddAgentForm
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(self, request, obj=None):
@@ -116,7 +117,7 @@ class AgentAdmin(LimitedAdmin):
                 obj.pk,
                 cost_centre=form.cleaned_data["cost_centre"].pk,
                 name=form.cleaned_data["name"],
-                who=request.user.get_username(),
+                actor=person_of(request),
                 now=timezone.now(),
             )
 
@@ -162,7 +163,7 @@ class AgentAdmin(LimitedAdmin):
                 Agent(pk=object_id),
                 scopes=form.cleaned_data["scopes"],
                 days=form.cleaned_data["days"],
-                who=request.user.get_username(),
+                actor=person_of(request),
                 now=timezone.now(),
             )
         except Refusal as refusal:
@@ -178,11 +179,11 @@ class AgentAdmin(LimitedAdmin):
     @action(description="Switch off", permissions=["change"], dialog=_DISABLE)
     def disable(self, request, form, object_id):
         """Stop it."""
-        why = form.cleaned_data["why"]
-        verb = partial(keys.disable_agent, Agent(pk=object_id), why=why)
+        reason = form.cleaned_data["reason"]
+        verb = partial(keys.disable_agent, Agent(pk=object_id), reason=reason)
         return self._done(request, verb, object_id, f"{object_id} is disabled.")
 
     def _done(self, request, verb, slug, done):
-        who = request.user.get_username()
-        perform(request, partial(verb, who=who, now=timezone.now()), success=done)
+        verb = partial(verb, actor=person_of(request), now=timezone.now())
+        perform(request, verb, success=done)
         return redirect_to(request, links.url("agent", slug))

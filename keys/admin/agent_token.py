@@ -12,6 +12,7 @@ from common.admin.dialogs import perform, redirect_to
 from common.admin.read_only import ReadOnlyAdmin
 from keys import services as keys
 from keys.models import AgentToken
+from security.request_actor import person_of
 
 _STATUS_COLOURS = {
     "enabled": "success",
@@ -73,6 +74,6 @@ class AgentTokenAdmin(ReadOnlyAdmin):
     def revoke(self, request, form, object_id):
         """End it at once."""
         token = AgentToken.objects.get(pk=object_id)
-        who, now = request.user.get_username(), timezone.now()
-        perform(request, partial(keys.revoke_token, token, who=who, now=now), success="Revoked.")
+        verb = partial(keys.revoke_token, token, actor=person_of(request), now=timezone.now())
+        perform(request, verb, success="Revoked.")
         return redirect_to(request, links.url("agent", token.agent_id))

@@ -20,6 +20,7 @@ from keys.admin.limits import LimitedAdmin
 from keys.books.queries import pages
 from keys.models import ApiKey
 from security import queries as security
+from security.request_actor import person_of
 
 STATUS_COLOURS = {
     "active": "success",
@@ -89,7 +90,7 @@ class ApiKeyAdmin(LimitedAdmin):
                 )
             },
         ),
-        ("Reason for your change", {"fields": ("why",), "description": _REASON}),
+        ("Reason for your change", {"fields": ("reason",), "description": _REASON}),
     )
     add_fieldsets = (
         (None, {"fields": ("slug", "provider", "model", "new_secret")}),
@@ -107,7 +108,7 @@ class ApiKeyAdmin(LimitedAdmin):
                 )
             },
         ),
-        ("Reason", {"fields": ("why",), "description": "Needed when you set limits below."}),
+        ("Reason", {"fields": ("reason",), "description": "Needed when you set limits below."}),
     )
 
     def get_queryset(self, request):
@@ -135,13 +136,13 @@ class ApiKeyAdmin(LimitedAdmin):
 
     def save_model(self, request, obj, form, change):
         """Hand what was written to the services."""
-        who, now = request.user.get_username(), timezone.now()
+        actor, now = person_of(request), timezone.now()
         if not change:
             secret = form.cleaned_data["new_secret"]
-            keys.add_key(obj.pk, terms=form.terms, secret=secret, who=who, now=now)
+            keys.add_key(obj.pk, terms=form.terms, secret=secret, actor=actor, now=now)
         elif form.changes:
-            why = form.cleaned_data["why"]
-            keys.change_key(obj.pk, changes=form.changes, who=who, why=why, now=now)
+            reason = form.cleaned_data["reason"]
+            keys.change_key(obj.pk, changes=form.changes, actor=actor, reason=reason, now=now)
 
     @display(description="Provider")
     def provider_name(self, api_key):
@@ -223,6 +224,7 @@ class ApiKeyAdmin(LimitedAdmin):
         return self._done(request, form, slug, verb, f"{slug} is {status}.")
 
     def _done(self, request, form, slug, verb, done):
-        why, who = form.cleaned_data["why"], request.user.get_username()
-        perform(request, partial(verb, slug, why=why, who=who, now=timezone.now()), success=done)
+        by = {"actor": person_of(request), "now": timezone.now()}
+        verb = partial(verb, slug, reason=form.cleaned_data["reason"], **by)
+        perform(request, verb, success=done)
         return redirect_to(request, links.url("key", slug))

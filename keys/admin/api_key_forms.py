@@ -4,7 +4,7 @@ from django import forms
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminPasswordWidget
 
-from keys.admin.limits import AddForm, WhyForm
+from keys.admin.limits import AddForm, ReasonedForm
 from keys.models import ApiKey
 from keys.services import KeyTerms
 from keys.supply import pricing
@@ -14,7 +14,7 @@ CHANGEABLE = ("base_url", "sandbox", "priority", "requests_per_minute", "tokens_
 _NO_PRICE = "The price book has no price for this model: say what its tokens cost."
 
 
-class ChangeKeyForm(WhyForm):
+class ChangeKeyForm(ReasonedForm):
     """What of a key may change, and why."""
 
     class Meta:

@@ -7,9 +7,10 @@ from unfold.decorators import display
 from common.admin import widgets
 from keys import services as keys
 from keys.admin import widgets as book_widgets
-from keys.admin.limits import AddForm, LimitedAdmin, WhyForm
+from keys.admin.limits import AddForm, LimitedAdmin, ReasonedForm
 from keys.books.queries import pages
 from keys.models import CostCentre
+from security.request_actor import person_of
 
 _REASON = "Say why, whenever you change a limit below."
 
@@ -33,11 +34,11 @@ class CostCentreAdmin(LimitedAdmin):
     autocomplete_fields = ("parent",)
     fieldsets = (
         (None, {"fields": ("slug", "name", "place", "created_at", "rows")}),
-        ("Reason for your change", {"fields": ("why",), "description": _REASON}),
+        ("Reason for your change", {"fields": ("reason",), "description": _REASON}),
     )
     add_fieldsets = (
         (None, {"fields": ("slug", "name", "parent")}),
-        ("Reason", {"fields": ("why",), "description": _REASON}),
+        ("Reason", {"fields": ("reason",), "description": _REASON}),
     )
 
     def get_queryset(self, request):
@@ -46,7 +47,7 @@ class CostCentreAdmin(LimitedAdmin):
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         """After it was made, only its limits change here."""
-        kwargs["form"] = WhyForm if change else AddCostCentreForm
+        kwargs["form"] = ReasonedForm if change else AddCostCentreForm
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(self, request, obj=None):
@@ -62,7 +63,11 @@ class CostCentreAdmin(LimitedAdmin):
         if not change:
             parent = form.cleaned_data["parent"]
             made = keys.create_cost_centre(
-                obj.pk, name=form.cleaned_data["name"], parent=parent and parent.pk
+                obj.pk,
+                name=form.cleaned_data["name"],
+                parent=parent and parent.pk,
+                actor=person_of(request),
+                now=timezone.now(),
             )
             # Its name in messages and logs.
             obj.path = made.path

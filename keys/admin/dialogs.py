@@ -37,7 +37,7 @@ class SecretForm(BaseDialogForm):
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text="Stored sealed and never shown again.",
     )
-    why = reason_field()
+    reason = reason_field()
 
 
 class RatesForm(BaseDialogForm):
@@ -62,7 +62,7 @@ class RatesForm(BaseDialogForm):
     audio_output = _rate(
         label="Audio output", required=False, help_text="Empty: as output. USD per 1,000 tokens."
     )
-    why = reason_field()
+    reason = reason_field()
 
     @property
     def rates(self) -> Rates:

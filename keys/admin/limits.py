@@ -16,6 +16,7 @@ from keys.books.queries import pages
 from keys.identity.services.agents import check_slug
 from keys.models import Limit
 from keys.refusals import WrongValue
+from security.request_actor import person_of
 
 _TERMS = ("unit", "period", "amount", "zone", "reset_hour")
 _REASON_MISSING = "Say why in the field Reason: limits are not changed without one."
@@ -64,7 +65,7 @@ class LimitFormSet(PaginationInlineFormSet):
     def clean(self):
         """A reason for every change, and no two limits of one name."""
         super().clean()
-        if self.has_changed() and not self.data.get("why", "").strip():
+        if self.has_changed() and not self.data.get("reason", "").strip():
             raise forms.ValidationError(_REASON_MISSING, code="required")
         names = set()
         for form in self._staying():
@@ -144,8 +145,8 @@ class LimitedAdmin(ServiceAdmin):
     def save_formset(self, request, form, formset, change):
         """Set and remove limits, each with its reason in the history."""
         by = {
-            "why": form.cleaned_data["why"],
-            "who": request.user.get_username(),
+            "reason": form.cleaned_data["reason"],
+            "actor": person_of(request),
             "now": timezone.now(),
         }
         leaving = formset.deleted_forms
@@ -164,20 +165,20 @@ class LimitedAdmin(ServiceAdmin):
         ]
 
 
-class WhyForm(forms.ModelForm):
+class ReasonedForm(forms.ModelForm):
     """A form whose changes need a reason, kept in the history; so do those of the limits below."""
 
-    why = reason_field(required=False)
+    reason = reason_field(required=False)
 
     def clean(self):
         """No change without a reason."""
         super().clean()
-        if set(self.changed_data) - {"why"} and not self.cleaned_data.get("why"):
-            self.add_error("why", "Say why.")
+        if set(self.changed_data) - {"reason"} and not self.cleaned_data.get("reason"):
+            self.add_error("reason", "Say why.")
         return self.cleaned_data
 
 
-class AddForm(WhyForm):
+class AddForm(ReasonedForm):
     """A new row with a slug, which is its name for life; adding it is reason enough."""
 
     def __init__(self, *args, **kwargs):
@@ -194,5 +195,5 @@ class AddForm(WhyForm):
 
     def clean(self):
         """Adding needs no reason beyond itself."""
-        self.cleaned_data["why"] = self.cleaned_data.get("why") or "added"
+        self.cleaned_data["reason"] = self.cleaned_data.get("reason") or "added"
         return super().clean()

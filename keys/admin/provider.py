@@ -7,8 +7,9 @@ from unfold.decorators import display
 from common.admin import widgets
 from common.admin.service_forms import ServiceAdmin
 from keys import services as keys
-from keys.admin.limits import AddForm, WhyForm
+from keys.admin.limits import AddForm, ReasonedForm
 from keys.models import Provider
+from security.request_actor import person_of
 
 _ABOUT = ("name", "base_url", "wire_format")
 
@@ -21,7 +22,7 @@ class AddProviderForm(AddForm):
         fields = ("slug", *_ABOUT)
 
 
-class ChangeProviderForm(WhyForm):
+class ChangeProviderForm(ReasonedForm):
     """Its name, and its address: where the secrets of its keys go."""
 
     class Meta:
@@ -48,14 +49,14 @@ class ProviderAdmin(ServiceAdmin):
 
     def get_fields(self, request, obj=None):
         """A new one has no keys to show."""
-        return ("slug", *_ABOUT, *(["api_keys", "why"] if obj else []))
+        return ("slug", *_ABOUT, *(["api_keys", "reason"] if obj else []))
 
     def save_model(self, request, obj, form, change):
         """Hand what was written to the services."""
-        by = {"who": request.user.get_username(), "now": timezone.now()}
+        by = {"actor": person_of(request), "now": timezone.now()}
         about = {column: getattr(obj, column) for column in _ABOUT}
         if change:
-            keys.change_provider(obj.pk, **about, why=form.cleaned_data["why"], **by)
+            keys.change_provider(obj.pk, **about, reason=form.cleaned_data["reason"], **by)
         else:
             keys.add_provider(obj.pk, **about, **by)
 

@@ -17,6 +17,7 @@ from common.statements import RowT, Statement, fetch, fetch_together
 from keys.books import sql
 from keys.books.sql.locks import LockedRow
 from keys.limits.services.windows import open_windows
+from security.actor import Actor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -107,14 +108,16 @@ def _locked(found: list[LockedRow], now: datetime) -> Books:
     return Books([row for row in found if row.id], at)
 
 
-def close(allocations: Iterable[int], *, status: str, reason: str, who: str, at: datetime) -> int:
+def close(
+    allocations: Iterable[int], *, status: str, reason: str, actor: Actor, at: datetime
+) -> int:
     """Close active allocations, under `lock`; how many were."""
     closed = fetch(
         sql.CLOSE,
         allocations=list(allocations),
         status=status,
         reason=reason[:300],
-        who=who,
+        who=str(actor),
         at=at,
     )
     return len(closed)

@@ -35,9 +35,9 @@ def finalize(*, attempts: Sequence[int] | None = None, most: int = 200, now: dat
 def _close(allocation: int, status: str, kind: str, *, now: datetime) -> None:
     try:
         if status == Attempt.Status.SUCCEEDED:
-            keys.complete(allocation_id=allocation, who=str(ORCHESTRATOR), now=now)
+            keys.complete(allocation_id=allocation, actor=ORCHESTRATOR, now=now)
         else:
-            keys.fail(allocation_id=allocation, reason=kind, who=str(ORCHESTRATOR), now=now)
+            keys.fail(allocation_id=allocation, reason=kind, actor=ORCHESTRATOR, now=now)
     except AllocationClosed:
         # It expired or was used up meanwhile, which is as good.
         return

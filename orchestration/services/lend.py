@@ -91,6 +91,7 @@ def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation
             wish=wish,
             idempotency_key=attempt.session_id,
             session_id=attempt.session_id,
+            actor=ORCHESTRATOR,
             now=now,
         )
         return allocation
@@ -127,7 +128,7 @@ def _close_if_over(attempt: Attempt, allocation: Allocation, *, now: datetime) -
     if Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.RUNNING).exists():
         return
     with suppress(keys_refusals.AllocationClosed):
-        keys.fail(allocation_id=allocation.pk, reason="lost", who=str(ORCHESTRATOR), now=now)
+        keys.fail(allocation_id=allocation.pk, reason="lost", actor=ORCHESTRATOR, now=now)
 
 
 def _has_place(attempt: Attempt, allocation: Allocation) -> bool:

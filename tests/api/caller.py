@@ -9,6 +9,7 @@ from django.utils import timezone
 from keys import services as keys
 from keys.identity.queries.credentials import session_token
 from keys.models import Agent
+from tests.actors import ACTOR
 
 ROOT = "/api/v1"
 
@@ -18,7 +19,7 @@ def token_of(agent: str, *scopes: str, now=None) -> str:
     made = now or timezone.now() - timedelta(days=1)
     agent = Agent.objects.get(pk=agent)
     terms = {"scopes": list(scopes)} if scopes else {}
-    return keys.issue_token(agent, who="test", now=made, **terms)[1]
+    return keys.issue_token(agent, actor=ACTOR, now=made, **terms)[1]
 
 
 class Caller:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from keys import services as keys
 from keys.alert_kinds import ROTATION_NEEDED
 from keys.models import Agent, ApiKey, CostCentre
+from tests.actors import ACTOR
 from tests.api.caller import ROOT, assert_problem, session_caller
 from tests.keys.builders import PAID, add_key, allocate, limit, report
 
@@ -86,7 +87,7 @@ def test_keys_are_listed_by_name_with_what_is_free_and_no_secret(ada, fleet):
 
 
 def test_keys_are_filtered_and_paged(ada, fleet, now):
-    keys.set_key_status("openai-1", status="inactive", why="", who="test", now=now)
+    keys.set_key_status("openai-1", status="inactive", reason="", actor=ACTOR, now=now)
     assert names(ada.get("/keys", available="true")) == ["nvidia-1", "sokosumi-1"]
     assert names(ada.get("/keys", available="false")) == ["openai-1"]
     assert names(ada.get("/keys", provider="nvidia")) == ["nvidia-1"]

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from keys import services as keys
 from keys.models import Agent, AgentToken
+from tests.actors import ACTOR
 from tests.api.caller import Caller, assert_problem, session_caller, token_of
 from tests.keys.builders import add_key, allocate
 
@@ -48,11 +49,11 @@ def test_a_token_that_differs_in_its_last_character_is_401(people):
 def test_an_expired_a_revoked_and_a_disabled_agents_token_are_401(people):
     now = timezone.now()
     ada, bob = Agent.objects.get(pk="ada"), Agent.objects.get(pk="bob")
-    _, expired = keys.issue_token(ada, days=1, who="test", now=now - timedelta(days=2))
-    row, revoked = keys.issue_token(ada, who="test", now=now - timedelta(days=1))
-    keys.revoke_token(row, who="test", now=now)
+    _, expired = keys.issue_token(ada, days=1, actor=ACTOR, now=now - timedelta(days=2))
+    row, revoked = keys.issue_token(ada, actor=ACTOR, now=now - timedelta(days=1))
+    keys.revoke_token(row, actor=ACTOR, now=now)
     off = token_of("bob")
-    keys.disable_agent(bob, who="test", why="", now=now)
+    keys.disable_agent(bob, actor=ACTOR, reason="", now=now)
     for token in (expired, revoked, off):
         assert_problem(Caller(token).get("/me"), 401, "invalid_token")
 
@@ -60,7 +61,7 @@ def test_an_expired_a_revoked_and_a_disabled_agents_token_are_401(people):
 def test_the_session_of_a_disabled_agent_is_401(people):
     add_key("nvidia-1")
     session = allocate().session_id
-    keys.disable_agent(Agent.objects.get(pk="ada"), who="test", why="", now=timezone.now())
+    keys.disable_agent(Agent.objects.get(pk="ada"), actor=ACTOR, reason="", now=timezone.now())
     response = session_caller(session).get(f"/allocations/{session}")
     assert_problem(response, 401, "invalid_token")
 

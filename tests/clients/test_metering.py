@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from keys import services as keys
 from keys.models import Agent, Allocation
+from tests.actors import ACTOR
 from tests.clients.blocks import blocks, run
 from tests.clients.sessions import assert_metered
 
@@ -64,7 +65,7 @@ def test_a_command_uses_a_tool_and_its_calls_are_metered(
 
 def test_a_budget_lent_by_the_api_is_what_a_client_spends(butler, sandbox, tmp_path):
     ada = Agent.objects.get(pk="ada")
-    _, agent_token = keys.issue_token(ada, scopes=["spend"], who="test", now=timezone.now())
+    _, agent_token = keys.issue_token(ada, scopes=["spend"], actor=ACTOR, now=timezone.now())
     lent = run("lend", home=tmp_path, BUTLER_URL=butler.url, AGENT_TOKEN=agent_token)
     token = lent.out.strip()
     assert token.startswith("bs_"), lent.said

@@ -15,6 +15,7 @@ from keys import alert_kinds
 from keys import services as keys
 from keys.models import ApiKey, Window
 from orchestration import services as tasks
+from tests.actors import GRACE
 from tests.keys.builders import PAID, add_key, allocate, limit, report
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +40,7 @@ def fleet(people, now):
     """A fleet at work: ada spends on a paid key, an alert is open, a key is off."""
     limit(add_key("nvidia-1", per_day=None, rates=PAID), 1_000_000, now=now)
     limit(add_key("nvidia-2", per_day=None, rates=PAID), 500_000, now=now)
-    keys.set_key_status("nvidia-2", status="inactive", why="on holiday", who="grace", now=now)
+    keys.set_key_status("nvidia-2", status="inactive", reason="on holiday", actor=GRACE, now=now)
     allocation = allocate(tokens=100_000, now=now, auto_rotate=False)
     report(allocation, 80_000, now=now)
     return allocation
@@ -191,7 +192,7 @@ def test_tasks_that_live_go_before_later_ones_that_ended(staff, people, now):
     old = task("Draw", name="Old and alive", now=now)
     for number in range(8):
         later = task("Print", name=f"Later {number}", now=now)
-        tasks.cancel(task_id=later.pk, who="grace", now=now)
+        tasks.cancel(task_id=later.pk, actor=GRACE, now=now)
     shown = page_of(staff)
     assert shown.index(old.name) < shown.index("Later 7")
     assert "Later 1" not in shown

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge, CostCentre, Rotation
+from tests.actors import ACTOR
 from tests.flows.processes import Processes
 from tests.keys.builders import PAID, add_key, limit, make_people
 from tests.queue import drain_queue
@@ -112,7 +113,7 @@ def tokens(transactional_db):
     limit(CostCentre.objects.get(pk="org"), 5_000, unit="usd", period="month")
     call_command("install_schedules", verbosity=0)
     return [
-        keys.issue_token(agent, scopes=["spend", "operate"], who="test", now=timezone.now())[1]
+        keys.issue_token(agent, scopes=["spend", "operate"], actor=ACTOR, now=timezone.now())[1]
         for agent in Agent.objects.all()
     ]
 

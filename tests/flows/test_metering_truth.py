@@ -18,6 +18,7 @@ from keys.books.queries.usage import UsageFilter, usage_groups, usage_totals
 from keys.identity.queries.credentials import session_token
 from keys.models import Agent, Charge
 from keys.supply.pricing import Rates
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import running_sandbox
@@ -204,4 +205,4 @@ def _group(row: dict, charge: Charge | None, by: str) -> str:
 
 
 def _moved(allocation, key: str) -> None:
-    keys.rotate(allocation=allocation, key=key, reason="test", who="test", now=timezone.now())
+    keys.rotate(allocation=allocation, key=key, reason="test", actor=ACTOR, now=timezone.now())

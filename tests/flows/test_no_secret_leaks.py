@@ -19,7 +19,7 @@ from keys import services as keys
 from keys.models import ApiKey
 from keys.refusals import AlreadyExists
 from keys.supply.pricing import Rates
-from security.actor import Actor
+from tests.actors import ACTOR, GRACE
 from tests.moments import NOON
 from tests.queue import drain_queue
 
@@ -46,17 +46,17 @@ def log():
 @pytest.fixture
 def planted():
     """Every kind of secret Butler keeps or gives out, by name."""
-    keys.create_cost_centre("org")
-    ada = keys.create_agent("ada", cost_centre="org", who="test", now=NOON)
+    keys.create_cost_centre("org", actor=ACTOR, now=NOON)
+    ada = keys.create_agent("ada", cost_centre="org", actor=ACTOR, now=NOON)
     terms = keys.KeyTerms(provider="nvidia", model="m", rates=FREE)
-    keys.add_key("nvidia-1", terms=terms, secret=KEY_SECRET, who="test", now=NOON)
+    keys.add_key("nvidia-1", terms=terms, secret=KEY_SECRET, actor=ACTOR, now=NOON)
     _, token = keys.issue_token(
-        ada, scopes=["spend", "read", "operate"], days=3650, who="test", now=NOON
+        ada, scopes=["spend", "read", "operate"], days=3650, actor=ACTOR, now=NOON
     )
     alerts.add_channel(
         name="mail",
         url=f"json://user:{CHANNEL_PASSWORD}@127.0.0.1:9/",
-        actor=Actor.person("grace"),
+        actor=GRACE,
         now=NOON,
     )
     return {"key": KEY_SECRET, "new": NEW_SECRET, "channel": CHANNEL_PASSWORD, "agent": token}
@@ -122,10 +122,12 @@ def _provoke(agent, seen):
     seen.answer(Client(headers=bearer).get("/api/v1/me"), status=401)
     seen.answer(_post(agent, "allocations", {"tokens": "many", "text": 5}))
     seen.answer(_post(agent, "keys/nvidia-1/refusal", {"status": 401}))
-    keys.replace_secret("nvidia-1", secret=NEW_SECRET, who="test", why="old one broke", now=NOON)
+    keys.replace_secret(
+        "nvidia-1", secret=NEW_SECRET, actor=ACTOR, reason="old one broke", now=NOON
+    )
     terms = keys.KeyTerms(provider="nvidia", model="m", rates=FREE)
     with pytest.raises(AlreadyExists) as refusal:
-        keys.add_key("nvidia-1", terms=terms, secret=NEW_SECRET, who="test", now=NOON)
+        keys.add_key("nvidia-1", terms=terms, secret=NEW_SECRET, actor=ACTOR, now=NOON)
     seen.text("a refusal", repr(refusal.value) + str(refusal.value.facts()))
     logging.getLogger("test").error("sent %s", seen.secrets["agent"])
     try:

@@ -17,6 +17,7 @@ from gateway import dialects
 from keys import services as keys
 from keys.identity.queries.credentials import session_token
 from keys.models import Allocation, ApiKey
+from tests.actors import ACTOR
 from tests.gateway.sandbox import RunningSandbox
 from tests.keys.builders import PAID, allocate, limit, make_people
 from tests.threads import wait_until
@@ -102,7 +103,7 @@ def supply_key(slug: str, *, tokens: int = 10_000_000, **terms: Any) -> ApiKey:
         "sandbox": "base_url" not in terms,
     }
     asked, now = keys.KeyTerms(**{**usual, **terms}), timezone.now()
-    key = keys.add_key(slug, terms=asked, secret=f"secret-{slug}", who="test", now=now)
+    key = keys.add_key(slug, terms=asked, secret=f"secret-{slug}", actor=ACTOR, now=now)
     for unit, amount in (("tokens", tokens), ("usd", 10_000)):
         limit(key, amount, unit=unit, now=now)
     return key

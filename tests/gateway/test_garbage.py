@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from keys import services as keys
 from keys.models import Agent, Charge
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.gateway import wire
 from tests.gateway.sandbox import running_sandbox
@@ -124,7 +125,7 @@ def test_a_compressed_body_is_refused(session, sandbox, encoding):
 
 def test_only_a_live_session_of_its_own_is_served(session, sandbox):
     agent = Agent.objects.get(pk="bob")
-    _, bobs = keys.issue_token(agent, scopes=["spend"], who="test", now=timezone.now())
+    _, bobs = keys.issue_token(agent, scopes=["spend"], actor=ACTOR, now=timezone.now())
     for token in ("", "x", "bs_", bobs, session.token[:-1] + "!", session.token + "x", "ä", "\xff"):
         for name, scheme in (("authorization", "Bearer "), ("x-api-key", "")):
             answer = _sent(session, {name: f"{scheme}{token}"})

@@ -19,6 +19,7 @@ from gateway.requests import Request
 from keys import services as keys
 from keys.models import Charge
 from keys.supply.queries.upstreams import upstream_of
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.gateway import wire
 from tests.gateway.sandbox import running_sandbox
@@ -142,7 +143,7 @@ def session_on(gateway, base_url: str, wire_format: str, *, sandbox: bool = Fals
         provider=wire_format, model=MODEL, rates=PAID, sandbox=sandbox, base_url=base_url
     )
     now = timezone.now()
-    key = keys.add_key("canary-1", terms=terms, secret=SECRET, who="test", now=now)
+    key = keys.add_key("canary-1", terms=terms, secret=SECRET, actor=ACTOR, now=now)
     limit(key, 10_000_000, now=now)
     return lend(gateway.url, wire_format=wire_format)
 

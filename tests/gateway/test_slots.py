@@ -12,6 +12,7 @@ from django.utils import timezone
 from keys import services as keys
 from keys.books.queries.slots import slot_token
 from keys.models import Agent, ApiKey, Charge, Slot
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import MODEL, PATHS, WAITS_SECONDS, answer_of, gateway_on, lend, supply
@@ -32,7 +33,7 @@ def sandbox():
 def url(sandbox, settings):
     """The gateway's, with a key and a slot."""
     supply("key-1")
-    keys.add_slots(1, runner="openclaw")
+    keys.add_slots(1, runner="openclaw", actor=ACTOR, now=timezone.now())
     with gateway_on(sandbox, settings) as running:
         yield running.url
 
@@ -121,7 +122,7 @@ def test_a_used_up_budget_is_answered_400_and_the_next_one_is_not_hurt(url, sand
 def test_an_agent_that_was_switched_off_does_not_shut_the_slot_out(url):
     sit(lend(url))
     ada = Agent.objects.get(pk="ada")
-    keys.disable_agent(ada, who="test", why="test", now=timezone.now())
+    keys.disable_agent(ada, actor=ACTOR, reason="test", now=timezone.now())
     assert_refused_in_plain_words(call(url))
     assert Slot.objects.get().refusal_code == "agent_disabled"
 

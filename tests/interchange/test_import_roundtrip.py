@@ -14,6 +14,7 @@ from interchange.state_files import usage_periods
 from interchange.state_files.merge import merged
 from keys import services as keys
 from keys.models import Window
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.moments import NOON
 
@@ -143,7 +144,7 @@ def test_any_well_formed_files_survive_a_round_trip(state, listed, root, has_sec
     # Services refuse to run inside another transaction's block: a bare savepoint undoes them.
     before = transaction.savepoint()
     try:
-        interchange.import_state(**with_secrets, who="test", now=NOON)
+        interchange.import_state(**with_secrets, actor=ACTOR, now=NOON)
         _check(given_files)
     finally:
         transaction.savepoint_rollback(before)

@@ -26,6 +26,7 @@ from keys.models import (
 )
 from keys.refusals import AlreadyExists
 from security import services as security
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.interchange.sample import DATA
 from tests.keys.builders import add_key, allocate, report
@@ -43,7 +44,7 @@ def sample():
 
 def import_state(sample, *, now=NOON):
     """Import copies, so that the test's own stay as they were."""
-    return interchange.import_state(**copy.deepcopy(sample), who="test", now=now)
+    return interchange.import_state(**copy.deepcopy(sample), actor=ACTOR, now=now)
 
 
 def exported(*, now=NOON):
@@ -87,7 +88,7 @@ def test_a_live_session_goes_on_where_it_was(sample):
     live = Allocation.objects.get(session_id="session-live")
     assert (live.status, live.used, live.left) == ("active", 160_000, 40_000)
     report(live, 10_000)
-    keys.complete(allocation_id=live.pk, who="test", now=NOON)
+    keys.complete(allocation_id=live.pk, actor=ACTOR, now=NOON)
     assert (window("key:nvidia-1").used, window("key:nvidia-1").committed) == (1_260_000, 0)
     assert_books_balance()
 

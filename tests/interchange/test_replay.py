@@ -14,6 +14,7 @@ from interchange.replay import traces
 from interchange.replay.driver import Driver, Plan
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import PAID, add_key
 from tests.moments import NOON
@@ -128,7 +129,7 @@ def test_at_a_speed_calls_wait_for_their_moment(replay, tmp_path):
 
 def test_ctrl_c_ends_it_with_everything_completed_and_booked(transactional_db, tmp_path):
     add_key("nvidia-1", per_day=100_000_000)
-    keys.create_agent_of("a", cost_centre="org", who="test", now=NOON)
+    keys.create_agent_of("a", cost_centre="org", actor=ACTOR, now=NOON)
     calls = traces.read(fleet_trace(tmp_path / "trace.csv"))
     done = threading.Event()
     driver = Driver(

@@ -5,6 +5,8 @@ from itertools import count
 
 from keys import services as keys
 from keys.supply.pricing import Rates
+from security.actor import Actor
+from tests.actors import ACTOR
 from tests.moments import NOON
 
 _CALLS = count(1)
@@ -15,7 +17,7 @@ PAID = Rates(input=Decimal("0.003"), output=Decimal("0.015"))
 def add_key(slug, *, per_day=1_000_000, rates=FREE, provider="nvidia", **changes):
     """An API key with one limit; `per_day=None` for none."""
     terms = keys.KeyTerms(provider=provider, model="model-1", rates=rates, **changes)
-    api_key = keys.add_key(slug, terms=terms, secret=f"secret-{slug}", who="test", now=NOON)
+    api_key = keys.add_key(slug, terms=terms, secret=f"secret-{slug}", actor=ACTOR, now=NOON)
     if per_day is not None:
         limit(api_key, per_day)
     return api_key
@@ -24,13 +26,19 @@ def add_key(slug, *, per_day=1_000_000, rates=FREE, provider="nvidia", **changes
 def limit(subject, amount, *, unit="tokens", period="day", now=NOON, **changes):
     """Set a limit."""
     terms = keys.Terms(unit=unit, period=period, amount=amount, **changes)
-    return keys.set_limit(subject, terms=terms, why="test", who="test", now=now)
+    return keys.set_limit(subject, terms=terms, reason="test", actor=ACTOR, now=now)
 
 
 def allocate(agent="ada", tokens=1000, *, idempotency_key=None, now=NOON, **wish):
     """Lend, as `agent` asks."""
-    wish = keys.Wish(tokens=tokens, **wish)
-    return keys.allocate(agent=agent, wish=wish, idempotency_key=idempotency_key, now=now)[0]
+    allocation, _ = keys.allocate(
+        agent=agent,
+        wish=keys.Wish(tokens=tokens, **wish),
+        idempotency_key=idempotency_key,
+        actor=Actor.agent(agent),
+        now=now,
+    )
+    return allocation
 
 
 def report(allocation, tokens, *, now=NOON, idempotency_key=None, **parts):
@@ -67,7 +75,7 @@ def rotate(allocation, key=None, *, idempotency_key=None, now=NOON):
         allocation=allocation,
         key=key,
         reason="test",
-        who="test",
+        actor=ACTOR,
         idempotency_key=idempotency_key,
         now=now,
     )
@@ -76,13 +84,13 @@ def rotate(allocation, key=None, *, idempotency_key=None, now=NOON):
 
 def complete(allocation, *, now=NOON):
     """The agent is done."""
-    return keys.complete(allocation_id=allocation.pk, who="test", now=now)
+    return keys.complete(allocation_id=allocation.pk, actor=ACTOR, now=now)
 
 
 def make_people():
     """`ada` spends, `bob` is of her cost centre, `carol` is a stranger."""
-    keys.create_cost_centre("org")
-    keys.create_cost_centre("research", parent="org")
-    keys.create_cost_centre("sales", parent="org")
+    keys.create_cost_centre("org", actor=ACTOR, now=NOON)
+    keys.create_cost_centre("research", parent="org", actor=ACTOR, now=NOON)
+    keys.create_cost_centre("sales", parent="org", actor=ACTOR, now=NOON)
     for name, centre in (("ada", "research"), ("bob", "research"), ("carol", "sales")):
-        keys.create_agent(name, cost_centre=centre, who="test", now=NOON)
+        keys.create_agent(name, cost_centre=centre, actor=ACTOR, now=NOON)

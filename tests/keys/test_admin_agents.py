@@ -38,7 +38,7 @@ def issue(client, agent="ada", **changes):
 
 
 def test_an_agent_is_added_with_a_limit(staff, people):
-    wanted = {"slug": "dora", "name": "", "cost_centre": "sales", "why": "hired"}
+    wanted = {"slug": "dora", "name": "", "cost_centre": "sales", "reason": "hired"}
     limits = (
         row(0, "usd", "total", "12.5") | no_rows("limits", "tokens") | {"limits-TOTAL_FORMS": 1}
     )
@@ -92,7 +92,7 @@ def test_a_token_is_revoked(staff, people):
 
 
 def test_an_agent_is_switched_off_with_a_reason_and_on(staff, people):
-    staff.post(page("agent_disable", "ada"), CONFIRMED | {"why": "runs wild"})
+    staff.post(page("agent_disable", "ada"), CONFIRMED | {"reason": "runs wild"})
     assert Agent.objects.get(pk="ada").disabled_at
     assert "runs wild" in staff.get(page("agent_change", "ada")).content.decode()
     staff.post(page("agent_enable", "ada"), CONFIRMED)
@@ -105,12 +105,12 @@ def test_who_may_only_look_issues_no_token(client, people):
     client.force_login(carol)
     assert client.get(page("agent_change", "ada")).status_code == 200
     assert issue(client).status_code == 403
-    assert client.post(page("agent_disable", "ada"), CONFIRMED | {"why": "x"}).status_code == 403
+    assert client.post(page("agent_disable", "ada"), CONFIRMED | {"reason": "x"}).status_code == 403
     assert not AgentToken.objects.exists()
 
 
 def test_a_cost_centre_is_added_below_another_and_limited(staff, people):
-    wanted = {"slug": "lab", "name": "Lab", "parent": "research", "why": "budget of March"}
+    wanted = {"slug": "lab", "name": "Lab", "parent": "research", "reason": "budget of March"}
     limits = row(0, "tokens", "month", "900") | no_rows("limits") | {"limits-TOTAL_FORMS": 1}
     staff.post(page("costcentre_add"), wanted | limits)
     lab = CostCentre.objects.get(pk="lab")
@@ -131,6 +131,6 @@ def test_a_provider_is_added_and_keeps_its_slug(staff):
     changed = {"slug": "other", "name": "Groq Inc.", "base_url": "https://api.groq.example/v1"}
     staff.post(page("provider_change", "groq"), changed)
     assert Provider.objects.get().name == "Groq", "without a reason nothing changes"
-    staff.post(page("provider_change", "groq"), changed | {"why": "they were renamed"})
+    staff.post(page("provider_change", "groq"), changed | {"reason": "they were renamed"})
     assert Provider.objects.values_list("slug", "name").get() == ("groq", "Groq Inc.")
     assert staff.post(page("provider_delete", "groq"), {"post": "yes"}).status_code == 403

@@ -12,6 +12,7 @@ from django.urls import reverse
 from keys import services as keys
 from keys.models import Allocation, Charge, History, Price, Window
 from keys.supply.pricing import Rates, Tier
+from tests.actors import GRACE
 from tests.keys.builders import PAID, add_key, allocate, hold, limit, report
 from tests.moments import NOON
 
@@ -53,7 +54,7 @@ def spent(people):
     add_key("nvidia-2", rates=PAID)
     allocation = allocate(tokens=20_000)
     report(allocation, 1_200)
-    keys.rotate(allocation=allocation, reason="tidying", who="grace", now=allocation.created_at)
+    keys.rotate(allocation=allocation, reason="tidying", actor=GRACE, now=allocation.created_at)
     allocation.refresh_from_db()
     return allocation
 
@@ -128,7 +129,7 @@ def test_history_shows_who_why_and_what_changed(staff, spent):
 
 def test_windows_of_now_are_listed_first_and_others_on_request(staff):
     api_key = add_key("nvidia-1", per_day=10)
-    keys.remove_limit(api_key.limits.get(), why="x", who="grace", now=NOON)
+    keys.remove_limit(api_key.limits.get(), reason="x", actor=GRACE, now=NOON)
     limit(api_key, 20)
     assert Window.objects.count() == 2
     for query, count in (("", 1), ("?period_is=closed", 1), ("?period_is=all", 2)):

@@ -39,7 +39,7 @@ def form_of(api_key, **changes):
         "priority": api_key.priority,
         "requests_per_minute": "",
         "tokens_per_minute": "",
-        "why": "",
+        "reason": "",
         "limits-TOTAL_FORMS": len(limits),
         "limits-INITIAL_FORMS": len(limits),
     }
@@ -50,7 +50,7 @@ def form_of(api_key, **changes):
 
 def test_a_limit_changes_with_a_reason_and_the_change_is_shown(staff):
     api_key = add_key("nvidia-1", per_day=1_000_000)
-    wanted = form_of(api_key, limits__0__amount="2500000", why="the contract grew")
+    wanted = form_of(api_key, limits__0__amount="2500000", reason="the contract grew")
     answer = staff.post(page("apikey_change", "nvidia-1"), wanted, follow=True)
     assert "was changed successfully" in answer.content.decode()
     assert Limit.objects.get().amount == 2_500_000
@@ -66,7 +66,7 @@ def test_a_limit_changes_with_a_reason_and_the_change_is_shown(staff):
 
 def test_a_limit_does_not_change_without_a_reason(staff):
     api_key = add_key("nvidia-1", per_day=1_000_000)
-    wanted = form_of(api_key, limits__0__amount="2500000", why="  ")
+    wanted = form_of(api_key, limits__0__amount="2500000", reason="  ")
     answer = staff.post(page("apikey_change", "nvidia-1"), wanted)
     assert "limits are not changed without one" in answer.content.decode()
     assert Limit.objects.get().amount == 1_000_000
@@ -79,7 +79,7 @@ def test_limits_are_added_and_removed_with_a_reason(staff):
         api_key,
         limits__TOTAL_FORMS=2,
         limits__0__DELETE="on",
-        why="paid by the month now",
+        reason="paid by the month now",
         **row(1, "usd", "month", "99.5", zone="Europe/Berlin", reset_hour=6),
     )
     staff.post(page("apikey_change", "nvidia-1"), wanted)
@@ -103,7 +103,7 @@ def test_limits_are_added_and_removed_with_a_reason(staff):
 def test_a_wrong_limit_is_refused_beside_its_field(staff, change, words):
     api_key = add_key("nvidia-1", per_day=1_000_000)
     changes = {f"limits__0__{name}": value for name, value in change.items()}
-    answer = staff.post(page("apikey_change", "nvidia-1"), form_of(api_key, why="x", **changes))
+    answer = staff.post(page("apikey_change", "nvidia-1"), form_of(api_key, reason="x", **changes))
     assert answer.status_code == 200
     assert words in answer.content.decode()
     assert Limit.objects.get().amount == 1_000_000
@@ -112,7 +112,7 @@ def test_a_wrong_limit_is_refused_beside_its_field(staff, change, words):
 def test_two_limits_of_one_name_are_refused(staff):
     api_key = add_key("nvidia-1", per_day=1_000_000)
     again = row(1, "tokens", "day", "5")
-    wanted = form_of(api_key, limits__TOTAL_FORMS=2, why="x", **again)
+    wanted = form_of(api_key, limits__TOTAL_FORMS=2, reason="x", **again)
     answer = staff.post(page("apikey_change", "nvidia-1"), wanted)
     assert "change the one there is instead" in answer.content.decode()
     assert Limit.objects.get().amount == 1_000_000
@@ -122,7 +122,7 @@ def test_terms_of_a_key_change_with_a_reason(staff):
     api_key = add_key("nvidia-1")
     address = page("apikey_change", "nvidia-1")
     assert "Say why." in staff.post(address, form_of(api_key, priority=9)).content.decode()
-    staff.post(address, form_of(api_key, priority=9, tokens_per_minute=600, why="faster"))
+    staff.post(address, form_of(api_key, priority=9, tokens_per_minute=600, reason="faster"))
     api_key.refresh_from_db()
     assert (api_key.priority, api_key.tokens_per_minute) == (9, 600)
     entry = History.objects.filter(kind="key_change", who="grace").get()
@@ -132,7 +132,7 @@ def test_terms_of_a_key_change_with_a_reason(staff):
 
 def test_what_is_not_changed_leaves_no_history(staff):
     api_key = add_key("nvidia-1")
-    staff.post(page("apikey_change", "nvidia-1"), form_of(api_key, why="just looking"))
+    staff.post(page("apikey_change", "nvidia-1"), form_of(api_key, reason="just looking"))
     assert not History.objects.filter(who="grace").exists()
 
 
@@ -149,7 +149,7 @@ def new_key(**changes):
         "tokens_per_minute": "",
         "input_rate": "0.001",
         "output_rate": "0.002",
-        "why": "",
+        "reason": "",
         "limits-TOTAL_FORMS": 0,
         "limits-INITIAL_FORMS": 0,
     } | changes
@@ -163,7 +163,7 @@ def nvidia(db):
 
 def test_a_key_is_added_with_its_limit_and_its_secret_is_never_shown(staff, nvidia):
     limits = row(0, "tokens", "day", "5000000") | {"limits-TOTAL_FORMS": 1}
-    wanted = new_key(why="bought", **limits)
+    wanted = new_key(reason="bought", **limits)
     answer = staff.post(page("apikey_add"), wanted, follow=True)
     added = ApiKey.objects.get()
     assert (added.slug, added.priority, added.status) == ("nvidia-7", 5, "active")
@@ -207,19 +207,19 @@ def test_a_key_is_switched_off_and_on_with_a_reason(staff):
     off, on = page("apikey_switch_off", "nvidia-1"), page("apikey_switch_on", "nvidia-1")
     staff.post(off, CONFIRMED)
     assert ApiKey.objects.get().status == "active"
-    staff.post(off, CONFIRMED | {"why": "leaked?"})
+    staff.post(off, CONFIRMED | {"reason": "leaked?"})
     assert (ApiKey.objects.get().status, ApiKey.objects.get().status_reason) == (
         "inactive",
         "leaked?",
     )
-    staff.post(on, CONFIRMED | {"why": "it was not"})
+    staff.post(on, CONFIRMED | {"reason": "it was not"})
     assert ApiKey.objects.get().status == "active"
     assert [entry.who for entry in History.objects.filter(kind="key_change")][:2] == ["grace"] * 2
 
 
 def test_a_secret_is_replaced_and_never_shown(staff):
     add_key("nvidia-1")
-    asked = CONFIRMED | {"secret": SECRET, "why": "rotated by the provider"}
+    asked = CONFIRMED | {"secret": SECRET, "reason": "rotated by the provider"}
     answer = staff.post(page("apikey_replace_secret", "nvidia-1"), asked, follow=True)
     assert security.unseal_from(ApiKey.objects.get(), "secret") == SECRET
     assert SECRET not in answer.content.decode()
@@ -230,7 +230,7 @@ def test_a_secret_is_replaced_and_never_shown(staff):
 
 def test_the_cost_of_a_key_is_set(staff):
     add_key("nvidia-1", rates=PAID)
-    asked = CONFIRMED | {"input": "0.5", "output": "1", "why": "new contract"}
+    asked = CONFIRMED | {"input": "0.5", "output": "1", "reason": "new contract"}
     staff.post(page("apikey_set_cost", "nvidia-1"), asked)
     price = ApiKey.objects.get().price
     assert (price.input, price.cached, price.output, price.source) == (0.5, 0.5, 1, "grace")
@@ -254,11 +254,11 @@ def test_who_may_only_look_changes_nothing(client):
     api_key = add_key("nvidia-1")
     shown = client.get(page("apikey_change", "nvidia-1"))
     assert shown.status_code == 200
-    assert 'name="why"' not in shown.content.decode()
-    wanted = form_of(api_key, limits__0__amount="5", why="x")
+    assert 'name="reason"' not in shown.content.decode()
+    wanted = form_of(api_key, limits__0__amount="5", reason="x")
     assert client.post(page("apikey_change", "nvidia-1"), wanted).status_code == 403
     for action in ("switch_on", "switch_off", "replace_secret", "set_cost"):
-        answer = client.post(page(f"apikey_{action}", "nvidia-1"), CONFIRMED | {"why": "x"})
+        answer = client.post(page(f"apikey_{action}", "nvidia-1"), CONFIRMED | {"reason": "x"})
         assert answer.status_code == 403
     assert client.get(page("apikey_add")).status_code == 403
     assert client.get(page("agent_changelist")).status_code == 403
@@ -271,7 +271,7 @@ def test_who_may_not_change_limits_changes_only_the_key(client):
     carol.user_permissions.set(Permission.objects.filter(codename__in=names))
     client.force_login(carol)
     api_key = add_key("nvidia-1", per_day=1_000_000)
-    wanted = form_of(api_key, priority=3, limits__0__amount="5", why="x")
+    wanted = form_of(api_key, priority=3, limits__0__amount="5", reason="x")
     client.post(page("apikey_change", "nvidia-1"), wanted)
     assert Limit.objects.get().amount == 1_000_000
     assert ApiKey.objects.get().priority == 3
@@ -306,6 +306,6 @@ def test_a_refusal_of_a_service_is_a_message_not_an_error(staff, nvidia, monkeyp
 
     monkeypatch.setattr(keys, "change_key", refuse)
     api_key = add_key("nvidia-1")
-    wanted = form_of(api_key, priority=4, why="x")
+    wanted = form_of(api_key, priority=4, reason="x")
     answer = staff.post(page("apikey_change", "nvidia-1"), wanted, follow=True)
     assert "no room at all" in answer.content.decode()

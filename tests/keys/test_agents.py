@@ -15,6 +15,7 @@ from keys.refusals import (
     TooManyTokens,
     WrongValue,
 )
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, report
 from tests.moments import NOON
@@ -29,12 +30,14 @@ def ada():
 
 def issue(*, now=NOON, **terms):
     """A token for ada."""
-    return keys.issue_token(ada(), who="test", now=now, **terms)
+    return keys.issue_token(ada(), actor=ACTOR, now=now, **terms)
 
 
 def test_a_cost_centre_knows_its_ancestors(people):
     assert CostCentre.objects.get(pk="research").path == ["org", "research"]
-    deep = keys.create_cost_centre("vision", parent="research", name="Computer vision")
+    deep = keys.create_cost_centre(
+        "vision", parent="research", name="Computer vision", actor=ACTOR, now=NOON
+    )
     assert (deep.path, str(deep)) == (["org", "research", "vision"], "org / research / vision")
 
 
@@ -46,20 +49,20 @@ def test_a_cost_centre_keeps_its_parent(people):
 @pytest.mark.parametrize("slug", ["", "Org", "a b", "-a", "a" * 65, "a\n", "ä", "a/b"])
 def test_names_that_cannot_be_are_refused(people, slug):
     with pytest.raises(WrongValue):
-        keys.create_cost_centre(slug)
+        keys.create_cost_centre(slug, actor=ACTOR, now=NOON)
     with pytest.raises(WrongValue):
-        keys.create_agent(slug, cost_centre="org", who="test", now=NOON)
+        keys.create_agent(slug, cost_centre="org", actor=ACTOR, now=NOON)
 
 
 def test_names_are_taken_once_and_parents_exist(people):
     with pytest.raises(AlreadyExists):
-        keys.create_cost_centre("org")
+        keys.create_cost_centre("org", actor=ACTOR, now=NOON)
     with pytest.raises(AlreadyExists):
-        keys.create_agent("ada", cost_centre="org", who="test", now=NOON)
+        keys.create_agent("ada", cost_centre="org", actor=ACTOR, now=NOON)
     with pytest.raises(CostCentreNotFound):
-        keys.create_cost_centre("new", parent="nowhere")
+        keys.create_cost_centre("new", parent="nowhere", actor=ACTOR, now=NOON)
     with pytest.raises(CostCentreNotFound):
-        keys.create_agent("new", cost_centre="nowhere", who="test", now=NOON)
+        keys.create_agent("new", cost_centre="nowhere", actor=ACTOR, now=NOON)
 
 
 def test_a_token_is_shown_once_and_kept_as_a_digest(people):
@@ -76,7 +79,7 @@ def test_two_tokens_may_live_at_once_and_a_third_when_one_ended(people):
     with pytest.raises(TooManyTokens):
         issue()
     assert issue(now=NOON + timedelta(days=1))
-    keys.revoke_token(first, who="test", now=NOON)
+    keys.revoke_token(first, actor=ACTOR, now=NOON)
     with pytest.raises(TooManyTokens):
         issue(now=NOON + timedelta(days=1))
 
@@ -84,7 +87,7 @@ def test_two_tokens_may_live_at_once_and_a_third_when_one_ended(people):
 def test_revoking_twice_is_once(people):
     row, _ = issue()
     for minutes in (1, 2):
-        keys.revoke_token(row, who="test", now=NOON + timedelta(minutes=minutes))
+        keys.revoke_token(row, actor=ACTOR, now=NOON + timedelta(minutes=minutes))
     row.refresh_from_db()
     assert row.revoked_at == NOON + timedelta(minutes=1)
     assert History.objects.filter(kind="agent_change", before__token=row.prefix).count() == 1
@@ -95,7 +98,7 @@ def test_tokens_that_cannot_be_are_refused(people, terms):
     with pytest.raises(WrongValue):
         issue(**terms)
     with pytest.raises(AgentNotFound):
-        keys.issue_token(Agent(slug="mallory"), who="test", now=NOON)
+        keys.issue_token(Agent(slug="mallory"), actor=ACTOR, now=NOON)
     assert not AgentToken.objects.exists()
 
 
@@ -103,12 +106,12 @@ def test_an_agent_that_is_off_gets_nothing_new_but_what_it_used_is_recorded(peop
     add_key("nvidia-1")
     allocation = allocate()
     for _ in range(2):
-        keys.disable_agent(ada(), who="test", why="runs wild", now=NOON)
+        keys.disable_agent(ada(), actor=ACTOR, reason="runs wild", now=NOON)
     with pytest.raises(AgentDisabled):
         allocate()
     report(allocation, 10)
     for _ in range(2):
-        keys.enable_agent(ada(), who="test", now=NOON)
+        keys.enable_agent(ada(), actor=ACTOR, now=NOON)
     assert allocate()
     assert History.objects.filter(kind="agent_change", after__has_key="disabled").count() == 2
     assert_books_balance()

@@ -17,6 +17,7 @@ from keys.refusals import (
     ProviderNotFound,
     WrongValue,
 )
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import PAID, add_key, allocate, limit
 from tests.moments import NOON
@@ -144,7 +145,7 @@ def test_what_cannot_be_is_refused(people, wish, refusal):
 
 def test_only_agents_that_are_on_are_lent_to(people):
     add_key("nvidia-1")
-    keys.disable_agent(Agent.objects.get(pk="ada"), who="test", why="", now=NOON)
+    keys.disable_agent(Agent.objects.get(pk="ada"), actor=ACTOR, reason="", now=NOON)
     with pytest.raises(AgentDisabled):
         allocate()
     with pytest.raises(AgentNotFound):

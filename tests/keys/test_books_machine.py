@@ -23,6 +23,7 @@ from common.refusal import Refusal
 from keys import services as keys
 from keys.models import Agent, Allocation, ApiKey, Charge, CostCentre, Limit, Window
 from keys.supply.pricing import Rates
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import PAID, add_key, make_people
 from tests.tables import empty_tables
@@ -99,7 +100,8 @@ class Office(RuleBasedStateMachine):
 
     def lend(self, agent, **wish):
         """What is lent fits into every window."""
-        allocation, _ = keys.allocate(agent=agent, wish=keys.Wish(**wish), now=self.now)
+        wish = keys.Wish(**wish)
+        allocation, _ = keys.allocate(agent=agent, wish=wish, actor=ACTOR, now=self.now)
         self.allocations.append(allocation)
         self.used[allocation.pk] = 0
         committed = Window.objects.filter(scope__in=allocation.scopes, closed_at=None)
@@ -168,7 +170,7 @@ class Office(RuleBasedStateMachine):
         """Move what is left, or change nothing."""
         allocation = Allocation.objects.get(pk=self.one_of(self.allocations, which).pk)
         self.unless_refused(
-            keys.rotate, allocation=allocation, key=key, reason="", who="machine", now=self.now
+            keys.rotate, allocation=allocation, key=key, reason="", actor=ACTOR, now=self.now
         )
 
     @rule(which=_any, how=st.sampled_from(["complete", "fail", "extend", "extend"]))
@@ -179,7 +181,7 @@ class Office(RuleBasedStateMachine):
         self.unless_refused(
             getattr(keys, how),
             allocation_id=allocation.pk,
-            who="machine",
+            actor=ACTOR,
             now=self.now,
             **more[how],
         )
@@ -199,15 +201,17 @@ class Office(RuleBasedStateMachine):
         if amount is None:
             limits = list(Limit.objects.filter(removed_at=None).order_by("pk"))
             if limits:
-                keys.remove_limit(self.one_of(limits, subject), why="", who="machine", now=self.now)
+                keys.remove_limit(
+                    self.one_of(limits, subject), reason="", actor=ACTOR, now=self.now
+                )
             return
         model, pk = SUBJECTS[subject]
         amount = AMOUNTS[unit][amount]
         keys.set_limit(
             model.objects.get(pk=pk),
             terms=keys.Terms(unit=unit, period=period, amount=amount, zone=zone, reset_hour=hour),
-            why="",
-            who="machine",
+            reason="",
+            actor=ACTOR,
             now=self.now,
         )
 
@@ -218,11 +222,11 @@ class Office(RuleBasedStateMachine):
     def change_key(self, slug, what):
         """The provider refuses it, an operator switches it or gives it another price."""
         if isinstance(what, int):
-            keys.key_refused(slug, http_status=what, who="machine", now=self.now)
+            keys.key_refused(slug, http_status=what, actor=ACTOR, now=self.now)
         elif isinstance(what, str):
-            keys.set_key_status(slug, status=what, why="", who="machine", now=self.now)
+            keys.set_key_status(slug, status=what, reason="", actor=ACTOR, now=self.now)
         else:
-            keys.set_price(slug, rates=what, who="machine", why="", now=self.now)
+            keys.set_price(slug, rates=what, actor=ACTOR, reason="", now=self.now)
 
     # --- Time ----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import pytest
 from keys import services as keys
 from keys.models import Allocation, History, Window
 from keys.refusals import AllocationClosed, AllocationNotFound, WrongValue
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, complete, hold, report, settle
 from tests.moments import NOON
@@ -19,12 +20,12 @@ MINUTE = timedelta(minutes=1)
 
 def fail(allocation, *, now=NOON):
     """The agent gives up."""
-    return keys.fail(allocation_id=allocation.pk, reason="no idea", who="test", now=now)
+    return keys.fail(allocation_id=allocation.pk, reason="no idea", actor=ACTOR, now=now)
 
 
 def extend(allocation, seconds, *, now=NOON):
     """A heartbeat."""
-    return keys.extend(allocation_id=allocation.pk, ttl_seconds=seconds, who="test", now=now)
+    return keys.extend(allocation_id=allocation.pk, ttl_seconds=seconds, actor=ACTOR, now=now)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from common.refusal import Refusal
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge, RateLease
 from keys.refusals import AllocationClosed, HeldBefore, RotationRefused
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import PAID, add_key, allocate, complete, limit, rotate
 from tests.moments import NOON
@@ -119,7 +120,7 @@ def test_holds_settlements_rotations_and_closings_at_once_never_deadlock(people,
         extend,
         lambda dice: rotate(dice.choice(lent)),
         lambda dice: complete(dice.choice(lent)),
-        lambda dice: keys.key_refused("key-1", http_status=429, who="test", now=NOON),
+        lambda dice: keys.key_refused("key-1", http_status=429, actor=ACTOR, now=NOON),
         lambda dice: keys.expire_charges(now=NOON + timedelta(minutes=9)),
         lambda dice: keys.forget_leases(now=NOON + timedelta(minutes=2)),
     ]

@@ -8,6 +8,7 @@ from alerts.models import Alert
 from keys import services as keys
 from keys.models import Allocation, ApiKey, History
 from keys.refusals import ApiKeyNotFound, NoKeyCapacity, WrongValue
+from tests.actors import ACTOR, GATEWAY, OLGA
 from tests.books import assert_books_balance
 from tests.keys.builders import FREE, add_key, allocate, limit, report
 from tests.moments import NOON
@@ -20,12 +21,12 @@ HOUR = timedelta(hours=1)
 
 def refuse(http_status, *, slug="nvidia-1", now=NOON, **retry):
     """The provider answers the key."""
-    return keys.key_refused(slug, http_status=http_status, who="gateway", now=now, **retry)
+    return keys.key_refused(slug, http_status=http_status, actor=GATEWAY, now=now, **retry)
 
 
 def switch(status, *, slug="nvidia-1", now=NOON):
     """An operator switches the key."""
-    return keys.set_key_status(slug, status=status, why="because", who="olga", now=now)
+    return keys.set_key_status(slug, status=status, reason="because", actor=OLGA, now=now)
 
 
 def standing(slug="nvidia-1"):
@@ -167,9 +168,9 @@ def test_every_change_is_in_the_history(people):
 
 def test_a_key_without_a_secret_is_off_until_it_has_one(people):
     terms = keys.KeyTerms(provider="nvidia", model="m", rates=FREE)
-    keys.add_key("nvidia-9", terms=terms, secret=None, who="test", now=NOON)
+    keys.add_key("nvidia-9", terms=terms, secret=None, actor=ACTOR, now=NOON)
     with pytest.raises(WrongValue):
-        keys.set_key_status("nvidia-9", status="active", why="", who="test", now=NOON)
-    keys.replace_secret("nvidia-9", secret="canary", who="test", why="came", now=NOON)
-    api_key = keys.set_key_status("nvidia-9", status="active", why="", who="test", now=NOON)
+        keys.set_key_status("nvidia-9", status="active", reason="", actor=ACTOR, now=NOON)
+    keys.replace_secret("nvidia-9", secret="canary", actor=ACTOR, reason="came", now=NOON)
+    api_key = keys.set_key_status("nvidia-9", status="active", reason="", actor=ACTOR, now=NOON)
     assert api_key.lendable(now=NOON)

@@ -8,6 +8,7 @@ import pytest
 from keys import services as keys
 from keys.models import Agent, CostCentre, History, Limit, Window
 from keys.refusals import LimitReached, NoKeyCapacity, WrongValue
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import PAID, add_key, allocate, hold, limit, report, settle
 from tests.moments import NOON
@@ -22,7 +23,7 @@ def open_window(scope):
 
 def remove(in_force, *, now=NOON):
     """End a limit."""
-    keys.remove_limit(in_force, why="no more", who="test", now=now)
+    keys.remove_limit(in_force, reason="no more", actor=ACTOR, now=now)
 
 
 def test_a_new_limit_counts_what_was_used_and_committed_before_it(people):

@@ -5,6 +5,7 @@ import pytest
 from keys import services as keys
 from keys.models import Agent, ApiKey, Limit, Window
 from keys.refusals import LimitReached, NoKeyCapacity
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, hold, limit, report, settle
 from tests.moments import NOON
@@ -53,7 +54,7 @@ def test_setting_moving_and_removing_limits_in_a_storm_balances(people, at_once)
             return limit(ada, 900_000, zone=zones[number % 3])
         if number % 15 == 1:
             for in_force in Limit.objects.filter(removed_at=None, agent=ada):
-                keys.remove_limit(in_force, why="test", who="test", now=NOON)
+                keys.remove_limit(in_force, reason="test", actor=ACTOR, now=NOON)
             return None
         if number % 5 == 2:
             return allocate(tokens=20_000)

@@ -9,10 +9,14 @@ from keys import services as keys
 from keys.books.queries.previews import previews
 from keys.models import Agent, Allocation, History, Window
 from keys.refusals import AgentDisabled, AgentNotFound, CostCentreNotFound, WrongValue
+from security.actor import Actor
+from tests.actors import ACTOR
 from tests.keys.builders import PAID, add_key, limit
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
+
+ADA = Actor.agent("ada")
 
 
 def preview(agent="ada", *, now=NOON, **wish):
@@ -34,7 +38,7 @@ def fleet():
 def granted(wish):
     """The key of an allocation, or the code of the refusal."""
     try:
-        return keys.allocate(agent="ada", wish=wish, now=NOON)[0].api_key_id
+        return keys.allocate(agent="ada", wish=wish, actor=ADA, now=NOON)[0].api_key_id
     except Refusal as refusal:
         return refusal.code
 
@@ -75,7 +79,7 @@ def test_a_preview_writes_nothing_and_holds_nothing(people):
 
 def test_a_window_that_is_over_counts_as_the_next_one(people):
     add_key("nvidia-1", per_day=20_000)
-    keys.allocate(agent="ada", wish=keys.Wish(tokens=15_000), now=NOON)
+    keys.allocate(agent="ada", wish=keys.Wish(tokens=15_000), actor=ADA, now=NOON)
     assert preview(tokens=8_000).refusal.code == "no_key_capacity"
     windows = Window.objects.count()
     tomorrow = NOON.replace(day=11)
@@ -97,7 +101,7 @@ def test_equal_wishes_are_decided_once_and_the_fleet_is_read_once(
 
 def test_a_cost_centre_below_has_limits_of_its_own(people):
     add_key("nvidia-1")
-    limit(keys.create_cost_centre("lab", parent="research"), 500)
+    limit(keys.create_cost_centre("lab", parent="research", actor=ACTOR, now=NOON), 500)
     assert preview(cost_centre="lab").refusal.code == "limit_reached"
     assert preview().key_id == "nvidia-1"
 
@@ -109,6 +113,6 @@ def test_what_no_wish_could_change_is_refused(people):
         preview(cost_centre="sales")
     with pytest.raises(WrongValue):
         preview(tokens=0)
-    keys.disable_agent(Agent.objects.get(pk="ada"), why="test", who="test", now=NOON)
+    keys.disable_agent(Agent.objects.get(pk="ada"), reason="test", actor=ACTOR, now=NOON)
     with pytest.raises(AgentDisabled):
         preview()

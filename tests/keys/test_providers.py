@@ -11,6 +11,7 @@ from keys.models import ApiKey, History, Price, Provider
 from keys.refusals import AlreadyExists, ApiKeyNotFound, ProviderNotFound, WrongValue
 from keys.supply.pricing import RATE_NAMES, Rates, Tier, default_rates
 from security.services import unseal_from
+from tests.actors import ACTOR, OLGA
 from tests.books import assert_books_balance
 from tests.keys.builders import FREE, PAID, add_key, allocate, hold, report, settle
 from tests.moments import NOON
@@ -24,7 +25,7 @@ ZERO = Decimal(0)
 def add(slug="openai-1", *, secret="sk-1", **terms):  # noqa: S107
     """A key of a real model, at the price of the price book."""
     wanted = {"provider": "openai", "model": "gpt-4o-mini"} | terms
-    return keys.add_key(slug, terms=keys.KeyTerms(**wanted), secret=secret, who="test", now=NOON)
+    return keys.add_key(slug, terms=keys.KeyTerms(**wanted), secret=secret, actor=ACTOR, now=NOON)
 
 
 def test_a_key_costs_what_the_price_book_says_unless_said(people):
@@ -39,7 +40,7 @@ def test_a_key_costs_what_the_price_book_says_unless_said(people):
 def test_a_secret_is_sealed_and_can_be_replaced(people):
     add()
     with transaction.atomic():
-        keys.replace_secret("openai-1", secret=" sk-2\n", who="test", why="leaked", now=NOON)
+        keys.replace_secret("openai-1", secret=" sk-2\n", actor=ACTOR, reason="leaked", now=NOON)
     assert unseal_from(ApiKey.objects.get(), "secret") == "sk-2"
     note = History.objects.filter(scope="key:openai-1").latest("id")
     assert (note.why, note.after) == ("leaked", {"secret": "replaced"})
@@ -49,7 +50,7 @@ def test_a_new_price_counts_from_now_on_and_changes_nothing_that_was_lent(people
     add_key("openai-1", rates=PAID)
     before = allocate()
     charge = hold(before, 100)
-    keys.set_price("openai-1", rates=CHEAP, who="test", why="sale", now=NOON)
+    keys.set_price("openai-1", rates=CHEAP, actor=ACTOR, reason="sale", now=NOON)
     after = allocate("bob")
     settle(charge, 100)
     report(before, 100)
@@ -105,7 +106,7 @@ def test_a_price_is_never_changed(people):
 
 def test_what_can_be_changed_of_a_key_is_changed_with_history(people):
     add_key("nvidia-1", priority=1)
-    change = {"who": "test", "why": "faster", "now": NOON}
+    change = {"actor": ACTOR, "reason": "faster", "now": NOON}
     for _ in range(2):
         keys.change_key("nvidia-1", changes={"priority": 7, "tokens_per_minute": 60}, **change)
     assert ApiKey.objects.get().priority == 7
@@ -131,25 +132,25 @@ def test_names_are_taken_once_and_unknown_keys_are_refused(people):
     with pytest.raises(AlreadyExists):
         add(rates=FREE)
     with pytest.raises(ApiKeyNotFound):
-        keys.set_price("nobody", rates=CHEAP, who="test", why="", now=NOON)
+        keys.set_price("nobody", rates=CHEAP, actor=ACTOR, reason="", now=NOON)
     with pytest.raises(ApiKeyNotFound):
-        keys.replace_secret("nobody", secret="x", who="test", why="", now=NOON)
+        keys.replace_secret("nobody", secret="x", actor=ACTOR, reason="", now=NOON)
 
 
 def test_where_the_secrets_of_a_provider_go_changes_with_a_reason():
-    keys.add_provider("groq", name="Groq", who="olga", now=NOON)
+    keys.add_provider("groq", name="Groq", actor=OLGA, now=NOON)
     moved = {"name": "Groq", "base_url": "https://eu.groq.example/v1", "wire_format": ""}
-    keys.change_provider("groq", **moved, who="olga", why="moved to the EU", now=NOON)
-    keys.change_provider("groq", **moved, who="olga", why="again", now=NOON)
+    keys.change_provider("groq", **moved, actor=OLGA, reason="moved to the EU", now=NOON)
+    keys.change_provider("groq", **moved, actor=OLGA, reason="again", now=NOON)
     change, added = History.objects.filter(scope="provider:groq").order_by("-id")
     assert (change.who, change.why) == ("olga", "moved to the EU")
     usual = "https://api.groq.com/openai/v1"
     assert (change.before["base_url"], change.after["base_url"]) == (usual, moved["base_url"])
     assert added.why == "added"
     with pytest.raises(AlreadyExists):
-        keys.add_provider("groq", who="olga", now=NOON)
+        keys.add_provider("groq", actor=OLGA, now=NOON)
     with pytest.raises(ProviderNotFound):
-        keys.change_provider("nobody", **moved, who="olga", why="", now=NOON)
+        keys.change_provider("nobody", **moved, actor=OLGA, reason="", now=NOON)
 
 
 @pytest.mark.parametrize("secret", ["", " \n", "sk-1\nX-Evil: 1", "sk-\u00e9", "sk\x00"])

@@ -16,6 +16,7 @@ from keys.models import (
     Window,
 )
 from keys.refusals import AllocationClosed, ApiKeyNotFound, IdempotencyMismatch, RotationRefused
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import (
     PAID,
@@ -165,7 +166,7 @@ def test_what_cannot_be_is_refused(people):
         rotate(allocation, "nvidia-1")
     with pytest.raises(AllocationClosed):
         rotate(allocation, now=NOON + timedelta(seconds=60))
-    keys.set_key_status("nvidia-2", status="inactive", why="", who="test", now=NOON)
+    keys.set_key_status("nvidia-2", status="inactive", reason="", actor=ACTOR, now=NOON)
     with pytest.raises(RotationRefused):
         rotate(allocation, "nvidia-2")
     complete(allocation)

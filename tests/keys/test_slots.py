@@ -9,6 +9,7 @@ from keys import services as keys
 from keys.books.queries.slots import session_in_slot, slot_of, slot_token, taken_slots
 from keys.identity.queries.credentials import session_id_of
 from keys.models import Slot
+from tests.actors import ACTOR
 from tests.keys.builders import add_key, allocate
 from tests.moments import NOON
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def supply(people):
     """A key to lend on, and two slots."""
     add_key("nvidia-1", per_day=10_000_000)
-    keys.add_slots(2, runner="openclaw")
+    keys.add_slots(2, runner="openclaw", actor=ACTOR, now=NOON)
 
 
 def take(allocation, *, runner="openclaw"):
@@ -33,12 +34,12 @@ def free(slot, allocation):
 
 
 def test_slots_are_added_until_there_are_as_many_as_asked_for():
-    assert [slot.pk for slot in keys.add_slots(3, runner="openclaw")] == [
+    assert [slot.pk for slot in keys.add_slots(3, runner="openclaw", actor=ACTOR, now=NOON)] == [
         "slot01",
         "slot02",
         "slot03",
     ]
-    assert len(keys.add_slots(1, runner="openclaw")) == 3
+    assert len(keys.add_slots(1, runner="openclaw", actor=ACTOR, now=NOON)) == 3
 
 
 def test_each_allocation_gets_a_slot_of_its_own_until_none_is_free():

@@ -4,6 +4,7 @@ import pytest
 
 from keys import services as keys
 from keys.models import Slot
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, make_people
 from tests.moments import NOON
@@ -16,7 +17,7 @@ def supply():
     """Ten slots."""
     make_people()
     add_key("nvidia-1", per_day=10_000_000)
-    keys.add_slots(10, runner="openclaw")
+    keys.add_slots(10, runner="openclaw", actor=ACTOR, now=NOON)
 
 
 def take(allocation):

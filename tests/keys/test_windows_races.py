@@ -8,6 +8,7 @@ from keys import services as keys
 from keys.limits.services import windows
 from keys.models import Agent, Window
 from keys.refusals import LimitReached, RotationRefused
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, limit, report
 from tests.moments import NOON
@@ -79,13 +80,13 @@ def test_a_rotation_that_waited_for_the_new_window_finds_it_full(people):
     add_key("nvidia-2", per_day=20_000)
     allocation = allocate(tokens=15_000, now=BEFORE)
     assert allocate("bob", tokens=15_000, now=BEFORE, provider="nvidia").api_key_id == "nvidia-1"
-    keys.rotate(allocation=allocation, key="nvidia-2", reason="", who="test", now=BEFORE)
+    keys.rotate(allocation=allocation, key="nvidia-2", reason="", actor=ACTOR, now=BEFORE)
     other = allocate("carol", tokens=15_000, now=BEFORE)
     with pytest.raises(RotationRefused):
         overtaken(
             first=turn,
             then=lambda: keys.rotate(
-                allocation=other, key="nvidia-2", reason="", who="test", now=AFTER
+                allocation=other, key="nvidia-2", reason="", actor=ACTOR, now=AFTER
             ),
         )
     assert_books_balance()
@@ -109,7 +110,7 @@ def test_a_limit_removed_while_its_window_turns_has_no_open_window(people):
     limit_ = limit(add_key("nvidia-1", per_day=None), 50_000)
     overtaken(
         first=turn,
-        then=lambda: keys.remove_limit(limit_, why="test", who="test", now=AFTER),
+        then=lambda: keys.remove_limit(limit_, reason="test", actor=ACTOR, now=AFTER),
     )
     assert not Window.objects.filter(closed_at=None).exists()
     assert_books_balance()

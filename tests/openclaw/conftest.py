@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from django.utils import timezone
 
 from keys import services as keys
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
@@ -57,7 +59,7 @@ def openclaw(gateway, web_server, provider, transactional_db, settings) -> Itera
     settings.GATEWAY_URL, settings.OPENCLAW_URL = web_server, gateway.url
     provider.clear()
     supply("key-1", tokens=100_000_000)
-    keys.add_slots(SLOTS, runner="openclaw")
+    keys.add_slots(SLOTS, runner="openclaw", actor=ACTOR, now=timezone.now())
     yield gateway
     assert_books_balance()
 

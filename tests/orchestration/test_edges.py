@@ -14,7 +14,7 @@ from orchestration.planning import UnusablePlan
 from orchestration.planning.model_planner import plan_of_answer
 from orchestration.refusals import TaskNotEnded
 from orchestration.runners.base import Failed
-from tests.actors import ADA
+from tests.actors import ACTOR, ADA
 from tests.keys.builders import add_key, limit, report
 from tests.moments import NOON
 from tests.orchestration.work import assert_finalized, assert_tasks_balance, statuses, task_request
@@ -108,7 +108,7 @@ def test_a_retry_gives_tokens_to_all_although_some_are_a_reserve(ada):
 def test_a_part_of_an_agent_that_was_switched_off_is_refused(ada):
     task = task_of("gather", retry_on_failure=False)
     (attempt,) = services.claim(worker="one", most=1, now=NOON)
-    keys.disable_agent(task.agent, who="bob", why="stolen", now=NOON)
+    keys.disable_agent(task.agent, actor=ACTOR, reason="stolen", now=NOON)
     with pytest.raises(Failed) as failed:
         services.lend(attempt, now=NOON)
     assert failed.value.kind == "refused"

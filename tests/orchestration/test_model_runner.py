@@ -13,7 +13,7 @@ from keys import services as keys
 from keys.models import Charge, CostCentre
 from orchestration.runners.base import Failed, Work
 from orchestration.runners.model import ModelRunner
-from tests.actors import GRACE
+from tests.actors import ACTOR, GRACE
 from tests.books import assert_books_balance
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import running_sandbox
@@ -168,7 +168,7 @@ def test_a_provider_that_asks_to_wait_is_heard(url, wire_format):
 def test_a_budget_that_is_too_small_or_closed_is_told_as_exhausted(url, wire_format):
     session = lend(url, tokens=10, wire_format=wire_format)
     assert failure(work(session)).kind == "budget_exhausted"
-    keys.complete(allocation_id=session.allocation.pk, who="test", now=timezone.now())
+    keys.complete(allocation_id=session.allocation.pk, actor=ACTOR, now=timezone.now())
     told = failure(work(session))
     assert told.kind == "budget_exhausted"
     assert session.token not in told.says
@@ -300,7 +300,7 @@ def test_a_call_that_was_never_made_is_made_by_who_takes_it_over(url, sandbox):
 
 def test_a_budget_another_process_used_up_means_that_the_call_is_lost(url):
     session = lend(url)
-    keys.complete(allocation_id=session.allocation.pk, who="test", now=timezone.now())
+    keys.complete(allocation_id=session.allocation.pk, actor=ACTOR, now=timezone.now())
     assert failure(work(session, again=True)).kind == "lost"
 
 

@@ -10,6 +10,7 @@ from keys import services as keys
 from keys.books.queries.slots import slot_of
 from keys.models import ApiKey, Slot
 from orchestration.models import Concurrency
+from tests.actors import ACTOR
 from tests.keys.builders import FREE
 from tests.moments import NOON
 
@@ -28,8 +29,8 @@ def supply(settings):
         ("anthropic-1", "anthropic", "claude-sonnet-4-5"),
     ):
         terms = keys.KeyTerms(provider=provider, model=model, rates=FREE)
-        keys.add_key(slug, terms=terms, secret=f"secret-{slug}", who="test", now=NOON)
-    off = {"status": ApiKey.Status.INACTIVE, "why": "test", "who": "test", "now": NOON}
+        keys.add_key(slug, terms=terms, secret=f"secret-{slug}", actor=ACTOR, now=NOON)
+    off = {"status": ApiKey.Status.INACTIVE, "reason": "test", "actor": ACTOR, "now": NOON}
     keys.set_key_status("groq-1", **off)
 
 

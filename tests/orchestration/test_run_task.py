@@ -24,7 +24,7 @@ from orchestration.management.progress_display import harmless
 from orchestration.management.task_watch import hint, look
 from orchestration.models import Attempt, Task
 from orchestration.worker import work_until_done
-from tests.actors import GRACE
+from tests.actors import ACTOR, GRACE
 from tests.orchestration.work import assert_finalized, say, submit
 from tests.threads import wait_until
 
@@ -184,10 +184,10 @@ def test_wrong_input_is_refused_with_a_sentence(people, args, options, sentence)
 @pytest.mark.django_db
 def test_the_only_agent_submits_it_and_one_of_several_must_be_named(settings):
     assert "create_agent" in refused("Draw", budget=5_000)
-    keys.create_cost_centre("org")
+    keys.create_cost_centre("org", actor=ACTOR, now=timezone.now())
     for name in ("zoe", "yan"):
         now = timezone.now()
-        agent = keys.create_agent(name, cost_centre="org", who="test", now=now)
+        agent = keys.create_agent(name, cost_centre="org", actor=ACTOR, now=now)
         if name == "zoe":
             run_task("Draw", budget=5_000, detach=True, agent=None)
             assert Task.objects.get().agent == agent

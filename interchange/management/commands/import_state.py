@@ -5,9 +5,10 @@ from pathlib import Path
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from common.commands import WHO, refusals_spoken
+from common.commands import refusals_spoken
 from interchange import services as interchange
 from interchange.state_files import files
+from security.actor import Actor
 
 
 class Command(BaseCommand):
@@ -30,7 +31,7 @@ class Command(BaseCommand):
             done = interchange.import_state(
                 state=files.read(state),
                 api_keys=files.read(api_keys),
-                who=WHO,
+                actor=Actor.command_line(),
                 now=timezone.now(),
             )
         if done.again:

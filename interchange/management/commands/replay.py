@@ -10,12 +10,13 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from common.commands import WHO, refusals_spoken
+from common.commands import refusals_spoken
 from interchange.replay import traces
 from interchange.replay.driver import Driver, Plan
 from interchange.replay.report import mark, report
 from keys import services as keys
 from keys.models import Agent
+from security.actor import Actor
 
 _CENTRE = "replay"
 
@@ -92,5 +93,7 @@ def _agents(count: int) -> list[str]:
     known = set(Agent.objects.filter(pk__in=names).values_list("pk", flat=True))
     for name in names:
         if name not in known:
-            keys.create_agent_of(name, cost_centre=_CENTRE, who=WHO, now=timezone.now())
+            keys.create_agent_of(
+                name, cost_centre=_CENTRE, actor=Actor.command_line(), now=timezone.now()
+            )
     return names

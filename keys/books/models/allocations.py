@@ -306,7 +306,7 @@ class Rotation(models.Model):
     to_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+")
     moved_tokens = models.BigIntegerField()
     reason = models.CharField(max_length=300)
-    who = models.CharField(max_length=200)
+    rotated_by = models.CharField(max_length=200)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
     asked_key = models.CharField(max_length=64, blank=True, help_text="The key asked for, if any.")
     created_at = models.DateTimeField()

@@ -10,6 +10,10 @@ from keys.books.services.rotate import rotate
 from keys.books.sql.spend import Spent
 from keys.models import Allocation, ApiKey, History
 from keys.refusals import AllocationClosed, RotationRefused
+from security.actor import Actor
+
+_BOOKS = Actor.job("books")
+_THRESHOLD = Actor.job("threshold")
 
 
 def follow(spent: list[Spent], *, at: datetime) -> list[Spent]:
@@ -33,7 +37,7 @@ def rotate_crossed(spent: Iterable[Spent], *, now: datetime) -> None:
                 rotate(
                     allocation=Allocation.objects.get(pk=row.id),
                     reason="threshold reached",
-                    who="threshold",
+                    actor=_THRESHOLD,
                     now=now,
                 )
             except (RotationRefused, AllocationClosed):
@@ -61,7 +65,7 @@ def _use_up(row: Spent, *, at: datetime) -> None:
         [row.id],
         status=Allocation.Status.EXHAUSTED,
         reason=_why(row, over),
-        who="books",
+        actor=_BOOKS,
         at=at,
     )
     # Usage that comes after it was closed in another way raises the alert only when it is too much.
@@ -102,7 +106,7 @@ def _exhaust_keys(slugs: list[str], *, at: datetime) -> None:
             kind=History.Kind.KEY_CHANGE,
             at=at,
             scope=f"key:{slug}",
-            who="books",
+            who=str(_BOOKS),
             why="a limit is used up",
             before={"status": "active"},
             after={"status": "exhausted"},

@@ -16,6 +16,7 @@ from keys.models import Allocation
 from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
+from security.actor import Actor
 
 _ATTEMPTS = 100
 
@@ -26,6 +27,7 @@ def allocate(
     wish: Wish,
     idempotency_key: str | None = None,
     session_id: str | None = None,
+    actor: Actor,
     now: datetime,
 ) -> tuple[Allocation, bool]:
     """Lend `agent` (its slug) a token budget on the best API key.
@@ -46,6 +48,7 @@ def allocate(
                 wish=wish,
                 idempotency_key=idempotency_key,
                 session_id=session_id or f"ses-{secrets.token_hex(12)}",
+                actor=actor,
                 now=now,
             )
         except IntegrityError as error:
@@ -66,7 +69,7 @@ _ONCE = ("allocation_once_per_idempotency_key", "keys_allocation_session_id_key"
 
 @transactions.in_books
 def _try_to_allocate(
-    *, agent, wish, idempotency_key, session_id, now
+    *, agent, wish, idempotency_key, session_id, actor, now
 ) -> tuple[Allocation, bool] | Refusal | None:
     """One look and one conditional commitment; None when somebody else took the room between.
 
@@ -85,7 +88,7 @@ def _try_to_allocate(
         return refusal
     new = _new(wish, asker, idempotency_key=idempotency_key, decision=decision, now=now)
     new.session_id = session_id
-    lent = _commit(new, verdicts=selection.to_json(decision))
+    lent = _commit(new, verdicts=selection.to_json(decision), actor=actor)
     return lent and (lent, True)
 
 
@@ -130,14 +133,14 @@ def threshold(tokens: int) -> int:
     return -(-tokens * settings.ROTATION_THRESHOLD_PERCENT // 100)
 
 
-def _commit(new: Allocation, *, verdicts) -> Allocation | None:
+def _commit(new: Allocation, *, verdicts, actor: Actor) -> Allocation | None:
     (verdict,) = fetch(
         sql.ALLOCATE,
         **{column: getattr(new, column) for column in _COLUMNS},
         scopes=new.scopes,
         asked=Jsonb(new.asked),
         verdicts=Jsonb(verdicts),
-        who=f"agent:{new.agent_id}",
+        who=str(actor),
         after=Jsonb({"key_id": new.api_key_id, "allocated": new.allocated}),
     )
     if not verdict.current:

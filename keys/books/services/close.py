@@ -8,27 +8,31 @@ from keys.books import transactions
 from keys.books.services.settle import Ending, settle_many
 from keys.models import Allocation, Charge, History, RateLease
 from keys.refusals import AllocationClosed, AllocationNotFound, WrongValue
+from security.actor import Actor
 
 _BATCH = 500
+_SWEEP = Actor.job("sweep")
 
 
-def complete(*, allocation_id: int, who: str, now: datetime) -> Allocation:
+def complete(*, allocation_id: int, actor: Actor, now: datetime) -> Allocation:
     """The agent is done: what it does not hold any more goes back. Twice is once.
 
     Refusals: AllocationClosed when it ended in another way, AllocationNotFound.
     """
-    return _close(allocation_id, "completed", "", who=who, now=now)
+    return _close(allocation_id, "completed", "", actor=actor, now=now)
 
 
-def fail(*, allocation_id: int, reason: str, who: str, now: datetime) -> Allocation:
+def fail(*, allocation_id: int, reason: str, actor: Actor, now: datetime) -> Allocation:
     """The agent gave up: as `complete`, with a reason."""
-    return _close(allocation_id, "failed", reason, who=who, now=now)
+    return _close(allocation_id, "failed", reason, actor=actor, now=now)
 
 
 @transactions.in_books
-def _close(allocation_id: int, status: str, reason: str, *, who: str, now: datetime) -> Allocation:
+def _close(
+    allocation_id: int, status: str, reason: str, *, actor: Actor, now: datetime
+) -> Allocation:
     at = transactions.lock(allocations=[allocation_id], now=now).at
-    transactions.close([allocation_id], status=status, reason=reason, who=who, at=at)
+    transactions.close([allocation_id], status=status, reason=reason, actor=actor, at=at)
     allocation = Allocation.objects.filter(pk=allocation_id).first()
     if allocation is None:
         raise AllocationNotFound(allocation_id=allocation_id)
@@ -38,7 +42,7 @@ def _close(allocation_id: int, status: str, reason: str, *, who: str, now: datet
 
 
 @transactions.in_books
-def extend(*, allocation_id: int, ttl_seconds: int, who: str, now: datetime) -> Allocation:
+def extend(*, allocation_id: int, ttl_seconds: int, actor: Actor, now: datetime) -> Allocation:
     """Let it live until `now + ttl_seconds`, if that is later than it would anyway (a heartbeat).
 
     Refusals: AllocationClosed (also when its time is over), AllocationNotFound, WrongValue.
@@ -63,7 +67,7 @@ def extend(*, allocation_id: int, ttl_seconds: int, who: str, now: datetime) -> 
             at=now,
             agent_slug=allocation.agent_id,
             session_id=allocation.session_id,
-            who=who,
+            who=str(actor),
             before={"expires_at": before.isoformat()},
             after={"expires_at": until.isoformat()},
         )
@@ -91,7 +95,7 @@ def _expire(overdue: list[int], *, now: datetime) -> int:
         still.values_list("pk", flat=True),
         status=Allocation.Status.EXPIRED,
         reason="nobody came back in time",
-        who="sweep",
+        actor=_SWEEP,
         at=at,
     )
 

@@ -40,7 +40,7 @@ def rotate(
     allocation: Allocation,
     key: str | None = None,
     reason: str,
-    who: str,
+    actor: Actor,
     idempotency_key: str | None = None,
     now: datetime,
 ) -> tuple[Rotation, bool]:
@@ -59,7 +59,7 @@ def rotate(
             target=target,
             asked_key=key,
             reason=reason,
-            who=who,
+            actor=actor,
             idempotency_key=idempotency_key,
             now=now,
         )
@@ -95,7 +95,7 @@ def _best_other(allocation: Allocation, *, without: set[str], now) -> str | None
 
 
 @transactions.in_books
-def _try_to_rotate(*, seen, target, asked_key, reason, who, idempotency_key, now):
+def _try_to_rotate(*, seen, target, asked_key, reason, actor, idempotency_key, now):
     """The rotation and whether it was created; None when the target has no room."""
     scopes = [f"key:{target}"] if target else []
     locked = transactions.lock(allocations=[seen.pk], scopes=scopes, now=now)
@@ -115,12 +115,12 @@ def _try_to_rotate(*, seen, target, asked_key, reason, who, idempotency_key, now
         to_key=to_key,
         moved_tokens=allocation.allocated - allocation.used,
         reason=reason[:300],
-        who=who,
+        rotated_by=str(actor),
         idempotency_key=idempotency_key,
         asked_key=asked_key or "",
         created_at=locked.at,
     )
-    return _write(rotation, to_key), True
+    return _write(rotation, to_key, actor=actor), True
 
 
 def _earlier(allocation, seen, asked_key, idempotency_key) -> Rotation | None:
@@ -206,7 +206,7 @@ def _room(windows: list[LockedRow], moves: dict[str, _Share]) -> bool:
     return True
 
 
-def _write(rotation: Rotation, to_key: ApiKey) -> Rotation:
+def _write(rotation: Rotation, to_key: ApiKey, *, actor: Actor) -> Rotation:
     allocation = rotation.allocation
     left = _left(allocation)
     allocation.api_key, allocation.price = to_key, to_key.price
@@ -224,14 +224,14 @@ def _write(rotation: Rotation, to_key: ApiKey) -> Rotation:
         scope=to_key.scope,
         agent_slug=allocation.agent_id,
         session_id=allocation.session_id,
-        who=rotation.who,
+        who=rotation.rotated_by,
         why=rotation.reason,
         before={"key_id": rotation.from_key_id},
         after={"key_id": to_key.pk, "moved_tokens": rotation.moved_tokens},
     )
     alerts.resolve_by_key(
         f"rotation_needed:{allocation.session_id}",
-        actor=Actor.job(rotation.who),
+        actor=actor,
         note=f"rotated to {to_key.pk}",
         now=rotation.created_at,
     )

@@ -7,10 +7,13 @@ from django.db import transaction
 from common.statements import fetch
 from keys.books import sql
 from keys.models import Slot
+from security.actor import Actor
 
 
 @transaction.atomic
-def add_slots(count: int, *, runner: str, prefix: str = "slot") -> list[Slot]:
+def add_slots(
+    count: int, *, runner: str, prefix: str = "slot", actor: Actor, now: datetime
+) -> list[Slot]:
     """See to it that a runner has `count` slots, `slot01` and so on; more are left alone."""
     slugs = [f"{prefix}{number:02}" for number in range(1, count + 1)]
     Slot.objects.bulk_create(

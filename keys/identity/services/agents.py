@@ -14,6 +14,7 @@ from keys.refusals import (
     WrongValue,
 )
 from security import tokens
+from security.actor import Actor
 
 TOKEN_PREFIX = "bt"  # noqa: S105 - what agent tokens begin with, no secret
 TOKEN_DAYS = 365
@@ -33,7 +34,9 @@ def check_slug(slug: str) -> str:
 
 
 @transaction.atomic
-def create_cost_centre(slug: str, *, name: str = "", parent: str | None = None) -> CostCentre:
+def create_cost_centre(
+    slug: str, *, name: str = "", parent: str | None = None, actor: Actor, now: datetime
+) -> CostCentre:
     """Make a cost centre below `parent`.
 
     Refusals: AlreadyExists, CostCentreNotFound, WrongValue.
@@ -51,18 +54,20 @@ def create_cost_centre(slug: str, *, name: str = "", parent: str | None = None) 
 
 
 @transaction.atomic
-def create_agent(slug: str, *, cost_centre: str, name: str = "", who: str, now: datetime) -> Agent:
+def create_agent(
+    slug: str, *, cost_centre: str, name: str = "", actor: Actor, now: datetime
+) -> Agent:
     """Make an agent of a cost centre. Refusals: AlreadyExists, CostCentreNotFound, WrongValue."""
     if not CostCentre.objects.filter(pk=cost_centre).exists():
         raise CostCentreNotFound(cost_centre=cost_centre)
     agent = inserted(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
-    _note(agent, who=who, now=now, after={"cost_centre": cost_centre})
+    _note(agent, actor=actor, now=now, after={"cost_centre": cost_centre})
     return agent
 
 
 @transaction.atomic
 def create_agent_of(
-    slug: str, *, cost_centre: str, name: str = "", who: str, now: datetime
+    slug: str, *, cost_centre: str, name: str = "", actor: Actor, now: datetime
 ) -> Agent:
     """Make an agent, and its cost centre (below the root) when it is missing.
 
@@ -70,16 +75,18 @@ def create_agent_of(
     """
     if not CostCentre.objects.filter(pk=cost_centre).exists():
         if cost_centre != ROOT_COST_CENTRE:
-            ensure_cost_centre(ROOT_COST_CENTRE)
+            ensure_cost_centre(ROOT_COST_CENTRE, actor=actor, now=now)
         parent = None if cost_centre == ROOT_COST_CENTRE else ROOT_COST_CENTRE
-        ensure_cost_centre(cost_centre, parent=parent)
-    return create_agent(slug, cost_centre=cost_centre, name=name, who=who, now=now)
+        ensure_cost_centre(cost_centre, parent=parent, actor=actor, now=now)
+    return create_agent(slug, cost_centre=cost_centre, name=name, actor=actor, now=now)
 
 
-def ensure_cost_centre(slug: str, *, name: str = "", parent: str | None = None) -> CostCentre:
+def ensure_cost_centre(
+    slug: str, *, name: str = "", parent: str | None = None, actor: Actor, now: datetime
+) -> CostCentre:
     """The cost centre of this name, made when it is missing."""
     found = CostCentre.objects.filter(pk=slug).first()
-    return found or create_cost_centre(slug, name=name, parent=parent)
+    return found or create_cost_centre(slug, name=name, parent=parent, actor=actor, now=now)
 
 
 def inserted(row):
@@ -102,7 +109,7 @@ def issue_token(
     *,
     scopes: list[str] = (AgentToken.Scope.SPEND, AgentToken.Scope.READ),
     days: int = TOKEN_DAYS,
-    who: str,
+    actor: Actor,
     now: datetime,
 ) -> tuple[AgentToken, str]:
     """Make an agent token; the second of the pair is shown once and kept nowhere.
@@ -124,39 +131,39 @@ def issue_token(
         created_at=now,
         expires_at=now + timedelta(days=days),
     )
-    _note(agent, who=who, now=now, after={"token": row.prefix, "scopes": row.scopes})
+    _note(agent, actor=actor, now=now, after={"token": row.prefix, "scopes": row.scopes})
     return row, fresh.token
 
 
 @transaction.atomic
-def revoke_token(token: AgentToken, *, who: str, now: datetime) -> None:
+def revoke_token(token: AgentToken, *, actor: Actor, now: datetime) -> None:
     """End a token at once. Twice is once."""
     if AgentToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
-        _note(token.agent, who=who, now=now, before={"token": token.prefix})
+        _note(token.agent, actor=actor, now=now, before={"token": token.prefix})
 
 
 @transaction.atomic
-def disable_agent(agent: Agent, *, who: str, why: str, now: datetime) -> None:
+def disable_agent(agent: Agent, *, actor: Actor, reason: str, now: datetime) -> None:
     """Switch an agent off: no new allocations, its tokens stop working. Twice is once."""
     if Agent.objects.filter(pk=agent.pk, disabled_at=None).update(disabled_at=now):
-        _note(agent, who=who, why=why, now=now, after={"disabled": True})
+        _note(agent, actor=actor, reason=reason, now=now, after={"disabled": True})
 
 
 @transaction.atomic
-def enable_agent(agent: Agent, *, who: str, now: datetime) -> None:
+def enable_agent(agent: Agent, *, actor: Actor, now: datetime) -> None:
     """Switch an agent on again. Twice is once."""
     if Agent.objects.filter(pk=agent.pk, disabled_at__isnull=False).update(disabled_at=None):
-        _note(agent, who=who, now=now, after={"disabled": False})
+        _note(agent, actor=actor, now=now, after={"disabled": False})
 
 
-def _note(agent, *, who, now, why="", before=None, after=None) -> None:
+def _note(agent, *, actor, now, reason="", before=None, after=None) -> None:
     History.objects.create(
         kind=History.Kind.AGENT_CHANGE,
         at=now,
         scope=f"agent:{agent.pk}",
         agent_slug=agent.pk,
-        who=who,
-        why=why[:300],
+        who=str(actor),
+        why=reason[:300],
         before=before,
         after=after,
     )

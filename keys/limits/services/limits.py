@@ -11,6 +11,7 @@ from keys.limits import periods
 from keys.limits.services import windows
 from keys.models import Agent, ApiKey, CostCentre, History, Limit, Period, Unit, Window
 from keys.refusals import WrongValue
+from security.actor import Actor
 
 _AN_INSTANT = timedelta(microseconds=1)
 _AMOUNT_MAX = Decimal(10) ** 14
@@ -62,18 +63,18 @@ class Terms:
 
 @transaction.atomic(durable=True)
 def set_limit(
-    subject: ApiKey | Agent | CostCentre, *, terms: Terms, why: str, who: str, now: datetime
+    subject: ApiKey | Agent | CostCentre, *, terms: Terms, reason: str, actor: Actor, now: datetime
 ) -> Limit:
     """Give `subject` a limit, or change the one it has for this unit and period.
 
     A new limit counts what was used in its period and is committed already. Lowering one below that
     blocks new commitments and breaks nothing. Refusals: WrongValue.
     """
-    return give_limit(subject, terms=terms, why=why, who=who, now=now)
+    return give_limit(subject, terms=terms, reason=reason, actor=actor, now=now)
 
 
 def give_limit(
-    subject: ApiKey | Agent | CostCentre, *, terms: Terms, why: str, who: str, now: datetime
+    subject: ApiKey | Agent | CostCentre, *, terms: Terms, reason: str, actor: Actor, now: datetime
 ) -> Limit:
     """`set_limit` in the transaction of the caller, who commits soon: nobody spends meanwhile."""
     amount = terms.check()
@@ -102,17 +103,17 @@ def give_limit(
     else:
         limit.windows.filter(closed_at=None).update(amount=amount)
     if before != _shown(limit):
-        _note(limit, before=before, after=_shown(limit), why=why, who=who, now=now)
+        _note(limit, before=before, after=_shown(limit), reason=reason, actor=actor, now=now)
     return limit
 
 
 @transaction.atomic(durable=True)
-def remove_limit(limit: Limit, *, why: str, who: str, now: datetime) -> None:
+def remove_limit(limit: Limit, *, reason: str, actor: Actor, now: datetime) -> None:
     """End a limit; its windows stay as records. Twice is once."""
     windows.take_books_alone()
     if Limit.objects.filter(pk=limit.pk, removed_at=None).update(removed_at=now):
         _close_window(limit, now=now)
-        _note(limit, before=_shown(limit), after=None, why=why, who=who, now=now)
+        _note(limit, before=_shown(limit), after=None, reason=reason, actor=actor, now=now)
 
 
 def _close_window(limit: Limit, *, now: datetime) -> None:
@@ -133,13 +134,13 @@ def _shown(limit: Limit) -> dict[str, object]:
     }
 
 
-def _note(limit, *, before, after, why, who, now) -> None:
+def _note(limit, *, before, after, reason, actor, now) -> None:
     History.objects.create(
         kind=History.Kind.LIMIT_CHANGE,
         at=now,
         scope=limit.scope,
-        who=who,
-        why=why[:300],
+        who=str(actor),
+        why=reason[:300],
         before=before,
         after=after,
     )

@@ -8,9 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from common.commands import WHO, refusals_spoken
+from common.commands import refusals_spoken
 from keys import services as keys
 from keys.supply.pricing import Rates
+from security.actor import Actor
 
 # The option of each limit: unit and period.
 _LIMITS = {
@@ -84,7 +85,7 @@ class Command(BaseCommand):
             )
             secret = _read_secret(slug)
             api_key = keys.add_key(
-                slug, terms=terms, secret=secret, limits=limits, who=WHO, now=now
+                slug, terms=terms, secret=secret, limits=limits, actor=Actor.command_line(), now=now
             )
         self.stdout.write(f"Added {slug} ({api_key.provider_id}, {api_key.model}).")
 

@@ -3,9 +3,10 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from common.commands import WHO, refusals_spoken
+from common.commands import refusals_spoken
 from keys import services as keys
 from keys.models import Agent
+from security.actor import Actor
 
 
 class Command(BaseCommand):
@@ -28,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *, name, cost_centre, days, **options):
         """Find or make the agent, then issue a token."""
-        now = timezone.now()
+        now, actor = timezone.now(), Actor.command_line()
         with refusals_spoken():
             agent = Agent.objects.filter(pk=name).first()
             if agent and cost_centre not in (None, agent.cost_centre_id):
@@ -37,9 +38,9 @@ class Command(BaseCommand):
                 )
             if agent is None:
                 agent = keys.create_agent_of(
-                    name, cost_centre=cost_centre or keys.ROOT_COST_CENTRE, who=WHO, now=now
+                    name, cost_centre=cost_centre or keys.ROOT_COST_CENTRE, actor=actor, now=now
                 )
                 self.stdout.write(f"Made the agent {name} of {agent.cost_centre_id}.")
-            row, token = keys.issue_token(agent, days=days, who=WHO, now=now)
+            row, token = keys.issue_token(agent, days=days, actor=actor, now=now)
         self.stdout.write(f"Its token, valid until {row.expires_at:%Y-%m-%d}, is shown only now:")
         self.stdout.write(token)

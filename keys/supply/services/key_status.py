@@ -16,11 +16,17 @@ from security.actor import Actor
 _COOLING_SECONDS = 60
 _COOLING_SECONDS_MAX = 86_400
 _STATUS = ApiKey.Status
+_CALENDAR, _SWEEP = Actor.job("calendar"), Actor.job("sweep")
 
 
 @transaction.atomic(durable=True)
 def key_refused(
-    slug: str, *, http_status: int, retry_after_seconds: int | None = None, who: str, now: datetime
+    slug: str,
+    *,
+    http_status: int,
+    retry_after_seconds: int | None = None,
+    actor: Actor,
+    now: datetime,
 ) -> ApiKey:
     """The provider refused the key: 401 and 403 break it, 429 lets it cool until `Retry-After`.
 
@@ -30,48 +36,46 @@ def key_refused(
     """
     api_key = _locked(slug)
     if http_status in (401, 403):
-        _break(api_key, http_status, who, now)
+        _break(api_key, http_status, actor, now)
     elif http_status == 429:
         if api_key.status in (_STATUS.BROKEN, _STATUS.INACTIVE):
             return api_key
-        _cool(api_key, retry_after_seconds or _COOLING_SECONDS, who, now)
+        _cool(api_key, retry_after_seconds or _COOLING_SECONDS, actor, now)
     else:
         raise WrongValue("Only 401, 403 and 429 say something of a key.", field="http_status")
     async_task("keys.jobs.rotate_away", slug)
     return api_key
 
 
-def _break(api_key: ApiKey, http_status: int, who: str, now: datetime) -> None:
+def _break(api_key: ApiKey, http_status: int, actor: Actor, now: datetime) -> None:
     if api_key.status == _STATUS.COOLING:
         # What stands only says that it cools; that it broke must reach people.
-        alerts.resolve_by_key(
-            f"key_refused:{api_key.pk}", actor=Actor.job(who), note="it broke", now=now
-        )
-    _set_status(api_key, _STATUS.BROKEN, f"the provider answered {http_status}", who, now)
+        alerts.resolve_by_key(f"key_refused:{api_key.pk}", actor=actor, note="it broke", now=now)
+    _set_status(api_key, _STATUS.BROKEN, f"the provider answered {http_status}", actor, now)
     _alert(api_key, alert_kinds.KEY_BROKEN, "is broken", now)
 
 
-def _cool(api_key: ApiKey, seconds: int, who: str, now: datetime) -> None:
+def _cool(api_key: ApiKey, seconds: int, actor: Actor, now: datetime) -> None:
     seconds = min(seconds, _COOLING_SECONDS_MAX)
     until = now + timedelta(seconds=seconds)
     # Another call may have been told a later moment.
     api_key.cooling_until = max(api_key.cooling_until or until, until)
-    _set_status(api_key, _STATUS.COOLING, "the provider answered 429", who, now)
+    _set_status(api_key, _STATUS.COOLING, "the provider answered 429", actor, now)
     _alert(api_key, alert_kinds.KEY_COOLING, f"cools for {seconds} s", now)
 
 
 @transaction.atomic(durable=True)
-def set_key_status(slug: str, *, status: str, why: str, who: str, now: datetime) -> ApiKey:
+def set_key_status(slug: str, *, status: str, reason: str, actor: Actor, now: datetime) -> ApiKey:
     """Switch a key on (`active`) or off (`inactive`). Refusals: ApiKeyNotFound, WrongValue."""
     if status not in (_STATUS.ACTIVE, _STATUS.INACTIVE):
         raise WrongValue("A key is switched to active or inactive.", field="status")
     api_key = _locked(slug)
     if status == _STATUS.ACTIVE and api_key.secret is None:
         raise WrongValue(f"{slug} has no secret yet: store one first.", field="secret")
-    _set_status(api_key, status, why, who, now)
+    _set_status(api_key, status, reason, actor, now)
     if status == _STATUS.ACTIVE:
-        alerts.resolve_by_key(f"key_refused:{slug}", actor=Actor.job(who), note=why, now=now)
-        alerts.resolve_by_key(f"key_exhausted:{slug}", actor=Actor.job(who), note=why, now=now)
+        alerts.resolve_by_key(f"key_refused:{slug}", actor=actor, note=reason, now=now)
+        alerts.resolve_by_key(f"key_exhausted:{slug}", actor=actor, note=reason, now=now)
     else:
         async_task("keys.jobs.rotate_away", slug)
     return api_key
@@ -90,9 +94,9 @@ def revive_keys(*, now: datetime) -> int:
     )
     revived = [*cooled.select_for_update(no_key=True), *roomy.select_for_update(no_key=True)]
     for api_key in revived:
-        _set_status(api_key, _STATUS.ACTIVE, "it has room again", "calendar", now)
-        alerts.resolve_by_key(f"key_refused:{api_key.pk}", actor=Actor.job("calendar"), now=now)
-        alerts.resolve_by_key(f"key_exhausted:{api_key.pk}", actor=Actor.job("calendar"), now=now)
+        _set_status(api_key, _STATUS.ACTIVE, "it has room again", _CALENDAR, now)
+        alerts.resolve_by_key(f"key_refused:{api_key.pk}", actor=_CALENDAR, now=now)
+        alerts.resolve_by_key(f"key_exhausted:{api_key.pk}", actor=_CALENDAR, now=now)
     return len(revived)
 
 
@@ -117,7 +121,7 @@ def _rotate_each(allocations, *, reason: str, now: datetime) -> tuple[int, int]:
     moved = stayed = 0
     for allocation in allocations:
         try:
-            rotate(allocation=allocation, reason=reason, who="butler", now=now)
+            rotate(allocation=allocation, reason=reason, actor=_SWEEP, now=now)
             moved += 1
         except (RotationRefused, AllocationClosed):
             stayed += 1
@@ -131,9 +135,9 @@ def _locked(slug: str) -> ApiKey:
     return api_key
 
 
-def _set_status(api_key: ApiKey, status: str, why: str, who: str, now: datetime) -> None:
+def _set_status(api_key: ApiKey, status: str, reason: str, actor: Actor, now: datetime) -> None:
     before = api_key.status
-    api_key.status, api_key.status_reason = status, why[:300]
+    api_key.status, api_key.status_reason = status, reason[:300]
     if status != _STATUS.COOLING:
         api_key.cooling_until = None
     api_key.save(update_fields=["status", "status_reason", "cooling_until"])
@@ -141,8 +145,8 @@ def _set_status(api_key: ApiKey, status: str, why: str, who: str, now: datetime)
         kind=History.Kind.KEY_CHANGE,
         at=now,
         scope=api_key.scope,
-        who=who,
-        why=why[:300],
+        who=str(actor),
+        why=reason[:300],
         before={"status": before},
         after={"status": status},
     )

@@ -16,6 +16,7 @@ from keys.supply import pricing
 from keys.supply.known_providers import well_known
 from keys.supply.pricing import Rates
 from security import services as security
+from security.actor import Actor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def add_provider(
     name: str = "",
     base_url: str = "",
     wire_format: str | None = None,
-    who: str,
+    actor: Actor,
     now: datetime,
 ) -> Provider:
     """Add who sells tokens; what is not said is what is usual for one of this name.
@@ -53,13 +54,20 @@ def add_provider(
         "wire_format": usual.wire_format if wire_format is None else wire_format,
     }
     provider = inserted(Provider(slug=slug, **after))
-    _note_provider(provider, who=who, why="added", now=now, before=None, after=after)
+    _note_provider(provider, actor=actor, reason="added", now=now, before=None, after=after)
     return provider
 
 
 @transaction.atomic
 def change_provider(
-    slug: str, *, name: str, base_url: str, wire_format: str, who: str, why: str, now: datetime
+    slug: str,
+    *,
+    name: str,
+    base_url: str,
+    wire_format: str,
+    actor: Actor,
+    reason: str,
+    now: datetime,
 ) -> Provider:
     """Change what a provider is called, what it speaks and where its API answers: where the secrets
     of its keys go.
@@ -75,7 +83,7 @@ def change_provider(
         for column, value in after.items():
             setattr(provider, column, value)
         provider.save(update_fields=list(after))
-        _note_provider(provider, who=who, why=why, now=now, before=before, after=after)
+        _note_provider(provider, actor=actor, reason=reason, now=now, before=before, after=after)
     return provider
 
 
@@ -87,7 +95,7 @@ def add_key(
     terms: KeyTerms,
     secret: str | None,
     limits: Iterable[Terms] = (),
-    who: str,
+    actor: Actor,
     now: datetime,
 ) -> ApiKey:
     """Add an API key with its limits; its provider is made when it is new.
@@ -104,7 +112,7 @@ def add_key(
         model=terms.model,
         priority=terms.priority,
         base_url=terms.base_url,
-        price=_price(provider, terms.model, terms.rates, who=who, now=now),
+        price=_price(provider, terms.model, terms.rates, actor=actor, now=now),
         requests_per_minute=terms.requests_per_minute,
         tokens_per_minute=terms.tokens_per_minute,
         sandbox=terms.sandbox,
@@ -115,26 +123,26 @@ def add_key(
         _seal(api_key, secret)
     inserted(api_key)
     after = {"provider": provider.pk, "model": api_key.model, "priority": api_key.priority}
-    _note(api_key, who=who, why="added", now=now, after=after)
+    _note(api_key, actor=actor, reason="added", now=now, after=after)
     for limit in limits:
-        give_limit(api_key, terms=limit, why="key added", who=who, now=now)
+        give_limit(api_key, terms=limit, reason="key added", actor=actor, now=now)
     return api_key
 
 
 @sensitive_variables("secret")
 @transaction.atomic
-def replace_secret(slug: str, *, secret: str, who: str, why: str, now: datetime) -> ApiKey:
+def replace_secret(slug: str, *, secret: str, actor: Actor, reason: str, now: datetime) -> ApiKey:
     """Seal another secret into a key. Refusals: ApiKeyNotFound, WrongValue."""
     api_key = _locked(slug)
     _seal(api_key, secret)
     api_key.save(update_fields=["secret"])
-    _note(api_key, who=who, why=why, now=now, after={"secret": "replaced"})
+    _note(api_key, actor=actor, reason=reason, now=now, after={"secret": "replaced"})
     return api_key
 
 
 @transaction.atomic
 def change_key(
-    slug: str, *, changes: dict[str, object], who: str, why: str, now: datetime
+    slug: str, *, changes: dict[str, object], actor: Actor, reason: str, now: datetime
 ) -> ApiKey:
     """Change priority, base_url, requests_per_minute, tokens_per_minute or sandbox of a key.
 
@@ -149,7 +157,7 @@ def change_key(
     for name, value in changes.items():
         setattr(api_key, name, value)
     api_key.save(update_fields=list(changes))
-    _note(api_key, who=who, why=why, now=now, before=before, after=changes)
+    _note(api_key, actor=actor, reason=reason, now=now, before=before, after=changes)
     return api_key
 
 
@@ -157,17 +165,17 @@ _CHANGEABLE = {"priority", "base_url", "requests_per_minute", "tokens_per_minute
 
 
 @transaction.atomic
-def set_price(slug: str, *, rates: Rates, who: str, why: str, now: datetime) -> ApiKey:
+def set_price(slug: str, *, rates: Rates, actor: Actor, reason: str, now: datetime) -> ApiKey:
     """Give a key its own rates from now on; earlier charges keep theirs.
 
     Refusals: ApiKeyNotFound.
     """
     api_key = _locked(slug)
     before = pricing.rates_as_json(api_key.price.rates)
-    api_key.price = _new_price(api_key.provider, api_key.model, rates, source=who, now=now)
+    api_key.price = _new_price(api_key.provider, api_key.model, rates, source=actor.name, now=now)
     api_key.save(update_fields=["price"])
     after = pricing.rates_as_json(rates)
-    _note(api_key, who=who, why=why, now=now, before=before, after=after)
+    _note(api_key, actor=actor, reason=reason, now=now, before=before, after=after)
     return api_key
 
 
@@ -180,9 +188,9 @@ def _seal(api_key: ApiKey, secret: str) -> None:
     security.seal_into(api_key, "secret", secret.strip())
 
 
-def _price(provider, model, rates, *, who, now) -> Price:
+def _price(provider, model, rates, *, actor, now) -> Price:
     if rates:
-        return _new_price(provider, model, rates, source=who, now=now)
+        return _new_price(provider, model, rates, source=actor.name, now=now)
     source = f"genai-prices {genai_prices.__version__}"
     if rates := pricing.default_rates(provider.pk, model, at=now):
         lines = Price.objects.filter(provider=provider, model=model, source=source)
@@ -219,25 +227,25 @@ def _locked(slug: str) -> ApiKey:
     return api_key
 
 
-def _note_provider(provider, *, who, why, now, before, after) -> None:
+def _note_provider(provider, *, actor, reason, now, before, after) -> None:
     History.objects.create(
         kind=History.Kind.PROVIDER_CHANGE,
         at=now,
         scope=f"provider:{provider.pk}",
-        who=who,
-        why=why[:300],
+        who=str(actor),
+        why=reason[:300],
         before=before,
         after=after,
     )
 
 
-def _note(api_key, *, who, why, now, before=None, after=None) -> None:
+def _note(api_key, *, actor, reason, now, before=None, after=None) -> None:
     History.objects.create(
         kind=History.Kind.KEY_CHANGE,
         at=now,
         scope=api_key.scope,
-        who=who,
-        why=why[:300],
+        who=str(actor),
+        why=reason[:300],
         before=before,
         after=after,
     )

@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from orchestration.runners.openclaw.gateway_config import Place, set_up
+from security.actor import Actor
 
 _PORT = 18_789
 _SLOTS_MAX = 99
@@ -36,7 +38,9 @@ class Command(BaseCommand):
         folder = workspace.resolve()
         file = (output or folder / "openclaw.json").resolve()
         place = Place(folder=folder, config=file, port=port)
-        providers = set_up(place, slots=slots)["models"]["providers"]
+        providers = set_up(place, slots=slots, actor=Actor.command_line(), now=timezone.now())[
+            "models"
+        ]["providers"]
         models = next(iter(providers.values()))["models"]
         self.stdout.write(
             f"Wrote {file} (secret): {len(providers) - 1} slots, {len(models)} models.\n\n"

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from keys.models import ApiKey
 from orchestration.models import Concurrency
 from orchestration.runners.openclaw.runner import gateway_token
 from orchestration.runners.openclaw.slots import RUNNER
+from security.actor import Actor
 
 # Nobody knows them of every model; the gateway cuts answers to what is left of the budget.
 _CONTEXT_TOKENS = 128_000
@@ -65,13 +67,13 @@ class Place:
         }
 
 
-def set_up(place: Place, *, slots: int) -> dict[str, Any]:
+def set_up(place: Place, *, slots: int, actor: Actor, now: datetime) -> dict[str, Any]:
     """Add the slots that are missing, let as many attempts run at once, write the configuration.
 
     The configuration. Twice is once.
     """
     with transaction.atomic(durable=True):
-        found = [slot.pk for slot in keys.add_slots(slots, runner=RUNNER)]
+        found = [slot.pk for slot in keys.add_slots(slots, runner=RUNNER, actor=actor, now=now)]
         Concurrency.objects.update_or_create(
             scope=f"runner:{RUNNER}", defaults={"attempts_max": len(found)}
         )
