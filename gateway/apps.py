@@ -1,17 +1,17 @@
-"""The app."""
+"""The Django app of the gateway."""
 
 from django.apps import AppConfig
 from django.core import checks
 
 
 class GatewayConfig(AppConfig):
-    """The metering gateway."""
+    """Configuration of the gateway app."""
 
     name = "gateway"
     verbose_name = "Gateway"
 
     def ready(self) -> None:
-        """Register the checks; they import what is only there once all apps are."""
+        """Register the system checks, which import modules that need all apps."""
         from gateway.checks import every_route_admits  # noqa: PLC0415
 
         checks.register(every_route_admits)

@@ -1,4 +1,4 @@
-"""Prompts and answers into the columns of an exchange and out of them: compressed, then sealed."""
+"""Write prompts and answers into an exchange and read them: compressed, then sealed."""
 
 import zlib
 
@@ -8,7 +8,7 @@ from gateway.models import Exchange
 from security import services as security
 from security import vault
 
-# The fastest: bodies of 32 MB pass here, and text shrinks well at any level.
+# The fastest: bodies can have 32 MB, and text shrinks well at any level.
 _LEVEL = 1
 
 
@@ -19,7 +19,7 @@ def fill(exchange: Exchange, *, request: bytes, answer: bytes) -> None:
     security.seal_into(exchange, "content_key", key)
     for column, body in (("request", request), ("answer", answer)):
         packed = zlib.compress(body, _LEVEL)
-        sealed = vault.seal_content(packed, key=key, context=_place(exchange, column))
+        sealed = vault.seal_content(packed, key=key, context=_context(exchange, column))
         setattr(exchange, column, sealed)
         setattr(exchange, f"{column}_bytes", len(body))
 
@@ -29,8 +29,10 @@ def body(exchange: Exchange, column: str) -> bytes:
     """The body in `column` (`request` or `answer`). Refusal: CannotUnseal."""
     key = security.unseal_from(exchange, "content_key")
     sealed = getattr(exchange, column)
-    return zlib.decompress(vault.unseal_content(sealed, key=key, context=_place(exchange, column)))
+    return zlib.decompress(
+        vault.unseal_content(sealed, key=key, context=_context(exchange, column))
+    )
 
 
-def _place(exchange: Exchange, column: str) -> str:
+def _context(exchange: Exchange, column: str) -> str:
     return f"gateway.exchange.{column}:{exchange.pk}"

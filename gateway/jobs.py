@@ -6,5 +6,5 @@ from gateway import services
 
 
 def forget_expired() -> int:
-    """Every hour: delete prompts and answers whose time is over; they are unreadable already."""
+    """Every hour: delete expired prompts and answers, which cannot be read any more."""
     return services.forget_expired(now=timezone.now())

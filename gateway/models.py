@@ -14,8 +14,8 @@ DAYS_MAX = 3650
 class Retention(models.Model):
     """For how many days prompts and answers of a cost centre, and of those below it, are kept.
 
-    The nearest row from the paying cost centre up to the root that says a number holds; where none
-    does, nothing is kept. The audit has every earlier value.
+    The nearest row with a number applies, from the paying cost centre up to the root; without one,
+    nothing is kept. The audit has every earlier value.
     """
 
     cost_centre = models.OneToOneField(
@@ -24,7 +24,7 @@ class Retention(models.Model):
     days = models.PositiveSmallIntegerField(
         null=True,
         blank=True,
-        help_text="0: nothing is kept. Empty: as the cost centre above says.",
+        help_text="With 0 nothing is kept. Leave empty to inherit from the cost centre above.",
     )
     changed_by = models.CharField(max_length=200)
     changed_at = models.DateTimeField()
@@ -43,19 +43,19 @@ class Retention(models.Model):
             pgtrigger.Protect(name="retention_is_kept", operation=pgtrigger.Delete),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"retention of {self.cost_centre_id}"
 
 
 class Exchange(models.Model):
-    """One call's request and answer, as they passed through, until `expires_at`.
+    """One call's request and answer, as they were sent, until `expires_at`.
 
     kept ──less retention──▶ kept for less long ──`expires_at`──▶ deleted, by `forget_expired`
 
     The contents are sealed with a key of their own, and that key is sealed into the row: when the
-    vault is rotated, only the small key is written anew. Not `complete`: the stream was cut, and
-    the answer is what came until then. `request_bytes` and `answer_bytes` are sizes as they passed
-    through.
+    vault is rekeyed, only the small key is sealed again. Not `complete`: the stream was cut, and
+    the answer is what came until then. `request_bytes` and `answer_bytes` are sizes before
+    compression.
     """
 
     charge = models.OneToOneField(Charge, models.PROTECT, primary_key=True, related_name="exchange")
@@ -66,7 +66,9 @@ class Exchange(models.Model):
     request_bytes = models.PositiveIntegerField()
     answer_bytes = models.PositiveIntegerField()
     status = models.PositiveSmallIntegerField(help_text="HTTP status of the answer.")
-    media_type = models.CharField(max_length=200, blank=True, help_text="Of the answer.")
+    media_type = models.CharField(
+        max_length=200, blank=True, help_text="The media type of the answer."
+    )
     complete = models.BooleanField()
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -87,7 +89,7 @@ class Exchange(models.Model):
             # `UPDATE OF` does not read the contents to see whether they changed.
             pgtrigger.Protect(
                 name="exchange_keeps_its_contents",
-                operation=pgtrigger.UpdateOf(
+                operation=pgtrigger.UpdateOf(  # type: ignore[no-untyped-call]
                     "charge_id",
                     "cost_centre_id",
                     "request",
@@ -112,5 +114,5 @@ class Exchange(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"exchange of charge {self.pk}"

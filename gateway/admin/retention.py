@@ -1,7 +1,10 @@
 """Retention: for how long prompts and answers of a cost centre are kept; set with a reason."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
@@ -14,42 +17,42 @@ from security.request_actor import person_of
 
 _CHANGES_SHOWN = 20
 _RULE = (
-    "By default nothing is kept. The number of the nearest cost centre, from the one that pays up "
-    "to the root, holds. With fewer days, what is older is deleted; more days bring nothing back."
+    "By default nothing is kept. The retention of the nearest cost centre applies, from the one "
+    "that pays up to the root. Fewer days delete older exchanges; more days bring none back."
 )
 
 
 class RetentionForm(forms.ModelForm):
-    """How many days, and why."""
+    """For how many days exchanges are kept, and the reason of the change."""
 
     days = forms.IntegerField(
         required=False,
         min_value=0,
         max_value=DAYS_MAX,
         widget=UnfoldAdminIntegerFieldWidget(),
-        help_text="0: nothing is kept, and what was kept is deleted. "
-        "Empty: as the cost centre above says.",
+        help_text="With 0 nothing is kept, and kept exchanges are deleted. "
+        "Leave empty to use the retention of the cost centre above.",
     )
     reason = forms.CharField(
         label="Reason",
         max_length=300,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="Kept in the history with your name.",
+        help_text="The reason is stored in the history with your name.",
     )
 
     class Meta:
         model = Retention
         fields = ("cost_centre", "days")
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # The last change had its own reason.
+        # The reason of the last change does not explain this one.
         self.initial["reason"] = ""
 
 
 @admin.register(Retention)
 class RetentionAdmin(QuickList):
-    """The cost centres that say something, and what."""
+    """The cost centres with a retention of their own."""
 
     form = RetentionForm
     list_display = ("centre", "kept_for", "changed_by", "changed", "reason")
@@ -60,19 +63,30 @@ class RetentionAdmin(QuickList):
     fieldsets = ((None, {"fields": ("cost_centre", "days", "reason"), "description": _RULE}),)
     change_form_after_template = "gateway/retention_changes.html"
 
-    def get_readonly_fields(self, request, obj=None):
-        """Whose it is stays."""
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Retention | None = None
+    ) -> tuple[str, ...]:
+        """The cost centre of an existing retention cannot be changed."""
         return ("cost_centre",) if obj else ()
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        """With its earlier values."""
-        extra = {"show_save_and_add_another": False} | (extra_context or {})
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form with the history of changes below it."""
+        extra: dict[str, Any] = {"show_save_and_add_another": False} | (extra_context or {})
         if object_id is not None:
             extra["changes"] = queries.retention_changes(object_id, most=_CHANGES_SHOWN)
-        return super().changeform_view(request, object_id, form_url, extra)
+        page: HttpResponse = super().changeform_view(request, object_id, form_url, extra)
+        return page
 
-    def save_model(self, request, obj, form, change):
-        """Hand what was written to the service."""
+    def save_model(
+        self, request: HttpRequest, obj: Retention, form: RetentionForm, change: bool
+    ) -> None:
+        """Save through the service, in the name of the user."""
         services.set_retention(
             obj.cost_centre,
             days=form.cleaned_data["days"],
@@ -82,18 +96,18 @@ class RetentionAdmin(QuickList):
         )
 
     @display(description="Cost centre")
-    def centre(self, retention):
-        """Who pays."""
+    def centre(self, retention: Retention) -> str:
+        """The cost centre."""
         return retention.cost_centre_id
 
     @display(description="Kept for")
-    def kept_for(self, retention):
-        """The days in words."""
+    def kept_for(self, retention: Retention) -> str:
+        """The number of days in words."""
         if retention.days is None:
             return "inherited"
         return f"{retention.days} days" if retention.days else "off"
 
     @display(description="Changed (UTC)")
-    def changed(self, retention):
-        """When it was set."""
+    def changed(self, retention: Retention) -> str:
+        """When the retention was set."""
         return moment(retention.changed_at)

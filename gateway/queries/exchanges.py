@@ -1,4 +1,4 @@
-"""What was kept of calls. Nothing is read after its time, whether it was deleted yet or not."""
+"""Kept exchanges. Expired ones are not read, even if they are not deleted yet."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from security.models import AuditEntry
 
 @dataclass(frozen=True, kw_only=True)
 class KeptAnswer:
-    """A whole answer, to be given again."""
+    """A whole answer, to be sent again."""
 
     status: int
     media_type: str
@@ -34,13 +34,13 @@ class KeptExchange:
 
 
 def unexpired(*, now: datetime) -> QuerySet[Exchange]:
-    """The exchanges that may still be read."""
+    """Exchanges that may still be read."""
     return Exchange.objects.filter(expires_at__gt=now)
 
 
 @sensitive_variables()
 def exchange_of(charge_id: int, *, now: datetime) -> KeptExchange | None:
-    """What was kept of a call; None when nothing was, or no more. Refusal: CannotUnseal."""
+    """The exchange of a call; None if it was not kept or has expired. Refusal: CannotUnseal."""
     row = unexpired(now=now).filter(pk=charge_id).first()
     if row is None:
         return None
@@ -56,7 +56,7 @@ def exchange_of(charge_id: int, *, now: datetime) -> KeptExchange | None:
 
 @sensitive_variables()
 def kept_answer(charge_id: int, *, now: datetime) -> KeptAnswer | None:
-    """The whole answer of a call; None when it was not kept, cut, or its time is over.
+    """The whole answer of a call; None if it was not kept, was cut off, or has expired.
 
     Refusal: CannotUnseal.
     """

@@ -1,4 +1,4 @@
-"""Keep an exchange, record who looks at it, forget it in time."""
+"""Keep an exchange, record who views it, delete it when it expires."""
 
 from datetime import datetime, timedelta
 
@@ -30,11 +30,13 @@ def keep_exchange(
     complete: bool,
     now: datetime,
 ) -> None:
-    """Keep a call's request and answer for `days`, or less when less holds by now. Twice is once.
+    """Keep a call's request and answer for `days`, or fewer if the retention became shorter.
+
+    Calling it again changes nothing.
 
     Bodies only, never headers: the provider's key is in none of them.
     """
-    # Compressing and sealing many megabytes takes its time: before the lock.
+    # Before the lock: compressing and sealing many megabytes takes a while.
     exchange = Exchange(
         pk=charge_id,
         status=status,
@@ -61,9 +63,9 @@ def _insert(exchange: Exchange, *, days: int) -> None:
 
 @sensitive_variables()
 def look_at_exchange(charge_id: int, *, actor: Actor, now: datetime) -> queries.KeptExchange | None:
-    """What was kept of a call, for a person: first it is recorded who looks.
+    """The exchange of a call, for a person to read; who views it is recorded first.
 
-    None, and nothing is recorded, when nothing was kept or no more. Refusal: CannotUnseal.
+    None, and no record, if it was not kept or has expired. Refusal: CannotUnseal.
     """
     allocations = (
         queries.unexpired(now=now)
@@ -85,16 +87,16 @@ def look_at_exchange(charge_id: int, *, actor: Actor, now: datetime) -> queries.
 
 
 def forget_expired(*, now: datetime, batch: int = _BATCH) -> int:
-    """Delete the exchanges whose time is over, some at a time; how many. Twice is once."""
-    forgotten = 0
-    while count := _forget_some(now, batch):
-        forgotten += count
-    return forgotten
+    """Delete expired exchanges, `batch` at a time, and return how many were deleted."""
+    deleted = 0
+    while count := _delete_some(now, batch):
+        deleted += count
+    return deleted
 
 
 @transaction.atomic
-def _forget_some(now: datetime, batch: int) -> int:
-    # By both clocks: the database lets nothing go that has not expired by its own.
+def _delete_some(now: datetime, batch: int) -> int:
+    # By both clocks: the database refuses to delete what has not expired by its own clock.
     expired = Exchange.objects.filter(expires_at__lte=now).filter(expires_at__lte=TransactionNow())
     some = expired.order_by("expires_at").select_for_update(skip_locked=True)[:batch]
     count, _ = Exchange.objects.filter(pk__in=some.values("pk")).delete()

@@ -1,4 +1,4 @@
-"""Switch the keeping of prompts and answers on and off."""
+"""Set for how long prompts and answers are kept."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -19,13 +19,13 @@ from security.actor import Actor
 def set_retention(
     cost_centre: CostCentre, *, days: int | None, actor: Actor, reason: str, now: datetime
 ) -> Retention:
-    """Keep what this cost centre and those below it pay for, for `days`; 0 keeps nothing.
+    """Keep exchanges that this cost centre, or one below it, pays for, for `days`; 0 keeps none.
 
-    None leaves it to the cost centre above. What was kept for longer expires earlier, at once if
-    need be; what was kept for less long does not stay longer. Twice is once. The database refuses
-    (IntegrityError) days beyond `DAYS_MAX`.
+    None inherits the days of the cost centre above. Exchanges kept for longer expire earlier, some
+    at once; those kept for less long do not stay longer. Setting the same days changes nothing.
+    The database refuses (IntegrityError) more days than `DAYS_MAX`.
     """
-    retention_lock.take()
+    retention_lock.take_exclusive()
     retention = Retention.objects.filter(pk=cost_centre.pk).first()
     before = retention.days if retention else None
     if retention and before == days:
@@ -48,8 +48,8 @@ def set_retention(
 
 
 def _shorten(above: CostCentre) -> None:
-    """Let no exchange of this cost centre or one below stay longer than what holds there now."""
-    centres_of = defaultdict(list)
+    """Expire exchanges of this cost centre, and of those below it, by the days that apply now."""
+    centres_of: defaultdict[int, list[str]] = defaultdict(list)
     for slug, days in queries.retention_in_force(above).items():
         centres_of[days].append(slug)
     for days, slugs in centres_of.items():

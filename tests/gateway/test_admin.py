@@ -233,24 +233,24 @@ def test_no_body_makes_the_page_fail(staff, charge):
 
 
 def test_long_bodies_are_cut_and_say_so():
-    assert body_preview.body(b"a" * 100) == ("a" * 100, False)
-    text, cut = body_preview.body(b"a" * (body_preview.SHOWN_MAX + 1))
-    assert (len(text), cut) == (body_preview.SHOWN_MAX, True)
-    text, cut = body_preview.body(b"[" + b"1," * 3_000_000 + b"1]")
-    assert (len(text), cut) == (body_preview.SHOWN_MAX, True)
+    assert body_preview.preview(b"a" * 100) == ("a" * 100, False)
+    text, cut = body_preview.preview(b"a" * (body_preview.PREVIEW_MAX + 1))
+    assert (len(text), cut) == (body_preview.PREVIEW_MAX, True)
+    text, cut = body_preview.preview(b"[" + b"1," * 3_000_000 + b"1]")
+    assert (len(text), cut) == (body_preview.PREVIEW_MAX, True)
 
 
 def test_deep_json_does_not_grow_beyond_the_page():
     deep = b"[" * 200 + b"1," * 500_000 + b"1" + b"]" * 200
     tracemalloc.start()
-    text, cut = body_preview.body(deep)
+    text, cut = body_preview.preview(deep)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert (len(text), cut) == (body_preview.SHOWN_MAX, True)
+    assert (len(text), cut) == (body_preview.PREVIEW_MAX, True)
     assert text.startswith("[\n  [")
     assert most < 30_000_000, "indented to the end it would be 200 MB"
 
 
 def test_json_that_says_something_twice_is_shown_as_it_is():
     twice = b'{"content": "bad", "content": "good"}'
-    assert body_preview.body(twice) == (twice.decode(), False)
+    assert body_preview.preview(twice) == (twice.decode(), False)

@@ -87,10 +87,14 @@ NOTHING = Usage()
 class HeldCharge(Protocol):
     """What ending a charge must know of it: a `Charge`, or what `hold_many` answered."""
 
-    pk: int
-    allocation_id: int
-    api_key_id: str
-    price_id: int
+    @property
+    def pk(self) -> int: ...
+    @property
+    def allocation_id(self) -> int: ...
+    @property
+    def api_key_id(self) -> str: ...
+    @property
+    def price_id(self) -> int: ...
 
 
 class Ending(NamedTuple):
