@@ -7,8 +7,9 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
+from common.admin.dialogs import reason_field
 from common.admin.lists import QuickList
 from common.admin.widgets import moment
 from gateway import queries, services
@@ -33,12 +34,7 @@ class RetentionForm(forms.ModelForm):
         help_text="With 0 nothing is kept, and kept exchanges are deleted. "
         "Leave empty to use the retention of the cost centre above.",
     )
-    reason = forms.CharField(
-        label="Reason",
-        max_length=300,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text="The reason is stored in the history with your name.",
-    )
+    reason = reason_field()
 
     class Meta:
         model = Retention

@@ -4,20 +4,25 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('gateway', '0002_audit'),
+        ("gateway", "0002_audit"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='exchange',
-            name='media_type',
-            field=models.CharField(blank=True, help_text='The media type of the answer.', max_length=200),
+            model_name="exchange",
+            name="media_type",
+            field=models.CharField(
+                blank=True, help_text="The media type of the answer.", max_length=200
+            ),
         ),
         migrations.AlterField(
-            model_name='retention',
-            name='days',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='With 0 nothing is kept. Leave empty to inherit from the cost centre above.', null=True),
+            model_name="retention",
+            name="days",
+            field=models.PositiveSmallIntegerField(
+                blank=True,
+                help_text="With 0 nothing is kept. Leave empty to inherit from the cost centre above.",
+                null=True,
+            ),
         ),
     ]
