@@ -6,7 +6,7 @@ from typing import Protocol
 
 from django.core.management.base import OutputWrapper
 from django.utils import timezone
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -101,13 +101,13 @@ class Rich:
         """The lines of the sub-tasks, all of it, the budget."""
         now = timezone.now()
         lines = self._details_that_fit(seen.details)
-        shown = [self._lines(lines, now)]
+        blocks: list[RenderableType] = [self._lines(lines, now)]
         if more := len(seen.details) - len(lines):
-            shown.append(Text(f"  … and {more:,} more", style="dim"))
-        shown.append(_totals(seen, now))
-        if told := hint(seen):
-            shown.append(Text(told, style="yellow"))
-        self._live.update(Group(*shown))
+            blocks.append(Text(f"  … and {more:,} more", style="dim"))
+        blocks.append(_totals(seen, now))
+        if advice := hint(seen):
+            blocks.append(Text(advice, style="yellow"))
+        self._live.update(Group(*blocks))
 
     def _details_that_fit(self, details: list[Detail]) -> list[Detail]:
         """As many as the terminal has lines for: what runs, then what failed, then the first."""
@@ -131,7 +131,7 @@ class Rich:
             table.add_row(*self._row(each, now))
         return table
 
-    def _row(self, each: Detail, now: datetime) -> tuple[object, ...]:
+    def _row(self, each: Detail, now: datetime) -> tuple[RenderableType, ...]:
         mark, style = _MARKS.get(each.status, ("", "cyan"))
         icon = Text(f" {mark}", style=style) if mark else self._spinner(each.key)
         name = Text(harmless(each.name))

@@ -23,5 +23,5 @@ class Concurrency(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.scope}: {self.attempts_max}"

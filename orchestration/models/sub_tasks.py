@@ -87,7 +87,7 @@ class SubTask(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name} ({self.status})"
 
 
@@ -105,5 +105,5 @@ class Dependency(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.sub_task_id} after {self.needs_id}"

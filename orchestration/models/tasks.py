@@ -106,7 +106,7 @@ class Task(models.Model):
             pgtrigger.Protect(name="task_is_kept", operation=pgtrigger.Delete),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name} ({self.status})"
 
     @property

@@ -72,7 +72,7 @@ class Beginning:
 def beginnings(text: str, *, most: int) -> list[Beginning]:
     """Where parts begin in `text`: the first `most` places, in time linear in its length."""
     reader = _Reader("\n" + _lower_same_length(text), "\n" + text)
-    found = []
+    found: list[Beginning] = []
     for match in islice(_CANDIDATE.finditer(reader.lowered), _READ_MAX):
         if len(found) >= most:
             break

@@ -119,19 +119,30 @@ class SubTaskNow(NamedTuple):
     api_key: str
 
 
+class _TaskNow(NamedTuple):
+    """What _PROGRESS says of a task besides its columns: sub-tasks by status (JSON), when the first
+    of them started, tokens and cost (USD) of what runs, attempts."""
+
+    by_status: str
+    started_at: datetime | None
+    live: int
+    cost: Decimal
+    attempts_made: int
+
+
 class Progress:
     """How far a task is. Counts are of one moment; tokens used, lent and left make the budget."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, now: _TaskNow) -> None:
         self.task = task
-        by_status = json.loads(task.by_status)
+        by_status = json.loads(now.by_status)
         self.counts = {status: by_status.get(status, 0) for status in SubTask.Status.values}
         self.total = sum(self.counts.values())
-        self.started_at: datetime | None = task.started_at
-        self.attempts: int = task.attempts_made
-        self.cost: Decimal = task.cost
-        self.used: int = task.used + task.live
-        self.lent = max(task.lent - task.live, 0)
+        self.started_at = now.started_at
+        self.attempts = now.attempts_made
+        self.cost = now.cost
+        self.used = task.used + now.live
+        self.lent = max(task.lent - now.live, 0)
         self.left = task.free
 
     @property
@@ -169,7 +180,10 @@ def _one(tasks: QuerySet[Task], task_id: int) -> Task:
 def progress(tasks: Sequence[int]) -> list[Progress]:
     """How far these tasks are, the newest first; one query."""
     found = Task.objects.raw(_PROGRESS, {"tasks": list(tasks)})
-    return [Progress(task) for task in found]
+    return [
+        Progress(task, _TaskNow(*(getattr(task, name) for name in _TaskNow._fields)))
+        for task in found
+    ]
 
 
 def sub_tasks_now(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from orchestration.models import Command
 from orchestration.refusals import RunnerNotFound
@@ -63,7 +64,7 @@ def _built_in_terms() -> dict[str, Terms]:
     return found
 
 
-def _enabled_commands():
+def _enabled_commands() -> QuerySet[Command]:
     return Command.objects.filter(disabled_at=None).order_by("slug")
 
 

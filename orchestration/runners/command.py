@@ -154,7 +154,11 @@ def _not_started(command: Command, error: Exception) -> Failed:
         return Failed("refused", f"{command}: {error} and would be taken for an option.")
     if isinstance(error, OSError) and error.errno == errno.E2BIG:
         return Failed("refused", f"{command}: the prompt is too long for an argument.")
-    return Failed("misconfigured", f"{command} cannot be started: {error.strerror}.")
+    return Failed("misconfigured", f"{command} cannot be started: {_reason(error)}.")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 async def _result_text(running: _Running, *, secret: str) -> str:

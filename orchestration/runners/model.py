@@ -97,7 +97,7 @@ class ModelRunner:
 
     def _call(self, work: Work) -> asyncio.Task[Result]:
         if work.session_id not in self._calls:
-            self._calls[work.session_id] = asyncio.create_task(self._call(work))
+            self._calls[work.session_id] = asyncio.create_task(self._answer_of_model(work))
         return self._calls[work.session_id]
 
     async def _stop(self, session_id: str) -> None:
@@ -107,7 +107,7 @@ class ModelRunner:
             if not call.cancelled():
                 call.exception()  # Looked at: asyncio would log that nobody did.
 
-    async def _call(self, work: Work) -> Result:
+    async def _answer_of_model(self, work: Work) -> Result:
         wire = WIRES.get(work.wire_format)
         if wire is None:
             raise Failed("misconfigured", f"A model is not asked in {work.wire_format!r}.")
@@ -230,7 +230,7 @@ def _result(wire: Wire, answer: _Answer) -> Result:
         raise Failed("unusable_answer", "The answer is not of its wire format.") from None
     if not said.text.strip():
         raise Failed("unusable_answer", f"The answer is empty ({said.finish_reason}).")
-    facts = {
+    facts: dict[str, Any] = {
         name: answer.headers[header] for name, header in _FACTS.items() if header in answer.headers
     }
     facts |= {"finish_reason": said.finish_reason, "usage": said.usage}

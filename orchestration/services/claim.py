@@ -98,7 +98,7 @@ def _in_order(found: list[tuple[int, int]]) -> tuple[list[SubTask], dict[int, Ta
     return [rows[pk] for pk in ids if rows[pk].status == SubTask.Status.WAITING], tasks
 
 
-def _counts(cursor: Any, statement: str) -> Counter:
+def _counts(cursor: Any, statement: str) -> Counter[str]:
     cursor.execute(statement)
     return Counter(dict(cursor.fetchall()))
 
@@ -106,7 +106,7 @@ def _counts(cursor: Any, statement: str) -> Counter:
 class _Places:
     """What runs, by scope, beside what may."""
 
-    def __init__(self, running: Counter) -> None:
+    def __init__(self, running: Counter[str]) -> None:
         self._running = running
         self._most = dict(Concurrency.objects.values_list("scope", "attempts_max"))
         self._most.setdefault("all", settings.ATTEMPTS_MAX)
@@ -143,7 +143,12 @@ def _task_budgets(
 
 
 def _take_parameters(
-    sub_task: SubTask, tasks, budgets, places: _Places, *, now
+    sub_task: SubTask,
+    tasks: dict[int, Task],
+    budgets: dict[int, TaskBudget],
+    places: _Places,
+    *,
+    now: datetime,
 ) -> dict[str, Any] | None:
     """What TAKE is told of a sub-task that begins; None when it must wait."""
     task = tasks[sub_task.task_id]

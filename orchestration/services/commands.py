@@ -1,6 +1,7 @@
 """Configure command-line agents: what an admin writes down is what may be run, and nothing else."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -107,7 +108,7 @@ def set_command(
     columns = asdict(terms)
     disabled_at = None if columns.pop("enabled") else now
     command = Command.objects.select_for_update().filter(pk=slug).first()
-    before = command and _values(command)
+    before = _values(command) if command else None
     if command is None:
         command = Command(slug=slug, created_at=now)
     elif command.disabled_at and disabled_at:
@@ -134,7 +135,7 @@ def _values(command: Command) -> dict[str, Any]:
     return {**values, "enabled": command.disabled_at is None}
 
 
-def _one_of(name: str, value: object, among) -> None:
+def _one_of(name: str, value: object, among: Iterable[object]) -> None:
     if value not in among:
         allowed = ", ".join("nothing" if one is None else str(one) for one in among)
         raise WrongValue(f"{name} is one of: {allowed}.", field=name)

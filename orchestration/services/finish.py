@@ -163,7 +163,7 @@ def back_off(retries: int, *, asked: float | None = None) -> float:
     return max(pause, min(asked or 0.0, _RETRY_AFTER_SECONDS_MAX))
 
 
-def _move_sub_tasks(moves: list[dict[str, Any]], tasks: dict[int, Task], *, now) -> None:
+def _move_sub_tasks(moves: list[dict[str, Any]], tasks: dict[int, Task], *, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql.MOVE_SUB_TASKS, {"moves": _json(moves), "now": now})
     done = [move["sub_task"] for move in moves if move["status"] == "succeeded"]

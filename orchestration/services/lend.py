@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -145,12 +146,12 @@ def _has_place(attempt: Attempt, allocation: Allocation) -> bool:
     return before.count() < most
 
 
-def store_handle(attempt: Attempt, handle: dict) -> bool:
+def store_handle(attempt: Attempt, handle: dict[str, Any] | None) -> bool:
     """Write down how the child is found again; whether the attempt is still ours."""
     return _ours(attempt).update(handle=handle) == 1
 
 
-def _ours(attempt: Attempt):
+def _ours(attempt: Attempt) -> QuerySet[Attempt]:
     return Attempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=Attempt.Status.RUNNING)
 
 

@@ -98,8 +98,10 @@ def _to_be_planned(request: TaskRequest) -> Plan:
 
 
 @transaction.atomic(durable=True)
-def _submit(agent, request: TaskRequest, made: Plan, idempotency_key, now) -> tuple[Task, bool]:
-    if earlier := idempotency_key and _earlier(agent, idempotency_key):
+def _submit(
+    agent: str, request: TaskRequest, made: Plan, idempotency_key: str | None, now: datetime
+) -> tuple[Task, bool]:
+    if idempotency_key and (earlier := _earlier(agent, idempotency_key)):
         return _same(earlier, request), False
     centre = _centre(agent, request.cost_centre)
     task = Task.objects.create(

@@ -82,8 +82,7 @@ def resume(*, task_id: int, actor: Actor, now: datetime) -> Task:
     if task.status == Task.Status.CANCELLING:
         raise TaskCancelling(task_id=task_id)
     before = _values(task)
-    stood = now - task.paused_at
-    task.deadline_at += stood
+    task.deadline_at += now - (task.paused_at or now)
     task.paused_at = None
     _set(task, Task.Status.ACTIVE, f"resumed by {actor}")
     SubTask.objects.filter(task=task, status=S.WAITING).update(waiting_since=now)

@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 
 from django.conf import settings
@@ -67,7 +68,7 @@ class Worker:
             await self._database.close()
         return self._begun
 
-    async def _turns(self, beating: asyncio.Task) -> None:
+    async def _turns(self, beating: asyncio.Task[None]) -> None:
         for turn in count():
             if self._leaving.is_set():
                 return
@@ -113,9 +114,9 @@ class Worker:
         for attempt in attempts:
             carried = Carried(attempt, self._database, self._runners)
             self._carried[attempt.pk] = carried
-            carried.task.add_done_callback(lambda task, pk=attempt.pk: self._forget(pk, task))
+            carried.task.add_done_callback(partial(self._forget, attempt.pk))
 
-    def _forget(self, pk: int, task: asyncio.Task) -> None:
+    def _forget(self, pk: int, task: asyncio.Task[None]) -> None:
         del self._carried[pk]
         self._changed.set()
         if not task.cancelled() and (error := task.exception()):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import datetime
 from enum import Enum, auto
 
 from django.utils import timezone
@@ -96,7 +97,8 @@ class Carried:
                 if self._work is None and self.attempt.fence == 1:
                     return
                 # The worker before may have spawned one.
-                self._work = self._work or await self._database.run(lend, self.attempt)
+                if self._work is None:
+                    self._work = await self._database.run(lend, self.attempt)
                 await self._runner.cancel(self._work, self.attempt.handle)
         except (Failed, TimeoutError) as error:
             # Its allocation is closed next, so it can spend nothing more.
@@ -111,10 +113,26 @@ class Carried:
             "failed", kind=failed.kind, says=failed.says, retry_after=failed.retry_after
         )
 
-    def _ended_as(self, status: str, *, result: Result | None = None, **failure) -> Ended:
-        told = {"text": result.text, "facts": result.facts} if result else {}
-        return Ended(self.attempt.pk, self.attempt.fence, status, **told, **failure)
+    def _ended_as(
+        self,
+        status: str,
+        *,
+        result: Result | None = None,
+        kind: str = "",
+        says: str = "",
+        retry_after: float | None = None,
+    ) -> Ended:
+        return Ended(
+            self.attempt.pk,
+            self.attempt.fence,
+            status,
+            text=result.text if result else "",
+            facts=result.facts if result else {},
+            kind=kind,
+            says=says,
+            retry_after=retry_after,
+        )
 
 
-def _store(attempt: Attempt, *, now) -> bool:
+def _store(attempt: Attempt, *, now: datetime) -> bool:
     return store_handle(attempt, attempt.handle)

@@ -1,6 +1,6 @@
 """`manage.py check_tasks`."""
 
-from common.row_checks import CheckCommand
+from common.row_checks import CheckCommand, Finding
 from orchestration.queries.tasks_check import tasks_check
 
 
@@ -13,6 +13,6 @@ class Command(CheckCommand):
     )
     balance = "The tasks balance"
 
-    def findings(self):
+    def findings(self) -> list[Finding]:
         """Of tasks."""
         return tasks_check()

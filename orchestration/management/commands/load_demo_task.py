@@ -1,5 +1,7 @@
 """`manage.py load_demo_task`."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
@@ -15,7 +17,7 @@ class Command(BaseCommand):
         "out by the sandbox provider at no cost. Running it again changes nothing."
     )
 
-    def handle(self, **options):
+    def handle(self, **options: Any) -> None:
         """Submit it, say which it is."""
         with refusals_spoken():
             task, _ = services.submit(

@@ -2,10 +2,11 @@
 
 import shlex
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from orchestration.runners.openclaw.gateway_config import Place, set_up
@@ -23,7 +24,7 @@ class Command(BaseCommand):
         "for each slot, which is added if it is missing. Run it again when models were added."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """How many sub-agents at once, and where."""
         add, folder = parser.add_argument, settings.VAR_DIR / "openclaw"
         add("--slots", type=int, default=8, help="sub-agents that run at once (%(default)s)")
@@ -31,7 +32,9 @@ class Command(BaseCommand):
         add("--workspace", type=Path, default=folder, help="its folder (%(default)s)")
         add("--output", type=Path, help="the file (openclaw.json in its folder)")
 
-    def handle(self, *, slots, port, workspace, output, **options):
+    def handle(
+        self, *, slots: int, port: int, workspace: Path, output: Path | None, **options: Any
+    ) -> None:
         """Write the file, print the way to start."""
         if not 1 <= slots <= _SLOTS_MAX:
             raise CommandError(f"--slots is a number from 1 to {_SLOTS_MAX}.")

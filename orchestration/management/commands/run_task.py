@@ -3,8 +3,9 @@
 import json
 import sys
 import time
+from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, OutputWrapper
+from django.core.management.base import BaseCommand, CommandParser, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 from rich.console import Console
@@ -32,13 +33,13 @@ class Command(BaseCommand):
         "succeeded, with 1 if not, with 2 for wrong input, with 130 after Ctrl-C, which cancels it."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """What is to be done, and how it is shown."""
         task_request_options.add_arguments(parser)
         parser.add_argument("--detach", action="store_true", help="submit it and leave")
         parser.add_argument("--json", action="store_true", help="the results as JSON, no more")
 
-    def handle(self, **options):
+    def handle(self, **options: Any) -> None:
         """Submit, follow, tell."""
         with refusals_spoken(exit_code=_WRONG_INPUT):
             task_request = task_request_options.task_request(options)
@@ -107,7 +108,7 @@ def _summary(task: Task, found: Results) -> str:
 
 
 def _screen(out: OutputWrapper) -> Screen:
-    console = Console(file=out._out)
+    console = Console(file=cast(IO[str], out._out))
     return Rich(console) if console.is_terminal else Plain(out)
 
 

@@ -11,6 +11,6 @@ class Command(BaseCommand):
 
     help = "Run the sub-agents of tasks, many in each of BUTLER_TASK_WORKERS processes."
 
-    def handle(self, *args, **options):
+    def handle(self, *args: object, **options: object) -> None:
         """Until SIGTERM or Ctrl-C."""
         Processes(settings.TASK_WORKERS).run()

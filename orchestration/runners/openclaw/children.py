@@ -61,7 +61,8 @@ class Children:
     async def task(self, task_id: str) -> Child:
         """One of them. Raises Failed."""
         try:
-            return (await self._ask("tasks.get", taskId=task_id))["task"]
+            found: Child = (await self._ask("tasks.get", taskId=task_id))["task"]
+            return found
         except Refused as refused:
             if "not found" not in str(refused):
                 raise

@@ -172,7 +172,7 @@ async def release_left_over() -> int:
         await runner.close()
 
 
-def _retrieve_exception(task: asyncio.Task) -> None:
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
     """Look at how it ended: asyncio would log that nobody did."""
     if not task.cancelled():
         task.exception()

@@ -43,7 +43,7 @@ class Slots:
         slot = await self._run(
             keys.take_slot, runner=RUNNER, allocation_id=allocation_id, now=timezone.now()
         )
-        return slot and slot.pk
+        return slot.pk if slot else None
 
     async def free(self, seat: Seat) -> bool:
         """Make room, if the allocation still sits there."""
@@ -76,7 +76,7 @@ class Slots:
 
 def _seat_of(allocation_id: int) -> Seat | None:
     slot = taken_slots(runner=RUNNER).filter(allocation=allocation_id).first()
-    return slot and _seat(slot)
+    return _seat(slot) if slot else None
 
 
 def _seats_left_over() -> list[Seat]:
@@ -84,5 +84,7 @@ def _seats_left_over() -> list[Seat]:
 
 
 def _seat(slot: Slot) -> Seat:
-    sits = slot.allocation
-    return Seat(slot.pk, sits.pk, sits.session_id, slot.refusal_code, slot.refusal)
+    allocation = slot.allocation
+    if allocation is None:
+        raise ValueError(f"nobody sits in slot {slot.pk}")
+    return Seat(slot.pk, allocation.pk, allocation.session_id, slot.refusal_code, slot.refusal)

@@ -124,7 +124,8 @@ class _Line:
 
     async def ask(self, method: str, params: dict[str, Any], *, seconds: float) -> dict[str, Any]:
         number = str(next(self._numbers))
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         asked = {"type": "req", "id": number, "method": method, "params": params}
         try:
             if not self.is_open:
