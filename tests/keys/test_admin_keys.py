@@ -302,7 +302,7 @@ def test_a_key_is_found_by_the_beginning_of_its_name(staff):
 
 def test_a_refusal_of_a_service_is_a_message_not_an_error(staff, nvidia, monkeypatch):
     def refuse(*args, **kwargs):
-        raise WrongValue("no room at all")
+        raise WrongValue("no room at all", field="priority")
 
     monkeypatch.setattr(keys, "change_key", refuse)
     api_key = add_key("nvidia-1")
