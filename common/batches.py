@@ -1,4 +1,4 @@
-"""Work of threads, asked for by the event loop: what waits at the end of a tick shares a batch."""
+"""Run database work of an event loop in threads; requests of the same moment share a batch."""
 
 import asyncio
 from collections import deque
@@ -24,26 +24,26 @@ class _Pool(ThreadPoolExecutor):
         self._all = Barrier(threads)
 
     def close(self) -> None:
-        """Let all threads end; waits for what they do."""
+        """End all threads, after the work they have begun."""
         for _ in range(self._max_workers):
             self.submit(self._leave)
         self.shutdown(wait=True)
 
     def _leave(self) -> None:
-        # Each takes one: nobody goes on before all of them are here.
+        # Each thread takes one of these: none continues before all have arrived.
         self._all.wait()
         connection.close()
 
 
 class Batches(Generic[Item, Answer]):
-    """Calls `work` with all that was asked for while the batch before ran, at most `most` at once.
+    """Calls `work` with the items that arrived while the batch before ran, at most `most` at once.
 
-    Few large batches cost far less than many small ones, so there is one at a time; only when it
-    takes longer than `patience_seconds`, because it waits for somebody else's lock, another thread
-    helps. `work` answers for each item in order; an answer that is an exception is raised where it
-    was asked for. What `work` raises itself is raised only where it is asked for alone. An answer
-    that nobody waits for any more is `abandoned`. Each thread keeps its own connection to the
-    database. Used from one event loop.
+    Few large batches cost far less than many small ones, so one runs at a time. Only if it takes
+    longer than `patience_seconds`, because it waits for a lock, another thread starts the next.
+    `work` answers for each item in order; an answer that is an exception is raised for its item. If
+    `work` itself raises, its items are tried one by one, and the error is raised for the item that
+    causes it. `abandoned` gets the answers of items whose callers were cancelled. Each thread keeps
+    its own connection to the database. Use it from one event loop.
     """
 
     def __init__(
@@ -59,25 +59,25 @@ class Batches(Generic[Item, Answer]):
         self._abandoned = abandoned
         self._patience_seconds = patience_seconds
         self._pool = _Pool(threads, name=work.__name__)
-        self._waiting: deque[tuple[Item, asyncio.Future]] = deque()
+        self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._due = False
-        # The batch that was started last, while nobody may help, and when somebody may.
-        self._running: asyncio.Future | None = None
+        # The batch that was started last, until another thread may start one, and that moment.
+        self._running: asyncio.Future[list[Any]] | None = None
         self._patience: asyncio.TimerHandle | None = None
 
     async def do(self, item: Item) -> Answer:
-        """Have it done with the next batch."""
+        """Do the item with the next batch, and return its answer."""
         loop = asyncio.get_running_loop()
-        answer = loop.create_future()
+        answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((item, answer))
         if not self._due:
             self._due = True
-            # At the end of this tick, so that all who ask in it share a batch.
+            # At the end of this tick, so that all items of the tick share a batch.
             loop.call_soon(self._start)
         return await answer
 
     def close(self) -> None:
-        """Let the threads end; nothing may be asked for any more."""
+        """End the threads. Do not call `do` afterwards."""
         self._pool.close()
 
     def _start(self) -> None:
@@ -90,12 +90,12 @@ class Batches(Generic[Item, Answer]):
             self._running.add_done_callback(partial(self._finish, batch))
             self._patience = loop.call_later(self._patience_seconds, self._help)
 
-    def _next(self) -> list[tuple[Item, asyncio.Future]]:
-        batch: list[tuple[Item, asyncio.Future]] = []
+    def _next(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
+        batch: list[tuple[Item, asyncio.Future[Answer]]] = []
         while self._waiting and len(batch) < self._most:
-            asked = self._waiting.popleft()
-            if not asked[1].done():  # Or whoever asked was cancelled.
-                batch.append(asked)
+            entry = self._waiting.popleft()
+            if not entry[1].done():  # Its caller was cancelled.
+                batch.append(entry)
         return batch
 
     def _do(self, items: list[Item]) -> list[Any]:
@@ -103,19 +103,22 @@ class Batches(Generic[Item, Answer]):
             return reconnecting(self._work, items)
         except DATABASE_AWAY:
             raise
-        except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
-            # One of them is to blame; the others must not suffer for it.
+        except Exception as error:  # noqa: BLE001 - it is raised for its item
+            # One item causes it; the others must still be done.
             return [error] if len(items) == 1 else [self._do([item])[0] for item in items]
 
     def _help(self) -> None:
         self._running = None
         self._start()
 
-    def _finish(self, batch: list[tuple[Item, asyncio.Future]], done: asyncio.Future) -> None:
+    def _finish(
+        self, batch: list[tuple[Item, asyncio.Future[Answer]]], done: asyncio.Future[list[Any]]
+    ) -> None:
         self._free += 1
         if done is self._running:
             self._running = None
-            self._patience.cancel()
+            if self._patience:
+                self._patience.cancel()
         error = done.exception()
         answers: list[Any] = [error] * len(batch) if error else done.result()
         for (_, waiting), answer in zip(batch, answers, strict=True):
@@ -129,7 +132,7 @@ class Batches(Generic[Item, Answer]):
 
 
 class Threads:
-    """A few threads with connections of their own, for what is asked for now and then."""
+    """A few threads with connections of their own, for single pieces of work."""
 
     def __init__(self, threads: int = 4) -> None:
         self._pool = _Pool(threads, name="database")
@@ -141,5 +144,5 @@ class Threads:
         return await loop.run_in_executor(self._pool, reconnecting, call)
 
     def close(self) -> None:
-        """Let the threads end."""
+        """End the threads."""
         self._pool.close()

@@ -60,7 +60,7 @@ class ExchangeAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Exchange]:
         """Exchanges that have not expired, without their contents."""
-        found = queries.unexpired(now=timezone.now()).order_by("-charge_id")
+        found = queries.unexpired_exchanges(now=timezone.now()).order_by("-charge_id")
         return found.defer("content_key", "request", "answer")
 
     @sensitive_variables()

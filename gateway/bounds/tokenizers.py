@@ -71,16 +71,16 @@ def load_tokenizers() -> None:
         _encoding(name)
 
 
-_loading = Lock()
+_load_lock = Lock()
 
 
 def _encoding(name: str) -> Encoding:
-    with _loading:
-        return _loaded(name)
+    with _load_lock:
+        return _load(name)
 
 
 @cache
-def _loaded(name: str) -> Encoding:
+def _load(name: str) -> Encoding:
     ranks = dict(_ranks((_DATA / f"{name}.tiktoken").read_bytes()))
     # Without special tokens: content is text.
     return Encoding(name, pat_str=_PATTERNS[name], mergeable_ranks=ranks, special_tokens={})

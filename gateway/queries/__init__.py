@@ -6,7 +6,7 @@ from gateway.queries.exchanges import (
     exchange_of,
     kept_answer,
     looks_at,
-    unexpired,
+    unexpired_exchanges,
 )
 from gateway.queries.retention import retention_changes, retention_days, retention_in_force
 
@@ -19,5 +19,5 @@ __all__ = [
     "retention_changes",
     "retention_days",
     "retention_in_force",
-    "unexpired",
+    "unexpired_exchanges",
 ]

@@ -33,7 +33,7 @@ class KeptExchange:
     answer: bytes = field(repr=False)
 
 
-def unexpired(*, now: datetime) -> QuerySet[Exchange]:
+def unexpired_exchanges(*, now: datetime) -> QuerySet[Exchange]:
     """Exchanges that may still be read."""
     return Exchange.objects.filter(expires_at__gt=now)
 
@@ -41,7 +41,7 @@ def unexpired(*, now: datetime) -> QuerySet[Exchange]:
 @sensitive_variables()
 def exchange_of(charge_id: int, *, now: datetime) -> KeptExchange | None:
     """The exchange of a call; None if it was not kept or has expired. Refusal: CannotUnseal."""
-    row = unexpired(now=now).filter(pk=charge_id).first()
+    row = unexpired_exchanges(now=now).filter(pk=charge_id).first()
     if row is None:
         return None
     return KeptExchange(
@@ -60,7 +60,7 @@ def kept_answer(charge_id: int, *, now: datetime) -> KeptAnswer | None:
 
     Refusal: CannotUnseal.
     """
-    row = unexpired(now=now).filter(pk=charge_id, complete=True).defer("request").first()
+    row = unexpired_exchanges(now=now).filter(pk=charge_id, complete=True).defer("request").first()
     if row is None:
         return None
     body = exchange_bodies.body(row, "answer")

@@ -68,7 +68,7 @@ def look_at_exchange(charge_id: int, *, actor: Actor, now: datetime) -> queries.
     None, and no record, if it was not kept or has expired. Refusal: CannotUnseal.
     """
     allocations = (
-        queries.unexpired(now=now)
+        queries.unexpired_exchanges(now=now)
         .filter(pk=charge_id)
         .values_list("cost_centre", "charge__allocation__agent", "charge__allocation__session_id")
     )

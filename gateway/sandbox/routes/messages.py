@@ -68,7 +68,9 @@ def events(reply: Reply) -> Iterator[Event]:
 
 def failure(reply: Reply, after: int) -> Event:
     """The event of a provider that gives up, after so many events."""
-    return _event("error", 0, error={"type": "api_error", "message": "The sandbox was told to."})
+    return _event(
+        "error", 0, error={"type": "api_error", "message": "The sandbox was asked to fail."}
+    )
 
 
 def _event(name: str, produced: int, **data: Any) -> Event:
