@@ -1,5 +1,7 @@
 """Alerts: list, acknowledge, resolve."""
 
+from typing import Any
+
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -16,7 +18,6 @@ from api.fields import Strict, String
 from api.query_parameters import body, idempotency_key, query
 from keys.books.queries.allocations import visible_allocations
 from keys.identity.queries.credentials import Bearer
-from security.request_actor import agent_of
 
 
 class AlertOutput(serializers.Serializer):
@@ -99,10 +100,10 @@ class AlertListView(ApiView):
         """Answer a page of alerts."""
         asked = query(request, self.Query)
         limit = asked.pop("limit")
-        after = pagination.position(asked.pop("cursor", None), int)
-        found = _visible_alerts(request.auth).filter(**asked).order_by("-id")
+        after = pagination.cursor_value(asked.pop("cursor", None), int)
+        found = _visible_alerts(self.bearer).filter(**asked).order_by("-id")
         if after:
-            found = found.filter(id__lt=after[0])
+            found = found.filter(id__lt=after)
         rows = list(found[: limit + 1])
         return Response(
             pagination.page(rows, limit=limit, output=AlertOutput, at=lambda row: (row.id,))
@@ -132,6 +133,11 @@ class AlertActionView(ApiView):
             help_text="A note for people who read the alert later.",
         )
 
+    def _action_arguments(self, request: Request) -> dict[str, Any]:
+        note = body(request, self.Input).get("note", "")
+        idempotency_key(request)
+        return {"actor": self.actor, "note": note, "now": timezone.now()}
+
 
 class AcknowledgementView(AlertActionView):
     """`/api/v1/alerts/{alert_id}/acknowledgement`."""
@@ -146,7 +152,7 @@ class AcknowledgementView(AlertActionView):
     )
     def post(self, request: Request, alert_id: int) -> Response:
         """Acknowledge the alert and answer it."""
-        alert = alerts.acknowledge(alert_id, **_action_arguments(request))
+        alert = alerts.acknowledge(alert_id, **self._action_arguments(request))
         return Response(serialize(AlertOutput, alert))
 
 
@@ -163,11 +169,5 @@ class ResolutionView(AlertActionView):
     )
     def post(self, request: Request, alert_id: int) -> Response:
         """Resolve the alert and answer it."""
-        alert = alerts.resolve(alert_id, **_action_arguments(request))
+        alert = alerts.resolve(alert_id, **self._action_arguments(request))
         return Response(serialize(AlertOutput, alert))
-
-
-def _action_arguments(request: Request) -> dict:
-    note = body(request, AlertActionView.Input).get("note", "")
-    idempotency_key(request)
-    return {"actor": agent_of(request, request.auth.agent), "note": note, "now": timezone.now()}

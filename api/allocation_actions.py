@@ -12,7 +12,6 @@ from api.fields import Integer, Name, Strict, String
 from api.query_parameters import body, idempotency_key
 from keys import services as keys
 from keys.books.queries.allocations import own_allocation, own_allocation_id
-from security.request_actor import agent_of
 
 
 class AllocationActionView(ApiView):
@@ -20,6 +19,10 @@ class AllocationActionView(ApiView):
 
     for_sessions = True
     problems = {"POST": (404, 409)}
+
+    def _allocation_response(self, session_id: str) -> Response:
+        allocation = own_allocation(session_id, bearer=self.bearer)
+        return Response(serialize(AllocationOutput, allocation))
 
 
 class RotationView(AllocationActionView):
@@ -62,14 +65,14 @@ class RotationView(AllocationActionView):
         """Rotate the session and answer the rotation."""
         asked = body(request, self.Input)
         rotation, created = keys.rotate(
-            allocation=own_allocation(session_id, bearer=request.auth),
+            allocation=own_allocation(session_id, bearer=self.bearer),
             key=asked.get("key_id"),
             reason="asked for",
-            actor=agent_of(request, request.auth.agent),
+            actor=self.actor,
             idempotency_key=idempotency_key(request),
             now=timezone.now(),
         )
-        rotation.allocation = own_allocation(session_id, bearer=request.auth)
+        rotation.allocation = own_allocation(session_id, bearer=self.bearer)
         return created_response(serialize(self.Output, rotation), created=created)
 
 
@@ -92,11 +95,9 @@ class CompletionView(AllocationActionView):
         """Complete the allocation and answer it."""
         body(request, self.Input)
         idempotency_key(request)
-        pk = own_allocation_id(session_id, bearer=request.auth)
-        keys.complete(
-            allocation_id=pk, actor=agent_of(request, request.auth.agent), now=timezone.now()
-        )
-        return _allocation_response(request, session_id)
+        pk = own_allocation_id(session_id, bearer=self.bearer)
+        keys.complete(allocation_id=pk, actor=self.actor, now=timezone.now())
+        return self._allocation_response(session_id)
 
 
 class FailureView(AllocationActionView):
@@ -128,14 +129,14 @@ class FailureView(AllocationActionView):
         """Fail the allocation and answer it."""
         reason = body(request, self.Input).get("reason", "")
         idempotency_key(request)
-        pk = own_allocation_id(session_id, bearer=request.auth)
+        pk = own_allocation_id(session_id, bearer=self.bearer)
         keys.fail(
             allocation_id=pk,
             reason=reason,
-            actor=agent_of(request, request.auth.agent),
+            actor=self.actor,
             now=timezone.now(),
         )
-        return _allocation_response(request, session_id)
+        return self._allocation_response(session_id)
 
 
 class ExtensionView(AllocationActionView):
@@ -164,15 +165,11 @@ class ExtensionView(AllocationActionView):
         """Extend the allocation and answer it."""
         asked = body(request, self.Input)
         idempotency_key(request)
-        pk = own_allocation_id(session_id, bearer=request.auth)
+        pk = own_allocation_id(session_id, bearer=self.bearer)
         keys.extend(
             allocation_id=pk,
             ttl_seconds=asked["ttl_seconds"],
-            actor=agent_of(request, request.auth.agent),
+            actor=self.actor,
             now=timezone.now(),
         )
-        return _allocation_response(request, session_id)
-
-
-def _allocation_response(request: Request, session_id: str) -> Response:
-    return Response(serialize(AllocationOutput, own_allocation(session_id, bearer=request.auth)))
+        return self._allocation_response(session_id)

@@ -21,7 +21,6 @@ from keys.books.queries.allocations import (
 from keys.identity.queries.credentials import session_token
 from keys.models import Allocation, WireFormat
 from prediction import services as prediction
-from security.request_actor import agent_of
 
 
 class AllocationOutput(serializers.Serializer):
@@ -197,10 +196,10 @@ class AllocationListView(ApiView):
     def post(self, request: Request) -> Response:
         """Lend the budget and answer the allocation with its session token."""
         allocation, created = keys.allocate(
-            agent=request.auth.agent,
+            agent=self.bearer.agent,
             wish=keys.Wish(**body(request, self.Input)),
             idempotency_key=idempotency_key(request),
-            actor=agent_of(request, request.auth.agent),
+            actor=self.actor,
             now=timezone.now(),
         )
         lent = serialize(NewAllocationOutput, with_key(allocation))
@@ -217,11 +216,11 @@ class AllocationListView(ApiView):
     def get(self, request: Request) -> Response:
         """Answer a page of allocations."""
         asked = query(request, self.Query)
-        found = visible_allocations(request.auth).order_by("-id")
+        found = visible_allocations(self.bearer).order_by("-id")
         if "status" in asked:
             found = found.filter(status=asked["status"])
-        if after := pagination.position(asked.get("cursor"), int):
-            found = found.filter(id__lt=after[0])
+        if after := pagination.cursor_value(asked.get("cursor"), int):
+            found = found.filter(id__lt=after)
         limit = asked["limit"]
         rows = list(found[: limit + 1])
         return Response(
@@ -243,5 +242,5 @@ class AllocationView(ApiView):
     )
     def get(self, request: Request, session_id: str) -> Response:
         """Answer the allocation."""
-        found = visible_allocation(session_id, bearer=request.auth)
+        found = visible_allocation(session_id, bearer=self.bearer)
         return Response(serialize(AllocationOutput, found))

@@ -15,7 +15,6 @@ from api.query_parameters import body, idempotency_key, query
 from keys import services as keys
 from keys.models import ApiKey
 from keys.supply.queries.api_keys import KeyFilter, listed_keys
-from security.request_actor import agent_of
 
 
 class ApiKeyListView(ApiView):
@@ -84,8 +83,8 @@ class ApiKeyListView(ApiView):
         """Answer a page of API keys."""
         asked = query(request, self.Query)
         limit = asked.pop("limit")
-        after = pagination.position(asked.pop("cursor", None), str)
-        which = KeyFilter(**asked, after=after and after[0])
+        after = pagination.cursor_value(asked.pop("cursor", None), str)
+        which = KeyFilter(**asked, after=after)
         rows = listed_keys(which, most=limit + 1, now=timezone.now())
         return Response(
             pagination.page(
@@ -147,7 +146,7 @@ class KeyRefusalView(ApiView):
             key_id,
             http_status=asked["status"],
             retry_after_seconds=asked.get("retry_after_seconds"),
-            actor=agent_of(request, request.auth.agent),
+            actor=self.actor,
             now=timezone.now(),
         )
         return Response(serialize(self.Output, api_key))

@@ -1,9 +1,9 @@
-"""Who may come: `Authorization: Bearer` with an agent token (`bt_…`) or a session token (`bs_…`).
+"""Authentication: `Authorization: Bearer` with an agent token (`bt_…`) or a session token (`bs_…`).
 
-No cookies and no sessions, so nothing that a browser sends by itself is believed.
+Cookies are ignored, so nothing that a browser sends by itself is trusted.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -23,7 +23,7 @@ class BearerTokens(BaseAuthentication):
 
     @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[None, Bearer] | None:
-        """Refuses with 401 what is sent and no valid token."""
+        """Return who sent the token. Refuses an invalid one with 401."""
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if not scheme:
             return None
@@ -34,30 +34,32 @@ class BearerTokens(BaseAuthentication):
                 "The token is unknown, expired or revoked, or its agent is switched off.",
                 "invalid_token",
             )
-        if bearer.use_is_old:
+        if bearer.use_is_old and bearer.token_id is not None:
             keys.note_token_use(token_id=bearer.token_id, now=now)
         return None, bearer
 
     def authenticate_header(self, request: Request) -> str:
-        """What a 401 says in `WWW-Authenticate`."""
+        """Return what a 401 says in `WWW-Authenticate`."""
         failed = ', error="invalid_token"' if "HTTP_AUTHORIZATION" in request.META else ""
         return f'Bearer realm="butler"{failed}'
 
 
 class HasScope(BasePermission):
-    """The token has one of the scopes that the view wants for this method, and reaches that far."""
+    """The token has one of the scopes that the view requires for the method."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Refuses with 401 without a token, with 403 when it does not reach."""
+        """Return True, or refuse with 401 without a token and with 403 without the scope."""
         wanted = view.scopes.get("GET" if request.method == "HEAD" else request.method)
-        bearer = request.auth
+        bearer = cast("Bearer | None", request.auth)
         if bearer is None:
             raise NotAuthenticated("Send `Authorization: Bearer <agent token>`.")
         if bearer.session_id and not view.for_sessions:
             raise PermissionDenied(
-                "A session token is good for the endpoints of its own session only.",
+                "A session token gives access to the operations on its own session only.",
                 "session_token_not_enough",
             )
         if wanted and not bearer.scopes & set(wanted):
-            raise PermissionDenied(f"The token lacks the scope {wanted[0]}.", "scope_missing")
+            raise PermissionDenied(
+                f"The token lacks the required scope {wanted[0]}.", "scope_missing"
+            )
         return True

@@ -122,9 +122,9 @@ class ChargeListView(ApiView):
         """Answer a page of charges."""
         asked = query(request, self.Query)
         limit = asked.pop("limit")
-        after = pagination.position(asked.pop("cursor", None), int)
-        which = ChargeFilter(after=after and after[0], **asked)
-        rows = charges(which, bearer=request.auth, most=limit + 1)
+        after = pagination.cursor_value(asked.pop("cursor", None), int)
+        which = ChargeFilter(after=after, **asked)
+        rows = charges(which, bearer=self.bearer, most=limit + 1)
         return Response(
             pagination.page(rows, limit=limit, output=ChargeOutput, at=lambda row: (row.id,))
         )
@@ -144,4 +144,4 @@ class ChargeView(ApiView):
     )
     def get(self, request: Request, charge_id: int) -> Response:
         """Answer the charge."""
-        return Response(serialize(ChargeOutput, visible_charge(charge_id, bearer=request.auth)))
+        return Response(serialize(ChargeOutput, visible_charge(charge_id, bearer=self.bearer)))

@@ -1,5 +1,7 @@
 """Why an allocation got its API key."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -71,12 +73,12 @@ class DecisionView(ApiView):
     )
     def get(self, request: Request, session_id: str) -> Response:
         """Answer the decision; an imported allocation has an empty one."""
-        found = visible_allocation(session_id, bearer=request.auth)
+        found = visible_allocation(session_id, bearer=self.bearer)
         explained = decision_of(found) or _UNEXPLAINED
         return Response(serialize(self.Output, {"session_id": session_id, **explained}))
 
 
-_UNEXPLAINED = {
+_UNEXPLAINED: dict[str, Any] = {
     "chosen": None,
     "capacity": None,
     "provider_expanded": False,

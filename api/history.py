@@ -82,12 +82,11 @@ class HistoryView(ApiView):
     def get(self, request: Request) -> Response:
         """Answer a page of entries."""
         asked = query(request, self.Query)
-        limit = asked.pop("limit")
+        limit, cursor = asked.pop("limit"), asked.pop("cursor", None)
         rows = history(
             HistoryFilter(
-                agent=None if request.auth.sees_all else request.auth.agent,
-                session_id=asked.pop("session_id", None),
-                after=pagination.position(asked.pop("cursor", None), *pagination.MOMENT_SOURCE_ID),
+                agent=None if self.bearer.sees_all else self.bearer.agent,
+                after=pagination.cursor_values(cursor, *pagination.MOMENT_SOURCE_ID),
                 **asked,
             ),
             most=limit + 1,

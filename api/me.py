@@ -1,5 +1,7 @@
 """Who asks, and what that agent may still spend."""
 
+from typing import Any
+
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -9,6 +11,7 @@ from rest_framework.response import Response
 from api.authentication import OPERATE, READ, SPEND
 from api.base import ApiView, serialize
 from api.fields import Usd
+from keys.books.queries.pages import Meter
 from keys.limits.queries.spendable import spendable
 from keys.models import AgentToken, Period, Unit
 
@@ -90,8 +93,8 @@ class MeView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Answer the agent and its limits."""
-        bearer = request.auth
-        free = spendable(agent=bearer.agent, cost_centre=bearer.cost_centre, now=timezone.now())
+        bearer, now = self.bearer, timezone.now()
+        free = spendable(agent=bearer.agent, cost_centre=bearer.cost_centre, now=now)
         facts = {
             "agent": bearer.agent,
             "cost_centre": bearer.cost_centre,
@@ -106,7 +109,7 @@ class MeView(ApiView):
         return Response(serialize(self.Output, facts))
 
 
-def _limit(meter) -> dict:
+def _limit(meter: Meter) -> dict[str, Any]:
     amounts = {name: getattr(meter, name) for name in ("amount", "used", "committed", "free")}
     whole = meter.unit == Unit.TOKENS
     return {

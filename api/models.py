@@ -14,5 +14,5 @@ class RequestCount(models.Model):
     minute = models.DateTimeField()
     requests = models.BigIntegerField()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.bearer}: {self.requests} in {self.minute:%H:%M}"

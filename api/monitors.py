@@ -44,4 +44,4 @@ class MonitorView(ApiView):
     )
     def get(self, request: Request, session_id: str) -> Response:
         """Answer the state of the budget."""
-        return Response(serialize(self.Output, visible_allocation(session_id, bearer=request.auth)))
+        return Response(serialize(self.Output, visible_allocation(session_id, bearer=self.bearer)))

@@ -1,4 +1,6 @@
-"""Addresses that nothing answers."""
+"""Addresses below /api/ that do not exist."""
+
+from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
@@ -8,8 +10,8 @@ from rest_framework.views import APIView
 
 @extend_schema(exclude=True)
 class NotFoundView(APIView):
-    """Every other path below /api/: 404, whoever asks and however."""
+    """Every other path below /api/: 404 for every method, with or without a token."""
 
-    def initial(self, request: Request, *args, **kwargs) -> None:
-        """Refuse before anything else is looked at."""
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse before the token is checked."""
         raise NotFound("No resource exists at this path.")

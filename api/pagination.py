@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from rest_framework import serializers
 
@@ -15,6 +15,8 @@ from api.query_parameters import WrongParameter
 LIMIT_MAX = 200
 CURSOR_MAX = 1000
 _WRONG_CURSOR = "This cursor does not belong to this list. Send the `next_cursor` of its last page."
+
+T = TypeVar("T")
 
 
 class PageQuery(Strict):
@@ -30,7 +32,13 @@ class PageQuery(Strict):
     )
 
 
-def position(cursor: str | None, *kinds: type) -> tuple | None:
+def cursor_value(cursor: str | None, kind: type[T]) -> T | None:
+    """Return the value in a cursor that holds one. Raises WrongParameter."""
+    values = cursor_values(cursor, kind)
+    return values[0] if values else None
+
+
+def cursor_values(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     """Return the values in a cursor, as many and of the kinds given. Raises WrongParameter."""
     if cursor is None:
         return None
@@ -64,11 +72,15 @@ def _string(value: Any) -> str:
 
 
 MOMENT_SOURCE_ID = (datetime, str, int)
-_READERS = {int: _whole, datetime: _moment, str: _string}
+_READERS: dict[type, Callable[[Any], Any]] = {int: _whole, datetime: _moment, str: _string}
 
 
 def page(
-    rows: Sequence[Any], *, limit: int, output: type[serializers.Serializer], at: Callable
+    rows: Sequence[Any],
+    *,
+    limit: int,
+    output: type[serializers.Serializer],
+    at: Callable[[Any], tuple[Any, ...]],
 ) -> dict[str, Any]:
     """A page of the first `limit` of `rows`, which has one more when there is a next page.
 
@@ -82,7 +94,7 @@ def page(
     }
 
 
-def _cursor(values: tuple) -> str:
+def _cursor(values: tuple[Any, ...]) -> str:
     plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 

@@ -132,7 +132,7 @@ class PlanView(ApiView):
         """Answer the plan."""
         idempotency_key(request)
         found = plan_preview(
-            agent=request.auth.agent,
+            agent=self.bearer.agent,
             request=task_request(body(request, TaskInput)),
             now=timezone.now(),
         )
@@ -182,4 +182,6 @@ def _key(row: PartPreview) -> dict[str, str] | None:
 def _no_key(row: PartPreview) -> dict[str, str] | None:
     if row.key is None:
         return {"code": "not_looked_up", "detail": _TOO_MANY}
-    return row.refusal and {"code": row.refusal.code, "detail": row.refusal.detail}
+    if row.refusal is None:
+        return None
+    return {"code": row.refusal.code, "detail": row.refusal.detail}

@@ -1,4 +1,4 @@
-"""What a request asks for, read strictly."""
+"""Bodies, query parameters and headers of requests, read strictly."""
 
 import re
 from typing import Any, TypeVar
@@ -12,32 +12,32 @@ _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 class WrongParameter(ValidationError):
-    """A query parameter or header that cannot be used."""
+    """A query parameter or header has an invalid value."""
 
 
 S = TypeVar("S", bound=Strict)
 
 
 def body(request: Request, serializer: type[S]) -> dict[str, Any]:
-    """The values in the body. Raises ValidationError."""
+    """Return the values in the body. Raises ValidationError."""
     asked = serializer(data=request.data)
     asked.is_valid(raise_exception=True)
-    return asked.validated_data
+    return dict(asked.validated_data)
 
 
 def query(request: Request, serializer: type[S]) -> dict[str, Any]:
-    """The query parameters. Raises WrongParameter."""
+    """Return the query parameters. Raises WrongParameter."""
     asked = serializer(data=request.query_params.dict())
     if not asked.is_valid():
         raise WrongParameter(asked.errors)
-    return asked.validated_data
+    return dict(asked.validated_data)
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The `Idempotency-Key` header. Raises WrongParameter."""
+    """Return the `Idempotency-Key` header. Raises WrongParameter."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise WrongParameter(
-            {"Idempotency-Key": ["Send 1 to 255 printable ASCII characters, like a UUID."]}
+            {"Idempotency-Key": ["Send 1 to 255 printable ASCII characters, for example a UUID."]}
         )
     return key

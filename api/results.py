@@ -91,7 +91,7 @@ class TaskResultsView(ApiView):
     def get(self, request: Request, task_id: int) -> Response:
         """Answer the results so far."""
         asked = query(request, self.Query)
-        task = visible_task(task_id, bearer=request.auth)
+        task = visible_task(task_id, bearer=self.bearer)
         found = as_seed(results(task, with_text=asked["with_text"]), now=timezone.now())
         # Without a serializer, which takes a second for ten thousand details.
         details = [each | {"cost": usd(each["cost"])} for each in found["details"]]

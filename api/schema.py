@@ -3,7 +3,7 @@
 Every operation has its scopes, its `Idempotency-Key`, and every problem that it may answer.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -11,6 +11,9 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
 from api.fields import Strict, component_name
+
+if TYPE_CHECKING:
+    from api.base import ApiView
 
 PROBLEM_JSON = "application/problem+json"
 # Any operation may answer these.
@@ -83,7 +86,8 @@ class Problem(serializers.Serializer):
     status = serializers.IntegerField(help_text="The HTTP status of the response.")
     detail = serializers.CharField(help_text="What happened and what to do, for people to read.")
     code = serializers.CharField(help_text="The stable code of the refusal, for programs to read.")
-    errors = InvalidValue(
+    # A field, which the metaclass takes off the class.
+    errors = InvalidValue(  # type: ignore[assignment]
         many=True, required=False, help_text="The invalid values, with the code `invalid_request`."
     )
 
@@ -91,12 +95,18 @@ class Problem(serializers.Serializer):
 class Schema(AutoSchema):
     """Adds to each operation what the views do not repeat."""
 
+    @property
+    def _api_view(self) -> "ApiView":
+        return cast("ApiView", self.view)
+
     def get_serializer_name(self, serializer: serializers.Serializer, direction: str) -> str:
         """`RotationView.Input` is `RotationInput`: nested serializers need whole names."""
         return component_name(type(serializer))
 
-    def _map_basic_serializer(self, serializer, direction):
-        schema = super()._map_basic_serializer(serializer, direction)
+    def _map_basic_serializer(
+        self, serializer: serializers.Serializer, direction: str
+    ) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
         if isinstance(serializer, Strict):
             schema |= {"additionalProperties": False} | serializer.also
         return schema
@@ -108,12 +118,14 @@ class Schema(AutoSchema):
                 parameter["description"] = _PATH_PARAMETERS[parameter["name"]]
         return [*found, _IDEMPOTENCY_KEY] if self.method == "POST" else found
 
-    def _get_response_bodies(self, direction="response"):
-        bodies = super()._get_response_bodies(direction)
+    def _get_response_bodies(
+        self, direction: Literal["request", "response"] = "response"
+    ) -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
         bodies = {
             code: _with_description(code, body, others=set(bodies)) for code, body in bodies.items()
         }
-        own = self.view.problems.get(self.method, ())
+        own = self._api_view.problems.get(self.method, ())
         usual = _ALWAYS + (_WITH_BODY if self.method == "POST" else ())
         for status in sorted({*own, *usual}):
             response = OpenApiResponse(Problem, _DESCRIPTIONS[status], examples=[_example(status)])
@@ -125,9 +137,9 @@ class Schema(AutoSchema):
     def get_auth(self) -> list[dict[str, list[str]]]:
         """Return the tokens that are accepted, with their scopes (one of them is enough)."""
         super().get_auth()
-        scopes = self.view.scopes.get(self.method, ())
+        scopes = self._api_view.scopes.get(self.method, ())
         either = [{"agentToken": [scope]} for scope in scopes] or [{"agentToken": []}]
-        return [*either, {"sessionToken": []}] if self.view.for_sessions else either
+        return [*either, {"sessionToken": []}] if self._api_view.for_sessions else either
 
 
 def _with_description(code: str, body: dict[str, Any], *, others: set[str]) -> dict[str, Any]:
@@ -173,7 +185,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
     """Describes the two kinds of token."""
 
     target_class = "api.authentication.BearerTokens"
-    name = ("agentToken", "sessionToken")
+    name = ["agentToken", "sessionToken"]
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:
         """Return the security schemes, in the order of `name`."""

@@ -113,10 +113,10 @@ class SubTaskListView(ApiView):
         """Answer a page of sub-tasks."""
         asked = query(request, self.Query)
         limit = asked["limit"]
-        after = pagination.position(asked.get("cursor"), int)
+        after = pagination.cursor_value(asked.get("cursor"), int)
         rows = sub_tasks_now(
-            visible_task(task_id, bearer=request.auth),
-            after=after[0] if after else 0,
+            visible_task(task_id, bearer=self.bearer),
+            after=after or 0,
             most=limit + 1,
             status=asked.get("status"),
         )

@@ -1,5 +1,7 @@
 """What an agent does with its task: cancel, pause, resume, retry, approve."""
 
+from typing import Any
+
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
@@ -13,7 +15,6 @@ from api.task_input import ID_MAX
 from api.tasks import TaskDetailOutput, task_detail
 from orchestration import services as orchestration
 from orchestration.queries.tasks import own_task_id, sub_task_now, visible_task
-from security.request_actor import agent_of
 
 
 class TaskActionView(ApiView):
@@ -24,13 +25,15 @@ class TaskActionView(ApiView):
     class Nothing(Strict):
         """An empty body."""
 
-    def _action_arguments(self, request: Request, task_id: int, *, serializer=Nothing) -> dict:
+    def _action_arguments(
+        self, request: Request, task_id: int, *, serializer: type[Strict] = Nothing
+    ) -> dict[str, Any]:
         """Return the arguments of the service. Refusals: TaskNotFound."""
         asked = body(request, serializer)
         idempotency_key(request)
         return asked | {
-            "task_id": own_task_id(task_id, bearer=request.auth),
-            "actor": agent_of(request, request.auth.agent),
+            "task_id": own_task_id(task_id, bearer=self.bearer),
+            "actor": self.actor,
             "now": timezone.now(),
         }
 
@@ -141,5 +144,5 @@ class ApprovalView(TaskActionView):
         asked = self._action_arguments(request, task_id, serializer=self.Input)
         key = asked.pop("sub_task_id")
         orchestration.approve(key=key, **asked)
-        task = visible_task(task_id, bearer=request.auth)
+        task = visible_task(task_id, bearer=self.bearer)
         return Response(serialize(SubTaskOutput, sub_task_now(task, key)))

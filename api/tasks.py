@@ -210,7 +210,7 @@ class TaskListView(ApiView):
     def post(self, request: Request) -> Response:
         """Submit the task and answer it."""
         task, created = orchestration.submit(
-            agent=request.auth.agent,
+            agent=self.bearer.agent,
             request=task_request(body(request, TaskInput)),
             idempotency_key=idempotency_key(request),
             now=timezone.now(),
@@ -228,13 +228,13 @@ class TaskListView(ApiView):
     def get(self, request: Request) -> Response:
         """Answer a page of tasks."""
         asked = query(request, self.Query)
-        found = visible_tasks(request.auth).order_by("-id")
+        found = visible_tasks(self.bearer).order_by("-id")
         if "status" in asked:
             found = found.filter(status=asked["status"])
-        if after := pagination.position(asked.get("cursor"), int):
-            found = found.filter(id__lt=after[0])
+        if after := pagination.cursor_value(asked.get("cursor"), int):
+            found = found.filter(id__lt=after)
         limit = asked["limit"]
-        rows = progress(found.values_list("id", flat=True)[: limit + 1])
+        rows = progress(list(found.values_list("id", flat=True)[: limit + 1]))
         return Response(
             pagination.page(rows, limit=limit, output=TaskOutput, at=lambda row: (row.task.pk,))
         )
@@ -254,4 +254,4 @@ class TaskView(ApiView):
     )
     def get(self, request: Request, task_id: int) -> Response:
         """Answer the task."""
-        return Response(task_detail(visible_task(task_id, bearer=request.auth).pk))
+        return Response(task_detail(visible_task(task_id, bearer=self.bearer).pk))

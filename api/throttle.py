@@ -1,13 +1,15 @@
-"""So many requests per minute for each token, counted once for all web processes."""
+"""A limit of requests per minute for each token, counted once for all web processes."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+
+from keys.identity.queries.credentials import Bearer
 
 # Refused requests are not counted: a flood writes nothing. A clock behind counts in the minute that
 # another process has begun.
@@ -26,17 +28,17 @@ class PerToken(BaseThrottle):
     _seconds_left = 60
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        """Count the request, if there is room for it in this minute."""
-        if request.auth is None:
+        """Count the request if this minute has room for it; otherwise return False."""
+        bearer = cast("Bearer | None", request.auth)
+        if bearer is None:
             return True
-        bearer = request.auth
         name = f"sessions of {bearer.agent}" if bearer.session_id else bearer.public
         now = timezone.now()
         self._seconds_left = 60 - now.second
         return _count_request(name, minute=now.replace(second=0, microsecond=0))
 
     def wait(self) -> int:
-        """Seconds until the next minute, for `Retry-After`."""
+        """Return the seconds until the next minute, for `Retry-After`."""
         return self._seconds_left
 
 
@@ -44,4 +46,4 @@ def _count_request(bearer: str, *, minute: datetime) -> bool:
     with connection.cursor() as cursor:
         most = settings.API_REQUESTS_PER_MINUTE
         cursor.execute(_COUNT, {"bearer": bearer, "minute": minute, "most": most})
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount)

@@ -97,10 +97,10 @@ class UsageView(ApiView):
         """Answer the totals and a page of groups."""
         asked = query(request, self.Query)
         limit, by = asked.pop("limit"), asked.pop("group_by", None)
-        after = pagination.position(asked.pop("cursor", None), str)
+        after = pagination.cursor_value(asked.pop("cursor", None), str)
         which = UsageFilter(**asked)
-        which = _restricted_to_own(which, request.auth)
-        rows = by and usage_groups(which, by=by, after=after and after[0], most=limit + 1)
+        which = _restricted_to_own(which, self.bearer)
+        rows = by and usage_groups(which, by=by, after=after, most=limit + 1)
         page = pagination.page(
             rows or [], limit=limit, output=UsageGroupOutput, at=lambda row: (row["group"],)
         )

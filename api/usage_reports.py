@@ -107,11 +107,11 @@ class UsageReportView(AllocationActionView):
         """Record the usage and answer its charge."""
         asked = body(request, self.Input)
         charge, created = keys.report_usage(
-            allocation_id=own_allocation_id(session_id, bearer=request.auth),
+            allocation_id=own_allocation_id(session_id, bearer=self.bearer),
             model=asked.pop("model", ""),
             usage=keys.Usage(total=asked.pop("total_tokens", None), **asked),
             idempotency_key=idempotency_key(request),
             now=timezone.now(),
         )
-        charge.allocation = own_allocation(session_id, bearer=request.auth)
+        charge.allocation = own_allocation(session_id, bearer=self.bearer)
         return created_response(serialize(self.Output, charge), created=created)
