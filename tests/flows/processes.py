@@ -119,15 +119,16 @@ def _free_port() -> int:
             return port
 
 
-def _environ() -> dict[str, str]:
+def database_url(name: str | None = None) -> str:
+    """The database of the tests as DATABASE_URL, or another one on its server."""
     database = connection.settings_dict
-    who = quote(database["USER"])
+    user = quote(database["USER"])
     if database["PASSWORD"]:
-        who += f":{quote(database['PASSWORD'])}"
+        user += f":{quote(database['PASSWORD'])}"
     port = f":{database['PORT']}" if database["PORT"] else ""
-    where = f"{port}/{quote(database['NAME'])}?host={quote(database['HOST'], safe='/')}"
-    return {
-        **os.environ,
-        "DATABASE_URL": f"postgres://{who}@{where}",
-        "PYTHONPATH": str(settings.BASE_DIR),
-    }
+    host = quote(database["HOST"], safe="/")
+    return f"postgres://{user}@{port}/{quote(name or database['NAME'])}?host={host}"
+
+
+def _environ() -> dict[str, str]:
+    return {**os.environ, "DATABASE_URL": database_url(), "PYTHONPATH": str(settings.BASE_DIR)}
