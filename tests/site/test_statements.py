@@ -36,8 +36,9 @@ def test_a_row_has_the_fields_that_its_statement_answers(name):
     if not row._fields:
         return
     assert tuple(column.name for column in columns) == row._fields
+    # Rows of a model have no hints: their fields are the model's.
     hints = get_type_hints(row)
-    for column in columns:
+    for column in columns if hints else ():
         known = type_name(column)
         assert known is None or known in names_of(hints[column.name]), column.name
 

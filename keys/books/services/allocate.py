@@ -8,7 +8,7 @@ from django.db import IntegrityError
 from psycopg.types.json import Jsonb
 
 from common.refusal import Refusal
-from common.statements import fetch
+from common.statements import fetch_together, instance
 from keys.books import selection, sql, transactions
 from keys.books.services.allocation_request import Wish
 from keys.books.services.key_selection import Asker, decide, look
@@ -134,20 +134,22 @@ def threshold(tokens: int) -> int:
 
 
 def _commit(new: Allocation, *, verdicts, actor: Actor) -> Allocation | None:
-    (verdict,) = fetch(
-        sql.ALLOCATE,
+    values = {
         **{column: getattr(new, column) for column in _COLUMNS},
-        scopes=new.scopes,
-        asked=Jsonb(new.asked),
-        verdicts=Jsonb(verdicts),
-        who=str(actor),
-        after=Jsonb({"key_id": new.api_key_id, "allocated": new.allocated}),
+        "scopes": new.scopes,
+        "asked": Jsonb(new.asked),
+        "verdicts": Jsonb(verdicts),
+        "who": str(actor),
+        "after": Jsonb({"key_id": new.api_key_id, "allocated": new.allocated}),
+    }
+    (verdict,), written = fetch_together(
+        (sql.ALLOCATE, values), (sql.ALLOCATION, {"session_id": new.session_id})
     )
     if not verdict.current:
         raise transactions.OverWindows(new.scopes, verdict.at)
     if not verdict.fits:
         return None
-    return Allocation.objects.get(pk=verdict.allocation_id)
+    return instance(Allocation, written[0])
 
 
 _COLUMNS = (

@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime
 
-from common.statements import fetch
+from common.statements import fetch_together, instance
 from keys.books import sql, transactions
 from keys.books.services import after_settlement
 from keys.books.services.settle import Usage
@@ -60,19 +60,18 @@ def _record(
     (reported,) = found
     if reported.earlier:
         return _same(Charge.objects.get(pk=reported.earlier), usage), False, []
-    spent = fetch(
-        sql.RECORD,
-        allocation=allocation_id,
-        price=reported.price_id,
-        model=model,
-        idempotency_key=idempotency_key,
-        cost=usage.cost(price_of(reported.price_id)),
-        overrun=reported.overrun,
-        at=now,
+    which = {"allocation": allocation_id, "idempotency_key": idempotency_key}
+    values = {
+        **which,
         **usage.as_columns(),
-    )
-    charge = Charge.objects.get(pk=spent[0].charges[0])
-    return charge, True, after_settlement.follow(spent, at=now)
+        "price": reported.price_id,
+        "model": model,
+        "cost": usage.cost(price_of(reported.price_id)),
+        "overrun": reported.overrun,
+        "at": now,
+    }
+    spent, (charge,) = fetch_together((sql.RECORD, values), (sql.CHARGE, which))
+    return instance(Charge, charge), True, after_settlement.follow(spent, at=now)
 
 
 def _same(charge: Charge, usage: Usage) -> Charge:

@@ -13,12 +13,12 @@ A statement that ends charges runs under LOCK, as a statement of its own: its sn
 every window that LOCK waited for.
 """
 
-from keys.books.sql.allocate import ALLOCATE
+from keys.books.sql.allocate import ALLOCATE, ALLOCATION
 from keys.books.sql.close import CLOSE
 from keys.books.sql.hold import EXTEND_HOLDS, HOLD, HOLD_ONE, PACE
 from keys.books.sql.key_selection import CANDIDATES, LACKING, LOOK
 from keys.books.sql.locks import JOIN, LOCK
-from keys.books.sql.report_usage import RECORD, REPORTED
+from keys.books.sql.report_usage import CHARGE, RECORD, REPORTED
 from keys.books.sql.rotate import MOVE
 from keys.books.sql.settle import END
 from keys.books.sql.slots import LOCK_ALLOCATION, TAKE_SLOT
@@ -26,8 +26,10 @@ from keys.limits.sql import BOOKS_LOCK
 
 __all__ = [
     "ALLOCATE",
+    "ALLOCATION",
     "BOOKS_LOCK",
     "CANDIDATES",
+    "CHARGE",
     "CLOSE",
     "END",
     "EXTEND_HOLDS",

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from common.statements import Statement
+from common.statements import Statement, model_row
+from keys.models import Allocation
 
 
 class Verdict(NamedTuple):
@@ -84,4 +85,14 @@ ALLOCATE = Statement(
     SELECT v.at, v.current, v.fits, (SELECT id FROM made) AS allocation_id FROM verdict v
     """,
     Verdict,
+)
+
+
+AllocationRow = model_row(Allocation, without=["asked"])
+
+# The allocation of a session.
+ALLOCATION = Statement(
+    f"SELECT {', '.join(AllocationRow._fields)} FROM keys_allocation"  # noqa: S608 - columns
+    " WHERE session_id = %(session_id)s",
+    AllocationRow,
 )

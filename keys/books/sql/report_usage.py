@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from common.statements import Statement
+from common.statements import Statement, model_row
 from keys.books.sql.spend import SPEND, Spent
+from keys.models import Charge
 
 
 class Reported(NamedTuple):
@@ -54,4 +55,14 @@ RECORD = Statement(
     """  # noqa: S608 - a constant
     + SPEND,
     Spent,
+)
+
+
+ChargeRow = model_row(Charge)
+
+# The charge that an idempotency key made.
+CHARGE = Statement(
+    f"SELECT {', '.join(ChargeRow._fields)} FROM keys_charge"  # noqa: S608 - columns
+    " WHERE allocation_id = %(allocation)s AND idempotency_key = %(idempotency_key)s",
+    ChargeRow,
 )
