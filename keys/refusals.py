@@ -240,9 +240,7 @@ class AllocationExhausted(NoBudget):
     needed: int
 
     def sentence(self) -> str:
-        return (
-            f"The allocation has {self.left:,} tokens left, and this call may need {self.needed:,}."
-        )
+        return f"{self.left:,} tokens are left; this call may need {self.needed:,}."
 
 
 @dataclass(kw_only=True, eq=False)

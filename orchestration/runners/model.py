@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import msgspec
 
+from orchestration.failure_kinds import kind_of_code
 from orchestration.runners.base import Failed, Result, Work
 from orchestration.runners.scrubbed_text import sentence
 from orchestration.runners.wire_formats import WIRES, Wire
@@ -23,17 +24,6 @@ _UNREACHABLE_SECONDS_MAX = 60
 _PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)
 # Said by Butler while it stops or its database is away, or by a proxy before it.
 _AWAY = (502, 503, 504)
-# Butler's own codes; what is not here is told by its status.
-_KINDS_OF_CODES = {
-    "allocation_exhausted": "budget_exhausted",
-    "allocation_closed": "budget_exhausted",
-    "rate_limited": "rate_limited",
-    "provider_unreachable": "provider_error",
-    "answer_lost": "provider_error",
-    "key_unusable": "provider_error",
-    "already_called": "lost",
-    "idempotency_mismatch": "lost",
-}
 _FACTS = {
     "request_id": "x-butler-request-id",
     "charge_id": "x-butler-charge-id",
@@ -199,7 +189,7 @@ def _refusal_of(answer: _Answer) -> tuple[str, str]:
 
 def _failure(work: Work, answer: _Answer) -> Failed:
     code, message = _refusal_of(answer)
-    kind = _KINDS_OF_CODES.get(code) or _kind_of(answer.status)
+    kind = kind_of_code(code) or _kind_of_status(answer.status)
     if work.again and kind == "budget_exhausted":
         # Whoever made the call before this process used it.
         kind = "lost"
@@ -207,7 +197,7 @@ def _failure(work: Work, answer: _Answer) -> Failed:
     return Failed(kind, sentence(says, secret=work.token), retry_after=_retry_after(answer.headers))
 
 
-def _kind_of(status: int) -> str:
+def _kind_of_status(status: int) -> str:
     if status == 429:
         return "rate_limited"
     if status >= 500 or status == 408:

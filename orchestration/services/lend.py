@@ -13,6 +13,7 @@ from keys import services as keys
 from keys.identity.queries.credentials import session_token
 from keys.models import Allocation, ApiKey
 from orchestration import prompts, runners
+from orchestration.failure_kinds import kind_of
 from orchestration.models import Attempt, Concurrency
 from orchestration.queries.results import results_needed_by
 from orchestration.refusals import RunnerNotFound
@@ -21,7 +22,6 @@ from orchestration.services.finalize import ORCHESTRATOR
 
 # Time for what follows the end of an attempt: the allocation must not expire before.
 _MARGIN_SECONDS = 300
-_NO_ROOM = (keys_refusals.NoKeyCapacity, keys_refusals.LimitReached, keys_refusals.Busy)
 
 
 def lend(attempt: Attempt, *, now: datetime) -> Work:
@@ -82,7 +82,7 @@ def _terms(runner: str) -> runners.Terms:
         return runners.terms(runner)
     except RunnerNotFound as gone:
         # It was there when the task was submitted.
-        raise Failed("misconfigured", gone.detail) from None
+        raise Failed(kind_of(gone), gone.detail) from None
 
 
 def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation:
@@ -99,14 +99,16 @@ def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation
     except keys_refusals.IdempotencyMismatch:
         # It was lent before, for as long as was left then.
         return _allocations_of(attempt).get()
-    except _NO_ROOM as refusal:
-        raise Failed("no_capacity", refusal.detail, retry_after=_seconds_to(refusal, now)) from None
     except Refusal as refusal:
-        raise Failed("refused", refusal.detail) from None
+        seconds = _seconds_until_reset(refusal, now)
+        raise Failed(kind_of(refusal), refusal.detail, retry_after=seconds) from None
 
 
-def _seconds_to(refusal: Refusal, now: datetime) -> float | None:
-    """When room may be there again; asked before that too, since limits are raised by people."""
+def _seconds_until_reset(refusal: Refusal, now: datetime) -> float | None:
+    """Until a limit without room resets, but at most a minute: a person may raise it before.
+
+    None when no limit refused, or none that resets.
+    """
     if not isinstance(refusal, keys_refusals.NoRoom) or refusal.next_reset is None:
         return None
     return min(max((refusal.next_reset - now).total_seconds(), 1.0), 60.0)

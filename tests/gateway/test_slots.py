@@ -110,7 +110,7 @@ def test_a_used_up_budget_is_answered_400_and_the_next_one_is_not_hurt(url, sand
     assert_refused_in_plain_words(call(url))
     slot = Slot.objects.get()
     assert slot.refusal_code == "allocation_exhausted"
-    assert "10 tokens left" in slot.refusal
+    assert "10 tokens are left" in slot.refusal
     leave(session)
     sit(lend(url))
     assert call(url).status == 200

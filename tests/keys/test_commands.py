@@ -87,7 +87,7 @@ def test_add_key_sets_every_limit_it_is_told(monkeypatch):
     ("args", "says"),
     [
         ([*NVIDIA, "--tokens-per-day", "many"], "invalid amount value"),
-        ([*NVIDIA, "--tokens-per-day", "-1"], "zero or more"),
+        ([*NVIDIA, "--tokens-per-day", "-1"], "from 0 to"),
         ([*NVIDIA, "--tokens-per-day", "1.5"], "whole number"),
         ([*NVIDIA, "--tokens-per-day", "1", "--zone", "Mars"], "Mars"),
         ([*NVIDIA, "--tokens-per-day", "1", "--requests-per-minute", "0"], "invalid number"),
@@ -107,7 +107,7 @@ def test_add_key_without_a_secret_or_twice_is_refused(monkeypatch):
     with pytest.raises(CommandError, match="no secret"):
         add("nvidia-1", *args, secret="", monkeypatch=monkeypatch)
     add("nvidia-1", *args, monkeypatch=monkeypatch)
-    with pytest.raises(CommandError, match="nvidia-1 exists already"):
+    with pytest.raises(CommandError, match="nvidia-1 already exists"):
         add("nvidia-1", *args, monkeypatch=monkeypatch)
 
 

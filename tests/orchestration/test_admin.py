@@ -190,7 +190,7 @@ def test_only_actions_that_fit_the_state_are_offered(people, staff):
 def test_a_refusal_is_said_in_a_sentence(people, staff):
     task = asked(staff, submit("Draw"), "cancel")
     answer = staff.post(page("task_pause", task.pk), CONFIRMED, follow=True)
-    assert "The task is not active." in answer.content.decode()
+    assert f"The task {task.pk} has ended (cancelled)." in answer.content.decode()
 
 
 def test_what_failed_is_run_again_with_more_budget(people, staff):
@@ -328,9 +328,9 @@ def test_a_concurrency_limit_is_added_changed_and_removed(people, staff):
 @pytest.mark.parametrize(
     ("scope", "sentence"),
     [
-        ("centre:nowhere", "There is no cost centre nowhere."),
-        ("provider:nobody", "There is no provider nobody."),
-        ("runner:hammer", "There is no runner &#x27;hammer&#x27; here."),
+        ("centre:nowhere", "The cost centre nowhere does not exist."),
+        ("provider:nobody", "The provider nobody does not exist."),
+        ("runner:hammer", "The runner hammer does not exist."),
         ("planet:mars", "planet:mars is no scope"),
         ("centre:", "centre: is no scope"),
     ],

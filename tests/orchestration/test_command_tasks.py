@@ -80,7 +80,7 @@ def test_an_agent_that_wants_more_than_its_budget_fails_and_the_budget_holds(age
     assert task.status == "failed"
     assert task.used <= 5_000
     first = Attempt.objects.filter(task=task).earliest("pk")
-    assert "exit code 1" in first.error and "lend another one" in first.error
+    assert "exit code 1" in first.error and "request another one" in first.error
     assert_finalized(task)
 
 

@@ -26,5 +26,5 @@ def test_it_has_three_parts_and_is_there_once(people):
 
 
 def test_without_the_demo_fleet_it_is_refused_with_a_sentence():
-    with pytest.raises(CommandError, match="There is no agent ada."):
+    with pytest.raises(CommandError, match="The agent ada does not exist."):
         load()

@@ -172,8 +172,8 @@ def test_a_file_that_is_no_plan_is_refused_with_a_sentence(people, tmp_path, con
         ([], {"budget": 5}, "Say either a description or sub_tasks."),
         (["Draw"], {"budget": 0}, "total_budget must be from 1"),
         (["Draw"], {"budget": 10}, "need at least 100 tokens"),
-        (["Draw"], {"budget": 5_000, "agent": "nobody"}, "There is no agent nobody."),
-        (["Draw"], {"budget": 5_000, "runner": "hammer"}, "There is no runner 'hammer' here."),
+        (["Draw"], {"budget": 5_000, "agent": "nobody"}, "The agent nobody does not exist."),
+        (["Draw"], {"budget": 5_000, "runner": "hammer"}, "The runner hammer does not exist."),
         ([], {"budget": 5_000, "from_file": Path("nowhere.md")}, "nowhere.md cannot be read"),
     ],
 )
@@ -192,7 +192,7 @@ def test_the_only_agent_submits_it_and_one_of_several_must_be_named(settings):
             run_task("Draw", budget=5_000, detach=True, agent=None)
             assert Task.objects.get().agent == agent
             Task.objects.update(status="cancelled", ended_at=now)
-    with pytest.raises(CommandError, match=r"--agent NAME\. There are: yan, zoe\."):
+    with pytest.raises(CommandError, match=r"--agent NAME\. Agents: yan, zoe\."):
         call_command("run_task", "Draw", budget=5_000, stdout=StringIO())
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from orchestration.failure_kinds import kind_of_code
 from orchestration.runners.base import Failed, Result, Work
 from orchestration.runners.openclaw.slots import Seat
 from orchestration.runners.scrubbed_text import sentence
@@ -13,15 +14,6 @@ _OVER = ("completed", "failed", "cancelled", "timed_out")
 _KINDS = {"timed_out": "timeout", "cancelled": "cancelled"}
 # A slot is shut out for a minute or more; another one may be free.
 _SHUT_OUT_SECONDS = 5
-# Butler's own codes, as its gateway said no with.
-_KINDS_OF_CODES = {
-    "allocation_exhausted": "budget_exhausted",
-    "allocation_closed": "budget_exhausted",
-    "rate_limited": "rate_limited",
-    "provider_unreachable": "provider_error",
-    "answer_lost": "provider_error",
-    "key_unusable": "provider_error",
-}
 # Its own name of a number, and Butler's.
 _USAGE = {
     "input": "input",
@@ -97,7 +89,7 @@ def _kind(status: str, says: str, seat: Seat | None) -> str:
         # free for longer are taken before it.
         return "no_capacity"
     code = seat.refusal_code if seat else ""
-    return _KINDS_OF_CODES.get(code, "refused" if code else "failed")
+    return kind_of_code(code) or ("refused" if code else "failed")
 
 
 def result_of(messages: Iterable[dict[str, Any]], facts: dict[str, Any]) -> Result:
