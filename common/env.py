@@ -7,7 +7,7 @@ The text never repeats a secret (addresses of databases, keys).
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -17,8 +17,8 @@ class WrongSetting(SystemExit):
     """A setting cannot be understood; the process must not start. Prints its text, exits with 1."""
 
 
-def read_file(path: Path, *, environ: Mapping[str, str] = os.environ) -> None:
-    """Add the `NAME=value` lines of `path`, if it exists, to the environment, which wins."""
+def read_file(path: Path, *, environ: MutableMapping[str, str] = os.environ) -> None:
+    """Add the `NAME=value` lines of `path`, if it exists, to `environ`; what is set there stays."""
     if not path.is_file():
         return
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -28,10 +28,10 @@ def read_file(path: Path, *, environ: Mapping[str, str] = os.environ) -> None:
         name, equals, value = line.partition("=")
         if not equals or not name.strip().isidentifier():
             raise WrongSetting(f"{path}, line {number}: write NAME=value, or # before a comment.")
-        environ.setdefault(name.strip(), _unquoted(value.strip()))
+        environ.setdefault(name.strip(), _unquote(value.strip()))
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return value[1:-1] if quoted else value
 
@@ -47,7 +47,7 @@ def text(name: str, default: str = "", *, environ: Mapping[str, str] = os.enviro
 
 
 def flag(name: str, default: bool, *, environ: Mapping[str, str] = os.environ) -> bool:
-    """A yes or no."""
+    """A boolean, written as 1, true, yes, on, or 0, false, no, off."""
     value = _raw(name, environ)
     if value is None:
         return default
@@ -122,7 +122,7 @@ def secret(
     """
     value = _raw(name, environ)
     if value is None and file is not None:
-        return _kept_secret(file)
+        return _secret_of_file(file)
     example = f'python3 -c "import secrets; print(secrets.token_urlsafe({least}))"'
     if value is None:
         raise WrongSetting(f"{name} is not set: write the output of `{example}`.")
@@ -131,10 +131,10 @@ def secret(
     return value
 
 
-def _kept_secret(file: Path) -> str:
+def _secret_of_file(file: Path) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        # Written aside and linked: whoever is second reads the first's secret, never half of it.
+        # Written aside and linked: a second process reads the first one's secret, never half of it.
         aside = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         aside.touch(mode=0o600)
         aside.write_text(secrets.token_urlsafe(50) + "\n", encoding="ascii")

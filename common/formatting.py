@@ -4,26 +4,27 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-_STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
+_STEPS: tuple[tuple[int, str], ...] = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 _YEAR_OF_NO_END = 9000
 _CENT = Decimal("0.01")
 
 
-def grouped(number: Decimal | int) -> str:
-    """`1,234,567`; decimals only where there are any."""
+def group_digits(number: Decimal | int) -> str:
+    """`1,234,567`; decimal places only if they are not zero: `1,234.5`."""
     whole = int(number)
     return f"{whole:,}" if number == whole else f"{Decimal(number).normalize():,f}"
 
 
 def short(number: Decimal | int) -> str:
     """`1.23M`: three digits at most, never rounded up to more than there is."""
+    whole = int(number)
     for size, letter in _STEPS:
-        if abs(number) >= size:
-            scaled = Decimal(int(number)) / size
+        if abs(whole) >= size:
+            scaled = Decimal(whole) / size
             places = 2 if scaled < 10 else 1 if scaled < 100 else 0
             cut = int(scaled * 10**places)
             return f"{(Decimal(cut) / 10**places).normalize():f}{letter}"
-    return grouped(int(number))
+    return group_digits(whole)
 
 
 def dollars(amount: Decimal | int) -> str:
@@ -70,4 +71,4 @@ def percent(part: Decimal | int, whole: Decimal | int) -> Decimal:
 
 
 def _places(amount: Decimal) -> int:
-    return -amount.as_tuple().exponent
+    return -int(amount.as_tuple().exponent)

@@ -1,13 +1,13 @@
-"""Triggers: what must never happen is refused by the database, whoever connects."""
+"""Triggers: the database refuses what must never happen, for every client."""
 
 import pgtrigger
 
 
 def append_only(name: str) -> pgtrigger.Protect:
-    """Rows are written once: no UPDATE, no DELETE."""
+    """Refuse every UPDATE and DELETE: rows are only inserted."""
     return pgtrigger.Protect(name=name, operation=pgtrigger.Update | pgtrigger.Delete)
 
 
-def fixed(name: str, *columns: str) -> pgtrigger.ReadOnly:
-    """These columns keep for life what the INSERT wrote."""
-    return pgtrigger.ReadOnly(name=name, fields=columns)
+def write_once(name: str, *columns: str) -> pgtrigger.ReadOnly:
+    """Refuse an UPDATE of these columns: they keep what the INSERT wrote."""
+    return pgtrigger.ReadOnly(name=name, fields=list(columns))

@@ -1,4 +1,4 @@
-"""At most one running instance per lock file; what a killed one left behind is cleared away.
+"""At most one running instance per lock file; what a killed one left behind is stopped.
 
 The lock is inherited by every process the instance starts, so it is held until the last of them
 is gone, also after `kill -9` of the first.
@@ -64,13 +64,13 @@ def _open_files(process: psutil.Process) -> set[str]:
     try:
         return {opened.path for opened in process.open_files()}
     except psutil.Error:
-        return set()  # Gone meanwhile, or another user's.
+        return set()  # It has ended, or belongs to another user.
 
 
 def _end(processes: list[psutil.Process], *, lock: int) -> None:
-    """Let them finish stopping, as they were asked to when their parent died; else kill them.
+    """Wait until the processes have stopped (their parent's death asked them to); then kill them.
 
-    The lock says when they are gone: where nobody collects dead orphans, their ids stay.
+    The lock says when they are gone. Their ids do not: an orphan keeps its id until it is reaped.
     """
     until = time.monotonic() + _GRACE_SECONDS
     while not _try_lock(lock):
@@ -83,5 +83,5 @@ def _end(processes: list[psutil.Process], *, lock: int) -> None:
 
 def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
-        with suppress(psutil.NoSuchProcess):  # Kills nobody else, should the id be taken again.
+        with suppress(psutil.NoSuchProcess):  # psutil compares the start time: a reused id is safe.
             process.kill()

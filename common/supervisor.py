@@ -30,7 +30,7 @@ class Program:
 
     name: str
     command: list[str]
-    process: subprocess.Popen | None = field(default=None, repr=False)
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     started_at: float = 0.0  # Monotonic seconds, as the next one.
     start_again_at: float = 0.0
     deaths: int = 0  # In a row, without a quiet minute between them.
@@ -74,7 +74,7 @@ class Supervisor:
             if now >= program.start_again_at:
                 self._start(program)
         elif program.process.poll() is not None:
-            self._bury(program, now=now)
+            self._clear_away(program, program.process, now=now)
 
     def _start(self, program: Program) -> None:
         program.started_at = time.monotonic()
@@ -87,13 +87,15 @@ class Supervisor:
             preexec_fn=die_with_parent,
         )
 
-    def _bury(self, program: Program, *, now: float) -> None:
+    def _clear_away(
+        self, program: Program, process: subprocess.Popen[bytes], *, now: float
+    ) -> None:
         """Clear away what is left of a program that died, and set when it starts again."""
-        _signal_group(program.process, signal.SIGKILL)
+        _signal_group(process, signal.SIGKILL)
         quiet = now - program.started_at > _QUIET_SECONDS
         program.deaths = 1 if quiet else program.deaths + 1
         pause = min(2 ** (program.deaths - 1), _PAUSE_SECONDS_MAX)
-        ended = _how_it_ended(program.process.returncode)
+        ended = _how_it_ended(process.returncode)
         self.say(f"{program.name} {ended}; it starts again in {pause} s.")
         program.process = None
         program.start_again_at = now + pause
@@ -121,7 +123,7 @@ def die_with_parent() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _signal_group(process: subprocess.Popen, number: signal.Signals) -> None:
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with suppress(ProcessLookupError):  # Nothing is left of it.
         os.killpg(process.pid, number)
 

@@ -39,7 +39,7 @@ class Retention(models.Model):
             )
         ]
         triggers = [
-            row_triggers.fixed("retention_keeps_its_cost_centre", "cost_centre"),
+            row_triggers.write_once("retention_keeps_its_cost_centre", "cost_centre"),
             pgtrigger.Protect(name="retention_is_kept", operation=pgtrigger.Delete),
         ]
 

@@ -57,7 +57,7 @@ def sub_tasks_bar(parts: Parts) -> SafeString:
 
 def tokens_bar(*, used: int, lent: int, of: int) -> SafeString:
     """Tokens used and lent of a budget: a bar and its figures."""
-    also = f", {formatting.grouped(lent)} lent" if lent else ""
-    figures = f"{formatting.grouped(used)} of {formatting.grouped(of)}{also}"
+    also = f", {formatting.group_digits(lent)} lent" if lent else ""
+    figures = f"{formatting.group_digits(used)} of {formatting.group_digits(of)}{also}"
     svg = bar(used=used, committed=lent, amount=of, unit="tokens")
     return format_html("{}{}", svg, one_line(figures))

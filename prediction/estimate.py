@@ -138,7 +138,9 @@ def _confidence(found: list[Trait]) -> Decimal:
     return min(CONFIDENCE_BASE + EVIDENCE_WORTH * len(evidence), CONFIDENCE_MAX)
 
 
-def _reasoning(words, base, found, multiplier, estimated) -> str:
+def _reasoning(
+    words: int, base: int, found: list[Trait], multiplier: Decimal, estimated: int
+) -> str:
     start = f"{words:,} words at 0.75 words per token are {base:,} tokens."
     if not found:
         return f"{start} Nothing in the text asks for code, APIs, integration or sub-agents."

@@ -60,7 +60,7 @@ def _sentence(unsealable: list[queries.Unsealable]) -> str:
 
 
 def _is_migrated(field: SealedField, databases: Iterable[str]) -> bool:
-    """Whether the columns are there yet: this check also runs just before `migrate` makes them."""
+    """Whether the columns exist: this check also runs just before `migrate` creates them."""
     alias = router.db_for_read(field.model)
     if alias not in databases:
         return False
@@ -70,5 +70,5 @@ def _is_migrated(field: SealedField, databases: Iterable[str]) -> bool:
         if table not in introspection.table_names(cursor):
             return False
         columns = {column.name for column in introspection.get_table_description(cursor, table)}
-    needed = (field, field.model._meta.get_field(field.bound_to), field.model._meta.pk)
+    needed = (field, field.bound_field, field.model._meta.pk)
     return columns >= {column.column for column in needed}

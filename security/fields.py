@@ -8,7 +8,8 @@ The value is a `Sealed`: it shows itself as "sealed" wherever it is printed, and
 `security.services.seal_into` and `unseal_from` put text in and take it out.
 """
 
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn, SupportsIndex
 
 from django.core import checks
 from django.core.exceptions import FieldDoesNotExist
@@ -40,15 +41,15 @@ class Sealed:
     def __copy__(self) -> "Sealed":
         return self
 
-    def __deepcopy__(self, memo: dict) -> "Sealed":
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Sealed":
         return self
 
-    def __reduce_ex__(self, protocol: int) -> NoReturn:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Queues and caches keep pickles as they are: pass the row's id instead."""
         raise TypeError("A sealed value is not pickled: pass the id of its row.")
 
 
-class SealedField(models.BinaryField):
+class SealedField(models.BinaryField):  # type: ignore[type-arg]
     """A secret, sealed for its row: the row is known by its unique, never changing `bound_to`.
 
     `bound_to` names another field of the model. Changing its value makes the secret unreadable, so
@@ -64,10 +65,18 @@ class SealedField(models.BinaryField):
         kwargs["editable"] = False
         super().__init__(*args, **kwargs)
 
-    def deconstruct(self):
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         """As every field, with `bound_to`."""
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "bound_to": self.bound_to}
+
+    @property
+    def bound_field(self) -> "models.Field[Any, Any]":
+        """The field that `bound_to` names; the system check butler.E021 says if it is missing."""
+        field = self.model._meta.get_field(self.bound_to)
+        if not isinstance(field, models.Field):
+            raise TypeError(f"{self.bound_to} is not a column of {self.model._meta.label}.")
+        return field
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         """As every field, and that `bound_to` is a unique field."""
@@ -103,10 +112,10 @@ class SealedField(models.BinaryField):
 
     def _check_bound_to(self) -> list[checks.CheckMessage]:
         try:
-            unique = self.model._meta.get_field(self.bound_to).unique
+            bound_to = self.model._meta.get_field(self.bound_to)
         except FieldDoesNotExist:
-            unique = False
-        if unique:
+            bound_to = None
+        if isinstance(bound_to, models.Field) and bound_to.unique:
             return []
         return [
             checks.Error(
@@ -121,10 +130,12 @@ class SealedField(models.BinaryField):
 def field_context(instance: models.Model, field_name: str) -> str:
     """Name of the place `instance.field_name`, such as `keys.apikey.secret:nvidia-1`.
 
-    Raises ValueError when the row has no value in `bound_to` yet: it would be bound to nothing.
+    Raises ValueError when the row has no value in `bound_to` yet, so that nothing names its place.
     """
     field = instance._meta.get_field(field_name)
-    bound_to = instance._meta.get_field(field.bound_to)
+    if not isinstance(field, SealedField):
+        raise TypeError(f"{field} is not a SealedField.")
+    bound_to = field.bound_field
     value = bound_to.to_python(getattr(instance, bound_to.attname))
     if value in (None, ""):
         raise ValueError(f"Set {bound_to} before {field} is sealed: it names the row.")

@@ -27,7 +27,7 @@ class SealingKey:
     secret: bytes = field(repr=False)
     retired_at: datetime | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not _KEY_ID.fullmatch(self.id):
             raise KeyringUnusable("an id of a sealing key is not 1 to 32 of A-Z a-z 0-9 . _ -")
         if len(self.secret) != KEY_BYTES:
@@ -51,7 +51,7 @@ class Keyring:
     rekey_open: bool = False
     _ciphers: dict[str, AESGCM] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_pepper(self.pepper)
         if not self.keys:
             raise KeyringUnusable("there is no sealing key")
@@ -69,6 +69,11 @@ class Keyring:
     def sealing_id(self) -> str:
         """Id of the key that seals."""
         return self.keys[0].id
+
+    @property
+    def sealing_cipher(self) -> AESGCM:
+        """The cipher of the key that seals."""
+        return self._ciphers[self.sealing_id]
 
     def cipher(self, key_id: str) -> AESGCM | None:
         """The cipher of that key, or None when the keyring does not have it."""

@@ -78,10 +78,7 @@ def _stamp(path: Path) -> _Stamp | None:
 
 def _create(path: Path) -> _Stamp:
     if path in _cache:
-        raise KeyringUnusable(
-            f"The vault key file {path} has vanished: put it back from its backup. A new one could "
-            "not read what the old one sealed."
-        )
+        raise _vanished(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _write_beside(path, Keyring.generate())
     try:
@@ -91,7 +88,16 @@ def _create(path: Path) -> _Stamp:
         pass  # Another process made it first: that one counts.
     finally:
         temporary.unlink()
-    return _stamp(path)
+    if stamp := _stamp(path):
+        return stamp
+    raise _vanished(path)
+
+
+def _vanished(path: Path) -> KeyringUnusable:
+    return KeyringUnusable(
+        f"The vault key file {path} has vanished: put it back from its backup. A new one could "
+        "not read what the old one sealed."
+    )
 
 
 def _write_beside(path: Path, keyring: Keyring) -> Path:

@@ -35,7 +35,7 @@ def sealed_fields() -> list[SealedField]:
     ]
 
 
-def sealed_rows(field: SealedField) -> models.QuerySet:
+def sealed_rows(field: SealedField) -> "models.QuerySet[models.Model]":
     """The rows that have a secret in `field`, with no more than it takes to unseal it."""
     return (
         field.model._base_manager.filter(**{f"{field.name}__isnull": False})

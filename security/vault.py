@@ -37,8 +37,8 @@ def seal(plaintext: str, *, context: str) -> bytes:
     key_id = keyring.sealing_id
     header = bytes((_VERSION, len(key_id))) + key_id.encode()
     nonce = os.urandom(_NONCE_BYTES)
-    cipher = keyring.cipher(key_id)
-    return header + nonce + cipher.encrypt(nonce, plaintext.encode(), header + context.encode())
+    associated = header + context.encode()
+    return header + nonce + keyring.sealing_cipher.encrypt(nonce, plaintext.encode(), associated)
 
 
 @sensitive_variables()

@@ -37,7 +37,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Connect; the first connection of the process waits until the server runs."""
         if self._starts_server:
             start(self.settings_dict["EMBEDDED_FOLDER"])
-        return super().get_new_connection(conn_params)
+        connection: psycopg.Connection = super().get_new_connection(conn_params)
+        return connection
 
     @contextmanager
     def without_start(self) -> Iterator[None]:

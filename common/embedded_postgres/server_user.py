@@ -9,7 +9,7 @@ _SYSTEM_USER = "pgserver"
 
 
 def owner() -> pwd.struct_passwd | None:
-    """Whom the server runs as, if not as ourselves."""
+    """The user that the server runs as; None when it runs as the current user."""
     if os.geteuid() != 0:
         return None
     try:

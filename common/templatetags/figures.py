@@ -10,7 +10,7 @@ from common import formatting
 from common.admin import widgets
 
 register = template.Library()
-register.filter("grouped", formatting.grouped)
+register.filter("grouped", formatting.group_digits)
 register.filter("short", formatting.short)
 register.filter("dollars", formatting.dollars)
 register.filter("moment", widgets.moment)

@@ -130,9 +130,9 @@ class ExchangeAdmin(ReadOnlyAdmin):
     @display(description="Request bytes")
     def request_size(self, exchange: Exchange) -> str:
         """Bytes of the request as the client sent it."""
-        return formatting.grouped(exchange.request_bytes)
+        return formatting.group_digits(exchange.request_bytes)
 
     @display(description="Answer bytes")
     def answer_size(self, exchange: Exchange) -> str:
         """Bytes of the answer as the client got it."""
-        return formatting.grouped(exchange.answer_bytes)
+        return formatting.group_digits(exchange.answer_bytes)

@@ -99,9 +99,8 @@ class AllocationAdmin(ReadOnlyAdmin):
     @display(description="Used of lent tokens")
     def used_of_lent(self, allocation):
         """A bar and its figures."""
-        words = (
-            f"{formatting.grouped(allocation.used)} of {formatting.grouped(allocation.allocated)}"
-        )
+        used, allocated = map(formatting.group_digits, (allocation.used, allocation.allocated))
+        words = f"{used} of {allocated}"
         return format_html('{}<span class="butler-line">{}</span>', self.bar(allocation), words)
 
     @display(description="Expires or ended (UTC)")
@@ -145,22 +144,22 @@ class AllocationAdmin(ReadOnlyAdmin):
     @display(description="Used tokens")
     def used_of(self, allocation):
         """Tokens of settled charges."""
-        return formatting.grouped(allocation.used)
+        return formatting.group_digits(allocation.used)
 
     @display(description="Held tokens")
     def held_of(self, allocation):
         """Tokens of calls under way."""
-        return formatting.grouped(allocation.held)
+        return formatting.group_digits(allocation.held)
 
     @display(description="Left")
     def left_of(self, allocation):
         """Tokens that can still be held."""
-        return formatting.grouped(allocation.left)
+        return formatting.group_digits(allocation.left)
 
     @display(description="Lent tokens")
     def allocated_of(self, allocation):
         """Tokens."""
-        return formatting.grouped(allocation.allocated)
+        return formatting.group_digits(allocation.allocated)
 
     @display(description="Cost")
     def spent(self, allocation):
@@ -199,7 +198,7 @@ class AllocationAdmin(ReadOnlyAdmin):
     def moves(self, allocation):
         """From which key to which, when, how much, who and why."""
         rotations = [
-            {"rotation": each, "moved": formatting.grouped(each.moved_tokens)}
+            {"rotation": each, "moved": formatting.group_digits(each.moved_tokens)}
             for each in allocation.rotations.all()
         ]
         return render_to_string("keys/rotations.html", {"rotations": rotations})

@@ -112,7 +112,7 @@ class ChargeAdmin(ReadOnlyAdmin):
     @display(description="Tokens")
     def tokens_of(self, charge):
         """Settled tokens."""
-        return formatting.grouped(charge.tokens)
+        return formatting.group_digits(charge.tokens)
 
     @display(description="Cost")
     def cost_of(self, charge):

@@ -80,7 +80,7 @@ class PriceAdmin(ReadOnlyAdmin):
 
 
 def _tier(tier: Tier) -> str:
-    begins, rates = formatting.grouped(tier.from_tokens), tier.rates
+    begins, rates = formatting.group_digits(tier.from_tokens), tier.rates
     return (
         f"above {begins} tokens: input {rates.input:f}, cached {rates.cached:f}, "
         f"cache write {rates.cache_write:f}, output {rates.output:f}"

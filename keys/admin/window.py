@@ -110,4 +110,4 @@ class WindowAdmin(ReadOnlyAdmin):
 
 
 def _figure(number, window: Window) -> str:
-    return formatting.dollars(number) if window.unit == "usd" else formatting.grouped(number)
+    return formatting.dollars(number) if window.unit == "usd" else formatting.group_digits(number)

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from common import row_triggers
-from common.money_fields import made_at
+from common.money_fields import created_at_field
 
 
 class CostCentre(models.Model):
@@ -21,12 +21,14 @@ class CostCentre(models.Model):
         "self", models.PROTECT, null=True, blank=True, related_name="children"
     )
     path = ArrayField(models.SlugField(max_length=64), editable=False)
-    created_at = made_at()
+    created_at = created_at_field()
 
     class Meta:
         ordering = ["path"]
         verbose_name = "cost centre"
-        triggers = [row_triggers.fixed("costcentre_keeps_its_parent", "slug", "parent", "path")]
+        triggers = [
+            row_triggers.write_once("costcentre_keeps_its_parent", "slug", "parent", "path")
+        ]
 
     def __str__(self):
         return " / ".join(self.path)
@@ -39,7 +41,7 @@ class Agent(models.Model):
     name = models.CharField(max_length=200)
     cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="agents")
     disabled_at = models.DateTimeField(null=True, blank=True)
-    created_at = made_at()
+    created_at = created_at_field()
 
     class Meta:
         ordering = ["slug"]
@@ -66,7 +68,7 @@ class AgentToken(models.Model):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
-    created_at = made_at()
+    created_at = created_at_field()
 
     class Meta:
         verbose_name = "agent token"

@@ -6,7 +6,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Concat
 
 from common import row_triggers
-from common.money_fields import made_at, quantity
+from common.money_fields import created_at_field, quantity
 from keys.identity.models import Agent, CostCentre
 from keys.supply.models import ApiKey
 
@@ -56,7 +56,7 @@ class Limit(models.Model):
     )
     reset_hour = models.PositiveSmallIntegerField(default=0)
     removed_at = models.DateTimeField(null=True, blank=True)
-    created_at = made_at()
+    created_at = created_at_field()
 
     class Meta:
         ordering = ["scope", "unit", "period"]
@@ -88,7 +88,7 @@ class Limit(models.Model):
             ),
         ]
         triggers = [
-            row_triggers.fixed(
+            row_triggers.write_once(
                 "limit_keeps_its_subject", "api_key", "agent", "cost_centre", "unit", "period"
             )
         ]

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.functional import cached_property
 
 from common import row_triggers
-from common.money_fields import made_at, usd
+from common.money_fields import created_at_field, usd
 from keys.supply.pricing import RATE_NAMES, Rates, tiers_from_json
 from security.fields import SealedField
 
@@ -32,7 +32,7 @@ class Provider(models.Model):
         blank=True,
         help_text="Of its API; blank if it speaks both.",
     )
-    created_at = made_at()
+    created_at = created_at_field()
 
     class Meta:
         ordering = ["slug"]
@@ -121,7 +121,7 @@ class ApiKey(models.Model):
     status = models.CharField(max_length=9, choices=Status, default=Status.ACTIVE)
     status_reason = models.CharField(max_length=300, blank=True)
     cooling_until = models.DateTimeField(null=True, blank=True)
-    created_at = made_at()
+    created_at = created_at_field()
 
     class Meta:
         ordering = ["-priority", "slug"]

@@ -182,7 +182,9 @@ class SubTaskAdmin(TaskControlAdmin):
     @display(description="Estimated tokens")
     def estimate_text(self, sub_task: SubTask) -> SafeString | str:
         """The estimate and priority that its share was computed from."""
-        return f"{formatting.grouped(sub_task.estimated_tokens)} (priority {sub_task.priority})"
+        return (
+            f"{formatting.group_digits(sub_task.estimated_tokens)} (priority {sub_task.priority})"
+        )
 
     @display(description="Cost")
     def cost_text(self, sub_task: SubTask) -> SafeString | str:

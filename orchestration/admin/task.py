@@ -186,7 +186,7 @@ class TaskAdmin(TaskControlAdmin):
     @display(description="Reserved for retries")
     def retry_reserve(self, task: Task) -> SafeString | str:
         """Tokens that only retries may use."""
-        return formatting.grouped(task.reserve)
+        return formatting.group_digits(task.reserve)
 
     @display(description="Pauses for a decision at")
     def soft_limit_text(self, task: Task) -> SafeString | str:

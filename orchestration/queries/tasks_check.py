@@ -1,6 +1,6 @@
 """The tasks check: what must hold between tasks, sub-tasks, attempts and the books."""
 
-from common.row_checks import Check, Finding, found
+from common.row_checks import Check, Finding, run_checks
 
 CHECKS = [
     Check(
@@ -100,4 +100,4 @@ CHECKS = [
 
 def tasks_check() -> list[Finding]:
     """Run every check; a finding each, with `count` 0 where the invariant holds."""
-    return found(CHECKS)
+    return run_checks(CHECKS)

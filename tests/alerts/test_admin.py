@@ -63,7 +63,7 @@ def test_selected_alerts_are_acknowledged_and_resolved_by_who_is_signed_in(staff
             {"action": action, "_selected_action": [first.pk, second.pk]},
             follow=True,
         )
-        assert "was resolved by bob" in answer.content.decode()
+        assert "was already resolved by bob" in answer.content.decode()
     first.refresh_from_db()
     assert (first.acknowledged_by, first.resolved_by, first.status) == ("ada", "ada", "resolved")
 

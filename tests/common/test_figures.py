@@ -43,8 +43,8 @@ def test_dollars_keep_the_places_that_matter(amount, words):
 
 
 def test_numbers_are_grouped_with_the_decimals_they_have():
-    assert formatting.grouped(1234567) == "1,234,567"
-    assert formatting.grouped(Decimal("1234.500000000")) == "1,234.5"
+    assert formatting.group_digits(1234567) == "1,234,567"
+    assert formatting.group_digits(Decimal("1234.500000000")) == "1,234.5"
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ class Allocation(models.Model):
             models.Index(fields=["status", "-id"], name="allocation_by_status"),
         ]
         triggers = [
-            row_triggers.fixed(
+            row_triggers.write_once(
                 "allocation_keeps_its_terms",
                 "session_id",
                 "agent",

@@ -1,8 +1,10 @@
 """`manage.py vault status | rotate | prune`."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import Progress
@@ -18,18 +20,18 @@ class Command(BaseCommand):
 
     help = "status: keys and unreadable secrets. rotate: re-seal all. prune: drop retired keys."
 
-    def add_arguments(self, parser):
-        """One word says what to do."""
-        parser.add_argument("what", choices=["status", "rotate", "prune"])
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the action to perform."""
+        parser.add_argument("action", choices=["status", "rotate", "prune"])
 
-    def handle(self, *, what, **options):
-        """Run it; exit code 1 when some secrets cannot be read or nothing could be done."""
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        """Perform the action; exit code 1 if a secret cannot be read or the action failed."""
         try:
-            {"status": self.status, "rotate": self.rotate, "prune": self.prune}[what]()
+            {"status": self.status, "rotate": self.rotate, "prune": self.prune}[action]()
         except (Refusal, KeyringUnusable) as failure:
             raise CommandError(str(failure)) from failure
 
-    def status(self):
+    def status(self) -> None:
         """Keys with the number of secrets each sealed, then what cannot be read."""
         keyring, used = keyring_sources.current(), queries.keys_in_use()
         source = keyring_sources.path() if keyring_sources.is_file() else "BUTLER_VAULT_KEYS"
@@ -46,8 +48,8 @@ class Command(BaseCommand):
         models = dict.fromkeys(field.model for field in queries.sealed_fields())
         self._report([secret for model in models for secret in queries.unsealable(model)])
 
-    def rotate(self):
-        """Re-seal everything with a fresh key (of the environment: the first key)."""
+    def rotate(self) -> None:
+        """Re-seal every secret with a new key (with keys of the environment: with the first)."""
         with self._progress() as on_row:
             result = services.rekey_vault(
                 actor=Actor.command_line(), now=timezone.now(), on_row=on_row
@@ -56,7 +58,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{verb} {result.resealed} secrets with key {result.key_id}.")
         self._report(list(result.unsealable.values()))
 
-    def prune(self):
+    def prune(self) -> None:
         """Remove keys retired over a day ago."""
         if not keyring_sources.is_file():
             raise CommandError("The keys are in BUTLER_VAULT_KEYS: remove unused ones there.")
@@ -65,17 +67,17 @@ class Command(BaseCommand):
             f"Removed {len(removed)} keys: {', '.join(removed) or 'none retired over a day ago'}."
         )
 
-    def _report(self, unsealable):
+    def _report(self, unsealable: list[queries.Unsealable]) -> None:
         for secret in unsealable:
             self.stderr.write(f"  {secret.reason}")
         if unsealable:
             raise CommandError(f"Secrets that cannot be read, left as they are: {len(unsealable)}.")
 
     @contextmanager
-    def _progress(self):
+    def _progress(self) -> Iterator[services.Progress]:
         if not self.stdout.isatty():
             yield lambda: None
             return
-        with Progress(console=Console(file=self.stdout._out)) as bar:
+        with Progress(console=Console(file=cast("IO[str]", self.stdout._out))) as bar:
             rows = bar.add_task("Re-sealing", total=2 * queries.keys_in_use().total())
             yield lambda: bar.advance(rows)
