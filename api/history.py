@@ -10,7 +10,7 @@ from api.base import ApiView
 from api.fields import NAME
 from api.query_parameters import query
 from keys.books.queries.history import Entry, HistoryFilter, history
-from keys.models import History
+from security import audit
 
 
 def _name(help_text: str) -> serializers.RegexField:
@@ -23,10 +23,10 @@ class HistoryView(ApiView):
     class Query(pagination.PageQuery):
         """Which entries to list."""
 
-        kind = serializers.ChoiceField(
-            History.Kind.choices,
+        action = serializers.ChoiceField(
+            audit.actions(),
             required=False,
-            help_text="Only entries of this kind are returned.",
+            help_text="Only entries of this action are returned.",
         )
         session_id = _name("Only entries about this session are returned.")
         key_id = _name("Only entries about this API key are returned.")
@@ -38,18 +38,19 @@ class HistoryView(ApiView):
         )
 
     class Output(serializers.Serializer):
-        """Something that happened to an allocation, an API key or a limit."""
+        """Something that was done to an allocation, an API key, a limit or another subject."""
 
         id = serializers.SerializerMethodField(
             help_text="Identifies the entry, for example `change-7` or `usage-7`."
         )
         at = serializers.DateTimeField(help_text="The time at which it happened.")
-        kind = serializers.ChoiceField(
-            History.Kind.choices,
-            help_text="The kind of the entry. A settled charge is a `usage_update`.",
+        action = serializers.ChoiceField(
+            audit.actions(),
+            help_text="What was done. A settled charge is listed as `charge.settle`.",
         )
-        scope = serializers.CharField(
-            help_text="What it happened to: `key:…`, `agent:…`, `centre:…`, or an empty string."
+        subject = serializers.CharField(
+            help_text="What was changed, for example `session:ses-1`, `key:nvidia-1`, `agent:ada` "
+            "or `centre:research`."
         )
         agent = serializers.CharField(
             help_text="The name of the agent that it is about, or an empty string."
@@ -57,8 +58,10 @@ class HistoryView(ApiView):
         session_id = serializers.CharField(
             help_text="The session that it is about, or an empty string."
         )
-        who = serializers.CharField(help_text="The person, agent or job that did it.")
-        why = serializers.CharField(help_text="The reason that was given, or an empty string.")
+        actor = serializers.CharField(
+            help_text="The person, agent or job that did it. An agent is written as `agent:ada`."
+        )
+        reason = serializers.CharField(help_text="The reason that was given, or an empty string.")
         before = serializers.DictField(
             allow_null=True, help_text="The values before the change, or null."
         )
@@ -75,7 +78,7 @@ class HistoryView(ApiView):
         summary="List what happened",
         description="Requires the scope `read`. Returns what happened to the sessions of the "
         "agent, usage included, newest first. With the scope `operate`, returns the entries of "
-        "every agent, API key and limit.",
+        "every agent, API key, limit and all else that is recorded.",
         parameters=[Query],
         responses=pagination.page_serializer(Output),
     )

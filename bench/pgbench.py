@@ -51,7 +51,10 @@ _LEND = {
     "asked": "'{}'::jsonb",
     "expires_at": "now() + interval '1 hour'",
     "verdicts": "'{}'::jsonb",
-    "who": "'bench'",
+    "actor_name": "'bench'",
+    "actor_kind": "'job'",
+    "address": "''",
+    "request_id": "''",
     "after": "'{}'::jsonb",
 }
 _CALL = {

@@ -28,7 +28,6 @@ _GROUPS = {
         ("Charges", "receipt_long", "charges", "keys.view_charge"),
         ("Windows", "calendar_month", "windows", "keys.view_window"),
         ("Slots", "event_seat", "slots", "keys.view_slot"),
-        ("History", "history", "history", "keys.view_history"),
     ],
     "Prompts and answers": [
         ("Retention", "auto_delete", "retentions", "gateway.view_retention"),

@@ -4,7 +4,7 @@ Folders: `identity` (who spends, who pays), `supply` (what is bought), `limits` 
 windows), `books` (allocations and charges). Each imports only from those named before it.
 Verbs: `allocate`, `hold`, `settle`, `report_usage`, `rotate`, `complete`, `fail`, `extend`, …
 (`services` lists them).
-Open: `refusals`, `periods`, `pricing`.
+Open: `audit_actions`, `refusals`, `periods`, `pricing`.
 Open to SQL: `keys_allocation_usage` (what allocations were lent, used and hold).
 Invariant: nothing is spent that was not set aside first (DESIGN, section 3; `queries.books_check`).
 """

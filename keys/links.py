@@ -59,10 +59,5 @@ links.register(
         ),
         "slot": Page("admin:keys_slot_change"),
         "slots": Page("admin:keys_slot_changelist"),
-        "history_entry": Page("admin:keys_history_change"),
-        "history": Page(
-            "admin:keys_history_changelist",
-            {"scope": "scope", "session_id": "session_id", "agent_slug": "agent_slug"},
-        ),
     }
 )

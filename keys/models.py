@@ -8,7 +8,6 @@ from keys.books.models.allocations import (
     RateLease,
     Rotation,
 )
-from keys.books.models.history import History
 from keys.books.models.slots import Slot
 from keys.identity.models import Agent, AgentToken, CostCentre
 from keys.limits.models import Limit, Period, Unit, Window
@@ -23,7 +22,6 @@ __all__ = [
     "Charge",
     "CostCentre",
     "Decision",
-    "History",
     "Limit",
     "Period",
     "Price",

@@ -18,6 +18,8 @@ from django.db.transaction import TransactionManagementError
 from security.actor import Actor
 from security.models import AuditEntry
 
+_REASON_MAX = AuditEntry.reason.field.max_length
+_BATCH = 1_000
 _actions: set[str] = set()
 _Actions = TypeVar("_Actions", bound=type[StrEnum])
 
@@ -60,7 +62,7 @@ def entry(
         subjects=[subject, *related],
         before=before,
         after=after,
-        reason=reason,
+        reason=reason[:_REASON_MAX],
     )
 
 
@@ -99,7 +101,17 @@ def record(
 def record_many(entries: Iterable[AuditEntry]) -> list[AuditEntry]:
     """Write the entries in one statement in the caller's transaction, as `record` does."""
     _need_transaction()
-    return AuditEntry.objects.bulk_create(entries)
+    return AuditEntry.objects.bulk_create(entries, batch_size=_BATCH)
+
+
+def sql_actor(actor: Actor) -> dict[str, str]:
+    """The actor as named parameters of a statement that calls the SQL function `security_audit`."""
+    return {
+        "actor_name": actor.name,
+        "actor_kind": actor.kind.value,
+        "address": actor.address,
+        "request_id": actor.request_id,
+    }
 
 
 def _need_transaction() -> None:

@@ -14,8 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alerts import queries as alerts
-from keys.books.queries import changes, pages
+from keys.books.queries import pages
 from orchestration.queries import pages as tasks
+from security.audit_changes import changes
 
 KEYS_SHOWN = 50
 ALLOCATIONS_SHOWN = 12
@@ -67,11 +68,7 @@ def _alerts(now: datetime) -> dict[str, Any]:
 def _history(now: datetime) -> dict[str, Any]:
     return {
         "history": [
-            {
-                "entry": entry,
-                "changes": changes.changes(entry),
-                "subject": changes.subject_of(entry),
-            }
+            {"entry": entry, "changes": changes(entry)}
             for entry in pages.latest_history(most=HISTORY_SHOWN)
         ]
     }
@@ -83,7 +80,7 @@ _SECTIONS = {
     "keys.view_allocation": _allocations,
     "orchestration.view_task": _tasks,
     "alerts.view_alert": _alerts,
-    "keys.view_history": _history,
+    "security.view_auditentry": _history,
 }
 
 

@@ -9,14 +9,16 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from alerts import services as alerts
+from interchange.audit_actions import Action
 from interchange.models import ImportedState
 from interchange.state_files import render, rows, usage_periods, validation
 from interchange.state_files.files import KEYS_FILE, malformed
 from keys.identity.services.agents import create_agent, create_cost_centre
 from keys.limits.services import windows
-from keys.models import Allocation, ApiKey, Charge, History, Limit
+from keys.models import Allocation, ApiKey, Charge, Limit
 from keys.refusals import AlreadyExists, WrongValue
 from keys.supply.services.providers import KeyTerms, add_key
+from security import audit
 from security.actor import Actor
 
 _SHOWN = 5
@@ -119,8 +121,12 @@ def _write(
         for terms in rows.limits(documents, slug):
             _limit(api_key, terms, at=documents.at)
     marks = _take_over(documents, actor=actor, now=now)
-    History.objects.create(
-        kind=History.Kind.IMPORT, at=now, who=str(actor), after=_counted(documents)._asdict()
+    audit.record(
+        actor=actor,
+        action=Action.STATE_IMPORT,
+        subject=rows.SUBJECT,
+        after=_counted(documents)._asdict(),
+        at=now,
     )
     return marks
 
@@ -201,10 +207,10 @@ def _take_over(
     documents: validation.Documents, *, actor: Actor, now: datetime
 ) -> dict[str, list[int]]:
     foreign = [rows.foreign_alert(entry) for entry in documents.state.get("alerts", [])]
-    events = [rows.history(entry) for entry in documents.state.get("history", [])]
+    events = [rows.audit_entry(entry) for entry in documents.state.get("history", [])]
     return {
         "alerts": alerts.import_alerts(foreign, actor=actor, now=now),
-        "history": [row.pk for row in History.objects.bulk_create(events, batch_size=1000)],
+        "history": [row.pk for row in audit.record_many(events)],
     }
 
 

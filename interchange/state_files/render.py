@@ -12,9 +12,11 @@ from django.db.models import Q, Sum
 
 from alerts.models import Alert
 from interchange.models import ImportedState
+from interchange.state_files.event_types import TYPE_OF_ACTION
 from interchange.state_files.merge import merged
 from keys.limits import periods
-from keys.models import Allocation, ApiKey, Charge, History, Window
+from keys.models import Allocation, ApiKey, Charge, Window
+from security.models import AuditEntry
 
 NO_MARKS: dict[str, list[int]] = {"alerts": [], "history": []}
 _LISTS = ("alerts", "history")
@@ -193,9 +195,8 @@ def _alerts(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _history(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
     """What happened, and every call as a `usage_update`, the oldest first."""
     index = {pk: str(number) for number, pk in enumerate(imported)}
-    events = [
-        (row.at, index.get(row.pk, f"pk-{row.pk}"), _event(row)) for row in History.objects.all()
-    ]
+    entries = AuditEntry.objects.filter(action__in=TYPE_OF_ACTION)
+    events = [(row.at, index.get(row.pk, f"pk-{row.pk}"), _event(row)) for row in entries]
     calls = Charge.objects.filter(status="settled").exclude(idempotency_key__startswith=_IMPORTED)
     events += [
         (row.settled_at, f"charge-{row.pk}", _call(row))
@@ -205,15 +206,17 @@ def _history(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield identity, entry
 
 
-def _event(row: History) -> dict[str, Any]:
+def _event(row: AuditEntry) -> dict[str, Any]:
+    # The first of each kind: of a rotation, the key that it moved to.
+    about = dict(reversed([subject.split(":", 1) for subject in row.subjects]))
     return {
         "timestamp": _iso(row.at),
-        "type": row.kind,
-        "keyId": row.scope.removeprefix("key:") if row.scope.startswith("key:") else None,
-        "agentId": row.agent_slug or None,
-        "sessionId": row.session_id or None,
-        "by": row.who,
-        "reason": row.why,
+        "type": TYPE_OF_ACTION[row.action],
+        "keyId": about.get("key"),
+        "agentId": about.get("agent"),
+        "sessionId": about.get("session"),
+        "by": row.actor,
+        "reason": row.reason,
         "before": row.before,
         "after": row.after,
     }

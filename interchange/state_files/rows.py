@@ -7,20 +7,27 @@ from typing import Any, NamedTuple
 
 from alerts.services import ForeignAlert
 from interchange.state_files import usage_periods
+from interchange.state_files.event_types import ACTION_OF_TYPE
 from interchange.state_files.validation import Documents, moment
 from keys.books.services.allocate import threshold
 from keys.limits import periods
-from keys.models import Allocation, ApiKey, Charge, History
+from keys.models import Allocation, ApiKey, Charge
 from keys.supply import pricing
 from keys.supply.pricing import Rates
+from security import audit
+from security.actor import Actor, ActorKind
+from security.models import AuditEntry
 
 AGENT = "import"
 CENTRE = "imported"
+# What an imported entry is about that names nothing, and the import itself.
+SUBJECT = "state:imported"
 _PAYERS = [f"agent:{AGENT}", f"centre:{CENTRE}"]
 _INSTANT = timedelta(microseconds=1)
 _NANO = Decimal("1e-9")
 # Members of a history entry that are columns; the rest is `after`.
 _COLUMNS = ("type", "timestamp", "keyId", "agentId", "sessionId", "by", "reason", "before", "after")
+_OF_A_KEY = ("reset", "limit_change", "key_change")
 _PERIODS = {"day": "daily", "month": "monthly"}
 
 
@@ -211,20 +218,37 @@ def foreign_alert(entry: dict) -> ForeignAlert:
     )
 
 
-def history(entry: dict) -> History:
-    """An entry of the file's history."""
+def audit_entry(entry: dict[str, Any]) -> AuditEntry:
+    """The audit entry of an entry of the file's history."""
     rest = {name: value for name, value in entry.items() if name not in _COLUMNS}
-    return History(
-        kind=entry["type"],
-        at=moment(entry["timestamp"]),
-        scope=f"key:{clean(entry['keyId'])}" if entry.get("keyId") else "",
-        agent_slug=clean(entry.get("agentId") or ""),
-        session_id=clean(entry.get("sessionId") or ""),
-        who=clean(entry.get("by") or AGENT),
-        why=clean(entry.get("reason") or ""),
+    subject, *related = _subjects(entry)
+    return audit.entry(
+        actor=_actor(clean(entry.get("by") or "")),
+        action=ACTION_OF_TYPE[entry["type"]],
+        subject=subject,
+        related=related,
         before=clean(entry.get("before")),
         after=clean(entry.get("after", rest or None)),
+        reason=clean(entry.get("reason") or ""),
+        at=moment(entry["timestamp"]),
     )
+
+
+def _subjects(entry: dict[str, Any]) -> list[str]:
+    """What the entry is about; what was changed comes first."""
+    members = {"session": "sessionId", "agent": "agentId", "key": "keyId"}
+    if entry["type"] in _OF_A_KEY:
+        members = {"key": "keyId"} | members
+    named = {kind: clean(entry.get(member)) for kind, member in members.items()}
+    return [f"{kind}:{name}" for kind, name in named.items() if name] or [SUBJECT]
+
+
+def _actor(by: str) -> Actor:
+    """Whom the file names, `agent:ada` or a person; who imports it if it names nobody."""
+    kind, _, slug = by.partition(":")
+    if kind == ActorKind.AGENT and slug:
+        return Actor.agent(slug)
+    return Actor.person(by) if by else Actor.job(AGENT)
 
 
 def _moment_or_none(value):

@@ -6,7 +6,6 @@ from keys.admin.allocation import AllocationAdmin
 from keys.admin.api_key import ApiKeyAdmin
 from keys.admin.charge import ChargeAdmin
 from keys.admin.cost_centre import CostCentreAdmin
-from keys.admin.history import HistoryAdmin
 from keys.admin.price import PriceAdmin
 from keys.admin.provider import ProviderAdmin
 from keys.admin.slot import SlotAdmin
@@ -19,7 +18,6 @@ __all__ = [
     "ApiKeyAdmin",
     "ChargeAdmin",
     "CostCentreAdmin",
-    "HistoryAdmin",
     "PriceAdmin",
     "ProviderAdmin",
     "SlotAdmin",

@@ -72,6 +72,7 @@ class TokensInline(TabularInline):
 class AgentAdmin(LimitedAdmin):
     """Programs that spend."""
 
+    subject_kind = "agent"
     inlines = (LimitsInline, TokensInline)
     list_display = ("slug", "name", "centre", "status", "taken")
     list_filter = (("disabled_at", admin.EmptyFieldListFilter),)
@@ -101,10 +102,6 @@ class AgentAdmin(LimitedAdmin):
     def get_readonly_fields(self, request, obj=None):
         """What it was made with stays."""
         return ("slug", "name", "centre", "status", "created_at", "rows") if obj else ()
-
-    def history_about(self, pk):
-        """Entries about the agent and everything it did."""
-        return {"agent_slug": pk}
 
     def has_issue_permission(self, request, obj=None):
         """Who may make tokens."""

@@ -88,7 +88,7 @@ class AllocationAdmin(ReadOnlyAdmin):
         session = Allocation.objects.filter(pk=object_id).values_list("session_id", flat=True)
         extra = dict(extra_context or {})
         if found := session.first():
-            extra["butler_history"] = book_widgets.history(session_id=found)
+            extra["butler_history"] = book_widgets.history(f"session:{found}")
         return super().changeform_view(request, object_id, form_url, extra)
 
     @display(description="Session")

@@ -48,6 +48,7 @@ _REASON = "Say why, whenever you change something above or a limit below."
 class ApiKeyAdmin(LimitedAdmin):
     """API keys with what is left on them."""
 
+    subject_kind = "key"
     list_display = (
         "slug",
         "provider_name",
@@ -129,10 +130,6 @@ class ApiKeyAdmin(LimitedAdmin):
     def changeform_view(self, request, *args, **kwargs):
         """As always, with the secret kept out of error reports."""
         return super().changeform_view(request, *args, **kwargs)
-
-    def history_about(self, pk):
-        """Entries of its scope."""
-        return {"scope": f"key:{pk}"}
 
     def save_model(self, request, obj, form, change):
         """Hand what was written to the services."""

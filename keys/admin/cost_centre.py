@@ -27,6 +27,7 @@ class AddCostCentreForm(AddForm):
 class CostCentreAdmin(LimitedAdmin):
     """Who pays."""
 
+    subject_kind = "centre"
     list_display = ("slug", "name", "place", "taken")
     search_fields = ("slug__startswith", "parent__exact")
     search_help_text = "The beginning of a cost centre's name, or its parent"
@@ -53,10 +54,6 @@ class CostCentreAdmin(LimitedAdmin):
     def get_readonly_fields(self, request, obj=None):
         """What it was made with stays."""
         return ("slug", "name", "place", "created_at", "rows") if obj else ()
-
-    def history_about(self, pk):
-        """Entries of its scope."""
-        return {"scope": f"centre:{pk}"}
 
     def save_model(self, request, obj, form, change):
         """Hand a new one to the services."""

@@ -126,8 +126,12 @@ def _open_windows(limit: Limit) -> list:
 
 
 class LimitedAdmin(ServiceAdmin):
-    """The page of an API key, agent or cost centre: its limits inline, its history below."""
+    """The page of an API key, agent or cost centre: its limits inline, its history below.
 
+    `subject_kind`: what its rows are called in the audit, as `key`.
+    """
+
+    subject_kind: str
     inlines = (LimitsInline,)
     change_form_after_template = "keys/history_below.html"
 
@@ -135,12 +139,8 @@ class LimitedAdmin(ServiceAdmin):
         """With the last entries of its history."""
         extra = {"show_save_and_add_another": False} | (extra_context or {})
         if object_id is not None and request.method == "GET":
-            extra["butler_history"] = book_widgets.history(**self.history_about(object_id))
+            extra["butler_history"] = book_widgets.history(f"{self.subject_kind}:{object_id}")
         return super().changeform_view(request, object_id, form_url, extra)
-
-    def history_about(self, pk: str) -> dict[str, str]:
-        """Which entries are about the row: the filter of `queries.pages.latest_history`."""
-        raise NotImplementedError
 
     def save_formset(self, request, form, formset, change):
         """Set and remove limits, each with its reason in the history."""

@@ -8,8 +8,7 @@ from django.utils.safestring import SafeString
 from common import formatting, links
 from common.admin.widgets import bar
 from keys.books.queries import pages
-from keys.books.queries.changes import changes, subject_of
-from keys.models import History
+from security.audit_changes import changes
 
 HISTORY_SHOWN = 20
 
@@ -30,18 +29,11 @@ def meters(found: list[pages.Meter], *, now: datetime) -> SafeString | str:
     return render_to_string("keys/meters.html", {"lines": lines})
 
 
-def changes_of(entry: History) -> SafeString:
-    """Each value that an entry changed, before and after."""
-    return render_to_string(
-        "keys/changes.html", {"changes": changes(entry), "subject": subject_of(entry)}
-    )
-
-
-def history(**about: str) -> SafeString:
-    """The last entries about one scope, agent or session, with what they changed."""
+def history(subject: str) -> SafeString:
+    """The last audit entries about `key:…`, `agent:…`, `centre:…` or `session:…`."""
     entries = [
-        {"entry": entry, "changes": changes(entry), "subject": subject_of(entry)}
-        for entry in pages.latest_history(most=HISTORY_SHOWN, **about)
+        {"entry": entry, "changes": changes(entry)}
+        for entry in pages.latest_history(about=subject, most=HISTORY_SHOWN)
     ]
-    more = links.url("history", **about)
+    more = links.url("audit_entries", subject=subject)
     return render_to_string("keys/history.html", {"entries": entries, "more": more})

@@ -17,6 +17,7 @@ from common.statements import RowT, Statement, fetch, fetch_together
 from keys.books import sql
 from keys.books.sql.locks import LockedRow
 from keys.limits.services.windows import open_windows
+from security import audit
 from security.actor import Actor
 
 P = ParamSpec("P")
@@ -117,7 +118,7 @@ def close(
         allocations=list(allocations),
         status=status,
         reason=reason[:300],
-        who=str(actor),
+        **audit.sql_actor(actor),
         at=at,
     )
     return len(closed)

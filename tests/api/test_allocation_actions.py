@@ -48,7 +48,7 @@ def test_hour_long_writes_and_audio_are_recorded_and_summed_up(ada, session):
     totals = ada.get("/usage").json()["totals"]
     assert {name: totals[name] for name in fields} == fields
     assert totals["provider_cost"] is None
-    (entry,) = ada.get("/history", kind="usage_update").json()["results"]
+    (entry,) = ada.get("/history", action="charge.settle").json()["results"]
     assert {name: entry["after"][name] for name in fields} == fields
 
 

@@ -192,7 +192,7 @@ def test_an_operator_acknowledges_and_resolves(carol, fleet):
 
 def test_history_merges_changes_and_usage_newest_first_page_by_page(carol, fleet):
     whole = carol.get("/history", limit=200).json()["results"]
-    assert {"allocation", "usage_update", "limit_change"} <= {row["kind"] for row in whole}
+    assert {"allocation.create", "charge.settle", "limit.set"} <= {row["action"] for row in whole}
     assert [row["at"] for row in whole] == sorted((row["at"] for row in whole), reverse=True)
     paged, cursor = [], {}
     while True:
@@ -207,20 +207,21 @@ def test_history_merges_changes_and_usage_newest_first_page_by_page(carol, fleet
 
 def test_history_is_filtered(ada, bob, carol, fleet, now):
     mine, theirs = fleet
-    (used,) = ada.get("/history", kind="usage_update").json()["results"]
+    (used,) = ada.get("/history", action="charge.settle").json()["results"]
     assert used["session_id"] == mine.session_id
     assert (used["after"]["tokens"], used["after"]["cost"]) == (810, "0.002550000")
     rows = carol.get("/history", session_id=theirs.session_id).json()["results"]
-    assert {row["kind"] for row in rows} == {"allocation", "usage_update"}
+    assert {row["action"] for row in rows} == {"allocation.create", "charge.settle"}
     assert bob.get("/history", session_id=mine.session_id).json()["results"] == []
     assert {row["agent"] for row in ada.get("/history").json()["results"]} == {"ada"}
-    assert all(
-        row["scope"] == "key:openai-1"
-        for row in carol.get("/history", key_id="openai-1").json()["results"]
-    )
+    about_key = carol.get("/history", key_id="openai-1").json()["results"]
+    assert {row["session_id"] or row["subject"] for row in about_key} == {
+        "key:openai-1",
+        mine.session_id,
+    }
     later = (now + timedelta(seconds=1)).isoformat()
-    assert carol.get("/history", since=later, kind="usage_update").json()["results"] == []
-    assert len(carol.get("/history", until=later, kind="usage_update").json()["results"]) == 2
+    assert carol.get("/history", since=later, action="charge.settle").json()["results"] == []
+    assert len(carol.get("/history", until=later, action="charge.settle").json()["results"]) == 2
     assert_problem(carol.get("/history", since="yesterday"), 422, "invalid_request")
 
 

@@ -21,11 +21,11 @@ from keys.models import (
     ApiKey,
     Charge,
     CostCentre,
-    History,
     Window,
 )
 from keys.refusals import AlreadyExists
 from security import services as security
+from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.interchange.sample import DATA
@@ -110,7 +110,7 @@ def test_secrets_are_sealed_and_never_exported(sample):
     assert security.unseal_from(api_key, "secret") == "nvapi-canary-not-a-real-key-000001"
     kept = ImportedState.objects.get()
     seen = json.dumps(exported()) + kept.original + kept.rendered
-    seen += json.dumps(list(History.objects.values("before", "after")))
+    seen += json.dumps(list(AuditEntry.objects.values("before", "after")))
     assert "canary" not in seen
 
 
@@ -133,8 +133,8 @@ def test_alerts_and_history_are_taken_over_in_their_state(sample):
     import_state(sample)
     statuses = dict(Alert.objects.values_list("kind", "status"))
     assert statuses == {"rotation_needed": "open", "exhausted": "resolved"}
-    change = History.objects.get(kind="limit_change")
-    assert (change.who, change.before, change.after) == (
+    change = AuditEntry.objects.get(action="limit.set")
+    assert (change.actor, change.before, change.after) == (
         "finance",
         {"daily": 4_000_000},
         {"daily": 5_000_000},
@@ -198,9 +198,9 @@ def test_sums_that_contradict_each_other_count_as_the_higher(sample):
 
 def test_the_same_files_again_change_nothing(sample):
     import_state(sample)
-    counts = [model.objects.count() for model in (Charge, History, Alert, Allocation)]
+    counts = [model.objects.count() for model in (Charge, AuditEntry, Alert, Allocation)]
     assert import_state(sample, now=NOON + timedelta(hours=1)).again
-    assert [model.objects.count() for model in (Charge, History, Alert, Allocation)] == counts
+    assert [model.objects.count() for model in (Charge, AuditEntry, Alert, Allocation)] == counts
 
 
 def test_other_files_are_refused_after_an_import(sample):
@@ -250,7 +250,7 @@ def _forget_everything():
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("TRUNCATE keys_provider, keys_costcentre, alerts_alert CASCADE")
-        cursor.execute("TRUNCATE keys_history")
+        cursor.execute("TRUNCATE security_auditentry")
 
 
 def _change(document, path, value):
@@ -301,7 +301,7 @@ def test_a_malformed_file_says_where_and_changes_nothing(sample, path, value, sa
         import_state(sample)
     assert says in refusal.value.detail
     assert "canary" not in refusal.value.detail
-    for model in (ApiKey, CostCentre, Agent, Allocation, History, Alert, ImportedState):
+    for model in (ApiKey, CostCentre, Agent, Allocation, AuditEntry, Alert, ImportedState):
         assert not model.objects.exists()
 
 

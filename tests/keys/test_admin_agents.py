@@ -7,7 +7,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from keys.models import Agent, AgentToken, CostCentre, History, Provider
+from keys.models import Agent, AgentToken, CostCentre, Provider
+from security.models import AuditEntry
 from tests.keys.admin_forms import CONFIRMED, row
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,9 @@ def staff(client):
 
 
 def page(name, *args):
-    """The address of an admin page of the app."""
+    """The address of an admin page of the app, or of the audit."""
+    if name.startswith("auditentry"):
+        return reverse(f"admin:security_{name}", args=args)
     return reverse(f"admin:keys_{name}", args=args)
 
 
@@ -46,10 +49,8 @@ def test_an_agent_is_added_with_a_limit(staff, people):
     assert answer.status_code == 200
     dora = Agent.objects.get(pk="dora")
     assert (dora.cost_centre_id, dora.limits.get().amount) == ("sales", 12.5)
-    assert set(History.objects.filter(who="grace").values_list("kind", flat=True)) == {
-        "agent_change",
-        "limit_change",
-    }
+    by_grace = AuditEntry.objects.filter(actor_name="grace", actor_kind="person")
+    assert set(by_grace.values_list("action", flat=True)) == {"agent.create", "limit.set"}
     shown = staff.get(page("agent_change", "dora")).content.decode()
     assert "$12.50" in shown
 
@@ -66,7 +67,7 @@ def test_a_token_is_shown_once(staff, people):
         ("agent_changelist",),
         ("agenttoken_changelist",),
         ("agenttoken_change", kept.pk),
-        ("history_changelist",),
+        ("auditentry_changelist",),
     ):
         shown = staff.get(page(name, *args))
         assert shown.status_code == 200
@@ -78,7 +79,7 @@ def test_a_third_live_token_is_refused_in_words(staff, people):
     issue(staff)
     issue(staff)
     answer = issue(staff).content.decode()
-    assert "revoke one first" in answer
+    assert "Revoke one before you create another" in answer
     assert not TOKEN.search(answer)
 
 

@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from keys import services as keys
-from keys.models import Allocation, Charge, History, Price, Window
+from keys.models import Allocation, Charge, Price, Window
 from keys.supply.pricing import Rates, Tier
+from security.models import AuditEntry
 from tests.actors import GRACE
 from tests.keys.builders import PAID, add_key, allocate, hold, limit, report
 from tests.moments import NOON
@@ -21,7 +22,7 @@ BOOKS = {
     "window": Window,
     "allocation": Allocation,
     "charge": Charge,
-    "history": History,
+    "auditentry": AuditEntry,
     "price": Price,
 }
 # With what 100,000 rows are listed: a list, and its filter or search.
@@ -33,8 +34,8 @@ LISTS = [
     ("allocation", ""),
     ("allocation", "q=ses-4711"),
     ("allocation", "which=live"),
-    ("history", ""),
-    ("history", "q=ses-4711"),
+    ("auditentry", ""),
+    ("auditentry", "q=session:ses-4711"),
     ("window", ""),
     ("window", "period_is=all"),
 ]
@@ -60,8 +61,13 @@ def spent(people):
 
 
 def page(name, *args):
-    """The address of an admin page of the app."""
-    return reverse(f"admin:keys_{name}", args=args)
+    """The address of an admin page of the app, or of the audit."""
+    return reverse(f"admin:{table_of(name)}", args=args)
+
+
+def table_of(name):
+    """The name with that of its app before it."""
+    return f"security_{name}" if name.startswith("auditentry") else f"keys_{name}"
 
 
 @pytest.mark.parametrize("name", BOOKS)
@@ -82,7 +88,7 @@ def test_an_allocation_leads_to_its_charges_decision_rotations_and_history(staff
     assert "tidying" in shown
     assert "18,800" in shown
     assert page("costcentre_change", "org") in shown
-    assert page("history_change", History.objects.filter(kind="rotation").get().pk) in shown
+    assert page("auditentry_change", AuditEntry.objects.get(action="allocation.rotate").pk) in shown
 
 
 def test_no_page_shows_its_own_markup(staff, spent):
@@ -121,7 +127,7 @@ def test_a_price_shows_its_tiers_and_a_charge_what_the_provider_said(staff, peop
 
 
 def test_history_shows_who_why_and_what_changed(staff, spent):
-    shown = staff.get(page("history_changelist") + "?kind__exact=rotation").content.decode()
+    shown = staff.get(page("auditentry_changelist") + "?action=allocation.rotate").content.decode()
     assert "<del>nvidia-1</del>" in shown
     assert "<ins>nvidia-2</ins>" in shown
     assert "tidying" in shown
@@ -173,7 +179,7 @@ COPIES = {
         100_000,
         {"allocation_id": "(SELECT id FROM keys_allocation WHERE session_id = 'ses-' || n)"},
     ),
-    History: (20_000, {"session_id": "'ses-' || n"}),
+    AuditEntry: (20_000, {"subjects": "ARRAY['session:ses-' || n]"}),
     Window: (20_000, {"closed_at": "now()", "committed": "0"}),
 }
 
@@ -199,7 +205,7 @@ def test_lists_of_100_000_rows_are_read_by_index_in_few_queries(staff, spent):
         with CaptureQueriesContext(connection) as asked:
             assert staff.get(address).status_code == 200
         assert len(asked) <= 8, f"{address}: {len(asked)} queries"
-        read_by_index(asked, f"keys_{name}", address)
+        read_by_index(asked, table_of(name), address)
 
 
 def read_by_index(asked, table, address):

@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from keys import services as keys
-from keys.models import ApiKey, History, Limit, Provider
+from keys.models import ApiKey, Limit, Provider
 from keys.refusals import WrongValue
 from security import services as security
+from security.models import AuditEntry
 from tests.keys.admin_forms import CONFIRMED, row
 from tests.keys.builders import PAID, add_key, limit
 
@@ -27,7 +28,9 @@ def staff(client):
 
 
 def page(name, *args):
-    """The address of an admin page of the app."""
+    """The address of an admin page of the app, or of the audit."""
+    if name.startswith("auditentry"):
+        return reverse(f"admin:security_{name}", args=args)
     return reverse(f"admin:keys_{name}", args=args)
 
 
@@ -55,9 +58,14 @@ def test_a_limit_changes_with_a_reason_and_the_change_is_shown(staff):
     assert "was changed successfully" in answer.content.decode()
     assert Limit.objects.get().amount == 2_500_000
     assert Limit.objects.get().windows.get(closed_at=None).amount == 2_500_000
-    entry = History.objects.filter(kind="limit_change").first()
-    assert (entry.who, entry.why) == ("grace", "the contract grew")
-    assert (entry.before["amount"], entry.after["amount"]) == ("1000000", "2500000")
+    entry = AuditEntry.objects.filter(action="limit.set").first()
+    assert (entry.actor, entry.reason, entry.address) == (
+        "grace",
+        "the contract grew",
+        "127.0.0.1",
+    )
+    amounts = entry.before["tokens_per_day"], entry.after["tokens_per_day"]
+    assert amounts == ("1000000", "2500000")
     shown = staff.get(page("apikey_change", "nvidia-1")).content.decode()
     assert "<del>1,000,000</del>" in shown
     assert "<ins>2,500,000</ins>" in shown
@@ -70,7 +78,7 @@ def test_a_limit_does_not_change_without_a_reason(staff):
     answer = staff.post(page("apikey_change", "nvidia-1"), wanted)
     assert "limits are not changed without one" in answer.content.decode()
     assert Limit.objects.get().amount == 1_000_000
-    assert not History.objects.filter(who="grace").exists()
+    assert not AuditEntry.objects.filter(actor_name="grace").exists()
 
 
 def test_limits_are_added_and_removed_with_a_reason(staff):
@@ -86,7 +94,7 @@ def test_limits_are_added_and_removed_with_a_reason(staff):
     standing = Limit.objects.get(removed_at=None)
     assert (standing.unit, standing.period, standing.amount) == ("usd", "month", 99.5)
     assert (standing.zone, standing.reset_hour) == ("Europe/Berlin", 6)
-    assert set(History.objects.filter(who="grace").values_list("why", flat=True)) == {
+    assert set(AuditEntry.objects.filter(actor_name="grace").values_list("reason", flat=True)) == {
         "paid by the month now"
     }
 
@@ -125,7 +133,7 @@ def test_terms_of_a_key_change_with_a_reason(staff):
     staff.post(address, form_of(api_key, priority=9, tokens_per_minute=600, reason="faster"))
     api_key.refresh_from_db()
     assert (api_key.priority, api_key.tokens_per_minute) == (9, 600)
-    entry = History.objects.filter(kind="key_change", who="grace").get()
+    entry = AuditEntry.objects.filter(action="key.change", actor_name="grace").get()
     assert entry.before == {"priority": 0, "tokens_per_minute": None}
     assert entry.after == {"priority": 9, "tokens_per_minute": 600}
 
@@ -133,7 +141,7 @@ def test_terms_of_a_key_change_with_a_reason(staff):
 def test_what_is_not_changed_leaves_no_history(staff):
     api_key = add_key("nvidia-1")
     staff.post(page("apikey_change", "nvidia-1"), form_of(api_key, reason="just looking"))
-    assert not History.objects.filter(who="grace").exists()
+    assert not AuditEntry.objects.filter(actor_name="grace").exists()
 
 
 def new_key(**changes):
@@ -174,7 +182,7 @@ def test_a_key_is_added_with_its_limit_and_its_secret_is_never_shown(staff, nvid
         answer,
         staff.get(page("apikey_change", "nvidia-7")),
         staff.get(page("apikey_changelist")),
-        staff.get(page("history_changelist")),
+        staff.get(page("auditentry_changelist")),
         staff.get(page("apikey_history", "nvidia-7")),
     ]
     for each in shown:
@@ -214,7 +222,8 @@ def test_a_key_is_switched_off_and_on_with_a_reason(staff):
     )
     staff.post(on, CONFIRMED | {"reason": "it was not"})
     assert ApiKey.objects.get().status == "active"
-    assert [entry.who for entry in History.objects.filter(kind="key_change")][:2] == ["grace"] * 2
+    switched = AuditEntry.objects.filter(action="key.change_status")
+    assert [entry.actor for entry in switched] == ["grace"] * 2
 
 
 def test_a_secret_is_replaced_and_never_shown(staff):
@@ -225,7 +234,7 @@ def test_a_secret_is_replaced_and_never_shown(staff):
     assert SECRET not in answer.content.decode()
     half = staff.post(page("apikey_replace_secret", "nvidia-1"), CONFIRMED | {"secret": SECRET})
     assert SECRET not in half.content.decode()
-    assert SECRET not in staff.get(page("history_changelist")).content.decode()
+    assert SECRET not in staff.get(page("auditentry_changelist")).content.decode()
 
 
 def test_the_cost_of_a_key_is_set(staff):

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from keys import services as keys
-from keys.models import Agent, AgentToken, CostCentre, History
+from keys.models import Agent, AgentToken, CostCentre
 from keys.refusals import (
     AgentDisabled,
     AgentNotFound,
@@ -15,6 +15,7 @@ from keys.refusals import (
     TooManyTokens,
     WrongValue,
 )
+from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, report
@@ -90,7 +91,7 @@ def test_revoking_twice_is_once(people):
         keys.revoke_token(row, actor=ACTOR, now=NOON + timedelta(minutes=minutes))
     row.refresh_from_db()
     assert row.revoked_at == NOON + timedelta(minutes=1)
-    assert History.objects.filter(kind="agent_change", before__token=row.prefix).count() == 1
+    assert AuditEntry.objects.filter(action="token.revoke", before__token=row.prefix).count() == 1
 
 
 @pytest.mark.parametrize("terms", [{"days": 0}, {"days": 3651}, {"scopes": []}, {"scopes": ["x"]}])
@@ -113,5 +114,6 @@ def test_an_agent_that_is_off_gets_nothing_new_but_what_it_used_is_recorded(peop
     for _ in range(2):
         keys.enable_agent(ada(), actor=ACTOR, now=NOON)
     assert allocate()
-    assert History.objects.filter(kind="agent_change", after__has_key="disabled").count() == 2
+    switched = AuditEntry.objects.about("agent:ada").filter(after__has_key="disabled")
+    assert [entry.action for entry in switched.order_by("id")] == ["agent.disable", "agent.enable"]
     assert_books_balance()

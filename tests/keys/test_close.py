@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from keys import services as keys
-from keys.models import Allocation, History, Window
+from keys.models import Allocation, Window
 from keys.refusals import AllocationClosed, AllocationNotFound, WrongValue
+from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, complete, hold, report, settle
@@ -51,7 +52,7 @@ def test_completing_twice_is_once_and_failing_after_it_is_refused(lent):
     with pytest.raises(AllocationClosed) as refusal:
         fail(lent)
     assert refusal.value.status == "completed"
-    assert History.objects.filter(kind="close").count() == 1
+    assert AuditEntry.objects.filter(action="allocation.close").count() == 1
     assert_books_balance()
 
 
@@ -90,7 +91,7 @@ def test_an_allocation_over_midnight_is_expired_in_the_new_window(lent):
 def test_a_heartbeat_gives_more_time_and_never_less(lent):
     assert extend(lent, 7200).expires_at == NOON + 2 * HOUR
     assert extend(lent, 60).expires_at == NOON + 2 * HOUR
-    assert History.objects.filter(kind="extension").count() == 1
+    assert AuditEntry.objects.filter(action="allocation.extend").count() == 1
     assert keys.expire_allocations(now=NOON + HOUR) == 0
     assert_books_balance()
 

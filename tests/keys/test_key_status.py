@@ -6,8 +6,9 @@ import pytest
 
 from alerts.models import Alert
 from keys import services as keys
-from keys.models import Allocation, ApiKey, History
+from keys.models import Allocation, ApiKey
 from keys.refusals import ApiKeyNotFound, NoKeyCapacity, WrongValue
+from security.models import AuditEntry
 from tests.actors import ACTOR, GATEWAY, OLGA
 from tests.books import assert_books_balance
 from tests.keys.builders import FREE, add_key, allocate, limit, report
@@ -159,8 +160,8 @@ def test_every_change_is_in_the_history(people):
     add_key("nvidia-1")
     refuse(429)
     switch("inactive")
-    changes = History.objects.filter(kind="key_change", before__isnull=False).order_by("id")
-    assert [(c.who, c.before["status"], c.after["status"]) for c in changes] == [
+    changes = AuditEntry.objects.filter(action="key.change_status").order_by("id")
+    assert [(c.actor, c.before["status"], c.after["status"]) for c in changes] == [
         ("gateway", "active", "cooling"),
         ("olga", "cooling", "inactive"),
     ]

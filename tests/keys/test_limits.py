@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from keys import services as keys
-from keys.models import Agent, CostCentre, History, Limit, Window
+from keys.models import Agent, CostCentre, Limit, Window
 from keys.refusals import LimitReached, NoKeyCapacity, WrongValue
+from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import PAID, add_key, allocate, hold, limit, report, settle
@@ -124,7 +125,7 @@ def test_a_removed_limit_binds_nobody_and_its_windows_stay(people):
     remove(sales)
     assert allocate("carol", tokens=15_000)
     assert Window.objects.filter(scope="centre:sales").count() == 1
-    assert History.objects.filter(kind="limit_change", scope="centre:sales").count() == 2
+    assert AuditEntry.objects.about("centre:sales").filter(action__startswith="limit.").count() == 2
     assert_books_balance()
 
 
@@ -158,6 +159,7 @@ def test_every_change_is_in_the_history_with_before_and_after(people):
     limit(ada, 10)
     limit(ada, 20)
     limit(ada, 20)
-    changes = History.objects.filter(kind="limit_change").order_by("id")
-    amounts = [(c.before and c.before["amount"], c.after["amount"]) for c in changes]
+    changes = AuditEntry.objects.filter(action="limit.set").order_by("id")
+    name = "tokens_per_day"
+    amounts = [(c.before and c.before[name], c.after[name]) for c in changes]
     assert amounts == [(None, "10"), ("10", "20")]

@@ -7,9 +7,10 @@ import pytest
 from common.refusal import Refusal
 from keys import services as keys
 from keys.books.queries.previews import previews
-from keys.models import Agent, Allocation, History, Window
+from keys.models import Agent, Allocation, Window
 from keys.refusals import AgentDisabled, AgentNotFound, CostCentreNotFound, WrongValue
 from security.actor import Actor
+from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.keys.builders import PAID, add_key, limit
 from tests.moments import NOON
@@ -69,12 +70,12 @@ def test_a_preview_has_the_key_its_provider_its_model_and_what_tokens_cost_there
 
 def test_a_preview_writes_nothing_and_holds_nothing(people):
     fleet()
-    before = History.objects.count()
+    before = AuditEntry.objects.count()
     for _ in range(100):
         assert preview(tokens=15_000).key_id == "groq-1"
     assert not Allocation.objects.exists()
     assert set(Window.objects.values_list("committed", flat=True)) == {0}
-    assert History.objects.count() == before
+    assert AuditEntry.objects.count() == before
 
 
 def test_a_window_that_is_over_counts_as_the_next_one(people):

@@ -7,9 +7,10 @@ from django.db import DatabaseError, transaction
 
 from keys import services as keys
 from keys.books.queries.candidates import candidates
-from keys.models import ApiKey, History, Price, Provider
+from keys.models import ApiKey, Price, Provider
 from keys.refusals import AlreadyExists, ApiKeyNotFound, ProviderNotFound, WrongValue
 from keys.supply.pricing import RATE_NAMES, Rates, Tier, default_rates
+from security.models import AuditEntry
 from security.services import unseal_from
 from tests.actors import ACTOR, OLGA
 from tests.books import assert_books_balance
@@ -42,8 +43,12 @@ def test_a_secret_is_sealed_and_can_be_replaced(people):
     with transaction.atomic():
         keys.replace_secret("openai-1", secret=" sk-2\n", actor=ACTOR, reason="leaked", now=NOON)
     assert unseal_from(ApiKey.objects.get(), "secret") == "sk-2"
-    note = History.objects.filter(scope="key:openai-1").latest("id")
-    assert (note.why, note.after) == ("leaked", {"secret": "replaced"})
+    entry = AuditEntry.objects.about("key:openai-1").latest("id")
+    assert (entry.action, entry.reason, entry.after) == (
+        "key.replace_secret",
+        "leaked",
+        {"secret": "replaced"},
+    )
 
 
 def test_a_new_price_counts_from_now_on_and_changes_nothing_that_was_lent(people):
@@ -110,8 +115,8 @@ def test_what_can_be_changed_of_a_key_is_changed_with_history(people):
     for _ in range(2):
         keys.change_key("nvidia-1", changes={"priority": 7, "tokens_per_minute": 60}, **change)
     assert ApiKey.objects.get().priority == 7
-    (note,) = History.objects.filter(scope="key:nvidia-1", why="faster")
-    assert note.before == {"priority": 1, "tokens_per_minute": None}
+    (entry,) = AuditEntry.objects.about("key:nvidia-1").filter(reason="faster")
+    assert entry.before == {"priority": 1, "tokens_per_minute": None}
     with pytest.raises(WrongValue):
         keys.change_key("nvidia-1", changes={"status": "active"}, **change)
     with pytest.raises(ApiKeyNotFound):
@@ -142,11 +147,11 @@ def test_where_the_secrets_of_a_provider_go_changes_with_a_reason():
     moved = {"name": "Groq", "base_url": "https://eu.groq.example/v1", "wire_format": ""}
     keys.change_provider("groq", **moved, actor=OLGA, reason="moved to the EU", now=NOON)
     keys.change_provider("groq", **moved, actor=OLGA, reason="again", now=NOON)
-    change, added = History.objects.filter(scope="provider:groq").order_by("-id")
-    assert (change.who, change.why) == ("olga", "moved to the EU")
+    change, added = AuditEntry.objects.about("provider:groq").order_by("-id")
+    assert (change.actor, change.reason) == ("olga", "moved to the EU")
     usual = "https://api.groq.com/openai/v1"
     assert (change.before["base_url"], change.after["base_url"]) == (usual, moved["base_url"])
-    assert added.why == "added"
+    assert (added.action, added.after["name"]) == ("provider.create", "Groq")
     with pytest.raises(AlreadyExists):
         keys.add_provider("groq", actor=OLGA, now=NOON)
     with pytest.raises(ProviderNotFound):

@@ -11,11 +11,11 @@ from keys.models import (
     Agent,
     Allocation,
     CostCentre,
-    History,
     Rotation,
     Window,
 )
 from keys.refusals import AllocationClosed, ApiKeyNotFound, IdempotencyMismatch, RotationRefused
+from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import (
@@ -49,8 +49,9 @@ def test_what_is_left_moves_to_the_best_other_key(people):
     assert (rotation.from_key_id, rotation.to_key_id) == ("nvidia-1", "nvidia-2")
     assert rotation.moved_tokens == 15_000
     assert (committed("key:nvidia-1"), committed("key:nvidia-2")) == (0, 15_000)
-    note = History.objects.get(kind="rotation")
-    assert (note.before, note.after["key_id"]) == ({"key_id": "nvidia-1"}, "nvidia-2")
+    entry = AuditEntry.objects.get(action="allocation.rotate")
+    assert (entry.before, entry.after["key_id"]) == ({"key_id": "nvidia-1"}, "nvidia-2")
+    assert entry.subjects[1:] == ["agent:ada", "key:nvidia-2", "key:nvidia-1"]
     assert_books_balance()
 
 

@@ -25,7 +25,7 @@ _APPEND_ONLY = (
     "charge_settled_is_append_only",
     "charge_is_kept",
     "rotation_is_append_only",
-    "history_is_append_only",
+    "auditentry_is_append_only",
     "decision_is_append_only",
     "price_is_append_only",
 )
@@ -143,7 +143,7 @@ CHECKS = [
     ),
     Check(
         "6 append-only",
-        "settled charges, rotations, prices and history are kept by triggers that are on",
+        "settled charges, rotations, prices and audit entries are kept by triggers that are on",
         _missing_triggers(*_APPEND_ONLY),
     ),
 ]

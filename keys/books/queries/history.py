@@ -1,31 +1,69 @@
-"""Everything that happened, the newest first: history rows and settled charges as one list."""
+"""Everything that happened, the newest first: audit entries and settled charges as one list."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import CharField, F, JSONField, Q, QuerySet, TextField, Value
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    CharField,
+    F,
+    Func,
+    JSONField,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+)
 from django.db.models.functions import Cast, Concat, JSONObject
 
-from keys.models import Charge, History
+from keys.audit_actions import Action
+from keys.models import Charge
+from security.actor import ActorKind, display_name
+from security.models import AuditEntry
 
 # Of two entries of one moment the one with the later word comes first.
 CHANGE, USAGE = "change", "usage"
 
 
 class Entry(NamedTuple):
-    """One thing that happened. `source` and `id` name its row."""
+    """One thing that happened. `source` and `id` name its row; what it is about is as in the
+    audit: `subjects` begin with what was changed.
+    """
 
     at: datetime
     source: str
     id: int
-    kind: str
-    scope: str
-    agent: str
-    session_id: str
-    who: str
-    why: str
+    action: str
+    subjects: list[str]
+    actor_name: str
+    actor_kind: str
+    reason: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+
+    @property
+    def subject(self) -> str:
+        """What was changed, as `key:nvidia-1`."""
+        return self.subjects[0]
+
+    @property
+    def agent(self) -> str:
+        """The agent that it is about, if any."""
+        return self._subject_of("agent")
+
+    @property
+    def session_id(self) -> str:
+        """The session that it is about, if any."""
+        return self._subject_of("session")
+
+    @property
+    def actor(self) -> str:
+        """Who did it: `agent:ada` for an agent, the name for all others."""
+        return display_name(self.actor_name, self.actor_kind)
+
+    def _subject_of(self, kind: str) -> str:
+        named = (subject.partition(":") for subject in self.subjects)
+        return next((name for found, _, name in named if found == kind), "")
 
 
 class HistoryFilter(NamedTuple):
@@ -34,7 +72,7 @@ class HistoryFilter(NamedTuple):
     """
 
     agent: str | None = None
-    kind: str | None = None
+    action: str | None = None
     session_id: str | None = None
     key_id: str | None = None
     since: datetime | None = None
@@ -45,35 +83,33 @@ class HistoryFilter(NamedTuple):
 def history(which: HistoryFilter, *, most: int) -> list[Entry]:
     """The newest `most` of those entries; one query."""
     changes, usage = _changes(which, most), _usage(which, most)
-    if which.kind == History.Kind.USAGE_UPDATE:
-        found = usage
-    elif which.kind:
-        found = changes
-    else:
+    if which.action in (None, Action.CHARGE_SETTLE):
         found = changes.union(usage, all=True).order_by("-at", "-source", "-id")[:most]
+    else:
+        found = changes
     return [Entry(*row) for row in found]
 
 
-def _changes(which: HistoryFilter, most: int) -> QuerySet:
-    found = History.objects.filter(
+def _changes(which: HistoryFilter, most: int) -> QuerySet[AuditEntry, Any]:
+    named = {"session": which.session_id, "agent": which.agent, "key": which.key_id}
+    subjects = [f"{kind}:{name}" for kind, name in named.items() if name is not None]
+    found = AuditEntry.objects.filter(
         _equal(
-            agent_slug=which.agent,
-            kind=which.kind,
-            session_id=which.session_id,
-            scope=which.key_id and f"key:{which.key_id}",
+            action=which.action,
+            subjects__contains=subjects or None,
             at__gte=which.since,
             at__lt=which.until,
         ),
         _older("at", CHANGE, which.after),
     )
     return (
-        found.annotate(source=_word(CHANGE), agent=F("agent_slug"))
+        found.annotate(source=_word(CHANGE))
         .order_by("-at", "-id")
         .values_list(*Entry._fields)[:most]
     )
 
 
-def _usage(which: HistoryFilter, most: int) -> QuerySet:
+def _usage(which: HistoryFilter, most: int) -> QuerySet[Charge, Any]:
     found = Charge.objects.filter(
         _equal(
             allocation__agent=which.agent,
@@ -89,12 +125,11 @@ def _usage(which: HistoryFilter, most: int) -> QuerySet:
         found.annotate(
             at=F("settled_at"),
             source=_word(USAGE),
-            kind=_word(History.Kind.USAGE_UPDATE.value),
-            scope=Concat(Value("key:"), F("api_key_id"), output_field=TextField()),
-            agent=F("allocation__agent_id"),
-            session_id=F("allocation__session_id"),
-            who=Concat(Value("agent:"), F("allocation__agent_id"), output_field=CharField()),
-            why=_word(""),
+            action=_word(Action.CHARGE_SETTLE.value),
+            subjects=_SUBJECTS,
+            actor_name=F("allocation__agent_id"),
+            actor_kind=_word(ActorKind.AGENT.value),
+            reason=_word(""),
             before=Value(None, JSONField()),
             after=_AFTER,
         )
@@ -103,6 +138,18 @@ def _usage(which: HistoryFilter, most: int) -> QuerySet:
     )
 
 
+_SUBJECTS = Func(
+    *(
+        Concat(Value(f"{kind}:"), F(column), output_field=TextField())
+        for kind, column in (
+            ("session", "allocation__session_id"),
+            ("agent", "allocation__agent_id"),
+            ("key", "api_key_id"),
+        )
+    ),
+    template="ARRAY[%(expressions)s]",
+    output_field=ArrayField(TextField()),
+)
 _AFTER = JSONObject(
     charge_id=F("id"),
     model=F("model"),

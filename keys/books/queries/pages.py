@@ -18,6 +18,7 @@ from django.db.models import (
     Max,
     OuterRef,
     Prefetch,
+    QuerySet,
     Subquery,
     Sum,
     Value,
@@ -31,12 +32,12 @@ from keys.models import (
     Allocation,
     ApiKey,
     Charge,
-    History,
     Limit,
     Unit,
     Window,
 )
 from security import queries as security
+from security.models import AuditEntry
 
 _NOTHING = Decimal(0)
 _SHARE = DecimalField(max_digits=30, decimal_places=9)
@@ -214,9 +215,10 @@ def live_counts(*, now: datetime) -> LiveCounts:
     )
 
 
-def latest_history(*, most: int, **about: str):
-    """The newest entries; `about` narrows by `scope`, `session_id` or `agent_slug`."""
-    return History.objects.filter(**about)[:most]
+def latest_history(*, about: str | None = None, most: int) -> QuerySet[AuditEntry]:
+    """The newest audit entries, all of them or those about one subject, as `key:nvidia-1`."""
+    entries = AuditEntry.objects.about(about) if about else AuditEntry.objects.all()
+    return entries[:most]
 
 
 def _used_at(now: datetime) -> Case:

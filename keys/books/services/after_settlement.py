@@ -5,11 +5,13 @@ from datetime import datetime
 
 from alerts import services as alerts
 from keys import alert_kinds
+from keys.audit_actions import Action
 from keys.books import transactions
 from keys.books.services.rotate import rotate
 from keys.books.sql.spend import Spent
-from keys.models import Allocation, ApiKey, History
+from keys.models import Allocation, ApiKey
 from keys.refusals import AllocationClosed, RotationRefused
+from security import audit
 from security.actor import Actor
 
 _BOOKS = Actor.job("books")
@@ -102,14 +104,14 @@ def _exhaust_keys(slugs: list[str], *, at: datetime) -> None:
         )
         if not exhausted:
             continue
-        History.objects.create(
-            kind=History.Kind.KEY_CHANGE,
+        audit.record(
+            actor=_BOOKS,
+            action=Action.KEY_CHANGE_STATUS,
+            subject=f"key:{slug}",
+            before={"status": ApiKey.Status.ACTIVE},
+            after={"status": ApiKey.Status.EXHAUSTED},
+            reason="a limit is used up",
             at=at,
-            scope=f"key:{slug}",
-            who=str(_BOOKS),
-            why="a limit is used up",
-            before={"status": "active"},
-            after={"status": "exhausted"},
         )
         alerts.raise_alert(
             kind=alert_kinds.KEY_EXHAUSTED,

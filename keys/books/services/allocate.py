@@ -16,6 +16,7 @@ from keys.models import Allocation
 from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
+from security import audit
 from security.actor import Actor
 
 _ATTEMPTS = 100
@@ -139,7 +140,7 @@ def _commit(new: Allocation, *, verdicts, actor: Actor) -> Allocation | None:
         "scopes": new.scopes,
         "asked": Jsonb(new.asked),
         "verdicts": Jsonb(verdicts),
-        "who": str(actor),
+        **audit.sql_actor(actor),
         "after": Jsonb({"key_id": new.api_key_id, "allocated": new.allocated}),
     }
     (verdict,), written = fetch_together(

@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from keys.audit_actions import Action
 from keys.books import transactions
 from keys.books.services.settle import Ending, settle_many
-from keys.models import Allocation, Charge, History, RateLease
+from keys.models import Allocation, Charge, RateLease
 from keys.refusals import AllocationClosed, AllocationNotFound, WrongValue
+from security import audit
 from security.actor import Actor
 
 _BATCH = 500
@@ -62,14 +64,14 @@ def extend(*, allocation_id: int, ttl_seconds: int, actor: Actor, now: datetime)
     if until > before:
         allocation.expires_at = until
         allocation.save(update_fields=["expires_at"])
-        History.objects.create(
-            kind=History.Kind.EXTENSION,
+        audit.record(
+            actor=actor,
+            action=Action.ALLOCATION_EXTEND,
+            subject=f"session:{allocation.session_id}",
+            related=[f"agent:{allocation.agent_id}", f"key:{allocation.api_key_id}"],
+            before={"expires_at": before},
+            after={"expires_at": until},
             at=now,
-            agent_slug=allocation.agent_id,
-            session_id=allocation.session_id,
-            who=str(actor),
-            before={"expires_at": before.isoformat()},
-            after={"expires_at": until.isoformat()},
         )
     return allocation
 

@@ -8,10 +8,11 @@ from django.conf import settings
 from django.db.models import Sum
 
 from alerts import services as alerts
+from keys.audit_actions import Action
 from keys.books import selection, transactions
 from keys.books.queries.candidates import candidates
 from keys.books.sql.locks import LockedRow
-from keys.models import Allocation, ApiKey, Charge, History, Price, Rotation
+from keys.models import Allocation, ApiKey, Charge, Price, Rotation
 from keys.refusals import (
     AllocationClosed,
     ApiKeyNotFound,
@@ -20,6 +21,7 @@ from keys.refusals import (
 )
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
+from security import audit
 from security.actor import Actor
 
 _ATTEMPTS = 20
@@ -218,16 +220,15 @@ def _write(rotation: Rotation, to_key: ApiKey, *, actor: Actor) -> Rotation:
     changed = ["api_key", "price", "allocated_cost", "token_cost_max", "rotated_at"]
     allocation.save(update_fields=changed)
     rotation.save()
-    History.objects.create(
-        kind=History.Kind.ROTATION,
-        at=rotation.created_at,
-        scope=to_key.scope,
-        agent_slug=allocation.agent_id,
-        session_id=allocation.session_id,
-        who=rotation.rotated_by,
-        why=rotation.reason,
+    audit.record(
+        actor=actor,
+        action=Action.ALLOCATION_ROTATE,
+        subject=f"session:{allocation.session_id}",
+        related=[f"agent:{allocation.agent_id}", to_key.scope, f"key:{rotation.from_key_id}"],
         before={"key_id": rotation.from_key_id},
         after={"key_id": to_key.pk, "moved_tokens": rotation.moved_tokens},
+        reason=rotation.reason,
+        at=rotation.created_at,
     )
     alerts.resolve_by_key(
         f"rotation_needed:{allocation.session_id}",

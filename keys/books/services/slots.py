@@ -5,8 +5,10 @@ from datetime import datetime
 from django.db import transaction
 
 from common.statements import fetch
+from keys.audit_actions import Action
 from keys.books import sql
 from keys.models import Slot
+from security import audit
 from security.actor import Actor
 
 
@@ -16,8 +18,20 @@ def add_slots(
 ) -> list[Slot]:
     """See to it that a runner has `count` slots, `slot01` and so on; more are left alone."""
     slugs = [f"{prefix}{number:02}" for number in range(1, count + 1)]
+    existing = set(Slot.objects.filter(pk__in=slugs).values_list("pk", flat=True))
+    missing = [slug for slug in slugs if slug not in existing]
     Slot.objects.bulk_create(
-        [Slot(slug=slug, runner=runner) for slug in slugs], ignore_conflicts=True
+        [Slot(slug=slug, runner=runner) for slug in missing], ignore_conflicts=True
+    )
+    audit.record_many(
+        audit.entry(
+            actor=actor,
+            action=Action.SLOT_ADD,
+            subject=f"slot:{slug}",
+            after={"runner": runner},
+            at=now,
+        )
+        for slug in missing
     )
     return list(Slot.objects.filter(runner=runner))
 

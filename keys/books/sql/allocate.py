@@ -18,9 +18,10 @@ class Verdict(NamedTuple):
     current: bool
     fits: bool
     allocation_id: int | None
+    audit_entry_id: int | None
 
 
-# One allocation, committed in all its windows or in none, with its decision and its history.
+# One allocation, committed in all its windows or in none, with its decision and its audit entry.
 ALLOCATE = Statement(
     """
     -- The open windows of all who pay, locked.
@@ -75,14 +76,25 @@ ALLOCATE = Statement(
     decided AS (
         INSERT INTO keys_decision (allocation_id, verdicts) SELECT id, %(verdicts)s FROM made
     ),
-    -- Its entry in the history.
-    noted AS (
-        INSERT INTO keys_history (kind, at, scope, agent_slug, session_id, who, why, after)
-        SELECT 'allocation', %(created_at)s, 'key:' || %(api_key_id)s, %(agent_id)s,
-               %(session_id)s, %(who)s, '', %(after)s
+    -- Its entry in the audit.
+    audited AS (
+        SELECT id,
+               security_audit(
+                   at => %(created_at)s,
+                   actor_name => %(actor_name)s,
+                   actor_kind => %(actor_kind)s,
+                   address => %(address)s,
+                   request_id => %(request_id)s,
+                   action => 'allocation.create',
+                   subjects => ARRAY[
+                       'session:' || %(session_id)s, 'agent:' || %(agent_id)s,
+                       'key:' || %(api_key_id)s],
+                   after => %(after)s
+               ) AS audit_entry_id
           FROM made
     )
-    SELECT v.at, v.current, v.fits, (SELECT id FROM made) AS allocation_id FROM verdict v
+    SELECT v.at, v.current, v.fits, a.id AS allocation_id, a.audit_entry_id
+      FROM verdict v LEFT JOIN audited a ON true
     """,
     Verdict,
 )

@@ -9,6 +9,7 @@ class Closed(NamedTuple):
     """An allocation that was closed."""
 
     session_id: str
+    audit_entry_id: int
 
 
 # Close active allocations, under LOCK: all they do not hold any more goes back.
@@ -34,7 +35,7 @@ CLOSE = Statement(
         UPDATE keys_allocation a
            SET status = %(status)s, status_reason = %(reason)s, closed_at = %(at)s
           FROM before b WHERE a.id = b.id
-        RETURNING a.id, a.session_id, a.agent_id, a.used, a.allocated
+        RETURNING a.session_id, a.agent_id, a.api_key_id, a.used, a.allocated
     ),
     -- What goes back to each scope.
     moves AS (
@@ -51,11 +52,22 @@ CLOSE = Statement(
            SET committed = w.committed - keys_in_unit(w.unit, m.tokens, m.cost)
           FROM moves m WHERE w.scope = m.scope AND w.closed_at IS NULL
     )
-    INSERT INTO keys_history (kind, at, scope, agent_slug, session_id, who, why, after)
-    SELECT 'close', %(at)s, '', agent_id, session_id, %(who)s, %(reason)s,
-           jsonb_build_object('status', %(status)s::text, 'used', used, 'allocated', allocated)
+    -- Each with its entry in the audit.
+    SELECT session_id,
+           security_audit(
+               at => %(at)s,
+               actor_name => %(actor_name)s,
+               actor_kind => %(actor_kind)s,
+               address => %(address)s,
+               request_id => %(request_id)s,
+               action => 'allocation.close',
+               subjects => ARRAY[
+                   'session:' || session_id, 'agent:' || agent_id, 'key:' || api_key_id],
+               after => jsonb_build_object(
+                   'status', %(status)s::text, 'used', used, 'allocated', allocated),
+               reason => %(reason)s
+           ) AS audit_entry_id
       FROM closed
-    RETURNING session_id
     """,
     Closed,
 )

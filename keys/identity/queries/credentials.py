@@ -57,11 +57,6 @@ class Bearer(NamedTuple):
     use_is_old: bool = False
 
     @property
-    def who(self) -> str:
-        """As history names who did something."""
-        return f"session:{self.session_id}" if self.session_id else f"agent:{self.agent}"
-
-    @property
     def sees_all(self) -> bool:
         """Whether it may read the rows of every agent."""
         return AgentToken.Scope.OPERATE in self.scopes

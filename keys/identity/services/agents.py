@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from keys.models import Agent, AgentToken, CostCentre, History
+from keys.audit_actions import Action
+from keys.models import Agent, AgentToken, CostCentre
 from keys.refusals import (
     AgentNotFound,
     AlreadyExists,
@@ -13,7 +14,7 @@ from keys.refusals import (
     TooManyTokens,
     WrongValue,
 )
-from security import tokens
+from security import audit, tokens
 from security.actor import Actor
 
 TOKEN_PREFIX = "bt"  # noqa: S105 - what agent tokens begin with, no secret
@@ -50,7 +51,15 @@ def create_cost_centre(
         parent=above,
         path=[*(above.path if above else []), slug],
     )
-    return inserted(centre)
+    inserted(centre)
+    audit.record(
+        actor=actor,
+        action=Action.COST_CENTRE_CREATE,
+        subject=f"centre:{slug}",
+        after={"name": centre.name, "parent": parent},
+        at=now,
+    )
+    return centre
 
 
 @transaction.atomic
@@ -61,7 +70,14 @@ def create_agent(
     if not CostCentre.objects.filter(pk=cost_centre).exists():
         raise CostCentreNotFound(cost_centre=cost_centre)
     agent = inserted(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
-    _note(agent, actor=actor, now=now, after={"cost_centre": cost_centre})
+    audit.record(
+        actor=actor,
+        action=Action.AGENT_CREATE,
+        subject=f"agent:{slug}",
+        related=[f"centre:{cost_centre}"],
+        after={"name": agent.name, "cost_centre": cost_centre},
+        at=now,
+    )
     return agent
 
 
@@ -131,7 +147,13 @@ def issue_token(
         created_at=now,
         expires_at=now + timedelta(days=days),
     )
-    _note(agent, actor=actor, now=now, after={"token": row.prefix, "scopes": row.scopes})
+    audit.record(
+        actor=actor,
+        action=Action.TOKEN_ISSUE,
+        subject=f"agent:{agent.pk}",
+        after={"token": row.prefix, "scopes": row.scopes, "expires_at": row.expires_at},
+        at=now,
+    )
     return row, fresh.token
 
 
@@ -139,31 +161,37 @@ def issue_token(
 def revoke_token(token: AgentToken, *, actor: Actor, now: datetime) -> None:
     """End a token at once. Twice is once."""
     if AgentToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
-        _note(token.agent, actor=actor, now=now, before={"token": token.prefix})
+        audit.record(
+            actor=actor,
+            action=Action.TOKEN_REVOKE,
+            subject=f"agent:{token.agent_id}",
+            before={"token": token.prefix},
+            at=now,
+        )
 
 
 @transaction.atomic
 def disable_agent(agent: Agent, *, actor: Actor, reason: str, now: datetime) -> None:
     """Switch an agent off: no new allocations, its tokens stop working. Twice is once."""
     if Agent.objects.filter(pk=agent.pk, disabled_at=None).update(disabled_at=now):
-        _note(agent, actor=actor, reason=reason, now=now, after={"disabled": True})
+        audit.record(
+            actor=actor,
+            action=Action.AGENT_DISABLE,
+            subject=f"agent:{agent.pk}",
+            after={"disabled": True},
+            reason=reason,
+            at=now,
+        )
 
 
 @transaction.atomic
 def enable_agent(agent: Agent, *, actor: Actor, now: datetime) -> None:
     """Switch an agent on again. Twice is once."""
     if Agent.objects.filter(pk=agent.pk, disabled_at__isnull=False).update(disabled_at=None):
-        _note(agent, actor=actor, now=now, after={"disabled": False})
-
-
-def _note(agent, *, actor, now, reason="", before=None, after=None) -> None:
-    History.objects.create(
-        kind=History.Kind.AGENT_CHANGE,
-        at=now,
-        scope=f"agent:{agent.pk}",
-        agent_slug=agent.pk,
-        who=str(actor),
-        why=reason[:300],
-        before=before,
-        after=after,
-    )
+        audit.record(
+            actor=actor,
+            action=Action.AGENT_ENABLE,
+            subject=f"agent:{agent.pk}",
+            after={"disabled": False},
+            at=now,
+        )

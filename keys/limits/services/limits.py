@@ -7,10 +7,12 @@ from decimal import Decimal, InvalidOperation
 
 from django.db import transaction
 
+from keys.audit_actions import Action
 from keys.limits import periods
 from keys.limits.services import windows
-from keys.models import Agent, ApiKey, CostCentre, History, Limit, Period, Unit, Window
+from keys.models import Agent, ApiKey, CostCentre, Limit, Period, Unit, Window
 from keys.refusals import WrongValue
+from security import audit
 from security.actor import Actor
 
 _AN_INSTANT = timedelta(microseconds=1)
@@ -88,7 +90,7 @@ def give_limit(
         "period": terms.period,
     }
     limit = Limit.objects.filter(**which, removed_at=None).first()
-    before = _shown(limit) if limit else None
+    before = _terms_of(limit) if limit else None
     if limit:
         # A period that is over keeps its own amount and calendar.
         windows.roll_over(limit.windows, now=now)
@@ -102,8 +104,16 @@ def give_limit(
         windows.recount_window(limit, now=now)
     else:
         limit.windows.filter(closed_at=None).update(amount=amount)
-    if before != _shown(limit):
-        _note(limit, before=before, after=_shown(limit), reason=reason, actor=actor, now=now)
+    if before != _terms_of(limit):
+        audit.record(
+            actor=actor,
+            action=Action.LIMIT_SET,
+            subject=limit.scope,
+            before=before,
+            after=_terms_of(limit),
+            reason=reason,
+            at=now,
+        )
     return limit
 
 
@@ -113,7 +123,14 @@ def remove_limit(limit: Limit, *, reason: str, actor: Actor, now: datetime) -> N
     windows.take_books_alone()
     if Limit.objects.filter(pk=limit.pk, removed_at=None).update(removed_at=now):
         _close_window(limit, now=now)
-        _note(limit, before=_shown(limit), after=None, reason=reason, actor=actor, now=now)
+        audit.record(
+            actor=actor,
+            action=Action.LIMIT_REMOVE,
+            subject=limit.scope,
+            before=_terms_of(limit),
+            reason=reason,
+            at=now,
+        )
 
 
 def _close_window(limit: Limit, *, now: datetime) -> None:
@@ -124,23 +141,11 @@ def _close_window(limit: Limit, *, now: datetime) -> None:
     window.save(update_fields=["ends_at", "committed", "closed_at"])
 
 
-def _shown(limit: Limit) -> dict[str, object]:
+def _terms_of(limit: Limit) -> dict[str, object]:
+    """Its terms as the audit says them; the amount under a name such as `tokens_per_day`."""
+    name = "in_total" if limit.period == Period.TOTAL else f"per_{limit.period}"
     return {
-        "unit": limit.unit,
-        "period": limit.period,
-        "amount": format(limit.amount.normalize(), "f"),
+        f"{limit.unit}_{name}": format(limit.amount.normalize(), "f"),
         "zone": limit.zone,
         "reset_hour": limit.reset_hour,
     }
-
-
-def _note(limit, *, before, after, reason, actor, now) -> None:
-    History.objects.create(
-        kind=History.Kind.LIMIT_CHANGE,
-        at=now,
-        scope=limit.scope,
-        who=str(actor),
-        why=reason[:300],
-        before=before,
-        after=after,
-    )

@@ -8,11 +8,15 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from common.statements import fetch
+from keys.audit_actions import Action
 from keys.limits import periods, sql
 from keys.limits.sql.recount import Committed, Used
-from keys.models import History, Limit, Unit, Window
+from keys.models import Limit, Unit, Window
+from security import audit
+from security.actor import Actor
 
 _ROLLED_OVER_AT_ONCE = 100
+_CALENDAR = Actor.job("calendar")
 
 
 def open_windows(*, scopes: Iterable[str] | None = None, now: datetime) -> int:
@@ -59,14 +63,14 @@ def _open_next(window: Window, *, now: datetime) -> Window:
         amount=limit.amount,
         committed=committed,
     )
-    History.objects.create(
-        kind=History.Kind.RESET,
+    audit.record(
+        actor=_CALENDAR,
+        action=Action.WINDOW_OPEN,
+        subject=limit.scope,
+        before={"used": window.used, "amount": window.amount},
+        after={"starts_at": starts_at, "committed": committed},
+        reason=f"{limit.period} of {limit.unit} is over",
         at=now,
-        scope=limit.scope,
-        who="calendar",
-        why=f"{limit.period} of {limit.unit} is over",
-        before={"used": str(window.used), "amount": str(window.amount)},
-        after={"starts_at": starts_at.isoformat(), "committed": str(committed)},
     )
     return following
 

@@ -8,9 +8,11 @@ from django_q.tasks import async_task
 from alerts import services as alerts
 from alerts.kinds import AlertKind
 from keys import alert_kinds
+from keys.audit_actions import Action
 from keys.books.services.rotate import rotate
-from keys.models import ROTATION_NEEDED, Allocation, ApiKey, History
+from keys.models import ROTATION_NEEDED, Allocation, ApiKey
 from keys.refusals import AllocationClosed, ApiKeyNotFound, RotationRefused, WrongValue
+from security import audit
 from security.actor import Actor
 
 _COOLING_SECONDS = 60
@@ -141,14 +143,14 @@ def _set_status(api_key: ApiKey, status: str, reason: str, actor: Actor, now: da
     if status != _STATUS.COOLING:
         api_key.cooling_until = None
     api_key.save(update_fields=["status", "status_reason", "cooling_until"])
-    History.objects.create(
-        kind=History.Kind.KEY_CHANGE,
-        at=now,
-        scope=api_key.scope,
-        who=str(actor),
-        why=reason[:300],
+    audit.record(
+        actor=actor,
+        action=Action.KEY_CHANGE_STATUS,
+        subject=api_key.scope,
         before={"status": before},
         after={"status": status},
+        reason=reason,
+        at=now,
     )
 
 

@@ -8,13 +8,15 @@ import genai_prices
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
+from keys.audit_actions import Action
 from keys.identity.services.agents import check_slug, inserted
 from keys.limits.services.limits import Terms, give_limit
-from keys.models import ApiKey, History, Price, Provider
+from keys.models import ApiKey, Price, Provider
 from keys.refusals import ApiKeyNotFound, ProviderNotFound, WrongValue
 from keys.supply import pricing
 from keys.supply.known_providers import well_known
 from keys.supply.pricing import Rates
+from security import audit
 from security import services as security
 from security.actor import Actor
 
@@ -54,7 +56,7 @@ def add_provider(
         "wire_format": usual.wire_format if wire_format is None else wire_format,
     }
     provider = inserted(Provider(slug=slug, **after))
-    _note_provider(provider, actor=actor, reason="added", now=now, before=None, after=after)
+    _record_new_provider(provider, actor=actor, now=now)
     return provider
 
 
@@ -83,7 +85,15 @@ def change_provider(
         for column, value in after.items():
             setattr(provider, column, value)
         provider.save(update_fields=list(after))
-        _note_provider(provider, actor=actor, reason=reason, now=now, before=before, after=after)
+        audit.record(
+            actor=actor,
+            action=Action.PROVIDER_CHANGE,
+            subject=f"provider:{slug}",
+            before=before,
+            after=after,
+            reason=reason,
+            at=now,
+        )
     return provider
 
 
@@ -102,10 +112,12 @@ def add_key(
 
     Without a secret (None) it is inactive until it has one. Refusals: AlreadyExists, WrongValue.
     """
-    provider, _ = Provider.objects.get_or_create(
+    provider, is_new = Provider.objects.get_or_create(
         slug=check_slug(terms.provider),
         defaults=well_known(terms.provider)._asdict(),
     )
+    if is_new:
+        _record_new_provider(provider, actor=actor, now=now)
     api_key = ApiKey(
         slug=check_slug(slug),
         provider=provider,
@@ -123,7 +135,14 @@ def add_key(
         _seal(api_key, secret)
     inserted(api_key)
     after = {"provider": provider.pk, "model": api_key.model, "priority": api_key.priority}
-    _note(api_key, actor=actor, reason="added", now=now, after=after)
+    audit.record(
+        actor=actor,
+        action=Action.KEY_CREATE,
+        subject=api_key.scope,
+        related=[f"provider:{provider.pk}"],
+        after=after,
+        at=now,
+    )
     for limit in limits:
         give_limit(api_key, terms=limit, reason="key added", actor=actor, now=now)
     return api_key
@@ -136,7 +155,14 @@ def replace_secret(slug: str, *, secret: str, actor: Actor, reason: str, now: da
     api_key = _locked(slug)
     _seal(api_key, secret)
     api_key.save(update_fields=["secret"])
-    _note(api_key, actor=actor, reason=reason, now=now, after={"secret": "replaced"})
+    audit.record(
+        actor=actor,
+        action=Action.KEY_REPLACE_SECRET,
+        subject=api_key.scope,
+        after={"secret": "replaced"},
+        reason=reason,
+        at=now,
+    )
     return api_key
 
 
@@ -157,7 +183,15 @@ def change_key(
     for name, value in changes.items():
         setattr(api_key, name, value)
     api_key.save(update_fields=list(changes))
-    _note(api_key, actor=actor, reason=reason, now=now, before=before, after=changes)
+    audit.record(
+        actor=actor,
+        action=Action.KEY_CHANGE,
+        subject=api_key.scope,
+        before=before,
+        after=changes,
+        reason=reason,
+        at=now,
+    )
     return api_key
 
 
@@ -174,8 +208,15 @@ def set_price(slug: str, *, rates: Rates, actor: Actor, reason: str, now: dateti
     before = pricing.rates_as_json(api_key.price.rates)
     api_key.price = _new_price(api_key.provider, api_key.model, rates, source=actor.name, now=now)
     api_key.save(update_fields=["price"])
-    after = pricing.rates_as_json(rates)
-    _note(api_key, actor=actor, reason=reason, now=now, before=before, after=after)
+    audit.record(
+        actor=actor,
+        action=Action.PRICE_SET,
+        subject=api_key.scope,
+        before=before,
+        after=pricing.rates_as_json(rates),
+        reason=reason,
+        at=now,
+    )
     return api_key
 
 
@@ -227,25 +268,15 @@ def _locked(slug: str) -> ApiKey:
     return api_key
 
 
-def _note_provider(provider, *, actor, reason, now, before, after) -> None:
-    History.objects.create(
-        kind=History.Kind.PROVIDER_CHANGE,
+def _record_new_provider(provider: Provider, *, actor: Actor, now: datetime) -> None:
+    audit.record(
+        actor=actor,
+        action=Action.PROVIDER_CREATE,
+        subject=f"provider:{provider.pk}",
+        after={
+            "name": provider.name,
+            "base_url": provider.base_url,
+            "wire_format": provider.wire_format,
+        },
         at=now,
-        scope=f"provider:{provider.pk}",
-        who=str(actor),
-        why=reason[:300],
-        before=before,
-        after=after,
-    )
-
-
-def _note(api_key, *, actor, reason, now, before=None, after=None) -> None:
-    History.objects.create(
-        kind=History.Kind.KEY_CHANGE,
-        at=now,
-        scope=api_key.scope,
-        who=str(actor),
-        why=reason[:300],
-        before=before,
-        after=after,
     )

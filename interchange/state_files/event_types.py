@@ -1,0 +1,35 @@
+"""The types of entries of the seed's history, and the actions of the audit that they are."""
+
+from interchange.audit_actions import Action
+from keys.audit_actions import Action as KeysAction
+
+_TYPES = {
+    "allocation": [KeysAction.ALLOCATION_CREATE],
+    "rotation": [KeysAction.ALLOCATION_ROTATE],
+    "usage_update": [KeysAction.CHARGE_SETTLE],
+    "close": [KeysAction.ALLOCATION_CLOSE],
+    "extension": [KeysAction.ALLOCATION_EXTEND],
+    "reset": [KeysAction.WINDOW_OPEN],
+    "limit_change": [KeysAction.LIMIT_SET, KeysAction.LIMIT_REMOVE],
+    "key_change": [
+        KeysAction.KEY_CHANGE,
+        KeysAction.KEY_CREATE,
+        KeysAction.KEY_CHANGE_STATUS,
+        KeysAction.KEY_REPLACE_SECRET,
+        KeysAction.PRICE_SET,
+    ],
+    "agent_change": [
+        KeysAction.AGENT_CHANGE,
+        KeysAction.AGENT_CREATE,
+        KeysAction.AGENT_DISABLE,
+        KeysAction.AGENT_ENABLE,
+        KeysAction.TOKEN_ISSUE,
+        KeysAction.TOKEN_REVOKE,
+    ],
+    "provider_change": [KeysAction.PROVIDER_CHANGE, KeysAction.PROVIDER_CREATE],
+    "import": [Action.STATE_IMPORT],
+}
+# What a file's entry becomes: the first of its type.
+ACTION_OF_TYPE = {kind: actions[0] for kind, actions in _TYPES.items()}
+# How an entry is exported; actions that the format does not know are not in it.
+TYPE_OF_ACTION = {action: kind for kind, actions in _TYPES.items() for action in actions}

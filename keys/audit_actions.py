@@ -1,0 +1,37 @@
+"""What `keys` records in the audit."""
+
+from enum import StrEnum
+
+from security import audit
+
+
+@audit.register
+class Action(StrEnum):
+    """Actions on allocations, limits, keys, prices, providers, agents, tokens and slots."""
+
+    ALLOCATION_CREATE = "allocation.create"
+    ALLOCATION_ROTATE = "allocation.rotate"
+    ALLOCATION_EXTEND = "allocation.extend"
+    ALLOCATION_CLOSE = "allocation.close"
+    # A settled charge is its own record: `queries.history` shows it under this action. Only what a
+    # state file says of calls is an entry.
+    CHARGE_SETTLE = "charge.settle"
+    WINDOW_OPEN = "window.open"
+    LIMIT_SET = "limit.set"
+    LIMIT_REMOVE = "limit.remove"
+    KEY_CREATE = "key.create"
+    KEY_CHANGE = "key.change"
+    KEY_CHANGE_STATUS = "key.change_status"
+    KEY_REPLACE_SECRET = "key.replace_secret"  # noqa: S105 - an action, no secret
+    PRICE_SET = "price.set"
+    PROVIDER_CREATE = "provider.create"
+    PROVIDER_CHANGE = "provider.change"
+    COST_CENTRE_CREATE = "cost_centre.create"
+    AGENT_CREATE = "agent.create"
+    # Only of state files, which do not say what was changed.
+    AGENT_CHANGE = "agent.change"
+    AGENT_DISABLE = "agent.disable"
+    AGENT_ENABLE = "agent.enable"
+    TOKEN_ISSUE = "token.issue"  # noqa: S105 - an action, no secret
+    TOKEN_REVOKE = "token.revoke"  # noqa: S105 - an action, no secret
+    SLOT_ADD = "slot.add"
