@@ -4,6 +4,12 @@ import secrets
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils import timezone
+
+from butler_site.audit_actions import Action
+from security import audit
+from security.actor import Actor
 
 NAME = "admin"
 
@@ -29,4 +35,12 @@ def _make(file: Path) -> None:
     file.unlink(missing_ok=True)
     file.touch(mode=0o600)
     file.write_text(f"{NAME}\n{password}\n", encoding="utf-8")
-    get_user_model().objects.create_superuser(NAME, password=password)
+    with transaction.atomic():
+        user = get_user_model().objects.create_superuser(NAME, password=password)
+        audit.record(
+            actor=Actor.command_line(),
+            action=Action.USER_ADD,
+            subject=f"user:{user.pk}",
+            after={"username": NAME, "superuser": True},
+            at=timezone.now(),
+        )

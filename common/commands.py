@@ -7,9 +7,6 @@ from django.core.management.base import CommandError
 
 from common.refusal import Refusal
 
-# Who did it, in the history.
-WHO = "command line"
-
 
 @contextmanager
 def refusals_spoken(*, exit_code: int = 1) -> Iterator[None]:

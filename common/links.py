@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from django.db.models import Model
 from django.urls import reverse
 
 
@@ -57,6 +58,15 @@ def register(pages: Mapping[str, Page | FilteredPage]) -> None:
 def kinds() -> list[str]:
     """The kinds in the table, sorted."""
     return sorted(_PAGES)
+
+
+def kind_of(model: type[Model]) -> str:
+    """The kind of page that shows a row of `model` in the admin; a LookupError if there is none."""
+    url_name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+    for kind, line in _PAGES.items():
+        if isinstance(line, Page) and line.url_name == url_name:
+            return kind
+    raise LookupError(f"No page of a row of {model.__name__} is registered.")
 
 
 def page(kind: str) -> Page | FilteredPage:

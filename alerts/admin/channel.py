@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
@@ -19,6 +18,7 @@ from alerts import apprise_transport, kinds, queries, services
 from alerts.models import Channel
 from common import links
 from common.admin.dialogs import perform, redirect_to
+from common.admin.lists import QuickList
 from security.request_actor import person_of
 
 _TEST = {"title": "Send a test message", "description": "The delivery log shows the result."}
@@ -70,7 +70,7 @@ class ChannelForm(forms.ModelForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(ModelAdmin):
+class ChannelAdmin(QuickList):
     """Channels with a test button; switched off rather than deleted, so the log stays."""
 
     form = ChannelForm
@@ -84,10 +84,6 @@ class ChannelAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
         """With the numbers of waiting and given-up notifications."""
         return queries.channels_with_counts().order_by("name")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Channel | None = None) -> bool:
-        """Never: its delivery log would be deleted, too."""
-        return False
 
     @method_decorator(sensitive_post_parameters("url"))
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -1,10 +1,17 @@
 """Lists that stay quick when they are long."""
 
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
+
+from common import links
 
 COUNTED_MAX = 10_000
 
@@ -40,6 +47,30 @@ class QuickList(ModelAdmin):
     # Sorting by a column without an index reads the whole table.
     sortable_by: list[str] | tuple[str, ...] | None = ()
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody: a service disables, revokes or removes a row, and its history stays."""
         return False
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing: the service that added the row has recorded it in the audit."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing: the service that changed the row has recorded it in the audit."""
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Nothing: the service that removed the rows has recorded it in the audit."""
+
+    def audit_subject(self, obj: Any) -> str:
+        """The row as the audit names it: its kind in the table of links, and its key."""
+        return f"{links.kind_of(type(obj))}:{obj.pk}"
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The audit entries of the row, for users who may view it."""
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            return redirect(links.url("admin"))
+        if not self.has_view_or_change_permission(request, obj):
+            raise PermissionDenied
+        return redirect(links.url("audit_entries", subject=self.audit_subject(obj)))

@@ -79,6 +79,10 @@ class RetentionAdmin(QuickList):
         page: HttpResponse = super().changeform_view(request, object_id, form_url, extra)
         return page
 
+    def audit_subject(self, obj: Retention) -> str:
+        """The cost centre: its retention has no name of its own."""
+        return f"centre:{obj.pk}"
+
     def save_model(
         self, request: HttpRequest, obj: Retention, form: RetentionForm, change: bool
     ) -> None:

@@ -83,6 +83,10 @@ class AllocationAdmin(ReadOnlyAdmin):
         ("Rotations", {"fields": ("moves",)}),
     )
 
+    def audit_subject(self, obj: Allocation) -> str:
+        """The session: it is what other entries name."""
+        return f"session:{obj.session_id}"
+
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """With the last entries of its history."""
         session = Allocation.objects.filter(pk=object_id).values_list("session_id", flat=True)

@@ -95,6 +95,10 @@ class ConcurrencyAdmin(ServiceAdmin):
         """The scope of an existing limit cannot change."""
         return ("scope",) if obj else ()
 
+    def audit_subject(self, obj: Concurrency) -> str:
+        """By its scope: a limit that is removed and set again is the same."""
+        return f"concurrency:{obj.scope}"
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Hand the input to the service."""
         services.set_concurrency(

@@ -183,7 +183,7 @@ def test_a_key_is_added_with_its_limit_and_its_secret_is_never_shown(staff, nvid
         staff.get(page("apikey_change", "nvidia-7")),
         staff.get(page("apikey_changelist")),
         staff.get(page("auditentry_changelist")),
-        staff.get(page("apikey_history", "nvidia-7")),
+        staff.get(page("apikey_history", "nvidia-7"), follow=True),
     ]
     for each in shown:
         assert each.status_code == 200

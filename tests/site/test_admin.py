@@ -1,9 +1,13 @@
 """The admin as a whole: its look, and the pages of users."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
+
+from security.audit_changes import changes
+from security.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -25,3 +29,99 @@ def test_the_sidebar_shows_what_the_user_may_see(client):
     assert reverse("admin:keys_apikey_changelist") in shown
     assert reverse("admin:keys_charge_changelist") not in shown
     assert "Finance office for AI agents" in shown
+
+
+@pytest.fixture
+def staff(client):
+    """A client signed in as grace, who may do everything."""
+    client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
+    return client
+
+
+@pytest.fixture
+def carol():
+    """A user who may not do anything yet."""
+    return get_user_model().objects.create_user("carol", password="fern-hill-92")
+
+
+def recorded(subject):
+    """Action, actor and address, and what differs between before and after; the oldest first."""
+    return [
+        (
+            entry.action,
+            entry.actor,
+            entry.address,
+            {c.name: (c.before, c.after) for c in changes(entry)},
+        )
+        for entry in AuditEntry.objects.about(subject).order_by("pk")
+    ]
+
+
+def test_who_adds_a_user_is_in_the_audit(staff):
+    wanted = {"username": "carol", "password1": "fern-hill-92", "password2": "fern-hill-92"}
+    staff.post(reverse("admin:auth_user_add"), wanted | {"usable_password": "true"})
+    carol = get_user_model().objects.get(username="carol")
+    [(action, actor, address, values)] = recorded(f"user:{carol.pk}")
+    assert (action, actor, address) == ("user.add", "grace", "127.0.0.1")
+    assert (values["username"], values["superuser"]) == (("", "carol"), ("", "no"))
+    assert "fern-hill" not in str(list(AuditEntry.objects.values()))
+
+
+def test_what_a_user_may_do_is_in_the_audit_before_and_after(staff, carol):
+    address = reverse("admin:auth_user_change", args=[carol.pk])
+    group = Group.objects.create(name="auditors")
+    wanted = {"username": "carol", "is_active": "on", "is_staff": "on", "groups": [group.pk]}
+    wanted |= {"date_joined_0": "2026-03-10", "date_joined_1": "12:00:00"}
+    for _ in range(2):
+        assert staff.post(address, wanted).status_code == 302
+    changed = {"staff": ("no", "yes"), "groups": ("", "auditors")}
+    assert recorded(f"user:{carol.pk}") == [("user.change", "grace", "127.0.0.1", changed)]
+
+
+def test_that_a_password_was_changed_is_in_the_audit_but_not_the_password(staff, carol):
+    address = reverse("admin:auth_user_password_change", args=[carol.pk])
+    wanted = {"password1": "moss-dale-17", "password2": "moss-dale-17", "usable_password": "true"}
+    staff.post(address, wanted)
+    carol.refresh_from_db()
+    assert carol.check_password("moss-dale-17")
+    assert recorded(f"user:{carol.pk}") == [("user.change_password", "grace", "127.0.0.1", {})]
+
+
+def test_who_deletes_users_is_in_the_audit(staff, carol):
+    bob = get_user_model().objects.create_user("bob")
+    staff.post(reverse("admin:auth_user_delete", args=[carol.pk]), {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": [bob.pk], "post": "yes"}
+    staff.post(reverse("admin:auth_user_changelist"), chosen)
+    assert get_user_model().objects.count() == 1
+    for pk, name in ((carol.pk, "carol"), (bob.pk, "bob")):
+        [(action, actor, _, values)] = recorded(f"user:{pk}")
+        assert (action, actor, values["username"]) == ("user.delete", "grace", (name, ""))
+
+
+def test_what_a_group_allows_is_in_the_audit(staff):
+    may_view = Permission.objects.get(codename="view_apikey")
+    staff.post(reverse("admin:auth_group_add"), {"name": "auditors"})
+    group = Group.objects.get()
+    change = reverse("admin:auth_group_change", args=[group.pk])
+    staff.post(change, {"name": "auditors", "permissions": [may_view.pk]})
+    staff.post(reverse("admin:auth_group_delete", args=[group.pk]), {"post": "yes"})
+    assert [(action, values) for action, _, _, values in recorded(f"group:{group.pk}")] == [
+        ("group.add", {"name": ("", "auditors"), "permissions": ("", "")}),
+        ("group.change", {"permissions": ("", "view_apikey")}),
+        ("group.delete", {"name": ("auditors", ""), "permissions": ("view_apikey", "")}),
+    ]
+
+
+def test_the_admin_keeps_no_log_of_its_own(staff, carol):
+    staff.post(reverse("admin:auth_group_add"), {"name": "auditors"})
+    staff.post(reverse("admin:auth_user_delete", args=[carol.pk]), {"post": "yes"})
+    assert not LogEntry.objects.exists()
+
+
+def test_the_history_of_a_row_is_the_audit_of_it(staff, client):
+    staff.post(reverse("admin:auth_group_add"), {"name": "auditors"})
+    address = reverse("admin:auth_group_history", args=[Group.objects.get().pk])
+    answer = staff.get(address, follow=True)
+    assert [entry.action for entry in answer.context["cl"].queryset] == ["group.add"]
+    client.force_login(get_user_model().objects.create_user("dave", is_staff=True))
+    assert client.get(address).status_code == 403
