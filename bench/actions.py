@@ -1,19 +1,21 @@
 """What one caller does, through the service layer."""
 
 import itertools
+from collections.abc import Iterator
 
 from django.db import connection
 
 from bench import rows
+from bench.closed_loop import Action
 from keys import services as keys
-from keys.models import Charge
+from keys.models import Allocation, Charge
 from keys.refusals import LimitReached
 
 BATCH = 32
 _USAGE = keys.Usage(input_tokens=80, output_tokens=20)
 
 
-def allocating(number: int):
+def allocate(number: int) -> Action:
     """One allocation."""
     agent = f"agent-{number % rows.AGENTS}"
 
@@ -24,7 +26,7 @@ def allocating(number: int):
     return act
 
 
-def refused(number: int):
+def be_refused(number: int) -> Action:
     """One allocation that a limit refuses."""
 
     def act() -> int:
@@ -37,38 +39,37 @@ def refused(number: int):
     return act
 
 
-def holding_and_settling(number: int):
+def hold_and_settle(number: int) -> Action:
     """One hold and its settlement, in an allocation of the caller's own."""
-    allocation, names = _lent(number)
+    allocation, names = _lend(number)
 
     def act() -> int:
-        keys.settle(charge=_held(allocation, next(names)), usage=_USAGE, now=rows.now())
+        keys.settle(charge=_hold(allocation, next(names)), usage=_USAGE, now=rows.now())
         return 1
 
     return act
 
 
-def settling_in_batches(number: int):
+def settle_in_batches(number: int) -> Action:
     """Settle 32 charges in one transaction. Their holds are made by one statement, whose time
     counts too: the figure is of settlements, and a little too low."""
-    allocation, _ = _lent(number)
+    allocation, _ = _lend(number)
 
     def act() -> int:
         endings = [
-            keys.Ending(charge, Charge.Status.SETTLED, _USAGE)
-            for charge in _held_together(allocation)
+            keys.Ending(charge, Charge.Status.SETTLED, _USAGE) for charge in _hold_many(allocation)
         ]
         return keys.settle_many(endings, now=rows.now())
 
     return act
 
 
-def _lent(number: int):
+def _lend(number: int) -> tuple[Allocation, Iterator[str]]:
     allocation = rows.lend(f"agent-{number % rows.AGENTS}", tokens=10**9)
     return allocation, (f"call-{count}" for count in itertools.count())
 
 
-def _held(allocation, name: str) -> Charge:
+def _hold(allocation: Allocation, name: str) -> Charge:
     charge, _ = keys.hold(
         allocation_id=allocation.pk, tokens=200, idempotency_key=name, now=rows.now()
     )
@@ -91,7 +92,7 @@ RETURNING id, api_key_id, price_id
 """  # noqa: S608 - numbers of this file
 
 
-def _held_together(allocation) -> list[Charge]:
+def _hold_many(allocation: Allocation) -> list[Charge]:
     with connection.cursor() as cursor:
         cursor.execute(_HOLD_MANY, [allocation.pk])
         return [

@@ -4,6 +4,8 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from typing import NamedTuple
 
 from bench import rows
@@ -54,7 +56,12 @@ def measure(prepare: Prepare, *, clients: int, seconds: float, processes: int = 
     )
 
 
-def _process(actions, seconds, barrier, results) -> None:
+def _process(
+    actions: list[Action],
+    seconds: float,
+    barrier: Barrier,
+    results: "Queue[tuple[int, list[float]]]",
+) -> None:
     units: list[int] = []
     latencies: list[float] = []
     ready = threading.Barrier(len(actions) + 1)
@@ -71,7 +78,13 @@ def _process(actions, seconds, barrier, results) -> None:
     results.put((sum(units), latencies))
 
 
-def _caller(act, seconds, ready, units, latencies) -> None:
+def _caller(
+    act: Action,
+    seconds: float,
+    ready: threading.Barrier,
+    units: list[int],
+    latencies: list[float],
+) -> None:
     ready.wait()
     begun = time.perf_counter() + _WARM_UP_SECONDS
     end = begun + seconds

@@ -5,7 +5,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _WARM_UP_SECONDS = 0.5
 
@@ -15,7 +15,7 @@ class Request(NamedTuple):
 
     path: str
     token: str
-    body: dict
+    body: dict[str, Any]
 
 
 class Measured(NamedTuple):
@@ -31,7 +31,8 @@ class Connection:
     """One keep-alive connection."""
 
     def __init__(self, port: int) -> None:
-        self._port, self._streams = port, None
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, request: Request) -> tuple[int, bytes]:
         """Send one request; its status and body."""
@@ -55,17 +56,19 @@ def closed_loop(
     port: int, ask: Callable[[int], Request], *, clients: int, seconds: float
 ) -> Measured:
     """`clients` callers, each asking again as soon as it was answered."""
-    return asyncio.run(_closed(port, ask, clients, seconds))
+    return asyncio.run(_closed_loop(port, ask, clients, seconds))
 
 
 def open_loop(
     port: int, ask: Callable[[int], Request], *, per_second: int, seconds: float
 ) -> Measured:
     """Requests at a fixed rate, whether or not earlier ones were answered."""
-    return asyncio.run(_open(port, ask, per_second, seconds))
+    return asyncio.run(_open_loop(port, ask, per_second, seconds))
 
 
-async def _closed(port, ask, clients, seconds) -> Measured:
+async def _closed_loop(
+    port: int, ask: Callable[[int], Request], clients: int, seconds: float
+) -> Measured:
     begun = time.perf_counter() + _WARM_UP_SECONDS
     took: list[tuple[int, float]] = []
 
@@ -77,10 +80,12 @@ async def _closed(port, ask, clients, seconds) -> Measured:
                 took.append((status, time.perf_counter() - start))
 
     await asyncio.gather(*(caller(number) for number in range(clients)))
-    return _measured(took, seconds)
+    return _figures(took, seconds)
 
 
-async def _open(port, ask, per_second, seconds) -> Measured:
+async def _open_loop(
+    port: int, ask: Callable[[int], Request], per_second: int, seconds: float
+) -> Measured:
     # The longest unused first, so that none is idle until the server closes it.
     free = deque(Connection(port) for _ in range(50))
     took: list[tuple[int, float]] = []
@@ -98,10 +103,10 @@ async def _open(port, ask, per_second, seconds) -> Measured:
         await asyncio.sleep(max(0, due - time.perf_counter()))
         tasks.append(asyncio.create_task(once(number, due)))
     await asyncio.gather(*tasks)
-    return _measured(took, seconds)
+    return _figures(took, seconds)
 
 
-def _measured(took: list[tuple[int, float]], seconds: float) -> Measured:
+def _figures(took: list[tuple[int, float]], seconds: float) -> Measured:
     times = sorted(1000 * duration for _, duration in took)
     statuses: dict[int, int] = {}
     for status, _ in took:

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from bench import actions, http_load, pgbench, planning, rows, server, tasks
-from bench.closed_loop import measure
+from bench import actions, closed_loop, http_load, pgbench, planning, rows, server, tasks
 from bench.http_load import Request
 from keys.books.queries.candidates import candidates
 from keys.books.selection import choose
@@ -24,17 +23,17 @@ def _service(seconds: float, clients: list[int], out: TextIO) -> None:
     head += f" {'hold+settle':>22} {'pgbench':>8} {'ratio':>6} {'settled by 32':>22} {'ratio':>6}"
     print(head, file=out)  # noqa: T201
     for count in clients:
-        lent = measure(actions.allocating, clients=count, seconds=seconds)
+        lent = closed_loop.measure(actions.allocate, clients=count, seconds=seconds)
         lent_limit = pgbench.allocating(count, seconds)
-        refused = measure(actions.refused, clients=count, seconds=seconds)
-        pairs = measure(actions.holding_and_settling, clients=count, seconds=seconds)
+        refused = closed_loop.measure(actions.be_refused, clients=count, seconds=seconds)
+        pairs = closed_loop.measure(actions.hold_and_settle, clients=count, seconds=seconds)
         pairs_limit = pgbench.holding_and_settling(count, seconds)
-        batches = measure(actions.settling_in_batches, clients=count, seconds=seconds)
+        batches = closed_loop.measure(actions.settle_in_batches, clients=count, seconds=seconds)
         print(  # noqa: T201
-            f"{count:>8} {_shown(lent):>22} {lent_limit:>8.0f} "
-            f"{lent.per_second / lent_limit:>6.0%} {_shown(refused):>22} "
-            f"{_shown(pairs):>22} {pairs_limit:>8.0f} "
-            f"{pairs.per_second / pairs_limit:>6.0%} {_shown(batches):>22} "
+            f"{count:>8} {_figures(lent):>22} {lent_limit:>8.0f} "
+            f"{lent.per_second / lent_limit:>6.0%} {_figures(refused):>22} "
+            f"{_figures(pairs):>22} {pairs_limit:>8.0f} "
+            f"{pairs.per_second / pairs_limit:>6.0%} {_figures(batches):>22} "
             f"{batches.per_second / pairs_limit:>6.0%}",
             file=out,
             flush=True,
@@ -64,8 +63,8 @@ def _http(seconds: float, clients: list[int], out: TextIO) -> None:
             limit = pgbench.allocating(count, seconds)
             used = http_load.closed_loop(port, report, clients=count, seconds=seconds)
             print(  # noqa: T201
-                f"{count:>8} {_shown(lent):>22} {limit:>8.0f} {lent.per_second / limit:>6.0%} "
-                f"{_shown(used):>22}",
+                f"{count:>8} {_figures(lent):>22} {limit:>8.0f} {lent.per_second / limit:>6.0%} "
+                f"{_figures(used):>22}",
                 file=out,
                 flush=True,
             )
@@ -77,7 +76,7 @@ def _http(seconds: float, clients: list[int], out: TextIO) -> None:
     )
 
 
-def _shown(measured) -> str:
+def _figures(measured: closed_loop.Measured | http_load.Measured) -> str:
     return f"{measured.per_second:.0f} ({measured.p50_ms:.1f}/{measured.p99_ms:.1f})"
 
 

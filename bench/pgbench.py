@@ -131,7 +131,10 @@ def _run(script: list[str], clients: int, seconds: float) -> float:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if ended.returncode:
         raise SystemExit(f"pgbench failed:\n{ended.stderr}")
-    return float(_TPS.search(ended.stdout)[1])
+    found = _TPS.search(ended.stdout)
+    if found is None:
+        raise SystemExit(f"pgbench printed no rate:\n{ended.stdout}")
+    return float(found[1])
 
 
 def _program() -> str:

@@ -18,7 +18,7 @@ def run(_seconds: float, _clients: list[int], out: TextIO) -> None:
     """Print the best and the median of each; what is asked for by time or clients is not used."""
     print("\nplanning; ms of processor time", file=out)  # noqa: T201
     print(f"{'':>40} {'best':>7} {'median':>7} {'goal':>7}", file=out)  # noqa: T201
-    for name, work, goal in _measured():
+    for name, work, goal in _measurements():
         took = _times(work)
         print(  # noqa: T201
             f"{name:>40} {took[0]:>7.1f} {took[len(took) // 2]:>7.1f} {goal:>7}",
@@ -27,9 +27,9 @@ def run(_seconds: float, _clients: list[int], out: TextIO) -> None:
         )
 
 
-def _measured() -> list[tuple[str, Callable[[], Any], str]]:
+def _measurements() -> list[tuple[str, Callable[[], Any], str]]:
     parts = _parts()
-    given = _given()
+    given = _given_sub_tasks()
     # As long as lists usually are at most, and one item that is the rest.
     listed = _LIST * 5_000 + _megabyte(_TALK)[: _BYTES - 5_000 * len(_LIST)]
     orders, talk = _megabyte(_ORDERS), _megabyte(_TALK)
@@ -60,7 +60,7 @@ def _parts() -> list[Part]:
     ]
 
 
-def _given() -> list[dict[str, Any]]:
+def _given_sub_tasks() -> list[dict[str, Any]]:
     """In no order: each waits for two of those before it."""
     given = [
         {

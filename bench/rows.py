@@ -1,13 +1,14 @@
-"""The rows that benchmarks spend from: equal keys, many agents, limits nobody reaches."""
+"""The rows that benchmarks spend from: equal keys, many agents, limits that are never reached."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.core.management import call_command
 from django.db import connections
 
 from keys import services as keys
-from keys.models import Agent
+from keys.models import Agent, Allocation, ApiKey, CostCentre
 from keys.supply.pricing import Rates
 from security.actor import Actor
 
@@ -39,13 +40,14 @@ def make() -> None:
     limit(Agent.objects.get(pk="poor"), "day", amount=1)
 
 
-def add_key(slug: str, **terms: object):
+def add_key(slug: str, **changes: Any) -> ApiKey:
     """An API key with a price and no limit."""
-    terms = keys.KeyTerms(**{"provider": "bench", "model": "model", "rates": RATES} | terms)
+    values: dict[str, Any] = {"provider": "bench", "model": "model", "rates": RATES} | changes
+    terms = keys.KeyTerms(**values)
     return keys.add_key(slug, terms=terms, secret="bench", actor=ACTOR, now=now())  # noqa: S106
 
 
-def lend(agent: str, tokens: int = 1000, **wish: object):
+def lend(agent: str, tokens: int = 1000, **wish: Any) -> Allocation:
     """One allocation."""
     allocation, _ = keys.allocate(
         agent=agent, wish=keys.Wish(tokens=tokens, **wish), actor=Actor.agent(agent), now=now()
@@ -64,7 +66,9 @@ def close_connections() -> None:
     connections.close_all()
 
 
-def limit(subject, period: str, amount: int = PLENTY, unit: str = "tokens") -> None:
-    """A limit, of so much that nobody reaches it."""
+def limit(
+    subject: ApiKey | Agent | CostCentre, period: str, amount: int = PLENTY, unit: str = "tokens"
+) -> None:
+    """Set a limit, by default one that is never reached."""
     terms = keys.Terms(unit=unit, period=period, amount=amount)
     keys.set_limit(subject, terms=terms, reason="bench", actor=ACTOR, now=now())

@@ -6,8 +6,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import NamedTuple
 
 from butler_site.management.commands import up
@@ -23,9 +24,14 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def running(*, workers: int | None = None, application: str = _APPLICATION, **environ: str):
+def running(
+    *,
+    workers: int | None = None,
+    application: str = _APPLICATION,
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Server]:
     """A web server with the very options of `manage.py up`, in `workers` processes; or another
-    `application` in the same way. Gives a Server."""
+    `application` in the same way."""
     port = free_port()
     options = up.web_server("127.0.0.1", port)
     command = [sys.executable, *(application if one == _APPLICATION else one for one in options)]
@@ -38,11 +44,11 @@ def running(*, workers: int | None = None, application: str = _APPLICATION, **en
 
 @contextmanager
 def serving(
-    command: list[str], *, port: int, probe: str, environ: dict[str, str]
+    command: list[str], *, port: int, probe: str, environ: Mapping[str, str]
 ) -> Iterator[Server]:
     """A program that answers on `port`; it is stopped afterwards. What is empty in `environ` is not
     set for it."""
-    given = up.environ() | {"PORT": str(port)} | environ
+    given = {**up.environ(), "PORT": str(port), **environ}
     given = {name: value for name, value in given.items() if value}
     # What they write about every call is not looked at; their errors are.
     process = subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL)  # noqa: S603
@@ -55,12 +61,12 @@ def serving(
 
 
 def free_port() -> int:
-    """A port that nobody uses now."""
+    """A port that is free now."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+        return int(free.getsockname()[1])
 
 
-def _wait(address: str, process: subprocess.Popen) -> None:
+def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         try:

@@ -58,7 +58,7 @@ def _fleet(out: TextIO) -> None:
     with _office() as (workers, web):
         before = [cost.spent(one, None).server for one in (workers, web)]
         start = time.perf_counter()
-        task = _submitted(_PARTS, latency=True)
+        task = _submit(_PARTS, latency=True)
         memory = 0
         while not _is_over(task):
             memory = max(memory, _memory(workers))
@@ -86,7 +86,7 @@ def _office() -> Iterator[tuple[int, int]]:
     told = {"BUTLER_SANDBOX_URL": f"http://127.0.0.1:{port}/v1"}
     with (
         server.serving(provider, port=port, probe="/healthz", environ={}),
-        server.running(**told) as web,
+        server.running(environ=told) as web,
     ):
         told["BUTLER_GATEWAY_URL"] = f"http://127.0.0.1:{web.port}"
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "work"]
@@ -100,7 +100,7 @@ def _office() -> Iterator[tuple[int, int]]:
             workers.wait(30)
 
 
-def _submitted(parts: int, *, latency: bool) -> Task:
+def _submit(parts: int, *, latency: bool) -> Task:
     says = _SAYS if latency else "part {}"
     task_request = services.TaskRequest(
         name="fleet",
@@ -120,7 +120,7 @@ def _is_over(task: Task) -> bool:
 def _peak(task: Task) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_PEAK, [task.pk])
-        return cursor.fetchone()[0]
+        return int(cursor.fetchone()[0])
 
 
 def _memory(pid: int) -> int:
@@ -130,7 +130,7 @@ def _memory(pid: int) -> int:
 
 
 def _aggregate(out: TextIO) -> None:
-    task = _submitted(_MANY, latency=False)
+    task = _submit(_MANY, latency=False)
     with connection.cursor() as cursor:
         cursor.execute(_DONE, {"task": task.pk})
         cursor.execute("VACUUM ANALYZE")
@@ -157,4 +157,4 @@ def _database_ms(task: Task) -> float:
         cursor.execute(explained, {"task": task.pk, "with_text": True})
         plan = cursor.fetchone()[0]
         plan = json.loads(plan) if isinstance(plan, str) else plan
-        return plan[0]["Planning Time"] + plan[0]["Execution Time"]
+        return float(plan[0]["Planning Time"] + plan[0]["Execution Time"])

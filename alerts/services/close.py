@@ -19,7 +19,7 @@ def acknowledge(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -
 
     Refusals: AlertNotFound, AlertResolved.
     """
-    alert = _standing(alert_id)
+    alert = _lock_unresolved(alert_id)
     if alert.status == _Status.ACKNOWLEDGED:
         return alert
     before, alert.status = alert.status, _Status.ACKNOWLEDGED
@@ -31,11 +31,11 @@ def acknowledge(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -
 
 @transaction.atomic
 def resolve(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> Alert:
-    """The alert is over; its dedup key may be raised anew.
+    """The alert is over; its dedup key can be raised again.
 
     Refusals: AlertNotFound, AlertResolved.
     """
-    return _resolved(_standing(alert_id), actor=actor, note=note, now=now)
+    return _resolve(_lock_unresolved(alert_id), actor=actor, note=note, now=now)
 
 
 @transaction.atomic
@@ -46,14 +46,14 @@ def resolve_by_key(dedup_key: str, *, actor: Actor, note: str = "", now: datetim
     caller's transaction; no refusals.
     """
     alert = Alert.objects.unresolved().filter(dedup_key=dedup_key).locked().first()
-    return alert and _resolved(alert, actor=actor, note=note, now=now)
+    return alert and _resolve(alert, actor=actor, note=note, now=now)
 
 
-def _standing(alert_id: int) -> Alert:
+def _lock_unresolved(alert_id: int) -> Alert:
     alert = Alert.objects.locked().filter(pk=alert_id).first()
     if alert is None:
         raise AlertNotFound(alert_id=alert_id)
-    if alert.is_resolved:
+    if alert.resolved_at is not None:
         raise AlertResolved(
             alert_id=alert_id,
             resolved_by=alert.resolved_by,
@@ -62,7 +62,7 @@ def _standing(alert_id: int) -> Alert:
     return alert
 
 
-def _resolved(alert: Alert, *, actor: Actor, note: str, now: datetime) -> Alert:
+def _resolve(alert: Alert, *, actor: Actor, note: str, now: datetime) -> Alert:
     before, alert.status = alert.status, _Status.RESOLVED
     alert.resolved_at, alert.resolved_by, alert.resolved_note = now, str(actor), note
     alert.save(update_fields=["status", "resolved_at", "resolved_by", "resolved_note"])

@@ -5,15 +5,20 @@ It keeps no books and parses nothing: what the gateway needs more is the cost of
 """
 
 import os
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import aiohttp
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _UPSTREAM = os.environ.get("BENCH_UPSTREAM", "")
 _pool: aiohttp.ClientSession | None = None
 
 
-async def application(scope, receive, send) -> None:
-    """Forward a request, and hand its answer on as it comes."""
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Forward a request, and pass its answer on piece by piece."""
     if scope["type"] == "lifespan":
         await _live(receive, send)
         return
@@ -23,6 +28,8 @@ async def application(scope, receive, send) -> None:
         body += message.get("body", b"")
         more = message.get("more_body", False)
     headers = {"content-type": "application/json", "authorization": "Bearer bench"}
+    if _pool is None:
+        raise RuntimeError("The server did not announce its start (lifespan).")
     async with _pool.post(f"{_UPSTREAM}{scope['path']}", data=body, headers=headers) as answer:
         if answer.content_type == "text/event-stream":
             await _stream(answer, send)
@@ -30,26 +37,26 @@ async def application(scope, receive, send) -> None:
             await _whole(answer, send)
 
 
-async def _whole(answer: aiohttp.ClientResponse, send) -> None:
+async def _whole(answer: aiohttp.ClientResponse, send: Send) -> None:
     body = await answer.read()
     await _start(answer, send, (b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.body", "body": body})
 
 
-async def _stream(answer: aiohttp.ClientResponse, send) -> None:
+async def _stream(answer: aiohttp.ClientResponse, send: Send) -> None:
     await _start(answer, send)
     async for piece in answer.content.iter_any():
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _start(answer: aiohttp.ClientResponse, send, *headers: tuple[bytes, bytes]) -> None:
+async def _start(answer: aiohttp.ClientResponse, send: Send, *headers: tuple[bytes, bytes]) -> None:
     kind = (b"content-type", answer.headers["content-type"].encode())
     start = {"type": "http.response.start", "status": answer.status, "headers": [kind, *headers]}
     await send(start)
 
 
-async def _live(receive, send) -> None:
+async def _live(receive: Receive, send: Send) -> None:
     global _pool  # noqa: PLW0603 - as long as the process lives
     await receive()
     async with aiohttp.ClientSession(

@@ -47,7 +47,7 @@ def _cpu(pid: int) -> float:
             times = process.cpu_times()
         except psutil.NoSuchProcess:
             continue
-        # Whoever was waited for counts too, so that a backend that has ended is not lost.
+        # Children that have ended count too, so that the time of an ended backend is not lost.
         total += times.user + times.system + times.children_user + times.children_system
     return total
 

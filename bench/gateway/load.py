@@ -11,6 +11,7 @@ import sys
 import time
 from array import array
 from collections import Counter, deque
+from typing import cast
 
 import msgspec
 import uvloop
@@ -20,7 +21,7 @@ _SILENCE_SECONDS = 60
 
 class Load(msgspec.Struct):
     """What to do. `tokens` take turns. Closed loop: `clients` at once, for `seconds` or `calls`;
-    open loop: `per_second` calls for `seconds`, whatever comes back."""
+    open loop: `per_second` calls for `seconds`, however late the answers are."""
 
     port: int
     path: str
@@ -34,7 +35,7 @@ class Load(msgspec.Struct):
 
 
 class Measured(msgspec.Struct):
-    """What came of it: milliseconds of each percentile, calls by HTTP status (0: cut or silent),
+    """The result: milliseconds of each percentile, calls by HTTP status (0: cut or silent),
     seconds of the load's own CPU. An open loop's times count from when a call was due."""
 
     per_second: float
@@ -50,11 +51,13 @@ class Connection(asyncio.Protocol):
     """One keep-alive connection, one call at a time."""
 
     def __init__(self) -> None:
-        self._transport, self._answer, self._came, self._missing = None, None, b"", -1
+        self._came, self._missing = b"", -1
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[int] | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        """Ready."""
-        self._transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport for the calls."""
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """A call in flight is lost: status 0."""
@@ -67,8 +70,10 @@ class Connection(asyncio.Protocol):
         """Whether the other end still listens."""
         return self._transport is not None
 
-    def call(self, request: bytes) -> asyncio.Future:
-        """Send a request; the status of its answer once that is whole."""
+    def call(self, request: bytes) -> asyncio.Future[int]:
+        """Send a request; the result is the status of its answer, once that is complete."""
+        if self._transport is None:
+            raise ConnectionError("The other end has closed the connection.")
         self._came, self._missing = b"", -1
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
@@ -89,7 +94,8 @@ class Connection(asyncio.Protocol):
             self._came = self._came[:12] + (self._came[12:] + data)[-8:]
         if self._missing >= 0:
             self._missing -= len(data)
-        if self._missing == 0 or (self._missing == -2 and self._came.endswith(b"0\r\n\r\n")):
+        over = self._missing == 0 or (self._missing == -2 and self._came.endswith(b"0\r\n\r\n"))
+        if over and self._answer:
             self._answer.set_result(int(self._came[9:12]))
 
 
@@ -102,7 +108,8 @@ class _Run:
         self.begun = time.perf_counter() + load.warm_up_seconds
         self.until = self.begun + load.seconds
         self.left = load.calls
-        self.times, self.statuses = array("d"), Counter()
+        self.times = array("d")
+        self.statuses: Counter[int] = Counter()
         self.cpu, self.ended = 0.0, 0.0
 
     async def connection(self) -> Connection:
@@ -147,25 +154,31 @@ class _Run:
         self.cpu = time.process_time() - self.cpu
         print("end", flush=True)  # noqa: T201
 
-    def measured(self) -> Measured:
+    def result(self) -> Measured:
+        """What the load came to, in milliseconds and calls per second."""
         times = sorted(1000 * seconds for seconds in self.times)
+        p50, p95, p99 = (
+            times[int((len(times) - 1) * share)] if times else 0.0 for share in (0.5, 0.95, 0.99)
+        )
         return Measured(
-            len(times) / (self.ended - self.begun),
-            len(times),
-            *(times[int((len(times) - 1) * share)] if times else 0 for share in (0.5, 0.95, 0.99)),
-            dict(self.statuses),
-            self.cpu,
+            per_second=len(times) / (self.ended - self.begun),
+            calls=len(times),
+            p50=p50,
+            p95=p95,
+            p99=p99,
+            statuses=dict(self.statuses),
+            cpu_seconds=self.cpu,
         )
 
 
-async def _closed(run: _Run) -> None:
+async def _closed_loop(run: _Run) -> None:
     callers = (run.caller() for _ in range(run.load.clients))
     await asyncio.gather(run.say_begin_and_end(), *callers)
     if run.load.calls:
         run.end()
 
 
-async def _open(run: _Run) -> None:
+async def _open_loop(run: _Run) -> None:
     # The longest unused first, so that none is idle until the server closes it.
     free, tasks = deque([await run.connection() for _ in range(run.load.clients)]), set()
 
@@ -195,9 +208,9 @@ def _request(load: Load, token: str) -> bytes:
 
 async def _measure(load: Load) -> Measured:
     run = _Run(load)
-    work = _open(run) if load.per_second else _closed(run)
+    work = _open_loop(run) if load.per_second else _closed_loop(run)
     await asyncio.wait_for(work, _SILENCE_SECONDS + load.seconds + load.calls / 20)
-    return run.measured()
+    return run.result()
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""One measurement: a load on a server, and what it cost the server's processes meanwhile."""
+"""One measurement: a load on a server, and what it cost the server's processes in that time."""
 
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import msgspec
 
@@ -42,13 +42,13 @@ class Figures(NamedTuple):
 class Meter:
     """Measures loads, one after the other, with one process that makes them."""
 
-    def __init__(self, process: subprocess.Popen, postgres: int | None) -> None:
-        self._process, self._postgres = process, postgres
+    def __init__(self, requests: IO[str], answers: IO[str], postgres: int | None) -> None:
+        self._requests, self._answers, self._postgres = requests, answers, postgres
 
     def run(self, load: Load, *, pid: int) -> Figures:
         """Put `load` on the server with the process `pid`."""
-        self._process.stdin.write(msgspec.json.encode(load).decode() + "\n")
-        self._process.stdin.flush()
+        self._requests.write(msgspec.json.encode(load).decode() + "\n")
+        self._requests.flush()
         self._line()
         before = spent(pid, self._postgres)
         self._line()
@@ -56,9 +56,9 @@ class Meter:
         return Figures(msgspec.json.decode(self._line(), type=Measured), after.since(before))
 
     def _line(self) -> str:
-        if line := self._process.stdout.readline():
+        if line := self._answers.readline():
             return line
-        raise SystemExit("The load has died; what it said is above.")
+        raise SystemExit("The load process has ended; its error is above.")
 
 
 @contextmanager
@@ -68,8 +68,10 @@ def meter(postgres: int | None) -> Iterator[Meter]:
     process = subprocess.Popen(  # noqa: S603
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
+    if process.stdin is None or process.stdout is None:
+        raise SystemExit("The load process has no pipes.")
     try:
-        yield Meter(process, postgres)
+        yield Meter(process.stdin, process.stdout, postgres)
     finally:
         process.stdin.close()
         process.wait(30)

@@ -1,7 +1,8 @@
 """The measurements, one after the other."""
 
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from bench.gateway import cost, report, targets
 from bench.gateway.measure import Figures, Meter
@@ -10,7 +11,7 @@ from bench.gateway.targets import LATENCIES, Target
 
 # The second process of a server may need longer to start than the first.
 _WARM_UP_SECONDS = 3
-# What a goal is measured at: every core is busy, and nobody waits for long.
+# What a goal is measured at: every core is busy, and no call waits for long.
 _USUAL_CLIENTS = 64
 
 
@@ -26,10 +27,15 @@ class Asked(NamedTuple):
 
 
 class Bench:
-    """All parts on one upstream and one database; `goals` are told at the end."""
+    """All parts on one upstream and one database; `goals` are printed at the end."""
 
     def __init__(
-        self, asked: Asked, provider: Target, tokens: dict, meter: Meter, out: TextIO
+        self,
+        asked: Asked,
+        provider: Target,
+        tokens: dict[tuple[str, int], list[str]],
+        meter: Meter,
+        out: TextIO,
     ) -> None:
         self.asked, self._provider, self._tokens = asked, provider, tokens
         self._meter, self._out = meter, out
@@ -64,7 +70,7 @@ class Bench:
         )
 
     @contextmanager
-    def _proxies(self, workers: int):
+    def _proxies(self, workers: int) -> Iterator[dict[str, Target]]:
         """The servers under load, all started, by name, Butler last."""
         with ExitStack() as open_while:
             proxies = [open_while.enter_context(targets.bare(self._provider, workers=workers))]
@@ -78,7 +84,7 @@ class Bench:
             say(self._out, "", f"{workers} process{'es' if workers > 1 else ''} each")
             yield {proxy.name: proxy for proxy in proxies}
 
-    def _on(self, target: Target, stream: bool, latency: int, **how) -> Figures:
+    def _on(self, target: Target, stream: bool, latency: int, **how: Any) -> Figures:
         how = {"seconds": self.asked.seconds} | how
         if target.name == "LiteLLM":
             how["model"] = f"ms{latency}"
@@ -93,7 +99,9 @@ class Bench:
                 for clients in self.asked.clients:
                     self._line(workers, proxies, stream, latency, clients)
 
-    def _line(self, workers, proxies, stream, latency, clients) -> None:
+    def _line(
+        self, workers: int, proxies: dict[str, Target], stream: bool, latency: int, clients: int
+    ) -> None:
         line, found = report.start_of_line(stream, latency, clients), {}
         for name, proxy in proxies.items():
             found[name] = self._on(proxy, stream, latency, clients=clients)
@@ -138,7 +146,7 @@ class Bench:
             say(self._out, text + report.proxy(anthropic, self._direct[stream, 0]))
 
     def rate(self, workers: int, proxies: dict[str, Target]) -> None:
-        """An open loop: 200 calls a second, whatever comes back."""
+        """An open loop: 200 calls a second, however late the answers are."""
         for name, proxy in proxies.items():
             if name == "LiteLLM":
                 continue  # It could not keep up, and its queue would be all that is measured.

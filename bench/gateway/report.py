@@ -32,9 +32,9 @@ def start_of_line(stream: bool, latency: int, clients: int) -> str:
 
 def proxy(figures: Figures, direct_ms: float) -> str:
     """A proxy's figures; latencies without those of a direct call."""
-    said = figures.measured
-    added = "/".join(_short(ms - direct_ms) for ms in (said.p50, said.p95, said.p99))
-    text = f" | {said.per_second:>8.0f} {added:>20} {figures.server_ms:>7.2f}"
+    measured = figures.measured
+    added = "/".join(_short(ms - direct_ms) for ms in (measured.p50, measured.p95, measured.p99))
+    text = f" | {measured.per_second:>8.0f} {added:>20} {figures.server_ms:>7.2f}"
     return text + (f" {figures.failed} FAILED" if figures.failed else "")
 
 

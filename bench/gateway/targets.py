@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench import server
 from bench.gateway import rows
@@ -31,15 +32,22 @@ class Target:
     tokens: dict[tuple[str, int], list[str]] = field(default_factory=dict)
 
     def load(
-        self, *, latency: int, stream: bool, wire_format: str = "openai", model: str = "", **how
+        self,
+        *,
+        latency: int,
+        stream: bool,
+        wire_format: str = "openai",
+        model: str = "",
+        **how: Any,
     ) -> Load:
         """A load of calls to an upstream that answers after `latency` milliseconds."""
         path = _PATHS[wire_format]
+        more = {"tokens": self.tokens.get((wire_format, latency), ["bench"])} | how
         return Load(
             port=self.port,
             path=f"/{latency}{path}" if self.path_has_latency else path,
             body=_body(wire_format, stream, model or rows.MODEL),
-            **{"tokens": self.tokens.get((wire_format, latency), ["bench"])} | how,
+            **more,
         )
 
 
@@ -58,16 +66,16 @@ def bare(provider: Target, *, workers: int) -> Iterator[Target]:
     with server.running(
         workers=workers,
         application="bench.gateway.bare_proxy:application",
-        BENCH_UPSTREAM=f"http://127.0.0.1:{provider.port}",
+        environ={"BENCH_UPSTREAM": f"http://127.0.0.1:{provider.port}"},
     ) as running:
         yield Target("bare proxy", running.port, running.pid)
 
 
 @contextmanager
-def butler(tokens: dict, *, workers: int) -> Iterator[Target]:
+def butler(tokens: dict[tuple[str, int], list[str]], *, workers: int) -> Iterator[Target]:
     """Butler's web server, as `manage.py up` starts it."""
     with server.running(workers=workers) as running:
-        yield Target("Butler", *running, path_has_latency=False, tokens=tokens)
+        yield Target("Butler", running.port, running.pid, path_has_latency=False, tokens=tokens)
 
 
 def lend(provider: Target) -> dict[tuple[str, int], list[str]]:
@@ -108,7 +116,9 @@ def litellm(provider: Target, environment: str, *, workers: int) -> Iterator[Tar
         tokens = {("openai", latency): [key] for latency in LATENCIES}
         probe = "/health/liveliness"
         with server.serving(command, port=port, probe=probe, environ=given) as running:
-            yield Target("LiteLLM", *running, path_has_latency=False, tokens=tokens)
+            yield Target(
+                "LiteLLM", running.port, running.pid, path_has_latency=False, tokens=tokens
+            )
 
 
 def _body(wire_format: str, stream: bool, model: str) -> str:

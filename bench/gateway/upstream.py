@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any, cast
 
 import uvloop
 
@@ -17,14 +18,14 @@ _WORDS = ["Every", " token", " was", " set", " aside", " first", "."] * 3
 _STREAMED = (b'"stream":true', b'"stream": true')
 
 
-def _chunk(choices: list, **more: object) -> bytes:
+def _chunk(choices: list[dict[str, Any]], **more: object) -> bytes:
     chunk = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "created": 1, **more}
     return (
         b"data: " + json.dumps({**chunk, "model": "bench", "choices": choices}).encode() + b"\n\n"
     )
 
 
-def _delta(finish: str | None, **delta: object) -> list[dict]:
+def _delta(finish: str | None, **delta: object) -> list[dict[str, Any]]:
     return [{"index": 0, "delta": delta, "finish_reason": finish}]
 
 
@@ -49,7 +50,7 @@ def _chat_events() -> list[bytes]:
     ]
 
 
-def _message(**more: object) -> dict:
+def _message(**more: object) -> dict[str, Any]:
     return {"id": "msg_bench", "type": "message", "role": "assistant", "model": "bench", **more}
 
 
@@ -80,7 +81,7 @@ def _whole(body: bytes) -> list[bytes]:
     return [head.encode() + b"\r\n\r\n" + body]
 
 
-def _chunked(events: list[bytes]) -> list[bytes]:
+def _in_chunks(events: list[bytes]) -> list[bytes]:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n"
     pieces = [f"{len(event):x}\r\n".encode() + event + b"\r\n" for event in events]
     pieces[0] = head + b"\r\n" + pieces[0]
@@ -90,9 +91,9 @@ def _chunked(events: list[bytes]) -> list[bytes]:
 # What is written, piece by piece, by (is it messages, is it streamed).
 _ANSWERS = {
     (False, False): _whole(_chat()),
-    (False, True): _chunked(_chat_events()),
+    (False, True): _in_chunks(_chat_events()),
     (True, False): _whole(_messages()),
-    (True, True): _chunked(_messages_events()),
+    (True, True): _in_chunks(_messages_events()),
 }
 
 
@@ -100,11 +101,12 @@ class Upstream(asyncio.Protocol):
     """One connection; requests come one after the other, each with a Content-Length."""
 
     def __init__(self) -> None:
-        self._came, self._transport = b"", None
+        self._came = b""
+        self._transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        """Remember whom to answer."""
-        self._transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport for the answers."""
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Answer as soon as the request is whole."""
@@ -127,8 +129,9 @@ class Upstream(asyncio.Protocol):
 
     def _write(self, pieces: Iterator[bytes]) -> None:
         # One piece in each turn of the loop, so that a stream comes in pieces.
-        if not self._transport.is_closing() and (piece := next(pieces, None)):
-            self._transport.write(piece)
+        transport = self._transport
+        if transport and not transport.is_closing() and (piece := next(pieces, None)):
+            transport.write(piece)
             asyncio.get_running_loop().call_soon(self._write, pieces)
 
 
