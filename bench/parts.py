@@ -24,10 +24,10 @@ def _service(seconds: float, clients: list[int], out: TextIO) -> None:
     print(head, file=out)  # noqa: T201
     for count in clients:
         lent = closed_loop.measure(actions.allocate, clients=count, seconds=seconds)
-        lent_limit = pgbench.allocating(count, seconds)
+        lent_limit = pgbench.allocate(count, seconds)
         refused = closed_loop.measure(actions.be_refused, clients=count, seconds=seconds)
         pairs = closed_loop.measure(actions.hold_and_settle, clients=count, seconds=seconds)
-        pairs_limit = pgbench.holding_and_settling(count, seconds)
+        pairs_limit = pgbench.hold_and_settle(count, seconds)
         batches = closed_loop.measure(actions.settle_in_batches, clients=count, seconds=seconds)
         print(  # noqa: T201
             f"{count:>8} {_figures(lent):>22} {lent_limit:>8.0f} "
@@ -60,7 +60,7 @@ def _http(seconds: float, clients: list[int], out: TextIO) -> None:
         offered = http_load.open_loop(port, lend, per_second=100, seconds=3 * seconds)
         for count in clients:
             lent = http_load.closed_loop(port, lend, clients=count, seconds=seconds)
-            limit = pgbench.allocating(count, seconds)
+            limit = pgbench.allocate(count, seconds)
             used = http_load.closed_loop(port, report, clients=count, seconds=seconds)
             print(  # noqa: T201
                 f"{count:>8} {_figures(lent):>22} {limit:>8.0f} {lent.per_second / limit:>6.0%} "

@@ -84,7 +84,7 @@ _ENDED = {
 }
 
 
-def allocating(clients: int, seconds: float) -> float:
+def allocate(clients: int, seconds: float) -> float:
     """Allocations per second: look, candidates, commit; the key at random."""
     script = [
         r"\set r random(1, 1000000000000)",
@@ -98,7 +98,7 @@ def allocating(clients: int, seconds: float) -> float:
     return _run(script, clients, seconds)
 
 
-def holding_and_settling(clients: int, seconds: float) -> float:
+def hold_and_settle(clients: int, seconds: float) -> float:
     """Pairs per second, each client in an allocation of its own."""
     first = min(rows.lend(f"agent-{n % rows.AGENTS}", tokens=10**9).pk for n in range(clients))
     script = [

@@ -9,8 +9,8 @@ from common.refusal import Refusal
 
 
 @contextmanager
-def refusals_spoken(*, exit_code: int = 1) -> Iterator[None]:
-    """A refusal becomes a CommandError with its sentence: an exit code, no traceback."""
+def refusals_as_command_errors(*, exit_code: int = 1) -> Iterator[None]:
+    """Turn a refusal into a CommandError with its sentence and `exit_code`, without a traceback."""
     try:
         yield
     except Refusal as refusal:

@@ -27,7 +27,7 @@ class Statement(Generic[RowT]):
 
     The fields of `row` are the names of the output columns, in their order: rows are made by
     position, and a test compares the names. `text` is without comments and on one line, because
-    psycopg parses a text of over 4,096 characters anew each time.
+    psycopg parses a text of over 4,096 characters again for each call.
     """
 
     text: str
@@ -57,7 +57,7 @@ def fetch(statement: Statement[RowT], **parameters: Any) -> list[RowT]:
     """Run a statement; all its rows."""
     raw = _connected()
     # Django's own cursors send the values inside the text, so that PostgreSQL plans these long
-    # statements anew each time; prepared, planning is paid once per connection.
+    # statements again each time; prepared, planning is paid once per connection.
     with connection.wrap_database_errors, Cursor(raw) as cursor:
         cursor.execute(statement.text, parameters, prepare=True)
         return _rows(cursor, statement)

@@ -48,7 +48,7 @@ class QuickList(ModelAdmin):
     sortable_by: list[str] | tuple[str, ...] | None = ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody: a service disables, revokes or removes a row, and its history stays."""
+        """Never: a service disables, revokes or removes a row, and its history stays."""
         return False
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:

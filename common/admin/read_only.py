@@ -7,12 +7,12 @@ from common.admin.lists import QuickList
 
 
 class ReadOnlyAdmin(QuickList):
-    """Nobody adds, changes or deletes rows by hand; actions call services."""
+    """A list and pages to read: rows are added, changed and deleted by services only."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody: services add rows."""
+        """Never: services add rows."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody: services change rows."""
+        """Never: services change rows."""
         return False

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from common.commands import refusals_spoken
+from common.commands import refusals_as_command_errors
 from interchange import services as interchange
 from interchange.state_files import files
 from security.actor import Actor
@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *, state, api_keys, **options):
         """Read both, import them, say how much it was."""
-        with refusals_spoken():
+        with refusals_as_command_errors():
             done = interchange.import_state(
                 state=files.read(state),
                 api_keys=files.read(api_keys),

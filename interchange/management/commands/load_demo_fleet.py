@@ -3,7 +3,7 @@
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from common.commands import refusals_spoken
+from common.commands import refusals_as_command_errors
 from interchange import demo_fleet
 
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, **options):
         """Add what is missing, say how much that was."""
-        with refusals_spoken():
+        with refusals_as_command_errors():
             added = demo_fleet.load(now=timezone.now())
         if options["verbosity"]:
             self.stdout.write(f"Added {added.keys} API keys and {added.agents} agents.")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from common.commands import refusals_spoken
+from common.commands import refusals_as_command_errors
 from interchange.replay import traces
 from interchange.replay.driver import Driver, Plan
 from interchange.replay.report import mark, report
@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
     def handle(self, *, trace, speed, limit, agents, threads, budget, **options):
         """Read all of the trace, then replay it."""
-        with refusals_spoken():
+        with refusals_as_command_errors():
             calls = traces.read(trace)[:limit]
             plan = Plan(agents=_agents(agents), threads=threads, budget=budget, speed=speed)
             since = mark()

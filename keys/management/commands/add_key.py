@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from common.commands import refusals_spoken
+from common.commands import refusals_as_command_errors
 from keys import services as keys
 from keys.supply.pricing import Rates
 from security.actor import Actor
@@ -78,7 +78,7 @@ class Command(BaseCommand):
     def handle(self, *, slug, **options):
         """Check everything that can be wrong, then add the key and its limits."""
         now = timezone.now()
-        with refusals_spoken():
+        with refusals_as_command_errors():
             limits = _limits(options)
             terms = keys.KeyTerms(
                 rates=_rates(options), **{name: options[name] for name in _OF_THE_KEY}

@@ -3,7 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from common.commands import refusals_spoken
+from common.commands import refusals_as_command_errors
 from keys import services as keys
 from keys.models import Agent
 from security.actor import Actor
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *, name, cost_centre, days, **options):
         """Find or make the agent, then issue a token."""
         now, actor = timezone.now(), Actor.command_line()
-        with refusals_spoken():
+        with refusals_as_command_errors():
             agent = Agent.objects.filter(pk=name).first()
             if agent and cost_centre not in (None, agent.cost_centre_id):
                 raise CommandError(

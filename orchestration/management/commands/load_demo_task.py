@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from common.commands import refusals_spoken
+from common.commands import refusals_as_command_errors
 from orchestration import demo_task, services
 
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         """Submit it, say which it is."""
-        with refusals_spoken():
+        with refusals_as_command_errors():
             task, _ = services.submit(
                 agent=demo_task.AGENT,
                 request=demo_task.TASK_REQUEST,

@@ -11,7 +11,7 @@ from django.utils import timezone
 from rich.console import Console
 
 from common import formatting
-from common.commands import refusals_spoken
+from common.commands import refusals_as_command_errors
 from orchestration import services
 from orchestration.management import task_request_options
 from orchestration.management.progress_display import Plain, Rich, Screen, harmless
@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         """Submit, follow, tell."""
-        with refusals_spoken(exit_code=_WRONG_INPUT):
+        with refusals_as_command_errors(exit_code=_WRONG_INPUT):
             task_request = task_request_options.task_request(options)
             agent = task_request_options.agent(options["agent"])
             task, _ = services.submit(agent=agent, request=task_request, now=timezone.now())
@@ -78,7 +78,7 @@ class Command(BaseCommand):
     def _cancel(self, task: Task, said: OutputWrapper) -> None:
         said.write("Cancelling …")
         said.flush()
-        with refusals_spoken():
+        with refusals_as_command_errors():
             services.cancel(task_id=task.pk, actor=Actor.command_line(), now=timezone.now())
         until = time.monotonic() + _CANCELLING_SECONDS
         while not look(task.pk).task.is_over and time.monotonic() < until:
