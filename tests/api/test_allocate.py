@@ -6,6 +6,7 @@ import pytest
 
 from keys.identity.queries.credentials import session_token
 from keys.models import Agent, Allocation
+from security.models import AuditEntry
 from tests.api.caller import Caller, assert_problem, session_caller, token_of
 from tests.books import assert_books_balance
 from tests.keys.builders import PAID, add_key, limit
@@ -26,6 +27,18 @@ def test_a_lent_budget_says_all_that_a_session_needs(ada, settings):
     assert Decimal(lent["cost_estimate"]) == Decimal("1.5")
     assert (lent["status"], lent["provider_expanded"]) == ("active", False)
     assert Allocation.objects.get(session_id=lent["session_id"]).agent_id == "ada"
+
+
+def test_the_audit_says_which_request_lent_and_closed_and_whose_it_was(ada):
+    add_key("openai-1")
+    lent = ada.post("/allocations", tokens=1_000)
+    session_id = lent.json()["session_id"]
+    closed = session_caller(session_id).post(f"/allocations/{session_id}/completion")
+    entries = AuditEntry.objects.about(f"session:{session_id}").order_by("id")
+    assert [(entry.action, entry.actor, entry.address, entry.request_id) for entry in entries] == [
+        ("allocation.create", "agent:ada", "127.0.0.1", lent["X-Request-Id"]),
+        ("allocation.close", "agent:ada", "127.0.0.1", closed["X-Request-Id"]),
+    ]
 
 
 def test_a_key_without_a_limit_has_null_capacity(ada):

@@ -139,6 +139,10 @@ def test_alerts_and_history_are_taken_over_in_their_state(sample):
         {"daily": 4_000_000},
         {"daily": 5_000_000},
     )
+    assert (change.subject, change.actor_kind) == ("key:nvidia-1", "person")
+    (imported,) = AuditEntry.objects.filter(action="state.import")
+    assert (imported.subject, imported.actor) == ("state:imported", "test")
+    assert imported.after["history"] == len(sample["state"]["history"])
 
 
 def test_what_happens_after_the_import_is_in_the_export_beside_what_was_there(sample, people):

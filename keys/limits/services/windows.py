@@ -67,12 +67,17 @@ def _open_next(window: Window, *, now: datetime) -> Window:
         actor=_CALENDAR,
         action=Action.WINDOW_OPEN,
         subject=limit.scope,
-        before={"used": window.used, "amount": window.amount},
-        after={"starts_at": starts_at, "committed": committed},
+        before={"used": _plain(window.used), "amount": _plain(window.amount)},
+        after={"starts_at": starts_at, "committed": _plain(committed)},
         reason=f"{limit.period} of {limit.unit} is over",
         at=now,
     )
     return following
+
+
+def _plain(amount: Decimal) -> str:
+    """Without an exponent and zeros at the end."""
+    return format(amount.normalize(), "f")
 
 
 def first_window(limit: Limit, *, now: datetime) -> Window:
