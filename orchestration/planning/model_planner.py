@@ -60,7 +60,7 @@ def model_request(description: str, *, sub_tasks_max: int) -> str:
 Take the task below apart into sub-tasks that different agents can do, at most {sub_tasks_max}, \
 and as few as make sense. Each agent sees only the description of its own sub-task and the results \
 of those it depends on, so write into each description everything its agent must know. \
-`depends_on` holds the ids of the sub-tasks whose results a sub-task needs, never in a circle; \
+`depends_on` holds the ids of the sub-tasks whose results a sub-task needs, never in a cycle; \
 what needs no other result can be done at the same time. `estimated_tokens` is what an agent will \
 need for it, input and output.
 

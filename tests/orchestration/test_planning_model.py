@@ -71,7 +71,7 @@ def answer(*sub_tasks):
         (answer({"description": "x", "id": "a", "depends_on": ["a"]}), "depends on itself"),
         (answer({"description": "x", "depends_on": ["b"]}), "not in the plan"),
         (answer({"description": "x", "id": "a", "depends_on": ["b"]},
-                {"description": "x", "id": "b", "depends_on": ["a"]}), "circle"),
+                {"description": "x", "id": "b", "depends_on": ["a"]}), "cycle"),
         (answer({"description": "a\0"}), "no text"),
         (answer({"description": "a\ud800"}), "no text"),
         ("[" * 100_000, "no JSON"),
