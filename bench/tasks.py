@@ -153,7 +153,7 @@ def _aggregate(out: TextIO) -> None:
 
 def _database_ms(task: Task) -> float:
     with connection.cursor() as cursor:
-        explained = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {DETAILS}"
+        explained = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {DETAILS.text}"
         cursor.execute(explained, {"task": task.pk, "with_text": True})
         plan = cursor.fetchone()[0]
         plan = json.loads(plan) if isinstance(plan, str) else plan

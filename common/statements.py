@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg import Connection, Cursor
 
@@ -63,6 +64,16 @@ def fetch(statement: Statement[RowT], **parameters: Any) -> list[RowT]:
         return _rows(cursor, statement)
 
 
+def fetch_unprepared(statement: Statement[RowT], **parameters: Any) -> list[RowT]:
+    """Run a statement that is planned each time; all its rows.
+
+    For statements whose best plan depends on their values or on how much their tables have grown.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement.text, parameters)
+        return _rows(cursor, statement)
+
+
 def fetch_together(*steps: tuple[Statement[Any], dict[str, Any]]) -> list[list[Any]]:
     """Run statements one after the other in one round trip; the rows of each."""
     raw = _connected()
@@ -82,7 +93,7 @@ def _connected() -> Connection[Any]:
     return raw
 
 
-def _rows(cursor: Cursor[Any], statement: Statement[RowT]) -> list[RowT]:
+def _rows(cursor: Cursor[Any] | CursorWrapper, statement: Statement[RowT]) -> list[RowT]:
     if not statement.row._fields:
         return []
     # Not `cursor.description`: it makes an object of every column, each time.

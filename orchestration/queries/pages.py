@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import Case, F, QuerySet, Sum, When
 from django.db.models.functions import Coalesce, Left, Length
 
+from common.statements import fetch_unprepared
 from orchestration import sql
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.queries.tasks import Progress, progress
@@ -126,6 +126,4 @@ def spent_by_attempt(attempt: Attempt) -> tuple[int, Decimal]:
 
 def running_by_scope() -> dict[str, int]:
     """How many attempts run now, by every scope that may have a limit."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.RUNNING)
-        return dict(cursor.fetchall())
+    return {each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING)}

@@ -5,33 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import connection
-
+from common.statements import Statement, fetch_unprepared
 from orchestration.models import SubTask, Task
 from orchestration.prompts import Before
-
-# Attempts that are not finalized yet count by what their allocation says now.
-DETAILS = """
-WITH spent AS (
-    SELECT a.sub_task_id,
-           sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used, 0)
-                    ELSE a.used_tokens END) AS tokens,
-           sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
-                    ELSE a.cost END) AS cost,
-           (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1] AS api_key
-      FROM orchestration_attempt a
-      LEFT JOIN keys_allocation_usage l ON a.finalized_at IS NULL AND l.session_id = a.session_id
-     WHERE a.task_id = %(task)s
-     GROUP BY a.sub_task_id
-)
-SELECT s.position, s.key, s.name, s.status, s.error_kind, s.error, s.share, s.attempts_made,
-       s.started_at, s.ended_at, coalesce(p.tokens, 0)::bigint, coalesce(p.cost, 0),
-       coalesce(p.api_key, ''), CASE WHEN %(with_text)s THEN s.result ELSE '' END
-  FROM orchestration_subtask s
-  LEFT JOIN spent p ON p.sub_task_id = s.id
- WHERE s.task_id = %(task)s
- ORDER BY s.position
-"""
 
 
 class Detail(NamedTuple):
@@ -57,6 +33,38 @@ class Detail(NamedTuple):
         if self.started_at is None:
             return None
         return max(((self.ended_at or now) - self.started_at).total_seconds(), 0.0)
+
+
+# Attempts that are not finalized yet count by what their allocation says now.
+DETAILS = Statement(
+    """
+    -- Of each sub-task, what all its attempts have used, and the key of the last one.
+    WITH spent AS (
+        SELECT a.sub_task_id,
+               sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used, 0)
+                        ELSE a.used_tokens END) AS tokens,
+               sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
+                        ELSE a.cost END) AS cost,
+               (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1]
+                   AS api_key
+          FROM orchestration_attempt a
+          LEFT JOIN keys_allocation_usage l
+            ON a.finalized_at IS NULL AND l.session_id = a.session_id
+         WHERE a.task_id = %(task)s
+         GROUP BY a.sub_task_id
+    )
+    SELECT s.position, s.key, s.name, s.status, s.error_kind, s.error, s.share,
+           s.attempts_made AS attempts, s.started_at, s.ended_at,
+           coalesce(p.tokens, 0)::bigint AS tokens, coalesce(p.cost, 0) AS cost,
+           coalesce(p.api_key, '') AS api_key,
+           CASE WHEN %(with_text)s THEN s.result ELSE '' END AS result
+      FROM orchestration_subtask s
+      LEFT JOIN spent p ON p.sub_task_id = s.id
+     WHERE s.task_id = %(task)s
+     ORDER BY s.position
+    """,
+    Detail,
+)
 
 
 class Results(NamedTuple):
@@ -93,9 +101,7 @@ class Results(NamedTuple):
 
 def results(task: Task, *, with_text: bool = True) -> Results:
     """What came of a task so far, in one query."""
-    with connection.cursor() as cursor:
-        cursor.execute(DETAILS, {"task": task.pk, "with_text": with_text})
-        rows = [Detail._make(row) for row in cursor.fetchall()]
+    rows = fetch_unprepared(DETAILS, task=task.pk, with_text=with_text)
     return Results([r for r in rows if r.position], [r for r in rows if not r.position])
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import QuerySet
 
+from common.statements import Statement, fetch_unprepared
 from keys.identity.queries.credentials import Bearer
 from orchestration.models import SubTask, Task
 from orchestration.refusals import SubTaskNotFound, TaskNotFound
@@ -22,13 +22,16 @@ _COLUMNS = ", ".join(
 # Attempts that are not finalized yet count by what their allocation says now. One statement,
 # so that its numbers are of one moment; the planner's own part is no sub-task.
 _PROGRESS = f"""
+-- Sub-tasks of each task by status, and when the first of them started.
 WITH counted AS (
     SELECT task_id, jsonb_object_agg(status, n) AS by_status, min(started_at) AS started_at
       FROM (SELECT task_id, status, count(*) AS n, min(started_at) AS started_at
               FROM orchestration_subtask
              WHERE task_id = ANY(%(tasks)s) AND position > 0 GROUP BY task_id, status) AS s
      GROUP BY task_id
-), spent AS (
+),
+-- The attempts of each task: what those that are not finalized have used, and the cost of all.
+spent AS (
     SELECT a.task_id,
            coalesce(sum(l.used) FILTER (WHERE a.finalized_at IS NULL), 0) AS live,
            sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
@@ -48,43 +51,6 @@ SELECT {_COLUMNS}, coalesce(c.by_status, '{{}}') AS by_status, c.started_at,
  WHERE t.id = ANY(%(tasks)s)
  ORDER BY t.id DESC
 """  # noqa: S608 - names of columns
-
-_SUB_TASKS = """
-WITH page AS MATERIALIZED (
-    SELECT * FROM orchestration_subtask
-     WHERE task_id = %(task)s AND position > %(after)s
-       AND (%(key)s::text IS NULL OR key = %(key)s)
-       AND (%(status)s::text IS NULL OR status = %(status)s)
-     ORDER BY position LIMIT %(most)s
-), spent AS (
-    SELECT a.sub_task_id,
-           sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used, 0)
-                    ELSE a.used_tokens END) AS tokens,
-           sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
-                    ELSE a.cost END) AS cost,
-           (array_agg(a.session_id ORDER BY a.number DESC))[1] AS session_id,
-           (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1] AS api_key
-      FROM orchestration_attempt a
-      LEFT JOIN keys_allocation_usage l ON a.finalized_at IS NULL AND l.session_id = a.session_id
-     WHERE a.sub_task_id IN (SELECT id FROM page)
-     GROUP BY a.sub_task_id
-), needed AS (
-    SELECT d.sub_task_id, array_agg(n.key ORDER BY n.position) AS keys
-      FROM orchestration_dependency d JOIN orchestration_subtask n ON n.id = d.needs_id
-     WHERE d.sub_task_id IN (SELECT id FROM page)
-     GROUP BY d.sub_task_id
-)
-SELECT s.position, s.key, s.name, s.description, s.status, s.priority, coalesce(n.keys, '{}'),
-       s.estimated_tokens, s.share, s.runner, s.model, s.provider, s.needs_approval, s.approved_at,
-       s.approved_by, s.attempts_made, s.retries, s.error_kind, s.error,
-       CASE WHEN s.status = 'waiting' THEN s.not_before END, s.started_at, s.ended_at,
-       coalesce(p.tokens, 0)::bigint, coalesce(p.cost, 0), coalesce(p.session_id, ''),
-       coalesce(p.api_key, '')
-  FROM page s
-  LEFT JOIN spent p ON p.sub_task_id = s.id
-  LEFT JOIN needed n ON n.sub_task_id = s.id
- ORDER BY s.position
-"""
 
 
 class SubTaskNow(NamedTuple):
@@ -117,6 +83,56 @@ class SubTaskNow(NamedTuple):
     cost: Decimal
     session_id: str
     api_key: str
+
+
+_SUB_TASKS = Statement(
+    """
+    -- The sub-tasks that were asked for.
+    WITH page AS MATERIALIZED (
+        SELECT * FROM orchestration_subtask
+         WHERE task_id = %(task)s AND position > %(after_position)s
+           AND (%(key)s::text IS NULL OR key = %(key)s)
+           AND (%(status)s::text IS NULL OR status = %(status)s)
+         ORDER BY position LIMIT %(most)s
+    ),
+    -- Of each, what all its attempts have used, and the session and the key of the last one.
+    spent AS (
+        SELECT a.sub_task_id,
+               sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used, 0)
+                        ELSE a.used_tokens END) AS tokens,
+               sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
+                        ELSE a.cost END) AS cost,
+               (array_agg(a.session_id ORDER BY a.number DESC))[1] AS session_id,
+               (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1]
+                   AS api_key
+          FROM orchestration_attempt a
+          LEFT JOIN keys_allocation_usage l
+            ON a.finalized_at IS NULL AND l.session_id = a.session_id
+         WHERE a.sub_task_id IN (SELECT id FROM page)
+         GROUP BY a.sub_task_id
+    ),
+    -- The keys of the sub-tasks that each depends on.
+    needed AS (
+        SELECT d.sub_task_id, array_agg(n.key ORDER BY n.position) AS keys
+          FROM orchestration_dependency d JOIN orchestration_subtask n ON n.id = d.needs_id
+         WHERE d.sub_task_id IN (SELECT id FROM page)
+         GROUP BY d.sub_task_id
+    )
+    SELECT s.position, s.key, s.name, s.description, s.status, s.priority,
+           coalesce(n.keys, '{}') AS depends_on, s.estimated_tokens, s.share, s.runner, s.model,
+           s.provider, s.needs_approval, s.approved_at, s.approved_by,
+           s.attempts_made AS attempts, s.retries, s.error_kind, s.error,
+           CASE WHEN s.status = 'waiting' THEN s.not_before END AS not_before,
+           s.started_at, s.ended_at, coalesce(p.tokens, 0)::bigint AS tokens,
+           coalesce(p.cost, 0) AS cost, coalesce(p.session_id, '') AS session_id,
+           coalesce(p.api_key, '') AS api_key
+      FROM page s
+      LEFT JOIN spent p ON p.sub_task_id = s.id
+      LEFT JOIN needed n ON n.sub_task_id = s.id
+     ORDER BY s.position
+    """,
+    SubTaskNow,
+)
 
 
 class _TaskNow(NamedTuple):
@@ -190,10 +206,9 @@ def sub_tasks_now(
     task: Task, *, after: int = 0, most: int, status: str | None = None, key: str | None = None
 ) -> list[SubTaskNow]:
     """Its sub-tasks in the order of the plan, from the one `after` this position on; one query."""
-    which = {"task": task.pk, "after": after, "most": most, "status": status, "key": key}
-    with connection.cursor() as cursor:
-        cursor.execute(_SUB_TASKS, which)
-        return [SubTaskNow._make(row) for row in cursor.fetchall()]
+    return fetch_unprepared(
+        _SUB_TASKS, task=task.pk, after_position=after, most=most, status=status, key=key
+    )
 
 
 def sub_task_now(task: Task, key: str) -> SubTaskNow:

@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
+from common.statements import fetch_unprepared
 from orchestration import sql
 from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.services.finish import fail_sub_tasks
+from orchestration.sql.claim import Candidate, PromisedTokens
+from orchestration.sql.rows import AttemptRow
 from orchestration.task_budget import TOKENS_MIN, TaskBudget
 
 # When a sub-task that others must leave something for is looked at again.
@@ -25,39 +28,30 @@ def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
     As many as every concurrency limit and the budget of the task allow. Who wins is decided by one
     conditional UPDATE.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(sql.CANDIDATES, {"now": now, "most": most})
-        if not cursor.fetchall():
-            return []
-        # Asked again under the lock: somebody else may have begun them meanwhile.
-        cursor.execute(sql.GIVE_PLACES)
-        cursor.execute(sql.CANDIDATES, {"now": now, "most": most})
-        sub_tasks, tasks = _in_order(cursor.fetchall())
-        places = _Places(_counts(cursor, sql.RUNNING))
-        budgets = _task_budgets(cursor, tasks, sub_tasks)
-        chosen = [
-            given
-            for one in sub_tasks
-            if (given := _take_parameters(one, tasks, budgets, places, now=now))
-        ]
-        _put_off(budgets.values(), now=now)
-        until = _lease_end(now)
-        cursor.execute(
-            sql.TAKE,
-            {"given": json.dumps(chosen), "worker": worker, "until": until, "now": now},
-        )
-        return _attempts(row[0] for row in cursor.fetchall())
+    if not fetch_unprepared(sql.CANDIDATES, now=now, most=most):
+        return []
+    # Asked again under the lock: somebody else may have begun them meanwhile.
+    fetch_unprepared(sql.GIVE_PLACES)
+    sub_tasks, tasks = _in_order(fetch_unprepared(sql.CANDIDATES, now=now, most=most))
+    places = _Places({each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING)})
+    budgets = _task_budgets(tasks, sub_tasks)
+    chosen = [
+        given
+        for one in sub_tasks
+        if (given := _take_parameters(one, tasks, budgets, places, now=now))
+    ]
+    _put_off(budgets.values(), now=now)
+    until, begun = _lease_end(now), json.dumps(chosen)
+    return _attempts(fetch_unprepared(sql.TAKE, given=begun, worker=worker, until=until, now=now))
 
 
 @transaction.atomic(durable=True)
 def take_over(*, worker: str, most: int, now: datetime) -> list[Attempt]:
     """The attempts of workers that were silent for too long; their fence is one higher now."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.TAKE_OVER,
-            {"worker": worker, "most": most, "now": now, "until": _lease_end(now)},
-        )
-        return _attempts(row[0] for row in cursor.fetchall())
+    until = _lease_end(now)
+    return _attempts(
+        fetch_unprepared(sql.TAKE_OVER, worker=worker, most=most, now=now, until=until)
+    )
 
 
 @transaction.atomic(durable=True)
@@ -83,31 +77,26 @@ def _lease_end(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS)
 
 
-def _attempts(found: Iterable[int]) -> list[Attempt]:
-    rows = Attempt.objects.filter(pk__in=list(found))
+def _attempts(written: list[AttemptRow]) -> list[Attempt]:
+    rows = Attempt.objects.filter(pk__in=[each.attempt_id for each in written])
     return list(rows.select_related("task", "sub_task").order_by("pk"))
 
 
-def _in_order(found: list[tuple[int, int]]) -> tuple[list[SubTask], dict[int, Task]]:
+def _in_order(found: list[Candidate]) -> tuple[list[SubTask], dict[int, Task]]:
     """The candidates in their order, and their tasks, locked."""
-    wanted = Task.objects.filter(pk__in={task for _, task in found}, status=Task.Status.ACTIVE)
+    wanted = Task.objects.filter(pk__in={each.task_id for each in found}, status=Task.Status.ACTIVE)
     locked = wanted.order_by("pk").select_for_update(of=("self",), no_key=True)
     tasks = {task.pk: task for task in locked}
-    ids = [pk for pk, task in found if task in tasks]
+    ids = [each.sub_task_id for each in found if each.task_id in tasks]
     rows = SubTask.objects.in_bulk(ids)
     return [rows[pk] for pk in ids if rows[pk].status == SubTask.Status.WAITING], tasks
-
-
-def _counts(cursor: Any, statement: str) -> Counter[str]:
-    cursor.execute(statement)
-    return Counter(dict(cursor.fetchall()))
 
 
 class _Places:
     """What runs, by scope, beside what may."""
 
-    def __init__(self, running: Counter[str]) -> None:
-        self._running = running
+    def __init__(self, running: dict[str, int]) -> None:
+        self._running = Counter(running)
         self._most = dict(Concurrency.objects.values_list("scope", "attempts_max"))
         self._most.setdefault("all", settings.ATTEMPTS_MAX)
 
@@ -122,24 +111,26 @@ class _Places:
 
 def spent_tokens(sub_tasks: list[int]) -> dict[int, int]:
     """Tokens that all attempts of sub-tasks have used, or were lent until that is known."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SPENT, {"sub_tasks": sub_tasks})
-        return dict(cursor.fetchall())
+    found = fetch_unprepared(sql.SPENT, sub_tasks=sub_tasks)
+    return {each.sub_task_id: each.tokens for each in found}
 
 
-def _task_budgets(
-    cursor: Any, tasks: dict[int, Task], sub_tasks: list[SubTask]
-) -> dict[int, TaskBudget]:
+def _task_budgets(tasks: dict[int, Task], sub_tasks: list[SubTask]) -> dict[int, TaskBudget]:
     spent = spent_tokens([one.pk for one in sub_tasks if one.attempts_made])
-    cursor.execute(sql.PROMISED, {"tasks": list(tasks), "least": TOKENS_MIN})
-    budgets = {}
-    for pk, shares, promised, payable in cursor.fetchall():
-        task = tasks[pk]
-        returned = shares - promised - task.lent - task.used
-        budgets[pk] = TaskBudget(
-            task.free, promised, returned, task.reserve, task.lent, payable, spent
-        )
-    return budgets
+    found = fetch_unprepared(sql.PROMISED, tasks=list(tasks), least=TOKENS_MIN)
+    return {each.task_id: _task_budget(tasks[each.task_id], each, spent) for each in found}
+
+
+def _task_budget(task: Task, tokens: PromisedTokens, spent: dict[int, int]) -> TaskBudget:
+    return TaskBudget(
+        free=task.free,
+        promised=tokens.promised,
+        returned=tokens.shares - tokens.promised - task.lent - task.used,
+        reserve=task.reserve,
+        lent=task.lent,
+        payable=tokens.payable,
+        spent=spent,
+    )
 
 
 def _take_parameters(

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from alerts import services as alerts
+from common.statements import fetch_unprepared
 from keys import services as keys
 from keys.refusals import AllocationClosed
 from orchestration import alert_kinds, sql
@@ -21,14 +22,12 @@ def finalize(*, attempts: Sequence[int] | None = None, most: int = 200, now: dat
     more; of all that are left over, if `attempts` is None. How many were looked at. Twice is once.
     """
     given = None if attempts is None else list(attempts)
-    with connection.cursor() as cursor:
-        cursor.execute(sql.LEFT_OVER, {"attempts": given, "most": most})
-        left = cursor.fetchall()
-    for _, status, kind, allocation in left:
-        if allocation:
-            _close(allocation, status, kind, now=now)
+    left = fetch_unprepared(sql.LEFT_OVER, attempts=given, most=most)
+    for each in left:
+        if each.allocation_id:
+            _close(each.allocation_id, each.status, each.error_kind, now=now)
     if left:
-        _finalize([row[0] for row in left], now=now)
+        _finalize([each.attempt_id for each in left], now=now)
     return len(left)
 
 
@@ -46,9 +45,8 @@ def _close(allocation: int, status: str, kind: str, *, now: datetime) -> None:
 @transaction.atomic(durable=True)
 def _finalize(attempts: list[int], *, now: datetime) -> None:
     tasks = lock_tasks(Attempt.objects.filter(pk__in=attempts).values("task_id"))
-    with connection.cursor() as cursor:
-        cursor.execute(sql.FINALIZE, {"attempts": attempts, "now": now})
-        changed = [row[0] for row in cursor.fetchall()]
+    written = fetch_unprepared(sql.FINALIZE, attempts=attempts, now=now)
+    changed = [each.task_id for each in written]
     for task in Task.objects.filter(pk__in=changed, status=Task.Status.ACTIVE):
         _ask_at_soft_limit(task, before=tasks[task.pk].used, now=now)
 

@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from alerts import services as alerts
+from common.statements import fetch_unprepared
 from orchestration import alert_kinds, planning, sql
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.planning import Part
@@ -83,12 +84,11 @@ def follow(
     *, done: Sequence[int] = (), failed: Sequence[int] = (), tasks: Sequence[int], now: datetime
 ) -> None:
     """What follows when sub-tasks succeeded or failed for good. Their tasks are locked."""
-    with connection.cursor() as cursor:
-        if done:
-            cursor.execute(sql.UNBLOCK, {"done": list(done), "now": now})
-        if failed:
-            cursor.execute(sql.FAIL_DEPENDENTS, {"failed": list(failed), "now": now})
-        cursor.execute(sql.END_TASKS, {"tasks": list(tasks), "now": now})
+    if done:
+        fetch_unprepared(sql.UNBLOCK, done=list(done), now=now)
+    if failed:
+        fetch_unprepared(sql.FAIL_DEPENDENTS, failed=list(failed), now=now)
+    fetch_unprepared(sql.END_TASKS, tasks=list(tasks), now=now)
 
 
 def _end_attempts(ended: Sequence[Ended], *, now: datetime) -> set[int]:
@@ -103,9 +103,8 @@ def _end_attempts(ended: Sequence[Ended], *, now: datetime) -> set[int]:
         }
         for each in ended
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(sql.END_ATTEMPTS, {"ended": _json(rows), "now": now})
-        return {row[0] for row in cursor.fetchall()}
+    heard = fetch_unprepared(sql.END_ATTEMPTS, ended=_json(rows), now=now)
+    return {each.attempt_id for each in heard}
 
 
 def _json(rows: list[dict[str, Any]]) -> str:
@@ -164,8 +163,7 @@ def back_off(retries: int, *, asked: float | None = None) -> float:
 
 
 def _move_sub_tasks(moves: list[dict[str, Any]], tasks: dict[int, Task], *, now: datetime) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.MOVE_SUB_TASKS, {"moves": _json(moves), "now": now})
+    fetch_unprepared(sql.MOVE_SUB_TASKS, moves=_json(moves), now=now)
     done = [move["sub_task"] for move in moves if move["status"] == "succeeded"]
     failed = [move["sub_task"] for move in moves if move["status"] in ("failed", "cancelled")]
     _write_plans([*done, *failed], tasks, now=now)

@@ -16,7 +16,11 @@ from tests.site.layers import HEIGHT
 
 # By name, since a name means the same in every statement. Rows need not exist.
 PARAMETERS: dict[str, Any] = {
+    "actor_kind": "job",
+    "actor_name": "test",
+    "address": "",
     "after": Jsonb({}),
+    "after_position": 0,
     "agent": "ada",
     "agent_id": "ada",
     "allocated": 1000,
@@ -27,6 +31,7 @@ PARAMETERS: dict[str, Any] = {
     "api_key_id": "nvidia-1",
     "asked": Jsonb({}),
     "at": NOON,
+    "attempts": [1],
     "audio_input_tokens": 0,
     "audio_output_tokens": 0,
     "auto_rotate": True,
@@ -40,9 +45,13 @@ PARAMETERS: dict[str, Any] = {
     "cost_centre_id": "org",
     "created_at": NOON,
     "digest": None,
+    "done": [1],
+    "ended": Jsonb([]),
     "endings": Jsonb([]),
     "ends_at": NOON,
     "expires_at": NOON,
+    "failed": [1],
+    "given": Jsonb([]),
     "holds": Jsonb([]),
     "idempotency_key": "once",
     "input_tokens": 1,
@@ -52,6 +61,7 @@ PARAMETERS: dict[str, Any] = {
     "midnight": NOON,
     "model": "",
     "most": 10,
+    "moves": Jsonb([]),
     "now": NOON,
     "output_tokens": 0,
     "overrun": False,
@@ -64,6 +74,7 @@ PARAMETERS: dict[str, Any] = {
     "provider_expanded": False,
     "reason": "",
     "reasoning_tokens": 0,
+    "request_id": "",
     "refusal_status": None,
     "rotation_threshold": 750,
     "route": "",
@@ -74,6 +85,9 @@ PARAMETERS: dict[str, Any] = {
     "session_id": "ses-1",
     "starts_at": NOON,
     "status": "failed",
+    "sub_tasks": [1],
+    "task": 1,
+    "tasks": [1],
     "token_cost_max": Decimal(1),
     "tokens": 1,
     "until": NOON,
@@ -81,6 +95,8 @@ PARAMETERS: dict[str, Any] = {
     "wanted": "ses-1",
     "who": "test",
     "wire_format": "openai",
+    "with_text": True,
+    "worker": "worker-1",
 }
 # MOVE takes arrays of equal length.
 OWN_PARAMETERS = {
