@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from api.base import ApiView, serialize
 from api.fields import Usd
-from keys.supply.queries.provider_status import fleet_figures
+from keys.supply.queries.provider_status import provider_figures
 
 
 class KeyTotalsOutput(serializers.Serializer):
@@ -60,7 +60,7 @@ class StatusView(ApiView):
     def get(self, request: Request) -> Response:
         """Answer the sums as of now."""
         now = timezone.now()
-        totals, providers = fleet_figures(now=now)
+        totals, providers = provider_figures(now=now)
         parts = {name: serialize(KeyTotalsOutput, figures) for name, figures in providers.items()}
         return Response(
             {

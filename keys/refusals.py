@@ -48,11 +48,16 @@ class LackingWindow:
 
 @dataclass(frozen=True)
 class Alternative:
-    """An API key with some room, if not enough. `capacity`: the tokens it has free."""
+    """Another active API key. `capacity`: the tokens it has free; None when it has no limit."""
 
     key_id: str
     provider: str
-    capacity: int
+    capacity: int | None
+
+    def __str__(self) -> str:
+        if self.capacity is None:
+            return f"{self.key_id} has no limit"
+        return f"{self.key_id} has {self.capacity:,} free"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -89,11 +94,7 @@ class NoKeyCapacity(NoRoom):
     alternatives: list[Alternative]
 
     def sentence(self) -> str:
-        best = (
-            f" {self.alternatives[0].key_id} has {self.alternatives[0].capacity:,} free."
-            if self.alternatives
-            else ""
-        )
+        best = f" {self.alternatives[0]}." if self.alternatives else ""
         return f"No API key has room for {self.needed:,} tokens.{best}{self.remedy()}"
 
 

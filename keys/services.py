@@ -10,12 +10,13 @@ from keys.books.services.close import (
     fail,
     forget_leases,
 )
-from keys.books.services.hold import Held, Wanted, extend_holds, hold, hold_many
+from keys.books.services.hold import Wanted, extend_holds, hold, hold_many
 from keys.books.services.key_selection import check_known
 from keys.books.services.report_usage import report_usage
 from keys.books.services.rotate import rotate
 from keys.books.services.settle import Ended, Ending, Usage, end_many, release, settle, settle_many
 from keys.books.services.slots import add_slots, free_slot, note_slot_refusal, take_slot
+from keys.books.sql.hold import Held
 from keys.database import plan_for_calls
 from keys.identity.services.agents import (
     ROOT_COST_CENTRE,

@@ -1,6 +1,6 @@
 """Lists that stay quick when they are long."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -45,7 +45,7 @@ class QuickList(ModelAdmin):
     list_max_show_all = 50
     list_fullwidth = True
     # Sorting by a column without an index reads the whole table.
-    sortable_by: list[str] | tuple[str, ...] | None = ()
+    sortable_by: ClassVar[list[str] | tuple[str, ...] | None] = ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: a service disables, revokes or removes a row, and its history stays."""

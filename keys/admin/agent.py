@@ -1,12 +1,19 @@
 """Agents: limits, tokens, switched on and off."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_variables
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
 
 from common import links
 from common.admin import widgets
@@ -53,17 +60,17 @@ class TokensInline(TabularInline):
     can_delete = False
     verbose_name_plural = "tokens"
 
-    def has_add_permission(self, request, obj=None):
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """They are issued by the button above."""
         return False
 
     @display(description="Token")
-    def token(self, token):
+    def token(self, token: AgentToken) -> SafeString | str:
         """What it begins with, and its page."""
         return widgets.link("agent_token", token.pk, f"{token.prefix}…")
 
     @display(description="Status")
-    def status(self, token):
+    def status(self, token: AgentToken) -> SafeString | str:
         """Whether it works."""
         return status_badge(token_status(token, now=timezone.now()))
 
@@ -74,7 +81,7 @@ class AgentAdmin(LimitedAdmin):
 
     subject_kind = "agent"
     inlines = (LimitsInline, TokensInline)
-    list_display = ("slug", "name", "centre", "status", "taken")
+    list_display = ("slug", "name", "centre", "status", "usage")
     list_filter = (("disabled_at", admin.EmptyFieldListFilter),)
     search_fields = ("slug__startswith", "cost_centre__exact")
     search_help_text = "The beginning of an agent's name, or a cost centre"
@@ -90,24 +97,28 @@ class AgentAdmin(LimitedAdmin):
         ("Reason", {"fields": ("reason",), "description": _REASON}),
     )
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With what a row shows."""
         return super().get_queryset(request).prefetch_related(pages.limits_with_windows())
 
-    def get_form(self, request, obj=None, change=False, **kwargs):
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
         """After it was made, only its limits change here."""
         kwargs["form"] = ReasonedForm if change else AddAgentForm
         return super().get_form(request, obj, change=change, **kwargs)
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
         """What it was made with stays."""
         return ("slug", "name", "centre", "status", "created_at", "rows") if obj else ()
 
-    def has_issue_permission(self, request, obj=None):
+    def has_issue_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Who may make tokens."""
         return request.user.has_perm("keys.add_agenttoken")
 
-    def save_model(self, request, obj, form, change):
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Hand a new one to the services."""
         if not change:
             keys.create_agent(
@@ -118,7 +129,7 @@ class AgentAdmin(LimitedAdmin):
                 now=timezone.now(),
             )
 
-    def save_formset(self, request, form, formset, change):
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Tokens are only read here."""
         if formset.model is AgentToken:
             formset.new_objects = formset.changed_objects = formset.deleted_objects = []
@@ -126,23 +137,23 @@ class AgentAdmin(LimitedAdmin):
             super().save_formset(request, form, formset, change)
 
     @display(description="Cost centre")
-    def centre(self, agent):
+    def centre(self, agent: Agent) -> SafeString | str:
         """The page of who pays."""
         return widgets.link("centre", agent.cost_centre_id)
 
     @display(description="Status")
-    def status(self, agent):
+    def status(self, agent: Agent) -> SafeString | str:
         """Whether it may spend."""
         return status_badge("disabled" if agent.disabled_at else "enabled")
 
     @display(description="Used and committed")
-    def taken(self, agent):
+    def usage(self, agent: Agent) -> SafeString | str:
         """A bar for each limit."""
         now = timezone.now()
         return book_widgets.meters(pages.meters_of(agent, now=now), now=now)
 
     @display(description="Rows behind it")
-    def rows(self, agent):
+    def rows(self, agent: Agent) -> SafeString | str:
         """The list of what it was lent."""
         return widgets.separated(
             [
@@ -153,7 +164,9 @@ class AgentAdmin(LimitedAdmin):
 
     @sensitive_variables("token")
     @action(description="Issue token", permissions=["issue"], dialog=_ISSUE)
-    def issue_token(self, request, form, object_id):
+    def issue_token(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
         """Show a fresh token in this answer and nowhere else."""
         try:
             row, token = keys.issue_token(
@@ -168,19 +181,22 @@ class AgentAdmin(LimitedAdmin):
         return dialog_response(request, "keys/token_issued.html", row=row, token=token)
 
     @action(description="Switch on", permissions=["change"], dialog=_ENABLE)
-    def enable(self, request, form, object_id):
+    def enable(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         """Let it spend again."""
         verb = partial(keys.enable_agent, Agent(pk=object_id))
-        return self._done(request, verb, object_id, f"{object_id} is enabled.")
+        return self._perform(request, verb, object_id, f"{object_id} is enabled.")
 
     @action(description="Switch off", permissions=["change"], dialog=_DISABLE)
-    def disable(self, request, form, object_id):
+    def disable(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         """Stop it."""
         reason = form.cleaned_data["reason"]
         verb = partial(keys.disable_agent, Agent(pk=object_id), reason=reason)
-        return self._done(request, verb, object_id, f"{object_id} is disabled.")
+        return self._perform(request, verb, object_id, f"{object_id} is disabled.")
 
-    def _done(self, request, verb, slug, done):
-        verb = partial(verb, actor=person_of(request), now=timezone.now())
-        perform(request, verb, success=done)
+    def _perform(
+        self, request: HttpRequest, service: Callable[..., object], slug: str, success: str
+    ) -> HttpResponse:
+        """Call a service in the name of the user, then return to the agent's page."""
+        call = partial(service, actor=person_of(request), now=timezone.now())
+        perform(request, call, success=success)
         return redirect_to(request, links.url("agent", slug))

@@ -1,10 +1,15 @@
 """Agent tokens: what they begin with, until when they work; revoked, never shown."""
 
+from datetime import datetime
 from functools import partial
 
 from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
 
 from common import links
 from common.admin import widgets
@@ -24,14 +29,14 @@ _STATUS_COLOURS = {
 _REVOKE = {"title": "Revoke this token", "description": "It stops working at once."}
 
 
-def token_status(token: AgentToken, *, now) -> str:
+def token_status(token: AgentToken, *, now: datetime) -> str:
     """`live`, `revoked` or `expired`."""
     if token.revoked_at:
         return "revoked"
     return "live" if token.expires_at > now else "expired"
 
 
-def status_badge(status: str):
+def status_badge(status: str) -> SafeString:
     """The status of an agent or token as a coloured label."""
     return widgets.badge(status, _STATUS_COLOURS[status])
 
@@ -56,22 +61,22 @@ class AgentTokenAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     actions_detail = ("revoke",)
 
-    def has_revoke_permission(self, request, obj=None):
+    def has_revoke_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Who may end tokens."""
         return request.user.has_perm("keys.change_agenttoken")
 
     @display(description="Agent")
-    def agent_link(self, token):
+    def agent_link(self, token: AgentToken) -> SafeString | str:
         """Whose it is."""
         return widgets.link("agent", token.agent_id)
 
     @display(description="Status")
-    def status(self, token):
+    def status(self, token: AgentToken) -> SafeString | str:
         """Whether it works."""
         return status_badge(token_status(token, now=timezone.now()))
 
     @action(description="Revoke", permissions=["revoke"], dialog=_REVOKE)
-    def revoke(self, request, form, object_id):
+    def revoke(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         """End it at once."""
         token = AgentToken.objects.get(pk=object_id)
         verb = partial(keys.revoke_token, token, actor=person_of(request), now=timezone.now())

@@ -1,13 +1,20 @@
 """API keys: limits and terms changed with a reason, the secret written and never shown."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
 
 from common import formatting, links
 from common.admin import widgets
@@ -56,7 +63,7 @@ class ApiKeyAdmin(LimitedAdmin):
         "shown_status",
         "shown_secret",
         "priority",
-        "taken",
+        "usage",
     )
     list_filter = ("status", "provider")
     search_fields = ("slug__startswith", "provider__exact")
@@ -112,26 +119,30 @@ class ApiKeyAdmin(LimitedAdmin):
         ("Reason", {"fields": ("reason",), "description": "Needed when you set limits below."}),
     )
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With what a row shows: price, limits and open windows."""
         rows = super().get_queryset(request).select_related("price")
         return rows.prefetch_related(pages.limits_with_windows())
 
-    def get_form(self, request, obj=None, change=False, **kwargs):
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
         """One form to add, one to change."""
         kwargs["form"] = ChangeKeyForm if change else AddKeyForm
         return super().get_form(request, obj, change=change, **kwargs)
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
         """Who adds a key writes what is fixed later."""
         return self.readonly_fields if obj else ()
 
     @method_decorator(sensitive_post_parameters("new_secret"))
-    def changeform_view(self, request, *args, **kwargs):
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """As always, with the secret kept out of error reports."""
         return super().changeform_view(request, *args, **kwargs)
 
-    def save_model(self, request, obj, form, change):
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Hand what was written to the services."""
         actor, now = person_of(request), timezone.now()
         if not change:
@@ -142,17 +153,17 @@ class ApiKeyAdmin(LimitedAdmin):
             keys.change_key(obj.pk, changes=form.changes, actor=actor, reason=reason, now=now)
 
     @display(description="Provider")
-    def provider_name(self, api_key):
+    def provider_name(self, api_key: ApiKey) -> SafeString | str:
         """Its slug, without reading the provider's row."""
         return api_key.provider_id
 
     @display(description="Provider")
-    def provider_link(self, api_key):
+    def provider_link(self, api_key: ApiKey) -> SafeString | str:
         """The provider's page."""
         return widgets.link("provider", api_key.provider_id)
 
     @display(description="Status")
-    def shown_status(self, api_key):
+    def shown_status(self, api_key: ApiKey) -> SafeString | str:
         """The status as a coloured label, with its reason."""
         label = widgets.badge(api_key.status, STATUS_COLOURS[api_key.status])
         words = [] if api_key.status == ApiKey.Status.ACTIVE else [api_key.status_reason]
@@ -161,7 +172,7 @@ class ApiKeyAdmin(LimitedAdmin):
         return format_html("{} <small>{}</small>", label, ", ".join(filter(None, words)))
 
     @display(description="Secret")
-    def shown_secret(self, api_key):
+    def shown_secret(self, api_key: ApiKey) -> SafeString | str:
         """Whether it can be unsealed; red when not. Never the secret."""
         if api_key.secret is None:
             return "none yet"
@@ -170,20 +181,20 @@ class ApiKeyAdmin(LimitedAdmin):
         return widgets.badge("sealed")
 
     @display(description="Used and committed")
-    def taken(self, api_key):
+    def usage(self, api_key: ApiKey) -> SafeString | str:
         """A bar for each limit."""
         now = timezone.now()
         return book_widgets.meters(pages.meters_of(api_key, now=now), now=now)
 
     @display(description="Cost per 1,000 tokens")
-    def cost(self, api_key):
+    def cost(self, api_key: ApiKey) -> SafeString | str:
         """The price of now."""
         price = api_key.price
         words = f"{formatting.dollars(price.input)} in, {formatting.dollars(price.output)} out"
         return format_html("{} ({})", widgets.link("price", price.pk, words), price.source)
 
     @display(description="Rows behind it")
-    def rows(self, api_key):
+    def rows(self, api_key: ApiKey) -> SafeString | str:
         """The lists of what was lent on it and spent with it."""
         which = {"api_key": api_key.pk}
         return widgets.separated(
@@ -194,34 +205,48 @@ class ApiKeyAdmin(LimitedAdmin):
         )
 
     @action(description="Switch on", permissions=["change"], dialog=_ON)
-    def switch_on(self, request, form, object_id):
+    def switch_on(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         """Return it to active."""
-        return self._switched(request, form, object_id, ApiKey.Status.ACTIVE)
+        return self._set_status(request, form, object_id, ApiKey.Status.ACTIVE)
 
     @action(description="Switch off", permissions=["change"], dialog=_OFF)
-    def switch_off(self, request, form, object_id):
+    def switch_off(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
         """Take it out of service."""
-        return self._switched(request, form, object_id, ApiKey.Status.INACTIVE)
+        return self._set_status(request, form, object_id, ApiKey.Status.INACTIVE)
 
     @method_decorator(sensitive_post_parameters("secret"))
     @action(description="Replace secret", permissions=["change"], dialog=_SECRET)
-    def replace_secret(self, request, form, object_id):
+    def replace_secret(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
         """Seal another one."""
         verb = partial(keys.replace_secret, secret=form.cleaned_data["secret"])
-        return self._done(request, form, object_id, verb, "The secret was replaced.")
+        return self._perform(request, form, object_id, verb, "The secret was replaced.")
 
     @action(description="Set cost", permissions=["change"], dialog=_PRICE)
-    def set_cost(self, request, form, object_id):
+    def set_cost(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         """Its own line of the price book."""
         verb = partial(keys.set_price, rates=form.rates)
-        return self._done(request, form, object_id, verb, "The cost was set.")
+        return self._perform(request, form, object_id, verb, "The cost was set.")
 
-    def _switched(self, request, form, slug, status):
-        verb = partial(keys.set_key_status, status=status)
-        return self._done(request, form, slug, verb, f"{slug} is {status}.")
+    def _set_status(
+        self, request: HttpRequest, form: BaseDialogForm, slug: str, status: str
+    ) -> HttpResponse:
+        service = partial(keys.set_key_status, status=status)
+        return self._perform(request, form, slug, service, f"The API key {slug} is {status}.")
 
-    def _done(self, request, form, slug, verb, done):
-        by = {"actor": person_of(request), "now": timezone.now()}
-        verb = partial(verb, slug, reason=form.cleaned_data["reason"], **by)
-        perform(request, verb, success=done)
+    def _perform(
+        self,
+        request: HttpRequest,
+        form: BaseDialogForm,
+        slug: str,
+        service: Callable[..., object],
+        success: str,
+    ) -> HttpResponse:
+        """Call a service in the name of the user, then return to the key's page."""
+        reason, actor = form.cleaned_data["reason"], person_of(request)
+        call = partial(service, slug, reason=reason, actor=actor, now=timezone.now())
+        perform(request, call, success=success)
         return redirect_to(request, links.url("key", slug))

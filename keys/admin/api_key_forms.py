@@ -1,5 +1,7 @@
 """Forms of API keys: the secret is written, never shown."""
 
+from typing import Any
+
 from django import forms
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminPasswordWidget
@@ -66,7 +68,7 @@ class AddKeyForm(AddForm):
             **{name: said[name] for name in CHANGEABLE},
         )
 
-    def clean(self):
+    def clean(self) -> dict[str, Any]:
         """The cost must be known or said."""
         super().clean()
         said = self.cleaned_data

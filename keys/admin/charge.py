@@ -1,7 +1,11 @@
 """Charges, to read: the usage records."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from common import formatting
@@ -82,7 +86,9 @@ class ChargeAdmin(ReadOnlyAdmin):
         """The page of an agent leads here, too."""
         return lookup == _OF_AGENT or super().lookup_allowed(lookup, value, request)
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         """By way of the allocation: a join would let the database guess how many charges it has."""
         if not search_term:
             return queryset, False
@@ -90,37 +96,37 @@ class ChargeAdmin(ReadOnlyAdmin):
         return queryset.filter(allocation=found.first()), False
 
     @display(description="Allocation")
-    def allocation_link(self, charge):
+    def allocation_link(self, charge: Charge) -> SafeString | str:
         """What it was charged to."""
         return widgets.link("allocation", charge.allocation_id, charge.allocation.session_id)
 
     @display(description="Agent")
-    def agent(self, charge):
+    def agent(self, charge: Charge) -> SafeString | str:
         """Who spent it."""
         return widgets.link("agent", charge.allocation.agent_id)
 
     @display(description="API key")
-    def key_name(self, charge):
+    def key_name(self, charge: Charge) -> SafeString | str:
         """The key it was spent on."""
         return widgets.link("key", charge.api_key_id)
 
     @display(description="Status")
-    def shown_state(self, charge):
+    def shown_state(self, charge: Charge) -> SafeString | str:
         """The status as a coloured label."""
         return widgets.badge(charge.status, STATUS_COLOURS[charge.status])
 
     @display(description="Tokens")
-    def tokens_of(self, charge):
+    def tokens_of(self, charge: Charge) -> SafeString | str:
         """Settled tokens."""
         return formatting.group_digits(charge.tokens)
 
     @display(description="Cost")
-    def cost_of(self, charge):
+    def cost_of(self, charge: Charge) -> SafeString | str:
         """Settled USD."""
         return formatting.dollars(charge.cost)
 
     @display(description="Provider cost")
-    def provider_said(self, charge):
+    def provider_said(self, charge: Charge) -> SafeString | str:
         """What the provider said it cost, and how much that is more or less than the cost."""
         if charge.provider_cost is None:
             return "—"
@@ -128,16 +134,16 @@ class ChargeAdmin(ReadOnlyAdmin):
         return f"{charge.provider_cost:f} ({more:+f})" if more else f"{charge.provider_cost:f}"
 
     @display(description="Basis")
-    def known_by(self, charge):
+    def known_by(self, charge: Charge) -> SafeString | str:
         """Who said what was used, in one word."""
         return charge.basis
 
     @display(description="Settled or held (UTC)")
-    def moment(self, charge):
+    def moment(self, charge: Charge) -> SafeString | str:
         """When it was settled; when it was held, as long as it is not."""
         return widgets.moment(charge.settled_at or charge.created_at)
 
     @display(description="Price")
-    def rates(self, charge):
+    def rates(self, charge: Charge) -> SafeString | str:
         """The rates that were frozen on it."""
         return widgets.link("price", charge.price_id, "the rates it was charged at")

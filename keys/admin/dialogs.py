@@ -1,7 +1,7 @@
 """Actions that ask before they do something: by POST, in a dialog of django-unfold."""
 
 from django import forms
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
@@ -87,7 +87,7 @@ class TokenForm(BaseDialogForm):
     )
 
 
-def dialog_response(request, template: str, **context: object) -> HttpResponse:
+def dialog_response(request: HttpRequest, template: str, **context: object) -> HttpResponse:
     """An answer in place of the dialog, never kept by the browser."""
     answer = render(request, template, context)
     answer.headers["Cache-Control"] = "no-store"

@@ -1,8 +1,13 @@
 """Filters of the lists of the books."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
 from keys.books.queries import pages
@@ -15,7 +20,7 @@ class LiveFilter(SimpleListFilter):
     title = "what needs an eye"
     parameter_name = "which"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The choices."""
         return [
             ("live", "live"),
@@ -23,7 +28,7 @@ class LiveFilter(SimpleListFilter):
             ("overrun", "used more than lent"),
         ]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Live allocations as the overview counts them."""
         if self.value() == "overrun":
             return queryset.filter(overrun=True)
@@ -39,7 +44,7 @@ class SettledFilter(SimpleListFilter):
     title = "settled"
     parameter_name = "settled"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The choices."""
         return [
             ("hour", "in the last hour"),
@@ -48,7 +53,7 @@ class SettledFilter(SimpleListFilter):
             ("month", "in the last 30 days"),
         ]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Settled charges from then on."""
         now = timezone.now()
         starts = {
@@ -57,9 +62,10 @@ class SettledFilter(SimpleListFilter):
             "week": now - timedelta(days=7),
             "month": now - timedelta(days=30),
         }
-        if self.value() not in starts:
+        start = starts.get(self.value() or "")
+        if start is None:
             return queryset
-        return queryset.filter(status="settled", settled_at__gte=starts[self.value()])
+        return queryset.filter(status="settled", settled_at__gte=start)
 
 
 class OpenFilter(SimpleListFilter):
@@ -68,16 +74,17 @@ class OpenFilter(SimpleListFilter):
     title = "period"
     parameter_name = "period_is"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The choices besides the usual one."""
         return [("closed", "over"), ("all", "all")]
 
-    def choices(self, changelist):
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """The usual one is called what it shows."""
         usual, *others = super().choices(changelist)
-        return [usual | {"display": "now"}, *others]
+        yield {**usual, "display": "now"}
+        yield from others
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Open windows, closed ones, or both."""
         # All windows of one limit are asked for by its pages.
         if self.value() == "all" or "limit__id__exact" in request.GET:
@@ -91,11 +98,11 @@ class SubjectFilter(SimpleListFilter):
     title = "of"
     parameter_name = "of"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The choices."""
         return [("key", "API keys"), ("agent", "agents"), ("centre", "cost centres")]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """By the prefix of their scope."""
         if self.value() not in ("key", "agent", "centre"):
             return queryset

@@ -1,7 +1,13 @@
 """Limits on the page of what they limit: changed with a reason, by services, never by `.save()`."""
 
+from typing import Any, ClassVar
+
 from django import forms
+from django.contrib.admin.options import InlineModelAdmin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.forms import PaginationInlineFormSet
@@ -14,7 +20,7 @@ from keys import services as keys
 from keys.admin import widgets as book_widgets
 from keys.books.queries import pages
 from keys.identity.services.agents import check_slug
-from keys.models import Limit
+from keys.models import Limit, Window
 from keys.refusals import WrongValue
 from security.request_actor import person_of
 
@@ -37,7 +43,7 @@ class LimitForm(forms.ModelForm):
         model = Limit
         fields = _TERMS
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["unit"].disabled = self.fields["period"].disabled = True
@@ -48,7 +54,7 @@ class LimitForm(forms.ModelForm):
         """What was asked for, as services take it."""
         return keys.Terms(**{name: self.cleaned_data[name] for name in _TERMS})
 
-    def clean(self):
+    def clean(self) -> dict[str, Any]:
         """As the service checks it, so that the words stand beside the field."""
         super().clean()
         if not self.errors:
@@ -62,24 +68,24 @@ class LimitForm(forms.ModelForm):
 class LimitFormSet(PaginationInlineFormSet):
     """The limits of one subject."""
 
-    def clean(self):
+    def clean(self) -> None:
         """A reason for every change, and no two limits of one name."""
         super().clean()
         if self.has_changed() and not self.data.get("reason", "").strip():
             raise forms.ValidationError(_REASON_MISSING, code="required")
         names = set()
-        for form in self._staying():
+        for form in self._remaining_forms():
             name = form.cleaned_data["unit"], form.cleaned_data["period"]
             if name in names:
                 raise forms.ValidationError(_TWICE.format(unit=name[0], period=name[1]))
             names.add(name)
 
-    def _staying(self):
-        leaving = self.deleted_forms
+    def _remaining_forms(self) -> list[Any]:
+        removed = self.deleted_forms
         return [
             form
             for form in self.forms
-            if form not in leaving and {"unit", "period"} <= form.cleaned_data.keys()
+            if form not in removed and {"unit", "period"} <= form.cleaned_data.keys()
         ]
 
 
@@ -89,23 +95,23 @@ class LimitsInline(TabularInline):
     model = Limit
     form = LimitForm
     formset = LimitFormSet
-    fields = ("unit", "period", "amount", "zone", "reset_hour", "taken")
-    readonly_fields = ("taken",)
+    fields = ("unit", "period", "amount", "zone", "reset_hour", "usage")
+    readonly_fields = ("usage",)
     extra = 0
     verbose_name_plural = "limits"
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Removed limits are in the history."""
         return pages.with_open_windows(super().get_queryset(request).filter(removed_at=None))
 
-    def get_formset(self, request, obj=None, **kwargs):
+    def get_formset(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
         """Removing a limit deletes nothing, so windows that point at it are no objection."""
         formset = super().get_formset(request, obj, **kwargs)
-        formset.form.hand_clean_DELETE = _no_objection
+        formset.form.hand_clean_DELETE = _skip_delete_check
         return formset
 
     @display(description="Used and committed")
-    def taken(self, limit):
+    def usage(self, limit: Limit) -> SafeString | str:
         """A bar, when it begins anew, and the rows behind it."""
         now = timezone.now()
         found = [pages.meter_of(limit, window, now=now) for window in _open_windows(limit)]
@@ -116,11 +122,11 @@ class LimitsInline(TabularInline):
         )
 
 
-def _no_objection(form: LimitForm) -> None:
+def _skip_delete_check(form: LimitForm) -> None:
     """In place of Django's look for rows that a deletion would take along."""
 
 
-def _open_windows(limit: Limit) -> list:
+def _open_windows(limit: Limit) -> list[Window]:
     """None for the empty row that a form has for another limit."""
     return getattr(limit, "open_windows", [])
 
@@ -132,17 +138,23 @@ class LimitedAdmin(ServiceAdmin):
     """
 
     subject_kind: str
-    inlines = (LimitsInline,)
+    inlines: ClassVar[tuple[type[InlineModelAdmin], ...]] = (LimitsInline,)
     change_form_after_template = "keys/history_below.html"
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         """With the last entries of its history."""
         extra = {"show_save_and_add_another": False} | (extra_context or {})
         if object_id is not None and request.method == "GET":
             extra["butler_history"] = book_widgets.history(f"{self.subject_kind}:{object_id}")
         return super().changeform_view(request, object_id, form_url, extra)
 
-    def save_formset(self, request, form, formset, change):
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Set and remove limits, each with its reason in the history."""
         by = {
             "reason": form.cleaned_data["reason"],
@@ -170,7 +182,7 @@ class ReasonedForm(forms.ModelForm):
 
     reason = reason_field(required=False)
 
-    def clean(self):
+    def clean(self) -> dict[str, Any]:
         """No change without a reason."""
         super().clean()
         if set(self.changed_data) - {"reason"} and not self.cleaned_data.get("reason"):
@@ -181,19 +193,19 @@ class ReasonedForm(forms.ModelForm):
 class AddForm(ReasonedForm):
     """A new row with a slug, which is its name for life; adding it is reason enough."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "name" in self.fields:
             self.fields["name"].required = False
 
-    def clean_slug(self):
+    def clean_slug(self) -> Any:
         """As services check it."""
         try:
             return check_slug(self.cleaned_data["slug"])
         except WrongValue as refusal:
             raise forms.ValidationError(refusal.detail) from None
 
-    def clean(self):
+    def clean(self) -> dict[str, Any]:
         """Adding needs no reason beyond itself."""
         self.cleaned_data["reason"] = self.cleaned_data.get("reason") or "added"
         return super().clean()

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.utils.html import format_html_join
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from unfold.decorators import display
 
 from common import formatting
@@ -48,33 +48,33 @@ class PriceAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
 
     @display(description="Provider")
-    def provider_name(self, price):
+    def provider_name(self, price: Price) -> SafeString | str:
         """Its slug, without reading the provider's row."""
         return widgets.link("provider", price.provider_id)
 
     @display(description="Cache write kept an hour")
-    def cache_write_long_rate(self, price):
+    def cache_write_long_rate(self, price: Price) -> SafeString | str:
         """Its own, or that of a cache write."""
-        return price.rates.cache_write_long
+        return str(price.rates.cache_write_long)
 
     @display(description="Audio input")
-    def audio_input_rate(self, price):
+    def audio_input_rate(self, price: Price) -> SafeString | str:
         """Its own, or that of input."""
-        return price.rates.audio_input
+        return str(price.rates.audio_input)
 
     @display(description="Audio output")
-    def audio_output_rate(self, price):
+    def audio_output_rate(self, price: Price) -> SafeString | str:
         """Its own, or that of output."""
-        return price.rates.audio_output
+        return str(price.rates.audio_output)
 
     @display(description="Long prompts")
-    def long_prompts(self, price):
+    def long_prompts(self, price: Price) -> SafeString | str:
         """Its tiers in words; — without any."""
         lines = [(_tier(tier),) for tier in price.rates.tiers]
         return format_html_join(mark_safe("<br>"), "{}", lines) or "—"
 
     @display(description="Rows behind it")
-    def rows(self, price):
+    def rows(self, price: Price) -> SafeString | str:
         """Charges that have these rates."""
         return widgets.list_link("charges", "charges at this price", price=price.pk)
 

@@ -1,7 +1,13 @@
 """Providers: names and addresses."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from common.admin import widgets
@@ -38,29 +44,33 @@ class ProviderAdmin(ServiceAdmin):
     search_fields = ("slug__startswith",)
     ordering = ("slug",)
 
-    def get_form(self, request, obj=None, change=False, **kwargs):
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
         """One form to add, one to change."""
         kwargs["form"] = ChangeProviderForm if change else AddProviderForm
         return super().get_form(request, obj, change=change, **kwargs)
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
         """Its slug is its name for life."""
         return ("slug", "api_keys") if obj else ()
 
-    def get_fields(self, request, obj=None):
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """A new one has no keys to show."""
         return ("slug", *_ABOUT, *(["api_keys", "reason"] if obj else []))
 
-    def save_model(self, request, obj, form, change):
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Hand what was written to the services."""
-        by = {"actor": person_of(request), "now": timezone.now()}
-        about = {column: getattr(obj, column) for column in _ABOUT}
+        by: dict[str, Any] = {"actor": person_of(request), "now": timezone.now()}
+        about: dict[str, Any] = {column: getattr(obj, column) for column in _ABOUT}
         if change:
             keys.change_provider(obj.pk, **about, reason=form.cleaned_data["reason"], **by)
         else:
             keys.add_provider(obj.pk, **about, **by)
 
     @display(description="API keys")
-    def api_keys(self, provider):
+    def api_keys(self, provider: Provider) -> SafeString | str:
         """The list of its keys."""
         return widgets.list_link("keys", "its keys", provider=provider.pk)

@@ -1,6 +1,7 @@
 """Slots, to read."""
 
 from django.contrib import admin
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from common.admin import widgets
@@ -20,11 +21,11 @@ class SlotAdmin(ReadOnlyAdmin):
     ordering = ("slug",)
 
     @display(description="Allocation")
-    def sits_here(self, slot):
+    def sits_here(self, slot: Slot) -> SafeString | str:
         """Who pays for its calls."""
         return widgets.link("allocation", slot.allocation_id, slot.allocation)
 
     @display(description="Since (UTC)")
-    def since(self, slot):
+    def since(self, slot: Slot) -> SafeString | str:
         """When it was taken."""
         return widgets.moment(slot.taken_at)

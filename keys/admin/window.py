@@ -1,6 +1,12 @@
 """Windows, to read."""
 
+from decimal import Decimal
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from common import formatting
@@ -44,7 +50,9 @@ class WindowAdmin(ReadOnlyAdmin):
     search_help_text = "A scope: key:nvidia-1, agent:ada, centre:research"
     ordering = ("-id",)
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         """By way of the limits, which are few."""
         if not search_term:
             return queryset, False
@@ -52,62 +60,62 @@ class WindowAdmin(ReadOnlyAdmin):
         return queryset.filter(limit__in=limits), False
 
     @display(description="Window")
-    def window(self, window):
+    def window(self, window: Window) -> SafeString | str:
         """Unit and period."""
         return f"{window.unit} per {window.limit.period}"
 
     @display(description="Of")
-    def subject(self, window):
+    def subject(self, window: Window) -> SafeString | str:
         """The key, agent or cost centre."""
         return widgets.subject_link(window.scope)
 
     @display(description="Begins (UTC)")
-    def begins(self, window):
+    def begins(self, window: Window) -> SafeString | str:
         """The first moment of it."""
         return widgets.moment(window.starts_at)
 
     @display(description="Ends (UTC)")
-    def ends(self, window):
+    def ends(self, window: Window) -> SafeString | str:
         """The first moment after it."""
         return "never" if window.limit.period == "total" else widgets.moment(window.ends_at)
 
     @display(description="Level")
-    def bar(self, window):
+    def bar(self, window: Window) -> SafeString | str:
         """Used and committed of the amount."""
         return widgets.bar(
             used=window.used, committed=window.committed, amount=window.amount, unit=window.unit
         )
 
     @display(description="Used")
-    def used_of(self, window):
+    def used_of(self, window: Window) -> SafeString | str:
         """In its unit."""
         return _figure(window.used, window)
 
     @display(description="Committed")
-    def committed_of(self, window):
+    def committed_of(self, window: Window) -> SafeString | str:
         """In its unit."""
         return _figure(window.committed, window)
 
     @display(description="Free")
-    def free_of(self, window):
+    def free_of(self, window: Window) -> SafeString | str:
         """In its unit; below zero when the limit was lowered."""
         return _figure(window.free, window)
 
     @display(description="Amount")
-    def amount_of(self, window):
+    def amount_of(self, window: Window) -> SafeString | str:
         """In its unit."""
         return _figure(window.amount, window)
 
     @display(description="Free")
-    def shown_free(self, window):
+    def shown_free(self, window: Window) -> SafeString | str:
         """In its unit; below zero when the limit was lowered."""
         return _figure(window.free, window)
 
     @display(description="Other periods")
-    def others(self, window):
+    def others(self, window: Window) -> SafeString | str:
         """All windows of the limit."""
         return widgets.list_link("windows", "all of this limit", limit=window.limit_id)
 
 
-def _figure(number, window: Window) -> str:
+def _figure(number: Decimal, window: Window) -> str:
     return formatting.dollars(number) if window.unit == "usd" else formatting.group_digits(number)

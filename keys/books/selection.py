@@ -74,6 +74,11 @@ class Decision:
     provider_expanded: bool
     alternatives: list[Candidate]
 
+    @property
+    def best(self) -> Candidate:
+        """The chosen key of a decision that chose one; IndexError for a decision that did not."""
+        return self.ranking[0]
+
 
 def choose(
     candidates: Iterable[Candidate],
@@ -89,7 +94,7 @@ def choose(
     Slugs are unique. The order of `candidates` does not matter.
     """
     known = list(candidates)
-    able, lost = _considered(
+    able, lost = _split_candidates(
         known, model=model, wire_formats=("", wire_format or ""), free_min=free_min
     )
     provider_expanded = False
@@ -137,10 +142,13 @@ def from_json(stored: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _considered(known, *, model, wire_formats, free_min) -> tuple[list[Candidate], list[Verdict]]:
+def _split_candidates(
+    known: list[Candidate], *, model: str | None, wire_formats: tuple[str, str], free_min: int
+) -> tuple[list[Candidate], list[Verdict]]:
     """Split into candidates for the call and verdicts on those that are none."""
     any_format = not any(wire_formats)
-    able, lost = [], []
+    able: list[Candidate] = []
+    lost: list[Verdict] = []
     for c in known:
         if c.status != ACTIVE:
             lost.append((c.slug, "not_active", c.status))
@@ -161,7 +169,8 @@ def _capacity(candidate: Candidate) -> int:
 
 def _with_room(able: list[Candidate], tokens: int) -> tuple[list[Candidate], list[Verdict]]:
     """Return those with room, best first, and verdicts on the others."""
-    fitting, short = [], []
+    fitting: list[Candidate] = []
+    short: list[Verdict] = []
     for c in able:
         if c.capacity is None or c.capacity >= tokens:
             fitting.append(c)

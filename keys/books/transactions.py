@@ -5,7 +5,7 @@ an `in_books` function: it locks, looks, and when a window's period is over it s
 window is opened in a transaction of its own, and the service runs again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import wraps
@@ -124,7 +124,7 @@ def close(
     return len(closed)
 
 
-def move(moves: dict[str, tuple[int, Decimal]]) -> None:
+def move(moves: Mapping[str, tuple[int, Decimal]]) -> None:
     """Add (tokens, USD) to what each scope's windows have committed, under `lock`."""
     fetch(
         sql.MOVE,

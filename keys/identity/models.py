@@ -30,7 +30,7 @@ class CostCentre(models.Model):
             row_triggers.write_once("costcentre_keeps_its_parent", "slug", "parent", "path")
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return " / ".join(self.path)
 
 
@@ -46,7 +46,7 @@ class Agent(models.Model):
     class Meta:
         ordering = ["slug"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.slug
 
 
@@ -79,5 +79,5 @@ class AgentToken(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.agent_id} {self.prefix}…"

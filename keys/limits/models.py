@@ -1,5 +1,7 @@
 """Limits and their windows: where budget is committed and usage adds up."""
 
+from decimal import Decimal
+
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q, Value
@@ -93,7 +95,7 @@ class Limit(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.scope} {self.unit} per {self.period}"
 
 
@@ -158,10 +160,11 @@ class Window(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.scope} {self.unit} {self.starts_at:%Y-%m-%d %H:%M}"
 
     @property
-    def free(self):
+    def free(self) -> Decimal:
         """What can still be committed; below zero when the limit was lowered."""
-        return self.amount - self.used - self.committed
+        free: Decimal = self.amount - self.used - self.committed
+        return free

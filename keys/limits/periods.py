@@ -7,6 +7,7 @@ and a day that a zone left out altogether is no period of its own. Since such be
 backwards in time, consecutive periods tile the line: no gap, no overlap, none empty.
 """
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -65,7 +66,9 @@ def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _around(at, day, following, tz, hour):
+def _around(
+    at: datetime, day: date, following: Callable[[date], date], tz: ZoneInfo, hour: int
+) -> tuple[datetime, datetime]:
     """Walk from `day`, begun at or before `at`, to the period that `at` is in."""
     starts_at, day = _begin(day, tz, hour), following(day)
     # More than one step only where the clock went back past the reset hour: `at` reads as the day

@@ -32,4 +32,5 @@ def without_account(slug: str) -> str:
 
 @cache
 def _all() -> dict[str, dict[str, str]]:
-    return json.loads(_FILE.read_text(encoding="utf-8"))
+    providers: dict[str, dict[str, str]] = json.loads(_FILE.read_text(encoding="utf-8"))
+    return providers

@@ -1,5 +1,6 @@
 """What is bought: providers, prices, API keys."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import models
@@ -37,7 +38,7 @@ class Provider(models.Model):
     class Meta:
         ordering = ["slug"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.slug
 
 
@@ -74,7 +75,7 @@ class Price(models.Model):
         ]
         triggers = [row_triggers.append_only("price_is_append_only")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.provider_id} {self.model} from {self.starts_at:%Y-%m-%d}"
 
     @cached_property
@@ -134,7 +135,7 @@ class ApiKey(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.slug
 
     @property
@@ -146,8 +147,8 @@ class ApiKey(models.Model):
         """Whether it can be called in this wire format; the sandbox speaks every one."""
         return self.sandbox or self.provider.wire_format in ("", wire_format)
 
-    def lendable(self, *, now) -> bool:
+    def lendable(self, *, now: datetime) -> bool:
         """Whether it may take allocations at `now`. An exhausted key may: its windows decide."""
         if self.status == self.Status.COOLING:
-            return self.cooling_until <= now
+            return self.cooling_until is not None and self.cooling_until <= now
         return self.status in {self.Status.ACTIVE, self.Status.EXHAUSTED}

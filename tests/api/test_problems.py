@@ -156,7 +156,7 @@ def test_a_wrong_host_is_a_problem_too(client):
 
 
 def test_a_bug_is_500_logged_and_tells_nothing(ada, monkeypatch, caplog):
-    monkeypatch.setattr(status, "fleet_figures", fails(ZeroDivisionError("a secret thing")))
+    monkeypatch.setattr(status, "provider_figures", fails(ZeroDivisionError("a secret thing")))
     ada.client.raise_request_exception = False
     response = ada.get("/status")
     assert_problem(response, 500, "internal_error")
@@ -165,7 +165,7 @@ def test_a_bug_is_500_logged_and_tells_nothing(ada, monkeypatch, caplog):
 
 
 def test_a_database_that_is_away_is_503_and_may_be_asked_again(ada, monkeypatch):
-    monkeypatch.setattr(status, "fleet_figures", fails(OperationalError("gone")))
+    monkeypatch.setattr(status, "provider_figures", fails(OperationalError("gone")))
     response = ada.get("/status")
     assert_problem(response, 503, "unavailable")
     assert response["Retry-After"] == "1"

@@ -123,7 +123,7 @@ class Allocation(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.session_id} ({self.status})"
 
     @property
@@ -272,7 +272,7 @@ class Charge(models.Model):
             pgtrigger.Protect(name="charge_is_kept", operation=pgtrigger.Delete),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"charge {self.pk} ({self.status})"
 
 
@@ -294,7 +294,7 @@ class RateLease(models.Model):
     class Meta:
         indexes = [models.Index(fields=["api_key", "expires_at"], name="ratelease_by_key")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.api_key_id} until {self.expires_at:%H:%M:%S}"
 
 
@@ -320,7 +320,7 @@ class Rotation(models.Model):
         ]
         triggers = [row_triggers.append_only("rotation_is_append_only")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.from_key_id} → {self.to_key_id}"
 
 
@@ -335,5 +335,5 @@ class Decision(models.Model):
     class Meta:
         triggers = [row_triggers.append_only("decision_is_append_only")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"decision of {self.allocation_id}"

@@ -48,5 +48,5 @@ class Slot(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.slug

@@ -87,7 +87,7 @@ def with_key(allocation: Allocation) -> Allocation:
     ((*key, capacity),) = fetch(KEY, allocation=allocation.pk, key=allocation.api_key_id)
     # As of a queryset's `only`: what else is asked of it is read then.
     allocation.api_key = ApiKey.from_db(DEFAULT_DB_ALIAS, KeyRow._fields[:-1], key)
-    allocation.available_capacity = capacity
+    vars(allocation)["available_capacity"] = capacity
     return allocation
 
 

@@ -90,7 +90,7 @@ def history(which: HistoryFilter, *, most: int) -> list[Entry]:
     return [Entry(*row) for row in found]
 
 
-def _changes(which: HistoryFilter, most: int) -> QuerySet[AuditEntry, Any]:
+def _changes(which: HistoryFilter, most: int) -> QuerySet[Any, Any]:
     named = {"session": which.session_id, "agent": which.agent, "key": which.key_id}
     subjects = [f"{kind}:{name}" for kind, name in named.items() if name is not None]
     found = AuditEntry.objects.filter(

@@ -6,7 +6,7 @@ Every function here is a fixed number of queries, whatever the number of keys.
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import (
     Case,
@@ -124,20 +124,20 @@ def meter_of(limit: Limit, window: Window, *, now: datetime) -> Meter:
     )
 
 
-def with_open_windows(limits):
+def with_open_windows(limits: QuerySet[Limit]) -> QuerySet[Any]:
     """A queryset of limits, each with its open window in the list `open_windows`."""
     return limits.prefetch_related(
         Prefetch("windows", Window.objects.filter(closed_at=None), to_attr="open_windows")
     )
 
 
-def limits_with_windows() -> Prefetch:
+def limits_with_windows() -> "Prefetch[str, Any, Any]":
     """For `prefetch_related`: the limits in force in `limits_in_force`, each with its window."""
     limits = Limit.objects.filter(removed_at=None).order_by("unit", "period")
     return Prefetch("limits", with_open_windows(limits), to_attr="limits_in_force")
 
 
-def meters_of(subject, *, now: datetime) -> list[Meter]:
+def meters_of(subject: Any, *, now: datetime) -> list[Meter]:
     """Meters of a key, agent or cost centre that was read with `limits_with_windows`."""
     return [
         meter_of(limit, window, now=now)
@@ -198,7 +198,7 @@ def key_counts() -> dict[str, int]:
     return {status: found.get(status, 0) for status in ApiKey.Status.values}
 
 
-def live_allocations(*, now: datetime):
+def live_allocations(*, now: datetime) -> QuerySet[Allocation]:
     """Allocations that can still spend, the newest first."""
     return Allocation.objects.filter(status=Allocation.Status.ACTIVE, expires_at__gt=now).order_by(
         "-id"
@@ -226,7 +226,7 @@ def _used_at(now: datetime) -> Case:
     return Case(When(ends_at__gt=now, then=F("used")), default=Value(_NOTHING))
 
 
-def _daily_token_windows():
+def _daily_token_windows() -> QuerySet[Window]:
     return Window.objects.filter(
         closed_at=None, unit=Unit.TOKENS, limit__period="day", limit__api_key__isnull=False
     )

@@ -59,7 +59,7 @@ def previews(*, agent: str, wishes: Iterable[Wish], now: datetime) -> dict[Wish,
 def _preview(wish: Wish, payers: Payers, known: list[Candidate], *, now: datetime) -> Preview:
     try:
         check_payers(wish, payers, now=now)
-        chosen = decide_among(known, wish=wish, payers=payers, now=now).chosen
+        chosen = decide_among(known, wish=wish, payers=payers, now=now).best
     except (LimitReached, NoKeyCapacity, ModelNotFound, ProviderNotFound) as refusal:
         return Preview(refusal=refusal)
     return Preview(chosen.slug, chosen.provider, chosen.model, chosen.price_id)

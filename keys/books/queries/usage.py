@@ -65,7 +65,7 @@ def usage_groups(
     found = _charges(which).order_by().annotate(group=GROUPS[by])
     if after is not None:
         found = found.filter(group__gt=after)
-    return list(found.values("group").annotate(**_SUMS).order_by("group")[:most])
+    return [dict(row) for row in found.values("group").annotate(**_SUMS).order_by("group")[:most]]
 
 
 def _charges(which: UsageFilter) -> QuerySet[Charge]:

@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
@@ -70,7 +71,13 @@ _ONCE = ("allocation_once_per_idempotency_key", "keys_allocation_session_id_key"
 
 @transactions.in_books
 def _try_to_allocate(
-    *, agent, wish, idempotency_key, session_id, actor, now
+    *,
+    agent: str,
+    wish: Wish,
+    idempotency_key: str | None,
+    session_id: str,
+    actor: Actor,
+    now: datetime,
 ) -> tuple[Allocation, bool] | Refusal | None:
     """One look and one conditional commitment; None when somebody else took the room between.
 
@@ -84,16 +91,17 @@ def _try_to_allocate(
         decision = decide(wish=wish, payers=asker.payers, now=now)
     except (LimitReached, NoKeyCapacity) as refusal:
         # Since we looked, the same request may have taken the room that is missing now.
-        if earlier := idempotency_key and _look(agent, wish, idempotency_key, now).earlier:
+        earlier = _look(agent, wish, idempotency_key, now).earlier if idempotency_key else None
+        if earlier:
             return _same(Allocation.objects.get(pk=earlier), wish), False
         return refusal
     new = _new(wish, asker, idempotency_key=idempotency_key, decision=decision, now=now)
     new.session_id = session_id
     lent = _commit(new, verdicts=selection.to_json(decision), actor=actor)
-    return lent and (lent, True)
+    return (lent, True) if lent else None
 
 
-def _look(agent, wish: Wish, idempotency_key, now) -> Asker:
+def _look(agent: str, wish: Wish, idempotency_key: str | None, now: datetime) -> Asker:
     return look(agent=agent, cost_centre=wish.cost_centre, idempotency_key=idempotency_key, now=now)
 
 
@@ -105,14 +113,21 @@ def _same(allocation: Allocation, wish: Wish) -> Allocation:
     return allocation
 
 
-def _new(wish: Wish, asker: Asker, *, idempotency_key, decision, now) -> Allocation:
+def _new(
+    wish: Wish,
+    asker: Asker,
+    *,
+    idempotency_key: str | None,
+    decision: selection.Decision,
+    now: datetime,
+) -> Allocation:
     """The allocation as it will be written."""
-    price = price_of(decision.chosen.price_id)
+    price = price_of(decision.best.price_id)
     return Allocation(
         agent_id=asker.agent,
         cost_centre_id=asker.cost_centre,
         payers=asker.payers.scopes,
-        api_key_id=decision.chosen.slug,
+        api_key_id=decision.best.slug,
         price_id=price.pk,
         allocated=wish.tokens,
         allocated_cost=pricing.bound(price.rates, wish.tokens),
@@ -134,7 +149,7 @@ def threshold(tokens: int) -> int:
     return -(-tokens * settings.ROTATION_THRESHOLD_PERCENT // 100)
 
 
-def _commit(new: Allocation, *, verdicts, actor: Actor) -> Allocation | None:
+def _commit(new: Allocation, *, verdicts: dict[str, Any], actor: Actor) -> Allocation | None:
     values = {
         **{column: getattr(new, column) for column in _COLUMNS},
         "scopes": new.scopes,

@@ -1,6 +1,6 @@
 """Set aside before a call."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -88,15 +88,15 @@ def hold_many(wanted: Iterable[Wanted], *, now: datetime) -> list[Held | Refusal
     wanted = list(wanted)
     if any(not 0 <= one.least <= one.most for one in wanted):
         raise WrongValue("A hold is zero tokens or more.", field="tokens")
-    if len(wanted) == 1 and (held := _one(wanted[0], now=now)):
+    if len(wanted) == 1 and (held := _hold_one(wanted[0], now=now)):
         return [held]
-    answers: list[Held | Refusal | None] = [None] * len(wanted)
+    answers: dict[int, Held | Refusal] = {}
     paced: dict[int, str] = {}
     waiting = set(range(len(wanted)))
     doubtful = {n for n in waiting if not wanted[n].fresh}
     while waiting:
         rows = _set_aside({n: wanted[n] for n in sorted(waiting)}, now=now)
-        answers = _answered(answers, rows, wanted)
+        answers |= _answers(rows, wanted)
         # While this waited for a lock, the same request may have taken the room: look once more.
         refused = {row.n for row in rows if row.outcome in _MAY_BE_EARLIER} & doubtful
         doubtful -= refused
@@ -104,9 +104,9 @@ def hold_many(wanted: Iterable[Wanted], *, now: datetime) -> list[Held | Refusal
         paced |= {row.n: row.api_key for row in rows if row.outcome == "paced"}
     while paced:
         rows = _set_aside_in_pace({n: wanted[n] for n in paced}, set(paced.values()), now=now)
-        answers = _answered(answers, rows, wanted, in_pace=True)
+        answers |= _answers(rows, wanted, in_pace=True)
         paced = {row.n: row.api_key for row in rows if row.outcome == "again"}
-    return answers
+    return [answers[n] for n in range(len(wanted))]
 
 
 def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> None:
@@ -115,7 +115,7 @@ def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> 
     fetch(sql.EXTEND_HOLDS, charges=list(charges), until=until)
 
 
-def _one(one: Wanted, *, now: datetime) -> Held | None:
+def _hold_one(one: Wanted, *, now: datetime) -> Held | None:
     """The plain case of a single call; None when it is not plain."""
     held = fetch(
         sql.HOLD_ONE,
@@ -168,16 +168,20 @@ def _as_json(n: int, one: Wanted, now: datetime) -> dict[str, object]:
     }
 
 
-def _answered(answers, rows: list[HoldRow], wanted: list[Wanted], *, in_pace: bool = False):
+def _answers(
+    rows: list[HoldRow], wanted: list[Wanted], *, in_pace: bool = False
+) -> dict[int, Held | Refusal]:
+    """What came of the holds that are decided, by their place in the batch."""
+    answers: dict[int, Held | Refusal] = {}
     for row in rows:
         if row.outcome == "held":
-            answers[row.n] = _held(row, wanted[row.n])
+            answers[row.n] = _charge_of(row, wanted[row.n])
         elif row.outcome != "again" and (in_pace or row.outcome != "paced"):
             answers[row.n] = _REFUSALS[row.outcome](row, wanted[row.n])
     return answers
 
 
-def _held(row: HoldRow, one: Wanted) -> Held:
+def _charge_of(row: HoldRow, one: Wanted) -> Held:
     return Held(
         row.charge,
         one.allocation_id,
@@ -190,19 +194,19 @@ def _held(row: HoldRow, one: Wanted) -> Held:
     )
 
 
-def _small(row: HoldRow, one: Wanted) -> Refusal:
+def _allocation_exhausted(row: HoldRow, one: Wanted) -> Refusal:
     return AllocationExhausted(
         needed=one.least,
         **row.budget,
     )
 
 
-def _closed(row: HoldRow, one: Wanted) -> Refusal:
+def _allocation_closed(row: HoldRow, one: Wanted) -> Refusal:
     status = "expired" if row.outcome == "expired" else row.status
     return AllocationClosed(status=status, needed=one.least, **row.budget)
 
 
-def _earlier(row: HoldRow, one: Wanted) -> Refusal:
+def _held_before(row: HoldRow, one: Wanted) -> Refusal:
     return HeldBefore(
         charge_id=row.earlier,
         charge_status=row.earlier_status,
@@ -210,7 +214,7 @@ def _earlier(row: HoldRow, one: Wanted) -> Refusal:
     )
 
 
-def _cannot_serve(row: HoldRow, one: Wanted) -> Refusal:
+def _key_cannot_serve(row: HoldRow, one: Wanted) -> Refusal:
     return KeyCannotServe(
         key_id=row.api_key,
         status=row.status,
@@ -218,7 +222,7 @@ def _cannot_serve(row: HoldRow, one: Wanted) -> Refusal:
     )
 
 
-def _paced(row: HoldRow, one: Wanted) -> Refusal:
+def _rate_limited(row: HoldRow, one: Wanted) -> Refusal:
     return RateLimited(
         key_id=row.api_key,
         until=row.until,
@@ -226,13 +230,13 @@ def _paced(row: HoldRow, one: Wanted) -> Refusal:
 
 
 _MAY_BE_EARLIER = {"small", "closed"}
-_REFUSALS = {
-    "small": _small,
-    "closed": _closed,
-    "expired": _closed,
-    "earlier": _earlier,
-    "key": _cannot_serve,
-    "paced": _paced,
+_REFUSALS: dict[str, Callable[[HoldRow, Wanted], Refusal]] = {
+    "small": _allocation_exhausted,
+    "closed": _allocation_closed,
+    "expired": _allocation_closed,
+    "earlier": _held_before,
+    "key": _key_cannot_serve,
+    "paced": _rate_limited,
     "unknown": lambda row, one: AllocationNotFound(allocation_id=one.allocation_id),
     "disabled": lambda row, one: AgentDisabled(),
     "rotated": lambda row, one: KeyChanged(key_id=row.api_key),

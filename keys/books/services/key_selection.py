@@ -96,7 +96,7 @@ def decide_among(
         return decision
     check_known(provider=wish.provider, model=wish.model)
     if (unlimited := _choose(known, wish)).chosen:
-        price = price_of(unlimited.chosen.price_id)
+        price = price_of(unlimited.best.price_id)
         raise _limit_reached(wish, payers, cost=pricing.bound(price.rates, wish.tokens), now=now)
     raise _no_key_capacity(known, decision, wish, now)
 
@@ -111,7 +111,7 @@ def _payable(known: list[selection.Candidate], tokens: int) -> list[selection.Ca
     ]
 
 
-def _choose(known, wish: Wish) -> selection.Decision:
+def _choose(known: list[selection.Candidate], wish: Wish) -> selection.Decision:
     return selection.choose(
         known,
         tokens=wish.tokens,
@@ -122,7 +122,7 @@ def _choose(known, wish: Wish) -> selection.Decision:
     )
 
 
-def _limit_reached(wish: Wish, payers: Payers, *, cost, now) -> LimitReached:
+def _limit_reached(wish: Wish, payers: Payers, *, cost: Decimal, now: datetime) -> LimitReached:
     windows = lacking_windows(scopes=payers.scopes, tokens=wish.tokens, cost=cost, now=now)
     return LimitReached(
         needed=wish.tokens,
@@ -131,7 +131,9 @@ def _limit_reached(wish: Wish, payers: Payers, *, cost, now) -> LimitReached:
     )
 
 
-def _no_key_capacity(known, decision, wish: Wish, now) -> NoKeyCapacity:
+def _no_key_capacity(
+    known: list[selection.Candidate], decision: selection.Decision, wish: Wish, now: datetime
+) -> NoKeyCapacity:
     preferred = [key for key in known if wish.provider in (None, key.provider)]
     windows = lacking_windows(
         scopes=[f"key:{key.slug}" for key in preferred or known],

@@ -67,7 +67,7 @@ def rotate(
         )
         if outcome:
             return outcome
-        if key:
+        if target is None or key:
             break
         # Or the payers have no room for what it costs; another may be cheaper.
         full.add(target)
@@ -78,7 +78,7 @@ def rotate(
     )
 
 
-def _best_other(allocation: Allocation, *, without: set[str], now) -> str | None:
+def _best_other(allocation: Allocation, *, without: set[str], now: datetime) -> str | None:
     """The key that would be chosen for what is left; None when there is none."""
     others = [
         candidate
@@ -97,7 +97,16 @@ def _best_other(allocation: Allocation, *, without: set[str], now) -> str | None
 
 
 @transactions.in_books
-def _try_to_rotate(*, seen, target, asked_key, reason, actor, idempotency_key, now):
+def _try_to_rotate(
+    *,
+    seen: Allocation,
+    target: str | None,
+    asked_key: str | None,
+    reason: str,
+    actor: Actor,
+    idempotency_key: str | None,
+    now: datetime,
+) -> tuple[Rotation, bool] | None:
     """The rotation and whether it was created; None when the target has no room."""
     scopes = [f"key:{target}"] if target else []
     locked = transactions.lock(allocations=[seen.pk], scopes=scopes, now=now)
@@ -106,7 +115,7 @@ def _try_to_rotate(*, seen, target, asked_key, reason, actor, idempotency_key, n
         return earlier, False
     if allocation.status != Allocation.Status.ACTIVE or allocation.expires_at <= now:
         raise AllocationClosed(status=allocation.status, **allocation.budget)
-    to_key = _checked(allocation, target, now)
+    to_key = _check_target(allocation, target, now)
     moves = _moves(allocation, to_key)
     if not _room(locked.windows, moves):
         return None
@@ -125,7 +134,9 @@ def _try_to_rotate(*, seen, target, asked_key, reason, actor, idempotency_key, n
     return _write(rotation, to_key, actor=actor), True
 
 
-def _earlier(allocation, seen, asked_key, idempotency_key) -> Rotation | None:
+def _earlier(
+    allocation: Allocation, seen: Allocation, asked_key: str | None, idempotency_key: str | None
+) -> Rotation | None:
     if idempotency_key and (
         same := allocation.rotations.filter(idempotency_key=idempotency_key).first()
     ):
@@ -139,7 +150,7 @@ def _earlier(allocation, seen, asked_key, idempotency_key) -> Rotation | None:
     return None
 
 
-def _checked(allocation, target, now) -> ApiKey:
+def _check_target(allocation: Allocation, target: str | None, now: datetime) -> ApiKey:
     to_key = ApiKey.objects.select_related("price", "provider").filter(pk=target).first()
     if target is None:
         raise RotationRefused(
@@ -171,16 +182,16 @@ def _checked(allocation, target, now) -> ApiKey:
 
 def _moves(allocation: Allocation, to_key: ApiKey) -> dict[str, _Share]:
     """What each scope's windows commit more or less: see `keys.books.sql` for the rule."""
-    left = _left(allocation)
+    left = _remainder(allocation)
     then = _cost_on(to_key.price, left.tokens, allocation)
     return {
-        f"key:{allocation.api_key_id}": _held_on(allocation, allocation.api_key_id).less(left),
-        f"key:{to_key.pk}": _Share(left.tokens, then).less(_held_on(allocation, to_key.pk)),
+        f"key:{allocation.api_key_id}": _holds_on(allocation, allocation.api_key_id).less(left),
+        f"key:{to_key.pk}": _Share(left.tokens, then).less(_holds_on(allocation, to_key.pk)),
         **dict.fromkeys(allocation.payers, _Share(0, then - left.cost)),
     }
 
 
-def _left(allocation: Allocation) -> _Share:
+def _remainder(allocation: Allocation) -> _Share:
     return _Share(
         max(allocation.allocated - allocation.used, allocation.held),
         max(allocation.allocated_cost - allocation.used_cost, allocation.held_cost),
@@ -189,10 +200,11 @@ def _left(allocation: Allocation) -> _Share:
 
 def _cost_on(price: Price, tokens: int, allocation: Allocation) -> Decimal:
     """The most that `tokens` cost there; calls in flight keep the price they were held at."""
-    return allocation.held_cost + pricing.bound(price.rates, tokens - allocation.held)
+    held: Decimal = allocation.held_cost
+    return held + pricing.bound(price.rates, tokens - allocation.held)
 
 
-def _held_on(allocation: Allocation, key: str) -> _Share:
+def _holds_on(allocation: Allocation, key: str) -> _Share:
     held = Charge.objects.filter(allocation=allocation, api_key=key, status="held").aggregate(
         tokens=Sum("held_tokens", default=0), cost=Sum("held_cost", default=Decimal(0))
     )
@@ -210,7 +222,7 @@ def _room(windows: list[LockedRow], moves: dict[str, _Share]) -> bool:
 
 def _write(rotation: Rotation, to_key: ApiKey, *, actor: Actor) -> Rotation:
     allocation = rotation.allocation
-    left = _left(allocation)
+    left = _remainder(allocation)
     allocation.api_key, allocation.price = to_key, to_key.price
     allocation.allocated_cost = allocation.used_cost + _cost_on(
         to_key.price, left.tokens, allocation

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from psycopg.types.json import Jsonb
@@ -159,15 +159,15 @@ def end_many(endings: Iterable[Ending], *, now: datetime) -> list[Ended]:
     Of several endings of one charge the first counts. Refusals: WrongValue, and nothing ends.
     """
     endings = list(endings)
-    given: dict[int, dict[str, object]] = {}
+    given: dict[int, dict[str, Any]] = {}
     for ending in endings:
         if ending.charge.pk not in given:
-            given[ending.charge.pk] = _checked_row(ending)
+            given[ending.charge.pk] = _row(ending)
     if not endings:
         return []
     spent = _end(endings, Jsonb(list(given.values()), dumps=msgspec.json.encode), now=now)
     after_settlement.rotate_crossed(spent, now=now)
-    return _came_of(endings, given, spent)
+    return _outcomes(endings, given, spent)
 
 
 @transactions.in_books
@@ -182,11 +182,11 @@ def _end(endings: list[Ending], rows: Jsonb, *, now: datetime) -> list[Spent]:
     return after_settlement.follow(spent, at=now)
 
 
-def _checked_row(ending: Ending) -> dict[str, object]:
+def _row(ending: Ending) -> dict[str, Any]:
     """An ending as `sql.END` takes it. Refusals: WrongValue."""
     charge, usage = ending.charge, ending.usage
     usage.check()
-    row: dict[str, object] = usage.as_columns()
+    row: dict[str, Any] = {**usage.as_columns()}
     row["id"] = charge.pk
     row["status"] = ending.status
     row["basis"] = ending.basis
@@ -196,10 +196,12 @@ def _checked_row(ending: Ending) -> dict[str, object]:
     return row
 
 
-def _came_of(endings, given, spent: list[Spent]) -> list[Ended]:
+def _outcomes(
+    endings: list[Ending], given: dict[int, dict[str, Any]], spent: list[Spent]
+) -> list[Ended]:
     left = {row.id: row.left for row in spent}
     open_yet = {pk for row in spent for pk in row.charges}
-    before = _ended_before(given.keys() - open_yet)
+    before = _earlier_outcomes(given.keys() - open_yet)
     found = []
     for ending in endings:
         pk = ending.charge.pk
@@ -212,12 +214,12 @@ def _came_of(endings, given, spent: list[Spent]) -> list[Ended]:
     return found
 
 
-def _ended_before(charges: Collection[int]) -> dict[int, Ended]:
+def _earlier_outcomes(charges: Collection[int]) -> dict[int, Ended]:
     if not charges:
         return {}
     rows = Charge.objects.filter(pk__in=charges).select_related("allocation")
-    return {row.pk: Ended(False, row.cost, _left(row.allocation)) for row in rows}
+    return {row.pk: Ended(False, row.cost, _tokens_left(row.allocation)) for row in rows}
 
 
-def _left(allocation: Allocation) -> int:
+def _tokens_left(allocation: Allocation) -> int:
     return allocation.left if allocation.status == Allocation.Status.ACTIVE else 0

@@ -43,18 +43,20 @@ class Held(NamedTuple):
 class HoldRow(NamedTuple):
     """What HOLD says of one hold.
 
-    `status` and `until` are the key's where it is the key that refuses. Of an unknown allocation
-    only `n` and `outcome` are known; all else is None.
+    Which columns are filled depends on `outcome`; the others are NULL. `charge` to `key_version`
+    and `left` describe what was `held`; `status` and `until` are the key's where the key refuses;
+    `earlier…` describe the charge that the idempotency key made before. Of an `unknown` allocation
+    only `n` and `outcome` are known.
     """
 
     n: int
     outcome: str
-    charge: int | None
-    api_key: str | None
-    price: int | None
-    tokens: int | None
-    cost: Decimal | None
-    key_version: str | None
+    charge: int
+    api_key: str
+    price: int
+    tokens: int
+    cost: Decimal
+    key_version: str
     session_id: str
     status: str
     allocated: int
@@ -63,8 +65,8 @@ class HoldRow(NamedTuple):
     until: datetime | None
     created_at: datetime
     expires_at: datetime
-    earlier: int | None
-    earlier_status: str | None
+    earlier: int
+    earlier_status: str
     earlier_digest: bytes | None
 
     @property

@@ -84,7 +84,9 @@ def session_token(session_id: str) -> str:
 @sensitive_variables("token")
 def _agent(token: str, *, now: datetime) -> Bearer | None:
     prefix = tokens.lookup_prefix(token)
-    found = fetch(BEARER, prefix=prefix, now=now) if prefix else []
+    if prefix is None:
+        return None
+    found = fetch(BEARER, prefix=prefix, now=now)
     if not found or not tokens.matches(token, found[0].digest):
         return None
     row = found[0]
@@ -100,10 +102,10 @@ def _agent(token: str, *, now: datetime) -> Bearer | None:
 
 
 def _session(session_id: str | None) -> Bearer | None:
-    agent = session_id and (
-        Agent.objects.filter(allocations__session_id=session_id, disabled_at=None).first()
-    )
-    if not agent:
+    if session_id is None:
+        return None
+    agent = Agent.objects.filter(allocations__session_id=session_id, disabled_at=None).first()
+    if agent is None:
         return None
     return Bearer(
         agent=agent.pk,

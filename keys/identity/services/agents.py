@@ -1,9 +1,12 @@
 """Cost centres, agents and their tokens."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 
 from keys.audit_actions import Action
 from keys.models import Agent, AgentToken, CostCentre
@@ -21,6 +24,7 @@ TOKEN_PREFIX = "bt"  # noqa: S105 - what agent tokens begin with, no secret
 TOKEN_DAYS = 365
 _LIVE_TOKENS_MAX = 2
 ROOT_COST_CENTRE = "org"
+RowT = TypeVar("RowT", bound=Model)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -51,7 +55,7 @@ def create_cost_centre(
         parent=above,
         path=[*(above.path if above else []), slug],
     )
-    inserted(centre)
+    insert(centre)
     audit.record(
         actor=actor,
         action=Action.COST_CENTRE_CREATE,
@@ -69,7 +73,7 @@ def create_agent(
     """Make an agent of a cost centre. Refusals: AlreadyExists, CostCentreNotFound, WrongValue."""
     if not CostCentre.objects.filter(pk=cost_centre).exists():
         raise CostCentreNotFound(cost_centre=cost_centre)
-    agent = inserted(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
+    agent = insert(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
     audit.record(
         actor=actor,
         action=Action.AGENT_CREATE,
@@ -105,8 +109,8 @@ def ensure_cost_centre(
     return found or create_cost_centre(slug, name=name, parent=parent, actor=actor, now=now)
 
 
-def inserted(row):
-    """`row`, newly in its table. Refusals: AlreadyExists."""
+def insert(row: RowT) -> RowT:
+    """Write a row that must be new, and return it. Refusals: AlreadyExists."""
     try:
         with transaction.atomic():
             row.save(force_insert=True)
@@ -123,7 +127,7 @@ def inserted(row):
 def issue_token(
     agent: Agent,
     *,
-    scopes: list[str] = (AgentToken.Scope.SPEND, AgentToken.Scope.READ),
+    scopes: Iterable[str] = (AgentToken.Scope.SPEND, AgentToken.Scope.READ),
     days: int = TOKEN_DAYS,
     actor: Actor,
     now: datetime,
@@ -132,6 +136,7 @@ def issue_token(
 
     Two may live at once, for a change over. Refusals: TooManyTokens, WrongValue, AgentNotFound.
     """
+    scopes = list(scopes)
     if not 1 <= days <= 3650 or not scopes or not set(scopes) <= set(AgentToken.Scope.values):
         raise WrongValue("A token lives 1 to 3650 days and has known scopes.", field="scopes")
     if not Agent.objects.select_for_update(no_key=True).filter(pk=agent.pk).exists():
@@ -143,7 +148,7 @@ def issue_token(
         agent=agent,
         prefix=fresh.lookup_prefix,
         digest=fresh.digest,
-        scopes=list(scopes),
+        scopes=scopes,
         created_at=now,
         expires_at=now + timedelta(days=days),
     )

@@ -93,7 +93,7 @@ def give_limit(
     before = _terms_of(limit) if limit else None
     if limit:
         # A period that is over keeps its own amount and calendar.
-        windows.roll_over(limit.windows, now=now)
+        windows.roll_over(limit.windows.all(), now=now)
     limit = limit or Limit(**which)
     calendar_changed = (limit.zone, limit.reset_hour) != (terms.zone, terms.reset_hour)
     limit.amount, limit.zone, limit.reset_hour = amount, terms.zone, terms.reset_hour

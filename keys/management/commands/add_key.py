@@ -1,10 +1,12 @@
 """`manage.py add_key SLUG --provider P --model M --tokens-per-day N`, the secret from stdin."""
 
 import sys
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from getpass import getpass
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -53,7 +55,7 @@ class Command(BaseCommand):
         "not shown): add_key nvidia-1 --provider nvidia --model M --tokens-per-day 5_000_000 < file"
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """What the key is, what it costs, how much of it may be used."""
         add = parser.add_argument
         add("slug", help="its name for life, like nvidia-1")
@@ -75,7 +77,7 @@ class Command(BaseCommand):
         add("--reset-hour", type=int, default=0, help="hour at which days begin (%(default)s)")
 
     @sensitive_variables("secret")
-    def handle(self, *, slug, **options):
+    def handle(self, *, slug: str, **options: Any) -> None:
         """Check everything that can be wrong, then add the key and its limits."""
         now = timezone.now()
         with refusals_as_command_errors():
@@ -101,7 +103,7 @@ _OF_THE_KEY = (
 )
 
 
-def _limits(options) -> list[keys.Terms]:
+def _limits(options: Mapping[str, Any]) -> list[keys.Terms]:
     """Checked before the key is made: without its limits it would lend without end."""
     limits = [
         keys.Terms(
@@ -119,7 +121,7 @@ def _limits(options) -> list[keys.Terms]:
     return limits
 
 
-def _rates(options) -> Rates | None:
+def _rates(options: Mapping[str, Any]) -> Rates | None:
     costs = options["input_cost"], options["output_cost"]
     if costs == (None, None):
         return None

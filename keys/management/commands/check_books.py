@@ -1,6 +1,6 @@
 """`manage.py check_books`."""
 
-from common.row_checks import CheckCommand
+from common.row_checks import CheckCommand, Finding
 from keys.books.queries.books_check import books_check
 
 
@@ -13,6 +13,6 @@ class Command(CheckCommand):
     )
     balance = "The books balance"
 
-    def findings(self):
+    def findings(self) -> list[Finding]:
         """Of the books."""
         return books_check()

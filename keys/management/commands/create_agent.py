@@ -1,6 +1,6 @@
 """`manage.py create_agent NAME [--cost-centre C]`."""
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from common.commands import refusals_as_command_errors
@@ -17,7 +17,7 @@ class Command(BaseCommand):
         "as the last line. For an agent that exists, a second token, so that it can change over."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """The agent and who pays for it."""
         parser.add_argument("name", help="a-z, 0-9, - and _, at most 64 characters, like writer-2")
         parser.add_argument(
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             "--days", type=int, default=365, help="how long the token lives (%(default)s)"
         )
 
-    def handle(self, *, name, cost_centre, days, **options):
+    def handle(self, *, name: str, cost_centre: str | None, days: int, **options: object) -> None:
         """Find or make the agent, then issue a token."""
         now, actor = timezone.now(), Actor.command_line()
         with refusals_as_command_errors():

@@ -74,10 +74,22 @@ def _find_model(provider_slug: str, model: str) -> tuple[Provider, ModelInfo] | 
 def rates_above(prices: ModelPrice, *, start: int, provider: str) -> Rates:
     """The rates of a prompt of more than `start` tokens, up to the next tier."""
     rates = {name: _per_thousand(getattr(prices, key), start) for name, key in _BUNDLED.items()}
+    base = rates.pop("input")
+    if base is None:
+        raise ValueError("A price per token needs a price of input tokens.")
     if provider == "anthropic" and rates["cache_write"] and rates["cache_write_long"] is None:
-        rates["cache_write_long"] = 2 * rates["input"]
+        rates["cache_write_long"] = 2 * base
     # Embeddings have no output.
-    return Rates(**rates | {"output": rates["output"] or ZERO})
+    output = rates.pop("output") or ZERO
+    return Rates(
+        input=base,
+        output=output,
+        cached=rates["cached"],
+        cache_write=rates["cache_write"],
+        cache_write_long=rates["cache_write_long"],
+        audio_input=rates["audio_input"],
+        audio_output=rates["audio_output"],
+    )
 
 
 def _per_thousand(per_million: Decimal | TieredPrices | None, start: int) -> Decimal | None:

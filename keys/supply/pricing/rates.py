@@ -26,7 +26,7 @@ class Rates:
     audio_output: Decimal | None = None
     tiers: "tuple[Tier, ...]" = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, kind in _KINDS.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, getattr(self, kind))

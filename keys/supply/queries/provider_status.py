@@ -1,5 +1,7 @@
-"""What the fleet of API keys can do and did today, in all and by provider."""
+"""What the API keys can lend, and what they used today: in all and by provider."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -8,8 +10,9 @@ from common.statements import Statement, fetch
 from keys.books.queries.pages import midnight
 
 
-class Figures(NamedTuple):
-    """Of some keys: `count`, how many are `lendable` and how many `unlimited` (no daily limit).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The figures of `count` API keys: how many are `lendable`, how many have no daily limit.
 
     `capacity`, `used`, `committed`, `remaining`: tokens of the daily limits, `used` with what
     unlimited keys used since midnight UTC; `capacity` and `remaining` are None when every key is
@@ -27,10 +30,10 @@ class Figures(NamedTuple):
 
 
 class ProviderRow(NamedTuple):
-    """The figures of one provider, as in `Figures`."""
+    """The figures of one provider that has keys, as in `Figures`."""
 
     provider: str
-    count: int
+    key_count: int
     lendable: int
     unlimited: int
     capacity: int | None
@@ -48,7 +51,7 @@ BY_PROVIDER = Statement(
           FROM keys_charge WHERE status = 'settled' AND settled_at >= %(midnight)s
          GROUP BY api_key_id
     ),
-    -- The daily limits of tokens of keys: a window whose period is over counts as begun anew.
+    -- The daily limits of tokens of keys: a window whose period is over counts as a new one.
     daily AS (
         SELECT w.scope, w.amount, w.committed,
                CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS used
@@ -56,7 +59,7 @@ BY_PROVIDER = Statement(
          WHERE w.closed_at IS NULL AND w.unit = 'tokens' AND l.period = 'day'
            AND l.api_key_id IS NOT NULL
     )
-    SELECT k.provider_id AS provider, count(*) AS count,
+    SELECT k.provider_id AS provider, count(*) AS key_count,
            count(*) FILTER (WHERE k.status = 'active' OR k.status = 'exhausted'
                                OR k.status = 'cooling' AND k.cooling_until <= %(now)s) AS lendable,
            count(*) FILTER (WHERE d.scope IS NULL) AS unlimited,
@@ -76,22 +79,40 @@ BY_PROVIDER = Statement(
 )
 
 
-def fleet_figures(*, now: datetime) -> tuple[Figures, dict[str, Figures]]:
+def provider_figures(*, now: datetime) -> tuple[Figures, dict[str, Figures]]:
     """The totals, and the figures of each provider that has keys; one query."""
-    found = fetch(BY_PROVIDER, now=now, midnight=midnight(now))
-    by_provider = {provider: Figures(*figures) for provider, *figures in found}
+    rows = fetch(BY_PROVIDER, now=now, midnight=midnight(now))
+    by_provider = {row.provider: _figures(row) for row in rows}
     return _total(list(by_provider.values())), by_provider
 
 
-def _total(parts: list[Figures]) -> Figures:
-    def total(name: str):
-        known = [getattr(part, name) for part in parts if getattr(part, name) is not None]
-        return sum(known) if known else None
-
-    sums = {name: total(name) for name in Figures._fields}
+def _figures(row: ProviderRow) -> Figures:
     return Figures(
-        **{
-            name: (0 if value is None and name not in ("capacity", "remaining") else value)
-            for name, value in sums.items()
-        }
+        count=row.key_count,
+        lendable=row.lendable,
+        unlimited=row.unlimited,
+        capacity=row.capacity,
+        used=row.used,
+        committed=row.committed,
+        remaining=row.remaining,
+        cost_today=row.cost_today,
     )
+
+
+def _total(parts: list[Figures]) -> Figures:
+    return Figures(
+        count=sum(part.count for part in parts),
+        lendable=sum(part.lendable for part in parts),
+        unlimited=sum(part.unlimited for part in parts),
+        capacity=_sum_of_limited(part.capacity for part in parts),
+        used=sum(part.used for part in parts),
+        committed=sum(part.committed for part in parts),
+        remaining=_sum_of_limited(part.remaining for part in parts),
+        cost_today=sum((part.cost_today for part in parts), Decimal(0)),
+    )
+
+
+def _sum_of_limited(numbers: Iterable[int | None]) -> int | None:
+    """The sum of the numbers that are known; None when none is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None

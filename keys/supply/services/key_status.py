@@ -1,5 +1,6 @@
 """The status of API keys: what providers say of them, what operators decide."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -36,7 +37,7 @@ def key_refused(
     key that is broken or switched off: it would come back by itself. Refusals: ApiKeyNotFound,
     WrongValue.
     """
-    api_key = _locked(slug)
+    api_key = _lock(slug)
     if http_status in (401, 403):
         _break(api_key, http_status, actor, now)
     elif http_status == 429:
@@ -71,7 +72,7 @@ def set_key_status(slug: str, *, status: str, reason: str, actor: Actor, now: da
     """Switch a key on (`active`) or off (`inactive`). Refusals: ApiKeyNotFound, WrongValue."""
     if status not in (_STATUS.ACTIVE, _STATUS.INACTIVE):
         raise WrongValue("A key is switched to active or inactive.", field="status")
-    api_key = _locked(slug)
+    api_key = _lock(slug)
     if status == _STATUS.ACTIVE and api_key.secret is None:
         raise WrongValue(f"{slug} has no secret yet: store one first.", field="secret")
     _set_status(api_key, status, reason, actor, now)
@@ -119,7 +120,9 @@ def rotate_stranded(*, now: datetime) -> tuple[int, int]:
     return _rotate_each((unable | crossed).distinct(), reason="swept", now=now)
 
 
-def _rotate_each(allocations, *, reason: str, now: datetime) -> tuple[int, int]:
+def _rotate_each(
+    allocations: Iterable[Allocation], *, reason: str, now: datetime
+) -> tuple[int, int]:
     moved = stayed = 0
     for allocation in allocations:
         try:
@@ -130,7 +133,7 @@ def _rotate_each(allocations, *, reason: str, now: datetime) -> tuple[int, int]:
     return moved, stayed
 
 
-def _locked(slug: str) -> ApiKey:
+def _lock(slug: str) -> ApiKey:
     api_key = ApiKey.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if api_key is None:
         raise ApiKeyNotFound(key_id=slug)

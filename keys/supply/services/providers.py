@@ -9,7 +9,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from keys.audit_actions import Action
-from keys.identity.services.agents import check_slug, inserted
+from keys.identity.services.agents import check_slug, insert
 from keys.limits.services.limits import Terms, give_limit
 from keys.models import ApiKey, Price, Provider
 from keys.refusals import ApiKeyNotFound, ProviderNotFound, WrongValue
@@ -55,7 +55,7 @@ def add_provider(
         "base_url": base_url or usual.base_url,
         "wire_format": usual.wire_format if wire_format is None else wire_format,
     }
-    provider = inserted(Provider(slug=slug, **after))
+    provider = insert(Provider(slug=slug, **after))
     _record_new_provider(provider, actor=actor, now=now)
     return provider
 
@@ -133,7 +133,7 @@ def add_key(
         api_key.status, api_key.status_reason = ApiKey.Status.INACTIVE, "no secret yet"
     else:
         _seal(api_key, secret)
-    inserted(api_key)
+    insert(api_key)
     after = {"provider": provider.pk, "model": api_key.model, "priority": api_key.priority}
     audit.record(
         actor=actor,
@@ -152,7 +152,7 @@ def add_key(
 @transaction.atomic
 def replace_secret(slug: str, *, secret: str, actor: Actor, reason: str, now: datetime) -> ApiKey:
     """Seal another secret into a key. Refusals: ApiKeyNotFound, WrongValue."""
-    api_key = _locked(slug)
+    api_key = _lock(slug)
     _seal(api_key, secret)
     api_key.save(update_fields=["secret"])
     audit.record(
@@ -176,7 +176,7 @@ def change_key(
     """
     if unknown := set(changes) - _CHANGEABLE:
         raise WrongValue(f"{', '.join(sorted(unknown))} cannot be changed.", field=min(unknown))
-    api_key = _locked(slug)
+    api_key = _lock(slug)
     before = {name: getattr(api_key, name) for name in changes}
     if before == changes:
         return api_key
@@ -204,7 +204,7 @@ def set_price(slug: str, *, rates: Rates, actor: Actor, reason: str, now: dateti
 
     Refusals: ApiKeyNotFound.
     """
-    api_key = _locked(slug)
+    api_key = _lock(slug)
     before = pricing.rates_as_json(api_key.price.rates)
     api_key.price = _new_price(api_key.provider, api_key.model, rates, source=actor.name, now=now)
     api_key.save(update_fields=["price"])
@@ -229,7 +229,9 @@ def _seal(api_key: ApiKey, secret: str) -> None:
     security.seal_into(api_key, "secret", secret.strip())
 
 
-def _price(provider, model, rates, *, actor, now) -> Price:
+def _price(
+    provider: Provider, model: str, rates: Rates | None, *, actor: Actor, now: datetime
+) -> Price:
     if rates:
         return _new_price(provider, model, rates, source=actor.name, now=now)
     source = f"genai-prices {genai_prices.__version__}"
@@ -244,7 +246,9 @@ def _price(provider, model, rates, *, actor, now) -> Price:
     )
 
 
-def _new_price(provider, model, rates: Rates, *, source, now) -> Price:
+def _new_price(
+    provider: Provider, model: str, rates: Rates, *, source: str, now: datetime
+) -> Price:
     return Price.objects.create(
         provider=provider,
         model=model,
@@ -256,7 +260,7 @@ def _new_price(provider, model, rates: Rates, *, source, now) -> Price:
     )
 
 
-def _locked(slug: str) -> ApiKey:
+def _lock(slug: str) -> ApiKey:
     api_key = (
         ApiKey.objects.select_related("price", "provider")
         .select_for_update(of=("self",), no_key=True)
