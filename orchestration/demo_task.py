@@ -1,4 +1,4 @@
-"""The demo task, and whose it is."""
+"""The demo task, and the agent that submits it."""
 
 from orchestration import services
 

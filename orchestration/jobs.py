@@ -13,8 +13,11 @@ from orchestration.services.wakeup import CLUSTER
 
 
 def look_after() -> None:
-    """Every minute: end what waits too long, finalize what a crash left, free the slots of
-    OpenClaw that it left taken, and wake a worker if there is something to do."""
+    """Every minute: enforce time limits, and clean up after crashed workers.
+
+    Finalizes ended attempts, frees OpenClaw slots of ended attempts, and wakes a worker if work is
+    due and no wake-up is queued.
+    """
     now = timezone.now()
     services.sweep(now=now)
     services.finalize(now=now)

@@ -1,4 +1,4 @@
-"""What a sub-agent is told."""
+"""The prompts of sub-agents."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from orchestration import planning
 from orchestration.models import SubTask
 
 SUB_TASKS_ASKED_MAX = 50
-# A token is rarely less than a character: so much of the budget may go for what is told besides.
+# A token is rarely less than a character, so characters are counted against the token budget.
 _PERCENT_FOR_RESULTS = 40
 _PERCENT_FOR_TASK = 10
 # More than any model reads at once; budgets may be larger.
@@ -15,15 +15,17 @@ RESULTS_CHARACTERS_MAX = 2_000_000
 
 
 class Before(NamedTuple):
-    """The result of a sub-task that this one needs."""
+    """The result of a sub-task that this one depends on."""
 
     name: str
     result: str
 
 
 def prompt(sub_task: SubTask, *, results: Sequence[Before]) -> str:
-    """The words for one sub-task, with the task it belongs to and the results it builds on, cut to
-    what its budget bears."""
+    """The prompt of a sub-task: its description, the whole task, and the results it depends on.
+
+    Long texts are cut so that they fit into its share of the budget.
+    """
     task = sub_task.task
     if sub_task.position == 0:
         return planning.model_request(task.description, sub_tasks_max=SUB_TASKS_ASKED_MAX)

@@ -1,4 +1,4 @@
-"""What the database can keep of what others say."""
+"""Text from outside without the characters that PostgreSQL cannot store."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def is_storable(value: Any) -> bool:
-    """Whether no string in it has NUL or half of a surrogate pair, which no column takes."""
+    """Whether every string in a JSON value is free of NUL and of unpaired surrogates."""
     if isinstance(value, str):
         return _NO_TEXT.search(value) is None
     if isinstance(value, dict):
@@ -18,12 +18,12 @@ def is_storable(value: Any) -> bool:
 
 
 def storable(text: str) -> str:
-    """The text without NUL and halves of surrogate pairs."""
+    """The text with NUL and unpaired surrogates replaced."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def all_storable(value: Any) -> Any:
-    """A value of JSON, all its strings storable."""
+    """A JSON value with every string and name made storable."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):

@@ -1,20 +1,26 @@
-"""Who gets how much of a task's budget: pure, on numbers that were read under the task's lock."""
+"""How many tokens of a task's budget an attempt gets.
+
+Pure functions of numbers that were read under the task's lock.
+"""
 
 from dataclasses import dataclass, field
 
 from orchestration.models import SubTask
 
-# Fewer are not worth a call.
+# An attempt with fewer tokens is not worth a call.
 TOKENS_MIN = 100
 
 
 @dataclass
 class TaskBudget:
-    """What a task can lend now: `free` of its budget, `promised` of that to sub-tasks to come (what
-    is left of their shares), `returned` by those that used less, `reserve` for retries. `lent` to
-    attempts that may return it; `payable`: waiting sub-tasks whose own share is enough for an
-    attempt; `spent` by earlier attempts of a sub-task. `later` and `broke`: those that must wait
-    for what others return, and those for whom nothing will come."""
+    """What a task can lend now, all in tokens but `payable`.
+
+    `free`: neither lent nor used. `promised`: what is left of the shares of open sub-tasks.
+    `returned`: what ended sub-tasks did not use. `reserve`: kept for retries. `lent`: to attempts,
+    which may return some. `payable`: how many waiting sub-tasks can start with their own share.
+    `spent`: by earlier attempts, by sub-task id. Results: `later`, the sub-tasks that wait for
+    tokens which others may return; `broke`, those that cannot get enough tokens any more.
+    """
 
     free: int
     promised: int
@@ -27,7 +33,7 @@ class TaskBudget:
     broke: list[SubTask] = field(default_factory=list)
 
     def lend(self, sub_task: SubTask) -> int:
-        """How many tokens its next attempt gets; 0: none for now."""
+        """Lend tokens to the next attempt of a sub-task. Returns how many; 0 if it must wait."""
         tokens = self._affordable(sub_task)
         if tokens < min(TOKENS_MIN, sub_task.share):
             self._refuse(sub_task)
@@ -39,7 +45,7 @@ class TaskBudget:
         return tokens
 
     def _refuse(self, sub_task: SubTask) -> None:
-        """Let it wait for what others return, if any can; else what was kept for it is theirs."""
+        """Let the sub-task wait if others may return tokens; else give its rest to the others."""
         kept = self._unspent_share(sub_task)
         others = self.payable - (kept >= min(TOKENS_MIN, sub_task.share))
         if self.lent or others and self.free >= self.promised:
@@ -50,7 +56,7 @@ class TaskBudget:
         self.returned += kept
 
     def _affordable(self, sub_task: SubTask) -> int:
-        # What retries took beyond the shares came out of the reserve, and shares come before it.
+        # Retries beyond the shares were paid from the reserve. Shares come before the reserve.
         reserve = min(self.reserve + min(self.returned, 0), self.free - self.promised)
         reserve = 0 if sub_task.attempts_made else max(reserve, 0)
         kept = self._unspent_share(sub_task)

@@ -15,12 +15,12 @@ class Attempt(models.Model):
 
     running ──▶ succeeded │ failed │ cancelled
 
-    A running attempt is a lease: it takes a place in every concurrency limit, and belongs to the
-    `worker` that renews `leased_until`. Whoever finds that over takes it over and adds one to
-    `fence`, so that what the silent one still says is not heard: every write names the fence.
-    `handle` is what its runner needs to find the child again. `tokens` are lent from the task's
-    budget until the attempt is finalized (`finalized_at`): its allocation is closed, nothing of
-    it is held any more, and `used_tokens` and `cost` (USD) are final.
+    A running attempt counts in every concurrency limit, and belongs to the `worker` that renews
+    `leased_until`. When that time has passed, another worker takes the attempt over and adds one
+    to `fence`. Every write names the fence, so writes of the earlier worker have no effect.
+    `handle`: what the runner needs to find the running process or session again. `tokens` are lent
+    from the task's budget until the attempt is finalized (`finalized_at`): its allocation is
+    closed, no call of it is held, and `used_tokens` and `cost` (USD) are final.
     """
 
     class Status(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Commands: command-line agents that an admin configured."""
+"""Commands: command-line agents that a superuser has configured."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -10,15 +10,14 @@ from keys.models import WireFormat
 class Command(models.Model):
     """A command-line agent, run as the runner `command:<slug>`.
 
-    Only what stands in such a row is run, and never through a shell: `argv` is the program and its
-    arguments, one by one. What comes from a request fills placeholders (see
-    `runners.placeholders`), and is then one whole argument, or part of one. `prompt_by`: how the
-    program is told what to do. `result_from`: where its answer is found; `result_path` is the name
-    of a file in its working folder, or the names of the fields that lead to the answer in the JSON
-    it prints, with dots between them. `environment` is all it has besides PATH, HOME, LANG and
-    TMPDIR. `wire_format`: what it speaks, so that only keys that do are lent to it;
-    `refusal_status`: how it wants to be told that its budget is used up. `output_bytes_max`: so
-    much of what it prints is kept, the beginning and the end.
+    Butler runs only such rows, and never through a shell. `argv`: the program and its arguments,
+    one by one; values of a request replace placeholders (`runners.placeholders`) and never become
+    additional arguments. `prompt_by`: how the program gets its prompt. `result_from`: where Butler
+    reads the result; `result_path`: the name of a file in the working folder, or the path of a
+    JSON field, with dots between its names. `environment`: variables besides PATH, HOME, LANG and
+    TMPDIR. `wire_format`: the wire format that its API keys must support. `refusal_status`: the
+    HTTP status that tells it that its budget is used up. `output_bytes_max`: how many bytes of its
+    output Butler keeps, half from the beginning and half from the end.
     """
 
     class PromptBy(models.TextChoices):

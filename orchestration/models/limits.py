@@ -1,13 +1,14 @@
-"""How many attempts may run at once."""
+"""Concurrency limits: how many attempts may run at the same time."""
 
 from django.db import models
 from django.db.models import Q
 
 
 class Concurrency(models.Model):
-    """At most so many attempts of `scope` run at once: `all`, `centre:<slug>` (with all below it),
-    `provider:<slug>` or `runner:<name>`. Without a row there is no limit, but for `all`, which is
-    then `settings.ATTEMPTS_MAX`.
+    """At most `attempts_max` attempts of `scope` run at the same time.
+
+    `scope`: `all`, `centre:<slug>` (with all cost centres below it), `provider:<slug>` or
+    `runner:<name>`. A scope without a row has no limit, except `all`: `settings.ATTEMPTS_MAX`.
     """
 
     scope = models.CharField(max_length=110, unique=True)

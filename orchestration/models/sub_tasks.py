@@ -1,4 +1,4 @@
-"""Sub-tasks: the parts of a task, and what each waits for."""
+"""Sub-tasks of a task, and the dependencies between them."""
 
 from django.db import models
 from django.db.models import Q
@@ -13,10 +13,11 @@ class SubTask(models.Model):
        │  └▶ gated ┘ ▲         ├──────▶ failed       it, or what it depends on, failed
        │             └──retry──┘        cancelled
 
-    blocked: what it depends on is not done; gated: a person must approve it; waiting: it can be
-    started, from `not_before` on. `position` counts from 1 in the order of the plan; 0 is the
-    planner's own part, which makes the others. `share` is what it gets of the budget, in tokens.
-    `retries` and `recoveries` count attempts that failed, and attempts that their worker lost.
+    blocked: a dependency has not succeeded yet; gated: a person must approve it; waiting: it can
+    start, from `not_before` on. `position` counts from 1 in the order of the plan; 0 is the
+    planning step, in which a model plans the other sub-tasks. `share`: tokens of the task's budget
+    for all its attempts. `retries` counts failed attempts, `recoveries` those that lost their
+    worker.
     """
 
     class Status(models.TextChoices):
@@ -29,7 +30,7 @@ class SubTask(models.Model):
         CANCELLED = "cancelled"
 
     OPEN = (Status.BLOCKED, Status.GATED, Status.WAITING, Status.RUNNING)
-    # What a share is still kept for.
+    # Shares of sub-tasks in these states stay reserved.
     TO_COME = (Status.BLOCKED, Status.GATED, Status.WAITING)
 
     task = models.ForeignKey(Task, models.PROTECT, related_name="sub_tasks")
@@ -92,7 +93,7 @@ class SubTask(models.Model):
 
 
 class Dependency(models.Model):
-    """`sub_task` starts when `needs` has succeeded. Both are of one task; together no cycle."""
+    """`sub_task` starts when `needs` has succeeded; both belong to one task, without cycles."""
 
     sub_task = models.ForeignKey(SubTask, models.CASCADE, related_name="dependencies")
     needs = models.ForeignKey(SubTask, models.CASCADE, related_name="dependents")

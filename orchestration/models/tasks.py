@@ -1,4 +1,4 @@
-"""Tasks: a piece of work with a budget."""
+"""Tasks: pieces of work, each with a token budget."""
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
@@ -9,19 +9,19 @@ from keys.models import Agent, CostCentre
 
 
 class Task(models.Model):
-    """A piece of work with a budget, done by sub-agents.
+    """A piece of work with a token budget, carried out by sub-agents.
 
-    active ⇄ paused          nothing new starts; what runs goes on
-      │ └──▶ cancelling      somebody cancelled it; what runs is being stopped
+    active ⇄ paused          nothing new starts; running attempts continue
+      │ └──▶ cancelling      a person or agent cancelled it; running attempts are being stopped
       │           └──▶ cancelled
       ├──▶ completed         every sub-task succeeded
-      ├──▶ partial           some did
-      └──▶ failed            none did
+      ├──▶ partial           some sub-tasks succeeded
+      └──▶ failed            no sub-task succeeded
 
-    An ended task becomes active again when its failed sub-tasks are retried. Budgets are tokens:
-    `lent` is what the allocations of its attempts were given until they are finalized, `used`
-    what finalized ones have used; `reserve` is kept for retries. `centres` are the cost centre and
-    those above it, from the root down.
+    An ended task becomes active again when its failed sub-tasks are retried. In tokens: `budget`;
+    `lent`, in allocations of attempts that are not final; `used`, by final attempts; `reserve`,
+    the part of the budget for retries. `centres`: the cost centre and those above it, from the
+    root down.
     """
 
     class Status(models.TextChoices):
@@ -94,7 +94,7 @@ class Task(models.Model):
             ),
         ]
         indexes = [
-            # For claims, and for the sweep of those that took too long.
+            # For claims, and for the sweep of tasks past their deadline.
             models.Index(
                 fields=["deadline_at"],
                 condition=Q(status__in=("active", "paused", "cancelling")),
@@ -111,10 +111,10 @@ class Task(models.Model):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended."""
+        """Whether the task has ended."""
         return self.status in self.ENDED
 
     @property
     def free(self) -> int:
-        """Tokens that no attempt was lent or has used."""
+        """Tokens of the budget that are neither lent nor used."""
         return max(self.budget - self.lent - self.used, 0)

@@ -1,7 +1,8 @@
-"""What carries attempts out: one file per runner, one protocol (`base.Runner`).
+"""Runners carry attempts out: one file per runner, one protocol (`base.Runner`).
 
-`model` asks a model through the gateway; `command:<slug>` runs what an admin configured under this
-slug; `openclaw` has sub-agents of an OpenClaw gateway do it, where one is configured.
+`model` calls a model through the gateway; `command:<slug>` runs the command-line agent that a
+superuser configured under this slug; `openclaw` uses sub-agents of an OpenClaw gateway, if the
+settings name one.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,11 @@ from orchestration.runners.openclaw.runner import OpenClawRunner
 
 
 class Terms(NamedTuple):
-    """What a runner's allocations must be like: the wire format it speaks (None: any), and how it
-    wants to be told that its budget is used up (None: as usual)."""
+    """What a runner requires of its allocations.
+
+    `wire_format`: the one that its API keys must support; None for any. `refusal_status`: the HTTP
+    status that tells it that its budget is used up; None for the usual one.
+    """
 
     wire_format: str | None = None
     refusal_status: int | None = None
@@ -36,12 +40,12 @@ _RUNNERS: dict[str, Callable[[], Runner]] = {
 
 
 def check(name: str) -> None:
-    """Whether attempts can be carried out by it now. Refusal: RunnerNotFound."""
+    """Check that the runner exists and is configured. Refusal: RunnerNotFound."""
     terms(name)
 
 
 def terms(name: str) -> Terms:
-    """What its allocations must be like. Refusal: RunnerNotFound."""
+    """What the runner requires of its allocations. Refusal: RunnerNotFound."""
     if name in (built_in := _built_in_terms()):
         return built_in[name]
     kind, _, slug = name.partition(":")
@@ -51,7 +55,7 @@ def terms(name: str) -> Terms:
 
 
 def names() -> list[str]:
-    """Every runner there is now."""
+    """The names of all runners that are configured now."""
     commands = _enabled_commands().values_list("slug", flat=True)
     return [*_built_in_terms(), *(f"{_COMMAND}:{slug}" for slug in commands)]
 
@@ -59,7 +63,7 @@ def names() -> list[str]:
 def _built_in_terms() -> dict[str, Terms]:
     found = {"model": Terms()}
     if settings.OPENCLAW_URL:
-        # For a minute or more it would leave a slot alone that was refused in another way.
+        # After another status, OpenClaw would not use the slot for a minute or more.
         found[_OPENCLAW] = Terms("openai", 400)
     return found
 
@@ -69,20 +73,20 @@ def _enabled_commands() -> QuerySet[Command]:
 
 
 class Runners:
-    """The runners of one worker process: one instance per kind, made when it is first needed."""
+    """The runners of one worker process: one instance per kind, created on first use."""
 
     def __init__(self) -> None:
         self._made: dict[str, Runner] = {}
 
     def of(self, name: str) -> Runner:
-        """The runner of this name, which was checked before."""
+        """The runner of this name; `check` has accepted the name before."""
         kind = name.partition(":")[0]
         if kind not in self._made:
             self._made[kind] = _RUNNERS[kind]()
         return self._made[kind]
 
     async def close(self) -> None:
-        """The worker stops."""
+        """Close all runners, because the worker stops."""
         for runner in self._made.values():
             await runner.close()
         self._made.clear()

@@ -1,4 +1,4 @@
-"""The folder of one attempt of a command: where it works, and who works there."""
+"""The working folder of one attempt of a command, and a record of the process that uses it."""
 
 import json
 import os
@@ -11,9 +11,9 @@ from django.conf import settings
 
 
 class Folder:
-    """`home`: the program's working folder and HOME; `tmp`: its TMPDIR; `prompt`: what it is told.
+    """`home`: the program's working folder and HOME; `tmp`: its TMPDIR; `prompt`: its prompt file.
 
-    The folder's name is the session id, so that it is made once on this machine.
+    The folder's name is the session id, so it can be created only once on this machine.
     """
 
     def __init__(self, session_id: str) -> None:
@@ -23,7 +23,7 @@ class Folder:
         self._child = self._path / "child.json"
 
     def make(self, prompt: str) -> None:
-        """Make it. Error: FileExistsError, if it was made before."""
+        """Create the folder. Error: FileExistsError, if it exists."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path.mkdir(mode=0o700)
         self.home.mkdir(mode=0o700)
@@ -31,25 +31,27 @@ class Folder:
         self.prompt.write_text(prompt, "utf-8")
 
     def note_child(self, pid: int, started: float) -> None:
-        """Write down who works here, for whoever finds the folder left behind."""
+        """Record the process that uses the folder, so that another worker can end it."""
         self._child.write_text(json.dumps([pid, started]))
 
     def child_process(self) -> tuple[int, float] | None:
-        """Who works here, or did."""
+        """The process id and start time of the process that uses or used the folder."""
         with suppress(OSError, ValueError):
             pid, started = json.loads(self._child.read_text())
             return pid, started
         return None
 
     def read(self, name: str, *, most: int) -> bytes:
-        """A file the program wrote, at most `most` bytes and one. Error: OSError, also for what is
-        no plain file: a link, or a pipe that would never end."""
+        """The content of a file that the program wrote, up to `most` + 1 bytes.
+
+        Error: OSError, also if it is not a regular file: a link, or a pipe that would never end.
+        """
         descriptor = os.open(self.home / name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(f"{name} is no plain file")
+                raise OSError(f"{name} is not a regular file")
             return file.read(most + 1)
 
     def remove(self) -> None:
-        """Remove all of it, as far as it can be."""
+        """Remove the folder with its content, and ignore errors."""
         shutil.rmtree(self._path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A command-line agent as a sub-agent: a program in a working folder of its own."""
+"""A command-line agent as a runner: each attempt is a program in a working folder of its own."""
 
 import asyncio
 import errno
@@ -15,7 +15,7 @@ from common.batches import Threads
 from orchestration.models import Command
 from orchestration.runners.attempt_folder import Folder
 from orchestration.runners.base import Failed, Result, Work
-from orchestration.runners.placeholders import ReadAsAnOption, fill_argv, filled
+from orchestration.runners.placeholders import ReadAsAnOption, fill, fill_argv
 from orchestration.runners.process_group import Child, Program, kill_left_over
 from orchestration.runners.scrubbed_text import sentence, without
 from orchestration.storable_text import storable
@@ -32,12 +32,12 @@ class _Running:
 
 
 class CommandRunner:
-    """Carries attempts out as programs that an admin configured (`models.Command`).
+    """Carries attempts out as programs that a superuser configured (`models.Command`).
 
-    A program cannot be taken over: its output goes to the process that started it. Whoever takes
-    its attempt over ends what is left of it on this machine and raises Failed("lost"); on another
-    machine it ended with the process that started it. Its folder is removed when the attempt is
-    over, also when it failed: what it printed last is in the error.
+    Another worker cannot continue a program, because its output goes to the process that started
+    it. A worker that takes such an attempt over ends the program, if it still runs on the same
+    machine, and raises Failed("lost"); on another machine it ended together with its worker. The
+    folder is removed when the attempt has ended. The error of a failed attempt has the last output.
     """
 
     def __init__(self) -> None:
@@ -55,31 +55,31 @@ class CommandRunner:
         return {"host": _HOST, "pid": child.pid, "started": child.started}
 
     async def poll(self, work: Work, handle: dict[str, Any], *, seconds: float) -> bool:
-        """Whether it has ended. Raises Failed("lost") if another process started it."""
+        """Whether the program has ended. Raises Failed("lost") if another process started it."""
         running = await self._own(work, handle)
         done, _ = await asyncio.wait([running.child.over], timeout=seconds)
         return bool(done)
 
     async def result(self, work: Work, handle: dict[str, Any]) -> Result:
-        """What it said. Raises Failed."""
+        """The result, read as the command is configured. Raises Failed."""
         running = await self._own(work, handle)
         code = await asyncio.shield(running.child.over)
         if code != 0:
             raise Failed("failed", _why(running.child, code, secret=work.token))
         text = without(await _result_text(running, secret=work.token), secret=work.token)
         if not text.strip():
-            raise Failed("unusable_answer", "The command ended well and said nothing.")
+            raise Failed("unusable_answer", "The command succeeded without any output.")
         return Result(storable(text), _facts(running, secret=work.token))
 
     async def cancel(self, work: Work, handle: dict[str, Any] | None) -> None:
-        """End it and all it started, at the latest after some seconds."""
+        """End the program and its child processes, within some seconds."""
         if running := self._running.get(work.session_id):
             await running.child.stop()
         else:
             await asyncio.to_thread(_end_left_over, work.session_id, handle)
 
     async def forget(self, work: Work, handle: dict[str, Any] | None) -> None:
-        """End it if it still runs, and remove its folder."""
+        """End the program if it still runs, and remove its folder."""
         if running := self._running.pop(work.session_id, None):
             await _clear_away(running)
 
@@ -96,7 +96,7 @@ class CommandRunner:
 
     async def _fail_as_lost(self, work: Work, handle: dict[str, Any] | None) -> None:
         await asyncio.to_thread(_end_left_over, work.session_id, handle)
-        raise Failed("lost", "The worker that ran the command died or was silent.")
+        raise Failed("lost", "The worker that ran the command was lost.")
 
     async def _start(self, work: Work, command: Command) -> None:
         folder = Folder(work.session_id)
@@ -119,7 +119,7 @@ def _command(runner: str) -> Command:
     slug = runner.removeprefix("command:")
     command = Command.objects.filter(slug=slug, disabled_at=None).first()
     if command is None:
-        raise Failed("misconfigured", f"There is no command {slug!r}, or it is disabled.")
+        raise Failed("misconfigured", f"The command {slug!r} does not exist or is disabled.")
     return command
 
 
@@ -142,7 +142,7 @@ def _program(work: Work, command: Command, folder: Folder) -> Program:
         "LANG": "C.UTF-8",
         "TMPDIR": str(folder.tmp),
     }
-    own = {name: filled(template, secret) for name, template in command.environment.items()}
+    own = {name: fill(template, secret) for name, template in command.environment.items()}
     stdin = folder.prompt if command.prompt_by == Command.PromptBy.STDIN else None
     return Program(
         fill_argv(command.argv, values), usual | own, folder.home, stdin, command.output_bytes_max
@@ -151,9 +151,9 @@ def _program(work: Work, command: Command, folder: Folder) -> Program:
 
 def _not_started(command: Command, error: Exception) -> Failed:
     if isinstance(error, ReadAsAnOption):
-        return Failed("refused", f"{command}: {error} and would be taken for an option.")
+        return Failed("refused", f"{command}: {error}; the program would read it as an option.")
     if isinstance(error, OSError) and error.errno == errno.E2BIG:
-        return Failed("refused", f"{command}: the prompt is too long for an argument.")
+        return Failed("refused", f"{command}: the prompt is too long to be passed as an argument.")
     return Failed("misconfigured", f"{command} cannot be started: {_reason(error)}.")
 
 
@@ -168,7 +168,7 @@ async def _result_text(running: _Running, *, secret: str) -> str:
     if command.result_from == Command.ResultFrom.STDOUT:
         return out.text(secret=secret)
     if out.cut:
-        raise Failed("unusable_answer", f"It printed {out.size:,} bytes, more than may be kept.")
+        raise Failed("unusable_answer", f"Its output of {out.size:,} bytes exceeds the limit.")
     return _in_json(out.text(secret=secret), command.result_path)
 
 
@@ -191,13 +191,13 @@ def _in_json(text: str, path: str) -> str:
         for name in path.split("."):
             found = found[name]
     except (ValueError, KeyError, TypeError):
-        raise Failed("unusable_answer", f"It printed no JSON with {path!r} in it.") from None
+        raise Failed("unusable_answer", f"Its output has no JSON field {path!r}.") from None
     return found if isinstance(found, str) else msgspec.json.encode(found).decode()
 
 
 def _why(child: Child, code: int, *, secret: str) -> str:
     how = f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
-    # Some say on standard output what went wrong.
+    # Some programs report errors on standard output.
     said = child.err.end(secret=secret).strip() or child.out.end(secret=secret)
     return sentence(f"{how}: {without(said, secret=secret)}", secret=secret)
 
@@ -214,7 +214,7 @@ def _facts(running: _Running, *, secret: str) -> dict[str, Any]:
 
 
 def _end_left_over(session_id: str, handle: dict[str, Any] | None) -> None:
-    """End what another process of this machine started for the session, and remove its folder."""
+    """End the program that another worker of this machine started, and remove its folder."""
     folder = Folder(session_id)
     children = [folder.child_process()]
     if handle and handle["host"] == _HOST:

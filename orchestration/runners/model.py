@@ -1,4 +1,4 @@
-"""A model as a sub-agent: one prompt through Butler's own gateway, over HTTP."""
+"""A model as a runner: each attempt is one call through Butler's own gateway, over HTTP."""
 
 import asyncio
 import random
@@ -19,10 +19,10 @@ _ANSWER_BYTES_MAX = 10_000_000
 _CONNECT_SECONDS = 10
 # Shorter than the web server keeps an idle connection.
 _IDLE_SECONDS = 3
-# The web server may start anew meanwhile.
+# Long enough for a restart of the web server.
 _UNREACHABLE_SECONDS_MAX = 60
 _PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)
-# Said by Butler while it stops or its database is away, or by a proxy before it.
+# Butler answers so while it stops or without its database; a proxy does while Butler is down.
 _AWAY = (502, 503, 504)
 _FACTS = {
     "request_id": "x-butler-request-id",
@@ -40,9 +40,9 @@ class _Answer(NamedTuple):
 class ModelRunner:
     """Carries attempts out as calls, each a coroutine of this process.
 
-    A call's Idempotency-Key is the attempt's session id, so it is made once whoever repeats it:
-    another process, or this one after a broken connection. What was made without its answer
-    arriving is Failed("lost"), unless the gateway keeps answers and gives it again.
+    A call's Idempotency-Key is the attempt's session id. So it is made once, even if another
+    process repeats it, or this one after a broken connection. A call whose answer did not arrive
+    is Failed("lost"), unless the gateway keeps answers and can repeat it.
     """
 
     def __init__(self) -> None:
@@ -50,17 +50,17 @@ class ModelRunner:
         self._calls: dict[str, asyncio.Task[Result]] = {}
 
     async def spawn(self, work: Work) -> dict[str, Any]:
-        """Begin the call."""
+        """Start the call."""
         self._call(work)
         return {"call": work.session_id}
 
     async def poll(self, work: Work, handle: dict[str, Any], *, seconds: float) -> bool:
-        """Whether the call is over; one that another process began is repeated here."""
+        """Whether the call has ended; a call that another process started is repeated here."""
         done, _ = await asyncio.wait([self._call(work)], timeout=seconds)
         return bool(done)
 
     async def result(self, work: Work, handle: dict[str, Any]) -> Result:
-        """The answer's text; how it ended and what it cost is in the facts."""
+        """The text of the answer; its finish reason and token usage are in the facts."""
         call = self._call(work)
         try:
             return await asyncio.shield(call)
@@ -70,12 +70,14 @@ class ModelRunner:
             raise Failed("cancelled", "The call was cancelled.") from None
 
     async def cancel(self, work: Work, handle: dict[str, Any] | None) -> None:
-        """Close the call's connection. The provider ends its answer, and the gateway settles that:
-        what it used is known then, and not guessed."""
+        """Close the call's connection.
+
+        The gateway then stops the provider and settles what the call has used.
+        """
         await self._stop(work.session_id)
 
     async def forget(self, work: Work, handle: dict[str, Any] | None) -> None:
-        """Drop the call; one that still runs ends."""
+        """Drop the call, and end it if it still runs."""
         await self._stop(work.session_id)
 
     async def close(self) -> None:
@@ -95,12 +97,12 @@ class ModelRunner:
             call.cancel()
             await asyncio.wait([call])
             if not call.cancelled():
-                call.exception()  # Looked at: asyncio would log that nobody did.
+                call.exception()  # Retrieved, or asyncio would log it as unhandled.
 
     async def _answer_of_model(self, work: Work) -> Result:
         wire = WIRES.get(work.wire_format)
         if wire is None:
-            raise Failed("misconfigured", f"A model is not asked in {work.wire_format!r}.")
+            raise Failed("misconfigured", f"The wire format {work.wire_format!r} is not supported.")
         try:
             async with asyncio.timeout(work.seconds):
                 answer = await self._answer(work, wire)
@@ -111,7 +113,7 @@ class ModelRunner:
         return _result(wire, answer)
 
     async def _answer(self, work: Work, wire: Wire) -> _Answer:
-        """The gateway's answer; asked again with the same Idempotency-Key while it is away."""
+        """The gateway's answer; the call is repeated while the gateway is unavailable."""
         away_since, tries = None, 0
         while True:
             try:
@@ -127,7 +129,7 @@ class ModelRunner:
                 says = f"Butler's gateway at {work.gateway_url} cannot be reached: {why}"
                 raise Failed("unreachable", sentence(says, secret=work.token))
             pause = _PAUSES_SECONDS[min(tries, len(_PAUSES_SECONDS) - 1)]
-            # Hundreds of calls that broke off together shall not come back together.
+            # Hundreds of calls that broke at the same time must not be repeated at the same time.
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
             tries += 1
 
@@ -137,11 +139,11 @@ class ModelRunner:
             "Content-Type": "application/json",
             "Idempotency-Key": work.session_id,
         }
-        body = msgspec.json.encode(wire.asked(work.prompt, model=work.model))
-        asked = self._connections().post(
+        body = msgspec.json.encode(wire.request_body(work.prompt, model=work.model))
+        request = self._connections().post(
             work.gateway_url + wire.path, data=body, headers=headers, allow_redirects=False
         )
-        async with asked as answer:
+        async with request as answer:
             return _Answer(answer.status, answer.headers, await _read(answer))
 
     def _connections(self) -> aiohttp.ClientSession:
@@ -162,19 +164,19 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
     async for piece in answer.content.iter_any():
         body += piece
         if len(body) > _ANSWER_BYTES_MAX:
-            raise Failed("unusable_answer", f"The answer is over {_ANSWER_BYTES_MAX:,} bytes long.")
+            raise Failed("unusable_answer", f"The answer exceeds {_ANSWER_BYTES_MAX:,} bytes.")
     return bytes(body)
 
 
 def _is_away(answer: _Answer) -> bool:
-    """Whether neither a provider answered nor Butler refused: nobody looked at the call."""
+    """Whether the call reached neither a provider nor a decision of Butler's."""
     if answer.status not in _AWAY or "x-butler-charge-id" in answer.headers:
         return False
     return not _refusal_of(answer)[0]
 
 
 def _refusal_of(answer: _Answer) -> tuple[str, str]:
-    """Butler's code of a refusal, empty if it is not Butler's, and the message for people."""
+    """The code of Butler's refusal (empty for other errors), and the message for people."""
     try:
         body = msgspec.json.decode(answer.body)
     except msgspec.DecodeError:
@@ -191,9 +193,9 @@ def _failure(work: Work, answer: _Answer) -> Failed:
     code, message = _refusal_of(answer)
     kind = kind_of_code(code) or _kind_of_status(answer.status)
     if work.again and kind == "budget_exhausted":
-        # Whoever made the call before this process used it.
+        # The earlier call of another worker used the budget.
         kind = "lost"
-    says = f"{code or answer.status}: {message or 'no word of why'}"
+    says = f"{code or answer.status}: {message or 'no reason given'}"
     return Failed(kind, sentence(says, secret=work.token), retry_after=_retry_after(answer.headers))
 
 
@@ -206,7 +208,7 @@ def _kind_of_status(status: int) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds; a date is not understood, which only means to wait as usual."""
+    """The header in seconds; None if it is missing or a date, which is not supported."""
     try:
         return max(0.0, float(headers.get("retry-after", "")))
     except ValueError:
@@ -215,13 +217,13 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _result(wire: Wire, answer: _Answer) -> Result:
     try:
-        said = wire.said(msgspec.json.decode(answer.body))
+        answered = wire.read_answer(msgspec.json.decode(answer.body))
     except ValueError:  # DecodeError is one
         raise Failed("unusable_answer", "The answer is not of its wire format.") from None
-    if not said.text.strip():
-        raise Failed("unusable_answer", f"The answer is empty ({said.finish_reason}).")
+    if not answered.text.strip():
+        raise Failed("unusable_answer", f"The answer is empty ({answered.finish_reason}).")
     facts: dict[str, Any] = {
         name: answer.headers[header] for name, header in _FACTS.items() if header in answer.headers
     }
-    facts |= {"finish_reason": said.finish_reason, "usage": said.usage}
-    return Result(storable(said.text), facts)
+    facts |= {"finish_reason": answered.finish_reason, "usage": answered.usage}
+    return Result(storable(answered.text), facts)

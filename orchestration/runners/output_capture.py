@@ -1,4 +1,4 @@
-"""What a child prints, its beginning and its end, however much it is."""
+"""The output of a child process: its beginning and its end, in bounded memory."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ _PIECE_OF_SECRET_MIN = 8
 class Captured(asyncio.Protocol):
     """The reading end of a pipe: keeps the first and the last `most / 2` bytes.
 
-    `closed` is set when nobody has the writing end any more; `cut` says how many bytes are missing.
+    `closed` is set when no process has the writing end open; `cut`: how many bytes are missing.
     """
 
     def __init__(self, most: int) -> None:
@@ -31,15 +31,15 @@ class Captured(asyncio.Protocol):
 
     @property
     def cut(self) -> int:
-        """How many bytes of the middle were not kept."""
+        """How many bytes from the middle were not kept."""
         return self.size - len(self._head) - len(self._tail)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The pipe is there."""
+        """Called by asyncio when the pipe is open."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Keep what belongs to the beginning, then what may be the end."""
+        """Keep the first bytes, and the latest ones, which may be the end."""
         self.size += len(data)
         room = self._half - len(self._head)
         self._head += data[:room]
@@ -48,16 +48,19 @@ class Captured(asyncio.Protocol):
             del self._tail[: -self._half]
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Nobody writes any more, or nobody wants to read any more."""
+        """Called by asyncio when the writers have closed the pipe, or `close` was called."""
         self.closed.set()
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         if self._transport is not None:
             self._transport.close()
 
     def text(self, *, secret: str) -> str:
-        """What was kept, with a word of what was not; a `secret` cut in two does not show."""
+        """The kept output, with a note of how much is left out.
+
+        A part of `secret` beside the cut is removed.
+        """
         if not self.cut:
             return (self._head + self._tail).decode("utf-8", "replace")
         head = self._head.decode("utf-8", "replace")
@@ -68,5 +71,5 @@ class Captured(asyncio.Protocol):
         return f"{head}\n[… {self.cut:,} bytes are left out …]\n{tail}"
 
     def end(self, *, secret: str) -> str:
-        """The last of what was printed."""
+        """The last 2,000 characters of the output."""
         return self.text(secret=secret)[-2_000:]

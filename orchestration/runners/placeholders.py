@@ -1,10 +1,10 @@
-"""Placeholders of a command's configuration, like `{model}`, and what fills them."""
+"""Placeholders in a command's configuration, such as `{model}`, and how values replace them."""
 
 import re
 from collections.abc import Mapping
 
-# What each may stand for. Those of secrets only stand in the environment: arguments are seen by
-# everybody on the machine.
+# The allowed placeholders. Secrets are only allowed in the environment, because every user of the
+# machine can read the arguments of a process.
 IN_ARGUMENTS = frozenset(
     {
         "prompt",
@@ -24,24 +24,24 @@ _END_OF_OPTIONS = "--"
 
 
 class ReadAsAnOption(ValueError):
-    """A value would be taken for an option of the program."""
+    """The program would read a value as an option."""
 
 
 def names_in(template: str) -> set[str]:
-    """The placeholders of a template."""
+    """The names of the placeholders in a template."""
     return set(_PLACEHOLDER.findall(template))
 
 
-def filled(template: str, values: Mapping[str, str]) -> str:
-    """The template with its values; what a value contains is not filled again."""
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """The template with its values; placeholders inside a value are not replaced."""
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
 def fill_argv(argv: list[str], values: Mapping[str, str]) -> list[str]:
-    """The arguments, as many as there are templates. Error: ReadAsAnOption."""
+    """The arguments: exactly one for each template. Error: ReadAsAnOption."""
     arguments: list[str] = []
     for template in argv:
-        argument = filled(template, values)
+        argument = fill(template, values)
         if is_open(template) and argument.startswith("-") and _END_OF_OPTIONS not in arguments:
             raise ReadAsAnOption(f"{template} begins with a dash")
         arguments.append(argument)
@@ -49,5 +49,5 @@ def fill_argv(argv: list[str], values: Mapping[str, str]) -> list[str]:
 
 
 def is_open(template: str) -> bool:
-    """Whether an argument begins with a value, which may then begin with a dash."""
+    """Whether an argument begins with a placeholder, so that its value may begin with a dash."""
     return _PLACEHOLDER.match(template) is not None

@@ -1,4 +1,4 @@
-"""A program in a process group of its own, ended together with all it started."""
+"""A program in a process group of its own, which ends together with all its child processes."""
 
 import asyncio
 import ctypes
@@ -24,8 +24,7 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run: arguments, environment, working folder, standard input, and how many bytes of
-    each output are kept."""
+    """How to start a program; `output_bytes_max` bytes each of stdout and stderr are kept."""
 
     argv: Sequence[str]
     environment: Mapping[str, str]
@@ -35,7 +34,7 @@ class Program:
 
 
 class Child:
-    """A running program. `over` ends with its exit code, when nothing of its group is left."""
+    """A running program. `over` returns its exit code when its whole process group has ended."""
 
     def __init__(self, process: asyncio.subprocess.Process, out: Captured, err: Captured) -> None:
         self.pid, self.out, self.err = process.pid, out, err
@@ -45,7 +44,7 @@ class Child:
 
     @classmethod
     async def start(cls, program: Program) -> "Child":
-        """Start it. Errors: OSError."""
+        """Start the program. Error: OSError."""
         out, out_pipe = await Captured.open(program.output_bytes_max)
         err, err_pipe = await Captured.open(program.output_bytes_max)
         stdin = os.open(program.stdin or os.devnull, os.O_RDONLY)
@@ -55,7 +54,7 @@ class Child:
                 cwd=program.folder,
                 env=program.environment,
                 stdin=stdin,
-                # Own pipes: asyncio's would wait for whoever else holds them open.
+                # Own pipes: asyncio's would wait for every process that holds them open.
                 stdout=out_pipe,
                 stderr=err_pipe,
                 start_new_session=True,
@@ -71,7 +70,7 @@ class Child:
         return cls(process, out, err)
 
     async def stop(self) -> None:
-        """Ask it to stop, and kill what has not after a while."""
+        """Ask the group to stop, and kill what still runs after some seconds."""
         if not self.over.done():
             kill_group(self.pid, signal.SIGTERM)
             await asyncio.wait([self.over], timeout=_GRACE_SECONDS)
@@ -79,13 +78,13 @@ class Child:
             await asyncio.wait([self.over])
 
     def kill(self) -> None:
-        """End all of its group at once."""
+        """Kill the whole group at once."""
         if not self.over.done():
             kill_group(self.pid, signal.SIGKILL)
 
     async def _wait_for_end(self) -> int:
         code = await self._process.wait()
-        # What it printed last may still be in the pipes; who still holds them is ended.
+        # The last output may still be in the pipes. Processes that keep them open are killed.
         closed = [asyncio.create_task(one.closed.wait()) for one in (self.out, self.err)]
         _, open_ = await asyncio.wait(closed, timeout=_DRAIN_SECONDS)
         kill_group(self.pid, signal.SIGKILL)
@@ -97,19 +96,21 @@ class Child:
 
 
 def kill_left_over(pid: int, started: float) -> None:
-    """End the group of a child that another process started; nothing if the number is somebody
-    else's by now."""
+    """Kill the process group of a child that another worker started.
+
+    `started` shows whether the process id belongs to another program by now, which is left alone.
+    """
     try:
         if abs(psutil.Process(pid).create_time() - started) > _STARTED_SECONDS_OFF:
             return
     except psutil.NoSuchProcess:
-        # While one of its group lives, nobody else gets the number.
+        # While a process of its group lives, the system does not reuse the id.
         pass
     kill_group(pid, signal.SIGKILL)
 
 
 def kill_group(pid: int, number: signal.Signals) -> None:
-    """Send a signal to every process of a group, if there is one."""
+    """Send a signal to every process of a group, if it exists."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
@@ -117,7 +118,7 @@ def kill_group(pid: int, number: signal.Signals) -> None:
 def _start_time(pid: int) -> float:
     try:
         return psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:  # It was that quick.
+    except psutil.NoSuchProcess:  # It has ended already.
         return time.time()
 
 

@@ -1,4 +1,4 @@
-"""Texts of children as they can be kept: without secrets."""
+"""Texts from sub-agents without secrets, so that they can be stored."""
 
 from orchestration.storable_text import storable
 from security.redact import REDACTED, redact
@@ -7,8 +7,8 @@ _SAYS_CHARACTERS_MAX = 1_000
 
 
 def sentence(text: str, *, secret: str) -> str:
-    """What went wrong, for people: in one line, not long, without `secret` or any other."""
-    # Cut last: half of a secret would not be recognised.
+    """An error text for people: one line of at most 1,000 characters, without any secret."""
+    # Cut last: half of a secret would not be recognized.
     line = " ".join(redact(storable(text), secrets=[secret]).split())
     if len(line) <= _SAYS_CHARACTERS_MAX:
         return line
@@ -16,5 +16,5 @@ def sentence(text: str, *, secret: str) -> str:
 
 
 def without(text: str, *, secret: str) -> str:
-    """The text without `secret`; all else stays as it is."""
+    """The text without `secret`, otherwise unchanged."""
     return text.replace(secret, REDACTED)

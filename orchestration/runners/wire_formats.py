@@ -7,13 +7,13 @@ SYSTEM = (
     "You carry out one part of a larger task. Your answer is the result of this part and all that "
     "is used of it: nobody can answer a question of yours. Answer with the result itself."
 )
-# Anthropic's format demands a maximum; every model in use can answer this much. The gateway cuts it
-# to what is left of the budget.
+# Anthropic's format requires a maximum, and every model in use can answer this much. The gateway
+# lowers it to what is left of the budget.
 _OUTPUT_TOKENS_MAX = 8_192
 
 
 class ModelAnswer(NamedTuple):
-    """What a model answered, why it ended there, and the numbers it was counted with."""
+    """A model's answer: its text, why it ended there, and its token counts by name."""
 
     text: str
     finish_reason: str
@@ -21,21 +21,21 @@ class ModelAnswer(NamedTuple):
 
 
 class Wire(NamedTuple):
-    """One wire format: where it asks, how, and how its answer is read (ValueError if it is none).
+    """One wire format: its path, its request body, and how to read its answer.
 
-    Answers are not streamed: a stream that is cut off before its first word is charged the whole
-    hold, an answer that nobody waits for any more what it used.
-
-    The same prompt must always be the same request: its repetition is compared byte by byte.
+    `read_answer` raises ValueError if the answer has another format. Answers are not streamed: a
+    stream that breaks before its first token is charged the whole hold, a cancelled call without
+    a stream only what it used. The same prompt must always give the same request, because the
+    gateway compares a repeated request byte by byte.
     """
 
     path: str
-    asked: Callable[..., dict[str, Any]]
-    said: Callable[[Any], ModelAnswer]
+    request_body: Callable[..., dict[str, Any]]
+    read_answer: Callable[[Any], ModelAnswer]
 
 
 def _chat(prompt: str, *, model: str) -> dict[str, Any]:
-    # Its models disagree about the name of the maximum; left out, the gateway sets the right one.
+    # Models disagree about the name of the maximum. Without one, the gateway sets the right one.
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
     return {"model": model, "messages": messages}
 
@@ -51,7 +51,7 @@ def _read_chat_answer(answer: Any) -> ModelAnswer:
         choice = answer["choices"][0]
         text = _text_of(choice["message"].get("content"))
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ValueError("no chat completion") from error
+        raise ValueError("not a chat completion") from error
     return ModelAnswer(text, str(choice.get("finish_reason")), _numbers(answer.get("usage")))
 
 
@@ -59,12 +59,12 @@ def _read_message_answer(answer: Any) -> ModelAnswer:
     try:
         text = _text_of(answer["content"])
     except (KeyError, TypeError) as error:
-        raise ValueError("no message") from error
+        raise ValueError("not a message") from error
     return ModelAnswer(text, str(answer.get("stop_reason")), _numbers(answer.get("usage")))
 
 
 def _text_of(content: Any) -> str:
-    """The text of a content that is one text, or a list of parts, or nothing."""
+    """The text of a message's content: a text, a list of parts, or None."""
     if content is None or isinstance(content, str):
         return content or ""
     parts = (part for part in content if isinstance(part, dict) and part.get("type") == "text")

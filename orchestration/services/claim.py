@@ -1,4 +1,4 @@
-"""Give waiting sub-tasks to a worker, and silent workers' attempts to another one."""
+"""Start waiting sub-tasks on a worker, and give the attempts of silent workers to another one."""
 
 import json
 from collections import Counter
@@ -17,20 +17,20 @@ from orchestration.sql.claim import Candidate, PromisedTokens
 from orchestration.sql.rows import AttemptRow
 from orchestration.task_budget import TOKENS_MIN, TaskBudget
 
-# When a sub-task that others must leave something for is looked at again.
+# A sub-task that waits for tokens of others is considered again after this time.
 _NEXT_LOOK = timedelta(seconds=3)
 
 
 @transaction.atomic(durable=True)
 def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
-    """Begin up to `most` waiting sub-tasks: each gets an attempt, lent tokens of its task's budget.
+    """Start up to `most` waiting sub-tasks: each gets an attempt with tokens of its task's budget.
 
-    As many as every concurrency limit and the budget of the task allow. Who wins is decided by one
-    conditional UPDATE.
+    Concurrency limits and the budgets of the tasks may allow fewer. One conditional UPDATE decides
+    which worker gets a sub-task.
     """
     if not fetch_unprepared(sql.CANDIDATES, now=now, most=most):
         return []
-    # Asked again under the lock: somebody else may have begun them meanwhile.
+    # Asked again under the lock: another worker may have started them in between.
     fetch_unprepared(sql.GIVE_PLACES)
     sub_tasks, tasks = _in_order(fetch_unprepared(sql.CANDIDATES, now=now, most=most))
     places = _Places({each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING)})
@@ -47,7 +47,7 @@ def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
 
 @transaction.atomic(durable=True)
 def take_over(*, worker: str, most: int, now: datetime) -> list[Attempt]:
-    """The attempts of workers that were silent for too long; their fence is one higher now."""
+    """Assign attempts whose lease has expired to `worker`; each fence becomes one higher."""
     until = _lease_end(now)
     return _attempts(
         fetch_unprepared(sql.TAKE_OVER, worker=worker, most=most, now=now, until=until)
@@ -56,9 +56,10 @@ def take_over(*, worker: str, most: int, now: datetime) -> list[Attempt]:
 
 @transaction.atomic(durable=True)
 def beat(*, worker: str, now: datetime) -> dict[int, tuple[int, bool]]:
-    """The heartbeat: renew the leases of a worker's attempts, those that are not fresh.
+    """The heartbeat: renew the leases of the worker's attempts that are a quarter through.
 
-    Those that are still its own, by id: their fence, and whether somebody asked to cancel them.
+    Returns, by attempt id, the fence and whether a cancellation was requested. An attempt that is
+    missing now belongs to another worker, or has ended.
     """
     ours = Attempt.objects.filter(worker=worker, status=Attempt.Status.RUNNING)
     fresh = now + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS * 0.75)
@@ -68,7 +69,10 @@ def beat(*, worker: str, now: datetime) -> dict[int, tuple[int, bool]]:
 
 
 def give_up(*, worker: str, now: datetime) -> int:
-    """The worker stops: whatever is left of its attempts may be taken over at once; how many."""
+    """End the leases of a worker that stops, so that others can take over at once.
+
+    Returns the number of attempts that it leaves.
+    """
     left = Attempt.objects.filter(worker=worker, status=Attempt.Status.RUNNING)
     return left.update(leased_until=now)
 
@@ -93,7 +97,7 @@ def _in_order(found: list[Candidate]) -> tuple[list[SubTask], dict[int, Task]]:
 
 
 class _Places:
-    """What runs, by scope, beside what may."""
+    """How many attempts run in each scope, and the concurrency limit of each."""
 
     def __init__(self, running: dict[str, int]) -> None:
         self._running = Counter(running)
@@ -101,16 +105,16 @@ class _Places:
         self._most.setdefault("all", settings.ATTEMPTS_MAX)
 
     def has(self, scopes: list[str]) -> bool:
-        """Whether one more may run in each of these."""
+        """Whether each of these scopes has room for one more attempt."""
         return all(self._running[s] < self._most[s] for s in scopes if s in self._most)
 
     def take(self, scopes: list[str]) -> None:
-        """One more runs."""
+        """Count one more running attempt in each of these scopes."""
         self._running.update(scopes)
 
 
 def spent_tokens(sub_tasks: list[int]) -> dict[int, int]:
-    """Tokens that all attempts of sub-tasks have used, or were lent until that is known."""
+    """The tokens of all attempts, by sub-task: used ones, or lent ones until the use is final."""
     found = fetch_unprepared(sql.SPENT, sub_tasks=sub_tasks)
     return {each.sub_task_id: each.tokens for each in found}
 
@@ -141,7 +145,7 @@ def _take_parameters(
     *,
     now: datetime,
 ) -> dict[str, Any] | None:
-    """What TAKE is told of a sub-task that begins; None when it must wait."""
+    """The parameters of TAKE for a sub-task that starts; None when it must wait."""
     task = tasks[sub_task.task_id]
     scopes = ["all", f"runner:{sub_task.runner}", f"provider:{sub_task.provider}"]
     scopes += [f"centre:{slug}" for slug in task.centres]
@@ -149,7 +153,7 @@ def _take_parameters(
         return None
     places.take(scopes)
     deadline = min(now + timedelta(seconds=task.running_seconds), task.deadline_at)
-    # Never the same twice, also when the clock stands still.
+    # Adding the number of attempts keeps the id unique even if the clock has not moved.
     milliseconds = int(now.timestamp() * 1000) + sub_task.attempts_made
     return {
         "sub_task": sub_task.pk,
@@ -160,9 +164,9 @@ def _take_parameters(
 
 
 def _put_off(budgets: Iterable[TaskBudget], *, now: datetime) -> None:
-    """Sub-tasks that cannot be paid now make room for others; those that never can be, fail."""
+    """Postpone sub-tasks that have to wait for tokens, and fail those that cannot get any."""
     later = [one.pk for task_budget in budgets for one in task_budget.later]
     SubTask.objects.filter(pk__in=later).update(not_before=now + _NEXT_LOOK)
     if broke := [one for task_budget in budgets for one in task_budget.broke]:
-        says = "Nothing is left of the task's budget for another attempt."
+        says = "The task's budget has too few tokens left for another attempt."
         fail_sub_tasks(broke, kind="budget_exhausted", says=says, now=now)

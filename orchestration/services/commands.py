@@ -1,4 +1,4 @@
-"""Configure command-line agents: what an admin writes down is what may be run, and nothing else."""
+"""Configure command-line agents: Butler runs only commands that a superuser has configured."""
 
 import re
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, kw_only=True)
 class CommandTerms:
-    """How a command is run; see `models.Command`."""
+    """How a command is run; `models.Command` describes the fields."""
 
     argv: list[str]
     wire_format: str
@@ -37,7 +37,7 @@ class CommandTerms:
     enabled: bool = True
 
     def check(self) -> None:
-        """Refusal: WrongValue, naming the field."""
+        """Check every field. Refusal: WrongValue, naming the field."""
         self._check_argv()
         self._check_prompt()
         self._check_environment()
@@ -47,9 +47,9 @@ class CommandTerms:
 
     def _check_argv(self) -> None:
         if not self.argv or not self.argv[0].strip():
-            raise WrongValue("Say which program is run.", field="argv")
+            raise WrongValue("Enter the program to run as the first argument.", field="argv")
         if placeholders.names_in(self.argv[0]):
-            raise WrongValue("The program itself is no placeholder.", field="argv")
+            raise WrongValue("The program itself must not contain a placeholder.", field="argv")
         for argument in self.argv:
             _check_template("argv", argument, placeholders.IN_ARGUMENTS)
 
@@ -60,50 +60,61 @@ class CommandTerms:
         if wanted != named & {"prompt", "prompt_file"}:
             what = " and ".join(f"{{{name}}}" for name in wanted) or "neither"
             raise WrongValue(
-                f"Of {{prompt}} and {{prompt_file}}, the arguments must have {what} when the "
-                f"prompt comes by {self.prompt_by}.",
+                f"With prompt_by {self.prompt_by}, the arguments must contain {what} of {{prompt}} "
+                "and {prompt_file}.",
                 field="argv",
             )
         for position, argument in enumerate(self.argv):
             if argument.startswith("{prompt}") and "--" not in self.argv[:position]:
                 raise WrongValue(
-                    "A prompt that begins with a dash would be taken for an option: write -- "
-                    "before {prompt}, or let the command read it from standard input.",
+                    "The program would read a prompt that begins with a dash as an option. Put -- "
+                    "before {prompt}, or pass the prompt on standard input.",
                     field="argv",
                 )
 
     def _check_environment(self) -> None:
         if not isinstance(self.environment, dict):
-            raise WrongValue("Environment: names and their values.", field="environment")
+            raise WrongValue("environment must map names to values.", field="environment")
         for name, template in self.environment.items():
             if not _VARIABLE.fullmatch(name) or not isinstance(template, str):
-                raise WrongValue(f"{name!r} is no variable with a text.", field="environment")
+                raise WrongValue(
+                    f"{name!r} must be a valid variable name, and its value a text.",
+                    field="environment",
+                )
             _check_template("environment", template, placeholders.IN_ENVIRONMENT)
 
     def _check_result(self) -> None:
         _one_of("result_from", self.result_from, Command.ResultFrom.values)
         if (self.result_from == Command.ResultFrom.STDOUT) == bool(self.result_path):
             raise WrongValue(
-                "Name the file, or the field of the JSON; nothing for standard output.",
+                "Enter the name of the file or of the JSON field. Leave it empty for standard "
+                "output.",
                 field="result_path",
             )
         if self.result_from == Command.ResultFrom.FILE and (
             "/" in self.result_path or self.result_path in (".", "..")
         ):
-            raise WrongValue("The file is in the working folder itself.", field="result_path")
+            raise WrongValue("The file must be in the working folder itself.", field="result_path")
         if not 0 < self.output_bytes_max <= _OUTPUT_BYTES_MAX:
-            raise WrongValue(f"1 to {_OUTPUT_BYTES_MAX:,} bytes.", field="output_bytes_max")
+            raise WrongValue(
+                f"output_bytes_max must be from 1 to {_OUTPUT_BYTES_MAX:,}.",
+                field="output_bytes_max",
+            )
 
 
 @transaction.atomic(durable=True)
 def set_command(
     slug: str, *, terms: CommandTerms, reason: str, actor: Actor, now: datetime
 ) -> Command:
-    """Add the command, or change how it is run from its next start on. Refusal: WrongValue."""
+    """Add a command, or change one; attempts that run keep the old terms. Refusal: WrongValue."""
     if not _SLUG.fullmatch(slug):
-        raise WrongValue("Small letters, digits, - and _, 64 at most.", field="slug")
+        raise WrongValue(
+            "The slug must have 1 to 64 lower-case letters, digits, - or _.", field="slug"
+        )
     if not reason.strip():
-        raise WrongValue("Say why: a command runs programs on Butler's machine.", field="reason")
+        raise WrongValue(
+            "Enter a reason, because a command runs programs on Butler's machine.", field="reason"
+        )
     terms.check()
     columns = asdict(terms)
     disabled_at = None if columns.pop("enabled") else now
@@ -129,7 +140,7 @@ def set_command(
 
 
 def _values(command: Command) -> dict[str, Any]:
-    """What an admin writes down of a command."""
+    """The configured fields of a command, for the audit."""
     columns = [column.name for column in Command._meta.concrete_fields]
     values = {name: getattr(command, name) for name in columns if not name.endswith("_at")}
     return {**values, "enabled": command.disabled_at is None}
@@ -138,15 +149,15 @@ def _values(command: Command) -> dict[str, Any]:
 def _one_of(name: str, value: object, among: Iterable[object]) -> None:
     if value not in among:
         allowed = ", ".join("nothing" if one is None else str(one) for one in among)
-        raise WrongValue(f"{name} is one of: {allowed}.", field=name)
+        raise WrongValue(f"{name} must be one of: {allowed}.", field=name)
 
 
 def _check_template(name: str, template: str, known: frozenset[str]) -> None:
     if "\0" in template:
-        raise WrongValue("No text of a program has a NUL.", field=name)
+        raise WrongValue("Arguments and variables must not contain NUL.", field=name)
     if unknown := placeholders.names_in(template) - known:
         raise WrongValue(
-            f"{{{min(unknown)}}} stands for nothing here. There are: "
+            f"The placeholder {{{min(unknown)}}} is not known here. Use one of: "
             + ", ".join(f"{{{one}}}" for one in sorted(known))
             + ".",
             field=name,

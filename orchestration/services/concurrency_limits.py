@@ -1,4 +1,4 @@
-"""Limits of how many attempts run at once."""
+"""Set and remove limits on how many attempts of a scope run at the same time."""
 
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ _KINDS = "all, centre:<cost centre>, provider:<provider> or runner:<runner>"
 
 
 def check_scope(scope: str) -> None:
-    """Whether there is what it names.
+    """Check that the scope is well formed and that what it names exists.
 
     Refusals: WrongValue, CostCentreNotFound, ProviderNotFound, RunnerNotFound.
     """
@@ -35,13 +35,14 @@ def check_scope(scope: str) -> None:
     elif kind == "runner" and name:
         runners.check(name)
     else:
-        raise WrongValue(f"{scope} is no scope: write {_KINDS}.", field="scope")
+        raise WrongValue(f"The scope {scope} is not known. Use {_KINDS}.", field="scope")
 
 
 @transaction.atomic(durable=True)
 def set_concurrency(scope: str, *, attempts_max: int, actor: Actor, now: datetime) -> Concurrency:
-    """From now on at most so many attempts of `scope` begin; more that run already go on.
-    Twice is once.
+    """Allow at most `attempts_max` attempts of `scope` at the same time.
+
+    Running attempts above the limit continue. Repeating the call changes nothing.
 
     Refusals: those of `check_scope`.
     """
@@ -59,7 +60,10 @@ def set_concurrency(scope: str, *, attempts_max: int, actor: Actor, now: datetim
 
 @transaction.atomic(durable=True)
 def remove_concurrency(scope: str, *, actor: Actor, now: datetime) -> None:
-    """No limit any more, but for `all`, which has its usual one. Twice is once."""
+    """Remove the limit of `scope`; `all` then has the limit of the settings.
+
+    Repeating the call changes nothing.
+    """
     limit = Concurrency.objects.select_for_update().filter(scope=scope).first()
     if limit:
         _record(scope, Action.CONCURRENCY_LIMIT_REMOVE, _values(limit), None, actor=actor, now=now)

@@ -1,4 +1,4 @@
-"""Close what ended attempts were lent, and write down what they really used."""
+"""Close the allocations of ended attempts, and record what the attempts really used."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,8 +18,10 @@ ORCHESTRATOR = Actor.job("orchestrator")
 
 
 def finalize(*, attempts: Sequence[int] | None = None, most: int = 200, now: datetime) -> int:
-    """Close the allocations of ended attempts and finalize those of which nothing is held any
-    more; of all that are left over, if `attempts` is None. How many were looked at. Twice is once.
+    """Close the allocations of ended attempts, and finalize the attempts without held calls.
+
+    `attempts`: ids; None means all that have ended and are not final. Returns how many of them
+    were found. Repeating the call changes nothing.
     """
     given = None if attempts is None else list(attempts)
     left = fetch_unprepared(sql.LEFT_OVER, attempts=given, most=most)
@@ -38,7 +40,7 @@ def _close(allocation: int, status: str, kind: str, *, now: datetime) -> None:
         else:
             keys.fail(allocation_id=allocation, reason=kind, actor=ORCHESTRATOR, now=now)
     except AllocationClosed:
-        # It expired or was used up meanwhile, which is as good.
+        # It expired or was used up in between, so it is closed already.
         return
 
 
@@ -52,10 +54,10 @@ def _finalize(attempts: list[int], *, now: datetime) -> None:
 
 
 def _ask_at_soft_limit(task: Task, *, before: int, now: datetime) -> None:
-    """Pause a task that has just used what its soft limit allows; a person resumes it."""
+    """Pause a task that has just reached its soft limit; a person has to resume it."""
     if not task.soft_limit or not before < task.soft_limit <= task.used:
         return
-    says = f"{task.used:,} of {task.budget:,} tokens are used; resume it to go on."
+    says = f"{task.used:,} of {task.budget:,} tokens are used; resume it to continue."
     Task.objects.filter(pk=task.pk).update(
         status=Task.Status.PAUSED, status_reason=says, paused_at=now
     )

@@ -1,4 +1,4 @@
-"""The end of attempts: who won, what their sub-tasks become, and what follows for the task."""
+"""Record how attempts ended, and what follows for their sub-tasks and tasks."""
 
 import json
 import random
@@ -30,8 +30,11 @@ _RETRY_AFTER_SECONDS_MAX = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a worker says of an attempt: `status` succeeded, failed or cancelled; `kind` and `says`
-    of a failure (see `runners.base.KINDS`)."""
+    """How an attempt ended, as its worker reports it.
+
+    `status`: succeeded, failed or cancelled. `kind` (a key of `runners.base.KINDS`) and `says`
+    (a sentence for people) describe a failure. `retry_after`: seconds that a provider asked for.
+    """
 
     attempt: int
     fence: int
@@ -45,10 +48,10 @@ class Ended:
 
 @transaction.atomic(durable=True)
 def finish_many(ended: Sequence[Ended], *, now: datetime) -> list[bool]:
-    """Write down how attempts ended; for each, whether its worker was heard (its fence is whole).
+    """Record how attempts ended. Returns, for each, whether its worker still had the attempt.
 
-    In the same transaction: the sub-task succeeds, fails or waits for a retry; what waited for it
-    is unblocked or fails too; the task ends with its last sub-task.
+    In the same transaction: the sub-task succeeds, fails or waits for a retry; sub-tasks that
+    depend on it are unblocked or fail too; the task ends with its last sub-task.
     """
     by_id = {each.attempt: each for each in ended}
     tasks = lock_tasks(Attempt.objects.filter(pk__in=by_id).values("task_id"))
@@ -63,7 +66,7 @@ def finish_many(ended: Sequence[Ended], *, now: datetime) -> list[bool]:
 
 
 def lock_tasks(pks: Any) -> dict[int, Task]:
-    """These tasks by id, locked until commit."""
+    """The tasks by id, locked until commit."""
     rows = Task.objects.filter(pk__in=pks).order_by("pk")
     return {task.pk: task for task in rows.select_for_update(of=("self",), no_key=True)}
 
@@ -71,7 +74,10 @@ def lock_tasks(pks: Any) -> dict[int, Task]:
 def fail_sub_tasks(
     sub_tasks: Sequence[SubTask], *, kind: str, says: str, now: datetime, status: str = "failed"
 ) -> None:
-    """End sub-tasks that no attempt runs of, and what waits for them. Their tasks are locked."""
+    """Fail sub-tasks without a running attempt, and all that depend on them.
+
+    The caller has locked their tasks.
+    """
     open_ones = SubTask.objects.filter(
         pk__in=[one.pk for one in sub_tasks], status__in=SubTask.TO_COME
     )
@@ -108,12 +114,12 @@ def _end_attempts(ended: Sequence[Ended], *, now: datetime) -> set[int]:
 
 
 def _json(rows: list[dict[str, Any]]) -> str:
-    # Cleaned before it is written: in JSON, a NUL looks like part of what tells of one in words.
+    # Cleaned before it is encoded: in JSON text, an escaped NUL cannot be told from a quoted one.
     return json.dumps(all_storable(rows), default=str)
 
 
 def _move(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dict[str, Any]:
-    """Where the sub-task of an ended attempt goes."""
+    """The parameters of MOVE_SUB_TASKS for the sub-task of an ended attempt."""
     move = {
         "sub_task": sub_task.pk,
         "status": ended.status,
@@ -125,12 +131,12 @@ def _move(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dict
         "result": storable(ended.text[:RESULT_CHARACTERS_MAX]),
     }
     if ended.status == Attempt.Status.FAILED:
-        move |= _again(task, sub_task, ended, now=now)
+        move |= _retry_changes(task, sub_task, ended, now=now)
     return move
 
 
-def _again(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dict[str, Any]:
-    """What changes when it may be tried again; for a failure for good, why it is one."""
+def _retry_changes(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dict[str, Any]:
+    """What is different when another attempt follows; empty when the failure is final."""
     kind = KINDS[ended.kind]
     if task.status == Task.Status.CANCELLING or not kind.retryable:
         return {}
@@ -147,7 +153,7 @@ def _again(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dic
     return {"retries": sub_task.retries + 1} | _waiting(now, pause)
 
 
-_QUARANTINED = "Its workers died {} times in a row: somebody should look before it is retried."
+_QUARANTINED = "Its workers died {} times in a row. Find the cause before you retry it."
 
 
 def _waiting(now: datetime, seconds: float) -> dict[str, Any]:
@@ -155,8 +161,10 @@ def _waiting(now: datetime, seconds: float) -> dict[str, Any]:
 
 
 def back_off(retries: int, *, asked: float | None = None) -> float:
-    """Seconds to wait before retry number `retries + 1`: exponential, with jitter, and no less than
-    was asked for."""
+    """Seconds to wait before retry number `retries + 1`: exponential, with jitter.
+
+    `asked`: seconds that a provider asked to wait, which are the least.
+    """
     longest = min(_BACK_OFF_SECONDS * 2 ** min(retries, 10), _BACK_OFF_SECONDS_MAX)
     pause = random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, keeps no secret
     return max(pause, min(asked or 0.0, _RETRY_AFTER_SECONDS_MAX))
@@ -172,7 +180,7 @@ def _move_sub_tasks(moves: list[dict[str, Any]], tasks: dict[int, Task], *, now:
 
 
 def _write_plans(ended: list[int], tasks: dict[int, Task], *, now: datetime) -> None:
-    """The sub-tasks that a planner's own part found, or the keyword planner if it found none."""
+    """Store the sub-tasks of tasks whose planning step has ended."""
     for planner in SubTask.objects.filter(pk__in=ended, position=0):
         task = tasks[planner.task_id]
         if task.status != Task.Status.CANCELLING:
@@ -190,7 +198,7 @@ def _write_plan(task: Task, answer: str, *, now: datetime) -> None:
 
 
 def _plans(task: Task, answer: str) -> Iterator[Callable[[], list[Part]]]:
-    """What the model planned if it can be used, else what keywords tell, else the whole as one."""
+    """The model's plan, then the keyword plan, then one sub-task: the first usable one counts."""
     yield partial(planning.plan_of_answer, answer)
     yield partial(planning.keyword_plan, task.description, parallel=task.parallel)
     yield lambda: [Part(key="1", name=task.name, description=task.description)]
@@ -201,7 +209,7 @@ def _alert(quarantined: list[dict[str, Any]], *, now: datetime) -> None:
         alerts.raise_alert(
             kind=alert_kinds.SUB_TASK_QUARANTINED,
             dedup_key=f"quarantined:{move['sub_task']}",
-            title="A sub-task lost its workers again and again",
+            title="A sub-task repeatedly lost its worker",
             detail=move["error"],
             facts={"sub_task": move["sub_task"]},
             now=now,

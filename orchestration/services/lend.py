@@ -1,4 +1,4 @@
-"""Lend an attempt its budget, and say what its runner must know."""
+"""Lend an attempt its token budget on an API key, and collect what its runner needs."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -20,14 +20,15 @@ from orchestration.refusals import RunnerNotFound
 from orchestration.runners.base import Failed, Work
 from orchestration.services.finalize import ORCHESTRATOR
 
-# Time for what follows the end of an attempt: the allocation must not expire before.
+# The allocation outlives the attempt by this time, so that the end can still be recorded.
 _MARGIN_SECONDS = 300
 
 
 def lend(attempt: Attempt, *, now: datetime) -> Work:
-    """Lend what the attempt was given of its task's budget, on the best API key, and write down
-    where. Twice is once. Raises Failed: `no_capacity` (limits or places), `refused`, or `lost` when
-    the attempt is somebody else's by now.
+    """Allocate the attempt's tokens on the best API key, and record the allocation.
+
+    Repeating the call returns the same allocation. Raises Failed: `no_capacity` (limits have no
+    room), `refused`, or `lost` when another worker has taken the attempt over.
     """
     seconds = (attempt.deadline_at - now).total_seconds()
     allocation = _allocation(attempt, seconds, now=now)
@@ -35,7 +36,7 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
         _close_if_over(attempt, allocation, now=now)
         raise Failed("lost", "The attempt was taken over.")
     if not _has_place(attempt, allocation):
-        raise Failed("no_capacity", f"{attempt.provider} has no place for another attempt.")
+        raise Failed("no_capacity", f"The concurrency limit of {attempt.provider} is reached.")
     return Work(
         session_id=attempt.session_id,
         label=f"butler-{attempt.task.name}",
@@ -65,7 +66,7 @@ def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocatio
         wire_format=terms.wire_format,
         refusal_status=terms.refusal_status,
     )
-    # Somebody else may have lent it, on terms that are no longer offered.
+    # Another worker may have allocated it, on terms that are no longer offered.
     earlier = attempt.fence > 1 and _allocations_of(attempt).first()
     allocation = earlier or _allocate(attempt, wish, now=now)
     keys_with_provider = ApiKey.objects.select_related("provider")
@@ -81,7 +82,7 @@ def _terms(runner: str) -> runners.Terms:
     try:
         return runners.terms(runner)
     except RunnerNotFound as gone:
-        # It was there when the task was submitted.
+        # It existed when the task was submitted.
         raise Failed(kind_of(gone), gone.detail) from None
 
 
@@ -97,7 +98,7 @@ def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation
         )
         return allocation
     except keys_refusals.IdempotencyMismatch:
-        # It was lent before, for as long as was left then.
+        # It was lent before, with another lifetime: the one that was left then.
         return _allocations_of(attempt).get()
     except Refusal as refusal:
         seconds = _seconds_until_reset(refusal, now)
@@ -115,7 +116,7 @@ def _seconds_until_reset(refusal: Refusal, now: datetime) -> float | None:
 
 
 def _start(attempt: Attempt, allocation: Allocation) -> bool:
-    """Write down where its budget is, if it is still ours."""
+    """Record the allocation on the attempt; False if another worker has the attempt now."""
     attempt.provider = allocation.api_key.provider_id
     ours = _ours(attempt).update(
         allocation=allocation,
@@ -126,8 +127,7 @@ def _start(attempt: Attempt, allocation: Allocation) -> bool:
 
 
 def _close_if_over(attempt: Attempt, allocation: Allocation, *, now: datetime) -> None:
-    """What came too late for an attempt that has ended is nobody's. While it runs, this is the
-    allocation of whoever took it over."""
+    """Close the allocation unless the attempt runs: then the worker that took over uses it."""
     if Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.RUNNING).exists():
         return
     with suppress(keys_refusals.AllocationClosed):
@@ -135,7 +135,7 @@ def _close_if_over(attempt: Attempt, allocation: Allocation, *, now: datetime) -
 
 
 def _has_place(attempt: Attempt, allocation: Allocation) -> bool:
-    """Whether the provider that was chosen may run one more: those before it go first."""
+    """Whether the limit of the chosen provider allows the attempt, after all earlier ones."""
     if attempt.sub_task.provider == attempt.provider:
         return True
     limits = Concurrency.objects.filter(scope=f"provider:{attempt.provider}")
@@ -149,7 +149,7 @@ def _has_place(attempt: Attempt, allocation: Allocation) -> bool:
 
 
 def store_handle(attempt: Attempt, handle: dict[str, Any] | None) -> bool:
-    """Write down how the child is found again; whether the attempt is still ours."""
+    """Record how the runner finds the child again; False if another worker has the attempt."""
     return _ours(attempt).update(handle=handle) == 1
 
 

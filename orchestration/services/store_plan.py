@@ -1,4 +1,4 @@
-"""Write a plan down as rows."""
+"""Store a plan as rows: sub-tasks and their dependencies."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ _AT_ONCE = 1_000
 def write_sub_tasks(
     task: Task, parts: Sequence[Part], shares: Sequence[int], *, first: int, now: datetime
 ) -> None:
-    """Write the parts of a plan with their shares; `first` is the position of the first one."""
+    """Store the parts of a plan as sub-tasks; `shares` in tokens, positions count from `first`."""
     rows = [
         _row(task, part, share, position=first + n, now=now)
         for n, (part, share) in enumerate(zip(parts, shares, strict=True))
@@ -50,5 +50,5 @@ def _row(task: Task, part: Part, share: int, *, position: int, now: datetime) ->
 
 
 def first_status(needs_approval: bool) -> str:
-    """Where a sub-task stands when nothing else keeps it."""
+    """The status of a sub-task whose dependencies are done: waiting, or gated for an approval."""
     return SubTask.Status.GATED if needs_approval else SubTask.Status.WAITING

@@ -1,4 +1,4 @@
-"""Take a task in: plan it, split its budget, write it down, wake a worker."""
+"""Submit a task: plan it, split its budget, store it, wake a worker."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,21 +16,23 @@ from orchestration.services.store_plan import write_sub_tasks
 from orchestration.services.task_request import TaskRequest
 from orchestration.services.wakeup import wake
 
-# What the model that plans may use of the budget.
+# What a planning model may use of the budget.
 _PLANNING_PERCENT = 20
 _PLANNING_TOKENS_MAX = 50_000
 
 
 class Plan(NamedTuple):
-    """A plan with what each part gets of the budget, in tokens; the planner's own part first, if
-    a model is to make the others."""
+    """A plan: its parts, and the share of the budget that each one gets, in tokens.
+
+    If a model plans the task, the only part is the planning step.
+    """
 
     parts: list[Part]
     shares: list[int]
 
 
 def plan(request: TaskRequest) -> Plan:
-    """What would be done, and its split; nothing is written.
+    """Plan a task request and split its budget, without storing anything.
 
     Refusals: WrongValue, WrongPlan, RunnerNotFound, BudgetTooSmall.
     """
@@ -56,7 +58,7 @@ def _parts(request: TaskRequest) -> list[Part]:
 def submit(
     *, agent: str, request: TaskRequest, idempotency_key: str | None = None, now: datetime
 ) -> tuple[Task, bool]:
-    """Write a task down; workers begin with it when this is committed.
+    """Store a task; workers start it when the transaction commits.
 
     Returns the task and whether it was created: the same idempotency key is the same task.
     Refusals: those of `plan`, AgentNotFound, AgentDisabled, CostCentreNotFound, ProviderNotFound,
@@ -70,7 +72,7 @@ def submit(
     try:
         return _submit(agent, request, made, idempotency_key, now)
     except IntegrityError as error:
-        # The same request at the same time: the other one's task is there now.
+        # The same request was sent at the same time, and its task exists now.
         if "task_once_per_idempotency_key" not in str(error):
             raise
         return _submit(agent, request, made, idempotency_key, now)

@@ -1,4 +1,4 @@
-"""What people and agents do to a task under way: cancel, pause, resume, approve, retry."""
+"""Control a task: cancel, pause, resume, retry it, or approve a sub-task."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,8 +29,10 @@ S = SubTask.Status
 
 @transaction.atomic(durable=True)
 def cancel(*, task_id: int, actor: Actor, now: datetime) -> Task:
-    """Begin nothing more, and stop what runs within seconds; results so far are kept. Twice is
-    once. Refusals: TaskNotFound, TaskEnded (unless it was cancelled).
+    """Cancel a task: nothing more starts, running attempts stop within seconds.
+
+    Results so far are kept. Repeating the call changes nothing. Refusals: TaskNotFound, TaskEnded
+    (unless it was cancelled).
     """
     task = _lock_task(task_id)
     if task.status in (Task.Status.CANCELLED, Task.Status.CANCELLING):
@@ -52,7 +54,9 @@ def cancel(*, task_id: int, actor: Actor, now: datetime) -> Task:
 
 @transaction.atomic(durable=True)
 def pause(*, task_id: int, actor: Actor, now: datetime) -> Task:
-    """Begin nothing more until it is resumed; what runs goes on. Twice is once.
+    """Pause a task: nothing more starts until it is resumed, running attempts continue.
+
+    Repeating the call changes nothing.
 
     Refusals: TaskNotFound, TaskEnded, TaskCancelling.
     """
@@ -71,7 +75,9 @@ def pause(*, task_id: int, actor: Actor, now: datetime) -> Task:
 
 @transaction.atomic(durable=True)
 def resume(*, task_id: int, actor: Actor, now: datetime) -> Task:
-    """Go on with a paused task; the time it was paused does not count. Twice is once.
+    """Resume a paused task; its deadline moves by the time that it was paused.
+
+    Repeating the call changes nothing.
 
     Refusals: TaskNotFound, TaskEnded, TaskCancelling.
     """
@@ -93,7 +99,9 @@ def resume(*, task_id: int, actor: Actor, now: datetime) -> Task:
 
 @transaction.atomic(durable=True)
 def approve(*, task_id: int, key: str, actor: Actor, now: datetime) -> SubTask:
-    """Let a sub-task begin that waits for a person, now or when its turn comes. Twice is once.
+    """Approve a sub-task, so that it can start as soon as its dependencies are done.
+
+    Repeating the call changes nothing.
 
     Refusals: TaskNotFound, SubTaskNotFound, TaskEnded, SubTaskStarted.
     """
@@ -133,11 +141,12 @@ def retry_failed(
     actor: Actor,
     now: datetime,
 ) -> Task:
-    """Run what failed, and what waited for it, again; what succeeded stays.
+    """Run failed and cancelled sub-tasks, and those that depend on them, once more.
 
-    The budget stays the same but for `additional_budget`: what is left of it is split anew where
-    the shares no longer fit. The idempotency key of the last retry is that retry. Refusals:
-    TaskNotFound, TaskNotEnded, NothingToRetry, BudgetTooSmall.
+    Succeeded sub-tasks stay as they are. The budget grows by `additional_budget` tokens; where the
+    shares no longer fit into what is left of it, they are split again. Repeating the call with the
+    idempotency key of the last retry changes nothing. Refusals: TaskNotFound, TaskNotEnded,
+    NothingToRetry, BudgetTooSmall.
     """
     task = _lock_task(task_id)
     if idempotency_key and task.retry_key == idempotency_key:
@@ -162,7 +171,7 @@ def retry_failed(
 
 
 def _share_out(task: Task, again: list[SubTask]) -> None:
-    """Shares that fit in what is left."""
+    """The shares of the sub-tasks, scaled to fit into what is left of the budget."""
     left = task.free
     if left < len(again) * planning.PART_TOKENS_MIN:
         raise BudgetTooSmall(
@@ -171,7 +180,7 @@ def _share_out(task: Task, again: list[SubTask]) -> None:
             left=left,
             needed=len(again) * planning.PART_TOKENS_MIN,
         )
-    # A share is all that a sub-task may ever use, so what it used before is added.
+    # A share covers all attempts of a sub-task, so what earlier attempts used is added.
     spent = spent_tokens([one.pk for one in again])
     wanted = [one.share for one in again]
     for one, share in zip(again, planning.shares_within(wanted, total=left), strict=True):
@@ -213,7 +222,7 @@ def _set(task: Task, status: str, reason: str) -> None:
 
 
 def _values(task: Task) -> dict[str, Any]:
-    """What people and agents change of a task."""
+    """The fields of a task that people and agents can change, for the audit."""
     return {"status": task.status, "budget": task.budget, "deadline_at": task.deadline_at}
 
 

@@ -1,4 +1,4 @@
-"""What is asked for when a task is submitted."""
+"""The request to carry out a task: its fields and their limits."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -15,12 +15,13 @@ PLANNERS = ("keyword", "model")
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRequest:
-    """A task as somebody asks for it.
+    """A task as an agent or a person requests it.
 
-    Either a `description`, which a planner (`keyword` or `model`) takes apart, or `sub_tasks` as
-    they are (see `planning.explicit_plan`). `total_budget` in tokens, of which `reserve_percent`
-    are kept for retries. `parallel`: whether the parts a planner finds may run side by side.
-    `soft_limit_percent` of the budget used: the task pauses and asks.
+    Either a `description`, which a planner (`keyword` or `model`) divides into sub-tasks, or
+    `sub_tasks` (see `planning.explicit_plan`). `total_budget`: tokens, of which `reserve_percent`
+    are kept for retries. `parallel`: whether the sub-tasks that a planner finds run at the same
+    time. `soft_limit_percent`: the task pauses when it has used this much of its budget.
+    `timeout`, `running_timeout` (one attempt) and `waiting_timeout` (one sub-task): seconds.
     """
 
     name: str
@@ -43,7 +44,7 @@ class TaskRequest:
     cost_centre: str = ""
 
     def check(self) -> None:
-        """Refusals: WrongValue."""
+        """Check every field. Refusal: WrongValue, naming the field."""
         self._check_text()
         _within("total_budget", self.total_budget, 1, TOKENS_MAX)
         _within("reserve_percent", self.reserve_percent, 0, 90)
@@ -54,24 +55,24 @@ class TaskRequest:
         if self.soft_limit_percent is not None:
             _within("soft_limit_percent", self.soft_limit_percent, 1, 99)
         if self.planner not in PLANNERS:
-            raise WrongValue(f"planner is one of {', '.join(PLANNERS)}.", field="planner")
+            raise WrongValue(f"planner must be one of: {', '.join(PLANNERS)}.", field="planner")
 
     def _check_text(self) -> None:
         for name, value in self.as_json().items():
             if not is_storable(value):
-                raise WrongValue(f"{name} has characters that are no text.", field=name)
+                raise WrongValue(f"{name} must not contain NUL or unpaired surrogates.", field=name)
         if not self.name.strip() or len(self.name) > 200:
-            raise WrongValue("name has 1 to 200 characters.", field="name")
+            raise WrongValue("name must have 1 to 200 characters.", field="name")
         if bool(self.description.strip()) == bool(self.sub_tasks):
-            raise WrongValue("Say either a description or sub_tasks.", field="description")
+            raise WrongValue("Send either description or sub_tasks, not both.", field="description")
         if len(self.description.encode("utf-8", "surrogatepass")) > settings.TASK_TEXT_BYTES_MAX:
             raise WrongValue(
-                f"description has at most {settings.TASK_TEXT_BYTES_MAX} bytes.",
+                f"description must not exceed {settings.TASK_TEXT_BYTES_MAX:,} bytes.",
                 field="description",
             )
 
     def as_json(self) -> dict[str, Any]:
-        """The request, to compare a repeated one with: only what is not as usual."""
+        """The fields that differ from their defaults; a repeated request is compared with them."""
         usual = {field.name: field.default for field in fields(self)}
         asked = {n: value for n, value in asdict(self).items() if value != usual[n]}
         return asked | ({"sub_tasks": list(self.sub_tasks)} if self.sub_tasks else {})

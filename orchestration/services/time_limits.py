@@ -1,4 +1,4 @@
-"""Time limits of sub-tasks and tasks: what waited, or took, too long ends."""
+"""Time limits: fail sub-tasks that waited too long, and tasks that took too long."""
 
 from datetime import datetime, timedelta
 
@@ -9,12 +9,15 @@ from orchestration.models import SubTask, Task
 from orchestration.services.finish import fail_sub_tasks, lock_tasks
 
 _MOST = 500
-# The time of a paused task stands still.
+# The time during which a task is paused does not count.
 _RUNNING = (Task.Status.ACTIVE, Task.Status.CANCELLING)
 
 
 def sweep(*, now: datetime) -> int:
-    """End what waits too long, and everything of tasks that took too long; how many sub-tasks."""
+    """Fail sub-tasks that waited too long, and the rest of tasks past their deadline.
+
+    Returns the number of failed sub-tasks.
+    """
     return _end_overdue_tasks(now) + _end_long_waits(now)
 
 
@@ -26,7 +29,7 @@ def _end_overdue_tasks(now: datetime) -> int:
     found = list(left.filter(task__deadline_at__lte=now))
     if found:
         fail_sub_tasks(
-            found, kind="task_timeout", says="The task took longer than it may.", now=now
+            found, kind="task_timeout", says="The task exceeded its time limit.", now=now
         )
     return len(found)
 
@@ -41,7 +44,7 @@ def _end_long_waits(now: datetime) -> int:
     if not found:
         return 0
     lock_tasks({one.task_id for one in found})
-    says = "It waited longer to be started than it may."
+    says = "The sub-task waited too long to start."
     still = list(SubTask.objects.filter(overdue, pk__in=[one.pk for one in found]))
     if still:
         fail_sub_tasks(still, kind="waited_too_long", says=says, now=now)

@@ -7,5 +7,5 @@ CLUSTER = "work"
 
 
 def wake() -> None:
-    """Have a worker look for what is to be done, as soon as this transaction commits."""
+    """Wake a worker as soon as this transaction commits; it then looks for due work."""
     async_task("orchestration.worker.work_until_done", cluster=CLUSTER, save=False)

@@ -1,5 +1,7 @@
-"""The SQL of the orchestrator. Locks are taken in one order everywhere: **whoever gives places
-(GIVE_PLACES), tasks by id, attempts by id**; a sub-task changes only under the lock of its task.
+"""The SQL of the orchestrator.
+
+Locks are taken in one order everywhere: the lock of claiming (GIVE_PLACES), tasks by id, attempts
+by id. A sub-task changes only under the lock of its task.
 """
 
 from orchestration.sql.claim import (

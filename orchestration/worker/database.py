@@ -1,4 +1,4 @@
-"""The database, asked by an event loop, however long it is away."""
+"""Services called from an event loop, repeated while the database is unavailable."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ _THREADS = 4
 
 
 class Database:
-    """Runs services in threads. Whatever is asked of it may run twice."""
+    """Runs services in threads. A service may run twice, so it must allow repetition."""
 
     def __init__(self) -> None:
         self._threads = Threads(_THREADS)
@@ -27,15 +27,15 @@ class Database:
         self._retry = DatabaseRetry(logger)
 
     async def run(self, service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
-        """Call a service with `now`, again and again while the database is away."""
+        """Call a service with `now`, and repeat it while the database is unavailable."""
         return await self._retry.run(lambda: self._threads.run(_at, service, *args, **options))
 
     async def finish(self, ended: Ended) -> bool:
-        """Write down how an attempt ended, with others; whether it was heard."""
+        """Record how an attempt ended, in a batch; False if another worker has the attempt."""
         return await self._retry.run(lambda: self._finishes.do(ended))
 
     async def close(self) -> None:
-        """Let the threads end, and what they began."""
+        """Wait until the threads have finished what they started, then end them."""
         for threads in (self._finishes, self._threads):
             await asyncio.to_thread(threads.close)
 
@@ -44,7 +44,7 @@ def _at(service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
     try:
         return service(*args, now=timezone.now(), **options)
     except DATABASE_AWAY:
-        # What is left of it is of no use; the next call opens another one.
+        # The broken connection is of no use; the next call opens another one.
         connection.close()
         raise
 

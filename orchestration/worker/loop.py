@@ -1,4 +1,4 @@
-"""The loop of a worker: claim, carry out, keep alive what runs, take over what others lost."""
+"""The loop of a worker: claim, carry out, renew leases, take over attempts of lost workers."""
 
 import asyncio
 import logging
@@ -18,20 +18,20 @@ from orchestration.models import Attempt
 from orchestration.queries.pending_work import is_work_due
 from orchestration.runners import Runners
 from orchestration.worker.database import Database
-from orchestration.worker.running_attempt import Carried, Stop
+from orchestration.worker.running_attempt import RunningAttempt, Stop
 
 logger = logging.getLogger(__name__)
 
 _TURN_SECONDS = 1.0
 _TURNS_PER_SWEEP = 3
 _LEAVING_SECONDS = 8.0
-# Waiting for less is cheaper than to be woken again.
+# A worker stays for work that is due within this time: that is cheaper than being woken again.
 _PATIENCE = timedelta(seconds=30)
 
 
 def work_until_done(*, leaving: threading.Event | None = None) -> int:
-    """Run attempts until there is nothing to do, or until this process is `leaving`; how many."""
-    # The connection of whoever called is not for threads and may be lost meanwhile.
+    """Run attempts until no work is due, or `leaving` is set. Returns how many were started."""
+    # The caller's connection cannot be used by threads, and may break before it is used again.
     connections.close_all()
     return asyncio.run(_work(leaving or threading.Event()))
 
@@ -41,39 +41,39 @@ async def _work(leaving: threading.Event) -> int:
 
 
 class Worker:
-    """The attempts of one process, until it is `leaving` (looked at each second).
+    """Runs attempts in one process, until `leaving` is set (checked each second).
 
-    Its name is what their rows know it by.
+    `name` is in `Attempt.worker`: host, process id and a random suffix.
     """
 
     def __init__(self, leaving: threading.Event) -> None:
         self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._database = Database()
         self._runners = Runners()
-        self._carried: dict[int, Carried] = {}
+        self._carried: dict[int, RunningAttempt] = {}
         self._changed = asyncio.Event()
         self._leaving = leaving
-        self._begun = 0
+        self._started = 0
         self._asked_for_help = False
 
     async def run(self) -> int:
-        """Work until nothing is due or it shall leave; how many attempts were begun."""
+        """Work until nothing is due or `leaving` is set. Returns how many attempts started."""
         beating = asyncio.create_task(self._beat())
         try:
             await self._turns(beating)
         finally:
-            await self._part()
+            await self._leave()
             beating.cancel()
             await self._runners.close()
             await self._database.close()
-        return self._begun
+        return self._started
 
     async def _turns(self, beating: asyncio.Task[None]) -> None:
         for turn in count():
             if self._leaving.is_set():
                 return
             if beating.done():
-                # It ends by a bug alone; without it others would take over what runs here.
+                # Only a bug ends it; without it other workers would take over these attempts.
                 beating.result()
             self._changed.clear()
             if turn % _TURNS_PER_SWEEP == 0:
@@ -84,7 +84,7 @@ class Worker:
             await self._next_turn()
 
     async def _next_turn(self) -> None:
-        """When something ended, so that its place is taken soon; else after a moment."""
+        """Wait until an attempt has ended, so that its place is used soon, or a second."""
         try:
             await asyncio.wait_for(self._changed.wait(), _TURN_SECONDS)
         except TimeoutError:
@@ -95,7 +95,7 @@ class Worker:
             claimed = await self._database.run(services.claim, worker=self.name, most=room)
             self._carry(claimed)
             if len(claimed) == room and not self._asked_for_help:
-                # There may be more than it can carry; if so, the next one asks in its turn.
+                # There may be more work than it can take; the next worker then wakes another one.
                 self._asked_for_help = True
                 await self._database.run(_wake)
 
@@ -110,9 +110,9 @@ class Worker:
         return await self._database.run(is_work_due, within=_PATIENCE)
 
     def _carry(self, attempts: list[Attempt]) -> None:
-        self._begun += len(attempts)
+        self._started += len(attempts)
         for attempt in attempts:
-            carried = Carried(attempt, self._database, self._runners)
+            carried = RunningAttempt(attempt, self._database, self._runners)
             self._carried[attempt.pk] = carried
             carried.task.add_done_callback(partial(self._forget, attempt.pk))
 
@@ -120,10 +120,10 @@ class Worker:
         del self._carried[pk]
         self._changed.set()
         if not task.cancelled() and (error := task.exception()):
-            logger.error("An attempt was left to its lease.", exc_info=error)
+            logger.error("An attempt stopped by a bug; its lease expires.", exc_info=error)
 
     async def _beat(self) -> None:
-        """Each second: renew leases that are not fresh, stop what was cancelled or taken over."""
+        """Each second: renew leases, and stop attempts that were cancelled or taken over."""
         while True:
             await asyncio.sleep(_TURN_SECONDS)
             if self._carried:
@@ -136,8 +136,8 @@ class Worker:
                     elif cancelled:
                         each.stop(Stop.CANCELLED)
 
-    async def _part(self) -> None:
-        """Let what runs end for a moment, then leave it to others."""
+    async def _leave(self) -> None:
+        """Give running attempts some seconds to end, then leave them to other workers."""
         if self._carried:
             await asyncio.wait(
                 [each.task for each in self._carried.values()], timeout=_LEAVING_SECONDS

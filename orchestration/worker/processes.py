@@ -1,7 +1,7 @@
 """The processes of `manage.py work`: each works when it is woken, and is replaced when it dies.
 
-They share nothing but the database. In a cluster of django-q2 a process that is killed while it
-waits keeps the lock of the queue between them for ever, and all others starve.
+They share only the database. In a cluster of django-q2, a process that is killed while it waits
+keeps the lock of their shared queue forever, and all others stop getting work.
 """
 
 import logging
@@ -28,7 +28,7 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Processes:
-    """So many worker processes, until a signal to stop arrives."""
+    """Keeps a number of worker processes running until a signal to stop arrives."""
 
     def __init__(self, processes: int) -> None:
         self._wanted = processes
@@ -36,12 +36,12 @@ class Processes:
         self._leaving = threading.Event()
 
     def run(self) -> None:
-        """Keep them running; returns when all have left, some seconds after the signal."""
+        """Keep the processes running. Returns when all have ended, seconds after the signal."""
         for number in _STOP_SIGNALS:
             signal.signal(number, self._leave)
         while not self._leaving.is_set():
             self._fill_up()
-            # A signal ends no wait for the children, so it is looked for.
+            # A signal does not interrupt the wait for children, so the flag is checked often.
             ended = wait([each.sentinel for each in self._running], timeout=_PAUSE_SECONDS / 2)
             if ended and not self._leaving.is_set():
                 self._bury()
@@ -54,7 +54,7 @@ class Processes:
             each.terminate()
 
     def _fill_up(self) -> None:
-        # Sockets are not shared with children.
+        # Child processes must not share the parent's connections.
         connections.close_all()
         while len(self._running) < self._wanted and not self._leaving.is_set():
             process = multiprocessing.get_context("fork").Process(target=_serve)
@@ -63,14 +63,16 @@ class Processes:
 
     def _bury(self) -> None:
         for dead in [each for each in self._running if not each.is_alive()]:
-            logger.error("A worker ended with %s; another one begins.", dead.exitcode)
+            logger.error(
+                "A worker process ended with code %s. Starting another one.", dead.exitcode
+            )
             self._running.remove(dead)
-        # What dies at once shall not be started as fast as the machine can.
+        # A process that dies at once must not be restarted in a tight loop.
         self._leaving.wait(_PAUSE_SECONDS)
 
 
 def _serve() -> None:
-    """One process. It works before it waits: whoever was killed may have been woken."""
+    """One process. It works before it waits: a wake-up may be lost with a killed process."""
     die_with_parent()
     leaving = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leaving.set())
@@ -83,7 +85,7 @@ def _serve() -> None:
 
 
 def _woken(broker: Broker) -> bool:
-    """Whether somebody asked for a worker; waits for it for a moment."""
+    """Whether a wake-up arrived; waits half a second for one."""
     try:
         wakes = broker.dequeue() or []
         for number, _ in wakes:
@@ -92,6 +94,6 @@ def _woken(broker: Broker) -> bool:
         _database.report(error)
         connections.close_all()
         time.sleep(_PAUSE_SECONDS)
-        # A wake may have been lost.
+        # A wake-up may have been lost.
         return True
     return bool(wakes)

@@ -1,4 +1,4 @@
-"""One attempt, from its allocation to its end."""
+"""A running attempt, from its allocation to its end."""
 
 import asyncio
 import logging
@@ -20,15 +20,15 @@ _CANCELLING_SECONDS = 20.0
 
 
 class Stop(Enum):
-    """Why an attempt is stopped from outside."""
+    """Why a worker stops an attempt before it has ended."""
 
-    CANCELLED = auto()  # Somebody cancelled it.
+    CANCELLED = auto()  # A person or agent cancelled it.
     TAKEN = auto()  # Another worker has it now.
     LEAVING = auto()  # This worker stops; another one will take it over.
 
 
-class Carried:
-    """An attempt under way in this process."""
+class RunningAttempt:
+    """An attempt that runs in this process; `task` ends when the attempt does."""
 
     def __init__(self, attempt: Attempt, database: Database, runners: Runners) -> None:
         self.attempt = attempt
@@ -36,12 +36,12 @@ class Carried:
         self._runner: Runner = runners.of(attempt.runner)
         self._work: Work | None = None
         self._stop: Stop | None = None
-        # How it ended is being written down; nobody interrupts that.
+        # Set while its end is being recorded, which must not be interrupted.
         self._ending = False
         self.task = asyncio.create_task(self._carry())
 
     def stop(self, why: Stop) -> None:
-        """Stop it; a second reason does not count."""
+        """Stop the attempt; only the first reason counts."""
         if self._stop is None and not self._ending:
             self._stop = why
             self.task.cancel()
@@ -54,7 +54,7 @@ class Carried:
                 await self._forget()
                 return
             await self._cancel()
-            ended = self._ended_as("cancelled", kind="cancelled", says="Somebody cancelled it.")
+            ended = self._ended_as("cancelled", kind="cancelled", says="The attempt was cancelled.")
         self._ending = True
         await self._database.finish(ended)
         await self._forget()
@@ -66,16 +66,19 @@ class Carried:
             return self._ended_as("succeeded", result=result)
         except TimeoutError:
             await self._cancel()
-            return self._ended_as("failed", kind="timeout", says="It ran longer than it may.")
+            return self._ended_as(
+                "failed", kind="timeout", says="The attempt exceeded its time limit."
+            )
         except Failed as failed:
             if failed.kind != "lost":
                 await self._cancel()
             return self._failure(failed)
         except Exception:
-            # A bug must not leave the attempt running for ever.
-            logger.exception("%s failed by a bug", self.attempt.session_id)
+            # A bug must not leave the attempt running forever.
+            logger.exception("%s failed because of a bug", self.attempt.session_id)
             await self._cancel()
-            return self._ended_as("failed", kind="failed", says="Butler failed; its log says why.")
+            says = "Butler failed. Its log has the details."
+            return self._ended_as("failed", kind="failed", says=says)
 
     async def _result(self) -> Result:
         self._work = await self._database.run(lend, self.attempt)
@@ -91,12 +94,12 @@ class Carried:
         return max((self.attempt.deadline_at - timezone.now()).total_seconds(), 0.0)
 
     async def _cancel(self) -> None:
-        """See to it that the child does nothing more, as far as it can be told in time."""
+        """Stop the child, if that succeeds within some seconds."""
         try:
             async with asyncio.timeout(_CANCELLING_SECONDS):
                 if self._work is None and self.attempt.fence == 1:
                     return
-                # The worker before may have spawned one.
+                # The previous worker may have spawned a child.
                 if self._work is None:
                     self._work = await self._database.run(lend, self.attempt)
                 await self._runner.cancel(self._work, self.attempt.handle)

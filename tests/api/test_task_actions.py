@@ -61,7 +61,7 @@ def test_cancelling_ends_what_waits_and_asks_what_runs_to_stop(ada):
     assert Attempt.objects.get().cancel_asked_at
     for name in ("pause", "resumption"):
         assert refused(ada, task, name, 409, "task_cancelling")["task_id"] == task
-    end(attempt, "cancelled", kind="cancelled", says="Somebody cancelled it.")
+    end(attempt, "cancelled", kind="cancelled", says="The attempt was cancelled.")
     shown = step(ada, task, "cancellation")
     assert (shown["status"], statuses(shown)) == ("cancelled", ["cancelled"] * 2)
     assert shown["ended_at"]

@@ -187,7 +187,7 @@ def test_results_are_there_while_it_runs_and_tell_failures(ada):
     spend(first, 100)
     end(first, text="did a")
     spend(second, 70)
-    end(second, "failed", kind="timeout", says="It ran longer than it may.")
+    end(second, "failed", kind="timeout", says="The attempt exceeded its time limit.")
     spend(third, 30)
     found = ada.get(f"/tasks/{task}/results").json()
     assert (found["successful"], found["failed"], found["successRate"]) == (1, 1, 33.3)

@@ -336,8 +336,8 @@ def test_a_concurrency_limit_is_added_changed_and_removed(people, staff):
         ("centre:nowhere", "The cost centre nowhere does not exist."),
         ("provider:nobody", "The provider nobody does not exist."),
         ("runner:hammer", "The runner hammer does not exist."),
-        ("planet:mars", "planet:mars is no scope"),
-        ("centre:", "centre: is no scope"),
+        ("planet:mars", "The scope planet:mars is not known"),
+        ("centre:", "The scope centre: is not known"),
     ],
 )
 def test_a_limit_of_what_is_not_there_is_refused_with_a_sentence(people, staff, scope, sentence):

@@ -9,7 +9,7 @@ from django.urls import reverse
 from keys.refusals import WrongValue
 from orchestration import services
 from orchestration.models import Command
-from orchestration.runners.placeholders import ReadAsAnOption, fill_argv, filled
+from orchestration.runners.placeholders import ReadAsAnOption, fill, fill_argv
 from security.models import AuditEntry
 from tests.actors import GRACE
 from tests.moments import NOON
@@ -135,7 +135,7 @@ def test_what_cannot_be_meant_is_refused_by_field(field, terms):
 
 def test_values_are_filled_in_once():
     values = {"prompt": "{token}", "token": "secret"}
-    assert filled("<{prompt}> {token} {{x}}", values | {"x": "1"}) == "<{token}> secret {1}"
+    assert fill("<{prompt}> {token} {{x}}", values | {"x": "1"}) == "<{token}> secret {1}"
 
 
 @pytest.mark.parametrize("value", ["-", "--", "-x", "--force=yes"])

@@ -155,7 +155,7 @@ def test_a_text_is_planned_and_named_after_its_file(people, tmp_path):
         ({"sub_tasks": [{"description": 5}]}, "5 is not of type 'string'"),
         ({"sub_tasks": [], "colour": "red"}, "'colour' was unexpected"),
         ([{"description": "x", "depends_on": ["y"]}], "y"),
-        ([], "Say either a description or sub_tasks."),
+        ([], "Send either description or sub_tasks, not both."),
         ("3", "3 is not of type 'object'"),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_file_that_is_no_plan_is_refused_with_a_sentence(people, tmp_path, con
     ("args", "options", "sentence"),
     [
         (["Draw"], {}, "Say how many tokens it may use: --budget N."),
-        ([], {"budget": 5}, "Say either a description or sub_tasks."),
+        ([], {"budget": 5}, "Send either description or sub_tasks, not both."),
         (["Draw"], {"budget": 0}, "total_budget must be from 1"),
         (["Draw"], {"budget": 10}, "need at least 100 tokens"),
         (["Draw"], {"budget": 5_000, "agent": "nobody"}, "The agent nobody does not exist."),

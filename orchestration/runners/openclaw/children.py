@@ -1,4 +1,4 @@
-"""The children of attempts in an OpenClaw gateway: looked up, begun, stopped, deleted."""
+"""Sub-agents of attempts in an OpenClaw gateway: find, start, stop and delete them."""
 
 import asyncio
 import logging
@@ -26,16 +26,19 @@ _PAUSE_SECONDS = 0.25
 
 
 class Children:
-    """What is asked of the gateway. Everything raises Unreachable and Refused."""
+    """Requests to the gateway. Every method raises Unreachable and Refused."""
 
     def __init__(self, url: str, token: str) -> None:
         self._socket, self._token = OpenClawSocket(url, token), token
         self._deleting: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
 
-    async def begin(self, work: Work, slot: str) -> Child:
-        """A child of the attempt; never a second one without a look: the answer to an earlier
-        spawn may have been lost. Raises Failed."""
+    async def spawn(self, work: Work, slot: str) -> Child:
+        """Start a child of the attempt, or find the one that an earlier request started.
+
+        The answer to an earlier request may have been lost, so the gateway is asked first. Raises
+        Failed.
+        """
         children = await self.of(work.session_id)
         if not children:
             answer = await self._ask(
@@ -43,60 +46,60 @@ class Children:
                 seconds=_SPAWN_SECONDS,
                 name="sessions_spawn",
                 sessionKey=words.parent_of(work.session_id),
-                args=words.asked(work, slot),
+                args=words.spawn_arguments(work, slot),
             )
             words.check_begun(answer, secret=self._token)
             children = await _until(partial(self.of, work.session_id), bool)
         if not children:
-            raise Failed("failed", "OpenClaw began a child and does not know of it.")
+            raise Failed("failed", "OpenClaw started a child but does not list it.")
         for double in children[1:]:
             await self._cancel(double)
         return children[0]
 
     async def of(self, session_id: str) -> list[Child]:
-        """The tasks that were begun in the name of an attempt, the oldest first."""
+        """OpenClaw's tasks of an attempt, the oldest first."""
         found = await self._ask("tasks.list", sessionKey=words.parent_of(session_id))
         return sorted(found["tasks"], key=lambda task: task["createdAt"])
 
     async def task(self, task_id: str) -> Child:
-        """One of them. Raises Failed."""
+        """One of OpenClaw's tasks. Raises Failed."""
         try:
             found: Child = (await self._ask("tasks.get", taskId=task_id))["task"]
             return found
         except Refused as refused:
             if "not found" not in str(refused):
                 raise
-            raise Failed("lost", "OpenClaw knows nothing of its child any more.") from None
+            raise Failed("lost", "OpenClaw no longer knows the child.") from None
 
     async def has_ended(self, *, run_id: str, task_id: str, seconds: float) -> bool:
-        """Whether a task is over; waits for its end up to `seconds`. Raises Failed."""
+        """Whether a task has ended; waits for that up to `seconds`. Raises Failed."""
         waited = await self._ask(
             "agent.wait",
             seconds=seconds + _ASK_SECONDS,
             runId=run_id,
             timeoutMs=int(seconds * 1000),
         )
-        # What ended before the gateway started anew is told by the task alone.
+        # After a restart of the gateway, only the task shows what ended before it.
         if "endedAt" not in waited:
             return words.is_over(await self.task(task_id))
         return words.is_over(await _until(partial(self.task, task_id), words.is_over))
 
-    async def said(self, key: str) -> list[dict[str, Any]]:
-        """All messages of a session, whole."""
+    async def messages(self, key: str) -> list[dict[str, Any]]:
+        """All messages of a session, unshortened."""
         return (await self._ask("sessions.get", key=key)).get("messages") or []
 
-    async def stopped(self, session_id: str) -> list[Child]:
-        """As `of`, once nothing of it runs any more; raises Unreachable if it does not end."""
+    async def stop(self, session_id: str) -> list[Child]:
+        """Stop all tasks of an attempt, and return them. Raises Unreachable if one goes on."""
         for child in await self.of(session_id):
             if not words.is_over(child):
                 await self._cancel(child)
         children = await _until(partial(self.of, session_id), _all_over)
         if not _all_over(children):
-            raise Unreachable(f"The child of {session_id} does not end.")
+            raise Unreachable(f"The child of {session_id} did not stop.")
         return children
 
     def delete(self, key: str) -> None:
-        """Have a session deleted when there is time for it; at the latest it is archived."""
+        """Delete a session in the background; OpenClaw archives it if that fails."""
         deleting = asyncio.create_task(self._delete_session(key))
         self._deleting.add(deleting)
         deleting.add_done_callback(self._deleting.discard)
@@ -110,12 +113,12 @@ class Children:
         await self._socket.close()
 
     async def _delete_session(self, key: str) -> None:
-        # One after the other: each keeps the gateway busy.
+        # One after the other, because each deletion keeps the gateway busy.
         async with self._turn:
             try:
                 await self._ask("sessions.delete", seconds=_DELETE_SECONDS, key=key)
             except (Unreachable, Refused) as error:
-                logger.info("%s is not deleted: %s", key, error)
+                logger.info("%s could not be deleted: %s", key, error)
 
     async def _cancel(self, child: Child) -> None:
         await self._ask("tasks.cancel", taskId=child["taskId"], reason="butler")
@@ -125,7 +128,7 @@ class Children:
 
 
 async def _until(look: Callable[[], Awaitable[Answer]], holds: Callable[[Answer], Any]) -> Answer:
-    """What is there when it holds, or after some seconds."""
+    """The tasks as soon as they meet the condition, or as they are after some seconds."""
     end = time.monotonic() + _SETTLING_SECONDS
     while not holds(found := await look()) and time.monotonic() < end:
         await asyncio.sleep(_PAUSE_SECONDS)

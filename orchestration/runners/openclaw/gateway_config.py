@@ -1,7 +1,7 @@
-"""The configuration of an OpenClaw gateway (2026.9.6) whose every call of a model Butler meters.
+"""The configuration of an OpenClaw gateway (2026.9.6) that makes all model calls through Butler.
 
-Each slot is a provider of its own, because OpenClaw shuts out a provider whose credential was
-refused, and takes another credential of the same provider instead.
+Each slot is a provider of its own: when a credential is refused, OpenClaw stops using its provider
+for a while, or tries another credential of the same provider.
 """
 
 import json
@@ -24,7 +24,7 @@ from orchestration.runners.openclaw.runner import gateway_token
 from orchestration.runners.openclaw.slots import RUNNER
 from security.actor import Actor
 
-# Nobody knows them of every model; the gateway cuts answers to what is left of the budget.
+# Used where the catalogue has no value; the gateway limits answers to what is left of the budget.
 _CONTEXT_TOKENS = 128_000
 _OUTPUT_TOKENS_MAX = 8_192
 _NO_COST = {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0}
@@ -33,7 +33,7 @@ _TOOLS_DENIED = ["exec", "process", "write", "edit", "apply_patch", "browser"]
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where an OpenClaw gateway lives: its folder, its configuration, and its port on loopback."""
+    """The folder, configuration file and loopback port of an OpenClaw gateway."""
 
     folder: Path
     config: Path
@@ -41,17 +41,17 @@ class Place:
 
     @property
     def workspace(self) -> Path:
-        """Where its agents would read and write, if they had tools to."""
+        """The workspace folder of its agents, which have no tools to use it."""
         return self.folder / "workspace"
 
     @property
     def url(self) -> str:
-        """Where Butler reaches it."""
+        """The WebSocket address for BUTLER_OPENCLAW_URL."""
         return f"ws://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What it must be started with, so that it is one process that keeps to its folder."""
+        """The environment that keeps it to one process and to its folder."""
         return {
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "tmp"),
@@ -68,9 +68,9 @@ class Place:
 
 
 def set_up(place: Place, *, slots: int, actor: Actor, now: datetime) -> dict[str, Any]:
-    """Add the slots that are missing, let as many attempts run at once, write the configuration.
+    """Add missing slots, set the concurrency limit of the runner, and write the configuration.
 
-    The configuration. Twice is once.
+    Returns the configuration. Repeating the call changes nothing.
     """
     with transaction.atomic(durable=True):
         found = [slot.pk for slot in keys.add_slots(slots, runner=RUNNER, actor=actor, now=now)]
@@ -86,10 +86,10 @@ def set_up(place: Place, *, slots: int, actor: Actor, now: datetime) -> dict[str
 
 
 def configuration(place: Place, *, slots: Iterable[str], models: Iterable[str]) -> dict[str, Any]:
-    """The whole of `openclaw.json`, with the secrets of gateway and slots."""
+    """The content of `openclaw.json`, including the secrets of the gateway and the slots."""
     slots, offered = list(slots), [_model(name) for name in models]
     providers = {slug: _provider(slot_token(slug), offered) for slug in slots}
-    # What is bound to no slot is refused by Butler, and nothing falls back from a slot to another.
+    # Butler refuses calls without a slot, and OpenClaw must not fall back to another slot.
     providers["deny"] = _provider("deny", [_DENIED])
     return {
         "gateway": {
@@ -109,7 +109,7 @@ def configuration(place: Place, *, slots: Iterable[str], models: Iterable[str]) 
         "agents": {"defaults": _agents(place, len(slots))},
         "tools": {
             "profile": "minimal",
-            # With `get_goal`, a child is left a tool, and runs; it is harmless.
+            # A child does not run without any tool; `get_goal` is harmless.
             "alsoAllow": [
                 "sessions_spawn",
                 "subagents",
@@ -133,7 +133,7 @@ def _agents(place: Place, slots: int) -> dict[str, Any]:
         "heartbeat": {"every": "0m"},
         "subagents": {
             "maxConcurrent": slots,
-            # Each attempt is a parent of its own, with one child.
+            # Each attempt has a parent session of its own, with one child.
             "maxChildrenPerAgent": 5,
             "maxSpawnDepth": 1,
             "runTimeoutSeconds": 900,
@@ -182,13 +182,13 @@ _DENIED = {
 
 
 def _models() -> list[str]:
-    """Every model that an allocation may be lent for: those of keys that are not switched off."""
+    """The models of all API keys that are not disabled."""
     usable = ApiKey.objects.exclude(status=ApiKey.Status.INACTIVE).select_related("provider")
     return sorted({key.model for key in usable if key.speaks("openai")})
 
 
 def _write(file: Path, config: dict[str, Any]) -> None:
-    """Whole or not at all, readable by its owner only: there are secrets in it."""
+    """Write the file atomically, readable only by its owner, because it contains secrets."""
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_name(f"{file.name}.{os.getpid()}")
     aside.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The slots of OpenClaw, asked by an event loop, however long the database is away."""
+"""OpenClaw's slots, used from an event loop; queries are repeated while the database is down."""
 
 import asyncio
 import logging
@@ -21,8 +21,8 @@ Answer = TypeVar("Answer")
 _PAUSES_SECONDS = (1.0,)
 
 
-class Seat(NamedTuple):
-    """A taken slot, whose allocation sits there, and what the gateway last said no with."""
+class TakenSlot(NamedTuple):
+    """A slot in use: its allocation, and the last refusal of the gateway there, if any."""
 
     slot: str
     allocation_id: int
@@ -39,52 +39,52 @@ class Slots:
         self._retry = DatabaseRetry(logger, pauses_seconds=_PAUSES_SECONDS)
 
     async def take(self, allocation_id: int) -> str | None:
-        """The slot of an allocation, newly taken if it has none; None when none is free."""
+        """The slot of an allocation: the one it has, or a free one; None if none is free."""
         slot = await self._run(
             keys.take_slot, runner=RUNNER, allocation_id=allocation_id, now=timezone.now()
         )
         return slot.pk if slot else None
 
-    async def free(self, seat: Seat) -> bool:
-        """Make room, if the allocation still sits there."""
+    async def free(self, taken: TakenSlot) -> bool:
+        """Free the slot, if the allocation still has it."""
         return await self._run(
             keys.free_slot,
-            slug=seat.slot,
-            allocation_id=seat.allocation_id,
+            slug=taken.slot,
+            allocation_id=taken.allocation_id,
             now=timezone.now(),
         )
 
-    async def of(self, allocation_id: int) -> Seat | None:
-        """Where an allocation sits."""
-        return await self._run(_seat_of, allocation_id)
+    async def of(self, allocation_id: int) -> TakenSlot | None:
+        """The slot that the allocation has, or None."""
+        return await self._run(_slot_of, allocation_id)
 
-    async def left_over(self) -> list[Seat]:
-        """Where allocations sit whose attempts are over."""
-        return await self._run(_seats_left_over)
+    async def left_over(self) -> list[TakenSlot]:
+        """Slots in use whose attempts have ended."""
+        return await self._run(_abandoned)
 
     async def attempt_runs(self, session_id: str) -> bool:
-        """Whether somebody still carries this attempt out."""
+        """Whether the attempt is running."""
         return await self._run(attempt_runs, session_id)
 
     async def close(self) -> None:
-        """Let the threads end."""
+        """Wait until the threads have ended."""
         await asyncio.to_thread(self._threads.close)
 
     async def _run(self, work: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
         return await self._retry.run(lambda: self._threads.run(work, *args, **kwargs))
 
 
-def _seat_of(allocation_id: int) -> Seat | None:
+def _slot_of(allocation_id: int) -> TakenSlot | None:
     slot = taken_slots(runner=RUNNER).filter(allocation=allocation_id).first()
-    return _seat(slot) if slot else None
+    return _taken(slot) if slot else None
 
 
-def _seats_left_over() -> list[Seat]:
-    return [_seat(slot) for slot in abandoned_slots(runner=RUNNER)]
+def _abandoned() -> list[TakenSlot]:
+    return [_taken(slot) for slot in abandoned_slots(runner=RUNNER)]
 
 
-def _seat(slot: Slot) -> Seat:
+def _taken(slot: Slot) -> TakenSlot:
     allocation = slot.allocation
     if allocation is None:
-        raise ValueError(f"nobody sits in slot {slot.pk}")
-    return Seat(slot.pk, allocation.pk, allocation.session_id, slot.refusal_code, slot.refusal)
+        raise ValueError(f"slot {slot.pk} has no allocation")
+    return TakenSlot(slot.pk, allocation.pk, allocation.session_id, slot.refusal_code, slot.refusal)

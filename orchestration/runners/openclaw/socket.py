@@ -1,4 +1,4 @@
-"""OpenClaw's gateway, asked over its WebSocket (protocol 4)."""
+"""A client of OpenClaw's gateway, over its WebSocket (protocol 4)."""
 
 import asyncio
 from itertools import count
@@ -9,25 +9,25 @@ import msgspec
 
 _PROTOCOL = 4
 _OPENING_SECONDS = 20
-# It answers pings late while it is busy.
+# The gateway answers pings late while it is busy.
 _HEARTBEAT_SECONDS = 60
 _ANSWER_BYTES_MAX = 64_000_000
-# To delete a session takes `admin`; the token is that of an operator, who may do all of it.
+# Deleting a session needs `admin`; an operator's token has all of these scopes.
 _SCOPES = ["operator.admin", "operator.read", "operator.write"]
-# It starts or stops, or has too much to do: nothing was done.
+# The gateway starts, stops or is overloaded; it has not carried the request out.
 _AWAY = "UNAVAILABLE"
 
 
 class Unreachable(Exception):
-    """Nobody answers, or the connection broke: what was asked may or may not have been done."""
+    """No answer arrived, so the request may or may not have been carried out."""
 
 
 class Refused(Exception):
-    """It says no. `at_the_door`: to the connection, not to what was asked."""
+    """The gateway refused a request; `connecting`: it refused to let Butler connect."""
 
-    def __init__(self, says: str, *, at_the_door: bool = False) -> None:
+    def __init__(self, says: str, *, connecting: bool = False) -> None:
         super().__init__(says)
-        self.at_the_door = at_the_door
+        self.connecting = connecting
 
 
 class _Error(msgspec.Struct):
@@ -36,7 +36,7 @@ class _Error(msgspec.Struct):
 
 
 class _Frame(msgspec.Struct):
-    """An answer, or an event, which nobody reads."""
+    """An answer, or an event, which is ignored."""
 
     type: str
     id: str = ""
@@ -49,29 +49,29 @@ _frame = msgspec.json.Decoder(_Frame).decode
 
 
 class OpenClawSocket:
-    """One connection for all that a process asks; opened when it is needed, again if it broke."""
+    """One connection for all requests of a process, opened on demand and after it broke."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url, token
         self._http: aiohttp.ClientSession | None = None
-        self._line: _Line | None = None
+        self._connection: _Connection | None = None
         self._opening = asyncio.Lock()
 
     async def ask(self, method: str, *, seconds: float, **params: Any) -> dict[str, Any]:
-        """Call a method; its payload. Raises Unreachable (also after `seconds`), Refused."""
+        """Call a method and return its payload. Raises Unreachable (also on timeout), Refused."""
         async with self._opening:
-            if self._line is None or not self._line.is_open:
-                self._line = await self._open()
-        return await self._line.ask(method, params, seconds=seconds)
+            if self._connection is None or not self._connection.is_open:
+                self._connection = await self._open()
+        return await self._connection.ask(method, params, seconds=seconds)
 
     async def close(self) -> None:
         """Leave."""
-        if self._line is not None:
-            await self._line.close()
+        if self._connection is not None:
+            await self._connection.close()
         if self._http is not None:
             await self._http.close()
 
-    async def _open(self) -> "_Line":
+    async def _open(self) -> "_Connection":
         if self._http is None:
             self._http = aiohttp.ClientSession(headers={"User-Agent": "butler"})
         try:
@@ -80,23 +80,23 @@ class OpenClawSocket:
                     self._url, heartbeat=_HEARTBEAT_SECONDS, max_msg_size=_ANSWER_BYTES_MAX
                 )
         except aiohttp.InvalidURL:
-            raise Refused(f"{self._url} is no address.", at_the_door=True) from None
+            raise Refused(f"{self._url} is not a valid address.", connecting=True) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(str(error) or type(error).__name__) from None
-        return await self._let_in(_Line(socket))
+        return await self._authenticate(_Connection(socket))
 
-    async def _let_in(self, line: "_Line") -> "_Line":
+    async def _authenticate(self, connection: "_Connection") -> "_Connection":
         try:
-            await line.ask("connect", self._introduction(), seconds=_OPENING_SECONDS)
+            await connection.ask("connect", self._introduction(), seconds=_OPENING_SECONDS)
         except Refused as refused:
-            raise Refused(str(refused), at_the_door=True) from None
+            raise Refused(str(refused), connecting=True) from None
         finally:
-            if not line.is_let_in:
-                await line.close()
-        return line
+            if not connection.is_authenticated:
+                await connection.close()
+        return connection
 
     def _introduction(self) -> dict[str, Any]:
-        # From its own machine, such a client needs no pairing.
+        # On the gateway's own machine, such a client needs no pairing.
         client = {"id": "gateway-client", "mode": "backend", "version": "1", "platform": "linux"}
         return {
             "minProtocol": _PROTOCOL,
@@ -108,14 +108,14 @@ class OpenClawSocket:
         }
 
 
-class _Line:
-    """A connection: answers come in any order."""
+class _Connection:
+    """An open connection; answers may come in any order."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._numbers = count(1)
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
-        self.is_let_in = False
+        self.is_authenticated = False
         self._reading = asyncio.create_task(self._read())
 
     @property
@@ -139,7 +139,7 @@ class _Line:
             raise Unreachable(str(error) or type(error).__name__) from None
         finally:
             self._waiting.pop(number, None)
-        self.is_let_in = True
+        self.is_authenticated = True
         return found
 
     async def close(self) -> None:
