@@ -89,7 +89,10 @@ def fail_sub_tasks(
 def follow(
     *, done: Sequence[int] = (), failed: Sequence[int] = (), tasks: Sequence[int], now: datetime
 ) -> None:
-    """What follows when sub-tasks succeeded or failed for good. Their tasks are locked."""
+    """Unblock or fail the dependents of ended sub-tasks, and end tasks that are finished.
+
+    `done` and `failed`: ids of sub-tasks. The caller has locked their tasks.
+    """
     if done:
         fetch_unprepared(sql.UNBLOCK, done=list(done), now=now)
     if failed:
