@@ -30,6 +30,9 @@ def items(text: str, *, most: int) -> list[tuple[str, str]]:
     begins = [end for _, end in found]
     ends = [start for start, _ in found[1:]] + [len(text)]
     own = [_trim(text[begin:end]) for begin, end in zip(begins, ends, strict=True)]
+    if not all(own):
+        # Markers without text between them, as "1. 2. ", are no list.
+        return []
     introduction = text[: found[0][0]].strip()
     told = [f"{introduction}\n{own[0]}" if introduction else own[0], *own[1:]]
     return list(zip(own, told, strict=True))

@@ -61,7 +61,8 @@ def test_who_approves_a_sub_task_is_recorded_once(people):
             {"status": "waiting", "approved": True},
         )
     ]
-    assert AuditEntry.objects.get().subjects[1:] == [f"task:{task.pk}", "agent:ada"]
+    entry = AuditEntry.objects.get(action="sub_task.approve")
+    assert entry.subjects[1:] == [f"task:{task.pk}", "agent:ada"]
 
 
 def test_a_concurrency_limit_is_recorded_when_it_is_set_changed_and_removed(people):
@@ -77,9 +78,12 @@ def test_a_concurrency_limit_is_recorded_when_it_is_set_changed_and_removed(peop
         ("concurrency_limit.remove", "grace", five, None),
     ]
     assert recorded("concurrency:centre:research") == expected
-    assert recorded("centre:research") == expected
+    # Beside the creation of the cost centre and its agents, which other tests look at.
+    about_centre = [entry for entry in recorded("centre:research") if "limit" in entry[0]]
+    assert about_centre == expected
 
 
 def test_a_limit_of_everything_concerns_nothing_else(people):
     services.set_concurrency("all", attempts_max=3, actor=GRACE, now=NOON)
-    assert AuditEntry.objects.get().subjects == ["concurrency:all"]
+    entry = AuditEntry.objects.get(action="concurrency_limit.set")
+    assert entry.subjects == ["concurrency:all"]

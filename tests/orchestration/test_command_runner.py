@@ -157,7 +157,7 @@ def test_a_prompt_arrives_as_it_is_and_is_one_argument(
 def test_a_value_of_a_request_never_becomes_an_option(configured):
     configured("echo $@", "{model}")
     told = failure(work(model="--dangerous"))
-    assert (told.kind, "taken for an option" in told.says) == ("refused", True)
+    assert (told.kind, "read it as an option" in told.says) == ("refused", True)
 
 
 def test_a_prompt_too_long_for_an_argument_is_refused(configured):

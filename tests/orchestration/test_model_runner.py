@@ -134,7 +134,7 @@ def test_an_answer_that_is_none_is_unusable(url):
 def test_an_answer_longer_than_can_be_kept_is_unusable(url, monkeypatch):
     monkeypatch.setattr("orchestration.runners.model._ANSWER_BYTES_MAX", 100)
     told = failure(work(lend(url)))
-    assert (told.kind, "over 100 bytes" in told.says) == ("unusable_answer", True)
+    assert (told.kind, "exceeds 100 bytes" in told.says) == ("unusable_answer", True)
 
 
 @every_format

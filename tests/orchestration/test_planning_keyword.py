@@ -5,7 +5,7 @@ from contextlib import suppress
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestration.planning import ESTIMATE_MIN, keyword_plan, planning_part
@@ -184,6 +184,7 @@ def words_of(text):
     return re.findall(r"\w+", text)
 
 
+@example("1. 2. ", False)
 @given(TEXTS, st.booleans())
 def test_no_text_is_too_strange_and_only_separators_are_lost(text, parallel):
     if not text or text.isspace():
