@@ -7,6 +7,7 @@ that keep their connections to the database.
 import gc
 import os
 import sys
+from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
@@ -17,22 +18,23 @@ _django = get_wsgi_application()
 from django.conf import settings  # noqa: E402 - needs the settings' module
 
 from gateway.app import Gateway  # noqa: E402 - needs the apps
+from gateway.requests import Receive, Send  # noqa: E402 - needs the apps
 
-_pages = WSGIMiddleware(_django, workers=settings.WEB_THREADS)
+_pages = WSGIMiddleware(cast(Any, _django), workers=settings.WEB_THREADS)
 _gateway = Gateway()
 
 
-async def application(scope, receive, send) -> None:
-    """Send each request to whoever serves it."""
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Hand each request to the gateway or to Django."""
     if scope["type"] == "lifespan":
         await _live(receive, send)
     elif scope["type"] == "http" and _gateway.serves(scope):
         await _gateway(scope, receive, send)
     else:
-        await _pages(scope, receive, send)
+        await _pages(cast(Any, scope), cast(Any, receive), cast(Any, send))
 
 
-async def _live(receive, send) -> None:
+async def _live(receive: Receive, send: Send) -> None:
     await receive()
     async with _gateway.running():
         await send({"type": "lifespan.startup.complete"})

@@ -1,10 +1,12 @@
 """System checks: what can be wrong together, found before anything starts."""
 
 from collections.abc import Iterable
+from typing import cast
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 POSTGRES_VERSION_MIN = 15
 
@@ -20,8 +22,13 @@ def postgres_is_new_enough(
             id="butler.E001",
         )
         for alias in databases or ()
-        if (version := connections[alias].pg_version // 10_000) < POSTGRES_VERSION_MIN
+        if (version := _server_version(alias)) < POSTGRES_VERSION_MIN
     ]
+
+
+def _server_version(alias: str) -> int:
+    connection = cast(DatabaseWrapper, connections[alias])
+    return connection.pg_version // 10_000
 
 
 def lifetimes_fit(**kwargs: object) -> list[CheckMessage]:

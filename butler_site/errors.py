@@ -4,6 +4,7 @@ The shape is RFC 9457, `application/problem+json`: type, title, status, detail, 
 """
 
 import logging
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -138,7 +139,8 @@ def _framework(error: exceptions.APIException) -> Response:
     if isinstance(error, exceptions.ValidationError):
         body = problem("invalid_request") | {"errors": _faults(error)}
         return _answered(body)
-    codes = error.get_codes()
+    # A list or an object only for validation errors.
+    codes = str(error.get_codes())
     code = _RENAMED.get(codes, codes)
     response = _answered(problem(code, status=error.status_code, detail=str(error.detail)))
     if header := getattr(error, "auth_header", None):
@@ -203,7 +205,7 @@ def _faults(error: exceptions.ValidationError) -> list[dict[str, str]]:
     return [{"pointer": _pointer(path), "detail": detail} for path, detail in found]
 
 
-def _walk(detail: Any, path: tuple[str, ...]):
+def _walk(detail: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     if isinstance(detail, dict):
         for name, inner in detail.items():
             step = () if name == "non_field_errors" else (str(name),)
@@ -243,7 +245,7 @@ def table_page(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _rows():
+def _rows() -> list[tuple[str, int, str, str]]:
     return [(code, status, code, says) for code, status, says in table()]
 
 

@@ -91,12 +91,16 @@ def task_workers_alive() -> bool:
 
 
 def _speaks(process: str) -> bool:
-    """PostgreSQL's own list of connections is the heartbeat: nothing is written for it, who died
-    vanishes from it at once, who hangs falls silent. (`settings.PROCESS` is the name.)"""
+    """Whether a process of this name (`settings.PROCESS`) has used the database lately.
+
+    The heartbeat is PostgreSQL's own list of connections, so nothing is written for it: a process
+    that died is not in it any more, and one that hangs is idle in it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND application_name = %s AND state_change > clock_timestamp() - %s",
-            [process, QUEUE_SILENCE_MAX],
+            "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = %s AND state_change > clock_timestamp() - %s::interval",
+            [process, str(QUEUE_SILENCE_MAX)],
         )
-        return cursor.fetchone()[0] > 0
+        [(alive,)] = cursor.fetchall()
+        return bool(alive)

@@ -7,6 +7,7 @@ starts nothing, and makes no file but the secret key of development.
 
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from common import embedded_postgres, env
@@ -29,7 +30,8 @@ PUBLIC_URL = env.web_address(
     schemes=("https",) if PRODUCTION else ("https", "http"),
 )
 ALLOWED_HOSTS = env.words(
-    "BUTLER_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname)
+    "BUTLER_ALLOWED_HOSTS",
+    ("localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname or "localhost"),
 )
 SECRET_KEY = env.secret(
     "BUTLER_SECRET_KEY", file=None if PRODUCTION else VAR_DIR / "secret.key", least=50
@@ -45,9 +47,9 @@ LOG_FORMAT = env.choice(
 LOG_LEVEL = env.choice(
     "BUTLER_LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 )
-_DATABASE = env.postgres_url("DATABASE_URL") or embedded_postgres.connection_settings(
-    VAR_DIR / "postgres"
-)
+_DATABASE: dict[str, Any] = env.postgres_url(
+    "DATABASE_URL"
+) or embedded_postgres.connection_settings(VAR_DIR / "postgres")
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",

@@ -1,5 +1,7 @@
 """`manage.py install_schedules`."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
@@ -11,7 +13,7 @@ class Command(BaseCommand):
 
     help = "Add, change and remove schedules of the queue as the code says. Twice is once."
 
-    def handle(self, **options):
+    def handle(self, **options: Any) -> None:
         """Apply the list, say what changed."""
         changes = schedules.install(now=timezone.now())
         if options["verbosity"]:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import Any
 
 from django_q import cluster
 from django_q.management.commands import qcluster
@@ -12,17 +13,17 @@ logger = logging.getLogger(__name__)
 class Sentinel(cluster.Sentinel):
     """Replaces processes that ended, and ends with those that were killed.
 
-    Whoever waits at a queue between processes holds its lock; killed, it holds it for ever, and
-    those that replace it wait for ever too. Whoever started the cluster starts it again; jobs that
-    were under way are repeated.
+    A process that waits at a queue between processes holds the lock of the queue. If it is killed,
+    it never gives the lock back, and the processes that replace it would wait for ever. So all of
+    the cluster ends; its supervisor starts it again, and jobs that were running are repeated.
     """
 
-    def reincarnate(self, process):
+    def reincarnate(self, process: Any) -> None:
         """Replace a process, unless a signal ended it."""
         if (process.exitcode or 0) >= 0:
             super().reincarnate(process)
             return
-        logger.error("A process of the queue was killed: all of it begins anew.")
+        logger.error("A process of the queue was killed, so the whole queue restarts.")
         for each in (*self.pool, self.monitor, self.pusher):
             each.kill()
         sys.exit(1)
@@ -31,7 +32,7 @@ class Sentinel(cluster.Sentinel):
 class Command(qcluster.Command):
     """Run the queue."""
 
-    def handle(self, *args, **options):
+    def handle(self, *args: Any, **options: Any) -> None:
         """Until SIGTERM or Ctrl-C, or until one of its processes is killed."""
         # It is looked up there by its name.
         cluster.Sentinel = Sentinel

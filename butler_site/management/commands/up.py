@@ -64,7 +64,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(
                 f"Port {settings.PORT} of {settings.BIND} cannot be used "
-                f"({os.strerror(error.errno)}): choose another one, "
+                f"({os.strerror(error.errno or 0)}): choose another one, "
                 f"for example PORT={8123 if settings.PORT != 8123 else 8124} make up."
             ) from None
 
@@ -143,9 +143,10 @@ def _programs() -> tuple[list[Program], dict[str, str]]:
 
 
 def _free_port() -> int:
-    """A port that nobody uses now, so that two clones need only two ports of their own."""
+    """A port that is free now, so that two clones need only two ports of their own."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+        port: int = server.getsockname()[1]
+        return port
 
 
 def web_server(host: str, port: int) -> list[str]:
