@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keys import services as keys
 from keys.models import Agent, ApiKey, CostCentre, Limit, Provider
@@ -24,13 +24,13 @@ class Added(NamedTuple):
 
 
 def load(*, now: datetime) -> Added:
-    """Add what is missing of the demo fleet; rows that exist stay as they are. Twice is once."""
+    """Add the rows of the demo fleet that are missing; rows that exist stay as they are."""
     data = json.loads(_FILE.read_text(encoding="utf-8"))
     for slug, about in data["providers"].items():
         if not Provider.objects.filter(pk=slug).exists():
             keys.add_provider(slug, **about, actor=_ACTOR, now=now)
     for slug, about in data["cost_centres"].items():
-        _limited(
+        _set_missing_limits(
             keys.ensure_cost_centre(slug, **about["is"], actor=_ACTOR, now=now),
             about["limits"],
             now=now,
@@ -38,27 +38,29 @@ def load(*, now: datetime) -> Added:
     agents_before, keys_before = Agent.objects.count(), ApiKey.objects.count()
     for slug, about in data["agents"].items():
         row = Agent.objects.filter(pk=slug).first()
-        _limited(
+        _set_missing_limits(
             row or keys.create_agent_of(slug, actor=_ACTOR, now=now, **about["is"]),
             about["limits"],
             now=now,
         )
     for slug, about in data["keys"].items():
-        _limited(_api_key(slug, about, now=now), about["limits"], now=now)
+        _set_missing_limits(_api_key(slug, about, now=now), about["limits"], now=now)
     return Added(ApiKey.objects.count() - keys_before, Agent.objects.count() - agents_before)
 
 
-def _api_key(slug: str, about: dict, *, now: datetime) -> ApiKey:
+def _api_key(slug: str, about: dict[str, Any], *, now: datetime) -> ApiKey:
     if found := ApiKey.objects.filter(pk=slug).first():
         return found
     rates = _FREE if about["free"] else None
     terms = keys.KeyTerms(rates=rates, sandbox=True, **about["is"])
-    # Not a secret: says that it is none.
+    # Not a secret, and its text says so.
     secret = f"demo-{slug}-not-a-real-secret"
     return keys.add_key(slug, terms=terms, secret=secret, actor=_ACTOR, now=now)
 
 
-def _limited(subject: ApiKey | Agent | CostCentre, limits: list[dict], *, now: datetime) -> None:
+def _set_missing_limits(
+    subject: ApiKey | Agent | CostCentre, limits: list[dict[str, Any]], *, now: datetime
+) -> None:
     """Set the limits of which `subject` never had one: a removed one stays removed."""
     column = {ApiKey: "api_key", Agent: "agent", CostCentre: "cost_centre"}[type(subject)]
     for limit in limits:

@@ -1,4 +1,4 @@
-"""What was imported from files of the seed: kept, so that an export loses nothing of it."""
+"""What was imported from state files: kept, so that an export loses nothing of it."""
 
 from django.db import models
 
@@ -15,5 +15,5 @@ class ImportedState(models.Model):
     marks = models.JSONField(help_text="Ids of the imported alerts and history, in their order.")
     imported_at = models.DateTimeField()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"imported {self.imported_at:%Y-%m-%d %H:%M}"

@@ -11,6 +11,14 @@ from keys.books.services.close import (
     forget_leases,
 )
 from keys.books.services.hold import Wanted, extend_holds, hold, hold_many
+from keys.books.services.import_books import (
+    IMPORTED_CHARGE,
+    ImportedAllocation,
+    ImportedBooks,
+    ImportedCharge,
+    ImportedStatus,
+    import_books,
+)
 from keys.books.services.key_selection import check_known
 from keys.books.services.report_usage import report_usage
 from keys.books.services.rotate import rotate
@@ -31,7 +39,7 @@ from keys.identity.services.agents import (
 )
 from keys.identity.services.token_use import note_token_use
 from keys.limits.services.limits import Terms, remove_limit, set_limit
-from keys.limits.services.windows import open_windows
+from keys.limits.services.windows import open_windows, take_books_alone
 from keys.supply.services.key_status import (
     key_refused,
     revive_keys,
@@ -50,10 +58,15 @@ from keys.supply.services.providers import (
 )
 
 __all__ = [
+    "IMPORTED_CHARGE",
     "REFUSAL_STATUSES",
     "Ended",
     "Ending",
     "Held",
+    "ImportedAllocation",
+    "ImportedBooks",
+    "ImportedCharge",
+    "ImportedStatus",
     "KeyTerms",
     "Terms",
     "Usage",
@@ -84,6 +97,7 @@ __all__ = [
     "free_slot",
     "hold",
     "hold_many",
+    "import_books",
     "issue_token",
     "key_refused",
     "note_slot_refusal",
@@ -104,5 +118,6 @@ __all__ = [
     "set_price",
     "settle",
     "settle_many",
+    "take_books_alone",
     "take_slot",
 ]

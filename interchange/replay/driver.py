@@ -78,7 +78,7 @@ class Driver:
         tally.seconds, tally.stopped = time.monotonic() - self._started, self.stop.is_set()
         return tally
 
-    def _watch(self, running: list[Future]) -> None:
+    def _watch(self, running: list[Future[Tally]]) -> None:
         """Wait for the threads; Ctrl-C, or a bug in one of them, stops all."""
         while pending := wait(running, timeout=0).not_done:
             try:
@@ -121,7 +121,7 @@ class Driver:
 
     def _borrow(self, call: Call, session: _Session, tally: Tally) -> None:
         self._complete(session, tally)
-        with tally.timed("allocate", "allocate, refused"):
+        with tally.measure("allocate", "allocate, refused"):
             session.allocation, _ = keys.allocate(
                 agent=session.agent,
                 wish=keys.Wish(tokens=max(self.plan.budget, 2 * call.input_tokens)),
@@ -133,7 +133,7 @@ class Driver:
         tally.allocations += 1
 
     def _report(self, call: Call, session: _Session, tally: Tally) -> None:
-        with tally.timed("report_usage"):
+        with tally.measure("report_usage"):
             charge, _ = keys.report_usage(
                 allocation_id=session.allocation.pk,
                 usage=keys.Usage(
@@ -155,7 +155,7 @@ class Driver:
         if allocation is None:
             return
         try:
-            with tally.timed("complete"):
+            with tally.measure("complete"):
                 keys.complete(allocation_id=allocation.pk, actor=_REPLAY, now=timezone.now())
         except Refusal as refusal:  # Somebody else closed it, or its time was over.
             tally.refusals[refusal.code] += 1

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from django.db.models import Max
 
 from alerts.models import Alert
+from common.row_checks import Finding
 from interchange.replay.tally import Tally
-from keys.books.queries.books_check import Finding, books_check
+from keys.books.queries.books_check import books_check
 from keys.models import Rotation
 
 
@@ -28,11 +29,11 @@ _COUNTED = (Alert, Rotation)
 
 
 class Report(NamedTuple):
-    """The tally of a replay, what Butler did meanwhile, and whether the books balance."""
+    """The tally of a replay, what Butler did during it, and whether the books balance."""
 
     run: str
     tally: Tally
-    alerts: Counter
+    alerts: Counter[str]
     rotations: int
     broken: Finding | None
 
@@ -44,10 +45,10 @@ class Report(NamedTuple):
         yield f"tokens       {tally.tokens:,} of {tally.offered_tokens:,}"
         yield f"cost         {tally.cost:f} USD"
         yield f"allocations  {tally.allocations:,}"
-        yield f"refusals     {_counted(tally.refusals)}"
+        yield f"refusals     {_total_and_parts(tally.refusals)}"
         yield f"not made     {tally.refused:,} calls of {tally.refused_tokens:,} tokens"
         yield f"overruns     {tally.overruns:,}"
-        yield f"alerts       {_counted(self.alerts)}"
+        yield f"alerts       {_total_and_parts(self.alerts)}"
         yield f"rotations    {self.rotations:,}"
         yield f"duration     {tally.seconds:.1f} s, {self.per_second:,.1f} calls/s"
         for verb, seconds in sorted(tally.durations.items()):
@@ -72,7 +73,7 @@ def report(*, run: str, tally: Tally, since: Mark) -> Report:
     )
 
 
-def _counted(counter: Counter) -> str:
+def _total_and_parts(counter: Counter[str]) -> str:
     parts = ", ".join(f"{name} {count:,}" for name, count in counter.most_common())
     return f"{counter.total():,}" + (f" ({parts})" if parts else "")
 

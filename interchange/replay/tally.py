@@ -24,7 +24,7 @@ class Tally:
     overruns: int = 0
     refused: int = 0
     refused_tokens: int = 0
-    refusals: Counter = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
     durations: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0
     stopped: bool = False
@@ -55,7 +55,7 @@ class Tally:
         self.refusals[code] += 1
 
     @contextmanager
-    def timed(self, verb: str, refused_verb: str | None = None) -> Iterator[None]:
+    def measure(self, verb: str, refused_verb: str | None = None) -> Iterator[None]:
         """Keep the seconds this takes under `verb`, or `refused_verb` when it was refused."""
         started = time.perf_counter()
         try:

@@ -14,7 +14,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from common.refusal import Refusal
 
@@ -25,7 +25,7 @@ _TOKENS_MAX = 10**9
 
 
 class BrokenTrace(Refusal):
-    """The file is no trace; the sentence names the line."""
+    """The file is not a trace that can be read; the sentence names the line."""
 
 
 class Call(NamedTuple):
@@ -48,7 +48,7 @@ class Call(NamedTuple):
 def read(path: Path) -> list[Call]:
     """Every call of the trace in the order of time. Refusals: BrokenTrace."""
     try:
-        with _opened(path) as text:
+        with _open_text(path) as text:
             calls = list(_calls(csv.DictReader(text, strict=True)))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise BrokenTrace(f"{path} cannot be read: {error}") from None
@@ -59,13 +59,15 @@ def read(path: Path) -> list[Call]:
     return [call._replace(at=call.at - first) for call in calls]
 
 
-def _opened(path: Path):
+def _open_text(path: Path) -> IO[str]:
     with path.open("rb") as file:
         packed = file.read(2) == _GZIP
-    return (gzip.open if packed else open)(path, "rt", encoding="utf-8-sig", newline="")
+    if packed:
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
-def _calls(reader: csv.DictReader) -> Iterator[Call]:
+def _calls(reader: csv.DictReader[str]) -> Iterator[Call]:
     call_of = _kind(set(reader.fieldnames or ()))
     for number, row in enumerate(reader):
         try:
@@ -79,7 +81,7 @@ def _kind(header: set[str]) -> Callable[[int, dict[str, str]], Call]:
         if columns <= header:
             return call_of
     known = ", or ".join(" ".join(sorted(columns)) for columns, _ in _KINDS)
-    raise BrokenTrace(f"Line 1 is no header of a trace: it must have {known}.")
+    raise BrokenTrace(f"Line 1 is not the header of a trace: it must have {known}.")
 
 
 def _fleet_call(number: int, row: dict[str, str]) -> Call:

@@ -1,5 +1,5 @@
-"""Writes of the app: take over the state of another Token Manager, all of it or nothing."""
+"""Writes of the app: import the state files of another Token Manager, all of them or nothing."""
 
-from interchange.services.import_state import Imported, exported_state, import_state
+from interchange.services.import_state import Imported, export_state, import_state
 
-__all__ = ["Imported", "exported_state", "import_state"]
+__all__ = ["Imported", "export_state", "import_state"]

@@ -1,6 +1,7 @@
-"""The JSON files of the seed, `token-manager-state.json` and `api-keys.json`: their format.
+"""State files: `token-manager-state.json` and `api-keys.json` of another Token Manager.
 
-`files` reads and writes them, `form` says what is wrong where, `merge` keeps what Butler does not
-know, `placing` finds the moments at which imported usage is booked. docs/decisions/0004 says why;
-`services.importing` and `queries.exporting` are the ways in and out.
+`files` reads and writes them, `validation` says what is wrong where, `key_terms`, `imported_books`
+and `imported_records` translate them, `usage_periods` finds the moments at which imported usage is
+booked, `render` writes Butler's state in their form, `merge` keeps what Butler does not know.
+docs/decisions/0004 says why; `services` are the ways in and out.
 """

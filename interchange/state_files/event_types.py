@@ -1,9 +1,11 @@
-"""The types of entries of the seed's history, and the actions of the audit that they are."""
+"""The types of history entries in state files, and the actions of the audit that they are."""
+
+from enum import StrEnum
 
 from interchange.audit_actions import Action
 from keys.audit_actions import Action as KeysAction
 
-_TYPES = {
+_TYPES: dict[str, list[StrEnum]] = {
     "allocation": [KeysAction.ALLOCATION_CREATE],
     "rotation": [KeysAction.ALLOCATION_ROTATE],
     "usage_update": [KeysAction.CHARGE_SETTLE],

@@ -1,4 +1,4 @@
-"""Read and write JSON files of the seed, losing nothing."""
+"""Read and write state files without losing anything."""
 
 import json
 import math
@@ -60,11 +60,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _float(text: str) -> float:
     if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text} is no number JSON can say")
+        raise ValueError(f"{text} is not a number that JSON allows")
     return number
 
 
-def malformed(*, file: str, path: list[str | int], expected: str) -> NoReturn:
+def refuse_value(*, file: str, path: list[str | int], expected: str) -> NoReturn:
     """Refuse the value at `path`, which is shown as a JSON pointer."""
     at = pointer(path)
     where = at or "the whole document"

@@ -1,23 +1,25 @@
-"""Three-way merge: a document as somebody wrote it, brought up to what Butler knows now."""
+"""Three-way merge: a document as another program wrote it, updated to what Butler knows now."""
 
 from typing import Any
 
+_Object = dict[str, Any]
 
-def merged(original: Any, then: Any, now: Any) -> Any:
+
+def merge(original: Any, then: Any, now: Any) -> Any:
     """`original`, with what changed in Butler's rendering between `then` and `now`.
 
     What Butler does not render survives; what did not change keeps the words of `original`. Where
-    one plain member of an object changed, all its plain members are written anew, so that figures
+    one plain member of an object changed, all its plain members are replaced, so that figures
     which belong together (used, resetAt) are of one moment.
     """
     if now == then:
         return original
     if not (isinstance(original, dict) and isinstance(then, dict) and isinstance(now, dict)):
         return now
-    anew = _plain(then) != _plain(now)
+    replaces_plain = _plain(then) != _plain(now)
     result = {}
     for name in [*original, *(name for name in now if name not in original)]:
-        member = _member(name, original, then, now, anew=anew)
+        member = _member(name, original, then, now, replaces_plain=replaces_plain)
         if member is not _MISSING:
             result[name] = member
     return result
@@ -26,15 +28,17 @@ def merged(original: Any, then: Any, now: Any) -> Any:
 _MISSING = object()
 
 
-def _member(name: str, original: dict, then: dict, now: dict, *, anew: bool) -> Any:
+def _member(
+    name: str, original: _Object, then: _Object, now: _Object, *, replaces_plain: bool
+) -> Any:
     if name not in now:
         return _MISSING if name in then else original[name]
     if name not in then:
         return now[name]
     if isinstance(now[name], dict):
-        found = merged(original.get(name, {}), then[name], now[name])
+        found = merge(original.get(name, {}), then[name], now[name])
         return found if found or name in original else _MISSING
-    if anew:
+    if replaces_plain:
         return now[name]
     return original.get(name, _MISSING)
 

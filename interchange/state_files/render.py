@@ -1,10 +1,10 @@
-"""The books as the JSON files of the seed: what `export_state` writes. Never a secret.
+"""Butler's state as state files: what `export_state` writes. Never a secret.
 
 Rendered as objects by identity (`docs/decisions/0004`), so that two renderings can be compared.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,18 +13,21 @@ from django.db.models import Q, Sum
 from alerts.models import Alert
 from interchange.models import ImportedState
 from interchange.state_files.event_types import TYPE_OF_ACTION
-from interchange.state_files.merge import merged
+from interchange.state_files.merge import merge
+from keys import services as keys
 from keys.limits import periods
 from keys.models import Allocation, ApiKey, Charge, Window
 from security.models import AuditEntry
 
+# The open window of each scope, unit and period.
+_Windows = dict[tuple[str, str, str], Window]
+TYPES = {str(action): event_type for action, event_type in TYPE_OF_ACTION.items()}
 NO_MARKS: dict[str, list[int]] = {"alerts": [], "history": []}
 _LISTS = ("alerts", "history")
 _EMPTY = {
     "state": {"version": "1.0", "keys": {}, "allocations": {}, "alerts": {}, "history": {}},
     "api_keys": {"version": "1.0", "keys": {}},
 }
-_IMPORTED = "import-"
 
 
 def documents(*, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -36,8 +39,8 @@ def documents(*, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
     imported = ImportedState.objects.first()
     original = json.loads(imported.original) if imported else _EMPTY
     then = json.loads(imported.rendered) if imported else {"state": {}, "api_keys": {}}
-    current = rendered(marks=imported.marks if imported else NO_MARKS, now=now)
-    found = merged(original, then, json.loads(json.dumps(current)))
+    current = rendering(marks=imported.marks if imported else NO_MARKS, now=now)
+    found = merge(original, then, json.loads(json.dumps(current)))
     state, api_keys = found["state"], found["api_keys"]
     if found != original or not imported:
         state = {**state, "timestamp": _iso(now)}
@@ -60,9 +63,9 @@ def by_identity(*, state: dict[str, Any], api_keys: dict[str, Any]) -> dict[str,
     return {"state": {**state, **lists}, "api_keys": {**api_keys, "keys": keys}}
 
 
-def rendered(*, marks: dict[str, list[int]], now: datetime) -> dict[str, Any]:
+def rendering(*, marks: dict[str, list[int]], now: datetime) -> dict[str, Any]:
     """Both documents from the rows. `marks` are the ids that were imported, in their order."""
-    keys = list(ApiKey.objects.select_related("price").order_by("slug"))
+    api_keys = list(ApiKey.objects.select_related("price").order_by("slug"))
     windows = {
         (window.scope, window.unit, window.limit.period): window
         for window in Window.objects.filter(closed_at=None, scope__startswith="key:")
@@ -72,12 +75,12 @@ def rendered(*, marks: dict[str, list[int]], now: datetime) -> dict[str, Any]:
     used = _used(now=now)
     return {
         "state": {
-            "keys": {key.slug: _key_state(key, windows, used, now) for key in keys},
+            "keys": {key.slug: _key_state(key, windows, used, now) for key in api_keys},
             "allocations": {row.session_id: _allocation(row) for row in _allocations()},
             "alerts": dict(_alerts(marks["alerts"])),
             "history": dict(_history(marks["history"])),
         },
-        "api_keys": {"keys": {key.slug: _api_key(key, windows) for key in keys}},
+        "api_keys": {"keys": {key.slug: _api_key(key, windows) for key in api_keys}},
     }
 
 
@@ -93,10 +96,13 @@ def _used(*, now: datetime) -> dict[str, dict[str, int]]:
         "month": Sum("tokens", filter=month, default=0),
     }
     settled = Charge.objects.filter(status="settled").order_by()
-    return {row["api_key"]: row for row in settled.values("api_key").annotate(**sums)}
+    found: Iterable[dict[str, Any]] = settled.values("api_key").annotate(**sums)
+    return {row["api_key"]: row for row in found}
 
 
-def _key_state(key: ApiKey, windows, used, now) -> dict[str, Any]:
+def _key_state(
+    key: ApiKey, windows: _Windows, used: dict[str, dict[str, int]], now: datetime
+) -> dict[str, Any]:
     sums = used.get(key.slug, {"day": 0, "month": 0, "total": 0})
     return {
         "status": key.status,
@@ -110,7 +116,9 @@ def _key_state(key: ApiKey, windows, used, now) -> dict[str, Any]:
     }
 
 
-def _usage(window: Window | None, period: str, sums, now) -> dict[str, Any]:
+def _usage(
+    window: Window | None, period: str, sums: dict[str, int], now: datetime
+) -> dict[str, Any]:
     if window:
         limit, ends_at = int(window.amount), window.ends_at
         return {"used": int(window.used), "limit": limit, "resetAt": _iso(ends_at)}
@@ -118,7 +126,7 @@ def _usage(window: Window | None, period: str, sums, now) -> dict[str, Any]:
     return {"used": sums[period], "limit": None, "resetAt": _iso(ends_at)}
 
 
-def _api_key(key: ApiKey, windows) -> dict[str, Any]:
+def _api_key(key: ApiKey, windows: _Windows) -> dict[str, Any]:
     price = key.price
     return {
         "id": key.slug,
@@ -139,8 +147,9 @@ def _api_key(key: ApiKey, windows) -> dict[str, Any]:
     }
 
 
-def _limits(key: ApiKey, windows) -> dict[str, Any]:
-    limits, calendar = {}, None
+def _limits(key: ApiKey, windows: _Windows) -> dict[str, Any]:
+    limits: dict[str, Any] = {}
+    calendar: Window | None = None
     for period, name in (("day", "daily"), ("month", "monthly"), ("total", "total")):
         tokens, usd = (windows.get((key.scope, unit, period)) for unit in ("tokens", "usd"))
         limits[name] = int(tokens.amount) if tokens else None
@@ -152,7 +161,7 @@ def _limits(key: ApiKey, windows) -> dict[str, Any]:
     return limits
 
 
-def _allocations():
+def _allocations() -> Iterator[Allocation]:
     return Allocation.objects.select_related("api_key").order_by("pk").iterator(chunk_size=2000)
 
 
@@ -196,8 +205,12 @@ def _history(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
     """What happened, and every call as a `usage_update`, the oldest first."""
     index = {pk: str(number) for number, pk in enumerate(imported)}
     entries = AuditEntry.objects.filter(action__in=TYPE_OF_ACTION)
-    events = [(row.at, index.get(row.pk, f"pk-{row.pk}"), _event(row)) for row in entries]
-    calls = Charge.objects.filter(status="settled").exclude(idempotency_key__startswith=_IMPORTED)
+    events: list[tuple[datetime | None, str, dict[str, Any]]] = [
+        (row.at, index.get(row.pk, f"pk-{row.pk}"), _event(row)) for row in entries
+    ]
+    calls = Charge.objects.filter(status="settled").exclude(
+        idempotency_key__startswith=keys.IMPORTED_CHARGE
+    )
     events += [
         (row.settled_at, f"charge-{row.pk}", _call(row))
         for row in calls.select_related("allocation")
@@ -208,10 +221,10 @@ def _history(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _event(row: AuditEntry) -> dict[str, Any]:
     # The first of each kind: of a rotation, the key that it moved to.
-    about = dict(reversed([subject.split(":", 1) for subject in row.subjects]))
+    about = dict(subject.split(":", 1) for subject in reversed(row.subjects))
     return {
         "timestamp": _iso(row.at),
-        "type": TYPE_OF_ACTION[row.action],
+        "type": TYPES[row.action],
         "keyId": about.get("key"),
         "agentId": about.get("agent"),
         "sessionId": about.get("session"),

@@ -61,7 +61,9 @@ def _outside(day: Period, month: Period, today: datetime) -> datetime:
     return day.at if month.has(day.at) else month.at
 
 
-def take(booked: list[Portion], tokens: int, *, until: datetime) -> tuple[list, list]:
+def take(
+    booked: list[Portion], tokens: int, *, until: datetime
+) -> tuple[list[Portion], list[Portion]]:
     """Take a session's tokens out of what is booked, the newest first, for one that ended `until`.
 
     Returns its charges and what is left. What the sums do not cover is charged all the same, at

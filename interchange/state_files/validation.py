@@ -1,4 +1,4 @@
-"""What the files of the seed must look like: `data/seed_*.schema.json`, and what no schema says."""
+"""What state files must look like: `data/*.schema.json`, and what no schema says."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
-from interchange.state_files.files import KEYS_FILE, STATE_FILE, malformed
+from interchange.state_files.files import KEYS_FILE, STATE_FILE, refuse_value
 from keys.limits import periods
 
 _DATA = Path(__file__).parents[1] / "data"
@@ -46,8 +46,8 @@ class Documents(NamedTuple):
     at: datetime
 
 
-def checked(*, state: Any, api_keys: Any, now: datetime) -> Documents:
-    """Both files, when they can be imported. Refusals: MalformedFile."""
+def validate(*, state: Any, api_keys: Any, now: datetime) -> Documents:
+    """Both files as they can be imported. Refusals: MalformedFile."""
     if isinstance(api_keys, list):
         api_keys = {"keys": api_keys}
     _check_schema(STATE_FILE, state)
@@ -55,12 +55,16 @@ def checked(*, state: Any, api_keys: Any, now: datetime) -> Documents:
     by_id = {}
     for index, entry in enumerate(api_keys["keys"]):
         if entry["id"] in by_id:
-            malformed(file=KEYS_FILE, path=["keys", index, "id"], expected="expected another id")
+            refuse_value(file=KEYS_FILE, path=["keys", index, "id"], expected="expected another id")
         by_id[entry["id"]] = entry
     _check_references(state, by_id)
     at = moment(state["timestamp"])
     if at > now + _AHEAD_MAX:
-        malformed(file=STATE_FILE, path=["timestamp"], expected="expected no moment of the future")
+        refuse_value(
+            file=STATE_FILE,
+            path=["timestamp"],
+            expected="expected a moment that is not in the future",
+        )
     return Documents(state, api_keys, by_id, min(at, now))
 
 
@@ -73,7 +77,7 @@ def moment(value: str | int) -> datetime:
     else:
         found = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value)
     if not _EARLIEST <= found < _LATEST:
-        raise ValueError("not of this age")
+        raise ValueError("not from 2000 to 2199")
     return found.astimezone(UTC)
 
 
@@ -100,10 +104,10 @@ def _check_schema(file: str, document: Any) -> None:
     if errors:
         first = min(errors, key=lambda error: [str(part) for part in error.absolute_path])
         more = f" ({len(errors) - 1} more)" if errors[1:] else ""
-        malformed(file=file, path=list(first.absolute_path), expected=_expected(first) + more)
+        refuse_value(file=file, path=list(first.absolute_path), expected=_expectation(first) + more)
 
 
-def _expected(error: ValidationError) -> str:
+def _expectation(error: ValidationError) -> str:
     wanted = error.validator_value
     if error.validator == "required":
         missing = next(name for name in wanted if name not in error.instance)
@@ -117,12 +121,12 @@ def _expected(error: ValidationError) -> str:
     return _EXPECTED[error.validator].format(wanted) + of
 
 
-def _check_references(state: dict, by_id: dict) -> None:
+def _check_references(state: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> None:
     known = f"expected a key of {KEYS_FILE}"
     for slug in state["keys"]:
         if slug not in by_id:
-            malformed(file=STATE_FILE, path=["keys", slug], expected=known)
+            refuse_value(file=STATE_FILE, path=["keys", slug], expected=known)
     for session, entry in state.get("allocations", {}).items():
         if entry["keyId"] not in by_id:
             path = ["allocations", session, "keyId"]
-            malformed(file=STATE_FILE, path=path, expected=known)
+            refuse_value(file=STATE_FILE, path=path, expected=known)

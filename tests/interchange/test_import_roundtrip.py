@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from interchange import services as interchange
 from interchange.state_files import usage_periods
-from interchange.state_files.merge import merged
+from interchange.state_files.merge import merge
 from keys import services as keys
 from keys.models import Window
 from tests.actors import ACTOR
@@ -152,7 +152,7 @@ def test_any_well_formed_files_survive_a_round_trip(state, listed, root, has_sec
 
 def _check(given_files):
     assert_books_balance()
-    state, listed = json.loads(json.dumps(interchange.exported_state(now=NOON)))
+    state, listed = json.loads(json.dumps(interchange.export_state(now=NOON)))
     assert {"state": state, "api_keys": listed} == given_files
     keys.open_windows(now=NOON)
     keys.open_windows(now=NOON + timedelta(days=40))
@@ -195,7 +195,7 @@ known = st.recursive(
 
 @given(st.dictionaries(st.sampled_from("abcxyz"), known), known)
 def test_merging_no_change_changes_nothing(original, rendered):
-    assert merged(original, rendered, copy.deepcopy(rendered)) == original
+    assert merge(original, rendered, copy.deepcopy(rendered)) == original
 
 
 @given(
@@ -203,4 +203,4 @@ def test_merging_no_change_changes_nothing(original, rendered):
 )
 def test_merging_every_change_is_the_new_rendering_with_what_it_does_not_know(then, now):
     original = {**then, "x": "unknown"}
-    assert merged(original, then, now) == {**now, "x": "unknown"}
+    assert merge(original, then, now) == {**now, "x": "unknown"}

@@ -1,6 +1,8 @@
 """`manage.py export_state DIR`."""
 
+from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -10,20 +12,21 @@ from interchange.state_files import files
 
 
 class Command(BaseCommand):
-    """Write the state as the seed's Token Manager has it; without secrets."""
+    """Write the state as state files, without secrets."""
 
     help = (
         "Write token-manager-state.json and api-keys.json, which import_state reads, into a folder "
-        "(made if it is missing). Never with a secret. Nobody can spend while the state is read."
+        "(made if it is missing). Secrets are not written. Nothing can be spent while the state "
+        "is read."
     )
 
-    def add_arguments(self, parser):
-        """Where to."""
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Define the folder."""
         parser.add_argument("folder", type=Path, metavar="DIR")
 
-    def handle(self, *, folder, **options):
+    def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         """Read the state at one moment, then write both files."""
-        state, api_keys = interchange.exported_state(now=timezone.now())
+        state, api_keys = interchange.export_state(now=timezone.now())
         try:
             for name, document in ((files.STATE_FILE, state), (files.KEYS_FILE, api_keys)):
                 self.stdout.write(str(files.write(folder, name, document)))

@@ -1,6 +1,8 @@
 """`manage.py import_state token-manager-state.json api-keys.json`."""
 
+from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
@@ -12,7 +14,7 @@ from security.actor import Actor
 
 
 class Command(BaseCommand):
-    """Take over the state of the seed's Token Manager: all of its files, or nothing."""
+    """Import the state files of another Token Manager: all of them, or nothing."""
 
     help = (
         "Import token-manager-state.json and api-keys.json: all of them, or nothing and a sentence "
@@ -20,12 +22,12 @@ class Command(BaseCommand):
         "same files again change nothing."
     )
 
-    def add_arguments(self, parser):
-        """Both files."""
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Define the paths of both files."""
         parser.add_argument("state", type=Path, help=files.STATE_FILE)
         parser.add_argument("api_keys", type=Path, help=files.KEYS_FILE)
 
-    def handle(self, *, state, api_keys, **options):
+    def handle(self, *args: Any, state: Path, api_keys: Path, **options: Any) -> None:
         """Read both, import them, say how much it was."""
         with refusals_as_command_errors():
             done = interchange.import_state(

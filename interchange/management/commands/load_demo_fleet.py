@@ -1,5 +1,7 @@
 """`manage.py load_demo_fleet`."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
@@ -15,7 +17,7 @@ class Command(BaseCommand):
         "centres and some agents with limits. What is there already stays as it is."
     )
 
-    def handle(self, **options):
+    def handle(self, *args: Any, **options: Any) -> None:
         """Add what is missing, say how much that was."""
         with refusals_as_command_errors():
             added = demo_fleet.load(now=timezone.now())

@@ -1,9 +1,11 @@
 """`manage.py replay TRACE.csv`: the main job on real input."""
 
-from argparse import ArgumentTypeError
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -47,8 +49,8 @@ class Command(BaseCommand):
         "into the windows of today. Ctrl-C ends it with a report."
     )
 
-    def add_arguments(self, parser):
-        """What to replay and how."""
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Define what to replay and how."""
         add = parser.add_argument
         add("trace", type=Path, help="agent fleet (instance_id, step, …) or t_s, input, output")
         add("--speed", type=_speed, default=0.0, metavar="N|max", help="times real time (max)")
@@ -63,7 +65,17 @@ class Command(BaseCommand):
             help="a session borrows so many tokens at a time, or twice its prompt (%(default)s)",
         )
 
-    def handle(self, *, trace, speed, limit, agents, threads, budget, **options):
+    def handle(
+        self,
+        *args: Any,
+        trace: Path,
+        speed: float,
+        limit: int | None,
+        agents: int,
+        threads: int,
+        budget: int,
+        **options: Any,
+    ) -> None:
         """Read all of the trace, then replay it."""
         with refusals_as_command_errors():
             calls = traces.read(trace)[:limit]
@@ -82,7 +94,7 @@ class Command(BaseCommand):
             yield lambda: None
             return
         columns = ("Calls", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(file=self.stdout._out)) as bar:
+        with Progress(*columns, console=Console(file=sys.stdout)) as bar:
             task = bar.add_task("Calls", total=total)
             yield lambda: bar.advance(task)
 

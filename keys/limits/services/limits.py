@@ -90,7 +90,7 @@ def give_limit(
         "period": terms.period,
     }
     limit = Limit.objects.filter(**which, removed_at=None).first()
-    before = _terms_of(limit) if limit else None
+    before = terms_of(limit) if limit else None
     if limit:
         # A period that is over keeps its own amount and calendar.
         windows.roll_over(limit.windows.all(), now=now)
@@ -104,13 +104,13 @@ def give_limit(
         windows.recount_window(limit, now=now)
     else:
         limit.windows.filter(closed_at=None).update(amount=amount)
-    if before != _terms_of(limit):
+    if before != terms_of(limit):
         audit.record(
             actor=actor,
             action=Action.LIMIT_SET,
             subject=limit.scope,
             before=before,
-            after=_terms_of(limit),
+            after=terms_of(limit),
             reason=reason,
             at=now,
         )
@@ -127,7 +127,7 @@ def remove_limit(limit: Limit, *, reason: str, actor: Actor, now: datetime) -> N
             actor=actor,
             action=Action.LIMIT_REMOVE,
             subject=limit.scope,
-            before=_terms_of(limit),
+            before=terms_of(limit),
             reason=reason,
             at=now,
         )
@@ -141,7 +141,7 @@ def _close_window(limit: Limit, *, now: datetime) -> None:
     window.save(update_fields=["ends_at", "committed", "closed_at"])
 
 
-def _terms_of(limit: Limit) -> dict[str, object]:
+def terms_of(limit: Limit) -> dict[str, object]:
     """Its terms as the audit says them; the amount under a name such as `tokens_per_day`."""
     name = "in_total" if limit.period == Period.TOTAL else f"per_{limit.period}"
     return {

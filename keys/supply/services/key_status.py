@@ -54,7 +54,7 @@ def _break(api_key: ApiKey, http_status: int, actor: Actor, now: datetime) -> No
     if api_key.status == _STATUS.COOLING:
         # What stands only says that it cools; that it broke must reach people.
         alerts.resolve_by_key(f"key_refused:{api_key.pk}", actor=actor, note="it broke", now=now)
-    _set_status(api_key, _STATUS.BROKEN, f"the provider answered {http_status}", actor, now)
+    write_status(api_key, _STATUS.BROKEN, f"the provider answered {http_status}", actor, now)
     _alert(api_key, alert_kinds.KEY_BROKEN, "is broken", now)
 
 
@@ -63,7 +63,7 @@ def _cool(api_key: ApiKey, seconds: int, actor: Actor, now: datetime) -> None:
     until = now + timedelta(seconds=seconds)
     # Another call may have been told a later moment.
     api_key.cooling_until = max(api_key.cooling_until or until, until)
-    _set_status(api_key, _STATUS.COOLING, "the provider answered 429", actor, now)
+    write_status(api_key, _STATUS.COOLING, "the provider answered 429", actor, now)
     _alert(api_key, alert_kinds.KEY_COOLING, f"cools for {seconds} s", now)
 
 
@@ -75,7 +75,7 @@ def set_key_status(slug: str, *, status: str, reason: str, actor: Actor, now: da
     api_key = _lock(slug)
     if status == _STATUS.ACTIVE and api_key.secret is None:
         raise WrongValue(f"{slug} has no secret yet: store one first.", field="secret")
-    _set_status(api_key, status, reason, actor, now)
+    write_status(api_key, status, reason, actor, now)
     if status == _STATUS.ACTIVE:
         alerts.resolve_by_key(f"key_refused:{slug}", actor=actor, note=reason, now=now)
         alerts.resolve_by_key(f"key_exhausted:{slug}", actor=actor, note=reason, now=now)
@@ -97,7 +97,7 @@ def revive_keys(*, now: datetime) -> int:
     )
     revived = [*cooled.select_for_update(no_key=True), *roomy.select_for_update(no_key=True)]
     for api_key in revived:
-        _set_status(api_key, _STATUS.ACTIVE, "it has room again", _CALENDAR, now)
+        write_status(api_key, _STATUS.ACTIVE, "it has room again", _CALENDAR, now)
         alerts.resolve_by_key(f"key_refused:{api_key.pk}", actor=_CALENDAR, now=now)
         alerts.resolve_by_key(f"key_exhausted:{api_key.pk}", actor=_CALENDAR, now=now)
     return len(revived)
@@ -140,7 +140,11 @@ def _lock(slug: str) -> ApiKey:
     return api_key
 
 
-def _set_status(api_key: ApiKey, status: str, reason: str, actor: Actor, now: datetime) -> None:
+def write_status(api_key: ApiKey, status: str, reason: str, actor: Actor, now: datetime) -> None:
+    """Give a key a status, with an entry in the audit; a cooling one has its `cooling_until` set.
+
+    Joins the transaction of the caller, who has locked the row.
+    """
     before = api_key.status
     api_key.status, api_key.status_reason = status, reason[:300]
     if status != _STATUS.COOLING:

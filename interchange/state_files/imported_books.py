@@ -1,0 +1,197 @@
+"""What state files say of keys, limits, sessions and usage, as the values that
+`keys.import_books` takes. Nothing is saved here."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from interchange.state_files import key_terms, usage_periods
+from interchange.state_files.storable import storable
+from interchange.state_files.validation import Documents, moment
+from keys import services as keys
+from keys.limits import periods
+
+# Who used what the files say was used, and the cost centre that paid for it.
+AGENT = "import"
+CENTRE = "imported"
+_INSTANT = timedelta(microseconds=1)
+_TTL = timedelta(hours=1)
+_PERIODS = {"day": "daily", "month": "monthly"}
+
+
+class _Calendar(NamedTuple):
+    """What the files say of one period of a key, and where Butler's period begins."""
+
+    period: usage_periods.Period
+    zone: str
+    reset_hour: int
+
+
+def imported_books(documents: Documents, *, digest: str) -> keys.ImportedBooks:
+    """The books as the files have them; `digest` of the files makes names that are theirs alone."""
+    return keys.ImportedBooks(
+        as_of=documents.at,
+        agent=AGENT,
+        statuses={
+            slug: _status(documents, slug)
+            for slug, entry in documents.keys.items()
+            # A key without a secret stays inactive.
+            if key_terms.secret(entry)
+        },
+        limits={slug: list(_limits(documents, slug)) for slug in documents.keys},
+        allocations=_allocations(documents, digest),
+    )
+
+
+def _status(documents: Documents, slug: str) -> keys.ImportedStatus:
+    """Of the state, unless `api-keys.json` switches the key off."""
+    entry, state = documents.keys[slug], documents.state["keys"].get(slug, {})
+    configured = entry.get("status", "active")
+    status = "inactive" if configured == "inactive" else state.get("status", configured)
+    until = _moment_or_none(state.get("coolingUntil")) or documents.at
+    return keys.ImportedStatus(
+        status=status,
+        reason=storable(state.get("statusReason") or ""),
+        cooling_until=until if status == "cooling" else None,
+    )
+
+
+def _limits(documents: Documents, slug: str) -> Iterator[keys.Terms]:
+    """The limits of a key: of api-keys.json, else the ones its usage was counted against."""
+    configured = documents.keys[slug].get("limits", {})
+    for period, name in [*_PERIODS.items(), ("total", "total")]:
+        when = _calendar(documents, slug, "day" if period == "total" else period)
+        of_period = _usage(documents, slug).get(name)
+        of_usage = of_period.get("limit") if isinstance(of_period, dict) else None
+        amounts = {
+            "tokens": _int_or_none(configured.get(name, of_usage)),
+            "usd": _usd_or_none(configured.get(f"{name}Usd")),
+        }
+        for unit, amount in amounts.items():
+            if amount is not None:
+                yield keys.Terms(
+                    unit=unit,
+                    period=period,
+                    amount=amount,
+                    zone=when.zone,
+                    reset_hour=when.reset_hour,
+                )
+
+
+def _allocations(documents: Documents, digest: str) -> list[keys.ImportedAllocation]:
+    """One for each session of the state, and one per key for what no session had used."""
+    booked = {slug: _portions(documents, slug) for slug in documents.keys}
+    allocations = []
+    for session, entry in documents.state.get("allocations", {}).items():
+        slug = entry["keyId"]
+        allocation, booked[slug] = _allocation(session, entry, booked[slug], documents.at)
+        allocations.append(allocation)
+    for number, (slug, portions) in enumerate(booked.items()):
+        if rest := [portion for portion in portions if portion.tokens]:
+            session = f"import-{digest[:24]}-{number}"
+            allocations.append(_allocation_of_rest(session, slug, rest, documents.at))
+    return allocations
+
+
+def _allocation(
+    session: str, entry: dict[str, Any], booked: list[usage_periods.Portion], at: datetime
+) -> tuple[keys.ImportedAllocation, list[usage_periods.Portion]]:
+    """The allocation of a session, and what is left of `booked` without its charges.
+
+    An active one that used all it was lent is exhausted.
+    """
+    used, allocated = int(entry.get("used", 0)), int(entry["allocated"])
+    status = entry.get("status", "active")
+    if status == "active" and used >= allocated:
+        status = "exhausted"
+    created_at = moment(entry["createdAt"])
+    expires_at = _moment_or_none(entry.get("expiresAt")) or created_at + _TTL
+    closed_at = _moment_or_none(entry.get("closedAt")) or min(expires_at, at)
+    is_active = status == "active"
+    portions, left = usage_periods.take(booked, used, until=at if is_active else closed_at)
+    allocation = keys.ImportedAllocation(
+        session_id=session,
+        key_id=entry["keyId"],
+        status=status,
+        status_reason="" if is_active else "imported",
+        allocated=allocated,
+        rotation_threshold=_int_or_none(entry.get("rotationThreshold")),
+        auto_rotate=entry.get("autoRotate", True),
+        created_at=created_at,
+        expires_at=expires_at,
+        closed_at=None if is_active else closed_at,
+        charges=_charges(portions),
+    )
+    return allocation, left
+
+
+def _allocation_of_rest(
+    session: str, slug: str, portions: list[usage_periods.Portion], at: datetime
+) -> keys.ImportedAllocation:
+    """A closed allocation for what a key used and no session of the file did."""
+    tokens = sum(portion.tokens for portion in portions)
+    return keys.ImportedAllocation(
+        session_id=session,
+        key_id=slug,
+        status="completed",
+        status_reason="what the key had used when it was imported",
+        allocated=tokens,
+        rotation_threshold=tokens,
+        created_at=at,
+        expires_at=at,
+        closed_at=at,
+        charges=_charges(portions),
+    )
+
+
+def _charges(portions: list[usage_periods.Portion]) -> list[keys.ImportedCharge]:
+    return [
+        keys.ImportedCharge(tokens=portion.tokens, settled_at=portion.at) for portion in portions
+    ]
+
+
+def _portions(documents: Documents, slug: str) -> list[usage_periods.Portion]:
+    """What the key used, by the moments it is booked at."""
+    day, month = (_calendar(documents, slug, period) for period in _PERIODS)
+    today, _ = periods.bounds(
+        period="day", at=documents.at, zone=day.zone, reset_hour=day.reset_hour
+    )
+    total = int(_usage(documents, slug).get("total", 0))
+    return usage_periods.portions(day=day.period, month=month.period, total=total, today=today)
+
+
+def _calendar(documents: Documents, slug: str, period: str) -> _Calendar:
+    """The day or month that the file's usage of a key is of."""
+    limits = documents.keys[slug].get("limits", {})
+    usage = _usage(documents, slug).get(_PERIODS[period], {})
+    zone, at = limits.get("timezone", "UTC"), documents.at
+    reset_hour = limits.get("resetHour", 0)
+    if usage.get("resetAt") is not None:
+        resets_at = moment(usage["resetAt"])
+        wall = resets_at.astimezone(periods.check_zone(zone))
+        if (wall.minute, wall.second, wall.microsecond) == (0, 0, 0):
+            reset_hour = wall.hour
+        # Usage of a period that was over when the file was written belongs to that period.
+        at = min(at, resets_at - _INSTANT)
+    starts_at, ends_at = periods.bounds(period=period, at=at, zone=zone, reset_hour=reset_hour)
+    counted = usage_periods.Period(int(usage.get("used", 0)), at, starts_at, ends_at)
+    return _Calendar(counted, zone, reset_hour)
+
+
+def _usage(documents: Documents, slug: str) -> dict[str, Any]:
+    """`keys.<slug>.usage` of the state; empty if it has none."""
+    usage: dict[str, Any] = documents.state["keys"].get(slug, {}).get("usage", {})
+    return usage
+
+
+def _moment_or_none(value: str | int | None) -> datetime | None:
+    return None if value is None else moment(value)
+
+
+def _int_or_none(value: int | float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _usd_or_none(value: float | None) -> Decimal | None:
+    return None if value is None else key_terms.usd(value)

@@ -1,0 +1,194 @@
+"""Open the books of API keys with what another system had booked on them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from keys.audit_actions import Action
+from keys.books.services.allocate import threshold
+from keys.limits.services import windows
+from keys.limits.services.limits import Terms, terms_of
+from keys.models import Agent, Allocation, ApiKey, Charge, Limit
+from keys.supply import pricing
+from keys.supply.services.key_status import write_status
+from security import audit
+from security.actor import Actor
+
+_BATCH = 1_000
+_REASON = "imported"
+# What the idempotency keys of imported charges begin with: no agent made these calls.
+IMPORTED_CHARGE = "import-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedStatus:
+    """The status of an API key in the other system; `cooling_until` only of a cooling key."""
+
+    status: str
+    reason: str = ""
+    cooling_until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedCharge:
+    """Tokens that were used at one moment; how many were input or output is not known."""
+
+    tokens: int
+    settled_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedAllocation:
+    """An allocation of one session on the API key `key_id`, and the charges that used it.
+
+    `closed_at` is None exactly if the status is active; an allocation that used all of `allocated`
+    is not active. `rotation_threshold` in tokens; None: the usual share of `allocated`.
+    """
+
+    session_id: str
+    key_id: str
+    status: str
+    status_reason: str
+    allocated: int
+    rotation_threshold: int | None = None
+    auto_rotate: bool = True
+    created_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None
+    charges: Sequence[ImportedCharge]
+
+    @property
+    def used(self) -> int:
+        """Tokens of all its charges."""
+        return sum(charge.tokens for charge in self.charges)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedBooks:
+    """What another system had booked on API keys at the moment `as_of`.
+
+    `statuses` and `limits` are by the slug of the key. All allocations become those of `agent`.
+    """
+
+    as_of: datetime
+    agent: str
+    statuses: Mapping[str, ImportedStatus]
+    limits: Mapping[str, Sequence[Terms]]
+    allocations: Sequence[ImportedAllocation]
+
+
+def import_books(books: ImportedBooks, *, actor: Actor, now: datetime) -> None:
+    """Write the status, limits, allocations and settled charges of API keys that exist already.
+
+    The first window of each limit is the one of `books.as_of`; it has what the charges used in it
+    and what active allocations have left. A charge costs the highest rate of its key, since its
+    parts are not known. The status and the limits of keys are in the audit. Joins the transaction
+    of the caller, who commits soon: nobody else spends until then. Refusals: WrongValue (a limit
+    that cannot be).
+    """
+    windows.take_books_alone()
+    named = {*books.statuses, *books.limits, *(lent.key_id for lent in books.allocations)}
+    locked = ApiKey.objects.select_for_update(of=("self",), no_key=True).order_by("pk")
+    api_keys = locked.select_related("price").in_bulk(named)
+    for slug, status in books.statuses.items():
+        _import_status(api_keys[slug], status, actor=actor, now=now)
+    _import_allocations(books, api_keys)
+    # After the charges and allocations, which the first windows count.
+    for slug, limits in books.limits.items():
+        for terms in limits:
+            _import_limit(api_keys[slug], terms, as_of=books.as_of, actor=actor, now=now)
+
+
+def _import_status(
+    api_key: ApiKey, imported: ImportedStatus, *, actor: Actor, now: datetime
+) -> None:
+    if (imported.status, imported.reason) != (api_key.status, api_key.status_reason):
+        api_key.cooling_until = imported.cooling_until
+        write_status(api_key, imported.status, imported.reason, actor, now)
+
+
+def _import_limit(
+    api_key: ApiKey, terms: Terms, *, as_of: datetime, actor: Actor, now: datetime
+) -> None:
+    limit = Limit.objects.create(
+        api_key=api_key,
+        scope=api_key.scope,
+        unit=terms.unit,
+        period=terms.period,
+        amount=terms.check(),
+        zone=terms.zone,
+        reset_hour=terms.reset_hour,
+    )
+    windows.first_window(limit, now=as_of)
+    audit.record(
+        actor=actor,
+        action=Action.LIMIT_SET,
+        subject=limit.scope,
+        after=terms_of(limit),
+        reason=_REASON,
+        at=now,
+    )
+
+
+def _import_allocations(books: ImportedBooks, api_keys: Mapping[str, ApiKey]) -> None:
+    agent = Agent.objects.select_related("cost_centre").get(pk=books.agent)
+    rows: list[Allocation] = []
+    charges: list[Charge] = []
+    for imported in books.allocations:
+        row = _allocation(imported, agent, api_keys[imported.key_id], as_of=books.as_of)
+        own_charges = list(_charges(imported, row))
+        row.used_cost = sum((charge.cost for charge in own_charges), Decimal(0))
+        row.allocated_cost = max(row.allocated_cost, row.used_cost)
+        rows.append(row)
+        charges += own_charges
+    Allocation.objects.bulk_create(rows, batch_size=_BATCH)
+    Charge.objects.bulk_create(charges, batch_size=_BATCH)
+
+
+def _allocation(
+    imported: ImportedAllocation, agent: Agent, api_key: ApiKey, *, as_of: datetime
+) -> Allocation:
+    """The row without its cost of use; `warned_at` since its alert is raised already."""
+    used, at_threshold = imported.used, imported.rotation_threshold
+    if at_threshold is None:
+        at_threshold = threshold(imported.allocated)
+    is_active = imported.status == Allocation.Status.ACTIVE
+    return Allocation(
+        session_id=imported.session_id,
+        agent=agent,
+        cost_centre=agent.cost_centre,
+        payers=[f"agent:{agent.pk}", *(f"centre:{slug}" for slug in agent.cost_centre.path)],
+        api_key=api_key,
+        price=api_key.price,
+        token_cost_max=api_key.price.token_cost_max,
+        asked={"imported": True},
+        status=imported.status,
+        status_reason=imported.status_reason,
+        allocated=imported.allocated,
+        allocated_cost=pricing.bound(api_key.price.rates, imported.allocated),
+        used=used,
+        overrun=used > imported.allocated,
+        rotation_threshold=at_threshold,
+        auto_rotate=imported.auto_rotate,
+        warned_at=as_of if is_active and used >= at_threshold else None,
+        created_at=imported.created_at,
+        expires_at=imported.expires_at,
+        closed_at=imported.closed_at,
+    )
+
+
+def _charges(imported: ImportedAllocation, row: Allocation) -> Iterator[Charge]:
+    for number, charge in enumerate(imported.charges):
+        yield Charge(
+            allocation=row,
+            api_key=row.api_key,
+            price=row.price,
+            idempotency_key=f"{IMPORTED_CHARGE}{number}",
+            status=Charge.Status.SETTLED,
+            tokens=charge.tokens,
+            cost=pricing.bound(row.price.rates, charge.tokens),
+            created_at=charge.settled_at,
+            expires_at=charge.settled_at,
+            settled_at=charge.settled_at,
+        )
