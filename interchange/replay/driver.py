@@ -133,6 +133,8 @@ class Driver:
         tally.allocations += 1
 
     def _report(self, call: Call, session: _Session, tally: Tally) -> None:
+        if session.allocation is None:
+            raise ValueError("a call is reported in an allocation")
         with tally.measure("report_usage"):
             charge, _ = keys.report_usage(
                 allocation_id=session.allocation.pk,

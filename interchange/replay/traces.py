@@ -67,7 +67,7 @@ def _open_text(path: Path) -> IO[str]:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _calls(reader: csv.DictReader[str]) -> Iterator[Call]:
+def _calls(reader: "csv.DictReader[str]") -> Iterator[Call]:
     call_of = _kind(set(reader.fieldnames or ()))
     for number, row in enumerate(reader):
         try:

@@ -6,7 +6,7 @@ Rendered as objects by identity (`docs/decisions/0004`), so that two renderings 
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Q, Sum
 
@@ -96,7 +96,7 @@ def _used(*, now: datetime) -> dict[str, dict[str, int]]:
         "month": Sum("tokens", filter=month, default=0),
     }
     settled = Charge.objects.filter(status="settled").order_by()
-    found: Iterable[dict[str, Any]] = settled.values("api_key").annotate(**sums)
+    found = cast(Iterable[dict[str, Any]], settled.values("api_key").annotate(**sums))
     return {row["api_key"]: row for row in found}
 
 
