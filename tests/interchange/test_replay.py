@@ -148,7 +148,7 @@ def test_ctrl_c_ends_it_with_everything_completed_and_booked(transactional_db, t
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ("x,y\n1,2\n", "Line 1 is no header"),
+        ("x,y\n1,2\n", "Line 1 is not the header"),
         (f"{FLEET}\na,0,1,5,0,1,0,\na,1,1,five,0,1,0,\n", "Line 3: prompt_tokens is 'five'"),
         (f"{FLEET}\na,0,1,5,9,1,0,\n", "Line 2: cached_tokens are more"),
         (f"{FLEET}\na,0,1,5\n", "Line 2: completion_tokens is ''"),
