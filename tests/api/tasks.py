@@ -14,7 +14,7 @@ SEED = "Research market trends, analyze data, write report"
 
 
 def submit(caller: Caller, *, idempotency_key: str | None = None, **changes: Any):
-    """The answer to a task: the seed's, unless told."""
+    """The answer to a task: the one of the specification, unless told."""
     usual = {"name": "test", "total_budget": 100_000}
     if "sub_tasks" not in changes:
         usual["description"] = SEED

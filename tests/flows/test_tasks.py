@@ -1,4 +1,4 @@
-"""The seed's examples of a task, from its submission over HTTP to its results, with real processes:
+"""The specification's examples of a task, from its submission over HTTP to its results, with real processes:
 a web server, workers, and the sandbox provider behind the gateway."""
 
 import json
@@ -131,7 +131,7 @@ def results_of_ended(ask: Ask, task: int, *, status: str) -> dict[str, Any]:
 
 
 def shape(found: dict[str, Any]) -> tuple:
-    """The figures of the seed's examples."""
+    """The figures of the specification's examples."""
     assert set(found) == {
         "totalSubTasks",
         "successful",
