@@ -1,5 +1,7 @@
-"""The specification's examples of a task, from its submission over HTTP to its results, with real processes:
-a web server, workers, and the sandbox provider behind the gateway."""
+"""The specification's examples of a task, from its submission over HTTP to its results.
+
+With real processes: a web server, workers, and the sandbox provider behind the gateway.
+"""
 
 import json
 import urllib.request
