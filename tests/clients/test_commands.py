@@ -84,7 +84,8 @@ async def _carried_out(asked):
 @every_agent
 def test_an_agent_answers_and_every_call_is_metered(agent, wire_format, carried_out, lend, sandbox):
     session = lend(wire_format)
-    result = carried_out(agent, session, "--help 'me' [[sandbox output=50]]")
+    result = carried_out(agent, session, "--help 'me' [[sandbox output=120]]")
+    # More words than the sandbox has, so that all of them are there wherever it begins.
     assert "the sandbox" in result.text
     assert session.token not in str(result)
     assert_metered(session, sandbox.log())

@@ -16,7 +16,7 @@ def test_an_sdk_asks_once_and_shows_what_butler_says(client, butler, lend, sandb
     names = [client, f"{client}-chat", f"{client}-refused"]
     ran = run(*names, home=tmp_path, BUTLER_URL=butler.url, BUTLER_TOKEN=session.token)
     assert ran.code == 0, ran.said
-    assert f"Budget {session.allocation.session_id}: 600 tokens lent" in ran.out
+    assert f"Allocation {session.allocation.session_id}: 600 tokens until" in ran.out
     assert len(butler.requests) == 2
     assert len(sandbox.log()) == 1
     assert_metered(session, sandbox.log())
