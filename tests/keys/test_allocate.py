@@ -150,3 +150,12 @@ def test_only_agents_that_are_on_are_lent_to(people):
         allocate()
     with pytest.raises(AgentNotFound):
         allocate("mallory")
+
+
+def test_an_alternative_without_a_limit_is_named_as_such(people):
+    add_key("nvidia-1", per_day=50_000)
+    terms = keys.KeyTerms(provider="nvidia", model="model-2", rates=PAID)
+    keys.add_key("nvidia-2", terms=terms, secret="secret", actor=ACTOR, now=NOON)
+    with pytest.raises(NoKeyCapacity, match="nvidia-2 has no limit") as refusal:
+        allocate(tokens=100_000, model="model-1")
+    assert refusal.value.facts()["alternatives"][0]["capacity"] is None
