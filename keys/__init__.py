@@ -1,10 +1,10 @@
 """Token Manager: providers, API keys, agents, cost centres, limits, allocations, charges, prices.
 
 Folders: `identity` (who spends, who pays), `supply` (what is bought), `limits` (limits and their
-windows), `books` (allocations and charges). Each imports only from those named before it.
+windows), `books` (allocations and charges). `services` and `models` list what all four offer.
 Verbs: `allocate`, `hold`, `settle`, `report_usage`, `rotate`, `complete`, `fail`, `extend`, …
 (`services` lists them).
 Open: `audit_actions`, `refusals`, `periods`, `pricing`.
 Open to SQL: `keys_allocation_usage` (what allocations were lent, used and hold).
-Invariant: nothing is spent that was not set aside first (DESIGN, section 3; `queries.books_check`).
+Invariant: nothing is spent that was not set aside first (`manage.py check_books` counts it again).
 """

@@ -1,7 +1,7 @@
 """What tokens cost: rates, the cost of a call, the most a number of tokens can cost.
 
-Money is `Decimal` US dollars, never float; rates are per 1,000 tokens, as a Price row and the
-seed's JSON have them. A cost is rounded once, to 9 places, half up; a bound is rounded up.
+Money is `Decimal` US dollars, never float; rates are per 1,000 tokens, as in a Price row and in
+state files. A cost is rounded once, to 9 places, half up; a bound is rounded up.
 """
 
 from keys.supply.pricing.bundled import default_rates
