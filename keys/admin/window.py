@@ -59,6 +59,10 @@ class WindowAdmin(ReadOnlyAdmin):
         limits = Limit.objects.filter(scope=search_term).values("pk")
         return queryset.filter(limit__in=limits), False
 
+    def audit_subject(self, obj: Window) -> str:
+        """The key, agent or cost centre that is limited: entries about its windows name it."""
+        return obj.scope
+
     @display(description="Window")
     def window(self, window: Window) -> SafeString | str:
         """Unit and period."""

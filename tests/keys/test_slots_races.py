@@ -4,6 +4,7 @@ import pytest
 
 from keys import services as keys
 from keys.models import Slot
+from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, make_people
@@ -40,6 +41,12 @@ def test_one_that_asks_many_times_at_once_gets_one_slot(at_once):
     assert len(set(slots)) == 1
     assert None not in slots
     assert Slot.objects.filter(allocation=None).count() == 9
+
+
+def test_slots_added_at_once_are_each_recorded_once(at_once):
+    at_once(lambda _: keys.add_slots(20, runner="openclaw", actor=ACTOR, now=NOON), times=20)
+    entries = AuditEntry.objects.filter(action="slot.add")
+    assert sorted(entry.subject for entry in entries) == [f"slot:slot{n:02}" for n in range(1, 21)]
 
 
 def test_who_takes_and_frees_in_turn_never_finds_two_in_one_slot(at_once):

@@ -18,11 +18,12 @@ def add_slots(
 ) -> list[Slot]:
     """See to it that a runner has `count` slots, `slot01` and so on; more are left alone."""
     slugs = [f"{prefix}{number:02}" for number in range(1, count + 1)]
-    existing = set(Slot.objects.filter(pk__in=slugs).values_list("pk", flat=True))
-    missing = [slug for slug in slugs if slug not in existing]
-    Slot.objects.bulk_create(
-        [Slot(slug=slug, runner=runner) for slug in missing], ignore_conflicts=True
-    )
+    # One by one: only who inserted a row has added it, also when two processes add at once.
+    added = [
+        slug
+        for slug in slugs
+        if Slot.objects.get_or_create(slug=slug, defaults={"runner": runner})[1]
+    ]
     audit.record_many(
         audit.entry(
             actor=actor,
@@ -31,7 +32,7 @@ def add_slots(
             after={"runner": runner},
             at=now,
         )
-        for slug in missing
+        for slug in added
     )
     return list(Slot.objects.filter(runner=runner))
 

@@ -156,6 +156,7 @@ def issue_token(
         actor=actor,
         action=Action.TOKEN_ISSUE,
         subject=f"agent:{agent.pk}",
+        related=[f"agent_token:{row.pk}"],
         after={"token": row.prefix, "scopes": row.scopes, "expires_at": row.expires_at},
         at=now,
     )
@@ -170,6 +171,7 @@ def revoke_token(token: AgentToken, *, actor: Actor, now: datetime) -> None:
             actor=actor,
             action=Action.TOKEN_REVOKE,
             subject=f"agent:{token.agent_id}",
+            related=[f"agent_token:{token.pk}"],
             before={"token": token.prefix},
             at=now,
         )
