@@ -167,7 +167,7 @@ def web_server(host: str, port: int) -> list[str]:
         "--no-server-header",
     ]
     # Calls in flight may come to their end; then what they used so far is settled.
-    return [*web, "--no-proxy-headers", "--timeout-graceful-shutdown", "8"]
+    return [*web, "--timeout-graceful-shutdown", "8"]
 
 
 def environ() -> dict[str, str]:
