@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from psycopg.types.json import Jsonb
 
 from common.refusal import Refusal
-from common.statements import fetch_together, instance
+from common.statements import fetch, instance
 from keys.books import selection, sql, transactions
 from keys.books.services.allocation_request import Wish
 from keys.books.services.key_selection import Asker, decide, look
@@ -36,11 +36,10 @@ def allocate(
 
     It is committed in all windows of the key, the agent and the cost centre with its ancestors, or
     in none. Returns the allocation and whether it was created: the same idempotency key is the same
-    allocation. `session_id` is what its session shall
-    be called, if not by a random name (1 to 64 of A-Z a-z 0-9 . _ -; never used for another
-    request). Refusals: NoKeyCapacity (with the windows that lack, alternatives and the next reset),
-    LimitReached, IdempotencyMismatch, AgentNotFound, AgentDisabled, ProviderNotFound,
-    ModelNotFound, CostCentreNotFound, WrongValue, Busy.
+    allocation. `session_id` names its session (1 to 64 of A-Z a-z 0-9 . _ -, never used for another
+    request); without it the name is random. Refusals: NoKeyCapacity (with the windows that lack,
+    alternatives and the next reset), LimitReached, IdempotencyMismatch, AgentNotFound,
+    AgentDisabled, ProviderNotFound, ModelNotFound, CostCentreNotFound, WrongValue, Busy.
     """
     wish.check()
     for _ in range(_ATTEMPTS):
@@ -158,14 +157,13 @@ def _commit(new: Allocation, *, verdicts: dict[str, Any], actor: Actor) -> Alloc
         **audit.sql_actor(actor),
         "after": Jsonb({"key_id": new.api_key_id, "allocated": new.allocated}),
     }
-    (verdict,), written = fetch_together(
-        (sql.ALLOCATE, values), (sql.ALLOCATION, {"session_id": new.session_id})
-    )
+    [row] = fetch(sql.ALLOCATE, **values)
+    verdict, written = sql.lent(row)
     if not verdict.current:
         raise transactions.OverWindows(new.scopes, verdict.at)
     if not verdict.fits:
         return None
-    return instance(Allocation, written[0])
+    return instance(Allocation, written)
 
 
 _COLUMNS = (

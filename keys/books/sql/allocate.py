@@ -1,5 +1,6 @@
 """Lending: commit an allocation in all windows or in none."""
 
+from collections import namedtuple
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,19 +12,33 @@ class Verdict(NamedTuple):
     """Whether an allocation was written, and when.
 
     `current`: the windows are of the moment `at`; `fits`: they have room. When either is false,
-    nothing was written and `allocation_id` is None.
+    nothing was written.
     """
 
     at: datetime
     current: bool
     fits: bool
-    allocation_id: int | None
     audit_entry_id: int | None
+
+
+AllocationRow = model_row(Allocation, without=["asked"])
+_COLUMNS = ", ".join(AllocationRow._fields)
+_MADE = ", ".join(f"m.{column}" for column in AllocationRow._fields)
+# The type checker knows no tuple whose names are computed.
+_LentRow: type[NamedTuple] = namedtuple(  # type: ignore[misc]
+    "_LentRow", [*Verdict._fields, *AllocationRow._fields]
+)
+
+
+def lent(row: NamedTuple) -> tuple[Verdict, NamedTuple]:
+    """A row of ALLOCATE: the verdict, and the allocation's columns (None if it was not written)."""
+    count = len(Verdict._fields)
+    return Verdict._make(row[:count]), AllocationRow._make(row[count:])
 
 
 # One allocation, committed in all its windows or in none, with its decision and its audit entry.
 ALLOCATE = Statement(
-    """
+    f"""
     -- The open windows of all who pay, locked.
     WITH locked AS MATERIALIZED (
         SELECT id, unit, used, committed, amount, starts_at, ends_at
@@ -70,7 +85,7 @@ ALLOCATE = Statement(
                %(created_at)s, %(expires_at)s
           FROM verdict v
          WHERE v.current AND v.fits
-        RETURNING id
+        RETURNING {_COLUMNS}
     ),
     -- Why it got its key.
     decided AS (
@@ -93,18 +108,8 @@ ALLOCATE = Statement(
                ) AS audit_entry_id
           FROM made
     )
-    SELECT v.at, v.current, v.fits, a.id AS allocation_id, a.audit_entry_id
-      FROM verdict v LEFT JOIN audited a ON true
-    """,
-    Verdict,
-)
-
-
-AllocationRow = model_row(Allocation, without=["asked"])
-
-# The allocation of a session.
-ALLOCATION = Statement(
-    f"SELECT {', '.join(AllocationRow._fields)} FROM keys_allocation"  # noqa: S608 - columns
-    " WHERE session_id = %(session_id)s",
-    AllocationRow,
+    SELECT v.at, v.current, v.fits, a.audit_entry_id, {_MADE}
+      FROM verdict v LEFT JOIN made m ON true LEFT JOIN audited a ON true
+    """,  # noqa: S608 - names of columns
+    _LentRow,
 )
