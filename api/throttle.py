@@ -46,4 +46,5 @@ def _count_request(bearer: str, *, minute: datetime) -> bool:
     with connection.cursor() as cursor:
         most = settings.API_REQUESTS_PER_MINUTE
         cursor.execute(_COUNT, {"bearer": bearer, "minute": minute, "most": most})
-        return bool(cursor.rowcount)
+        counted: int = cursor.rowcount
+        return counted == 1

@@ -22,6 +22,7 @@ from keys.books.services.import_books import (
 from keys.books.services.key_selection import check_known
 from keys.books.services.report_usage import report_usage
 from keys.books.services.rotate import rotate
+from keys.books.services.rotate_stranded import rotate_away, rotate_stranded
 from keys.books.services.settle import Ended, Ending, Usage, end_many, release, settle, settle_many
 from keys.books.services.slots import add_slots, free_slot, note_slot_refusal, take_slot
 from keys.books.sql.hold import Held
@@ -43,8 +44,6 @@ from keys.limits.services.windows import open_windows, take_books_alone
 from keys.supply.services.key_status import (
     key_refused,
     revive_keys,
-    rotate_away,
-    rotate_stranded,
     set_key_status,
 )
 from keys.supply.services.providers import (

@@ -34,6 +34,10 @@ class NotificationAdmin(ReadOnlyAdmin):
     search_fields = ("alert__title", "alert__dedup_key", "last_error")
     ordering = ("-queued_at", "-id")
 
+    def audit_subject(self, obj: Notification) -> str:
+        """Its alert, or its channel for a test message: it has no entries of its own."""
+        return (obj.alert or obj.channel).address
+
     @display(description="Alert")
     def subject(self, notification: Notification) -> str:
         """The alert, or `test message`."""

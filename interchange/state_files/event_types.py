@@ -34,4 +34,6 @@ _TYPES: dict[str, list[StrEnum]] = {
 # What a file's entry becomes: the first of its type.
 ACTION_OF_TYPE = {kind: actions[0] for kind, actions in _TYPES.items()}
 # How an entry is exported; actions that the format does not know are not in it.
-TYPE_OF_ACTION = {action: kind for kind, actions in _TYPES.items() for action in actions}
+TYPE_OF_ACTION: dict[str, str] = {
+    action: kind for kind, actions in _TYPES.items() for action in actions
+}

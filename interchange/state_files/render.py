@@ -21,7 +21,6 @@ from security.models import AuditEntry
 
 # The open window of each scope, unit and period.
 _Windows = dict[tuple[str, str, str], Window]
-TYPES = {str(action): event_type for action, event_type in TYPE_OF_ACTION.items()}
 NO_MARKS: dict[str, list[int]] = {"alerts": [], "history": []}
 _LISTS = ("alerts", "history")
 _EMPTY = {
@@ -224,7 +223,7 @@ def _event(row: AuditEntry) -> dict[str, Any]:
     about = dict(subject.split(":", 1) for subject in reversed(row.subjects))
     return {
         "timestamp": _iso(row.at),
-        "type": TYPES[row.action],
+        "type": TYPE_OF_ACTION[row.action],
         "keyId": about.get("key"),
         "agentId": about.get("agent"),
         "sessionId": about.get("session"),

@@ -82,6 +82,10 @@ class ChargeAdmin(ReadOnlyAdmin):
         ("When", {"fields": ("created_at", "expires_at", "settled_at", "idempotency_key")}),
     )
 
+    def audit_subject(self, obj: Charge) -> str:
+        """Its session: a charge is its own record, and has no entries."""
+        return f"session:{obj.allocation.session_id}"
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """The page of an agent leads here, too."""
         return lookup == _OF_AGENT or super().lookup_allowed(lookup, value, request)

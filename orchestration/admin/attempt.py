@@ -67,6 +67,10 @@ class AttemptAdmin(ReadOnlyAdmin):
         ),
     )
 
+    def audit_subject(self, obj: Attempt) -> str:
+        """Its session, which entries about its allocation name."""
+        return f"session:{obj.session_id}"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Attempts without the long texts of their sub-tasks."""
         rows = super().get_queryset(request)

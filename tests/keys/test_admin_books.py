@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from keys import services as keys
-from keys.models import Allocation, Charge, Price, Window
+from keys.models import AgentToken, Allocation, Charge, Price, Window
 from keys.supply.pricing import Rates, Tier
 from security.models import AuditEntry
 from tests.actors import GRACE
-from tests.keys.builders import PAID, add_key, allocate, hold, limit, report
+from tests.keys.builders import FREE, PAID, add_key, allocate, hold, limit, report
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
@@ -124,6 +124,24 @@ def test_a_price_shows_its_tiers_and_a_charge_what_the_provider_said(staff, peop
     shown = staff.get(page("charge_change", charge.pk)).content.decode()
     assert "0.000400000 (+0.000100000)" in shown
     assert "req-77" in shown
+
+
+@pytest.mark.parametrize(
+    ("model", "action"),
+    [
+        (Allocation, "allocation.rotate"),
+        (Charge, "allocation.create"),
+        (Window, "limit.set"),
+        (AgentToken, "token.issue"),
+        (Price, "price.set"),
+    ],
+)
+def test_the_history_of_a_row_is_never_empty(staff, spent, model, action):
+    keys.issue_token(spent.agent, actor=GRACE, now=NOON)
+    keys.set_price("nvidia-1", rates=FREE, reason="a gift", actor=GRACE, now=NOON)
+    row = model.objects.latest("pk")
+    answer = staff.get(page(f"{model._meta.model_name}_history", row.pk), follow=True)
+    assert action in set(answer.context["cl"].queryset.values_list("action", flat=True))
 
 
 def test_history_shows_who_why_and_what_changed(staff, spent):

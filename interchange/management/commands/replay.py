@@ -1,11 +1,10 @@
 """`manage.py replay TRACE.csv`: the main job on real input."""
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -94,7 +93,7 @@ class Command(BaseCommand):
             yield lambda: None
             return
         columns = ("Calls", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(file=sys.stdout)) as bar:
+        with Progress(*columns, console=Console(file=cast(IO[str], self.stdout._out))) as bar:
             task = bar.add_task("Calls", total=total)
             yield lambda: bar.advance(task)
 

@@ -1,6 +1,5 @@
 """The status of API keys: what providers say of them, what operators decide."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -10,16 +9,15 @@ from alerts import services as alerts
 from alerts.kinds import AlertKind
 from keys import alert_kinds
 from keys.audit_actions import Action
-from keys.books.services.rotate import rotate
-from keys.models import ROTATION_NEEDED, Allocation, ApiKey
-from keys.refusals import AllocationClosed, ApiKeyNotFound, RotationRefused, WrongValue
+from keys.models import ApiKey
+from keys.refusals import ApiKeyNotFound, WrongValue
 from security import audit
 from security.actor import Actor
 
 _COOLING_SECONDS = 60
 _COOLING_SECONDS_MAX = 86_400
 _STATUS = ApiKey.Status
-_CALENDAR, _SWEEP = Actor.job("calendar"), Actor.job("sweep")
+_CALENDAR = Actor.job("calendar")
 
 
 @transaction.atomic(durable=True)
@@ -101,36 +99,6 @@ def revive_keys(*, now: datetime) -> int:
         alerts.resolve_by_key(f"key_refused:{api_key.pk}", actor=_CALENDAR, now=now)
         alerts.resolve_by_key(f"key_exhausted:{api_key.pk}", actor=_CALENDAR, now=now)
     return len(revived)
-
-
-def rotate_away(slug: str, *, now: datetime) -> tuple[int, int]:
-    """Rotate live allocations off a key that cannot serve; (moved, stayed for want of another)."""
-    live = Allocation.objects.filter(api_key=slug, status="active", expires_at__gt=now)
-    return _rotate_each(live, reason=f"{slug} cannot serve", now=now)
-
-
-def rotate_stranded(*, now: datetime) -> tuple[int, int]:
-    """Rotate what sits on keys that cannot serve or crossed its threshold; (moved, stayed).
-
-    A sweep for what a crash left, or for what no key could take before.
-    """
-    live = Allocation.objects.filter(status="active", expires_at__gt=now)
-    unable = live.filter(api_key__status__in=[_STATUS.BROKEN, _STATUS.INACTIVE, _STATUS.COOLING])
-    crossed = live.filter(ROTATION_NEEDED, auto_rotate=True)
-    return _rotate_each((unable | crossed).distinct(), reason="swept", now=now)
-
-
-def _rotate_each(
-    allocations: Iterable[Allocation], *, reason: str, now: datetime
-) -> tuple[int, int]:
-    moved = stayed = 0
-    for allocation in allocations:
-        try:
-            rotate(allocation=allocation, reason=reason, actor=_SWEEP, now=now)
-            moved += 1
-        except (RotationRefused, AllocationClosed):
-            stayed += 1
-    return moved, stayed
 
 
 def _lock(slug: str) -> ApiKey:

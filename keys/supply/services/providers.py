@@ -212,6 +212,7 @@ def set_price(slug: str, *, rates: Rates, actor: Actor, reason: str, now: dateti
         actor=actor,
         action=Action.PRICE_SET,
         subject=api_key.scope,
+        related=[f"price:{api_key.price_id}"],
         before=before,
         after=pricing.rates_as_json(rates),
         reason=reason,

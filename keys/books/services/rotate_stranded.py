@@ -1,0 +1,42 @@
+"""Rotate allocations off keys that cannot serve them, as far as other keys can take them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from keys.books.services.rotate import rotate
+from keys.models import ROTATION_NEEDED, Allocation, ApiKey
+from keys.refusals import AllocationClosed, RotationRefused
+from security.actor import Actor
+
+_STATUS = ApiKey.Status
+_SWEEP = Actor.job("sweep")
+
+
+def rotate_away(slug: str, *, now: datetime) -> tuple[int, int]:
+    """Rotate live allocations off a key that cannot serve; (moved, stayed for want of another)."""
+    live = Allocation.objects.filter(api_key=slug, status="active", expires_at__gt=now)
+    return _rotate_each(live, reason=f"{slug} cannot serve", now=now)
+
+
+def rotate_stranded(*, now: datetime) -> tuple[int, int]:
+    """Rotate what sits on keys that cannot serve or crossed its threshold; (moved, stayed).
+
+    A sweep for what a crash left, or for what no key could take before.
+    """
+    live = Allocation.objects.filter(status="active", expires_at__gt=now)
+    unable = live.filter(api_key__status__in=[_STATUS.BROKEN, _STATUS.INACTIVE, _STATUS.COOLING])
+    crossed = live.filter(ROTATION_NEEDED, auto_rotate=True)
+    return _rotate_each((unable | crossed).distinct(), reason="swept", now=now)
+
+
+def _rotate_each(
+    allocations: Iterable[Allocation], *, reason: str, now: datetime
+) -> tuple[int, int]:
+    moved = stayed = 0
+    for allocation in allocations:
+        try:
+            rotate(allocation=allocation, reason=reason, actor=_SWEEP, now=now)
+            moved += 1
+        except (RotationRefused, AllocationClosed):
+            stayed += 1
+    return moved, stayed
