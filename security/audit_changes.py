@@ -1,8 +1,12 @@
 """What an audit entry changed, value by value, as people read it."""
 
+import re
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from security.models import AuditEntry
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\S*")
 
 
 class Change(NamedTuple):
@@ -32,7 +36,17 @@ def _words(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(part) for part in value)
     text = str(value)
+    if _MOMENT.fullmatch(text):
+        return _minutes(text)
     whole, _, places = text.partition(".")
     if not whole.lstrip("-").isdecimal() or (places and not places.isdecimal()):
         return text
     return f"{int(whole):,}" + (f".{places}" if places.strip("0") else "")
+
+
+def _minutes(text: str) -> str:
+    """A moment in ISO 8601 to the minute in UTC; a text that only looks like one as it is."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return text
