@@ -197,7 +197,7 @@ class AllocationListView(ApiView):
         """Lend the budget and answer the allocation with its session token."""
         allocation, created = keys.allocate(
             agent=self.bearer.agent,
-            wish=keys.Wish(**body(request, self.Input)),
+            request=keys.AllocationRequest(**body(request, self.Input)),
             idempotency_key=idempotency_key(request),
             actor=self.actor,
             now=timezone.now(),

@@ -14,13 +14,21 @@ from api.base import ApiView
 from api.fields import Usd, usd
 from api.query_parameters import body, idempotency_key
 from api.task_input import TaskInput, task_request
-from orchestration.queries.plans import WISHES_MAX, PartPreview, PlanPreview, plan_preview
+from orchestration.queries.plans import (
+    ALLOCATION_REQUESTS_MAX,
+    PartPreview,
+    PlanPreview,
+    plan_preview,
+)
 
 _NO_MODEL = (
     "No model is called for a plan: these are the sub-tasks that the keyword planner finds. When "
     "the task runs, the tokens of the model planner are taken from the budget before it is split."
 )
-_TOO_MANY = f"API keys are looked up for the first {WISHES_MAX} different requests of a plan only."
+_TOO_MANY = (
+    f"API keys are looked up for the first {ALLOCATION_REQUESTS_MAX} different requests of a plan "
+    "only."
+)
 
 
 class PlannedKeyOutput(serializers.Serializer):

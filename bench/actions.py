@@ -57,7 +57,8 @@ def settle_in_batches(number: int) -> Action:
 
     def act() -> int:
         endings = [
-            keys.Ending(charge, Charge.Status.SETTLED, _USAGE) for charge in _hold_many(allocation)
+            keys.Settlement(charge, Charge.Status.SETTLED, _USAGE)
+            for charge in _hold_many(allocation)
         ]
         return keys.settle_many(endings, now=rows.now())
 

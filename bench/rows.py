@@ -47,10 +47,13 @@ def add_key(slug: str, **changes: Any) -> ApiKey:
     return keys.add_key(slug, terms=terms, secret="bench", actor=ACTOR, now=now())  # noqa: S106
 
 
-def lend(agent: str, tokens: int = 1000, **wish: Any) -> Allocation:
+def lend(agent: str, tokens: int = 1000, **terms: Any) -> Allocation:
     """One allocation."""
     allocation, _ = keys.allocate(
-        agent=agent, wish=keys.Wish(tokens=tokens, **wish), actor=Actor.agent(agent), now=now()
+        agent=agent,
+        request=keys.AllocationRequest(tokens=tokens, **terms),
+        actor=Actor.agent(agent),
+        now=now(),
     )
     return allocation
 

@@ -99,7 +99,7 @@ async def _hold(call: Call, charge_key: _ChargeKey) -> None:
     if dialect.spends:
         call.input_max = await _input_bound(call, charge_key.body_size)
         most, least = _output_tokens(parameters)
-    hold = keys.Wanted(
+    hold = keys.HoldRequest(
         call.session.allocation_id,
         call.input_max + least * parameters.choices,
         call.input_max + most * parameters.choices,

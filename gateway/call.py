@@ -7,7 +7,7 @@ from gateway.dialects import CallParameters, Dialect, StreamMeter
 from gateway.recording import Recording
 from gateway.requests import Request
 from gateway.runtime import Runtime
-from keys.services import Ended, Held
+from keys.services import HoldResult, SettlementResult
 from keys.supply.queries.upstreams import Session, Upstream
 
 
@@ -33,7 +33,7 @@ class Call:
 
     # Set by admission: the hold, the bound of the input tokens, and the most output tokens that
     # each answer may have.
-    held: Held = field(init=False)
+    held: HoldResult = field(init=False)
     input_max: int = 0
     output_max: int = 0
 
@@ -45,4 +45,4 @@ class Call:
     reply: bytes | None = None
 
     recording: Recording = field(init=False)
-    settling: asyncio.Task[Ended] | None = None
+    settling: asyncio.Task[SettlementResult] | None = None

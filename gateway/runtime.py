@@ -30,7 +30,7 @@ class Runtime:
     """Opened when the event loop starts, closed when it ends."""
 
     def __init__(self) -> None:
-        self.holds = Batches[keys.Wanted, keys.Held](
+        self.holds = Batches[keys.HoldRequest, keys.HoldResult](
             _hold, threads=_HOLDING_THREADS, abandoned=self._release_abandoned
         )
         self.threads = Threads()
@@ -40,23 +40,25 @@ class Runtime:
         self.retention: dict[tuple[str, ...], tuple[int, float]] = {}
         # Charges of calls under way, whose holds must not expire.
         self.running_charges: set[int] = set()
-        self._settlements = Batches[keys.Ending, keys.Ended](_settle, threads=_SETTLING_THREADS)
+        self._settlements = Batches[keys.Settlement, keys.SettlementResult](
+            _settle, threads=_SETTLING_THREADS
+        )
         self._retry = DatabaseRetry(logger, pauses_seconds=_PAUSES_SECONDS)
         self._detached: set[asyncio.Task[Any]] = set()
         self._renewal = asyncio.create_task(self._renew_holds())
         # Takes a second, which the first call need not wait for.
         self.run_detached(asyncio.to_thread(bounds.load_tokenizers))
 
-    async def settle(self, ending: keys.Ending) -> keys.Ended:
+    async def settle(self, ending: keys.Settlement) -> keys.SettlementResult:
         """Settle or release a charge, however long the database is away."""
         return await self._retry.run(lambda: self._settlements.do(ending))
 
-    def release(self, held: keys.Held) -> asyncio.Task[keys.Ended]:
+    def release(self, held: keys.HoldResult) -> asyncio.Task[keys.SettlementResult]:
         """Release a hold that no call will be made for."""
-        return self.run_detached(self.settle(keys.Ending(held, "released")))
+        return self.run_detached(self.settle(keys.Settlement(held, "released")))
 
-    def _release_abandoned(self, answer: keys.Held | Refusal | BaseException) -> None:
-        if isinstance(answer, keys.Held):
+    def _release_abandoned(self, answer: keys.HoldResult | Refusal | BaseException) -> None:
+        if isinstance(answer, keys.HoldResult):
             self.release(answer)
 
     def run_detached(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
@@ -90,12 +92,12 @@ class Runtime:
                     logger.exception("The holds of calls under way could not be renewed.")
 
 
-def _hold(wanted: list[keys.Wanted]) -> list[Any]:
+def _hold(wanted: list[keys.HoldRequest]) -> list[Any]:
     keys.plan_for_calls()
     return keys.hold_many(wanted, now=timezone.now())
 
 
-def _settle(endings: list[keys.Ending]) -> list[keys.Ended]:
+def _settle(endings: list[keys.Settlement]) -> list[keys.SettlementResult]:
     keys.plan_for_calls()
     return keys.end_many(endings, now=timezone.now())
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from gateway.call import Call
 from gateway.dialects import UsageReport
 from keys.models import Charge
-from keys.services import Ended, Ending, Usage
+from keys.services import Settlement, SettlementResult, Usage
 
 _STATUS, _BASIS = Charge.Status, Charge.Basis
 
 
-def settle(call: Call) -> asyncio.Future[Ended]:
+def settle(call: Call) -> asyncio.Future[SettlementResult]:
     """Settle or release the call's hold by what is known now; later calls return the same result.
 
     Unknown is not zero: what was sent and not refused is charged, by what the provider reported,
@@ -23,21 +23,21 @@ def settle(call: Call) -> asyncio.Future[Ended]:
     return asyncio.shield(call.settling)
 
 
-async def _settle(call: Call) -> Ended:
+async def _settle(call: Call) -> SettlementResult:
     try:
         return await call.runtime.settle(_ending(call))
     finally:
         call.runtime.running_charges.discard(call.held.pk)
 
 
-def _ending(call: Call) -> Ending:
+def _ending(call: Call) -> Settlement:
     held = call.held
     if not call.billable:
-        return Ending(held, _STATUS.RELEASED)
+        return Settlement(held, _STATUS.RELEASED)
     if not call.dialect.spends:
-        return Ending(held, _STATUS.SETTLED)
+        return Settlement(held, _STATUS.SETTLED)
     if report := _usage_report(call):
-        return Ending(
+        return Settlement(
             held,
             _STATUS.SETTLED,
             report.usage,
@@ -46,7 +46,7 @@ def _ending(call: Call) -> Ending:
             report.provider_request_id,
         )
     usage = _count_usage(call) or Usage(total=held.tokens)
-    return Ending(held, _STATUS.SETTLED, usage, _BASIS.ESTIMATED)
+    return Settlement(held, _STATUS.SETTLED, usage, _BASIS.ESTIMATED)
 
 
 def _usage_report(call: Call) -> UsageReport | None:

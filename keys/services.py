@@ -1,7 +1,7 @@
 """Every write of the Token Manager, and the refusals that go with it."""
 
 from keys.books.services.allocate import allocate
-from keys.books.services.allocation_request import REFUSAL_STATUSES, Wish
+from keys.books.services.allocation_request import REFUSAL_STATUSES, AllocationRequest
 from keys.books.services.close import (
     complete,
     expire_allocations,
@@ -10,7 +10,7 @@ from keys.books.services.close import (
     fail,
     forget_leases,
 )
-from keys.books.services.hold import Wanted, extend_holds, hold, hold_many
+from keys.books.services.hold import HoldRequest, extend_holds, hold, hold_many
 from keys.books.services.import_books import (
     IMPORTED_CHARGE,
     ImportedAllocation,
@@ -23,9 +23,17 @@ from keys.books.services.key_selection import check_known
 from keys.books.services.report_usage import report_usage
 from keys.books.services.rotate import rotate
 from keys.books.services.rotate_stranded import rotate_away, rotate_stranded
-from keys.books.services.settle import Ended, Ending, Usage, end_many, release, settle, settle_many
+from keys.books.services.settle import (
+    Settlement,
+    SettlementResult,
+    Usage,
+    end_many,
+    release,
+    settle,
+    settle_many,
+)
 from keys.books.services.slots import add_slots, free_slot, note_slot_refusal, take_slot
-from keys.books.sql.hold import Held
+from keys.books.sql.hold import HoldResult
 from keys.database import plan_for_calls
 from keys.identity.services.agents import (
     ROOT_COST_CENTRE,
@@ -59,9 +67,9 @@ from keys.supply.services.providers import (
 __all__ = [
     "IMPORTED_CHARGE",
     "REFUSAL_STATUSES",
-    "Ended",
-    "Ending",
-    "Held",
+    "SettlementResult",
+    "Settlement",
+    "HoldResult",
     "ImportedAllocation",
     "ImportedBooks",
     "ImportedCharge",
@@ -69,8 +77,8 @@ __all__ = [
     "KeyTerms",
     "Terms",
     "Usage",
-    "Wanted",
-    "Wish",
+    "HoldRequest",
+    "AllocationRequest",
     "add_key",
     "add_provider",
     "add_slots",

@@ -43,8 +43,8 @@ def lend(upstream: str, *, wire_format: str = "openai") -> list[str]:
         api_key = rows.add_key(slug, provider=provider, model=MODEL)
         for period in ("day", "month"):
             rows.limit(api_key, period)
-    wish = {"provider": provider, "wire_format": wire_format}
-    lent = [rows.lend(f"agent-{n}", tokens=_PLENTY, **wish) for n in range(SESSIONS)]
+    terms = {"provider": provider, "wire_format": wire_format}
+    lent = [rows.lend(f"agent-{n}", tokens=_PLENTY, **terms) for n in range(SESSIONS)]
     return [session_token(one.session_id) for one in lent]
 
 

@@ -124,7 +124,7 @@ class Driver:
         with tally.measure("allocate", "allocate, refused"):
             session.allocation, _ = keys.allocate(
                 agent=session.agent,
-                wish=keys.Wish(tokens=max(self.plan.budget, 2 * call.input_tokens)),
+                request=keys.AllocationRequest(tokens=max(self.plan.budget, 2 * call.input_tokens)),
                 idempotency_key=self._idempotency_key(call),
                 actor=_REPLAY,
                 now=timezone.now(),

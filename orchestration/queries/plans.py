@@ -13,14 +13,14 @@ from orchestration import runners
 from orchestration.planning import Part
 from orchestration.services import TaskRequest, plan, reserve_of
 
-# Parts that ask for the same are decided together; so many different wishes are decided at most.
-WISHES_MAX = 50
+# Parts that ask for the same are decided together; at most so many different requests are decided.
+ALLOCATION_REQUESTS_MAX = 50
 
 
 class PartPreview(NamedTuple):
     """A part, its share of the budget, and the key it would get if it began now.
 
-    `key` is None when its wish is one too many to be decided. Costs are the most that tokens can
+    `key` is None when its request is one too many to be decided. Costs are the most that tokens can
     cost on that key (USD; None without one): `cost` of its estimate as far as its share allows,
     `cost_max` of its share.
     """
@@ -68,12 +68,12 @@ def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPrev
     Refusals: those of `services.plan`, and AgentNotFound, AgentDisabled, CostCentreNotFound.
     """
     made = plan(request)
-    wishes = _wishes(request, made.parts, made.shares)
-    decided = list(dict.fromkeys(wishes))[:WISHES_MAX]
-    found = previews(agent=agent, wishes=decided, now=now)
+    allocation_requests = _allocation_requests(request, made.parts, made.shares)
+    decided = list(dict.fromkeys(allocation_requests))[:ALLOCATION_REQUESTS_MAX]
+    found = previews(agent=agent, requests=decided, now=now)
     parts = [
-        _part(part, share, found.get(wish))
-        for part, share, wish in zip(made.parts, made.shares, wishes, strict=True)
+        _part(part, share, found.get(asked))
+        for part, share, asked in zip(made.parts, made.shares, allocation_requests, strict=True)
     ]
     return PlanPreview(request, parts, reserve_of(request))
 
@@ -85,14 +85,16 @@ def _part(part: Part, share: int, key: Preview | None) -> PartPreview:
     return PartPreview(part, share, key, key.cost(estimated), key.cost(share))
 
 
-def _wishes(request: TaskRequest, parts: list[Part], shares: list[int]) -> list[keys.Wish]:
+def _allocation_requests(
+    request: TaskRequest, parts: list[Part], shares: list[int]
+) -> list[keys.AllocationRequest]:
     """What each part would ask the Token Manager for."""
     terms = {
         name: runners.terms(name) for name in {part.runner or request.runner for part in parts}
     }
     ttl = settings.ALLOCATION_TTL_SECONDS
     return [
-        keys.Wish(
+        keys.AllocationRequest(
             tokens=share,
             provider=part.provider or request.provider or None,
             model=part.model or request.model or None,

@@ -57,7 +57,7 @@ def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocatio
     sub_task, task = attempt.sub_task, attempt.task
     terms = _terms(attempt.runner)
     ttl = int(max(seconds, 0)) + _MARGIN_SECONDS
-    wish = keys.Wish(
+    request = keys.AllocationRequest(
         tokens=attempt.tokens,
         provider=sub_task.provider or None,
         model=sub_task.model or None,
@@ -68,7 +68,7 @@ def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocatio
     )
     # Another worker may have allocated it, on terms that are no longer offered.
     earlier = attempt.fence > 1 and _allocations_of(attempt).first()
-    allocation = earlier or _allocate(attempt, wish, now=now)
+    allocation = earlier or _allocate(attempt, request, now=now)
     keys_with_provider = ApiKey.objects.select_related("provider")
     allocation.api_key = keys_with_provider.get(pk=allocation.api_key_id)
     return allocation
@@ -86,11 +86,11 @@ def _terms(runner: str) -> runners.Terms:
         raise Failed(kind_of(gone), gone.detail) from None
 
 
-def _allocate(attempt: Attempt, wish: keys.Wish, *, now: datetime) -> Allocation:
+def _allocate(attempt: Attempt, request: keys.AllocationRequest, *, now: datetime) -> Allocation:
     try:
         allocation, _ = keys.allocate(
             agent=attempt.task.agent_id,
-            wish=wish,
+            request=request,
             idempotency_key=attempt.session_id,
             session_id=attempt.session_id,
             actor=ORCHESTRATOR,

@@ -51,7 +51,9 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
         reasoning_tokens=30,
         audio_output_tokens=3,
     )
-    ending = keys.Ending(charge, "settled", usage, "provider", Decimal("0.25"), "req-of-provider")
+    ending = keys.Settlement(
+        charge, "settled", usage, "provider", Decimal("0.25"), "req-of-provider"
+    )
     keys.end_many([ending], now=now)
     said = ada.get(f"/charges/{charge.pk}").json()
     moments = {name: said.pop(name) for name in ("created_at", "expires_at", "settled_at")}

@@ -65,8 +65,8 @@ def lend(butler: PassThrough) -> Callable[..., Session]:
     return _lend
 
 
-def _lend(wire_format: str, *, tokens: int = 500_000, **wish: object) -> Session:
+def _lend(wire_format: str, *, tokens: int = 500_000, **terms: object) -> Session:
     # Keys with the sandbox speak both formats, so the provider decides which is taken.
-    wish |= {"wire_format": wire_format, "provider": wire_format, "auto_rotate": False}
-    allocation = allocate("ada", tokens, now=timezone.now(), **wish)
+    terms |= {"wire_format": wire_format, "provider": wire_format, "auto_rotate": False}
+    allocation = allocate("ada", tokens, now=timezone.now(), **terms)
     return Session(session_token(allocation.session_id), allocation)

@@ -23,15 +23,15 @@ def test_an_sdk_asks_once_and_shows_what_butler_says(client, butler, lend, sandb
 
 
 @pytest.mark.parametrize(
-    ("client", "wish", "says"),
+    ("client", "terms", "says"),
     [
         ("claude-code", {}, "API Error: 402 10 tokens are left"),
         ("codex", {}, "Quota exceeded."),
         ("codex", {"refusal_status": 400}, "10 tokens are left; this call may need"),
     ],
 )
-def test_a_command_asks_once_and_says_why(client, wish, says, butler, lend, sandbox, tmp_path):
-    session = lend("anthropic" if client == "claude-code" else "openai", tokens=10, **wish)
+def test_a_command_asks_once_and_says_why(client, terms, says, butler, lend, sandbox, tmp_path):
+    session = lend("anthropic" if client == "claude-code" else "openai", tokens=10, **terms)
     ran = run(client, home=tmp_path, BUTLER_URL=butler.url, BUTLER_TOKEN=session.token)
     assert ran.code == 1, ran.said
     assert says in ran.out

@@ -59,9 +59,9 @@ def sessions(transactional_db):
     make_people()
     for slug, rates in PRICES.items():
         add_key(slug, per_day=None, rates=Rates(**rates), sandbox=True)
-    wish = {"tokens": 10_000_000, "auto_rotate": False, "ttl_seconds": 86_400}
+    terms = {"tokens": 10_000_000, "auto_rotate": False, "ttl_seconds": 86_400}
     lent = [
-        allocate(agent, now=timezone.now(), model="model-1", **wish)
+        allocate(agent, now=timezone.now(), model="model-1", **terms)
         for agent in Agent.objects.order_by("pk").values_list("pk", flat=True)
         for _ in range(3)
     ]

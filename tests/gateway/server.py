@@ -166,9 +166,9 @@ def read_all(response: HTTPResponse) -> tuple[bytes, bool]:
     return body, response.length in (None, 0)
 
 
-def lend(url: str, *, tokens: int = 100_000, wire_format: str = "openai", **wish: Any) -> Session:
+def lend(url: str, *, tokens: int = 100_000, wire_format: str = "openai", **terms: Any) -> Session:
     """A session of ada's."""
-    lent = allocate(tokens=tokens, now=timezone.now(), **wish)
+    lent = allocate(tokens=tokens, now=timezone.now(), **terms)
     return Session(url, lent, wire_format)
 
 

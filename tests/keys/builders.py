@@ -29,11 +29,11 @@ def limit(subject, amount, *, unit="tokens", period="day", now=NOON, **changes):
     return keys.set_limit(subject, terms=terms, reason="test", actor=ACTOR, now=now)
 
 
-def allocate(agent="ada", tokens=1000, *, idempotency_key=None, now=NOON, **wish):
+def allocate(agent="ada", tokens=1000, *, idempotency_key=None, now=NOON, **terms):
     """Lend, as `agent` asks."""
     allocation, _ = keys.allocate(
         agent=agent,
-        wish=keys.Wish(tokens=tokens, **wish),
+        request=keys.AllocationRequest(tokens=tokens, **terms),
         idempotency_key=idempotency_key,
         actor=Actor.agent(agent),
         now=now,

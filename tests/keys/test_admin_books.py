@@ -117,7 +117,7 @@ def test_a_price_shows_its_tiers_and_a_charge_what_the_provider_said(staff, peop
     assert "above 200,000 tokens: input 0.007" in shown
     charge = hold(allocate(), 500)
     usage = keys.Usage(input_tokens=100)
-    ending = keys.Ending(
+    ending = keys.Settlement(
         charge, "settled", usage, provider_cost=Decimal("0.0004"), provider_request_id="req-77"
     )
     keys.settle_many([ending], now=NOON)

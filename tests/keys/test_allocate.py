@@ -125,7 +125,7 @@ def test_the_same_idempotency_key_is_the_same_allocation(people):
 
 
 @pytest.mark.parametrize(
-    ("wish", "refusal"),
+    ("terms", "refusal"),
     [
         ({"provider": "nobody", "tokens": 2_000_000}, ProviderNotFound),
         ({"model": "none"}, ModelNotFound),
@@ -136,10 +136,10 @@ def test_the_same_idempotency_key_is_the_same_allocation(people):
         ({"ttl_seconds": 0}, WrongValue),
     ],
 )
-def test_what_cannot_be_is_refused(people, wish, refusal):
+def test_what_cannot_be_is_refused(people, terms, refusal):
     add_key("nvidia-1")
     with pytest.raises(refusal):
-        allocate(**wish)
+        allocate(**terms)
     assert not Allocation.objects.exists()
 
 

@@ -19,7 +19,11 @@ ADA = Actor.agent("ada", address="192.0.2.7", request_id="req-1")
 
 def lend(**changes):
     """Ada's allocation, and whether it was created."""
-    wanted = {"agent": "ada", "wish": keys.Wish(tokens=1000), "idempotency_key": "once"}
+    wanted = {
+        "agent": "ada",
+        "request": keys.AllocationRequest(tokens=1000),
+        "idempotency_key": "once",
+    }
     return keys.allocate(**wanted | changes, actor=ADA, now=NOON)
 
 
@@ -53,7 +57,7 @@ def test_what_changes_nothing_is_not_in_the_audit(people):
     before = AuditEntry.objects.count()
     assert lend() == (allocation, False)
     with pytest.raises(keys_refusals.NoKeyCapacity):
-        lend(idempotency_key="another", wish=keys.Wish(tokens=2_000_000))
+        lend(idempotency_key="another", request=keys.AllocationRequest(tokens=2_000_000))
     keys.add_slots(0, runner="openclaw", actor=ACTOR, now=NOON)
     assert AuditEntry.objects.count() == before
 

@@ -89,19 +89,19 @@ class Office(RuleBasedStateMachine):
         ttl_seconds=st.sampled_from([60, 3600, 100_000]),
         sizes=_sizes,
     )
-    def allocate(self, agent, sizes, **wish):
+    def allocate(self, agent, sizes, **terms):
         """Lend, or say no; nobody else is there who could take the room meanwhile."""
         try:
-            self.lend(agent, **wish)
+            self.lend(agent, **terms)
         except Refusal as refusal:
             assert refusal.code != "busy"
         else:
             self.hold(-1, sizes)
 
-    def lend(self, agent, **wish):
+    def lend(self, agent, **terms):
         """What is lent fits into every window."""
-        wish = keys.Wish(**wish)
-        allocation, _ = keys.allocate(agent=agent, wish=wish, actor=ACTOR, now=self.now)
+        terms = keys.AllocationRequest(**terms)
+        allocation, _ = keys.allocate(agent=agent, request=terms, actor=ACTOR, now=self.now)
         self.allocations.append(allocation)
         self.used[allocation.pk] = 0
         committed = Window.objects.filter(scope__in=allocation.scopes, closed_at=None)
@@ -148,7 +148,7 @@ class Office(RuleBasedStateMachine):
             charge = self.one_of(self.charges, which)
             tokens = charge.held_tokens * percent // 100 if status == "settled" else 0
             usage = keys.Usage(input_tokens=tokens // 2, output_tokens=tokens - tokens // 2)
-            batch.setdefault(charge.pk, keys.Ending(charge, status, usage))
+            batch.setdefault(charge.pk, keys.Settlement(charge, status, usage))
         for pk, ending in batch.items():
             was = self.statuses[pk]
             if was == "held" or (was, ending.status) == ("expired", "settled"):

@@ -136,7 +136,7 @@ def test_a_hold_that_was_renewed_meanwhile_does_not_expire(people):
     later = NOON + timedelta(seconds=61)
     keys.extend_holds([charge.pk], ttl_seconds=60, now=NOON + timedelta(seconds=30))
     # The sweep had it on its list already.
-    assert keys.settle_many([keys.Ending(charge, "expired")], now=later) == 0
+    assert keys.settle_many([keys.Settlement(charge, "expired")], now=later) == 0
     assert keys.expire_charges(now=later) == 0
     assert keys.expire_charges(now=NOON + timedelta(seconds=90)) == 1
     assert_books_balance()

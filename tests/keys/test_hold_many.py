@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def wanted(allocation, least, most=None, key=None, **changes):
     """A hold asked for; each of its own idempotency key unless told."""
     key = key or f"hold-{next(_NAMES)}"
-    return keys.Wanted(allocation.pk, least, least if most is None else most, key, **changes)
+    return keys.HoldRequest(allocation.pk, least, least if most is None else most, key, **changes)
 
 
 _NAMES = iter(range(10**9))
@@ -191,7 +191,7 @@ def test_a_settled_call_gives_back_the_tokens_per_minute_it_did_not_use(people):
     one = allocate(tokens=10_000)
     (first,) = keys.hold_many([wanted(one, 900)], now=NOON)
     assert held(wanted(one, 200)) == [RateLimited]
-    keys.end_many([keys.Ending(first, "settled", keys.Usage(input_tokens=300))], now=NOON)
+    keys.end_many([keys.Settlement(first, "settled", keys.Usage(input_tokens=300))], now=NOON)
     assert held(wanted(one, 700), wanted(one, 1)) == [700, RateLimited]
     assert_books_balance()
 

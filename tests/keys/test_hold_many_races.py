@@ -22,12 +22,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def wanted(allocation, least, most, key):
     """A hold asked for."""
-    return keys.Wanted(allocation.pk, least, most, key)
+    return keys.HoldRequest(allocation.pk, least, most, key)
 
 
 def given(answers):
     """Everything that was held, of many batches."""
-    return [answer for batch in answers for answer in batch if isinstance(answer, keys.Held)]
+    return [answer for batch in answers for answer in batch if isinstance(answer, keys.HoldResult)]
 
 
 def test_200_threads_hold_what_there_is_and_not_one_token_more(people, at_once):
@@ -106,8 +106,8 @@ def test_holds_settlements_rotations_and_closings_at_once_never_deadlock(people,
 
     def settle_some(dice):
         usage = keys.Usage(input_tokens=400)
-        some = [one for one in [*first, *hold_some(dice)] if isinstance(one, keys.Held)]
-        return keys.settle_many([keys.Ending(one, "settled", usage) for one in some], now=NOON)
+        some = [one for one in [*first, *hold_some(dice)] if isinstance(one, keys.HoldResult)]
+        return keys.settle_many([keys.Settlement(one, "settled", usage) for one in some], now=NOON)
 
     def extend(dice):
         keys.extend_holds([one.pk for one in first], ttl_seconds=600, now=NOON)

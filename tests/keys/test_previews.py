@@ -1,4 +1,4 @@
-"""What a wish would get is what it gets."""
+"""What a request would get is what it gets."""
 
 from decimal import Decimal
 
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.django_db
 ADA = Actor.agent("ada")
 
 
-def preview(agent="ada", *, now=NOON, **wish):
-    """What one wish would get."""
-    wish = keys.Wish(**{"tokens": 1000, **wish})
-    return previews(agent=agent, wishes=[wish], now=now)[wish]
+def preview(agent="ada", *, now=NOON, **terms):
+    """What one request would get."""
+    terms = keys.AllocationRequest(**{"tokens": 1000, **terms})
+    return previews(agent=agent, requests=[terms], now=now)[terms]
 
 
 def fleet():
@@ -36,16 +36,16 @@ def fleet():
     limit(ada, "0.30", unit="usd")
 
 
-def granted(wish):
+def granted(terms):
     """The key of an allocation, or the code of the refusal."""
     try:
-        return keys.allocate(agent="ada", wish=wish, actor=ADA, now=NOON)[0].api_key_id
+        return keys.allocate(agent="ada", request=terms, actor=ADA, now=NOON)[0].api_key_id
     except Refusal as refusal:
         return refusal.code
 
 
-WISHES = [
-    keys.Wish(tokens=tokens, provider=provider, model=model, wire_format=wire_format)
+REQUESTS = [
+    keys.AllocationRequest(tokens=tokens, provider=provider, model=model, wire_format=wire_format)
     for tokens in (1_000, 20_001, 50_001, 60_001)
     for provider in (None, "openai", "nobody")
     for model in (None, "model-1", "model-2")
@@ -53,11 +53,11 @@ WISHES = [
 ]
 
 
-@pytest.mark.parametrize("wish", WISHES, ids=str)
-def test_a_preview_says_what_allocate_does(people, wish):
+@pytest.mark.parametrize("terms", REQUESTS, ids=str)
+def test_a_preview_says_what_allocate_does(people, terms):
     fleet()
-    said = previews(agent="ada", wishes=[wish], now=NOON)[wish]
-    assert (said.key_id or said.refusal.code) == granted(wish)
+    said = previews(agent="ada", requests=[terms], now=NOON)[terms]
+    assert (said.key_id or said.refusal.code) == granted(terms)
 
 
 def test_a_preview_has_the_key_its_provider_its_model_and_what_tokens_cost_there(people):
@@ -80,7 +80,7 @@ def test_a_preview_writes_nothing_and_holds_nothing(people):
 
 def test_a_window_that_is_over_counts_as_the_next_one(people):
     add_key("nvidia-1", per_day=20_000)
-    keys.allocate(agent="ada", wish=keys.Wish(tokens=15_000), actor=ADA, now=NOON)
+    keys.allocate(agent="ada", request=keys.AllocationRequest(tokens=15_000), actor=ADA, now=NOON)
     assert preview(tokens=8_000).refusal.code == "no_key_capacity"
     windows = Window.objects.count()
     tomorrow = NOON.replace(day=11)
@@ -93,9 +93,9 @@ def test_equal_wishes_are_decided_once_and_the_fleet_is_read_once(
     people, django_assert_max_num_queries
 ):
     fleet()
-    wishes = [keys.Wish(tokens=1000 + number % 7) for number in range(10_000)]
+    wishes = [keys.AllocationRequest(tokens=1000 + number % 7) for number in range(10_000)]
     with django_assert_max_num_queries(3):
-        found = previews(agent="ada", wishes=wishes, now=NOON)
+        found = previews(agent="ada", requests=wishes, now=NOON)
     assert {said.key_id for said in found.values()} == {"groq-1"}
     assert len(found) == 7
 

@@ -165,8 +165,10 @@ def test_a_call_settles_in_the_window_of_the_day_it_is_settled(lent):
 def test_a_batch_ends_what_is_open_and_counts_it(lent):
     charges = [hold(lent, 1_000) for _ in range(4)]
     settle(charges[0], 10)
-    endings = [keys.Ending(charge, "settled", keys.Usage(input_tokens=100)) for charge in charges]
-    endings[3] = keys.Ending(charges[3], "released")
+    endings = [
+        keys.Settlement(charge, "settled", keys.Usage(input_tokens=100)) for charge in charges
+    ]
+    endings[3] = keys.Settlement(charges[3], "released")
     # The same ending twice in one batch is once.
     assert keys.settle_many([*endings, endings[1]], now=NOON) == 3
     assert keys.settle_many([], now=NOON) == 0
@@ -181,10 +183,10 @@ def test_a_batch_says_what_came_of_each_ending_in_its_order(lent):
     settle(gone, 10)
     came = keys.end_many(
         [
-            keys.Ending(foreign, "settled", keys.Usage(output_tokens=100)),
-            keys.Ending(gone, "settled", keys.Usage(input_tokens=999)),
-            keys.Ending(kept, "settled", keys.Usage(input_tokens=300)),
-            keys.Ending(kept, "released"),
+            keys.Settlement(foreign, "settled", keys.Usage(output_tokens=100)),
+            keys.Settlement(gone, "settled", keys.Usage(input_tokens=999)),
+            keys.Settlement(kept, "settled", keys.Usage(input_tokens=300)),
+            keys.Settlement(kept, "released"),
         ],
         now=NOON,
     )
@@ -195,22 +197,22 @@ def test_a_batch_says_what_came_of_each_ending_in_its_order(lent):
         (False, Decimal("0.0009"), 19_690),
     ]
     assert came[0].cost == Charge.objects.get(pk=foreign.pk).cost
-    assert keys.end_many([keys.Ending(kept, "released")], now=NOON) == came[3:]
+    assert keys.end_many([keys.Settlement(kept, "released")], now=NOON) == came[3:]
     assert_books_balance()
 
 
 def test_nothing_is_left_of_an_allocation_that_an_ending_closed(lent):
     first, second = hold(lent, 1_000), hold(lent, 2_000)
     (came,) = keys.end_many(
-        [keys.Ending(first, "settled", keys.Usage(input_tokens=1_001))], now=NOON
+        [keys.Settlement(first, "settled", keys.Usage(input_tokens=1_001))], now=NOON
     )
     assert (came.ended, came.left) == (True, 0)
-    assert keys.end_many([keys.Ending(second, "released")], now=NOON)[0].left == 0
-    assert keys.end_many([keys.Ending(first, "released")], now=NOON)[0].left == 0
+    assert keys.end_many([keys.Settlement(second, "released")], now=NOON)[0].left == 0
+    assert keys.end_many([keys.Settlement(first, "released")], now=NOON)[0].left == 0
 
 
 def test_what_the_provider_said_of_itself_stands_beside_our_cost(lent):
-    said = keys.Ending(
+    said = keys.Settlement(
         hold(lent, 1_000),
         "settled",
         keys.Usage(input_tokens=100),
@@ -295,9 +297,9 @@ def test_an_estimate_is_marked_as_one(lent):
 )
 def test_what_cannot_be_is_refused_and_the_whole_batch_with_it(lent, usage):
     charge, good = hold(lent, 1_000), hold(lent, 1_000)
-    wrong = keys.Ending(charge, "settled", keys.Usage(**usage))
+    wrong = keys.Settlement(charge, "settled", keys.Usage(**usage))
     with pytest.raises(WrongValue):
-        keys.settle_many([keys.Ending(good, "settled"), wrong], now=NOON)
+        keys.settle_many([keys.Settlement(good, "settled"), wrong], now=NOON)
     assert Charge.objects.filter(status="held").count() == 2
 
 

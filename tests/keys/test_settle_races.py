@@ -72,7 +72,7 @@ def test_batches_that_overlap_in_random_order_never_deadlock(people, at_once):
     def settle_some(number):
         mine = random.Random(number).sample(charges, 40)
         usage = keys.Usage(input_tokens=900)
-        return keys.settle_many([keys.Ending(c, "settled", usage) for c in mine], now=NOON)
+        return keys.settle_many([keys.Settlement(c, "settled", usage) for c in mine], now=NOON)
 
     answers = at_once(settle_some, times=40)
     assert refused(answers) == 0
@@ -90,7 +90,7 @@ def test_everything_at_once_on_few_rows_never_deadlocks(people, at_once):
 
     def settle_some(dice):
         usage = keys.Usage(input_tokens=3_000)
-        endings = [keys.Ending(charge, "settled", usage) for charge in dice.sample(charges, 9)]
+        endings = [keys.Settlement(charge, "settled", usage) for charge in dice.sample(charges, 9)]
         return keys.settle_many(endings, now=NOON)
 
     acts = [

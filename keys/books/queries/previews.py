@@ -1,4 +1,4 @@
-"""Which key a wish would get now; nothing is written, and nothing stays locked."""
+"""Which key a request would get now; nothing is written, and nothing stays locked."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from common.refusal import Refusal
 from keys.books.queries.candidates import candidates
 from keys.books.selection import Candidate
-from keys.books.services.allocation_request import Wish
+from keys.books.services.allocation_request import AllocationRequest
 from keys.books.services.key_selection import Payers, check_payers, decide_among, look
 from keys.refusals import LimitReached, ModelNotFound, NoKeyCapacity, ProviderNotFound
 from keys.supply import pricing
@@ -17,7 +17,7 @@ from keys.supply.queries.prices import price_of
 
 
 class Preview(NamedTuple):
-    """The key that a wish would get, or the `refusal` that it would get instead."""
+    """The key that a request would get, or the `refusal` that it would get instead."""
 
     key_id: str = ""
     provider: str = ""
@@ -38,28 +38,32 @@ def _cost(price_id: int, tokens: int) -> Decimal:
     return pricing.bound(price_of(price_id).rates, tokens)
 
 
-def previews(*, agent: str, wishes: Iterable[Wish], now: datetime) -> dict[Wish, Preview]:
-    """What each wish would get if it alone were granted now, as `services.allocate` decides.
+def previews(
+    *, agent: str, requests: Iterable[AllocationRequest], now: datetime
+) -> dict[AllocationRequest, Preview]:
+    """What each request would get if it alone were granted now, as `services.allocate` decides.
 
-    Equal wishes are decided once. Refusals: those of `allocate` that no wish could change
+    Equal requests are decided once. Refusals: those of `allocate` that no request could change
     (AgentNotFound, AgentDisabled, CostCentreNotFound, WrongValue).
     """
     offices: dict[str | None, tuple[Payers, list[Candidate]]] = {}
     found = {}
-    for wish in dict.fromkeys(wishes):
-        wish.check()
-        centre = wish.cost_centre
+    for request in dict.fromkeys(requests):
+        request.check()
+        centre = request.cost_centre
         if centre not in offices:
             payers = look(agent=agent, cost_centre=centre, now=now).payers
             offices[centre] = payers, candidates(payers_usd=payers.usd_free, now=now)
-        found[wish] = _preview(wish, *offices[centre], now=now)
+        found[request] = _preview(request, *offices[centre], now=now)
     return found
 
 
-def _preview(wish: Wish, payers: Payers, known: list[Candidate], *, now: datetime) -> Preview:
+def _preview(
+    request: AllocationRequest, payers: Payers, known: list[Candidate], *, now: datetime
+) -> Preview:
     try:
-        check_payers(wish, payers, now=now)
-        chosen = decide_among(known, wish=wish, payers=payers, now=now).best
+        check_payers(request, payers, now=now)
+        chosen = decide_among(known, request=request, payers=payers, now=now).best
     except (LimitReached, NoKeyCapacity, ModelNotFound, ProviderNotFound) as refusal:
         return Preview(refusal=refusal)
     return Preview(chosen.slug, chosen.provider, chosen.model, chosen.price_id)

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from common.refusal import Refusal
 from common.statements import fetch, instance
 from keys.books import selection, sql, transactions
-from keys.books.services.allocation_request import Wish
+from keys.books.services.allocation_request import AllocationRequest
 from keys.books.services.key_selection import Asker, decide, look
 from keys.models import Allocation
 from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity
@@ -26,7 +26,7 @@ _ATTEMPTS = 100
 def allocate(
     *,
     agent: str,
-    wish: Wish,
+    request: AllocationRequest,
     idempotency_key: str | None = None,
     session_id: str | None = None,
     actor: Actor,
@@ -41,12 +41,12 @@ def allocate(
     alternatives and the next reset), LimitReached, IdempotencyMismatch, AgentNotFound,
     AgentDisabled, ProviderNotFound, ModelNotFound, CostCentreNotFound, WrongValue, Busy.
     """
-    wish.check()
+    request.check()
     for _ in range(_ATTEMPTS):
         try:
             outcome = _try_to_allocate(
                 agent=agent,
-                wish=wish,
+                request=request,
                 idempotency_key=idempotency_key,
                 session_id=session_id or f"ses-{secrets.token_hex(12)}",
                 actor=actor,
@@ -72,7 +72,7 @@ _ONCE = ("allocation_once_per_idempotency_key", "keys_allocation_session_id_key"
 def _try_to_allocate(
     *,
     agent: str,
-    wish: Wish,
+    request: AllocationRequest,
     idempotency_key: str | None,
     session_id: str,
     actor: Actor,
@@ -83,29 +83,33 @@ def _try_to_allocate(
     A refusal is returned, not raised: nothing was written, and a ROLLBACK would make psycopg throw
     away the statements it has prepared, so that saying no would cost more than saying yes.
     """
-    asker = _look(agent, wish, idempotency_key, now)
+    asker = _look(agent, request, idempotency_key, now)
     if asker.earlier:
-        return _same(Allocation.objects.get(pk=asker.earlier), wish), False
+        return _same(Allocation.objects.get(pk=asker.earlier), request), False
     try:
-        decision = decide(wish=wish, payers=asker.payers, now=now)
+        decision = decide(request=request, payers=asker.payers, now=now)
     except (LimitReached, NoKeyCapacity) as refusal:
         # Since we looked, the same request may have taken the room that is missing now.
-        earlier = _look(agent, wish, idempotency_key, now).earlier if idempotency_key else None
+        earlier = _look(agent, request, idempotency_key, now).earlier if idempotency_key else None
         if earlier:
-            return _same(Allocation.objects.get(pk=earlier), wish), False
+            return _same(Allocation.objects.get(pk=earlier), request), False
         return refusal
-    new = _new(wish, asker, idempotency_key=idempotency_key, decision=decision, now=now)
+    new = _new(request, asker, idempotency_key=idempotency_key, decision=decision, now=now)
     new.session_id = session_id
     lent = _commit(new, verdicts=selection.to_json(decision), actor=actor)
     return (lent, True) if lent else None
 
 
-def _look(agent: str, wish: Wish, idempotency_key: str | None, now: datetime) -> Asker:
-    return look(agent=agent, cost_centre=wish.cost_centre, idempotency_key=idempotency_key, now=now)
+def _look(
+    agent: str, request: AllocationRequest, idempotency_key: str | None, now: datetime
+) -> Asker:
+    return look(
+        agent=agent, cost_centre=request.cost_centre, idempotency_key=idempotency_key, now=now
+    )
 
 
-def _same(allocation: Allocation, wish: Wish) -> Allocation:
-    if allocation.asked != wish.as_json():
+def _same(allocation: Allocation, request: AllocationRequest) -> Allocation:
+    if allocation.asked != request.as_json():
         raise IdempotencyMismatch(
             session_id=allocation.session_id,
         )
@@ -113,7 +117,7 @@ def _same(allocation: Allocation, wish: Wish) -> Allocation:
 
 
 def _new(
-    wish: Wish,
+    request: AllocationRequest,
     asker: Asker,
     *,
     idempotency_key: str | None,
@@ -128,18 +132,18 @@ def _new(
         payers=asker.payers.scopes,
         api_key_id=decision.best.slug,
         price_id=price.pk,
-        allocated=wish.tokens,
-        allocated_cost=pricing.bound(price.rates, wish.tokens),
+        allocated=request.tokens,
+        allocated_cost=pricing.bound(price.rates, request.tokens),
         token_cost_max=price.token_cost_max,
-        rotation_threshold=threshold(wish.tokens),
-        auto_rotate=wish.auto_rotate,
-        wire_format=wish.wire_format or "",
-        refusal_status=wish.refusal_status,
+        rotation_threshold=threshold(request.tokens),
+        auto_rotate=request.auto_rotate,
+        wire_format=request.wire_format or "",
+        refusal_status=request.refusal_status,
         provider_expanded=decision.provider_expanded,
         idempotency_key=idempotency_key,
-        asked=wish.as_json(),
+        asked=request.as_json(),
         created_at=now,
-        expires_at=now + timedelta(seconds=wish.ttl_seconds),
+        expires_at=now + timedelta(seconds=request.ttl_seconds),
     )
 
 

@@ -1,4 +1,4 @@
-"""What an agent asks for."""
+"""The request for an allocation, checked before anything is read."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -7,18 +7,19 @@ from django.conf import settings
 from keys.models import WireFormat
 from keys.refusals import WrongValue
 
-# What clients may be told for want of budget: none that they retry by themselves.
+# Statuses with which the gateway may refuse a call that the budget cannot pay; clients retry none
+# of them by themselves.
 REFUSAL_STATUSES = (400, 402, 403, 422, 429)
 _LATER = ("wire_format", "refusal_status")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What is asked for. `tokens` > 0; `ttl_seconds` until it expires unless extended.
+class AllocationRequest:
+    """The terms of an allocation: `tokens` > 0, `ttl_seconds` until it expires unless extended.
 
-    `wire_format`: what the session will speak to the gateway, so that only keys are considered
-    whose provider speaks it. `refusal_status`: how the gateway shall answer for want of budget,
-    for clients that misread its usual answer.
+    `wire_format`: what the session will speak to the gateway; only keys of providers that speak it
+    are considered. `refusal_status`: the HTTP status with which the gateway refuses a call that the
+    budget cannot pay, for clients that misread the usual one.
     """
 
     tokens: int

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from keys.audit_actions import Action
 from keys.books import transactions
-from keys.books.services.settle import Ending, settle_many
+from keys.books.services.settle import Settlement, settle_many
 from keys.models import Allocation, Charge, RateLease
 from keys.refusals import AllocationClosed, AllocationNotFound, WrongValue
 from security import audit
@@ -109,7 +109,7 @@ def expire_charges(*, now: datetime) -> int:
         Charge.objects.filter(status="held", expires_at__lte=now).order_by("pk")[:_BATCH]
     ):
         expired += settle_many(
-            [Ending(charge, Charge.Status.EXPIRED) for charge in overdue], now=now
+            [Settlement(charge, Charge.Status.EXPIRED) for charge in overdue], now=now
         )
     return expired
 

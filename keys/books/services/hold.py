@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from common.refusal import Refusal
 from common.statements import fetch
 from keys.books import sql
-from keys.books.sql.hold import Held, HoldRow
+from keys.books.sql.hold import HoldResult, HoldRow
 from keys.models import Charge
 from keys.refusals import (
     AgentDisabled,
@@ -27,7 +27,7 @@ from keys.refusals import (
 )
 
 
-class Wanted(NamedTuple):
+class HoldRequest(NamedTuple):
     """A hold asked for: from `least` to `most` tokens, as many as are left.
 
     `api_key`: the key the call is made for; blank: whichever the allocation is on, and whether it
@@ -63,7 +63,7 @@ def hold(
     Refusals: AllocationExhausted, AllocationClosed, AllocationNotFound, AgentDisabled,
     RateLimited, IdempotencyMismatch, WrongValue.
     """
-    wanted = Wanted(
+    wanted = HoldRequest(
         allocation_id, tokens, tokens, idempotency_key, model=model, ttl_seconds=ttl_seconds
     )
     try:
@@ -78,7 +78,7 @@ def hold(
         return charge, False
 
 
-def hold_many(wanted: Iterable[Wanted], *, now: datetime) -> list[Held | Refusal]:
+def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResult | Refusal]:
     """Set aside for many calls at once; for each, in their order, what was held or the refusal.
 
     One statement, which is its own transaction; another one where calls of a batch have to wait for
@@ -90,7 +90,7 @@ def hold_many(wanted: Iterable[Wanted], *, now: datetime) -> list[Held | Refusal
         raise WrongValue("A hold is zero tokens or more.", field="tokens")
     if len(wanted) == 1 and (held := _hold_one(wanted[0], now=now)):
         return [held]
-    answers: dict[int, Held | Refusal] = {}
+    answers: dict[int, HoldResult | Refusal] = {}
     paced: dict[int, str] = {}
     waiting = set(range(len(wanted)))
     doubtful = {n for n in waiting if not wanted[n].fresh}
@@ -115,7 +115,7 @@ def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> 
     fetch(sql.EXTEND_HOLDS, charges=list(charges), until=until)
 
 
-def _hold_one(one: Wanted, *, now: datetime) -> Held | None:
+def _hold_one(one: HoldRequest, *, now: datetime) -> HoldResult | None:
     """The plain case of a single call; None when it is not plain."""
     held = fetch(
         sql.HOLD_ONE,
@@ -134,25 +134,27 @@ def _hold_one(one: Wanted, *, now: datetime) -> Held | None:
     return held[0] if held else None
 
 
-def _until(one: Wanted, now: datetime) -> datetime:
+def _until(one: HoldRequest, now: datetime) -> datetime:
     return now + timedelta(seconds=one.ttl_seconds or settings.HOLD_SECONDS)
 
 
-def _set_aside(wanted: dict[int, Wanted], *, now: datetime, paced: bool = False) -> list[HoldRow]:
+def _set_aside(
+    wanted: dict[int, HoldRequest], *, now: datetime, paced: bool = False
+) -> list[HoldRow]:
     given = Jsonb([_as_json(n, one, now) for n, one in wanted.items()])
     return fetch(sql.HOLD, holds=given, now=now, paced=paced)
 
 
 @transaction.atomic(durable=True)
 def _set_aside_in_pace(
-    wanted: dict[int, Wanted], keys: set[str], *, now: datetime
+    wanted: dict[int, HoldRequest], keys: set[str], *, now: datetime
 ) -> list[HoldRow]:
     # A statement of its own: the next one sees every place that was given while this one waited.
     fetch(sql.PACE, keys=list(keys))
     return _set_aside(wanted, now=now, paced=True)
 
 
-def _as_json(n: int, one: Wanted, now: datetime) -> dict[str, object]:
+def _as_json(n: int, one: HoldRequest, now: datetime) -> dict[str, object]:
     return {
         "n": n,
         "allocation": one.allocation_id,
@@ -169,10 +171,10 @@ def _as_json(n: int, one: Wanted, now: datetime) -> dict[str, object]:
 
 
 def _answers(
-    rows: list[HoldRow], wanted: list[Wanted], *, in_pace: bool = False
-) -> dict[int, Held | Refusal]:
+    rows: list[HoldRow], wanted: list[HoldRequest], *, in_pace: bool = False
+) -> dict[int, HoldResult | Refusal]:
     """What came of the holds that are decided, by their place in the batch."""
-    answers: dict[int, Held | Refusal] = {}
+    answers: dict[int, HoldResult | Refusal] = {}
     for row in rows:
         if row.outcome == "held":
             answers[row.n] = _charge_of(row, wanted[row.n])
@@ -181,8 +183,8 @@ def _answers(
     return answers
 
 
-def _charge_of(row: HoldRow, one: Wanted) -> Held:
-    return Held(
+def _charge_of(row: HoldRow, one: HoldRequest) -> HoldResult:
+    return HoldResult(
         row.charge,
         one.allocation_id,
         row.api_key,
@@ -194,19 +196,19 @@ def _charge_of(row: HoldRow, one: Wanted) -> Held:
     )
 
 
-def _allocation_exhausted(row: HoldRow, one: Wanted) -> Refusal:
+def _allocation_exhausted(row: HoldRow, one: HoldRequest) -> Refusal:
     return AllocationExhausted(
         needed=one.least,
         **row.budget,
     )
 
 
-def _allocation_closed(row: HoldRow, one: Wanted) -> Refusal:
+def _allocation_closed(row: HoldRow, one: HoldRequest) -> Refusal:
     status = "expired" if row.outcome == "expired" else row.status
     return AllocationClosed(status=status, needed=one.least, **row.budget)
 
 
-def _held_before(row: HoldRow, one: Wanted) -> Refusal:
+def _held_before(row: HoldRow, one: HoldRequest) -> Refusal:
     return HeldBefore(
         charge_id=row.earlier,
         charge_status=row.earlier_status,
@@ -214,7 +216,7 @@ def _held_before(row: HoldRow, one: Wanted) -> Refusal:
     )
 
 
-def _key_cannot_serve(row: HoldRow, one: Wanted) -> Refusal:
+def _key_cannot_serve(row: HoldRow, one: HoldRequest) -> Refusal:
     return KeyCannotServe(
         key_id=row.api_key,
         status=row.status,
@@ -222,7 +224,7 @@ def _key_cannot_serve(row: HoldRow, one: Wanted) -> Refusal:
     )
 
 
-def _rate_limited(row: HoldRow, one: Wanted) -> Refusal:
+def _rate_limited(row: HoldRow, one: HoldRequest) -> Refusal:
     return RateLimited(
         key_id=row.api_key,
         until=row.until,
@@ -230,7 +232,7 @@ def _rate_limited(row: HoldRow, one: Wanted) -> Refusal:
 
 
 _MAY_BE_EARLIER = {"small", "closed"}
-_REFUSALS: dict[str, Callable[[HoldRow, Wanted], Refusal]] = {
+_REFUSALS: dict[str, Callable[[HoldRow, HoldRequest], Refusal]] = {
     "small": _allocation_exhausted,
     "closed": _allocation_closed,
     "expired": _allocation_closed,

@@ -9,7 +9,7 @@ from django.conf import settings
 from common.statements import fetch
 from keys.books import selection, sql
 from keys.books.queries.candidates import candidates, lacking_windows
-from keys.books.services.allocation_request import Wish
+from keys.books.services.allocation_request import AllocationRequest
 from keys.models import ApiKey, Provider
 from keys.refusals import (
     AgentDisabled,
@@ -72,33 +72,35 @@ def look(
     return Asker(agent, (row.asked or row.own)[-1], payers, row.earlier)
 
 
-def decide(*, wish: Wish, payers: Payers, now: datetime) -> selection.Decision:
+def decide(*, request: AllocationRequest, payers: Payers, now: datetime) -> selection.Decision:
     """The decision, with a key chosen. Refusals: LimitReached, NoKeyCapacity, ProviderNotFound,
     ModelNotFound."""
-    check_payers(wish, payers, now=now)
+    check_payers(request, payers, now=now)
     return decide_among(
-        candidates(payers_usd=payers.usd_free, now=now), wish=wish, payers=payers, now=now
+        candidates(payers_usd=payers.usd_free, now=now), request=request, payers=payers, now=now
     )
 
 
-def check_payers(wish: Wish, payers: Payers, *, now: datetime) -> None:
+def check_payers(request: AllocationRequest, payers: Payers, *, now: datetime) -> None:
     """Whether those who pay have the tokens free. Refusal: LimitReached."""
-    if payers.tokens_free is not None and payers.tokens_free < wish.tokens:
-        raise _limit_reached(wish, payers, cost=Decimal(0), now=now)
+    if payers.tokens_free is not None and payers.tokens_free < request.tokens:
+        raise _limit_reached(request, payers, cost=Decimal(0), now=now)
 
 
 def decide_among(
-    known: list[selection.Candidate], *, wish: Wish, payers: Payers, now: datetime
+    known: list[selection.Candidate], *, request: AllocationRequest, payers: Payers, now: datetime
 ) -> selection.Decision:
     """As `decide`, when the candidates are known and the payers have the tokens."""
-    decision = _choose(_payable(known, wish.tokens), wish)
+    decision = _choose(_payable(known, request.tokens), request)
     if decision.chosen:
         return decision
-    check_known(provider=wish.provider, model=wish.model)
-    if (unlimited := _choose(known, wish)).chosen:
+    check_known(provider=request.provider, model=request.model)
+    if (unlimited := _choose(known, request)).chosen:
         price = price_of(unlimited.best.price_id)
-        raise _limit_reached(wish, payers, cost=pricing.bound(price.rates, wish.tokens), now=now)
-    raise _no_key_capacity(known, decision, wish, now)
+        raise _limit_reached(
+            request, payers, cost=pricing.bound(price.rates, request.tokens), now=now
+        )
+    raise _no_key_capacity(known, decision, request, now)
 
 
 def _payable(known: list[selection.Candidate], tokens: int) -> list[selection.Candidate]:
@@ -111,39 +113,44 @@ def _payable(known: list[selection.Candidate], tokens: int) -> list[selection.Ca
     ]
 
 
-def _choose(known: list[selection.Candidate], wish: Wish) -> selection.Decision:
+def _choose(known: list[selection.Candidate], request: AllocationRequest) -> selection.Decision:
     return selection.choose(
         known,
-        tokens=wish.tokens,
-        provider=wish.provider,
-        model=wish.model,
-        wire_format=wish.wire_format,
+        tokens=request.tokens,
+        provider=request.provider,
+        model=request.model,
+        wire_format=request.wire_format,
         free_min=settings.CANDIDATE_FREE_TOKENS_MIN,
     )
 
 
-def _limit_reached(wish: Wish, payers: Payers, *, cost: Decimal, now: datetime) -> LimitReached:
-    windows = lacking_windows(scopes=payers.scopes, tokens=wish.tokens, cost=cost, now=now)
+def _limit_reached(
+    request: AllocationRequest, payers: Payers, *, cost: Decimal, now: datetime
+) -> LimitReached:
+    windows = lacking_windows(scopes=payers.scopes, tokens=request.tokens, cost=cost, now=now)
     return LimitReached(
-        needed=wish.tokens,
+        needed=request.tokens,
         windows=windows,
         next_reset=next_reset(windows),
     )
 
 
 def _no_key_capacity(
-    known: list[selection.Candidate], decision: selection.Decision, wish: Wish, now: datetime
+    known: list[selection.Candidate],
+    decision: selection.Decision,
+    request: AllocationRequest,
+    now: datetime,
 ) -> NoKeyCapacity:
-    preferred = [key for key in known if wish.provider in (None, key.provider)]
+    preferred = [key for key in known if request.provider in (None, key.provider)]
     windows = lacking_windows(
         scopes=[f"key:{key.slug}" for key in preferred or known],
         # A key with no more than the minimum free is no candidate either.
-        tokens=max(wish.tokens, settings.CANDIDATE_FREE_TOKENS_MIN + 1),
+        tokens=max(request.tokens, settings.CANDIDATE_FREE_TOKENS_MIN + 1),
         cost=Decimal(0),
         now=now,
     )
     return NoKeyCapacity(
-        needed=wish.tokens,
+        needed=request.tokens,
         windows=windows,
         alternatives=[
             Alternative(key.slug, key.provider, key.capacity) for key in decision.alternatives

@@ -97,7 +97,7 @@ class HeldCharge(Protocol):
     def price_id(self) -> int: ...
 
 
-class Ending(NamedTuple):
+class Settlement(NamedTuple):
     """How one held charge ends. `usage` and what the provider said count only for `settled`.
 
     `provider_cost`: USD, by the provider's own reckoning; kept beside Butler's, never paid.
@@ -111,7 +111,7 @@ class Ending(NamedTuple):
     provider_request_id: str = ""
 
 
-class Ended(NamedTuple):
+class SettlementResult(NamedTuple):
     """What came of one ending.
 
     `ended`: False when the charge had ended before. `cost`: USD it was settled at. `left`: tokens
@@ -131,7 +131,7 @@ def settle(
     More than was held is recorded in full. A charge that expired meanwhile is settled all the same.
     Refusals: WrongValue; ChargeEnded when it was released, or settled with other usage.
     """
-    settled = settle_many([Ending(charge, _STATUSES.SETTLED, usage, basis)], now=now)
+    settled = settle_many([Settlement(charge, _STATUSES.SETTLED, usage, basis)], now=now)
     if not settled:
         _check_same(Charge.objects.get(pk=charge.pk), usage)
     return settled
@@ -145,15 +145,15 @@ def _check_same(charge: Charge, usage: Usage) -> None:
 
 def release(*, charge: Charge, now: datetime) -> int:
     """Give a hold back: nothing was used. 1, or 0 when the charge had ended before."""
-    return settle_many([Ending(charge, _STATUSES.RELEASED)], now=now)
+    return settle_many([Settlement(charge, _STATUSES.RELEASED)], now=now)
 
 
-def settle_many(endings: Iterable[Ending], *, now: datetime) -> int:
+def settle_many(endings: Iterable[Settlement], *, now: datetime) -> int:
     """End a batch of held charges in one transaction; how many ended now. Refusals: WrongValue."""
     return sum(each.ended for each in end_many(endings, now=now))
 
 
-def end_many(endings: Iterable[Ending], *, now: datetime) -> list[Ended]:
+def end_many(endings: Iterable[Settlement], *, now: datetime) -> list[SettlementResult]:
     """End a batch of held charges in one transaction; what came of each, in the order given.
 
     Of several endings of one charge the first counts. Refusals: WrongValue, and nothing ends.
@@ -171,7 +171,7 @@ def end_many(endings: Iterable[Ending], *, now: datetime) -> list[Ended]:
 
 
 @transactions.in_books
-def _end(endings: list[Ending], rows: Jsonb, *, now: datetime) -> list[Spent]:
+def _end(endings: list[Settlement], rows: Jsonb, *, now: datetime) -> list[Spent]:
     spent = transactions.locked_rows(
         sql.END,
         {"endings": rows, "at": now},
@@ -182,7 +182,7 @@ def _end(endings: list[Ending], rows: Jsonb, *, now: datetime) -> list[Spent]:
     return after_settlement.follow(spent, at=now)
 
 
-def _row(ending: Ending) -> dict[str, Any]:
+def _row(ending: Settlement) -> dict[str, Any]:
     """An ending as `sql.END` takes it. Refusals: WrongValue."""
     charge, usage = ending.charge, ending.usage
     usage.check()
@@ -197,8 +197,8 @@ def _row(ending: Ending) -> dict[str, Any]:
 
 
 def _outcomes(
-    endings: list[Ending], given: dict[int, dict[str, Any]], spent: list[Spent]
-) -> list[Ended]:
+    endings: list[Settlement], given: dict[int, dict[str, Any]], spent: list[Spent]
+) -> list[SettlementResult]:
     left = {row.id: row.left for row in spent}
     open_yet = {pk for row in spent for pk in row.charges}
     before = _earlier_outcomes(given.keys() - open_yet)
@@ -207,18 +207,20 @@ def _outcomes(
         pk = ending.charge.pk
         if pk in open_yet:
             open_yet.discard(pk)
-            before[pk] = Ended(False, given[pk]["cost"], left[ending.charge.allocation_id])
+            before[pk] = SettlementResult(
+                False, given[pk]["cost"], left[ending.charge.allocation_id]
+            )
             found.append(before[pk]._replace(ended=True))
         else:
             found.append(before[pk])
     return found
 
 
-def _earlier_outcomes(charges: Collection[int]) -> dict[int, Ended]:
+def _earlier_outcomes(charges: Collection[int]) -> dict[int, SettlementResult]:
     if not charges:
         return {}
     rows = Charge.objects.filter(pk__in=charges).select_related("allocation")
-    return {row.pk: Ended(False, row.cost, _tokens_left(row.allocation)) for row in rows}
+    return {row.pk: SettlementResult(False, row.cost, _tokens_left(row.allocation)) for row in rows}
 
 
 def _tokens_left(allocation: Allocation) -> int:

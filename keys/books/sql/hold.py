@@ -23,7 +23,7 @@ from common.statements import NoRow, Statement
 from keys.refusals import BudgetNumbers
 
 
-class Held(NamedTuple):
+class HoldResult(NamedTuple):
     """What was set aside: a charge as `settle_many` takes it.
 
     `key_version` changes with the key's or its provider's row. `left`: tokens of the allocation
@@ -148,7 +148,7 @@ HOLD_ONE = Statement(
            r.version AS key_version, (r.free - r.tokens)::bigint AS left
       FROM made m, room r
     """,
-    Held,
+    HoldResult,
 )
 
 

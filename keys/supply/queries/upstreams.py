@@ -25,7 +25,10 @@ class Session(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """An API key as a call needs it. `version`: as `Held.key_version`. The secret is not shown."""
+    """An API key as a call needs it. `version`: as `HoldResult.key_version`.
+
+    The secret is not in the representation.
+    """
 
     slug: str
     version: str
