@@ -14,7 +14,7 @@ from api.fields import Integer, Strict, Usd
 from api.query_parameters import body, idempotency_key, query
 from keys import services as keys
 from keys.models import ApiKey
-from keys.supply.queries.api_keys import KeyFilter, listed_keys
+from keys.supply.queries.api_keys import KeyFilter, key_page
 
 
 class ApiKeyListView(ApiView):
@@ -85,7 +85,7 @@ class ApiKeyListView(ApiView):
         limit = asked.pop("limit")
         after = pagination.cursor_value(asked.pop("cursor", None), str)
         which = KeyFilter(**asked, after=after)
-        rows = listed_keys(which, most=limit + 1, now=timezone.now())
+        rows = key_page(which, most=limit + 1, now=timezone.now())
         return Response(
             pagination.page(
                 rows, limit=limit, output=self.Output, at=lambda row: (row.api_key.slug,)

@@ -35,9 +35,9 @@ class AllocationAdmin(ReadOnlyAdmin):
         "session",
         "agent_name",
         "key_name",
-        "shown_status",
+        "status_label",
         "used_of_lent",
-        "spent",
+        "cost_text",
         "charges",
         "ends",
     )
@@ -52,7 +52,7 @@ class AllocationAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     "session_id",
-                    "shown_status",
+                    "status_label",
                     "status_reason",
                     "agent_name",
                     "centre",
@@ -68,10 +68,10 @@ class AllocationAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     "bar",
-                    "allocated_of",
+                    "lent_tokens",
                     "used_of",
-                    "held_of",
-                    "left_of",
+                    "held_tokens",
+                    "left_tokens",
                     "rotation_threshold",
                     "warned_at",
                     "rotated_at",
@@ -83,7 +83,7 @@ class AllocationAdmin(ReadOnlyAdmin):
             },
         ),
         ("US dollars", {"fields": ("allocated_cost", "used_cost", "held_cost", "rates")}),
-        ("Why it got this key", {"fields": ("provider_expanded", "decided")}),
+        ("Why it got this key", {"fields": ("provider_expanded", "decision_table")}),
         ("Rotations", {"fields": ("moves",)}),
     )
 
@@ -138,7 +138,7 @@ class AllocationAdmin(ReadOnlyAdmin):
         return widgets.link("key", allocation.api_key_id)
 
     @display(description="Status")
-    def shown_status(self, allocation: Allocation) -> SafeString | str:
+    def status_label(self, allocation: Allocation) -> SafeString | str:
         """The status as a coloured label."""
         label = widgets.badge(allocation.status, STATUS_COLOURS[allocation.status])
         if allocation.rotation_needed:
@@ -161,22 +161,22 @@ class AllocationAdmin(ReadOnlyAdmin):
         return formatting.group_digits(allocation.used)
 
     @display(description="Held tokens")
-    def held_of(self, allocation: Allocation) -> SafeString | str:
+    def held_tokens(self, allocation: Allocation) -> SafeString | str:
         """Tokens of calls under way."""
         return formatting.group_digits(allocation.held)
 
     @display(description="Left")
-    def left_of(self, allocation: Allocation) -> SafeString | str:
+    def left_tokens(self, allocation: Allocation) -> SafeString | str:
         """Tokens that can still be held."""
         return formatting.group_digits(allocation.left)
 
     @display(description="Lent tokens")
-    def allocated_of(self, allocation: Allocation) -> SafeString | str:
+    def lent_tokens(self, allocation: Allocation) -> SafeString | str:
         """Tokens."""
         return formatting.group_digits(allocation.allocated)
 
     @display(description="Cost")
-    def spent(self, allocation: Allocation) -> SafeString | str:
+    def cost_text(self, allocation: Allocation) -> SafeString | str:
         """USD of settled charges."""
         return formatting.dollars(allocation.used_cost)
 
@@ -196,7 +196,7 @@ class AllocationAdmin(ReadOnlyAdmin):
         return widgets.link("price", allocation.price_id, "rates of now")
 
     @display(description="Candidates")
-    def decided(self, allocation: Allocation) -> SafeString | str:
+    def decision_table(self, allocation: Allocation) -> SafeString | str:
         """Every candidate and why it won or lost."""
         found = Decision.objects.filter(pk=allocation.pk).first()
         candidates = selection.from_json(found.verdicts)["candidates"] if found else []

@@ -60,8 +60,8 @@ class ApiKeyAdmin(LimitedAdmin):
         "slug",
         "provider_name",
         "model",
-        "shown_status",
-        "shown_secret",
+        "status_label",
+        "secret_state",
         "priority",
         "usage",
     )
@@ -75,13 +75,13 @@ class ApiKeyAdmin(LimitedAdmin):
         "slug",
         "provider_link",
         "model",
-        "shown_status",
-        "shown_secret",
+        "status_label",
+        "secret_state",
         "cost",
         "rows",
     )
     fieldsets = (
-        (None, {"fields": ("slug", "shown_status", "shown_secret")}),
+        (None, {"fields": ("slug", "status_label", "secret_state")}),
         (
             "Terms",
             {
@@ -163,7 +163,7 @@ class ApiKeyAdmin(LimitedAdmin):
         return widgets.link("provider", api_key.provider_id)
 
     @display(description="Status")
-    def shown_status(self, api_key: ApiKey) -> SafeString | str:
+    def status_label(self, api_key: ApiKey) -> SafeString | str:
         """The status as a coloured label, with its reason."""
         label = widgets.badge(api_key.status, STATUS_COLOURS[api_key.status])
         words = [] if api_key.status == ApiKey.Status.ACTIVE else [api_key.status_reason]
@@ -172,7 +172,7 @@ class ApiKeyAdmin(LimitedAdmin):
         return format_html("{} <small>{}</small>", label, ", ".join(filter(None, words)))
 
     @display(description="Secret")
-    def shown_secret(self, api_key: ApiKey) -> SafeString | str:
+    def secret_state(self, api_key: ApiKey) -> SafeString | str:
         """Whether it can be unsealed; red when not. Never the secret."""
         if api_key.secret is None:
             return "none yet"

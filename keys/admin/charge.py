@@ -33,10 +33,10 @@ class ChargeAdmin(ReadOnlyAdmin):
         "agent",
         "key_name",
         "model",
-        "shown_state",
-        "tokens_of",
-        "cost_of",
-        "known_by",
+        "status_label",
+        "tokens_text",
+        "cost_text",
+        "basis_word",
         "moment",
     )
     list_filter = (SettledFilter, "status", "basis", "overrun")
@@ -54,7 +54,7 @@ class ChargeAdmin(ReadOnlyAdmin):
                     "key_name",
                     "model",
                     "route",
-                    "shown_state",
+                    "status_label",
                     "basis",
                     "provider_request_id",
                 )
@@ -64,7 +64,7 @@ class ChargeAdmin(ReadOnlyAdmin):
             "Tokens",
             {
                 "fields": (
-                    "tokens_of",
+                    "tokens_text",
                     "input_tokens",
                     "cached_tokens",
                     "cache_write_tokens",
@@ -115,17 +115,17 @@ class ChargeAdmin(ReadOnlyAdmin):
         return widgets.link("key", charge.api_key_id)
 
     @display(description="Status")
-    def shown_state(self, charge: Charge) -> SafeString | str:
+    def status_label(self, charge: Charge) -> SafeString | str:
         """The status as a coloured label."""
         return widgets.badge(charge.status, STATUS_COLOURS[charge.status])
 
     @display(description="Tokens")
-    def tokens_of(self, charge: Charge) -> SafeString | str:
+    def tokens_text(self, charge: Charge) -> SafeString | str:
         """Settled tokens."""
         return formatting.group_digits(charge.tokens)
 
     @display(description="Cost")
-    def cost_of(self, charge: Charge) -> SafeString | str:
+    def cost_text(self, charge: Charge) -> SafeString | str:
         """Settled USD."""
         return formatting.dollars(charge.cost)
 
@@ -138,7 +138,7 @@ class ChargeAdmin(ReadOnlyAdmin):
         return f"{charge.provider_cost:f} ({more:+f})" if more else f"{charge.provider_cost:f}"
 
     @display(description="Basis")
-    def known_by(self, charge: Charge) -> SafeString | str:
+    def basis_word(self, charge: Charge) -> SafeString | str:
         """Who said what was used, in one word."""
         return charge.basis
 

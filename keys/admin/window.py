@@ -27,7 +27,7 @@ class WindowAdmin(ReadOnlyAdmin):
         "ends",
         "bar",
         "used_of",
-        "committed_of",
+        "committed_amount",
         "free_of",
         "amount_of",
     )
@@ -40,7 +40,7 @@ class WindowAdmin(ReadOnlyAdmin):
         "amount",
         "used",
         "committed",
-        "shown_free",
+        "free_amount",
         "closed_at",
         "others",
     )
@@ -96,7 +96,7 @@ class WindowAdmin(ReadOnlyAdmin):
         return _figure(window.used, window)
 
     @display(description="Committed")
-    def committed_of(self, window: Window) -> SafeString | str:
+    def committed_amount(self, window: Window) -> SafeString | str:
         """In its unit."""
         return _figure(window.committed, window)
 
@@ -111,7 +111,7 @@ class WindowAdmin(ReadOnlyAdmin):
         return _figure(window.amount, window)
 
     @display(description="Free")
-    def shown_free(self, window: Window) -> SafeString | str:
+    def free_amount(self, window: Window) -> SafeString | str:
         """In its unit; below zero when the limit was lowered."""
         return _figure(window.free, window)
 

@@ -71,10 +71,10 @@ def in_books(service: Callable[P, R]) -> Callable[P, R]:
 
 def lock(*, allocations: Iterable[int], scopes: Iterable[str] = (), now: datetime) -> Books:
     """Lock allocations, then their open windows and those of `scopes`. Raises OverWindows."""
-    return _locked(fetch_together(*_locking(allocations, scopes, now))[1], now)
+    return _books_of(fetch_together(*_locking(allocations, scopes, now))[1], now)
 
 
-def locked_rows(
+def fetch_under_lock(
     statement: Statement[RowT],
     parameters: dict[str, Any],
     *,
@@ -87,7 +87,7 @@ def locked_rows(
     Raises OverWindows or LaterWindow when it must not have run: the transaction is then undone.
     """
     _, found, answer = fetch_together(*_locking(allocations, scopes, now), (statement, parameters))
-    if (at := _locked(found, now).at) != now:
+    if (at := _books_of(found, now).at) != now:
         raise LaterWindow(at)
     return answer
 
@@ -102,7 +102,7 @@ def _locking(
     ]
 
 
-def _locked(found: list[LockedRow], now: datetime) -> Books:
+def _books_of(found: list[LockedRow], now: datetime) -> Books:
     at = found[0].later or now
     if over := {row.scope for row in found if row.over}:
         raise OverWindows(over, at)

@@ -162,7 +162,7 @@ def _commit(new: Allocation, *, verdicts: dict[str, Any], actor: Actor) -> Alloc
         "after": Jsonb({"key_id": new.api_key_id, "allocated": new.allocated}),
     }
     [row] = fetch(sql.ALLOCATE, **values)
-    verdict, written = sql.lent(row)
+    verdict, written = sql.split_lent_row(row)
     if not verdict.current:
         raise transactions.OverWindows(new.scopes, verdict.at)
     if not verdict.fits:

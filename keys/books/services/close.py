@@ -39,7 +39,7 @@ def _close(
     if allocation is None:
         raise AllocationNotFound(allocation_id=allocation_id)
     if allocation.status != status:
-        raise _closed(allocation)
+        raise _closed_refusal(allocation)
     return allocation
 
 
@@ -59,7 +59,7 @@ def extend(*, allocation_id: int, ttl_seconds: int, actor: Actor, now: datetime)
     if allocation is None:
         raise AllocationNotFound(allocation_id=allocation_id)
     if allocation.status != Allocation.Status.ACTIVE or allocation.expires_at <= now:
-        raise _closed(allocation)
+        raise _closed_refusal(allocation)
     before, until = allocation.expires_at, now + timedelta(seconds=ttl_seconds)
     if until > before:
         allocation.expires_at = until
@@ -119,6 +119,6 @@ def forget_leases(*, now: datetime) -> int:
     return RateLease.objects.filter(expires_at__lte=now).delete()[0]
 
 
-def _closed(allocation: Allocation) -> AllocationClosed:
+def _closed_refusal(allocation: Allocation) -> AllocationClosed:
     status = allocation.status if allocation.status != "active" else "expired"
     return AllocationClosed(status=status, **allocation.budget)

@@ -208,7 +208,7 @@ def _allocation_closed(row: HoldRow, one: HoldRequest) -> Refusal:
     return AllocationClosed(status=status, needed=one.least, **row.budget)
 
 
-def _held_before(row: HoldRow, one: HoldRequest) -> Refusal:
+def _held_before_refusal(row: HoldRow, one: HoldRequest) -> Refusal:
     return HeldBefore(
         charge_id=row.earlier,
         charge_status=row.earlier_status,
@@ -236,7 +236,7 @@ _REFUSALS: dict[str, Callable[[HoldRow, HoldRequest], Refusal]] = {
     "small": _allocation_exhausted,
     "closed": _allocation_closed,
     "expired": _allocation_closed,
-    "earlier": _held_before,
+    "earlier": _held_before_refusal,
     "key": _key_cannot_serve,
     "paced": _rate_limited,
     "unknown": lambda row, one: AllocationNotFound(allocation_id=one.allocation_id),

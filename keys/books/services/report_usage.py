@@ -44,7 +44,7 @@ def report_usage(
 def _record(
     *, allocation_id: int, usage: Usage, model: str, idempotency_key: str, now: datetime
 ) -> tuple[Charge, bool, list[Spent]]:
-    found = transactions.locked_rows(
+    found = transactions.fetch_under_lock(
         sql.REPORTED,
         {
             "allocation": allocation_id,

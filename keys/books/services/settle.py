@@ -172,7 +172,7 @@ def end_many(endings: Iterable[Settlement], *, now: datetime) -> list[Settlement
 
 @transactions.in_books
 def _end(endings: list[Settlement], rows: Jsonb, *, now: datetime) -> list[Spent]:
-    spent = transactions.locked_rows(
+    spent = transactions.fetch_under_lock(
         sql.END,
         {"endings": rows, "at": now},
         allocations={ending.charge.allocation_id for ending in endings},

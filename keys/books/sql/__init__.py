@@ -13,7 +13,7 @@ A statement that ends charges runs under LOCK, as a statement of its own: its sn
 every window that LOCK waited for.
 """
 
-from keys.books.sql.allocate import ALLOCATE, lent
+from keys.books.sql.allocate import ALLOCATE, split_lent_row
 from keys.books.sql.close import CLOSE
 from keys.books.sql.hold import EXTEND_HOLDS, HOLD, HOLD_ONE, PACE
 from keys.books.sql.key_selection import CANDIDATES, LACKING, LOOK
@@ -44,5 +44,5 @@ __all__ = [
     "RECORD",
     "REPORTED",
     "TAKE_SLOT",
-    "lent",
+    "split_lent_row",
 ]

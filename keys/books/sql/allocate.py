@@ -30,7 +30,7 @@ _LentRow: type[NamedTuple] = namedtuple(  # type: ignore[misc]
 )
 
 
-def lent(row: NamedTuple) -> tuple[Verdict, NamedTuple]:
+def split_lent_row(row: NamedTuple) -> tuple[Verdict, NamedTuple]:
     """A row of ALLOCATE: the verdict, and the allocation's columns (None if it was not written)."""
     count = len(Verdict._fields)
     return Verdict._make(row[:count]), AllocationRow._make(row[count:])

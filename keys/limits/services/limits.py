@@ -47,9 +47,9 @@ class Terms:
             raise WrongValue(str(error), field="zone") from None
         if not 0 <= self.reset_hour <= 23:
             raise WrongValue("reset_hour must be from 0 to 23.", field="reset_hour")
-        return self._checked_amount()
+        return self._check_amount()
 
-    def _checked_amount(self) -> Decimal:
+    def _check_amount(self) -> Decimal:
         places = 0 if self.unit == "tokens" else 9
         with suppress(InvalidOperation):
             amount = Decimal(self.amount)

@@ -92,7 +92,7 @@ def first_window(limit: Limit, *, now: datetime) -> Window:
         unit=limit.unit,
         amount=limit.amount,
         committed=_in_unit_of(limit, committed) if committed else 0,
-        **_counted(limit, now=now),
+        **_recount(limit, now=now),
     )
 
 
@@ -102,10 +102,10 @@ def recount_window(limit: Limit, *, now: datetime) -> None:
     It stays open: closed early, it would end at a moment at which others may still settle.
     Joins the caller's transaction, which has called `take_books_alone`.
     """
-    limit.windows.filter(closed_at=None).update(amount=limit.amount, **_counted(limit, now=now))
+    limit.windows.filter(closed_at=None).update(amount=limit.amount, **_recount(limit, now=now))
 
 
-def _counted(limit: Limit, *, now: datetime) -> dict[str, object]:
+def _recount(limit: Limit, *, now: datetime) -> dict[str, object]:
     starts_at, ends_at = period_of(limit, at=now)
     (used,) = fetch(sql.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)
     return {"starts_at": starts_at, "ends_at": ends_at, "used": _in_unit_of(limit, used)}

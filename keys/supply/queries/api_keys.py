@@ -31,7 +31,7 @@ class KeyFilter(NamedTuple):
     after: str | None = None
 
 
-def listed_keys(which: KeyFilter, *, most: int, now: datetime) -> list[ListedKey]:
+def key_page(which: KeyFilter, *, most: int, now: datetime) -> list[ListedKey]:
     """The first `most` of those keys by name; two queries."""
     found = sorted(
         (
