@@ -1,25 +1,36 @@
 """A limit of requests per minute for each token, counted once for all web processes."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from common.statements import Statement, fetch_unprepared
 from keys.identity.queries.credentials import Bearer
+
+
+class _Counted(NamedTuple):
+    """Requests of this minute, this one with them."""
+
+    requests: int
+
 
 # Refused requests are not counted: a flood writes nothing. A clock behind counts in the minute that
 # another process has begun.
-_COUNT = """
-INSERT INTO api_requestcount AS c (bearer, minute, requests) VALUES (%(bearer)s, %(minute)s, 1)
-ON CONFLICT (bearer) DO UPDATE
-   SET minute = greatest(c.minute, excluded.minute),
-       requests = CASE WHEN c.minute < excluded.minute THEN 1 ELSE c.requests + 1 END
- WHERE c.minute < excluded.minute OR c.requests < %(most)s
-"""
+_COUNT = Statement(
+    """
+    INSERT INTO api_requestcount AS c (bearer, minute, requests) VALUES (%(bearer)s, %(minute)s, 1)
+    ON CONFLICT (bearer) DO UPDATE
+       SET minute = greatest(c.minute, excluded.minute),
+           requests = CASE WHEN c.minute < excluded.minute THEN 1 ELSE c.requests + 1 END
+     WHERE c.minute < excluded.minute OR c.requests < %(most)s
+    RETURNING requests
+    """,
+    _Counted,
+)
 
 
 class PerToken(BaseThrottle):
@@ -43,8 +54,5 @@ class PerToken(BaseThrottle):
 
 
 def _count_request(bearer: str, *, minute: datetime) -> bool:
-    with connection.cursor() as cursor:
-        most = settings.API_REQUESTS_PER_MINUTE
-        cursor.execute(_COUNT, {"bearer": bearer, "minute": minute, "most": most})
-        counted: int = cursor.rowcount
-        return counted == 1
+    most = settings.API_REQUESTS_PER_MINUTE
+    return bool(fetch_unprepared(_COUNT, bearer=bearer, minute=minute, most=most))

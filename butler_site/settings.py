@@ -117,6 +117,8 @@ API_REQUESTS_PER_MINUTE = env.integer("BUTLER_API_REQUESTS_PER_MINUTE", 6_000, l
 # --- Django --------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    # First, so that the commands `createsuperuser` and `changepassword` are Butler's.
+    "butler_site",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -139,7 +141,6 @@ INSTALLED_APPS = [
     "interchange",
     "dashboard",
     "api",
-    "butler_site",
     # Last, so that the command `qcluster` is Butler's.
     "django_q",
 ]

@@ -3,13 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from butler_site import errors, health
+from butler_site import errors, health, own_password
 
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("api/v1/errors", errors.table_page),
     path("api/", include("api.urls")),
+    path("admin/password_change/", admin.site.admin_view(own_password.password_change)),
     path("admin/", admin.site.urls),
     path("", include("dashboard.urls")),
 ]

@@ -78,6 +78,8 @@ class AuditEntry(models.Model):
         ]
         indexes = [
             models.Index(fields=["-at", "-id"], name="auditentry_by_time"),
+            # For the filter of the audit page.
+            models.Index(fields=["action", "-at", "-id"], name="auditentry_by_action"),
             # For `about`.
             GinIndex(fields=["subjects"], name="auditentry_by_subject"),
         ]

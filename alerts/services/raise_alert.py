@@ -3,23 +3,35 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, transaction
+from django.db import transaction
 
 from alerts.kinds import AlertKind
 from alerts.models import Alert, Channel
 from alerts.services.enqueue import queue_notification
+from common.statements import Statement, fetch_unprepared
+
+
+class _AlertId(NamedTuple):
+    """The alert that was added, if none stood."""
+
+    id: int
+
 
 # The conflict target is the index of the constraint `alert_one_unresolved_per_dedup_key`.
-_INSERT = """
-INSERT INTO alerts_alert (kind, severity, dedup_key, title, detail, facts,
-                          key_id, agent_id, session_id, raised_at)
-VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s)
-ON CONFLICT (dedup_key) WHERE resolved_at IS NULL DO NOTHING
-RETURNING id
-"""
+_INSERT = Statement(
+    """
+    INSERT INTO alerts_alert (kind, severity, dedup_key, title, detail, facts,
+                              key_id, agent_id, session_id, raised_at)
+    VALUES (%(kind)s, %(severity)s, %(dedup_key)s, %(title)s, %(detail)s, %(facts)s::jsonb,
+            %(key_id)s, %(agent_id)s, %(session_id)s, %(raised_at)s)
+    ON CONFLICT (dedup_key) WHERE resolved_at IS NULL DO NOTHING
+    RETURNING id
+    """,
+    _AlertId,
+)
 
 
 def raise_alert(  # noqa: PLR0913  (an alert has this many sides, each by name)
@@ -42,28 +54,29 @@ def raise_alert(  # noqa: PLR0913  (an alert has this many sides, each by name)
     usual case) this is one read. Of transactions that raise the same new alert at once, the later
     ones wait for the first to commit, so call it late in a transaction.
     """
-    columns = (kind.slug, kind.severity, dedup_key, title[:255], detail, _json(facts))
-    subjects = (key_id, agent_id, session_id)
+    columns = {
+        "kind": kind.slug,
+        "severity": kind.severity,
+        "dedup_key": dedup_key,
+        "title": title[:255],
+        "detail": detail,
+        "facts": json.dumps(facts or {}, cls=DjangoJSONEncoder),
+        "key_id": key_id,
+        "agent_id": agent_id,
+        "session_id": session_id,
+        "raised_at": now,
+    }
     while True:  # ends: in every round another transaction raised or resolved it
         if standing := Alert.objects.unresolved().filter(dedup_key=dedup_key).first():
             return standing, False
         with transaction.atomic():
-            if alert := _insert(*columns, *subjects, now):
+            for added in fetch_unprepared(_INSERT, **columns):
+                alert = Alert.objects.get(pk=added.id)
                 _notify(alert, now=now)
                 return alert, True
-
-
-def _insert(*values: Any) -> Alert | None:
-    with connection.cursor() as cursor:
-        row = cursor.execute(_INSERT, values).fetchone()
-    return Alert.objects.get(pk=row[0]) if row else None
 
 
 def _notify(alert: Alert, *, now: datetime) -> None:
     for channel in Channel.objects.enabled().at_severity(alert.severity):
         if channel.wants_kind(alert.kind):
             queue_notification(channel=channel, alert=alert, now=now)
-
-
-def _json(facts: Mapping[str, Any] | None) -> str:
-    return json.dumps(facts or {}, cls=DjangoJSONEncoder)

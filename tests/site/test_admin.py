@@ -1,9 +1,12 @@
 """The admin as a whole: its look, and the pages of users."""
 
+from io import StringIO
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
 from django.urls import reverse
 
 from security.audit_changes import changes
@@ -125,3 +128,36 @@ def test_the_history_of_a_row_is_the_audit_of_it(staff, client):
     assert [entry.action for entry in answer.context["cl"].queryset] == ["group.add"]
     client.force_login(get_user_model().objects.create_user("dave", is_staff=True))
     assert client.get(address).status_code == 403
+
+
+def test_a_user_who_changes_their_own_password_is_in_the_audit(client, carol):
+    carol.is_staff = True
+    carol.save()
+    client.force_login(carol)
+    wanted = {"old_password": "x", "new_password1": "moss-dale-17", "new_password2": "moss-dale-17"}
+    address = reverse("admin:password_change")
+    assert client.post(address, wanted).status_code == 200
+    assert recorded(f"user:{carol.pk}") == []
+    assert client.post(address, wanted | {"old_password": "fern-hill-92"}).status_code == 302
+    carol.refresh_from_db()
+    assert carol.check_password("moss-dale-17")
+    assert recorded(f"user:{carol.pk}") == [("user.change_password", "carol", "127.0.0.1", {})]
+
+
+def test_the_page_of_the_own_password_is_for_who_has_signed_in(client):
+    answer = client.get(reverse("admin:password_change"))
+    assert (answer.status_code, answer.url.split("?")[0]) == (302, reverse("admin:login"))
+
+
+def test_users_whom_commands_add_and_change_are_in_the_audit(monkeypatch):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "fern-hill-92")
+    call_command("createsuperuser", "--noinput", "--username=dave", "--email=", verbosity=0)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "moss-dale-17")
+    call_command("changepassword", "dave", stdout=StringIO())
+    dave = get_user_model().objects.get(username="dave")
+    assert dave.check_password("moss-dale-17")
+    added, changed = AuditEntry.objects.about(f"user:{dave.pk}").order_by("pk")
+    assert (added.action, added.actor_kind) == ("user.add", "command_line")
+    assert added.after == {"username": "dave", "superuser": True}
+    assert (changed.action, changed.actor_kind) == ("user.change_password", "command_line")
+    assert "moss-dale" not in str(list(AuditEntry.objects.values()))
