@@ -122,7 +122,7 @@ class RetryView(TaskActionView):
 
 
 class ApprovalView(TaskActionView):
-    """`/api/v1/tasks/{task_id}/approvals`."""
+    """`/api/v1/tasks/{task_id}/approval`."""
 
     class Input(Strict):
         """The sub-task to approve."""

@@ -46,7 +46,7 @@ urlpatterns = [
     path(f"{_TASK}/pause", task_actions.PauseView.as_view()),
     path(f"{_TASK}/resumption", task_actions.ResumptionView.as_view()),
     path(f"{_TASK}/retry", task_actions.RetryView.as_view()),
-    path(f"{_TASK}/approvals", task_actions.ApprovalView.as_view()),
+    path(f"{_TASK}/approval", task_actions.ApprovalView.as_view()),
     path("v1/plans", plans.PlanView.as_view()),
     path("v1/charges", charges.ChargeListView.as_view()),
     path("v1/charges/<int:charge_id>", charges.ChargeView.as_view()),

@@ -22,7 +22,7 @@ PATHS = {
     "/api/v1/tasks/{task_id}/pause": {"post"},
     "/api/v1/tasks/{task_id}/resumption": {"post"},
     "/api/v1/tasks/{task_id}/retry": {"post"},
-    "/api/v1/tasks/{task_id}/approvals": {"post"},
+    "/api/v1/tasks/{task_id}/approval": {"post"},
     "/api/v1/plans": {"post"},
     "/api/v1/charges": {"get"},
     "/api/v1/charges/{charge_id}": {"get"},

@@ -13,7 +13,7 @@ from tests.keys.builders import PAID, add_key, allocate
 
 pytestmark = pytest.mark.django_db
 
-STEPS = ("cancellation", "pause", "resumption", "retry", "approvals")
+STEPS = ("cancellation", "pause", "resumption", "retry", "approval")
 
 
 @pytest.fixture(autouse=True)
@@ -95,20 +95,20 @@ def test_a_paused_task_begins_nothing_and_its_time_stands_still(ada):
 def test_a_part_waits_for_approval_and_then_begins(ada):
     task = submit(ada, sub_tasks=parts("a", needs_approval=True)).json()["id"]
     assert begun() == []
-    part = step(ada, task, "approvals", sub_task_id="a")
+    part = step(ada, task, "approval", sub_task_id="a")
     assert (part["id"], part["status"], part["approved_by"]) == ("a", "waiting", "agent:ada")
-    assert step(ada, task, "approvals", sub_task_id="a")["approved_at"] == part["approved_at"]
+    assert step(ada, task, "approval", sub_task_id="a")["approved_at"] == part["approved_at"]
     assert len(begun()) == 1
 
 
 def test_an_approval_names_a_part_that_is_there_and_has_not_begun(ada):
     task = new(ada)
-    unknown = refused(ada, task, "approvals", 404, "sub_task_not_found", sub_task_id="z")
+    unknown = refused(ada, task, "approval", 404, "sub_task_not_found", sub_task_id="z")
     assert unknown["sub_task"] == "z"
-    refused(ada, task, "approvals", 422, "invalid_request")
-    refused(ada, task, "approvals", 422, "invalid_request", sub_task_id=1)
+    refused(ada, task, "approval", 422, "invalid_request")
+    refused(ada, task, "approval", 422, "invalid_request", sub_task_id=1)
     begun()
-    refused(ada, task, "approvals", 409, "sub_task_started", sub_task_id="a")
+    refused(ada, task, "approval", 409, "sub_task_started", sub_task_id="a")
     assert not SubTask.objects.get().approved_at
 
 
@@ -153,7 +153,7 @@ def test_a_retry_for_which_too_little_is_left_needs_more_budget(ada):
 
 def test_steps_are_for_the_agents_own_tasks_with_spend_only(ada, bob, carol):
     task = failed(ada)
-    fields = {"approvals": {"sub_task_id": "a"}}
+    fields = {"approval": {"sub_task_id": "a"}}
     before = Task.objects.values().get()
     for name in STEPS:
         asked = fields.get(name, {})
@@ -181,7 +181,7 @@ def test_what_a_step_does_not_know_is_refused_and_nothing_happens(ada, name):
 def test_a_part_that_depends_on_one_to_be_approved_later_can_be_approved_now(ada):
     given = [*parts("a"), *parts("b", depends_on=["a"], needs_approval=True)]
     task = submit(ada, sub_tasks=given).json()["id"]
-    assert step(ada, task, "approvals", sub_task_id="b")["status"] == "blocked"
+    assert step(ada, task, "approval", sub_task_id="b")["status"] == "blocked"
     (attempt,) = begun()
     end(attempt, text="did a")
     (second,) = begun()
