@@ -23,10 +23,10 @@ admin.site.unregister(Group)
 
 
 class RecordedAdmin(QuickList):
-    """A model that Django's own forms write: what they write is recorded in the audit here.
+    """A model that Django's own forms write; this class records each write in the audit.
 
     Django calls `log_addition` and the other two at the end of each write. They record in the same
-    transaction, which the views of single rows open and which actions on many rows get here.
+    transaction. Views of single rows open one; `response_action` opens one for many rows.
     """
 
     def values(self, obj: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class RecordedAdmin(QuickList):
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
-        """Save the row; what it was before is kept until the change is recorded."""
+        """Save the row; its old values are kept until the change is recorded."""
         if change:
             obj.values_before = self.values(self.model.objects.select_for_update().get(pk=obj.pk))
         super().save_model(request, obj, form, change)
@@ -48,7 +48,7 @@ class RecordedAdmin(QuickList):
         self._record(request, obj, "add", after=self.values(obj))
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Record that the row was changed; without `save_model`, the password was."""
+        """Record the change of the row. If `save_model` was not called, the password changed."""
         before, after = getattr(obj, "values_before", None), self.values(obj)
         if before is None:
             self._record(request, obj, "change_password")
@@ -56,13 +56,13 @@ class RecordedAdmin(QuickList):
             self._record(request, obj, "change", before=before, after=after)
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
-        """Record what is deleted next."""
+        """Record the deletion of the rows, which Django deletes next."""
         for obj in queryset:
             self._record(request, obj, "delete", before=self.values(obj))
 
     @transaction.atomic
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Actions on many rows, such as to delete them, in one transaction with their record."""
+        """Run an action on many rows, such as deleting them, in one transaction with its record."""
         return super().response_action(request, queryset)
 
     def _record(self, request: HttpRequest, obj: Any, verb: str, **sides: Any) -> None:
@@ -84,7 +84,7 @@ class UserAdmin(DjangoUserAdmin, RecordedAdmin):
     change_password_form = AdminPasswordChangeForm
 
     def values(self, obj: User) -> dict[str, Any]:
-        """What the user is called and may do."""
+        """The user's names and permissions."""
         return {
             "username": obj.get_username(),
             "email": obj.email,
@@ -107,15 +107,15 @@ class UserAdmin(DjangoUserAdmin, RecordedAdmin):
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, RecordedAdmin):
-    """Permissions that many have."""
+    """Permissions that several users share."""
 
     def values(self, obj: Group) -> dict[str, Any]:
-        """What the group is called and allows."""
+        """The group's name and permissions."""
         return {
             "name": obj.name,
             "permissions": _names(obj.permissions.values_list("codename", flat=True)),
         }
 
 
-def _names(found: QuerySet[Any, str]) -> list[str]:
-    return sorted(found)
+def _names(names: QuerySet[Any, str]) -> list[str]:
+    return sorted(names)

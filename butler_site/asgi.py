@@ -27,14 +27,14 @@ _gateway = Gateway()
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Hand each request to the gateway or to Django."""
     if scope["type"] == "lifespan":
-        await _live(receive, send)
+        await _lifespan(receive, send)
     elif scope["type"] == "http" and _gateway.serves(scope):
         await _gateway(scope, receive, send)
     else:
         await _pages(cast(Any, scope), cast(Any, receive), cast(Any, send))
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: Receive, send: Send) -> None:
     await receive()
     async with _gateway.running():
         await send({"type": "lifespan.startup.complete"})
@@ -42,11 +42,11 @@ async def _live(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-# What was imported stays: the collector need not look through it again, which halves the time of
-# a choice among 10,000 keys.
+# Imported modules stay in memory, so the garbage collector need not scan them again. This halves
+# the time of a choice among 10,000 keys.
 gc.freeze()
-# Nothing a call makes refers to itself, so the collector need not look after every 700 objects.
+# Calls create no reference cycles, so the collector need not run after every 700 objects.
 gc.set_threshold(20_000, 20, 50)
-# A request asks the database some eight times; each time it comes back it would wait up to 5 ms
-# (Python's default) for another thread that computes.
+# A request queries the database some eight times. After each query, its thread would wait up to
+# 5 ms (Python's default) for another thread that computes.
 sys.setswitchinterval(0.0005)

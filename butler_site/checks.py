@@ -1,4 +1,4 @@
-"""System checks: what can be wrong together, found before anything starts."""
+"""System checks: settings that contradict each other, found before anything starts."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -14,7 +14,7 @@ POSTGRES_VERSION_MIN = 15
 def postgres_is_new_enough(
     databases: Iterable[str] | None = None, **kwargs: object
 ) -> list[CheckMessage]:
-    """butler.E001: PostgreSQL is older than Butler was made for."""
+    """butler.E001: PostgreSQL is older than the version that Butler needs."""
     return [
         Error(
             f"PostgreSQL {version} is too old: Butler needs {POSTGRES_VERSION_MIN} or newer.",

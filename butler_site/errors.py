@@ -1,4 +1,4 @@
-"""Every way the API says no: one table from refusals to statuses, one shape for all of them.
+"""Error responses of the API: the HTTP status of each refusal, and one shape for all of them.
 
 The shape is RFC 9457, `application/problem+json`: type, title, status, detail, code, and facts.
 """
@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 MEMBERS = ("type", "title", "status", "detail", "code")
 
-# The table. 402 means that a budget or limit lacks room. SDKs must not retry it by themselves, nor
-# any other refusal that stays one, so these all say `x-should-retry: false`.
+# The status of each refusal. 402 means that a budget or a limit lacks room. A retry cannot change
+# most refusals, so their responses say `x-should-retry: false` to keep SDKs from retrying.
 STATUS: dict[type[Refusal], int] = {
     keys.NoKeyCapacity: 402,
     keys.LimitReached: 402,
@@ -82,7 +82,7 @@ STATUS: dict[type[Refusal], int] = {
 }
 RETRY_AFTER_SECONDS = 1
 
-# What the web framework says no to: code, and when.
+# Errors of the web framework, by code: the status, and when it occurs.
 FRAMEWORK: dict[str, tuple[int, str]] = {
     "malformed": (400, "The request body or query string cannot be parsed."),
     "not_authenticated": (401, "No token was sent."),
@@ -106,43 +106,42 @@ FRAMEWORK: dict[str, tuple[int, str]] = {
 }
 
 
-def answer(error: Exception, context: dict[str, Any]) -> Response:
-    """The answer to whatever a view of the API raised (`REST_FRAMEWORK["EXCEPTION_HANDLER"]`)."""
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """The response to any exception of an API view (`REST_FRAMEWORK["EXCEPTION_HANDLER"]`)."""
     set_rollback()
     if isinstance(error, Refusal):
-        return _refused(error)
+        return _refusal_response(error)
     if isinstance(error, exceptions.APIException):
-        return _framework(error)
+        return _framework_response(error)
     if isinstance(error, Http404):
-        return _response("not_found")
+        return _code_response("not_found")
     if isinstance(error, RequestDataTooBig):
-        return _response("body_too_large")
+        return _code_response("body_too_large")
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
-        return _response("malformed")
+        return _code_response("malformed")
     if isinstance(error, PermissionDenied):
-        return _response("scope_missing")
-    return _bug(error, context)
+        return _code_response("scope_missing")
+    return _bug_response(error, context)
 
 
-def _refused(refusal: Refusal) -> Response:
-    # One that nobody gave a status is a bug; a test looks for it.
+def _refusal_response(refusal: Refusal) -> Response:
+    # A refusal without a status in the table is a bug; a test looks for such refusals.
     status = STATUS.get(type(refusal), 500)
     if status == 500:
         logger.error("refused: %s", refusal.code, exc_info=refusal)
-        return _response("internal_error")
+        return _code_response("internal_error")
     facts = {f"fact_{n}" if n in MEMBERS else n: fact for n, fact in refusal.facts().items()}
-    body = problem(refusal.code, status=status, detail=refusal.detail) | facts
-    return _answered(body)
+    return _problem_response(problem(refusal.code, status=status, detail=refusal.detail) | facts)
 
 
-def _framework(error: exceptions.APIException) -> Response:
+def _framework_response(error: exceptions.APIException) -> Response:
     if isinstance(error, exceptions.ValidationError):
-        body = problem("invalid_request") | {"errors": _faults(error)}
-        return _answered(body)
-    # A list or an object only for validation errors.
-    codes = str(error.get_codes())
-    code = _RENAMED.get(codes, codes)
-    response = _answered(problem(code, status=error.status_code, detail=str(error.detail)))
+        return _problem_response(problem("invalid_request") | {"errors": _invalid_values(error)})
+    # `get_codes` returns a list or an object only for validation errors.
+    framework_code = str(error.get_codes())
+    code = _CODES.get(framework_code, framework_code)
+    body = problem(code, status=error.status_code, detail=str(error.detail))
+    response = _problem_response(body)
     if header := getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = header
     if wait := getattr(error, "wait", None):
@@ -150,7 +149,8 @@ def _framework(error: exceptions.APIException) -> Response:
     return response
 
 
-_RENAMED = {
+# Butler's code for each code of Django REST framework that has another name here.
+_CODES = {
     "parse_error": "malformed",
     "throttled": "rate_limited",
     "authentication_failed": "invalid_token",
@@ -158,33 +158,33 @@ _RENAMED = {
 }
 
 
-def _bug(error: Exception, context: dict[str, Any]) -> Response:
+def _bug_response(error: Exception, context: dict[str, Any]) -> Response:
     request = context["request"]
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
     if isinstance(error, OperationalError):
-        return _response("unavailable")
-    # Django's test client raises it again, so that no test overlooks it.
+        return _code_response("unavailable")
+    # The signal makes Django's test client raise the error again, so no test overlooks it.
     got_request_exception.send(sender=type(context["view"]), request=request)
-    return _response("internal_error")
+    return _code_response("internal_error")
 
 
 def problem(code: str, *, status: int | None = None, detail: str = "") -> dict[str, Any]:
-    """The members that every problem has."""
-    usual, says = FRAMEWORK.get(code, (status, ""))
+    """The members that every problem has. Codes of `FRAMEWORK` have a status and detail there."""
+    default_status, default_detail = FRAMEWORK.get(code, (status, ""))
     return {
         "type": f"{settings.PUBLIC_URL}/api/v1/errors#{code}",
         "title": code.replace("_", " ").capitalize(),
-        "status": status or usual,
-        "detail": detail or says,
+        "status": status or default_status,
+        "detail": detail or default_detail,
         "code": code,
     }
 
 
-def _response(code: str) -> Response:
-    return _answered(problem(code))
+def _code_response(code: str) -> Response:
+    return _problem_response(problem(code))
 
 
-def _answered(body: dict[str, Any]) -> Response:
+def _problem_response(body: dict[str, Any]) -> Response:
     response = Response(body, body["status"], content_type=MEDIA_TYPE)
     if body["status"] == 503:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -193,26 +193,27 @@ def _answered(body: dict[str, Any]) -> Response:
     return response
 
 
-# Whoever sends ten thousand of a kind made one mistake.
-_FAULTS_MAX = 100
+# A request with ten thousand invalid values usually has one mistake, repeated.
+_INVALID_VALUES_MAX = 100
 
 
-def _faults(error: exceptions.ValidationError) -> list[dict[str, str]]:
-    """Where and what, one by one. A pointer is a JSON pointer into the body."""
-    found = list(islice(_walk(error.detail, ()), _FAULTS_MAX))
+def _invalid_values(error: exceptions.ValidationError) -> list[dict[str, str]]:
+    """Each invalid value: its JSON pointer into the body, or its parameter, and the reason."""
+    details = list(islice(_flatten(error.detail, ()), _INVALID_VALUES_MAX))
     if isinstance(error, WrongParameter):
-        return [{"parameter": ".".join(path), "detail": detail} for path, detail in found]
-    return [{"pointer": _pointer(path), "detail": detail} for path, detail in found]
+        return [{"parameter": ".".join(path), "detail": detail} for path, detail in details]
+    return [{"pointer": _pointer(path), "detail": detail} for path, detail in details]
 
 
-def _walk(detail: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _flatten(detail: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The path and the text of each detail, out of nested lists and objects."""
     if isinstance(detail, dict):
-        for name, inner in detail.items():
+        for name, nested in detail.items():
             step = () if name == "non_field_errors" else (str(name),)
-            yield from _walk(inner, (*path, *step))
+            yield from _flatten(nested, (*path, *step))
     elif isinstance(detail, list):
-        for inner in detail:
-            yield from _walk(inner, path)
+        for nested in detail:
+            yield from _flatten(nested, path)
     else:
         yield path, str(detail)
 
@@ -222,19 +223,19 @@ def _pointer(path: tuple[str, ...]) -> str:
 
 
 def table() -> list[tuple[str, int, str]]:
-    """Every code with its status and what it means, for people."""
+    """Every code with its status and its meaning, sorted by status."""
     refusals = [
         (refusal.code, status, " ".join((refusal.__doc__ or "").split()))
         for refusal, status in STATUS.items()
         if status != 500
     ]
-    framework = [(code, status, says) for code, (status, says) in FRAMEWORK.items()]
+    framework = [(code, status, meaning) for code, (status, meaning) in FRAMEWORK.items()]
     return sorted(refusals + framework, key=lambda row: (row[1], row[0]))
 
 
 @require_safe
 def table_page(request: HttpRequest) -> HttpResponse:
-    """Where the `type` of a problem leads: what each code means."""
+    """The page that the `type` of a problem links to: the meaning of each code."""
     rows = format_html_join("", "<dt id={}>{} {}</dt><dd>{}</dd>", _rows())
     return HttpResponse(
         format_html(
@@ -246,25 +247,26 @@ def table_page(request: HttpRequest) -> HttpResponse:
 
 
 def _rows() -> list[tuple[str, int, str, str]]:
-    return [(code, status, code, says) for code, status, says in table()]
+    return [(code, status, code, meaning) for code, status, meaning in table()]
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What never reached a view (`handler400`): a wrong Host header, for one."""
-    return _outside(request, "malformed") or defaults.bad_request(request, exception)
+    """A request that reached no view, for example one with a wrong Host header (`handler400`)."""
+    return _api_problem(request, "malformed") or defaults.bad_request(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """`handler404`."""
-    return _outside(request, "not_found") or defaults.page_not_found(request, exception)
+    """A request to a path without a view (`handler404`)."""
+    return _api_problem(request, "not_found") or defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """A bug outside the views of the API (`handler500`)."""
-    return _outside(request, "internal_error") or defaults.server_error(request)
+    return _api_problem(request, "internal_error") or defaults.server_error(request)
 
 
-def _outside(request: HttpRequest, code: str) -> HttpResponse | None:
+def _api_problem(request: HttpRequest, code: str) -> HttpResponse | None:
+    """The problem, if the request is to the API; the pages have error pages of their own."""
     if not request.path.startswith("/api/"):
         return None
     body = problem(code)

@@ -1,4 +1,4 @@
-"""The first sign-in: an administrator with a random password, kept in a file of its owner."""
+"""The first administrator: has a random password, in a file that only its owner can read."""
 
 import secrets
 from pathlib import Path
@@ -15,13 +15,13 @@ NAME = "admin"
 
 
 def first_sign_in(file: Path) -> str | None:
-    """`name / password` of the administrator in `file`, made if there is no administrator yet.
+    """`name / password` of the administrator in `file`, who is created if no superuser exists.
 
-    None if somebody else made the administrators, or the password was changed since.
+    None if the superusers were created in another way, or if the password has changed.
     """
     users = get_user_model().objects
     if not users.filter(is_superuser=True).exists():
-        _make(file)
+        _create(file)
     if not file.exists():
         return None
     name, password = file.read_text(encoding="utf-8").split()
@@ -29,8 +29,8 @@ def first_sign_in(file: Path) -> str | None:
     return f"{name} / {password}" if user and user.check_password(password) else None
 
 
-def _make(file: Path) -> None:
-    """The file first: a crash between the two leaves a file that the next start writes anew."""
+def _create(file: Path) -> None:
+    """Write the file, then create the user: after a crash in between, the next start does both."""
     password = secrets.token_urlsafe(12)
     file.unlink(missing_ok=True)
     file.touch(mode=0o600)

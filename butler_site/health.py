@@ -1,6 +1,6 @@
-"""Answers for probes: is this process alive, and is it of use?
+"""Health probes: is this process alive, and is it ready to serve requests?
 
-Both say only names, yes or no: they are open to everybody.
+Both are public, so they answer with names of checks and their outcome only.
 """
 
 import logging
@@ -23,16 +23,16 @@ QUEUE_SILENCE_MAX = timedelta(seconds=90)
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Alive: the process answers. Asks no database, so that its failure restarts no web process."""
+    """Liveness: the process answers. No query: a restart would not cure a database failure."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Of use: 200 if every check passes, else 503; each check by name, `ok` or `failed`.
+    """Readiness: 200 if every check passes, else 503; each check by name, `ok` or `failed`.
 
-    Task workers are only noted: where no tasks are submitted, none are needed.
+    Task workers are reported but do not decide: without tasks, none are needed.
     """
     checks = {
         "database_writable": _passes(database_writable),
@@ -49,7 +49,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def _passes(check: Callable[[], bool]) -> bool:
-    """A database that is away fails the check; why is in the log, not in the answer."""
+    """A database that is away fails the check; the reason is in the log, not in the response."""
     try:
         return check()
     except Error as error:
@@ -61,7 +61,7 @@ def database_writable() -> bool:
     """Whether a transaction can be written to disk, not only begun.
 
     A standby and a full disk accept connections and reads. An empty message in the write-ahead log
-    takes the way of every commit to the disk and leaves no row behind.
+    is written to disk like every commit and leaves no row behind.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('transaction_read_only')")
@@ -72,29 +72,29 @@ def database_writable() -> bool:
 
 
 def migrations_applied() -> bool:
-    """Whether the tables are as this version of the code expects them."""
+    """Whether all migrations of this version of the code are applied."""
     executor = MigrationExecutor(connection)
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def queue_alive() -> bool:
-    """Whether a django-q2 cluster, on any machine, has spoken to the database lately.
+    """Whether a django-q2 cluster, on any machine, has queried the database lately.
 
     Its pusher asks for work twice a second and its sentinel for schedules every 30 s.
     """
-    return _speaks(QUEUE_PROCESS)
+    return _uses_database(QUEUE_PROCESS)
 
 
 def task_workers_alive() -> bool:
-    """Whether a process of `manage.py work` has: they look for work twice a second."""
-    return _speaks(WORKER_PROCESS)
+    """Whether a process of `manage.py work` has: each looks for work twice a second."""
+    return _uses_database(WORKER_PROCESS)
 
 
-def _speaks(process: str) -> bool:
+def _uses_database(process: str) -> bool:
     """Whether a process of this name (`settings.PROCESS`) has used the database lately.
 
-    The heartbeat is PostgreSQL's own list of connections, so nothing is written for it: a process
-    that died is not in it any more, and one that hangs is idle in it.
+    PostgreSQL's own list of connections is the heartbeat, so none is written: a process that died
+    is no longer in the list, and one that hangs is idle in it.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""What runs again and again: the schedules of django-q2, kept as this list says."""
+"""Jobs that run periodically: this list decides which schedules django-q2 has."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -6,12 +6,12 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django_q.models import Schedule
 
-# Any number of processes may start at once; the lock lets one change the rows.
+# Several processes may start at once; the advisory lock lets one of them change the rows.
 _LOCK = 0x7363_6865
 
 
 class Job(NamedTuple):
-    """A function that django-q2 calls every so many minutes."""
+    """A function that django-q2 calls at an interval of `minutes`."""
 
     func: str
     minutes: int
@@ -37,22 +37,22 @@ class Changes(NamedTuple):
 
 @transaction.atomic
 def install(*, now: datetime, jobs: tuple[Job, ...] = JOBS) -> Changes:
-    """Make the schedules what the list says; the first run of a new one is at `now`.
+    """Add, change and remove schedules to match `jobs`; the first run of a new one is at `now`.
 
-    Its schedules are named `butler: <function>`; others are not touched. Twice is once: one that
-    stands keeps its next run.
+    Only schedules named `butler: <function>` are touched. Calling it again changes nothing: a
+    schedule that exists keeps its next run.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    wanted = {f"butler: {job.func}": job for job in jobs}
-    standing = Schedule.objects.filter(name__startswith="butler: ")
-    removed, _ = standing.exclude(name__in=wanted).delete()
-    found = {schedule.name: schedule for schedule in standing}
-    missing = [name for name in wanted if name not in found]
+    by_name = {f"butler: {job.func}": job for job in jobs}
+    existing = Schedule.objects.filter(name__startswith="butler: ")
+    removed, _ = existing.exclude(name__in=by_name).delete()
+    schedules = {schedule.name: schedule for schedule in existing}
+    missing = [name for name in by_name if name not in schedules]
     Schedule.objects.bulk_create(
-        Schedule(name=name, next_run=now, **_columns(wanted[name])) for name in missing
+        Schedule(name=name, next_run=now, **_columns(by_name[name])) for name in missing
     )
-    changed = [schedule for name, schedule in found.items() if _apply(schedule, wanted[name])]
+    changed = [row for name, row in schedules.items() if _update(row, by_name[name])]
     return Changes(len(missing), len(changed), removed)
 
 
@@ -65,12 +65,12 @@ def _columns(job: Job) -> dict[str, object]:
     }
 
 
-def _apply(schedule: Schedule, job: Job) -> bool:
-    """Bring a schedule in line; whether it was out of it. A stopped one (repeats 0) runs again."""
-    wanted = _columns(job)
-    if all(getattr(schedule, column) == value for column, value in wanted.items()):
+def _update(schedule: Schedule, job: Job) -> bool:
+    """Make the schedule match the job; True if it did not. A stopped one (repeats 0) runs again."""
+    columns = _columns(job)
+    if all(getattr(schedule, column) == value for column, value in columns.items()):
         return False
-    for column, value in wanted.items():
+    for column, value in columns.items():
         setattr(schedule, column, value)
-    schedule.save(update_fields=wanted)
+    schedule.save(update_fields=columns)
     return True

@@ -1,8 +1,8 @@
 """Settings of Butler, all in one file; what a deployment decides comes from the environment.
 
 `.env.example` lists every variable. A wrong value stops the start with a sentence that says what
-to write (`common.env`); what can be wrong together is a system check (`butler.E…`). Importing them
-starts nothing, and makes no file but the secret key of development.
+to write (`common.env`); values that contradict each other are found by system checks (`butler.E…`).
+Importing the settings starts nothing; it writes no file except a secret key outside production.
 """
 
 import sys
@@ -14,7 +14,7 @@ from common import embedded_postgres, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
-# What this process was started as; PostgreSQL shows it in pg_stat_activity (and /readyz looks).
+# The command that this process runs. PostgreSQL shows it in pg_stat_activity, where /readyz looks.
 PROCESS = " ".join(["butler", *sys.argv[1:2]]) if sys.argv[0].endswith("manage.py") else "butler"
 
 # --- What a deployment must decide ---------------------------------------------------------------
@@ -39,7 +39,7 @@ SECRET_KEY = env.secret(
 DEBUG = env.flag("BUTLER_DEBUG", False)
 if DEBUG and PRODUCTION:
     raise env.WrongSetting("BUTLER_DEBUG is yes in production: remove it, it shows secrets.")
-# Only if a proxy in front always sets X-Forwarded-Proto and X-Forwarded-For: they are believed.
+# Trust X-Forwarded-Proto and X-Forwarded-For: only if a proxy in front always sets both.
 BEHIND_PROXY = env.flag("BUTLER_BEHIND_PROXY", False)
 LOG_FORMAT = env.choice(
     "BUTLER_LOG_FORMAT", "json" if PRODUCTION else "text", among=("text", "json")
@@ -64,10 +64,12 @@ DATABASES = {
         },
     }
 }
-# `id:base64` pairs of 32-byte sealing keys, the first seals; empty: the file below, made 0600.
+# `id:base64` pairs of 32-byte sealing keys; the first one seals. If empty, the file below is used,
+# which is created with mode 0600.
 VAULT_KEYS = env.words("BUTLER_VAULT_KEYS")
 VAULT_KEY_FILE = VAR_DIR / "vault.keys"
-# 32 or more random characters, never changed (every token depends on it); needed with VAULT_KEYS.
+# 32 or more random characters. Every token depends on them, so they must never change. Required
+# with VAULT_KEYS.
 TOKEN_PEPPER = env.text("BUTLER_TOKEN_PEPPER")
 
 # --- Butler's knobs ------------------------------------------------------------------------------
@@ -83,30 +85,33 @@ ALLOCATION_TTL_SECONDS = env.integer(
 ALLOCATION_TTL_SECONDS_MAX = env.integer(
     "BUTLER_ALLOCATION_TTL_SECONDS_MAX", 30 * 86_400, least=1, most=31_536_000
 )
-# A hold nobody renewed for so long is given back. The gateway renews those of its running calls.
+# A hold expires after this time unless it is renewed. The gateway renews the holds of its calls.
 HOLD_SECONDS = env.integer("BUTLER_HOLD_SECONDS", 120, least=1, most=86_400)
-# The most a call may answer when its client set no maximum, and the least it is worth making for.
+# The most output tokens of a call whose client set no maximum, and the fewest worth a call.
 OUTPUT_TOKENS_DEFAULT = env.integer("BUTLER_OUTPUT_TOKENS_DEFAULT", 16_384, least=1, most=10**7)
 OUTPUT_TOKENS_MIN = env.integer("BUTLER_OUTPUT_TOKENS_MIN", 16, least=1, most=10**7)
-# How long the gateway waits for a provider: to connect, and for each next piece of an answer.
+# How long the gateway waits for a provider to connect, and for each further piece of an answer.
 UPSTREAM_CONNECT_SECONDS = env.integer("BUTLER_UPSTREAM_CONNECT_SECONDS", 10, least=1, most=600)
 UPSTREAM_SILENCE_SECONDS = env.integer("BUTLER_UPSTREAM_SILENCE_SECONDS", 600, least=1, most=86_400)
-# Where the sandbox provider answers; `manage.py up` starts one when it is not said.
+# The address of the sandbox provider; if it is empty, `manage.py up` starts one.
 SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
 GATEWAY_BODY_BYTES_MAX = 32_000_000
-# Where workers reach the gateway (without /v1), when that is not the way agents take.
+# The address at which workers reach the gateway (without /v1), if it differs from the public one.
 GATEWAY_URL = env.web_address("BUTLER_GATEWAY_URL", PUBLIC_URL, schemes=("https", "http"))
-# Where OpenClaw's gateway answers, ws://host:port; empty: that runner is not there. Its token;
-# empty: the one that `manage.py openclaw_config` derives and writes into OpenClaw's configuration.
+# The address of OpenClaw's gateway, ws://host:port; if it is empty, there is no OpenClaw runner.
+# Its token; if it is empty, the one that `manage.py openclaw_config` derives and writes into
+# OpenClaw's configuration.
 OPENCLAW_URL = env.text("BUTLER_OPENCLAW_URL")
 OPENCLAW_TOKEN = env.text("BUTLER_OPENCLAW_TOKEN")
-# Attempts that run at once: in all, unless a limit in the admin says otherwise, and in one process.
+# The most attempts that run at once: in all, unless a concurrency limit in the admin sets another
+# number, and in one process.
 ATTEMPTS_MAX = env.integer("BUTLER_ATTEMPTS_MAX", 500, least=1, most=1_000_000)
 WORKER_ATTEMPTS_MAX = env.integer("BUTLER_WORKER_ATTEMPTS_MAX", 100, least=1, most=10_000)
-# Attempts of a worker that was silent for so long are taken over, each so often at most.
+# How long a worker is silent before others take over its attempts, and how often the attempts of
+# one sub-task may be lost in this way before the sub-task is quarantined.
 ATTEMPT_LEASE_SECONDS = env.integer("BUTLER_ATTEMPT_LEASE_SECONDS", 15, least=2, most=3_600)
 ATTEMPT_RECOVERIES_MAX = env.integer("BUTLER_ATTEMPT_RECOVERIES_MAX", 5, least=0, most=100)
-# How large a plan may be: sub-tasks, how many wait for one, and how long a chain of them is.
+# The largest plan: its sub-tasks, how many may depend on one of them, and the longest chain.
 SUB_TASKS_MAX = env.integer("BUTLER_SUB_TASKS_MAX", 10_000, least=1, most=100_000)
 SUB_TASK_FAN_OUT_MAX = env.integer("BUTLER_SUB_TASK_FAN_OUT_MAX", 1_000, least=1, most=100_000)
 SUB_TASK_DEPTH_MAX = env.integer("BUTLER_SUB_TASK_DEPTH_MAX", 100, least=1, most=10_000)
@@ -141,7 +146,7 @@ INSTALLED_APPS = [
     "interchange",
     "dashboard",
     "api",
-    # Last, so that the command `qcluster` is Butler's.
+    # After Butler's apps, so that Butler's command `qcluster` replaces the one of django-q2.
     "django_q",
 ]
 MIDDLEWARE = [
@@ -176,7 +181,7 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 STATIC_URL = "static/"
-# Development serves what lies in the checkout; production what collectstatic gathered and hashed.
+# Development serves the files in the checkout; production those that collectstatic gathered.
 STATIC_ROOT = VAR_DIR / "static" if PRODUCTION else None
 WHITENOISE_USE_FINDERS = not PRODUCTION
 _STATIC_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -199,7 +204,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-# Functions of dashboard.admin_theme, by name: addresses are known when requests are.
+# Functions are named by their path and called for each request, when URLs can be resolved.
 UNFOLD = {
     "SITE_TITLE": "Butler",
     "SITE_HEADER": "Butler",
@@ -229,13 +234,13 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "dashboard.admin_theme.navigation"},
 }
 X_FRAME_OPTIONS = "DENY"
-# Cookies know no port: two clones on one machine would sign each other out.
+# Browsers share cookies between ports, so two clones on one machine need different names.
 SESSION_COOKIE_NAME = "butler_session" if PRODUCTION else f"butler_session_{PORT}"
 CSRF_COOKIE_NAME = "butler_csrf" if PRODUCTION else f"butler_csrf_{PORT}"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_SSL_REDIRECT = PRODUCTION
-# Probes ask from inside, without TLS.
+# Probes may come from inside the network, without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
@@ -258,16 +263,16 @@ LOGGING = {
     },
     "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
     "loggers": {
-        # Django's own handlers would print some records twice and mail others.
+        # Django's own handlers would print some records twice and send others by e-mail.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        # One line for each task and schedule is too much; failures are warnings and errors.
+        # Below WARNING, django-q2 logs a line for each job and schedule; failures are above it.
         "django-q": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
     },
 }
 
 # --- API and workers -----------------------------------------------------------------------------
 
-# A text to estimate in JSON takes up to six bytes for one of its own (\u0041).
+# In JSON, one byte of a text to estimate can take up to six bytes (\u0041).
 API_BODY_BYTES_MAX = 6 * ESTIMATE_BYTES_MAX + 100_000
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerTokens"],
@@ -278,9 +283,9 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.parsers.JsonAlways",
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "api.schema.Schema",
-    "EXCEPTION_HANDLER": "butler_site.errors.answer",
+    "EXCEPTION_HANDLER": "butler_site.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
-    # ASCII only: half a character in a request must not break the answer that quotes it.
+    # ASCII only: a lone surrogate in a request must not break the response that quotes it.
     "UNICODE_JSON": False,
 }
 SPECTACULAR_SETTINGS = {

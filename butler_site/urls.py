@@ -1,4 +1,4 @@
-"""Every address Butler answers."""
+"""The URLs that Butler serves."""
 
 from django.contrib import admin
 from django.urls import include, path

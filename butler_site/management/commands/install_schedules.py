@@ -9,12 +9,15 @@ from butler_site import schedules
 
 
 class Command(BaseCommand):
-    """Make the schedules of django-q2 what `butler_site.schedules` says."""
+    """Bring the schedules of django-q2 in line with the list in `butler_site.schedules`."""
 
-    help = "Add, change and remove schedules of the queue as the code says. Twice is once."
+    help = (
+        "Add, change and remove schedules of the queue to match the list in the code. "
+        "Running the command again changes nothing."
+    )
 
     def handle(self, **options: Any) -> None:
-        """Apply the list, say what changed."""
+        """Install the schedules and print how many changed."""
         changes = schedules.install(now=timezone.now())
         if options["verbosity"]:
             self.stdout.write(

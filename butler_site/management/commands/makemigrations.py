@@ -17,7 +17,7 @@ class Command(makemigrations.Command):
     """
 
     def handle(self, *app_labels: str, **options: object) -> None:
-        """Write the missing migrations, or with `--check` say that some are missing."""
+        """Write the missing migrations, or with `--check` report that some are missing."""
         database = connections[DEFAULT_DB_ALIAS]
         if not isinstance(database, DatabaseWrapper):
             super().handle(*app_labels, **options)

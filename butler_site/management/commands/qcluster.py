@@ -1,4 +1,4 @@
-"""`manage.py qcluster`: django-q2's own, but that it ends when one of its processes was killed."""
+"""`manage.py qcluster`: django-q2's own, except that it ends if one of its processes is killed."""
 
 import logging
 import sys
@@ -14,8 +14,8 @@ class Sentinel(cluster.Sentinel):
     """Replaces processes that ended, and ends with those that were killed.
 
     A process that waits at a queue between processes holds the lock of the queue. If it is killed,
-    it never gives the lock back, and the processes that replace it would wait for ever. So all of
-    the cluster ends; its supervisor starts it again, and jobs that were running are repeated.
+    it never releases the lock, and the processes that replace it would wait forever. So the whole
+    cluster ends; its supervisor starts it again, and jobs that were running are repeated.
     """
 
     def reincarnate(self, process: Any) -> None:
@@ -34,6 +34,6 @@ class Command(qcluster.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Until SIGTERM or Ctrl-C, or until one of its processes is killed."""
-        # It is looked up there by its name.
+        # django-q2 offers no setting for the class; it looks the name up in this module.
         cluster.Sentinel = Sentinel
         super().handle(*args, **options)

@@ -1,4 +1,4 @@
-"""`manage.py up`: make everything ready, then run all of Butler until Ctrl-C."""
+"""`manage.py up`: prepare the database and the files, then run all of Butler until Ctrl-C."""
 
 import logging
 import os
@@ -25,14 +25,14 @@ _DEMO_TASK_COMMAND = "load_demo_task"
 
 
 class Command(BaseCommand):
-    """Database, tables, demo, sign-in, web server, queue, workers, sandbox: all in one terminal."""
+    """Run database, web server, queue, task workers and sandbox provider in one terminal."""
 
-    help = "Make everything ready and run Butler until Ctrl-C."
-    # They run with the migrations, when the database can answer them.
+    help = "Prepare the database and the files, and run Butler until Ctrl-C."
+    # The checks run with the migrations, when the database is there.
     requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:
-        """Prepare what is missing, then supervise."""
+        """Prepare what is missing, then supervise the programs."""
         settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
         self._claim()
         self._require_free_port()
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         connection.close()
         programs, variables = _programs()
         supervisor = Supervisor(programs, environ=environ() | variables, say=self._say)
-        supervisor.run(ready=_answers, announce=self._announce)
+        supervisor.run(ready=_web_server_ready, announce=self._announce)
         self._say("Butler has stopped.")
 
     def _say(self, text: str) -> None:
@@ -82,51 +82,51 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             call_command("collectstatic", interactive=False, verbosity=0)
             return
-        loaded = settings.VAR_DIR / "demo-fleet-loaded"
-        if not loaded.exists() and _DEMO_COMMAND in get_commands():
+        marker = settings.VAR_DIR / "demo-fleet-loaded"
+        if not marker.exists() and _DEMO_COMMAND in get_commands():
             self._say("Loading the demo fleet …")
             call_command(_DEMO_COMMAND, verbosity=0)
-            self._demo_task_due.touch()
-            loaded.touch()
+            self._demo_task_marker.touch()
+            marker.touch()
 
     def _announce(self) -> None:
         sign_in = None if settings.PRODUCTION else first_sign_in(settings.VAR_DIR / "sign-in")
         first_task = self._submit_first_task()
         connection.close()
-        own = "with your own account (manage.py createsuperuser makes one)"
-        kept = f"{sign_in}   (kept in {settings.VAR_DIR / 'sign-in'})"
+        own_account = "with your own account (manage.py createsuperuser creates one)"
+        demo_account = f"{sign_in}   (kept in {settings.VAR_DIR / 'sign-in'})"
         self._say(
             "\nButler is running.\n"
             f"  Dashboard  {settings.PUBLIC_URL}/\n"
             f"  Admin      {settings.PUBLIC_URL}/admin/\n"
             f"  API        {settings.PUBLIC_URL}/api/v1/\n"
             f"  Gateway    {settings.PUBLIC_URL}/v1 (Anthropic's clients: without the /v1)\n"
-            f"  Sign in    {kept if sign_in else own}\n"
+            f"  Sign in    {demo_account if sign_in else own_account}\n"
             f"{first_task}"
             "Ctrl-C stops it.\n"
         )
 
     @property
-    def _demo_task_due(self) -> Path:
-        """A file that stands from the loading of the demo fleet until its task was submitted."""
+    def _demo_task_marker(self) -> Path:
+        """A file that exists after the demo fleet was loaded, until its task is submitted."""
         return settings.VAR_DIR / "demo-task-due"
 
     def _submit_first_task(self) -> str:
-        """When somebody answers its calls; what the announcement says of it."""
-        if settings.PRODUCTION or not self._demo_task_due.exists():
+        """Submit the demo fleet's task, once the gateway runs; return the announcement's line."""
+        if settings.PRODUCTION or not self._demo_task_marker.exists():
             return ""
         try:
             call_command(_DEMO_TASK_COMMAND, verbosity=0)
-        except CommandError as refused:
-            logger.warning("There is no first task: %s", refused)
+        except CommandError as error:
+            logger.warning("The first task was not submitted: %s", error)
             return ""
         finally:
-            self._demo_task_due.unlink()
+            self._demo_task_marker.unlink()
         return "  First task runs now in the sandbox: see the dashboard\n"
 
 
 def _programs() -> tuple[list[Program], dict[str, str]]:
-    """What runs, and what it must know besides `environ`."""
+    """The programs to run, and the environment variables they need besides `environ`."""
     web = [sys.executable, *web_server(settings.BIND, settings.PORT)]
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
     programs = [
@@ -150,10 +150,10 @@ def _free_port() -> int:
 
 
 def web_server(host: str, port: int) -> list[str]:
-    """How the web server is started, after the name of the interpreter."""
+    """The arguments of the Python interpreter that start the web server."""
     web = ["-m", "uvicorn", "butler_site.asgi:application", "--host", host, "--port", str(port)]
     web += ["--workers", str(settings.WEB_WORKERS), "--log-level", "warning", "--no-access-log"]
-    # What a proxy says is read by settings.BEHIND_PROXY, in one place.
+    # Headers of a proxy are handled in one place, by settings.BEHIND_PROXY.
     web += ["--no-proxy-headers"]
     web += [
         "--lifespan",
@@ -166,12 +166,12 @@ def web_server(host: str, port: int) -> list[str]:
         "none",
         "--no-server-header",
     ]
-    # Calls in flight may come to their end; then what they used so far is settled.
+    # Calls in flight have 8 seconds to finish; after that, what they used so far is settled.
     return [*web, "--timeout-graceful-shutdown", "8"]
 
 
 def environ() -> dict[str, str]:
-    """What the programs inherit; they join this process's database instead of keeping one."""
+    """The environment of the programs, with the URL of the database that this process uses."""
     return {
         **os.environ,
         "DATABASE_URL": os.environ.get("DATABASE_URL", "").strip() or _embedded_url(),
@@ -186,8 +186,8 @@ def _embedded_url() -> str:
     return f"postgres://{database['USER']}@/{database['NAME']}?host={host}"
 
 
-def _answers() -> bool:
-    """Whether the web server answers at all; what it answers is another question."""
+def _web_server_ready() -> bool:
+    """Whether the web server answers, with any status."""
     url = f"http://{settings.BIND}:{settings.PORT}/healthz"
     try:
         urllib.request.urlopen(url, timeout=2).close()  # noqa: S310
