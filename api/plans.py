@@ -158,7 +158,7 @@ def _plan_body(plan: PlanPreview) -> dict[str, Any]:
         "reserve": plan.reserve,
         "estimated_cost": usd(plan.cost),
         "cost_max": usd(plan.cost_max),
-        "sub_tasks_without_key": plan.keyless,
+        "sub_tasks_without_key": plan.parts_without_key,
         "sub_tasks": [_planned_sub_task(each) for each in plan.parts],
     }
 

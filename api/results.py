@@ -1,4 +1,4 @@
-"""Results of a task, under the camelCase names of `aggregateTaskResults`."""
+"""Results of a task, under camelCase names."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -11,7 +11,7 @@ from api.base import ApiView
 from api.fields import Strict, Usd, usd
 from api.query_parameters import query
 from orchestration.models import SubTask
-from orchestration.queries.results import as_seed, results
+from orchestration.queries.results import camel_case_results, results
 from orchestration.queries.tasks import visible_task
 
 
@@ -60,7 +60,7 @@ class TaskResultsView(ApiView):
         )
 
     class Output(serializers.Serializer):
-        """The results of the task so far. The names are those of `aggregateTaskResults`."""
+        """The results of the task so far."""
 
         totalSubTasks = serializers.IntegerField(help_text="The number of sub-tasks.")
         successful = serializers.IntegerField(help_text="The number of sub-tasks that succeeded.")
@@ -92,7 +92,7 @@ class TaskResultsView(ApiView):
         """Answer the results so far."""
         asked = query(request, self.Query)
         task = visible_task(task_id, bearer=self.bearer)
-        found = as_seed(results(task, with_text=asked["with_text"]), now=timezone.now())
+        found = camel_case_results(results(task, with_text=asked["with_text"]), now=timezone.now())
         # Without a serializer, which takes a second for ten thousand details.
         details = [each | {"cost": usd(each["cost"])} for each in found["details"]]
         return Response(found | {"totalCost": usd(found["totalCost"]), "details": details})

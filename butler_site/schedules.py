@@ -22,7 +22,7 @@ JOBS = (
     Job("keys.jobs.turn_windows", 1),
     Job("keys.jobs.rotate_stranded", 1),
     Job("alerts.jobs.retry_deliveries", 1),
-    Job("orchestration.jobs.look_after", 1),
+    Job("orchestration.jobs.maintain_tasks", 1),
     Job("gateway.jobs.forget_expired", 60),
 )
 

@@ -12,7 +12,7 @@ from orchestration.runners.openclaw.runner import release_left_over
 from orchestration.services.wakeup import CLUSTER
 
 
-def look_after() -> None:
+def maintain_tasks() -> None:
     """Every minute: enforce time limits, and clean up after crashed workers.
 
     Finalizes ended attempts, frees OpenClaw slots of ended attempts, and wakes a worker if work is

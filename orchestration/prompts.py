@@ -14,14 +14,14 @@ _PERCENT_FOR_TASK = 10
 RESULTS_CHARACTERS_MAX = 2_000_000
 
 
-class Before(NamedTuple):
+class DependencyResult(NamedTuple):
     """The result of a sub-task that this one depends on."""
 
     name: str
     result: str
 
 
-def prompt(sub_task: SubTask, *, results: Sequence[Before]) -> str:
+def prompt(sub_task: SubTask, *, results: Sequence[DependencyResult]) -> str:
     """The prompt of a sub-task: its description, the whole task, and the results it depends on.
 
     Long texts are cut so that they fit into its share of the budget.
@@ -41,7 +41,7 @@ def prompt(sub_task: SubTask, *, results: Sequence[Before]) -> str:
     return "\n\n".join([*lines, f"Your part: {sub_task.description}"])
 
 
-def _result_excerpts(sub_task: SubTask, results: Sequence[Before]) -> list[str]:
+def _result_excerpts(sub_task: SubTask, results: Sequence[DependencyResult]) -> list[str]:
     most = min(sub_task.share * _PERCENT_FOR_RESULTS // 100, RESULTS_CHARACTERS_MAX)
     each = most // len(results)
     return [f"## {before.name}\n{_cut(before.result, each)}" for before in results]

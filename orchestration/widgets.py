@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from common import formatting
 from common.admin.widgets import Segment, badge, bar, one_line, segments_bar
 from orchestration.models import Attempt, SubTask
-from orchestration.queries.pages import Parts
+from orchestration.queries.pages import SubTaskCounts
 
 TASK_COLOURS = {
     "active": "info",
@@ -42,17 +42,17 @@ def status_with_error(row: SubTask | Attempt, *, characters: int) -> SafeString:
     return format_html("{} <small>{}{}</small>", label, kind, row.error[:characters])
 
 
-def sub_tasks_bar(parts: Parts) -> SafeString:
-    """How many sub-tasks succeeded, failed (or were cancelled) and run, with words."""
-    succeeded = formatting.percent(parts.succeeded, parts.total)
-    failed = formatting.percent(parts.failed + parts.cancelled, parts.total)
-    running = formatting.percent(parts.running, parts.total)
+def sub_tasks_bar(counts: SubTaskCounts) -> SafeString:
+    """A bar of the sub-tasks that succeeded, failed (or were cancelled) and run, with a text."""
+    succeeded = formatting.percent(counts.succeeded, counts.total)
+    failed = formatting.percent(counts.failed + counts.cancelled, counts.total)
+    running = formatting.percent(counts.running, counts.total)
     segments = [
         Segment(Decimal(0), succeeded, "used"),
         Segment(succeeded, failed, "hot"),
         Segment(succeeded + failed, running, "committed"),
     ]
-    return segments_bar(segments, label=parts.words)
+    return segments_bar(segments, label=counts.summary)
 
 
 def tokens_bar(*, used: int, lent: int, of: int) -> SafeString:

@@ -50,7 +50,7 @@ def _allocations(now: datetime) -> dict[str, Any]:
 
 def _tasks(now: datetime) -> dict[str, Any]:
     return {
-        "tasks": tasks.lively_tasks(most=TASKS_SHOWN),
+        "tasks": tasks.open_and_recent_tasks(most=TASKS_SHOWN),
         "tasks_live": tasks.open_tasks().count(),
     }
 

@@ -7,7 +7,7 @@ from common import formatting
 from common.admin.widgets import NOTHING
 from orchestration import widgets as task_widgets
 from orchestration.models import SubTask, Task
-from orchestration.queries.pages import beginnings
+from orchestration.queries.pages import result_excerpts
 from orchestration.queries.tasks import SubTaskNow, sub_tasks_now
 
 _MOST = 100
@@ -15,24 +15,25 @@ _CHARACTERS = 2_000
 
 
 def sub_task_table(task: Task, *, now: datetime) -> dict[str, Any]:
-    """The context of `sub_tasks_below.html`: lines, and whether there are more."""
-    parts = sub_tasks_now(task, after=-1, most=_MOST + 1)
-    more, parts = len(parts) > _MOST, parts[:_MOST]
-    rows = beginnings(task, positions=[part.position for part in parts], characters=_CHARACTERS)
-    lines = [_line(part, rows[part.position], now) for part in parts]
+    """The context of `sub_tasks_below.html`: the first lines, and whether there are more."""
+    sub_tasks = sub_tasks_now(task, after=-1, most=_MOST + 1)
+    more, sub_tasks = len(sub_tasks) > _MOST, sub_tasks[:_MOST]
+    positions = [sub_task.position for sub_task in sub_tasks]
+    rows = result_excerpts(task, positions=positions, characters=_CHARACTERS)
+    lines = [_line(sub_task, rows[sub_task.position], now) for sub_task in sub_tasks]
     return {"butler_sub_tasks": lines, "butler_sub_tasks_more": more, "butler_task": task}
 
 
-def _line(part: SubTaskNow, row: SubTask, now: datetime) -> dict[str, Any]:
+def _line(sub_task: SubTaskNow, row: SubTask, now: datetime) -> dict[str, Any]:
     return {
-        "part": part,
+        "sub_task": sub_task,
         "pk": row.pk,
-        "status": task_widgets.status_badge(part.status),
-        "tokens": task_widgets.tokens_bar(used=part.tokens, lent=0, of=part.share),
-        "cost": formatting.dollars(part.cost),
-        "duration": elapsed(part.started_at, part.ended_at, now),
-        "result": vars(row)["beginning"],
-        "cut": vars(row)["long"] > _CHARACTERS,
+        "status": task_widgets.status_badge(sub_task.status),
+        "tokens": task_widgets.tokens_bar(used=sub_task.tokens, lent=0, of=sub_task.share),
+        "cost": formatting.dollars(sub_task.cost),
+        "duration": elapsed(sub_task.started_at, sub_task.ended_at, now),
+        "result": vars(row)["excerpt"],
+        "cut": vars(row)["length"] > _CHARACTERS,
     }
 
 

@@ -36,7 +36,7 @@ class TaskList(ChangeList):
         """Django's results, then the progress of each task."""
         super().get_results(request)
         tasks = list(self.result_list)
-        by_task = {far.task.pk: far for far in progress([task.pk for task in tasks])}
+        by_task = {each.task.pk: each for each in progress([task.pk for task in tasks])}
         for task in tasks:
             vars(task)["loaded_progress"] = by_task[task.pk]
         self.result_list = tasks
@@ -150,13 +150,13 @@ class TaskAdmin(TaskControlAdmin):
     @display(description="Sub-tasks")
     def sub_tasks(self, task: Task) -> SafeString | str:
         """A bar of finished, failed and running sub-tasks."""
-        return task_widgets.sub_tasks_bar(pages.parts_of(_progress_of(task)))
+        return task_widgets.sub_tasks_bar(pages.sub_task_counts(_progress_of(task)))
 
     @display(description="Tokens used and lent of the budget")
     def tokens(self, task: Task) -> SafeString | str:
         """A bar and its figures."""
-        far = _progress_of(task)
-        return task_widgets.tokens_bar(used=far.used, lent=far.lent, of=task.budget)
+        now = _progress_of(task)
+        return task_widgets.tokens_bar(used=now.used, lent=now.lent, of=task.budget)
 
     @display(description="Cost")
     def cost(self, task: Task) -> SafeString | str:
@@ -262,16 +262,16 @@ class TaskAdmin(TaskControlAdmin):
         return self._control(request, object_id, verb, "The failed sub-tasks are retried.")
 
     def _control(
-        self, request: HttpRequest, object_id: str, verb: Callable[..., object], done: str
+        self, request: HttpRequest, object_id: str, verb: Callable[..., object], success: str
     ) -> HttpResponse:
         task_id, actor = int(object_id), person_of(request)
-        asked = partial(verb, task_id=task_id, actor=actor, now=timezone.now())
-        perform(request, asked, success=done)
+        service = partial(verb, task_id=task_id, actor=actor, now=timezone.now())
+        perform(request, service, success=success)
         return redirect_to(request, links.url("task", task_id))
 
 
 def _progress_of(task: Task) -> Progress:
-    """Its progress, which is loaded once; a list has loaded it already."""
+    """The progress of a task, which is loaded once; a list has loaded it already."""
     loaded: Progress | None = vars(task).get("loaded_progress")
     if loaded is None:
         [loaded] = progress([task.pk])

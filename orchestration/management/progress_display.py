@@ -1,4 +1,4 @@
-"""How `run_task` shows a task: live in a terminal, line by line elsewhere."""
+"""How `run_task` displays a task: live in a terminal, line by line elsewhere."""
 
 import re
 from datetime import datetime
@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from common import formatting
-from orchestration.management.task_watch import Look, hint
-from orchestration.queries.results import Detail
+from orchestration.management.task_watch import TaskSnapshot, hint
+from orchestration.queries.results import SubTaskResult
 
-# A terminal does what these tell it: what a model wrote must not move the cursor or turn lines.
+# Text of a model must not control the terminal, move its cursor or reverse its lines.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MARKS = {
     "blocked": ("·", "dim"),
@@ -31,86 +31,86 @@ _OTHER_LINES = 8
 _ENDED = ("succeeded", "failed", "cancelled")
 
 
-def harmless(text: str) -> str:
-    """Text that a terminal only shows."""
+def without_control_characters(text: str) -> str:
+    """The text with a replacement for every character that would control a terminal."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-class Screen(Protocol):
-    """Shows looks."""
+class ProgressDisplay(Protocol):
+    """Displays a task while it is followed; a context manager around the updates."""
 
-    def __enter__(self) -> "Screen":
-        """Begin."""
+    def __enter__(self) -> "ProgressDisplay":
+        """Start the display."""
 
     def __exit__(self, *failure: object) -> None:
-        """Leave what was shown last."""
+        """End the display; its last update stays visible."""
 
-    def show(self, seen: Look) -> None:
-        """Show it."""
+    def show(self, snapshot: TaskSnapshot) -> None:
+        """Update the display."""
 
 
-class Plain:
-    """One line for everything that changes, for logs and pipes."""
+class LineDisplay:
+    """Writes a line for every change, for logs and pipes."""
 
     def __init__(self, out: OutputWrapper) -> None:
         self._out = out
         self._known: dict[str, str] = {}
         self._hint = ""
 
-    def __enter__(self) -> "Plain":
+    def __enter__(self) -> "LineDisplay":
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._out.flush()
 
-    def show(self, seen: Look) -> None:
-        """What is different now."""
-        for each in seen.details:
+    def show(self, snapshot: TaskSnapshot) -> None:
+        """Write a line for each changed sub-task, and the hint if it is another one."""
+        for each in snapshot.details:
             if self._known.get(each.key) != each.status:
                 self._known[each.key] = each.status
                 self._out.write(_line(each))
-        if (now := hint(seen)) != self._hint and now:
+        if (now := hint(snapshot)) != self._hint and now:
             self._out.write(now)
         self._hint = now
         self._out.flush()
 
 
-def _line(each: Detail) -> str:
+def _line(each: SubTaskResult) -> str:
     why = f" ({each.error})" if each.error else ""
     used = f", {each.tokens:,} tokens" if each.status in _ENDED and each.attempts else ""
-    return harmless(f"{each.position} {each.name}: {each.status}{used}{why}")
+    return without_control_characters(f"{each.position} {each.name}: {each.status}{used}{why}")
 
 
-class Rich:
-    """Bars and spinners."""
+class LiveDisplay:
+    """Redraws a table with bars and spinners, for terminals."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, refresh_per_second=8, transient=False)
-        # Kept, so that they turn on instead of beginning anew.
+        # Kept, because a new spinner would start at its first frame.
         self._spinners: dict[str, Spinner] = {}
 
-    def __enter__(self) -> "Rich":
+    def __enter__(self) -> "LiveDisplay":
         self._live.start()
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._live.stop()
 
-    def show(self, seen: Look) -> None:
-        """The lines of the sub-tasks, all of it, the budget."""
+    def show(self, snapshot: TaskSnapshot) -> None:
+        """Draw the sub-tasks, the totals and the hint."""
         now = timezone.now()
-        lines = self._details_that_fit(seen.details)
+        lines = self._details_that_fit(snapshot.details)
         blocks: list[RenderableType] = [self._lines(lines, now)]
-        if more := len(seen.details) - len(lines):
+        if more := len(snapshot.details) - len(lines):
             blocks.append(Text(f"  … and {more:,} more", style="dim"))
-        blocks.append(_totals(seen, now))
-        if advice := hint(seen):
+        blocks.append(_totals(snapshot, now))
+        if advice := hint(snapshot):
             blocks.append(Text(advice, style="yellow"))
         self._live.update(Group(*blocks))
 
-    def _details_that_fit(self, details: list[Detail]) -> list[Detail]:
-        """As many as the terminal has lines for: what runs, then what failed, then the first."""
+    def _details_that_fit(self, details: list[SubTaskResult]) -> list[SubTaskResult]:
+        """As many as fit on the terminal, in order of position; running and failed ones first."""
         room = max(self._console.height - _OTHER_LINES, 3)
         if len(details) <= room:
             return details
@@ -118,7 +118,7 @@ class Rich:
         best = sorted(details, key=lambda each: (rank.get(each.status, 4), each.position))
         return sorted(best[:room], key=lambda each: each.position)
 
-    def _lines(self, details: list[Detail], now: datetime) -> Table:
+    def _lines(self, details: list[SubTaskResult], now: datetime) -> Table:
         table = Table.grid(padding=(0, 1))
         table.add_column(width=2)
         table.add_column(justify="right")
@@ -131,12 +131,12 @@ class Rich:
             table.add_row(*self._row(each, now))
         return table
 
-    def _row(self, each: Detail, now: datetime) -> tuple[RenderableType, ...]:
+    def _row(self, each: SubTaskResult, now: datetime) -> tuple[RenderableType, ...]:
         mark, style = _MARKS.get(each.status, ("", "cyan"))
         icon = Text(f" {mark}", style=style) if mark else self._spinner(each.key)
-        name = Text(harmless(each.name))
+        name = Text(without_control_characters(each.name))
         if each.error:
-            name.append(f"  {harmless(each.error)}", style="red")
+            name.append(f"  {without_control_characters(each.error)}", style="red")
         tokens = f"{each.tokens:,} of {each.share:,}"
         seconds = each.seconds(now)
         took = "" if seconds is None else f"{seconds:.1f} s"
@@ -146,16 +146,19 @@ class Rich:
         return self._spinners.setdefault(key, Spinner("dots", style="cyan"))
 
 
-def _totals(seen: Look, now: datetime) -> Table:
-    task, far, parts = seen.task, seen.far, seen.parts
+def _totals(snapshot: TaskSnapshot, now: datetime) -> Table:
+    progress, counts = snapshot.progress, snapshot.counts
+    task = progress.task
     table = Table.grid(padding=(0, 1))
-    ended = parts.succeeded + parts.failed + parts.cancelled
+    ended = counts.succeeded + counts.failed + counts.cancelled
     took = ((task.ended_at or now) - task.created_at).total_seconds()
-    bar = ProgressBar(total=max(parts.total, 1), completed=ended, width=30)
+    bar = ProgressBar(total=max(counts.total, 1), completed=ended, width=30)
     table.add_row("", "")
-    table.add_row(" sub-tasks", bar, f"{parts.words}, {took:.1f} s")
-    spent = ProgressBar(total=task.budget, completed=far.used, width=30)
-    lent = f", {far.lent:,} lent" if far.lent else ""
-    words = f"{far.used:,} of {task.budget:,} tokens{lent}, {formatting.dollars(far.cost)}"
-    table.add_row(" budget", spent, words)
+    table.add_row(" sub-tasks", bar, f"{counts.summary}, {took:.1f} s")
+    budget_bar = ProgressBar(total=task.budget, completed=progress.used, width=30)
+    lent = f", {progress.lent:,} lent" if progress.lent else ""
+    words = (
+        f"{progress.used:,} of {task.budget:,} tokens{lent}, {formatting.dollars(progress.cost)}"
+    )
+    table.add_row(" budget", budget_bar, words)
     return table

@@ -1,4 +1,4 @@
-"""What `run_task` was asked for, as a task request: from options, or from a file."""
+"""The options of `run_task`, and the task request that they and a file make."""
 
 import json
 from argparse import ArgumentParser
@@ -51,51 +51,66 @@ _PLAN = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The options that say what is to be done."""
-    parser.add_argument("description", nargs="?", help='such as "Research, analyze, write"')
+    """Add the options that make the task request."""
     parser.add_argument(
-        "--from-file", metavar="FILE", type=Path, help="plan.json (sub_tasks), or a text to plan"
+        "description", nargs="?", help='the work, such as "Research, analyze, write"'
     )
-    parser.add_argument("--budget", type=int, metavar="TOKENS", help="for all of it")
-    parser.add_argument("--agent", metavar="NAME", help="who submits it and pays")
-    parser.add_argument("--name", help="of the task (its first words)")
-    parser.add_argument("--planner", choices=PLANNERS, help="who finds the sub-tasks (keyword)")
-    parser.add_argument("--parallel", action="store_true", default=None, help="side by side")
-    parser.add_argument("--runner", help="what carries the attempts out (model)")
-    parser.add_argument("--max-concurrent", type=int, metavar="N", help="sub-agents at once (3)")
-    parser.add_argument("--timeout", type=int, metavar="SECONDS", help="for all of it (3600)")
+    parser.add_argument(
+        "--from-file",
+        metavar="FILE",
+        type=Path,
+        help="a .json file with the sub-tasks, or a text file with the description",
+    )
+    parser.add_argument("--budget", type=int, metavar="TOKENS", help="the budget of the task")
+    parser.add_argument("--agent", metavar="NAME", help="the agent that submits the task")
+    parser.add_argument("--name", help="the name of the task (default: its first words)")
+    parser.add_argument(
+        "--planner", choices=PLANNERS, help="what finds the sub-tasks (default: keyword)"
+    )
+    parser.add_argument(
+        "--parallel", action="store_true", default=None, help="run them at the same time"
+    )
+    parser.add_argument("--runner", help="what runs the attempts (default: model)")
+    parser.add_argument(
+        "--max-concurrent", type=int, metavar="N", help="sub-agents at the same time (default: 3)"
+    )
+    parser.add_argument(
+        "--timeout", type=int, metavar="SECONDS", help="time limit of the task (default: 3600)"
+    )
 
 
-def task_request(asked: dict[str, Any]) -> TaskRequest:
-    """The task request that options and file make; an option goes before the file.
+def task_request(options: dict[str, Any]) -> TaskRequest:
+    """The task request of the options and the file; an option overrides the file.
 
     Refusals: WrongValue.
     """
-    told = _of_file(asked["from_file"]) if asked["from_file"] else {}
+    values = _file_values(options["from_file"]) if options["from_file"] else {}
     names = ("description", "name", "planner", "parallel", "runner", "max_concurrent", "timeout")
-    told |= {name: asked[name] for name in names if asked[name] is not None}
-    if asked["budget"] is not None:
-        told["total_budget"] = asked["budget"]
-    if "total_budget" not in told:
-        raise WrongValue("Say how many tokens it may use: --budget N.", field="budget")
-    told["sub_tasks"] = tuple(told.get("sub_tasks", ()))
-    told.setdefault("name", _name(told))
-    return TaskRequest(**told)
+    values |= {name: options[name] for name in names if options[name] is not None}
+    if options["budget"] is not None:
+        values["total_budget"] = options["budget"]
+    if "total_budget" not in values:
+        raise WrongValue(
+            "The task needs a budget. Give the number of tokens: --budget N.", field="budget"
+        )
+    values["sub_tasks"] = tuple(values.get("sub_tasks", ()))
+    values.setdefault("name", _name(values))
+    return TaskRequest(**values)
 
 
-def _name(told: dict[str, Any]) -> str:
-    first = told["sub_tasks"][0]["description"] if told["sub_tasks"] else ""
-    return short_name(told.get("description") or first) or "task"
+def _name(values: dict[str, Any]) -> str:
+    first = values["sub_tasks"][0]["description"] if values["sub_tasks"] else ""
+    return short_name(values.get("description") or first) or "task"
 
 
-def _of_file(file: Path) -> dict[str, Any]:
-    text = _read(file)
+def _file_values(file: Path) -> dict[str, Any]:
+    text = _read_text(file)
     if file.suffix != ".json":
         return {"description": text, "name": file.stem[:200]}
     try:
         plan = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise WrongValue(f"{file} is no JSON: {error}", field="from_file") from error
+        raise WrongValue(f"{file} is not valid JSON: {error}", field="from_file") from error
     plan = {"sub_tasks": plan} if isinstance(plan, list) else plan
     wrong = jsonschema.Draft202012Validator(_PLAN).iter_errors(plan)
     if first := jsonschema.exceptions.best_match(wrong):
@@ -104,35 +119,35 @@ def _of_file(file: Path) -> dict[str, Any]:
     return plan
 
 
-def _read(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         if file.stat().st_size > _FILE_BYTES_MAX:
-            raise WrongValue(f"{file} is too large.", field="from_file")
+            raise WrongValue(f"{file} is larger than {_FILE_BYTES_MAX:,} bytes.", field="from_file")
         return file.read_text(encoding="utf-8")
     except OSError as error:
         raise WrongValue(f"{file} cannot be read: {error.strerror}.", field="from_file") from error
     except UnicodeDecodeError as error:
-        raise WrongValue(f"{file} is no text in UTF-8.", field="from_file") from error
+        raise WrongValue(f"{file} is not a text file in UTF-8.", field="from_file") from error
 
 
-def agent(asked: str | None) -> str:
-    """Who submits it: as asked, the only agent there is, or the one of the demo.
+def submitting_agent(name: str | None) -> str:
+    """The agent that submits the task: the one with this name, the only one, or that of the demo.
 
     Refusals: WrongValue.
     """
-    if asked:
-        return asked
+    if name:
+        return name
     enabled = Agent.objects.filter(disabled_at=None).order_by("pk")
-    there = list(enabled.values_list("pk", flat=True)[:20])
-    if len(there) == 1:
-        return there[0]
-    if demo_task.AGENT in there and not settings.PRODUCTION:
+    names = list(enabled.values_list("pk", flat=True)[:20])
+    if len(names) == 1:
+        return names[0]
+    if demo_task.AGENT in names and not settings.PRODUCTION:
         return demo_task.AGENT
-    if not there:
+    if not names:
         raise WrongValue(
             "No agent exists yet. Create one with: manage.py create_agent NAME", field="agent"
         )
     raise WrongValue(
-        f"Name the agent that submits the task: --agent NAME. Agents: {', '.join(there)}.",
+        f"Name the agent that submits the task: --agent NAME. Agents: {', '.join(names)}.",
         field="agent",
     )

@@ -1,4 +1,4 @@
-"""A task under way, looked at again and again."""
+"""The progress of one task, read again and again until it has ended."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,57 +9,59 @@ from django.utils import timezone
 
 from common import links
 from orchestration.models import SubTask, Task
-from orchestration.queries.pages import Parts, parts_of
-from orchestration.queries.results import Detail, results
+from orchestration.queries.pages import SubTaskCounts, sub_task_counts
+from orchestration.queries.results import SubTaskResult, results
 from orchestration.queries.tasks import Progress, progress
 
-_PATIENCE = timedelta(seconds=10)
+# When no sub-task has started by then, probably no worker is running.
+_START_EXPECTED_WITHIN = timedelta(seconds=10)
 
 
-class Look(NamedTuple):
-    """A task at one moment; `details`: the planner's own part first, if there is one."""
+class TaskSnapshot(NamedTuple):
+    """A task at one moment. `details`: its sub-tasks, after the planning step if there is one."""
 
-    far: Progress
-    parts: Parts
-    details: list[Detail]
+    progress: Progress
+    counts: SubTaskCounts
+    details: list[SubTaskResult]
 
     @property
     def task(self) -> Task:
-        """The row."""
-        return self.far.task
+        """The row of the task."""
+        return self.progress.task
 
 
-def look(task_id: int) -> Look:
-    """At the task as it is now."""
-    [far] = progress([task_id])
-    found = results(far.task, with_text=False)
-    return Look(far, parts_of(far), [*found.planning, *found.details])
+def task_snapshot(task_id: int) -> TaskSnapshot:
+    """The task as it is now."""
+    [now] = progress([task_id])
+    found = results(now.task, with_text=False)
+    return TaskSnapshot(now, sub_task_counts(now), [*found.planning, *found.details])
 
 
-def looks(task_id: int, *, pause: Callable[[], None]) -> Iterator[Look]:
-    """Look, pause, look again; the last look is at the ended task."""
+def task_snapshots(task_id: int, *, pause: Callable[[], None]) -> Iterator[TaskSnapshot]:
+    """Snapshots with a `pause` between them; the last one is of the ended task."""
     while True:
-        now = look(task_id)
-        yield now
-        if now.task.is_over:
+        snapshot = task_snapshot(task_id)
+        yield snapshot
+        if snapshot.task.is_over:
             return
         pause()
 
 
-def address(kind: str, pk: int) -> str:
-    """The page of a row; `kind` as in the table of links."""
+def page_address(kind: str, pk: int) -> str:
+    """The absolute URL of the page of a row; `kind`: a name in the table of links."""
     return settings.PUBLIC_URL + links.url(kind, pk)
 
 
-def hint(seen: Look) -> str:
-    """What somebody must do before it goes on; empty if nothing."""
-    task = seen.task
+def hint(snapshot: TaskSnapshot) -> str:
+    """What a person has to do so that the task continues; empty if nothing."""
+    task = snapshot.task
+    page = page_address("task", task.pk)
     if task.status == Task.Status.PAUSED:
-        return f"It is paused ({task.status_reason}); resume it at {address('task', task.pk)}"
-    waits = any(each.status == SubTask.Status.WAITING for each in seen.details)
-    if seen.parts.gated and not seen.parts.running and not waits:
-        return f"It waits for somebody to approve: {address('task', task.pk)}"
-    begun = any(each.started_at for each in seen.details)
-    if waits and not begun and timezone.now() - task.created_at > _PATIENCE:
-        return "Nothing has begun yet. Is `make up` (or `manage.py work`) running?"
+        return f"The task is paused ({task.status_reason}). Resume it at {page}"
+    waits = any(each.status == SubTask.Status.WAITING for each in snapshot.details)
+    if snapshot.counts.gated and not snapshot.counts.running and not waits:
+        return f"The task waits until a person approves a sub-task: {page}"
+    started = any(each.started_at for each in snapshot.details)
+    if waits and not started and timezone.now() - task.created_at > _START_EXPECTED_WITHIN:
+        return "No sub-task has started yet. Check that `make up` or `manage.py work` is running."
     return ""

@@ -1,4 +1,4 @@
-"""What the pages of people show of tasks.
+"""What the admin and the dashboard show of tasks.
 
 Every function here is a fixed number of queries, whatever the number of tasks and sub-tasks.
 """
@@ -19,8 +19,8 @@ _OPEN = (Task.Status.ACTIVE, Task.Status.PAUSED, Task.Status.CANCELLING)
 _RESULT_CHARACTERS = 600
 
 
-class Parts(NamedTuple):
-    """The sub-tasks of a task, as a bar shows them."""
+class SubTaskCounts(NamedTuple):
+    """How many sub-tasks a task has, and how many of them have each status that a bar shows."""
 
     total: int
     succeeded: int
@@ -30,20 +30,20 @@ class Parts(NamedTuple):
     gated: int
 
     @property
-    def words(self) -> str:
-        """`2 of 3 done, 1 failed`: what is not zero."""
+    def summary(self) -> str:
+        """A text such as `2 of 3 done, 1 failed`; statuses that no sub-task has are left out."""
         others = (
             ("failed", self.failed),
             ("cancelled", self.cancelled),
             ("running", self.running),
             ("to approve", self.gated),
         )
-        told = [f"{number:,} {what}" for what, number in others if number]
-        return ", ".join([f"{self.succeeded:,} of {self.total:,} done", *told])
+        present = [f"{number:,} {what}" for what, number in others if number]
+        return ", ".join([f"{self.succeeded:,} of {self.total:,} done", *present])
 
 
 class LastResult(NamedTuple):
-    """The beginning of the result that came last, and the sub-task it is of."""
+    """The beginning of the latest result of a task, and the id and name of its sub-task."""
 
     sub_task: int
     name: str
@@ -51,34 +51,36 @@ class LastResult(NamedTuple):
 
 
 class TaskLine(NamedTuple):
-    """A task in a short list."""
+    """A task in a short list; `last`: its latest result, None before the first one."""
 
     task: Task
-    far: Progress
-    parts: Parts
+    progress: Progress
+    counts: SubTaskCounts
     last: LastResult | None
 
 
-def parts_of(far: Progress) -> Parts:
-    """As a bar shows them."""
-    by = far.counts
-    return Parts(far.total, **{name: by[name] for name in Parts._fields if name != "total"})
+def sub_task_counts(now: Progress) -> SubTaskCounts:
+    """The counts that a bar shows, from the progress of a task."""
+    names = [name for name in SubTaskCounts._fields if name != "total"]
+    return SubTaskCounts(now.total, **{name: now.counts[name] for name in names})
 
 
 def open_tasks() -> QuerySet[Task]:
-    """Those that have not ended, the newest first."""
+    """Tasks that have not ended, the newest first."""
     return Task.objects.filter(status__in=_OPEN).order_by("-pk")
 
 
-def lively_tasks(*, most: int) -> list[TaskLine]:
-    """Open tasks and, where there are few, the latest that ended; the newest first."""
-    live = list(open_tasks().values_list("pk", flat=True)[:most])
+def open_and_recent_tasks(*, most: int) -> list[TaskLine]:
+    """Up to `most` tasks: the open ones first, then others; each group with the newest first."""
+    open_ids = list(open_tasks().values_list("pk", flat=True)[:most])
     latest = Task.objects.order_by("-pk").values_list("pk", flat=True)[:most]
-    chosen = [*live, *(pk for pk in latest if pk not in set(live))][:most]
+    chosen = [*open_ids, *(pk for pk in latest if pk not in set(open_ids))][:most]
     last = _last_results(chosen)
-    by_task = {far.task.pk: far for far in progress(chosen)}
-    found = [by_task[pk] for pk in chosen]
-    return [TaskLine(far.task, far, parts_of(far), last.get(far.task.pk)) for far in found]
+    by_task = {each.task.pk: each for each in progress(chosen)}
+    rows = [by_task[pk] for pk in chosen]
+    return [
+        TaskLine(each.task, each, sub_task_counts(each), last.get(each.task.pk)) for each in rows
+    ]
 
 
 def _last_results(tasks: list[int]) -> dict[int, LastResult]:
@@ -93,10 +95,11 @@ def _last_results(tasks: list[int]) -> dict[int, LastResult]:
     return {task: LastResult(*rest) for task, *rest in rows}
 
 
-def beginnings(task: Task, *, positions: list[int], characters: int) -> dict[int, SubTask]:
-    """Sub-tasks by position: their `beginning` of a result, and how `long` all of it is."""
+def result_excerpts(task: Task, *, positions: list[int], characters: int) -> dict[int, SubTask]:
+    """Sub-tasks by position, annotated with the `excerpt` of their result, which is its first
+    `characters`, and with its full `length`."""
     rows = SubTask.objects.filter(task=task, position__in=positions).only("pk", "position", "task")
-    found = rows.annotate(beginning=Left("result", characters), long=Length("result"))
+    found = rows.annotate(excerpt=Left("result", characters), length=Length("result"))
     return {row.position: row for row in found}
 
 

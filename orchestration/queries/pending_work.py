@@ -1,4 +1,4 @@
-"""Whether there is anything for a worker to do."""
+"""Whether workers have anything to do."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,10 @@ from orchestration.models import Attempt, SubTask, Task
 
 
 def is_work_due(*, now: datetime, within: timedelta) -> bool:
-    """Whether something waits to begin, runs, or must be finalized, within that time."""
+    """Whether a sub-task can start, an attempt runs or is not finalized, or a task is overdue.
+
+    `within`: how far ahead of `now` start times and deadlines count.
+    """
     waiting = SubTask.objects.filter(
         status=SubTask.Status.WAITING,
         task__status=Task.Status.ACTIVE,

@@ -1,4 +1,4 @@
-"""What a task would do: its plan, its split, and which key each part would get now."""
+"""Preview a task: its plan, the shares of its budget, and the API key of each part now."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -13,16 +13,16 @@ from orchestration import runners
 from orchestration.planning import Part
 from orchestration.services import TaskRequest, plan, reserve_of
 
-# Parts that ask for the same are decided together; at most so many different requests are decided.
+# Keys are looked up once for all parts with the same request, and for at most so many requests.
 ALLOCATION_REQUESTS_MAX = 50
 
 
 class PartPreview(NamedTuple):
-    """A part, its share of the budget, and the key it would get if it began now.
+    """A part, its share of the budget in tokens, and the API key it would get if it started now.
 
-    `key` is None when its request is one too many to be decided. Costs are the most that tokens can
-    cost on that key (USD; None without one): `cost` of its estimate as far as its share allows,
-    `cost_max` of its share.
+    `key` is None if no key was looked up, because the plan has too many different requests. Costs
+    (USD) are the most that the tokens can cost on that key, and None without a key: `cost` of the
+    estimate, which counts no further than the share, and `cost_max` of the share.
     """
 
     part: Part
@@ -33,12 +33,12 @@ class PartPreview(NamedTuple):
 
     @property
     def refusal(self) -> Refusal | None:
-        """Why no key would be lent to it."""
+        """Why the part would get no key; None if it would get one, or if none was looked up."""
         return self.key and self.key.refusal
 
 
 class PlanPreview(NamedTuple):
-    """A plan that nobody carries out; `reserve` tokens of its budget would be kept for retries."""
+    """The plan of a task that is not submitted; `reserve`: tokens of its budget for retries."""
 
     request: TaskRequest
     parts: list[PartPreview]
@@ -46,34 +46,35 @@ class PlanPreview(NamedTuple):
 
     @property
     def cost(self) -> Decimal:
-        """Of the parts that a key was found for."""
+        """The cost of the estimates in US dollars, of the parts with a key."""
         return sum((each.cost for each in self.parts if each.cost is not None), Decimal(0))
 
     @property
     def cost_max(self) -> Decimal:
-        """Likewise."""
+        """The cost of the full shares in US dollars, of the parts with a key."""
         return sum((each.cost_max for each in self.parts if each.cost_max is not None), Decimal(0))
 
     @property
-    def keyless(self) -> int:
-        """How many parts no key was found for."""
+    def parts_without_key(self) -> int:
+        """How many parts would get no key, or were not looked up."""
         return sum(each.cost is None for each in self.parts)
 
 
 def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPreview:
-    """The plan of a task request, writing and holding nothing.
+    """Preview the plan of a task request, without writing or holding anything.
 
-    No model is asked: where one would plan, this is what the keyword planner finds.
-
+    No model is called: if a model would plan the task, this is the plan of the keyword planner.
     Refusals: those of `services.plan`, and AgentNotFound, AgentDisabled, CostCentreNotFound.
     """
-    made = plan(request)
-    allocation_requests = _allocation_requests(request, made.parts, made.shares)
-    decided = list(dict.fromkeys(allocation_requests))[:ALLOCATION_REQUESTS_MAX]
-    found = previews(agent=agent, requests=decided, now=now)
+    planned = plan(request)
+    wanted = _allocation_requests(request, planned.parts, planned.shares)
+    different = list(dict.fromkeys(wanted))[:ALLOCATION_REQUESTS_MAX]
+    found = previews(agent=agent, requests=different, now=now)
     parts = [
-        _part(part, share, found.get(asked))
-        for part, share, asked in zip(made.parts, made.shares, allocation_requests, strict=True)
+        _part(part, share, found.get(allocation_request))
+        for part, share, allocation_request in zip(
+            planned.parts, planned.shares, wanted, strict=True
+        )
     ]
     return PlanPreview(request, parts, reserve_of(request))
 
@@ -88,7 +89,7 @@ def _part(part: Part, share: int, key: Preview | None) -> PartPreview:
 def _allocation_requests(
     request: TaskRequest, parts: list[Part], shares: list[int]
 ) -> list[keys.AllocationRequest]:
-    """What each part would ask the Token Manager for."""
+    """The allocation request of each part."""
     terms = {
         name: runners.terms(name) for name in {part.runner or request.runner for part in parts}
     }

@@ -1,4 +1,4 @@
-"""What came of a task, from its rows and the books."""
+"""The results of a task, with the tokens and costs of its attempts."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from common.statements import Statement, fetch_unprepared
 from orchestration.models import SubTask, Task
-from orchestration.prompts import Before
+from orchestration.prompts import DependencyResult
 
 
-class Detail(NamedTuple):
-    """One sub-task: `tokens` and `cost` (USD) of all its attempts, the `api_key` of the last."""
+class SubTaskResult(NamedTuple):
+    """One sub-task: `tokens` and `cost` (USD) of all its attempts, `api_key` of the last one."""
 
     position: int
     key: str
@@ -29,7 +29,7 @@ class Detail(NamedTuple):
     result: str
 
     def seconds(self, now: datetime) -> float | None:
-        """From the begin of its first attempt to its end, or until now."""
+        """Seconds from the start of its first attempt to its end, or until now; None before it."""
         if self.started_at is None:
             return None
         return max(((self.ended_at or now) - self.started_at).total_seconds(), 0.0)
@@ -63,15 +63,15 @@ DETAILS = Statement(
      WHERE s.task_id = %(task)s
      ORDER BY s.position
     """,
-    Detail,
+    SubTaskResult,
 )
 
 
 class Results(NamedTuple):
-    """What came of a task: its sub-tasks, and the planner's own part, if there is one, apart."""
+    """The results of a task. `planning`: its planning step, if a model planned it, else empty."""
 
-    details: list[Detail]
-    planning: list[Detail]
+    details: list[SubTaskResult]
+    planning: list[SubTaskResult]
 
     @property
     def successful(self) -> int:
@@ -80,33 +80,36 @@ class Results(NamedTuple):
 
     @property
     def failed(self) -> int:
-        """How many failed, or were cancelled."""
+        """How many sub-tasks failed or were cancelled."""
         return sum(each.ended_at is not None for each in self.details) - self.successful
 
     @property
     def tokens(self) -> int:
-        """Used by all attempts, planning included."""
+        """Tokens used by all attempts, planning included."""
         return sum(each.tokens for each in (*self.planning, *self.details))
 
     @property
     def cost(self) -> Decimal:
-        """US dollars, likewise."""
+        """The cost of all attempts in US dollars, planning included."""
         return sum((each.cost for each in (*self.planning, *self.details)), Decimal(0))
 
     @property
     def success_rate(self) -> float:
-        """Percent of the sub-tasks that succeeded, to one place."""
+        """The percentage of sub-tasks that succeeded, with one decimal place."""
         return round(100 * self.successful / len(self.details), 1) if self.details else 0.0
 
 
 def results(task: Task, *, with_text: bool = True) -> Results:
-    """What came of a task so far, in one query."""
+    """The results of a task so far, in one query."""
     rows = fetch_unprepared(DETAILS, task=task.pk, with_text=with_text)
     return Results([r for r in rows if r.position], [r for r in rows if not r.position])
 
 
-def as_seed(found: Results, *, now: datetime) -> dict[str, Any]:
-    """The results under the names that `aggregateTaskResults` gives them."""
+def camel_case_results(found: Results, *, now: datetime) -> dict[str, Any]:
+    """The results as JSON values with camelCase names, for the REST API and `run_task --json`.
+
+    Costs are Decimals in US dollars; durations are seconds, until `now` for what still runs.
+    """
     return {
         "totalSubTasks": len(found.details),
         "successful": found.successful,
@@ -114,11 +117,11 @@ def as_seed(found: Results, *, now: datetime) -> dict[str, Any]:
         "totalTokensUsed": found.tokens,
         "totalCost": found.cost,
         "successRate": found.success_rate,
-        "details": [_detail(each, now) for each in found.details],
+        "details": [_camel_case_detail(each, now) for each in found.details],
     }
 
 
-def _detail(each: Detail, now: datetime) -> dict[str, Any]:
+def _camel_case_detail(each: SubTaskResult, now: datetime) -> dict[str, Any]:
     return {
         "id": each.key,
         "name": each.name,
@@ -134,11 +137,11 @@ def _detail(each: Detail, now: datetime) -> dict[str, Any]:
     }
 
 
-def results_needed_by(sub_task: SubTask) -> list[Before]:
-    """The results that a sub-task builds on, in the order of the plan."""
+def results_needed_by(sub_task: SubTask) -> list[DependencyResult]:
+    """The results of the sub-tasks that a sub-task depends on, in the order of the plan."""
     rows: Iterable[tuple[str, str]] = (
         SubTask.objects.filter(dependents__sub_task=sub_task)
         .order_by("position")
         .values_list("name", "result")
     )
-    return [Before(*row) for row in rows]
+    return [DependencyResult(*row) for row in rows]

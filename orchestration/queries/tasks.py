@@ -1,4 +1,4 @@
-"""Tasks as those who may see them see them, with their progress."""
+"""The tasks that a bearer of a token may see, with their progress."""
 
 import json
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from keys.identity.queries.credentials import Bearer
 from orchestration.models import SubTask, Task
 from orchestration.refusals import SubTaskNotFound, TaskNotFound
 
-# They may have a megabyte each.
+# These columns may have a megabyte each.
 _LONG = ("description", "asked")
 _COLUMNS = ", ".join(
     f"t.{field.column}" for field in Task._meta.concrete_fields if field.column not in _LONG
 )
 
-# Attempts that are not finalized yet count by what their allocation says now. One statement,
-# so that its numbers are of one moment; the planner's own part is no sub-task.
+# Attempts that are not finalized count by what their allocation has used now. One statement, so
+# that its numbers are of one moment. The planning step (position 0) is not counted as a sub-task.
 _PROGRESS = f"""
 -- Sub-tasks of each task by status, and when the first of them started.
 WITH counted AS (
@@ -55,7 +55,7 @@ SELECT {_COLUMNS}, coalesce(c.by_status, '{{}}') AS by_status, c.started_at,
 
 class SubTaskNow(NamedTuple):
     """A sub-task as it is now: `tokens` and `cost` (USD) of all its attempts, `session_id` and
-    `api_key` of the last one. `not_before`: when it may begin, while it waits."""
+    `api_key` of the last one. `not_before`: when it may start, None unless it waits."""
 
     position: int
     key: str
@@ -87,7 +87,7 @@ class SubTaskNow(NamedTuple):
 
 _SUB_TASKS = Statement(
     """
-    -- The sub-tasks that were asked for.
+    -- The requested sub-tasks.
     WITH page AS MATERIALIZED (
         SELECT * FROM orchestration_subtask
          WHERE task_id = %(task)s AND position > %(after_position)s
@@ -136,8 +136,8 @@ _SUB_TASKS = Statement(
 
 
 class _TaskNow(NamedTuple):
-    """What _PROGRESS says of a task besides its columns: sub-tasks by status (JSON), when the first
-    of them started, tokens and cost (USD) of what runs, attempts."""
+    """What _PROGRESS adds to the columns of a task: sub-tasks by status (JSON), when the first one
+    started, tokens of attempts that are not finalized, cost (USD) and number of all attempts."""
 
     by_status: str
     started_at: datetime | None
@@ -147,7 +147,8 @@ class _TaskNow(NamedTuple):
 
 
 class Progress:
-    """How far a task is. Counts are of one moment; tokens used, lent and left make the budget."""
+    """The progress of a task at one moment: `used`, `lent` and `left` are tokens and add up to its
+    budget, unless it was overrun; `cost` is in US dollars; `counts` are sub-tasks by status."""
 
     def __init__(self, task: Task, now: _TaskNow) -> None:
         self.task = task
@@ -163,23 +164,23 @@ class Progress:
 
     @property
     def percent_done(self) -> float:
-        """Of the sub-tasks, those that have ended, to one place."""
+        """The percentage of sub-tasks that have ended, with one decimal place."""
         ended = self.total - sum(self.counts[status] for status in SubTask.OPEN)
         return round(100 * ended / self.total, 1) if self.total else 0.0
 
 
 def visible_tasks(bearer: Bearer) -> QuerySet[Task]:
-    """What this bearer may read: its agent's, or all."""
+    """The tasks that the bearer may read: those of its agent, or all."""
     return Task.objects.all() if bearer.sees_all else Task.objects.filter(agent=bearer.agent)
 
 
 def visible_task(task_id: int, *, bearer: Bearer) -> Task:
-    """One of those. Refusals: TaskNotFound, also when it is another's."""
+    """A task that the bearer may read. Refusals: TaskNotFound, also for a task of another agent."""
     return _one(visible_tasks(bearer), task_id)
 
 
 def own_task_id(task_id: int, *, bearer: Bearer) -> int:
-    """The bearer's own task, to change it: reading all is not changing all.
+    """The id of a task that the bearer may change: one of its own agent, even if it may read all.
 
     Refusals: TaskNotFound.
     """
@@ -194,7 +195,7 @@ def _one(tasks: QuerySet[Task], task_id: int) -> Task:
 
 
 def progress(tasks: Sequence[int]) -> list[Progress]:
-    """How far these tasks are, the newest first; one query."""
+    """The progress of these tasks, the newest first, in one query."""
     found = Task.objects.raw(_PROGRESS, {"tasks": list(tasks)})
     return [
         Progress(task, _TaskNow(*(getattr(task, name) for name in _TaskNow._fields)))
@@ -205,14 +206,14 @@ def progress(tasks: Sequence[int]) -> list[Progress]:
 def sub_tasks_now(
     task: Task, *, after: int = 0, most: int, status: str | None = None, key: str | None = None
 ) -> list[SubTaskNow]:
-    """Its sub-tasks in the order of the plan, from the one `after` this position on; one query."""
+    """Up to `most` sub-tasks after the position `after`, in the order of the plan; one query."""
     return fetch_unprepared(
         _SUB_TASKS, task=task.pk, after_position=after, most=most, status=status, key=key
     )
 
 
 def sub_task_now(task: Task, key: str) -> SubTaskNow:
-    """One of them. Refusals: SubTaskNotFound."""
+    """The sub-task with this key. Refusals: SubTaskNotFound."""
     found = sub_tasks_now(task, most=1, key=key)
     if not found:
         raise SubTaskNotFound(task_id=task.pk, sub_task=key)

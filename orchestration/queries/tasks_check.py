@@ -1,4 +1,4 @@
-"""The tasks check: what must hold between tasks, sub-tasks, attempts and the books."""
+"""The tasks check: invariants between tasks, sub-tasks, attempts and the books."""
 
 from common.row_checks import Check, Finding, run_checks
 
@@ -13,7 +13,7 @@ CHECKS = [
     ),
     Check(
         "task-lent",
-        "task.lent = what attempts were lent that are not finalized",
+        "task.lent = tokens lent to attempts that are not finalized",
         """
         SELECT t.id AS task, t.lent, coalesce(sum(a.tokens), 0) AS counted
           FROM orchestration_task t
@@ -23,7 +23,7 @@ CHECKS = [
     ),
     Check(
         "task-used",
-        "task.used = what finalized attempts used",
+        "task.used = tokens used by finalized attempts",
         """
         SELECT t.id AS task, t.used, coalesce(sum(a.used_tokens), 0) AS counted
           FROM orchestration_task t
@@ -33,7 +33,7 @@ CHECKS = [
     ),
     Check(
         "attempt-used",
-        "a finalized attempt used what its allocation used, and that is closed, holding nothing",
+        "a finalized attempt has the usage of its allocation, which is closed and holds nothing",
         """
         SELECT a.id AS attempt, a.used_tokens, a.cost, l.used, l.used_cost, l.held, l.status
           FROM orchestration_attempt a
@@ -45,7 +45,7 @@ CHECKS = [
     ),
     Check(
         "allocation-within-attempt",
-        "an attempt's allocation is what it was lent of its task's budget",
+        "an attempt's allocation has the tokens that the attempt was lent",
         """
         SELECT a.id AS attempt, a.tokens, l.allocated
           FROM orchestration_attempt a JOIN keys_allocation_usage l ON l.session_id = a.session_id
@@ -74,7 +74,7 @@ CHECKS = [
     ),
     Check(
         "order",
-        "nothing began before all it depends on had succeeded",
+        "no sub-task started before all that it depends on had succeeded",
         """
         SELECT s.id AS sub_task, n.id AS needs, n.status
           FROM orchestration_dependency d
@@ -86,7 +86,7 @@ CHECKS = [
     ),
     Check(
         "ended",
-        "a task has ended if and only if nothing of it is open",
+        "a task has ended if and only if none of its sub-tasks is open",
         """
         SELECT t.id AS task, t.status, count(s.id) AS open
           FROM orchestration_task t
@@ -99,5 +99,5 @@ CHECKS = [
 
 
 def tasks_check() -> list[Finding]:
-    """Run every check; a finding each, with `count` 0 where the invariant holds."""
+    """Run every check. Returns one finding each, with `count` 0 if the invariant holds."""
     return run_checks(CHECKS)

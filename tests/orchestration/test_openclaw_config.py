@@ -35,8 +35,8 @@ def supply(settings):
 
 
 @pytest.fixture
-def written(supply, tmp_path, capsys):
-    """`written("--slots=3")`: the file's content and what was printed."""
+def openclaw_config(supply, tmp_path, capsys):
+    """`openclaw_config("--slots=3")`: the file's content and what was printed."""
 
     def write(*options):
         call_command("openclaw_config", f"--workspace={tmp_path}", *options)
@@ -45,8 +45,8 @@ def written(supply, tmp_path, capsys):
     return write
 
 
-def test_each_slot_is_a_provider_with_a_credential_of_its_own(written):
-    config, _ = written("--slots=3", "--port=19504")
+def test_each_slot_is_a_provider_with_a_credential_of_its_own(openclaw_config):
+    config, _ = openclaw_config("--slots=3", "--port=19504")
     providers = config["models"]["providers"]
     assert list(providers) == ["slot01", "slot02", "slot03", "deny"]
     tokens = [provider["apiKey"] for provider in providers.values()]
@@ -57,8 +57,8 @@ def test_each_slot_is_a_provider_with_a_credential_of_its_own(written):
     assert config["gateway"]["bind"] == "loopback"
 
 
-def test_what_is_bound_to_no_slot_is_denied_and_nothing_can_be_run_on_the_machine(written):
-    config, _ = written()
+def test_what_is_bound_to_no_slot_is_denied_and_nothing_can_be_run_on_the_machine(openclaw_config):
+    config, _ = openclaw_config()
     defaults = config["agents"]["defaults"]
     assert defaults["model"] == {"primary": "deny/deny"}
     assert defaults["subagents"]["maxSpawnDepth"] == 1
@@ -71,8 +71,8 @@ def test_what_is_bound_to_no_slot_is_denied_and_nothing_can_be_run_on_the_machin
     assert config["models"]["catalogRefresh"] == {"enabled": False}
 
 
-def test_every_model_of_a_usable_key_is_offered_as_its_provider_understands(written):
-    config, _ = written()
+def test_every_model_of_a_usable_key_is_offered_as_its_provider_understands(openclaw_config):
+    config, _ = openclaw_config()
     models = {m["id"]: m for m in config["models"]["providers"]["slot01"]["models"]}
     assert sorted(models) == ["gpt-5-mini", "meta/llama-3.3-70b"]
     thinks, other = models["gpt-5-mini"], models["meta/llama-3.3-70b"]
@@ -91,35 +91,35 @@ def test_every_model_of_a_usable_key_is_offered_as_its_provider_understands(writ
     }
 
 
-def test_the_file_is_its_owners_only_and_nothing_secret_is_printed(written, tmp_path):
-    config, said = written("--port=19504")
+def test_only_its_owner_can_read_the_file_and_nothing_secret_is_printed(openclaw_config, tmp_path):
+    config, output = openclaw_config("--port=19504")
     assert stat.S_IMODE((tmp_path / "openclaw.json").stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["openclaw.json"]
-    assert "BUTLER_OPENCLAW_URL=ws://127.0.0.1:19504" in said
-    assert f"OPENCLAW_CONFIG_PATH={tmp_path}/openclaw.json" in said
-    assert config["gateway"]["auth"]["token"] not in said
-    assert config["models"]["providers"]["slot01"]["apiKey"] not in said
+    assert "BUTLER_OPENCLAW_URL=ws://127.0.0.1:19504" in output
+    assert f"OPENCLAW_CONFIG_PATH={tmp_path}/openclaw.json" in output
+    assert config["gateway"]["auth"]["token"] not in output
+    assert config["models"]["providers"]["slot01"]["apiKey"] not in output
 
 
-def test_two_runs_are_one_and_more_slots_are_added(written):
-    assert written("--slots=2") == written("--slots=2")
+def test_two_runs_are_one_and_more_slots_are_added(openclaw_config):
+    assert openclaw_config("--slots=2") == openclaw_config("--slots=2")
     assert Slot.objects.count() == Concurrency.objects.get().attempts_max == 2
-    config, _ = written("--slots=4")
+    config, _ = openclaw_config("--slots=4")
     assert len(config["models"]["providers"]) == 5
     limit = Concurrency.objects.get()
     assert (limit.scope, limit.attempts_max) == ("runner:openclaw", 4)
-    assert len(written("--slots=2")[0]["models"]["providers"]) == 5
+    assert len(openclaw_config("--slots=2")[0]["models"]["providers"]) == 5
 
 
-def test_the_gateways_token_is_derived_or_the_one_that_was_set(written, settings):
-    derived = written()[0]["gateway"]["auth"]["token"]
+def test_the_gateways_token_is_derived_or_the_one_that_was_set(openclaw_config, settings):
+    derived = openclaw_config()[0]["gateway"]["auth"]["token"]
     assert derived.startswith("bo_openclaw_")
     settings.OPENCLAW_TOKEN = "as-it-was-set"
-    assert written()[0]["gateway"]["auth"]["token"] == "as-it-was-set"
+    assert openclaw_config()[0]["gateway"]["auth"]["token"] == "as-it-was-set"
 
 
 @pytest.mark.parametrize("slots", ["0", "100"])
-def test_a_number_of_slots_that_makes_no_sense_is_refused(written, slots):
+def test_a_number_of_slots_that_makes_no_sense_is_refused(openclaw_config, slots):
     with pytest.raises(CommandError, match="from 1 to 99"):
-        written(f"--slots={slots}")
+        openclaw_config(f"--slots={slots}")
     assert not Slot.objects.exists()

@@ -1,36 +1,35 @@
-"""What a sub-agent is told, and how much of it."""
+"""The prompt of a sub-agent, and how long it may be."""
 
 from orchestration.models import SubTask, Task
-from orchestration.prompts import RESULTS_CHARACTERS_MAX, Before, prompt
+from orchestration.prompts import RESULTS_CHARACTERS_MAX, DependencyResult, prompt
 
 TASK = Task(name="study", description="Gather everything, then write.")
 
 
-def told(*results: str, share: int = 10_000, description: str = "write") -> str:
+def prompt_after(*results: str, share: int = 10_000, description: str = "write") -> str:
     """The prompt of a sub-task that builds on these results."""
     sub_task = SubTask(task=TASK, position=2, description=description, share=share)
-    return prompt(sub_task, results=[Before("gather", result) for result in results])
+    dependencies = [DependencyResult("gather", result) for result in results]
+    return prompt(sub_task, results=dependencies)
 
 
-def test_it_is_told_the_task_its_part_and_what_was_done_before():
-    words = told("the facts")
+def test_the_prompt_has_the_task_the_earlier_results_and_the_part():
+    text = prompt_after("the facts")
     assert (
-        words.index("Gather everything")
-        < words.index("the facts")
-        < words.index("Your part: write")
+        text.index("Gather everything") < text.index("the facts") < text.index("Your part: write")
     )
 
 
-def test_a_part_that_is_the_whole_task_is_told_it_once():
-    assert told(description=TASK.description).count(TASK.description) == 1
+def test_a_description_that_is_the_whole_task_appears_once():
+    assert prompt_after(description=TASK.description).count(TASK.description) == 1
 
 
-def test_results_are_cut_to_what_the_budget_bears_and_it_says_so():
-    words = told("x" * 5_000, "y" * 5_000, share=1_000)
-    assert words.count("x" * 200) == words.count("y" * 200) == 1
-    assert words.count("[… 4,800 characters more]") == 2
+def test_long_results_are_cut_to_fit_the_share_and_the_prompt_says_so():
+    text = prompt_after("x" * 5_000, "y" * 5_000, share=1_000)
+    assert text.count("x" * 200) == text.count("y" * 200) == 1
+    assert text.count("[… 4,800 characters more]") == 2
 
 
-def test_no_budget_is_so_large_that_a_prompt_has_no_end():
-    words = told(*["z" * 1_000_000] * 5, share=10**12)
-    assert len(words) < RESULTS_CHARACTERS_MAX + 1_000
+def test_a_prompt_is_bounded_whatever_the_budget():
+    text = prompt_after(*["z" * 1_000_000] * 5, share=10**12)
+    assert len(text) < RESULTS_CHARACTERS_MAX + 1_000

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from django.utils import timezone
 from keys import services as keys
 from orchestration import services
 from orchestration.management import task_watch
-from orchestration.management.progress_display import harmless
-from orchestration.management.task_watch import hint, look
+from orchestration.management.progress_display import without_control_characters
+from orchestration.management.task_watch import hint, task_snapshot
 from orchestration.models import Attempt, Task
 from orchestration.worker import work_until_done
 from tests.actors import ACTOR, GRACE
@@ -50,7 +51,7 @@ def workers(office):
 
 
 def run_task(*args, **options):
-    """What the command says, and its exit code."""
+    """The output of the command, and its exit code."""
     out = StringIO()
     options = {"agent": "ada"} | options
     try:
@@ -78,16 +79,16 @@ def plan(tmp_path, content):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_task_is_followed_to_its_results(workers):
-    said, code = run_task("Research trends, analyze data, write report", budget=100_000)
+    output, code = run_task("Research trends, analyze data, write report", budget=100_000)
     [task] = Task.objects.all()
     assert code == 0
-    assert "2 analyze data: blocked" in said
-    assert "3 write report: succeeded" in said
+    assert "2 analyze data: blocked" in output
+    assert "3 write report: succeeded" in output
     for sub_task in task.sub_tasks.all():
-        assert sub_task.result in said
-    assert "completed: 3 of 3 successful (100.0 %)" in said
-    assert f"{task.used:,} of 100,000 tokens" in said
-    assert f"/admin/orchestration/task/{task.pk}/change/" in said
+        assert sub_task.result in output
+    assert "completed: 3 of 3 successful (100.0 %)" in output
+    assert f"{task.used:,} of 100,000 tokens" in output
+    assert f"/admin/orchestration/task/{task.pk}/change/" in output
     assert_finalized(task)
 
 
@@ -98,9 +99,9 @@ def test_a_part_that_fails_ends_it_with_one_and_the_results_of_the_others(worker
         {"id": "bad", "description": say("Break", status=400)},
     ]
     file = plan(tmp_path, {"name": "Half", "sub_tasks": parts, "max_retries": 0})
-    said, code = run_task(from_file=file, budget=50_000, json=True)
+    output, code = run_task(from_file=file, budget=50_000, json=True)
     assert code == 1
-    found = json.loads(said)
+    found = json.loads(output)
     assert (found["status"], found["successRate"]) == ("partial", 50.0)
     assert [each["status"] for each in found["details"]] == ["succeeded", "failed"]
     assert found["details"][0]["result"]
@@ -108,16 +109,16 @@ def test_a_part_that_fails_ends_it_with_one_and_the_results_of_the_others(worker
 
 
 @pytest.mark.django_db
-def test_it_leaves_at_once_when_told_to(people):
-    said, code = run_task("Draw", budget=5_000, detach=True)
+def test_a_detached_run_returns_at_once(people):
+    output, code = run_task("Draw", budget=5_000, detach=True)
     task = Task.objects.get()
     assert code == 0
-    assert f"Submitted task {task.pk}: " in said
+    assert f"Submitted task {task.pk}: " in output
     assert task.status == "active"
 
 
 @pytest.mark.django_db
-def test_what_the_file_says_is_used_and_options_go_before_it(people, tmp_path):
+def test_an_option_overrides_the_file(people, tmp_path):
     file = plan(
         tmp_path,
         {
@@ -150,7 +151,7 @@ def test_a_text_is_planned_and_named_after_its_file(people, tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("{nope", "is no JSON"),
+        ("{nope", "is not valid JSON"),
         ([{"name": "no description"}], "'description' is a required property"),
         ({"sub_tasks": [{"description": 5}]}, "5 is not of type 'string'"),
         ({"sub_tasks": [], "colour": "red"}, "'colour' was unexpected"),
@@ -159,7 +160,7 @@ def test_a_text_is_planned_and_named_after_its_file(people, tmp_path):
         ("3", "3 is not of type 'object'"),
     ],
 )
-def test_a_file_that_is_no_plan_is_refused_with_a_sentence(people, tmp_path, content, sentence):
+def test_a_file_that_is_not_a_plan_is_refused_with_a_sentence(people, tmp_path, content, sentence):
     file = plan(tmp_path, content)
     assert sentence in refused(from_file=file, budget=90_000, agent="ada")
 
@@ -168,7 +169,7 @@ def test_a_file_that_is_no_plan_is_refused_with_a_sentence(people, tmp_path, con
 @pytest.mark.parametrize(
     ("args", "options", "sentence"),
     [
-        (["Draw"], {}, "Say how many tokens it may use: --budget N."),
+        (["Draw"], {}, "The task needs a budget. Give the number of tokens: --budget N."),
         ([], {"budget": 5}, "Send either description or sub_tasks, not both."),
         (["Draw"], {"budget": 0}, "total_budget must be from 1"),
         (["Draw"], {"budget": 10}, "need at least 100 tokens"),
@@ -206,23 +207,23 @@ def test_the_demo_fleets_agent_is_the_usual_one_but_not_in_production(people, se
 
 
 @pytest.mark.django_db
-def test_it_says_what_it_waits_for(people, monkeypatch):
+def test_the_hint_says_what_the_task_waits_for(people, monkeypatch):
     task = submit("Draw", {"description": "Print", "needs_approval": True})
-    assert hint(look(task.pk)) == ""
-    monkeypatch.setattr(task_watch, "_PATIENCE", -task_watch._PATIENCE)
-    assert "Is `make up` (or `manage.py work`) running?" in hint(look(task.pk))
+    assert hint(task_snapshot(task.pk)) == ""
+    monkeypatch.setattr(task_watch, "_START_EXPECTED_WITHIN", timedelta(-1))
+    assert "Check that `make up` or `manage.py work` is running." in hint(task_snapshot(task.pk))
     now = timezone.now()
     [attempt] = services.claim(worker="w", most=1, now=now)
-    assert hint(look(task.pk)) == ""
+    assert hint(task_snapshot(task.pk)) == ""
     services.finish_many([services.Ended(attempt.pk, 1, "succeeded", text="x")], now=now)
-    assert "waits for somebody to approve" in hint(look(task.pk))
+    assert "waits until a person approves a sub-task" in hint(task_snapshot(task.pk))
     services.pause(task_id=task.pk, actor=GRACE, now=now)
-    assert "paused by grace" in hint(look(task.pk))
+    assert "paused by grace" in hint(task_snapshot(task.pk))
 
 
 def test_a_model_cannot_move_the_cursor():
-    assert harmless("a\tb\n\x1b[2J\x07\u202ec") == "a\tb\n�[2J��c"
-    assert harmless("Grüße 👩‍🚀") == "Grüße 👩‍🚀"
+    assert without_control_characters("a\tb\n\x1b[2J\x07\u202ec") == "a\tb\n�[2J��c"
+    assert without_control_characters("Grüße 👩‍🚀") == "Grüße 👩‍🚀"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -239,33 +240,33 @@ def test_ctrl_c_in_a_terminal_cancels_it_and_ends_with_130(workers):
         start_new_session=True,
     )
     os.close(theirs)
-    said = _Reader(ours)
+    terminal = _Reader(ours)
     wait_until(lambda: Attempt.objects.filter(status="running").exists(), seconds=60)
-    wait_until(lambda: "running" in said.text, seconds=30)
+    wait_until(lambda: "running" in terminal.text, seconds=30)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
-    wait_until(lambda: "cancelled by command line" in said.text, seconds=10)
-    assert "Cancelling …" in said.text
-    assert "sub-tasks" in said.text
-    assert "Traceback" not in said.text
+    wait_until(lambda: "cancelled by command line" in terminal.text, seconds=10)
+    assert "Cancelling …" in terminal.text
+    assert "sub-tasks" in terminal.text
+    assert "Traceback" not in terminal.text
     assert Task.objects.get().status == "cancelled"
     os.close(ours)
 
 
 class _Reader:
-    """What a terminal was told so far, without colours."""
+    """What was printed on a terminal so far, without colours."""
 
     def __init__(self, file):
-        self._file, self._told = file, b""
+        self._file, self._output = file, b""
 
     @property
     def text(self):
         while select.select([self._file], [], [], 0.05)[0]:
             try:
-                self._told += os.read(self._file, 65_536)
+                self._output += os.read(self._file, 65_536)
             except OSError:  # The other end is closed.
                 break
-        return _COLOURS.sub("", self._told.decode(errors="replace"))
+        return _COLOURS.sub("", self._output.decode(errors="replace"))
 
 
 def _test_database():

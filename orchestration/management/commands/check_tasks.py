@@ -5,14 +5,15 @@ from orchestration.queries.tasks_check import tasks_check
 
 
 class Command(CheckCommand):
-    """Count every invariant of tasks again from the rows."""
+    """Check every invariant of tasks against the rows."""
 
     help = (
-        "Count every invariant of tasks, sub-tasks and attempts again from the rows; exit code 1 "
-        "when one is broken, with the name of the first and its first rows. Changes nothing."
+        "Check every invariant of tasks, sub-tasks and attempts against the rows. If one is "
+        "broken, print the name of the first and its first rows, and end with exit code 1. "
+        "Changes nothing."
     )
     balance = "The tasks balance"
 
     def findings(self) -> list[Finding]:
-        """Of tasks."""
+        """The findings of the tasks check."""
         return tasks_check()

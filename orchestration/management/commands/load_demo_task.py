@@ -10,15 +10,15 @@ from orchestration import demo_task, services
 
 
 class Command(BaseCommand):
-    """Submit the demo task; twice is once."""
+    """Submit the demo task; running the command again changes nothing."""
 
     help = (
-        "Submit a first task of the demo fleet's agent ada: three parts, 100,000 tokens, carried "
-        "out by the sandbox provider at no cost. Running it again changes nothing."
+        "Submit a first task as the demo agent ada: three sub-tasks with 100,000 tokens, which the "
+        "sandbox provider runs at no cost. Running the command again changes nothing."
     )
 
     def handle(self, **options: Any) -> None:
-        """Submit it, say which it is."""
+        """Submit the task and print its id."""
         with refusals_as_command_errors():
             task, _ = services.submit(
                 agent=demo_task.AGENT,

@@ -17,27 +17,28 @@ _SLOTS_MAX = 99
 
 
 class Command(BaseCommand):
-    """Write `openclaw.json`, and say how the gateway is started. Running it twice is once."""
+    """Write `openclaw.json` and print how to start the gateway. Running it again is safe."""
 
     help = (
-        "Write openclaw.json for a gateway of OpenClaw whose sub-agents Butler pays: a provider "
-        "for each slot, which is added if it is missing. Run it again when models were added."
+        "Write openclaw.json for an OpenClaw gateway that makes its model calls through Butler. "
+        "Missing slots are added; each slot becomes a provider in the file. Run the command again "
+        "after you have added models."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How many sub-agents at once, and where."""
+        """The number of slots, and the port and folder of the gateway."""
         add, folder = parser.add_argument, settings.VAR_DIR / "openclaw"
-        add("--slots", type=int, default=8, help="sub-agents that run at once (%(default)s)")
-        add("--port", type=int, default=_port(), help="of the gateway (%(default)s)")
-        add("--workspace", type=Path, default=folder, help="its folder (%(default)s)")
-        add("--output", type=Path, help="the file (openclaw.json in its folder)")
+        add("--slots", type=int, default=8, help="sub-agents at the same time (%(default)s)")
+        add("--port", type=int, default=_port(), help="port of the gateway (%(default)s)")
+        add("--workspace", type=Path, default=folder, help="folder of the gateway (%(default)s)")
+        add("--output", type=Path, help="the file to write (openclaw.json in the folder)")
 
     def handle(
         self, *, slots: int, port: int, workspace: Path, output: Path | None, **options: Any
     ) -> None:
-        """Write the file, print the way to start."""
+        """Write the file, and print how to start the gateway and Butler."""
         if not 1 <= slots <= _SLOTS_MAX:
-            raise CommandError(f"--slots is a number from 1 to {_SLOTS_MAX}.")
+            raise CommandError(f"--slots must be from 1 to {_SLOTS_MAX}.")
         folder = workspace.resolve()
         file = (output or folder / "openclaw.json").resolve()
         place = Place(folder=folder, config=file, port=port)
@@ -46,7 +47,8 @@ class Command(BaseCommand):
         ]["providers"]
         models = next(iter(providers.values()))["models"]
         self.stdout.write(
-            f"Wrote {file} (secret): {len(providers) - 1} slots, {len(models)} models.\n\n"
+            f"Wrote {file} (contains secrets): {len(providers) - 1} slots, {len(models)} models."
+            "\n\n"
             f"Start the gateway with\n\n{_command(place)}\n\n"
             f"and Butler with\n\n    BUTLER_OPENCLAW_URL={place.url}"
         )

@@ -14,10 +14,15 @@ from common import formatting
 from common.commands import refusals_as_command_errors
 from orchestration import services
 from orchestration.management import task_request_options
-from orchestration.management.progress_display import Plain, Rich, Screen, harmless
-from orchestration.management.task_watch import address, look, looks
+from orchestration.management.progress_display import (
+    LineDisplay,
+    LiveDisplay,
+    ProgressDisplay,
+    without_control_characters,
+)
+from orchestration.management.task_watch import page_address, task_snapshot, task_snapshots
 from orchestration.models import Task
-from orchestration.queries.results import Results, as_seed, results
+from orchestration.queries.results import Results, camel_case_results, results
 from security.actor import Actor
 
 _PAUSE_SECONDS = 0.25
@@ -26,74 +31,81 @@ _WRONG_INPUT, _INTERRUPTED = 2, 130
 
 
 class Command(BaseCommand):
-    """Submit a task and follow it until its results are there."""
+    """Submit a task, and follow it until it has ended."""
 
     help = (
-        "Submit a task, follow its sub-tasks live, print its results. Ends with 0 if all of it "
-        "succeeded, with 1 if not, with 2 for wrong input, with 130 after Ctrl-C, which cancels it."
+        "Submit a task, follow its sub-tasks live, and print its results. Ctrl-C cancels the "
+        "task. The exit code is 0 if all sub-tasks succeeded, 1 if not, 2 for wrong input, and "
+        "130 after Ctrl-C."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """What is to be done, and how it is shown."""
+        """The options of the task, and how its progress is shown."""
         task_request_options.add_arguments(parser)
-        parser.add_argument("--detach", action="store_true", help="submit it and leave")
-        parser.add_argument("--json", action="store_true", help="the results as JSON, no more")
+        parser.add_argument(
+            "--detach", action="store_true", help="submit the task without following it"
+        )
+        parser.add_argument("--json", action="store_true", help="print only the results, as JSON")
 
     def handle(self, **options: Any) -> None:
-        """Submit, follow, tell."""
+        """Submit the task, follow it, and print its results."""
         with refusals_as_command_errors(exit_code=_WRONG_INPUT):
             task_request = task_request_options.task_request(options)
-            agent = task_request_options.agent(options["agent"])
+            agent = task_request_options.submitting_agent(options["agent"])
             task, _ = services.submit(agent=agent, request=task_request, now=timezone.now())
         if options["detach"]:
             self._report_submitted(task, as_json=options["json"])
             return
         # Not in red, as what is written to `self.stderr` is.
-        said = OutputWrapper(sys.stderr) if options["json"] else self.stdout
-        said.write(harmless(f"Task {task.pk} of {agent}: {task.name}   {address('task', task.pk)}"))
-        interrupted = self._follow(task, said)
+        out = OutputWrapper(sys.stderr) if options["json"] else self.stdout
+        page = page_address("task", task.pk)
+        out.write(without_control_characters(f"Task {task.pk} of {agent}: {task.name}   {page}"))
+        interrupted = self._follow(task, out)
         task.refresh_from_db()
-        self._tell(task, as_json=options["json"])
+        self._print_results(task, as_json=options["json"])
         if interrupted:
             sys.exit(_INTERRUPTED)
         if task.status != Task.Status.COMPLETED:
             sys.exit(1)
 
     def _report_submitted(self, task: Task, *, as_json: bool) -> None:
-        where = address("task", task.pk)
-        says = json.dumps({"task_id": task.pk, "address": where}) if as_json else ""
-        self.stdout.write(says or f"Submitted task {task.pk}: {where}")
+        page = page_address("task", task.pk)
+        text = f"Submitted task {task.pk}: {page}"
+        document = json.dumps({"task_id": task.pk, "address": page})
+        self.stdout.write(document if as_json else text)
 
-    def _follow(self, task: Task, said: OutputWrapper) -> bool:
-        """Until it is over; whether Ctrl-C cancelled it."""
+    def _follow(self, task: Task, out: OutputWrapper) -> bool:
+        """Display the task until it has ended. Returns whether Ctrl-C cancelled it."""
         try:
-            with _screen(said) as screen:
-                for seen in looks(task.pk, pause=_pause):
-                    screen.show(seen)
+            with _progress_display(out) as display:
+                for snapshot in task_snapshots(task.pk, pause=_pause):
+                    display.show(snapshot)
         except KeyboardInterrupt:
-            self._cancel(task, said)
+            self._cancel(task, out)
             return True
         return False
 
-    def _cancel(self, task: Task, said: OutputWrapper) -> None:
-        said.write("Cancelling …")
-        said.flush()
+    def _cancel(self, task: Task, out: OutputWrapper) -> None:
+        out.write("Cancelling …")
+        out.flush()
         with refusals_as_command_errors():
             services.cancel(task_id=task.pk, actor=Actor.command_line(), now=timezone.now())
         until = time.monotonic() + _CANCELLING_SECONDS
-        while not look(task.pk).task.is_over and time.monotonic() < until:
+        while not task_snapshot(task.pk).task.is_over and time.monotonic() < until:
             _pause()
 
-    def _tell(self, task: Task, *, as_json: bool) -> None:
+    def _print_results(self, task: Task, *, as_json: bool) -> None:
         found = results(task)
         if as_json:
-            told = {"task_id": task.pk, "status": task.status}
-            told |= as_seed(found, now=timezone.now())
-            self.stdout.write(json.dumps(told, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2))
+            document = {"task_id": task.pk, "status": task.status}
+            document |= camel_case_results(found, now=timezone.now())
+            text = json.dumps(document, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
+            self.stdout.write(text)
             return
         for each in found.details:
             if each.result:
-                self.stdout.write(harmless(f"\n── {each.name} ──\n{each.result}"))
+                text = f"\n── {each.name} ──\n{each.result}"
+                self.stdout.write(without_control_characters(text))
         self.stdout.write("\n" + _summary(task, found))
 
 
@@ -107,9 +119,9 @@ def _summary(task: Task, found: Results) -> str:
     )
 
 
-def _screen(out: OutputWrapper) -> Screen:
+def _progress_display(out: OutputWrapper) -> ProgressDisplay:
     console = Console(file=cast(IO[str], out._out))
-    return Rich(console) if console.is_terminal else Plain(out)
+    return LiveDisplay(console) if console.is_terminal else LineDisplay(out)
 
 
 def _pause() -> None:

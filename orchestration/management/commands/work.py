@@ -9,8 +9,11 @@ from orchestration.worker import Processes
 class Command(BaseCommand):
     """Run the sub-agents of tasks."""
 
-    help = "Run the sub-agents of tasks, many in each of BUTLER_TASK_WORKERS processes."
+    help = (
+        "Run the sub-agents of tasks in BUTLER_TASK_WORKERS processes. Each process runs many "
+        "of them at the same time."
+    )
 
     def handle(self, *args: object, **options: object) -> None:
-        """Until SIGTERM or Ctrl-C."""
+        """Work until SIGTERM or Ctrl-C."""
         Processes(settings.TASK_WORKERS).run()

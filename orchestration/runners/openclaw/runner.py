@@ -90,7 +90,7 @@ class OpenClawRunner:
         """
         self._spawning.pop(work.session_id, None)
         taken = await self._slots.of(work.allocation_id)
-        if taken is None or await self._slots.attempt_runs(work.session_id):
+        if taken is None or await self._slots.is_attempt_running(work.session_id):
             return
         try:
             await self._clear(taken)

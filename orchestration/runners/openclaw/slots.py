@@ -12,7 +12,7 @@ from common.database_retry import DatabaseRetry
 from keys import services as keys
 from keys.books.queries.slots import taken_slots
 from keys.models import Slot
-from orchestration.queries.slots import abandoned_slots, attempt_runs
+from orchestration.queries.slots import abandoned_slots, is_attempt_running
 
 logger = logging.getLogger(__name__)
 
@@ -60,11 +60,11 @@ class Slots:
 
     async def left_over(self) -> list[TakenSlot]:
         """Slots in use whose attempts have ended."""
-        return await self._run(_abandoned)
+        return await self._run(_abandoned_slots)
 
-    async def attempt_runs(self, session_id: str) -> bool:
+    async def is_attempt_running(self, session_id: str) -> bool:
         """Whether the attempt is running."""
-        return await self._run(attempt_runs, session_id)
+        return await self._run(is_attempt_running, session_id)
 
     async def close(self) -> None:
         """Wait until the threads have ended."""
@@ -76,14 +76,14 @@ class Slots:
 
 def _slot_of(allocation_id: int) -> TakenSlot | None:
     slot = taken_slots(runner=RUNNER).filter(allocation=allocation_id).first()
-    return _taken(slot) if slot else None
+    return _taken_slot(slot) if slot else None
 
 
-def _abandoned() -> list[TakenSlot]:
-    return [_taken(slot) for slot in abandoned_slots(runner=RUNNER)]
+def _abandoned_slots() -> list[TakenSlot]:
+    return [_taken_slot(slot) for slot in abandoned_slots(runner=RUNNER)]
 
 
-def _taken(slot: Slot) -> TakenSlot:
+def _taken_slot(slot: Slot) -> TakenSlot:
     allocation = slot.allocation
     if allocation is None:
         raise ValueError(f"slot {slot.pk} has no allocation")
