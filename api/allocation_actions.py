@@ -1,5 +1,6 @@
 """What a session does with its allocation: rotate, extend, complete, fail."""
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -147,7 +148,7 @@ class ExtensionView(AllocationActionView):
 
         ttl_seconds = Integer(
             min_value=1,
-            max_value=31_536_000,
+            max_value=settings.ALLOCATION_TTL_SECONDS_MAX,
             help_text="The lifetime of the allocation in seconds, counted from now.",
         )
 

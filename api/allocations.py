@@ -148,7 +148,7 @@ class AllocationListView(ApiView):
         ttl_seconds = Integer(
             required=False,
             min_value=1,
-            max_value=31_536_000,
+            max_value=settings.ALLOCATION_TTL_SECONDS_MAX,
             help_text="The lifetime of the allocation in seconds, unless it is extended. The "
             f"default is {settings.ALLOCATION_TTL_SECONDS:,} seconds.",
         )

@@ -1,37 +1,37 @@
-"""How the admin looks and what its sidebar holds; named in `settings.UNFOLD`."""
+"""The look and the sidebar of the admin; `settings.UNFOLD` names these functions."""
 
 from django.http import HttpRequest
 from django.templatetags.static import static
 
 from common import links
 
-# Each line: title, icon, kind of page, and the permission that shows it.
+# Each line: title, icon, page (`common.links`), and the permission to see it.
 _GROUPS = {
-    "Supply": [
+    "API keys and prices": [
         ("API keys", "key", "keys", "keys.view_apikey"),
         ("Providers", "storefront", "providers", "keys.view_provider"),
         ("Prices", "sell", "prices", "keys.view_price"),
     ],
-    "People": [
+    "Agents and cost centres": [
         ("Agents", "smart_toy", "agents", "keys.view_agent"),
         ("Cost centres", "account_tree", "centres", "keys.view_costcentre"),
         ("Agent tokens", "badge", "agent_tokens", "keys.view_agenttoken"),
     ],
-    "Work": [
+    "Tasks": [
         ("Tasks", "task_alt", "tasks", "orchestration.view_task"),
         ("Attempts", "replay", "attempts", "orchestration.view_attempt"),
         ("Concurrency limits", "speed", "concurrency_limits", "orchestration.view_concurrency"),
         ("Command agents", "terminal", "commands", "orchestration.view_command"),
     ],
-    "The books": [
+    "Allocations and charges": [
         ("Allocations", "payments", "allocations", "keys.view_allocation"),
         ("Charges", "receipt_long", "charges", "keys.view_charge"),
-        ("Windows", "calendar_month", "windows", "keys.view_window"),
-        ("Slots", "event_seat", "slots", "keys.view_slot"),
+        ("Limit windows", "calendar_month", "windows", "keys.view_window"),
+        ("Runner slots", "event_seat", "slots", "keys.view_slot"),
     ],
-    "Prompts and answers": [
+    "Recorded exchanges": [
         ("Retention", "auto_delete", "retentions", "gateway.view_retention"),
-        ("Kept exchanges", "forum", "exchanges", "gateway.view_exchange"),
+        ("Exchanges", "forum", "exchanges", "gateway.view_exchange"),
     ],
     "Alerts": [
         ("Alerts", "notifications", "alerts", "alerts.view_alert"),
@@ -49,27 +49,27 @@ _GROUPS = {
 
 
 def mark(request: HttpRequest) -> str:
-    """The address of Butler's mark."""
+    """The URL of Butler's logo."""
     return static("dashboard/mark.svg")
 
 
 def parts_style(request: HttpRequest) -> str:
-    """The address of the style of bars and differences."""
+    """The URL of the style sheet for usage bars and differences in the audit."""
     return static("dashboard/parts.css")
 
 
 def admin_style(request: HttpRequest) -> str:
-    """The address of what is added to the admin's style."""
+    """The URL of the style sheet that the admin gets in addition to its own."""
     return static("dashboard/admin.css")
 
 
 def navigation(request: HttpRequest) -> list[dict[str, object]]:
-    """The sidebar: what this user may see."""
+    """The groups and links of the sidebar that this user has permission to see."""
     overview = {
         "title": "Overview",
         "icon": "dashboard",
         "link": links.url("overview"),
-        # Otherwise it would count as active on every page: their addresses begin with its own.
+        # Otherwise the link would count as active on every page: all URLs begin with its own.
         "active": False,
     }
     groups = [

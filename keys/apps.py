@@ -4,8 +4,8 @@ from django.apps import AppConfig
 
 
 class KeysConfig(AppConfig):
-    """Registers `keys`."""
+    """Registers the app `keys`."""
 
     name = "keys"
-    verbose_name = "API keys"
+    verbose_name = "Token Manager"
     default_auto_field = "django.db.models.BigAutoField"

@@ -21,8 +21,10 @@ from common.refusal import Refusal
 
 @dataclass(frozen=True)
 class LackingWindow:
-    """A window without room for what was asked. Amounts are tokens (int) or USD (Decimal);
-    `resets_at` is None when it never resets."""
+    """A window without room for a request.
+
+    The amounts are tokens (int) or USD (Decimal); `resets_at` is None for a limit in total.
+    """
 
     window_id: int
     limit: str
@@ -48,7 +50,7 @@ class LackingWindow:
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another active API key. `capacity`: the tokens it has free; None when it has no limit."""
+    """Another active API key. `capacity`: the tokens free on it; None when it has no limit."""
 
     key_id: str
     provider: str
@@ -108,7 +110,7 @@ class Busy(Refusal):
 
 @dataclass(kw_only=True, eq=False)
 class IdempotencyMismatch(Refusal):
-    """The idempotency key was already used for a different request; says what that one made."""
+    """The idempotency key was already used for a different request, whose result is named."""
 
     session_id: str | None = None
     charge_id: int | None = None
@@ -138,7 +140,7 @@ class ModelNotFound(Refusal):
     model: str
 
     def sentence(self) -> str:
-        return f"No API key serves the model {self.model}."
+        return f"No API key serves the model {self.model}. Choose another model."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -252,7 +254,7 @@ class AllocationClosed(NoBudget):
     needed: int | None = None
 
     def sentence(self) -> str:
-        return f"The allocation is {self.status}."
+        return f"The allocation is {self.status}. Ask for a new allocation."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -267,7 +269,10 @@ class HeldBefore(Refusal):
     same: bool
 
     def sentence(self) -> str:
-        return "The idempotency key was already used for a call of this allocation."
+        return (
+            "The idempotency key was already used for a call of this allocation. Send a new key "
+            "with a new call."
+        )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -311,12 +316,13 @@ class ChargeEnded(Refusal):
     charge_status: str
 
     def sentence(self) -> str:
-        return f"The charge {self.charge_id} is already {self.charge_status}, with other usage."
+        already = f"The charge {self.charge_id} is already {self.charge_status}."
+        return f"{already} Its usage cannot be changed."
 
 
 @dataclass(kw_only=True, eq=False)
 class RotationRefused(Refusal):
-    """No other API key can take what is left, or the one asked for cannot."""
+    """No other API key can take the rest of the allocation, or the requested one cannot."""
 
     session_id: str
     key_id: str | None = None
@@ -332,7 +338,7 @@ class WrongValue(Refusal):
 
 @dataclass(kw_only=True, eq=False)
 class AlreadyExists(Refusal):
-    """The name is taken."""
+    """Something with this name already exists."""
 
     slug: str | None = None
 

@@ -1,4 +1,4 @@
-"""The app in the admin: keys, agents and cost centres with their limits; the books to read."""
+"""The admin of the app: keys, agents and cost centres with their limits; the books, read-only."""
 
 from keys.admin.agent import AgentAdmin
 from keys.admin.agent_token import AgentTokenAdmin

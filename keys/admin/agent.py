@@ -1,4 +1,4 @@
-"""Agents: limits, tokens, switched on and off."""
+"""Agents: their limits and tokens; agents are switched on and off here."""
 
 from collections.abc import Callable
 from functools import partial
@@ -28,23 +28,24 @@ from keys.books.queries import pages
 from keys.models import Agent, AgentToken
 from security.request_actor import person_of
 
-_ENABLE = {"title": "Switch this agent on", "description": "It may spend again."}
+_ENABLE = {"title": "Switch this agent on", "description": "The agent may spend again."}
 _DISABLE = {
     "title": "Switch this agent off",
-    "description": "No new allocations; its tokens stop working.",
+    "description": "The agent gets no new allocations, and its tokens stop working.",
     "form_class": ReasonForm,
 }
 _ISSUE = {
     "title": "Issue an agent token",
-    "description": "It is shown once, right after this. Two may live at a time.",
+    "description": "Butler shows the token once, right after this. An agent can have two live "
+    "tokens, so that it can change from one to the other.",
     "form_class": TokenForm,
     "form_submit_text": "Issue",
 }
-_REASON = "Say why, whenever you change a limit below."
+_REASON = "Enter a reason whenever you change a limit below."
 
 
 class AddAgentForm(AddForm):
-    """A new agent."""
+    """The form to add an agent."""
 
     class Meta:
         model = Agent
@@ -52,7 +53,7 @@ class AddAgentForm(AddForm):
 
 
 class TokensInline(TabularInline):
-    """The agent's tokens, to read; revoked on their own page."""
+    """The agent's tokens, read-only; each is revoked on its own page."""
 
     model = AgentToken
     fields = readonly_fields = ("token", "status", "scopes", "expires_at", "last_used_at")
@@ -61,23 +62,23 @@ class TokensInline(TabularInline):
     verbose_name_plural = "tokens"
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """They are issued by the button above."""
+        """Never: the button `issue_token` issues tokens."""
         return False
 
     @display(description="Token")
     def token(self, token: AgentToken) -> SafeString | str:
-        """What it begins with, and its page."""
+        """The beginning of the token, as a link to its page."""
         return widgets.link("agent_token", token.pk, f"{token.prefix}…")
 
     @display(description="Status")
     def status(self, token: AgentToken) -> SafeString | str:
-        """Whether it works."""
+        """Whether the token works."""
         return status_badge(token_status(token, now=timezone.now()))
 
 
 @admin.register(Agent)
 class AgentAdmin(LimitedAdmin):
-    """Programs that spend."""
+    """The list and the page of agents."""
 
     subject_kind = "agent"
     inlines = (LimitsInline, TokensInline)
@@ -98,28 +99,28 @@ class AgentAdmin(LimitedAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With what a row shows."""
+        """Agents with the limits and windows that their rows show."""
         return super().get_queryset(request).prefetch_related(pages.limits_with_windows())
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm]:
-        """After it was made, only its limits change here."""
+        """The form to add an agent, or to change the limits of an existing one."""
         kwargs["form"] = ReasonedForm if change else AddAgentForm
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Model | None = None
     ) -> tuple[str, ...]:
-        """What it was made with stays."""
+        """Everything but the limits of an existing agent."""
         return ("slug", "name", "centre", "status", "created_at", "rows") if obj else ()
 
     def has_issue_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Who may make tokens."""
+        """Whether the user may issue tokens."""
         return request.user.has_perm("keys.add_agenttoken")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Hand a new one to the services."""
+        """Create a new agent by its service."""
         if not change:
             keys.create_agent(
                 obj.pk,
@@ -130,7 +131,7 @@ class AgentAdmin(LimitedAdmin):
             )
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Tokens are only read here."""
+        """Save the limits; the tokens are read-only."""
         if formset.model is AgentToken:
             formset.new_objects = formset.changed_objects = formset.deleted_objects = []
         else:
@@ -138,23 +139,23 @@ class AgentAdmin(LimitedAdmin):
 
     @display(description="Cost centre")
     def centre(self, agent: Agent) -> SafeString | str:
-        """The page of who pays."""
+        """The cost centre that pays, as a link."""
         return widgets.link("centre", agent.cost_centre_id)
 
     @display(description="Status")
     def status(self, agent: Agent) -> SafeString | str:
-        """Whether it may spend."""
+        """Whether the agent may spend."""
         return status_badge("disabled" if agent.disabled_at else "enabled")
 
     @display(description="Used and committed")
     def usage(self, agent: Agent) -> SafeString | str:
-        """A bar for each limit."""
+        """A bar for each limit of the agent."""
         now = timezone.now()
         return book_widgets.meters(pages.meters_of(agent, now=now), now=now)
 
-    @display(description="Rows behind it")
+    @display(description="Records")
     def rows(self, agent: Agent) -> SafeString | str:
-        """The list of what it was lent."""
+        """Links to the agent's allocations and charges."""
         return widgets.separated(
             [
                 widgets.list_link("allocations", "allocations", agent=agent.pk),
@@ -167,7 +168,7 @@ class AgentAdmin(LimitedAdmin):
     def issue_token(
         self, request: HttpRequest, form: BaseDialogForm, object_id: str
     ) -> HttpResponse:
-        """Show a fresh token in this answer and nowhere else."""
+        """Issue a token and show it in this response only."""
         try:
             row, token = keys.issue_token(
                 Agent(pk=object_id),
@@ -182,16 +183,16 @@ class AgentAdmin(LimitedAdmin):
 
     @action(description="Switch on", permissions=["change"], dialog=_ENABLE)
     def enable(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        """Let it spend again."""
+        """Switch the agent on."""
         verb = partial(keys.enable_agent, Agent(pk=object_id))
-        return self._perform(request, verb, object_id, f"{object_id} is enabled.")
+        return self._perform(request, verb, object_id, f"The agent {object_id} is switched on.")
 
     @action(description="Switch off", permissions=["change"], dialog=_DISABLE)
     def disable(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        """Stop it."""
+        """Switch the agent off."""
         reason = form.cleaned_data["reason"]
         verb = partial(keys.disable_agent, Agent(pk=object_id), reason=reason)
-        return self._perform(request, verb, object_id, f"{object_id} is disabled.")
+        return self._perform(request, verb, object_id, f"The agent {object_id} is switched off.")
 
     def _perform(
         self, request: HttpRequest, service: Callable[..., object], slug: str, success: str

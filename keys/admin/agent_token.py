@@ -1,4 +1,4 @@
-"""Agent tokens: what they begin with, until when they work; revoked, never shown."""
+"""Agent tokens, read-only and without their secret; they are revoked here."""
 
 from datetime import datetime
 from functools import partial
@@ -26,7 +26,7 @@ _STATUS_COLOURS = {
     "revoked": "danger",
     "expired": "warning",
 }
-_REVOKE = {"title": "Revoke this token", "description": "It stops working at once."}
+_REVOKE = {"title": "Revoke this token", "description": "The token stops working at once."}
 
 
 def token_status(token: AgentToken, *, now: datetime) -> str:
@@ -43,7 +43,7 @@ def status_badge(status: str) -> SafeString:
 
 @admin.register(AgentToken)
 class AgentTokenAdmin(ReadOnlyAdmin):
-    """Credentials of agents with Butler."""
+    """The list and the page of agent tokens."""
 
     list_display = ("prefix", "agent_link", "status", "scopes", "expires_at", "last_used_at")
     fields = (
@@ -57,28 +57,28 @@ class AgentTokenAdmin(ReadOnlyAdmin):
         "last_used_at",
     )
     search_fields = ("prefix__startswith", "agent__exact")
-    search_help_text = "What a token begins with, or an agent"
+    search_help_text = "The beginning of a token, or an agent"
     ordering = ("-id",)
     actions_detail = ("revoke",)
 
     def has_revoke_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Who may end tokens."""
+        """Whether the user may revoke tokens."""
         return request.user.has_perm("keys.change_agenttoken")
 
     @display(description="Agent")
     def agent_link(self, token: AgentToken) -> SafeString | str:
-        """Whose it is."""
+        """The agent that the token belongs to, as a link."""
         return widgets.link("agent", token.agent_id)
 
     @display(description="Status")
     def status(self, token: AgentToken) -> SafeString | str:
-        """Whether it works."""
+        """Whether the token works."""
         return status_badge(token_status(token, now=timezone.now()))
 
     @action(description="Revoke", permissions=["revoke"], dialog=_REVOKE)
     def revoke(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        """End it at once."""
+        """Revoke the token."""
         token = AgentToken.objects.get(pk=object_id)
         verb = partial(keys.revoke_token, token, actor=person_of(request), now=timezone.now())
-        perform(request, verb, success="Revoked.")
+        perform(request, verb, success="The token was revoked.")
         return redirect_to(request, links.url("agent", token.agent_id))

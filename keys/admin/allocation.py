@@ -1,4 +1,4 @@
-"""Allocations, to read: with their charges, decision, rotations and history."""
+"""Allocations, read-only, with their decision, rotations and history."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ _CANDIDATES_SHOWN = 50
 
 @admin.register(Allocation)
 class AllocationAdmin(ReadOnlyAdmin):
-    """Budgets lent to sessions, the newest first."""
+    """The list of allocations, newest first, and the page of one."""
 
     list_display = (
         "session",
@@ -83,12 +83,12 @@ class AllocationAdmin(ReadOnlyAdmin):
             },
         ),
         ("US dollars", {"fields": ("allocated_cost", "used_cost", "held_cost", "rates")}),
-        ("Why it got this key", {"fields": ("provider_expanded", "decision_table")}),
+        ("Why this API key was chosen", {"fields": ("provider_expanded", "decision_table")}),
         ("Rotations", {"fields": ("moves",)}),
     )
 
     def audit_subject(self, obj: Allocation) -> str:
-        """The session: it is what other entries name."""
+        """The session, which audit entries about the allocation name."""
         return f"session:{obj.session_id}"
 
     def changeform_view(
@@ -98,56 +98,56 @@ class AllocationAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """With the last entries of its history."""
+        """The page, with the last entries of the session's history."""
         session = Allocation.objects.filter(pk=object_id or 0).values_list("session_id", flat=True)
         extra = dict(extra_context or {})
-        if found := session.first():
-            extra["butler_history"] = book_widgets.history(f"session:{found}")
+        if session_id := session.first():
+            extra["butler_history"] = book_widgets.history(f"session:{session_id}")
         return super().changeform_view(request, object_id, form_url, extra)
 
     @display(description="Session")
     def session(self, allocation: Allocation) -> SafeString | str:
-        """Its id, on one line."""
+        """The id of the session, on one line."""
         return widgets.one_line(allocation.session_id)
 
-    @display(description="Used of lent tokens")
+    @display(description="Used of allocated tokens")
     def used_of_lent(self, allocation: Allocation) -> SafeString | str:
-        """A bar and its figures."""
+        """A bar of used and held tokens, with the figures below."""
         used, allocated = map(formatting.group_digits, (allocation.used, allocation.allocated))
         words = f"{used} of {allocated}"
         return format_html('{}<span class="butler-line">{}</span>', self.bar(allocation), words)
 
     @display(description="Expires or ended (UTC)")
     def ends(self, allocation: Allocation) -> SafeString | str:
-        """When it expires, or was closed."""
+        """When the allocation expires or was closed."""
         return widgets.moment(allocation.closed_at or allocation.expires_at)
 
     @display(description="Agent")
     def agent_name(self, allocation: Allocation) -> SafeString | str:
-        """Who was lent it."""
+        """The agent that spends the allocation, as a link."""
         return widgets.link("agent", allocation.agent_id)
 
     @display(description="Cost centre")
     def centre(self, allocation: Allocation) -> SafeString | str:
-        """Who pays."""
+        """The cost centre that pays, as a link."""
         return widgets.link("centre", allocation.cost_centre_id)
 
     @display(description="API key")
     def key_name(self, allocation: Allocation) -> SafeString | str:
-        """The key it is on now."""
+        """The API key that the allocation is on now, as a link."""
         return widgets.link("key", allocation.api_key_id)
 
     @display(description="Status")
     def status_label(self, allocation: Allocation) -> SafeString | str:
-        """The status as a coloured label."""
+        """The status as a coloured label, and whether a rotation is needed."""
         label = widgets.badge(allocation.status, STATUS_COLOURS[allocation.status])
         if allocation.rotation_needed:
             return format_html("{} {}", label, widgets.badge("rotation needed", "warning"))
         return label
 
-    @display(description="Used")
+    @display(description="Used and held")
     def bar(self, allocation: Allocation) -> SafeString | str:
-        """Used and held of what was lent."""
+        """A bar of the used and held tokens of the allocated ones."""
         return widgets.bar(
             used=allocation.used,
             committed=allocation.held,
@@ -157,49 +157,49 @@ class AllocationAdmin(ReadOnlyAdmin):
 
     @display(description="Used tokens")
     def used_of(self, allocation: Allocation) -> SafeString | str:
-        """Tokens of settled charges."""
+        """The tokens of settled charges."""
         return formatting.group_digits(allocation.used)
 
     @display(description="Held tokens")
     def held_tokens(self, allocation: Allocation) -> SafeString | str:
-        """Tokens of calls under way."""
+        """The tokens held for calls in flight."""
         return formatting.group_digits(allocation.held)
 
-    @display(description="Left")
+    @display(description="Tokens left")
     def left_tokens(self, allocation: Allocation) -> SafeString | str:
-        """Tokens that can still be held."""
+        """The tokens that calls can still hold."""
         return formatting.group_digits(allocation.left)
 
-    @display(description="Lent tokens")
+    @display(description="Allocated tokens")
     def lent_tokens(self, allocation: Allocation) -> SafeString | str:
-        """Tokens."""
+        """The tokens of the budget."""
         return formatting.group_digits(allocation.allocated)
 
     @display(description="Cost")
     def cost_text(self, allocation: Allocation) -> SafeString | str:
-        """USD of settled charges."""
+        """The cost of settled charges in USD."""
         return formatting.dollars(allocation.used_cost)
 
     @display(description="Charges")
     def charges(self, allocation: Allocation) -> SafeString | str:
-        """The rows behind what it used."""
+        """A link to the charges of the allocation."""
         return widgets.list_link("charges", "charges", allocation=allocation.pk)
 
-    @display(description="Committed in the windows of")
+    @display(description="Counts against the limits of")
     def commits(self, allocation: Allocation) -> SafeString | str:
-        """Key, agent and cost centres."""
+        """Links to the key, agent and cost centres whose limits include the allocation."""
         return widgets.separated(widgets.subject_link(scope) for scope in allocation.scopes)
 
     @display(description="Price")
     def rates(self, allocation: Allocation) -> SafeString | str:
-        """The line of the price book."""
-        return widgets.link("price", allocation.price_id, "rates of now")
+        """A link to the line of the price book that applies now."""
+        return widgets.link("price", allocation.price_id, "current rates")
 
     @display(description="Candidates")
     def decision_table(self, allocation: Allocation) -> SafeString | str:
-        """Every candidate and why it won or lost."""
-        found = Decision.objects.filter(pk=allocation.pk).first()
-        candidates = selection.from_json(found.verdicts)["candidates"] if found else []
+        """Every candidate, with the reason why it was chosen or not."""
+        decision = Decision.objects.filter(pk=allocation.pk).first()
+        candidates = selection.from_json(decision.verdicts)["candidates"] if decision else []
         return render_to_string(
             "keys/decision.html",
             {
@@ -208,9 +208,9 @@ class AllocationAdmin(ReadOnlyAdmin):
             },
         )
 
-    @display(description="Moves")
+    @display(description="Rotations")
     def moves(self, allocation: Allocation) -> SafeString | str:
-        """From which key to which, when, how much, who and why."""
+        """Each rotation: both keys, when, how many tokens, who and why."""
         rotations = [
             {"rotation": each, "moved": formatting.group_digits(each.moved_tokens)}
             for each in allocation.rotations.all()

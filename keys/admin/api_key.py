@@ -1,4 +1,4 @@
-"""API keys: limits and terms changed with a reason, the secret written and never shown."""
+"""API keys: their limits and terms change with a reason; a secret is stored but never shown."""
 
 from collections.abc import Callable
 from functools import partial
@@ -36,24 +36,33 @@ STATUS_COLOURS = {
     "cooling": "info",
     "broken": "danger",
 }
-_ON = {"title": "Switch this key on", "description": "It is lent again.", "form_class": ReasonForm}
-_OFF = {
-    "title": "Switch this key off",
-    "description": "It is lent no more; its live allocations move to other keys.",
+_ON = {
+    "title": "Switch this key on",
+    "description": "Butler lends tokens on this key again.",
     "form_class": ReasonForm,
 }
-_SECRET = {"title": "Replace the secret", "description": "", "form_class": SecretForm}
+_OFF = {
+    "title": "Switch this key off",
+    "description": "Butler lends no more tokens on this key and moves its live allocations to "
+    "other keys.",
+    "form_class": ReasonForm,
+}
+_SECRET = {
+    "title": "Replace the secret",
+    "description": "Calls that start from now on use the new secret.",
+    "form_class": SecretForm,
+}
 _PRICE = {
     "title": "Set the cost of this key",
-    "description": "From now on; what was charged before keeps its price.",
+    "description": "The new cost applies from now on. Earlier charges keep their cost.",
     "form_class": RatesForm,
 }
-_REASON = "Say why, whenever you change something above or a limit below."
+_REASON = "Enter a reason whenever you change a value above or a limit below."
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(LimitedAdmin):
-    """API keys with what is left on them."""
+    """The list of API keys with their usage, and the page of one."""
 
     subject_kind = "key"
     list_display = (
@@ -116,34 +125,37 @@ class ApiKeyAdmin(LimitedAdmin):
                 )
             },
         ),
-        ("Reason", {"fields": ("reason",), "description": "Needed when you set limits below."}),
+        (
+            "Reason",
+            {"fields": ("reason",), "description": "A reason is required if you set limits below."},
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With what a row shows: price, limits and open windows."""
+        """API keys with the price, limits and open windows that their rows show."""
         rows = super().get_queryset(request).select_related("price")
         return rows.prefetch_related(pages.limits_with_windows())
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm]:
-        """One form to add, one to change."""
+        """The form to add a key, or to change one."""
         kwargs["form"] = ChangeKeyForm if change else AddKeyForm
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Model | None = None
     ) -> tuple[str, ...]:
-        """Who adds a key writes what is fixed later."""
+        """The values that are fixed once the key exists."""
         return self.readonly_fields if obj else ()
 
     @method_decorator(sensitive_post_parameters("new_secret"))
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """As always, with the secret kept out of error reports."""
+        """The page of a key. Error reports do not contain the secret."""
         return super().changeform_view(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Hand what was written to the services."""
+        """Add or change the key by its service."""
         actor, now = person_of(request), timezone.now()
         if not change:
             secret = form.cleaned_data["new_secret"]
@@ -154,12 +166,12 @@ class ApiKeyAdmin(LimitedAdmin):
 
     @display(description="Provider")
     def provider_name(self, api_key: ApiKey) -> SafeString | str:
-        """Its slug, without reading the provider's row."""
+        """The provider's slug, without reading the provider's row."""
         return api_key.provider_id
 
     @display(description="Provider")
     def provider_link(self, api_key: ApiKey) -> SafeString | str:
-        """The provider's page."""
+        """The provider, as a link."""
         return widgets.link("provider", api_key.provider_id)
 
     @display(description="Status")
@@ -173,7 +185,7 @@ class ApiKeyAdmin(LimitedAdmin):
 
     @display(description="Secret")
     def secret_state(self, api_key: ApiKey) -> SafeString | str:
-        """Whether it can be unsealed; red when not. Never the secret."""
+        """Whether the secret can be unsealed; the secret itself is never shown."""
         if api_key.secret is None:
             return "none yet"
         if security.unsealable_reason(api_key, "secret"):
@@ -182,20 +194,20 @@ class ApiKeyAdmin(LimitedAdmin):
 
     @display(description="Used and committed")
     def usage(self, api_key: ApiKey) -> SafeString | str:
-        """A bar for each limit."""
+        """A bar for each limit of the key."""
         now = timezone.now()
         return book_widgets.meters(pages.meters_of(api_key, now=now), now=now)
 
     @display(description="Cost per 1,000 tokens")
     def cost(self, api_key: ApiKey) -> SafeString | str:
-        """The price of now."""
+        """The current price, as a link to its line of the price book."""
         price = api_key.price
         words = f"{formatting.dollars(price.input)} in, {formatting.dollars(price.output)} out"
         return format_html("{} ({})", widgets.link("price", price.pk, words), price.source)
 
-    @display(description="Rows behind it")
+    @display(description="Records")
     def rows(self, api_key: ApiKey) -> SafeString | str:
-        """The lists of what was lent on it and spent with it."""
+        """Links to the allocations and charges on the key."""
         which = {"api_key": api_key.pk}
         return widgets.separated(
             [
@@ -206,14 +218,14 @@ class ApiKeyAdmin(LimitedAdmin):
 
     @action(description="Switch on", permissions=["change"], dialog=_ON)
     def switch_on(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        """Return it to active."""
+        """Set the status to active."""
         return self._set_status(request, form, object_id, ApiKey.Status.ACTIVE)
 
     @action(description="Switch off", permissions=["change"], dialog=_OFF)
     def switch_off(
         self, request: HttpRequest, form: BaseDialogForm, object_id: str
     ) -> HttpResponse:
-        """Take it out of service."""
+        """Set the status to inactive."""
         return self._set_status(request, form, object_id, ApiKey.Status.INACTIVE)
 
     @method_decorator(sensitive_post_parameters("secret"))
@@ -221,13 +233,13 @@ class ApiKeyAdmin(LimitedAdmin):
     def replace_secret(
         self, request: HttpRequest, form: BaseDialogForm, object_id: str
     ) -> HttpResponse:
-        """Seal another one."""
+        """Seal a new secret into the key."""
         verb = partial(keys.replace_secret, secret=form.cleaned_data["secret"])
         return self._perform(request, form, object_id, verb, "The secret was replaced.")
 
     @action(description="Set cost", permissions=["change"], dialog=_PRICE)
     def set_cost(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        """Its own line of the price book."""
+        """Write a line of the price book for this key."""
         verb = partial(keys.set_price, rates=form.rates)
         return self._perform(request, form, object_id, verb, "The cost was set.")
 

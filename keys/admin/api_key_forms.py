@@ -1,4 +1,4 @@
-"""Forms of API keys: the secret is written, never shown."""
+"""The forms of API keys: a secret is entered, but never shown."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from keys.supply import pricing
 from keys.supply.pricing import Rates
 
 CHANGEABLE = ("base_url", "sandbox", "priority", "requests_per_minute", "tokens_per_minute")
-_NO_PRICE = "The price book has no price for this model: say what its tokens cost."
+_NO_PRICE = "The price book has no price for this model. Enter what its tokens cost."
 
 
 class ChangeKeyForm(ReasonedForm):
-    """What of a key may change, and why."""
+    """The form to change the terms of an API key, with a reason."""
 
     class Meta:
         model = ApiKey
@@ -25,7 +25,7 @@ class ChangeKeyForm(ReasonedForm):
 
     @property
     def changes(self) -> dict[str, object]:
-        """The new values by name."""
+        """The changed values by the name of their field."""
         return {n: self.cleaned_data[n] for n in CHANGEABLE if n in self.changed_data}
 
 
@@ -37,18 +37,19 @@ def _rate(label: str) -> forms.DecimalField:
         max_digits=20,
         decimal_places=9,
         widget=UnfoldAdminDecimalFieldWidget(),
-        help_text="USD per 1,000 tokens; both empty: what the price book says of the model.",
+        help_text="US dollars per 1,000 tokens. Leave both costs empty to use the price book.",
     )
 
 
 class AddKeyForm(AddForm):
-    """A new key with its secret."""
+    """The form to add an API key with its secret."""
 
     new_secret = forms.CharField(
         label="Secret",
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="As the provider gave it. Stored sealed and never shown again.",
+        help_text="The secret that the provider issued. Butler stores it sealed and never shows it "
+        "again.",
     )
     input_rate = _rate("Cost of input")
     output_rate = _rate("Cost of output")
@@ -59,25 +60,25 @@ class AddKeyForm(AddForm):
 
     @property
     def terms(self) -> KeyTerms:
-        """What was asked for, as the service takes it."""
-        said = self.cleaned_data
+        """The entered values as the service takes them."""
+        values = self.cleaned_data
         return KeyTerms(
-            provider=said["provider"].pk,
-            model=said["model"],
+            provider=values["provider"].pk,
+            model=values["model"],
             rates=self._rates(),
-            **{name: said[name] for name in CHANGEABLE},
+            **{name: values[name] for name in CHANGEABLE},
         )
 
     def clean(self) -> dict[str, Any]:
-        """The cost must be known or said."""
+        """Require both costs, or a model that the price book knows."""
         super().clean()
-        said = self.cleaned_data
-        rates = said.get("input_rate"), said.get("output_rate")
+        values = self.cleaned_data
+        rates = values.get("input_rate"), values.get("output_rate")
         if rates.count(None) == 1:
-            self.add_error("input_rate", "Say both costs, or neither.")
-        elif None in rates and {"provider", "model"} <= said.keys() and not self._is_priced():
+            self.add_error("input_rate", "Enter both costs, or leave both empty.")
+        elif None in rates and {"provider", "model"} <= values.keys() and not self._is_priced():
             self.add_error("input_rate", _NO_PRICE)
-        return said
+        return values
 
     def _is_priced(self) -> bool:
         provider, model = self.cleaned_data["provider"].pk, self.cleaned_data["model"]

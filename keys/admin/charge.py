@@ -1,4 +1,4 @@
-"""Charges, to read: the usage records."""
+"""Charges, read-only: the usage records."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ STATUS_COLOURS = {
 
 @admin.register(Charge)
 class ChargeAdmin(ReadOnlyAdmin):
-    """What calls cost, the newest first."""
+    """The list of charges, newest first, and the page of one."""
 
     list_display = (
         "id",
@@ -78,40 +78,40 @@ class ChargeAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("US dollars", {"fields": ("cost", "provider_said", "held_cost", "rates")}),
+        ("US dollars", {"fields": ("cost", "provider_cost_text", "held_cost", "rates")}),
         ("When", {"fields": ("created_at", "expires_at", "settled_at", "idempotency_key")}),
     )
 
     def audit_subject(self, obj: Charge) -> str:
-        """Its session: a charge is its own record, and has no entries."""
+        """The session: a charge is its own record, so no audit entries name it."""
         return f"session:{obj.allocation.session_id}"
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """The page of an agent leads here, too."""
+        """Allow the filter by agent, which the page of an agent links to."""
         return lookup == _OF_AGENT or super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """By way of the allocation: a join would let the database guess how many charges it has."""
+        """Search by the allocation's id: a join makes PostgreSQL misjudge how many rows match."""
         if not search_term:
             return queryset, False
-        found = Allocation.objects.filter(session_id=search_term).values_list("pk", flat=True)
-        return queryset.filter(allocation=found.first()), False
+        matches = Allocation.objects.filter(session_id=search_term).values_list("pk", flat=True)
+        return queryset.filter(allocation=matches.first()), False
 
     @display(description="Allocation")
     def allocation_link(self, charge: Charge) -> SafeString | str:
-        """What it was charged to."""
+        """The allocation that paid, as a link."""
         return widgets.link("allocation", charge.allocation_id, charge.allocation.session_id)
 
     @display(description="Agent")
     def agent(self, charge: Charge) -> SafeString | str:
-        """Who spent it."""
+        """The agent that made the call, as a link."""
         return widgets.link("agent", charge.allocation.agent_id)
 
     @display(description="API key")
     def key_name(self, charge: Charge) -> SafeString | str:
-        """The key it was spent on."""
+        """The API key that the call used, as a link."""
         return widgets.link("key", charge.api_key_id)
 
     @display(description="Status")
@@ -121,17 +121,17 @@ class ChargeAdmin(ReadOnlyAdmin):
 
     @display(description="Tokens")
     def tokens_text(self, charge: Charge) -> SafeString | str:
-        """Settled tokens."""
+        """The settled tokens."""
         return formatting.group_digits(charge.tokens)
 
     @display(description="Cost")
     def cost_text(self, charge: Charge) -> SafeString | str:
-        """Settled USD."""
+        """The settled cost in USD."""
         return formatting.dollars(charge.cost)
 
     @display(description="Provider cost")
-    def provider_said(self, charge: Charge) -> SafeString | str:
-        """What the provider said it cost, and how much that is more or less than the cost."""
+    def provider_cost_text(self, charge: Charge) -> SafeString | str:
+        """The cost in USD that the provider reported, with its difference from Butler's cost."""
         if charge.provider_cost is None:
             return "—"
         more = charge.provider_cost - charge.cost
@@ -139,15 +139,15 @@ class ChargeAdmin(ReadOnlyAdmin):
 
     @display(description="Basis")
     def basis_word(self, charge: Charge) -> SafeString | str:
-        """Who said what was used, in one word."""
+        """Where the usage comes from, in one word."""
         return charge.basis
 
     @display(description="Settled or held (UTC)")
     def moment(self, charge: Charge) -> SafeString | str:
-        """When it was settled; when it was held, as long as it is not."""
+        """When the charge was settled or, before that, when it was held."""
         return widgets.moment(charge.settled_at or charge.created_at)
 
     @display(description="Price")
     def rates(self, charge: Charge) -> SafeString | str:
-        """The rates that were frozen on it."""
-        return widgets.link("price", charge.price_id, "the rates it was charged at")
+        """A link to the rates that apply to the charge."""
+        return widgets.link("price", charge.price_id, "rates of this charge")

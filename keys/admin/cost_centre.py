@@ -1,4 +1,4 @@
-"""Cost centres: the tree of who pays, with limits."""
+"""Cost centres: the tree of those who pay, with their limits."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ from keys.books.queries import pages
 from keys.models import CostCentre
 from security.request_actor import person_of
 
-_REASON = "Say why, whenever you change a limit below."
+_REASON = "Enter a reason whenever you change a limit below."
 
 
 class AddCostCentreForm(AddForm):
-    """A new cost centre; its place in the tree is for life."""
+    """The form to add a cost centre, whose place in the tree cannot be changed later."""
 
     class Meta:
         model = CostCentre
@@ -31,7 +31,7 @@ class AddCostCentreForm(AddForm):
 
 @admin.register(CostCentre)
 class CostCentreAdmin(LimitedAdmin):
-    """Who pays."""
+    """The list and the page of cost centres."""
 
     subject_kind = "centre"
     list_display = ("slug", "name", "place", "usage")
@@ -49,50 +49,50 @@ class CostCentreAdmin(LimitedAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With what a row shows."""
+        """Cost centres with the limits and windows that their rows show."""
         return super().get_queryset(request).prefetch_related(pages.limits_with_windows())
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm]:
-        """After it was made, only its limits change here."""
+        """The form to add a cost centre, or to change the limits of an existing one."""
         kwargs["form"] = ReasonedForm if change else AddCostCentreForm
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Model | None = None
     ) -> tuple[str, ...]:
-        """What it was made with stays."""
+        """Everything but the limits of an existing cost centre."""
         return ("slug", "name", "place", "created_at", "rows") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Hand a new one to the services."""
+        """Create a new cost centre by its service."""
         if not change:
             parent = form.cleaned_data["parent"]
-            made = keys.create_cost_centre(
+            centre = keys.create_cost_centre(
                 obj.pk,
                 name=form.cleaned_data["name"],
                 parent=parent and parent.pk,
                 actor=person_of(request),
                 now=timezone.now(),
             )
-            # Its name in messages and logs.
-            obj.path = made.path
+            # Messages and logs show the path as the name.
+            obj.path = centre.path
 
     @display(description="Place in the tree")
     def place(self, centre: CostCentre) -> SafeString | str:
-        """From the root to it."""
+        """The names from the root to the cost centre."""
         return " / ".join(centre.path)
 
     @display(description="Used and committed")
     def usage(self, centre: CostCentre) -> SafeString | str:
-        """A bar for each limit."""
+        """A bar for each limit of the cost centre."""
         now = timezone.now()
         return book_widgets.meters(pages.meters_of(centre, now=now), now=now)
 
-    @display(description="Rows behind it")
+    @display(description="Records")
     def rows(self, centre: CostCentre) -> SafeString | str:
-        """The lists of who is of it and what it pays for."""
+        """Links to the agents, allocations and cost centres below."""
         return widgets.separated(
             [
                 widgets.list_link("agents", "agents", cost_centre=centre.pk),

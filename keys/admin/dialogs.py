@@ -1,4 +1,4 @@
-"""Actions that ask before they do something: by POST, in a dialog of django-unfold."""
+"""The forms of dialogs that actions open, and the response that replaces a dialog."""
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +15,8 @@ from common.admin.dialogs import reason_field
 from keys.models import AgentToken
 from keys.supply.pricing import RATE_NAMES, Rates
 
+_AS_INPUT = "US dollars per 1,000 tokens. Leave it empty to use the cost of input."
+
 
 def _rate(*, label: str, required: bool = True, help_text: str = "") -> forms.DecimalField:
     return forms.DecimalField(
@@ -29,44 +31,40 @@ def _rate(*, label: str, required: bool = True, help_text: str = "") -> forms.De
 
 
 class SecretForm(BaseDialogForm):
-    """Asks for another secret, which is never shown."""
+    """Asks for a new secret, which is never shown."""
 
     secret = forms.CharField(
         label="New secret",
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Stored sealed and never shown again.",
+        help_text="Butler stores the secret sealed and never shows it again.",
     )
     reason = reason_field()
 
 
 class RatesForm(BaseDialogForm):
-    """Asks what 1,000 tokens cost."""
+    """Asks what 1,000 tokens of each kind cost, in US dollars."""
 
-    input = _rate(label="Input, USD per 1,000 tokens")
-    output = _rate(label="Output, USD per 1,000 tokens")
-    cached = _rate(
-        label="Cached input", required=False, help_text="Empty: as input. USD per 1,000 tokens."
-    )
-    cache_write = _rate(
-        label="Cache write", required=False, help_text="Empty: as input. USD per 1,000 tokens."
-    )
+    input = _rate(label="Input, US dollars per 1,000 tokens")
+    output = _rate(label="Output, US dollars per 1,000 tokens")
+    cached = _rate(label="Cached input", required=False, help_text=_AS_INPUT)
+    cache_write = _rate(label="Cache write", required=False, help_text=_AS_INPUT)
     cache_write_long = _rate(
-        label="Cache write kept an hour",
+        label="One-hour cache write",
         required=False,
-        help_text="Empty: as cache write. USD per 1,000 tokens.",
+        help_text="US dollars per 1,000 tokens. Leave it empty to use the cost of a cache write.",
     )
-    audio_input = _rate(
-        label="Audio input", required=False, help_text="Empty: as input. USD per 1,000 tokens."
-    )
+    audio_input = _rate(label="Audio input", required=False, help_text=_AS_INPUT)
     audio_output = _rate(
-        label="Audio output", required=False, help_text="Empty: as output. USD per 1,000 tokens."
+        label="Audio output",
+        required=False,
+        help_text="US dollars per 1,000 tokens. Leave it empty to use the cost of output.",
     )
     reason = reason_field()
 
     @property
     def rates(self) -> Rates:
-        """What was asked for, as plain values."""
+        """The entered costs as rates."""
         return Rates(**{name: self.cleaned_data[name] for name in RATE_NAMES})
 
 
@@ -79,7 +77,7 @@ class TokenForm(BaseDialogForm):
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )
     days = forms.IntegerField(
-        label="Days it lives",
+        label="Lifetime in days",
         initial=365,
         min_value=1,
         max_value=3650,
@@ -88,10 +86,10 @@ class TokenForm(BaseDialogForm):
 
 
 def dialog_response(request: HttpRequest, template: str, **context: object) -> HttpResponse:
-    """An answer in place of the dialog, never kept by the browser."""
-    answer = render(request, template, context)
-    answer.headers["Cache-Control"] = "no-store"
-    # The dialog's own form would put a part of the answer into itself.
-    answer.headers["HX-Retarget"] = answer.headers["HX-Reselect"] = "#dialog"
-    answer.headers["HX-Reswap"] = "outerHTML"
-    return answer
+    """A response that replaces the dialog and that the browser does not keep."""
+    response = render(request, template, context)
+    response.headers["Cache-Control"] = "no-store"
+    # Without these headers, the dialog's form would put a part of the response into itself.
+    response.headers["HX-Retarget"] = response.headers["HX-Reselect"] = "#dialog"
+    response.headers["HX-Reswap"] = "outerHTML"
+    return response

@@ -1,4 +1,4 @@
-"""Filters of the lists of the books."""
+"""Filters of the lists of allocations, charges and windows."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,21 +15,21 @@ from keys.models import ROTATION_NEEDED
 
 
 class LiveFilter(SimpleListFilter):
-    """Allocations that can still spend."""
+    """Allocations that are live, need a rotation, or were overrun."""
 
-    title = "what needs an eye"
+    title = "condition"
     parameter_name = "which"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The choices."""
+        """The choices of the filter."""
         return [
             ("live", "live"),
             ("rotation", "rotation needed"),
-            ("overrun", "used more than lent"),
+            ("overrun", "used more than allocated"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Live allocations as the overview counts them."""
+        """The chosen allocations; live ones are counted as on the overview."""
         if self.value() == "overrun":
             return queryset.filter(overrun=True)
         if self.value() not in ("live", "rotation"):
@@ -39,13 +39,13 @@ class LiveFilter(SimpleListFilter):
 
 
 class SettledFilter(SimpleListFilter):
-    """Charges by when they were settled."""
+    """Charges by the time of their settlement."""
 
     title = "settled"
     parameter_name = "settled"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The choices."""
+        """The choices of the filter."""
         return [
             ("hour", "in the last hour"),
             ("today", "today (UTC)"),
@@ -54,7 +54,7 @@ class SettledFilter(SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Settled charges from then on."""
+        """Charges settled since the chosen moment."""
         now = timezone.now()
         starts = {
             "hour": now - timedelta(hours=1),
@@ -69,41 +69,41 @@ class SettledFilter(SimpleListFilter):
 
 
 class OpenFilter(SimpleListFilter):
-    """Windows of now, unless others are asked for."""
+    """Windows that are current, ended, or both; current ones by default."""
 
     title = "period"
     parameter_name = "period_is"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The choices besides the usual one."""
-        return [("closed", "over"), ("all", "all")]
+        """The choices besides the default."""
+        return [("closed", "ended"), ("all", "all")]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        """The usual one is called what it shows."""
-        usual, *others = super().choices(changelist)
-        yield {**usual, "display": "now"}
+        """The choices, with the default named by the windows that it shows."""
+        default, *others = super().choices(changelist)
+        yield {**default, "display": "current"}
         yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Open windows, closed ones, or both."""
-        # All windows of one limit are asked for by its pages.
+        # A link from the page of a limit asks for all of its windows.
         if self.value() == "all" or "limit__id__exact" in request.GET:
             return queryset
         return queryset.filter(closed_at__isnull=self.value() != "closed")
 
 
 class SubjectFilter(SimpleListFilter):
-    """Windows by the kind of what they limit."""
+    """Windows of API keys, of agents or of cost centres."""
 
-    title = "of"
+    title = "limits of"
     parameter_name = "of"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The choices."""
+        """The choices of the filter."""
         return [("key", "API keys"), ("agent", "agents"), ("centre", "cost centres")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """By the prefix of their scope."""
+        """Windows whose scope begins with the chosen kind."""
         if self.value() not in ("key", "agent", "centre"):
             return queryset
         return queryset.filter(scope__startswith=f"{self.value()}:")

@@ -1,4 +1,4 @@
-"""Limits on the page of what they limit: changed with a reason, by services, never by `.save()`."""
+"""Limits on the page of their API key, agent or cost centre; services change them."""
 
 from typing import Any, ClassVar
 
@@ -25,12 +25,12 @@ from keys.refusals import WrongValue
 from security.request_actor import person_of
 
 _TERMS = ("unit", "period", "amount", "zone", "reset_hour")
-_REASON_MISSING = "Say why in the field Reason: limits are not changed without one."
-_TWICE = "Two limits are in {unit} per {period}: change the one there is instead."
+_REASON_MISSING = "Enter a reason in the field Reason: limits are not changed without one."
+_TWICE = "There can be only one limit in {unit} per {period}. Change the existing limit instead."
 
 
 class LimitForm(forms.ModelForm):
-    """One limit. Unit and period are its name: they stay."""
+    """One limit. Its unit and period identify it and cannot be changed."""
 
     amount = forms.DecimalField(
         min_value=0,
@@ -51,11 +51,11 @@ class LimitForm(forms.ModelForm):
 
     @property
     def terms(self) -> keys.Terms:
-        """What was asked for, as services take it."""
+        """The entered values as the service takes them."""
         return keys.Terms(**{name: self.cleaned_data[name] for name in _TERMS})
 
     def clean(self) -> dict[str, Any]:
-        """As the service checks it, so that the words stand beside the field."""
+        """Check as the service does, to show its message beside the field."""
         super().clean()
         if not self.errors:
             try:
@@ -66,10 +66,10 @@ class LimitForm(forms.ModelForm):
 
 
 class LimitFormSet(PaginationInlineFormSet):
-    """The limits of one subject."""
+    """The limits of one API key, agent or cost centre."""
 
     def clean(self) -> None:
-        """A reason for every change, and no two limits of one name."""
+        """Require a reason for changes, and only one limit per unit and period."""
         super().clean()
         if self.has_changed() and not self.data.get("reason", "").strip():
             raise forms.ValidationError(_REASON_MISSING, code="required")
@@ -90,7 +90,7 @@ class LimitFormSet(PaginationInlineFormSet):
 
 
 class LimitsInline(TabularInline):
-    """The limits in force, each with how much of its window is taken now."""
+    """The limits in force, each with what is used and committed in its window."""
 
     model = Limit
     form = LimitForm
@@ -101,40 +101,40 @@ class LimitsInline(TabularInline):
     verbose_name_plural = "limits"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Removed limits are in the history."""
+        """The limits in force; removed ones are in the history."""
         return pages.with_open_windows(super().get_queryset(request).filter(removed_at=None))
 
     def get_formset(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
-        """Removing a limit deletes nothing, so windows that point at it are no objection."""
+        """The formset. Windows of a limit do not prevent its removal, which deletes no row."""
         formset = super().get_formset(request, obj, **kwargs)
         formset.form.hand_clean_DELETE = _skip_delete_check
         return formset
 
     @display(description="Used and committed")
     def usage(self, limit: Limit) -> SafeString | str:
-        """A bar, when it begins anew, and the rows behind it."""
+        """A bar, the next reset, and a link to all windows of the limit."""
         now = timezone.now()
-        found = [pages.meter_of(limit, window, now=now) for window in _open_windows(limit)]
-        if not found:
+        meters = [pages.meter_of(limit, window, now=now) for window in _open_windows(limit)]
+        if not meters:
             return "—"
-        return book_widgets.meters(found, now=now) + widgets.list_link(
+        return book_widgets.meters(meters, now=now) + widgets.list_link(
             "windows", "all its windows", limit=limit.pk
         )
 
 
 def _skip_delete_check(form: LimitForm) -> None:
-    """In place of Django's look for rows that a deletion would take along."""
+    """Replaces Django's check for rows that point at a deleted row: removal deletes nothing."""
 
 
 def _open_windows(limit: Limit) -> list[Window]:
-    """None for the empty row that a form has for another limit."""
+    """The open windows of a limit; empty for the blank row of the form."""
     return getattr(limit, "open_windows", [])
 
 
 class LimitedAdmin(ServiceAdmin):
     """The page of an API key, agent or cost centre: its limits inline, its history below.
 
-    `subject_kind`: what its rows are called in the audit, as `key`.
+    `subject_kind`: the prefix of its rows in the audit, such as `key`.
     """
 
     subject_kind: str
@@ -148,7 +148,7 @@ class LimitedAdmin(ServiceAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """With the last entries of its history."""
+        """The page, with the last entries of its history."""
         extra = {"show_save_and_add_another": False} | (extra_context or {})
         if object_id is not None and request.method == "GET":
             extra["butler_history"] = book_widgets.history(f"{self.subject_kind}:{object_id}")
@@ -163,13 +163,13 @@ class LimitedAdmin(ServiceAdmin):
         }
         leaving = formset.deleted_forms
         changed = [f for f in formset.forms if f.has_changed() and f not in leaving]
-        for gone in leaving:
-            keys.remove_limit(gone.instance, **by)
+        for each in leaving:
+            keys.remove_limit(each.instance, **by)
         if changed:
             subject = self.model.objects.get(pk=form.instance.pk)
             for each in changed:
                 keys.set_limit(subject, terms=each.terms, **by)
-        # What Django's own log entry says.
+        # Django's own log entry is made from these lists.
         formset.deleted_objects = [f.instance for f in leaving]
         formset.new_objects = [f.instance for f in changed if not f.initial.get("amount")]
         formset.changed_objects = [
@@ -183,15 +183,15 @@ class ReasonedForm(forms.ModelForm):
     reason = reason_field(required=False)
 
     def clean(self) -> dict[str, Any]:
-        """No change without a reason."""
+        """Require a reason for a change."""
         super().clean()
         if set(self.changed_data) - {"reason"} and not self.cleaned_data.get("reason"):
-            self.add_error("reason", "Say why.")
+            self.add_error("reason", "Enter a reason for the change.")
         return self.cleaned_data
 
 
 class AddForm(ReasonedForm):
-    """A new row with a slug, which is its name for life; adding it is reason enough."""
+    """A form to add a row whose slug cannot be changed later. A reason is optional."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -199,13 +199,13 @@ class AddForm(ReasonedForm):
             self.fields["name"].required = False
 
     def clean_slug(self) -> Any:
-        """As services check it."""
+        """Check the slug as services do."""
         try:
             return check_slug(self.cleaned_data["slug"])
         except WrongValue as refusal:
             raise forms.ValidationError(refusal.detail) from None
 
     def clean(self) -> dict[str, Any]:
-        """Adding needs no reason beyond itself."""
+        """Record the reason `added` when none was entered."""
         self.cleaned_data["reason"] = self.cleaned_data.get("reason") or "added"
         return super().clean()

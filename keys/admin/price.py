@@ -1,4 +1,4 @@
-"""The price book, to read; a key's cost is set on its page."""
+"""The price book, read-only. The page of an API key sets the cost of the key."""
 
 from django.contrib import admin
 from django.utils.html import format_html_join
@@ -49,33 +49,33 @@ class PriceAdmin(ReadOnlyAdmin):
 
     @display(description="Provider")
     def provider_name(self, price: Price) -> SafeString | str:
-        """Its slug, without reading the provider's row."""
+        """The provider, as a link, without reading its row."""
         return widgets.link("provider", price.provider_id)
 
-    @display(description="Cache write kept an hour")
+    @display(description="One-hour cache write")
     def cache_write_long_rate(self, price: Price) -> SafeString | str:
-        """Its own, or that of a cache write."""
+        """The rate of a cache write kept for an hour; by default the rate of a cache write."""
         return str(price.rates.cache_write_long)
 
     @display(description="Audio input")
     def audio_input_rate(self, price: Price) -> SafeString | str:
-        """Its own, or that of input."""
+        """The rate of audio input; by default the rate of input."""
         return str(price.rates.audio_input)
 
     @display(description="Audio output")
     def audio_output_rate(self, price: Price) -> SafeString | str:
-        """Its own, or that of output."""
+        """The rate of audio output; by default the rate of output."""
         return str(price.rates.audio_output)
 
     @display(description="Long prompts")
     def long_prompts(self, price: Price) -> SafeString | str:
-        """Its tiers in words; — without any."""
+        """The rates of long prompts in words; a dash without any."""
         lines = [(_tier(tier),) for tier in price.rates.tiers]
         return format_html_join(mark_safe("<br>"), "{}", lines) or "—"
 
-    @display(description="Rows behind it")
+    @display(description="Records")
     def rows(self, price: Price) -> SafeString | str:
-        """Charges that have these rates."""
+        """A link to the charges at these rates."""
         return widgets.list_link("charges", "charges at this price", price=price.pk)
 
 

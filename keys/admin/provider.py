@@ -1,4 +1,4 @@
-"""Providers: names and addresses."""
+"""Providers: their names, base URLs and wire formats."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ _ABOUT = ("name", "base_url", "wire_format")
 
 
 class AddProviderForm(AddForm):
-    """A new provider."""
+    """The form to add a provider."""
 
     class Meta:
         model = Provider
@@ -29,7 +29,7 @@ class AddProviderForm(AddForm):
 
 
 class ChangeProviderForm(ReasonedForm):
-    """Its name, and its address: where the secrets of its keys go."""
+    """The form to change a provider. The secrets of its keys are sent to the base URL."""
 
     class Meta:
         model = Provider
@@ -38,7 +38,7 @@ class ChangeProviderForm(ReasonedForm):
 
 @admin.register(Provider)
 class ProviderAdmin(ServiceAdmin):
-    """Who sells tokens."""
+    """The list and the page of providers."""
 
     list_display = ("slug", *_ABOUT, "api_keys")
     search_fields = ("slug__startswith",)
@@ -47,22 +47,22 @@ class ProviderAdmin(ServiceAdmin):
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm]:
-        """One form to add, one to change."""
+        """The form to add a provider, or to change one."""
         kwargs["form"] = ChangeProviderForm if change else AddProviderForm
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Model | None = None
     ) -> tuple[str, ...]:
-        """Its slug is its name for life."""
+        """The slug, which cannot be changed once the provider exists."""
         return ("slug", "api_keys") if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """A new one has no keys to show."""
+        """The fields of the form; a new provider has no API keys yet."""
         return ("slug", *_ABOUT, *(["api_keys", "reason"] if obj else []))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Hand what was written to the services."""
+        """Add or change the provider by its service."""
         by: dict[str, Any] = {"actor": person_of(request), "now": timezone.now()}
         about: dict[str, Any] = {column: getattr(obj, column) for column in _ABOUT}
         if change:
@@ -72,5 +72,5 @@ class ProviderAdmin(ServiceAdmin):
 
     @display(description="API keys")
     def api_keys(self, provider: Provider) -> SafeString | str:
-        """The list of its keys."""
-        return widgets.list_link("keys", "its keys", provider=provider.pk)
+        """A link to the API keys of the provider."""
+        return widgets.list_link("keys", "API keys of this provider", provider=provider.pk)

@@ -1,4 +1,4 @@
-"""How limits and the history of the books look on pages."""
+"""HTML for limits and for the history of the books."""
 
 from datetime import datetime
 
@@ -13,9 +13,9 @@ from security.audit_changes import changes
 HISTORY_SHOWN = 20
 
 
-def meters(found: list[pages.Meter], *, now: datetime) -> SafeString | str:
+def meters(of_limits: list[pages.Meter], *, now: datetime) -> SafeString | str:
     """One line for each limit: the bar, what is used and committed, when it resets."""
-    if not found:
+    if not of_limits:
         return "no limit"
     lines = [
         {
@@ -24,7 +24,7 @@ def meters(found: list[pages.Meter], *, now: datetime) -> SafeString | str:
             f"{formatting.quantity(m.amount, unit=m.unit)} per {m.period}",
             "reset": formatting.reset(m.resets_at, zone=m.zone, now=now),
         }
-        for m in found
+        for m in of_limits
     ]
     return render_to_string("keys/meters.html", {"lines": lines})
 

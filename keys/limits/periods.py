@@ -3,8 +3,8 @@
 Days begin at `reset_hour`:00 on the clock on the wall, months on the 1st at that hour. A period
 begins at the *first* moment its wall clock reads that time or later. Hence a time that the clock
 skips (a gap) begins right after the gap, a time that it shows twice (a fold) begins at the first,
-and a day that a zone left out altogether is no period of its own. Since such beginnings never go
-backwards in time, consecutive periods tile the line: no gap, no overlap, none empty.
+and a day that a zone left out altogether has no period of its own. Since such beginnings never go
+backwards in time, consecutive periods tile the line: no gap, no overlap, no empty period.
 """
 
 from collections.abc import Callable
@@ -33,10 +33,10 @@ def bounds(*, period: str, at: datetime, zone: str, reset_hour: int) -> tuple[da
         return EPOCH, FOREVER
     wall = at.astimezone(tz).replace(tzinfo=None) - timedelta(hours=reset_hour)
     if period == "day":
-        return _around(at, wall.date(), _next_day, tz, reset_hour)
+        return _period_containing(at, wall.date(), _next_day, tz, reset_hour)
     if period == "month":
-        return _around(at, wall.date().replace(day=1), _next_month, tz, reset_hour)
-    raise ValueError(f"The period {period!r} is unknown; write one of {', '.join(PERIODS)}.")
+        return _period_containing(at, wall.date().replace(day=1), _next_month, tz, reset_hour)
+    raise ValueError(f"The period {period!r} is unknown. Use one of {', '.join(PERIODS)}.")
 
 
 @lru_cache(maxsize=1024)
@@ -44,7 +44,7 @@ def check_zone(zone: str) -> ZoneInfo:
     """Return the IANA zone, or raise ValueError with a sentence that says what to write."""
     if zone not in _zone_names():
         raise ValueError(
-            f"The time zone {zone!r} is unknown; write an IANA name such as UTC or Europe/Berlin."
+            f"The time zone {zone!r} is unknown. Use an IANA name such as UTC or Europe/Berlin."
         )
     return ZoneInfo(zone)
 
@@ -52,21 +52,21 @@ def check_zone(zone: str) -> ZoneInfo:
 def check_reset_hour(reset_hour: int) -> None:
     """Raise ValueError unless `reset_hour` is a full hour of the day."""
     if not isinstance(reset_hour, int) or not 0 <= reset_hour <= 23:
-        raise ValueError(f"The reset hour {reset_hour!r} is wrong; write a full hour from 0 to 23.")
+        raise ValueError(f"Use a full hour from 0 to 23 as the reset hour, not {reset_hour!r}.")
 
 
 def _check_moment(at: datetime) -> None:
     if at.tzinfo is None or not EPOCH <= at < FOREVER:
-        raise ValueError(f"The moment {at} needs a time zone and a year from 1970 to 9998.")
+        raise ValueError(f"Use a moment with a time zone and a year from 1970 to 9998, not {at}.")
 
 
 @cache
 def _zone_names() -> frozenset[str]:
-    """Return all names: `ZoneInfo` itself would also open whatever file a name points to."""
+    """The names of all zones: `ZoneInfo` itself would also open a file that a name points to."""
     return frozenset(available_timezones())
 
 
-def _around(
+def _period_containing(
     at: datetime, day: date, following: Callable[[date], date], tz: ZoneInfo, hour: int
 ) -> tuple[datetime, datetime]:
     """Walk from `day`, begun at or before `at`, to the period that `at` is in."""

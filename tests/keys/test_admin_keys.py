@@ -122,14 +122,15 @@ def test_two_limits_of_one_name_are_refused(staff):
     again = row(1, "tokens", "day", "5")
     wanted = form_of(api_key, limits__TOTAL_FORMS=2, reason="x", **again)
     answer = staff.post(page("apikey_change", "nvidia-1"), wanted)
-    assert "change the one there is instead" in answer.content.decode()
+    assert "There can be only one limit in tokens per day" in answer.content.decode()
     assert Limit.objects.get().amount == 1_000_000
 
 
 def test_terms_of_a_key_change_with_a_reason(staff):
     api_key = add_key("nvidia-1")
     address = page("apikey_change", "nvidia-1")
-    assert "Say why." in staff.post(address, form_of(api_key, priority=9)).content.decode()
+    answer = staff.post(address, form_of(api_key, priority=9))
+    assert "Enter a reason for the change." in answer.content.decode()
     staff.post(address, form_of(api_key, priority=9, tokens_per_minute=600, reason="faster"))
     api_key.refresh_from_db()
     assert (api_key.priority, api_key.tokens_per_minute) == (9, 600)
@@ -194,11 +195,11 @@ def test_a_key_is_added_with_its_limit_and_its_secret_is_never_shown(staff, nvid
     ("change", "words"),
     [
         ({"slug": "Nvidia 7"}, "slug"),
-        ({"slug": "Nvidia-7"}, "cannot be a name"),
+        ({"slug": "Nvidia-7"}, "cannot be used as a name"),
         ({"slug": "taken-1"}, "already exists"),
         ({"new_secret": ""}, "required"),
-        ({"input_rate": "", "output_rate": ""}, "say what its tokens cost"),
-        ({"input_rate": ""}, "Say both costs, or neither"),
+        ({"input_rate": "", "output_rate": ""}, "Enter what its tokens cost"),
+        ({"input_rate": ""}, "Enter both costs, or leave both empty"),
     ],
 )
 def test_a_wrong_new_key_is_refused_without_showing_its_secret(staff, nvidia, change, words):

@@ -46,7 +46,7 @@ def test_create_agent_again_is_a_second_token_but_not_a_third(people):
 
 
 def test_a_wrong_name_makes_nothing():
-    with pytest.raises(CommandError, match="cannot be a name"):
+    with pytest.raises(CommandError, match="cannot be used as a name"):
         run("create_agent", "Ada!", "--cost-centre", "research")
     assert not CostCentre.objects.exists()
 

@@ -7,10 +7,19 @@ from django.conf import settings
 from keys.models import WireFormat
 from keys.refusals import WrongValue
 
-# Statuses with which the gateway may refuse a call that the budget cannot pay; clients retry none
-# of them by themselves.
+# Statuses with which the gateway may refuse a call that the budget cannot pay. Clients do not retry
+# after any of these by themselves.
 REFUSAL_STATUSES = (400, 402, 403, 422, 429)
 _LATER = ("wire_format", "refusal_status")
+
+
+def check_ttl(ttl_seconds: int) -> None:
+    """Refuse a lifetime that is not positive or above the setting. Refusals: WrongValue."""
+    if not 0 < ttl_seconds <= settings.ALLOCATION_TTL_SECONDS_MAX:
+        raise WrongValue(
+            f"Use a ttl_seconds from 1 to {settings.ALLOCATION_TTL_SECONDS_MAX:,}.",
+            field="ttl_seconds",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,22 +43,18 @@ class AllocationRequest:
     def check(self) -> None:
         """Refusals: WrongValue."""
         if not 0 < self.tokens <= 10**12:
-            raise WrongValue("tokens must be from 1 to 1,000,000,000,000.", field="tokens")
-        if not 0 < self.ttl_seconds <= settings.ALLOCATION_TTL_SECONDS_MAX:
-            raise WrongValue(
-                f"ttl_seconds must be from 1 to {settings.ALLOCATION_TTL_SECONDS_MAX}.",
-                field="ttl_seconds",
-            )
+            raise WrongValue("Use 1 to 1,000,000,000,000 tokens.", field="tokens")
+        check_ttl(self.ttl_seconds)
         if self.wire_format not in (None, *WireFormat.values):
-            raise WrongValue("wire_format is openai or anthropic.", field="wire_format")
+            raise WrongValue("Use openai or anthropic as the wire format.", field="wire_format")
         if self.refusal_status not in (None, *REFUSAL_STATUSES):
             raise WrongValue(
-                f"refusal_status is one of {', '.join(map(str, REFUSAL_STATUSES))}.",
+                f"Use one of {', '.join(map(str, REFUSAL_STATUSES))} as the refusal status.",
                 field="refusal_status",
             )
 
     def as_json(self) -> dict[str, object]:
-        """The request, to compare a repeated one with."""
-        asked = asdict(self)
-        # What requests of before these fields were made of stays the same request.
-        return {n: asked[n] for n in asked if n not in _LATER or asked[n] is not None}
+        """The request as JSON, to compare a repeated request with."""
+        fields = asdict(self)
+        # A request from before these fields existed must still compare as the same.
+        return {n: fields[n] for n in fields if n not in _LATER or fields[n] is not None}

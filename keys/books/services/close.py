@@ -2,13 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from keys.audit_actions import Action
 from keys.books import transactions
+from keys.books.services.allocation_request import check_ttl
 from keys.books.services.settle import Settlement, settle_many
 from keys.models import Allocation, Charge, RateLease
-from keys.refusals import AllocationClosed, AllocationNotFound, WrongValue
+from keys.refusals import AllocationClosed, AllocationNotFound
 from security import audit
 from security.actor import Actor
 
@@ -17,7 +16,9 @@ _SWEEP = Actor.job("sweep")
 
 
 def complete(*, allocation_id: int, actor: Actor, now: datetime) -> Allocation:
-    """The agent is done: what it does not hold any more goes back. Twice is once.
+    """Close an allocation whose agent is done: tokens that no call holds go back to the windows.
+
+    A second call changes nothing.
 
     Refusals: AllocationClosed when it ended in another way, AllocationNotFound.
     """
@@ -25,7 +26,7 @@ def complete(*, allocation_id: int, actor: Actor, now: datetime) -> Allocation:
 
 
 def fail(*, allocation_id: int, reason: str, actor: Actor, now: datetime) -> Allocation:
-    """The agent gave up: as `complete`, with a reason."""
+    """Close an allocation whose agent gave up: as `complete`, with a reason."""
     return _close(allocation_id, "failed", reason, actor=actor, now=now)
 
 
@@ -45,15 +46,11 @@ def _close(
 
 @transactions.in_books
 def extend(*, allocation_id: int, ttl_seconds: int, actor: Actor, now: datetime) -> Allocation:
-    """Let it live until `now + ttl_seconds`, if that is later than it would anyway (a heartbeat).
+    """Extend an allocation to `now + ttl_seconds`, unless it lives longer already (a heartbeat).
 
-    Refusals: AllocationClosed (also when its time is over), AllocationNotFound, WrongValue.
+    Refusals: AllocationClosed (also when it has expired), AllocationNotFound, WrongValue.
     """
-    if not 0 < ttl_seconds <= settings.ALLOCATION_TTL_SECONDS_MAX:
-        raise WrongValue(
-            f"ttl_seconds must be from 1 to {settings.ALLOCATION_TTL_SECONDS_MAX}.",
-            field="ttl_seconds",
-        )
+    check_ttl(ttl_seconds)
     transactions.lock(allocations=[allocation_id], now=now)
     allocation = Allocation.objects.filter(pk=allocation_id).first()
     if allocation is None:
@@ -77,7 +74,7 @@ def extend(*, allocation_id: int, ttl_seconds: int, actor: Actor, now: datetime)
 
 
 def expire_allocations(*, now: datetime) -> int:
-    """Close active allocations whose time is over; how many. A sweep: running it twice is once."""
+    """Close active allocations that have expired; returns how many. A sweep that may run twice."""
     expired = 0
     while overdue := list(
         Allocation.objects.filter(status="active", expires_at__lte=now)
@@ -91,19 +88,19 @@ def expire_allocations(*, now: datetime) -> int:
 @transactions.in_books
 def _expire(overdue: list[int], *, now: datetime) -> int:
     at = transactions.lock(allocations=overdue, now=now).at
-    # It may have been extended before it was locked.
+    # An allocation may have been extended before it was locked.
     still = Allocation.objects.filter(pk__in=overdue, expires_at__lte=now)
     return transactions.close(
         still.values_list("pk", flat=True),
         status=Allocation.Status.EXPIRED,
-        reason="nobody came back in time",
+        reason="not extended before it expired",
         actor=_SWEEP,
         at=at,
     )
 
 
 def expire_charges(*, now: datetime) -> int:
-    """Give back holds nobody came back for; how many. A late settlement still counts."""
+    """Give back holds that were not settled in time; returns how many. A late settlement counts."""
     expired = 0
     while overdue := list(
         Charge.objects.filter(status="held", expires_at__lte=now).order_by("pk")[:_BATCH]
@@ -115,7 +112,7 @@ def expire_charges(*, now: datetime) -> int:
 
 
 def forget_leases(*, now: datetime) -> int:
-    """Remove places in rates per minute that are over; how many."""
+    """Remove places in rates per minute that have expired; returns how many."""
     return RateLease.objects.filter(expires_at__lte=now).delete()[0]
 
 

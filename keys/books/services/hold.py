@@ -87,7 +87,10 @@ def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResul
     """
     wanted = list(wanted)
     if any(not 0 <= one.least <= one.most for one in wanted):
-        raise WrongValue("A hold is zero tokens or more.", field="tokens")
+        raise WrongValue(
+            "Use zero or more tokens for a hold, with a maximum that is not below the minimum.",
+            field="tokens",
+        )
     if len(wanted) == 1 and (held := _hold_one(wanted[0], now=now)):
         return [held]
     answers: dict[int, HoldResult | Refusal] = {}

@@ -1,4 +1,4 @@
-"""Write down what calls really used: settle, release, expire, or record what nobody held."""
+"""End held charges: settle them at what the calls really used, release them or expire them."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _STATUSES = Charge.Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one call: what is part of what, `Charge` says.
+    """Tokens of one call. Some counts are part of others: see `Charge`.
 
     `total` alone is enough when the parts are unknown; it is then priced at the highest rate.
     """
@@ -40,22 +40,27 @@ class Usage:
     def check(self) -> None:
         """Refusals: WrongValue."""
         if min(self.as_columns().values()) < 0 or self.tokens > 10**12:
-            raise WrongValue("Token counts are from 0 to 1,000,000,000,000.", field="tokens")
+            raise WrongValue("Use token counts from 0 to 1,000,000,000,000.", field="tokens")
         if self.cached_tokens + self.cache_write_tokens > self.input_tokens:
-            raise WrongValue("Cached tokens are part of input_tokens.", field="cached_tokens")
+            raise WrongValue(
+                "Include cached_tokens and cache_write_tokens in input_tokens: the sum is higher.",
+                field="cached_tokens",
+            )
         for part, whole in _PARTS:
             if getattr(self, part) > getattr(self, whole):
-                raise WrongValue(f"{part} are part of {whole}.", field=part)
+                raise WrongValue(f"Include {part} in {whole}: {part} is higher.", field=part)
         if self.total is not None and self.total < self.input_tokens + self.output_tokens:
-            raise WrongValue("The total is less than input and output.", field="total")
+            raise WrongValue(
+                "Use a total of at least input_tokens plus output_tokens.", field="total"
+            )
 
     @property
     def tokens(self) -> int:
-        """What counts against the allocation."""
+        """The tokens that count against the allocation."""
         return self.input_tokens + self.output_tokens if self.total is None else self.total
 
     def cost(self, price: Price) -> Decimal:
-        """In USD, rounded once."""
+        """The cost of these tokens at `price`, in USD, rounded once to 9 places."""
         parts = self.as_columns()
         unknown = parts.pop("tokens") - self.input_tokens - self.output_tokens
         return pricing.cost(price.rates, **parts, unknown_tokens=unknown)
@@ -85,7 +90,7 @@ NOTHING = Usage()
 
 
 class HeldCharge(Protocol):
-    """What ending a charge must know of it: a `Charge`, or what `hold_many` answered."""
+    """A charge that can be ended: a `Charge`, or a `HoldResult` of `hold_many`."""
 
     @property
     def pk(self) -> int: ...
@@ -98,9 +103,9 @@ class HeldCharge(Protocol):
 
 
 class Settlement(NamedTuple):
-    """How one held charge ends. `usage` and what the provider said count only for `settled`.
+    """How one held charge ends. Only a `settled` one has usage, basis and the provider's figures.
 
-    `provider_cost`: USD, by the provider's own reckoning; kept beside Butler's, never paid.
+    `provider_cost`: USD as the provider computed it; recorded beside Butler's cost, never charged.
     """
 
     charge: HeldCharge
@@ -112,10 +117,10 @@ class Settlement(NamedTuple):
 
 
 class SettlementResult(NamedTuple):
-    """What came of one ending.
+    """The result of ending one charge.
 
     `ended`: False when the charge had ended before. `cost`: USD it was settled at. `left`: tokens
-    of its allocation that can still be held; none when it is closed.
+    of its allocation that can still be held; 0 when the allocation is closed.
     """
 
     ended: bool
@@ -128,7 +133,7 @@ def settle(
 ) -> int:
     """Pay what a held call really used and give back the rest; 1, or 0 when it was settled before.
 
-    More than was held is recorded in full. A charge that expired meanwhile is settled all the same.
+    More than was held is recorded in full. A charge that has expired is settled all the same.
     Refusals: WrongValue; ChargeEnded when it was released, or settled with other usage.
     """
     settled = settle_many([Settlement(charge, _STATUSES.SETTLED, usage, basis)], now=now)
@@ -154,7 +159,8 @@ def settle_many(endings: Iterable[Settlement], *, now: datetime) -> int:
 
 
 def end_many(endings: Iterable[Settlement], *, now: datetime) -> list[SettlementResult]:
-    """End a batch of held charges in one transaction; what came of each, in the order given.
+    """End a batch of held charges in one transaction; the result of each, in the order
+    given.
 
     Of several endings of one charge the first counts. Refusals: WrongValue, and nothing ends.
     """
@@ -202,7 +208,7 @@ def _outcomes(
     left = {row.id: row.left for row in spent}
     open_yet = {pk for row in spent for pk in row.charges}
     before = _earlier_outcomes(given.keys() - open_yet)
-    found = []
+    outcomes = []
     for ending in endings:
         pk = ending.charge.pk
         if pk in open_yet:
@@ -210,10 +216,10 @@ def _outcomes(
             before[pk] = SettlementResult(
                 False, given[pk]["cost"], left[ending.charge.allocation_id]
             )
-            found.append(before[pk]._replace(ended=True))
+            outcomes.append(before[pk]._replace(ended=True))
         else:
-            found.append(before[pk])
-    return found
+            outcomes.append(before[pk])
+    return outcomes
 
 
 def _earlier_outcomes(charges: Collection[int]) -> dict[int, SettlementResult]:

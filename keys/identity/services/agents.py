@@ -23,6 +23,7 @@ from security.actor import Actor
 TOKEN_PREFIX = "bt"  # noqa: S105 - what agent tokens begin with, no secret
 TOKEN_DAYS = 365
 _LIVE_TOKENS_MAX = 2
+_DAYS_MAX = 3650
 ROOT_COST_CENTRE = "org"
 RowT = TypeVar("RowT", bound=Model)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -32,7 +33,8 @@ def check_slug(slug: str) -> str:
     """`slug` if it can name a row. Refusals: WrongValue."""
     if not _SLUG.fullmatch(slug):
         raise WrongValue(
-            f"{slug!r} cannot be a name: use a-z, 0-9, - and _, at most 64, like research-2.",
+            f"{slug!r} cannot be used as a name. Use 1 to 64 of the characters a-z, 0-9, - and _, "
+            "with a letter or digit first, such as research-2.",
             field="slug",
         )
     return slug
@@ -42,7 +44,7 @@ def check_slug(slug: str) -> str:
 def create_cost_centre(
     slug: str, *, name: str = "", parent: str | None = None, actor: Actor, now: datetime
 ) -> CostCentre:
-    """Make a cost centre below `parent`.
+    """Create a cost centre below `parent`, or a root without one.
 
     Refusals: AlreadyExists, CostCentreNotFound, WrongValue.
     """
@@ -70,7 +72,7 @@ def create_cost_centre(
 def create_agent(
     slug: str, *, cost_centre: str, name: str = "", actor: Actor, now: datetime
 ) -> Agent:
-    """Make an agent of a cost centre. Refusals: AlreadyExists, CostCentreNotFound, WrongValue."""
+    """Create an agent of a cost centre. Refusals: AlreadyExists, CostCentreNotFound, WrongValue."""
     if not CostCentre.objects.filter(pk=cost_centre).exists():
         raise CostCentreNotFound(cost_centre=cost_centre)
     agent = insert(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
@@ -89,7 +91,7 @@ def create_agent(
 def create_agent_of(
     slug: str, *, cost_centre: str, name: str = "", actor: Actor, now: datetime
 ) -> Agent:
-    """Make an agent, and its cost centre (below the root) when it is missing.
+    """Create an agent, and its cost centre (below the root) if that is missing.
 
     Refusals: AlreadyExists, WrongValue.
     """
@@ -104,7 +106,7 @@ def create_agent_of(
 def ensure_cost_centre(
     slug: str, *, name: str = "", parent: str | None = None, actor: Actor, now: datetime
 ) -> CostCentre:
-    """The cost centre of this name, made when it is missing."""
+    """The cost centre with this name, created if it is missing."""
     found = CostCentre.objects.filter(pk=slug).first()
     return found or create_cost_centre(slug, name=name, parent=parent, actor=actor, now=now)
 
@@ -132,13 +134,17 @@ def issue_token(
     actor: Actor,
     now: datetime,
 ) -> tuple[AgentToken, str]:
-    """Make an agent token; the second of the pair is shown once and kept nowhere.
+    """Create an agent token. Returns its row and the token itself, which is stored nowhere.
 
-    Two may live at once, for a change over. Refusals: TooManyTokens, WrongValue, AgentNotFound.
+    An agent can have two live tokens, so that it can change from one to the other.
+    Refusals: TooManyTokens, WrongValue, AgentNotFound.
     """
     scopes = list(scopes)
-    if not 1 <= days <= 3650 or not scopes or not set(scopes) <= set(AgentToken.Scope.values):
-        raise WrongValue("A token lives 1 to 3650 days and has known scopes.", field="scopes")
+    if not 1 <= days <= _DAYS_MAX:
+        raise WrongValue(f"Use 1 to {_DAYS_MAX} days as the lifetime of the token.", field="days")
+    if not scopes or not set(scopes) <= set(AgentToken.Scope.values):
+        known = ", ".join(AgentToken.Scope.values)
+        raise WrongValue(f"Use one or more of {known} as the scopes of the token.", field="scopes")
     if not Agent.objects.select_for_update(no_key=True).filter(pk=agent.pk).exists():
         raise AgentNotFound(agent=agent.pk)
     if agent.tokens.filter(revoked_at=None, expires_at__gt=now).count() >= _LIVE_TOKENS_MAX:
@@ -165,7 +171,7 @@ def issue_token(
 
 @transaction.atomic
 def revoke_token(token: AgentToken, *, actor: Actor, now: datetime) -> None:
-    """End a token at once. Twice is once."""
+    """End a token at once. A second call changes nothing."""
     if AgentToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
         audit.record(
             actor=actor,
@@ -179,7 +185,8 @@ def revoke_token(token: AgentToken, *, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def disable_agent(agent: Agent, *, actor: Actor, reason: str, now: datetime) -> None:
-    """Switch an agent off: no new allocations, its tokens stop working. Twice is once."""
+    """Switch an agent off: no new allocations, its tokens stop working. A second call
+    changes nothing."""
     if Agent.objects.filter(pk=agent.pk, disabled_at=None).update(disabled_at=now):
         audit.record(
             actor=actor,
@@ -193,7 +200,7 @@ def disable_agent(agent: Agent, *, actor: Actor, reason: str, now: datetime) -> 
 
 @transaction.atomic
 def enable_agent(agent: Agent, *, actor: Actor, now: datetime) -> None:
-    """Switch an agent on again. Twice is once."""
+    """Switch an agent on again. A second call changes nothing."""
     if Agent.objects.filter(pk=agent.pk, disabled_at__isnull=False).update(disabled_at=None):
         audit.record(
             actor=actor,

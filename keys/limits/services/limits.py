@@ -27,7 +27,7 @@ _SUBJECTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What a limit says. `amount` in tokens (whole) or USD (9 places)."""
+    """The terms of a limit. `amount` is in whole tokens or in USD (9 places)."""
 
     unit: str
     period: str
@@ -38,15 +38,15 @@ class Terms:
     def check(self) -> Decimal:
         """The amount as a number. Refusals: WrongValue."""
         if self.unit not in Unit.values:
-            raise WrongValue("unit must be tokens or usd.", field="unit")
+            raise WrongValue("Use tokens or usd as the unit.", field="unit")
         if self.period not in Period.values:
-            raise WrongValue("period must be day, month or total.", field="period")
+            raise WrongValue("Use day, month or total as the period.", field="period")
         try:
             periods.check_zone(self.zone)
         except ValueError as error:
             raise WrongValue(str(error), field="zone") from None
         if not 0 <= self.reset_hour <= 23:
-            raise WrongValue("reset_hour must be from 0 to 23.", field="reset_hour")
+            raise WrongValue("Use a full hour from 0 to 23 as the reset hour.", field="reset_hour")
         return self._check_amount()
 
     def _check_amount(self) -> Decimal:
@@ -57,8 +57,8 @@ class Terms:
             if finite and amount == round(amount, places):
                 return amount
         raise WrongValue(
-            "amount must be a whole number of tokens, or USD with up to 9 decimal places, from 0 "
-            f"to {_AMOUNT_MAX:,f}.",
+            "Use a whole number of tokens, or USD with up to 9 decimal places, from 0 to "
+            f"{_AMOUNT_MAX:,f} as the amount.",
             field="amount",
         )
 
@@ -78,9 +78,9 @@ def set_limit(
 def give_limit(
     subject: ApiKey | Agent | CostCentre, *, terms: Terms, reason: str, actor: Actor, now: datetime
 ) -> Limit:
-    """`set_limit` in the transaction of the caller, who commits soon: nobody spends meanwhile."""
+    """`set_limit` in the caller's transaction. Commit it soon: no agent can spend until then."""
     amount = terms.check()
-    # Also for a change: a window may have to be counted anew.
+    # Also for a change: a window may have to be counted again.
     windows.take_books_alone()
     column, kind = _SUBJECTS[type(subject)]
     which = {
@@ -92,7 +92,7 @@ def give_limit(
     limit = Limit.objects.filter(**which, removed_at=None).first()
     before = terms_of(limit) if limit else None
     if limit:
-        # A period that is over keeps its own amount and calendar.
+        # A period that has ended keeps its own amount and calendar.
         windows.roll_over(limit.windows.all(), now=now)
     limit = limit or Limit(**which)
     calendar_changed = (limit.zone, limit.reset_hour) != (terms.zone, terms.reset_hour)
@@ -119,7 +119,7 @@ def give_limit(
 
 @transaction.atomic(durable=True)
 def remove_limit(limit: Limit, *, reason: str, actor: Actor, now: datetime) -> None:
-    """End a limit; its windows stay as records. Twice is once."""
+    """End a limit. Its windows stay as records. A second call changes nothing."""
     windows.take_books_alone()
     if Limit.objects.filter(pk=limit.pk, removed_at=None).update(removed_at=now):
         _close_window(limit, now=now)
@@ -142,7 +142,8 @@ def _close_window(limit: Limit, *, now: datetime) -> None:
 
 
 def terms_of(limit: Limit) -> dict[str, object]:
-    """Its terms as the audit says them; the amount under a name such as `tokens_per_day`."""
+    """The terms of a limit as the audit records them, with the amount under a name such as
+    `tokens_per_day`."""
     name = "in_total" if limit.period == Period.TOTAL else f"per_{limit.period}"
     return {
         f"{limit.unit}_{name}": format(limit.amount.normalize(), "f"),

@@ -1,4 +1,4 @@
-"""The status of API keys: what providers say of them, what operators decide."""
+"""The status of API keys, as providers answer and operators decide."""
 
 from datetime import datetime, timedelta
 
@@ -31,9 +31,9 @@ def key_refused(
 ) -> ApiKey:
     """The provider refused the key: 401 and 403 break it, 429 lets it cool until `Retry-After`.
 
-    Its live allocations are rotated away by a job queued with this. A late 429 changes nothing of a
-    key that is broken or switched off: it would come back by itself. Refusals: ApiKeyNotFound,
-    WrongValue.
+    A job queued with this rotates the live allocations of the key away. A late 429 does not change
+    a key that is broken or switched off: a cooling key becomes active again by itself.
+    Refusals: ApiKeyNotFound, WrongValue.
     """
     api_key = _lock(slug)
     if http_status in (401, 403):
@@ -43,15 +43,18 @@ def key_refused(
             return api_key
         _cool(api_key, retry_after_seconds or _COOLING_SECONDS, actor, now)
     else:
-        raise WrongValue("Only 401, 403 and 429 say something of a key.", field="http_status")
+        raise WrongValue(
+            "Use 401, 403 or 429 as the HTTP status: only these refuse an API key.",
+            field="http_status",
+        )
     async_task("keys.jobs.rotate_away", slug)
     return api_key
 
 
 def _break(api_key: ApiKey, http_status: int, actor: Actor, now: datetime) -> None:
     if api_key.status == _STATUS.COOLING:
-        # What stands only says that it cools; that it broke must reach people.
-        alerts.resolve_by_key(f"key_refused:{api_key.pk}", actor=actor, note="it broke", now=now)
+        # The unresolved alert only says that the key is cooling; people must learn that it broke.
+        alerts.resolve_by_key(f"key_refused:{api_key.pk}", actor=actor, note="key broken", now=now)
     write_status(api_key, _STATUS.BROKEN, f"the provider answered {http_status}", actor, now)
     _alert(api_key, alert_kinds.KEY_BROKEN, "is broken", now)
 
@@ -59,20 +62,23 @@ def _break(api_key: ApiKey, http_status: int, actor: Actor, now: datetime) -> No
 def _cool(api_key: ApiKey, seconds: int, actor: Actor, now: datetime) -> None:
     seconds = min(seconds, _COOLING_SECONDS_MAX)
     until = now + timedelta(seconds=seconds)
-    # Another call may have been told a later moment.
+    # The provider may have named a later moment to another call.
     api_key.cooling_until = max(api_key.cooling_until or until, until)
     write_status(api_key, _STATUS.COOLING, "the provider answered 429", actor, now)
-    _alert(api_key, alert_kinds.KEY_COOLING, f"cools for {seconds} s", now)
+    _alert(api_key, alert_kinds.KEY_COOLING, f"is cooling for {seconds} s", now)
 
 
 @transaction.atomic(durable=True)
 def set_key_status(slug: str, *, status: str, reason: str, actor: Actor, now: datetime) -> ApiKey:
     """Switch a key on (`active`) or off (`inactive`). Refusals: ApiKeyNotFound, WrongValue."""
     if status not in (_STATUS.ACTIVE, _STATUS.INACTIVE):
-        raise WrongValue("A key is switched to active or inactive.", field="status")
+        raise WrongValue("Use active or inactive as the status.", field="status")
     api_key = _lock(slug)
     if status == _STATUS.ACTIVE and api_key.secret is None:
-        raise WrongValue(f"{slug} has no secret yet: store one first.", field="secret")
+        raise WrongValue(
+            f"The API key {slug} has no secret yet. Store its secret before you switch it on.",
+            field="secret",
+        )
     write_status(api_key, status, reason, actor, now)
     if status == _STATUS.ACTIVE:
         alerts.resolve_by_key(f"key_refused:{slug}", actor=actor, note=reason, now=now)
@@ -86,7 +92,7 @@ def set_key_status(slug: str, *, status: str, reason: str, actor: Actor, now: da
 def revive_keys(*, now: datetime) -> int:
     """Return cooled keys, and exhausted ones whose windows have room again, to active; how many.
 
-    Only for the eye: choosing a key looks at the clock and the windows themselves.
+    Only pages need it: the selection of a key looks at the clock and the windows themselves.
     """
     cooled = ApiKey.objects.filter(status=_STATUS.COOLING, cooling_until__lte=now)
     full = "w.scope = 'key:' || keys_apikey.slug AND w.closed_at IS NULL AND w.used >= w.amount"
@@ -95,7 +101,7 @@ def revive_keys(*, now: datetime) -> int:
     )
     revived = [*cooled.select_for_update(no_key=True), *roomy.select_for_update(no_key=True)]
     for api_key in revived:
-        write_status(api_key, _STATUS.ACTIVE, "it has room again", _CALENDAR, now)
+        write_status(api_key, _STATUS.ACTIVE, "the key has room again", _CALENDAR, now)
         alerts.resolve_by_key(f"key_refused:{api_key.pk}", actor=_CALENDAR, now=now)
         alerts.resolve_by_key(f"key_exhausted:{api_key.pk}", actor=_CALENDAR, now=now)
     return len(revived)

@@ -23,7 +23,7 @@ from security.actor import Actor
 
 @dataclass(frozen=True, kw_only=True)
 class KeyTerms:
-    """What an API key is, besides its secret. `rates` None: what genai-prices says of the model."""
+    """The terms of an API key, all but its secret. Without `rates`, those of genai-prices apply."""
 
     provider: str
     model: str
@@ -45,7 +45,7 @@ def add_provider(
     actor: Actor,
     now: datetime,
 ) -> Provider:
-    """Add who sells tokens; what is not said is what is usual for one of this name.
+    """Add a provider. Arguments that are not given are those usual for a provider of this name.
 
     Refusals: AlreadyExists, WrongValue.
     """
@@ -71,8 +71,8 @@ def change_provider(
     reason: str,
     now: datetime,
 ) -> Provider:
-    """Change what a provider is called, what it speaks and where its API answers: where the secrets
-    of its keys go.
+    """Change the name, wire format and base URL of a provider. The secrets of its keys are sent
+    to the new URL.
 
     Refusals: ProviderNotFound.
     """
@@ -108,7 +108,7 @@ def add_key(
     actor: Actor,
     now: datetime,
 ) -> ApiKey:
-    """Add an API key with its limits; its provider is made when it is new.
+    """Add an API key with its limits, and its provider if that is missing.
 
     Without a secret (None) it is inactive until it has one. Refusals: AlreadyExists, WrongValue.
     """
@@ -175,7 +175,11 @@ def change_key(
     Refusals: ApiKeyNotFound, WrongValue.
     """
     if unknown := set(changes) - _CHANGEABLE:
-        raise WrongValue(f"{', '.join(sorted(unknown))} cannot be changed.", field=min(unknown))
+        raise WrongValue(
+            f"The {', '.join(sorted(unknown))} of an API key cannot be changed. Change one of "
+            f"{', '.join(sorted(_CHANGEABLE))}.",
+            field=min(unknown),
+        )
     api_key = _lock(slug)
     before = {name: getattr(api_key, name) for name in changes}
     if before == changes:
@@ -224,9 +228,13 @@ def set_price(slug: str, *, rates: Rates, actor: Actor, reason: str, now: dateti
 @sensitive_variables("secret")
 def _seal(api_key: ApiKey, secret: str) -> None:
     if not secret.strip():
-        raise WrongValue("The secret is empty.", field="secret")
+        raise WrongValue("Enter the secret that the provider issued.", field="secret")
     if not (secret.strip().isascii() and secret.strip().isprintable()):
-        raise WrongValue("The secret has characters that no header can carry.", field="secret")
+        raise WrongValue(
+            "The secret contains characters that an HTTP header cannot carry. Use printable ASCII "
+            "characters.",
+            field="secret",
+        )
     security.seal_into(api_key, "secret", secret.strip())
 
 
@@ -241,8 +249,8 @@ def _price(
         known = next((line for line in lines if line.rates == rates), None)
         return known or _new_price(provider, model, rates, source=source, now=now)
     raise WrongValue(
-        f"The price book has no price for {model} of {provider.pk}: say what 1,000 tokens of input "
-        "and of output cost.",
+        f"The price book has no price for the model {model} of {provider.pk}. Enter what 1,000 "
+        "tokens of input and of output cost.",
         field="rates",
     )
 
