@@ -97,14 +97,14 @@ class AlertListView(ApiView):
         responses=pagination.page_serializer(AlertOutput),
     )
     def get(self, request: Request) -> Response:
-        """Answer a page of alerts."""
-        asked = query(request, self.Query)
-        limit = asked.pop("limit")
-        after = pagination.cursor_value(asked.pop("cursor", None), int)
-        found = _visible_alerts(self.bearer).filter(**asked).order_by("-id")
+        """Return a page of alerts."""
+        values = query(request, self.Query)
+        limit = values.pop("limit")
+        after = pagination.cursor_value(values.pop("cursor", None), int)
+        alerts = _visible_alerts(self.bearer).filter(**values).order_by("-id")
         if after:
-            found = found.filter(id__lt=after)
-        rows = list(found[: limit + 1])
+            alerts = alerts.filter(id__lt=after)
+        rows = list(alerts[: limit + 1])
         return Response(
             pagination.page(rows, limit=limit, output=AlertOutput, at=lambda row: (row.id,))
         )
@@ -151,7 +151,7 @@ class AcknowledgementView(AlertActionView):
         responses=AlertOutput,
     )
     def post(self, request: Request, alert_id: int) -> Response:
-        """Acknowledge the alert and answer it."""
+        """Acknowledge the alert and return it."""
         alert = alerts.acknowledge(alert_id, **self._action_arguments(request))
         return Response(serialize(AlertOutput, alert))
 
@@ -168,6 +168,6 @@ class ResolutionView(AlertActionView):
         responses=AlertOutput,
     )
     def post(self, request: Request, alert_id: int) -> Response:
-        """Resolve the alert and answer it."""
+        """Resolve the alert and return it."""
         alert = alerts.resolve(alert_id, **self._action_arguments(request))
         return Response(serialize(AlertOutput, alert))

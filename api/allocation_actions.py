@@ -63,11 +63,11 @@ class RotationView(AllocationActionView):
         examples=[OpenApiExample("To a key", {"key_id": "nvidia-2"}, request_only=True)],
     )
     def post(self, request: Request, session_id: str) -> Response:
-        """Rotate the session and answer the rotation."""
-        asked = body(request, self.Input)
+        """Rotate the session and return the rotation."""
+        values = body(request, self.Input)
         rotation, created = keys.rotate(
             allocation=own_allocation(session_id, bearer=self.bearer),
-            key=asked.get("key_id"),
+            key=values.get("key_id"),
             reason="asked for",
             actor=self.actor,
             idempotency_key=idempotency_key(request),
@@ -93,7 +93,7 @@ class CompletionView(AllocationActionView):
         responses=AllocationOutput,
     )
     def post(self, request: Request, session_id: str) -> Response:
-        """Complete the allocation and answer it."""
+        """Complete the allocation and return it."""
         body(request, self.Input)
         idempotency_key(request)
         pk = own_allocation_id(session_id, bearer=self.bearer)
@@ -127,7 +127,7 @@ class FailureView(AllocationActionView):
         ],
     )
     def post(self, request: Request, session_id: str) -> Response:
-        """Fail the allocation and answer it."""
+        """Fail the allocation and return it."""
         reason = body(request, self.Input).get("reason", "")
         idempotency_key(request)
         pk = own_allocation_id(session_id, bearer=self.bearer)
@@ -163,13 +163,13 @@ class ExtensionView(AllocationActionView):
         examples=[OpenApiExample("An hour", {"ttl_seconds": 3600}, request_only=True)],
     )
     def post(self, request: Request, session_id: str) -> Response:
-        """Extend the allocation and answer it."""
-        asked = body(request, self.Input)
+        """Extend the allocation and return it."""
+        values = body(request, self.Input)
         idempotency_key(request)
         pk = own_allocation_id(session_id, bearer=self.bearer)
         keys.extend(
             allocation_id=pk,
-            ttl_seconds=asked["ttl_seconds"],
+            ttl_seconds=values["ttl_seconds"],
             actor=self.actor,
             now=timezone.now(),
         )

@@ -171,13 +171,13 @@ class AllocationListView(ApiView):
             "Anthropic. OpenClaw requires 400.",
         )
 
-        def validate(self, asked: dict) -> dict:
+        def validate(self, values: dict) -> dict:
             """Replace a text by the tokens estimated from it."""
-            if ("tokens" in asked) == ("text" in asked):
+            if ("tokens" in values) == ("text" in values):
                 raise serializers.ValidationError("Send either `tokens` or `text`, and not both.")
-            if "text" in asked:
-                asked["tokens"] = prediction.estimate(asked.pop("text")).estimated
-            return asked
+            if "text" in values:
+                values["tokens"] = prediction.estimate(values.pop("text")).estimated
+            return values
 
     @extend_schema(
         operation_id="allocate",
@@ -194,7 +194,7 @@ class AllocationListView(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Lend the budget and answer the allocation with its session token."""
+        """Lend the budget and return the allocation with its session token."""
         allocation, created = keys.allocate(
             agent=self.bearer.agent,
             request=keys.AllocationRequest(**body(request, self.Input)),
@@ -202,8 +202,8 @@ class AllocationListView(ApiView):
             actor=self.actor,
             now=timezone.now(),
         )
-        lent = serialize(NewAllocationOutput, with_key(allocation))
-        return created_response(lent, created=created)
+        data = serialize(NewAllocationOutput, with_key(allocation))
+        return created_response(data, created=created)
 
     @extend_schema(
         operation_id="listAllocations",
@@ -214,15 +214,15 @@ class AllocationListView(ApiView):
         responses=pagination.page_serializer(AllocationOutput),
     )
     def get(self, request: Request) -> Response:
-        """Answer a page of allocations."""
-        asked = query(request, self.Query)
-        found = visible_allocations(self.bearer).order_by("-id")
-        if "status" in asked:
-            found = found.filter(status=asked["status"])
-        if after := pagination.cursor_value(asked.get("cursor"), int):
-            found = found.filter(id__lt=after)
-        limit = asked["limit"]
-        rows = list(found[: limit + 1])
+        """Return a page of allocations."""
+        values = query(request, self.Query)
+        allocations = visible_allocations(self.bearer).order_by("-id")
+        if "status" in values:
+            allocations = allocations.filter(status=values["status"])
+        if after := pagination.cursor_value(values.get("cursor"), int):
+            allocations = allocations.filter(id__lt=after)
+        limit = values["limit"]
+        rows = list(allocations[: limit + 1])
         return Response(
             pagination.page(rows, limit=limit, output=AllocationOutput, at=lambda row: (row.id,))
         )
@@ -241,6 +241,6 @@ class AllocationView(ApiView):
         responses=AllocationOutput,
     )
     def get(self, request: Request, session_id: str) -> Response:
-        """Answer the allocation."""
-        found = visible_allocation(session_id, bearer=self.bearer)
-        return Response(serialize(AllocationOutput, found))
+        """Return the allocation."""
+        allocation = visible_allocation(session_id, bearer=self.bearer)
+        return Response(serialize(AllocationOutput, allocation))

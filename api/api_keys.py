@@ -80,12 +80,12 @@ class ApiKeyListView(ApiView):
         responses=pagination.page_serializer(Output),
     )
     def get(self, request: Request) -> Response:
-        """Answer a page of API keys."""
-        asked = query(request, self.Query)
-        limit = asked.pop("limit")
-        after = pagination.cursor_value(asked.pop("cursor", None), str)
-        which = KeyFilter(**asked, after=after)
-        rows = key_page(which, most=limit + 1, now=timezone.now())
+        """Return a page of API keys."""
+        values = query(request, self.Query)
+        limit = values.pop("limit")
+        after = pagination.cursor_value(values.pop("cursor", None), str)
+        filters = KeyFilter(**values, after=after)
+        rows = key_page(filters, most=limit + 1, now=timezone.now())
         return Response(
             pagination.page(
                 rows, limit=limit, output=self.Output, at=lambda row: (row.api_key.slug,)
@@ -139,13 +139,13 @@ class KeyRefusalView(ApiView):
         ],
     )
     def post(self, request: Request, key_id: str) -> Response:
-        """Record the refusal and answer the key."""
-        asked = body(request, self.Input)
+        """Record the refusal and return the key."""
+        values = body(request, self.Input)
         idempotency_key(request)
         api_key = keys.key_refused(
             key_id,
-            http_status=asked["status"],
-            retry_after_seconds=asked.get("retry_after_seconds"),
+            http_status=values["status"],
+            retry_after_seconds=values.get("retry_after_seconds"),
             actor=self.actor,
             now=timezone.now(),
         )

@@ -49,7 +49,7 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Return True, or refuse with 401 without a token and with 403 without the scope."""
-        wanted = view.scopes.get("GET" if request.method == "HEAD" else request.method)
+        required = view.scopes.get("GET" if request.method == "HEAD" else request.method)
         bearer = cast("Bearer | None", request.auth)
         if bearer is None:
             raise NotAuthenticated("Send `Authorization: Bearer <agent token>`.")
@@ -58,8 +58,8 @@ class HasScope(BasePermission):
                 "A session token gives access to the operations on its own session only.",
                 "session_token_not_enough",
             )
-        if wanted and not bearer.scopes & set(wanted):
+        if required and not bearer.scopes & set(required):
             raise PermissionDenied(
-                f"The token lacks the required scope {wanted[0]}.", "scope_missing"
+                f"The token lacks the required scope {required[0]}.", "scope_missing"
             )
         return True

@@ -41,7 +41,7 @@ class ApiView(APIView):
         return agent_of(self.request, self.bearer.agent)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check the token, its scope and its rate; a path value that no name has is not found."""
+        """Check the token, its scope and its rate; a path value that cannot be a name is 404."""
         super().initial(request, *args, **kwargs)
         for value in kwargs.values():
             if isinstance(value, str) and not _PATH_VALUE.fullmatch(value):

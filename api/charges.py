@@ -119,12 +119,12 @@ class ChargeListView(ApiView):
         responses=pagination.page_serializer(ChargeOutput),
     )
     def get(self, request: Request) -> Response:
-        """Answer a page of charges."""
-        asked = query(request, self.Query)
-        limit = asked.pop("limit")
-        after = pagination.cursor_value(asked.pop("cursor", None), int)
-        which = ChargeFilter(after=after, **asked)
-        rows = charges(which, bearer=self.bearer, most=limit + 1)
+        """Return a page of charges."""
+        values = query(request, self.Query)
+        limit = values.pop("limit")
+        after = pagination.cursor_value(values.pop("cursor", None), int)
+        filters = ChargeFilter(after=after, **values)
+        rows = charges(filters, bearer=self.bearer, most=limit + 1)
         return Response(
             pagination.page(rows, limit=limit, output=ChargeOutput, at=lambda row: (row.id,))
         )
@@ -143,5 +143,5 @@ class ChargeView(ApiView):
         responses=ChargeOutput,
     )
     def get(self, request: Request, charge_id: int) -> Response:
-        """Answer the charge."""
+        """Return the charge."""
         return Response(serialize(ChargeOutput, visible_charge(charge_id, bearer=self.bearer)))

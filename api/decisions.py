@@ -72,13 +72,13 @@ class DecisionView(ApiView):
         responses=Output,
     )
     def get(self, request: Request, session_id: str) -> Response:
-        """Answer the decision; an imported allocation has an empty one."""
-        found = visible_allocation(session_id, bearer=self.bearer)
-        explained = decision_of(found) or _UNEXPLAINED
-        return Response(serialize(self.Output, {"session_id": session_id, **explained}))
+        """Return the decision; an imported allocation has an empty one."""
+        allocation = visible_allocation(session_id, bearer=self.bearer)
+        decision = decision_of(allocation) or _NO_DECISION
+        return Response(serialize(self.Output, {"session_id": session_id, **decision}))
 
 
-_UNEXPLAINED: dict[str, Any] = {
+_NO_DECISION: dict[str, Any] = {
     "chosen": None,
     "capacity": None,
     "provider_expanded": False,

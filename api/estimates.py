@@ -83,7 +83,7 @@ class EstimateView(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Answer the estimate."""
+        """Return the estimate."""
         idempotency_key(request)
         if request.content_type.startswith(Multipart.media_type):
             text = _uploaded_text(request)

@@ -83,14 +83,14 @@ class HistoryView(ApiView):
         responses=pagination.page_serializer(Output),
     )
     def get(self, request: Request) -> Response:
-        """Answer a page of entries."""
-        asked = query(request, self.Query)
-        limit, cursor = asked.pop("limit"), asked.pop("cursor", None)
+        """Return a page of entries."""
+        values = query(request, self.Query)
+        limit, cursor = values.pop("limit"), values.pop("cursor", None)
         rows = history(
             HistoryFilter(
                 agent=None if self.bearer.sees_all else self.bearer.agent,
                 after=pagination.cursor_values(cursor, *pagination.MOMENT_SOURCE_ID),
-                **asked,
+                **values,
             ),
             most=limit + 1,
         )

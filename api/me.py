@@ -92,7 +92,7 @@ class MeView(ApiView):
         responses=Output,
     )
     def get(self, request: Request) -> Response:
-        """Answer the agent and its limits."""
+        """Return the agent and its limits."""
         bearer, now = self.bearer, timezone.now()
         free = spendable(agent=bearer.agent, cost_centre=bearer.cost_centre, now=now)
         facts = {

@@ -43,5 +43,5 @@ class MonitorView(ApiView):
         responses=Output,
     )
     def get(self, request: Request, session_id: str) -> Response:
-        """Answer the state of the budget."""
+        """Return the state of the budget."""
         return Response(serialize(self.Output, visible_allocation(session_id, bearer=self.bearer)))

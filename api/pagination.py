@@ -45,13 +45,13 @@ def cursor_values(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        read = [_READERS[kind](value) for kind, value in zip(kinds, values, strict=True)]
+        parsed = [_READERS[kind](value) for kind, value in zip(kinds, values, strict=True)]
     except (ValueError, TypeError, RecursionError):
         raise WrongParameter({"cursor": [_WRONG_CURSOR]}) from None
-    return tuple(read)
+    return tuple(parsed)
 
 
-def _whole(value: Any) -> int:
+def _integer(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise ValueError
     return value
@@ -72,7 +72,7 @@ def _string(value: Any) -> str:
 
 
 MOMENT_SOURCE_ID = (datetime, str, int)
-_READERS: dict[type, Callable[[Any], Any]] = {int: _whole, datetime: _moment, str: _string}
+_READERS: dict[type, Callable[[Any], Any]] = {int: _integer, datetime: _moment, str: _string}
 
 
 def page(
@@ -86,11 +86,11 @@ def page(
 
     `at(row)`: the values that the cursor of a row holds.
     """
-    rows_shown = rows[:limit]
-    more = len(rows) > limit
+    page_rows = rows[:limit]
+    has_next = len(rows) > limit
     return {
-        "results": output(rows_shown, many=True).data,
-        "next_cursor": _cursor(at(rows_shown[-1])) if more else None,
+        "results": output(page_rows, many=True).data,
+        "next_cursor": _cursor(at(page_rows[-1])) if has_next else None,
     }
 
 

@@ -24,7 +24,7 @@ class BodyTooLarge(APIException):
 
 
 def check_size(stream: Any) -> None:
-    """Raise BodyTooLarge before the body is read. One without a length is empty (WSGI)."""
+    """Raise BodyTooLarge before the body is read. A body without a length is empty (WSGI)."""
     length = stream.META.get("CONTENT_LENGTH") or "0"
     if int(length) > settings.API_BODY_BYTES_MAX:
         raise BodyTooLarge()

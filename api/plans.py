@@ -137,14 +137,14 @@ class PlanView(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Answer the plan."""
+        """Return the plan."""
         idempotency_key(request)
-        found = plan_preview(
+        plan = plan_preview(
             agent=self.bearer.agent,
             request=task_request(body(request, TaskInput)),
             now=timezone.now(),
         )
-        return Response(_plan_body(found))
+        return Response(_plan_body(plan))
 
 
 # Without serializers, which take a second for ten thousand sub-tasks. The contract test compares

@@ -18,19 +18,19 @@ class WrongParameter(ValidationError):
 S = TypeVar("S", bound=Strict)
 
 
-def body(request: Request, serializer: type[S]) -> dict[str, Any]:
+def body(request: Request, serializer_class: type[S]) -> dict[str, Any]:
     """Return the values in the body. Raises ValidationError."""
-    asked = serializer(data=request.data)
-    asked.is_valid(raise_exception=True)
-    return dict(asked.validated_data)
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
 
 
-def query(request: Request, serializer: type[S]) -> dict[str, Any]:
+def query(request: Request, serializer_class: type[S]) -> dict[str, Any]:
     """Return the query parameters. Raises WrongParameter."""
-    asked = serializer(data=request.query_params.dict())
-    if not asked.is_valid():
-        raise WrongParameter(asked.errors)
-    return dict(asked.validated_data)
+    serializer = serializer_class(data=request.query_params.dict())
+    if not serializer.is_valid():
+        raise WrongParameter(serializer.errors)
+    return dict(serializer.validated_data)
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -89,10 +89,10 @@ class TaskResultsView(ApiView):
         responses=Output,
     )
     def get(self, request: Request, task_id: int) -> Response:
-        """Answer the results so far."""
-        asked = query(request, self.Query)
+        """Return the results so far."""
+        values = query(request, self.Query)
         task = visible_task(task_id, bearer=self.bearer)
-        found = camel_case_results(results(task, with_text=asked["with_text"]), now=timezone.now())
+        body = camel_case_results(results(task, with_text=values["with_text"]), now=timezone.now())
         # Without a serializer, which takes a second for ten thousand details.
-        details = [each | {"cost": usd(each["cost"])} for each in found["details"]]
-        return Response(found | {"totalCost": usd(found["totalCost"]), "details": details})
+        details = [each | {"cost": usd(each["cost"])} for each in body["details"]]
+        return Response(body | {"totalCost": usd(body["totalCost"]), "details": details})

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 schema: what drf-spectacular cannot see by itself.
+"""The OpenAPI 3.1 schema: what drf-spectacular cannot find out by itself.
 
 Every operation has its scopes, its `Idempotency-Key`, and every problem that it may answer.
 """
@@ -112,11 +112,11 @@ class Schema(AutoSchema):
         return schema
 
     def _get_parameters(self) -> list[dict[str, Any]]:
-        found = super()._get_parameters()
-        for parameter in found:
+        parameters = super()._get_parameters()
+        for parameter in parameters:
             if parameter["in"] == "path":
                 parameter["description"] = _PATH_PARAMETERS[parameter["name"]]
-        return [*found, _IDEMPOTENCY_KEY] if self.method == "POST" else found
+        return [*parameters, _IDEMPOTENCY_KEY] if self.method == "POST" else parameters
 
     def _get_response_bodies(
         self, direction: Literal["request", "response"] = "response"
@@ -125,9 +125,9 @@ class Schema(AutoSchema):
         bodies = {
             code: _with_description(code, body, others=set(bodies)) for code, body in bodies.items()
         }
-        own = self._api_view.problems.get(self.method, ())
-        usual = _ALWAYS + (_WITH_BODY if self.method == "POST" else ())
-        for status in sorted({*own, *usual}):
+        own_statuses = self._api_view.problems.get(self.method, ())
+        common_statuses = _ALWAYS + (_WITH_BODY if self.method == "POST" else ())
+        for status in sorted({*own_statuses, *common_statuses}):
             response = OpenApiResponse(Problem, _DESCRIPTIONS[status], examples=[_example(status)])
             bodies[str(status)] = self._get_response_for_code(
                 response, str(status), [PROBLEM_JSON], direction
@@ -138,8 +138,8 @@ class Schema(AutoSchema):
         """Return the tokens that are accepted, with their scopes (one of them is enough)."""
         super().get_auth()
         scopes = self._api_view.scopes.get(self.method, ())
-        either = [{"agentToken": [scope]} for scope in scopes] or [{"agentToken": []}]
-        return [*either, {"sessionToken": []}] if self._api_view.for_sessions else either
+        schemes = [{"agentToken": [scope]} for scope in scopes] or [{"agentToken": []}]
+        return [*schemes, {"sessionToken": []}] if self._api_view.for_sessions else schemes
 
 
 def _with_description(code: str, body: dict[str, Any], *, others: set[str]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class StatusView(ApiView):
         responses=Output,
     )
     def get(self, request: Request) -> Response:
-        """Answer the sums as of now."""
+        """Return the sums as of now."""
         now = timezone.now()
         totals, providers = provider_figures(now=now)
         parts = {name: serialize(KeyTotalsOutput, figures) for name, figures in providers.items()}

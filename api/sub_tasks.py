@@ -110,14 +110,14 @@ class SubTaskListView(ApiView):
         responses=pagination.page_serializer(ListedSubTaskOutput),
     )
     def get(self, request: Request, task_id: int) -> Response:
-        """Answer a page of sub-tasks."""
-        asked = query(request, self.Query)
-        limit = asked["limit"]
-        after = pagination.cursor_value(asked.get("cursor"), int)
+        """Return a page of sub-tasks."""
+        values = query(request, self.Query)
+        limit = values["limit"]
+        after = pagination.cursor_value(values.get("cursor"), int)
         rows = sub_tasks_now(
             visible_task(task_id, bearer=self.bearer),
             after=after or 0,
             most=limit + 1,
-            status=asked.get("status"),
+            status=values.get("status"),
         )
         return Response(sub_task_page(rows, limit=limit, output=ListedSubTaskOutput))

@@ -29,9 +29,9 @@ class TaskActionView(ApiView):
         self, request: Request, task_id: int, *, serializer: type[Strict] = Nothing
     ) -> dict[str, Any]:
         """Return the arguments of the service. Refusals: TaskNotFound."""
-        asked = body(request, serializer)
+        values = body(request, serializer)
         idempotency_key(request)
-        return asked | {
+        return values | {
             "task_id": own_task_id(task_id, bearer=self.bearer),
             "actor": self.actor,
             "now": timezone.now(),
@@ -51,7 +51,7 @@ class CancellationView(TaskActionView):
         responses=TaskDetailOutput,
     )
     def post(self, request: Request, task_id: int) -> Response:
-        """Cancel the task and answer it."""
+        """Cancel the task and return it."""
         orchestration.cancel(**self._action_arguments(request, task_id))
         return Response(task_detail(task_id))
 
@@ -68,7 +68,7 @@ class PauseView(TaskActionView):
         responses=TaskDetailOutput,
     )
     def post(self, request: Request, task_id: int) -> Response:
-        """Pause the task and answer it."""
+        """Pause the task and return it."""
         orchestration.pause(**self._action_arguments(request, task_id))
         return Response(task_detail(task_id))
 
@@ -85,7 +85,7 @@ class ResumptionView(TaskActionView):
         responses=TaskDetailOutput,
     )
     def post(self, request: Request, task_id: int) -> Response:
-        """Resume the task and answer it."""
+        """Resume the task and return it."""
         orchestration.resume(**self._action_arguments(request, task_id))
         return Response(task_detail(task_id))
 
@@ -115,9 +115,9 @@ class RetryView(TaskActionView):
         ],
     )
     def post(self, request: Request, task_id: int) -> Response:
-        """Retry what failed and answer the task."""
-        asked = self._action_arguments(request, task_id, serializer=self.Input)
-        orchestration.retry_failed(idempotency_key=idempotency_key(request), **asked)
+        """Retry what failed and return the task."""
+        values = self._action_arguments(request, task_id, serializer=self.Input)
+        orchestration.retry_failed(idempotency_key=idempotency_key(request), **values)
         return Response(task_detail(task_id))
 
 
@@ -140,9 +140,9 @@ class ApprovalView(TaskActionView):
         examples=[OpenApiExample("An id", {"sub_task_id": "deploy"}, request_only=True)],
     )
     def post(self, request: Request, task_id: int) -> Response:
-        """Approve the sub-task and answer it."""
-        asked = self._action_arguments(request, task_id, serializer=self.Input)
-        key = asked.pop("sub_task_id")
-        orchestration.approve(key=key, **asked)
+        """Approve the sub-task and return it."""
+        values = self._action_arguments(request, task_id, serializer=self.Input)
+        key = values.pop("sub_task_id")
+        orchestration.approve(key=key, **values)
         task = visible_task(task_id, bearer=self.bearer)
         return Response(serialize(SubTaskOutput, sub_task_now(task, key)))

@@ -165,16 +165,16 @@ class TaskInput(Strict):
         "it.",
     )
 
-    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
         """Check that either a description or sub-tasks are given."""
-        if ("description" in asked) == ("sub_tasks" in asked):
+        if ("description" in values) == ("sub_tasks" in values):
             raise serializers.ValidationError(
                 "Send either a `description` or `sub_tasks`, and not both."
             )
-        return asked
+        return values
 
 
-def task_request(asked: dict[str, Any]) -> TaskRequest:
-    """What was asked, as the orchestrator takes it."""
-    given = tuple(dict(each) for each in asked.pop("sub_tasks", ()))
-    return TaskRequest(**asked, sub_tasks=given)
+def task_request(values: dict[str, Any]) -> TaskRequest:
+    """The request in the form that the orchestrator takes."""
+    sub_tasks = tuple(dict(each) for each in values.pop("sub_tasks", ()))
+    return TaskRequest(**values, sub_tasks=sub_tasks)

@@ -151,11 +151,11 @@ class TaskDetailOutput(TaskOutput):
 
 def task_detail(task_id: int) -> dict[str, Any]:
     """Return what `TaskDetailOutput` says of a task."""
-    (found,) = progress([task_id])
-    rows = sub_tasks_now(found.task, most=pagination.LIMIT_MAX + 1)
+    (summary,) = progress([task_id])
+    rows = sub_tasks_now(summary.task, most=pagination.LIMIT_MAX + 1)
     page = sub_task_page(rows, limit=pagination.LIMIT_MAX, output=SubTaskOutput)
-    return serialize(TaskOutput, found) | {
-        "description": found.task.description,
+    return serialize(TaskOutput, summary) | {
+        "description": summary.task.description,
         "sub_tasks": page["results"],
         "next_cursor": page["next_cursor"],
     }
@@ -208,7 +208,7 @@ class TaskListView(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Submit the task and answer it."""
+        """Submit the task and return it."""
         task, created = orchestration.submit(
             agent=self.bearer.agent,
             request=task_request(body(request, TaskInput)),
@@ -226,15 +226,15 @@ class TaskListView(ApiView):
         responses=pagination.page_serializer(TaskOutput),
     )
     def get(self, request: Request) -> Response:
-        """Answer a page of tasks."""
-        asked = query(request, self.Query)
-        found = visible_tasks(self.bearer).order_by("-id")
-        if "status" in asked:
-            found = found.filter(status=asked["status"])
-        if after := pagination.cursor_value(asked.get("cursor"), int):
-            found = found.filter(id__lt=after)
-        limit = asked["limit"]
-        rows = progress(list(found.values_list("id", flat=True)[: limit + 1]))
+        """Return a page of tasks."""
+        values = query(request, self.Query)
+        tasks = visible_tasks(self.bearer).order_by("-id")
+        if "status" in values:
+            tasks = tasks.filter(status=values["status"])
+        if after := pagination.cursor_value(values.get("cursor"), int):
+            tasks = tasks.filter(id__lt=after)
+        limit = values["limit"]
+        rows = progress(list(tasks.values_list("id", flat=True)[: limit + 1]))
         return Response(
             pagination.page(rows, limit=limit, output=TaskOutput, at=lambda row: (row.task.pk,))
         )
@@ -253,5 +253,5 @@ class TaskView(ApiView):
         responses=TaskDetailOutput,
     )
     def get(self, request: Request, task_id: int) -> Response:
-        """Answer the task."""
+        """Return the task."""
         return Response(task_detail(visible_task(task_id, bearer=self.bearer).pk))

@@ -94,19 +94,19 @@ class UsageView(ApiView):
         responses=Output,
     )
     def get(self, request: Request) -> Response:
-        """Answer the totals and a page of groups."""
-        asked = query(request, self.Query)
-        limit, by = asked.pop("limit"), asked.pop("group_by", None)
-        after = pagination.cursor_value(asked.pop("cursor", None), str)
-        which = UsageFilter(**asked)
-        which = _restricted_to_own(which, self.bearer)
-        rows = by and usage_groups(which, by=by, after=after, most=limit + 1)
+        """Return the totals and a page of groups."""
+        values = query(request, self.Query)
+        limit, by = values.pop("limit"), values.pop("group_by", None)
+        after = pagination.cursor_value(values.pop("cursor", None), str)
+        filters = UsageFilter(**values)
+        filters = _own_usage_only(filters, self.bearer)
+        rows = by and usage_groups(filters, by=by, after=after, most=limit + 1)
         page = pagination.page(
             rows or [], limit=limit, output=UsageGroupOutput, at=lambda row: (row["group"],)
         )
         return Response(
             {
-                "totals": serialize(UsageSumsOutput, usage_totals(which)),
+                "totals": serialize(UsageSumsOutput, usage_totals(filters)),
                 "group_by": by,
                 "groups": page["results"],
                 "next_cursor": page["next_cursor"],
@@ -114,12 +114,12 @@ class UsageView(ApiView):
         )
 
 
-def _restricted_to_own(which: UsageFilter, bearer: Bearer) -> UsageFilter:
+def _own_usage_only(filters: UsageFilter, bearer: Bearer) -> UsageFilter:
     """Restrict the filter to the agent's own charges unless it may see all."""
     if bearer.sees_all:
-        return which
-    if which.agent not in (None, bearer.agent):
+        return filters
+    if filters.agent not in (None, bearer.agent):
         raise PermissionDenied(
             "The usage of other agents requires the scope operate.", "scope_missing"
         )
-    return which._replace(agent=bearer.agent)
+    return filters._replace(agent=bearer.agent)

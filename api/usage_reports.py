@@ -49,18 +49,18 @@ class UsageReportView(AllocationActionView):
             help_text="The model that was called, if it is not the model of the API key.",
         )
 
-        def validate(self, asked: dict) -> dict:
+        def validate(self, values: dict) -> dict:
             """Check that either the parts or the total are given."""
-            parts = {name for name in asked if name.endswith("_tokens")} - {"total_tokens"}
-            if ("total_tokens" in asked) == bool(parts & {"input_tokens", "output_tokens"}):
+            parts = {name for name in values if name.endswith("_tokens")} - {"total_tokens"}
+            if ("total_tokens" in values) == bool(parts & {"input_tokens", "output_tokens"}):
                 raise serializers.ValidationError(
                     "Send `input_tokens` and `output_tokens`, or only `total_tokens`."
                 )
-            if "total_tokens" in asked and parts:
+            if "total_tokens" in values and parts:
                 raise serializers.ValidationError(
                     "`total_tokens` cannot be combined with other counts."
                 )
-            return asked
+            return values
 
     class Output(serializers.Serializer):
         """The recorded usage, and the allocation after it."""
@@ -105,11 +105,11 @@ class UsageReportView(AllocationActionView):
     )
     def post(self, request: Request, session_id: str) -> Response:
         """Record the usage and answer its charge."""
-        asked = body(request, self.Input)
+        values = body(request, self.Input)
         charge, created = keys.report_usage(
             allocation_id=own_allocation_id(session_id, bearer=self.bearer),
-            model=asked.pop("model", ""),
-            usage=keys.Usage(total=asked.pop("total_tokens", None), **asked),
+            model=values.pop("model", ""),
+            usage=keys.Usage(total=values.pop("total_tokens", None), **values),
             idempotency_key=idempotency_key(request),
             now=timezone.now(),
         )

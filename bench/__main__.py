@@ -9,7 +9,7 @@ _PARTS = ["service", "http", "selection", "planning", "tasks"]
 
 
 def main() -> None:
-    """Parse, make a database of our own, run the parts asked for."""
+    """Parse the options, create a database for the benchmark, run the requested parts."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement")
     parser.add_argument(
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--only", choices=_PARTS, nargs="+", default=_PARTS)
     asked = parser.parse_args()
     fresh.database()
-    # What has models needs the settings, which name our database only now.
+    # Modules with models need the settings, which name the fresh database only from here on.
     from bench import parts  # noqa: PLC0415
 
     parts.run(seconds=asked.seconds, clients=asked.clients, only=asked.only, out=sys.stdout)

@@ -26,7 +26,7 @@ def allocate(number: int) -> Action:
     return act
 
 
-def be_refused(number: int) -> Action:
+def allocate_refused(number: int) -> Action:
     """One allocation that a limit refuses."""
 
     def act() -> int:
@@ -34,7 +34,7 @@ def be_refused(number: int) -> Action:
             rows.lend("poor")
         except LimitReached:
             return 1
-        raise AssertionError("the poor agent was lent something")
+        raise AssertionError("an allocation exceeded the limit of the agent `poor`")
 
     return act
 

@@ -33,21 +33,19 @@ def measure(prepare: Prepare, *, clients: int, seconds: float, processes: int = 
     actions = [prepare(number) for number in range(clients)]
     rows.close_connections()
     processes = min(processes, clients)
-    forked = multiprocessing.get_context("fork")
-    results, barrier = forked.Queue(), forked.Barrier(processes)
+    fork = multiprocessing.get_context("fork")
+    results, barrier = fork.Queue(), fork.Barrier(processes)
     workers = [
-        forked.Process(
-            target=_process, args=(actions[number::processes], seconds, barrier, results)
-        )
+        fork.Process(target=_process, args=(actions[number::processes], seconds, barrier, results))
         for number in range(processes)
     ]
     for worker in workers:
         worker.start()
     units, latencies = 0, []
     for _ in workers:
-        done, took = results.get()
-        units += done
-        latencies += took
+        work, durations = results.get()
+        units += work
+        latencies += durations
     for worker in workers:
         worker.join()
     latencies.sort()
@@ -86,16 +84,16 @@ def _caller(
     latencies: list[float],
 ) -> None:
     ready.wait()
-    begun = time.perf_counter() + _WARM_UP_SECONDS
-    end = begun + seconds
-    done, took = 0, []
+    begin = time.perf_counter() + _WARM_UP_SECONDS
+    end = begin + seconds
+    total, durations = 0, []
     while (start := time.perf_counter()) < end:
         work = act()
-        if start >= begun:
-            done += work
-            took.append(time.perf_counter() - start)
-    units.append(done)
-    latencies += took
+        if start >= begin:
+            total += work
+            durations.append(time.perf_counter() - start)
+    units.append(total)
+    latencies += durations
     rows.close_connections()
 
 

@@ -10,7 +10,7 @@ import django
 
 
 def database() -> None:
-    """Start it, and set Django up with it; models can be imported from here on."""
+    """Start the database and set up Django with it; models can be imported afterwards."""
     folder = tempfile.mkdtemp(prefix="butler-bench-")
     os.environ["BUTLER_VAR_DIR"] = folder
     os.environ["DJANGO_SETTINGS_MODULE"] = "butler_site.settings"

@@ -69,18 +69,18 @@ def open_loop(
 async def _closed_loop(
     port: int, ask: Callable[[int], Request], clients: int, seconds: float
 ) -> Measured:
-    begun = time.perf_counter() + _WARM_UP_SECONDS
-    took: list[tuple[int, float]] = []
+    begin = time.perf_counter() + _WARM_UP_SECONDS
+    durations: list[tuple[int, float]] = []
 
     async def caller(number: int) -> None:
         connection = Connection(port)
-        while (start := time.perf_counter()) < begun + seconds:
+        while (start := time.perf_counter()) < begin + seconds:
             status, _ = await connection.post(ask(number))
-            if start >= begun:
-                took.append((status, time.perf_counter() - start))
+            if start >= begin:
+                durations.append((status, time.perf_counter() - start))
 
     await asyncio.gather(*(caller(number) for number in range(clients)))
-    return _figures(took, seconds)
+    return _figures(durations, seconds)
 
 
 async def _open_loop(
@@ -88,28 +88,28 @@ async def _open_loop(
 ) -> Measured:
     # The longest unused first, so that none is idle until the server closes it.
     free = deque(Connection(port) for _ in range(50))
-    took: list[tuple[int, float]] = []
+    durations: list[tuple[int, float]] = []
 
-    async def once(number: int, due: float) -> None:
+    async def ask_once(number: int, due: float) -> None:
         connection = free.popleft() if free else Connection(port)
         status, _ = await connection.post(ask(number))
         free.append(connection)
         # From when it was due, so that waiting for us counts too.
-        took.append((status, time.perf_counter() - due))
+        durations.append((status, time.perf_counter() - due))
 
-    begun, tasks = time.perf_counter(), []
+    begin, tasks = time.perf_counter(), []
     for number in range(int(per_second * seconds)):
-        due = begun + number / per_second
+        due = begin + number / per_second
         await asyncio.sleep(max(0, due - time.perf_counter()))
-        tasks.append(asyncio.create_task(once(number, due)))
+        tasks.append(asyncio.create_task(ask_once(number, due)))
     await asyncio.gather(*tasks)
-    return _figures(took, seconds)
+    return _figures(durations, seconds)
 
 
-def _figures(took: list[tuple[int, float]], seconds: float) -> Measured:
-    times = sorted(1000 * duration for _, duration in took)
+def _figures(durations: list[tuple[int, float]], seconds: float) -> Measured:
+    times = sorted(1000 * duration for _, duration in durations)
     statuses: dict[int, int] = {}
-    for status, _ in took:
+    for status, _ in durations:
         statuses[status] = statuses.get(status, 0) + 1
     return Measured(
         len(times) / seconds,

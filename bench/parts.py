@@ -23,15 +23,15 @@ def _service(seconds: float, clients: list[int], out: TextIO) -> None:
     head += f" {'hold+settle':>22} {'pgbench':>8} {'ratio':>6} {'settled by 32':>22} {'ratio':>6}"
     print(head, file=out)  # noqa: T201
     for count in clients:
-        lent = closed_loop.measure(actions.allocate, clients=count, seconds=seconds)
-        lent_limit = pgbench.allocate(count, seconds)
-        refused = closed_loop.measure(actions.be_refused, clients=count, seconds=seconds)
+        allocations = closed_loop.measure(actions.allocate, clients=count, seconds=seconds)
+        allocate_limit = pgbench.allocate(count, seconds)
+        refusals = closed_loop.measure(actions.allocate_refused, clients=count, seconds=seconds)
         pairs = closed_loop.measure(actions.hold_and_settle, clients=count, seconds=seconds)
         pairs_limit = pgbench.hold_and_settle(count, seconds)
         batches = closed_loop.measure(actions.settle_in_batches, clients=count, seconds=seconds)
         print(  # noqa: T201
-            f"{count:>8} {_figures(lent):>22} {lent_limit:>8.0f} "
-            f"{lent.per_second / lent_limit:>6.0%} {_figures(refused):>22} "
+            f"{count:>8} {_figures(allocations):>22} {allocate_limit:>8.0f} "
+            f"{allocations.per_second / allocate_limit:>6.0%} {_figures(refusals):>22} "
             f"{_figures(pairs):>22} {pairs_limit:>8.0f} "
             f"{pairs.per_second / pairs_limit:>6.0%} {_figures(batches):>22} "
             f"{batches.per_second / pairs_limit:>6.0%}",
@@ -48,29 +48,31 @@ def _http(seconds: float, clients: list[int], out: TextIO) -> None:
         return Request("/api/v1/allocations", tokens[number % rows.AGENTS], {"tokens": 1000})
 
     def report(number: int) -> Request:
-        which = number % rows.AGENTS
-        path = f"/api/v1/allocations/{sessions[which]}/usage"
-        return Request(path, tokens[which], {"input_tokens": 80, "output_tokens": 20})
+        index = number % rows.AGENTS
+        path = f"/api/v1/allocations/{sessions[index]}/usage"
+        return Request(path, tokens[index], {"input_tokens": 80, "output_tokens": 20})
 
     print("\nover HTTP, as `make up` serves; per second (p50/p99 in ms)", file=out)  # noqa: T201
     head = f"{'clients':>8} {'POST allocations':>22} {'pgbench':>8} {'ratio':>6}"
     print(f"{head} {'POST usage':>22}", file=out)  # noqa: T201
     with server.running() as (port, _):
-        # First, before anybody has stressed it.
-        offered = http_load.open_loop(port, lend, per_second=100, seconds=3 * seconds)
+        # First, before the closed loops have put the server under load.
+        open_loop = http_load.open_loop(port, lend, per_second=100, seconds=3 * seconds)
         for count in clients:
-            lent = http_load.closed_loop(port, lend, clients=count, seconds=seconds)
+            allocations = http_load.closed_loop(port, lend, clients=count, seconds=seconds)
             limit = pgbench.allocate(count, seconds)
-            used = http_load.closed_loop(port, report, clients=count, seconds=seconds)
+            reports = http_load.closed_loop(port, report, clients=count, seconds=seconds)
             print(  # noqa: T201
-                f"{count:>8} {_figures(lent):>22} {limit:>8.0f} {lent.per_second / limit:>6.0%} "
-                f"{_figures(used):>22}",
+                f"{count:>8} {_figures(allocations):>22} {limit:>8.0f} "
+                f"{allocations.per_second / limit:>6.0%} "
+                f"{_figures(reports):>22}",
                 file=out,
                 flush=True,
             )
     print(  # noqa: T201
-        f"100 allocations/s offered: p50 {offered.p50_ms:.1f} ms, p99 {offered.p99_ms:.1f} ms, "
-        f"answers {offered.statuses}",
+        f"100 allocations/s offered: p50 {open_loop.p50_ms:.1f} ms, "
+        f"p99 {open_loop.p99_ms:.1f} ms, "
+        f"answers {open_loop.statuses}",
         file=out,
         flush=True,
     )
@@ -83,24 +85,28 @@ def _figures(measured: closed_loop.Measured | http_load.Measured) -> str:
 def _selection(seconds: float, clients: list[int], out: TextIO) -> None:
     for number in range(10_000 - rows.KEYS):
         rows.add_key(f"many-{number}", priority=-1)
-    chosen = _ten_times(lambda: choose(candidates(payers_usd=None, now=rows.now()), tokens=1000))
-    lent = _ten_times(lambda: rows.lend("agent-0"))
+    selections = _milliseconds(
+        lambda: choose(candidates(payers_usd=None, now=rows.now()), tokens=1000)
+    )
+    allocations = _milliseconds(lambda: rows.lend("agent-0"))
     print(  # noqa: T201
-        f"\nselecting among 10,000 keys: median {chosen[5]:.0f} ms, worst {chosen[-1]:.0f} ms; "
-        f"allocating, every verdict stored: median {lent[5]:.0f} ms, worst {lent[-1]:.0f} ms",
+        f"\nselecting among 10,000 keys: median {selections[5]:.0f} ms, "
+        f"worst {selections[-1]:.0f} ms; "
+        f"allocating, every verdict stored: median {allocations[5]:.0f} ms, "
+        f"worst {allocations[-1]:.0f} ms",
         file=out,
         flush=True,
     )
 
 
-def _ten_times(work: Callable[[], object]) -> list[float]:
-    """Milliseconds of each, the quickest first; the first five runs are not counted."""
-    took = []
+def _milliseconds(work: Callable[[], object]) -> list[float]:
+    """Milliseconds of ten runs, the quickest first, after five runs that are not counted."""
+    durations = []
     for _ in range(15):
         start = time.perf_counter()
         work()
-        took.append(1000 * (time.perf_counter() - start))
-    return sorted(took[5:])
+        durations.append(1000 * (time.perf_counter() - start))
+    return sorted(durations[5:])
 
 
 _PARTS = {

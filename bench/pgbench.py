@@ -90,9 +90,9 @@ def allocate(clients: int, seconds: float) -> float:
         r"\set r random(1, 1000000000000)",
         rf"\set key random(0, {rows.KEYS - 1})",
         "BEGIN;",
-        _with(sql.LOOK, _LEND),
-        _with(sql.CANDIDATES, _LEND),
-        _with(sql.ALLOCATE, _LEND),
+        _with_values(sql.LOOK, _LEND),
+        _with_values(sql.CANDIDATES, _LEND),
+        _with_values(sql.ALLOCATE, _LEND),
         "COMMIT;",
     ]
     return _run(script, clients, seconds)
@@ -104,18 +104,18 @@ def hold_and_settle(clients: int, seconds: float) -> float:
     script = [
         r"\set r random(1, 1000000000000)",
         rf"\set allocation :client_id + {first}",
-        _with(sql.HOLD_ONE, _CALL).removesuffix(";") + r" \gset",
+        _with_values(sql.HOLD_ONE, _CALL).removesuffix(";") + r" \gset",
         "BEGIN;",
-        _with(sql.JOIN, _CALL),
-        _with(sql.LOCK, _CALL),
-        _with(sql.END, _ENDED),
+        _with_values(sql.JOIN, _CALL),
+        _with_values(sql.LOCK, _CALL),
+        _with_values(sql.END, _ENDED),
         "COMMIT;",
     ]
     return _run(script, clients, seconds)
 
 
-def _with(statement: Statement[Any], values: dict[str, str]) -> str:
-    text = _PARAMETER.sub(lambda found: values[found[1]], statement.text).replace("%%", "%")
+def _with_values(statement: Statement[Any], values: dict[str, str]) -> str:
+    text = _PARAMETER.sub(lambda match: values[match[1]], statement.text).replace("%%", "%")
     return text + ";"
 
 
@@ -128,13 +128,13 @@ def _run(script: list[str], clients: int, seconds: float) -> float:
         command = [_program(), "-n", "-M", "prepared", "-f", file.name, "-T", str(round(seconds))]
         command += ["-c", str(clients), "-j", str(min(2, clients)), "-h", settings["HOST"]]
         command += ["-U", settings["USER"], settings["NAME"]]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if ended.returncode:
-        raise SystemExit(f"pgbench failed:\n{ended.stderr}")
-    found = _TPS.search(ended.stdout)
-    if found is None:
-        raise SystemExit(f"pgbench printed no rate:\n{ended.stdout}")
-    return float(found[1])
+        process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if process.returncode:
+        raise SystemExit(f"pgbench failed:\n{process.stderr}")
+    match = _TPS.search(process.stdout)
+    if match is None:
+        raise SystemExit(f"pgbench printed no rate:\n{process.stdout}")
+    return float(match[1])
 
 
 def _program() -> str:

@@ -15,13 +15,13 @@ _LIST = "- Research the market in Europe\n  with its prices\n"
 
 
 def run(_seconds: float, _clients: list[int], out: TextIO) -> None:
-    """Print the best and the median of each; what is asked for by time or clients is not used."""
+    """Print the best and the median of each. `_seconds` and `_clients` are not used."""
     print("\nplanning; ms of processor time", file=out)  # noqa: T201
     print(f"{'':>40} {'best':>7} {'median':>7} {'goal':>7}", file=out)  # noqa: T201
     for name, work, goal in _measurements():
-        took = _times(work)
+        durations = _times(work)
         print(  # noqa: T201
-            f"{name:>40} {took[0]:>7.1f} {took[len(took) // 2]:>7.1f} {goal:>7}",
+            f"{name:>40} {durations[0]:>7.1f} {durations[len(durations) // 2]:>7.1f} {goal:>7}",
             file=out,
             flush=True,
         )
@@ -30,7 +30,7 @@ def run(_seconds: float, _clients: list[int], out: TextIO) -> None:
 def _measurements() -> list[tuple[str, Callable[[], Any], str]]:
     parts = _parts()
     given = _given_sub_tasks()
-    # As long as lists usually are at most, and one item that is the rest.
+    # A list as long as the longest usual ones; its last item has the rest of the text.
     listed = _LIST * 5_000 + _megabyte(_TALK)[: _BYTES - 5_000 * len(_LIST)]
     orders, talk = _megabyte(_ORDERS), _megabyte(_TALK)
     return [
@@ -61,7 +61,7 @@ def _parts() -> list[Part]:
 
 
 def _given_sub_tasks() -> list[dict[str, Any]]:
-    """In no order: each waits for two of those before it."""
+    """Sub-tasks in random order; each depends on two others."""
     given = [
         {
             "id": str(number),
@@ -76,9 +76,9 @@ def _given_sub_tasks() -> list[dict[str, Any]]:
 
 def _times(work: Callable[[], Any]) -> list[float]:
     """Milliseconds of each of eleven, the quickest first."""
-    took = []
+    durations = []
     for _ in range(11):
-        begun = time.process_time()
+        begin = time.process_time()
         work()
-        took.append(1000 * (time.process_time() - begun))
-    return sorted(took)
+        durations.append(1000 * (time.process_time() - begin))
+    return sorted(durations)

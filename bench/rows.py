@@ -35,7 +35,7 @@ def make() -> None:
     for number in range(AGENTS):
         agent = keys.create_agent(f"agent-{number}", cost_centre="org", actor=ACTOR, now=now())
         limit(agent, "day")
-    # The agent that is always refused.
+    # The agent whose allocations are always refused.
     keys.create_agent("poor", cost_centre="org", actor=ACTOR, now=now())
     limit(Agent.objects.get(pk="poor"), "day", amount=1)
 

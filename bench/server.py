@@ -30,13 +30,13 @@ def running(
     application: str = _APPLICATION,
     environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Server]:
-    """A web server with the very options of `manage.py up`, in `workers` processes; or another
-    `application` in the same way."""
+    """A web server with the options of `manage.py up`, in `workers` processes, for Butler or for
+    another `application`."""
     port = free_port()
     options = up.web_server("127.0.0.1", port)
     command = [sys.executable, *(application if one == _APPLICATION else one for one in options)]
     if workers:
-        # The last word counts.
+        # If an option is repeated, its last value counts.
         command += ["--workers", str(workers)]
     with serving(command, port=port, probe="/healthz", environ=environ) as server:
         yield server
@@ -46,12 +46,12 @@ def running(
 def serving(
     command: list[str], *, port: int, probe: str, environ: Mapping[str, str]
 ) -> Iterator[Server]:
-    """A program that answers on `port`; it is stopped afterwards. What is empty in `environ` is not
-    set for it."""
-    given = {**up.environ(), "PORT": str(port), **environ}
-    given = {name: value for name, value in given.items() if value}
-    # What they write about every call is not looked at; their errors are.
-    process = subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL)  # noqa: S603
+    """A program that answers on `port`; it is stopped afterwards. Variables that are empty in
+    `environ` are not set for it."""
+    variables = {**up.environ(), "PORT": str(port), **environ}
+    variables = {name: value for name, value in variables.items() if value}
+    # Standard output, with a line for each call, is discarded; errors stay visible.
+    process = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL)  # noqa: S603
     try:
         _wait(f"http://127.0.0.1:{port}{probe}", process)
         yield Server(port, process.pid)

@@ -21,9 +21,9 @@ from orchestration.models import Task
 from orchestration.queries.results import DETAILS, results
 
 _PARTS, _AT_ONCE, _LATENCY_SECONDS = 200, 100, 2
-_SAYS = f"part {{}} [[sandbox output=50 latency_ms={1000 * _LATENCY_SECONDS}]]"
+_DESCRIPTION = f"part {{}} [[sandbox output=50 latency_ms={1000 * _LATENCY_SECONDS}]]"
 _MANY = 10_000
-# The most that ran at the same moment; a claim says when it was asked for, a little too early.
+# The most attempts that ran at the same moment. An attempt starts a little after `created_at`.
 _PEAK = """
 SELECT max(running) FROM (
     SELECT sum(step) OVER (ORDER BY at, step) AS running
@@ -48,15 +48,15 @@ SELECT task_id, id, 1, 'bench-' || id, 'succeeded', runner, 1000, '', '', 1, now
 
 
 def run(_seconds: float, _clients: list[int], out: TextIO) -> None:
-    """Print both; what is asked for by time or clients is not used."""
+    """Print both results. `_seconds` and `_clients` are not used."""
     _fleet(out)
     _aggregate(out)
 
 
 def _fleet(out: TextIO) -> None:
     rows.add_key("fleet", provider="nvidia", model="gpt-4o", sandbox=True)
-    with _office() as (workers, web):
-        before = [cost.spent(one, None).server for one in (workers, web)]
+    with _servers() as (workers, web):
+        before = [cost.spent(pid, None).server for pid in (workers, web)]
         start = time.perf_counter()
         task = _submit(_PARTS, latency=True)
         memory = 0
@@ -64,33 +64,34 @@ def _fleet(out: TextIO) -> None:
             memory = max(memory, _memory(workers))
             time.sleep(0.05)
         seconds = time.perf_counter() - start
-        after = [cost.spent(one, None).server for one in (workers, web)]
-    spent = [f"{was - before:.1f}" for was, before in zip(after, before, strict=True)]
-    alone = _PARTS // _AT_ONCE * _LATENCY_SECONDS
+        after = [cost.spent(pid, None).server for pid in (workers, web)]
+    cpu_seconds = [f"{end - start:.1f}" for start, end in zip(before, after, strict=True)]
+    latency_seconds = _PARTS // _AT_ONCE * _LATENCY_SECONDS
     print(  # noqa: T201
         f"\n{_PARTS} sub-agents, {_AT_ONCE} at once, a provider that takes {_LATENCY_SECONDS} s, "
         f"{settings.TASK_WORKERS} processes: {task.status} in {seconds:.1f} s "
-        f"(its latency alone: {alone} s; goal: 15 s), {_PARTS / seconds:.0f} per second, at most "
-        f"{_peak(task)} at once, {memory / 1e6:.0f} MB (goal: 1,000 MB); CPU seconds of workers "
-        f"and web server: {', '.join(spent)}",
+        f"(its latency alone: {latency_seconds} s; goal: 15 s), "
+        f"{_PARTS / seconds:.0f} per second, "
+        f"at most {_peak(task)} at once, {memory / 1e6:.0f} MB (goal: 1,000 MB); "
+        f"CPU seconds of workers and web server: {', '.join(cpu_seconds)}",
         file=out,
         flush=True,
     )
 
 
 @contextmanager
-def _office() -> Iterator[tuple[int, int]]:
+def _servers() -> Iterator[tuple[int, int]]:
     """Provider, web server and workers; the process ids of the last and the one before."""
     port = server.free_port()
     provider = [sys.executable, "-m", "gateway.sandbox", "--port", str(port)]
-    told = {"BUTLER_SANDBOX_URL": f"http://127.0.0.1:{port}/v1"}
+    variables = {"BUTLER_SANDBOX_URL": f"http://127.0.0.1:{port}/v1"}
     with (
         server.serving(provider, port=port, probe="/healthz", environ={}),
-        server.running(environ=told) as web,
+        server.running(environ=variables) as web,
     ):
-        told["BUTLER_GATEWAY_URL"] = f"http://127.0.0.1:{web.port}"
+        variables["BUTLER_GATEWAY_URL"] = f"http://127.0.0.1:{web.port}"
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "work"]
-        workers = subprocess.Popen(command, env=up.environ() | told)  # noqa: S603
+        workers = subprocess.Popen(command, env=up.environ() | variables)  # noqa: S603
         try:
             while len(psutil.Process(workers.pid).children()) < settings.TASK_WORKERS:
                 time.sleep(0.1)
@@ -101,10 +102,10 @@ def _office() -> Iterator[tuple[int, int]]:
 
 
 def _submit(parts: int, *, latency: bool) -> Task:
-    says = _SAYS if latency else "part {}"
+    description = _DESCRIPTION if latency else "part {}"
     task_request = services.TaskRequest(
         name="fleet",
-        sub_tasks=tuple({"description": says.format(number)} for number in range(parts)),
+        sub_tasks=tuple({"description": description.format(number)} for number in range(parts)),
         total_budget=parts * 5_000,
         max_concurrent=_AT_ONCE,
         provider="nvidia",

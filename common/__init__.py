@@ -1,1 +1,1 @@
-"""Tools without a domain: no models, no Butler noun. Every module here is open to every app."""
+"""Tools that know nothing of Butler's domain and have no models. Any app may import any module."""

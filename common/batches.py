@@ -26,10 +26,10 @@ class _Pool(ThreadPoolExecutor):
     def close(self) -> None:
         """End all threads, after the work they have begun."""
         for _ in range(self._max_workers):
-            self.submit(self._leave)
+            self.submit(self._close_connection)
         self.shutdown(wait=True)
 
-    def _leave(self) -> None:
+    def _close_connection(self) -> None:
         # Each thread takes one of these: none continues before all have arrived.
         self._all.wait()
         connection.close()
@@ -42,7 +42,7 @@ class Batches(Generic[Item, Answer]):
     longer than `patience_seconds`, because it waits for a lock, another thread starts the next.
     `work` answers for each item in order; an answer that is an exception is raised for its item. If
     `work` itself raises, its items are tried one by one, and the error is raised for the item that
-    causes it. `abandoned` gets the answers of items whose callers were cancelled. Each thread keeps
+    causes it. `discard` gets the answers of items whose callers were cancelled. Each thread keeps
     its own connection to the database. Use it from one event loop.
     """
 
@@ -53,10 +53,10 @@ class Batches(Generic[Item, Answer]):
         threads: int,
         most: int = 100,
         patience_seconds: float = 0.05,
-        abandoned: Callable[[Any], object] = lambda answer: None,
+        discard: Callable[[Any], object] = lambda answer: None,
     ) -> None:
         self._work, self._free, self._most = work, threads, most
-        self._abandoned = abandoned
+        self._discard = discard
         self._patience_seconds = patience_seconds
         self._pool = _Pool(threads, name=work.__name__)
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
@@ -72,7 +72,7 @@ class Batches(Generic[Item, Answer]):
         self._waiting.append((item, answer))
         if not self._due:
             self._due = True
-            # At the end of this tick, so that all items of the tick share a batch.
+            # `call_soon` runs at the end of this tick, so all items of the tick share a batch.
             loop.call_soon(self._start)
         return await answer
 
@@ -82,15 +82,15 @@ class Batches(Generic[Item, Answer]):
 
     def _start(self) -> None:
         self._due = False
-        if self._free and not self._running and (batch := self._next()):
+        if self._free and not self._running and (batch := self._next_batch()):
             loop = asyncio.get_running_loop()
             self._free -= 1
             items = [item for item, _ in batch]
-            self._running = loop.run_in_executor(self._pool, self._do, items)
+            self._running = loop.run_in_executor(self._pool, self._results, items)
             self._running.add_done_callback(partial(self._finish, batch))
-            self._patience = loop.call_later(self._patience_seconds, self._help)
+            self._patience = loop.call_later(self._patience_seconds, self._start_another)
 
-    def _next(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
         batch: list[tuple[Item, asyncio.Future[Answer]]] = []
         while self._waiting and len(batch) < self._most:
             entry = self._waiting.popleft()
@@ -98,16 +98,16 @@ class Batches(Generic[Item, Answer]):
                 batch.append(entry)
         return batch
 
-    def _do(self, items: list[Item]) -> list[Any]:
+    def _results(self, items: list[Item]) -> list[Any]:
         try:
             return reconnecting(self._work, items)
         except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - it is raised for its item
             # One item causes it; the others must still be done.
-            return [error] if len(items) == 1 else [self._do([item])[0] for item in items]
+            return [error] if len(items) == 1 else [self._results([item])[0] for item in items]
 
-    def _help(self) -> None:
+    def _start_another(self) -> None:
         self._running = None
         self._start()
 
@@ -123,7 +123,7 @@ class Batches(Generic[Item, Answer]):
         answers: list[Any] = [error] * len(batch) if error else done.result()
         for (_, waiting), answer in zip(batch, answers, strict=True):
             if waiting.done():
-                self._abandoned(answer)
+                self._discard(answer)
             elif isinstance(answer, BaseException):
                 waiting.set_exception(answer)
             else:

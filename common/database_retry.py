@@ -18,7 +18,7 @@ PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 class DatabaseRetry:
     """Asks again while the database is away, for as long as that takes.
 
-    What is asked may have been done although the answer was lost, so it must be safe to repeat. The
+    A call may have been carried out although its answer was lost, so it must be safe to repeat. The
     pauses grow, and the last one repeats. `report` logs at most once a second: hundreds of callers
     notice at the same moment.
     """
@@ -30,7 +30,7 @@ class DatabaseRetry:
         self._reported_at = 0.0
 
     async def run(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The answer of `ask`, asked until the database answers. Other errors are raised."""
+        """Call `ask` until the database is back, and return its result. Raises other errors."""
         last, failures = len(self._pauses_seconds) - 1, 0
         while True:
             try:

@@ -50,8 +50,8 @@ _PAGES: dict[str, Page | FilteredPage] = {}
 
 def register(pages: Mapping[str, Page | FilteredPage]) -> None:
     """Add the pages of one app to the table; a kind has one page."""
-    if taken := _PAGES.keys() & pages.keys():
-        raise ValueError(f"These kinds of page are registered already: {sorted(taken)}.")
+    if duplicates := _PAGES.keys() & pages.keys():
+        raise ValueError(f"These kinds of page are registered already: {sorted(duplicates)}.")
     _PAGES.update(pages)
 
 

@@ -1,4 +1,4 @@
-"""The one kind of failure that is not a bug: the system works and says no."""
+"""Refusals: the only failures that are not bugs. The system works and says no."""
 
 import re
 from dataclasses import dataclass, fields, is_dataclass
@@ -13,7 +13,7 @@ _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
 @dataclass(eq=False)
 class Refusal(Exception):
-    """A `no` with a stable `code`, a sentence for people (`detail`) and typed fields for programs.
+    """Has a stable `code`, a sentence for people (`detail`) and typed fields for programs.
 
     A subclass with fields is a `@dataclass(kw_only=True, eq=False)` (an exception has its identity
     and its hash, so it is compared by neither). Its `code` is its name in snake_case. Its sentence

@@ -1,4 +1,4 @@
-"""Triggers: the database refuses what must never happen, for every client."""
+"""Triggers with which the database refuses changes that must never happen, from any client."""
 
 import pgtrigger
 

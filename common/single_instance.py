@@ -1,4 +1,4 @@
-"""At most one running instance per lock file; what a killed one left behind is stopped.
+"""At most one running instance per lock file; processes that a killed one left are stopped.
 
 The lock is inherited by every process the instance starts, so it is held until the last of them
 is gone, also after `kill -9` of the first.

@@ -1,8 +1,8 @@
-"""Run several programs as one: start them, start again what dies, stop all of them together.
+"""Run several programs as one: start them, restart those that die, stop all of them together.
 
-Each program is the leader of its own process group, so that Ctrl-C reaches only the supervisor,
-which asks them to stop in an orderly way, and so that what a killed program leaves behind is
-found. On Linux the kernel asks them to stop also when the supervisor itself is killed.
+Each program leads its own process group. So Ctrl-C reaches only the supervisor, which asks the
+programs to stop in an orderly way, and the children of a killed program can be found. On Linux the
+kernel also asks the programs to stop when the supervisor itself is killed.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 20
 _PAUSE_SECONDS_MAX = 30
-_QUIET_SECONDS = 60
+_STABLE_SECONDS = 60
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -46,16 +46,16 @@ class Supervisor:
         self.programs = programs
         self.environ = environ
         self.say = say
-        self.stops_asked = 0
+        self.stop_signals = 0
 
     def run(self, *, ready: Callable[[], bool], announce: Callable[[], None]) -> None:
         """Run until a signal; call `announce` once, as soon as `ready` answers yes."""
         before = {number: signal.signal(number, self._on_signal) for number in _STOP_SIGNALS}
         announced = False
         try:
-            while not self.stops_asked:
+            while not self.stop_signals:
                 for program in self.programs:
-                    self._keep(program)
+                    self._keep_running(program)
                 if not announced and ready():
                     announced = True
                     announce()
@@ -66,9 +66,9 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: object) -> None:
-        self.stops_asked += 1
+        self.stop_signals += 1
 
-    def _keep(self, program: Program) -> None:
+    def _keep_running(self, program: Program) -> None:
         now = time.monotonic()
         if program.process is None:
             if now >= program.start_again_at:
@@ -92,24 +92,24 @@ class Supervisor:
     ) -> None:
         """Clear away what is left of a program that died, and set when it starts again."""
         _signal_group(process, signal.SIGKILL)
-        quiet = now - program.started_at > _QUIET_SECONDS
-        program.deaths = 1 if quiet else program.deaths + 1
+        was_stable = now - program.started_at > _STABLE_SECONDS
+        program.deaths = 1 if was_stable else program.deaths + 1
         pause = min(2 ** (program.deaths - 1), _PAUSE_SECONDS_MAX)
-        ended = _how_it_ended(process.returncode)
-        self.say(f"{program.name} {ended}; it starts again in {pause} s.")
+        ending = _ending(process.returncode)
+        self.say(f"{program.name} {ending}; it starts again in {pause} s.")
         program.process = None
         program.start_again_at = now + pause
 
     def _stop(self) -> None:
-        """Ask all to stop; kill what has not after a while, or at a second signal."""
+        """Ask all programs to stop; after a while, or at a second signal, kill the others."""
         running = [program.process for program in self.programs if program.process]
         for process in running:
             if process.poll() is None:
                 process.terminate()
         until = time.monotonic() + _GRACE_SECONDS
-        asked = self.stops_asked
+        signals_before = self.stop_signals
         while any(process.poll() is None for process in running):
-            if time.monotonic() > until or self.stops_asked > asked:
+            if time.monotonic() > until or self.stop_signals > signals_before:
                 break
             time.sleep(_POLL_SECONDS)
         for process in running:
@@ -128,7 +128,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def _how_it_ended(returncode: int) -> str:
+def _ending(returncode: int) -> str:
     if returncode < 0:
         return f"was ended by {signal.Signals(-returncode).name}"
     return f"ended with exit code {returncode}"

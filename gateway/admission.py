@@ -1,4 +1,4 @@
-"""The only way in: the caller is known, and what the call can cost at most is held."""
+"""Admission, the only way in: identify the session, and hold the most that the call can cost."""
 
 import asyncio
 import hashlib
@@ -46,7 +46,7 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
             await _check_wire_format(call)
             await _hold(call, charge_key)
             if await _confirm_upstream(call):
-                runtime.running_charges.add(call.held.pk)
+                runtime.running_charges.add(call.hold.pk)
                 return call
         except keys_refusals.KeyChanged:
             session = await runtime.sessions.read(session.session_id)
@@ -99,7 +99,7 @@ async def _hold(call: Call, charge_key: _ChargeKey) -> None:
     if dialect.spends:
         call.input_max = await _input_bound(call, charge_key.body_size)
         most, least = _output_tokens(parameters)
-    hold = keys.HoldRequest(
+    request = keys.HoldRequest(
         call.session.allocation_id,
         call.input_max + least * parameters.choices,
         call.input_max + most * parameters.choices,
@@ -113,11 +113,11 @@ async def _hold(call: Call, charge_key: _ChargeKey) -> None:
     )
     while True:
         try:
-            call.held = await call.runtime.holds.do(hold)
+            call.hold = await call.runtime.holds.do(request)
             break
         except keys_refusals.HeldBefore as before:
-            hold = hold._replace(idempotency_key=charge_key.next(before))
-    call.output_max = (call.held.tokens - call.input_max) // parameters.choices
+            request = request._replace(idempotency_key=charge_key.next(before))
+    call.output_max = (call.hold.tokens - call.input_max) // parameters.choices
 
 
 def _output_tokens(parameters: CallParameters) -> tuple[int, int]:
@@ -153,16 +153,16 @@ async def _check_wire_format(call: Call) -> None:
 async def _confirm_upstream(call: Call) -> bool:
     """Whether the key's row is the one the call was bounded by. If only its address or secret
     changed, the new ones are taken; otherwise the hold is released."""
-    held, before = call.held, call.upstream
-    if held.key_version == before.version:
+    hold, before = call.hold, call.upstream
+    if hold.key_version == before.version:
         return True
-    confirmed = False
+    is_same_key = False
     try:
         upstream = await call.runtime.sessions.upstream(before.slug, not_version=before.version)
         if (upstream.model, upstream.wire_formats) == (before.model, before.wire_formats):
-            call.upstream, confirmed = upstream, True
+            call.upstream, is_same_key = upstream, True
     finally:
         # Also when the key cannot be read: no other code knows of this hold.
-        if not confirmed:
-            await asyncio.shield(call.runtime.release(held))
-    return confirmed
+        if not is_same_key:
+            await asyncio.shield(call.runtime.release(hold))
+    return is_same_key

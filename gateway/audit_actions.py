@@ -7,7 +7,7 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on what the gateway keeps of calls."""
+    """Actions on the prompts and answers that the gateway keeps."""
 
     RETENTION_SET = "retention.set"
     EXCHANGE_LOOK = "exchange.look"

@@ -33,7 +33,7 @@ class Call:
 
     # Set by admission: the hold, the bound of the input tokens, and the most output tokens that
     # each answer may have.
-    held: HoldResult = field(init=False)
+    hold: HoldResult = field(init=False)
     input_max: int = 0
     output_max: int = 0
 

@@ -1,6 +1,7 @@
-"""Error responses in the shape that each client's SDK understands and does not retry in vain.
+"""Error responses in the shape that each client's SDK understands.
 
-SDKs retry 408, 409, 429 and 5xx by themselves unless `x-should-retry: false` is sent.
+SDKs retry 408, 409, 429 and 5xx by themselves unless `x-should-retry: false` is sent. Errors that a
+retry cannot change have that header.
 """
 
 from datetime import UTC, datetime
@@ -159,11 +160,11 @@ _HEADERS_OF_FACTS = {
 
 def _refusal_headers(facts: dict[str, JSON]) -> Headers:
     """Headers that every response of a call has, as far as the refusal has the fact."""
-    known = {"cost": "0", **facts}
+    values = {"cost": "0", **facts}
     return [
-        (header, str(known[fact]).encode())
+        (header, str(values[fact]).encode())
         for fact, header in _HEADERS_OF_FACTS.items()
-        if fact in known
+        if fact in values
     ]
 
 

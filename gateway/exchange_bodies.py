@@ -18,8 +18,8 @@ def fill(exchange: Exchange, *, request: bytes, answer: bytes) -> None:
     key = vault.new_content_key()
     security.seal_into(exchange, "content_key", key)
     for column, body in (("request", request), ("answer", answer)):
-        packed = zlib.compress(body, _LEVEL)
-        sealed = vault.seal_content(packed, key=key, context=_context(exchange, column))
+        compressed = zlib.compress(body, _LEVEL)
+        sealed = vault.seal_content(compressed, key=key, context=_context(exchange, column))
         setattr(exchange, column, sealed)
         setattr(exchange, f"{column}_bytes", len(body))
 

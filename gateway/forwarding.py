@@ -45,7 +45,7 @@ async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit
 async def _make(call: Call, body: bytes) -> bool:
     """Make the call. False: the provider refused its key, so another key should be tried."""
     call.recording = await recording.start(
-        call.runtime, call.session, charge_id=call.held.pk, request=body
+        call.runtime, call.session, charge_id=call.hold.pk, request=body
     )
     async with await send(call) as response:
         if response.status in _KEY_REFUSED:
@@ -100,39 +100,39 @@ async def reply(call: Call, response: ClientResponse) -> None:
         call.reply = await upstream.read(response, call.upstream)
     except upstream.Lost as error:
         raise await _answer_lost(call) from error
-    ended = await settle(call)
+    result = await settle(call)
     call.recording.add(call.reply)
     headers = [
         *upstream.response_headers(response, call.upstream),
         *call_headers(
-            request_id=call.request.id, charge_id=call.held.pk, key_id=call.upstream.slug
+            request_id=call.request.id, charge_id=call.hold.pk, key_id=call.upstream.slug
         ),
-        (b"x-butler-cost", format(ended.cost, "f").encode()),
-        (b"x-butler-tokens-left", str(ended.left).encode()),
+        (b"x-butler-cost", format(result.cost, "f").encode()),
+        (b"x-butler-tokens-left", str(result.left).encode()),
     ]
     await call.request.respond(response.status, headers, call.reply)
 
 
 async def _answer_lost(call: Call) -> AnswerLost:
-    ended = await settle(call)
+    result = await settle(call)
     return AnswerLost(
         f"{call.upstream.provider} did not answer or broke off in the middle. The call may have "
-        f"been made, so it is charged by the best evidence: {ended.cost:f} USD.",
-        charge_id=call.held.pk,
-        cost=ended.cost,
+        f"been made, so it is charged by the best evidence: {result.cost:f} USD.",
+        charge_id=call.hold.pk,
+        cost=result.cost,
     )
 
 
 async def _replay(runtime: Runtime, request: Request, refusal: AlreadyCalled) -> None:
     """Repeat the answer to an earlier call, if it was kept. Refusal: AlreadyCalled."""
     charge_id = refusal.charge_id
-    kept = await runtime.threads.run(kept_answer, charge_id, now=timezone.now())
-    if kept is None:
+    answer = await runtime.threads.run(kept_answer, charge_id, now=timezone.now())
+    if answer is None:
         raise refusal
     headers = [
-        (b"content-type", kept.media_type.encode()),
+        (b"content-type", answer.media_type.encode()),
         *call_headers(request_id=request.id, charge_id=charge_id),
         (b"x-butler-cost", b"0"),
         (b"idempotent-replay", b"true"),
     ]
-    await request.respond(kept.status, headers, kept.body)
+    await request.respond(answer.status, headers, answer.body)

@@ -1,4 +1,4 @@
-"""What Butler knows of models by their names; the data is in `model_catalogue.toml`.
+"""Facts about models by their names; the data is in `model_catalogue.toml`.
 
 A name can have a vendor before it (`openai/gpt-5`). What bounds a call is known only of the
 models of vendors that host OpenAI's own; what a request may say, of any model with that name.

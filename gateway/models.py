@@ -1,4 +1,4 @@
-"""What the gateway keeps of calls, and for how long."""
+"""Kept prompts and answers, and for how long a cost centre keeps them."""
 
 import pgtrigger
 from django.db import models

@@ -1,4 +1,4 @@
-"""Record what was asked and answered, if the cost centre keeps it; otherwise nothing."""
+"""Record the request and the answer of a call, if its cost centre keeps them."""
 
 from dataclasses import dataclass, field
 from time import monotonic

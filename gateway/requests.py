@@ -17,7 +17,7 @@ _KEY_CHARACTERS_MAX = 200
 
 
 class ClientGone(Exception):
-    """The client closed its connection before its request was whole."""
+    """The client closed its connection before the whole request arrived."""
 
 
 class Request:

@@ -31,7 +31,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self.holds = Batches[keys.HoldRequest, keys.HoldResult](
-            _hold, threads=_HOLDING_THREADS, abandoned=self._release_abandoned
+            _hold, threads=_HOLDING_THREADS, discard=self._release_unclaimed
         )
         self.threads = Threads()
         self.sessions = Sessions(self.threads)
@@ -53,11 +53,11 @@ class Runtime:
         """Settle or release a charge, however long the database is away."""
         return await self._retry.run(lambda: self._settlements.do(ending))
 
-    def release(self, held: keys.HoldResult) -> asyncio.Task[keys.SettlementResult]:
+    def release(self, hold: keys.HoldResult) -> asyncio.Task[keys.SettlementResult]:
         """Release a hold that no call will be made for."""
-        return self.run_detached(self.settle(keys.Settlement(held, "released")))
+        return self.run_detached(self.settle(keys.Settlement(hold, "released")))
 
-    def _release_abandoned(self, answer: keys.HoldResult | Refusal | BaseException) -> None:
+    def _release_unclaimed(self, answer: keys.HoldResult | Refusal | BaseException) -> None:
         if isinstance(answer, keys.HoldResult):
             self.release(answer)
 
@@ -92,9 +92,9 @@ class Runtime:
                     logger.exception("The holds of calls under way could not be renewed.")
 
 
-def _hold(wanted: list[keys.HoldRequest]) -> list[Any]:
+def _hold(requests: list[keys.HoldRequest]) -> list[Any]:
     keys.plan_for_calls()
-    return keys.hold_many(wanted, now=timezone.now())
+    return keys.hold_many(requests, now=timezone.now())
 
 
 def _settle(endings: list[keys.Settlement]) -> list[keys.SettlementResult]:

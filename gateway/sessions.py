@@ -20,9 +20,9 @@ _CACHED_MAX = 10_000
 
 
 class Sessions:
-    """What calls must read from the database, read once.
+    """A cache of the rows that each call needs: sessions and upstreams.
 
-    Nothing here decides: the hold detects a session that has moved to another key, or a key whose
+    It decides nothing: the hold detects a session that has moved to another key, or a key whose
     row has changed, and the cache is then read again.
     """
 

@@ -27,26 +27,26 @@ async def _settle(call: Call) -> SettlementResult:
     try:
         return await call.runtime.settle(_ending(call))
     finally:
-        call.runtime.running_charges.discard(call.held.pk)
+        call.runtime.running_charges.discard(call.hold.pk)
 
 
 def _ending(call: Call) -> Settlement:
-    held = call.held
+    hold = call.hold
     if not call.billable:
-        return Settlement(held, _STATUS.RELEASED)
+        return Settlement(hold, _STATUS.RELEASED)
     if not call.dialect.spends:
-        return Settlement(held, _STATUS.SETTLED)
+        return Settlement(hold, _STATUS.SETTLED)
     if report := _usage_report(call):
         return Settlement(
-            held,
+            hold,
             _STATUS.SETTLED,
             report.usage,
             _BASIS.PROVIDER,
             report.provider_cost,
             report.provider_request_id,
         )
-    usage = _count_usage(call) or Usage(total=held.tokens)
-    return Settlement(held, _STATUS.SETTLED, usage, _BASIS.ESTIMATED)
+    usage = _count_usage(call) or Usage(total=hold.tokens)
+    return Settlement(hold, _STATUS.SETTLED, usage, _BASIS.ESTIMATED)
 
 
 def _usage_report(call: Call) -> UsageReport | None:
@@ -80,10 +80,10 @@ def _with_input(usage: Usage, input_max: int) -> Usage:
 def _clamp_to_hold(usage: Usage, call: Call) -> Usage:
     """At most the hold: without a public tokenizer bytes are counted, which are more than the
     tokens that the model was allowed to write."""
-    held = call.held.tokens
-    if usage.tokens <= held:
+    hold_tokens = call.hold.tokens
+    if usage.tokens <= hold_tokens:
         return usage
-    output = max(held - usage.input_tokens, 0)
+    output = max(hold_tokens - usage.input_tokens, 0)
     return replace(
         usage,
         output_tokens=output,

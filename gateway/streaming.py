@@ -23,10 +23,10 @@ async def relay(call: Call, response: ClientResponse) -> None:
         *upstream.response_headers(response, call.upstream),
         (b"cache-control", b"no-cache"),
         *call_headers(
-            request_id=call.request.id, charge_id=call.held.pk, key_id=call.upstream.slug
+            request_id=call.request.id, charge_id=call.hold.pk, key_id=call.upstream.slug
         ),
-        (b"x-butler-tokens-left", str(call.held.left).encode()),
-        (b"x-butler-cost-max", format(call.held.cost, "f").encode()),
+        (b"x-butler-tokens-left", str(call.hold.left).encode()),
+        (b"x-butler-cost-max", format(call.hold.cost, "f").encode()),
     ]
     await call.request.start(response.status, headers)
     watch = _close_when_client_leaves(call.request, response)

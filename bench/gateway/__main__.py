@@ -20,7 +20,7 @@ _PARTS = ["calls", "shapes", "rate", "memory"]
 
 
 def main() -> None:
-    """Parse, start database and upstream, run the parts asked for."""
+    """Parse the options, start database and upstream, run the requested parts."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.gateway",
         description=__doc__,
@@ -32,27 +32,27 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="processes of each")
     parser.add_argument("--calls", type=int, help="of the memory part (100000; quick: 10000)")
     parser.add_argument("--only", choices=_PARTS, nargs="+", default=_PARTS)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     fresh.database()
-    _run(asked)
+    _run(arguments)
 
 
-def _run(asked: argparse.Namespace) -> None:
-    # What has models needs the settings, which name our database only now.
+def _run(arguments: argparse.Namespace) -> None:
+    # Modules with models need the settings, which name the fresh database only from here on.
     from bench.gateway import cost, measure, parts, targets  # noqa: PLC0415
 
-    wanted = parts.Asked(
-        seconds=asked.seconds or (1 if asked.quick else 3),
-        clients=asked.clients or ([1, 64] if asked.quick else [1, 16, 64, 200]),
-        workers=asked.workers,
-        only=asked.only,
-        calls=asked.calls or (10_000 if asked.quick else 100_000),
+    options = parts.Options(
+        seconds=arguments.seconds or (1 if arguments.quick else 3),
+        clients=arguments.clients or ([1, 64] if arguments.quick else [1, 16, 64, 200]),
+        workers=arguments.workers,
+        only=arguments.only,
+        calls=arguments.calls or (10_000 if arguments.quick else 100_000),
         litellm=os.environ.get("BUTLER_BENCH_LITELLM"),
     )
     with targets.upstream() as provider:
         tokens = targets.lend(provider)
         with measure.meter(cost.postgres_pid()) as meter:
-            parts.Bench(wanted, provider, tokens, meter, sys.stdout).run()
+            parts.Bench(options, provider, tokens, meter, sys.stdout).run()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A pass-through proxy on the gateway's own stack: uvicorn, httptools, uvloop, aiohttp.
 
-It keeps no books and parses nothing: what the gateway needs more is the cost of the books.
+It keeps no books and parses nothing: the additional time that the gateway needs is the cost of
+metering and of the books.
 `BENCH_UPSTREAM` names where it forwards to.
 """
 
@@ -20,7 +21,7 @@ _pool: aiohttp.ClientSession | None = None
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Forward a request, and pass its answer on piece by piece."""
     if scope["type"] == "lifespan":
-        await _live(receive, send)
+        await _lifespan(receive, send)
         return
     body, more = b"", True
     while more:
@@ -32,18 +33,18 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         raise RuntimeError("The server did not announce its start (lifespan).")
     async with _pool.post(f"{_UPSTREAM}{scope['path']}", data=body, headers=headers) as answer:
         if answer.content_type == "text/event-stream":
-            await _stream(answer, send)
+            await _send_stream(answer, send)
         else:
-            await _whole(answer, send)
+            await _send_whole(answer, send)
 
 
-async def _whole(answer: aiohttp.ClientResponse, send: Send) -> None:
+async def _send_whole(answer: aiohttp.ClientResponse, send: Send) -> None:
     body = await answer.read()
     await _start(answer, send, (b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.body", "body": body})
 
 
-async def _stream(answer: aiohttp.ClientResponse, send: Send) -> None:
+async def _send_stream(answer: aiohttp.ClientResponse, send: Send) -> None:
     await _start(answer, send)
     async for piece in answer.content.iter_any():
         await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -56,7 +57,7 @@ async def _start(answer: aiohttp.ClientResponse, send: Send, *headers: tuple[byt
     await send(start)
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: Receive, send: Send) -> None:
     global _pool  # noqa: PLW0603 - as long as the process lives
     await receive()
     async with aiohttp.ClientSession(

@@ -105,46 +105,46 @@ class _Run:
     def __init__(self, load: Load) -> None:
         self.load = load
         self.requests = itertools.cycle([_request(load, token) for token in load.tokens])
-        self.begun = time.perf_counter() + load.warm_up_seconds
-        self.until = self.begun + load.seconds
+        self.begin = time.perf_counter() + load.warm_up_seconds
+        self.until = self.begin + load.seconds
         self.left = load.calls
         self.times = array("d")
         self.statuses: Counter[int] = Counter()
         self.cpu, self.ended = 0.0, 0.0
 
     async def connection(self) -> Connection:
-        _, made = await asyncio.get_running_loop().create_connection(
+        _, connection = await asyncio.get_running_loop().create_connection(
             Connection, "127.0.0.1", self.load.port
         )
-        return made
+        return connection
 
     async def caller(self) -> None:
         """One client of a closed loop."""
         connection = await self.connection()
-        while self._goes_on(start := time.perf_counter()):
-            self.note(await connection.call(next(self.requests)), start)
+        while self._continues(start := time.perf_counter()):
+            self.count(await connection.call(next(self.requests)), start)
             if not connection.is_open:
                 connection = await self.connection()
 
-    def _goes_on(self, now: float) -> bool:
+    def _continues(self, now: float) -> bool:
         self.left -= 1
         return self.left >= 0 if self.load.calls else now < self.until
 
-    def note(self, status: int, start: float) -> None:
+    def count(self, status: int, start: float) -> None:
         """Count a call whose answer came in time; also one that began during the warm-up, because
         the servers' CPU is counted by time, too."""
         now = time.perf_counter()
-        if now >= self.begun and not self.ended:
+        if now >= self.begin and not self.ended:
             self.times.append(now - start)
             self.statuses[status] += 1
 
-    async def say_begin(self) -> None:
-        await asyncio.sleep(self.begun - time.perf_counter())
+    async def print_begin(self) -> None:
+        await asyncio.sleep(self.begin - time.perf_counter())
         self.cpu = time.process_time()
         print("begin", flush=True)  # noqa: T201
 
-    async def say_begin_and_end(self) -> None:
-        await self.say_begin()
+    async def print_begin_and_end(self) -> None:
+        await self.print_begin()
         if not self.load.calls:
             await asyncio.sleep(self.until - time.perf_counter())
             self.end()
@@ -161,7 +161,7 @@ class _Run:
             times[int((len(times) - 1) * share)] if times else 0.0 for share in (0.5, 0.95, 0.99)
         )
         return Measured(
-            per_second=len(times) / (self.ended - self.begun),
+            per_second=len(times) / (self.ended - self.begin),
             calls=len(times),
             p50=p50,
             p95=p95,
@@ -173,7 +173,7 @@ class _Run:
 
 async def _closed_loop(run: _Run) -> None:
     callers = (run.caller() for _ in range(run.load.clients))
-    await asyncio.gather(run.say_begin_and_end(), *callers)
+    await asyncio.gather(run.print_begin_and_end(), *callers)
     if run.load.calls:
         run.end()
 
@@ -182,17 +182,17 @@ async def _open_loop(run: _Run) -> None:
     # The longest unused first, so that none is idle until the server closes it.
     free, tasks = deque([await run.connection() for _ in range(run.load.clients)]), set()
 
-    async def once(due: float) -> None:
+    async def call_once(due: float) -> None:
         connection = free.popleft() if free else await run.connection()
         status = await connection.call(next(run.requests))
-        run.note(status, due)
+        run.count(status, due)
         free.append(connection if connection.is_open else await run.connection())
 
-    await run.say_begin()
+    await run.print_begin()
     for number in range(int(run.load.per_second * run.load.seconds)):
-        due = run.begun + number / run.load.per_second
+        due = run.begin + number / run.load.per_second
         await asyncio.sleep(max(0, due - time.perf_counter()))
-        task = asyncio.create_task(once(due))
+        task = asyncio.create_task(call_once(due))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
     await asyncio.wait(tasks, timeout=_SILENCE_SECONDS)

@@ -26,7 +26,7 @@ def head(names: list[str]) -> str:
 
 
 def start_of_line(stream: bool, latency: int, clients: int) -> str:
-    """What was asked."""
+    """The beginning of a line: how the load was set."""
     return f"{'stream' if stream else 'whole':>10} {latency:>6} ms {clients:>7}"
 
 
@@ -44,9 +44,9 @@ def books(figures: Figures, bare: Figures, megabytes: float) -> str:
     return f" {figures.postgres_ms:>10.2f} {share:>7.0%} {megabytes:>5.0f}"
 
 
-def goal(what: str, wanted: str, reached: str, kept: bool) -> str:
+def goal(name: str, target: str, result: str, reached: bool) -> str:
     """One goal of the gateway's and what came of it."""
-    return f"{'reached' if kept else 'MISSED':>8}  {what}: goal {wanted}, here {reached}"
+    return f"{'reached' if reached else 'MISSED':>8}  {name}: goal {target}, here {result}"
 
 
 def _short(milliseconds: float) -> str:

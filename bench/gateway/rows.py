@@ -1,4 +1,4 @@
-"""Who spends: many sessions with plenty, on keys that point to the upstream."""
+"""The rows of the benchmark: many sessions with large budgets, on keys of the upstream."""
 
 from django.db import connection
 
@@ -8,12 +8,12 @@ from keys.identity.queries.credentials import session_token
 from keys.models import CostCentre
 
 SESSIONS = 64
-# Its tokens are really counted, as they are for most calls.
+# A model with a public tokenizer: its tokens are counted, as for most calls.
 MODEL = "gpt-4o-mini"
 _KEYS = 4
 _PLENTY = 10**11
 _CHARGES = 100_000
-# On empty tables PostgreSQL would plan for empty tables, until it has looked at them again.
+# Without past charges PostgreSQL would plan for empty tables, until it analyzes them again.
 _PAST = """
 INSERT INTO keys_charge (
     allocation_id, api_key_id, price_id, model, idempotency_key, route, status, basis, held_tokens,
@@ -49,7 +49,7 @@ def lend(upstream: str, *, wire_format: str = "openai") -> list[str]:
 
 
 def remember() -> None:
-    """What was called before, as a Butler that has run for a while knows it."""
+    """Insert past charges, as a Butler that has run for a while has them."""
     with connection.cursor() as cursor:
         cursor.execute(_PAST, [_CHARGES])
         cursor.execute("VACUUM ANALYZE")

@@ -23,7 +23,7 @@ _QUESTION = "Who paid for the tokens of the research team in March, and how many
 
 @dataclass(frozen=True)
 class Target:
-    """A server under load. `tokens`: who may speak, by wire format and latency of the upstream."""
+    """A server under load. `tokens`: session tokens by wire format and latency of the upstream."""
 
     name: str
     port: int
@@ -38,11 +38,11 @@ class Target:
         stream: bool,
         wire_format: str = "openai",
         model: str = "",
-        **how: Any,
+        **options: Any,
     ) -> Load:
         """A load of calls to an upstream that answers after `latency` milliseconds."""
         path = _PATHS[wire_format]
-        more = {"tokens": self.tokens.get((wire_format, latency), ["bench"])} | how
+        more = {"tokens": self.tokens.get((wire_format, latency), ["bench"])} | options
         return Load(
             port=self.port,
             path=f"/{latency}{path}" if self.path_has_latency else path,
@@ -109,13 +109,13 @@ def litellm(provider: Target, environment: str, *, workers: int) -> Iterator[Tar
         port = server.free_port()
         command = [str(Path(environment) / "bin" / "litellm"), "--config", file.name]
         command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", str(workers)]
-        given = {"DATABASE_URL": "", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
-        given["PATH"] = f"{environment}/bin:{os.environ['PATH']}"
-        # It does not start given one.
-        key = given["LITELLM_MASTER_KEY"] = f"sk-{secrets.token_hex(32)}"
+        variables = {"DATABASE_URL": "", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
+        variables["PATH"] = f"{environment}/bin:{os.environ['PATH']}"
+        # A new key for each run: LiteLLM does not start with a predefined one.
+        key = variables["LITELLM_MASTER_KEY"] = f"sk-{secrets.token_hex(32)}"
         tokens = {("openai", latency): [key] for latency in LATENCIES}
         probe = "/health/liveliness"
-        with server.serving(command, port=port, probe=probe, environ=given) as running:
+        with server.serving(command, port=port, probe=probe, environ=variables) as running:
             yield Target(
                 "LiteLLM", running.port, running.pid, path_has_latency=False, tokens=tokens
             )

@@ -74,7 +74,7 @@ def bar(
     """Used and committed of an amount of `unit` (`tokens`, `usd`), with a label in words."""
     used_percent = formatting.percent(used, amount)
     segments = [
-        Segment(Decimal(0), used_percent, f"used{_heat(used_percent)}"),
+        Segment(Decimal(0), used_percent, f"used{_fill_class(used_percent)}"),
         Segment(used_percent, formatting.percent(committed, amount), "committed"),
     ]
     words = [formatting.quantity(number, unit=unit) for number in (used, committed, amount)]
@@ -86,7 +86,7 @@ def segments_bar(segments: Iterable[Segment], *, label: str) -> SafeString:
     return format_html("{}{}", _bar(segments, label), one_line(label))
 
 
-def _heat(percent: Decimal) -> str:
+def _fill_class(percent: Decimal) -> str:
     """The class that colours a bar that is nearly full."""
     if percent >= 90:
         return " butler-bar-hot"

@@ -140,26 +140,26 @@ def _connect(folder: Path) -> psycopg.Connection:
 
 def _make_database(folder: Path) -> None:
     with _connect(folder) as connection:
-        known = "SELECT 1 FROM pg_database WHERE datname = %s"
-        if connection.execute(known, [_DATABASE]).rowcount == 0:
+        query = "SELECT 1 FROM pg_database WHERE datname = %s"
+        if connection.execute(query, [_DATABASE]).rowcount == 0:
             connection.execute(f'CREATE DATABASE "{_DATABASE}"')
 
 
 def _make_cluster(folder: Path) -> None:
-    """Make the data directory aside and move it: a start that was killed leaves no half of one."""
+    """Create the data directory under another name, then rename it: it is complete or missing."""
     if (folder / "data").exists():
         return
-    aside = folder / "data.unfinished"
-    shutil.rmtree(aside, ignore_errors=True)
-    _make_own_folder(aside)
+    unfinished = folder / "data.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    _make_own_folder(unfinished)
     options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
     options += ["--builtin-locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject"]
-    made = run(folder, "initdb", "-U", _SUPERUSER, "-D", str(aside), *options)
-    if made.returncode:
+    initdb = run(folder, "initdb", "-U", _SUPERUSER, "-D", str(unfinished), *options)
+    if initdb.returncode:
         raise _failure(folder, "could not be prepared")
-    with (aside / "postgresql.conf").open("a") as configuration:
+    with (unfinished / "postgresql.conf").open("a") as configuration:
         configuration.write(_CONFIGURATION)
-    aside.rename(folder / "data")
+    unfinished.rename(folder / "data")
 
 
 def _start_server(folder: Path) -> None:
@@ -171,8 +171,8 @@ def _start_server(folder: Path) -> None:
     # The backends of a killed server need a moment to notice; until then a start is refused.
     while time.monotonic() < until:
         _forget_dead_server(folder)
-        started = _pg_ctl(folder, "start", "-w", "-t", str(_START_SECONDS), "-o", options)
-        if started.returncode == 0 or _is_running(folder):
+        start = _pg_ctl(folder, "start", "-w", "-t", str(_START_SECONDS), "-o", options)
+        if start.returncode == 0 or _is_running(folder):
             return
         time.sleep(1)
     raise _failure(folder, "did not start")

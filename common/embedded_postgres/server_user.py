@@ -29,7 +29,7 @@ def let_through(folder: Path) -> None:
 
 
 def let_read(tree: Path) -> None:
-    """Undo a strict umask on the wheel's files: the server's user must read and run them."""
+    """Make the wheel's files readable and executable for the server's user despite the umask."""
     if (tree / "bin" / "postgres").stat().st_mode & 0o005 == 0o005:
         return
     for file in (tree, *tree.rglob("*")):

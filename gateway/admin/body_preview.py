@@ -48,11 +48,11 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _join_beginning(chunks: Iterable[str]) -> str:
     """The first chunks: deeply nested JSON is mostly indentation and can grow a thousandfold."""
-    taken: list[str] = []
+    beginning: list[str] = []
     length = 0
     for chunk in chunks:
-        taken.append(chunk)
+        beginning.append(chunk)
         length += len(chunk)
         if length > PREVIEW_MAX:
             break
-    return "".join(taken)
+    return "".join(beginning)

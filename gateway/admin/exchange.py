@@ -60,8 +60,8 @@ class ExchangeAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Exchange]:
         """Exchanges that have not expired, without their contents."""
-        found = queries.unexpired_exchanges(now=timezone.now()).order_by("-charge_id")
-        return found.defer("content_key", "request", "answer")
+        exchanges = queries.unexpired_exchanges(now=timezone.now()).order_by("-charge_id")
+        return exchanges.defer("content_key", "request", "answer")
 
     @sensitive_variables()
     def render_change_form(

@@ -58,12 +58,12 @@ def value_of(fields: Mapping[str, Any], name: str) -> Any:
     if not isinstance(value, Raw):
         return value
     try:
-        found = _decode(value)
-        if isinstance(found, (list, dict)):
+        decoded_value = _decode(value)
+        if isinstance(decoded_value, (list, dict)):
             check_unique_names(bytes(value), name)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"`{name}` cannot be read: {error}.", field=name) from None
-    return found
+    return decoded_value
 
 
 def check_unique_names(raw: bytes, field: str) -> None:
@@ -86,14 +86,14 @@ def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: str)
     Some providers take `documents`, or a `prompt` beside the messages. Refusals: InvalidRequest.
     """
     names = fields.keys() - _SETTINGS - set(counted)
-    found = (value_of(fields, name) for name in names)
+    values = (value_of(fields, name) for name in names)
     return sum(
-        field_max(value, model=model) for value in found if isinstance(value, (str, list, dict))
+        field_max(value, model=model) for value in values if isinstance(value, (str, list, dict))
     )
 
 
 def raw_bytes_max(fields: Mapping[str, Any], names: Iterable[str], *, model: str) -> int | None:
-    """The length of raw JSON as a bound of its tokens; None if it is no bound, or too loose.
+    """The length of raw JSON as a bound of its tokens; None if it does not bound them, or loosely.
 
     It holds because an escaped string is never shorter than its UTF-8 text (`\\u` excepted, which
     a tokenizer's normalisation could lengthen), because the JSON around each message or part
@@ -103,11 +103,11 @@ def raw_bytes_max(fields: Mapping[str, Any], names: Iterable[str], *, model: str
     raws = [fields[name] for name in names if name in fields]
     if tokenizer_of(model) or not all(isinstance(raw, Raw) for raw in raws):
         return None
-    found = [bytes(raw) for raw in raws]
-    if any(word in raw for raw in found for word in _MARKERS):
+    texts = [bytes(raw) for raw in raws]
+    if any(word in raw for raw in texts for word in _MARKERS):
         return None
     try:
-        return sum(_raw_max(raw) for raw in found)
+        return sum(_raw_max(raw) for raw in texts)
     except UnicodeDecodeError:
         return None
 

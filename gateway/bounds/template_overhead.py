@@ -94,13 +94,13 @@ def _is_predefined(tool: Any) -> bool:
 
 
 def _choices_in(tools: Any) -> int:
-    found, rest = 0, [tools]
+    total, rest = 0, [tools]
     while rest:
         value = rest.pop()
         if isinstance(value, dict):
             choices = value.get("enum")
-            found += len(choices) if isinstance(choices, list) else 0
+            total += len(choices) if isinstance(choices, list) else 0
             rest.extend(value.values())
         elif isinstance(value, list):
             rest.extend(value)
-    return found
+    return total

@@ -22,8 +22,8 @@ DIALECTS: tuple[Dialect, ...] = (CHAT, RESPONSES, EMBEDDINGS, MESSAGES, COUNT_TO
 
 def wire_format_of(path: str) -> str:
     """The wire format of a path at Butler, also of one below a route; OpenAI's for any other."""
-    found = (each.wire_format for each in DIALECTS if path.startswith(f"/v1{each.path}"))
-    return next(found, "openai")
+    wire_formats = (each.wire_format for each in DIALECTS if path.startswith(f"/v1{each.path}"))
+    return next(wire_formats, "openai")
 
 
 __all__ = [

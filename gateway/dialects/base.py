@@ -1,4 +1,4 @@
-"""What a dialect is: everything the gateway must know of one route's requests and answers.
+"""The protocol of dialects: what the gateway must know of one route's requests and answers.
 
 A dialect is pure: bytes in, values out; it knows no network, no books, no clock.
 """

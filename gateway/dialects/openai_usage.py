@@ -66,7 +66,7 @@ def cost_of(values: dict[str, Any]) -> Decimal | None:
 
 
 def _first_count(values: dict[str, Any], *names: str) -> int | None:
-    return next((found for name in names if (found := count(values.get(name))) is not None), None)
+    return next((number for name in names if (number := count(values.get(name))) is not None), None)
 
 
 def _complete_usage(

@@ -52,7 +52,7 @@ def count(value: Any) -> int | None:
 
 def largest(*values: Any) -> int:
     """The largest plausible count among fields that mean the same number; 0 if there is none."""
-    return max((found for value in values if (found := count(value)) is not None), default=0)
+    return max((number for value in values if (number := count(value)) is not None), default=0)
 
 
 def part_within(tokens: int, *, whole: int) -> int:

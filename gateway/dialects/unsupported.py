@@ -119,10 +119,10 @@ def _read_tools(raw: bytes) -> list[Tool]:
     bounds.check_unique_names(raw, "tools")
     for tool in msgspec.json.decode(raw, type=list[dict[str, Raw]] | None) or []:
         # A provider that ignores the case of names would see another tool.
-        if odd := [
+        if misspelt := [
             name for name in tool if name.lower() in _TOOL_FIELDS and name not in _TOOL_FIELDS
         ]:
-            raise InvalidRequest(f"Write {odd[0]!r} in lower case.", field="tools")
+            raise InvalidRequest(f"Write {misspelt[0]!r} in lower case.", field="tools")
     return tools
 
 

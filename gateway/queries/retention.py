@@ -13,7 +13,7 @@ _CENTRE = "centre:"
 
 
 def retention_days(payers: Sequence[str]) -> int:
-    """For how many days calls of these payers are kept; 0: they are not.
+    """For how many days calls of these payers are kept; 0 if they are not kept.
 
     `payers` in the order of an allocation, each cost centre before those below it: `agent:ada`,
     `centre:org`, `centre:research`. One query by primary key.

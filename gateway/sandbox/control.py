@@ -20,16 +20,16 @@ class Control:
 
     def __init__(self, *, log: CallLog, faults: Faults, running_calls: Callable[[], int]) -> None:
         self._calls = log
-        self._planned = faults
+        self._planned_faults = faults
         self._running_calls = running_calls
         self._routes = {
-            ("HEAD", "/"): self._nothing,
+            ("HEAD", "/"): self._probe,
             ("GET", "/healthz"): self._health,
             ("GET", "/sandbox/log"): self._log,
             ("DELETE", "/sandbox/log"): self._clear_log,
             ("GET", "/sandbox/totals"): self._totals,
             ("GET", "/sandbox/faults"): self._faults,
-            ("POST", "/sandbox/faults"): self._plan,
+            ("POST", "/sandbox/faults"): self._plan_fault,
             ("DELETE", "/sandbox/faults"): self._clear_faults,
         }
 
@@ -44,7 +44,7 @@ class Control:
             status, answer = 400, _error(400, str(error))
         await delivery.send_json(connection, answer, status=status, headers=[])
 
-    def _nothing(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    def _probe(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
         return 200, b""
 
     def _health(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
@@ -62,14 +62,14 @@ class Control:
         return 200, msgspec.json.encode(self._calls.totals(query.get("by", "key")))
 
     def _faults(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
-        return 200, msgspec.json.encode(self._planned.remaining())
+        return 200, msgspec.json.encode(self._planned_faults.remaining())
 
-    def _plan(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
-        self._planned.plan(msgspec.json.decode(body))
-        return 201, msgspec.json.encode(self._planned.remaining())
+    def _plan_fault(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        self._planned_faults.plan(msgspec.json.decode(body))
+        return 201, msgspec.json.encode(self._planned_faults.remaining())
 
     def _clear_faults(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
-        self._planned.clear()
+        self._planned_faults.clear()
         return 200, _EMPTY
 
     def _unknown(self, query: dict[str, str], body: bytes) -> tuple[int, bytes]:

@@ -26,9 +26,9 @@ async def answer(
         await _stall(connection, reply.directive)
     if reply.request.stream:
         # Only routes that stream read `stream` of a request.
-        await _stream(connection, call, cast(StreamingRoute, route), reply, headers)
+        await _send_stream(connection, call, cast(StreamingRoute, route), reply, headers)
     else:
-        await _whole(connection, call, route, reply, headers)
+        await _send_whole(connection, call, route, reply, headers)
 
 
 async def send_json(
@@ -39,7 +39,7 @@ async def send_json(
     await connection.end(body)
 
 
-async def _whole(
+async def _send_whole(
     connection: Connection, call: LoggedCall, route: Route, reply: Reply, headers: Headers
 ) -> None:
     body = _NOT_JSON if reply.directive.malformed else _encode(route.whole(reply))
@@ -56,7 +56,7 @@ async def _whole(
     await _stall(connection, reply.directive)
 
 
-async def _stream(
+async def _send_stream(
     connection: Connection, call: LoggedCall, route: StreamingRoute, reply: Reply, headers: Headers
 ) -> None:
     events = list(route.events(reply))

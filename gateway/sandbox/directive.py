@@ -64,8 +64,10 @@ NOTHING = Directive()
 
 def fields_in_text(text: str) -> dict[str, str]:
     """The names and values of the last directive in a text."""
-    found = _IN_TEXT.findall(text) if "[[sandbox" in text else []
-    return {name: value.strip("'") for name, value in _PAIR.findall(found[-1])} if found else {}
+    directives = _IN_TEXT.findall(text) if "[[sandbox" in text else []
+    if not directives:
+        return {}
+    return {name: value.strip("'") for name, value in _PAIR.findall(directives[-1])}
 
 
 def directive(fields: dict[str, Any]) -> Directive:

@@ -1,4 +1,4 @@
-"""Planned faults: directives for the next calls of a key, whatever those calls ask for."""
+"""Planned faults: directives that replace those of the next calls of a key."""
 
 from typing import Any, TypedDict
 

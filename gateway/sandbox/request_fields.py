@@ -63,8 +63,8 @@ def items(body: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def last_user_text(messages: list[dict[str, Any]]) -> str:
     """The text of the user's last message that has one; results of tools do not count."""
     for message in reversed(messages):
-        if message.get("role") == "user" and (found := "\n".join(texts(message.get("content")))):
-            return found
+        if message.get("role") == "user" and (text := "\n".join(texts(message.get("content")))):
+            return text
     return ""
 
 

@@ -72,9 +72,9 @@ def look_at_exchange(charge_id: int, *, actor: Actor, now: datetime) -> queries.
         .filter(pk=charge_id)
         .values_list("cost_centre", "charge__allocation__agent", "charge__allocation__session_id")
     )
-    if not (found := allocations.first()):
+    if not (row := allocations.first()):
         return None
-    centre, agent, session = found
+    centre, agent, session = row
     with transaction.atomic():
         audit.record(
             actor=actor,

@@ -48,7 +48,7 @@ def test_a_database_that_is_away_is_not_asked_for_each_of_them():
 
 
 def test_what_nobody_waits_for_is_not_begun_or_given_to_whoever_cleans_up():
-    begun, go, done, abandoned = threading.Event(), threading.Event(), [], []
+    begun, go, done, discarded = threading.Event(), threading.Event(), [], []
 
     def work(items):
         begun.set()
@@ -57,7 +57,7 @@ def test_what_nobody_waits_for_is_not_begun_or_given_to_whoever_cleans_up():
         return items
 
     async def ask():
-        batches = Batches(work, threads=1, abandoned=abandoned.append)
+        batches = Batches(work, threads=1, discard=discarded.append)
         first = asyncio.create_task(batches.do("first"))
         await asyncio.to_thread(begun.wait, 20)
         second = asyncio.create_task(batches.do("second"))
@@ -70,7 +70,7 @@ def test_what_nobody_waits_for_is_not_begun_or_given_to_whoever_cleans_up():
 
     assert asyncio.run(ask()) == "third"
     assert done == ["first", "third"]
-    assert abandoned == ["first"]
+    assert discarded == ["first"]
 
 
 @pytest.mark.django_db(transaction=True)
