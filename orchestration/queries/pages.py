@@ -128,5 +128,5 @@ def spent_by_attempt(attempt: Attempt) -> tuple[int, Decimal]:
 
 
 def running_by_scope() -> dict[str, int]:
-    """How many attempts run now, by every scope that may have a limit."""
-    return {each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING)}
+    """The number of running attempts by scope, for every scope that may have a limit."""
+    return {each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING_BY_SCOPE)}

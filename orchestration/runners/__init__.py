@@ -76,17 +76,17 @@ class Runners:
     """The runners of one worker process: one instance per kind, created on first use."""
 
     def __init__(self) -> None:
-        self._made: dict[str, Runner] = {}
+        self._instances: dict[str, Runner] = {}
 
     def of(self, name: str) -> Runner:
         """The runner of this name; `check` has accepted the name before."""
         kind = name.partition(":")[0]
-        if kind not in self._made:
-            self._made[kind] = _RUNNERS[kind]()
-        return self._made[kind]
+        if kind not in self._instances:
+            self._instances[kind] = _RUNNERS[kind]()
+        return self._instances[kind]
 
     async def close(self) -> None:
         """Close all runners, because the worker stops."""
-        for runner in self._made.values():
+        for runner in self._instances.values():
             await runner.close()
-        self._made.clear()
+        self._instances.clear()

@@ -65,7 +65,7 @@ class CommandRunner:
         running = await self._own(work, handle)
         code = await asyncio.shield(running.child.over)
         if code != 0:
-            raise Failed("failed", _why(running.child, code, secret=work.token))
+            raise Failed("failed", _failure_text(running.child, code, secret=work.token))
         text = without(await _result_text(running, secret=work.token), secret=work.token)
         if not text.strip():
             raise Failed("unusable_answer", "The command succeeded without any output.")
@@ -109,7 +109,7 @@ class CommandRunner:
         except BaseException as error:
             folder.remove()
             if isinstance(error, OSError | ReadAsAnOption):
-                raise _not_started(command, error) from None
+                raise _start_failure(command, error) from None
             raise
         self._running[work.session_id] = _Running(command, folder, child)
         folder.note_child(child.pid, child.started)
@@ -149,7 +149,7 @@ def _program(work: Work, command: Command, folder: Folder) -> Program:
     )
 
 
-def _not_started(command: Command, error: Exception) -> Failed:
+def _start_failure(command: Command, error: Exception) -> Failed:
     if isinstance(error, ReadAsAnOption):
         return Failed("refused", f"{command}: {error}; the program would read it as an option.")
     if isinstance(error, OSError) and error.errno == errno.E2BIG:
@@ -195,11 +195,11 @@ def _in_json(text: str, path: str) -> str:
     return found if isinstance(found, str) else msgspec.json.encode(found).decode()
 
 
-def _why(child: Child, code: int, *, secret: str) -> str:
+def _failure_text(child: Child, code: int, *, secret: str) -> str:
     how = f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
     # Some programs report errors on standard output.
-    said = child.err.end(secret=secret).strip() or child.out.end(secret=secret)
-    return sentence(f"{how}: {without(said, secret=secret)}", secret=secret)
+    output = child.err.end(secret=secret).strip() or child.out.end(secret=secret)
+    return sentence(f"{how}: {without(output, secret=secret)}", secret=secret)
 
 
 def _facts(running: _Running, *, secret: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 _PIECE_OF_SECRET_MIN = 8
 
 
-class Captured(asyncio.Protocol):
+class OutputCapture(asyncio.Protocol):
     """The reading end of a pipe: keeps the first and the last `most / 2` bytes.
 
     `closed` is set when no process has the writing end open; `cut`: how many bytes are missing.
@@ -20,7 +20,7 @@ class Captured(asyncio.Protocol):
         self._transport: asyncio.BaseTransport | None = None
 
     @classmethod
-    async def open(cls, most: int) -> tuple["Captured", int]:
+    async def open(cls, most: int) -> tuple["OutputCapture", int]:
         """A capture, and the writing end of its pipe, which the caller closes."""
         reading, writing = os.pipe()
         loop = asyncio.get_running_loop()

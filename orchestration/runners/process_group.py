@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestration.runners.output_capture import Captured
+from orchestration.runners.output_capture import OutputCapture
 
 _GRACE_SECONDS = 3
 _DRAIN_SECONDS = 1
@@ -36,7 +36,9 @@ class Program:
 class Child:
     """A running program. `over` returns its exit code when its whole process group has ended."""
 
-    def __init__(self, process: asyncio.subprocess.Process, out: Captured, err: Captured) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, out: OutputCapture, err: OutputCapture
+    ) -> None:
         self.pid, self.out, self.err = process.pid, out, err
         self.started = _start_time(process.pid)
         self._process = process
@@ -45,8 +47,8 @@ class Child:
     @classmethod
     async def start(cls, program: Program) -> "Child":
         """Start the program. Error: OSError."""
-        out, out_pipe = await Captured.open(program.output_bytes_max)
-        err, err_pipe = await Captured.open(program.output_bytes_max)
+        out, out_pipe = await OutputCapture.open(program.output_bytes_max)
+        err, err_pipe = await OutputCapture.open(program.output_bytes_max)
         stdin = os.open(program.stdin or os.devnull, os.O_RDONLY)
         try:
             process = await asyncio.create_subprocess_exec(

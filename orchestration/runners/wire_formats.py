@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 SYSTEM = (
-    "You carry out one part of a larger task. Your answer is the result of this part and all that "
-    "is used of it: nobody can answer a question of yours. Answer with the result itself."
+    "You carry out one part of a larger task. Only your answer is used, as the result of this "
+    "part, and you cannot ask questions. Answer with the result itself."
 )
 # Anthropic's format requires a maximum, and every model in use can answer this much. The gateway
 # lowers it to what is left of the budget.

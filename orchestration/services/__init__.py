@@ -1,6 +1,6 @@
 """Every write of the Agent Orchestrator."""
 
-from orchestration.services.claim import beat, claim, give_up, take_over
+from orchestration.services.claim import claim, release_leases, renew_leases, take_over
 from orchestration.services.commands import CommandTerms, set_command
 from orchestration.services.concurrency_limits import (
     check_scope,
@@ -8,7 +8,7 @@ from orchestration.services.concurrency_limits import (
     set_concurrency,
 )
 from orchestration.services.finalize import finalize
-from orchestration.services.finish import Ended, back_off, finish_many
+from orchestration.services.finish import AttemptOutcome, back_off, finish_many
 from orchestration.services.lend import lend, store_handle
 from orchestration.services.submit import Plan, plan, reserve_of, submit
 from orchestration.services.task_control import approve, cancel, pause, resume, retry_failed
@@ -17,23 +17,23 @@ from orchestration.services.time_limits import sweep
 from orchestration.services.wakeup import wake
 
 __all__ = [
+    "AttemptOutcome",
     "CommandTerms",
-    "Ended",
-    "TaskRequest",
     "Plan",
-    "finalize",
+    "TaskRequest",
     "approve",
     "back_off",
-    "beat",
     "cancel",
     "check_scope",
     "claim",
+    "finalize",
     "finish_many",
-    "give_up",
     "lend",
     "pause",
     "plan",
+    "release_leases",
     "remove_concurrency",
+    "renew_leases",
     "reserve_of",
     "resume",
     "retry_failed",

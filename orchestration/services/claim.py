@@ -1,4 +1,4 @@
-"""Start waiting sub-tasks on a worker, and give the attempts of silent workers to another one."""
+"""Start waiting sub-tasks on a worker, and assign attempts of lost workers to another one."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ from orchestration.sql.rows import AttemptRow
 from orchestration.task_budget import TOKENS_MIN, TaskBudget
 
 # A sub-task that waits for tokens of others is considered again after this time.
-_NEXT_LOOK = timedelta(seconds=3)
+_POSTPONEMENT = timedelta(seconds=3)
 
 
 @transaction.atomic(durable=True)
@@ -31,18 +31,27 @@ def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
     if not fetch_unprepared(sql.CANDIDATES, now=now, most=most):
         return []
     # Asked again under the lock: another worker may have started them in between.
-    fetch_unprepared(sql.GIVE_PLACES)
-    sub_tasks, tasks = _in_order(fetch_unprepared(sql.CANDIDATES, now=now, most=most))
-    places = _Places({each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING)})
+    fetch_unprepared(sql.CLAIM_LOCK)
+    sub_tasks, tasks = _lock_candidates(fetch_unprepared(sql.CANDIDATES, now=now, most=most))
+    limits = _ConcurrencyLimits(
+        {each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING_BY_SCOPE)}
+    )
     budgets = _task_budgets(tasks, sub_tasks)
-    chosen = [
-        given
+    starts = [
+        start
         for one in sub_tasks
-        if (given := _take_parameters(one, tasks, budgets, places, now=now))
+        if (start := _start_parameters(one, tasks, budgets, limits, now=now))
     ]
-    _put_off(budgets.values(), now=now)
-    until, begun = _lease_end(now), json.dumps(chosen)
-    return _attempts(fetch_unprepared(sql.TAKE, given=begun, worker=worker, until=until, now=now))
+    _postpone(budgets.values(), now=now)
+    return _attempts(
+        fetch_unprepared(
+            sql.START_ATTEMPTS,
+            starts=json.dumps(starts),
+            worker=worker,
+            until=_lease_end(now),
+            now=now,
+        )
+    )
 
 
 @transaction.atomic(durable=True)
@@ -55,8 +64,8 @@ def take_over(*, worker: str, most: int, now: datetime) -> list[Attempt]:
 
 
 @transaction.atomic(durable=True)
-def beat(*, worker: str, now: datetime) -> dict[int, tuple[int, bool]]:
-    """The heartbeat: renew the leases of the worker's attempts that are a quarter through.
+def renew_leases(*, worker: str, now: datetime) -> dict[int, tuple[int, bool]]:
+    """The heartbeat of a worker: renew the leases of its attempts once a quarter has passed.
 
     Returns, by attempt id, the fence and whether a cancellation was requested. An attempt that is
     missing now belongs to another worker, or has ended.
@@ -68,10 +77,10 @@ def beat(*, worker: str, now: datetime) -> dict[int, tuple[int, bool]]:
     return {pk: (fence, asked is not None) for pk, fence, asked in rows}
 
 
-def give_up(*, worker: str, now: datetime) -> int:
-    """End the leases of a worker that stops, so that others can take over at once.
+def release_leases(*, worker: str, now: datetime) -> int:
+    """End the leases of a worker that stops, so that others can take its attempts over at once.
 
-    Returns the number of attempts that it leaves.
+    Returns the number of these attempts.
     """
     left = Attempt.objects.filter(worker=worker, status=Attempt.Status.RUNNING)
     return left.update(leased_until=now)
@@ -86,8 +95,8 @@ def _attempts(written: list[AttemptRow]) -> list[Attempt]:
     return list(rows.select_related("task", "sub_task").order_by("pk"))
 
 
-def _in_order(found: list[Candidate]) -> tuple[list[SubTask], dict[int, Task]]:
-    """The candidates in their order, and their tasks, locked."""
+def _lock_candidates(found: list[Candidate]) -> tuple[list[SubTask], dict[int, Task]]:
+    """The candidates in their order, and their tasks by id, which are locked until commit."""
     wanted = Task.objects.filter(pk__in={each.task_id for each in found}, status=Task.Status.ACTIVE)
     locked = wanted.order_by("pk").select_for_update(of=("self",), no_key=True)
     tasks = {task.pk: task for task in locked}
@@ -96,7 +105,7 @@ def _in_order(found: list[Candidate]) -> tuple[list[SubTask], dict[int, Task]]:
     return [rows[pk] for pk in ids if rows[pk].status == SubTask.Status.WAITING], tasks
 
 
-class _Places:
+class _ConcurrencyLimits:
     """How many attempts run in each scope, and the concurrency limit of each."""
 
     def __init__(self, running: dict[str, int]) -> None:
@@ -104,24 +113,24 @@ class _Places:
         self._most = dict(Concurrency.objects.values_list("scope", "attempts_max"))
         self._most.setdefault("all", settings.ATTEMPTS_MAX)
 
-    def has(self, scopes: list[str]) -> bool:
+    def allow(self, scopes: list[str]) -> bool:
         """Whether each of these scopes has room for one more attempt."""
         return all(self._running[s] < self._most[s] for s in scopes if s in self._most)
 
-    def take(self, scopes: list[str]) -> None:
+    def count(self, scopes: list[str]) -> None:
         """Count one more running attempt in each of these scopes."""
         self._running.update(scopes)
 
 
 def spent_tokens(sub_tasks: list[int]) -> dict[int, int]:
     """The tokens of all attempts, by sub-task: used ones, or lent ones until the use is final."""
-    found = fetch_unprepared(sql.SPENT, sub_tasks=sub_tasks)
+    found = fetch_unprepared(sql.SPENT_TOKENS, sub_tasks=sub_tasks)
     return {each.sub_task_id: each.tokens for each in found}
 
 
 def _task_budgets(tasks: dict[int, Task], sub_tasks: list[SubTask]) -> dict[int, TaskBudget]:
     spent = spent_tokens([one.pk for one in sub_tasks if one.attempts_made])
-    found = fetch_unprepared(sql.PROMISED, tasks=list(tasks), least=TOKENS_MIN)
+    found = fetch_unprepared(sql.PROMISED_TOKENS, tasks=list(tasks), least=TOKENS_MIN)
     return {each.task_id: _task_budget(tasks[each.task_id], each, spent) for each in found}
 
 
@@ -137,21 +146,21 @@ def _task_budget(task: Task, tokens: PromisedTokens, spent: dict[int, int]) -> T
     )
 
 
-def _take_parameters(
+def _start_parameters(
     sub_task: SubTask,
     tasks: dict[int, Task],
     budgets: dict[int, TaskBudget],
-    places: _Places,
+    limits: _ConcurrencyLimits,
     *,
     now: datetime,
 ) -> dict[str, Any] | None:
-    """The parameters of TAKE for a sub-task that starts; None when it must wait."""
+    """The parameters of START_ATTEMPTS for a sub-task; None if it has to wait."""
     task = tasks[sub_task.task_id]
     scopes = ["all", f"runner:{sub_task.runner}", f"provider:{sub_task.provider}"]
     scopes += [f"centre:{slug}" for slug in task.centres]
-    if not places.has(scopes) or not (tokens := budgets[task.pk].lend(sub_task)):
+    if not limits.allow(scopes) or not (tokens := budgets[task.pk].lend(sub_task)):
         return None
-    places.take(scopes)
+    limits.count(scopes)
     deadline = min(now + timedelta(seconds=task.running_seconds), task.deadline_at)
     # Adding the number of attempts keeps the id unique even if the clock has not moved.
     milliseconds = int(now.timestamp() * 1000) + sub_task.attempts_made
@@ -163,10 +172,10 @@ def _take_parameters(
     }
 
 
-def _put_off(budgets: Iterable[TaskBudget], *, now: datetime) -> None:
+def _postpone(budgets: Iterable[TaskBudget], *, now: datetime) -> None:
     """Postpone sub-tasks that have to wait for tokens, and fail those that cannot get any."""
     later = [one.pk for task_budget in budgets for one in task_budget.later]
-    SubTask.objects.filter(pk__in=later).update(not_before=now + _NEXT_LOOK)
+    SubTask.objects.filter(pk__in=later).update(not_before=now + _POSTPONEMENT)
     if broke := [one for task_budget in budgets for one in task_budget.broke]:
         says = "The task's budget has too few tokens left for another attempt."
         fail_sub_tasks(broke, kind="budget_exhausted", says=says, now=now)

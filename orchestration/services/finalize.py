@@ -23,8 +23,8 @@ def finalize(*, attempts: Sequence[int] | None = None, most: int = 200, now: dat
     `attempts`: ids; None means all that have ended and are not final. Returns how many of them
     were found. Repeating the call changes nothing.
     """
-    given = None if attempts is None else list(attempts)
-    left = fetch_unprepared(sql.LEFT_OVER, attempts=given, most=most)
+    ids = None if attempts is None else list(attempts)
+    left = fetch_unprepared(sql.NOT_FINALIZED, attempts=ids, most=most)
     for each in left:
         if each.allocation_id:
             _close(each.allocation_id, each.status, each.error_kind, now=now)
@@ -50,10 +50,10 @@ def _finalize(attempts: list[int], *, now: datetime) -> None:
     written = fetch_unprepared(sql.FINALIZE, attempts=attempts, now=now)
     changed = [each.task_id for each in written]
     for task in Task.objects.filter(pk__in=changed, status=Task.Status.ACTIVE):
-        _ask_at_soft_limit(task, before=tasks[task.pk].used, now=now)
+        _pause_at_soft_limit(task, before=tasks[task.pk].used, now=now)
 
 
-def _ask_at_soft_limit(task: Task, *, before: int, now: datetime) -> None:
+def _pause_at_soft_limit(task: Task, *, before: int, now: datetime) -> None:
     """Pause a task that has just reached its soft limit; a person has to resume it."""
     if not task.soft_limit or not before < task.soft_limit <= task.used:
         return

@@ -1,4 +1,4 @@
-"""Record how attempts ended, and what follows for their sub-tasks and tasks."""
+"""Record the outcomes of attempts, and update their sub-tasks and tasks."""
 
 import json
 import random
@@ -29,8 +29,8 @@ _RETRY_AFTER_SECONDS_MAX = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How an attempt ended, as its worker reports it.
+class AttemptOutcome:
+    """The outcome of an attempt, as its worker reports it.
 
     `status`: succeeded, failed or cancelled. `kind` (a key of `runners.base.KINDS`) and `says`
     (a sentence for people) describe a failure. `retry_after`: seconds that a provider asked for.
@@ -47,22 +47,22 @@ class Ended:
 
 
 @transaction.atomic(durable=True)
-def finish_many(ended: Sequence[Ended], *, now: datetime) -> list[bool]:
-    """Record how attempts ended. Returns, for each, whether its worker still had the attempt.
+def finish_many(outcomes: Sequence[AttemptOutcome], *, now: datetime) -> list[bool]:
+    """Record outcomes of attempts. Returns, for each, whether its worker still had the attempt.
 
     In the same transaction: the sub-task succeeds, fails or waits for a retry; sub-tasks that
     depend on it are unblocked or fail too; the task ends with its last sub-task.
     """
-    by_id = {each.attempt: each for each in ended}
+    by_id = {each.attempt: each for each in outcomes}
     tasks = lock_tasks(Attempt.objects.filter(pk__in=by_id).values("task_id"))
-    heard = _end_attempts(ended, now=now)
-    attempts = Attempt.objects.filter(pk__in=heard).select_related("sub_task")
+    accepted = _end_attempts(outcomes, now=now)
+    attempts = Attempt.objects.filter(pk__in=accepted).select_related("sub_task")
     moves = [
         _move(tasks[attempt.task_id], attempt.sub_task, by_id[attempt.pk], now=now)
         for attempt in attempts
     ]
     _move_sub_tasks(moves, tasks, now=now)
-    return [each.attempt in heard for each in ended]
+    return [each.attempt in accepted for each in outcomes]
 
 
 def lock_tasks(pks: Any) -> dict[int, Task]:
@@ -83,10 +83,10 @@ def fail_sub_tasks(
     )
     failed = list(open_ones.values_list("pk", flat=True))
     open_ones.update(status=status, error_kind=kind, error=says, ended_at=now, waiting_since=None)
-    follow(failed=failed, tasks=list({one.task_id for one in sub_tasks}), now=now)
+    advance_tasks(failed=failed, tasks=list({one.task_id for one in sub_tasks}), now=now)
 
 
-def follow(
+def advance_tasks(
     *, done: Sequence[int] = (), failed: Sequence[int] = (), tasks: Sequence[int], now: datetime
 ) -> None:
     """Unblock or fail the dependents of ended sub-tasks, and end tasks that are finished.
@@ -100,7 +100,7 @@ def follow(
     fetch_unprepared(sql.END_TASKS, tasks=list(tasks), now=now)
 
 
-def _end_attempts(ended: Sequence[Ended], *, now: datetime) -> set[int]:
+def _end_attempts(outcomes: Sequence[AttemptOutcome], *, now: datetime) -> set[int]:
     rows = [
         {
             "attempt": each.attempt,
@@ -110,10 +110,10 @@ def _end_attempts(ended: Sequence[Ended], *, now: datetime) -> set[int]:
             "error": storable(each.says),
             "facts": each.facts,
         }
-        for each in ended
+        for each in outcomes
     ]
-    heard = fetch_unprepared(sql.END_ATTEMPTS, ended=_json(rows), now=now)
-    return {each.attempt_id for each in heard}
+    accepted = fetch_unprepared(sql.END_ATTEMPTS, outcomes=_json(rows), now=now)
+    return {each.attempt_id for each in accepted}
 
 
 def _json(rows: list[dict[str, Any]]) -> str:
@@ -121,30 +121,34 @@ def _json(rows: list[dict[str, Any]]) -> str:
     return json.dumps(all_storable(rows), default=str)
 
 
-def _move(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dict[str, Any]:
+def _move(
+    task: Task, sub_task: SubTask, outcome: AttemptOutcome, *, now: datetime
+) -> dict[str, Any]:
     """The parameters of MOVE_SUB_TASKS for the sub-task of an ended attempt."""
     move = {
         "sub_task": sub_task.pk,
-        "status": ended.status,
+        "status": outcome.status,
         "not_before": None,
         "retries": sub_task.retries,
         "recoveries": sub_task.recoveries,
-        "error_kind": ended.kind,
-        "error": storable(ended.says),
-        "result": storable(ended.text[:RESULT_CHARACTERS_MAX]),
+        "error_kind": outcome.kind,
+        "error": storable(outcome.says),
+        "result": storable(outcome.text[:RESULT_CHARACTERS_MAX]),
     }
-    if ended.status == Attempt.Status.FAILED:
-        move |= _retry_changes(task, sub_task, ended, now=now)
+    if outcome.status == Attempt.Status.FAILED:
+        move |= _retry_changes(task, sub_task, outcome, now=now)
     return move
 
 
-def _retry_changes(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime) -> dict[str, Any]:
+def _retry_changes(
+    task: Task, sub_task: SubTask, outcome: AttemptOutcome, *, now: datetime
+) -> dict[str, Any]:
     """What is different when another attempt follows; empty when the failure is final."""
-    kind = KINDS[ended.kind]
+    kind = KINDS[outcome.kind]
     if task.status == Task.Status.CANCELLING or not kind.retryable:
         return {}
     if kind.counts_as == "wait":
-        return _waiting(now, back_off(sub_task.attempts_made - 1, asked=ended.retry_after))
+        return _waiting(now, back_off(sub_task.attempts_made - 1, asked=outcome.retry_after))
     if kind.counts_as == "recovery":
         recoveries = sub_task.recoveries + 1
         if recoveries > settings.ATTEMPT_RECOVERIES_MAX:
@@ -152,7 +156,7 @@ def _retry_changes(task: Task, sub_task: SubTask, ended: Ended, *, now: datetime
         return {"recoveries": recoveries} | _waiting(now, 0)
     if not task.retry_on_failure or sub_task.retries >= task.max_retries:
         return {}
-    pause = back_off(sub_task.retries, asked=ended.retry_after)
+    pause = back_off(sub_task.retries, asked=outcome.retry_after)
     return {"retries": sub_task.retries + 1} | _waiting(now, pause)
 
 
@@ -179,7 +183,7 @@ def _move_sub_tasks(moves: list[dict[str, Any]], tasks: dict[int, Task], *, now:
     failed = [move["sub_task"] for move in moves if move["status"] in ("failed", "cancelled")]
     _write_plans([*done, *failed], tasks, now=now)
     _alert([move for move in moves if move["error_kind"] == "quarantined"], now=now)
-    follow(done=done, failed=failed, tasks=list(tasks), now=now)
+    advance_tasks(done=done, failed=failed, tasks=list(tasks), now=now)
 
 
 def _write_plans(ended: list[int], tasks: dict[int, Task], *, now: datetime) -> None:

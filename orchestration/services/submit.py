@@ -67,15 +67,15 @@ def submit(
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
         return _same(earlier, request), False
     by_model = request.planner == "model" and not request.sub_tasks
-    made = _to_be_planned(request) if by_model else plan(request)
-    _check_supply(request, made.parts)
+    planned = _planning_step(request) if by_model else plan(request)
+    _check_supply(request, planned.parts)
     try:
-        return _submit(agent, request, made, idempotency_key, now)
+        return _submit(agent, request, planned, idempotency_key, now)
     except IntegrityError as error:
         # The same request was sent at the same time, and its task exists now.
         if "task_once_per_idempotency_key" not in str(error):
             raise
-        return _submit(agent, request, made, idempotency_key, now)
+        return _submit(agent, request, planned, idempotency_key, now)
 
 
 def _check_supply(request: TaskRequest, parts: list[Part]) -> None:
@@ -84,7 +84,8 @@ def _check_supply(request: TaskRequest, parts: list[Part]) -> None:
         keys.check_known(provider=provider, model=model)
 
 
-def _to_be_planned(request: TaskRequest) -> Plan:
+def _planning_step(request: TaskRequest) -> Plan:
+    """The plan of a task that a model plans later: only the planning step."""
     request.check()
     runners.check(request.runner)
     share = min(request.total_budget * _PLANNING_PERCENT // 100, _PLANNING_TOKENS_MAX)
@@ -101,11 +102,11 @@ def _to_be_planned(request: TaskRequest) -> Plan:
 
 @transaction.atomic(durable=True)
 def _submit(
-    agent: str, request: TaskRequest, made: Plan, idempotency_key: str | None, now: datetime
+    agent: str, request: TaskRequest, planned: Plan, idempotency_key: str | None, now: datetime
 ) -> tuple[Task, bool]:
     if idempotency_key and (earlier := _earlier(agent, idempotency_key)):
         return _same(earlier, request), False
-    centre = _centre(agent, request.cost_centre)
+    centre = _cost_centre(agent, request.cost_centre)
     task = Task.objects.create(
         agent_id=agent,
         cost_centre=centre,
@@ -116,8 +117,8 @@ def _submit(
         deadline_at=now + timedelta(seconds=request.timeout),
         **_columns(request),
     )
-    first = 0 if made.parts[0].key == planning.PLANNING_KEY else 1
-    write_sub_tasks(task, made.parts, made.shares, first=first, now=now)
+    first = 0 if planned.parts[0].key == planning.PLANNING_KEY else 1
+    write_sub_tasks(task, planned.parts, planned.shares, first=first, now=now)
     wake()
     return task, True
 
@@ -154,16 +155,16 @@ def _same(task: Task, request: TaskRequest) -> Task:
     return task
 
 
-def _centre(slug: str, asked: str) -> CostCentre:
-    agent = Agent.objects.select_related("cost_centre").filter(pk=slug).first()
+def _cost_centre(agent_slug: str, requested: str) -> CostCentre:
+    agent = Agent.objects.select_related("cost_centre").filter(pk=agent_slug).first()
     if agent is None:
-        raise AgentNotFound(agent=slug)
+        raise AgentNotFound(agent=agent_slug)
     if agent.disabled_at:
-        raise AgentDisabled(agent=slug)
-    centre = CostCentre.objects.filter(pk=asked).first() if asked else agent.cost_centre
+        raise AgentDisabled(agent=agent_slug)
+    centre = CostCentre.objects.filter(pk=requested).first() if requested else agent.cost_centre
     if centre is None or agent.cost_centre_id not in centre.path:
         raise CostCentreNotFound(
-            cost_centre=asked,
+            cost_centre=requested,
             own=agent.cost_centre_id,
         )
     return centre

@@ -19,7 +19,7 @@ from orchestration.refusals import (
     TaskNotFound,
 )
 from orchestration.services.claim import spent_tokens
-from orchestration.services.finish import fail_sub_tasks, follow
+from orchestration.services.finish import advance_tasks, fail_sub_tasks
 from orchestration.services.wakeup import wake
 from security import audit
 from security.actor import Actor
@@ -46,7 +46,7 @@ def cancel(*, task_id: int, actor: Actor, now: datetime) -> Task:
     to_come = list(SubTask.objects.filter(task=task, status__in=SubTask.TO_COME))
     says = f"Cancelled by {actor}."
     fail_sub_tasks(to_come, kind="cancelled", says=says, now=now, status=S.CANCELLED)
-    follow(tasks=[task.pk], now=now)
+    advance_tasks(tasks=[task.pk], now=now)
     task.refresh_from_db()
     _record(task, Action.TASK_CANCEL, before, actor=actor, now=now)
     return task
@@ -161,7 +161,7 @@ def retry_failed(
     before = _values(task)
     task.budget += additional_budget
     _share_out(task, again)
-    _begin_again(again, now=now)
+    _restart(again, now=now)
     task.ended_at, task.retry_key = None, idempotency_key or ""
     task.deadline_at = now + timedelta(seconds=task.timeout_seconds)
     _set(task, Task.Status.ACTIVE, f"retried by {actor}")
@@ -187,7 +187,7 @@ def _share_out(task: Task, again: list[SubTask]) -> None:
         one.share = share + spent.get(one.pk, 0)
 
 
-def _begin_again(again: list[SubTask], *, now: datetime) -> None:
+def _restart(again: list[SubTask], *, now: datetime) -> None:
     unmet = Dependency.objects.exclude(needs__status=S.SUCCEEDED)
     waits = set(unmet.filter(sub_task__in=again).values_list("sub_task", flat=True))
     for one in again:

@@ -74,8 +74,8 @@ class TaskRequest:
     def as_json(self) -> dict[str, Any]:
         """The fields that differ from their defaults; a repeated request is compared with them."""
         usual = {field.name: field.default for field in fields(self)}
-        asked = {n: value for n, value in asdict(self).items() if value != usual[n]}
-        return asked | ({"sub_tasks": list(self.sub_tasks)} if self.sub_tasks else {})
+        changed = {n: value for n, value in asdict(self).items() if value != usual[n]}
+        return changed | ({"sub_tasks": list(self.sub_tasks)} if self.sub_tasks else {})
 
 
 def _within(name: str, value: int, least: int, most: int) -> None:

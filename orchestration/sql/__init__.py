@@ -1,19 +1,19 @@
 """The SQL of the orchestrator.
 
-Locks are taken in one order everywhere: the lock of claiming (GIVE_PLACES), tasks by id, attempts
+Locks are taken in one order everywhere: the lock of claiming (CLAIM_LOCK), tasks by id, attempts
 by id. A sub-task changes only under the lock of its task.
 """
 
 from orchestration.sql.claim import (
     CANDIDATES,
-    GIVE_PLACES,
-    PROMISED,
-    RUNNING,
-    SPENT,
-    TAKE,
+    CLAIM_LOCK,
+    PROMISED_TOKENS,
+    RUNNING_BY_SCOPE,
+    SPENT_TOKENS,
+    START_ATTEMPTS,
     TAKE_OVER,
 )
-from orchestration.sql.finalize import FINALIZE, LEFT_OVER
+from orchestration.sql.finalize import FINALIZE, NOT_FINALIZED
 from orchestration.sql.finish import (
     END_ATTEMPTS,
     END_TASKS,
@@ -23,18 +23,18 @@ from orchestration.sql.finish import (
 )
 
 __all__ = [
-    "FINALIZE",
     "CANDIDATES",
+    "CLAIM_LOCK",
     "END_ATTEMPTS",
     "END_TASKS",
     "FAIL_DEPENDENTS",
-    "GIVE_PLACES",
-    "LEFT_OVER",
+    "FINALIZE",
     "MOVE_SUB_TASKS",
-    "PROMISED",
-    "RUNNING",
-    "SPENT",
-    "TAKE",
+    "NOT_FINALIZED",
+    "PROMISED_TOKENS",
+    "RUNNING_BY_SCOPE",
+    "SPENT_TOKENS",
+    "START_ATTEMPTS",
     "TAKE_OVER",
     "UNBLOCK",
 ]

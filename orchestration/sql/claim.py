@@ -1,4 +1,4 @@
-"""Which sub-tasks are begun next, and which attempts nobody looks after."""
+"""Statements that start sub-tasks, and that take over the attempts of lost workers."""
 
 from typing import NamedTuple
 
@@ -7,31 +7,31 @@ from orchestration.sql.rows import AttemptRow
 
 
 class Candidate(NamedTuple):
-    """A sub-task that could begin."""
+    """A sub-task that may start now."""
 
     sub_task_id: int
     task_id: int
 
 
 class RunningInScope(NamedTuple):
-    """How many attempts run in a scope: `all`, `runner:…`, `provider:…` or `centre:…`."""
+    """The number of running attempts in a scope: `all`, `runner:…`, `provider:…` or `centre:…`."""
 
     scope: str
     attempts: int
 
 
 class SpentTokens(NamedTuple):
-    """Tokens that the attempts of a sub-task have used, or were lent until that is known."""
+    """The tokens of all attempts of a sub-task: used ones, or lent ones until the use is final."""
 
     sub_task_id: int
     tokens: int
 
 
 class PromisedTokens(NamedTuple):
-    """Shares of the sub-tasks of a task.
+    """Tokens that a task has promised to its sub-tasks.
 
-    `shares`: of all; `promised`: what is left of the shares of those to come; `payable`: how many
-    waiting sub-tasks could begin with what is left of their own.
+    `shares`: the shares of all sub-tasks; `promised`: what is left of the shares of those that have
+    not started; `payable`: how many waiting sub-tasks can start with the rest of their own share.
     """
 
     task_id: int
@@ -40,11 +40,11 @@ class PromisedTokens(NamedTuple):
     payable: int
 
 
-# One at a time gives places, so what is counted of running attempts can only become less meanwhile.
-GIVE_PLACES = Statement("SELECT pg_advisory_xact_lock(0x776f726b)", NoRow)
+# Only one transaction at a time starts attempts, so none can start after they were counted.
+CLAIM_LOCK = Statement("SELECT pg_advisory_xact_lock(0x776f726b)", NoRow)
 
-# Waiting sub-tasks that their own task has a place for: the heaviest first within a task, and one
-# of each task before the second of any.
+# Waiting sub-tasks within `max_concurrent` of their task: the heaviest first within a task, and
+# one of each task before the second one of any task.
 CANDIDATES = Statement(
     """
     SELECT s.id AS sub_task_id, t.id AS task_id
@@ -65,8 +65,8 @@ CANDIDATES = Statement(
     Candidate,
 )
 
-# How many attempts run, by every scope that may have a limit.
-RUNNING = Statement(
+# The number of running attempts by scope, for every scope that may have a limit.
+RUNNING_BY_SCOPE = Statement(
     """
     SELECT scope, count(*) AS attempts
       FROM orchestration_attempt a
@@ -83,8 +83,8 @@ RUNNING = Statement(
     RunningInScope,
 )
 
-# What the attempts of sub-tasks have used, or were lent until that is known.
-SPENT = Statement(
+# The tokens of all attempts by sub-task: used ones, or lent ones until the use is final.
+SPENT_TOKENS = Statement(
     """
     SELECT sub_task_id,
            sum(CASE WHEN finalized_at IS NULL THEN tokens ELSE used_tokens END)::bigint AS tokens
@@ -94,9 +94,9 @@ SPENT = Statement(
     SpentTokens,
 )
 
-# Shares of these tasks: of all sub-tasks, and what is left of those to come; how many of these
-# could begin with it.
-PROMISED = Statement(
+# By task: the shares of all sub-tasks, what is left of the shares of those that have not started,
+# and how many of these can start with it.
+PROMISED_TOKENS = Statement(
     """
     SELECT s.task_id, sum(s.share)::bigint AS shares,
            coalesce(sum(greatest(s.share - coalesce(a.spent, 0), 0)) FILTER (
@@ -115,56 +115,56 @@ PROMISED = Statement(
     PromisedTokens,
 )
 
-# The attempts begin; what is no longer waiting is left alone.
-TAKE = Statement(
+# Start an attempt of each chosen sub-task that is still waiting.
+START_ATTEMPTS = Statement(
     """
-    -- The sub-tasks that were chosen, and what each is lent.
-    WITH given AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(%(given)s) AS g(
+    -- The chosen sub-tasks, and the tokens that each is lent.
+    WITH chosen AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(%(starts)s) AS c(
             sub_task bigint, tokens bigint, session_id text, deadline_at timestamptz)
     ),
-    -- Those of them that still wait; they run from now on.
-    taken AS (
+    -- Those that are still waiting are running from now on.
+    started AS (
         UPDATE orchestration_subtask s
            SET status = 'running', attempts_made = attempts_made + 1,
                started_at = coalesce(started_at, %(now)s)
-         WHERE s.id IN (SELECT sub_task FROM given) AND s.status = 'waiting'
+         WHERE s.id IN (SELECT sub_task FROM chosen) AND s.status = 'waiting'
         RETURNING s.id, s.task_id, s.attempts_made, s.runner
     ),
-    -- An attempt of each.
-    made AS (
+    -- One attempt of each started sub-task.
+    attempts AS (
         INSERT INTO orchestration_attempt (
             task_id, sub_task_id, number, session_id, status, runner, tokens, provider, worker,
             fence, leased_until, deadline_at, error_kind, error, facts, used_tokens, cost,
             created_at)
-        SELECT s.task_id, s.id, s.attempts_made, g.session_id, 'running', s.runner, g.tokens, '',
-               %(worker)s, 1, %(until)s, g.deadline_at, '', '', '{}', 0, 0, %(now)s
-          FROM taken s JOIN given g ON g.sub_task = s.id
+        SELECT s.task_id, s.id, s.attempts_made, c.session_id, 'running', s.runner, c.tokens, '',
+               %(worker)s, 1, %(until)s, c.deadline_at, '', '', '{}', 0, 0, %(now)s
+          FROM started s JOIN chosen c ON c.sub_task = s.id
         RETURNING id, task_id, tokens
     ),
-    -- Their tokens, lent by their tasks.
+    -- The tasks lend the tokens.
     lent AS (
-        UPDATE orchestration_task t SET lent = t.lent + m.tokens
-          FROM (SELECT task_id, sum(tokens) AS tokens FROM made GROUP BY task_id) m
-         WHERE t.id = m.task_id
+        UPDATE orchestration_task t SET lent = t.lent + a.tokens
+          FROM (SELECT task_id, sum(tokens) AS tokens FROM attempts GROUP BY task_id) a
+         WHERE t.id = a.task_id
     )
-    SELECT id AS attempt_id FROM made
+    SELECT id AS attempt_id FROM attempts
     """,
     AttemptRow,
 )
 
-# Attempts whose worker is silent get another worker; the silent one's fence is broken.
+# Assign attempts with an expired lease to another worker; the higher fence excludes the earlier.
 TAKE_OVER = Statement(
     """
-    -- Attempts whose lease is over; what another worker takes over now is passed by.
-    WITH silent AS MATERIALIZED (
+    -- Attempts whose lease has expired, except those that another worker is taking over now.
+    WITH expired AS MATERIALIZED (
         SELECT id, sub_task_id FROM orchestration_attempt
          WHERE status = 'running' AND leased_until <= %(now)s
          ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
     )
     UPDATE orchestration_attempt a
        SET worker = %(worker)s, fence = a.fence + 1, leased_until = %(until)s
-      FROM silent WHERE a.id = silent.id
+      FROM expired e WHERE a.id = e.id
     RETURNING a.id AS attempt_id
     """,
     AttemptRow,

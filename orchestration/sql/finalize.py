@@ -1,4 +1,4 @@
-"""What attempts have really used: read from their allocations once those can change no more."""
+"""Statements that record what attempts used, once their allocations can no longer change."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,8 @@ from common.statements import Statement
 from orchestration.sql.rows import TaskRow
 
 
-class LeftOver(NamedTuple):
-    """An ended attempt that is not finalized; `allocation_id`: what is still open of it."""
+class UnfinalizedAttempt(NamedTuple):
+    """An ended attempt that is not finalized; `allocation_id`: its allocation if it is active."""
 
     attempt_id: int
     status: str
@@ -15,10 +15,10 @@ class LeftOver(NamedTuple):
     allocation_id: int | None
 
 
-# Found by session, since a worker may have died before it wrote its allocation down.
+# Joined by session id, because a worker may have died before it recorded the allocation.
 FINALIZE = Statement(
     """
-    -- Ended attempts whose allocation is closed and holds nothing, or that never had one.
+    -- Ended attempts without an allocation, or whose allocation is closed and holds nothing.
     WITH final AS MATERIALIZED (
         SELECT a.id, a.task_id, a.tokens, l.allocation_id, l.api_key_id,
                coalesce(l.used, 0) AS used, coalesce(l.used_cost, 0) AS cost
@@ -27,7 +27,7 @@ FINALIZE = Statement(
          WHERE a.id = ANY(%(attempts)s) AND a.status <> 'running' AND a.finalized_at IS NULL
            AND (l.allocation_id IS NULL OR l.status <> 'active' AND l.held = 0)
     ),
-    -- What each used, written down once.
+    -- Record once what each attempt used.
     written AS (
         UPDATE orchestration_attempt a
            SET used_tokens = f.used, cost = f.cost, allocation_id = f.allocation_id,
@@ -46,8 +46,8 @@ FINALIZE = Statement(
     TaskRow,
 )
 
-# Ended attempts that are not finalized, and the allocation that is still open, if any.
-LEFT_OVER = Statement(
+# Ended attempts that are not finalized, and their allocation if it is still active.
+NOT_FINALIZED = Statement(
     """
     SELECT a.id AS attempt_id, a.status, a.error_kind, l.allocation_id
       FROM orchestration_attempt a
@@ -57,5 +57,5 @@ LEFT_OVER = Statement(
      ORDER BY a.ended_at
      LIMIT %(most)s
     """,
-    LeftOver,
+    UnfinalizedAttempt,
 )

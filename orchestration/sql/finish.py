@@ -1,51 +1,51 @@
-"""What follows from the end of attempts."""
+"""Statements that end attempts, and update the sub-tasks and tasks that depend on them."""
 
 from common.statements import NoRow, Statement
 from orchestration.sql.rows import AttemptRow
 
-# Who speaks with a broken fence is not heard.
+# Reports with an outdated fence, from a worker that lost the attempt, have no effect.
 END_ATTEMPTS = Statement(
     """
-    -- How the workers say that their attempts ended.
-    WITH given AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(%(ended)s) AS g(
+    -- The outcomes that the workers report.
+    WITH reported AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(%(outcomes)s) AS r(
             attempt bigint, fence int, status text, error_kind text, error text, facts jsonb)
     )
     UPDATE orchestration_attempt a
-       SET status = g.status, error_kind = g.error_kind, error = g.error, facts = g.facts,
+       SET status = r.status, error_kind = r.error_kind, error = r.error, facts = r.facts,
            ended_at = %(now)s
-      FROM given g
-     WHERE a.id = g.attempt AND a.fence = g.fence AND a.status = 'running'
+      FROM reported r
+     WHERE a.id = r.attempt AND a.fence = r.fence AND a.status = 'running'
     RETURNING a.id AS attempt_id
     """,
     AttemptRow,
 )
 
-# Sub-tasks whose attempt has ended, as was decided.
+# Give sub-tasks whose attempt has ended their next status.
 MOVE_SUB_TASKS = Statement(
     """
-    -- What was decided of each.
-    WITH given AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(%(moves)s) AS g(
+    -- The decided changes of each sub-task.
+    WITH changes AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(%(moves)s) AS c(
             sub_task bigint, status text, not_before timestamptz, retries int, recoveries int,
             error_kind text, error text, result text)
     )
     UPDATE orchestration_subtask s
-       SET status = g.status, retries = g.retries, recoveries = g.recoveries,
-           error_kind = g.error_kind, error = g.error, result = g.result,
-           not_before = coalesce(g.not_before, s.not_before),
+       SET status = c.status, retries = c.retries, recoveries = c.recoveries,
+           error_kind = c.error_kind, error = c.error, result = c.result,
+           not_before = coalesce(c.not_before, s.not_before),
            waiting_since = CASE
-               WHEN g.status = 'waiting'
-               THEN coalesce(CASE WHEN g.error_kind IN ('no_capacity', 'rate_limited')
+               WHEN c.status = 'waiting'
+               THEN coalesce(CASE WHEN c.error_kind IN ('no_capacity', 'rate_limited')
                                   THEN s.waiting_since END, %(now)s) END,
-           ended_at = CASE WHEN g.status <> 'waiting' THEN %(now)s::timestamptz END
-      FROM given g
-     WHERE s.id = g.sub_task AND s.status = 'running'
+           ended_at = CASE WHEN c.status <> 'waiting' THEN %(now)s::timestamptz END
+      FROM changes c
+     WHERE s.id = c.sub_task AND s.status = 'running'
     """,
     NoRow,
 )
 
-# Sub-tasks whose last dependency has succeeded.
+# Unblock sub-tasks whose last dependency has succeeded.
 UNBLOCK = Statement(
     """
     UPDATE orchestration_subtask s
@@ -63,24 +63,26 @@ UNBLOCK = Statement(
     NoRow,
 )
 
-# Whatever waits, however indirectly, for what failed.
+# Fail all sub-tasks that depend, directly or indirectly, on failed ones.
 FAIL_DEPENDENTS = Statement(
     """
-    -- All that depend on what failed, directly or through others.
-    WITH RECURSIVE lost AS (
+    -- All sub-tasks that depend on the failed ones, directly or through others.
+    WITH RECURSIVE dependent AS (
         SELECT sub_task_id AS id FROM orchestration_dependency WHERE needs_id = ANY(%(failed)s)
         UNION
-        SELECT d.sub_task_id FROM orchestration_dependency d JOIN lost ON d.needs_id = lost.id
+        SELECT d.sub_task_id
+          FROM orchestration_dependency d JOIN dependent ON d.needs_id = dependent.id
     )
     UPDATE orchestration_subtask s
        SET status = 'failed', error_kind = 'dependency_failed',
-           error = 'What it depends on failed.', ended_at = %(now)s, waiting_since = NULL
-      FROM lost WHERE s.id = lost.id AND s.status IN ('blocked', 'gated')
+           error = 'A sub-task that it depends on failed.', ended_at = %(now)s,
+           waiting_since = NULL
+      FROM dependent WHERE s.id = dependent.id AND s.status IN ('blocked', 'gated')
     """,
     NoRow,
 )
 
-# Tasks of which nothing is open any more.
+# End tasks without open sub-tasks.
 END_TASKS = Statement(
     """
     UPDATE orchestration_task t

@@ -1,4 +1,4 @@
-"""Rows that several statements of the orchestrator answer with."""
+"""Rows that several statements of the orchestrator return."""
 
 from typing import NamedTuple
 

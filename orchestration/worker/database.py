@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from common.batches import Batches, Threads
 from common.database_retry import DATABASE_AWAY, DatabaseRetry
-from orchestration.services import Ended, finalize, finish_many
+from orchestration.services import AttemptOutcome, finalize, finish_many
 
 logger = logging.getLogger(__name__)
 
@@ -23,16 +23,16 @@ class Database:
 
     def __init__(self) -> None:
         self._threads = Threads(_THREADS)
-        self._finishes = Batches[Ended, bool](_finish, threads=1)
+        self._finishes = Batches[AttemptOutcome, bool](_finish, threads=1)
         self._retry = DatabaseRetry(logger)
 
     async def run(self, service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
         """Call a service with `now`, and repeat it while the database is unavailable."""
         return await self._retry.run(lambda: self._threads.run(_at, service, *args, **options))
 
-    async def finish(self, ended: Ended) -> bool:
+    async def finish(self, outcome: AttemptOutcome) -> bool:
         """Record how an attempt ended, in a batch; False if another worker has the attempt."""
-        return await self._retry.run(lambda: self._finishes.do(ended))
+        return await self._retry.run(lambda: self._finishes.do(outcome))
 
     async def close(self) -> None:
         """Wait until the threads have finished what they started, then end them."""
@@ -49,7 +49,7 @@ def _at(service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
         raise
 
 
-def _finish(ended: list[Ended]) -> list[bool]:
-    heard = _at(finish_many, ended)
-    _at(finalize, attempts=[each.attempt for each in ended])
-    return heard
+def _finish(outcomes: list[AttemptOutcome]) -> list[bool]:
+    accepted = _at(finish_many, outcomes)
+    _at(finalize, attempts=[each.attempt for each in outcomes])
+    return accepted

@@ -50,104 +50,104 @@ class Worker:
         self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._database = Database()
         self._runners = Runners()
-        self._carried: dict[int, RunningAttempt] = {}
+        self._running: dict[int, RunningAttempt] = {}
         self._changed = asyncio.Event()
         self._leaving = leaving
         self._started = 0
-        self._asked_for_help = False
+        self._woke_another = False
 
     async def run(self) -> int:
         """Work until nothing is due or `leaving` is set. Returns how many attempts started."""
-        beating = asyncio.create_task(self._beat())
+        heartbeat = asyncio.create_task(self._heartbeat())
         try:
-            await self._turns(beating)
+            await self._turns(heartbeat)
         finally:
             await self._leave()
-            beating.cancel()
+            heartbeat.cancel()
             await self._runners.close()
             await self._database.close()
         return self._started
 
-    async def _turns(self, beating: asyncio.Task[None]) -> None:
+    async def _turns(self, heartbeat: asyncio.Task[None]) -> None:
         for turn in count():
             if self._leaving.is_set():
                 return
-            if beating.done():
+            if heartbeat.done():
                 # Only a bug ends it; without it other workers would take over these attempts.
-                beating.result()
+                heartbeat.result()
             self._changed.clear()
             if turn % _TURNS_PER_SWEEP == 0:
                 await self._sweep()
             await self._claim()
-            if not self._carried and not await self._is_work_due():
+            if not self._running and not await self._is_work_due():
                 return
             await self._next_turn()
 
     async def _next_turn(self) -> None:
-        """Wait until an attempt has ended, so that its place is used soon, or a second."""
+        """Wait for one second, or until an attempt has ended, so that another one can start."""
         try:
             await asyncio.wait_for(self._changed.wait(), _TURN_SECONDS)
         except TimeoutError:
             return
 
     async def _claim(self) -> None:
-        if (room := settings.WORKER_ATTEMPTS_MAX - len(self._carried)) > 0:
+        if (room := settings.WORKER_ATTEMPTS_MAX - len(self._running)) > 0:
             claimed = await self._database.run(services.claim, worker=self.name, most=room)
-            self._carry(claimed)
-            if len(claimed) == room and not self._asked_for_help:
+            self._run_attempts(claimed)
+            if len(claimed) == room and not self._woke_another:
                 # There may be more work than it can take; the next worker then wakes another one.
-                self._asked_for_help = True
+                self._woke_another = True
                 await self._database.run(_wake)
 
     async def _sweep(self) -> None:
         await self._database.run(services.sweep)
         await self._database.run(services.finalize)
-        if (room := settings.WORKER_ATTEMPTS_MAX - len(self._carried)) > 0:
-            taken = await self._database.run(services.take_over, worker=self.name, most=room)
-            self._carry(taken)
+        if (room := settings.WORKER_ATTEMPTS_MAX - len(self._running)) > 0:
+            attempts = await self._database.run(services.take_over, worker=self.name, most=room)
+            self._run_attempts(attempts)
 
     async def _is_work_due(self) -> bool:
         return await self._database.run(is_work_due, within=_PATIENCE)
 
-    def _carry(self, attempts: list[Attempt]) -> None:
+    def _run_attempts(self, attempts: list[Attempt]) -> None:
         self._started += len(attempts)
         for attempt in attempts:
-            carried = RunningAttempt(attempt, self._database, self._runners)
-            self._carried[attempt.pk] = carried
-            carried.task.add_done_callback(partial(self._forget, attempt.pk))
+            running = RunningAttempt(attempt, self._database, self._runners)
+            self._running[attempt.pk] = running
+            running.task.add_done_callback(partial(self._forget, attempt.pk))
 
     def _forget(self, pk: int, task: asyncio.Task[None]) -> None:
-        del self._carried[pk]
+        del self._running[pk]
         self._changed.set()
         if not task.cancelled() and (error := task.exception()):
             logger.error("An attempt stopped by a bug; its lease expires.", exc_info=error)
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         """Each second: renew leases, and stop attempts that were cancelled or taken over."""
         while True:
             await asyncio.sleep(_TURN_SECONDS)
-            if self._carried:
-                carried = dict(self._carried)
-                ours = await self._database.run(services.beat, worker=self.name)
-                for pk, each in carried.items():
+            if self._running:
+                running = dict(self._running)
+                ours = await self._database.run(services.renew_leases, worker=self.name)
+                for pk, each in running.items():
                     fence, cancelled = ours.get(pk, (0, False))
                     if fence != each.attempt.fence:
-                        each.stop(Stop.TAKEN)
+                        each.stop(Stop.TAKEN_OVER)
                     elif cancelled:
                         each.stop(Stop.CANCELLED)
 
     async def _leave(self) -> None:
         """Give running attempts some seconds to end, then leave them to other workers."""
-        if self._carried:
+        if self._running:
             await asyncio.wait(
-                [each.task for each in self._carried.values()], timeout=_LEAVING_SECONDS
+                [each.task for each in self._running.values()], timeout=_LEAVING_SECONDS
             )
-        left = [each.task for each in self._carried.values()]
-        for each in list(self._carried.values()):
+        left = [each.task for each in self._running.values()]
+        for each in list(self._running.values()):
             each.stop(Stop.LEAVING)
         if left:
             await asyncio.wait(left)
-            await self._database.run(services.give_up, worker=self.name)
+            await self._database.run(services.release_leases, worker=self.name)
 
 
 def _wake(*, now: datetime) -> None:

@@ -44,7 +44,7 @@ class Processes:
             # A signal does not interrupt the wait for children, so the flag is checked often.
             ended = wait([each.sentinel for each in self._running], timeout=_PAUSE_SECONDS / 2)
             if ended and not self._leaving.is_set():
-                self._bury()
+                self._remove_dead()
         for each in self._running:
             each.join()
 
@@ -61,7 +61,7 @@ class Processes:
             process.start()
             self._running.append(process)
 
-    def _bury(self) -> None:
+    def _remove_dead(self) -> None:
         for dead in [each for each in self._running if not each.is_alive()]:
             logger.error(
                 "A worker process ended with code %s. Starting another one.", dead.exitcode
@@ -80,11 +80,11 @@ def _serve() -> None:
     broker = get_broker(CLUSTER)
     while not leaving.is_set():
         work_until_done(leaving=leaving)
-        while not leaving.is_set() and not _woken(broker):
+        while not leaving.is_set() and not _wait_for_wakeup(broker):
             continue
 
 
-def _woken(broker: Broker) -> bool:
+def _wait_for_wakeup(broker: Broker) -> bool:
     """Whether a wake-up arrived; waits half a second for one."""
     try:
         wakes = broker.dequeue() or []

@@ -10,7 +10,7 @@ from django.utils import timezone
 from orchestration.models import Attempt
 from orchestration.runners import Runners
 from orchestration.runners.base import Failed, Result, Runner, Work
-from orchestration.services import Ended, lend, store_handle
+from orchestration.services import AttemptOutcome, lend, store_handle
 from orchestration.worker.database import Database
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class Stop(Enum):
     """Why a worker stops an attempt before it has ended."""
 
     CANCELLED = auto()  # A person or agent cancelled it.
-    TAKEN = auto()  # Another worker has it now.
+    TAKEN_OVER = auto()  # Another worker has it now.
     LEAVING = auto()  # This worker stops; another one will take it over.
 
 
@@ -38,7 +38,7 @@ class RunningAttempt:
         self._stop: Stop | None = None
         # Set while its end is being recorded, which must not be interrupted.
         self._ending = False
-        self.task = asyncio.create_task(self._carry())
+        self.task = asyncio.create_task(self._run())
 
     def stop(self, why: Stop) -> None:
         """Stop the attempt; only the first reason counts."""
@@ -46,27 +46,29 @@ class RunningAttempt:
             self._stop = why
             self.task.cancel()
 
-    async def _carry(self) -> None:
+    async def _run(self) -> None:
         try:
-            ended = await self._run_to_end()
+            outcome = await self._run_to_end()
         except asyncio.CancelledError:
             if self._stop is not Stop.CANCELLED:
                 await self._forget()
                 return
             await self._cancel()
-            ended = self._ended_as("cancelled", kind="cancelled", says="The attempt was cancelled.")
+            outcome = self._outcome(
+                "cancelled", kind="cancelled", says="The attempt was cancelled."
+            )
         self._ending = True
-        await self._database.finish(ended)
+        await self._database.finish(outcome)
         await self._forget()
 
-    async def _run_to_end(self) -> Ended:
+    async def _run_to_end(self) -> AttemptOutcome:
         try:
             async with asyncio.timeout(self._seconds_left()):
                 result = await self._result()
-            return self._ended_as("succeeded", result=result)
+            return self._outcome("succeeded", result=result)
         except TimeoutError:
             await self._cancel()
-            return self._ended_as(
+            return self._outcome(
                 "failed", kind="timeout", says="The attempt exceeded its time limit."
             )
         except Failed as failed:
@@ -78,7 +80,7 @@ class RunningAttempt:
             logger.exception("%s failed because of a bug", self.attempt.session_id)
             await self._cancel()
             says = "Butler failed. Its log has the details."
-            return self._ended_as("failed", kind="failed", says=says)
+            return self._outcome("failed", kind="failed", says=says)
 
     async def _result(self) -> Result:
         self._work = await self._database.run(lend, self.attempt)
@@ -111,12 +113,12 @@ class RunningAttempt:
         if self._work is not None:
             await self._runner.forget(self._work, self.attempt.handle)
 
-    def _failure(self, failed: Failed) -> Ended:
-        return self._ended_as(
+    def _failure(self, failed: Failed) -> AttemptOutcome:
+        return self._outcome(
             "failed", kind=failed.kind, says=failed.says, retry_after=failed.retry_after
         )
 
-    def _ended_as(
+    def _outcome(
         self,
         status: str,
         *,
@@ -124,8 +126,8 @@ class RunningAttempt:
         kind: str = "",
         says: str = "",
         retry_after: float | None = None,
-    ) -> Ended:
-        return Ended(
+    ) -> AttemptOutcome:
+        return AttemptOutcome(
             self.attempt.pk,
             self.attempt.fence,
             status,

@@ -44,7 +44,7 @@ def spend(attempt: Attempt, tokens: int) -> None:
 def end(attempt: Attempt, status: str = "succeeded", **said: Any) -> datetime:
     """Its worker says how it ended, and finalizes it."""
     now = timezone.now()
-    ended = orchestration.Ended(attempt.pk, attempt.fence, status, **said)
+    ended = orchestration.AttemptOutcome(attempt.pk, attempt.fence, status, **said)
     assert orchestration.finish_many([ended], now=now) == [True]
     orchestration.finalize(now=now)
     return now

@@ -160,7 +160,7 @@ def worked(fleet, now):
     """Tasks of ada's: one is done, one is at work, one waits for somebody's yes."""
     done = task("Write a report", name="Report", now=now)
     [attempt] = tasks.claim(worker="w", most=1, now=now)
-    ended = tasks.Ended(attempt.pk, 1, "succeeded", text=f"It says <b>{'much ' * 500}")
+    ended = tasks.AttemptOutcome(attempt.pk, 1, "succeeded", text=f"It says <b>{'much ' * 500}")
     tasks.finish_many([ended], now=now)
     task("Draw", "Print", name="Posters", max_concurrent=1, now=now)
     tasks.claim(worker="w", most=1, now=now)

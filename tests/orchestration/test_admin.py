@@ -118,7 +118,7 @@ def test_what_models_and_agents_wrote_is_never_markup(people, staff):
     sub_task = task.sub_tasks.get()
     now = timezone.now()
     [attempt] = services.claim(worker=HOSTILE[:64], most=1, now=now)
-    ended = services.Ended(
+    ended = services.AttemptOutcome(
         attempt.pk, 1, "succeeded", text=HOSTILE, facts={"said": HOSTILE, HOSTILE: 1}
     )
     assert services.finish_many([ended], now=now) == [True]
@@ -142,7 +142,7 @@ def test_an_error_is_shown_escaped_where_it_happened(people, staff):
     task = submit("x", max_retries=0)
     now = timezone.now()
     [attempt] = services.claim(worker="w", most=1, now=now)
-    failed = services.Ended(attempt.pk, 1, "failed", kind="refused", says=HOSTILE)
+    failed = services.AttemptOutcome(attempt.pk, 1, "failed", kind="refused", says=HOSTILE)
     services.finish_many([failed], now=now)
     for name, pk in (
         ("task", task.pk),
@@ -270,7 +270,7 @@ def test_a_long_result_is_folded_and_whole_on_its_own_page(people, staff):
     now = timezone.now()
     [attempt] = services.claim(worker="w", most=1, now=now)
     words = "word " * 10_000 + "the end"
-    services.finish_many([services.Ended(attempt.pk, 1, "succeeded", text=words)], now=now)
+    services.finish_many([services.AttemptOutcome(attempt.pk, 1, "succeeded", text=words)], now=now)
     text = shown(staff, "task_change", task.pk)
     assert "the end" not in text
     assert "<details" in text

@@ -11,7 +11,7 @@ from keys.models import Allocation
 from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.runners.base import Failed
-from orchestration.services import Ended
+from orchestration.services import AttemptOutcome
 from orchestration.services.finalize import _finalize
 from tests.actors import ADA
 from tests.gateway.server import supply
@@ -44,7 +44,9 @@ def _all_claimed(at_once, *, most: int = 5) -> list[Attempt]:
 
 
 def _finish(attempt: Attempt, **changes) -> bool:
-    ended = Ended(attempt.pk, attempt.fence, **{"status": "succeeded", "text": "done"} | changes)
+    ended = AttemptOutcome(
+        attempt.pk, attempt.fence, **{"status": "succeeded", "text": "done"} | changes
+    )
     return services.finish_many([ended], now=timezone.now())[0]
 
 

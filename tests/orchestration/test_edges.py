@@ -55,7 +55,7 @@ def ended(attempt: Attempt, kind: str = "", *, used: int = 0, now=NOON, **said) 
         attempt.refresh_from_db()
         report(attempt.allocation, used, now=now)
     status = "failed" if kind else "succeeded"
-    end = services.Ended(attempt.pk, attempt.fence, status, kind=kind, **said)
+    end = services.AttemptOutcome(attempt.pk, attempt.fence, status, kind=kind, **said)
     heard = services.finish_many([end], now=now)
     services.finalize(now=now)
     return heard == [True]

@@ -39,7 +39,7 @@ def planned(answer: str, *, kind: str = "", used: int = 0) -> Task:
     if used:
         attempt.refresh_from_db()
         report(attempt.allocation, used)
-    ended = services.Ended(
+    ended = services.AttemptOutcome(
         attempt.pk, attempt.fence, "failed" if kind else "succeeded", text=answer, kind=kind
     )
     assert services.finish_many([ended], now=NOON) == [True]

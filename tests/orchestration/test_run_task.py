@@ -215,7 +215,7 @@ def test_the_hint_says_what_the_task_waits_for(people, monkeypatch):
     now = timezone.now()
     [attempt] = services.claim(worker="w", most=1, now=now)
     assert hint(task_snapshot(task.pk)) == ""
-    services.finish_many([services.Ended(attempt.pk, 1, "succeeded", text="x")], now=now)
+    services.finish_many([services.AttemptOutcome(attempt.pk, 1, "succeeded", text="x")], now=now)
     assert "waits until a person approves a sub-task" in hint(task_snapshot(task.pk))
     services.pause(task_id=task.pk, actor=GRACE, now=now)
     assert "paused by grace" in hint(task_snapshot(task.pk))

@@ -47,7 +47,9 @@ def end(attempt: Attempt, kind: str = "", *, used: int = 0, now=NOON, **failure)
         attempt.refresh_from_db()
         report(attempt.allocation, used, now=now)
     status = "failed" if kind else "succeeded"
-    ended = services.Ended(attempt.pk, attempt.fence, status, kind=kind, says=kind, **failure)
+    ended = services.AttemptOutcome(
+        attempt.pk, attempt.fence, status, kind=kind, says=kind, **failure
+    )
     assert services.finish_many([ended], now=now) == [True]
     services.finalize(now=now)
 
@@ -203,10 +205,10 @@ def test_a_silent_workers_attempt_is_taken_over_and_its_late_answer_ignored(ada)
     later = NOON + timedelta(minutes=1)
     assert services.take_over(worker="other", most=5, now=NOON) == []
     (taken,) = services.take_over(worker="other", most=5, now=later)
-    late = services.Ended(lost.pk, lost.fence, "succeeded", text="late")
+    late = services.AttemptOutcome(lost.pk, lost.fence, "succeeded", text="late")
     assert services.finish_many([late], now=later) == [False]
     assert (taken.fence, taken.worker, statuses(task)) == (2, "other", ["running"])
-    heard = services.Ended(taken.pk, taken.fence, "succeeded", text="in time")
+    heard = services.AttemptOutcome(taken.pk, taken.fence, "succeeded", text="in time")
     assert services.finish_many([heard], now=later) == [True]
     assert SubTask.objects.get().result == "in time"
 

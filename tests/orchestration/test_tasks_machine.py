@@ -124,8 +124,10 @@ class Orchestra:
             return
         kind = self.random.choice(["", "", "", *FAILURES]) if self.random.random() < 0.7 else ""
         status = "failed" if kind else "succeeded"
-        ended = services.Ended(attempt.pk, attempt.fence, status, text="done", kind=kind, says=kind)
-        late = services.Ended(attempt.pk, attempt.fence - 1, "succeeded", text="late")
+        ended = services.AttemptOutcome(
+            attempt.pk, attempt.fence, status, text="done", kind=kind, says=kind
+        )
+        late = services.AttemptOutcome(attempt.pk, attempt.fence - 1, "succeeded", text="late")
         assert services.finish_many([late], now=self.now) == [False]
         assert services.finish_many([ended], now=self.now) == [True]
         assert services.finish_many([ended], now=self.now) == [False]
@@ -134,7 +136,7 @@ class Orchestra:
         """Time passes in which only one worker lives; it takes over what the other lost."""
         self.now += timedelta(seconds=self.random.choice([5, 20, 200]))
         alive = self.random.choice(WORKERS)
-        services.beat(worker=alive, now=self.now)
+        services.renew_leases(worker=alive, now=self.now)
         taken = services.take_over(worker=alive, most=100, now=self.now)
         assert all(attempt.worker == alive and attempt.fence > 1 for attempt in taken)
         assert not self.running().filter(leased_until__lte=self.now).exists()
@@ -172,7 +174,9 @@ class Orchestra:
         for task in Task.objects.exclude(status__in=Task.ENDED):
             services.cancel(task_id=task.pk, actor=ACTOR, now=self.now)
         for attempt in self.running():
-            ended = services.Ended(attempt.pk, attempt.fence, "cancelled", kind="cancelled")
+            ended = services.AttemptOutcome(
+                attempt.pk, attempt.fence, "cancelled", kind="cancelled"
+            )
             services.finish_many([ended], now=self.now)
         services.finalize(now=self.now)
         assert not Task.objects.exclude(status__in=Task.ENDED).exists()

@@ -27,7 +27,7 @@ _TYPES = {
 def test_statements_are_found():
     assert "keys.books.sql.hold.HOLD" in STATEMENTS
     assert "keys.identity.queries.credentials.BEARER" in STATEMENTS
-    assert "orchestration.sql.claim.TAKE" in STATEMENTS
+    assert "orchestration.sql.claim.TAKE_OVER" in STATEMENTS
 
 
 @pytest.mark.django_db

@@ -48,7 +48,7 @@ class Children:
                 sessionKey=words.parent_of(work.session_id),
                 args=words.spawn_arguments(work, slot),
             )
-            words.check_begun(answer, secret=self._token)
+            words.check_spawn_answer(answer, secret=self._token)
             children = await _until(partial(self.of, work.session_id), bool)
         if not children:
             raise Failed("failed", "OpenClaw started a child but does not list it.")

@@ -43,7 +43,7 @@ def spawn_arguments(work: Work, slot: str) -> dict[str, Any]:
     }
 
 
-def check_begun(answer: dict[str, Any], *, secret: str) -> None:
+def check_spawn_answer(answer: dict[str, Any], *, secret: str) -> None:
     """Check the answer to a spawn. Raises Failed if no child was started."""
     if not answer.get("ok"):
         says = f"OpenClaw does not allow `sessions_spawn`: {_message(answer.get('error'))}"
