@@ -14,6 +14,7 @@ from gateway.requests import Request
 from gateway.runtime import Runtime
 from keys import refusals as keys_refusals
 from keys import services as keys
+from keys.models import Charge
 from keys.supply.queries.upstreams import Session
 
 _TRIES_MAX = 8
@@ -83,7 +84,7 @@ class _ChargeKey:
                 charge_id=before.charge_id,
             )
         # A key of our own was only used when the database went away in the middle of its hold.
-        if self.digest and before.charge_status != "released":
+        if self.digest and before.charge_status != Charge.Status.RELEASED:
             raise AlreadyCalled(
                 "This call was made before; it is not made or charged again.",
                 charge_id=before.charge_id,

@@ -15,6 +15,7 @@ from common.refusal import Refusal
 from gateway import bounds, upstream
 from gateway.sessions import Sessions
 from keys import services as keys
+from keys.models import Charge
 
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Runtime:
 
     def release(self, hold: keys.HoldResult) -> asyncio.Task[keys.SettlementResult]:
         """Release a hold that no call will be made for."""
-        return self.run_detached(self.settle(keys.Settlement(hold, "released")))
+        return self.run_detached(self.settle(keys.Settlement(hold, Charge.Status.RELEASED)))
 
     def _release_unclaimed(self, answer: keys.HoldResult | Refusal | BaseException) -> None:
         if isinstance(answer, keys.HoldResult):

@@ -11,14 +11,14 @@ from tests.keys.builders import PAID, add_key, allocate, limit
 
 pytestmark = pytest.mark.django_db
 
-SEED = "Research market trends, analyze data, write report"
+THREE_SUB_TASKS = "Research market trends, analyze data, write report"
 
 
 def plan(caller, *, status=200, **changes):
     """The plan of a task; a description unless sub-tasks are given."""
     usual = {"name": "test", "total_budget": 100_000}
     if "sub_tasks" not in changes:
-        usual["description"] = SEED
+        usual["description"] = THREE_SUB_TASKS
     answer = caller.post("/plans", **{**usual, **changes})
     assert answer.status_code == status, answer.json()
     return answer.json()
@@ -32,7 +32,7 @@ def parts(*given):
     ]
 
 
-def test_the_seeds_example_is_three_parts_of_those_words(ada):
+def test_a_sentence_with_three_orders_is_planned_as_three_sub_tasks(ada):
     add_key("nvidia-1", rates=PAID)
     found = plan(ada)
     assert [part["description"] for part in found["sub_tasks"]] == [
@@ -134,7 +134,7 @@ def test_a_dry_run_needs_a_token_that_reads_or_spends(people):
     add_key("nvidia-1")
     plan(Caller(token_of("ada", "read")))
     plan(Caller(token_of("ada", "spend")))
-    asked = {"name": "x", "description": SEED, "total_budget": 9_000}
+    asked = {"name": "x", "description": THREE_SUB_TASKS, "total_budget": 9_000}
     operator = Caller(token_of("bob", "operate"))
     assert_problem(operator.post("/plans", **asked), 403, "scope_missing")
     own = session_caller(allocate(tokens=1000).session_id)
@@ -160,7 +160,7 @@ def test_what_no_task_could_be_is_refused(ada, changes, status, code):
 
 def test_an_idempotency_key_is_checked_and_not_needed(ada):
     add_key("nvidia-1")
-    body = {"name": "x", "description": SEED, "total_budget": 9_000}
+    body = {"name": "x", "description": THREE_SUB_TASKS, "total_budget": 9_000}
     assert_problem(ada.post("/plans", idempotency_key="\x7f", **body), 422, "invalid_request")
     first, second = (ada.post("/plans", idempotency_key="k", **body) for _ in range(2))
     assert first.json() == second.json()

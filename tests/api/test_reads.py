@@ -16,7 +16,7 @@ from tests.keys.builders import PAID, add_key, allocate, limit, report
 
 pytestmark = pytest.mark.django_db
 
-SEED = " ".join(["code", "integration", *["word"] * 148])
+WORDS_150 = " ".join(["code", "integration", *["word"] * 148])
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def upload(caller, content, content_type="text/markdown", **fields):
 
 
 def test_a_text_and_the_same_text_as_a_file_are_estimated_alike(ada):
-    inline = ada.post("/estimates", text=SEED, provider="nvidia").json()
+    inline = ada.post("/estimates", text=WORDS_150, provider="nvidia").json()
     assert (inline["estimated"], inline["confidence"], inline["base"]) == (500, 0.8, 200)
     assert inline["reasoning"]
-    assert upload(ada, SEED.encode()).json() == inline
+    assert upload(ada, WORDS_150.encode()).json() == inline
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from django_q.models import OrmQ
 
 from orchestration.models import Attempt, SubTask, Task
 from tests.api.caller import Caller, assert_problem, session_caller, token_of
-from tests.api.tasks import begun, do, end, parts, spend, submit
+from tests.api.tasks import complete_task, finish_attempt, parts, spend, start_attempts, submit
 from tests.keys.builders import PAID, add_key, allocate
 
 pytestmark = pytest.mark.django_db
@@ -47,28 +47,28 @@ def statuses(shown):
 def failed(caller, *ids, **changes):
     """A task whose parts all failed."""
     task = new(caller, *ids, retry_on_failure=False, **changes)
-    for attempt in begun():
-        end(attempt, "failed", kind="failed", says="No luck.")
+    for attempt in start_attempts():
+        finish_attempt(attempt, "failed", kind="failed", says="No luck.")
     return task
 
 
 def test_cancelling_ends_what_waits_and_asks_what_runs_to_stop(ada):
     task = new(ada, "a", "b", max_concurrent=1)
-    (attempt,) = begun()
+    (attempt,) = start_attempts()
     shown = step(ada, task, "cancellation")
     assert (shown["status"], statuses(shown)) == ("cancelling", ["running", "cancelled"])
     assert "agent:ada" in shown["status_reason"]
     assert Attempt.objects.get().cancel_asked_at
     for name in ("pause", "resumption"):
         assert refused(ada, task, name, 409, "task_cancelling")["task_id"] == task
-    end(attempt, "cancelled", kind="cancelled", says="The attempt was cancelled.")
+    finish_attempt(attempt, "cancelled", kind="cancelled", says="The attempt was cancelled.")
     shown = step(ada, task, "cancellation")
     assert (shown["status"], statuses(shown)) == ("cancelled", ["cancelled"] * 2)
     assert shown["ended_at"]
 
 
 def test_what_is_over_cannot_be_cancelled_or_paused(ada):
-    task = do(ada, sub_tasks=parts("a"))
+    task = complete_task(ada, sub_tasks=parts("a"))
     for name in ("cancellation", "pause", "resumption"):
         problem = refused(ada, task, name, 409, "task_ended")
         assert problem["fact_status"] == "completed"
@@ -80,7 +80,7 @@ def test_a_paused_task_begins_nothing_and_its_time_stands_still(ada):
     shown = step(ada, task, "pause")
     assert (shown["status"], shown["paused_at"] is None) == ("paused", False)
     assert step(ada, task, "pause")["paused_at"] == shown["paused_at"]
-    assert begun() == []
+    assert start_attempts() == []
     Task.objects.update(paused_at=timezone.now() - timedelta(hours=1))
     before = Task.objects.get().deadline_at
     woken = OrmQ.objects.count()
@@ -89,16 +89,16 @@ def test_a_paused_task_begins_nothing_and_its_time_stands_still(ada):
     assert Task.objects.get().deadline_at - before >= timedelta(hours=1)
     assert OrmQ.objects.count() == woken + 1
     assert step(ada, task, "resumption")["status"] == "active"
-    assert len(begun()) == 1
+    assert len(start_attempts()) == 1
 
 
 def test_a_part_waits_for_approval_and_then_begins(ada):
     task = submit(ada, sub_tasks=parts("a", needs_approval=True)).json()["id"]
-    assert begun() == []
+    assert start_attempts() == []
     part = step(ada, task, "approval", sub_task_id="a")
     assert (part["id"], part["status"], part["approved_by"]) == ("a", "waiting", "agent:ada")
     assert step(ada, task, "approval", sub_task_id="a")["approved_at"] == part["approved_at"]
-    assert len(begun()) == 1
+    assert len(start_attempts()) == 1
 
 
 def test_an_approval_names_a_part_that_is_there_and_has_not_begun(ada):
@@ -107,39 +107,39 @@ def test_an_approval_names_a_part_that_is_there_and_has_not_begun(ada):
     assert unknown["sub_task"] == "z"
     refused(ada, task, "approval", 422, "invalid_request")
     refused(ada, task, "approval", 422, "invalid_request", sub_task_id=1)
-    begun()
+    start_attempts()
     refused(ada, task, "approval", 409, "sub_task_started", sub_task_id="a")
     assert not SubTask.objects.get().approved_at
 
 
 def test_a_retry_runs_what_failed_and_keeps_what_succeeded(ada):
     task = new(ada, "a", "b", retry_on_failure=False)
-    first, second = begun()
+    first, second = start_attempts()
     spend(first, 100)
-    end(first, text="did a")
-    end(second, "failed", kind="failed", says="No luck.")
+    finish_attempt(first, text="did a")
+    finish_attempt(second, "failed", kind="failed", says="No luck.")
     shown = step(ada, task, "retry")
     assert (shown["status"], statuses(shown)) == ("active", ["succeeded", "waiting"])
     refused(ada, task, "retry", 409, "task_not_ended")
-    (again,) = begun()
+    (again,) = start_attempts()
     assert again.sub_task.key == "b"
-    end(again, text="did b")
+    finish_attempt(again, text="did b")
     assert ada.get(f"/tasks/{task}").json()["status"] == "completed"
 
 
 def test_nothing_to_retry_is_a_refusal(ada):
-    task = do(ada, sub_tasks=parts("a"))
+    task = complete_task(ada, sub_tasks=parts("a"))
     refused(ada, task, "retry", 409, "nothing_to_retry")
     assert ada.get(f"/tasks/{task}").json()["status"] == "completed"
 
 
 def test_a_retry_for_which_too_little_is_left_needs_more_budget(ada):
     task = new(ada, "a", "b", retry_on_failure=False, total_budget=2_000)
-    first, second = begun()
+    first, second = start_attempts()
     spend(first, 1_000)
     spend(second, 1_000)
     for attempt in (first, second):
-        end(attempt, "failed", kind="failed", says="No luck.")
+        finish_attempt(attempt, "failed", kind="failed", says="No luck.")
     refused(ada, task, "retry", 422, "budget_too_small")
     assert ada.get(f"/tasks/{task}").json()["status"] == "failed"
     for wrong in (-1, "5", 10**13, None):
@@ -182,7 +182,7 @@ def test_a_part_that_depends_on_one_to_be_approved_later_can_be_approved_now(ada
     given = [*parts("a"), *parts("b", depends_on=["a"], needs_approval=True)]
     task = submit(ada, sub_tasks=given).json()["id"]
     assert step(ada, task, "approval", sub_task_id="b")["status"] == "blocked"
-    (attempt,) = begun()
-    end(attempt, text="did a")
-    (second,) = begun()
+    (attempt,) = start_attempts()
+    finish_attempt(attempt, text="did a")
+    (second,) = start_attempts()
     assert second.sub_task.key == "b"

@@ -4,7 +4,15 @@ import pytest
 
 from orchestration.models import Attempt, SubTask
 from tests.api.caller import assert_problem
-from tests.api.tasks import SEED, begun, do, end, parts, spend, submit
+from tests.api.tasks import (
+    THREE_SUB_TASKS,
+    complete_task,
+    finish_attempt,
+    parts,
+    spend,
+    start_attempts,
+    submit,
+)
 from tests.keys.builders import PAID, add_key
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +47,7 @@ def test_a_task_that_is_none_is_404(ada, task):
 
 
 def test_the_list_goes_page_by_page_and_by_status(ada):
-    done = do(ada, sub_tasks=parts("a"))
+    done = complete_task(ada, sub_tasks=parts("a"))
     tasks = [done, *(submit(ada).json()["id"] for _ in range(4))][::-1]
     page = ada.get("/tasks", limit=2).json()
     found = [row["id"] for row in page["results"]]
@@ -56,7 +64,7 @@ def test_the_list_goes_page_by_page_and_by_status(ada):
 
 def test_a_list_of_many_tasks_asks_as_often_as_one_of_few(ada, django_assert_num_queries):
     for _ in range(3):
-        do(ada, sub_tasks=parts("a", "b"))
+        complete_task(ada, sub_tasks=parts("a", "b"))
     ada.get("/tasks")
     with django_assert_num_queries(3):
         assert len(ada.get("/tasks").json()["results"]) == 3
@@ -64,10 +72,10 @@ def test_a_list_of_many_tasks_asks_as_often_as_one_of_few(ada, django_assert_num
 
 def test_progress_counts_what_running_attempts_have_used(ada):
     task = submit(ada, sub_tasks=parts("a", "b", "c", "d"), max_concurrent=2).json()["id"]
-    first, second = begun()
+    first, second = start_attempts()
     spend(first, 1_000)
     spend(second, 200)
-    end(first, text="done")
+    finish_attempt(first, text="done")
     found = seen(ada, task)
     assert (found["used"], found["cost"]) == (1_200, "0.003600000")
     assert found["lent"] == second.tokens - 200
@@ -83,7 +91,7 @@ def test_progress_counts_what_running_attempts_have_used(ada):
 
 def test_a_running_part_shows_its_session_and_key(ada):
     task = submit(ada, sub_tasks=parts("a", "b"), max_concurrent=1).json()["id"]
-    (attempt,) = begun()
+    (attempt,) = start_attempts()
     spend(attempt, 300)
     running, waiting = seen(ada, task)["sub_tasks"]
     assert (running["status"], running["session_id"]) == ("running", attempt.session_id)
@@ -98,8 +106,10 @@ def test_a_running_part_shows_its_session_and_key(ada):
 
 def test_a_part_that_failed_and_waits_says_why_and_until_when(ada):
     task = submit(ada, sub_tasks=parts("a")).json()["id"]
-    (attempt,) = begun()
-    at = end(attempt, "failed", kind="provider_error", says="It was down.", retry_after=60)
+    (attempt,) = start_attempts()
+    at = finish_attempt(
+        attempt, "failed", kind="provider_error", says="It was down.", retry_after=60
+    )
     (part,) = seen(ada, task)["sub_tasks"]
     assert (part["status"], part["retries"]) == ("waiting", 1)
     assert (part["error_kind"], part["error"]) == ("provider_error", "It was down.")
@@ -109,9 +119,9 @@ def test_a_part_that_failed_and_waits_says_why_and_until_when(ada):
 def test_tokens_of_all_attempts_of_a_part_count(ada):
     task = submit(ada, sub_tasks=parts("a")).json()["id"]
     for tokens in (100, 50):
-        (attempt,) = begun()
+        (attempt,) = start_attempts()
         spend(attempt, tokens)
-        end(attempt, "failed", kind="failed", says="No luck.")
+        finish_attempt(attempt, "failed", kind="failed", says="No luck.")
         SubTask.objects.update(not_before=attempt.created_at)
     (part,) = seen(ada, task)["sub_tasks"]
     assert (part["tokens_used"], part["attempts"]) == (150, 2)
@@ -120,7 +130,7 @@ def test_tokens_of_all_attempts_of_a_part_count(ada):
 
 def test_sub_tasks_go_page_by_page_with_what_they_are_told(ada):
     task = submit(ada, sub_tasks=parts(*"abcde"), max_concurrent=2).json()["id"]
-    begun()
+    start_attempts()
     path = f"/tasks/{task}/sub_tasks"
     page = ada.get(path, limit=2).json()
     found = page["results"]
@@ -144,14 +154,14 @@ def test_a_task_shows_its_first_parts_and_where_the_others_are(ada):
 
 def test_looking_at_a_task_asks_as_often_however_many_parts_it_has(ada, django_assert_num_queries):
     few, many = (submit(ada, sub_tasks=parts(*map(str, range(n)))).json()["id"] for n in (1, 150))
-    begun()
+    start_attempts()
     for task in (few, many):
         with django_assert_num_queries(5):
             seen(ada, task)
 
 
-def test_results_have_the_seeds_names(ada):
-    task = do(ada, description=SEED)
+def test_results_have_camel_case_names(ada):
+    task = complete_task(ada, description=THREE_SUB_TASKS)
     found = ada.get(f"/tasks/{task}/results").json()
     details = found.pop("details")
     assert found == {
@@ -183,25 +193,25 @@ def test_results_have_the_seeds_names(ada):
 def test_results_are_there_while_it_runs_and_tell_failures(ada):
     given = parts("a", "b", "c")
     task = submit(ada, sub_tasks=given, retry_on_failure=False).json()["id"]
-    first, second, third = begun()
+    first, second, third = start_attempts()
     spend(first, 100)
-    end(first, text="did a")
+    finish_attempt(first, text="did a")
     spend(second, 70)
-    end(second, "failed", kind="timeout", says="The attempt exceeded its time limit.")
+    finish_attempt(second, "failed", kind="timeout", says="The attempt exceeded its time limit.")
     spend(third, 30)
     found = ada.get(f"/tasks/{task}/results").json()
     assert (found["successful"], found["failed"], found["successRate"]) == (1, 1, 33.3)
     assert found["totalTokensUsed"] == 200
     statuses = [(each["status"], each["errorKind"]) for each in found["details"]]
     assert statuses == [("succeeded", None), ("failed", "timeout"), ("running", None)]
-    end(third, text="did c")
+    finish_attempt(third, text="did c")
     found = ada.get(f"/tasks/{task}/results").json()
     assert (found["successful"], found["failed"], found["successRate"]) == (2, 1, 66.7)
     assert seen(ada, task)["status"] == "partial"
 
 
 def test_results_can_come_without_their_texts(ada):
-    task = do(ada, sub_tasks=parts("a"))
+    task = complete_task(ada, sub_tasks=parts("a"))
     path = f"/tasks/{task}/results"
     (with_text,) = ada.get(path).json()["details"]
     (without,) = ada.get(path, with_text="false").json()["details"]

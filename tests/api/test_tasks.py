@@ -8,7 +8,7 @@ from django_q.models import OrmQ
 
 from orchestration.models import SubTask, Task
 from tests.api.caller import Caller, assert_problem, session_caller, token_of
-from tests.api.tasks import begun, parts, submit
+from tests.api.tasks import parts, start_attempts, submit
 from tests.keys.builders import PAID, add_key, allocate
 
 pytestmark = pytest.mark.django_db
@@ -119,7 +119,7 @@ def test_the_same_idempotency_key_for_another_task_is_refused(ada, bob):
 
 def test_a_replay_shows_the_task_as_it_is_by_then(ada):
     submit(ada, idempotency_key="k")
-    begun()
+    start_attempts()
     again = submit(ada, idempotency_key="k").json()
     assert again["sub_tasks_by_status"]["running"] == 1
 

@@ -71,7 +71,7 @@ def ask(sandbox):
         processes.kill_all()
 
 
-def test_the_seeds_task_is_three_parts_of_those_words_and_all_succeed(ask, sandbox):
+def test_a_sentence_with_three_orders_becomes_three_sub_tasks_that_succeed(ask, sandbox):
     task = ask(
         "/tasks",
         name="Market report",

@@ -14,7 +14,7 @@ from orchestration.queries.results import results
 from orchestration.worker import loop, work_until_done
 from tests.actors import ACTOR
 from tests.openclaw.gateway import SLOTS
-from tests.orchestration.work import assert_finalized, kinds, say, statuses, submit, worked
+from tests.orchestration.work import assert_finalized, kinds, run_until_done, say, statuses, submit
 from tests.threads import wait_until
 
 STALLS = {"output": 60, "stall": "mid"}
@@ -55,7 +55,7 @@ def billed(sandbox) -> int:
 
 def test_ten_parts_in_parallel_and_every_token_is_metered(sandbox):
     parts = [say(f"part {n}", output=20 + n, latency_ms=1500) for n in range(10)]
-    task = worked(asked(*parts))
+    task = run_until_done(asked(*parts))
     assert (task.status, statuses(task)) == ("completed", ["succeeded"] * 10)
     attempts = list(Attempt.objects.filter(task=task).select_related("allocation"))
     log = sandbox.log()
@@ -74,7 +74,7 @@ def test_ten_parts_in_parallel_and_every_token_is_metered(sandbox):
 def test_a_part_whose_budget_is_used_up_fails_and_the_others_do_not(sandbox):
     small = {"description": "analyze", "estimated_tokens": 1_000, "priority": "low"}
     large = {"description": "gather", "estimated_tokens": 100_000}
-    task = worked(asked(small, large, budget=50_000, retry_on_failure=False))
+    task = run_until_done(asked(small, large, budget=50_000, retry_on_failure=False))
     assert (task.status, statuses(task)) == ("partial", ["failed", "succeeded"])
     failed = SubTask.objects.get(task=task, status="failed")
     assert failed.error_kind == "budget_exhausted"
@@ -84,7 +84,7 @@ def test_a_part_whose_budget_is_used_up_fails_and_the_others_do_not(sandbox):
 
 
 def test_a_part_that_runs_too_long_is_ended(sandbox):
-    task = worked(asked(say(**STALLS), running_timeout=8, retry_on_failure=False))
+    task = run_until_done(asked(say(**STALLS), running_timeout=8, retry_on_failure=False))
     assert (task.status, kinds(task)) == ("failed", ["timeout"])
     assert sandbox.under_way() == 0
     assert_finalized(task)
@@ -124,7 +124,7 @@ def test_when_a_worker_leaves_another_one_waits_for_the_same_child(sandbox, monk
         leaving.set()
     assert Attempt.objects.get().status == "running"
     assert Slot.objects.exclude(allocation=None).count() == 1
-    task = worked(task)
+    task = run_until_done(task)
     assert (task.status, statuses(task)) == ("completed", ["succeeded"])
     assert Attempt.objects.get().fence == 2
     assert len(sandbox.log()) == 1

@@ -12,7 +12,7 @@ from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
 from tests.actors import GRACE
 from tests.keys.builders import add_key
-from tests.orchestration.work import say, statuses, submit, worked
+from tests.orchestration.work import run_until_done, say, statuses, submit
 
 CONFIRMED = {"_form_submitted": "on"}
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -61,7 +61,7 @@ def asked(client, task, action):
 @pytest.fixture
 def done(office, staff):
     """A task of ada's of which one part succeeded and one failed."""
-    return worked(submit(say("Fetch", output=30), say("Break", status=400), max_retries=0))
+    return run_until_done(submit(say("Fetch", output=30), say("Break", status=400), max_retries=0))
 
 
 def test_a_task_leads_down_to_the_charges_it_is_made_of(done, staff):

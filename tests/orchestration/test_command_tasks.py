@@ -10,7 +10,7 @@ from orchestration import services
 from orchestration.models import Attempt, SubTask
 from orchestration.refusals import RunnerNotFound
 from tests.actors import GRACE
-from tests.orchestration.work import assert_finalized, kinds, say, statuses, submit, worked
+from tests.orchestration.work import assert_finalized, kinds, run_until_done, say, statuses, submit
 from tests.threads import wait_until
 
 AGENT = """
@@ -61,7 +61,7 @@ def agent(office, tmp_path, settings):
 
 def test_each_part_is_a_run_of_the_command_and_every_call_is_its_own(agent, office, tmp_path):
     agent("2")
-    task = worked(
+    task = run_until_done(
         submit("gather", {"description": "write", "depends_on": ["1"]}, runner="command:agent")
     )
     assert (task.status, statuses(task)) == ("completed", ["succeeded"] * 2)
@@ -74,7 +74,7 @@ def test_each_part_is_a_run_of_the_command_and_every_call_is_its_own(agent, offi
 
 def test_an_agent_that_wants_more_than_its_budget_fails_and_the_budget_holds(agent, office):
     agent("500")
-    task = worked(
+    task = run_until_done(
         submit(say("gather", output=400), runner="command:agent", budget=5_000, max_retries=1)
     )
     assert task.status == "failed"
@@ -87,7 +87,7 @@ def test_an_agent_that_wants_more_than_its_budget_fails_and_the_budget_holds(age
 def test_an_agent_that_takes_too_long_is_ended_with_its_task(agent, tmp_path):
     pids = tmp_path / "pid"
     agent(script=SLEEPER.format(path=str(pids)))
-    task = worked(
+    task = run_until_done(
         submit("gather", runner="command:agent", running_timeout=2, retry_on_failure=False)
     )
     assert (task.status, kinds(task)) == ("failed", ["timeout"])

@@ -10,7 +10,7 @@ from orchestration.models import SubTask, Task
 from orchestration.queries.results import results
 from tests.keys.builders import add_key, report
 from tests.moments import NOON
-from tests.orchestration.work import assert_finalized, worked
+from tests.orchestration.work import assert_finalized, run_until_done
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = "Research market trends, analyze data, write report"
@@ -85,7 +85,7 @@ def test_without_a_usable_plan_keywords_make_one(ada, answer, kind):
 
 
 def test_what_the_planner_used_is_part_of_the_task(office):
-    task = worked(ordered(now=timezone.now()))
+    task = run_until_done(ordered(now=timezone.now()))
     found = results(task)
     assert (task.status, found.successful, len(found.planning)) == ("completed", 3, 1)
     assert found.tokens == task.used > sum(each.tokens for each in found.details)

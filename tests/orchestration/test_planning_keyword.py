@@ -13,21 +13,21 @@ from orchestration.planning.vocabulary import FORMS, JOINING_WORDS, ORDER_WORDS
 from orchestration.refusals import WrongPlan
 
 MEGABYTE = 1_000_000
-SEED = "Research market trends, analyze data, write report"
+THREE_ORDERS = "Research market trends, analyze data, write report"
 
 
-def told(text, **options):
+def descriptions(text, **options):
     return [part.description for part in keyword_plan(text, **options)]
 
 
-def test_the_example_of_the_seed_is_three_parts_of_its_words():
-    assert told(SEED) == ["Research market trends", "analyze data", "write report"]
+def test_a_sentence_with_three_orders_is_three_parts():
+    assert descriptions(THREE_ORDERS) == ["Research market trends", "analyze data", "write report"]
 
 
 def test_parts_wait_for_the_one_before_unless_asked_to_run_in_parallel():
-    assert [part.key for part in keyword_plan(SEED)] == ["1", "2", "3"]
-    assert [part.depends_on for part in keyword_plan(SEED)] == [(), ("1",), ("2",)]
-    assert [part.depends_on for part in keyword_plan(SEED, parallel=True)] == [(), (), ()]
+    assert [part.key for part in keyword_plan(THREE_ORDERS)] == ["1", "2", "3"]
+    assert [part.depends_on for part in keyword_plan(THREE_ORDERS)] == [(), ("1",), ("2",)]
+    assert [part.depends_on for part in keyword_plan(THREE_ORDERS, parallel=True)] == [(), (), ()]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_parts_wait_for_the_one_before_unless_asked_to_run_in_parallel():
     ],
 )  # fmt: skip
 def test_a_keyword_that_begins_a_clause_begins_a_part(text, parts):
-    assert told(text) == parts
+    assert descriptions(text) == parts
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,20 @@ def test_a_keyword_that_begins_a_clause_begins_a_part(text, parts):
     ],
 )
 def test_where_nothing_new_begins_a_text_stays_whole(text):
-    assert told(text) == [text]
+    assert descriptions(text) == [text]
 
 
 @pytest.mark.parametrize("keyword", sorted(word for word, can in FORMS.items() if "base" in can))
 def test_every_keyword_begins_a_part_in_any_case(keyword):
     text = f"Research this; {keyword.upper()} that"
-    assert told(text) == ["Research this", f"{keyword.upper()} that"]
+    assert descriptions(text) == ["Research this", f"{keyword.upper()} that"]
 
 
 def test_a_numbered_list_is_its_items_with_what_is_below_them():
     text = (
         "Do this:\n1. Research\n   - size\n   - trends\n2) Analyze, write\n10. Publish\n\nThanks."
     )
-    assert told(text) == [
+    assert descriptions(text) == [
         "Do this:\nResearch\n   - size\n   - trends", "Analyze, write", "Publish\n\nThanks.",
     ]  # fmt: skip
     assert keyword_plan(text)[0].name == "Research - size - trends"
@@ -114,16 +114,16 @@ def test_a_numbered_list_is_its_items_with_what_is_below_them():
     ],
 )  # fmt: skip
 def test_every_kind_of_list_is_read(text):
-    assert told(text) == ["one", "two"]
+    assert descriptions(text) == ["one", "two"]
 
 
 @pytest.mark.parametrize("text", ["- one", "Version 1. is out and 3. is not", "A. Smith\nC. Jones"])
 def test_a_single_item_numbers_that_do_not_count_and_initials_are_no_list(text):
-    assert told(text) == [text]
+    assert descriptions(text) == [text]
 
 
 def test_unindented_bullets_below_numbers_belong_to_them():
-    assert told("1. one\n- a\n- b\n2. two") == ["one\n- a\n- b", "two"]
+    assert descriptions("1. one\n- a\n- b\n2. two") == ["one\n- a\n- b", "two"]
 
 
 def test_a_list_longer_than_a_chain_may_be_is_refused_unless_in_parallel(settings):
@@ -141,7 +141,7 @@ def test_running_text_is_cut_a_few_times_and_the_rest_stays_with_the_last(settin
     text = ", ".join(f"write {number}" for number in range(100))
     assert len(keyword_plan(text)) == 50
     settings.SUB_TASK_DEPTH_MAX = 3
-    parts = told(text)
+    parts = descriptions(text)
     assert parts[:2] == ["write 0", "write 1"]
     assert parts[2].startswith("write 2, write 3") and parts[2].endswith("write 99")
     assert len(parts) == 3

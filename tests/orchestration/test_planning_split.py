@@ -32,7 +32,7 @@ def by_the_rule(parts, available):
     ]  # fmt: skip
 
 
-def test_the_example_of_the_seed_spends_what_there_is_and_no_more():
+def test_three_equal_parts_share_exactly_the_budget():
     parts = keyword_plan("Research market trends, analyze data, write report")
     # 33,333.3 each, rounded up to 33,400: 100,200 is more than there is.
     assert split(parts, total=100_000) == [33_334, 33_333, 33_333]

@@ -3,11 +3,11 @@
 from orchestration.models import Attempt, SubTask
 from orchestration.prompts import prompt
 from orchestration.queries.results import results, results_needed_by
-from tests.orchestration.work import assert_finalized, kinds, say, statuses, submit, worked
+from tests.orchestration.work import assert_finalized, kinds, run_until_done, say, statuses, submit
 
 
 def test_a_task_of_three_parts_is_done_one_after_the_other(office):
-    task = worked(
+    task = run_until_done(
         submit(
             "gather",
             {"description": "analyze", "depends_on": ["1"]},
@@ -22,7 +22,7 @@ def test_a_task_of_three_parts_is_done_one_after_the_other(office):
 
 
 def test_a_part_is_told_the_results_it_builds_on(office):
-    task = worked(submit("gather", {"description": "analyze", "depends_on": ["1"]}))
+    task = run_until_done(submit("gather", {"description": "analyze", "depends_on": ["1"]}))
     first, second = SubTask.objects.filter(task=task)
     told = prompt(second, results=results_needed_by(second))
     assert first.result
@@ -32,13 +32,13 @@ def test_a_part_is_told_the_results_it_builds_on(office):
 
 
 def test_a_failure_is_tried_again_and_then_fails(office):
-    task = worked(submit(say("gather", status=500), max_retries=1))
+    task = run_until_done(submit(say("gather", status=500), max_retries=1))
     assert (task.status, kinds(task)) == ("failed", ["provider_error"] * 2)
     assert_finalized(task)
 
 
 def test_what_depends_on_a_failure_fails_and_the_rest_is_kept(office):
-    task = worked(
+    task = run_until_done(
         submit(
             say("gather", status=400),
             {"description": "analyze", "depends_on": ["1"]},
@@ -51,7 +51,7 @@ def test_what_depends_on_a_failure_fails_and_the_rest_is_kept(office):
 
 
 def test_one_of_three_times_out(office):
-    task = worked(
+    task = run_until_done(
         submit(
             "gather",
             say("analyze", latency_ms=6_000),

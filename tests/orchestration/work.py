@@ -1,5 +1,6 @@
-"""Tasks of ada's, worked on in this process through a gateway with the sandbox behind it."""
+"""Submit tasks as ada, run them in this process, and check what came of them."""
 
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -9,6 +10,8 @@ from orchestration.models import Attempt, SubTask, Task
 from orchestration.queries.tasks_check import tasks_check
 from orchestration.worker import work_until_done
 from tests.books import assert_books_balance
+from tests.keys.builders import report
+from tests.moments import NOON
 
 
 def task_request(
@@ -23,7 +26,7 @@ def task_request(
 def submit(
     *sub_tasks: dict[str, Any] | str, idempotency_key: str | None = None, **changes: Any
 ) -> Task:
-    """Submit it as ada."""
+    """Submit a task as ada, now."""
     task, _ = services.submit(
         agent="ada",
         request=task_request(*sub_tasks, **changes),
@@ -33,20 +36,48 @@ def submit(
     return task
 
 
-def worked(task: Task) -> Task:
-    """The task as it is once a worker found nothing more to do."""
+def submit_at_noon(*sub_tasks: dict[str, Any] | str, **changes: Any) -> Task:
+    """Submit a task as ada, at noon."""
+    return services.submit(agent="ada", request=task_request(*sub_tasks, **changes), now=NOON)[0]
+
+
+def start_attempts(now: datetime = NOON, *, most: int = 100) -> list[Attempt]:
+    """Start all attempts that can start at `now`, and lend each its tokens."""
+    attempts = services.claim(worker="one", most=most, now=now)
+    for attempt in attempts:
+        services.lend(attempt, now=now)
+        attempt.refresh_from_db()
+    return attempts
+
+
+def finish_attempt(
+    attempt: Attempt, kind: str = "", *, used: int = 0, now: datetime = NOON, **outcome: Any
+) -> None:
+    """Finish an attempt that used so many tokens: it succeeds, or fails with this kind."""
+    if used:
+        attempt.refresh_from_db()
+        report(attempt.allocation, used, now=now)
+    status = "failed" if kind else "succeeded"
+    fields = {"kind": kind, "says": kind} | outcome
+    ended = services.AttemptOutcome(attempt.pk, attempt.fence, status, **fields)
+    assert services.finish_many([ended], now=now) == [True]
+    services.finalize(now=now)
+
+
+def run_until_done(task: Task) -> Task:
+    """Run a worker until it finds nothing more to do. Returns the task as it is then."""
     work_until_done()
     task.refresh_from_db()
     return task
 
 
 def statuses(task: Task) -> list[str]:
-    """Of its sub-tasks, in the order of the plan."""
+    """The statuses of its sub-tasks, in the order of the plan."""
     return list(SubTask.objects.filter(task=task, position__gt=0).values_list("status", flat=True))
 
 
 def kinds(task: Task) -> list[str]:
-    """Why its attempts failed, in the order in which they were begun."""
+    """The kinds of failure of its attempts, in the order in which they started."""
     return list(
         Attempt.objects.filter(task=task).order_by("pk").values_list("error_kind", flat=True)
     )
@@ -72,5 +103,5 @@ def assert_tasks_balance() -> None:
 
 def say(words: str = "", **directive: Any) -> str:
     """A description that tells the sandbox how to answer."""
-    told = " ".join(f"{name}={value}" for name, value in directive.items())
-    return f"{words} [[sandbox {told}]]"
+    settings = " ".join(f"{name}={value}" for name, value in directive.items())
+    return f"{words} [[sandbox {settings}]]"
