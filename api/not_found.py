@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -14,4 +15,13 @@ class NotFoundView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse before the token is checked."""
-        raise NotFound("No resource exists at this path.")
+        raise NotFound(path_not_found_sentence())
+
+
+def path_not_found_sentence() -> str:
+    """What a client of an API with a wrong base URL is told."""
+    base = settings.PUBLIC_URL
+    return (
+        f"No resource exists at this path. The base URL of this API is {base}/api/v1. That of the"
+        f" gateway is {base}/v1 for clients of OpenAI's API and {base} for clients of Anthropic's."
+    )

@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.core.signals import got_request_exception
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.urls import Resolver404
 from django.utils.html import format_html, format_html_join
 from django.views import defaults
 from django.views.decorators.http import require_safe
@@ -21,6 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from alerts import refusals as alerts
+from api.not_found import path_not_found_sentence
 from api.query_parameters import WrongParameter
 from common.refusal import Refusal
 from keys import refusals as keys
@@ -256,8 +258,24 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A request to a path without a view (`handler404`)."""
-    return _api_problem(request, "not_found") or defaults.page_not_found(request, exception)
+    """A request to a path without a view (`handler404`).
+
+    Programs get a problem that names the base URLs; pages that do not exist stay pages.
+    """
+    if not (request.path.startswith("/api/") or _is_program_lost(request, exception)):
+        return defaults.page_not_found(request, exception)
+    body = problem("not_found", detail=path_not_found_sentence())
+    return JsonResponse(body, status=body["status"], content_type=MEDIA_TYPE)
+
+
+def _is_program_lost(request: HttpRequest, exception: Exception) -> bool:
+    """Whether a client of an API sent the request, to a path that no page has."""
+    headers = request.headers
+    return isinstance(exception, Resolver404) and (
+        any(name in headers for name in ("Authorization", "X-Api-Key", "Api-Key"))
+        or "json" in headers.get("Accept", "")
+        or "json" in headers.get("Content-Type", "")
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

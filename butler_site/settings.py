@@ -96,6 +96,8 @@ UPSTREAM_SILENCE_SECONDS = env.integer("BUTLER_UPSTREAM_SILENCE_SECONDS", 600, l
 # The address of the sandbox provider; if it is empty, `manage.py up` starts one.
 SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
 GATEWAY_BODY_BYTES_MAX = 32_000_000
+# Web pages of these origins may call the gateway from the browser.
+GATEWAY_CORS_ORIGINS = env.origins("BUTLER_GATEWAY_CORS_ORIGINS")
 # The address at which workers reach the gateway (without /v1), if it differs from the public one.
 GATEWAY_URL = env.web_address("BUTLER_GATEWAY_URL", PUBLIC_URL, schemes=("https", "http"))
 # The address of OpenClaw's gateway, ws://host:port; if it is empty, there is no OpenClaw runner.

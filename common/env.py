@@ -96,6 +96,16 @@ def words(
     return [word.strip() for word in value.split(",") if word.strip()]
 
 
+def origins(name: str, *, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Origins of web pages (`https://host[:port]`) in lower case, separated by commas, or `*`."""
+    found = [word.lower().rstrip("/") for word in words(name, environ=environ)]
+    for origin in found:
+        scheme, _, host = origin.partition("://")
+        if origin != "*" and not (scheme and host and urlsplit(origin).netloc == host):
+            raise WrongSetting(f"{name} has {origin!r}: write https://app.example.com or *.")
+    return found
+
+
 def web_address(
     name: str, default: str, *, schemes: tuple[str, ...], environ: Mapping[str, str] = os.environ
 ) -> str:

@@ -39,6 +39,7 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
     """
     session = await identify(runtime, request)
     parameters = dialect.parse(body)
+    parameters.model = request.model_in_path or parameters.model
     charge_key = _ChargeKey(request, body)
     for _ in range(_TRIES_MAX):
         upstream = await runtime.sessions.upstream(session.api_key)

@@ -5,12 +5,14 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from django.conf import settings
+
 from common.database_retry import DATABASE_AWAY
 from common.refusal import Refusal
-from gateway import dialects, error_responses
+from gateway import cors, dialects, error_responses, paths
 from gateway.refusals import RouteNotFound
 from gateway.requests import ClientGone, Receive, Request, Scope, Send
-from gateway.routes import ROUTES
+from gateway.routes import ROUTES, Route
 from gateway.runtime import Runtime
 from keys.books.queries.slots import slot_of
 
@@ -21,7 +23,8 @@ _STOPPING = error_responses.UNAVAILABLE._replace(code="stopping", retry=False)
 
 
 class Gateway:
-    """Serves `/v1/…` and the probe that clients send to `/` first; open while `running`."""
+    """Serves `/v1/…`, the same routes in other spellings (`paths`), and the probe that clients send
+    to `/` first; open while `running`."""
 
     def __init__(self) -> None:
         self._open_runtime: Runtime | None = None
@@ -30,7 +33,14 @@ class Gateway:
     def serves(scope: Scope) -> bool:
         """Whether the gateway serves an HTTP request. Claude Code first sends HEAD /."""
         path: str = scope["path"]
-        return path.startswith("/v1/") or path == "/v1" or (path == "/" and _is_probe(scope))
+        if path.startswith("/v1/"):
+            return True
+        if path == "/":
+            return _is_probe(scope)
+        if paths.has_version(path):
+            return True
+        # A page of the dashboard may have the same name; only browsers want pages.
+        return paths.is_unversioned(path) and not _wants_page(scope)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Gateway"]:
@@ -42,9 +52,13 @@ class Gateway:
             await self._open_runtime.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive, send)
+        origin = cors.allowed_origin(scope)
+        request = Request(scope, receive, cors.with_origin(send, origin) if origin else send)
         try:
-            await self._serve(request)
+            if origin and cors.is_preflight(request):
+                await request.respond(204, cors.preflight_headers(request), b"")
+            else:
+                await self._serve(request)
         except ClientGone:
             return
         except asyncio.CancelledError:
@@ -81,12 +95,7 @@ class Gateway:
         if request.path == "/":
             await request.respond(200, [], b"")
             return
-        route = ROUTES.get((request.method, request.path))
-        if route is None:
-            raise RouteNotFound(
-                f"{request.method} {request.path} is not metered, so it is not forwarded. Routes: "
-                + ", ".join(f"{method} {path}" for method, path in ROUTES)
-            )
+        route = ROUTES.get((request.method, request.path)) or _other_spelling(request)
         await route.serve(self._runtime, request, dialect=route.dialect, admit=route.admit)
 
     async def _refuse(self, request: Request, refusal: Refusal) -> None:
@@ -106,6 +115,27 @@ class Gateway:
             return None
         # The session was read for this very request, so it is cached.
         return (await self._runtime.sessions.of(request.token)).refusal_status
+
+
+def _other_spelling(request: Request) -> Route:
+    """The route that the path means; the request gets the path of the route.
+
+    Refusal: RouteNotFound.
+    """
+    sent = request.path
+    request.path, request.model_in_path = paths.target_of(sent)
+    if route := ROUTES.get((request.method, request.path)):
+        return route
+    base = settings.PUBLIC_URL
+    raise RouteNotFound(
+        f"{request.method} {sent} is not a route of Butler's gateway, so nothing was forwarded. The"
+        f" base URL is {base}/v1 for clients of OpenAI's API and {base} for clients of Anthropic's."
+        " Routes: " + ", ".join(f"{method} {path}" for method, path in ROUTES)
+    )
+
+
+def _wants_page(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 
 def _is_probe(scope: Scope) -> bool:

@@ -5,7 +5,7 @@ given, the first is OpenAI's wire format and the second Anthropic's). `keys.` ma
 books that pass through.
 
     request
-    ├── route            RouteNotFound 404
+    ├── route            RouteNotFound 404, ModelNotFound 404
     ├── body             BodyTooLarge 413, InvalidRequest 400
     └── admission
         ├── identify     InvalidToken 401, SlotEmpty 400
@@ -64,6 +64,14 @@ class SlotRefused(Refusal):
 
 class RouteNotFound(Refusal):
     """The path is not one of the routes that the gateway can meter."""
+
+
+@dataclass(kw_only=True, eq=False)
+class ModelNotFound(Refusal):
+    """The session cannot use the model; `models` are those that it can use."""
+
+    model: str
+    models: list[str]
 
 
 class BodyTooLarge(Refusal):

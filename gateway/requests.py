@@ -1,12 +1,18 @@
 """A client's HTTP request, read from ASGI, and the response to it."""
 
+import asyncio
+import codecs
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings
 
+from gateway import content_encoding
 from gateway.refusals import BodyTooLarge, InvalidRequest
+from keys.books.queries.slots import SLOT_PREFIX
+from keys.identity.queries.credentials import SESSION_PREFIX
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -14,6 +20,12 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 _KEY_CHARACTERS_MAX = 200
+# Where clients put a credential, in the order in which they are looked at.
+_CREDENTIAL_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
+# Tokens that can pay for a call; all others are another system's, or not for calls.
+_TOKEN_PREFIXES = (f"{SESSION_PREFIX}_".encode(), f"{SLOT_PREFIX}_".encode())
+# Parts of a query that are not for the provider: credentials, and Azure's version of its API.
+_QUERY_NOT_FORWARDED = frozenset({"key", "api_key", "api-key", "access_token", "api-version"})
 
 
 class ClientGone(Exception):
@@ -22,23 +34,49 @@ class ClientGone(Exception):
 
 class Request:
     """One HTTP request. `id` names it in responses and logs, and is the idempotency key of its
-    charge unless the client sent one."""
+    charge unless the client sent one. `path`: of the route, once that is known, however the client
+    wrote it. `model_in_path`: the model that the path names, if any."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.id = f"req_{secrets.token_hex(12)}"
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.model_in_path = ""
+        self._header_pairs: Headers = scope["headers"]
+        self.headers: dict[bytes, bytes] = dict(self._header_pairs)
         self.receive, self._send = receive, send
         self.response_started = False
+        self.token = self._token()
+
+    def _token(self) -> str:
+        """The session token: the first credential that is one, else the first; empty if none.
+
+        Clients often send a key of another system beside it.
+        """
+        credentials = list(self._credentials())
+        own = (each for each in credentials if each.startswith(_TOKEN_PREFIXES))
+        token = next(own, credentials[0] if credentials else b"")
+        return token.decode("latin-1")
+
+    def _credentials(self) -> Iterator[bytes]:
+        for header in _CREDENTIAL_HEADERS:
+            if header not in self.headers:
+                continue
+            for value in [value for name, value in self._header_pairs if name == header]:
+                scheme, _, bearer = value.partition(b" ")
+                if header != b"authorization":
+                    yield value.strip()
+                elif scheme.lower() == b"bearer":
+                    yield bearer.strip()
 
     @property
-    def token(self) -> str:
-        """The session token, from either header that clients use; empty if there is none."""
-        scheme, _, bearer = self.headers.get(b"authorization", b"").partition(b" ")
-        token = bearer if scheme.lower() == b"bearer" else self.headers.get(b"x-api-key", b"")
-        return token.strip().decode("latin-1")
+    def forwarded_query(self) -> str:
+        """The query as the provider gets it."""
+        query = self.query.decode("latin-1")
+        pairs = parse_qsl(query, keep_blank_values=True) if query else []
+        kept = [pair for pair in pairs if pair[0].lower() not in _QUERY_NOT_FORWARDED]
+        return query if len(kept) == len(pairs) else urlencode(kept)
 
     @property
     def idempotency_key(self) -> str | None:
@@ -54,11 +92,27 @@ class Request:
         return key.decode()
 
     async def body(self) -> bytes:
-        """The whole body. Refusals: BodyTooLarge, InvalidRequest."""
-        if self.headers.get(b"content-encoding", b"identity") != b"identity":
+        """The whole body, decoded. Refusals: BodyTooLarge, InvalidRequest."""
+        encodings = self._encodings()
+        body = await self._read()
+        if encodings:
+            body = await asyncio.to_thread(_decoded, body, encodings)
+        return body.removeprefix(codecs.BOM_UTF8)
+
+    def _encodings(self) -> list[str]:
+        header = self.headers.get(b"content-encoding")
+        if not header:
+            return []
+        try:
+            return content_encoding.encodings_of(header.decode("latin-1"))
+        except content_encoding.UnknownEncoding as error:
             raise InvalidRequest(
-                "Send the request body without Content-Encoding.", field="Content-Encoding"
-            )
+                f"The encoding {str(error)!r} of the body is not supported. Send the body without "
+                "Content-Encoding, or as gzip, deflate, br or zstd.",
+                field="Content-Encoding",
+            ) from None
+
+    async def _read(self) -> bytes:
         chunks, size, more = [], 0, True
         while more:
             message = await self.receive()
@@ -67,9 +121,7 @@ class Request:
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > settings.GATEWAY_BODY_BYTES_MAX:
-                raise BodyTooLarge(
-                    f"The body must not exceed {settings.GATEWAY_BODY_BYTES_MAX:,} bytes."
-                )
+                raise _too_large()
             chunks.append(chunk)
             more = message.get("more_body", False)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -92,3 +144,19 @@ class Request:
 
 def _is_printable(key: bytes) -> bool:
     return all(0x21 <= byte <= 0x7E for byte in key)
+
+
+def _decoded(body: bytes, encodings: list[str]) -> bytes:
+    try:
+        return content_encoding.decode(body, encodings, size_max=settings.GATEWAY_BODY_BYTES_MAX)
+    except content_encoding.DecodedTooLarge:
+        raise _too_large() from None
+    except content_encoding.CannotDecode as error:
+        raise InvalidRequest(
+            f"The body cannot be decoded as {', '.join(encodings)}: {error}.",
+            field="Content-Encoding",
+        ) from None
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(f"The body must not exceed {settings.GATEWAY_BODY_BYTES_MAX:,} bytes.")

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from gateway.admission import Admit, Identify, admit, identify
 from gateway.dialects import DIALECTS, Dialect
 from gateway.forwarding import forward
-from gateway.model_list import list_models
+from gateway.model_list import list_models, retrieve_model
+from gateway.paths import MODEL, MODELS
 
 
 class Route(NamedTuple):
@@ -22,5 +23,6 @@ class Route(NamedTuple):
 
 ROUTES: dict[tuple[str, str], Route] = {
     **{("POST", f"/v1{dialect.path}"): Route(forward, admit, dialect) for dialect in DIALECTS},
-    ("GET", "/v1/models"): Route(list_models, identify),
+    ("GET", MODELS): Route(list_models, identify),
+    ("GET", MODEL): Route(retrieve_model, identify),
 }

@@ -68,8 +68,8 @@ async def send(
     Raises NothingSent (it can be tried again) or Lost (the provider may have made it).
     """
     url = f"{upstream.base_url}{dialect.path}"
-    if request.query:
-        url += f"?{request.query.decode('latin-1')}"
+    if query := request.forwarded_query:
+        url += f"?{query}"
     try:
         return await pool.post(
             url,

@@ -19,10 +19,10 @@ class CallParameters:
     """A request as far as metering needs it.
 
     `fields`: the top level of the body; values are untouched JSON, so fields that Butler does not
-    know survive byte for byte. `output_tokens_max`: the most one answer may have, as the client
-    asked; None if it did not. `output_tokens_least`: the provider would refuse a smaller maximum.
-    `choices`: how many answers are requested. `usage_requested`: whether the client of a stream
-    wants the usage itself.
+    know survive byte for byte. `model`: as the client named it, "" if it named none.
+    `output_tokens_max`: the most one answer may have, as the client asked; None if it did not.
+    `output_tokens_least`: the provider would refuse a smaller maximum. `choices`: how many answers
+    are requested. `usage_requested`: whether the client of a stream wants the usage itself.
     """
 
     fields: dict[str, Raw]

@@ -45,11 +45,11 @@ def value_of(fields: dict[str, Raw], name: str) -> Any:
 
 
 def model_of(fields: dict[str, Raw]) -> str:
-    """The name in `model`. Refusals: InvalidRequest."""
+    """The name in `model`; "" if there is none. Refusals: InvalidRequest."""
     model = value_of(fields, "model")
-    if not isinstance(model, str) or not model:
+    if not (model is None or isinstance(model, str)):
         raise InvalidRequest("`model` must be the name of a model.", field="model")
-    return model
+    return model or ""
 
 
 def flag_of(fields: dict[str, Raw], name: str) -> bool:

@@ -18,12 +18,16 @@ def test_a_body_that_is_no_object_is_refused(dialect, broken):
 
 
 @every_dialect
-@pytest.mark.parametrize(
-    "model", [b"", b'"model":null', b'"model":7', b'"model":""', b'"model":{}']
-)
-def test_a_request_without_a_model_is_refused(dialect, model):
+@pytest.mark.parametrize("model", [b"", b'"model":null', b'"model":""'])
+def test_a_request_without_a_model_is_for_the_model_of_the_session(dialect, model):
+    assert dialect.parse(b"{" + model + b"}").model == ""
+
+
+@every_dialect
+@pytest.mark.parametrize("model", [b"7", b"{}", b"[]", b"true", b'["gpt-4o"]'])
+def test_a_model_that_is_no_name_is_refused(dialect, model):
     with pytest.raises(InvalidRequest) as refusal:
-        dialect.parse(b"{" + model + b"}")
+        dialect.parse(b'{"model":' + model + b"}")
     assert refusal.value.field == "model"
 
 
