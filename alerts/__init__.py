@@ -1,4 +1,4 @@
-"""Alerts, channels, notifications: something a person must know, and telling them.
+"""Alerts about what people must know, and their notifications through channels.
 
 Verbs: `raise_alert`, `acknowledge`, `resolve`, `deliver`, `test_channel`.
 Open: `refusals`, `kinds`.

@@ -29,7 +29,7 @@ def is_usable(url: str) -> bool:
 
 
 def send(url: str, *, title: str, body: str, severity: str) -> None:
-    """Send one message; returns when the service took it, raises NotDelivered when it did not.
+    """Send one message; returns when the service accepted it, raises NotDelivered otherwise.
 
     Connecting takes at most 4 s, each silence of the service 8 s; a service that trickles is
     ended by the queue's own limit (services.queueing). Runs in the calling thread, so that limit
@@ -47,7 +47,7 @@ def send(url: str, *, title: str, body: str, severity: str) -> None:
     )
     if not result:
         reasons = " ".join(entry.message for entry in result.logs())
-        raise NotDelivered(remove_url(reasons or "The service did not take the message.", url))
+        raise NotDelivered(remove_url(reasons or "The service did not accept the message.", url))
 
 
 def remove_url(text: str, url: str) -> str:
@@ -60,7 +60,7 @@ def remove_url(text: str, url: str) -> str:
 
 
 def _pieces(url: str) -> set[str]:
-    """What stands between the separators of the URL, as it is, decoded and encoded."""
+    """The parts between the separators of the URL, as they are, decoded and encoded."""
     rest = url.partition("://")[2]
     pieces = {piece for piece in re.split(r"[/:@?&=,;+#\s]+", rest) if len(piece) > 1}
     return {url} | {
@@ -78,7 +78,7 @@ def _asset() -> apprise.AppriseAsset:
         app_desc="Butler alerts",
         app_url="",
         async_mode=False,
-        # 0: no thread of Apprise's own, which would go on after it was given up.
+        # 0: Apprise starts no thread, which would go on after the delivery was given up.
         service_timeout=0,
         storage_mode=apprise.PersistentStoreMode.MEMORY,
         pgp_autogen=False,

@@ -17,7 +17,7 @@ class AlertsConfig(AppConfig):
         """Import the alert kinds of every app, and keep channel URLs out of the logs.
 
         Apprise and the HTTP client under it log addresses, tokens and payloads when something
-        turns the log level down; what a person needs of it is in the delivery log, redacted.
+        lowers the log level. The delivery log has what people need of it, redacted.
         """
         autodiscover_modules("alert_kinds")
         apprise_logger = logging.getLogger("apprise")

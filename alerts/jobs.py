@@ -1,4 +1,4 @@
-"""What django-q2 calls.
+"""The jobs of the app, called by django-q2.
 
 Intervals, for `butler_site.schedules`: `retry_deliveries` every minute. `deliver` has no schedule:
 each notification enqueues its own.
@@ -10,10 +10,10 @@ from alerts import services
 
 
 def deliver(notification_id: int) -> None:
-    """Send one notification; may run twice, the claim says who sends."""
+    """Send one notification. May run twice: only the run that claims it sends."""
     services.deliver(notification_id, now=timezone.now())
 
 
 def retry_deliveries() -> int:
-    """Every minute: try failed deliveries again, pick up lost ones; returns how many."""
+    """Every minute: retry failed and lost deliveries; returns how many."""
     return services.retry_due(now=timezone.now())

@@ -1,4 +1,4 @@
-"""The registry of alert kinds: what each means and what a person does about it. Open to every app.
+"""The registry of alert kinds, each with its meaning and its remedy. Open to every app.
 
 An app that raises alerts has a module `alert_kinds` with a constant for each kind:
 
@@ -18,7 +18,7 @@ from alerts.severity import Severity
 class AlertKind:
     """A kind of alert. Rows, the API and the filters of channels name it by `slug`.
 
-    `meaning` says what has happened and what follows from it, `remedy` what to do; both in full
+    `meaning` explains what has happened and what follows, `remedy` what to do; both in full
     sentences for a person who sees such an alert for the first time.
 
     `page` is the page where the remedy is carried out, by its name in the table of links

@@ -1,4 +1,4 @@
-"""Reads that feed pages, the API and the admin."""
+"""Reads for pages, the API and the admin."""
 
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, When
 

@@ -1,10 +1,10 @@
-"""How much an alert matters."""
+"""The severity of alerts."""
 
 from django.db import models
 
 
 class Severity(models.TextChoices):
-    """How much it matters, the least first."""
+    """The severity of an alert, the lowest first."""
 
     INFO = "info"
     WARNING = "warning"
@@ -12,6 +12,6 @@ class Severity(models.TextChoices):
 
     @property
     def and_below(self) -> list["Severity"]:
-        """This severity and all that matter less."""
+        """This severity and all lower ones."""
         ranked = list(Severity)
         return ranked[: ranked.index(self) + 1]

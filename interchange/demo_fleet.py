@@ -1,4 +1,4 @@
-"""The demo fleet: what `data/demo_fleet.json` says, added where it is missing."""
+"""The demo fleet: adds the rows of `data/demo_fleet.json` that are missing."""
 
 import json
 from datetime import datetime
@@ -16,14 +16,14 @@ _ACTOR = Actor.job("demo fleet")
 _FREE = Rates(input=Decimal(0), output=Decimal(0))
 
 
-class Added(NamedTuple):
-    """How many were missing."""
+class AddedCounts(NamedTuple):
+    """How many API keys and agents of the demo fleet were added."""
 
     keys: int
     agents: int
 
 
-def load(*, now: datetime) -> Added:
+def load(*, now: datetime) -> AddedCounts:
     """Add the rows of the demo fleet that are missing; rows that exist stay as they are."""
     data = json.loads(_FILE.read_text(encoding="utf-8"))
     for slug, about in data["providers"].items():
@@ -45,15 +45,15 @@ def load(*, now: datetime) -> Added:
         )
     for slug, about in data["keys"].items():
         _set_missing_limits(_api_key(slug, about, now=now), about["limits"], now=now)
-    return Added(ApiKey.objects.count() - keys_before, Agent.objects.count() - agents_before)
+    return AddedCounts(ApiKey.objects.count() - keys_before, Agent.objects.count() - agents_before)
 
 
 def _api_key(slug: str, about: dict[str, Any], *, now: datetime) -> ApiKey:
-    if found := ApiKey.objects.filter(pk=slug).first():
-        return found
+    if api_key := ApiKey.objects.filter(pk=slug).first():
+        return api_key
     rates = _FREE if about["free"] else None
     terms = keys.KeyTerms(rates=rates, sandbox=True, **about["is"])
-    # Not a secret, and its text says so.
+    # Not a secret, as its text shows.
     secret = f"demo-{slug}-not-a-real-secret"
     return keys.add_key(slug, terms=terms, secret=secret, actor=_ACTOR, now=now)
 
@@ -61,10 +61,10 @@ def _api_key(slug: str, about: dict[str, Any], *, now: datetime) -> ApiKey:
 def _set_missing_limits(
     subject: ApiKey | Agent | CostCentre, limits: list[dict[str, Any]], *, now: datetime
 ) -> None:
-    """Set the limits of which `subject` never had one: a removed one stays removed."""
+    """Set the limits that `subject` never had; a removed limit stays removed."""
     column = {ApiKey: "api_key", Agent: "agent", CostCentre: "cost_centre"}[type(subject)]
     for limit in limits:
         terms = keys.Terms(**limit)
-        had = Limit.objects.filter(**{column: subject}, unit=terms.unit, period=terms.period)
-        if not had.exists():
+        existing = Limit.objects.filter(**{column: subject}, unit=terms.unit, period=terms.period)
+        if not existing.exists():
             keys.set_limit(subject, terms=terms, reason="demo fleet", actor=_ACTOR, now=now)

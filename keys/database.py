@@ -1,4 +1,4 @@
-"""How connections plan that do nothing but hold and settle."""
+"""Planner settings of connections that only hold and settle."""
 
 import threading
 
@@ -18,11 +18,11 @@ _planned = threading.local()
 
 
 def plan_for_calls() -> None:
-    """Have this thread's connection plan once, for few rows of large tables.
+    """Make this thread's connection plan statements once, for few rows of large tables.
 
-    For threads that do nothing but hold and settle. The planner takes a table for as small as it
-    was when it was last analysed, and would read a growing one as a whole; and it would plan these
-    long statements five times before it believes that one plan does.
+    For threads that only hold and settle. PostgreSQL's planner assumes the size that a table had
+    when it was last analysed, so it would scan a growing table as a whole. It would also plan these
+    long statements five times before it keeps a plan.
     """
     connection.ensure_connection()
     if getattr(_planned, "connection", None) is not connection.connection:

@@ -1,5 +1,7 @@
-"""What django-q2 calls for the Token Manager. Every job may run twice; none is needed for the
-books to be right (`butler_site.schedules` says how often each runs)."""
+"""The jobs of the Token Manager, called by django-q2 as often as `butler_site.schedules` says.
+
+Every job may run twice. The books are right even if no job runs.
+"""
 
 from django.utils import timezone
 
@@ -7,14 +9,14 @@ from keys import services
 
 
 def expire() -> int:
-    """Every minute: close allocations and holds nobody came back for."""
+    """Every minute: close expired allocations and holds; returns how many."""
     now = timezone.now()
     services.forget_leases(now=now)
     return services.expire_charges(now=now) + services.expire_allocations(now=now)
 
 
 def turn_windows() -> int:
-    """Every minute: open the windows of limits whose hour has come, and revive keys with room.
+    """Every minute: open the next windows of limits that reset, and reactivate keys with room.
 
     Each limit has its own reset hour and zone, so the nightly reset and the monthly rollover are
     this job too.
@@ -29,5 +31,5 @@ def rotate_away(slug: str) -> None:
 
 
 def rotate_stranded() -> None:
-    """Every minute: finish rotations that a crash left, or that no key could take before."""
+    """Every minute: finish rotations that a crash left undone or that no key could take before."""
     services.rotate_stranded(now=timezone.now())

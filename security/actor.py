@@ -1,6 +1,6 @@
-"""Who does something: every service that writes is told, and the audit keeps it.
+"""The actor of a change: every service that writes takes one as `actor=`, and the audit keeps it.
 
-An actor is made once, where a request, a job or a command comes in, and handed down as `actor=`.
+An actor is created once, where a request, a job or a command begins.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Self
 
 
 class ActorKind(StrEnum):
-    """What kind of actor it is."""
+    """The kinds of actors."""
 
     PERSON = "person"
     AGENT = "agent"
@@ -37,7 +37,7 @@ class Actor:
 
     @classmethod
     def agent(cls, slug: str, *, address: str = "", request_id: str = "") -> Self:
-        """An agent that has shown its token."""
+        """An agent that has sent its token."""
         return cls(name=slug, kind=ActorKind.AGENT, address=address, request_id=request_id)
 
     @classmethod

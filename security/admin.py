@@ -1,4 +1,4 @@
-"""The audit, to read: who did what to what, before and after."""
+"""The audit, read-only: who changed what, with the values before and after."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class ActionFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    """Every change, the newest first."""
+    """The list of audit entries, newest first, and the page of one."""
 
     list_display = ("moment", "action", "about", "difference", "who", "actor_kind", "reason")
     fields = (
@@ -56,7 +56,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
     ) -> tuple[QuerySet[AuditEntry], bool]:
-        """Entries about one subject, by the index."""
+        """Entries about the subject in the search box; uses the index."""
         subject = search_term.strip()
         return (queryset.filter(subjects__contains=[subject]) if subject else queryset), False
 
@@ -65,14 +65,14 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         """The moment of the change."""
         return widgets.moment(entry.at)
 
-    @display(description="Of")
+    @display(description="Subject")
     def about(self, entry: AuditEntry) -> SafeString:
-        """What was changed, then what the change concerns."""
+        """Links to what was changed and to what the change concerns."""
         return widgets.separated(map(widgets.subject_link, entry.subjects))
 
     @display(description="Before → after")
     def difference(self, entry: AuditEntry) -> SafeString:
-        """Value by value."""
+        """The changed values before and after."""
         return render_to_string("security/changes.html", {"changes": changes(entry)})
 
     @display(description="Who")

@@ -1,6 +1,6 @@
-"""Record what was done to what: one row per change, in the transaction that makes the change.
+"""Record changes: one row per change, in the transaction that makes the change.
 
-Each app lists its actions in a module `audit_actions`, which is found at start:
+Each app lists its actions in a module `audit_actions`, which is imported at start:
 
     @audit.register
     class Action(StrEnum):
@@ -77,10 +77,10 @@ def record(
     reason: str = "",
     at: datetime,
 ) -> AuditEntry:
-    """Write one entry in the caller's transaction, so that it is there exactly if the change is.
+    """Write one entry in the caller's transaction: it is stored if and only if the change is.
 
-    `subject` is what was changed and `related` what the change concerns, as `key:nvidia-1`.
-    `before` and `after` are values that `DjangoJSONEncoder` can write: never a secret in them.
+    `subject` is what was changed, such as `key:nvidia-1`; `related` is what the change concerns.
+    `before` and `after` are values that `DjangoJSONEncoder` can write: never put a secret in them.
     TransactionManagementError outside a transaction.
     """
     written = entry(
@@ -116,4 +116,4 @@ def sql_actor(actor: Actor) -> dict[str, str]:
 
 def _need_transaction() -> None:
     if not connection.in_atomic_block:
-        raise TransactionManagementError("An audit entry is written in its change's transaction.")
+        raise TransactionManagementError("Record the audit entry in the transaction of its change.")

@@ -1,4 +1,4 @@
-"""What an audit entry changed, value by value, as people read it."""
+"""The changes of an audit entry, value by value, as text for people."""
 
 import re
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\S*")
 
 
 class Change(NamedTuple):
-    """One value before and after, in words; empty where there was or is none."""
+    """One value before and after as text; empty where there is no value."""
 
     name: str
     before: str

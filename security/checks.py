@@ -9,7 +9,7 @@ from django.db import connections, router
 from security import keyring_sources, queries
 from security.fields import SealedField
 
-# So many rows are named before the rest is only counted.
+# This many rows are named; the others are only counted.
 _NAMED_MAX = 20
 
 

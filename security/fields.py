@@ -4,8 +4,8 @@
         slug = models.SlugField(unique=True, editable=False)
         secret = SealedField(bound_to="slug")
 
-The value is a `Sealed`: it shows itself as "sealed" wherever it is printed, and only
-`security.services.seal_into` and `unseal_from` put text in and take it out.
+The value is a `Sealed`, which prints as "sealed". Only `security.services.seal_into` and
+`unseal_from` write and read the text in it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ SHOWN_AS = "sealed"
 
 
 class Sealed:
-    """Sealed bytes that do not show themselves: not printed, not serialised, not pickled."""
+    """Sealed bytes that are not printed, serialised or pickled."""
 
     __slots__ = ("_bytes",)
 
@@ -50,10 +50,10 @@ class Sealed:
 
 
 class SealedField(models.BinaryField):  # type: ignore[type-arg]
-    """A secret, sealed for its row: the row is known by its unique, never changing `bound_to`.
+    """A secret, sealed for its row, which the unique field `bound_to` identifies.
 
     `bound_to` names another field of the model. Changing its value makes the secret unreadable, so
-    it must be read-only after creation; where nothing is, add a UUIDField(default=uuid4). A wrong
+    it must be read-only after creation; if no field is, add a UUIDField(default=uuid4). A wrong
     `bound_to` is the system check butler.E021. Plain bytes and text are refused with a TypeError.
     """
 
@@ -91,7 +91,7 @@ class SealedField(models.BinaryField):  # type: ignore[type-arg]
         return None if value is None else Sealed(value)
 
     def to_python(self, value: Any) -> Sealed | None:
-        """Only sealed values are values of this field."""
+        """The value, if it is sealed or None. Raises TypeError otherwise."""
         if value is None or isinstance(value, Sealed):
             return value
         raise TypeError(f"{self} takes sealed values: use security.services.seal_into.")
@@ -120,7 +120,7 @@ class SealedField(models.BinaryField):  # type: ignore[type-arg]
         return [
             checks.Error(
                 f"bound_to={self.bound_to!r} is not a unique field of the model.",
-                hint="Name a unique field that never changes after the row was made.",
+                hint="Name a unique field that never changes after the row was created.",
                 obj=self,
                 id="butler.E021",
             )
@@ -130,7 +130,7 @@ class SealedField(models.BinaryField):  # type: ignore[type-arg]
 def field_context(instance: models.Model, field_name: str) -> str:
     """Name of the place `instance.field_name`, such as `keys.apikey.secret:nvidia-1`.
 
-    Raises ValueError when the row has no value in `bound_to` yet, so that nothing names its place.
+    Raises ValueError when the row has no value in `bound_to` yet.
     """
     field = instance._meta.get_field(field_name)
     if not isinstance(field, SealedField):

@@ -1,4 +1,4 @@
-"""The sealing keys and the pepper as values; `security.keyring_sources` says where from."""
+"""The sealing keys and the pepper as values; `security.keyring_sources` reads them."""
 
 import base64
 import binascii
@@ -16,12 +16,12 @@ _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
 
 class KeyringUnusable(Exception):
-    """The sealing keys cannot be read; the sentence says what to do and never shows a key."""
+    """The sealing keys cannot be used; the message has the reason and never a key."""
 
 
 @dataclass(frozen=True)
 class SealingKey:
-    """One AES-256 key; `retired_at` is since when no row needs it (it still reads backups)."""
+    """One AES-256 key. Since `retired_at` no row needs it, but backups may."""
 
     id: str
     secret: bytes = field(repr=False)
@@ -43,7 +43,7 @@ class SealingKey:
 class Keyring:
     """The keys, newest first (the first seals), and the pepper of the tokens.
 
-    `rekey_open`: re-sealing with the first key began and has not reached its last row yet.
+    `rekey_open`: re-sealing all rows with the first key has begun and is not finished.
     """
 
     keys: tuple[SealingKey, ...]
@@ -80,13 +80,13 @@ class Keyring:
         return self._ciphers.get(key_id)
 
     def open_rekey(self) -> "Keyring":
-        """With a new sealing key in front; an open rekey continues with the key it has."""
+        """The keyring with a new sealing key in front; unchanged if a rekey is open already."""
         if self.rekey_open:
             return self
         return replace(self, keys=(SealingKey.generate(), *self.keys), rekey_open=True)
 
     def close_rekey(self, *, in_use: Iterable[str], now: datetime) -> "Keyring":
-        """With the rekey done: keys that no row needs are retired, the others are not."""
+        """The keyring after a rekey: keys that no row needs are retired at `now`."""
         needed = {self.sealing_id, *in_use}
         keys = (
             replace(key, retired_at=None if key.id in needed else key.retired_at or now)
@@ -95,7 +95,7 @@ class Keyring:
         return replace(self, keys=tuple(keys), rekey_open=False)
 
     def prune(self, *, in_use: Iterable[str], retired_before: datetime) -> "Keyring":
-        """Without the keys that were retired before that moment and that no row uses."""
+        """The keyring without unused keys that were retired before `retired_before`."""
         needed = set(in_use)
         return replace(
             self,

@@ -1,8 +1,9 @@
-"""The file that keeps the keyring: JSON, readable by its owner only, changed as a whole or not.
+"""The file with the keyring: JSON, readable by its owner only, replaced as a whole or not at all.
 
-It is made by linking a complete temporary file to its name, which fails when the name exists: of
-two processes starting at once one wins and the other reads what the winner wrote. It is changed by
-renaming over it. Who changes it holds `<name>.lock`, which the kernel frees when a process dies.
+The file is created by linking a complete temporary file to its name, which fails if the name
+exists: of two processes that start at once, one succeeds and the other reads that file. A change
+renames a new file over it. A process that changes the file holds `<name>.lock`, which the kernel
+releases when the process dies.
 """
 
 import base64
@@ -24,7 +25,7 @@ _ABOUT = (
     "Sealing keys of Butler, newest first. Anyone who has it and the database has every secret: "
     "back it up, apart from the database."
 )
-# Inode, time of change (ns), size and mode: another stamp means another content.
+# Inode, time of change (ns), size and mode: a different stamp means different content.
 _Stamp = tuple[int, int, int, int]
 _cache: dict[Path, tuple[_Stamp, Keyring]] = {}
 
@@ -34,9 +35,9 @@ class VaultBusy(Refusal):
 
 
 def read(path: Path) -> Keyring:
-    """The keyring in the file, made when there is none; parsed again only when the file changed.
+    """The keyring in the file, which is created if missing and parsed again only if it changed.
 
-    Raises KeyringUnusable when the file is open to others, malformed, or vanished since last read.
+    Raises KeyringUnusable if others can read the file, or if it is malformed or has vanished.
     """
     stamp = _stamp(path) or _create(path)
     cached = _cache.get(path)
@@ -56,7 +57,7 @@ def replace(path: Path, keyring: Keyring) -> None:
 
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Be the only one who changes the file. Refusal: VaultBusy."""
+    """Lock the file against changes by other processes. Refusals: VaultBusy."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("a") as handle:
         try:
@@ -70,10 +71,10 @@ def lock(path: Path) -> Iterator[None]:
 
 def _stamp(path: Path) -> _Stamp | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size, stat.S_IMODE(found.st_mode)
+    return status.st_ino, status.st_mtime_ns, status.st_size, stat.S_IMODE(status.st_mode)
 
 
 def _create(path: Path) -> _Stamp:
@@ -85,7 +86,7 @@ def _create(path: Path) -> _Stamp:
         os.link(temporary, path)
         _flush_folder(path.parent)
     except FileExistsError:
-        pass  # Another process made it first: that one counts.
+        pass  # Another process created the file first: its keyring is used.
     finally:
         temporary.unlink()
     if stamp := _stamp(path):
@@ -95,7 +96,7 @@ def _create(path: Path) -> _Stamp:
 
 def _vanished(path: Path) -> KeyringUnusable:
     return KeyringUnusable(
-        f"The vault key file {path} has vanished: put it back from its backup. A new one could "
+        f"The vault key file {path} has vanished. Restore it from its backup: a new file could "
         "not read what the old one sealed."
     )
 
@@ -140,15 +141,15 @@ def _parse(path: Path) -> Keyring:
         if mode & 0o077:
             raise KeyringUnusable(
                 f"The vault key file {path} is open to other users (mode {mode:04o}): run "
-                f"`chmod 600 {path}` and think about who may have read it."
+                f"`chmod 600 {path}` and find out who may have read it."
             )
         text = handle.read()
     try:
         return _from_json(json.loads(text))
     except (KeyringUnusable, KeyError, TypeError, ValueError, AttributeError) as wrong:
-        reason = str(wrong) if isinstance(wrong, KeyringUnusable) else "it is not what Butler wrote"
+        reason = str(wrong) if isinstance(wrong, KeyringUnusable) else "not written by Butler"
         raise KeyringUnusable(
-            f"The vault key file {path} is malformed ({reason}): put it back from its backup."
+            f"The vault key file {path} is malformed ({reason}). Restore it from its backup."
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 `settings.VAULT_KEYS` (managed outside Butler) when it is not empty, with the pepper in
 `settings.TOKEN_PEPPER`; otherwise the file `settings.VAULT_KEY_FILE` (`security.keyring_file`),
-which Butler makes, reads and rekeys. In both the first key seals and all of them read.
+which Butler creates, reads and rekeys. In both, the first key seals and all keys unseal.
 """
 
 import os
@@ -23,9 +23,9 @@ from security.keyring import (
 
 
 def current() -> Keyring:
-    """The keyring as it is now. The file is made on first use and read again when it changed.
+    """The current keyring. The file is created on first use and read again when it changed.
 
-    Raises KeyringUnusable with a sentence for the operator.
+    Raises KeyringUnusable with a message for the operator.
     """
     if settings.VAULT_KEYS:
         return _from_settings(tuple(settings.VAULT_KEYS), settings.TOKEN_PEPPER)
@@ -49,12 +49,12 @@ def is_file() -> bool:
 
 
 def path() -> Path:
-    """Where the key file is."""
+    """The path of the key file."""
     return Path(settings.VAULT_KEY_FILE)
 
 
 def problem() -> str | None:
-    """What is wrong with the keys, in a sentence; None when nothing is. Makes no file."""
+    """A message about what is wrong with the keys, or None. Creates no file."""
     try:
         if not is_file() or os.path.lexists(path()):
             current()

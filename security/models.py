@@ -1,4 +1,4 @@
-"""The audit: what was done to what, by whom, before and after."""
+"""The audit: who changed what, with the values before and after."""
 
 from typing import Self
 
@@ -18,7 +18,7 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     """Filters of audit entries."""
 
     def about(self, subject: str) -> Self:
-        """Entries that changed `subject` or concern it, as `key:nvidia-1` or `agent:ada`."""
+        """Entries about changes of `subject`, such as `key:nvidia-1`, or that concern it."""
         return self.filter(subjects__contains=[subject])
 
 

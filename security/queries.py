@@ -1,4 +1,4 @@
-"""Reads of Security Gate: where sealed secrets rest, by which key, and which cannot be read."""
+"""Reads of Security Gate: where secrets are stored, which key sealed them, which are unreadable."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def sealed_fields() -> list[SealedField]:
 
 
 def sealed_rows(field: SealedField) -> "models.QuerySet[models.Model]":
-    """The rows that have a secret in `field`, with no more than it takes to unseal it."""
+    """The rows that have a secret in `field`, with only the columns that unsealing needs."""
     return (
         field.model._base_manager.filter(**{f"{field.name}__isnull": False})
         .only("pk", field.name, field.bound_to)
@@ -62,7 +62,7 @@ def unsealable(model: type[models.Model]) -> list[Unsealable]:
 
 
 def keys_in_use() -> Counter[str]:
-    """How many secrets each sealing key has sealed; `unreadable` counts what names no key."""
+    """The number of secrets by id of their sealing key; `unreadable` counts those without an id."""
     return Counter(
         key_id_or_unreadable(sealed)
         for field in sealed_fields()

@@ -1,4 +1,4 @@
-"""Take secrets out of texts before they rest anywhere: log lines, stored error texts.
+"""Remove secrets from texts before they are stored, such as log lines and error texts.
 
 It knows secrets by their shape (tokens of Butler, keys of providers, headers, passwords and tokens
 in URLs) and is the last line of defence, not the first: do not log secrets. Open to every app.
@@ -14,7 +14,7 @@ _SECRET_CHARACTERS_MIN = 4
 # Schemes whose URLs carry their secret in the password only; elsewhere (slack://, tgram://, … of
 # Apprise) every part may be one.
 _PLAIN_SCHEMES = "https?|wss?|ftps?|file|postgres(?:ql)?|rediss?|amqps?|smtps?|git|ssh|urn|data"
-# What an earlier pattern has taken out is left alone by the later ones.
+# Later patterns do not match what an earlier one has redacted.
 _NOT_DONE = r"(?![^\s\[]{0,150}\[redacted\])"
 
 # (words without which the pattern cannot match, pattern, replacement). The words, in lower case,
@@ -78,7 +78,7 @@ _PATTERNS = tuple(
 
 
 def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
-    """`text` without what looks like a secret, and without the `secrets` the caller knows of."""
+    """`text` without parts that look like secrets, and without the given `secrets`."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SECRET_CHARACTERS_MIN:
             text = text.replace(secret, REDACTED)
@@ -90,12 +90,12 @@ def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
 
 
 class RedactSecrets(logging.Filter):
-    """A filter for log handlers: takes secrets out of message, traceback and stack."""
+    """A filter for log handlers: removes secrets from message, traceback and stack."""
 
     _formatter = logging.Formatter()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record; let every one through."""
+        """Redact the record; every record passes."""
         record.msg, record.args = redact(self._message(record)), ()
         if record.exc_info and not record.exc_text:
             record.exc_text = self._formatter.formatException(record.exc_info)

@@ -1,4 +1,4 @@
-"""The actor behind an HTTP request: its name, its network address and the id of the request."""
+"""The actor of an HTTP request, with its network address and the id of the request."""
 
 import re
 import secrets
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from security.actor import Actor
 
-# Where in `request.META` the id stands. No header of a client gets there.
+# The key of the id in `request.META`. No header of a client can set it.
 META_REQUEST_ID = "butler.request_id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -31,8 +31,8 @@ def request_id(given: str) -> str:
 def client_address(*, peer: str, forwarded_for: str) -> str:
     """The network address of a client, from the socket's other end and `X-Forwarded-For`.
 
-    The header is believed only behind a proxy, and of it only the last address, which is the one
-    that the proxy itself saw: all others are the client's words.
+    The header is used only behind a proxy, and only its last address, which the proxy itself saw: a
+    client can forge all others.
     """
     last = forwarded_for.rpartition(",")[2].strip() if settings.BEHIND_PROXY else ""
     return (last or peer)[:64]
@@ -43,5 +43,5 @@ def _origin(request: HttpRequest) -> dict[str, str]:
         peer=request.META.get("REMOTE_ADDR", ""),
         forwarded_for=request.META.get("HTTP_X_FORWARDED_FOR", ""),
     )
-    # A request made by hand has not passed the middleware that sets its id.
+    # A request that a test builds has not passed the middleware that sets its id.
     return {"address": address, "request_id": request.META.get(META_REQUEST_ID, "")}

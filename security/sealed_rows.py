@@ -1,4 +1,4 @@
-"""Put a secret into a row, and take it out."""
+"""Seal a secret into a row, and unseal it."""
 
 from django.db import models
 from django.views.decorators.debug import sensitive_variables

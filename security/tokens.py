@@ -1,7 +1,7 @@
-"""Tokens that agents show to Butler: random ones kept as keyed hashes, and derived ones.
+"""Tokens that agents send to Butler: random ones stored as keyed hashes, and derived ones.
 
 `bt_k3v9q0zd_<43 characters>` is random; its row keeps `bt_k3v9q0zd` to find it and the keyed hash
-to compare. `bs_<public id>_<43 characters>` is computed from the public id; nothing of it is kept.
+to compare. `bs_<public id>_<43 characters>` is computed from the public id and not stored.
 Both need the pepper, which a rekey of the vault leaves alone. Open to every app; every API
 call comes through here, so the derived keys are kept in memory.
 """
@@ -34,7 +34,7 @@ class _Peppers(NamedTuple):
 
 
 class NewToken(NamedTuple):
-    """`token` is shown once; `lookup_prefix` and `digest` (32 bytes) are kept."""
+    """A new random token. Show `token` once; store `lookup_prefix` and `digest` (32 bytes)."""
 
     token: str
     lookup_prefix: str
@@ -51,9 +51,9 @@ def new_token(prefix: str) -> NewToken:
 
 
 def lookup_prefix(token: str) -> str | None:
-    """What a random token's row is found by; None when this has not the shape of one."""
-    found = _RANDOM_TOKEN.fullmatch(token)
-    return found and found[1]
+    """The prefix that identifies the row of a random token; None if `token` has another format."""
+    match = _RANDOM_TOKEN.fullmatch(token)
+    return match and match[1]
 
 
 @sensitive_variables()
@@ -72,14 +72,14 @@ def matches(token: str, digest: bytes) -> bool:
 def derive_token(prefix: str, public_id: str) -> str:
     """The token of `public_id` (1 to 100 of A-Z a-z 0-9 . _ -): the same each time."""
     if not _PUBLIC_ID.fullmatch(public_id):
-        raise ValueError("A public id has 1 to 100 characters of A-Z a-z 0-9 . _ -")
+        raise ValueError("Use 1 to 100 of the characters A-Z a-z 0-9 . _ - as the public id.")
     body = f"{prefix}_{public_id}"
     return f"{body}_{_mac(body)}"
 
 
 @sensitive_variables()
 def verify_derived(token: str, prefix: str) -> str | None:
-    """The public id a derived token speaks for, or None when it is not genuine; constant time."""
+    """The public id of a derived token, or None if the token is not valid; in constant time."""
     body, mac = token[: -_SECRET_CHARACTERS - 1], token[-_SECRET_CHARACTERS - 1 :]
     if not token.isascii() or not body.startswith(f"{prefix}_"):
         return None

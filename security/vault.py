@@ -1,8 +1,8 @@
-"""The vault: text in, sealed bytes out, bound to the place where they rest. Open to every app.
+"""The vault: text in, sealed bytes out, bound to the place that stores them. Open to every app.
 
 A sealed value is `1 | length of key id | key id | 96-bit random nonce | AES-256-GCM ciphertext`.
 Everything before the nonce, and the context, are authenticated: bytes that are changed, or moved
-to another row or column, do not unseal.
+to another row or column, cannot be unsealed.
 
 Contents too large to be re-sealed with each rekey of the vault have a key of their own, which
 is itself sealed into their row: `new_content_key`, `seal_content`, `unseal_content`.
@@ -24,7 +24,7 @@ _TAG_BYTES = 16
 
 
 class CannotUnseal(Refusal):
-    """A sealed value cannot be read; says why in words, never what is in it."""
+    """A sealed value cannot be read; the message has the reason and never the value."""
 
 
 @sensitive_variables()
@@ -86,7 +86,7 @@ def unseal_content(sealed: bytes, *, key: str, context: str) -> bytes:
 
 
 def key_id_of(sealed: bytes) -> str:
-    """Id of the key that sealed the value. Refusal: CannotUnseal when these are no sealed bytes."""
+    """Id of the key that sealed the value. Refusals: CannotUnseal for other bytes."""
     if len(sealed) < 2 or sealed[0] != _VERSION:
         raise CannotUnseal("This is not a sealed value of a known version.")
     key_id = sealed[2 : 2 + sealed[1]]

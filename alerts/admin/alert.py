@@ -1,4 +1,4 @@
-"""Alerts: a list with filters, acknowledged and resolved one by one or many at once."""
+"""Alerts: a list with filters, and actions that acknowledge and resolve one or many."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,15 +17,23 @@ from common.admin.dialogs import NoteForm, perform, redirect_to
 from common.admin.read_only import ReadOnlyAdmin
 from security.request_actor import person_of
 
-_ACKNOWLEDGE = {"title": "Acknowledge this alert", "description": "", "form_class": NoteForm}
-_RESOLVE = {"title": "Resolve this alert", "description": "", "form_class": NoteForm}
+_ACKNOWLEDGE = {
+    "title": "Acknowledge this alert",
+    "description": "Other people see that you deal with the alert. Resolve it when you are done.",
+    "form_class": NoteForm,
+}
+_RESOLVE = {
+    "title": "Resolve this alert",
+    "description": "The alert is closed. Butler raises a new one if the condition comes back.",
+    "form_class": NoteForm,
+}
 _SEVERITY_COLOURS = {"info": "info", "warning": "warning", "critical": "danger"}
 _STATUS_COLOURS = {"open": "danger", "acknowledged": "warning", "resolved": "success"}
 
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
-    """Alerts, the newest first."""
+    """The list of alerts, newest first, and the page of one."""
 
     list_display = (
         "severity_label",
@@ -94,23 +102,23 @@ class AlertAdmin(ReadOnlyAdmin):
 
     @action(description="Acknowledge selected alerts", permissions=["close"])
     def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        """Acknowledge many; those that are resolved already are named."""
+        """Acknowledge the selected alerts, with a message for each that is already resolved."""
         self._close_each(request, queryset, services.acknowledge, "acknowledged")
 
     @action(description="Resolve selected alerts", permissions=["close"])
     def resolve_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        """Resolve many; those that are resolved already are named."""
+        """Resolve the selected alerts, with a message for each that is already resolved."""
         self._close_each(request, queryset, services.resolve, "resolved")
 
     @action(description="Acknowledge", permissions=["close"], dialog=_ACKNOWLEDGE)
     def acknowledge_one(self, request: HttpRequest, form: NoteForm, object_id: str) -> HttpResponse:
-        """Acknowledge with a note."""
-        return self._close_one(request, form, object_id, services.acknowledge, "Acknowledged.")
+        """Acknowledge the alert, with an optional note."""
+        return self._close_one(request, form, object_id, services.acknowledge, "acknowledged")
 
     @action(description="Resolve", permissions=["close"], dialog=_RESOLVE)
     def resolve_one(self, request: HttpRequest, form: NoteForm, object_id: str) -> HttpResponse:
-        """Resolve with a note."""
-        return self._close_one(request, form, object_id, services.resolve, "Resolved.")
+        """Resolve the alert, with an optional note."""
+        return self._close_one(request, form, object_id, services.resolve, "resolved")
 
     def _close_each(
         self, request: HttpRequest, queryset: QuerySet[Alert], verb: Callable[..., Alert], done: str
@@ -120,7 +128,7 @@ class AlertAdmin(ReadOnlyAdmin):
         verbs = [partial(verb, pk, actor=actor, now=now) for pk in pks]
         count = sum(perform(request, each, success="") for each in verbs)
         if count:
-            messages.success(request, f"{count} {done}.")
+            messages.success(request, f"Alerts {done}: {count}.")
 
     def _close_one(
         self,
@@ -137,5 +145,5 @@ class AlertAdmin(ReadOnlyAdmin):
             note=form.cleaned_data["note"],
             now=timezone.now(),
         )
-        perform(request, closing, success=done)
+        perform(request, closing, success=f"The alert was {done}.")
         return redirect_to(request, links.url("alert", object_id))

@@ -1,4 +1,4 @@
-"""Channels: a URL can be stored, but is never shown."""
+"""Channels: their URLs can be entered but are never shown."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,11 +24,11 @@ from security.request_actor import person_of
 _TEST = {"title": "Send a test message", "description": "The delivery log shows the result."}
 _DISABLE = {
     "title": "Disable this channel",
-    "description": "Notifications that wait for it are given up.",
+    "description": "Butler discards the notifications that still wait for this channel.",
 }
 _ENABLE = {
     "title": "Enable this channel",
-    "description": "It gets alerts that are raised from now on.",
+    "description": "The channel gets alerts that are raised from now on.",
 }
 
 
@@ -37,7 +37,7 @@ def _kind_choices() -> list[tuple[str, str]]:
 
 
 class ChannelForm(forms.ModelForm):
-    """A channel; its URL may be left empty to keep the one it has."""
+    """The form of a channel. An empty URL keeps the current one."""
 
     kinds = forms.MultipleChoiceField(
         required=False,
@@ -51,8 +51,8 @@ class ChannelForm(forms.ModelForm):
         required=False,
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Such as mailto://…, slack://…, json://…. Stored sealed and never shown again; "
-        "leave empty to keep it.",
+        help_text="A URL for Apprise, such as mailto://…, slack://… or json://…. Butler stores it "
+        "sealed and never shows it again. Leave it empty to keep the current URL.",
     )
 
     class Meta:
@@ -60,18 +60,21 @@ class ChannelForm(forms.ModelForm):
         fields = ("name", "severity_min", "kinds")
 
     def clean_url(self) -> str:
-        """Refuse what Apprise cannot use, without repeating it."""
+        """Refuse a URL that Apprise cannot use, without repeating it in the message."""
         url: str = self.cleaned_data["url"]
         if not url and self.instance._state.adding:
-            raise forms.ValidationError("A new channel needs a URL.", code="required")
+            raise forms.ValidationError("Enter a URL for the new channel.", code="required")
         if url and not apprise_transport.is_usable(url):
-            raise forms.ValidationError("Apprise cannot use this URL.", code="channel_url_unusable")
+            raise forms.ValidationError(
+                "Apprise cannot use this URL. Check its scheme and its parts.",
+                code="channel_url_unusable",
+            )
         return url
 
 
 @admin.register(Channel)
 class ChannelAdmin(QuickList):
-    """Channels with a test button; switched off rather than deleted, so the log stays."""
+    """Channels with a test button. They are disabled, not deleted, so the delivery log stays."""
 
     form = ChannelForm
     list_display = ("name", "severity_min", "status_label", "waiting", "given_up", "rests_until")
@@ -82,12 +85,12 @@ class ChannelAdmin(QuickList):
     actions_detail = ("send_test", "disable", "enable")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
-        """With the numbers of waiting and given-up notifications."""
+        """Channels with their numbers of waiting and given-up notifications."""
         return queries.channels_with_counts().order_by("name")
 
     @method_decorator(sensitive_post_parameters("url"))
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """As always, with the URL kept out of error reports."""
+        """The page of a channel. Error reports do not contain the URL."""
         response: HttpResponse = super().changeform_view(request, *args, **kwargs)
         return response
 
@@ -101,7 +104,7 @@ class ChannelAdmin(QuickList):
         }
         url = form.cleaned_data["url"]
         if not change:
-            # Django's log entry and redirect go by the primary key of `obj`.
+            # Django's log entry and redirect use the primary key of `obj`.
             obj.pk = services.add_channel(url=url, **wanted, **by).pk
             return
         services.change_channel(obj.pk, **wanted, **by)
@@ -115,12 +118,12 @@ class ChannelAdmin(QuickList):
 
     @display(description="Waiting")
     def waiting(self, channel: Any) -> int:
-        """Notifications still to be sent."""
+        """The number of notifications still to be sent."""
         return int(channel.waiting_count)
 
     @display(description="Given up")
     def given_up(self, channel: Any) -> int:
-        """Notifications that never got through."""
+        """The number of notifications that were not delivered."""
         return int(channel.given_up_count)
 
     @action(description="Send a test", permissions=["change"], dialog=_TEST)
@@ -133,16 +136,16 @@ class ChannelAdmin(QuickList):
     @action(description="Disable", permissions=["change"], dialog=_DISABLE)
     def disable(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Disable the channel."""
-        return self._perform(request, services.disable_channel, object_id, "Disabled.")
+        return self._perform(request, services.disable_channel, object_id, "Channel disabled.")
 
     @action(description="Enable", permissions=["change"], dialog=_ENABLE)
     def enable(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Enable the channel."""
-        return self._perform(request, services.enable_channel, object_id, "Enabled.")
+        return self._perform(request, services.enable_channel, object_id, "Channel enabled.")
 
     def _perform(
-        self, request: HttpRequest, service: Callable[..., object], channel_id: str, done: str
+        self, request: HttpRequest, service: Callable[..., object], channel_id: str, success: str
     ) -> HttpResponse:
         verb = partial(service, channel_id, actor=person_of(request), now=timezone.now())
-        perform(request, verb, success=done)
+        perform(request, verb, success=success)
         return redirect_to(request, links.url("notifications", channel=channel_id))

@@ -35,12 +35,12 @@ class NotificationAdmin(ReadOnlyAdmin):
     ordering = ("-queued_at", "-id")
 
     def audit_subject(self, obj: Notification) -> str:
-        """Its alert, or its channel for a test message: it has no entries of its own."""
+        """The alert, or the channel of a test message: no audit entries name a notification."""
         return (obj.alert or obj.channel).address
 
     @display(description="Alert")
     def subject(self, notification: Notification) -> str:
-        """The alert, or `test message`."""
+        """The title of the alert, or `test message`."""
         return str(notification.alert or "test message")
 
     @display(description="Status", ordering="status", label=_STATUS_COLOURS)

@@ -1,4 +1,4 @@
-"""Tables of the app: alerts, the channels they go out on, and the notifications sent."""
+"""Tables of the app: alerts, channels, and the notifications sent through them."""
 
 from alerts.models.alert import Alert
 from alerts.models.channel import Channel

@@ -15,7 +15,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     """Filters on alerts."""
 
     def unresolved(self) -> Self:
-        """Alerts that still stand: open or acknowledged."""
+        """Alerts that are open or acknowledged."""
         return self.filter(resolved_at__isnull=True)
 
     def of_key(self, key_id: str) -> Self:
@@ -36,15 +36,15 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 
 
 class Alert(models.Model):
-    """Something a person must know; at most one per `dedup_key` stands at a time.
+    """Something a person must know; at most one per `dedup_key` is unresolved at a time.
 
     open ──acknowledge──▶ acknowledged    a person has seen it and deals with it
       │                        │
-      └────────resolve─────────┴────────▶ resolved    it is over; its key may be raised again
+      └────────resolve─────────┴────────▶ resolved    closed; `dedup_key` can be raised again
 
     `kind` is the slug of a registered kind (`alerts.kinds`), or of one that only another system
-    knows when the alert was imported from there. What it is about are plain strings (`key_id`,
-    `agent_id`, `session_id`), because alerts knows none of the apps above it. `facts` are
+    knows when the alert was imported from there. Its subjects are plain strings (`key_id`,
+    `agent_id`, `session_id`), because this app does not import those that own the rows. `facts` are
     figures for programs and never hold a secret.
     """
 
@@ -119,12 +119,12 @@ class Alert(models.Model):
 
     @property
     def address(self) -> str:
-        """What the audit calls it."""
+        """The name of the alert in the audit."""
         return f"alert:{self.pk}"
 
     @property
     def concerns(self) -> list[str]:
-        """What it is about, as the audit calls it."""
+        """The key, agent and session of the alert, by their names in the audit."""
         about = {"key": self.key_id, "agent": self.agent_id, "session": self.session_id}
         return [f"{kind}:{name}" for kind, name in about.items() if name]
 
@@ -154,5 +154,5 @@ class Alert(models.Model):
 
     @property
     def is_resolved(self) -> bool:
-        """Whether it is over."""
+        """Whether the alert is resolved."""
         return self.status == self.Status.RESOLVED

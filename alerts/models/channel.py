@@ -1,4 +1,4 @@
-"""The channel: a way to tell people."""
+"""The channel: a way to notify people."""
 
 import uuid
 from datetime import datetime
@@ -39,11 +39,11 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 
 
 class Channel(models.Model):
-    """A way to tell people: an Apprise URL (e-mail, Slack, webhook, …), sealed as a secret.
+    """A way to notify people: an Apprise URL (e-mail, Slack, webhook, …), sealed as a secret.
 
-    It gets alerts of `severity_min` and above, of the `kinds` listed (none listed: of all). After
-    `failures` failed deliveries in a row it rests until `rests_until`, so that a dead service does
-    not keep the workers busy; one success ends that.
+    The channel gets alerts of `severity_min` and above, of the listed `kinds` or, without a list,
+    of all kinds. After `failures` failed deliveries in a row it rests until `rests_until`, so that
+    a dead service does not keep the workers busy. A successful delivery resets both.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -66,22 +66,22 @@ class Channel(models.Model):
 
     @property
     def address(self) -> str:
-        """What the audit calls it."""
+        """The name of the channel in the audit."""
         return f"channel:{self.pk}"
 
     @property
     def failing_key(self) -> str:
-        """Dedup key of the alert that says it does not work."""
+        """Dedup key of the alert about this channel's failures."""
         return f"channel_failing:{self.pk}"
 
     def wants_kind(self, kind: str) -> bool:
-        """Whether alerts of this kind go out on it."""
+        """Whether the channel gets alerts of this kind."""
         return not self.kinds or kind in self.kinds
 
     def is_resting(self, now: datetime) -> bool:
-        """Whether it failed so recently that it is left alone."""
+        """Whether the channel failed so recently that nothing is sent through it."""
         return self.rests_until is not None and self.rests_until > now
 
     def next_due(self, now: datetime) -> "Notification | None":
-        """What to send next, or None: the least tried first, so that none blocks the rest."""
+        """The next notification to send, or None; the one with the fewest attempts comes first."""
         return self.notifications.due(now).order_by("attempts", "pk").first()

@@ -14,22 +14,22 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     """Filters on notifications."""
 
     def waiting(self) -> Self:
-        """Still to be sent, for the first time or again."""
+        """Notifications still to be sent, for the first time or again."""
         return self.filter(status__in=(Notification.Status.QUEUED, Notification.Status.FAILED))
 
     def due(self, now: datetime) -> Self:
-        """Waiting, and their moment has come."""
+        """Waiting notifications whose next attempt is due."""
         return self.waiting().filter(next_attempt_at__lte=now)
 
     def sending(self) -> Self:
-        """Claimed by a worker that has not recorded a result."""
+        """Notifications claimed by a worker that has not recorded a result."""
         return self.filter(status=Notification.Status.SENDING)
 
 
 class Notification(models.Model):
     """One message to one channel, and its result. No `alert`: a test of the channel.
 
-    queued ──claim──▶ sending ──▶ sent        the channel's service took it
+    queued ──claim──▶ sending ──▶ sent        the channel's service accepted it
                        ▲    ├───▶ failed      it did not; tried again at `next_attempt_at`
                        │    │        │
                        └────┼─claim──┘
@@ -96,5 +96,5 @@ class Notification(models.Model):
 
     @property
     def is_test(self) -> bool:
-        """Whether a person pressed the test button for it."""
+        """Whether this is a test message of a channel."""
         return self.alert_id is None

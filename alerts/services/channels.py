@@ -1,4 +1,4 @@
-"""Keep the channels: their URLs come in, are sealed, and never come out again."""
+"""Add, change, disable and test channels. Their URLs are sealed."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -57,11 +57,11 @@ def change_channel(
     actor: Actor,
     now: datetime,
 ) -> Channel:
-    """Change what a channel is called and which alerts it gets. Doing it twice changes nothing.
+    """Change the name of a channel and which alerts it gets. A second call changes nothing.
 
     Refusals: ChannelNotFound, ChannelNameTaken.
     """
-    channel = _locked(channel_id)
+    channel = _lock(channel_id)
     before = _values(channel)
     channel.name, channel.severity_min, channel.kinds = name, severity_min, list(kinds)
     if _values(channel) != before:
@@ -73,28 +73,30 @@ def change_channel(
 @sensitive_variables("url")
 @transaction.atomic
 def change_channel_url(channel_id: UUID, *, url: str, actor: Actor, now: datetime) -> Channel:
-    """Give a channel another URL and end its rest: what waits is tried again at once.
+    """Give a channel another URL and end its rest: waiting notifications are tried at once.
 
     Refusals: ChannelNotFound, ChannelUrlUnusable.
     """
     _check_url(url)
-    channel = _locked(channel_id)
+    channel = _lock(channel_id)
     before = _values(channel)
     security.seal_into(channel, "sealed_url", url.strip())
     channel.failures, channel.rests_until = 0, None
     channel.save(update_fields=["sealed_url", "failures", "rests_until"])
     _record(channel, Action.CHANNEL_REPLACE_URL, before, actor=actor, now=now)
-    resolve_by_key(channel.failing_key, actor=actor, note="Its URL was changed.", now=now)
+    resolve_by_key(
+        channel.failing_key, actor=actor, note="The URL of the channel was changed.", now=now
+    )
     return channel
 
 
 @transaction.atomic
 def disable_channel(channel_id: UUID, *, actor: Actor, now: datetime) -> Channel:
-    """Switch a channel off; what waits on it is given up. Doing it twice changes nothing.
+    """Disable a channel and give up its waiting notifications. A second call changes nothing.
 
     Refusals: ChannelNotFound.
     """
-    channel = _locked(channel_id)
+    channel = _lock(channel_id)
     if channel.disabled_at is None:
         before = _values(channel)
         channel.disabled_at = now
@@ -103,16 +105,17 @@ def disable_channel(channel_id: UUID, *, actor: Actor, now: datetime) -> Channel
             status=Notification.Status.GIVEN_UP, last_error="The channel was disabled."
         )
         _record(channel, Action.CHANNEL_DISABLE, before, actor=actor, now=now)
-        resolve_by_key(channel.failing_key, actor=actor, note="It was disabled.", now=now)
+        resolve_by_key(channel.failing_key, actor=actor, note="The channel was disabled.", now=now)
     return channel
 
 
 @transaction.atomic
 def enable_channel(channel_id: UUID, *, actor: Actor, now: datetime) -> Channel:
-    """Switch a channel on again, for alerts raised from now on, and end its rest. Doing it twice
-    changes nothing. Refusals: ChannelNotFound.
+    """Enable a channel for alerts raised from now on, and end its rest.
+
+    A second call changes nothing. Refusals: ChannelNotFound.
     """
-    channel = _locked(channel_id)
+    channel = _lock(channel_id)
     if channel.disabled_at is None and not channel.failures:
         return channel
     before = _values(channel)
@@ -124,18 +127,18 @@ def enable_channel(channel_id: UUID, *, actor: Actor, now: datetime) -> Channel:
 
 @transaction.atomic
 def test_channel(channel_id: UUID, *, actor: Actor, now: datetime) -> Notification:
-    """Queue a test message; its notification shows what came of it. It is tried once.
+    """Queue a test message, which is tried once; its notification shows the result.
 
     Refusals: ChannelNotFound, ChannelDisabled.
     """
-    channel = _locked(channel_id)
+    channel = _lock(channel_id)
     if channel.disabled_at:
         raise ChannelDisabled(channel=channel.name)
     _record(channel, Action.CHANNEL_TEST, None, actor=actor, now=now)
     return queue_notification(channel=channel, alert=None, now=now)
 
 
-def _locked(channel_id: UUID) -> Channel:
+def _lock(channel_id: UUID) -> Channel:
     channel = Channel.objects.locked().filter(pk=channel_id).first()
     if channel is None:
         raise ChannelNotFound(channel_id=str(channel_id))
@@ -143,7 +146,7 @@ def _locked(channel_id: UUID) -> Channel:
 
 
 def _values(channel: Channel) -> dict[str, Any]:
-    """What people decide of a channel, but for its URL, which is a secret."""
+    """The settings of a channel without its URL, which is a secret."""
     return {
         "name": channel.name,
         "severity_min": channel.severity_min,

@@ -15,7 +15,7 @@ _Status = Alert.Status
 
 @transaction.atomic
 def acknowledge(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> Alert:
-    """A person has seen the alert. A second acknowledgement changes nothing.
+    """Record that a person has seen the alert. A second call changes nothing.
 
     Refusals: AlertNotFound, AlertResolved.
     """
@@ -31,7 +31,7 @@ def acknowledge(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -
 
 @transaction.atomic
 def resolve(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> Alert:
-    """The alert is over; its dedup key can be raised again.
+    """Close the alert; its dedup key can be raised again.
 
     Refusals: AlertNotFound, AlertResolved.
     """
@@ -40,9 +40,9 @@ def resolve(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> Al
 
 @transaction.atomic
 def resolve_by_key(dedup_key: str, *, actor: Actor, note: str = "", now: datetime) -> Alert | None:
-    """Resolve the alert that stands under `dedup_key`; None when none does.
+    """Resolve the unresolved alert with this `dedup_key`; returns None if there is none.
 
-    For programs that see a condition end and need not know whether it was ever raised. Joins the
+    For programs that see a condition end and do not know whether an alert was raised. Joins the
     caller's transaction; no refusals.
     """
     alert = Alert.objects.unresolved().filter(dedup_key=dedup_key).locked().first()

@@ -47,7 +47,7 @@ def deliver(notification_id: int, *, now: datetime) -> None:
 
 @transaction.atomic(durable=True)
 def claim(notification_id: int, *, now: datetime) -> Notification | None:
-    """Take the notification: the winner gets it in status sending, all others None."""
+    """Claim the notification: one caller gets it with the status sending, the others None."""
     channel = Channel.objects.filter(notifications=notification_id).locked().first()
     if channel is None or channel.disabled_at or channel.notifications.sending().exists():
         return None
@@ -67,7 +67,9 @@ def _record_success(notification: Notification, *, now: datetime) -> None:
     if channel.failures:
         channel.failures, channel.rests_until = 0, None
         channel.save(update_fields=["failures", "rests_until"])
-        resolve_by_key(channel.failing_key, actor=_DELIVERY, note="It answers again.", now=now)
+        resolve_by_key(
+            channel.failing_key, actor=_DELIVERY, note="The channel works again.", now=now
+        )
     if following := channel.next_due(now):
         enqueue(following.pk)
 
@@ -106,7 +108,7 @@ def _alert_about(channel: Channel, *, now: datetime) -> None:
         kind=alert_kinds.CHANNEL_FAILING,
         dedup_key=channel.failing_key,
         title=f"Notifications do not get through to {channel.name}",
-        detail=f"{channel.failures} deliveries in a row failed; the delivery log says why.",
+        detail=f"{channel.failures} deliveries in a row failed. The delivery log has the reasons.",
         facts={"channel_id": str(channel.pk)},
         now=now,
     )

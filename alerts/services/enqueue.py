@@ -22,7 +22,7 @@ def queue_notification(*, channel: Channel, alert: Alert | None, now: datetime) 
 
 
 def enqueue(notification_id: int) -> None:
-    """Ask a worker to deliver it. Asking twice does no harm: the claim says who sends.
+    """Ask a worker to deliver it. A second entry is harmless: one worker claims it.
 
     A failed entry is acknowledged, because `alerts.jobs.retry_deliveries` is what tries again.
     """

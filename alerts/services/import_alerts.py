@@ -26,7 +26,7 @@ class ForeignAlert:
 def import_alerts(foreign: Iterable[ForeignAlert], *, actor: Actor, now: datetime) -> list[int]:
     """Store the alerts and return their ids in the same order. No notification is sent.
 
-    An unresolved alert whose `dedup_key` is taken by another unresolved one gets a key of its own.
+    If another unresolved alert has the same `dedup_key`, the imported one gets a different key.
     Joins the caller's transaction; no refusals.
     """
     standing = set(Alert.objects.unresolved().values_list("dedup_key", flat=True))

@@ -46,12 +46,13 @@ def raise_alert(  # noqa: PLR0913  (an alert has this many sides, each by name)
     session_id: str | None = None,
     now: datetime,
 ) -> tuple[Alert, bool]:
-    """Raise an alert unless one with this `dedup_key` stands; return it and whether it is new.
+    """Raise an alert unless one with this `dedup_key` is unresolved.
 
-    `kind` is a constant of an `alert_kinds` module; it decides the severity. Texts and `facts` must
-    hold no secret. No refusals, no network. Joins the caller's transaction: alert, notifications
-    and queue entries appear with its commit or not at all. When the alert stands already (the
-    usual case) this is one read. Of transactions that raise the same new alert at once, the later
+    Returns the new or the unresolved alert, and whether it is new. `kind` is a constant of
+    an `alert_kinds` module; it decides the severity. Texts and `facts` must hold no secret.
+    No refusals, no network. Joins the caller's transaction: alert, notifications and queue entries
+    appear with its commit or not at all. If an unresolved alert exists (the usual case), this is
+    one read. Of transactions that raise the same new alert at once, the later
     ones wait for the first to commit, so call it late in a transaction.
     """
     columns = {

@@ -1,9 +1,9 @@
 """Drive the sessions of a trace through the Token Manager, in several threads.
 
-A session belongs to one thread, so its calls stay in order; each thread has a database connection
-of its own. A session behaves as a careful agent: it knows how long its prompt is but not how long
-the answer will be. Before each call it borrows, when what it has does not cover the prompt; when
-that is refused the call is not made, and it asks again before its next one.
+A session belongs to one thread, so its calls stay in order; each thread has its own database
+connection. A session behaves as a careful agent, which knows the length of its prompt but not of
+the answer. Before a call whose prompt its allocation does not cover, it asks for a new allocation.
+If that is refused, it skips the call and asks again before the next one.
 """
 
 import secrets
@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.2
 class Plan:
     """How to replay. `speed` times as fast as it happened; 0 is as fast as possible.
 
-    `budget` is the tokens of an allocation, at least; `run` makes its idempotency keys its own.
+    `budget`: the least tokens of an allocation. `run`: the prefix of the idempotency keys.
     """
 
     agents: Sequence[str]
@@ -51,7 +51,7 @@ class _Session:
 
 
 class Driver:
-    """One replay: `run` returns when the trace is over, or soon after `stop` is set."""
+    """One replay: `run` returns at the end of the trace, or soon after `stop` is set."""
 
     def __init__(self, calls: list[Call], plan: Plan, *, on_call: Callable[[], None]) -> None:
         self.plan, self.stop, self._on_call = plan, Event(), on_call
@@ -134,7 +134,7 @@ class Driver:
 
     def _report(self, call: Call, session: _Session, tally: Tally) -> None:
         if session.allocation is None:
-            raise ValueError("a call is reported in an allocation")
+            raise ValueError("The session has no allocation to report the call in.")
         with tally.measure("report_usage"):
             charge, _ = keys.report_usage(
                 allocation_id=session.allocation.pk,
@@ -159,7 +159,7 @@ class Driver:
         try:
             with tally.measure("complete"):
                 keys.complete(allocation_id=allocation.pk, actor=_REPLAY, now=timezone.now())
-        except Refusal as refusal:  # Somebody else closed it, or its time was over.
+        except Refusal as refusal:  # Another process closed the allocation, or it expired.
             tally.refusals[refusal.code] += 1
 
     def _idempotency_key(self, call: Call) -> str:

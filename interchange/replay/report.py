@@ -1,4 +1,4 @@
-"""What came of a replay, for people."""
+"""The report of a replay, for people."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from keys.models import Rotation
 
 
 class Mark(NamedTuple):
-    """Where alerts and rotations stood before."""
+    """The last ids of alerts and rotations before a replay."""
 
     alert: int
     rotation: int
 
 
 def mark() -> Mark:
-    """Remember where alerts and rotations stand."""
+    """The last ids of alerts and rotations now."""
     return Mark(*(model.objects.aggregate(last=Max("pk"))["last"] or 0 for model in _COUNTED))
 
 
@@ -57,12 +57,12 @@ class Report(NamedTuple):
 
     @property
     def per_second(self) -> float:
-        """Calls of the trace per second, made or refused."""
+        """Calls of the trace per second, including those that were refused."""
         return (self.tally.calls + self.tally.refused) / max(self.tally.seconds, 0.001)
 
 
 def report(*, run: str, tally: Tally, since: Mark) -> Report:
-    """Look at what happened since the mark, and check the books."""
+    """Count what happened since the mark `since`, and check the books."""
     raised = Alert.objects.filter(pk__gt=since.alert).order_by().values_list("kind", flat=True)
     return Report(
         run=run,

@@ -1,4 +1,4 @@
-"""What one thread of a replay counts; tallies add up."""
+"""The counts of one thread of a replay; tallies can be added."""
 
 import time
 from collections import Counter
@@ -42,21 +42,21 @@ class Tally:
         return Tally(**sums, durations=durations, stopped=self.stopped or other.stopped)
 
     def pay(self, charge: Charge) -> None:
-        """The call was made and is in the books."""
+        """Count a call that was made and charged."""
         self.calls += 1
         self.tokens += charge.tokens
         self.cost += charge.cost
         self.overruns += charge.overrun
 
     def refuse(self, code: str, tokens: int) -> None:
-        """The call was not made."""
+        """Count a call that was refused."""
         self.refused += 1
         self.refused_tokens += tokens
         self.refusals[code] += 1
 
     @contextmanager
     def measure(self, verb: str, refused_verb: str | None = None) -> Iterator[None]:
-        """Keep the seconds this takes under `verb`, or `refused_verb` when it was refused."""
+        """Record the duration of the block under `verb`, or under `refused_verb` for a refusal."""
         started = time.perf_counter()
         try:
             yield

@@ -3,7 +3,7 @@
 | header | a session is |
 |---|---|
 | `instance_id, step, created_unix, prompt_tokens, …` | one instance of the agent fleet |
-| `t_s, input_tokens, output_tokens` | 25 calls of one of 20 lanes, dealt in turn |
+| `t_s, input_tokens, output_tokens` | 25 calls of one of 20 lanes, assigned in turn |
 
 The whole file is read and checked before anything is replayed.
 """
@@ -25,7 +25,7 @@ _TOKENS_MAX = 10**9
 
 
 class BrokenTrace(Refusal):
-    """The file is not a trace that can be read; the sentence names the line."""
+    """The file cannot be read as a trace; the message names the line."""
 
 
 class Call(NamedTuple):
@@ -41,12 +41,12 @@ class Call(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """What it counts against an allocation."""
+        """The tokens that the call counts against an allocation."""
         return self.input_tokens + self.output_tokens
 
 
 def read(path: Path) -> list[Call]:
-    """Every call of the trace in the order of time. Refusals: BrokenTrace."""
+    """Every call of the trace, sorted by time. Refusals: BrokenTrace."""
     try:
         with _open_text(path) as text:
             calls = list(_calls(csv.DictReader(text, strict=True)))
@@ -87,7 +87,7 @@ def _kind(header: set[str]) -> Callable[[int, dict[str, str]], Call]:
 def _fleet_call(number: int, row: dict[str, str]) -> Call:
     output, reasoning = _tokens(row, "completion_tokens"), _tokens(row, "reasoning_tokens")
     if reasoning > output:
-        # This provider counted it beside its answer; elsewhere it is part of it.
+        # This provider did not include reasoning in the output; others do.
         output += reasoning
     call = Call(
         at=_seconds(row, "created_unix"),

@@ -1,5 +1,5 @@
-"""Writes of the app: import the state files of another Token Manager, all of them or nothing."""
+"""Import the state files of another Token Manager, and export Butler's state."""
 
-from interchange.services.import_state import Imported, export_state, import_state
+from interchange.services.import_state import ImportResult, export_state, import_state
 
-__all__ = ["Imported", "export_state", "import_state"]
+__all__ = ["ImportResult", "export_state", "import_state"]

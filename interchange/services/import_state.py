@@ -1,4 +1,4 @@
-"""Import the state files of another Token Manager: all of them, or nothing."""
+"""Import the state files of another Token Manager completely or not at all; export them."""
 
 import hashlib
 import json
@@ -28,10 +28,10 @@ from security.actor import Actor
 _NAMES_MAX = 5
 
 
-class Imported(NamedTuple):
-    """How many were imported; `again`: the same files were imported before, and nothing changed.
+class ImportResult(NamedTuple):
+    """How many rows were imported. `without_secret`: how many of `keys` have no secret in the file.
 
-    `without_secret` is how many of `keys` have no secret in the file.
+    `again`: the same files were imported before, so nothing was changed.
     """
 
     keys: int
@@ -44,20 +44,20 @@ class Imported(NamedTuple):
 
 @sensitive_variables()
 @transaction.atomic(durable=True)
-def import_state(*, state: Any, api_keys: Any, actor: Actor, now: datetime) -> Imported:
+def import_state(*, state: Any, api_keys: Any, actor: Actor, now: datetime) -> ImportResult:
     """Import `token-manager-state.json` and `api-keys.json`, as `files.read` gives them.
 
-    The books begin as of the file's timestamp: usage is booked by settled charges of the agent
-    `import`, active allocations are committed. A key without `apiKey` is imported inactive.
-    The same files again change nothing. Refusals: MalformedFile, AlreadyExists.
+    The books begin at the file's timestamp: usage becomes settled charges of the agent `import`,
+    and active allocations are committed. A key without `apiKey` is imported inactive. Importing the
+    same files again changes nothing. Refusals: MalformedFile, AlreadyExists.
     """
     documents = validation.validate(state=state, api_keys=api_keys, now=now)
     original = render.by_identity(state=documents.state, api_keys=documents.api_keys)
     digest = hashlib.sha256(json.dumps(original, sort_keys=True).encode()).hexdigest()
     keys.take_books_alone()
     if earlier := ImportedState.objects.first():
-        return _again(earlier, digest, documents)
-    _refuse_taken(documents)
+        return _repeated_import(earlier, digest, documents)
+    _refuse_existing(documents)
     before = render.rendering(marks=render.NO_MARKS, now=now)
     marks = _write(documents, digest, actor=actor, now=now)
     after = render.rendering(marks=marks, now=now)
@@ -68,18 +68,18 @@ def import_state(*, state: Any, api_keys: Any, actor: Actor, now: datetime) -> I
         marks=marks,
         imported_at=now,
     )
-    return _imported(documents)
+    return _result(documents)
 
 
 @transaction.atomic
 def export_state(*, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both documents as of one moment: nothing is spent while they are read."""
+    """Both documents at one moment: agents cannot spend while the state is read."""
     keys.take_books_alone()
     return render.documents(now=now)
 
 
-def _imported(documents: validation.Documents, *, again: bool = False) -> Imported:
-    return Imported(
+def _result(documents: validation.Documents, *, again: bool = False) -> ImportResult:
+    return ImportResult(
         keys=len(documents.keys),
         allocations=len(documents.state.get("allocations", {})),
         alerts=len(documents.state.get("alerts", [])),
@@ -89,28 +89,30 @@ def _imported(documents: validation.Documents, *, again: bool = False) -> Import
     )
 
 
-def _again(earlier: ImportedState, digest: str, documents: validation.Documents) -> Imported:
+def _repeated_import(
+    earlier: ImportedState, digest: str, documents: validation.Documents
+) -> ImportResult:
     if earlier.digest != digest:
         raise AlreadyExists(
-            f"Other files were imported at {earlier.imported_at:%Y-%m-%d %H:%M} UTC: import into "
-            "an empty database."
+            f"Other files were already imported at {earlier.imported_at:%Y-%m-%d %H:%M} UTC. "
+            "Import these into an empty database."
         )
-    return _imported(documents, again=True)
+    return _result(documents, again=True)
 
 
-def _refuse_taken(documents: validation.Documents) -> None:
+def _refuse_existing(documents: validation.Documents) -> None:
     """Refuse API keys and sessions that exist. Refusals: AlreadyExists, with the first names."""
     sessions = documents.state.get("allocations", {})
-    for what, taken in (
+    for what, existing in (
         ("API keys", ApiKey.objects.filter(pk__in=documents.keys).values_list("pk", flat=True)),
         (
             "sessions",
             Allocation.objects.filter(session_id__in=sessions).values_list("session_id", flat=True),
         ),
     ):
-        if names := sorted(taken):
+        if names := sorted(existing):
             listed = ", ".join(names[:_NAMES_MAX]) + (" …" if names[_NAMES_MAX:] else "")
-            raise AlreadyExists(f"These {what} exist already: {listed}. Nothing was imported.")
+            raise AlreadyExists(f"These {what} already exist: {listed}. Nothing was imported.")
 
 
 def _write(
@@ -134,7 +136,7 @@ def _write(
         actor=actor,
         action=Action.STATE_IMPORT,
         subject=imported_records.SUBJECT,
-        after=_imported(documents)._asdict(),
+        after=_result(documents)._asdict(),
         at=now,
     )
     return marks
@@ -167,7 +169,7 @@ def _import_records(
 
 
 def _without(after: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """What the import wrote: all that is rendered after it and was not before."""
+    """The entries that the import wrote: those rendered after it and not before."""
     return {
         document: {
             section: {

@@ -1,4 +1,4 @@
-"""The types of history entries in state files, and the actions of the audit that they are."""
+"""The types of history entries in state files, and the audit actions that they correspond to."""
 
 from enum import StrEnum
 
@@ -31,9 +31,9 @@ _TYPES: dict[str, list[StrEnum]] = {
     "provider_change": [KeysAction.PROVIDER_CHANGE, KeysAction.PROVIDER_CREATE],
     "import": [Action.STATE_IMPORT],
 }
-# What a file's entry becomes: the first of its type.
+# The action of an imported entry: the first of its type.
 ACTION_OF_TYPE = {kind: actions[0] for kind, actions in _TYPES.items()}
-# How an entry is exported; actions that the format does not know are not in it.
+# The type of an exported entry. Actions that the format does not know are not exported.
 TYPE_OF_ACTION: dict[str, str] = {
     action: kind for kind, actions in _TYPES.items() for action in actions
 }

@@ -15,14 +15,14 @@ KEYS_FILE = "api-keys.json"
 
 @dataclass(kw_only=True, eq=False)
 class MalformedFile(Refusal):
-    """The `file` cannot be imported; `pointer` (JSON pointer) names the value at fault."""
+    """The `file` cannot be imported. `pointer` (a JSON pointer) names the wrong value."""
 
     file: str
     pointer: str | None = None
 
 
 def read(path: Path) -> Any:
-    """The JSON value in a file, with every number as it was. Refusals: MalformedFile."""
+    """The JSON value in a file, with every number unchanged. Refusals: MalformedFile."""
     try:
         return parse(path.read_bytes(), file=path.name)
     except OSError as error:
@@ -30,7 +30,7 @@ def read(path: Path) -> Any:
 
 
 def parse(content: bytes, *, file: str) -> Any:
-    """The JSON value in `content`; the sentence of a refusal names line and column."""
+    """The JSON value in `content`. Refusals: MalformedFile, which names line and column."""
     try:
         return json.loads(
             content.decode("utf-8-sig"),
@@ -50,12 +50,12 @@ def parse(content: bytes, *, file: str) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"an object has {json.dumps(twice)} twice")
-    return found
+    return members
 
 
 def _float(text: str) -> float:
@@ -65,7 +65,7 @@ def _float(text: str) -> float:
 
 
 def refuse_value(*, file: str, path: list[str | int], expected: str) -> NoReturn:
-    """Refuse the value at `path`, which is shown as a JSON pointer."""
+    """Refuse the value at `path`; the message names it by its JSON pointer."""
     at = pointer(path)
     where = at or "the whole document"
     raise MalformedFile(f"{file}: {where}: {expected}.", file=file, pointer=at)
@@ -80,7 +80,7 @@ def write(folder: Path, name: str, document: Any) -> Path:
     """Write a document so that a crash leaves the old file or the new one, only for its owner."""
     folder.mkdir(parents=True, exist_ok=True)
     path, fresh = folder / name, folder / f".{name}.{os.getpid()}"
-    # ASCII: a lone surrogate in a text is no UTF-8, but its escape is JSON.
+    # ASCII, because a lone surrogate cannot be encoded in UTF-8, but its escape can be written.
     fresh.write_text(json.dumps(document, indent=2) + "\n", encoding="ascii")
     fresh.chmod(0o600)
     os.replace(fresh, path)

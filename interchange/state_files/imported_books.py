@@ -1,5 +1,7 @@
-"""What state files say of keys, limits, sessions and usage, as the values that
-`keys.import_books` takes. Nothing is saved here."""
+"""Keys, limits, sessions and usage of state files as the values that `keys.import_books` takes.
+
+Nothing is saved here.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,7 +14,7 @@ from interchange.state_files.validation import Documents, moment
 from keys import services as keys
 from keys.limits import periods
 
-# Who used what the files say was used, and the cost centre that paid for it.
+# The agent and the cost centre of all usage in the files.
 AGENT = "import"
 CENTRE = "imported"
 _INSTANT = timedelta(microseconds=1)
@@ -21,7 +23,7 @@ _PERIODS = {"day": "daily", "month": "monthly"}
 
 
 class _Calendar(NamedTuple):
-    """What the files say of one period of a key, and where Butler's period begins."""
+    """The usage of a key in one period of the files, and the calendar of Butler's period."""
 
     period: usage_periods.Period
     zone: str
@@ -29,7 +31,7 @@ class _Calendar(NamedTuple):
 
 
 def imported_books(documents: Documents, *, digest: str) -> keys.ImportedBooks:
-    """The books as the files have them; `digest` of the files makes names that are theirs alone."""
+    """The books of the files. `digest` of the files makes the names of sessions unique."""
     return keys.ImportedBooks(
         as_of=documents.at,
         agent=AGENT,
@@ -45,7 +47,7 @@ def imported_books(documents: Documents, *, digest: str) -> keys.ImportedBooks:
 
 
 def _status(documents: Documents, slug: str) -> keys.ImportedStatus:
-    """Of the state, unless `api-keys.json` switches the key off."""
+    """The status in the state, unless `api-keys.json` has the key inactive."""
     entry, state = documents.keys[slug], documents.state["keys"].get(slug, {})
     configured = entry.get("status", "active")
     status = "inactive" if configured == "inactive" else state.get("status", configured)
@@ -80,7 +82,7 @@ def _limits(documents: Documents, slug: str) -> Iterator[keys.Terms]:
 
 
 def _allocations(documents: Documents, digest: str) -> list[keys.ImportedAllocation]:
-    """One for each session of the state, and one per key for what no session had used."""
+    """An allocation for each session, and one per key for usage without a session."""
     booked = {slug: _portions(documents, slug) for slug in documents.keys}
     allocations = []
     for session, entry in documents.state.get("allocations", {}).items():
@@ -129,7 +131,7 @@ def _allocation(
 def _allocation_of_rest(
     session: str, slug: str, portions: list[usage_periods.Portion], at: datetime
 ) -> keys.ImportedAllocation:
-    """A closed allocation for what a key used and no session of the file did."""
+    """A closed allocation for the usage of a key that no session of the file has."""
     tokens = sum(portion.tokens for portion in portions)
     return keys.ImportedAllocation(
         session_id=session,
@@ -152,7 +154,7 @@ def _charges(portions: list[usage_periods.Portion]) -> list[keys.ImportedCharge]
 
 
 def _portions(documents: Documents, slug: str) -> list[usage_periods.Portion]:
-    """What the key used, by the moments it is booked at."""
+    """The usage of the key, by the moments at which it is charged."""
     day, month = (_calendar(documents, slug, period) for period in _PERIODS)
     today, _ = periods.bounds(
         period="day", at=documents.at, zone=day.zone, reset_hour=day.reset_hour
@@ -162,7 +164,7 @@ def _portions(documents: Documents, slug: str) -> list[usage_periods.Portion]:
 
 
 def _calendar(documents: Documents, slug: str, period: str) -> _Calendar:
-    """The day or month that the file's usage of a key is of."""
+    """The day or month to which the file's usage of a key belongs."""
     limits = documents.keys[slug].get("limits", {})
     usage = _usage(documents, slug).get(_PERIODS[period], {})
     zone, at = limits.get("timezone", "UTC"), documents.at
@@ -172,7 +174,7 @@ def _calendar(documents: Documents, slug: str, period: str) -> _Calendar:
         wall = resets_at.astimezone(periods.check_zone(zone))
         if (wall.minute, wall.second, wall.microsecond) == (0, 0, 0):
             reset_hour = wall.hour
-        # Usage of a period that was over when the file was written belongs to that period.
+        # Usage of a period that had ended when the file was written belongs to that period.
         at = min(at, resets_at - _INSTANT)
     starts_at, ends_at = periods.bounds(period=period, at=at, zone=zone, reset_hour=reset_hour)
     counted = usage_periods.Period(int(usage.get("used", 0)), at, starts_at, ends_at)

@@ -1,5 +1,4 @@
-"""The alerts and the history of a state file as the values that Butler stores. Nothing is saved
-here."""
+"""The alerts and the history of a state file as Butler's values. Nothing is saved here."""
 
 from typing import Any
 
@@ -13,14 +12,14 @@ from security.models import AuditEntry
 
 # The subject of the import itself, and of an entry that names no key, agent or session.
 SUBJECT = "state:imported"
-_NOBODY = Actor.job("import")
+_IMPORT_JOB = Actor.job("import")
 # Members of a history entry that are columns; the rest is `after`.
 _COLUMNS = ("type", "timestamp", "keyId", "agentId", "sessionId", "by", "reason", "before", "after")
 _OF_A_KEY = ("reset", "limit_change", "key_change")
 
 
 def foreign_alert(entry: dict[str, Any]) -> ForeignAlert:
-    """An alert of the file."""
+    """The alert of an entry of the file."""
     about = entry.get("sessionId") or entry.get("keyId") or ""
     return ForeignAlert(
         kind=storable(entry["type"]),
@@ -52,7 +51,7 @@ def audit_entry(entry: dict[str, Any]) -> AuditEntry:
 
 
 def _subjects(entry: dict[str, Any]) -> list[str]:
-    """What the entry is about; what was changed comes first."""
+    """The subjects of the entry; what was changed comes first."""
     members = {"session": "sessionId", "agent": "agentId", "key": "keyId"}
     if entry["type"] in _OF_A_KEY:
         members = {"key": "keyId"} | members
@@ -65,4 +64,4 @@ def _actor(by: str) -> Actor:
     kind, _, slug = by.partition(":")
     if kind == ActorKind.AGENT and slug:
         return Actor.agent(slug)
-    return Actor.person(by) if by else _NOBODY
+    return Actor.person(by) if by else _IMPORT_JOB

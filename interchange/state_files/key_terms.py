@@ -11,7 +11,7 @@ _NANO = Decimal("1e-9")
 
 
 def key_terms(entry: dict[str, Any]) -> keys.KeyTerms:
-    """What the API key of an entry is, besides its secret."""
+    """The terms of the API key of an entry, without its secret."""
     return keys.KeyTerms(
         provider=entry["provider"],
         model=storable(entry["model"]),
@@ -29,7 +29,7 @@ def secret(entry: dict[str, Any]) -> str | None:
 
 
 def usd(number: float) -> Decimal:
-    """The decimal number that the file has, rounded to the billionth."""
+    """The decimal number in the file, rounded to 9 places."""
     return Decimal(str(number)).quantize(_NANO, ROUND_HALF_UP)
 
 

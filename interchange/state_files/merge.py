@@ -1,4 +1,4 @@
-"""Three-way merge: a document as another program wrote it, updated to what Butler knows now."""
+"""Three-way merge: update a document of another program with Butler's current values."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ _Object = dict[str, Any]
 def merge(original: Any, then: Any, now: Any) -> Any:
     """`original`, with what changed in Butler's rendering between `then` and `now`.
 
-    What Butler does not render survives; what did not change keeps the words of `original`. Where
-    one plain member of an object changed, all its plain members are replaced, so that figures
-    which belong together (used, resetAt) are of one moment.
+    Members that Butler does not render are kept, and unchanged ones keep the value of `original`.
+    If one plain value (not an object) of an object changed, all its plain values are replaced, so
+    that figures which belong together (used, resetAt) are of one moment.
     """
     if now == then:
         return original
@@ -36,8 +36,8 @@ def _member(
     if name not in then:
         return now[name]
     if isinstance(now[name], dict):
-        found = merge(original.get(name, {}), then[name], now[name])
-        return found if found or name in original else _MISSING
+        member = merge(original.get(name, {}), then[name], now[name])
+        return member if member or name in original else _MISSING
     if replaces_plain:
         return now[name]
     return original.get(name, _MISSING)

@@ -1,6 +1,7 @@
-"""Butler's state as state files: what `export_state` writes. Never a secret.
+"""Butler's state as the state files that `export_state` writes, without secrets.
 
-Rendered as objects by identity (`docs/decisions/0004`), so that two renderings can be compared.
+Lists are rendered as objects by identity (`docs/decisions/0004`), so that two renderings can be
+compared.
 """
 
 import json
@@ -32,16 +33,16 @@ _EMPTY = {
 def documents(*, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
     """`token-manager-state.json` and `api-keys.json` as of now.
 
-    What was imported and has not changed since is as it was in the files, also what Butler does
-    not know; `timestamp` is `now` when anything has changed.
+    Imported values that have not changed since are as in the files, including those that Butler
+    does not know. `timestamp` is `now` if anything has changed.
     """
     imported = ImportedState.objects.first()
     original = json.loads(imported.original) if imported else _EMPTY
     then = json.loads(imported.rendered) if imported else {"state": {}, "api_keys": {}}
     current = rendering(marks=imported.marks if imported else NO_MARKS, now=now)
-    found = merge(original, then, json.loads(json.dumps(current)))
-    state, api_keys = found["state"], found["api_keys"]
-    if found != original or not imported:
+    merged = merge(original, then, json.loads(json.dumps(current)))
+    state, api_keys = merged["state"], merged["api_keys"]
+    if merged != original or not imported:
         state = {**state, "timestamp": _iso(now)}
     lists = {name: list(state[name].values()) for name in _LISTS if name in state}
     listed = list(api_keys["keys"].values())
@@ -49,7 +50,7 @@ def documents(*, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def by_identity(*, state: dict[str, Any], api_keys: dict[str, Any]) -> dict[str, Any]:
-    """Both documents with their lists as objects, as they are compared and kept; no secrets."""
+    """Both documents with their lists as objects, as they are compared and stored; no secrets."""
     lists = {
         name: {str(index): entry for index, entry in enumerate(state[name])}
         for name in _LISTS
@@ -63,7 +64,7 @@ def by_identity(*, state: dict[str, Any], api_keys: dict[str, Any]) -> dict[str,
 
 
 def rendering(*, marks: dict[str, list[int]], now: datetime) -> dict[str, Any]:
-    """Both documents from the rows. `marks` are the ids that were imported, in their order."""
+    """Both documents from the rows. `marks`: the ids of imported rows, in the order of the file."""
     api_keys = list(ApiKey.objects.select_related("price").order_by("slug"))
     windows = {
         (window.scope, window.unit, window.limit.period): window
@@ -95,8 +96,8 @@ def _used(*, now: datetime) -> dict[str, dict[str, int]]:
         "month": Sum("tokens", filter=month, default=0),
     }
     settled = Charge.objects.filter(status="settled").order_by()
-    found = cast(Iterable[dict[str, Any]], settled.values("api_key").annotate(**sums))
-    return {row["api_key"]: row for row in found}
+    rows = cast(Iterable[dict[str, Any]], settled.values("api_key").annotate(**sums))
+    return {row["api_key"]: row for row in rows}
 
 
 def _key_state(
@@ -201,7 +202,7 @@ def _alerts(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _history(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What happened, and every call as a `usage_update`, the oldest first."""
+    """The audit entries, and every call as a `usage_update`, oldest first."""
     index = {pk: str(number) for number, pk in enumerate(imported)}
     entries = AuditEntry.objects.filter(action__in=TYPE_OF_ACTION)
     events: list[tuple[datetime | None, str, dict[str, Any]]] = [
@@ -219,7 +220,7 @@ def _history(imported: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _event(row: AuditEntry) -> dict[str, Any]:
-    # The first of each kind: of a rotation, the key that it moved to.
+    # The first subject of each kind: for a rotation, the key that it moved to.
     about = dict(subject.split(":", 1) for subject in reversed(row.subjects))
     return {
         "timestamp": _iso(row.at),

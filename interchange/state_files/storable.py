@@ -1,4 +1,4 @@
-"""JSON as PostgreSQL can hold it."""
+"""JSON values that PostgreSQL can store."""
 
 from typing import Any
 

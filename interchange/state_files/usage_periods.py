@@ -1,8 +1,8 @@
-"""When imported usage is booked: a moment for what is of today, of this month, and of before.
+"""When imported usage is charged: moments for the usage of today, of this month, and of before.
 
-The files know sums (used today, this month, in total) and no calls. Each window of Butler counts
-the charges in its period, so the sums become charges at up to three moments. Where they contradict
-each other the higher one counts: nothing is lent twice. Pure functions, no database.
+The files have sums (used today, this month, in total) and no calls. Each window of Butler counts
+the charges in its period, so the sums become charges at up to three moments. If they contradict
+each other, the higher one counts, so that nothing is lent twice. Pure functions, no database.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class Period(NamedTuple):
-    """What the file says of a day or month: tokens used in it, and the moment that was true."""
+    """A day or month of the file: the tokens used in it, as of the moment `at`."""
 
     used: int
     at: datetime
@@ -22,12 +22,12 @@ class Period(NamedTuple):
     ends_at: datetime
 
     def has(self, moment: datetime) -> bool:
-        """Whether a moment is in it."""
+        """Whether `moment` is in the period."""
         return self.starts_at <= moment < self.ends_at
 
 
 class Portion(NamedTuple):
-    """Tokens that are booked at one moment, for what happened from `since` on."""
+    """Tokens that are charged at one moment, for usage since `since`."""
 
     at: datetime
     tokens: int
@@ -35,9 +35,9 @@ class Portion(NamedTuple):
 
 
 def portions(*, day: Period, month: Period, total: int, today: datetime) -> list[Portion]:
-    """What to book, the newest first: of the day, of the rest of the month, of before.
+    """The portions to charge, newest first: of the day, of the rest of the month, of before.
 
-    `today` is when the day began that the files are of; `day` may be an earlier one.
+    `today`: the start of the day on which the files were written; `day` may be an earlier one.
     """
     in_month = day.used if month.has(day.at) else 0
     rest = max(month.used - in_month, 0)
@@ -51,9 +51,9 @@ def portions(*, day: Period, month: Period, total: int, today: datetime) -> list
 
 
 def _outside(day: Period, month: Period, today: datetime) -> datetime:
-    """A moment of the month that is neither of the day nor of today; where there is none, in one.
+    """A moment of the month outside `day` and today; without one, a moment in them.
 
-    Then that day's window counts more than the file says.
+    In the latter case the window of that day counts more than the file says.
     """
     for moment in (day.starts_at - _INSTANT, month.starts_at):
         if month.has(moment) and not day.has(moment) and moment < today:
@@ -64,10 +64,10 @@ def _outside(day: Period, month: Period, today: datetime) -> datetime:
 def take(
     booked: list[Portion], tokens: int, *, until: datetime
 ) -> tuple[list[Portion], list[Portion]]:
-    """Take a session's tokens out of what is booked, the newest first, for one that ended `until`.
+    """Take the tokens of a session that ended at `until` out of the portions, newest first.
 
-    Returns its charges and what is left. What the sums do not cover is charged all the same, at
-    the newest moment it may have.
+    Returns the charges of the session and the remaining portions. Tokens that the portions do not
+    cover are charged all the same, at the newest possible moment.
     """
     charges, left = [], []
     for portion in booked:

@@ -1,4 +1,4 @@
-"""What state files must look like: `data/*.schema.json`, and what no schema says."""
+"""Check state files: by `data/*.schema.json`, and by rules that a schema cannot express."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 # Clocks of two machines differ a little.
 _AHEAD_MAX = timedelta(minutes=5)
-# What a validator of the schema expected, given its argument. Never the value: it may be a secret.
+# What a schema rule expects, given its argument. Never the value itself, which may be a secret.
 _EXPECTED = {
     "type": "expected {}",
     "enum": "expected one of {}",
@@ -38,7 +38,7 @@ formats = FormatChecker(formats=())
 
 
 class Documents(NamedTuple):
-    """Both files, checked; `keys` has the keys of api-keys.json by id, in their order."""
+    """Both files after the check. `keys`: the entries of api-keys.json by id, in their order."""
 
     state: dict[str, Any]
     api_keys: dict[str, Any]
@@ -47,7 +47,7 @@ class Documents(NamedTuple):
 
 
 def validate(*, state: Any, api_keys: Any, now: datetime) -> Documents:
-    """Both files as they can be imported. Refusals: MalformedFile."""
+    """Check both files. Refusals: MalformedFile."""
     if isinstance(api_keys, list):
         api_keys = {"keys": api_keys}
     _check_schema(STATE_FILE, state)
@@ -55,7 +55,11 @@ def validate(*, state: Any, api_keys: Any, now: datetime) -> Documents:
     by_id = {}
     for index, entry in enumerate(api_keys["keys"]):
         if entry["id"] in by_id:
-            refuse_value(file=KEYS_FILE, path=["keys", index, "id"], expected="expected another id")
+            refuse_value(
+                file=KEYS_FILE,
+                path=["keys", index, "id"],
+                expected="expected an id that no other key has",
+            )
         by_id[entry["id"]] = entry
     _check_references(state, by_id)
     at = moment(state["timestamp"])
@@ -71,14 +75,14 @@ def validate(*, state: Any, api_keys: Any, now: datetime) -> Documents:
 def moment(value: str | int) -> datetime:
     """A moment as JavaScript writes it: ISO 8601 with its offset, or milliseconds since 1970."""
     if isinstance(value, str):
-        found = datetime.fromisoformat(value)
-        if found.tzinfo is None:
+        result = datetime.fromisoformat(value)
+        if result.tzinfo is None:
             raise ValueError("no offset")
     else:
-        found = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value)
-    if not _EARLIEST <= found < _LATEST:
+        result = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value)
+    if not _EARLIEST <= result < _LATEST:
         raise ValueError("not from 2000 to 2199")
-    return found.astimezone(UTC)
+    return result.astimezone(UTC)
 
 
 @formats.checks("moment", raises=(ValueError, OverflowError))

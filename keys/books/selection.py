@@ -1,9 +1,9 @@
-"""Which API key gets an allocation: a pure choice among plain values, explained for every one.
+"""The choice of an API key for an allocation, with a reason for each candidate. No database.
 
 Candidates are the active keys (of the model asked for, if one is) with more than `free_min`
 tokens free: those of the preferred provider, or all of them if it has none. Of those with room for
-the tokens, the best is the one of highest priority, then most capacity, then lowest cost, then
-first slug.
+the tokens, the best is the one with the highest priority, then most capacity, then lowest cost,
+then first slug.
 """
 
 from collections.abc import Iterable
@@ -16,34 +16,34 @@ from typing import Any, NamedTuple
 ACTIVE = "active"
 ALTERNATIVES_MAX = 5
 
-# More than any window has.
+# More tokens than any window can have.
 _UNLIMITED = 1 << 100
 
-# What a code means; `{detail}` is the fact that decided.
+# The text of each code; `{detail}` is the deciding value.
 WORDS = {
-    "chosen": "chosen: the best of those with room",
-    "lower_priority": "its priority {detail} is lower than that of the chosen key",
-    "less_capacity": "as high in priority as the chosen key, but has less free: {detail} tokens",
-    "higher_cost": "as good as the chosen key, but costs more: {detail} USD per 1,000 tokens",
-    "later_slug": "as good as the chosen key in every way; the first name wins",
+    "chosen": "chosen as the best key with enough room",
+    "lower_priority": "has a lower priority than the chosen key: {detail}",
+    "less_capacity": "has the same priority as the chosen key, but less free: {detail} tokens",
+    "higher_cost": "costs more than the otherwise equal chosen key: {detail} USD per 1,000 tokens",
+    "later_slug": "equals the chosen key in every way; the first name wins",
     "not_active": "is {detail}",
     "other_model": "is for another model: {detail}",
-    "other_wire_format": "its provider speaks another wire format: {detail}",
-    "too_little_free": "has only {detail} tokens free: too little to be considered",
-    "other_provider": "is of another provider: {detail}",
-    "not_enough_capacity": "has no room for the tokens asked for: {detail} tokens free",
+    "other_wire_format": "has a provider with another wire format: {detail}",
+    "too_little_free": "has only {detail} tokens free, too few to be considered",
+    "other_provider": "belongs to another provider: {detail}",
+    "not_enough_capacity": "has too few tokens free for the request: {detail}",
 }
 
 Verdict = tuple[str, str, str]
 
 
 class Candidate(NamedTuple):
-    """An API key as the choice sees it. A tuple, since there may be ten thousand of them.
+    """An API key with the values that decide. A tuple, since there may be ten thousand of them.
 
     `capacity`: tokens free in the tightest of its windows, those in USD counted as the tokens they
-    buy; None is unlimited. `cost`: USD per 1,000 tokens. What the choice does not look at:
-    `price_id`, and `payable`, the tokens of it that the USD limits of the payers can pay for.
-    `wire_format`: the one it can be spoken to in; blank is any.
+    buy; None is unlimited. `cost`: USD per 1,000 tokens. `wire_format`: that
+    of its provider; blank is any. The choice ignores `price_id` and `payable`, the tokens on this
+    key that the USD limits of the payers can pay for.
     """
 
     slug: str
@@ -60,12 +60,12 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The choice and why.
+    """The chosen key and the reasons.
 
-    `ranking`: who could take it, best first. `verdicts`: `(slug, code, detail)` of every candidate,
-    the ranking first, then the others by slug; the codes are those of WORDS. `provider_expanded`:
-    the preferred provider had no candidate, so all were considered. `alternatives`: when nobody was
-    chosen, the active keys with the most capacity.
+    `ranking`: the keys that could take the allocation, best first. `verdicts`: `(slug, code,
+    detail)` of every key, the ranking first, then the others by slug; `code` is one of WORDS.
+    `provider_expanded`: the preferred provider had no candidate, so all were considered.
+    `alternatives`: if no key was chosen, the active keys with the most capacity.
     """
 
     chosen: Candidate | None
@@ -76,7 +76,7 @@ class Decision:
 
     @property
     def best(self) -> Candidate:
-        """The chosen key of a decision that chose one; IndexError for a decision that did not."""
+        """The chosen key. Raises IndexError if no key was chosen."""
         return self.ranking[0]
 
 
@@ -89,7 +89,7 @@ def choose(
     wire_format: str | None = None,
     free_min: int = 10_000,
 ) -> Decision:
-    """Choose the key that should take `tokens`; never raises for want of one.
+    """Choose the key that should take `tokens`; if there is none, `chosen` is None.
 
     Slugs are unique. The order of `candidates` does not matter.
     """
@@ -115,7 +115,7 @@ def choose(
 
 
 def to_json(decision: Decision) -> dict[str, Any]:
-    """Return the decision as compact plain values, for a jsonb column."""
+    """The decision as compact plain values, for a jsonb column."""
     return {
         "chosen": decision.chosen.slug if decision.chosen else None,
         "capacity": decision.chosen.capacity if decision.chosen else None,
@@ -126,7 +126,7 @@ def to_json(decision: Decision) -> dict[str, Any]:
 
 
 def from_json(stored: dict[str, Any]) -> dict[str, Any]:
-    """Return what `to_json` made as a readable explanation: every fact named, verdicts in words."""
+    """The stored decision with named fields, and each verdict as a text."""
     return {
         "chosen": stored["chosen"],
         "capacity": stored.get("capacity"),
@@ -145,7 +145,7 @@ def from_json(stored: dict[str, Any]) -> dict[str, Any]:
 def _split_candidates(
     known: list[Candidate], *, model: str | None, wire_formats: tuple[str, str], free_min: int
 ) -> tuple[list[Candidate], list[Verdict]]:
-    """Split into candidates for the call and verdicts on those that are none."""
+    """Split the keys into candidates and verdicts on the others."""
     any_format = not any(wire_formats)
     able: list[Candidate] = []
     lost: list[Verdict] = []
@@ -186,14 +186,14 @@ def _with_room(able: list[Candidate], tokens: int) -> tuple[list[Candidate], lis
 
 
 def _verdicts(ranking: list[Candidate]) -> list[Verdict]:
-    """Say of each in the ranking in what the first one beats it."""
+    """A verdict on each key of the ranking: how the first one beats it."""
     if not ranking:
         return []
     best = ranking[0]
-    return [(best.slug, "chosen", ""), *[_beaten(best, c) for c in ranking[1:]]]
+    return [(best.slug, "chosen", ""), *[_verdict_against(best, c) for c in ranking[1:]]]
 
 
-def _beaten(best: Candidate, candidate: Candidate) -> Verdict:
+def _verdict_against(best: Candidate, candidate: Candidate) -> Verdict:
     if candidate.priority != best.priority:
         return candidate.slug, "lower_priority", str(candidate.priority)
     if candidate.capacity != best.capacity:

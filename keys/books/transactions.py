@@ -1,7 +1,7 @@
-"""The books at work: transactions that lock first, and windows that follow the calendar.
+"""Transactions of the books: they lock first, and windows follow the calendar.
 
-Nothing here is called from outside the app. Every service that changes allocations or windows is
-an `in_books` function: it locks, looks, and when a window's period is over it stops, the next
+Only this app uses this module. Every service that changes allocations or windows is an `in_books`
+function: it locks and then reads. If the period of a window has ended, the service stops, the next
 window is opened in a transaction of its own, and the service runs again.
 """
 
@@ -28,7 +28,7 @@ class OverWindows(Exception):
     """Some windows of these scopes ended before `at`: open the next ones, then run again."""
 
     def __init__(self, scopes: Iterable[str], at: datetime) -> None:
-        super().__init__(f"windows are over at {at}")
+        super().__init__(f"windows have ended at {at}")
         self.scopes, self.at = list(scopes), at
 
 
@@ -41,10 +41,10 @@ class LaterWindow(Exception):
 
 
 class Books(NamedTuple):
-    """What a service holds locked, and the moment that counts for it.
+    """The windows that a service has locked, and the moment at which it acts.
 
-    `at` is `now`, or the start of the newest locked window when another process was first to see
-    the new period: what is written at `at` falls into the windows that are locked.
+    `at` is `now`, or the start of the newest locked window if another process opened it a moment
+    ahead of this clock. Rows written at `at` belong to the locked windows.
     """
 
     windows: list[LockedRow]
@@ -52,8 +52,8 @@ class Books(NamedTuple):
 
 
 def in_books(service: Callable[P, R]) -> Callable[P, R]:
-    """Run the service in one transaction of its own; repeat it when windows had to be opened, or
-    when it has to see the moment that others see (its `now`)."""
+    """Decorator: run the service in its own transaction, again when the next windows must be opened
+    first or when its `now` must be the start of a window that another process opened."""
 
     @wraps(service)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -71,7 +71,7 @@ def in_books(service: Callable[P, R]) -> Callable[P, R]:
 
 def lock(*, allocations: Iterable[int], scopes: Iterable[str] = (), now: datetime) -> Books:
     """Lock allocations, then their open windows and those of `scopes`. Raises OverWindows."""
-    return _books_of(fetch_together(*_locking(allocations, scopes, now))[1], now)
+    return _books_of(fetch_together(*_lock_statements(allocations, scopes, now))[1], now)
 
 
 def fetch_under_lock(
@@ -82,17 +82,21 @@ def fetch_under_lock(
     scopes: Iterable[str],
     now: datetime,
 ) -> list[RowT]:
-    """Lock as `lock` does and run a statement as of `now` under it, in one round trip; its rows.
+    """Lock as `lock` does and run a statement as of `now` under it, in one round trip;
+    returns its rows.
 
-    Raises OverWindows or LaterWindow when it must not have run: the transaction is then undone.
+    Raises OverWindows or LaterWindow if the statement ran too early or too late; the exception
+    rolls the transaction back.
     """
-    _, found, answer = fetch_together(*_locking(allocations, scopes, now), (statement, parameters))
-    if (at := _books_of(found, now).at) != now:
+    _, windows, answer = fetch_together(
+        *_lock_statements(allocations, scopes, now), (statement, parameters)
+    )
+    if (at := _books_of(windows, now).at) != now:
         raise LaterWindow(at)
     return answer
 
 
-def _locking(
+def _lock_statements(
     allocations: Iterable[int], scopes: Iterable[str], now: datetime
 ) -> list[tuple[Statement[Any], dict[str, Any]]]:
     which = {"allocations": list(allocations), "scopes": list(scopes), "now": now}
@@ -102,17 +106,17 @@ def _locking(
     ]
 
 
-def _books_of(found: list[LockedRow], now: datetime) -> Books:
-    at = found[0].later or now
-    if over := {row.scope for row in found if row.over}:
+def _books_of(rows: list[LockedRow], now: datetime) -> Books:
+    at = rows[0].later or now
+    if over := {row.scope for row in rows if row.over}:
         raise OverWindows(over, at)
-    return Books([row for row in found if row.id], at)
+    return Books([row for row in rows if row.id], at)
 
 
 def close(
     allocations: Iterable[int], *, status: str, reason: str, actor: Actor, at: datetime
 ) -> int:
-    """Close active allocations, under `lock`; how many were."""
+    """Close the active ones of these allocations, under `lock`; returns how many."""
     closed = fetch(
         sql.CLOSE,
         allocations=list(allocations),
@@ -125,7 +129,7 @@ def close(
 
 
 def move(moves: Mapping[str, tuple[int, Decimal]]) -> None:
-    """Add (tokens, USD) to what each scope's windows have committed, under `lock`."""
+    """Add (tokens, USD) to what the windows of each scope have committed, under `lock`."""
     fetch(
         sql.MOVE,
         scope=list(moves),

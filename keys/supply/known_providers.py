@@ -1,4 +1,4 @@
-"""Providers that everybody knows: what they are called, where they answer, what they speak."""
+"""Well-known providers: their names, base URLs and wire formats."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _ACCOUNT_NUMBER = re.compile(r"-\d{1,4}$")
 
 
 class WellKnown(NamedTuple):
-    """What is usual for a provider; nothing but a wire format where nobody knows it."""
+    """The usual values of a provider; an unknown provider has only the default wire format."""
 
     name: str
     base_url: str = ""
@@ -20,13 +20,13 @@ class WellKnown(NamedTuple):
 
 
 def well_known(slug: str) -> WellKnown:
-    """What is usual for a provider of this name, whatever the number of the account."""
+    """The usual values for a provider with this slug, whose account number is ignored."""
     about = _all().get(without_account(slug))
     return WellKnown(**about) if about else WellKnown(slug)
 
 
 def without_account(slug: str) -> str:
-    """The provider's name without the number of the account."""
+    """The provider's slug without the number of an account: `openai` for `openai-2`."""
     return _ACCOUNT_NUMBER.sub("", slug)
 
 

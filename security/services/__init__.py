@@ -1,4 +1,4 @@
-"""What Security Gate does to rows: seal a secret into one, take it out, re-seal all of them."""
+"""Seal a secret into a row, unseal it, re-seal all secrets."""
 
 from security.sealed_rows import seal_into, unseal_from
 from security.services.rekey_vault import Progress, RekeyResult, prune_vault, rekey_vault

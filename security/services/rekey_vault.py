@@ -33,8 +33,8 @@ Progress = Callable[[], None]
 class RekeyResult:
     """What a rekey did: how many rows got the key `key_id`, and which could not be read.
 
-    `resumed`: it finished one that was interrupted. `unsealable` rows, by their place, were left as
-    they are.
+    `resumed`: it finished an interrupted rekey. `unsealable`: secrets that were left as they are,
+    by their place.
     """
 
     key_id: str
@@ -55,7 +55,7 @@ def rekey_vault(*, actor: Actor, now: datetime, on_row: Progress = lambda: None)
         for _ in range(_PASSES):
             for sealed_field in queries.sealed_fields():
                 _reseal_rows(sealed_field, result, on_row)
-        # Before the rekey is closed: one that cannot be recorded is finished by the next.
+        # Recorded before the rekey is closed: if that fails, the next rekey finishes this one.
         _record(Action.VAULT_REKEY, actor=actor, after=_values(result), now=now)
     return result
 
@@ -83,7 +83,7 @@ def _record(action: Action, *, actor: Actor, after: dict[str, Any], now: datetim
 
 
 def _values(result: RekeyResult) -> dict[str, Any]:
-    """What the audit keeps of a rekey: no secret and no place of one."""
+    """The values of a rekey for the audit, without secrets and their places."""
     return {
         "key_id": result.key_id,
         "resumed": result.resumed,

@@ -216,7 +216,7 @@ def test_other_files_are_refused_after_an_import(sample):
 
 def test_keys_that_exist_are_named_and_nothing_is_imported(sample):
     add_key("nvidia-1")
-    with pytest.raises(AlreadyExists, match="API keys exist already: nvidia-1"):
+    with pytest.raises(AlreadyExists, match="API keys already exist: nvidia-1"):
         import_state(sample)
     assert not Allocation.objects.exists()
     assert not Agent.objects.exists()
@@ -296,7 +296,11 @@ def _change(document, path, value):
         (["state", "history", 1, "type"], "magic", "/history/1/type: expected one of allocation"),
         (["state", "alerts", 0, "severity"], "loud", "/alerts/0/severity: expected one of info"),
         (["api_keys", "keys", 0, "id"], "nvidia 1", "/keys/0/id: expected a name"),
-        (["api_keys", "keys", 1, "id"], "nvidia-1", "/keys/1/id: expected another id"),
+        (
+            ["api_keys", "keys", 1, "id"],
+            "nvidia-1",
+            "/keys/1/id: expected an id that no other key has",
+        ),
         (["api_keys", "keys", 0, "apiKey"], {"x": "canary"}, "/keys/0/apiKey: expected string"),
         (["api_keys", "keys", 2, "model"], "no-such-model", "/keys/2/costPer1kTokens: "),
         (["api_keys", "keys", 0, "limits", "timezone"], "Mars", "/limits/timezone: expected an"),
@@ -349,4 +353,4 @@ def test_the_commands_speak_files(sample, tmp_path):
     assert written["state"]["history"] == sample["state"]["history"]
     assert (tmp_path / "out" / files.STATE_FILE).stat().st_mode & 0o777 == 0o600
     call_command("import_state", *given, stdout=out)
-    assert "imported before" in out.getvalue()
+    assert "already imported" in out.getvalue()

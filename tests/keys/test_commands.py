@@ -104,7 +104,7 @@ def test_add_key_with_something_wrong_says_what_and_adds_nothing(args, says, mon
 
 def test_add_key_without_a_secret_or_twice_is_refused(monkeypatch):
     args = [*NVIDIA, "--tokens-per-day", "1"]
-    with pytest.raises(CommandError, match="no secret"):
+    with pytest.raises(CommandError, match="has no secret"):
         add("nvidia-1", *args, secret="", monkeypatch=monkeypatch)
     add("nvidia-1", *args, monkeypatch=monkeypatch)
     with pytest.raises(CommandError, match="nvidia-1 already exists"):

@@ -193,7 +193,7 @@ def test_a_rate_that_is_not_given_is_that_of_input():
         ({"cached_tokens": -1}, "below zero"),
         ({"reasoning_tokens": -1}, "below zero"),
         ({"output_tokens": -1, "reasoning_tokens": -1}, "more than the output"),
-        ({"cache_write_tokens": 2, "cache_write_long_tokens": 3}, "for an hour are more"),
+        ({"cache_write_tokens": 2, "cache_write_long_tokens": 3}, "one-hour cache writes are more"),
         ({"cache_write_tokens": -1, "cache_write_long_tokens": -1}, "below zero"),
         ({"cache_write_long_tokens": -1}, "below zero"),
         ({"audio_input_tokens": 11}, "more than the input"),

@@ -1,4 +1,4 @@
-"""The best key is chosen, and every other one is told why it was not."""
+"""The best key is chosen, and every other one has the reason why it was not."""
 
 import json
 from decimal import Decimal
@@ -149,9 +149,9 @@ def test_a_stored_decision_reads_in_words():
     explained = from_json(stored)
     assert explained["chosen"] == "groq-1"
     assert [c["reason"] for c in explained["candidates"]] == [
-        "chosen: the best of those with room",
-        "as high in priority as the chosen key, but has less free: 5000000 tokens",
-        "its priority 5 is lower than that of the chosen key",
+        "chosen as the best key with enough room",
+        "has the same priority as the chosen key, but less free: 5000000 tokens",
+        "has a lower priority than the chosen key: 5",
     ]
     refused = from_json(to_json(choose([OPENAI], tokens=10**9)))
     assert refused["alternatives"] == [

@@ -15,14 +15,15 @@ class Command(BaseCommand):
     """Write the state as state files, without secrets."""
 
     help = (
-        "Write token-manager-state.json and api-keys.json, which import_state reads, into a folder "
-        "(made if it is missing). Secrets are not written. Nothing can be spent while the state "
-        "is read."
+        "Write token-manager-state.json and api-keys.json, for import_state, into a folder. "
+        "The files contain no secrets. Agents cannot spend while the command reads the state."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Define the folder."""
-        parser.add_argument("folder", type=Path, metavar="DIR")
+        parser.add_argument(
+            "folder", type=Path, metavar="DIR", help="The folder, created if missing."
+        )
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         """Read the state at one moment, then write both files."""
@@ -31,4 +32,6 @@ class Command(BaseCommand):
             for name, document in ((files.STATE_FILE, state), (files.KEYS_FILE, api_keys)):
                 self.stdout.write(str(files.write(folder, name, document)))
         except OSError as error:
-            raise CommandError(f"{folder} cannot be written: {error.strerror}.") from None
+            raise CommandError(
+                f"The files cannot be written into {folder}: {error.strerror}."
+            ) from None

@@ -14,34 +14,37 @@ from security.actor import Actor
 
 
 class Command(BaseCommand):
-    """Import the state files of another Token Manager: all of them, or nothing."""
+    """Import the state files of another Token Manager completely, or nothing."""
 
     help = (
-        "Import token-manager-state.json and api-keys.json: all of them, or nothing and a sentence "
-        "that says what is wrong where. Keys without a secret (apiKey) are imported inactive. The "
-        "same files again change nothing."
+        "Import token-manager-state.json and api-keys.json. If a value is wrong, nothing is "
+        "imported and the message names the value. Keys without a secret (apiKey) are imported "
+        "inactive. Importing the same files again changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Define the paths of both files."""
-        parser.add_argument("state", type=Path, help=files.STATE_FILE)
-        parser.add_argument("api_keys", type=Path, help=files.KEYS_FILE)
+        parser.add_argument("state", type=Path, help=f"The path of {files.STATE_FILE}.")
+        parser.add_argument("api_keys", type=Path, help=f"The path of {files.KEYS_FILE}.")
 
     def handle(self, *args: Any, state: Path, api_keys: Path, **options: Any) -> None:
-        """Read both, import them, say how much it was."""
+        """Read and import both files, then print how many rows were imported."""
         with refusals_as_command_errors():
-            done = interchange.import_state(
+            result = interchange.import_state(
                 state=files.read(state),
                 api_keys=files.read(api_keys),
                 actor=Actor.command_line(),
                 now=timezone.now(),
             )
-        if done.again:
-            self.stdout.write("These files were imported before: nothing was changed.")
+        if result.again:
+            self.stdout.write("These files were already imported. Nothing was changed.")
             return
         self.stdout.write(
-            f"Imported {done.keys} API keys, {done.allocations} allocations, {done.alerts} alerts "
-            f"and {done.history} entries of the history."
+            f"Imported {result.keys} API keys, {result.allocations} allocations, "
+            f"{result.alerts} alerts and {result.history} entries of the history."
         )
-        if done.without_secret:
-            self.stdout.write(f"{done.without_secret} keys are inactive: they have no secret yet.")
+        if result.without_secret:
+            self.stdout.write(
+                f"{result.without_secret} keys are inactive: they have no secret yet. Store their "
+                "secrets, then switch them on."
+            )

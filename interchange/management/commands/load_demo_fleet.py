@@ -10,15 +10,15 @@ from interchange import demo_fleet
 
 
 class Command(BaseCommand):
-    """Load the demo fleet; what is there already stays as it is."""
+    """Load the demo fleet. Existing rows stay as they are."""
 
     help = (
         "Load the demo fleet: 8 API keys of 6 providers with made-up secrets, a tree of cost "
-        "centres and some agents with limits. What is there already stays as it is."
+        "centres and some agents with limits. Existing rows stay as they are."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Add what is missing, say how much that was."""
+        """Add the missing rows, then print how many were added."""
         with refusals_as_command_errors():
             added = demo_fleet.load(now=timezone.now())
         if options["verbosity"]:

@@ -1,4 +1,4 @@
-"""`manage.py replay TRACE.csv`: the main job on real input."""
+"""`manage.py replay TRACE.csv`."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ def _from_to(least: int, most: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         value = int(text.replace("_", ""))
         if not least <= value <= most:
-            raise ArgumentTypeError(f"{text} is not from {least:,} to {most:,}")
+            raise ArgumentTypeError(f"use a number from {least:,} to {most:,}, not {text}")
         return value
 
     return number
@@ -35,33 +35,54 @@ def _from_to(least: int, most: int) -> Callable[[str], int]:
 def _speed(text: str) -> float:
     speed = 0.0 if text == "max" else float(text)
     if not 0 <= speed <= 1e9:
-        raise ArgumentTypeError(f"{text} is not 0 or more")
+        raise ArgumentTypeError(f"use max or a number of 0 or more, not {text}")
     return speed
 
 
 class Command(BaseCommand):
-    """Drive agents through allocate, report usage and complete as a real trace has it."""
+    """Replay a trace: agents allocate, report usage and complete as in the trace."""
 
     help = (
-        "Replay a trace of LLM calls (CSV, also gzipped) against this Butler, and report what came "
-        "of it; exit code 1 when the books do not balance. Its usage is booked at the wall clock, "
-        "into the windows of today. Ctrl-C ends it with a report."
+        "Replay a trace of LLM calls (CSV, also gzipped) against this Butler, and print a report. "
+        "The exit code is 1 if the books do not balance. The usage counts at the time of the "
+        "replay, in the current limit windows. Ctrl-C stops the replay and prints the report."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Define what to replay and how."""
+        """Define the trace and the pace of the replay."""
         add = parser.add_argument
-        add("trace", type=Path, help="agent fleet (instance_id, step, …) or t_s, input, output")
-        add("--speed", type=_speed, default=0.0, metavar="N|max", help="times real time (max)")
-        add("--limit", type=_from_to(1, 10**9), metavar="CALLS", help="only the first calls")
-        add("--agents", type=_from_to(1, 1000), default=10, help="agents (%(default)s)")
-        add("--threads", type=_from_to(1, 64), default=4, help="at the same time (%(default)s)")
+        add(
+            "trace", type=Path, help="The CSV file, with the columns instance_id, step, … or t_s, …"
+        )
+        add(
+            "--speed",
+            type=_speed,
+            default=0.0,
+            metavar="N|max",
+            help="How many times faster than real time. The default is max.",
+        )
+        add(
+            "--limit", type=_from_to(1, 10**9), metavar="CALLS", help="Replay only this many calls."
+        )
+        add(
+            "--agents",
+            type=_from_to(1, 1000),
+            default=10,
+            help="The number of agents. The default is %(default)s.",
+        )
+        add(
+            "--threads",
+            type=_from_to(1, 64),
+            default=4,
+            help="The number of threads. The default is %(default)s.",
+        )
         add(
             "--budget",
             type=_from_to(1, 10**9),
             default=200_000,
             metavar="TOKENS",
-            help="a session borrows so many tokens at a time, or twice its prompt (%(default)s)",
+            help="The tokens that a session allocates at a time, if that is more than twice its "
+            "prompt. The default is %(default)s.",
         )
 
     def handle(
@@ -75,17 +96,17 @@ class Command(BaseCommand):
         budget: int,
         **options: Any,
     ) -> None:
-        """Read all of the trace, then replay it."""
+        """Read the whole trace, then replay it."""
         with refusals_as_command_errors():
             calls = traces.read(trace)[:limit]
             plan = Plan(agents=_agents(agents), threads=threads, budget=budget, speed=speed)
             since = mark()
             with self._progress(len(calls)) as on_call:
                 tally = Driver(calls, plan, on_call=on_call).run()
-        found = report(run=plan.run, tally=tally, since=since)
-        self.stdout.write("\n".join(found.lines()))
-        if found.broken:
-            raise CommandError(f"The books are broken: {found.broken.check.name}.")
+        outcome = report(run=plan.run, tally=tally, since=since)
+        self.stdout.write("\n".join(outcome.lines()))
+        if outcome.broken:
+            raise CommandError(f"The books are broken: {outcome.broken.check.name}.")
 
     @contextmanager
     def _progress(self, total: int) -> Iterator[Callable[[], None]]:
@@ -99,7 +120,7 @@ class Command(BaseCommand):
 
 
 def _agents(count: int) -> list[str]:
-    """The agents `replay-1` …, made where they are missing."""
+    """The names of `count` agents (`replay-1` and so on); missing agents are created."""
     names = [f"{_CENTRE}-{number}" for number in range(1, count + 1)]
     known = set(Agent.objects.filter(pk__in=names).values_list("pk", flat=True))
     for name in names:

@@ -1,4 +1,4 @@
-"""Allocations as those who may see them see them."""
+"""Reads of allocations, limited to what the sender of a request may see."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from keys.refusals import AllocationNotFound
 
 
 class KeyRow(NamedTuple):
-    """The key of an allocation, and what was free on it when it was chosen."""
+    """The API key of an allocation, and the tokens free on it when it was chosen."""
 
     slug: str
     provider_id: str
@@ -23,12 +23,12 @@ class KeyRow(NamedTuple):
 
 
 class OwnRow(NamedTuple):
-    """An allocation of its bearer."""
+    """The id of an allocation that belongs to the bearer."""
 
     id: int
 
 
-# By hand, since every call of the API asks one of them: a queryset takes longer than PostgreSQL.
+# As SQL, since every API call runs one of them: building a queryset takes longer than the query.
 KEY = Statement(
     """
     SELECT k.slug, k.provider_id, k.model,
@@ -49,60 +49,64 @@ OWN = Statement(
 
 
 def visible_allocations(bearer: Bearer) -> QuerySet[Allocation]:
-    """What this bearer may read: its session, its agent's, or all; with key and capacity.
+    """The allocations that this bearer may read: of its session, of its agent, or all.
 
-    `available_capacity` is text: the tokens free on the chosen key when it was chosen, or None.
+    Each has its API key and `available_capacity`, as text: the tokens free on the chosen key when
+    it was chosen, or None.
     """
-    found = Allocation.objects.select_related("api_key").annotate(
+    allocations = Allocation.objects.select_related("api_key").annotate(
         available_capacity=KeyTextTransform("capacity", "decision__verdicts")
     )
     if bearer.session_id:
-        return found.filter(session_id=bearer.session_id)
-    return found if bearer.sees_all else found.filter(agent=bearer.agent)
+        return allocations.filter(session_id=bearer.session_id)
+    return allocations if bearer.sees_all else allocations.filter(agent=bearer.agent)
 
 
 def visible_allocation(session_id: str, *, bearer: Bearer) -> Allocation:
-    """One of those. Refusals: AllocationNotFound, also when it is another's."""
-    return _one(visible_allocations(bearer), session_id)
+    """One of `visible_allocations`. Refusals: AllocationNotFound, also when it is not visible."""
+    return _by_session(visible_allocations(bearer), session_id)
 
 
 def own_allocation(session_id: str, *, bearer: Bearer) -> Allocation:
-    """The bearer's own allocation, to change it: reading all is not changing all.
+    """The bearer's own allocation, to change it: the scope to read all does not allow that.
 
     Refusals: AllocationNotFound.
     """
-    return _one(visible_allocations(bearer).filter(agent=bearer.agent), session_id)
+    return _by_session(visible_allocations(bearer).filter(agent=bearer.agent), session_id)
 
 
 def own_allocation_id(session_id: str, *, bearer: Bearer) -> int:
     """The primary key of `own_allocation`. Refusals: AllocationNotFound."""
-    found = fetch(OWN, wanted=session_id, agent=bearer.agent, session=bearer.session_id)
-    if not found:
-        raise _unknown(session_id)
-    return found[0].id
+    rows = fetch(OWN, wanted=session_id, agent=bearer.agent, session=bearer.session_id)
+    if not rows:
+        raise _not_found(session_id)
+    return rows[0].id
 
 
 def with_key(allocation: Allocation) -> Allocation:
-    """An allocation fresh from its service, with what `visible_allocation` adds to it."""
+    """`allocation` with the key and capacity that `visible_allocations` adds to a row."""
     ((*key, capacity),) = fetch(KEY, allocation=allocation.pk, key=allocation.api_key_id)
-    # As of a queryset's `only`: what else is asked of it is read then.
+    # As with `only` of a queryset: other columns are read when they are accessed.
     allocation.api_key = ApiKey.from_db(DEFAULT_DB_ALIAS, KeyRow._fields[:-1], key)
     vars(allocation)["available_capacity"] = capacity
     return allocation
 
 
 def decision_of(allocation: Allocation) -> dict[str, Any] | None:
-    """Why it got its key: every candidate and why it won or lost; None if it was imported."""
+    """Every candidate and why it was chosen or not, as `selection.from_json` returns it.
+
+    None for an imported allocation.
+    """
     decision = getattr(allocation, "decision", None)
     return decision and from_json(decision.verdicts)
 
 
-def _one(allocations: QuerySet[Allocation], session_id: str) -> Allocation:
+def _by_session(allocations: QuerySet[Allocation], session_id: str) -> Allocation:
     allocation = allocations.filter(session_id=session_id).first()
     if allocation is None:
-        raise _unknown(session_id)
+        raise _not_found(session_id)
     return allocation
 
 
-def _unknown(session_id: str) -> AllocationNotFound:
+def _not_found(session_id: str) -> AllocationNotFound:
     return AllocationNotFound(session_id=session_id)

@@ -1,7 +1,7 @@
 """The books check: every invariant of the books, counted again from the rows.
 
-Each check is one query of the rows that break it, so an empty answer means it holds. The numbers
-are those of DESIGN, section 3. Each sees one snapshot.
+Each check is one query of the rows that break an invariant, in one snapshot: no row means that the
+invariant holds. Checks whose names have the same number belong to one invariant.
 """
 
 from common.row_checks import Check, Finding, run_checks
@@ -46,7 +46,7 @@ CHECKS = [
     ),
     Check(
         "2 used-up-is-closed",
-        "an allocation that used all it was lent, or more than was set aside, is closed",
+        "an allocation that used all its tokens, or more than was set aside, is closed",
         """
         SELECT session_id, allocated, used, status FROM keys_allocation
          WHERE (used >= allocated OR overrun) AND status = 'active'
@@ -105,7 +105,7 @@ CHECKS = [
           JOIN keys_limit l ON l.id = w.limit_id
           LEFT JOIN spent s ON s.scope = w.scope AND s.settled_at >= w.starts_at
                            AND s.settled_at < w.ends_at
-         -- The last window of a removed limit ends in the middle of whatever went on just then.
+         -- The last window of a removed limit ends while settlements may be under way.
          WHERE l.removed_at IS DISTINCT FROM w.closed_at OR w.closed_at IS NULL
          GROUP BY w.id
         HAVING w.used <> coalesce(sum(keys_in_unit(w.unit, s.tokens, s.cost)), 0)
@@ -150,5 +150,5 @@ CHECKS = [
 
 
 def books_check() -> list[Finding]:
-    """Run every check; a finding each, with `count` 0 where the invariant holds."""
+    """Run every check; returns a finding for each, with `count` 0 where the invariant holds."""
     return run_checks(CHECKS)

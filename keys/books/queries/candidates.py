@@ -1,4 +1,4 @@
-"""What an allocation chooses from."""
+"""The API keys among which an allocation chooses, and the windows that lack room."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -10,9 +10,9 @@ from keys.refusals import LackingWindow
 
 
 def candidates(*, payers_usd: Decimal | None, now: datetime) -> list[Candidate]:
-    """Every API key with what is free on it at `now`; one query.
+    """Every API key with the tokens free on it at `now`; one query.
 
-    `payers_usd`: what the payers' limits in USD have free, None when unlimited.
+    `payers_usd`: the USD free in the payers' limits, None when unlimited.
     """
     return fetch(sql.CANDIDATES, payers_usd=payers_usd, now=now)
 
@@ -21,7 +21,7 @@ def lacking_windows(
     *, scopes: list[str], tokens: int, cost: Decimal, now: datetime
 ) -> list[LackingWindow]:
     """Open windows of `scopes` without room for `tokens` (or `cost` USD), the first reset first."""
-    found = fetch(sql.LACKING, scopes=scopes, tokens=tokens, cost=cost, now=now)
+    rows = fetch(sql.LACKING, scopes=scopes, tokens=tokens, cost=cost, now=now)
     return [
         LackingWindow(
             window_id=window.window_id,
@@ -35,7 +35,7 @@ def lacking_windows(
             needed=_amount(tokens if window.unit == "tokens" else cost, window.unit),
             resets_at=None if window.period == "total" else window.ends_at,
         )
-        for window in found
+        for window in rows
     ]
 
 

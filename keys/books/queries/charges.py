@@ -1,4 +1,4 @@
-"""Charges as those who may see them see them: what each call cost, and why."""
+"""Reads of charges, limited to what the sender of a request may see."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -9,12 +9,15 @@ from keys.identity.queries.credentials import Bearer
 from keys.models import Charge
 from keys.refusals import ChargeNotFound
 
-# May be long.
-_NOT_SHOWN = ("request_digest", "allocation__asked", "allocation__payers")
+# Columns that are not read, because they may be long.
+_DEFERRED = ("request_digest", "allocation__asked", "allocation__payers")
 
 
 class ChargeFilter(NamedTuple):
-    """Which charges; None is all. Held in `[since, until)`; `after`: those older than this one."""
+    """A filter of charges; None does not filter.
+
+    `since`, `until`: held in `[since, until)`. `after`: charges with a lower id than this one.
+    """
 
     status: str | None = None
     session_id: str | None = None
@@ -25,7 +28,7 @@ class ChargeFilter(NamedTuple):
 
 
 def charges(which: ChargeFilter, *, bearer: Bearer, most: int) -> list[Charge]:
-    """The newest `most` of those charges that the bearer may see; one query."""
+    """The newest `most` charges of the filter that the bearer may see; one query."""
     wanted = {
         "status": which.status,
         "allocation__session_id": which.session_id,
@@ -34,12 +37,12 @@ def charges(which: ChargeFilter, *, bearer: Bearer, most: int) -> list[Charge]:
         "created_at__lt": which.until,
         "pk__lt": which.after,
     }
-    said = {name: value for name, value in wanted.items() if value is not None}
-    return list(_visible(bearer).filter(**said).order_by("-pk")[:most])
+    conditions = {name: value for name, value in wanted.items() if value is not None}
+    return list(_visible(bearer).filter(**conditions).order_by("-pk")[:most])
 
 
 def visible_charge(charge_id: int, *, bearer: Bearer) -> Charge:
-    """One of those the bearer may see. Refusals: ChargeNotFound, also when it is another's."""
+    """A charge that the bearer may see. Refusals: ChargeNotFound, also when it may not."""
     charge = _visible(bearer).filter(pk=charge_id).first()
     if charge is None:
         raise ChargeNotFound(charge_id=str(charge_id))
@@ -47,8 +50,8 @@ def visible_charge(charge_id: int, *, bearer: Bearer) -> Charge:
 
 
 def _visible(bearer: Bearer) -> QuerySet[Charge]:
-    """Those of its session, of its agent, or all."""
-    found = Charge.objects.select_related("allocation").defer(*_NOT_SHOWN)
+    """The charges of the bearer's session, of its agent, or all."""
+    charges = Charge.objects.select_related("allocation").defer(*_DEFERRED)
     if bearer.session_id:
-        return found.filter(allocation__session_id=bearer.session_id)
-    return found if bearer.sees_all else found.filter(allocation__agent=bearer.agent)
+        return charges.filter(allocation__session_id=bearer.session_id)
+    return charges if bearer.sees_all else charges.filter(allocation__agent=bearer.agent)

@@ -1,4 +1,4 @@
-"""Everything that happened, the newest first: audit entries and settled charges as one list."""
+"""The history: audit entries and settled charges as one list, newest first."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -21,13 +21,14 @@ from keys.models import Charge
 from security.actor import ActorKind, display_name
 from security.models import AuditEntry
 
-# Of two entries of one moment the one with the later word comes first.
+# Of two entries at the same moment, the one whose source is later in the alphabet comes first.
 CHANGE, USAGE = "change", "usage"
 
 
 class Entry(NamedTuple):
-    """One thing that happened. `source` and `id` name its row; what it is about is as in the
-    audit: `subjects` begin with what was changed.
+    """One event. `source` and `id` identify its row.
+
+    `subjects` are addresses such as `key:nvidia-1`, with the changed thing first.
     """
 
     at: datetime
@@ -43,32 +44,34 @@ class Entry(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """What was changed, as `key:nvidia-1`."""
+        """The address of what was changed, such as `key:nvidia-1`."""
         return self.subjects[0]
 
     @property
     def agent(self) -> str:
-        """The agent that it is about, if any."""
+        """The slug of the agent concerned; empty without one."""
         return self._subject_of("agent")
 
     @property
     def session_id(self) -> str:
-        """The session that it is about, if any."""
+        """The id of the session concerned; empty without one."""
         return self._subject_of("session")
 
     @property
     def actor(self) -> str:
-        """Who did it: `agent:ada` for an agent, the name for all others."""
+        """The actor: `agent:ada` for an agent, the name for all others."""
         return display_name(self.actor_name, self.actor_kind)
 
     def _subject_of(self, kind: str) -> str:
         named = (subject.partition(":") for subject in self.subjects)
-        return next((name for found, _, name in named if found == kind), "")
+        return next((name for prefix, _, name in named if prefix == kind), "")
 
 
 class HistoryFilter(NamedTuple):
-    """Which entries; None is all. `[since, until)`; `after`: those older than this position
-    `(at, source, id)`.
+    """A filter of events; None does not filter.
+
+    `since`, `until`: events in `[since, until)`. `after`: events before this position
+    `(at, source, id)` in time.
     """
 
     agent: str | None = None
@@ -81,19 +84,19 @@ class HistoryFilter(NamedTuple):
 
 
 def history(which: HistoryFilter, *, most: int) -> list[Entry]:
-    """The newest `most` of those entries; one query."""
+    """The newest `most` events of the filter; one query."""
     changes, usage = _changes(which, most), _usage(which, most)
     if which.action in (None, Action.CHARGE_SETTLE):
-        found = changes.union(usage, all=True).order_by("-at", "-source", "-id")[:most]
+        events = changes.union(usage, all=True).order_by("-at", "-source", "-id")[:most]
     else:
-        found = changes
-    return [Entry(*row) for row in found]
+        events = changes
+    return [Entry(*row) for row in events]
 
 
 def _changes(which: HistoryFilter, most: int) -> QuerySet[Any, Any]:
     named = {"session": which.session_id, "agent": which.agent, "key": which.key_id}
     subjects = [f"{kind}:{name}" for kind, name in named.items() if name is not None]
-    found = AuditEntry.objects.filter(
+    entries = AuditEntry.objects.filter(
         _equal(
             action=which.action,
             subjects__contains=subjects or None,
@@ -103,14 +106,14 @@ def _changes(which: HistoryFilter, most: int) -> QuerySet[Any, Any]:
         _older("at", CHANGE, which.after),
     )
     return (
-        found.annotate(source=_word(CHANGE))
+        entries.annotate(source=_word(CHANGE))
         .order_by("-at", "-id")
         .values_list(*Entry._fields)[:most]
     )
 
 
 def _usage(which: HistoryFilter, most: int) -> QuerySet[Charge, Any]:
-    found = Charge.objects.filter(
+    charges = Charge.objects.filter(
         _equal(
             allocation__agent=which.agent,
             allocation__session_id=which.session_id,
@@ -122,7 +125,7 @@ def _usage(which: HistoryFilter, most: int) -> QuerySet[Charge, Any]:
         status=Charge.Status.SETTLED,
     )
     return (
-        found.annotate(
+        charges.annotate(
             at=F("settled_at"),
             source=_word(USAGE),
             action=_word(Action.CHARGE_SETTLE.value),

@@ -1,6 +1,6 @@
-"""What the pages of people show: meters of windows, busy keys, live allocations, history.
+"""Reads for the dashboard and the admin: meters of limits, busy keys, live allocations, history.
 
-Every function here is a fixed number of queries, whatever the number of keys.
+Every function here runs a fixed number of queries, however many keys there are.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ _SHARE = DecimalField(max_digits=30, decimal_places=9)
 class Meter:
     """A limit at one moment: `used`, `committed` and `free` of `amount`, in its unit.
 
-    A window whose period is over and that nobody has touched since counts as begun anew.
+    A window whose period has ended and that is not closed yet counts as reset: nothing is used.
     """
 
     limit_id: int
@@ -64,7 +64,7 @@ class Meter:
 
     @property
     def free(self) -> Decimal:
-        """What can still be committed; 0 when the limit was lowered below what is taken."""
+        """What can still be committed; 0 when the limit was lowered below used plus committed."""
         return max(self.amount - self.used - self.committed, _NOTHING)
 
 
@@ -100,7 +100,7 @@ class LiveCounts(NamedTuple):
 
 
 def midnight(now: datetime) -> datetime:
-    """The start of the day of `now`, in UTC: what pages call today."""
+    """The start of the day of `now` in UTC, which pages call today."""
     return periods.bounds(period="day", at=now, zone="UTC", reset_hour=0)[0]
 
 
@@ -152,7 +152,7 @@ def totals(*, now: datetime) -> Totals:
         calls=Count("*"), tokens=Sum("tokens", default=0), cost=Sum("cost", default=_NOTHING)
     )
     used, committed, nothing = _used_at(now), F("committed"), Value(_NOTHING)
-    # Aliases that are no columns: an aggregate hides the column of its name from the next one.
+    # Aliases must not be names of columns: an aggregate hides the column with its name.
     daily = _daily_token_windows().aggregate(
         sum_used=Sum(used, default=_NOTHING),
         sum_committed=Sum(committed, default=_NOTHING),
@@ -193,9 +193,9 @@ def busiest_keys(*, now: datetime, most: int) -> list[KeyCard]:
 
 
 def key_counts() -> dict[str, int]:
-    """How many API keys have each status; every status is there."""
-    found = dict(ApiKey.objects.order_by().values_list("status").annotate(Count("pk")))
-    return {status: found.get(status, 0) for status in ApiKey.Status.values}
+    """How many API keys have each status; the result has every status."""
+    counts = dict(ApiKey.objects.order_by().values_list("status").annotate(Count("pk")))
+    return {status: counts.get(status, 0) for status in ApiKey.Status.values}
 
 
 def live_allocations(*, now: datetime) -> QuerySet[Allocation]:
@@ -222,7 +222,7 @@ def latest_history(*, about: str | None = None, most: int) -> QuerySet[AuditEntr
 
 
 def _used_at(now: datetime) -> Case:
-    """What is used in an open window: nothing when its period is over."""
+    """The amount used in an open window at `now`: 0 when the period has ended."""
     return Case(When(ends_at__gt=now, then=F("used")), default=Value(_NOTHING))
 
 

@@ -1,4 +1,4 @@
-"""Which key a request would get now; nothing is written, and nothing stays locked."""
+"""The API key that a request would get now. Nothing is written, and nothing stays locked."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,7 +17,7 @@ from keys.supply.queries.prices import price_of
 
 
 class Preview(NamedTuple):
-    """The key that a request would get, or the `refusal` that it would get instead."""
+    """The API key that a request would get, or the `refusal` that it would get instead."""
 
     key_id: str = ""
     provider: str = ""
@@ -26,7 +26,7 @@ class Preview(NamedTuple):
     refusal: Refusal | None = None
 
     def cost(self, tokens: int) -> Decimal | None:
-        """The most that so many tokens can cost on the key (USD); None if there is no key."""
+        """The most that `tokens` can cost on the key, in USD; None if there is no key."""
         if self.price_id is None:
             return None
         return _cost(self.price_id, tokens)
@@ -34,28 +34,28 @@ class Preview(NamedTuple):
 
 @lru_cache(maxsize=1_000)
 def _cost(price_id: int, tokens: int) -> Decimal:
-    # Lines of the price book are never changed.
+    # A line of the price book never changes, so the cost can be cached.
     return pricing.bound(price_of(price_id).rates, tokens)
 
 
 def previews(
     *, agent: str, requests: Iterable[AllocationRequest], now: datetime
 ) -> dict[AllocationRequest, Preview]:
-    """What each request would get if it alone were granted now, as `services.allocate` decides.
+    """The preview of each request as if it alone were granted now, as `services.allocate` decides.
 
     Equal requests are decided once. Refusals: those of `allocate` that no request could change
     (AgentNotFound, AgentDisabled, CostCentreNotFound, WrongValue).
     """
-    offices: dict[str | None, tuple[Payers, list[Candidate]]] = {}
-    found = {}
+    paying: dict[str | None, tuple[Payers, list[Candidate]]] = {}
+    by_request = {}
     for request in dict.fromkeys(requests):
         request.check()
         centre = request.cost_centre
-        if centre not in offices:
+        if centre not in paying:
             payers = look(agent=agent, cost_centre=centre, now=now).payers
-            offices[centre] = payers, candidates(payers_usd=payers.usd_free, now=now)
-        found[request] = _preview(request, *offices[centre], now=now)
-    return found
+            paying[centre] = payers, candidates(payers_usd=payers.usd_free, now=now)
+        by_request[request] = _preview(request, *paying[centre], now=now)
+    return by_request
 
 
 def _preview(

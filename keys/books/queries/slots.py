@@ -1,4 +1,4 @@
-"""Slots, their tokens, and the sessions that sit in them."""
+"""Reads of slots: their tokens, and the session that occupies each."""
 
 from django.db.models import QuerySet
 from django.views.decorators.debug import sensitive_variables
@@ -11,23 +11,26 @@ SLOT_PREFIX = "bk"
 
 
 def slot_token(slug: str) -> str:
-    """The secret of a slot, computed and kept nowhere."""
+    """The token of a slot, which is computed and stored nowhere."""
     return tokens.derive_token(SLOT_PREFIX, slug)
 
 
 @sensitive_variables("token")
 def slot_of(token: str) -> str | None:
-    """The slot a token speaks for; None when it is no genuine slot's token. Asks no row."""
+    """The slug of the slot that `token` belongs to; None if it is not a valid token of a slot.
+
+    Reads no row: the slot may have been removed.
+    """
     return tokens.verify_derived(token, SLOT_PREFIX)
 
 
 def session_in_slot(slug: str) -> Session | None:
-    """Who pays for the slot's calls now; None when nobody sits there."""
-    found = Allocation.objects.filter(slot=slug).values_list(*SESSION_COLUMNS)
-    return next(map(Session._make, found), None)
+    """The session that pays for the slot's calls now; None when the slot is free."""
+    sessions = Allocation.objects.filter(slot=slug).values_list(*SESSION_COLUMNS)
+    return next(map(Session._make, sessions), None)
 
 
 def taken_slots(*, runner: str) -> QuerySet[Slot]:
-    """Where somebody sits, with the allocation."""
-    taken = Slot.objects.filter(runner=runner, allocation__isnull=False)
-    return taken.select_related("allocation")
+    """The occupied slots of a runner, each with its allocation."""
+    occupied = Slot.objects.filter(runner=runner, allocation__isnull=False)
+    return occupied.select_related("allocation")

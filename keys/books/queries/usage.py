@@ -1,4 +1,4 @@
-"""What was used and what it cost: settled charges, summed up."""
+"""Usage and cost: sums of settled charges."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -39,7 +39,10 @@ GROUPS = {
 
 
 class UsageFilter(NamedTuple):
-    """Which charges; None is all. Settled in `[since, until)`; a cost centre is with all below."""
+    """A filter of settled charges; None does not filter.
+
+    `since`, `until`: settled in `[since, until)`. `cost_centre` includes all cost centres below it.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
@@ -51,9 +54,9 @@ class UsageFilter(NamedTuple):
 
 
 def usage_totals(which: UsageFilter) -> dict[str, Any]:
-    """`calls`, tokens by part, `tokens` and `cost` (USD) of those charges; one query.
+    """`calls`, tokens by part, `tokens` and `cost` (USD) of the filter's charges; one query.
 
-    `provider_cost` (USD) is of those calls for which the provider said it; None if of none.
+    `provider_cost` (USD) sums the calls for which the provider reported a cost; None without any.
     """
     return _charges(which).aggregate(**_SUMS)
 
@@ -61,11 +64,11 @@ def usage_totals(which: UsageFilter) -> dict[str, Any]:
 def usage_groups(
     which: UsageFilter, *, by: str, after: str | None, most: int
 ) -> list[dict[str, Any]]:
-    """The same for each `group`, by name, the first `most` after the group `after`; one query."""
-    found = _charges(which).order_by().annotate(group=GROUPS[by])
+    """The totals of each `group`, by name: the first `most` after the group `after`; one query."""
+    charges = _charges(which).order_by().annotate(group=GROUPS[by])
     if after is not None:
-        found = found.filter(group__gt=after)
-    return [dict(row) for row in found.values("group").annotate(**_SUMS).order_by("group")[:most]]
+        charges = charges.filter(group__gt=after)
+    return [dict(row) for row in charges.values("group").annotate(**_SUMS).order_by("group")[:most]]
 
 
 def _charges(which: UsageFilter) -> QuerySet[Charge]:

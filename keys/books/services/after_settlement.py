@@ -1,4 +1,4 @@
-"""What follows when an allocation was charged: warnings, closing, exhausted keys, rotation."""
+"""The consequences of a settlement: alerts, closed allocations, exhausted keys, rotations."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -22,9 +22,9 @@ def follow(spent: list[Spent], *, at: datetime) -> list[Spent]:
     """Raise alerts and close what is used up, in the settlement's transaction; returns `spent`."""
     for row in spent:
         if row.crossed:
-            _warn(row, at=at)
+            _raise_rotation_alert(row, at=at)
         if row.used_up:
-            _use_up(row, at=at)
+            _close_used_up(row, at=at)
     # The same for every row: the statement reports keys, not allocations.
     if spent and spent[0].full_keys:
         _exhaust_keys([scope.removeprefix("key:") for scope in spent[0].full_keys], at=at)
@@ -32,7 +32,10 @@ def follow(spent: list[Spent], *, at: datetime) -> list[Spent]:
 
 
 def rotate_crossed(spent: Iterable[Spent], *, now: datetime) -> None:
-    """Rotate what crossed its threshold and asked for it; where no key can take it, it stays."""
+    """Rotate allocations that crossed their threshold, if they rotate automatically.
+
+    An allocation that no other key can take stays on its key.
+    """
     for row in spent:
         if row.crossed and row.auto_rotate and not row.used_up:
             try:
@@ -43,16 +46,16 @@ def rotate_crossed(spent: Iterable[Spent], *, now: datetime) -> None:
                     now=now,
                 )
             except (RotationRefused, AllocationClosed):
-                # The alert stands, the sweep tries again.
+                # The alert stays open, and the sweep tries again.
                 continue
 
 
-def _warn(row: Spent, *, at: datetime) -> None:
+def _raise_rotation_alert(row: Spent, *, at: datetime) -> None:
     alerts.raise_alert(
         kind=alert_kinds.ROTATION_NEEDED,
         dedup_key=f"rotation_needed:{row.session_id}",
         title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens",
-        detail=f"It reached its rotation threshold on {row.api_key_id}.",
+        detail=f"The session reached its rotation threshold on the API key {row.api_key_id}.",
         facts={"used": row.used, "allocated": row.allocated, "key_id": row.api_key_id},
         key_id=row.api_key_id,
         agent_id=row.agent_id,
@@ -61,34 +64,34 @@ def _warn(row: Spent, *, at: datetime) -> None:
     )
 
 
-def _use_up(row: Spent, *, at: datetime) -> None:
+def _close_used_up(row: Spent, *, at: datetime) -> None:
     over = max(row.used - row.allocated, 0)
     closed = transactions.close(
         [row.id],
         status=Allocation.Status.EXHAUSTED,
-        reason=_why(row, over),
+        reason=_closing_reason(row, over),
         actor=_BOOKS,
         at=at,
     )
-    # Usage that comes after it was closed in another way raises the alert only when it is too much.
+    # Usage that is reported after the closing raises the alert only if it exceeds the allocation.
     if closed or over:
-        _say_used_up(row, over, at=at)
+        _raise_used_up_alert(row, over, at=at)
 
 
-def _why(row: Spent, over: int) -> str:
+def _closing_reason(row: Spent, over: int) -> str:
     if over:
         return f"overrun by {over:,} tokens"
     return "a call used more than it held" if row.overrun else "every token is used"
 
 
-def _say_used_up(row: Spent, over: int, *, at: datetime) -> None:
+def _raise_used_up_alert(row: Spent, over: int, *, at: datetime) -> None:
     used_all = row.used >= row.allocated
     kind = alert_kinds.SESSION_EXHAUSTED if used_all else alert_kinds.SESSION_OVERRUN
     alerts.raise_alert(
         kind=kind,
         dedup_key=f"{kind.slug}:{row.session_id}",
         title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens and was closed",
-        detail=f"{_why(row, over).capitalize()}.",
+        detail=f"{_closing_reason(row, over).capitalize()}.",
         facts={"used": row.used, "allocated": row.allocated, "overrun": over},
         key_id=row.api_key_id,
         agent_id=row.agent_id,

@@ -1,4 +1,4 @@
-"""Lend token budgets."""
+"""Allocate: lend a token budget to a session."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -53,7 +53,7 @@ def allocate(
                 now=now,
             )
         except IntegrityError as error:
-            # The same request at the same time: the next look finds the allocation it made.
+            # The same request ran at the same time: the next attempt finds its allocation.
             if idempotency_key is None or not any(name in str(error) for name in _ONCE):
                 raise
             continue
@@ -64,7 +64,7 @@ def allocate(
     raise Busy()
 
 
-# A session named by the caller is as much the request's own as its idempotency key.
+# A session id given by the caller identifies the request as its idempotency key does.
 _ONCE = ("allocation_once_per_idempotency_key", "keys_allocation_session_id_key")
 
 
@@ -78,23 +78,25 @@ def _try_to_allocate(
     actor: Actor,
     now: datetime,
 ) -> tuple[Allocation, bool] | Refusal | None:
-    """One look and one conditional commitment; None when somebody else took the room between.
+    """Read, choose and commit once; None when a concurrent request took the room in between.
 
-    A refusal is returned, not raised: nothing was written, and a ROLLBACK would make psycopg throw
-    away the statements it has prepared, so that saying no would cost more than saying yes.
+    A refusal is returned, not raised: nothing was written, and a ROLLBACK would make psycopg
+    discard its prepared statements, so that a refusal would cost more than an allocation.
     """
     asker = _look(agent, request, idempotency_key, now)
     if asker.earlier:
-        return _same(Allocation.objects.get(pk=asker.earlier), request), False
+        return _check_same_request(Allocation.objects.get(pk=asker.earlier), request), False
     try:
         decision = decide(request=request, payers=asker.payers, now=now)
     except (LimitReached, NoKeyCapacity) as refusal:
-        # Since we looked, the same request may have taken the room that is missing now.
+        # The same request may have taken the missing room since it was read.
         earlier = _look(agent, request, idempotency_key, now).earlier if idempotency_key else None
         if earlier:
-            return _same(Allocation.objects.get(pk=earlier), request), False
+            return _check_same_request(Allocation.objects.get(pk=earlier), request), False
         return refusal
-    new = _new(request, asker, idempotency_key=idempotency_key, decision=decision, now=now)
+    new = _new_allocation(
+        request, asker, idempotency_key=idempotency_key, decision=decision, now=now
+    )
     new.session_id = session_id
     lent = _commit(new, verdicts=selection.to_json(decision), actor=actor)
     return (lent, True) if lent else None
@@ -108,7 +110,7 @@ def _look(
     )
 
 
-def _same(allocation: Allocation, request: AllocationRequest) -> Allocation:
+def _check_same_request(allocation: Allocation, request: AllocationRequest) -> Allocation:
     if allocation.asked != request.as_json():
         raise IdempotencyMismatch(
             session_id=allocation.session_id,
@@ -116,7 +118,7 @@ def _same(allocation: Allocation, request: AllocationRequest) -> Allocation:
     return allocation
 
 
-def _new(
+def _new_allocation(
     request: AllocationRequest,
     asker: Asker,
     *,
@@ -124,7 +126,7 @@ def _new(
     decision: selection.Decision,
     now: datetime,
 ) -> Allocation:
-    """The allocation as it will be written."""
+    """The allocation that the request gets, not saved yet."""
     price = price_of(decision.best.price_id)
     return Allocation(
         agent_id=asker.agent,
@@ -148,7 +150,7 @@ def _new(
 
 
 def threshold(tokens: int) -> int:
-    """Tokens used at which an allocation of `tokens` should rotate, rounded up."""
+    """The number of used tokens at which an allocation of `tokens` should rotate, rounded up."""
     return -(-tokens * settings.ROTATION_THRESHOLD_PERCENT // 100)
 
 

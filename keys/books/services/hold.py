@@ -1,4 +1,4 @@
-"""Set aside before a call."""
+"""Hold tokens of an allocation before a call, and extend the holds of running calls."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -28,11 +28,11 @@ from keys.refusals import (
 
 
 class HoldRequest(NamedTuple):
-    """A hold asked for: from `least` to `most` tokens, as many as are left.
+    """A request to hold from `least` to `most` tokens, as many as are left.
 
-    `api_key`: the key the call is made for; blank: whichever the allocation is on, and whether it
-    can serve is not asked. `request_digest` tells a repeated request from another one. `fresh`:
-    nobody else can have used the idempotency key.
+    `api_key`: the key the call is made with; if blank, the key of the allocation, without a check
+    whether it can serve. `request_digest` tells a repeated request from a different one. `fresh`:
+    the idempotency key is new, so no earlier charge has it.
     """
 
     allocation_id: int
@@ -79,11 +79,11 @@ def hold(
 
 
 def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResult | Refusal]:
-    """Set aside for many calls at once; for each, in their order, what was held or the refusal.
+    """Hold tokens for many calls at once. Returns a result or a refusal for each, in their order.
 
-    One statement, which is its own transaction; another one where calls of a batch have to wait for
-    what those before them leave. Refusals: those of `hold`, and HeldBefore, KeyChanged,
-    KeyCannotServe. Raises WrongValue for a hold below zero.
+    Runs one statement, which is its own transaction, and more statements if calls of the batch
+    depend on what earlier ones leave. Returned refusals: those of `hold`, and HeldBefore,
+    KeyChanged, KeyCannotServe. Raises WrongValue for a number of tokens below zero.
     """
     wanted = list(wanted)
     if any(not 0 <= one.least <= one.most for one in wanted):
@@ -100,7 +100,7 @@ def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResul
     while waiting:
         rows = _set_aside({n: wanted[n] for n in sorted(waiting)}, now=now)
         answers |= _answers(rows, wanted)
-        # While this waited for a lock, the same request may have taken the room: look once more.
+        # While this waited for a lock, the same request may have held the tokens: try once more.
         refused = {row.n for row in rows if row.outcome in _MAY_BE_EARLIER} & doubtful
         doubtful -= refused
         waiting = {row.n for row in rows if row.outcome == "again"} | refused
@@ -113,13 +113,13 @@ def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResul
 
 
 def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> None:
-    """These calls still run: their holds expire `ttl_seconds` from now."""
+    """Extend the holds of these charges, whose calls still run, to `ttl_seconds` from `now`."""
     until = now + timedelta(seconds=ttl_seconds)
     fetch(sql.EXTEND_HOLDS, charges=list(charges), until=until)
 
 
 def _hold_one(one: HoldRequest, *, now: datetime) -> HoldResult | None:
-    """The plain case of a single call; None when it is not plain."""
+    """Hold for a single call in the common case; None when `_set_aside` must decide."""
     held = fetch(
         sql.HOLD_ONE,
         allocation=one.allocation_id,
@@ -152,7 +152,7 @@ def _set_aside(
 def _set_aside_in_pace(
     wanted: dict[int, HoldRequest], keys: set[str], *, now: datetime
 ) -> list[HoldRow]:
-    # A statement of its own: the next one sees every place that was given while this one waited.
+    # A separate statement: the next one sees every place that was taken while this one waited.
     fetch(sql.PACE, keys=list(keys))
     return _set_aside(wanted, now=now, paced=True)
 
@@ -176,7 +176,7 @@ def _as_json(n: int, one: HoldRequest, now: datetime) -> dict[str, object]:
 def _answers(
     rows: list[HoldRow], wanted: list[HoldRequest], *, in_pace: bool = False
 ) -> dict[int, HoldResult | Refusal]:
-    """What came of the holds that are decided, by their place in the batch."""
+    """The results and refusals of the decided holds, by their position in the batch."""
     answers: dict[int, HoldResult | Refusal] = {}
     for row in rows:
         if row.outcome == "held":

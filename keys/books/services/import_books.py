@@ -1,4 +1,4 @@
-"""Open the books of API keys with what another system had booked on them."""
+"""Import the status, limits, allocations and usage that another system recorded for API keys."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from security.actor import Actor
 
 _BATCH = 1_000
 _REASON = "imported"
-# What the idempotency keys of imported charges begin with: no agent made these calls.
+# The prefix of the idempotency keys of imported charges, whose calls no agent of Butler made.
 IMPORTED_CHARGE = "import-"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedStatus:
-    """The status of an API key in the other system; `cooling_until` only of a cooling key."""
+    """The status of an API key in the other system. Only a cooling key has `cooling_until`."""
 
     status: str
     reason: str = ""
@@ -66,9 +66,9 @@ class ImportedAllocation:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedBooks:
-    """What another system had booked on API keys at the moment `as_of`.
+    """The records of another system about API keys at the moment `as_of`.
 
-    `statuses` and `limits` are by the slug of the key. All allocations become those of `agent`.
+    `statuses` and `limits` are by the slug of the key. `agent` gets all allocations.
     """
 
     as_of: datetime
@@ -83,9 +83,9 @@ def import_books(books: ImportedBooks, *, actor: Actor, now: datetime) -> None:
 
     The first window of each limit is the one of `books.as_of`; it has what the charges used in it
     and what active allocations have left. A charge costs the highest rate of its key, since its
-    parts are not known. The status and the limits of keys are in the audit. Joins the transaction
-    of the caller, who commits soon: nobody else spends until then. Refusals: WrongValue (a limit
-    that cannot be).
+    parts are not known. The status and the limits of keys are in the audit. Joins the
+    caller's transaction, which must commit soon: no agent can spend until then. Refusals:
+    WrongValue (for a limit).
     """
     windows.take_books_alone()
     named = {*books.statuses, *books.limits, *(lent.key_id for lent in books.allocations)}
@@ -149,7 +149,7 @@ def _import_allocations(books: ImportedBooks, api_keys: Mapping[str, ApiKey]) ->
 def _allocation(
     imported: ImportedAllocation, agent: Agent, api_key: ApiKey, *, as_of: datetime
 ) -> Allocation:
-    """The row without its cost of use; `warned_at` since its alert is raised already."""
+    """The row without its used cost. `warned_at` is set where the alert is imported already."""
     used, at_threshold = imported.used, imported.rotation_threshold
     if at_threshold is None:
         at_threshold = threshold(imported.allocated)

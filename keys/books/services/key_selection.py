@@ -1,4 +1,4 @@
-"""Look who asks, and choose the key of an allocation among what is free, or say why none can be."""
+"""Read the agent and the payers of a request, and choose the API key, or refuse with the reason."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -27,7 +27,7 @@ from keys.supply.queries.prices import price_of
 
 
 class Payers(NamedTuple):
-    """Who pays besides the key: scopes, and what their windows have free (None: unlimited)."""
+    """The scopes that pay besides the key, and what their windows have free (None: unlimited)."""
 
     scopes: list[str]
     tokens_free: int | None
@@ -35,7 +35,7 @@ class Payers(NamedTuple):
 
 
 class Asker(NamedTuple):
-    """Who asks, which cost centre pays, and the allocation the same request made before."""
+    """The agent, the cost centre and its payers, and the id of the request's earlier allocation."""
 
     agent: str
     cost_centre: str
@@ -46,11 +46,13 @@ class Asker(NamedTuple):
 def look(
     *, agent: str, cost_centre: str | None, idempotency_key: str | None = None, now: datetime
 ) -> Asker:
-    """Who asks, and what they have free. Within a transaction, nobody opens windows until its end.
+    """The agent that asks, and what its payers have free.
+
+    Within a transaction, no other transaction can open windows until its end.
 
     Refusals: AgentNotFound, AgentDisabled, CostCentreNotFound.
     """
-    found = fetch(
+    rows = fetch(
         sql.LOOK,
         books_lock=sql.BOOKS_LOCK,
         agent=agent,
@@ -58,9 +60,9 @@ def look(
         cost_centre=cost_centre,
         now=now,
     )
-    if not found:
+    if not rows:
         raise AgentNotFound(agent=agent)
-    (row,) = found
+    (row,) = rows
     if row.disabled_at:
         raise AgentDisabled(agent=agent)
     if cost_centre and (row.asked is None or row.own[-1] not in row.asked):
@@ -82,7 +84,7 @@ def decide(*, request: AllocationRequest, payers: Payers, now: datetime) -> sele
 
 
 def check_payers(request: AllocationRequest, payers: Payers, *, now: datetime) -> None:
-    """Whether those who pay have the tokens free. Refusal: LimitReached."""
+    """Refuse a request for more tokens than the payers have free. Refusals: LimitReached."""
     if payers.tokens_free is not None and payers.tokens_free < request.tokens:
         raise _limit_reached(request, payers, cost=Decimal(0), now=now)
 
@@ -90,7 +92,7 @@ def check_payers(request: AllocationRequest, payers: Payers, *, now: datetime) -
 def decide_among(
     known: list[selection.Candidate], *, request: AllocationRequest, payers: Payers, now: datetime
 ) -> selection.Decision:
-    """As `decide`, when the candidates are known and the payers have the tokens."""
+    """As `decide`, with the candidates given and the payers already checked."""
     decision = _choose(_payable(known, request.tokens), request)
     if decision.chosen:
         return decision
@@ -144,7 +146,7 @@ def _no_key_capacity(
     preferred = [key for key in known if request.provider in (None, key.provider)]
     windows = lacking_windows(
         scopes=[f"key:{key.slug}" for key in preferred or known],
-        # A key with no more than the minimum free is no candidate either.
+        # A key must have more than this minimum free to be a candidate.
         tokens=max(request.tokens, settings.CANDIDATE_FREE_TOKENS_MIN + 1),
         cost=Decimal(0),
         now=now,
@@ -160,12 +162,12 @@ def _no_key_capacity(
 
 
 def next_reset(windows: list[LackingWindow]) -> datetime | None:
-    """The first moment at which one of these windows resets; None when all are in total."""
+    """The first reset of one of these windows; None when none of them resets."""
     return min((window.resets_at for window in windows if window.resets_at), default=None)
 
 
 def check_known(*, provider: str | None, model: str | None) -> None:
-    """Whether there are keys like that at all. Refusals: ProviderNotFound, ModelNotFound."""
+    """Refuse an unknown provider or model. Refusals: ProviderNotFound, ModelNotFound."""
     if provider and not Provider.objects.filter(slug=provider).exists():
         raise ProviderNotFound(provider=provider)
     if model and not ApiKey.objects.filter(model=model).exists():

@@ -24,8 +24,8 @@ def report_usage(
     """Record what a session used, as a settled charge.
 
     Returns the charge and whether it was created: the same idempotency key is the same charge.
-    Truth first: more than is left is recorded in full, flagged `overrun` and closes the allocation;
-    usage of a closed allocation is recorded too. Refusals: AllocationNotFound, IdempotencyMismatch,
+    Usage above what is left is recorded in full, flagged `overrun` and closes the allocation; usage
+    of a closed allocation is recorded too. Refusals: AllocationNotFound, IdempotencyMismatch,
     WrongValue.
     """
     usage.check()
@@ -44,7 +44,7 @@ def report_usage(
 def _record(
     *, allocation_id: int, usage: Usage, model: str, idempotency_key: str, now: datetime
 ) -> tuple[Charge, bool, list[Spent]]:
-    found = transactions.fetch_under_lock(
+    rows = transactions.fetch_under_lock(
         sql.REPORTED,
         {
             "allocation": allocation_id,
@@ -55,11 +55,11 @@ def _record(
         scopes=[],
         now=now,
     )
-    if not found:
+    if not rows:
         raise AllocationNotFound(allocation_id=allocation_id)
-    (reported,) = found
+    (reported,) = rows
     if reported.earlier:
-        return _same(Charge.objects.get(pk=reported.earlier), usage), False, []
+        return _check_same_usage(Charge.objects.get(pk=reported.earlier), usage), False, []
     which = {"allocation": allocation_id, "idempotency_key": idempotency_key}
     values = {
         **which,
@@ -74,7 +74,7 @@ def _record(
     return instance(Charge, charge), True, after_settlement.follow(spent, at=now)
 
 
-def _same(charge: Charge, usage: Usage) -> Charge:
+def _check_same_usage(charge: Charge, usage: Usage) -> Charge:
     if {name: getattr(charge, name) for name in usage.as_columns()} != usage.as_columns():
         raise IdempotencyMismatch(charge_id=charge.pk)
     return charge

@@ -28,12 +28,12 @@ _ATTEMPTS = 20
 
 
 class _Share(NamedTuple):
-    """Tokens and USD."""
+    """An amount in tokens and in USD."""
 
     tokens: int
     cost: Decimal
 
-    def less(self, other: "_Share") -> "_Share":
+    def minus(self, other: "_Share") -> "_Share":
         return _Share(self.tokens - other.tokens, self.cost - other.cost)
 
 
@@ -69,17 +69,17 @@ def rotate(
             return outcome
         if target is None or key:
             break
-        # Or the payers have no room for what it costs; another may be cheaper.
+        # The payers may also lack room for its cost: another key may be cheaper.
         full.add(target)
     raise RotationRefused(
-        f"The API key {target} has no room for what is left of this allocation.",
+        f"The API key {target} has no room for the rest of this allocation.",
         session_id=allocation.session_id,
         key_id=target,
     )
 
 
 def _best_other(allocation: Allocation, *, without: set[str], now: datetime) -> str | None:
-    """The key that would be chosen for what is left; None when there is none."""
+    """The slug of the best other key for the rest of the allocation; None without one."""
     others = [
         candidate
         for candidate in candidates(payers_usd=None, now=now)
@@ -111,13 +111,13 @@ def _try_to_rotate(
     scopes = [f"key:{target}"] if target else []
     locked = transactions.lock(allocations=[seen.pk], scopes=scopes, now=now)
     allocation = Allocation.objects.select_related("api_key").get(pk=seen.pk)
-    if earlier := _earlier(allocation, seen, asked_key, idempotency_key):
+    if earlier := _earlier_rotation(allocation, seen, asked_key, idempotency_key):
         return earlier, False
     if allocation.status != Allocation.Status.ACTIVE or allocation.expires_at <= now:
         raise AllocationClosed(status=allocation.status, **allocation.budget)
     to_key = _check_target(allocation, target, now)
     moves = _moves(allocation, to_key)
-    if not _room(locked.windows, moves):
+    if not _has_room(locked.windows, moves):
         return None
     transactions.move(moves)
     rotation = Rotation(
@@ -134,7 +134,7 @@ def _try_to_rotate(
     return _write(rotation, to_key, actor=actor), True
 
 
-def _earlier(
+def _earlier_rotation(
     allocation: Allocation, seen: Allocation, asked_key: str | None, idempotency_key: str | None
 ) -> Rotation | None:
     if idempotency_key and (
@@ -154,7 +154,7 @@ def _check_target(allocation: Allocation, target: str | None, now: datetime) -> 
     to_key = ApiKey.objects.select_related("price", "provider").filter(pk=target).first()
     if target is None:
         raise RotationRefused(
-            "No other API key can take what is left of this allocation.",
+            "No other API key can take the rest of this allocation.",
             session_id=allocation.session_id,
             left=allocation.allocated - allocation.used,
         )
@@ -185,8 +185,8 @@ def _moves(allocation: Allocation, to_key: ApiKey) -> dict[str, _Share]:
     left = _remainder(allocation)
     then = _cost_on(to_key.price, left.tokens, allocation)
     return {
-        f"key:{allocation.api_key_id}": _holds_on(allocation, allocation.api_key_id).less(left),
-        f"key:{to_key.pk}": _Share(left.tokens, then).less(_holds_on(allocation, to_key.pk)),
+        f"key:{allocation.api_key_id}": _holds_on(allocation, allocation.api_key_id).minus(left),
+        f"key:{to_key.pk}": _Share(left.tokens, then).minus(_holds_on(allocation, to_key.pk)),
         **dict.fromkeys(allocation.payers, _Share(0, then - left.cost)),
     }
 
@@ -199,7 +199,7 @@ def _remainder(allocation: Allocation) -> _Share:
 
 
 def _cost_on(price: Price, tokens: int, allocation: Allocation) -> Decimal:
-    """The most that `tokens` cost there; calls in flight keep the price they were held at."""
+    """The most that `tokens` cost at `price`, in USD; calls in flight keep their earlier price."""
     held: Decimal = allocation.held_cost
     return held + pricing.bound(price.rates, tokens - allocation.held)
 
@@ -211,7 +211,7 @@ def _holds_on(allocation: Allocation, key: str) -> _Share:
     return _Share(**held)
 
 
-def _room(windows: list[LockedRow], moves: dict[str, _Share]) -> bool:
+def _has_room(windows: list[LockedRow], moves: dict[str, _Share]) -> bool:
     for window in windows:
         share = moves[window.scope]
         more = share.tokens if window.unit == "tokens" else share.cost

@@ -13,20 +13,24 @@ _SWEEP = Actor.job("sweep")
 
 
 def rotate_away(slug: str, *, now: datetime) -> tuple[int, int]:
-    """Rotate live allocations off a key that cannot serve; (moved, stayed for want of another)."""
+    """Rotate live allocations off an API key that cannot serve.
+
+    Returns how many moved, and how many stayed because no other key can take them.
+    """
     live = Allocation.objects.filter(api_key=slug, status="active", expires_at__gt=now)
     return _rotate_each(live, reason=f"{slug} cannot serve", now=now)
 
 
 def rotate_stranded(*, now: datetime) -> tuple[int, int]:
-    """Rotate what sits on keys that cannot serve or crossed its threshold; (moved, stayed).
+    """Rotate allocations that are on keys that cannot serve, or that crossed their threshold.
 
-    A sweep for what a crash left, or for what no key could take before.
+    Returns how many moved and how many stayed. A sweep for what a crash left undone, or what no
+    other key could take before.
     """
     live = Allocation.objects.filter(status="active", expires_at__gt=now)
     unable = live.filter(api_key__status__in=[_STATUS.BROKEN, _STATUS.INACTIVE, _STATUS.COOLING])
     crossed = live.filter(ROTATION_NEEDED, auto_rotate=True)
-    return _rotate_each((unable | crossed).distinct(), reason="swept", now=now)
+    return _rotate_each((unable | crossed).distinct(), reason="rotated by the sweep", now=now)
 
 
 def _rotate_each(

@@ -1,4 +1,4 @@
-"""Seats for allocations: add, take and free slots."""
+"""Add, take and free slots, each of which holds one allocation at a time."""
 
 from datetime import datetime
 
@@ -16,9 +16,9 @@ from security.actor import Actor
 def add_slots(
     count: int, *, runner: str, prefix: str = "slot", actor: Actor, now: datetime
 ) -> list[Slot]:
-    """See to it that a runner has `count` slots, `slot01` and so on; more are left alone."""
+    """Add the missing ones of `count` slots of a runner (`slot01` and so on); returns all."""
     slugs = [f"{prefix}{number:02}" for number in range(1, count + 1)]
-    # One by one: only who inserted a row has added it, also when two processes add at once.
+    # One by one, so that each is recorded only by the process that inserted it.
     added = [
         slug
         for slug in slugs
@@ -39,19 +39,19 @@ def add_slots(
 
 @transaction.atomic
 def take_slot(*, runner: str, allocation_id: int, now: datetime) -> Slot | None:
-    """Seat an allocation; None when no slot is free. The same allocation again: the slot it has."""
+    """Give an allocation a free slot, or return the slot it has; None when no slot is free."""
     fetch(sql.LOCK_ALLOCATION, allocation=allocation_id)
     fetch(sql.TAKE_SLOT, runner=runner, allocation=allocation_id, now=now)
     return Slot.objects.filter(allocation=allocation_id).first()
 
 
 def free_slot(*, slug: str, allocation_id: int, now: datetime) -> bool:
-    """Make room where this allocation sits; whether it did. Twice is once."""
-    taken = Slot.objects.filter(slug=slug, allocation=allocation_id)
-    return taken.update(allocation=None, taken_at=None, freed_at=now) == 1
+    """Free the slot if this allocation is in it; returns whether it was. May be called twice."""
+    occupied = Slot.objects.filter(slug=slug, allocation=allocation_id)
+    return occupied.update(allocation=None, taken_at=None, freed_at=now) == 1
 
 
 def note_slot_refusal(*, slug: str, code: str, detail: str) -> None:
-    """Keep what the gateway said no with to whoever sits there."""
-    taken = Slot.objects.filter(slug=slug, allocation__isnull=False)
-    taken.update(refusal_code=code, refusal=detail[: Slot.refusal.field.max_length])
+    """Record the gateway's refusal of a call of the allocation that is in the slot."""
+    occupied = Slot.objects.filter(slug=slug, allocation__isnull=False)
+    occupied.update(refusal_code=code, refusal=detail[: Slot.refusal.field.max_length])

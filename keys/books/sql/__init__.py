@@ -1,15 +1,15 @@
-"""The SQL of the books, written once: run by the services, and by pgbench to know the limit.
+"""The SQL of the books, run by the services and, in the benchmark, by pgbench.
 
-Locks are taken in one order everywhere: **allocations by id, then open windows by id**. A charge
-changes only under the lock of its allocation, and what a window has committed only under its own.
+All statements lock in one order: **allocations by id, then open windows by id**. A charge changes
+only under the lock of its allocation, and `committed` of a window only under the window's lock.
 Every statement takes named parameters (psycopg style).
 
 What an allocation has committed in a window (the books check counts it again):
 
-- in its payers' windows, and in its key's while it is active, what `keys_committed_by` says;
-- on a key that it is not on, or once it is closed, what its calls in flight there still hold.
+- in the windows of its payers and, while it is active, of its key: `keys_committed_by`;
+- in the windows of other keys, and of its key once it is closed: what its calls in flight hold.
 
-A statement that ends charges runs under LOCK, as a statement of its own: its snapshot then has
+A statement that ends charges runs after LOCK as a separate statement, so that its snapshot has
 every window that LOCK waited for.
 """
 

@@ -1,4 +1,4 @@
-"""Lending: commit an allocation in all windows or in none."""
+"""Allocate: commit an allocation in all windows or in none."""
 
 from collections import namedtuple
 from datetime import datetime
@@ -11,7 +11,7 @@ from keys.models import Allocation
 class Verdict(NamedTuple):
     """Whether an allocation was written, and when.
 
-    `current`: the windows are of the moment `at`; `fits`: they have room. When either is false,
+    `current`: the windows contain the moment `at`. `fits`: they have room. If either is false,
     nothing was written.
     """
 
@@ -24,7 +24,7 @@ class Verdict(NamedTuple):
 AllocationRow = model_row(Allocation, without=["asked"])
 _COLUMNS = ", ".join(AllocationRow._fields)
 _MADE = ", ".join(f"m.{column}" for column in AllocationRow._fields)
-# The type checker knows no tuple whose names are computed.
+# The type checker does not support a named tuple whose fields are computed.
 _LentRow: type[NamedTuple] = namedtuple(  # type: ignore[misc]
     "_LentRow", [*Verdict._fields, *AllocationRow._fields]
 )
@@ -47,7 +47,7 @@ ALLOCATE = Statement(
          ORDER BY id
            FOR NO KEY UPDATE
     ),
-    -- The moment that counts: another process may have opened a window ahead of our clock.
+    -- The moment of the allocation: another process may have opened a window ahead of our clock.
     moment AS (
         SELECT greatest(%(created_at)s, max(starts_at)) AS at FROM locked
     ),

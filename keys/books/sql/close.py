@@ -1,4 +1,4 @@
-"""Closing: give back what allocations do not hold any more."""
+"""Close allocations: what they do not hold goes back to the windows."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ class Closed(NamedTuple):
     audit_entry_id: int
 
 
-# Close active allocations, under LOCK: all they do not hold any more goes back.
+# Close active allocations, under LOCK: all that they do not hold goes back to the windows.
 CLOSE = Statement(
     """
     -- What each had committed, and what its calls in flight hold, in all and on its key.

@@ -1,18 +1,19 @@
-"""Set aside for calls: many holds in one statement, which is its own transaction.
+"""Hold tokens for many calls in one statement, which is its own transaction.
 
-Asked for are `least` to `most` tokens. Holds of one allocation are given in the order of `n`, each
-as much as it wants of what the ones before it left. One row comes back for each, with what a
-refusal must say; `outcome` is
+Each request is for `least` to `most` tokens. The holds of one allocation are made in the order of
+`n`, each with as many tokens as the earlier ones left. The statement returns one row for each, with
+the facts of a refusal. The `outcome` is
 
-- `held`: `tokens` of it are set aside (more than nothing was given only if `least` fitted);
-- `small`: not even `least` is left;
-- `again`: others of this batch came first, and what they left is only known when it is over; or
-  one of them has the same idempotency key;
-- `closed`, `expired`, `disabled`, `unknown`: the allocation, its time, its agent, no allocation;
-- `rotated`: it is not on the key expected; `key`: its key cannot serve now;
-- `paced`: its key has rates per minute: run again under PACE, with `paced`; then it means that the
-  key has no place left in this minute, until `free_at`;
-- `earlier`: the idempotency key was used; the charge it made is told.
+- `held`: `tokens` are held, at least `least`;
+- `small`: fewer than `least` are left;
+- `again`: run the statement again for this hold. What earlier holds of the batch left is known only
+  after it, or one of them has the same idempotency key;
+- `closed`, `expired`: the state of the allocation; `disabled`: its agent is switched off;
+  `unknown`: the allocation does not exist;
+- `rotated`: the allocation is not on the expected key; `key`: its key cannot serve now;
+- `paced`: the key has rates per minute. Run the statement again under PACE, with `paced`; then
+  `paced` means that the key has no place left in this minute, until `free_at`;
+- `earlier`: the idempotency key was used before; the row describes its charge.
 """
 
 from datetime import datetime
@@ -24,7 +25,7 @@ from keys.refusals import BudgetNumbers
 
 
 class HoldResult(NamedTuple):
-    """What was set aside: a charge as `settle_many` takes it.
+    """A hold: the charge, as `settle_many` takes it.
 
     `key_version` changes with the key's or its provider's row. `left`: tokens of the allocation
     that can still be held.
@@ -41,7 +42,7 @@ class HoldResult(NamedTuple):
 
 
 class HoldRow(NamedTuple):
-    """What HOLD says of one hold.
+    """The row that HOLD returns for one hold.
 
     Which columns are filled depends on `outcome`; the others are NULL. `charge` to `key_version`
     and `left` describe what was `held`; `status` and `until` are the key's where the key refuses;
@@ -87,7 +88,7 @@ class HoldRow(NamedTuple):
         }
 
 
-# Wait for whoever gives places on these keys (in this order everywhere), as LOCK of the books.
+# Lock the rates per minute of these keys, in the order of their slugs, until the transaction ends.
 PACE = Statement(
     """
     SELECT pg_advisory_xact_lock(hashtextextended('pace:' || slug, 0))
@@ -97,8 +98,8 @@ PACE = Statement(
 )
 
 
-# The plain case of HOLD, as nearly every call is: a single one, under a name nobody used before, on
-# the key it expects (if any), which serves and has no rates per minute. No row: HOLD says why.
+# The common case of HOLD: a single call with a new idempotency key, on the expected key (if any),
+# which can serve and has no rates per minute. Without a row, HOLD decides and gives the reason.
 HOLD_ONE = Statement(
     """
     -- The allocation, locked, if it is the plain case: its room, and what of it is held.
@@ -124,7 +125,7 @@ HOLD_ONE = Statement(
                         OR k.status = 'cooling' AND k.cooling_until <= %(now)s))
            FOR NO KEY UPDATE OF a
     ),
-    -- The charge; none if its name was used before.
+    -- The charge; none if its idempotency key was used before.
     made AS (
         INSERT INTO keys_charge (
             allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route,
@@ -152,9 +153,9 @@ HOLD_ONE = Statement(
 )
 
 
-# No charge is without its room: the cost of all that is held is no more than is left of what the
-# allocation has committed, though roundings of many calls may add up to more. So what the
-# allocation has committed stays the same, and a hold touches no window.
+# The cost of all holds never exceeds the rest of what the allocation has committed, although the
+# rounded costs of many calls may add up to more: then the last ones are cut. So a hold does not
+# change what the allocation has committed, and updates no window.
 HOLD = Statement(
     """
     -- What is asked for.
@@ -330,7 +331,7 @@ HOLD = Statement(
 )
 
 
-# Calls that still run: nobody else shall take them for lost. Those that end right now are skipped.
+# Extend the holds of running calls, so that they do not expire. Charges that end now are skipped.
 EXTEND_HOLDS = Statement(
     """
     UPDATE keys_charge SET expires_at = %(until)s

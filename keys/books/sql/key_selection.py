@@ -1,4 +1,4 @@
-"""Choosing a key: who asks and who pays, what every key has free, which windows lack room."""
+"""Choose a key: the agent and the payers, what every key has free, which windows lack room."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -9,10 +9,11 @@ from keys.books.selection import Candidate
 
 
 class AskerRow(NamedTuple):
-    """An agent that asks, and what those who pay have free (None: unlimited).
+    """The agent of a request, and what its payers have free (None: unlimited).
 
-    `books_joined` is empty: it took a share of the books. `earlier`: the allocation that the same
-    request made before. `own`, `asked`: the paths of its cost centre, and of the one asked for.
+    `books_joined` is empty: its expression takes the shared lock of the books. `earlier`: the id of
+    the allocation that the same request got before. `own`, `asked`: the paths of the agent's cost
+    centre and of the requested one.
     """
 
     books_joined: str
@@ -26,7 +27,7 @@ class AskerRow(NamedTuple):
 
 
 class LackingWindow(NamedTuple):
-    """An open window without room for what is asked; numbers in its `unit`."""
+    """An open window without room for the request; the amounts are in its `unit`."""
 
     window_id: int
     scope: str
@@ -38,9 +39,8 @@ class LackingWindow(NamedTuple):
     ends_at: datetime
 
 
-# What allocate must know before it chooses: the same request made before, who asks, who pays, and
-# what the payers have free (NULL: unlimited). A window whose period is over counts as the next one
-# will begin: nothing used.
+# What `allocate` reads before it chooses: an earlier allocation of the same request, the agent, the
+# payers, and what they have free (NULL: unlimited). A window that has ended counts as reset.
 LOOK = Statement(
     """
     -- The agent, its cost centre and the one asked for, and who pays besides the key.
@@ -109,7 +109,7 @@ CANDIDATES = Statement(
 )
 
 
-# Windows without room for what is asked, for the words of a refusal.
+# Windows without room for the request, for the text of a refusal.
 LACKING = Statement(
     """
     SELECT w.id AS window_id, l.scope, w.unit, l.period, w.amount,

@@ -1,4 +1,4 @@
-"""Who may look and who may write: the shared books and the order of locks."""
+"""The locks of the books: the shared advisory lock, then allocations, then windows."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -8,12 +8,11 @@ from common.statements import NoRow, Statement
 
 
 class LockedRow(NamedTuple):
-    """An open window under our lock.
+    """An open window that is locked now.
 
-    The only row where there is no window has an `id` of None, and so have the fields after it but
-    `later`. `amount`, `used` and `committed` are in its `unit`. `over`: its period has ended.
-    `later`: when the newest of these windows begins, if another process opened it a moment ahead of
-    our clock.
+    Without windows, there is one row in which all fields but `later` are None. `amount`, `used` and
+    `committed` are in its `unit`. `over`: its period has ended. `later`: the start of the newest of
+    these windows, if another process opened it a moment ahead of our clock.
     """
 
     id: int | None
@@ -26,12 +25,12 @@ class LockedRow(NamedTuple):
     later: datetime | None
 
 
-# Take a share of the books. A statement of its own: the next one's snapshot then has every limit
-# and window that was made while this one waited.
+# Take the shared lock of the books. A separate statement: the snapshot of the next one then has
+# every limit and window that was created while this one waited.
 JOIN = Statement("SELECT pg_advisory_xact_lock_shared(%(books_lock)s)", NoRow)
 
 
-# Lock the allocations, then the open windows that they and `scopes` stand under.
+# Lock the allocations, then the open windows of their scopes and of `scopes`.
 LOCK = Statement(
     """
     -- The allocations, locked first.
@@ -39,7 +38,7 @@ LOCK = Statement(
         SELECT a.api_key_id, a.payers FROM keys_allocation a
          WHERE a.id = ANY(%(allocations)s) ORDER BY a.id FOR NO KEY UPDATE OF a
     ),
-    -- Every scope that they stand under, and those asked for.
+    -- Every scope of the allocations, and those given.
     scopes AS MATERIALIZED (
         SELECT 'key:' || api_key_id AS scope FROM locked
         UNION SELECT unnest(payers) FROM locked
@@ -54,7 +53,7 @@ LOCK = Statement(
     SELECT w.id, w.scope, w.unit, w.amount, w.used, w.committed,
            w.ends_at <= greatest(%(now)s, max(w.starts_at) OVER ()) AS over,
            nullif(greatest(%(now)s, max(w.starts_at) OVER ()), %(now)s) AS later
-      -- The count locks the allocations also where there is no window at all.
+      -- The count makes the allocations locked even if no window exists.
       FROM (SELECT count(*) FROM locked) n LEFT JOIN windows w ON true
     """,
     LockedRow,

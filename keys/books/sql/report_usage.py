@@ -1,4 +1,4 @@
-"""Recording usage that nobody held before, under LOCK."""
+"""Record usage without an earlier hold, under LOCK."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ from keys.models import Charge
 
 
 class Reported(NamedTuple):
-    """The allocation that a report is for, and the charge that the same report made before.
+    """The allocation of a report, and in `earlier` the charge that the same report created before.
 
-    `overrun`: it is more than is left.
+    `overrun`: the report is of more tokens than are left.
     """
 
     api_key_id: str
@@ -19,7 +19,7 @@ class Reported(NamedTuple):
     earlier: int | None
 
 
-# What a report must know before it is recorded.
+# What is read before a report is recorded.
 REPORTED = Statement(
     """
     SELECT a.api_key_id, a.price_id,
@@ -60,7 +60,7 @@ RECORD = Statement(
 
 ChargeRow = model_row(Charge)
 
-# The charge that an idempotency key made.
+# The charge with an idempotency key.
 CHARGE = Statement(
     f"SELECT {', '.join(ChargeRow._fields)} FROM keys_charge"  # noqa: S608 - columns
     " WHERE allocation_id = %(allocation)s AND idempotency_key = %(idempotency_key)s",

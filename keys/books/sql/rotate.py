@@ -1,4 +1,4 @@
-"""Rotating: change what is committed."""
+"""Rotate: change what the windows have committed."""
 
 from common.statements import NoRow, Statement
 

@@ -1,10 +1,10 @@
-"""Ending held charges: settle, release or expire them."""
+"""End held charges: settle, release or expire them."""
 
 from common.statements import Statement
 from keys.books.sql.spend import SPEND, Spent
 
-# Settle, release or expire held charges (a list of objects): what is left of a hold goes back.
-# Under LOCK, so nothing here can change meanwhile.
+# Settle, release or expire held charges (a list of objects): the rest of each hold goes back. Under
+# LOCK, so none of the rows can change during the statement.
 END = Statement(
     """
     -- How each charge ends.
@@ -15,7 +15,7 @@ END = Statement(
             output_tokens bigint, reasoning_tokens bigint, audio_output_tokens bigint,
             tokens bigint, cost numeric, provider_cost numeric, provider_request_id text)
     ),
-    -- The charges that can still end so, as they are; one that is to expire may have been renewed.
+    -- The charges that can still end so; one that should expire may have been extended.
     before AS (
         SELECT c.id, c.status AS was, c.held_tokens, c.held_cost
           FROM keys_charge c JOIN given g ON g.id = c.id
@@ -40,8 +40,8 @@ END = Statement(
                   CASE WHEN b.was = 'held' THEN b.held_tokens ELSE 0 END AS unheld,
                   CASE WHEN b.was = 'held' THEN b.held_cost ELSE 0 END AS unheld_cost
     ),
-    -- Its place in the rates per minute takes what was really used. Only a live one: those that are
-    -- over may be removed at this moment, in another order.
+    -- Its place in the rates per minute gets the tokens really used. Only if the place is live:
+    -- those that have expired may be deleted right now, in another order.
     leased AS (
         UPDATE keys_ratelease l SET tokens = e.tokens
           FROM ended e WHERE l.charge_id = e.id AND l.expires_at > %(at)s

@@ -1,13 +1,13 @@
-"""Seats for allocations."""
+"""Take a slot for an allocation."""
 
 from common.statements import NoRow, Statement
 
-# So that one allocation asks once at a time, and the next statement sees what came of it.
+# Serialises requests of one allocation, so that the next statement sees the slot it already has.
 LOCK_ALLOCATION = Statement(
     "SELECT FROM keys_allocation WHERE id = %(allocation)s FOR NO KEY UPDATE", NoRow
 )
 
-# Whoever sits somewhere stays there; else the slot that was free for longest, if any is.
+# An allocation with a slot keeps it; another gets the slot that has been free for longest, if any.
 TAKE_SLOT = Statement(
     """
     -- The slot that was free for longest, locked; none if the allocation has one.

@@ -1,4 +1,4 @@
-"""The second half of ending charges: what they used is used in their allocations and windows."""
+"""The second half of ending charges: add their usage to their allocations and windows."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from keys.models import Allocation
 
 
 class Spent(NamedTuple):
-    """One allocation after charges of it ended.
+    """An allocation after some of its charges ended.
 
-    `charges`, `tokens` and `cost` are what ended now. `crossed`: this crossed the rotation
-    threshold. `full_keys`: scopes of keys with a full window, the same in every row.
+    `charges`, `tokens` and `cost` are of the charges that ended now. `crossed`: they crossed the
+    rotation threshold. `full_keys`: scopes of keys with a full window, the same in every row.
     """
 
     id: int
@@ -31,19 +31,19 @@ class Spent(NamedTuple):
 
     @property
     def used_up(self) -> bool:
-        """Whether it has to be closed: nothing is left, or a call used more than was set aside."""
+        """Whether to close the allocation: nothing is left, or a call used more than it held."""
         return self.used >= self.allocated or self.overrun
 
     @property
     def left(self) -> int:
-        """Tokens that can still be held; none once it is closed."""
+        """Tokens that can still be held; 0 once the allocation is closed."""
         if self.used_up or self.status != Allocation.Status.ACTIVE:
             return 0
         return max(self.allocated - self.used - self.held, 0)
 
 
 # After a CTE `ended` (one row per charge: id, allocation_id, api_key_id, tokens, cost, overrun, and
-# what it no longer holds: unheld, unheld_cost). Answers `Spent`, one row per allocation.
+# what it no longer holds: unheld, unheld_cost). Returns `Spent`, one row per allocation.
 SPEND = """
     -- What ended in each allocation.
     sums AS (

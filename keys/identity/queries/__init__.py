@@ -1,1 +1,1 @@
-"""Reads of agents, tokens and sessions: who is calling."""
+"""Reads of agents, tokens and sessions, for authentication."""

@@ -1,4 +1,4 @@
-"""Who speaks: the agent behind an agent token, or the session behind a session token."""
+"""Authentication: the agent behind an agent token, or the session behind a session token."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from security import tokens
 
 AGENT_PREFIX = "bt"
 SESSION_PREFIX = "bs"
-# What a session token can do, with its own session only.
+# The scopes of a session token, valid for its own session only.
 SESSION_SCOPES = frozenset({AgentToken.Scope.SPEND.value, AgentToken.Scope.READ.value})
 _NOTED_EVERY = timedelta(minutes=1)
 
@@ -28,7 +28,7 @@ class TokenRow(NamedTuple):
     last_used_at: datetime | None
 
 
-# By hand, since every call of the API asks it: a queryset takes longer than PostgreSQL.
+# As SQL, since every API call runs it: building a queryset takes longer than the query.
 BEARER = Statement(
     """
     SELECT t.id, t.digest, a.slug AS agent, a.cost_centre_id AS cost_centre, t.scopes, t.expires_at,
@@ -42,9 +42,10 @@ BEARER = Statement(
 
 
 class Bearer(NamedTuple):
-    """Who sent a valid token. `session_id` is set when it speaks for one session only.
+    """The sender of a valid token. `session_id` is set when the token is of one session only.
 
-    `public`: the part of the token that may be shown; `use_is_old`: the use should be noted.
+    `public`: the part of the token that may be shown. `use_is_old`: `last_used_at` of the token is
+    over a minute old and should be updated.
     """
 
     agent: str
@@ -58,38 +59,44 @@ class Bearer(NamedTuple):
 
     @property
     def sees_all(self) -> bool:
-        """Whether it may read the rows of every agent."""
+        """Whether the bearer may read the rows of every agent."""
         return AgentToken.Scope.OPERATE in self.scopes
 
 
 @sensitive_variables("token")
 def bearer_of(token: str, *, now: datetime) -> Bearer | None:
-    """Who may speak with this token at `now`; None when it is unknown, over or switched off."""
+    """The bearer of this token at `now`.
+
+    None when the token is unknown, expired or revoked, or its agent is switched off.
+    """
     if token.startswith(f"{SESSION_PREFIX}_"):
-        return _session(tokens.verify_derived(token, SESSION_PREFIX))
-    return _agent(token, now=now)
+        return _session_bearer(tokens.verify_derived(token, SESSION_PREFIX))
+    return _agent_bearer(token, now=now)
 
 
 @sensitive_variables("token")
 def session_id_of(token: str) -> str | None:
-    """The session a token speaks for; None when it is no genuine session token. Asks no row."""
+    """The id of the session that `token` belongs to; None if it is not a valid session token.
+
+    Reads no row: the session may have ended.
+    """
     return tokens.verify_derived(token, SESSION_PREFIX)
 
 
 def session_token(session_id: str) -> str:
-    """The secret of a session, computed and kept nowhere."""
+    """The token of a session, which is computed and stored nowhere."""
     return tokens.derive_token(SESSION_PREFIX, session_id)
 
 
 @sensitive_variables("token")
-def _agent(token: str, *, now: datetime) -> Bearer | None:
+def _agent_bearer(token: str, *, now: datetime) -> Bearer | None:
     prefix = tokens.lookup_prefix(token)
     if prefix is None:
         return None
-    found = fetch(BEARER, prefix=prefix, now=now)
-    if not found or not tokens.matches(token, found[0].digest):
+    rows = fetch(BEARER, prefix=prefix, now=now)
+    if not rows or not tokens.matches(token, rows[0].digest):
         return None
-    row = found[0]
+    row = rows[0]
     return Bearer(
         agent=row.agent,
         cost_centre=row.cost_centre,
@@ -101,7 +108,7 @@ def _agent(token: str, *, now: datetime) -> Bearer | None:
     )
 
 
-def _session(session_id: str | None) -> Bearer | None:
+def _session_bearer(session_id: str | None) -> Bearer | None:
     if session_id is None:
         return None
     agent = Agent.objects.filter(allocations__session_id=session_id, disabled_at=None).first()

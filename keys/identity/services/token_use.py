@@ -1,4 +1,4 @@
-"""When a token was used last."""
+"""Record when an agent token was last used."""
 
 from datetime import datetime, timedelta
 
@@ -10,6 +10,6 @@ _NOTED_EVERY = timedelta(minutes=1)
 
 
 def note_token_use(*, token_id: int, now: datetime) -> None:
-    """Write down that an agent token was used, at most once a minute whoever notes it."""
+    """Record that an agent token was used at `now`; written at most once a minute."""
     old = Q(last_used_at=None) | Q(last_used_at__lte=now - _NOTED_EVERY)
     AgentToken.objects.filter(old, pk=token_id).update(last_used_at=now)

@@ -1,4 +1,4 @@
-"""What an agent may still spend, and until when."""
+"""What an agent can still spend, and until when."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -9,10 +9,10 @@ from keys.models import CostCentre, Limit
 
 
 class Spendable(NamedTuple):
-    """`meters`: the limits of the agent and of its cost centre with all above it.
+    """What the limits of an agent, its cost centre and all cost centres above leave to spend.
 
-    `tokens`, `usd`: what the tightest of them leave; None is unlimited. `until`: when the first of
-    them begins anew; None when none does.
+    `meters`: these limits. `tokens`, `usd`: what the tightest of them leaves; None is unlimited.
+    `until`: the first reset of one of them; None when none of them resets.
     """
 
     meters: list[Meter]
@@ -22,12 +22,14 @@ class Spendable(NamedTuple):
 
 
 def spendable(*, agent: str, cost_centre: str, now: datetime) -> Spendable:
-    """As of `now`; three queries."""
+    """What the agent can spend at `now`; three queries."""
     path = CostCentre.objects.values_list("path", flat=True).get(pk=cost_centre)
     scopes = [f"agent:{agent}", *(f"centre:{slug}" for slug in reversed(path))]
     limits = with_open_windows(Limit.objects.filter(removed_at=None, scope__in=scopes))
-    found = [meter_of(limit, window, now=now) for limit in limits for window in limit.open_windows]
-    meters = sorted(found, key=lambda meter: scopes.index(meter.scope))
+    unordered = [
+        meter_of(limit, window, now=now) for limit in limits for window in limit.open_windows
+    ]
+    meters = sorted(unordered, key=lambda meter: scopes.index(meter.scope))
     tokens = min((meter.free for meter in meters if meter.unit == "tokens"), default=None)
     return Spendable(
         meters,

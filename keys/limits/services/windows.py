@@ -1,4 +1,4 @@
-"""Windows follow the calendar: open the next one, move over what is committed, count again."""
+"""Windows follow the calendar: open the next one, carry over what is committed, count again."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -20,15 +20,16 @@ _CALENDAR = Actor.job("calendar")
 
 
 def open_windows(*, scopes: Iterable[str] | None = None, now: datetime) -> int:
-    """Open the next window of every limit whose open one is over; how many. Twice is once.
+    """Open the next window of every limit whose open window has ended; returns how many.
 
-    What open allocations still have moves over; the closed window keeps what was used in it.
+    What open allocations still have carries over; the closed window keeps what was used in it.
+    `scopes` limits this to windows of these scopes. A second call changes nothing.
     """
     over = Window.objects.filter(closed_at=None, ends_at__lte=now)
     if scopes is not None:
         over = over.filter(scope__in=scopes)
     opened = 0
-    # In batches, because nobody else commits or settles meanwhile.
+    # In batches, because other transactions cannot commit or settle during a batch.
     while batch := list(over.order_by("pk").values_list("pk", flat=True)[:_ROLLED_OVER_AT_ONCE]):
         opened += _open(batch, now=now)
     return opened
@@ -41,7 +42,7 @@ def _open(windows: list[int], *, now: datetime) -> int:
 
 
 def roll_over(windows: QuerySet[Window], *, now: datetime) -> int:
-    """Open the next of those windows that are over; how many.
+    """Open the next window for each of `windows` that has ended; returns how many.
 
     Joins the caller's transaction, which has called `take_books_alone`.
     """
@@ -69,19 +70,19 @@ def _open_next(window: Window, *, now: datetime) -> Window:
         subject=limit.scope,
         before={"used": _plain(window.used), "amount": _plain(window.amount)},
         after={"starts_at": starts_at, "committed": _plain(committed)},
-        reason=f"{limit.period} of {limit.unit} is over",
+        reason=f"the {limit.period} of the limit in {limit.unit} ended",
         at=now,
     )
     return following
 
 
 def _plain(amount: Decimal) -> str:
-    """Without an exponent and zeros at the end."""
+    """The amount without exponent and trailing zeros."""
     return format(amount.normalize(), "f")
 
 
 def first_window(limit: Limit, *, now: datetime) -> Window:
-    """Open a limit's first window with what was used and is committed already.
+    """Open the first window of a limit with what is already used and committed.
 
     Joins the caller's transaction, which has called `take_books_alone`.
     """
@@ -99,7 +100,7 @@ def first_window(limit: Limit, *, now: datetime) -> Window:
 def recount_window(limit: Limit, *, now: datetime) -> None:
     """Give a limit's open window the bounds of its new calendar and what was used within them.
 
-    It stays open: closed early, it would end at a moment at which others may still settle.
+    The window stays open: closed early, it would end while other transactions still settle in it.
     Joins the caller's transaction, which has called `take_books_alone`.
     """
     limit.windows.filter(closed_at=None).update(amount=limit.amount, **_recount(limit, now=now))
@@ -121,5 +122,8 @@ def period_of(limit: Limit, *, at: datetime) -> tuple[datetime, datetime]:
 
 
 def take_books_alone() -> None:
-    """Wait for everybody who commits, and let nobody commit, until the end of the transaction."""
+    """Lock the books until the end of the transaction: no other transaction can commit or settle.
+
+    Waits for transactions that are doing so now.
+    """
     fetch(sql.TAKE_BOOKS, books_lock=sql.BOOKS_LOCK)

@@ -1,10 +1,10 @@
-"""The SQL of windows, and the lock that opening one takes alone."""
+"""The SQL of windows, and the lock of the books that is exclusive while windows change."""
 
 from common.statements import NoRow, Statement
 from keys.limits.sql.recount import COMMITTED, USED
 
-# Shared by everybody who commits or settles, exclusive for whoever opens or changes windows, so
-# that nobody pays or commits by a snapshot from before the window was there.
+# The advisory lock of the books: shared by transactions that commit or settle, exclusive for one
+# that opens or changes windows. So none of the former has a snapshot that lacks a new window.
 BOOKS_LOCK = 0x6B657973
 
 TAKE_BOOKS = Statement("SELECT pg_advisory_xact_lock(%(books_lock)s)", NoRow)

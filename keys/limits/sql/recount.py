@@ -1,4 +1,4 @@
-"""Counted again from allocations and charges: what windows must have committed and used."""
+"""What windows must have committed and used, counted again from allocations and charges."""
 
 from decimal import Decimal
 from typing import NamedTuple

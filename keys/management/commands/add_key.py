@@ -27,7 +27,7 @@ _LIMITS = {
 
 
 def _amount(text: str) -> Decimal | None:
-    """A number (1_000_000 is fine), or None for `none`."""
+    """The number in `text` (1_000_000 is allowed), or None for `none`."""
     if text == "none":
         return None
     try:
@@ -37,48 +37,81 @@ def _amount(text: str) -> Decimal | None:
 
 
 def _count(text: str) -> int:
-    """A number of 1 or more."""
+    """The number in `text`. Raises ValueError below 1."""
     if (count := int(text)) < 1:
         raise ValueError(text)
     return count
 
 
-# argparse names them in its errors.
+# The names of the types in argparse's error messages.
 _amount.__name__, _count.__name__ = "amount", "number"
 
 
 class Command(BaseCommand):
-    """Add an API key with its limits; its secret never stands on the command line."""
+    """Add an API key with its limits. Its secret is never on the command line."""
 
     help = (
-        "Add an API key. Its secret is read from standard input (on a terminal it is asked for and "
-        "not shown): add_key nvidia-1 --provider nvidia --model M --tokens-per-day 5_000_000 < file"
+        "Add an API key with its limits. The command reads the secret from standard input; on a "
+        "terminal it asks for the secret and does not show it. Example: add_key nvidia-1 "
+        "--provider nvidia --model M --tokens-per-day 5_000_000 < file"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """What the key is, what it costs, how much of it may be used."""
+        """Define the key, its costs and its limits."""
         add = parser.add_argument
-        add("slug", help="its name for life, like nvidia-1")
-        add("--provider", required=True, help="who sells it; made when it is new")
-        add("--model", required=True, help="as the provider calls it")
-        add("--priority", type=int, default=0, help="a higher number is lent first (%(default)s)")
-        add("--base-url", default="", help="where the API answers, instead of the provider's")
-        add("--sandbox", action="store_true", help="its calls go to the sandbox provider")
-        add("--requests-per-minute", type=_count, metavar="N", help="no more requests than that")
-        add("--tokens-per-minute", type=_count, metavar="N", help="no more tokens than that")
-        costs = "USD per 1,000 tokens; without both, the price book's"
+        add("slug", help="The name of the key, which cannot be changed later, such as nvidia-1.")
+        add("--provider", required=True, help="The provider, which is added if it is new.")
+        add("--model", required=True, help="The provider's name of the model.")
+        add(
+            "--priority",
+            type=int,
+            default=0,
+            help="Keys with a higher number are lent first. The default is %(default)s.",
+        )
+        add(
+            "--base-url",
+            default="",
+            help="The base URL of the API, if it is not that of the provider.",
+        )
+        add(
+            "--sandbox",
+            action="store_true",
+            help="Send the calls of this key to the sandbox provider.",
+        )
+        add(
+            "--requests-per-minute",
+            type=_count,
+            metavar="N",
+            help="The maximum number of requests per minute.",
+        )
+        add(
+            "--tokens-per-minute",
+            type=_count,
+            metavar="N",
+            help="The maximum number of tokens per minute.",
+        )
+        costs = "US dollars per 1,000 tokens. Without both costs, the price book applies."
         add("--input-cost", type=_amount, metavar="USD", help=costs)
         add("--output-cost", type=_amount, metavar="USD", help=costs)
         for name in _LIMITS:
             required = name == "tokens_per_day"
-            limit = "the limit, or `none`" if required else "the limit; none unless given"
+            limit = "The limit, or none." if required else "The limit. Without it, there is none."
             add(f"--{name.replace('_', '-')}", type=_amount, required=required, help=limit)
-        add("--zone", default="UTC", help="IANA zone in which days begin (%(default)s)")
-        add("--reset-hour", type=int, default=0, help="hour at which days begin (%(default)s)")
+        add(
+            "--zone",
+            default="UTC",
+            help="The IANA time zone of the limits. The default is %(default)s.",
+        )
+        add(
+            "--reset-hour",
+            type=int,
+            default=0,
+            help="The hour at which limits reset. The default is %(default)s.",
+        )
 
     @sensitive_variables("secret")
     def handle(self, *, slug: str, **options: Any) -> None:
-        """Check everything that can be wrong, then add the key and its limits."""
+        """Check all values, then add the key and its limits."""
         now = timezone.now()
         with refusals_as_command_errors():
             limits = _limits(options)
@@ -89,7 +122,7 @@ class Command(BaseCommand):
             api_key = keys.add_key(
                 slug, terms=terms, secret=secret, limits=limits, actor=Actor.command_line(), now=now
             )
-        self.stdout.write(f"Added {slug} ({api_key.provider_id}, {api_key.model}).")
+        self.stdout.write(f"Added the API key {slug} ({api_key.provider_id}, {api_key.model}).")
 
 
 _OF_THE_KEY = (
@@ -104,7 +137,7 @@ _OF_THE_KEY = (
 
 
 def _limits(options: Mapping[str, Any]) -> list[keys.Terms]:
-    """Checked before the key is made: without its limits it would lend without end."""
+    """The limits of the options, checked before the key is added."""
     limits = [
         keys.Terms(
             unit=unit,
@@ -137,5 +170,7 @@ def _rates(options: Mapping[str, Any]) -> Rates | None:
 def _read_secret(slug: str) -> str:
     secret = getpass(f"Secret of {slug}: ") if sys.stdin.isatty() else sys.stdin.read()
     if not secret.strip():
-        raise CommandError("There is no secret on standard input.")
+        raise CommandError(
+            "Standard input has no secret. Enter the secret that the provider issued."
+        )
     return secret

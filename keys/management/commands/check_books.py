@@ -5,14 +5,14 @@ from keys.books.queries.books_check import books_check
 
 
 class Command(CheckCommand):
-    """Count every invariant of the books again from the rows."""
+    """Check every invariant of the books against the rows."""
 
     help = (
-        "Count every invariant of the books again from the rows; exit code 1 when one is broken, "
-        "with the name of the first and its first rows. Changes nothing."
+        "Check every invariant of the books against the rows. The exit code is 1 if one is broken; "
+        "the output then names the first one and its first rows. The command changes nothing."
     )
     balance = "The books balance"
 
     def findings(self) -> list[Finding]:
-        """Of the books."""
+        """The findings of the books check."""
         return books_check()

@@ -10,25 +10,32 @@ from security.actor import Actor
 
 
 class Command(BaseCommand):
-    """Make an agent and print a fresh agent token, which is shown once, as the last line."""
+    """Create an agent and print a new agent token, which is shown only once, as the last line."""
 
     help = (
-        "Make an agent, with its cost centre when that is missing, and print a fresh agent token "
-        "as the last line. For an agent that exists, a second token, so that it can change over."
+        "Create an agent, and its cost centre if that is missing, and print a new agent token as "
+        "the last line. An existing agent gets a second token, so that it can change to it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The agent and who pays for it."""
-        parser.add_argument("name", help="a-z, 0-9, - and _, at most 64 characters, like writer-2")
+        """Define the agent, its cost centre and the lifetime of the token."""
         parser.add_argument(
-            "--cost-centre", metavar="C", help=f"who pays (of a new agent: {keys.ROOT_COST_CENTRE})"
+            "name", help="The name of the agent: 1 to 64 of a-z, 0-9, - and _, such as writer-2."
         )
         parser.add_argument(
-            "--days", type=int, default=365, help="how long the token lives (%(default)s)"
+            "--cost-centre",
+            metavar="C",
+            help=f"The cost centre that pays. A new agent gets {keys.ROOT_COST_CENTRE} by default.",
+        )
+        parser.add_argument(
+            "--days",
+            type=int,
+            default=365,
+            help="The lifetime of the token in days. The default is %(default)s.",
         )
 
     def handle(self, *, name: str, cost_centre: str | None, days: int, **options: object) -> None:
-        """Find or make the agent, then issue a token."""
+        """Find or create the agent, then issue a token."""
         now, actor = timezone.now(), Actor.command_line()
         with refusals_as_command_errors():
             agent = Agent.objects.filter(pk=name).first()
@@ -40,7 +47,9 @@ class Command(BaseCommand):
                 agent = keys.create_agent_of(
                     name, cost_centre=cost_centre or keys.ROOT_COST_CENTRE, actor=actor, now=now
                 )
-                self.stdout.write(f"Made the agent {name} of {agent.cost_centre_id}.")
+                self.stdout.write(
+                    f"Created the agent {name} of the cost centre {agent.cost_centre_id}."
+                )
             row, token = keys.issue_token(agent, days=days, actor=actor, now=now)
-        self.stdout.write(f"Its token, valid until {row.expires_at:%Y-%m-%d}, is shown only now:")
+        self.stdout.write(f"The token, valid until {row.expires_at:%Y-%m-%d}, is shown only now:")
         self.stdout.write(token)

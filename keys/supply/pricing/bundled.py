@@ -1,4 +1,4 @@
-"""The prices that genai-prices brings along."""
+"""The prices in the data of the package genai-prices."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -33,10 +33,10 @@ def default_rates(provider_slug: str, model: str, *, at: datetime) -> Rates | No
     costs nothing; any other without a price per token is unknown. A cache write kept an hour costs
     twice the input with Anthropic, as it publishes, where the data does not say.
     """
-    found = _find_model(provider_slug, model)
-    if found is None:
+    match = _find_model(provider_slug, model)
+    if match is None:
         return None
-    provider, prices = found[0].id, found[1].get_prices(at)
+    provider, prices = match[0].id, match[1].get_prices(at)
     if prices.input_mtok is None:
         return Rates(input=ZERO, output=ZERO) if model.lower().endswith(":free") else None
     stored = [getattr(prices, name) for name in _BUNDLED.values()]
@@ -76,7 +76,7 @@ def rates_above(prices: ModelPrice, *, start: int, provider: str) -> Rates:
     rates = {name: _per_thousand(getattr(prices, key), start) for name, key in _BUNDLED.items()}
     base = rates.pop("input")
     if base is None:
-        raise ValueError("A price per token needs a price of input tokens.")
+        raise ValueError("The prices of the model have no price of input tokens.")
     if provider == "anthropic" and rates["cache_write"] and rates["cache_write_long"] is None:
         rates["cache_write_long"] = 2 * base
     # Embeddings have no output.

@@ -7,7 +7,7 @@ from keys.supply.pricing.rates import ZERO, Rates
 NANO = Decimal("1e-9")
 
 # More digits than the largest rate times the largest count of tokens can have: nothing is rounded
-# on the way, whatever precision the caller's context has.
+# before the end, regardless of the precision of the caller's context.
 EXACT = Context(prec=80)
 
 
@@ -30,15 +30,15 @@ def cost(  # noqa: PLR0913 - one count for each kind of token
     `audio_input_tokens` are part of `input_tokens`, `cache_write_long_tokens` of
     `cache_write_tokens`, `reasoning_tokens` (at the rate of output) and `audio_output_tokens` of
     `output_tokens`. Anthropic counts cached tokens beside its input tokens: add them up first.
-    Audio may have come from a cache, and nobody says so: as much of it as possible is taken as
-    fresh. `unknown_tokens`, of which nothing is known but the number, cost the highest rate they
+    Providers do not report how much audio came from a cache: as much of it as possible is priced
+    as not cached. `unknown_tokens`, of which only the number is known, cost the highest rate they
     can. ValueError when a part is more than its whole, or below zero.
     """
     text = input_tokens - cached_tokens - cache_write_tokens
     if text < 0 or audio_input_tokens > input_tokens:
         raise ValueError("A part of the input tokens is more than the input tokens.")
     if cache_write_long_tokens > cache_write_tokens:
-        raise ValueError("Tokens written for an hour are more than those written to the cache.")
+        raise ValueError("The one-hour cache writes are more than all cache writes.")
     if reasoning_tokens > output_tokens or audio_output_tokens > output_tokens:
         raise ValueError("A part of the output tokens is more than the output tokens.")
     audio = min(audio_input_tokens, text)
@@ -64,8 +64,9 @@ def cost(  # noqa: PLR0913 - one count for each kind of token
 def bound(rates: Rates, tokens: int) -> Decimal:
     """Return the most that `tokens` tokens can cost: US dollars, 9 places.
 
-    However they split into kinds and requests, and however long a prompt is: as an allocation and
-    its holds are priced (`Price.token_cost_max`), so no part of it is dearer than the whole.
+    The bound holds for every kind of token, any number of requests and every length of prompt.
+    Allocations and holds are priced with it (`Price.token_cost_max`), so the parts of an allocation
+    cannot cost more than the whole.
     """
     if tokens < 0:
         raise ValueError("A number of tokens is below zero.")

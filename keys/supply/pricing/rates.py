@@ -1,4 +1,4 @@
-"""Rates: what tokens of each kind cost, and what they cost in a long prompt."""
+"""Rates: the cost of each kind of token, also in long prompts."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,11 +9,11 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """US dollars per 1,000 tokens; a rate that is not given is that of its kind.
+    """US dollars per 1,000 tokens. A missing rate is replaced by a more general one.
 
-    `cached` and `cache_write` cost what `input` does, `cache_write_long` (kept an hour) what
-    `cache_write` does, audio what `input` and `output` do. `tiers`: the rates of longer prompts,
-    by length. TypeError for anything but Decimal, ValueError for a negative or infinite rate, and
+    `cached`, `cache_write` and `audio_input` default to `input`, `cache_write_long` (kept for an
+    hour) to `cache_write`, `audio_output` to `output`. `tiers`: the rates of longer prompts, by
+    length. TypeError for anything but Decimal, ValueError for a negative or infinite rate, and
     for tiers that are out of order.
     """
 
@@ -32,18 +32,18 @@ class Rates:
                 object.__setattr__(self, name, getattr(self, kind))
         for rate in self.all:
             if not isinstance(rate, Decimal):
-                raise TypeError(f"A rate is a Decimal, not {rate!r}.")
+                raise TypeError(f"Use a Decimal as a rate, not {rate!r}.")
             if not rate.is_finite() or rate < 0:
-                raise ValueError(f"A rate is zero or more, not {rate}.")
+                raise ValueError(f"Use a rate of zero or more, not {rate}.")
         _check_order(self.tiers)
 
     @property
     def all(self) -> tuple[Decimal, ...]:
-        """The rates in the order of RATE_NAMES; those of its tiers are not among them."""
+        """The rates in the order of RATE_NAMES, without those of the tiers."""
         return tuple(getattr(self, name) for name in RATE_NAMES)
 
     def at(self, input_tokens: int) -> "Rates":
-        """The rates of a whole request whose prompt has this length."""
+        """The rates for a request whose prompt has `input_tokens` tokens."""
         for tier in reversed(self.tiers):
             if input_tokens > tier.from_tokens:
                 return tier.rates
@@ -56,12 +56,12 @@ class Rates:
 
     @property
     def tier_max(self) -> Decimal:
-        """The highest rate of its tiers; 0 without any."""
+        """The highest rate of the tiers; 0 without tiers."""
         return max((max(tier.rates.all) for tier in self.tiers), default=ZERO)
 
     @property
     def max(self) -> Decimal:
-        """The highest rate of all."""
+        """The highest rate, including those of the tiers."""
         return max(*self.all, self.tier_max)
 
 
@@ -81,7 +81,7 @@ RATE_NAMES = (
     "output",
     "audio_output",
 )
-# What a rate is when it is not given; in this order, since one may follow another.
+# The rate that replaces a missing one. The order matters: a replacement may be replaced itself.
 _KINDS = {
     "cached": "input",
     "cache_write": "input",
@@ -94,6 +94,6 @@ _KINDS = {
 def _check_order(tiers: tuple[Tier, ...]) -> None:
     starts = [tier.from_tokens for tier in tiers]
     if starts != sorted(set(starts)) or min(starts, default=0) < 0:
-        raise ValueError("Tiers begin at growing numbers of tokens, from 0 on.")
+        raise ValueError("Sort the tiers by their numbers of tokens, all different and from 0 on.")
     if any(tier.rates.tiers for tier in tiers):
-        raise ValueError("A tier has no tiers of its own.")
+        raise ValueError("Remove the tiers of a tier: tiers cannot be nested.")

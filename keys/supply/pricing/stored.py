@@ -1,4 +1,4 @@
-"""Rates as JSON, to keep in a row or to show."""
+"""Rates as JSON, for a row or a response."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -8,7 +8,7 @@ from keys.supply.pricing.rates import RATE_NAMES, Rates, Tier
 
 
 def rates_as_json(rates: Rates) -> dict[str, object]:
-    """Return the rates as plain decimal strings, for a jsonb column or an answer."""
+    """The rates as decimal strings, for a jsonb column or a response."""
     stored: dict[str, object] = {
         name: format(rate, "f") for name, rate in zip(RATE_NAMES, rates.all, strict=True)
     }
@@ -24,7 +24,7 @@ def rates_from_json(stored: Mapping[str, Any]) -> Rates:
 
 
 def tiers_as_json(tiers: Iterable[Tier]) -> list[dict[str, object]]:
-    """Return tiers as a Price row keeps them: their rates, and `from_tokens`, a number."""
+    """Tiers as a Price row stores them: their rates, and `from_tokens` as a number."""
     return [{"from_tokens": tier.from_tokens} | rates_as_json(tier.rates) for tier in tiers]
 
 
@@ -39,5 +39,5 @@ def _tier_from_json(*, from_tokens: int, **rates: Any) -> Tier:
 
 def _decimal(name: str, stored: object) -> Decimal:
     if not isinstance(stored, str):
-        raise TypeError(f"The rate {name} is a decimal in a string, not {stored!r}.")
+        raise TypeError(f"Write the rate {name} as a decimal in a string, not {stored!r}.")
     return Decimal(stored)

@@ -1,4 +1,4 @@
-"""API keys as agents may see them: what is free on each, never a secret."""
+"""API keys as agents see them: with the tokens free on each, without secrets."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from keys.models import ApiKey
 
 
 class ListedKey(NamedTuple):
-    """A key, what it is as of now, and whether it is a candidate for allocations.
+    """An API key with its status now, and whether it is a candidate for allocations.
 
     `capacity`: tokens free in its tightest window; None is unlimited.
     """
@@ -23,7 +23,7 @@ class ListedKey(NamedTuple):
 
 
 class KeyFilter(NamedTuple):
-    """Which keys; None is all of them. `after`: those with a later name."""
+    """A filter of API keys; None does not filter. `after`: keys with a later name."""
 
     available: bool | None = None
     provider: str | None = None
@@ -32,20 +32,20 @@ class KeyFilter(NamedTuple):
 
 
 def key_page(which: KeyFilter, *, most: int, now: datetime) -> list[ListedKey]:
-    """The first `most` of those keys by name; two queries."""
-    found = sorted(
+    """The first `most` keys of the filter by name; two queries."""
+    listed = sorted(
         (
             candidate
             for candidate in candidates(payers_usd=None, now=now)
-            if _fits(candidate, which)
+            if _matches(candidate, which)
         ),
         key=lambda candidate: candidate.slug,
     )[:most]
-    rows = ApiKey.objects.select_related("price").defer("secret").in_bulk([c.slug for c in found])
-    return [ListedKey(rows[c.slug], c.status, c.capacity, _is_available(c)) for c in found]
+    rows = ApiKey.objects.select_related("price").defer("secret").in_bulk([c.slug for c in listed])
+    return [ListedKey(rows[c.slug], c.status, c.capacity, _is_available(c)) for c in listed]
 
 
-def _fits(candidate: Candidate, which: KeyFilter) -> bool:
+def _matches(candidate: Candidate, which: KeyFilter) -> bool:
     return (
         which.available in (None, _is_available(candidate))
         and which.provider in (None, candidate.provider)

@@ -1,4 +1,4 @@
-"""What the API keys can lend, and what they used today: in all and by provider."""
+"""What the API keys can lend and what they used today, in total and by provider."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ BY_PROVIDER = Statement(
           FROM keys_charge WHERE status = 'settled' AND settled_at >= %(midnight)s
          GROUP BY api_key_id
     ),
-    -- The daily limits of tokens of keys: a window whose period is over counts as a new one.
+    -- The daily limits of tokens of keys: a window whose period has ended counts as reset.
     daily AS (
         SELECT w.scope, w.amount, w.committed,
                CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS used
@@ -113,6 +113,6 @@ def _total(parts: list[Figures]) -> Figures:
 
 
 def _sum_of_limited(numbers: Iterable[int | None]) -> int | None:
-    """The sum of the numbers that are known; None when none is."""
+    """The sum of the numbers that are not None; None without any."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None

@@ -1,4 +1,4 @@
-"""What the gateway must know to make a call: the session behind a token, and its upstream."""
+"""What the gateway reads to make a call: the session behind a token, and the provider to call."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from security import services as security
 
 
 class Session(NamedTuple):
-    """The allocation a session token speaks for; of these only `api_key` ever changes."""
+    """The allocation behind a session token. Of these fields only `api_key` ever changes."""
 
     session_id: str
     allocation_id: int
@@ -44,14 +44,14 @@ SESSION_COLUMNS = ("session_id", "pk", "agent_id", "payers", "api_key_id", "refu
 
 
 def session_of(session_id: str) -> Session | None:
-    """The session, open or not; None when there is none."""
-    found = Allocation.objects.filter(session_id=session_id).values_list(*SESSION_COLUMNS)
-    return next(map(Session._make, found), None)
+    """The session with this id, open or closed; None if it does not exist."""
+    sessions = Allocation.objects.filter(session_id=session_id).values_list(*SESSION_COLUMNS)
+    return next(map(Session._make, sessions), None)
 
 
 @sensitive_variables("secret")
 def upstream_of(slug: str) -> Upstream:
-    """A key with its secret, unsealed. Refusal: CannotUnseal."""
+    """An API key with its unsealed secret. Refusals: CannotUnseal. Raises ApiKey.DoesNotExist."""
     versioned = "keys_apikey.xmin::text || '.' || keys_provider.xmin::text"
     api_key = (
         ApiKey.objects.select_related("provider")
@@ -59,7 +59,7 @@ def upstream_of(slug: str) -> Upstream:
         .get(pk=slug)
     )
     if api_key.sandbox:
-        # Whatever secret it has is not for the sandbox, which only needs to tell keys apart.
+        # The key's secret is not sent to the sandbox, which only needs to tell keys apart.
         base_url, secret = settings.SANDBOX_URL, f"sandbox-{slug}"
     else:
         base_url = api_key.base_url or api_key.provider.base_url
@@ -76,6 +76,6 @@ def upstream_of(slug: str) -> Upstream:
 
 
 def _root(base_url: str) -> str:
-    """Where the routes begin. A bare host is what Anthropic's clients are given, without a path."""
+    """The URL below which the routes are; for a bare host, as Anthropic documents it, its `/v1`."""
     root = base_url.rstrip("/")
     return f"{root}/v1" if root and not urlsplit(root).path else root

@@ -16,13 +16,18 @@ from security.keyring import KeyringUnusable
 
 
 class Command(BaseCommand):
-    """Look after the sealing keys: show them, re-seal every secret, remove retired keys."""
+    """List the sealing keys, re-seal every secret with a new key, or remove retired keys."""
 
-    help = "status: keys and unreadable secrets. rotate: re-seal all. prune: drop retired keys."
+    help = (
+        "Manage the sealing keys. status: list the keys and the secrets that cannot be read. "
+        "rotate: re-seal every secret with a new key. prune: remove keys retired over a day ago."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the action to perform."""
-        parser.add_argument("action", choices=["status", "rotate", "prune"])
+        """Define the action to perform."""
+        parser.add_argument(
+            "action", choices=["status", "rotate", "prune"], help="The action to perform."
+        )
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Perform the action; exit code 1 if a secret cannot be read or the action failed."""
@@ -32,7 +37,7 @@ class Command(BaseCommand):
             raise CommandError(str(failure)) from failure
 
     def status(self) -> None:
-        """Keys with the number of secrets each sealed, then what cannot be read."""
+        """List the keys, each with its number of secrets, then the secrets that cannot be read."""
         keyring, used = keyring_sources.current(), queries.keys_in_use()
         source = keyring_sources.path() if keyring_sources.is_file() else "BUTLER_VAULT_KEYS"
         self.stdout.write(f"Keys from {source}")
@@ -44,7 +49,7 @@ class Command(BaseCommand):
         for key_id, count in sorted(used.items()):
             self.stdout.write(f"  {key_id:<12} {count:>8} secrets  not in the keyring")
         if keyring.rekey_open:
-            self.stdout.write("A rekey was interrupted: `manage.py vault rotate` finishes it.")
+            self.stdout.write("A rekey was interrupted. Run `manage.py vault rotate` to finish it.")
         models = dict.fromkeys(field.model for field in queries.sealed_fields())
         self._report([secret for model in models for secret in queries.unsealable(model)])
 
@@ -61,7 +66,7 @@ class Command(BaseCommand):
     def prune(self) -> None:
         """Remove keys retired over a day ago."""
         if not keyring_sources.is_file():
-            raise CommandError("The keys are in BUTLER_VAULT_KEYS: remove unused ones there.")
+            raise CommandError("The keys are in BUTLER_VAULT_KEYS. Remove unused keys there.")
         removed = services.prune_vault(actor=Actor.command_line(), now=timezone.now())
         self.stdout.write(
             f"Removed {len(removed)} keys: {', '.join(removed) or 'none retired over a day ago'}."
