@@ -1,4 +1,4 @@
-"""Read the body of a provider's error, whatever its shape: codes, sentences, numbers to wait."""
+"""Read the body of a provider's error in any shape: codes, sentences, seconds to wait."""
 
 import re
 from collections.abc import Iterator

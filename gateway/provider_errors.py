@@ -62,7 +62,7 @@ class ProviderError:
     def is_about_key(self) -> bool:
         """Whether another API key may answer the same request: it may be the key's fault."""
         if self.about is About.MOMENT:
-            # An overload is the provider's, whatever the key.
+            # An overload is the provider's: another key would meet it too.
             return self.status == 429
         return self.about in (About.KEY, About.CREDIT, About.UNSURE)
 
