@@ -1,4 +1,4 @@
-"""Charges: what each call cost, to whoever may know it."""
+"""Charges: what each call cost, for the tokens that may see it."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -138,7 +138,7 @@ def test_charges_are_filtered(ada, fleet, now):
         assert_problem(ada.get("/charges", **wrong), 422, "invalid_request")
 
 
-def test_pages_go_on_where_the_one_before_ended_whatever_was_added(ada, fleet, now):
+def test_pages_continue_where_the_previous_one_ended_although_rows_were_added(ada, fleet, now):
     first, second, third = (report(fleet[0], tokens, now=now) for tokens in (1, 2, 3))
     page = ada.get("/charges", limit=2)
     assert ids(page) == [third.pk, second.pk]

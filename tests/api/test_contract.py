@@ -1,4 +1,4 @@
-"""The API keeps the contract its schema makes, whatever is sent."""
+"""The API keeps the contract of its schema for any request."""
 
 import pytest
 import schemathesis

@@ -9,7 +9,7 @@ from tests.common.embedded import running_server
 
 @pytest.fixture
 def folder(tmp_path):
-    """A data folder; whatever still runs in it afterwards is ended."""
+    """A data folder; servers that still run in it afterwards are stopped."""
     yield tmp_path / "postgres"
     server = running_server(tmp_path / "postgres")
     if server:

@@ -47,7 +47,7 @@ def test_a_database_that_is_away_is_not_asked_for_each_of_them():
     assert tried == [[0, 1, 2, 3, 4]]
 
 
-def test_what_nobody_waits_for_is_not_begun_or_given_to_whoever_cleans_up():
+def test_an_item_whose_caller_left_is_not_started_or_its_answer_is_discarded():
     begun, go, done, discarded = threading.Event(), threading.Event(), [], []
 
     def work(items):

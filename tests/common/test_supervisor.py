@@ -53,7 +53,7 @@ def _descendants(process, *, count):
 
 
 def _all_end(processes):
-    """Whether all end within 5 s; one that nobody collects is a zombie, and has ended."""
+    """Whether all end within 5 s; one that has not been reaped is a zombie, and has ended."""
     until = time.monotonic() + 5
     while time.monotonic() < until:
         alive = [process for process in processes if process.is_running()]

@@ -15,7 +15,8 @@ class Cell(NamedTuple):
     """One thing that goes wrong, and what comes of it.
 
     `how`: what the sandbox is told, or the name of a provider in `WIRES`. `sees`: the status, and
-    `error`: at the end of a stream an error, `broken`: the connection closed on it; or `nobody`.
+    `error`: at the end of a stream an error, `broken`: the connection closed on it; or `no one`:
+    the client has gone.
     `ends`: the charge is not made, released, or settled at what the `provider` said, at what it had
     `said` before it broke off, at what was `counted`, or at all of the `hold`.
     """
@@ -29,16 +30,16 @@ class Cell(NamedTuple):
 
 
 CELLS = [
-    Cell("before connecting", "client gone", "stream", "", "nobody", "not made"),
-    Cell("before connecting", "client gone", "whole", "", "nobody", "not made"),
-    Cell("before connecting", "timeout", "stream", "nobody_answers", "502", "released"),
-    Cell("before connecting", "timeout", "whole", "nobody_answers", "502", "released"),
-    Cell("before connecting", "cut", "stream", "nobody_there", "502", "released"),
-    Cell("before connecting", "cut", "whole", "nobody_there", "502", "released"),
-    Cell("before connecting", "shut down", "stream", "nobody_answers", "503", "hold"),
-    Cell("before connecting", "shut down", "whole", "nobody_answers", "503", "hold"),
-    Cell("sent", "client gone", "stream", "stall=before_headers", "nobody", "hold"),
-    Cell("sent", "client gone", "whole", "stall=before_headers", "nobody", "hold"),
+    Cell("before connecting", "client gone", "stream", "", "no one", "not made"),
+    Cell("before connecting", "client gone", "whole", "", "no one", "not made"),
+    Cell("before connecting", "timeout", "stream", "no_answer", "502", "released"),
+    Cell("before connecting", "timeout", "whole", "no_answer", "502", "released"),
+    Cell("before connecting", "cut", "stream", "no_server", "502", "released"),
+    Cell("before connecting", "cut", "whole", "no_server", "502", "released"),
+    Cell("before connecting", "shut down", "stream", "no_answer", "503", "hold"),
+    Cell("before connecting", "shut down", "whole", "no_answer", "503", "hold"),
+    Cell("sent", "client gone", "stream", "stall=before_headers", "no one", "hold"),
+    Cell("sent", "client gone", "whole", "stall=before_headers", "no one", "hold"),
     Cell("sent", "timeout", "stream", "stall=before_headers", "504", "hold"),
     Cell("sent", "timeout", "whole", "stall=before_headers", "504", "hold"),
     Cell("sent", "cut", "stream", "cut=before_headers", "504", "hold"),
@@ -49,8 +50,8 @@ CELLS = [
     Cell("sent", "error", "whole", "status=503", "503", "released"),
     Cell("sent", "shut down", "stream", "stall=before_headers", "503", "hold"),
     Cell("sent", "shut down", "whole", "stall=before_headers", "503", "hold"),
-    Cell("after head", "client gone", "stream", "stall=after_headers", "nobody", "hold"),
-    Cell("after head", "client gone", "whole", "stall=after_headers", "nobody", "hold"),
+    Cell("after head", "client gone", "stream", "stall=after_headers", "no one", "hold"),
+    Cell("after head", "client gone", "whole", "stall=after_headers", "no one", "hold"),
     Cell("after head", "timeout", "stream", "stall=after_headers", "200 error", "hold"),
     Cell("after head", "timeout", "whole", "stall=after_headers", "504", "hold"),
     Cell("after head", "cut", "stream", "cut=after_headers", "200 error", "hold"),
@@ -61,8 +62,8 @@ CELLS = [
     Cell("after head", "error", "whole", "error_body", "200", "hold"),
     Cell("after head", "shut down", "stream", "stall=after_headers", "200 broken", "hold"),
     Cell("after head", "shut down", "whole", "stall=after_headers", "503", "hold"),
-    Cell("mid-answer", "client gone", "stream", "stall=mid", "nobody", "counted"),
-    Cell("mid-answer", "client gone", "whole", "stall=mid", "nobody", "hold"),
+    Cell("mid-answer", "client gone", "stream", "stall=mid", "no one", "counted"),
+    Cell("mid-answer", "client gone", "whole", "stall=mid", "no one", "hold"),
     Cell("mid-answer", "timeout", "stream", "stall=mid", "200 error", "counted"),
     Cell("mid-answer", "timeout", "whole", "stall=mid", "504", "hold"),
     Cell("mid-answer", "cut", "stream", "cut=mid", "200 error", "counted"),
@@ -72,7 +73,7 @@ CELLS = [
     Cell("mid-answer", "error", "stream", "error_event=yes", "200", "counted"),
     Cell("mid-answer", "shut down", "stream", "stall=mid", "200 broken", "counted"),
     Cell("mid-answer", "shut down", "whole", "stall=mid", "503", "hold"),
-    Cell("after usage", "client gone", "stream", "stall=before_end", "nobody", "said"),
+    Cell("after usage", "client gone", "stream", "stall=before_end", "no one", "said"),
     Cell("after usage", "timeout", "stream", "stall=before_end", "200 error", "said"),
     Cell("after usage", "cut", "stream", "cut=before_end", "200 error", "said"),
     Cell("after usage", "malformed", "stream", "usage=wrong", "200", "counted"),
@@ -81,7 +82,7 @@ CELLS = [
     Cell("after usage", "shut down", "stream", "stall=before_end", "200 broken", "said"),
 ]
 _ONE_BODY = "a whole answer says its usage in the body that ends it"
-_NO_ANSWER = "nobody has answered yet, so nothing can be wrong with the answer"
+_NO_ANSWER = "there is no answer yet, so nothing can be wrong with the answer"
 CANNOT_BE = {
     ("before connecting", "malformed", "stream"): _NO_ANSWER,
     ("before connecting", "malformed", "whole"): _NO_ANSWER,

@@ -97,7 +97,7 @@ def test_retention_is_switched_on_with_a_reason_changed_and_off(staff, people): 
     assert Retention.objects.get().days is None
     history = staff.get(page("retention_change", "research")).content.decode()
     assert "the auditors ask" in history
-    assert 'value="as the rest"' not in history, "a reason is given anew"
+    assert 'value="as the rest"' not in history, "each change needs a reason of its own"
     assert "inherited" in staff.get(page("retention_changelist")).content.decode()
 
 

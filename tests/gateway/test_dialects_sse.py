@@ -1,4 +1,4 @@
-"""A stream is cut into whole events, whatever the chunks it comes in."""
+"""A stream is cut into whole events, however it is split into chunks."""
 
 import pytest
 from hypothesis import given

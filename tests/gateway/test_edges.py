@@ -39,7 +39,7 @@ def test_every_moment_and_cause_is_here_or_cannot_be():
 
 @pytest.mark.parametrize("wire_format", ["openai", "anthropic"])
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: "-".join(cell[:3]).replace(" ", "_"))
-def test_whatever_breaks_the_charge_ends_as_told_and_the_books_balance(
+def test_the_charge_ends_as_the_table_says_and_the_books_balance(
     cell, wire_format, sandbox, settings
 ):
     settings.UPSTREAM_SILENCE_SECONDS = settings.UPSTREAM_CONNECT_SECONDS = 1
@@ -73,7 +73,7 @@ def _provider(cell: Cell, wire_format: str):
         with wire.wired(WIRES[cell.how](wire_format)) as wired:
             supply("key-1", base_url=wired.base_url, provider=wire_format)
             yield lambda: wired.calls
-    elif cell.how.startswith("nobody"):
+    elif cell.how in {"no_answer", "no_server"}:
         with getattr(wire, cell.how)() as base_url:
             supply("key-1", base_url=base_url, provider=wire_format)
             yield lambda: 0
@@ -99,7 +99,7 @@ def _leave(cell: Cell, session, body: bytes, sandbox) -> None:
         _reach(cell, way, sandbox)
     way.sock.shutdown(socket.SHUT_RDWR)
     if cell.moment == "before connecting":
-        # Whoever comes later is served: the one before was seen to be gone.
+        # A later client is served: the gateway noticed that the first one had gone.
         with session.open(b"{}").getresponse() as response:
             assert response.status == 400
 
@@ -118,7 +118,7 @@ def _reach(cell: Cell, way: HTTPConnection, sandbox) -> None:
 def _shut_down(cell: Cell, gateway, way: HTTPConnection, sandbox) -> Answer:
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(answer_of, way)
-        if cell.how == "nobody_answers":
+        if cell.how == "no_answer":
             wait_until(lambda: Charge.objects.filter(status="held").exists())
         else:
             wait_until(lambda: sandbox.under_way() == 1)
@@ -129,7 +129,7 @@ def _shut_down(cell: Cell, gateway, way: HTTPConnection, sandbox) -> Answer:
 
 def _check_seen(cell: Cell, answer: Answer | None) -> None:
     if answer is None:
-        assert cell.sees == "nobody"
+        assert cell.sees == "no one"
         return
     status, _, ending = cell.sees.partition(" ")
     assert answer.status == int(status), answer
@@ -170,7 +170,7 @@ def _check_charge(cell: Cell, bound: int, log: list[dict]) -> None:
 def test_what_is_only_counted_is_never_more_than_was_set_aside(
     sandbox, settings, wire_format, stream, how
 ):
-    # Nobody publishes its tokenizer: each byte may be a token.
+    # Its tokenizer is not public: each byte may be a token.
     supply("key-1", model="claude-9")
     with gateway_on(sandbox, settings) as gateway:
         session = lend(gateway.url, wire_format=wire_format)

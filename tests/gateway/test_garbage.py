@@ -225,7 +225,7 @@ def test_headers_cannot_break_out_or_the_gateway(session, sandbox, head):
     ],
     ids=range(8),
 )
-def test_whatever_a_provider_says_of_itself_is_settled(sandbox, settings, odd):
+def test_odd_reports_of_a_provider_are_settled(sandbox, settings, odd):
     with wire.wired(wire.WHOLE + b"{" + odd + b"}") as wired, gateway_on(sandbox, settings) as run:
         supply("key-1", base_url=wired.base_url, provider="openai")
         assert lend(run.url).call().status == 200

@@ -27,7 +27,7 @@ def charge():
     return call()
 
 
-def meanwhile(work):
+def start_and_wait_for_lock(work):
     """Start `work` in a thread of its own; return when it waits for somebody's lock."""
 
     def run():
@@ -55,7 +55,7 @@ def _somebody_waits():
 def test_what_is_kept_while_it_is_switched_off_is_not_kept(charge):
     with transaction.atomic():
         retain(0)
-        keeping = meanwhile(lambda: keep(charge))
+        keeping = start_and_wait_for_lock(lambda: keep(charge))
     keeping.result(timeout=20)
     assert not Exchange.objects.exists()
 
@@ -73,7 +73,7 @@ def test_what_was_being_kept_when_it_is_switched_off_expires(charge):
         )
         exchange_bodies.fill(row, request=b"{}", answer=b"{}")
         row.save()
-        switching_off = meanwhile(lambda: retain(0))
+        switching_off = start_and_wait_for_lock(lambda: retain(0))
     switching_off.result(timeout=20)
     assert not readable(charge)
 

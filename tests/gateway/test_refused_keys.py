@@ -38,7 +38,7 @@ def gateway(sandbox, settings):
 
 @every_format
 @pytest.mark.parametrize("stream", [True, False])
-def test_429_cools_the_key_and_the_call_is_held_anew_at_the_price_of_another(
+def test_429_cools_the_key_and_the_call_is_held_again_at_the_price_of_another(
     gateway, sandbox, wire_format, stream
 ):
     supply_key("key-2", rates=DEAR)
@@ -135,7 +135,7 @@ def test_50_calls_at_once_on_a_key_that_answers_429_rotate_once_and_all_are_answ
 @pytest.mark.parametrize(
     "said", ["²", "9" * 5_000, "-1", "1.5", "0", "soon", "Wed, 21 Oct 2035 07:28:00 GMT", ""]
 )
-def test_whatever_the_provider_calls_a_time_to_wait_the_key_cools(sandbox, settings, said):
+def test_the_key_cools_with_any_time_to_wait_that_the_provider_names(sandbox, settings, said):
     answer = f"HTTP/1.1 429 No\r\nretry-after: {said}\r\ncontent-length: 0\r\n\r\n".encode()
     with wire.wired(answer) as wired, gateway_on(sandbox, settings) as running:
         supply("key-1", base_url=wired.base_url, provider="openai")

@@ -334,8 +334,8 @@ def test_no_log_has_a_secret_a_prompt_or_an_answer(gateway, provider, heard, wir
     check_quiet(heard, session)
 
 
-@pytest.mark.parametrize("why", ["nobody_there", "nobody_answers"])
-def test_no_log_and_no_answer_tells_why_nobody_was_reached(gateway, heard, why):
+@pytest.mark.parametrize("why", ["no_server", "no_answer"])
+def test_no_log_and_no_answer_tells_why_no_provider_was_reached(gateway, heard, why):
     with getattr(wire, why)() as base_url:
         session = session_on(gateway, base_url, "openai")
         answer = session.call(PROMPT)
@@ -352,11 +352,11 @@ def check_quiet(heard: Heard, session: Session) -> None:
         assert [line for line in heard.lines if secret in line] == []
 
 
-@pytest.mark.parametrize("how", [*BROKEN, "nobody", "no address"])
+@pytest.mark.parametrize("how", [*BROKEN, "no server", "no address"])
 def test_no_exception_has_the_secret_in_its_words(provider, how):
     supply()
     provider.raw = BROKEN.get(how, b"")
-    addresses = {"nobody": "http://127.0.0.1:1/v1", "no address": "http://:0:0/v1"}
+    addresses = {"no server": "http://127.0.0.1:1/v1", "no address": "http://:0:0/v1"}
     address = addresses.get(how, provider.base_url)
     key = upstream.Upstream("canary-1", "1", "openai", MODEL, address, ("openai",), SECRET)
     assert SECRET not in f"{key!r} {key} {[key]}"

@@ -1,4 +1,4 @@
-"""A slot's token: its calls are paid by whoever sits in it at that moment."""
+"""A slot's token: its calls are paid by the allocation that is assigned to it at that moment."""
 
 import json
 import re

@@ -26,7 +26,7 @@ class Wire:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
-        """Nobody is served any more."""
+        """Stop serving."""
         self._listening.close()
 
     def _serve(self) -> None:
@@ -63,7 +63,7 @@ def wired(answer: bytes) -> Iterator[Wire]:
 
 
 @contextmanager
-def nobody_there() -> Iterator[str]:
+def no_server() -> Iterator[str]:
     """A base address where connections are refused."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = _base_url(server)
@@ -71,7 +71,7 @@ def nobody_there() -> Iterator[str]:
 
 
 @contextmanager
-def nobody_answers() -> Iterator[str]:
+def no_answer() -> Iterator[str]:
     """A base address where connections are never made: the queue for them is full."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         waiting = [socket.socket() for _ in range(4)]

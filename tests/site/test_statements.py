@@ -45,7 +45,7 @@ def test_a_row_has_the_fields_that_its_statement_answers(name):
 
 
 def columns_of(name):
-    """`cursor.description` of a statement that runs for nobody."""
+    """`cursor.description` of a statement that runs without matching rows."""
     with transaction.atomic(), Cursor(connection.connection) as cursor:
         cursor.execute(STATEMENTS[name].text, parameters_of(name), prepare=True)
         transaction.set_rollback(True)

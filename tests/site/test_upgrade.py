@@ -1,6 +1,6 @@
 """Migrations that landed are kept, and a database of an earlier commit is upgraded by the new ones.
 
-The commit that brought this file wrote the initial migrations anew. From it on, a migration is
+The commit that brought this file wrote the initial migrations again. From then on, a migration is
 added and never changed; what is upgraded is the database of the commit before the newest one.
 """
 
