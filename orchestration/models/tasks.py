@@ -42,12 +42,16 @@ class Task(models.Model):
     centres = ArrayField(models.TextField())
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     status_reason = models.CharField(max_length=300, blank=True)
-    budget = models.BigIntegerField(help_text="Tokens.")
-    reserve = models.BigIntegerField(default=0, help_text="Of these, kept for retries.")
+    budget = models.BigIntegerField(help_text="The number of tokens that the task may use.")
+    reserve = models.BigIntegerField(
+        default=0, help_text="The number of tokens of the budget that only retries may use."
+    )
     lent = models.BigIntegerField(default=0)
     used = models.BigIntegerField(default=0)
     overrun = models.BooleanField(default=False)
-    soft_limit = models.BigIntegerField(null=True, help_text="Used tokens at which it pauses.")
+    soft_limit = models.BigIntegerField(
+        null=True, help_text="The number of used tokens at which the task pauses."
+    )
     runner = models.CharField(max_length=100)
     model = models.CharField(max_length=200, blank=True)
     provider = models.CharField(max_length=64, blank=True)
@@ -55,14 +59,18 @@ class Task(models.Model):
     max_concurrent = models.PositiveIntegerField()
     retry_on_failure = models.BooleanField()
     max_retries = models.PositiveIntegerField()
-    waiting_seconds = models.PositiveIntegerField(help_text="A sub-task may wait to be started.")
-    running_seconds = models.PositiveIntegerField(help_text="One attempt may run.")
-    timeout_seconds = models.PositiveIntegerField(help_text="The whole task may take.")
+    waiting_seconds = models.PositiveIntegerField(
+        help_text="How many seconds a sub-task may wait before it starts."
+    )
+    running_seconds = models.PositiveIntegerField(help_text="How many seconds one attempt may run.")
+    timeout_seconds = models.PositiveIntegerField(help_text="How many seconds the task may take.")
     parallel = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
-    asked = models.JSONField(help_text="The request, to compare a repeated one with.")
+    asked = models.JSONField(
+        help_text="The request as it was sent, with which a repeated request is compared."
+    )
     retry_key = models.CharField(
-        max_length=255, blank=True, help_text="Idempotency key of the last retry."
+        max_length=255, blank=True, help_text="The idempotency key of the last retry."
     )
     created_at = models.DateTimeField()
     deadline_at = models.DateTimeField()

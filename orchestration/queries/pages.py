@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Case, F, QuerySet, Sum, When
-from django.db.models.functions import Coalesce, Left, Length
+from django.db.models import QuerySet
+from django.db.models.functions import Left, Length
 
-from common.statements import fetch_unprepared
+from common.statements import Statement, fetch_unprepared
 from orchestration import sql
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.queries.tasks import Progress, progress
@@ -103,25 +103,33 @@ def result_excerpts(task: Task, *, positions: list[int], characters: int) -> dic
     return {row.position: row for row in found}
 
 
+class _Spending(NamedTuple):
+    """The tokens and cost (USD) of all attempts of a sub-task."""
+
+    sub_task_id: int
+    tokens: int
+    cost: Decimal
+
+
+SPENDING = Statement(
+    """
+    SELECT sub_task_id, sum(tokens)::bigint AS tokens, sum(cost) AS cost
+      FROM orchestration_attempt_usage
+     WHERE sub_task_id = ANY(%(sub_tasks)s)
+     GROUP BY sub_task_id
+    """,
+    _Spending,
+)
+
+
 def spent_by_sub_task(sub_tasks: Sequence[int]) -> dict[int, tuple[int, Decimal]]:
-    """Tokens and cost (USD) of all attempts of each; what runs counts by its allocation."""
-    live = {"finalized_at__isnull": True}
-    tokens = When(**live, then=Coalesce(F("allocation__used"), 0))
-    cost = When(**live, then=Coalesce(F("allocation__used_cost"), Decimal(0)))
-    rows = (
-        Attempt.objects.filter(sub_task__in=sub_tasks)
-        .order_by()
-        .values_list("sub_task")
-        .annotate(
-            all_tokens=Sum(Case(tokens, default=F("used_tokens")), default=0),
-            all_cost=Sum(Case(cost, default=F("cost")), default=Decimal(0)),
-        )
-    )
-    return {pk: (tokens, cost) for pk, tokens, cost in rows}
+    """The tokens and cost (USD) of all attempts by sub-task id; without attempts, no entry."""
+    rows = fetch_unprepared(SPENDING, sub_tasks=list(sub_tasks))
+    return {row.sub_task_id: (row.tokens, row.cost) for row in rows}
 
 
 def spent_by_attempt(attempt: Attempt) -> tuple[int, Decimal]:
-    """Its tokens and cost (USD) until now; the attempt comes with its allocation."""
+    """The tokens and cost (USD) of an attempt until now; it was loaded with its allocation."""
     if attempt.finalized_at or attempt.allocation is None:
         return attempt.used_tokens, attempt.cost
     return attempt.allocation.used, attempt.allocation.used_cost

@@ -35,21 +35,15 @@ class SubTaskResult(NamedTuple):
         return max(((self.ended_at or now) - self.started_at).total_seconds(), 0.0)
 
 
-# Attempts that are not finalized yet count by what their allocation says now.
 DETAILS = Statement(
     """
     -- Of each sub-task, what all its attempts have used, and the key of the last one.
     WITH spent AS (
         SELECT a.sub_task_id,
-               sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used, 0)
-                        ELSE a.used_tokens END) AS tokens,
-               sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
-                        ELSE a.cost END) AS cost,
-               (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1]
-                   AS api_key
-          FROM orchestration_attempt a
-          LEFT JOIN keys_allocation_usage l
-            ON a.finalized_at IS NULL AND l.session_id = a.session_id
+               sum(a.tokens) AS tokens,
+               sum(a.cost) AS cost,
+               (array_agg(a.api_key_id ORDER BY a.number DESC))[1] AS api_key
+          FROM orchestration_attempt_usage a
          WHERE a.task_id = %(task)s
          GROUP BY a.sub_task_id
     )

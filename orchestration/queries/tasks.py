@@ -19,8 +19,8 @@ _COLUMNS = ", ".join(
     f"t.{field.column}" for field in Task._meta.concrete_fields if field.column not in _LONG
 )
 
-# Attempts that are not finalized count by what their allocation has used now. One statement, so
-# that its numbers are of one moment. The planning step (position 0) is not counted as a sub-task.
+# One statement, so that its numbers are of one moment. The planning step (position 0) is not
+# counted as a sub-task.
 _PROGRESS = f"""
 -- Sub-tasks of each task by status, and when the first of them started.
 WITH counted AS (
@@ -33,12 +33,10 @@ WITH counted AS (
 -- The attempts of each task: what those that are not finalized have used, and the cost of all.
 spent AS (
     SELECT a.task_id,
-           coalesce(sum(l.used) FILTER (WHERE a.finalized_at IS NULL), 0) AS live,
-           sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
-                    ELSE a.cost END) AS cost,
+           coalesce(sum(a.tokens) FILTER (WHERE NOT a.is_final), 0) AS live,
+           sum(a.cost) AS cost,
            count(*) AS attempts
-      FROM orchestration_attempt a
-      LEFT JOIN keys_allocation_usage l ON a.finalized_at IS NULL AND l.session_id = a.session_id
+      FROM orchestration_attempt_usage a
      WHERE a.task_id = ANY(%(tasks)s)
      GROUP BY a.task_id
 )
@@ -98,16 +96,11 @@ _SUB_TASKS = Statement(
     -- Of each, what all its attempts have used, and the session and the key of the last one.
     spent AS (
         SELECT a.sub_task_id,
-               sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used, 0)
-                        ELSE a.used_tokens END) AS tokens,
-               sum(CASE WHEN a.finalized_at IS NULL THEN coalesce(l.used_cost, 0)
-                        ELSE a.cost END) AS cost,
+               sum(a.tokens) AS tokens,
+               sum(a.cost) AS cost,
                (array_agg(a.session_id ORDER BY a.number DESC))[1] AS session_id,
-               (array_agg(coalesce(a.api_key_id, l.api_key_id) ORDER BY a.number DESC))[1]
-                   AS api_key
-          FROM orchestration_attempt a
-          LEFT JOIN keys_allocation_usage l
-            ON a.finalized_at IS NULL AND l.session_id = a.session_id
+               (array_agg(a.api_key_id ORDER BY a.number DESC))[1] AS api_key
+          FROM orchestration_attempt_usage a
          WHERE a.sub_task_id IN (SELECT id FROM page)
          GROUP BY a.sub_task_id
     ),

@@ -1,7 +1,8 @@
 """The SQL of the orchestrator.
 
 Locks are taken in one order everywhere: the lock of claiming (CLAIM_LOCK), tasks by id, attempts
-by id. A sub-task changes only under the lock of its task.
+by id. A sub-task changes only under the lock of its task. What attempts have used is read from the
+view `orchestration_attempt_usage`.
 """
 
 from orchestration.sql.claim import (
