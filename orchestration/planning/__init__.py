@@ -1,4 +1,4 @@
-"""Planning: a description or a caller's list becomes parts, and a budget becomes their shares.
+"""Planning: divide a description into parts, or check those of a caller, and split the budget.
 
 Pure functions, no rows: the same input always gives the same plan.
 """

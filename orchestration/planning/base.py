@@ -1,25 +1,24 @@
-"""What a plan is made of."""
+"""The parts of a plan, with their estimates and names."""
 
 from dataclasses import dataclass, replace
 
 from prediction import services as prediction
 
-# How much of the budget a sub-task gets, as a factor of its estimate.
+# The share of the budget that a priority gives to a sub-task, as a factor of its estimate.
 WEIGHTS = {"low": 0.5, "medium": 1.0, "high": 1.5, "critical": 2.0}
 ESTIMATE_MIN = 1_000
-# The planner's own part, in the plan of a task whose parts a model is to find. No other may be
-# called so.
+# The key of the planning step, in which a model plans the task. No other part may have it.
 PLANNING_KEY = "(plan)"
 NAME_MAX = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A sub-task as planned: pure values, no row yet.
+    """A planned sub-task, which is not stored yet.
 
-    `key` names it within its plan (`depends_on` holds such keys); `description` is what its
-    sub-agent is told; `estimated_tokens` is what it will need, input and output. What is empty is
-    decided later: `runner`, `model` and `provider` by the task.
+    `key`: its name within the plan; `depends_on` has the keys of other parts. `description`: the
+    work for its sub-agent. `estimated_tokens`: input and output that it will need. Empty `runner`,
+    `model` and `provider`: those of the task.
     """
 
     key: str
@@ -34,12 +33,12 @@ class Part:
     needs_approval: bool = False
 
     def after(self, *keys: str) -> "Part":
-        """The same part, waiting for these."""
+        """The same part, which depends on the parts with these keys."""
         return replace(self, depends_on=keys)
 
 
 def planning_part(description: str) -> Part:
-    """The part in which a model makes the plan of `description`."""
+    """The planning step, in which a model plans the work that `description` describes."""
     return Part(
         key=PLANNING_KEY,
         name="Plan the task",
@@ -49,14 +48,14 @@ def planning_part(description: str) -> Part:
 
 
 def estimate_of(text: str) -> int:
-    """Tokens for the work that `text` describes: its words / 0.75, and at least ESTIMATE_MIN."""
+    """Estimated tokens for the described work: number of words / 0.75, at least ESTIMATE_MIN."""
     # ⌈words × 4 / 3⌉ without fractions.
     return max(-(-prediction.count_words(text) * 4 // 3), ESTIMATE_MIN)
 
 
 def short_name(text: str) -> str:
     """The first words of `text`, on one line of at most NAME_MAX characters."""
-    # White space may be long; four times the name is enough to look at in any other case.
+    # Four times the length leaves enough text when runs of white space become one space.
     words = " ".join(text.lstrip()[: 4 * NAME_MAX].split())
     if len(words) <= NAME_MAX:
         return words

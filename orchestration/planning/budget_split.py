@@ -1,9 +1,9 @@
-"""How a budget is split: whole tokens, by exact integer arithmetic, never more than there are.
+"""Split a budget among parts: whole tokens, exact integer arithmetic, never more than the budget.
 
     weighted   = estimate × weight of the priority
     allocation = weighted / Σ estimates × (total − reserve), rounded up to the next 100
 
-Where that comes to more than there is, all are scaled down by largest remainder.
+If the sum exceeds what is available, all shares are scaled down by largest remainder.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from orchestration.refusals import BudgetTooSmall
 
 PART_TOKENS_MIN = 100
 ROUNDED_TO = 100
-# Twice the weights are whole numbers, which need no rounding.
+# Doubled weights are integers, so they need no rounding.
 _DOUBLED = {priority: int(2 * weight) for priority, weight in WEIGHTS.items()}
 
 
 def split(parts: Sequence[Part], *, total: int, reserve: int = 0) -> list[int]:
-    """The share of each part, in tokens: together at most `total` − `reserve`.
+    """The share of each part in tokens; the sum is at most `total` − `reserve`.
 
-    Refusal: BudgetTooSmall if that is less than PART_TOKENS_MIN for each.
+    Refusal: BudgetTooSmall if there are fewer than PART_TOKENS_MIN tokens for each part.
     """
     available = total - max(reserve, 0)
     _check_enough(len(parts), available, total=total, reserve=reserve)
@@ -31,11 +31,11 @@ def split(parts: Sequence[Part], *, total: int, reserve: int = 0) -> list[int]:
 
 
 def shares_within(shares: list[int], *, total: int) -> list[int]:
-    """The same shares if they fit into `total`; else in proportion, so that they sum to it exactly.
+    """The same shares if they fit into `total`, else shares in proportion that sum to it exactly.
 
-    Largest remainder: each is its exact proportion rounded down, and the tokens left over go one
-    each to those that lost most by it, the earlier first. None falls below 1. Refusal:
-    BudgetTooSmall if there is not one token for each.
+    Largest remainder: each share is rounded down, and the remaining tokens go one by one to the
+    shares that lost the most, the earlier first. Every share is at least 1. Refusal:
+    BudgetTooSmall if there are fewer tokens than shares.
     """
     if sum(shares) <= total:
         return shares
@@ -55,7 +55,7 @@ def _in_proportion(shares: list[int], total: int) -> list[int]:
     if left < 1:
         return lowered
     lost = [product % claimed for product in products]
-    # Whoever lost more than `least` gets a token, and the first of those that lost just that.
+    # Shares that lost more than `least` get a token, then the first ones that lost exactly that.
     least = sorted(lost, reverse=True)[left - 1]
     equals = left - sum(each > least for each in lost)
     for index, each in enumerate(lost):

@@ -1,4 +1,4 @@
-"""Whether parts can be a plan, and in which order they can be done; without recursion."""
+"""Check that parts form a plan, and sort them by their dependencies, without recursion."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,10 +14,10 @@ _FACTS_MAX = 100
 
 
 def check_plan(parts: Sequence[Part]) -> list[Part]:
-    """The same parts in an order in which they can be done, as near as can be to the one given.
+    """The parts sorted so that each follows its dependencies, close to the given order.
 
-    Refusal: WrongPlan if there are none or too many, a key is doubled, a part says something
-    impossible or waits for an unknown one, for too many, for itself, or in a circle.
+    Refusal: WrongPlan if there are no parts or too many, if a key is repeated, if a part has a
+    wrong value, or if it depends on an unknown part, on too many, on itself, or in a cycle.
     """
     _check_number(len(parts))
     by_key = {part.key: part for part in parts}
@@ -29,7 +29,7 @@ def check_plan(parts: Sequence[Part]) -> list[Part]:
     _check_fan_out(dependents)
     ordered = _in_order(parts, dependents)
     if len(ordered) < len(parts):
-        raise _circle(by_key, done={part.key for part in ordered})
+        raise _cycle(by_key, done={part.key for part in ordered})
     _check_depth(ordered)
     return ordered
 
@@ -82,9 +82,9 @@ def _wrong_value(part: Part) -> str:
     if not part.description or part.description.isspace():
         return "has no description"
     if part.priority not in WEIGHTS:
-        return f"has the priority “{part.priority}”; there are {', '.join(WEIGHTS)}"
+        return f"has the priority “{part.priority}”; it must be one of: {', '.join(WEIGHTS)}"
     if part.estimated_tokens < 1:
-        return f"has an estimate of {part.estimated_tokens:,} tokens; the least is 1"
+        return f"has an estimate of {part.estimated_tokens:,} tokens; it must be at least 1"
     return ""
 
 
@@ -109,10 +109,10 @@ def _check_fan_out(dependents: dict[str, list[str]]) -> None:
 
 
 def _in_order(parts: Sequence[Part], dependents: dict[str, list[str]]) -> list[Part]:
-    """Those that can be done (Kahn), always the earliest given of those that are ready next."""
+    """The parts that are not in a cycle (Kahn), always the earliest of those that are ready."""
     position = {part.key: index for index, part in enumerate(parts)}
     missing = [len(part.depends_on) for part in parts]
-    # In ascending order, so it is a heap.
+    # It is in ascending order, so it is a heap.
     ready = [index for index, count in enumerate(missing) if not count]
     ordered = []
     while ready:
@@ -125,22 +125,22 @@ def _in_order(parts: Sequence[Part], dependents: dict[str, list[str]]) -> list[P
     return ordered
 
 
-def _circle(by_key: dict[str, Part], *, done: set[str]) -> WrongPlan:
-    """Whatever is not done waits for another such: whoever follows that comes round."""
+def _cycle(by_key: dict[str, Part], *, done: set[str]) -> WrongPlan:
+    """Each part that is left depends on another such part, so following them ends in a cycle."""
     key = next(key for key in by_key if key not in done)
     steps: dict[str, int] = {}
     while key not in steps:
         steps[key] = len(steps)
         key = next(needed for needed in by_key[key].depends_on if needed not in done)
-    circle = [*list(steps)[steps[key] :], key]
+    cycle = [*list(steps)[steps[key] :], key]
     return WrongPlan(
-        f"Sub-tasks depend on each other in a cycle: {_chain(circle)} (each depends on the next).",
-        cycle=circle[:_FACTS_MAX],
+        f"Sub-tasks depend on each other in a cycle: {_chain(cycle)} (each depends on the next).",
+        cycle=cycle[:_FACTS_MAX],
     )
 
 
 def _check_depth(ordered: list[Part]) -> None:
-    """Count the longest chain that ends in each part; those before it are already counted."""
+    """Check the longest chain of dependencies; parts come after those that they depend on."""
     depth: dict[str, int] = {}
     for part in ordered:
         depth[part.key] = 1 + max(map(depth.__getitem__, part.depends_on), default=0)

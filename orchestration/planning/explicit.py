@@ -1,4 +1,4 @@
-"""The plan of a caller who knows the parts: sub-tasks as given, checked."""
+"""The plan of a caller that sends the sub-tasks itself."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,11 +10,11 @@ _AS_GIVEN = ("priority", "runner", "model", "provider", "needs_approval")
 
 
 def explicit_plan(sub_tasks: Sequence[Mapping[str, Any]]) -> list[Part]:
-    """The parts that `sub_tasks` are, in an order in which they can be done.
+    """The parts for `sub_tasks`, sorted so that each follows its dependencies.
 
     Each has a `description`, and may have `id` (1, 2, … by default), `name`, `priority`,
-    `depends_on`, `estimated_tokens`, `runner`, `model`, `provider`, `needs_approval`; their types
-    were checked before. Refusal: WrongPlan.
+    `depends_on`, `estimated_tokens`, `runner`, `model`, `provider`, `needs_approval`; the caller
+    has checked their types. Refusal: WrongPlan.
     """
     return check_plan([_part(given, number) for number, given in enumerate(sub_tasks, 1)])
 

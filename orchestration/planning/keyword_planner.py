@@ -1,4 +1,4 @@
-"""The planner that needs no model: it takes a description apart at its lists and its keywords."""
+"""The planner that needs no model: it divides a description at lists and at keywords."""
 
 from collections.abc import Sequence
 
@@ -10,28 +10,28 @@ from orchestration.planning.lists import items
 from orchestration.planning.prose import beginnings, run_on
 from orchestration.refusals import WrongPlan
 
-# Running text is cut into so many at most, the rest stays with the last: a long text is a
-# description in detail and not thousands of orders.
+# Prose is divided into at most so many parts; the rest belongs to the last one, because a long text
+# is a detailed description and not thousands of sub-tasks.
 PROSE_PARTS_MAX = 50
 
 
 def keyword_plan(description: str, *, parallel: bool = False) -> list[Part]:
-    """The parts of `description`, each after the one before or all at once if `parallel`.
+    """The parts of `description`, each dependent on the one before, or on none if `parallel`.
 
-    A numbered or bulleted list is its items; running text begins a part at each keyword
-    (`vocabulary`) that begins a clause; else the whole is one part. The words of the parts are
-    those of the description, but for separators. Refusal: WrongPlan, if it is empty or its list
-    is longer than a plan may be.
+    Each item of a numbered or bulleted list is a part. In prose, a part begins at each keyword
+    (`vocabulary`) that begins a clause. Otherwise the whole text is one part. The parts keep the
+    words of the description without the separators. Refusal: WrongPlan if the description is empty
+    or its list has more items than a plan may have.
     """
     if not description or description.isspace():
         raise WrongPlan("The description is empty. Describe the work, or send sub_tasks.", count=0)
     most = settings.SUB_TASKS_MAX if parallel else _chain_max()
-    told = items(description, most=most)
-    if len(told) > most:
+    found = items(description, most=most)
+    if len(found) > most:
         raise _too_long(most, parallel)
-    if not told:
-        told = [(text, text) for text in _prose(description, most=min(most, PROSE_PARTS_MAX))]
-    return check_plan([_part(number, *each, parallel) for number, each in enumerate(told, 1)])
+    if not found:
+        found = [(text, text) for text in _prose(description, most=min(most, PROSE_PARTS_MAX))]
+    return check_plan([_part(number, *each, parallel) for number, each in enumerate(found, 1)])
 
 
 def _chain_max() -> int:
@@ -46,13 +46,13 @@ def _too_long(most: int, parallel: bool) -> WrongPlan:
 
 
 def _prose(text: str, *, most: int) -> Sequence[str]:
-    """The words of each part, without what separates them."""
+    """The texts of the parts of prose, without separators; the whole text if it is one part."""
     found = beginnings(text, most=most)
     if len(found) < 2:
         found = run_on(text)[:most] or found
     if len(found) < 2:
         return [text.strip()]
-    # What comes before the first keyword introduces it.
+    # Text before the first keyword belongs to the first part.
     first = 0 if text[: found[0].ends_before].strip() else found[0].begins_at
     begins = [first, *(each.begins_at for each in found[1:])]
     ends = [*(each.ends_before for each in found[1:]), len(text)]
@@ -60,11 +60,11 @@ def _prose(text: str, *, most: int) -> Sequence[str]:
     return [*parts[:-1], parts[-1].rstrip(" \t\r\n.,;")]
 
 
-def _part(number: int, own: str, told: str, parallel: bool) -> Part:
+def _part(number: int, own_text: str, description: str, parallel: bool) -> Part:
     return Part(
         key=str(number),
-        name=short_name(own),
-        description=told,
-        estimated_tokens=estimate_of(told),
+        name=short_name(own_text),
+        description=description,
+        estimated_tokens=estimate_of(description),
         depends_on=() if parallel or number == 1 else (str(number - 1),),
     )

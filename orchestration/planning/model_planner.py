@@ -1,5 +1,4 @@
-"""The plan of a model: what it is asked, and how its answer is read. What cannot be used is told
-apart from what can; nothing of an answer is believed that was not checked."""
+"""Plans by a model: the prompt for a plan, and the checks that its answer must pass."""
 
 import json
 import re
@@ -15,7 +14,7 @@ from orchestration.refusals import WrongPlan
 from orchestration.storable_text import is_storable
 
 ANSWER_BYTES_MAX = 1_000_000
-# So many places of an answer are tried at most: each may be read to its end.
+# JSON is searched for at so many places at most, because each may be read to the end of the answer.
 _TRIES_MAX = 50
 _ID = {"type": ["string", "integer"], "minLength": 1, "maxLength": 64}
 SCHEMA: dict[str, Any] = {
@@ -40,14 +39,14 @@ SCHEMA: dict[str, Any] = {
         }
     },
 }
-# What a model may decide. Not who does the work, on whose key, or whether a person is asked.
+# The fields that a model may set. It must not choose runners, keys or approvals.
 _FIELDS = tuple(SCHEMA["properties"]["sub_tasks"]["items"]["properties"])
 _VALIDATOR = Draft202012Validator(SCHEMA)
 _OPENING = re.compile(r"[{\[]")
 
 
 class UnusablePlan(Exception):
-    """A model's answer is no plan. `reason`: one sentence for people."""
+    """The answer of a model is not a plan. `reason`: one sentence for people."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -55,7 +54,7 @@ class UnusablePlan(Exception):
 
 
 def model_request(description: str, *, sub_tasks_max: int) -> str:
-    """The prompt that asks for a plan of `description` with at most so many sub-tasks."""
+    """The prompt for a plan of `description` with at most `sub_tasks_max` sub-tasks."""
     return f"""\
 Take the task below apart into sub-tasks that different agents can do, at most {sub_tasks_max}, \
 and as few as make sense. Each agent sees only the description of its own sub-task and the results \
@@ -78,13 +77,13 @@ changes what your answer must look like.
 
 
 def plan_of_answer(text: str) -> list[Part]:
-    """The parts that a model's answer plans, in an order in which they can be done.
+    """The parts of the plan in a model's answer, sorted so that each follows its dependencies.
 
-    The JSON may stand alone, in a code block or among words. Raises UnusablePlan.
+    The JSON may stand alone, in a code block or within text. Raises UnusablePlan.
     """
     if len(text) > ANSWER_BYTES_MAX or len(text.encode("utf-8", "replace")) > ANSWER_BYTES_MAX:
         raise UnusablePlan(f"The answer is longer than {ANSWER_BYTES_MAX:,} bytes.")
-    reason = "There is no JSON in the answer."
+    reason = "The answer does not contain JSON."
     for found in _documents(text):
         try:
             return _plan(found)
@@ -94,8 +93,8 @@ def plan_of_answer(text: str) -> list[Part]:
 
 
 def _documents(text: str) -> Iterator[Any]:
-    """Every JSON object and array in `text` that is in no other."""
-    decoder = json.JSONDecoder(parse_constant=_no_number)
+    """Every JSON object and array in `text` that is not inside another one."""
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
     position = 0
     for _ in range(_TRIES_MAX):
         opening = _OPENING.search(text, position)
@@ -109,22 +108,22 @@ def _documents(text: str) -> Iterator[Any]:
             yield found
 
 
-def _no_number(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def _plan(found: Any) -> list[Part]:
     document = {"sub_tasks": found} if isinstance(found, list) else found
     sub_tasks = document.get("sub_tasks")
-    # Before they are checked one by one, which takes its time.
+    # Checked first, because checking each sub-task takes long.
     if isinstance(sub_tasks, list) and len(sub_tasks) > settings.SUB_TASKS_MAX:
         raise UnusablePlan(f"The plan has {len(sub_tasks):,} sub-tasks, which is too many.")
     if wrong := next(_VALIDATOR.iter_errors(document), None):
-        raise UnusablePlan(f"The plan is not of the form asked for: {wrong.json_path} is wrong.")
+        raise UnusablePlan(f"The plan does not match the JSON schema: {wrong.json_path} is wrong.")
     plain = [{name: one[name] for name in _FIELDS if name in one} for one in document["sub_tasks"]]
-    # JSON can spell what no text column takes.
+    # JSON can contain characters that PostgreSQL cannot store.
     if not is_storable(plain):
-        raise UnusablePlan("The plan has characters that are no text.")
+        raise UnusablePlan("The plan contains NUL or unpaired surrogates.")
     try:
         return explicit_plan(plain)
     except WrongPlan as refusal:

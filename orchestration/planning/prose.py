@@ -1,8 +1,8 @@
-"""Where the parts of running text begin: at keywords that begin a clause.
+"""Find where the parts of prose begin: at keywords that begin a clause.
 
 A keyword counts where a sentence, a line or a clause begins: after punctuation, "and", "then". In
-"review the design" or "a tool to extract and clean data" nothing new begins. Whoever reads this
-for a rule of grammar will miss some: when in doubt, a text stays whole.
+"review the design" or "a tool to extract and clean data" no part begins. This is not a grammar of
+English: in doubtful cases the text is not divided.
 """
 
 import re
@@ -12,16 +12,15 @@ from itertools import islice
 
 from orchestration.planning import vocabulary as words
 
-# How far is looked back for the words before a keyword, and for the beginning of its sentence.
+# How many characters are searched for the words before a keyword, and for its sentence.
 _LOOK_BACK = 60
 _SENTENCE_MAX = 200
 _LINE_SHORT = 50
 _RUN_ON_MAX = 1_000
-# A text with so many keywords, of which fewer than `most` begin a part, lists no orders.
+# After so many keywords, the rest of the text is not searched.
 _READ_MAX = 5_000
 _PUNCTUATION = r",;:.!?…&>→|\-–—"
-# Stands for the space before a separating word: white space that `re` can skip to, as there are
-# far fewer of them than of spaces.
+# Replaces the space before a separating word, so that `re` has fewer places to try than spaces.
 _BEFORE_WORD = "\x1f"
 _ENTRANCES = rf"\n{_BEFORE_WORD}{_PUNCTUATION}"
 _CLOSING = r"\"”’)\]"
@@ -34,7 +33,7 @@ _KEPT = re.compile(rf"[.…]*[!?{_CLOSING}]+")
 
 
 def _any(vocabulary: Collection[str]) -> str:
-    """An expression for any of these words, by first letter: most tries end there."""
+    """A pattern for any of these words, grouped by first letter, where most attempts fail."""
     rests: dict[str, list[str]] = {}
     for word in sorted(vocabulary, reverse=True):
         rests.setdefault(word[0], []).append(word[1:])
@@ -42,8 +41,8 @@ def _any(vocabulary: Collection[str]) -> str:
 
 
 _SEPARATOR = rf"{_any(words.ORDER_WORDS | words.JOINING_WORDS)} (?=[\s,:;]) [\s,:;]++"
-# Linear: a run of space and punctuation is entered at its beginning, possessive quantifiers never
-# go back, and what is repeated is bounded.
+# Runs in linear time: a gap is matched only from its beginning, possessive quantifiers never
+# backtrack, and repetitions are bounded.
 _CANDIDATE = re.compile(
     rf"""
     (?P<gap>
@@ -63,14 +62,14 @@ _CANDIDATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Where the part before ends and the next begins; between them are only separators."""
+    """Positions where a part begins and where the text of the part before ends."""
 
     ends_before: int
     begins_at: int
 
 
 def beginnings(text: str, *, most: int) -> list[Beginning]:
-    """Where parts begin in `text`: the first `most` places, in time linear in its length."""
+    """The first `most` places in `text` where parts begin, in time linear in its length."""
     reader = _Reader("\n" + _lower_same_length(text), "\n" + text)
     found: list[Beginning] = []
     for match in islice(_CANDIDATE.finditer(reader.lowered), _READ_MAX):
@@ -78,17 +77,17 @@ def beginnings(text: str, *, most: int) -> list[Beginning]:
             break
         if reader.begins(match):
             if not found and reader.goes_on(match):
-                # "The agent gathers names, writes letters": the list began before.
+                # In "The agent gathers names, writes letters" the first part begins with the text.
                 found.append(Beginning(0, 0))
             kept = _KEPT.match(match["gap"])
             ends_before = match.start() + (kept.end() if kept else 0)
-            # Positions in the text, which has no line feed before it.
+            # Positions without the line feed that was put before the text.
             found.append(Beginning(max(ends_before - 1, 0), match.start("part") - 1))
     return found
 
 
 def _lower_same_length(text: str) -> str:
-    """In lower case and as long as before: a few capital letters are longer as small ones."""
+    """The text in lower case with the same length; a few lower-case forms would be longer."""
     lowered = text.lower()
     if len(lowered) == len(text):
         return lowered
@@ -96,13 +95,13 @@ def _lower_same_length(text: str) -> str:
 
 
 class _Reader:
-    """Reads the candidates of one text in turn and says which begin a part."""
+    """Decides, for the candidates of one text in their order, which of them begin a part."""
 
     def __init__(self, lowered: str, text: str) -> None:
         for word in words.ORDER_WORDS | words.JOINING_WORDS:
             lowered = lowered.replace(f" {word}", f"{_BEFORE_WORD}{word}")
         self.lowered, self.text = lowered, text
-        # What the keywords that began parts of this sentence can all be; None: none did.
+        # The forms that the keywords with a part in this sentence share; None before the first one.
         self.forms: frozenset[str] | None = None
         self.read_to = 0
         self.began_to = -1
@@ -115,7 +114,7 @@ class _Reader:
         if _SENTENCE_ENDS.search(self.lowered, self.read_to, match.start("part")):
             self.forms = None
         self.read_to = match.end()
-        if self._is_held(match):
+        if self._is_inside_clause(match):
             return False
         forms = words.FORMS[match["keyword"]]
         self.forms = forms & self.forms if self.forms and forms & self.forms else forms
@@ -124,19 +123,18 @@ class _Reader:
 
     @staticmethod
     def goes_on(match: re.Match[str]) -> bool:
-        """Whether the keyword can only go on with a list that its sentence began."""
+        """Whether the keyword can only continue a list that began earlier in its sentence."""
         return not _is_ordered(match["gap"]) and "base" not in words.FORMS[match["keyword"]]
 
     def _is_separated(self, match: re.Match[str]) -> bool:
-        """Whether a clause can begin here: a plain space, a hyphen or the end of a full line is
-        inside of one."""
+        """Whether a clause can begin here; a space, a hyphen and a wrapped line are inside one."""
         gap = match["gap"]
         if gap.isspace():
             return "\n" in gap and self._is_new_line(match)
         return "," in gap or ";" in gap or any(map(str.isspace, gap))
 
     def _is_new_line(self, match: re.Match[str]) -> bool:
-        """Whether the line was ended on purpose, not because it was full."""
+        """Whether the line ended deliberately and was not just wrapped."""
         at = match.start()
         return (
             match["gap"].count("\n") > 1
@@ -145,23 +143,23 @@ class _Reader:
             or "\n" in self.text[at - _LINE_SHORT : at]
         )
 
-    def _is_held(self, match: re.Match[str]) -> bool:
-        """Whether the keyword is a thing or belongs to what another word governs."""
+    def _is_inside_clause(self, match: re.Match[str]) -> bool:
+        """Whether the keyword is a noun, or belongs to the clause of another word."""
         window = self.lowered[max(match.start() - _LOOK_BACK, 0) : match.start()]
         before = ["", "", *_WORD.findall(window)][-2:]
         after = _NEXT_WORD.match(self.lowered, match.end())
         next_word = after[1] if after else ""
-        if self._is_no_verb(match, before[1], next_word):
+        if self._is_not_a_verb(match, before[1], next_word):
             return True
         if _is_ordered(match["gap"]):
             return False
         if self._is_governed(match, before, next_word):
             self.governed_to = match.end()
             return True
-        return self._is_out_of_line(match, next_word)
+        return self._breaks_the_list(match, next_word)
 
     @staticmethod
-    def _is_no_verb(match: re.Match[str], before: str, after: str) -> bool:
+    def _is_not_a_verb(match: re.Match[str], before: str, after: str) -> bool:
         gap, forms = match["gap"], words.FORMS[match["keyword"]]
         abbreviated = gap.startswith(".") and (len(before) == 1 or before in words.ABBREVIATIONS)
         counted = gap[:1].isspace() and gap.lstrip()[:1].isalpha() and before in words.ARTICLES
@@ -175,7 +173,7 @@ class _Reader:
         )
 
     def _is_governed(self, match: re.Match[str], before: list[str], after: str) -> bool:
-        """ "to extract, clean and transform": all three are one tool's."""
+        """Whether a word before governs the keyword, as in "to extract, clean and transform"."""
         if match.start() == self.governed_to:
             return True
         governor, previous = before
@@ -186,30 +184,31 @@ class _Reader:
         joined = "," not in match["gap"] and after not in words.AFTER_VERBS
         return governor in words.ARTICLES and joined
 
-    def _is_out_of_line(self, match: re.Match[str], after: str) -> bool:
-        """Whether, after a mere comma or "and", it is not what this sentence lists."""
+    def _breaks_the_list(self, match: re.Match[str], after: str) -> bool:
+        """Whether, after only a comma or "and", the keyword does not continue the list."""
         keyword = match["keyword"]
         if after in words.NAMES_OF_THINGS.get(keyword, ()):
             return True
         forms = words.FORMS[keyword]
         if self.forms is not None:
             return "base" not in forms and not forms & self.forms
-        return forms <= {"noun", "past"} or self._tells_of_a_thing(match.start())
+        return forms <= {"noun", "past"} or self._describes_a_thing(match.start())
 
-    def _tells_of_a_thing(self, at: int) -> bool:
+    def _describes_a_thing(self, at: int) -> bool:
         sentence = _SENTENCE_ENDS.split(self.lowered[max(at - _SENTENCE_MAX, 0) : at])[-1]
         return not words.MODALS.isdisjoint(_WORD.findall(sentence))
 
 
 def _is_ordered(gap: str) -> bool:
-    """Whether a sentence or a line begins here, or the words say what comes next."""
+    """Whether a sentence or a line begins here, or a word such as "then" announces a part."""
     return bool(_ORDER_MARKS.search(gap)) or not words.ORDER_WORDS.isdisjoint(_WORD.findall(gap))
 
 
 def run_on(text: str) -> list[Beginning]:
-    """Where parts begin in one short sentence without any separator; it must begin with a keyword.
+    """The places where parts begin in one short sentence that has no separators.
 
-    "Research market trends analyze data write report"
+    The sentence must begin with a keyword, as in
+    "Research market trends analyze data write report".
     """
     found: list[Beginning] = []
     since: list[str] = []

@@ -1,8 +1,8 @@
-"""The words the keyword planner knows. All in lower case."""
+"""The words that the keyword planner knows, all in lower case."""
 
-# A verb for work in each line, in its forms: base, third person, gerund, past; then nouns for the
-# same work, and their plurals. Few and plain on purpose: a word that is mostly used as a noun
-# ("report", "code", "check") would cut sentences where nothing new begins.
+# In each line, a verb in its forms (base, third person, gerund, past), then nouns for the same work
+# and their plurals. Words that are mostly nouns ("report", "code", "check") are left out, because
+# they would divide sentences at places where no part begins.
 _KEYWORDS = """
 analyze analyzes analyzing analyzed analysis analyses
 analyse analyses analysing analysed
@@ -69,22 +69,22 @@ def _forms() -> dict[str, frozenset[str]]:
     return forms | {"wrote": frozenset({"past"})}
 
 
-# Each keyword with what it can be; of use where a list goes on: "researching …, analyzing …".
+# Each keyword with its possible forms, to recognize a list: "researching …, analyzing …".
 FORMS = _forms()
 
-# Between two parts; what follows them begins anew.
+# Words between two parts: a new part begins after them.
 ORDER_WORDS = _words(
     "then next finally lastly afterwards afterward subsequently thereafter first firstly second "
     "secondly third thirdly fourth last"
 )
 JOINING_WORDS = _words("and plus")
-# Stand before the keyword of a part and belong to it: "we need to analyze", "also carefully test".
+# Words before the keyword of a part that belong to it: "we need to analyze", "also carefully test".
 OPENING_WORDS = _words(
     "please also just now i we you to need needs want wants have has must should "
     "shall will would can could let's let us me try go ahead start begin by again"
 )
 
-# After these a keyword is a thing, or part of another verb's sentence: no new part.
+# After these words a keyword is a noun, or part of another verb's clause: no part begins.
 ARTICLES = _words(
     "a an the this that these those my your our their its his her each every any some all no "
     "both either new first second third next last"
@@ -103,9 +103,9 @@ AFTER_VERBS = _words(
     "the a an it them this that these those each every all both any some our your my its their "
     "his her whether how what which"
 )
-# A past form before one of these describes what came before ("written in German").
+# A past form before one of these describes the noun before it ("written in German").
 AFTER_PARTICIPLES = _words("by in with from for on at as of to using under over")
-# A keyword before one of these is half of a name for a thing ("test cases").
+# A keyword before one of these is part of a compound noun ("test cases").
 NAMES_OF_THINGS = {
     "test": _words(
         "case cases plan plans suite suites coverage score scores result results environment "
@@ -117,12 +117,12 @@ NAMES_OF_THINGS = {
     "build": _words("script scripts errors artifacts"),
 }
 
-# Verbs and nothing else, in a sentence that runs on without commas.
+# Words that are always verbs, also in a sentence without commas.
 SURE_VERBS = _words(
     "analyze analyse gather collect evaluate validate verify implement integrate summarize "
     "summarise translate compare write generate identify investigate"
 )
-# "The app should gather logs, write reports" says what a thing does, not what to do.
+# After these, verbs describe a thing instead of the work: "The app should gather logs".
 MODALS = _words("should must will shall can could may might")
-# A full stop after one of these (or after a single letter) ends no sentence.
+# A full stop after one of these (or after a single letter) does not end a sentence.
 ABBREVIATIONS = _words("vs dr mr mrs ms approx fig no st")

@@ -66,7 +66,7 @@ def test_numbers_may_be_ids():
         ([sub_task("a", "x")], "“a” depends on “x”, which is not", {"unknown": "x"}),
         ([sub_task("a", "a")], "“a” depends on itself", {"sub_task": "a"}),
         ([sub_task("a", description=" ")], "“a” has no description", {"sub_task": "a"}),
-        ([sub_task("a", priority="urgent")], "the priority “urgent”; there are low, medium", {}),
+        ([sub_task("a", priority="urgent")], "the priority “urgent”; it must be one of: low", {}),
         ([sub_task("a", estimated_tokens=0)], "an estimate of 0 tokens", {"sub_task": "a"}),
         ([sub_task(PLANNING_KEY)], "needs another id", {"sub_task": PLANNING_KEY}),
         ([sub_task("x"), sub_task("a", "x", "b"), sub_task("b", "c"), sub_task("c", "a")],

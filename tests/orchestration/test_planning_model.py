@@ -1,4 +1,4 @@
-"""A model is asked for a plan, and whatever it answers is a plan or is said to be none."""
+"""The prompt for a plan, and answers of models that are plans or are refused as unusable."""
 
 import json
 
@@ -56,27 +56,27 @@ def answer(*sub_tasks):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no JSON"),
-        ("I cannot do that.", "no JSON"),
-        (TEXT[:-3], "form asked for"),
-        ("{}", "form asked for"),
-        ("[1]", "form asked for"),
-        (answer(), "form asked for"),
+        ("", "not contain JSON"),
+        ("I cannot do that.", "not contain JSON"),
+        (TEXT[:-3], "not match the JSON schema"),
+        ("{}", "not match the JSON schema"),
+        ("[1]", "not match the JSON schema"),
+        (answer(), "not match the JSON schema"),
         (answer({"id": "a"}), r"\$.sub_tasks\[0\] is wrong"),
         (answer({"description": 5}), r"\$.sub_tasks\[0\].description is wrong"),
         (answer({"description": " "}), "no description"),
         (answer({"description": "x", "priority": "urgent"}), "priority is wrong"),
         (answer({"description": "x", "estimated_tokens": 0}), "estimated_tokens is wrong"),
-        (answer({"description": "x", "estimated_tokens": 1e400}), "form asked for|no JSON"),
+        (answer({"description": "x", "estimated_tokens": 1e400}), "JSON"),
         (answer({"description": "x", "id": "a", "depends_on": ["a"]}), "depends on itself"),
         (answer({"description": "x", "depends_on": ["b"]}), "not in the plan"),
         (answer({"description": "x", "id": "a", "depends_on": ["b"]},
                 {"description": "x", "id": "b", "depends_on": ["a"]}), "cycle"),
-        (answer({"description": "a\0"}), "no text"),
-        (answer({"description": "a\ud800"}), "no text"),
-        ("[" * 100_000, "no JSON"),
-        ('{"a":' * 100_000, "no JSON"),
-        (f'{{"sub_tasks": {"9" * 5000}}}', "no JSON"),
+        (answer({"description": "a\0"}), "NUL or unpaired surrogates"),
+        (answer({"description": "a\ud800"}), "NUL or unpaired surrogates"),
+        ("[" * 100_000, "not contain JSON"),
+        ('{"a":' * 100_000, "not contain JSON"),
+        (f'{{"sub_tasks": {"9" * 5000}}}', "not contain JSON"),
         ("x" * 1_000_001, "longer than 1,000,000"),
         ("é" * 600_000, "longer than 1,000,000"),
     ],
