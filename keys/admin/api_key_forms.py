@@ -6,6 +6,7 @@ from django import forms
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminPasswordWidget
 
+from keys.admin.base_urls import BaseUrlForm
 from keys.admin.limits import AddForm, ReasonedForm
 from keys.models import ApiKey
 from keys.services import KeyTerms
@@ -16,7 +17,7 @@ CHANGEABLE = ("base_url", "sandbox", "priority", "requests_per_minute", "tokens_
 _NO_PRICE = "The price book has no price for this model. Enter what its tokens cost."
 
 
-class ChangeKeyForm(ReasonedForm):
+class ChangeKeyForm(BaseUrlForm, ReasonedForm):
     """The form to change the terms of an API key, with a reason."""
 
     class Meta:
@@ -41,7 +42,7 @@ def _rate(label: str) -> forms.DecimalField:
     )
 
 
-class AddKeyForm(AddForm):
+class AddKeyForm(BaseUrlForm, AddForm):
     """The form to add an API key with its secret."""
 
     new_secret = forms.CharField(

@@ -13,6 +13,7 @@ from unfold.decorators import display
 from common.admin import widgets
 from common.admin.service_forms import ServiceAdmin
 from keys import services as keys
+from keys.admin.base_urls import BaseUrlForm
 from keys.admin.limits import AddForm, ReasonedForm
 from keys.models import Provider
 from security.request_actor import person_of
@@ -20,7 +21,7 @@ from security.request_actor import person_of
 _ABOUT = ("name", "base_url", "wire_format")
 
 
-class AddProviderForm(AddForm):
+class AddProviderForm(BaseUrlForm, AddForm):
     """The form to add a provider."""
 
     class Meta:
@@ -28,7 +29,7 @@ class AddProviderForm(AddForm):
         fields = ("slug", *_ABOUT)
 
 
-class ChangeProviderForm(ReasonedForm):
+class ChangeProviderForm(BaseUrlForm, ReasonedForm):
     """The form to change a provider. The secrets of its keys are sent to the base URL."""
 
     class Meta:

@@ -319,3 +319,15 @@ def test_a_refusal_of_a_service_is_a_message_not_an_error(staff, nvidia, monkeyp
     wanted = form_of(api_key, priority=4, reason="x")
     answer = staff.post(page("apikey_change", "nvidia-1"), wanted, follow=True)
     assert "no room at all" in answer.content.decode()
+
+
+def test_an_endpoint_is_refused_as_base_url_beside_its_field(staff):
+    api_key = add_key("nvidia-1", per_day=1_000_000)
+    endpoint = "https://integrate.api.nvidia.com/v1/chat/completions"
+    wanted = form_of(api_key, base_url=endpoint, reason="a new address")
+    answer = staff.post(page("apikey_change", "nvidia-1"), wanted, follow=True)
+    assert "Enter the base URL: https://integrate.api.nvidia.com/v1" in answer.content.decode()
+    assert ApiKey.objects.get().base_url == ""
+    wanted = {"name": "NVIDIA", "base_url": endpoint, "wire_format": "openai", "reason": "moved"}
+    answer = staff.post(page("provider_change", "nvidia"), wanted, follow=True)
+    assert "Enter the base URL: https://integrate.api.nvidia.com/v1" in answer.content.decode()

@@ -162,3 +162,63 @@ def test_where_the_secrets_of_a_provider_go_changes_with_a_reason():
 def test_a_secret_that_no_header_can_carry_is_refused(secret):
     with pytest.raises(WrongValue):
         add(secret=secret)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "base_url"),
+    [
+        ("https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1"),
+        ("https://api.openai.com/v1/responses/", "https://api.openai.com/v1"),
+        ("https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1"),
+        ("https://api.mistral.ai/v1/embeddings", "https://api.mistral.ai/v1"),
+        ("https://api.deepseek.com/beta/completions", "https://api.deepseek.com/beta"),
+        ("https://openrouter.ai/api/v1/Chat/Completions", "https://openrouter.ai/api/v1"),
+        (
+            "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+        ),
+        (
+            "https://a.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=1",
+            "https://a.openai.azure.com/openai/v1",
+        ),
+        ("http://127.0.0.1:1234/v1/models", "http://127.0.0.1:1234/v1"),
+        ("https://llm.example/v1?api-version=1", "https://llm.example/v1"),
+    ],
+)
+def test_an_endpoint_is_refused_as_base_url_with_the_right_one(people, endpoint, base_url):
+    add()
+    attempts = [
+        lambda: add("openai-2", base_url=endpoint),
+        lambda: keys.change_key(
+            "openai-1", changes={"base_url": endpoint}, actor=ACTOR, reason="r", now=NOON
+        ),
+        lambda: keys.add_provider("acme", base_url=endpoint, actor=ACTOR, now=NOON),
+        lambda: keys.change_provider(
+            "openai",
+            name="OpenAI",
+            base_url=endpoint,
+            wire_format="openai",
+            actor=ACTOR,
+            reason="r",
+            now=NOON,
+        ),
+    ]
+    for attempt in attempts:
+        with pytest.raises(WrongValue) as refusal, transaction.atomic():
+            attempt()
+        assert refusal.value.field == "base_url"
+        assert refusal.value.detail.endswith(f" {base_url}")
+    assert add("openai-3", base_url=base_url).base_url == base_url
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "",
+        "https://api.openai.com",
+        "https://api.groq.com/openai/v1/",
+        "https://x.example/messages/v1",
+    ],
+)
+def test_a_base_url_is_taken_as_it_is(people, base_url):
+    assert add(base_url=base_url).base_url == base_url

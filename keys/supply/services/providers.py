@@ -14,6 +14,7 @@ from keys.limits.services.limits import Terms, give_limit
 from keys.models import ApiKey, Price, Provider
 from keys.refusals import ApiKeyNotFound, ProviderNotFound, WrongValue
 from keys.supply import pricing
+from keys.supply.base_urls import check_base_url
 from keys.supply.known_providers import well_known
 from keys.supply.pricing import Rates
 from security import audit
@@ -52,7 +53,7 @@ def add_provider(
     usual = well_known(check_slug(slug))
     after = {
         "name": name or usual.name,
-        "base_url": base_url or usual.base_url,
+        "base_url": check_base_url(base_url) or usual.base_url,
         "wire_format": usual.wire_format if wire_format is None else wire_format,
     }
     provider = insert(Provider(slug=slug, **after))
@@ -74,7 +75,7 @@ def change_provider(
     """Change the name, wire format and base URL of a provider. The secrets of its keys are sent
     to the new URL.
 
-    Refusals: ProviderNotFound.
+    Refusals: ProviderNotFound, WrongValue.
     """
     provider = Provider.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if provider is None:
@@ -82,6 +83,8 @@ def change_provider(
     after = {"name": name, "base_url": base_url, "wire_format": wire_format}
     before = {column: getattr(provider, column) for column in after}
     if before != after:
+        if before["base_url"] != base_url:
+            check_base_url(base_url)
         for column, value in after.items():
             setattr(provider, column, value)
         provider.save(update_fields=list(after))
@@ -123,7 +126,7 @@ def add_key(
         provider=provider,
         model=terms.model,
         priority=terms.priority,
-        base_url=terms.base_url,
+        base_url=check_base_url(terms.base_url),
         price=_price(provider, terms.model, terms.rates, actor=actor, now=now),
         requests_per_minute=terms.requests_per_minute,
         tokens_per_minute=terms.tokens_per_minute,
@@ -184,6 +187,8 @@ def change_key(
     before = {name: getattr(api_key, name) for name in changes}
     if before == changes:
         return api_key
+    if before.get("base_url") != changes.get("base_url"):
+        check_base_url(str(changes["base_url"]))
     for name, value in changes.items():
         setattr(api_key, name, value)
     api_key.save(update_fields=list(changes))

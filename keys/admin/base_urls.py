@@ -1,0 +1,20 @@
+"""Base URLs in the forms of the admin."""
+
+from django import forms
+
+from keys.refusals import WrongValue
+from keys.supply.base_urls import check_base_url
+
+
+class BaseUrlForm(forms.ModelForm):
+    """A form with a `base_url`: a changed one must be a base URL, not an endpoint."""
+
+    def clean_base_url(self) -> str:
+        """The base URL, if it is unchanged or usable."""
+        url: str = self.cleaned_data["base_url"]
+        if "base_url" not in self.changed_data:
+            return url
+        try:
+            return check_base_url(url)
+        except WrongValue as refusal:
+            raise forms.ValidationError(refusal.detail) from None
