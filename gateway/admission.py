@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 from django.conf import settings
 
-from gateway import failover
+from gateway import failover, model_catalogue
 from gateway.call import Call
 from gateway.dialects import CallParameters, Dialect
-from gateway.refusals import AlreadyCalled, WrongWireFormat
+from gateway.refusals import AlreadyCalled, CannotBeBounded, WrongWireFormat
 from gateway.requests import Request
 from gateway.runtime import Runtime
 from keys import refusals as keys_refusals
@@ -46,6 +46,7 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
         call = Call(runtime, request, dialect, session, upstream, parameters)
         try:
             await _check_wire_format(call)
+            _check_model(call)
             await _hold(call, charge_key)
             if await _confirm_upstream(call):
                 runtime.running_charges.add(call.hold.pk)
@@ -150,6 +151,16 @@ async def _check_wire_format(call: Call) -> None:
         key_id=upstream.slug,
         provider=upstream.provider,
     )
+
+
+def _check_model(call: Call) -> None:
+    model = call.upstream.model
+    if call.dialect.spends and model_catalogue.always_searches(model):
+        raise CannotBeBounded(
+            f"The model {model} searches with every call, which costs more than its tokens, and no"
+            " price of its searches is known. Request an allocation on another model.",
+            field="model",
+        )
 
 
 async def _confirm_upstream(call: Call) -> bool:

@@ -10,6 +10,7 @@ from django.conf import settings
 from common.database_retry import DATABASE_AWAY
 from common.refusal import Refusal
 from gateway import cors, dialects, error_responses, paths
+from gateway.client_hints import client_hint
 from gateway.refusals import RouteNotFound
 from gateway.requests import ClientGone, Receive, Request, Scope, Send
 from gateway.routes import ROUTES, Route
@@ -104,6 +105,8 @@ class Gateway:
         if slot := slot_of(request.token):
             await self._runtime.sessions.record_slot_refusal(slot, refusal)
             refusal = error_responses.mask_for_slot(refusal)
+        elif hint := client_hint(refusal, user_agent=request.user_agent):
+            refusal.detail = f"{refusal.detail} {hint}"
         status = await self._refusal_status(request, refusal)
         response = error_responses.refusal_response(
             refusal, wire_format=_wire_format(request), request_id=request.id, status=status

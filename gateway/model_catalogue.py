@@ -67,6 +67,12 @@ def takes_prompt_cache_key(model: str) -> bool:
     return _find("prompt_cache_key", _last_part(model)) is not None
 
 
+@lru_cache(_NAMES_CACHED)
+def always_searches(model: str) -> bool:
+    """Whether the provider searches with every call, whatever the request says."""
+    return _find("always_searches", _last_part(model)) is not None
+
+
 class _Entry(NamedTuple):
     models: re.Pattern[str]
     facts: dict[str, Any]

@@ -71,6 +71,11 @@ class Request:
                     yield bearer.strip()
 
     @property
+    def user_agent(self) -> str:
+        """What the client calls itself."""
+        return self.headers.get(b"user-agent", b"").decode("latin-1")
+
+    @property
     def forwarded_query(self) -> str:
         """The query as the provider gets it."""
         query = self.query.decode("latin-1")

@@ -9,7 +9,7 @@ from gateway.dialects.json_body import join_fields, model_of, split_fields
 from gateway.dialects.no_stream import UnmeteredStream
 from gateway.dialects.reported_usage import decode_answer
 
-_GUARDED = frozenset({"model", "input", "service_tier"})
+_GUARDED = frozenset({"model", "input", "service_tier"} | unsupported.EMBEDDINGS.keys())
 
 
 class Embeddings:
@@ -24,6 +24,7 @@ class Embeddings:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
         fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
+        unsupported.refuse_settings(fields, unsupported.EMBEDDINGS)
         unsupported.refuse_tier(fields)
         return CallParameters(
             fields=fields, model=model, output_tokens_max=0, output_tokens_least=0

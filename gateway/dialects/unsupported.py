@@ -4,6 +4,7 @@ Tools that the provider runs call the model again with every use and are billed 
 stored at the provider (earlier answers, prompts, containers) has a size Butler cannot know.
 """
 
+import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,8 @@ from gateway.dialects.json_body import DECODE_ERRORS, value_of
 from gateway.refusals import CannotBeBounded, InvalidRequest
 
 _SETTINGS_OFF: tuple[Any, ...] = (None, False, [], {}, "")
+# An empty object switches these on: OpenAI's guide writes `web_search_options: {}`.
+_SWITCHES_OFF: tuple[Any, ...] = (None, False, [], "")
 
 # Tiers that cost the ordinary price or less.
 _TIERS = frozenset({None, "auto", "default", "standard", "standard_only", "flex", "on_demand"})
@@ -26,36 +29,73 @@ _OPENAI_CLIENT_TOOLS = frozenset(
 _ANTHROPIC_CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_")
 
 _SEARCH = (
-    "Searches at the provider cost more than tokens. Give the model a search tool of your own"
-    " as a function"
+    "Searches at the provider cost more than tokens. Give the model a search tool of your own as a"
+    " function."
 )
 _STORED = "Send what is needed in the request itself"
+_RETRIEVED = f"What the provider retrieves becomes input of unknown size. {_STORED}."
+_OTHER_MODEL = "Other models have other prices. Request one model."
+_HOSTED = "Tools of the provider cost more than tokens. Use tools of your own."
 
+# Switches of what a provider does beyond answering, on any route.
+_EVERYWHERE = {
+    "web_search_options": _SEARCH,
+    "search_parameters": _SEARCH,
+    "enable_search": _SEARCH,
+    "search_options": _SEARCH,
+    "web_search": _SEARCH,
+    "enable_enhancement": _SEARCH,
+    "search_settings": _SEARCH,
+    "data_sources": _RETRIEVED,
+    "dataSources": _RETRIEVED,
+    "connectors": _RETRIEVED,
+    "cached_content": f"The size of stored content is unknown. {_STORED}.",
+    "compound_custom": _HOSTED,
+    "enable_code_interpreter": _HOSTED,
+    "plugins": _HOSTED,
+    "models": _OTHER_MODEL,
+    "fallbacks": _OTHER_MODEL,
+    "safety_model": _OTHER_MODEL,
+    "deferred": "An answer that is fetched later cannot be metered. Use `stream` instead.",
+}
 CHAT = {
-    "web_search_options": f"{_SEARCH}.",
-    "search_parameters": f"{_SEARCH}.",
-    "plugins": "Plugins of the provider cost more than tokens. Use tools of your own.",
-    "models": "Other models have other prices. Request one model.",
+    **_EVERYWHERE,
     "preset": "What a preset adds is stored at the provider. Send its content instead.",
     "chat_template": "A template can add text. Leave the field out to use the model's own.",
     "best_of": "Answers that are generated but not returned cannot be counted. Use `n`.",
 }
 RESPONSES = {
+    **_EVERYWHERE,
     "background": "A call in the background cannot be metered to its end. Use `stream` instead.",
     "previous_response_id": f"The size of an earlier answer is unknown. {_STORED}.",
     "conversation": f"The size of a stored conversation is unknown. {_STORED}.",
     "prompt": f"The size of a stored prompt is unknown. {_STORED}.",
     "context_management": "Compaction by the provider is another call. Compact in the client.",
-    "plugins": CHAT["plugins"],
-    "models": CHAT["models"],
-    "search_parameters": CHAT["search_parameters"],
 }
 MESSAGES = {
+    **_EVERYWHERE,
     "mcp_servers": "The provider would call these servers and then the model again. Connect to the"
     " servers in the client.",
     "container": f"What runs in a container is billed by time. {_STORED}.",
     "compaction": "Compaction by the provider is another call. Compact in the client.",
 }
+EMBEDDINGS = _EVERYWHERE
+
+# A field that no list knows is passed on, unless its name says that the provider would search, call
+# tools or ask other models. Switches that turn this off, and filters of it, are harmless.
+_HINTS = re.compile(
+    r"(^|_)(web|search|searches|browse|browser|browsing|internet|crawl|grounding|retrieval"
+    r"|retrieve|retriever|rag|knowledge|knowledge_base|vector_store|vector_stores|data_source"
+    r"|datasource|datasources|connector|connectors|plugin|plugins|mcp|fallback|fallbacks"
+    r"|code_interpreter|code_execution|enhancement|(?!^)tools)(_|$)"
+)
+_HARMLESS = re.compile(
+    r"^(disable|disallow|no|exclude|return|show|without|allowed)_|_(filter|filters)$"
+)
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# An object in which some providers expect fields that OpenAI's API does not have.
+_EXTRA = "extra_body"
+_NAME_CHARACTERS_MAX = 64
 
 
 class Tool(msgspec.Struct):
@@ -72,10 +112,60 @@ _decode_tools = msgspec.json.Decoder(list[Tool] | None).decode
 
 
 def refuse_settings(fields: dict[str, Raw], reasons: dict[str, str]) -> None:
-    """Refuse any field of `reasons` that is set. Refusals: CannotBeBounded."""
-    for name in reasons.keys() & fields.keys():
-        if value_of(fields, name) not in _SETTINGS_OFF:
-            raise CannotBeBounded(f"`{name}` is not supported. {reasons[name]}", field=name)
+    """Refuse what is set of the fields of `reasons`, or hints at a service beside the model.
+
+    Refusals: CannotBeBounded.
+    """
+    for name in fields:
+        if reason := reasons.get(name) or _hinted_reason(name):
+            _refuse_set(name, value_of(fields, name), reason, off=_off_values(name))
+    if _EXTRA in fields:
+        _refuse_nested(value_of(fields, _EXTRA), reasons)
+
+
+def _off_values(name: str) -> tuple[Any, ...]:
+    return _SWITCHES_OFF if name in _EVERYWHERE or _hinted_reason(name) else _SETTINGS_OFF
+
+
+def _hinted_reason(name: str) -> str:
+    # No provider has longer names, and the cache must not keep what a client makes up.
+    return _reason_in_name(name) if len(name) <= _NAME_CHARACTERS_MAX else ""
+
+
+# Clients send the same few fields with every request.
+@lru_cache(maxsize=1024)
+def _reason_in_name(name: str) -> str:
+    words = _WORD_START.sub("_", name).lower().replace("-", "_")
+    if not _HINTS.search(words) or _HARMLESS.search(words):
+        return ""
+    return (
+        "By its name it lets the provider do more than answer, at a cost that is not known before"
+        " the call. Leave it out."
+    )
+
+
+def _refuse_set(name: str, value: Any, reason: str, *, off: tuple[Any, ...]) -> None:
+    # 0 is False to Python; an object may say itself that it is off.
+    switch = value.get("enable", value.get("enabled")) if isinstance(value, dict) else value
+    if value not in off and switch is not False:
+        raise CannotBeBounded(f"`{name}` is not supported. {reason}", field=name)
+
+
+def _refuse_nested(value: Any, reasons: dict[str, str]) -> None:
+    rest = [value]
+    while rest:
+        found = rest.pop()
+        if isinstance(found, dict):
+            for name, inner in found.items():
+                if reason := reasons.get(name) or _hinted_reason(name) or _nested_tools(name):
+                    _refuse_set(name, inner, reason, off=_SWITCHES_OFF)
+            rest.extend(found.values())
+        elif isinstance(found, list):
+            rest.extend(found)
+
+
+def _nested_tools(name: str) -> str:
+    return _HOSTED if name == "tools" else ""
 
 
 def refuse_value(fields: dict[str, Raw], name: str, *, known: Collection[Any], reason: str) -> None:
@@ -130,10 +220,7 @@ def _alternative(kind: str | None) -> str:
     if kind is None:
         return "Give each tool a `type`."
     if kind.startswith("web_search"):
-        return (
-            "Leave it out, or search in the client with a function of your own. For Codex, set"
-            ' web_search = "disabled" in its config.toml.'
-        )
+        return "Leave it out, or search in the client with a function of your own."
     return "Leave it out, or run it in the client as a function of your own."
 
 

@@ -8,6 +8,9 @@ from gateway import dialects
 SPENDING = [dialects.CHAT, dialects.RESPONSES, dialects.MESSAGES]
 ALL = [*SPENDING, dialects.EMBEDDINGS, dialects.COUNT_TOKENS]
 every_dialect = pytest.mark.parametrize("dialect", ALL, ids=lambda dialect: dialect.path)
+every_spending = pytest.mark.parametrize(
+    "dialect", [*SPENDING, dialects.EMBEDDINGS], ids=lambda dialect: dialect.path
+)
 spending = pytest.mark.parametrize("dialect", SPENDING, ids=lambda dialect: dialect.path)
 
 

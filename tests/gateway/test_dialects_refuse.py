@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway import dialects
+from gateway import dialects, model_catalogue
 from gateway.refusals import CannotBeBounded, InvalidRequest
-from tests.gateway.routes import parsed, sent, spending
+from tests.gateway.routes import every_spending, parsed, sent, spending
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,109 @@ def test_a_tool_that_says_its_type_twice_is_refused(dialect):
         dialect.parse(b'{"model":"m","tools":[{"type":"web_search","type":"custom"}]}')
 
 
-def test_the_refusal_of_a_search_says_what_to_change_in_codex():
-    search = {"type": "web_search", "external_web_access": False}
-    with pytest.raises(CannotBeBounded, match='web_search = "disabled"'):
-        parsed(dialects.RESPONSES, tools=[search])
+ON = [
+    ("web_search_options", {}),
+    ("search_parameters", {}),
+    ("search_parameters", {"mode": "on"}),
+    ("enable_search", True),
+    ("search_options", {"forced_search": True}),
+    ("web_search", {"enable": True}),
+    ("web_search", {}),
+    ("enable_enhancement", True),
+    ("force_search_enhancement", True),
+    ("with_search_enhance", True),
+    ("data_sources", [{"type": "azure_search"}]),
+    ("dataSources", [{"type": "AzureCognitiveSearch"}]),
+    ("connectors", [{"id": "web-search"}]),
+    ("compound_custom", {"tools": {"enabled_tools": ["web_search"]}}),
+    ("plugins", ["plugin_web_search"]),
+    ("fallbacks", ["gpt-5"]),
+    ("context_window_fallback_dict", {"a": "b"}),
+    ("models", ["a", "b"]),
+    ("deferred", True),
+    ("cached_content", "cachedContents/1"),
+    ("extra_body", {"google": {"tools": [{"google_search": {}}]}}),
+    ("extra_body", {"google": {"cached_content": "cachedContents/1"}}),
+    ("extra_body", {"enable_search": True}),
+    # Names that no list has.
+    ("googleSearchRetrieval", {}),
+    ("server_tools", ["browser"]),
+    ("use_rag", 1),
+    ("vector_store_ids", ["vs_1"]),
+    ("internet-access", "on"),
+    ("mcp", {"url": "https://mcp.example"}),
+]
+
+
+@every_spending
+@pytest.mark.parametrize(("field", "value"), ON)
+def test_what_the_provider_does_beside_the_model_is_refused(dialect, field, value):
+    with pytest.raises(CannotBeBounded) as refusal:
+        parsed(dialect, **{field: value})
+    assert f"`{refusal.value.field}` is not supported." in refusal.value.detail
+
+
+@every_spending
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("web_search_options", None),
+        ("web_search_options", False),
+        ("search_parameters", None),
+        ("enable_search", False),
+        ("web_search", {"enable": False}),
+        ("web_search", {"enabled": False}),
+        ("data_sources", []),
+        ("plugins", None),
+        ("fallbacks", []),
+        ("disable_search", True),
+        ("search_domain_filter", ["example.com"]),
+        ("return_citations", True),
+        ("extra_body", {"google": {"thinking_config": {"include_thoughts": True}}}),
+        ("extra_body", {"enable_search": False}),
+        # Other fields of providers, and fields that nobody knows.
+        ("repetition_penalty", 1.1),
+        ("top_k", 40),
+        ("min_p", 0.1),
+        ("safe_prompt", True),
+        ("enable_thinking", False),
+        ("tool_stream", True),
+        ("research_note", "x"),
+        ("drag", 1),
+        ("website", "x"),
+        ("a_field_of_tomorrow", {"x": 1}),
+        ("x" * 100_000, 1),
+    ],
+)
+def test_what_is_off_or_costs_nothing_passes_as_it_came(dialect, field, value):
+    assert sent(dialect, **{field: value})[field] == value
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gpt-4o-search-preview",
+        "openai/gpt-4o-mini-search-preview-2025-03-11",
+        "gpt-5-search-api",
+        "sonar",
+        "perplexity/sonar-pro",
+        "sonar-deep-research",
+        "groq/compound",
+        "compound-beta-mini",
+        "o4-mini-deep-research",
+        "jina-deepsearch-v1",
+        "openai/gpt-4o:online",
+    ],
+)
+def test_models_that_always_search_are_known(model):
+    assert model_catalogue.always_searches(model)
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-4o", "deepseek-chat", "o3", "text-search-ada", "research-7b", "llama:free"]
+)
+def test_other_models_do_not_always_search(model):
+    assert not model_catalogue.always_searches(model)
 
 
 @pytest.mark.parametrize(
