@@ -21,6 +21,7 @@ class Action(StrEnum):
     LIMIT_REMOVE = "limit.remove"
     KEY_CREATE = "key.create"
     KEY_CHANGE = "key.change"
+    KEY_CHANGE_MODELS = "key.change_models"
     KEY_CHANGE_STATUS = "key.change_status"
     KEY_REPLACE_SECRET = "key.replace_secret"  # noqa: S105 - an action, no secret
     PRICE_SET = "price.set"

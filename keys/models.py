@@ -5,13 +5,21 @@ from keys.books.models.allocations import (
     Allocation,
     Charge,
     Decision,
+    ModelMismatch,
     RateLease,
     Rotation,
 )
 from keys.books.models.slots import Slot
 from keys.identity.models import Agent, AgentToken, CostCentre
 from keys.limits.models import Limit, Period, Unit, Window
-from keys.supply.models import ApiKey, Price, Provider, WireFormat
+from keys.supply.models import (
+    ApiKey,
+    CatalogueModel,
+    Price,
+    Provider,
+    ServedModel,
+    WireFormat,
+)
 
 __all__ = [
     "ROTATION_NEEDED",
@@ -19,15 +27,18 @@ __all__ = [
     "AgentToken",
     "Allocation",
     "ApiKey",
+    "CatalogueModel",
     "Charge",
     "CostCentre",
     "Decision",
     "Limit",
+    "ModelMismatch",
     "Period",
     "Price",
     "Provider",
     "RateLease",
     "Rotation",
+    "ServedModel",
     "Slot",
     "Unit",
     "Window",

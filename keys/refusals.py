@@ -298,6 +298,16 @@ class KeyCannotServe(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class KeyFull(Refusal):
+    """The limits of an API key have no room for a call of a session that is on another key."""
+
+    key_id: str
+
+    def sentence(self) -> str:
+        return f"The limits of the API key {self.key_id} have no room for this call."
+
+
+@dataclass(kw_only=True, eq=False)
 class RateLimited(Refusal):
     """The rate of the API key is used up; a retry can succeed at the moment `until`."""
 

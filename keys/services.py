@@ -10,7 +10,13 @@ from keys.books.services.close import (
     fail,
     forget_leases,
 )
-from keys.books.services.hold import HoldRequest, extend_holds, hold, hold_many
+from keys.books.services.hold import (
+    HoldRequest,
+    extend_holds,
+    hold,
+    hold_as_guest,
+    hold_many,
+)
 from keys.books.services.import_books import (
     IMPORTED_CHARGE,
     ImportedAllocation,
@@ -63,6 +69,7 @@ from keys.supply.services.providers import (
     replace_secret,
     set_price,
 )
+from keys.supply.services.served_models import set_served_models
 
 __all__ = [
     "IMPORTED_CHARGE",
@@ -103,6 +110,7 @@ __all__ = [
     "forget_leases",
     "free_slot",
     "hold",
+    "hold_as_guest",
     "hold_many",
     "import_books",
     "issue_token",
@@ -123,6 +131,7 @@ __all__ = [
     "set_key_status",
     "set_limit",
     "set_price",
+    "set_served_models",
     "settle",
     "settle_many",
     "take_books_alone",

@@ -1,9 +1,9 @@
 """The choice of an API key for an allocation, with a reason for each candidate. No database.
 
-Candidates are the active keys (of the model asked for, if one is) with more than `free_min`
-tokens free: those of the preferred provider, or all of them if it has none. Of those with room for
-the tokens, the best is the one with the highest priority, then most capacity, then lowest cost,
-then first slug.
+Candidates are the active keys (that serve the requested models, if any are) with more than
+`free_min` tokens free: those of the preferred provider, or all of them if it has none. Of those
+with room for the tokens, the best is the one with the highest priority, then most capacity, then
+lowest cost, then first slug.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ WORDS = {
     "higher_cost": "costs more than the otherwise equal chosen key: {detail} USD per 1,000 tokens",
     "later_slug": "equals the chosen key in every way; the first name wins",
     "not_active": "is {detail}",
-    "other_model": "is for another model: {detail}",
+    "other_model": "does not serve the requested models; its own is {detail}",
     "other_wire_format": "has a provider with another wire format: {detail}",
     "too_little_free": "has only {detail} tokens free, too few to be considered",
     "other_provider": "belongs to another provider: {detail}",
@@ -41,9 +41,10 @@ class Candidate(NamedTuple):
     """An API key with the values that decide. A tuple, since there may be ten thousand of them.
 
     `capacity`: tokens free in the tightest of its windows, those in USD counted as the tokens they
-    buy; None is unlimited. `cost`: USD per 1,000 tokens. `wire_format`: that
-    of its provider; blank is any. The choice ignores `price_id` and `payable`, the tokens on this
-    key that the USD limits of the payers can pay for.
+    buy; None is unlimited. `cost`: USD per 1,000 tokens. `wire_format`: that of its provider; blank
+    is any. `serves`: whether it serves the requested models; `cost`, `price_id` and what USD limits
+    allow are then those of the dearest. The choice ignores `price_id` and `payable`, the tokens on
+    this key that the USD limits of the payers can pay for.
     """
 
     slug: str
@@ -56,6 +57,7 @@ class Candidate(NamedTuple):
     price_id: int = 0
     payable: int | None = None
     wire_format: str = ""
+    serves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,6 @@ def choose(
     *,
     tokens: int,
     provider: str | None = None,
-    model: str | None = None,
     wire_format: str | None = None,
     free_min: int = 10_000,
 ) -> Decision:
@@ -94,9 +95,7 @@ def choose(
     Slugs are unique. The order of `candidates` does not matter.
     """
     known = list(candidates)
-    able, lost = _split_candidates(
-        known, model=model, wire_formats=("", wire_format or ""), free_min=free_min
-    )
+    able, lost = _split_candidates(known, wire_formats=("", wire_format or ""), free_min=free_min)
     provider_expanded = False
     if provider is not None:
         preferred = [c for c in able if c.provider == provider]
@@ -143,7 +142,7 @@ def from_json(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split_candidates(
-    known: list[Candidate], *, model: str | None, wire_formats: tuple[str, str], free_min: int
+    known: list[Candidate], *, wire_formats: tuple[str, str], free_min: int
 ) -> tuple[list[Candidate], list[Verdict]]:
     """Split the keys into candidates and verdicts on the others."""
     any_format = not any(wire_formats)
@@ -152,7 +151,7 @@ def _split_candidates(
     for c in known:
         if c.status != ACTIVE:
             lost.append((c.slug, "not_active", c.status))
-        elif model is not None and c.model != model:
+        elif not c.serves:
             lost.append((c.slug, "other_model", c.model))
         elif not any_format and c.wire_format not in wire_formats:
             lost.append((c.slug, "other_wire_format", c.wire_format))

@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.functional import cached_property
@@ -117,6 +118,13 @@ class ApiKey(models.Model):
     )
     priority = models.IntegerField(default=0, help_text="A higher number is lent first.")
     price = models.ForeignKey(Price, models.PROTECT, related_name="api_keys")
+    serves = ArrayField(
+        models.CharField(max_length=200),
+        db_default=[],
+        blank=True,
+        help_text="Models of the provider that the key serves besides its own: names, or patterns "
+        "such as gpt-4o* or * for all.",
+    )
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
     tokens_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
     status = models.CharField(max_length=9, choices=Status, default=Status.ACTIVE)
@@ -152,3 +160,85 @@ class ApiKey(models.Model):
         if self.status == self.Status.COOLING:
             return self.cooling_until is not None and self.cooling_until <= now
         return self.status in {self.Status.ACTIVE, self.Status.EXHAUSTED}
+
+
+class CatalogueModel(models.Model):
+    """What is known of a model of one provider: a line of the model catalogue.
+
+    A request names it by `name`, by one of `aliases`, or by a name that `pattern` matches (a
+    regular expression for the whole name, in lower case), such as a dated version. What is blank or
+    NULL is not known. Prices are lines of the price book.
+    """
+
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="catalogue")
+    name = models.CharField(max_length=200, help_text="What the provider calls the model.")
+    aliases = ArrayField(
+        models.CharField(max_length=200),
+        db_default=[],
+        blank=True,
+        help_text="Other names of exactly this model.",
+    )
+    pattern = models.CharField(
+        max_length=1000,
+        blank=True,
+        db_default="",
+        help_text="A regular expression that matches the whole name of every version of the model.",
+    )
+    context_tokens = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="The most tokens of input and output that one request may have.",
+    )
+    output_tokens_max = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="The most tokens that one answer may have."
+    )
+    outputs = ArrayField(
+        models.CharField(max_length=20),
+        db_default=[],
+        blank=True,
+        help_text="What the model answers with: text, image, audio or embeddings.",
+    )
+    source = models.CharField(
+        max_length=100, help_text="The name of the data file, or of the user who set the values."
+    )
+
+    class Meta:
+        ordering = ["provider", "name"]
+        verbose_name = "model"
+        verbose_name_plural = "model catalogue"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "name"], name="cataloguemodel_once_per_provider"
+            )
+        ]
+        indexes = [models.Index(fields=["name"], name="cataloguemodel_by_name")]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id} {self.name}"
+
+
+class ServedModel(models.Model):
+    """A model that an API key may be used for, and what it costs there.
+
+    Every key serves its own `model`, the default of its sessions.
+    """
+
+    api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="served_models")
+    model = models.ForeignKey(CatalogueModel, models.PROTECT, related_name="served_by")
+    price = models.ForeignKey(Price, models.PROTECT, related_name="+")
+    output_tokens_max = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="The most tokens that one answer may have on this key, if fewer than the model "
+        "can write.",
+    )
+
+    class Meta:
+        ordering = ["api_key", "model"]
+        verbose_name = "served model"
+        constraints = [
+            models.UniqueConstraint(fields=["api_key", "model"], name="servedmodel_once_per_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} on {self.api_key_id}"

@@ -81,7 +81,7 @@ def submit(
 def _check_supply(request: TaskRequest, parts: list[Part]) -> None:
     named = {(part.provider or request.provider, part.model or request.model) for part in parts}
     for provider, model in sorted(named):
-        keys.check_known(provider=provider, model=model)
+        keys.check_known(provider=provider, models=[model] if model else [])
 
 
 def _planning_step(request: TaskRequest) -> Plan:

@@ -43,6 +43,7 @@ CANDIDATES = st.lists(
         priority=FEW([0, 1]),
         capacity=FEW([None, 10_000, 10_001, 70_000]),
         cost=FEW([Decimal(0), Decimal("0.001"), Decimal("0.0010")]),
+        serves=FEW([True, True, False]),
     ),
     unique_by=lambda c: c.slug,
 )
@@ -50,7 +51,6 @@ ASKED = st.fixed_dictionaries(
     {
         "tokens": FEW([1, 10_001, 60_000, 10**9]),
         "provider": FEW([None, "p", "z"]),
-        "model": FEW([None, "m", "z"]),
     }
 )
 
@@ -123,7 +123,7 @@ def test_a_preferred_provider_whose_candidates_are_too_small_is_a_refusal():
 
 
 def test_a_model_that_is_asked_for_is_never_traded_for_another():
-    decision = choose([NVIDIA, OPENAI], tokens=1, model="gpt-4o", provider="nvidia")
+    decision = choose([replace(NVIDIA, serves=False), OPENAI], tokens=1, provider="nvidia")
     assert decision.chosen == OPENAI
     assert decision.provider_expanded
     assert verdicts(decision)["nvidia-1"] == ("other_model", "llama")
@@ -162,7 +162,7 @@ def test_a_stored_decision_reads_in_words():
 @given(CANDIDATES, ASKED, st.randoms(use_true_random=False))
 def test_the_chosen_key_is_the_best_of_those_with_room(known, asked, shuffler):
     decision = choose(known, **asked)
-    able = [c for c in known if is_able(c, asked["model"])]
+    able = [c for c in known if is_able(c)]
     preferred = [c for c in able if c.provider == asked["provider"]]
     fitting = [c for c in preferred or able if room(c) >= asked["tokens"]]
 
@@ -178,10 +178,8 @@ def test_the_chosen_key_is_the_best_of_those_with_room(known, asked, shuffler):
     assert choose(shuffled, **asked) == decision
 
 
-def is_able(candidate, model):
-    return candidate.status == "active" and room(candidate) > 10_000 and model in (
-        None, candidate.model,
-    )  # fmt: skip
+def is_able(candidate):
+    return candidate.status == "active" and candidate.serves and room(candidate) > 10_000
 
 
 def room(candidate):

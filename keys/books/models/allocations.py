@@ -12,6 +12,13 @@ from keys.refusals import BudgetNumbers
 from keys.supply.models import ApiKey, Price, WireFormat
 
 
+class ModelMismatch(models.TextChoices):
+    """What the gateway does with a call for a model that the session cannot use."""
+
+    SERVE = "serve", "the default model of the key answers"
+    REFUSE = "refuse", "the call is refused"
+
+
 class Allocation(models.Model):
     """A token budget lent to one session of an agent, on one API key at a time.
 
@@ -64,6 +71,17 @@ class Allocation(models.Model):
     )
     warned_at = models.DateTimeField(null=True, help_text="When the threshold was reached.")
     rotated_at = models.DateTimeField(null=True)
+    named_models = ArrayField(
+        models.CharField(max_length=200),
+        db_default=[],
+        help_text="The models it was requested for; none: any that its key serves.",
+    )
+    model_mismatch = models.CharField(
+        max_length=6,
+        choices=ModelMismatch,
+        db_default=ModelMismatch.SERVE,
+        help_text="What happens to a call for a model that the session cannot use.",
+    )
     provider_expanded = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
     asked = models.JSONField(help_text="The request, to compare a repeated one with.")
@@ -193,6 +211,12 @@ class Charge(models.Model):
     api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="charges")
     price = models.ForeignKey(Price, models.PROTECT, related_name="+")
     model = models.CharField(max_length=200, blank=True)
+    asked_model = models.CharField(
+        max_length=200,
+        blank=True,
+        db_default="",
+        help_text="The model that the call named, if another one served it.",
+    )
     idempotency_key = models.CharField(max_length=255)
     request_digest = models.BinaryField(max_length=32, null=True)
     route = models.CharField(max_length=40, blank=True, db_default="", help_text="Of the gateway.")

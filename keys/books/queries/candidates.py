@@ -1,5 +1,6 @@
 """The API keys among which an allocation chooses, and the windows that lack room."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,12 +10,35 @@ from keys.books.selection import Candidate
 from keys.refusals import LackingWindow
 
 
-def candidates(*, payers_usd: Decimal | None, now: datetime) -> list[Candidate]:
+def candidates(
+    *,
+    models: Sequence[str] = (),
+    token_cost: Decimal = Decimal(0),
+    payers_usd: Decimal | None,
+    now: datetime,
+) -> list[Candidate]:
     """Every API key with the tokens free on it at `now`; one query.
 
-    `payers_usd`: the USD free in the payers' limits, None when unlimited.
+    `models`: the models that it should serve, all of them. `token_cost`: the least that a token
+    counts in USD limits, whatever the key's price. `payers_usd`: the USD free in the payers'
+    limits, None when unlimited.
     """
-    return fetch(sql.CANDIDATES, payers_usd=payers_usd, now=now)
+    return fetch(
+        sql.CANDIDATES,
+        models=sorted({model.lower() for model in models}),
+        token_cost=token_cost,
+        payers_usd=payers_usd,
+        now=now,
+    )
+
+
+def served_prices(key: str, models: Sequence[str]) -> dict[str, int]:
+    """Those of `models` that the key serves, each with the line of the price book that it has."""
+    if not models:
+        return {}
+    wished = {model.lower(): model for model in models}
+    rows = fetch(sql.SERVED_BY_KEY, models=sorted(wished), key=key)
+    return {wished[row.model]: row.price_id for row in rows}
 
 
 def lacking_windows(

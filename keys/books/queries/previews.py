@@ -1,16 +1,16 @@
 """The API key that a request would get now. Nothing is written, and nothing stays locked."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from common.refusal import Refusal
 from keys.books.queries.candidates import candidates
 from keys.books.selection import Candidate
 from keys.books.services.allocation_request import AllocationRequest
-from keys.books.services.key_selection import Payers, check_payers, decide_among, look
+from keys.books.services.key_selection import Payers, decide, look
 from keys.refusals import LimitReached, ModelNotFound, NoKeyCapacity, ProviderNotFound
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
@@ -46,24 +46,27 @@ def previews(
     Equal requests are decided once. Refusals: those of `allocate` that no request could change
     (AgentNotFound, AgentDisabled, CostCentreNotFound, WrongValue).
     """
-    paying: dict[str | None, tuple[Payers, list[Candidate]]] = {}
+    payers: dict[str | None, Payers] = {}
+    known = cache(candidates)
     by_request = {}
     for request in dict.fromkeys(requests):
         request.check()
         centre = request.cost_centre
-        if centre not in paying:
-            payers = look(agent=agent, cost_centre=centre, now=now).payers
-            paying[centre] = payers, candidates(payers_usd=payers.usd_free, now=now)
-        by_request[request] = _preview(request, *paying[centre], now=now)
+        if centre not in payers:
+            payers[centre] = look(agent=agent, cost_centre=centre, now=now).payers
+        by_request[request] = _preview(request, payers[centre], known, now=now)
     return by_request
 
 
 def _preview(
-    request: AllocationRequest, payers: Payers, known: list[Candidate], *, now: datetime
+    request: AllocationRequest,
+    payers: Payers,
+    known: Callable[..., list[Candidate]],
+    *,
+    now: datetime,
 ) -> Preview:
     try:
-        check_payers(request, payers, now=now)
-        chosen = decide_among(known, request=request, payers=payers, now=now).best
+        chosen = decide(request=request, payers=payers, now=now, known=known).best
     except (LimitReached, NoKeyCapacity, ModelNotFound, ProviderNotFound) as refusal:
         return Preview(refusal=refusal)
     return Preview(chosen.slug, chosen.provider, chosen.model, chosen.price_id)

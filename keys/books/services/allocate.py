@@ -13,7 +13,7 @@ from common.statements import fetch, instance
 from keys.books import selection, sql, transactions
 from keys.books.services.allocation_request import AllocationRequest
 from keys.books.services.key_selection import Asker, decide, look
-from keys.models import Allocation
+from keys.models import Allocation, ModelMismatch
 from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
@@ -141,6 +141,8 @@ def _new_allocation(
         auto_rotate=request.auto_rotate,
         wire_format=request.wire_format or "",
         refusal_status=request.refusal_status,
+        named_models=list(request.named_models),
+        model_mismatch=request.model_mismatch or ModelMismatch.SERVE,
         provider_expanded=decision.provider_expanded,
         idempotency_key=idempotency_key,
         asked=request.as_json(),
@@ -186,6 +188,8 @@ _COLUMNS = (
     "auto_rotate",
     "wire_format",
     "refusal_status",
+    "named_models",
+    "model_mismatch",
     "provider_expanded",
     "idempotency_key",
     "created_at",

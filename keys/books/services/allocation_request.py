@@ -4,13 +4,14 @@ from dataclasses import asdict, dataclass, field
 
 from django.conf import settings
 
-from keys.models import WireFormat
+from keys.models import ModelMismatch, WireFormat
 from keys.refusals import WrongValue
 
 # Statuses with which the gateway may refuse a call that the budget cannot pay. Clients do not retry
 # after any of these by themselves.
 REFUSAL_STATUSES = (400, 402, 403, 422, 429)
-_LATER = ("wire_format", "refusal_status")
+_LATER = ("wire_format", "refusal_status", "models", "model_mismatch")
+_MODELS_MAX = 20
 
 
 def check_ttl(ttl_seconds: int) -> None:
@@ -28,7 +29,10 @@ class AllocationRequest:
 
     `wire_format`: what the session will speak to the gateway; only keys of providers that speak it
     are considered. `refusal_status`: the HTTP status with which the gateway refuses a call that the
-    budget cannot pay, for clients that misread the usual one.
+    budget cannot pay, for clients that misread the usual one. `model` or `models`: what the session
+    must be able to use; only keys that serve all of them are considered, or one key for each model
+    where no key serves all. `model_mismatch`: what the gateway does with a call for a model that
+    the session cannot use, `serve` (the default model answers) or `refuse`.
     """
 
     tokens: int
@@ -39,6 +43,13 @@ class AllocationRequest:
     auto_rotate: bool = True
     wire_format: str | None = None
     refusal_status: int | None = None
+    models: tuple[str, ...] = ()
+    model_mismatch: str | None = None
+
+    @property
+    def named_models(self) -> tuple[str, ...]:
+        """The models that the session must be able to use, whichever way they were requested."""
+        return (self.model,) if self.model else self.models
 
     def check(self) -> None:
         """Refusals: WrongValue."""
@@ -52,9 +63,15 @@ class AllocationRequest:
                 f"Use one of {', '.join(map(str, REFUSAL_STATUSES))} as the refusal status.",
                 field="refusal_status",
             )
+        if self.model and self.models:
+            raise WrongValue("Give either model or models, not both.", field="models")
+        if len(self.models) > _MODELS_MAX:
+            raise WrongValue(f"Give at most {_MODELS_MAX} models.", field="models")
+        if self.model_mismatch not in (None, *ModelMismatch.values):
+            raise WrongValue("Use serve or refuse for model_mismatch.", field="model_mismatch")
 
     def as_json(self) -> dict[str, object]:
         """The request as JSON, to compare a repeated request with."""
-        fields = asdict(self)
+        fields = {**asdict(self), "models": list(self.models)}
         # A request from before these fields existed must still compare as the same.
-        return {n: fields[n] for n in fields if n not in _LATER or fields[n] is not None}
+        return {n: fields[n] for n in fields if n not in _LATER or fields[n] not in (None, [])}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
 from django.conf import settings
@@ -10,8 +11,9 @@ from psycopg.types.json import Jsonb
 
 from common.refusal import Refusal
 from common.statements import fetch
-from keys.books import sql
+from keys.books import sql, transactions
 from keys.books.sql.hold import HoldResult, HoldRow
+from keys.books.sql.locks import LockedRow
 from keys.models import Charge
 from keys.refusals import (
     AgentDisabled,
@@ -22,6 +24,7 @@ from keys.refusals import (
     IdempotencyMismatch,
     KeyCannotServe,
     KeyChanged,
+    KeyFull,
     RateLimited,
     WrongValue,
 )
@@ -31,7 +34,10 @@ class HoldRequest(NamedTuple):
     """A request to hold from `least` to `most` tokens, as many as are left.
 
     `api_key`: the key the call is made with; if blank, the key of the allocation, without a check
-    whether it can serve. `request_digest` tells a repeated request from a different one. `fresh`:
+    whether it can serve. `guest`: it may be another key than the allocation's, see `hold_as_guest`.
+    `price_id`, `token_cost`: the price of the called model, and the most that one of its tokens can
+    cost (USD); None: those of the allocation. `asked_model`: the model that the client named, if
+    `model` is another one. `request_digest` tells a repeated request from a different one. `fresh`:
     the idempotency key is new, so no earlier charge has it.
     """
 
@@ -46,6 +52,10 @@ class HoldRequest(NamedTuple):
     wire_format: str = ""
     ttl_seconds: int | None = None
     fresh: bool = False
+    asked_model: str = ""
+    price_id: int | None = None
+    token_cost: Decimal | None = None
+    guest: bool = False
 
 
 def hold(
@@ -91,7 +101,7 @@ def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResul
             "Use zero or more tokens for a hold, with a maximum that is not below the minimum.",
             field="tokens",
         )
-    if len(wanted) == 1 and (held := _hold_one(wanted[0], now=now)):
+    if len(wanted) == 1 and not wanted[0].guest and (held := _hold_one(wanted[0], now=now)):
         return [held]
     answers: dict[int, HoldResult | Refusal] = {}
     paced: dict[int, str] = {}
@@ -112,6 +122,45 @@ def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResul
     return [answers[n] for n in range(len(wanted))]
 
 
+def hold_as_guest(request: HoldRequest, *, now: datetime) -> HoldResult:
+    """Set aside for a call on `request.api_key`, which is not the key that the allocation is on.
+
+    What the call may use is committed in that key's windows for as long as it is held, as for calls
+    in flight of a session that was rotated away. Refusals: those of `hold_many`, and KeyFull when
+    the key's windows have no room.
+    """
+    held = _try_as_guest(request._replace(guest=True), now=now)
+    if isinstance(held, Refusal):
+        raise held
+    return held
+
+
+@transactions.in_books
+def _try_as_guest(request: HoldRequest, *, now: datetime) -> HoldResult | Refusal:
+    scope = f"key:{request.api_key}"
+    # Before all other locks, as everywhere.
+    fetch(sql.PACE, keys=[request.api_key])
+    books = transactions.lock(allocations=[request.allocation_id], scopes=[scope], now=now)
+    windows = [window for window in books.windows if window.scope == scope]
+    room = min((_room(window, request.token_cost) for window in windows), default=request.most)
+    if room < request.least:
+        return KeyFull(key_id=request.api_key)
+    request = request._replace(most=min(request.most, room))
+    [row] = _set_aside({0: request}, now=now, paced=True)
+    answer = _answers([row], [request], in_pace=True).get(0) or KeyChanged(key_id=request.api_key)
+    if isinstance(answer, HoldResult):
+        transactions.move({scope: (answer.tokens, answer.cost)})
+    return answer
+
+
+def _room(window: LockedRow, token_cost: Decimal | None) -> int:
+    """Tokens that fit into a window."""
+    free = max(window.amount - window.used - window.committed, Decimal(0))
+    if window.unit == "tokens":
+        return int(free)
+    return int(free / token_cost) if token_cost else _UNLIMITED
+
+
 def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> None:
     """Extend the holds of these charges, whose calls still run, to `ttl_seconds` from `now`."""
     until = now + timedelta(seconds=ttl_seconds)
@@ -129,6 +178,9 @@ def _hold_one(one: HoldRequest, *, now: datetime) -> HoldResult | None:
         idempotency_key=one.idempotency_key,
         digest=one.request_digest,
         model=one.model,
+        asked_model=one.asked_model,
+        price=one.price_id,
+        token_cost=one.token_cost,
         route=one.route,
         wire_format=one.wire_format,
         now=now,
@@ -167,6 +219,10 @@ def _as_json(n: int, one: HoldRequest, now: datetime) -> dict[str, object]:
         "idempotency_key": one.idempotency_key,
         "digest": one.request_digest.hex() if one.request_digest else None,
         "model": one.model,
+        "asked_model": one.asked_model,
+        "price": one.price_id,
+        "token_cost": None if one.token_cost is None else str(one.token_cost),
+        "guest": one.guest,
         "route": one.route,
         "wire_format": one.wire_format,
         "until": _until(one, now).isoformat(),
@@ -234,6 +290,7 @@ def _rate_limited(row: HoldRow, one: HoldRequest) -> Refusal:
     )
 
 
+_UNLIMITED = 10**12
 _MAY_BE_EARLIER = {"small", "closed"}
 _REFUSALS: dict[str, Callable[[HoldRow, HoldRequest], Refusal]] = {
     "small": _allocation_exhausted,

@@ -1,7 +1,11 @@
 """Read the agent and the payers of a request, and choose the API key, or refuse with the reason."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.conf import settings
@@ -10,7 +14,7 @@ from common.statements import fetch
 from keys.books import selection, sql
 from keys.books.queries.candidates import candidates, lacking_windows
 from keys.books.services.allocation_request import AllocationRequest
-from keys.models import ApiKey, Provider
+from keys.models import Provider
 from keys.refusals import (
     AgentDisabled,
     AgentNotFound,
@@ -74,13 +78,29 @@ def look(
     return Asker(agent, (row.asked or row.own)[-1], payers, row.earlier)
 
 
-def decide(*, request: AllocationRequest, payers: Payers, now: datetime) -> selection.Decision:
+def decide(
+    *,
+    request: AllocationRequest,
+    payers: Payers,
+    now: datetime,
+    known: Callable[..., list[selection.Candidate]] = candidates,
+) -> selection.Decision:
     """The decision, with a key chosen. Refusals: LimitReached, NoKeyCapacity, ProviderNotFound,
     ModelNotFound."""
     check_payers(request, payers, now=now)
-    return decide_among(
-        candidates(payers_usd=payers.usd_free, now=now), request=request, payers=payers, now=now
-    )
+    free = partial(known, payers_usd=payers.usd_free, now=now)
+    models = request.named_models
+    decide_among = partial(_decide_among, request=request, payers=payers, now=now)
+    serving = free(models=models)
+    if len(models) < 2 or any(candidate.serves for candidate in serving):
+        return decide_among(serving)
+    # No key serves all: one for each model. The session is on that of the first, and what is set
+    # aside is enough for the dearest.
+    prices = [price_of(decide_among(free(models=(model,))).best.price_id) for model in models]
+    dearest = max(prices, key=attrgetter("token_cost_max"))
+    decision = decide_among(free(models=models[:1], token_cost=dearest.token_cost_max))
+    best = decision.best._replace(price_id=dearest.pk)
+    return replace(decision, chosen=best, ranking=[best, *decision.ranking[1:]])
 
 
 def check_payers(request: AllocationRequest, payers: Payers, *, now: datetime) -> None:
@@ -89,14 +109,14 @@ def check_payers(request: AllocationRequest, payers: Payers, *, now: datetime) -
         raise _limit_reached(request, payers, cost=Decimal(0), now=now)
 
 
-def decide_among(
+def _decide_among(
     known: list[selection.Candidate], *, request: AllocationRequest, payers: Payers, now: datetime
 ) -> selection.Decision:
     """As `decide`, with the candidates given and the payers already checked."""
     decision = _choose(_payable(known, request.tokens), request)
     if decision.chosen:
         return decision
-    check_known(provider=request.provider, model=request.model)
+    check_known(provider=request.provider, models=request.named_models)
     if (unlimited := _choose(known, request)).chosen:
         price = price_of(unlimited.best.price_id)
         raise _limit_reached(
@@ -120,7 +140,6 @@ def _choose(known: list[selection.Candidate], request: AllocationRequest) -> sel
         known,
         tokens=request.tokens,
         provider=request.provider,
-        model=request.model,
         wire_format=request.wire_format,
         free_min=settings.CANDIDATE_FREE_TOKENS_MIN,
     )
@@ -166,9 +185,10 @@ def next_reset(windows: list[LackingWindow]) -> datetime | None:
     return min((window.resets_at for window in windows if window.resets_at), default=None)
 
 
-def check_known(*, provider: str | None, model: str | None) -> None:
+def check_known(*, provider: str | None, models: Sequence[str]) -> None:
     """Refuse an unknown provider or model. Refusals: ProviderNotFound, ModelNotFound."""
     if provider and not Provider.objects.filter(slug=provider).exists():
         raise ProviderNotFound(provider=provider)
-    if model and not ApiKey.objects.filter(model=model).exists():
-        raise ModelNotFound(model=model)
+    for model in models:
+        if not fetch(sql.SERVED_ANYWHERE, models=[model.lower()]):
+            raise ModelNotFound(model=model)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.db.models import Sum
 from alerts import services as alerts
 from keys.audit_actions import Action
 from keys.books import selection, transactions
-from keys.books.queries.candidates import candidates
+from keys.books.queries.candidates import candidates, served_prices
 from keys.books.sql.locks import LockedRow
 from keys.models import Allocation, ApiKey, Charge, Price, Rotation
 from keys.refusals import (
@@ -80,16 +81,16 @@ def rotate(
 
 def _best_other(allocation: Allocation, *, without: set[str], now: datetime) -> str | None:
     """The slug of the best other key for the rest of the allocation; None without one."""
+    models = list(served_prices(allocation.api_key_id, allocation.named_models))
     others = [
         candidate
-        for candidate in candidates(payers_usd=None, now=now)
+        for candidate in candidates(models=models, payers_usd=None, now=now)
         if candidate.slug != allocation.api_key_id and candidate.slug not in without
     ]
     decision = selection.choose(
         others,
         tokens=max(allocation.allocated - allocation.used, 1),
         provider=allocation.api_key.provider_id,
-        model=allocation.asked.get("model"),
         wire_format=allocation.wire_format,
         free_min=settings.CANDIDATE_FREE_TOKENS_MIN,
     )
@@ -116,7 +117,8 @@ def _try_to_rotate(
     if allocation.status != Allocation.Status.ACTIVE or allocation.expires_at <= now:
         raise AllocationClosed(status=allocation.status, **allocation.budget)
     to_key = _check_target(allocation, target, now)
-    moves = _moves(allocation, to_key)
+    price = _price_on(allocation, to_key)
+    moves = _moves(allocation, to_key, price)
     if not _has_room(locked.windows, moves):
         return None
     transactions.move(moves)
@@ -131,7 +133,7 @@ def _try_to_rotate(
         asked_key=asked_key or "",
         created_at=locked.at,
     )
-    return _write(rotation, to_key, actor=actor), True
+    return _write(rotation, price, actor=actor), True
 
 
 def _earlier_rotation(
@@ -180,10 +182,30 @@ def _check_target(allocation: Allocation, target: str | None, now: datetime) -> 
     return to_key
 
 
-def _moves(allocation: Allocation, to_key: ApiKey) -> dict[str, _Share]:
+def _price_on(allocation: Allocation, to_key: ApiKey) -> Price:
+    """What the session's tokens cost there at most: the price of the dearest of its models.
+
+    The target must serve what the present key serves of them. Refusal: RotationRefused.
+    """
+    now_served = served_prices(allocation.api_key_id, allocation.named_models)
+    then_served = served_prices(to_key.pk, allocation.named_models)
+    if missing := sorted(now_served.keys() - then_served.keys()):
+        raise RotationRefused(
+            f"The API key {to_key.pk} does not serve {missing[0]}.",
+            session_id=allocation.session_id,
+            key_id=to_key.pk,
+        )
+    prices = [price_of(price_id) for price_id in then_served.values()] or [to_key.price]
+    if len(now_served) < len(allocation.named_models):
+        # The others are served by other keys, at up to this price.
+        prices.append(allocation.price)
+    return max(prices, key=attrgetter("token_cost_max"))
+
+
+def _moves(allocation: Allocation, to_key: ApiKey, price: Price) -> dict[str, _Share]:
     """What each scope's windows commit more or less: see `keys.books.sql` for the rule."""
     left = _remainder(allocation)
-    then = _cost_on(to_key.price, left.tokens, allocation)
+    then = _cost_on(price, left.tokens, allocation)
     return {
         f"key:{allocation.api_key_id}": _holds_on(allocation, allocation.api_key_id).minus(left),
         f"key:{to_key.pk}": _Share(left.tokens, then).minus(_holds_on(allocation, to_key.pk)),
@@ -220,14 +242,12 @@ def _has_room(windows: list[LockedRow], moves: dict[str, _Share]) -> bool:
     return True
 
 
-def _write(rotation: Rotation, to_key: ApiKey, *, actor: Actor) -> Rotation:
-    allocation = rotation.allocation
+def _write(rotation: Rotation, price: Price, *, actor: Actor) -> Rotation:
+    allocation, to_key = rotation.allocation, rotation.to_key
     left = _remainder(allocation)
-    allocation.api_key, allocation.price = to_key, to_key.price
-    allocation.allocated_cost = allocation.used_cost + _cost_on(
-        to_key.price, left.tokens, allocation
-    )
-    allocation.token_cost_max = price_of(to_key.price_id).token_cost_max
+    allocation.api_key, allocation.price = to_key, price
+    allocation.allocated_cost = allocation.used_cost + _cost_on(price, left.tokens, allocation)
+    allocation.token_cost_max = price.token_cost_max
     allocation.rotated_at = rotation.created_at
     changed = ["api_key", "price", "allocated_cost", "token_cost_max", "rotated_at"]
     allocation.save(update_fields=changed)

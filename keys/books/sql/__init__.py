@@ -16,7 +16,13 @@ every window that LOCK waited for.
 from keys.books.sql.allocate import ALLOCATE, split_lent_row
 from keys.books.sql.close import CLOSE
 from keys.books.sql.hold import EXTEND_HOLDS, HOLD, HOLD_ONE, PACE
-from keys.books.sql.key_selection import CANDIDATES, LACKING, LOOK
+from keys.books.sql.key_selection import (
+    CANDIDATES,
+    LACKING,
+    LOOK,
+    SERVED_ANYWHERE,
+    SERVED_BY_KEY,
+)
 from keys.books.sql.locks import JOIN, LOCK
 from keys.books.sql.report_usage import CHARGE, RECORD, REPORTED
 from keys.books.sql.rotate import MOVE
@@ -43,6 +49,8 @@ __all__ = [
     "PACE",
     "RECORD",
     "REPORTED",
+    "SERVED_ANYWHERE",
+    "SERVED_BY_KEY",
     "TAKE_SLOT",
     "split_lent_row",
 ]

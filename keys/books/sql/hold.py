@@ -104,20 +104,26 @@ HOLD_ONE = Statement(
     """
     -- The allocation, locked, if it is the plain case: its room, and what of it is held.
     WITH room AS MATERIALIZED (
-        SELECT a.id, a.session_id, a.api_key_id, a.price_id,
-               a.allocated - a.used - a.held AS free,
-               least(a.allocated - a.used - a.held, %(most)s) AS tokens,
+        SELECT a.id, a.session_id, a.api_key_id,
+               coalesce(%(price)s, a.price_id) AS price_id,
+               a.allocated - a.used - a.held AS free, f.tokens,
                greatest(least(
-                   round(least(a.allocated - a.used - a.held, %(most)s) * a.token_cost_max, 9),
+                   round(f.tokens * f.token_cost, 9),
                    a.allocated_cost - a.used_cost - a.held_cost
                ), 0) AS cost,
                k.xmin::text || '.' || p.xmin::text AS version
           FROM keys_allocation a
+         CROSS JOIN LATERAL (
+            SELECT coalesce(%(token_cost)s, a.token_cost_max) AS token_cost,
+                   least(keys_affordable(a.allocated - a.used - a.held,
+                                         a.allocated_cost - a.used_cost - a.held_cost,
+                                         coalesce(%(token_cost)s, a.token_cost_max)),
+                         %(most)s) AS tokens) f
           JOIN keys_apikey k ON k.slug = a.api_key_id
           JOIN keys_provider p ON p.slug = k.provider_id
           JOIN keys_agent ag ON ag.slug = a.agent_id
          WHERE a.id = %(allocation)s AND a.status = 'active' AND a.expires_at > %(now)s
-           AND a.used + a.held + %(least)s <= a.allocated AND ag.disabled_at IS NULL
+           AND f.tokens >= %(least)s AND ag.disabled_at IS NULL
            AND k.requests_per_minute IS NULL AND k.tokens_per_minute IS NULL
            AND (%(api_key)s::text = ''
                 OR a.api_key_id = %(api_key)s::text
@@ -128,12 +134,13 @@ HOLD_ONE = Statement(
     -- The charge; none if its idempotency key was used before.
     made AS (
         INSERT INTO keys_charge (
-            allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route,
-            status, basis, held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens,
-            output_tokens, reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
-        SELECT id, api_key_id, price_id, %(model)s, %(idempotency_key)s, %(digest)s::bytea,
-               %(route)s, 'held', 'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s,
-               %(until)s
+            allocation_id, api_key_id, price_id, model, asked_model, idempotency_key,
+            request_digest, route, status, basis, held_tokens, held_cost, input_tokens,
+            cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, tokens, cost,
+            overrun, created_at, expires_at)
+        SELECT id, api_key_id, price_id, %(model)s, %(asked_model)s, %(idempotency_key)s,
+               %(digest)s::bytea, %(route)s, 'held', 'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0,
+               false, %(now)s, %(until)s
           FROM room
             ON CONFLICT (allocation_id, idempotency_key) DO NOTHING
         RETURNING id, allocation_id
@@ -162,7 +169,8 @@ HOLD = Statement(
     WITH given AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(%(holds)s) AS g(
             n int, allocation bigint, api_key text, least bigint, most bigint, idempotency_key text,
-            digest text, model text, route text, wire_format text, until timestamptz)
+            digest text, model text, asked_model text, route text, wire_format text,
+            until timestamptz, price bigint, token_cost numeric, guest boolean)
     ),
     -- The allocations, locked in the order of locks, with what they have free.
     room AS MATERIALIZED (
@@ -182,7 +190,8 @@ HOLD = Statement(
                k.status IN ('active', 'exhausted')
                    OR k.status = 'cooling' AND k.cooling_until <= %(now)s AS serves
           FROM keys_apikey k JOIN keys_provider p ON p.slug = k.provider_id
-         WHERE k.slug = ANY(ARRAY(SELECT api_key_id FROM room))
+         WHERE k.slug = ANY(ARRAY(SELECT api_key_id FROM room
+                                  UNION ALL SELECT api_key FROM given WHERE guest))
     ),
     -- What of these rates is taken now, when places are counted.
     places AS (
@@ -192,11 +201,26 @@ HOLD = Statement(
          WHERE %(paced)s AND api_key_id = ANY(ARRAY(SELECT slug FROM keys)) AND expires_at > %(now)s
          GROUP BY api_key_id
     ),
+    -- What is asked for, and where the USD of an allocation may be scarcer than its tokens: since a
+    -- model is dearer than what it was lent for, or was. There `alone`: one hold at a time.
+    asked AS (
+        SELECT g.*, min(g.n) OVER every AS first,
+               coalesce(bool_or(g.token_cost > r.token_cost_max) OVER every
+                        OR keys_affordable(r.free, r.free_cost, r.token_cost_max) < r.free,
+                        false) AS alone
+          FROM given g LEFT JOIN room r ON r.id = g.allocation
+        WINDOW every AS (PARTITION BY g.allocation)
+    ),
     -- Each hold with its allocation, key, places and earlier charge; `no`: why it cannot be.
     looked AS (
-        SELECT g.*, r.id, r.session_id, r.api_key_id, r.price_id, r.status, r.created_at,
-               r.expires_at, r.allocated, r.used, r.held, r.token_cost_max, r.free, r.free_cost,
-               k.version, k.status AS key_status, k.cooling_until, k.requests_per_minute,
+        SELECT g.*, r.id, r.session_id, k.slug AS api_key_id,
+               coalesce(g.price, r.price_id) AS price_id, r.status, r.created_at, r.expires_at,
+               r.allocated, r.used, r.held, r.free_cost, k.version,
+               coalesce(g.token_cost, r.token_cost_max) AS token_cost_max,
+               CASE WHEN g.alone THEN keys_affordable(
+                        r.free, r.free_cost, coalesce(g.token_cost, r.token_cost_max))
+                    ELSE r.free END AS free,
+               k.status AS key_status, k.cooling_until, k.requests_per_minute,
                k.tokens_per_minute,
                coalesce(p.requests, 0) AS requests_now, coalesce(p.tokens, 0) AS tokens_now,
                coalesce(p.first, %(now)s + interval '1 minute') AS free_at,
@@ -207,10 +231,12 @@ HOLD = Statement(
                     -- The same key twice in this batch: the second finds the charge of the first.
                     WHEN row_number() OVER (PARTITION BY r.id, g.idempotency_key ORDER BY g.n) > 1
                     THEN 'again'
+                    WHEN g.alone AND g.n > g.first THEN 'again'
                     WHEN r.status <> 'active' THEN 'closed'
                     WHEN r.expires_at <= %(now)s THEN 'expired'
                     WHEN ag.disabled_at IS NOT NULL THEN 'disabled'
-                    WHEN g.api_key <> '' AND g.api_key <> r.api_key_id THEN 'rotated'
+                    WHEN g.api_key <> '' AND g.api_key <> r.api_key_id AND NOT g.guest
+                    THEN 'rotated'
                     WHEN g.api_key <> '' AND NOT k.serves THEN 'key'
                     WHEN (k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL)
                          AND (NOT %(paced)s
@@ -223,14 +249,14 @@ HOLD = Statement(
                                                       AND row_number() OVER on_key = 1
                                                  THEN g.most END))
                     THEN 'paced' END AS no
-          FROM given g
+          FROM asked g
           LEFT JOIN room r ON r.id = g.allocation
-          LEFT JOIN keys k ON k.slug = r.api_key_id
-          LEFT JOIN places p ON p.slug = r.api_key_id
+          LEFT JOIN keys k ON k.slug = CASE WHEN g.guest THEN g.api_key ELSE r.api_key_id END
+          LEFT JOIN places p ON p.slug = k.slug
           LEFT JOIN keys_agent ag ON ag.slug = r.agent_id
           LEFT JOIN keys_charge c
                  ON c.allocation_id = r.id AND c.idempotency_key = g.idempotency_key
-        WINDOW on_key AS (PARTITION BY r.api_key_id ORDER BY g.n)
+        WINDOW on_key AS (PARTITION BY k.slug ORDER BY g.n)
     ),
     -- What is free at least for each hold, if all before it get what they want.
     running AS (
@@ -271,11 +297,13 @@ HOLD = Statement(
     -- The charges.
     made AS (
         INSERT INTO keys_charge (
-            allocation_id, api_key_id, price_id, model, idempotency_key, request_digest, route,
-            status, basis, held_tokens, held_cost, input_tokens, cached_tokens, cache_write_tokens,
-            output_tokens, reasoning_tokens, tokens, cost, overrun, created_at, expires_at)
-        SELECT id, api_key_id, price_id, model, idempotency_key, decode(digest, 'hex'), route,
-               'held', 'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0, false, %(now)s, until
+            allocation_id, api_key_id, price_id, model, asked_model, idempotency_key,
+            request_digest, route, status, basis, held_tokens, held_cost, input_tokens,
+            cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, tokens, cost,
+            overrun, created_at, expires_at)
+        SELECT id, api_key_id, price_id, model, asked_model, idempotency_key,
+               decode(digest, 'hex'), route, 'held', 'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0,
+               false, %(now)s, until
           FROM priced WHERE tokens IS NOT NULL
          ORDER BY n
             ON CONFLICT (allocation_id, idempotency_key) DO NOTHING

@@ -73,11 +73,70 @@ LOOK = Statement(
 )
 
 
-# Every API key with what it has free at this moment.
+# The line of each provider's catalogue that each model asked for means: by its name first, then by
+# an alias, then by a pattern.
+_WISHED = """
+    WITH wished AS (
+        SELECT DISTINCT ON (w.model, c.provider_id) w.model, c.id
+          FROM unnest(%(models)s::text[]) AS w(model)
+          JOIN keys_cataloguemodel c
+            ON lower(c.name) = w.model OR w.model = ANY(c.aliases)
+               OR c.pattern <> '' AND w.model ~ ('^(?:' || c.pattern || ')$')
+         ORDER BY w.model, c.provider_id, lower(c.name) <> w.model, w.model <> ALL(c.aliases),
+                  length(c.pattern) DESC, c.id
+    )"""
+
+
+class ServedRow(NamedTuple):
+    """A key that serves a model."""
+
+    api_key_id: str
+
+
+# Any key that serves any of the models, whatever its status.
+SERVED_ANYWHERE = Statement(
+    _WISHED  # noqa: S608 - a constant
+    + """
+    SELECT s.api_key_id FROM wished w JOIN keys_servedmodel s ON s.model_id = w.id LIMIT 1
+    """,
+    ServedRow,
+)
+
+
+class ServedPrice(NamedTuple):
+    """A model asked for that a key serves, with its price there."""
+
+    model: str
+    price_id: int
+
+
+# Which of the models a key serves.
+SERVED_BY_KEY = Statement(
+    _WISHED  # noqa: S608 - a constant
+    + """
+    SELECT w.model, s.price_id
+      FROM wished w JOIN keys_servedmodel s ON s.model_id = w.id
+     WHERE s.api_key_id = %(key)s
+    """,
+    ServedPrice,
+)
+
+
+# Every API key with what it has free at this moment, and whether it serves all the `models`; what
+# it costs is then the price of the dearest of them there.
 CANDIDATES = Statement(
-    """
+    _WISHED  # noqa: S608 - a constant
+    + """,
+    -- How many of these models each key serves, and the dearest price among them.
+    served AS (
+        SELECT s.api_key_id, count(*) AS models,
+               (array_agg(s.price_id ORDER BY keys_token_cost_max(p) DESC, p.id))[1] AS price_id
+          FROM wished w JOIN keys_servedmodel s ON s.model_id = w.id
+          JOIN keys_price p ON p.id = s.price_id
+         GROUP BY s.api_key_id
+    ),
     -- What the tightest open window of each key and unit has free.
-    WITH free AS (
+    free AS (
         SELECT scope,
                min(amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END)
                    FILTER (WHERE unit = 'tokens') AS tokens,
@@ -95,14 +154,14 @@ CANDIDATES = Statement(
            p.input + p.output AS cost, p.id AS price_id,
            CASE WHEN r.most > 0
                 THEN trunc(%(payers_usd)s::numeric / r.most)::bigint END AS payable,
-           CASE WHEN k.sandbox THEN '' ELSE v.wire_format END AS wire_format
+           CASE WHEN k.sandbox THEN '' ELSE v.wire_format END AS wire_format,
+           coalesce(s.models, 0) = cardinality(%(models)s::text[]) AS serves
       FROM keys_apikey k
-      JOIN keys_price p ON p.id = k.price_id
+      LEFT JOIN served s ON s.api_key_id = k.slug
+      JOIN keys_price p ON p.id = coalesce(s.price_id, k.price_id)
       JOIN keys_provider v ON v.slug = k.provider_id
      CROSS JOIN LATERAL (
-        -- As `Price.token_cost_max`.
-        SELECT greatest(p.input, p.cached, p.cache_write, p.cache_write_long, p.audio_input,
-                        p.output, p.audio_output, p.tier_max) / 1000 AS most) r
+        SELECT greatest(keys_token_cost_max(p), %(token_cost)s) AS most) r
       LEFT JOIN free f ON f.scope = 'key:' || k.slug
     """,
     Candidate,

@@ -61,11 +61,16 @@ _BUNDLED = {
 }
 
 
-def _find_model(provider_slug: str, model: str) -> tuple[Provider, ModelInfo] | None:
+def bundled_provider_id(provider_slug: str) -> str:
+    """What genai-prices calls a provider, whatever the number of the account."""
     name = without_account(provider_slug.strip().lower())
+    return _PROVIDERS.get(name, name)
+
+
+def _find_model(provider_slug: str, model: str) -> tuple[Provider, ModelInfo] | None:
     try:
         return data_snapshot.get_snapshot().find_provider_model(
-            model, None, _PROVIDERS.get(name, name), None
+            model, None, bundled_provider_id(provider_slug), None
         )
     except LookupError:
         return None

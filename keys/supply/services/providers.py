@@ -1,22 +1,23 @@
 """Providers, API keys, prices."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-import genai_prices
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from keys.audit_actions import Action
 from keys.identity.services.agents import check_slug, insert
 from keys.limits.services.limits import Terms, give_limit
-from keys.models import ApiKey, Price, Provider
+from keys.models import ApiKey, Provider
 from keys.refusals import ApiKeyNotFound, ProviderNotFound, WrongValue
 from keys.supply import pricing
 from keys.supply.base_urls import check_base_url
 from keys.supply.known_providers import well_known
 from keys.supply.pricing import Rates
+from keys.supply.services import served_models
+from keys.supply.services.price_book import new_price, price_for
 from security import audit
 from security import services as security
 from security.actor import Actor
@@ -24,7 +25,11 @@ from security.actor import Actor
 
 @dataclass(frozen=True, kw_only=True)
 class KeyTerms:
-    """The terms of an API key, all but its secret. Without `rates`, those of genai-prices apply."""
+    """The terms of an API key, all but its secret.
+
+    Without `rates`, those of genai-prices apply. `serves`: the provider's models that it serves
+    besides `model`, as names or patterns (`gpt-4o*`, `*`).
+    """
 
     provider: str
     model: str
@@ -34,6 +39,8 @@ class KeyTerms:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     sandbox: bool = False
+    serves: tuple[str, ...] = ()
+    served_rates: Mapping[str, Rates] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -127,7 +134,7 @@ def add_key(
         model=terms.model,
         priority=terms.priority,
         base_url=check_base_url(terms.base_url),
-        price=_price(provider, terms.model, terms.rates, actor=actor, now=now),
+        price=price_for(provider, terms.model, terms.rates, actor=actor, now=now),
         requests_per_minute=terms.requests_per_minute,
         tokens_per_minute=terms.tokens_per_minute,
         sandbox=terms.sandbox,
@@ -137,7 +144,15 @@ def add_key(
     else:
         _seal(api_key, secret)
     insert(api_key)
-    after = {"provider": provider.pk, "model": api_key.model, "priority": api_key.priority}
+    served_models.write(
+        api_key, serves=list(terms.serves), rates=terms.served_rates, actor=actor, now=now
+    )
+    after = {
+        "provider": provider.pk,
+        "model": api_key.model,
+        "serves": api_key.serves,
+        "priority": api_key.priority,
+    }
     audit.record(
         actor=actor,
         action=Action.KEY_CREATE,
@@ -215,8 +230,9 @@ def set_price(slug: str, *, rates: Rates, actor: Actor, reason: str, now: dateti
     """
     api_key = _lock(slug)
     before = pricing.rates_as_json(api_key.price.rates)
-    api_key.price = _new_price(api_key.provider, api_key.model, rates, source=actor.name, now=now)
+    api_key.price = new_price(api_key.provider, api_key.model, rates, source=actor.name, now=now)
     api_key.save(update_fields=["price"])
+    served_models.write_default_price(api_key)
     audit.record(
         actor=actor,
         action=Action.PRICE_SET,
@@ -241,37 +257,6 @@ def _seal(api_key: ApiKey, secret: str) -> None:
             field="secret",
         )
     security.seal_into(api_key, "secret", secret.strip())
-
-
-def _price(
-    provider: Provider, model: str, rates: Rates | None, *, actor: Actor, now: datetime
-) -> Price:
-    if rates:
-        return _new_price(provider, model, rates, source=actor.name, now=now)
-    source = f"genai-prices {genai_prices.__version__}"
-    if rates := pricing.default_rates(provider.pk, model, at=now):
-        lines = Price.objects.filter(provider=provider, model=model, source=source)
-        known = next((line for line in lines if line.rates == rates), None)
-        return known or _new_price(provider, model, rates, source=source, now=now)
-    raise WrongValue(
-        f"The price book has no price for the model {model} of {provider.pk}. Enter what 1,000 "
-        "tokens of input and of output cost.",
-        field="rates",
-    )
-
-
-def _new_price(
-    provider: Provider, model: str, rates: Rates, *, source: str, now: datetime
-) -> Price:
-    return Price.objects.create(
-        provider=provider,
-        model=model,
-        **dict(zip(pricing.RATE_NAMES, rates.all, strict=True)),
-        tiers=pricing.tiers_as_json(rates.tiers),
-        tier_max=rates.tier_max,
-        source=source[:100],
-        starts_at=now,
-    )
 
 
 def _lock(slug: str) -> ApiKey:

@@ -1,0 +1,115 @@
+"""The models that the bundled data knows of a provider: names, limits, what they answer with."""
+
+import re
+import tomllib
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import genai_prices
+from genai_prices import data_snapshot
+from genai_prices import types as genai
+from genai_prices.types import ModelInfo
+
+from keys.supply.pricing.bundled import bundled_provider_id
+
+SOURCE = f"genai-prices {genai_prices.__version__}"
+_FACTS = Path(__file__).parent / "data" / "model_facts.toml"
+# PostgreSQL and Python read both sides of these in the same way.
+_SPECIAL = re.compile(r"([^a-z0-9_])")
+
+
+class BundledModel(NamedTuple):
+    """A model as `CatalogueModel` keeps it."""
+
+    name: str
+    aliases: list[str]
+    pattern: str
+    context_tokens: int | None
+    output_tokens_max: int | None
+    outputs: list[str]
+
+
+@lru_cache(maxsize=100)
+def bundled_models(provider: str) -> list[BundledModel]:
+    """Every model of the provider `provider` (its slug) in the bundled data, by name."""
+    wanted = bundled_provider_id(provider)
+    found = [p for p in data_snapshot.get_snapshot().providers if p.id == wanted]
+    return sorted(_bundled(model) for p in found for model in p.models)
+
+
+def bundled_model(provider: str, name: str) -> BundledModel:
+    """What the bundled data knows of one model by the name a key gives it; perhaps nothing."""
+    known = next((m for m in bundled_models(provider) if m.name == name), None)
+    return known or BundledModel(name, [], "", None, *_facts(name))
+
+
+def _bundled(model: ModelInfo) -> BundledModel:
+    names, patterns = _names(model.match)
+    return BundledModel(
+        model.id,
+        sorted(names - {model.id}),
+        "|".join(sorted(patterns)),
+        model.context_window,
+        *_facts(model.id),
+    )
+
+
+def _names(match: Any) -> tuple[set[str], set[str]]:
+    """A match as whole names, and as expressions for others."""
+    if isinstance(match, genai.ClauseEquals):
+        return {match.equals.lower()}, set()
+    if isinstance(match, genai.ClauseOr):
+        parts = [_names(part) for part in match.or_]
+        return set().union(*(names for names, _ in parts)), set().union(*(p for _, p in parts))
+    return set(), {_expression(match)}
+
+
+def _expression(match: Any) -> str:
+    """An expression for the whole name that holds where `match` does."""
+    if isinstance(match, genai.ClauseStartsWith):
+        return f"{_escape(match.starts_with)}.*"
+    if isinstance(match, genai.ClauseEndsWith):
+        return f".*{_escape(match.ends_with)}"
+    if isinstance(match, genai.ClauseContains):
+        return f".*{_escape(match.contains)}.*"
+    if isinstance(match, genai.ClauseEquals):
+        return _escape(match.equals)
+    if isinstance(match, genai.ClauseRegex):
+        return _whole(match.regex)
+    if isinstance(match, genai.ClauseAnd):
+        return "".join(f"(?={_expression(part)}$)" for part in match.and_) + ".*"
+    if isinstance(match, genai.ClauseOr):
+        return f"({'|'.join(_expression(part) for part in match.or_)})"
+    raise TypeError(f"{match!r} is not a match that is known.")
+
+
+def _whole(regex: str) -> str:
+    """An expression for the whole name, from one that is searched in it."""
+    before = "" if regex.startswith("^") else ".*"
+    after = "" if regex.endswith("$") else ".*"
+    return f"{before}(?:{regex.removeprefix('^').removesuffix('$')}){after}"
+
+
+def _escape(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text.lower())
+
+
+def _facts(name: str) -> tuple[int | None, list[str]]:
+    bare = name.rsplit("/", 1)[-1].lower()
+    tokens = _find("output_tokens_max", bare)
+    outputs = _find("outputs", bare)
+    return (
+        tokens["tokens"] if tokens and not outputs else None,
+        outputs["outputs"] if outputs else ["text"] if tokens else [],
+    )
+
+
+def _find(table: str, name: str) -> dict[str, Any] | None:
+    return next((row for row in _tables()[table] if re.match(row["models"], name)), None)
+
+
+@cache
+def _tables() -> dict[str, Any]:
+    with _FACTS.open("rb") as file:
+        return tomllib.load(file)

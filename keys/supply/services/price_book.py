@@ -1,0 +1,59 @@
+"""Add lines to the price book."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from keys.models import Price, Provider
+from keys.refusals import WrongValue
+from keys.supply import pricing
+from keys.supply.bundled_models import SOURCE
+from keys.supply.pricing import Rates
+from security.actor import Actor
+
+
+def price_for(
+    provider: Provider, model: str, rates: Rates | None, *, actor: Actor, now: datetime
+) -> Price:
+    """A line with these rates, or else with the bundled ones. Refusals: WrongValue."""
+    if rates:
+        return new_price(provider, model, rates, source=actor.name, now=now)
+    if price := bundled_prices(provider, [model], now=now).get(model):
+        return price
+    raise WrongValue(
+        f"The price book has no price for the model {model} of {provider.pk}. Enter what 1,000 "
+        "tokens of input and of output cost.",
+        field="rates",
+    )
+
+
+def bundled_prices(provider: Provider, models: Iterable[str], *, now: datetime) -> dict[str, Price]:
+    """The line of each model that the bundled data has a price for, added where it is new."""
+    rates = {model: pricing.default_rates(provider.pk, model, at=now) for model in models}
+    known = {model: each for model, each in rates.items() if each}
+    lines = Price.objects.filter(provider=provider, model__in=known, source=SOURCE)
+    found = {line.model: line for line in lines.order_by("pk") if line.rates == known[line.model]}
+    added = Price.objects.bulk_create(
+        _line(provider, model, each, source=SOURCE, now=now)
+        for model, each in known.items()
+        if model not in found
+    )
+    return found | {line.model: line for line in added}
+
+
+def new_price(provider: Provider, model: str, rates: Rates, *, source: str, now: datetime) -> Price:
+    """Add a line to the price book, which holds from `now` on."""
+    line = _line(provider, model, rates, source=source, now=now)
+    line.save(force_insert=True)
+    return line
+
+
+def _line(provider: Provider, model: str, rates: Rates, *, source: str, now: datetime) -> Price:
+    return Price(
+        provider=provider,
+        model=model,
+        **dict(zip(pricing.RATE_NAMES, rates.all, strict=True)),
+        tiers=pricing.tiers_as_json(rates.tiers),
+        tier_max=rates.tier_max,
+        source=source[:100],
+        starts_at=now,
+    )
