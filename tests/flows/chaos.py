@@ -29,7 +29,7 @@ class Database:
 
     @contextmanager
     def running(self) -> Iterator["Database"]:
-        """Start it, and lead `connection` to it meanwhile."""
+        """Start it, and lead `connection` to it while it runs."""
         embedded_postgres.start(self._folder)
         before = dict(connection.settings_dict)
         connection.close()
@@ -60,7 +60,7 @@ class Chaos:
         self._victims: list[str] = []
 
     def strike(self) -> None:
-        """Kill one of them, and start it again where nobody else does."""
+        """Kill one process, and start it again if no supervisor does."""
         victim = self._next()
         self.killed.append(victim)
         if victim == "database":

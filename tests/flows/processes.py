@@ -27,7 +27,7 @@ class Processes:
 
     kill_all: `kill -9` to every process of all of them; kill: of one; kill_one: to one worker of
     each, which its master replaces by itself; terminate: as Ctrl-C; start: what does not run.
-    `environ`: what they are told besides.
+    `environ`: additional environment variables.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Processes:
         return [master, *master.children(recursive=True)]
 
     def kill_all(self) -> None:
-        """Every group, in the middle of whatever they do."""
+        """Kill every process group at once."""
         for name in list(self._running):
             self.kill(name)
 
@@ -112,7 +112,7 @@ class Processes:
 
 def _free_port() -> int:
     """A port that is free and stays so while its server is killed and started again: none of those
-    that the kernel gives to whoever connects to somebody."""
+    that the kernel gives to outgoing connections."""
     while True:
         port = random.randrange(12_000, 30_000)  # noqa: S311 - no secret
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):

@@ -42,8 +42,8 @@ def sandbox():
 @pytest.fixture
 def web(sandbox):
     """Two web processes whose holds live for four seconds."""
-    told = {"BUTLER_SANDBOX_URL": f"{sandbox.url}/v1", "BUTLER_HOLD_SECONDS": str(HOLD_SECONDS)}
-    started = Processes(only=("web",), environ=told)
+    environ = {"BUTLER_SANDBOX_URL": f"{sandbox.url}/v1", "BUTLER_HOLD_SECONDS": str(HOLD_SECONDS)}
+    started = Processes(only=("web",), environ=environ)
     started.start()
     yield started
     started.kill_all()
@@ -55,10 +55,10 @@ class Clients:
     `whole`: charges of answers whose end a client has seen. `broken`: how many answers broke off.
     """
 
-    def __init__(self, sessions: list[Session], said: str, *, again: bool) -> None:
+    def __init__(self, sessions: list[Session], prompt: str, *, again: bool) -> None:
         self.whole: list[int] = []
         self.broken = 0
-        self._sessions, self._said, self._again = sessions, said, again
+        self._sessions, self._prompt, self._again = sessions, prompt, again
 
     @contextmanager
     def running(self):
@@ -77,7 +77,7 @@ class Clients:
             await asyncio.gather(*work)
 
     async def _stream(self, client: aiohttp.ClientSession, session: Session) -> None:
-        body = session.body(self._said, stream=True)
+        body = session.body(self._prompt, stream=True)
         headers = {"authorization": f"Bearer {session.token}"}
         url = session.url + PATHS[session.wire_format]
         while True:

@@ -67,7 +67,7 @@ def sessions(transactional_db):
     ]
     for number, allocation in enumerate(lent):
         if (key := f"key-{number % len(PRICES)}") != allocation.api_key_id:
-            _moved(allocation, key)
+            _rotate(allocation, key)
     return [session_token(allocation.session_id) for allocation in lent]
 
 
@@ -85,7 +85,7 @@ def test_butlers_totals_are_the_providers_own(sessions, monkeypatch):
         billed = [row for row in sandbox.log() if row["status"] == 200]
     assert statuses[200] == len(billed) > CALLS // 2
     assert set(statuses) == {200, 400, 500}
-    charges = {charge.provider_request_id: charge for charge in _settled()}
+    charges = {charge.provider_request_id: charge for charge in _settled_charges()}
     named = [row for row in billed if row["route"] not in NAMELESS]
     assert len(charges) == len(named)
     for row in named:
@@ -161,8 +161,8 @@ def _call(dice: random.Random, tokens: list[str]) -> tuple[str, dict, str]:
 def _body(dice: random.Random, route: str) -> dict:
     if route == EMBEDDINGS:
         return {"model": "m", "input": ["word " * dice.randrange(1, 50)] * 2}
-    said = [{"role": "user", "content": f"Say something. {_directive(dice, route)}"}]
-    body = {"model": "m", "input" if route == RESPONSES else "messages": said}
+    messages = [{"role": "user", "content": f"Say something. {_directive(dice, route)}"}]
+    body = {"model": "m", "input" if route == RESPONSES else "messages": messages}
     if route == COUNT:
         return body
     body["max_output_tokens" if route == RESPONSES else "max_tokens"] = 6000
@@ -172,7 +172,7 @@ def _body(dice: random.Random, route: str) -> dict:
 
 
 def _directive(dice: random.Random, route: str) -> str:
-    """What the sandbox shall bill, or that it fails."""
+    """The directive with the usage that the sandbox reports, or with a failure."""
     if dice.random() < 0.05:
         return f"[[sandbox status={dice.choice([400, 500])}]]"
     counts = {"output": dice.randrange(40, 120), "reasoning": dice.randrange(20)}
@@ -186,7 +186,7 @@ def _directive(dice: random.Random, route: str) -> str:
     return f"[[sandbox {' '.join(f'{name}={count}' for name, count in counts.items())}]]"
 
 
-def _settled():
+def _settled_charges():
     return (
         Charge.objects.filter(status="settled")
         .exclude(provider_request_id="")
@@ -204,5 +204,5 @@ def _group(row: dict, charge: Charge | None, by: str) -> str:
     return getattr(charge.allocation, f"{by}_id")
 
 
-def _moved(allocation, key: str) -> None:
+def _rotate(allocation, key: str) -> None:
     keys.rotate(allocation=allocation, key=key, reason="test", actor=ACTOR, now=timezone.now())

@@ -1,4 +1,4 @@
-"""Canary secrets are planted, everything is used and broken, every sink is searched for them."""
+"""Canary secrets are used everywhere, and every table, page and log is searched for them."""
 
 import io
 import json
@@ -44,7 +44,7 @@ def log():
 
 
 @pytest.fixture
-def planted():
+def secrets_by_name():
     """Every kind of secret Butler keeps or gives out, by name."""
     keys.create_cost_centre("org", actor=ACTOR, now=NOON)
     ada = keys.create_agent("ada", cost_centre="org", actor=ACTOR, now=NOON)
@@ -62,9 +62,9 @@ def planted():
     return {"key": KEY_SECRET, "new": NEW_SECRET, "channel": CHANNEL_PASSWORD, "agent": token}
 
 
-def test_no_secret_is_in_any_table_page_answer_queue_entry_or_log(planted, log):
-    seen = Seen(planted)
-    agent = Client(headers={"authorization": f"Bearer {planted['agent']}"})
+def test_no_secret_is_in_any_table_page_answer_queue_entry_or_log(secrets_by_name, log):
+    seen = Seen(secrets_by_name)
+    agent = Client(headers={"authorization": f"Bearer {secrets_by_name['agent']}"})
     session_token = _spend(agent, seen)
     seen.secrets["session"] = session_token
     _provoke(agent, seen)
@@ -178,9 +178,9 @@ def _tables(only=None):
             cursor.execute(f'SELECT t::text FROM "{name}" t')  # noqa: S608 - names of our tables
             rows += [row[0] for row in cursor.fetchall()]
         # Packages of the queue are pickled and encoded: search what is inside, too.
-        return "\n".join(rows) + "".join(_unpacked())
+        return "\n".join(rows) + "".join(_unpacked_queue())
 
 
-def _unpacked():
+def _unpacked_queue():
 
     return [repr(SignedPackage.loads(entry.payload)) for entry in OrmQ.objects.all()]

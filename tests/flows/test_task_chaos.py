@@ -37,7 +37,7 @@ ENVIRON = {
 
 @pytest.fixture
 def database(tmp_path, django_db_blocker):
-    """A PostgreSQL that may be killed: nobody else's tests run on it."""
+    """A PostgreSQL of its own, which may be killed."""
     with django_db_blocker.unblock(), Database(tmp_path / "postgres").running() as database:
         call_command("migrate", verbosity=0)
         supply("nvidia-1", "nvidia-2", "nvidia-3", tokens=10**9)
@@ -49,7 +49,7 @@ def test_every_task_ends_and_nothing_is_lost_or_doubled_whatever_is_killed(datab
     print(f"seed {SEED}")  # noqa: T201 - to repeat it
     dice = random.Random(SEED)
     with running(("sandbox", "web", "queue", "work"), ENVIRON) as processes:
-        tasks = [_submitted(number, dice) for number in range(TASKS)]
+        tasks = [_submit(number, dice) for number in range(TASKS)]
         chaos = Chaos(processes, database, seed=SEED)
         for _ in range(KILLS):
             time.sleep(PAUSE_SECONDS)
@@ -57,13 +57,13 @@ def test_every_task_ends_and_nothing_is_lost_or_doubled_whatever_is_killed(datab
             assert _open(tasks), "nothing runs any more: nothing was tested"
         ended = chaos.until(lambda: not _open(tasks), seconds=180)
         finalized = chaos.until(_all_finalized, seconds=HOLD_SECONDS + 20)
-        print(Counter(chaos.killed), _said(tasks))  # noqa: T201 - what it was
+        print(Counter(chaos.killed), _summary(tasks))  # noqa: T201 - what it was
     assert (ended, finalized) == (True, True)
     for task in tasks:
         _assert_nothing_lost_or_doubled(task)
 
 
-def _submitted(number: int, dice: random.Random) -> Task:
+def _submit(number: int, dice: random.Random) -> Task:
     """A chain that is longer than the kills take, a fan, or parts side by side."""
     shape = (_chain, _fan, _side_by_side)[number % 3]
     parts = shape(dice, max(2 * KILLS, 6))
@@ -106,7 +106,7 @@ def _all_finalized() -> bool:
     return not Attempt.objects.filter(finalized_at=None).exists()
 
 
-def _said(tasks: list[Task]) -> str:
+def _summary(tasks: list[Task]) -> str:
     attempts = Attempt.objects.values_list("error_kind", flat=True)
     return f"tasks {_statuses(tasks)}, attempts by why they failed {dict(Counter(attempts))}"
 

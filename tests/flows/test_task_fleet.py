@@ -1,4 +1,4 @@
-"""Many sub-agents at once in a few processes: all are done, and no limit is passed meanwhile."""
+"""Many sub-agents at once in a few processes: all succeed, and no limit is exceeded."""
 
 import threading
 import time
@@ -51,8 +51,8 @@ def office(sandbox):
     """A web server and two workers on the database of the test."""
     supply("nvidia-1", tokens=100_000_000)
     call_command("install_schedules", verbosity=0)
-    told = {"BUTLER_SANDBOX_URL": f"{sandbox.url}/v1", "BUTLER_TASK_WORKERS": "2"}
-    started = Processes(only=("web", "work"), environ=told)
+    environ = {"BUTLER_SANDBOX_URL": f"{sandbox.url}/v1", "BUTLER_TASK_WORKERS": "2"}
+    started = Processes(only=("web", "work"), environ=environ)
     started.start()
     yield started
     started.kill_all()
@@ -60,7 +60,7 @@ def office(sandbox):
 
 def test_two_hundred_parts_run_a_hundred_at_once_in_two_processes(office, sandbox):
     parts = [say(f"part {n}", output=50, latency_ms=2000) for n in range(PARTS)]
-    with watched(office, sandbox) as seen:
+    with peak_usage(office, sandbox) as seen:
         start = time.monotonic()
         task = submit(*parts, budget=2_000_000, max_concurrent=AT_ONCE)
         wait_until(lambda: _is_over(task), seconds=120)
@@ -90,8 +90,8 @@ class Seen:
 
 
 @contextmanager
-def watched(processes: Processes, sandbox) -> Iterator[Seen]:
-    """Look a few times a second until it is over."""
+def peak_usage(processes: Processes, sandbox) -> Iterator[Seen]:
+    """Measure several times a second until the block ends."""
     seen, over = Seen(), threading.Event()
 
     def look() -> None:

@@ -34,14 +34,14 @@ def sandbox():
 def office(sandbox):
     """A web server and two workers; no queue, whose schedules would wake them each minute."""
     supply("nvidia-1")
-    told = {
+    environ = {
         "BUTLER_SANDBOX_URL": f"{sandbox.url}/v1",
         "BUTLER_ATTEMPT_LEASE_SECONDS": str(LEASE_SECONDS),
         "BUTLER_HOLD_SECONDS": "4",
         "BUTLER_TASK_WORKERS": "2",
         "BUTLER_WORKER_ATTEMPTS_MAX": "2",
     }
-    started = Processes(only=("web", "work"), environ=told)
+    started = Processes(only=("web", "work"), environ=environ)
     started.start()
     yield started
     started.kill_all()

@@ -47,16 +47,16 @@ def sandbox(provider):
 def ask(sandbox):
     """`ask("/tasks", name=…)` posts, `ask("/tasks/1")` gets, as ada does over HTTP; the answer."""
     supply("nvidia-1")
-    told = {
+    environ = {
         "BUTLER_SANDBOX_URL": f"{sandbox.url}/v1",
         "BUTLER_TASK_WORKERS": "1",
-        # Whoever waits asks often.
+        # Waiting tests send many requests.
         "BUTLER_API_REQUESTS_PER_MINUTE": "1000000",
     }
-    processes = Processes(only=("web", "work"), environ=told)
+    processes = Processes(only=("web", "work"), environ=environ)
     headers = {"Authorization": f"Bearer {token_of('ada')}", "Content-Type": "application/json"}
 
-    def asked(path: str, **fields: Any) -> dict[str, Any]:
+    def request_json(path: str, **fields: Any) -> dict[str, Any]:
         body = json.dumps(fields).encode() if fields else None
         request = urllib.request.Request(  # noqa: S310 - our own server
             f"{processes.url}/api/v1{path}", data=body, headers=headers
@@ -66,7 +66,7 @@ def ask(sandbox):
 
     try:
         processes.start()
-        yield asked
+        yield request_json
     finally:
         processes.kill_all()
 

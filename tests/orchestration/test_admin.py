@@ -43,15 +43,15 @@ def page(name, *args):
     return reverse(f"admin:orchestration_{name}", args=args)
 
 
-def shown(client, name, *args, query=""):
-    """A page as text."""
+def page_text(client, name, *args, query=""):
+    """The text of an admin page."""
     answer = client.get(page(name, *args) + query)
     assert answer.status_code == 200
     return answer.content.decode()
 
 
-def asked(client, task, action):
-    """Confirm an action on the page of a task; the task afterwards."""
+def confirm(client, task, action):
+    """Confirm an action on the page of a task. Returns the task afterwards."""
     answer = client.post(page(f"task_{action}", task.pk), CONFIRMED | {"additional_budget": "0"})
     assert answer.status_code == 302
     task.refresh_from_db()
@@ -59,19 +59,19 @@ def asked(client, task, action):
 
 
 @pytest.fixture
-def done(office, staff):
-    """A task of ada's of which one part succeeded and one failed."""
+def partial_task(office, staff):
+    """A task of ada with one succeeded and one failed sub-task."""
     return run_until_done(submit(say("Fetch", output=30), say("Break", status=400), max_retries=0))
 
 
-def test_a_task_leads_down_to_the_charges_it_is_made_of(done, staff):
-    found = shown(staff, "task_change", done.pk)
-    first = SubTask.objects.get(task=done, position=1)
+def test_a_task_leads_down_to_the_charges_it_is_made_of(partial_task, staff):
+    found = page_text(staff, "task_change", partial_task.pk)
+    first = SubTask.objects.get(task=partial_task, position=1)
     attempt = first.attempts.get()
     assert "1 of 2 done, 1 failed" in found
     assert first.result in found
     assert page("subtask_change", first.pk) in found
-    below = shown(staff, "subtask_change", first.pk)
+    below = page_text(staff, "subtask_change", first.pk)
     assert page("attempt_change", attempt.pk) in below
     charges = reverse("admin:keys_charge_changelist")
     charges += f"?allocation__id__exact={attempt.allocation_id}"
@@ -79,14 +79,14 @@ def test_a_task_leads_down_to_the_charges_it_is_made_of(done, staff):
     assert reverse("admin:keys_allocation_change", args=[attempt.allocation_id]) in below
     listed = staff.get(charges).context["cl"].result_list
     assert sum(charge.tokens for charge in listed) == attempt.used_tokens > 0
-    assert f"{done.used:,} of 100,000" in found
+    assert f"{partial_task.used:,} of 100,000" in found
 
 
-def test_every_page_and_list_of_tasks_opens_and_shows_no_markup_of_its_own(done, staff):
+def test_every_page_and_list_of_tasks_opens_and_shows_no_markup_of_its_own(partial_task, staff):
     for name, model in (("task", Task), ("subtask", SubTask), ("attempt", Attempt)):
         for row in model.objects.all():
-            assert "&lt;" not in shown(staff, f"{name}_change", row.pk)
-        assert "&lt;" not in shown(staff, f"{name}_changelist")
+            assert "&lt;" not in page_text(staff, f"{name}_change", row.pk)
+        assert "&lt;" not in page_text(staff, f"{name}_changelist")
     for query in ("which=live", "which=gated", "which=retry", "which=overrun", "since=week"):
         assert (
             "e=1"
@@ -123,12 +123,12 @@ def test_what_models_and_agents_wrote_is_never_markup(people, staff):
     )
     assert services.finish_many([ended], now=now) == [True]
     pages = [
-        shown(staff, "task_changelist"),
-        shown(staff, "task_change", task.pk),
-        shown(staff, "subtask_changelist"),
-        shown(staff, "subtask_change", sub_task.pk),
-        shown(staff, "attempt_changelist"),
-        shown(staff, "attempt_change", attempt.pk),
+        page_text(staff, "task_changelist"),
+        page_text(staff, "task_change", task.pk),
+        page_text(staff, "subtask_changelist"),
+        page_text(staff, "subtask_change", sub_task.pk),
+        page_text(staff, "attempt_changelist"),
+        page_text(staff, "attempt_change", attempt.pk),
         staff.get("/").content.decode(),
     ]
     for text in pages:
@@ -149,17 +149,17 @@ def test_an_error_is_shown_escaped_where_it_happened(people, staff):
         ("subtask", task.sub_tasks.get().pk),
         ("attempt", attempt.pk),
     ):
-        text = shown(staff, f"{name}_change", pk)
+        text = page_text(staff, f"{name}_change", pk)
         assert "<script>alert" not in text
         assert "&lt;script&gt;alert" in text
 
 
 def test_a_task_is_paused_resumed_and_cancelled_by_who_is_signed_in(people, staff):
     task = submit("Draw", "Print")
-    assert asked(staff, task, "pause").status == "paused"
+    assert confirm(staff, task, "pause").status == "paused"
     assert "grace" in task.status_reason
-    assert asked(staff, task, "resume").status == "active"
-    assert asked(staff, task, "cancel").status == "cancelled"
+    assert confirm(staff, task, "resume").status == "active"
+    assert confirm(staff, task, "cancel").status == "cancelled"
     assert statuses(task) == ["cancelled", "cancelled"]
     history = staff.get(page("task_history", task.pk), follow=True).context["cl"].queryset
     assert [(entry.action, entry.actor) for entry in history] == [
@@ -185,21 +185,21 @@ def test_only_actions_that_fit_the_state_are_offered(people, staff):
         ("cancel", {"pause", "cancel"}),
         (None, {"retry_failed"}),
     ):
-        text = shown(staff, "task_change", task.pk)
+        text = page_text(staff, "task_change", task.pk)
         all_of_them = ("pause", "resume", "cancel", "retry_failed")
         assert {name for name in all_of_them if page(f"task_{name}", task.pk) in text} == offered
         if action:
-            asked(staff, task, action)
+            confirm(staff, task, action)
 
 
 def test_a_refusal_is_said_in_a_sentence(people, staff):
-    task = asked(staff, submit("Draw"), "cancel")
+    task = confirm(staff, submit("Draw"), "cancel")
     answer = staff.post(page("task_pause", task.pk), CONFIRMED, follow=True)
     assert f"The task {task.pk} has ended (cancelled)." in answer.content.decode()
 
 
 def test_what_failed_is_run_again_with_more_budget(people, staff):
-    task = asked(staff, submit("Draw", "Print"), "cancel")
+    task = confirm(staff, submit("Draw", "Print"), "cancel")
     wanted = CONFIRMED | {"additional_budget": "500"}
     staff.post(page("task_retry_failed", task.pk), wanted)
     task.refresh_from_db()
@@ -208,7 +208,7 @@ def test_what_failed_is_run_again_with_more_budget(people, staff):
 
 
 def test_a_budget_is_not_made_smaller_by_a_retry(people, staff):
-    task = asked(staff, submit("Draw"), "cancel")
+    task = confirm(staff, submit("Draw"), "cancel")
     wanted = CONFIRMED | {"additional_budget": "-5"}
     assert staff.post(page("task_retry_failed", task.pk), wanted).status_code == 200
     task.refresh_from_db()
@@ -218,19 +218,19 @@ def test_a_budget_is_not_made_smaller_by_a_retry(people, staff):
 def test_a_gated_sub_task_is_approved_on_its_page(people, staff):
     task = submit({"description": "Print", "needs_approval": True})
     [sub_task] = task.sub_tasks.all()
-    assert page("subtask_change", sub_task.pk) in shown(staff, "task_change", task.pk)
+    assert page("subtask_change", sub_task.pk) in page_text(staff, "task_change", task.pk)
     address = page("subtask_approve", sub_task.pk)
-    assert address in shown(staff, "subtask_change", sub_task.pk)
+    assert address in page_text(staff, "subtask_change", sub_task.pk)
     assert staff.post(address, CONFIRMED).status_code == 302
     sub_task.refresh_from_db()
     assert (sub_task.status, sub_task.approved_by) == ("waiting", "grace")
-    assert address not in shown(staff, "subtask_change", sub_task.pk)
+    assert address not in page_text(staff, "subtask_change", sub_task.pk)
 
 
 def test_who_may_only_look_steers_nothing(people, reader):
     task = submit({"description": "Print", "needs_approval": True})
     [sub_task] = task.sub_tasks.all()
-    text = shown(reader, "task_change", task.pk)
+    text = page_text(reader, "task_change", task.pk)
     for action in ("cancel", "pause", "resume", "retry_failed"):
         assert page(f"task_{action}", task.pk) not in text
         assert reader.post(page(f"task_{action}", task.pk), CONFIRMED).status_code == 403
@@ -243,7 +243,7 @@ def test_who_may_steer_needs_no_other_right_to_change(people, reader):
     task = submit("Draw")
     carol = get_user_model().objects.get(username="carol")
     carol.user_permissions.add(Permission.objects.get(codename="steer_task"))
-    assert asked(reader, task, "cancel").status == "cancelled"
+    assert confirm(reader, task, "cancel").status == "cancelled"
 
 
 @pytest.mark.parametrize("name", ["task", "subtask", "attempt"])
@@ -259,7 +259,7 @@ def test_nothing_is_added_edited_or_deleted_by_hand(people, staff, name):
 def test_a_plan_of_hundreds_of_parts_is_shown_in_part_in_few_queries(people, staff):
     task = submit(*[f"Draw {n}" for n in range(300)], budget=1_000_000)
     with CaptureQueriesContext(connection) as queries:
-        text = shown(staff, "task_change", task.pk)
+        text = page_text(staff, "task_change", task.pk)
     assert len(queries) <= 16
     assert "All sub-tasks" in text
     assert text.count("Draw ") < 250
@@ -271,11 +271,11 @@ def test_a_long_result_is_folded_and_whole_on_its_own_page(people, staff):
     [attempt] = services.claim(worker="w", most=1, now=now)
     words = "word " * 10_000 + "the end"
     services.finish_many([services.AttemptOutcome(attempt.pk, 1, "succeeded", text=words)], now=now)
-    text = shown(staff, "task_change", task.pk)
+    text = page_text(staff, "task_change", task.pk)
     assert "the end" not in text
     assert "<details" in text
     assert "only the beginning" in text
-    assert "the end" in shown(staff, "subtask_change", task.sub_tasks.get().pk)
+    assert "the end" in page_text(staff, "subtask_change", task.sub_tasks.get().pk)
 
 
 @pytest.mark.parametrize("name", ["task", "subtask", "attempt"])
@@ -286,7 +286,7 @@ def test_many_rows_are_listed_in_as_many_queries_as_few(people, staff, name):
             submit("Draw", "Print")
         services.claim(worker="w", most=100, now=timezone.now())
         with CaptureQueriesContext(connection) as queries:
-            shown(staff, f"{name}_changelist")
+            page_text(staff, f"{name}_changelist")
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 10
 
@@ -304,7 +304,7 @@ def test_lists_of_many_rows_are_read_by_index(people, staff):
         cursor.execute("ANALYZE orchestration_subtask")
     for query in ("", f"?task__id__exact={task.pk}"):
         with CaptureQueriesContext(connection) as queries:
-            shown(staff, "subtask_changelist", query=query)
+            page_text(staff, "subtask_changelist", query=query)
         [rows] = [q["sql"] for q in queries if 'FROM "orchestration_subtask" INNER' in q["sql"]]
         with connection.cursor() as cursor:
             cursor.execute("EXPLAIN " + rows)
@@ -325,7 +325,7 @@ def test_a_concurrency_limit_is_added_changed_and_removed(people, staff):
     staff.post(page("concurrency_change", limit.pk), {"attempts_max": "0"})
     limit.refresh_from_db()
     assert (limit.scope, limit.attempts_max) == ("all", 0)
-    assert "all" in shown(staff, "concurrency_changelist")
+    assert "all" in page_text(staff, "concurrency_changelist")
     staff.post(page("concurrency_delete", limit.pk), {"post": "yes"})
     assert not Concurrency.objects.exists()
 
@@ -352,7 +352,7 @@ def test_limits_of_what_is_there_are_kept_and_show_what_runs(people, staff):
         assert staff.post(page("concurrency_add"), LIMIT | {"scope": scope}).status_code == 302
     submit("Draw")
     services.claim(worker="w", most=5, now=timezone.now())
-    text = shown(staff, "concurrency_changelist")
+    text = page_text(staff, "concurrency_changelist")
     assert reverse("admin:keys_costcentre_change", args=["org"]) in text
     assert text.count("1 of 7") == 2
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(minutes=1)
 
 
-def recorded(subject):
+def audit_entries(subject):
     """Action, actor, and the two sides of each entry about `subject`, the oldest first."""
     return [
         (entry.action, entry.actor, entry.before, entry.after)
@@ -34,7 +34,7 @@ def test_who_pauses_resumes_cancels_and_retries_a_task_is_recorded_once_each(peo
     services.retry_failed(actor=GRACE, additional_budget=500, **asked)
     changes = [
         (action, actor, before["status"], after["status"])
-        for action, actor, before, after in recorded(f"task:{task.pk}")
+        for action, actor, before, after in audit_entries(f"task:{task.pk}")
     ]
     assert changes == [
         ("task.pause", "ada", "active", "paused"),
@@ -53,7 +53,7 @@ def test_who_approves_a_sub_task_is_recorded_once(people):
     [sub_task] = task.sub_tasks.all()
     for actor in (GRACE, ADA):
         services.approve(task_id=task.pk, key=sub_task.key, actor=actor, now=LATER)
-    assert recorded(f"sub_task:{sub_task.pk}") == [
+    assert audit_entries(f"sub_task:{sub_task.pk}") == [
         (
             "sub_task.approve",
             "grace",
@@ -77,9 +77,9 @@ def test_a_concurrency_limit_is_recorded_when_it_is_set_changed_and_removed(peop
         ("concurrency_limit.set", "grace", three, five),
         ("concurrency_limit.remove", "grace", five, None),
     ]
-    assert recorded("concurrency:centre:research") == expected
+    assert audit_entries("concurrency:centre:research") == expected
     # Beside the creation of the cost centre and its agents, which other tests look at.
-    about_centre = [entry for entry in recorded("centre:research") if "limit" in entry[0]]
+    about_centre = [entry for entry in audit_entries("centre:research") if "limit" in entry[0]]
     assert about_centre == expected
 
 

@@ -33,12 +33,12 @@ def _parts(number: int) -> list[dict]:
     return [{"description": f"part {n}"} for n in range(number)]
 
 
-def _claimed(most: int = 5) -> list[Attempt]:
+def _claim(most: int = 5) -> list[Attempt]:
     return services.claim(worker=f"w-{next(_WORKERS)}", most=most, now=timezone.now())
 
 
-def _all_claimed(at_once, *, most: int = 5) -> list[Attempt]:
-    answers = at_once(lambda _: _claimed(most), times=CLAIMERS)
+def _claim_at_once(at_once, *, most: int = 5) -> list[Attempt]:
+    answers = at_once(lambda _: _claim(most), times=CLAIMERS)
     assert not refused(answers)
     return [attempt for answer in answers for attempt in answer]
 
@@ -52,7 +52,7 @@ def _finish(attempt: Attempt, **changes) -> bool:
 
 def test_fifty_claimers_begin_twenty_parts_once_each(at_once):
     task = submit(*_parts(20), max_concurrent=100)
-    claimed = _all_claimed(at_once)
+    claimed = _claim_at_once(at_once)
     assert len(claimed) == len({attempt.sub_task_id for attempt in claimed}) == 20
     assert set(SubTask.objects.values_list("attempts_made", flat=True)) == {1}
     task.refresh_from_db()
@@ -62,7 +62,7 @@ def test_fifty_claimers_begin_twenty_parts_once_each(at_once):
 
 def test_no_more_of_a_task_run_than_it_allows(at_once):
     submit(*_parts(40), max_concurrent=7)
-    assert len(_all_claimed(at_once)) == 7
+    assert len(_claim_at_once(at_once)) == 7
     assert_tasks_balance()
 
 
@@ -71,19 +71,19 @@ def test_no_more_run_than_a_limit_of_all_tasks_allows(at_once, scope):
     Concurrency.objects.create(scope=scope, attempts_max=9)
     for _ in range(5):
         submit(*_parts(10), max_concurrent=10, provider="nvidia")
-    assert len(_all_claimed(at_once)) == 9
+    assert len(_claim_at_once(at_once)) == 9
     assert Attempt.objects.filter(status="running").count() == 9
 
 
 def test_without_a_limit_in_a_row_the_setting_holds(at_once, monkeypatch):
     monkeypatch.setattr(settings, "ATTEMPTS_MAX", 4)
     submit(*_parts(20), max_concurrent=20)
-    assert len(_all_claimed(at_once)) == 4
+    assert len(_claim_at_once(at_once)) == 4
 
 
 def test_tokens_lent_at_once_stay_within_the_budget(at_once):
     tasks = [submit(*_parts(20), max_concurrent=20, budget=20_000) for _ in range(3)]
-    _all_claimed(at_once)
+    _claim_at_once(at_once)
     for task in tasks:
         task.refresh_from_db()
         assert task.lent <= task.budget
@@ -92,7 +92,7 @@ def test_tokens_lent_at_once_stay_within_the_budget(at_once):
 
 def test_of_many_ends_with_one_fence_one_is_heard(at_once):
     task = submit("gather")
-    (attempt,) = _claimed()
+    (attempt,) = _claim()
     heard = at_once(lambda _: _finish(attempt), times=8)
     assert sorted(heard) == [False] * 7 + [True]
     assert statuses(task) == ["succeeded"]
@@ -101,7 +101,7 @@ def test_of_many_ends_with_one_fence_one_is_heard(at_once):
 
 def test_an_end_that_says_otherwise_at_once_changes_nothing(at_once):
     task = submit("gather", retry_on_failure=False)
-    (attempt,) = _claimed()
+    (attempt,) = _claim()
     ends = [{}, {"status": "failed", "text": "", "kind": "failed", "says": "no"}]
     heard = at_once(lambda n: _finish(attempt, **ends[n % 2]), times=8)
     assert sum(heard) == 1
@@ -112,7 +112,7 @@ def test_an_end_that_says_otherwise_at_once_changes_nothing(at_once):
 
 def test_who_was_taken_over_is_not_heard_and_who_took_over_is():
     task = submit("gather")
-    (silent,) = _claimed()
+    (silent,) = _claim()
     later = timezone.now() + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS + 1)
     (taken,) = services.take_over(worker="other", most=5, now=later)
     assert (taken.pk, taken.fence) == (silent.pk, silent.fence + 1)
@@ -124,7 +124,7 @@ def test_who_was_taken_over_is_not_heard_and_who_took_over_is():
 
 def test_of_many_who_would_take_over_one_does(at_once):
     submit("gather")
-    _claimed()
+    _claim()
     later = timezone.now() + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS + 1)
     taken = at_once(lambda n: services.take_over(worker=f"t-{n}", most=5, now=later), times=20)
     assert sum(len(attempts) for attempts in taken) == 1
@@ -133,7 +133,7 @@ def test_of_many_who_would_take_over_one_does(at_once):
 
 def test_an_end_that_comes_while_it_is_taken_over_is_heard_or_not_but_once():
     submit("gather")
-    (silent,) = _claimed()
+    (silent,) = _claim()
     later = timezone.now() + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS + 1)
     heard = overtaken(
         first=lambda: services.take_over.__wrapped__(worker="other", most=5, now=later),
@@ -147,7 +147,7 @@ def test_what_is_claimed_while_it_is_cancelled_is_not_begun():
     task = submit("gather")
     claimed = overtaken(
         first=lambda: services.cancel.__wrapped__(task_id=task.pk, actor=ADA, now=timezone.now()),
-        then=_claimed,
+        then=_claim,
     )
     assert claimed == []
     assert (statuses(task), Task.objects.get().status) == (["cancelled"], "cancelled")
@@ -158,7 +158,7 @@ def test_what_is_claimed_while_its_task_is_paused_is_not_begun():
     task = submit("gather")
     claimed = overtaken(
         first=lambda: services.pause.__wrapped__(task_id=task.pk, actor=ADA, now=timezone.now()),
-        then=_claimed,
+        then=_claim,
     )
     assert (claimed, statuses(task)) == ([], ["waiting"])
 
@@ -182,7 +182,7 @@ def test_claims_and_cancels_at_once_leave_nothing_waiting(at_once):
 
     def either(number: int):
         if number % 5:
-            return _claimed()
+            return _claim()
         task = tasks[number // 5 % 4]
         return services.cancel(task_id=task.pk, actor=ADA, now=timezone.now())
 
@@ -196,7 +196,7 @@ def test_claims_and_cancels_at_once_leave_nothing_waiting(at_once):
 
 def test_of_many_who_lend_an_attempt_all_get_one_allocation(at_once):
     submit("gather")
-    (attempt,) = _claimed()
+    (attempt,) = _claim()
     # Each has a little less time left than the one before.
     now = timezone.now()
     works = at_once(lambda n: services.lend(attempt, now=now + timedelta(seconds=n)), times=20)
@@ -207,7 +207,7 @@ def test_of_many_who_lend_an_attempt_all_get_one_allocation(at_once):
 
 def test_who_was_taken_over_leaves_the_allocation_to_who_took_over():
     submit("gather")
-    (silent,) = _claimed()
+    (silent,) = _claim()
     later = timezone.now() + timedelta(seconds=settings.ATTEMPT_LEASE_SECONDS + 1)
     (taken,) = services.take_over(worker="other", most=5, now=later)
     services.lend(taken, now=timezone.now())
@@ -218,7 +218,7 @@ def test_who_was_taken_over_leaves_the_allocation_to_who_took_over():
 
 def test_what_is_lent_too_late_is_closed():
     submit("gather", retry_on_failure=False)
-    (attempt,) = _claimed()
+    (attempt,) = _claim()
     assert _finish(attempt, status="failed", text="", kind="failed")
     services.finalize(now=timezone.now())
     with pytest.raises(Failed, match="taken over"):
@@ -229,7 +229,7 @@ def test_what_is_lent_too_late_is_closed():
 
 def test_finalized_at_once_counts_once(at_once):
     task = submit(*_parts(4), max_concurrent=4)
-    attempts = _claimed()
+    attempts = _claim()
     for attempt in attempts:
         services.lend(attempt, now=timezone.now())
         _finish(attempt)
@@ -240,7 +240,7 @@ def test_finalized_at_once_counts_once(at_once):
 
 def test_finalized_while_somebody_else_does_it_counts_once():
     task = submit("gather", retry_on_failure=False)
-    (attempt,) = _claimed()
+    (attempt,) = _claim()
     _finish(attempt, status="failed", text="", kind="failed")
     once = _finalize.__wrapped__
     overtaken(

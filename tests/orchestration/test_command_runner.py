@@ -1,4 +1,4 @@
-"""A command-line agent: told what to do, heard, bounded, and ended with all it started."""
+"""Command-line agents: their input, output and limits, and that all their processes end."""
 
 import asyncio
 import os
@@ -47,8 +47,8 @@ def var_dir(tmp_path, settings):
 
 
 @pytest.fixture
-def configured(tmp_path):
-    """`configured("echo hello", **terms)`: a command that runs this script of the shell."""
+def configure_command(tmp_path):
+    """`configure_command("echo hello", **terms)`: a command that runs this script of the shell."""
 
     def configure(script, *arguments, python=False, **terms):
         path = tmp_path / "agent"
@@ -98,7 +98,7 @@ async def running():
         await runner.close()
 
 
-def carried_out(asked):
+def run_attempt(asked):
     """The result of an attempt, as a worker waits for it."""
 
     async def carry():
@@ -117,7 +117,7 @@ def carried_out(asked):
 def failure(asked):
     """How an attempt fails."""
     with pytest.raises(Failed) as caught:
-        carried_out(asked)
+        run_attempt(asked)
     assert TOKEN not in caught.value.says
     return caught.value
 
@@ -127,9 +127,9 @@ async def until(holds):
     await asyncio.to_thread(wait_until, holds)
 
 
-def test_what_it_prints_is_the_result(configured):
-    configured("echo heard: $(cat)")
-    result = carried_out(work("do this"))
+def test_what_it_prints_is_the_result(configure_command):
+    configure_command("echo heard: $(cat)")
+    result = run_attempt(work("do this"))
     assert result.text == "heard: do this\n"
     assert (result.facts["command"], result.facts["output_bytes"]) == ("agent", 15)
 
@@ -148,62 +148,70 @@ HOSTILE = 'it\'s "$(touch /tmp/x)" `id` $HOME\n-rf {token} {model} ; exit 3 \\ *
     ],
 )
 def test_a_prompt_arrives_as_it_is_and_is_one_argument(
-    configured, prompt, prompt_by, arguments, script
+    configure_command, prompt, prompt_by, arguments, script
 ):
-    configured(script, *arguments, prompt_by=prompt_by)
-    assert carried_out(work(prompt)).text == prompt
+    configure_command(script, *arguments, prompt_by=prompt_by)
+    assert run_attempt(work(prompt)).text == prompt
 
 
-def test_a_value_of_a_request_never_becomes_an_option(configured):
-    configured("echo $@", "{model}")
-    told = failure(work(model="--dangerous"))
-    assert (told.kind, "read it as an option" in told.says) == ("refused", True)
+def test_a_value_of_a_request_never_becomes_an_option(configure_command):
+    configure_command("echo $@", "{model}")
+    failed = failure(work(model="--dangerous"))
+    assert (failed.kind, "read it as an option" in failed.says) == ("refused", True)
 
 
-def test_a_prompt_too_long_for_an_argument_is_refused(configured):
-    configured("echo", "--", "{prompt}", prompt_by="argument")
+def test_a_prompt_too_long_for_an_argument_is_refused(configure_command):
+    configure_command("echo", "--", "{prompt}", prompt_by="argument")
     assert failure(work("x" * 3_000_000)).kind == "refused"
 
 
-def test_its_environment_is_what_was_configured_and_nothing_of_butlers(configured, monkeypatch):
+def test_its_environment_has_nothing_of_butlers_own(configure_command, monkeypatch):
     monkeypatch.setenv("BUTLER_SECRET_KEY", "of butler")
-    configured(
+    configure_command(
         "env | sort",
         environment={"BASE": "{gateway_url}", "ROOT": "{gateway_root}", "FIXED": "a=b"},
     )
-    lines = carried_out(work()).text.splitlines()
-    told = dict(line.split("=", 1) for line in lines)
-    assert told["BASE"] == "http://127.0.0.1:9/v1"
-    assert told["ROOT"] == "http://127.0.0.1:9"
-    assert told["FIXED"] == "a=b"
+    lines = run_attempt(work()).text.splitlines()
+    environment = dict(line.split("=", 1) for line in lines)
+    assert environment["BASE"] == "http://127.0.0.1:9/v1"
+    assert environment["ROOT"] == "http://127.0.0.1:9"
+    assert environment["FIXED"] == "a=b"
     of_the_shell = {"PWD", "SHLVL", "_", "OLDPWD"}
-    assert told.keys() - of_the_shell == {"PATH", "HOME", "LANG", "TMPDIR", "BASE", "ROOT", "FIXED"}
-    assert told["HOME"] == told["PWD"]
+    assert environment.keys() - of_the_shell == {
+        "PATH",
+        "HOME",
+        "LANG",
+        "TMPDIR",
+        "BASE",
+        "ROOT",
+        "FIXED",
+    }
+    assert environment["HOME"] == environment["PWD"]
 
 
-def test_it_works_in_a_folder_of_its_own_that_is_gone_afterwards(configured, var_dir):
-    configured("umask; stat -c %a .. ; pwd; touch there; mkdir -p a/b; ls")
-    said = carried_out(work()).text.splitlines()
+def test_it_works_in_a_folder_of_its_own_that_is_gone_afterwards(configure_command, var_dir):
+    configure_command("umask; stat -c %a .. ; pwd; touch there; mkdir -p a/b; ls")
+    said = run_attempt(work()).text.splitlines()
     assert said[1] == "700"
     assert said[2] == str(var_dir / "work" / "butler-7-1-x" / "home")
     assert "there" in said
     assert list((var_dir / "work").iterdir()) == []
 
 
-def test_its_folder_is_gone_also_when_it_fails(configured, var_dir):
-    configured("exit 1")
+def test_its_folder_is_gone_also_when_it_fails(configure_command, var_dir):
+    configure_command("exit 1")
     failure(work())
     assert list((var_dir / "work").iterdir()) == []
 
 
-def test_it_spends_what_was_lent_through_the_gateway(configured, settings):
+def test_it_spends_what_was_lent_through_the_gateway(configure_command, settings):
     supply("key-1")
     with running_sandbox() as sandbox, gateway_on(sandbox, settings) as gateway:
         session = lend(gateway.url)
         environment = {"WHERE": "{gateway_url}", "SESSION": "{token}", "MODEL": "{model}"}
-        configured(CALLS_THE_GATEWAY, python=True, environment=environment)
+        configure_command(CALLS_THE_GATEWAY, python=True, environment=environment)
         asked = work("[[sandbox output=50]]", gateway_url=f"{gateway.url}/v1", token=session.token)
-        assert "the sandbox" in carried_out(asked).text
+        assert "the sandbox" in run_attempt(asked).text
         charge = Charge.objects.get()
         assert (charge.status, charge.allocation) == ("settled", session.allocation)
     assert_books_balance()
@@ -217,60 +225,64 @@ def test_it_spends_what_was_lent_through_the_gateway(configured, settings):
         ("kill -SEGV $$", "killed by SIGSEGV"),
     ],
 )
-def test_a_command_that_fails_says_why(configured, script, says):
-    configured(script)
-    told = failure(work())
-    assert told.kind == "failed"
-    assert told.says.startswith(says)
+def test_a_command_that_fails_says_why(configure_command, script, says):
+    configure_command(script)
+    failed = failure(work())
+    assert failed.kind == "failed"
+    assert failed.says.startswith(says)
 
 
-def test_the_token_is_in_nothing_that_is_kept(configured):
+def test_the_token_is_in_nothing_that_is_kept(configure_command):
     environment = {"SESSION": "{token}"}
-    configured("echo $SESSION; echo $SESSION >&2", environment=environment)
-    result = carried_out(work())
+    configure_command("echo $SESSION; echo $SESSION >&2", environment=environment)
+    result = run_attempt(work())
     assert result.text == "[redacted]\n"
     assert "s3cret" not in str(result.facts)
-    configured("echo it was $SESSION >&2; exit 1", environment=environment)
+    configure_command("echo it was $SESSION >&2; exit 1", environment=environment)
     assert "s3cret" not in failure(work()).says
 
 
 @pytest.mark.parametrize("before", range(1, 60, 7))
-def test_not_even_a_piece_of_the_token_is_kept_where_the_output_was_cut(configured, before):
-    configured(
+def test_not_even_a_piece_of_the_token_is_kept_where_the_output_was_cut(configure_command, before):
+    configure_command(
         f"printf %{before}s; printf %s $SESSION; head -c 5000 /dev/zero | tr '\\0' x;"
         f" printf %s $SESSION; printf %{before}s",
         environment={"SESSION": "{token}"},
         output_bytes_max=120,
     )
-    text = carried_out(work()).text
+    text = run_attempt(work()).text
     assert "left out" in text
     assert "s3crets3cret" not in text
 
 
-def test_of_a_long_output_beginning_and_end_are_kept(configured):
-    configured(
+def test_of_a_long_output_beginning_and_end_are_kept(configure_command):
+    configure_command(
         "echo first; head -c 3000000 /dev/zero | tr '\\0' x; echo last", output_bytes_max=1000
     )
-    result = carried_out(work())
+    result = run_attempt(work())
     assert result.text.startswith("first\n")
     assert result.text.endswith("last\n")
     assert len(result.text) < 1_100
     assert result.facts["output_bytes_left_out"] == 3_000_011 - 1000
 
 
-def test_what_no_database_can_keep_is_replaced(configured):
-    configured(r"printf 'a\000b\377c'")
-    assert carried_out(work()).text == "a\ufffdb\ufffdc"
+def test_what_no_database_can_keep_is_replaced(configure_command):
+    configure_command(r"printf 'a\000b\377c'")
+    assert run_attempt(work()).text == "a\ufffdb\ufffdc"
 
 
-def test_a_result_may_be_a_field_of_json(configured):
-    configured("""echo '{"a": {"result": "done"}}'""", result_from="json", result_path="a.result")
-    assert carried_out(work()).text == "done"
+def test_a_result_may_be_a_field_of_json(configure_command):
+    configure_command(
+        """echo '{"a": {"result": "done"}}'""", result_from="json", result_path="a.result"
+    )
+    assert run_attempt(work()).text == "done"
 
 
-def test_a_result_may_be_a_file(configured):
-    configured("echo noise; printf done > answer.txt", result_from="file", result_path="answer.txt")
-    assert carried_out(work()).text == "done"
+def test_a_result_may_be_a_file(configure_command):
+    configure_command(
+        "echo noise; printf done > answer.txt", result_from="file", result_path="answer.txt"
+    )
+    assert run_attempt(work()).text == "done"
 
 
 @pytest.mark.parametrize(
@@ -293,8 +305,8 @@ def test_a_result_may_be_a_file(configured):
         ),
     ],
 )
-def test_an_answer_that_is_not_where_it_should_be_is_unusable(configured, script, terms):
-    configured(script, **terms)
+def test_an_answer_that_is_not_where_it_should_be_is_unusable(configure_command, script, terms):
+    configure_command(script, **terms)
     assert failure(work()).kind == "unusable_answer"
 
 
@@ -305,9 +317,9 @@ def test_a_program_that_cannot_be_started_is_a_mistake_in_the_setup(program, var
     assert list((var_dir / "work").iterdir()) == []
 
 
-def test_only_what_is_configured_and_enabled_is_run(configured):
+def test_only_what_is_configured_and_enabled_is_run(configure_command):
     assert failure(work(runner="command:/bin/sh")).kind == "misconfigured"
-    configured("echo hello", enabled=False)
+    configure_command("echo hello", enabled=False)
     assert failure(work()).kind == "misconfigured"
 
 
@@ -331,13 +343,13 @@ async def family_of(runner, asked):
     return handle, [leader, *leader.children(recursive=True)]
 
 
-def gone(processes):
-    """Whether none of them runs any more."""
+def have_ended(processes):
+    """Whether all these processes have ended."""
     return not [one for one in processes if one.is_running() and one.status() != "zombie"]
 
 
-def test_cancelling_ends_also_what_it_started(configured):
-    configured(FAMILY)
+def test_cancelling_ends_also_what_it_started(configure_command):
+    configure_command(FAMILY)
 
     async def cancelled():
         async with running() as runner:
@@ -346,7 +358,7 @@ def test_cancelling_ends_also_what_it_started(configured):
             began = time.monotonic()
             await runner.cancel(work(), handle)
             took = time.monotonic() - began
-            await until(lambda: gone(family))
+            await until(lambda: have_ended(family))
             with pytest.raises(Failed):
                 await runner.result(work(), handle)
             return took
@@ -354,52 +366,52 @@ def test_cancelling_ends_also_what_it_started(configured):
     assert asyncio.run(cancelled()) < 5
 
 
-def test_one_that_ignores_the_request_to_stop_is_killed(configured):
-    configured("trap '' TERM; touch ready; while :; do sleep 0.1; done")
+def test_one_that_ignores_the_request_to_stop_is_killed(configure_command):
+    configure_command("trap '' TERM; touch ready; while :; do sleep 0.1; done")
 
     async def cancelled():
         async with running() as runner:
             handle, family = await family_of(runner, work())
             await runner.cancel(work(), handle)
-            await until(lambda: gone(family))
+            await until(lambda: have_ended(family))
             await runner.cancel(work(), None)
-            with pytest.raises(Failed) as told:
+            with pytest.raises(Failed) as failed:
                 await runner.result(work(), handle)
-            return told.value.says
+            return failed.value.says
 
     assert asyncio.run(cancelled()).startswith("killed by SIGKILL")
 
 
-def test_forgetting_it_ends_it(configured, var_dir):
-    configured(FAMILY)
+def test_forgetting_it_ends_it(configure_command, var_dir):
+    configure_command(FAMILY)
 
     async def forgotten():
         async with running() as runner:
             handle, family = await family_of(runner, work())
             await runner.forget(work(), handle)
-            await until(lambda: gone(family))
+            await until(lambda: have_ended(family))
 
     asyncio.run(forgotten())
     assert list((var_dir / "work").iterdir()) == []
 
 
-def test_a_grandchild_that_keeps_the_pipe_open_does_not_hold_it_up(configured):
-    configured("sleep 300 & echo $! >&2; echo done")
+def test_a_grandchild_that_keeps_the_pipe_open_does_not_hold_it_up(configure_command):
+    configure_command("sleep 300 & echo $! >&2; echo done")
     began = time.monotonic()
-    result = carried_out(work())
+    result = run_attempt(work())
     assert time.monotonic() - began < 5
     assert result.text == "done\n"
     wait_until(
         lambda: (
             not psutil.pid_exists(int(result.facts["stderr"]))
-            or gone([psutil.Process(int(result.facts["stderr"]))])
+            or have_ended([psutil.Process(int(result.facts["stderr"]))])
         )
     )
 
 
-def test_a_poll_waits_as_long_as_it_is_told(configured):
-    # It waits for whoever opens the other end.
-    configured("mkfifo go; touch ready; read -r line < go; echo $line")
+def test_a_poll_waits_as_long_as_it_is_told(configure_command):
+    # It waits until a process opens the other end.
+    configure_command("mkfifo go; touch ready; read -r line < go; echo $line")
 
     async def polled():
         async with running() as runner:
@@ -414,8 +426,8 @@ def test_a_poll_waits_as_long_as_it_is_told(configured):
     assert asyncio.run(polled()).text == "now\n"
 
 
-def test_spawning_twice_is_one_child(configured):
-    configured("touch ready; sleep 300")
+def test_spawning_twice_is_one_child(configure_command):
+    configure_command("touch ready; sleep 300")
 
     async def spawned():
         async with running() as runner:
@@ -427,41 +439,41 @@ def test_spawning_twice_is_one_child(configured):
 
 
 @pytest.mark.parametrize("how", ["with its handle", "without", "spawned again"])
-def test_what_another_process_started_is_ended_and_lost(configured, var_dir, how):
-    configured(FAMILY)
+def test_what_another_process_started_is_ended_and_lost(configure_command, var_dir, how):
+    configure_command(FAMILY)
 
     async def taken_over():
         async with running() as silent, running() as other:
             handle, family = await family_of(silent, work())
-            with pytest.raises(Failed) as told:
+            with pytest.raises(Failed) as failed:
                 if how == "with its handle":
                     await other.poll(work(again=True), handle, seconds=1)
                 elif how == "without":
                     await other.spawn(work(again=True))
                 else:
                     await other.spawn(work())
-            assert told.value.kind == "lost"
-            await until(lambda: gone(family))
+            assert failed.value.kind == "lost"
+            await until(lambda: have_ended(family))
 
     asyncio.run(taken_over())
     assert list((var_dir / "work").iterdir()) == []
 
 
-def test_cancelling_what_another_process_started_ends_it(configured):
-    configured(FAMILY)
+def test_cancelling_what_another_process_started_ends_it(configure_command):
+    configure_command(FAMILY)
 
     async def cancelled():
         async with running() as silent, running() as other:
             handle, family = await family_of(silent, work())
             await other.cancel(work(), handle)
-            await until(lambda: gone(family))
+            await until(lambda: have_ended(family))
             return family
 
-    assert gone(asyncio.run(cancelled()))
+    assert have_ended(asyncio.run(cancelled()))
 
 
-def test_a_process_that_has_got_the_number_since_is_left_alone(configured):
-    configured("touch ready; sleep 300")
+def test_a_process_that_has_got_the_number_since_is_left_alone(configure_command):
+    configure_command("touch ready; sleep 300")
 
     async def taken_over():
         async with running() as silent, running() as other:
@@ -470,7 +482,7 @@ def test_a_process_that_has_got_the_number_since_is_left_alone(configured):
             Folder(work().session_id).note_child(stale["pid"], stale["started"])
             with pytest.raises(Failed):
                 await other.poll(work(again=True), stale, seconds=1)
-            assert not gone(family)
+            assert not have_ended(family)
 
     asyncio.run(taken_over())
 
@@ -510,14 +522,14 @@ def test_a_child_ends_with_the_worker_that_is_killed(settings):
         child = psutil.Process(int(await worker.stdout.readline()))
         worker.kill()
         await worker.wait()
-        await until(lambda: gone([child]))
+        await until(lambda: have_ended([child]))
         return child
 
-    assert gone([asyncio.run(killed())])
+    assert have_ended([asyncio.run(killed())])
 
 
-def test_a_hundred_at_once_are_heard(configured):
-    configured("cat; sleep 0.3")
+def test_a_hundred_at_once_are_heard(configure_command):
+    configure_command("cat; sleep 0.3")
 
     async def one(runner, number):
         asked = work(f"number {number}", session_id=f"s-{number}")
@@ -534,20 +546,20 @@ def test_a_hundred_at_once_are_heard(configured):
     assert asyncio.run(all_of_them()) == [f"number {number}" for number in range(100)]
 
 
-def test_the_registry_knows_what_is_configured_and_enabled(configured):
-    configured("true", wire_format="anthropic", refusal_status=400)
+def test_the_registry_knows_what_is_configured_and_enabled(configure_command):
+    configure_command("true", wire_format="anthropic", refusal_status=400)
     runners.check("model")
     runners.check("command:agent")
     assert runners.terms("command:agent") == ("anthropic", 400)
     assert runners.terms("model") == (None, None)
-    configured("true", enabled=False)
+    configure_command("true", enabled=False)
     for unknown in ("command:agent", "command:other", "command", "telepathy", ""):
-        with pytest.raises(RunnerNotFound) as told:
+        with pytest.raises(RunnerNotFound) as failed:
             runners.check(unknown)
-        assert "model" in told.value.detail
+        assert "model" in failed.value.detail
 
 
-def test_a_worker_has_one_runner_of_a_kind(configured):
+def test_a_worker_has_one_runner_of_a_kind(configure_command):
     async def held():
         kept = runners.Runners()
         same = kept.of("command:agent") is kept.of("command:other")

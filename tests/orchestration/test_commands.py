@@ -17,17 +17,17 @@ from tests.moments import NOON
 pytestmark = pytest.mark.django_db
 
 
-def configured(slug="agent", *, reason="test", now=NOON, **terms):
-    """A command."""
+def set_command(slug="agent", *, reason="test", now=NOON, **terms):
+    """Add or change a command."""
     usual = {"argv": ["/bin/cat"], "wire_format": "openai"}
     terms = services.CommandTerms(**{**usual, **terms})
     return services.set_command(slug, terms=terms, reason=reason, actor=GRACE, now=now)
 
 
-def refused(**terms):
-    """The field that is named when this is refused."""
+def refused_field(**terms):
+    """The field that the refusal of these terms names."""
     with pytest.raises(WrongValue) as caught:
-        configured(**terms)
+        set_command(**terms)
     assert not Command.objects.exists()
     return caught.value.field
 
@@ -42,7 +42,7 @@ def test_a_command_is_kept_as_it_was_written_with_who_and_why():
         "result_from": "json",
         "result_path": "a.b",
     }
-    command = configured(reason="try it", **terms)
+    command = set_command(reason="try it", **terms)
     command.refresh_from_db()
     assert {name: getattr(command, name) for name in terms} == terms
     change = AuditEntry.objects.about("command:agent").get()
@@ -52,8 +52,8 @@ def test_a_command_is_kept_as_it_was_written_with_who_and_why():
 
 
 def test_a_change_has_before_and_after():
-    configured()
-    configured(argv=["/bin/echo"], reason="better", enabled=False)
+    set_command()
+    set_command(argv=["/bin/echo"], reason="better", enabled=False)
     change = AuditEntry.objects.about("command:agent").first()
     assert change.action == "command.change"
     assert (change.before["argv"], change.after["argv"]) == (["/bin/cat"], ["/bin/echo"])
@@ -62,7 +62,7 @@ def test_a_change_has_before_and_after():
 
 
 def test_changes_are_written_once():
-    configured()
+    set_command()
     with pytest.raises(DatabaseError), transaction.atomic():
         AuditEntry.objects.update(reason="x")
     with pytest.raises(DatabaseError), transaction.atomic():
@@ -87,7 +87,7 @@ def test_changes_are_written_once():
     ],
 )
 def test_a_program_that_could_not_be_run_is_refused(argv):
-    assert refused(argv=argv) == "argv"
+    assert refused_field(argv=argv) == "argv"
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_a_program_that_could_not_be_run_is_refused(argv):
     [["{prompt}"], ["-p", "{prompt}"], ["{prompt}", "--"], ["{prompt}x"], [], ["{prompt_file}"]],
 )
 def test_a_prompt_that_could_become_an_option_or_is_not_there_is_refused(arguments):
-    assert refused(argv=["/bin/x", *arguments], prompt_by="argument") == "argv"
+    assert refused_field(argv=["/bin/x", *arguments], prompt_by="argument") == "argv"
 
 
 def test_a_prompt_by_file_names_the_file():
-    assert refused(argv=["/bin/x"], prompt_by="file") == "argv"
-    assert configured(argv=["/bin/x", "{prompt_file}"], prompt_by="file").pk == "agent"
+    assert refused_field(argv=["/bin/x"], prompt_by="file") == "argv"
+    assert set_command(argv=["/bin/x", "{prompt_file}"], prompt_by="file").pk == "agent"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_prompt_by_file_names_the_file():
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_field(field, terms):
-    assert refused(**terms) == field
+    assert refused_field(**terms) == field
 
 
 def test_values_are_filled_in_once():
@@ -199,7 +199,7 @@ def test_the_form_says_what_is_wrong_beside_the_field(staff):
 
 
 def test_nobody_else_writes_one_whatever_they_may(client):
-    configured()
+    set_command()
     carol = get_user_model().objects.create_user("carol", is_staff=True)
     carol.user_permissions.set(Permission.objects.filter(codename__endswith="_command"))
     client.force_login(carol)

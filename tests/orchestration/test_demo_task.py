@@ -1,4 +1,4 @@
-"""The demo task: submitted once, by whoever loads it."""
+"""The demo task, which is submitted only once."""
 
 from io import StringIO
 

@@ -78,11 +78,11 @@ async def running():
         await runner.close()
 
 
-async def carried_out(asked, *, runner=None):
+async def run_attempt(asked, *, runner=None):
     """The result of an attempt, as a worker waits for it."""
     if runner is None:
         async with running() as own:
-            return await carried_out(asked, runner=own)
+            return await run_attempt(asked, runner=own)
     handle = await runner.spawn(asked)
     while not await runner.poll(asked, handle, seconds=5):
         pass
@@ -92,7 +92,7 @@ async def carried_out(asked, *, runner=None):
 def failure(asked):
     """How an attempt fails."""
     with pytest.raises(Failed) as caught:
-        asyncio.run(carried_out(asked))
+        asyncio.run(run_attempt(asked))
     return caught.value
 
 
@@ -104,7 +104,7 @@ async def until(holds):
 @every_format
 def test_an_answer_is_the_result_and_its_charge_is_in_the_facts(url, sandbox, wire_format):
     asked = work(lend(url, wire_format=wire_format), "[[sandbox output=50]]")
-    result = asyncio.run(carried_out(asked))
+    result = asyncio.run(run_attempt(asked))
     assert "the sandbox" in result.text
     charge = Charge.objects.get()
     assert charge.idempotency_key == asked.session_id
@@ -118,7 +118,7 @@ def test_an_answer_is_the_result_and_its_charge_is_in_the_facts(url, sandbox, wi
 @every_format
 def test_an_answer_that_was_cut_to_the_budget_is_a_result_and_says_so(url, wire_format):
     asked = work(lend(url, tokens=600, wire_format=wire_format), "[[sandbox output=5000]]")
-    result = asyncio.run(carried_out(asked))
+    result = asyncio.run(run_attempt(asked))
     assert result.facts["finish_reason"] in ("length", "max_tokens")
     assert Charge.objects.get().tokens <= 600
 
@@ -133,8 +133,8 @@ def test_an_answer_that_is_none_is_unusable(url):
 
 def test_an_answer_longer_than_can_be_kept_is_unusable(url, monkeypatch):
     monkeypatch.setattr("orchestration.runners.model._ANSWER_BYTES_MAX", 100)
-    told = failure(work(lend(url)))
-    assert (told.kind, "exceeds 100 bytes" in told.says) == ("unusable_answer", True)
+    failed = failure(work(lend(url)))
+    assert (failed.kind, "exceeds 100 bytes" in failed.says) == ("unusable_answer", True)
 
 
 @every_format
@@ -151,17 +151,17 @@ def test_an_answer_longer_than_can_be_kept_is_unusable(url, monkeypatch):
     ],
 )
 def test_what_a_provider_says_is_told_by_kind(url, wire_format, directive, kind):
-    told = failure(work(lend(url, wire_format=wire_format), f"[[sandbox {directive}]]"))
-    assert told.kind == kind
-    assert told.says
+    failed = failure(work(lend(url, wire_format=wire_format), f"[[sandbox {directive}]]"))
+    assert failed.kind == kind
+    assert failed.says
 
 
 @every_format
 def test_a_provider_that_asks_to_wait_is_heard(url, wire_format):
     session = lend(url, wire_format=wire_format, auto_rotate=False)
-    told = failure(work(session, "[[sandbox status=429 retry_after=7]]"))
-    assert told.kind == "rate_limited"
-    assert 1 <= told.retry_after <= 8
+    failed = failure(work(session, "[[sandbox status=429 retry_after=7]]"))
+    assert failed.kind == "rate_limited"
+    assert 1 <= failed.retry_after <= 8
 
 
 @every_format
@@ -169,15 +169,15 @@ def test_a_budget_that_is_too_small_or_closed_is_told_as_exhausted(url, wire_for
     session = lend(url, tokens=10, wire_format=wire_format)
     assert failure(work(session)).kind == "budget_exhausted"
     keys.complete(allocation_id=session.allocation.pk, actor=ACTOR, now=timezone.now())
-    told = failure(work(session))
-    assert told.kind == "budget_exhausted"
-    assert session.token not in told.says
+    failed = failure(work(session))
+    assert failed.kind == "budget_exhausted"
+    assert session.token not in failed.says
 
 
 def test_a_token_that_is_none_is_refused_and_not_repeated_to_anybody(url):
-    told = failure(work(lend(url), token="bs_nobody-knows-it"))
-    assert told.kind == "refused"
-    assert "nobody-knows" not in told.says
+    failed = failure(work(lend(url), token="bs_nobody-knows-it"))
+    assert failed.kind == "refused"
+    assert "nobody-knows" not in failed.says
 
 
 def test_a_wire_format_nobody_speaks_is_a_mistake_in_the_setup(url):
@@ -185,8 +185,8 @@ def test_a_wire_format_nobody_speaks_is_a_mistake_in_the_setup(url):
 
 
 def test_what_runs_too_long_is_a_timeout(url, sandbox):
-    told = failure(work(lend(url), "[[sandbox latency_ms=1500]]", seconds=0.3))
-    assert told.kind == "timeout"
+    failed = failure(work(lend(url), "[[sandbox latency_ms=1500]]", seconds=0.3))
+    assert failed.kind == "timeout"
     wait_until(lambda: Charge.objects.get().status == "settled")
 
 
@@ -233,9 +233,9 @@ def test_whoever_waits_for_a_cancelled_call_is_told(url, sandbox):
             await runner.cancel(asked, handle)
             return await waiting
 
-    with pytest.raises(Failed) as told:
+    with pytest.raises(Failed) as failed:
         asyncio.run(waited_for())
-    assert told.value.kind == "cancelled"
+    assert failed.value.kind == "cancelled"
 
 
 def test_spawning_twice_is_one_call(url, sandbox):
@@ -244,16 +244,16 @@ def test_spawning_twice_is_one_call(url, sandbox):
     async def spawned():
         async with running() as runner:
             assert await runner.spawn(asked) == await runner.spawn(asked)
-            return await carried_out(asked, runner=runner)
+            return await run_attempt(asked, runner=runner)
 
     assert asyncio.run(spawned()).text
     assert len(sandbox.log()) == 1
 
 
-def taken_over(asked, sandbox, *, settled):
-    """One process makes the call and is silent; what another one that takes it over comes to."""
+def result_after_takeover(asked, sandbox, *, settled):
+    """The result for a process that takes an attempt over from one that made its call."""
 
-    async def begun():
+    async def run():
         async with running() as silent, running() as other:
             handle = await silent.spawn(asked)
             if settled:
@@ -263,7 +263,7 @@ def taken_over(asked, sandbox, *, settled):
             await other.poll(asked, handle, seconds=20)
             return await other.result(asked, handle)
 
-    return asyncio.run(begun())
+    return asyncio.run(run())
 
 
 @every_format
@@ -271,9 +271,9 @@ def taken_over(asked, sandbox, *, settled):
 def test_a_call_taken_over_is_lost_and_not_made_again(url, sandbox, wire_format, settled):
     session = lend(url, wire_format=wire_format)
     asked = work(session, "[[sandbox latency_ms=1000]]", again=True)
-    with pytest.raises(Failed) as told:
-        taken_over(asked, sandbox, settled=settled)
-    assert told.value.kind == "lost"
+    with pytest.raises(Failed) as failed:
+        result_after_takeover(asked, sandbox, settled=settled)
+    assert failed.value.kind == "lost"
     wait_until(lambda: Charge.objects.get().status == "settled")
     assert len(sandbox.log()) == 1
 
@@ -282,7 +282,7 @@ def test_a_call_taken_over_is_answered_again_where_answers_are_kept(url, sandbox
     centre = CostCentre.objects.get(pk="research")
     grace = GRACE
     gateway.set_retention(centre, days=1, actor=grace, reason="test", now=timezone.now())
-    result = taken_over(work(lend(url), again=True), sandbox, settled=True)
+    result = result_after_takeover(work(lend(url), again=True), sandbox, settled=True)
     assert "the sandbox" in result.text
     assert len(sandbox.log()) == 1
 
@@ -315,7 +315,7 @@ def test_two_hundred_calls_at_once_are_carried_out(url, sandbox):
 
     async def all_of_them():
         async with running() as runner:
-            return await asyncio.gather(*(carried_out(one, runner=runner) for one in asked))
+            return await asyncio.gather(*(run_attempt(one, runner=runner) for one in asked))
 
     assert all(result.text for result in asyncio.run(all_of_them()))
     assert len(sandbox.log()) == Charge.objects.filter(status="settled").count() == 200
@@ -329,7 +329,7 @@ def test_a_gateway_that_starts_later_is_waited_for(web, sandbox):
             handle = await runner.spawn(asked)
             assert not await runner.poll(asked, handle, seconds=0.5)
             await asyncio.to_thread(web.start)
-            return await carried_out(asked, runner=runner)
+            return await run_attempt(asked, runner=runner)
 
     assert "the sandbox" in asyncio.run(waited_for()).text
     assert len(sandbox.log()) == 1
@@ -350,8 +350,8 @@ def test_a_call_in_flight_when_the_gateway_goes_away_is_made_once(web, sandbox, 
 
     try:
         text = asyncio.run(broken_off()).text
-    except Failed as told:
-        assert told.kind == "lost"
+    except Failed as failed:
+        assert failed.kind == "lost"
     else:
         # It waits for what runs when it is asked to stop.
         assert (how, "the sandbox" in text) == ("terminate", True)
@@ -361,7 +361,7 @@ def test_a_call_in_flight_when_the_gateway_goes_away_is_made_once(web, sandbox, 
 
 @asynccontextmanager
 async def restarting(answers, asked):
-    """A proxy before a Butler that starts anew: it answers these, one after the other."""
+    """A proxy in front of a restarting Butler: it sends these responses one after the other."""
     waiting = iter(answers)
 
     async def answer(request):
@@ -401,12 +401,12 @@ def test_while_nobody_looked_at_the_call_it_is_asked_again_and_the_same(away, ki
         async with restarting([away, away, (200, done, {})], asked) as url:
             usual = {"wire_format": "openai", "tokens": 100, "token": "bs_x", "allocation_id": 1}
             one = Work("s-1", "l", "hello", "model", "m", seconds=30, gateway_url=url, **usual)
-            return await carried_out(one)
+            return await run_attempt(one)
 
     if kind:
-        with pytest.raises(Failed) as told:
+        with pytest.raises(Failed) as failed:
             asyncio.run(called())
-        assert (told.value.kind, len(asked)) == (kind, 1)
+        assert (failed.value.kind, len(asked)) == (kind, 1)
     else:
         assert asyncio.run(called()).text == "done"
         assert (len(asked), len(set(asked)), asked[0][0]) == (3, 1, "s-1")
@@ -414,6 +414,6 @@ def test_while_nobody_looked_at_the_call_it_is_asked_again_and_the_same(away, ki
 
 def test_a_gateway_that_stays_away_is_unreachable(web, monkeypatch):
     monkeypatch.setattr("orchestration.runners.model._UNREACHABLE_SECONDS_MAX", 1)
-    told = failure(work(lend(web.url)))
-    assert told.kind == "unreachable"
-    assert "cannot be reached" in told.says
+    failed = failure(work(lend(web.url)))
+    assert failed.kind == "unreachable"
+    assert "cannot be reached" in failed.says

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = "Research market trends, analyze data, write report"
 
 
-def ordered(now=NOON, **changes) -> Task:
-    """A task that a model shall plan."""
+def submit_for_model(now=NOON, **changes) -> Task:
+    """Submit a task that a model plans."""
     task_request = services.TaskRequest(
         name="study", description=TEXT, total_budget=100_000, planner="model", **changes
     )
@@ -30,9 +30,9 @@ def ada(people):
     add_key("nvidia-1", per_day=10_000_000)
 
 
-def planned(answer: str, *, kind: str = "", used: int = 0) -> Task:
-    """The task after its planner answered, or failed."""
-    task = ordered(retry_on_failure=False)
+def task_after_planning(answer: str, *, kind: str = "", used: int = 0) -> Task:
+    """The task after its planning step succeeded with this answer, or failed."""
+    task = submit_for_model(retry_on_failure=False)
     (attempt,) = services.claim(worker="one", most=5, now=NOON)
     work = services.lend(attempt, now=NOON)
     assert TEXT in work.prompt
@@ -49,7 +49,7 @@ def planned(answer: str, *, kind: str = "", used: int = 0) -> Task:
 
 
 def parts(task: Task) -> list[tuple[str, str]]:
-    """The sub-tasks it was taken apart into, and where they stand."""
+    """The description and status of each of its sub-tasks."""
     found = SubTask.objects.filter(task=task, position__gt=0)
     return list(found.values_list("description", "status"))
 
@@ -59,7 +59,7 @@ def test_the_models_plan_is_done_with_what_planning_left(ada):
         {"id": "a", "description": "gather"},
         {"id": "plan", "description": "write", "depends_on": ["a"]},
     ]
-    task = planned(f"```json\n{json.dumps({'sub_tasks': plan})}\n```", used=2_000)
+    task = task_after_planning(f"```json\n{json.dumps({'sub_tasks': plan})}\n```", used=2_000)
     assert parts(task) == [("gather", "waiting"), ("write", "blocked")]
     assert task.used == 2_000
     shares = SubTask.objects.filter(task=task, position__gt=0).values_list("share", flat=True)
@@ -75,7 +75,7 @@ def test_the_models_plan_is_done_with_what_planning_left(ada):
     ],
 )
 def test_without_a_usable_plan_keywords_make_one(ada, answer, kind):
-    task = planned(answer, kind=kind)
+    task = task_after_planning(answer, kind=kind)
     assert task.status == "active"
     assert [description for description, _ in parts(task)] == [
         "Research market trends",
@@ -85,7 +85,7 @@ def test_without_a_usable_plan_keywords_make_one(ada, answer, kind):
 
 
 def test_what_the_planner_used_is_part_of_the_task(office):
-    task = run_until_done(ordered(now=timezone.now()))
+    task = run_until_done(submit_for_model(now=timezone.now()))
     found = results(task)
     assert (task.status, found.successful, len(found.planning)) == ("completed", 3, 1)
     assert found.tokens == task.used > sum(each.tokens for each in found.details)

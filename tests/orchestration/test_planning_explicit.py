@@ -19,7 +19,7 @@ def keys(parts):
     return [part.key for part in parts]
 
 
-def refused(*sub_tasks):
+def refusal_of(*sub_tasks):
     with pytest.raises(WrongPlan) as caught:
         explicit_plan(sub_tasks)
     return caught.value
@@ -76,7 +76,7 @@ def test_numbers_may_be_ids():
     ],
 )  # fmt: skip
 def test_what_cannot_be_a_plan_is_refused_with_the_reason(sub_tasks, says, facts):
-    refusal = refused(*sub_tasks)
+    refusal = refusal_of(*sub_tasks)
     assert says in refusal.detail
     assert facts.items() <= refusal.facts().items()
 
@@ -84,13 +84,13 @@ def test_what_cannot_be_a_plan_is_refused_with_the_reason(sub_tasks, says, facts
 def test_too_many_are_refused(settings):
     settings.SUB_TASKS_MAX = 2
     assert len(explicit_plan([sub_task("a"), sub_task("b")])) == 2
-    assert "3 sub-tasks; a task can have at most 2" in refused(*map(sub_task, "abc")).detail
+    assert "3 sub-tasks; a task can have at most 2" in refusal_of(*map(sub_task, "abc")).detail
 
 
 def test_a_chain_that_is_too_long_is_refused(settings):
     settings.SUB_TASK_DEPTH_MAX = 2
     assert len(explicit_plan([sub_task("a"), sub_task("b", "a"), sub_task("c", "a")])) == 3
-    refusal = refused(sub_task("a"), sub_task("b", "a"), sub_task("c", "a", "b"))
+    refusal = refusal_of(sub_task("a"), sub_task("b", "a"), sub_task("c", "a", "b"))
     assert "A chain of 3 sub-tasks" in refusal.detail and "“c”" in refusal.detail
     assert refusal.facts() == {"sub_task": "c", "count": 3, "count_max": 2}
 
@@ -99,17 +99,17 @@ def test_too_many_that_wait_for_one_are_refused(settings):
     settings.SUB_TASK_FAN_OUT_MAX = 2
     waiting = [sub_task(key, "a") for key in "bcd"]
     assert len(explicit_plan([sub_task("a"), *waiting[:2]])) == 3
-    assert "3 sub-tasks depend on “a”; at most 2" in refused(sub_task("a"), *waiting).detail
+    assert "3 sub-tasks depend on “a”; at most 2" in refusal_of(sub_task("a"), *waiting).detail
 
 
 def test_one_that_waits_for_too_many_is_refused(settings):
     settings.SUB_TASK_FAN_OUT_MAX = 2
-    refusal = refused(*map(sub_task, "abc"), sub_task("d", "a", "b", "c"))
+    refusal = refusal_of(*map(sub_task, "abc"), sub_task("d", "a", "b", "c"))
     assert "“d” depends on 3 others; at most 2" in refusal.detail
 
 
 def test_a_large_circle_is_named_in_short():
-    refusal = refused(*(sub_task(n, (n + 1) % 5000) for n in range(5000)))
+    refusal = refusal_of(*(sub_task(n, (n + 1) % 5000) for n in range(5000)))
     assert "0 → 1 → 2 → 3 → 4 → 5 → 6 → 7 → 8 → … → 0" in refusal.detail
     assert len(refusal.cycle) == 100
 
@@ -152,7 +152,7 @@ def test_every_circle_is_found_and_named(sub_tasks, data):
     needs = {one["id"]: one["depends_on"] for one in sub_tasks}
     first = data.draw(st.sampled_from(needs[last.key]))
     needs[first].append(last.key)
-    cycle = refused(*sub_tasks).cycle
+    cycle = refusal_of(*sub_tasks).cycle
     assert cycle[0] == cycle[-1] and len(set(cycle)) == len(cycle) - 1 >= 2
     assert all(after in needs[one] for one, after in zip(cycle, cycle[1:], strict=False))
 

@@ -61,8 +61,8 @@ def run_task(*args, **options):
     return out.getvalue(), 0
 
 
-def refused(*args, **options):
-    """The sentence with which it refuses; the exit code says that the input was wrong."""
+def refusal_of(*args, **options):
+    """The message of the refusal, after checking its exit code."""
     with pytest.raises(CommandError) as refusal:
         call_command("run_task", *args, stdout=StringIO(), **options)
     assert refusal.value.returncode == 2
@@ -162,7 +162,7 @@ def test_a_text_is_planned_and_named_after_its_file(people, tmp_path):
 )
 def test_a_file_that_is_not_a_plan_is_refused_with_a_sentence(people, tmp_path, content, sentence):
     file = plan(tmp_path, content)
-    assert sentence in refused(from_file=file, budget=90_000, agent="ada")
+    assert sentence in refusal_of(from_file=file, budget=90_000, agent="ada")
 
 
 @pytest.mark.django_db
@@ -179,12 +179,12 @@ def test_a_file_that_is_not_a_plan_is_refused_with_a_sentence(people, tmp_path, 
     ],
 )
 def test_wrong_input_is_refused_with_a_sentence(people, args, options, sentence):
-    assert sentence in refused(*args, **{"agent": "ada"} | options)
+    assert sentence in refusal_of(*args, **{"agent": "ada"} | options)
 
 
 @pytest.mark.django_db
 def test_the_only_agent_submits_it_and_one_of_several_must_be_named(settings):
-    assert "create_agent" in refused("Draw", budget=5_000)
+    assert "create_agent" in refusal_of("Draw", budget=5_000)
     keys.create_cost_centre("org", actor=ACTOR, now=timezone.now())
     for name in ("zoe", "yan"):
         now = timezone.now()

@@ -1,4 +1,4 @@
-"""Whatever plans, workers and people do one after the other: task_request, budget and books hold.
+"""Random plans, outcomes and actions of people keep the budgets and the books in balance.
 
 Random tasks (graphs, priorities, budgets), failures, deaths of workers and orders of people; more,
 and other ones each time, with `BUTLER_MACHINE_EXAMPLES=200` (of 120 steps each).
@@ -119,7 +119,7 @@ class Orchestra:
             report(allocation, tokens, now=self.now)
 
     def finish(self) -> None:
-        """An attempt ends; who has a broken fence is not heard, and nobody twice."""
+        """An attempt ends; an outdated fence and a second outcome have no effect."""
         if not (attempt := self.one_of(self.running())):
             return
         kind = self.random.choice(["", "", "", *FAILURES]) if self.random.random() < 0.7 else ""
@@ -170,7 +170,7 @@ class Orchestra:
     # --- What else -----------------------------------------------------------------------------
 
     def bring_to_an_end(self) -> None:
-        """Whatever is left can be ended, and every token is finalized."""
+        """All that is left can be ended, and every token is finalized."""
         for task in Task.objects.exclude(status__in=Task.ENDED):
             services.cancel(task_id=task.pk, actor=ACTOR, now=self.now)
         for attempt in self.running():
