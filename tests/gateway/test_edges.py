@@ -100,7 +100,7 @@ def _leave(cell: Cell, session, body: bytes, sandbox) -> None:
     way.sock.shutdown(socket.SHUT_RDWR)
     if cell.moment == "before connecting":
         # A later client is served: the gateway noticed that the first one had gone.
-        with session.open(b"{}").getresponse() as response:
+        with session.open(b"[]").getresponse() as response:
             assert response.status == 400
 
 
