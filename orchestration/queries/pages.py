@@ -1,6 +1,6 @@
 """What the admin and the dashboard show of tasks.
 
-Every function here is a fixed number of queries, whatever the number of tasks and sub-tasks.
+Every function here is a fixed number of queries, independent of the number of tasks and sub-tasks.
 """
 
 from collections.abc import Sequence
