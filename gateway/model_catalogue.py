@@ -69,7 +69,7 @@ def takes_prompt_cache_key(model: str) -> bool:
 
 @lru_cache(_NAMES_CACHED)
 def always_searches(model: str) -> bool:
-    """Whether the provider searches with every call, whatever the request says."""
+    """Whether the provider searches with every call, even if the request does not ask for it."""
     return _find("always_searches", _last_part(model)) is not None
 
 
