@@ -47,9 +47,17 @@ class Channel(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=100, unique=True)
+    name = models.CharField(
+        max_length=100, unique=True, help_text="The name of the channel on pages and in messages."
+    )
     sealed_url = SealedField(bound_to="id")
-    severity_min = models.CharField(max_length=8, choices=Severity, default=Severity.INFO)
+    severity_min = models.CharField(
+        "minimum severity",
+        max_length=8,
+        choices=Severity,
+        default=Severity.INFO,
+        help_text="The channel gets alerts of this severity and above.",
+    )
     kinds = models.JSONField(default=list, blank=True)
     failures = models.PositiveIntegerField(default=0, editable=False)
     rests_until = models.DateTimeField(null=True, blank=True, editable=False)

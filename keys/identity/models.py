@@ -9,16 +9,25 @@ from common.money_fields import created_at_field
 
 
 class CostCentre(models.Model):
-    """Who pays: a node of a tree (organisation → team → project).
+    """A cost centre, which pays: a node of a tree (organisation → team → project).
 
-    `path` holds the slugs from the root to this node; a node keeps its parent for life, because the
+    `path` has the slugs from the root to this node. The parent of a node never changes, because the
     books of its ancestors include what was spent under it.
     """
 
-    slug = models.SlugField(primary_key=True, max_length=64)
-    name = models.CharField(max_length=200)
+    slug = models.SlugField(
+        primary_key=True,
+        max_length=64,
+        help_text="The name of the cost centre in the API. It cannot be changed later.",
+    )
+    name = models.CharField(max_length=200, help_text="The name of the cost centre on pages.")
     parent = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="children"
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        help_text="The cost centre above this one. It cannot be changed later.",
     )
     path = ArrayField(models.SlugField(max_length=64), editable=False)
     created_at = created_at_field()
@@ -35,12 +44,23 @@ class CostCentre(models.Model):
 
 
 class Agent(models.Model):
-    """A program that spends, on behalf of one cost centre."""
+    """A program that spends tokens on behalf of one cost centre."""
 
-    slug = models.SlugField(primary_key=True, max_length=64)
-    name = models.CharField(max_length=200)
-    cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="agents")
-    disabled_at = models.DateTimeField(null=True, blank=True)
+    slug = models.SlugField(
+        primary_key=True,
+        max_length=64,
+        help_text="The name of the agent in the API. It cannot be changed later.",
+    )
+    name = models.CharField(max_length=200, help_text="The name of the agent on pages.")
+    cost_centre = models.ForeignKey(
+        CostCentre,
+        models.PROTECT,
+        related_name="agents",
+        help_text="The cost centre that pays for the agent.",
+    )
+    disabled_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the agent was switched off."
+    )
     created_at = created_at_field()
 
     class Meta:
@@ -51,23 +71,30 @@ class Agent(models.Model):
 
 
 class AgentToken(models.Model):
-    """An agent's credential with Butler: shown once, kept as a keyed hash.
+    """An agent's credential with Butler: shown once, stored as a keyed hash.
 
-    Two may live at once, so that a fleet can change over without a gap.
+    An agent can have two live tokens, so that it can change from one to the other without a gap.
     """
 
     class Scope(models.TextChoices):
-        SPEND = "spend", "allocate, report usage, rotate, complete"
-        READ = "read", "read its own allocations, usage, history"
+        SPEND = "spend", "allocate, report usage, rotate and complete"
+        READ = "read", "read its own allocations, usage and history"
         OPERATE = "operate", "read every agent's rows and handle alerts"
 
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="tokens")
-    prefix = models.CharField(max_length=16, unique=True)
+    prefix = models.CharField(
+        max_length=16, unique=True, help_text="The beginning of the token, which identifies it."
+    )
     digest = models.BinaryField(max_length=32)
-    scopes = ArrayField(models.CharField(max_length=16, choices=Scope.choices))
-    expires_at = models.DateTimeField()
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
+    scopes = ArrayField(
+        models.CharField(max_length=16, choices=Scope.choices),
+        help_text="What the token allows.",
+    )
+    expires_at = models.DateTimeField(help_text="When the token stops working.")
+    revoked_at = models.DateTimeField(null=True, blank=True, help_text="When it was revoked.")
+    last_used_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last used, to the minute."
+    )
     created_at = created_at_field()
 
     class Meta:

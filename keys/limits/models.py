@@ -38,8 +38,8 @@ def _scope_of(prefix: str, column: str) -> models.When:
 class Limit(models.Model):
     """An amount of tokens or USD per day, month or in total, of an API key, agent or cost centre.
 
-    `scope` is the limited one's address (`key:…`, `agent:…`, `centre:…`): windows and allocations
-    find each other by it. Days and months begin at `reset_hour` in `zone`.
+    `scope` is the address of what is limited (`key:…`, `agent:…`, `centre:…`), by which windows and
+    allocations find each other. Days and months begin at `reset_hour` in `zone`.
     """
 
     api_key = models.ForeignKey(
@@ -50,13 +50,19 @@ class Limit(models.Model):
         CostCentre, models.PROTECT, null=True, blank=True, related_name="limits"
     )
     scope = models.TextField(editable=False)
-    unit = models.CharField(max_length=6, choices=Unit)
-    period = models.CharField(max_length=5, choices=Period)
-    amount = quantity()
-    zone = models.CharField(
-        max_length=64, default="UTC", help_text="IANA name, like Europe/Berlin."
+    unit = models.CharField(max_length=6, choices=Unit, help_text="What the limit counts.")
+    period = models.CharField(
+        max_length=5, choices=Period, help_text="How long the limit counts before it resets."
     )
-    reset_hour = models.PositiveSmallIntegerField(default=0)
+    amount = quantity(help_text="The most that can be used and committed in one period.")
+    zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        help_text="The IANA time zone of the reset, such as Europe/Berlin.",
+    )
+    reset_hour = models.PositiveSmallIntegerField(
+        default=0, help_text="The hour of the day, from 0 to 23, at which the limit resets."
+    )
     removed_at = models.DateTimeField(null=True, blank=True)
     created_at = created_at_field()
 
@@ -100,12 +106,12 @@ class Limit(models.Model):
 
 
 class Window(models.Model):
-    """One period `[starts_at, ends_at)` of a limit, in UTC: what is used in it and committed on it.
+    """One period `[starts_at, ends_at)` of a limit, in UTC: the amounts used and committed in it.
 
-    open ──its period is over, or the limit changed its calendar──▶ closed (`closed_at`)
+    open ──the period ended, or the limit was removed──▶ closed (`closed_at`)
 
-    A limit has exactly one open window; when it closes, what open allocations still have moves to
-    the next one and `used` stays as the record. `amount` is the limit's of that period.
+    A limit in force has exactly one open window. When it closes, what open allocations still have
+    moves to the next one, and `used` stays as the record. `amount` is that of the limit then.
     """
 
     limit = models.ForeignKey(Limit, models.PROTECT, related_name="windows")
@@ -165,6 +171,6 @@ class Window(models.Model):
 
     @property
     def free(self) -> Decimal:
-        """What can still be committed; below zero when the limit was lowered."""
+        """The amount that can still be committed; below zero if the limit was lowered."""
         free: Decimal = self.amount - self.used - self.committed
         return free

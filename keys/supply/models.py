@@ -1,4 +1,4 @@
-"""What is bought: providers, prices, API keys."""
+"""The supply of tokens: providers, prices and API keys."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -15,24 +15,31 @@ from security.fields import SealedField
 
 
 class WireFormat(models.TextChoices):
-    """How an API is spoken to: whose requests and answers it understands."""
+    """The format of the requests and responses of an API."""
 
     OPENAI = "openai", "OpenAI"
     ANTHROPIC = "anthropic", "Anthropic"
 
 
 class Provider(models.Model):
-    """Who sells tokens. `wire_format`: the one its API speaks; blank: both."""
+    """A provider, which sells tokens. `wire_format`: that of its API; blank: both formats."""
 
-    slug = models.SlugField(primary_key=True, max_length=64)
-    name = models.CharField(max_length=200)
-    base_url = models.URLField(blank=True, help_text="Where its API answers.")
+    slug = models.SlugField(
+        primary_key=True,
+        max_length=64,
+        help_text="The name of the provider in the API. It cannot be changed later.",
+    )
+    name = models.CharField(max_length=200, help_text="The name of the provider on pages.")
+    base_url = models.URLField(
+        blank=True,
+        help_text="The URL of the provider's API. The secrets of its keys are sent there.",
+    )
     wire_format = models.CharField(
         max_length=9,
         choices=WireFormat,
         db_default=WireFormat.OPENAI,
         blank=True,
-        help_text="Of its API; blank if it speaks both.",
+        help_text="The wire format of the provider's API. Leave it blank if the API has both.",
     )
     created_at = created_at_field()
 
@@ -44,11 +51,11 @@ class Provider(models.Model):
 
 
 class Price(models.Model):
-    """What a model costs from `starts_at` on: a line of the price book, USD per 1,000 tokens.
+    """The price of a model from `starts_at` on: a line of the price book, USD per 1,000 tokens.
 
-    Never changed: a new price is a new row, so a charge that points here keeps its rates. A rate
-    that is NULL costs what its kind does: `cache_write_long` (kept an hour) as `cache_write`,
-    audio as `input` and `output`. `tiers` are the rates of long prompts, see `pricing.Rates`;
+    A row never changes: a new price is a new row, so a charge that points here keeps its rates. A
+    rate that is NULL falls back: `cache_write_long` (kept for an hour) to `cache_write`, audio to
+    `input` and `output`. `tiers` are the rates of long prompts, see `pricing.Rates`;
     `tier_max` is the highest of them.
     """
 
@@ -63,7 +70,9 @@ class Price(models.Model):
     audio_output = usd(null=True)
     tiers = models.JSONField(db_default=[])
     tier_max = usd(db_default=0)
-    source = models.CharField(max_length=100, help_text="genai-prices and version, or who set it.")
+    source = models.CharField(
+        max_length=100, help_text="The version of genai-prices, or who set the price."
+    )
     starts_at = models.DateTimeField()
 
     class Meta:
@@ -81,7 +90,7 @@ class Price(models.Model):
 
     @cached_property
     def rates(self) -> Rates:
-        """The row as plain values; kept, since a row is never changed."""
+        """The rates as plain values; cached, since a row never changes."""
         return Rates(
             **{name: getattr(self, name) for name in RATE_NAMES}, tiers=tiers_from_json(self.tiers)
         )
@@ -93,7 +102,7 @@ class Price(models.Model):
 
 
 class ApiKey(models.Model):
-    """A credential with a provider, and what decides when it is lent.
+    """A credential with a provider, and the terms on which Butler lends its tokens.
 
     active ◀──window has room / cooled── exhausted, cooling
     active ──switched off─▶ inactive     active ──provider says 401/403─▶ broken
@@ -106,17 +115,25 @@ class ApiKey(models.Model):
         COOLING = "cooling"
         BROKEN = "broken"
 
-    slug = models.SlugField(primary_key=True, max_length=64)
-    provider = models.ForeignKey(Provider, models.PROTECT, related_name="api_keys")
-    model = models.CharField(max_length=200)
-    # NULL: imported without one; it cannot be switched on.
+    slug = models.SlugField(
+        primary_key=True,
+        max_length=64,
+        help_text="The name of the key in the API. It cannot be changed later.",
+    )
+    provider = models.ForeignKey(
+        Provider, models.PROTECT, related_name="api_keys", help_text="The provider of the key."
+    )
+    model = models.CharField(max_length=200, help_text="The provider's name of the model.")
+    # NULL: the key was imported without a secret, and it cannot be switched on.
     secret = SealedField(bound_to="slug", null=True)
-    base_url = models.URLField(blank=True, help_text="Overrides the provider's.")
+    base_url = models.URLField(
+        blank=True, help_text="The URL of the API, if it is not that of the provider."
+    )
     sandbox = models.BooleanField(
         db_default=False,
-        help_text="Its calls go to the sandbox provider, which is sent no secret.",
+        help_text="Calls with this key go to the sandbox provider, without the secret.",
     )
-    priority = models.IntegerField(default=0, help_text="A higher number is lent first.")
+    priority = models.IntegerField(default=0, help_text="Keys with a higher number are lent first.")
     price = models.ForeignKey(Price, models.PROTECT, related_name="api_keys")
     serves = ArrayField(
         models.CharField(max_length=200),
@@ -125,8 +142,14 @@ class ApiKey(models.Model):
         help_text="Models of the provider that the key serves besides its own: names, or patterns "
         "such as gpt-4o* or * for all.",
     )
-    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
-    tokens_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
+    requests_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="The most requests per minute. Leave it empty for no limit.",
+    )
+    tokens_per_minute = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="The most tokens per minute. Leave it empty for no limit."
+    )
     status = models.CharField(max_length=9, choices=Status, default=Status.ACTIVE)
     status_reason = models.CharField(max_length=300, blank=True)
     cooling_until = models.DateTimeField(null=True, blank=True)
@@ -148,15 +171,15 @@ class ApiKey(models.Model):
 
     @property
     def scope(self) -> str:
-        """Its address in the windows."""
+        """The address of the key in windows, such as `key:nvidia-1`."""
         return f"key:{self.slug}"
 
     def speaks(self, wire_format: str) -> bool:
-        """Whether it can be called in this wire format; the sandbox speaks every one."""
+        """Whether calls in this wire format are possible; the sandbox has both formats."""
         return self.sandbox or self.provider.wire_format in ("", wire_format)
 
     def lendable(self, *, now: datetime) -> bool:
-        """Whether it may take allocations at `now`. An exhausted key may: its windows decide."""
+        """Whether the key can take allocations at `now`. An exhausted key can: windows decide."""
         if self.status == self.Status.COOLING:
             return self.cooling_until is not None and self.cooling_until <= now
         return self.status in {self.Status.ACTIVE, self.Status.EXHAUSTED}

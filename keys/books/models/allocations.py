@@ -24,13 +24,13 @@ class Allocation(models.Model):
 
     active ──complete──▶ completed      the agent is done
       ├──────fail──────▶ failed         the agent gave up
-      ├─────expire─────▶ expired        nobody came back before `expires_at`
+      ├─────expire─────▶ expired        not extended before `expires_at`
       └───last token───▶ exhausted      used ≥ allocated; `overrun` when it was more
 
     `allocated`, `used`, `held` are tokens; the `_cost` columns are the same in USD, where
     `allocated_cost` is the most the tokens could cost. `payers` are the scopes, besides the key,
-    in whose windows it is committed: the agent and its cost centre with all ancestors, as they
-    were when it was lent.
+    in whose windows it is committed: the agent, its cost centre and all ancestors at the time of
+    the allocation.
     """
 
     class Status(models.TextChoices):
@@ -57,19 +57,24 @@ class Allocation(models.Model):
     # The most one token can cost: rates have 9 places per 1,000 tokens.
     token_cost_max = models.DecimalField(max_digits=20, decimal_places=12)
     overrun = models.BooleanField(default=False)
-    rotation_threshold = models.BigIntegerField(help_text="Tokens used at which it should rotate.")
+    rotation_threshold = models.BigIntegerField(
+        help_text="The number of used tokens at which the allocation should rotate."
+    )
     auto_rotate = models.BooleanField(default=True)
     wire_format = models.CharField(
         max_length=9,
         choices=WireFormat,
         blank=True,
         db_default="",
-        help_text="What its session speaks to the gateway; only keys that speak it take it over.",
+        help_text="The wire format of the session. Only API keys with this format can serve it.",
     )
     refusal_status = models.PositiveSmallIntegerField(
-        null=True, help_text="How the gateway answers for want of budget, if not as usual."
+        null=True,
+        help_text="The HTTP status for calls that exceed the budget, if it is not the default.",
     )
-    warned_at = models.DateTimeField(null=True, help_text="When the threshold was reached.")
+    warned_at = models.DateTimeField(
+        null=True, help_text="When the rotation threshold was reached."
+    )
     rotated_at = models.DateTimeField(null=True)
     named_models = ArrayField(
         models.CharField(max_length=200),
@@ -84,7 +89,7 @@ class Allocation(models.Model):
     )
     provider_expanded = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
-    asked = models.JSONField(help_text="The request, to compare a repeated one with.")
+    asked = models.JSONField(help_text="The request as JSON, to compare a repeated request with.")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -151,7 +156,7 @@ class Allocation(models.Model):
 
     @property
     def budget(self) -> BudgetNumbers:
-        """Its numbers, in tokens, and its time, as refusals have them."""
+        """The budget in tokens and its start and end, as refusals report them."""
         return {
             "session_id": self.session_id,
             "allocated": self.allocated,
@@ -164,14 +169,14 @@ class Allocation(models.Model):
 
     @property
     def rotation_needed(self) -> bool:
-        """Whether the threshold was reached and it was not rotated since; see ROTATION_NEEDED."""
+        """Whether the threshold was reached and no rotation followed; see ROTATION_NEEDED."""
         if self.status != self.Status.ACTIVE or not self.warned_at:
             return False
         return not self.rotated_at or self.rotated_at < self.warned_at
 
     @property
     def scopes(self) -> list[str]:
-        """Every scope in whose windows it is committed."""
+        """Every scope in whose windows the allocation is committed."""
         return [f"key:{self.api_key_id}", *self.payers]
 
 
@@ -188,11 +193,11 @@ class Charge(models.Model):
       ├───release──▶ released    nothing was used
       └───expire───▶ expired ──late settle──▶ settled
 
-    A settled charge is the usage record: never changed, never deleted. `cached_tokens`,
+    A settled charge is the usage record, which is never changed or deleted. `cached_tokens`,
     `cache_write_tokens` and `audio_input_tokens` are part of `input_tokens`,
     `cache_write_long_tokens` (kept an hour) of `cache_write_tokens`, `reasoning_tokens` and
     `audio_output_tokens` of `output_tokens`; `tokens` is input and output or, where only that was
-    reported, the total. `cost` is by Butler's price book, `provider_cost` what the provider said.
+    reported, the total. `cost` is by Butler's price book, `provider_cost` as the provider reported.
     `request_digest` (SHA-256) tells whether a repeated request is the same.
     """
 
@@ -205,7 +210,7 @@ class Charge(models.Model):
     class Basis(models.TextChoices):
         REPORTED = "reported", "as the agent reported"
         PROVIDER = "provider", "as the provider reported"
-        ESTIMATED = "estimated", "best evidence; the provider said nothing"
+        ESTIMATED = "estimated", "estimated, because the provider reported nothing"
 
     allocation = models.ForeignKey(Allocation, models.PROTECT, related_name="charges")
     api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="charges")
@@ -219,7 +224,12 @@ class Charge(models.Model):
     )
     idempotency_key = models.CharField(max_length=255)
     request_digest = models.BinaryField(max_length=32, null=True)
-    route = models.CharField(max_length=40, blank=True, db_default="", help_text="Of the gateway.")
+    route = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        help_text="The route of the gateway that was called.",
+    )
     provider_request_id = models.CharField(max_length=200, blank=True, db_default="")
     status = models.CharField(max_length=8, choices=Status, default=Status.HELD)
     basis = models.CharField(max_length=9, choices=Basis, default=Basis.REPORTED)
@@ -301,9 +311,9 @@ class Charge(models.Model):
 
 
 class RateLease(models.Model):
-    """A place of one call in its key's requests and tokens per minute, until `expires_at`.
+    """The place of a call in the requests and tokens per minute of its API key, until `expires_at`.
 
-    In an UNLOGGED table: nothing of it is money, and a crash of the server gives all places back.
+    The table is UNLOGGED: it holds no money, and a crash of the server gives all places back.
     """
 
     charge = models.OneToOneField(
@@ -323,7 +333,7 @@ class RateLease(models.Model):
 
 
 class Rotation(models.Model):
-    """What was left of an allocation moved to another API key."""
+    """A move of the rest of an allocation to another API key."""
 
     allocation = models.ForeignKey(Allocation, models.PROTECT, related_name="rotations")
     from_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+")
@@ -332,7 +342,9 @@ class Rotation(models.Model):
     reason = models.CharField(max_length=300)
     rotated_by = models.CharField(max_length=200)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
-    asked_key = models.CharField(max_length=64, blank=True, help_text="The key asked for, if any.")
+    asked_key = models.CharField(
+        max_length=64, blank=True, help_text="The requested API key, if any."
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -349,12 +361,14 @@ class Rotation(models.Model):
 
 
 class Decision(models.Model):
-    """Why an allocation got its key: every candidate and why it won or lost, as of that moment."""
+    """Why an allocation got its API key: every candidate with a reason, as of that moment."""
 
     allocation = models.OneToOneField(
         Allocation, models.PROTECT, related_name="decision", primary_key=True
     )
-    verdicts = models.JSONField(help_text="As `keys.books.selection.to_json` writes it.")
+    verdicts = models.JSONField(
+        help_text="The candidates and reasons, as `keys.books.selection.to_json` writes them."
+    )
 
     class Meta:
         triggers = [row_triggers.append_only("decision_is_append_only")]

@@ -1,4 +1,4 @@
-"""Slots: standing credentials whose calls are paid by whichever allocation sits in them."""
+"""Slots: standing credentials whose calls are paid by the allocation in the slot."""
 
 from django.db import models
 from django.db.models import Q
@@ -7,14 +7,15 @@ from keys.books.models.allocations import Allocation
 
 
 class Slot(models.Model):
-    """A seat for one allocation after the other.
+    """A place for one allocation after the other.
 
     free ──take──▶ taken ──free──▶ free
 
-    For programs that know their credentials only from a file of their own: each slot stands in it
-    with its token, and what is called with the token is paid by the allocation that sits in it at
-    that moment. Nobody sits in a free one. `runner` names the program. The `refusal` is what the
-    gateway last said no with to whoever sits, for programs that do not hand on what they were told.
+    For programs that read their credentials only from their own configuration file. The file lists
+    each slot with its token, and the allocation that is in the slot at that moment pays for calls
+    with the token. A free slot has no allocation. `runner` names the program. `refusal_code` and
+    `refusal` are the gateway's last refusal of the allocation in the slot, for programs that do not
+    pass on the response of the gateway.
     """
 
     slug = models.SlugField(primary_key=True, max_length=64)
@@ -34,13 +35,13 @@ class Slot(models.Model):
                 name="slot_is_free_or_taken",
             ),
             models.CheckConstraint(
-                # Some programs know names in lower case only.
+                # Some programs allow names in lower case only.
                 condition=Q(slug__regex=r"^[a-z][a-z0-9]*$"),
                 name="slot_has_a_plain_name",
             ),
         ]
         indexes = [
-            # Those that were free for longest are taken first.
+            # The slot that has been free for longest is taken first.
             models.Index(
                 fields=["runner", "freed_at", "slug"],
                 condition=Q(allocation__isnull=True),
