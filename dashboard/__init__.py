@@ -1,4 +1,4 @@
 """Pages for finance staff, under /.
 
-Owns no rows: a page shows what the queries of other apps say.
+It has no tables: a page shows the results of other apps' queries.
 """

@@ -73,13 +73,13 @@ def navigation(request: HttpRequest) -> list[dict[str, object]]:
         "active": False,
     }
     groups = [
-        {"title": title, "separator": True, "items": _allowed(request, items)}
+        {"title": title, "separator": True, "items": _allowed_items(request, items)}
         for title, items in _GROUPS.items()
     ]
     return [{"items": [overview]}, *(group for group in groups if group["items"])]
 
 
-def _allowed(
+def _allowed_items(
     request: HttpRequest, items: list[tuple[str, str, str, str]]
 ) -> list[dict[str, object]]:
     return [

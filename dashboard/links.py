@@ -1,4 +1,4 @@
-"""The pages of the app, for the table of links."""
+"""The pages of the app, registered for `common.links`."""
 
 from common import links
 from common.links import Page

@@ -1,4 +1,4 @@
-"""Addresses of the pages."""
+"""The URLs of the dashboard."""
 
 from django.urls import path
 

@@ -10,7 +10,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\S*")
 
 
 class Change(NamedTuple):
-    """One value before and after as text; empty where there is no value."""
+    """One value before and after as text; empty for a missing value."""
 
     name: str
     before: str

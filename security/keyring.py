@@ -29,7 +29,7 @@ class SealingKey:
 
     def __post_init__(self) -> None:
         if not _KEY_ID.fullmatch(self.id):
-            raise KeyringUnusable("an id of a sealing key is not 1 to 32 of A-Z a-z 0-9 . _ -")
+            raise KeyringUnusable("the id of a sealing key needs 1 to 32 of A-Z a-z 0-9 . _ -")
         if len(self.secret) != KEY_BYTES:
             raise KeyringUnusable(f"sealing key {self.id} is not {KEY_BYTES} bytes long")
 
@@ -54,7 +54,7 @@ class Keyring:
     def __post_init__(self) -> None:
         require_pepper(self.pepper)
         if not self.keys:
-            raise KeyringUnusable("there is no sealing key")
+            raise KeyringUnusable("the sealing key is missing")
         ciphers = {key.id: AESGCM(key.secret) for key in self.keys}
         if len(ciphers) != len(self.keys):
             raise KeyringUnusable("two sealing keys have the same id")

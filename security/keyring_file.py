@@ -79,7 +79,7 @@ def _stamp(path: Path) -> _Stamp | None:
 
 def _create(path: Path) -> _Stamp:
     if path in _cache:
-        raise _vanished(path)
+        raise _vanished_error(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _write_beside(path, Keyring.generate())
     try:
@@ -91,10 +91,10 @@ def _create(path: Path) -> _Stamp:
         temporary.unlink()
     if stamp := _stamp(path):
         return stamp
-    raise _vanished(path)
+    raise _vanished_error(path)
 
 
-def _vanished(path: Path) -> KeyringUnusable:
+def _vanished_error(path: Path) -> KeyringUnusable:
     return KeyringUnusable(
         f"The vault key file {path} has vanished. Restore it from its backup: a new file could "
         "not read what the old one sealed."

@@ -31,7 +31,7 @@ class CannotUnseal(Refusal):
 def seal(plaintext: str, *, context: str) -> bytes:
     """Seal `plaintext` for the place named by `context` (such as `keys.apikey.secret:nvidia-1`).
 
-    Raises KeyringUnusable when there is no usable sealing key.
+    Raises KeyringUnusable without a usable sealing key.
     """
     keyring = keyring_sources.current()
     key_id = keyring.sealing_id

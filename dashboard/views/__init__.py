@@ -1,1 +1,1 @@
-"""Pages: each one translates a request into queries of other apps, and their answer into HTML."""
+"""The pages: each renders the results of other apps' queries as HTML."""

@@ -1,4 +1,4 @@
-"""The overview: what was spent today, what is left, which agents spend, and what needs attention.
+"""The overview: today's usage and cost, capacity, live allocations, tasks, alerts and events.
 
 Each section needs the permission to view its rows, because its figures link to them.
 """
@@ -25,7 +25,7 @@ ALERTS_SHOWN = 8
 HISTORY_SHOWN = 10
 
 
-def _spent(now: datetime) -> dict[str, Any]:
+def _totals(now: datetime) -> dict[str, Any]:
     return {"totals": pages.totals(now=now)}
 
 
@@ -75,7 +75,7 @@ def _history(now: datetime) -> dict[str, Any]:
 
 
 _SECTIONS = {
-    "keys.view_charge": _spent,
+    "keys.view_charge": _totals,
     "keys.view_apikey": _keys,
     "keys.view_allocation": _allocations,
     "orchestration.view_task": _tasks,

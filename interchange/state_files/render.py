@@ -72,7 +72,7 @@ def rendering(*, marks: dict[str, list[int]], now: datetime) -> dict[str, Any]:
         .select_related("limit")
         .order_by("pk")
     }
-    used = _used(now=now)
+    used = _used_tokens(now=now)
     return {
         "state": {
             "keys": {key.slug: _key_state(key, windows, used, now) for key in api_keys},
@@ -84,7 +84,7 @@ def rendering(*, marks: dict[str, list[int]], now: datetime) -> dict[str, Any]:
     }
 
 
-def _used(*, now: datetime) -> dict[str, dict[str, int]]:
+def _used_tokens(*, now: datetime) -> dict[str, dict[str, int]]:
     """Tokens of each key in total and, for keys without such limits, of today and this month."""
     day, month = (
         Q(settled_at__gte=periods.bounds(period=period, at=now, zone="UTC", reset_hour=0)[0])

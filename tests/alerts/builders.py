@@ -1,4 +1,4 @@
-"""Alerts and channels, made in one line each."""
+"""Builders of alerts and channels."""
 
 from dataclasses import replace
 

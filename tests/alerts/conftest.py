@@ -82,7 +82,7 @@ def mail_server():
 
 @pytest.fixture
 def closed_url():
-    """An Apprise URL behind which nobody listens."""
+    """An Apprise URL of a port on which no server listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

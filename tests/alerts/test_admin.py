@@ -113,9 +113,9 @@ def test_a_channel_is_added_and_its_url_is_never_shown(staff):
         staff.get(page("channel_change", added.pk)),
         staff.get(page("channel_changelist")),
     ]
-    for shown in pages:
-        assert shown.status_code == 200
-        assert SECRET not in shown.content.decode()
+    for response in pages:
+        assert response.status_code == 200
+        assert SECRET not in response.content.decode()
 
 
 def test_a_channel_takes_only_kinds_that_there_are(staff):
@@ -128,18 +128,18 @@ def test_a_channel_takes_only_kinds_that_there_are(staff):
 def test_an_alert_says_what_it_means_and_leads_to_where_it_is_remedied(staff, people):
     api_key = add_key("nvidia-1")
     alert = raised(kind=KEY_BROKEN, key_id="nvidia-1")
-    shown = unescape(staff.get(page("alert_change", alert.pk)).content.decode())
-    assert KEY_BROKEN.meaning in shown
-    assert KEY_BROKEN.remedy in shown
-    assert f'href="{alert.remedy_path}"' in shown
+    html = unescape(staff.get(page("alert_change", alert.pk)).content.decode())
+    assert KEY_BROKEN.meaning in html
+    assert KEY_BROKEN.remedy in html
+    assert f'href="{alert.remedy_path}"' in html
     assert staff.get(alert.remedy_path).context["original"] == api_key
 
 
 def test_an_alert_of_another_system_says_that_its_kind_is_unknown_here(staff):
     alert = raised(kind=replace(KEY_BROKEN, slug="foreign"))
-    shown = staff.get(page("alert_change", alert.pk)).content.decode()
-    assert "This kind of alert comes from another system." in shown
-    assert "Open the page" not in shown
+    html = staff.get(page("alert_change", alert.pk)).content.decode()
+    assert "This kind of alert comes from another system." in html
+    assert "Open the page" not in html
 
 
 def test_an_unusable_url_is_refused_without_showing_it(staff):

@@ -74,12 +74,12 @@ def test_an_unknown_or_disabled_channel_is_refused():
         services.test_channel(kept.pk, actor=ADA, now=NOON)
 
 
-def test_an_error_is_told_without_any_piece_of_the_url():
+def test_an_error_contains_no_piece_of_the_url():
     url = "mailto://ada:hunter2%21@mail.example.org:587/bob@x.net?smtp=relay-9"
     text = (
         "Cannot log in to relay-9 (MAIL.example.org:587) as ada with hunter2! for bob@example.net"
     )
-    told = apprise_transport.remove_url(text, url)
+    redacted = apprise_transport.remove_url(text, url)
     for piece in ("ada ", "hunter2", "example.org", "bob", "relay-9", "587"):
-        assert piece.lower() not in told.lower()
-    assert told.startswith("Cannot log in to")
+        assert piece.lower() not in redacted.lower()
+    assert redacted.startswith("Cannot log in to")

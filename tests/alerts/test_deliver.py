@@ -101,7 +101,7 @@ def test_a_service_that_says_no_is_tried_again_and_then_takes_it(webhook):
     assert (only().status, only().attempts, only().last_error) == ("sent", 2, "")
 
 
-def test_a_message_nobody_takes_is_given_up_after_the_last_attempt(closed_url):
+def test_a_message_that_no_service_accepts_is_given_up_after_the_last_attempt(closed_url):
     channel(closed_url, severity_min="critical")
     raised(severity="critical")
     OrmQ.objects.all().delete()
@@ -126,7 +126,9 @@ def test_a_channel_that_keeps_failing_raises_one_alert_until_it_works(webhook):
     assert Channel.objects.get().failures == 0
 
 
-def test_a_channel_that_is_changed_or_disabled_is_no_longer_said_to_fail(webhook, closed_url):
+def test_the_failure_alert_of_a_channel_that_is_changed_or_disabled_is_resolved(
+    webhook, closed_url
+):
     for repair in ("url", "disable"):
         dead = channel(closed_url, repair, severity_min="critical")
         raised(dedup_key=repair, severity="critical")

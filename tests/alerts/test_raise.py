@@ -66,8 +66,8 @@ def test_each_channel_that_wants_the_alert_gets_one_queue_entry(webhook):
     services.disable_channel(channel(webhook.url, "off").pk, actor=ADA, now=NOON)
     alert = raised()
     raised()
-    told = Notification.objects.filter(alert=alert)
-    assert {notification.channel for notification in told} == {all_of_it, this_kind}
+    notifications = Notification.objects.filter(alert=alert)
+    assert {notification.channel for notification in notifications} == {all_of_it, this_kind}
     assert queue_size() == 2
 
 

@@ -65,30 +65,30 @@ def test_an_agent_programmer_without_staff_rights_sees_nothing(client):
 
 
 def test_an_empty_page_says_what_to_do_next(staff):
-    shown = page_of(staff)
-    assert "No API keys yet" in shown
-    assert reverse("admin:keys_apikey_add") in shown
-    assert "No live allocations" in shown
-    assert "No open alerts" in shown
-    assert "No tasks yet" in shown
-    assert "No events yet" in shown
+    html = page_of(staff)
+    assert "No API keys yet" in html
+    assert reverse("admin:keys_apikey_add") in html
+    assert "No live allocations" in html
+    assert "No open alerts" in html
+    assert "No tasks yet" in html
+    assert "No events yet" in html
 
 
 def test_the_page_shows_what_was_spent_and_what_is_left(staff, fleet):
-    shown = page_of(staff)
-    assert "80k" in shown
-    assert "$0.24" in shown
-    assert "1 call since" in shown
-    assert "1.4M <small>free of 1.5M</small>" in shown
-    assert "80k used" in shown
-    assert "20k committed" in shown
-    assert "900k free" in shown
-    assert "inactive" in shown
-    assert "on holiday" in shown
-    assert fleet.session_id in shown
-    assert "rotation needed" in shown
-    assert "1 need" in shown
-    assert "80k used and 20k committed of 1M" in shown
+    html = page_of(staff)
+    assert "80k" in html
+    assert "$0.24" in html
+    assert "1 call since" in html
+    assert "1.4M <small>free of 1.5M</small>" in html
+    assert "80k used" in html
+    assert "20k committed" in html
+    assert "900k free" in html
+    assert "inactive" in html
+    assert "on holiday" in html
+    assert fleet.session_id in html
+    assert "rotation needed" in html
+    assert "1 need" in html
+    assert "80k used and 20k committed of 1M" in html
 
 
 def test_every_figure_leads_to_a_page_that_opens(staff, worked):
@@ -114,33 +114,33 @@ def test_alerts_are_shown_the_most_severe_first(staff, now):
     for kind in (alert_kinds.KEY_COOLING, alert_kinds.KEY_BROKEN):
         title = f"it is {kind.severity}"
         alerts.raise_alert(kind=kind, dedup_key=kind.slug, title=title, now=now)
-    shown = page_of(staff)
-    assert shown.index("it is critical") < shown.index("it is warning")
-    assert "1 critical" in shown
+    html = page_of(staff)
+    assert html.index("it is critical") < html.index("it is warning")
+    assert "1 critical" in html
 
 
 def test_history_is_shown_with_what_changed(staff, now):
     api_key = add_key("nvidia-1", per_day=5)
     limit(api_key, 7_000, now=now)
-    shown = page_of(staff)
-    assert "<del>5</del>" in shown
-    assert "<ins>7,000</ins>" in shown
+    html = page_of(staff)
+    assert "<del>5</del>" in html
+    assert "<ins>7,000</ins>" in html
 
 
-def test_a_window_whose_period_is_over_counts_as_begun_anew(staff, people, now):
+def test_a_window_whose_period_has_ended_counts_as_reset(staff, people, now):
     add_key("nvidia-1", per_day=1_000_000)
     assert not Window.objects.filter(ends_at__gt=now).exists()
     Window.objects.update(used=400_000)
-    shown = page_of(staff)
-    assert "0 used" in shown
-    assert "1M free" in shown
+    html = page_of(staff)
+    assert "0 used" in html
+    assert "1M free" in html
 
 
 def test_a_secret_that_cannot_be_read_is_shown_and_no_secret_is(staff, fleet):
     ApiKey.objects.filter(pk="nvidia-2").update(secret=ApiKey.objects.get(pk="nvidia-1").secret)
-    shown = page_of(staff)
-    assert shown.count("secret unreadable") == 1
-    assert "secret-nvidia" not in shown
+    html = page_of(staff)
+    assert html.count("secret unreadable") == 1
+    assert "secret-nvidia" not in html
 
 
 def test_a_thousand_keys_take_as_many_queries_as_one(staff, fleet, django_assert_num_queries):
@@ -149,15 +149,15 @@ def test_a_thousand_keys_take_as_many_queries_as_one(staff, fleet, django_assert
         assert page_of(staff)
     many_keys(1_000)
     with django_assert_num_queries(18):
-        shown = page_of(staff)
-    assert shown.count("resets ") == 50
-    assert "952 more keys" in shown
+        html = page_of(staff)
+    assert html.count("resets ") == 50
+    assert "952 more keys" in html
     assert "more keys" not in few
 
 
 @pytest.fixture
 def worked(fleet, now):
-    """Tasks of ada's: one is done, one is at work, one waits for somebody's yes."""
+    """Tasks of ada: one is done, one is running, one waits for an approval."""
     done = task("Write a report", name="Report", now=now)
     [attempt] = tasks.claim(worker="w", most=1, now=now)
     ended = tasks.AttemptOutcome(attempt.pk, 1, "succeeded", text=f"It says <b>{'much ' * 500}")
@@ -176,8 +176,8 @@ def task(*parts, now, **changes):
 
 
 def test_tasks_are_shown_with_progress_tokens_and_the_last_result(staff, worked):
-    shown = staff.get("/").content.decode()
-    section = shown.partition('id="tasks-title"')[2].partition("</section>")[0]
+    html = staff.get("/").content.decode()
+    section = html.partition('id="tasks-title"')[2].partition("</section>")[0]
     assert "2 live" in section
     assert "1 of 1 done" in section
     assert "0 of 2 done, 1 running" in section
@@ -193,9 +193,9 @@ def test_tasks_that_live_go_before_later_ones_that_ended(staff, people, now):
     for number in range(8):
         later = task("Print", name=f"Later {number}", now=now)
         tasks.cancel(task_id=later.pk, actor=GRACE, now=now)
-    shown = page_of(staff)
-    assert shown.index(old.name) < shown.index("Later 7")
-    assert "Later 1" not in shown
+    html = page_of(staff)
+    assert html.index(old.name) < html.index("Later 7")
+    assert "Later 1" not in html
 
 
 def test_many_tasks_take_as_many_queries_as_one(staff, worked, now, django_assert_num_queries):
@@ -211,18 +211,18 @@ def test_who_may_not_see_tasks_sees_none(client, worked):
     carol = get_user_model().objects.create_user("carol", is_staff=True)
     carol.user_permissions.set(Permission.objects.filter(codename="view_allocation"))
     client.force_login(carol)
-    shown = page_of(client)
-    assert "Live allocations" in shown
-    assert "tasks-title" not in shown
-    assert "Posters" not in shown
+    html = page_of(client)
+    assert "Live allocations" in html
+    assert "tasks-title" not in html
+    assert "Posters" not in html
 
 
 def many_keys(count):
     """Copies of nvidia-1, the last of them the fullest, each with a daily limit."""
     first = ApiKey.objects.get(pk="nvidia-1")
     fields = {f.name: getattr(first, f.name) for f in ApiKey._meta.local_fields}
-    made = [ApiKey(**fields | {"slug": f"many-{n}"}) for n in range(count)]
-    ApiKey.objects.bulk_create(made)
+    api_keys = [ApiKey(**fields | {"slug": f"many-{n}"}) for n in range(count)]
+    ApiKey.objects.bulk_create(api_keys)
     one = first.limits.get()
     window = one.windows.get()
     limits = type(one).objects.bulk_create(
@@ -233,7 +233,7 @@ def many_keys(count):
             period=one.period,
             amount=one.amount,
         )
-        for api_key in made
+        for api_key in api_keys
     )
     Window.objects.bulk_create(
         Window(
@@ -251,28 +251,28 @@ def many_keys(count):
 
 def test_the_fullest_keys_come_first(staff, fleet):
     many_keys(100)
-    shown = page_of(staff)
-    assert shown.index("many-99<") < shown.index("many-98<")
-    assert "many-3<" not in shown
+    html = page_of(staff)
+    assert html.index("many-99<") < html.index("many-98<")
+    assert "many-3<" not in html
 
 
 def test_a_section_is_shown_to_who_may_see_its_rows(client, fleet):
     carol = get_user_model().objects.create_user("carol", is_staff=True)
     carol.user_permissions.set(Permission.objects.filter(codename="view_apikey"))
     client.force_login(carol)
-    shown = page_of(client)
-    assert "nvidia-1" in shown
-    assert "Cost today" not in shown
-    assert fleet.session_id not in shown
-    assert "Recent events" not in shown
+    html = page_of(client)
+    assert "nvidia-1" in html
+    assert "Cost today" not in html
+    assert fleet.session_id not in html
+    assert "Recent events" not in html
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_needs_no_inline_script(staff, fleet):
-    shown = staff.get("/").content.decode()
-    sources = re.findall(r'(?:src|href)="([^"]*)"', shown)
+    html = staff.get("/").content.decode()
+    sources = re.findall(r'(?:src|href)="([^"]*)"', html)
     assert all(source.startswith(("/", "#", "?")) for source in sources)
-    assert "style=" not in shown
-    assert not re.search(r"<script(?![^>]*src=)", shown)
+    assert "style=" not in html
+    assert not re.search(r"<script(?![^>]*src=)", html)
     for source in sources:
         if source.startswith("/static/"):
             assert staff.get(source).status_code == 200

@@ -47,7 +47,7 @@ def iso(moment):
 
 
 def entry(required, optional=None):
-    """An object with some of the optional members, and some that nobody knows."""
+    """An object with some of the optional members, and some that the schema does not have."""
     known = st.fixed_dictionaries(required, optional=optional or {})
     return st.builds(lambda one, other: one | other, known, unknown)
 

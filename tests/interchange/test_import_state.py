@@ -330,7 +330,7 @@ def test_a_malformed_file_says_where_and_changes_nothing(sample, path, value, sa
         (b"", "line 1, column 1"),
     ],
 )
-def test_what_is_no_json_says_line_and_column(tmp_path, content, says):
+def test_a_file_that_is_not_json_is_refused_with_line_and_column(tmp_path, content, says):
     (tmp_path / "state.json").write_bytes(content)
     with pytest.raises(CommandError) as refusal:
         call_command("import_state", str(tmp_path / "state.json"), str(DATA / files.KEYS_FILE))

@@ -1,4 +1,4 @@
-"""Replays of traces: made-up samples of the form of the real ones."""
+"""Replays of small invented traces, in the format of real ones."""
 
 import gzip
 import io
@@ -36,7 +36,7 @@ def fleet_trace(path, *, sessions=6, calls=8, prompt=3000):
 
 
 def conversation_trace(path, *, calls=60):
-    """Calls of nobody in particular."""
+    """Write a trace whose calls name no session."""
     rows = [f"{number / 2},{300 + number},{40 + number}" for number in range(calls)]
     path.write_text("\n".join(["t_s,input_tokens,output_tokens", *rows]), encoding="utf-8")
     return path
@@ -58,24 +58,24 @@ def replay(transactional_db):
 def test_every_call_of_the_trace_is_in_the_books_once(replay, tmp_path):
     add_key("nvidia-1", per_day=100_000_000)
     path = fleet_trace(tmp_path / "trace.csv")
-    said = replay(path, budget=50_000)
-    assert said["calls"] == "48 of 48"
+    printed = replay(path, budget=50_000)
+    assert printed["calls"] == "48 of 48"
     assert Charge.objects.filter(status="settled").count() == 48
     assert sum(Charge.objects.values_list("tokens", flat=True)) == sum(
         call.tokens for call in traces.read(path)
     )
-    assert said["the"] == "books balance: yes"
+    assert printed["the"] == "books balance: yes"
     assert not Allocation.objects.filter(status="active").exists()
     assert_books_balance()
 
 
 def test_what_does_not_fit_the_limits_is_refused_and_counted(replay, tmp_path):
     add_key("nvidia-1", per_day=200_000)
-    said = replay(fleet_trace(tmp_path / "trace.csv"), budget=60_000)
-    made, offered = said["calls"].split(" of ")
-    assert 0 < int(made) < int(offered)
-    assert said["refusals"].startswith(f"{int(offered) - int(made)} (no_key_capacity")
-    assert said["the"] == "books balance: yes"
+    printed = replay(fleet_trace(tmp_path / "trace.csv"), budget=60_000)
+    done, offered = printed["calls"].split(" of ")
+    assert 0 < int(done) < int(offered)
+    assert printed["refusals"].startswith(f"{int(offered) - int(done)} (no_key_capacity")
+    assert printed["the"] == "books balance: yes"
     assert_books_balance()
 
 
@@ -97,16 +97,16 @@ def test_a_replay_can_be_repeated_on_one_database(replay, tmp_path):
 def test_thresholds_crossed_on_the_way_raise_alerts_and_rotate(replay, tmp_path):
     add_key("nvidia-1", per_day=100_000_000, priority=2)
     add_key("nvidia-2", per_day=100_000_000, priority=1)
-    said = replay(fleet_trace(tmp_path / "trace.csv"), budget=50_000)
-    assert "rotation_needed" in said["alerts"]
-    assert int(said["rotations"]) > 0
+    printed = replay(fleet_trace(tmp_path / "trace.csv"), budget=50_000)
+    assert "rotation_needed" in printed["alerts"]
+    assert int(printed["rotations"]) > 0
     assert_books_balance()
 
 
 def test_a_paid_key_shows_what_it_cost(replay, tmp_path):
     add_key("openai-1", provider="openai", rates=PAID, per_day=None)
-    said = replay(conversation_trace(tmp_path / "trace.csv", calls=1))
-    assert said["cost"] == "0.001500000 USD"
+    printed = replay(conversation_trace(tmp_path / "trace.csv", calls=1))
+    assert printed["cost"] == "0.001500000 USD"
 
 
 def test_agents_share_the_sessions_and_a_gzipped_trace_is_the_same(replay, tmp_path):
@@ -123,8 +123,8 @@ def test_agents_share_the_sessions_and_a_gzipped_trace_is_the_same(replay, tmp_p
 
 def test_at_a_speed_calls_wait_for_their_moment(replay, tmp_path):
     add_key("nvidia-1", per_day=100_000_000)
-    said = replay(conversation_trace(tmp_path / "trace.csv", calls=21), speed=20.0)
-    assert float(said["duration"].split()[0]) >= 0.5
+    printed = replay(conversation_trace(tmp_path / "trace.csv", calls=21), speed=20.0)
+    assert float(printed["duration"].split()[0]) >= 0.5
 
 
 def test_ctrl_c_ends_it_with_everything_completed_and_booked(transactional_db, tmp_path):

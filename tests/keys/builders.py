@@ -1,4 +1,4 @@
-"""Keys, agents, limits and calls, made in one line each: what tests of the books start from."""
+"""Builders of keys, agents, limits and calls for tests of the books."""
 
 from decimal import Decimal
 from itertools import count

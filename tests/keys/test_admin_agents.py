@@ -51,8 +51,8 @@ def test_an_agent_is_added_with_a_limit(staff, people):
     assert (dora.cost_centre_id, dora.limits.get().amount) == ("sales", 12.5)
     by_grace = AuditEntry.objects.filter(actor_name="grace", actor_kind="person")
     assert set(by_grace.values_list("action", flat=True)) == {"agent.create", "limit.set"}
-    shown = staff.get(page("agent_change", "dora")).content.decode()
-    assert "$12.50" in shown
+    html = staff.get(page("agent_change", "dora")).content.decode()
+    assert "$12.50" in html
 
 
 def test_a_token_is_shown_once(staff, people):
@@ -69,9 +69,9 @@ def test_a_token_is_shown_once(staff, people):
         ("agenttoken_change", kept.pk),
         ("auditentry_changelist",),
     ):
-        shown = staff.get(page(name, *args))
-        assert shown.status_code == 200
-        assert token not in shown.content.decode()
+        response = staff.get(page(name, *args))
+        assert response.status_code == 200
+        assert token not in response.content.decode()
     assert kept.prefix in staff.get(page("agent_change", "ada")).content.decode()
 
 
@@ -116,9 +116,9 @@ def test_a_cost_centre_is_added_below_another_and_limited(staff, people):
     staff.post(page("costcentre_add"), wanted | limits)
     lab = CostCentre.objects.get(pk="lab")
     assert (lab.path, lab.limits.get().amount) == (["org", "research", "lab"], 900)
-    shown = staff.get(page("costcentre_change", "lab")).content.decode()
-    assert "org / research / lab" in shown
-    assert "budget of March" in shown
+    html = staff.get(page("costcentre_change", "lab")).content.decode()
+    assert "org / research / lab" in html
+    assert "budget of March" in html
 
 
 def test_lists_of_people_cost_as_many_queries_as_one(staff, people, django_assert_max_num_queries):

@@ -81,14 +81,14 @@ def test_nothing_of_the_books_is_added_changed_or_deleted(staff, spent, name):
 
 
 def test_an_allocation_leads_to_its_charges_decision_rotations_and_history(staff, spent):
-    shown = staff.get(page("allocation_change", spent.pk)).content.decode()
-    assert f"{page('charge_changelist')}?allocation__id__exact={spent.pk}" in shown
-    assert page("apikey_change", "nvidia-1") in shown
-    assert "the first name wins" in shown
-    assert "tidying" in shown
-    assert "18,800" in shown
-    assert page("costcentre_change", "org") in shown
-    assert page("auditentry_change", AuditEntry.objects.get(action="allocation.rotate").pk) in shown
+    html = staff.get(page("allocation_change", spent.pk)).content.decode()
+    assert f"{page('charge_changelist')}?allocation__id__exact={spent.pk}" in html
+    assert page("apikey_change", "nvidia-1") in html
+    assert "the first name wins" in html
+    assert "tidying" in html
+    assert "18,800" in html
+    assert page("costcentre_change", "org") in html
+    assert page("auditentry_change", AuditEntry.objects.get(action="allocation.rotate").pk) in html
 
 
 def test_no_page_shows_its_own_markup(staff, spent):
@@ -96,34 +96,34 @@ def test_no_page_shows_its_own_markup(staff, spent):
     for name, model in BOOKS.items():
         addresses = page(f"{name}_changelist"), page(f"{name}_change", model.objects.first().pk)
         for address in addresses:
-            shown = staff.get(address).content.decode()
-            assert "&lt;" not in shown, address
+            html = staff.get(address).content.decode()
+            assert "&lt;" not in html, address
 
 
 def test_a_charge_leads_back_to_its_allocation_and_price(staff, spent):
     charge = spent.charges.get()
     listed = staff.get(page("charge_changelist") + f"?allocation__id__exact={spent.pk}")
     assert page("charge_change", charge.pk) in listed.content.decode()
-    shown = staff.get(page("charge_change", charge.pk)).content.decode()
-    assert page("allocation_change", spent.pk) in shown
-    assert page("price_change", charge.price_id) in shown
-    assert "1,200" in shown
+    html = staff.get(page("charge_change", charge.pk)).content.decode()
+    assert page("allocation_change", spent.pk) in html
+    assert page("price_change", charge.price_id) in html
+    assert "1,200" in html
 
 
-def test_a_price_shows_its_tiers_and_a_charge_what_the_provider_said(staff, people):
+def test_a_price_shows_its_tiers_and_a_charge_the_providers_cost(staff, people):
     dear = Rates(input=Decimal("0.007"), output=Decimal("0.03"))
     api_key = add_key("openai-1", rates=replace(PAID, tiers=(Tier(200_000, dear),)))
-    shown = staff.get(page("price_change", api_key.price_id)).content.decode()
-    assert "above 200,000 tokens: input 0.007" in shown
+    html = staff.get(page("price_change", api_key.price_id)).content.decode()
+    assert "above 200,000 tokens: input 0.007" in html
     charge = hold(allocate(), 500)
     usage = keys.Usage(input_tokens=100)
     ending = keys.Settlement(
         charge, "settled", usage, provider_cost=Decimal("0.0004"), provider_request_id="req-77"
     )
     keys.settle_many([ending], now=NOON)
-    shown = staff.get(page("charge_change", charge.pk)).content.decode()
-    assert "0.000400000 (+0.000100000)" in shown
-    assert "req-77" in shown
+    html = staff.get(page("charge_change", charge.pk)).content.decode()
+    assert "0.000400000 (+0.000100000)" in html
+    assert "req-77" in html
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_the_history_of_a_row_is_never_empty(staff, spent, model, action):
 
 
 def test_history_shows_who_why_and_what_changed(staff, spent):
-    shown = staff.get(page("auditentry_changelist") + "?action=allocation.rotate").content.decode()
-    assert "<del>nvidia-1</del>" in shown
-    assert "<ins>nvidia-2</ins>" in shown
-    assert "tidying" in shown
+    html = staff.get(page("auditentry_changelist") + "?action=allocation.rotate").content.decode()
+    assert "<del>nvidia-1</del>" in html
+    assert "<ins>nvidia-2</ins>" in html
+    assert "tidying" in html
 
 
 def test_windows_of_now_are_listed_first_and_others_on_request(staff):
@@ -157,16 +157,16 @@ def test_windows_of_now_are_listed_first_and_others_on_request(staff):
     limit(api_key, 20)
     assert Window.objects.count() == 2
     for query, count in (("", 1), ("?period_is=closed", 1), ("?period_is=all", 2)):
-        shown = staff.get(page("window_changelist") + query).content.decode()
-        assert shown.count("butler-bar-free") == count
+        html = staff.get(page("window_changelist") + query).content.decode()
+        assert html.count("butler-bar-free") == count
 
 
 def test_windows_are_found_by_scope(staff):
     add_key("nvidia-1")
     add_key("nvidia-2")
-    shown = staff.get(page("window_changelist") + "?q=key:nvidia-2").content.decode()
-    assert page("apikey_change", "nvidia-2") in shown
-    assert page("apikey_change", "nvidia-1") not in shown
+    html = staff.get(page("window_changelist") + "?q=key:nvidia-2").content.decode()
+    assert page("apikey_change", "nvidia-2") in html
+    assert page("apikey_change", "nvidia-1") not in html
 
 
 def test_live_allocations_and_those_that_need_another_key_are_filtered(staff, people):

@@ -66,10 +66,10 @@ def test_a_limit_changes_with_a_reason_and_the_change_is_shown(staff):
     )
     amounts = entry.before["tokens_per_day"], entry.after["tokens_per_day"]
     assert amounts == ("1000000", "2500000")
-    shown = staff.get(page("apikey_change", "nvidia-1")).content.decode()
-    assert "<del>1,000,000</del>" in shown
-    assert "<ins>2,500,000</ins>" in shown
-    assert "the contract grew" in shown
+    html = staff.get(page("apikey_change", "nvidia-1")).content.decode()
+    assert "<del>1,000,000</del>" in html
+    assert "<ins>2,500,000</ins>" in html
+    assert "the contract grew" in html
 
 
 def test_a_limit_does_not_change_without_a_reason(staff):
@@ -179,14 +179,14 @@ def test_a_key_is_added_with_its_limit_and_its_secret_is_never_shown(staff, nvid
     assert security.unseal_from(added, "secret") == SECRET
     assert added.limits.get().amount == 5_000_000
     assert (added.price.input, added.price.source) == (Decimal("0.001"), "grace")
-    shown = [
+    responses = [
         answer,
         staff.get(page("apikey_change", "nvidia-7")),
         staff.get(page("apikey_changelist")),
         staff.get(page("auditentry_changelist")),
         staff.get(page("apikey_history", "nvidia-7"), follow=True),
     ]
-    for each in shown:
+    for each in responses:
         assert each.status_code == 200
         assert SECRET not in each.content.decode()
 
@@ -262,9 +262,9 @@ def test_who_may_only_look_changes_nothing(client):
     carol.user_permissions.set(Permission.objects.filter(codename__in=["view_apikey"]))
     client.force_login(carol)
     api_key = add_key("nvidia-1")
-    shown = client.get(page("apikey_change", "nvidia-1"))
-    assert shown.status_code == 200
-    assert 'name="reason"' not in shown.content.decode()
+    response = client.get(page("apikey_change", "nvidia-1"))
+    assert response.status_code == 200
+    assert 'name="reason"' not in response.content.decode()
     wanted = form_of(api_key, limits__0__amount="5", reason="x")
     assert client.post(page("apikey_change", "nvidia-1"), wanted).status_code == 403
     for action in ("switch_on", "switch_off", "replace_secret", "set_cost"):
@@ -298,16 +298,16 @@ def test_keys_are_listed_in_as_many_queries_as_one(staff, django_assert_max_num_
     for number in range(30):
         limit(add_key(f"nvidia-{number}"), 50, unit="usd", period="month", now=now)
     with django_assert_max_num_queries(10):
-        shown = staff.get(page("apikey_changelist")).content.decode()
-    assert shown.count("butler-bar-free") == 60
+        html = staff.get(page("apikey_changelist")).content.decode()
+    assert html.count("butler-bar-free") == 60
 
 
 def test_a_key_is_found_by_the_beginning_of_its_name(staff):
     add_key("nvidia-1")
     add_key("groq-1", provider="groq")
-    shown = staff.get(page("apikey_changelist") + "?q=nvi").content.decode()
-    assert "nvidia-1" in shown
-    assert "groq-1" not in shown
+    html = staff.get(page("apikey_changelist") + "?q=nvi").content.decode()
+    assert "nvidia-1" in html
+    assert "groq-1" not in html
 
 
 def test_a_refusal_of_a_service_is_a_message_not_an_error(staff, nvidia, monkeypatch):

@@ -76,7 +76,7 @@ def test_limits_that_change_in_a_storm_are_kept(people, at_once):
     assert_books_balance()
 
 
-def test_a_limit_added_in_a_storm_counts_whoever_came_before(people, at_once):
+def test_a_limit_added_during_allocations_counts_the_earlier_ones(people, at_once):
     add_key("nvidia-1", per_day=None)
     subjects = [ApiKey.objects.get(), *Agent.objects.all()]
 

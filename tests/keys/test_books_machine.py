@@ -90,7 +90,7 @@ class Office(RuleBasedStateMachine):
         sizes=_sizes,
     )
     def allocate(self, agent, sizes, **terms):
-        """Lend, or say no; nobody else is there who could take the room meanwhile."""
+        """Allocate, or be refused; there are no concurrent requests that could take the room."""
         try:
             self.lend(agent, **terms)
         except Refusal as refusal:
@@ -159,7 +159,7 @@ class Office(RuleBasedStateMachine):
 
     @rule(which=_any, tokens=_tokens, share=st.sampled_from([1, 10, 10, 1000]))
     def report(self, which, tokens, share):
-        """Usage nobody held before: always recorded."""
+        """Report usage without a hold, which is always recorded."""
         allocation = self.one_of(self.allocations, which)
         usage = keys.Usage(total=tokens // share)
         keys.report_usage(allocation_id=allocation.pk, usage=usage, now=self.now)
@@ -294,7 +294,7 @@ class Office(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_books_balance_whatever_happens():
+def test_the_books_balance_after_any_sequence_of_calls():
     more = os.environ.get("BUTLER_MACHINE_EXAMPLES")
     run_state_machine_as_test(
         Office,

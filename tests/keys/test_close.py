@@ -106,10 +106,10 @@ def test_the_dead_are_not_extended(lent):
 
 
 def test_what_cannot_be_is_refused(lent):
-    nobody = Allocation(pk=10**9)
+    unknown = Allocation(pk=10**9)
     for service in (complete, fail, lambda a: extend(a, 60)):
         with pytest.raises(AllocationNotFound):
-            service(nobody)
+            service(unknown)
     for seconds in (0, -1, 10**9):
         with pytest.raises(WrongValue):
             extend(lent, seconds)

@@ -31,7 +31,7 @@ def test_create_agent_prints_a_token_that_works_as_its_last_line():
     assert CostCentre.objects.get(pk="research").path == ["org", "research"]
 
 
-def test_create_agent_of_nobody_in_particular_belongs_to_the_organisation():
+def test_create_agent_without_a_cost_centre_uses_that_of_the_organisation():
     run("create_agent", "ada")
     assert Agent.objects.get().cost_centre_id == "org"
 
@@ -72,7 +72,7 @@ def test_add_key_reads_the_secret_from_standard_input_and_prints_it_nowhere(monk
     assert Window.objects.get(scope="key:nvidia-1").amount == 5_000_000
 
 
-def test_add_key_sets_every_limit_it_is_told(monkeypatch):
+def test_add_key_sets_every_limit_of_its_options(monkeypatch):
     limits = ["--tokens-per-day", "none", "--tokens-per-month", "9000", "--usd-per-day", "1.5"]
     calendar = ["--zone", "Europe/Berlin", "--reset-hour", "6"]
     add("nvidia-1", *NVIDIA, *limits, *calendar, monkeypatch=monkeypatch)

@@ -41,10 +41,10 @@ def test_a_hold_is_set_aside_in_its_allocation_and_in_no_window(people):
 
 def test_a_hold_is_what_it_is_in_the_database(people):
     add_key("openai-1", rates=PAID)
-    made = hold(allocate(), 400, model="model-1")
+    charge = hold(allocate(), 400, model="model-1")
     kept = Charge.objects.get()
     names = [field.attname for field in Charge._meta.fields]
-    assert [getattr(made, name) for name in names] == [getattr(kept, name) for name in names]
+    assert [getattr(charge, name) for name in names] == [getattr(kept, name) for name in names]
 
 
 def test_the_last_tokens_can_be_held_and_not_one_more(people):
@@ -130,7 +130,7 @@ def test_a_hold_after_moving_to_a_cheaper_key_leaves_the_windows_alone(people):
     assert_books_balance()
 
 
-def test_a_hold_that_was_renewed_meanwhile_does_not_expire(people):
+def test_a_hold_that_was_extended_in_time_does_not_expire(people):
     add_key("nvidia-1")
     charge = hold(allocate(), 100, ttl_seconds=60)
     later = NOON + timedelta(seconds=61)

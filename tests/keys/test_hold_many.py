@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def wanted(allocation, least, most=None, key=None, **changes):
-    """A hold asked for; each of its own idempotency key unless told."""
+    """A request for a hold, by default with an idempotency key of its own."""
     key = key or f"hold-{next(_NAMES)}"
     return keys.HoldRequest(allocation.pk, least, least if most is None else most, key, **changes)
 
@@ -142,7 +142,7 @@ def test_a_key_that_cannot_serve_holds_nothing_for_a_call(people, status, coolin
     assert_books_balance()
 
 
-def test_a_plain_hold_of_a_name_that_was_used_is_no_second_charge(people):
+def test_a_hold_with_a_used_idempotency_key_makes_no_second_charge(people):
     add_key("key-1")
     one = allocate(tokens=1_000)
     again = wanted(one, 5, key="once", api_key="key-1", fresh=True)
@@ -167,7 +167,7 @@ def test_requests_per_minute_are_places_that_come_back_after_a_minute(people):
     refusals = [answer for answer in answers if isinstance(answer, Refusal)]
     assert [type(refusal) for refusal in refusals] == [RateLimited] * 2
     minute = NOON + timedelta(minutes=1)
-    # Also where the places went in the same batch, a client is told how long to wait.
+    # Also if the places were taken in the same batch, the refusal has the time to wait.
     assert {refusal.until for refusal in refusals} == {minute}
     assert held(wanted(one, 1), now=minute - timedelta(microseconds=1)) == [RateLimited]
     assert held(*(wanted(one, 1) for _ in range(4)), now=minute) == [1, 1, 1, RateLimited]

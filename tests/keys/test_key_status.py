@@ -47,7 +47,7 @@ def test_a_key_without_access_is_broken_and_lent_no_more(people, http_status):
     assert ApiKey.objects.get().status == "broken"
 
 
-def test_a_key_told_to_wait_cools_until_then_and_comes_back_by_itself(people):
+def test_a_key_that_must_wait_cools_until_then_and_becomes_active_by_itself(people):
     add_key("nvidia-1")
     assert refuse(429, retry_after_seconds=90).cooling_until == NOON + timedelta(seconds=90)
     assert standing() == [("key_cooling", "warning")]
@@ -67,7 +67,7 @@ def test_a_shorter_wait_never_ends_a_longer_one(people):
     assert refuse(429, retry_after_seconds=1).cooling_until == NOON + timedelta(seconds=900)
 
 
-def test_a_wait_is_a_day_at_most_and_a_minute_when_not_said(people):
+def test_a_wait_is_a_day_at_most_and_a_minute_by_default(people):
     add_key("nvidia-1")
     assert refuse(429).cooling_until == NOON + timedelta(seconds=60)
     assert refuse(429, retry_after_seconds=10**9).cooling_until == NOON + timedelta(days=1)

@@ -79,7 +79,7 @@ def test_a_usd_limit_that_is_overdrawn_still_lets_free_keys_through(people):
     assert_books_balance()
 
 
-def test_a_changed_calendar_counts_anew_and_stays_one_window(people):
+def test_a_changed_calendar_counts_again_and_stays_one_window(people):
     api_key = add_key("nvidia-1")
     allocation = allocate(tokens=20_000, ttl_seconds=100_000)
     report(allocation, 100, now=datetime(2026, 3, 10, 14, 0, tzinfo=UTC))
@@ -105,7 +105,7 @@ def test_usage_at_the_very_moment_of_a_change_is_counted_once(people):
     assert_books_balance()
 
 
-def test_a_change_leaves_the_window_of_a_period_that_is_over_alone(people):
+def test_a_change_does_not_affect_the_window_of_a_period_that_has_ended(people):
     api_key = add_key("nvidia-1", per_day=50_000)
     report(allocate(tokens=20_000), 700)
     limit(api_key, 90_000, zone="Asia/Tokyo", now=NOON + timedelta(days=1))
@@ -115,7 +115,7 @@ def test_a_change_leaves_the_window_of_a_period_that_is_over_alone(people):
     assert_books_balance()
 
 
-def test_a_removed_limit_binds_nobody_and_its_windows_stay(people):
+def test_a_removed_limit_has_no_effect_and_its_windows_stay(people):
     add_key("nvidia-1")
     sales = limit(CostCentre.objects.get(pk="sales"), 15_000)
     allocate("carol", tokens=15_000)

@@ -151,7 +151,7 @@ def test_a_clock_that_goes_back_over_midnight_does_not_bring_yesterday_back():
     assert day("America/St_Johns", began + timedelta(minutes=30))[0] == began
 
 
-def test_a_day_that_was_left_out_is_no_period():
+def test_a_day_that_a_zone_left_out_has_no_period():
     before, after = utc(2011, 12, 30, 9), utc(2011, 12, 30, 10)
     assert day("Pacific/Apia", before) == (utc(2011, 12, 29, 10), after)
     assert day("Pacific/Apia", after) == (after, utc(2011, 12, 31, 10))

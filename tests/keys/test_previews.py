@@ -56,15 +56,15 @@ REQUESTS = [
 @pytest.mark.parametrize("terms", REQUESTS, ids=str)
 def test_a_preview_says_what_allocate_does(people, terms):
     fleet()
-    said = previews(agent="ada", requests=[terms], now=NOON)[terms]
-    assert (said.key_id or said.refusal.code) == granted(terms)
+    answer = previews(agent="ada", requests=[terms], now=NOON)[terms]
+    assert (answer.key_id or answer.refusal.code) == granted(terms)
 
 
 def test_a_preview_has_the_key_its_provider_its_model_and_what_tokens_cost_there(people):
     add_key("openai-1", provider="openai", rates=PAID)
-    said = preview()
-    assert (said.key_id, said.provider, said.model) == ("openai-1", "openai", "model-1")
-    assert (said.cost(1000), said.refusal) == (Decimal("0.015"), None)
+    answer = preview()
+    assert (answer.key_id, answer.provider, answer.model) == ("openai-1", "openai", "model-1")
+    assert (answer.cost(1000), answer.refusal) == (Decimal("0.015"), None)
     assert preview(tokens=10**9).cost(1000) is None
 
 
@@ -78,7 +78,7 @@ def test_a_preview_writes_nothing_and_holds_nothing(people):
     assert AuditEntry.objects.count() == before
 
 
-def test_a_window_that_is_over_counts_as_the_next_one(people):
+def test_a_window_that_has_ended_counts_as_the_next_one(people):
     add_key("nvidia-1", per_day=20_000)
     keys.allocate(agent="ada", request=keys.AllocationRequest(tokens=15_000), actor=ADA, now=NOON)
     assert preview(tokens=8_000).refusal.code == "no_key_capacity"

@@ -243,12 +243,12 @@ def test_the_precision_of_the_caller_does_not_matter(rates, input_tokens, output
 def test_rates_come_back_from_json_as_they_were(rates):
     stored = rates_as_json(rates)
     each = [stored, *stored.get("tiers", [])]
-    shown = [kind[name] for kind in each for name in RATE_NAMES]
-    assert all(isinstance(rate, str) and "E" not in rate for rate in shown)
+    texts = [kind[name] for kind in each for name in RATE_NAMES]
+    assert all(isinstance(text, str) and "E" not in text for text in texts)
     assert rates_from_json(json.loads(json.dumps(stored))) == rates
 
 
-def test_a_float_is_no_rate():
+def test_a_float_is_refused_as_a_rate():
     with pytest.raises(TypeError):
         Rates(input=0.1, output=Decimal(1))
     with pytest.raises(TypeError):
@@ -279,9 +279,9 @@ def test_anthropic_writes_to_the_cache_for_an_hour_at_twice_the_input(noon):
     rates = default_rates("anthropic", "claude-sonnet-4-5", at=noon)
     assert (rates.cache_write, rates.cache_write_long) == (Decimal("0.00375"), Decimal("0.006"))
     assert rates.tiers[0].rates.cache_write_long == Decimal("0.012")
-    said = ModelPrice(input_mtok=Decimal(3), cache_write_mtok=Decimal(4), output_mtok=Decimal(9))
+    prices = ModelPrice(input_mtok=Decimal(3), cache_write_mtok=Decimal(4), output_mtok=Decimal(9))
     for provider, rate in (("anthropic", "0.006"), ("openrouter", "0.004")):
-        rates = bundled.rates_above(said, start=0, provider=provider)
+        rates = bundled.rates_above(prices, start=0, provider=provider)
         assert rates.cache_write_long == Decimal(rate)
 
 
@@ -320,7 +320,7 @@ def test_embeddings_have_no_output_and_free_models_cost_nothing(noon):
     [("nvidia", "gpt-4o"), ("openai", "no-such"), ("", ""), ("groq", ""), ("openai", "whisper-1"),
      ("github-copilot", "gpt-4o"), ("sokosumi", "any")],
 )  # fmt: skip
-def test_what_nobody_has_priced_per_token_is_unknown(provider, model, noon):
+def test_a_model_without_a_price_per_token_is_unknown(provider, model, noon):
     assert default_rates(provider, model, at=noon) is None
 
 

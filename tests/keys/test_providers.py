@@ -29,7 +29,7 @@ def add(slug="openai-1", *, secret="sk-1", **terms):  # noqa: S107
     return keys.add_key(slug, terms=keys.KeyTerms(**wanted), secret=secret, actor=ACTOR, now=NOON)
 
 
-def test_a_key_costs_what_the_price_book_says_unless_said(people):
+def test_a_key_costs_what_the_price_book_has_unless_it_gets_rates(people):
     known = add()
     assert known.price.input > 0
     assert known.price.source.startswith("genai-prices")

@@ -25,11 +25,11 @@ def test_reported_usage_is_a_settled_charge(people):
     add_key("openai-1", rates=PAID)
     limit(Agent.objects.get(pk="ada"), 10, unit="usd", period="total")
     allocation = allocate()
-    made = report(allocation, 100, output_tokens=50, reasoning_tokens=20, cached_tokens=10)
+    reported = report(allocation, 100, output_tokens=50, reasoning_tokens=20, cached_tokens=10)
     charge = Charge.objects.get()
     assert (charge.status, charge.tokens, charge.cost) == ("settled", 150, Decimal("0.00105"))
     names = [field.attname for field in Charge._meta.fields]
-    assert [getattr(made, name) for name in names] == [getattr(charge, name) for name in names]
+    assert [getattr(reported, name) for name in names] == [getattr(charge, name) for name in names]
     assert Window.objects.get(unit="usd").used == Decimal("0.00105")
     assert_books_balance()
 

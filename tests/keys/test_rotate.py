@@ -63,7 +63,7 @@ def test_the_key_asked_for_gets_it(people):
     assert_books_balance()
 
 
-def test_whoever_saw_the_key_before_gets_the_rotation_that_happened(people):
+def test_a_caller_that_read_the_key_before_gets_the_rotation_that_happened(people):
     add_key("nvidia-1", priority=9)
     add_key("nvidia-2")
     seen = allocate()

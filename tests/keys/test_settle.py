@@ -78,7 +78,7 @@ def test_a_released_call_used_nothing(lent):
     assert_books_balance()
 
 
-def test_a_hold_nobody_came_back_for_expires_and_its_late_settlement_counts(lent):
+def test_a_hold_that_is_not_settled_in_time_expires_and_its_late_settlement_counts(lent):
     charge = hold(lent, 1_000)
     assert keys.expire_charges(now=LATER - timedelta(seconds=1)) == 0
     assert [keys.expire_charges(now=LATER) for _ in range(2)] == [1, 0]
@@ -211,15 +211,15 @@ def test_nothing_is_left_of_an_allocation_that_an_ending_closed(lent):
     assert keys.end_many([keys.Settlement(first, "released")], now=NOON)[0].left == 0
 
 
-def test_what_the_provider_said_of_itself_stands_beside_our_cost(lent):
-    said = keys.Settlement(
+def test_the_providers_own_cost_is_recorded_beside_the_cost(lent):
+    ending = keys.Settlement(
         hold(lent, 1_000),
         "settled",
         keys.Usage(input_tokens=100),
         provider_cost=Decimal("0.000299999"),
         provider_request_id="req_" + "7" * 300,
     )
-    assert keys.settle_many([said], now=NOON) == 1
+    assert keys.settle_many([ending], now=NOON) == 1
     charge = Charge.objects.get()
     assert (charge.cost, charge.provider_cost) == (Decimal("0.0003"), Decimal("0.000299999"))
     assert charge.provider_request_id == "req_" + "7" * 196

@@ -73,14 +73,14 @@ def test_only_who_sits_there_frees_a_slot_and_twice_is_once():
     assert not free(slot, first)
     take(second)
     assert take(allocate()) == slot
-    assert not free(slot, first), "by now somebody else sits there"
+    assert not free(slot, first), "another allocation has taken the slot"
 
 
 def test_slots_of_another_program_are_not_taken():
     assert take(allocate(), runner="other") is None
 
 
-def test_a_slot_speaks_for_whoever_sits_there_and_for_nobody_when_it_is_free():
+def test_a_slot_has_the_session_of_its_allocation_and_none_when_it_is_free():
     allocation = allocate(refusal_status=400)
     slot = take(allocation)
     session = session_in_slot(slot.pk)
@@ -98,7 +98,7 @@ def test_a_slots_token_is_its_own_and_no_sessions():
     assert session_id_of(token) is None
 
 
-def test_what_the_gateway_said_is_kept_until_somebody_else_sits_there():
+def test_the_refusal_of_the_gateway_is_kept_until_the_next_allocation_takes_the_slot():
     first, second = allocate(), allocate()
     keys.note_slot_refusal(slug="slot01", code="nobody", detail="is there")
     slot = take(first)

@@ -57,7 +57,7 @@ def test_who_takes_and_frees_in_turn_never_finds_two_in_one_slot(at_once):
         while sat < 3:
             if slot := take(allocation):
                 freed = keys.free_slot(slug=slot, allocation_id=allocation.pk, now=NOON)
-                assert freed, "somebody else freed it"
+                assert freed, "another thread freed the slot"
                 sat += 1
         return sat
 

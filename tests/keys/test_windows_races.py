@@ -1,4 +1,4 @@
-"""A new day begins while others commit and settle: nobody misses the new window."""
+"""A new day begins while threads commit and settle: all of them use the new window."""
 
 from datetime import timedelta
 

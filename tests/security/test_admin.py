@@ -86,7 +86,7 @@ def test_a_list_of_many_entries_costs_as_many_queries_as_one_of_few(
         staff.get(reverse(LIST))
 
 
-def test_nobody_adds_changes_or_deletes_an_entry_by_hand(staff, entries):
+def test_entries_cannot_be_added_changed_or_deleted_by_hand(staff, entries):
     pk = entries[0].pk
     for name, args in (("add", []), ("change", [pk]), ("delete", [pk])):
         address = reverse(f"admin:security_auditentry_{name}", args=args)

@@ -69,14 +69,14 @@ def test_a_malformed_file_is_refused_and_not_replaced(key_file, change):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null"])
-def test_a_file_that_is_no_keyring_is_refused(key_file, text):
+def test_a_file_without_a_keyring_is_refused(key_file, text):
     key_file.touch(mode=0o600)
     key_file.write_text(text)
     with pytest.raises(KeyringUnusable, match="malformed"):
         vault.seal("secret", context="row")
 
 
-def test_a_file_that_vanished_is_not_silently_made_anew(key_file):
+def test_a_file_that_vanished_is_not_silently_created_again(key_file):
     keyring_sources.current()
     key_file.unlink()
     with pytest.raises(KeyringUnusable, match="vanished"):

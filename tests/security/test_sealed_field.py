@@ -33,9 +33,9 @@ def test_a_secret_goes_in_and_comes_out(row):
 
 
 def test_it_shows_itself_as_sealed(row):
-    shown = [repr(row.secret), str(row.secret), f"{row.secret}", repr(vars(row))]
-    shown.append(display_for_field(row.secret, row._meta.get_field("secret"), "-"))
-    for text in shown:
+    texts = [repr(row.secret), str(row.secret), f"{row.secret}", repr(vars(row))]
+    texts.append(display_for_field(row.secret, row._meta.get_field("secret"), "-"))
+    for text in texts:
         assert "sealed" in text
         assert repr(bytes(row.secret))[2:-1] not in text
 

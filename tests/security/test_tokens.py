@@ -63,7 +63,7 @@ def test_a_derived_token_of_one_kind_is_not_one_of_another_kind():
     assert tokens.verify_derived("bx" + token[2:], "bx") is None
 
 
-def test_a_derived_token_is_no_keyed_hash():
+def test_a_derived_token_does_not_contain_its_keyed_hash():
     token = tokens.derive_token("bs", "session-7")
     hashed = base64.urlsafe_b64encode(tokens.keyed_hash("bs_session-7")).decode()
     assert token[-43:] != hashed[:43]

@@ -4,22 +4,22 @@
 const EVERY_MS = 10_000;
 
 async function refresh() {
-  const shown = document.getElementById("live");
-  if (document.hidden || shown.contains(document.activeElement) || !getSelection().isCollapsed) {
+  const live = document.getElementById("live");
+  if (document.hidden || live.contains(document.activeElement) || !getSelection().isCollapsed) {
     return;
   }
   const state = document.getElementById("live-state");
   try {
-    const answer = await fetch(location.href, { credentials: "same-origin", cache: "no-store" });
-    if (answer.redirected) {
+    const response = await fetch(location.href, { credentials: "same-origin", cache: "no-store" });
+    if (response.redirected) {
       location.reload(); // signed out in another tab
       return;
     }
-    if (!answer.ok) {
-      throw new Error(`the server answered ${answer.status}`);
+    if (!response.ok) {
+      throw new Error(`the server answered ${response.status}`);
     }
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    shown.replaceChildren(...page.getElementById("live").childNodes);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    live.replaceChildren(...page.getElementById("live").childNodes);
     document.title = page.title;
     state.textContent = page.getElementById("live-state").textContent;
     state.classList.remove("stale");

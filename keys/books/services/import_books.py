@@ -32,7 +32,7 @@ class ImportedStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedCharge:
-    """Tokens that were used at one moment; how many were input or output is not known."""
+    """Tokens used at one moment, without their split into input and output."""
 
     tokens: int
     settled_at: datetime

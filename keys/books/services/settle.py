@@ -154,7 +154,7 @@ def release(*, charge: Charge, now: datetime) -> int:
 
 
 def settle_many(endings: Iterable[Settlement], *, now: datetime) -> int:
-    """End a batch of held charges in one transaction; how many ended now. Refusals: WrongValue."""
+    """End a batch of held charges in one transaction; returns how many. Refusals: WrongValue."""
     return sum(each.ended for each in end_many(endings, now=now))
 
 

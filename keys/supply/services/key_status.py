@@ -90,7 +90,7 @@ def set_key_status(slug: str, *, status: str, reason: str, actor: Actor, now: da
 
 @transaction.atomic(durable=True)
 def revive_keys(*, now: datetime) -> int:
-    """Return cooled keys, and exhausted ones whose windows have room again, to active; how many.
+    """Reactivate cooled keys and exhausted keys whose windows have room; returns how many.
 
     Only pages need it: the selection of a key looks at the clock and the windows themselves.
     """
