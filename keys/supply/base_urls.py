@@ -29,6 +29,6 @@ def check_base_url(url: str) -> str:
         )
     if parts.query or parts.fragment:
         raise WrongValue(
-            f"A base URL has no query and no fragment. Enter {right}", field="base_url"
+            f"Enter the base URL without query and fragment: {right}", field="base_url"
         )
     return url

@@ -1,4 +1,4 @@
-"""Whatever well-formed files are imported: the books balance and the round trip loses nothing."""
+"""After an import of any well-formed files, the books balance and the round trip loses nothing."""
 
 import copy
 import json

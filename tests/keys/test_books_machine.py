@@ -1,4 +1,4 @@
-"""Whatever agents, operators, providers and the calendar do one after the other: the books balance.
+"""The books balance after any sequence of what agents, operators, providers and the calendar do.
 
 2,000 steps; more, and other ones each time, with `BUTLER_MACHINE_EXAMPLES=400` (of 50 steps each).
 """

@@ -136,7 +136,7 @@ def test_a_key_that_cannot_serve_holds_nothing_for_a_call(people, status, coolin
     until = None if cooling is None else NOON + timedelta(seconds=cooling)
     ApiKey.objects.update(status=status, cooling_until=until)
     answers = held(wanted(one, 1, api_key="key-1"), wanted(one, 2))
-    # Whoever does not say for which key only sets aside.
+    # A hold without a key does not check whether the key can serve.
     assert answers == [1 if serves else KeyCannotServe, 2]
     assert held(wanted(one, 1, api_key="key-1", fresh=True)) == answers[:1]
     assert_books_balance()

@@ -63,7 +63,7 @@ def test_lowering_below_what_is_committed_blocks_and_breaks_nothing(people):
     with pytest.raises(LimitReached):
         allocate(tokens=1)
     assert open_window("agent:ada").free == -30_000
-    # Whoever holds budget may use it.
+    # An allocation made before can still be used.
     report(allocation, 40_000)
     assert_books_balance()
 

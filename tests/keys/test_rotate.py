@@ -69,7 +69,7 @@ def test_a_caller_that_read_the_key_before_gets_the_rotation_that_happened(peopl
     seen = allocate()
     assert rotate(seen) == rotate(seen) == rotate(seen, "nvidia-2")
     assert Rotation.objects.count() == 1
-    # Whoever sees it on the new key means to move it again.
+    # A caller that has read the new key asks for another move.
     assert rotate(Allocation.objects.get()).to_key_id == "nvidia-1"
     assert_books_balance()
 

@@ -22,10 +22,16 @@ ROOMS = (
     "dashboard",
     "gateway",
     "interchange",
+    "keys",
     "orchestration",
     "prediction",
     "security",
     "templates",
+    "tests/alerts",
+    "tests/dashboard",
+    "tests/interchange",
+    "tests/keys",
+    "tests/security",
 )
 # Lists of English words that descriptions of tasks may contain.
 _WORD_LISTS = {"orchestration/planning/vocabulary.py"}

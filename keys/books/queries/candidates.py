@@ -20,7 +20,7 @@ def candidates(
     """Every API key with the tokens free on it at `now`; one query.
 
     `models`: the models that it should serve, all of them. `token_cost`: the least that a token
-    counts in USD limits, whatever the key's price. `payers_usd`: the USD free in the payers'
+    counts in USD limits, regardless of the key's price. `payers_usd`: the USD free in the payers'
     limits, None when unlimited.
     """
     return fetch(

@@ -93,7 +93,7 @@ class ServedRow(NamedTuple):
     api_key_id: str
 
 
-# Any key that serves any of the models, whatever its status.
+# Any key that serves any of the models, with any status.
 SERVED_ANYWHERE = Statement(
     _WISHED  # noqa: S608 - a constant
     + """

@@ -62,7 +62,7 @@ _BUNDLED = {
 
 
 def bundled_provider_id(provider_slug: str) -> str:
-    """What genai-prices calls a provider, whatever the number of the account."""
+    """The name of a provider in genai-prices, without the number of an account."""
     name = without_account(provider_slug.strip().lower())
     return _PROVIDERS.get(name, name)
 
