@@ -93,6 +93,10 @@ OUTPUT_TOKENS_MIN = env.integer("BUTLER_OUTPUT_TOKENS_MIN", 16, least=1, most=10
 # How long the gateway waits for a provider to connect, and for each further piece of an answer.
 UPSTREAM_CONNECT_SECONDS = env.integer("BUTLER_UPSTREAM_CONNECT_SECONDS", 10, least=1, most=600)
 UPSTREAM_SILENCE_SECONDS = env.integer("BUTLER_UPSTREAM_SILENCE_SECONDS", 600, least=1, most=86_400)
+# A provider's answer that is larger, once it is decoded, is given up.
+GATEWAY_ANSWER_BYTES_MAX = env.integer(
+    "BUTLER_GATEWAY_ANSWER_BYTES_MAX", 128_000_000, least=1_000_000, most=10**10
+)
 # The address of the sandbox provider; if it is empty, `manage.py up` starts one.
 SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
 GATEWAY_BODY_BYTES_MAX = 32_000_000

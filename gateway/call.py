@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from gateway.dialects import CallParameters, Dialect, StreamMeter
+from gateway.dialects import CallParameters, Dialect, StreamMeter, UsageReport
 from gateway.recording import Recording
 from gateway.requests import Request
 from gateway.runtime import Runtime
@@ -38,11 +38,13 @@ class Call:
     output_max: int = 0
 
     # Evidence for the settlement. `billable`: it was sent and not refused, so the provider may
-    # charge for it. `complete`: its stream came to its end. `reply`: the body of a whole answer.
+    # charge for it. `complete`: its stream came to its end. `reply`: the body of a whole answer;
+    # `report`: the usage in it.
     billable: bool = False
     complete: bool = False
     meter: StreamMeter | None = None
     reply: bytes | None = None
+    report: UsageReport | None = None
 
     recording: Recording = field(init=False)
     settling: asyncio.Task[SettlementResult] | None = None

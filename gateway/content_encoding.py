@@ -54,9 +54,13 @@ class Decoder:
 
     def feed(self, data: bytes) -> bytes:
         """What `data` decodes to so far. Raises CannotDecode, DecodedTooLarge."""
+        return b"".join(self.pieces(data))
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """The same in small pieces, each decoded when it is asked for."""
         self._begun = self._begun or bool(data)
         try:
-            return b"".join(self._decode(data, 0))
+            yield from self._decode(data, 0)
         except _ERRORS as error:
             raise CannotDecode(str(error)) from error
 

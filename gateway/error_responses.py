@@ -59,6 +59,7 @@ SHAPES: dict[type[Refusal], Shape] = {
     refusals.BodyTooLarge: Shape(413, "invalid_request_error", "", 413, "request_too_large"),
     refusals.KeyUnusable: _NOT_AVAILABLE,
     refusals.ProviderUnreachable: Shape(502, "server_error", "", 502, "api_error", retry=True),
+    refusals.UnusableAnswer: Shape(502, "server_error", "", 502, "api_error"),
     refusals.AnswerLost: Shape(504, "server_error", "", 504, "timeout_error"),
 }
 

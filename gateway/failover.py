@@ -1,9 +1,14 @@
 """Move a session to another API key when its own cannot serve, and record why."""
 
 from datetime import datetime
+from math import ceil
 
+from aiohttp import ClientResponse
 from django.utils import timezone
 
+from gateway import provider_errors
+from gateway.call import Call
+from gateway.provider_errors import About
 from gateway.refusals import KeyUnusable
 from gateway.runtime import Runtime
 from keys import services as keys
@@ -14,6 +19,8 @@ from security.actor import Actor
 
 # 402: the provider's account is empty, and a person must pay first, which takes a while.
 UNPAID_SECONDS = 900
+# What an error in an answer of status 200 stands for.
+_STATUS_ABOUT_KEY = {About.KEY: 401, About.CREDIT: 402}
 _GATEWAY = Actor.job("gateway")
 
 
@@ -52,6 +59,18 @@ async def report_key_refusal(
         actor=_GATEWAY,
         now=timezone.now(),
     )
+
+
+async def report_error_in_answer(call: Call, error: object, response: ClientResponse) -> None:
+    """Record what an error in an answer of status 200 says about the key, if it says anything."""
+    found = provider_errors.read_error(error, headers=response.headers, now=timezone.now())
+    status = _STATUS_ABOUT_KEY.get(found.about)
+    if found.about is About.MOMENT and found.status == 429:
+        status = 429
+    if status is None:
+        return
+    seconds = None if found.wait_seconds is None else str(ceil(found.wait_seconds))
+    await report_key_refusal(call.runtime, call.session, http_status=status, retry_after=seconds)
 
 
 def _whole_seconds(retry_after: str | None) -> int | None:

@@ -3,12 +3,19 @@
 from aiohttp import ClientResponse
 from django.utils import timezone
 
-from gateway import failover, recording, streaming, upstream
+from gateway import failover, recording, streaming, upstream, whole_answer
 from gateway.admission import Admit
+from gateway.answer_body import AnswerBody, Lost
 from gateway.call import Call
 from gateway.dialects import Dialect
 from gateway.queries import kept_answer
-from gateway.refusals import AlreadyCalled, AnswerLost, KeyUnusable, ProviderUnreachable
+from gateway.refusals import (
+    AlreadyCalled,
+    AnswerLost,
+    KeyUnusable,
+    ProviderUnreachable,
+    UnusableAnswer,
+)
 from gateway.requests import Request
 from gateway.response_headers import call_headers
 from gateway.runtime import Runtime
@@ -61,12 +68,25 @@ async def _make(call: Call, body: bytes) -> bool:
         if not 200 <= response.status < 300:
             # Providers do not charge for errors.
             call.billable = False
-        if call.billable and response.content_type == "text/event-stream":
-            await streaming.relay(call, response)
-        else:
-            await reply(call, response)
-        call.recording.save(call.runtime, response.status, response.content_type)
+        if 300 <= response.status < 400:
+            raise await _unusable(call, f"with a redirect (status {response.status})")
+        await _pass_answer(call, response)
     return True
+
+
+async def _pass_answer(call: Call, response: ClientResponse) -> None:
+    """Pass the answer to the client. Refusals: AnswerLost, UnusableAnswer."""
+    body = AnswerBody(response)
+    try:
+        is_stream = call.billable and await body.is_event_stream()
+    except Lost as error:
+        raise await _answer_lost(call) from error
+    if is_stream:
+        await streaming.relay(call, response, body)
+        call.recording.save(call.runtime, response.status, streaming.MEDIA_TYPE)
+    else:
+        await reply(call, response, body)
+        call.recording.save(call.runtime, response.status, response.content_type)
 
 
 async def send(call: Call) -> ClientResponse:
@@ -90,16 +110,24 @@ async def send(call: Call) -> ClientResponse:
             f"{provider} could not be reached, so nothing was sent or charged: {error}",
             provider=provider,
         ) from error
-    except upstream.Lost as error:
+    except Lost as error:
         raise await _answer_lost(call) from error
 
 
-async def reply(call: Call, response: ClientResponse) -> None:
-    """Read a whole answer, settle the call, pass the answer to the client. Refusal: AnswerLost."""
+async def reply(call: Call, response: ClientResponse, body: AnswerBody) -> None:
+    """Read a whole answer, settle the call, pass the answer to the client.
+
+    Refusals: AnswerLost, UnusableAnswer.
+    """
     try:
-        call.reply = await upstream.read(response, call.upstream)
-    except upstream.Lost as error:
+        call.reply = upstream.scrub(await body.read(), call.upstream)
+    except Lost as error:
         raise await _answer_lost(call) from error
+    if call.billable and (found := whole_answer.examine(call)):
+        if found.error is None:
+            raise await _unusable(call, "with something that is not JSON, such as a web page")
+        await settle(call)
+        await failover.report_error_in_answer(call, found.error, response)
     result = await settle(call)
     call.recording.add(call.reply)
     headers = [
@@ -110,7 +138,24 @@ async def reply(call: Call, response: ClientResponse) -> None:
         (b"x-butler-cost", format(result.cost, "f").encode()),
         (b"x-butler-tokens-left", str(result.left).encode()),
     ]
-    await call.request.respond(response.status, headers, call.reply)
+    await call.request.respond(_client_status(response.status), headers, call.reply)
+
+
+def _client_status(status: int) -> int:
+    """The provider's status, or 502 if it is none that a server can send with a body."""
+    return status if 200 <= status < 600 and status not in (204, 205) else 502
+
+
+async def _unusable(call: Call, how: str) -> UnusableAnswer:
+    call.billable = False
+    await settle(call)
+    provider, key_id = call.upstream.provider, call.upstream.slug
+    return UnusableAnswer(
+        f"{provider} answered {how}, so the base URL of API key {key_id} is probably wrong. "
+        "Nothing is charged. Please tell the operator of Butler.",
+        provider=provider,
+        key_id=key_id,
+    )
 
 
 async def _answer_lost(call: Call) -> AnswerLost:

@@ -20,7 +20,8 @@ books that pass through.
     call
     ├── send             ProviderUnreachable 502: nothing was sent, nothing is charged
     ├── key refused      KeyUnusable 503, when no other key can take the session over
-    └── answer           AnswerLost 504: charged by the best evidence
+    └── answer           AnswerLost 504: charged by the best evidence; UnusableAnswer 502: a web
+                         page or a redirect, nothing is charged
 
 With the token of a slot, every refusal that may not be retried becomes SlotRefused 400.
 """
@@ -106,6 +107,15 @@ class ProviderUnreachable(Refusal):
     """The provider cannot be reached: nothing was sent, nothing is charged."""
 
     provider: str
+
+
+@dataclass(kw_only=True, eq=False)
+class UnusableAnswer(Refusal):
+    """The provider's address answered with a web page, a redirect or anything else that is not an
+    answer: nothing is charged."""
+
+    provider: str
+    key_id: str
 
 
 @dataclass(kw_only=True, eq=False)

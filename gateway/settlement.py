@@ -3,8 +3,10 @@
 import asyncio
 from dataclasses import replace
 
+from gateway import estimates
 from gateway.call import Call
 from gateway.dialects import UsageReport
+from gateway.dialects.json_body import DECODE_ERRORS
 from keys.models import Charge
 from keys.services import Settlement, SettlementResult, Usage
 
@@ -15,8 +17,8 @@ def settle(call: Call) -> asyncio.Future[SettlementResult]:
     """Settle or release the call's hold by what is known now; later calls return the same result.
 
     Unknown is not zero: what was sent and not refused is charged, by what the provider reported,
-    else by what was counted, else by the whole hold. It is settled even if the caller stops
-    waiting.
+    else by what is most likely, else, if nothing arrived, by the whole hold. It is settled even if
+    the caller stops waiting.
     """
     if call.settling is None:
         call.settling = call.runtime.run_detached(_settle(call))
@@ -25,12 +27,12 @@ def settle(call: Call) -> asyncio.Future[SettlementResult]:
 
 async def _settle(call: Call) -> SettlementResult:
     try:
-        return await call.runtime.settle(_ending(call))
+        return await call.runtime.settle(await _ending(call))
     finally:
         call.runtime.running_charges.discard(call.hold.pk)
 
 
-def _ending(call: Call) -> Settlement:
+async def _ending(call: Call) -> Settlement:
     hold = call.hold
     if not call.billable:
         return Settlement(hold, _STATUS.RELEASED)
@@ -45,7 +47,10 @@ def _ending(call: Call) -> Settlement:
             report.provider_cost,
             report.provider_request_id,
         )
-    usage = _count_usage(call) or Usage(total=hold.tokens)
+    # Counting long texts takes a while.
+    usage = await asyncio.to_thread(_estimate, call)
+    if usage is None:
+        return Settlement(hold, _STATUS.RELEASED)
     return Settlement(hold, _STATUS.SETTLED, usage, _BASIS.ESTIMATED)
 
 
@@ -53,33 +58,55 @@ def _usage_report(call: Call) -> UsageReport | None:
     if meter := call.meter:
         # A usage that came before the end of a stream may not be all of it.
         return meter.report if call.complete or meter.ended else None
-    return call.dialect.usage_report(call.reply) if call.reply is not None else None
+    return call.report
 
 
-def _count_usage(call: Call) -> Usage | None:
-    """Usage counted from what arrived, when the provider reported none; None if nothing arrived."""
-    model, input_max = call.upstream.model, call.input_max
-    if meter := call.meter:
-        if meter.report:
-            return _with_input(meter.report.usage, input_max)
-        usage = meter.evidence(model=model)
-        return _clamp_to_hold(_with_input(usage, input_max), call) if usage else None
-    output = call.dialect.count_output(call.reply, model=model) if call.reply else 0
-    if not output:
+def _estimate(call: Call) -> Usage | None:
+    """The usage that is most likely by what arrived; the whole hold if nothing did.
+
+    None: the provider gave up before it wrote anything, so it charges nothing.
+    """
+    meter = call.meter
+    if meter and meter.report:
+        return _with_input(meter.report.usage, call)
+    usage = _stream_evidence(call) if meter else _reply_evidence(call)
+    if usage is None:
+        if meter and meter.error is not None:
+            return None
+        if not call.complete and not (meter and meter.ended):
+            return Usage(total=call.hold.tokens)
+        # An empty answer that ended in order.
+        usage = Usage()
+    return _clamp_to_hold(_with_input(usage, call), call)
+
+
+def _stream_evidence(call: Call) -> Usage | None:
+    return call.meter.evidence(model=call.upstream.model) if call.meter else None
+
+
+def _reply_evidence(call: Call) -> Usage | None:
+    if call.reply is None:
         return None
-    return _clamp_to_hold(Usage(input_tokens=input_max, output_tokens=output), call)
+    usage = call.dialect.partial_usage(call.reply) or Usage()
+    if usage.output_tokens:
+        return usage
+    output = call.dialect.count_output(call.reply, model=call.upstream.model)
+    return replace(usage, output_tokens=output)
 
 
-def _with_input(usage: Usage, input_max: int) -> Usage:
-    """The usage, with the bound as its input when the provider reported no input."""
+def _with_input(usage: Usage, call: Call) -> Usage:
+    """The usage with the most likely input, at most its bound, if the provider reported none."""
     if usage.input_tokens or usage.total is not None:
         return usage
-    return Usage(input_tokens=input_max, output_tokens=usage.output_tokens)
+    try:
+        tokens = estimates.input_tokens(call.parameters.fields, model=call.upstream.model)
+    except DECODE_ERRORS:
+        tokens = call.input_max
+    return replace(usage, input_tokens=min(tokens, call.input_max))
 
 
 def _clamp_to_hold(usage: Usage, call: Call) -> Usage:
-    """At most the hold: without a public tokenizer bytes are counted, which are more than the
-    tokens that the model was allowed to write."""
+    """At most the hold: more than that the model was not allowed to write."""
     hold_tokens = call.hold.tokens
     if usage.tokens <= hold_tokens:
         return usage

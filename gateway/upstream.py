@@ -3,6 +3,7 @@
 import aiohttp
 from django.conf import settings
 
+from gateway.answer_body import CONNECTION_ERRORS, AnswerBody, Lost
 from gateway.dialects import Dialect
 from gateway.requests import Headers, Request
 from keys.supply.queries.upstreams import Upstream
@@ -24,18 +25,13 @@ _RESPONSE_HEADERS = ("content-type", "retry-after", "openai-processing-ms", "ope
 # A shorter one is a word that answers may contain, such as `ollama`, and not a secret.
 _SECRET_BYTES_MIN = 12
 _REPLACEMENT = b"[secret]"
+# Some providers send long headers, such as policies or cookies of a firewall.
+_HEADER_BYTES_MAX = 2**20
+_HEADERS_MAX = 1000
 
 
 class NothingSent(Exception):
     """No connection was made, so the call can be tried again."""
-
-
-class Lost(Exception):
-    """The call was sent, but its answer did not come back or came back in part."""
-
-
-# What aiohttp may raise while an answer is read.
-CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 def connection_pool() -> aiohttp.ClientSession:
@@ -52,6 +48,9 @@ def connection_pool() -> aiohttp.ClientSession:
         skip_auto_headers=("user-agent", "accept"),
         # One event of a stream may be large.
         read_bufsize=2**18,
+        max_line_size=_HEADER_BYTES_MAX,
+        max_field_size=_HEADER_BYTES_MAX,
+        max_headers=_HEADERS_MAX,
     )
 
 
@@ -87,11 +86,8 @@ async def send(
 
 
 async def read(response: aiohttp.ClientResponse, upstream: Upstream) -> bytes:
-    """The whole body, without the key's secret. Raises Lost."""
-    try:
-        return scrub(await response.read(), upstream)
-    except CONNECTION_ERRORS as error:
-        raise Lost(type(error).__name__) from None
+    """The whole body, decoded, without the key's secret. Raises Lost."""
+    return scrub(await AnswerBody(response).read(), upstream)
 
 
 def response_headers(response: aiohttp.ClientResponse, upstream: Upstream) -> Headers:

@@ -4,21 +4,32 @@ Texts are counted if the tokenizer is public, otherwise bounded by their bytes; 
 Everything here is pure: no network, no books, no clock.
 """
 
+from gateway.bounds.audio import audio_tokens_max
 from gateway.bounds.chat import chat_input_max
 from gateway.bounds.embeddings import embeddings_input_max
-from gateway.bounds.json_values import check_unique_names, raw_bytes_max
+from gateway.bounds.images import image_tokens_max
+from gateway.bounds.json_values import SETTINGS, check_unique_names, raw_bytes_max
 from gateway.bounds.messages import messages_input_max
 from gateway.bounds.responses import responses_input_max
-from gateway.bounds.tokenizers import load_tokenizers, text_tokens_max, utf8_max
+from gateway.bounds.tokenizers import (
+    load_tokenizers,
+    text_tokens_exact,
+    text_tokens_max,
+    utf8_max,
+)
 
 __all__ = [
+    "SETTINGS",
+    "audio_tokens_max",
     "chat_input_max",
     "check_unique_names",
     "embeddings_input_max",
+    "image_tokens_max",
     "load_tokenizers",
     "messages_input_max",
     "raw_bytes_max",
     "responses_input_max",
+    "text_tokens_exact",
     "text_tokens_max",
     "utf8_max",
 ]

@@ -15,7 +15,7 @@ from gateway.refusals import CannotBeBounded, InvalidRequest
 _decode = msgspec.json.Decoder().decode
 
 # Top-level fields whose texts no model gets.
-_SETTINGS = frozenset(
+SETTINGS = frozenset(
     {"model", "user", "metadata", "client_metadata", "safety_identifier", "service_tier", "speed"}
     | {"prompt_cache_key", "prompt_cache_retention", "include", "stream_options", "logit_bias"}
     | {"stop", "stop_sequences", "reasoning", "reasoning_effort", "thinking", "verbosity"}
@@ -85,7 +85,7 @@ def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: str)
 
     Some providers take `documents`, or a `prompt` beside the messages. Refusals: InvalidRequest.
     """
-    names = fields.keys() - _SETTINGS - set(counted)
+    names = fields.keys() - SETTINGS - set(counted)
     values = (value_of(fields, name) for name in names)
     return sum(
         field_max(value, model=model) for value in values if isinstance(value, (str, list, dict))

@@ -42,12 +42,20 @@ def text_tokens_max(text: str, *, model: str) -> int:
 
     Text that looks like a special token is text. A lone surrogate counts as its replacement.
     """
-    name = tokenizer_of(model)
-    if name is None:
+    counted = text_tokens_exact(text, model=model)
+    if counted is not None:
+        return counted
+    if tokenizer_of(model) is None:
         return utf8_max(text)
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > COUNTED_BYTES_MAX:
-        return size
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def text_tokens_exact(text: str, *, model: str) -> int | None:
+    """The tokens `model` counts for `text`; None if its tokenizer is not public, or the text too
+    long to be counted."""
+    name = tokenizer_of(model)
+    if name is None or len(text.encode("utf-8", "surrogatepass")) > COUNTED_BYTES_MAX:
+        return None
     return len(_encoding(name).encode_ordinary(text))
 
 

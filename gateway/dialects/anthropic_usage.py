@@ -8,7 +8,6 @@ from keys.services import Usage
 
 # Required by the API; clients that leave it out get this version.
 DEFAULT_HEADERS = (("anthropic-version", "2023-06-01"),)
-_INPUT_KINDS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 def usage_of(values: dict[str, Any]) -> Usage | None:
@@ -32,17 +31,18 @@ def usage_of(values: dict[str, Any]) -> Usage | None:
     )
 
 
-def merge_usage(values: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
-    """The usage of a stream after one more event.
+def partial_usage(values: dict[str, Any]) -> Usage | None:
+    """What a usage without input or without output still says; None if it says nothing."""
+    usage = usage_of({"input_tokens": 0, "output_tokens": 0, **_without_nonsense(values)})
+    return usage if usage and usage.tokens else None
 
-    Counts are of the whole stream so far. Some providers send the input only at the start, some
-    only at the end, with a zero in the other place: the larger count is used.
-    """
-    merged = {**values, **{name: value for name, value in update.items() if value is not None}}
-    for name in _INPUT_KINDS:
-        if name in values:
-            merged[name] = largest(values[name], merged[name])
-    return merged
+
+def _without_nonsense(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, dict) or count(value) is not None
+    }
 
 
 def usage_report(values: dict[str, Any], *, request_id: str) -> UsageReport | None:

@@ -46,13 +46,20 @@ class UsageReport:
 class StreamMeter(Protocol):
     """Meters one stream, event after event.
 
-    `report` is the usage once the provider has sent it. `ended` is true once the event that closes
-    a complete answer was seen. `failed`: an event said that the provider gave up.
+    `ended` is true once the event that closes a complete answer was seen. `finished`: the model
+    has written all of the answer, so if the stream now ends in order, nothing is missing. `error`:
+    what an event said when the provider gave up, as the provider wrote it.
     """
 
-    report: UsageReport | None
     ended: bool
-    failed: bool
+    error: Any
+
+    @property
+    def report(self) -> UsageReport | None:
+        """The usage once the provider has sent it."""
+
+    @property
+    def finished(self) -> bool: ...
 
     def feed(self, event: bytes) -> bytes:
         """Take one whole event with its blank line; return what the client gets of it (or b"")."""
@@ -70,12 +77,14 @@ class Dialect(Protocol):
 
     `wire_format`: "openai" or "anthropic", whose error shape and headers it has. `path`: below
     `/v1` at Butler and below the provider's base URL. `spends`: whether its calls cost tokens.
-    `default_headers`: headers that providers require and clients may leave out.
+    `content_field`: the field of a whole answer that has its content. `default_headers`: headers
+    that providers require and clients may leave out.
     """
 
     wire_format: str
     path: str
     spends: bool
+    content_field: str
     default_headers: DefaultHeaders
 
     def parse(self, body: bytes) -> CallParameters:
@@ -92,6 +101,9 @@ class Dialect(Protocol):
 
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in a whole answer; None when it has none that is plausible."""
+
+    def partial_usage(self, body: bytes) -> Usage | None:
+        """What a usage without all its totals still says: the input or the output."""
 
     def count_output(self, body: bytes, *, model: str) -> int:
         """Output tokens counted from the content of a whole answer that reports no usage."""

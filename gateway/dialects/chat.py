@@ -16,6 +16,7 @@ from gateway.dialects.json_body import (
     whole_number_of,
 )
 from gateway.dialects.reported_usage import decode_answer
+from keys.services import Usage
 
 _OUTPUT = ("max_tokens", "max_completion_tokens")
 _CHOICES_MAX = 128
@@ -31,6 +32,7 @@ class Chat:
     wire_format = "openai"
     path = "/chat/completions"
     spends = True
+    content_field = "choices"
     default_headers: DefaultHeaders = ()
 
     def parse(self, body: bytes) -> CallParameters:
@@ -76,7 +78,13 @@ class Chat:
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in a whole answer; None when it has none that is plausible."""
         answer = decode_answer(body)
-        return openai_usage.usage_report(answer.usage, answer.x_groq, request_id=answer.id)
+        return openai_usage.usage_report(
+            answer.usage, answer.x_groq, request_id=answer.id
+        ) or openai_usage.unusual_report(body)
+
+    def partial_usage(self, body: bytes) -> Usage | None:
+        """What a usage without all its totals still says."""
+        return openai_usage.partial_usage(openai_usage.whole_answer_values(body))
 
     def count_output(self, body: bytes, *, model: str) -> int:
         """Output tokens counted from the content of a whole answer."""

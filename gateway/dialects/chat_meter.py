@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 
 from gateway.dialects import openai_usage
+from gateway.dialects.answer_errors import error_in, is_error_event
 from gateway.dialects.base import CallParameters, UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.output_count import StreamedText
+from gateway.dialects.reported_usage import decode_fields, merge_counts
 from gateway.dialects.sse import data_of
 from keys.services import Usage
 
@@ -26,6 +28,9 @@ class _Choice(msgspec.Struct):
     index: int = 0
     delta: _Delta | None = None
     finish_reason: Any = None
+    # Moonshot's.
+    usage: Any = None
+    error: Any = None
 
 
 class _Chunk(msgspec.Struct):
@@ -58,21 +63,33 @@ class ChatMeter:
     """
 
     def __init__(self, parameters: CallParameters) -> None:
-        self.report: UsageReport | None = None
         self.ended = False
-        self.failed = False
+        self.error: Any = None
         self._parameters = parameters
-        self._latest: UsageReport | None = None
+        self._id: Any = None
+        self._values: dict[str, Any] = {}
+        self._is_new = self._is_final = False
         self._finished: set[int] = set()
         self._text = StreamedText()
+
+    @property
+    def report(self) -> UsageReport | None:
+        """The usage, once it is final."""
+        return self._latest() if self._is_final else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice has a reason to stop."""
+        return len(self._finished) >= self._parameters.choices
 
     def feed(self, event: bytes) -> bytes:
         """Take one event; the client gets it, except a usage that it did not request."""
         data = data_of(event)
         if not data.startswith(b"{"):
             if data.strip() == b"[DONE]":
-                self.ended = True
-                self.report = self.report or self._latest
+                self.ended = self._is_final = True
+            elif is_error_event(event):
+                self.error = data.decode(errors="replace")
             return event
         try:
             chunk = _decode(data)
@@ -80,15 +97,26 @@ class ChatMeter:
             return self._feed_unusual(event, data)
         for choice in chunk.choices or ():
             self._add(choice)
+        if not chunk.usage and (not chunk.choices or self.finished):
+            self._read_unusual(event, data)
         return self._read_usage(event, chunk)
 
     def evidence(self, *, model: str) -> Usage | None:
         """The usage as far as it is known without a final report."""
-        return self._text.usage(self.report or self._latest, model=model)
+        partial = openai_usage.partial_usage(self._values)
+        if partial and partial.output_tokens and self.finished:
+            return partial
+        report = self._latest()
+        return self._text.usage(report.usage if report else partial, model=model)
+
+    def _latest(self) -> UsageReport | None:
+        return openai_usage.report_of(self._values, request_id=self._id)
 
     def _add(self, choice: _Choice) -> None:
         if choice.finish_reason:
-            self._finished.add(choice.index)
+            self._finish(choice)
+        if choice.usage:
+            self._merge(choice.usage)
         if (delta := choice.delta) is None:
             return
         if delta.content:
@@ -99,19 +127,40 @@ class ChatMeter:
         if rest := delta.tool_calls or delta.function_call or delta.refusal:
             self._text.add(rest)
 
+    def _finish(self, choice: _Choice) -> None:
+        self._finished.add(choice.index)
+        # OpenRouter says so when a provider behind it gave up.
+        if choice.finish_reason == "error":
+            self.error = self.error or choice.error or "error"
+
     def _read_usage(self, event: bytes, chunk: _Chunk | _UnusualChunk) -> bytes:
         if chunk.error:
-            self.failed = True
-        if not chunk.usage and not chunk.x_groq:
-            return event
-        report = openai_usage.usage_report(chunk.usage, chunk.x_groq, request_id=chunk.id)
-        if report is not None:
-            self._latest = report
-            if not chunk.choices or len(self._finished) >= self._parameters.choices:
-                self.report = report
+            self.error = chunk.error
+        if chunk.id is not None:
+            self._id = chunk.id
+        if chunk.usage or chunk.x_groq:
+            self._merge(chunk.usage, chunk.x_groq)
+        if self._is_new and (not chunk.choices or self.finished):
+            self._is_final = self._is_final or self._latest() is not None
+        self._is_new = False
         # A chunk with nothing but usage is there only because Butler requested it.
         only_usage = chunk.choices == [] and chunk.usage
         return b"" if only_usage and not self._parameters.usage_requested else event
+
+    def _merge(self, *places: Any) -> None:
+        if values := openai_usage.usage_values(*places):
+            self._values = merge_counts(self._values, values) if self._values else values
+            self._is_new = True
+
+    def _read_unusual(self, event: bytes, data: bytes) -> None:
+        """Read an error, or the usage in an unusual place, in a chunk without any content."""
+        fields = decode_fields(data)
+        if not fields.get("choices"):
+            self.error = self.error or error_in(fields)
+            if is_error_event(event):
+                self.error = self.error or fields
+        if not self._values:
+            self._merge(*openai_usage.unusual_places(fields))
 
     def _feed_unusual(self, event: bytes, data: bytes) -> bytes:
         try:

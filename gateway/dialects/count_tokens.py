@@ -7,6 +7,7 @@ from gateway.dialects.anthropic_usage import DEFAULT_HEADERS
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import join_fields, model_of, split_fields
 from gateway.dialects.no_stream import UnmeteredStream
+from keys.services import Usage
 
 _GUARDED = frozenset({"model"})
 
@@ -17,6 +18,7 @@ class CountTokens:
     wire_format = "anthropic"
     path = "/messages/count_tokens"
     spends = False
+    content_field = "input_tokens"
     default_headers: DefaultHeaders = DEFAULT_HEADERS
 
     def parse(self, body: bytes) -> CallParameters:
@@ -37,6 +39,10 @@ class CountTokens:
         return join_fields(parameters.fields, model=model)
 
     def usage_report(self, body: bytes) -> UsageReport | None:
+        """None: the count in the answer is not usage."""
+        return None
+
+    def partial_usage(self, body: bytes) -> Usage | None:
         """None: the count in the answer is not usage."""
         return None
 

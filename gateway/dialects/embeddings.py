@@ -8,6 +8,7 @@ from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import join_fields, model_of, split_fields
 from gateway.dialects.no_stream import UnmeteredStream
 from gateway.dialects.reported_usage import decode_answer
+from keys.services import Usage
 
 _GUARDED = frozenset({"model", "input", "service_tier"} | unsupported.EMBEDDINGS.keys())
 
@@ -18,6 +19,7 @@ class Embeddings:
     wire_format = "openai"
     path = "/embeddings"
     spends = True
+    content_field = "data"
     default_headers: DefaultHeaders = ()
 
     def parse(self, body: bytes) -> CallParameters:
@@ -43,7 +45,13 @@ class Embeddings:
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in the answer; None when it has none that is plausible."""
         answer = decode_answer(body)
-        return openai_usage.usage_report(answer.usage, request_id=answer.id)
+        return openai_usage.usage_report(
+            answer.usage, request_id=answer.id
+        ) or openai_usage.unusual_report(body)
+
+    def partial_usage(self, body: bytes) -> Usage | None:
+        """What a usage without all its totals still says."""
+        return openai_usage.partial_usage(openai_usage.whole_answer_values(body))
 
     def count_output(self, body: bytes, *, model: str) -> int:
         """Zero: the model writes no text."""

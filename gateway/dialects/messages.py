@@ -18,6 +18,7 @@ from gateway.dialects.json_body import (
 )
 from gateway.dialects.messages_meter import MessagesMeter
 from gateway.dialects.reported_usage import as_object, decode_answer, id_of
+from keys.services import Usage
 
 _OUTPUT = ("max_tokens",)
 _GUARDED = frozenset(
@@ -33,6 +34,7 @@ class Messages:
     wire_format = "anthropic"
     path = "/messages"
     spends = True
+    content_field = "content"
     default_headers: DefaultHeaders = anthropic_usage.DEFAULT_HEADERS
 
     def parse(self, body: bytes) -> CallParameters:
@@ -69,6 +71,10 @@ class Messages:
         """The usage in a whole answer; None when it has none that is plausible."""
         answer = decode_answer(body)
         return anthropic_usage.usage_report(as_object(answer.usage), request_id=id_of(answer.id))
+
+    def partial_usage(self, body: bytes) -> Usage | None:
+        """What a usage without all its totals still says."""
+        return anthropic_usage.partial_usage(as_object(decode_answer(body).usage))
 
     def count_output(self, body: bytes, *, model: str) -> int:
         """Output tokens counted from the content of a whole answer."""

@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 
 from gateway.dialects import anthropic_usage
+from gateway.dialects.answer_errors import is_error_event
 from gateway.dialects.base import UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.output_count import StreamedText
-from gateway.dialects.reported_usage import as_object, id_of
+from gateway.dialects.reported_usage import as_object, id_of, merge_counts
 from gateway.dialects.sse import data_of
 from keys.services import Usage
 
@@ -32,6 +33,7 @@ class _Event(msgspec.Struct):
     message: _Message | None = None
     usage: Any = None
     error: Any = None
+    content_block: Any = None
 
 
 _decode = msgspec.json.Decoder(_Event, float_hook=Decimal).decode
@@ -45,12 +47,17 @@ class MessagesMeter:
     """
 
     def __init__(self) -> None:
-        self.report: UsageReport | None = None
         self.ended = False
-        self.failed = False
+        self.finished = False
+        self.error: Any = None
         self._id = ""
         self._values: dict[str, Any] = {}
         self._text = StreamedText()
+
+    @property
+    def report(self) -> UsageReport | None:
+        """The usage, once it is final."""
+        return self._latest() if self.finished else None
 
     def feed(self, event: bytes) -> bytes:
         """Take one event; the client gets all of them."""
@@ -58,6 +65,8 @@ class MessagesMeter:
         try:
             decoded = _decode(data)
         except DECODE_ERRORS:
+            if is_error_event(event):
+                self.error = data.decode(errors="replace")
             return event
         if decoded.type == "content_block_delta":
             if decoded.delta is not None:
@@ -68,7 +77,9 @@ class MessagesMeter:
 
     def evidence(self, *, model: str) -> Usage | None:
         """The usage as far as it is known without a final report."""
-        return self._text.usage(self.report or self._latest(), model=model)
+        report = self._latest()
+        known = report.usage if report else anthropic_usage.partial_usage(self._values)
+        return self._text.usage(known, model=model)
 
     def _add(self, delta: _Delta) -> None:
         if text := delta.text or delta.thinking or delta.partial_json:
@@ -77,15 +88,20 @@ class MessagesMeter:
     def _read_state(self, decoded: _Event) -> None:
         if decoded.type == "message_start" and decoded.message is not None:
             self._id = id_of(decoded.message.id)
-            self._values = as_object(decoded.message.usage)
-        elif decoded.type == "message_delta":
-            self._values = anthropic_usage.merge_usage(self._values, as_object(decoded.usage))
-            if decoded.delta is not None and decoded.delta.stop_reason:
-                self.report = self._latest()
-        elif decoded.type == "message_stop":
-            self.ended = True
+            self._merge(decoded.message.usage)
+        elif decoded.type == "content_block_start":
+            # A tool's name is output too.
+            self._text.add(as_object(decoded.content_block).get("name") or "")
         elif decoded.type == "error" or decoded.error:
-            self.failed = True
+            self.error = decoded.error or "error"
+        else:
+            self._merge(decoded.usage)
+            if decoded.delta is not None and decoded.delta.stop_reason:
+                self.finished = True
+            self.ended = self.ended or decoded.type == "message_stop"
+
+    def _merge(self, usage: Any) -> None:
+        self._values = merge_counts(self._values, as_object(usage))
 
     def _latest(self) -> UsageReport | None:
         return anthropic_usage.usage_report(self._values, request_id=self._id)

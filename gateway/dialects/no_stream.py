@@ -9,7 +9,8 @@ class UnmeteredStream:
 
     report: UsageReport | None = None
     ended = False
-    failed = False
+    finished = False
+    error = None
 
     def feed(self, event: bytes) -> bytes:
         """The event, unchanged."""

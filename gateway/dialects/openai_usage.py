@@ -8,9 +8,14 @@ count send zeros. Three exceptions, seen at real providers:
   reasoning);
 - reasoning larger than the completion is not part of it (Perplexity) and is output, too;
 - cached tokens larger than the prompt are not part of it if the total says so, and are input.
+
+`usage_names.toml` has the names of the counts and the places where they are.
 """
 
+import tomllib
+from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from gateway.dialects.base import UsageReport
@@ -18,6 +23,7 @@ from gateway.dialects.reported_usage import (
     as_object,
     cost,
     count,
+    decode_fields,
     id_of,
     largest,
     part,
@@ -26,13 +32,13 @@ from gateway.dialects.reported_usage import (
 from keys.services import Usage
 
 _USD_PER_TICK = Decimal(10) ** -10
+_NAMES = tomllib.loads(Path(__file__).with_name("usage_names.toml").read_text())
+_COUNTS, _PARTS, _PLACES = _NAMES["counts"], _NAMES["parts"], _NAMES["places"]
 
 
 def usage_of(values: dict[str, Any]) -> Usage | None:
     """The usage of chat, responses or embeddings; None when it is not plausible."""
-    prompt = _first_count(values, "prompt_tokens", "input_tokens")
-    completion = _first_count(values, "completion_tokens", "output_tokens")
-    total = count(values.get("total_tokens"))
+    prompt, completion, total = _totals(values)
     if prompt is None:
         return Usage(total=total) if total else None
     if completion is None:
@@ -43,16 +49,65 @@ def usage_of(values: dict[str, Any]) -> Usage | None:
     return _complete_usage(values, prompt=prompt, completion=completion, total=total)
 
 
+def partial_usage(values: dict[str, Any]) -> Usage | None:
+    """What a usage without all its totals still says: the input or the output; otherwise None."""
+    prompt, completion, _ = _totals(values)
+    usage = Usage(input_tokens=prompt or 0, output_tokens=completion or 0)
+    return usage if usage.tokens else None
+
+
+def usage_values(*places: Any) -> dict[str, Any]:
+    """The values of the first usage that says anything; a place is a usage or contains one."""
+    found = (values for place in places for values in _values_in(place))
+    return next((values for values in found if usage_of(values) or partial_usage(values)), {})
+
+
+def unusual_places(answer: dict[str, Any]) -> list[Any]:
+    """Where an answer or a chunk can have its usage, besides `usage`."""
+    choices = answer.get("choices")
+    places = [as_object(each).get("usage") for each in choices] if isinstance(choices, list) else []
+    places += [answer.get(name) for name in _PLACES["objects"]]
+    if any(name in answer for name in _PLACES["answer"]):
+        places.append(answer)
+    return places
+
+
 def usage_report(*places: Any, request_id: Any) -> UsageReport | None:
     """The report in the first place with a plausible usage; a place is a usage or contains one."""
     for place in places:
-        outer = as_object(place)
-        values = as_object(outer.get("usage", outer))
-        if (usage := usage_of(values)) and usage.tokens:
-            return UsageReport(
-                usage=usage, provider_cost=cost_of(values), provider_request_id=id_of(request_id)
-            )
+        for values in _values_in(place):
+            if report := report_of(values, request_id=request_id):
+                return report
     return None
+
+
+def unusual_report(body: bytes) -> UsageReport | None:
+    """The report of a whole answer that has its usage in an unusual place."""
+    answer = decode_fields(body)
+    return usage_report(*unusual_places(answer), request_id=answer.get("id"))
+
+
+def whole_answer_values(body: bytes) -> dict[str, Any]:
+    """The values of the usage of a whole answer, wherever it is."""
+    answer = decode_fields(body)
+    return usage_values(answer.get("usage"), answer.get("x_groq"), *unusual_places(answer))
+
+
+def report_of(values: dict[str, Any], *, request_id: Any) -> UsageReport | None:
+    """The report in a usage; None when it is not plausible."""
+    usage = usage_of(values)
+    if usage is None or not usage.tokens:
+        return None
+    return UsageReport(
+        usage=usage, provider_cost=cost_of(values), provider_request_id=id_of(request_id)
+    )
+
+
+def _values_in(place: Any) -> Iterator[dict[str, Any]]:
+    outer = as_object(place)
+    for values in (outer, *(outer.get(name) for name in _PLACES["wrappers"])):
+        if isinstance(values, dict) and values:
+            yield values
 
 
 def cost_of(values: dict[str, Any]) -> Decimal | None:
@@ -65,8 +120,18 @@ def cost_of(values: dict[str, Any]) -> Decimal | None:
     return cost(value)
 
 
-def _first_count(values: dict[str, Any], *names: str) -> int | None:
-    return next((number for name in names if (number := count(values.get(name))) is not None), None)
+def _totals(values: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
+    """Prompt, completion and total, each if it is said; a prompt can follow from the others."""
+    prompt = _first_count(values, _COUNTS["prompt"])
+    completion = _first_count(values, _COUNTS["completion"])
+    total = _first_count(values, _COUNTS["total"])
+    if prompt is None and completion and total and total > completion:
+        prompt = total - completion
+    return prompt, completion, total
+
+
+def _first_count(values: dict[str, Any], names: list[str]) -> int | None:
+    return next((found for name in names if (found := count(values.get(name))) is not None), None)
 
 
 def _complete_usage(
@@ -75,11 +140,12 @@ def _complete_usage(
     input_details = values.get("prompt_tokens_details") or values.get("input_tokens_details")
     output_details = values.get("completion_tokens_details") or values.get("output_tokens_details")
     cached = largest(
-        part(input_details, "cached_tokens"),
-        values.get("cached_tokens"),
-        values.get("prompt_cache_hit_tokens"),
+        part(input_details, "cached_tokens"), *(values.get(name) for name in _PARTS["cached"])
     )
-    reasoning = largest(part(output_details, "reasoning_tokens"), values.get("reasoning_tokens"))
+    reasoning = largest(
+        part(output_details, "reasoning_tokens"),
+        *(values.get(name) for name in _PARTS["reasoning"]),
+    )
     if cached > prompt and total == prompt + cached + completion:
         prompt += cached
     output = _output(completion, reasoning, rest=(total or 0) - prompt - completion)

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from gateway import bounds
-from gateway.dialects.base import UsageReport
+from gateway import estimates
 from gateway.dialects.json_body import DECODE_ERRORS
 from keys.services import Usage
 
 # Fields of an answer whose strings the model did not write.
 _NOT_OUTPUT = frozenset(
     {"id", "type", "role", "status", "call_id", "item_id", "finish_reason", "signature", "object"}
+    | {"native_finish_reason", "stop_reason", "error"}
 )
 
 
@@ -23,15 +23,18 @@ class StreamedText:
     def __init__(self) -> None:
         self._text = bytearray()
 
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
     def add(self, piece: Any) -> None:
         """Add a piece: text, or a value that contains texts."""
         if not isinstance(piece, str):
             piece = "\n".join(_strings(piece))
         self._text += piece.encode(errors="replace")
 
-    def usage(self, report: UsageReport | None, *, model: str) -> Usage | None:
+    def usage(self, known: Usage | None, *, model: str) -> Usage | None:
         """The best known usage: what was reported so far, or more if more text arrived."""
-        known = report.usage if report else Usage()
+        known = known or Usage()
         text = self._text.decode(errors="replace")
         output = max(known.output_tokens, _text_tokens(text, model=model))
         total = known.total and max(known.total, known.input_tokens + output)
@@ -40,7 +43,7 @@ class StreamedText:
 
 
 def count_tokens(body: bytes, field: str, *, model: str) -> int:
-    """The most tokens that all texts under one field of a whole answer can be."""
+    """The tokens of all texts under one field of a whole answer, as a best guess."""
     try:
         value = msgspec.json.decode(body, type=dict[str, Any]).get(field)
     except DECODE_ERRORS:
@@ -48,8 +51,19 @@ def count_tokens(body: bytes, field: str, *, model: str) -> int:
     return _text_tokens("\n".join(_strings(value)), model=model)
 
 
+def has_output(content: Any) -> bool:
+    """Whether the content of a whole answer has any text, numbers (an embedding) or a count."""
+    if isinstance(content, int):
+        return True
+    if isinstance(content, list) and any(
+        isinstance(each, dict) and "embedding" in each for each in content
+    ):
+        return True
+    return any(text.strip() for text in _strings(content))
+
+
 def _text_tokens(text: str, *, model: str) -> int:
-    return bounds.text_tokens_max(text, model=model) if text else 0
+    return estimates.text_tokens(text, model=model) if text else 0
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -23,6 +23,7 @@ class Answer(msgspec.Struct):
 
 
 _decode_answer = msgspec.json.Decoder(Answer, float_hook=Decimal).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
 
 def decode_answer(body: bytes) -> Answer:
@@ -31,6 +32,14 @@ def decode_answer(body: bytes) -> Answer:
         return _decode_answer(body)
     except DECODE_ERRORS:
         return Answer()
+
+
+def decode_fields(body: bytes) -> dict[str, Any]:
+    """All fields of a whole answer or of one event; none if it cannot be decoded."""
+    try:
+        return _decode_object(body)
+    except DECODE_ERRORS:
+        return {}
 
 
 def as_object(value: Any) -> dict[str, Any]:
@@ -46,8 +55,39 @@ def part(values: Any, *names: str) -> Any:
 
 
 def count(value: Any) -> int | None:
-    """The value if it is a plausible count of tokens, otherwise None."""
+    """The value if it is a plausible count of tokens, otherwise None. 12.0 is 12."""
+    if isinstance(value, Decimal) and value.is_finite() and value == int(value.min(_TOKENS_MAX)):
+        value = int(value)
     return value if type(value) is int and 0 <= value <= _TOKENS_MAX else None
+
+
+def merge_counts(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Two usages of the same answer as one: of every count the larger one.
+
+    Counts are of the whole answer so far. Some providers send a kind only at the start, some only
+    at the end, with a zero or nothing in the other place.
+    """
+    merged = dict(earlier)
+    for name, value in later.items():
+        before = merged.get(name)
+        if isinstance(before, dict):
+            if isinstance(value, dict):
+                merged[name] = {**before, **_larger_counts(before, value)}
+        elif count(before) is None:
+            merged[name] = before if value is None else value
+        else:
+            merged[name] = _larger(before, value)
+    return merged
+
+
+def _larger_counts(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    return {name: _larger(before.get(name), value) for name, value in after.items()}
+
+
+def _larger(before: Any, after: Any) -> Any:
+    if count(before) is None:
+        return after
+    return before if count(after) is None else max(before, after)
 
 
 def largest(*values: Any) -> int:

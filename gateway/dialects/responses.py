@@ -17,6 +17,7 @@ from gateway.dialects.json_body import (
 )
 from gateway.dialects.reported_usage import decode_answer
 from gateway.dialects.responses_meter import ResponsesMeter
+from keys.services import Usage
 
 _OUTPUT = ("max_output_tokens",)
 # OpenAI refuses a smaller maximum.
@@ -33,6 +34,7 @@ class Responses:
     wire_format = "openai"
     path = "/responses"
     spends = True
+    content_field = "output"
     default_headers: DefaultHeaders = ()
 
     def parse(self, body: bytes) -> CallParameters:
@@ -68,7 +70,13 @@ class Responses:
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in a whole answer; None when it has none that is plausible."""
         answer = decode_answer(body)
-        return openai_usage.usage_report(answer.usage, request_id=answer.id)
+        return openai_usage.usage_report(
+            answer.usage, request_id=answer.id
+        ) or openai_usage.unusual_report(body)
+
+    def partial_usage(self, body: bytes) -> Usage | None:
+        """What a usage without all its totals still says."""
+        return openai_usage.partial_usage(openai_usage.whole_answer_values(body))
 
     def count_output(self, body: bytes, *, model: str) -> int:
         """Output tokens counted from the content of a whole answer."""

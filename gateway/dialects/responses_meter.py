@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 
 from gateway.dialects import openai_usage
+from gateway.dialects.answer_errors import is_error_event
 from gateway.dialects.base import UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.output_count import StreamedText
+from gateway.dialects.reported_usage import merge_counts
 from gateway.dialects.sse import data_of
 from keys.services import Usage
 
@@ -16,12 +18,15 @@ from keys.services import Usage
 class _Response(msgspec.Struct):
     id: Any = None
     usage: Any = None
+    error: Any = None
 
 
 class _Event(msgspec.Struct):
     type: Any = None
     delta: Any = None
     response: _Response | None = None
+    usage: Any = None
+    error: Any = None
 
 
 _decode = msgspec.json.Decoder(_Event, float_hook=Decimal).decode
@@ -33,34 +38,54 @@ _FAILURES = frozenset({"response.failed", "response.cancelled", "error"})
 class ResponsesMeter:
     """Meters the events of a response; the last one has the usage."""
 
+    # Only the event that ends a response says that it is finished.
+    finished = False
+
     def __init__(self) -> None:
-        self.report: UsageReport | None = None
         self.ended = False
-        self.failed = False
+        self.error: Any = None
+        self._id: Any = None
+        self._values: dict[str, Any] = {}
         self._text = StreamedText()
+
+    @property
+    def report(self) -> UsageReport | None:
+        """The usage, once the response has ended."""
+        return self._latest() if self.ended or self.error else None
 
     def feed(self, event: bytes) -> bytes:
         """Take one event; the client gets all of them."""
+        data = data_of(event)
         try:
-            decoded = _decode(data_of(event))
+            decoded = _decode(data)
         except DECODE_ERRORS:
+            if is_error_event(event):
+                self.error = data.decode(errors="replace")
             return event
         # Events of text, reasoning and arguments have a `delta`; those that repeat the whole text
         # have none.
         if decoded.delta:
             self._text.add(decoded.delta)
-        elif decoded.type in _ENDS or decoded.type in _FAILURES:
-            self._close(decoded)
+        else:
+            self._read_state(decoded)
         return event
 
     def evidence(self, *, model: str) -> Usage | None:
         """The usage as far as it is known without a final report."""
-        return self._text.usage(self.report, model=model)
+        report = self._latest()
+        known = report.usage if report else openai_usage.partial_usage(self._values)
+        return self._text.usage(known, model=model)
 
-    def _close(self, decoded: _Event) -> None:
-        self.ended = decoded.type in _ENDS
-        self.failed = not self.ended
-        if decoded.response is not None:
-            self.report = openai_usage.usage_report(
-                decoded.response.usage, request_id=decoded.response.id
-            )
+    def _latest(self) -> UsageReport | None:
+        return openai_usage.report_of(self._values, request_id=self._id)
+
+    def _read_state(self, decoded: _Event) -> None:
+        response = decoded.response or _Response()
+        if response.id is not None:
+            self._id = response.id
+        if values := openai_usage.usage_values(response.usage, decoded.usage):
+            self._values = merge_counts(self._values, values)
+        if decoded.type in _ENDS:
+            self.ended = True
+        elif decoded.type in _FAILURES or decoded.error:
+            self.error = response.error or decoded.error or decoded.type

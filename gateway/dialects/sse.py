@@ -8,6 +8,8 @@ import msgspec
 # An event ends with an empty line, in any of the three line ends the standard allows, mixed too.
 _BLANK = re.compile(rb"\r\n\r\n|\n\r\n|\r\n\n|\n\n|\r\r")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# What the first line of a stream can begin with; the first one is of comments.
+_FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
 EVENT_BYTES_MAX = 16 * 1024 * 1024
 
 
@@ -66,6 +68,28 @@ def data_of(event: bytes) -> bytes:
     # A stream may begin with a byte order mark.
     lines = event.removeprefix(_BYTE_ORDER_MARK).splitlines()
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
+
+
+def begins_events(head: bytes) -> bool | None:
+    """Whether a body that begins with `head` is a stream of events; None: more of it is needed."""
+    begin = head.removeprefix(_BYTE_ORDER_MARK).lstrip()
+    if begin.startswith(_FIELDS):
+        return True
+    if not begin or _BYTE_ORDER_MARK.startswith(begin):
+        return None
+    return None if any(field.startswith(begin) for field in _FIELDS) else False
+
+
+def is_cut_off(rest: bytes) -> bool:
+    """Whether the rest of a stream, after its last blank line, is only a part of an event."""
+    data = data_of(rest).strip()
+    if data.startswith((b"{", b"[")) and data != b"[DONE]":
+        try:
+            msgspec.json.decode(data)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return True
+        return False
+    return bool(rest.strip()) and data != b"[DONE]" and not rest.startswith(b":")
 
 
 def encode_event(data: dict[str, Any], *, name: str = "") -> bytes:

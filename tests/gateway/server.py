@@ -136,11 +136,11 @@ class Session(NamedTuple):
         with closing(self.open(self.body(said, **fields), headers=headers)) as way:
             return answer_of(way)
 
-    def open(self, body: bytes, *, headers: dict | None = None) -> HTTPConnection:
+    def open(self, body: bytes, *, headers: dict | None = None, path: str = "") -> HTTPConnection:
         """Send a request; nothing is read yet."""
         way = HTTPConnection(urlsplit(self.url).netloc, timeout=WAITS_SECONDS)
         sent = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
-        way.request("POST", PATHS[self.wire_format], body, {**sent, **(headers or {})})
+        way.request("POST", path or PATHS[self.wire_format], body, {**sent, **(headers or {})})
         return way
 
 

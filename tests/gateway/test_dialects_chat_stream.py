@@ -44,7 +44,7 @@ def test_the_usage_chunk_is_dropped_when_the_client_did_not_ask():
     assert watch.report.usage == REPORTED
     assert watch.report.provider_request_id == "chatcmpl-1"
     assert watch.ended
-    assert not watch.failed
+    assert watch.error is None
 
 
 def test_the_usage_chunk_passes_when_the_client_asked():
@@ -138,7 +138,7 @@ def test_an_error_in_the_stream_is_a_failure():
     watch = meter()
     error = event(error={"message": "overloaded", "code": 502})
     assert fed(watch, HELLO, error) == [HELLO, error]
-    assert watch.failed
+    assert watch.error
     assert not watch.ended
 
 

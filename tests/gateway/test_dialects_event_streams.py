@@ -57,14 +57,14 @@ def test_a_message_is_metered_by_its_start_and_its_last_delta():
     assert not watch.ended
     fed(watch, STOP)
     assert watch.ended
-    assert not watch.failed
+    assert watch.error is None
 
 
 def test_a_delta_without_a_reason_to_stop_is_not_final():
     early = event("message_delta", delta={"stop_reason": None}, usage={"output_tokens": 7})
     watch = fed(meter(MESSAGES), START, TEXT, early)
     assert watch.report is None
-    assert watch.evidence(model="claude-opus-4-8").output_tokens == len("one two three")
+    assert watch.evidence(model="claude-opus-4-8").output_tokens == 7
     fed(watch, LAST)
     assert watch.report.usage.output_tokens == 15
 
@@ -95,12 +95,12 @@ def test_input_that_is_said_only_at_the_start_is_not_lost_to_zeros_and_nulls():
 def test_what_a_broken_message_wrote_is_evidence_with_its_input(piece):
     watch = fed(meter(MESSAGES), START, delta(**piece))
     assert watch.report is None
-    assert watch.evidence(model="claude-opus-4-8") == Usage(**INPUT, output_tokens=10)
+    assert watch.evidence(model="claude-opus-4-8") == Usage(**INPUT, output_tokens=3)
 
 
 def test_an_error_event_is_a_failure():
     watch = fed(meter(MESSAGES), START, event("error", error={"type": "overloaded_error"}))
-    assert watch.failed
+    assert watch.error
     assert not watch.ended
 
 
@@ -130,19 +130,19 @@ def test_a_response_is_metered_by_its_last_event(end):
     assert watch.report.usage == REPORTED
     assert watch.report.provider_request_id == "resp_1"
     assert watch.ended
-    assert not watch.failed
+    assert watch.error is None
 
 
 def test_a_failed_response_still_says_its_usage():
     watch = fed(meter(RESPONSES), CREATED, response("failed", usage=USAGE))
-    assert watch.failed
+    assert watch.error
     assert not watch.ended
     assert watch.report.usage == REPORTED
 
 
 def test_an_error_event_of_a_response_is_a_failure():
     watch = fed(meter(RESPONSES), event("error", code="server_error", message="no"))
-    assert watch.failed
+    assert watch.error
     assert watch.report is None
 
 
@@ -177,7 +177,7 @@ def test_what_is_not_understood_passes_untouched(dialect, odd):
     assert watch.report is None
     assert watch.evidence(model="m") is None
     assert not watch.ended
-    assert not watch.failed
+    assert watch.error is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,115 @@
+"""Read the body of a provider's answer: decoded, within a bound, and known by its first bytes."""
+
+import asyncio
+from collections.abc import Iterator
+
+import aiohttp
+from django.conf import settings
+
+from gateway.content_encoding import (
+    CannotDecode,
+    DecodedTooLarge,
+    Decoder,
+    UnknownEncoding,
+    encodings_of,
+)
+from gateway.dialects import sse
+
+# What aiohttp may raise while an answer is read.
+CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+# No JSON and no event begins with it.
+_GZIP_MARK = b"\x1f"
+
+
+class Lost(Exception):
+    """The call was sent, but its answer did not come back, came back in part, or is too large."""
+
+
+class AnswerBody:
+    """The body of one answer, read once: `is_event_stream`, then `next_chunk` or `read`."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._size_max = settings.GATEWAY_ANSWER_BYTES_MAX
+        self._size = 0
+        self._head: bytes | None = None
+        self._decoder: Decoder | None = None
+        self._pieces: Iterator[bytes] = iter(())
+
+    async def is_event_stream(self) -> bool:
+        """Whether the answer is a stream of events, by its type or else by its first bytes.
+
+        Raises Lost.
+        """
+        if self._response.content_type == "text/event-stream":
+            return True
+        head = b""
+        while (found := sse.begins_events(head)) is None:
+            chunk = await self.next_chunk()
+            if not chunk:
+                break
+            head += chunk
+        self._head = head
+        return bool(found)
+
+    async def read(self) -> bytes:
+        """The whole body. Raises Lost."""
+        chunks = []
+        while chunk := await self.next_chunk():
+            chunks.append(chunk)
+        if not chunks and self._may_be_cut_off:
+            raise Lost("empty")
+        return b"".join(chunks)
+
+    async def next_chunk(self) -> bytes:
+        """The next piece of the body, decoded; empty at its end. Raises Lost."""
+        if self._head:
+            head, self._head = self._head, b""
+            return head
+        try:
+            if self._decoder is None:
+                return await self._next_plain()
+            return await self._next_decoded(self._decoder)
+        except (*CONNECTION_ERRORS, CannotDecode, DecodedTooLarge) as error:
+            # Its text, and that of its causes, may repeat what the provider sent.
+            raise Lost(type(error).__name__) from None
+
+    async def _next_plain(self) -> bytes:
+        chunk = await self._response.content.readany()
+        if not self._size and (encodings := self._encodings(chunk)):
+            self._decoder = Decoder(encodings, size_max=self._size_max)
+            self._pieces = self._decoder.pieces(chunk)
+            return await self._next_decoded(self._decoder)
+        self._size += len(chunk)
+        if self._size > self._size_max:
+            raise DecodedTooLarge
+        return chunk
+
+    def _encodings(self, first_chunk: bytes) -> list[str]:
+        """How the body is encoded: as its header says, unless its first byte says otherwise."""
+        try:
+            said = encodings_of(self._response.headers.get("content-encoding", ""))
+        except UnknownEncoding:
+            said = []
+        is_gzip = first_chunk.startswith(_GZIP_MARK)
+        if said and said[-1] in ("gzip", "x-gzip"):
+            return said if is_gzip else []
+        return said or (["gzip"] if is_gzip else [])
+
+    async def _next_decoded(self, decoder: Decoder) -> bytes:
+        while True:
+            if piece := next(self._pieces, b""):
+                # A few bytes can decode to very many, and other calls must not wait for that.
+                await asyncio.sleep(0)
+                return piece
+            chunk = await self._response.content.readany()
+            if not chunk:
+                decoder.close()
+                return b""
+            self._pieces = decoder.pieces(chunk)
+
+    @property
+    def _may_be_cut_off(self) -> bool:
+        """Whether the answer has no length, so that its end looks like a broken connection."""
+        headers = self._response.headers
+        return "content-length" not in headers and "transfer-encoding" not in headers
