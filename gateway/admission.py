@@ -4,11 +4,9 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 
-from django.conf import settings
-
-from gateway import failover, model_catalogue
+from gateway import failover, model_catalogue, output_limits
 from gateway.call import Call
-from gateway.dialects import CallParameters, Dialect
+from gateway.dialects import Dialect
 from gateway.refusals import AlreadyCalled, CannotBeBounded, WrongWireFormat
 from gateway.requests import Request
 from gateway.runtime import Runtime
@@ -101,7 +99,7 @@ async def _hold(call: Call, charge_key: _ChargeKey) -> None:
     most, least = 0, 0
     if dialect.spends:
         call.input_max = await _input_bound(call, charge_key.body_size)
-        most, least = _output_tokens(parameters)
+        most, least = output_limits.output_tokens(call)
     request = keys.HoldRequest(
         call.session.allocation_id,
         call.input_max + least * parameters.choices,
@@ -121,14 +119,6 @@ async def _hold(call: Call, charge_key: _ChargeKey) -> None:
         except keys_refusals.HeldBefore as before:
             request = request._replace(idempotency_key=charge_key.next(before))
     call.output_max = (call.hold.tokens - call.input_max) // parameters.choices
-
-
-def _output_tokens(parameters: CallParameters) -> tuple[int, int]:
-    """Tokens of one answer: the most to hold, and the fewest worth a call."""
-    most = parameters.output_tokens_max
-    if most is None:
-        most = max(settings.OUTPUT_TOKENS_DEFAULT, parameters.output_tokens_least)
-    return most, min(most, max(parameters.output_tokens_least, settings.OUTPUT_TOKENS_MIN))
 
 
 async def _input_bound(call: Call, body_size: int) -> int:

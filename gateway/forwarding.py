@@ -7,6 +7,7 @@ from gateway import failover, recording, streaming, upstream, whole_answer
 from gateway.admission import Admit
 from gateway.answer_body import AnswerBody, Lost
 from gateway.call import Call
+from gateway.corrections import Corrections
 from gateway.dialects import Dialect
 from gateway.queries import kept_answer
 from gateway.refusals import (
@@ -92,8 +93,18 @@ async def _pass_answer(call: Call, response: ClientResponse) -> None:
 async def send(call: Call) -> ClientResponse:
     """Send the call to its provider; returns when the head of the answer is there.
 
+    A request that the provider refuses for a maximum or a field that Butler can mend is sent again.
     Refusals: ProviderUnreachable, AnswerLost.
     """
+    call.parameters.refused_fields = call.runtime.lessons.of(call.upstream).refused_fields
+    corrections = Corrections(call)
+    response = await _send(call)
+    while await corrections.correct(response):
+        response = await _send(call)
+    return response
+
+
+async def _send(call: Call) -> ClientResponse:
     body = call.dialect.provider_body(
         call.parameters, model=call.upstream.model, output_tokens_max=call.output_max
     )

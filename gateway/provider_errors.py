@@ -46,6 +46,7 @@ class ProviderError:
     that decided calls it. `message`: the provider's sentence, shortened. `wait_seconds`: how long
     the provider asks to wait. `affordable_output_tokens`: the most output tokens that the provider
     would let this request have. `context_tokens`: the size of the model's context.
+    `input_tokens`: the tokens of this request's input, as the provider counted them.
     `unknown_field`: a field of the request that the provider does not know. None: not said.
     """
 
@@ -56,6 +57,7 @@ class ProviderError:
     wait_seconds: float | None = None
     affordable_output_tokens: int | None = None
     context_tokens: int | None = None
+    input_tokens: int | None = None
     unknown_field: str | None = None
 
     @property
@@ -88,6 +90,7 @@ class _Rules:
     statuses: dict[str, int]
     affordable: tuple[re.Pattern[str], ...]
     context: tuple[re.Pattern[str], ...]
+    input: tuple[re.Pattern[str], ...]
     over_limit: tuple[re.Pattern[str], ...]
     unknown_fields: tuple[re.Pattern[str], ...]
 
@@ -124,6 +127,7 @@ def _judge(status: int, headers: dict[str, str], text: ErrorText, now: datetime)
         wait_seconds=wait_seconds({**text.headers, **headers}, text, now=now),
         affordable_output_tokens=_number(rules.affordable, text) or None,
         context_tokens=_number(rules.context, text),
+        input_tokens=_number(rules.input, text),
         unknown_field=_unknown_field(status, text),
     )
 
@@ -205,6 +209,7 @@ def _rules() -> _Rules:
         statuses=data["statuses"],
         affordable=_compile(data["numbers"]["affordable_output_tokens"]),
         context=_compile(data["numbers"]["context_tokens"]),
+        input=_compile(data["numbers"]["input_tokens"]),
         over_limit=_compile(data["numbers"]["requested_over_limit"]),
         unknown_fields=_compile(data["unknown_fields"]["words"]),
     )

@@ -13,6 +13,7 @@ from common.batches import Batches, Threads
 from common.database_retry import DatabaseRetry
 from common.refusal import Refusal
 from gateway import bounds, upstream
+from gateway.learned import Lessons
 from gateway.sessions import Sessions
 from keys import services as keys
 from keys.models import Charge
@@ -37,6 +38,7 @@ class Runtime:
         self.threads = Threads()
         self.sessions = Sessions(self.threads)
         self.pool = upstream.connection_pool()
+        self.lessons = Lessons()
         # By payers: the days that exchanges are kept, and until when (monotonic) that is valid.
         self.retention: dict[tuple[str, ...], tuple[int, float]] = {}
         # Charges of calls under way, whose holds must not expire.

@@ -23,6 +23,7 @@ class CallParameters:
     `output_tokens_max`: the most one answer may have, as the client asked; None if it did not.
     `output_tokens_least`: the provider would refuse a smaller maximum. `choices`: how many answers
     are requested. `usage_requested`: whether the client of a stream wants the usage itself.
+    `refused_fields`: those of the dialect's `replaceable_fields` that the provider does not take.
     """
 
     fields: dict[str, Raw]
@@ -32,6 +33,7 @@ class CallParameters:
     output_tokens_least: int = 1
     choices: int = 1
     usage_requested: bool = True
+    refused_fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,10 @@ class Dialect(Protocol):
     ) -> bytes:
         """The body for the provider: its own model name, the output clamped per answer, the usage
         of a stream requested; everything else as it came."""
+
+    def replaceable_fields(self, parameters: CallParameters) -> frozenset[str]:
+        """Fields of the body for the provider that it may refuse, and that can be left out or
+        renamed: `provider_body` does so for `parameters.refused_fields`."""
 
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in a whole answer; None when it has none that is plausible."""

@@ -19,6 +19,7 @@ from gateway.dialects.reported_usage import decode_answer
 from keys.services import Usage
 
 _OUTPUT = ("max_tokens", "max_completion_tokens")
+_OTHER = dict(zip(_OUTPUT, reversed(_OUTPUT), strict=True))
 _CHOICES_MAX = 128
 _GUARDED = frozenset(
     {"model", "messages", "tools", "n", "stream", "stream_options", "service_tier", *_OUTPUT}
@@ -62,18 +63,28 @@ class Chat:
         self, parameters: CallParameters, *, model: str, output_tokens_max: int
     ) -> bytes:
         """The body for the provider, with the output clamped and the usage requested."""
-        fields = parameters.fields
+        fields, refused = parameters.fields, parameters.refused_fields
         changes = clamp_output(
             fields,
             names=_OUTPUT,
             default=model_catalogue.output_field(model),
             output_tokens_max=output_tokens_max,
         )
+        for name in refused & changes.keys():
+            changes.setdefault(_OTHER[name], changes.pop(name))
         ask_usage = parameters.stream and not parameters.usage_requested
         if ask_usage and model_catalogue.takes_stream_options(model):
             options = object_of(fields, "stream_options")
             changes["stream_options"] = {**options, "include_usage": True}
+        if refused:
+            fields = {name: value for name, value in fields.items() if name not in refused}
+            changes = {name: value for name, value in changes.items() if name not in refused}
         return join_fields(fields, model=model, **changes)
+
+    def replaceable_fields(self, parameters: CallParameters) -> frozenset[str]:
+        """The two names of the maximum, and the options of a stream."""
+        options = {"stream_options"} if parameters.stream else set()
+        return frozenset({*_OUTPUT, *options})
 
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in a whole answer; None when it has none that is plausible."""

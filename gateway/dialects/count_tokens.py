@@ -38,6 +38,10 @@ class CountTokens:
         """The body for the provider, with its own model name."""
         return join_fields(parameters.fields, model=model)
 
+    def replaceable_fields(self, parameters: CallParameters) -> frozenset[str]:
+        """None: there is no other way to say what the fields say."""
+        return frozenset()
+
     def usage_report(self, body: bytes) -> UsageReport | None:
         """None: the count in the answer is not usage."""
         return None

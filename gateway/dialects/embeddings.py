@@ -42,6 +42,10 @@ class Embeddings:
         """The body for the provider, with its own model name."""
         return join_fields(parameters.fields, model=model)
 
+    def replaceable_fields(self, parameters: CallParameters) -> frozenset[str]:
+        """None: there is no other way to say what the fields say."""
+        return frozenset()
+
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in the answer; None when it has none that is plausible."""
         answer = decode_answer(body)

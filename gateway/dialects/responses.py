@@ -67,6 +67,10 @@ class Responses:
         )
         return join_fields(parameters.fields, model=model, **changes)
 
+    def replaceable_fields(self, parameters: CallParameters) -> frozenset[str]:
+        """None: there is no other way to say what the fields say."""
+        return frozenset()
+
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in a whole answer; None when it has none that is plausible."""
         answer = decode_answer(body)

@@ -23,9 +23,16 @@ class Session(NamedTuple):
     refusal_status: int | None
 
 
+class ModelLimits(NamedTuple):
+    """What a model can take in and write, as far as the catalogue knows; None: not known."""
+
+    context_tokens: int | None = None
+    output_tokens_max: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """An API key as a call needs it. `version`: as `HoldResult.key_version`.
+    """An API key as a call needs it. `version`: as `HoldResult.key_version`. `limits`: of `model`.
 
     The secret is not in the representation.
     """
@@ -37,6 +44,7 @@ class Upstream:
     base_url: str
     wire_formats: tuple[str, ...]
     secret: str = field(repr=False)
+    limits: ModelLimits = ModelLimits()
 
 
 # In the order of `Session`.
@@ -72,7 +80,17 @@ def upstream_of(slug: str) -> Upstream:
         _root(base_url),
         tuple(w for w in ("openai", "anthropic") if api_key.speaks(w)),
         secret,
+        _limits(api_key),
     )
+
+
+def _limits(api_key: ApiKey) -> ModelLimits:
+    served = api_key.served_models.select_related("model").filter(model__name=api_key.model).first()
+    if served is None:
+        return ModelLimits()
+    on_key = [served.output_tokens_max, served.model.output_tokens_max]
+    most = min((tokens for tokens in on_key if tokens is not None), default=None)
+    return ModelLimits(served.model.context_tokens, most)
 
 
 def _root(base_url: str) -> str:

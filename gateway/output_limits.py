@@ -1,0 +1,38 @@
+"""How long an answer may be: what a model can write, and what its context leaves room for."""
+
+from django.conf import settings
+
+from gateway.call import Call
+
+# The bound of the input may be several times its tokens, so that much of the context is never
+# taken for input. If it really is, the provider says so and the call is corrected.
+_CONTEXT_PART_FOR_OUTPUT = 4
+
+
+def output_tokens(call: Call) -> tuple[int, int]:
+    """Tokens of one answer: the most to hold, and the fewest worth a call."""
+    parameters = call.parameters
+    learned = call.runtime.lessons.of(call.upstream)
+    most = parameters.output_tokens_max
+    if most is None:
+        most = max(_default(call), parameters.output_tokens_least)
+    if learned.output_tokens_max is not None:
+        most = min(most, max(learned.output_tokens_max, parameters.output_tokens_least))
+    return most, min(most, max(parameters.output_tokens_least, settings.OUTPUT_TOKENS_MIN))
+
+
+def room_in_context(context_tokens: int, input_max: int) -> int:
+    """The most tokens of an answer beside an input of at most `input_max` tokens."""
+    return max(context_tokens - input_max, context_tokens // _CONTEXT_PART_FOR_OUTPUT)
+
+
+def _default(call: Call) -> int:
+    """The maximum of a client that set none: never more than the model can take."""
+    limits = call.upstream.limits
+    context = call.runtime.lessons.of(call.upstream).context_tokens or limits.context_tokens
+    most = [settings.OUTPUT_TOKENS_DEFAULT]
+    if limits.output_tokens_max is not None:
+        most.append(limits.output_tokens_max)
+    if context is not None:
+        most.append(room_in_context(context, call.input_max))
+    return min(most)
