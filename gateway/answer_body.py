@@ -26,13 +26,16 @@ class Lost(Exception):
 
 
 class AnswerBody:
-    """The body of one answer, read once: `is_event_stream`, then `next_chunk` or `read`."""
+    """The body of one answer: `is_event_stream`, then `next_chunk` to its end, or `read`, which can
+    be repeated."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self._size_max = settings.GATEWAY_ANSWER_BYTES_MAX
         self._size = 0
         self._head: bytes | None = None
+        self._whole: bytes | None = None
+        self._lost: Lost | None = None
         self._decoder: Decoder | None = None
         self._pieces: Iterator[bytes] = iter(())
 
@@ -54,6 +57,17 @@ class AnswerBody:
 
     async def read(self) -> bytes:
         """The whole body. Raises Lost."""
+        if self._lost is not None:
+            raise self._lost
+        if self._whole is None:
+            try:
+                self._whole = await self._read()
+            except Lost as error:
+                self._lost = error
+                raise
+        return self._whole
+
+    async def _read(self) -> bytes:
         chunks = []
         while chunk := await self.next_chunk():
             chunks.append(chunk)

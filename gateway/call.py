@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from gateway.answer_body import AnswerBody
 from gateway.dialects import CallParameters, Dialect, StreamMeter, UsageReport
 from gateway.recording import Recording
 from gateway.requests import Request
@@ -36,6 +37,9 @@ class Call:
     hold: HoldResult = field(init=False)
     input_max: int = 0
     output_max: int = 0
+
+    # The body of the provider's answer, once its head is there.
+    answer_body: AnswerBody = field(init=False)
 
     # Evidence for the settlement. `billable`: it was sent and not refused, so the provider may
     # charge for it. `complete`: its stream came to its end. `reply`: the body of a whole answer;

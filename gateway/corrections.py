@@ -10,7 +10,8 @@ from typing import Any
 from aiohttp import ClientResponse
 from django.utils import timezone
 
-from gateway import output_limits, upstream
+from gateway import output_limits
+from gateway.answer_body import Lost
 from gateway.call import Call
 from gateway.provider_errors import ProviderError, read_answer
 
@@ -51,8 +52,8 @@ class Corrections:
 
     async def _read(self, response: ClientResponse) -> ProviderError:
         try:
-            body = await upstream.read(response, self._call.upstream)
-        except upstream.Lost:
+            body = await self._call.answer_body.read()
+        except Lost:
             body = b""
         return read_answer(
             status=response.status, headers=response.headers, body=body, now=timezone.now()

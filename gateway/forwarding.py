@@ -77,7 +77,7 @@ async def _make(call: Call, body: bytes) -> bool:
 
 async def _pass_answer(call: Call, response: ClientResponse) -> None:
     """Pass the answer to the client. Refusals: AnswerLost, UnusableAnswer."""
-    body = AnswerBody(response)
+    body = call.answer_body
     try:
         is_stream = call.billable and await body.is_event_stream()
     except Lost as error:
@@ -110,7 +110,7 @@ async def _send(call: Call) -> ClientResponse:
     )
     call.billable = True
     try:
-        return await upstream.send(
+        response = await upstream.send(
             call.runtime.pool, call.request, call.upstream, dialect=call.dialect, body=body
         )
     except upstream.NothingSent as error:
@@ -123,6 +123,8 @@ async def _send(call: Call) -> ClientResponse:
         ) from error
     except Lost as error:
         raise await _answer_lost(call) from error
+    call.answer_body = AnswerBody(response)
+    return response
 
 
 async def reply(call: Call, response: ClientResponse, body: AnswerBody) -> None:
