@@ -47,18 +47,22 @@ def input_tokens(fields: Mapping[str, Raw], *, model: str) -> int:
             continue
         value = msgspec.json.decode(fields[name])
         if name in _MESSAGES:
-            messages += sum(isinstance(each, dict) for each in value) or 1
+            messages += _messages(value)
+            media += _token_ids(value)
         texts += _texts(value)
-        media += _token_ids(value)
         media += sum(_medium_tokens(part, model=model) for part in _media(value))
     return text_tokens("\n".join(texts), model=model) + media + messages * _MESSAGE + _ANSWER
+
+
+def _messages(value: Any) -> int:
+    return sum(isinstance(each, dict) for each in value) if isinstance(value, list) else 1
 
 
 def _token_ids(value: Any) -> int:
     """How many tokens a request for embeddings lists by their numbers."""
     if isinstance(value, list):
         return sum(_token_ids(inner) for inner in value)
-    return isinstance(value, int)
+    return int(isinstance(value, int))
 
 
 def _texts(value: Any) -> Iterator[str]:

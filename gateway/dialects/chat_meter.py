@@ -69,6 +69,8 @@ class ChatMeter:
         self._id: Any = None
         self._values: dict[str, Any] = {}
         self._is_new = self._is_final = False
+        # Whether more than text came already: a finish, or usage.
+        self._has_more = False
         self._finished: set[int] = set()
         self._text = StreamedText()
 
@@ -97,9 +99,9 @@ class ChatMeter:
             return self._feed_unusual(event, data)
         for choice in chunk.choices or ():
             self._add(choice)
-        if not chunk.usage and (not chunk.choices or self.finished):
-            self._read_unusual(event, data)
-        return self._read_usage(event, chunk)
+        if chunk.choices and not (chunk.usage or chunk.x_groq or chunk.error or self._has_more):
+            return event
+        return self._read_state(event, data, chunk)
 
     def evidence(self, *, model: str) -> Usage | None:
         """The usage as far as it is known without a final report."""
@@ -128,16 +130,19 @@ class ChatMeter:
             self._text.add(rest)
 
     def _finish(self, choice: _Choice) -> None:
+        self._has_more = True
         self._finished.add(choice.index)
         # OpenRouter says so when a provider behind it gave up.
         if choice.finish_reason == "error":
             self.error = self.error or choice.error or "error"
 
-    def _read_usage(self, event: bytes, chunk: _Chunk | _UnusualChunk) -> bytes:
+    def _read_state(self, event: bytes, data: bytes, chunk: _Chunk | _UnusualChunk) -> bytes:
         if chunk.error:
             self.error = chunk.error
         if chunk.id is not None:
             self._id = chunk.id
+        if not chunk.usage and (not chunk.choices or self.finished):
+            self._read_unusual(event, data)
         if chunk.usage or chunk.x_groq:
             self._merge(chunk.usage, chunk.x_groq)
         if self._is_new and (not chunk.choices or self.finished):
@@ -150,7 +155,7 @@ class ChatMeter:
     def _merge(self, *places: Any) -> None:
         if values := openai_usage.usage_values(*places):
             self._values = merge_counts(self._values, values) if self._values else values
-            self._is_new = True
+            self._has_more = self._is_new = True
 
     def _read_unusual(self, event: bytes, data: bytes) -> None:
         """Read an error, or the usage in an unusual place, in a chunk without any content."""
@@ -169,4 +174,4 @@ class ChatMeter:
             return event
         if chunk.choices:
             self._text.add(chunk.choices)
-        return self._read_usage(event, chunk)
+        return self._read_state(event, data, chunk)

@@ -104,9 +104,11 @@ def report_of(values: dict[str, Any], *, request_id: Any) -> UsageReport | None:
 
 
 def _values_in(place: Any) -> Iterator[dict[str, Any]]:
-    outer = as_object(place)
-    for values in (outer, *(outer.get(name) for name in _PLACES["wrappers"])):
-        if isinstance(values, dict) and values:
+    if not isinstance(place, dict):
+        return
+    yield place
+    for name in _PLACES["wrappers"]:
+        if isinstance(values := place.get(name), dict):
             yield values
 
 

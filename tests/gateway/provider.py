@@ -99,13 +99,15 @@ def _ask(
     model: str = "gpt-4o",
     provider: str = "nvidia",
     read: Callable[[Any], Answer] = answer_of,
+    hold_open: bool = False,
+    said: str = "hello",
     **fields: Any,
 ) -> Result:
     wire_format = "anthropic" if path.startswith("/v1/messages") else "openai"
-    with wire.wired(response) as wired:
+    with wire.wired(response, hold_open=hold_open) as wired:
         supply_key("key-1", base_url=wired.base_url, provider=provider, model=model)
         session = lend(gateway.url, wire_format=wire_format)
-        body = session.body(**fields)
+        body = session.body(said, **fields)
         if path in INPUTS:
             asked = {"model": "any", "input": "hello", **INPUTS[path], **fields}
             body = json.dumps(asked).encode()

@@ -13,14 +13,15 @@ WHOLE = _HEAD + b"application/json\r\n\r\n"
 
 
 class Wire:
-    """A provider that answers every request with the same bytes and hangs up.
+    """A provider that answers every request with the same bytes and hangs up, unless it is to
+    `hold_open` the connection until the client closes it.
 
     `calls`: how many came; `last`: the body of the latest.
     """
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes, *, hold_open: bool = False) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._answer = answer
+        self._answer, self._hold_open = answer, hold_open
         self.calls, self.last = 0, b""
         self.base_url = _base_url(self._listening)
         threading.Thread(target=self._serve, daemon=True).start()
@@ -39,6 +40,8 @@ class Wire:
                 self.last = _read_request(client)
                 self.calls += 1
                 client.sendall(self._answer)
+                if self._hold_open:
+                    client.recv(1)
 
 
 def _read_request(client: socket.socket) -> bytes:
@@ -53,9 +56,9 @@ def _read_request(client: socket.socket) -> bytes:
 
 
 @contextmanager
-def wired(answer: bytes) -> Iterator[Wire]:
+def wired(answer: bytes, *, hold_open: bool = False) -> Iterator[Wire]:
     """A provider of its own."""
-    wire = Wire(answer)
+    wire = Wire(answer, hold_open=hold_open)
     try:
         yield wire
     finally:
