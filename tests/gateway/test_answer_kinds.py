@@ -293,3 +293,9 @@ def test_many_headers_lose_no_answer(ask):
     body = json.dumps({"choices": [piece("ok")], "usage": USAGE}).encode()
     found = ask(http(body, headers=[f"x-{number}: x" for number in range(400)]))
     assert found.usage == (20, 5, "provider")
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422, 500])
+def test_an_error_of_the_provider_keeps_its_words(ask, status):
+    found = ask(http(b'{"error":{"message":"a sentence of its own"}}', status=status))
+    assert found.answer.json == {"error": {"message": "a sentence of its own"}}
