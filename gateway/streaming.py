@@ -25,6 +25,8 @@ async def relay(call: Call, response: ClientResponse, body: AnswerBody) -> None:
     headers = [
         *_provider_headers(call, response),
         (b"cache-control", b"no-cache"),
+        # nginx, and what is built on it, would send the events when the stream is over.
+        (b"x-accel-buffering", b"no"),
         *call_headers(
             request_id=call.request.id, charge_id=call.hold.pk, key_id=call.upstream.slug
         ),

@@ -21,7 +21,14 @@ _REQUEST_HEADERS = (
     b"openai-beta",
     b"user-agent",
 )
-_RESPONSE_HEADERS = ("content-type", "retry-after", "openai-processing-ms", "openai-version")
+_RESPONSE_HEADERS = frozenset(
+    {"content-type", "retry-after", "retry-after-ms", "openai-processing-ms", "openai-version"}
+)
+# What is left of the provider's limits.
+_RESPONSE_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
+# The provider's id of the request; Butler's own responses have these headers for its own id.
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id")
+_PROVIDER_REQUEST_ID = b"x-provider-request-id"
 # A shorter one is a word that answers may contain, such as `ollama`, and not a secret.
 _SECRET_BYTES_MIN = 12
 _REPLACEMENT = b"[secret]"
@@ -91,12 +98,19 @@ async def read(response: aiohttp.ClientResponse, upstream: Upstream) -> bytes:
 
 
 def response_headers(response: aiohttp.ClientResponse, upstream: Upstream) -> Headers:
-    """The provider's headers that the client gets."""
-    return [
-        (name.encode(), scrub(response.headers[name].encode("utf-8", "surrogateescape"), upstream))
-        for name in _RESPONSE_HEADERS
-        if name in response.headers
+    """The provider's headers that the client gets, and the provider's id of the request."""
+    found = {name.lower(): value for name, value in response.headers.items()}
+    passed = [
+        (name.encode(), _scrubbed(value, upstream))
+        for name, value in found.items()
+        if name in _RESPONSE_HEADERS or name.startswith(_RESPONSE_PREFIXES)
     ]
+    ids = [found[name] for name in _REQUEST_ID_HEADERS if name in found]
+    return [*passed, *((_PROVIDER_REQUEST_ID, _scrubbed(each, upstream)) for each in ids[:1])]
+
+
+def _scrubbed(value: str, upstream: Upstream) -> bytes:
+    return scrub(value.encode("utf-8", "surrogateescape"), upstream)
 
 
 def scrub(piece: bytes, upstream: Upstream) -> bytes:

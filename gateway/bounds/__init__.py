@@ -6,6 +6,7 @@ Everything here is pure: no network, no books, no clock.
 
 from gateway.bounds.audio import audio_tokens_max
 from gateway.bounds.chat import chat_input_max
+from gateway.bounds.completions import completions_input_max, prompts_of
 from gateway.bounds.embeddings import embeddings_input_max
 from gateway.bounds.images import image_tokens_max
 from gateway.bounds.json_values import SETTINGS, check_unique_names, raw_bytes_max
@@ -23,10 +24,12 @@ __all__ = [
     "audio_tokens_max",
     "chat_input_max",
     "check_unique_names",
+    "completions_input_max",
     "embeddings_input_max",
     "image_tokens_max",
     "load_tokenizers",
     "messages_input_max",
+    "prompts_of",
     "raw_bytes_max",
     "responses_input_max",
     "text_tokens_exact",

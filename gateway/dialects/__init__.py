@@ -6,6 +6,7 @@ and each event is fed to the dialect's meter.
 
 from gateway.dialects.base import CallParameters, Dialect, StreamMeter, UsageReport
 from gateway.dialects.chat import Chat
+from gateway.dialects.completions import Completions
 from gateway.dialects.count_tokens import CountTokens
 from gateway.dialects.embeddings import Embeddings
 from gateway.dialects.messages import Messages
@@ -13,11 +14,19 @@ from gateway.dialects.responses import Responses
 from gateway.dialects.sse import EventTooLong, Splitter
 
 CHAT = Chat()
+COMPLETIONS = Completions()
 RESPONSES = Responses()
 EMBEDDINGS = Embeddings()
 MESSAGES = Messages()
 COUNT_TOKENS = CountTokens()
-DIALECTS: tuple[Dialect, ...] = (CHAT, RESPONSES, EMBEDDINGS, MESSAGES, COUNT_TOKENS)
+DIALECTS: tuple[Dialect, ...] = (
+    CHAT,
+    COMPLETIONS,
+    RESPONSES,
+    EMBEDDINGS,
+    MESSAGES,
+    COUNT_TOKENS,
+)
 
 
 def wire_format_of(path: str) -> str:
@@ -28,6 +37,7 @@ def wire_format_of(path: str) -> str:
 
 __all__ = [
     "CHAT",
+    "COMPLETIONS",
     "COUNT_TOKENS",
     "DIALECTS",
     "EMBEDDINGS",

@@ -20,7 +20,7 @@ from keys.services import Usage
 
 _OUTPUT = ("max_tokens", "max_completion_tokens")
 _OTHER = dict(zip(_OUTPUT, reversed(_OUTPUT), strict=True))
-_CHOICES_MAX = 128
+CHOICES_MAX = 128
 _GUARDED = frozenset(
     {"model", "messages", "tools", "n", "stream", "stream_options", "service_tier", *_OUTPUT}
     | unsupported.CHAT.keys()
@@ -34,6 +34,7 @@ class Chat:
     path = "/chat/completions"
     spends = True
     content_field = "choices"
+    output_fields: tuple[str, ...] = _OUTPUT
     default_headers: DefaultHeaders = ()
 
     def parse(self, body: bytes) -> CallParameters:
@@ -50,7 +51,7 @@ class Chat:
             model=model,
             stream=stream,
             output_tokens_max=min((most for most in maxima if most is not None), default=None),
-            choices=whole_number_of(fields, "n", most=_CHOICES_MAX) or 1,
+            choices=whole_number_of(fields, "n", most=CHOICES_MAX) or 1,
             usage_requested=not stream
             or flag_of(object_of(fields, "stream_options"), "include_usage"),
         )
@@ -66,8 +67,8 @@ class Chat:
         fields, refused = parameters.fields, parameters.refused_fields
         changes = clamp_output(
             fields,
-            names=_OUTPUT,
-            default=model_catalogue.output_field(model),
+            names=self.output_fields,
+            default=self.output_field(model),
             output_tokens_max=output_tokens_max,
         )
         for name in refused & changes.keys():
@@ -82,9 +83,14 @@ class Chat:
         return join_fields(fields, model=model, **changes)
 
     def replaceable_fields(self, parameters: CallParameters) -> frozenset[str]:
-        """The two names of the maximum, and the options of a stream."""
+        """The names of the maximum if there are two, and the options of a stream."""
         options = {"stream_options"} if parameters.stream else set()
-        return frozenset({*_OUTPUT, *options})
+        maxima = self.output_fields if len(self.output_fields) > 1 else ()
+        return frozenset({*maxima, *options})
+
+    def output_field(self, model: str) -> str:
+        """The field that limits the answer of `model`, if the client used none."""
+        return model_catalogue.output_field(model)
 
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in a whole answer; None when it has none that is plausible."""

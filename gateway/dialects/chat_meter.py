@@ -27,6 +27,8 @@ class _Delta(msgspec.Struct):
 class _Choice(msgspec.Struct):
     index: int = 0
     delta: _Delta | None = None
+    # Of completions.
+    text: Any = None
     finish_reason: Any = None
     # Moonshot's.
     usage: Any = None
@@ -119,6 +121,8 @@ class ChatMeter:
             self._finish(choice)
         if choice.usage:
             self._merge(choice.usage)
+        if choice.text:
+            self._text.add(choice.text)
         if (delta := choice.delta) is None:
             return
         if delta.content:

@@ -58,11 +58,13 @@ _EVERYWHERE = {
     "safety_model": _OTHER_MODEL,
     "deferred": "An answer that is fetched later cannot be metered. Use `stream` instead.",
 }
+_BEST_OF = "Answers that are generated but not returned cannot be counted. Use `n`."
+COMPLETIONS = {**_EVERYWHERE, "best_of": _BEST_OF}
 CHAT = {
     **_EVERYWHERE,
     "preset": "What a preset adds is stored at the provider. Send its content instead.",
     "chat_template": "A template can add text. Leave the field out to use the model's own.",
-    "best_of": "Answers that are generated but not returned cannot be counted. Use `n`.",
+    "best_of": _BEST_OF,
 }
 RESPONSES = {
     **_EVERYWHERE,

@@ -20,6 +20,7 @@ from gateway.sandbox.request_fields import InvalidRequest, SandboxRequest
 from gateway.sandbox.routes import (
     Route,
     chat,
+    completions,
     count_tokens,
     embeddings,
     messages,
@@ -29,6 +30,7 @@ from gateway.sandbox.routes import (
 
 _ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/v1/chat/completions"): chat,
+    ("POST", "/v1/completions"): completions,
     ("POST", "/v1/responses"): responses,
     ("POST", "/v1/embeddings"): embeddings,
     ("POST", "/v1/messages"): messages,

@@ -5,8 +5,10 @@ import pytest
 
 from gateway import dialects
 
-SPENDING = [dialects.CHAT, dialects.RESPONSES, dialects.MESSAGES]
+CONVERSING = [dialects.CHAT, dialects.RESPONSES, dialects.MESSAGES]
+SPENDING = [*CONVERSING, dialects.COMPLETIONS]
 ALL = [*SPENDING, dialects.EMBEDDINGS, dialects.COUNT_TOKENS]
+conversing = pytest.mark.parametrize("dialect", CONVERSING, ids=lambda dialect: dialect.path)
 every_dialect = pytest.mark.parametrize("dialect", ALL, ids=lambda dialect: dialect.path)
 every_spending = pytest.mark.parametrize(
     "dialect", [*SPENDING, dialects.EMBEDDINGS], ids=lambda dialect: dialect.path

@@ -4,7 +4,7 @@ import pytest
 
 from gateway import dialects
 from gateway.refusals import InvalidRequest
-from tests.gateway.routes import every_dialect, parsed, sent, spending
+from tests.gateway.routes import conversing, every_dialect, parsed, sent, spending
 
 
 @every_dialect
@@ -119,7 +119,7 @@ def test_counting_tokens_spends_nothing():
     assert dialects.COUNT_TOKENS.input_bound(asked, model="claude-opus-4-8") == 0
 
 
-@spending
+@conversing
 def test_input_is_bounded(dialect):
     words = "tokens " * 1000
     field = "input" if dialect is dialects.RESPONSES else "messages"
@@ -140,7 +140,7 @@ def test_texts_in_fields_of_other_providers_are_bounded_too(dialect):
     assert dialect.input_bound(asked, model="nobody-knows-1") >= 7000
 
 
-@spending
+@conversing
 def test_a_message_that_says_its_content_twice_is_refused_or_counts_both(dialect):
     said = b'[{"role":"user","content":"' + b"tokens " * 1000 + b'","content":""}]'
     field = b"input" if dialect is dialects.RESPONSES else b"messages"

@@ -51,7 +51,7 @@ def whole(reply: Reply) -> dict[str, Any]:
     return {
         **_head(reply, "chat.completion"),
         "choices": choices,
-        **reply.usage_field(_usage(reply.bill)),
+        **reply.usage_field(usage(reply.bill)),
     }
 
 
@@ -66,8 +66,8 @@ def events(reply: Reply) -> Iterator[Event]:
         produced += len(answer)
     for number in range(len(reply.answers)):
         yield Event("", _chunk(reply, number, {}, _finish_reason(reply)), produced)
-    if reply.request.usage_requested and (usage := reply.usage_field(_usage(reply.bill))):
-        yield Event("", {**_head(reply, _CHUNK), "choices": [], **usage}, produced, True)
+    if reply.request.usage_requested and (bill := reply.usage_field(usage(reply.bill))):
+        yield Event("", {**_head(reply, _CHUNK), "choices": [], **bill}, produced, True)
     yield Event("", "[DONE]", produced)
 
 
@@ -143,7 +143,8 @@ def _finish_reason(reply: Reply) -> str:
     return "tool_calls" if reply.tool else "stop"
 
 
-def _usage(bill: Bill) -> dict[str, Any]:
+def usage(bill: Bill) -> dict[str, Any]:
+    """The usage of a bill, as chat and completions have it."""
     return {
         "prompt_tokens": bill.input,
         "completion_tokens": bill.output,
