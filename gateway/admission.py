@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from gateway import failover, model_catalogue, output_limits
 from gateway.call import Call
 from gateway.dialects import Dialect
+from gateway.model_choice import choose_model
 from gateway.refusals import AlreadyCalled, CannotBeBounded, WrongWireFormat
 from gateway.requests import Request
 from gateway.runtime import Runtime
@@ -40,8 +41,8 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
     parameters.model = request.model_in_path or parameters.model
     charge_key = _ChargeKey(request, body)
     for _ in range(_TRIES_MAX):
-        upstream = await runtime.sessions.upstream(session.api_key)
-        call = Call(runtime, request, dialect, session, upstream, parameters)
+        choice = await choose_model(runtime, session, dialect, parameters.model)
+        call = Call(runtime, request, dialect, session, choice.upstream, parameters, choice)
         try:
             await _check_wire_format(call)
             _check_model(call)
@@ -52,7 +53,10 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
         except keys_refusals.KeyChanged:
             session = await runtime.sessions.read(session.session_id)
         except keys_refusals.KeyCannotServe as refusal:
-            session = await failover.move_session(runtime, session, refusal)
+            if choice.is_guest(session):
+                runtime.sessions.forget_guests()
+            else:
+                session = await failover.move_session(runtime, session, refusal)
     raise keys_refusals.RateLimited(
         "The API key of the session changed several times during this request. Please retry."
     )
@@ -105,24 +109,44 @@ async def _hold(call: Call, charge_key: _ChargeKey) -> None:
         call.input_max + least * parameters.choices,
         call.input_max + most * parameters.choices,
         charge_key.value,
-        api_key=call.session.api_key,
+        api_key=call.upstream.slug,
         request_digest=charge_key.digest,
-        model=call.upstream.model,
+        model=call.model,
+        asked_model=call.choice.asked[:200],
         route=call.request.path,
         wire_format=dialect.wire_format,
         fresh=charge_key.digest is None,
     )
+    served = call.choice.served
+    # The allocation keeps the price of the model that it was lent for.
+    if not _is_lent_model(call):
+        request = request._replace(price_id=served.price_id, token_cost=served.token_cost_max)
     while True:
         try:
-            call.hold = await call.runtime.holds.do(request)
+            call.hold = await _set_aside(call, request)
             break
         except keys_refusals.HeldBefore as before:
             request = request._replace(idempotency_key=charge_key.next(before))
     call.output_max = (call.hold.tokens - call.input_max) // parameters.choices
 
 
+async def _set_aside(call: Call, request: keys.HoldRequest) -> keys.HoldResult:
+    if not call.choice.is_guest(call.session):
+        return await call.runtime.holds.do(request)
+    return await call.runtime.hold_as_guest(request)
+
+
+def _is_lent_model(call: Call) -> bool:
+    """Whether the call is for the model whose price the allocation has."""
+    session, choice = call.session, call.choice
+    if choice.is_guest(session):
+        return False
+    is_default = not session.named_models and choice.served.name == call.upstream.model
+    return is_default or choice.served.price_id == session.price_id
+
+
 async def _input_bound(call: Call, body_size: int) -> int:
-    bound, parameters, model = call.dialect.input_bound, call.parameters, call.upstream.model
+    bound, parameters, model = call.dialect.input_bound, call.parameters, call.model
     if body_size <= _COUNTED_IN_LOOP_BYTES_MAX:
         return bound(parameters, model=model)
     return await asyncio.to_thread(bound, parameters, model=model)
@@ -144,7 +168,7 @@ async def _check_wire_format(call: Call) -> None:
 
 
 def _check_model(call: Call) -> None:
-    model = call.upstream.model
+    model = call.model
     if call.dialect.spends and model_catalogue.always_searches(model):
         raise CannotBeBounded(
             f"The model {model} searches with every call, which costs more than its tokens, and no"
@@ -162,7 +186,8 @@ async def _confirm_upstream(call: Call) -> bool:
     is_same_key = False
     try:
         upstream = await call.runtime.sessions.upstream(before.slug, not_version=before.version)
-        if (upstream.model, upstream.wire_formats) == (before.model, before.wire_formats):
+        served, formats = upstream.serving(call.model), upstream.wire_formats
+        if (served, formats) == (call.choice.served, before.wire_formats):
             call.upstream, is_same_key = upstream, True
     finally:
         # Also when the key cannot be read: no other code knows of this hold.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.answer_body import AnswerBody
 from gateway.dialects import CallParameters, Dialect, StreamMeter, UsageReport
+from gateway.model_choice import ModelChoice
 from gateway.recording import Recording
 from gateway.requests import Request
 from gateway.runtime import Runtime
@@ -31,6 +32,8 @@ class Call:
     session: Session
     upstream: Upstream
     parameters: CallParameters
+    # The model that serves it, at the provider of `upstream`.
+    choice: ModelChoice
 
     # Set by admission: the hold, the bound of the input tokens, and the most output tokens that
     # each answer may have.
@@ -52,3 +55,8 @@ class Call:
 
     recording: Recording = field(init=False)
     settling: asyncio.Task[SettlementResult] | None = None
+
+    @property
+    def model(self) -> str:
+        """The name of the model that the provider is sent."""
+        return self.choice.name

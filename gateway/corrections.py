@@ -39,7 +39,9 @@ class Corrections:
         """Whether `response` is a refusal and the call was changed so that it can be sent again."""
         if response.status < 300:
             if self._lessons:
-                self._call.runtime.lessons.add(self._call.upstream, **self._lessons)
+                self._call.runtime.lessons.add(
+                    self._call.upstream, self._call.model, **self._lessons
+                )
             return False
         if self._made >= _CORRECTIONS_MAX or not self._call.output_max:
             return False

@@ -55,8 +55,11 @@ SHAPES: dict[type[Refusal], Shape] = {
     refusals.CannotBeBounded: _INVALID,
     refusals.WrongWireFormat: _INVALID,
     refusals.RouteNotFound: Shape(404, "invalid_request_error", "", 404, "not_found_error"),
-    refusals.ModelNotFound: Shape(404, "invalid_request_error", "", 404, "not_found_error"),
+    refusals.ModelNotServed: Shape(
+        404, "invalid_request_error", "model_not_found", 404, "not_found_error"
+    ),
     refusals.BodyTooLarge: Shape(413, "invalid_request_error", "", 413, "request_too_large"),
+    keys.KeyFull: _NOT_AVAILABLE,
     refusals.KeyUnusable: _NOT_AVAILABLE,
     refusals.ProviderUnreachable: Shape(502, "server_error", "", 502, "api_error", retry=True),
     refusals.UnusableAnswer: Shape(502, "server_error", "", 502, "api_error"),

@@ -96,7 +96,9 @@ async def send(call: Call) -> ClientResponse:
     A request that the provider refuses for a maximum or a field that Butler can mend is sent again.
     Refusals: ProviderUnreachable, AnswerLost.
     """
-    call.parameters.refused_fields = call.runtime.lessons.of(call.upstream).refused_fields
+    call.parameters.refused_fields = call.runtime.lessons.of(
+        call.upstream, call.model
+    ).refused_fields
     corrections = Corrections(call)
     response = await _send(call)
     while await corrections.correct(response):
@@ -106,7 +108,7 @@ async def send(call: Call) -> ClientResponse:
 
 async def _send(call: Call) -> ClientResponse:
     body = call.dialect.provider_body(
-        call.parameters, model=call.upstream.model, output_tokens_max=call.output_max
+        call.parameters, model=call.model, output_tokens_max=call.output_max
     )
     call.billable = True
     try:
@@ -146,7 +148,10 @@ async def reply(call: Call, response: ClientResponse, body: AnswerBody) -> None:
     headers = [
         *upstream.response_headers(response, call.upstream),
         *call_headers(
-            request_id=call.request.id, charge_id=call.hold.pk, key_id=call.upstream.slug
+            request_id=call.request.id,
+            charge_id=call.hold.pk,
+            key_id=call.upstream.slug,
+            model=call.model,
         ),
         (b"x-butler-cost", format(result.cost, "f").encode()),
         (b"x-butler-tokens-left", str(result.left).encode()),

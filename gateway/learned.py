@@ -25,21 +25,17 @@ class Lessons:
         self._learned: dict[tuple[str, str, str], Learned] = {}
         self._keys_max = keys_max
 
-    def of(self, upstream: Upstream) -> Learned:
-        """What is known of the model of `upstream`."""
-        return self._learned.get(_key(upstream), _NOTHING)
+    def of(self, upstream: Upstream, model: str) -> Learned:
+        """What is known of `model` on the key of `upstream`."""
+        return self._learned.get((upstream.slug, upstream.base_url, model), _NOTHING)
 
-    def add(self, upstream: Upstream, **facts: Any) -> None:
-        """Remember fields of `Learned` for the model of `upstream`."""
-        key = _key(upstream)
+    def add(self, upstream: Upstream, model: str, **facts: Any) -> None:
+        """Remember fields of `Learned` for `model` on the key of `upstream`."""
+        key = upstream.slug, upstream.base_url, model
         if key not in self._learned and len(self._learned) >= self._keys_max:
             # Dicts keep the order of insertion.
             del self._learned[next(iter(self._learned))]
-        self._learned[key] = self.of(upstream)._replace(**facts)
+        self._learned[key] = self.of(upstream, model)._replace(**facts)
 
 
 _NOTHING = Learned()
-
-
-def _key(upstream: Upstream) -> tuple[str, str, str]:
-    return upstream.slug, upstream.base_url, upstream.model

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from gateway.admission import Identify
-from gateway.refusals import ModelNotFound
+from gateway.model_choice import usable_models
+from gateway.refusals import ModelNotServed
 from gateway.requests import Request
 from gateway.runtime import Runtime
-from keys.supply.queries.upstreams import Upstream
+from keys.supply.queries.upstreams import Served, Upstream
 
 # Anthropic's clients require the field; Butler does not know when a model was made.
 _CREATED_AT = "1970-01-01T00:00:00Z"
@@ -17,14 +18,14 @@ _CREATED_AT = "1970-01-01T00:00:00Z"
 async def list_models(
     runtime: Runtime, request: Request, *, dialect: None, admit: Identify
 ) -> None:
-    """Name the only model the session can use: that of its API key. Refusals: those of `admit`."""
-    upstream = await _upstream(runtime, request, admit)
-    model = _model(request, upstream)
+    """List the models that the session can use, its default first. Refusals: those of `admit`."""
+    usable = await usable_models(runtime, await admit(runtime, request))
+    body: dict[str, Any] = {"data": [_model(request, *each) for each in usable]}
     if _is_anthropic(request):
-        name = upstream.model
-        body = {"data": [model], "has_more": False, "first_id": name, "last_id": name}
+        names = [served.name for served, _ in usable]
+        body |= {"has_more": False, "first_id": names[0], "last_id": names[-1]}
     else:
-        body = {"object": "list", "data": [model]}
+        body = {"object": "list", **body}
     await _respond(request, body)
 
 
@@ -33,29 +34,28 @@ async def retrieve_model(
 ) -> None:
     """Describe the model in the path, if the session can use it.
 
-    Refusals: those of `admit`, ModelNotFound.
+    Refusals: those of `admit`, ModelNotServed.
     """
-    upstream = await _upstream(runtime, request, admit)
-    if request.model_in_path != upstream.model:
-        raise ModelNotFound(
-            f"This session has no model {request.model_in_path!r}. Its model is {upstream.model}.",
-            model=request.model_in_path,
-            models=[upstream.model],
-        )
-    await _respond(request, _model(request, upstream))
-
-
-async def _upstream(runtime: Runtime, request: Request, admit: Identify) -> Upstream:
-    session = await admit(runtime, request)
-    return await runtime.sessions.upstream(session.api_key)
+    name = request.model_in_path
+    usable = await usable_models(runtime, await admit(runtime, request))
+    for served, upstream in usable:
+        if upstream.serving(name) == served:
+            await _respond(request, _model(request, served._replace(name=name), upstream))
+            return
+    names = [served.name for served, _ in usable]
+    raise ModelNotServed(
+        f"This session cannot use the model {name!r}. Its models are {', '.join(names)}.",
+        model=name,
+        models=names,
+    )
 
 
 def _is_anthropic(request: Request) -> bool:
     return b"anthropic-version" in request.headers
 
 
-def _model(request: Request, upstream: Upstream) -> dict[str, Any]:
-    name = upstream.model
+def _model(request: Request, served: Served, upstream: Upstream) -> dict[str, Any]:
+    name = served.name
     if _is_anthropic(request):
         return {"type": "model", "id": name, "display_name": name, "created_at": _CREATED_AT}
     return {"id": name, "object": "model", "created": 0, "owned_by": upstream.provider}

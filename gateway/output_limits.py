@@ -12,7 +12,7 @@ _CONTEXT_PART_FOR_OUTPUT = 4
 def output_tokens(call: Call) -> tuple[int, int]:
     """Tokens of one answer: the most to hold, and the fewest worth a call."""
     parameters = call.parameters
-    learned = call.runtime.lessons.of(call.upstream)
+    learned = call.runtime.lessons.of(call.upstream, call.model)
     most = parameters.output_tokens_max
     if most is None:
         most = max(_default(call), parameters.output_tokens_least)
@@ -28,8 +28,10 @@ def room_in_context(context_tokens: int, input_max: int) -> int:
 
 def _default(call: Call) -> int:
     """The maximum of a client that set none: never more than the model can take."""
-    limits = call.upstream.limits
-    context = call.runtime.lessons.of(call.upstream).context_tokens or limits.context_tokens
+    limits = call.choice.served
+    context = (
+        call.runtime.lessons.of(call.upstream, call.model).context_tokens or limits.context_tokens
+    )
     most = [settings.OUTPUT_TOKENS_DEFAULT]
     if limits.output_tokens_max is not None:
         most.append(limits.output_tokens_max)

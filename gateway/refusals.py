@@ -5,18 +5,19 @@ given, the first is OpenAI's wire format and the second Anthropic's). `keys.` ma
 books that pass through.
 
     request
-    ├── route            RouteNotFound 404, ModelNotFound 404
+    ├── route            RouteNotFound 404, ModelNotServed 404
     ├── body             BodyTooLarge 413, InvalidRequest 400
     └── admission
         ├── identify     InvalidToken 401, SlotEmpty 400
         ├── parse        InvalidRequest 400, CannotBeBounded 400
+        ├── model        ModelNotServed 404
         ├── wire format  WrongWireFormat 400
         └── hold
             ├── budget   keys.AllocationExhausted and keys.AllocationClosed: 429 / 402, or the
             │            `refusal_status` of the allocation
             ├── caller   keys.AllocationNotFound 401, keys.AgentDisabled 403
             ├── repeat   AlreadyCalled 409, keys.IdempotencyMismatch 409
-            └── API key  keys.RateLimited 429, KeyUnusable 503
+            └── API key  keys.RateLimited 429, keys.KeyFull 503, KeyUnusable 503
     call
     ├── send             ProviderUnreachable 502: nothing was sent, nothing is charged
     ├── key refused      KeyUnusable 503, when no other key can take the session over
@@ -68,7 +69,7 @@ class RouteNotFound(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
-class ModelNotFound(Refusal):
+class ModelNotServed(Refusal):
     """The session cannot use the model; `models` are those that it can use."""
 
     model: str

@@ -9,9 +9,13 @@ def request_id_headers(request_id: str) -> Headers:
     return [(name, value) for name in (b"x-butler-request-id", b"x-request-id", b"request-id")]
 
 
-def call_headers(*, request_id: str, charge_id: int, key_id: str | None = None) -> Headers:
-    """What every response says of its call: the request, the charge and the API key."""
+def call_headers(
+    *, request_id: str, charge_id: int, key_id: str | None = None, model: str = ""
+) -> Headers:
+    """What every response says of its call: the request, the charge, the API key, the model."""
     headers = [*request_id_headers(request_id), (b"x-butler-charge-id", str(charge_id).encode())]
     if key_id:
         headers.append((b"x-butler-key-id", key_id.encode()))
+    if model:
+        headers.append((b"x-butler-model", model.encode("ascii", "replace")))
     return headers

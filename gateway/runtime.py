@@ -56,6 +56,17 @@ class Runtime:
         """Settle or release a charge, however long the database is away."""
         return await self._retry.run(lambda: self._settlements.do(ending))
 
+    async def hold_as_guest(self, request: keys.HoldRequest) -> keys.HoldResult:
+        """Hold for a call on another key than the session's; released if nobody waits for it."""
+        work = self.run_detached(self.threads.run(keys.hold_as_guest, request, now=timezone.now()))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(
+                lambda done: self._release_unclaimed(done.exception() or done.result())
+            )
+            raise
+
     def release(self, hold: keys.HoldResult) -> asyncio.Task[keys.SettlementResult]:
         """Release a hold that no call will be made for."""
         return self.run_detached(self.settle(keys.Settlement(hold, Charge.Status.RELEASED)))

@@ -1,7 +1,10 @@
 """Sessions and upstreams, cached in memory: who calls, and which provider serves the call."""
 
 import logging
+from time import monotonic
 from typing import TypeVar
+
+from django.utils import timezone
 
 from common.batches import Threads
 from common.database_retry import DATABASE_AWAY
@@ -9,14 +12,18 @@ from common.refusal import Refusal
 from gateway.refusals import InvalidToken, SlotEmpty
 from keys import services as keys
 from keys.books.queries import slots
+from keys.books.queries.candidates import guest_key
 from keys.identity.queries.credentials import session_id_of
 from keys.supply.queries import upstreams
 from keys.supply.queries.upstreams import Session, Upstream
 
+Key = TypeVar("Key")
 Value = TypeVar("Value")
 logger = logging.getLogger(__name__)
 
 _CACHED_MAX = 10_000
+# How late a key that serves a model, or no longer does, may be noticed.
+_GUESTS_SECONDS = 5
 
 
 class Sessions:
@@ -32,6 +39,8 @@ class Sessions:
         self._session_ids: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
         self._upstreams: dict[str, Upstream] = {}
+        # By a session's key, model and wire format: the other key, and until when (monotonic).
+        self._guests: dict[tuple[str, str, str], tuple[str | None, float]] = {}
 
     async def of(self, token: str) -> Session:
         """The session of a token. Refusals: InvalidToken, SlotEmpty."""
@@ -69,6 +78,28 @@ class Sessions:
         _remember(self._sessions, session_id, session)
         return session
 
+    async def guest(
+        self, session: Session, model: str, *, wire_format: str = ""
+    ) -> Upstream | None:
+        """The best other key that serves `model` for the session; None when there is none."""
+        wanted = (session.api_key, model, wire_format)
+        known = self._guests.get(wanted)
+        if known is None or known[1] < monotonic():
+            slug = await self._threads.run(
+                guest_key,
+                model,
+                wire_format=wire_format,
+                other_than=session.api_key,
+                now=timezone.now(),
+            )
+            known = (slug, monotonic() + _GUESTS_SECONDS)
+            _remember(self._guests, wanted, known)
+        return await self.upstream(known[0]) if known[0] else None
+
+    def forget_guests(self) -> None:
+        """Ask the database again which keys serve what."""
+        self._guests.clear()
+
     async def upstream(self, slug: str, *, not_version: str = "") -> Upstream:
         """The key's upstream; read again if the cached one has the version `not_version`."""
         cached = self._upstreams.get(slug)
@@ -79,7 +110,7 @@ class Sessions:
         return upstream
 
 
-def _remember(cache: dict[str, Value], key: str, value: Value) -> None:
+def _remember(cache: dict[Key, Value], key: Key, value: Value) -> None:
     if len(cache) >= _CACHED_MAX and key not in cache:
         # The oldest entry: dicts keep the order of insertion.
         del cache[next(iter(cache))]

@@ -81,7 +81,7 @@ def _estimate(call: Call) -> Usage | None:
 
 
 def _stream_evidence(call: Call) -> Usage | None:
-    return call.meter.evidence(model=call.upstream.model) if call.meter else None
+    return call.meter.evidence(model=call.model) if call.meter else None
 
 
 def _reply_evidence(call: Call) -> Usage | None:
@@ -90,7 +90,7 @@ def _reply_evidence(call: Call) -> Usage | None:
     usage = call.dialect.partial_usage(call.reply) or Usage()
     if usage.output_tokens:
         return usage
-    output = call.dialect.count_output(call.reply, model=call.upstream.model)
+    output = call.dialect.count_output(call.reply, model=call.model)
     return replace(usage, output_tokens=output)
 
 
@@ -99,7 +99,7 @@ def _with_input(usage: Usage, call: Call) -> Usage:
     if usage.input_tokens or usage.total is not None:
         return usage
     try:
-        tokens = estimates.input_tokens(call.parameters.fields, model=call.upstream.model)
+        tokens = estimates.input_tokens(call.parameters.fields, model=call.model)
     except DECODE_ERRORS:
         tokens = call.input_max
     return replace(usage, input_tokens=min(tokens, call.input_max))

@@ -28,7 +28,10 @@ async def relay(call: Call, response: ClientResponse, body: AnswerBody) -> None:
         # nginx, and what is built on it, would send the events when the stream is over.
         (b"x-accel-buffering", b"no"),
         *call_headers(
-            request_id=call.request.id, charge_id=call.hold.pk, key_id=call.upstream.slug
+            request_id=call.request.id,
+            charge_id=call.hold.pk,
+            key_id=call.upstream.slug,
+            model=call.model,
         ),
         (b"x-butler-tokens-left", str(call.hold.left).encode()),
         (b"x-butler-cost-max", format(call.hold.cost, "f").encode()),

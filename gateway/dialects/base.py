@@ -79,6 +79,7 @@ class Dialect(Protocol):
 
     `wire_format`: "openai" or "anthropic", whose error shape and headers it has. `path`: below
     `/v1` at Butler and below the provider's base URL. `spends`: whether its calls cost tokens.
+    `output`: what a model must be able to answer with, as `CatalogueModel.outputs` says it.
     `content_field`: the field of a whole answer that has its content. `default_headers`: headers
     that providers require and clients may leave out.
     """
@@ -87,6 +88,7 @@ class Dialect(Protocol):
     path: str
     spends: bool
     content_field: str
+    output: str
     default_headers: DefaultHeaders
 
     def parse(self, body: bytes) -> CallParameters:

@@ -34,6 +34,7 @@ class Chat:
     path = "/chat/completions"
     spends = True
     content_field = "choices"
+    output = "text"
     output_fields: tuple[str, ...] = _OUTPUT
     default_headers: DefaultHeaders = ()
 

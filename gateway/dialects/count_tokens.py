@@ -19,6 +19,7 @@ class CountTokens:
     path = "/messages/count_tokens"
     spends = False
     content_field = "input_tokens"
+    output = "text"
     default_headers: DefaultHeaders = DEFAULT_HEADERS
 
     def parse(self, body: bytes) -> CallParameters:

@@ -20,6 +20,7 @@ class Embeddings:
     path = "/embeddings"
     spends = True
     content_field = "data"
+    output = "embeddings"
     default_headers: DefaultHeaders = ()
 
     def parse(self, body: bytes) -> CallParameters:

@@ -35,6 +35,7 @@ class Messages:
     path = "/messages"
     spends = True
     content_field = "content"
+    output = "text"
     default_headers: DefaultHeaders = anthropic_usage.DEFAULT_HEADERS
 
     def parse(self, body: bytes) -> CallParameters:

@@ -35,6 +35,7 @@ class Responses:
     path = "/responses"
     spends = True
     content_field = "output"
+    output = "text"
     default_headers: DefaultHeaders = ()
 
     def parse(self, body: bytes) -> CallParameters:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from genai_prices.types import ModelInfo
 from keys.supply.pricing.bundled import bundled_provider_id
 
 SOURCE = f"genai-prices {genai_prices.__version__}"
+# Any moment: whether a model has a price for output does not depend on it.
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _FACTS = Path(__file__).parent / "data" / "model_facts.toml"
 # PostgreSQL and Python read both sides of these in the same way.
 _SPECIAL = re.compile(r"([^a-z0-9_])")
@@ -40,18 +43,32 @@ def bundled_models(provider: str) -> list[BundledModel]:
 
 def bundled_model(provider: str, name: str) -> BundledModel:
     """What the bundled data knows of one model by the name a key gives it; perhaps nothing."""
-    known = next((m for m in bundled_models(provider) if m.name == name), None)
-    return known or BundledModel(name, [], "", None, *_facts(name))
+    models = bundled_models(provider)
+    if known := next((model for model in models if model.name == name), None):
+        return known
+    version = next((model for model in models if _means(model, name.lower())), None)
+    # A version of a model has its limits, but is no other name for it.
+    return (version or BundledModel("", [], "", None, *_facts(name)))._replace(
+        name=name, aliases=[], pattern=""
+    )
+
+
+def _means(model: BundledModel, name: str) -> bool:
+    return name in model.aliases or bool(model.pattern and re.fullmatch(model.pattern, name))
 
 
 def _bundled(model: ModelInfo) -> BundledModel:
     names, patterns = _names(model.match)
+    output_tokens_max, outputs = _facts(model.id)
+    if not outputs and getattr(model.get_prices(_EPOCH), "output_mtok", None) is not None:
+        outputs = ["text"]
     return BundledModel(
         model.id,
         sorted(names - {model.id}),
         "|".join(sorted(patterns)),
         model.context_window,
-        *_facts(model.id),
+        output_tokens_max,
+        outputs,
     )
 
 

@@ -380,10 +380,10 @@ def test_lessons_are_bounded_and_kept_per_key_address_and_model():
         return Upstream(slug, "1", "p", model, base_url, ("openai",), "secret")
 
     for slug in "abcd":
-        lessons.add(upstream(slug), output_tokens_max=7)
-    assert lessons.of(upstream("a")) == Learned()
-    assert lessons.of(upstream("d")).output_tokens_max == 7
-    assert lessons.of(upstream("d", model="other")) == Learned()
-    assert lessons.of(upstream("d", base_url="http://b/v1")) == Learned()
-    lessons.add(upstream("d"), context_tokens=9)
-    assert lessons.of(upstream("d")) == Learned(output_tokens_max=7, context_tokens=9)
+        lessons.add(upstream(slug), "m", output_tokens_max=7)
+    assert lessons.of(upstream("a"), "m") == Learned()
+    assert lessons.of(upstream("d"), "m").output_tokens_max == 7
+    assert lessons.of(upstream("d"), "other") == Learned()
+    assert lessons.of(upstream("d", base_url="http://b/v1"), "m") == Learned()
+    lessons.add(upstream("d"), "m", context_tokens=9)
+    assert lessons.of(upstream("d"), "m") == Learned(output_tokens_max=7, context_tokens=9)

@@ -15,10 +15,20 @@ from keys.identity.queries.credentials import session_token
 from keys.models import Charge
 from tests.books import assert_books_balance
 from tests.gateway.sandbox import running_sandbox
-from tests.gateway.server import PATHS, WAITS_SECONDS, Answer, answer_of, gateway_on, lend, supply
+from tests.gateway.server import (
+    PATHS,
+    WAITS_SECONDS,
+    Answer,
+    answer_of,
+    gateway_on,
+    lend,
+    supply,
+)
+from tests.keys.builders import PAID
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CHAT, MESSAGES = PATHS["openai"], PATHS["anthropic"]
+EMBEDDING = "text-embedding-3-small"
 HI = b'{"model":"any","max_tokens":40,"messages":[{"role":"user","content":"hi"}]}'
 INPUTS = {
     "/v1/embeddings": b'{"model":"any","input":"hi"}',
@@ -36,7 +46,7 @@ def sandbox():
 @pytest.fixture
 def session(sandbox, settings):
     """A session of the gateway."""
-    supply("key-1")
+    supply("key-1", served_rates={EMBEDDING: PAID})
     with gateway_on(sandbox, settings) as running:
         yield lend(running.url)
 
@@ -66,8 +76,8 @@ def ask(session, path=CHAT, body=HI, *, method="POST", headers=None) -> Answer:
         ("/openai/v1/chat/completions?api-version=preview", CHAT),
         ("/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", CHAT),
         ("/openai/deployments/my/own%20name/chat/completions", CHAT),
-        ("/deployments/gpt-4o/embeddings", "/v1/embeddings"),
-        ("/v1/engines/gpt-4o/embeddings", "/v1/embeddings"),
+        ("/deployments/text-embedding-3-small/embeddings", "/v1/embeddings"),
+        ("/v1/engines/any/embeddings", "/v1/embeddings"),
         ("/responses", "/v1/responses"),
         ("/openai/responses?api-version=2025-04-01-preview", "/v1/responses"),
         ("/openai/v1/responses/", "/v1/responses"),
@@ -90,7 +100,7 @@ def test_every_spelling_of_a_route_is_the_route(session, sandbox, path, route):
 @pytest.mark.parametrize("path", ["/models", "/v1/models/", "//V1/models", "/openai/models"])
 def test_models_are_listed_under_every_spelling(session, path):
     answer = ask(session, path, None, method="GET")
-    assert [model["id"] for model in answer.json["data"]] == ["gpt-4o"]
+    assert [model["id"] for model in answer.json["data"]] == ["gpt-4o", EMBEDDING]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +213,7 @@ def test_the_id_of_a_model_may_have_slashes_and_colons(sandbox, settings, model,
 def test_a_model_that_the_session_has_not_is_404_in_the_format_of_the_client(session, name):
     answer = ask(session, f"/v1/models/{name}", None, method="GET")
     assert (answer.status, answer.json["error"]["code"]) == (404, "model_not_found")
-    assert answer.json["butler"]["models"] == ["gpt-4o"]
+    assert answer.json["butler"]["models"] == ["gpt-4o", EMBEDDING]
     anthropic = {"anthropic-version": "2023-06-01"}
     answer = ask(session, f"/v1/models/{name}", None, method="GET", headers=anthropic)
     assert (answer.status, answer.json["error"]["type"]) == (404, "not_found_error")
@@ -315,7 +325,7 @@ def _raw_deflate(body: bytes) -> bytes:
         ("br", brotli.compress),
         ("zstd", zstd.compress),
         ("zstd", lambda body: zstd.compress(body[:9]) + zstd.compress(body[9:])),
-        ("gzip, zstd", lambda body: zstd.compress(gzip.compress(body))),
+        ("gzip, zstd", lambda body: zstd.compress(gzip.compress(body, mtime=0))),
         ("identity, br , gzip", lambda body: gzip.compress(brotli.compress(body))),
         ("identity", bytes),
         ("Identity", bytes),
@@ -337,13 +347,13 @@ def test_a_compressed_request_is_the_request(session, sandbox, path, encoding, e
     ("encoding", "body"),
     [
         ("gzip", HI),
-        ("gzip", gzip.compress(HI)[:-9]),
+        ("gzip", gzip.compress(HI, mtime=0)[:-9]),
         ("br", b"\xff\xff" + HI),
         ("zstd", zstd.compress(HI)[:-1]),
         ("deflate", HI),
         ("gzip", zstd.compress(HI)),
         ("compress", HI),
-        ("gzip, aes128gcm", gzip.compress(HI)),
+        ("gzip, aes128gcm", gzip.compress(HI, mtime=0)),
         ("gzip," * 5, HI),
     ],
 )
@@ -361,7 +371,7 @@ def test_a_body_that_is_not_what_its_encoding_says_is_refused(session, sandbox, 
         ("deflate", zlib.compress),
         ("br", lambda body: brotli.compress(body, quality=1)),
         ("zstd", zstd.compress),
-        ("gzip, gzip", lambda body: gzip.compress(gzip.compress(body))),
+        ("gzip, gzip", lambda body: gzip.compress(gzip.compress(body, mtime=0))),
         ("zstd, br", lambda body: brotli.compress(zstd.compress(body))),
     ],
 )
@@ -383,7 +393,8 @@ def test_a_small_body_that_decodes_to_a_huge_one_is_413(session, settings, encod
 def test_a_byte_order_mark_is_not_part_of_the_body(session, sandbox, body):
     assert ask(session, body=body).status == 200
     assert (
-        ask(session, body=gzip.compress(body), headers={"content-encoding": "gzip"}).status == 200
+        ask(session, body=gzip.compress(body, mtime=0), headers={"content-encoding": "gzip"}).status
+        == 200
     )
 
 

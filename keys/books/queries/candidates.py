@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from common.statements import fetch
-from keys.books import sql
+from keys.books import selection, sql
 from keys.books.selection import Candidate
 from keys.refusals import LackingWindow
 
@@ -30,6 +30,15 @@ def candidates(
         payers_usd=payers_usd,
         now=now,
     )
+
+
+def guest_key(model: str, *, wire_format: str, other_than: str, now: datetime) -> str | None:
+    """The best API key that serves `model`, for a call of a session on the key `other_than`."""
+    others = [
+        c for c in candidates(models=[model], payers_usd=None, now=now) if c.slug != other_than
+    ]
+    decision = selection.choose(others, tokens=1, wire_format=wire_format or None, free_min=0)
+    return decision.chosen.slug if decision.chosen else None
 
 
 def served_prices(key: str, models: Sequence[str]) -> dict[str, int]:

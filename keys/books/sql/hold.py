@@ -322,7 +322,8 @@ HOLD = Statement(
            SET held = a.held + m.tokens, held_cost = a.held_cost + m.cost,
                wire_format = coalesce(
                    nullif(a.wire_format, ''),
-                   (SELECT max(wire_format) FROM given g WHERE g.allocation = a.id), '')
+                   (SELECT max(wire_format) FROM given g
+                     WHERE g.allocation = a.id AND NOT g.guest), '')
           FROM (SELECT allocation_id, sum(held_tokens) AS tokens, sum(held_cost) AS cost
                   FROM made GROUP BY allocation_id) m
          WHERE a.id = m.allocation_id

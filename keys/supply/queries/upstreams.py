@@ -1,6 +1,8 @@
 """What the gateway reads to make a call: the session behind a token, and the provider to call."""
 
+import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -8,7 +10,7 @@ from django.conf import settings
 from django.db.models.expressions import RawSQL
 from django.views.decorators.debug import sensitive_variables
 
-from keys.models import Allocation, ApiKey
+from keys.models import Allocation, ApiKey, ServedModel
 from security import services as security
 
 
@@ -21,18 +23,44 @@ class Session(NamedTuple):
     payers: list[str]
     api_key: str
     refusal_status: int | None
+    price_id: int
+    named_models: list[str]
+    model_mismatch: str
 
 
-class ModelLimits(NamedTuple):
-    """What a model can take in and write, as far as the catalogue knows; None: not known."""
+class Served(NamedTuple):
+    """A model that a key serves, and what it costs there.
 
-    context_tokens: int | None = None
+    `aliases` and `pattern` are other names that mean it, see `CatalogueModel`. `token_cost_max`:
+    the most that one token can cost, in USD. Limits that are None and empty `outputs` are unknown.
+    """
+
+    name: str
+    price_id: int
+    token_cost_max: Decimal
+    aliases: tuple[str, ...] = ()
+    pattern: str = ""
     output_tokens_max: int | None = None
+    context_tokens: int | None = None
+    outputs: tuple[str, ...] = ()
+
+    def rank(self, name: str) -> int | None:
+        """How `name`, in lower case, means this model: by its name 0, by an alias 1, by the pattern
+        2; None if it does not."""
+        if name == self.name.lower():
+            return 0
+        if name in self.aliases:
+            return 1
+        return 2 if self.pattern and re.fullmatch(self.pattern, name) else None
+
+
+_NAMES_CACHED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """An API key as a call needs it. `version`: as `HoldResult.key_version`. `limits`: of `model`.
+    """An API key as a call needs it. `version`: as `HoldResult.key_version`. `served` are all its
+    models; the default, `model`, is among them.
 
     The secret is not in the representation.
     """
@@ -44,11 +72,35 @@ class Upstream:
     base_url: str
     wire_formats: tuple[str, ...]
     secret: str = field(repr=False)
-    limits: ModelLimits = ModelLimits()
+    served: tuple[Served, ...] = ()
+    _by_name: dict[str, Served | None] = field(default_factory=dict, repr=False, compare=False)
+
+    def serving(self, name: str) -> Served | None:
+        """The model that `name` means on this key; None if it serves none of that name."""
+        if name not in self._by_name:
+            if len(self._by_name) >= _NAMES_CACHED:
+                self._by_name.clear()
+            self._by_name[name] = self._find(name.lower())
+        return self._by_name[name]
+
+    def _find(self, name: str) -> Served | None:
+        ranked = [(rank, each) for each in self.served if (rank := each.rank(name)) is not None]
+        # As the statements of the books: of several patterns the longest.
+        return min(ranked, key=lambda r: (r[0], -len(r[1].pattern)))[1] if ranked else None
 
 
 # In the order of `Session`.
-SESSION_COLUMNS = ("session_id", "pk", "agent_id", "payers", "api_key_id", "refusal_status")
+SESSION_COLUMNS = (
+    "session_id",
+    "pk",
+    "agent_id",
+    "payers",
+    "api_key_id",
+    "refusal_status",
+    "price_id",
+    "named_models",
+    "model_mismatch",
+)
 
 
 def session_of(session_id: str) -> Session | None:
@@ -80,17 +132,29 @@ def upstream_of(slug: str) -> Upstream:
         _root(base_url),
         tuple(w for w in ("openai", "anthropic") if api_key.speaks(w)),
         secret,
-        _limits(api_key),
+        served_models(slug),
     )
 
 
-def _limits(api_key: ApiKey) -> ModelLimits:
-    served = api_key.served_models.select_related("model").filter(model__name=api_key.model).first()
-    if served is None:
-        return ModelLimits()
-    on_key = [served.output_tokens_max, served.model.output_tokens_max]
-    most = min((tokens for tokens in on_key if tokens is not None), default=None)
-    return ModelLimits(served.model.context_tokens, most)
+def served_models(slug: str) -> tuple[Served, ...]:
+    """Every model that a key serves."""
+    rows = ServedModel.objects.filter(api_key=slug).select_related("model", "price")
+    return tuple(_served(row) for row in rows.order_by("model__name"))
+
+
+def _served(row: ServedModel) -> Served:
+    known = row.model
+    limits = [most for most in (row.output_tokens_max, known.output_tokens_max) if most]
+    return Served(
+        known.name,
+        row.price_id,
+        row.price.token_cost_max,
+        tuple(known.aliases),
+        known.pattern,
+        min(limits, default=None),
+        known.context_tokens,
+        tuple(known.outputs),
+    )
 
 
 def _root(base_url: str) -> str:
