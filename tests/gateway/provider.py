@@ -19,7 +19,7 @@ from tests.gateway.server import (
     lend,
     supply_key,
 )
-from tests.keys.builders import make_people
+from tests.keys.builders import PAID, make_people
 from tests.threads import wait_until
 
 # Other routes than those of `PATHS`, and what a request of them has instead of messages.
@@ -105,7 +105,9 @@ def _ask(
 ) -> Result:
     wire_format = "anthropic" if path.startswith("/v1/messages") else "openai"
     with wire.wired(response, hold_open=hold_open) as wired:
-        supply_key("key-1", base_url=wired.base_url, provider=provider, model=model)
+        # Its embeddings are for calls of that route.
+        terms = {"provider": provider, "model": model, "served_rates": {"embed-1": PAID}}
+        supply_key("key-1", base_url=wired.base_url, **terms)
         session = lend(gateway.url, wire_format=wire_format)
         body = session.body(said, **fields)
         if path in INPUTS:

@@ -242,7 +242,7 @@ def test_a_request_for_a_model_needs_a_session(session):
 )
 def test_a_request_without_a_model_is_made_with_that_of_the_session(session, sandbox, path, body):
     assert ask(session, path, body).status == 200
-    assert sandbox.log()[0]["model"] == "gpt-4o"
+    assert sandbox.log()[0]["model"] == (EMBEDDING if "embeddings" in path else "gpt-4o")
 
 
 # --- Credentials ---------------------------------------------------------------------------------
