@@ -23,7 +23,11 @@ from tests.keys.builders import PAID, make_people
 from tests.threads import wait_until
 
 # Other routes than those of `PATHS`, and what a request of them has instead of messages.
-INPUTS = {"/v1/responses": {"input": "hello", "max_output_tokens": 40}, "/v1/embeddings": {}}
+INPUTS = {
+    "/v1/responses": {"input": "hello", "max_output_tokens": 40},
+    "/v1/completions": {"prompt": "hello", "max_tokens": 40},
+    "/v1/embeddings": {"input": "hello"},
+}
 
 
 class Result(NamedTuple):
@@ -111,8 +115,7 @@ def _ask(
         session = lend(gateway.url, wire_format=wire_format)
         body = session.body(said, **fields)
         if path in INPUTS:
-            asked = {"model": "any", "input": "hello", **INPUTS[path], **fields}
-            body = json.dumps(asked).encode()
+            body = json.dumps({"model": "any", **INPUTS[path], **fields}).encode()
         with closing(session.open(body, path=path)) as connection:
             answer = read(connection)
         wait_until(lambda: not Charge.objects.filter(status="held").exists())

@@ -11,6 +11,7 @@ from backports import zstd
 from tests.gateway import wire
 from tests.gateway.provider import ask, http, piece
 from tests.gateway.sandbox import running_sandbox
+from tests.gateway.server import Answer
 
 __all__ = ["ask"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,6 +104,45 @@ def test_an_encoded_error_reaches_the_client_decoded(ask):
     found = ask(encoded(gzip.compress(error), "gzip", status=400))
     assert (found.answer.status, found.answer.json["error"]["message"]) == (400, "no such model")
     assert found.charge.status == "released"
+
+
+def _flushed(encoder, data: bytes) -> bytes:
+    return encoder.compress(data) + encoder.flush(zlib.Z_SYNC_FLUSH)
+
+
+UNFINISHED = {
+    "gzip": lambda data: _flushed(zlib.compressobj(wbits=31), data),
+    "deflate": lambda data: _flushed(zlib.compressobj(), data),
+    "br": lambda data: _brotli_flushed(brotli.Compressor(), data),
+    "zstd": lambda data: zstd.ZstdCompressor().compress(data, zstd.ZstdCompressor.FLUSH_BLOCK),
+    "identity": bytes,
+}
+
+
+def _brotli_flushed(encoder: brotli.Compressor, data: bytes) -> bytes:
+    return encoder.process(data) + encoder.flush()
+
+
+def _read_first_event(way) -> Answer:
+    """What came of a stream that goes on, when its first event was there."""
+    response, seen = way.getresponse(), b""
+    while b"\n\n" not in seen:
+        seen += response.read1()
+    response.close()
+    return Answer(response.status, dict(response.getheaders()), seen, whole=False)
+
+
+@pytest.mark.parametrize("content_type", ["text/event-stream", "application/json", None])
+@pytest.mark.parametrize("name", UNFINISHED)
+def test_each_event_is_passed_on_at_once(ask, name, content_type):
+    body = UNFINISHED[name](wire.events(piece("one two three")))
+    response = encoded(body, name, content_type=content_type)
+    # It never ends: more is announced than comes.
+    response = response.replace(b"content-length: ", b"content-length: 9")
+    found = ask(response, hold_open=True, stream=True, read=_read_first_event)
+    assert found.answer.body == wire.events(piece("one two three"))
+    assert found.answer.headers["content-type"] == "text/event-stream"
+    assert found.usage[1:] == (3, "estimated")
 
 
 BOMBS = {
