@@ -56,9 +56,11 @@ class ChargeOutput(serializers.Serializer):
     cache_write_tokens = serializers.IntegerField(help_text=texts.CACHE_WRITE_TOKENS)
     cache_write_long_tokens = serializers.IntegerField(help_text=texts.CACHE_WRITE_LONG_TOKENS)
     audio_input_tokens = serializers.IntegerField(help_text=texts.AUDIO_INPUT_TOKENS)
+    image_input_tokens = serializers.IntegerField(help_text=texts.IMAGE_INPUT_TOKENS)
     output_tokens = serializers.IntegerField(help_text=texts.OUTPUT_TOKENS)
     reasoning_tokens = serializers.IntegerField(help_text=texts.REASONING_TOKENS)
     audio_output_tokens = serializers.IntegerField(help_text=texts.AUDIO_OUTPUT_TOKENS)
+    image_output_tokens = serializers.IntegerField(help_text=texts.IMAGE_OUTPUT_TOKENS)
     tokens = serializers.IntegerField(help_text=texts.TOKENS)
     cost = Usd(help_text=texts.COST)
     provider_cost = Usd(

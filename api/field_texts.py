@@ -17,9 +17,11 @@ CACHED_TOKENS = "The part of `input_tokens` that the provider read from its cach
 CACHE_WRITE_TOKENS = "The part of `input_tokens` that the provider wrote to its cache."
 CACHE_WRITE_LONG_TOKENS = "The part of `cache_write_tokens` that the provider keeps for an hour."
 AUDIO_INPUT_TOKENS = "The part of `input_tokens` that encodes audio."
-OUTPUT_TOKENS = "The number of output tokens, reasoning and audio included."
+IMAGE_INPUT_TOKENS = "The part of `input_tokens` that encodes images."
+OUTPUT_TOKENS = "The number of output tokens, reasoning, audio and images included."
 REASONING_TOKENS = "The part of `output_tokens` that the model spent on reasoning."
 AUDIO_OUTPUT_TOKENS = "The part of `output_tokens` that encodes audio."
+IMAGE_OUTPUT_TOKENS = "The part of `output_tokens` that encodes images."
 TOKENS = "The sum of input and output tokens, or the reported total where only that is known."
 COST = "The cost in US dollars, calculated with Butler's price book."
 

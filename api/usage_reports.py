@@ -36,8 +36,10 @@ class UsageReportView(AllocationActionView):
         cache_write_tokens = Tokens(required=False, help_text=texts.CACHE_WRITE_TOKENS)
         cache_write_long_tokens = Tokens(required=False, help_text=texts.CACHE_WRITE_LONG_TOKENS)
         audio_input_tokens = Tokens(required=False, help_text=texts.AUDIO_INPUT_TOKENS)
+        image_input_tokens = Tokens(required=False, help_text=texts.IMAGE_INPUT_TOKENS)
         reasoning_tokens = Tokens(required=False, help_text=texts.REASONING_TOKENS)
         audio_output_tokens = Tokens(required=False, help_text=texts.AUDIO_OUTPUT_TOKENS)
+        image_output_tokens = Tokens(required=False, help_text=texts.IMAGE_OUTPUT_TOKENS)
         total_tokens = Tokens(
             required=False,
             help_text="The total number of tokens, if only that is known. It cannot be combined "
@@ -77,9 +79,11 @@ class UsageReportView(AllocationActionView):
         cache_write_tokens = serializers.IntegerField(help_text=texts.CACHE_WRITE_TOKENS)
         cache_write_long_tokens = serializers.IntegerField(help_text=texts.CACHE_WRITE_LONG_TOKENS)
         audio_input_tokens = serializers.IntegerField(help_text=texts.AUDIO_INPUT_TOKENS)
+        image_input_tokens = serializers.IntegerField(help_text=texts.IMAGE_INPUT_TOKENS)
         output_tokens = serializers.IntegerField(help_text=texts.OUTPUT_TOKENS)
         reasoning_tokens = serializers.IntegerField(help_text=texts.REASONING_TOKENS)
         audio_output_tokens = serializers.IntegerField(help_text=texts.AUDIO_OUTPUT_TOKENS)
+        image_output_tokens = serializers.IntegerField(help_text=texts.IMAGE_OUTPUT_TOKENS)
         tokens = serializers.IntegerField(help_text=texts.TOKENS)
         cost = Usd(help_text=texts.COST)
         overrun = serializers.BooleanField(

@@ -85,8 +85,9 @@ _ENDED = {
     "endings": "jsonb_build_array(jsonb_build_object("
     "'id', CAST(:pk AS bigint), 'status', 'settled', 'basis', 'provider', 'input_tokens', 80, "
     "'cached_tokens', 0, 'cache_write_tokens', 0, 'cache_write_long_tokens', 0, "
-    "'audio_input_tokens', 0, 'output_tokens', 20, 'reasoning_tokens', 0, "
-    "'audio_output_tokens', 0, 'tokens', 100, 'cost', '0.00054', 'provider_request_id', ''))",
+    "'audio_input_tokens', 0, 'image_input_tokens', 0, 'output_tokens', 20, "
+    "'reasoning_tokens', 0, 'audio_output_tokens', 0, 'image_output_tokens', 0, "
+    "'tokens', 100, 'cost', '0.00054', 'provider_request_id', ''))",
     "at": "now()",
 }
 

@@ -111,10 +111,12 @@ def _clamp_to_hold(usage: Usage, call: Call) -> Usage:
     if usage.tokens <= hold_tokens:
         return usage
     output = max(hold_tokens - usage.input_tokens, 0)
+    images = min(usage.image_output_tokens, output)
     return replace(
         usage,
         output_tokens=output,
         reasoning_tokens=min(usage.reasoning_tokens, output),
-        audio_output_tokens=min(usage.audio_output_tokens, output),
+        audio_output_tokens=min(usage.audio_output_tokens, output - images),
+        image_output_tokens=images,
         total=None,
     )

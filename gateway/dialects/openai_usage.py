@@ -34,6 +34,7 @@ from keys.services import Usage
 _USD_PER_TICK = Decimal(10) ** -10
 _NAMES = tomllib.loads(Path(__file__).with_name("usage_names.toml").read_text())
 _COUNTS, _PARTS, _PLACES = _NAMES["counts"], _NAMES["parts"], _NAMES["places"]
+_MODALITIES = _NAMES["modalities"]
 
 
 def usage_of(values: dict[str, Any]) -> Usage | None:
@@ -152,6 +153,8 @@ def _complete_usage(
         prompt += cached
     output = _output(completion, reasoning, rest=(total or 0) - prompt - completion)
     cached = part_within(cached, whole=prompt)
+    audio_input, image_input = _media(input_details, values, "prompt", whole=prompt)
+    audio_output, image_output = _media(output_details, values, "completion", whole=output)
     return Usage(
         input_tokens=prompt,
         output_tokens=output,
@@ -160,11 +163,31 @@ def _complete_usage(
             largest(part(input_details, "cache_write_tokens")), whole=prompt - cached
         ),
         reasoning_tokens=reasoning or output - completion,
-        audio_input_tokens=part_within(largest(part(input_details, "audio_tokens")), whole=prompt),
-        audio_output_tokens=part_within(
-            largest(part(output_details, "audio_tokens")), whole=output
-        ),
+        audio_input_tokens=audio_input,
+        image_input_tokens=image_input,
+        audio_output_tokens=audio_output,
+        image_output_tokens=image_output,
     )
+
+
+def _media(details: Any, values: dict[str, Any], side: str, *, whole: int) -> tuple[int, int]:
+    """The tokens of audio and of images that are part of `whole`."""
+    by_modality = _modalities(values, _MODALITIES[side])
+    audio = largest(part(details, "audio_tokens"), by_modality.get("AUDIO"))
+    audio = part_within(audio, whole=whole)
+    images = largest(part(details, "image_tokens"), by_modality.get("IMAGE"))
+    return audio, part_within(images, whole=whole - audio)
+
+
+def _modalities(values: dict[str, Any], names: list[str]) -> dict[Any, Any]:
+    """Gemini's list of tokens by modality."""
+    lists = (values.get(name) for name in names)
+    found = next((each for each in lists if isinstance(each, list)), [])
+    return {
+        part(each, "modality"): largest(part(each, "tokenCount"), part(each, "token_count"))
+        for each in found
+        if isinstance(part(each, "modality"), str)
+    }
 
 
 def _output(completion: int, reasoning: int, *, rest: int) -> int:

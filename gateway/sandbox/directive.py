@@ -21,8 +21,9 @@ class Directive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     Instead of an answer: `status` (with `retry_after` seconds, `code`), `hang`.
     Timing: `latency_ms` before the first byte, `slow_ms` between the events of a stream.
-    Tokens: `output` per choice, never above the requested maximum; `reasoning` and `audio_out` are
-    part of it, and `cached`, `cache_write`, `cache_write_1h`, `audio_in` of `input`.
+    Tokens: `output` per choice, never above the requested maximum; `reasoning`, `audio_out` and
+    `image_out` are part of it; `cached`, `cache_write`, `cache_write_1h`, `audio_in`, `image_in`
+    of `input`.
     Usage: `none`, `wrong` (no numbers, or negative), `over` (ten times the output); `cost` in USD.
     Content: `tool` with `args` (JSON), `chunks` in which a stream's text comes.
     Faults: `cut` closes the socket, `stall` keeps it open without sending, both at a place in
@@ -40,9 +41,11 @@ class Directive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     cache_write: int = 0
     cache_write_1h: int = 0
     audio_in: int = 0
+    image_in: int = 0
     output: int | None = None
     reasoning: int = 0
     audio_out: int = 0
+    image_out: int = 0
     usage: Literal["right", "none", "wrong", "over"] = "right"
     cost: Decimal | None = None
     tool: str = ""

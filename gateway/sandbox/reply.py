@@ -18,8 +18,8 @@ _TEXT_INSTEAD = {"completion_tokens", "output_tokens"}
 
 
 class Bill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Tokens as a provider bills them: input includes cached ones, cache writes and audio, output
-    reasoning and audio. `cache_write` lives 5 minutes, `cache_write_1h` an hour."""
+    """Tokens as a provider bills them: input includes cached ones, cache writes, audio and images,
+    output reasoning, audio and images. `cache_write` lives 5 minutes, `cache_write_1h` an hour."""
 
     input: int = 0
     cached: int = 0
@@ -29,6 +29,8 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reasoning: int = 0
     audio_in: int = 0
     audio_out: int = 0
+    image_in: int = 0
+    image_out: int = 0
 
 
 NOTHING = Bill()
@@ -55,8 +57,10 @@ class Reply:
     def bill_after(self, produced: int) -> Bill:
         """The bill of a stream that ended after `produced` visible tokens."""
         if not produced:
-            return msgspec.structs.replace(self.bill, output=0, reasoning=0, audio_out=0)
-        output = produced + self.bill.reasoning + self.bill.audio_out
+            return msgspec.structs.replace(
+                self.bill, output=0, reasoning=0, audio_out=0, image_out=0
+            )
+        output = produced + self.bill.reasoning + self.bill.audio_out + self.bill.image_out
         return msgspec.structs.replace(self.bill, output=min(self.bill.output, output))
 
     def usage_field(self, usage: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +77,7 @@ class Reply:
 def reply(*, request: SandboxRequest, directive: Directive, call_id: str, produces: bool) -> Reply:
     """The answer of the model; without words if the route produces no output tokens."""
     tool = directive.tool if request.tools and not request.after_tool else ""
-    hidden = _hidden_tokens(request, directive) if produces else (0, 0)
+    hidden = _hidden_tokens(request, directive) if produces else (0, 0, 0)
     answers: list[list[str]] = []
     complete = True
     if produces:
@@ -117,18 +121,29 @@ def _tool_call(request: SandboxRequest, directive: Directive, *, hidden: int) ->
     return [allowed] * request.choices, len(allowed) == len(whole)
 
 
-def _hidden_tokens(request: SandboxRequest, directive: Directive) -> tuple[int, int]:
-    """Reasoning and audio of one choice: part of its output, so never above its maximum."""
+HiddenTokens = tuple[int, int, int]
+
+
+def _hidden_tokens(request: SandboxRequest, directive: Directive) -> HiddenTokens:
+    """Reasoning, audio and images of one choice: part of its output, so never above its maximum."""
+    wanted = directive.reasoning + directive.audio_out + directive.image_out
     limits = [n for n in (request.output_tokens_max, directive.output) if n is not None]
-    most = min(limits, default=directive.reasoning + directive.audio_out)
+    most = min(limits, default=wanted)
     reasoning = min(directive.reasoning, most)
-    return reasoning, min(directive.audio_out, most - reasoning)
+    audio = min(directive.audio_out, most - reasoning)
+    return reasoning, audio, min(directive.image_out, most - reasoning - audio)
 
 
 def _bill(
-    request: SandboxRequest, directive: Directive, *, visible: int, hidden: tuple[int, int]
+    request: SandboxRequest, directive: Directive, *, visible: int, hidden: HiddenTokens
 ) -> Bill:
-    parts = (directive.cached, directive.cache_write, directive.cache_write_1h, directive.audio_in)
+    parts = (
+        directive.cached,
+        directive.cache_write,
+        directive.cache_write_1h,
+        directive.audio_in,
+        directive.image_in,
+    )
     output = visible + sum(hidden) * request.choices
     return Bill(
         input=max(request.input_tokens if directive.input is None else directive.input, sum(parts)),
@@ -136,7 +151,9 @@ def _bill(
         cache_write=directive.cache_write,
         cache_write_1h=directive.cache_write_1h,
         audio_in=directive.audio_in,
+        image_in=directive.image_in,
         output=output * (_OVER_FACTOR if directive.usage == "over" else 1),
         reasoning=hidden[0] * request.choices,
         audio_out=hidden[1] * request.choices,
+        image_out=hidden[2] * request.choices,
     )

@@ -70,9 +70,11 @@ class ChargeAdmin(ReadOnlyAdmin):
                     "cache_write_tokens",
                     "cache_write_long_tokens",
                     "audio_input_tokens",
+                    "image_input_tokens",
                     "output_tokens",
                     "reasoning_tokens",
                     "audio_output_tokens",
+                    "image_output_tokens",
                     "held_tokens",
                     "overrun",
                 )

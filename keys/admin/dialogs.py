@@ -16,6 +16,7 @@ from keys.models import AgentToken
 from keys.supply.pricing import RATE_NAMES, Rates
 
 _AS_INPUT = "US dollars per 1,000 tokens. Leave it empty to use the cost of input."
+_AS_OUTPUT = "US dollars per 1,000 tokens. Leave it empty to use the cost of output."
 
 
 def _rate(*, label: str, required: bool = True, help_text: str = "") -> forms.DecimalField:
@@ -55,11 +56,9 @@ class RatesForm(BaseDialogForm):
         help_text="US dollars per 1,000 tokens. Leave it empty to use the cost of a cache write.",
     )
     audio_input = _rate(label="Audio input", required=False, help_text=_AS_INPUT)
-    audio_output = _rate(
-        label="Audio output",
-        required=False,
-        help_text="US dollars per 1,000 tokens. Leave it empty to use the cost of output.",
-    )
+    image_input = _rate(label="Image input", required=False, help_text=_AS_INPUT)
+    audio_output = _rate(label="Audio output", required=False, help_text=_AS_OUTPUT)
+    image_output = _rate(label="Image output", required=False, help_text=_AS_OUTPUT)
     reason = reason_field()
 
     @property

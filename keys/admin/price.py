@@ -35,8 +35,10 @@ class PriceAdmin(ReadOnlyAdmin):
         "cache_write",
         "cache_write_long_rate",
         "audio_input_rate",
+        "image_input_rate",
         "output",
         "audio_output_rate",
+        "image_output_rate",
         "long_prompts",
         "source",
         "starts_at",
@@ -62,10 +64,20 @@ class PriceAdmin(ReadOnlyAdmin):
         """The rate of audio input; by default the rate of input."""
         return str(price.rates.audio_input)
 
+    @display(description="Image input")
+    def image_input_rate(self, price: Price) -> SafeString | str:
+        """The rate of images in the input; by default the rate of input."""
+        return str(price.rates.image_input)
+
     @display(description="Audio output")
     def audio_output_rate(self, price: Price) -> SafeString | str:
         """The rate of audio output; by default the rate of output."""
         return str(price.rates.audio_output)
+
+    @display(description="Image output")
+    def image_output_rate(self, price: Price) -> SafeString | str:
+        """The rate of images in the output; by default the rate of output."""
+        return str(price.rates.image_output)
 
     @display(description="Long prompts")
     def long_prompts(self, price: Price) -> SafeString | str:

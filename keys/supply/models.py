@@ -54,8 +54,8 @@ class Price(models.Model):
     """The price of a model from `starts_at` on: a line of the price book, USD per 1,000 tokens.
 
     A row never changes: a new price is a new row, so a charge that points here keeps its rates. A
-    rate that is NULL falls back: `cache_write_long` (kept for an hour) to `cache_write`, audio to
-    `input` and `output`. `tiers` are the rates of long prompts, see `pricing.Rates`;
+    rate that is NULL falls back: `cache_write_long` (kept for an hour) to `cache_write`, audio and
+    images to `input` and `output`. `tiers` are the rates of long prompts, see `pricing.Rates`;
     `tier_max` is the highest of them.
     """
 
@@ -68,6 +68,8 @@ class Price(models.Model):
     cache_write_long = usd(null=True)
     audio_input = usd(null=True)
     audio_output = usd(null=True)
+    image_input = usd(null=True)
+    image_output = usd(null=True)
     tiers = models.JSONField(db_default=[])
     tier_max = usd(db_default=0)
     source = models.CharField(

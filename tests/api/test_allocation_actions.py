@@ -40,9 +40,10 @@ def test_usage_is_recorded_and_answered_with_what_is_left(ada, session):
     assert_books_balance()
 
 
-def test_hour_long_writes_and_audio_are_recorded_and_summed_up(ada, session):
+def test_hour_long_writes_audio_and_images_are_recorded_and_summed_up(ada, session):
     fields = {"input_tokens": 100, "cache_write_tokens": 30, "cache_write_long_tokens": 20}
     fields |= {"audio_input_tokens": 10, "output_tokens": 50, "audio_output_tokens": 40}
+    fields |= {"image_input_tokens": 60, "image_output_tokens": 7}
     said = ada.post(f"{session}/usage", **fields).json()
     assert {name: said[name] for name in fields} == fields
     totals = ada.get("/usage").json()["totals"]

@@ -50,6 +50,8 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
         output_tokens=40,
         reasoning_tokens=30,
         audio_output_tokens=3,
+        image_input_tokens=8,
+        image_output_tokens=4,
     )
     ending = keys.Settlement(
         charge, "settled", usage, "provider", Decimal("0.25"), "req-of-provider"
@@ -77,6 +79,8 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
         "output_tokens": 40,
         "reasoning_tokens": 30,
         "audio_output_tokens": 3,
+        "image_input_tokens": 8,
+        "image_output_tokens": 4,
         "tokens": 140,
         "provider_request_id": "req-of-provider",
         "overrun": False,

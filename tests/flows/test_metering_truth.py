@@ -38,6 +38,8 @@ COLUMNS = {
     "reasoning": "reasoning_tokens",
     "audio_in": "audio_input_tokens",
     "audio_out": "audio_output_tokens",
+    "image_in": "image_input_tokens",
+    "image_out": "image_output_tokens",
     "cache_write_1h": "cache_write_long_tokens",
 }
 # US dollars per 1,000 tokens, no two alike, so that a rate in the wrong place shows.
@@ -48,6 +50,8 @@ PRICES = {
         "cache_write": Decimal("0.003125007"),
         "cache_write_long": Decimal("0.005"),
         "output": Decimal("0.015000003"),
+        "image_input": Decimal("0.001700009"),
+        "image_output": Decimal("0.030000011"),
     }
     for number in range(4)
 }
@@ -128,6 +132,9 @@ def cost_of(row: dict) -> Decimal:
         + row["cache_write"] * rates["cache_write"]
         + row["cache_write_1h"] * rates["cache_write_long"]
         + row["output"] * rates["output"]
+        + (rates["image_output"] - rates["output"]) * row["image_out"]
+        # In the log, no part of the input is in two kinds at once.
+        + (rates["image_input"] - rates["input"]) * row["image_in"]
     )
     return (total / 1000).quantize(Decimal("1e-9"), ROUND_HALF_UP)
 
@@ -181,7 +188,8 @@ def _directive(dice: random.Random, route: str) -> str:
         kinds["cache_write_1h"] = dice.randrange(500)
     if route == CHAT:
         kinds = {"cached": dice.randrange(500), "audio_in": dice.randrange(100)}
-        counts["audio_out"] = dice.randrange(20)
+        kinds["image_in"] = dice.randrange(300)
+        counts |= {"audio_out": dice.randrange(20), "image_out": dice.randrange(20)}
     counts |= kinds | {"input": sum(kinds.values()) + dice.randrange(1, 1000)}
     return f"[[sandbox {' '.join(f'{name}={count}' for name, count in counts.items())}]]"
 

@@ -76,6 +76,9 @@ def usages(draw, most):
         "audio_output_tokens": "output_tokens",
     }
     drawn = {part: draw(st.integers(0, wholes[whole])) for part, whole in parts.items()}
+    for side in ("input", "output"):
+        most_images = wholes[f"{side}_tokens"] - drawn[f"audio_{side}_tokens"]
+        drawn[f"image_{side}_tokens"] = draw(st.integers(0, most_images))
     return Usage(**wholes, **drawn, total=tokens)
 
 
@@ -128,6 +131,52 @@ def test_audio_has_its_own_rates_and_is_taken_as_fresh_as_far_as_it_can():
         REALTIME, input_tokens=100, cached_tokens=60, audio_input_tokens=70, output_tokens=0
     )
     assert spent == Decimal("0.001304")
+
+
+def test_images_have_their_own_rates_beside_audio():
+    rates = replace(REALTIME, image_input=Decimal("0.005"), image_output=Decimal("0.03"))
+    counts = {"input_tokens": 100, "image_input_tokens": 30, "audio_input_tokens": 20}
+    counts |= {"output_tokens": 200, "image_output_tokens": 150, "audio_output_tokens": 10}
+    # 50 × 0.004 + 20 × 0.032 + 30 × 0.005 + 40 × 0.016 + 10 × 0.064 + 150 × 0.03, all / 1,000
+    assert cost(rates, **counts) == Decimal("0.00677")
+    # 80 × 0.0004 + 20 × 0.032: of 50 tokens of audio and images at least 30 came from the cache
+    read = {"cached_tokens": 80, "image_input_tokens": 30, "audio_input_tokens": 20}
+    assert cost(rates, input_tokens=100, **read, output_tokens=0) == Decimal("0.000672")
+
+
+@pytest.mark.parametrize(
+    ("model", "counts", "spent"),
+    [
+        # 1,290 × 30 + 10 × 2.5 (and 8 × 0.3), all / 1,000,000
+        (
+            "gemini-2.5-flash-image",
+            {"output_tokens": 1300, "image_output_tokens": 1290},
+            "0.038725",
+        ),
+        ("gemini-2.5-flash-image", {"output_tokens": 1290, "image_output_tokens": 1290}, "0.0387"),
+        # 1,120 × 120 + 30 × 12
+        (
+            "gemini-3-pro-image-preview",
+            {"output_tokens": 1150, "image_output_tokens": 1120, "reasoning_tokens": 30},
+            "0.13476",
+        ),
+        # 1,000 × 60 + 100 × 3
+        (
+            "gemini-3.1-flash-image-preview",
+            {"output_tokens": 1100, "image_output_tokens": 1000},
+            "0.0603",
+        ),
+        # Without a rate of its own an image costs what text does: 500 × 10 + 300 × 40
+        (
+            "gemini-2.5-pro",
+            {"input_tokens": 2000, "image_input_tokens": 1500, "output_tokens": 0},
+            "0.0025",
+        ),
+    ],
+)
+def test_images_cost_what_google_publishes(noon, model, counts, spent):
+    rates = default_rates("google", model, at=noon)
+    assert cost(rates, **({"input_tokens": 0} | counts)) == Decimal(spent)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +249,12 @@ def test_a_rate_that_is_not_given_is_that_of_input():
         ({"audio_input_tokens": -1}, "below zero"),
         ({"audio_output_tokens": 6}, "more than the output"),
         ({"audio_output_tokens": -1}, "below zero"),
+        ({"image_input_tokens": 11}, "more than the input"),
+        ({"image_input_tokens": 6, "audio_input_tokens": 5}, "more than the input"),
+        ({"image_input_tokens": -1}, "below zero"),
+        ({"image_output_tokens": 6}, "more than the output"),
+        ({"image_output_tokens": 3, "audio_output_tokens": 3}, "more than the output"),
+        ({"image_output_tokens": -1}, "below zero"),
         ({"unknown_tokens": -1}, "below zero"),
         ({"input_tokens": -1}, "more than the input"),
     ],

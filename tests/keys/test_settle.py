@@ -235,6 +235,8 @@ def test_every_kind_of_token_stands_on_the_charge_and_has_its_price(people):
         audio_input=Decimal("0.01"),
         output=Decimal("0.004"),
         audio_output=Decimal("0.02"),
+        image_input=Decimal("0.003"),
+        image_output=Decimal("0.03"),
     )
     add_key("openai-1", rates=rates)
     usage = keys.Usage(
@@ -246,15 +248,17 @@ def test_every_kind_of_token_stands_on_the_charge_and_has_its_price(people):
         output_tokens=90,
         reasoning_tokens=10,
         audio_output_tokens=30,
+        image_input_tokens=40,
+        image_output_tokens=20,
     )
     lent = allocate(tokens=20_000)
     keys.settle(charge=hold(lent, 2_000), usage=usage, now=NOON)
     keys.report_usage(allocation_id=lent.pk, usage=usage, now=NOON)
-    # 550 × 0.001 + 100 × 0.0001 + 100 × 0.00125 + 200 × 0.002 + 50 × 0.01
-    # + 60 × 0.004 + 30 × 0.02, all / 1,000
+    # 510 × 0.001 + 100 × 0.0001 + 100 × 0.00125 + 200 × 0.002 + 50 × 0.01 + 40 × 0.003
+    # + 40 × 0.004 + 30 × 0.02 + 20 × 0.03, all / 1,000
     for charge in Charge.objects.all():
         assert {n: getattr(charge, n) for n in usage.as_columns()} == usage.as_columns()
-        assert (charge.tokens, charge.cost) == (1_090, Decimal("0.002425"))
+        assert (charge.tokens, charge.cost) == (1_090, Decimal("0.003025"))
     assert_books_balance()
 
 
@@ -289,6 +293,11 @@ def test_an_estimate_is_marked_as_one(lent):
         {"output_tokens": 1, "reasoning_tokens": 2},
         {"output_tokens": 1, "audio_output_tokens": 2},
         {"input_tokens": 1, "audio_input_tokens": 2},
+        {"output_tokens": 1, "image_output_tokens": 2},
+        {"output_tokens": 3, "image_output_tokens": 2, "audio_output_tokens": 2},
+        {"input_tokens": 1, "image_input_tokens": 2},
+        {"input_tokens": 3, "image_input_tokens": 2, "audio_input_tokens": 2},
+        {"image_output_tokens": -1},
         {"input_tokens": 1, "cache_write_long_tokens": 1},
         {"audio_input_tokens": -1},
         {"input_tokens": 5, "total": 4},

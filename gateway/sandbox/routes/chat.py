@@ -153,10 +153,12 @@ def usage(bill: Bill) -> dict[str, Any]:
             "cached_tokens": bill.cached,
             "cache_write_tokens": bill.cache_write + bill.cache_write_1h,
             "audio_tokens": bill.audio_in,
+            "image_tokens": bill.image_in,
         },
         "completion_tokens_details": {
             "reasoning_tokens": bill.reasoning,
             "audio_tokens": bill.audio_out,
+            "image_tokens": bill.image_out,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
         },

@@ -194,10 +194,11 @@ class Charge(models.Model):
       └───expire───▶ expired ──late settle──▶ settled
 
     A settled charge is the usage record, which is never changed or deleted. `cached_tokens`,
-    `cache_write_tokens` and `audio_input_tokens` are part of `input_tokens`,
-    `cache_write_long_tokens` (kept an hour) of `cache_write_tokens`, `reasoning_tokens` and
-    `audio_output_tokens` of `output_tokens`; `tokens` is input and output or, where only that was
-    reported, the total. `cost` is by Butler's price book, `provider_cost` as the provider reported.
+    `cache_write_tokens`, `audio_input_tokens` and `image_input_tokens` are part of `input_tokens`,
+    `cache_write_long_tokens` (kept an hour) of `cache_write_tokens`, `reasoning_tokens`,
+    `audio_output_tokens` and `image_output_tokens` of `output_tokens`; `tokens` is input and output
+    or, where only that was reported, the total. `cost` is by Butler's price book, `provider_cost`
+    as the provider reported.
     `request_digest` (SHA-256) tells whether a repeated request is the same.
     """
 
@@ -243,6 +244,8 @@ class Charge(models.Model):
     output_tokens = models.BigIntegerField(default=0)
     reasoning_tokens = models.BigIntegerField(default=0)
     audio_output_tokens = models.BigIntegerField(db_default=0)
+    image_input_tokens = models.BigIntegerField(db_default=0)
+    image_output_tokens = models.BigIntegerField(db_default=0)
     tokens = models.BigIntegerField(default=0)
     cost = usd(default=0)
     provider_cost = usd(null=True)
@@ -269,9 +272,9 @@ class Charge(models.Model):
             models.CheckConstraint(
                 condition=Q(input_tokens__gte=F("cached_tokens") + F("cache_write_tokens"))
                 & Q(cache_write_tokens__gte=F("cache_write_long_tokens"))
-                & Q(input_tokens__gte=F("audio_input_tokens"))
+                & Q(input_tokens__gte=F("audio_input_tokens") + F("image_input_tokens"))
                 & Q(output_tokens__gte=F("reasoning_tokens"))
-                & Q(output_tokens__gte=F("audio_output_tokens"))
+                & Q(output_tokens__gte=F("audio_output_tokens") + F("image_output_tokens"))
                 & Q(tokens__gte=F("input_tokens") + F("output_tokens")),
                 name="charge_parts_add_up",
             ),

@@ -35,20 +35,19 @@ class Usage:
     audio_input_tokens: int = 0
     reasoning_tokens: int = 0
     audio_output_tokens: int = 0
+    image_input_tokens: int = 0
+    image_output_tokens: int = 0
     total: int | None = None
 
     def check(self) -> None:
         """Refusals: WrongValue."""
         if min(self.as_columns().values()) < 0 or self.tokens > 10**12:
             raise WrongValue("Use token counts from 0 to 1,000,000,000,000.", field="tokens")
-        if self.cached_tokens + self.cache_write_tokens > self.input_tokens:
-            raise WrongValue(
-                "Include cached_tokens and cache_write_tokens in input_tokens: the sum is higher.",
-                field="cached_tokens",
-            )
-        for part, whole in _PARTS:
-            if getattr(self, part) > getattr(self, whole):
-                raise WrongValue(f"Include {part} in {whole}: {part} is higher.", field=part)
+        for parts, whole in _PARTS:
+            if sum(getattr(self, part) for part in parts) > getattr(self, whole):
+                names = " and ".join(parts)
+                higher = names if len(parts) == 1 else "the sum"
+                raise WrongValue(f"Include {names} in {whole}: {higher} is higher.", field=parts[0])
         if self.total is not None and self.total < self.input_tokens + self.output_tokens:
             raise WrongValue(
                 "Use a total of at least input_tokens plus output_tokens.", field="total"
@@ -73,18 +72,21 @@ class Usage:
             "cache_write_tokens": self.cache_write_tokens,
             "cache_write_long_tokens": self.cache_write_long_tokens,
             "audio_input_tokens": self.audio_input_tokens,
+            "image_input_tokens": self.image_input_tokens,
             "output_tokens": self.output_tokens,
             "reasoning_tokens": self.reasoning_tokens,
             "audio_output_tokens": self.audio_output_tokens,
+            "image_output_tokens": self.image_output_tokens,
             "tokens": self.tokens,
         }
 
 
 _PARTS = (
-    ("cache_write_long_tokens", "cache_write_tokens"),
-    ("audio_input_tokens", "input_tokens"),
-    ("reasoning_tokens", "output_tokens"),
-    ("audio_output_tokens", "output_tokens"),
+    (("cached_tokens", "cache_write_tokens"), "input_tokens"),
+    (("cache_write_long_tokens",), "cache_write_tokens"),
+    (("audio_input_tokens", "image_input_tokens"), "input_tokens"),
+    (("reasoning_tokens",), "output_tokens"),
+    (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
 )
 NOTHING = Usage()
 

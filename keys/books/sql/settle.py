@@ -12,8 +12,9 @@ END = Statement(
         SELECT * FROM jsonb_to_recordset(%(endings)s) AS g(
             id bigint, status text, basis text, input_tokens bigint, cached_tokens bigint,
             cache_write_tokens bigint, cache_write_long_tokens bigint, audio_input_tokens bigint,
-            output_tokens bigint, reasoning_tokens bigint, audio_output_tokens bigint,
-            tokens bigint, cost numeric, provider_cost numeric, provider_request_id text)
+            image_input_tokens bigint, output_tokens bigint, reasoning_tokens bigint,
+            audio_output_tokens bigint, image_output_tokens bigint, tokens bigint,
+            cost numeric, provider_cost numeric, provider_request_id text)
     ),
     -- The charges that can still end so; one that should expire may have been extended.
     before AS (
@@ -28,8 +29,10 @@ END = Statement(
            SET status = g.status, basis = g.basis, input_tokens = g.input_tokens,
                cached_tokens = g.cached_tokens, cache_write_tokens = g.cache_write_tokens,
                cache_write_long_tokens = g.cache_write_long_tokens,
-               audio_input_tokens = g.audio_input_tokens, output_tokens = g.output_tokens,
+               audio_input_tokens = g.audio_input_tokens,
+               image_input_tokens = g.image_input_tokens, output_tokens = g.output_tokens,
                reasoning_tokens = g.reasoning_tokens, audio_output_tokens = g.audio_output_tokens,
+               image_output_tokens = g.image_output_tokens,
                tokens = g.tokens, cost = g.cost, provider_cost = g.provider_cost,
                provider_request_id = g.provider_request_id,
                overrun = g.status = 'settled' AND g.tokens > c.held_tokens,

@@ -56,8 +56,10 @@ _BUNDLED = {
     "cache_write": "cache_write_mtok",
     "cache_write_long": "cache_write_1h_mtok",
     "audio_input": "input_audio_mtok",
+    "image_input": "input_image_mtok",
     "output": "output_mtok",
     "audio_output": "output_audio_mtok",
+    "image_output": "output_image_mtok",
 }
 
 
@@ -94,6 +96,8 @@ def rates_above(prices: ModelPrice, *, start: int, provider: str) -> Rates:
         cache_write_long=rates["cache_write_long"],
         audio_input=rates["audio_input"],
         audio_output=rates["audio_output"],
+        image_input=rates["image_input"],
+        image_output=rates["image_output"],
     )
 
 

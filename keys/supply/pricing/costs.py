@@ -20,38 +20,55 @@ def cost(  # noqa: PLR0913 - one count for each kind of token
     cache_write_tokens: int = 0,
     cache_write_long_tokens: int = 0,
     audio_input_tokens: int = 0,
+    image_input_tokens: int = 0,
     reasoning_tokens: int = 0,
     audio_output_tokens: int = 0,
+    image_output_tokens: int = 0,
     unknown_tokens: int = 0,
 ) -> Decimal:
     """Return what a call cost, in US dollars with 9 places.
 
-    Counted as OpenAI does: `cached_tokens` (read from a cache), `cache_write_tokens` and
-    `audio_input_tokens` are part of `input_tokens`, `cache_write_long_tokens` of
-    `cache_write_tokens`, `reasoning_tokens` (at the rate of output) and `audio_output_tokens` of
-    `output_tokens`. Anthropic counts cached tokens beside its input tokens: add them up first.
-    Providers do not report how much audio came from a cache: as much of it as possible is priced
-    as not cached. `unknown_tokens`, of which only the number is known, cost the highest rate they
-    can. ValueError when a part is more than its whole, or below zero.
+    Counted as OpenAI does: `cached_tokens` (read from a cache), `cache_write_tokens`,
+    `audio_input_tokens` and `image_input_tokens` are part of `input_tokens`,
+    `cache_write_long_tokens` of `cache_write_tokens`, `reasoning_tokens` (at the rate of output),
+    `audio_output_tokens` and `image_output_tokens` of `output_tokens`. Anthropic counts cached
+    tokens beside its input tokens: add them up first. Providers do not report how much audio or
+    images came from a cache: as much of it as possible is priced as not cached. `unknown_tokens`,
+    of which only the number is known, cost the highest rate they can. ValueError when a part is
+    more than its whole, or below zero.
     """
     text = input_tokens - cached_tokens - cache_write_tokens
-    if text < 0 or audio_input_tokens > input_tokens:
+    if text < 0 or audio_input_tokens + image_input_tokens > input_tokens:
         raise ValueError("A part of the input tokens is more than the input tokens.")
     if cache_write_long_tokens > cache_write_tokens:
         raise ValueError("The one-hour cache writes are more than all cache writes.")
-    if reasoning_tokens > output_tokens or audio_output_tokens > output_tokens:
+    written = output_tokens - audio_output_tokens - image_output_tokens
+    if reasoning_tokens > output_tokens or written < 0:
         raise ValueError("A part of the output tokens is more than the output tokens.")
     audio = min(audio_input_tokens, text)
+    images = min(image_input_tokens, text - audio)
     counts = (
-        text - audio,
+        text - audio - images,
         cached_tokens,
         cache_write_tokens - cache_write_long_tokens,
         cache_write_long_tokens,
         audio,
-        output_tokens - audio_output_tokens,
+        images,
+        written,
         audio_output_tokens,
+        image_output_tokens,
     )
-    if min(*counts, cache_write_tokens, audio_input_tokens, reasoning_tokens, unknown_tokens) < 0:
+    if (
+        min(
+            *counts,
+            cache_write_tokens,
+            audio_input_tokens,
+            image_input_tokens,
+            reasoning_tokens,
+            unknown_tokens,
+        )
+        < 0
+    ):
         raise ValueError("A number of tokens is below zero.")
     with localcontext(EXACT):
         paid = rates.at(input_tokens + unknown_tokens) if rates.tiers else rates

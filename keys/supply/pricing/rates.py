@@ -11,10 +11,10 @@ ZERO = Decimal(0)
 class Rates:
     """US dollars per 1,000 tokens. A missing rate is replaced by a more general one.
 
-    `cached`, `cache_write` and `audio_input` default to `input`, `cache_write_long` (kept for an
-    hour) to `cache_write`, `audio_output` to `output`. `tiers`: the rates of longer prompts, by
-    length. TypeError for anything but Decimal, ValueError for a negative or infinite rate, and
-    for tiers that are out of order.
+    `cached`, `cache_write`, `audio_input` and `image_input` default to `input`, `cache_write_long`
+    (kept for an hour) to `cache_write`, `audio_output` and `image_output` to `output`. `tiers`: the
+    rates of longer prompts, by length. TypeError for anything but Decimal, ValueError for a
+    negative or infinite rate, and for tiers that are out of order.
     """
 
     input: Decimal
@@ -24,6 +24,8 @@ class Rates:
     cache_write_long: Decimal | None = None
     audio_input: Decimal | None = None
     audio_output: Decimal | None = None
+    image_input: Decimal | None = None
+    image_output: Decimal | None = None
     tiers: "tuple[Tier, ...]" = ()
 
     def __post_init__(self) -> None:
@@ -78,8 +80,10 @@ RATE_NAMES = (
     "cache_write",
     "cache_write_long",
     "audio_input",
+    "image_input",
     "output",
     "audio_output",
+    "image_output",
 )
 # The rate that replaces a missing one. The order matters: a replacement may be replaced itself.
 _KINDS = {
@@ -87,7 +91,9 @@ _KINDS = {
     "cache_write": "input",
     "cache_write_long": "cache_write",
     "audio_input": "input",
+    "image_input": "input",
     "audio_output": "output",
+    "image_output": "output",
 }
 
 
