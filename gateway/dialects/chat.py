@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway import bounds, model_catalogue
-from gateway.dialects import openai_usage, output_count, sse, unsupported
+from gateway.dialects import openai_usage, output_count, sse, unsupported, unsupported_fields
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.chat_meter import ChatMeter
 from gateway.dialects.json_body import (
@@ -23,7 +23,7 @@ _OTHER = dict(zip(_OUTPUT, reversed(_OUTPUT), strict=True))
 CHOICES_MAX = 128
 _GUARDED = frozenset(
     {"model", "messages", "tools", "n", "stream", "stream_options", "service_tier", *_OUTPUT}
-    | unsupported.CHAT.keys()
+    | unsupported_fields.CHAT.keys()
 )
 
 
@@ -42,7 +42,7 @@ class Chat:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
         fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
-        unsupported.refuse_settings(fields, unsupported.CHAT)
+        unsupported.refuse_settings(fields, unsupported_fields.CHAT)
         unsupported.refuse_tier(fields)
         unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)
         maxima = [whole_number_of(fields, name) for name in _OUTPUT]

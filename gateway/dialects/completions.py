@@ -1,7 +1,7 @@
 """Completions of a text: OpenAI's older wire format, in which editors ask to fill in the middle."""
 
 from gateway import bounds
-from gateway.dialects import unsupported
+from gateway.dialects import unsupported, unsupported_fields
 from gateway.dialects.base import CallParameters
 from gateway.dialects.chat import CHOICES_MAX, Chat
 from gateway.dialects.json_body import flag_of, model_of, object_of, split_fields, whole_number_of
@@ -12,7 +12,7 @@ _OUTPUT_TOKENS_DEFAULT = 16
 _GUARDED = frozenset(
     {"model", "prompt", "suffix", "n", "stream", "stream_options", "service_tier", "max_tokens"}
     | {"tools"}
-    | unsupported.COMPLETIONS.keys()
+    | unsupported_fields.COMPLETIONS.keys()
 )
 
 
@@ -26,7 +26,7 @@ class Completions(Chat):
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
         fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
-        unsupported.refuse_settings(fields, unsupported.COMPLETIONS)
+        unsupported.refuse_settings(fields, unsupported_fields.COMPLETIONS)
         unsupported.refuse_tier(fields)
         unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)
         stream = flag_of(fields, "stream")

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects import anthropic_usage, output_count, sse, unsupported
+from gateway.dialects import anthropic_usage, output_count, sse, unsupported, unsupported_fields
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import (
     clamp_output,
@@ -24,7 +24,7 @@ _OUTPUT = ("max_tokens",)
 _GUARDED = frozenset(
     {"model", "messages", "system", "tools", "stream", "thinking", "service_tier", "speed"}
     | {"inference_geo", "context_management", *_OUTPUT}
-    | unsupported.MESSAGES.keys()
+    | unsupported_fields.MESSAGES.keys()
 )
 
 
@@ -95,7 +95,7 @@ class Messages:
 
 
 def _refuse_unsupported(fields: dict[str, Raw]) -> None:
-    unsupported.refuse_settings(fields, unsupported.MESSAGES)
+    unsupported.refuse_settings(fields, unsupported_fields.MESSAGES)
     unsupported.refuse_tier(fields)
     reason = "It has a price of its own. Leave the field out."
     unsupported.refuse_value(fields, "speed", known=(None, "standard"), reason=reason)

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects import openai_usage, output_count, sse, unsupported
+from gateway.dialects import openai_usage, output_count, sse, unsupported, unsupported_fields
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import (
     clamp_output,
@@ -24,7 +24,7 @@ _OUTPUT = ("max_output_tokens",)
 _OUTPUT_LEAST = 16
 _GUARDED = frozenset(
     {"model", "input", "instructions", "tools", "stream", "service_tier", *_OUTPUT}
-    | unsupported.RESPONSES.keys()
+    | unsupported_fields.RESPONSES.keys()
 )
 
 
@@ -101,6 +101,6 @@ class Responses:
 
 
 def _refuse_unsupported(fields: dict[str, Raw]) -> None:
-    unsupported.refuse_settings(fields, unsupported.RESPONSES)
+    unsupported.refuse_settings(fields, unsupported_fields.RESPONSES)
     unsupported.refuse_tier(fields)
     unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)

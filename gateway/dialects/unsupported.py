@@ -4,7 +4,6 @@ Tools that the provider runs call the model again with every use and are billed 
 stored at the provider (earlier answers, prompts, containers) has a size Butler cannot know.
 """
 
-import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
@@ -13,12 +12,16 @@ import msgspec
 from msgspec import Raw
 
 from gateway import bounds
+from gateway.dialects import unsupported_fields
 from gateway.dialects.json_body import DECODE_ERRORS, value_of
 from gateway.refusals import CannotBeBounded, InvalidRequest
 
 _SETTINGS_OFF: tuple[Any, ...] = (None, False, [], {}, "")
 # An empty object switches these on: OpenAI's guide writes `web_search_options: {}`.
 _SWITCHES_OFF: tuple[Any, ...] = (None, False, [], "")
+
+# An object in which some providers expect fields that OpenAI's API does not have.
+_EXTRA = "extra_body"
 
 # Tiers that cost the ordinary price or less.
 _TIERS = frozenset({None, "auto", "default", "standard", "standard_only", "flex", "on_demand"})
@@ -27,77 +30,6 @@ _OPENAI_CLIENT_TOOLS = frozenset(
     {"function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"}
 )
 _ANTHROPIC_CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_")
-
-_SEARCH = (
-    "Searches at the provider cost more than tokens. Give the model a search tool of your own as a"
-    " function."
-)
-_STORED = "Send what is needed in the request itself"
-_RETRIEVED = f"What the provider retrieves becomes input of unknown size. {_STORED}."
-_OTHER_MODEL = "Other models have other prices. Request one model."
-_HOSTED = "Tools of the provider cost more than tokens. Use tools of your own."
-
-# Switches of what a provider does beyond answering, on any route.
-_EVERYWHERE = {
-    "web_search_options": _SEARCH,
-    "search_parameters": _SEARCH,
-    "enable_search": _SEARCH,
-    "search_options": _SEARCH,
-    "web_search": _SEARCH,
-    "enable_enhancement": _SEARCH,
-    "search_settings": _SEARCH,
-    "data_sources": _RETRIEVED,
-    "dataSources": _RETRIEVED,
-    "connectors": _RETRIEVED,
-    "cached_content": f"The size of stored content is unknown. {_STORED}.",
-    "compound_custom": _HOSTED,
-    "enable_code_interpreter": _HOSTED,
-    "plugins": _HOSTED,
-    "models": _OTHER_MODEL,
-    "fallbacks": _OTHER_MODEL,
-    "safety_model": _OTHER_MODEL,
-    "deferred": "An answer that is fetched later cannot be metered. Use `stream` instead.",
-}
-_BEST_OF = "Answers that are generated but not returned cannot be counted. Use `n`."
-COMPLETIONS = {**_EVERYWHERE, "best_of": _BEST_OF}
-CHAT = {
-    **_EVERYWHERE,
-    "preset": "What a preset adds is stored at the provider. Send its content instead.",
-    "chat_template": "A template can add text. Leave the field out to use the model's own.",
-    "best_of": _BEST_OF,
-}
-RESPONSES = {
-    **_EVERYWHERE,
-    "background": "A call in the background cannot be metered to its end. Use `stream` instead.",
-    "previous_response_id": f"The size of an earlier answer is unknown. {_STORED}.",
-    "conversation": f"The size of a stored conversation is unknown. {_STORED}.",
-    "prompt": f"The size of a stored prompt is unknown. {_STORED}.",
-    "context_management": "Compaction by the provider is another call. Compact in the client.",
-}
-MESSAGES = {
-    **_EVERYWHERE,
-    "mcp_servers": "The provider would call these servers and then the model again. Connect to the"
-    " servers in the client.",
-    "container": f"What runs in a container is billed by time. {_STORED}.",
-    "compaction": "Compaction by the provider is another call. Compact in the client.",
-}
-EMBEDDINGS = _EVERYWHERE
-
-# A field that no list knows is passed on, unless its name says that the provider would search, call
-# tools or ask other models. Switches that turn this off, and filters of it, are harmless.
-_HINTS = re.compile(
-    r"(^|_)(web|search|searches|browse|browser|browsing|internet|crawl|grounding|retrieval"
-    r"|retrieve|retriever|rag|knowledge|knowledge_base|vector_store|vector_stores|data_source"
-    r"|datasource|datasources|connector|connectors|plugin|plugins|mcp|fallback|fallbacks"
-    r"|code_interpreter|code_execution|enhancement|(?!^)tools)(_|$)"
-)
-_HARMLESS = re.compile(
-    r"^(disable|disallow|no|exclude|return|show|without|allowed)_|_(filter|filters)$"
-)
-_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# An object in which some providers expect fields that OpenAI's API does not have.
-_EXTRA = "extra_body"
-_NAME_CHARACTERS_MAX = 64
 
 
 class Tool(msgspec.Struct):
@@ -119,30 +51,17 @@ def refuse_settings(fields: dict[str, Raw], reasons: dict[str, str]) -> None:
     Refusals: CannotBeBounded.
     """
     for name in fields:
-        if reason := reasons.get(name) or _hinted_reason(name):
+        if reason := reasons.get(name) or unsupported_fields.hinted_reason(name):
             _refuse_set(name, value_of(fields, name), reason, off=_off_values(name))
     if _EXTRA in fields:
         _refuse_nested(value_of(fields, _EXTRA), reasons)
 
 
 def _off_values(name: str) -> tuple[Any, ...]:
-    return _SWITCHES_OFF if name in _EVERYWHERE or _hinted_reason(name) else _SETTINGS_OFF
-
-
-def _hinted_reason(name: str) -> str:
-    # No provider has longer names, and the cache must not keep what a client makes up.
-    return _reason_in_name(name) if len(name) <= _NAME_CHARACTERS_MAX else ""
-
-
-# Clients send the same few fields with every request.
-@lru_cache(maxsize=1024)
-def _reason_in_name(name: str) -> str:
-    words = _WORD_START.sub("_", name).lower().replace("-", "_")
-    if not _HINTS.search(words) or _HARMLESS.search(words):
-        return ""
     return (
-        "By its name it lets the provider do more than answer, at a cost that is not known before"
-        " the call. Leave it out."
+        _SWITCHES_OFF
+        if name in unsupported_fields.EVERYWHERE or unsupported_fields.hinted_reason(name)
+        else _SETTINGS_OFF
     )
 
 
@@ -159,7 +78,11 @@ def _refuse_nested(value: Any, reasons: dict[str, str]) -> None:
         found = rest.pop()
         if isinstance(found, dict):
             for name, inner in found.items():
-                if reason := reasons.get(name) or _hinted_reason(name) or _nested_tools(name):
+                if (
+                    reason := reasons.get(name)
+                    or unsupported_fields.hinted_reason(name)
+                    or _nested_tools(name)
+                ):
                     _refuse_set(name, inner, reason, off=_SWITCHES_OFF)
             rest.extend(found.values())
         elif isinstance(found, list):
@@ -167,7 +90,7 @@ def _refuse_nested(value: Any, reasons: dict[str, str]) -> None:
 
 
 def _nested_tools(name: str) -> str:
-    return _HOSTED if name == "tools" else ""
+    return unsupported_fields.HOSTED if name == "tools" else ""
 
 
 def refuse_value(fields: dict[str, Raw], name: str, *, known: Collection[Any], reason: str) -> None:
@@ -256,6 +179,6 @@ def refuse_edits(fields: dict[str, Raw]) -> None:
         kind = edit.get("type") if isinstance(edit, dict) else None
         if not (isinstance(kind, str) and kind.startswith("clear_")):
             raise CannotBeBounded(
-                f"The edit {kind!r} is not supported. {MESSAGES['compaction']}",
+                f"The edit {kind!r} is not supported. {unsupported_fields.MESSAGES['compaction']}",
                 field="context_management",
             )
