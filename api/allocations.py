@@ -54,7 +54,7 @@ class AllocationOutput(serializers.Serializer):
     refusal_status = serializers.IntegerField(
         allow_null=True,
         help_text="The HTTP status with which the gateway refuses calls that exceed the budget, "
-        "or null for the default of the wire format.",
+        "or null for the default, 400.",
     )
     available_capacity = serializers.IntegerField(
         allow_null=True,
@@ -167,8 +167,7 @@ class AllocationListView(ApiView):
             [(status, str(status)) for status in keys.REFUSAL_STATUSES],
             required=False,
             help_text="The HTTP status with which the gateway refuses calls that exceed the "
-            "budget. The default is 429 in the wire format of OpenAI and 402 in that of "
-            "Anthropic. OpenClaw requires 400.",
+            "budget. The default is 400, which nearly all clients send once only.",
         )
 
         def validate(self, values: dict) -> dict:

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from django.conf import settings
 
 from common.refusal import JSON, Refusal
-from gateway import refusals
+from gateway import budget_message, refusals
 from gateway.dialects import Dialect
 from gateway.requests import Headers
 from gateway.response_headers import request_id_headers
@@ -30,7 +29,9 @@ class Shape(NamedTuple):
     retry: bool = False
 
 
-BUDGET = Shape(429, "insufficient_quota", "insufficient_quota", 402, "billing_error")
+# 400 is the status that nearly all clients ask once for; 402 and 429 are repeated by several, in
+# spite of the header (docs/clients.md).
+BUDGET = Shape(400, "insufficient_quota", "insufficient_quota", 400, "billing_error")
 _INVALID = Shape(400, "invalid_request_error", "", 400, "invalid_request_error")
 _UNKNOWN_TOKEN = Shape(401, "invalid_request_error", "invalid_api_key", 401, "authentication_error")
 _CONFLICT = Shape(409, "invalid_request_error", "", 409, "invalid_request_error")
@@ -86,9 +87,9 @@ def refusal_response(
     shape = SHAPES.get(type(refusal), BROKEN)
     detail, facts = refusal.detail, refusal.facts()
     if isinstance(refusal, keys.NoBudget):
-        link = f"{settings.PUBLIC_URL}/api/v1/allocations/{refusal.session_id}"
-        detail = f"{detail} {_budget_sentence(refusal)} {link}"
-        facts |= {"resets_at": None, "link": link}
+        detail = budget_message.budget_message(refusal)
+        page, api = budget_message.page_url(refusal), budget_message.api_url(refusal)
+        facts |= {"resets_at": None, "link": page, "api_url": api}
     response = error_response(shape, detail, wire_format=wire_format, request_id=request_id)
     response.headers.extend(_refusal_headers(facts))
     response.body["butler"] = {"code": refusal.code, **facts}
@@ -171,15 +172,6 @@ def _refusal_headers(facts: dict[str, JSON]) -> Headers:
         for fact, header in _HEADERS_OF_FACTS.items()
         if fact in values
     ]
-
-
-def _budget_sentence(budget: keys.NoBudget) -> str:
-    """The allocation's numbers, for clients that show only the sentence."""
-    return (
-        f"Allocation {budget.session_id}: {budget.allocated:,} tokens until "
-        f"{budget.ends_at:%Y-%m-%dT%H:%M} UTC, {budget.used:,} used, {budget.held:,} held for "
-        "calls in flight. An allocation is not refilled: request another one."
-    )
 
 
 def _seconds_until(moment: datetime) -> int:

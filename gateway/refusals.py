@@ -13,7 +13,7 @@ books that pass through.
         ├── model        ModelNotServed 404
         ├── wire format  WrongWireFormat 400
         └── hold
-            ├── budget   keys.AllocationExhausted and keys.AllocationClosed: 429 / 402, or the
+            ├── budget   keys.AllocationExhausted and keys.AllocationClosed: 400, or the
             │            `refusal_status` of the allocation
             ├── caller   keys.AllocationNotFound 401, keys.AgentDisabled 403
             ├── repeat   AlreadyCalled 409, keys.IdempotencyMismatch 409

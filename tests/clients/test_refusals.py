@@ -16,7 +16,7 @@ def test_an_sdk_asks_once_and_shows_what_butler_says(client, butler, lend, sandb
     names = [client, f"{client}-chat", f"{client}-refused"]
     ran = run(*names, home=tmp_path, BUTLER_URL=butler.url, BUTLER_TOKEN=session.token)
     assert ran.code == 0, ran.said
-    assert f"Allocation {session.allocation.session_id}: 600 tokens until" in ran.out
+    assert "The allocation has 600 tokens until" in ran.out
     assert len(butler.requests) == 2
     assert len(sandbox.log()) == 1
     assert_metered(session, sandbox.log())
@@ -25,9 +25,9 @@ def test_an_sdk_asks_once_and_shows_what_butler_says(client, butler, lend, sandb
 @pytest.mark.parametrize(
     ("client", "terms", "says"),
     [
-        ("claude-code", {}, "API Error: 402 10 tokens are left"),
-        ("codex", {}, "Quota exceeded."),
-        ("codex", {"refusal_status": 400}, "10 tokens are left; this call may need"),
+        ("claude-code", {}, "API Error: 400 10 tokens are left"),
+        ("codex", {}, "10 tokens are left; this call may need"),
+        ("codex", {"refusal_status": 429}, "Quota exceeded."),
     ],
 )
 def test_a_command_asks_once_and_says_why(client, terms, says, butler, lend, sandbox, tmp_path):

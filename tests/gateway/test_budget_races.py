@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 ROUNDS = int(os.environ.get("BUTLER_BUDGET_ROUNDS", "2"))
 CALLS, PAID_FOR, OUTPUT = 200, 20, 16
-REFUSED = {"openai": (429, "insufficient_quota"), "anthropic": (402, "billing_error")}
+REFUSED = {"openai": (400, "insufficient_quota"), "anthropic": (400, "billing_error")}
 
 
 @pytest.fixture

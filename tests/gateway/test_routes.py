@@ -50,9 +50,9 @@ def test_a_budget_that_closed_on_the_way_is_refused_with_its_numbers():
     closed = AllocationClosed(status="expired", **budget)
     status, headers, body = refusal_response(closed, wire_format="anthropic", request_id="req_1")
     error = json.loads(body)["error"]
-    assert (status, error["type"]) == (402, "billing_error")
+    assert (status, error["type"]) == (400, "billing_error")
     assert "The allocation is expired." in error["message"]
-    assert "5,000 tokens until 2026-03-10T12:00 UTC, 4,000 used" in error["message"]
+    assert "5,000 tokens until 2026-03-10 12:00 UTC, 4,000 used" in error["message"]
     assert (b"x-butler-tokens-left", b"1000") in headers
     assert (b"x-should-retry", b"false") in headers
 

@@ -138,5 +138,5 @@ def test_what_may_be_asked_again_is_answered_as_ever(url, sandbox):
 
 def test_a_sessions_own_token_is_answered_as_before(url):
     answer = lend(url, tokens=10).call()
-    assert (answer.status, answer.code) == (429, "allocation_exhausted")
+    assert (answer.status, answer.code) == (400, "allocation_exhausted")
     assert Slot.objects.get().refusal_code == ""
