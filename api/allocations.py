@@ -19,7 +19,7 @@ from keys.books.queries.allocations import (
     with_key,
 )
 from keys.identity.queries.credentials import session_token
-from keys.models import Allocation, WireFormat
+from keys.models import Allocation, ModelMismatch, WireFormat
 from prediction import services as prediction
 
 
@@ -36,6 +36,13 @@ class AllocationOutput(serializers.Serializer):
     )
     provider = serializers.CharField(source="api_key.provider_id", help_text=texts.PROVIDER)
     model = serializers.CharField(source="api_key.model", help_text=texts.MODEL)
+    models = serializers.ListField(
+        source="named_models",
+        child=serializers.CharField(),
+        help_text="The models that the session was requested for and can use, or an empty list if "
+        "it can use every model that its API key serves.",
+    )
+    model_mismatch = serializers.ChoiceField(ModelMismatch.choices, help_text=texts.MODEL_MISMATCH)
     agent = serializers.CharField(source="agent_id", help_text=texts.AGENT)
     cost_centre = serializers.CharField(source="cost_centre_id", help_text=texts.COST_CENTRE)
     allocated = serializers.IntegerField(help_text=texts.ALLOCATED)
@@ -138,7 +145,20 @@ class AllocationListView(ApiView):
         model = String(
             required=False,
             max_length=200,
-            help_text="The required model. Only API keys for this model are considered.",
+            help_text="The model that the session will use. Only API keys that serve it are "
+            "considered. Use `models` instead to request several.",
+        )
+        models = serializers.ListField(
+            child=String(max_length=200),
+            required=False,
+            min_length=1,
+            max_length=20,
+            help_text="The models that the session will use, such as a large and a small one. An "
+            "API key that serves all of them is chosen, or else one key for each model. The tokens "
+            "are set aside at the price of the dearest, and each call is charged at its own.",
+        )
+        model_mismatch = serializers.ChoiceField(
+            ModelMismatch.choices, required=False, help_text=texts.MODEL_MISMATCH
         )
         cost_centre = Name(
             required=False,
@@ -174,6 +194,8 @@ class AllocationListView(ApiView):
             """Replace a text by the tokens estimated from it."""
             if ("tokens" in values) == ("text" in values):
                 raise serializers.ValidationError("Send either `tokens` or `text`, and not both.")
+            if "models" in values:
+                values["models"] = tuple(values["models"])
             if "text" in values:
                 values["tokens"] = prediction.estimate(values.pop("text")).estimated
             return values
@@ -189,6 +211,11 @@ class AllocationListView(ApiView):
         responses={201: NewAllocationOutput, 200: NewAllocationOutput},
         examples=[
             OpenApiExample("Tokens", {"tokens": 50_000, "provider": "groq"}, request_only=True),
+            OpenApiExample(
+                "Models",
+                {"tokens": 500_000, "models": ["claude-sonnet-5", "claude-haiku-4-5"]},
+                request_only=True,
+            ),
             OpenApiExample("Text", {"text": "Write the API."}, request_only=True),
         ],
     )

@@ -32,7 +32,9 @@ class ApiKeyListView(ApiView):
             required=False, max_length=64, help_text="Only keys of this provider are returned."
         )
         model = serializers.CharField(
-            required=False, max_length=200, help_text="Only keys for this model are returned."
+            required=False,
+            max_length=200,
+            help_text="Only keys that serve this model are returned.",
         )
 
     class Output(serializers.Serializer):
@@ -41,6 +43,12 @@ class ApiKeyListView(ApiView):
         key_id = serializers.CharField(source="api_key.slug", help_text=texts.KEY_ID)
         provider = serializers.CharField(source="api_key.provider_id", help_text=texts.PROVIDER)
         model = serializers.CharField(source="api_key.model", help_text=texts.MODEL)
+        serves = serializers.ListField(
+            source="api_key.serves",
+            child=serializers.CharField(),
+            help_text="The models of its provider that the key serves besides `model`: names, or "
+            "patterns such as `gpt-4o*` or `*` for all of them.",
+        )
         status = serializers.ChoiceField(
             ApiKey.Status.choices,
             help_text="The status of the key now. An exhausted key whose limits have room again "

@@ -39,6 +39,9 @@ class ChargeOutput(serializers.Serializer):
         "reported the call."
     )
     model = serializers.CharField(help_text=texts.MODEL)
+    asked_model = serializers.CharField(
+        help_text="The model that the call named, if another model served it, or an empty string."
+    )
     key_id = serializers.CharField(
         source="api_key_id", help_text="The API key that the call was charged to."
     )

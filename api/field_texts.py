@@ -10,6 +10,11 @@ AGENT = "The name of the agent that spends."
 COST_CENTRE = "The name of the cost centre that pays."
 PROVIDER = "The name of the provider that sells the tokens, for example `openai`."
 MODEL = "The name of the model, as its provider spells it."
+MODEL_MISMATCH = (
+    "What the gateway does with a call for a model that the session cannot use: `serve` answers "
+    "with the default model of the API key and names it in the header `x-butler-model`; `refuse` "
+    "answers 404 with the list of models. Sessions with `models` always refuse."
+)
 
 # Tokens of calls
 INPUT_TOKENS = "The number of input tokens, cached tokens and cache writes included."

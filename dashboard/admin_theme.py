@@ -10,6 +10,7 @@ _GROUPS = {
     "API keys and prices": [
         ("API keys", "key", "keys", "keys.view_apikey"),
         ("Providers", "storefront", "providers", "keys.view_provider"),
+        ("Models", "psychology", "models", "keys.view_cataloguemodel"),
         ("Prices", "sell", "prices", "keys.view_price"),
     ],
     "Agents and cost centres": [

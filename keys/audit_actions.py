@@ -24,6 +24,7 @@ class Action(StrEnum):
     KEY_CHANGE_MODELS = "key.change_models"
     KEY_CHANGE_STATUS = "key.change_status"
     KEY_REPLACE_SECRET = "key.replace_secret"  # noqa: S105 - an action, no secret
+    MODEL_CHANGE = "model.change"
     PRICE_SET = "price.set"
     PROVIDER_CREATE = "provider.create"
     PROVIDER_CHANGE = "provider.change"

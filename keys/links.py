@@ -13,6 +13,8 @@ links.register(
             {"provider": "provider__exact", "status": "status__exact"},
         ),
         "add_key": Page("admin:keys_apikey_add"),
+        "model": Page("admin:keys_cataloguemodel_change"),
+        "models": Page("admin:keys_cataloguemodel_changelist"),
         "price": Page("admin:keys_price_change"),
         "prices": Page("admin:keys_price_changelist"),
         "agent": Page("admin:keys_agent_change"),

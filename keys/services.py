@@ -60,6 +60,7 @@ from keys.supply.services.key_status import (
     revive_keys,
     set_key_status,
 )
+from keys.supply.services.model_catalogue import change_model
 from keys.supply.services.providers import (
     KeyTerms,
     add_key,
@@ -91,6 +92,7 @@ __all__ = [
     "add_slots",
     "allocate",
     "change_key",
+    "change_model",
     "change_provider",
     "check_known",
     "complete",

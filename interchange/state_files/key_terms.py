@@ -20,6 +20,7 @@ def key_terms(entry: dict[str, Any]) -> keys.KeyTerms:
         rates=_rates(entry),
         requests_per_minute=entry.get("requestsPerMinute"),
         tokens_per_minute=entry.get("tokensPerMinute"),
+        serves=tuple(map(storable, entry.get("serves") or ())),
     )
 
 

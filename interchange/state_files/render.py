@@ -132,6 +132,7 @@ def _api_key(key: ApiKey, windows: _Windows) -> dict[str, Any]:
         "id": key.slug,
         "provider": key.provider_id,
         "model": key.model,
+        "serves": key.serves,
         "baseUrl": key.base_url,
         "priority": key.priority,
         "status": key.status,

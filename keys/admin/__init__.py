@@ -4,6 +4,7 @@ from keys.admin.agent import AgentAdmin
 from keys.admin.agent_token import AgentTokenAdmin
 from keys.admin.allocation import AllocationAdmin
 from keys.admin.api_key import ApiKeyAdmin
+from keys.admin.catalogue_model import CatalogueModelAdmin
 from keys.admin.charge import ChargeAdmin
 from keys.admin.cost_centre import CostCentreAdmin
 from keys.admin.price import PriceAdmin
@@ -16,6 +17,7 @@ __all__ = [
     "AgentTokenAdmin",
     "AllocationAdmin",
     "ApiKeyAdmin",
+    "CatalogueModelAdmin",
     "ChargeAdmin",
     "CostCentreAdmin",
     "PriceAdmin",

@@ -22,7 +22,7 @@ from common.admin.dialogs import ReasonForm, perform, redirect_to
 from keys import services as keys
 from keys.admin import widgets as book_widgets
 from keys.admin.api_key_forms import AddKeyForm, ChangeKeyForm
-from keys.admin.dialogs import RatesForm, SecretForm
+from keys.admin.dialogs import ModelsForm, RatesForm, SecretForm
 from keys.admin.limits import LimitedAdmin
 from keys.books.queries import pages
 from keys.models import ApiKey
@@ -52,6 +52,11 @@ _SECRET = {
     "description": "Calls that start from now on use the new secret.",
     "form_class": SecretForm,
 }
+_MODELS = {
+    "title": "Set the models that this key serves",
+    "description": "",
+    "form_class": ModelsForm,
+}
 _PRICE = {
     "title": "Set the cost of this key",
     "description": "The new cost applies from now on. Earlier charges keep their cost.",
@@ -79,7 +84,7 @@ class ApiKeyAdmin(LimitedAdmin):
     search_help_text = "The beginning of a key's name, or a provider"
     ordering = ("-priority", "slug")
     sortable_by = ("priority", "slug")
-    actions_detail = ("switch_on", "switch_off", "replace_secret", "set_cost")
+    actions_detail = ("switch_on", "switch_off", "replace_secret", "set_models", "set_cost")
     readonly_fields = (
         "slug",
         "provider_link",
@@ -87,6 +92,7 @@ class ApiKeyAdmin(LimitedAdmin):
         "status_label",
         "secret_state",
         "cost",
+        "models",
         "rows",
     )
     fieldsets = (
@@ -103,6 +109,7 @@ class ApiKeyAdmin(LimitedAdmin):
                     "requests_per_minute",
                     "tokens_per_minute",
                     "cost",
+                    "models",
                     "rows",
                 )
             },
@@ -110,7 +117,7 @@ class ApiKeyAdmin(LimitedAdmin):
         ("Reason for your change", {"fields": ("reason",), "description": _REASON}),
     )
     add_fieldsets = (
-        (None, {"fields": ("slug", "provider", "model", "new_secret")}),
+        (None, {"fields": ("slug", "provider", "model", "serves", "new_secret")}),
         (
             "Terms",
             {
@@ -205,6 +212,14 @@ class ApiKeyAdmin(LimitedAdmin):
         words = f"{formatting.dollars(price.input)} in, {formatting.dollars(price.output)} out"
         return format_html("{} ({})", widgets.link("price", price.pk, words), price.source)
 
+    @display(description="Models and their cost per 1,000 tokens")
+    def models(self, api_key: ApiKey) -> SafeString | str:
+        """Every model that the key serves, each with a link to its price."""
+        served = api_key.served_models.select_related("model", "price").order_by("model__name")
+        return widgets.separated(
+            widgets.link("price", row.price_id, row.model.name) for row in served
+        )
+
     @display(description="Records")
     def rows(self, api_key: ApiKey) -> SafeString | str:
         """Links to the allocations and charges on the key."""
@@ -236,6 +251,14 @@ class ApiKeyAdmin(LimitedAdmin):
         """Seal a new secret into the key."""
         verb = partial(keys.replace_secret, secret=form.cleaned_data["secret"])
         return self._perform(request, form, object_id, verb, "The secret was replaced.")
+
+    @action(description="Set models", permissions=["change"], dialog=_MODELS)
+    def set_models(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
+        """Replace the list of models that the key serves."""
+        verb = partial(keys.set_served_models, serves=form.models, rates=form.rates)
+        return self._perform(request, form, object_id, verb, "The models were set.")
 
     @action(description="Set cost", permissions=["change"], dialog=_PRICE)
     def set_cost(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:

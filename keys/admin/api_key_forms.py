@@ -1,10 +1,14 @@
 """The forms of API keys: a secret is entered, but never shown."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminPasswordWidget
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from keys.admin.base_urls import BaseUrlForm
 from keys.admin.limits import AddForm, ReasonedForm
@@ -12,9 +16,14 @@ from keys.models import ApiKey
 from keys.services import KeyTerms
 from keys.supply import pricing
 from keys.supply.pricing import Rates
+from keys.supply.services.served_models import is_pattern
 
 CHANGEABLE = ("base_url", "sandbox", "priority", "requests_per_minute", "tokens_per_minute")
 _NO_PRICE = "The price book has no price for this model. Enter what its tokens cost."
+_NO_PRICE_OF = (
+    "The price book has no price for {model}. Add the key without it, then choose Set models, "
+    "where you can enter its costs."
+)
 
 
 class ChangeKeyForm(BaseUrlForm, ReasonedForm):
@@ -57,7 +66,8 @@ class AddKeyForm(BaseUrlForm, AddForm):
 
     class Meta:
         model = ApiKey
-        fields = ("slug", "provider", "model", *CHANGEABLE)
+        fields = ("slug", "provider", "model", "serves", *CHANGEABLE)
+        widgets: ClassVar[dict[str, Any]] = {"serves": UnfoldAdminTextInputWidget()}
 
     @property
     def terms(self) -> KeyTerms:
@@ -67,6 +77,7 @@ class AddKeyForm(BaseUrlForm, AddForm):
             provider=values["provider"].pk,
             model=values["model"],
             rates=self._rates(),
+            serves=tuple(values["serves"]),
             **{name: values[name] for name in CHANGEABLE},
         )
 
@@ -79,10 +90,13 @@ class AddKeyForm(BaseUrlForm, AddForm):
             self.add_error("input_rate", "Enter both costs, or leave both empty.")
         elif None in rates and {"provider", "model"} <= values.keys() and not self._is_priced():
             self.add_error("input_rate", _NO_PRICE)
+        for name in values.get("serves") or ():
+            if "provider" in values and not is_pattern(name) and not self._is_priced(name):
+                self.add_error("serves", _NO_PRICE_OF.format(model=name))
         return values
 
-    def _is_priced(self) -> bool:
-        provider, model = self.cleaned_data["provider"].pk, self.cleaned_data["model"]
+    def _is_priced(self, model: str | None = None) -> bool:
+        provider, model = self.cleaned_data["provider"].pk, model or self.cleaned_data["model"]
         return pricing.default_rates(provider, model, at=timezone.now()) is not None
 
     def _rates(self) -> Rates | None:

@@ -1,5 +1,7 @@
 """The forms of dialogs that actions open, and the response that replaces a dialog."""
 
+from decimal import Decimal, InvalidOperation
+
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,6 +11,7 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminPasswordWidget,
+    UnfoldAdminTextareaWidget,
 )
 
 from common.admin.dialogs import reason_field
@@ -65,6 +68,55 @@ class RatesForm(BaseDialogForm):
     def rates(self) -> Rates:
         """The entered costs as rates."""
         return Rates(**{name: self.cleaned_data[name] for name in RATE_NAMES})
+
+
+class ModelsForm(BaseDialogForm):
+    """Asks which models an API key serves besides its own, and what they cost."""
+
+    serves = forms.CharField(
+        label="Models",
+        required=False,
+        widget=UnfoldAdminTextareaWidget(),
+        help_text="One name or pattern per line, such as gpt-4o-mini, gpt-4o* or * for all models "
+        "of the provider that have a price. After a name you can write what 1,000 tokens of input "
+        "and of output cost in US dollars: my-model 0.001 0.002. The list replaces the present "
+        "one.",
+    )
+    reason = reason_field()
+
+    @property
+    def models(self) -> list[str]:
+        """The entered names and patterns."""
+        return [name for name, *_ in self._lines()]
+
+    @property
+    def rates(self) -> dict[str, Rates]:
+        """The costs that were entered, by model."""
+        return {
+            name: Rates(input=Decimal(costs[0]), output=Decimal(costs[1]))
+            for name, *costs in self._lines()
+            if costs
+        }
+
+    def clean_serves(self) -> str:
+        """Require one word per line, or three of which two are costs."""
+        text: str = self.cleaned_data["serves"]
+        for line in filter(None, map(str.split, text.splitlines())):
+            if len(line) not in (1, 3) or not all(map(_is_cost, line[1:])):
+                raise forms.ValidationError(
+                    f"Write a model, or a model and two costs, instead of: {' '.join(line)}"
+                )
+        return text
+
+    def _lines(self) -> list[list[str]]:
+        return [line.split() for line in self.cleaned_data["serves"].splitlines() if line.strip()]
+
+
+def _is_cost(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite() and Decimal(text) >= 0
+    except InvalidOperation:
+        return False
 
 
 class TokenForm(BaseDialogForm):

@@ -63,6 +63,14 @@ class Command(BaseCommand):
         add("--provider", required=True, help="The provider, which is added if it is new.")
         add("--model", required=True, help="The provider's name of the model.")
         add(
+            "--serves",
+            action="append",
+            default=[],
+            metavar="MODEL",
+            help="Another model of the provider that the key serves, or a pattern such as gpt-4o*. "
+            "The option can be repeated.",
+        )
+        add(
             "--priority",
             type=int,
             default=0,
@@ -116,7 +124,9 @@ class Command(BaseCommand):
         with refusals_as_command_errors():
             limits = _limits(options)
             terms = keys.KeyTerms(
-                rates=_rates(options), **{name: options[name] for name in _OF_THE_KEY}
+                rates=_rates(options),
+                serves=tuple(options["serves"]),
+                **{name: options[name] for name in _OF_THE_KEY},
             )
             secret = _read_secret(slug)
             api_key = keys.add_key(

@@ -33,10 +33,11 @@ class KeyFilter(NamedTuple):
 
 def key_page(which: KeyFilter, *, most: int, now: datetime) -> list[ListedKey]:
     """The first `most` keys of the filter by name; two queries."""
+    models = [which.model] if which.model else []
     listed = sorted(
         (
             candidate
-            for candidate in candidates(payers_usd=None, now=now)
+            for candidate in candidates(models=models, payers_usd=None, now=now)
             if _matches(candidate, which)
         ),
         key=lambda candidate: candidate.slug,
@@ -49,7 +50,7 @@ def _matches(candidate: Candidate, which: KeyFilter) -> bool:
     return (
         which.available in (None, _is_available(candidate))
         and which.provider in (None, candidate.provider)
-        and which.model in (None, candidate.model)
+        and candidate.serves
         and (which.after is None or candidate.slug > which.after)
     )
 

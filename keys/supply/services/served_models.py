@@ -79,7 +79,7 @@ def write(
         **own,
         api_key.model: api_key.price,
     }
-    if unpriced := [name for name in serves if name not in prices and not _is_pattern(name)]:
+    if unpriced := [name for name in serves if name not in prices and not is_pattern(name)]:
         raise WrongValue(
             f"The price book has no price for the model {unpriced[0]} of {provider.pk}. Enter what "
             "1,000 tokens of input and of output cost.",
@@ -108,8 +108,8 @@ def _own_prices(api_key: ApiKey) -> dict[str, Price]:
 
 def _catalogue(provider: Provider, serves: list[str]) -> dict[str, CatalogueModel]:
     """The lines of the catalogue that these names and patterns stand for, added where missing."""
-    patterns = [each for each in serves if _is_pattern(each)]
-    names = [each for each in serves if not _is_pattern(each)]
+    patterns = [each for each in serves if is_pattern(each)]
+    names = [each for each in serves if not is_pattern(each)]
     if patterns:
         _add(provider, bundled_models(provider.pk))
     _add(provider, [bundled_model(provider.pk, name) for name in names])
@@ -127,5 +127,6 @@ def _add(provider: Provider, models: list[BundledModel]) -> None:
     )
 
 
-def _is_pattern(text: str) -> bool:
+def is_pattern(text: str) -> bool:
+    """Whether an entry of `serves` is a pattern, which may match several models."""
     return not _PATTERN_CHARACTERS.isdisjoint(text)
