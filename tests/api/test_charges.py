@@ -66,6 +66,7 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
         "basis": "provider",
         "route": "",
         "model": "gpt-4o",
+        "asked_model": "",
         "key_id": "openai-1",
         "agent": "ada",
         "cost_centre": "research",
