@@ -42,8 +42,12 @@ COLUMNS = {
     "image_out": "image_output_tokens",
     "cache_write_1h": "cache_write_long_tokens",
 }
+# The models of every key: its own, a small one, and one for embeddings.
+MODELS = {"model-1": Decimal(1), "small": Decimal("0.1"), "text-embedding-x": Decimal("0.01")}
+# What a call may name: "any" and what no key serves is the key's own model.
+ASKED = {"any": "model-1", "model-1": "model-1", "small": "small", "m": "model-1"}
 # US dollars per 1,000 tokens, no two alike, so that a rate in the wrong place shows.
-PRICES = {
+BASE = {
     f"key-{number}": {
         "input": Decimal("0.0025") + Decimal(number) / 10_000,
         "cached": Decimal("0.000250001"),
@@ -55,22 +59,29 @@ PRICES = {
     }
     for number in range(4)
 }
+PRICES = {
+    (key, model): {kind: (rate * factor).quantize(Decimal("1e-9")) for kind, rate in rates.items()}
+    for key, rates in BASE.items()
+    for model, factor in MODELS.items()
+}
 
 
 @pytest.fixture
 def sessions(transactional_db):
-    """Four keys, three agents with three sessions each; their tokens."""
+    """Four keys with three models, three agents with three sessions each; their tokens."""
     make_people()
-    for slug, rates in PRICES.items():
-        add_key(slug, per_day=None, rates=Rates(**rates), sandbox=True)
+    for slug in BASE:
+        rates = {model: Rates(**PRICES[slug, model]) for model in MODELS}
+        own = rates.pop("model-1")
+        add_key(slug, per_day=None, rates=own, served_rates=rates, sandbox=True)
     terms = {"tokens": 10_000_000, "auto_rotate": False, "ttl_seconds": 86_400}
     lent = [
-        allocate(agent, now=timezone.now(), model="model-1", **terms)
+        allocate(agent, now=timezone.now(), **terms)
         for agent in Agent.objects.order_by("pk").values_list("pk", flat=True)
         for _ in range(3)
     ]
     for number, allocation in enumerate(lent):
-        if (key := f"key-{number % len(PRICES)}") != allocation.api_key_id:
+        if (key := f"key-{number % len(BASE)}") != allocation.api_key_id:
             _rotate(allocation, key)
     return [session_token(allocation.session_id) for allocation in lent]
 
@@ -106,6 +117,7 @@ def assert_is(charge: Charge, row: dict) -> None:
     assert charge.cache_write_tokens == row["cache_write"] + row["cache_write_1h"]
     assert (charge.api_key_id, charge.basis) == (row["key"], "provider")
     assert charge.cost == cost_of(row)
+    assert charge.model == row["model"] == ASKED.get(charge.asked_model, row["model"])
 
 
 def assert_groups_are(billed: list[dict], charges: dict[str, Charge]) -> None:
@@ -124,7 +136,7 @@ def assert_groups_are(billed: list[dict], charges: dict[str, Charge]) -> None:
 
 def cost_of(row: dict) -> Decimal:
     """What the price list says of one row of the log, computed another way than Butler does."""
-    rates = PRICES[row["key"]]
+    rates = PRICES[row["key"], row["model"]]
     plain = row["input"] - row["cached"] - row["cache_write"] - row["cache_write_1h"]
     total = (
         plain * rates["input"]
@@ -167,9 +179,13 @@ def _call(dice: random.Random, tokens: list[str]) -> tuple[str, dict, str]:
 
 def _body(dice: random.Random, route: str) -> dict:
     if route == EMBEDDINGS:
-        return {"model": "m", "input": ["word " * dice.randrange(1, 50)] * 2}
+        model = dice.choice(["text-embedding-x", "any"])
+        return {"model": model, "input": ["word " * dice.randrange(1, 50)] * 2}
     messages = [{"role": "user", "content": f"Say something. {_directive(dice, route)}"}]
-    body = {"model": "m", "input" if route == RESPONSES else "messages": messages}
+    body = {
+        "model": dice.choice(list(ASKED)),
+        "input" if route == RESPONSES else "messages": messages,
+    }
     if route == COUNT:
         return body
     body["max_output_tokens" if route == RESPONSES else "max_tokens"] = 6000
