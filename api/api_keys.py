@@ -16,6 +16,13 @@ from keys import services as keys
 from keys.models import ApiKey
 from keys.supply.queries.api_keys import KeyFilter, key_page
 
+# An operator who reports a refusal has judged it.
+_FINDINGS = {
+    401: keys.KeyFinding.INVALID,
+    403: keys.KeyFinding.INVALID,
+    429: keys.KeyFinding.RATE_LIMITED,
+}
+
 
 class ApiKeyListView(ApiView):
     """`/api/v1/keys`."""
@@ -111,7 +118,7 @@ class KeyRefusalView(ApiView):
         """The answer of the provider."""
 
         status = serializers.ChoiceField(
-            [401, 403, 429], help_text="The HTTP status with which the provider refused the key."
+            list(_FINDINGS), help_text="The HTTP status with which the provider refused the key."
         )
         retry_after_seconds = Integer(
             required=False,
@@ -126,12 +133,14 @@ class KeyRefusalView(ApiView):
         key_id = serializers.CharField(source="slug", help_text=texts.KEY_ID)
         status = serializers.ChoiceField(
             ApiKey.Status.choices,
-            help_text="The status of the key after the report: `broken` or `cooling`.",
+            help_text="The status of the key after the report: `broken` or `cooling`. A report of "
+            "429 changes nothing of a key that is inactive, suspended or broken.",
         )
         status_reason = serializers.CharField(help_text="Why the key has this status.")
         cooling_until = serializers.DateTimeField(
             allow_null=True,
-            help_text="The time at which a cooling key is used again, or null for a broken key.",
+            help_text="The time at which a cooling or suspended key is used again, or null for "
+            "another key.",
         )
 
     @extend_schema(
@@ -150,11 +159,10 @@ class KeyRefusalView(ApiView):
         """Record the refusal and return the key."""
         values = body(request, self.Input)
         idempotency_key(request)
-        api_key = keys.key_refused(
-            key_id,
-            http_status=values["status"],
-            retry_after_seconds=values.get("retry_after_seconds"),
-            actor=self.actor,
-            now=timezone.now(),
+        refusal = keys.KeyRefusal(
+            finding=_FINDINGS[values["status"]],
+            reason=f"the provider answered {values['status']}",
+            wait_seconds=values.get("retry_after_seconds"),
         )
+        api_key = keys.key_refused(key_id, refusal=refusal, actor=self.actor, now=timezone.now())
         return Response(serialize(self.Output, api_key))

@@ -23,6 +23,7 @@ JOBS = (
     Job("keys.jobs.rotate_stranded", 1),
     Job("alerts.jobs.retry_deliveries", 1),
     Job("orchestration.jobs.maintain_tasks", 1),
+    Job("gateway.jobs.probe_keys", 1),
     Job("gateway.jobs.forget_expired", 60),
 )
 

@@ -8,12 +8,11 @@ What helped is remembered (`learned`).
 from typing import Any
 
 from aiohttp import ClientResponse
-from django.utils import timezone
 
 from gateway import output_limits
-from gateway.answer_body import Lost
 from gateway.call import Call
-from gateway.provider_errors import ProviderError, read_answer
+from gateway.provider_errors import ProviderError
+from gateway.refused_answers import read_refusal
 
 # One for the field of the maximum, one for `stream_options`, one for the size of the maximum.
 _CORRECTIONS_MAX = 3
@@ -45,21 +44,12 @@ class Corrections:
             return False
         if self._made >= _CORRECTIONS_MAX or not self._call.output_max:
             return False
-        error = await self._read(response)
+        error = await read_refusal(self._call, response)
         corrected = self._correct_fields(error) or self._correct_maximum(error)
         self._made += corrected
         if corrected:
             response.release()
         return corrected
-
-    async def _read(self, response: ClientResponse) -> ProviderError:
-        try:
-            body = await self._call.answer_body.read()
-        except Lost:
-            body = b""
-        return read_answer(
-            status=response.status, headers=response.headers, body=body, now=timezone.now()
-        )
 
     def _correct_fields(self, error: ProviderError) -> bool:
         name = self._refused_field(error)

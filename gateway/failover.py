@@ -1,87 +1,211 @@
-"""Move a session to another API key when its own cannot serve, and record why."""
+"""Another API key when the provider refuses the session's: whose fault a refusal is decides what
+follows for the key, the session and the client."""
 
 from datetime import datetime
-from math import ceil
 
 from aiohttp import ClientResponse
 from django.utils import timezone
 
-from gateway import provider_errors
+from gateway import services
 from gateway.call import Call
-from gateway.provider_errors import About
+from gateway.provider_errors import About, ProviderError, read_error
 from gateway.refusals import KeyUnusable
 from gateway.runtime import Runtime
+from gateway.settlement import settle
 from keys import services as keys
-from keys.models import Allocation
+from keys.models import Allocation, ApiKey
 from keys.refusals import KeyCannotServe, RateLimited, RotationRefused
 from keys.supply.queries.upstreams import Session
 from security.actor import Actor
 
-# 402: the provider's account is empty, and a person must pay first, which takes a while.
-UNPAID_SECONDS = 900
-# What an error in an answer of status 200 stands for.
-_STATUS_ABOUT_KEY = {About.KEY: 401, About.CREDIT: 402}
+# How often one request is sent.
+_TRIES_MAX = 4
 _GATEWAY = Actor.job("gateway")
+_FINDINGS = {
+    About.KEY: keys.KeyFinding.INVALID,
+    About.CREDIT: keys.KeyFinding.NO_CREDIT,
+    About.MOMENT: keys.KeyFinding.RATE_LIMITED,
+    About.UNSURE: keys.KeyFinding.DOUBTFUL,
+}
+# The provider names the key or its account. Two keys that are told so may both be at fault.
+_NAMED = (About.KEY, About.CREDIT)
+# People should know when such a refusal was not the key's.
+_OFTEN_ABOUT_KEY = (401, 402, 403, 429)
+_WAITING = (ApiKey.Status.COOLING, ApiKey.Status.SUSPENDED)
 
 
-async def move_session(runtime: Runtime, session: Session, refusal: KeyCannotServe) -> Session:
-    """The session on another key, because its own is switched off, broken or cooling.
+class Failover:
+    """The API keys that one request is tried on, and what their provider said.
 
-    Refusals: RateLimited (the key cools, and no other can take the session), KeyUnusable.
+    One request changes the status of one key at most. The first key that is refused is left alone
+    until another key has answered the same request:
+
+    refused likewise ──▶ it was the request: the answer is passed on, the keys stay as they are
+    any other answer ──▶ it was the key: it breaks, cools or is suspended
+    no other key     ──▶ the same
     """
-    try:
-        await runtime.threads.run(_rotate, session, reason=refusal.detail, now=timezone.now())
-    except RotationRefused as no_other:
-        if refusal.status == "cooling" and refusal.until:
-            raise RateLimited(
-                f"The provider asked to wait before using {session.api_key} again. "
-                f"{no_other.detail}",
-                key_id=session.api_key,
-                until=refusal.until,
-            ) from None
-        raise KeyUnusable(f"{refusal.detail} {no_other.detail}", key_id=session.api_key) from None
-    return await runtime.sessions.read(session.session_id)
 
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._tried: list[str] = []
+        self._tries = 0
+        # The refusal that the next answer is compared with, and of whom.
+        self._pending: tuple[Call, ProviderError] | None = None
+        self.has_blamed = False
 
-async def report_key_refusal(
-    runtime: Runtime, session: Session, *, http_status: int, retry_after: str | None
-) -> None:
-    """Record that the provider refused the session's key: 401 and 403 mark it as broken, after 402
-    and 429 it cools."""
-    seconds = _whole_seconds(retry_after)
-    if http_status == 402:
-        http_status, seconds = 429, UNPAID_SECONDS
-    await runtime.threads.run(
-        keys.key_refused,
-        session.api_key,
-        http_status=http_status,
-        retry_after_seconds=seconds,
-        actor=_GATEWAY,
-        now=timezone.now(),
-    )
+    async def try_another(self, call: Call, error: ProviderError) -> bool:
+        """Whether the session moved to another key, so that the refused call can be made there.
+
+        False: the provider's answer is the client's. Refusals, when it was the key and no other can
+        take the session: RateLimited, KeyUnusable.
+        """
+        await settle(call)
+        is_guest = call.choice.is_guest(call.session)
+        if error.is_about_key and call.dialect.spends and not is_guest:
+            return await self._compare(call, error)
+        await self.blame_key()
+        if call.dialect.spends and error.status in _OFTEN_ABOUT_KEY:
+            await self._report_request(call, error)
+            if is_guest and error.about in (About.KEY, About.UNSURE):
+                # A guest is not moved to another key to compare: a probe decides.
+                await self._runtime.threads.run(services.queue_probe, call.upstream.slug)
+        return False
+
+    async def _compare(self, call: Call, error: ProviderError) -> bool:
+        self._tries += 1
+        if call.upstream.slug in self._tried:
+            # Other calls of the session moved it back: this says nothing new.
+            return await self._move(call.session)
+        self._tried.append(call.upstream.slug)
+        is_same = self._pending is not None and self._pending[1].about is error.about
+        if not is_same:
+            await self.blame_key()
+            self._pending = (call, error)
+        # A weak no of two keys is the request's; for a named one, a third key is worth a try.
+        is_settled = is_same and error.about not in _NAMED
+        if not is_settled and await self._move(call.session):
+            return True
+        if len(self._tried) == 1:
+            raise _refusal(await self.blame_key(), call.upstream.slug, error)
+        if is_same:
+            await self._blame_request(call, error)
+        return False
+
+    async def blame_key(self) -> ApiKey | None:
+        """Another answer came than the refusal before: it was the key, whose status changes.
+
+        Of several such keys only the first is blamed. Returns it; None when none is.
+        """
+        pending, self._pending = self._pending, None
+        if pending is None or self.has_blamed:
+            return None
+        self.has_blamed = True
+        return await self._runtime.threads.run(_refuse_key, *pending, now=timezone.now())
+
+    async def _blame_request(self, call: Call, error: ProviderError) -> None:
+        pending, self._pending = self._pending, None
+        await self._report_request(call, error)
+        if pending and error.about is About.KEY:
+            # Or all of these keys are invalid; the provider knows.
+            await self._runtime.threads.run(services.queue_probe, pending[0].upstream.slug)
+
+    async def _report_request(self, call: Call, error: ProviderError) -> None:
+        await self._runtime.threads.run(
+            services.report_refused_request,
+            agent_id=call.session.agent,
+            session_id=call.session.session_id,
+            key_id=call.upstream.slug,
+            answer=_sentence(error),
+            now=timezone.now(),
+        )
+
+    async def _move(self, session: Session) -> bool:
+        """Whether the session is now on a key that was not tried; it may have been moved before."""
+        if self._tries >= _TRIES_MAX:
+            return False
+        try:
+            await self._runtime.threads.run(
+                _rotate,
+                session,
+                off=self._tried,
+                reason=f"{session.api_key} was refused",
+                now=timezone.now(),
+            )
+        except RotationRefused:
+            return False
+        await self._runtime.sessions.read(session.session_id)
+        return True
 
 
 async def report_error_in_answer(call: Call, error: object, response: ClientResponse) -> None:
     """Record what an error in an answer of status 200 says about the key, if it says anything."""
-    found = provider_errors.read_error(error, headers=response.headers, now=timezone.now())
-    status = _STATUS_ABOUT_KEY.get(found.about)
-    if found.about is About.MOMENT and found.status == 429:
-        status = 429
-    if status is None:
-        return
-    seconds = None if found.wait_seconds is None else str(ceil(found.wait_seconds))
-    await report_key_refusal(call.runtime, call.session, http_status=status, retry_after=seconds)
+    found = read_error(error, headers=response.headers, now=timezone.now())
+    if found.is_about_key and call.dialect.spends and call.may_blame_key:
+        await call.runtime.threads.run(_refuse_key, call, found, now=timezone.now())
 
 
-def _whole_seconds(retry_after: str | None) -> int | None:
-    """None for a date or anything else: the key then cools for the usual time."""
-    if retry_after and retry_after.isascii() and retry_after.isdigit():
-        # No wait is longer than a year, which has fewer digits.
-        return int(retry_after[:9])
-    return None
+async def move_session(runtime: Runtime, session: Session, refusal: KeyCannotServe) -> Session:
+    """The session on another key, because its own is switched off, broken, cooling or suspended.
+
+    Refusals: RateLimited (the key waits, and no other can take the session), KeyUnusable.
+    """
+    try:
+        await runtime.threads.run(
+            _rotate, session, off=[session.api_key], reason=refusal.detail, now=timezone.now()
+        )
+    except RotationRefused as no_other:
+        why = await runtime.threads.run(_status_reason, session.api_key)
+        detail = " ".join(filter(None, [refusal.detail, why, no_other.detail]))
+        if refusal.status in _WAITING and refusal.until:
+            raise RateLimited(detail, key_id=session.api_key, until=refusal.until) from None
+        raise KeyUnusable(detail, key_id=session.api_key) from None
+    return await runtime.sessions.read(session.session_id)
 
 
-def _rotate(session: Session, *, reason: str, now: datetime) -> None:
+def _refuse_key(call: Call, error: ProviderError, *, now: datetime) -> ApiKey:
+    slug = call.upstream.slug
+    refusal = keys.KeyRefusal(
+        finding=_FINDINGS[error.about],
+        reason=_sentence(error),
+        # After a lack of credit, waiting as long as a rate limit says would not help.
+        wait_seconds=error.wait_seconds if error.about is About.MOMENT else None,
+        agent_id=call.session.agent,
+        session_id=call.session.session_id,
+    )
+    api_key = keys.key_refused(slug, refusal=refusal, actor=_GATEWAY, now=now)
+    if error.about is About.UNSURE:
+        services.queue_probe(slug)
+    return api_key
+
+
+def _refusal(api_key: ApiKey | None, key: str, error: ProviderError) -> RateLimited | KeyUnusable:
+    """What the client is told when the key was refused and no other can take the session."""
+    no_other = "No other API key can take what is left of this allocation."
+    if error.about is About.MOMENT:
+        return RateLimited(
+            f"The provider asks to wait before {key} is used again. {_sentence(error)} {no_other}",
+            key_id=key,
+            until=api_key.cooling_until if api_key else None,
+        )
+    return KeyUnusable(
+        f"The API key {key} cannot be used. {_sentence(error)} {no_other}", key_id=key
+    )
+
+
+def _sentence(error: ProviderError) -> str:
+    """The status and the provider's words, as a sentence."""
+    said = f"The provider answered {error.status}"
+    if error.message:
+        said += f": {error.message}"
+    return said if said.endswith((".", "!", "?", "…")) else f"{said}."
+
+
+def _status_reason(slug: str) -> str:
+    return ApiKey.objects.values_list("status_reason", flat=True).get(pk=slug)
+
+
+def _rotate(session: Session, *, off: list[str], reason: str, now: datetime) -> None:
+    """Rotate the session, unless another call has moved it to a key that is not one of `off`."""
     allocation = Allocation.objects.select_related("api_key").get(pk=session.allocation_id)
-    if allocation.api_key_id == session.api_key:
-        keys.rotate(allocation=allocation, reason=reason, actor=_GATEWAY, now=now)
+    if allocation.api_key_id in off:
+        keys.rotate(allocation=allocation, avoid=off, reason=reason, actor=_GATEWAY, now=now)

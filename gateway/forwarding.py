@@ -3,28 +3,21 @@
 from aiohttp import ClientResponse
 from django.utils import timezone
 
-from gateway import failover, recording, streaming, upstream, whole_answer
+from common.refusal import Refusal
+from gateway import recording, streaming, upstream, whole_answer
 from gateway.admission import Admit
 from gateway.answer_body import AnswerBody, Lost
 from gateway.call import Call
 from gateway.corrections import Corrections
 from gateway.dialects import Dialect
+from gateway.failover import Failover, report_error_in_answer
 from gateway.queries import kept_answer
-from gateway.refusals import (
-    AlreadyCalled,
-    AnswerLost,
-    KeyUnusable,
-    ProviderUnreachable,
-    UnusableAnswer,
-)
+from gateway.refusals import AlreadyCalled, AnswerLost, ProviderUnreachable, UnusableAnswer
+from gateway.refused_answers import read_refusal
 from gateway.requests import Request
 from gateway.response_headers import call_headers
 from gateway.runtime import Runtime
 from gateway.settlement import settle
-
-# How many API keys are tried when the provider refuses them.
-_KEYS_TRIED_MAX = 4
-_KEY_REFUSED = (401, 402, 403, 429)
 
 
 async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit: Admit) -> None:
@@ -32,45 +25,45 @@ async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit
 
     If the provider refuses the key, the session moves to another key and the call is sent there,
     with a new hold at that key's price. Refusals: those of `admit`, ProviderUnreachable,
-    AnswerLost, KeyUnusable.
+    AnswerLost, UnusableAnswer, KeyUnusable, RateLimited.
     """
     body = await request.body()
-    for _ in range(_KEYS_TRIED_MAX):
+    failover = Failover(runtime)
+    answered = False
+    while not answered:
         try:
             call = await admit(runtime, request, dialect, body)
         except AlreadyCalled as refusal:
             await _replay(runtime, request, refusal)
             return
         try:
-            if await _make(call, body):
-                return
+            answered = await _make(call, body, failover)
+        except Refusal:
+            await failover.blame_key()
+            raise
         finally:
             # Also when the client has gone, or Butler itself failed.
             settle(call)
-    raise KeyUnusable(f"The providers of {_KEYS_TRIED_MAX} API keys refused the call.")
 
 
-async def _make(call: Call, body: bytes) -> bool:
-    """Make the call. False: the provider refused its key, so another key should be tried."""
+async def _make(call: Call, body: bytes, failover: Failover) -> bool:
+    """Make the call. False: the provider refused its key, and the session is on another one."""
     call.recording = await recording.start(
         call.runtime, call.session, charge_id=call.hold.pk, request=body
     )
     async with await send(call) as response:
-        if response.status in _KEY_REFUSED:
-            call.billable = False
-            await settle(call)
-            await failover.report_key_refusal(
-                call.runtime,
-                call.session,
-                http_status=response.status,
-                retry_after=response.headers.get("retry-after"),
-            )
-            return False
-        if not 200 <= response.status < 300:
+        if 200 <= response.status < 300:
+            await failover.blame_key()
+            call.may_blame_key = not failover.has_blamed
+        else:
             # Providers do not charge for errors.
             call.billable = False
         if 300 <= response.status < 400:
             raise await _unusable(call, f"with a redirect (status {response.status})")
+        if not call.billable and await failover.try_another(
+            call, await read_refusal(call, response)
+        ):
+            return False
         await _pass_answer(call, response)
     return True
 
@@ -142,7 +135,7 @@ async def reply(call: Call, response: ClientResponse, body: AnswerBody) -> None:
         if found.error is None:
             raise await _unusable(call, "with something that is not JSON, such as a web page")
         await settle(call)
-        await failover.report_error_in_answer(call, found.error, response)
+        await report_error_in_answer(call, found.error, response)
     result = await settle(call)
     call.recording.add(call.reply)
     headers = [

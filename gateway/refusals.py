@@ -20,7 +20,8 @@ books that pass through.
             └── API key  keys.RateLimited 429, keys.KeyFull 503, KeyUnusable 503
     call
     ├── send             ProviderUnreachable 502: nothing was sent, nothing is charged
-    ├── key refused      KeyUnusable 503, when no other key can take the session over
+    ├── key refused      KeyUnusable 503 or keys.RateLimited 429, when no other key can take the
+    │                    session over
     └── answer           AnswerLost 504: charged by the best evidence; UnusableAnswer 502: a web
                          page or a redirect, nothing is charged
 

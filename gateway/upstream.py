@@ -22,7 +22,14 @@ _REQUEST_HEADERS = (
     b"user-agent",
 )
 _RESPONSE_HEADERS = frozenset(
-    {"content-type", "retry-after", "retry-after-ms", "openai-processing-ms", "openai-version"}
+    {
+        "content-type",
+        "retry-after",
+        "retry-after-ms",
+        "x-should-retry",
+        "openai-processing-ms",
+        "openai-version",
+    }
 )
 # What is left of the provider's limits.
 _RESPONSE_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
@@ -132,8 +139,11 @@ def _headers(request: Request, upstream: Upstream, dialect: Dialect) -> dict[str
     headers["accept-encoding"] = "identity"
     for name, value in dialect.default_headers:
         headers.setdefault(name, value)
+    return headers | credential_headers(upstream)
+
+
+def credential_headers(upstream: Upstream) -> dict[str, str]:
+    """The header that carries the key's secret."""
     if upstream.wire_formats == ("anthropic",):
-        headers["x-api-key"] = upstream.secret
-    else:
-        headers["authorization"] = f"Bearer {upstream.secret}"
-    return headers
+        return {"x-api-key": upstream.secret}
+    return {"authorization": f"Bearer {upstream.secret}"}

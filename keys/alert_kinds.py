@@ -7,10 +7,24 @@ KEY_BROKEN = register(
     AlertKind(
         slug="key_broken",
         severity=Severity.CRITICAL,
-        meaning="The provider rejected the secret of this API key (401 or 403). Butler stopped "
-        "using the key and moves its sessions to other keys.",
+        meaning="The provider says that this API key is invalid, disabled or expired. Butler "
+        "stopped using the key and moves its sessions to other keys.",
         remedy="Check the key in the provider's console. Store a valid secret for it in Butler, "
         "then activate the key.",
+        page="key",
+        subject="key_id",
+    )
+)
+KEY_SUSPENDED = register(
+    AlertKind(
+        slug="key_suspended",
+        severity=Severity.WARNING,
+        meaning="The provider denied access with this API key and did not say why. Butler leaves "
+        "the key alone for a short time and asks the provider whether the key is valid. The alert "
+        "names the agent and the session whose request was refused.",
+        remedy="You need to do nothing if Butler resolves the alert: the key is in use again. "
+        "If it stays open, check the key in the provider's console, and look at what the agent "
+        "asked for.",
         page="key",
         subject="key_id",
     )
@@ -23,6 +37,17 @@ KEY_COOLING = register(
         "leaves the key alone for the time that the provider asked for, and then uses it again.",
         remedy="You need to do nothing if this happens rarely. If it happens often, ask the "
         "provider for a higher rate limit or add another key.",
+        page="key",
+        subject="key_id",
+    )
+)
+KEY_NO_CREDIT = register(
+    AlertKind(
+        slug="key_no_credit",
+        severity=Severity.CRITICAL,
+        meaning="The provider says that the account of this API key has no credit, or has reached "
+        "its spending limit. Butler leaves the key alone for 15 minutes, and then tries it again.",
+        remedy="Add credit to the account, or raise its spending limit, in the provider's console.",
         page="key",
         subject="key_id",
     )

@@ -287,7 +287,7 @@ class KeyChanged(Refusal):
 
 @dataclass(kw_only=True, eq=False)
 class KeyCannotServe(Refusal):
-    """The allocation's API key is switched off, broken, or cooling until a moment."""
+    """The allocation's API key is switched off or broken, or waits until a moment."""
 
     key_id: str
     status: str

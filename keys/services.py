@@ -55,11 +55,7 @@ from keys.identity.services.agents import (
 from keys.identity.services.token_use import note_token_use
 from keys.limits.services.limits import Terms, remove_limit, set_limit
 from keys.limits.services.windows import open_windows, take_books_alone
-from keys.supply.services.key_status import (
-    key_refused,
-    revive_keys,
-    set_key_status,
-)
+from keys.supply.services.key_status import revive_keys, set_key_status
 from keys.supply.services.model_catalogue import change_model
 from keys.supply.services.providers import (
     KeyTerms,
@@ -69,6 +65,13 @@ from keys.supply.services.providers import (
     change_provider,
     replace_secret,
     set_price,
+)
+from keys.supply.services.refuse_key import (
+    KeyFinding,
+    KeyRefusal,
+    key_accepted,
+    key_refused,
+    prolong_suspension,
 )
 from keys.supply.services.served_models import set_served_models
 
@@ -116,7 +119,11 @@ __all__ = [
     "hold_many",
     "import_books",
     "issue_token",
+    "KeyFinding",
+    "KeyRefusal",
+    "key_accepted",
     "key_refused",
+    "prolong_suspension",
     "note_slot_refusal",
     "note_token_use",
     "open_windows",

@@ -1,6 +1,17 @@
 """Writes of the gateway."""
 
 from gateway.services.exchanges import forget_expired, keep_exchange, look_at_exchange
+from gateway.services.probe_keys import probe_each, probe_keys, queue_probe
+from gateway.services.refused_requests import report_refused_request
 from gateway.services.retention import set_retention
 
-__all__ = ["forget_expired", "keep_exchange", "look_at_exchange", "set_retention"]
+__all__ = [
+    "forget_expired",
+    "keep_exchange",
+    "look_at_exchange",
+    "probe_each",
+    "probe_keys",
+    "queue_probe",
+    "report_refused_request",
+    "set_retention",
+]

@@ -105,7 +105,8 @@ def _key_state(
 ) -> dict[str, Any]:
     sums = used.get(key.slug, {"day": 0, "month": 0, "total": 0})
     return {
-        "status": key.status,
+        # The original Token Manager knows no suspended keys: they wait too.
+        "status": "cooling" if key.status == "suspended" else key.status,
         "statusReason": key.status_reason,
         "coolingUntil": _iso(key.cooling_until),
         "usage": {
@@ -135,7 +136,8 @@ def _api_key(key: ApiKey, windows: _Windows) -> dict[str, Any]:
         "serves": key.serves,
         "baseUrl": key.base_url,
         "priority": key.priority,
-        "status": key.status,
+        # The original Token Manager knows no suspended keys: they wait too.
+        "status": "cooling" if key.status == "suspended" else key.status,
         "requestsPerMinute": key.requests_per_minute,
         "tokensPerMinute": key.tokens_per_minute,
         "costPer1kTokens": {

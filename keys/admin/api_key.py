@@ -34,6 +34,7 @@ STATUS_COLOURS = {
     "inactive": "default",
     "exhausted": "warning",
     "cooling": "info",
+    "suspended": "warning",
     "broken": "danger",
 }
 _ON = {
@@ -186,7 +187,7 @@ class ApiKeyAdmin(LimitedAdmin):
         """The status as a coloured label, with its reason."""
         label = widgets.badge(api_key.status, STATUS_COLOURS[api_key.status])
         words = [] if api_key.status == ApiKey.Status.ACTIVE else [api_key.status_reason]
-        if api_key.status == ApiKey.Status.COOLING:
+        if api_key.status in (ApiKey.Status.COOLING, ApiKey.Status.SUSPENDED):
             words.append(f"until {api_key.cooling_until:%Y-%m-%d %H:%M} UTC")
         return format_html("{} <small>{}</small>", label, ", ".join(filter(None, words)))
 

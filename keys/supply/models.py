@@ -107,7 +107,12 @@ class ApiKey(models.Model):
     """A credential with a provider, and the terms on which Butler lends its tokens.
 
     active ◀──window has room / cooled── exhausted, cooling
-    active ──switched off─▶ inactive     active ──provider says 401/403─▶ broken
+    active ──switched off─▶ inactive     active ──provider says it is invalid─▶ broken
+    active ──provider denies access without saying why─▶ suspended ──probe─▶ active, broken
+
+    Cooling and suspended keys are not lent before `cooling_until`; then they are, whether or not a
+    job has made them active. `suspended_times`: suspensions since the provider last accepted the
+    key; each is twice as long as the one before.
     """
 
     class Status(models.TextChoices):
@@ -115,6 +120,7 @@ class ApiKey(models.Model):
         INACTIVE = "inactive"
         EXHAUSTED = "exhausted"
         COOLING = "cooling"
+        SUSPENDED = "suspended"
         BROKEN = "broken"
 
     slug = models.SlugField(
@@ -154,7 +160,10 @@ class ApiKey(models.Model):
     )
     status = models.CharField(max_length=9, choices=Status, default=Status.ACTIVE)
     status_reason = models.CharField(max_length=300, blank=True)
-    cooling_until = models.DateTimeField(null=True, blank=True)
+    cooling_until = models.DateTimeField(
+        null=True, blank=True, help_text="A cooling or suspended key is not lent before this time."
+    )
+    suspended_times = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     created_at = created_at_field()
 
     class Meta:
@@ -163,7 +172,7 @@ class ApiKey(models.Model):
         verbose_name_plural = "API keys"
         constraints = [
             models.CheckConstraint(
-                condition=~Q(status="cooling") | Q(cooling_until__isnull=False),
+                condition=~Q(status__in=["cooling", "suspended"]) | Q(cooling_until__isnull=False),
                 name="apikey_cooling_says_until_when",
             )
         ]
@@ -182,7 +191,7 @@ class ApiKey(models.Model):
 
     def lendable(self, *, now: datetime) -> bool:
         """Whether the key can take allocations at `now`. An exhausted key can: windows decide."""
-        if self.status == self.Status.COOLING:
+        if self.status in {self.Status.COOLING, self.Status.SUSPENDED}:
             return self.cooling_until is not None and self.cooling_until <= now
         return self.status in {self.Status.ACTIVE, self.Status.EXHAUSTED}
 

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from alerts.models import Alert
 from gateway import upstream
 from gateway.dialects import CHAT
 from gateway.requests import Request
 from keys import services as keys
-from keys.models import Charge
+from keys.models import ApiKey, Charge
 from keys.supply.queries.upstreams import upstream_of
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
@@ -251,11 +252,16 @@ def test_a_redirect_is_not_followed_and_not_told(gateway, provider, wire_format,
 
 
 @pytest.mark.parametrize("status", [401, 403, 429])
-def test_a_refused_key_is_refused_in_butler_s_own_words(gateway, provider, status):
+def test_a_refused_key_is_told_in_the_provider_s_words_without_its_secret(
+    gateway, provider, status
+):
     provider.says({"error": {"message": f"wrong key {SECRET}"}}, status=status, retry_after=SECRET)
     answer = session_on(gateway, provider.base_url, "openai").call(PROMPT)
     assert answer.status >= 400
-    assert SECRET not in seen(answer) and "wrong key" not in seen(answer)
+    assert SECRET not in seen(answer) and "wrong key [secret]" in seen(answer)
+    key, alert = ApiKey.objects.get(), Alert.objects.get()
+    assert key.status_reason == f"The provider answered {status}: wrong key [secret]."
+    assert "wrong key [secret]" in alert.detail
 
 
 def test_a_word_that_is_no_secret_stays_in_the_answer(provider):

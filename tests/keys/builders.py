@@ -41,6 +41,14 @@ def allocate(agent="ada", tokens=1000, *, idempotency_key=None, now=NOON, **term
     return allocation
 
 
+def refuse(slug, finding, *, now=NOON, actor=ACTOR, **about):
+    """The provider refuses a key."""
+    refusal = keys.KeyRefusal(
+        finding=keys.KeyFinding(finding), reason="the provider said no", **about
+    )
+    return keys.key_refused(slug, refusal=refusal, actor=actor, now=now)
+
+
 def report(allocation, tokens, *, now=NOON, idempotency_key=None, **parts):
     """Report usage of `tokens` of input."""
     charge, _ = keys.report_usage(

@@ -25,7 +25,7 @@ from keys.models import Agent, Allocation, ApiKey, Charge, CostCentre, Limit, Wi
 from keys.supply.pricing import Rates
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
-from tests.keys.builders import PAID, add_key, make_people
+from tests.keys.builders import PAID, add_key, make_people, refuse
 from tests.tables import empty_tables
 
 # Some days before clocks change in Europe and a month ends.
@@ -217,12 +217,14 @@ class Office(RuleBasedStateMachine):
 
     @rule(
         slug=st.sampled_from(["nvidia-1", "openai-1", "dust-1"]),
-        what=st.sampled_from([401, 429, 429, "inactive", "active", "active", PAID, DUST]),
+        what=st.sampled_from(
+            ["invalid", "rate_limited", "doubtful", "inactive", "active", "active", PAID, DUST]
+        ),
     )
     def change_key(self, slug, what):
         """The provider refuses it, an operator switches it or gives it another price."""
-        if isinstance(what, int):
-            keys.key_refused(slug, http_status=what, actor=ACTOR, now=self.now)
+        if what in list(keys.KeyFinding):
+            refuse(slug, what, now=self.now)
         elif isinstance(what, str):
             keys.set_key_status(slug, status=what, reason="", actor=ACTOR, now=self.now)
         else:

@@ -128,6 +128,8 @@ def test_every_reason_to_refuse_in_one_batch(people):
         ("inactive", None, False),
         ("cooling", 1, False),
         ("cooling", 0, True),
+        ("suspended", 1, False),
+        ("suspended", 0, True),
     ],
 )
 def test_a_key_that_cannot_serve_holds_nothing_for_a_call(people, status, cooling, serves):

@@ -11,9 +11,8 @@ from common.refusal import Refusal
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge, RateLease
 from keys.refusals import AllocationClosed, HeldBefore, RotationRefused
-from tests.actors import ACTOR
 from tests.books import assert_books_balance
-from tests.keys.builders import PAID, add_key, allocate, complete, limit, rotate
+from tests.keys.builders import PAID, add_key, allocate, complete, limit, refuse, rotate
 from tests.moments import NOON
 from tests.threads import refused
 
@@ -120,7 +119,7 @@ def test_holds_settlements_rotations_and_closings_at_once_never_deadlock(people,
         extend,
         lambda dice: rotate(dice.choice(lent)),
         lambda dice: complete(dice.choice(lent)),
-        lambda dice: keys.key_refused("key-1", http_status=429, actor=ACTOR, now=NOON),
+        lambda dice: refuse("key-1", dice.choice(["rate_limited", "doubtful"])),
         lambda dice: keys.expire_charges(now=NOON + timedelta(minutes=9)),
         lambda dice: keys.forget_leases(now=NOON + timedelta(minutes=2)),
     ]

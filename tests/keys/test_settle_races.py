@@ -7,9 +7,8 @@ import pytest
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge
 from keys.refusals import AllocationClosed, AllocationExhausted, ChargeEnded
-from tests.actors import ACTOR
 from tests.books import assert_books_balance
-from tests.keys.builders import add_key, allocate, complete, hold, limit, settle
+from tests.keys.builders import add_key, allocate, complete, hold, limit, refuse, settle
 from tests.moments import NOON
 from tests.threads import refused
 
@@ -98,7 +97,7 @@ def test_everything_at_once_on_few_rows_never_deadlocks(people, at_once):
         settle_some,
         lambda dice: limit(dice.choice(few), dice.randrange(400_000, 900_000)),
         lambda dice: keys.open_windows(now=NOON),
-        lambda dice: keys.key_refused(dice.choice(few).pk, http_status=429, actor=ACTOR, now=NOON),
+        lambda dice: refuse(dice.choice(few).pk, "rate_limited"),
         lambda dice: keys.revive_keys(now=NOON),
         lambda dice: keys.rotate_stranded(now=NOON),
         lambda dice: complete(dice.choice(allocations)),

@@ -1,5 +1,6 @@
 """Move what is left of an allocation to another API key."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -42,19 +43,20 @@ def rotate(
     *,
     allocation: Allocation,
     key: str | None = None,
+    avoid: Collection[str] = (),
     reason: str,
     actor: Actor,
     idempotency_key: str | None = None,
     now: datetime,
 ) -> tuple[Rotation, bool]:
-    """Move what is left of `allocation` to `key`, or to the best other key.
+    """Move what is left of `allocation` to `key`, or to the best other key that is not to `avoid`.
 
     Returns the rotation and whether it was created: the same idempotency key is the same rotation,
     and when others rotated `allocation` since the caller read it, theirs is the rotation.
     Refusals: RotationRefused (nothing changed), AllocationClosed, ApiKeyNotFound,
     IdempotencyMismatch.
     """
-    full: set[str] = set()
+    full = set(avoid)
     for _ in range(_ATTEMPTS):
         target = key or _best_other(allocation, without=full, now=now)
         outcome = _try_to_rotate(

@@ -9,6 +9,7 @@ from keys.refusals import AllocationClosed, RotationRefused
 from security.actor import Actor
 
 _STATUS = ApiKey.Status
+_CANNOT_SERVE = (_STATUS.BROKEN, _STATUS.INACTIVE, _STATUS.COOLING, _STATUS.SUSPENDED)
 _SWEEP = Actor.job("sweep")
 
 
@@ -28,7 +29,7 @@ def rotate_stranded(*, now: datetime) -> tuple[int, int]:
     other key could take before.
     """
     live = Allocation.objects.filter(status="active", expires_at__gt=now)
-    unable = live.filter(api_key__status__in=[_STATUS.BROKEN, _STATUS.INACTIVE, _STATUS.COOLING])
+    unable = live.filter(api_key__status__in=_CANNOT_SERVE)
     crossed = live.filter(ROTATION_NEEDED, auto_rotate=True)
     return _rotate_each((unable | crossed).distinct(), reason="rotated by the sweep", now=now)
 

@@ -128,7 +128,7 @@ HOLD_ONE = Statement(
            AND (%(api_key)s::text = ''
                 OR a.api_key_id = %(api_key)s::text
                    AND (k.status IN ('active', 'exhausted')
-                        OR k.status = 'cooling' AND k.cooling_until <= %(now)s))
+                        OR k.status IN ('cooling', 'suspended') AND k.cooling_until <= %(now)s))
            FOR NO KEY UPDATE OF a
     ),
     -- The charge; none if its idempotency key was used before.
@@ -188,7 +188,7 @@ HOLD = Statement(
         SELECT k.slug, k.status, k.cooling_until, k.requests_per_minute, k.tokens_per_minute,
                k.xmin::text || '.' || p.xmin::text AS version,
                k.status IN ('active', 'exhausted')
-                   OR k.status = 'cooling' AND k.cooling_until <= %(now)s AS serves
+                   OR k.status IN ('cooling', 'suspended') AND k.cooling_until <= %(now)s AS serves
           FROM keys_apikey k JOIN keys_provider p ON p.slug = k.provider_id
          WHERE k.slug = ANY(ARRAY(SELECT api_key_id FROM room
                                   UNION ALL SELECT api_key FROM given WHERE guest))

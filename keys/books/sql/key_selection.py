@@ -146,7 +146,8 @@ CANDIDATES = Statement(
     )
     SELECT k.slug, k.provider_id AS provider, k.model,
            CASE WHEN k.status = 'exhausted'
-                  OR k.status = 'cooling' AND k.cooling_until <= %(now)s THEN 'active'
+                  OR k.status IN ('cooling', 'suspended') AND k.cooling_until <= %(now)s
+                THEN 'active'
                 ELSE k.status END AS status,
            k.priority,
            trunc(CASE WHEN r.most > 0 THEN least(f.tokens, f.usd / r.most)

@@ -31,6 +31,14 @@ class KeyFilter(NamedTuple):
     after: str | None = None
 
 
+def suspended_keys(*, until: datetime) -> list[str]:
+    """Suspended keys that may be lent again at `until` or before; those first that wait least."""
+    suspended = ApiKey.objects.filter(
+        status=ApiKey.Status.SUSPENDED, cooling_until__lte=until
+    ).order_by("cooling_until", "pk")
+    return list(suspended.values_list("pk", flat=True))
+
+
 def key_page(which: KeyFilter, *, most: int, now: datetime) -> list[ListedKey]:
     """The first `most` keys of the filter by name; two queries."""
     models = [which.model] if which.model else []

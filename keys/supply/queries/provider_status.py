@@ -61,7 +61,8 @@ BY_PROVIDER = Statement(
     )
     SELECT k.provider_id AS provider, count(*) AS key_count,
            count(*) FILTER (WHERE k.status = 'active' OR k.status = 'exhausted'
-                               OR k.status = 'cooling' AND k.cooling_until <= %(now)s) AS lendable,
+                               OR k.status IN ('cooling', 'suspended')
+                                  AND k.cooling_until <= %(now)s) AS lendable,
            count(*) FILTER (WHERE d.scope IS NULL) AS unlimited,
            sum(d.amount)::bigint AS capacity,
            coalesce(sum(coalesce(d.used, s.tokens)), 0)::bigint AS used,
