@@ -24,6 +24,8 @@ KIND_OF_REFUSAL: dict[type[Refusal], str] = {
     gateway.ProviderUnreachable: "provider_error",
     gateway.AnswerLost: "provider_error",
     gateway.KeyUnusable: "provider_error",
+    gateway.UnusableAnswer: "unusable_answer",
+    keys.KeyFull: "rate_limited",
     # The call was made before, and its answer was not kept.
     gateway.AlreadyCalled: "lost",
     keys.IdempotencyMismatch: "lost",
