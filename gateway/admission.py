@@ -3,6 +3,9 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from functools import partial
+
+from django.conf import settings
 
 from gateway import failover, model_catalogue, output_limits
 from gateway.call import Call
@@ -30,8 +33,9 @@ async def identify(runtime: Runtime, request: Request) -> Session:
 
 
 async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: bytes) -> Call:
-    """Identify the session, bound the call and hold that bound: all that the client asked for, or
-    what is left of the allocation unless that is too little to be worth a call.
+    """Identify the session, bound the call and hold that bound: all that the client asked for. If
+    other calls of the session are in flight, it waits until that fits beside them. Only if nothing
+    else is held, it takes what is left, unless that is too little to be worth a call.
 
     Refusals: InvalidToken, SlotEmpty, InvalidRequest, CannotBeBounded, WrongWireFormat,
     AlreadyCalled, KeyUnusable, and those of `keys.hold_many`.
@@ -40,13 +44,14 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
     parameters = dialect.parse(body)
     parameters.model = request.model_in_path or parameters.model
     charge_key = _ChargeKey(request, body)
+    waits_until = asyncio.get_running_loop().time() + settings.GATEWAY_HOLD_WAIT_SECONDS
     for _ in range(_TRIES_MAX):
         choice = await choose_model(runtime, session, dialect, parameters.model)
         call = Call(runtime, request, dialect, session, choice.upstream, parameters, choice)
         try:
             await _check_wire_format(call)
             _check_model(call)
-            await _hold(call, charge_key)
+            await _hold(call, charge_key, waits_until)
             if await _confirm_upstream(call):
                 runtime.running_charges.add(call.hold.pk)
                 return call
@@ -98,7 +103,7 @@ class _ChargeKey:
         return self.value
 
 
-async def _hold(call: Call, charge_key: _ChargeKey) -> None:
+async def _hold(call: Call, charge_key: _ChargeKey, waits_until: float) -> None:
     parameters, dialect = call.parameters, call.dialect
     most, least = 0, 0
     if dialect.spends:
@@ -116,6 +121,7 @@ async def _hold(call: Call, charge_key: _ChargeKey) -> None:
         route=call.request.path,
         wire_format=dialect.wire_format,
         fresh=charge_key.digest is None,
+        patient=True,
     )
     served = call.choice.served
     # The allocation keeps the price of the model that it was lent for.
@@ -123,17 +129,26 @@ async def _hold(call: Call, charge_key: _ChargeKey) -> None:
         request = request._replace(price_id=served.price_id, token_cost=served.token_cost_max)
     while True:
         try:
-            call.hold = await _set_aside(call, request)
+            call.hold = await _set_aside(call, request, waits_until)
             break
         except keys_refusals.HeldBefore as before:
             request = request._replace(idempotency_key=charge_key.next(before))
+    call.output_cut = call.hold.tokens < request.most
     call.output_max = (call.hold.tokens - call.input_max) // parameters.choices
 
 
-async def _set_aside(call: Call, request: keys.HoldRequest) -> keys.HoldResult:
-    if not call.choice.is_guest(call.session):
-        return await call.runtime.holds.do(request)
-    return await call.runtime.hold_as_guest(request)
+async def _set_aside(call: Call, request: keys.HoldRequest, waits_until: float) -> keys.HoldResult:
+    runtime, is_guest = call.runtime, call.choice.is_guest(call.session)
+    hold = runtime.hold_as_guest if is_guest else runtime.holds.do
+    if not request.most:
+        return await hold(request)
+    return await runtime.hold_queue.hold(
+        partial(hold, request),
+        allocation_id=request.allocation_id,
+        least=request.least,
+        client=call.request,
+        until=waits_until,
+    )
 
 
 def _is_lent_model(call: Call) -> bool:

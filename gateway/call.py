@@ -36,10 +36,11 @@ class Call:
     choice: ModelChoice
 
     # Set by admission: the hold, the bound of the input tokens, and the most output tokens that
-    # each answer may have.
+    # each answer may have, and whether that is less than it asked for because no more was left.
     hold: HoldResult = field(init=False)
     input_max: int = 0
     output_max: int = 0
+    output_cut: bool = False
 
     # The body of the provider's answer, once its head is there.
     answer_body: AnswerBody = field(init=False)

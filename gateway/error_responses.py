@@ -34,6 +34,8 @@ class Shape(NamedTuple):
 BUDGET = Shape(400, "insufficient_quota", "insufficient_quota", 400, "billing_error")
 _INVALID = Shape(400, "invalid_request_error", "", 400, "invalid_request_error")
 _UNKNOWN_TOKEN = Shape(401, "invalid_request_error", "invalid_api_key", 401, "authentication_error")
+# Calls in flight mostly end within seconds, and the retry waits in the gateway again.
+_IN_FLIGHT_RETRY_SECONDS = 2
 _CONFLICT = Shape(409, "invalid_request_error", "", 409, "invalid_request_error")
 _NOT_AVAILABLE = Shape(503, "server_error", "", 503, "api_error")
 _RATE = Shape(429, "requests", "rate_limit_exceeded", 429, "rate_limit_error", retry=True)
@@ -44,6 +46,7 @@ UNAVAILABLE = _NOT_AVAILABLE._replace(code="unavailable", retry=True)
 SHAPES: dict[type[Refusal], Shape] = {
     keys.AllocationExhausted: BUDGET,
     keys.AllocationClosed: BUDGET,
+    keys.BudgetInFlight: _RATE,
     keys.RateLimited: _RATE,
     keys.AllocationNotFound: _UNKNOWN_TOKEN,
     keys.AgentDisabled: Shape(403, "invalid_request_error", "", 403, "permission_error"),
@@ -86,7 +89,7 @@ def refusal_response(
     """Status, headers and body. `status`: what the allocation chose for a lack of budget."""
     shape = SHAPES.get(type(refusal), BROKEN)
     detail, facts = refusal.detail, refusal.facts()
-    if isinstance(refusal, keys.NoBudget):
+    if isinstance(refusal, keys.NoBudget) and shape is BUDGET:
         detail = budget_message.budget_message(refusal)
         page, api = budget_message.page_url(refusal), budget_message.api_url(refusal)
         facts |= {"resets_at": None, "link": page, "api_url": api}
@@ -95,8 +98,7 @@ def refusal_response(
     response.body["butler"] = {"code": refusal.code, **facts}
     if shape is BUDGET and status:
         response = response._replace(status=status)
-    if isinstance(refusal, keys.RateLimited) and refusal.until:
-        seconds = _seconds_until(refusal.until)
+    if (seconds := _retry_after(refusal)) is not None:
         response.headers.append((b"retry-after", str(seconds).encode()))
     if wire_format == "openai":
         response.body["error"]["code"] = shape.code or refusal.code
@@ -172,6 +174,15 @@ def _refusal_headers(facts: dict[str, JSON]) -> Headers:
         for fact, header in _HEADERS_OF_FACTS.items()
         if fact in values
     ]
+
+
+def _retry_after(refusal: Refusal) -> int | None:
+    """In how many seconds a retry can succeed, if that is known."""
+    if isinstance(refusal, keys.BudgetInFlight):
+        return _IN_FLIGHT_RETRY_SECONDS
+    if isinstance(refusal, keys.RateLimited) and refusal.until:
+        return _seconds_until(refusal.until)
+    return None
 
 
 def _seconds_until(moment: datetime) -> int:

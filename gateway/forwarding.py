@@ -145,6 +145,7 @@ async def reply(call: Call, response: ClientResponse, body: AnswerBody) -> None:
             charge_id=call.hold.pk,
             key_id=call.upstream.slug,
             model=call.model,
+            output_max=call.output_max if call.output_cut else None,
         ),
         (b"x-butler-cost", format(result.cost, "f").encode()),
         (b"x-butler-tokens-left", str(result.left).encode()),

@@ -15,6 +15,7 @@ books that pass through.
         └── hold
             ├── budget   keys.AllocationExhausted and keys.AllocationClosed: 400, or the
             │            `refusal_status` of the allocation
+            ├── in flight keys.BudgetInFlight 429, after a wait
             ├── caller   keys.AllocationNotFound 401, keys.AgentDisabled 403
             ├── repeat   AlreadyCalled 409, keys.IdempotencyMismatch 409
             └── API key  keys.RateLimited 429, keys.KeyFull 503, KeyUnusable 503

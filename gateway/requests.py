@@ -29,7 +29,7 @@ _QUERY_NOT_FORWARDED = frozenset({"key", "api_key", "api-key", "access_token", "
 
 
 class ClientGone(Exception):
-    """The client closed its connection before the whole request arrived."""
+    """The client closed its connection before its call was made."""
 
 
 class Request:
@@ -130,6 +130,11 @@ class Request:
             chunks.append(chunk)
             more = message.get("more_body", False)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def wait_for_disconnect(self) -> None:
+        """Wait until the client closes its connection. Only after the body was read."""
+        while (await self.receive())["type"] != "http.disconnect":
+            continue
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the status and the headers."""

@@ -10,12 +10,20 @@ def request_id_headers(request_id: str) -> Headers:
 
 
 def call_headers(
-    *, request_id: str, charge_id: int, key_id: str | None = None, model: str = ""
+    *,
+    request_id: str,
+    charge_id: int,
+    key_id: str | None = None,
+    model: str = "",
+    output_max: int | None = None,
 ) -> Headers:
-    """What every response says of its call: the request, the charge, the API key, the model."""
+    """What every response says of its call: the request, the charge, the API key, the model, and
+    how long an answer can be if the budget left no more."""
     headers = [*request_id_headers(request_id), (b"x-butler-charge-id", str(charge_id).encode())]
     if key_id:
         headers.append((b"x-butler-key-id", key_id.encode()))
     if model:
         headers.append((b"x-butler-model", model.encode("ascii", "replace")))
+    if output_max is not None:
+        headers.append((b"x-butler-output-max", str(output_max).encode()))
     return headers

@@ -13,6 +13,7 @@ from common.batches import Batches, Threads
 from common.database_retry import DatabaseRetry
 from common.refusal import Refusal
 from gateway import bounds, upstream
+from gateway.hold_queue import HoldQueue
 from gateway.learned import Lessons
 from gateway.sessions import Sessions
 from keys import services as keys
@@ -35,6 +36,7 @@ class Runtime:
         self.holds = Batches[keys.HoldRequest, keys.HoldResult](
             _hold, threads=_HOLDING_THREADS, discard=self._release_unclaimed
         )
+        self.hold_queue = HoldQueue()
         self.threads = Threads()
         self.sessions = Sessions(self.threads)
         self.pool = upstream.connection_pool()
@@ -54,7 +56,9 @@ class Runtime:
 
     async def settle(self, ending: keys.Settlement) -> keys.SettlementResult:
         """Settle or release a charge, however long the database is away."""
-        return await self._retry.run(lambda: self._settlements.do(ending))
+        result = await self._retry.run(lambda: self._settlements.do(ending))
+        self.hold_queue.wake(ending.charge.allocation_id)
+        return result
 
     async def hold_as_guest(self, request: keys.HoldRequest) -> keys.HoldResult:
         """Hold for a call on another key than the session's; released if nobody waits for it."""

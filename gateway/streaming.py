@@ -32,6 +32,7 @@ async def relay(call: Call, response: ClientResponse, body: AnswerBody) -> None:
             charge_id=call.hold.pk,
             key_id=call.upstream.slug,
             model=call.model,
+            output_max=call.output_max if call.output_cut else None,
         ),
         (b"x-butler-tokens-left", str(call.hold.left).encode()),
         (b"x-butler-cost-max", format(call.hold.cost, "f").encode()),
@@ -98,11 +99,6 @@ async def _pass_whole_answer(call: Call, meter: StreamMeter, reply: bytes) -> bo
 
 def _close_when_client_leaves(request: Request, response: ClientResponse) -> asyncio.Task[None]:
     """Close the connection to the provider as soon as the client is gone."""
-    watch = asyncio.create_task(_client_disconnect(request))
+    watch = asyncio.create_task(request.wait_for_disconnect())
     watch.add_done_callback(lambda task: None if task.cancelled() else response.close())
     return watch
-
-
-async def _client_disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        continue

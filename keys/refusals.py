@@ -6,7 +6,8 @@ Refusal
 │   └── NoKeyCapacity       of every API key that could serve
 ├── NoBudget                an allocation cannot pay for a call; has its numbers
 │   ├── AllocationExhausted
-│   └── AllocationClosed
+│   ├── AllocationClosed
+│   └── BudgetInFlight      it could, once other calls of the session have ended
 ├── …NotFound               ProviderNotFound, ModelNotFound, CostCentreNotFound, AgentNotFound, …
 └── the others, each directly below Refusal
 """
@@ -255,6 +256,19 @@ class AllocationClosed(NoBudget):
 
     def sentence(self) -> str:
         return f"The allocation is {self.status}. Ask for a new allocation."
+
+
+@dataclass(kw_only=True, eq=False)
+class BudgetInFlight(NoBudget):
+    """Other calls of the session hold tokens that this call needs; a retry can succeed."""
+
+    needed: int
+
+    def sentence(self) -> str:
+        return (
+            "Other calls of this session are in flight and hold tokens that this call needs. "
+            "Please retry in a moment, or make fewer calls at once."
+        )
 
 
 @dataclass(kw_only=True, eq=False)

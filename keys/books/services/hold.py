@@ -20,6 +20,7 @@ from keys.refusals import (
     AllocationClosed,
     AllocationExhausted,
     AllocationNotFound,
+    BudgetInFlight,
     HeldBefore,
     IdempotencyMismatch,
     KeyCannotServe,
@@ -38,7 +39,8 @@ class HoldRequest(NamedTuple):
     `price_id`, `token_cost`: the price of the called model, and the most that one of its tokens can
     cost (USD); None: those of the allocation. `asked_model`: the model that the client named, if
     `model` is another one. `request_digest` tells a repeated request from a different one. `fresh`:
-    the idempotency key is new, so no earlier charge has it.
+    the idempotency key is new, so no earlier charge has it. `patient`: it takes less than `most`
+    only while nothing else of the allocation is held; else it is refused with BudgetInFlight.
     """
 
     allocation_id: int
@@ -56,6 +58,7 @@ class HoldRequest(NamedTuple):
     price_id: int | None = None
     token_cost: Decimal | None = None
     guest: bool = False
+    patient: bool = False
 
 
 def hold(
@@ -93,7 +96,7 @@ def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResul
 
     Runs one statement, which is its own transaction, and more statements if calls of the batch
     depend on what earlier ones leave. Returned refusals: those of `hold`, and HeldBefore,
-    KeyChanged, KeyCannotServe. Raises WrongValue for a number of tokens below zero.
+    BudgetInFlight, KeyChanged, KeyCannotServe. Raises WrongValue for a number of tokens below zero.
     """
     wanted = list(wanted)
     if any(not 0 <= one.least <= one.most for one in wanted):
@@ -174,6 +177,7 @@ def _hold_one(one: HoldRequest, *, now: datetime) -> HoldResult | None:
         allocation=one.allocation_id,
         least=one.least,
         most=one.most,
+        patient=one.patient,
         api_key=one.api_key,
         idempotency_key=one.idempotency_key,
         digest=one.request_digest,
@@ -223,6 +227,7 @@ def _as_json(n: int, one: HoldRequest, now: datetime) -> dict[str, object]:
         "price": one.price_id,
         "token_cost": None if one.token_cost is None else str(one.token_cost),
         "guest": one.guest,
+        "patient": one.patient,
         "route": one.route,
         "wire_format": one.wire_format,
         "until": _until(one, now).isoformat(),
@@ -255,11 +260,10 @@ def _charge_of(row: HoldRow, one: HoldRequest) -> HoldResult:
     )
 
 
-def _allocation_exhausted(row: HoldRow, one: HoldRequest) -> Refusal:
-    return AllocationExhausted(
-        needed=one.least,
-        **row.budget,
-    )
+def _no_tokens(row: HoldRow, one: HoldRequest) -> Refusal:
+    if one.patient and row.held and row.fits_alone:
+        return BudgetInFlight(needed=one.least, **row.budget)
+    return AllocationExhausted(needed=one.least, **row.budget)
 
 
 def _allocation_closed(row: HoldRow, one: HoldRequest) -> Refusal:
@@ -293,7 +297,7 @@ def _rate_limited(row: HoldRow, one: HoldRequest) -> Refusal:
 _UNLIMITED = 10**12
 _MAY_BE_EARLIER = {"small", "closed"}
 _REFUSALS: dict[str, Callable[[HoldRow, HoldRequest], Refusal]] = {
-    "small": _allocation_exhausted,
+    "small": _no_tokens,
     "closed": _allocation_closed,
     "expired": _allocation_closed,
     "earlier": _held_before_refusal,

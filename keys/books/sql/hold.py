@@ -5,7 +5,8 @@ Each request is for `least` to `most` tokens. The holds of one allocation are ma
 the facts of a refusal. The `outcome` is
 
 - `held`: `tokens` are held, at least `least`;
-- `small`: fewer than `least` are left;
+- `small`: fewer than `least` are left or, if the call is `patient`, fewer than `most` while others
+  are held;
 - `again`: run the statement again for this hold. What earlier holds of the batch left is known only
   after it, or one of them has the same idempotency key;
 - `closed`, `expired`: the state of the allocation; `disabled`: its agent is switched off;
@@ -46,8 +47,9 @@ class HoldRow(NamedTuple):
 
     Which columns are filled depends on `outcome`; the others are NULL. `charge` to `key_version`
     and `left` describe what was `held`; `status` and `until` are the key's where the key refuses;
-    `earlier…` describe the charge that the idempotency key made before. Of an `unknown` allocation
-    only `n` and `outcome` are known.
+    `earlier…` describe the charge that the idempotency key made before; `fits_alone`: whether
+    `least` would fit if nothing were held. Of an `unknown` allocation only `n` and `outcome` are
+    known.
     """
 
     n: int
@@ -69,6 +71,7 @@ class HoldRow(NamedTuple):
     earlier: int
     earlier_status: str
     earlier_digest: bytes | None
+    fits_alone: bool
 
     @property
     def left(self) -> int:
@@ -124,6 +127,7 @@ HOLD_ONE = Statement(
           JOIN keys_agent ag ON ag.slug = a.agent_id
          WHERE a.id = %(allocation)s AND a.status = 'active' AND a.expires_at > %(now)s
            AND f.tokens >= %(least)s AND ag.disabled_at IS NULL
+           AND (f.tokens >= %(most)s OR a.held = 0 OR NOT %(patient)s)
            AND k.requests_per_minute IS NULL AND k.tokens_per_minute IS NULL
            AND (%(api_key)s::text = ''
                 OR a.api_key_id = %(api_key)s::text
@@ -170,14 +174,15 @@ HOLD = Statement(
         SELECT * FROM jsonb_to_recordset(%(holds)s) AS g(
             n int, allocation bigint, api_key text, least bigint, most bigint, idempotency_key text,
             digest text, model text, asked_model text, route text, wire_format text,
-            until timestamptz, price bigint, token_cost numeric, guest boolean)
+            until timestamptz, price bigint, token_cost numeric, guest boolean, patient boolean)
     ),
     -- The allocations, locked in the order of locks, with what they have free.
     room AS MATERIALIZED (
         SELECT a.id, a.session_id, a.agent_id, a.api_key_id, a.price_id, a.status, a.expires_at,
                a.allocated, a.used, a.held, a.token_cost_max, a.wire_format, a.created_at,
                a.allocated - a.used - a.held AS free,
-               a.allocated_cost - a.used_cost - a.held_cost AS free_cost
+               a.allocated_cost - a.used_cost - a.held_cost AS free_cost,
+               a.allocated_cost - a.used_cost AS unused_cost
           FROM keys_allocation a
          WHERE a.id = ANY(ARRAY(SELECT allocation FROM given))
          ORDER BY a.id
@@ -215,7 +220,7 @@ HOLD = Statement(
     looked AS (
         SELECT g.*, r.id, r.session_id, k.slug AS api_key_id,
                coalesce(g.price, r.price_id) AS price_id, r.status, r.created_at, r.expires_at,
-               r.allocated, r.used, r.held, r.free_cost, k.version,
+               r.allocated, r.used, r.held, r.free_cost, r.unused_cost, k.version,
                coalesce(g.token_cost, r.token_cost_max) AS token_cost_max,
                CASE WHEN g.alone THEN keys_affordable(
                         r.free, r.free_cost, coalesce(g.token_cost, r.token_cost_max))
@@ -279,7 +284,9 @@ HOLD = Statement(
     -- What each gets: all it wants or, the first that does not, what is left.
     gave AS (
         SELECT *, CASE WHEN whole THEN most
-                       WHEN first_short AND at_least_free >= least THEN at_least_free END AS tokens
+                       WHEN first_short AND at_least_free >= least
+                            AND (NOT patient OR held = 0 AND at_least_free = free)
+                       THEN at_least_free END AS tokens
           FROM tried
     ),
     -- What it costs, and what others of the batch get of the same allocation.
@@ -347,7 +354,9 @@ HOLD = Statement(
            CASE WHEN p.no = 'key' THEN p.key_status ELSE p.status END AS status,
            p.allocated, p.used, (p.held + p.given_away)::bigint AS held,
            CASE WHEN p.no = 'key' THEN p.cooling_until ELSE p.free_at END AS until,
-           p.created_at, p.expires_at, p.earlier, p.earlier_status, p.earlier_digest
+           p.created_at, p.expires_at, p.earlier, p.earlier_status, p.earlier_digest,
+           keys_affordable(p.allocated - p.used, p.unused_cost, p.token_cost_max) >= p.least
+               AS fits_alone
       FROM priced p
       LEFT JOIN made m ON m.allocation_id = p.id AND m.idempotency_key = p.idempotency_key
                       -- Not for another one of this batch with the same key.
