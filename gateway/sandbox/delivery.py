@@ -71,7 +71,8 @@ async def _send_stream(
         last = number == len(pieces) - 1 and not reply.directive.stops
         await (connection.end if last else connection.part)(_encode_event(event))
         if isinstance(event, Event):
-            call.bill = reply.bill_after(event.produced)
+            # An answer without words, only of reasoning, audio or images, has no other moment.
+            call.bill = reply.bill if event.final_usage else reply.bill_after(event.produced)
         if not last:
             # Lets other calls run, and notices that the client went away.
             await asyncio.sleep(0)
