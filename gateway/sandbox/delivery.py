@@ -64,6 +64,7 @@ async def _send_stream(
     call.bill = reply.bill_after(0)
     await connection.start(200, [*_STREAM, *headers])
     call.status = 200
+    is_whole = False
     for number, event in enumerate(pieces):
         if number and reply.directive.slow_ms:
             await connection.pause(reply.directive.slow_ms / 1000)
@@ -71,8 +72,9 @@ async def _send_stream(
         last = number == len(pieces) - 1 and not reply.directive.stops
         await (connection.end if last else connection.part)(_encode_event(event))
         if isinstance(event, Event):
-            # An answer without words, only of reasoning, audio or images, has no other moment.
-            call.bill = reply.bill if event.final_usage else reply.bill_after(event.produced)
+            # An answer of reasoning, audio or images alone has no words: its usage bills it.
+            is_whole = is_whole or event.final_usage
+            call.bill = reply.bill if is_whole else reply.bill_after(event.produced)
         if not last:
             # Lets other calls run, and notices that the client went away.
             await asyncio.sleep(0)
