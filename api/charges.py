@@ -66,6 +66,10 @@ class ChargeOutput(serializers.Serializer):
     image_output_tokens = serializers.IntegerField(help_text=texts.IMAGE_OUTPUT_TOKENS)
     tokens = serializers.IntegerField(help_text=texts.TOKENS)
     cost = Usd(help_text=texts.COST)
+    service_tier = serializers.CharField(
+        help_text="The service tier that the provider says it served the call as, for example "
+        "`standard`, `flex` or `priority`, or an empty string. The cost is that of this tier."
+    )
     provider_cost = Usd(
         allow_null=True,
         help_text="The cost that the provider reported in US dollars, or null if it reported none.",

@@ -10,6 +10,8 @@ from django.conf import settings
 from gateway import failover, model_catalogue, output_limits
 from gateway.call import Call
 from gateway.dialects import Dialect
+from gateway.dialects.json_body import value_of
+from gateway.dialects.service_tiers import STANDARD_OR_CHEAPER
 from gateway.model_choice import choose_model
 from gateway.refusals import AlreadyCalled, CannotBeBounded, WrongWireFormat
 from gateway.requests import Request
@@ -127,6 +129,8 @@ async def _hold(call: Call, charge_key: _ChargeKey, waits_until: float) -> None:
     # The allocation keeps the price of the model that it was lent for.
     if not _is_lent_model(call):
         request = request._replace(price_id=served.price_id, token_cost=served.token_cost_max)
+    if served.price_id in (request.price_id, call.session.price_id) and _is_plain(call):
+        request = request._replace(token_cost=served.token_cost_max_plain)
     while True:
         try:
             call.hold = await _set_aside(call, request, waits_until)
@@ -149,6 +153,14 @@ async def _set_aside(call: Call, request: keys.HoldRequest, waits_until: float) 
         client=call.request,
         until=waits_until,
     )
+
+
+def _is_plain(call: Call) -> bool:
+    """Whether the client asked for a service tier that costs no more than the standard one.
+
+    Otherwise the provider's account decides, which may be set to the dearest.
+    """
+    return value_of(call.parameters.fields, "service_tier") in STANDARD_OR_CHEAPER
 
 
 def _is_lent_model(call: Call) -> bool:

@@ -7,6 +7,7 @@ from gateway import estimates
 from gateway.call import Call
 from gateway.dialects import UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
+from gateway.dialects.service_tiers import service_tier_of
 from keys.models import Charge
 from keys.services import Settlement, SettlementResult, Usage
 
@@ -33,6 +34,17 @@ async def _settle(call: Call) -> SettlementResult:
 
 
 async def _ending(call: Call) -> Settlement:
+    ending = await _paid(call)
+    return ending._replace(service_tier=_service_tier(call)) if ending.usage.tokens else ending
+
+
+def _service_tier(call: Call) -> str:
+    if call.meter:
+        return call.meter.service_tier
+    return "" if call.reply is None else service_tier_of(call.reply)
+
+
+async def _paid(call: Call) -> Settlement:
     hold = call.hold
     if not call.billable:
         return Settlement(hold, _STATUS.RELEASED)

@@ -57,6 +57,10 @@ class StreamMeter(Protocol):
     error: Any
 
     @property
+    def service_tier(self) -> str:
+        """How the provider says it serves the call, see `service_tiers`; blank if it does not."""
+
+    @property
     def report(self) -> UsageReport | None:
         """The usage once the provider has sent it."""
 

@@ -11,6 +11,7 @@ from gateway.dialects.base import CallParameters, UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.output_count import StreamedText
 from gateway.dialects.reported_usage import decode_fields, merge_counts
+from gateway.dialects.service_tiers import service_tier
 from gateway.dialects.sse import data_of
 from keys.services import Usage
 
@@ -41,6 +42,7 @@ class _Chunk(msgspec.Struct):
     usage: Any = None
     x_groq: Any = None
     error: Any = None
+    service_tier: Any = None
 
 
 class _UnusualChunk(msgspec.Struct):
@@ -70,6 +72,7 @@ class ChatMeter:
         self._parameters = parameters
         self._id: Any = None
         self._values: dict[str, Any] = {}
+        self._service_tier = ""
         self._is_new = self._is_final = False
         # Whether more than text came already: a finish, or usage.
         self._has_more = False
@@ -80,6 +83,11 @@ class ChatMeter:
     def report(self) -> UsageReport | None:
         """The usage, once it is final."""
         return self._latest() if self._is_final else None
+
+    @property
+    def service_tier(self) -> str:
+        """As the provider says it serves the call."""
+        return self._service_tier or service_tier(self._values.get("service_tier"))
 
     @property
     def finished(self) -> bool:
@@ -99,6 +107,8 @@ class ChatMeter:
             chunk = _decode(data)
         except DECODE_ERRORS:
             return self._feed_unusual(event, data)
+        if chunk.service_tier:
+            self._service_tier = service_tier(chunk.service_tier)
         for choice in chunk.choices or ():
             self._add(choice)
         if chunk.choices and not (chunk.usage or chunk.x_groq or chunk.error or self._has_more):

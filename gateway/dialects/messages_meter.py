@@ -11,6 +11,7 @@ from gateway.dialects.base import UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.output_count import StreamedText
 from gateway.dialects.reported_usage import as_object, id_of, merge_counts
+from gateway.dialects.service_tiers import service_tier
 from gateway.dialects.sse import data_of
 from keys.services import Usage
 
@@ -58,6 +59,11 @@ class MessagesMeter:
     def report(self) -> UsageReport | None:
         """The usage, once it is final."""
         return self._latest() if self.finished else None
+
+    @property
+    def service_tier(self) -> str:
+        """As the provider says it serves the message."""
+        return service_tier(self._values.get("service_tier"))
 
     def feed(self, event: bytes) -> bytes:
         """Take one event; the client gets all of them."""

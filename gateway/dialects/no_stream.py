@@ -11,6 +11,7 @@ class UnmeteredStream:
     ended = False
     finished = False
     error = None
+    service_tier = ""
 
     def feed(self, event: bytes) -> bytes:
         """The event, unchanged."""

@@ -11,6 +11,7 @@ from gateway.dialects.base import UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.output_count import StreamedText
 from gateway.dialects.reported_usage import merge_counts
+from gateway.dialects.service_tiers import service_tier
 from gateway.dialects.sse import data_of
 from keys.services import Usage
 
@@ -19,6 +20,7 @@ class _Response(msgspec.Struct):
     id: Any = None
     usage: Any = None
     error: Any = None
+    service_tier: Any = None
 
 
 class _Event(msgspec.Struct):
@@ -44,6 +46,7 @@ class ResponsesMeter:
     def __init__(self) -> None:
         self.ended = False
         self.error: Any = None
+        self.service_tier = ""
         self._id: Any = None
         self._values: dict[str, Any] = {}
         self._text = StreamedText()
@@ -83,6 +86,8 @@ class ResponsesMeter:
         response = decoded.response or _Response()
         if response.id is not None:
             self._id = response.id
+        # Until the end it is the tier that was requested.
+        self.service_tier = service_tier(response.service_tier) or self.service_tier
         if values := openai_usage.usage_values(response.usage, decoded.usage):
             self._values = merge_counts(self._values, values)
         if decoded.type in _ENDS:

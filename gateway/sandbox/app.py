@@ -135,6 +135,7 @@ class Sandbox:
             raise ErrorAnswer(400, str(error)) from error
         request.input_tokens = min(request.input_tokens, len(body))
         call.model, call.stream, call.cost = request.model, request.stream, instructions.cost
+        call.tier = instructions.tier
         return request, instructions
 
     async def _wait(self, connection: Connection, instructions: Directive) -> None:

@@ -31,6 +31,7 @@ class LoggedCall(msgspec.Struct, kw_only=True, gc=False):
     finished: bool = False
     bill: Bill = NOTHING
     cost: Decimal | None = None
+    tier: str = ""
 
     def as_row(self) -> dict[str, object]:
         """The call as one flat object of the log."""

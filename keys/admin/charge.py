@@ -80,7 +80,10 @@ class ChargeAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("US dollars", {"fields": ("cost", "provider_cost_text", "held_cost", "rates")}),
+        (
+            "US dollars",
+            {"fields": ("cost", "service_tier", "provider_cost_text", "held_cost", "rates")},
+        ),
         ("When", {"fields": ("created_at", "expires_at", "settled_at", "idempotency_key")}),
     )
 

@@ -1,5 +1,6 @@
 """The supply of tokens: providers, prices and API keys."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,7 +11,14 @@ from django.utils.functional import cached_property
 
 from common import row_triggers
 from common.money_fields import created_at_field, usd
-from keys.supply.pricing import RATE_NAMES, Rates, tiers_from_json
+from keys.supply.pricing import (
+    RATE_NAMES,
+    Rates,
+    bundled_provider_id,
+    served_rates,
+    tiers_from_json,
+    variants_from_json,
+)
 from security.fields import SealedField
 
 
@@ -55,8 +63,8 @@ class Price(models.Model):
 
     A row never changes: a new price is a new row, so a charge that points here keeps its rates. A
     rate that is NULL falls back: `cache_write_long` (kept for an hour) to `cache_write`, audio and
-    images to `input` and `output`. `tiers` are the rates of long prompts, see `pricing.Rates`;
-    `tier_max` is the highest of them.
+    images to `input` and `output`. `tiers` are the rates of long prompts, `variants` those of other
+    service tiers and times of the day, see `pricing.Rates`; `tier_max` is the highest of them.
     """
 
     provider = models.ForeignKey(Provider, models.PROTECT, related_name="prices")
@@ -71,6 +79,7 @@ class Price(models.Model):
     image_input = usd(null=True)
     image_output = usd(null=True)
     tiers = models.JSONField(db_default=[])
+    variants = models.JSONField(db_default=[])
     tier_max = usd(db_default=0)
     source = models.CharField(
         max_length=100, help_text="The version of genai-prices, or who set the price."
@@ -94,13 +103,24 @@ class Price(models.Model):
     def rates(self) -> Rates:
         """The rates as plain values; cached, since a row never changes."""
         return Rates(
-            **{name: getattr(self, name) for name in RATE_NAMES}, tiers=tiers_from_json(self.tiers)
+            **{name: getattr(self, name) for name in RATE_NAMES},
+            tiers=tiers_from_json(self.tiers),
+            variants=variants_from_json(self.variants),
         )
+
+    def served_rates(self, *, service_tier: str, at: datetime) -> Rates:
+        """The rates of a request that was served as `service_tier` and completed at `at`."""
+        provider = bundled_provider_id(self.provider_id)
+        return served_rates(self.rates, provider=provider, service_tier=service_tier, at=at)
 
     @property
     def token_cost_max(self) -> Decimal:
-        """The most one token can cost, in US dollars, however long the prompt is."""
+        """The most one token can cost, in US dollars, however the request is served."""
         return self.rates.max / 1000
+
+    def token_cost_max_as(self, service_tiers: Collection[str]) -> Decimal:
+        """The most one token can cost in a request that is served as one of these tiers."""
+        return self.rates.max_of(service_tiers) / 1000
 
 
 class ApiKey(models.Model):

@@ -54,7 +54,7 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
         image_output_tokens=4,
     )
     ending = keys.Settlement(
-        charge, "settled", usage, "provider", Decimal("0.25"), "req-of-provider"
+        charge, "settled", usage, "provider", Decimal("0.25"), "req-of-provider", "flex"
     )
     keys.end_many([ending], now=now)
     said = ada.get(f"/charges/{charge.pk}").json()
@@ -84,6 +84,7 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
         "image_output_tokens": 4,
         "tokens": 140,
         "provider_request_id": "req-of-provider",
+        "service_tier": "flex",
         "overrun": False,
         "idempotency_key": "call-of-ada",
     }

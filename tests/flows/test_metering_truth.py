@@ -17,7 +17,7 @@ from keys import services as keys
 from keys.books.queries.usage import UsageFilter, usage_groups, usage_totals
 from keys.identity.queries.credentials import session_token
 from keys.models import Agent, Charge
-from keys.supply.pricing import Rates
+from keys.supply.pricing import Rates, Variant
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.flows.processes import Processes
@@ -64,6 +64,16 @@ PRICES = {
     for key, rates in BASE.items()
     for model, factor in MODELS.items()
 }
+# The rates of another service tier, on every key; a request served as flex costs half.
+PRIORITY = {
+    "input": Decimal("0.005000001"),
+    "cached": Decimal("0.0007"),
+    "cache_write": Decimal("0.006100003"),
+    "cache_write_long": Decimal("0.0093"),
+    "output": Decimal("0.031000007"),
+    "image_input": Decimal("0.0047"),
+    "image_output": Decimal("0.061"),
+}
 
 
 @pytest.fixture
@@ -71,7 +81,8 @@ def sessions(transactional_db):
     """Four keys with three models, three agents with three sessions each; their tokens."""
     make_people()
     for slug in BASE:
-        rates = {model: Rates(**PRICES[slug, model]) for model in MODELS}
+        tiers = (Variant(Rates(**PRIORITY), "priority"),)
+        rates = {model: Rates(**PRICES[slug, model], variants=tiers) for model in MODELS}
         own = rates.pop("model-1")
         add_key(slug, per_day=None, rates=own, served_rates=rates, sandbox=True)
     terms = {"tokens": 10_000_000, "auto_rotate": False, "ttl_seconds": 86_400}
@@ -116,6 +127,7 @@ def assert_is(charge: Charge, row: dict) -> None:
     }
     assert charge.cache_write_tokens == row["cache_write"] + row["cache_write_1h"]
     assert (charge.api_key_id, charge.basis) == (row["key"], "provider")
+    assert charge.service_tier == (row["tier"] or "standard")
     assert charge.cost == cost_of(row)
     assert charge.model == row["model"] == ASKED.get(charge.asked_model, row["model"])
 
@@ -136,7 +148,7 @@ def assert_groups_are(billed: list[dict], charges: dict[str, Charge]) -> None:
 
 def cost_of(row: dict) -> Decimal:
     """What the price list says of one row of the log, computed another way than Butler does."""
-    rates = PRICES[row["key"], row["model"]]
+    rates = PRIORITY if row["tier"] == "priority" else PRICES[row["key"], row["model"]]
     plain = row["input"] - row["cached"] - row["cache_write"] - row["cache_write_1h"]
     total = (
         plain * rates["input"]
@@ -148,6 +160,8 @@ def cost_of(row: dict) -> Decimal:
         # In the log, no part of the input is in two kinds at once.
         + (rates["image_input"] - rates["input"]) * row["image_in"]
     )
+    if row["tier"] == "flex":
+        total /= 2
     return (total / 1000).quantize(Decimal("1e-9"), ROUND_HALF_UP)
 
 
@@ -207,7 +221,8 @@ def _directive(dice: random.Random, route: str) -> str:
         kinds["image_in"] = dice.randrange(300)
         counts |= {"audio_out": dice.randrange(20), "image_out": dice.randrange(20)}
     counts |= kinds | {"input": sum(kinds.values()) + dice.randrange(1, 1000)}
-    return f"[[sandbox {' '.join(f'{name}={count}' for name, count in counts.items())}]]"
+    tier = dice.choice(["", "tier=flex ", "tier=priority "])
+    return f"[[sandbox {tier}{' '.join(f'{name}={count}' for name, count in counts.items())}]]"
 
 
 def _settled_charges():

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from keys.models import ApiKey, Charge
+from keys.supply.pricing import Rates
 from tests.books import assert_books_balance
 from tests.gateway import wire
 from tests.gateway.server import (
@@ -105,12 +106,18 @@ def _ask(
     read: Callable[[Any], Answer] = answer_of,
     hold_open: bool = False,
     said: str = "hello",
+    rates: Rates | None = PAID,
     **fields: Any,
 ) -> Result:
     wire_format = "anthropic" if path.startswith("/v1/messages") else "openai"
     with wire.wired(response, hold_open=hold_open) as wired:
         # Its embeddings are for calls of that route.
-        terms = {"provider": provider, "model": model, "served_rates": {"embed-1": PAID}}
+        terms = {
+            "provider": provider,
+            "model": model,
+            "rates": rates,
+            "served_rates": {"embed-1": PAID},
+        }
         supply_key("key-1", base_url=wired.base_url, **terms)
         session = lend(gateway.url, wire_format=wire_format)
         body = session.body(said, **fields)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import pytest
@@ -17,14 +18,18 @@ from keys.supply.pricing import (
     RATE_NAMES,
     Rates,
     Tier,
+    Variant,
     bound,
     bundled,
     cost,
     default_rates,
     rates_as_json,
     rates_from_json,
+    served_rates,
     tiers_as_json,
+    variants_as_json,
 )
+from tests.moments import NOON
 
 GPT_4O = Rates(input=Decimal("0.0025"), cached=Decimal("0.00125"), output=Decimal("0.01"))
 SONNET = Rates(
@@ -55,7 +60,17 @@ KINDS = {name: RATE if name in ("input", "output") else MAYBE for name in RATE_N
 TIERS = st.dictionaries(st.integers(0, 3_000), st.builds(Rates, **KINDS), max_size=3).map(
     lambda tiers: tuple(Tier(*tier) for tier in sorted(tiers.items()))
 )
-RATES = st.builds(Rates, **KINDS, tiers=TIERS)
+VARIANTS = st.lists(
+    st.builds(
+        Variant,
+        st.builds(Rates, **KINDS, tiers=TIERS),
+        st.sampled_from(["standard", "flex", "priority"]),
+        st.none() | st.times(),
+        st.none() | st.times(),
+    ),
+    max_size=2,
+).map(tuple)
+RATES = st.builds(Rates, **KINDS, tiers=TIERS, variants=VARIANTS)
 COUNT = st.integers(0, 10**12)
 
 
@@ -85,8 +100,10 @@ def usages(draw, most):
 def line(rates):
     """A line of the price book with these rates."""
     return Price(
+        provider_id="nvidia",
         **dict(zip(RATE_NAMES, rates.all, strict=True)),
         tiers=tiers_as_json(rates.tiers),
+        variants=variants_as_json(rates.variants),
         tier_max=rates.tier_max,
     )
 
@@ -275,8 +292,19 @@ def test_no_call_costs_more_than_was_held_for_it(rates, data):
     price = line(rates)
     # As `statements.HOLD` says it.
     held_cost = (held * price.token_cost_max).quantize(Decimal("1e-9"), ROUND_HALF_UP)
-    spent = data.draw(usages(held)).cost(price)
+    spent = data.draw(usages(held)).cost(price, at=NOON)
     assert 0 <= spent <= held_cost <= bound(rates, held)
+
+
+@given(RATES, st.data())
+def test_no_variant_costs_more_than_was_held(rates, data):
+    price, held = line(rates), data.draw(st.integers(0, 5_000))
+    tier = data.draw(st.sampled_from(["", "standard", "flex", "priority", "scale"]))
+    at = NOON + timedelta(minutes=data.draw(st.integers(0, 1440)))
+    spent = data.draw(usages(held)).cost(price, service_tier=tier, at=at)
+    cost_max = price.token_cost_max_as({tier}) if tier else price.token_cost_max
+    assert 0 <= spent <= (held * cost_max).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+    assert cost_max <= price.token_cost_max
 
 
 @given(RATES)
@@ -297,7 +325,7 @@ def test_the_precision_of_the_caller_does_not_matter(rates, input_tokens, output
 @given(RATES)
 def test_rates_come_back_from_json_as_they_were(rates):
     stored = rates_as_json(rates)
-    each = [stored, *stored.get("tiers", [])]
+    each = [stored, *stored.get("tiers", []), *stored.get("variants", [])]
     texts = [kind[name] for kind in each for name in RATE_NAMES]
     assert all(isinstance(text, str) and "E" not in text for text in texts)
     assert rates_from_json(json.loads(json.dumps(stored))) == rates
@@ -387,3 +415,67 @@ def test_bundled_prices_lose_nothing_but_dust_in_nine_places(noon):
             if rates and isinstance(exact, Decimal) and provider.id == "openrouter":
                 assert rates.input.as_tuple().exponent == -9
                 assert abs(rates.input * 1000 - exact) < Decimal("1e-12")
+
+
+# US dollars per million of input and output tokens, as DeepSeek publishes them: half price outside
+# of the busy hours of the day (UTC).
+@pytest.mark.parametrize(
+    ("model", "moment", "spent"),
+    [
+        ("deepseek-chat", "00:29:59", "0.000685"),
+        ("deepseek-chat", "00:30:00", "0.00137"),
+        ("deepseek-chat", "16:29:59", "0.00137"),
+        ("deepseek-chat", "16:30:00", "0.000685"),
+        ("deepseek-flash", "00:00:00", "0.00075"),
+        ("deepseek-flash", "03:59:59", "0.0015"),
+        ("deepseek-flash", "05:00:00", "0.00075"),
+        ("deepseek-flash", "06:00:00", "0.0015"),
+    ],
+)
+@pytest.mark.parametrize("added", [0, 12])
+def test_the_hour_of_a_call_decides_its_price_not_the_hour_of_the_key(
+    noon, model, moment, spent, added
+):
+    rates = default_rates("deepseek", model, at=noon.replace(hour=added))
+    at = datetime.combine(noon.date(), time.fromisoformat(moment), UTC)
+    usage = Usage(input_tokens=1_000, output_tokens=1_000)
+    assert usage.cost(line(rates), at=at) == Decimal(spent)
+    same_moment = at.astimezone(timezone(timedelta(hours=9)))
+    assert usage.cost(line(rates), at=same_moment) == Decimal(spent)
+    assert rates.max_of(()) == rates.max
+
+
+def test_an_interval_of_the_day_may_include_midnight():
+    night = Variant(GPT_4O, starts=time(22), ends=time(6))
+    covered = [hour for hour in range(24) if night.covers(time(hour))]
+    assert covered == [0, 1, 2, 3, 4, 5, 22, 23]
+
+
+def test_variants_cannot_be_nested():
+    inner = replace(GPT_4O, variants=(Variant(GPT_4O, "flex"),))
+    with pytest.raises(ValueError, match="nested"):
+        replace(GPT_4O, variants=(Variant(inner, "priority"),))
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "tier", "rate"),
+    [
+        ("openai", "gpt-5", "flex", "0.005"),
+        ("openai", "gpt-5", "priority", "0.02"),
+        ("openai", "gpt-5-mini", "priority", "0.0036"),
+        ("openai", "gpt-4o", "priority", "0.017"),
+        ("openai", "gpt-4.1", "batch", "0.004"),
+        ("anthropic", "claude-haiku-4-5", "batch", "0.0025"),
+        ("google", "gemini-2.5-pro", "batch", "0.005"),
+        ("mistral", "mistral-small-latest", "batch", None),
+        ("groq", "llama-3.3-70b-versatile", "batch", None),
+        ("x-ai", "grok-3", "scale", None),
+    ],
+)
+def test_tiers_have_the_bundled_rates(provider, model, tier, rate):
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    rates = default_rates(provider, model, at=at)
+    served = served_rates(rates, provider=provider, service_tier=tier, at=at)
+    half = rates.output / 2 if tier == "batch" else rates.output
+    assert served.output == (half if rate is None else Decimal(rate))
+    assert rates.max >= served.max

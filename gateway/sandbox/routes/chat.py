@@ -87,7 +87,7 @@ def _head(reply: Reply, kind: str) -> dict[str, Any]:
         "object": kind,
         "created": reply.created,
         "model": reply.request.model,
-        "service_tier": "default",
+        "service_tier": reply.directive.tier or "default",
         "system_fingerprint": "fp_sandbox",
     }
 

@@ -46,14 +46,14 @@ def whole(reply: Reply) -> dict[str, Any]:
     text = "".join(reply.answers[0])
     block = _block(reply) | ({"input": _input(text)} if reply.tool else {"text": text})
     ending = {"content": [block], "stop_reason": _stop_reason(reply)}
-    return {**_message(reply), **ending, **reply.usage_field(_usage(reply.bill))}
+    return {**_message(reply), **ending, **reply.usage_field(_usage(reply.bill, reply))}
 
 
 def events(reply: Reply) -> Iterator[Event]:
     """The events of a stream."""
     count = len(reply.answers[0])
     first = reply.bill_after(0)
-    message = _message(reply) | reply.usage_field(_usage(first))
+    message = _message(reply) | reply.usage_field(_usage(first, reply))
     yield _event("message_start", 0, message=message)
     yield _event("content_block_start", 0, index=0, content_block=_block(reply))
     yield _event("ping", 0)
@@ -61,7 +61,7 @@ def events(reply: Reply) -> Iterator[Event]:
         yield _event("content_block_delta", out, index=0, delta=_delta(reply, text))
     yield _event("content_block_stop", count, index=0)
     delta = {"stop_reason": _stop_reason(reply), "stop_sequence": None}
-    usage = reply.usage_field(_usage(reply.bill))
+    usage = reply.usage_field(_usage(reply.bill, reply))
     yield _event("message_delta", count, delta=delta, **usage)._replace(final_usage=True)
     yield _event("message_stop", count)
 
@@ -119,7 +119,7 @@ def _stop_reason(reply: Reply) -> str:
     return "tool_use" if reply.tool else "end_turn"
 
 
-def _usage(bill: Bill) -> dict[str, Any]:
+def _usage(bill: Bill, reply: Reply) -> dict[str, Any]:
     cache_writes = bill.cache_write + bill.cache_write_1h
     return {
         "input_tokens": bill.input - bill.cached - cache_writes,
@@ -131,5 +131,5 @@ def _usage(bill: Bill) -> dict[str, Any]:
         },
         "output_tokens": bill.output,
         "output_tokens_details": {"thinking_tokens": bill.reasoning},
-        "service_tier": "standard",
+        "service_tier": reply.directive.tier or "standard",
     }

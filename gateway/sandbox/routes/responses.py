@@ -147,7 +147,7 @@ def _response(
         "parallel_tool_calls": True,
         "previous_response_id": None,
         "reasoning": {"effort": None, "summary": None},
-        "service_tier": "default",
+        "service_tier": reply.directive.tier or "default",
         "store": False,
         "temperature": 1.0,
         "text": {"format": {"type": "text"}},

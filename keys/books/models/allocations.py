@@ -248,6 +248,12 @@ class Charge(models.Model):
     image_output_tokens = models.BigIntegerField(db_default=0)
     tokens = models.BigIntegerField(default=0)
     cost = usd(default=0)
+    service_tier = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        help_text="The service tier that the provider says it served the call as.",
+    )
     provider_cost = usd(null=True)
     overrun = models.BooleanField(default=False)
     created_at = models.DateTimeField()

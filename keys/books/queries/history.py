@@ -168,6 +168,7 @@ _AFTER = JSONObject(
     audio_output_tokens=F("audio_output_tokens"),
     image_output_tokens=F("image_output_tokens"),
     cost=Cast("cost", TextField()),
+    service_tier=F("service_tier"),
     provider_cost=Cast("provider_cost", TextField()),
     provider_request_id=F("provider_request_id"),
     route=F("route"),

@@ -66,7 +66,7 @@ def _record(
         **usage.as_columns(),
         "price": reported.price_id,
         "model": model,
-        "cost": usage.cost(price_of(reported.price_id)),
+        "cost": usage.cost(price_of(reported.price_id), at=now),
         "overrun": reported.overrun,
         "at": now,
     }

@@ -58,11 +58,15 @@ class Usage:
         """The tokens that count against the allocation."""
         return self.input_tokens + self.output_tokens if self.total is None else self.total
 
-    def cost(self, price: Price) -> Decimal:
-        """The cost of these tokens at `price`, in USD, rounded once to 9 places."""
+    def cost(self, price: Price, *, service_tier: str = "", at: datetime) -> Decimal:
+        """The cost of these tokens at `price`, in USD, rounded once to 9 places.
+
+        `service_tier`: as the provider says it was served, if it does. `at`: when it was completed.
+        """
+        rates = price.served_rates(service_tier=service_tier, at=at)
         parts = self.as_columns()
         unknown = parts.pop("tokens") - self.input_tokens - self.output_tokens
-        return pricing.cost(price.rates, **parts, unknown_tokens=unknown)
+        return pricing.cost(rates, **parts, unknown_tokens=unknown)
 
     def as_columns(self) -> dict[str, int]:
         """The columns of a charge."""
@@ -89,6 +93,7 @@ _PARTS = (
     (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
 )
 NOTHING = Usage()
+_SERVICE_TIER_LENGTH_MAX = 40
 
 
 class HeldCharge(Protocol):
@@ -108,6 +113,7 @@ class Settlement(NamedTuple):
     """How one held charge ends. Only a `settled` one has usage, basis and the provider's figures.
 
     `provider_cost`: USD as the provider computed it; recorded beside Butler's cost, never charged.
+    `service_tier`: as the provider says it served the call; blank if it does not say.
     """
 
     charge: HeldCharge
@@ -116,6 +122,7 @@ class Settlement(NamedTuple):
     basis: str = Charge.Basis.PROVIDER
     provider_cost: Decimal | None = None
     provider_request_id: str = ""
+    service_tier: str = ""
 
 
 class SettlementResult(NamedTuple):
@@ -170,7 +177,7 @@ def end_many(endings: Iterable[Settlement], *, now: datetime) -> list[Settlement
     given: dict[int, dict[str, Any]] = {}
     for ending in endings:
         if ending.charge.pk not in given:
-            given[ending.charge.pk] = _row(ending)
+            given[ending.charge.pk] = _row(ending, now=now)
     if not endings:
         return []
     spent = _end(endings, Jsonb(list(given.values()), dumps=msgspec.json.encode), now=now)
@@ -190,7 +197,7 @@ def _end(endings: list[Settlement], rows: Jsonb, *, now: datetime) -> list[Spent
     return after_settlement.follow(spent, at=now)
 
 
-def _row(ending: Settlement) -> dict[str, Any]:
+def _row(ending: Settlement, *, now: datetime) -> dict[str, Any]:
     """An ending as `sql.END` takes it. Refusals: WrongValue."""
     charge, usage = ending.charge, ending.usage
     usage.check()
@@ -198,7 +205,9 @@ def _row(ending: Settlement) -> dict[str, Any]:
     row["id"] = charge.pk
     row["status"] = ending.status
     row["basis"] = ending.basis
-    row["cost"] = usage.cost(price_of(charge.price_id))
+    price, service_tier = price_of(charge.price_id), ending.service_tier
+    row["cost"] = usage.cost(price, service_tier=service_tier, at=now)
+    row["service_tier"] = service_tier[:_SERVICE_TIER_LENGTH_MAX]
     row["provider_cost"] = ending.provider_cost
     row["provider_request_id"] = ending.provider_request_id[:200]
     return row

@@ -14,7 +14,7 @@ END = Statement(
             cache_write_tokens bigint, cache_write_long_tokens bigint, audio_input_tokens bigint,
             image_input_tokens bigint, output_tokens bigint, reasoning_tokens bigint,
             audio_output_tokens bigint, image_output_tokens bigint, tokens bigint,
-            cost numeric, provider_cost numeric, provider_request_id text)
+            cost numeric, service_tier text, provider_cost numeric, provider_request_id text)
     ),
     -- The charges that can still end so; one that should expire may have been extended.
     before AS (
@@ -33,7 +33,8 @@ END = Statement(
                image_input_tokens = g.image_input_tokens, output_tokens = g.output_tokens,
                reasoning_tokens = g.reasoning_tokens, audio_output_tokens = g.audio_output_tokens,
                image_output_tokens = g.image_output_tokens,
-               tokens = g.tokens, cost = g.cost, provider_cost = g.provider_cost,
+               tokens = g.tokens, cost = g.cost, service_tier = coalesce(g.service_tier, ''),
+               provider_cost = g.provider_cost,
                provider_request_id = g.provider_request_id,
                overrun = g.status = 'settled' AND g.tokens > c.held_tokens,
                settled_at = CASE WHEN g.status = 'settled' THEN %(at)s::timestamptz END

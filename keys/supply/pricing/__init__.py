@@ -4,25 +4,34 @@ Money is `Decimal` US dollars, never float; rates are per 1,000 tokens, as in a 
 state files. A cost is rounded once, to 9 places, half up; a bound is rounded up.
 """
 
-from keys.supply.pricing.bundled import default_rates
+from keys.supply.pricing.bundled import bundled_provider_id, default_rates
 from keys.supply.pricing.costs import bound, cost
-from keys.supply.pricing.rates import RATE_NAMES, Rates, Tier
+from keys.supply.pricing.rates import RATE_NAMES, STANDARD, Rates, Tier, Variant
 from keys.supply.pricing.stored import (
     rates_as_json,
     rates_from_json,
     tiers_as_json,
     tiers_from_json,
+    variants_as_json,
+    variants_from_json,
 )
+from keys.supply.pricing.variants import served_rates
 
 __all__ = [
     "RATE_NAMES",
+    "STANDARD",
     "Rates",
     "Tier",
+    "Variant",
     "bound",
+    "bundled_provider_id",
     "cost",
     "default_rates",
     "rates_as_json",
     "rates_from_json",
+    "served_rates",
     "tiers_as_json",
     "tiers_from_json",
+    "variants_as_json",
+    "variants_from_json",
 ]

@@ -1,15 +1,22 @@
 """The prices in the data of the package genai-prices."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 
 from genai_prices import data_snapshot
-from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
+from genai_prices.types import (
+    ConditionalPrice,
+    ModelInfo,
+    ModelPrice,
+    Provider,
+    TieredPrices,
+    TimeOfDateConstraint,
+)
 
 from keys.supply.known_providers import without_account
 from keys.supply.pricing.costs import EXACT, NANO
-from keys.supply.pricing.rates import ZERO, Rates, Tier
+from keys.supply.pricing.rates import ZERO, Rates, Tier, Variant
 
 # Names that people give a provider and genai-prices does not know by itself.
 _PROVIDERS = {
@@ -28,17 +35,64 @@ _PROVIDERS = {
 def default_rates(provider_slug: str, model: str, *, at: datetime) -> Rates | None:
     """Return the rates of `model` at the moment `at` from genai-prices, or None if it has none.
 
-    Only the data bundled with the package, never the network. Where a price depends on how a
-    request is sent, this is the base price. A model whose name ends in `:free` and has no price
-    costs nothing; any other without a price per token is unknown. A cache write kept an hour costs
-    twice the input with Anthropic, as it publishes, where the data does not say.
+    Only the data bundled with the package, never the network. Where a price depends on the service
+    tier or the time of the day, the other prices are variants. A model whose name ends in `:free`
+    and has no price costs nothing; any other without a price per token is unknown. A cache write
+    kept an hour costs twice the input with Anthropic, as it publishes, where the data does not say.
     """
     match = _find_model(provider_slug, model)
     if match is None:
         return None
-    provider, prices = match[0].id, match[1].get_prices(at)
-    if prices.input_mtok is None:
+    provider, found = match[0].id, match[1]
+    standard, hourly = _standard_prices(found, at=at)
+    if standard.input_mtok is None:
         return Rates(input=ZERO, output=ZERO) if model.lower().endswith(":free") else None
+    variants = [
+        Variant(
+            _rates(each.prices, provider=provider),
+            starts=_utc_time(constraint.start_time),
+            ends=_utc_time(constraint.end_time),
+        )
+        for each, constraint in hourly
+    ]
+    variants += [
+        Variant(_rates(prices, provider=provider), service_tier=tier)
+        for tier, prices in _tier_prices(found, at=at).items()
+        if prices != standard
+    ]
+    return replace(_rates(standard, provider=provider), variants=tuple(variants))
+
+
+_Hourly = list[tuple[ConditionalPrice, TimeOfDateConstraint]]
+
+
+def _standard_prices(model: ModelInfo, *, at: datetime) -> tuple[ModelPrice, _Hourly]:
+    """The prices of the day of `at`, and those of parts of the day; the first that covers a time
+    applies."""
+    if isinstance(model.prices, ModelPrice):
+        return model.prices, []
+    base = model.prices[0].prices
+    hourly: _Hourly = []
+    for each in model.prices:
+        if isinstance(each.constraint, TimeOfDateConstraint):
+            hourly.insert(0, (each, each.constraint))
+        elif each.constraint is None or each.constraint.active(at):
+            base, hourly = each.prices, []
+    return base, hourly
+
+
+def _tier_prices(model: ModelInfo, *, at: datetime) -> dict[str, ModelPrice]:
+    """The prices of each service tier besides the standard one."""
+    found = {}
+    for variant in model.price_variants or ():
+        if len(variant.when) == 1:
+            ((key, value),) = variant.when.items()
+            if key in _TIER_KEYS and value != "default":
+                found[str(value)] = model.get_prices(at, {key: value})
+    return found
+
+
+def _rates(prices: ModelPrice, *, provider: str) -> Rates:
     stored = [getattr(prices, name) for name in _BUNDLED.values()]
     starts = {
         tier.start for rate in stored if isinstance(rate, TieredPrices) for tier in rate.tiers
@@ -48,6 +102,14 @@ def default_rates(provider_slug: str, model: str, *, at: datetime) -> Rates | No
     )
     return replace(rates_above(prices, start=0, provider=provider), tiers=tiers)
 
+
+def _utc_time(moment: time) -> time:
+    """The bundled times are in UTC."""
+    return moment.replace(tzinfo=None)
+
+
+# How a price variant says that it is that of a service tier. A batch is one, too.
+_TIER_KEYS = ("service_tier", "processing")
 
 # What genai-prices calls each rate, in US dollars per million tokens.
 _BUNDLED = {

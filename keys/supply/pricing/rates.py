@@ -1,10 +1,14 @@
-"""Rates: the cost of each kind of token, also in long prompts."""
+"""Rates: the cost of each kind of token, also in long prompts and as another service tier."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import time
 from decimal import Decimal
 from typing import NamedTuple
 
 ZERO = Decimal(0)
+# The service tier of a request for which neither client nor provider says another.
+STANDARD = "standard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +17,8 @@ class Rates:
 
     `cached`, `cache_write`, `audio_input` and `image_input` default to `input`, `cache_write_long`
     (kept for an hour) to `cache_write`, `audio_output` and `image_output` to `output`. `tiers`: the
-    rates of longer prompts, by length. TypeError for anything but Decimal, ValueError for a
+    rates of longer prompts, by length. `variants`: the rates of other service tiers and times of
+    the day. TypeError for anything but Decimal, ValueError for a
     negative or infinite rate, and for tiers that are out of order.
     """
 
@@ -27,6 +32,7 @@ class Rates:
     image_input: Decimal | None = None
     image_output: Decimal | None = None
     tiers: "tuple[Tier, ...]" = ()
+    variants: "tuple[Variant, ...]" = ()
 
     def __post_init__(self) -> None:
         for name, kind in _KINDS.items():
@@ -38,10 +44,12 @@ class Rates:
             if not rate.is_finite() or rate < 0:
                 raise ValueError(f"Use a rate of zero or more, not {rate}.")
         _check_order(self.tiers)
+        if any(variant.rates.variants for variant in self.variants):
+            raise ValueError("Remove the variants of a variant: variants cannot be nested.")
 
     @property
     def all(self) -> tuple[Decimal, ...]:
-        """The rates in the order of RATE_NAMES, without those of the tiers."""
+        """The rates in the order of RATE_NAMES, without those of tiers and variants."""
         return tuple(getattr(self, name) for name in RATE_NAMES)
 
     def at(self, input_tokens: int) -> "Rates":
@@ -58,13 +66,20 @@ class Rates:
 
     @property
     def tier_max(self) -> Decimal:
-        """The highest rate of the tiers; 0 without tiers."""
-        return max((max(tier.rates.all) for tier in self.tiers), default=ZERO)
+        """The highest rate of the tiers and variants; 0 without any."""
+        tiers = (tier.rates.max for tier in self.tiers)
+        return max(*tiers, *(each.rates.max for each in self.variants), ZERO, ZERO)
 
     @property
     def max(self) -> Decimal:
-        """The highest rate, including those of the tiers."""
+        """The highest rate, including those of tiers and variants."""
         return max(*self.all, self.tier_max)
+
+    def max_of(self, service_tiers: Collection[str]) -> Decimal:
+        """The highest rate of a request that is served as one of these tiers, or as standard."""
+        known = {STANDARD, *service_tiers}
+        variants = tuple(each for each in self.variants if each.service_tier in known)
+        return replace(self, variants=variants).max
 
 
 class Tier(NamedTuple):
@@ -72,6 +87,26 @@ class Tier(NamedTuple):
 
     from_tokens: int
     rates: Rates
+
+
+class Variant(NamedTuple):
+    """The rates of a request served as `service_tier`, from `starts` to `ends` of each day in UTC.
+
+    The interval may include midnight. None: all day.
+    """
+
+    rates: Rates
+    service_tier: str = STANDARD
+    starts: time | None = None
+    ends: time | None = None
+
+    def covers(self, time_of_day: time) -> bool:
+        """Whether the rates apply at this time of the day."""
+        if self.starts is None or self.ends is None:
+            return True
+        if self.starts <= self.ends:
+            return self.starts <= time_of_day < self.ends
+        return time_of_day >= self.starts or time_of_day < self.ends
 
 
 RATE_NAMES = (

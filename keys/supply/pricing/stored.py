@@ -1,10 +1,13 @@
 """Rates as JSON, for a row or a response."""
 
 from collections.abc import Iterable, Mapping
+from datetime import time
 from decimal import Decimal
 from typing import Any
 
-from keys.supply.pricing.rates import RATE_NAMES, Rates, Tier
+from keys.supply.pricing.rates import RATE_NAMES, STANDARD, Rates, Tier, Variant
+
+_LISTS = ("tiers", "variants")
 
 
 def rates_as_json(rates: Rates) -> dict[str, object]:
@@ -14,13 +17,19 @@ def rates_as_json(rates: Rates) -> dict[str, object]:
     }
     if rates.tiers:
         stored["tiers"] = tiers_as_json(rates.tiers)
+    if rates.variants:
+        stored["variants"] = variants_as_json(rates.variants)
     return stored
 
 
 def rates_from_json(stored: Mapping[str, Any]) -> Rates:
     """Read what `rates_as_json` wrote; TypeError for numbers that are not strings (floats)."""
-    rates = {name: _decimal(name, rate) for name, rate in stored.items() if name != "tiers"}
-    return Rates(**rates, tiers=tiers_from_json(stored.get("tiers", ())))
+    rates = {name: _decimal(name, rate) for name, rate in stored.items() if name not in _LISTS}
+    return Rates(
+        **rates,
+        tiers=tiers_from_json(stored.get("tiers", ())),
+        variants=variants_from_json(stored.get("variants", ())),
+    )
 
 
 def tiers_as_json(tiers: Iterable[Tier]) -> list[dict[str, object]]:
@@ -31,6 +40,34 @@ def tiers_as_json(tiers: Iterable[Tier]) -> list[dict[str, object]]:
 def tiers_from_json(stored: Iterable[Mapping[str, Any]]) -> tuple[Tier, ...]:
     """Read what `tiers_as_json` wrote."""
     return tuple(_tier_from_json(**tier) for tier in stored)
+
+
+def variants_as_json(variants: Iterable[Variant]) -> list[dict[str, object]]:
+    """Variants as a Price row stores them: their rates, and when these apply."""
+    return [
+        {
+            "service_tier": variant.service_tier,
+            "starts": variant.starts and variant.starts.isoformat(),
+            "ends": variant.ends and variant.ends.isoformat(),
+        }
+        | rates_as_json(variant.rates)
+        for variant in variants
+    ]
+
+
+def variants_from_json(stored: Iterable[Mapping[str, Any]]) -> tuple[Variant, ...]:
+    """Read what `variants_as_json` wrote."""
+    return tuple(_variant_from_json(**variant) for variant in stored)
+
+
+def _variant_from_json(
+    *, service_tier: str = STANDARD, starts: str | None, ends: str | None, **rates: Any
+) -> Variant:
+    return Variant(rates_from_json(rates), service_tier, _time(starts), _time(ends))
+
+
+def _time(stored: str | None) -> time | None:
+    return None if stored is None else time.fromisoformat(stored)
 
 
 def _tier_from_json(*, from_tokens: int, **rates: Any) -> Tier:

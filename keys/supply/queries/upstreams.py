@@ -32,12 +32,14 @@ class Served(NamedTuple):
     """A model that a key serves, and what it costs there.
 
     `aliases` and `pattern` are other names that mean it, see `CatalogueModel`. `token_cost_max`:
-    the most that one token can cost, in USD. Limits that are None and empty `outputs` are unknown.
+    the most that one token can cost, in USD, `token_cost_max_plain` in a request that is served as
+    the standard or a cheaper tier. Limits that are None and empty `outputs` are unknown.
     """
 
     name: str
     price_id: int
     token_cost_max: Decimal
+    token_cost_max_plain: Decimal
     aliases: tuple[str, ...] = ()
     pattern: str = ""
     output_tokens_max: int | None = None
@@ -149,6 +151,7 @@ def _served(row: ServedModel) -> Served:
         known.name,
         row.price_id,
         row.price.token_cost_max,
+        row.price.token_cost_max_as({"flex"}),
         tuple(known.aliases),
         known.pattern,
         min(limits, default=None),

@@ -53,6 +53,7 @@ def _line(provider: Provider, model: str, rates: Rates, *, source: str, now: dat
         model=model,
         **dict(zip(pricing.RATE_NAMES, rates.all, strict=True)),
         tiers=pricing.tiers_as_json(rates.tiers),
+        variants=pricing.variants_as_json(rates.variants),
         tier_max=rates.tier_max,
         source=source[:100],
         starts_at=now,
