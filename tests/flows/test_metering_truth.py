@@ -212,7 +212,7 @@ def _directive(dice: random.Random, route: str) -> str:
     """The directive with the usage that the sandbox reports, or with a failure."""
     if dice.random() < 0.05:
         return f"[[sandbox status={dice.choice([400, 500])}]]"
-    counts = {"output": dice.randrange(40, 120), "reasoning": dice.randrange(20)}
+    counts = {"output": dice.randrange(60, 140), "reasoning": dice.randrange(20)}
     kinds = {"cached": dice.randrange(500), "cache_write": dice.randrange(500)}
     if route == MESSAGES:
         kinds["cache_write_1h"] = dice.randrange(500)

@@ -73,7 +73,8 @@ def test_a_model_that_the_key_serves_is_used_and_charged_at_its_own_price(gatewa
     # 0.15 and 0.60 USD per million tokens.
     per_token = (Decimal("0.00000015"), Decimal("0.0000006"))
     assert made.cost == made.input_tokens * per_token[0] + made.output_tokens * per_token[1]
-    assert made.held_cost == made.held_tokens * per_token[1]
+    # 1 USD per million as priority, which the account may be set to.
+    assert made.held_cost == made.held_tokens * Decimal("0.000001")
     assert [call["model"] for call in sandbox.log()] == ["gpt-4o-mini"]
     assert_books_balance()
 
@@ -196,11 +197,11 @@ def test_a_dearer_model_is_held_at_its_price_and_never_beyond_the_usd_set_aside(
     supply_key("key-2", provider="p2", model="dear", rates=DEAR)
     session = lend(gateway.url, tokens=10_000)
     lent = Allocation.objects.get()
-    # 10,000 tokens of gpt-4.1 at 8 USD per million; the dear one costs 120.
-    assert lent.allocated_cost == Decimal("0.08")
+    # 10,000 tokens of gpt-4.1 at 14 USD per million, as priority; the dear one costs 120.
+    assert lent.allocated_cost == Decimal("0.14")
     answer = session.call(model="dear", max_tokens=5_000)
     made = charge()
-    assert (answer.status, made.model, made.held_tokens) == (200, "dear", 666)
+    assert (answer.status, made.model, made.held_tokens) == (200, "dear", 1166)
     assert made.held_cost <= lent.allocated_cost
     lent.refresh_from_db()
     assert lent.used_cost == made.cost <= lent.allocated_cost
