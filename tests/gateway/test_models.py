@@ -1,6 +1,7 @@
 """A call is served by the model it names, at its price, or by the default, which says so."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
 from http.client import HTTPConnection
@@ -236,3 +237,25 @@ def test_a_name_without_a_price_is_refused_and_nothing_changes(gateway):
         serve("key-1", "my-own-model")
     assert "my-own-model" in refusal.value.detail
     assert allocate(tokens=1000, now=timezone.now()).api_key_id == "key-1"
+
+
+def test_many_calls_for_many_models_at_once_stay_within_tokens_and_usd(gateway, sandbox):
+    serve("key-1", "gpt-4o-mini")
+    supply_key("key-2", provider="p2", model="small", rates=CHEAP, tokens=3_000)
+    supply_key("key-3", provider="p3", model="dear", rates=DEAR)
+    session = lend(gateway.url, tokens=20_000)
+    asked = ["any", "gpt-4o-mini", "small", "dear"] * 15
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda model: session.call(model=model, max_tokens=200), asked))
+    assert {answer.status for answer in answers} <= {200, 400, 402, 429, 503}
+    assert sum(answer.status == 200 for answer in answers) > 10
+    lent = Allocation.objects.get()
+    assert lent.held == 0
+    assert lent.used <= lent.allocated
+    assert lent.used_cost <= lent.allocated_cost
+    assert not lent.overrun
+    for made in Charge.objects.filter(status="settled"):
+        assert made.cost <= made.held_cost
+        assert made.price.model == made.model
+    assert Window.objects.get(scope="key:key-2", unit="tokens").used <= 3_000
+    assert_books_balance()
