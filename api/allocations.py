@@ -169,8 +169,9 @@ class AllocationListView(ApiView):
             required=False,
             min_value=1,
             max_value=settings.ALLOCATION_TTL_SECONDS_MAX,
-            help_text="The lifetime of the allocation in seconds, unless it is extended. The "
-            f"default is {settings.ALLOCATION_TTL_SECONDS:,} seconds.",
+            help_text="The lifetime of the allocation in seconds. Each call extends it to this "
+            "time from then, as a heartbeat does. The default is "
+            f"{settings.ALLOCATION_TTL_SECONDS:,} seconds.",
         )
         auto_rotate = Boolean(
             required=False,

@@ -41,7 +41,8 @@ ROTATION_NEEDED = (
 )
 ALLOCATION_STATUS = (
     "The status of the allocation: `active` until it ends as `completed` (the agent is done), "
-    "`failed` (the agent gave up), `expired` (no heartbeat in time) or `exhausted` (all is used)."
+    "`failed` (the agent gave up), `expired` (no call or heartbeat in "
+    "time) or `exhausted` (all is used)."
 )
 ALLOCATION_EXPIRES_AT = "The time at which the allocation expires unless it is extended."
 

@@ -44,6 +44,9 @@ class Spent(NamedTuple):
 
 # After a CTE `ended` (one row per charge: id, allocation_id, api_key_id, tokens, cost, overrun, and
 # what it no longer holds: unheld, unheld_cost). Returns `Spent`, one row per allocation.
+#
+# A call that used tokens also extends the life of an active allocation to the allocation's own
+# `ttl_seconds` from now, in steps of a twentieth of that.
 SPEND = """
     -- What ended in each allocation.
     sums AS (
@@ -61,7 +64,16 @@ SPEND = """
                          OR o.used + s.tokens + o.held - s.unheld > o.allocated,
                warned_at = CASE WHEN o.status = 'active'
                                      AND o.used + s.tokens >= o.rotation_threshold
-                                THEN coalesce(o.warned_at, %(at)s) ELSE o.warned_at END
+                                THEN coalesce(o.warned_at, %(at)s) ELSE o.warned_at END,
+               -- A call extends the life of its session, as a heartbeat does. Not by every little:
+               -- a new expires_at is a new entry in an index.
+               expires_at = CASE WHEN s.tokens > 0 AND o.status = 'active'
+                                      AND o.expires_at > %(at)s::timestamptz
+                                      AND o.expires_at < %(at)s::timestamptz
+                                          + (o.asked ->> 'ttl_seconds')::int * interval '0.95 s'
+                                 THEN %(at)s::timestamptz
+                                      + (o.asked ->> 'ttl_seconds')::int * interval '1 s'
+                                 ELSE o.expires_at END
           FROM sums s JOIN keys_allocation o ON o.id = s.allocation_id
          WHERE a.id = o.id
         RETURNING a.id, a.session_id, a.agent_id, a.api_key_id, a.payers, a.status, a.allocated,
