@@ -153,21 +153,31 @@ def _complete_usage(
         prompt += cached
     output = _output(completion, reasoning, rest=(total or 0) - prompt - completion)
     cached = part_within(cached, whole=prompt)
+    writes = part_within(_writes(input_details), whole=prompt - cached)
     audio_input, image_input = _media(input_details, values, "prompt", whole=prompt)
     audio_output, image_output = _media(output_details, values, "completion", whole=output)
     return Usage(
         input_tokens=prompt,
         output_tokens=output,
         cached_tokens=cached,
-        cache_write_tokens=part_within(
-            largest(part(input_details, "cache_write_tokens")), whole=prompt - cached
-        ),
+        cache_write_tokens=writes,
+        cache_write_long_tokens=part_within(_long_writes(input_details), whole=writes),
         reasoning_tokens=reasoning or output - completion,
         audio_input_tokens=audio_input,
         image_input_tokens=image_input,
         audio_output_tokens=audio_output,
         image_output_tokens=image_output,
     )
+
+
+def _writes(details: Any) -> int:
+    """The cache writes: OpenRouter's name, LiteLLM's."""
+    return largest(part(details, "cache_write_tokens"), part(details, "cache_creation_tokens"))
+
+
+def _long_writes(details: Any) -> int:
+    """Those that Claude keeps for an hour, as LiteLLM passes them on."""
+    return largest(part(details, "cache_creation_token_details", "ephemeral_1h_input_tokens"))
 
 
 def _media(details: Any, values: dict[str, Any], side: str, *, whole: int) -> tuple[int, int]:
