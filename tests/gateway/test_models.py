@@ -256,6 +256,8 @@ def test_many_calls_for_many_models_at_once_stay_within_tokens_and_usd(gateway, 
     assert not lent.overrun
     for made in Charge.objects.filter(status="settled"):
         assert made.cost <= made.held_cost
+        dearest = made.held_tokens * made.price.token_cost_max
+        assert abs(made.held_cost - dearest) < Decimal("0.000001")
         assert made.price.model == made.model
     assert Window.objects.get(scope="key:key-2", unit="tokens").used <= 3_000
     assert_books_balance()

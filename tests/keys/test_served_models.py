@@ -212,3 +212,42 @@ def test_a_model_is_changed_in_the_admin_with_a_reason(admin_client):
     assert (model.aliases, model.output_tokens_max) == (["fast", "big"], 100)
     listed = admin_client.get(reverse("admin:keys_cataloguemodel_changelist"))
     assert "gpt-4.1" in listed.content.decode()
+
+
+@pytest.mark.parametrize("order", [("dear", "own"), ("own", "dear")])
+def test_holds_of_one_batch_at_different_prices_never_exceed_the_usd_set_aside(order):
+    add("key-1", "own", provider="p1", rates=OWN)
+    serve("key-1", "dear", dear=Rates(input=Decimal("0.02"), output=Decimal("0.04")))
+    lent, dear = allocate(tokens=10_000, models=()), served("key-1")["dear"]
+    prices = {"own": (None, None), "dear": (dear.pk, dear.token_cost_max)}
+    asked = [
+        keys.HoldRequest(
+            lent.pk, 10, 400, f"call-{n}", api_key="key-1", price_id=price, token_cost=cost
+        )
+        for n, (price, cost) in enumerate(prices[model] for model in order)
+    ]
+    held = keys.hold_many(asked, now=NOON)
+    for model, each in zip(order, held, strict=True):
+        rate = dear.token_cost_max if model == "dear" else lent.token_cost_max
+        assert each.cost == each.tokens * rate
+    lent.refresh_from_db()
+    assert lent.held_cost <= lent.allocated_cost
+    assert sum(each.tokens for each in held) == 400 * len(order)
+    assert_books_balance()
+
+
+def test_a_batch_gives_dear_calls_only_what_the_usd_leave():
+    add("key-1", "own", provider="p1", rates=OWN)
+    serve("key-1", "dear", dear=Rates(input=Decimal("0.02"), output=Decimal("0.04")))
+    lent, dear = allocate(tokens=10_000), served("key-1")["dear"]
+    asked = [
+        keys.HoldRequest(
+            lent.pk, 10, 400, f"call-{n}", price_id=dear.pk, token_cost=dear.token_cost_max
+        )
+        for n in range(3)
+    ]
+    first, second, third = keys.hold_many(asked, now=NOON)
+    assert (first.tokens, second.tokens) == (400, 100)
+    assert third.code == "allocation_exhausted"
+    assert keys.hold_many([keys.HoldRequest(lent.pk, 1, 9, "own")], now=NOON)[0].code == third.code
+    assert_books_balance()
