@@ -76,6 +76,7 @@ _CALL = {
     "asked_model": "''",
     "price": "CAST(NULL AS bigint)",
     "token_cost": "CAST(NULL AS numeric)",
+    "patient": "false",
     "route": "''",
     "wire_format": "'openai'",
     "until": "now() + interval '10 minutes'",

@@ -78,6 +78,7 @@ PARAMETERS: dict[str, Any] = {
     "output_tokens": 0,
     "overrun": False,
     "paced": True,
+    "patient": False,
     "payers": ["agent:ada"],
     "payers_usd": Decimal(1),
     "prefix": "bt",
