@@ -144,7 +144,7 @@ def test_a_closed_session_and_one_of_a_disabled_agent_are_refused(session, sandb
     sandbox.clear()
     answer = session.call()
     assert (answer.status, answer.code) == (400, "allocation_closed")
-    assert session._replace(wire_format="anthropic").call().status == 402
+    assert session._replace(wire_format="anthropic").call().status == 400
     answer = others.call()
     assert (answer.status, answer.code) == (403, "agent_disabled")
     assert not sandbox.log()
