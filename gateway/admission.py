@@ -63,7 +63,9 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
             if choice.is_guest(session):
                 runtime.sessions.forget_guests()
             else:
-                session = await failover.move_session(runtime, session, refusal)
+                session = await failover.move_session(
+                    runtime, session, refusal, actor=request.actor
+                )
     raise keys_refusals.RateLimited(
         "The API key of the session changed several times during this request. Please retry."
     )

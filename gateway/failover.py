@@ -20,7 +20,6 @@ from security.actor import Actor
 
 # How often one request is sent.
 _TRIES_MAX = 4
-_GATEWAY = Actor.job("gateway")
 _FINDINGS = {
     About.KEY: keys.KeyFinding.INVALID,
     About.CREDIT: keys.KeyFinding.NO_CREDIT,
@@ -75,7 +74,7 @@ class Failover:
         self._tries += 1
         if call.upstream.slug in self._tried:
             # Other calls of the session moved it back: this says nothing new.
-            return await self._move(call.session)
+            return await self._move(call)
         self._tried.append(call.upstream.slug)
         is_same = self._pending is not None and self._pending[1].about is error.about
         if not is_same:
@@ -83,7 +82,7 @@ class Failover:
             self._pending = (call, error)
         # A weak no of two keys is the request's; for a named one, a third key is worth a try.
         is_settled = is_same and error.about not in _NAMED
-        if not is_settled and await self._move(call.session):
+        if not is_settled and await self._move(call):
             return True
         if len(self._tried) == 1:
             raise _refusal(await self.blame_key(), call.upstream.slug, error)
@@ -119,21 +118,22 @@ class Failover:
             now=timezone.now(),
         )
 
-    async def _move(self, session: Session) -> bool:
-        """Whether the session is now on a key that was not tried; it may have been moved before."""
+    async def _move(self, call: Call) -> bool:
+        """Whether the session is on a key that was not tried; others may have moved it."""
         if self._tries >= _TRIES_MAX:
             return False
         try:
             await self._runtime.threads.run(
                 _rotate,
-                session,
+                call.session,
                 off=self._tried,
-                reason=f"{session.api_key} was refused",
+                reason=f"{call.session.api_key} was refused",
+                actor=call.request.actor,
                 now=timezone.now(),
             )
         except RotationRefused:
             return False
-        await self._runtime.sessions.read(session.session_id)
+        await self._runtime.sessions.read(call.session.session_id)
         return True
 
 
@@ -144,14 +144,21 @@ async def report_error_in_answer(call: Call, error: object, response: ClientResp
         await call.runtime.threads.run(_refuse_key, call, found, now=timezone.now())
 
 
-async def move_session(runtime: Runtime, session: Session, refusal: KeyCannotServe) -> Session:
+async def move_session(
+    runtime: Runtime, session: Session, refusal: KeyCannotServe, *, actor: Actor
+) -> Session:
     """The session on another key, because its own is switched off, broken, cooling or suspended.
 
     Refusals: RateLimited (the key waits, and no other can take the session), KeyUnusable.
     """
     try:
         await runtime.threads.run(
-            _rotate, session, off=[session.api_key], reason=refusal.detail, now=timezone.now()
+            _rotate,
+            session,
+            off=[session.api_key],
+            reason=refusal.detail,
+            actor=actor,
+            now=timezone.now(),
         )
     except RotationRefused as no_other:
         why = await runtime.threads.run(_status_reason, session.api_key)
@@ -172,7 +179,7 @@ def _refuse_key(call: Call, error: ProviderError, *, now: datetime) -> ApiKey:
         agent_id=call.session.agent,
         session_id=call.session.session_id,
     )
-    api_key = keys.key_refused(slug, refusal=refusal, actor=_GATEWAY, now=now)
+    api_key = keys.key_refused(slug, refusal=refusal, actor=call.request.actor, now=now)
     if error.about is About.UNSURE:
         services.queue_probe(slug)
     return api_key
@@ -204,8 +211,8 @@ def _status_reason(slug: str) -> str:
     return ApiKey.objects.values_list("status_reason", flat=True).get(pk=slug)
 
 
-def _rotate(session: Session, *, off: list[str], reason: str, now: datetime) -> None:
+def _rotate(session: Session, *, off: list[str], reason: str, actor: Actor, now: datetime) -> None:
     """Rotate the session, unless another call has moved it to a key that is not one of `off`."""
     allocation = Allocation.objects.select_related("api_key").get(pk=session.allocation_id)
     if allocation.api_key_id in off:
-        keys.rotate(allocation=allocation, avoid=off, reason=reason, actor=_GATEWAY, now=now)
+        keys.rotate(allocation=allocation, avoid=off, reason=reason, actor=actor, now=now)

@@ -13,6 +13,8 @@ from gateway import content_encoding
 from gateway.refusals import BodyTooLarge, InvalidRequest
 from keys.books.queries.slots import SLOT_PREFIX
 from keys.identity.queries.credentials import SESSION_PREFIX
+from security.actor import Actor
+from security.request_actor import client_address
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -45,9 +47,17 @@ class Request:
         self.model_in_path = ""
         self._header_pairs: Headers = scope["headers"]
         self.headers: dict[bytes, bytes] = dict(self._header_pairs)
+        self._peer: tuple[str, int] = scope.get("client") or ("", 0)
         self.receive, self._send = receive, send
         self.response_started = False
         self.token = self._token()
+
+    @property
+    def actor(self) -> Actor:
+        """The gateway, which decides alone what follows from this request."""
+        forwarded = self.headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        address = client_address(peer=self._peer[0], forwarded_for=forwarded)
+        return Actor.job("gateway", address=address, request_id=self.id)
 
     def _token(self) -> str:
         """The session token: the first credential that is one, else the first; empty if none.

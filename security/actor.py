@@ -41,9 +41,10 @@ class Actor:
         return cls(name=slug, kind=ActorKind.AGENT, address=address, request_id=request_id)
 
     @classmethod
-    def job(cls, name: str) -> Self:
-        """Butler itself: a scheduled job or a part of it that decides alone."""
-        return cls(name=name, kind=ActorKind.JOB)
+    def job(cls, name: str, *, address: str = "", request_id: str = "") -> Self:
+        """Butler itself: a scheduled job, or a part of it that decides alone what follows from a
+        request."""
+        return cls(name=name, kind=ActorKind.JOB, address=address, request_id=request_id)
 
     @classmethod
     def command_line(cls) -> Self:

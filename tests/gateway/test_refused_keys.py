@@ -10,6 +10,7 @@ from django.utils import timezone
 from alerts.models import Alert
 from keys.models import Allocation, ApiKey, Charge, Rotation
 from keys.supply.pricing import Rates
+from security.models import AuditEntry
 from tests.books import assert_books_balance
 from tests.gateway import wire
 from tests.gateway.sandbox import running_sandbox
@@ -55,6 +56,10 @@ def test_429_cools_the_key_and_the_call_is_held_again_at_the_price_of_another(
     assert key.status == "cooling"
     assert timedelta(0) < key.cooling_until - timezone.now() <= timedelta(seconds=7)
     assert Rotation.objects.count() == 1
+    for action in ("allocation.rotate", "key.change_status"):
+        entry = AuditEntry.objects.get(action=action)
+        assert (entry.actor, entry.address) == ("gateway", "127.0.0.1")
+        assert entry.request_id == answer.headers["x-butler-request-id"]
     assert [call["key"] for call in sandbox.log()] == ["key-1", "key-2"]
     assert_books_balance()
 
