@@ -1,6 +1,7 @@
 """The forms of dialogs that actions open, and the response that replaces a dialog."""
 
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +16,7 @@ from unfold.widgets import (
 )
 
 from common.admin.dialogs import reason_field
-from keys.models import AgentToken
+from keys.models import AgentToken, ApiKey
 from keys.supply.pricing import RATE_NAMES, Rates
 
 _AS_INPUT = "US dollars per 1,000 tokens. Leave it empty to use the cost of input."
@@ -79,10 +80,14 @@ class ModelsForm(BaseDialogForm):
         widget=UnfoldAdminTextareaWidget(),
         help_text="One name or pattern per line, such as gpt-4o-mini, gpt-4o* or * for all models "
         "of the provider that have a price. After a name you can write what 1,000 tokens of input "
-        "and of output cost in US dollars: my-model 0.001 0.002. The list replaces the present "
-        "one.",
+        "and of output cost in US dollars: my-model 0.001 0.002.",
     )
     reason = reason_field()
+
+    def __init__(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, object_id, *args, **kwargs)
+        serves = ApiKey.objects.filter(pk=object_id).values_list("serves", flat=True).first()
+        self.fields["serves"].initial = "\n".join(serves or ())
 
     @property
     def models(self) -> list[str]:

@@ -195,6 +195,7 @@ def test_models_are_set_and_shown_in_the_admin(admin_client):
     assert served("key-1")["my-model"].rates.output == OWN.output
     page = admin_client.get(reverse("admin:keys_apikey_change", args=[key.pk])).content.decode()
     assert "my-model" in page
+    assert "o3*\nmy-model</textarea>" in admin_client.get(dialog).content.decode()
     wrong = admin_client.post(dialog, CONFIRMED | {"serves": "a b c", "reason": "x"})
     assert "two costs" in wrong.content.decode()
     assert ApiKey.objects.get().serves == ["o3*", "my-model"]
