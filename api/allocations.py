@@ -35,7 +35,10 @@ class AllocationOutput(serializers.Serializer):
         source="api_key_id", help_text="The API key that pays for the session's calls now."
     )
     provider = serializers.CharField(source="api_key.provider_id", help_text=texts.PROVIDER)
-    model = serializers.CharField(source="api_key.model", help_text=texts.MODEL)
+    model = serializers.CharField(
+        source="default_model",
+        help_text="The model that serves a call of the session that names none.",
+    )
     models = serializers.ListField(
         source="named_models",
         child=serializers.CharField(),

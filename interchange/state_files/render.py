@@ -173,7 +173,7 @@ def _allocation(row: Allocation) -> dict[str, Any]:
         "agentId": row.agent_id,
         "keyId": row.api_key_id,
         "provider": row.api_key.provider_id,
-        "model": row.api_key.model,
+        "model": row.default_model,
         "allocated": row.allocated,
         "used": row.used,
         "status": row.status,

@@ -42,7 +42,7 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
         label=f"butler-{attempt.task.name}",
         prompt=prompts.prompt(attempt.sub_task, results=results_needed_by(attempt.sub_task)),
         runner=attempt.runner,
-        model=allocation.api_key.model,
+        model=allocation.default_model,
         wire_format=_wire_format(allocation),
         tokens=allocation.allocated,
         seconds=max(seconds, 0),

@@ -15,7 +15,7 @@ from orchestration.planning.model_planner import plan_of_answer
 from orchestration.refusals import TaskNotEnded
 from orchestration.runners.base import Failed
 from tests.actors import ACTOR, ADA
-from tests.keys.builders import add_key, limit
+from tests.keys.builders import PAID, add_key, limit
 from tests.moments import NOON
 from tests.orchestration.work import (
     assert_finalized,
@@ -200,3 +200,13 @@ def test_a_model_may_plan_with_words_of_what_cannot_be_kept():
     assert part.description == r"replace \u0000 by a blank"
     with pytest.raises(UnusablePlan):
         plan_of_answer(answer.replace(r"\\u", r"\u"))
+
+
+def test_a_sub_task_is_done_by_its_model_on_a_key_with_another_default(ada):
+    add_key("big-1", served_rates={"small": PAID}, priority=9)
+    submit_at_noon({"description": "gather", "model": "small"}, budget=1_000)
+    [attempt] = services.claim(worker="one", most=1, now=NOON)
+    work = services.lend(attempt, now=NOON)
+    allocation = Allocation.objects.get()
+    assert (work.model, allocation.api_key_id) == ("small", "big-1")
+    assert (allocation.default_model, allocation.price.model) == ("small", "small")

@@ -155,6 +155,11 @@ class Allocation(models.Model):
         return max(self.allocated - self.used - self.held, 0)
 
     @property
+    def default_model(self) -> str:
+        """The model of calls that name none: the first it was lent for, or that of its key."""
+        return self.named_models[0] if self.named_models else self.api_key.model
+
+    @property
     def budget(self) -> BudgetNumbers:
         """The budget in tokens and its start and end, as refusals report them."""
         return {

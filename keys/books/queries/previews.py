@@ -69,4 +69,5 @@ def _preview(
         chosen = decide(request=request, payers=payers, now=now, known=known).best
     except (LimitReached, NoKeyCapacity, ModelNotFound, ProviderNotFound) as refusal:
         return Preview(refusal=refusal)
-    return Preview(chosen.slug, chosen.provider, chosen.model, chosen.price_id)
+    model = next(iter(request.named_models), chosen.model)
+    return Preview(chosen.slug, chosen.provider, model, chosen.price_id)

@@ -182,9 +182,18 @@ _DENIED = {
 
 
 def _models() -> list[str]:
-    """The models of all API keys that are not disabled."""
+    """The models with text as answers that API keys serve which are not disabled."""
     usable = ApiKey.objects.exclude(status=ApiKey.Status.INACTIVE).select_related("provider")
-    return sorted({key.model for key in usable if key.speaks("openai")})
+    served = usable.prefetch_related("served_models__model")
+    return sorted(
+        {
+            row.model.name
+            for key in served
+            if key.speaks("openai")
+            for row in key.served_models.all()
+            if not row.model.outputs or "text" in row.model.outputs
+        }
+    )
 
 
 def _write(file: Path, config: dict[str, Any]) -> None:
