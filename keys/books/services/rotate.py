@@ -4,16 +4,17 @@ from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import Sum
 
 from alerts import services as alerts
+from common.statements import fetch
 from keys.audit_actions import Action
-from keys.books import selection, transactions
+from keys.books import selection, sql, transactions
 from keys.books.queries.candidates import candidates, served_prices
 from keys.books.sql.locks import LockedRow
+from keys.books.sql.rotate import Share
 from keys.models import Allocation, ApiKey, Charge, Price, Rotation
 from keys.refusals import (
     AllocationClosed,
@@ -27,16 +28,6 @@ from security import audit
 from security.actor import Actor
 
 _ATTEMPTS = 20
-
-
-class _Share(NamedTuple):
-    """An amount in tokens and in USD."""
-
-    tokens: int
-    cost: Decimal
-
-    def minus(self, other: "_Share") -> "_Share":
-        return _Share(self.tokens - other.tokens, self.cost - other.cost)
 
 
 def rotate(
@@ -204,22 +195,20 @@ def _price_on(allocation: Allocation, to_key: ApiKey) -> Price:
     return max(prices, key=attrgetter("token_cost_max"))
 
 
-def _moves(allocation: Allocation, to_key: ApiKey, price: Price) -> dict[str, _Share]:
+def _moves(allocation: Allocation, to_key: ApiKey, price: Price) -> dict[str, Share]:
     """What each scope's windows commit more or less: see `keys.books.sql` for the rule."""
     left = _remainder(allocation)
     then = _cost_on(price, left.tokens, allocation)
     return {
         f"key:{allocation.api_key_id}": _holds_on(allocation, allocation.api_key_id).minus(left),
-        f"key:{to_key.pk}": _Share(left.tokens, then).minus(_holds_on(allocation, to_key.pk)),
-        **dict.fromkeys(allocation.payers, _Share(0, then - left.cost)),
+        f"key:{to_key.pk}": Share(left.tokens, then).minus(_holds_on(allocation, to_key.pk)),
+        **dict.fromkeys(allocation.payers, Share(0, then - left.cost)),
     }
 
 
-def _remainder(allocation: Allocation) -> _Share:
-    return _Share(
-        max(allocation.allocated - allocation.used, allocation.held),
-        max(allocation.allocated_cost - allocation.used_cost, allocation.held_cost),
-    )
+def _remainder(allocation: Allocation) -> Share:
+    [committed] = fetch(sql.COMMITTED, allocation=allocation.pk)
+    return committed
 
 
 def _cost_on(price: Price, tokens: int, allocation: Allocation) -> Decimal:
@@ -228,14 +217,14 @@ def _cost_on(price: Price, tokens: int, allocation: Allocation) -> Decimal:
     return held + pricing.bound(price.rates, tokens - allocation.held)
 
 
-def _holds_on(allocation: Allocation, key: str) -> _Share:
+def _holds_on(allocation: Allocation, key: str) -> Share:
     held = Charge.objects.filter(allocation=allocation, api_key=key, status="held").aggregate(
         tokens=Sum("held_tokens", default=0), cost=Sum("held_cost", default=Decimal(0))
     )
-    return _Share(**held)
+    return Share(**held)
 
 
-def _has_room(windows: list[LockedRow], moves: dict[str, _Share]) -> bool:
+def _has_room(windows: list[LockedRow], moves: dict[str, Share]) -> bool:
     for window in windows:
         share = moves[window.scope]
         more = share.tokens if window.unit == "tokens" else share.cost

@@ -25,7 +25,7 @@ from keys.books.sql.key_selection import (
 )
 from keys.books.sql.locks import JOIN, LOCK
 from keys.books.sql.report_usage import CHARGE, RECORD, REPORTED
-from keys.books.sql.rotate import MOVE
+from keys.books.sql.rotate import COMMITTED, MOVE
 from keys.books.sql.settle import END
 from keys.books.sql.slots import LOCK_ALLOCATION, TAKE_SLOT
 from keys.limits.sql import BOOKS_LOCK
@@ -36,6 +36,7 @@ __all__ = [
     "CANDIDATES",
     "CHARGE",
     "CLOSE",
+    "COMMITTED",
     "END",
     "EXTEND_HOLDS",
     "HOLD",
