@@ -57,6 +57,8 @@ class AllocationAdmin(ReadOnlyAdmin):
                     "agent_name",
                     "centre",
                     "key_name",
+                    "named_models",
+                    "model_mismatch",
                     "created_at",
                     "expires_at",
                     "closed_at",

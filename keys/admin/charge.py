@@ -53,6 +53,7 @@ class ChargeAdmin(ReadOnlyAdmin):
                     "allocation_link",
                     "key_name",
                     "model",
+                    "asked_model",
                     "route",
                     "status_label",
                     "basis",

@@ -15,7 +15,7 @@ from security import services as security
 
 
 class Session(NamedTuple):
-    """The allocation behind a session token. Of these fields only `api_key` ever changes."""
+    """The allocation behind a session token. Only `api_key` and `price_id` ever change."""
 
     session_id: str
     allocation_id: int
