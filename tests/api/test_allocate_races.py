@@ -43,6 +43,6 @@ def test_the_throttle_counts_what_comes_at_once(people, at_once, settings):
     settings.API_REQUESTS_PER_MINUTE = 5
     token = token_of("ada")
     answers = at_once(lambda _: Caller(token).get("/me"), times=20)
-    # Ten, if a new minute began in the middle.
-    assert sum(answer.status_code == 200 for answer in answers) in (5, 10)
+    # Up to ten, if a new minute began in the middle.
+    assert 5 <= sum(answer.status_code == 200 for answer in answers) <= 10
     assert {answer.status_code for answer in answers} == {200, 429}

@@ -33,7 +33,8 @@ def test_another_key_takes_over_and_the_client_notices_nothing(status, asked, bu
     ran = asked()
     assert ran.code == 0, ran.said
     assert len(butler.requests) == 1
-    refused, answered = sandbox.log()
+    # A probe of the key that is in doubt may have come in between.
+    refused, answered = [row for row in sandbox.log() if row["route"] != "/v1/models"]
     assert refused["key"] == refusing != answered["key"]
     assert_metered(asked.session, [answered])
 
