@@ -121,7 +121,7 @@ async def _hold(call: Call, charge_key: _ChargeKey, waits_until: float) -> None:
         api_key=call.upstream.slug,
         request_digest=charge_key.digest,
         model=call.model,
-        asked_model=call.choice.asked[:200],
+        asked_model=call.choice.asked,
         route=call.request.path,
         wire_format=dialect.wire_format,
         fresh=charge_key.digest is None,

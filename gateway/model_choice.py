@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from gateway.dialects import Dialect
-from gateway.refusals import ModelNotServed
+from gateway.refusals import InvalidRequest, ModelNotServed
 from gateway.runtime import Runtime
 from keys.supply.queries.upstreams import Served, Session, Upstream
 
 _DEFAULT_NAMES = frozenset({"", "any", "auto", "default"})
 _REFUSE = "refuse"
+# As the columns of a charge.
+_NAME_CHARACTERS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,13 @@ class ModelChoice:
 async def choose_model(
     runtime: Runtime, session: Session, dialect: Dialect, asked: str
 ) -> ModelChoice:
-    """The model for a call that names `asked`. Refusal: ModelNotServed."""
+    """The model for a call that names `asked`. Refusals: ModelNotServed, InvalidRequest."""
+    # The charge keeps the name, and is written in one statement with those of other calls.
+    if len(asked) > _NAME_CHARACTERS_MAX or not asked.isprintable():
+        raise InvalidRequest(
+            f"Use a name of at most {_NAME_CHARACTERS_MAX} printable characters as the model.",
+            field="model",
+        )
     own = await runtime.sessions.upstream(session.api_key)
     names_default = asked.lower() in _DEFAULT_NAMES
     if names_default and session.named_models:

@@ -239,6 +239,17 @@ def test_a_name_without_a_price_is_refused_and_nothing_changes(gateway):
     assert allocate(tokens=1000, now=timezone.now()).api_key_id == "key-1"
 
 
+@pytest.mark.parametrize(
+    "asked", ["gpt-4o-" + "9" * 300, "x" * 201, "gpt-4o\0", "a\0b", "gpt-4.1\n", "\x1b[31m"]
+)
+def test_a_name_that_no_charge_can_keep_is_refused(gateway, sandbox, asked):
+    serve("key-1", "*")
+    answer = lend(gateway.url).call(model=asked)
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert not sandbox.log()
+    assert not Charge.objects.exists()
+
+
 def test_many_calls_for_many_models_at_once_stay_within_tokens_and_usd(gateway, sandbox):
     serve("key-1", "gpt-4o-mini")
     supply_key("key-2", provider="p2", model="small", rates=CHEAP, tokens=3_000)
