@@ -7,20 +7,20 @@ that keep their connections to the database.
 import gc
 import os
 import sys
-from typing import Any, cast
+from typing import Any
 
-from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
+
+from common.request_body import Receive
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "butler_site.settings")
 _django = get_wsgi_application()
 
-from django.conf import settings  # noqa: E402 - needs the settings' module
-
+from butler_site.pages import Pages  # noqa: E402 - needs the apps
 from gateway.app import Gateway  # noqa: E402 - needs the apps
-from gateway.requests import Receive, Send  # noqa: E402 - needs the apps
+from gateway.requests import Send  # noqa: E402 - needs the apps
 
-_pages = WSGIMiddleware(cast(Any, _django), workers=settings.WEB_THREADS)
+_pages = Pages(_django)
 _gateway = Gateway()
 
 
@@ -31,7 +31,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     elif scope["type"] == "http" and _gateway.serves(scope):
         await _gateway(scope, receive, send)
     else:
-        await _pages(cast(Any, scope), cast(Any, receive), cast(Any, send))
+        await _pages(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

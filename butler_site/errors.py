@@ -99,6 +99,7 @@ FRAMEWORK: dict[str, tuple[int, str]] = {
         405,
         "The path does not support this method. The header Allow lists those it supports.",
     ),
+    "body_too_slow": (408, "The request body did not arrive in time."),
     "body_too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The media type of the request body is not supported."),
     "invalid_request": (422, "Some values are invalid: `errors` lists each with the reason."),

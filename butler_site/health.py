@@ -1,6 +1,7 @@
-"""Health probes: is this process alive, and is it ready to serve requests?
+"""The readiness probe: can this process serve requests? `/healthz`, whether it lives, is answered
+on the event loop (`pages`).
 
-Both are public, so they answer with names of checks and their outcome only.
+It is public, so it answers with names of checks and their outcome only.
 """
 
 import logging
@@ -18,13 +19,6 @@ logger = logging.getLogger(__name__)
 QUEUE_PROCESS = "butler qcluster"
 WORKER_PROCESS = "butler work"
 QUEUE_SILENCE_MAX = timedelta(seconds=90)
-
-
-@never_cache
-@require_safe
-def healthz(request: HttpRequest) -> JsonResponse:
-    """Liveness: the process answers. No query: a restart would not cure a database failure."""
-    return JsonResponse({"status": "ok"})
 
 
 @never_cache

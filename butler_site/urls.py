@@ -6,7 +6,6 @@ from django.urls import include, path
 from butler_site import errors, health, own_password
 
 urlpatterns = [
-    path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("api/v1/errors", errors.table_page),
     path("api/", include("api.urls")),

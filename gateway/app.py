@@ -9,10 +9,11 @@ from django.conf import settings
 
 from common.database_retry import DATABASE_AWAY
 from common.refusal import Refusal
+from common.request_body import ClientGone, Receive
 from gateway import cors, dialects, error_responses, paths
 from gateway.client_hints import client_hint
 from gateway.refusals import RouteNotFound
-from gateway.requests import ClientGone, Receive, Request, Scope, Send
+from gateway.requests import Request, Scope, Send
 from gateway.routes import ROUTES, Route
 from gateway.runtime import Runtime
 from keys.books.queries.slots import slot_of

@@ -63,6 +63,7 @@ SHAPES: dict[type[Refusal], Shape] = {
         404, "invalid_request_error", "model_not_found", 404, "not_found_error"
     ),
     refusals.BodyTooLarge: Shape(413, "invalid_request_error", "", 413, "request_too_large"),
+    refusals.BodyTooSlow: Shape(408, "invalid_request_error", "", 408, "timeout_error", retry=True),
     keys.KeyFull: _NOT_AVAILABLE,
     refusals.KeyUnusable: _NOT_AVAILABLE,
     refusals.ProviderUnreachable: Shape(502, "server_error", "", 502, "api_error", retry=True),

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from common.refusal import Refusal
 from gateway import recording, streaming, upstream, whole_answer
-from gateway.admission import Admit
+from gateway.admission import Admit, identify
 from gateway.answer_body import AnswerBody, Lost
 from gateway.call import Call
 from gateway.corrections import Corrections
@@ -27,6 +27,8 @@ async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit
     with a new hold at that key's price. Refusals: those of `admit`, ProviderUnreachable,
     AnswerLost, UnusableAnswer, KeyUnusable, RateLimited.
     """
+    # Bodies are read only of clients whose token is known.
+    await identify(runtime, request)
     body = await request.body()
     failover = Failover(runtime)
     answered = False

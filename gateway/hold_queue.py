@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from gateway.requests import ClientGone, Request
+from common.request_body import ClientGone
+from gateway.requests import Request
 from keys.refusals import BudgetInFlight
 from keys.services import HoldResult
 

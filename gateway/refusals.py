@@ -6,9 +6,9 @@ books that pass through.
 
     request
     ├── route            RouteNotFound 404, ModelNotServed 404
-    ├── body             BodyTooLarge 413, InvalidRequest 400
+    ├── identify         InvalidToken 401, SlotEmpty 400
+    ├── body             BodyTooLarge 413, BodyTooSlow 408, InvalidRequest 400
     └── admission
-        ├── identify     InvalidToken 401, SlotEmpty 400
         ├── parse        InvalidRequest 400, CannotBeBounded 400
         ├── model        ModelNotServed 404
         ├── wire format  WrongWireFormat 400
@@ -80,6 +80,10 @@ class ModelNotServed(Refusal):
 
 class BodyTooLarge(Refusal):
     """The body is larger than any request needs."""
+
+
+class BodyTooSlow(Refusal):
+    """The body of the request did not arrive in time."""
 
 
 @dataclass(kw_only=True, eq=False)

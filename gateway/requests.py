@@ -9,15 +9,16 @@ from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings
 
+from common import request_body
+from common.request_body import Receive, read_body
 from gateway import content_encoding
-from gateway.refusals import BodyTooLarge, InvalidRequest
+from gateway.refusals import BodyTooLarge, BodyTooSlow, InvalidRequest
 from keys.books.queries.slots import SLOT_PREFIX
 from keys.identity.queries.credentials import SESSION_PREFIX
 from security.actor import Actor
 from security.request_actor import client_address
 
 Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
@@ -28,10 +29,6 @@ _CREDENTIAL_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-
 _TOKEN_PREFIXES = (f"{SESSION_PREFIX}_".encode(), f"{SLOT_PREFIX}_".encode())
 # Parts of a query that are not for the provider: credentials, and Azure's version of its API.
 _QUERY_NOT_FORWARDED = frozenset({"key", "api_key", "api-key", "access_token", "api-version"})
-
-
-class ClientGone(Exception):
-    """The client closed its connection before its call was made."""
 
 
 class Request:
@@ -107,7 +104,7 @@ class Request:
         return key.decode()
 
     async def body(self) -> bytes:
-        """The whole body, decoded. Refusals: BodyTooLarge, InvalidRequest."""
+        """The whole body, decoded. Refusals: BodyTooLarge, BodyTooSlow, InvalidRequest."""
         encodings = self._encodings()
         body = await self._read()
         if encodings:
@@ -128,18 +125,13 @@ class Request:
             ) from None
 
     async def _read(self) -> bytes:
-        chunks, size, more = [], 0, True
-        while more:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > settings.GATEWAY_BODY_BYTES_MAX:
-                raise _too_large()
-            chunks.append(chunk)
-            more = message.get("more_body", False)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        bytes_max = settings.GATEWAY_BODY_BYTES_MAX
+        try:
+            return await read_body(self.receive, bytes_max=bytes_max)
+        except request_body.BodyTooLarge:
+            raise _too_large() from None
+        except request_body.BodyTooSlow:
+            raise BodyTooSlow("The body of the request did not arrive in time.") from None
 
     async def wait_for_disconnect(self) -> None:
         """Wait until the client closes its connection. Only after the body was read."""

@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from butler_site.asgi import application
+from butler_site.http_protocol import LimitedHttpProtocol
 from gateway import dialects
 from keys import services as keys
 from keys.identity.queries.credentials import session_token
@@ -67,7 +68,7 @@ def running_gateway(*, grace_seconds: int = 1) -> Iterator[RunningGateway]:
     config = uvicorn.Config(
         application,
         port=0,
-        http="httptools",
+        http=LimitedHttpProtocol,
         loop="uvloop",
         lifespan="on",
         ws="none",

@@ -9,7 +9,7 @@ NEW_ID = re.compile(r"req_[0-9a-f]{24}")
 
 def answered_id(client, **headers):
     """The id in the answer to a request with these headers."""
-    return client.get("/healthz", headers=headers)["X-Request-Id"]
+    return client.get("/api/v1/errors", headers=headers)["X-Request-Id"]
 
 
 def test_a_request_without_an_id_gets_a_new_one(client):

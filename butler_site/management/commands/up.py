@@ -159,7 +159,7 @@ def web_server(host: str, port: int) -> list[str]:
         "--lifespan",
         "on",
         "--http",
-        "httptools",
+        "butler_site.http_protocol:LimitedHttpProtocol",
         "--loop",
         "uvloop",
         "--ws",
@@ -167,7 +167,9 @@ def web_server(host: str, port: int) -> list[str]:
         "--no-server-header",
     ]
     # Calls in flight have 8 seconds to finish; after that, what they used so far is settled.
-    return [*web, "--timeout-graceful-shutdown", "8"]
+    web += ["--timeout-graceful-shutdown", "8"]
+    # A worker that computes for seconds is busy, not dead; if it is killed, its calls are lost.
+    return [*web, "--timeout-worker-healthcheck", "60"]
 
 
 def environ() -> dict[str, str]:

@@ -1,0 +1,49 @@
+"""Read the body of an HTTP request on the event loop, with a limit and a deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+# A body may take this long, and a second more for each so many bytes that have come.
+_GRACE_SECONDS = 20
+_BYTES_PER_SECOND_LEAST = 20_000
+
+
+class ClientGone(Exception):
+    """The client closed its connection before its request was whole."""
+
+
+class BodyTooLarge(Exception):
+    """The body has more bytes than allowed. It was not read to the end."""
+
+
+class BodyTooSlow(Exception):
+    """The body did not come in time. It was not read to the end."""
+
+
+async def read_body(receive: Receive, *, bytes_max: int) -> bytes:
+    """The whole body that ASGI's `receive` hands out.
+
+    Raises ClientGone, BodyTooLarge, BodyTooSlow.
+    """
+    chunks: list[bytes] = []
+    size, more = 0, True
+    started_at = asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout(_GRACE_SECONDS) as deadline:
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > bytes_max:
+                    raise BodyTooLarge
+                chunks.append(chunk)
+                more = message.get("more_body", False)
+                deadline.reschedule(started_at + _GRACE_SECONDS + size / _BYTES_PER_SECOND_LEAST)
+    except TimeoutError:
+        raise BodyTooSlow from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
