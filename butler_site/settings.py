@@ -159,6 +159,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "butler_site.request_id.RequestId",
+    "butler_site.security_headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -242,6 +243,20 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "dashboard.admin_theme.navigation"},
 }
 X_FRAME_OPTIONS = "DENY"
+# `security_headers` allows a little more where pages of others need it.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 # Browsers share cookies between ports, so two clones on one machine need different names.
 SESSION_COOKIE_NAME = "butler_session" if PRODUCTION else f"butler_session_{PORT}"
 CSRF_COOKIE_NAME = "butler_csrf" if PRODUCTION else f"butler_csrf_{PORT}"
@@ -273,6 +288,8 @@ LOGGING = {
     "loggers": {
         # Django's own handlers would print some records twice and send others by e-mail.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # Anybody can send a wrong Host header; the answer is 400, and no traceback fills the log.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         # Below WARNING, django-q2 logs a line for each job and schedule; failures are above it.
         "django-q": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
     },
