@@ -7,7 +7,7 @@ from functools import partial
 
 from django.conf import settings
 
-from gateway import failover, model_catalogue, output_limits
+from gateway import failover, output_limits
 from gateway.call import Call
 from gateway.dialects import Dialect
 from gateway.dialects.json_body import value_of
@@ -175,7 +175,7 @@ def _is_lent_model(call: Call) -> bool:
 
 
 async def _input_bound(call: Call, body_size: int) -> int:
-    bound, parameters, model = call.dialect.input_bound, call.parameters, call.model
+    bound, parameters, model = call.dialect.input_bound, call.parameters, call.facts
     if body_size <= _COUNTED_IN_LOOP_BYTES_MAX:
         return bound(parameters, model=model)
     return await asyncio.to_thread(bound, parameters, model=model)
@@ -198,7 +198,7 @@ async def _check_wire_format(call: Call) -> None:
 
 def _check_model(call: Call) -> None:
     model = call.model
-    if call.dialect.spends and model_catalogue.always_searches(model):
+    if call.dialect.spends and call.facts.always_searches:
         raise CannotBeBounded(
             f"The model {model} searches with every call, which costs more than its tokens, and no"
             " price of its searches is known. Request an allocation on another model.",

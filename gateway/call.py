@@ -10,6 +10,7 @@ from gateway.recording import Recording
 from gateway.requests import Request
 from gateway.runtime import Runtime
 from keys.services import HoldResult, SettlementResult
+from keys.supply.model_facts import ModelFacts
 from keys.supply.queries.upstreams import Session, Upstream
 
 
@@ -64,3 +65,8 @@ class Call:
     def model(self) -> str:
         """The name of the model that the provider is sent."""
         return self.choice.name
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What the catalogue knows of the model."""
+        return self.choice.served.facts

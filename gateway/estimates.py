@@ -12,6 +12,7 @@ from msgspec import Raw
 
 from common.refusal import Refusal
 from gateway import bounds
+from keys.supply.model_facts import ModelFacts
 
 # "A token approximately represents 3.5 English characters": Anthropic's glossary.
 _BYTES_PER_TOKEN = 3.5
@@ -29,7 +30,7 @@ _NOT_TEXT = frozenset(
 _IMAGES = frozenset({"image", "image_url", "input_image", "computer_screenshot"})
 
 
-def text_tokens(text: str, *, model: str) -> int:
+def text_tokens(text: str, *, model: ModelFacts) -> int:
     """Tokens of a text: counted if the tokenizer is public, otherwise by its UTF-8 bytes."""
     counted = bounds.text_tokens_exact(text, model=model)
     if counted is None:
@@ -37,7 +38,7 @@ def text_tokens(text: str, *, model: str) -> int:
     return counted
 
 
-def input_tokens(fields: Mapping[str, Raw], *, model: str) -> int:
+def input_tokens(fields: Mapping[str, Raw], *, model: ModelFacts) -> int:
     """Tokens of a request's texts, images and sound. May take a while for long texts."""
     others = [name for name in fields if name not in bounds.SETTINGS]
     texts, media, messages = [], 0, 0
@@ -96,7 +97,7 @@ def _is_medium(part: dict[str, Any]) -> bool:
     return kind == "input_audio" or (isinstance(kind, str) and kind in _IMAGES)
 
 
-def _medium_tokens(part: dict[str, Any], *, model: str) -> int:
+def _medium_tokens(part: dict[str, Any], *, model: ModelFacts) -> int:
     if part["type"] == "input_audio":
         try:
             return bounds.audio_tokens_max(part.get("input_audio"))

@@ -103,7 +103,7 @@ async def send(call: Call) -> ClientResponse:
 
 async def _send(call: Call) -> ClientResponse:
     body = call.dialect.provider_body(
-        call.parameters, model=call.model, output_tokens_max=call.output_max
+        call.parameters, model=call.model, facts=call.facts, output_tokens_max=call.output_max
     )
     call.billable = True
     try:

@@ -93,7 +93,7 @@ def _estimate(call: Call) -> Usage | None:
 
 
 def _stream_evidence(call: Call) -> Usage | None:
-    return call.meter.evidence(model=call.model) if call.meter else None
+    return call.meter.evidence(model=call.facts) if call.meter else None
 
 
 def _reply_evidence(call: Call) -> Usage | None:
@@ -102,7 +102,7 @@ def _reply_evidence(call: Call) -> Usage | None:
     usage = call.dialect.partial_usage(call.reply) or Usage()
     if usage.output_tokens:
         return usage
-    output = call.dialect.count_output(call.reply, model=call.model)
+    output = call.dialect.count_output(call.reply, model=call.facts)
     return replace(usage, output_tokens=output)
 
 
@@ -111,7 +111,7 @@ def _with_input(usage: Usage, call: Call) -> Usage:
     if usage.input_tokens or usage.total is not None:
         return usage
     try:
-        tokens = estimates.input_tokens(call.parameters.fields, model=call.model)
+        tokens = estimates.input_tokens(call.parameters.fields, model=call.facts)
     except DECODE_ERRORS:
         tokens = call.input_max
     return replace(usage, input_tokens=min(tokens, call.input_max))

@@ -22,13 +22,14 @@ from gateway.bounds.template_overhead import (
     tools_max,
 )
 from gateway.refusals import CannotBeBounded
+from keys.supply.model_facts import ModelFacts
 
 _TOOL_CHOICE = ("tool_choice", "function_call")
 _CONTENT = ("messages", "response_format", "prediction", *_TOOL_CHOICE)
 _TOOLS = ("tools", "functions")
 
 
-def chat_input_max(fields: Mapping[str, Any], *, model: str) -> int:
+def chat_input_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
     """The most input tokens `model` can count for a request.
 
     `fields`: the top level of the body; values are decoded or raw JSON. Refusals:
@@ -42,7 +43,7 @@ def chat_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     return request_max(model=model) + content + others + tools
 
 
-def _content_fields_max(fields: Mapping[str, Any], *, model: str) -> int:
+def _content_fields_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
     prediction = value_of(fields, "prediction")
     predicted = prediction.get("content") if isinstance(prediction, dict) else prediction
     return (
@@ -53,7 +54,7 @@ def _content_fields_max(fields: Mapping[str, Any], *, model: str) -> int:
     )
 
 
-def message_max(message: Any, *, model: str) -> int:
+def message_max(message: Any, *, model: ModelFacts) -> int:
     """The most tokens of one message. Refusals: CannotBeBounded."""
     if not isinstance(message, dict):
         return json_max(message) + MESSAGE
@@ -73,7 +74,7 @@ def message_max(message: Any, *, model: str) -> int:
     )
 
 
-def _call_max(call: Any, *, model: str) -> int:
+def _call_max(call: Any, *, model: ModelFacts) -> int:
     if not isinstance(call, dict):
         return json_max(call) + call_max(None, model=model)
     kinds = ("function", "custom")

@@ -6,12 +6,13 @@ from typing import Any
 from gateway.bounds.json_values import as_list, field_max, others_max, value_of
 from gateway.bounds.tokenizers import text_tokens_max
 from gateway.refusals import CannotBeBounded
+from keys.supply.model_facts import ModelFacts
 
 # The beginning of a text, and the marks of prefix, suffix and middle in code models.
 _PROMPT = 8
 
 
-def completions_input_max(fields: Mapping[str, Any], *, model: str) -> int:
+def completions_input_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
     """The most input tokens of all prompts with the suffix. Refusals: CannotBeBounded,
     InvalidRequest."""
     prompts = prompts_of(fields)
@@ -33,7 +34,7 @@ def prompts_of(fields: Mapping[str, Any]) -> list[Any]:
     return prompts or [""]
 
 
-def _prompt_max(prompt: Any, *, model: str) -> int:
+def _prompt_max(prompt: Any, *, model: ModelFacts) -> int:
     if isinstance(prompt, str):
         return text_tokens_max(prompt, model=model)
     if isinstance(prompt, list) and all(_is_token(token) for token in prompt):

@@ -8,6 +8,7 @@ from gateway.bounds.images import image_tokens_max
 from gateway.bounds.json_values import as_list, field_max, fields_max, json_max
 from gateway.bounds.tokenizers import text_tokens_max
 from gateway.refusals import CannotBeBounded
+from keys.supply.model_facts import ModelFacts
 
 # What a template may write between two parts.
 _PART = 4
@@ -16,14 +17,14 @@ _PART = 4
 _MEDIUM = 16
 
 
-def content_max(content: Any, *, model: str) -> int:
+def content_max(content: Any, *, model: ModelFacts) -> int:
     """The most tokens of a message's content. Refusals: CannotBeBounded."""
     if isinstance(content, str):
         return text_tokens_max(content, model=model)
     return sum(part_max(part, model=model) for part in as_list(content))
 
 
-def part_max(part: Any, *, model: str) -> int:
+def part_max(part: Any, *, model: ModelFacts) -> int:
     """The most tokens of one part; for an unknown type, the bytes of its JSON."""
     if not isinstance(part, dict):
         return json_max(part) + _PART
@@ -31,12 +32,12 @@ def part_max(part: Any, *, model: str) -> int:
     return bound(part, model) + _PART
 
 
-def _text_max(part: dict[str, Any], model: str) -> int:
+def _text_max(part: dict[str, Any], model: ModelFacts) -> int:
     text = part.get("text")
     return field_max(text, model=model) + fields_max(part, model=model, without=("type", "text"))
 
 
-def _image_max(part: dict[str, Any], model: str) -> int:
+def _image_max(part: dict[str, Any], model: ModelFacts) -> int:
     image = part.get("image_url")
     if isinstance(image, dict):
         return image_tokens_max(image.get("url"), detail=image.get("detail"), model=model) + _MEDIUM
@@ -44,15 +45,15 @@ def _image_max(part: dict[str, Any], model: str) -> int:
     return image_tokens_max(image, detail=part.get("detail"), model=model) + _MEDIUM
 
 
-def _audio_max(part: dict[str, Any], model: str) -> int:
+def _audio_max(part: dict[str, Any], model: ModelFacts) -> int:
     return audio_tokens_max(part.get("input_audio")) + _MEDIUM
 
 
-def _unknown_max(part: dict[str, Any], model: str) -> int:
+def _unknown_max(part: dict[str, Any], model: ModelFacts) -> int:
     return json_max(part)
 
 
-def _refuse(part: dict[str, Any], model: str) -> int:
+def _refuse(part: dict[str, Any], model: ModelFacts) -> int:
     kind = part["type"]
     raise CannotBeBounded(
         f"The tokens of a part of type {kind!r} cannot be known before the call. Send its text, or"
@@ -62,7 +63,7 @@ def _refuse(part: dict[str, Any], model: str) -> int:
     )
 
 
-_TYPES: dict[str, Callable[[dict[str, Any], str], int]] = {
+_TYPES: dict[str, Callable[[dict[str, Any], ModelFacts], int]] = {
     **dict.fromkeys(
         ("text", "input_text", "output_text", "summary_text", "reasoning_text"), _text_max
     ),

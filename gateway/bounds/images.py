@@ -1,35 +1,37 @@
 """The most tokens an image can be, by the rules that providers publish.
 
-`gateway/model_catalogue.toml` has the rule of each model, and the sources.
+The model catalogue has the rules of each model.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from math import ceil
 
 from gateway.bounds.image_size import Size, size_of_data_url
-from gateway.model_catalogue import image_rules
+from keys.supply.image_rules import Patches, Tiles
+from keys.supply.model_facts import ModelFacts
 
 # The only detail that makes an image smaller; any other value counts as the largest.
 _LOW = "low"
 _TILES_MAX = 8
+# Of a model without any rule, as `model_facts.toml` says of those it does not know.
+_UNKNOWN = 16_384
 
 
-# A rule: the size of the image, if it is known, and the detail requested -> tokens.
-Rule = Callable[[Size | None, str], int]
+def image_tokens_max(url: object, *, detail: object = None, model: ModelFacts) -> int:
+    """The most tokens of one image. The size is read from `url` if that is a data URL."""
+    size = size_of_data_url(url) if isinstance(url, str) else None
+    rules = model.image_rules
+    counted = []
+    if rules.tiles:
+        counted.append(_tiles_max(rules.tiles, size, is_low=detail == _LOW))
+    if rules.patches:
+        counted.append(_patches_max(rules.patches, size))
+    if rules.flat:
+        counted.append(rules.flat.tokens)
+    return max(counted, default=_UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Tiles:
-    """`base` and `tile` for every 512 px square, once the image fits 2048 x 2048 and its shorter
-    side is at most 768 px."""
-
-    base: int
-    tile: int
-
-    def __call__(self, size: Size | None, detail: str) -> int:
-        return self.base + (0 if detail == _LOW else self.tile * _tiles(size))
+def _tiles_max(rule: Tiles, size: Size | None, *, is_low: bool) -> int:
+    return rule.base + (0 if is_low else rule.tile * _tiles(size))
 
 
 def _tiles(size: Size | None) -> int:
@@ -41,54 +43,8 @@ def _tiles(size: Size | None) -> int:
     return min(_TILES_MAX, wide * high)
 
 
-@dataclass(frozen=True, slots=True)
-class Patches:
-    """`per_patch` tokens for every square of `side` px, at most `patches_max` of them.
-
-    A larger image is scaled until it fits, which fills the maximum at most.
-    """
-
-    per_patch: float
-    patches_max: int
-    side: int = 32
-
-    def __call__(self, size: Size | None, detail: str) -> int:
-        patches = self.patches_max
-        if size is not None:
-            patches = min(patches, ceil(size[0] / self.side) * ceil(size[1] / self.side))
-        return ceil(self.per_patch * patches) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Flat:
-    """`tokens` for any image."""
-
-    tokens: int
-
-    def __call__(self, size: Size | None, detail: str) -> int:
-        return self.tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Largest:
-    """The largest of several rules, when it is unknown which one holds."""
-
-    rules: tuple[Rule, ...]
-
-    def __call__(self, size: Size | None, detail: str) -> int:
-        return max(rule(size, detail) for rule in self.rules)
-
-
-_RULES: dict[str, Callable[..., Rule]] = {"tiles": Tiles, "patches": Patches, "flat": Flat}
-
-
-def image_tokens_max(url: object, *, detail: object = None, model: str) -> int:
-    """The most tokens of one image. The size is read from `url` if that is a data URL."""
-    size = size_of_data_url(url) if isinstance(url, str) else None
-    return _rule(model)(size, detail if isinstance(detail, str) else "")
-
-
-@cache
-def _rule(model: str) -> Rule:
-    rules = [_RULES[kind](**fields) for kind, fields in image_rules(model).items()]
-    return rules[0] if len(rules) == 1 else Largest(tuple(rules))
+def _patches_max(rule: Patches, size: Size | None) -> int:
+    patches = rule.patches_max
+    if size is not None:
+        patches = min(patches, ceil(size[0] / rule.side) * ceil(size[1] / rule.side))
+    return ceil(rule.per_patch * patches) + 1

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Raw
 
 from gateway.bounds.tokenizers import text_tokens_max, utf8_max
-from gateway.model_catalogue import tokenizer_of
 from gateway.refusals import CannotBeBounded, InvalidRequest
+from keys.supply.model_facts import ModelFacts
 
 _decode = msgspec.json.Decoder().decode
 
@@ -80,7 +80,7 @@ def check_unique_names(raw: bytes, field: str) -> None:
     json.loads(raw, object_pairs_hook=check, parse_int=len, parse_float=len)
 
 
-def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: str) -> int:
+def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: ModelFacts) -> int:
     """The most tokens of all fields that are not `counted` and that the model may get.
 
     Some providers take `documents`, or a `prompt` beside the messages. Refusals: InvalidRequest.
@@ -92,7 +92,9 @@ def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: str)
     )
 
 
-def raw_bytes_max(fields: Mapping[str, Any], names: Iterable[str], *, model: str) -> int | None:
+def raw_bytes_max(
+    fields: Mapping[str, Any], names: Iterable[str], *, model: ModelFacts
+) -> int | None:
     """The length of raw JSON as a bound of its tokens; None if it does not bound them, or loosely.
 
     It holds because an escaped string is never shorter than its UTF-8 text (`\\u` excepted, which
@@ -101,7 +103,7 @@ def raw_bytes_max(fields: Mapping[str, Any], names: Iterable[str], *, model: str
     everything that is not text is excluded. What a template adds per request is not in it.
     """
     raws = [fields[name] for name in names if name in fields]
-    if tokenizer_of(model) or not all(isinstance(raw, Raw) for raw in raws):
+    if model.tokenizer or not all(isinstance(raw, Raw) for raw in raws):
         return None
     texts = [bytes(raw) for raw in raws]
     if any(word in raw for raw in texts for word in _MARKERS):
@@ -136,14 +138,14 @@ def json_of(value: Any) -> str:
         raise CannotBeBounded("The request is nested too deeply to count its tokens.") from None
 
 
-def field_max(value: Any, *, model: str) -> int:
+def field_max(value: Any, *, model: ModelFacts) -> int:
     """A text by its tokens, None as 0, anything else by the bytes of its JSON."""
     if value is None:
         return 0
     return text_tokens_max(value, model=model) if isinstance(value, str) else json_max(value)
 
 
-def fields_max(fields: Mapping[str, Any], *, model: str, without: Iterable[str] = ()) -> int:
+def fields_max(fields: Mapping[str, Any], *, model: ModelFacts, without: Iterable[str] = ()) -> int:
     """The most tokens of an object's fields with their names, except those in `without`."""
     return sum(
         text_tokens_max(name, model=model) + field_max(value, model=model) + _FIELD

@@ -18,6 +18,7 @@ from gateway.bounds.json_values import (
 from gateway.bounds.template_overhead import CALL, MESSAGE, request_max, schema_max, tools_max
 from gateway.bounds.tokenizers import text_tokens_max, utf8_max
 from gateway.refusals import CannotBeBounded
+from keys.supply.model_facts import ModelFacts
 
 _SCHEMAS = ("output_format", "output_config")
 _CONTENT = ("system", "messages", "tool_choice", *_SCHEMAS)
@@ -30,7 +31,7 @@ _CITATIONS = 1024
 _DEPTH_MAX = 4
 
 
-def messages_input_max(fields: Mapping[str, Any], *, model: str) -> int:
+def messages_input_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
     """The most input tokens `model` can count for a request.
 
     `fields`: the top level of the body; values are decoded or raw JSON. Refusals:
@@ -43,7 +44,7 @@ def messages_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     return request_max(model=model) + content + others + tools_max(fields, model=model)
 
 
-def _content_fields_max(fields: Mapping[str, Any], *, model: str) -> int:
+def _content_fields_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
     return (
         _content_max(value_of(fields, "system"), model)
         + sum(_message_max(message, model) for message in as_list(value_of(fields, "messages")))
@@ -52,7 +53,7 @@ def _content_fields_max(fields: Mapping[str, Any], *, model: str) -> int:
     )
 
 
-def _message_max(message: Any, model: str) -> int:
+def _message_max(message: Any, model: ModelFacts) -> int:
     if not isinstance(message, dict):
         return json_max(message) + MESSAGE
     role = field_max(message.get("role"), model=model)
@@ -60,7 +61,7 @@ def _message_max(message: Any, model: str) -> int:
     return MESSAGE + role + rest + _content_max(message.get("content"), model)
 
 
-def _content_max(content: Any, model: str, depth: int = 0) -> int:
+def _content_max(content: Any, model: ModelFacts, depth: int = 0) -> int:
     if depth > _DEPTH_MAX:
         raise CannotBeBounded(
             "Blocks are nested too deeply to count their tokens.", field="messages"
@@ -70,19 +71,19 @@ def _content_max(content: Any, model: str, depth: int = 0) -> int:
     return sum(_block_max(block, model, depth) for block in as_list(content))
 
 
-def _block_max(block: Any, model: str, depth: int) -> int:
+def _block_max(block: Any, model: ModelFacts, depth: int) -> int:
     if not isinstance(block, dict):
         return json_max(block) + MESSAGE
     bound = _TYPES.get(str(block.get("type")), _other_max)
     return bound(block, model, depth) + MESSAGE
 
 
-def _text_max(block: dict[str, Any], model: str, depth: int) -> int:
+def _text_max(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
     rest = fields_max(block, model=model, without=("type", "text", "cache_control"))
     return field_max(block.get("text"), model=model) + rest
 
 
-def _image_max(block: dict[str, Any], model: str, depth: int) -> int:
+def _image_max(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
     source = _source_of(block)
     url = None
     if source.get("type") == "base64":
@@ -90,19 +91,19 @@ def _image_max(block: dict[str, Any], model: str, depth: int) -> int:
     return image_tokens_max(url, model=model) + CALL
 
 
-def _tool_use_max(block: dict[str, Any], model: str, depth: int) -> int:
+def _tool_use_max(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
     arguments = json_of(block.get("input"))
     rest = fields_max(block, model=model, without=("type", "input", "cache_control"))
     return utf8_max(arguments) + rest + CALL + parameters_max(arguments)
 
 
-def _container_max(block: dict[str, Any], model: str, depth: int) -> int:
+def _container_max(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
     inner = _content_max(block.get("content"), model, depth + 1)
     rest = fields_max(block, model=model, without=("content", "cache_control", "citations"))
     return _with_citations(block, inner + rest + CALL)
 
 
-def _document_max(block: dict[str, Any], model: str, depth: int) -> int:
+def _document_max(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
     source = _source_of(block)
     match source.get("type"):
         case "text":
@@ -128,7 +129,7 @@ def _source_of(block: dict[str, Any]) -> dict[str, Any]:
     return source if isinstance(source, dict) else {}
 
 
-def _refuse_stored(block: dict[str, Any], model: str, depth: int) -> int:
+def _refuse_stored(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
     raise CannotBeBounded(
         f"The content of {block['type']!r} is stored at the provider and cannot be counted here."
         " Send its text.",
@@ -136,12 +137,12 @@ def _refuse_stored(block: dict[str, Any], model: str, depth: int) -> int:
     )
 
 
-def _other_max(block: dict[str, Any], model: str, depth: int) -> int:
+def _other_max(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
     """Also thoughts: encrypted ones are base64, which is longer than their text."""
     return json_max(block)
 
 
-_TYPES: dict[str, Callable[[dict[str, Any], str, int], int]] = {
+_TYPES: dict[str, Callable[[dict[str, Any], ModelFacts, int], int]] = {
     "text": _text_max,
     "image": _image_max,
     "tool_use": _tool_use_max,

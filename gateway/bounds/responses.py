@@ -22,6 +22,7 @@ from gateway.bounds.template_overhead import (
     tools_max,
 )
 from gateway.refusals import CannotBeBounded
+from keys.supply.model_facts import ModelFacts
 
 _CONTENT = ("instructions", "input", "text", "tool_choice")
 
@@ -32,7 +33,7 @@ _STORED = {
 }
 
 
-def responses_input_max(fields: Mapping[str, Any], *, model: str) -> int:
+def responses_input_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
     """The most input tokens `model` can count for a request.
 
     `fields`: the top level of the body; values are decoded or raw JSON. Refusals:
@@ -52,7 +53,7 @@ def responses_input_max(fields: Mapping[str, Any], *, model: str) -> int:
     return request_max(model=model) + content + others + tools_max(fields, model=model)
 
 
-def _content_fields_max(fields: Mapping[str, Any], *, model: str) -> int:
+def _content_fields_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
     return (
         _items_max(value_of(fields, "instructions"), model=model)
         + _items_max(value_of(fields, "input"), model=model)
@@ -61,34 +62,34 @@ def _content_fields_max(fields: Mapping[str, Any], *, model: str) -> int:
     )
 
 
-def _items_max(items: Any, *, model: str) -> int:
+def _items_max(items: Any, *, model: ModelFacts) -> int:
     if not isinstance(items, list):
         # A text alone is a message, with a role and what a template writes around it.
         return 0 if items is None else field_max(items, model=model) + 2 * MESSAGE
     return sum(_item_max(item, model=model) for item in items)
 
 
-def _item_max(item: Any, *, model: str) -> int:
+def _item_max(item: Any, *, model: ModelFacts) -> int:
     if not isinstance(item, dict):
         return json_max(item) + MESSAGE
     bound = _TYPES.get(str(item.get("type", "message")), _other_max)
     return bound(item, model) + MESSAGE
 
 
-def _message_max(item: dict[str, Any], model: str) -> int:
+def _message_max(item: dict[str, Any], model: ModelFacts) -> int:
     content = content_max(item.get("content"), model=model)
     rest = fields_max(item, model=model, without=("content", "role", "type", "status"))
     return content + field_max(item.get("role"), model=model) + rest
 
 
-def _output_max(item: dict[str, Any], model: str) -> int:
+def _output_max(item: dict[str, Any], model: ModelFacts) -> int:
     output = item.get("output")
     # A screenshot is a single part; texts and lists of parts are content.
     content = content_max(output, model=model)
     return content + fields_max(item, model=model, without=("output",)) + CALL
 
 
-def _reasoning_max(item: dict[str, Any], model: str) -> int:
+def _reasoning_max(item: dict[str, Any], model: ModelFacts) -> int:
     """Encrypted thoughts count by their bytes: base64 is longer than their text."""
     texts = [content_max(item.get(name), model=model) for name in ("summary", "content")]
     encrypted = json_max(item.get("encrypted_content") or "")
@@ -96,12 +97,12 @@ def _reasoning_max(item: dict[str, Any], model: str) -> int:
     return sum(texts) + encrypted + fields_max(item, model=model, without=known) + CALL
 
 
-def _image_max(item: dict[str, Any], model: str) -> int:
+def _image_max(item: dict[str, Any], model: ModelFacts) -> int:
     rest = fields_max(item, model=model, without=("result",))
     return image_tokens_max(None, model=model) + rest + CALL
 
 
-def _refuse_reference(item: dict[str, Any], model: str) -> int:
+def _refuse_reference(item: dict[str, Any], model: ModelFacts) -> int:
     raise CannotBeBounded(
         "An `item_reference` is stored at the provider and cannot be counted here. Send the item"
         " itself, reasoning with its `encrypted_content`.",
@@ -109,15 +110,15 @@ def _refuse_reference(item: dict[str, Any], model: str) -> int:
     )
 
 
-def _other_max(item: dict[str, Any], model: str) -> int:
+def _other_max(item: dict[str, Any], model: ModelFacts) -> int:
     return json_max(item) + CALL
 
 
-def _call_max(item: dict[str, Any], model: str) -> int:
+def _call_max(item: dict[str, Any], model: ModelFacts) -> int:
     return fields_max(item, model=model) + call_max(item.get("arguments"), model=model)
 
 
-_TYPES: dict[str, Callable[[dict[str, Any], str], int]] = {
+_TYPES: dict[str, Callable[[dict[str, Any], ModelFacts], int]] = {
     "message": _message_max,
     "function_call": _call_max,
     "custom_tool_call": _call_max,

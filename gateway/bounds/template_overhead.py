@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from gateway.bounds.json_values import as_list, json_of, parameters_max, value_of
 from gateway.bounds.tokenizers import text_tokens_max
-from gateway.model_catalogue import is_openai_hosted
+from keys.supply.model_facts import ModelFacts
 
 # Around every message; the text of its role is counted separately.
 MESSAGE = 4
@@ -36,12 +36,12 @@ _PREDEFINED_TOOL = 1536
 _PLAIN_TOOLS = ("None", "function", "custom", "namespace")
 
 
-def request_max(*, model: str) -> int:
+def request_max(*, model: ModelFacts) -> int:
     """What a template writes once: the head of the answer and a system message of its own."""
-    return _REQUEST_AT_OPENAI if is_openai_hosted(model) else _REQUEST_ELSEWHERE
+    return _REQUEST_AT_OPENAI if model.short_template else _REQUEST_ELSEWHERE
 
 
-def tools_max(fields: Mapping[str, Any], *, model: str, name: str = "tools") -> int:
+def tools_max(fields: Mapping[str, Any], *, model: ModelFacts, name: str = "tools") -> int:
     """The most tokens of the definitions of tools and of what a provider writes around them.
 
     Refusals: InvalidRequest.
@@ -56,15 +56,15 @@ def tools_max(fields: Mapping[str, Any], *, model: str, name: str = "tools") -> 
 
 
 @lru_cache(maxsize=128)
-def _raw_tools_max(raw: bytes, name: str, model: str) -> int:
+def _raw_tools_max(raw: bytes, name: str, model: ModelFacts) -> int:
     return _definitions_max(value_of({name: Raw(raw)}, name), model)
 
 
-def _definitions_max(definitions: Any, model: str) -> int:
+def _definitions_max(definitions: Any, model: ModelFacts) -> int:
     tools = as_list(definitions)
     if not tools:
         return 0
-    once = _TOOLS_AT_OPENAI if is_openai_hosted(model) else _TOOLS_ELSEWHERE
+    once = _TOOLS_AT_OPENAI if model.short_template else _TOOLS_ELSEWHERE
     # Written as TypeScript, every line of a description begins with the slashes of a comment.
     text = json_of(tools)
     lines = text.count("\\n")
@@ -76,14 +76,14 @@ def _definitions_max(definitions: Any, model: str) -> int:
     )
 
 
-def call_max(arguments: Any, *, model: str) -> int:
+def call_max(arguments: Any, *, model: ModelFacts) -> int:
     """What is written around a call of a tool and around each of its `arguments` (JSON)."""
-    if is_openai_hosted(model) or not isinstance(arguments, str):
+    if model.short_template or not isinstance(arguments, str):
         return CALL
     return CALL + parameters_max(arguments)
 
 
-def schema_max(schema: Any, *, model: str) -> int:
+def schema_max(schema: Any, *, model: ModelFacts) -> int:
     """The most tokens of the JSON schema that the answer must match."""
     return text_tokens_max(json_of(schema), model=model) + _SCHEMA if schema else 0
 

@@ -10,7 +10,7 @@ from threading import Lock
 import regex
 from tiktoken import Encoding
 
-from gateway.model_catalogue import tokenizer_of
+from keys.supply.model_facts import ModelFacts
 
 _DATA = Path(__file__).parent / "data"
 
@@ -37,7 +37,7 @@ _MARKS = regex.compile(r"\p{M}{31}")
 _WORST_EXPANSION = 11  # of U+FDFA, by NFKC.
 
 
-def text_tokens_max(text: str, *, model: str) -> int:
+def text_tokens_max(text: str, *, model: ModelFacts) -> int:
     """The most tokens `model` can count for `text`; exact when its tokenizer is public.
 
     Text that looks like a special token is text. A lone surrogate counts as its replacement.
@@ -45,16 +45,16 @@ def text_tokens_max(text: str, *, model: str) -> int:
     counted = text_tokens_exact(text, model=model)
     if counted is not None:
         return counted
-    if tokenizer_of(model) is None:
+    if not model.tokenizer:
         return utf8_max(text)
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def text_tokens_exact(text: str, *, model: str) -> int | None:
+def text_tokens_exact(text: str, *, model: ModelFacts) -> int | None:
     """The tokens `model` counts for `text`; None if its tokenizer is not public, or the text too
     long to be counted."""
-    name = tokenizer_of(model)
-    if name is None or len(text.encode("utf-8", "surrogatepass")) > COUNTED_BYTES_MAX:
+    name = model.tokenizer
+    if not name or len(text.encode("utf-8", "surrogatepass")) > COUNTED_BYTES_MAX:
         return None
     return len(_encoding(name).encode_ordinary(text))
 

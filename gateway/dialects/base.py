@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from msgspec import Raw
 
 from keys.services import Usage
+from keys.supply.model_facts import ModelFacts
 
 DefaultHeaders = tuple[tuple[str, str], ...]
 
@@ -70,7 +71,7 @@ class StreamMeter(Protocol):
     def feed(self, event: bytes) -> bytes:
         """Take one whole event with its blank line; return what the client gets of it (or b"")."""
 
-    def evidence(self, *, model: str) -> Usage | None:
+    def evidence(self, *, model: ModelFacts) -> Usage | None:
         """The best that is known without the final usage: the input if the provider sent it, and
         the output so far, counted; None if nothing arrived.
 
@@ -98,11 +99,11 @@ class Dialect(Protocol):
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
 
-    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
         """The most input tokens `model` can count for it. May take a while for long texts."""
 
     def provider_body(
-        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+        self, parameters: CallParameters, *, model: str, facts: ModelFacts, output_tokens_max: int
     ) -> bytes:
         """The body for the provider: its own model name, the output clamped per answer, the usage
         of a stream requested; everything else as it came."""
@@ -117,7 +118,7 @@ class Dialect(Protocol):
     def partial_usage(self, body: bytes) -> Usage | None:
         """What a usage without all its totals still says: the input or the output."""
 
-    def count_output(self, body: bytes, *, model: str) -> int:
+    def count_output(self, body: bytes, *, model: ModelFacts) -> int:
         """Output tokens counted from the content of a whole answer that reports no usage."""
 
     def meter(self, parameters: CallParameters) -> StreamMeter:

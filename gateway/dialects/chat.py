@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway import bounds, model_catalogue
+from gateway import bounds
 from gateway.dialects import openai_usage, output_count, sse, unsupported, unsupported_fields
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.chat_meter import ChatMeter
@@ -17,6 +17,7 @@ from gateway.dialects.json_body import (
 )
 from gateway.dialects.reported_usage import decode_answer
 from keys.services import Usage
+from keys.supply.model_facts import ModelFacts
 
 _OUTPUT = ("max_tokens", "max_completion_tokens")
 _OTHER = dict(zip(_OUTPUT, reversed(_OUTPUT), strict=True))
@@ -57,25 +58,25 @@ class Chat:
             or flag_of(object_of(fields, "stream_options"), "include_usage"),
         )
 
-    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
         """The most input tokens `model` can count for it."""
         return bounds.chat_input_max(parameters.fields, model=model)
 
     def provider_body(
-        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+        self, parameters: CallParameters, *, model: str, facts: ModelFacts, output_tokens_max: int
     ) -> bytes:
         """The body for the provider, with the output clamped and the usage requested."""
         fields, refused = parameters.fields, parameters.refused_fields
         changes = clamp_output(
             fields,
             names=self.output_fields,
-            default=self.output_field(model),
+            default=self.output_field(facts),
             output_tokens_max=output_tokens_max,
         )
         for name in refused & changes.keys():
             changes.setdefault(_OTHER[name], changes.pop(name))
         ask_usage = parameters.stream and not parameters.usage_requested
-        if ask_usage and model_catalogue.takes_stream_options(model):
+        if ask_usage and "stream_options" not in facts.refused_parameters:
             options = object_of(fields, "stream_options")
             changes["stream_options"] = {**options, "include_usage": True}
         if refused:
@@ -89,9 +90,9 @@ class Chat:
         maxima = self.output_fields if len(self.output_fields) > 1 else ()
         return frozenset({*maxima, *options})
 
-    def output_field(self, model: str) -> str:
+    def output_field(self, model: ModelFacts) -> str:
         """The field that limits the answer of `model`, if the client used none."""
-        return model_catalogue.output_field(model)
+        return model.output_field
 
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in a whole answer; None when it has none that is plausible."""
@@ -104,7 +105,7 @@ class Chat:
         """What a usage without all its totals still says."""
         return openai_usage.partial_usage(openai_usage.whole_answer_values(body))
 
-    def count_output(self, body: bytes, *, model: str) -> int:
+    def count_output(self, body: bytes, *, model: ModelFacts) -> int:
         """Output tokens counted from the content of a whole answer."""
         return output_count.count_tokens(body, "choices", model=model)
 

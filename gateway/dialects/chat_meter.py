@@ -14,6 +14,7 @@ from gateway.dialects.reported_usage import decode_fields, merge_counts
 from gateway.dialects.service_tiers import service_tier
 from gateway.dialects.sse import data_of
 from keys.services import Usage
+from keys.supply.model_facts import ModelFacts
 
 
 class _Delta(msgspec.Struct):
@@ -115,7 +116,7 @@ class ChatMeter:
             return event
         return self._read_state(event, data, chunk)
 
-    def evidence(self, *, model: str) -> Usage | None:
+    def evidence(self, *, model: ModelFacts) -> Usage | None:
         """The usage as far as it is known without a final report."""
         partial = openai_usage.partial_usage(self._values)
         if partial and partial.output_tokens and self.finished:

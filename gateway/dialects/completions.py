@@ -6,6 +6,7 @@ from gateway.dialects.base import CallParameters
 from gateway.dialects.chat import CHOICES_MAX, Chat
 from gateway.dialects.json_body import flag_of, model_of, object_of, split_fields, whole_number_of
 from gateway.refusals import InvalidRequest
+from keys.supply.model_facts import ModelFacts
 
 # What OpenAI's API documents for a request without a maximum; others have other defaults or none.
 _OUTPUT_TOKENS_DEFAULT = 16
@@ -47,10 +48,10 @@ class Completions(Chat):
             or flag_of(object_of(fields, "stream_options"), "include_usage"),
         )
 
-    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
         """The most input tokens `model` can count for it."""
         return bounds.completions_input_max(parameters.fields, model=model)
 
-    def output_field(self, model: str) -> str:
+    def output_field(self, model: ModelFacts) -> str:
         """The field that limits the answer: this route has only one."""
         return "max_tokens"

@@ -8,6 +8,7 @@ from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import join_fields, model_of, split_fields
 from gateway.dialects.no_stream import UnmeteredStream
 from keys.services import Usage
+from keys.supply.model_facts import ModelFacts
 
 _GUARDED = frozenset({"model"})
 
@@ -29,12 +30,12 @@ class CountTokens:
             fields=fields, model=model_of(fields), output_tokens_max=0, output_tokens_least=0
         )
 
-    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
         """Zero: the model is not called."""
         return 0
 
     def provider_body(
-        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+        self, parameters: CallParameters, *, model: str, facts: ModelFacts, output_tokens_max: int
     ) -> bytes:
         """The body for the provider, with its own model name."""
         return join_fields(parameters.fields, model=model)
@@ -51,7 +52,7 @@ class CountTokens:
         """None: the count in the answer is not usage."""
         return None
 
-    def count_output(self, body: bytes, *, model: str) -> int:
+    def count_output(self, body: bytes, *, model: ModelFacts) -> int:
         """Zero: the model is not called."""
         return 0
 

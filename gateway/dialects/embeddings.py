@@ -9,6 +9,7 @@ from gateway.dialects.json_body import join_fields, model_of, split_fields
 from gateway.dialects.no_stream import UnmeteredStream
 from gateway.dialects.reported_usage import decode_answer
 from keys.services import Usage
+from keys.supply.model_facts import ModelFacts
 
 _GUARDED = frozenset({"model", "input", "service_tier"} | unsupported_fields.EMBEDDINGS.keys())
 
@@ -33,12 +34,12 @@ class Embeddings:
             fields=fields, model=model, output_tokens_max=0, output_tokens_least=0
         )
 
-    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
         """The most input tokens `model` can count for it."""
         return bounds.embeddings_input_max(parameters.fields, model=model)
 
     def provider_body(
-        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+        self, parameters: CallParameters, *, model: str, facts: ModelFacts, output_tokens_max: int
     ) -> bytes:
         """The body for the provider, with its own model name."""
         return join_fields(parameters.fields, model=model)
@@ -58,7 +59,7 @@ class Embeddings:
         """What a usage without all its totals still says."""
         return openai_usage.partial_usage(openai_usage.whole_answer_values(body))
 
-    def count_output(self, body: bytes, *, model: str) -> int:
+    def count_output(self, body: bytes, *, model: ModelFacts) -> int:
         """Zero: the model writes no text."""
         return 0
 

@@ -19,6 +19,7 @@ from gateway.dialects.json_body import (
 from gateway.dialects.messages_meter import MessagesMeter
 from gateway.dialects.reported_usage import as_object, decode_answer, id_of
 from keys.services import Usage
+from keys.supply.model_facts import ModelFacts
 
 _OUTPUT = ("max_tokens",)
 _GUARDED = frozenset(
@@ -52,12 +53,12 @@ class Messages:
             output_tokens_least=_output_least(fields, output_max),
         )
 
-    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
         """The most input tokens `model` can count for it."""
         return bounds.messages_input_max(parameters.fields, model=model)
 
     def provider_body(
-        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+        self, parameters: CallParameters, *, model: str, facts: ModelFacts, output_tokens_max: int
     ) -> bytes:
         """The body for the provider, with its own model name and the output clamped."""
         changes = clamp_output(
@@ -81,7 +82,7 @@ class Messages:
         """What a usage without all its totals still says."""
         return anthropic_usage.partial_usage(as_object(decode_answer(body).usage))
 
-    def count_output(self, body: bytes, *, model: str) -> int:
+    def count_output(self, body: bytes, *, model: ModelFacts) -> int:
         """Output tokens counted from the content of a whole answer."""
         return output_count.count_tokens(body, "content", model=model)
 

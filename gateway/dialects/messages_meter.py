@@ -14,6 +14,7 @@ from gateway.dialects.reported_usage import as_object, id_of, merge_counts
 from gateway.dialects.service_tiers import service_tier
 from gateway.dialects.sse import data_of
 from keys.services import Usage
+from keys.supply.model_facts import ModelFacts
 
 
 class _Delta(msgspec.Struct):
@@ -81,7 +82,7 @@ class MessagesMeter:
             self._read_state(decoded)
         return event
 
-    def evidence(self, *, model: str) -> Usage | None:
+    def evidence(self, *, model: ModelFacts) -> Usage | None:
         """The usage as far as it is known without a final report."""
         report = self._latest()
         known = report.usage if report else anthropic_usage.partial_usage(self._values)

@@ -2,6 +2,7 @@
 
 from gateway.dialects.base import UsageReport
 from keys.services import Usage
+from keys.supply.model_facts import ModelFacts
 
 
 class UnmeteredStream:
@@ -17,6 +18,6 @@ class UnmeteredStream:
         """The event, unchanged."""
         return event
 
-    def evidence(self, *, model: str) -> Usage | None:
+    def evidence(self, *, model: ModelFacts) -> Usage | None:
         """None: the events are not read."""
         return None

@@ -9,6 +9,7 @@ import msgspec
 from gateway import estimates
 from gateway.dialects.json_body import DECODE_ERRORS
 from keys.services import Usage
+from keys.supply.model_facts import ModelFacts
 
 # Fields of an answer whose strings the model did not write.
 _NOT_OUTPUT = frozenset(
@@ -32,7 +33,7 @@ class StreamedText:
             piece = "\n".join(_strings(piece))
         self._text += piece.encode(errors="replace")
 
-    def usage(self, known: Usage | None, *, model: str) -> Usage | None:
+    def usage(self, known: Usage | None, *, model: ModelFacts) -> Usage | None:
         """The best known usage: what was reported so far, or more if more text arrived."""
         known = known or Usage()
         text = self._text.decode(errors="replace")
@@ -42,7 +43,7 @@ class StreamedText:
         return usage if usage.tokens else None
 
 
-def count_tokens(body: bytes, field: str, *, model: str) -> int:
+def count_tokens(body: bytes, field: str, *, model: ModelFacts) -> int:
     """The tokens of all texts under one field of a whole answer, as a best guess."""
     try:
         value = msgspec.json.decode(body, type=dict[str, Any]).get(field)
@@ -62,7 +63,7 @@ def has_output(content: Any) -> bool:
     return any(text.strip() for text in _strings(content))
 
 
-def _text_tokens(text: str, *, model: str) -> int:
+def _text_tokens(text: str, *, model: ModelFacts) -> int:
     return estimates.text_tokens(text, model=model) if text else 0
 
 

@@ -18,6 +18,7 @@ from gateway.dialects.json_body import (
 from gateway.dialects.reported_usage import decode_answer
 from gateway.dialects.responses_meter import ResponsesMeter
 from keys.services import Usage
+from keys.supply.model_facts import ModelFacts
 
 _OUTPUT = ("max_output_tokens",)
 # OpenAI refuses a smaller maximum.
@@ -52,12 +53,12 @@ class Responses:
             output_tokens_least=min(_OUTPUT_LEAST, output_max or _OUTPUT_LEAST),
         )
 
-    def input_bound(self, parameters: CallParameters, *, model: str) -> int:
+    def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
         """The most input tokens `model` can count for it."""
         return bounds.responses_input_max(parameters.fields, model=model)
 
     def provider_body(
-        self, parameters: CallParameters, *, model: str, output_tokens_max: int
+        self, parameters: CallParameters, *, model: str, facts: ModelFacts, output_tokens_max: int
     ) -> bytes:
         """The body for the provider, with its own model name and the output clamped."""
         changes = clamp_output(
@@ -83,7 +84,7 @@ class Responses:
         """What a usage without all its totals still says."""
         return openai_usage.partial_usage(openai_usage.whole_answer_values(body))
 
-    def count_output(self, body: bytes, *, model: str) -> int:
+    def count_output(self, body: bytes, *, model: ModelFacts) -> int:
         """Output tokens counted from the content of a whole answer."""
         return output_count.count_tokens(body, "output", model=model)
 

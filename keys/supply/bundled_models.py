@@ -1,10 +1,8 @@
 """The models that the bundled data knows of a provider: names, limits, what they answer with."""
 
 import re
-import tomllib
 from datetime import UTC, datetime
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import genai_prices
@@ -12,12 +10,12 @@ from genai_prices import data_snapshot
 from genai_prices import types as genai
 from genai_prices.types import ModelInfo
 
+from keys.supply.model_facts import find, last_part
 from keys.supply.pricing.bundled import bundled_provider_id
 
 SOURCE = f"genai-prices {genai_prices.__version__}"
 # Any moment: whether a model has a price for output does not depend on it.
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-_FACTS = Path(__file__).parent / "data" / "model_facts.toml"
 # PostgreSQL and Python read both sides of these in the same way.
 _SPECIAL = re.compile(r"([^a-z0-9_])")
 
@@ -113,20 +111,10 @@ def _escape(text: str) -> str:
 
 
 def _facts(name: str) -> tuple[int | None, list[str]]:
-    bare = name.rsplit("/", 1)[-1].lower()
-    tokens = _find("output_tokens_max", bare)
-    outputs = _find("outputs", bare)
+    bare = last_part(name)
+    tokens = find("output_tokens_max", bare)
+    outputs = find("outputs", bare)
     return (
         tokens["tokens"] if tokens and not outputs else None,
         outputs["outputs"] if outputs else ["text"] if tokens else [],
     )
-
-
-def _find(table: str, name: str) -> dict[str, Any] | None:
-    return next((row for row in _tables()[table] if re.match(row["models"], name)), None)
-
-
-@cache
-def _tables() -> dict[str, Any]:
-    with _FACTS.open("rb") as file:
-        return tomllib.load(file)

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from gateway import dialects
+from keys.supply.model_facts import facts_by_name
 
 CONVERSING = [dialects.CHAT, dialects.RESPONSES, dialects.MESSAGES]
 SPENDING = [*CONVERSING, dialects.COMPLETIONS]
@@ -29,5 +30,7 @@ def parsed(dialect, **fields):
 def sent(dialect, raw=None, *, model="real", output_tokens_max=100, **fields):
     """What the provider gets of a request."""
     asked = dialect.parse(raw or body(**fields))
-    whole = dialect.provider_body(asked, model=model, output_tokens_max=output_tokens_max)
+    whole = dialect.provider_body(
+        asked, model=model, facts=facts_by_name(model), output_tokens_max=output_tokens_max
+    )
     return msgspec.json.decode(whole)

@@ -18,6 +18,7 @@ from gateway import dialects
 from keys import services as keys
 from keys.identity.queries.credentials import session_token
 from keys.models import Allocation, ApiKey
+from keys.supply.model_facts import facts_by_name
 from tests.actors import ACTOR
 from tests.gateway.sandbox import RunningSandbox
 from tests.keys.builders import PAID, allocate, limit, make_people
@@ -130,7 +131,7 @@ class Session(NamedTuple):
     def bound(self, body: bytes) -> int:
         """The most input tokens of a body, as admission counts them."""
         dialect = DIALECTS[self.wire_format]
-        return dialect.input_bound(dialect.parse(body), model=MODEL)
+        return dialect.input_bound(dialect.parse(body), model=facts_by_name(MODEL))
 
     def call(self, said: str = "hello", *, headers: dict | None = None, **fields: Any) -> Answer:
         """Call and read the answer to its end."""

@@ -20,8 +20,8 @@ from tiktoken_ext import openai_public
 from gateway import bounds
 from gateway.bounds import tokenizers
 from gateway.bounds.image_size import size_of_base64
-from gateway.model_catalogue import tokenizer_of
 from gateway.refusals import CannotBeBounded
+from keys.supply.model_facts import facts_by_name
 
 DATA = Path(tokenizers.__file__).parent / "data"
 ENCODINGS = {"o200k_base": "gpt-4o", "cl100k_base": "gpt-4"}
@@ -68,13 +68,15 @@ texts = st.one_of(
 @settings(max_examples=400, deadline=None)
 def test_a_public_tokenizer_is_counted_as_tiktoken_counts(tiktokens, text):
     for model, encoding in tiktokens.items():
-        assert bounds.text_tokens_max(text, model=model) == len(encoding.encode_ordinary(text))
+        assert bounds.text_tokens_max(text, model=facts_by_name(model)) == len(
+            encoding.encode_ordinary(text)
+        )
 
 
 @given(text=texts)
 @settings(max_examples=400, deadline=None)
 def test_bytes_are_never_fewer_than_tokens(tiktokens, text):
-    most = bounds.text_tokens_max(text, model=NOBODYS)
+    most = bounds.text_tokens_max(text, model=facts_by_name(NOBODYS))
     for encoding in tiktokens.values():
         assert most >= len(encoding.encode_ordinary(text))
 
@@ -95,7 +97,9 @@ def test_a_text_of_any_length_is_counted_or_bounded(model, char):
     # Above 1,000,000 white spaces tiktoken itself overflows its stack.
     for size in (tokenizers.COUNTED_BYTES_MAX // len(char.encode()), 1_100_000):
         text = char * size
-        assert 0 < bounds.text_tokens_max(text, model=model) <= 11 * len(text.encode())
+        assert (
+            0 < bounds.text_tokens_max(text, model=facts_by_name(model)) <= 11 * len(text.encode())
+        )
 
 
 @pytest.mark.parametrize(
@@ -116,22 +120,23 @@ def test_a_text_of_any_length_is_counted_or_bounded(model, char):
         ("gpt-3.5-turbo-0125", "cl100k_base"),
         ("text-embedding-3-large", "cl100k_base"),
         ("text-embedding-ada-002", "cl100k_base"),
-        ("gpt-7", None),
-        ("gpt-50", None),
-        ("gpt-4all", None),
-        ("somebody/gpt-4-x-alpaca", None),
-        ("claude-opus-4-7", None),
+        ("gpt-7", ""),
+        ("gpt-50", ""),
+        ("gpt-4all", ""),
+        ("somebody/gpt-4-x-alpaca", ""),
+        ("claude-opus-4-7", ""),
     ],
 )
 def test_a_model_is_known_by_its_name(model, name):
-    assert tokenizer_of(model) == name
+    assert facts_by_name(model).tokenizer == name
 
 
 def test_tokenizers_are_loaded_without_a_network():
     code = (
         "import socket; socket.socket = socket.create_connection = None\n"
         "from gateway import bounds; bounds.load_tokenizers()\n"
-        "print(bounds.text_tokens_max('hello world', model='gpt-4o'))"
+        "from keys.supply.model_facts import facts_by_name\n"
+        "print(bounds.text_tokens_max('hello world', model=facts_by_name('gpt-4o')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "2\n"
@@ -153,7 +158,7 @@ def test_a_chat_costs_at_least_what_openai_was_seen_to_bill():
     ]
     for pairs, billed in ((1, 40), (2, 89), (3, 114)):
         fields = {"messages": [asked, *pair * pairs]}
-        assert bounds.chat_input_max(fields, model="gpt-3.5-turbo") >= billed
+        assert bounds.chat_input_max(fields, model=facts_by_name("gpt-3.5-turbo")) >= billed
 
 
 messages = st.lists(
@@ -177,15 +182,19 @@ def cookbook(messages, encoding):
 @settings(max_examples=200, deadline=None)
 def test_a_chat_is_bounded_by_openais_rule(tiktokens, messages):
     for model, encoding in tiktokens.items():
-        assert bounds.chat_input_max({"messages": messages}, model=model) >= cookbook(
-            messages, encoding
-        )
+        assert bounds.chat_input_max(
+            {"messages": messages}, model=facts_by_name(model)
+        ) >= cookbook(messages, encoding)
 
 
 def test_many_short_messages_are_bounded_by_openais_rule(tiktokens):
     chat = [{"role": "user", "content": "Hi"}] * 200
     truth = cookbook(chat, tiktokens["gpt-4o"])
-    assert truth <= bounds.chat_input_max({"messages": chat}, model="gpt-4o") <= truth * 1.3
+    assert (
+        truth
+        <= bounds.chat_input_max({"messages": chat}, model=facts_by_name("gpt-4o"))
+        <= truth * 1.3
+    )
 
 
 PROSE = "We agreed to ship on Monday. The tests were green, but nobody had looked at the logs. "
@@ -194,7 +203,11 @@ PROSE = "We agreed to ship on Monday. The tests were green, but nobody had looke
 def test_a_bound_of_ordinary_prose_is_close(tiktokens):
     chat = [{"role": "user", "content": PROSE * 5}, {"role": "assistant", "content": PROSE * 3}] * 5
     truth = cookbook(chat, tiktokens["gpt-4o"])
-    assert truth <= bounds.chat_input_max({"messages": chat}, model="gpt-4o") <= truth * 1.1
+    assert (
+        truth
+        <= bounds.chat_input_max({"messages": chat}, model=facts_by_name("gpt-4o"))
+        <= truth * 1.1
+    )
 
 
 def tool(properties, description="Does something"):
@@ -249,7 +262,7 @@ def typescript_of_tools(tools):
 def test_tools_are_bounded_however_they_are_shown(tiktokens, tools):
     asked = {"messages": [{"role": "user", "content": "Go"}]}
     for model, encoding in tiktokens.items():
-        most = bounds.chat_input_max({**asked, "tools": tools}, model=model)
+        most = bounds.chat_input_max({**asked, "tools": tools}, model=facts_by_name(model))
         shown = len(encoding.encode_ordinary(typescript_of_tools(tools)))
         rule = cookbook_of_tools(tools, encoding)
         assert most >= cookbook(asked["messages"], encoding) + max(shown, rule)
@@ -265,7 +278,7 @@ def test_tools_are_bounded_however_they_are_shown(tiktokens, tools):
 def test_many_lines_or_choices_of_a_tool_are_bounded(tiktokens, value):
     tools = [tool({"k": value})]
     shown = len(tiktokens["gpt-4o"].encode_ordinary(typescript_of_tools(tools)))
-    most = bounds.chat_input_max({"tools": tools}, model="gpt-4o")
+    most = bounds.chat_input_max({"tools": tools}, model=facts_by_name("gpt-4o"))
     assert most >= max(shown, cookbook_of_tools(tools, tiktokens["gpt-4o"]))
 
 
@@ -277,7 +290,7 @@ def test_many_lines_or_choices_of_a_tool_are_bounded(tiktokens, value):
 def test_raw_json_bounds_a_request_as_well(tiktokens, messages):
     fields = {"messages": json.loads(json.dumps(messages).replace("\\ud", "\\u00"))}
     for ask in (bounds.chat_input_max, bounds.messages_input_max):
-        most = ask(raw(fields), model=NOBODYS)
+        most = ask(raw(fields), model=facts_by_name(NOBODYS))
         for encoding in tiktokens.values():
             assert most >= cookbook(fields["messages"], encoding)
 
@@ -288,15 +301,15 @@ def test_raw_json_that_may_hold_an_image_is_looked_into():
     escaped = bytes(raw(fields)["messages"]).replace(b"image", rb"\u0069mage")
     hidden = {"messages": msgspec.Raw(escaped)}
     for found in (raw(fields), hidden):
-        assert bounds.raw_bytes_max(found, ["messages"], model=NOBODYS) is None
-        assert bounds.chat_input_max(found, model=NOBODYS) > 16_000
+        assert bounds.raw_bytes_max(found, ["messages"], model=facts_by_name(NOBODYS)) is None
+        assert bounds.chat_input_max(found, model=facts_by_name(NOBODYS)) > 16_000
 
 
 def test_raw_and_decoded_fields_are_the_same_to_a_public_tokenizer():
     fields = {"messages": [{"role": "user", "content": "Hi"}], "tools": [tool({})]}
-    assert bounds.chat_input_max(raw(fields), model="gpt-4o") == bounds.chat_input_max(
-        fields, model="gpt-4o"
-    )
+    assert bounds.chat_input_max(
+        raw(fields), model=facts_by_name("gpt-4o")
+    ) == bounds.chat_input_max(fields, model=facts_by_name("gpt-4o"))
 
 
 def test_tiny_arguments_shown_as_tags_are_bounded():
@@ -304,10 +317,10 @@ def test_tiny_arguments_shown_as_tags_are_bounded():
     block = {"type": "tool_use", "id": "t", "name": "f", "input": dict.fromkeys(names, 1)}
     fields = {"messages": [{"role": "assistant", "content": [block]}]}
     tags = "".join(f'<parameter name="{name}">1</parameter>\n' for name in names)
-    shown = bounds.text_tokens_max(tags, model="gpt-4o")
+    shown = bounds.text_tokens_max(tags, model=facts_by_name("gpt-4o"))
     assert shown > len(json.dumps(block["input"]))
     for found in (fields, raw(fields)):
-        assert bounds.messages_input_max(found, model=CLAUDE) - 320 >= shown
+        assert bounds.messages_input_max(found, model=facts_by_name(CLAUDE)) - 320 >= shown
 
 
 # Images and audio
@@ -357,7 +370,9 @@ def image_of(wide, high, *, model, detail="high"):
     url = f"data:image/png;base64,{base64_of(png(wide, high))}"
     part = {"type": "image_url", "image_url": {"url": url, "detail": detail}}
     with_it, without = (
-        bounds.chat_input_max({"messages": [{"role": "user", "content": parts}]}, model=model)
+        bounds.chat_input_max(
+            {"messages": [{"role": "user", "content": parts}]}, model=facts_by_name(model)
+        )
         for parts in ([part], [])
     )
     return with_it - without
@@ -385,11 +400,11 @@ def test_an_image_is_bounded_closely_by_its_providers_rule(model, size, detail, 
 def test_an_image_of_unknown_size_is_the_largest_of_its_rule():
     part = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
     fields = {"messages": [{"role": "user", "content": [part]}]}
-    assert bounds.chat_input_max(fields, model="gpt-4o") >= 85 + 8 * 170
-    assert bounds.chat_input_max(fields, model="gpt-5.4") >= 24_600
+    assert bounds.chat_input_max(fields, model=facts_by_name("gpt-4o")) >= 85 + 8 * 170
+    assert bounds.chat_input_max(fields, model=facts_by_name("gpt-5.4")) >= 24_600
     block = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
     asked = {"messages": [{"role": "user", "content": [block]}]}
-    assert bounds.messages_input_max(asked, model=CLAUDE) >= 4784
+    assert bounds.messages_input_max(asked, model=facts_by_name(CLAUDE)) >= 4784
 
 
 def chat_of(part):
@@ -400,7 +415,11 @@ def test_audio_is_bounded_by_its_length():
     minute = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 1, 8000, 0, 2, 16)
     audio = {"data": base64_of(minute + bytes(60 * 16_000)), "format": "wav"}
     part = {"type": "input_audio", "input_audio": audio}
-    assert 600 <= bounds.chat_input_max(chat_of(part), model="gpt-4o-audio-preview") <= 2200
+    assert (
+        600
+        <= bounds.chat_input_max(chat_of(part), model=facts_by_name("gpt-4o-audio-preview"))
+        <= 2200
+    )
 
 
 def test_a_wav_that_claims_to_be_slow_is_as_long_as_it_claims():
@@ -409,7 +428,9 @@ def test_a_wav_that_claims_to_be_slow_is_as_long_as_it_claims():
         "type": "input_audio",
         "input_audio": {"data": base64_of(slow + bytes(999)), "format": "wav"},
     }
-    assert bounds.chat_input_max(chat_of(part), model="gpt-4o-audio-preview") >= 10_000
+    assert (
+        bounds.chat_input_max(chat_of(part), model=facts_by_name("gpt-4o-audio-preview")) >= 10_000
+    )
 
 
 # What has no bound
@@ -429,13 +450,13 @@ def test_a_wav_that_claims_to_be_slow_is_as_long_as_it_claims():
 def test_a_part_of_unknown_size_is_refused(part, model):
     for fields in (chat_of(part), raw(chat_of(part))):
         with pytest.raises(CannotBeBounded):
-            bounds.chat_input_max(fields, model=model)
+            bounds.chat_input_max(fields, model=facts_by_name(model))
 
 
 @pytest.mark.parametrize("field", ["previous_response_id", "conversation", "prompt"])
 def test_what_the_provider_keeps_is_refused_by_its_name(field):
     with pytest.raises(CannotBeBounded) as refused:
-        bounds.responses_input_max({"input": "Hi", field: "kept_1"}, model="gpt-4o")
+        bounds.responses_input_max({"input": "Hi", field: "kept_1"}, model=facts_by_name("gpt-4o"))
     assert refused.value.facts() == {"field": field}
     assert "Send" in refused.value.detail
 
@@ -445,7 +466,7 @@ def test_a_reference_to_an_item_is_refused(model):
     fields = {"input": [{"type": "item_reference", "id": "rs_1"}]}
     for found in (fields, raw(fields)):
         with pytest.raises(CannotBeBounded):
-            bounds.responses_input_max(found, model=model)
+            bounds.responses_input_max(found, model=facts_by_name(model))
 
 
 @pytest.mark.parametrize("source", [{"type": "base64", "data": "AA"}, {"type": "url"}, None])
@@ -454,7 +475,7 @@ def test_a_document_without_text_is_refused(source):
     fields = chat_of({"type": "tool_result", "tool_use_id": "t", "content": [inner]})
     for found in (fields, raw(fields)):
         with pytest.raises(CannotBeBounded):
-            bounds.messages_input_max(found, model=CLAUDE)
+            bounds.messages_input_max(found, model=facts_by_name(CLAUDE))
 
 
 def test_blocks_nested_without_end_are_refused():
@@ -462,7 +483,7 @@ def test_blocks_nested_without_end_are_refused():
     for _ in range(400):
         block = {"type": "tool_result", "content": [block]}
     with pytest.raises(CannotBeBounded):
-        bounds.messages_input_max(chat_of(block), model=CLAUDE)
+        bounds.messages_input_max(chat_of(block), model=facts_by_name(CLAUDE))
 
 
 # Responses, messages, embeddings
@@ -497,9 +518,9 @@ LONG = "".join(random.Random(1).choices("0123456789abcdef", k=2000))
     ],
 )
 def test_every_text_of_a_response_counts(model, fields):
-    truth = bounds.text_tokens_max(LONG, model=model)
+    truth = bounds.text_tokens_max(LONG, model=facts_by_name(model))
     for found in (fields, raw(fields)):
-        assert bounds.responses_input_max(found, model=model) >= truth
+        assert bounds.responses_input_max(found, model=facts_by_name(model)) >= truth
 
 
 @pytest.mark.parametrize(
@@ -527,7 +548,7 @@ def test_every_text_of_a_response_counts(model, fields):
 )
 def test_every_text_of_a_message_counts(fields):
     for found in (fields, raw(fields)):
-        assert bounds.messages_input_max(found, model=CLAUDE) >= len(LONG)
+        assert bounds.messages_input_max(found, model=facts_by_name(CLAUDE)) >= len(LONG)
 
 
 def test_citations_cost_more_than_their_text():
@@ -535,16 +556,22 @@ def test_citations_cost_more_than_their_text():
     cited = plain | {"citations": {"enabled": True}}
     least = 2 * len(LONG)
     for found in (chat_of(cited), raw(chat_of(cited))):
-        assert bounds.messages_input_max(found, model=CLAUDE) > least
+        assert bounds.messages_input_max(found, model=facts_by_name(CLAUDE)) > least
 
 
 def test_tools_of_anthropic_cost_what_it_writes_for_them():
     asked = {"messages": [{"role": "user", "content": "Hi"}]}
-    none = bounds.messages_input_max(asked, model=CLAUDE)
+    none = bounds.messages_input_max(asked, model=facts_by_name(CLAUDE))
     one = {"name": "f", "input_schema": {"type": "object"}}
-    assert bounds.messages_input_max(asked | {"tools": [one]}, model=CLAUDE) - none >= 804
+    assert (
+        bounds.messages_input_max(asked | {"tools": [one]}, model=facts_by_name(CLAUDE)) - none
+        >= 804
+    )
     bash = {"type": "bash_20250124", "name": "bash"}
-    assert bounds.messages_input_max(asked | {"tools": [bash]}, model=CLAUDE) - none >= 804 + 735
+    assert (
+        bounds.messages_input_max(asked | {"tools": [bash]}, model=facts_by_name(CLAUDE)) - none
+        >= 804 + 735
+    )
 
 
 @pytest.mark.parametrize(
@@ -552,13 +579,17 @@ def test_tools_of_anthropic_cost_what_it_writes_for_them():
     [(PROSE, 21), ([PROSE, PROSE], 42), ([1, 2, 3], 3), ([[1, 2], [3]], 3), ([], 0), ("", 0)],
 )
 def test_inputs_of_embeddings_are_counted(value, truth):
-    most = bounds.embeddings_input_max({"input": value}, model="text-embedding-3-small")
+    most = bounds.embeddings_input_max(
+        {"input": value}, model=facts_by_name("text-embedding-3-small")
+    )
     assert truth <= most <= truth + 4
 
 
 def test_an_image_to_embed_is_refused():
     with pytest.raises(CannotBeBounded):
-        bounds.embeddings_input_max({"input": [{"image": "https://example.org"}]}, model=NOBODYS)
+        bounds.embeddings_input_max(
+            {"input": [{"image": "https://example.org"}]}, model=facts_by_name(NOBODYS)
+        )
 
 
 anything = st.recursive(
@@ -599,6 +630,6 @@ def test_nothing_malformed_breaks_a_bound(anything):
                 bounds.embeddings_input_max,
             ):
                 try:
-                    assert ask({name: anything}, model=model) >= 0
+                    assert ask({name: anything}, model=facts_by_name(model)) >= 0
                 except CannotBeBounded:
                     continue

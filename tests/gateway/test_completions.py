@@ -10,6 +10,7 @@ import pytest
 from gateway import dialects
 from gateway.refusals import CannotBeBounded, InvalidRequest
 from keys.models import Charge
+from keys.supply.model_facts import facts_by_name
 from tests.books import assert_books_balance
 from tests.gateway.routes import parsed, sent
 from tests.gateway.sandbox import running_sandbox
@@ -134,7 +135,7 @@ def test_each_prompt_has_answers_of_its_own(fields, choices, most):
 )
 @pytest.mark.parametrize("model", ["gpt-4o", "codestral-latest"])
 def test_the_input_is_bounded(fields, least, model):
-    bound = COMPLETIONS.input_bound(parsed(COMPLETIONS, **fields), model=model)
+    bound = COMPLETIONS.input_bound(parsed(COMPLETIONS, **fields), model=facts_by_name(model))
     assert least <= bound < 6 * least
 
 
@@ -143,7 +144,7 @@ def test_the_input_is_bounded(fields, least, model):
 )
 def test_a_prompt_that_cannot_be_counted_is_refused(prompt):
     with pytest.raises((CannotBeBounded, InvalidRequest)):
-        COMPLETIONS.input_bound(parsed(COMPLETIONS, prompt=prompt), model="m")
+        COMPLETIONS.input_bound(parsed(COMPLETIONS, prompt=prompt), model=facts_by_name("m"))
 
 
 @pytest.mark.parametrize(

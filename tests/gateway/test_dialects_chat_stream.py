@@ -5,6 +5,7 @@ import pytest
 
 from gateway.dialects import CHAT, Splitter
 from keys.services import Usage
+from keys.supply.model_facts import facts_by_name
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
 REPORTED = Usage(input_tokens=9, output_tokens=3)
@@ -79,7 +80,7 @@ def test_usage_in_every_chunk_counts_only_once_the_answer_is_finished():
     fed(watch, event(**piece(content="a"), usage=growing[0]))
     fed(watch, event(**piece(content="b"), usage=growing[1]))
     assert watch.report is None
-    assert watch.evidence(model="gpt-4o") == Usage(input_tokens=9, output_tokens=2)
+    assert watch.evidence(model=facts_by_name("gpt-4o")) == Usage(input_tokens=9, output_tokens=2)
     fed(watch, event(**piece("stop"), usage=growing[2]))
     assert watch.report.usage == REPORTED
 
@@ -125,13 +126,13 @@ def test_a_usage_that_cannot_be_believed_is_dropped_and_not_reported():
 def test_what_was_written_is_evidence(delta):
     watch = meter()
     fed(watch, event(**piece(**delta)))
-    assert watch.evidence(model="gpt-4o") == Usage(output_tokens=3)
+    assert watch.evidence(model=facts_by_name("gpt-4o")) == Usage(output_tokens=3)
 
 
 def test_nothing_written_is_no_evidence():
     watch = meter()
     fed(watch, event(**piece(role="assistant", content="")))
-    assert watch.evidence(model="gpt-4o") is None
+    assert watch.evidence(model=facts_by_name("gpt-4o")) is None
 
 
 def test_an_error_in_the_stream_is_a_failure():
@@ -200,13 +201,15 @@ def test_a_stream_cut_at_any_byte_is_metered_alike():
         events = splitter.feed(stream[:at]) + splitter.feed(stream[at:])
         assert b"".join(fed(watch, *events)) == HELLO + STOP + DONE
         assert watch.report.usage == REPORTED
-        assert watch.evidence(model="gpt-4o") == Usage(input_tokens=9, output_tokens=3)
+        assert watch.evidence(model=facts_by_name("gpt-4o")) == Usage(
+            input_tokens=9, output_tokens=3
+        )
 
 
 def test_a_whole_answer_without_usage_is_counted():
     message = {"role": "assistant", "content": "one two three", "tool_calls": None}
     answer = {"id": "a", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     assert CHAT.usage_report(msgspec.json.encode(answer)) is None
-    assert CHAT.count_output(msgspec.json.encode(answer), model="gpt-4o") == 3
-    assert CHAT.count_output(b"one two three", model="gpt-4o") == 3
-    assert CHAT.count_output(b"{}", model="gpt-4o") == 0
+    assert CHAT.count_output(msgspec.json.encode(answer), model=facts_by_name("gpt-4o")) == 3
+    assert CHAT.count_output(b"one two three", model=facts_by_name("gpt-4o")) == 3
+    assert CHAT.count_output(b"{}", model=facts_by_name("gpt-4o")) == 0

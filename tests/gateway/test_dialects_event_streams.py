@@ -5,6 +5,7 @@ import pytest
 
 from gateway.dialects import CHAT, EMBEDDINGS, MESSAGES, RESPONSES, Splitter
 from keys.services import Usage
+from keys.supply.model_facts import facts_by_name
 
 
 def event(kind, **fields):
@@ -64,7 +65,7 @@ def test_a_delta_without_a_reason_to_stop_is_not_final():
     early = event("message_delta", delta={"stop_reason": None}, usage={"output_tokens": 7})
     watch = fed(meter(MESSAGES), START, TEXT, early)
     assert watch.report is None
-    assert watch.evidence(model="claude-opus-4-8").output_tokens == 7
+    assert watch.evidence(model=facts_by_name("claude-opus-4-8")).output_tokens == 7
     fed(watch, LAST)
     assert watch.report.usage.output_tokens == 15
 
@@ -95,7 +96,7 @@ def test_input_that_is_said_only_at_the_start_is_not_lost_to_zeros_and_nulls():
 def test_what_a_broken_message_wrote_is_evidence_with_its_input(piece):
     watch = fed(meter(MESSAGES), START, delta(**piece))
     assert watch.report is None
-    assert watch.evidence(model="claude-opus-4-8") == Usage(**INPUT, output_tokens=3)
+    assert watch.evidence(model=facts_by_name("claude-opus-4-8")) == Usage(**INPUT, output_tokens=3)
 
 
 def test_an_error_event_is_a_failure():
@@ -165,7 +166,7 @@ def test_what_a_broken_response_wrote_is_evidence_once(kind):
         event(f"response.{kind}.delta", delta="three"),
         event(f"response.{kind}.done", text="one two three", arguments="one two three"),
     )
-    assert watch.evidence(model="gpt-4o") == Usage(output_tokens=3)
+    assert watch.evidence(model=facts_by_name("gpt-4o")) == Usage(output_tokens=3)
 
 
 @pytest.mark.parametrize("dialect", [MESSAGES, RESPONSES], ids=lambda dialect: dialect.path)
@@ -175,7 +176,7 @@ def test_what_a_broken_response_wrote_is_evidence_once(kind):
 def test_what_is_not_understood_passes_untouched(dialect, odd):
     watch = fed(meter(dialect), odd)
     assert watch.report is None
-    assert watch.evidence(model="m") is None
+    assert watch.evidence(model=facts_by_name("m")) is None
     assert not watch.ended
     assert watch.error is None
 
@@ -192,7 +193,9 @@ def test_a_stream_cut_at_any_byte_is_metered_alike(dialect, events):
         splitter = Splitter()
         watch = fed(meter(dialect), *splitter.feed(stream[:at]), *splitter.feed(stream[at:]))
         assert (watch.report, watch.ended) == (expected.report, expected.ended)
-        assert watch.evidence(model="gpt-4o") == expected.evidence(model="gpt-4o")
+        assert watch.evidence(model=facts_by_name("gpt-4o")) == expected.evidence(
+            model=facts_by_name("gpt-4o")
+        )
 
 
 def test_whole_answers_without_usage_are_counted():
@@ -201,16 +204,16 @@ def test_whole_answers_without_usage_are_counted():
         {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": "one"}},
     ]
     message = msgspec.json.encode({"id": "m", "content": blocks})
-    assert 5 <= MESSAGES.count_output(message, model="gpt-4o") <= 15
+    assert 5 <= MESSAGES.count_output(message, model=facts_by_name("gpt-4o")) <= 15
     text = [{"type": "output_text", "text": "one two three", "annotations": []}]
     answer = msgspec.json.encode({"id": "r", "output": [{"type": "message", "content": text}]})
-    assert RESPONSES.count_output(answer, model="gpt-4o") == 3
+    assert RESPONSES.count_output(answer, model=facts_by_name("gpt-4o")) == 3
 
 
 def test_routes_that_do_not_stream_let_everything_by():
     watch = fed(EMBEDDINGS.meter(EMBEDDINGS.parse(b'{"model":"m"}')), b"data: 1\n\n")
     assert watch.report is None
-    assert watch.evidence(model="m") is None
+    assert watch.evidence(model=facts_by_name("m")) is None
 
 
 def test_meters_of_one_dialect_share_nothing():

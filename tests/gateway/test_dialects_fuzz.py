@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from common.refusal import Refusal
 from gateway.dialects import CHAT, EMBEDDINGS, MESSAGES, RESPONSES
+from keys.supply.model_facts import facts_by_name
 from tests.gateway.routes import ALL
 
 GRANTED = 100
@@ -59,12 +60,14 @@ def test_any_request_is_refused_or_bounded(dialect, data, model):
     raw = data.draw(requests(dialect))
     try:
         asked = dialect.parse(raw)
-        bound = dialect.input_bound(asked, model=model)
+        bound = dialect.input_bound(asked, model=facts_by_name(model))
     except Refusal:
         return
     assert bound >= 0
     assert asked.choices >= 1
-    sent = dialect.provider_body(asked, model=model, output_tokens_max=GRANTED)
+    sent = dialect.provider_body(
+        asked, model=model, facts=facts_by_name(model), output_tokens_max=GRANTED
+    )
     found = msgspec.json.decode(sent, type=dict[str, msgspec.Raw])
     assert msgspec.json.decode(found["model"]) == model
     maxima = [msgspec.json.decode(found[name]) for name in MAXIMA & found.keys()]

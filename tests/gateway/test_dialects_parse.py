@@ -4,6 +4,7 @@ import pytest
 
 from gateway import dialects
 from gateway.refusals import InvalidRequest
+from keys.supply.model_facts import facts_by_name
 from tests.gateway.routes import conversing, every_dialect, parsed, sent, spending
 
 
@@ -116,7 +117,7 @@ def test_embeddings_and_counts_have_no_output():
 def test_counting_tokens_spends_nothing():
     assert not dialects.COUNT_TOKENS.spends
     asked = parsed(dialects.COUNT_TOKENS, messages=[], tools=[{"type": "web_search_20250305"}])
-    assert dialects.COUNT_TOKENS.input_bound(asked, model="claude-opus-4-8") == 0
+    assert dialects.COUNT_TOKENS.input_bound(asked, model=facts_by_name("claude-opus-4-8")) == 0
 
 
 @conversing
@@ -124,20 +125,24 @@ def test_input_is_bounded(dialect):
     words = "tokens " * 1000
     field = "input" if dialect is dialects.RESPONSES else "messages"
     asked = parsed(dialect, **{field: [{"role": "user", "content": words}]}, max_tokens=1)
-    assert 1000 <= dialect.input_bound(asked, model="gpt-5.4") < 3000
-    assert dialect.input_bound(asked, model="nobody-knows-1") >= 7000
+    assert 1000 <= dialect.input_bound(asked, model=facts_by_name("gpt-5.4")) < 3000
+    assert dialect.input_bound(asked, model=facts_by_name("nobody-knows-1")) >= 7000
 
 
 def test_embeddings_are_bounded():
     asked = parsed(dialects.EMBEDDINGS, input=["tokens " * 1000, "more"])
-    assert 1000 <= dialects.EMBEDDINGS.input_bound(asked, model="text-embedding-3-small") < 3000
+    assert (
+        1000
+        <= dialects.EMBEDDINGS.input_bound(asked, model=facts_by_name("text-embedding-3-small"))
+        < 3000
+    )
 
 
 @spending
 def test_texts_in_fields_of_other_providers_are_bounded_too(dialect):
     asked = parsed(dialect, messages=[], documents=[{"text": "tokens " * 1000}])
-    assert dialect.input_bound(asked, model="gpt-5.4") >= 1000
-    assert dialect.input_bound(asked, model="nobody-knows-1") >= 7000
+    assert dialect.input_bound(asked, model=facts_by_name("gpt-5.4")) >= 1000
+    assert dialect.input_bound(asked, model=facts_by_name("nobody-knows-1")) >= 7000
 
 
 @conversing
@@ -145,6 +150,6 @@ def test_a_message_that_says_its_content_twice_is_refused_or_counts_both(dialect
     said = b'[{"role":"user","content":"' + b"tokens " * 1000 + b'","content":""}]'
     field = b"input" if dialect is dialects.RESPONSES else b"messages"
     asked = dialect.parse(b'{"model":"m","' + field + b'":' + said + b"}")
-    assert dialect.input_bound(asked, model="nobody-knows-1") >= 7000
+    assert dialect.input_bound(asked, model=facts_by_name("nobody-knows-1")) >= 7000
     with pytest.raises(InvalidRequest, match="twice"):
-        dialect.input_bound(asked, model="gpt-5.4")
+        dialect.input_bound(asked, model=facts_by_name("gpt-5.4"))

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gateway import dialects, model_catalogue
+from gateway import dialects
 from gateway.refusals import CannotBeBounded, InvalidRequest
+from keys.supply.model_facts import facts_by_name
 from tests.gateway.routes import every_spending, parsed, sent, spending
 
 
@@ -195,14 +196,14 @@ def test_what_is_off_or_costs_nothing_passes_as_it_came(dialect, field, value):
     ],
 )
 def test_models_that_always_search_are_known(model):
-    assert model_catalogue.always_searches(model)
+    assert facts_by_name(model).always_searches
 
 
 @pytest.mark.parametrize(
     "model", ["gpt-4o", "deepseek-chat", "o3", "text-search-ada", "research-7b", "llama:free"]
 )
 def test_other_models_do_not_always_search(model):
-    assert not model_catalogue.always_searches(model)
+    assert not facts_by_name(model).always_searches
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import dialects
+from keys.supply.model_facts import facts_by_name
 from tests.gateway.routes import every_dialect, parsed, sent
 
 
@@ -17,6 +18,7 @@ def test_unknown_fields_are_sent_byte_for_byte_and_in_order(dialect):
     out = dialect.provider_body(
         dialect.parse(b'{"model":"asked","stream":true, ' + odd + b"}"),
         model="real",
+        facts=facts_by_name("real"),
         output_tokens_max=100,
     )
     assert out.startswith(b'{"model":"real","stream":true,' + odd)
@@ -100,7 +102,9 @@ def test_the_usage_of_a_chat_stream_is_asked_for_and_other_options_survive():
     raw = b'{"model":"m","stream":true,"stream_options":{"include_obfuscation":false,"x":1e2}}'
     asked = dialects.CHAT.parse(raw)
     assert not asked.usage_requested
-    out = dialects.CHAT.provider_body(asked, model="m", output_tokens_max=1)
+    out = dialects.CHAT.provider_body(
+        asked, model="m", facts=facts_by_name("m"), output_tokens_max=1
+    )
     options = b'"stream_options":{"include_obfuscation":false,"x":1e2,"include_usage":true}'
     assert options in out
 
@@ -113,7 +117,9 @@ def test_a_client_that_asks_for_usage_itself_is_noticed():
 def test_the_options_of_a_client_that_asks_itself_are_not_touched():
     options = b'"stream_options":{ "include_usage" : true }'
     asked = dialects.CHAT.parse(b'{"model":"m","stream":true,' + options + b"}")
-    assert options in dialects.CHAT.provider_body(asked, model="m", output_tokens_max=1)
+    assert options in dialects.CHAT.provider_body(
+        asked, model="m", facts=facts_by_name("m"), output_tokens_max=1
+    )
 
 
 def test_stream_options_are_added_only_where_they_are_known():

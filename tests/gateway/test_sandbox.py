@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from gateway.bounds import chat_input_max, messages_input_max, responses_input_max, text_tokens_max
+from keys.supply.model_facts import facts_by_name
 from tests.gateway.sandbox import (
     CHAT,
     MESSAGES,
@@ -37,7 +38,7 @@ def test_its_words_are_as_many_tokens_to_a_public_tokenizer(sandbox):
     _, answer = call(sandbox, CHAT, "[[sandbox output=200]]")
     for start in range(0, 200, 50):
         words = said(CHAT, answer).split()[start:]
-        assert text_tokens_max(" ".join(words), model="gpt-4o") == 200 - start
+        assert text_tokens_max(" ".join(words), model=facts_by_name("gpt-4o")) == 200 - start
 
 
 @pytest.mark.parametrize("text", ["a", "Many plain words " * 400, "\ta\n\nb  c " * 90, "x" * 999])
@@ -46,7 +47,7 @@ def test_its_input_is_never_above_an_honest_bound(sandbox, route, text):
     body = request(route, text, model="gpt-4o")
     opened(sandbox, route, body).read()
     fields = msgspec.json.decode(json.dumps(body), type=dict[str, msgspec.Raw])
-    assert 0 < sandbox.log()[0]["input"] <= BOUNDS[route](fields, model="gpt-4o")
+    assert 0 < sandbox.log()[0]["input"] <= BOUNDS[route](fields, model=facts_by_name("gpt-4o"))
 
 
 @pytest.mark.parametrize("route", SPEAKING)

@@ -8,6 +8,7 @@ import pytest
 from gateway import dialects
 from gateway.dialects import CHAT, MESSAGES, RESPONSES, Splitter
 from keys.services import Usage
+from keys.supply.model_facts import facts_by_name
 
 STREAMS = sorted((Path(__file__).parent / "golden" / "streams").glob("*.txt"))
 
@@ -250,7 +251,7 @@ def test_the_input_follows_from_the_total():
 def test_a_part_in_a_stream_is_believed_once_the_answer_is_finished():
     usage = {"choices": [], "usage": {"completion_tokens": 25}}
     meter = meter_of(CHAT, chunk("one two three"), usage)
-    assert meter.evidence(model="gpt-4o") == Usage(output_tokens=25)
+    assert meter.evidence(model=facts_by_name("gpt-4o")) == Usage(output_tokens=25)
     meter = meter_of(CHAT, chunk("one two three", "stop"), {"usage": {"completion_tokens": 2}})
     assert meter.report is None
-    assert meter.evidence(model="gpt-4o") == Usage(output_tokens=2)
+    assert meter.evidence(model=facts_by_name("gpt-4o")) == Usage(output_tokens=2)

@@ -11,6 +11,7 @@ from django.db.models.expressions import RawSQL
 from django.views.decorators.debug import sensitive_variables
 
 from keys.models import Allocation, ApiKey, ServedModel
+from keys.supply.model_facts import ModelFacts, facts_by_name
 from security import services as security
 
 
@@ -45,6 +46,7 @@ class Served(NamedTuple):
     output_tokens_max: int | None = None
     context_tokens: int | None = None
     outputs: tuple[str, ...] = ()
+    facts: ModelFacts = ModelFacts()
 
     def rank(self, name: str) -> int | None:
         """How `name`, in lower case, means this model: by its name 0, by an alias 1, by the pattern
@@ -157,6 +159,7 @@ def _served(row: ServedModel) -> Served:
         min(limits, default=None),
         known.context_tokens,
         tuple(known.outputs),
+        facts_by_name(known.name),
     )
 
 

@@ -15,10 +15,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from gateway import model_catalogue
 from keys import services as keys
 from keys.books.queries.slots import slot_token
 from keys.models import ApiKey
+from keys.supply.model_facts import facts_by_name
 from orchestration.models import Concurrency
 from orchestration.runners.openclaw.runner import gateway_token
 from orchestration.runners.openclaw.slots import RUNNER
@@ -153,7 +153,8 @@ def _provider(token: str, models: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _model(name: str) -> dict[str, Any]:
-    effort = model_catalogue.takes_reasoning_effort(name)
+    facts = facts_by_name(name)
+    effort = "reasoning_effort" not in facts.refused_parameters
     return {
         "id": name,
         "name": name,
@@ -164,9 +165,9 @@ def _model(name: str) -> dict[str, Any]:
         "cost": _NO_COST,
         "compat": {
             "supportsReasoningEffort": effort,
-            "supportsPromptCacheKey": model_catalogue.takes_prompt_cache_key(name),
+            "supportsPromptCacheKey": "prompt_cache_key" not in facts.refused_parameters,
             "supportsUsageInStreaming": True,
-            "maxTokensField": model_catalogue.output_field(name),
+            "maxTokensField": facts.output_field,
         },
     }
 
