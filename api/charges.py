@@ -64,6 +64,11 @@ class ChargeOutput(serializers.Serializer):
     reasoning_tokens = serializers.IntegerField(help_text=texts.REASONING_TOKENS)
     audio_output_tokens = serializers.IntegerField(help_text=texts.AUDIO_OUTPUT_TOKENS)
     image_output_tokens = serializers.IntegerField(help_text=texts.IMAGE_OUTPUT_TOKENS)
+    web_searches = serializers.IntegerField(help_text=texts.WEB_SEARCHES)
+    search_kind = serializers.CharField(
+        help_text="How the provider searched, if that has a price of its own: the size of the "
+        "search context, or `preview`. Otherwise an empty string."
+    )
     tokens = serializers.IntegerField(help_text=texts.TOKENS)
     cost = Usd(help_text=texts.COST)
     service_tier = serializers.CharField(

@@ -27,6 +27,7 @@ OUTPUT_TOKENS = "The number of output tokens, reasoning, audio and images includ
 REASONING_TOKENS = "The part of `output_tokens` that the model spent on reasoning."
 AUDIO_OUTPUT_TOKENS = "The part of `output_tokens` that encodes audio."
 IMAGE_OUTPUT_TOKENS = "The part of `output_tokens` that encodes images."
+WEB_SEARCHES = "The number of web searches that the provider made, beside its tokens."
 TOKENS = "The sum of input and output tokens, or the reported total where only that is known."
 COST = "The cost in US dollars, calculated with Butler's price book."
 

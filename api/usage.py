@@ -33,6 +33,7 @@ class UsageSumsOutput(serializers.Serializer):
     reasoning_tokens = serializers.IntegerField(help_text=texts.REASONING_TOKENS)
     audio_output_tokens = serializers.IntegerField(help_text=texts.AUDIO_OUTPUT_TOKENS)
     image_output_tokens = serializers.IntegerField(help_text=texts.IMAGE_OUTPUT_TOKENS)
+    web_searches = serializers.IntegerField(help_text=texts.WEB_SEARCHES)
     tokens = serializers.IntegerField(help_text=texts.TOKENS)
     cost = Usd(help_text=texts.COST)
     provider_cost = Usd(

@@ -40,6 +40,9 @@ class UsageReportView(AllocationActionView):
         reasoning_tokens = Tokens(required=False, help_text=texts.REASONING_TOKENS)
         audio_output_tokens = Tokens(required=False, help_text=texts.AUDIO_OUTPUT_TOKENS)
         image_output_tokens = Tokens(required=False, help_text=texts.IMAGE_OUTPUT_TOKENS)
+        web_searches = serializers.IntegerField(
+            required=False, min_value=0, max_value=1_000_000, help_text=texts.WEB_SEARCHES
+        )
         total_tokens = Tokens(
             required=False,
             help_text="The total number of tokens, if only that is known. It cannot be combined "
@@ -84,6 +87,7 @@ class UsageReportView(AllocationActionView):
         reasoning_tokens = serializers.IntegerField(help_text=texts.REASONING_TOKENS)
         audio_output_tokens = serializers.IntegerField(help_text=texts.AUDIO_OUTPUT_TOKENS)
         image_output_tokens = serializers.IntegerField(help_text=texts.IMAGE_OUTPUT_TOKENS)
+        web_searches = serializers.IntegerField(help_text=texts.WEB_SEARCHES)
         tokens = serializers.IntegerField(help_text=texts.TOKENS)
         cost = Usd(help_text=texts.COST)
         overrun = serializers.BooleanField(

@@ -3,11 +3,12 @@
 from typing import Any
 
 from gateway.dialects.base import UsageReport
-from gateway.dialects.reported_usage import cost, count, largest, part, part_within
+from gateway.dialects.reported_usage import cost, count, largest, part, part_within, searches
 from keys.services import Usage
 
 # Required by the API; clients that leave it out get this version.
 DEFAULT_HEADERS = (("anthropic-version", "2023-06-01"),)
+_SEARCHES = ["server_tool_use", "web_search_requests"]
 
 
 def usage_of(values: dict[str, Any]) -> Usage | None:
@@ -28,6 +29,7 @@ def usage_of(values: dict[str, Any]) -> Usage | None:
         cache_write_tokens=writes,
         cache_write_long_tokens=long,
         reasoning_tokens=part_within(thinking, whole=output),
+        web_searches=searches(values, _SEARCHES),
     )
 
 

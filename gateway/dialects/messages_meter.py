@@ -1,5 +1,6 @@
 """Meter the stream of a message."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +39,8 @@ class _Event(msgspec.Struct):
     content_block: Any = None
 
 
+_SEARCH = ("server_tool_use", "web_search")
+
 _decode = msgspec.json.Decoder(_Event, float_hook=Decimal).decode
 
 
@@ -54,6 +57,7 @@ class MessagesMeter:
         self.error: Any = None
         self._id = ""
         self._values: dict[str, Any] = {}
+        self._searches = 0
         self._text = StreamedText()
 
     @property
@@ -86,7 +90,11 @@ class MessagesMeter:
         """The usage as far as it is known without a final report."""
         report = self._latest()
         known = report.usage if report else anthropic_usage.partial_usage(self._values)
-        return self._text.usage(known, model=model)
+        usage = self._text.usage(known, model=model)
+        if not self._searches:
+            return usage
+        usage = usage or Usage()
+        return replace(usage, web_searches=max(usage.web_searches, self._searches))
 
     def _add(self, delta: _Delta) -> None:
         if text := delta.text or delta.thinking or delta.partial_json:
@@ -98,7 +106,9 @@ class MessagesMeter:
             self._merge(decoded.message.usage)
         elif decoded.type == "content_block_start":
             # A tool's name is output too.
-            self._text.add(as_object(decoded.content_block).get("name") or "")
+            block = as_object(decoded.content_block)
+            self._text.add(block.get("name") or "")
+            self._searches += (block.get("type"), block.get("name")) == _SEARCH
         elif decoded.type == "error" or decoded.error:
             self.error = decoded.error or "error"
         else:

@@ -28,13 +28,15 @@ from gateway.dialects.reported_usage import (
     largest,
     part,
     part_within,
+    searches,
+    word,
 )
 from keys.services import Usage
 
 _USD_PER_TICK = Decimal(10) ** -10
 _NAMES = tomllib.loads(Path(__file__).with_name("usage_names.toml").read_text())
 _COUNTS, _PARTS, _PLACES = _NAMES["counts"], _NAMES["parts"], _NAMES["places"]
-_MODALITIES = _NAMES["modalities"]
+_MODALITIES, _SEARCHES = _NAMES["modalities"], _NAMES["searches"]
 
 
 def usage_of(values: dict[str, Any]) -> Usage | None:
@@ -167,6 +169,8 @@ def _complete_usage(
         image_input_tokens=image_input,
         audio_output_tokens=audio_output,
         image_output_tokens=image_output,
+        web_searches=searches(values, *_SEARCHES["counts"]),
+        search_kind=word(values.get(_SEARCHES["kind"])),
     )
 
 

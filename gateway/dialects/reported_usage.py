@@ -10,7 +10,9 @@ from gateway.dialects.json_body import DECODE_ERRORS
 # No call has more tokens, or costs more.
 _TOKENS_MAX = 10**9
 _COST_MAX = Decimal(10**6)
+_SEARCHES_MAX = 1_000_000
 _ID_LENGTH_MAX = 200
+_WORD_LENGTH_MAX = 20
 
 
 # Numbers with a decimal point are read as Decimal: a cost never passes through a float.
@@ -93,6 +95,17 @@ def _larger(before: Any, after: Any) -> Any:
 def largest(*values: Any) -> int:
     """The largest plausible count among fields that mean the same number; 0 if there is none."""
     return max((number for value in values if (number := count(value)) is not None), default=0)
+
+
+def searches(values: dict[str, Any], *paths: list[str]) -> int:
+    """The largest plausible number of web searches at one of the paths; 0 if there is none."""
+    said = largest(*(part(values, *path) for path in paths if path[0] in values))
+    return said if said <= _SEARCHES_MAX else 0
+
+
+def word(value: Any) -> str:
+    """A word that is stored with a charge, cut to its length; "" if it is none."""
+    return value.replace("\0", "")[:_WORD_LENGTH_MAX] if isinstance(value, str) else ""
 
 
 def part_within(tokens: int, *, whole: int) -> int:

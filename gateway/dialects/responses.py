@@ -17,6 +17,7 @@ from gateway.dialects.json_body import (
 )
 from gateway.dialects.reported_usage import decode_answer
 from gateway.dialects.responses_meter import ResponsesMeter
+from gateway.dialects.search_items import searches_in, with_searches
 from keys.services import Usage
 from keys.supply.model_facts import ModelFacts
 
@@ -76,9 +77,10 @@ class Responses:
     def usage_report(self, body: bytes) -> UsageReport | None:
         """The usage in a whole answer; None when it has none that is plausible."""
         answer = decode_answer(body)
-        return openai_usage.usage_report(
+        report = openai_usage.usage_report(
             answer.usage, request_id=answer.id
         ) or openai_usage.unusual_report(body)
+        return report and with_searches(report, searches_in(body))
 
     def partial_usage(self, body: bytes) -> Usage | None:
         """What a usage without all its totals still says."""

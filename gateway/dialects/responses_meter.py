@@ -1,5 +1,6 @@
 """Meter the stream of a response."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from gateway.dialects.base import UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.output_count import StreamedText
 from gateway.dialects.reported_usage import merge_counts
+from gateway.dialects.search_items import is_search, with_searches
 from gateway.dialects.service_tiers import service_tier
 from gateway.dialects.sse import data_of
 from keys.services import Usage
@@ -30,11 +32,13 @@ class _Event(msgspec.Struct):
     response: _Response | None = None
     usage: Any = None
     error: Any = None
+    item: Any = None
 
 
 _decode = msgspec.json.Decoder(_Event, float_hook=Decimal).decode
 # An answer cut at its maximum is complete too.
 _ENDS = frozenset({"response.completed", "response.incomplete"})
+_ITEM_END = "response.output_item.done"
 _FAILURES = frozenset({"response.failed", "response.cancelled", "error"})
 
 
@@ -50,6 +54,7 @@ class ResponsesMeter:
         self.service_tier = ""
         self._id: Any = None
         self._values: dict[str, Any] = {}
+        self._searches = 0
         self._text = StreamedText()
 
     @property
@@ -78,10 +83,14 @@ class ResponsesMeter:
         """The usage as far as it is known without a final report."""
         report = self._latest()
         known = report.usage if report else openai_usage.partial_usage(self._values)
-        return self._text.usage(known, model=model)
+        usage = self._text.usage(known, model=model)
+        if not self._searches:
+            return usage
+        return replace(usage or Usage(), web_searches=self._searches)
 
     def _latest(self) -> UsageReport | None:
-        return openai_usage.report_of(self._values, request_id=self._id)
+        report = openai_usage.report_of(self._values, request_id=self._id)
+        return report and with_searches(report, self._searches)
 
     def _read_state(self, decoded: _Event) -> None:
         response = decoded.response or _Response()
@@ -89,6 +98,8 @@ class ResponsesMeter:
             self._id = response.id
         # Until the end it is the tier that was requested.
         self.service_tier = service_tier(response.service_tier) or self.service_tier
+        if decoded.type == _ITEM_END and is_search(decoded.item):
+            self._searches += 1
         if values := openai_usage.usage_values(response.usage, decoded.usage):
             self._values = merge_counts(self._values, values)
         if decoded.type in _ENDS:

@@ -76,6 +76,7 @@ class ChargeAdmin(ReadOnlyAdmin):
                     "reasoning_tokens",
                     "audio_output_tokens",
                     "image_output_tokens",
+                    "web_searches",
                     "held_tokens",
                     "overrun",
                 )
@@ -83,7 +84,16 @@ class ChargeAdmin(ReadOnlyAdmin):
         ),
         (
             "US dollars",
-            {"fields": ("cost", "service_tier", "provider_cost_text", "held_cost", "rates")},
+            {
+                "fields": (
+                    "cost",
+                    "service_tier",
+                    "search_kind",
+                    "provider_cost_text",
+                    "held_cost",
+                    "rates",
+                )
+            },
         ),
         ("When", {"fields": ("created_at", "expires_at", "settled_at", "idempotency_key")}),
     )

@@ -17,7 +17,7 @@ from unfold.widgets import (
 
 from common.admin.dialogs import reason_field
 from keys.models import AgentToken, ApiKey
-from keys.supply.pricing import RATE_NAMES, Rates
+from keys.supply.pricing import NO_FEES, RATE_NAMES, Rates
 
 _AS_INPUT = "US dollars per 1,000 tokens. Leave it empty to use the cost of input."
 _AS_OUTPUT = "US dollars per 1,000 tokens. Leave it empty to use the cost of output."
@@ -48,7 +48,7 @@ class SecretForm(BaseDialogForm):
 
 
 class RatesForm(BaseDialogForm):
-    """Asks what 1,000 tokens of each kind cost, in US dollars."""
+    """Asks what 1,000 tokens of each kind, requests and searches cost, in US dollars."""
 
     input = _rate(label="Input, US dollars per 1,000 tokens")
     output = _rate(label="Output, US dollars per 1,000 tokens")
@@ -63,12 +63,24 @@ class RatesForm(BaseDialogForm):
     image_input = _rate(label="Image input", required=False, help_text=_AS_INPUT)
     audio_output = _rate(label="Audio output", required=False, help_text=_AS_OUTPUT)
     image_output = _rate(label="Image output", required=False, help_text=_AS_OUTPUT)
+    request = _rate(
+        label="Request",
+        required=False,
+        help_text="US dollars per 1,000 requests, beside their tokens. Leave it empty for none.",
+    )
+    web_search = _rate(
+        label="Web search",
+        required=False,
+        help_text="US dollars per 1,000 web searches by the provider. Leave it empty if it is not "
+        "known: then calls cannot use them.",
+    )
     reason = reason_field()
 
     @property
     def rates(self) -> Rates:
         """The entered costs as rates."""
-        return Rates(**{name: self.cleaned_data[name] for name in RATE_NAMES})
+        entered = {name: self.cleaned_data[name] for name in (*RATE_NAMES, *NO_FEES)}
+        return Rates(**{name: rate for name, rate in entered.items() if rate is not None})
 
 
 class ModelsForm(BaseDialogForm):

@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from common import row_triggers
 from common.money_fields import created_at_field, usd
 from keys.supply.pricing import (
+    NO_FEES,
     RATE_NAMES,
     Rates,
     bundled_provider_id,
@@ -59,12 +60,14 @@ class Provider(models.Model):
 
 
 class Price(models.Model):
-    """The price of a model from `starts_at` on: a line of the price book, USD per 1,000 tokens.
+    """The price of a model from `starts_at` on: a line of the price book, USD per 1,000 tokens,
+    and per 1,000 requests and web searches by the provider.
 
     A row never changes: a new price is a new row, so a charge that points here keeps its rates. A
     rate that is NULL falls back: `cache_write_long` (kept for an hour) to `cache_write`, audio and
-    images to `input` and `output`. `tiers` are the rates of long prompts, `variants` those of other
-    service tiers and times of the day, see `pricing.Rates`; `tier_max` is the highest of them.
+    images to `input` and `output`; `web_search` is NULL where the price of searches is not known.
+    `tiers` are the rates of long prompts, `variants` those of other service tiers, times of the day
+    and kinds of search, see `pricing.Rates`; `tier_max` is the highest rate of them.
     """
 
     provider = models.ForeignKey(Provider, models.PROTECT, related_name="prices")
@@ -78,6 +81,8 @@ class Price(models.Model):
     audio_output = usd(null=True)
     image_input = usd(null=True)
     image_output = usd(null=True)
+    request = usd(default=Decimal(0), db_default=0)
+    web_search = usd(null=True)
     tiers = models.JSONField(db_default=[])
     variants = models.JSONField(db_default=[])
     tier_max = usd(db_default=0)
@@ -103,15 +108,20 @@ class Price(models.Model):
     def rates(self) -> Rates:
         """The rates as plain values; cached, since a row never changes."""
         return Rates(
-            **{name: getattr(self, name) for name in RATE_NAMES},
+            **{name: getattr(self, name) for name in (*RATE_NAMES, *NO_FEES)},
             tiers=tiers_from_json(self.tiers),
             variants=variants_from_json(self.variants),
         )
 
-    def served_rates(self, *, service_tier: str, at: datetime) -> Rates:
+    def served_rates(self, *, service_tier: str, at: datetime, search_kind: str = "") -> Rates:
         """The rates of a request that was served as `service_tier` and completed at `at`."""
-        provider = bundled_provider_id(self.provider_id)
-        return served_rates(self.rates, provider=provider, service_tier=service_tier, at=at)
+        return served_rates(
+            self.rates,
+            provider=bundled_provider_id(self.provider_id),
+            service_tier=service_tier,
+            at=at,
+            search_kind=search_kind,
+        )
 
     @property
     def token_cost_max(self) -> Decimal:

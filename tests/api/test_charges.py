@@ -52,6 +52,8 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
         audio_output_tokens=3,
         image_input_tokens=8,
         image_output_tokens=4,
+        web_searches=2,
+        search_kind="low",
     )
     ending = keys.Settlement(
         charge, "settled", usage, "provider", Decimal("0.25"), "req-of-provider", "flex"
@@ -82,6 +84,8 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
         "audio_output_tokens": 3,
         "image_input_tokens": 8,
         "image_output_tokens": 4,
+        "web_searches": 2,
+        "search_kind": "low",
         "tokens": 140,
         "provider_request_id": "req-of-provider",
         "service_tier": "flex",

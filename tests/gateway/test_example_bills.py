@@ -11,7 +11,8 @@ import pytest
 
 from gateway import dialects
 from keys.models import Price
-from keys.supply.pricing import RATE_NAMES, default_rates, tiers_as_json, variants_as_json
+from keys.services import Usage
+from keys.supply.pricing import NO_FEES, RATE_NAMES, default_rates, tiers_as_json, variants_as_json
 
 NOVEMBER = datetime(2026, 11, 1, 12, tzinfo=UTC)
 GEMINI_LONG = {"prompt_tokens": 250_000, "completion_tokens": 1_000, "total_tokens": 252_500}
@@ -23,14 +24,19 @@ CHAT, RESPONSES, MESSAGES = dialects.CHAT, dialects.RESPONSES, dialects.MESSAGES
 def bill(provider, model, usage, *, dialect=CHAT, at=NOVEMBER, **fields):
     """What an answer with this usage costs."""
     answer = msgspec.json.encode({"id": "a", "usage": usage, **fields})
+    return dialect.usage_report(answer).usage.cost(price_of(provider, model), at=at)
+
+
+def price_of(provider, model):
+    """The bundled price of a model."""
     rates = default_rates(provider, model, at=NOVEMBER)
-    price = Price(
+    return Price(
         provider_id=provider,
         **dict(zip(RATE_NAMES, rates.all, strict=True)),
+        **{name: getattr(rates, name) for name in NO_FEES},
         tiers=tiers_as_json(rates.tiers),
         variants=variants_as_json(rates.variants),
     )
-    return dialect.usage_report(answer).usage.cost(price, at=at)
 
 
 def of(prompt, completion, **fields):
@@ -201,3 +207,81 @@ def test_deepseek_is_cheaper_at_night(hour, cost):
     usage = of(1_000, 200, prompt_cache_hit_tokens=640, prompt_cache_miss_tokens=360)
     at = NOVEMBER.replace(hour=hour)
     assert bill("deepseek", "deepseek-chat", usage, at=at) == Decimal(cost)
+
+
+SEARCHED = {"input_tokens": 105, "output_tokens": 6_039, "cache_read_input_tokens": 7_123}
+SEARCHED |= {"cache_creation_input_tokens": 7_345}
+RESPONSE = {"input_tokens": 8_439, "output_tokens": 100, "total_tokens": 8_539}
+
+
+@pytest.mark.parametrize(
+    ("searches", "cost"),
+    [
+        # 105 × 3 + 7,123 × 0.30 + 7,345 × 3.75 + 6,039 × 15, and 10 for 1,000 searches:
+        # https://platform.claude.com/docs/en/about-claude/pricing#web-search-tool
+        (0, "0.12058065"),
+        (1, "0.13058065"),
+        (5, "0.17058065"),
+    ],
+)
+def test_a_search_of_claude_costs_a_cent(searches, cost):
+    usage = SEARCHED | {"server_tool_use": {"web_search_requests": searches}}
+    assert bill("anthropic", "claude-sonnet-4-5", usage, dialect=MESSAGES) == Decimal(cost)
+
+
+@pytest.mark.parametrize(
+    ("model", "cost"),
+    [
+        # 8,439 × 1.25 + 100 × 10, and 2 searches at 10 for 1,000:
+        # https://platform.openai.com/docs/pricing#built-in-tools
+        ("gpt-5", "0.03154875"),
+        # 8,439 × 0.40 + 100 × 1.60, and 2 searches
+        ("gpt-4.1-mini", "0.0235356"),
+    ],
+)
+def test_a_response_pays_for_its_searches_but_not_for_opened_pages(model, cost):
+    search = {"type": "web_search_call", "status": "completed", "action": {"type": "search"}}
+    opened = search | {"action": {"type": "open_page"}}
+    items = [search, opened, search]
+    assert bill("openai", model, RESPONSE, dialect=RESPONSES, output=items) == Decimal(cost)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "cost"),
+    [
+        # 1,000 × 2.50 + 100 × 10, and 25 for 1,000 requests:
+        # https://platform.openai.com/docs/pricing#built-in-tools
+        ("openai", "gpt-4o-search-preview", of(1_000, 100), "0.0285"),
+        # 1,000 × 0.15 + 100 × 0.60, and the same
+        ("openai", "gpt-4o-mini-search-preview", of(1_000, 100), "0.02521"),
+        # 26 × 1 + 832 × 1, and 5, 8 or 12 for 1,000 requests; the first is Perplexity's own bill:
+        # https://docs.perplexity.ai/getting-started/pricing
+        ("perplexity", "sonar", of(26, 832, search_context_size="low"), "0.005858"),
+        ("perplexity", "sonar", of(26, 832, search_context_size="medium"), "0.008858"),
+        ("perplexity", "sonar", of(26, 832, search_context_size="high"), "0.012858"),
+        ("perplexity", "sonar", of(26, 832), "0.012858"),
+        # 100 × 3 + 10 × 15, and 6 or 14
+        ("perplexity", "sonar-pro", of(100, 10, search_context_size="low"), "0.00645"),
+        ("perplexity", "sonar-pro", of(100, 10, search_context_size="high"), "0.01445"),
+        # 1,000 × 2 + 100 × 8, and 18 searches at 5 for 1,000
+        (
+            "perplexity",
+            "sonar-deep-research",
+            of(1_000, 100, num_search_queries=18),
+            "0.0928",
+        ),
+        # 1,000 × 0.10 + 20 × 0.50, and 2 searches at 10 for 1,000
+        (
+            "openrouter",
+            "anthropic/claude-haiku-5.5",
+            of(1_000, 20, server_tool_use={"web_search_requests": 2}),
+            "0.02011",
+        ),
+    ],
+)
+def test_a_chat_pays_for_its_request_and_its_searches(provider, model, usage, cost):
+    assert bill(provider, model, usage) == Decimal(cost)
+
+
+def test_a_call_without_tokens_pays_for_no_request():
+    assert Usage().cost(price_of("perplexity", "sonar"), at=NOVEMBER) == 0

@@ -1,6 +1,7 @@
 """The books in the admin: read, followed up and down, never edited, and quick when long."""
 
 from dataclasses import replace
+from datetime import time
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,7 @@ from django.urls import reverse
 
 from keys import services as keys
 from keys.models import AgentToken, Allocation, Charge, Price, Window
-from keys.supply.pricing import Rates, Tier
+from keys.supply.pricing import Rates, Tier, Variant
 from security.models import AuditEntry
 from tests.actors import GRACE
 from tests.keys.builders import FREE, PAID, add_key, allocate, hold, limit, report
@@ -112,9 +113,20 @@ def test_a_charge_leads_back_to_its_allocation_and_price(staff, spent):
 
 def test_a_price_shows_its_tiers_and_a_charge_the_providers_cost(staff, people):
     dear = Rates(input=Decimal("0.007"), output=Decimal("0.03"))
-    api_key = add_key("openai-1", rates=replace(PAID, tiers=(Tier(200_000, dear),)))
+    search = {"web_search": Decimal(10)}
+    variants = (
+        Variant(replace(dear, tiers=(Tier(9_000, PAID),)), "priority"),
+        Variant(PAID, starts=time(16, 30), ends=time(0, 30)),
+        Variant(replace(PAID, request=Decimal(8), **search), search_kind="medium"),
+    )
+    rates = replace(PAID, tiers=(Tier(200_000, dear),), variants=variants, **search)
+    api_key = add_key("openai-1", rates=rates)
     html = staff.get(page("price_change", api_key.price_id)).content.decode()
     assert "above 200,000 tokens: input 0.007" in html
+    assert "priority: input 0.007" in html
+    assert "priority, above 9,000 tokens: input 0.003" in html
+    assert "standard from 16:30 to 00:30 UTC: input 0.003" in html
+    assert "search medium: request 8, web search 10" in html
     charge = hold(allocate(), 500)
     usage = keys.Usage(input_tokens=100)
     ending = keys.Settlement(

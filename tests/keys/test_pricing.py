@@ -32,6 +32,12 @@ from keys.supply.pricing import (
 from tests.moments import NOON
 
 GPT_4O = Rates(input=Decimal("0.0025"), cached=Decimal("0.00125"), output=Decimal("0.01"))
+# With the price of searches, and that of OpenAI's older search tool.
+BUNDLED_GPT_4O = replace(
+    GPT_4O,
+    web_search=Decimal(10),
+    variants=(Variant(replace(GPT_4O, web_search=Decimal(25)), search_kind="preview"),),
+)
 SONNET = Rates(
     input=Decimal("0.003"),
     cached=Decimal("0.0003"),
@@ -345,7 +351,7 @@ def test_a_rate_below_zero_or_without_end_is_wrong(rate):
 
 
 def test_defaults_are_the_prices_bundled_with_genai_prices(noon):
-    assert default_rates("openai", "gpt-4o", at=noon) == GPT_4O
+    assert default_rates("openai", "gpt-4o", at=noon) == BUNDLED_GPT_4O
     groq = default_rates("groq", "llama-3.3-70b-versatile", at=noon)
     assert groq == Rates(input=Decimal("0.00059"), output=Decimal("0.00079"))
     assert default_rates("openrouter", "anthropic/claude-sonnet-4", at=noon) == SONNET
@@ -389,7 +395,44 @@ def test_what_a_call_costs_is_what_genai_prices_says(noon, input_tokens):
 
 @pytest.mark.parametrize("provider", ["openai", "OpenAI", " openai ", "openai-2"])
 def test_a_provider_goes_by_several_names(provider, noon):
-    assert default_rates(provider, "gpt-4o", at=noon) == GPT_4O
+    assert default_rates(provider, "gpt-4o", at=noon) == BUNDLED_GPT_4O
+
+
+@pytest.mark.parametrize(
+    ("kind", "searches", "requests", "cost_said"),
+    [
+        ("", 0, 0, "0.0075"),
+        ("", 3, 1, "0.0375"),
+        ("preview", 3, 1, "0.0825"),
+        ("unknown", 3, 1, "0.0375"),
+    ],
+)
+def test_searches_cost_beside_tokens_as_their_kind_does(noon, kind, searches, requests, cost_said):
+    rates = served_rates(
+        BUNDLED_GPT_4O, provider="openai", service_tier="", at=noon, search_kind=kind
+    )
+    counts = {"input_tokens": 1000, "output_tokens": 500}
+    spent = cost(rates, **counts, web_searches=searches, requests=requests)
+    assert (
+        spent
+        == Decimal(cost_said)
+        <= Decimal("0.0075") + BUNDLED_GPT_4O.call_max(web_searches=searches)
+    )
+
+
+@pytest.mark.parametrize("tier", ["", "flex", "batch", "priority"])
+def test_a_search_costs_the_same_in_every_service_tier(noon, tier):
+    rates = default_rates("openai", "gpt-5", at=noon)
+    served = served_rates(rates, provider="openai", service_tier=tier, at=noon)
+    assert served.web_search == 10
+
+
+def test_searches_of_unknown_price_cost_nothing_and_fees_are_stored():
+    assert cost(GPT_4O, input_tokens=0, output_tokens=0, web_searches=5) == 0
+    for rates in (BUNDLED_GPT_4O, replace(GPT_4O, request=Decimal(5), web_search=Decimal(0))):
+        assert rates_from_json(json.loads(json.dumps(rates_as_json(rates)))) == rates
+    with pytest.raises(ValueError, match="searches is below zero"):
+        cost(GPT_4O, input_tokens=0, output_tokens=0, web_searches=-1)
 
 
 def test_embeddings_have_no_output_and_free_models_cost_nothing(noon):

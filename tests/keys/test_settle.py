@@ -237,6 +237,8 @@ def test_every_kind_of_token_stands_on_the_charge_and_has_its_price(people):
         audio_output=Decimal("0.02"),
         image_input=Decimal("0.003"),
         image_output=Decimal("0.03"),
+        request=Decimal("0.2"),
+        web_search=Decimal("0.5"),
     )
     add_key("openai-1", rates=rates)
     usage = keys.Usage(
@@ -250,15 +252,16 @@ def test_every_kind_of_token_stands_on_the_charge_and_has_its_price(people):
         audio_output_tokens=30,
         image_input_tokens=40,
         image_output_tokens=20,
+        web_searches=3,
     )
     lent = allocate(tokens=20_000)
     keys.settle(charge=hold(lent, 2_000), usage=usage, now=NOON)
     keys.report_usage(allocation_id=lent.pk, usage=usage, now=NOON)
     # 510 × 0.001 + 100 × 0.0001 + 100 × 0.00125 + 200 × 0.002 + 50 × 0.01 + 40 × 0.003
-    # + 40 × 0.004 + 30 × 0.02 + 20 × 0.03, all / 1,000
+    # + 40 × 0.004 + 30 × 0.02 + 20 × 0.03 + 1 × 0.2 + 3 × 0.5, all / 1,000
     for charge in Charge.objects.all():
         assert {n: getattr(charge, n) for n in usage.as_columns()} == usage.as_columns()
-        assert (charge.tokens, charge.cost) == (1_090, Decimal("0.003025"))
+        assert (charge.tokens, charge.cost) == (1_090, Decimal("0.004725"))
     assert_books_balance()
 
 

@@ -37,6 +37,7 @@ PARAMETERS: dict[str, Any] = {
     "image_input_tokens": 0,
     "audio_output_tokens": 0,
     "image_output_tokens": 0,
+    "web_searches": 0,
     "auto_rotate": True,
     "books_lock": 1,
     "cache_write_long_tokens": 0,

@@ -202,8 +202,9 @@ class Charge(models.Model):
     `cache_write_tokens`, `audio_input_tokens` and `image_input_tokens` are part of `input_tokens`,
     `cache_write_long_tokens` (kept an hour) of `cache_write_tokens`, `reasoning_tokens`,
     `audio_output_tokens` and `image_output_tokens` of `output_tokens`; `tokens` is input and output
-    or, where only that was reported, the total. `cost` is by Butler's price book, `provider_cost`
-    as the provider reported.
+    or, where only that was reported, the total. `web_searches` are those of the provider. `cost`
+    is by Butler's price book and contains what the request and its searches cost beside tokens,
+    `provider_cost` is as the provider reported.
     `request_digest` (SHA-256) tells whether a repeated request is the same.
     """
 
@@ -251,6 +252,13 @@ class Charge(models.Model):
     audio_output_tokens = models.BigIntegerField(db_default=0)
     image_input_tokens = models.BigIntegerField(db_default=0)
     image_output_tokens = models.BigIntegerField(db_default=0)
+    web_searches = models.IntegerField(db_default=0)
+    search_kind = models.CharField(
+        max_length=20,
+        blank=True,
+        db_default="",
+        help_text="How the provider searched, if that has a price of its own.",
+    )
     tokens = models.BigIntegerField(default=0)
     cost = usd(default=0)
     service_tier = models.CharField(

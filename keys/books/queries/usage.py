@@ -20,6 +20,7 @@ _PARTS = (
     "reasoning_tokens",
     "audio_output_tokens",
     "image_output_tokens",
+    "web_searches",
     "tokens",
 )
 _SUMS = {

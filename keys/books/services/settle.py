@@ -22,9 +22,10 @@ _STATUSES = Charge.Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one call. Some counts are part of others: see `Charge`.
+    """Tokens and web searches of one call. Some counts are part of others: see `Charge`.
 
     `total` alone is enough when the parts are unknown; it is then priced at the highest rate.
+    `search_kind`: how the provider searched, where that has a price of its own (`Rates.variants`).
     """
 
     input_tokens: int = 0
@@ -37,12 +38,18 @@ class Usage:
     audio_output_tokens: int = 0
     image_input_tokens: int = 0
     image_output_tokens: int = 0
+    web_searches: int = 0
+    search_kind: str = ""
     total: int | None = None
 
     def check(self) -> None:
         """Refusals: WrongValue."""
         if min(self.as_columns().values()) < 0 or self.tokens > 10**12:
             raise WrongValue("Use token counts from 0 to 1,000,000,000,000.", field="tokens")
+        if self.web_searches > _SEARCHES_MAX:
+            raise WrongValue(
+                f"Use a number of searches from 0 to {_SEARCHES_MAX:,}.", field="web_searches"
+            )
         for parts, whole in _PARTS:
             if sum(getattr(self, part) for part in parts) > getattr(self, whole):
                 names = " and ".join(parts)
@@ -59,17 +66,19 @@ class Usage:
         return self.input_tokens + self.output_tokens if self.total is None else self.total
 
     def cost(self, price: Price, *, service_tier: str = "", at: datetime) -> Decimal:
-        """The cost of these tokens at `price`, in USD, rounded once to 9 places.
+        """The cost at `price`, in USD, rounded once to 9 places: of the tokens, the searches and,
+        if any tokens were used, the request.
 
         `service_tier`: as the provider says it was served, if it does. `at`: when it was completed.
         """
-        rates = price.served_rates(service_tier=service_tier, at=at)
+        rates = price.served_rates(service_tier=service_tier, at=at, search_kind=self.search_kind)
         parts = self.as_columns()
-        unknown = parts.pop("tokens") - self.input_tokens - self.output_tokens
-        return pricing.cost(rates, **parts, unknown_tokens=unknown)
+        tokens = parts.pop("tokens")
+        unknown = tokens - self.input_tokens - self.output_tokens
+        return pricing.cost(rates, **parts, unknown_tokens=unknown, requests=1 if tokens else 0)
 
     def as_columns(self) -> dict[str, int]:
-        """The columns of a charge."""
+        """The counts as columns of a charge."""
         return {
             "input_tokens": self.input_tokens,
             "cached_tokens": self.cached_tokens,
@@ -81,6 +90,7 @@ class Usage:
             "reasoning_tokens": self.reasoning_tokens,
             "audio_output_tokens": self.audio_output_tokens,
             "image_output_tokens": self.image_output_tokens,
+            "web_searches": self.web_searches,
             "tokens": self.tokens,
         }
 
@@ -93,6 +103,7 @@ _PARTS = (
     (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
 )
 NOTHING = Usage()
+_SEARCHES_MAX = 1_000_000
 _SERVICE_TIER_LENGTH_MAX = 40
 
 
@@ -208,6 +219,7 @@ def _row(ending: Settlement, *, now: datetime) -> dict[str, Any]:
     price, service_tier = price_of(charge.price_id), ending.service_tier
     row["cost"] = usage.cost(price, service_tier=service_tier, at=now)
     row["service_tier"] = service_tier[:_SERVICE_TIER_LENGTH_MAX]
+    row["search_kind"] = usage.search_kind
     row["provider_cost"] = ending.provider_cost
     row["provider_request_id"] = ending.provider_request_id[:200]
     return row

@@ -41,13 +41,13 @@ RECORD = Statement(
             allocation_id, api_key_id, price_id, model, idempotency_key, status, basis, held_tokens,
             held_cost, input_tokens, cached_tokens, cache_write_tokens, cache_write_long_tokens,
             audio_input_tokens, image_input_tokens, output_tokens, reasoning_tokens,
-            audio_output_tokens, image_output_tokens, tokens, cost, overrun,
+            audio_output_tokens, image_output_tokens, web_searches, tokens, cost, overrun,
             created_at, expires_at, settled_at)
         SELECT a.id, a.api_key_id, %(price)s, %(model)s, %(idempotency_key)s, 'settled', 'reported',
                0, 0, %(input_tokens)s, %(cached_tokens)s, %(cache_write_tokens)s,
                %(cache_write_long_tokens)s, %(audio_input_tokens)s, %(image_input_tokens)s,
                %(output_tokens)s, %(reasoning_tokens)s, %(audio_output_tokens)s,
-               %(image_output_tokens)s, %(tokens)s, %(cost)s,
+               %(image_output_tokens)s, %(web_searches)s, %(tokens)s, %(cost)s,
                %(overrun)s, %(at)s, %(at)s, %(at)s
           FROM keys_allocation a
          WHERE a.id = %(allocation)s

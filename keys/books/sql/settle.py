@@ -13,8 +13,9 @@ END = Statement(
             id bigint, status text, basis text, input_tokens bigint, cached_tokens bigint,
             cache_write_tokens bigint, cache_write_long_tokens bigint, audio_input_tokens bigint,
             image_input_tokens bigint, output_tokens bigint, reasoning_tokens bigint,
-            audio_output_tokens bigint, image_output_tokens bigint, tokens bigint,
-            cost numeric, service_tier text, provider_cost numeric, provider_request_id text)
+            audio_output_tokens bigint, image_output_tokens bigint, web_searches int,
+            search_kind text, tokens bigint, cost numeric, service_tier text,
+            provider_cost numeric, provider_request_id text)
     ),
     -- The charges that can still end so; one that should expire may have been extended.
     before AS (
@@ -33,10 +34,15 @@ END = Statement(
                image_input_tokens = g.image_input_tokens, output_tokens = g.output_tokens,
                reasoning_tokens = g.reasoning_tokens, audio_output_tokens = g.audio_output_tokens,
                image_output_tokens = g.image_output_tokens,
+               web_searches = coalesce(g.web_searches, 0),
+               search_kind = coalesce(g.search_kind, ''),
                tokens = g.tokens, cost = g.cost, service_tier = coalesce(g.service_tier, ''),
                provider_cost = g.provider_cost,
                provider_request_id = g.provider_request_id,
-               overrun = g.status = 'settled' AND g.tokens > c.held_tokens,
+               -- More tokens than held, or searches that cost more than held.
+               overrun = g.status = 'settled'
+                         AND (g.tokens > c.held_tokens
+                              OR g.web_searches > 0 AND g.cost > c.held_cost),
                settled_at = CASE WHEN g.status = 'settled' THEN %(at)s::timestamptz END
           FROM given g, before b
          WHERE c.id = g.id AND b.id = c.id

@@ -1,12 +1,12 @@
 """What tokens cost: rates, the cost of a call, the most a number of tokens can cost.
 
-Money is `Decimal` US dollars, never float; rates are per 1,000 tokens, as in a Price row and in
-state files. A cost is rounded once, to 9 places, half up; a bound is rounded up.
+Money is `Decimal` US dollars, never float; rates are per 1,000 tokens, requests or searches, as in
+a Price row and in state files. A cost is rounded once, to 9 places, half up; a bound is rounded up.
 """
 
 from keys.supply.pricing.bundled import bundled_provider_id, default_rates
 from keys.supply.pricing.costs import bound, cost
-from keys.supply.pricing.rates import RATE_NAMES, STANDARD, Rates, Tier, Variant
+from keys.supply.pricing.rates import NO_FEES, RATE_NAMES, STANDARD, Rates, Tier, Variant
 from keys.supply.pricing.stored import (
     rates_as_json,
     rates_from_json,
@@ -18,6 +18,7 @@ from keys.supply.pricing.stored import (
 from keys.supply.pricing.variants import served_rates
 
 __all__ = [
+    "NO_FEES",
     "RATE_NAMES",
     "STANDARD",
     "Rates",

@@ -1,8 +1,13 @@
-"""The prices in the data of the package genai-prices."""
+"""The prices in the data of the package genai-prices, and fees that it does not have."""
 
+import re
+import tomllib
 from dataclasses import replace
 from datetime import datetime, time
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from genai_prices import data_snapshot
 from genai_prices.types import (
@@ -16,7 +21,7 @@ from genai_prices.types import (
 
 from keys.supply.known_providers import without_account
 from keys.supply.pricing.costs import EXACT, NANO
-from keys.supply.pricing.rates import ZERO, Rates, Tier, Variant
+from keys.supply.pricing.rates import NO_FEES, ZERO, Rates, Tier, Variant
 
 # Names that people give a provider and genai-prices does not know by itself.
 _PROVIDERS = {
@@ -36,7 +41,8 @@ def default_rates(provider_slug: str, model: str, *, at: datetime) -> Rates | No
     """Return the rates of `model` at the moment `at` from genai-prices, or None if it has none.
 
     Only the data bundled with the package, never the network. Where a price depends on the service
-    tier or the time of the day, the other prices are variants. A model whose name ends in `:free`
+    tier, the time of the day or the kind of search, the other prices are variants. Fees that the
+    package does not have are those of `search_fees.toml`. A model whose name ends in `:free`
     and has no price costs nothing; any other without a price per token is unknown. A cache write
     kept an hour costs twice the input with Anthropic, as it publishes, where the data does not say.
     """
@@ -60,7 +66,39 @@ def default_rates(provider_slug: str, model: str, *, at: datetime) -> Rates | No
         for tier, prices in _tier_prices(found, at=at).items()
         if prices != standard
     ]
-    return replace(_rates(standard, provider=provider), variants=tuple(variants))
+    return _with_fees(
+        replace(_rates(standard, provider=provider), variants=tuple(variants)),
+        provider=provider,
+        names=(model.lower().rsplit("/", 1)[-1], found.id.lower()),
+    )
+
+
+_FEES = Path(__file__).parent.parent / "data" / "search_fees.toml"
+
+
+def _with_fees(rates: Rates, *, provider: str, names: tuple[str, ...]) -> Rates:
+    """The rates with the fees that the data of the package does not have, also in the variants."""
+    entries = [each for each in _fees() if each["provider"] == provider]
+    fitting = (each for name in names for each in entries if re.fullmatch(each["models"], name))
+    entry = next(fitting, {})
+    rates = replace(rates, **_decimals(entry))
+    fees = {name: getattr(rates, name) for name in NO_FEES}
+    variants = [each._replace(rates=replace(each.rates, **fees)) for each in rates.variants]
+    variants += [
+        Variant(replace(rates, variants=(), **_decimals(kind)), search_kind=name)
+        for name, kind in entry.get("kinds", {}).items()
+    ]
+    return replace(rates, variants=tuple(variants))
+
+
+def _decimals(fees: dict[str, Any]) -> dict[str, Any]:
+    return {name: Decimal(fees[name]) for name in NO_FEES if name in fees}
+
+
+@cache
+def _fees() -> list[dict[str, Any]]:
+    fees: list[dict[str, Any]] = tomllib.loads(_FEES.read_text())["fees"]
+    return fees
 
 
 _Hourly = list[tuple[ConditionalPrice, TimeOfDateConstraint]]
@@ -160,7 +198,16 @@ def rates_above(prices: ModelPrice, *, start: int, provider: str) -> Rates:
         audio_output=rates["audio_output"],
         image_input=rates["image_input"],
         image_output=rates["image_output"],
+        request=_dearest(prices.requests_kcount) or ZERO,
+        web_search=_dearest(prices.web_searches_kcount),
     )
+
+
+def _dearest(fee: Decimal | TieredPrices | None) -> Decimal | None:
+    """A fee; of several by number, which one call does not know, the highest."""
+    if isinstance(fee, TieredPrices):
+        return max(fee.base, *(tier.price for tier in fee.tiers))
+    return fee
 
 
 def _per_thousand(per_million: Decimal | TieredPrices | None, start: int) -> Decimal | None:

@@ -25,6 +25,8 @@ def cost(  # noqa: PLR0913 - one count for each kind of token
     audio_output_tokens: int = 0,
     image_output_tokens: int = 0,
     unknown_tokens: int = 0,
+    requests: int = 0,
+    web_searches: int = 0,
 ) -> Decimal:
     """Return what a call cost, in US dollars with 9 places.
 
@@ -34,8 +36,8 @@ def cost(  # noqa: PLR0913 - one count for each kind of token
     `audio_output_tokens` and `image_output_tokens` of `output_tokens`. Anthropic counts cached
     tokens beside its input tokens: add them up first. Providers do not report how much audio or
     images came from a cache: as much of it as possible is priced as not cached. `unknown_tokens`,
-    of which only the number is known, cost the highest rate they can. ValueError when a part is
-    more than its whole, or below zero.
+    of which only the number is known, cost the highest rate they can. Searches whose price is not
+    known cost nothing. ValueError when a part is more than its whole, or below zero.
     """
     text = input_tokens - cached_tokens - cache_write_tokens
     if text < 0 or audio_input_tokens + image_input_tokens > input_tokens:
@@ -66,22 +68,26 @@ def cost(  # noqa: PLR0913 - one count for each kind of token
             image_input_tokens,
             reasoning_tokens,
             unknown_tokens,
+            requests,
+            web_searches,
         )
         < 0
     ):
-        raise ValueError("A number of tokens is below zero.")
+        raise ValueError("A number of tokens, requests or searches is below zero.")
     with localcontext(EXACT):
         paid = rates.at(input_tokens + unknown_tokens) if rates.tiers else rates
         thousandfold = sum((rate * n for rate, n in zip(paid.all, counts, strict=True) if n), ZERO)
         if unknown_tokens:
             thousandfold += rates.dearest(input_tokens + unknown_tokens) * unknown_tokens
+        thousandfold += rates.request * requests + (rates.web_search or ZERO) * web_searches
         return thousandfold.scaleb(-3).quantize(NANO, ROUND_HALF_UP)
 
 
 def bound(rates: Rates, tokens: int) -> Decimal:
     """Return the most that `tokens` tokens can cost: US dollars, 9 places.
 
-    The bound holds for every kind of token, any number of requests and every length of prompt.
+    The bound holds for every kind of token, any number of requests and every length of prompt, but
+    not for what a request costs beside tokens (`Rates.call_max`).
     Allocations and holds are priced with it (`Price.token_cost_max`), so the parts of an allocation
     cannot cost more than the whole.
     """

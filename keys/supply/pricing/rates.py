@@ -1,4 +1,7 @@
-"""Rates: the cost of each kind of token, also in long prompts and as another service tier."""
+"""Rates: the cost of each kind of token, also in long prompts and as another service tier.
+
+Beside tokens, a provider may charge for each request and for each web search.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -17,9 +20,10 @@ class Rates:
 
     `cached`, `cache_write`, `audio_input` and `image_input` default to `input`, `cache_write_long`
     (kept for an hour) to `cache_write`, `audio_output` and `image_output` to `output`. `tiers`: the
-    rates of longer prompts, by length. `variants`: the rates of other service tiers and times of
-    the day. TypeError for anything but Decimal, ValueError for a
-    negative or infinite rate, and for tiers that are out of order.
+    rates of longer prompts, by length. `variants`: the rates of other service tiers, times of the
+    day and kinds of search. `request` and `web_search`: US dollars per 1,000 requests and per 1,000
+    searches by the provider; None: the price of searches is not known. TypeError for anything but
+    Decimal, ValueError for a negative or infinite rate, and for tiers that are out of order.
     """
 
     input: Decimal
@@ -31,6 +35,8 @@ class Rates:
     audio_output: Decimal | None = None
     image_input: Decimal | None = None
     image_output: Decimal | None = None
+    request: Decimal = ZERO
+    web_search: Decimal | None = None
     tiers: "tuple[Tier, ...]" = ()
     variants: "tuple[Variant, ...]" = ()
 
@@ -38,7 +44,7 @@ class Rates:
         for name, kind in _KINDS.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, getattr(self, kind))
-        for rate in self.all:
+        for rate in (*self.all, self.request, self.web_search or ZERO):
             if not isinstance(rate, Decimal):
                 raise TypeError(f"Use a Decimal as a rate, not {rate!r}.")
             if not rate.is_finite() or rate < 0:
@@ -75,6 +81,13 @@ class Rates:
         """The highest rate, including those of tiers and variants."""
         return max(*self.all, self.tier_max)
 
+    def call_max(self, *, web_searches: int) -> Decimal:
+        """The most that a request with so many searches can cost beside its tokens, in USD."""
+        served = [self, *(each.rates for each in self.variants)]
+        each_request = max(rates.request for rates in served)
+        each_search = max(rates.web_search or ZERO for rates in served)
+        return (each_request + each_search * web_searches) / 1000
+
     def max_of(self, service_tiers: Collection[str]) -> Decimal:
         """The highest rate of a request that is served as one of these tiers, or as standard."""
         known = {STANDARD, *service_tiers}
@@ -92,13 +105,15 @@ class Tier(NamedTuple):
 class Variant(NamedTuple):
     """The rates of a request served as `service_tier`, from `starts` to `ends` of each day in UTC.
 
-    The interval may include midnight. None: all day.
+    The interval may include midnight. None: all day. `search_kind`: how the provider searched, if
+    that has a price of its own.
     """
 
     rates: Rates
     service_tier: str = STANDARD
     starts: time | None = None
     ends: time | None = None
+    search_kind: str = ""
 
     def covers(self, time_of_day: time) -> bool:
         """Whether the rates apply at this time of the day."""
@@ -120,6 +135,8 @@ RATE_NAMES = (
     "audio_output",
     "image_output",
 )
+# What is paid beside tokens, and its defaults.
+NO_FEES: dict[str, Decimal | None] = {"request": ZERO, "web_search": None}
 # The rate that replaces a missing one. The order matters: a replacement may be replaced itself.
 _KINDS = {
     "cached": "input",

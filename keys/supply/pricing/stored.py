@@ -5,7 +5,7 @@ from datetime import time
 from decimal import Decimal
 from typing import Any
 
-from keys.supply.pricing.rates import RATE_NAMES, STANDARD, Rates, Tier, Variant
+from keys.supply.pricing.rates import NO_FEES, RATE_NAMES, STANDARD, Rates, Tier, Variant
 
 _LISTS = ("tiers", "variants")
 
@@ -15,6 +15,9 @@ def rates_as_json(rates: Rates) -> dict[str, object]:
     stored: dict[str, object] = {
         name: format(rate, "f") for name, rate in zip(RATE_NAMES, rates.all, strict=True)
     }
+    for name, default in NO_FEES.items():
+        if (fee := getattr(rates, name)) != default:
+            stored[name] = format(fee, "f")
     if rates.tiers:
         stored["tiers"] = tiers_as_json(rates.tiers)
     if rates.variants:
@@ -50,6 +53,7 @@ def variants_as_json(variants: Iterable[Variant]) -> list[dict[str, object]]:
             "starts": variant.starts and variant.starts.isoformat(),
             "ends": variant.ends and variant.ends.isoformat(),
         }
+        | ({"search_kind": variant.search_kind} if variant.search_kind else {})
         | rates_as_json(variant.rates)
         for variant in variants
     ]
@@ -61,9 +65,14 @@ def variants_from_json(stored: Iterable[Mapping[str, Any]]) -> tuple[Variant, ..
 
 
 def _variant_from_json(
-    *, service_tier: str = STANDARD, starts: str | None, ends: str | None, **rates: Any
+    *,
+    service_tier: str = STANDARD,
+    starts: str | None,
+    ends: str | None,
+    search_kind: str = "",
+    **rates: Any,
 ) -> Variant:
-    return Variant(rates_from_json(rates), service_tier, _time(starts), _time(ends))
+    return Variant(rates_from_json(rates), service_tier, _time(starts), _time(ends), search_kind)
 
 
 def _time(stored: str | None) -> time | None:

@@ -52,6 +52,7 @@ def _line(provider: Provider, model: str, rates: Rates, *, source: str, now: dat
         provider=provider,
         model=model,
         **dict(zip(pricing.RATE_NAMES, rates.all, strict=True)),
+        **{name: getattr(rates, name) for name in pricing.NO_FEES},
         tiers=pricing.tiers_as_json(rates.tiers),
         variants=pricing.variants_as_json(rates.variants),
         tier_max=rates.tier_max,
