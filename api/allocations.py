@@ -148,8 +148,9 @@ class AllocationListView(ApiView):
         model = String(
             required=False,
             max_length=200,
-            help_text="The model that the session will use. Only API keys that serve it are "
-            "considered. Use `models` instead to request several.",
+            help_text="The model that the session will use, or an alias of it that an operator "
+            "has set. Only API keys that serve it are considered. Use `models` instead to request "
+            "several.",
         )
         models = serializers.ListField(
             child=String(max_length=200),

@@ -11,6 +11,7 @@ _GROUPS = {
         ("API keys", "key", "keys", "keys.view_apikey"),
         ("Providers", "storefront", "providers", "keys.view_provider"),
         ("Models", "psychology", "models", "keys.view_cataloguemodel"),
+        ("Model aliases", "alt_route", "model_aliases", "keys.view_modelalias"),
         ("Prices", "sell", "prices", "keys.view_price"),
     ],
     "Agents and cost centres": [

@@ -4,15 +4,17 @@
     ├── absent, or `any`, `auto`, `default`       the session's default model
     ├── a model of the session's key              that model, at its own price
     ├── a model of another key (a guest)          that key, for this call only
+    ├── an alias of the organisation              the model that it means, in the same way
     └── none of these                             the default, and the answer says so;
                                                   ModelNotServed where the session named its models
                                                   or asked for `model_mismatch: refuse`
 
-A session that was lent for named models has those and no others; its default is the first one that
-can answer on the route. A model that cannot (chat on an embedding model) is no model for the call.
+An alias of `any` names the default of sessions that were lent for no model. A session that was lent
+for named models has those and no others; its default is the first one that can answer on the
+route. A model that cannot (chat on an embedding model) is no model for the call.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from gateway.dialects import Dialect
@@ -53,12 +55,13 @@ async def choose_model(
         )
     own = await runtime.sessions.upstream(session.api_key)
     names_default = asked.lower() in _DEFAULT_NAMES
-    if names_default and session.named_models:
-        for name in session.named_models:
-            if choice := await _serving(runtime, session, own, dialect, name):
-                return choice
-    elif not names_default and (choice := await _serving(runtime, session, own, dialect, asked)):
-        return choice
+    named = session.named_models if names_default else [asked]
+    for name in named:
+        if choice := await _serving(runtime, session, own, dialect, name):
+            return choice
+    meant = (await runtime.sessions.policies()).meaning(asked)
+    if meant and (choice := await _serving(runtime, session, own, dialect, meant)):
+        return replace(choice, asked="" if names_default else asked)
     default = None if session.named_models else _default(own, dialect)
     refused = not names_default and session.model_mismatch == _REFUSE
     if default is None or refused:

@@ -32,16 +32,18 @@ async def list_models(
 async def retrieve_model(
     runtime: Runtime, request: Request, *, dialect: None, admit: Identify
 ) -> None:
-    """Describe the model in the path, if the session can use it.
+    """Describe the model in the path, or that its alias means, if the session can use it.
 
     Refusals: those of `admit`, ModelNotServed.
     """
     name = request.model_in_path
     usable = await usable_models(runtime, await admit(runtime, request))
-    for served, upstream in usable:
-        if upstream.serving(name) == served:
-            await _respond(request, _model(request, served._replace(name=name), upstream))
-            return
+    meant = (await runtime.sessions.policies()).meaning(name)
+    for each in filter(None, (name, meant)):
+        for served, upstream in usable:
+            if upstream.serving(each) == served:
+                await _respond(request, _model(request, served._replace(name=name), upstream))
+                return
     names = [served.name for served, _ in usable]
     raise ModelNotServed(
         f"This session cannot use the model {name!r}. Its models are {', '.join(names)}.",

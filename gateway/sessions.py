@@ -15,6 +15,7 @@ from keys.books.queries import slots
 from keys.books.queries.candidates import guest_key
 from keys.identity.queries.credentials import session_id_of
 from keys.supply.queries import upstreams
+from keys.supply.queries.model_policies import ModelPolicies, model_policies
 from keys.supply.queries.upstreams import Session, Upstream
 
 Key = TypeVar("Key")
@@ -22,8 +23,8 @@ Value = TypeVar("Value")
 logger = logging.getLogger(__name__)
 
 _CACHED_MAX = 10_000
-# How late a key that serves a model, or no longer does, may be noticed.
-_GUESTS_SECONDS = 5
+# How late a change of what keys serve, or of the organisation's policies, may be noticed.
+_NOTICED_SECONDS = 5
 
 
 class Sessions:
@@ -41,6 +42,9 @@ class Sessions:
         self._upstreams: dict[str, Upstream] = {}
         # By a session's key, model and wire format: the other key, and until when (monotonic).
         self._guests: dict[tuple[str, str, str], tuple[str | None, float]] = {}
+
+        self._policies: ModelPolicies | None = None
+        self._policies_until = 0.0
 
     async def of(self, token: str) -> Session:
         """The session of a token. Refusals: InvalidToken, SlotEmpty."""
@@ -92,9 +96,17 @@ class Sessions:
                 other_than=session.api_key,
                 now=timezone.now(),
             )
-            known = (slug, monotonic() + _GUESTS_SECONDS)
+            known = (slug, monotonic() + _NOTICED_SECONDS)
             _remember(self._guests, wanted, known)
         return await self.upstream(known[0]) if known[0] else None
+
+    async def policies(self) -> ModelPolicies:
+        """What the organisation says about models. While one call reads it again, the others go on
+        with what was read before."""
+        if self._policies is None or self._policies_until <= monotonic():
+            self._policies_until = monotonic() + _NOTICED_SECONDS
+            self._policies = await self._threads.run(model_policies)
+        return self._policies
 
     def forget_guests(self) -> None:
         """Ask the database again which keys serve what."""

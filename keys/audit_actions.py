@@ -25,6 +25,8 @@ class Action(StrEnum):
     KEY_CHANGE_STATUS = "key.change_status"
     KEY_REPLACE_SECRET = "key.replace_secret"  # noqa: S105 - an action, no secret
     MODEL_CHANGE = "model.change"
+    MODEL_ALIAS_SET = "model_alias.set"
+    MODEL_ALIAS_REMOVE = "model_alias.remove"
     PRICE_SET = "price.set"
     PROVIDER_CREATE = "provider.create"
     PROVIDER_CHANGE = "provider.change"

@@ -15,6 +15,8 @@ links.register(
         "add_key": Page("admin:keys_apikey_add"),
         "model": Page("admin:keys_cataloguemodel_change"),
         "models": Page("admin:keys_cataloguemodel_changelist"),
+        "model_alias": Page("admin:keys_modelalias_change"),
+        "model_aliases": Page("admin:keys_modelalias_changelist"),
         "price": Page("admin:keys_price_change"),
         "prices": Page("admin:keys_price_changelist"),
         "agent": Page("admin:keys_agent_change"),

@@ -56,6 +56,7 @@ from keys.identity.services.token_use import note_token_use
 from keys.limits.services.limits import Terms, remove_limit, set_limit
 from keys.limits.services.windows import open_windows, take_books_alone
 from keys.supply.services.key_status import revive_keys, set_key_status
+from keys.supply.services.model_aliases import remove_model_alias, set_model_alias
 from keys.supply.services.model_catalogue import change_model
 from keys.supply.services.providers import (
     KeyTerms,
@@ -130,6 +131,7 @@ __all__ = [
     "plan_for_calls",
     "release",
     "remove_limit",
+    "remove_model_alias",
     "replace_secret",
     "report_usage",
     "revive_keys",
@@ -139,6 +141,7 @@ __all__ = [
     "rotate_stranded",
     "set_key_status",
     "set_limit",
+    "set_model_alias",
     "set_price",
     "set_served_models",
     "settle",

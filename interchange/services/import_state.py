@@ -19,8 +19,9 @@ from interchange.state_files import (
     validation,
 )
 from interchange.state_files.files import KEYS_FILE, refuse_value
+from interchange.state_files.storable import storable
 from keys import services as keys
-from keys.models import Allocation, ApiKey
+from keys.models import Allocation, ApiKey, ModelAlias
 from keys.refusals import AlreadyExists, WrongValue
 from security import audit
 from security.actor import Actor
@@ -109,6 +110,12 @@ def _refuse_existing(documents: validation.Documents) -> None:
             "sessions",
             Allocation.objects.filter(session_id__in=sessions).values_list("session_id", flat=True),
         ),
+        (
+            "model aliases",
+            ModelAlias.objects.filter(
+                name__in=map(str.lower, documents.api_keys.get("modelAliases", {}))
+            ).values_list("name", flat=True),
+        ),
     ):
         if names := sorted(existing):
             listed = ", ".join(names[:_NAMES_MAX]) + (" …" if names[_NAMES_MAX:] else "")
@@ -129,6 +136,8 @@ def _write(
     )
     for number, slug in enumerate(documents.keys):
         _add_key(documents, number, slug, actor=actor, now=now)
+    for name, entry in documents.api_keys.get("modelAliases", {}).items():
+        _set_alias(name, entry, actor=actor, now=now)
     books = imported_books.imported_books(documents, digest=digest)
     keys.import_books(books, actor=actor, now=now)
     marks = _import_records(documents, actor=actor, now=now)
@@ -154,6 +163,21 @@ def _add_key(
         member = str(refusal.field).replace("rates", "costPer1kTokens")
         refuse_value(
             file=KEYS_FILE, path=["keys", number, member], expected=refusal.detail.rstrip(".")
+        )
+
+
+def _set_alias(name: str, entry: dict[str, Any], *, actor: Actor, now: datetime) -> None:
+    try:
+        keys.set_model_alias(
+            storable(name),
+            model=storable(entry["model"]),
+            position=entry.get("position", 0),
+            actor=actor,
+            now=now,
+        )
+    except WrongValue as refusal:
+        refuse_value(
+            file=KEYS_FILE, path=["modelAliases", name], expected=refusal.detail.rstrip(".")
         )
 
 

@@ -17,7 +17,7 @@ from interchange.state_files.event_types import TYPE_OF_ACTION
 from interchange.state_files.merge import merge
 from keys import services as keys
 from keys.limits import periods
-from keys.models import Allocation, ApiKey, Charge, Window
+from keys.models import Allocation, ApiKey, Charge, ModelAlias, Window
 from security.models import AuditEntry
 
 # The open window of each scope, unit and period.
@@ -80,7 +80,10 @@ def rendering(*, marks: dict[str, list[int]], now: datetime) -> dict[str, Any]:
             "alerts": dict(_alerts(marks["alerts"])),
             "history": dict(_history(marks["history"])),
         },
-        "api_keys": {"keys": {key.slug: _api_key(key, windows) for key in api_keys}},
+        "api_keys": {
+            "keys": {key.slug: _api_key(key, windows) for key in api_keys},
+            "modelAliases": {alias.name: _alias(alias) for alias in ModelAlias.objects.all()},
+        },
     }
 
 
@@ -148,6 +151,10 @@ def _api_key(key: ApiKey, windows: _Windows) -> dict[str, Any]:
         },
         "limits": _limits(key, windows),
     }
+
+
+def _alias(alias: ModelAlias) -> dict[str, Any]:
+    return {"model": alias.model, "position": alias.position}
 
 
 def _limits(key: ApiKey, windows: _Windows) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from keys.admin.api_key import ApiKeyAdmin
 from keys.admin.catalogue_model import CatalogueModelAdmin
 from keys.admin.charge import ChargeAdmin
 from keys.admin.cost_centre import CostCentreAdmin
+from keys.admin.model_alias import ModelAliasAdmin
 from keys.admin.price import PriceAdmin
 from keys.admin.provider import ProviderAdmin
 from keys.admin.slot import SlotAdmin
@@ -20,6 +21,7 @@ __all__ = [
     "CatalogueModelAdmin",
     "ChargeAdmin",
     "CostCentreAdmin",
+    "ModelAliasAdmin",
     "PriceAdmin",
     "ProviderAdmin",
     "SlotAdmin",

@@ -15,8 +15,8 @@ from keys.admin.limits import AddForm, ReasonedForm
 from keys.models import ApiKey
 from keys.services import KeyTerms
 from keys.supply import pricing
+from keys.supply.patterns import is_pattern
 from keys.supply.pricing import Rates
-from keys.supply.services.served_models import is_pattern
 
 CHANGEABLE = ("base_url", "sandbox", "priority", "requests_per_minute", "tokens_per_minute")
 _NO_PRICE = "The price book has no price for this model. Enter what its tokens cost."

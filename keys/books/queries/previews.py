@@ -10,7 +10,7 @@ from common.refusal import Refusal
 from keys.books.queries.candidates import candidates
 from keys.books.selection import Candidate
 from keys.books.services.allocation_request import AllocationRequest
-from keys.books.services.key_selection import Payers, decide, look
+from keys.books.services.key_selection import Payers, decide, look, resolve_aliases
 from keys.refusals import LimitReached, ModelNotFound, NoKeyCapacity, ProviderNotFound
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
@@ -65,6 +65,7 @@ def _preview(
     *,
     now: datetime,
 ) -> Preview:
+    request = resolve_aliases(request)
     try:
         chosen = decide(request=request, payers=payers, now=now, known=known).best
     except (LimitReached, NoKeyCapacity, ModelNotFound, ProviderNotFound) as refusal:

@@ -12,7 +12,7 @@ from common.refusal import Refusal
 from common.statements import fetch, instance
 from keys.books import selection, sql, transactions
 from keys.books.services.allocation_request import AllocationRequest
-from keys.books.services.key_selection import Asker, decide, look
+from keys.books.services.key_selection import Asker, decide, look, resolve_aliases
 from keys.models import Allocation, ModelMismatch
 from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity
 from keys.supply import pricing
@@ -86,18 +86,17 @@ def _try_to_allocate(
     asker = _look(agent, request, idempotency_key, now)
     if asker.earlier:
         return _check_same_request(Allocation.objects.get(pk=asker.earlier), request), False
+    meant = resolve_aliases(request)
     try:
-        decision = decide(request=request, payers=asker.payers, now=now)
+        decision = decide(request=meant, payers=asker.payers, now=now)
     except (LimitReached, NoKeyCapacity) as refusal:
         # The same request may have taken the missing room since it was read.
         earlier = _look(agent, request, idempotency_key, now).earlier if idempotency_key else None
         if earlier:
             return _check_same_request(Allocation.objects.get(pk=earlier), request), False
         return refusal
-    new = _new_allocation(
-        request, asker, idempotency_key=idempotency_key, decision=decision, now=now
-    )
-    new.session_id = session_id
+    new = _new_allocation(meant, asker, idempotency_key=idempotency_key, decision=decision, now=now)
+    new.session_id, new.asked = session_id, request.as_json()
     lent = _commit(new, verdicts=selection.to_json(decision), actor=actor)
     return (lent, True) if lent else None
 
@@ -145,7 +144,6 @@ def _new_allocation(
         model_mismatch=request.model_mismatch or ModelMismatch.SERVE,
         provider_expanded=decision.provider_expanded,
         idempotency_key=idempotency_key,
-        asked=request.as_json(),
         created_at=now,
         expires_at=now + timedelta(seconds=request.ttl_seconds),
     )

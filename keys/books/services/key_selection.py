@@ -27,6 +27,7 @@ from keys.refusals import (
     ProviderNotFound,
 )
 from keys.supply import pricing
+from keys.supply.queries.model_policies import ModelPolicies, is_served, model_policies
 from keys.supply.queries.prices import price_of
 
 
@@ -76,6 +77,21 @@ def look(
         )
     payers = Payers(row.payers, row.tokens_free, row.usd_free)
     return Asker(agent, (row.asked or row.own)[-1], payers, row.earlier)
+
+
+def resolve_aliases(request: AllocationRequest) -> AllocationRequest:
+    """The request with the models that its names mean: an alias counts where no key serves the
+    name itself."""
+    if not request.named_models:
+        return request
+    policies = model_policies()
+    meant = [_meant(policies, name) for name in request.named_models]
+    return replace(request, model=None, models=tuple(dict.fromkeys(meant)))
+
+
+def _meant(policies: ModelPolicies, name: str) -> str:
+    meaning = policies.meaning(name)
+    return meaning if meaning and not is_served(name) else name
 
 
 def decide(
@@ -190,5 +206,5 @@ def check_known(*, provider: str | None, models: Sequence[str]) -> None:
     if provider and not Provider.objects.filter(slug=provider).exists():
         raise ProviderNotFound(provider=provider)
     for model in models:
-        if not fetch(sql.SERVED_ANYWHERE, models=[model.lower()]):
+        if not is_served(model):
             raise ModelNotFound(model=model)

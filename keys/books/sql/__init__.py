@@ -20,7 +20,6 @@ from keys.books.sql.key_selection import (
     CANDIDATES,
     LACKING,
     LOOK,
-    SERVED_ANYWHERE,
     SERVED_BY_KEY,
 )
 from keys.books.sql.locks import JOIN, LOCK
@@ -50,7 +49,6 @@ __all__ = [
     "PACE",
     "RECORD",
     "REPORTED",
-    "SERVED_ANYWHERE",
     "SERVED_BY_KEY",
     "TAKE_SLOT",
     "split_lent_row",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from common.statements import Statement
 from keys.books.selection import Candidate
+from keys.supply.sql import WISHED
 
 
 class AskerRow(NamedTuple):
@@ -73,36 +74,6 @@ LOOK = Statement(
 )
 
 
-# The line of each provider's catalogue that each model asked for means: by its name first, then by
-# an alias, then by a pattern.
-_WISHED = """
-    WITH wished AS (
-        SELECT DISTINCT ON (w.model, c.provider_id) w.model, c.id
-          FROM unnest(%(models)s::text[]) AS w(model)
-          JOIN keys_cataloguemodel c
-            ON lower(c.name) = w.model OR w.model = ANY(c.aliases)
-               OR c.pattern <> '' AND w.model ~ ('^(?:' || c.pattern || ')$')
-         ORDER BY w.model, c.provider_id, lower(c.name) <> w.model, w.model <> ALL(c.aliases),
-                  length(c.pattern) DESC, c.id
-    )"""
-
-
-class ServedRow(NamedTuple):
-    """A key that serves a model."""
-
-    api_key_id: str
-
-
-# Any key that serves any of the models, with any status.
-SERVED_ANYWHERE = Statement(
-    _WISHED  # noqa: S608 - a constant
-    + """
-    SELECT s.api_key_id FROM wished w JOIN keys_servedmodel s ON s.model_id = w.id LIMIT 1
-    """,
-    ServedRow,
-)
-
-
 class ServedPrice(NamedTuple):
     """A model asked for that a key serves, with its price there."""
 
@@ -112,7 +83,7 @@ class ServedPrice(NamedTuple):
 
 # Which of the models a key serves.
 SERVED_BY_KEY = Statement(
-    _WISHED  # noqa: S608 - a constant
+    WISHED  # noqa: S608 - a constant
     + """
     SELECT w.model, s.price_id
       FROM wished w JOIN keys_servedmodel s ON s.model_id = w.id
@@ -125,7 +96,7 @@ SERVED_BY_KEY = Statement(
 # Every API key with what it has free at this moment, and whether it serves all the `models`; what
 # it costs is then the price of the dearest of them there.
 CANDIDATES = Statement(
-    _WISHED  # noqa: S608 - a constant
+    WISHED  # noqa: S608 - a constant
     + """,
     -- How many of these models each key serves, and the dearest price among them.
     served AS (

@@ -11,12 +11,11 @@ from keys.models import ApiKey, CatalogueModel, Price, Provider, ServedModel
 from keys.refusals import ApiKeyNotFound, WrongValue
 from keys.supply import pricing
 from keys.supply.bundled_models import SOURCE, BundledModel, bundled_model, bundled_models
+from keys.supply.patterns import is_pattern
 from keys.supply.pricing import Rates
 from keys.supply.services.price_book import bundled_prices, new_price
 from security import audit
 from security.actor import Actor
-
-_PATTERN_CHARACTERS = frozenset("*?[")
 
 
 @transaction.atomic
@@ -125,8 +124,3 @@ def _add(provider: Provider, models: list[BundledModel]) -> None:
         [CatalogueModel(provider=provider, source=SOURCE, **m._asdict()) for m in models],
         ignore_conflicts=True,
     )
-
-
-def is_pattern(text: str) -> bool:
-    """Whether an entry of `serves` is a pattern, which may match several models."""
-    return not _PATTERN_CHARACTERS.isdisjoint(text)
