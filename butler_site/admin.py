@@ -77,8 +77,13 @@ class RecordedAdmin(QuickList):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, RecordedAdmin):
-    """Who may sign in, and what they may do."""
+    """Who may sign in, and what they may do.
 
+    With the permissions for users, staff can add users and change names and passwords, but only of
+    users who may do nothing that they may not do themselves. What a user may do is for superusers.
+    """
+
+    _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -97,6 +102,19 @@ class UserAdmin(DjangoUserAdmin, RecordedAdmin):
             "permissions": _names(obj.user_permissions.values_list("codename", flat=True)),
         }
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As Django's permissions say, but not a user who may do more."""
+        return _may_do_as_much(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As Django's permissions say, but not a user who may do more."""
+        return _may_do_as_much(request, obj) and super().has_delete_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Also what a user may do, unless a superuser asks."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, *self._RIGHTS)
+
     @transaction.atomic
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""
@@ -107,7 +125,19 @@ class UserAdmin(DjangoUserAdmin, RecordedAdmin):
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, RecordedAdmin):
-    """Permissions that several users share."""
+    """Permissions that several users share; superusers set them."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Superusers."""
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers."""
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers."""
+        return bool(request.user.is_superuser)
 
     def values(self, obj: Group) -> dict[str, Any]:
         """The group's name and permissions."""
@@ -115,6 +145,15 @@ class GroupAdmin(DjangoGroupAdmin, RecordedAdmin):
             "name": obj.name,
             "permissions": _names(obj.permissions.values_list("codename", flat=True)),
         }
+
+
+def _may_do_as_much(request: HttpRequest, user: User | None) -> bool:
+    """Whether the signed-in user may do all that `user` may: who sets a password can sign in."""
+    if user is None or request.user.is_superuser:
+        return True
+    return not user.is_superuser and (
+        user.get_all_permissions() <= request.user.get_all_permissions()
+    )
 
 
 def _names(names: QuerySet[Any, str]) -> list[str]:

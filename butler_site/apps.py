@@ -13,6 +13,8 @@ class ButlerSiteConfig(AppConfig):
     verbose_name = "Butler"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks and what follows from wrong passwords."""
+        from butler_site import sign_in  # noqa: F401, PLC0415 - needs the models
+
         register(checks.postgres_is_new_enough, Tags.database)
         register(checks.lifetimes_fit)

@@ -6,6 +6,7 @@ Importing the settings starts nothing; it writes no file except a secret key out
 """
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -140,6 +141,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "pgtrigger",
     "rest_framework",
     "drf_spectacular",
@@ -160,6 +162,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "butler_site.request_id.RequestId",
     "butler_site.security_headers.SecurityHeaders",
+    "butler_site.nul_characters.RefuseNul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -168,6 +171,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "butler_site.urls"
 TEMPLATES = [
@@ -202,6 +206,23 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Wrong passwords are counted by name and address together: see `sign_in`.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = env.integer("BUTLER_SIGN_IN_TRIES", 10, least=1, most=1_000)
+AXES_COOLOFF_TIME = timedelta(
+    minutes=env.integer("BUTLER_SIGN_IN_LOCKED_MINUTES", 15, least=1, most=100_000)
+)
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "butler_site.sign_in.client_address"
+AXES_LOCKOUT_CALLABLE = "butler_site.sign_in.locked_page"
+# Its tables are not for people: an alert says what happened.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/"
 AUTH_PASSWORD_VALIDATORS = [

@@ -38,10 +38,17 @@ def client_address(*, peer: str, forwarded_for: str) -> str:
     return (last or peer)[:64]
 
 
-def _origin(request: HttpRequest) -> dict[str, str]:
-    address = client_address(
+def address_of(request: HttpRequest) -> str:
+    """The network address of the client that sent the request."""
+    return client_address(
         peer=request.META.get("REMOTE_ADDR", ""),
         forwarded_for=request.META.get("HTTP_X_FORWARDED_FOR", ""),
     )
+
+
+def _origin(request: HttpRequest) -> dict[str, str]:
     # A request that a test builds has not passed the middleware that sets its id.
-    return {"address": address, "request_id": request.META.get(META_REQUEST_ID, "")}
+    return {
+        "address": address_of(request),
+        "request_id": request.META.get(META_REQUEST_ID, ""),
+    }

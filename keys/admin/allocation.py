@@ -101,10 +101,10 @@ class AllocationAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The page, with the last entries of the session's history."""
-        session = Allocation.objects.filter(pk=object_id or 0).values_list("session_id", flat=True)
+        allocation = self.get_object(request, object_id) if object_id else None
         extra = dict(extra_context or {})
-        if session_id := session.first():
-            extra["butler_history"] = book_widgets.history(f"session:{session_id}")
+        if allocation:
+            extra["butler_history"] = book_widgets.history(self.audit_subject(allocation))
         return super().changeform_view(request, object_id, form_url, extra)
 
     @display(description="Session")
