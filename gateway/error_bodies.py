@@ -19,8 +19,16 @@ _SENTENCE_FIELDS = (
     "msg",
     "error_msg",
     "error_message",
+    "status_msg",
     "description",
 )
+# Times to wait in a body, and the headers that say the same.
+_WAIT_FIELDS = {
+    "retry_after": "retry-after",
+    "retry_after_seconds": "retry-after",
+    "resets_in_seconds": "retry-after",
+    "retry_after_ms": "retry-after-ms",
+}
 # What repeats the request, or what others than this key's provider said.
 _SKIPPED_FIELDS = ("metadata", "input", "ctx", "previous_errors", "innererror", "flagged_input")
 _CODE_CHARACTERS_MAX = 80
@@ -31,7 +39,7 @@ class ErrorText:
     """What an error says, in any order of its fields.
 
     `codes_in_order`: codes, types, statuses and reasons, in lower case. `sentences`: for people.
-    `message`: the first of them. `headers`: those that a router repeats in the body.
+    `message`: the first of them. `headers`: those that a body repeats, or has in their place.
     `retry_delay`: as Google says it, like `7s`. `extra_field`: a field that was not expected.
     """
 
@@ -100,7 +108,7 @@ def _walk(node: object, text: ErrorText, *, depth: int) -> None:
         for name, member in node.items():
             if name not in _SKIPPED_FIELDS and isinstance(member, dict | list):
                 _walk(member, text, depth=depth + 1)
-            elif name in _SENTENCE_FIELDS and isinstance(member, str):
+            elif name.lower() in _SENTENCE_FIELDS and isinstance(member, str):
                 _add_sentence(member, text, depth)
 
 
@@ -108,6 +116,9 @@ def _read_fields(node: dict[str, Any], text: ErrorText) -> None:
     text.codes_in_order += _codes(node)
     if isinstance(delay := node.get("retryDelay"), str):
         text.retry_delay = text.retry_delay or delay
+    for name, header in _WAIT_FIELDS.items():
+        if name in node:
+            text.headers.setdefault(header, str(node[name]))
     if node.get("type") == "extra_forbidden" and isinstance(node.get("loc"), list):
         text.extra_field = text.extra_field or str(node["loc"][-1])
     elif node.get("code") in ("unsupported_parameter", "unknown_parameter"):

@@ -63,7 +63,8 @@ class Failover:
         if error.is_about_key and call.dialect.spends and not is_guest:
             return await self._compare(call, error)
         await self.blame_key()
-        if call.dialect.spends and error.status in _OFTEN_ABOUT_KEY:
+        is_overload = error.about is About.MOMENT
+        if call.dialect.spends and error.status in _OFTEN_ABOUT_KEY and not is_overload:
             await self._report_request(call, error)
             if is_guest and error.about in (About.KEY, About.UNSURE):
                 # A guest is not moved to another key to compare: a probe decides.

@@ -65,7 +65,7 @@ class ProviderError:
         """Whether another API key may answer the same request: it may be the key's fault."""
         if self.about is About.MOMENT:
             # An overload is the provider's: another key would meet it too.
-            return self.status == 429
+            return self.status == 429 and self.kind != "overloaded"
         return self.about in (About.KEY, About.CREDIT, About.UNSURE)
 
 
@@ -88,6 +88,7 @@ class _Rules:
     rules: tuple[_Rule, ...]
     defaults: dict[int, tuple[About, str]]
     statuses: dict[str, int]
+    status_words: dict[int, tuple[re.Pattern[str], ...]]
     affordable: tuple[re.Pattern[str], ...]
     context: tuple[re.Pattern[str], ...]
     input: tuple[re.Pattern[str], ...]
@@ -164,8 +165,14 @@ def _status_of(text: ErrorText) -> int:
     for code in text.codes_in_order:
         if code.isascii() and code.isdigit() and 400 <= int(code[:4]) <= 599:
             return int(code)
-    known = _rules().statuses
-    return next((known[code] for code in text.codes_in_order if code in known), 500)
+    rules = _rules()
+    for code in text.codes_in_order:
+        if code in rules.statuses:
+            return rules.statuses[code]
+    for status, words in rules.status_words.items():
+        if _first_group(words, text.sentences) is not None:
+            return status
+    return 500
 
 
 def _number(patterns: tuple[re.Pattern[str], ...], text: ErrorText) -> int | None:
@@ -207,6 +214,9 @@ def _rules() -> _Rules:
             for status in row["statuses"]
         },
         statuses=data["statuses"],
+        status_words={
+            int(status): _compile(words) for status, words in data["status_words"].items()
+        },
         affordable=_compile(data["numbers"]["affordable_output_tokens"]),
         context=_compile(data["numbers"]["context_tokens"]),
         input=_compile(data["numbers"]["input_tokens"]),

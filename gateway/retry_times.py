@@ -20,12 +20,22 @@ _IN_WORDS = re.compile(
     rf"({_DURATION})",
     re.IGNORECASE,
 )
+# *It will reset at 2026-11-28 21:00:00 +0800*; without its zone a moment is not known.
+_MOMENT_IN_WORDS = re.compile(
+    r"(?:try again|retry|resets?|available)(?: at| on| after)? (\d{4}-\d\d-\d\d)(?:T| at | )"
+    r"(\d\d:\d\d(?::\d\d)?) ?(Z|UTC|[+-]\d\d:?\d\d)",
+    re.IGNORECASE,
+)
+# In the header of all limits: `limit=100, remaining=0, reset=50`, `"default";r=0;t=50`.
+_RATE_LIMIT_RESET = re.compile(r"\b(?:reset|t)=(\d{1,9})\b")
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,12})?")
 # Larger numbers are moments: seconds, or thousandths of them, since 1970.
 _SECONDS_MAX, _EPOCH_SECONDS_MAX = 10**8, 10**11
 _RESETS = (
     "x-ratelimit-reset-requests",
     "x-ratelimit-reset-tokens",
+    "x-ratelimit-reset-requests-day",
+    "x-ratelimit-reset-tokens-minute",
     "x-ratelimit-reset",
     "x-ratelimit-reset-after",
     "ratelimit-reset",
@@ -47,7 +57,7 @@ def wait_seconds(headers: Mapping[str, str], text: ErrorText, *, now: datetime) 
         milliseconds and milliseconds / 1000,
         _seconds(headers.get("retry-after", ""), now),
         _duration(text.retry_delay),
-        *(_in_words(sentence) for sentence in text.sentences),
+        *(_in_words(sentence, now) for sentence in text.sentences),
         _reset(headers, now),
     )
     return next((seconds for seconds in said if seconds and seconds > 0), None)
@@ -67,6 +77,8 @@ def _reset(headers: Mapping[str, str], now: datetime) -> float | None:
     ]
     if used_up:
         return max(used_up)
+    if match := _RATE_LIMIT_RESET.search(headers.get("ratelimit", "")):
+        return float(match[1])
     return min(known.values(), default=None)
 
 
@@ -94,10 +106,12 @@ def _duration(value: str) -> float | None:
     return _sum(value)
 
 
-def _in_words(sentence: str) -> float | None:
-    """*Please try again in 1m2.5s*, *retry after 6 seconds*."""
-    match = _IN_WORDS.search(sentence)
-    return _sum(match[1]) if match else None
+def _in_words(sentence: str, now: datetime) -> float | None:
+    """*Please try again in 1m2.5s*, *retry after 6 seconds*, *resets at 2026-11-28T12:30:00Z*."""
+    if match := _IN_WORDS.search(sentence):
+        return _sum(match[1])
+    match = _MOMENT_IN_WORDS.search(sentence)
+    return _until(f"{match[1]}T{match[2]}{match[3].replace('UTC', 'Z')}", now) if match else None
 
 
 def _sum(duration: str) -> float:

@@ -196,6 +196,9 @@ def test_what_was_written_before_the_error_is_charged(ask):
         {"message": "Rate limit exceeded", "code": 429},
         {"message": "Rate limit reached", "type": "rate_limit_error"},
         {"message": "slow down", "code": "rate_limit_exceeded"},
+        "Rate limit exceeded, please slow down",
+        {"status_code": 1002, "status_msg": "rate limit"},
+        {"error_code": 17, "error_msg": "Open api daily request limit reached"},
     ],
 )
 def test_a_rate_limit_in_an_answer_cools_the_key(ask, stream, error):

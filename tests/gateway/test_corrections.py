@@ -54,6 +54,15 @@ CONTEXT_8192 = [
     "or `max_tokens` and try again",
     "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8192. Given: 116"
     " `inputs` tokens and 16384 `max_new_tokens`",
+    "Requested token count exceeds the model's maximum context length of 8192 tokens. You requested"
+    " a total of 16500 tokens: 116 tokens from the input messages and 16384 for the completion.",
+    "max_tokens=16384 cannot be greater than max_model_len=max_total_tokens=8192. Please request "
+    "fewer output tokens.",
+    "Requested generation length 16384 is not possible! The provided prompt is 116 tokens long, but"
+    " the maximum supported sequence length is just 8192!",
+    "AiError: The estimated number of input and maximum output tokens (16500) exceeded this model "
+    "context window limit (8192).",
+    "max_total_tokens (16500) must be less than or equal to max_seq_len (8192)",
 ]
 
 
@@ -115,6 +124,13 @@ def test_a_context_that_is_too_small_for_the_default_maximum_is_learned(gateway,
             8192,
         ),
         (422, "The maximum tokens you requested exceeds the model limit of 4096.", 4096),
+        (
+            400,
+            "The parameter `max_tokens` specified in the request are not valid: integer above "
+            "maximum value, expected a value <= 12288, but got 16384 instead.",
+            12_288,
+        ),
+        (422, "Input validation error: `max_new_tokens` must be <= 4095. Given: 16384", 4095),
         (
             402,
             "This request requires more credits, or fewer max_tokens. You requested up to 16384 "
@@ -208,6 +224,8 @@ NO_STREAM_OPTIONS = [
     (400, error("Unknown parameter: 'stream_options'.", param="stream_options")),
     (400, error("property 'stream_options' is unsupported")),
     (400, error("stream_options: Extra inputs are not permitted")),
+    (400, error("Additional properties are not allowed ('stream_options' was unexpected)")),
+    (422, {"message": "unknown field: parameter 'stream_options' is not a valid field"}),
 ]
 
 

@@ -75,6 +75,16 @@ ABOUT_REQUEST = {
     ),
     "Google: a region": (400, {}, [{"error": {"message": "User location is not supported"}}]),
     "Azure: no deployment": (404, {}, {"error": {"code": "DeploymentNotFound", "message": "no"}}),
+    "new-api: too dear for what remains": (
+        403,
+        {},
+        {"error": {"message": "token remain quota: ＄0.250000, need quota: ＄5.500000"}},
+    ),
+    "Vertex AI: no permission for the model": (
+        403,
+        {},
+        [{"error": {"message": "Permission 'x.predict' denied on resource '//y' (or it may not)"}}],
+    ),
     "Together: a tier": (403, {}, {"error": {"message": "Access to this model needs tier 2."}}),
 }
 # Refusals that may be the key's: status, body, and what becomes of the key if it was.
@@ -89,6 +99,14 @@ ABOUT_KEY = {
         {"error": {"message": "Your credit balance is too low to access the API."}},
         "cooling",
     ),
+    "MiniMax: balance": (500, {"error": {"message": "insufficient balance (1008)"}}, "cooling"),
+    "Fireworks: bills": (
+        412,
+        {"error": {"message": "Suspended, possibly due to reaching the monthly spending limit"}},
+        "cooling",
+    ),
+    "LiteLLM: budget": (400, {"error": {"message": "no", "type": "budget_exceeded"}}, "cooling"),
+    "new-api: invalid": (401, {"error": {"message": "无效的令牌"}}, "broken"),
     "Groq: rate": (429, {"error": {"message": "Rate limit. Try again in 7s"}}, "cooling"),
     "Mistral: unauthorized": (401, {"message": "Unauthorized"}, "suspended"),
     "NVIDIA: forbidden": (403, {"detail": "Authorization failed"}, "suspended"),
@@ -246,11 +264,21 @@ def test_of_two_keys_that_are_refused_differently_one_is_blamed(gateway, provide
     assert_books_balance()
 
 
-def test_an_overload_is_passed_on_and_no_other_key_is_asked(gateway, provider):
-    provider.refuse(529, {"error": {"type": "overloaded_error", "message": "Overloaded"}})
-    assert lend(gateway.url).call().status == 529
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (529, {"type": "overloaded_error", "message": "Overloaded"}),
+        (429, {"type": "engine_overloaded_error", "message": "The engine is overloaded"}),
+        # Of the provider behind a router.
+        (429, {"code": 429, "message": "Provider returned error"}),
+    ],
+)
+def test_an_overload_is_passed_on_and_no_other_key_is_asked(gateway, provider, status, error):
+    provider.refuse(status, {"error": error})
+    assert lend(gateway.url).call().status == status
     assert len(provider.calls()) == 1
     assert set(statuses().values()) == {"active"}
+    assert not Alert.objects.exists()
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 429])
@@ -284,6 +312,9 @@ def test_a_route_that_the_key_may_not_use_leaves_its_other_routes_alone(gateway,
         ({"x-ratelimit-reset-requests": "1m30s"}, "", 90),
         ({}, [{"error": {"code": 429, "details": [{"retryDelay": "7s"}]}}], 7),
         ({}, {"error": {"message": "Please try again in 1m2.5s."}}, 62.5),
+        ({}, {"error": {"type": "usage_limit_reached", "resets_in_seconds": 300}}, 300),
+        ({"x-ratelimit-reset-tokens-minute": "11.5"}, "", 11.5),
+        ({"ratelimit": '"default";r=0;t=50'}, "", 50),
         ({}, "", 60),
     ],
 )
