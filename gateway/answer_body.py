@@ -1,6 +1,7 @@
 """Read the body of a provider's answer: decoded, within a bound, and known by its first bytes."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 
 import aiohttp
@@ -19,6 +20,9 @@ from gateway.dialects import sse
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 # No JSON and no event begins with it.
 _GZIP_MARK = b"\x1f"
+_GZIP = ("gzip", "x-gzip")
+# JSON and events; nothing compressed begins with so many bytes of plain ASCII.
+_TEXT = re.compile(rb"\s*(?:[\[{]|data:|event:|id:|:)[\t\n\r -~]{16}")
 
 
 class Lost(Exception):
@@ -106,9 +110,15 @@ class AnswerBody:
         except UnknownEncoding:
             said = []
         is_gzip = first_chunk.startswith(_GZIP_MARK)
-        if said and said[-1] in ("gzip", "x-gzip"):
-            return said if is_gzip else []
-        return said or (["gzip"] if is_gzip else [])
+        if said and (_begins_text(first_chunk) or (said[-1] in _GZIP and not is_gzip)):
+            return []
+        found = said or (["gzip"] if is_gzip else [])
+        return ["gzip", *found] if found and self._is_gzip_again(found, first_chunk) else found
+
+    def _is_gzip_again(self, encodings: list[str], first_chunk: bytes) -> bool:
+        """Whether what `encodings` leave is gzip: a CDN compressed what was compressed."""
+        decoder = Decoder(encodings, size_max=self._size_max)
+        return next(decoder.pieces(first_chunk), b"").startswith(_GZIP_MARK)
 
     async def _next_decoded(self, decoder: Decoder) -> bytes:
         while True:
@@ -127,3 +137,9 @@ class AnswerBody:
         """Whether the answer has no length, so that its end looks like a broken connection."""
         headers = self._response.headers
         return "content-length" not in headers and "transfer-encoding" not in headers
+
+
+def _begins_text(chunk: bytes) -> bool:
+    """Whether a body is plain although its header names an encoding: some proxies decode it and
+    keep the header."""
+    return _TEXT.match(chunk) is not None

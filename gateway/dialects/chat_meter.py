@@ -27,7 +27,7 @@ class _Delta(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    index: int = 0
+    index: int | str | None = 0
     delta: _Delta | None = None
     # Of completions.
     text: Any = None
@@ -77,7 +77,7 @@ class ChatMeter:
         self._is_new = self._is_final = False
         # Whether more than text came already: a finish, or usage.
         self._has_more = False
-        self._finished: set[int] = set()
+        self._finished: set[int | str | None] = set()
         self._text = StreamedText()
 
     @property

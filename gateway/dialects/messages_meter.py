@@ -63,7 +63,7 @@ class MessagesMeter:
     @property
     def report(self) -> UsageReport | None:
         """The usage, once it is final."""
-        return self._latest() if self.finished else None
+        return self._latest() if self.finished or self.ended else None
 
     @property
     def service_tier(self) -> str:

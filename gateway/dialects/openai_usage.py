@@ -7,7 +7,8 @@ count send zeros. Three exceptions, seen at real providers:
 - what `total_tokens` has above prompt and completion is output (Gemini's thoughts, xAI's
   reasoning);
 - reasoning larger than the completion is not part of it (Perplexity) and is output, too;
-- cached tokens larger than the prompt are not part of it if the total says so, and are input.
+- what was read from or written to the cache is not part of the prompt if the total says so
+  (Bedrock), and is input.
 
 `usage_names.toml` has the names of the counts and the places where they are.
 """
@@ -68,7 +69,11 @@ def usage_values(*places: Any) -> dict[str, Any]:
 def unusual_places(answer: dict[str, Any]) -> list[Any]:
     """Where an answer or a chunk can have its usage, besides `usage`."""
     choices = answer.get("choices")
-    places = [as_object(each).get("usage") for each in choices] if isinstance(choices, list) else []
+    places = [
+        as_object(each).get(name)
+        for each in (choices if isinstance(choices, list) else ())
+        for name in _PLACES["choice"]
+    ]
     places += [answer.get(name) for name in _PLACES["objects"]]
     if any(name in answer for name in _PLACES["answer"]):
         places.append(answer)
@@ -151,11 +156,16 @@ def _complete_usage(
         part(output_details, "reasoning_tokens"),
         *(values.get(name) for name in _PARTS["reasoning"]),
     )
-    if cached > prompt and total == prompt + cached + completion:
-        prompt += cached
+    writes = largest(
+        part(input_details, "cache_write_tokens"),
+        part(input_details, "cache_creation_tokens"),
+        *(values.get(name) for name in _PARTS["writes"]),
+    )
+    if total == prompt + cached + writes + completion:
+        prompt += cached + writes
     output = _output(completion, reasoning, rest=(total or 0) - prompt - completion)
     cached = part_within(cached, whole=prompt)
-    writes = part_within(_writes(input_details), whole=prompt - cached)
+    writes = part_within(writes, whole=prompt - cached)
     audio_input, image_input = _media(input_details, values, "prompt", whole=prompt)
     audio_output, image_output = _media(output_details, values, "completion", whole=output)
     return Usage(
@@ -172,11 +182,6 @@ def _complete_usage(
         web_searches=searches(values, *_SEARCHES["counts"]),
         search_kind=word(values.get(_SEARCHES["kind"])),
     )
-
-
-def _writes(details: Any) -> int:
-    """The cache writes: OpenRouter's name, LiteLLM's."""
-    return largest(part(details, "cache_write_tokens"), part(details, "cache_creation_tokens"))
 
 
 def _long_writes(details: Any) -> int:

@@ -37,7 +37,7 @@ class _Event(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Event, float_hook=Decimal).decode
 # An answer cut at its maximum is complete too.
-_ENDS = frozenset({"response.completed", "response.incomplete"})
+_ENDS = frozenset({"response.completed", "response.incomplete", "response.done"})
 _ITEM_END = "response.output_item.done"
 _FAILURES = frozenset({"response.failed", "response.cancelled", "error"})
 

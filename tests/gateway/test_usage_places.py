@@ -64,6 +64,20 @@ PLACES = {
     "with the last choice": [chunk("hi"), chunk("", "stop") | {"usage": SAID}],
     "after the finish, with choices": [chunk("hi", "stop"), chunk() | {"usage": SAID}],
     "without choices": [chunk("hi", "stop"), {"usage": SAID}],
+    "in the last delta": [
+        chunk("hi"),
+        {"id": "c-1", "choices": [{"index": 0, "delta": {"usage": SAID}, "finish_reason": "stop"}]},
+    ],
+    "before a last choice without it": [chunk("hi") | {"usage": SAID}, chunk("", "eos")],
+    "null until the end": [
+        chunk("hi") | {"usage": None},
+        chunk("", "stop") | {"usage": None},
+        {"choices": None, "usage": SAID},
+    ],
+    "without an index": [
+        {"choices": [{"index": None, "delta": {"content": "hi"}, "finish_reason": "stop"}]},
+        {"id": "c-1", "choices": [], "usage": SAID},
+    ],
     "in the first chunk": [chunk("hi") | {"usage": SAID}, chunk("", "stop")],
     "in its own words, Gemini": [chunk("hi", "stop", usageMetadata=GEMINI)],
     "in its own words, Ollama": [chunk("hi", "stop", prompt_eval_count=19, eval_count=21)],
@@ -91,6 +105,18 @@ WHOLE_PLACES = {
     "Ollama": {"prompt_eval_count": 19, "eval_count": 21},
     "Bedrock": {"usage": {"inputTokens": 19, "outputTokens": 21, "totalTokens": 40}},
     "Cohere": {"usage": {"billed_units": {"input_tokens": 19, "output_tokens": 21}}},
+    "Vercel": {
+        "usage": {"promptTokens": 19, "completionTokens": 21, "totalTokens": 40},
+    },
+    "in the message": {"choices": [{"message": {"content": "hi", "usage": SAID}}]},
+    "in a message around it": {"message": {"content": "hi", "usage": SAID}},
+    "in Cloudflare's result": {"result": {"response": "hi", "usage": SAID}, "success": True},
+    "beside Cohere's billed units": {
+        "usage": None,
+        "meta": {"tokens": {"input_tokens": 19, "output_tokens": 21}},
+    },
+    "with a total of zero": {"usage": {**SAID, "total_tokens": 0}},
+    "with a total that is too small": {"usage": {**SAID, "total_tokens": 21}},
     "an empty usage first": {"usage": {}, "usage_metadata": GEMINI},
 }
 
@@ -115,10 +141,44 @@ def test_gemini_s_thoughts_and_cached_tokens_are_read_in_its_own_words():
     )
 
 
-# ---- merged, never lowered -----------------------------------------------------------------------
-
 DETAILS = {"prompt_tokens_details": {"cached_tokens": 12}}
 CACHED = Usage(input_tokens=19, output_tokens=21, cached_tokens=12)
+CACHED_NAMES = {
+    "Moonshot": {"cached_tokens": 12},
+    "DeepSeek": {"prompt_cache_hit_tokens": 12, "prompt_cache_miss_tokens": 7},
+    "DeepSeek, with zero in OpenAI's place": {
+        "prompt_cache_hit_tokens": 12,
+        "prompt_tokens_details": {"cached_tokens": 0},
+    },
+    "zero in Moonshot's place": {"cached_tokens": 0, **DETAILS},
+    "LiteLLM": {"cache_read_input_tokens": 12, "cache_creation_input_tokens": 0},
+    "oMLX": {"num_cached_tokens": 12},
+    "null in one place": {"cached_tokens": None, **DETAILS},
+}
+
+
+@pytest.mark.parametrize("names", CACHED_NAMES.values(), ids=CACHED_NAMES)
+def test_cached_tokens_are_read_under_any_name(names):
+    assert CHAT.usage_report(msgspec.json.encode({"usage": {**SAID, **names}})).usage == CACHED
+
+
+def test_cache_writes_of_routers_to_claude_are_read_beside_the_details():
+    usage = {**SAID, "cache_read_input_tokens": 9, "cache_creation_input_tokens": 4}
+    assert CHAT.usage_report(msgspec.json.encode({"usage": usage})).usage == Usage(
+        input_tokens=19, output_tokens=21, cached_tokens=9, cache_write_tokens=4
+    )
+
+
+def test_what_bedrock_reads_from_the_cache_and_writes_to_it_is_not_in_its_input():
+    usage = {"inputTokens": 19, "outputTokens": 21, "totalTokens": 57}
+    cache = {"cacheReadInputTokens": 12, "cacheWriteInputTokens": 5}
+    assert CHAT.usage_report(msgspec.json.encode({"usage": usage | cache})).usage == Usage(
+        input_tokens=36, output_tokens=21, cached_tokens=12, cache_write_tokens=5
+    )
+
+
+# ---- merged, never lowered -----------------------------------------------------------------------
+
 UPDATES = {
     "zeros at the end": [SAID, {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}],
     "only the output at the end": [{**SAID, "completion_tokens": 3}, {"completion_tokens": 21}],
@@ -206,6 +266,34 @@ def test_cache_writes_of_an_hour_are_not_lost_over_a_stream(start, delta):
         cache_write_tokens=11_350,
         cache_write_long_tokens=11_350,
     )
+
+
+def test_a_message_that_stops_without_a_reason_is_known_by_its_end():
+    meter = meter_of(
+        MESSAGES,
+        {"type": "message_start", "message": {"usage": {"input_tokens": 19, "output_tokens": 1}}},
+        {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 21}},
+        {"type": "message_stop"},
+    )
+    assert meter.report.usage == READ
+
+
+def test_the_cache_that_is_reported_only_at_the_end_counts():
+    """As DashScope's Anthropic endpoint does."""
+    zeros = {"input_tokens": 0, "output_tokens": 0}
+    late = {"input_tokens": 7, "cache_read_input_tokens": 12, "output_tokens": 21}
+    meter = meter_of(
+        MESSAGES,
+        {"type": "message_start", "message": {"usage": zeros}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": late},
+    )
+    assert meter.report.usage == CACHED
+
+
+def test_a_response_can_be_done_in_the_words_of_realtime():
+    usage = {"input_tokens": 19, "output_tokens": 21}
+    meter = meter_of(RESPONSES, {"type": "response.done", "response": {"usage": usage}})
+    assert (meter.ended, meter.report.usage) == (True, READ)
 
 
 # ---- odd numbers, and usage that says only a part ------------------------------------------------
