@@ -57,6 +57,12 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
             if await _confirm_upstream(call):
                 runtime.running_charges.add(call.hold.pk)
                 return call
+        except CannotBeBounded:
+            # Only a hold would notice that the catalogue says something else by now.
+            upstream = call.upstream
+            now = await runtime.sessions.upstream(upstream.slug, not_version=upstream.version)
+            if now.version == upstream.version:
+                raise
         except keys_refusals.KeyChanged:
             session = await runtime.sessions.read(session.session_id)
         except keys_refusals.KeyCannotServe as refusal:

@@ -18,6 +18,9 @@ from keys.supply.model_facts import ModelFacts
 _BYTES_PER_TOKEN = 3.5
 # OpenAI's cookbook: 3 tokens around a message and 1 for its role, 3 to begin the answer.
 _MESSAGE, _ANSWER = 4, 3
+# What a model probably wrote before its answer if it does not show its reasoning: 1,024 of 1,186
+# tokens in the example of OpenAI's guide to reasoning models.
+_UNSEEN_REASONING = 1024
 _MESSAGES = ("messages", "input")
 # The model gets them as JSON, names and punctuation included, or in a form that is as long.
 _JSON_FIELDS = frozenset({"tools", "functions", "response_format", "output_format", "text"})
@@ -36,6 +39,12 @@ def text_tokens(text: str, *, model: ModelFacts) -> int:
     if counted is None:
         counted = ceil(len(text.encode(errors="replace")) / _BYTES_PER_TOKEN)
     return counted
+
+
+def output_tokens(text: str, *, model: ModelFacts) -> int:
+    """Tokens that the model wrote if `text` is all that was seen of its answer."""
+    unseen = _UNSEEN_REASONING if model.reasons_unseen else 0
+    return text_tokens(text, model=model) + unseen if text else 0
 
 
 def input_tokens(fields: Mapping[str, Raw], *, model: ModelFacts) -> int:

@@ -25,6 +25,11 @@ def turn_windows() -> int:
     return services.open_windows(now=now) + services.revive_keys(now=now)
 
 
+def refresh_catalogue() -> int:
+    """Daily, and after an upgrade: lines of the model catalogue that no user has changed."""
+    return services.refresh_catalogue()
+
+
 def rotate_away(slug: str) -> None:
     """Once, when a key was refused or switched off: move its live allocations."""
     services.rotate_away(slug, now=timezone.now())

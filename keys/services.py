@@ -57,7 +57,7 @@ from keys.limits.services.limits import Terms, remove_limit, set_limit
 from keys.limits.services.windows import open_windows, take_books_alone
 from keys.supply.services.key_status import revive_keys, set_key_status
 from keys.supply.services.model_aliases import remove_model_alias, set_model_alias
-from keys.supply.services.model_catalogue import change_model
+from keys.supply.services.model_catalogue import change_model, refresh_catalogue
 from keys.supply.services.providers import (
     KeyTerms,
     add_key,
@@ -129,6 +129,7 @@ __all__ = [
     "note_token_use",
     "open_windows",
     "plan_for_calls",
+    "refresh_catalogue",
     "release",
     "remove_limit",
     "remove_model_alias",

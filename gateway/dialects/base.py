@@ -75,7 +75,7 @@ class StreamMeter(Protocol):
         """The best that is known without the final usage: the input if the provider sent it, and
         the output so far, counted; None if nothing arrived.
 
-        May take a while for long answers. Reasoning that a provider does not show is not in it.
+        May take a while for long answers. Reasoning that a provider does not show is guessed.
         """
 
 

@@ -37,7 +37,9 @@ class StreamedText:
         """The best known usage: what was reported so far, or more if more text arrived."""
         known = known or Usage()
         text = self._text.decode(errors="replace")
-        output = max(known.output_tokens, _text_tokens(text, model=model))
+        # What the provider reported has its reasoning in it.
+        count = estimates.text_tokens if known.output_tokens else estimates.output_tokens
+        output = max(known.output_tokens, count(text, model=model))
         total = known.total and max(known.total, known.input_tokens + output)
         usage = replace(known, output_tokens=output, total=total)
         return usage if usage.tokens else None
@@ -48,8 +50,8 @@ def count_tokens(body: bytes, field: str, *, model: ModelFacts) -> int:
     try:
         value = msgspec.json.decode(body, type=dict[str, Any]).get(field)
     except DECODE_ERRORS:
-        return _text_tokens(body.decode(errors="replace"), model=model)
-    return _text_tokens("\n".join(_strings(value)), model=model)
+        return estimates.output_tokens(body.decode(errors="replace"), model=model)
+    return estimates.output_tokens("\n".join(_strings(value)), model=model)
 
 
 def has_output(content: Any) -> bool:
@@ -61,10 +63,6 @@ def has_output(content: Any) -> bool:
     ):
         return True
     return any(text.strip() for text in _strings(content))
-
-
-def _text_tokens(text: str, *, model: ModelFacts) -> int:
-    return estimates.text_tokens(text, model=model) if text else 0
 
 
 def _strings(value: Any) -> Iterator[str]:

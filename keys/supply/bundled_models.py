@@ -10,10 +10,11 @@ from genai_prices import data_snapshot
 from genai_prices import types as genai
 from genai_prices.types import ModelInfo
 
-from keys.supply.model_facts import find, last_part
+from keys.supply.model_facts import columns_of, facts_by_name, find, last_part
 from keys.supply.pricing.bundled import bundled_provider_id
 
-SOURCE = f"genai-prices {genai_prices.__version__}"
+DATA = "genai-prices"
+SOURCE = f"{DATA} {genai_prices.__version__}"
 # Any moment: whether a model has a price for output does not depend on it.
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 # PostgreSQL and Python read both sides of these in the same way.
@@ -49,6 +50,11 @@ def bundled_model(provider: str, name: str) -> BundledModel:
     return (version or BundledModel("", [], "", None, *_facts(name)))._replace(
         name=name, aliases=[], pattern=""
     )
+
+
+def bundled_columns(model: BundledModel) -> dict[str, Any]:
+    """Everything the bundled data says of a model, as columns of `CatalogueModel`."""
+    return model._asdict() | columns_of(facts_by_name(model.name))
 
 
 def _means(model: BundledModel, name: str) -> bool:

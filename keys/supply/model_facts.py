@@ -7,16 +7,28 @@ models of vendors that host OpenAI's own; what a request may say, of any model w
 
 import re
 import tomllib
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
+from keys.refusals import WrongValue
 from keys.supply.image_rules import ImageRules, image_rules_from_json
 
 _FILE = Path(__file__).parent / "data" / "model_facts.toml"
 _NAMES_CACHED = 1024
-# Butler adds them to requests, or makes a client add them.
+TOKENIZERS = ("o200k_base", "cl100k_base")
+OUTPUT_FIELDS = ("max_tokens", "max_completion_tokens")
+# Butler adds them to requests, or has OpenClaw add them.
 ADDED_PARAMETERS = ("stream_options", "reasoning_effort", "prompt_cache_key")
+
+_KNOWN = {
+    "tokenizer": ("", *TOKENIZERS),
+    "output_field": OUTPUT_FIELDS,
+    "refused_parameters": ADDED_PARAMETERS,
+}
 
 
 class ModelFacts(NamedTuple):
@@ -26,7 +38,8 @@ class ModelFacts(NamedTuple):
     the texts of a request, as OpenAI does. `output_field`: the field of a chat request that limits
     the answer. `refused_parameters`: those of ADDED_PARAMETERS that a request must not have.
     `always_searches`: whether the provider searches with every call, even if the request does not
-    ask for it.
+    ask for it. `reasons_unseen`: whether it reasons without showing that in its answer.
+    The names are those of the columns of `CatalogueModel`.
     """
 
     tokenizer: str = ""
@@ -35,6 +48,7 @@ class ModelFacts(NamedTuple):
     output_field: str = "max_tokens"
     refused_parameters: frozenset[str] = frozenset()
     always_searches: bool = False
+    reasons_unseen: bool = False
 
 
 @lru_cache(_NAMES_CACHED)
@@ -50,7 +64,30 @@ def facts_by_name(model: str) -> ModelFacts:
         (find("output_fields", last) or {"field": "max_tokens"})["field"],
         _refused_parameters(model),
         find("always_searches", last) is not None,
+        find("reasons_unseen", last) is not None,
     )
+
+
+def facts_from_columns(columns: Mapping[str, Any]) -> ModelFacts:
+    """The facts in columns of the catalogue. Refusals: WrongValue."""
+    for name, known in _KNOWN.items():
+        values = columns[name] if name == "refused_parameters" else [columns[name]]
+        if unknown := set(values) - set(known):
+            raise WrongValue(
+                f"{min(unknown)!r} is not known. Use {', '.join(filter(None, known))}.", field=name
+            )
+    return ModelFacts(**columns)._replace(
+        image_rules=image_rules_from_json(columns["image_rules"]),
+        refused_parameters=frozenset(columns["refused_parameters"]),
+    )
+
+
+def columns_of(facts: ModelFacts) -> dict[str, Any]:
+    """The facts as columns of the catalogue."""
+    return facts._asdict() | {
+        "image_rules": msgspec.to_builtins(facts.image_rules),
+        "refused_parameters": sorted(facts.refused_parameters),
+    }
 
 
 def _refused_parameters(model: str) -> frozenset[str]:

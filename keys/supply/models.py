@@ -11,6 +11,13 @@ from django.utils.functional import cached_property
 
 from common import row_triggers
 from common.money_fields import created_at_field, usd
+from keys.supply.model_facts import (
+    ADDED_PARAMETERS,
+    OUTPUT_FIELDS,
+    TOKENIZERS,
+    ModelFacts,
+    facts_from_columns,
+)
 from keys.supply.pricing import (
     NO_FEES,
     RATE_NAMES,
@@ -262,6 +269,48 @@ class CatalogueModel(models.Model):
         blank=True,
         help_text="What the model answers with: text, image, audio or embeddings.",
     )
+    tokenizer = models.CharField(
+        max_length=20,
+        choices=[(name, name) for name in TOKENIZERS],
+        db_default="",
+        blank=True,
+        help_text="The public tokenizer that counts its texts. If it is blank, the bytes of a text "
+        "are the most tokens it can have.",
+    )
+    short_template = models.BooleanField(
+        db_default=False,
+        help_text="Only a few tokens are added to the texts of a request, as OpenAI does. "
+        "Otherwise calls hold more, for a system message of the provider.",
+    )
+    image_rules = models.JSONField(
+        db_default={},
+        blank=True,
+        help_text='How many tokens an image has, such as {"flat": {"tokens": 1024}}; of several '
+        "rules the largest result counts. If there is no rule, an image counts as 16,384 tokens.",
+    )
+    output_field = models.CharField(
+        max_length=30,
+        choices=[(name, name) for name in OUTPUT_FIELDS],
+        db_default=OUTPUT_FIELDS[0],
+        help_text="The field in which a chat request says the most tokens of the answer, if the "
+        "client does not say it itself.",
+    )
+    refused_parameters = ArrayField(
+        models.CharField(max_length=30),
+        db_default=[],
+        blank=True,
+        help_text="Parameters that Butler does not add to requests, because the model refuses "
+        f"them: {', '.join(ADDED_PARAMETERS)}. Those of a client are sent as they are.",
+    )
+    always_searches = models.BooleanField(
+        db_default=False,
+        help_text="The provider searches the web with every call, whether or not it was asked to.",
+    )
+    reasons_unseen = models.BooleanField(
+        db_default=False,
+        help_text="The model reasons before it answers and does not show it. A call whose usage "
+        "the provider did not report is charged for some reasoning as well.",
+    )
     source = models.CharField(
         max_length=100, help_text="The name of the data file, or of the user who set the values."
     )
@@ -279,6 +328,11 @@ class CatalogueModel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider_id} {self.name}"
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What the gateway must know of it."""
+        return facts_from_columns({name: getattr(self, name) for name in ModelFacts._fields})
 
 
 class ServedModel(models.Model):

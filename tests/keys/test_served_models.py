@@ -206,7 +206,7 @@ def test_a_model_is_changed_in_the_admin_with_a_reason(admin_client):
     model = CatalogueModel.objects.get(name="gpt-4.1")
     page = reverse("admin:keys_cataloguemodel_change", args=[model.pk])
     wanted = {"aliases": "fast,big", "pattern": model.pattern, "outputs": "text"}
-    wanted |= {"context_tokens": 1000, "output_tokens_max": 100}
+    wanted |= {"context_tokens": 1000, "output_tokens_max": 100, "output_field": model.output_field}
     assert "Enter a reason" in admin_client.post(page, wanted).content.decode()
     assert admin_client.post(page, wanted | {"reason": "measured"}).status_code == 302
     model.refresh_from_db()

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 
+from keys.supply.model_facts import facts_by_name
 from orchestration.runners.openclaw.gateway_config import Place, configuration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +50,9 @@ class OpenClaw:
         for name in ("HOME", "TMPDIR", "OPENCLAW_STATE_DIR"):
             Path(self.place.environment[name]).mkdir(parents=True, exist_ok=True)
         self.place.workspace.mkdir(exist_ok=True)
-        config = configuration(self.place, slots=slots, models=models)
+        config = configuration(
+            self.place, slots=slots, models={name: facts_by_name(name) for name in models}
+        )
         self.place.config.write_text(json.dumps(config))
 
     def start(self) -> None:

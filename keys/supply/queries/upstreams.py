@@ -11,7 +11,7 @@ from django.db.models.expressions import RawSQL
 from django.views.decorators.debug import sensitive_variables
 
 from keys.models import Allocation, ApiKey, ServedModel
-from keys.supply.model_facts import ModelFacts, facts_by_name
+from keys.supply.model_facts import ModelFacts
 from security import services as security
 
 
@@ -159,7 +159,7 @@ def _served(row: ServedModel) -> Served:
         min(limits, default=None),
         known.context_tokens,
         tuple(known.outputs),
-        facts_by_name(known.name),
+        known.facts,
     )
 
 

@@ -10,7 +10,13 @@ from keys.audit_actions import Action
 from keys.models import ApiKey, CatalogueModel, Price, Provider, ServedModel
 from keys.refusals import ApiKeyNotFound, WrongValue
 from keys.supply import pricing
-from keys.supply.bundled_models import SOURCE, BundledModel, bundled_model, bundled_models
+from keys.supply.bundled_models import (
+    SOURCE,
+    BundledModel,
+    bundled_columns,
+    bundled_model,
+    bundled_models,
+)
 from keys.supply.patterns import is_pattern
 from keys.supply.pricing import Rates
 from keys.supply.services.price_book import bundled_prices, new_price
@@ -121,6 +127,9 @@ def _catalogue(provider: Provider, serves: list[str]) -> dict[str, CatalogueMode
 
 def _add(provider: Provider, models: list[BundledModel]) -> None:
     CatalogueModel.objects.bulk_create(
-        [CatalogueModel(provider=provider, source=SOURCE, **m._asdict()) for m in models],
+        [
+            CatalogueModel(provider=provider, source=SOURCE, **bundled_columns(model))
+            for model in models
+        ],
         ignore_conflicts=True,
     )

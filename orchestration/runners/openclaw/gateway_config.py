@@ -6,7 +6,7 @@ for a while, or tries another credential of the same provider.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from django.db import transaction
 from keys import services as keys
 from keys.books.queries.slots import slot_token
 from keys.models import ApiKey
-from keys.supply.model_facts import facts_by_name
+from keys.supply.model_facts import ModelFacts
 from orchestration.models import Concurrency
 from orchestration.runners.openclaw.runner import gateway_token
 from orchestration.runners.openclaw.slots import RUNNER
@@ -85,9 +85,11 @@ def set_up(place: Place, *, slots: int, actor: Actor, now: datetime) -> dict[str
     return config
 
 
-def configuration(place: Place, *, slots: Iterable[str], models: Iterable[str]) -> dict[str, Any]:
+def configuration(
+    place: Place, *, slots: Iterable[str], models: Mapping[str, ModelFacts]
+) -> dict[str, Any]:
     """The content of `openclaw.json`, including the secrets of the gateway and the slots."""
-    slots, offered = list(slots), [_model(name) for name in models]
+    slots, offered = list(slots), [_model(*each) for each in models.items()]
     providers = {slug: _provider(slot_token(slug), offered) for slug in slots}
     # Butler refuses calls without a slot, and OpenClaw must not fall back to another slot.
     providers["deny"] = _provider("deny", [_DENIED])
@@ -152,8 +154,7 @@ def _provider(token: str, models: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _model(name: str) -> dict[str, Any]:
-    facts = facts_by_name(name)
+def _model(name: str, facts: ModelFacts) -> dict[str, Any]:
     effort = "reasoning_effort" not in facts.refused_parameters
     return {
         "id": name,
@@ -182,19 +183,18 @@ _DENIED = {
 }
 
 
-def _models() -> list[str]:
-    """The models with text as answers that API keys serve which are not disabled."""
+def _models() -> dict[str, ModelFacts]:
+    """The models with text as answers that API keys serve which are not disabled, by name."""
     usable = ApiKey.objects.exclude(status=ApiKey.Status.INACTIVE).select_related("provider")
     served = usable.prefetch_related("served_models__model")
-    return sorted(
-        {
-            row.model.name
-            for key in served
-            if key.speaks("openai")
-            for row in key.served_models.all()
-            if not row.model.outputs or "text" in row.model.outputs
-        }
-    )
+    found = {
+        row.model.name: row.model.facts
+        for key in served
+        if key.speaks("openai")
+        for row in key.served_models.all()
+        if not row.model.outputs or "text" in row.model.outputs
+    }
+    return dict(sorted(found.items()))
 
 
 def _write(file: Path, config: dict[str, Any]) -> None:
