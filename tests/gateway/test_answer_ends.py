@@ -41,6 +41,19 @@ WHOLE = {
     "finished with its last text": (CHAT, [piece("one two three", "stop")], {}),
     "a comment at the end": (CHAT, [piece("one two three", "stop"), b": bye"], {}),
     "no blank line at the end": (CHAT, [piece("one two three", "stop"), b"data: [DONE]"], {}),
+    "no [DONE], TGI's reason": (CHAT, [piece("one two three", "eos_token")], {}),
+    "an event named done": (
+        CHAT,
+        [piece("one two three", "stop"), b"event: done\ndata: {}\n\n"],
+        {},
+    ),
+    "the end in small letters": (CHAT, [piece("one two three", "stop"), b"data: [done]\n\n"], {}),
+    "keep-alive comments after the finish": (
+        CHAT,
+        [b": keep-alive\n\n", piece("one two three", "stop"), b": keep-alive\n\n" * 3],
+        {},
+    ),
+    "an index that is a text": (CHAT, [piece("one two three", "stop", index="0")], {}),
     "two choices": (CHAT, [piece("", "stop"), other_choice("stop")], {"n": 2}),
     "no message_stop": (MESSAGES, [START, TEXT, {**STOP, "usage": {}}], {}),
 }
@@ -57,6 +70,7 @@ def test_a_finished_answer_whose_connection_closes_in_order_is_whole(ask, path, 
 
 BROKEN = {
     "nothing finished": (CHAT, [piece("one two three")], {}),
+    "an empty reason": (CHAT, [piece("one two three", "")], {}),
     "one of two choices": (CHAT, [piece("one two three", "stop"), other_choice()], {"n": 2}),
     "half a chunk at the end": (
         CHAT,
