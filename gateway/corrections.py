@@ -17,6 +17,8 @@ from gateway.refused_answers import read_refusal
 # One for the field of the maximum, one for `stream_options`, one for the size of the maximum.
 _CORRECTIONS_MAX = 3
 _PAYMENT_REQUIRED = 402
+# Fireworks: only streams may be long.
+_WITHOUT_STREAM = "too_large_without_stream"
 _STREAM_OPTIONS = "stream_options"
 # The two names of one field of chat requests.
 _OTHER_MAXIMUM = {
@@ -84,8 +86,9 @@ class Corrections:
         if room is None or not call.parameters.output_tokens_least <= room:
             return False
         call.output_max = room
-        if error.status != _PAYMENT_REQUIRED:
-            # What the account can afford changes; what the model can write does not.
+        if error.status != _PAYMENT_REQUIRED and error.kind != _WITHOUT_STREAM:
+            # What the account can afford changes, and a stream may be longer than a whole answer;
+            # what the model can write stays.
             learned = {
                 "output_tokens_max": error.affordable_output_tokens and room,
                 "context_tokens": error.context_tokens,

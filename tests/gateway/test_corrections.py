@@ -182,6 +182,21 @@ def test_what_a_model_can_write_is_remembered_and_what_an_account_can_afford_is_
     assert len(provider.requests) == requests
 
 
+def test_a_maximum_for_whole_answers_does_not_shorten_streams(gateway):
+    def refuse(request):
+        if request.get("stream") or maximum(request) <= 4096:
+            return None
+        return 400, error("Requests with max_tokens > 4096 must have stream=true")
+
+    with strict_provider(refuse) as provider:
+        supply("key-1", base_url=provider.base_url, model="a-model")
+        session = lend(gateway.url)
+        for stream in (False, True, False):
+            assert call(session, max_tokens=None, stream=stream).status == 200
+    assert list(map(maximum, provider.requests)) == [16_384, 4096, 16_384, 16_384, 4096]
+    assert_books_balance()
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [
