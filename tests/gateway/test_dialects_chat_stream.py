@@ -206,6 +206,18 @@ def test_a_stream_cut_at_any_byte_is_metered_alike():
         )
 
 
+def test_characters_cut_in_the_middle_arrive_whole():
+    text = "你好，世界 🎉 é"
+    delta = {"choices": [{"index": 0, "delta": {"content": text}}]}
+    stream = b"data: " + msgspec.json.encode(delta) + b"\n\n" + STOP + ALONE + DONE
+    watch, splitter, got = meter(), Splitter(), []
+    for at in range(0, len(stream), 7):
+        got += fed(watch, *splitter.feed(stream[at : at + 7]))
+    assert b"".join(got) == stream.replace(ALONE, b"")
+    assert text.encode() in b"".join(got)
+    assert watch.report.usage == REPORTED
+
+
 def test_a_whole_answer_without_usage_is_counted():
     message = {"role": "assistant", "content": "one two three", "tool_calls": None}
     answer = {"id": "a", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}

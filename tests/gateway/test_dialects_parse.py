@@ -39,6 +39,7 @@ def test_a_model_that_is_no_name_is_refused(dialect, model):
         (dialects.CHAT, "max_tokens", 0),
         (dialects.CHAT, "max_tokens", -1),
         (dialects.CHAT, "max_tokens", 1.5),
+        (dialects.CHAT, "max_tokens", 6000.0),
         (dialects.CHAT, "max_completion_tokens", True),
         (dialects.CHAT, "max_completion_tokens", 10**10),
         (dialects.CHAT, "n", 0),
@@ -60,6 +61,20 @@ def test_a_field_metering_needs_must_have_a_usable_value(dialect, field, value):
     with pytest.raises(InvalidRequest) as refusal:
         parsed(dialect, **{field: value})
     assert refusal.value.field == field
+
+
+@every_dialect
+def test_null_is_the_same_as_nothing(dialect):
+    names = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n", "stream", "tools")
+    asked = parsed(dialect, **dict.fromkeys(names))
+    assert asked.output_tokens_max == parsed(dialect).output_tokens_max
+    assert (asked.choices, asked.stream) == (1, False)
+
+
+@pytest.mark.parametrize("number", [b"1e3", b"NaN", b"Infinity", b"0x10", b"01"])
+def test_a_maximum_that_is_written_in_another_way_is_refused(number):
+    with pytest.raises(InvalidRequest):
+        dialects.CHAT.parse(b'{"model":"a","max_tokens":' + number + b"}")
 
 
 def test_the_options_of_a_stream_must_be_an_object():

@@ -487,6 +487,15 @@ def test_a_page_of_another_origin_may_not(session, settings, allowed, origin):
 # --- HTTP ----------------------------------------------------------------------------------------
 
 
+def test_a_request_in_chunks_works(session, sandbox):
+    chunks = iter([HI[:7], HI[7:8], HI[8:]])
+    assert ask(session, body=chunks).status == 200
+    compressed = gzip.compress(HI, mtime=0)
+    chunks = iter([compressed[:3], compressed[3:]])
+    assert ask(session, body=chunks, headers={"content-encoding": "gzip"}).status == 200
+    assert len(sandbox.log()) == 2
+
+
 def test_odd_but_right_requests_work(session):
     for headers in (
         {"expect": "100-continue"},
