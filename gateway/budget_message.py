@@ -1,8 +1,8 @@
 """What a client is told when the budget of its session cannot pay for a call.
 
 Many clients decide by the words of an error whether to ask again: they look for `429`, `500`, `503`
-and the like anywhere in them. So no number in the message looks like an HTTP status of an error,
-and the link has none either. The exact numbers are in the facts beside it.
+and the like anywhere in its message, some in its whole body. So no number in the body looks like an
+HTTP status of an error, and the links have none either. The exact numbers are in the headers.
 """
 
 import re
@@ -10,6 +10,7 @@ import re
 from django.conf import settings
 
 from common import links
+from common.refusal import JSON
 from keys.refusals import NoBudget
 
 # An amount with its separators; in each group of it a client may see a status.
@@ -20,17 +21,18 @@ _UNITS = ((100_000, 1_000, "thousand"), (100_000_000, 1_000_000, "million"))
 
 def budget_message(budget: NoBudget) -> str:
     """What is lacking, the numbers of the allocation, what to do, and where a person sees it."""
-    return f"{_without_statuses(f'{budget.detail} {_numbers(budget)}')} {_quoted(page_url(budget))}"
+    return f"{_without_statuses(f'{budget.detail} {_numbers(budget)}')} {_page_url(budget)}"
 
 
-def page_url(budget: NoBudget) -> str:
-    """The page of the allocation, for a person."""
-    return f"{settings.PUBLIC_URL}{links.url('session', budget.session_id)}"
+def body_facts(budget: NoBudget) -> dict[str, JSON]:
+    """What the body has for programs: the allocation's page and its address in the REST API. An
+    allocation does not reset."""
+    api_url = f"{settings.PUBLIC_URL}/api/v1/allocations/{budget.session_id}"
+    return {"resets_at": None, "link": _page_url(budget), "api_url": _quoted(api_url)}
 
 
-def api_url(budget: NoBudget) -> str:
-    """The allocation in the REST API, for a program."""
-    return f"{settings.PUBLIC_URL}/api/v1/allocations/{budget.session_id}"
+def _page_url(budget: NoBudget) -> str:
+    return _quoted(f"{settings.PUBLIC_URL}{links.url('session', budget.session_id)}")
 
 
 def _numbers(budget: NoBudget) -> str:

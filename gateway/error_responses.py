@@ -89,14 +89,14 @@ def refusal_response(
 ) -> tuple[int, Headers, bytes]:
     """Status, headers and body. `status`: what the allocation chose for a lack of budget."""
     shape = SHAPES.get(type(refusal), BROKEN)
-    detail, facts = refusal.detail, refusal.facts()
+    facts = refusal.facts()
+    detail, body_facts = refusal.detail, facts
     if isinstance(refusal, keys.NoBudget) and shape is BUDGET:
         detail = budget_message.budget_message(refusal)
-        page, api = budget_message.page_url(refusal), budget_message.api_url(refusal)
-        facts |= {"resets_at": None, "link": page, "api_url": api}
+        body_facts = budget_message.body_facts(refusal)
     response = error_response(shape, detail, wire_format=wire_format, request_id=request_id)
     response.headers.extend(_refusal_headers(facts))
-    response.body["butler"] = {"code": refusal.code, **facts}
+    response.body["butler"] = {"code": refusal.code, **body_facts}
     if shape is BUDGET and status:
         response = response._replace(status=status)
     if (seconds := _retry_after(refusal)) is not None:
@@ -161,7 +161,11 @@ def mask_for_slot(refusal: Refusal) -> Refusal:
 
 _HEADERS_OF_FACTS = {
     "cost": b"x-butler-cost",
+    "allocated": b"x-butler-tokens-allocated",
+    "used": b"x-butler-tokens-used",
+    "held": b"x-butler-tokens-held",
     "left": b"x-butler-tokens-left",
+    "needed": b"x-butler-tokens-needed",
     "charge_id": b"x-butler-charge-id",
     "key_id": b"x-butler-key-id",
 }

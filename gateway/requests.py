@@ -2,7 +2,6 @@
 
 import asyncio
 import codecs
-import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -10,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from django.conf import settings
 
 from common import request_body
+from common.ids import random_id
 from common.request_body import Receive, read_body
 from gateway import content_encoding
 from gateway.refusals import BodyTooLarge, BodyTooSlow, InvalidRequest
@@ -37,7 +37,7 @@ class Request:
     wrote it. `model_in_path`: the model that the path names, if any."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.id = f"req_{secrets.token_hex(12)}"
+        self.id = random_id("req_")
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]

@@ -7,12 +7,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from gateway import budget_message
+from common.ids import random_id
 from gateway.error_responses import refusal_response
 from keys.refusals import AllocationClosed, AllocationExhausted
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-# What clients look for in the words of an error before they ask again: pi, smolagents, litellm.
+# What clients look for in the words of an error before they ask again: pi, smolagents, litellm;
+# opencode in the whole body.
 RETRIED = re.compile(
     r"[45]\d\d|rate.?limit|overloaded|too many requests|service.?unavailable|server error"
     r"|timed? ?out|connection.?error|fetch failed|terminated|retry delay",
@@ -79,17 +80,18 @@ def test_the_allocation_chooses_another_status(status, wire_format):
     ],
 )
 def test_a_number_that_looks_like_a_status_is_rounded(number, reads):
-    body = answer(exhausted(left=number))[2]
+    _, headers, body = answer(exhausted(left=number))
     assert body["error"]["message"].startswith(f"{reads} are left;")
-    assert body["butler"]["left"] == number
+    assert headers[b"x-butler-tokens-left"] == str(number).encode()
 
 
 @pytest.mark.parametrize("field", ["allocated", "used", "held", "left", "needed"])
 @pytest.mark.parametrize("number", [400, 429, 502, 504, 529, 4_500, 15_429, 429_503, 5_004_000])
-def test_no_number_in_the_words_looks_like_a_status(field, number):
-    refusal = exhausted(**{field: number})
-    assert not RETRIED.search(budget_message.budget_message(refusal))
-    assert answer(refusal)[2]["butler"][field] == number
+@pytest.mark.parametrize("wire_format", ["openai", "anthropic"])
+def test_no_number_in_the_body_looks_like_a_status(wire_format, field, number):
+    _, headers, body = answer(exhausted(**{field: number}), wire_format)
+    assert not RETRIED.search(json.dumps(body))
+    assert headers[f"x-butler-tokens-{field}".encode()] == str(number).encode()
 
 
 @pytest.mark.parametrize(
@@ -97,13 +99,18 @@ def test_no_number_in_the_words_looks_like_a_status(field, number):
 )
 def test_the_link_is_the_page_of_the_allocation_without_what_looks_like_a_status(session_id):
     refusal = exhausted(session_id=session_id)
-    message = budget_message.budget_message(refusal)
-    assert not RETRIED.search(message)
-    link = message.rsplit(" ", 1)[1]
-    facts = answer(refusal)[2]["butler"]
-    assert unquote(link) == facts["link"]
-    assert facts["link"].endswith(f"/admin/keys/allocation/?q={session_id}")
-    assert facts["api_url"].endswith(f"/api/v1/allocations/{session_id}")
+    body = answer(refusal)[2]
+    assert not RETRIED.search(json.dumps(body))
+    facts = body["butler"]
+    assert body["error"]["message"].endswith(f" {facts['link']}")
+    assert unquote(facts["link"]).endswith(f"/admin/keys/allocation/?q={session_id}")
+    assert unquote(facts["api_url"]).endswith(f"/api/v1/allocations/{session_id}")
+
+
+def test_no_part_of_a_random_id_looks_like_a_status():
+    ids = {random_id("req_") for _ in range(500)}
+    assert len(ids) == 500
+    assert not [each for each in ids if RETRIED.search(each)]
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "expired", "exhausted"])

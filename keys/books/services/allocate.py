@@ -1,6 +1,5 @@
 """Allocate: lend a token budget to a session."""
 
-import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError
 from psycopg.types.json import Jsonb
 
+from common.ids import random_id
 from common.refusal import Refusal
 from common.statements import fetch, instance
 from keys.books import selection, sql, transactions
@@ -48,7 +48,7 @@ def allocate(
                 agent=agent,
                 request=request,
                 idempotency_key=idempotency_key,
-                session_id=session_id or f"ses-{secrets.token_hex(12)}",
+                session_id=session_id or random_id("ses-"),
                 actor=actor,
                 now=now,
             )
