@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from common.request_body import ClientGone
 from gateway.hold_queue import HoldQueue
-from gateway.requests import ClientGone
 from keys.refusals import AllocationExhausted, BudgetInFlight
 from tests.moments import NOON
 
