@@ -4,7 +4,9 @@ import re
 from urllib.parse import quote, unquote
 
 import apprise
+from django.conf import settings
 
+from common import addresses
 from security.redact import redact
 
 _CONNECT_SECONDS = 4.0
@@ -12,6 +14,15 @@ _READ_SECONDS = 8.0
 _ERROR_CHARACTERS_MAX = 500
 _WHOLE_WORD_CHARACTERS = 6
 
+# Services that are reached over the network, and nothing that writes to this machine.
+_SCHEMES = """
+betterstack discord feishu firehydrant flock form forms gchat github gotify gotifys ilert
+incidentio jira json jsons lark line mailgun mailto mailtos matrix matrixs mmost mmosts ncloud
+nclouds nctalk nctalks ntfy ntfys o365 opsgenie pagerduty pagertree pbul postmark pover push
+resend rocket rockets sendgrid ses signal signals signl4 slack smtp2go sns sparkpost spike splunk
+squadcast tgram threema twilio victorops vonage webex wechat wecom wecombot whatsapp workflow
+workflows wxteams xml xmls zoom zulip
+"""
 _TYPES = {
     "info": apprise.NotifyType.INFO,
     "warning": apprise.NotifyType.WARNING,
@@ -24,8 +35,18 @@ class NotDelivered(Exception):
 
 
 def is_usable(url: str) -> bool:
-    """Whether Apprise knows what to do with `url` (one service). No network."""
-    return _service(url) is not None
+    """Whether Apprise knows what to do with `url` (one service), and may call it. No network.
+
+    What the name of a host means is checked with each connection.
+    """
+    service = _service(url)
+    if service is None or url.strip().partition(":")[0].lower() not in _SCHEMES.split():
+        return False
+    try:
+        addresses.check(getattr(service, "host", None) or "", settings.CHANNEL_NETWORKS)
+    except addresses.NotAllowed:
+        return False
+    return True
 
 
 def send(url: str, *, title: str, body: str, severity: str) -> None:
@@ -42,9 +63,10 @@ def send(url: str, *, title: str, body: str, severity: str) -> None:
     service.socket_connect_timeout = _CONNECT_SECONDS
     service.socket_read_timeout = _READ_SECONDS
     service.retry = 0
-    result = apprise.Apprise(service, asset=_asset()).notify(
-        title=title, body=body, notify_type=_TYPES[severity]
-    )
+    with addresses.only(settings.CHANNEL_NETWORKS):
+        result = apprise.Apprise(service, asset=_asset()).notify(
+            title=title, body=body, notify_type=_TYPES[severity]
+        )
     if not result:
         reasons = " ".join(entry.message for entry in result.logs())
         raise NotDelivered(remove_url(reasons or "The service did not accept the message.", url))

@@ -60,10 +60,12 @@ class ChannelNameTaken(Refusal):
 
 @dataclass(eq=False)
 class ChannelUrlUnusable(Refusal):
-    """Apprise cannot use the URL. The URL itself is never repeated: it may have a password."""
+    """The URL cannot be used for a channel. It is never repeated: it may have a password."""
 
     def sentence(self) -> str:
         return (
-            "Apprise cannot use this URL. Examples: mailto://user:password@example.org, "
-            "slack://token-a/token-b/token-c, json://example.org/path."
+            "This URL cannot be used. It must be one that Apprise knows, of a service on the "
+            "network, and its address public or in BUTLER_CHANNEL_NETWORKS. Examples: "
+            "mailto://user:password@example.org, slack://token-a/token-b/token-c, "
+            "json://example.org/path."
         )

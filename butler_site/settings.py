@@ -100,6 +100,10 @@ UPSTREAM_SILENCE_SECONDS = env.integer("BUTLER_UPSTREAM_SILENCE_SECONDS", 600, l
 GATEWAY_ANSWER_BYTES_MAX = env.integer(
     "BUTLER_GATEWAY_ANSWER_BYTES_MAX", 128_000_000, least=1_000_000, most=10**10
 )
+# Networks that are not public and may be called: with API keys, where plain HTTP is then allowed,
+# and by channels of notifications. Their addresses are checked with each connection.
+PROVIDER_NETWORKS = env.networks("BUTLER_PROVIDER_NETWORKS", () if PRODUCTION else ("private",))
+CHANNEL_NETWORKS = env.networks("BUTLER_CHANNEL_NETWORKS")
 # The address of the sandbox provider; if it is empty, `manage.py up` starts one.
 SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
 GATEWAY_BODY_BYTES_MAX = 32_000_000

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from common import addresses
+
 
 class WrongSetting(SystemExit):
     """A setting cannot be understood; the process must not start. Prints its text, exits with 1."""
@@ -94,6 +96,17 @@ def words(
     if value is None:
         return list(default)
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def networks(
+    name: str, default: tuple[str, ...] = (), *, environ: Mapping[str, str] = os.environ
+) -> list[addresses.Network]:
+    """Networks (`10.0.0.0/8`), single addresses or the word `private`, separated by commas."""
+    found = words(name, default, environ=environ)
+    try:
+        return addresses.networks(found)
+    except ValueError as error:
+        raise WrongSetting(f"{name}: {error}. Write 10.0.0.0/8, 192.168.1.5 or private.") from None
 
 
 def origins(name: str, *, environ: Mapping[str, str] = os.environ) -> list[str]:

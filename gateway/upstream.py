@@ -1,8 +1,12 @@
 """Send calls to the providers, over one pool of connections per process."""
 
+import socket
+from typing import Any
+
 import aiohttp
 from django.conf import settings
 
+from common import addresses
 from gateway.answer_body import CONNECTION_ERRORS, AnswerBody, Lost
 from gateway.dialects import Dialect
 from gateway.requests import Headers, Request
@@ -51,7 +55,12 @@ class NothingSent(Exception):
 def connection_pool() -> aiohttp.ClientSession:
     """A pool for one event loop; close it at the end."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS, ttl_dns_cache=60),
+        connector=aiohttp.TCPConnector(
+            limit=0,
+            keepalive_timeout=_IDLE_SECONDS,
+            ttl_dns_cache=60,
+            socket_factory=_checked_socket,
+        ),
         timeout=aiohttp.ClientTimeout(
             total=None,
             sock_connect=settings.UPSTREAM_CONNECT_SECONDS,
@@ -66,6 +75,13 @@ def connection_pool() -> aiohttp.ClientSession:
         max_field_size=_HEADER_BYTES_MAX,
         max_headers=_HEADERS_MAX,
     )
+
+
+def _checked_socket(address: Any) -> socket.socket:
+    """A socket for one address that a name was resolved to, if it may be called."""
+    family, kind, protocol, _, where = address
+    addresses.check(where[0], settings.PROVIDER_NETWORKS)
+    return socket.socket(family, kind, protocol)
 
 
 async def send(

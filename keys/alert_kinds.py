@@ -99,3 +99,28 @@ SESSION_OVERRUN = register(
         subject="session_id",
     )
 )
+KEY_URL_CHANGED = register(
+    AlertKind(
+        slug="key_url_changed",
+        severity=Severity.CRITICAL,
+        meaning="Somebody changed the base URL of this API key and entered a secret for it. Calls "
+        "with the key, with all that agents write in them, go to the new address.",
+        remedy="Check that the address belongs to the provider. If it does, resolve the alert. If "
+        "it does not, switch the key off, and find out in the history who changed it.",
+        page="key",
+        subject="key_id",
+    )
+)
+PROVIDER_URL_CHANGED = register(
+    AlertKind(
+        slug="provider_url_changed",
+        severity=Severity.CRITICAL,
+        meaning="Somebody changed the base URL of this provider. Its API keys without a base URL "
+        "of their own are switched off, because their secrets were entered for the old address.",
+        remedy="Check that the address belongs to the provider. If it does, enter the secret of "
+        "each key again and switch it on. If it does not, change the address back: with the old "
+        "address, the keys can be switched on without their secrets.",
+        page="provider",
+        subject="provider",
+    )
+)

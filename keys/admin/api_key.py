@@ -105,6 +105,7 @@ class ApiKeyAdmin(LimitedAdmin):
                     "provider_link",
                     "model",
                     "base_url",
+                    "new_secret",
                     "sandbox",
                     "priority",
                     "requests_per_minute",
@@ -169,8 +170,14 @@ class ApiKeyAdmin(LimitedAdmin):
             secret = form.cleaned_data["new_secret"]
             keys.add_key(obj.pk, terms=form.terms, secret=secret, actor=actor, now=now)
         elif form.changes:
-            reason = form.cleaned_data["reason"]
-            keys.change_key(obj.pk, changes=form.changes, actor=actor, reason=reason, now=now)
+            keys.change_key(
+                obj.pk,
+                changes=form.changes,
+                secret=form.secret,
+                reason=form.cleaned_data["reason"],
+                actor=actor,
+                now=now,
+            )
 
     @display(description="Provider")
     def provider_name(self, api_key: ApiKey) -> SafeString | str:

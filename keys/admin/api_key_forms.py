@@ -26,12 +26,43 @@ _NO_PRICE_OF = (
 )
 
 
+def _secret(help_text: str, *, required: bool) -> forms.CharField:
+    return forms.CharField(
+        label="Secret",
+        strip=True,
+        required=required,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text=help_text,
+    )
+
+
 class ChangeKeyForm(BaseUrlForm, ReasonedForm):
     """The form to change the terms of an API key, with a reason."""
+
+    new_secret = _secret(
+        "Only if you change the base URL: the secret is sent there, so enter it again.",
+        required=False,
+    )
 
     class Meta:
         model = ApiKey
         fields = CHANGEABLE
+
+    def clean(self) -> dict[str, Any]:
+        """Require the secret with another address."""
+        super().clean()
+        if {"base_url", "sandbox"} & set(self.changed_data) and not self.errors:
+            key: ApiKey = self.instance
+            key.base_url = self.cleaned_data["base_url"]
+            key.sandbox = self.cleaned_data["sandbox"]
+            if key.secret is not None and key.needs_secret and not self.secret:
+                self.add_error("new_secret", f"Enter the secret again: it is sent to {key.url}.")
+        return self.cleaned_data
+
+    @property
+    def secret(self) -> str | None:
+        """The entered secret; None if none was."""
+        return self.cleaned_data.get("new_secret") or None
 
     @property
     def changes(self) -> dict[str, object]:
@@ -54,12 +85,9 @@ def _rate(label: str) -> forms.DecimalField:
 class AddKeyForm(BaseUrlForm, AddForm):
     """The form to add an API key with its secret."""
 
-    new_secret = forms.CharField(
-        label="Secret",
-        strip=True,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="The secret that the provider issued. Butler stores it sealed and never shows it "
-        "again.",
+    new_secret = _secret(
+        "The secret that the provider issued. Butler stores it sealed and never shows it again.",
+        required=True,
     )
     input_rate = _rate("Cost of input")
     output_rate = _rate("Cost of output")

@@ -30,7 +30,8 @@ class AddProviderForm(BaseUrlForm, AddForm):
 
 
 class ChangeProviderForm(BaseUrlForm, ReasonedForm):
-    """The form to change a provider. The secrets of its keys are sent to the base URL."""
+    """The form to change a provider. Another base URL switches its keys off: their secrets are
+    entered again."""
 
     class Meta:
         model = Provider

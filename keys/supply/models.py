@@ -48,7 +48,8 @@ class Provider(models.Model):
     name = models.CharField(max_length=200, help_text="The name of the provider on pages.")
     base_url = models.URLField(
         blank=True,
-        help_text="The URL of the provider's API. The secrets of its keys are sent there.",
+        help_text="The URL of the provider's API. The secrets of its keys are sent there, so if "
+        "you change it, the keys are switched off until their secrets are entered again.",
     )
     wire_format = models.CharField(
         max_length=9,
@@ -174,6 +175,13 @@ class ApiKey(models.Model):
     base_url = models.URLField(
         blank=True, help_text="The URL of the API, if it is not that of the provider."
     )
+    # The secret is sent nowhere else, so nobody gets it by changing an address.
+    secret_url = models.URLField(
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text="The base URL for which the secret was entered.",
+    )
     sandbox = models.BooleanField(
         db_default=False,
         help_text="Calls with this key go to the sandbox provider, without the secret.",
@@ -221,6 +229,16 @@ class ApiKey(models.Model):
     def scope(self) -> str:
         """The address of the key in windows, such as `key:nvidia-1`."""
         return f"key:{self.slug}"
+
+    @property
+    def url(self) -> str:
+        """The base URL that calls with this key go to, unless they go to the sandbox."""
+        return self.base_url or self.provider.base_url
+
+    @property
+    def needs_secret(self) -> bool:
+        """Whether the secret is missing, or was entered for another base URL."""
+        return self.secret is None or not (self.sandbox or self.secret_url == self.url)
 
     def speaks(self, wire_format: str) -> bool:
         """Whether calls in this wire format are possible; the sandbox has both formats."""

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from common import addresses
 from tests.alerts.builders import SECRET
 
 
@@ -27,6 +28,12 @@ class Webhook:
     def url(self):
         """Its Apprise URL, with a secret in the path."""
         return f"json://127.0.0.1:{self.port}/hook/{SECRET}"
+
+
+@pytest.fixture(autouse=True)
+def this_machine(settings):
+    """Channels may call this machine, where the services of the tests are."""
+    settings.CHANNEL_NETWORKS = addresses.networks(["127.0.0.0/8"])
 
 
 @pytest.fixture

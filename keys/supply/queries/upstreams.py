@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from keys.models import Allocation, ApiKey, ServedModel
 from keys.supply.model_facts import ModelFacts
 from security import services as security
+from security.vault import CannotUnseal
 
 
 class Session(NamedTuple):
@@ -126,8 +127,9 @@ def upstream_of(slug: str) -> Upstream:
         # The key's secret is not sent to the sandbox, which only needs to tell keys apart.
         base_url, secret = settings.SANDBOX_URL, f"sandbox-{slug}"
     else:
-        base_url = api_key.base_url or api_key.provider.base_url
-        secret = security.unseal_from(api_key, "secret")
+        if api_key.needs_secret:
+            raise CannotUnseal(f"The secret of {slug} was not entered for {api_key.url}.")
+        base_url, secret = api_key.url, security.unseal_from(api_key, "secret")
     return Upstream(
         slug,
         api_key.version,

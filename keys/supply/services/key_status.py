@@ -23,10 +23,10 @@ def set_key_status(slug: str, *, status: str, reason: str, actor: Actor, now: da
     if status not in (_STATUS.ACTIVE, _STATUS.INACTIVE):
         raise WrongValue("Use active or inactive as the status.", field="status")
     api_key = lock_key(slug)
-    if status == _STATUS.ACTIVE and api_key.secret is None:
+    if status == _STATUS.ACTIVE and api_key.needs_secret:
+        why = "has no secret yet" if api_key.secret is None else "has a secret for another base URL"
         raise WrongValue(
-            f"The API key {slug} has no secret yet. Store its secret before you switch it on.",
-            field="secret",
+            f"The API key {slug} {why}. Store its secret before you switch it on.", field="secret"
         )
     api_key.suspended_times = 0
     write_status(api_key, status, reason, actor, now)

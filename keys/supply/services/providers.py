@@ -6,7 +6,10 @@ from datetime import datetime
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
+from django_q.tasks import async_task
 
+from alerts import services as alerts
+from keys import alert_kinds
 from keys.audit_actions import Action
 from keys.identity.services.agents import check_slug, insert
 from keys.limits.services.limits import Terms, give_limit
@@ -17,10 +20,13 @@ from keys.supply.base_urls import check_base_url
 from keys.supply.known_providers import well_known
 from keys.supply.pricing import Rates
 from keys.supply.services import served_models
+from keys.supply.services.key_status import write_status
 from keys.supply.services.price_book import new_price, price_for
 from security import audit
 from security import services as security
 from security.actor import Actor
+
+_ENTER_AGAIN = "The base URL of the provider was changed: enter the secret of the key again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +85,10 @@ def change_provider(
     reason: str,
     now: datetime,
 ) -> Provider:
-    """Change the name, wire format and base URL of a provider. The secrets of its keys are sent
-    to the new URL.
+    """Change the name, wire format and base URL of a provider.
 
-    Refusals: ProviderNotFound, WrongValue.
+    Its keys without a base URL of their own are switched off if the URL changes: their secrets were
+    not entered for it. Refusals: ProviderNotFound, WrongValue.
     """
     provider = Provider.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if provider is None:
@@ -104,7 +110,29 @@ def change_provider(
             reason=reason,
             at=now,
         )
+        if before["base_url"] != base_url:
+            _switch_off_keys(provider, actor=actor, now=now)
     return provider
+
+
+def _switch_off_keys(provider: Provider, *, actor: Actor, now: datetime) -> None:
+    """Switch off the keys whose secrets must be entered again, and tell people."""
+    keys = provider.api_keys.filter(base_url="", secret__isnull=False).select_related("provider")
+    stopped = [
+        key for key in keys.order_by("pk").select_for_update(of=("self",)) if key.needs_secret
+    ]
+    for api_key in stopped:
+        write_status(api_key, ApiKey.Status.INACTIVE, _ENTER_AGAIN, actor, now)
+        async_task("keys.jobs.rotate_away", api_key.pk)
+    alerts.raise_alert(
+        kind=alert_kinds.PROVIDER_URL_CHANGED,
+        dedup_key=f"provider_url_changed:{provider.pk}:{provider.base_url}",
+        title=f"The base URL of {provider.pk} was changed to {provider.base_url}",
+        detail=f"{actor.name} changed it. {len(stopped)} of its API keys are switched off until "
+        "their secrets are entered for the new URL.",
+        facts={"provider": provider.pk},
+        now=now,
+    )
 
 
 @sensitive_variables("secret")
@@ -169,10 +197,13 @@ def add_key(
 @sensitive_variables("secret")
 @transaction.atomic
 def replace_secret(slug: str, *, secret: str, actor: Actor, reason: str, now: datetime) -> ApiKey:
-    """Seal another secret into a key. Refusals: ApiKeyNotFound, WrongValue."""
+    """Seal another secret into a key, for its present base URL.
+
+    Refusals: ApiKeyNotFound, WrongValue.
+    """
     api_key = _lock(slug)
     _seal(api_key, secret)
-    api_key.save(update_fields=["secret"])
+    api_key.save(update_fields=["secret", "secret_url"])
     audit.record(
         actor=actor,
         action=Action.KEY_REPLACE_SECRET,
@@ -184,13 +215,21 @@ def replace_secret(slug: str, *, secret: str, actor: Actor, reason: str, now: da
     return api_key
 
 
+@sensitive_variables("secret")
 @transaction.atomic
 def change_key(
-    slug: str, *, changes: dict[str, object], actor: Actor, reason: str, now: datetime
+    slug: str,
+    *,
+    changes: dict[str, object],
+    secret: str | None = None,
+    actor: Actor,
+    reason: str,
+    now: datetime,
 ) -> ApiKey:
     """Change priority, base_url, requests_per_minute, tokens_per_minute or sandbox of a key.
 
-    Refusals: ApiKeyNotFound, WrongValue.
+    If its calls go to another address then, its `secret` is needed again. Refusals: ApiKeyNotFound,
+    WrongValue.
     """
     if unknown := set(changes) - _CHANGEABLE:
         raise WrongValue(
@@ -206,7 +245,15 @@ def change_key(
         check_base_url(str(changes["base_url"]))
     for name, value in changes.items():
         setattr(api_key, name, value)
-    api_key.save(update_fields=list(changes))
+    if secret is not None:
+        _seal(api_key, secret)
+    elif api_key.secret is not None and api_key.needs_secret:
+        raise WrongValue(
+            f"Enter the secret of the key again: it will be sent to {api_key.url}.", field="secret"
+        )
+    api_key.save(update_fields=[*changes, "secret", "secret_url"])
+    if "base_url" in changes:
+        _report_new_url(api_key, actor=actor, now=now)
     audit.record(
         actor=actor,
         action=Action.KEY_CHANGE,
@@ -217,6 +264,17 @@ def change_key(
         at=now,
     )
     return api_key
+
+
+def _report_new_url(api_key: ApiKey, *, actor: Actor, now: datetime) -> None:
+    alerts.raise_alert(
+        kind=alert_kinds.KEY_URL_CHANGED,
+        dedup_key=f"key_url_changed:{api_key.pk}:{api_key.url}",
+        title=f"The base URL of {api_key.pk} was changed to {api_key.url}",
+        detail=f"{actor.name} changed it and entered a secret for it.",
+        key_id=api_key.pk,
+        now=now,
+    )
 
 
 _CHANGEABLE = {"priority", "base_url", "requests_per_minute", "tokens_per_minute", "sandbox"}
@@ -257,6 +315,7 @@ def _seal(api_key: ApiKey, secret: str) -> None:
             field="secret",
         )
     security.seal_into(api_key, "secret", secret.strip())
+    api_key.secret_url = api_key.url
 
 
 def _lock(slug: str) -> ApiKey:
