@@ -1,16 +1,16 @@
 """The most input tokens of a call of OpenAI's Responses API."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.bounds.content_parts import content_max
 from gateway.bounds.images import image_tokens_max
 from gateway.bounds.json_values import (
+    as_list,
     field_max,
     fields_max,
     json_max,
     others_max,
-    raw_bytes_max,
     value_of,
 )
 from gateway.bounds.template_overhead import (
@@ -25,6 +25,8 @@ from gateway.refusals import CannotBeBounded
 from keys.supply.model_facts import ModelFacts
 
 _CONTENT = ("instructions", "input", "text", "tool_choice")
+# Tools that the client runs and an item may add to those of the request.
+_ADDED_TOOLS = ("function", "custom", "namespace")
 
 _STORED = {
     "previous_response_id": "Send the earlier items in `input` instead.",
@@ -46,9 +48,7 @@ def responses_input_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
                 f" here. {instead}",
                 field=name,
             )
-    content = raw_bytes_max(fields, _CONTENT, model=model)
-    if content is None:
-        content = _content_fields_max(fields, model=model)
+    content = _content_fields_max(fields, model=model)
     others = others_max(fields, (*_CONTENT, "tools"), model=model)
     return request_max(model=model) + content + others + tools_max(fields, model=model)
 
@@ -69,11 +69,49 @@ def _items_max(items: Any, *, model: ModelFacts) -> int:
     return sum(_item_max(item, model=model) for item in items)
 
 
+class _Kind(NamedTuple):
+    """A type of items. `content`: the fields of which an item has one, or else the provider takes
+    what it has stored under the item's `id`; none if it always does."""
+
+    bound: Callable[[dict[str, Any], ModelFacts], int]
+    content: tuple[str, ...] = ()
+
+
 def _item_max(item: Any, *, model: ModelFacts) -> int:
     if not isinstance(item, dict):
         return json_max(item) + MESSAGE
-    bound = _TYPES.get(str(item.get("type", "message")), _other_max)
-    return bound(item, model) + MESSAGE
+    kind = _KINDS.get(_type_of(item))
+    if kind is None:
+        raise CannotBeBounded(
+            "The size of an item of `input` is only known by its `type`, or if it has a `role` and"
+            f" `content`. {item.get('type')!r} is not a type that can be counted here. Leave the"
+            " item out.",
+            field="input",
+        )
+    if item.get("id") and not _has_content(item, kind):
+        raise CannotBeBounded(
+            f"The item {item['id']!r} in `input` is stored at the provider and cannot be counted"
+            " here. Send the item with its content, reasoning with its `encrypted_content` (the"
+            ' provider returns it for `"include": ["reasoning.encrypted_content"]`).',
+            field="input",
+        )
+    return kind.bound(item, model) + MESSAGE
+
+
+def _type_of(item: dict[str, Any]) -> str:
+    if item.get("type") is not None:
+        return str(item["type"])
+    if item.keys() >= {"role", "content"}:
+        return "message"
+    return "item_reference" if item.get("id") else ""
+
+
+def _has_content(item: dict[str, Any], kind: _Kind) -> bool:
+    # Encrypted content that is empty has nothing to decrypt; an answer of a tool can be empty.
+    return any(
+        item.get(name) is not None and (item[name] or name != "encrypted_content")
+        for name in kind.content
+    )
 
 
 def _message_max(item: dict[str, Any], model: ModelFacts) -> int:
@@ -102,6 +140,24 @@ def _image_max(item: dict[str, Any], model: ModelFacts) -> int:
     return image_tokens_max(None, model=model) + rest + CALL
 
 
+def _added_tools_max(item: dict[str, Any], model: ModelFacts) -> int:
+    tools = as_list(item.get("tools"))
+    if not all(map(_is_added_tool, tools)):
+        raise CannotBeBounded(
+            f"An item of type {item['type']!r} can only add tools of these types:"
+            f" {', '.join(_ADDED_TOOLS)}. Tools that the provider runs cost more than tokens.",
+            field="input",
+        )
+    rest = fields_max(item, model=model, without=("tools",))
+    return tools_max({"tools": tools}, model=model) + rest + CALL
+
+
+def _is_added_tool(tool: Any) -> bool:
+    if not isinstance(tool, dict) or tool.get("type") not in _ADDED_TOOLS:
+        return False
+    return tool["type"] != "namespace" or all(map(_is_added_tool, as_list(tool.get("tools"))))
+
+
 def _refuse_reference(item: dict[str, Any], model: ModelFacts) -> int:
     raise CannotBeBounded(
         "An `item_reference` is stored at the provider and cannot be counted here. Send the item"
@@ -118,13 +174,21 @@ def _call_max(item: dict[str, Any], model: ModelFacts) -> int:
     return fields_max(item, model=model) + call_max(item.get("arguments"), model=model)
 
 
-_TYPES: dict[str, Callable[[dict[str, Any], ModelFacts], int]] = {
-    "message": _message_max,
-    "function_call": _call_max,
-    "custom_tool_call": _call_max,
-    "reasoning": _reasoning_max,
-    "image_generation_call": _image_max,
-    "item_reference": _refuse_reference,
+_KINDS = {
+    "message": _Kind(_message_max, ("content",)),
+    "function_call": _Kind(_call_max, ("arguments",)),
+    "custom_tool_call": _Kind(_call_max, ("input",)),
+    "reasoning": _Kind(_reasoning_max, ("encrypted_content",)),
+    "compaction": _Kind(_other_max, ("encrypted_content",)),
+    "image_generation_call": _Kind(_image_max, ("result",)),
+    "computer_call": _Kind(_other_max, ("action", "actions")),
+    "local_shell_call": _Kind(_other_max, ("action",)),
+    "shell_call": _Kind(_other_max, ("action",)),
+    "apply_patch_call": _Kind(_other_max, ("operation",)),
+    "tool_search_call": _Kind(_other_max, ("arguments",)),
+    "tool_search_output": _Kind(_added_tools_max, ("tools",)),
+    "additional_tools": _Kind(_added_tools_max, ("tools",)),
+    "item_reference": _Kind(_refuse_reference, ("id",)),
     **dict.fromkeys(
         (
             "function_call_output",
@@ -134,6 +198,18 @@ _TYPES: dict[str, Callable[[dict[str, Any], ModelFacts], int]] = {
             "shell_call_output",
             "apply_patch_call_output",
         ),
-        _output_max,
+        _Kind(_output_max, ("output",)),
+    ),
+    # What the provider found or ran is not in the item.
+    **dict.fromkeys(
+        (
+            "web_search_call",
+            "file_search_call",
+            "code_interpreter_call",
+            "mcp_list_tools",
+            "mcp_call",
+            "mcp_approval_request",
+        ),
+        _Kind(_other_max),
     ),
 }

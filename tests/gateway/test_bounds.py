@@ -469,6 +469,80 @@ def test_a_reference_to_an_item_is_refused(model):
             bounds.responses_input_max(found, model=facts_by_name(model))
 
 
+KEPT = [
+    {"id": "msg_1"},
+    {"type": None, "id": "msg_1"},
+    {"id": "msg_1", "role": "user"},
+    {"id": "msg_1", "content": ""},
+    {"type": "message", "id": "msg_1"},
+    {"type": "message", "id": "msg_1", "role": "assistant", "content": None},
+    {"type": "reasoning", "id": "rs_1", "summary": []},
+    {"type": "reasoning", "id": "rs_1", "encrypted_content": ""},
+    {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm"}]},
+    {"type": "compaction", "id": "cmp_1"},
+    {"type": "function_call", "id": "fc_1"},
+    {"type": "function_call_output", "id": "fco_1", "call_id": "c"},
+    {"type": "computer_call", "id": "cu_1"},
+    {"type": "image_generation_call", "id": "ig_1", "result": None},
+    {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"query": "x"}},
+    {"type": "file_search_call", "id": "fs_1", "queries": ["x"], "results": None},
+    {"type": "code_interpreter_call", "id": "ci_1", "container_id": "cntr_1", "code": "1"},
+    {"type": "mcp_list_tools", "id": "mcpl_1", "server_label": "x", "tools": []},
+    {"type": "mcp_call", "id": "mcp_1", "name": "f", "arguments": "{}"},
+]
+UNKNOWN = [
+    {},
+    {"role": "user"},
+    {"type": "compaction_trigger"},
+    {"type": "program", "code": "x"},
+    {"type": "of tomorrow", "text": "x"},
+    {"type": ["message"], "role": "user", "content": "Hi"},
+]
+HOSTED = [
+    {"type": kind, "tools": [tool]}
+    for kind in ("additional_tools", "tool_search_output")
+    for tool in (
+        {"type": "web_search"},
+        {"name": "no type"},
+        "web_search",
+        {"type": "namespace", "name": "n", "tools": [{"type": "code_interpreter"}]},
+    )
+]
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", NOBODYS])
+@pytest.mark.parametrize("item", [*KEPT, *UNKNOWN, *HOSTED], ids=str)
+def test_an_item_of_unknown_content_is_refused(model, item):
+    message = {"role": "user", "content": "Hi"}
+    for fields in ({"input": [message, item]}, {"instructions": [item]}):
+        for found in (fields, raw(fields)):
+            with pytest.raises(CannotBeBounded) as refused:
+                bounds.responses_input_max(found, model=facts_by_name(model))
+            assert refused.value.field == "input"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "", "id": "msg_1"},
+        {"type": "message", "id": "msg_1", "role": "assistant", "content": [], "status": "done"},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA"},
+        {"type": "reasoning", "summary": []},
+        {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": ""},
+        {"type": "function_call_output", "id": "fco_1", "call_id": "c", "output": ""},
+        {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "f", "input": ""},
+        {"type": "local_shell_call", "id": "ls_1", "action": {"type": "exec", "command": ["ls"]}},
+        {"type": "computer_call", "id": "cu_1", "actions": [{"type": "screenshot"}]},
+        {"type": "web_search_call", "status": "completed"},
+    ],
+    ids=str,
+)
+def test_an_item_with_its_content_passes(item):
+    for found in ({"input": [item]}, raw({"input": [item]})):
+        assert bounds.responses_input_max(found, model=facts_by_name("gpt-4o")) > 0
+
+
 @pytest.mark.parametrize("source", [{"type": "base64", "data": "AA"}, {"type": "url"}, None])
 def test_a_document_without_text_is_refused(source):
     inner = {"type": "document", "source": source}
@@ -512,7 +586,10 @@ LONG = "".join(random.Random(1).choices("0123456789abcdef", k=2000))
         {"input": [{"type": "custom_tool_call", "name": "f", "call_id": "c", "input": LONG}]},
         {"input": [{"type": "reasoning", "summary": [], "encrypted_content": LONG}]},
         {"input": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": LONG}]}]},
-        {"input": [{"type": "of tomorrow", "text": LONG}]},
+        {"input": [{"type": "compaction", "id": "cmp_1", "encrypted_content": LONG}]},
+        {"input": [{"type": "shell_call", "action": {"commands": [LONG]}}]},
+        {"input": [{"type": "web_search_call", "action": {"query": LONG}}]},
+        {"input": [{"type": "tool_search_output", "tools": [{"type": "function", "name": LONG}]}]},
         {"tools": [{"type": "function", "name": "f", "description": LONG, "parameters": {}}]},
         {"text": {"format": {"type": "json_schema", "name": "n", "schema": {"title": LONG}}}},
     ],
