@@ -50,6 +50,8 @@ _LEND = {
     "provider_expanded": "false",
     "asked": "'{}'::jsonb",
     "models": "'{}'::text[]",
+    "allowed_models": "'{}'::text[]",
+    "allowed_providers": "'{}'::text[]",
     "token_cost": "0",
     "named_models": "'{}'::text[]",
     "model_mismatch": "'serve'",

@@ -43,6 +43,7 @@ STATUS: dict[type[Refusal], int] = {
     keys.LimitReached: 402,
     keys.AllocationExhausted: 402,
     keys.AgentDisabled: 403,
+    keys.NotAllowed: 403,
     keys.AllocationNotFound: 404,
     keys.ChargeNotFound: 404,
     keys.ApiKeyNotFound: 404,

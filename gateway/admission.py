@@ -176,8 +176,9 @@ def _is_lent_model(call: Call) -> bool:
     session, choice = call.session, call.choice
     if choice.is_guest(session):
         return False
-    is_default = not session.named_models and choice.served.name == call.upstream.model
-    return is_default or choice.served.price_id == session.price_id
+    # A session whose payers do not allow the key's own model was lent for another one.
+    is_own = choice.served.name == call.upstream.model == session.price_model
+    return (is_own and not session.named_models) or choice.served.price_id == session.price_id
 
 
 async def _input_bound(call: Call, body_size: int) -> int:

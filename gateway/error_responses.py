@@ -50,6 +50,7 @@ SHAPES: dict[type[Refusal], Shape] = {
     keys.RateLimited: _RATE,
     keys.AllocationNotFound: _UNKNOWN_TOKEN,
     keys.AgentDisabled: Shape(403, "invalid_request_error", "", 403, "permission_error"),
+    keys.NotAllowed: Shape(403, "invalid_request_error", "", 403, "permission_error"),
     keys.IdempotencyMismatch: _CONFLICT,
     refusals.AlreadyCalled: _CONFLICT,
     refusals.InvalidToken: _UNKNOWN_TOKEN,

@@ -9,6 +9,8 @@
                                                   ModelNotServed where the session named its models
                                                   or asked for `model_mismatch: refuse`
 
+A model, key or alias counts only as far as the allow-lists of the agent and its cost centres allow;
+NotAllowed where they exclude what would serve.
 An alias of `any` names the default of sessions that were lent for no model. A session that was lent
 for named models has those and no others; its default is the first one that can answer on the
 route. A model that cannot (chat on an embedding model) is no model for the call.
@@ -20,6 +22,9 @@ from operator import attrgetter
 from gateway.dialects import Dialect
 from gateway.refusals import InvalidRequest, ModelNotServed
 from gateway.runtime import Runtime
+from keys.identity.allow_lists import ALL_ALLOWED, AllowLists
+from keys.refusals import NotAllowed
+from keys.supply.queries.model_policies import ModelPolicies
 from keys.supply.queries.upstreams import Served, Session, Upstream
 
 _DEFAULT_NAMES = frozenset({"", "any", "auto", "default"})
@@ -46,7 +51,8 @@ class ModelChoice:
 async def choose_model(
     runtime: Runtime, session: Session, dialect: Dialect, asked: str
 ) -> ModelChoice:
-    """The model for a call that names `asked`. Refusals: ModelNotServed, InvalidRequest."""
+    """The model for a call that names `asked`. Refusals: ModelNotServed, NotAllowed,
+    InvalidRequest."""
     # The charge keeps the name, and is written in one statement with those of other calls.
     if len(asked) > _NAME_CHARACTERS_MAX or not asked.isprintable():
         raise InvalidRequest(
@@ -54,50 +60,88 @@ async def choose_model(
             field="model",
         )
     own = await runtime.sessions.upstream(session.api_key)
+    policies = await runtime.sessions.policies()
+    allowed = policies.allowed(session.payers)
+    if choice := await _choose(runtime, session, own, dialect, asked, policies, allowed):
+        return choice
+    if allowed and await _choose(runtime, session, own, dialect, asked, policies, ALL_ALLOWED):
+        raise NotAllowed(allow_lists=list(allowed.lists))
+    raise _not_served(session, own, dialect, asked)
+
+
+async def _choose(
+    runtime: Runtime,
+    session: Session,
+    own: Upstream,
+    dialect: Dialect,
+    asked: str,
+    policies: ModelPolicies,
+    allowed: AllowLists,
+) -> ModelChoice | None:
     names_default = asked.lower() in _DEFAULT_NAMES
-    named = session.named_models if names_default else [asked]
-    for name in named:
-        if choice := await _serving(runtime, session, own, dialect, name):
+    for name in session.named_models if names_default else [asked]:
+        if choice := await _serving(runtime, session, own, dialect, name, allowed):
             return choice
-    meant = (await runtime.sessions.policies()).meaning(asked)
-    if meant and (choice := await _serving(runtime, session, own, dialect, meant)):
-        return replace(choice, asked="" if names_default else asked)
-    default = None if session.named_models else _default(own, dialect)
-    refused = not names_default and session.model_mismatch == _REFUSE
-    if default is None or refused:
-        raise _not_served(session, own, dialect, asked)
-    return ModelChoice(own, default.name, default, "" if names_default else asked)
+    asked_model = "" if names_default else asked
+    meant = policies.meaning(asked)
+    if meant and (choice := await _serving(runtime, session, own, dialect, meant, allowed)):
+        return replace(choice, asked=asked_model)
+    if session.named_models or (asked_model and session.model_mismatch == _REFUSE):
+        return None
+    default = _default(own, dialect, allowed)
+    return default and ModelChoice(own, default.name, default, asked_model)
 
 
-def _default(own: Upstream, dialect: Dialect) -> Served | None:
-    """The key's own model, or where it cannot answer on the route, the cheapest that can."""
+def _default(own: Upstream, dialect: Dialect, allowed: AllowLists) -> Served | None:
+    """The key's own model, or where it cannot answer on the route or is not allowed, the cheapest
+    that can."""
     default = own.serving(own.model)
-    if default and _answers(default, dialect):
+    if default and _answers(default, dialect) and _is_allowed(default, own, allowed):
         return default
-    able = [each for each in own.served if each.outputs and _answers(each, dialect)]
+    able = [
+        each
+        for each in own.served
+        if (each.outputs or allowed.models)
+        and _answers(each, dialect)
+        and _is_allowed(each, own, allowed)
+    ]
     return min(able, key=attrgetter("token_cost_max", "name"), default=None)
 
 
 async def usable_models(runtime: Runtime, session: Session) -> list[tuple[Served, Upstream]]:
     """The models that a session can use, the default first: those it named, or its key's."""
     own = await runtime.sessions.upstream(session.api_key)
+    allowed = (await runtime.sessions.policies()).allowed(session.payers)
     if not session.named_models:
         default = own.serving(own.model)
-        return [(each, own) for each in sorted(own.served, key=lambda each: each != default)]
+        usable = [each for each in own.served if _is_allowed(each, own, allowed)]
+        return [(each, own) for each in sorted(usable, key=lambda each: each != default)]
     found = []
     for name in session.named_models:
-        upstream = own if own.serving(name) else await runtime.sessions.guest(session, name)
+        upstream = (
+            own
+            if own.serving(name)
+            else await runtime.sessions.guest(session, name, allowed=allowed)
+        )
         if upstream and (served := upstream.serving(name)):
             found.append((served, upstream))
-    return found
+    return [each for each in found if _is_allowed(*each, allowed)]
 
 
 async def _serving(
-    runtime: Runtime, session: Session, own: Upstream, dialect: Dialect, name: str
+    runtime: Runtime,
+    session: Session,
+    own: Upstream,
+    dialect: Dialect,
+    name: str,
+    allowed: AllowLists,
 ) -> ModelChoice | None:
     upstream: Upstream | None = own
-    if not ((served := own.serving(name)) and _answers(served, dialect)):
-        upstream = await runtime.sessions.guest(session, name, wire_format=dialect.wire_format)
+    served = own.serving(name)
+    if not (served and _answers(served, dialect) and _is_allowed(served, own, allowed, name)):
+        upstream = await runtime.sessions.guest(
+            session, name, allowed=allowed, wire_format=dialect.wire_format
+        )
     served = upstream.serving(name) if upstream else None
     if not upstream or not served or not _answers(served, dialect):
         return None
@@ -106,6 +150,14 @@ async def _serving(
     # A version of a model goes to the provider under its own name.
     is_name = name.lower() == served.name.lower()
     return ModelChoice(upstream, served.name if is_name else name, served)
+
+
+def _is_allowed(served: Served, upstream: Upstream, allowed: AllowLists, name: str = "") -> bool:
+    """Whether the agent may use a model on a key, by the model's name or the one that was asked."""
+    if not allowed:
+        return True
+    is_model = allowed.allow_model(served.name, name or served.name)
+    return is_model and allowed.allow_provider(upstream.provider)
 
 
 def _answers(served: Served, dialect: Dialect) -> bool:

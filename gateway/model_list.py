@@ -23,7 +23,11 @@ async def list_models(
     body: dict[str, Any] = {"data": [_model(request, *each) for each in usable]}
     if _is_anthropic(request):
         names = [served.name for served, _ in usable]
-        body |= {"has_more": False, "first_id": names[0], "last_id": names[-1]}
+        body |= {
+            "has_more": False,
+            "first_id": names[0] if names else None,
+            "last_id": names[-1] if names else None,
+        }
     else:
         body = {"object": "list", **body}
     await _respond(request, body)

@@ -10,7 +10,7 @@ books that pass through.
     ├── body             BodyTooLarge 413, BodyTooSlow 408, InvalidRequest 400
     └── admission
         ├── parse        InvalidRequest 400, CannotBeBounded 400
-        ├── model        ModelNotServed 404
+        ├── model        ModelNotServed 404, keys.NotAllowed 403
         ├── wire format  WrongWireFormat 400
         └── hold
             ├── budget   keys.AllocationExhausted and keys.AllocationClosed: 400, or the

@@ -13,6 +13,7 @@ from gateway.refusals import InvalidToken, SlotEmpty
 from keys import services as keys
 from keys.books.queries import slots
 from keys.books.queries.candidates import guest_key
+from keys.identity.allow_lists import AllowLists
 from keys.identity.queries.credentials import session_id_of
 from keys.supply.queries import upstreams
 from keys.supply.queries.model_policies import ModelPolicies, model_policies
@@ -40,8 +41,9 @@ class Sessions:
         self._session_ids: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
         self._upstreams: dict[str, Upstream] = {}
-        # By a session's key, model and wire format: the other key, and until when (monotonic).
-        self._guests: dict[tuple[str, str, str], tuple[str | None, float]] = {}
+        # By a session's key, model, wire format and what its payers allow: the other key, and until
+        # when (monotonic).
+        self._guests: dict[tuple[str, str, str, AllowLists], tuple[str | None, float]] = {}
 
         self._policies: ModelPolicies | None = None
         self._policies_until = 0.0
@@ -83,10 +85,10 @@ class Sessions:
         return session
 
     async def guest(
-        self, session: Session, model: str, *, wire_format: str = ""
+        self, session: Session, model: str, *, allowed: AllowLists, wire_format: str = ""
     ) -> Upstream | None:
         """The best other key that serves `model` for the session; None when there is none."""
-        wanted = (session.api_key, model, wire_format)
+        wanted = (session.api_key, model, wire_format, allowed)
         known = self._guests.get(wanted)
         if known is None or known[1] < monotonic():
             slug = await self._threads.run(
@@ -94,6 +96,7 @@ class Sessions:
                 model,
                 wire_format=wire_format,
                 other_than=session.api_key,
+                allowed=allowed,
                 now=timezone.now(),
             )
             known = (slug, monotonic() + _NOTICED_SECONDS)

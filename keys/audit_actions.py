@@ -25,6 +25,7 @@ class Action(StrEnum):
     KEY_CHANGE_STATUS = "key.change_status"
     KEY_REPLACE_SECRET = "key.replace_secret"  # noqa: S105 - an action, no secret
     MODEL_CHANGE = "model.change"
+    ALLOW_LIST_SET = "allow_list.set"
     MODEL_ALIAS_SET = "model_alias.set"
     MODEL_ALIAS_REMOVE = "model_alias.remove"
     PRICE_SET = "price.set"

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import TypedDict
 
 from common.refusal import Refusal
+from keys.identity.allow_lists import AllowList
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,20 @@ class ModelNotFound(Refusal):
 
     def sentence(self) -> str:
         return f"No API key serves the model {self.model}. Choose another model."
+
+
+@dataclass(kw_only=True, eq=False)
+class NotAllowed(Refusal):
+    """`allow_lists` of the agent or of its cost centres exclude every model or API key that could
+    serve."""
+
+    allow_lists: list[AllowList]
+
+    def sentence(self) -> str:
+        return (
+            f"Allow-lists exclude what was requested: {'; '.join(map(str, self.allow_lists))}. Use "
+            "a model and a provider that all of these allow, or ask an operator to change them."
+        )
 
 
 @dataclass(kw_only=True, eq=False)

@@ -52,6 +52,7 @@ from keys.identity.services.agents import (
     issue_token,
     revoke_token,
 )
+from keys.identity.services.allow_lists import set_allow_list
 from keys.identity.services.token_use import note_token_use
 from keys.limits.services.limits import Terms, remove_limit, set_limit
 from keys.limits.services.windows import open_windows, take_books_alone
@@ -140,6 +141,7 @@ __all__ = [
     "rotate",
     "rotate_away",
     "rotate_stranded",
+    "set_allow_list",
     "set_key_status",
     "set_limit",
     "set_model_alias",

@@ -22,8 +22,9 @@ from common.refusal import Refusal
 from keys import services as keys
 from keys.admin import widgets as book_widgets
 from keys.admin.agent_token import status_badge, token_status
+from keys.admin.allow_lists import AgentAllowListForm, AllowListAdmin, allow_list_dialog
 from keys.admin.dialogs import TokenForm, dialog_response
-from keys.admin.limits import AddForm, LimitedAdmin, LimitsInline, ReasonedForm
+from keys.admin.limits import AddForm, LimitsInline, ReasonedForm
 from keys.books.queries import pages
 from keys.models import Agent, AgentToken
 from security.request_actor import person_of
@@ -41,6 +42,17 @@ _ISSUE = {
     "form_class": TokenForm,
     "form_submit_text": "Issue",
 }
+_ALLOW_LIST = allow_list_dialog(AgentAllowListForm, "What the agent may use.")
+_FIXED = (
+    "slug",
+    "name",
+    "centre",
+    "status",
+    "allowed_models_label",
+    "allowed_providers_label",
+    "created_at",
+    "rows",
+)
 _REASON = "Enter a reason whenever you change a limit below."
 
 
@@ -77,7 +89,7 @@ class TokensInline(TabularInline):
 
 
 @admin.register(Agent)
-class AgentAdmin(LimitedAdmin):
+class AgentAdmin(AllowListAdmin):
     """The list and the page of agents."""
 
     subject_kind = "agent"
@@ -88,9 +100,9 @@ class AgentAdmin(LimitedAdmin):
     search_help_text = "The beginning of an agent's name, or a cost centre"
     ordering = ("slug",)
     autocomplete_fields = ("cost_centre",)
-    actions_detail = ("issue_token", "enable", "disable")
+    actions_detail = ("issue_token", "set_allow_list", "enable", "disable")
     fieldsets = (
-        (None, {"fields": ("slug", "name", "centre", "status", "created_at", "rows")}),
+        (None, {"fields": _FIXED}),
         ("Reason for your change", {"fields": ("reason",), "description": _REASON}),
     )
     add_fieldsets = (
@@ -113,7 +125,7 @@ class AgentAdmin(LimitedAdmin):
         self, request: HttpRequest, obj: Model | None = None
     ) -> tuple[str, ...]:
         """Everything but the limits of an existing agent."""
-        return ("slug", "name", "centre", "status", "created_at", "rows") if obj else ()
+        return _FIXED if obj else ()
 
     def has_issue_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whether the user may issue tokens."""
@@ -180,6 +192,13 @@ class AgentAdmin(LimitedAdmin):
         except Refusal as refusal:
             return dialog_response(request, "keys/token_refused.html", detail=refusal.detail)
         return dialog_response(request, "keys/token_issued.html", row=row, token=token)
+
+    @action(description="Set allow-list", permissions=["change"], dialog=_ALLOW_LIST)
+    def set_allow_list(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
+        """Set which models and providers are allowed."""
+        return self.perform_set_allow_list(request, form, object_id)
 
     @action(description="Switch on", permissions=["change"], dialog=_ENABLE)
     def enable(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:

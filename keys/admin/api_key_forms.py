@@ -13,9 +13,9 @@ from unfold.widgets import (
 from keys.admin.base_urls import BaseUrlForm
 from keys.admin.limits import AddForm, ReasonedForm
 from keys.models import ApiKey
+from keys.patterns import is_pattern
 from keys.services import KeyTerms
 from keys.supply import pricing
-from keys.supply.patterns import is_pattern
 from keys.supply.pricing import Rates
 
 CHANGEABLE = ("base_url", "sandbox", "priority", "requests_per_minute", "tokens_per_minute")

@@ -5,19 +5,33 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
 
 from common.admin import widgets
 from keys import services as keys
 from keys.admin import widgets as book_widgets
-from keys.admin.limits import AddForm, LimitedAdmin, ReasonedForm
+from keys.admin.allow_lists import AllowListAdmin, CentreAllowListForm, allow_list_dialog
+from keys.admin.limits import AddForm, ReasonedForm
 from keys.books.queries import pages
 from keys.models import CostCentre
 from security.request_actor import person_of
 
+_ALLOW_LIST = allow_list_dialog(
+    CentreAllowListForm, "What the cost centre and those below it may use."
+)
+_FIXED = (
+    "slug",
+    "name",
+    "place",
+    "allowed_models_label",
+    "allowed_providers_label",
+    "created_at",
+    "rows",
+)
 _REASON = "Enter a reason whenever you change a limit below."
 
 
@@ -30,7 +44,7 @@ class AddCostCentreForm(AddForm):
 
 
 @admin.register(CostCentre)
-class CostCentreAdmin(LimitedAdmin):
+class CostCentreAdmin(AllowListAdmin):
     """The list and the page of cost centres."""
 
     subject_kind = "centre"
@@ -39,8 +53,9 @@ class CostCentreAdmin(LimitedAdmin):
     search_help_text = "The beginning of a cost centre's name, or its parent"
     ordering = ("path",)
     autocomplete_fields = ("parent",)
+    actions_detail = ("set_allow_list",)
     fieldsets = (
-        (None, {"fields": ("slug", "name", "place", "created_at", "rows")}),
+        (None, {"fields": _FIXED}),
         ("Reason for your change", {"fields": ("reason",), "description": _REASON}),
     )
     add_fieldsets = (
@@ -63,7 +78,7 @@ class CostCentreAdmin(LimitedAdmin):
         self, request: HttpRequest, obj: Model | None = None
     ) -> tuple[str, ...]:
         """Everything but the limits of an existing cost centre."""
-        return ("slug", "name", "place", "created_at", "rows") if obj else ()
+        return _FIXED if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Create a new cost centre by its service."""
@@ -78,6 +93,13 @@ class CostCentreAdmin(LimitedAdmin):
             )
             # Messages and logs show the path as the name.
             obj.path = centre.path
+
+    @action(description="Set allow-list", permissions=["change"], dialog=_ALLOW_LIST)
+    def set_allow_list(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
+        """Set which models and providers are allowed."""
+        return self.perform_set_allow_list(request, form, object_id)
 
     @display(description="Place in the tree")
     def place(self, centre: CostCentre) -> SafeString | str:

@@ -29,6 +29,8 @@ WORDS = {
     "not_active": "is {detail}",
     "other_model": "does not serve the requested models; its own is {detail}",
     "other_wire_format": "has a provider with another wire format: {detail}",
+    "provider_not_allowed": "belongs to a provider that an allow-list excludes: {detail}",
+    "model_not_allowed": "serves no model that every allow-list has",
     "too_little_free": "has only {detail} tokens free, too few to be considered",
     "other_provider": "belongs to another provider: {detail}",
     "not_enough_capacity": "has too few tokens free for the request: {detail}",
@@ -43,8 +45,9 @@ class Candidate(NamedTuple):
     `capacity`: tokens free in the tightest of its windows, those in USD counted as the tokens they
     buy; None is unlimited. `cost`: USD per 1,000 tokens. `wire_format`: that of its provider; blank
     is any. `serves`: whether it serves the requested models; `cost`, `price_id` and what USD limits
-    allow are then those of the dearest. The choice ignores `price_id` and `payable`, the tokens on
-    this key that the USD limits of the payers can pay for.
+    allow are then those of the dearest. `excluded`: the code of WORDS by which an allow-list
+    excludes it; blank: none does. The choice ignores `price_id` and `payable`, the tokens on this
+    key that the USD limits of the payers can pay for.
     """
 
     slug: str
@@ -58,6 +61,7 @@ class Candidate(NamedTuple):
     payable: int | None = None
     wire_format: str = ""
     serves: bool = True
+    excluded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,8 @@ def _split_candidates(
             lost.append((c.slug, "not_active", c.status))
         elif not c.serves:
             lost.append((c.slug, "other_model", c.model))
+        elif c.excluded:
+            lost.append((c.slug, c.excluded, c.provider))
         elif not any_format and c.wire_format not in wire_formats:
             lost.append((c.slug, "other_wire_format", c.wire_format))
         elif c.capacity is not None and c.capacity <= free_min:

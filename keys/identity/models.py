@@ -30,6 +30,20 @@ class CostCentre(models.Model):
         help_text="The cost centre above this one. It cannot be changed later.",
     )
     path = ArrayField(models.SlugField(max_length=64), editable=False)
+    allowed_models = ArrayField(
+        models.CharField(max_length=200),
+        db_default=[],
+        blank=True,
+        help_text="The models that the cost centre and those below it may use: names, or patterns "
+        "such as claude-*. An empty list allows all.",
+    )
+    allowed_providers = ArrayField(
+        models.CharField(max_length=200),
+        db_default=[],
+        blank=True,
+        help_text="The providers that the cost centre and those below it may use: names or "
+        "patterns. An empty list allows all.",
+    )
     created_at = created_at_field()
 
     class Meta:
@@ -60,6 +74,20 @@ class Agent(models.Model):
     )
     disabled_at = models.DateTimeField(
         null=True, blank=True, help_text="When the agent was switched off."
+    )
+    allowed_models = ArrayField(
+        models.CharField(max_length=200),
+        db_default=[],
+        blank=True,
+        help_text="The models that the agent may use: names, or patterns "
+        "such as claude-*. An empty list allows all.",
+    )
+    allowed_providers = ArrayField(
+        models.CharField(max_length=200),
+        db_default=[],
+        blank=True,
+        help_text="The providers that the agent may use: names or patterns. "
+        "An empty list allows all.",
     )
     created_at = created_at_field()
 

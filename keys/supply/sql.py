@@ -8,7 +8,7 @@ from common.statements import Statement
 # an alias, then by a pattern.
 WISHED = """
     WITH wished AS (
-        SELECT DISTINCT ON (w.model, c.provider_id) w.model, c.id
+        SELECT DISTINCT ON (w.model, c.provider_id) w.model, c.id, lower(c.name) AS name
           FROM unnest(%(models)s::text[]) AS w(model)
           JOIN keys_cataloguemodel c
             ON lower(c.name) = w.model OR w.model = ANY(c.aliases)

@@ -44,6 +44,7 @@ CANDIDATES = st.lists(
         capacity=FEW([None, 10_000, 10_001, 70_000]),
         cost=FEW([Decimal(0), Decimal("0.001"), Decimal("0.0010")]),
         serves=FEW([True, True, False]),
+        excluded=FEW(["", "", "model_not_allowed"]),
     ),
     unique_by=lambda c: c.slug,
 )
@@ -179,7 +180,8 @@ def test_the_chosen_key_is_the_best_of_those_with_room(known, asked, shuffler):
 
 
 def is_able(candidate):
-    return candidate.status == "active" and candidate.serves and room(candidate) > 10_000
+    usable = candidate.serves and not candidate.excluded
+    return candidate.status == "active" and usable and room(candidate) > 10_000
 
 
 def room(candidate):

@@ -27,6 +27,8 @@ PARAMETERS: dict[str, Any] = {
     "allocated_cost": Decimal(1),
     "allocation": 1,
     "allocations": [1],
+    "allowed_models": [],
+    "allowed_providers": [],
     "api_key": "",
     "api_key_id": "nvidia-1",
     "asked": Jsonb({}),

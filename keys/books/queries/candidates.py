@@ -7,6 +7,7 @@ from decimal import Decimal
 from common.statements import fetch
 from keys.books import selection, sql
 from keys.books.selection import Candidate
+from keys.identity.allow_lists import ALL_ALLOWED, AllowLists
 from keys.refusals import LackingWindow
 
 
@@ -15,28 +16,32 @@ def candidates(
     models: Sequence[str] = (),
     token_cost: Decimal = Decimal(0),
     payers_usd: Decimal | None,
+    allowed: AllowLists = ALL_ALLOWED,
     now: datetime,
 ) -> list[Candidate]:
     """Every API key with the tokens free on it at `now`; one query.
 
     `models`: the models that it should serve, all of them. `token_cost`: the least that a token
     counts in USD limits, regardless of the key's price. `payers_usd`: the USD free in the payers'
-    limits, None when unlimited.
+    limits, None when unlimited. `allowed`: what the payers allow.
     """
     return fetch(
         sql.CANDIDATES,
         models=sorted({model.lower() for model in models}),
         token_cost=token_cost,
         payers_usd=payers_usd,
+        allowed_models=allowed.models,
+        allowed_providers=allowed.providers,
         now=now,
     )
 
 
-def guest_key(model: str, *, wire_format: str, other_than: str, now: datetime) -> str | None:
+def guest_key(
+    model: str, *, wire_format: str, other_than: str, allowed: AllowLists, now: datetime
+) -> str | None:
     """The best API key that serves `model`, for a call of a session on the key `other_than`."""
-    others = [
-        c for c in candidates(models=[model], payers_usd=None, now=now) if c.slug != other_than
-    ]
+    known = candidates(models=[model], payers_usd=None, allowed=allowed, now=now)
+    others = [c for c in known if c.slug != other_than]
     decision = selection.choose(others, tokens=1, wire_format=wire_format or None, free_min=0)
     return decision.chosen.slug if decision.chosen else None
 

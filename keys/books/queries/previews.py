@@ -11,7 +11,7 @@ from keys.books.queries.candidates import candidates
 from keys.books.selection import Candidate
 from keys.books.services.allocation_request import AllocationRequest
 from keys.books.services.key_selection import Payers, decide, look, resolve_aliases
-from keys.refusals import LimitReached, ModelNotFound, NoKeyCapacity, ProviderNotFound
+from keys.refusals import LimitReached, ModelNotFound, NoKeyCapacity, NotAllowed, ProviderNotFound
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
 
@@ -65,10 +65,10 @@ def _preview(
     *,
     now: datetime,
 ) -> Preview:
-    request = resolve_aliases(request)
+    request = resolve_aliases(request, payers.allowed)
     try:
         chosen = decide(request=request, payers=payers, now=now, known=known).best
-    except (LimitReached, NoKeyCapacity, ModelNotFound, ProviderNotFound) as refusal:
+    except (LimitReached, NoKeyCapacity, NotAllowed, ModelNotFound, ProviderNotFound) as refusal:
         return Preview(refusal=refusal)
     model = next(iter(request.named_models), chosen.model)
     return Preview(chosen.slug, chosen.provider, model, chosen.price_id)

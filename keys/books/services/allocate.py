@@ -14,7 +14,7 @@ from keys.books import selection, sql, transactions
 from keys.books.services.allocation_request import AllocationRequest
 from keys.books.services.key_selection import Asker, decide, look, resolve_aliases
 from keys.models import Allocation, ModelMismatch
-from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity
+from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity, NotAllowed
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
 from security import audit
@@ -38,7 +38,7 @@ def allocate(
     in none. Returns the allocation and whether it was created: the same idempotency key is the same
     allocation. `session_id` names its session (1 to 64 of A-Z a-z 0-9 . _ -, never used for another
     request); without it the name is random. Refusals: NoKeyCapacity (with the windows that lack,
-    alternatives and the next reset), LimitReached, IdempotencyMismatch, AgentNotFound,
+    alternatives and the next reset), LimitReached, NotAllowed, IdempotencyMismatch, AgentNotFound,
     AgentDisabled, ProviderNotFound, ModelNotFound, CostCentreNotFound, WrongValue, Busy.
     """
     request.check()
@@ -86,10 +86,10 @@ def _try_to_allocate(
     asker = _look(agent, request, idempotency_key, now)
     if asker.earlier:
         return _check_same_request(Allocation.objects.get(pk=asker.earlier), request), False
-    meant = resolve_aliases(request)
+    meant = resolve_aliases(request, asker.payers.allowed)
     try:
         decision = decide(request=meant, payers=asker.payers, now=now)
-    except (LimitReached, NoKeyCapacity) as refusal:
+    except (LimitReached, NoKeyCapacity, NotAllowed) as refusal:
         # The same request may have taken the missing room since it was read.
         earlier = _look(agent, request, idempotency_key, now).earlier if idempotency_key else None
         if earlier:

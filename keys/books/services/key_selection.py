@@ -1,5 +1,6 @@
 """Read the agent and the payers of a request, and choose the API key, or refuse with the reason."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +15,8 @@ from common.statements import fetch
 from keys.books import selection, sql
 from keys.books.queries.candidates import candidates, lacking_windows
 from keys.books.services.allocation_request import AllocationRequest
+from keys.identity.allow_lists import AllowLists
+from keys.identity.queries.allow_lists import allow_list
 from keys.models import Provider
 from keys.refusals import (
     AgentDisabled,
@@ -24,6 +27,7 @@ from keys.refusals import (
     LimitReached,
     ModelNotFound,
     NoKeyCapacity,
+    NotAllowed,
     ProviderNotFound,
 )
 from keys.supply import pricing
@@ -32,11 +36,13 @@ from keys.supply.queries.prices import price_of
 
 
 class Payers(NamedTuple):
-    """The scopes that pay besides the key, and what their windows have free (None: unlimited)."""
+    """The scopes that pay besides the key, what their windows have free (None: unlimited), and
+    which models and providers they allow."""
 
     scopes: list[str]
     tokens_free: int | None
     usd_free: Decimal | None
+    allowed: AllowLists
 
 
 class Asker(NamedTuple):
@@ -75,23 +81,26 @@ def look(
             cost_centre=cost_centre,
             own=row.own[-1],
         )
-    payers = Payers(row.payers, row.tokens_free, row.usd_free)
+    allowed = AllowLists(tuple(allow_list(*each) for each in json.loads(row.allow_lists)))
+    payers = Payers(row.payers, row.tokens_free, row.usd_free, allowed)
     return Asker(agent, (row.asked or row.own)[-1], payers, row.earlier)
 
 
-def resolve_aliases(request: AllocationRequest) -> AllocationRequest:
+def resolve_aliases(request: AllocationRequest, allowed: AllowLists) -> AllocationRequest:
     """The request with the models that its names mean: an alias counts where no key serves the
-    name itself."""
+    name itself, or the payers do not allow it."""
     if not request.named_models:
         return request
     policies = model_policies()
-    meant = [_meant(policies, name) for name in request.named_models]
+    meant = [_meant(policies, name, allowed) for name in request.named_models]
     return replace(request, model=None, models=tuple(dict.fromkeys(meant)))
 
 
-def _meant(policies: ModelPolicies, name: str) -> str:
+def _meant(policies: ModelPolicies, name: str, allowed: AllowLists) -> str:
     meaning = policies.meaning(name)
-    return meaning if meaning and not is_served(name) else name
+    if meaning is None or (allowed.allow_model(name) and is_served(name)):
+        return name
+    return meaning
 
 
 def decide(
@@ -101,10 +110,10 @@ def decide(
     now: datetime,
     known: Callable[..., list[selection.Candidate]] = candidates,
 ) -> selection.Decision:
-    """The decision, with a key chosen. Refusals: LimitReached, NoKeyCapacity, ProviderNotFound,
-    ModelNotFound."""
+    """The decision, with a key chosen. Refusals: LimitReached, NoKeyCapacity, NotAllowed,
+    ProviderNotFound, ModelNotFound."""
     check_payers(request, payers, now=now)
-    free = partial(known, payers_usd=payers.usd_free, now=now)
+    free = partial(known, payers_usd=payers.usd_free, allowed=payers.allowed, now=now)
     models = request.named_models
     decide_among = partial(_decide_among, request=request, payers=payers, now=now)
     serving = free(models=models)
@@ -133,6 +142,9 @@ def _decide_among(
     if decision.chosen:
         return decision
     check_known(provider=request.provider, models=request.named_models)
+    anything = [candidate._replace(excluded="") for candidate in known]
+    if payers.allowed and _choose(_payable(anything, request.tokens), request).chosen:
+        raise NotAllowed(allow_lists=list(payers.allowed.lists))
     if (unlimited := _choose(known, request)).chosen:
         price = price_of(unlimited.best.price_id)
         raise _limit_reached(

@@ -15,6 +15,7 @@ from keys.books import selection, sql, transactions
 from keys.books.queries.candidates import candidates, served_prices
 from keys.books.sql.locks import LockedRow
 from keys.books.sql.rotate import Share
+from keys.identity.queries.allow_lists import allow_lists_of
 from keys.models import Allocation, ApiKey, Charge, Price, Rotation
 from keys.refusals import (
     AllocationClosed,
@@ -77,7 +78,12 @@ def _best_other(allocation: Allocation, *, without: set[str], now: datetime) -> 
     models = list(served_prices(allocation.api_key_id, allocation.named_models))
     others = [
         candidate
-        for candidate in candidates(models=models, payers_usd=None, now=now)
+        for candidate in candidates(
+            models=models,
+            payers_usd=None,
+            allowed=allow_lists_of(allocation.payers),
+            now=now,
+        )
         if candidate.slug != allocation.api_key_id and candidate.slug not in without
     ]
     decision = selection.choose(
@@ -110,7 +116,7 @@ def _try_to_rotate(
     if allocation.status != Allocation.Status.ACTIVE or allocation.expires_at <= now:
         raise AllocationClosed(status=allocation.status, **allocation.budget)
     to_key = _check_target(allocation, target, now)
-    price = _price_on(allocation, to_key)
+    price = _price_on(allocation, to_key, now)
     moves = _moves(allocation, to_key, price)
     if not _has_room(locked.windows, moves):
         return None
@@ -175,10 +181,11 @@ def _check_target(allocation: Allocation, target: str | None, now: datetime) -> 
     return to_key
 
 
-def _price_on(allocation: Allocation, to_key: ApiKey) -> Price:
+def _price_on(allocation: Allocation, to_key: ApiKey, now: datetime) -> Price:
     """What the session's tokens cost there at most: the price of the dearest of its models.
 
-    The target must serve what the present key serves of them. Refusal: RotationRefused.
+    The target must serve what the present key serves of them, and the payers must allow it.
+    Refusal: RotationRefused.
     """
     now_served = served_prices(allocation.api_key_id, allocation.named_models)
     then_served = served_prices(to_key.pk, allocation.named_models)
@@ -188,11 +195,32 @@ def _price_on(allocation: Allocation, to_key: ApiKey) -> Price:
             session_id=allocation.session_id,
             key_id=to_key.pk,
         )
-    prices = [price_of(price_id) for price_id in then_served.values()] or [to_key.price]
+    own = _allowed_price(allocation, to_key, list(now_served), now)
+    prices = [price_of(price_id) for price_id in then_served.values()] or [own]
     if len(now_served) < len(allocation.named_models):
         # The others are served by other keys, at up to this price.
         prices.append(allocation.price)
     return max(prices, key=attrgetter("token_cost_max"))
+
+
+def _allowed_price(
+    allocation: Allocation, to_key: ApiKey, models: list[str], now: datetime
+) -> Price:
+    """The price of the target for its default model, or for the one that allow-lists leave.
+
+    Refusal: RotationRefused.
+    """
+    allowed = allow_lists_of(allocation.payers)
+    if not allowed:
+        return to_key.price
+    known = candidates(models=models, payers_usd=None, allowed=allowed, now=now)
+    target = next(candidate for candidate in known if candidate.slug == to_key.pk)
+    if target.excluded:
+        why = selection.WORDS[target.excluded].format(detail=target.provider)
+        raise RotationRefused(
+            f"The API key {to_key.pk} {why}.", session_id=allocation.session_id, key_id=to_key.pk
+        )
+    return price_of(target.price_id)
 
 
 def _moves(allocation: Allocation, to_key: ApiKey, price: Price) -> dict[str, Share]:

@@ -13,13 +13,15 @@ class AskerRow(NamedTuple):
     """The agent of a request, and what its payers have free (None: unlimited).
 
     `books_joined` is empty: its expression takes the shared lock of the books. `earlier`: the id of
-    the allocation that the same request got before. `own`, `asked`: the paths of the agent's cost
-    centre and of the requested one.
+    the allocation that the same request got before. `allow_lists`: JSON, the scope, models and
+    providers of each payer that does not allow everything. `own`, `asked`: the paths of the agent's
+    cost centre and of the requested one.
     """
 
     books_joined: str
     earlier: int | None
     disabled_at: datetime | None
+    allow_lists: str
     own: list[str]
     asked: list[str] | None
     payers: list[str]
@@ -56,6 +58,15 @@ LOOK = Statement(
           LEFT JOIN keys_costcentre asked ON asked.slug = %(cost_centre)s
          WHERE a.slug = %(agent)s
     ),
+    -- What the payers allow, where that is not everything.
+    allowing AS (
+        SELECT 'agent:' || slug AS scope, allowed_models AS models, allowed_providers AS providers
+          FROM keys_agent WHERE slug = %(agent)s
+        UNION ALL
+        SELECT 'centre:' || slug, allowed_models, allowed_providers
+          FROM keys_costcentre
+         WHERE slug = ANY((SELECT coalesce(asked, own) FROM asking)::text[])
+    ),
     -- What each open window of the payers has free.
     free AS (
         SELECT unit, amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END AS left
@@ -65,7 +76,11 @@ LOOK = Statement(
     SELECT pg_advisory_xact_lock_shared(%(books_lock)s) AS books_joined,
            (SELECT id FROM keys_allocation
              WHERE agent_id = asking.slug AND idempotency_key = %(idempotency_key)s) AS earlier,
-           disabled_at, own, asked, payers,
+           disabled_at,
+           (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, models, providers) ORDER BY scope),
+                            '[]')
+              FROM allowing WHERE models <> '{}' OR providers <> '{}') AS allow_lists,
+           own, asked, payers,
            (SELECT trunc(min("left"))::bigint FROM free WHERE unit = 'tokens') AS tokens_free,
            (SELECT min("left") FROM free WHERE unit = 'usd') AS usd_free
       FROM asking
@@ -94,17 +109,35 @@ SERVED_BY_KEY = Statement(
 
 
 # Every API key with what it has free at this moment, and whether it serves all the `models`; what
-# it costs is then the price of the dearest of them there.
+# it costs is then the price of the dearest of them there. Without `models` it is the price of the
+# key's own model or, if an allow-list excludes that, of the cheapest that is allowed. The names of
+# models and providers must match every regular expression of `allowed_models` (a model by the name
+# asked for or its own) and `allowed_providers`.
 CANDIDATES = Statement(
     WISHED  # noqa: S608 - a constant
     + """,
     -- How many of these models each key serves, and the dearest price among them.
     served AS (
         SELECT s.api_key_id, count(*) AS models,
+               count(*) FILTER (WHERE w.model ~ ALL(%(allowed_models)s::text[])
+                                   OR w.name ~ ALL(%(allowed_models)s::text[])) AS allowed,
                (array_agg(s.price_id ORDER BY keys_token_cost_max(p) DESC, p.id))[1] AS price_id
           FROM wished w JOIN keys_servedmodel s ON s.model_id = w.id
           JOIN keys_price p ON p.id = s.price_id
          GROUP BY s.api_key_id
+    ),
+    -- Where models are restricted: the price of the model of each key that is then its default.
+    defaults AS (
+        SELECT DISTINCT ON (s.api_key_id) s.api_key_id, s.price_id
+          FROM keys_servedmodel s
+          JOIN keys_cataloguemodel c ON c.id = s.model_id
+          JOIN keys_apikey k ON k.slug = s.api_key_id
+          JOIN keys_price p ON p.id = s.price_id
+         WHERE cardinality(%(allowed_models)s::text[]) > 0
+           AND cardinality(%(models)s::text[]) = 0
+           AND lower(c.name) ~ ALL(%(allowed_models)s::text[])
+         ORDER BY s.api_key_id, c.name <> k.model, c.outputs = '{embeddings}',
+                  keys_token_cost_max(p), c.name
     ),
     -- What the tightest open window of each key and unit has free.
     free AS (
@@ -127,10 +160,18 @@ CANDIDATES = Statement(
            CASE WHEN r.most > 0
                 THEN trunc(%(payers_usd)s::numeric / r.most)::bigint END AS payable,
            CASE WHEN k.sandbox THEN '' ELSE v.wire_format END AS wire_format,
-           coalesce(s.models, 0) = cardinality(%(models)s::text[]) AS serves
+           coalesce(s.models, 0) = cardinality(%(models)s::text[]) AS serves,
+           CASE WHEN NOT k.provider_id ~ ALL(%(allowed_providers)s::text[])
+                THEN 'provider_not_allowed'
+                WHEN s.allowed < s.models
+                  OR cardinality(%(allowed_models)s::text[]) > 0
+                     AND cardinality(%(models)s::text[]) = 0 AND d.price_id IS NULL
+                THEN 'model_not_allowed'
+                ELSE '' END AS excluded
       FROM keys_apikey k
       LEFT JOIN served s ON s.api_key_id = k.slug
-      JOIN keys_price p ON p.id = coalesce(s.price_id, k.price_id)
+      LEFT JOIN defaults d ON d.api_key_id = k.slug
+      JOIN keys_price p ON p.id = coalesce(s.price_id, d.price_id, k.price_id)
       JOIN keys_provider v ON v.slug = k.provider_id
      CROSS JOIN LATERAL (
         SELECT greatest(keys_token_cost_max(p), %(token_cost)s) AS most) r

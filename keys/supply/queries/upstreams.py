@@ -17,7 +17,8 @@ from security.vault import CannotUnseal
 
 
 class Session(NamedTuple):
-    """The allocation behind a session token. Only `api_key` and `price_id` ever change."""
+    """The allocation behind a session token. `price_model`: the model that its price is of. Only
+    `api_key` and the price ever change."""
 
     session_id: str
     allocation_id: int
@@ -26,6 +27,7 @@ class Session(NamedTuple):
     api_key: str
     refusal_status: int | None
     price_id: int
+    price_model: str
     named_models: list[str]
     model_mismatch: str
 
@@ -103,6 +105,7 @@ SESSION_COLUMNS = (
     "api_key_id",
     "refusal_status",
     "price_id",
+    "price__model",
     "named_models",
     "model_mismatch",
 )

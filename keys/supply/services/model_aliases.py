@@ -6,12 +6,11 @@ from django.db import transaction
 
 from keys.audit_actions import Action
 from keys.models import ModelAlias
+from keys.patterns import pattern_mistake
 from keys.refusals import WrongValue
 from keys.supply.queries.model_policies import is_served
 from security import audit
 from security.actor import Actor
-
-_CHARACTERS_MAX = 200
 
 
 def check_alias(name: str, *, model: str) -> None:
@@ -19,12 +18,8 @@ def check_alias(name: str, *, model: str) -> None:
 
     Since an API key must serve the model, an alias of an alias, and so a loop, is refused too.
     """
-    if not 0 < len(name) <= _CHARACTERS_MAX or not name.isprintable() or " " in name:
-        raise WrongValue(
-            f"Use a name or a pattern of 1 to {_CHARACTERS_MAX} characters without spaces, such as "
-            "fast or claude-*-haiku*.",
-            field="name",
-        )
+    if mistake := pattern_mistake(name):
+        raise WrongValue(mistake, field="name")
     if not is_served(model):
         raise WrongValue(
             f"No API key serves {model}. Enter a model that an API key serves, not another alias.",

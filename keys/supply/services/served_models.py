@@ -8,6 +8,7 @@ from django.db import transaction
 
 from keys.audit_actions import Action
 from keys.models import ApiKey, CatalogueModel, Price, Provider, ServedModel
+from keys.patterns import is_pattern
 from keys.refusals import ApiKeyNotFound, WrongValue
 from keys.supply import pricing
 from keys.supply.bundled_models import (
@@ -17,7 +18,6 @@ from keys.supply.bundled_models import (
     bundled_model,
     bundled_models,
 )
-from keys.supply.patterns import is_pattern
 from keys.supply.pricing import Rates
 from keys.supply.services.price_book import bundled_prices, new_price
 from security import audit
