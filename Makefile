@@ -19,6 +19,8 @@ test: venv-dev ## Run the whole test suite; TESTS="tests/keys -x" narrows it
 	  echo 'tests/clients was skipped: `make clients` installs the clients it runs.'
 	@test -e $(OPENCLAW)/package-lock.json || \
 	  echo 'tests/openclaw was skipped: `make openclaw` installs what it runs.'
+	@command -v bwrap > /dev/null || \
+	  echo 'Tests of fenced commands were skipped: on Debian, apt-get install bubblewrap.'
 
 # Copies of what was installed, as below.
 clients: ## Install the real clients (SDKs, Claude Code, Codex; 0.8 GB) that tests/clients runs

@@ -27,12 +27,17 @@ _TERMS = (
     "result_from",
     "result_path",
     "output_bytes_max",
+    "read_only_folders",
+    "memory_bytes_max",
+    "processes_max",
+    "folder_bytes_max",
+    "unfenced_because",
 )
 _RULE = (
-    "Butler runs this program on its own machine, under its own user account, without a shell, in "
-    "a separate folder. docs/runners.md has settings for Claude Code and Codex. Do not enter "
-    "secrets: {token} stands for the session token of the attempt, which works until its budget "
-    "is used up."
+    "Butler runs this program on its own machine, without a shell, in a fence: it can write only "
+    "in an empty folder and reach only the gateway. docs/runners.md has settings for Claude Code "
+    "and Codex. Do not enter secrets: {token} stands for the session token of the attempt, which "
+    "works until its budget is used up."
 )
 
 
@@ -50,6 +55,11 @@ class CommandForm(forms.ModelForm):
         widget=UnfoldAdminTextareaWidget(),
         help_text="Enter one NAME=value per line. PATH, HOME, LANG and TMPDIR are always set.",
     )
+    read_only_folders = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(),
+        help_text="Enter one full path per line. The program can read these folders, besides /usr.",
+    )
     enabled = forms.BooleanField(required=False, initial=True)
     reason = reason_field()
 
@@ -63,6 +73,7 @@ class CommandForm(forms.ModelForm):
             variables = self.instance.environment.items()
             self.initial["argv"] = "\n".join(self.instance.argv)
             self.initial["environment"] = "\n".join(f"{name}={value}" for name, value in variables)
+            self.initial["read_only_folders"] = "\n".join(self.instance.read_only_folders)
             self.initial["enabled"] = self.instance.disabled_at is None
 
     def clean_argv(self) -> Any:
@@ -75,6 +86,12 @@ class CommandForm(forms.ModelForm):
         if any("=" not in line for line in lines):
             raise forms.ValidationError("Each line must have the form NAME=value.")
         return dict(line.split("=", 1) for line in lines)
+
+    def clean_read_only_folders(self) -> Any:
+        """The folders; empty lines are dropped."""
+        return [
+            line for line in self.cleaned_data["read_only_folders"].splitlines() if line.strip()
+        ]
 
     @property
     def terms(self) -> CommandTerms:
@@ -97,7 +114,14 @@ class CommandAdmin(ServiceAdmin):
     """Command-line agents."""
 
     form = CommandForm
-    list_display = ("slug", "program", "wire_format", "prompt_by", "result_from", "enabled")
+    list_display = (
+        "slug",
+        "program",
+        "wire_format",
+        "result_from",
+        "fenced",
+        "enabled",
+    )
     search_fields = ("slug__startswith",)
     ordering = ("slug",)
     fieldsets = ((None, {"fields": ("slug", *_TERMS, "enabled", "reason"), "description": _RULE}),)
@@ -130,6 +154,11 @@ class CommandAdmin(ServiceAdmin):
     def program(self, command: Command) -> SafeString | str:
         """The program and its arguments."""
         return " ".join(command.argv)
+
+    @display(description="Fenced", boolean=True)
+    def fenced(self, command: Command) -> bool:
+        """Whether the command runs in a fence."""
+        return not command.unfenced_because
 
     @display(description="Enabled", boolean=True)
     def enabled(self, command: Command) -> bool:

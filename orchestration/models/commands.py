@@ -18,6 +18,11 @@ class Command(models.Model):
     TMPDIR. `wire_format`: the wire format that its API keys must support. `refusal_status`: the
     HTTP status that tells it that its budget is used up. `output_bytes_max`: how many bytes of its
     output Butler keeps, half from the beginning and half from the end.
+
+    The program runs in a fence (`runners.fence`), which has `read_only_folders` in it besides the
+    programs of the system, and ends what exceeds `memory_bytes_max` or `processes_max`.
+    `folder_bytes_max`: the size of its working folder. `unfenced_because`: why the fence is
+    switched off; empty if it is not.
     """
 
     class PromptBy(models.TextChoices):
@@ -39,6 +44,19 @@ class Command(models.Model):
     wire_format = models.CharField(max_length=9, choices=WireFormat)
     refusal_status = models.PositiveSmallIntegerField(null=True, blank=True)
     output_bytes_max = models.PositiveIntegerField(default=1_000_000)
+    read_only_folders = ArrayField(models.TextField(), default=list, blank=True)
+    memory_bytes_max = models.PositiveBigIntegerField(default=4_000_000_000)
+    processes_max = models.PositiveIntegerField(default=500)
+    folder_bytes_max = models.PositiveBigIntegerField(
+        default=500_000_000,
+        help_text="The size of the working folder, which is kept in the memory of the machine.",
+    )
+    unfenced_because = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="Leave it empty. A reason here switches the fence off: the program then runs as "
+        "Butler's own user and can read Butler's secrets.",
+    )
     disabled_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
@@ -53,6 +71,10 @@ class Command(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(output_bytes_max__gt=0), name="command_may_print_something"
+            ),
+            models.CheckConstraint(
+                condition=Q(memory_bytes_max__gt=0, processes_max__gt=0, folder_bytes_max__gt=0),
+                name="command_may_use_something",
             ),
         ]
 

@@ -42,16 +42,25 @@ class Folder:
         return None
 
     def read(self, name: str, *, most: int) -> bytes:
-        """The content of a file that the program wrote, up to `most` + 1 bytes.
-
-        Error: OSError, also if it is not a regular file: a link, or a pipe that would never end.
-        """
-        descriptor = os.open(self.home / name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(f"{name} is not a regular file")
-            return file.read(most + 1)
+        """The content of a file in `home`; see `read_regular`."""
+        descriptor = os.open(self.home, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return read_regular(name, most=most, folder=descriptor)
+        finally:
+            os.close(descriptor)
 
     def remove(self) -> None:
         """Remove the folder with its content, and ignore errors."""
         shutil.rmtree(self._path, ignore_errors=True)
+
+
+def read_regular(name: str, *, most: int, folder: int | None) -> bytes:
+    """The content of a file that a program wrote in an open folder, up to `most` + 1 bytes.
+
+    Error: OSError, also if it is not a regular file: a link, or a pipe that would never end.
+    """
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{name} is not a regular file")
+        return file.read(most + 1)

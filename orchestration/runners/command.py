@@ -15,6 +15,8 @@ from common.batches import Threads
 from orchestration.models import Command
 from orchestration.runners.attempt_folder import Folder
 from orchestration.runners.base import Failed, Result, Work
+from orchestration.runners.bubblewrap import exposes_butler
+from orchestration.runners.fence import Fence, Limits, NoFence
 from orchestration.runners.placeholders import ReadAsAnOption, fill, fill_argv
 from orchestration.runners.process_group import Child, Program, kill_left_over
 from orchestration.runners.scrubbed_text import sentence, without
@@ -27,12 +29,13 @@ _HOST = socket.gethostname()
 class _Running:
     command: Command
     folder: Folder
+    fence: Fence | None
     child: Child
     began: float = field(default_factory=time.monotonic)
 
 
 class CommandRunner:
-    """Carries attempts out as programs that a superuser configured (`models.Command`).
+    """Carries attempts out as programs that a superuser configured (`models.Command`), in a fence.
 
     Another worker cannot continue a program, because its output goes to the process that started
     it. A worker that takes such an attempt over ends the program, if it still runs on the same
@@ -64,6 +67,8 @@ class CommandRunner:
         """The result, read as the command is configured. Raises Failed."""
         running = await self._own(work, handle)
         code = await asyncio.shield(running.child.over)
+        if running.fence and running.fence.verdict:
+            raise Failed("failed", running.fence.verdict)
         if code != 0:
             raise Failed("failed", _failure_text(running.child, code, secret=work.token))
         text = without(await _result_text(running, secret=work.token), secret=work.token)
@@ -105,13 +110,19 @@ class CommandRunner:
         except FileExistsError:
             await self._fail_as_lost(work, None)
         try:
-            child = await Child.start(_program(work, command, folder))
+            fence = _fence(work, command)
+            if fence:
+                program = _program(work, command, fence, gateway_url=fence.gateway_url)
+                child = await fence.start(program, folder.prompt)
+            else:
+                program = _program(work, command, folder, gateway_url=work.gateway_url)
+                child = await Child.start(program)
         except BaseException as error:
             folder.remove()
-            if isinstance(error, OSError | ReadAsAnOption):
+            if isinstance(error, OSError | ReadAsAnOption | NoFence):
                 raise _start_failure(command, error) from None
             raise
-        self._running[work.session_id] = _Running(command, folder, child)
+        self._running[work.session_id] = _Running(command, folder, fence, child)
         folder.note_child(child.pid, child.started)
 
 
@@ -123,29 +134,38 @@ def _command(runner: str) -> Command:
     return command
 
 
-def _program(work: Work, command: Command, folder: Folder) -> Program:
+def _fence(work: Work, command: Command) -> Fence | None:
+    if command.unfenced_because:
+        return None
+    for folder in filter(exposes_butler, command.read_only_folders):
+        raise NoFence(f"{folder} has Butler's own files in it")
+    limits = Limits(command.memory_bytes_max, command.processes_max, command.folder_bytes_max)
+    return Fence(work.gateway_url, limits, command.read_only_folders)
+
+
+def _program(work: Work, command: Command, place: Fence | Folder, *, gateway_url: str) -> Program:
     values = {
         "prompt": storable(work.prompt),
-        "prompt_file": str(folder.prompt),
+        "prompt_file": str(place.prompt),
         "model": work.model,
-        "workdir": str(folder.home),
+        "workdir": str(place.home),
         "label": storable(work.label),
         "thinking": work.thinking,
         "session_id": work.session_id,
-        "gateway_url": work.gateway_url,
-        "gateway_root": work.gateway_url.removesuffix("/v1"),
+        "gateway_url": gateway_url,
+        "gateway_root": gateway_url.removesuffix("/v1"),
     }
     secret = values | {"token": work.token}
     usual = {
         "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(folder.home),
+        "HOME": str(place.home),
         "LANG": "C.UTF-8",
-        "TMPDIR": str(folder.tmp),
+        "TMPDIR": str(place.tmp),
     }
     own = {name: fill(template, secret) for name, template in command.environment.items()}
-    stdin = folder.prompt if command.prompt_by == Command.PromptBy.STDIN else None
+    stdin = place.prompt if command.prompt_by == Command.PromptBy.STDIN else None
     return Program(
-        fill_argv(command.argv, values), usual | own, folder.home, stdin, command.output_bytes_max
+        fill_argv(command.argv, values), usual | own, place.home, stdin, command.output_bytes_max
     )
 
 
@@ -154,6 +174,12 @@ def _start_failure(command: Command, error: Exception) -> Failed:
         return Failed("refused", f"{command}: {error}; the program would read it as an option.")
     if isinstance(error, OSError) and error.errno == errno.E2BIG:
         return Failed("refused", f"{command}: the prompt is too long to be passed as an argument.")
+    if isinstance(error, NoFence):
+        return Failed(
+            "misconfigured",
+            f"{command} is not started, because it cannot be fenced in: {error}. Install or allow "
+            "bubblewrap as docs/runners.md says, or have an administrator switch the fence off.",
+        )
     return Failed("misconfigured", f"{command} cannot be started: {_reason(error)}.")
 
 
@@ -175,7 +201,7 @@ async def _result_text(running: _Running, *, secret: str) -> str:
 def _read_result_file(running: _Running) -> str:
     name, most = running.command.result_path, running.command.output_bytes_max
     try:
-        written = running.folder.read(name, most=most)
+        written = (running.fence or running.folder).read(name, most=most)
     except OSError as error:
         raise Failed(
             "unusable_answer", f"{name} cannot be read: {error.strerror or error}"
@@ -196,7 +222,10 @@ def _in_json(text: str, path: str) -> str:
 
 
 def _failure_text(child: Child, code: int, *, secret: str) -> str:
-    how = f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
+    # As a shell says it, bubblewrap says it: 128 and the number of the signal.
+    number = code - 128 if code > 128 else -code
+    by_signal = number in set(signal.Signals)
+    how = f"killed by {signal.Signals(number).name}" if by_signal else f"exit code {code}"
     # Some programs report errors on standard output.
     output = child.err.end(secret=secret).strip() or child.out.end(secret=secret)
     return sentence(f"{how}: {without(output, secret=secret)}", secret=secret)
@@ -227,4 +256,6 @@ def _end_left_over(session_id: str, handle: dict[str, Any] | None) -> None:
 async def _clear_away(running: _Running) -> None:
     running.child.kill()
     await asyncio.wait([running.child.over])
+    if running.fence:
+        running.fence.close()
     await asyncio.to_thread(running.folder.remove)

@@ -24,13 +24,27 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How to start a program; `output_bytes_max` bytes each of stdout and stderr are kept."""
+    """How to start a program; `output_bytes_max` bytes each of stdout and stderr are kept.
+
+    `descriptors`: which it inherits besides. `user`: the id of its user and group; None for
+    Butler's own. `ignores`: signals that it begins with ignoring.
+    """
 
     argv: Sequence[str]
     environment: Mapping[str, str]
     folder: Path
     stdin: Path | None
     output_bytes_max: int
+    descriptors: tuple[int, ...] = ()
+    user: int | None = None
+    ignores: tuple[signal.Signals, ...] = ()
+
+    def before_exec(self) -> None:
+        """What the child does before it becomes the program."""
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        for number in self.ignores:
+            signal.signal(number, signal.SIG_IGN)
 
 
 class Child:
@@ -60,7 +74,11 @@ class Child:
                 stdout=out_pipe,
                 stderr=err_pipe,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                pass_fds=program.descriptors,
+                user=program.user,
+                group=program.user,
+                extra_groups=None if program.user is None else [],
+                preexec_fn=program.before_exec,
             )
         except BaseException:
             out.close()
@@ -122,8 +140,3 @@ def _start_time(pid: int) -> float:
         return psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:  # It has ended already.
         return time.time()
-
-
-def _die_with_parent() -> None:
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -14,6 +14,7 @@ from keys.refusals import WrongValue
 from orchestration.audit_actions import Action
 from orchestration.models import Command
 from orchestration.runners import placeholders
+from orchestration.runners.bubblewrap import exposes_butler
 from security import audit
 from security.actor import Actor
 
@@ -34,6 +35,11 @@ class CommandTerms:
     result_path: str = ""
     refusal_status: int | None = None
     output_bytes_max: int = 1_000_000
+    read_only_folders: list[str] = field(default_factory=list)
+    memory_bytes_max: int = 4_000_000_000
+    processes_max: int = 500
+    folder_bytes_max: int = 500_000_000
+    unfenced_because: str = ""
     enabled: bool = True
 
     def check(self) -> None:
@@ -42,6 +48,7 @@ class CommandTerms:
         self._check_prompt()
         self._check_environment()
         self._check_result()
+        self._check_fence()
         _one_of("wire_format", self.wire_format, WireFormat.values)
         _one_of("refusal_status", self.refusal_status, (None, *keys.REFUSAL_STATUSES))
 
@@ -100,6 +107,19 @@ class CommandTerms:
                 f"output_bytes_max must be from 1 to {_OUTPUT_BYTES_MAX:,}.",
                 field="output_bytes_max",
             )
+
+    def _check_fence(self) -> None:
+        for folder in self.read_only_folders:
+            if not folder.startswith("/") or "\0" in folder:
+                raise WrongValue("Enter the full path of each folder.", field="read_only_folders")
+            if exposes_butler(folder):
+                raise WrongValue(
+                    f"{folder} has Butler's own files in it. Enter another folder.",
+                    field="read_only_folders",
+                )
+        for name in ("memory_bytes_max", "processes_max", "folder_bytes_max"):
+            if getattr(self, name) < 1:
+                raise WrongValue(f"{name} must be at least 1.", field=name)
 
 
 @transaction.atomic(durable=True)

@@ -34,7 +34,7 @@ def pairs(block):
 
 @pytest.fixture
 def carried_out(settings, tmp_path, monkeypatch, butler):
-    """`carried_out("codex", session, "do this")`: what came of it as the command runner runs it."""
+    """`carried_out("codex", session, "do this")`: what comes of it in the runner's fence."""
     settings.VAR_DIR = tmp_path
     monkeypatch.setenv("PATH", f"{COMMANDS}:/usr/local/bin:/usr/bin:/bin")
 
@@ -42,7 +42,11 @@ def carried_out(settings, tmp_path, monkeypatch, butler):
         terms = pairs(f"{agent}-terms")
         if status := terms.pop("refusal_status", None):
             terms["refusal_status"] = int(status)
-        terms |= {"argv": presets()[f"{agent}-argv"], "environment": pairs(f"{agent}-environment")}
+        terms |= {
+            "argv": presets()[f"{agent}-argv"],
+            "environment": pairs(f"{agent}-environment"),
+            "read_only_folders": [str(COMMANDS.parent)],
+        }
         services.set_command(
             agent,
             terms=services.CommandTerms(**terms),

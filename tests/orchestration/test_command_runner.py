@@ -3,9 +3,9 @@
 import asyncio
 import os
 import sys
-import textwrap
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,11 +16,13 @@ from orchestration import runners, services
 from orchestration.refusals import RunnerNotFound
 from orchestration.runners.attempt_folder import Folder
 from orchestration.runners.base import Failed, Work
+from orchestration.runners.bubblewrap import system_python
 from orchestration.runners.command import CommandRunner
 from tests.actors import GRACE
 from tests.books import assert_books_balance
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import gateway_on, lend, supply
+from tests.orchestration.fences import needs_fence, running_with
 from tests.threads import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,15 +48,19 @@ def var_dir(tmp_path, settings):
     return settings.VAR_DIR
 
 
+@pytest.fixture(params=[pytest.param("", marks=needs_fence), "test"], ids=["fenced", "unfenced"])
+def unfenced_because(request):
+    """Everything holds in the fence as without."""
+    return request.param
+
+
 @pytest.fixture
-def configure_command(tmp_path):
+def configure_command(unfenced_because):
     """`configure_command("echo hello", **terms)`: a command that runs this script of the shell."""
 
     def configure(script, *arguments, python=False, **terms):
-        path = tmp_path / "agent"
-        path.write_text(textwrap.dedent(script))
-        program = [sys.executable if python else "/bin/sh", str(path), *arguments]
-        return command(program, **terms)
+        argv = [system_python(), "-c", script] if python else ["/bin/sh", "-c", script, "agent"]
+        return command([*argv, *arguments], unfenced_because=unfenced_because, **terms)
 
     return configure
 
@@ -165,7 +171,9 @@ def test_a_prompt_too_long_for_an_argument_is_refused(configure_command):
     assert failure(work("x" * 3_000_000)).kind == "refused"
 
 
-def test_its_environment_has_nothing_of_butlers_own(configure_command, monkeypatch):
+def test_its_environment_has_nothing_of_butlers_own(
+    configure_command, unfenced_because, monkeypatch
+):
     monkeypatch.setenv("BUTLER_SECRET_KEY", "of butler")
     configure_command(
         "env | sort",
@@ -173,8 +181,8 @@ def test_its_environment_has_nothing_of_butlers_own(configure_command, monkeypat
     )
     lines = run_attempt(work()).text.splitlines()
     environment = dict(line.split("=", 1) for line in lines)
-    assert environment["BASE"] == "http://127.0.0.1:9/v1"
-    assert environment["ROOT"] == "http://127.0.0.1:9"
+    root = "http://127.0.0.1:9" if unfenced_because else "http://127.0.0.1:8080"
+    assert (environment["BASE"], environment["ROOT"]) == (f"{root}/v1", root)
     assert environment["FIXED"] == "a=b"
     of_the_shell = {"PWD", "SHLVL", "_", "OLDPWD"}
     assert environment.keys() - of_the_shell == {
@@ -189,11 +197,14 @@ def test_its_environment_has_nothing_of_butlers_own(configure_command, monkeypat
     assert environment["HOME"] == environment["PWD"]
 
 
-def test_it_works_in_a_folder_of_its_own_that_is_gone_afterwards(configure_command, var_dir):
+def test_it_works_in_a_folder_of_its_own_that_is_gone_afterwards(
+    configure_command, unfenced_because, var_dir
+):
     configure_command("umask; stat -c %a .. ; pwd; touch there; mkdir -p a/b; ls")
     said = run_attempt(work()).text.splitlines()
     assert said[1] == "700"
-    assert said[2] == str(var_dir / "work" / "butler-7-1-x" / "home")
+    folder = var_dir / "work" / "butler-7-1-x" if unfenced_because else Path("/tmp")  # noqa: S108  inside
+    assert said[2] == str(folder / "home")
     assert "there" in said
     assert list((var_dir / "work").iterdir()) == []
 
@@ -311,8 +322,10 @@ def test_an_answer_that_is_not_where_it_should_be_is_unusable(configure_command,
 
 
 @pytest.mark.parametrize("program", ["/no/such/program", "/etc/passwd"])
-def test_a_program_that_cannot_be_started_is_a_mistake_in_the_setup(program, var_dir):
-    command([program])
+def test_a_program_that_cannot_be_started_is_a_mistake_in_the_setup(
+    program, unfenced_because, var_dir
+):
+    command([program], unfenced_because=unfenced_because)
     assert failure(work()).kind == "misconfigured"
     assert list((var_dir / "work").iterdir()) == []
 
@@ -337,10 +350,14 @@ wait
 async def family_of(runner, asked):
     """The handle of a running family, and its processes."""
     handle = await runner.spawn(asked)
-    home = Folder(asked.session_id).home
-    await until((home / "ready").exists)
     leader = psutil.Process(handle["pid"])
+    await until(lambda: (home_of(leader) / "ready").exists())
     return handle, [leader, *leader.children(recursive=True)]
+
+
+def home_of(leader):
+    """The working folder, as the last process that it started has it."""
+    return Path(f"/proc/{[leader, *leader.children(recursive=True)][-1].pid}/cwd")
 
 
 def have_ended(processes):
@@ -396,17 +413,12 @@ def test_forgetting_it_ends_it(configure_command, var_dir):
 
 
 def test_a_grandchild_that_keeps_the_pipe_open_does_not_hold_it_up(configure_command):
-    configure_command("sleep 300 & echo $! >&2; echo done")
+    configure_command("sleep 300.25 & echo done")
     began = time.monotonic()
     result = run_attempt(work())
     assert time.monotonic() - began < 5
     assert result.text == "done\n"
-    wait_until(
-        lambda: (
-            not psutil.pid_exists(int(result.facts["stderr"]))
-            or have_ended([psutil.Process(int(result.facts["stderr"]))])
-        )
-    )
+    wait_until(lambda: not running_with("300.25"))
 
 
 def test_a_poll_waits_as_long_as_it_is_told(configure_command):
@@ -415,11 +427,11 @@ def test_a_poll_waits_as_long_as_it_is_told(configure_command):
 
     async def polled():
         async with running() as runner:
-            handle, _ = await family_of(runner, work())
+            handle, (leader, *_) = await family_of(runner, work())
             began = time.monotonic()
             assert not await runner.poll(work(), handle, seconds=0.2)
             assert 0.15 < time.monotonic() - began < 2
-            await asyncio.to_thread((Folder(work().session_id).home / "go").write_text, "now\n")
+            await asyncio.to_thread((home_of(leader) / "go").write_text, "now\n")
             assert await runner.poll(work(), handle, seconds=20)
             return await runner.result(work(), handle)
 

@@ -1,17 +1,18 @@
 """Tasks whose parts are carried out by a command-line agent, from the request to the books."""
 
-import sys
-
-import psutil
 import pytest
 from django.utils import timezone
 
 from orchestration import services
 from orchestration.models import Attempt, SubTask
 from orchestration.refusals import RunnerNotFound
+from orchestration.runners.bubblewrap import system_python
 from tests.actors import GRACE
+from tests.orchestration.fences import needs_fence, running_with
 from tests.orchestration.work import assert_finalized, kinds, run_until_done, say, statuses, submit
 from tests.threads import wait_until
+
+pytestmark = needs_fence
 
 AGENT = """
 import json, os, sys, urllib.error, urllib.request
@@ -29,25 +30,19 @@ for _ in range(int(sys.argv[1])):
         sys.exit(refusal.read().decode())
 """
 
-SLEEPER = """
-import os, time
-open({path!r}, "w").write(str(os.getpid()))
-time.sleep(90)
-"""
+SLEEPER = "import time; time.sleep(90)"
 
 
 @pytest.fixture
 def agent(office, tmp_path, settings):
     """`agent("2")`: a command that calls the gateway twice, known as `command:agent`."""
     settings.VAR_DIR = tmp_path / "var"
-    path = tmp_path / "agent.py"
 
     def configure(*arguments, script=AGENT):
-        path.write_text(script)
         services.set_command(
             "agent",
             terms=services.CommandTerms(
-                argv=[sys.executable, str(path), *arguments],
+                argv=[system_python(), "-c", script, *arguments],
                 environment={"WHERE": "{gateway_url}", "SESSION": "{token}"},
                 wire_format="openai",
             ),
@@ -84,14 +79,13 @@ def test_an_agent_that_wants_more_than_its_budget_fails_and_the_budget_holds(age
     assert_finalized(task)
 
 
-def test_an_agent_that_takes_too_long_is_ended_with_its_task(agent, tmp_path):
-    pids = tmp_path / "pid"
-    agent(script=SLEEPER.format(path=str(pids)))
+def test_an_agent_that_takes_too_long_is_ended_with_its_task(agent):
+    agent("sleeper-77", script=SLEEPER)
     task = run_until_done(
         submit("gather", runner="command:agent", running_timeout=2, retry_on_failure=False)
     )
     assert (task.status, kinds(task)) == ("failed", ["timeout"])
-    wait_until(lambda: not psutil.pid_exists(int(pids.read_text())))
+    wait_until(lambda: not running_with("sleeper-77"))
     assert_finalized(task)
 
 

@@ -1,6 +1,7 @@
 """Commands: who may write them, and what is refused before it can be run."""
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import DatabaseError, transaction
@@ -124,6 +125,14 @@ def test_a_prompt_by_file_names_the_file():
         ("result_path", {"result_from": "file", "result_path": ".."}),
         ("output_bytes_max", {"output_bytes_max": 0}),
         ("output_bytes_max", {"output_bytes_max": 10_000_001}),
+        ("read_only_folders", {"read_only_folders": ["relative"]}),
+        ("read_only_folders", {"read_only_folders": ["/"]}),
+        ("read_only_folders", {"read_only_folders": [str(settings.VAR_DIR)]}),
+        ("read_only_folders", {"read_only_folders": [f"{settings.VAR_DIR}/work"]}),
+        ("read_only_folders", {"read_only_folders": [f"{settings.BASE_DIR}/tests/.."]}),
+        ("memory_bytes_max", {"memory_bytes_max": 0}),
+        ("processes_max", {"processes_max": 0}),
+        ("folder_bytes_max", {"folder_bytes_max": 0}),
         ("slug", {"slug": "A b"}),
         ("slug", {"slug": ""}),
         ("reason", {"reason": " "}),
@@ -156,6 +165,11 @@ FORM = {
     "result_from": "stdout",
     "result_path": "",
     "output_bytes_max": "5000",
+    "read_only_folders": "/opt/agents\r\n\r\n",
+    "memory_bytes_max": "4000000",
+    "processes_max": "10",
+    "folder_bytes_max": "5000",
+    "unfenced_because": "",
     "enabled": "on",
     "reason": "try it",
 }
@@ -174,6 +188,7 @@ def test_a_superuser_writes_and_changes_one_in_the_admin(staff):
     assert staff.post(page, FORM).status_code == 302
     command = Command.objects.get()
     assert command.argv == ["/bin/agent", "--say", " two words "]
+    assert (command.read_only_folders, command.processes_max) == (["/opt/agents"], 10)
     assert command.environment == {"BASE": "{gateway_url}", "ODD": "a=b"}
     assert (command.refusal_status, command.disabled_at) == (None, None)
     page = reverse("admin:orchestration_command_change", args=["agent"])
@@ -186,6 +201,16 @@ def test_a_superuser_writes_and_changes_one_in_the_admin(staff):
     entry = AuditEntry.objects.about("command:agent").first()
     assert (entry.actor, entry.actor_kind, entry.address) == ("grace", "person", "127.0.0.1")
     assert staff.get(reverse("admin:orchestration_command_changelist")).status_code == 200
+
+
+def test_the_fence_is_switched_off_by_a_reason_that_is_noted_and_shown(staff):
+    page = reverse("admin:orchestration_command_add")
+    because = "it builds container images"
+    assert staff.post(page, FORM | {"unfenced_because": because}).status_code == 302
+    entry = AuditEntry.objects.about("command:agent").get()
+    assert (entry.actor, entry.after["unfenced_because"]) == ("grace", because)
+    shown = staff.get(reverse("admin:orchestration_command_change", args=["agent"]))
+    assert because in shown.content.decode()
 
 
 def test_the_form_says_what_is_wrong_beside_the_field(staff):

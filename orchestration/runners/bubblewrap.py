@@ -1,0 +1,102 @@
+"""The arguments of bubblewrap: which folders of the machine a fence has in it."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from django.conf import settings
+
+TMP = Path("/tmp")  # noqa: S108  inside the fence it is the program's own
+_SHARED_MEMORY_BYTES = 64_000_000
+_NAMESPACES = (
+    "--die-with-parent",
+    "--unshare-user",
+    "--disable-userns",
+    "--unshare-ipc",
+    "--unshare-pid",
+    "--unshare-net",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+)
+_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC = (
+    "alternatives",
+    "ca-certificates",
+    "group",
+    "hosts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "mime.types",
+    "nsswitch.conf",
+    "passwd",
+    "pki/ca-trust",
+    "pki/tls/certs",
+    "protocols",
+    "services",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+)
+HOME, PROMPT = TMP / "home", TMP / "prompt.txt"
+
+
+def bubblewrap(*, folder_bytes: int, prompt: int, read_only: Sequence[str]) -> Iterator[str]:
+    """The options of a fence with a folder of this size, and with the prompt from a descriptor."""
+    yield from _NAMESPACES
+    yield from _system()
+    yield from _work_folder(folder_bytes, prompt)
+    yield from _read_only(read_only)
+
+
+def exposes_butler(folder: str) -> bool:
+    """Whether Butler's code or secrets are in a folder, or the folder is where it keeps them."""
+    path = Path(folder).resolve()
+    kept = path.is_relative_to(Path(settings.VAR_DIR).resolve())
+    return kept or any(own.is_relative_to(path) for own in _own_folders())
+
+
+def _own_folders() -> Iterator[Path]:
+    return (Path(own).resolve() for own in (settings.BASE_DIR, settings.VAR_DIR))
+
+
+def _system() -> Iterator[str]:
+    yield from ("--ro-bind", "/usr", "/usr")
+    for name in _SYSTEM:
+        if os.path.islink(name):
+            yield from ("--symlink", os.readlink(name), name)
+        else:
+            yield from ("--ro-bind-try", name, name)
+    for name in _ETC:
+        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    yield from ("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev")
+    yield from ("--size", str(_SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm")  # noqa: S108  inside
+
+
+def _work_folder(size: int, prompt: int) -> Iterator[str]:
+    """In memory, because only there every user can limit the size of a file system."""
+    yield from ("--size", str(size), "--perms", "0700", "--tmpfs", str(TMP))
+    yield from ("--perms", "0700", "--dir", str(HOME), "--chdir", str(HOME))
+    yield from ("--ro-bind-data", str(prompt), str(PROMPT))
+
+
+def _read_only(folders: Sequence[str]) -> Iterator[str]:
+    """Further folders, after those of Butler that would be seen in the system's are hidden."""
+    hidden = [str(own) for own in _own_folders() if own.is_relative_to("/usr")]
+    for name in hidden:
+        yield from ("--tmpfs", name)
+    if not Path(system_python()).is_relative_to("/usr"):
+        folders = [*folders, sys.base_prefix]
+    for name in folders:
+        yield from ("--ro-bind", name, name)
+    for name in ("/", *hidden):
+        yield from ("--remount-ro", name)
+
+
+def system_python() -> str:
+    """The Python of the system; else Butler's own, whose folder the fence then has in it."""
+    return shutil.which("python3", path="/usr/bin:/usr/local/bin") or os.path.realpath(
+        sys.executable
+    )
