@@ -63,7 +63,7 @@ LOOKS = {
     "secrets": "cat {var}/secret.key {var}/sign-in {var}/vault.keys",
     "other sessions": "cat {var}/work/butler-8-*/home/*",
     "beside its own folder": "cat ../../butler-8-*/home/* ../../../secret.key",
-    "the environment of the worker": "grep -ao ^{name}= /proc/{worker}/environ",
+    "the environment of the worker": "grep -azo ^{name}= /proc/{worker}/environ",
     "the environment of all": "grep -hazo ^{name}= /proc/[0-9]*/environ",
     "the disk of the worker": "cat /proc/{worker}/root/{var}/secret.key",
     "the descriptors of the worker": "ls /proc/{worker}/fd",
