@@ -28,13 +28,16 @@ class SubTaskNotFound(Refusal):
 
 @dataclass(kw_only=True, eq=False)
 class RunnerNotFound(Refusal):
-    """The runner does not exist, or is not configured here."""
+    """The runner does not exist, is not configured here, or is not open to the agent."""
 
     runner: str
     runners: list[str]
 
     def sentence(self) -> str:
-        return f"The runner {self.runner} does not exist. Use one of: {', '.join(self.runners)}."
+        return (
+            f"The runner {self.runner} does not exist, or the agent may not use it. Use one of: "
+            f"{', '.join(self.runners)}."
+        )
 
 
 @dataclass(kw_only=True, eq=False)

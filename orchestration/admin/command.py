@@ -33,6 +33,7 @@ _TERMS = (
     "folder_bytes_max",
     "unfenced_because",
 )
+_MAY_USE = ("agents", "cost_centres")
 _RULE = (
     "Butler runs this program on its own machine, without a shell, in a fence: it can write only "
     "in an empty folder and reach only the gateway. docs/runners.md has settings for Claude Code "
@@ -65,7 +66,7 @@ class CommandForm(forms.ModelForm):
 
     class Meta:
         model = Command
-        fields = ("slug", *_TERMS)
+        fields = ("slug", *_TERMS, *_MAY_USE)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,7 +97,10 @@ class CommandForm(forms.ModelForm):
     @property
     def terms(self) -> CommandTerms:
         """The input in the form that the service takes."""
-        return CommandTerms(**{name: self.cleaned_data[name] for name in (*_TERMS, "enabled")})
+        values = {name: self.cleaned_data[name] for name in (*_TERMS, "enabled")}
+        for name in _MAY_USE:
+            values[name] = [row.pk for row in self.cleaned_data[name]]
+        return CommandTerms(**values)
 
     def clean(self) -> dict[str, Any]:
         """The service's check, so that its message appears beside the field."""
@@ -123,8 +127,11 @@ class CommandAdmin(ServiceAdmin):
         "enabled",
     )
     search_fields = ("slug__startswith",)
+    autocomplete_fields = _MAY_USE
     ordering = ("slug",)
-    fieldsets = ((None, {"fields": ("slug", *_TERMS, "enabled", "reason"), "description": _RULE}),)
+    fieldsets = (
+        (None, {"fields": ("slug", *_TERMS, *_MAY_USE, "enabled", "reason"), "description": _RULE}),
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Superusers only: a command can run any program."""

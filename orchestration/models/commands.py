@@ -4,7 +4,17 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from keys.models import WireFormat
+from keys.models import Agent, CostCentre, WireFormat
+
+
+class CommandQuerySet(models.QuerySet["Command"]):
+    """Filters of commands."""
+
+    def open_to(self, agent: str) -> "CommandQuerySet":
+        """The commands that this agent may choose."""
+        centre = Agent.objects.filter(pk=agent).values_list("cost_centre__path", flat=True).first()
+        by_centre = Q(cost_centres__in=centre or [])
+        return self.filter(Q(agents=agent) | by_centre).distinct()
 
 
 class Command(models.Model):
@@ -23,6 +33,8 @@ class Command(models.Model):
     programs of the system, and ends what exceeds `memory_bytes_max` or `processes_max`.
     `folder_bytes_max`: the size of its working folder. `unfenced_because`: why the fence is
     switched off; empty if it is not.
+
+    Only `agents`, and agents of `cost_centres` or of those below them, may choose it.
     """
 
     class PromptBy(models.TextChoices):
@@ -57,8 +69,23 @@ class Command(models.Model):
         help_text="Leave it empty. A reason here switches the fence off: the program then runs as "
         "Butler's own user and can read Butler's secrets.",
     )
+    agents = models.ManyToManyField(
+        Agent,
+        blank=True,
+        related_name="+",
+        help_text="The agents whose tasks may use this command.",
+    )
+    cost_centres = models.ManyToManyField(
+        CostCentre,
+        blank=True,
+        related_name="+",
+        help_text="All agents of these cost centres, and of those below, may use this command. "
+        "Without an agent and a cost centre, no task can use it.",
+    )
     disabled_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+
+    objects = CommandQuerySet.as_manager()
 
     class Meta:
         ordering = ["slug"]

@@ -11,7 +11,7 @@ from keys import services as keys
 from keys.books.queries.previews import Preview, previews
 from orchestration import runners
 from orchestration.planning import Part
-from orchestration.services import TaskRequest, plan, reserve_of
+from orchestration.services import Plan, TaskRequest, plan, reserve_of
 
 # Keys are looked up once for all parts with the same request, and for at most so many requests.
 ALLOCATION_REQUESTS_MAX = 50
@@ -66,8 +66,8 @@ def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPrev
     No model is called: if a model would plan the task, this is the plan of the keyword planner.
     Refusals: those of `services.plan`, and AgentNotFound, AgentDisabled, CostCentreNotFound.
     """
-    planned = plan(request)
-    wanted = _allocation_requests(request, planned.parts, planned.shares)
+    planned = plan(request, agent=agent)
+    wanted = _allocation_requests(request, planned, agent=agent)
     different = list(dict.fromkeys(wanted))[:ALLOCATION_REQUESTS_MAX]
     found = previews(agent=agent, requests=different, now=now)
     parts = [
@@ -87,12 +87,11 @@ def _part(part: Part, share: int, key: Preview | None) -> PartPreview:
 
 
 def _allocation_requests(
-    request: TaskRequest, parts: list[Part], shares: list[int]
+    request: TaskRequest, planned: Plan, *, agent: str
 ) -> list[keys.AllocationRequest]:
     """The allocation request of each part."""
-    terms = {
-        name: runners.terms(name) for name in {part.runner or request.runner for part in parts}
-    }
+    names = {part.runner or request.runner for part in planned.parts}
+    terms = {name: runners.terms(name, agent=agent) for name in names}
     ttl = settings.ALLOCATION_TTL_SECONDS
     return [
         keys.AllocationRequest(
@@ -103,5 +102,5 @@ def _allocation_requests(
             ttl_seconds=ttl,
             wire_format=terms[part.runner or request.runner].wire_format,
         )
-        for part, share in zip(parts, shares, strict=True)
+        for part, share in zip(planned.parts, planned.shares, strict=True)
     ]

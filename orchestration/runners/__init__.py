@@ -39,25 +39,24 @@ _RUNNERS: dict[str, Callable[[], Runner]] = {
 }
 
 
-def check(name: str) -> None:
-    """Check that the runner exists and is configured. Refusal: RunnerNotFound."""
-    terms(name)
+def check(name: str, *, agent: str | None) -> None:
+    """Check that the runner is configured, and that the agent may use it. Refusal: RunnerNotFound.
+
+    Without an agent, any runner that is configured will do.
+    """
+    terms(name, agent=agent)
 
 
-def terms(name: str) -> Terms:
-    """What the runner requires of its allocations. Refusal: RunnerNotFound."""
+def terms(name: str, *, agent: str | None) -> Terms:
+    """What the runner requires of its allocations. Refusal: RunnerNotFound, as for `check`."""
     if name in (built_in := _built_in_terms()):
         return built_in[name]
     kind, _, slug = name.partition(":")
-    if kind == _COMMAND and (command := _enabled_commands().filter(slug=slug).first()):
+    commands = _enabled_commands(agent)
+    if kind == _COMMAND and (command := commands.filter(slug=slug).first()):
         return Terms(command.wire_format, command.refusal_status)
-    raise RunnerNotFound(runner=name, runners=names())
-
-
-def names() -> list[str]:
-    """The names of all runners that are configured now."""
-    commands = _enabled_commands().values_list("slug", flat=True)
-    return [*_built_in_terms(), *(f"{_COMMAND}:{slug}" for slug in commands)]
+    names = [f"{_COMMAND}:{slug}" for slug in commands.values_list("slug", flat=True)]
+    raise RunnerNotFound(runner=name, runners=[*built_in, *names])
 
 
 def _built_in_terms() -> dict[str, Terms]:
@@ -68,8 +67,9 @@ def _built_in_terms() -> dict[str, Terms]:
     return found
 
 
-def _enabled_commands() -> QuerySet[Command]:
-    return Command.objects.filter(disabled_at=None).order_by("slug")
+def _enabled_commands(agent: str | None) -> QuerySet[Command]:
+    commands = Command.objects.all() if agent is None else Command.objects.open_to(agent)
+    return commands.filter(disabled_at=None).order_by("slug")
 
 
 class Runners:

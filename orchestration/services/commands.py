@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from keys import services as keys
-from keys.models import WireFormat
+from keys.models import Agent, CostCentre, WireFormat
 from keys.refusals import WrongValue
 from orchestration.audit_actions import Action
 from orchestration.models import Command
@@ -40,6 +41,8 @@ class CommandTerms:
     processes_max: int = 500
     folder_bytes_max: int = 500_000_000
     unfenced_because: str = ""
+    agents: list[str] = field(default_factory=list)
+    cost_centres: list[str] = field(default_factory=list)
     enabled: bool = True
 
     def check(self) -> None:
@@ -49,6 +52,8 @@ class CommandTerms:
         self._check_environment()
         self._check_result()
         self._check_fence()
+        _exist("agents", self.agents, Agent.objects.all())
+        _exist("cost_centres", self.cost_centres, CostCentre.objects.all())
         _one_of("wire_format", self.wire_format, WireFormat.values)
         _one_of("refusal_status", self.refusal_status, (None, *keys.REFUSAL_STATUSES))
 
@@ -137,6 +142,7 @@ def set_command(
         )
     terms.check()
     columns = asdict(terms)
+    agents, cost_centres = columns.pop("agents"), columns.pop("cost_centres")
     disabled_at = None if columns.pop("enabled") else now
     command = Command.objects.select_for_update().filter(pk=slug).first()
     before = _values(command) if command else None
@@ -147,6 +153,8 @@ def set_command(
     for column, value in {**columns, "disabled_at": disabled_at}.items():
         setattr(command, column, value)
     command.save()
+    command.agents.set(agents)
+    command.cost_centres.set(cost_centres)
     audit.record(
         actor=actor,
         action=Action.COMMAND_CHANGE if before else Action.COMMAND_ADD,
@@ -163,7 +171,16 @@ def _values(command: Command) -> dict[str, Any]:
     """The configured fields of a command, for the audit."""
     columns = [column.name for column in Command._meta.concrete_fields]
     values = {name: getattr(command, name) for name in columns if not name.endswith("_at")}
-    return {**values, "enabled": command.disabled_at is None}
+    may_use = {
+        "agents": sorted(command.agents.values_list("pk", flat=True)),
+        "cost_centres": sorted(command.cost_centres.values_list("pk", flat=True)),
+    }
+    return {**values, **may_use, "enabled": command.disabled_at is None}
+
+
+def _exist(name: str, slugs: list[str], rows: QuerySet[Any]) -> None:
+    if unknown := set(slugs) - set(rows.filter(pk__in=slugs).values_list("pk", flat=True)):
+        raise WrongValue(f"{min(unknown)} does not exist.", field=name)
 
 
 def _one_of(name: str, value: object, among: Iterable[object]) -> None:

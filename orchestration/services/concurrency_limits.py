@@ -33,7 +33,7 @@ def check_scope(scope: str) -> None:
         if not Provider.objects.filter(pk=name).exists():
             raise ProviderNotFound(provider=name)
     elif kind == "runner" and name:
-        runners.check(name)
+        runners.check(name, agent=None)
     else:
         raise WrongValue(f"The scope {scope} is not known. Use {_KINDS}.", field="scope")
 

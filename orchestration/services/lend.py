@@ -55,7 +55,7 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
 
 def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocation:
     sub_task, task = attempt.sub_task, attempt.task
-    terms = _terms(attempt.runner)
+    terms = _terms(attempt.runner, agent=task.agent_id)
     ttl = int(max(seconds, 0)) + _MARGIN_SECONDS
     request = keys.AllocationRequest(
         tokens=attempt.tokens,
@@ -78,11 +78,11 @@ def _allocations_of(attempt: Attempt) -> QuerySet[Allocation]:
     return Allocation.objects.filter(session_id=attempt.session_id)
 
 
-def _terms(runner: str) -> runners.Terms:
+def _terms(runner: str, *, agent: str) -> runners.Terms:
     try:
-        return runners.terms(runner)
+        return runners.terms(runner, agent=agent)
     except RunnerNotFound as gone:
-        # It existed when the task was submitted.
+        # It existed, and the agent might use it, when the task was submitted.
         raise Failed(kind_of(gone), gone.detail) from None
 
 

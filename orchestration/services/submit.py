@@ -31,15 +31,15 @@ class Plan(NamedTuple):
     shares: list[int]
 
 
-def plan(request: TaskRequest) -> Plan:
-    """Plan a task request and split its budget, without storing anything.
+def plan(request: TaskRequest, *, agent: str) -> Plan:
+    """Plan a task request of an agent and split its budget, without storing anything.
 
     Refusals: WrongValue, WrongPlan, RunnerNotFound, BudgetTooSmall.
     """
     request.check()
     parts = _parts(request)
     for name in {request.runner, *(part.runner for part in parts if part.runner)}:
-        runners.check(name)
+        runners.check(name, agent=agent)
     total, reserve = request.total_budget, reserve_of(request)
     return Plan(parts, planning.split(parts, total=total, reserve=reserve))
 
@@ -67,7 +67,7 @@ def submit(
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
         return _same(earlier, request), False
     by_model = request.planner == "model" and not request.sub_tasks
-    planned = _planning_step(request) if by_model else plan(request)
+    planned = (_planning_step if by_model else plan)(request, agent=agent)
     _check_supply(request, planned.parts)
     try:
         return _submit(agent, request, planned, idempotency_key, now)
@@ -84,10 +84,10 @@ def _check_supply(request: TaskRequest, parts: list[Part]) -> None:
         keys.check_known(provider=provider, models=[model] if model else [])
 
 
-def _planning_step(request: TaskRequest) -> Plan:
+def _planning_step(request: TaskRequest, *, agent: str) -> Plan:
     """The plan of a task that a model plans later: only the planning step."""
     request.check()
-    runners.check(request.runner)
+    runners.check(request.runner, agent=agent)
     share = min(request.total_budget * _PLANNING_PERCENT // 100, _PLANNING_TOKENS_MAX)
     if share < planning.PART_TOKENS_MIN:
         needed = planning.PART_TOKENS_MIN * 100 // _PLANNING_PERCENT

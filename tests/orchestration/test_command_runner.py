@@ -560,14 +560,14 @@ def test_a_hundred_at_once_are_heard(configure_command):
 
 def test_the_registry_knows_what_is_configured_and_enabled(configure_command):
     configure_command("true", wire_format="anthropic", refusal_status=400)
-    runners.check("model")
-    runners.check("command:agent")
-    assert runners.terms("command:agent") == ("anthropic", 400)
-    assert runners.terms("model") == (None, None)
+    runners.check("model", agent=None)
+    runners.check("command:agent", agent=None)
+    assert runners.terms("command:agent", agent=None) == ("anthropic", 400)
+    assert runners.terms("model", agent=None) == (None, None)
     configure_command("true", enabled=False)
     for unknown in ("command:agent", "command:other", "command", "telepathy", ""):
         with pytest.raises(RunnerNotFound) as failed:
-            runners.check(unknown)
+            runners.check(unknown, agent=None)
         assert "model" in failed.value.detail
 
 

@@ -38,13 +38,14 @@ def agent(office, tmp_path, settings):
     """`agent("2")`: a command that calls the gateway twice, known as `command:agent`."""
     settings.VAR_DIR = tmp_path / "var"
 
-    def configure(*arguments, script=AGENT):
+    def configure(*arguments, script=AGENT, agents=("ada",)):
         services.set_command(
             "agent",
             terms=services.CommandTerms(
                 argv=[system_python(), "-c", script, *arguments],
                 environment={"WHERE": "{gateway_url}", "SESSION": "{token}"},
                 wire_format="openai",
+                agents=list(agents),
             ),
             reason="test",
             actor=GRACE,
@@ -92,3 +93,22 @@ def test_an_agent_that_takes_too_long_is_ended_with_its_task(agent):
 def test_a_task_for_a_command_that_is_not_there_is_refused(office):
     with pytest.raises(RunnerNotFound):
         submit("gather", runner="command:agent")
+
+
+def test_a_task_for_a_command_that_is_for_others_is_refused(agent):
+    agent("1", agents=["bob"])
+    with pytest.raises(RunnerNotFound):
+        submit("gather", runner="command:agent")
+    with pytest.raises(RunnerNotFound):
+        submit({"description": "gather", "runner": "command:agent"})
+    with pytest.raises(RunnerNotFound):
+        submit(description="gather", planner="model", runner="command:agent")
+
+
+def test_an_agent_that_is_taken_off_the_list_gets_no_further_attempt(agent):
+    agent("1")
+    task = submit("gather", runner="command:agent")
+    agent("1", agents=[])
+    task = run_until_done(task)
+    assert (task.status, kinds(task)) == ("failed", ["misconfigured"])
+    assert Attempt.objects.get(task=task).allocation is None

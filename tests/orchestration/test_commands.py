@@ -1,6 +1,9 @@
 """Commands: who may write them, and what is refused before it can be run."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -8,8 +11,9 @@ from django.db import DatabaseError, transaction
 from django.urls import reverse
 
 from keys.refusals import WrongValue
-from orchestration import services
+from orchestration import runners, services
 from orchestration.models import Command
+from orchestration.refusals import RunnerNotFound
 from orchestration.runners.placeholders import ReadAsAnOption, fill, fill_argv
 from security.models import AuditEntry
 from tests.actors import GRACE
@@ -142,6 +146,47 @@ def test_what_cannot_be_meant_is_refused_by_field(field, terms):
     assert refused_field(**terms) == field
 
 
+@pytest.mark.parametrize(
+    ("terms", "agents"),
+    [
+        ({}, set()),
+        ({"agents": ["ada"]}, {"ada"}),
+        ({"cost_centres": ["research"]}, {"ada", "bob"}),
+        ({"agents": ["carol"], "cost_centres": ["research"]}, {"ada", "bob", "carol"}),
+        ({"cost_centres": ["org"]}, {"ada", "bob", "carol"}),
+        ({"cost_centres": ["org"], "enabled": False}, set()),
+    ],
+)
+def test_only_those_on_its_lists_may_choose_it(people, terms, agents):
+    set_command(**terms)
+    for agent in ("ada", "bob", "carol", "nobody"):
+        if agent in agents:
+            assert runners.terms("command:agent", agent=agent).wire_format == "openai"
+        else:
+            with pytest.raises(RunnerNotFound) as refused:
+                runners.check("command:agent", agent=agent)
+            assert "command:agent" not in refused.value.runners
+
+
+def test_its_lists_are_audited_and_can_be_emptied(people):
+    set_command(agents=["bob", "ada"], cost_centres=["sales"])
+    set_command()
+    change = AuditEntry.objects.about("command:agent").first()
+    assert (change.before["agents"], change.before["cost_centres"]) == (["ada", "bob"], ["sales"])
+    assert (change.after["agents"], change.after["cost_centres"]) == ([], [])
+
+
+@pytest.mark.parametrize("field", ["agents", "cost_centres"])
+def test_only_what_exists_can_be_on_its_lists(people, field):
+    assert refused_field(**{field: ["nobody"]}) == field
+
+
+def test_commands_from_before_the_lists_stay_open_to_all(people):
+    set_command()
+    import_module("orchestration.migrations.0004_who_may_use_commands").open_to_all(apps, None)
+    assert Command.objects.open_to("carol").exists()
+
+
 def test_values_are_filled_in_once():
     values = {"prompt": "{token}", "token": "secret"}
     assert fill("<{prompt}> {token} {{x}}", values | {"x": "1"}) == "<{token}> secret {1}"
@@ -170,13 +215,15 @@ FORM = {
     "processes_max": "10",
     "folder_bytes_max": "5000",
     "unfenced_because": "",
+    "agents": ["ada"],
+    "cost_centres": ["research"],
     "enabled": "on",
     "reason": "try it",
 }
 
 
 @pytest.fixture
-def staff(client):
+def staff(client, people):
     """A client signed in as grace, who may do everything."""
     client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
     return client
@@ -189,6 +236,8 @@ def test_a_superuser_writes_and_changes_one_in_the_admin(staff):
     command = Command.objects.get()
     assert command.argv == ["/bin/agent", "--say", " two words "]
     assert (command.read_only_folders, command.processes_max) == (["/opt/agents"], 10)
+    assert command.agents.get().pk == "ada"
+    assert command.cost_centres.get().pk == "research"
     assert command.environment == {"BASE": "{gateway_url}", "ODD": "a=b"}
     assert (command.refusal_status, command.disabled_at) == (None, None)
     page = reverse("admin:orchestration_command_change", args=["agent"])
