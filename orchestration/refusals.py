@@ -34,10 +34,7 @@ class RunnerNotFound(Refusal):
     runners: list[str]
 
     def sentence(self) -> str:
-        return (
-            f"The runner {self.runner} does not exist, or the agent may not use it. Use one of: "
-            f"{', '.join(self.runners)}."
-        )
+        return f"The runner {self.runner} does not exist. Use one of: {', '.join(self.runners)}."
 
 
 @dataclass(kw_only=True, eq=False)
