@@ -78,6 +78,7 @@ _CALL = {
     "asked_model": "''",
     "price": "CAST(NULL AS bigint)",
     "token_cost": "CAST(NULL AS numeric)",
+    "call_cost": "0.0",
     "patient": "false",
     "route": "''",
     "wire_format": "'openai'",

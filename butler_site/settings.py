@@ -91,6 +91,8 @@ HOLD_SECONDS = env.integer("BUTLER_HOLD_SECONDS", 120, least=1, most=86_400)
 # The most output tokens of a call whose client set no maximum, and the fewest worth a call.
 OUTPUT_TOKENS_DEFAULT = env.integer("BUTLER_OUTPUT_TOKENS_DEFAULT", 16_384, least=1, most=10**7)
 OUTPUT_TOKENS_MIN = env.integer("BUTLER_OUTPUT_TOKENS_MIN", 16, least=1, most=10**7)
+# The most web searches by the provider of a call whose client set no maximum.
+GATEWAY_SEARCHES_MAX = env.integer("BUTLER_GATEWAY_SEARCHES_MAX", 5, least=1, most=100)
 # How long a call waits in the gateway for tokens that other calls of its session hold.
 GATEWAY_HOLD_WAIT_SECONDS = env.integer("BUTLER_GATEWAY_HOLD_WAIT_SECONDS", 20, least=0, most=600)
 # How long the gateway waits for a provider to connect, and for each further piece of an answer.

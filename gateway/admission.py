@@ -7,7 +7,7 @@ from functools import partial
 
 from django.conf import settings
 
-from gateway import failover, output_limits
+from gateway import failover, output_limits, search_bounds
 from gateway.call import Call
 from gateway.dialects import Dialect
 from gateway.dialects.json_body import value_of
@@ -52,7 +52,7 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
         call = Call(runtime, request, dialect, session, choice.upstream, parameters, choice)
         try:
             await _check_wire_format(call)
-            _check_model(call)
+            search_bounds.check(call)
             await _hold(call, charge_key, waits_until)
             if await _confirm_upstream(call):
                 runtime.running_charges.add(call.hold.pk)
@@ -115,9 +115,11 @@ class _ChargeKey:
 
 async def _hold(call: Call, charge_key: _ChargeKey, waits_until: float) -> None:
     parameters, dialect = call.parameters, call.dialect
-    most, least = 0, 0
+    most, least, results = 0, 0, 0
     if dialect.spends:
         call.input_max = await _input_bound(call, charge_key.body_size)
+        results = search_bounds.results_max(call)
+        call.input_max += results
         most, least = output_limits.output_tokens(call)
     request = keys.HoldRequest(
         call.session.allocation_id,
@@ -137,6 +139,8 @@ async def _hold(call: Call, charge_key: _ChargeKey, waits_until: float) -> None:
     # The allocation keeps the price of the model that it was lent for.
     if not _is_lent_model(call):
         request = request._replace(price_id=served.price_id, token_cost=served.token_cost_max)
+    if dialect.spends and (call_cost := search_bounds.cost_max(call)):
+        request = request._replace(call_cost=call_cost)
     if served.price_id in (request.price_id, call.session.price_id) and _is_plain(call):
         request = request._replace(token_cost=served.token_cost_max_plain)
     while True:
@@ -145,6 +149,9 @@ async def _hold(call: Call, charge_key: _ChargeKey, waits_until: float) -> None:
             break
         except keys_refusals.HeldBefore as before:
             request = request._replace(idempotency_key=charge_key.next(before))
+        except keys_refusals.AllocationExhausted as refusal:
+            refusal.detail = f"{refusal.detail} {search_bounds.advice(call, results)}".rstrip()
+            raise
     call.output_cut = call.hold.tokens < request.most
     call.output_max = (call.hold.tokens - call.input_max) // parameters.choices
 
@@ -201,16 +208,6 @@ async def _check_wire_format(call: Call) -> None:
         key_id=upstream.slug,
         provider=upstream.provider,
     )
-
-
-def _check_model(call: Call) -> None:
-    model = call.model
-    if call.dialect.spends and call.facts.always_searches:
-        raise CannotBeBounded(
-            f"The model {model} searches with every call, which costs more than its tokens, and no"
-            " price of its searches is known. Request an allocation on another model.",
-            field="model",
-        )
 
 
 async def _confirm_upstream(call: Call) -> bool:

@@ -35,6 +35,8 @@ async def _settle(call: Call) -> SettlementResult:
 
 async def _ending(call: Call) -> Settlement:
     ending = await _paid(call)
+    if (searches := call.parameters.searches) and searches.kind and ending.usage.web_searches:
+        ending = ending._replace(usage=replace(ending.usage, search_kind=searches.kind))
     return ending._replace(service_tier=_service_tier(call)) if ending.usage.tokens else ending
 
 
@@ -86,7 +88,8 @@ def _estimate(call: Call) -> Usage | None:
         if meter and meter.error is not None:
             return None
         if not call.complete and not (meter and meter.ended):
-            return Usage(total=call.hold.tokens)
+            searches = call.parameters.searches
+            return Usage(total=call.hold.tokens, web_searches=searches.most if searches else 0)
         # An empty answer that ended in order.
         usage = Usage()
     return _clamp_to_hold(_with_input(usage, call), call)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from msgspec import Raw
 
+from gateway.dialects.searches import Searches
 from keys.services import Usage
 from keys.supply.model_facts import ModelFacts
 
@@ -25,6 +26,7 @@ class CallParameters:
     `output_tokens_least`: the provider would refuse a smaller maximum. `choices`: how many answers
     are requested. `usage_requested`: whether the client of a stream wants the usage itself.
     `refused_fields`: those of the dialect's `replaceable_fields` that the provider does not take.
+    `searches`: the web searches by the provider that it allows, if any.
     """
 
     fields: dict[str, Raw]
@@ -35,6 +37,7 @@ class CallParameters:
     choices: int = 1
     usage_requested: bool = True
     refused_fields: frozenset[str] = frozenset()
+    searches: Searches | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

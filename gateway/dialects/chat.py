@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import Raw
+
 from gateway import bounds
 from gateway.dialects import openai_usage, output_count, sse, unsupported, unsupported_fields
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
@@ -13,9 +15,11 @@ from gateway.dialects.json_body import (
     model_of,
     object_of,
     split_fields,
+    value_of,
     whole_number_of,
 )
 from gateway.dialects.reported_usage import decode_answer
+from gateway.dialects.searches import OPTIONS, Searches, searches_of_chat
 from keys.services import Usage
 from keys.supply.model_facts import ModelFacts
 
@@ -43,7 +47,9 @@ class Chat:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
         fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
-        unsupported.refuse_settings(fields, unsupported_fields.CHAT)
+        searches = _searches(fields)
+        refused = {**fields, OPTIONS: Raw(b"null")} if searches else fields
+        unsupported.refuse_settings(refused, unsupported_fields.CHAT)
         unsupported.refuse_tier(fields)
         unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)
         maxima = [whole_number_of(fields, name) for name in _OUTPUT]
@@ -56,6 +62,7 @@ class Chat:
             choices=whole_number_of(fields, "n", most=CHOICES_MAX) or 1,
             usage_requested=not stream
             or flag_of(object_of(fields, "stream_options"), "include_usage"),
+            searches=searches,
         )
 
     def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
@@ -116,3 +123,9 @@ class Chat:
     def error_event(self, error: dict[str, Any]) -> bytes:
         """The event that ends a broken stream. Events of chat completions have no name."""
         return sse.encode_event(error)
+
+
+def _searches(fields: dict[str, Raw]) -> Searches | None:
+    if OPTIONS in fields and unsupported.is_on(OPTIONS, value_of(fields, OPTIONS)):
+        return searches_of_chat()
+    return None

@@ -18,6 +18,7 @@ from gateway.dialects.json_body import (
 )
 from gateway.dialects.messages_meter import MessagesMeter
 from gateway.dialects.reported_usage import as_object, decode_answer, id_of
+from gateway.dialects.searches import Searches, anthropic_search_tool, searches_of_message
 from keys.services import Usage
 from keys.supply.model_facts import ModelFacts
 
@@ -43,7 +44,7 @@ class Messages:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
         fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
-        _refuse_unsupported(fields)
+        searches = _refuse_unsupported(fields)
         output_max = whole_number_of(fields, "max_tokens", least=0)
         return CallParameters(
             fields=fields,
@@ -51,6 +52,7 @@ class Messages:
             stream=flag_of(fields, "stream"),
             output_tokens_max=output_max,
             output_tokens_least=_output_least(fields, output_max),
+            searches=searches,
         )
 
     def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
@@ -95,14 +97,17 @@ class Messages:
         return sse.encode_event(error, name="error")
 
 
-def _refuse_unsupported(fields: dict[str, Raw]) -> None:
+def _refuse_unsupported(fields: dict[str, Raw]) -> Searches | None:
     unsupported.refuse_settings(fields, unsupported_fields.MESSAGES)
     unsupported.refuse_tier(fields)
     reason = "It has a price of its own. Leave the field out."
     unsupported.refuse_value(fields, "speed", known=(None, "standard"), reason=reason)
     unsupported.refuse_value(fields, "inference_geo", known=(None, "global"), reason=reason)
     unsupported.refuse_edits(fields)
-    unsupported.refuse_tools(fields, runs_at_client=unsupported.anthropic_client_tool)
+    tools = unsupported.refuse_tools(
+        fields, runs_at_client=unsupported.anthropic_client_tool, is_search=anthropic_search_tool
+    )
+    return searches_of_message(fields, tools)
 
 
 def _output_least(fields: dict[str, Raw], output_max: int | None) -> int:

@@ -18,6 +18,12 @@ from gateway.dialects.json_body import (
 from gateway.dialects.reported_usage import decode_answer
 from gateway.dialects.responses_meter import ResponsesMeter
 from gateway.dialects.search_items import searches_in, with_searches
+from gateway.dialects.searches import (
+    MAX_TOOL_CALLS,
+    Searches,
+    openai_search_tool,
+    searches_of_response,
+)
 from keys.services import Usage
 from keys.supply.model_facts import ModelFacts
 
@@ -25,7 +31,7 @@ _OUTPUT = ("max_output_tokens",)
 # OpenAI refuses a smaller maximum.
 _OUTPUT_LEAST = 16
 _GUARDED = frozenset(
-    {"model", "input", "instructions", "tools", "stream", "service_tier", *_OUTPUT}
+    {"model", "input", "instructions", "tools", "stream", "service_tier", MAX_TOOL_CALLS, *_OUTPUT}
     | unsupported_fields.RESPONSES.keys()
 )
 
@@ -44,7 +50,7 @@ class Responses:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
         fields = split_fields(body, guarded=_GUARDED)
         model = model_of(fields)
-        _refuse_unsupported(fields)
+        searches = _refuse_unsupported(fields)
         output_max = whole_number_of(fields, "max_output_tokens")
         return CallParameters(
             fields=fields,
@@ -52,6 +58,7 @@ class Responses:
             stream=flag_of(fields, "stream"),
             output_tokens_max=output_max,
             output_tokens_least=min(_OUTPUT_LEAST, output_max or _OUTPUT_LEAST),
+            searches=searches,
         )
 
     def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
@@ -103,7 +110,10 @@ class Responses:
         return sse.encode_event(fields, name="error")
 
 
-def _refuse_unsupported(fields: dict[str, Raw]) -> None:
+def _refuse_unsupported(fields: dict[str, Raw]) -> Searches | None:
     unsupported.refuse_settings(fields, unsupported_fields.RESPONSES)
     unsupported.refuse_tier(fields)
-    unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)
+    tools = unsupported.refuse_tools(
+        fields, runs_at_client=unsupported.openai_client_tool, is_search=openai_search_tool
+    )
+    return searches_of_response(fields, tools)

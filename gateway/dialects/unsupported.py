@@ -39,7 +39,11 @@ class Tool(msgspec.Struct):
     execution: str | None = None
     environment: Any = None
     tools: list["Tool"] | None = None
+    max_uses: Any = None
 
+
+# A tool that the provider runs, and its place among the tools.
+HostedTool = tuple[int, Tool]
 
 _TOOL_FIELDS = frozenset(Tool.__struct_fields__)
 _decode_tools = msgspec.json.Decoder(list[Tool] | None).decode
@@ -65,10 +69,19 @@ def _off_values(name: str) -> tuple[Any, ...]:
     )
 
 
-def _refuse_set(name: str, value: Any, reason: str, *, off: tuple[Any, ...]) -> None:
+def is_on(name: str, value: Any) -> bool:
+    """Whether a field with this value switches something on."""
+    return _is_on(value, off=_off_values(name))
+
+
+def _is_on(value: Any, *, off: tuple[Any, ...]) -> bool:
     # 0 is False to Python; an object may say itself that it is off.
     switch = value.get("enable", value.get("enabled")) if isinstance(value, dict) else value
-    if value not in off and switch is not False:
+    return value not in off and switch is not False
+
+
+def _refuse_set(name: str, value: Any, reason: str, *, off: tuple[Any, ...]) -> None:
+    if _is_on(value, off=off):
         raise CannotBeBounded(f"`{name}` is not supported. {reason}", field=name)
 
 
@@ -106,16 +119,32 @@ def refuse_tier(fields: dict[str, Raw]) -> None:
     refuse_value(fields, "service_tier", known=_TIERS, reason=reason)
 
 
-def refuse_tools(fields: dict[str, Raw], *, runs_at_client: Callable[[Tool], bool]) -> None:
-    """Refuse tools that the provider runs. Refusals: CannotBeBounded, InvalidRequest."""
+def _no_tool(tool: Tool) -> bool:
+    return False
+
+
+def refuse_tools(
+    fields: dict[str, Raw],
+    *,
+    runs_at_client: Callable[[Tool], bool],
+    is_search: Callable[[Tool], bool] = _no_tool,
+) -> list[HostedTool]:
+    """Refuse tools that the provider runs, except web searches, which are returned.
+
+    Refusals: CannotBeBounded, InvalidRequest.
+    """
+    searches = []
     for number, tool in enumerate(_tools(fields)):
-        if not runs_at_client(tool):
+        if is_search(tool):
+            searches.append((number, tool))
+        elif not runs_at_client(tool):
             raise CannotBeBounded(
                 f"The provider runs tools of type {tool.type!r}, at a cost that the tokens held for"
                 f" the call do not cover. {_alternative(tool.type)}",
                 field=f"tools[{number}]",
                 tool=tool.type,
             )
+    return searches
 
 
 def _tools(fields: dict[str, Raw]) -> list[Tool]:

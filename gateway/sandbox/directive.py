@@ -24,6 +24,7 @@ class Directive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     Tokens: `output` per choice, never above the requested maximum; `reasoning`, `audio_out` and
     `image_out` are part of it; `cached`, `cache_write`, `cache_write_1h`, `audio_in`, `image_in`
     of `input`.
+    `searches`: web searches, if the request has the tool, never above its maximum.
     `tier`: the service tier that the answer says.
     Usage: `none`, `wrong` (no numbers, or negative), `over` (ten times the output); `cost` in USD.
     Content: `tool` with `args` (JSON), `chunks` in which a stream's text comes.
@@ -47,6 +48,7 @@ class Directive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     reasoning: int = 0
     audio_out: int = 0
     image_out: int = 0
+    searches: int = 0
     tier: str = ""
     usage: Literal["right", "none", "wrong", "over"] = "right"
     cost: Decimal | None = None

@@ -19,7 +19,8 @@ _TEXT_INSTEAD = {"completion_tokens", "output_tokens"}
 
 class Bill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tokens as a provider bills them: input includes cached ones, cache writes, audio and images,
-    output reasoning, audio and images. `cache_write` lives 5 minutes, `cache_write_1h` an hour."""
+    output reasoning, audio and images. `cache_write` lives 5 minutes, `cache_write_1h` an hour.
+    `searches` are web searches."""
 
     input: int = 0
     cached: int = 0
@@ -31,6 +32,7 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     audio_out: int = 0
     image_in: int = 0
     image_out: int = 0
+    searches: int = 0
 
 
 NOTHING = Bill()
@@ -58,7 +60,7 @@ class Reply:
         """The bill of a stream that ended after `produced` visible tokens."""
         if not produced:
             return msgspec.structs.replace(
-                self.bill, output=0, reasoning=0, audio_out=0, image_out=0
+                self.bill, output=0, reasoning=0, audio_out=0, image_out=0, searches=0
             )
         output = produced + self.bill.reasoning + self.bill.audio_out + self.bill.image_out
         return msgspec.structs.replace(self.bill, output=min(self.bill.output, output))
@@ -156,4 +158,5 @@ def _bill(
         reasoning=hidden[0] * request.choices,
         audio_out=hidden[1] * request.choices,
         image_out=hidden[2] * request.choices,
+        searches=min(directive.searches, request.searches_max),
     )

@@ -21,7 +21,8 @@ class SandboxRequest:
     """A request as far as an answer depends on it.
 
     `text`: the last text of the user. `tools`: their schemas by name. `after_tool`: the last
-    message is the result of a tool. `fields`: the body, for fields that only one route knows.
+    message is the result of a tool. `searches_max`: how many web searches the request allows.
+    `fields`: the body, for fields that only one route knows.
     """
 
     model: str
@@ -34,6 +35,7 @@ class SandboxRequest:
     usage_requested: bool = True
     tools: dict[str, Any] = field(default_factory=dict)
     after_tool: bool = False
+    searches_max: int = 0
 
 
 def string(body: dict[str, Any], name: str) -> str:
@@ -58,6 +60,11 @@ def items(body: dict[str, Any], name: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not value or not all(isinstance(one, dict) for one in value):
         raise InvalidRequest(f"{name} must be a list of objects.")
     return value
+
+
+def search_tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tools by which a model searches the web at the provider."""
+    return [tool for tool in tools if str(tool.get("type")).startswith("web_search")]
 
 
 def last_user_text(messages: list[dict[str, Any]]) -> str:

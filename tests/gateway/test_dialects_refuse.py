@@ -11,7 +11,6 @@ from tests.gateway.routes import every_spending, parsed, sent, spending
 @pytest.mark.parametrize(
     ("dialect", "field", "value"),
     [
-        (dialects.CHAT, "web_search_options", {"search_context_size": "low"}),
         (dialects.CHAT, "search_parameters", {"mode": "auto"}),
         (dialects.CHAT, "plugins", [{"id": "web"}]),
         (dialects.CHAT, "models", ["a", "b"]),
@@ -51,9 +50,8 @@ def test_what_costs_more_than_tokens_is_refused(dialect, field, value):
         *[
             (dialects.RESPONSES, kind)
             for kind in (
-                "web_search",
-                "web_search_2025_08_26",
-                "web_search_preview",
+                "web_search_v2",
+                "web_searches",
                 "file_search",
                 "code_interpreter",
                 "image_generation",
@@ -66,7 +64,8 @@ def test_what_costs_more_than_tokens_is_refused(dialect, field, value):
         *[
             (dialects.MESSAGES, kind)
             for kind in (
-                "web_search_20260318",
+                "web_search",
+                "web_search_2025",
                 "web_fetch_20250910",
                 "code_execution_20250825",
                 "advisor_20260301",
@@ -102,7 +101,6 @@ def test_a_tool_that_says_its_type_twice_is_refused(dialect):
 
 
 ON = [
-    ("web_search_options", {}),
     ("search_parameters", {}),
     ("search_parameters", {"mode": "on"}),
     ("enable_search", True),
@@ -141,6 +139,22 @@ def test_what_the_provider_does_beside_the_model_is_refused(dialect, field, valu
     with pytest.raises(CannotBeBounded) as refusal:
         parsed(dialect, **{field: value})
     assert f"`{refusal.value.field}` is not supported." in refusal.value.detail
+
+
+@pytest.mark.parametrize(
+    "dialect", [dialects.RESPONSES, dialects.MESSAGES, dialects.COMPLETIONS, dialects.EMBEDDINGS]
+)
+def test_options_of_a_search_are_those_of_chat(dialect):
+    with pytest.raises(CannotBeBounded) as refusal:
+        parsed(dialect, web_search_options={})
+    assert refusal.value.field == "web_search_options"
+
+
+@pytest.mark.parametrize("options", [{}, {"search_context_size": "low"}, True])
+def test_a_chat_with_options_of_a_search_may_search(options):
+    assert parsed(dialects.CHAT, web_search_options=options).searches is not None
+    for off in (None, False, [], {"enabled": False}):
+        assert parsed(dialects.CHAT, web_search_options=off).searches is None
 
 
 @every_spending

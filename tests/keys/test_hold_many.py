@@ -1,6 +1,7 @@
 """Many holds in one batch are what the same holds are one after the other."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
 import pytest
@@ -54,6 +55,41 @@ def test_each_takes_what_it_wants_of_what_the_ones_before_it_left(people):
         AllocationExhausted,
     ]
     assert Allocation.objects.get().held == 1_000
+    assert_books_balance()
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize(
+    ("call_cost", "most", "got", "held_cost"),
+    [
+        # 1,000 tokens at 0.015 USD for 1,000 are committed as 0.015 USD.
+        ("0", 1_000, 1_000, "0.015"),
+        ("0.003", 500, 500, "0.0105"),
+        ("0.003", 1_000, 800, "0.015"),
+        ("0.014", 1_000, None, "0"),
+        ("0.02", 1_000, None, "0"),
+    ],
+)
+def test_what_a_call_costs_beside_its_tokens_is_held_with_them(
+    people, others, call_cost, most, got, held_cost
+):
+    add_key("key-1", rates=PAID)
+    one, other = allocate(tokens=1_000), allocate(tokens=1_000)
+    asked = wanted(one, 100, most, call_cost=Decimal(call_cost))
+    # Alone it is the plain case, with others another statement.
+    answers = held(asked, *[wanted(other, 1_000)] * others)
+    assert answers[0] == (got or AllocationExhausted)
+    one.refresh_from_db()
+    assert (one.held, one.held_cost) == (got or 0, Decimal(held_cost))
+    assert_books_balance()
+
+
+def test_calls_that_cost_more_than_tokens_share_what_is_left(people):
+    add_key("key-1", rates=PAID)
+    one = allocate(tokens=1_000)
+    # 0.006 and 300 × 0.000015 are 0.0105, which leaves 0.0045 of 0.015.
+    asked = [wanted(one, 100, 300, call_cost=Decimal("0.006")) for _ in range(2)]
+    assert held(*asked, wanted(one, 100, 400)) == [300, AllocationExhausted, 300]
     assert_books_balance()
 
 

@@ -45,6 +45,7 @@ PARAMETERS: dict[str, Any] = {
     "cache_write_long_tokens": 0,
     "cache_write_tokens": 0,
     "cached_tokens": 0,
+    "call_cost": Decimal(0),
     "charges": [1],
     "cost": Decimal(1),
     "cost_centre": None,

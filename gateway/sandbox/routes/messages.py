@@ -15,6 +15,9 @@ PREFIX = "msg_"
 PRODUCES = True
 BILLS = True
 
+# Of a tool without a maximum.
+_SEARCHES_MAX = 100
+
 
 def read(body: dict[str, Any]) -> SandboxRequest:
     """Parse a request body. Errors: InvalidRequest."""
@@ -38,6 +41,10 @@ def read_conversation(body: dict[str, Any]) -> SandboxRequest:
         output_tokens_max=body.get("max_tokens"),
         tools={tool["name"]: tool.get("input_schema") for tool in tools if "name" in tool},
         after_tool=_has_tool_result(messages[-1].get("content")),
+        searches_max=sum(
+            request_fields.number(tool, "max_uses") or _SEARCHES_MAX
+            for tool in request_fields.search_tools(tools)
+        ),
     )
 
 
@@ -45,7 +52,7 @@ def whole(reply: Reply) -> dict[str, Any]:
     """The body of an answer that is not a stream."""
     text = "".join(reply.answers[0])
     block = _block(reply) | ({"input": _input(text)} if reply.tool else {"text": text})
-    ending = {"content": [block], "stop_reason": _stop_reason(reply)}
+    ending = {"content": [*_searches(reply), block], "stop_reason": _stop_reason(reply)}
     return {**_message(reply), **ending, **reply.usage_field(_usage(reply.bill, reply))}
 
 
@@ -55,11 +62,16 @@ def events(reply: Reply) -> Iterator[Event]:
     first = reply.bill_after(0)
     message = _message(reply) | reply.usage_field(_usage(first, reply))
     yield _event("message_start", 0, message=message)
-    yield _event("content_block_start", 0, index=0, content_block=_block(reply))
+    searches = _searches(reply)
+    for index, block in enumerate(searches):
+        yield _event("content_block_start", 0, index=index, content_block=block)
+        yield _event("content_block_stop", 0, index=index)
+    index = len(searches)
+    yield _event("content_block_start", 0, index=index, content_block=_block(reply))
     yield _event("ping", 0)
     for text, out in reply.chunks():
-        yield _event("content_block_delta", out, index=0, delta=_delta(reply, text))
-    yield _event("content_block_stop", count, index=0)
+        yield _event("content_block_delta", out, index=index, delta=_delta(reply, text))
+    yield _event("content_block_stop", count, index=index)
     delta = {"stop_reason": _stop_reason(reply), "stop_sequence": None}
     usage = reply.usage_field(_usage(reply.bill, reply))
     yield _event("message_delta", count, delta=delta, **usage)._replace(final_usage=True)
@@ -93,6 +105,16 @@ def _message(reply: Reply) -> dict[str, Any]:
     }
 
 
+def _searches(reply: Reply) -> list[dict[str, Any]]:
+    blocks: list[dict[str, Any]] = []
+    for number in range(reply.bill.searches):
+        use = f"srvtoolu_{number}_{reply.id.removeprefix(PREFIX)}"
+        search = {"type": "server_tool_use", "id": use, "name": "web_search"}
+        blocks.append(search | {"input": {"query": "sandbox"}})
+        blocks.append({"type": "web_search_tool_result", "tool_use_id": use, "content": []})
+    return blocks
+
+
 def _block(reply: Reply) -> dict[str, Any]:
     if not reply.tool:
         return {"type": "text", "text": ""}
@@ -121,7 +143,9 @@ def _stop_reason(reply: Reply) -> str:
 
 def _usage(bill: Bill, reply: Reply) -> dict[str, Any]:
     cache_writes = bill.cache_write + bill.cache_write_1h
+    searches = {"server_tool_use": {"web_search_requests": bill.searches}} if bill.searches else {}
     return {
+        **searches,
         "input_tokens": bill.input - bill.cached - cache_writes,
         "cache_creation_input_tokens": cache_writes,
         "cache_read_input_tokens": bill.cached,

@@ -15,6 +15,8 @@ BILLS = True
 
 # OpenAI refuses a smaller maximum.
 _OUTPUT_TOKENS_LEAST = 16
+# Of a request without a maximum.
+_SEARCHES_MAX = 100
 
 
 def read(body: dict[str, Any]) -> SandboxRequest:
@@ -34,13 +36,16 @@ def read(body: dict[str, Any]) -> SandboxRequest:
         ),
         tools={tool["name"]: tool.get("parameters") for tool in tools if "name" in tool},
         after_tool=str(messages[-1].get("type")).endswith("_output"),
+        searches_max=_searches_max(body, tools),
     )
 
 
 def whole(reply: Reply) -> dict[str, Any]:
     """The body of an answer that is not a stream."""
     status = "completed" if reply.complete else "incomplete"
-    response = _response(reply, status=status, output=[_item(reply, status, _text(reply))])
+    response = _response(
+        reply, status=status, output=[*_searches(reply), _item(reply, status, _text(reply))]
+    )
     if not reply.complete:
         response["incomplete_details"] = {"reason": "max_output_tokens"}
     return response | reply.usage_field(_usage(reply.bill))
@@ -52,6 +57,7 @@ def events(reply: Reply) -> Iterator[Event]:
     steps = [
         ("response.created", {"response": _response(reply)}, 0),
         ("response.in_progress", {"response": _response(reply)}, 0),
+        *_search_steps(reply),
         *(_call_steps(reply) if reply.tool else _text_steps(reply)),
         (end, {"response": whole(reply)}, len(reply.answers[0])),
     ]
@@ -71,37 +77,66 @@ def failure(reply: Reply, after: int) -> Event:
 Step = tuple[str, dict[str, Any], int]
 
 
+def _searches(reply: Reply) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"ws_{number}_{reply.id.removeprefix(PREFIX)}",
+            "type": "web_search_call",
+            "status": "completed",
+            "action": {"type": "search", "query": "sandbox"},
+        }
+        for number in range(reply.bill.searches)
+    ]
+
+
+def _search_steps(reply: Reply) -> Iterator[Step]:
+    for number, item in enumerate(_searches(reply)):
+        opened = {**item, "status": "in_progress"}
+        yield "response.output_item.added", {"output_index": number, "item": opened}, 0
+        where = {"output_index": number, "item_id": item["id"]}
+        yield "response.web_search_call.completed", where, 0
+        yield "response.output_item.done", {"output_index": number, "item": item}, 0
+
+
 def _text_steps(reply: Reply) -> Iterator[Step]:
     text, count = _text(reply), len(reply.answers[0])
-    where = {"item_id": _item_id(reply), "output_index": 0, "content_index": 0}
+    index = reply.bill.searches
+    where = {"item_id": _item_id(reply), "output_index": index, "content_index": 0}
     opened = _item(reply, "in_progress", "") | {"content": []}
-    yield "response.output_item.added", {"output_index": 0, "item": opened}, 0
+    yield "response.output_item.added", {"output_index": index, "item": opened}, 0
     yield "response.content_part.added", {**where, "part": _part("")}, 0
     for delta, out in reply.chunks():
         yield "response.output_text.delta", {**where, "delta": delta, "logprobs": []}, out
     yield "response.output_text.done", {**where, "text": text, "logprobs": []}, count
     yield "response.content_part.done", {**where, "part": _part(text)}, count
     done = _item(reply, "completed" if reply.complete else "incomplete", text)
-    yield "response.output_item.done", {"output_index": 0, "item": done}, count
+    yield "response.output_item.done", {"output_index": index, "item": done}, count
 
 
 def _call_steps(reply: Reply) -> Iterator[Step]:
     text, count = _text(reply), len(reply.answers[0])
-    where = {"item_id": _item_id(reply), "output_index": 0}
+    index = reply.bill.searches
+    where = {"item_id": _item_id(reply), "output_index": index}
     opened = _item(reply, "in_progress", "")
-    yield "response.output_item.added", {"output_index": 0, "item": opened}, 0
+    yield "response.output_item.added", {"output_index": index, "item": opened}, 0
     for delta, out in reply.chunks():
         yield "response.function_call_arguments.delta", {**where, "delta": delta}, out
     done = {**where, "name": reply.tool, "arguments": text}
     yield "response.function_call_arguments.done", done, count
     item = _item(reply, "completed" if reply.complete else "incomplete", text)
-    yield "response.output_item.done", {"output_index": 0, "item": item}, count
+    yield "response.output_item.done", {"output_index": index, "item": item}, count
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
     if isinstance(body.get("input"), str):
         return [{"role": "user", "content": body["input"]}]
     return request_fields.items(body, "input")
+
+
+def _searches_max(body: dict[str, Any], tools: list[dict[str, Any]]) -> int:
+    if not request_fields.search_tools(tools):
+        return 0
+    return request_fields.number(body, "max_tool_calls") or _SEARCHES_MAX
 
 
 def _text(reply: Reply) -> str:

@@ -37,7 +37,8 @@ class HoldRequest(NamedTuple):
     `api_key`: the key the call is made with; if blank, the key of the allocation, without a check
     whether it can serve. `guest`: it may be another key than the allocation's, see `hold_as_guest`.
     `price_id`, `token_cost`: the price of the called model, and the most that one of its tokens can
-    cost (USD); None: those of the allocation. `asked_model`: the model that the client named, if
+    cost (USD); None: those of the allocation. `call_cost`: the most that the call can cost beside
+    its tokens (USD). `asked_model`: the model that the client named, if
     `model` is another one. `request_digest` tells a repeated request from a different one. `fresh`:
     the idempotency key is new, so no earlier charge has it. `patient`: it takes less than `most`
     only while nothing else of the allocation is held; else it is refused with BudgetInFlight.
@@ -57,6 +58,7 @@ class HoldRequest(NamedTuple):
     asked_model: str = ""
     price_id: int | None = None
     token_cost: Decimal | None = None
+    call_cost: Decimal = Decimal(0)
     guest: bool = False
     patient: bool = False
 
@@ -145,7 +147,7 @@ def _try_as_guest(request: HoldRequest, *, now: datetime) -> HoldResult | Refusa
     fetch(sql.PACE, keys=[request.api_key])
     books = transactions.lock(allocations=[request.allocation_id], scopes=[scope], now=now)
     windows = [window for window in books.windows if window.scope == scope]
-    room = min((_room(window, request.token_cost) for window in windows), default=request.most)
+    room = min((_room(window, request) for window in windows), default=request.most)
     if room < request.least:
         return KeyFull(key_id=request.api_key)
     request = request._replace(most=min(request.most, room))
@@ -156,12 +158,15 @@ def _try_as_guest(request: HoldRequest, *, now: datetime) -> HoldResult | Refusa
     return answer
 
 
-def _room(window: LockedRow, token_cost: Decimal | None) -> int:
-    """Tokens that fit into a window."""
+def _room(window: LockedRow, request: HoldRequest) -> int:
+    """Tokens that fit into a window; -1 if the call's cost beside them does not."""
     free = max(window.amount - window.used - window.committed, Decimal(0))
     if window.unit == "tokens":
         return int(free)
-    return int(free / token_cost) if token_cost else _UNLIMITED
+    if request.call_cost > free:
+        return -1
+    token_cost = request.token_cost
+    return int((free - request.call_cost) / token_cost) if token_cost else _UNLIMITED
 
 
 def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> None:
@@ -185,6 +190,7 @@ def _hold_one(one: HoldRequest, *, now: datetime) -> HoldResult | None:
         asked_model=one.asked_model,
         price=one.price_id,
         token_cost=one.token_cost,
+        call_cost=one.call_cost,
         route=one.route,
         wire_format=one.wire_format,
         now=now,
@@ -226,6 +232,7 @@ def _as_json(n: int, one: HoldRequest, now: datetime) -> dict[str, object]:
         "asked_model": one.asked_model,
         "price": one.price_id,
         "token_cost": None if one.token_cost is None else str(one.token_cost),
+        "call_cost": str(one.call_cost),
         "guest": one.guest,
         "patient": one.patient,
         "route": one.route,

@@ -111,7 +111,7 @@ HOLD_ONE = Statement(
                coalesce(%(price)s, a.price_id) AS price_id,
                a.allocated - a.used - a.held AS free, f.tokens,
                greatest(least(
-                   round(f.tokens * f.token_cost, 9),
+                   round(f.tokens * f.token_cost, 9) + %(call_cost)s,
                    a.allocated_cost - a.used_cost - a.held_cost
                ), 0) AS cost,
                k.xmin::text || '.' || p.xmin::text AS version
@@ -119,14 +119,18 @@ HOLD_ONE = Statement(
          CROSS JOIN LATERAL (
             SELECT coalesce(%(token_cost)s, a.token_cost_max) AS token_cost,
                    least(keys_affordable(a.allocated - a.used - a.held,
-                                         a.allocated_cost - a.used_cost - a.held_cost,
+                                         a.allocated_cost - a.used_cost - a.held_cost
+                                             - %(call_cost)s,
                                          coalesce(%(token_cost)s, a.token_cost_max)),
                          %(most)s) AS tokens) f
           JOIN keys_apikey k ON k.slug = a.api_key_id
           JOIN keys_provider p ON p.slug = k.provider_id
           JOIN keys_agent ag ON ag.slug = a.agent_id
          WHERE a.id = %(allocation)s AND a.status = 'active' AND a.expires_at > %(now)s
-           AND f.tokens >= %(least)s AND ag.disabled_at IS NULL
+           AND f.tokens >= %(least)s
+           AND (%(call_cost)s = 0
+                OR %(call_cost)s <= a.allocated_cost - a.used_cost - a.held_cost)
+           AND ag.disabled_at IS NULL
            AND (f.tokens >= %(most)s OR a.held = 0 OR NOT %(patient)s)
            AND k.requests_per_minute IS NULL AND k.tokens_per_minute IS NULL
            AND (%(api_key)s::text = ''
@@ -174,7 +178,8 @@ HOLD = Statement(
         SELECT * FROM jsonb_to_recordset(%(holds)s) AS g(
             n int, allocation bigint, api_key text, least bigint, most bigint, idempotency_key text,
             digest text, model text, asked_model text, route text, wire_format text,
-            until timestamptz, price bigint, token_cost numeric, guest boolean, patient boolean)
+            until timestamptz, price bigint, token_cost numeric, call_cost numeric, guest boolean,
+            patient boolean)
     ),
     -- The allocations, locked in the order of locks, with what they have free.
     room AS MATERIALIZED (
@@ -207,10 +212,11 @@ HOLD = Statement(
          GROUP BY api_key_id
     ),
     -- What is asked for, and where the USD of an allocation may be scarcer than its tokens: since a
-    -- model is dearer than what it was lent for, or was. There `alone`: one hold at a time.
+    -- model is dearer than what it was lent for, or was, or a call costs more than its tokens.
+    -- There `alone`: one hold at a time.
     asked AS (
         SELECT g.*, min(g.n) OVER every AS first,
-               coalesce(bool_or(g.token_cost > r.token_cost_max) OVER every
+               coalesce(bool_or(g.token_cost > r.token_cost_max OR g.call_cost > 0) OVER every
                         OR keys_affordable(r.free, r.free_cost, r.token_cost_max) < r.free,
                         false) AS alone
           FROM given g LEFT JOIN room r ON r.id = g.allocation
@@ -222,8 +228,9 @@ HOLD = Statement(
                coalesce(g.price, r.price_id) AS price_id, r.status, r.created_at, r.expires_at,
                r.allocated, r.used, r.held, r.free_cost, r.unused_cost, k.version,
                coalesce(g.token_cost, r.token_cost_max) AS token_cost_max,
-               CASE WHEN g.alone THEN keys_affordable(
-                        r.free, r.free_cost, coalesce(g.token_cost, r.token_cost_max))
+               CASE WHEN g.call_cost > 0 AND g.call_cost > r.free_cost THEN 0
+                    WHEN g.alone THEN keys_affordable(
+                        r.free, r.free_cost - g.call_cost, coalesce(g.token_cost, r.token_cost_max))
                     ELSE r.free END AS free,
                k.status AS key_status, k.cooling_until, k.requests_per_minute,
                k.tokens_per_minute,
@@ -293,7 +300,7 @@ HOLD = Statement(
     priced AS (
         SELECT *, coalesce(sum(tokens) OVER every, 0) AS given_away,
                greatest(least(
-                   round(tokens * token_cost_max, 9),
+                   round(tokens * token_cost_max, 9) + call_cost,
                    free_cost - coalesce(sum(round(tokens * token_cost_max, 9)) OVER before, 0)
                ), 0) AS cost
           FROM gave
@@ -355,7 +362,9 @@ HOLD = Statement(
            p.allocated, p.used, (p.held + p.given_away)::bigint AS held,
            CASE WHEN p.no = 'key' THEN p.cooling_until ELSE p.free_at END AS until,
            p.created_at, p.expires_at, p.earlier, p.earlier_status, p.earlier_digest,
-           keys_affordable(p.allocated - p.used, p.unused_cost, p.token_cost_max) >= p.least
+           p.unused_cost >= p.call_cost
+               AND keys_affordable(p.allocated - p.used, p.unused_cost - p.call_cost,
+                                   p.token_cost_max) >= p.least
                AS fits_alone
       FROM priced p
       LEFT JOIN made m ON m.allocation_id = p.id AND m.idempotency_key = p.idempotency_key

@@ -37,7 +37,9 @@ class Served(NamedTuple):
 
     `aliases` and `pattern` are other names that mean it, see `CatalogueModel`. `token_cost_max`:
     the most that one token can cost, in USD, `token_cost_max_plain` in a request that is served as
-    the standard or a cheaper tier. Limits that are None and empty `outputs` are unknown.
+    the standard or a cheaper tier. `request_cost`: what a request costs beside its tokens at most,
+    `search_cost`: what a web search by the provider costs, `search_cost_max`: one of any kind, all
+    in USD. Limits and costs that are None and empty `outputs` are unknown.
     """
 
     name: str
@@ -50,6 +52,9 @@ class Served(NamedTuple):
     context_tokens: int | None = None
     outputs: tuple[str, ...] = ()
     facts: ModelFacts = ModelFacts()
+    request_cost: Decimal = Decimal(0)
+    search_cost: Decimal | None = None
+    search_cost_max: Decimal = Decimal(0)
 
     def rank(self, name: str) -> int | None:
         """How `name`, in lower case, means this model: by its name 0, by an alias 1, by the pattern
@@ -154,6 +159,8 @@ def served_models(slug: str) -> tuple[Served, ...]:
 def _served(row: ServedModel) -> Served:
     known = row.model
     limits = [most for most in (row.output_tokens_max, known.output_tokens_max) if most]
+    rates = row.price.rates
+    request_cost = rates.call_max(web_searches=0)
     return Served(
         known.name,
         row.price_id,
@@ -165,6 +172,9 @@ def _served(row: ServedModel) -> Served:
         known.context_tokens,
         tuple(known.outputs),
         known.facts,
+        request_cost,
+        None if rates.web_search is None else rates.web_search / 1000,
+        rates.call_max(web_searches=1) - request_cost,
     )
 
 
