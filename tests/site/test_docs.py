@@ -16,7 +16,14 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 # Not part of a checkout: made at run time, or files of other programs.
 _ELSEWHERE = ("var/", "~/", ".venv/")
 # Files of other programs that Butler reads or writes, and names that CONTRIBUTING advises against.
-_FOREIGN = {"token-manager-state.json", "api-keys.json", "openclaw.json", "moving.py", "utils.py"}
+_FOREIGN = {
+    "token-manager-state.json",
+    "api-keys.json",
+    "openclaw.json",
+    "opencode.json",
+    "moving.py",
+    "utils.py",
+}
 _FILE = re.compile(r"\.(py|md|json|toml|txt|html|js|css|yaml|example)$")
 _PATH = re.compile(r"[\w.*<>-]+(/[\w.*<>-]+)*/?")
 
