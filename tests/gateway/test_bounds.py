@@ -326,17 +326,51 @@ def test_tiny_arguments_shown_as_tags_are_bounded():
 # Images and audio
 
 
+def chunk(kind, data, size=None):
+    return struct.pack(">I", len(data) if size is None else size) + kind + data + b"\0\0\0\0"
+
+
 def png(wide, high):
-    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", wide, high)
+    header = chunk(b"IHDR", struct.pack(">II", wide, high) + b"\x08\2\0\0\0")
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"tEXt", b"a") + chunk(b"IDAT", b"")
 
 
-def jpeg(wide, high):
-    frame = b"\xff\xc2\0\x11\x08" + struct.pack(">HH", high, wide)
-    return b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xdb\0\x03a" + frame
+def jpeg_frame(wide, high, kind=0xC2):
+    return bytes([0xFF, kind, 0, 17, 8]) + struct.pack(">HH", high, wide) + bytes(10)
 
 
-def webp(kind, data):
-    return b"RIFF\0\0\0\0WEBP" + kind + b"\0\0\0\0" + data
+def jpeg(wide, high, before=b""):
+    tables = b"\xff\xe0\0\x04ab\xff\xff\xdb\0\x03a"
+    return b"\xff\xd8" + tables + before + jpeg_frame(wide, high) + b"\xff\xda"
+
+
+def gif(*frames, screen=(1, 1)):
+    """`frames`: (left, top, width, height)."""
+    head = b"GIF89a" + struct.pack("<HH", *screen) + b"\x80\0\0" + bytes(6)
+    control = b"!\xf9\4\0\0\0\0\0"
+    parts = [control + b"," + struct.pack("<4H", *frame) + b"\0\2\3abc\0" for frame in frames]
+    return head + b"".join(parts) + b";"
+
+
+def riff(kind, data):
+    return kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def webp(*chunks):
+    return b"RIFF\0\0\0\0WEBP" + b"".join(chunks)
+
+
+def vp8(wide, high, mark=b"\x9d\x01\x2a"):
+    return riff(b"VP8 ", b"\0\0\0" + mark + struct.pack("<HH", wide, high) + b"a")
+
+
+def vp8l(wide, high, mark=b"\x2f"):
+    return riff(b"VP8L", mark + (wide - 1 | high - 1 << 14).to_bytes(4, "little"))
+
+
+def vp8x(wide, high):
+    sizes = (side - 1 for side in (wide, high))
+    return riff(b"VP8X", bytes(4) + b"".join(size.to_bytes(3, "little") for size in sizes))
 
 
 def base64_of(data):
@@ -348,14 +382,57 @@ def base64_of(data):
     [
         png(800, 600),
         jpeg(800, 600),
-        b"GIF89a" + struct.pack("<HH", 800, 600),
-        webp(b"VP8X", b"\0\0\0\0" + (799).to_bytes(3, "little") + (599).to_bytes(3, "little")),
-        webp(b"VP8L", b"\x2f" + (799 | 599 << 14).to_bytes(4, "little")),
-        webp(b"VP8 ", b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 800, 600)),
+        gif((0, 0, 800, 600), screen=(800, 600)),
+        webp(vp8x(800, 600), riff(b"ICCP", b"abc"), vp8(800, 600)),
+        webp(vp8l(800, 600)),
+        webp(vp8(800, 600)),
+        # Heads that say less than a frame.
+        gif((0, 0, 800, 600)),
+        gif((0, 0, 1, 1), (100, 0, 700, 600)),
+        png(1, 1)[:33] + png(800, 600)[8:],
+        jpeg(1, 1, before=jpeg_frame(800, 600, kind=0xC0)),
+        jpeg(800, 600, before=b"\xff\x01\xff\xd0"),
+        webp(vp8x(1, 1), vp8(800, 600)),
+        webp(vp8x(1, 1), vp8l(800, 600)),
+        webp(vp8x(800, 600), vp8(1, 1)),
     ],
 )
-def test_the_size_of_an_image_is_read_from_its_head(image):
-    assert size_of_base64(base64_of(image + b"rest")) == (800, 600)
+def test_the_size_of_an_image_is_read_from_its_frames(image):
+    for rest in (b"", b"r", b"re", b"rest"):
+        assert size_of_base64(base64_of(image + rest)) == (800, 600)
+    encoded = base64_of(image)
+    assert size_of_base64(f"{encoded[:76]}\r\n{encoded[76:]}") == (800, 600)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        png(0, 5),
+        b"\x89PNG\r\n\x1a\n" + chunk(b"CgBI", struct.pack(">II", 5, 5)) + png(800, 600)[8:],
+        png(5, 5)[:33],
+        png(5, 5)[:33] + chunk(b"tEXt", b"a", size=2**31),
+        jpeg(5, 0),
+        jpeg(5, 5)[:-2],
+        jpeg(5, 5, before=b"\xff\0\0\2"),
+        jpeg(5, 5, before=b"\xff\x20\0\2"),
+        jpeg(5, 5, before=b"ab"),
+        gif((0, 0, 5, 5))[:-1],
+        gif((0, 0, 5, 5))[:-1] + b"x",
+        webp(vp8x(5, 5)),
+        webp(vp8x(5, 5), riff(b"ANMF", bytes(16)), vp8(5, 5)),
+        webp(vp8(5, 5, mark=b"abc")),
+        webp(vp8l(5, 5, mark=b"a")),
+        b"BM" + bytes(60),
+    ],
+)
+def test_an_image_that_is_not_as_its_format_has_it_is_of_unknown_size(image):
+    assert size_of_base64(base64_of(image)) is None
+
+
+@pytest.mark.parametrize("hidden", ["==", "=", "-", "%", "\0"])
+def test_base64_that_decoders_read_differently_is_of_unknown_size(hidden):
+    small, large = base64_of(png(5, 5)), base64_of(png(800, 600))
+    assert size_of_base64(f"{small}{hidden}{large}") is None
 
 
 @given(data=st.binary(max_size=40))
@@ -411,26 +488,72 @@ def chat_of(part):
     return {"messages": [{"role": "user", "content": [part]}]}
 
 
-def test_audio_is_bounded_by_its_length():
-    minute = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 1, 8000, 0, 2, 16)
-    audio = {"data": base64_of(minute + bytes(60 * 16_000)), "format": "wav"}
-    part = {"type": "input_audio", "input_audio": audio}
-    assert (
-        600
-        <= bounds.chat_input_max(chat_of(part), model=facts_by_name("gpt-4o-audio-preview"))
-        <= 2200
-    )
+def wav(samples, channels=1, bits=16, *, block=None, rate=None, encoding=1, before=b"", seconds=1):
+    block = channels * bits // 8 if block is None else block
+    rate = samples * block if rate is None else rate
+    head = struct.pack("<HHIIHH", encoding, channels, samples, rate, block, bits)
+    data = riff(b"data", bytes(channels * bits // 8 * samples * seconds))
+    return b"RIFF\0\0\0\0WAVE" + before + riff(b"fmt ", head) + data
 
 
-def test_a_wav_that_claims_to_be_slow_is_as_long_as_it_claims():
-    slow = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 1, 1, 0, 1, 8)
-    part = {
-        "type": "input_audio",
-        "input_audio": {"data": base64_of(slow + bytes(999)), "format": "wav"},
-    }
-    assert (
-        bounds.chat_input_max(chat_of(part), model=facts_by_name("gpt-4o-audio-preview")) >= 10_000
-    )
+def mp3(seconds=1, *, header=b"\xff\xfb\x90\0", tag=None):
+    start = b"" if tag is None else b"ID3\4\0\0" + bytes([0, 0, tag >> 7, tag & 127]) + bytes(tag)
+    return start + header + bytes(1000 * seconds)
+
+
+def audio_of(data, audio_format):
+    audio = {"data": base64_of(data), "format": audio_format}
+    return {"type": "input_audio", "input_audio": audio}
+
+
+@pytest.mark.parametrize(
+    ("audio", "audio_format", "seconds"),
+    [
+        (wav(800, seconds=60), "wav", 60),
+        (wav(800, channels=2, seconds=60), "wav", 60),
+        (wav(800, bits=8, before=riff(b"LIST", b"abc"), seconds=60), "wav", 60),
+        (wav(99, bits=8, seconds=999), "wav", 999),
+        (wav(99, bits=32, encoding=3, seconds=999), "wav", 999),
+        (mp3(60), "mp3", 60),
+        (mp3(60, header=b"\xff\xf3\x10\xc4"), "mp3", 60),
+        (mp3(60, header=b"\xff\xe3\x10\xc4", tag=0), "mp3", 60),
+        (mp3(60, tag=1), "mp3", 60),
+        (mp3(60, tag=300), "mp3", 60),
+    ],
+)
+def test_audio_is_bounded_by_its_length(audio, audio_format, seconds):
+    most = bounds.audio_tokens_max(audio_of(audio, audio_format)["input_audio"])
+    assert 32 * seconds <= most <= 32 * (seconds + 4)
+
+
+@pytest.mark.parametrize(
+    ("audio", "audio_format"),
+    [
+        (wav(8000, block=320), "wav"),
+        (wav(8000, block=0), "wav"),
+        (wav(8000, rate=10**6), "wav"),
+        (wav(8000, channels=300), "wav"),
+        (wav(8000, bits=4096), "wav"),
+        (wav(8000, encoding=0x11), "wav"),
+        (wav(0), "wav"),
+        (wav(8000, before=wav(48_000)[12:36]), "wav"),
+        (wav(8000)[:36], "wav"),
+        (wav(8000), "mp3"),
+        (mp3(), "wav"),
+        (b"fLaC" + bytes(100), "mp3"),
+        (b"OggS" + bytes(100), "mp3"),
+        (mp3(header=b"fLaC", tag=300), "mp3"),
+        (mp3(header=b"\xff\xf1\x90\0"), "mp3"),
+        (mp3(header=b"\xff\xfb\x00\0"), "mp3"),
+        (mp3(header=b"\xff\xfb\xf0\0"), "mp3"),
+        (mp3(header=b"\xff\xfb\x9c\0"), "mp3"),
+        (b"ID3\4\0\0\x7f\x7f\x7f\x7f" + bytes(100), "mp3"),
+        (b"\xff", "mp3"),
+    ],
+)
+def test_audio_that_contradicts_itself_is_refused(audio, audio_format):
+    with pytest.raises(CannotBeBounded):
+        bounds.audio_tokens_max(audio_of(audio, audio_format)["input_audio"])
 
 
 # What has no bound
