@@ -8,7 +8,11 @@ from pathlib import Path
 
 from django.conf import settings
 
-TMP = Path("/tmp")  # noqa: S108  inside the fence it is the program's own
+# Not below /tmp: Codex makes no helper programs there.
+_TOP = Path("/attempt")
+HOME, TMP, PROMPT = _TOP / "home", _TOP / "tmp", _TOP / "prompt.txt"
+_OWN_TMP = "/tmp"  # noqa: S108  inside the fence it is the program's own
+_OWN = (str(_TOP), _OWN_TMP, "/proc", "/dev")
 _SHARED_MEMORY_BYTES = 64_000_000
 _NAMESPACES = (
     "--die-with-parent",
@@ -40,7 +44,6 @@ _ETC = (
     "ssl/certs",
     "ssl/openssl.cnf",
 )
-HOME, PROMPT = TMP / "home", TMP / "prompt.txt"
 
 
 def bubblewrap(*, folder_bytes: int, prompt: int, read_only: Sequence[str]) -> Iterator[str]:
@@ -51,11 +54,18 @@ def bubblewrap(*, folder_bytes: int, prompt: int, read_only: Sequence[str]) -> I
     yield from _read_only(read_only)
 
 
-def exposes_butler(folder: str) -> bool:
-    """Whether Butler's code or secrets are in a folder, or the folder is where it keeps them."""
-    path = Path(folder).resolve()
+def obstacle(folder: str) -> str:
+    """Why a folder cannot be in a fence; empty if it can."""
+    path = Path(folder)
+    if not path.is_absolute() or "\0" in folder:
+        return f"{folder} is not a full path."
+    if any(path.is_relative_to(own) for own in _OWN):
+        return f"{folder} is below a folder that the fence has of its own."
+    path = path.resolve()
     kept = path.is_relative_to(Path(settings.VAR_DIR).resolve())
-    return kept or any(own.is_relative_to(path) for own in _own_folders())
+    if kept or any(own.is_relative_to(path) for own in _own_folders()):
+        return f"{folder} has Butler's own files in it."
+    return ""
 
 
 def _own_folders() -> Iterator[Path]:
@@ -77,9 +87,11 @@ def _system() -> Iterator[str]:
 
 def _work_folder(size: int, prompt: int) -> Iterator[str]:
     """In memory, because only there every user can limit the size of a file system."""
-    yield from ("--size", str(size), "--perms", "0700", "--tmpfs", str(TMP))
-    yield from ("--perms", "0700", "--dir", str(HOME), "--chdir", str(HOME))
-    yield from ("--ro-bind-data", str(prompt), str(PROMPT))
+    yield from ("--size", str(size), "--perms", "0700", "--tmpfs", str(_TOP))
+    for path in (HOME, TMP):
+        yield from ("--perms", "0700", "--dir", str(path))
+    yield from ("--symlink", str(TMP), _OWN_TMP, "--ro-bind-data", str(prompt), str(PROMPT))
+    yield from ("--chdir", str(HOME))
 
 
 def _read_only(folders: Sequence[str]) -> Iterator[str]:

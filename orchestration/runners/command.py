@@ -15,7 +15,7 @@ from common.batches import Threads
 from orchestration.models import Command
 from orchestration.runners.attempt_folder import Folder
 from orchestration.runners.base import Failed, Result, Work
-from orchestration.runners.bubblewrap import exposes_butler
+from orchestration.runners.bubblewrap import obstacle
 from orchestration.runners.fence import Fence, Limits, NoFence
 from orchestration.runners.placeholders import ReadAsAnOption, fill, fill_argv
 from orchestration.runners.process_group import Child, Program, kill_left_over
@@ -137,8 +137,8 @@ def _command(runner: str) -> Command:
 def _fence(work: Work, command: Command) -> Fence | None:
     if command.unfenced_because:
         return None
-    for folder in filter(exposes_butler, command.read_only_folders):
-        raise NoFence(f"{folder} has Butler's own files in it")
+    for says in filter(None, map(obstacle, command.read_only_folders)):
+        raise NoFence(says.rstrip("."))
     limits = Limits(command.memory_bytes_max, command.processes_max, command.folder_bytes_max)
     return Fence(work.gateway_url, limits, command.read_only_folders)
 

@@ -15,7 +15,7 @@ from keys.refusals import WrongValue
 from orchestration.audit_actions import Action
 from orchestration.models import Command
 from orchestration.runners import placeholders
-from orchestration.runners.bubblewrap import exposes_butler
+from orchestration.runners.bubblewrap import obstacle
 from security import audit
 from security.actor import Actor
 
@@ -115,13 +115,8 @@ class CommandTerms:
 
     def _check_fence(self) -> None:
         for folder in self.read_only_folders:
-            if not folder.startswith("/") or "\0" in folder:
-                raise WrongValue("Enter the full path of each folder.", field="read_only_folders")
-            if exposes_butler(folder):
-                raise WrongValue(
-                    f"{folder} has Butler's own files in it. Enter another folder.",
-                    field="read_only_folders",
-                )
+            if says := obstacle(folder):
+                raise WrongValue(says, field="read_only_folders")
         for name in ("memory_bytes_max", "processes_max", "folder_bytes_max"):
             if getattr(self, name) < 1:
                 raise WrongValue(f"{name} must be at least 1.", field=name)

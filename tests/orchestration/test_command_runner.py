@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -203,7 +203,7 @@ def test_it_works_in_a_folder_of_its_own_that_is_gone_afterwards(
     configure_command("umask; stat -c %a .. ; pwd; touch there; mkdir -p a/b; ls")
     said = run_attempt(work()).text.splitlines()
     assert said[1] == "700"
-    folder = var_dir / "work" / "butler-7-1-x" if unfenced_because else Path("/tmp")  # noqa: S108  inside
+    folder = var_dir / "work" / "butler-7-1-x" if unfenced_because else Path("/attempt")
     assert said[2] == str(folder / "home")
     assert "there" in said
     assert list((var_dir / "work").iterdir()) == []
@@ -362,7 +362,14 @@ def home_of(leader):
 
 def have_ended(processes):
     """Whether all these processes have ended."""
-    return not [one for one in processes if one.is_running() and one.status() != "zombie"]
+    return not any(map(is_alive, processes))
+
+
+def is_alive(process):
+    """Whether a process still does something."""
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def test_cancelling_ends_also_what_it_started(configure_command):
@@ -505,19 +512,26 @@ import os
 from pathlib import Path
 import django
 django.setup()
+from orchestration.runners.fence import Fence, Limits
 from orchestration.runners.process_group import Child, Program
 
 async def start():
-    child = await Child.start(Program(["/bin/sleep", "300"], {}, Path("/"), None, 100))
+    program = Program(["/bin/sleep", "300"], {}, Path("/"), None, 100)
+    child = await START
     print(child.pid, flush=True)
     await asyncio.sleep(300)
 
 asyncio.run(start())
 """
+UNFENCED = "Child.start(program)"
+FENCED = """Fence("http://127.0.0.1:9/v1", Limits(10**9, 50, 10**7), []).start(
+        program, Path("/dev/null")
+    )"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of it")
-def test_a_child_ends_with_the_worker_that_is_killed(settings):
+@pytest.mark.parametrize("start", [UNFENCED, pytest.param(FENCED, marks=needs_fence)])
+def test_a_child_ends_with_the_worker_that_is_killed(settings, start):
     # It asks no database.
     environment = {**os.environ, "DATABASE_URL": "postgres://nobody@127.0.0.1:9/nothing"}
     environment["DJANGO_SETTINGS_MODULE"] = "butler_site.settings"
@@ -526,18 +540,19 @@ def test_a_child_ends_with_the_worker_that_is_killed(settings):
         worker = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
-            WORKER,
+            WORKER.replace("START", start),
             cwd=settings.BASE_DIR,
             env=environment,
             stdout=asyncio.subprocess.PIPE,
         )
         child = psutil.Process(int(await worker.stdout.readline()))
+        family = [child, *child.children(recursive=True)]
         worker.kill()
         await worker.wait()
-        await until(lambda: have_ended([child]))
-        return child
+        await until(lambda: have_ended(family))
+        return family
 
-    assert have_ended([asyncio.run(killed())])
+    assert have_ended(asyncio.run(killed()))
 
 
 def test_a_hundred_at_once_are_heard(configure_command):

@@ -215,7 +215,7 @@ def test_it_writes_only_in_its_folder():
 @pytest.fixture
 def tools():
     """A folder beside the system's with a program in it, for every user to read."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # noqa: S108  a test's own is for its user alone
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))  # noqa: S108  a test's own is for its user alone
     folder.chmod(0o755)
     (folder / "tool").write_text("#!/bin/sh\necho a tool\ntouch $0.x 2>/dev/null || echo no more\n")
     (folder / "tool").chmod(0o755)
