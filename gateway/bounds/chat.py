@@ -27,6 +27,8 @@ from keys.supply.model_facts import ModelFacts
 _TOOL_CHOICE = ("tool_choice", "function_call")
 _CONTENT = ("messages", "response_format", "prediction", *_TOOL_CHOICE)
 _TOOLS = ("tools", "functions")
+# The fields of a message that are not simply texts.
+_COUNTED_BY_KIND = ("role", "content", "images", "audio", "tool_calls")
 
 
 def chat_input_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
@@ -67,8 +69,10 @@ def message_max(message: Any, *, model: ModelFacts) -> int:
     return (
         MESSAGE
         + content_max(message.get("content"), model=model)
+        # Where some routers return images that a model made.
+        + content_max(message.get("images"), model=model)
         + field_max(message.get("role"), model=model)
-        + fields_max(message, model=model, without=("role", "content", "audio", "tool_calls"))
+        + fields_max(message, model=model, without=_COUNTED_BY_KIND)
         + sum(_call_max(call, model=model) for call in calls)
         + (CALLS if len(calls) > 1 else 0)
     )

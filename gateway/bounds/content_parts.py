@@ -16,6 +16,11 @@ _PART = 4
 # Markers around an image or audio.
 _MEDIUM = 16
 
+_IMAGE_FIELDS = frozenset({"type", "image_url", "detail", "cache_control"})
+_IMAGE_URL_FIELDS = frozenset({"url", "detail"})
+# Where an image can be; none of them is a text.
+_IMAGES = (*_IMAGE_FIELDS, "image", "source", "file_id")
+
 
 def content_max(content: Any, *, model: ModelFacts) -> int:
     """The most tokens of a message's content. Refusals: CannotBeBounded."""
@@ -25,11 +30,27 @@ def content_max(content: Any, *, model: ModelFacts) -> int:
 
 
 def part_max(part: Any, *, model: ModelFacts) -> int:
-    """The most tokens of one part; for an unknown type, the bytes of its JSON."""
+    """The most tokens of one part. Refusals: CannotBeBounded."""
     if not isinstance(part, dict):
         return json_max(part) + _PART
-    bound = _TYPES.get(str(part.get("type")), _unknown_max)
-    return bound(part, model) + _PART
+    kind = _type_of(part)
+    bound = _TYPES.get(kind)
+    if bound is None:
+        raise CannotBeBounded(
+            f"The tokens of a part of type {part.get('type')!r} are not known. Send texts, images"
+            " and audio, each part with its `type`.",
+            field="content",
+            type=kind,
+        )
+    return bound({**part, "type": kind}, model) + _PART
+
+
+def _type_of(part: dict[str, Any]) -> str:
+    """The type, or what some providers take for it: the one field that is named like a type."""
+    if part.get("type") is not None:
+        return str(part["type"])
+    kinds = part.keys() & _TYPES.keys()
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def _text_max(part: dict[str, Any], model: ModelFacts) -> int:
@@ -39,18 +60,28 @@ def _text_max(part: dict[str, Any], model: ModelFacts) -> int:
 
 def _image_max(part: dict[str, Any], model: ModelFacts) -> int:
     image = part.get("image_url")
-    if isinstance(image, dict):
-        return image_tokens_max(image.get("url"), detail=image.get("detail"), model=model) + _MEDIUM
-    # An image stored at the provider (`file_id`) is at most the maximum of the rule.
-    return image_tokens_max(image, detail=part.get("detail"), model=model) + _MEDIUM
+    inner = image if isinstance(image, dict) else {"url": image}
+    details = [each["detail"] for each in (inner, part) if each.get("detail") is not None]
+    url = inner.get("url")
+    if part.keys() - _IMAGE_FIELDS or inner.keys() - _IMAGE_URL_FIELDS:
+        # An image stored at the provider (`file_id`), or another size of this one.
+        url = None
+    tokens = image_tokens_max(url, detail=details[0] if len(details) == 1 else None, model=model)
+    return tokens + fields_max(part, model=model, without=_IMAGES) + _MEDIUM
 
 
 def _audio_max(part: dict[str, Any], model: ModelFacts) -> int:
-    return audio_tokens_max(part.get("input_audio")) + _MEDIUM
+    rest = fields_max(part, model=model, without=("type", "input_audio", "cache_control"))
+    return audio_tokens_max(part.get("input_audio")) + rest + _MEDIUM
 
 
-def _unknown_max(part: dict[str, Any], model: ModelFacts) -> int:
+def _bytes_max(part: dict[str, Any], model: ModelFacts) -> int:
     return json_max(part)
+
+
+def _result_max(part: dict[str, Any], model: ModelFacts) -> int:
+    rest = fields_max(part, model=model, without=("content", "cache_control"))
+    return content_max(part.get("content"), model=model) + rest
 
 
 def _refuse(part: dict[str, Any], model: ModelFacts) -> int:
@@ -70,6 +101,11 @@ _TYPES: dict[str, Callable[[dict[str, Any], ModelFacts], int]] = {
     "refusal": _text_max,
     **dict.fromkeys(("image_url", "input_image", "computer_screenshot", "image"), _image_max),
     "input_audio": _audio_max,
+    **dict.fromkeys(
+        ("thinking", "redacted_thinking", "reasoning", "reference", "tool_reference", "tool_use"),
+        _bytes_max,
+    ),
+    "tool_result": _result_max,
     **dict.fromkeys(
         ("file", "input_file", "document", "document_url", "audio", "audio_url"), _refuse
     ),

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
+from gateway.bounds.raw_parts import has_only_plain_parts
 from gateway.bounds.tokenizers import text_tokens_max, utf8_max
 from gateway.refusals import CannotBeBounded, InvalidRequest
 from keys.supply.model_facts import ModelFacts
@@ -93,7 +94,7 @@ def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: Mode
 
 
 def raw_bytes_max(
-    fields: Mapping[str, Any], names: Iterable[str], *, model: ModelFacts
+    fields: Mapping[str, Any], names: Collection[str], *, model: ModelFacts
 ) -> int | None:
     """The length of raw JSON as a bound of its tokens; None if it does not bound them, or loosely.
 
@@ -107,6 +108,8 @@ def raw_bytes_max(
         return None
     texts = [bytes(raw) for raw in raws]
     if any(word in raw for raw in texts for word in _MARKERS):
+        return None
+    if not all(has_only_plain_parts(name, bytes(fields[name])) for name in names if name in fields):
         return None
     try:
         return sum(_raw_max(raw) for raw in texts)

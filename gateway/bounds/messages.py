@@ -74,7 +74,14 @@ def _content_max(content: Any, model: ModelFacts, depth: int = 0) -> int:
 def _block_max(block: Any, model: ModelFacts, depth: int) -> int:
     if not isinstance(block, dict):
         return json_max(block) + MESSAGE
-    bound = _TYPES.get(str(block.get("type")), _other_max)
+    kind = block.get("type")
+    bound = _TYPES.get("text" if kind is None and "text" in block else str(kind))
+    if bound is None:
+        raise CannotBeBounded(
+            f"The tokens of a block of type {kind!r} are not known. Send texts and images, each"
+            " block with its `type`.",
+            field="messages",
+        )
     return bound(block, model, depth) + MESSAGE
 
 
@@ -137,7 +144,7 @@ def _refuse_stored(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
     )
 
 
-def _other_max(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
+def _bytes_max(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
     """Also thoughts: encrypted ones are base64, which is longer than their text."""
     return json_max(block)
 
@@ -148,7 +155,24 @@ _TYPES: dict[str, Callable[[dict[str, Any], ModelFacts, int], int]] = {
     "tool_use": _tool_use_max,
     "tool_result": _container_max,
     "search_result": _container_max,
+    "mcp_tool_result": _container_max,
     "document": _document_max,
     "container_upload": _refuse_stored,
     "web_fetch_tool_result": _refuse_stored,
+    **dict.fromkeys(
+        (
+            "thinking",
+            "redacted_thinking",
+            "server_tool_use",
+            "mcp_tool_use",
+            "tool_reference",
+            "compaction",
+            "web_search_tool_result",
+            "code_execution_tool_result",
+            "bash_code_execution_tool_result",
+            "text_editor_code_execution_tool_result",
+            "tool_search_tool_result",
+        ),
+        _bytes_max,
+    ),
 }

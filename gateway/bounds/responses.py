@@ -180,11 +180,14 @@ _KINDS = {
     "custom_tool_call": _Kind(_call_max, ("input",)),
     "reasoning": _Kind(_reasoning_max, ("encrypted_content",)),
     "compaction": _Kind(_other_max, ("encrypted_content",)),
+    # OpenAI documents that results of a search are not carried over to the next turn.
+    "web_search_call": _Kind(_other_max, ("action",)),
     "image_generation_call": _Kind(_image_max, ("result",)),
     "computer_call": _Kind(_other_max, ("action", "actions")),
     "local_shell_call": _Kind(_other_max, ("action",)),
     "shell_call": _Kind(_other_max, ("action",)),
     "apply_patch_call": _Kind(_other_max, ("operation",)),
+    "shell_call_output": _Kind(_other_max, ("output",)),
     "tool_search_call": _Kind(_other_max, ("arguments",)),
     "tool_search_output": _Kind(_added_tools_max, ("tools",)),
     "additional_tools": _Kind(_added_tools_max, ("tools",)),
@@ -195,7 +198,6 @@ _KINDS = {
             "custom_tool_call_output",
             "computer_call_output",
             "local_shell_call_output",
-            "shell_call_output",
             "apply_patch_call_output",
         ),
         _Kind(_output_max, ("output",)),
@@ -203,7 +205,6 @@ _KINDS = {
     # What the provider found or ran is not in the item.
     **dict.fromkeys(
         (
-            "web_search_call",
             "file_search_call",
             "code_interpreter_call",
             "mcp_list_tools",

@@ -567,13 +567,88 @@ def test_audio_that_contradicts_itself_is_refused(audio, audio_format):
         {"type": "video_url", "video_url": {"url": "https://example.org"}},
         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "flac"}},
         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        {"video_url": {"url": "https://example.org"}},
+        {"input_audio": {"data": "AAAA", "format": "flac"}},
+        {"file": {"file_id": "file-1"}},
+        {"text": "Hi", "image_url": {"url": "https://example.org"}},
+        {"type": None, "text": "Hi", "video": "https://example.org"},
+        {"type": "doc_url", "doc_url": {"url": "https://example.org"}},
+        {"doc_url": {"url": "https://example.org"}},
+        {"type": "tool_result", "content": [{"doc_url": "https://example.org"}]},
+        {"type": ["text"], "text": "Hi"},
+        {},
     ],
+    ids=str,
 )
 @pytest.mark.parametrize("model", ["gpt-4o", NOBODYS])
 def test_a_part_of_unknown_size_is_refused(part, model):
     for fields in (chat_of(part), raw(chat_of(part))):
         with pytest.raises(CannotBeBounded):
             bounds.chat_input_max(fields, model=facts_by_name(model))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"video_url": {"url": "https://example.org"}},
+        {"type": "video", "source": {"type": "url", "url": "https://example.org"}},
+        {"type": "of tomorrow", "text": "Hi"},
+        {"type": "tool_result", "content": [{"video": "https://example.org"}]},
+        {"type": None},
+        {"type": ["text"], "text": "Hi"},
+    ],
+    ids=str,
+)
+def test_a_block_of_unknown_type_is_refused(block):
+    for fields in (chat_of(block), {"system": [block]}):
+        for found in (fields, raw(fields)):
+            with pytest.raises(CannotBeBounded):
+                bounds.messages_input_max(found, model=facts_by_name(CLAUDE))
+
+
+@pytest.mark.parametrize(
+    ("part", "least"),
+    [
+        ({"text": "Hi"}, 1),
+        ({"type": None, "text": "Hi", "cache_control": {"type": "ephemeral"}}, 1),
+        ({"image_url": {"url": "https://example.org"}}, 16_384),
+        ({"type": "image_url", "image_url": "https://example.org"}, 16_384),
+        ({"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}, 1),
+        ({"type": "tool_result", "content": [{"type": "image", "source": {}}]}, 16_384),
+        ("Hi", 1),
+    ],
+    ids=str,
+)
+def test_a_part_of_known_type_is_counted(part, least):
+    for fields in (chat_of(part), raw(chat_of(part))):
+        assert bounds.chat_input_max(fields, model=facts_by_name(NOBODYS)) >= least
+
+
+@pytest.mark.parametrize(
+    ("part", "image"),
+    [
+        ({"file_id": "file-1"}, {}),
+        ({"min_pixels": 10**9}, {}),
+        ({"image": "https://example.org"}, {}),
+        ({"source": {"url": "https://example.org"}}, {}),
+        ({}, {"max_pixels": 10**9}),
+    ],
+    ids=str,
+)
+def test_an_image_that_may_be_another_one_is_the_largest(part, image):
+    def bound(part, image):
+        url = f"data:image/png;base64,{base64_of(png(1, 1))}"
+        part = {"type": "image_url", "image_url": {"url": url, **image}, **part}
+        return bounds.chat_input_max(chat_of(part), model=facts_by_name("gpt-5.4"))
+
+    assert bound(part, image) > bound({}, {}) + 10_000
+
+
+def test_an_image_with_two_details_has_the_finer_one():
+    for outer, inner in (("low", "high"), ("high", "low")):
+        image = {"url": f"data:image/png;base64,{base64_of(png(999, 999))}", "detail": inner}
+        part = {"type": "image_url", "image_url": image, "detail": outer}
+        assert bounds.chat_input_max(chat_of(part), model=facts_by_name("gpt-4o")) >= 765
 
 
 @pytest.mark.parametrize("field", ["previous_response_id", "conversation", "prompt"])
@@ -607,7 +682,7 @@ KEPT = [
     {"type": "function_call_output", "id": "fco_1", "call_id": "c"},
     {"type": "computer_call", "id": "cu_1"},
     {"type": "image_generation_call", "id": "ig_1", "result": None},
-    {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"query": "x"}},
+    {"type": "web_search_call", "id": "ws_1", "status": "completed"},
     {"type": "file_search_call", "id": "fs_1", "queries": ["x"], "results": None},
     {"type": "code_interpreter_call", "id": "ci_1", "container_id": "cntr_1", "code": "1"},
     {"type": "mcp_list_tools", "id": "mcpl_1", "server_label": "x", "tools": []},
@@ -658,6 +733,8 @@ def test_an_item_of_unknown_content_is_refused(model, item):
         {"type": "local_shell_call", "id": "ls_1", "action": {"type": "exec", "command": ["ls"]}},
         {"type": "computer_call", "id": "cu_1", "actions": [{"type": "screenshot"}]},
         {"type": "web_search_call", "status": "completed"},
+        {"type": "web_search_call", "id": "ws_1", "action": {"type": "search", "query": "x"}},
+        {"type": "shell_call_output", "call_id": "c", "output": [{"stdout": "a", "stderr": ""}]},
     ],
     ids=str,
 )
@@ -741,7 +818,9 @@ def test_every_text_of_a_response_counts(model, fields):
         chat_of(
             {"type": "search_result", "source": "s", "content": [{"type": "text", "text": LONG}]}
         ),
-        chat_of({"type": "of tomorrow", "text": LONG}),
+        chat_of({"text": LONG}),
+        chat_of({"type": "server_tool_use", "id": "t", "name": "f", "input": {"a": LONG}}),
+        chat_of({"type": "web_search_tool_result", "content": [{"encrypted_content": LONG}]}),
         {"tools": [{"name": "f", "description": LONG, "input_schema": {"type": "object"}}]},
         {"output_config": {"format": {"type": "json_schema", "schema": {"title": LONG}}}},
     ],
@@ -785,11 +864,37 @@ def test_inputs_of_embeddings_are_counted(value, truth):
     assert truth <= most <= truth + 4
 
 
-def test_an_image_to_embed_is_refused():
-    with pytest.raises(CannotBeBounded):
-        bounds.embeddings_input_max(
-            {"input": [{"image": "https://example.org"}]}, model=facts_by_name(NOBODYS)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"input": [{"image": "https://example.org"}]},
+        {"messages": [{"role": "user", "content": "Hi"}]},
+        {"input": "Hi", "messages": []},
+        {"input": "Hi", "images": ["https://example.org"]},
+        {"inputs": [{"content": [{"type": "image_url", "image_url": "https://example.org"}]}]},
+        {"input": "Hi", "documents": {"text": "Hi"}},
+    ],
+    ids=str,
+)
+def test_anything_but_texts_to_embed_is_refused(fields):
+    for found in (fields, raw(fields)):
+        with pytest.raises(CannotBeBounded):
+            bounds.embeddings_input_max(found, model=facts_by_name(NOBODYS))
+
+
+@pytest.mark.parametrize("name", ["prompt", "instruction", "text", "query", "content"])
+def test_other_texts_of_an_embedding_count(name):
+    for value in ("Hi", ["Hi", "Hi"], [1, 2], [], None):
+        most = bounds.embeddings_input_max(
+            raw({"input": value, name: PROSE}), model=facts_by_name("text-embedding-3-small")
         )
+        assert most >= 21 * (len(value) if value == ["Hi", "Hi"] else 1)
+
+
+def test_settings_of_embeddings_pass():
+    fields = {"input": "Hi", "dimensions": 8, "encoding_format": "float", "user": "u"}
+    others = {"embedding_types": ["float"], "truncate": True, "provider": {"sort": "price"}}
+    assert bounds.embeddings_input_max(fields | others, model=facts_by_name(NOBODYS)) < 10
 
 
 anything = st.recursive(
