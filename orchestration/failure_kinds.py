@@ -28,6 +28,8 @@ KIND_OF_REFUSAL: dict[type[Refusal], str] = {
     gateway.KeyUnusable: "provider_error",
     gateway.UnusableAnswer: "unusable_answer",
     keys.KeyFull: "rate_limited",
+    # The request did not arrive in time.
+    gateway.BodyTooSlow: "unreachable",
     # The call was made before, and its answer was not kept.
     gateway.AlreadyCalled: "lost",
     keys.IdempotencyMismatch: "lost",
