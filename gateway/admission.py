@@ -25,7 +25,7 @@ _TRIES_MAX = 8
 # Longer bodies are counted in a thread, so that other calls do not wait.
 _COUNTED_IN_LOOP_BYTES_MAX = 8_000
 
-Admit = Callable[[Runtime, Request, Dialect, bytes], Awaitable[Call]]
+Admit = Callable[..., Awaitable[Call]]
 Identify = Callable[[Runtime, Request], Awaitable[Session]]
 
 
@@ -34,10 +34,19 @@ async def identify(runtime: Runtime, request: Request) -> Session:
     return await runtime.sessions.of(request.token)
 
 
-async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: bytes) -> Call:
+async def admit(
+    runtime: Runtime,
+    request: Request,
+    dialect: Dialect,
+    body: bytes,
+    *,
+    avoid: frozenset[str] = frozenset(),
+) -> Call:
     """Identify the session, bound the call and hold that bound: all that the client asked for. If
     other calls of the session are in flight, it waits until that fits beside them. Only if nothing
     else is held, it takes what is left, unless that is too little to be worth a call.
+
+    `avoid`: keys that it must not be the guest of.
 
     Refusals: InvalidToken, SlotEmpty, InvalidRequest, CannotBeBounded, WrongWireFormat,
     AlreadyCalled, KeyUnusable, and those of `keys.hold_many`.
@@ -48,7 +57,7 @@ async def admit(runtime: Runtime, request: Request, dialect: Dialect, body: byte
     charge_key = _ChargeKey(request, body)
     waits_until = asyncio.get_running_loop().time() + settings.GATEWAY_HOLD_WAIT_SECONDS
     for _ in range(_TRIES_MAX):
-        choice = await choose_model(runtime, session, dialect, parameters.model)
+        choice = await choose_model(runtime, session, dialect, parameters.model, avoid=avoid)
         call = Call(runtime, request, dialect, session, choice.upstream, parameters, choice)
         try:
             await _check_wire_format(call)

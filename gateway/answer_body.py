@@ -80,7 +80,10 @@ class AnswerBody:
         return b"".join(chunks)
 
     async def next_chunk(self) -> bytes:
-        """The next piece of the body, decoded; empty at its end. Raises Lost."""
+        """The next piece of the body, decoded; empty at its end. Raises Lost.
+
+        Nothing is lost if it is cancelled.
+        """
         if self._head:
             head, self._head = self._head, b""
             return head
@@ -122,9 +125,9 @@ class AnswerBody:
 
     async def _next_decoded(self, decoder: Decoder) -> bytes:
         while True:
+            # A few bytes can decode to very many, and other calls must not wait for that.
+            await asyncio.sleep(0)
             if piece := next(self._pieces, b""):
-                # A few bytes can decode to very many, and other calls must not wait for that.
-                await asyncio.sleep(0)
                 return piece
             chunk = await self._response.content.readany()
             if not chunk:

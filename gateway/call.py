@@ -46,9 +46,6 @@ class Call:
     # The body of the provider's answer, once its head is there.
     answer_body: AnswerBody = field(init=False)
 
-    # Whether the provider's answer may still change the status of the key: of one key a request.
-    may_blame_key: bool = True
-
     # Evidence for the settlement. `billable`: it was sent and not refused, so the provider may
     # charge for it. `complete`: its stream came to its end. `reply`: the body of a whole answer;
     # `report`: the usage in it.
@@ -60,6 +57,8 @@ class Call:
 
     recording: Recording = field(init=False)
     settling: asyncio.Task[SettlementResult] | None = None
+    # Whether it cost anything, once it is settled.
+    charged: bool = False
 
     @property
     def model(self) -> str:

@@ -1,6 +1,7 @@
 """Another API key when the provider refuses the session's: whose fault a refusal is decides what
 follows for the key, the session and the client."""
 
+import hashlib
 from datetime import datetime
 
 from aiohttp import ClientResponse
@@ -42,36 +43,44 @@ class Failover:
     refused likewise ──▶ it was the request: the answer is passed on, the keys stay as they are
     any other answer ──▶ it was the key: it breaks, cools or is suspended
     no other key     ──▶ the same
+
+    An answer with status 200 that turns out to be an error is a refusal too, as long as nothing of
+    it has reached the client. What was found to be the request's is remembered for a while.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, runtime: Runtime, body: bytes) -> None:
+        self._runtime, self._body = runtime, body
         self._tried: list[str] = []
         self._tries = 0
         # The refusal that the next answer is compared with, and of whom.
         self._pending: tuple[Call, ProviderError] | None = None
-        self.has_blamed = False
+        self._has_blamed = False
+
+    @property
+    def refused_keys(self) -> frozenset[str]:
+        """The keys that were refused, which the request is not sent to again."""
+        return frozenset(self._tried)
 
     async def try_another(self, call: Call, error: ProviderError) -> bool:
-        """Whether the session moved to another key, so that the refused call can be made there.
+        """Whether the refused call can be made on another key.
 
-        False: the provider's answer is the client's. Refusals, when it was the key and no other can
-        take the session: RateLimited, KeyUnusable.
+        False: the provider's answer is the client's. Refusals, when it was the key and there is no
+        other: RateLimited, KeyUnusable.
         """
+        if not (error.is_about_key and call.dialect.spends):
+            await self.blame_key()
+            is_overload = error.about is About.MOMENT
+            if call.dialect.spends and error.status in _OFTEN_ABOUT_KEY and not is_overload:
+                await self._report_request(call, error)
+            return False
         await settle(call)
-        is_guest = call.choice.is_guest(call.session)
-        if error.is_about_key and call.dialect.spends and not is_guest:
-            return await self._compare(call, error)
-        await self.blame_key()
-        is_overload = error.about is About.MOMENT
-        if call.dialect.spends and error.status in _OFTEN_ABOUT_KEY and not is_overload:
-            await self._report_request(call, error)
-            if is_guest and error.about in (About.KEY, About.UNSURE):
-                # A guest is not moved to another key to compare: a probe decides.
-                await self._runtime.threads.run(services.queue_probe, call.upstream.slug)
-        return False
+        # What was paid for is not tried again.
+        return not call.charged and await self._compare(call, error)
 
     async def _compare(self, call: Call, error: ProviderError) -> bool:
+        if not self._tried and await self._is_known(call, error):
+            await self._report_request(call, error)
+            return False
         self._tries += 1
         if call.upstream.slug in self._tried:
             # Other calls of the session moved it back: this says nothing new.
@@ -86,7 +95,7 @@ class Failover:
         if not is_settled and await self._move(call):
             return True
         if len(self._tried) == 1:
-            raise _refusal(await self.blame_key(), call.upstream.slug, error)
+            raise _refusal(call, error, await self.blame_key())
         if is_same:
             await self._blame_request(call, error)
         return False
@@ -97,13 +106,43 @@ class Failover:
         Of several such keys only the first is blamed. Returns it; None when none is.
         """
         pending, self._pending = self._pending, None
-        if pending is None or self.has_blamed:
+        if pending is None or self._has_blamed:
             return None
-        self.has_blamed = True
+        self._has_blamed = True
         return await self._runtime.threads.run(_refuse_key, *pending, now=timezone.now())
+
+    async def blame_for_late_error(
+        self, call: Call, said: object, response: ClientResponse
+    ) -> None:
+        """The provider gave up in the middle of an answer that the client has a part of, so there
+        is nothing to compare with."""
+        error = read_error(said, headers=response.headers, now=timezone.now())
+        is_new = call.upstream.slug not in self._tried
+        if is_new and error.is_about_key and call.dialect.spends:
+            self._pending = call, error
+            await self.blame_key()
+
+    async def _is_known(self, call: Call, error: ProviderError) -> bool:
+        """Whether two keys were refused for the same request before, and none of them has turned
+        out to be broken since."""
+        request, known = self._digest(call), self._runtime.remembered_refusals
+        keys_before = known.keys_refused_for(request, error)
+        if not keys_before:
+            return False
+        if not await self._runtime.threads.run(_any_broken, keys_before):
+            return True
+        known.forget(request)
+        return False
+
+    def _digest(self, call: Call) -> bytes:
+        """What tells this request of the agent's from all others."""
+        whose = f"{call.session.agent}\0{call.request.path}\0".encode()
+        return hashlib.sha256(whose + self._body).digest()
 
     async def _blame_request(self, call: Call, error: ProviderError) -> None:
         pending, self._pending = self._pending, None
+        known = self._runtime.remembered_refusals
+        known.add(self._digest(call), error, list(self._tried))
         await self._report_request(call, error)
         if pending and error.about is About.KEY:
             # Or all of these keys are invalid; the provider knows.
@@ -120,9 +159,11 @@ class Failover:
         )
 
     async def _move(self, call: Call) -> bool:
-        """Whether the session is on a key that was not tried; others may have moved it."""
+        """Whether the call can be made on a key that was not tried."""
         if self._tries >= _TRIES_MAX:
             return False
+        if call.choice.is_guest(call.session):
+            return await self._has_other_host(call)
         try:
             await self._runtime.threads.run(
                 _rotate,
@@ -137,12 +178,15 @@ class Failover:
         await self._runtime.sessions.read(call.session.session_id)
         return True
 
-
-async def report_error_in_answer(call: Call, error: object, response: ClientResponse) -> None:
-    """Record what an error in an answer of status 200 says about the key, if it says anything."""
-    found = read_error(error, headers=response.headers, now=timezone.now())
-    if found.is_about_key and call.dialect.spends and call.may_blame_key:
-        await call.runtime.threads.run(_refuse_key, call, found, now=timezone.now())
+    async def _has_other_host(self, call: Call) -> bool:
+        """Whether a guest, whose session stays where it is, can be the guest of another key."""
+        other = await self._runtime.sessions.guest(
+            call.session,
+            call.model,
+            wire_format=call.dialect.wire_format,
+            avoid=self.refused_keys,
+        )
+        return other is not None
 
 
 async def move_session(
@@ -186,17 +230,20 @@ def _refuse_key(call: Call, error: ProviderError, *, now: datetime) -> ApiKey:
     return api_key
 
 
-def _refusal(api_key: ApiKey | None, key: str, error: ProviderError) -> RateLimited | KeyUnusable:
-    """What the client is told when the key was refused and no other can take the session."""
+def _refusal(call: Call, error: ProviderError, api_key: ApiKey | None) -> RateLimited | KeyUnusable:
+    """What the client is told when the key was refused and there is no other for the call."""
+    slug = call.upstream.slug
     no_other = "No other API key can take what is left of this allocation."
+    if call.choice.is_guest(call.session):
+        no_other = f"No other API key that serves {call.model} can take the call."
     if error.about is About.MOMENT:
         return RateLimited(
-            f"The provider asks to wait before {key} is used again. {_sentence(error)} {no_other}",
-            key_id=key,
+            f"The provider asks to wait before {slug} is used again. {_sentence(error)} {no_other}",
+            key_id=slug,
             until=api_key.cooling_until if api_key else None,
         )
     return KeyUnusable(
-        f"The API key {key} cannot be used. {_sentence(error)} {no_other}", key_id=key
+        f"The API key {slug} cannot be used. {_sentence(error)} {no_other}", key_id=slug
     )
 
 
@@ -206,6 +253,10 @@ def _sentence(error: ProviderError) -> str:
     if error.message:
         said += f": {error.message}"
     return said if said.endswith((".", "!", "?", "…")) else f"{said}."
+
+
+def _any_broken(slugs: list[str]) -> bool:
+    return ApiKey.objects.filter(pk__in=slugs, status=ApiKey.Status.BROKEN).exists()
 
 
 def _status_reason(slug: str) -> str:

@@ -1,5 +1,7 @@
 """Forward a call: admit it, send it with the provider's key, hand on the answer, settle it."""
 
+from typing import Any
+
 from aiohttp import ClientResponse
 from django.utils import timezone
 
@@ -10,7 +12,8 @@ from gateway.answer_body import AnswerBody, Lost
 from gateway.call import Call
 from gateway.corrections import Corrections
 from gateway.dialects import Dialect
-from gateway.failover import Failover, report_error_in_answer
+from gateway.failover import Failover
+from gateway.provider_errors import ProviderError, read_error
 from gateway.queries import kept_answer
 from gateway.refusals import AlreadyCalled, AnswerLost, ProviderUnreachable, UnusableAnswer
 from gateway.refused_answers import read_refusal
@@ -18,6 +21,7 @@ from gateway.requests import Request
 from gateway.response_headers import call_headers
 from gateway.runtime import Runtime
 from gateway.settlement import settle
+from gateway.streaming import MeteredStream
 
 
 async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit: Admit) -> None:
@@ -30,11 +34,11 @@ async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit
     # Bodies are read only of clients whose token is known.
     await identify(runtime, request)
     body = await request.body()
-    failover = Failover(runtime)
+    failover = Failover(runtime, body)
     answered = False
     while not answered:
         try:
-            call = await admit(runtime, request, dialect, body)
+            call = await admit(runtime, request, dialect, body, avoid=failover.refused_keys)
         except AlreadyCalled as refusal:
             await _replay(runtime, request, refusal)
             return
@@ -54,35 +58,59 @@ async def _make(call: Call, body: bytes, failover: Failover) -> bool:
         call.runtime, call.session, charge_id=call.hold.pk, request=body
     )
     async with await send(call) as response:
-        if 200 <= response.status < 300:
-            await failover.blame_key()
-            call.may_blame_key = not failover.has_blamed
-        else:
-            # Providers do not charge for errors.
-            call.billable = False
         if 300 <= response.status < 400:
             raise await _unusable(call, f"with a redirect (status {response.status})")
-        if not call.billable and await failover.try_another(
-            call, await read_refusal(call, response)
-        ):
+        stream, error = await _begin_answer(call, response)
+        if error is None:
+            await failover.blame_key()
+        elif await failover.try_another(call, error):
             return False
-        await _pass_answer(call, response)
+        if stream:
+            await streaming.relay(call, response, stream, failover)
+            call.recording.save(call.runtime, response.status, streaming.MEDIA_TYPE)
+        else:
+            await reply(call, response)
+            call.recording.save(call.runtime, response.status, response.content_type)
     return True
 
 
-async def _pass_answer(call: Call, response: ClientResponse) -> None:
-    """Pass the answer to the client. Refusals: AnswerLost, UnusableAnswer."""
-    body = call.answer_body
+async def _begin_answer(
+    call: Call, response: ClientResponse
+) -> tuple[MeteredStream | None, ProviderError | None]:
+    """Read an answer as far as it shows whether it is one. The stream that it is, if it is one, and
+    the error that came instead, also with status 200.
+
+    Refusals: AnswerLost, UnusableAnswer.
+    """
+    if not 200 <= response.status < 300:
+        # Providers do not charge for errors.
+        call.billable = False
+        return None, await read_refusal(call, response)
+    stream = None
     try:
-        is_stream = call.billable and await body.is_event_stream()
-    except Lost as error:
-        raise await _answer_lost(call) from error
-    if is_stream:
-        await streaming.relay(call, response, body)
-        call.recording.save(call.runtime, response.status, streaming.MEDIA_TYPE)
-    else:
-        await reply(call, response, body)
-        call.recording.save(call.runtime, response.status, response.content_type)
+        if await call.answer_body.is_event_stream():
+            stream = MeteredStream(call)
+            await stream.open()
+            error = stream.error
+        else:
+            error = await _read_whole_answer(call)
+    except Lost as lost:
+        raise await _answer_lost(call) from lost
+    if error is None:
+        return stream, None
+    return stream, read_error(error, headers=response.headers, now=timezone.now())
+
+
+async def _read_whole_answer(call: Call) -> Any:
+    """Read a whole answer into the call. The error that came instead; None if none did.
+
+    Raises Lost. Refusal: UnusableAnswer.
+    """
+    call.reply = upstream.scrub(await call.answer_body.read(), call.upstream)
+    found = whole_answer.examine(call)
+    if found and found.error is None:
+        raise await _unusable(call, "with something that is not JSON, such as a web page")
+    return found and found.error
 
 
 async def send(call: Call) -> ClientResponse:
@@ -124,20 +152,13 @@ async def _send(call: Call) -> ClientResponse:
     return response
 
 
-async def reply(call: Call, response: ClientResponse, body: AnswerBody) -> None:
-    """Read a whole answer, settle the call, pass the answer to the client.
-
-    Refusals: AnswerLost, UnusableAnswer.
-    """
-    try:
-        call.reply = upstream.scrub(await body.read(), call.upstream)
-    except Lost as error:
-        raise await _answer_lost(call) from error
-    if call.billable and (found := whole_answer.examine(call)):
-        if found.error is None:
-            raise await _unusable(call, "with something that is not JSON, such as a web page")
-        await settle(call)
-        await report_error_in_answer(call, found.error, response)
+async def reply(call: Call, response: ClientResponse) -> None:
+    """Settle a call, and pass its whole answer to the client. Refusal: AnswerLost."""
+    if call.reply is None:
+        try:
+            call.reply = upstream.scrub(await call.answer_body.read(), call.upstream)
+        except Lost as error:
+            raise await _answer_lost(call) from error
     result = await settle(call)
     call.recording.add(call.reply)
     headers = [

@@ -16,7 +16,9 @@ for named models has those and no others; its default is the first one that can 
 route. A model that cannot (chat on an embedding model) is no model for the call.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 
 from gateway.dialects import Dialect
@@ -31,6 +33,9 @@ _DEFAULT_NAMES = frozenset({"", "any", "auto", "default"})
 _REFUSE = "refuse"
 # As the columns of a charge.
 _NAME_CHARACTERS_MAX = 200
+
+# The best other key that serves a model, if there is one.
+_Host = Callable[[str], Awaitable[Upstream | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +54,17 @@ class ModelChoice:
 
 
 async def choose_model(
-    runtime: Runtime, session: Session, dialect: Dialect, asked: str
+    runtime: Runtime,
+    session: Session,
+    dialect: Dialect,
+    asked: str,
+    *,
+    avoid: frozenset[str] = frozenset(),
 ) -> ModelChoice:
-    """The model for a call that names `asked`. Refusals: ModelNotServed, NotAllowed,
-    InvalidRequest."""
+    """The model for a call that names `asked`; it is the guest of none of the keys in `avoid`.
+
+    Refusals: ModelNotServed, NotAllowed, InvalidRequest.
+    """
     # The charge keeps the name, and is written in one statement with those of other calls.
     if len(asked) > _NAME_CHARACTERS_MAX or not asked.isprintable():
         raise InvalidRequest(
@@ -62,29 +74,30 @@ async def choose_model(
     own = await runtime.sessions.upstream(session.api_key)
     policies = await runtime.sessions.policies()
     allowed = policies.allowed(session.payers)
-    if choice := await _choose(runtime, session, own, dialect, asked, policies, allowed):
+    host = partial(runtime.sessions.guest, session, wire_format=dialect.wire_format, avoid=avoid)
+    if choice := await _choose(session, own, dialect, asked, policies, allowed, host):
         return choice
-    if allowed and await _choose(runtime, session, own, dialect, asked, policies, ALL_ALLOWED):
+    if allowed and await _choose(session, own, dialect, asked, policies, ALL_ALLOWED, host):
         raise NotAllowed(allow_lists=list(allowed.lists))
     raise _not_served(session, own, dialect, asked)
 
 
-async def _choose(
-    runtime: Runtime,
+async def _choose(  # noqa: PLR0913 - one question about one call
     session: Session,
     own: Upstream,
     dialect: Dialect,
     asked: str,
     policies: ModelPolicies,
     allowed: AllowLists,
+    host: _Host,
 ) -> ModelChoice | None:
     names_default = asked.lower() in _DEFAULT_NAMES
     for name in session.named_models if names_default else [asked]:
-        if choice := await _serving(runtime, session, own, dialect, name, allowed):
+        if choice := await _serving(session, own, dialect, name, allowed, host):
             return choice
     asked_model = "" if names_default else asked
     meant = policies.meaning(asked)
-    if meant and (choice := await _serving(runtime, session, own, dialect, meant, allowed)):
+    if meant and (choice := await _serving(session, own, dialect, meant, allowed, host)):
         return replace(choice, asked=asked_model)
     if session.named_models or (asked_model and session.model_mismatch == _REFUSE):
         return None
@@ -129,19 +142,17 @@ async def usable_models(runtime: Runtime, session: Session) -> list[tuple[Served
 
 
 async def _serving(
-    runtime: Runtime,
     session: Session,
     own: Upstream,
     dialect: Dialect,
     name: str,
     allowed: AllowLists,
+    host: _Host,
 ) -> ModelChoice | None:
     upstream: Upstream | None = own
     served = own.serving(name)
     if not (served and _answers(served, dialect) and _is_allowed(served, own, allowed, name)):
-        upstream = await runtime.sessions.guest(
-            session, name, allowed=allowed, wire_format=dialect.wire_format
-        )
+        upstream = await host(name, allowed=allowed)
     served = upstream.serving(name) if upstream else None
     if not upstream or not served or not _answers(served, dialect):
         return None

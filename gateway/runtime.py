@@ -15,6 +15,7 @@ from common.refusal import Refusal
 from gateway import bounds, upstream
 from gateway.hold_queue import HoldQueue
 from gateway.learned import Lessons
+from gateway.remembered_refusals import RememberedRefusals
 from gateway.sessions import Sessions
 from keys import services as keys
 from keys.models import Charge
@@ -41,6 +42,7 @@ class Runtime:
         self.sessions = Sessions(self.threads)
         self.pool = upstream.connection_pool()
         self.lessons = Lessons()
+        self.remembered_refusals = RememberedRefusals()
         # By payers: the days that exchanges are kept, and until when (monotonic) that is valid.
         self.retention: dict[tuple[str, ...], tuple[int, float]] = {}
         # Charges of calls under way, whose holds must not expire.

@@ -41,9 +41,11 @@ class Sessions:
         self._session_ids: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
         self._upstreams: dict[str, Upstream] = {}
-        # By a session's key, model, wire format and what its payers allow: the other key, and until
+        # By the keys to avoid, model, wire format and what its payers allow: the other key, and until
         # when (monotonic).
-        self._guests: dict[tuple[str, str, str, AllowLists], tuple[str | None, float]] = {}
+        self._guests: dict[
+            tuple[frozenset[str], str, str, AllowLists], tuple[str | None, float]
+        ] = {}
 
         self._policies: ModelPolicies | None = None
         self._policies_until = 0.0
@@ -85,17 +87,25 @@ class Sessions:
         return session
 
     async def guest(
-        self, session: Session, model: str, *, allowed: AllowLists, wire_format: str = ""
+        self,
+        session: Session,
+        model: str,
+        *,
+        allowed: AllowLists,
+        wire_format: str = "",
+        avoid: frozenset[str] = frozenset(),
     ) -> Upstream | None:
-        """The best other key that serves `model` for the session; None when there is none."""
-        wanted = (session.api_key, model, wire_format, allowed)
+        """The best other key that serves `model` for the session, none of `avoid`; None when there
+        is none."""
+        avoid |= {session.api_key}
+        wanted = (avoid, model, wire_format, allowed)
         known = self._guests.get(wanted)
         if known is None or known[1] < monotonic():
             slug = await self._threads.run(
                 guest_key,
                 model,
                 wire_format=wire_format,
-                other_than=session.api_key,
+                avoid=avoid,
                 allowed=allowed,
                 now=timezone.now(),
             )

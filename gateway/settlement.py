@@ -28,7 +28,9 @@ def settle(call: Call) -> asyncio.Future[SettlementResult]:
 
 async def _settle(call: Call) -> SettlementResult:
     try:
-        return await call.runtime.settle(await _ending(call))
+        ending = await _ending(call)
+        call.charged = ending.status == _STATUS.SETTLED
+        return await call.runtime.settle(ending)
     finally:
         call.runtime.running_charges.discard(call.hold.pk)
 

@@ -11,7 +11,7 @@ from alerts.services.channels import (
 from alerts.services.close import acknowledge, resolve, resolve_by_key
 from alerts.services.deliver import deliver
 from alerts.services.import_alerts import ForeignAlert, import_alerts
-from alerts.services.raise_alert import raise_alert
+from alerts.services.raise_alert import count_again, raise_alert
 from alerts.services.retry import retry_due
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "add_channel",
     "change_channel",
     "change_channel_url",
+    "count_again",
     "deliver",
     "disable_channel",
     "enable_channel",

@@ -52,11 +52,13 @@ class UsageReport:
 class StreamMeter(Protocol):
     """Meters one stream, event after event.
 
-    `ended` is true once the event that closes a complete answer was seen. `finished`: the model
-    has written all of the answer, so if the stream now ends in order, nothing is missing. `error`:
-    what an event said when the provider gave up, as the provider wrote it.
+    `begun`: a part of an answer came, even an empty one; an event that only says that the call was
+    received is none. `ended` is true once the event that closes a complete answer was seen.
+    `finished`: the model has written all of the answer, so if the stream now ends in order, nothing
+    is missing. `error`: what an event said when the provider gave up, as the provider wrote it.
     """
 
+    begun: bool
     ended: bool
     error: Any
 

@@ -68,7 +68,7 @@ class ChatMeter:
     """
 
     def __init__(self, parameters: CallParameters) -> None:
-        self.ended = False
+        self.begun = self.ended = False
         self.error: Any = None
         self._parameters = parameters
         self._id: Any = None
@@ -111,6 +111,7 @@ class ChatMeter:
         if chunk.service_tier:
             self._service_tier = service_tier(chunk.service_tier)
         for choice in chunk.choices or ():
+            self.begun = True
             self._add(choice)
         if chunk.choices and not (chunk.usage or chunk.x_groq or chunk.error or self._has_more):
             return event
@@ -188,5 +189,6 @@ class ChatMeter:
         except DECODE_ERRORS:
             return event
         if chunk.choices:
+            self.begun = True
             self._text.add(chunk.choices)
         return self._read_state(event, data, chunk)

@@ -40,7 +40,8 @@ class _Event(msgspec.Struct):
 
 
 _SEARCH = ("server_tool_use", "web_search")
-
+# The input is charged once a message has started.
+_BEFORE_ANSWER = ("ping", "error")
 _decode = msgspec.json.Decoder(_Event, float_hook=Decimal).decode
 
 
@@ -52,7 +53,7 @@ class MessagesMeter:
     """
 
     def __init__(self) -> None:
-        self.ended = False
+        self.begun = self.ended = False
         self.finished = False
         self.error: Any = None
         self._id = ""
@@ -79,6 +80,7 @@ class MessagesMeter:
             if is_error_event(event):
                 self.error = data.decode(errors="replace")
             return event
+        self.begun = self.begun or decoded.type not in _BEFORE_ANSWER
         if decoded.type == "content_block_delta":
             if decoded.delta is not None:
                 self._add(decoded.delta)

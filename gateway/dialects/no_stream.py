@@ -9,6 +9,8 @@ class UnmeteredStream:
     """Passes every event on and finds no usage."""
 
     report: UsageReport | None = None
+    # Nothing is kept back of what is not read.
+    begun = True
     ended = False
     finished = False
     error = None

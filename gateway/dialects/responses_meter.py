@@ -37,9 +37,10 @@ class _Event(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Event, float_hook=Decimal).decode
 # An answer cut at its maximum is complete too.
-_ENDS = frozenset({"response.completed", "response.incomplete", "response.done"})
+_ENDS = ("response.completed", "response.incomplete", "response.done")
 _ITEM_END = "response.output_item.done"
-_FAILURES = frozenset({"response.failed", "response.cancelled", "error"})
+_FAILURES = ("response.failed", "response.cancelled", "error")
+_BEFORE_ANSWER = (*_FAILURES, "response.created", "response.in_progress", "response.queued")
 
 
 class ResponsesMeter:
@@ -49,7 +50,7 @@ class ResponsesMeter:
     finished = False
 
     def __init__(self) -> None:
-        self.ended = False
+        self.begun = self.ended = False
         self.error: Any = None
         self.service_tier = ""
         self._id: Any = None
@@ -71,6 +72,7 @@ class ResponsesMeter:
             if is_error_event(event):
                 self.error = data.decode(errors="replace")
             return event
+        self.begun = self.begun or decoded.type not in _BEFORE_ANSWER
         # Events of text, reasoning and arguments have a `delta`; those that repeat the whole text
         # have none.
         if decoded.delta:

@@ -14,15 +14,18 @@ def report_refused_request(
 ) -> None:
     """Raise an alert about a request that was refused, but not for its API key.
 
-    At most one stands for each agent. `answer`: the provider's words, without secrets.
+    At most one stands for each agent, and counts in `facts.times`. `answer`: the provider's words,
+    without secrets.
     """
-    alerts.raise_alert(
+    alert, is_new = alerts.raise_alert(
         kind=REQUEST_REFUSED,
         dedup_key=f"request_refused:{agent_id}",
         title=f"A provider refused a request of {agent_id}",
         detail=f"{answer}\nIt answered so to the session {session_id} on {key_id}.",
         agent_id=agent_id,
         session_id=session_id,
-        facts={"key_id": key_id},
+        facts={"key_id": key_id, "times": 1},
         now=now,
     )
+    if not is_new:
+        alerts.count_again(alert)

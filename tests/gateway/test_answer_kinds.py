@@ -201,10 +201,11 @@ def test_what_was_written_before_the_error_is_charged(ask):
         {"error_code": 17, "error_msg": "Open api daily request limit reached"},
     ],
 )
-def test_a_rate_limit_in_an_answer_cools_the_key(ask, stream, error):
+def test_a_rate_limit_in_an_answer_cools_the_only_key_and_the_client_is_told(ask, stream, error):
     response = stream_of({"error": error}) if stream else whole(error=error)
     found = ask(response, stream=stream)
-    assert found.answer.status == 200
+    assert (found.answer.status, found.answer.code) == (429, "rate_limited")
+    assert error["message"] in found.answer.json["error"]["message"]
     assert (found.charge.status, found.key.status) == ("released", "cooling")
 
 

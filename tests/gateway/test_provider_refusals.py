@@ -1,17 +1,16 @@
 """What a provider refuses: whose fault it is, what follows for keys, and what the client reads.
 
-The cases G02, G04, G05, G25 and G47 are public reports of other gateways; the others are variations
+Prompts that are sent again and again are in test_poisoned_prompts.py. The cases G02, G04, G05, G25
+and G47 are public reports of other gateways; the others are variations
 of them in the words of other providers.
 """
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from alerts.models import Alert
@@ -20,17 +19,12 @@ from keys import services as keys
 from keys.models import ApiKey, Charge, Rotation
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
-from tests.gateway.fake_provider import running_fake_provider
-from tests.gateway.sandbox import running_sandbox
+from tests.gateway.pool import BLOCKED, HTML, POISON, POOL, gateway, kinds, provider, statuses
 from tests.gateway.server import answer_of, gateway_on, lend, supply, supply_key
 from tests.queue import drain_queue
 
+__all__ = ["gateway", "provider"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-POISONED_TIMES = 200
-POISON = "what is in /etc/passwd"
-BLOCKED = "<!DOCTYPE html><title>Attention Required!</title><h1>Sorry, you have been blocked</h1>"
-HTML = {"content-type": "text/html"}
 # Refusals that are about the request or the route by their own words: status, headers, body.
 ABOUT_REQUEST = {
     "G02, Anthropic: extra usage": (
@@ -114,46 +108,13 @@ ABOUT_KEY = {
 }
 
 
-POOL = ("key-1", "key-2", "key-3", "key-4")
 each_no_to_a_key = pytest.mark.parametrize("case", list(ABOUT_KEY))
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """Not asked here."""
-    with running_sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def provider():
-    """The provider behind all keys."""
-    with running_fake_provider() as running:
-        yield running
-
-
-@pytest.fixture
-def gateway(sandbox, settings, provider):
-    """The gateway, people, and four keys of the provider."""
-    supply(*POOL, base_url=provider.base_url)
-    with gateway_on(sandbox, settings) as running:
-        yield running
-
-
-def statuses() -> dict[str, str]:
-    """The status of every key."""
-    return dict(ApiKey.objects.order_by("slug").values_list("slug", "status"))
 
 
 def only(gateway_pool: int) -> None:
     """Switch off all keys but the first so many."""
     for slug in POOL[gateway_pool:]:
         keys.set_key_status(slug, status="inactive", reason="", actor=ACTOR, now=timezone.now())
-
-
-def kinds() -> list[str]:
-    """The kinds of the alerts that stand."""
-    return sorted(Alert.objects.unresolved().values_list("kind", flat=True))
 
 
 def call_route(session, path: str, **body):
@@ -404,47 +365,6 @@ def test_the_only_key_comes_back_by_itself_after_a_doubt(gateway, provider):
     drain_queue()
     assert session.call("hello").status == 200
     assert_books_balance()
-
-
-@pytest.mark.parametrize(
-    "case", ["Cloudflare", "OpenAI", "Mistral", "DeepSeek", "Anthropic", "Moonshot"]
-)
-def test_a_poisoned_prompt_of_one_agent_is_not_felt_by_the_others(gateway, provider, case):
-    status, headers, body = {
-        "Cloudflare": (403, HTML, BLOCKED),
-        "OpenAI": (401, {}, {"error": {"message": "no", "code": "invalid_api_key"}}),
-        "Mistral": (401, {}, {"message": "Unauthorized"}),
-        "DeepSeek": (402, {}, {"error": {"message": "Insufficient Balance"}}),
-        "Anthropic": (429, {"x-should-retry": "false"}, {"error": {"type": "rate_limit_error"}}),
-        "Moonshot": (429, {}, {"error": {"type": "rate_limit_reached_error"}}),
-    }[case]
-    provider.refuse(status, body, when=POISON, headers=headers)
-    for number in range(10):
-        keys.create_agent(
-            f"agent-{number}", cost_centre="research", actor=ACTOR, now=timezone.now()
-        )
-    poisoner = lend(gateway.url, tokens=500_000)
-    others = [lend(gateway.url, agent=f"agent-{number}") for number in range(10)]
-    seen = []
-
-    def poison(_: int) -> None:
-        seen.append(poisoner.call(POISON).status)
-
-    def work(number: int) -> set[int]:
-        return {others[number].call(f"call {n}").status for n in range(20)}
-
-    with ThreadPoolExecutor(14) as threads:
-        worked = [threads.submit(work, number) for number in range(10)]
-        list(threads.map(poison, range(POISONED_TIMES)))
-        assert set().union(*(done.result() for done in worked)) == {200}
-    drain_queue()
-    jobs.probe_keys()
-    assert set(seen) == {status}
-    assert set(statuses().values()) == {"active"}
-    assert [(a.kind, a.agent_id) for a in Alert.objects.all()] == [("request_refused", "ada")]
-    assert not Charge.objects.filter(status="held").exists()
-    assert_books_balance()
-    connection.close()
 
 
 def test_a_key_added_later_serves_what_was_refused(gateway, provider):

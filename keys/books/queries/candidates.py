@@ -1,6 +1,6 @@
 """The API keys among which an allocation chooses, and the windows that lack room."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -37,11 +37,12 @@ def candidates(
 
 
 def guest_key(
-    model: str, *, wire_format: str, other_than: str, allowed: AllowLists, now: datetime
+    model: str, *, wire_format: str, avoid: Collection[str], allowed: AllowLists, now: datetime
 ) -> str | None:
-    """The best API key that serves `model`, for a call of a session on the key `other_than`."""
+    """The best API key that serves `model` and is none of `avoid`: for a call of a session that is
+    on another key."""
     known = candidates(models=[model], payers_usd=None, allowed=allowed, now=now)
-    others = [c for c in known if c.slug != other_than]
+    others = [c for c in known if c.slug not in avoid]
     decision = selection.choose(others, tokens=1, wire_format=wire_format or None, free_min=0)
     return decision.chosen.slug if decision.chosen else None
 
