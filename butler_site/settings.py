@@ -95,6 +95,11 @@ OUTPUT_TOKENS_MIN = env.integer("BUTLER_OUTPUT_TOKENS_MIN", 16, least=1, most=10
 GATEWAY_SEARCHES_MAX = env.integer("BUTLER_GATEWAY_SEARCHES_MAX", 5, least=1, most=100)
 # How long a call waits in the gateway for tokens that other calls of its session hold.
 GATEWAY_HOLD_WAIT_SECONDS = env.integer("BUTLER_GATEWAY_HOLD_WAIT_SECONDS", 20, least=0, most=600)
+# Where a call does not fit, hold only what the session's last answers make likely, instead of
+# waiting: never, for calls whose client set no maximum (no_maximum), or always.
+GATEWAY_LEARNED_HOLDS = env.choice(
+    "BUTLER_GATEWAY_LEARNED_HOLDS", "never", among=("never", "no_maximum", "always")
+)
 # How long the gateway waits for a provider to connect, and for each further piece of an answer.
 UPSTREAM_CONNECT_SECONDS = env.integer("BUTLER_UPSTREAM_CONNECT_SECONDS", 10, least=1, most=600)
 UPSTREAM_SILENCE_SECONDS = env.integer("BUTLER_UPSTREAM_SILENCE_SECONDS", 600, least=1, most=86_400)

@@ -171,12 +171,34 @@ async def _set_aside(call: Call, request: keys.HoldRequest, waits_until: float) 
     if not request.most:
         return await hold(request)
     return await runtime.hold_queue.hold(
-        partial(hold, request),
+        partial(_all_or_likely, hold, request, _likely_most(call, request)),
         allocation_id=request.allocation_id,
         least=request.least,
         client=call.request,
         until=waits_until,
     )
+
+
+def _likely_most(call: Call, request: keys.HoldRequest) -> int:
+    """The most that the call is likely to use, at most what it asks for."""
+    choices = call.parameters.choices
+    most = (request.most - call.input_max) // choices
+    likely = call.input_max + output_limits.likely_output_tokens(call, most) * choices
+    return max(likely, request.least)
+
+
+async def _all_or_likely(
+    hold: Callable[[keys.HoldRequest], Awaitable[keys.HoldResult]],
+    request: keys.HoldRequest,
+    likely_most: int,
+) -> keys.HoldResult:
+    """Hold all that is asked for; where that does not fit, at most `likely_most` tokens."""
+    if likely_most >= request.most:
+        return await hold(request)
+    try:
+        return await hold(request._replace(least=request.most))
+    except (keys_refusals.NoBudget, keys_refusals.KeyFull):
+        return await hold(request._replace(most=likely_most))
 
 
 def _is_plain(call: Call) -> bool:

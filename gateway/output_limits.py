@@ -7,6 +7,9 @@ from gateway.call import Call
 # The bound of the input may be several times its tokens, so that much of the context is never
 # taken for input. If it really is, the provider says so and the call is corrected.
 _CONTEXT_PART_FOR_OUTPUT = 4
+# An answer is hardly ever longer than the last ones by this factor, or than these tokens.
+_LIKELY_FACTOR = 4
+_LIKELY_TOKENS_MIN = 1024
 
 
 def output_tokens(call: Call) -> tuple[int, int]:
@@ -19,6 +22,18 @@ def output_tokens(call: Call) -> tuple[int, int]:
     if learned.output_tokens_max is not None:
         most = min(most, max(learned.output_tokens_max, parameters.output_tokens_least))
     return most, min(most, max(parameters.output_tokens_least, settings.OUTPUT_TOKENS_MIN))
+
+
+def likely_output_tokens(call: Call, most: int) -> int:
+    """The longest answer that is likely after the last ones of the session on this model, at most
+    `most`; `most` itself where nothing is known, or holds must not be smaller."""
+    learned = settings.GATEWAY_LEARNED_HOLDS
+    if learned == "never" or (learned == "no_maximum" and call.parameters.output_tokens_max):
+        return most
+    longest = call.runtime.answer_lengths.longest(call.session.allocation_id, call.model)
+    if longest is None:
+        return most
+    return min(most, max(longest * _LIKELY_FACTOR, _LIKELY_TOKENS_MIN))
 
 
 def room_in_context(context_tokens: int, input_max: int) -> int:

@@ -13,6 +13,7 @@ from common.batches import Batches, Threads
 from common.database_retry import DatabaseRetry
 from common.refusal import Refusal
 from gateway import bounds, upstream
+from gateway.answer_lengths import AnswerLengths
 from gateway.hold_queue import HoldQueue
 from gateway.learned import Lessons
 from gateway.remembered_refusals import RememberedRefusals
@@ -42,6 +43,7 @@ class Runtime:
         self.sessions = Sessions(self.threads)
         self.pool = upstream.connection_pool()
         self.lessons = Lessons()
+        self.answer_lengths = AnswerLengths()
         self.remembered_refusals = RememberedRefusals()
         # By payers: the days that exchanges are kept, and until when (monotonic) that is valid.
         self.retention: dict[tuple[str, ...], tuple[int, float]] = {}

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+from django.conf import settings
+
 from gateway import estimates
 from gateway.call import Call
 from gateway.dialects import UsageReport
@@ -30,9 +32,18 @@ async def _settle(call: Call) -> SettlementResult:
     try:
         ending = await _ending(call)
         call.charged = ending.status == _STATUS.SETTLED
+        _remember_length(call, ending)
         return await call.runtime.settle(ending)
     finally:
         call.runtime.running_charges.discard(call.hold.pk)
+
+
+def _remember_length(call: Call, ending: Settlement) -> None:
+    if settings.GATEWAY_LEARNED_HOLDS == "never" or ending.basis != _BASIS.PROVIDER:
+        return
+    if output := ending.usage.output_tokens:
+        each = -(-output // call.parameters.choices)
+        call.runtime.answer_lengths.add(call.session.allocation_id, call.model, each)
 
 
 async def _ending(call: Call) -> Settlement:

@@ -129,7 +129,8 @@ def test_a_spawn_that_is_repeated_finds_the_child(sandbox):
     assert handles == handles[:1] * 3
     assert set(handles[0]) == {"slot", "parent_key", "run_id", "child_key", "task_id"}
     assert result.text
-    assert len(sandbox.log()) == Charge.objects.count() == 1
+    # The web server may know the key of the test before: then its first hold is released.
+    assert len(sandbox.log()) == Charge.objects.exclude(status="released").count() == 1
 
 
 def test_one_whose_reply_is_lost_is_found_and_stopped(sandbox):
