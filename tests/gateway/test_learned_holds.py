@@ -21,7 +21,6 @@ def gateway(sandbox, settings):
     """The gateway, where no call waits for another and all holds may be smaller."""
     settings.GATEWAY_HOLD_WAIT_SECONDS = 0
     settings.GATEWAY_LEARNED_HOLDS = "always"
-    settings.OUTPUT_TOKENS_DEFAULT = 64_000
     supply("key-1")
     with gateway_on(sandbox, settings) as running:
         yield running
@@ -53,7 +52,7 @@ def batch(session, told="output=60 latency_ms=300", **fields):
     [
         ("openai", 60_000, {"max_tokens": 64_000}),
         ("openai", 60_000, {"max_completion_tokens": 64_000, "stream": True}),
-        ("openai", 60_000, {}),
+        ("openai", 32_500, {}),
         ("openai", 60_000, {"n": 2, "max_tokens": 32_000}),
         ("openai", 60_000, {"path": "/v1/responses", "max_output_tokens": 64_000}),
         ("anthropic", 60_000, {"max_tokens": 64_000}),

@@ -23,6 +23,7 @@ PARAMETERS: dict[str, Any] = {
     "after_position": 0,
     "agent": "ada",
     "agent_id": "ada",
+    "alert": 1,
     "allocated": 1000,
     "allocated_cost": Decimal(1),
     "allocation": 1,
