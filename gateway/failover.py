@@ -74,8 +74,11 @@ class Failover:
                 await self._report_request(call, error)
             return False
         await settle(call)
-        # What was paid for is not tried again.
-        return not call.charged and await self._compare(call, error)
+        if call.charged:
+            # What was paid for is not tried again.
+            await self._blame_alone(call, error)
+            return False
+        return await self._compare(call, error)
 
     async def _compare(self, call: Call, error: ProviderError) -> bool:
         if not self._tried and await self._is_known(call, error):
@@ -114,11 +117,15 @@ class Failover:
     async def blame_for_late_error(
         self, call: Call, said: object, response: ClientResponse
     ) -> None:
-        """The provider gave up in the middle of an answer that the client has a part of, so there
-        is nothing to compare with."""
+        """The provider gave up in the middle of an answer that the client has a part of."""
         error = read_error(said, headers=response.headers, now=timezone.now())
-        is_new = call.upstream.slug not in self._tried
-        if is_new and error.is_about_key and call.dialect.spends:
+        if error.is_about_key and call.dialect.spends:
+            await self._blame_alone(call, error)
+
+    async def _blame_alone(self, call: Call, error: ProviderError) -> None:
+        """Blame the key by this refusal alone, unless the request was sent to other keys too."""
+        await self.blame_key()
+        if not self._tried:
             self._pending = call, error
             await self.blame_key()
 

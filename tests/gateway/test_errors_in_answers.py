@@ -134,11 +134,12 @@ def test_once_an_answer_has_begun_an_error_is_passed_on_and_blames_the_key(
     assert statuses() == {**dict.fromkeys(POOL, "active"), "key-1": "cooling"}
 
 
-def test_an_error_that_was_paid_for_is_not_tried_again(gateway, provider):
-    usage = {"prompt_tokens": 20, "completion_tokens": 0, "total_tokens": 20}
+@each_form
+@pytest.mark.parametrize("usage", [{"prompt_tokens": 20}, {"input_tokens": 20}])
+def test_an_error_that_was_paid_for_is_not_tried_again(gateway, provider, usage, stream):
     said = {"error": {"message": "no", "code": 429}, "usage": usage}
-    refuse(provider, said, stream=True)
-    answer = lend(gateway.url).call(stream=True)
+    refuse(provider, said, stream=stream)
+    answer = lend(gateway.url).call(stream=stream)
     assert (answer.status, len(provider.calls())) == (200, 1)
     assert Charge.objects.get().input_tokens == 20
     assert statuses()["key-1"] == "cooling"
