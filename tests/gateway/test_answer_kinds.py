@@ -205,7 +205,7 @@ def test_a_rate_limit_in_an_answer_cools_the_only_key_and_the_client_is_told(ask
     response = stream_of({"error": error}) if stream else whole(error=error)
     found = ask(response, stream=stream)
     assert (found.answer.status, found.answer.code) == (429, "rate_limited")
-    assert error["message"] in found.answer.json["error"]["message"]
+    assert "The provider answered 429: " in found.answer.json["error"]["message"]
     assert (found.charge.status, found.key.status) == ("released", "cooling")
 
 
