@@ -187,9 +187,11 @@ class Failover:
 
     async def _has_other_host(self, call: Call) -> bool:
         """Whether a guest, whose session stays where it is, can be the guest of another key."""
+        policies = await self._runtime.sessions.policies()
         other = await self._runtime.sessions.guest(
             call.session,
             call.model,
+            allowed=policies.allowed(call.session.payers),
             wire_format=call.dialect.wire_format,
             avoid=self.refused_keys,
         )

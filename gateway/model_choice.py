@@ -35,7 +35,7 @@ _REFUSE = "refuse"
 _NAME_CHARACTERS_MAX = 200
 
 # The best other key that serves a model, if there is one.
-_Host = Callable[[str], Awaitable[Upstream | None]]
+_Host = Callable[..., Awaitable[Upstream | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,8 @@ class Sessions:
         self._session_ids: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
         self._upstreams: dict[str, Upstream] = {}
-        # By the keys to avoid, model, wire format and what its payers allow: the other key, and until
-        # when (monotonic).
+        # By the keys to avoid, model, wire format and what its payers allow: the other key, and
+        # until when (monotonic).
         self._guests: dict[
             tuple[frozenset[str], str, str, AllowLists], tuple[str | None, float]
         ] = {}

@@ -347,7 +347,8 @@ def test_a_provider_without_a_list_of_models_is_asked_by_the_next_call(gateway, 
 
 def test_a_probe_of_a_provider_that_is_gone_prolongs_the_doubt(gateway, provider):
     doubt(provider, gateway)
-    ApiKey.objects.filter(pk="key-1").update(base_url="http://127.0.0.1:1/v1")
+    gone = "http://127.0.0.1:1/v1"
+    ApiKey.objects.filter(pk="key-1").update(base_url=gone, secret_url=gone)
     jobs.probe_keys()
     key = ApiKey.objects.get(pk="key-1")
     assert (key.status, key.suspended_times) == ("suspended", 2)
