@@ -1,5 +1,7 @@
 """Split the top level of a JSON body into fields and join it again, its values untouched."""
 
+import unicodedata
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -9,6 +11,11 @@ from gateway.refusals import InvalidRequest
 
 # More than any model can write; a larger number is a mistake.
 _TOKENS_MAX = 10**9
+
+# An object in which some providers expect fields that OpenAI's API does not have.
+EXTRA = "extra_body"
+
+_NAME_CHARACTERS_MAX = 64
 
 # What decoding can raise: bad syntax or UTF-8, numbers too large for a Decimal, depth.
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
@@ -20,17 +27,39 @@ _decode_any = msgspec.json.Decoder().decode
 def split_fields(body: bytes, *, guarded: frozenset[str]) -> dict[str, Raw]:
     """Every field with its bytes; of a repeated field the last, as providers read it.
 
-    `guarded` fields must be spelled exactly: some providers ignore the case of names. Refusals:
-    InvalidRequest.
+    `guarded` fields must be spelled exactly: some providers ignore the case of names, or read
+    `maxTokens` as `max_tokens`. Refusals: InvalidRequest.
     """
     try:
         fields = _decode_object(body)
     except DECODE_ERRORS as error:
         raise InvalidRequest(f"The body is not a JSON object: {error}.", field="body") from None
+    spellings = _spellings(guarded)
     for name in fields:
-        if name not in guarded and name.lower() in guarded:
-            raise InvalidRequest(f"Write `{name}` as `{name.lower()}`.", field=name)
+        if name not in guarded and (spelled := spellings.get(folded_name(name), name)) != name:
+            raise InvalidRequest(f"Write `{name}` as `{spelled}`.", field=name)
     return fields
+
+
+@lru_cache
+def _spellings(guarded: frozenset[str]) -> dict[str, str]:
+    return {folded_name(name): name for name in (*guarded, EXTRA)}
+
+
+def folded_name(name: str) -> str:
+    """What is left of a field's name for those who ignore case, accents, marks and separators.
+
+    A long name is as it is: no provider has one.
+    """
+    return _folded(name) if len(name) <= _NAME_CHARACTERS_MAX else name
+
+
+# Clients send the same few fields with every request.
+@lru_cache(maxsize=1024)
+def _folded(name: str) -> str:
+    # Upper case first: Java takes a dotless i for an i, and Go a long s for an s.
+    plain = unicodedata.normalize("NFKD", name.upper())
+    return "".join(filter(str.isalnum, plain)).casefold()
 
 
 def value_of(fields: dict[str, Raw], name: str) -> Any:

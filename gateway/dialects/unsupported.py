@@ -13,15 +13,12 @@ from msgspec import Raw
 
 from gateway import bounds
 from gateway.dialects import unsupported_fields
-from gateway.dialects.json_body import DECODE_ERRORS, value_of
+from gateway.dialects.json_body import DECODE_ERRORS, EXTRA, folded_name, value_of
 from gateway.refusals import CannotBeBounded, InvalidRequest
 
 _SETTINGS_OFF: tuple[Any, ...] = (None, False, [], {}, "")
 # An empty object switches these on: OpenAI's guide writes `web_search_options: {}`.
 _SWITCHES_OFF: tuple[Any, ...] = (None, False, [], "")
-
-# An object in which some providers expect fields that OpenAI's API does not have.
-_EXTRA = "extra_body"
 
 # Tiers that cost the ordinary price or less.
 _TIERS = frozenset({None, "auto", "default", "standard", "standard_only", "flex", "on_demand"})
@@ -46,6 +43,7 @@ class Tool(msgspec.Struct):
 HostedTool = tuple[int, Tool]
 
 _TOOL_FIELDS = frozenset(Tool.__struct_fields__)
+_TOOL_SPELLINGS = {folded_name(name): name for name in _TOOL_FIELDS}
 _decode_tools = msgspec.json.Decoder(list[Tool] | None).decode
 
 
@@ -57,8 +55,8 @@ def refuse_settings(fields: dict[str, Raw], reasons: dict[str, str]) -> None:
     for name in fields:
         if reason := reasons.get(name) or unsupported_fields.hinted_reason(name):
             _refuse_set(name, value_of(fields, name), reason, off=_off_values(name))
-    if _EXTRA in fields:
-        _refuse_nested(value_of(fields, _EXTRA), reasons)
+    if EXTRA in fields:
+        _refuse_nested(value_of(fields, EXTRA), reasons)
 
 
 def _off_values(name: str) -> tuple[Any, ...]:
@@ -86,13 +84,14 @@ def _refuse_set(name: str, value: Any, reason: str, *, off: tuple[Any, ...]) -> 
 
 
 def _refuse_nested(value: Any, reasons: dict[str, str]) -> None:
+    folded = {folded_name(name): reason for name, reason in reasons.items()}
     rest = [value]
     while rest:
         found = rest.pop()
         if isinstance(found, dict):
             for name, inner in found.items():
                 if (
-                    reason := reasons.get(name)
+                    reason := folded.get(folded_name(name))
                     or unsupported_fields.hinted_reason(name)
                     or _nested_tools(name)
                 ):
@@ -103,7 +102,7 @@ def _refuse_nested(value: Any, reasons: dict[str, str]) -> None:
 
 
 def _nested_tools(name: str) -> str:
-    return unsupported_fields.HOSTED if name == "tools" else ""
+    return unsupported_fields.HOSTED if folded_name(name) == "tools" else ""
 
 
 def refuse_value(fields: dict[str, Raw], name: str, *, known: Collection[Any], reason: str) -> None:
@@ -163,10 +162,9 @@ def _read_tools(raw: bytes) -> list[Tool]:
     bounds.check_unique_names(raw, "tools")
     for tool in msgspec.json.decode(raw, type=list[dict[str, Raw]] | None) or []:
         # A provider that ignores the case of names would see another tool.
-        if misspelt := [
-            name for name in tool if name.lower() in _TOOL_FIELDS and name not in _TOOL_FIELDS
-        ]:
-            raise InvalidRequest(f"Write {misspelt[0]!r} in lower case.", field="tools")
+        for name in tool:
+            if (spelled := _TOOL_SPELLINGS.get(folded_name(name), name)) != name:
+                raise InvalidRequest(f"Write `{name}` as `{spelled}`.", field="tools")
     return tools
 
 

@@ -284,7 +284,9 @@ def test_settings_that_cost_nothing_pass_as_they_are(dialect, fields):
     assert fields.items() <= sent(dialect, **fields).items()
 
 
-@pytest.mark.parametrize("name", ["Type", "TYPE", "Execution", "Tools"])
+@pytest.mark.parametrize(
+    "name", ["Type", "TYPE", "Execution", "Tools", "tool\u017f", "t\uff59pe", "max-uses"]
+)
 def test_a_tool_that_some_would_read_as_another_is_refused(name):
     tool = {"type": "function", "function": {"name": "f", "parameters": {"Type": "fine"}}}
     parsed(dialects.CHAT, tools=[tool])
