@@ -14,6 +14,8 @@ _TOKENS_MAX = 10**9
 
 # An object in which some providers expect fields that OpenAI's API does not have.
 EXTRA = "extra_body"
+# Fields of every route that must be spelled exactly.
+_GUARDED = (EXTRA, "provider", "providerOptions")
 
 _NAME_CHARACTERS_MAX = 64
 
@@ -43,7 +45,7 @@ def split_fields(body: bytes, *, guarded: frozenset[str]) -> dict[str, Raw]:
 
 @lru_cache
 def _spellings(guarded: frozenset[str]) -> dict[str, str]:
-    return {folded_name(name): name for name in (*guarded, EXTRA)}
+    return {folded_name(name): name for name in (*guarded, *_GUARDED)}
 
 
 def folded_name(name: str) -> str:

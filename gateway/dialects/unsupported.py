@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects import unsupported_fields
+from gateway.dialects import host_choice, unsupported_fields
 from gateway.dialects.json_body import DECODE_ERRORS, EXTRA, folded_name, value_of
 from gateway.refusals import CannotBeBounded, InvalidRequest
 
@@ -48,13 +48,16 @@ _decode_tools = msgspec.json.Decoder(list[Tool] | None).decode
 
 
 def refuse_settings(fields: dict[str, Raw], reasons: dict[str, str]) -> None:
-    """Refuse what is set of the fields of `reasons`, or hints at a service beside the model.
+    """Refuse what is set of the fields of `reasons`, hints at a service beside the model, or
+    chooses a dearer host.
 
     Refusals: CannotBeBounded.
     """
     for name in fields:
         if reason := reasons.get(name) or unsupported_fields.hinted_reason(name):
             _refuse_set(name, value_of(fields, name), reason, off=_off_values(name))
+        if name in host_choice.FIELDS:
+            host_choice.refuse_choice(name, value_of(fields, name))
     if EXTRA in fields:
         _refuse_nested(value_of(fields, EXTRA), reasons)
 

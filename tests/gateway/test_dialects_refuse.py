@@ -193,6 +193,46 @@ def test_what_is_off_or_costs_nothing_passes_as_it_came(dialect, field, value):
     assert sent(dialect, **{field: value})[field] == value
 
 
+@every_spending
+@pytest.mark.parametrize(
+    ("name", "value", "field"),
+    [
+        ("provider", {"only": ["azure"]}, "provider.only"),
+        ("provider", {"sort": "price", "order": ["azure"]}, "provider.order"),
+        ("provider", {"sort": "throughput"}, "provider.sort"),
+        ("provider", {"sort": {"by": "latency"}}, "provider.sort"),
+        ("provider", {"quantizations": ["fp32"]}, "provider.quantizations"),
+        ("provider", {"preferred_min_throughput": 100}, "provider.preferred_min_throughput"),
+        ("provider", {"of_tomorrow": True}, "provider.of_tomorrow"),
+        ("provider", "azure", "provider"),
+        ("provider", ["azure"], "provider"),
+        ("providerOptions", {"gateway": {"only": ["azure"]}}, "providerOptions"),
+    ],
+    ids=str,
+)
+def test_a_choice_of_dearer_hosts_is_refused(dialect, name, value, field):
+    with pytest.raises(CannotBeBounded) as refusal:
+        parsed(dialect, **{name: value})
+    assert refusal.value.field == field
+
+
+@every_spending
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        {},
+        {"sort": "price"},
+        {"sort": {"by": "price"}, "only": None},
+        {"ignore": ["azure"], "zdr": True, "data_collection": "deny", "allow_fallbacks": False},
+        {"require_parameters": True, "max_price": {"prompt": 1, "completion": 2}},
+    ],
+    ids=str,
+)
+def test_conditions_of_hosts_pass(dialect, value):
+    assert sent(dialect, provider=value)["provider"] == value
+
+
 @pytest.mark.parametrize(
     "model",
     [
