@@ -27,8 +27,9 @@ _KEY_CHARACTERS_MAX = 200
 _CREDENTIAL_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 # Tokens that can pay for a call; all others are another system's, or not for calls.
 _TOKEN_PREFIXES = (f"{SESSION_PREFIX}_".encode(), f"{SLOT_PREFIX}_".encode())
-# Parts of a query that are not for the provider: credentials, and Azure's version of its API.
-_QUERY_NOT_FORWARDED = frozenset({"key", "api_key", "api-key", "access_token", "api-version"})
+# What a route's provider gets of a query. Anything else could name another model or another price
+# than the body, which alone is metered.
+_QUERY_FORWARDED = dict.fromkeys(("/v1/messages", "/v1/messages/count_tokens"), ("beta", "true"))
 
 
 class Request:
@@ -85,10 +86,12 @@ class Request:
     @property
     def forwarded_query(self) -> str:
         """The query as the provider gets it."""
-        query = self.query.decode("latin-1")
-        pairs = parse_qsl(query, keep_blank_values=True) if query else []
-        kept = [pair for pair in pairs if pair[0].lower() not in _QUERY_NOT_FORWARDED]
-        return query if len(kept) == len(pairs) else urlencode(kept)
+        forwarded = _QUERY_FORWARDED.get(self.path)
+        if not (self.query and forwarded):
+            return ""
+        return (
+            urlencode([forwarded]) if forwarded in parse_qsl(self.query.decode("latin-1")) else ""
+        )
 
     @property
     def idempotency_key(self) -> str | None:

@@ -165,18 +165,22 @@ def test_a_browser_gets_a_page(session, path):
 
 
 @pytest.mark.parametrize(
-    ("query", "forwarded"),
+    ("path", "query", "forwarded"),
     [
-        (b"beta=true", "beta=true"),
-        (b"api-version=2024-10-21", ""),
-        (b"api-version=1&beta=true", "beta=true"),
-        (b"key=bs_1&Key=2&access_token=3&x=%26", "x=%26"),
-        (b"a=%00%zz&b=\\", "a=%00%zz&b=\\"),
-        (b"", ""),
+        (MESSAGES, b"beta=true", "beta=true"),
+        (MESSAGES, b"beta=true&beta=true&x=1", "beta=true"),
+        (f"{MESSAGES}/count_tokens", b"key=bs_1&beta=true", "beta=true"),
+        (MESSAGES, b"beta=false&BETA=true&model=x", ""),
+        (MESSAGES, b"a=%00%zz&b=\\&=&&", ""),
+        (MESSAGES, b"", ""),
+        (CHAT, b"beta=true", ""),
+        (CHAT, b"api-version=2024-10-21&api-key=bs_1&access_token=3", ""),
+        (CHAT, b"model=gpt-9&key=x", ""),
+        ("/v1/responses", b"include=x&service_tier=priority", ""),
     ],
 )
-def test_credentials_and_azures_version_in_a_query_are_not_forwarded(query, forwarded):
-    scope = {"method": "POST", "path": CHAT, "query_string": query, "headers": []}
+def test_only_what_is_known_of_a_query_is_forwarded(path, query, forwarded):
+    scope = {"method": "POST", "path": path, "query_string": query, "headers": []}
     assert Request(scope, None, None).forwarded_query == forwarded
 
 
