@@ -47,11 +47,13 @@ def chat_input_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
 
 def _content_fields_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
     prediction = value_of(fields, "prediction")
-    predicted = prediction.get("content") if isinstance(prediction, dict) else prediction
+    if not isinstance(prediction, dict):
+        prediction = {"content": prediction}
     return (
         sum(message_max(message, model=model) for message in as_list(value_of(fields, "messages")))
         + schema_max(value_of(fields, "response_format"), model=model)
-        + content_max(predicted, model=model)
+        + content_max(prediction.get("content"), model=model)
+        + fields_max(prediction, model=model, without=("type", "content"))
         + sum(field_max(value_of(fields, name), model=model) for name in _TOOL_CHOICE)
     )
 

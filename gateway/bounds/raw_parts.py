@@ -25,6 +25,7 @@ _Content = str | list[str | _Part] | None
 _DECODERS = {
     "messages": msgspec.json.Decoder(list[_Turn]),
     "system": msgspec.json.Decoder(_Content),
+    "prediction": msgspec.json.Decoder(_Turn | None),
 }
 
 
@@ -39,7 +40,9 @@ def has_only_plain_parts(name: str, raw: bytes) -> bool:
         return False
 
 
-def _types_in(parts: "_Content | list[_Turn]") -> Iterator[str]:
+def _types_in(parts: "_Content | _Turn | list[_Turn]") -> Iterator[str]:
+    if isinstance(parts, _Turn):
+        parts = [parts]
     for part in parts if isinstance(parts, list) else []:
         if isinstance(part, _Part):
             yield part.type

@@ -115,8 +115,8 @@ def _has_content(item: dict[str, Any], kind: _Kind) -> bool:
 
 
 def _message_max(item: dict[str, Any], model: ModelFacts) -> int:
-    content = content_max(item.get("content"), model=model)
-    rest = fields_max(item, model=model, without=("content", "role", "type", "status"))
+    content = sum(content_max(item.get(name), model=model) for name in ("content", "images"))
+    rest = fields_max(item, model=model, without=("content", "images", "role", "type", "status"))
     return content + field_max(item.get("role"), model=model) + rest
 
 
