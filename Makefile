@@ -5,7 +5,7 @@ CLIENTS := var/clients
 OPENCLAW := var/openclaw
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test clients openclaw test-openclaw lint format bench bench-gateway requirements venv venv-dev
+.PHONY: help up test clients openclaw test-openclaw lint format bench bench-budget bench-gateway requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,9 @@ format: venv-dev ## Bring the code into the house's shape
 
 bench: venv ## Measure what this machine can do, beside PostgreSQL itself
 	@$(RUN) -m bench
+
+bench-budget: venv ## Measure how much of a budget conversations can use, in both wire formats
+	@$(RUN) -m bench.budget
 
 bench-gateway: venv ## Measure the gateway beside a bare proxy; ARGS=--quick takes two minutes
 	@$(RUN) -m bench.gateway $(ARGS)

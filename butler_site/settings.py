@@ -100,6 +100,12 @@ GATEWAY_HOLD_WAIT_SECONDS = env.integer("BUTLER_GATEWAY_HOLD_WAIT_SECONDS", 20, 
 GATEWAY_LEARNED_HOLDS = env.choice(
     "BUTLER_GATEWAY_LEARNED_HOLDS", "never", among=("never", "no_maximum", "always")
 )
+# How long the gateway waits for a provider's own count of a call's input; 0: it never asks. It asks
+# if a call would not fit otherwise, or its answer would be cut to fewer tokens than the second.
+GATEWAY_COUNT_SECONDS = env.integer("BUTLER_GATEWAY_COUNT_SECONDS", 3, least=0, most=60)
+GATEWAY_COUNT_OUTPUT_TOKENS = env.integer(
+    "BUTLER_GATEWAY_COUNT_OUTPUT_TOKENS", 4_096, least=0, most=10**7
+)
 # How long the gateway waits for a provider to connect, and for each further piece of an answer.
 UPSTREAM_CONNECT_SECONDS = env.integer("BUTLER_UPSTREAM_CONNECT_SECONDS", 10, least=1, most=600)
 UPSTREAM_SILENCE_SECONDS = env.integer("BUTLER_UPSTREAM_SILENCE_SECONDS", 600, least=1, most=86_400)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 from django.conf import settings
@@ -12,21 +13,22 @@ from gateway.call import Call
 from gateway.dialects import Dialect
 from gateway.dialects.json_body import value_of
 from gateway.dialects.service_tiers import STANDARD_OR_CHEAPER
+from gateway.input_bound import InputBound
 from gateway.model_choice import choose_model
 from gateway.refusals import AlreadyCalled, CannotBeBounded, WrongWireFormat
 from gateway.requests import Request
 from gateway.runtime import Runtime
+from gateway.stored_responses import check_previous_response
 from keys import refusals as keys_refusals
 from keys import services as keys
 from keys.models import Charge
 from keys.supply.queries.upstreams import Session
 
 _TRIES_MAX = 8
-# Longer bodies are counted in a thread, so that other calls do not wait.
-_COUNTED_IN_LOOP_BYTES_MAX = 8_000
 
 Admit = Callable[..., Awaitable[Call]]
 Identify = Callable[[Runtime, Request], Awaitable[Session]]
+Hold = Callable[[keys.HoldRequest], Awaitable[keys.HoldResult]]
 
 
 async def identify(runtime: Runtime, request: Request) -> Session:
@@ -62,6 +64,7 @@ async def admit(
         try:
             await _check_wire_format(call)
             search_bounds.check(call)
+            await check_previous_response(call)
             await _hold(call, charge_key, waits_until)
             if await _confirm_upstream(call):
                 runtime.running_charges.add(call.hold.pk)
@@ -123,24 +126,40 @@ class _ChargeKey:
 
 
 async def _hold(call: Call, charge_key: _ChargeKey, waits_until: float) -> None:
-    parameters, dialect = call.parameters, call.dialect
-    most, least, results = 0, 0, 0
-    if dialect.spends:
-        call.input_max = await _input_bound(call, charge_key.body_size)
+    spends, bound, results = call.dialect.spends, InputBound(call, charge_key.body_size), 0
+    if spends:
+        await bound.begin()
         results = search_bounds.results_max(call)
-        call.input_max += results
-        most, least = output_limits.output_tokens(call)
+        if results:
+            bound.widen(results)
+    request = _hold_request(call, charge_key)
+    while True:
+        try:
+            call.hold = await _set_aside(call, request, bound, waits_until)
+            break
+        except keys_refusals.HeldBefore as before:
+            request = request._replace(idempotency_key=charge_key.next(before))
+        except keys_refusals.AllocationExhausted as refusal:
+            refusal.detail = f"{refusal.detail} {search_bounds.advice(call, results)}".rstrip()
+            raise
+    if spends:
+        call.output_cut = call.hold.tokens < output_limits.tokens_to_hold(call).most
+        call.output_max = (call.hold.tokens - call.input_max) // call.parameters.choices
+
+
+def _hold_request(call: Call, charge_key: _ChargeKey) -> keys.HoldRequest:
+    """The hold of a call, without its tokens, at the price of its model."""
     request = keys.HoldRequest(
         call.session.allocation_id,
-        call.input_max + least * parameters.choices,
-        call.input_max + most * parameters.choices,
+        0,
+        0,
         charge_key.value,
         api_key=call.upstream.slug,
         request_digest=charge_key.digest,
         model=call.model,
         asked_model=call.choice.asked,
         route=call.request.path,
-        wire_format=dialect.wire_format,
+        wire_format=call.dialect.wire_format,
         fresh=charge_key.digest is None,
         patient=True,
     )
@@ -148,57 +167,63 @@ async def _hold(call: Call, charge_key: _ChargeKey, waits_until: float) -> None:
     # The allocation keeps the price of the model that it was lent for.
     if not _is_lent_model(call):
         request = request._replace(price_id=served.price_id, token_cost=served.token_cost_max)
-    if dialect.spends and (call_cost := search_bounds.cost_max(call)):
+    if call.dialect.spends and (call_cost := search_bounds.cost_max(call)):
         request = request._replace(call_cost=call_cost)
     if served.price_id in (request.price_id, call.session.price_id) and _is_plain(call):
         request = request._replace(token_cost=served.token_cost_max_plain)
-    while True:
-        try:
-            call.hold = await _set_aside(call, request, waits_until)
-            break
-        except keys_refusals.HeldBefore as before:
-            request = request._replace(idempotency_key=charge_key.next(before))
-        except keys_refusals.AllocationExhausted as refusal:
-            refusal.detail = f"{refusal.detail} {search_bounds.advice(call, results)}".rstrip()
-            raise
-    call.output_cut = call.hold.tokens < request.most
-    call.output_max = (call.hold.tokens - call.input_max) // parameters.choices
+    return request
 
 
-async def _set_aside(call: Call, request: keys.HoldRequest, waits_until: float) -> keys.HoldResult:
+async def _set_aside(
+    call: Call, request: keys.HoldRequest, bound: InputBound, waits_until: float
+) -> keys.HoldResult:
     runtime, is_guest = call.runtime, call.choice.is_guest(call.session)
     hold = runtime.hold_as_guest if is_guest else runtime.holds.do
-    if not request.most:
+    if not call.dialect.spends:
         return await hold(request)
     return await runtime.hold_queue.hold(
-        partial(_all_or_likely, hold, request, _likely_most(call, request)),
+        partial(_hold_bounded, call, request, bound, hold),
         allocation_id=request.allocation_id,
-        least=request.least,
+        least=output_limits.tokens_to_hold(call).least,
         client=call.request,
         until=waits_until,
     )
 
 
-def _likely_most(call: Call, request: keys.HoldRequest) -> int:
-    """The most that the call is likely to use, at most what it asks for."""
-    choices = call.parameters.choices
-    most = (request.most - call.input_max) // choices
-    likely = call.input_max + output_limits.likely_output_tokens(call, most) * choices
-    return max(likely, request.least)
-
-
-async def _all_or_likely(
-    hold: Callable[[keys.HoldRequest], Awaitable[keys.HoldResult]],
-    request: keys.HoldRequest,
-    likely_most: int,
+async def _hold_bounded(
+    call: Call, request: keys.HoldRequest, bound: InputBound, hold: Hold
 ) -> keys.HoldResult:
-    """Hold all that is asked for; where that does not fit, at most `likely_most` tokens."""
-    if likely_most >= request.most:
-        return await hold(request)
-    try:
-        return await hold(request._replace(least=request.most))
-    except (keys_refusals.NoBudget, keys_refusals.KeyFull):
-        return await hold(request._replace(most=likely_most))
+    """Hold with the bound of the input so far, and with a tighter one if that does not fit."""
+    while bound.can_tighten:
+        least, most = output_limits.tokens_to_hold(
+            call, output_least=settings.GATEWAY_COUNT_OUTPUT_TOKENS
+        )
+        try:
+            return await hold(request._replace(least=least, most=most))
+        except keys_refusals.BudgetInFlight as refusal:
+            if not (_could_fit(call, most, refusal) and await bound.tighten()):
+                break
+        except keys_refusals.AllocationExhausted as refusal:
+            least = output_limits.tokens_to_hold(call).least
+            if not (_could_fit(call, least, refusal) and await bound.tighten()):
+                break
+    return await _hold_all_or_likely(call, request, hold)
+
+
+async def _hold_all_or_likely(call: Call, request: keys.HoldRequest, hold: Hold) -> keys.HoldResult:
+    """Hold all that the call may need; where that does not fit, what it is likely to need."""
+    least, most = output_limits.tokens_to_hold(call)
+    likely = max(least, output_limits.likely_tokens(call))
+    if likely < most:
+        with suppress(keys_refusals.NoBudget, keys_refusals.KeyFull):
+            return await hold(request._replace(least=most, most=most))
+        most = likely
+    return await hold(request._replace(least=least, most=most))
+
+
+def _could_fit(call: Call, tokens: int, refusal: keys_refusals.NoBudget) -> bool:
+    """Whether `tokens`, of which the bound of the input is a part, may fit with a tighter bound."""
+    return tokens - call.input_max < refusal.left
 
 
 def _is_plain(call: Call) -> bool:
@@ -217,13 +242,6 @@ def _is_lent_model(call: Call) -> bool:
     # A session whose payers do not allow the key's own model was lent for another one.
     is_own = choice.served.name == call.upstream.model == session.price_model
     return (is_own and not session.named_models) or choice.served.price_id == session.price_id
-
-
-async def _input_bound(call: Call, body_size: int) -> int:
-    bound, parameters, model = call.dialect.input_bound, call.parameters, call.facts
-    if body_size <= _COUNTED_IN_LOOP_BYTES_MAX:
-        return bound(parameters, model=model)
-    return await asyncio.to_thread(bound, parameters, model=model)
 
 
 async def _check_wire_format(call: Call) -> None:

@@ -36,10 +36,12 @@ class Call:
     # The model that serves it, at the provider of `upstream`.
     choice: ModelChoice
 
-    # Set by admission: the hold, the bound of the input tokens, and the most output tokens that
-    # each answer may have, and whether that is less than it asked for because no more was left.
+    # Set by admission: the hold, the bound of the input tokens, the provider's count of them if it
+    # was asked, and the most output tokens that each answer may have, and whether that is less than
+    # it asked for because no more was left.
     hold: HoldResult = field(init=False)
     input_max: int = 0
+    input_counted: int | None = None
     output_max: int = 0
     output_cut: bool = False
 

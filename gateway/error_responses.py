@@ -58,6 +58,7 @@ SHAPES: dict[type[Refusal], Shape] = {
     refusals.SlotRefused: _INVALID,
     refusals.InvalidRequest: _INVALID,
     refusals.CannotBeBounded: _INVALID,
+    refusals.ResponseNotFound: _INVALID._replace(code="previous_response_not_found"),
     refusals.WrongWireFormat: _INVALID,
     refusals.RouteNotFound: Shape(404, "invalid_request_error", "", 404, "not_found_error"),
     refusals.ModelNotServed: Shape(
@@ -71,6 +72,8 @@ SHAPES: dict[type[Refusal], Shape] = {
     refusals.UnusableAnswer: Shape(502, "server_error", "", 502, "api_error"),
     refusals.AnswerLost: Shape(504, "server_error", "", 504, "timeout_error"),
 }
+
+_ABOUT_FIELD = (refusals.InvalidRequest, refusals.CannotBeBounded, refusals.ResponseNotFound)
 
 
 class ErrorResponse(NamedTuple):
@@ -104,7 +107,7 @@ def refusal_response(
         response.headers.append((b"retry-after", str(seconds).encode()))
     if wire_format == "openai":
         response.body["error"]["code"] = shape.code or refusal.code
-        if isinstance(refusal, refusals.InvalidRequest | refusals.CannotBeBounded):
+        if isinstance(refusal, _ABOUT_FIELD):
             response.body["error"]["param"] = refusal.field
     return response.serialize()
 

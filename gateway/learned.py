@@ -1,4 +1,5 @@
-"""What providers said no to before: fields that they do not take, and how long answers may be.
+"""What providers said no to before: fields that they do not take, how long answers may be, and
+questions for counts.
 
 Kept in memory, per API key and model, for the life of the process: losing it costs one request.
 """
@@ -11,11 +12,16 @@ _KEYS_MAX = 10_000
 
 
 class Learned(NamedTuple):
-    """What is known of one model on one API key. None: nothing was said."""
+    """What is known of one model on one API key. None: nothing was said.
+
+    `counts_not_before`: the provider's count route did not answer; it is left alone until this
+    moment (monotonic).
+    """
 
     refused_fields: frozenset[str] = frozenset()
     output_tokens_max: int | None = None
     context_tokens: int | None = None
+    counts_not_before: float | None = None
 
 
 class Lessons:

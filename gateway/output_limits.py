@@ -1,5 +1,7 @@
 """How long an answer may be: what a model can write, and what its context leaves room for."""
 
+from typing import NamedTuple
+
 from django.conf import settings
 
 from gateway.call import Call
@@ -24,16 +26,34 @@ def output_tokens(call: Call) -> tuple[int, int]:
     return most, min(most, max(parameters.output_tokens_least, settings.OUTPUT_TOKENS_MIN))
 
 
-def likely_output_tokens(call: Call, most: int) -> int:
-    """The longest answer that is likely after the last ones of the session on this model, at most
-    `most`; `most` itself where nothing is known, or holds must not be smaller."""
+class TokensToHold(NamedTuple):
+    """The fewest and the most tokens to hold for a call, input and all its answers."""
+
+    least: int
+    most: int
+
+
+def tokens_to_hold(call: Call, *, output_least: int = 0) -> TokensToHold:
+    """What a call needs by the bound of its input so far. `output_least`: the fewest tokens of an
+    answer, if it may have as many."""
+    most, least = output_tokens(call)
+    choices = call.parameters.choices
+    least = max(least, min(output_least, most))
+    return TokensToHold(call.input_max + least * choices, call.input_max + most * choices)
+
+
+def likely_tokens(call: Call) -> int:
+    """The most tokens, input and all its answers, that a call is likely to need after the last
+    answers of the session on this model; the most that it may need, where nothing is known or holds
+    must not be smaller."""
+    parameters, most = call.parameters, output_tokens(call)[0]
     learned = settings.GATEWAY_LEARNED_HOLDS
-    if learned == "never" or (learned == "no_maximum" and call.parameters.output_tokens_max):
-        return most
-    longest = call.runtime.answer_lengths.longest(call.session.allocation_id, call.model)
-    if longest is None:
-        return most
-    return min(most, max(longest * _LIKELY_FACTOR, _LIKELY_TOKENS_MIN))
+    longest = None
+    if learned == "always" or (learned == "no_maximum" and not parameters.output_tokens_max):
+        longest = call.runtime.answer_lengths.longest(call.session.allocation_id, call.model)
+    if longest is not None:
+        most = min(most, max(longest * _LIKELY_FACTOR, _LIKELY_TOKENS_MIN))
+    return call.input_max + most * parameters.choices
 
 
 def room_in_context(context_tokens: int, input_max: int) -> int:

@@ -12,6 +12,7 @@ books that pass through.
         ├── parse        InvalidRequest 400, CannotBeBounded 400
         ├── model        ModelNotServed 404, keys.NotAllowed 403
         ├── wire format  WrongWireFormat 400
+        ├── stored       ResponseNotFound 400
         └── hold
             ├── budget   keys.AllocationExhausted and keys.AllocationClosed: 400, or the
             │            `refusal_status` of the allocation
@@ -49,6 +50,13 @@ class CannotBeBounded(Refusal):
     field: str | None = None
     tool: str | None = None
     type: str | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class ResponseNotFound(Refusal):
+    """The earlier response that the request goes on from is not one that this call can use."""
+
+    field: str
 
 
 class InvalidToken(Refusal):

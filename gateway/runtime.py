@@ -14,6 +14,7 @@ from common.database_retry import DatabaseRetry
 from common.refusal import Refusal
 from gateway import bounds, upstream
 from gateway.answer_lengths import AnswerLengths
+from gateway.counts.known import KnownCounts
 from gateway.hold_queue import HoldQueue
 from gateway.learned import Lessons
 from gateway.remembered_refusals import RememberedRefusals
@@ -45,6 +46,7 @@ class Runtime:
         self.lessons = Lessons()
         self.answer_lengths = AnswerLengths()
         self.remembered_refusals = RememberedRefusals()
+        self.counts = KnownCounts()
         # By payers: the days that exchanges are kept, and until when (monotonic) that is valid.
         self.retention: dict[tuple[str, ...], tuple[int, float]] = {}
         # Charges of calls under way, whose holds must not expire.

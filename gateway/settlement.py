@@ -7,11 +7,15 @@ from django.conf import settings
 
 from gateway import estimates
 from gateway.call import Call
+from gateway.counts.beginnings import beginnings
 from gateway.dialects import UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.service_tiers import service_tier_of
 from keys.models import Charge
 from keys.services import Settlement, SettlementResult, Usage
+
+# While this many times what a call held is left, the next calls fit without counts.
+_PLENTY_LEFT = 3
 
 _STATUS, _BASIS = Charge.Status, Charge.Basis
 
@@ -66,6 +70,7 @@ async def _paid(call: Call) -> Settlement:
     if not call.dialect.spends:
         return Settlement(hold, _STATUS.SETTLED)
     if report := _usage_report(call):
+        await _remember_input(call, report)
         return Settlement(
             hold,
             _STATUS.SETTLED,
@@ -79,6 +84,15 @@ async def _paid(call: Call) -> Settlement:
     if usage is None:
         return Settlement(hold, _STATUS.RELEASED)
     return Settlement(hold, _STATUS.SETTLED, usage, _BASIS.ESTIMATED)
+
+
+async def _remember_input(call: Call, report: UsageReport) -> None:
+    """Remember how large the input was, if the session's next calls may need a tight bound."""
+    tokens = report.usage.input_tokens
+    if not tokens or call.hold.left > _PLENTY_LEFT * call.hold.tokens:
+        return
+    if digests := await asyncio.to_thread(beginnings, call):
+        call.runtime.counts.add(digests[-1], tokens)
 
 
 def _usage_report(call: Call) -> UsageReport | None:
@@ -126,6 +140,8 @@ def _with_input(usage: Usage, call: Call) -> Usage:
     """The usage with the most likely input, at most its bound, if the provider reported none."""
     if usage.input_tokens or usage.total is not None:
         return usage
+    if call.input_counted is not None:
+        return replace(usage, input_tokens=call.input_counted)
     try:
         tokens = estimates.input_tokens(call.parameters.fields, model=call.facts)
     except DECODE_ERRORS:

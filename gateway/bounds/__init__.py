@@ -8,6 +8,7 @@ from gateway.bounds.audio import audio_tokens_max
 from gateway.bounds.chat import chat_input_max
 from gateway.bounds.completions import completions_input_max, prompts_of
 from gateway.bounds.embeddings import embeddings_input_max
+from gateway.bounds.files import take_files
 from gateway.bounds.images import image_tokens_max
 from gateway.bounds.json_values import SETTINGS, check_unique_names, raw_bytes_max
 from gateway.bounds.messages import messages_input_max
@@ -32,6 +33,7 @@ __all__ = [
     "prompts_of",
     "raw_bytes_max",
     "responses_input_max",
+    "take_files",
     "text_tokens_exact",
     "text_tokens_max",
     "utf8_max",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.bounds.audio import audio_tokens_max
+from gateway.bounds.files import text_of_file
 from gateway.bounds.images import image_tokens_max
 from gateway.bounds.json_values import as_list, field_max, fields_max, json_max
 from gateway.bounds.tokenizers import text_tokens_max
@@ -20,6 +21,8 @@ _IMAGE_FIELDS = frozenset({"type", "image_url", "detail", "cache_control"})
 _IMAGE_URL_FIELDS = frozenset({"url", "detail"})
 # Where an image can be; none of them is a text.
 _IMAGES = (*_IMAGE_FIELDS, "image", "source", "file_id")
+# What is written around the text of a file.
+_FILE = 64
 
 
 def content_max(content: Any, *, model: ModelFacts) -> int:
@@ -75,6 +78,19 @@ def _audio_max(part: dict[str, Any], model: ModelFacts) -> int:
     return audio_tokens_max(part.get("input_audio")) + rest + _MEDIUM
 
 
+def _file_max(part: dict[str, Any], model: ModelFacts) -> int:
+    file = part.get("file", part)
+    text = text_of_file(file)
+    if text is None:
+        return _refuse(part, model)
+    rest = sum(
+        fields_max(each, model=model, without=("type", "file", "file_data", "filename"))
+        for each in ([part] if file is part else [part, file])
+    )
+    name = field_max(file.get("filename"), model=model)
+    return text_tokens_max(text, model=model) + name + rest + _FILE
+
+
 def _bytes_max(part: dict[str, Any], model: ModelFacts) -> int:
     return json_max(part)
 
@@ -101,13 +117,12 @@ _TYPES: dict[str, Callable[[dict[str, Any], ModelFacts], int]] = {
     "refusal": _text_max,
     **dict.fromkeys(("image_url", "input_image", "computer_screenshot", "image"), _image_max),
     "input_audio": _audio_max,
+    **dict.fromkeys(("file", "input_file"), _file_max),
     **dict.fromkeys(
         ("thinking", "redacted_thinking", "reasoning", "reference", "tool_reference", "tool_use"),
         _bytes_max,
     ),
     "tool_result": _result_max,
-    **dict.fromkeys(
-        ("file", "input_file", "document", "document_url", "audio", "audio_url"), _refuse
-    ),
+    **dict.fromkeys(("document", "document_url", "audio", "audio_url"), _refuse),
     **dict.fromkeys(("video", "video_url", "input_video"), _refuse),
 }

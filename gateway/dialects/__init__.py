@@ -9,6 +9,7 @@ from gateway.dialects.chat import Chat
 from gateway.dialects.completions import Completions
 from gateway.dialects.count_tokens import CountTokens
 from gateway.dialects.embeddings import Embeddings
+from gateway.dialects.input_tokens import InputTokens
 from gateway.dialects.messages import Messages
 from gateway.dialects.responses import Responses
 from gateway.dialects.sse import EventTooLong, Splitter
@@ -19,6 +20,7 @@ RESPONSES = Responses()
 EMBEDDINGS = Embeddings()
 MESSAGES = Messages()
 COUNT_TOKENS = CountTokens()
+INPUT_TOKENS = InputTokens()
 DIALECTS: tuple[Dialect, ...] = (
     CHAT,
     COMPLETIONS,
@@ -26,6 +28,7 @@ DIALECTS: tuple[Dialect, ...] = (
     EMBEDDINGS,
     MESSAGES,
     COUNT_TOKENS,
+    INPUT_TOKENS,
 )
 
 
@@ -41,6 +44,7 @@ __all__ = [
     "COUNT_TOKENS",
     "DIALECTS",
     "EMBEDDINGS",
+    "INPUT_TOKENS",
     "MESSAGES",
     "RESPONSES",
     "CallParameters",

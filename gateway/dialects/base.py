@@ -90,7 +90,8 @@ class Dialect(Protocol):
     `wire_format`: "openai" or "anthropic", whose error shape and headers it has. `path`: below
     `/v1` at Butler and below the provider's base URL. `spends`: whether its calls cost tokens.
     `output`: what a model must be able to answer with, as `CatalogueModel.outputs` says it.
-    `content_field`: the field of a whole answer that has its content. `default_headers`: headers
+    `content_field`: the field of a whole answer that has its content. `conversation_field`: that of
+    a request with the turns of a conversation; blank if there is none. `default_headers`: headers
     that providers require and clients may leave out.
     """
 
@@ -98,6 +99,7 @@ class Dialect(Protocol):
     path: str
     spends: bool
     content_field: str
+    conversation_field: str
     output: str
     default_headers: DefaultHeaders
 

@@ -39,6 +39,7 @@ class Chat:
     path = "/chat/completions"
     spends = True
     content_field = "choices"
+    conversation_field = "messages"
     output = "text"
     output_fields: tuple[str, ...] = _OUTPUT
     default_headers: DefaultHeaders = ()

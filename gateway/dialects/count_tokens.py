@@ -20,6 +20,7 @@ class CountTokens:
     path = "/messages/count_tokens"
     spends = False
     content_field = "input_tokens"
+    conversation_field = ""
     output = "text"
     default_headers: DefaultHeaders = DEFAULT_HEADERS
 

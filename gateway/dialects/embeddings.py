@@ -21,6 +21,7 @@ class Embeddings:
     path = "/embeddings"
     spends = True
     content_field = "data"
+    conversation_field = ""
     output = "embeddings"
     default_headers: DefaultHeaders = ()
 

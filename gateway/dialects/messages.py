@@ -37,6 +37,7 @@ class Messages:
     path = "/messages"
     spends = True
     content_field = "content"
+    conversation_field = "messages"
     output = "text"
     default_headers: DefaultHeaders = anthropic_usage.DEFAULT_HEADERS
 

@@ -43,6 +43,7 @@ class Responses:
     path = "/responses"
     spends = True
     content_field = "output"
+    conversation_field = "input"
     output = "text"
     default_headers: DefaultHeaders = ()
 

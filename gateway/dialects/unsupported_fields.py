@@ -47,7 +47,6 @@ CHAT = {
 RESPONSES = {
     **EVERYWHERE,
     "background": "A call in the background cannot be metered to its end. Use `stream` instead.",
-    "previous_response_id": f"The size of an earlier answer is unknown. {_STORED}.",
     "conversation": f"The size of a stored conversation is unknown. {_STORED}.",
     "prompt": f"The size of a stored prompt is unknown. {_STORED}.",
     "context_management": "Compaction by the provider is another call. Compact in the client.",

@@ -6,7 +6,7 @@ from typing import Any
 from keys.models import Allocation, Charge
 
 # Their answers have no id of their own.
-_NAMELESS = ("/v1/embeddings", "/v1/messages/count_tokens")
+_NAMELESS = ("/v1/embeddings", "/v1/messages/count_tokens", "/v1/responses/input_tokens")
 _KINDS = {
     "input": "input_tokens",
     "cached": "cached_tokens",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 _GOOD = {
@@ -32,13 +32,17 @@ class Received(NamedTuple):
 
 @dataclass
 class Refusal:
-    """A refusal of the requests whose path or body has `when`, for some keys or for all."""
+    """A refusal of the requests whose path or body has `when`, for some keys or for all.
+
+    `hangs_until`: nothing is answered before that.
+    """
 
     status: int
     body: Any = ""
     when: str = ""
     keys: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
+    hangs_until: Event | None = None
 
     def concerns(self, request: Received) -> bool:
         """Whether the request is refused."""
@@ -79,6 +83,8 @@ class FakeProvider:
         request = Received(secret.removeprefix("secret-"), handler.path, body.decode())
         self.received.append(request)
         refusal = next((r for r in self.refusals if r.concerns(request)), Refusal(200, _GOOD))
+        if refusal.hangs_until:
+            refusal.hangs_until.wait(timeout=30)
         handler.send_response(refusal.status)
         headers = {"content-type": "application/json", **refusal.headers}
         for name, value in {**headers, "content-length": str(len(refusal.raw))}.items():

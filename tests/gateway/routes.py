@@ -8,7 +8,7 @@ from keys.supply.model_facts import facts_by_name
 
 CONVERSING = [dialects.CHAT, dialects.RESPONSES, dialects.MESSAGES]
 SPENDING = [*CONVERSING, dialects.COMPLETIONS]
-ALL = [*SPENDING, dialects.EMBEDDINGS, dialects.COUNT_TOKENS]
+ALL = [*SPENDING, dialects.EMBEDDINGS, dialects.COUNT_TOKENS, dialects.INPUT_TOKENS]
 conversing = pytest.mark.parametrize("dialect", CONVERSING, ids=lambda dialect: dialect.path)
 every_dialect = pytest.mark.parametrize("dialect", ALL, ids=lambda dialect: dialect.path)
 every_spending = pytest.mark.parametrize(

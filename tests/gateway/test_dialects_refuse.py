@@ -20,7 +20,7 @@ from tests.gateway.routes import every_spending, parsed, sent, spending
         (dialects.CHAT, "service_tier", "priority"),
         (dialects.CHAT, "service_tier", ["priority"]),
         (dialects.RESPONSES, "background", True),
-        (dialects.RESPONSES, "previous_response_id", "resp_1"),
+        (dialects.INPUT_TOKENS, "conversation", "conv_1"),
         (dialects.RESPONSES, "conversation", "conv_1"),
         (dialects.RESPONSES, "conversation", {"id": "conv_1"}),
         (dialects.RESPONSES, "prompt", {"id": "pmpt_1"}),

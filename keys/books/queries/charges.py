@@ -55,3 +55,17 @@ def _visible(bearer: Bearer) -> QuerySet[Charge]:
     if bearer.session_id:
         return charges.filter(allocation__session_id=bearer.session_id)
     return charges if bearer.sees_all else charges.filter(allocation__agent=bearer.agent)
+
+
+def key_of_response(response_id: str, *, allocation_id: int) -> str | None:
+    """The API key with which a session got an answer; None if it has no settled charge of it."""
+    return (
+        Charge.objects.filter(
+            allocation=allocation_id,
+            provider_request_id=response_id,
+            route="/v1/responses",
+            status=Charge.Status.SETTLED,
+        )
+        .values_list("api_key_id", flat=True)
+        .first()
+    )
