@@ -194,6 +194,9 @@ async def _hold_bounded(
     call: Call, request: keys.HoldRequest, bound: InputBound, hold: Hold
 ) -> keys.HoldResult:
     """Hold with the bound of the input so far, and with a tighter one if that does not fit."""
+    for least, most in output_limits.learned_holds(call):
+        with suppress(keys_refusals.NoBudget, keys_refusals.KeyFull):
+            return await hold(request._replace(least=least, most=most))
     while bound.can_tighten:
         least, most = output_limits.tokens_to_hold(
             call, output_least=settings.GATEWAY_COUNT_OUTPUT_TOKENS
@@ -202,22 +205,12 @@ async def _hold_bounded(
             return await hold(request._replace(least=least, most=most))
         except keys_refusals.BudgetInFlight as refusal:
             if not (_could_fit(call, most, refusal) and await bound.tighten()):
-                break
+                raise
         except keys_refusals.AllocationExhausted as refusal:
             least = output_limits.tokens_to_hold(call).least
             if not (_could_fit(call, least, refusal) and await bound.tighten()):
                 break
-    return await _hold_all_or_likely(call, request, hold)
-
-
-async def _hold_all_or_likely(call: Call, request: keys.HoldRequest, hold: Hold) -> keys.HoldResult:
-    """Hold all that the call may need; where that does not fit, what it is likely to need."""
     least, most = output_limits.tokens_to_hold(call)
-    likely = max(least, output_limits.likely_tokens(call))
-    if likely < most:
-        with suppress(keys_refusals.NoBudget, keys_refusals.KeyFull):
-            return await hold(request._replace(least=most, most=most))
-        most = likely
     return await hold(request._replace(least=least, most=most))
 
 

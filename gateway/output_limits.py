@@ -42,18 +42,19 @@ def tokens_to_hold(call: Call, *, output_least: int = 0) -> TokensToHold:
     return TokensToHold(call.input_max + least * choices, call.input_max + most * choices)
 
 
-def likely_tokens(call: Call) -> int:
-    """The most tokens, input and all its answers, that a call is likely to need after the last
-    answers of the session on this model; the most that it may need, where nothing is known or holds
-    must not be smaller."""
-    parameters, most = call.parameters, output_tokens(call)[0]
-    learned = settings.GATEWAY_LEARNED_HOLDS
-    longest = None
-    if learned == "always" or (learned == "no_maximum" and not parameters.output_tokens_max):
-        longest = call.runtime.answer_lengths.longest(call.session.allocation_id, call.model)
-    if longest is not None:
-        most = min(most, max(longest * _LIKELY_FACTOR, _LIKELY_TOKENS_MIN))
-    return call.input_max + most * parameters.choices
+def learned_holds(call: Call) -> tuple[TokensToHold, ...]:
+    """What to try to hold first: all of it, else what is likely after the last answers of the
+    session on this model. Empty where nothing is known, or holds must not be smaller."""
+    learned, parameters = settings.GATEWAY_LEARNED_HOLDS, call.parameters
+    if learned == "never" or (learned == "no_maximum" and parameters.output_tokens_max):
+        return ()
+    longest = call.runtime.answer_lengths.longest(call.session.allocation_id, call.model)
+    if longest is None:
+        return ()
+    least, most = tokens_to_hold(call)
+    likely = max(longest * _LIKELY_FACTOR, _LIKELY_TOKENS_MIN) * parameters.choices
+    likely = max(call.input_max + likely, least)
+    return (TokensToHold(most, most), TokensToHold(least, likely)) if likely < most else ()
 
 
 def room_in_context(context_tokens: int, input_max: int) -> int:
