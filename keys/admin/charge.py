@@ -95,7 +95,18 @@ class ChargeAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("When", {"fields": ("created_at", "expires_at", "settled_at", "idempotency_key")}),
+        (
+            "When",
+            {
+                "fields": (
+                    "created_at",
+                    "expires_at",
+                    "settled_at",
+                    "hold_expired_at",
+                    "idempotency_key",
+                )
+            },
+        ),
     )
 
     def audit_subject(self, obj: Charge) -> str:

@@ -102,6 +102,11 @@ class Processes:
         if children:
             children[number % len(children)].kill()
 
+    def kill_worker(self) -> None:
+        """The worker of the web server with the most connections; its master replaces it."""
+        _, *children = self.of("web")
+        max(children, key=lambda child: len(child.net_connections())).kill()
+
     def _answers(self) -> bool:
         try:
             urllib.request.urlopen(f"{self.url}/healthz", timeout=2).close()  # noqa: S310

@@ -1,10 +1,11 @@
 """Web processes are killed or stopped under streaming clients: the books know every call.
 
-`BUTLER_STREAMS=200` is the full size.
+`BUTLER_STREAMS=200 BUTLER_KILL_ROUNDS=10` is the full size.
 """
 
 import asyncio
 import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from alerts.models import Alert
 from keys import services as keys
 from keys.models import Allocation, Charge
 from tests.books import assert_books_balance
@@ -29,7 +31,9 @@ pytestmark = [
 ]
 
 STREAMS = int(os.environ.get("BUTLER_STREAMS", "60"))
+ROUNDS = int(os.environ.get("BUTLER_KILL_ROUNDS", "1"))
 HOLD_SECONDS = 4
+_PROVIDER_ID = re.compile(rb'"id": ?"([^"]+)"')
 
 
 @pytest.fixture
@@ -53,11 +57,13 @@ class Clients:
     """Clients that stream, each again and again until it gets no whole answer.
 
     `whole`: charges of answers whose end a client has seen. `broken`: how many answers broke off.
+    `calls`: the provider's ids of all answers whose beginning was seen, by their charges.
     """
 
     def __init__(self, sessions: list[Session], prompt: str, *, again: bool) -> None:
         self.whole: list[int] = []
         self.broken = 0
+        self.calls: dict[int, str] = {}
         self._sessions, self._prompt, self._again = sessions, prompt, again
 
     @contextmanager
@@ -81,15 +87,20 @@ class Clients:
         headers = {"authorization": f"Bearer {session.token}"}
         url = session.url + PATHS[session.wire_format]
         while True:
+            read = b""
             try:
                 async with client.post(url, data=body, headers=headers) as answer:
-                    read = await answer.read()
-                    assert answer.status == 200, read
+                    assert answer.status == 200, await answer.read()
+                    charge = int(answer.headers["x-butler-charge-id"])
+                    async for piece in answer.content.iter_any():
+                        read += piece
+                        if charge not in self.calls and (found := _PROVIDER_ID.search(read)):
+                            self.calls[charge] = found[1].decode()
             except aiohttp.ClientError:
                 self.broken += 1
                 return
             if b"[DONE]" in read or b"message_stop" in read:
-                self.whole.append(int(answer.headers["x-butler-charge-id"]))
+                self.whole.append(charge)
             else:
                 self.broken += 1
             if not self._again:
@@ -125,6 +136,34 @@ def test_after_kill_9_every_answer_that_was_seen_is_settled_and_no_hold_stays(we
     assert_books_balance()
 
 
+def test_every_call_that_a_killed_worker_had_sent_is_charged(web, sandbox):
+    sessions = _sessions(web.url)
+    for _ in range(ROUNDS):
+        sandbox.clear()
+        clients = Clients(sessions, "[[sandbox output=20 slow_ms=100]]", again=False)
+        with clients.running():
+            wait_until(lambda clients=clients: len(clients.calls) == STREAMS, seconds=60)
+            web.kill_worker()
+        wait_until(lambda: sandbox.under_way() == 0)
+        wait_until(_nothing_is_held)
+        billed = {row["id"]: row["input"] + row["output"] for row in sandbox.log()}
+        assert len(billed) == len(sandbox.log()) == STREAMS
+        assert 0 < clients.broken == STREAMS - len(clients.whole)
+        charged = Charge.objects.in_bulk(clients.calls)
+        for charge_id, provider_id in clients.calls.items():
+            charge, is_whole = charged[charge_id], charge_id in clients.whole
+            assert charge.status == "settled"
+            assert charge.basis == ("provider" if is_whole else "estimated")
+            assert charge.tokens == (billed[provider_id] if is_whole else charge.held_tokens)
+            assert charge.tokens >= billed[provider_id]
+        assert_books_balance()
+    alerts = Alert.objects.filter(kind="hold_charged")
+    assert set(alerts.values_list("session_id", flat=True)) == {
+        charge.allocation.session_id
+        for charge in Charge.objects.filter(basis="estimated").select_related("allocation")
+    }
+
+
 def test_sigterm_lets_streams_end_cuts_the_rest_and_settles_all_of_them(web, sandbox):
     sessions = _sessions(web.url)
     ending = Clients(sessions, "[[sandbox output=20 slow_ms=150]]", again=False)
@@ -144,7 +183,7 @@ def test_sigterm_lets_streams_end_cuts_the_rest_and_settles_all_of_them(web, san
     assert_books_balance()
 
 
-def test_killed_at_any_moment_a_call_costs_its_hold_until_that_is_over(web, sandbox):
+def test_killed_at_any_moment_a_call_that_was_sent_costs_its_hold(web, sandbox):
     supply("key-1")
     moments = ("before_headers", "after_headers", "mid", "before_usage", "before_end")
     calls = [(at, form, stream) for at in moments for form in PATHS for stream in (True, False)]
@@ -158,9 +197,11 @@ def test_killed_at_any_moment_a_call_costs_its_hold_until_that_is_over(web, sand
         web.kill_all()
         assert not any(answer.result().whole for answer in answers)
     wait_until(_nothing_is_held)
-    assert {c.status for c in Charge.objects.all()} == {"expired"}
     assert len(sandbox.log()) == Charge.objects.count() == len(calls)
-    assert not Allocation.objects.exclude(held=0, used=0, status="active").exists()
+    ends = Charge.objects.values_list("status", "basis", "tokens", "held_tokens")
+    assert {end[:2] for end in ends} == {("settled", "estimated")}
+    assert all(tokens == held > 0 for *_, tokens, held in ends)
+    assert not Allocation.objects.exclude(held=0, used__gt=0, status="active").exists()
     assert_books_balance()
 
 

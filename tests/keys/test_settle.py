@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 from django.conf import settings
+from django.db import ProgrammingError
+from django.db.transaction import atomic
 
 from alerts.models import Alert
 from keys import services as keys
@@ -87,6 +89,90 @@ def test_a_hold_that_is_not_settled_in_time_expires_and_its_late_settlement_coun
     assert Allocation.objects.get().used == 700
     assert window() == (700, 19_300)
     assert_books_balance()
+
+
+def gateway_hold(lent, tokens=1_000):
+    """A hold as the gateway makes it, for a call that it is about to send."""
+    wanted = keys.HoldRequest(lent.pk, tokens, tokens, "call", route="/v1/messages")
+    (held,) = keys.hold_many([wanted], now=NOON)
+    return Charge.objects.get(pk=held.pk)
+
+
+def test_a_hold_of_the_gateway_that_expires_is_charged_in_full_and_alerts(lent):
+    charge = gateway_hold(lent)
+    assert keys.expire_charges(now=LATER - timedelta(seconds=1)) == 0
+    assert [keys.expire_charges(now=LATER) for _ in range(2)] == [1, 0]
+    charge.refresh_from_db()
+    assert (charge.status, charge.basis, charge.tokens) == ("settled", "estimated", 1_000)
+    assert (charge.cost, charge.hold_expired_at) == (charge.held_cost, LATER)
+    lent.refresh_from_db()
+    assert (lent.used, lent.held, lent.used_cost) == (1_000, 0, charge.cost)
+    assert window() == (1_000, 19_000)
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.session_id) == ("hold_charged", lent.session_id)
+    assert alert.facts["charges"] == [charge.pk]
+    assert_books_balance()
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 700, 1_000, 1_500])
+def test_a_late_settlement_corrects_what_the_expired_hold_was_charged(lent, tokens):
+    charge = gateway_hold(lent)
+    keys.expire_charges(now=LATER)
+    later = LATER + timedelta(minutes=1)
+    assert [settle(charge, tokens, now=later) for _ in range(2)] == [1, 0]
+    charge.refresh_from_db()
+    assert (charge.status, charge.basis, charge.tokens) == ("settled", "provider", tokens)
+    assert (charge.settled_at, charge.hold_expired_at) == (LATER, None)
+    assert charge.overrun == (tokens > 1_000)
+    assert Allocation.objects.get().used == window()[0] == tokens
+    assert_books_balance()
+
+
+def test_a_late_release_gives_back_what_the_expired_hold_was_charged(lent):
+    charge = gateway_hold(lent)
+    keys.expire_charges(now=LATER)
+    assert [keys.release(charge=charge, now=LATER) for _ in range(2)] == [1, 0]
+    charge.refresh_from_db()
+    assert (charge.status, charge.tokens, charge.cost) == ("released", 0, 0)
+    assert Allocation.objects.get().used == 0
+    assert window() == (0, 20_000)
+    assert_books_balance()
+
+
+def test_once_a_window_has_closed_the_charge_of_an_expired_hold_stays(lent):
+    charge = gateway_hold(lent)
+    keys.expire_charges(now=LATER)
+    tomorrow = NOON + timedelta(days=1)
+    keys.open_windows(now=tomorrow)
+    ending = keys.Settlement(charge, "settled", keys.Usage(input_tokens=10))
+    assert keys.settle_many([ending], now=tomorrow) == 0
+    assert Charge.objects.get().tokens == 1_000
+    assert_books_balance()
+
+
+def test_the_last_tokens_of_an_allocation_charged_for_an_expired_hold_close_it(lent):
+    charge = gateway_hold(lent, 20_000)
+    keys.expire_charges(now=LATER)
+    settle(charge, 50, now=LATER)
+    lent.refresh_from_db()
+    assert (lent.status, lent.used) == ("exhausted", 50)
+    assert window() == (50, 0)
+    assert_books_balance()
+
+
+def test_a_hold_of_nothing_that_expires_costs_nothing(lent):
+    charge = gateway_hold(lent, 0)
+    keys.expire_charges(now=LATER)
+    charge.refresh_from_db()
+    assert (charge.status, charge.tokens) == ("expired", 0)
+    assert not Alert.objects.exists()
+
+
+def test_a_settled_charge_is_not_corrected(lent):
+    charge = gateway_hold(lent)
+    settle(charge, 300)
+    with pytest.raises(ProgrammingError, match="Cannot update rows"), atomic():
+        Charge.objects.update(tokens=1)
 
 
 def test_more_than_was_held_is_recorded_in_full_and_closes_the_allocation(lent):

@@ -196,9 +196,12 @@ class Charge(models.Model):
 
     held ──settle───▶ settled    `tokens` and `cost` are what was really used
       ├───release──▶ released    nothing was used
-      └───expire───▶ expired ──late settle──▶ settled
+      ├───expire───▶ expired ──late settle──▶ settled
+      └───expire───▶ settled ──late settle or release──▶ settled or released
+          (by the gateway, so the call was sent: the whole hold, until `hold_expired_at` is blank)
 
-    A settled charge is the usage record, which is never changed or deleted. `cached_tokens`,
+    A settled charge is the usage record, which is never changed or deleted, except once by the late
+    settlement of a charge that has `hold_expired_at`. `cached_tokens`,
     `cache_write_tokens`, `audio_input_tokens` and `image_input_tokens` are part of `input_tokens`,
     `cache_write_long_tokens` (kept an hour) of `cache_write_tokens`, `reasoning_tokens`,
     `audio_output_tokens` and `image_output_tokens` of `output_tokens`; `tokens` is input and output
@@ -272,6 +275,11 @@ class Charge(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
+    hold_expired_at = models.DateTimeField(
+        null=True,
+        help_text="The time at which the hold of a call that was sent expired without a "
+        "settlement, so that the whole hold was charged.",
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -323,7 +331,7 @@ class Charge(models.Model):
             pgtrigger.Protect(
                 name="charge_settled_is_append_only",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__status="settled"),
+                condition=pgtrigger.Q(old__status="settled", old__hold_expired_at__isnull=True),
             ),
             pgtrigger.Protect(name="charge_is_kept", operation=pgtrigger.Delete),
         ]

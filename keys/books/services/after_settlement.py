@@ -25,6 +25,8 @@ def follow(spent: list[Spent], *, at: datetime) -> list[Spent]:
             _raise_rotation_alert(row, at=at)
         if row.used_up:
             _close_used_up(row, at=at)
+        if row.expired:
+            _raise_hold_alert(row, row.expired, at=at)
     # The same for every row: the statement reports keys, not allocations.
     if spent and spent[0].full_keys:
         _exhaust_keys([scope.removeprefix("key:") for scope in spent[0].full_keys], at=at)
@@ -57,6 +59,21 @@ def _raise_rotation_alert(row: Spent, *, at: datetime) -> None:
         title=f"{row.session_id} used {row.used:,} of {row.allocated:,} tokens",
         detail=f"The session reached its rotation threshold on the API key {row.api_key_id}.",
         facts={"used": row.used, "allocated": row.allocated, "key_id": row.api_key_id},
+        key_id=row.api_key_id,
+        agent_id=row.agent_id,
+        session_id=row.session_id,
+        now=at,
+    )
+
+
+def _raise_hold_alert(row: Spent, charges: list[int], *, at: datetime) -> None:
+    alerts.raise_alert(
+        kind=alert_kinds.HOLD_CHARGED,
+        dedup_key=f"hold_charged:{row.session_id}",
+        title=f"{row.session_id} was charged for calls whose end is unknown",
+        detail=f"The holds of {len(charges):,} calls expired. They were charged {row.tokens:,} "
+        f"tokens ({row.cost:f} USD), all that was held.",
+        facts={"charges": charges, "tokens": row.tokens, "cost": f"{row.cost:f}"},
         key_id=row.api_key_id,
         agent_id=row.agent_id,
         session_id=row.session_id,

@@ -100,7 +100,11 @@ def _expire(overdue: list[int], *, now: datetime) -> int:
 
 
 def expire_charges(*, now: datetime) -> int:
-    """Give back holds that were not settled in time; returns how many. A late settlement counts."""
+    """End holds that were not settled in time; returns how many.
+
+    The gateway releases what it did not send, so its holds are charged in full, as estimates with
+    an alert; all others are given back. A late settlement counts.
+    """
     expired = 0
     while overdue := list(
         Charge.objects.filter(status="held", expires_at__lte=now).order_by("pk")[:_BATCH]

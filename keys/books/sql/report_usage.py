@@ -52,7 +52,7 @@ RECORD = Statement(
           FROM keys_allocation a
          WHERE a.id = %(allocation)s
         RETURNING id, allocation_id, api_key_id, tokens, cost, overrun,
-                  0 AS unheld, 0::numeric AS unheld_cost
+                  false AS is_sent, 0 AS unheld, 0::numeric AS unheld_cost
     ),
     """  # noqa: S608 - a constant
     + SPEND,

@@ -17,17 +17,27 @@ END = Statement(
             search_kind text, tokens bigint, cost numeric, service_tier text,
             provider_cost numeric, provider_request_id text)
     ),
-    -- The charges that can still end so; one that should expire may have been extended.
+    -- The charges that can still end so; one that should expire may have been extended. `is_sent`:
+    -- its hold expires, and the gateway made it, which releases what it does not send. What it was
+    -- charged then can be corrected once, unless a window that it counts in has closed.
     before AS (
-        SELECT c.id, c.status AS was, c.held_tokens, c.held_cost
+        SELECT c.id, c.status AS was, c.held_tokens, c.held_cost, c.tokens, c.cost,
+               g.status = 'expired' AND c.route <> '' AND c.held_tokens > 0 AS is_sent
           FROM keys_charge c JOIN given g ON g.id = c.id
          WHERE c.status = 'held' AND (g.status <> 'expired' OR c.expires_at <= %(at)s)
             OR c.status = 'expired' AND g.status = 'settled'
+            OR c.hold_expired_at IS NOT NULL AND g.status <> 'expired'
+               AND NOT EXISTS (
+                   SELECT FROM keys_window w JOIN keys_allocation a ON a.id = c.allocation_id
+                    WHERE w.scope = ANY('key:' || c.api_key_id || a.payers)
+                      AND w.closed_at IS NULL AND w.starts_at > c.settled_at)
     ),
     -- The charges, ended: what each cost and what it no longer holds.
     ended AS (
         UPDATE keys_charge c
-           SET status = g.status, basis = g.basis, input_tokens = g.input_tokens,
+           SET status = CASE WHEN b.is_sent THEN 'settled' ELSE g.status END,
+               basis = CASE WHEN b.is_sent THEN 'estimated' ELSE g.basis END,
+               input_tokens = g.input_tokens,
                cached_tokens = g.cached_tokens, cache_write_tokens = g.cache_write_tokens,
                cache_write_long_tokens = g.cache_write_long_tokens,
                audio_input_tokens = g.audio_input_tokens,
@@ -36,24 +46,29 @@ END = Statement(
                image_output_tokens = g.image_output_tokens,
                web_searches = coalesce(g.web_searches, 0),
                search_kind = coalesce(g.search_kind, ''),
-               tokens = g.tokens, cost = g.cost, service_tier = coalesce(g.service_tier, ''),
+               tokens = CASE WHEN b.is_sent THEN b.held_tokens ELSE g.tokens END,
+               cost = CASE WHEN b.is_sent THEN b.held_cost ELSE g.cost END,
+               service_tier = coalesce(g.service_tier, ''),
                provider_cost = g.provider_cost,
                provider_request_id = g.provider_request_id,
                -- More tokens than held, or searches that cost more than held.
                overrun = g.status = 'settled'
                          AND (g.tokens > c.held_tokens
                               OR g.web_searches > 0 AND g.cost > c.held_cost),
-               settled_at = CASE WHEN g.status = 'settled' THEN %(at)s::timestamptz END
+               settled_at = CASE WHEN g.status = 'settled' OR b.is_sent
+                                 THEN coalesce(c.settled_at, %(at)s::timestamptz) END,
+               hold_expired_at = CASE WHEN b.is_sent THEN %(at)s::timestamptz END
           FROM given g, before b
          WHERE c.id = g.id AND b.id = c.id
-        RETURNING c.id, c.allocation_id, c.api_key_id, c.tokens, c.cost, c.overrun,
+        RETURNING c.id, c.allocation_id, c.api_key_id, c.tokens - b.tokens AS tokens,
+                  c.cost - b.cost AS cost, c.overrun, b.is_sent, c.tokens AS paced_tokens,
                   CASE WHEN b.was = 'held' THEN b.held_tokens ELSE 0 END AS unheld,
                   CASE WHEN b.was = 'held' THEN b.held_cost ELSE 0 END AS unheld_cost
     ),
     -- Its place in the rates per minute gets the tokens really used. Only if the place is live:
     -- those that have expired may be deleted right now, in another order.
     leased AS (
-        UPDATE keys_ratelease l SET tokens = e.tokens
+        UPDATE keys_ratelease l SET tokens = e.paced_tokens
           FROM ended e WHERE l.charge_id = e.id AND l.expires_at > %(at)s
     ),
     """  # noqa: S608 - a constant

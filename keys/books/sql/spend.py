@@ -9,8 +9,10 @@ from keys.models import Allocation
 class Spent(NamedTuple):
     """An allocation after some of its charges ended.
 
-    `charges`, `tokens` and `cost` are of the charges that ended now. `crossed`: they crossed the
-    rotation threshold. `full_keys`: scopes of keys with a full window, the same in every row.
+    `charges`, `tokens` and `cost` are of the charges that ended now; below zero if a charge was
+    corrected. `expired`: the charges of calls that were sent and cost their whole hold, because
+    it expired. `crossed`: they crossed the rotation threshold. `full_keys`: scopes of keys with a
+    full window, the same in every row.
     """
 
     id: int
@@ -27,6 +29,7 @@ class Spent(NamedTuple):
     tokens: int
     cost: Decimal
     charges: list[int]
+    expired: list[int] | None
     full_keys: list[str] | None
 
     @property
@@ -42,8 +45,9 @@ class Spent(NamedTuple):
         return max(self.allocated - self.used - self.held, 0)
 
 
-# After a CTE `ended` (one row per charge: id, allocation_id, api_key_id, tokens, cost, overrun, and
-# what it no longer holds: unheld, unheld_cost). Returns `Spent`, one row per allocation.
+# After a CTE `ended` (one row per charge: id, allocation_id, api_key_id, overrun, is_sent, what it
+# costs more than before: tokens, cost, and what it no longer holds: unheld, unheld_cost). Returns
+# `Spent`, one row per allocation.
 #
 # A call that used tokens also extends the life of an active allocation to the allocation's own
 # `ttl_seconds` from now, in steps of a twentieth of that.
@@ -52,7 +56,8 @@ SPEND = """
     sums AS (
         SELECT allocation_id, sum(tokens)::bigint AS tokens, sum(cost) AS cost,
                sum(unheld)::bigint AS unheld, sum(unheld_cost) AS unheld_cost,
-               array_agg(id) AS charges, bool_or(overrun) AS overrun
+               array_agg(id) AS charges, array_agg(id) FILTER (WHERE is_sent) AS expired,
+               bool_or(overrun) AS overrun
           FROM ended GROUP BY allocation_id
     ),
     -- The allocations, with what was used; `freed`: what they have no longer committed.
@@ -78,7 +83,7 @@ SPEND = """
          WHERE a.id = o.id
         RETURNING a.id, a.session_id, a.agent_id, a.api_key_id, a.payers, a.status, a.allocated,
                   a.used, a.held, a.overrun, a.auto_rotate, s.tokens, s.cost, s.unheld,
-                  s.unheld_cost, s.charges,
+                  s.unheld_cost, s.charges, s.expired,
                   a.warned_at IS NOT NULL AND o.warned_at IS NULL AS crossed,
                   keys_committed_by(o.status, o.allocated, o.used, o.held)
                       - keys_committed_by(a.status, a.allocated, a.used, a.held) AS freed,
@@ -117,7 +122,7 @@ SPEND = """
         RETURNING w.scope, w.used >= w.amount AS full
     )
     SELECT id, session_id, agent_id, api_key_id, status, allocated, used, held, overrun,
-           auto_rotate, crossed, tokens, cost, charges,
+           auto_rotate, crossed, tokens, cost, charges, expired,
            (SELECT array_agg(DISTINCT scope) FROM counted
              WHERE "full" AND scope LIKE 'key:%%') AS full_keys
       FROM spent
