@@ -3,19 +3,21 @@
 from collections.abc import Callable
 
 from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
-from butler_site.errors import bad_request
+from butler_site.errors import bad_request, not_found
 
 
 class RefuseNul:
-    """Answers 400 to an address with a NUL character, in its path or its query."""
+    """Answers 404 to a path with a NUL character, and 400 to a query with one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on unless its address has a NUL."""
-        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+        if "\0" in request.path_info:
+            return not_found(request, Http404())
+        if "%00" in request.META.get("QUERY_STRING", ""):
             return bad_request(request, SuspiciousOperation())
         return self._get_response(request)
