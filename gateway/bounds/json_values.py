@@ -41,7 +41,6 @@ _MARKERS = (
     b'"document',
     b'"file"',
     b'"input_file',
-    b'"item_reference',
     b'"container_upload',
     b'"web_fetch_tool_result',
     b'"citations',

@@ -34,6 +34,7 @@ EVERYWHERE = {
     "models": _OTHER_MODEL,
     "fallbacks": _OTHER_MODEL,
     "safety_model": _OTHER_MODEL,
+    "image_config": "The size of a generated image decides its price. Leave the field out.",
     "deferred": "An answer that is fetched later cannot be metered. Use `stream` instead.",
 }
 _BEST_OF = "Answers that are generated but not returned cannot be counted. Use `n`."

@@ -119,6 +119,7 @@ ON = [
     ("context_window_fallback_dict", {"a": "b"}),
     ("models", ["a", "b"]),
     ("deferred", True),
+    ("image_config", {"image_size": "4K"}),
     ("cached_content", "cachedContents/1"),
     ("extra_body", {"google": {"tools": [{"google_search": {}}]}}),
     ("extra_body", {"google": {"cached_content": "cachedContents/1"}}),
