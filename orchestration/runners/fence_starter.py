@@ -53,4 +53,5 @@ def _limit(*, memory: int, processes: int, file: int) -> None:
         score.write("1000")
 
 
-start()
+if __name__ == "__main__":
+    start()
