@@ -8,6 +8,12 @@ from common import row_triggers
 from common.money_fields import created_at_field
 
 
+def _allow_list(help_text: str) -> "ArrayField[list[str], list[str]]":
+    return ArrayField(
+        models.CharField(max_length=200), db_default=[], blank=True, help_text=help_text
+    )
+
+
 class CostCentre(models.Model):
     """A cost centre, which pays: a node of a tree (organisation → team → project).
 
@@ -30,19 +36,13 @@ class CostCentre(models.Model):
         help_text="The cost centre above this one. It cannot be changed later.",
     )
     path = ArrayField(models.SlugField(max_length=64), editable=False)
-    allowed_models = ArrayField(
-        models.CharField(max_length=200),
-        db_default=[],
-        blank=True,
-        help_text="The models that the cost centre and those below it may use: names, or patterns "
-        "such as claude-*. An empty list allows all.",
+    allowed_models = _allow_list(
+        "The models that the cost centre and those below it may use: names, or patterns "
+        "such as claude-*. An empty list allows all."
     )
-    allowed_providers = ArrayField(
-        models.CharField(max_length=200),
-        db_default=[],
-        blank=True,
-        help_text="The providers that the cost centre and those below it may use: names or "
-        "patterns. An empty list allows all.",
+    allowed_providers = _allow_list(
+        "The providers that the cost centre and those below it may use: names or "
+        "patterns. An empty list allows all."
     )
     created_at = created_at_field()
 
@@ -75,19 +75,12 @@ class Agent(models.Model):
     disabled_at = models.DateTimeField(
         null=True, blank=True, help_text="When the agent was switched off."
     )
-    allowed_models = ArrayField(
-        models.CharField(max_length=200),
-        db_default=[],
-        blank=True,
-        help_text="The models that the agent may use: names, or patterns "
-        "such as claude-*. An empty list allows all.",
+    allowed_models = _allow_list(
+        "The models that the agent may use: names, or patterns "
+        "such as claude-*. An empty list allows all."
     )
-    allowed_providers = ArrayField(
-        models.CharField(max_length=200),
-        db_default=[],
-        blank=True,
-        help_text="The providers that the agent may use: names or patterns. "
-        "An empty list allows all.",
+    allowed_providers = _allow_list(
+        "The providers that the agent may use: names or patterns. An empty list allows all."
     )
     created_at = created_at_field()
 
