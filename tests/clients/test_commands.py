@@ -13,6 +13,9 @@ from orchestration.runners.command import CommandRunner
 from tests.actors import GRACE
 from tests.clients.blocks import COMMANDS, ROOT
 from tests.clients.sessions import assert_metered
+from tests.orchestration.fences import needs_fence
+
+pytestmark = needs_fence
 
 _LINES = re.compile(r"^```lines ([\w-]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 every_agent = pytest.mark.parametrize(
