@@ -12,6 +12,7 @@ _GROUPS = {
         ("Providers", "storefront", "providers", "keys.view_provider"),
         ("Models", "psychology", "models", "keys.view_cataloguemodel"),
         ("Model aliases", "alt_route", "model_aliases", "keys.view_modelalias"),
+        ("Model fallbacks", "low_priority", "model_fallbacks", "keys.view_modelfallback"),
         ("Prices", "sell", "prices", "keys.view_price"),
     ],
     "Agents and cost centres": [

@@ -15,6 +15,7 @@ from gateway.dialects.json_body import value_of
 from gateway.dialects.service_tiers import STANDARD_OR_CHEAPER
 from gateway.input_bound import InputBound
 from gateway.model_choice import choose_model
+from gateway.model_fallback import NO_KEY, fall_back
 from gateway.refusals import AlreadyCalled, CannotBeBounded, WrongWireFormat
 from gateway.requests import Request
 from gateway.runtime import Runtime
@@ -48,7 +49,7 @@ async def admit(
     other calls of the session are in flight, it waits until that fits beside them. Only if nothing
     else is held, it takes what is left, unless that is too little to be worth a call.
 
-    `avoid`: keys that it must not be the guest of.
+    `avoid`: keys that were refused for this request, and that it must not be the guest of.
 
     Refusals: InvalidToken, SlotEmpty, InvalidRequest, CannotBeBounded, WrongWireFormat,
     AlreadyCalled, KeyUnusable, and those of `keys.hold_many`.
@@ -59,34 +60,53 @@ async def admit(
     charge_key = _ChargeKey(request, body)
     waits_until = asyncio.get_running_loop().time() + settings.GATEWAY_HOLD_WAIT_SECONDS
     for _ in range(_TRIES_MAX):
-        choice = await choose_model(runtime, session, dialect, parameters.model, avoid=avoid)
+        choice = await choose_model(
+            runtime,
+            session,
+            dialect,
+            parameters.model,
+            avoid=avoid.union(request.unusable_keys),
+        )
         call = Call(runtime, request, dialect, session, choice.upstream, parameters, choice)
         try:
-            await _check_wire_format(call)
-            search_bounds.check(call)
-            await check_previous_response(call)
-            await _hold(call, charge_key, waits_until)
-            if await _confirm_upstream(call):
-                runtime.running_charges.add(call.hold.pk)
+            if await _admit(call, charge_key, waits_until):
                 return call
-        except CannotBeBounded:
-            # Only a hold would notice that the catalogue says something else by now.
-            upstream = call.upstream
-            now = await runtime.sessions.upstream(upstream.slug, not_version=upstream.version)
-            if now.version == upstream.version:
-                raise
-        except keys_refusals.KeyChanged:
-            session = await runtime.sessions.read(session.session_id)
-        except keys_refusals.KeyCannotServe as refusal:
-            if choice.is_guest(session):
-                runtime.sessions.forget_guests()
-            else:
-                session = await failover.move_session(
-                    runtime, session, refusal, actor=request.actor
-                )
+        except NO_KEY as refusal:
+            await fall_back(call, refusal, refused=avoid)
+        session = call.session
     raise keys_refusals.RateLimited(
         "The API key of the session changed several times during this request. Please retry."
     )
+
+
+async def _admit(call: Call, charge_key: "_ChargeKey", waits_until: float) -> bool:
+    """Whether the call is held. False: the session or its key changed, so the choice may be
+    another."""
+    sessions, session = call.runtime.sessions, call.session
+    try:
+        await _check_wire_format(call)
+        search_bounds.check(call)
+        await check_previous_response(call)
+        await _hold(call, charge_key, waits_until)
+        if await _confirm_upstream(call):
+            call.runtime.running_charges.add(call.hold.pk)
+            return True
+    except CannotBeBounded:
+        # Only a hold would notice that the catalogue says something else by now.
+        upstream = call.upstream
+        now = await sessions.upstream(upstream.slug, not_version=upstream.version)
+        if now.version == upstream.version:
+            raise
+    except keys_refusals.KeyChanged:
+        call.session = await sessions.read(session.session_id)
+    except keys_refusals.KeyCannotServe as refusal:
+        if call.choice.is_guest(session):
+            sessions.forget_guests()
+        else:
+            call.session = await failover.move_session(
+                call.runtime, session, refusal, actor=call.request.actor
+            )
+    return False
 
 
 class _ChargeKey:

@@ -98,7 +98,7 @@ class Failover:
         if not is_settled and await self._move(call):
             return True
         if len(self._tried) == 1:
-            raise _refusal(call, error, await self.blame_key())
+            raise key_refusal(call, error, await self.blame_key())
         if is_same:
             await self._blame_request(call, error)
         return False
@@ -239,7 +239,9 @@ def _refuse_key(call: Call, error: ProviderError, *, now: datetime) -> ApiKey:
     return api_key
 
 
-def _refusal(call: Call, error: ProviderError, api_key: ApiKey | None) -> RateLimited | KeyUnusable:
+def key_refusal(
+    call: Call, error: ProviderError, api_key: ApiKey | None = None
+) -> RateLimited | KeyUnusable:
     """What the client is told when the key was refused and there is no other for the call."""
     slug = call.upstream.slug
     no_other = "No other API key can take what is left of this allocation."

@@ -13,6 +13,7 @@ from gateway.call import Call
 from gateway.corrections import Corrections
 from gateway.dialects import Dialect
 from gateway.failover import Failover
+from gateway.model_fallback import NO_KEY, can_fall_back, fall_back
 from gateway.provider_errors import ProviderError, read_error
 from gateway.queries import kept_answer
 from gateway.refusals import AlreadyCalled, AnswerLost, ProviderUnreachable, UnusableAnswer
@@ -28,7 +29,8 @@ async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit
     """Admit a call, send it with the provider's key, pass the answer to the client and settle it.
 
     If the provider refuses the key, the session moves to another key and the call is sent there,
-    with a new hold at that key's price. Refusals: those of `admit`, ProviderUnreachable,
+    with a new hold at that key's price. If no key can take the session, a fallback of the
+    organisation may serve the call. Refusals: those of `admit`, ProviderUnreachable,
     AnswerLost, UnusableAnswer, KeyUnusable, RateLimited.
     """
     # Bodies are read only of clients whose token is known.
@@ -44,6 +46,9 @@ async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit
             return
         try:
             answered = await _make(call, body, failover)
+        except NO_KEY as refusal:
+            await failover.blame_key()
+            await fall_back(call, refusal, refused=failover.refused_keys)
         except Refusal:
             await failover.blame_key()
             raise
@@ -53,7 +58,7 @@ async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit
 
 
 async def _make(call: Call, body: bytes, failover: Failover) -> bool:
-    """Make the call. False: the provider refused its key, and the session is on another one."""
+    """Make the call. False: the provider refused its key, and another one can take the call."""
     call.recording = await recording.start(
         call.runtime, call.session, charge_id=call.hold.pk, request=body
     )
@@ -63,8 +68,10 @@ async def _make(call: Call, body: bytes, failover: Failover) -> bool:
         stream, error = await _begin_answer(call, response)
         if error is None:
             await failover.blame_key()
-        elif await failover.try_another(call, error):
-            return False
+        else:
+            is_moved = await failover.try_another(call, error)
+            if is_moved or await can_fall_back(call, error, refused=failover.refused_keys):
+                return False
         if stream:
             await streaming.relay(call, response, stream, failover)
             call.recording.save(call.runtime, response.status, streaming.MEDIA_TYPE)
@@ -168,6 +175,7 @@ async def reply(call: Call, response: ClientResponse) -> None:
             charge_id=call.hold.pk,
             key_id=call.upstream.slug,
             model=call.model,
+            fallback=call.choice.fallback_header,
             output_max=call.output_max if call.output_cut else None,
         ),
         (b"x-butler-cost", format(result.cost, "f").encode()),

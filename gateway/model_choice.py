@@ -5,6 +5,8 @@
     ├── a model of the session's key              that model, at its own price
     ├── a model of another key (a guest)          that key, for this call only
     ├── an alias of the organisation              the model that it means, in the same way
+    ├── one that no usable key serves,            the first fallback that can
+    │   with a fallback of the organisation
     └── none of these                             the default, and the answer says so;
                                                   ModelNotServed where the session named its models
                                                   or asked for `model_mismatch: refuse`
@@ -14,11 +16,17 @@ NotAllowed where they exclude what would serve.
 An alias of `any` names the default of sessions that were lent for no model. A session that was lent
 for named models has those and no others; its default is the first one that can answer on the
 route. A model that cannot (chat on an embedding model) is no model for the call.
+
+What was chosen so is replaced by a fallback of the organisation, if it has one, when its API key
+cannot take the request (`no_key`), or from a share of the session's tokens on
+(`budget`). A fallback is never dearer than what the session was lent for, in place of a usable
+model cheaper than that, and one of the models that the session named, if it named any. A session
+with `model_mismatch: refuse` has no fallbacks, and a fallback has none of its own.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from decimal import Decimal
 from operator import attrgetter
 
 from gateway.dialects import Dialect
@@ -31,26 +39,45 @@ from keys.supply.queries.upstreams import Served, Session, Upstream
 
 _DEFAULT_NAMES = frozenset({"", "any", "auto", "default"})
 _REFUSE = "refuse"
+_ANY_COST = Decimal("Infinity")
 # As the columns of a charge.
 _NAME_CHARACTERS_MAX = 200
-
-# The best other key that serves a model, if there is one.
-_Host = Callable[..., Awaitable[Upstream | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
     """The model that serves a call. `name`: what the provider is sent. `asked`: what the client
-    named, if that is another model."""
+    named, if that is another model, or the model that a fallback replaces. `fallback`: why it does,
+    `no_key` or `budget`."""
 
     upstream: Upstream
     name: str
     served: Served
     asked: str = ""
+    fallback: str = ""
+
+    @property
+    def fallback_header(self) -> str:
+        """What is replaced, and why; empty for a call that no fallback serves."""
+        return self.fallback and f"{self.asked}; {self.fallback}"
 
     def is_guest(self, session: Session) -> bool:
         """Whether the call is made on another key than the session's."""
         return self.upstream.slug != session.api_key
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Where the models of one call are looked for. `own`: the session's key. `avoid`: the API
+    keys that were refused for the request, or could not take it."""
+
+    runtime: Runtime
+    session: Session
+    own: Upstream
+    dialect: Dialect
+    policies: ModelPolicies
+    allowed: AllowLists
+    avoid: frozenset[str]
 
 
 async def choose_model(
@@ -61,9 +88,11 @@ async def choose_model(
     *,
     avoid: frozenset[str] = frozenset(),
 ) -> ModelChoice:
-    """The model for a call that names `asked`; it is the guest of none of the keys in `avoid`.
+    """The model for a call that names `asked`. Refusals: ModelNotServed, NotAllowed,
+    InvalidRequest.
 
-    Refusals: ModelNotServed, NotAllowed, InvalidRequest.
+    `avoid`: the API keys that could not take the call; they are chosen again only if there is no
+    fallback.
     """
     # The charge keeps the name, and is written in one statement with those of other calls.
     if len(asked) > _NAME_CHARACTERS_MAX or not asked.isprintable():
@@ -74,35 +103,62 @@ async def choose_model(
     own = await runtime.sessions.upstream(session.api_key)
     policies = await runtime.sessions.policies()
     allowed = policies.allowed(session.payers)
-    host = partial(runtime.sessions.guest, session, wire_format=dialect.wire_format, avoid=avoid)
-    if choice := await _choose(session, own, dialect, asked, policies, allowed, host):
-        return choice
-    if allowed and await _choose(session, own, dialect, asked, policies, ALL_ALLOWED, host):
+    search = _Search(runtime, session, own, dialect, policies, allowed, avoid)
+    if choice := await _choose(search, asked):
+        return await _fallback_of(search, choice) or choice
+    if allowed and await _choose(replace(search, allowed=ALL_ALLOWED), asked):
         raise NotAllowed(allow_lists=list(allowed.lists))
     raise _not_served(session, own, dialect, asked)
 
 
-async def _choose(  # noqa: PLR0913 - one question about one call
-    session: Session,
-    own: Upstream,
-    dialect: Dialect,
-    asked: str,
-    policies: ModelPolicies,
-    allowed: AllowLists,
-    host: _Host,
-) -> ModelChoice | None:
+async def _choose(search: _Search, asked: str) -> ModelChoice | None:
+    session = search.session
     names_default = asked.lower() in _DEFAULT_NAMES
     for name in session.named_models if names_default else [asked]:
-        if choice := await _serving(session, own, dialect, name, allowed, host):
+        if choice := await _serving(search, name):
             return choice
     asked_model = "" if names_default else asked
-    meant = policies.meaning(asked)
-    if meant and (choice := await _serving(session, own, dialect, meant, allowed, host)):
+    meant = search.policies.meaning(asked)
+    if meant and (choice := await _serving(search, meant)):
         return replace(choice, asked=asked_model)
+    if asked_model and (choice := await _fallback_without_key(search, asked, meant or asked)):
+        return choice
     if session.named_models or (asked_model and session.model_mismatch == _REFUSE):
         return None
-    default = _default(own, dialect, allowed)
-    return default and ModelChoice(own, default.name, default, asked_model)
+    default = _default(search.own, search.dialect, search.allowed)
+    return default and ModelChoice(search.own, default.name, default, asked_model)
+
+
+async def _fallback_without_key(search: _Search, asked: str, meant: str) -> ModelChoice | None:
+    """What serves instead of a model that no usable key serves; a session that named its models has
+    fallbacks only for these."""
+    named = {name.lower() for name in search.session.named_models}
+    if named and meant.lower() not in named:
+        return None
+    names = search.policies.fallbacks_without_key(asked, meant)
+    choice = await _first(search, names)
+    return choice and replace(choice, asked=asked, fallback="no_key")
+
+
+async def _fallback_of(search: _Search, choice: ModelChoice) -> ModelChoice | None:
+    """What serves instead of a model that a key serves: to save the budget, or because the key
+    cannot take the call."""
+    policies = search.policies
+    if choice.fallback or not policies.fallbacks:
+        return None
+    names = (choice.served.name, choice.name, choice.asked)
+    used = search.runtime.sessions.used_percent(search.session)
+    cheaper = policies.fallbacks_from_budget(*names, used_percent=used)
+    asked = choice.asked or choice.name
+    if found := await _first(search, cheaper, below=choice.served.token_cost_max):
+        return replace(found, asked=asked, fallback="budget")
+    fallbacks = policies.fallbacks_without_key(*names)
+    if choice.upstream.slug not in search.avoid or not fallbacks:
+        return None
+    if same := await _first(search, [choice.name]):
+        return replace(same, asked=choice.asked)
+    found = await _first(search, fallbacks)
+    return found and replace(found, asked=asked, fallback="no_key")
 
 
 def _default(own: Upstream, dialect: Dialect, allowed: AllowLists) -> Served | None:
@@ -141,22 +197,47 @@ async def usable_models(runtime: Runtime, session: Session) -> list[tuple[Served
     return [each for each in found if _is_allowed(*each, allowed)]
 
 
-async def _serving(
-    session: Session,
-    own: Upstream,
-    dialect: Dialect,
-    name: str,
-    allowed: AllowLists,
-    host: _Host,
+async def _first(
+    search: _Search, names: Sequence[str], *, below: Decimal = _ANY_COST
 ) -> ModelChoice | None:
-    upstream: Upstream | None = own
-    served = own.serving(name)
-    if not (served and _answers(served, dialect) and _is_allowed(served, own, allowed, name)):
-        upstream = await host(name, allowed=allowed)
-    served = upstream.serving(name) if upstream else None
-    if not upstream or not served or not _answers(served, dialect):
+    """The first of these fallbacks that can serve on a key that is not avoided, and is not dearer
+    than what the session was lent for. `below`: a token of it costs less than that at most, in USD.
+    """
+    session, own = search.session, search.own
+    if session.model_mismatch == _REFUSE:
         return None
-    if session.named_models and served not in map(upstream.serving, session.named_models):
+    is_own_usable = own.slug not in search.avoid and search.dialect.wire_format in own.wire_formats
+    for name in names:
+        on_own = _on_key(search, own, name) if is_own_usable else None
+        choice = on_own or await _as_guest(search, name)
+        cost = choice.served.token_cost_max if choice else below
+        if cost < below and cost <= session.token_cost_max:
+            return choice
+    return None
+
+
+async def _serving(search: _Search, name: str) -> ModelChoice | None:
+    return _on_key(search, search.own, name) or await _as_guest(search, name)
+
+
+async def _as_guest(search: _Search, name: str) -> ModelChoice | None:
+    upstream = await search.runtime.sessions.guest(
+        search.session,
+        name,
+        allowed=search.allowed,
+        wire_format=search.dialect.wire_format,
+        avoid=search.avoid,
+    )
+    return _on_key(search, upstream, name) if upstream else None
+
+
+def _on_key(search: _Search, upstream: Upstream, name: str) -> ModelChoice | None:
+    served, named_models = upstream.serving(name), search.session.named_models
+    if not served or not _answers(served, search.dialect):
+        return None
+    if not _is_allowed(served, upstream, search.allowed, name):
+        return None
+    if named_models and served not in map(upstream.serving, named_models):
         return None
     # A version of a model goes to the provider under its own name.
     is_name = name.lower() == served.name.lower()

@@ -23,7 +23,7 @@ books that pass through.
     call
     ├── send             ProviderUnreachable 502: nothing was sent, nothing is charged
     ├── key refused      KeyUnusable 503 or keys.RateLimited 429, when no other key can take the
-    │                    session over
+    │                    session over, and no fallback of the model the call
     └── answer           AnswerLost 504: charged by the best evidence; UnusableAnswer 502: a web
                          page or a redirect, nothing is charged
 

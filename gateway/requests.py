@@ -10,6 +10,7 @@ from django.conf import settings
 
 from common import request_body
 from common.ids import random_id
+from common.refusal import Refusal
 from common.request_body import Receive, read_body
 from gateway import content_encoding
 from gateway.refusals import BodyTooLarge, BodyTooSlow, InvalidRequest
@@ -35,7 +36,8 @@ _QUERY_FORWARDED = dict.fromkeys(("/v1/messages", "/v1/messages/count_tokens"), 
 class Request:
     """One HTTP request. `id` names it in responses and logs, and is the idempotency key of its
     charge unless the client sent one. `path`: of the route, once that is known, however the client
-    wrote it. `model_in_path`: the model that the path names, if any."""
+    wrote it. `model_in_path`: the model that the path names, if any. `unusable_keys`: the API keys
+    that could not take the call, and why."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.id = random_id("req_")
@@ -43,6 +45,7 @@ class Request:
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
         self.model_in_path = ""
+        self.unusable_keys: dict[str, Refusal] = {}
         self._header_pairs: Headers = scope["headers"]
         self.headers: dict[bytes, bytes] = dict(self._header_pairs)
         self._peer: tuple[str, int] = scope.get("client") or ("", 0)

@@ -63,6 +63,7 @@ class Runtime:
     async def settle(self, ending: keys.Settlement) -> keys.SettlementResult:
         """Settle or release a charge, however long the database is away."""
         result = await self._retry.run(lambda: self._settlements.do(ending))
+        self.sessions.note_used(ending.charge.allocation_id, result.used)
         self.hold_queue.wake(ending.charge.allocation_id)
         return result
 

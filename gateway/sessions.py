@@ -46,6 +46,8 @@ class Sessions:
         self._guests: dict[
             tuple[frozenset[str], str, str, AllowLists], tuple[str | None, float]
         ] = {}
+        # By allocation: the tokens used, as the last settlement in this process found them.
+        self._used: dict[int, int] = {}
 
         self._policies: ModelPolicies | None = None
         self._policies_until = 0.0
@@ -85,6 +87,15 @@ class Sessions:
             raise InvalidToken("The session does not exist.")
         _remember(self._sessions, session_id, session)
         return session
+
+    def note_used(self, allocation_id: int, tokens: int) -> None:
+        """Remember how much of an allocation is used."""
+        _remember(self._used, allocation_id, tokens)
+
+    def used_percent(self, session: Session) -> float:
+        """How much of the session's tokens is used, as far as this process knows."""
+        used = max(session.used, self._used.get(session.allocation_id, 0))
+        return 100 * used / session.allocated
 
     async def guest(
         self,

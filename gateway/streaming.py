@@ -115,6 +115,7 @@ async def relay(
             charge_id=call.hold.pk,
             key_id=call.upstream.slug,
             model=call.model,
+            fallback=call.choice.fallback_header,
             output_max=call.output_max if call.output_cut else None,
         ),
         (b"x-butler-tokens-left", str(call.hold.left).encode()),

@@ -28,6 +28,8 @@ class Action(StrEnum):
     ALLOW_LIST_SET = "allow_list.set"
     MODEL_ALIAS_SET = "model_alias.set"
     MODEL_ALIAS_REMOVE = "model_alias.remove"
+    MODEL_FALLBACK_SET = "model_fallback.set"
+    MODEL_FALLBACK_REMOVE = "model_fallback.remove"
     PRICE_SET = "price.set"
     PROVIDER_CREATE = "provider.create"
     PROVIDER_CHANGE = "provider.change"

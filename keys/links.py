@@ -17,6 +17,8 @@ links.register(
         "models": Page("admin:keys_cataloguemodel_changelist"),
         "model_alias": Page("admin:keys_modelalias_change"),
         "model_aliases": Page("admin:keys_modelalias_changelist"),
+        "model_fallback": Page("admin:keys_modelfallback_change"),
+        "model_fallbacks": Page("admin:keys_modelfallback_changelist"),
         "price": Page("admin:keys_price_change"),
         "prices": Page("admin:keys_price_changelist"),
         "agent": Page("admin:keys_agent_change"),

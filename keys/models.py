@@ -12,7 +12,7 @@ from keys.books.models.allocations import (
 from keys.books.models.slots import Slot
 from keys.identity.models import Agent, AgentToken, CostCentre
 from keys.limits.models import Limit, Period, Unit, Window
-from keys.supply.model_policies import ModelAlias
+from keys.supply.model_policies import ModelAlias, ModelFallback
 from keys.supply.models import (
     ApiKey,
     CatalogueModel,
@@ -34,6 +34,7 @@ __all__ = [
     "Decision",
     "Limit",
     "ModelAlias",
+    "ModelFallback",
     "ModelMismatch",
     "Period",
     "Price",

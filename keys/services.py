@@ -59,6 +59,7 @@ from keys.limits.services.windows import open_windows, take_books_alone
 from keys.supply.services.key_status import revive_keys, set_key_status
 from keys.supply.services.model_aliases import remove_model_alias, set_model_alias
 from keys.supply.services.model_catalogue import change_model, refresh_catalogue
+from keys.supply.services.model_fallbacks import remove_model_fallback, set_model_fallback
 from keys.supply.services.providers import (
     KeyTerms,
     add_key,
@@ -134,6 +135,7 @@ __all__ = [
     "release",
     "remove_limit",
     "remove_model_alias",
+    "remove_model_fallback",
     "replace_secret",
     "report_usage",
     "revive_keys",
@@ -145,6 +147,7 @@ __all__ = [
     "set_key_status",
     "set_limit",
     "set_model_alias",
+    "set_model_fallback",
     "set_price",
     "set_served_models",
     "settle",

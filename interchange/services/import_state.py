@@ -18,10 +18,10 @@ from interchange.state_files import (
     render,
     validation,
 )
-from interchange.state_files.files import KEYS_FILE, refuse_value
+from interchange.state_files.files import KEYS_FILE, NO_KEY, refuse_value
 from interchange.state_files.storable import storable
 from keys import services as keys
-from keys.models import Allocation, ApiKey, ModelAlias
+from keys.models import Allocation, ApiKey, ModelAlias, ModelFallback
 from keys.refusals import AlreadyExists, WrongValue
 from security import audit
 from security.actor import Actor
@@ -116,6 +116,12 @@ def _refuse_existing(documents: validation.Documents) -> None:
                 name__in=map(str.lower, documents.api_keys.get("modelAliases", {}))
             ).values_list("name", flat=True),
         ),
+        (
+            "model fallbacks",
+            ModelFallback.objects.filter(
+                model__in=map(str.lower, documents.api_keys.get("modelFallbacks", {}))
+            ).values_list("model", flat=True),
+        ),
     ):
         if names := sorted(existing):
             listed = ", ".join(names[:_NAMES_MAX]) + (" …" if names[_NAMES_MAX:] else "")
@@ -138,6 +144,8 @@ def _write(
         _add_key(documents, number, slug, actor=actor, now=now)
     for name, entry in documents.api_keys.get("modelAliases", {}).items():
         _set_alias(name, entry, actor=actor, now=now)
+    for model, entry in documents.api_keys.get("modelFallbacks", {}).items():
+        _set_fallbacks(model, entry, actor=actor, now=now)
     books = imported_books.imported_books(documents, digest=digest)
     keys.import_books(books, actor=actor, now=now)
     marks = _import_records(documents, actor=actor, now=now)
@@ -179,6 +187,24 @@ def _set_alias(name: str, entry: dict[str, Any], *, actor: Actor, now: datetime)
         refuse_value(
             file=KEYS_FILE, path=["modelAliases", name], expected=refusal.detail.rstrip(".")
         )
+
+
+def _set_fallbacks(model: str, entry: dict[str, list[str]], *, actor: Actor, now: datetime) -> None:
+    for when, fallbacks in entry.items():
+        try:
+            keys.set_model_fallback(
+                storable(model),
+                budget_percent=None if when == NO_KEY else int(when),
+                fallbacks=[storable(name) for name in fallbacks],
+                actor=actor,
+                now=now,
+            )
+        except WrongValue as refusal:
+            refuse_value(
+                file=KEYS_FILE,
+                path=["modelFallbacks", model, when],
+                expected=refusal.detail.rstrip("."),
+            )
 
 
 def _import_records(

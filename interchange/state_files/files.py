@@ -11,6 +11,8 @@ from common.refusal import Refusal
 
 STATE_FILE = "token-manager-state.json"
 KEYS_FILE = "api-keys.json"
+# In `modelFallbacks` of the latter: what serves calls that no API key can take.
+NO_KEY = "noKey"
 
 
 @dataclass(kw_only=True, eq=False)

@@ -14,10 +14,11 @@ from django.db.models import Q, Sum
 from alerts.models import Alert
 from interchange.models import ImportedState
 from interchange.state_files.event_types import TYPE_OF_ACTION
+from interchange.state_files.files import NO_KEY
 from interchange.state_files.merge import merge
 from keys import services as keys
 from keys.limits import periods
-from keys.models import Allocation, ApiKey, Charge, ModelAlias, Window
+from keys.models import Allocation, ApiKey, Charge, ModelAlias, ModelFallback, Window
 from security.models import AuditEntry
 
 # The open window of each scope, unit and period.
@@ -83,6 +84,7 @@ def rendering(*, marks: dict[str, list[int]], now: datetime) -> dict[str, Any]:
         "api_keys": {
             "keys": {key.slug: _api_key(key, windows) for key in api_keys},
             "modelAliases": {alias.name: _alias(alias) for alias in ModelAlias.objects.all()},
+            "modelFallbacks": _fallbacks(),
         },
     }
 
@@ -155,6 +157,14 @@ def _api_key(key: ApiKey, windows: _Windows) -> dict[str, Any]:
 
 def _alias(alias: ModelAlias) -> dict[str, Any]:
     return {"model": alias.model, "position": alias.position}
+
+
+def _fallbacks() -> dict[str, dict[str, list[str]]]:
+    """By model, and in it by the percentage of the budget, or `noKey`."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for row in ModelFallback.objects.all():
+        found.setdefault(row.model, {})[str(row.budget_percent or NO_KEY)] = row.fallbacks
+    return found
 
 
 def _limits(key: ApiKey, windows: _Windows) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from keys.admin.catalogue_model import CatalogueModelAdmin
 from keys.admin.charge import ChargeAdmin
 from keys.admin.cost_centre import CostCentreAdmin
 from keys.admin.model_alias import ModelAliasAdmin
+from keys.admin.model_fallback import ModelFallbackAdmin
 from keys.admin.price import PriceAdmin
 from keys.admin.provider import ProviderAdmin
 from keys.admin.slot import SlotAdmin
@@ -22,6 +23,7 @@ __all__ = [
     "ChargeAdmin",
     "CostCentreAdmin",
     "ModelAliasAdmin",
+    "ModelFallbackAdmin",
     "PriceAdmin",
     "ProviderAdmin",
     "SlotAdmin",

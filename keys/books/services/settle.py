@@ -140,12 +140,14 @@ class SettlementResult(NamedTuple):
     """The result of ending one charge.
 
     `ended`: False when the charge had ended before. `cost`: USD it was settled at. `left`: tokens
-    of its allocation that can still be held; 0 when the allocation is closed.
+    of its allocation that can still be held; 0 when the allocation is closed. `used`: those that
+    its settled calls have used.
     """
 
     ended: bool
     cost: Decimal
     left: int
+    used: int
 
 
 def settle(
@@ -228,7 +230,7 @@ def _row(ending: Settlement, *, now: datetime) -> dict[str, Any]:
 def _outcomes(
     endings: list[Settlement], given: dict[int, dict[str, Any]], spent: list[Spent]
 ) -> list[SettlementResult]:
-    left = {row.id: row.left for row in spent}
+    after = {row.id: row for row in spent}
     open_yet = {pk for row in spent for pk in row.charges}
     before = _earlier_outcomes(given.keys() - open_yet)
     outcomes = []
@@ -236,9 +238,8 @@ def _outcomes(
         pk = ending.charge.pk
         if pk in open_yet:
             open_yet.discard(pk)
-            before[pk] = SettlementResult(
-                False, given[pk]["cost"], left[ending.charge.allocation_id]
-            )
+            row = after[ending.charge.allocation_id]
+            before[pk] = SettlementResult(False, given[pk]["cost"], row.left, row.used)
             outcomes.append(before[pk]._replace(ended=True))
         else:
             outcomes.append(before[pk])
@@ -249,7 +250,10 @@ def _earlier_outcomes(charges: Collection[int]) -> dict[int, SettlementResult]:
     if not charges:
         return {}
     rows = Charge.objects.filter(pk__in=charges).select_related("allocation")
-    return {row.pk: SettlementResult(False, row.cost, _tokens_left(row.allocation)) for row in rows}
+    return {
+        row.pk: SettlementResult(False, row.cost, _tokens_left(row.allocation), row.allocation.used)
+        for row in rows
+    }
 
 
 def _tokens_left(allocation: Allocation) -> int:

@@ -1,12 +1,13 @@
 """What the organisation says about models, in the form in which calls and allocations ask it."""
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from common.statements import fetch
 from keys.identity.allow_lists import ALL_ALLOWED, AllowList, AllowLists
 from keys.identity.queries.allow_lists import allow_lists
-from keys.models import ModelAlias
+from keys.models import ModelAlias, ModelFallback
 from keys.patterns import is_pattern
 from keys.supply.sql import SERVED_ANYWHERE
 
@@ -14,17 +15,48 @@ from keys.supply.sql import SERVED_ANYWHERE
 DEFAULT_NAME = "any"
 
 
+class Fallback(NamedTuple):
+    """A `ModelFallback` as a value."""
+
+    model: str
+    budget_percent: int | None
+    fallbacks: tuple[str, ...]
+
+
 class ModelPolicies(NamedTuple):
     """`aliases`: pairs of a name or pattern and the model that it means, in their order.
-    `allow_lists`: by scope, of the agents and cost centres that do not allow everything."""
+    `allow_lists`: by scope, of the agents and cost centres that do not allow everything.
+    `fallbacks`: names before patterns, long patterns before short ones, high percentages before low
+    ones."""
 
     aliases: tuple[tuple[str, str], ...]
     allow_lists: dict[str, AllowList]
+    fallbacks: tuple[Fallback, ...] = ()
 
     def meaning(self, name: str) -> str | None:
         """The model that an alias gives the name; None if none does."""
         name = name.lower() or DEFAULT_NAME
         return next((model for alias, model in self.aliases if fnmatchcase(name, alias)), None)
+
+    def fallbacks_without_key(self, *names: str) -> tuple[str, ...]:
+        """What serves a model with these names when no API key can take the call."""
+        found = (each.fallbacks for each in self._of(names) if each.budget_percent is None)
+        return next(found, ())
+
+    def fallbacks_from_budget(self, *names: str, used_percent: float) -> tuple[str, ...]:
+        """What serves a model with these names when that share of the session's tokens is used."""
+        found = (
+            each.fallbacks
+            for each in self._of(names)
+            if each.budget_percent is not None and each.budget_percent <= used_percent
+        )
+        return next(found, ())
+
+    def _of(self, names: tuple[str, ...]) -> Iterator[Fallback]:
+        lower = {name.lower() for name in names}
+        for each in self.fallbacks:
+            if any(fnmatchcase(name, each.model) for name in lower):
+                yield each
 
     def allowed(self, payers: list[str]) -> AllowLists:
         """What all these payers allow together."""
@@ -36,10 +68,17 @@ class ModelPolicies(NamedTuple):
 
 def model_policies() -> ModelPolicies:
     """The policies as the database has them now."""
-    aliases = sorted(ModelAlias.objects.all(), key=_specific_first)
+    aliases = sorted(
+        ModelAlias.objects.all(), key=lambda each: (each.position, _specific_first(each.name))
+    )
+    fallbacks = sorted(
+        ModelFallback.objects.all(),
+        key=lambda each: (_specific_first(each.model), -(each.budget_percent or 0)),
+    )
     return ModelPolicies(
         tuple((alias.name, alias.model) for alias in aliases),
         {each.scope: each for each in allow_lists()},
+        tuple(Fallback(row.model, row.budget_percent, tuple(row.fallbacks)) for row in fallbacks),
     )
 
 
@@ -48,5 +87,5 @@ def is_served(model: str) -> bool:
     return bool(fetch(SERVED_ANYWHERE, models=[model.lower()]))
 
 
-def _specific_first(alias: ModelAlias) -> tuple[int, bool, int, str]:
-    return alias.position, is_pattern(alias.name), -len(alias.name), alias.name
+def _specific_first(name: str) -> tuple[bool, int, str]:
+    return is_pattern(name), -len(name), name

@@ -17,8 +17,9 @@ from security.vault import CannotUnseal
 
 
 class Session(NamedTuple):
-    """The allocation behind a session token. `price_model`: the model that its price is of. Only
-    `api_key` and the price ever change."""
+    """The allocation behind a session token. `price_model`: the model that its price is of;
+    `token_cost_max`: the most that a token of it can cost, in USD. `used`: tokens used when it was
+    read. Apart from these, only `api_key` and the price ever change."""
 
     session_id: str
     allocation_id: int
@@ -30,6 +31,9 @@ class Session(NamedTuple):
     price_model: str
     named_models: list[str]
     model_mismatch: str
+    token_cost_max: Decimal
+    allocated: int
+    used: int
 
 
 class Served(NamedTuple):
@@ -113,6 +117,9 @@ SESSION_COLUMNS = (
     "price__model",
     "named_models",
     "model_mismatch",
+    "token_cost_max",
+    "allocated",
+    "used",
 )
 
 
