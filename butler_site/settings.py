@@ -109,6 +109,8 @@ GATEWAY_COUNT_OUTPUT_TOKENS = env.integer(
 # How long the gateway waits for a provider to connect, and for each further piece of an answer.
 UPSTREAM_CONNECT_SECONDS = env.integer("BUTLER_UPSTREAM_CONNECT_SECONDS", 10, least=1, most=600)
 UPSTREAM_SILENCE_SECONDS = env.integer("BUTLER_UPSTREAM_SILENCE_SECONDS", 600, least=1, most=86_400)
+# How long a stream whose client has left is read on, if its model reasons unseen.
+GATEWAY_READ_ON_SECONDS = env.integer("BUTLER_GATEWAY_READ_ON_SECONDS", 600, least=0, most=86_400)
 # A provider's answer that is larger, once it is decoded, is given up.
 GATEWAY_ANSWER_BYTES_MAX = env.integer(
     "BUTLER_GATEWAY_ANSWER_BYTES_MAX", 128_000_000, least=1_000_000, most=10**10

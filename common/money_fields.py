@@ -1,4 +1,8 @@
-"""Column shapes that several tables share."""
+"""Column shapes that several tables share.
+
+The numbers that go in are bounded far below what fits: a sum must never overflow, since calls whose
+settlement fails are calls that nobody pays.
+"""
 
 from typing import Any
 
@@ -13,7 +17,7 @@ def usd(**options: Any) -> "models.DecimalField[Any, Any]":
 
 def quantity(**options: Any) -> "models.DecimalField[Any, Any]":
     """Tokens (whole) or US dollars (9 places), as the row's unit says."""
-    return models.DecimalField(max_digits=24, decimal_places=9, **options)
+    return models.DecimalField(max_digits=38, decimal_places=9, **options)
 
 
 def created_at_field() -> "models.DateTimeField[Any, Any]":

@@ -1,4 +1,4 @@
-"""The kinds of alerts about what agents ask for through the gateway."""
+"""The kinds of alerts about the calls that agents make through the gateway."""
 
 from alerts.kinds import AlertKind, register
 from alerts.models import Severity
@@ -16,5 +16,18 @@ REQUEST_REFUSED = register(
         "scope or a model is missing, enable it for the key in the provider's console.",
         page="agent",
         subject="agent_id",
+    )
+)
+SETTLEMENT_FAILED = register(
+    AlertKind(
+        slug="settlement_failed",
+        severity=Severity.CRITICAL,
+        meaning="A call was made with this API key, and an error kept Butler from writing down "
+        "what it cost. Its tokens stay held and Butler tries again until it succeeds. If the web "
+        "process ends before that, the call is charged all that was held for it.",
+        remedy="Read the error in the log of the web processes, and report it to Butler's "
+        "developers. Resolve the alert when the charge that it names is settled.",
+        page="key",
+        subject="key_id",
     )
 )

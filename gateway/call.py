@@ -49,10 +49,12 @@ class Call:
     answer_body: AnswerBody = field(init=False)
 
     # Evidence for the settlement. `billable`: it was sent and not refused, so the provider may
-    # charge for it. `complete`: its stream came to its end. `reply`: the body of a whole answer;
-    # `report`: the usage in it.
+    # charge for it. `complete`: its stream came to its end. `cut_unseen`: Butler closed its stream
+    # after the client had left, and the model may have reasoned unseen. `reply`: the body of a
+    # whole answer; `report`: the usage in it.
     billable: bool = False
     complete: bool = False
+    cut_unseen: bool = False
     meter: StreamMeter | None = None
     reply: bytes | None = None
     report: UsageReport | None = None

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
+from itertools import chain, repeat
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.utils import timezone
 from common.batches import Batches, Threads
 from common.database_retry import DatabaseRetry
 from common.refusal import Refusal
-from gateway import bounds, upstream
+from gateway import bounds, services, upstream
 from gateway.answer_lengths import AnswerLengths
 from gateway.counts.known import KnownCounts
 from gateway.hold_queue import HoldQueue
@@ -60,12 +61,48 @@ class Runtime:
         # Takes a second, which the first call need not wait for.
         self.run_detached(asyncio.to_thread(bounds.load_tokenizers))
 
-    async def settle(self, ending: keys.Settlement) -> keys.SettlementResult:
-        """Settle or release a charge, however long the database is away."""
+    async def settle(self, ending: keys.Settlement) -> keys.SettlementResult | None:
+        """Settle or release a charge, however long the database is away.
+
+        None: it failed for another reason. An alert says so, and it is tried again until it
+        succeeds or this process ends; then the hold expires and is charged in full.
+        """
+        try:
+            return await self._settle(ending)
+        except Exception as error:  # noqa: BLE001 - it is reported, and the call must be paid
+            self._report_failure(ending, error)
+            self.run_detached(self._settle_later(ending))
+            return None
+
+    async def _settle(self, ending: keys.Settlement) -> keys.SettlementResult:
         result = await self._retry.run(lambda: self._settlements.do(ending))
         self.sessions.note_used(ending.charge.allocation_id, result.used)
+        self.running_charges.discard(ending.charge.pk)
         self.hold_queue.wake(ending.charge.allocation_id)
         return result
+
+    async def _settle_later(self, ending: keys.Settlement) -> None:
+        for pause_seconds in chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1])):
+            await asyncio.sleep(pause_seconds)
+            try:
+                await self._settle(ending)
+            except Exception as error:  # noqa: BLE001 - likewise
+                self._report_failure(ending, error)
+            else:
+                return
+
+    def _report_failure(self, ending: keys.Settlement, error: Exception) -> None:
+        charge = ending.charge
+        logger.error("Charge %s could not be settled.", charge.pk, exc_info=error)
+        self.run_detached(
+            self.threads.run(
+                services.report_failed_settlement,
+                charge_id=charge.pk,
+                key_id=charge.api_key_id,
+                error=type(error).__name__,
+                now=timezone.now(),
+            )
+        )
 
     async def hold_as_guest(self, request: keys.HoldRequest) -> keys.HoldResult:
         """Hold for a call on another key than the session's; released if nobody waits for it."""
@@ -78,7 +115,7 @@ class Runtime:
             )
             raise
 
-    def release(self, hold: keys.HoldResult) -> asyncio.Task[keys.SettlementResult]:
+    def release(self, hold: keys.HoldResult) -> asyncio.Task[keys.SettlementResult | None]:
         """Release a hold that no call will be made for."""
         return self.run_detached(self.settle(keys.Settlement(hold, Charge.Status.RELEASED)))
 

@@ -1,6 +1,7 @@
 """Settle a call: once, by the best evidence there is, however the call ended."""
 
 import asyncio
+import logging
 from dataclasses import replace
 
 from django.conf import settings
@@ -13,6 +14,8 @@ from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.service_tiers import service_tier_of
 from keys.models import Charge
 from keys.services import Settlement, SettlementResult, Usage
+
+logger = logging.getLogger(__name__)
 
 # While this many times what a call held is left, the next calls fit without counts.
 _PLENTY_LEFT = 3
@@ -35,11 +38,15 @@ def settle(call: Call) -> asyncio.Future[SettlementResult]:
 async def _settle(call: Call) -> SettlementResult:
     try:
         ending = await _ending(call)
-        call.charged = ending.status == _STATUS.SETTLED
-        _remember_length(call, ending)
-        return await call.runtime.settle(ending)
-    finally:
-        call.runtime.running_charges.discard(call.hold.pk)
+        ending.usage.check()
+    except Exception:
+        logger.exception("The usage of charge %s is not known.", call.hold.pk)
+        ending = Settlement(call.hold, _STATUS.SETTLED, _whole_hold(call), _BASIS.ESTIMATED)
+    call.charged = ending.status == _STATUS.SETTLED
+    _remember_length(call, ending)
+    result = await call.runtime.settle(ending)
+    # While it is tried again, the most that the call can cost.
+    return result or SettlementResult(False, call.hold.cost, left=0, used=0)
 
 
 def _remember_length(call: Call, ending: Settlement) -> None:
@@ -103,23 +110,30 @@ def _usage_report(call: Call) -> UsageReport | None:
 
 
 def _estimate(call: Call) -> Usage | None:
-    """The usage that is most likely by what arrived; the whole hold if nothing did.
+    """The usage that is most likely by what arrived; the whole hold if nothing did, or if the model
+    reasoned unseen and Butler closed the stream.
 
     None: the provider gave up before it wrote anything, so it charges nothing.
     """
     meter = call.meter
     if meter and meter.report:
         return _with_input(meter.report.usage, call)
+    if call.cut_unseen:
+        return _whole_hold(call)
     usage = _stream_evidence(call) if meter else _reply_evidence(call)
     if usage is None:
         if meter and meter.error is not None:
             return None
         if not call.complete and not (meter and meter.ended):
-            searches = call.parameters.searches
-            return Usage(total=call.hold.tokens, web_searches=searches.most if searches else 0)
+            return _whole_hold(call)
         # An empty answer that ended in order.
         usage = Usage()
     return _clamp_to_hold(_with_input(usage, call), call)
+
+
+def _whole_hold(call: Call) -> Usage:
+    searches = call.parameters.searches
+    return Usage(total=call.hold.tokens, web_searches=searches.most if searches else 0)
 
 
 def _stream_evidence(call: Call) -> Usage | None:

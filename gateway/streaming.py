@@ -5,13 +5,14 @@ from contextlib import suppress
 from typing import Any
 
 from aiohttp import ClientResponse
+from django.conf import settings
 
 from gateway import error_responses, upstream, whole_answer
 from gateway.answer_body import Lost
 from gateway.call import Call
 from gateway.dialects import EventTooLong, Splitter, sse
 from gateway.failover import Failover
-from gateway.requests import Headers, Request
+from gateway.requests import Headers
 from gateway.response_headers import call_headers
 from gateway.settlement import settle
 
@@ -122,7 +123,7 @@ async def relay(
         (b"x-butler-cost-max", format(call.hold.cost, "f").encode()),
     ]
     await call.request.start(response.status, headers)
-    watch = _close_when_client_leaves(call.request, response)
+    watch = asyncio.create_task(_close_when_client_leaves(call, response))
     try:
         await _relay_pieces(call, stream)
     except (Lost, EventTooLong):
@@ -157,8 +158,14 @@ def _provider_headers(call: Call, response: ClientResponse) -> Headers:
     return [*others, (b"content-type", MEDIA_TYPE.encode())]
 
 
-def _close_when_client_leaves(request: Request, response: ClientResponse) -> asyncio.Task[None]:
-    """Close the connection to the provider as soon as the client is gone."""
-    watch = asyncio.create_task(request.wait_for_disconnect())
-    watch.add_done_callback(lambda task: None if task.cancelled() else response.close())
-    return watch
+async def _close_when_client_leaves(call: Call, response: ClientResponse) -> None:
+    """Close the connection to the provider as soon as the client is gone.
+
+    If the model reasons unseen, what came does not say what is billed. Then the stream is first
+    read on, for its usage, until it ends or the time for that is over.
+    """
+    await call.request.wait_for_disconnect()
+    if call.facts.reasons_unseen:
+        await asyncio.sleep(settings.GATEWAY_READ_ON_SECONDS)
+        call.cut_unseen = True
+    response.close()

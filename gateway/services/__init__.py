@@ -1,6 +1,7 @@
 """Writes of the gateway."""
 
 from gateway.services.exchanges import forget_expired, keep_exchange, look_at_exchange
+from gateway.services.failed_settlements import report_failed_settlement
 from gateway.services.probe_keys import probe_each, probe_keys, queue_probe
 from gateway.services.refused_requests import report_refused_request
 from gateway.services.retention import set_retention
@@ -12,6 +13,7 @@ __all__ = [
     "probe_each",
     "probe_keys",
     "queue_probe",
+    "report_failed_settlement",
     "report_refused_request",
     "set_retention",
 ]
