@@ -277,10 +277,10 @@ def test_a_batch_says_what_came_of_each_ending_in_its_order(lent):
         now=NOON,
     )
     assert came == [
-        (True, Decimal("0.0015"), 4_900),
-        (False, Decimal("0.00003"), 19_690),
-        (True, Decimal("0.0009"), 19_690),
-        (False, Decimal("0.0009"), 19_690),
+        (True, Decimal("0.0015"), 4_900, 100),
+        (False, Decimal("0.00003"), 19_690, 310),
+        (True, Decimal("0.0009"), 19_690, 310),
+        (False, Decimal("0.0009"), 19_690, 310),
     ]
     assert came[0].cost == Charge.objects.get(pk=foreign.pk).cost
     assert keys.end_many([keys.Settlement(kept, "released")], now=NOON) == came[3:]
