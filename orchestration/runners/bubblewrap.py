@@ -12,7 +12,7 @@ from django.conf import settings
 _TOP = Path("/attempt")
 HOME, TMP, PROMPT = _TOP / "home", _TOP / "tmp", _TOP / "prompt.txt"
 _OWN_TMP = "/tmp"  # noqa: S108  inside the fence it is the program's own
-_OWN = (str(_TOP), _OWN_TMP, "/proc", "/dev")
+_OWN = (str(_TOP), "/proc", "/dev")
 _SHARED_MEMORY_BYTES = 64_000_000
 _NAMESPACES = (
     "--die-with-parent",
@@ -51,6 +51,7 @@ def bubblewrap(*, folder_bytes: int, prompt: int, read_only: Sequence[str]) -> I
     yield from _NAMESPACES
     yield from _system()
     yield from _work_folder(folder_bytes, prompt)
+    yield from _tmp(folder_bytes, read_only)
     yield from _read_only(read_only)
 
 
@@ -59,7 +60,7 @@ def obstacle(folder: str) -> str:
     path = Path(folder)
     if not path.is_absolute() or "\0" in folder:
         return f"{folder} is not a full path."
-    if any(path.is_relative_to(own) for own in _OWN):
+    if any(path.is_relative_to(own) for own in _OWN) or folder.rstrip("/") == _OWN_TMP:
         return f"{folder} is below a folder that the fence has of its own."
     path = path.resolve()
     kept = path.is_relative_to(Path(settings.VAR_DIR).resolve())
@@ -90,8 +91,15 @@ def _work_folder(size: int, prompt: int) -> Iterator[str]:
     yield from ("--size", str(size), "--perms", "0700", "--tmpfs", str(_TOP))
     for path in (HOME, TMP):
         yield from ("--perms", "0700", "--dir", str(path))
-    yield from ("--symlink", str(TMP), _OWN_TMP, "--ro-bind-data", str(prompt), str(PROMPT))
-    yield from ("--chdir", str(HOME))
+    yield from ("--ro-bind-data", str(prompt), str(PROMPT), "--chdir", str(HOME))
+
+
+def _tmp(size: int, read_only: Sequence[str]) -> Iterator[str]:
+    """A part of the working folder; a file system of its own only if others are shown in it."""
+    if any(Path(folder).is_relative_to(_OWN_TMP) for folder in read_only):
+        yield from ("--size", str(size), "--perms", "0700", "--tmpfs", _OWN_TMP)
+    else:
+        yield from ("--symlink", str(TMP), _OWN_TMP)
 
 
 def _read_only(folders: Sequence[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
 from alerts import services as alerts
+from common import addresses
 from keys import services as keys
 from keys.models import ApiKey
 from keys.refusals import AlreadyExists
@@ -44,7 +45,7 @@ def log():
 
 
 @pytest.fixture
-def secrets_by_name():
+def secrets_by_name(settings):
     """Every kind of secret Butler keeps or gives out, by name."""
     keys.create_cost_centre("org", actor=ACTOR, now=NOON)
     ada = keys.create_agent("ada", cost_centre="org", actor=ACTOR, now=NOON)
@@ -53,6 +54,7 @@ def secrets_by_name():
     _, token = keys.issue_token(
         ada, scopes=["spend", "read", "operate"], days=3650, actor=ACTOR, now=NOON
     )
+    settings.CHANNEL_NETWORKS = addresses.networks(["127.0.0.0/8"])
     alerts.add_channel(
         name="mail",
         url=f"json://user:{CHANNEL_PASSWORD}@127.0.0.1:9/",
@@ -144,7 +146,7 @@ def _look_at_every_page(seen):
     """The overview and every list and form of the admin."""
     User.objects.create_superuser("root", password="root")
     person = Client()
-    person.login(username="root", password="root")
+    person.force_login(User.objects.get(username="root"))
     seen.answer(person.get("/"), status=200)
     seen.answer(person.get("/admin/"), status=200)
     for address in _admin_lists():

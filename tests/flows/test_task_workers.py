@@ -65,9 +65,9 @@ def test_what_is_too_much_for_one_worker_is_shared(office):
     assert sorted(workers.values()) == [2, 2]
 
 
-def test_what_a_killed_worker_ran_is_taken_over_and_done(office):
+def test_what_a_killed_worker_ran_is_taken_over_and_done(office, sandbox):
     task = submit(say("gather", latency_ms=3000))
-    wait_until(lambda: Attempt.objects.filter(handle__isnull=False).exists())
+    wait_until(lambda: sandbox.under_way() == 1)
     pid = int(Attempt.objects.get().worker.split(":")[1])
     psutil.Process(pid).kill()
     wait_until(lambda: _is_over(task), seconds=30)

@@ -131,7 +131,7 @@ def test_a_prompt_by_file_names_the_file():
         ("output_bytes_max", {"output_bytes_max": 10_000_001}),
         ("read_only_folders", {"read_only_folders": ["relative"]}),
         ("read_only_folders", {"read_only_folders": ["/"]}),
-        ("read_only_folders", {"read_only_folders": ["/tmp/agents"]}),  # noqa: S108  refused
+        ("read_only_folders", {"read_only_folders": ["/tmp"]}),  # noqa: S108  refused
         ("read_only_folders", {"read_only_folders": ["/opt/\0"]}),
         ("read_only_folders", {"read_only_folders": [str(settings.VAR_DIR)]}),
         ("read_only_folders", {"read_only_folders": [f"{settings.VAR_DIR}/work"]}),
