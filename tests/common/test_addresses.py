@@ -78,8 +78,9 @@ def test_connections_are_checked_by_the_address_they_go_to(host, port):
 
 
 def test_allowed_connections_are_made(port):
-    with addresses.only(addresses.networks(["127.0.0.0/8"])):
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    allowed = addresses.only(addresses.networks(["127.0.0.0/8"]))
+    with allowed, socket.create_connection(("127.0.0.1", port), timeout=5) as way:
+        assert way.getpeername() == ("127.0.0.1", port)
 
 
 def test_a_socket_of_this_machine_is_not_called(tmp_path):

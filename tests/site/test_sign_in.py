@@ -97,6 +97,7 @@ def test_an_address_that_a_client_made_up_is_not_believed(client, carol):
 
 def test_a_name_that_nobody_has_is_treated_alike(client, db):
     locked(client, name="nobody")
+    assert sign_in(client, name="nobody") == 429
 
 
 def test_people_are_told_once(client, carol):

@@ -235,6 +235,7 @@ def test_a_client_that_does_not_read_its_answers_is_disconnected(connect, monkey
 
     way.sendall(LARGE_FILE * 20)
     wait_until(is_disconnected)
+    assert is_disconnected()
 
 
 def test_a_client_that_reads_slowly_gets_all_of_its_answer(connect, monkeypatch):
