@@ -56,19 +56,18 @@ from keys.identity.services.allow_lists import set_allow_list
 from keys.identity.services.token_use import note_token_use
 from keys.limits.services.limits import Terms, remove_limit, set_limit
 from keys.limits.services.windows import open_windows, take_books_alone
+from keys.supply.services.api_keys import (
+    KeyTerms,
+    add_key,
+    change_key,
+    replace_secret,
+    set_price,
+)
 from keys.supply.services.key_status import revive_keys, set_key_status
 from keys.supply.services.model_aliases import remove_model_alias, set_model_alias
 from keys.supply.services.model_catalogue import change_model, refresh_catalogue
 from keys.supply.services.model_fallbacks import remove_model_fallback, set_model_fallback
-from keys.supply.services.providers import (
-    KeyTerms,
-    add_key,
-    add_provider,
-    change_key,
-    change_provider,
-    replace_secret,
-    set_price,
-)
+from keys.supply.services.providers import add_provider, change_provider
 from keys.supply.services.refuse_key import (
     KeyFinding,
     KeyRefusal,
