@@ -116,7 +116,7 @@ KEY_URL_CHANGED = register(
     AlertKind(
         slug="key_url_changed",
         severity=Severity.CRITICAL,
-        meaning="Somebody changed the base URL of this API key and entered a secret for it. Calls "
+        meaning="Somebody changed the base URL of this API key. Calls "
         "with the key, with all that agents write in them, go to the new address.",
         remedy="Check that the address belongs to the provider. If it does, resolve the alert. If "
         "it does not, switch the key off, and find out in the history who changed it.",

@@ -51,7 +51,10 @@ class ChangeKeyForm(BaseUrlForm, ReasonedForm):
     def clean(self) -> dict[str, Any]:
         """Require the secret with another address."""
         super().clean()
-        if {"base_url", "sandbox"} & set(self.changed_data) and not self.errors:
+        moves = not {"base_url", "sandbox"}.isdisjoint(self.changed_data)
+        if self.secret and not moves:
+            self.add_error("new_secret", "The base URL is the same. Choose Replace secret instead.")
+        if moves and not self.errors:
             key: ApiKey = self.instance
             key.base_url = self.cleaned_data["base_url"]
             key.sandbox = self.cleaned_data["sandbox"]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from keys import services as keys
 from keys.models import ApiKey, Limit, Provider
 from keys.refusals import WrongValue
+from keys.supply.queries.upstreams import upstream_of
 from security import services as security
 from security.models import AuditEntry
 from tests.keys.admin_forms import CONFIRMED, row
@@ -331,3 +332,28 @@ def test_an_endpoint_is_refused_as_base_url_beside_its_field(staff):
     wanted = {"name": "NVIDIA", "base_url": endpoint, "wire_format": "openai", "reason": "moved"}
     answer = staff.post(page("provider_change", "nvidia"), wanted, follow=True)
     assert "Enter the base URL: https://integrate.api.nvidia.com/v1" in answer.content.decode()
+
+
+ELSEWHERE = "https://elsewhere.example/v1"
+
+
+def test_another_base_url_is_taken_with_the_secret_only(staff):
+    api_key = add_key("nvidia-1")
+    wanted = form_of(api_key, base_url=ELSEWHERE, reason="moved")
+    answer = staff.post(page("apikey_change", "nvidia-1"), wanted)
+    assert "Enter the secret again: it is sent to https://elsewhere" in answer.content.decode()
+    assert ApiKey.objects.get().base_url == ""
+    staff.post(page("apikey_change", "nvidia-1"), wanted | {"new_secret": "sk-two-1234567890"})
+    upstream = upstream_of("nvidia-1")
+    assert (upstream.base_url, upstream.secret) == (ELSEWHERE, "sk-two-1234567890")
+    change = AuditEntry.objects.about("key:nvidia-1").get(action="key.change")
+    assert change.after == {"base_url": ELSEWHERE, "secret": "replaced"}
+
+
+def test_a_secret_beside_the_same_base_url_is_not_dropped_silently(staff):
+    api_key = add_key("nvidia-1")
+    wanted = form_of(api_key, priority=4, new_secret="sk-two-1234567890", reason="rotated")  # noqa: S106
+    answer = staff.post(page("apikey_change", "nvidia-1"), wanted)
+    assert "Choose Replace secret instead" in answer.content.decode()
+    assert ApiKey.objects.get().priority == 0
+    assert upstream_of("nvidia-1").secret != "sk-two-1234567890"

@@ -165,7 +165,7 @@ def change_key(
         action=Action.KEY_CHANGE,
         subject=api_key.scope,
         before=before,
-        after=changes,
+        after=changes if secret is None else {**changes, "secret": "replaced"},
         reason=reason,
         at=now,
     )
@@ -177,7 +177,7 @@ def _report_new_url(api_key: ApiKey, *, actor: Actor, now: datetime) -> None:
         kind=alert_kinds.KEY_URL_CHANGED,
         dedup_key=f"key_url_changed:{api_key.pk}:{api_key.url}",
         title=f"The base URL of {api_key.pk} was changed to {api_key.url}",
-        detail=f"{actor.name} changed it and entered a secret for it.",
+        detail=f"{actor.name} changed it.",
         key_id=api_key.pk,
         now=now,
     )
