@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 from django.conf import settings
 
@@ -27,9 +28,22 @@ from keys.supply.queries.upstreams import Session
 
 _TRIES_MAX = 8
 
-Admit = Callable[..., Awaitable[Call]]
 Identify = Callable[[Runtime, Request], Awaitable[Session]]
 Hold = Callable[[keys.HoldRequest], Awaitable[keys.HoldResult]]
+
+
+class Admit(Protocol):
+    """Admission as a route has it: see `admit`."""
+
+    def __call__(
+        self,
+        runtime: Runtime,
+        request: Request,
+        dialect: Dialect,
+        body: bytes,
+        *,
+        avoid: frozenset[str] = ...,
+    ) -> Awaitable[Call]: ...
 
 
 async def identify(runtime: Runtime, request: Request) -> Session:

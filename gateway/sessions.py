@@ -52,15 +52,24 @@ class Sessions:
         self._policies: ModelPolicies | None = None
         self._policies_until = 0.0
 
+    def authenticate(self, token: str) -> None:
+        """Refuse a token that Butler has not issued, without a query. Refusal: InvalidToken."""
+        if not slots.slot_of(token):
+            self._session_id(token)
+
     async def of(self, token: str) -> Session:
         """The session of a token. Refusals: InvalidToken, SlotEmpty."""
         if slot := slots.slot_of(token):
             return await self._session_in_slot(slot)
+        session_id = self._session_id(token)
+        return self._sessions.get(session_id) or await self.read(session_id)
+
+    def _session_id(self, token: str) -> str:
         session_id = self._session_ids.get(token) or session_id_of(token)
         if session_id is None:
             raise InvalidToken(_authentication_hint(token))
         _remember(self._session_ids, token, session_id)
-        return self._sessions.get(session_id) or await self.read(session_id)
+        return session_id
 
     async def _session_in_slot(self, slot: str) -> Session:
         # Never from memory: another allocation may have taken the slot.
