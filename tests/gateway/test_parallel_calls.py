@@ -168,7 +168,8 @@ def test_a_call_that_can_never_fit_is_refused_at_once(wire_format, gateway, sand
 def test_counting_tokens_does_not_wait(gateway, sandbox, settings):
     settings.GATEWAY_HOLD_WAIT_SECONDS = 600
     session = lend(gateway.url, tokens=1_000, wire_format="anthropic")
-    with closing(busy(session, sandbox, max_tokens=600)), ThreadPoolExecutor(1) as threads:
+    # The call in flight ends before the thread does, which waits for it.
+    with ThreadPoolExecutor(1) as threads, closing(busy(session, sandbox, max_tokens=600)):
         waiting = threads.submit(ask, session, "output=5", max_tokens=900)
         with closing(session.open(session.body(), path="/v1/messages/count_tokens")) as way:
             assert answer_of(way).status == 200

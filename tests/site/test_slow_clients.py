@@ -3,7 +3,9 @@
 import json
 import socket
 from contextlib import ExitStack, closing
+from functools import partial
 from http.client import HTTPConnection
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -238,14 +240,60 @@ def test_a_client_that_does_not_read_its_answers_is_disconnected(connect, monkey
     assert is_disconnected()
 
 
-def test_a_client_that_reads_slowly_gets_all_of_its_answer(connect, monkeypatch):
+def test_a_client_that_reads_slowly_gets_all_of_its_answers(connect, monkeypatch):
     monkeypatch.setattr(http_protocol, "_READ_SECONDS", 0.05)
     monkeypatch.setattr(http_protocol, "_READ_BYTES_MIN", 1)
     way = connect()
-    way.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    way.sendall(LARGE_FILE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-    received = b""
-    while piece := way.recv(16_384):
-        received += piece
-    head, _, body = received.partition(b"\r\n\r\n")
+    way.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+    # More than the sockets of both ends take.
+    last = LARGE_FILE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    way.sendall(LARGE_FILE * 5 + last)
+    received = b"".join(iter(lambda: way.recv(65_536), b""))
+    assert received.count(b"HTTP/1.1 200 OK") == 6
+    head, _, body = received.rpartition(b"HTTP/1.1 200 OK")[2].partition(b"\r\n\r\n")
     assert f"content-length: {len(body)}".encode() in head.lower()
+
+
+class Connection:
+    """A connection with `waiting` bytes for its client, whose reading is looked at by hand."""
+
+    def __init__(self, waiting):
+        self.waiting, self.looks, self.is_aborted = waiting, [], False
+        self.protocol = object.__new__(http_protocol.LimitedHttpProtocol)
+        self.protocol.transport = self.protocol.loop = self
+        self.protocol.cycle = SimpleNamespace(disconnected=False)
+        self.protocol._watch_reader()
+
+    def call_later(self, seconds, look, *given):
+        self.looks.append((seconds, partial(look, *given)))
+
+    def get_write_buffer_size(self):
+        return self.waiting
+
+    def abort(self):
+        self.is_aborted = True
+
+    def look(self, *, read):
+        """The client has read so many bytes when it is looked at."""
+        self.waiting -= read
+        _, look = self.looks.pop()
+        look()
+
+
+@pytest.mark.parametrize("read", [20_000, 20_001, 1_000_000])
+def test_a_client_that_reads_enough_is_looked_at_again(read):
+    connection = Connection(8_000_000)
+    for _ in range(3):
+        connection.look(read=read)
+        assert not connection.is_aborted
+        assert [seconds for seconds, _ in connection.looks] == [60]
+
+
+@pytest.mark.parametrize("read", [0, 1, 19_999])
+def test_a_client_that_reads_too_little_is_cut_off(read):
+    connection = Connection(8_000_000)
+    connection.look(read=20_000)
+    connection.look(read=read)
+    assert connection.is_aborted
+    assert connection.protocol.cycle.disconnected
+    assert connection.looks == []
