@@ -42,8 +42,9 @@ async def read_body(receive: Receive, *, bytes_max: int) -> bytes:
                 if size > bytes_max:
                     raise BodyTooLarge
                 chunks.append(chunk)
-                more = message.get("more_body", False)
-                deadline.reschedule(started_at + _GRACE_SECONDS + size / _BYTES_PER_SECOND_LEAST)
+                if more := message.get("more_body", False):
+                    allowed = _GRACE_SECONDS + size / _BYTES_PER_SECOND_LEAST
+                    deadline.reschedule(started_at + allowed)
     except TimeoutError:
         raise BodyTooSlow from None
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -111,8 +111,10 @@ class InputBound:
 
     async def _count(self, fields: Mapping[str, Raw]) -> int:
         call = self._call
-        part = CallParameters(fields=dict(fields), model=call.model)
-        return await self._run(call.dialect.input_bound, part, model=call.facts)
+        asked = call.parameters
+        if fields is not asked.fields:
+            asked = CallParameters(fields=dict(fields), model=call.model)
+        return await self._run(call.dialect.input_bound, asked, model=call.facts)
 
     async def _run(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs

@@ -54,18 +54,20 @@ class Sessions:
 
     def authenticate(self, token: str) -> None:
         """Refuse a token that Butler has not issued, without a query. Refusal: InvalidToken."""
-        if not slots.slot_of(token):
+        if token not in self._session_ids and not slots.slot_of(token):
             self._session_id(token)
 
     async def of(self, token: str) -> Session:
         """The session of a token. Refusals: InvalidToken, SlotEmpty."""
-        if slot := slots.slot_of(token):
-            return await self._session_in_slot(slot)
-        session_id = self._session_id(token)
+        session_id = self._session_ids.get(token)
+        if session_id is None:
+            if slot := slots.slot_of(token):
+                return await self._session_in_slot(slot)
+            session_id = self._session_id(token)
         return self._sessions.get(session_id) or await self.read(session_id)
 
     def _session_id(self, token: str) -> str:
-        session_id = self._session_ids.get(token) or session_id_of(token)
+        session_id = session_id_of(token)
         if session_id is None:
             raise InvalidToken(_authentication_hint(token))
         _remember(self._session_ids, token, session_id)
