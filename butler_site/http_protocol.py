@@ -21,7 +21,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._awaits_head = True
-        self._head_ended = False
+        # A head or a body ended in the piece that is being parsed.
+        self._ended = False
         # Of a head that came in several pieces.
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -40,9 +41,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and count it if it belongs to a head that has not ended."""
-        self._head_ended = False
+        self._ended = False
         super().data_received(data)
-        if self._head_ended:
+        if self._ended:
             self._stop_head_timer()
             self._head_bytes = 0
         elif self._awaits_head and not self.transport.is_closing():
@@ -50,17 +51,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             if self._head_bytes > _HEAD_BYTES_MAX:
                 self.transport.write(_HEAD_TOO_LARGE)
                 self.transport.close()
-            elif self._head_timer is None:
+            elif self._head_timer is None and not self._is_answering():
                 self._head_timer = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
 
     def on_headers_complete(self) -> None:
         """The head has ended; the body follows."""
-        self._head_ended, self._awaits_head = True, False
+        self._ended, self._awaits_head = True, False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The body has ended; the next head may follow."""
-        self._awaits_head = True
+        self._ended, self._awaits_head = True, True
         super().on_message_complete()
 
     def pause_writing(self) -> None:
@@ -72,6 +73,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """The client has caught up."""
         super().resume_writing()
         self._stop_read_timer()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _watch_reader(self) -> None:
         waiting = self.transport.get_write_buffer_size()

@@ -1,7 +1,9 @@
 """Clients that are slow, silent or too large take no thread from others, and are disconnected."""
 
+import asyncio
 import json
 import socket
+import time
 from contextlib import ExitStack, closing
 from functools import partial
 from http.client import HTTPConnection
@@ -220,6 +222,29 @@ def test_a_head_of_many_pieces_is_read(connect):
     for byte in b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n":
         way.sendall(bytes([byte]))
     assert answer(way).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("pieces", [[b"x" * 5], [b"x" * 3, b"xx"], [b"x" * 5, b"\r\n"]])
+def test_an_answer_may_take_longer_than_a_head(connect, monkeypatch, pieces):
+    async def answers_late(scope, receive, send):
+        assert await request_body.read_body(receive, bytes_max=5) == b"xxxxx"
+        await asyncio.sleep(4 * http_protocol._HEAD_SECONDS)
+        await pages._respond(scope, send, 200, "application/json", {})
+
+    monkeypatch.setattr(http_protocol, "_HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(asgi, "_pages", answers_late)
+    way = connect()
+    way.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    way.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
+    for piece in pieces:
+        time.sleep(0.01)
+        way.sendall(piece)
+    assert way.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_the_bytes_of_a_body_are_not_those_of_a_head(url, monkeypatch):
+    monkeypatch.setattr(http_protocol, "_HEAD_BYTES_MAX", 1_000)
+    assert get(url, "/api/v1/tasks", method="POST", body=b"x" * 1_000_000)[0] == 401
 
 
 @pytest.mark.parametrize("reads", [0, 1], ids=["nothing", "a byte"])
