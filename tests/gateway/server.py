@@ -147,11 +147,11 @@ class Session(NamedTuple):
 
 
 def answer_of(way: HTTPConnection) -> Answer:
-    """The answer to what was sent on a connection; status 0: none came."""
+    """The answer to what was sent on a connection; status 0: none came, and the body says why."""
     try:
         response = way.getresponse()
-    except (HTTPException, OSError):
-        return Answer(0, {}, b"", whole=False)
+    except (HTTPException, OSError) as error:
+        return Answer(0, {}, repr(error).encode(), whole=False)
     body, whole = read_all(response)
     headers = {name.lower(): value for name, value in response.getheaders()}
     return Answer(response.status, headers, body, whole)
