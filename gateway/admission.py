@@ -17,7 +17,7 @@ from gateway.dialects.service_tiers import STANDARD_OR_CHEAPER
 from gateway.input_bound import InputBound
 from gateway.model_choice import choose_model
 from gateway.model_fallback import NO_KEY, fall_back
-from gateway.refusals import AlreadyCalled, CannotBeBounded, WrongWireFormat
+from gateway.refusals import AlreadyCalled, CannotBeBounded, InputNotTaken, WrongWireFormat
 from gateway.requests import Request
 from gateway.runtime import Runtime
 from gateway.stored_responses import check_previous_response
@@ -66,7 +66,7 @@ async def admit(
     `avoid`: keys that were refused for this request, and that it must not be the guest of.
 
     Refusals: InvalidToken, SlotEmpty, InvalidRequest, CannotBeBounded, WrongWireFormat,
-    AlreadyCalled, KeyUnusable, and those of `keys.hold_many`.
+    InputNotTaken, AlreadyCalled, KeyUnusable, and those of `keys.hold_many`.
     """
     session = await identify(runtime, request)
     parameters = dialect.parse(body)
@@ -80,6 +80,7 @@ async def admit(
             dialect,
             parameters.model,
             avoid=avoid.union(request.unusable_keys),
+            unfit=frozenset(request.unfit_models),
         )
         call = Call(runtime, request, dialect, session, choice.upstream, parameters, choice)
         try:
@@ -87,6 +88,10 @@ async def admit(
                 return call
         except NO_KEY as refusal:
             await fall_back(call, refusal, refused=avoid)
+        except InputNotTaken as refusal:
+            if not choice.fallback:
+                raise InputNotTaken(medium=refusal.medium, model=call.model) from None
+            request.unfit_models.add(choice.served.name)
         session = call.session
     raise keys_refusals.RateLimited(
         "The API key of the session changed several times during this request. Please retry."
@@ -105,7 +110,7 @@ async def _admit(call: Call, charge_key: "_ChargeKey", waits_until: float) -> bo
         if await _confirm_upstream(call):
             call.runtime.running_charges.add(call.hold.pk)
             return True
-    except CannotBeBounded:
+    except (CannotBeBounded, InputNotTaken):
         # Only a hold would notice that the catalogue says something else by now.
         upstream = call.upstream
         now = await sessions.upstream(upstream.slug, not_version=upstream.version)

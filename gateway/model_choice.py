@@ -69,7 +69,8 @@ class ModelChoice:
 @dataclass(frozen=True, slots=True)
 class _Search:
     """Where the models of one call are looked for. `own`: the session's key. `avoid`: the API
-    keys that were refused for the request, or could not take it."""
+    keys that were refused for the request, or could not take it. `unfit`: models that cannot be its
+    fallback."""
 
     runtime: Runtime
     session: Session
@@ -78,6 +79,7 @@ class _Search:
     policies: ModelPolicies
     allowed: AllowLists
     avoid: frozenset[str]
+    unfit: frozenset[str]
 
 
 async def choose_model(
@@ -87,12 +89,13 @@ async def choose_model(
     asked: str,
     *,
     avoid: frozenset[str] = frozenset(),
+    unfit: frozenset[str] = frozenset(),
 ) -> ModelChoice:
     """The model for a call that names `asked`. Refusals: ModelNotServed, NotAllowed,
     InvalidRequest.
 
     `avoid`: the API keys that could not take the call; they are chosen again only if there is no
-    fallback.
+    fallback. `unfit`: models that are not chosen as a fallback.
     """
     # The charge keeps the name, and is written in one statement with those of other calls.
     if len(asked) > _NAME_CHARACTERS_MAX or not asked.isprintable():
@@ -103,7 +106,7 @@ async def choose_model(
     own = await runtime.sessions.upstream(session.api_key)
     policies = await runtime.sessions.policies()
     allowed = policies.allowed(session.payers)
-    search = _Search(runtime, session, own, dialect, policies, allowed, avoid)
+    search = _Search(runtime, session, own, dialect, policies, allowed, avoid, unfit)
     if choice := await _choose(search, asked):
         return await _fallback_of(search, choice) or choice
     if allowed and await _choose(replace(search, allowed=ALL_ALLOWED), asked):
@@ -210,6 +213,8 @@ async def _first(
     for name in names:
         on_own = _on_key(search, own, name) if is_own_usable else None
         choice = on_own or await _as_guest(search, name)
+        if choice and choice.served.name in search.unfit:
+            continue
         cost = choice.served.token_cost_max if choice else below
         if cost < below and cost <= session.token_cost_max:
             return choice

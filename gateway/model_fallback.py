@@ -47,7 +47,12 @@ async def _has_fallback(call: Call, refused: frozenset[str]) -> bool:
     if not policies.fallbacks or len(avoid) >= _KEYS_MAX:
         return False
     choice = await choose_model(
-        call.runtime, call.session, call.dialect, call.parameters.model, avoid=avoid
+        call.runtime,
+        call.session,
+        call.dialect,
+        call.parameters.model,
+        avoid=avoid,
+        unfit=frozenset(call.request.unfit_models),
     )
     # The default in place of a guest is no fallback; the model that a cheaper one replaced is.
     is_same = call.choice.fallback == "budget" or choice.served.name == call.choice.served.name

@@ -13,6 +13,7 @@ books that pass through.
         ├── model        ModelNotServed 404, keys.NotAllowed 403
         ├── wire format  WrongWireFormat 400
         ├── stored       ResponseNotFound 400
+        ├── input        InputNotTaken 400
         └── hold
             ├── budget   keys.AllocationExhausted and keys.AllocationClosed: 400, or the
             │            `refusal_status` of the allocation
@@ -50,6 +51,21 @@ class CannotBeBounded(Refusal):
     field: str | None = None
     tool: str | None = None
     type: str | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class InputNotTaken(Refusal):
+    """The request has an image or audio, which the model does not take."""
+
+    medium: str
+    model: str = ""
+
+    def sentence(self) -> str:
+        """What to change in the request."""
+        return (
+            f"{self.model or 'The model'} does not take {self.medium} input. Leave it out, or use a"
+            " model that takes it."
+        )
 
 
 @dataclass(kw_only=True, eq=False)

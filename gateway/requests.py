@@ -37,7 +37,8 @@ class Request:
     """One HTTP request. `id` names it in responses and logs, and is the idempotency key of its
     charge unless the client sent one. `path`: of the route, once that is known, however the client
     wrote it. `model_in_path`: the model that the path names, if any. `unusable_keys`: the API keys
-    that could not take the call, and why."""
+    that could not take the call, and why. `unfit_models`: fallbacks that do not take what the
+    request has in it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.id = random_id("req_")
@@ -46,6 +47,7 @@ class Request:
         self.query: bytes = scope["query_string"]
         self.model_in_path = ""
         self.unusable_keys: dict[str, Refusal] = {}
+        self.unfit_models: set[str] = set()
         self._header_pairs: Headers = scope["headers"]
         self.headers: dict[bytes, bytes] = dict(self._header_pairs)
         self._peer: tuple[str, int] = scope.get("client") or ("", 0)

@@ -8,7 +8,7 @@ from gateway.bounds.files import text_of_file
 from gateway.bounds.images import image_tokens_max
 from gateway.bounds.json_values import as_list, field_max, fields_max, json_max
 from gateway.bounds.tokenizers import text_tokens_max
-from gateway.refusals import CannotBeBounded
+from gateway.refusals import CannotBeBounded, InputNotTaken
 from keys.supply.model_facts import ModelFacts
 
 # What a template may write between two parts.
@@ -26,14 +26,14 @@ _FILE = 64
 
 
 def content_max(content: Any, *, model: ModelFacts) -> int:
-    """The most tokens of a message's content. Refusals: CannotBeBounded."""
+    """The most tokens of a message's content. Refusals: CannotBeBounded, InputNotTaken."""
     if isinstance(content, str):
         return text_tokens_max(content, model=model)
     return sum(part_max(part, model=model) for part in as_list(content))
 
 
 def part_max(part: Any, *, model: ModelFacts) -> int:
-    """The most tokens of one part. Refusals: CannotBeBounded."""
+    """The most tokens of one part. Refusals: CannotBeBounded, InputNotTaken."""
     if not isinstance(part, dict):
         return json_max(part) + _PART
     kind = _type_of(part)
@@ -61,7 +61,14 @@ def _text_max(part: dict[str, Any], model: ModelFacts) -> int:
     return field_max(text, model=model) + fields_max(part, model=model, without=("type", "text"))
 
 
+def check_medium(medium: str, *, model: ModelFacts) -> None:
+    """Refusals: InputNotTaken."""
+    if not model.takes(medium):
+        raise InputNotTaken(medium=medium)
+
+
 def _image_max(part: dict[str, Any], model: ModelFacts) -> int:
+    check_medium("image", model=model)
     image = part.get("image_url")
     inner = image if isinstance(image, dict) else {"url": image}
     details = [each["detail"] for each in (inner, part) if each.get("detail") is not None]
@@ -74,6 +81,7 @@ def _image_max(part: dict[str, Any], model: ModelFacts) -> int:
 
 
 def _audio_max(part: dict[str, Any], model: ModelFacts) -> int:
+    check_medium("audio", model=model)
     rest = fields_max(part, model=model, without=("type", "input_audio", "cache_control"))
     return audio_tokens_max(part.get("input_audio")) + rest + _MEDIUM
 

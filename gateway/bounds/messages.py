@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gateway.bounds.content_parts import check_medium
 from gateway.bounds.images import image_tokens_max
 from gateway.bounds.json_values import (
     as_list,
@@ -91,6 +92,7 @@ def _text_max(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
 
 
 def _image_max(block: dict[str, Any], model: ModelFacts, depth: int) -> int:
+    check_medium("image", model=model)
     source = _source_of(block)
     url = None
     if source.get("type") == "base64":

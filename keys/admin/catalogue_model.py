@@ -30,6 +30,7 @@ class ChangeModelForm(ReasonedForm):
         fields = CHANGEABLE
         widgets: ClassVar[dict[str, Any]] = {
             "aliases": UnfoldAdminTextInputWidget(),
+            "inputs": UnfoldAdminTextInputWidget(),
             "outputs": UnfoldAdminTextInputWidget(),
             "refused_parameters": UnfoldAdminTextInputWidget(),
         }

@@ -20,20 +20,26 @@ from keys.supply.image_rules import ImageRules, image_rules_from_json
 _FILE = Path(__file__).parent / "data" / "model_facts.toml"
 _NAMES_CACHED = 1024
 TOKENIZERS = ("o200k_base", "cl100k_base")
+# What a request can have beside text that a model may not take.
+MEDIA = ("image", "audio")
+INPUTS = ("text", *MEDIA)
 OUTPUT_FIELDS = ("max_tokens", "max_completion_tokens")
 # Butler adds them to requests, or has OpenClaw add them.
 ADDED_PARAMETERS = ("stream_options", "reasoning_effort", "prompt_cache_key")
 
 _KNOWN = {
     "tokenizer": ("", *TOKENIZERS),
+    "inputs": INPUTS,
     "output_field": OUTPUT_FIELDS,
     "refused_parameters": ADDED_PARAMETERS,
 }
+_SETS = ("refused_parameters", "inputs")
 
 
 class ModelFacts(NamedTuple):
     """What the gateway must know of a model.
 
+    `inputs`: those of INPUTS that it takes; empty if that is not known.
     `tokenizer`: the name of its public one, or blank. `short_template`: whether little is added to
     the texts of a request, as OpenAI does. `output_field`: the field of a chat request that limits
     the answer. `refused_parameters`: those of ADDED_PARAMETERS that a request must not have.
@@ -49,6 +55,11 @@ class ModelFacts(NamedTuple):
     refused_parameters: frozenset[str] = frozenset()
     always_searches: bool = False
     reasons_unseen: bool = False
+    inputs: frozenset[str] = frozenset()
+
+    def takes(self, medium: str) -> bool:
+        """Whether it takes a medium, as far as that is known."""
+        return not self.inputs or medium in self.inputs
 
 
 @lru_cache(_NAMES_CACHED)
@@ -65,13 +76,14 @@ def facts_by_name(model: str) -> ModelFacts:
         _refused_parameters(model),
         find("always_searches", last) is not None,
         find("reasons_unseen", last) is not None,
+        frozenset((find("inputs", last) or {"takes": []})["takes"]),
     )
 
 
 def facts_from_columns(columns: Mapping[str, Any]) -> ModelFacts:
     """The facts in columns of the catalogue. Refusals: WrongValue."""
     for name, known in _KNOWN.items():
-        values = columns[name] if name == "refused_parameters" else [columns[name]]
+        values = columns[name] if name in _SETS else [columns[name]]
         if unknown := set(values) - set(known):
             raise WrongValue(
                 f"{min(unknown)!r} is not known. Use {', '.join(filter(None, known))}.", field=name
@@ -79,6 +91,7 @@ def facts_from_columns(columns: Mapping[str, Any]) -> ModelFacts:
     return ModelFacts(**columns)._replace(
         image_rules=image_rules_from_json(columns["image_rules"]),
         refused_parameters=frozenset(columns["refused_parameters"]),
+        inputs=frozenset(columns["inputs"]),
     )
 
 
@@ -87,6 +100,7 @@ def columns_of(facts: ModelFacts) -> dict[str, Any]:
     return facts._asdict() | {
         "image_rules": msgspec.to_builtins(facts.image_rules),
         "refused_parameters": sorted(facts.refused_parameters),
+        "inputs": sorted(facts.inputs),
     }
 
 

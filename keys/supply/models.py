@@ -281,6 +281,13 @@ class CatalogueModel(models.Model):
     output_tokens_max = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="The most tokens that one answer may have."
     )
+    inputs = ArrayField(
+        models.CharField(max_length=20),
+        db_default=[],
+        blank=True,
+        help_text="What the model takes: text, image or audio. A request with anything else is "
+        "refused before it is sent.",
+    )
     outputs = ArrayField(
         models.CharField(max_length=20),
         db_default=[],

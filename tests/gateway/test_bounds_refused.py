@@ -3,9 +3,10 @@
 import pytest
 
 from gateway import bounds
-from gateway.refusals import CannotBeBounded
+from gateway.refusals import CannotBeBounded, InputNotTaken
 from keys.supply.model_facts import facts_by_name
 from tests.gateway.bounded import CLAUDE, NOBODYS, chat_of, raw
+from tests.gateway.media import audio_of
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ from tests.gateway.bounded import CLAUDE, NOBODYS, chat_of, raw
     ],
     ids=str,
 )
-@pytest.mark.parametrize("model", ["gpt-4o", NOBODYS])
+@pytest.mark.parametrize("model", ["gpt-4o-audio-preview", NOBODYS])
 def test_a_part_of_unknown_size_is_refused(part, model):
     for fields in (chat_of(part), raw(chat_of(part))):
         with pytest.raises(CannotBeBounded):
@@ -53,6 +54,35 @@ def test_a_block_of_unknown_type_is_refused(block):
         for found in (fields, raw(fields)):
             with pytest.raises(CannotBeBounded):
                 bounds.messages_input_max(found, model=facts_by_name(CLAUDE))
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org"}}
+AUDIO = {"type": "input_audio", "input_audio": audio_of(b"RIFF", "wav")["input_audio"]}
+CLAUDES_IMAGE = {"type": "image", "source": {"type": "url", "url": "https://example.org"}}
+
+
+@pytest.mark.parametrize(
+    ("bound", "model", "parts", "medium"),
+    [
+        (bounds.chat_input_max, "gpt-3.5-turbo", [IMAGE], "image"),
+        (bounds.chat_input_max, "deepseek-chat", [{"image_url": IMAGE["image_url"]}], "image"),
+        (bounds.chat_input_max, "gpt-4o", [{"type": "text", "text": "Hi"}, AUDIO], "audio"),
+        (bounds.chat_input_max, "llama-3.3-70b", [{"type": "tool_result", "content": [IMAGE]}],
+         "image"),
+        (bounds.messages_input_max, "claude-2", [CLAUDES_IMAGE], "image"),
+        (bounds.messages_input_max, "kimi-k2", [{"type": "tool_result",
+                                                 "content": [CLAUDES_IMAGE]}], "image"),
+        (bounds.responses_input_max, "o3-mini", [{"type": "input_image", "image_url": "x"}],
+         "image"),
+    ],
+)  # fmt: skip
+def test_what_a_model_does_not_take_is_refused(bound, model, parts, medium):
+    turn = {"role": "user", "content": parts}
+    for fields in ({"messages": [turn]}, {"input": [turn]}):
+        if (bound is bounds.responses_input_max) is ("input" in fields):
+            with pytest.raises(InputNotTaken) as refused:
+                bound(raw(fields), model=facts_by_name(model))
+            assert refused.value.medium == medium
 
 
 @pytest.mark.parametrize(

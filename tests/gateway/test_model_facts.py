@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MODELS = [
     ("openai", "gpt-4.1"),
     ("mistral", "mistral-large-latest"),
-    ("groq", "llama-3.3-70b-versatile"),
+    ("groq", "meta-llama/llama-4-scout-17b-16e-instruct"),
     ("x-ai", "grok-4-0709"),
     ("openrouter", "openai/gpt-5-mini"),
 ]
@@ -112,6 +112,19 @@ def test_the_rules_of_images_decide_what_an_image_holds(call, provider, model):
         held.append(call(provider, model, image, max_tokens=10)[1].held_tokens)
     first = held[0] - 1000
     assert [each - first for each in held] == [1000, 1445, 201, 1445, 16_384]
+
+
+@every_model
+def test_an_image_is_sent_only_to_a_model_that_may_take_it(call, providers, provider, model):
+    call(provider, model)
+    image = [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]
+    change(provider, model, inputs=["text", "audio"])
+    refused = call(provider, model, image)
+    assert (refused.status, refused.code) == (400, "input_not_taken")
+    assert refused.json["butler"] == {"code": "input_not_taken", "medium": "image", "model": model}
+    assert len(providers.requests) == Charge.objects.exclude(status="released").count() == 1
+    change(provider, model, inputs=["text", "image"])
+    assert call(provider, model, image)[1].status == "settled"
 
 
 @every_model

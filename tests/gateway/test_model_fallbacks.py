@@ -10,6 +10,7 @@ from keys import services as keys
 from keys.models import Agent, ApiKey, Charge
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
+from tests.gateway.media import base64_of, png
 from tests.gateway.server import gateway_on, lend, supply, supply_key
 from tests.gateway.test_models import CHEAP, DEAR, charge, embed, serve
 
@@ -280,6 +281,33 @@ def test_the_cheaper_models_key_may_be_out_and_then_the_model_itself_serves(gate
     switch_off("key-2")
     assert served(session.call())[1:] == ("key-1", "gpt-4.1", None)
     assert_books_balance()
+
+
+@pytest.mark.parametrize("percent", [None, 1], ids=["no key", "budget"])
+def test_a_fallback_that_does_not_take_an_image_is_passed_over(gateway, percent):
+    serve("key-1", "gpt-3.5-turbo")
+    supply_small("key-2", "google", "gemini-2.5-flash-lite")
+    fallback("gpt-4.1", "gpt-3.5-turbo", "gemini-2.5-flash-lite", percent=percent)
+    session = lend(gateway.url)
+    use(session, 2_000)
+    asked = "gpt-4.1" if percent else "gpt-4.1-of-nobody"
+    if not percent:
+        fallback(asked, "gpt-3.5-turbo", "gemini-2.5-flash-lite")
+    assert served(session.call(model=asked))[2] == "gpt-3.5-turbo"
+    image = {"type": "image_url", "image_url": {"url": base64_of(png(8, 8))}}
+    told = served(session.call([image], model=asked))
+    assert told[:3] == (200, "key-2", "gemini-2.5-flash-lite")
+    assert told[3].startswith(asked)
+    assert_books_balance()
+
+
+def test_a_stream_says_that_a_fallback_serves_it(gateway):
+    serve("key-1", "gpt-4o-mini")
+    fallback("gpt-4.1", "gpt-4o-mini", percent=1)
+    session = lend(gateway.url)
+    use(session, 2_000)
+    told = served(session.call(model="gpt-4.1", stream=True))
+    assert told == (200, "key-1", "gpt-4o-mini", "gpt-4.1; budget")
 
 
 def test_policies_that_change_while_calls_are_on_the_way_break_none(gateway, sandbox):

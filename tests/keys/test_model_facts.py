@@ -45,8 +45,9 @@ def change(model, **changes):
 def test_every_bundled_model_begins_with_what_its_name_says(group):
     known = {name: value for name, value in group.items() if name != "models"}
     for name in group["models"]:
-        assert facts_by_name(name)._replace(reasons_unseen=False) == facts_from_columns(
-            known | {"reasons_unseen": False}
+        known_later = {"reasons_unseen": False, "inputs": frozenset()}
+        assert facts_by_name(name)._replace(**known_later) == facts_from_columns(
+            known | known_later
         )
 
 
@@ -85,6 +86,36 @@ def test_the_lines_of_a_provider_have_the_facts_of_their_names(provider, model):
 )
 def test_models_that_reason_unseen_are_known(model, unseen):
     assert facts_by_name(model).reasons_unseen is unseen
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs"),
+    [
+        ("gpt-3.5-turbo-0125", "text"),
+        ("gpt-4", "text"),
+        ("gpt-4-turbo-preview", "text"),
+        ("gpt-4-turbo", "text image"),
+        ("openai/gpt-4o-mini", "text image"),
+        ("gpt-4o-audio-preview", ""),
+        ("o3-mini", "text"),
+        ("o3", "text image"),
+        ("gpt-6-astra", ""),
+        ("anthropic.claude-v1", "text"),
+        ("claude-sonnet-4-5", "text image"),
+        ("gemini-2.5-pro", ""),
+        ("deepseek-reasoner", "text"),
+        ("meta-llama/llama-3.3-70b-instruct", "text"),
+        ("meta/llama-3.2-11b-vision-instruct", ""),
+        ("nvidia/llama-3.1-nemotron-nano-vl-8b-v1", ""),
+        ("qwen/qwen3-32b", "text"),
+        ("qwen/qwen3-vl-8b-instruct", ""),
+        ("my-own-model", ""),
+    ],
+)
+def test_what_models_take_is_known_of_those_that_say_it(model, inputs):
+    facts = facts_by_name(model)
+    assert facts.inputs == frozenset(inputs.split())
+    assert facts.takes("image") is (not inputs or "image" in inputs)
 
 
 def test_a_changed_fact_reaches_the_gateway_and_the_audit():
@@ -165,7 +196,14 @@ def test_facts_are_changed_in_the_admin(admin_client):
     assert "Write them as" in wrong.content.decode()
     wrong = admin_client.post(page, form(line, refused_parameters="temperature"))
     assert "is not known" in wrong.content.decode()
-    changes = {"tokenizer": "", "image_rules": '{"flat": {"tokens": 7}}', "reasons_unseen": "on"}
+    wrong = admin_client.post(page, form(line, inputs="text,video"))
+    assert "&#x27;video&#x27; is not known. Use text, image, audio." in wrong.content.decode()
+    changes = {
+        "tokenizer": "",
+        "inputs": "text",
+        "image_rules": '{"flat": {"tokens": 7}}',
+        "reasons_unseen": "on",
+    }
     right = form(line, refused_parameters="stream_options,prompt_cache_key", **changes)
     assert admin_client.post(page, right).status_code == 302
     line.refresh_from_db()
@@ -175,9 +213,10 @@ def test_facts_are_changed_in_the_admin(admin_client):
         image_rules=line.facts.image_rules,
         refused_parameters=frozenset({"stream_options", "prompt_cache_key"}),
         reasons_unseen=True,
+        inputs=frozenset({"text"}),
     )
     entry = AuditEntry.objects.get(action="model.change")
-    assert set(entry.after) >= {"tokenizer", "image_rules", "reasons_unseen"}
+    assert set(entry.after) >= {"tokenizer", "inputs", "image_rules", "reasons_unseen"}
 
 
 def test_the_list_says_which_keys_serve_a_model_and_what_it_costs(
