@@ -7,12 +7,12 @@ import socketserver
 import threading
 import time
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from common import addresses
 from tests.alerts.builders import SECRET
+from tests.http_server import QuietHandler, serving
 
 
 @dataclass
@@ -41,7 +41,7 @@ def webhook():
     """A running `Webhook`."""
     hook = Webhook()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self):
             hook.paths.append(self.path)
             hook.messages.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
@@ -49,17 +49,8 @@ def webhook():
             self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hook.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield hook
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as hook.port:
+        yield hook
 
 
 @pytest.fixture
@@ -80,11 +71,8 @@ def mail_server():
             mails.append("".join(line.decode() for line in iter(self.rfile.readline, b".\r\n")))
             return b"250 taken\r\n"
 
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1], mails
-    server.shutdown()
-    server.server_close()
+    with serving(Handler, kind=socketserver.ThreadingTCPServer) as port:
+        yield port, mails
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Event
 from typing import Any, NamedTuple
+
+from tests.http_server import QuietHandler, serving
 
 _GOOD = {
     "id": "x",
@@ -98,22 +100,13 @@ def running_fake_provider() -> Iterator[FakeProvider]:
     """The provider, on a free port."""
     provider = FakeProvider()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             provider.answer(self)
 
         def do_GET(self) -> None:
             provider.answer(self)
 
-        def log_message(self, *said: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, daemon=True).start()
-    provider.base_url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+    with serving(Handler) as port:
+        provider.base_url = f"http://127.0.0.1:{port}/v1"
         yield provider
-    finally:
-        server.shutdown()
-        server.server_close()

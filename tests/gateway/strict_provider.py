@@ -1,11 +1,11 @@
 """A provider that refuses some requests, with the words of real ones, and answers all others."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.http_server import QuietHandler, serving
 
 Refuse = Callable[[dict[str, Any]], tuple[int, Any] | None]
 _USAGE = {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}
@@ -56,7 +56,7 @@ def strict_provider(refuse: Refuse) -> Iterator[StrictProvider]:
     """A running provider. `refuse`: the status and body of a refusal of a request, or None."""
     provider = StrictProvider(refuse)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -85,14 +85,6 @@ def strict_provider(refuse: Refuse) -> Iterator[StrictProvider]:
                 return "".join(f"data: {line}\n\n" for line in lines).encode()
             return _CHAT
 
-        def log_message(self, *_: Any) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    provider.base_url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+    with serving(Handler) as port:
+        provider.base_url = f"http://127.0.0.1:{port}/v1"
         yield provider
-    finally:
-        server.shutdown()
-        server.server_close()

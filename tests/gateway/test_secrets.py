@@ -6,8 +6,7 @@ import logging
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from tests.books import assert_books_balance
 from tests.gateway import wire
 from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import MODEL, PATHS, Session, gateway_on, lend, supply
+from tests.http_server import QuietHandler, serving
 from tests.keys.builders import PAID, limit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,26 +92,18 @@ class Provider:
 
 
 @contextmanager
-def serving(provider: Provider) -> Iterator[str]:
+def running_provider(provider: Provider) -> Iterator[str]:
     """Its address."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             provider.answer(self)
 
         def do_GET(self) -> None:
             provider.received.append(({}, f"followed to {self.path}"))
 
-        def log_message(self, *said: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}/v1"
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +117,7 @@ def sandbox():
 def provider():
     """The provider behind the key, and its address."""
     behind = Provider()
-    with serving(behind) as behind.base_url:
+    with running_provider(behind) as behind.base_url:
         yield behind
 
 
