@@ -14,6 +14,7 @@ from api.fields import Usd
 from keys.books.queries.pages import Meter
 from keys.limits.queries.spendable import spendable
 from keys.models import AgentToken, Period, Unit
+from orchestration.queries.agent_work import agent_work
 
 
 class LimitOutput(serializers.Serializer):
@@ -40,6 +41,25 @@ class LimitOutput(serializers.Serializer):
     resets_at = serializers.DateTimeField(
         allow_null=True,
         help_text="The time at which the next period begins, or null for a total.",
+    )
+
+
+class WorkOutput(serializers.Serializer):
+    """The open tasks of the agent, and the most that it may have."""
+
+    open_tasks = serializers.IntegerField(help_text="The number of tasks that have not ended.")
+    open_tasks_max = serializers.IntegerField(
+        help_text="The most open tasks that the agent may have."
+    )
+    open_sub_tasks = serializers.IntegerField(
+        help_text="The number of sub-tasks of these tasks that have not ended."
+    )
+    open_sub_tasks_max = serializers.IntegerField(
+        help_text="The most open sub-tasks that the agent may have in all its tasks."
+    )
+    running = serializers.IntegerField(help_text="The number of sub-tasks that are running now.")
+    running_max = serializers.IntegerField(
+        help_text="The most sub-tasks of the agent that run at the same time."
     )
 
 
@@ -83,12 +103,15 @@ class MeView(ApiView):
             many=True,
             help_text="The limits of the agent, followed by those of the cost centres that pay.",
         )
+        work = WorkOutput(
+            help_text="The open and running work of the agent's tasks, and the most that may be."
+        )
 
     @extend_schema(
         operation_id="me",
         summary="Get the agent and its remaining budget",
         description="Accepts any agent token. Returns the agent and the scopes of the token, the "
-        "limits that apply and what they leave.",
+        "limits that apply and what they leave, and how much work its tasks have open.",
         responses=Output,
     )
     def get(self, request: Request) -> Response:
@@ -105,6 +128,7 @@ class MeView(ApiView):
             "free_usd": free.usd,
             "until": free.until,
             "limits": [_limit(meter) for meter in free.meters],
+            "work": agent_work(bearer.agent),
         }
         return Response(serialize(self.Output, facts))
 

@@ -33,10 +33,12 @@ def make() -> None:
         for period in ("day", "month"):
             limit(api_key, period)
     for number in range(AGENTS):
-        agent = keys.create_agent(f"agent-{number}", cost_centre="org", actor=ACTOR, now=now())
+        agent = keys.create_agent_without_limits(
+            f"agent-{number}", cost_centre="org", actor=ACTOR, now=now()
+        )
         limit(agent, "day")
     # The agent whose allocations are always refused.
-    keys.create_agent("poor", cost_centre="org", actor=ACTOR, now=now())
+    keys.create_agent_without_limits("poor", cost_centre="org", actor=ACTOR, now=now())
     limit(Agent.objects.get(pk="poor"), "day", amount=1)
 
 

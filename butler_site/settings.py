@@ -75,6 +75,10 @@ TOKEN_PEPPER = env.text("BUTLER_TOKEN_PEPPER")
 
 # --- Butler's knobs ------------------------------------------------------------------------------
 
+# The limit that a new agent begins with, in tokens per day; 0: none.
+NEW_AGENT_TOKENS_PER_DAY = env.integer(
+    "BUTLER_NEW_AGENT_TOKENS_PER_DAY", 10_000_000, least=0, most=10**14
+)
 # A key is a candidate for an allocation when more than this many tokens are free on it.
 CANDIDATE_FREE_TOKENS_MIN = env.integer(
     "BUTLER_CANDIDATE_FREE_TOKENS_MIN", 10_000, least=0, most=10**12
@@ -131,9 +135,10 @@ GATEWAY_URL = env.web_address("BUTLER_GATEWAY_URL", PUBLIC_URL, schemes=("https"
 # OpenClaw's configuration.
 OPENCLAW_URL = env.text("BUTLER_OPENCLAW_URL")
 OPENCLAW_TOKEN = env.text("BUTLER_OPENCLAW_TOKEN")
-# The most attempts that run at once: in all, unless a concurrency limit in the admin sets another
-# number, and in one process.
+# The most attempts that run at once: in all and of one agent, unless a concurrency limit in the
+# admin sets another number, and in one process.
 ATTEMPTS_MAX = env.integer("BUTLER_ATTEMPTS_MAX", 500, least=1, most=1_000_000)
+AGENT_ATTEMPTS_MAX = env.integer("BUTLER_AGENT_ATTEMPTS_MAX", 100, least=1, most=1_000_000)
 WORKER_ATTEMPTS_MAX = env.integer("BUTLER_WORKER_ATTEMPTS_MAX", 100, least=1, most=10_000)
 # How long a worker is silent before others take over its attempts, and how often the attempts of
 # one sub-task may be lost in this way before the sub-task is quarantined.
@@ -143,6 +148,11 @@ ATTEMPT_RECOVERIES_MAX = env.integer("BUTLER_ATTEMPT_RECOVERIES_MAX", 5, least=0
 SUB_TASKS_MAX = env.integer("BUTLER_SUB_TASKS_MAX", 10_000, least=1, most=100_000)
 SUB_TASK_FAN_OUT_MAX = env.integer("BUTLER_SUB_TASK_FAN_OUT_MAX", 1_000, least=1, most=100_000)
 SUB_TASK_DEPTH_MAX = env.integer("BUTLER_SUB_TASK_DEPTH_MAX", 100, least=1, most=10_000)
+# The most tasks of one agent that may be open at once, and the most open sub-tasks of all of them.
+AGENT_OPEN_TASKS_MAX = env.integer("BUTLER_AGENT_OPEN_TASKS_MAX", 200, least=1, most=10**6)
+AGENT_OPEN_SUB_TASKS_MAX = env.integer(
+    "BUTLER_AGENT_OPEN_SUB_TASKS_MAX", 20_000, least=1, most=10**7
+)
 TASK_TEXT_BYTES_MAX = 1_000_000
 ESTIMATE_BYTES_MAX = 1_000_000
 API_REQUESTS_PER_MINUTE = env.integer("BUTLER_API_REQUESTS_PER_MINUTE", 6_000, least=1, most=10**9)

@@ -43,18 +43,19 @@ from keys.books.sql.hold import HoldResult
 from keys.database import plan_for_calls
 from keys.identity.services.agents import (
     ROOT_COST_CENTRE,
-    create_agent,
-    create_agent_of,
+    create_agent_without_limits,
     create_cost_centre,
     disable_agent,
     enable_agent,
     ensure_cost_centre,
+    ensure_cost_centre_below_root,
     issue_token,
     revoke_token,
 )
 from keys.identity.services.allow_lists import set_allow_list
 from keys.identity.services.token_use import note_token_use
 from keys.limits.services.limits import Terms, remove_limit, set_limit
+from keys.limits.services.new_agents import create_agent, create_agent_of
 from keys.limits.services.windows import open_windows, take_books_alone
 from keys.supply.services.api_keys import (
     KeyTerms,
@@ -104,7 +105,9 @@ __all__ = [
     "ROOT_COST_CENTRE",
     "create_agent",
     "create_agent_of",
+    "create_agent_without_limits",
     "ensure_cost_centre",
+    "ensure_cost_centre_below_root",
     "create_cost_centre",
     "disable_agent",
     "enable_agent",

@@ -110,6 +110,36 @@ class NothingToRetry(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class TooManyOpenTasks(Refusal):
+    """The agent has as many open tasks as it may have."""
+
+    open_tasks: int
+    open_tasks_max: int
+
+    def sentence(self) -> str:
+        return (
+            f"The agent has {self.open_tasks:,} open tasks, and may have {self.open_tasks_max:,}. "
+            "Wait until a task has ended, or cancel one."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class TooManyOpenSubTasks(Refusal):
+    """The agent would have more open sub-tasks, in all its tasks, than it may have."""
+
+    sub_tasks: int
+    open_sub_tasks: int
+    open_sub_tasks_max: int
+
+    def sentence(self) -> str:
+        return (
+            f"The agent has {self.open_sub_tasks:,} open sub-tasks, and may have "
+            f"{self.open_sub_tasks_max:,}, so {self.sub_tasks:,} more are too many. Wait until "
+            "some have ended, or cancel a task."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class BudgetTooSmall(Refusal):
     """The task's budget, or what is left of it, is too small for its sub-tasks. All in tokens."""
 

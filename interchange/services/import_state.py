@@ -133,7 +133,7 @@ def _write(
 ) -> dict[str, list[int]]:
     """Write every row; return the ids of alerts and history in the order of the file."""
     keys.create_cost_centre(imported_books.CENTRE, name="Imported", actor=actor, now=now)
-    keys.create_agent(
+    keys.create_agent_without_limits(
         imported_books.AGENT,
         cost_centre=imported_books.CENTRE,
         name="Import",

@@ -167,11 +167,14 @@ class AgentAdmin(AllowListAdmin):
 
     @display(description="Records")
     def rows(self, agent: Agent) -> SafeString | str:
-        """Links to the agent's allocations and charges."""
+        """Links to the agent's allocations, charges and concurrency limit."""
         return widgets.separated(
             [
                 widgets.list_link("allocations", "allocations", agent=agent.pk),
                 widgets.list_link("charges", "charges", agent=agent.pk),
+                widgets.list_link(
+                    "concurrency_limits", "concurrency limit", scope=f"agent:{agent.pk}"
+                ),
             ]
         )
 

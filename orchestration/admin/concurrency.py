@@ -21,11 +21,12 @@ from orchestration.models import Concurrency
 from orchestration.queries.pages import running_by_scope
 from security.request_actor import person_of
 
-_KINDS_WITH_PAGE = ("centre", "provider")
+_KINDS_WITH_PAGE = ("agent", "centre", "provider")
 _RULE = (
     "A limit caps how many sub-agents run at the same time; the others wait. All limits that apply "
-    "to a sub-agent must allow it: the limit of all, of its cost centre and those above it, of its "
-    "provider and of its runner. Lowering a limit stops no running sub-agent."
+    "to a sub-agent must allow it: the limit of all, of its agent, of its cost centre and those "
+    "above it, of its provider and of its runner. Without a limit here, each agent has that of the "
+    "setting BUTLER_AGENT_ATTEMPTS_MAX. Lowering a limit stops no running sub-agent."
 )
 
 
@@ -35,8 +36,8 @@ class ConcurrencyForm(forms.ModelForm):
     scope = forms.CharField(
         max_length=110,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="Enter all, centre:<cost centre>, provider:<provider> or runner:<runner>, "
-        "for example centre:research.",
+        help_text="Enter all, agent:<agent>, centre:<cost centre>, provider:<provider> or "
+        "runner:<runner>, for example centre:research.",
     )
     attempts_max = forms.IntegerField(
         label="Concurrent sub-agents",
@@ -86,7 +87,7 @@ class ConcurrencyAdmin(ServiceAdmin):
         return ConcurrencyList
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Users who may delete limits; a scope without a row has no limit."""
+        """Users who may delete limits; the scope then has no limit, or that of the settings."""
         return request.user.has_perm("orchestration.delete_concurrency")
 
     def get_readonly_fields(

@@ -25,16 +25,18 @@ _POSTPONEMENT = timedelta(seconds=3)
 def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
     """Start up to `most` waiting sub-tasks: each gets an attempt with tokens of its task's budget.
 
-    Concurrency limits and the budgets of the tasks may allow fewer. One conditional UPDATE decides
-    which worker gets a sub-task.
+    The agents with the fewest running attempts come first. Concurrency limits and the budgets of
+    the tasks may allow fewer. One conditional UPDATE decides which worker gets a sub-task.
     """
-    if not fetch_unprepared(sql.CANDIDATES, now=now, most=most):
+    if not fetch_unprepared(sql.CANDIDATES, full=[], now=now, most=1):
         return []
-    # Asked again under the lock: another worker may have started them in between.
+    # Under the lock no other worker starts attempts, so what is counted now stays true.
     fetch_unprepared(sql.CLAIM_LOCK)
-    sub_tasks, tasks = _lock_candidates(fetch_unprepared(sql.CANDIDATES, now=now, most=most))
     limits = _ConcurrencyLimits(
         {each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING_BY_SCOPE)}
+    )
+    sub_tasks, tasks = _lock_candidates(
+        fetch_unprepared(sql.CANDIDATES, full=limits.full_scopes(), now=now, most=most)
     )
     budgets = _task_budgets(tasks, sub_tasks)
     starts = [
@@ -115,7 +117,16 @@ class _ConcurrencyLimits:
 
     def allow(self, scopes: list[str]) -> bool:
         """Whether each of these scopes has room for one more attempt."""
-        return all(self._running[s] < self._most[s] for s in scopes if s in self._most)
+        return not any(map(self._is_full, scopes))
+
+    def full_scopes(self) -> list[str]:
+        """The scopes without room for one more attempt."""
+        return [scope for scope in {*self._most, *self._running} if self._is_full(scope)]
+
+    def _is_full(self, scope: str) -> bool:
+        usual = settings.AGENT_ATTEMPTS_MAX if scope.startswith("agent:") else None
+        most = self._most.get(scope, usual)
+        return most is not None and self._running[scope] >= most
 
     def count(self, scopes: list[str]) -> None:
         """Count one more running attempt in each of these scopes."""
@@ -156,7 +167,8 @@ def _start_parameters(
 ) -> dict[str, Any] | None:
     """The parameters of START_ATTEMPTS for a sub-task; None if it has to wait."""
     task = tasks[sub_task.task_id]
-    scopes = ["all", f"runner:{sub_task.runner}", f"provider:{sub_task.provider}"]
+    scopes = ["all", f"agent:{task.agent_id}"]
+    scopes += [f"runner:{sub_task.runner}", f"provider:{sub_task.provider}"]
     scopes += [f"centre:{slug}" for slug in task.centres]
     if not limits.allow(scopes) or not (tokens := budgets[task.pk].lend(sub_task)):
         return None

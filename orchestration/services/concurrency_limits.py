@@ -1,12 +1,15 @@
 """Set and remove limits on how many attempts of a scope run at the same time."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Model
 
-from keys.models import CostCentre, Provider
-from keys.refusals import CostCentreNotFound, ProviderNotFound, WrongValue
+from common.refusal import Refusal
+from keys.models import Agent, CostCentre, Provider
+from keys.refusals import AgentNotFound, CostCentreNotFound, ProviderNotFound, WrongValue
 from orchestration import runners
 from orchestration.audit_actions import Action
 from orchestration.models import Concurrency
@@ -15,25 +18,29 @@ from security import audit
 from security.actor import Actor
 
 _EVERYTHING = "all"
-_KINDS = "all, centre:<cost centre>, provider:<provider> or runner:<runner>"
+_KINDS = "all, agent:<agent>, centre:<cost centre>, provider:<provider> or runner:<runner>"
+# What the kinds of scopes name, and the refusal if it does not exist.
+_ROWS: dict[str, tuple[type[Model], Callable[[str], Refusal]]] = {
+    "agent": (Agent, lambda slug: AgentNotFound(agent=slug)),
+    "centre": (CostCentre, lambda slug: CostCentreNotFound(cost_centre=slug)),
+    "provider": (Provider, lambda slug: ProviderNotFound(provider=slug)),
+}
 
 
 def check_scope(scope: str) -> None:
     """Check that the scope is well formed and that what it names exists.
 
-    Refusals: WrongValue, CostCentreNotFound, ProviderNotFound, RunnerNotFound.
+    Refusals: WrongValue, AgentNotFound, CostCentreNotFound, ProviderNotFound, RunnerNotFound.
     """
     kind, _, name = scope.partition(":")
     if scope == _EVERYTHING:
         return
-    if kind == "centre" and name:
-        if not CostCentre.objects.filter(pk=name).exists():
-            raise CostCentreNotFound(cost_centre=name)
-    elif kind == "provider" and name:
-        if not Provider.objects.filter(pk=name).exists():
-            raise ProviderNotFound(provider=name)
-    elif kind == "runner" and name:
+    if kind == "runner" and name:
         runners.check(name, agent=None)
+    elif kind in _ROWS and name:
+        model, refusal = _ROWS[kind]
+        if not model._default_manager.filter(pk=name).exists():
+            raise refusal(name)
     else:
         raise WrongValue(f"The scope {scope} is not known. Use {_KINDS}.", field="scope")
 
@@ -60,7 +67,7 @@ def set_concurrency(scope: str, *, attempts_max: int, actor: Actor, now: datetim
 
 @transaction.atomic(durable=True)
 def remove_concurrency(scope: str, *, actor: Actor, now: datetime) -> None:
-    """Remove the limit of `scope`; `all` then has the limit of the settings.
+    """Remove the limit of `scope`; `all` and agents then have the limit of the settings.
 
     Repeating the call changes nothing.
     """

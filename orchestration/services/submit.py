@@ -12,6 +12,7 @@ from orchestration import planning, runners
 from orchestration.models import Task
 from orchestration.planning import Part
 from orchestration.refusals import BudgetTooSmall
+from orchestration.services.open_work import check_open_work
 from orchestration.services.store_plan import write_sub_tasks
 from orchestration.services.task_request import TaskRequest
 from orchestration.services.wakeup import wake
@@ -62,7 +63,7 @@ def submit(
 
     Returns the task and whether it was created: the same idempotency key is the same task.
     Refusals: those of `plan`, AgentNotFound, AgentDisabled, CostCentreNotFound, ProviderNotFound,
-    ModelNotFound, IdempotencyMismatch.
+    ModelNotFound, IdempotencyMismatch, TooManyOpenTasks, TooManyOpenSubTasks.
     """
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
         return _same(earlier, request), False
@@ -107,6 +108,7 @@ def _submit(
     if idempotency_key and (earlier := _earlier(agent, idempotency_key)):
         return _same(earlier, request), False
     centre = _cost_centre(agent, request.cost_centre)
+    check_open_work(agent, sub_tasks=len(planned.parts))
     task = Task.objects.create(
         agent_id=agent,
         cost_centre=centre,

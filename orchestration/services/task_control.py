@@ -20,6 +20,7 @@ from orchestration.refusals import (
 )
 from orchestration.services.claim import spent_tokens
 from orchestration.services.finish import advance_tasks, fail_sub_tasks
+from orchestration.services.open_work import check_open_work
 from orchestration.services.wakeup import wake
 from security import audit
 from security.actor import Actor
@@ -146,7 +147,7 @@ def retry_failed(
     Succeeded sub-tasks stay as they are. The budget grows by `additional_budget` tokens; where the
     shares no longer fit into what is left of it, they are split again. Repeating the call with the
     idempotency key of the last retry changes nothing. Refusals: TaskNotFound, TaskNotEnded,
-    NothingToRetry, BudgetTooSmall.
+    NothingToRetry, BudgetTooSmall, TooManyOpenTasks, TooManyOpenSubTasks.
     """
     task = _lock_task(task_id)
     if idempotency_key and task.retry_key == idempotency_key:
@@ -158,6 +159,7 @@ def retry_failed(
     )
     if not again:
         raise NothingToRetry(task_id=task_id)
+    check_open_work(task.agent_id, sub_tasks=len(again))
     before = _values(task)
     task.budget += additional_budget
     _share_out(task, again)

@@ -14,7 +14,8 @@ class Candidate(NamedTuple):
 
 
 class RunningInScope(NamedTuple):
-    """The number of running attempts in a scope: `all`, `runner:…`, `provider:…` or `centre:…`."""
+    """The number of running attempts in a scope: `all`, `agent:…`, `runner:…`, `provider:…` or
+    `centre:…`."""
 
     scope: str
     attempts: int
@@ -43,23 +44,46 @@ class PromisedTokens(NamedTuple):
 # Only one transaction at a time starts attempts, so none can start after they were counted.
 CLAIM_LOCK = Statement("SELECT pg_advisory_xact_lock(0x776f726b)", NoRow)
 
-# Waiting sub-tasks within `max_concurrent` of their task: the heaviest first within a task, and
-# one of each task before the second one of any task.
+# Waiting sub-tasks within `max_concurrent` of their task, without those in a scope that is `full`.
+# Each place is for the agent that would then have the fewest running attempts. Of an agent: one of
+# each task before the second one of any task, and the heaviest first within a task.
 CANDIDATES = Statement(
     """
-    SELECT s.id AS sub_task_id, t.id AS task_id
-      FROM orchestration_task t
-     CROSS JOIN LATERAL (
-        SELECT count(*) AS n FROM orchestration_attempt a
-         WHERE a.task_id = t.id AND a.status = 'running') running
-     CROSS JOIN LATERAL (
-        SELECT s.id, row_number() OVER (ORDER BY s.weight DESC, s.position) AS place
-          FROM orchestration_subtask s
-         WHERE s.task_id = t.id AND s.status = 'waiting' AND s.not_before <= %(now)s
-         ORDER BY s.weight DESC, s.position
-         LIMIT greatest(least(t.max_concurrent - running.n, %(most)s), 0)) s
-     WHERE t.status = 'active' AND t.deadline_at > %(now)s
-     ORDER BY s.place, t.id
+    -- The attempts that are running now, by task.
+    WITH running AS MATERIALIZED (
+        SELECT t.id AS task_id, t.agent_id, count(*) AS n
+          FROM orchestration_attempt a JOIN orchestration_task t ON t.id = a.task_id
+         WHERE a.status = 'running'
+         GROUP BY t.id
+    ),
+    -- What may start of each task, in its order.
+    startable AS (
+        SELECT s.id AS sub_task_id, t.id AS task_id, t.agent_id, s.place
+          FROM orchestration_task t
+          LEFT JOIN running r ON r.task_id = t.id
+         CROSS JOIN LATERAL (
+            SELECT s.id, row_number() OVER (ORDER BY s.weight DESC, s.position) AS place
+              FROM orchestration_subtask s
+             WHERE s.task_id = t.id AND s.status = 'waiting' AND s.not_before <= %(now)s
+               AND NOT ARRAY['runner:' || s.runner, 'provider:' || s.provider] && %(full)s
+             ORDER BY s.weight DESC, s.position
+             LIMIT greatest(least(t.max_concurrent - coalesce(r.n, 0), %(most)s), 0)) s
+         WHERE t.status = 'active' AND t.deadline_at > %(now)s
+           AND NOT ARRAY['all', 'agent:' || t.agent_id] && %(full)s
+           AND NOT EXISTS (
+                SELECT FROM unnest(t.centres) c WHERE 'centre:' || c = ANY(%(full)s))
+    ),
+    -- What may start of each agent, in its order, counted from what it has running.
+    counted AS (
+        SELECT s.sub_task_id, s.task_id,
+               row_number() OVER (PARTITION BY s.agent_id ORDER BY s.place, s.task_id)
+                   + coalesce(r.n, 0) AS place
+          FROM startable s
+          LEFT JOIN (SELECT agent_id, sum(n) AS n FROM running GROUP BY agent_id) r
+            ON r.agent_id = s.agent_id
+    )
+    SELECT sub_task_id, task_id FROM counted
+     ORDER BY place, task_id
      LIMIT %(most)s
     """,
     Candidate,
@@ -74,6 +98,7 @@ RUNNING_BY_SCOPE = Statement(
       JOIN orchestration_subtask s ON s.id = a.sub_task_id
      CROSS JOIN LATERAL (
         SELECT 'all' AS scope
+        UNION ALL SELECT 'agent:' || t.agent_id
         UNION ALL SELECT 'runner:' || a.runner
         UNION ALL SELECT 'provider:' || coalesce(nullif(a.provider, ''), s.provider)
         UNION ALL SELECT 'centre:' || c FROM unnest(t.centres) c) scopes

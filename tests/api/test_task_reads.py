@@ -218,3 +218,20 @@ def test_results_can_come_without_their_texts(ada):
     assert (with_text["result"], without["result"]) == ("did a", "")
     assert_problem(ada.get(path, with_text="perhaps"), 422, "invalid_request")
     assert Attempt.objects.count() == 1
+
+
+def test_me_tells_the_open_work_of_the_agent_and_the_most_of_it(ada, bob, settings):
+    settings.AGENT_OPEN_TASKS_MAX, settings.AGENT_OPEN_SUB_TASKS_MAX = 1, 3
+    submit(ada)
+    start_attempts()
+    assert ada.get("/me").json()["work"] == {
+        "open_tasks": 1,
+        "open_tasks_max": 1,
+        "open_sub_tasks": 3,
+        "open_sub_tasks_max": 3,
+        "running": 1,
+        "running_max": settings.AGENT_ATTEMPTS_MAX,
+    }
+    assert_problem(submit(ada), 409, "too_many_open_tasks")
+    assert_problem(submit(bob, sub_tasks=parts(*"abcd")), 409, "too_many_open_sub_tasks")
+    assert bob.get("/me").json()["work"]["open_tasks"] == 0

@@ -101,4 +101,4 @@ def make_people():
     keys.create_cost_centre("research", parent="org", actor=ACTOR, now=NOON)
     keys.create_cost_centre("sales", parent="org", actor=ACTOR, now=NOON)
     for name, centre in (("ada", "research"), ("bob", "research"), ("carol", "sales")):
-        keys.create_agent(name, cost_centre=centre, actor=ACTOR, now=NOON)
+        keys.create_agent_without_limits(name, cost_centre=centre, actor=ACTOR, now=NOON)

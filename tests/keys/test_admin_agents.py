@@ -48,7 +48,8 @@ def test_an_agent_is_added_with_a_limit(staff, people):
     answer = staff.post(page("agent_add"), wanted | limits, follow=True)
     assert answer.status_code == 200
     dora = Agent.objects.get(pk="dora")
-    assert (dora.cost_centre_id, dora.limits.get().amount) == ("sales", 12.5)
+    assert (dora.cost_centre_id, dora.limits.get(unit="usd").amount) == ("sales", 12.5)
+    assert dora.limits.get(unit="tokens").amount == settings.NEW_AGENT_TOKENS_PER_DAY
     by_grace = AuditEntry.objects.filter(actor_name="grace", actor_kind="person")
     assert set(by_grace.values_list("action", flat=True)) == {"agent.create", "limit.set"}
     html = staff.get(page("agent_change", "dora")).content.decode()

@@ -12,13 +12,14 @@ from keys.refusals import (
     AgentNotFound,
     AlreadyExists,
     CostCentreNotFound,
+    LimitReached,
     TooManyTokens,
     WrongValue,
 )
 from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
-from tests.keys.builders import add_key, allocate, report
+from tests.keys.builders import add_key, allocate, limit, report
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +118,22 @@ def test_an_agent_that_is_off_gets_nothing_new_but_what_it_used_is_recorded(peop
     switched = AuditEntry.objects.about("agent:ada").filter(after__has_key="disabled")
     assert [entry.action for entry in switched.order_by("id")] == ["agent.disable", "agent.enable"]
     assert_books_balance()
+
+
+def test_a_new_agent_begins_with_a_limit_that_people_can_change(people, settings):
+    settings.NEW_AGENT_TOKENS_PER_DAY = 5_000
+    dora = keys.create_agent_of("dora", cost_centre="lab", actor=ACTOR, now=NOON)
+    add_key("nvidia-1")
+    with pytest.raises(LimitReached):
+        allocate("dora", 5_001)
+    limit(dora, 6_000)
+    assert allocate("dora", 5_001)
+    first = AuditEntry.objects.about("agent:dora").filter(action="limit.set").earliest("id")
+    assert (first.after["tokens_per_day"], first.reason) == ("5000", "limit of new agents")
+    assert_books_balance()
+
+
+def test_the_limit_of_new_agents_can_be_switched_off(people, settings):
+    settings.NEW_AGENT_TOKENS_PER_DAY = 0
+    assert not keys.create_agent("dora", cost_centre="org", actor=ACTOR, now=NOON).limits.exists()
+    assert not Agent.objects.get(pk="ada").limits.exists(), "agents that exist stay as they are"

@@ -1,5 +1,6 @@
 """Many workers at once: each part is begun once, no limit is passed, one end is heard."""
 
+from collections import Counter
 from datetime import timedelta
 from itertools import count
 
@@ -10,12 +11,19 @@ from django.utils import timezone
 from keys.models import Allocation
 from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
+from orchestration.refusals import TooManyOpenTasks
 from orchestration.runners.base import Failed
 from orchestration.services import AttemptOutcome
 from orchestration.services.finalize import _finalize
 from tests.actors import ADA
 from tests.gateway.server import supply
-from tests.orchestration.work import assert_finalized, assert_tasks_balance, statuses, submit
+from tests.orchestration.work import (
+    assert_finalized,
+    assert_tasks_balance,
+    statuses,
+    submit,
+    task_request,
+)
 from tests.threads import overtaken, refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,7 +74,9 @@ def test_no_more_of_a_task_run_than_it_allows(at_once):
     assert_tasks_balance()
 
 
-@pytest.mark.parametrize("scope", ["all", "centre:org", "provider:nvidia", "runner:model"])
+@pytest.mark.parametrize(
+    "scope", ["all", "agent:ada", "centre:org", "provider:nvidia", "runner:model"]
+)
 def test_no_more_run_than_a_limit_of_all_tasks_allows(at_once, scope):
     Concurrency.objects.create(scope=scope, attempts_max=9)
     for _ in range(5):
@@ -79,6 +89,23 @@ def test_without_a_limit_in_a_row_the_setting_holds(at_once, monkeypatch):
     monkeypatch.setattr(settings, "ATTEMPTS_MAX", 4)
     submit(*_parts(20), max_concurrent=20)
     assert len(_claim_at_once(at_once)) == 4
+
+
+def test_agents_get_equal_numbers_of_slots_from_claims_at_once(at_once, monkeypatch):
+    monkeypatch.setattr(settings, "ATTEMPTS_MAX", 20)
+    submit(*_parts(60), max_concurrent=100)
+    services.submit(
+        agent="bob", request=task_request(*_parts(60), max_concurrent=100), now=timezone.now()
+    )
+    started = _claim_at_once(at_once, most=1)
+    assert Counter(attempt.task.agent_id for attempt in started) == {"ada": 10, "bob": 10}
+
+
+def test_tasks_submitted_at_once_stay_within_the_most_of_an_agent(at_once, monkeypatch):
+    monkeypatch.setattr(settings, "AGENT_OPEN_TASKS_MAX", 3)
+    answers = at_once(lambda _: submit("gather"), times=12)
+    assert refused(answers, TooManyOpenTasks) == 9
+    assert Task.objects.count() == 3
 
 
 def test_tokens_lent_at_once_stay_within_the_budget(at_once):

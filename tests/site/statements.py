@@ -62,6 +62,7 @@ PARAMETERS: dict[str, Any] = {
     "expires_at": NOON,
     "facts": "{}",
     "failed": [1],
+    "full": ["all"],
     "holds": Jsonb([]),
     "idempotency_key": "once",
     "input_tokens": 1,

@@ -122,10 +122,10 @@ class Command(BaseCommand):
 def _agents(count: int) -> list[str]:
     """The names of `count` agents (`replay-1` and so on); missing agents are created."""
     names = [f"{_CENTRE}-{number}" for number in range(1, count + 1)]
+    actor, now = Actor.command_line(), timezone.now()
+    keys.ensure_cost_centre_below_root(_CENTRE, actor=actor, now=now)
     known = set(Agent.objects.filter(pk__in=names).values_list("pk", flat=True))
     for name in names:
         if name not in known:
-            keys.create_agent_of(
-                name, cost_centre=_CENTRE, actor=Actor.command_line(), now=timezone.now()
-            )
+            keys.create_agent_without_limits(name, cost_centre=_CENTRE, actor=actor, now=now)
     return names

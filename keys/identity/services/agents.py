@@ -69,10 +69,13 @@ def create_cost_centre(
 
 
 @transaction.atomic
-def create_agent(
+def create_agent_without_limits(
     slug: str, *, cost_centre: str, name: str = "", actor: Actor, now: datetime
 ) -> Agent:
-    """Create an agent of a cost centre. Refusals: AlreadyExists, CostCentreNotFound, WrongValue."""
+    """Create an agent that only the limits of its cost centres bound.
+
+    Refusals: AlreadyExists, CostCentreNotFound, WrongValue.
+    """
     if not CostCentre.objects.filter(pk=cost_centre).exists():
         raise CostCentreNotFound(cost_centre=cost_centre)
     agent = insert(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
@@ -87,20 +90,13 @@ def create_agent(
     return agent
 
 
-@transaction.atomic
-def create_agent_of(
-    slug: str, *, cost_centre: str, name: str = "", actor: Actor, now: datetime
-) -> Agent:
-    """Create an agent, and its cost centre (below the root) if that is missing.
-
-    Refusals: AlreadyExists, WrongValue.
-    """
-    if not CostCentre.objects.filter(pk=cost_centre).exists():
-        if cost_centre != ROOT_COST_CENTRE:
-            ensure_cost_centre(ROOT_COST_CENTRE, actor=actor, now=now)
-        parent = None if cost_centre == ROOT_COST_CENTRE else ROOT_COST_CENTRE
-        ensure_cost_centre(cost_centre, parent=parent, actor=actor, now=now)
-    return create_agent(slug, cost_centre=cost_centre, name=name, actor=actor, now=now)
+def ensure_cost_centre_below_root(slug: str, *, actor: Actor, now: datetime) -> CostCentre:
+    """The cost centre with this name, created below the root if it is missing."""
+    if slug == ROOT_COST_CENTRE:
+        return ensure_cost_centre(slug, actor=actor, now=now)
+    if not CostCentre.objects.filter(pk=slug).exists():
+        ensure_cost_centre(ROOT_COST_CENTRE, actor=actor, now=now)
+    return ensure_cost_centre(slug, parent=ROOT_COST_CENTRE, actor=actor, now=now)
 
 
 def ensure_cost_centre(

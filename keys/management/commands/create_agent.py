@@ -14,7 +14,8 @@ class Command(BaseCommand):
 
     help = (
         "Create an agent, and its cost centre if that is missing, and print a new agent token as "
-        "the last line. An existing agent gets a second token, so that it can change to it."
+        "the last line. A new agent begins with the limit BUTLER_NEW_AGENT_TOKENS_PER_DAY. An "
+        "existing agent gets a second token, so that it can change to it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
