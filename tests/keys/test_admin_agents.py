@@ -40,7 +40,7 @@ def issue(client, agent="ada", **changes):
     return client.post(page("agent_issue_token", agent), asked)
 
 
-def test_an_agent_is_added_with_a_limit(staff, people):
+def test_an_agent_is_added_with_a_limit(staff, people, settings):
     wanted = {"slug": "dora", "name": "", "cost_centre": "sales", "reason": "hired"}
     limits = (
         row(0, "usd", "total", "12.5") | no_rows("limits", "tokens") | {"limits-TOTAL_FORMS": 1}
