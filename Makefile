@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 CLIENTS := var/clients
 OPENCLAW := var/openclaw
+AUDIT := var/audit
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test clients openclaw test-openclaw lint format bench bench-budget bench-gateway requirements venv venv-dev
+.PHONY: help up test clients openclaw test-openclaw lint audit format bench bench-budget bench-gateway requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -51,11 +52,26 @@ test-openclaw: venv-dev openclaw ## Run tasks through a real gateway of OpenClaw
 lint: venv-dev ## Check style, types, migrations and the production settings
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/bandit --quiet --recursive . --configfile pyproject.toml
 	@$(VENV)/bin/mypy .
 	@$(RUN) manage.py makemigrations --check --dry-run
 	@BUTLER_PRODUCTION=yes BUTLER_PUBLIC_URL=https://butler.example.com \
 	BUTLER_SECRET_KEY=$$($(RUN) -c 'import secrets; print(secrets.token_urlsafe(50))') \
 	BUTLER_DEBUG=no $(RUN) manage.py check --deploy --fail-level WARNING
+
+# Not a part of `lint`: an advisory that comes out today must not stop a change that has nothing to do
+# with it. `--strict`: a version for which no advisories can be had is a failure, not a pass.
+audit: venv ## Look for the pinned versions in the advisories of PyPI and npm, which it needs a network for
+	@test -x $(AUDIT)/bin/pip-audit || { $(PYTHON) -m venv --clear $(AUDIT) && \
+	  $(AUDIT)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@failed=; for pins in requirements-dev.txt tests/clients/requirements.txt; do \
+	  echo "$$pins:"; \
+	  $(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $$pins || failed=yes; \
+	done; \
+	for folder in tests/clients tests/openclaw; do \
+	  echo "$$folder/package-lock.json:"; \
+	  npm audit --prefix $$folder --package-lock-only || failed=yes; \
+	done; test -z "$$failed"
 
 format: venv-dev ## Bring the code into the house's shape
 	@$(VENV)/bin/ruff check --fix .
