@@ -1,11 +1,13 @@
 """Who may come."""
 
+from base64 import b64encode
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from keys import services as keys
+from keys.books.queries.slots import slot_token
 from keys.models import Agent, AgentToken
 from tests.actors import ACTOR
 from tests.api.caller import Caller, assert_problem, session_caller, token_of
@@ -37,6 +39,45 @@ def test_what_is_no_valid_token_is_401(people, client, header):
     response = client.get("/api/v1/me", headers={"Authorization": header})
     assert_problem(response, 401, "invalid_token")
     assert 'error="invalid_token"' in response["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda token: "bs_" + token[3:],
+        lambda token: token[:-1],
+        lambda token: token[:20],
+        lambda token: token + "A",
+        lambda token: token + "A" * 30_000,
+        lambda token: token.upper(),
+        lambda token: token[:12] + "\0" + token[12:],
+        lambda token: "Bearer " + token,
+        lambda token: f"{token}, {token}",
+    ],
+    ids=range(9),
+)
+def test_a_token_that_is_not_the_whole_token_is_401(people, change):
+    token = token_of("ada")
+    assert_problem(Caller(change(token)).get("/me"), 401, "invalid_token")
+
+
+def test_a_token_in_another_place_opens_nothing(people, client):
+    token = token_of("ada")
+    for headers in ({"x-api-key": token}, {"api-key": token}, {"Cookie": f"Authorization={token}"}):
+        assert client.get("/api/v1/me", headers=headers).status_code == 401
+    for name in ("token", "access_token", "api_key", "Authorization"):
+        assert client.get("/api/v1/me", {name: token}).status_code == 401
+    basic = b64encode(f"ada:{token}".encode()).decode()
+    assert client.get("/api/v1/me", headers={"Authorization": f"Basic {basic}"}).status_code == 401
+
+
+def test_a_slots_token_opens_nothing_of_the_api(people):
+    add_key("nvidia-1")
+    allocation, now = allocate(), timezone.now()
+    keys.add_slots(1, runner="openclaw", actor=ACTOR, now=now)
+    slot = keys.take_slot(runner="openclaw", allocation_id=allocation.pk, now=now)
+    for path in ("/me", "/charges", f"/allocations/{allocation.session_id}"):
+        assert_problem(Caller(slot_token(slot.pk)).get(path), 401, "invalid_token")
 
 
 def test_a_token_that_differs_in_its_last_character_is_401(people):

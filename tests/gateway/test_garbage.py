@@ -145,6 +145,8 @@ def test_a_closed_session_and_one_of_a_disabled_agent_are_refused(session, sandb
     answer = session.call()
     assert (answer.status, answer.code) == (400, "allocation_closed")
     assert session._replace(wire_format="anthropic").call().status == 400
+    with closing(session.open(session.body(), path="/v1/messages/count_tokens")) as way:
+        assert answer_of(way).status == 400
     answer = others.call()
     assert (answer.status, answer.code) == (403, "agent_disabled")
     assert not sandbox.log()
@@ -162,6 +164,14 @@ def test_a_closed_session_and_one_of_a_disabled_agent_are_refused(session, sandb
         "/v1/CHAT/completions",
         "/v1/chat/completions%00",
         "/v1/chat/completions%3Fx",
+        "/v1/chat/completions;x=y",
+        "/v1/chat/completions/..;/files",
+        "/v1/chat/completions/.",
+        "/v1/./chat/completions",
+        "/v1/files?/v1/chat/completions",
+        "/v1/chat\\completions",
+        "/v1/chat/completions%0d%0ax:%20y",
+        "/v1/chat/completions%c3%a9",
         "/v1",
         "/v1/",
     ],
@@ -171,6 +181,38 @@ def test_a_path_that_is_not_metered_is_not_forwarded(session, sandbox, path):
     assert (answer.status, answer.code) == (404, "route_not_found")
     for method in ("GET", "DELETE", "PUT"):
         assert _sent(session, {}, path=PATHS["openai"], method=method).status == 404
+    _check_nothing_happened(sandbox)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"content-length: {0}\r\ntransfer-encoding: chunked\r\n",
+        b"transfer-encoding: chunked\r\ncontent-length: {0}\r\n",
+        b"content-length: {0}\r\ncontent-length: 1\r\n",
+        b"content-length: +{0}\r\n",
+        b"content-length: {0}, {0}\r\n",
+        b"content-length: -1\r\n",
+        b"content-length: 0x10\r\n",
+        b"content-length : {0}\r\n",
+        b"content-length: {0}\nx: y\r\n",
+        b"x: y\r\n content-length: 1\r\n",
+        b"transfer-encoding: chunked, identity\r\n",
+        b"transfer-encoding: xchunked\r\n",
+        b"transfer-encoding : chunked\r\n",
+        b"transfer-encoding:\x0bchunked\r\n",
+    ],
+)
+def test_a_request_whose_end_can_be_read_in_two_ways_is_refused(session, sandbox, head):
+    body = asked()
+    second = b"GET /v1/models HTTP/1.1\r\nhost: butler\r\n\r\n"
+    first = f"POST {PATHS['openai']} HTTP/1.1\r\nauthorization: Bearer {session.token}\r\n"
+    with socket.create_connection((_host(session).split(":")[0], _port(session))) as way:
+        length = str(len(body)).encode()
+        way.sendall(first.encode() + head.replace(b"{0}", length) + b"\r\n" + body + second)
+        received = way.makefile("rb").read()
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1 ") == 1, "the connection is closed, nothing after is read"
     _check_nothing_happened(sandbox)
 
 
