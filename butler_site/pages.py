@@ -3,8 +3,11 @@
 Otherwise clients that send their bodies slowly, or never, would keep all threads.
 """
 
+import asyncio
 import json
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
@@ -27,6 +30,8 @@ class Pages:
     def __init__(self, application: Any) -> None:
         self._threads = WSGIMiddleware(application, workers=settings.WEB_THREADS)
         self._large_bytes = 0
+        # By credential, as long as a request with it is here.
+        self._shares = WeakValueDictionary[bytes, asyncio.Semaphore]()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Serve one HTTP request."""
@@ -62,7 +67,17 @@ class Pages:
             return
         scope["headers"] = [each for each in scope["headers"] if each[0] != b"content-length"]
         scope["headers"].append((b"content-length", str(len(body)).encode()))
-        await self._threads(cast(Any, scope), _replay(body, receive), send)
+        async with self._share_of(scope):
+            await self._threads(cast(Any, scope), _replay(body, receive), send)
+
+    def _share_of(self, scope: dict[str, Any]) -> AbstractAsyncContextManager[None]:
+        """A turn of the credential that the request has. Requests with one token take at most half
+        of the threads; more of them wait."""
+        credential = dict(scope["headers"]).get(b"authorization")
+        if credential is None:
+            return nullcontext()
+        half = asyncio.Semaphore(max(settings.WEB_THREADS // 2, 1))
+        return self._shares.setdefault(credential, half)
 
 
 def _bytes_max(path: str) -> int:

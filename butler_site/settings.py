@@ -97,6 +97,8 @@ OUTPUT_TOKENS_DEFAULT = env.integer("BUTLER_OUTPUT_TOKENS_DEFAULT", 16_384, leas
 OUTPUT_TOKENS_MIN = env.integer("BUTLER_OUTPUT_TOKENS_MIN", 16, least=1, most=10**7)
 # The most web searches by the provider of a call whose client set no maximum.
 GATEWAY_SEARCHES_MAX = env.integer("BUTLER_GATEWAY_SEARCHES_MAX", 5, least=1, most=100)
+# The most calls of one agent that one web process serves at the same time.
+GATEWAY_AGENT_CALLS_MAX = env.integer("BUTLER_GATEWAY_AGENT_CALLS_MAX", 200, least=1, most=10**6)
 # How long a call waits in the gateway for tokens that other calls of its session hold.
 GATEWAY_HOLD_WAIT_SECONDS = env.integer("BUTLER_GATEWAY_HOLD_WAIT_SECONDS", 20, least=0, most=600)
 # Where a call does not fit, hold only what the session's last answers make likely, instead of

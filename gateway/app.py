@@ -98,7 +98,9 @@ class Gateway:
             await request.respond(200, [], b"")
             return
         route = ROUTES.get((request.method, request.path)) or _other_spelling(request)
-        await route.serve(self._runtime, request, dialect=route.dialect, admit=route.admit)
+        session = await self._runtime.sessions.of(request.token)
+        with self._runtime.agent_calls.one_more(session.agent):
+            await route.serve(self._runtime, request, dialect=route.dialect, admit=route.admit)
 
     async def _refuse(self, request: Request, refusal: Refusal) -> None:
         if error_responses.is_bug(refusal):

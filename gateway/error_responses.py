@@ -48,6 +48,7 @@ SHAPES: dict[type[Refusal], Shape] = {
     keys.AllocationClosed: BUDGET,
     keys.BudgetInFlight: _RATE,
     keys.RateLimited: _RATE,
+    refusals.TooManyCalls: _RATE,
     keys.AllocationNotFound: _UNKNOWN_TOKEN,
     keys.AgentDisabled: Shape(403, "invalid_request_error", "", 403, "permission_error"),
     keys.NotAllowed: Shape(403, "invalid_request_error", "", 403, "permission_error"),
@@ -188,7 +189,7 @@ def _refusal_headers(facts: dict[str, JSON]) -> Headers:
 
 def _retry_after(refusal: Refusal) -> int | None:
     """In how many seconds a retry can succeed, if that is known."""
-    if isinstance(refusal, keys.BudgetInFlight):
+    if isinstance(refusal, keys.BudgetInFlight | refusals.TooManyCalls):
         return _IN_FLIGHT_RETRY_SECONDS
     if isinstance(refusal, keys.RateLimited) and refusal.until:
         return _seconds_until(refusal.until)

@@ -6,7 +6,7 @@ books that pass through.
 
     request
     ├── route            RouteNotFound 404, ModelNotServed 404
-    ├── identify         InvalidToken 401, SlotEmpty 400
+    ├── identify         InvalidToken 401, SlotEmpty 400, TooManyCalls 429
     ├── body             BodyTooLarge 413, BodyTooSlow 408, InvalidRequest 400
     └── admission
         ├── parse        InvalidRequest 400, CannotBeBounded 400
@@ -108,6 +108,20 @@ class BodyTooLarge(Refusal):
 
 class BodyTooSlow(Refusal):
     """The body of the request did not arrive in time."""
+
+
+@dataclass(kw_only=True, eq=False)
+class TooManyCalls(Refusal):
+    """The agent has as many calls under way in this process as it may have."""
+
+    agent: str
+    calls_max: int
+
+    def sentence(self) -> str:
+        return (
+            f"The agent {self.agent} has {self.calls_max:,} calls under way here, which is the "
+            "most that it may have. Retry when one of them has ended."
+        )
 
 
 @dataclass(kw_only=True, eq=False)

@@ -14,6 +14,7 @@ from common.batches import Batches, Threads
 from common.database_retry import DatabaseRetry
 from common.refusal import Refusal
 from gateway import bounds, services, upstream
+from gateway.agent_calls import AgentCalls
 from gateway.answer_lengths import AnswerLengths
 from gateway.counts.known import KnownCounts
 from gateway.hold_queue import HoldQueue
@@ -41,6 +42,7 @@ class Runtime:
             _hold, threads=_HOLDING_THREADS, discard=self._release_unclaimed
         )
         self.hold_queue = HoldQueue()
+        self.agent_calls = AgentCalls()
         self.threads = Threads()
         self.sessions = Sessions(self.threads)
         self.pool = upstream.connection_pool()

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import socket
+import threading
 import time
 from contextlib import ExitStack, closing
 from functools import partial
 from http.client import HTTPConnection
 from types import SimpleNamespace
+from unittest.mock import AsyncMock
 from urllib.parse import urlsplit
 
 import pytest
@@ -86,6 +88,46 @@ def test_bodies_that_do_not_come_take_no_thread(url, connect, path):
     assert get(url, "/healthz")[0] == 200
     assert get(url, "/api/v1/errors")[0] == 200
     assert get(url, "/admin/login/")[0] == 200
+
+
+def test_requests_with_one_token_leave_threads_for_others(settings):
+    """Half of the threads work for the token that sent the most."""
+    settings.WEB_THREADS, done, at_work = 4, threading.Event(), []
+
+    def application(environ, start_response):
+        token = environ["HTTP_AUTHORIZATION"]
+        at_work.append(token)
+        if token == "greedy":
+            done.wait(WAITS_SECONDS)
+        start_response("200 OK", [])
+        return [b""]
+
+    async def ask(served, token):
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/api/v1/usage",
+            "raw_path": b"",
+            "query_string": b"",
+            "scheme": "http",
+            "http_version": "1.1",
+            "server": ("localhost", 80),
+            "client": ("127.0.0.1", 1),
+            "headers": [(b"authorization", token.encode())],
+        }
+        await served(scope, AsyncMock(return_value={"type": "http.request"}), AsyncMock())
+
+    async def serve():
+        served = pages.Pages(application)
+        greedy = [asyncio.create_task(ask(served, "greedy")) for _ in range(10)]
+        for token in ("modest", "another"):
+            await ask(served, token)
+        assert at_work.count("greedy") <= 2
+        done.set()
+        await asyncio.gather(*greedy)
+
+    asyncio.run(serve())
+    assert at_work.count("greedy") == 10
 
 
 @pytest.mark.parametrize(
