@@ -35,7 +35,10 @@ class KeyTotalsOutput(serializers.Serializer):
         help_text="The number of tokens that can still be lent today, or null if no key has a "
         "daily limit.",
     )
-    cost_today = Usd(help_text="The cost since midnight UTC, in US dollars.")
+    cost_today = Usd(
+        help_text="The cost of the agent's calls since midnight UTC, in US dollars. With the scope "
+        "`operate`, the cost of all agents."
+    )
 
 
 class StatusView(ApiView):
@@ -53,14 +56,16 @@ class StatusView(ApiView):
     @extend_schema(
         operation_id="status",
         summary="Get capacity, usage and cost",
-        description="Requires the scope `read`. Returns what all API keys can lend today, what "
-        "they used and what it cost, in all and by provider.",
+        description="Requires the scope `read`. Returns what all API keys can lend today and what "
+        "they used, in all and by provider, with the cost of the agent's own calls. With the scope "
+        "`operate`, the cost is that of all agents.",
         responses=Output,
     )
     def get(self, request: Request) -> Response:
         """Return the sums as of now."""
         now = timezone.now()
-        totals, providers = provider_figures(now=now)
+        agent = None if self.bearer.sees_all else self.bearer.agent
+        totals, providers = provider_figures(agent=agent, now=now)
         parts = {name: serialize(KeyTotalsOutput, figures) for name, figures in providers.items()}
         return Response(
             {

@@ -1,4 +1,4 @@
-"""What an agent does with its task: cancel, pause, resume, retry, approve."""
+"""What an agent does with its task: cancel, pause, resume, retry; another agent approves."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.authentication import OPERATE
 from api.base import ApiView, serialize
 from api.fields import Strict, String, Tokens
 from api.query_parameters import body, idempotency_key
@@ -121,8 +122,11 @@ class RetryView(TaskActionView):
         return Response(task_detail(task_id))
 
 
-class ApprovalView(TaskActionView):
+class ApprovalView(ApiView):
     """`/api/v1/tasks/{task_id}/approval`."""
+
+    scopes = {"POST": (OPERATE,)}
+    problems = {"POST": (404, 409)}
 
     class Input(Strict):
         """The sub-task to approve."""
@@ -132,17 +136,17 @@ class ApprovalView(TaskActionView):
     @extend_schema(
         operation_id="approveSubTask",
         summary="Approve a sub-task",
-        description="Requires the scope `spend`. Lets a sub-task that needs approval start, now or "
-        "as soon as its dependencies have succeeded. A repeated request changes nothing: the first "
-        "approval stays.",
+        description="Requires the scope `operate`, and another agent than the one that submitted "
+        "the task. Lets a sub-task that needs approval start, now or as soon as its dependencies "
+        "have succeeded. A repeated request changes nothing: the first approval stays.",
         request=Input,
         responses=SubTaskOutput,
         examples=[OpenApiExample("An id", {"sub_task_id": "deploy"}, request_only=True)],
     )
     def post(self, request: Request, task_id: int) -> Response:
         """Approve the sub-task and return it."""
-        values = self._action_arguments(request, task_id, serializer=self.Input)
-        key = values.pop("sub_task_id")
-        orchestration.approve(key=key, **values)
+        key = body(request, self.Input)["sub_task_id"]
+        idempotency_key(request)
         task = visible_task(task_id, bearer=self.bearer)
+        orchestration.approve(task_id=task.pk, key=key, actor=self.actor, now=timezone.now())
         return Response(serialize(SubTaskOutput, sub_task_now(task, key)))

@@ -44,6 +44,7 @@ STATUS: dict[type[Refusal], int] = {
     keys.AllocationExhausted: 402,
     keys.AgentDisabled: 403,
     keys.NotAllowed: 403,
+    orchestration.OwnApproval: 403,
     keys.AllocationNotFound: 404,
     keys.ChargeNotFound: 404,
     keys.ApiKeyNotFound: 404,

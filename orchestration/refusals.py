@@ -100,6 +100,19 @@ class SubTaskStarted(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class OwnApproval(Refusal):
+    """The agent submitted the task itself: a person or another agent must approve its sub-tasks."""
+
+    task_id: int
+
+    def sentence(self) -> str:
+        return (
+            f"The agent submitted the task {self.task_id} itself. A person, or another agent whose "
+            "token has the scope operate, must approve its sub-tasks."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class NothingToRetry(Refusal):
     """No sub-task of the task has failed."""
 

@@ -11,6 +11,7 @@ from orchestration.models import Attempt, Dependency, SubTask, Task
 from orchestration.refusals import (
     BudgetTooSmall,
     NothingToRetry,
+    OwnApproval,
     SubTaskNotFound,
     SubTaskStarted,
     TaskCancelling,
@@ -23,7 +24,7 @@ from orchestration.services.finish import advance_tasks, fail_sub_tasks
 from orchestration.services.open_work import check_open_work
 from orchestration.services.wakeup import wake
 from security import audit
-from security.actor import Actor
+from security.actor import Actor, ActorKind
 
 S = SubTask.Status
 
@@ -104,9 +105,11 @@ def approve(*, task_id: int, key: str, actor: Actor, now: datetime) -> SubTask:
 
     Repeating the call changes nothing.
 
-    Refusals: TaskNotFound, SubTaskNotFound, TaskEnded, SubTaskStarted.
+    Refusals: TaskNotFound, OwnApproval, SubTaskNotFound, TaskEnded, SubTaskStarted.
     """
     task = _lock_task(task_id)
+    if (actor.kind, actor.name) == (ActorKind.AGENT, task.agent_id):
+        raise OwnApproval(task_id=task_id)
     sub_task = SubTask.objects.filter(task=task, key=key).first()
     if sub_task is None:
         raise SubTaskNotFound(task_id=task_id, sub_task=key)

@@ -59,7 +59,7 @@ def test_a_total_alone_is_enough(ada, session):
 
 
 def test_a_report_costs_what_the_price_book_says(ada, session):
-    ada.post(f"{session}/rotation", key_id="openai-1")
+    ada.post(f"{session}/rotation")
     said = ada.post(f"{session}/usage", input_tokens=100, output_tokens=10).json()
     assert Decimal(said["cost"]) == Decimal("0.00045")
 
@@ -80,7 +80,7 @@ def test_a_first_request_that_meets_the_next_window_is_no_replay(ada, session):
     # As when it waited for a lock across the reset: what it makes has the moment of the new window.
     keys.open_windows(now=timezone.now() + timedelta(days=1))
     used = ada.post(f"{session}/usage", total_tokens=10, idempotency_key="call-1")
-    rotated = ada.post(f"{session}/rotation", key_id="openai-1", idempotency_key="call-2")
+    rotated = ada.post(f"{session}/rotation", idempotency_key="call-2")
     assert (used.status_code, rotated.status_code) == (201, 201)
     assert "Idempotent-Replay" not in used
     again = ada.post(f"{session}/usage", total_tokens=10, idempotency_key="call-1")
@@ -150,6 +150,15 @@ def test_a_rotation_nobody_can_take_is_409_and_changes_nothing(ada, session):
     assert_problem(refused, 409, "rotation_refused")
     assert_problem(ada.post(f"{session}/rotation", key_id="nobody"), 404, "api_key_not_found")
     assert ada.get(session).json()["key_id"] == "nvidia-1"
+
+
+def test_an_agent_names_no_key_that_is_dearer_than_what_was_lent(ada, session):
+    refused = ada.post(f"{session}/rotation", key_id="openai-1")
+    problem = assert_problem(refused, 409, "rotation_refused")
+    assert "can cost more on the API key openai-1" in problem["detail"]
+    add_key("nvidia-2")
+    assert ada.post(f"{session}/rotation", key_id="nvidia-2").status_code == 201
+    assert ada.post(f"{session}/rotation").json()["to_key_id"] == "nvidia-1"
 
 
 def test_an_extension_lives_longer_and_never_shorter(ada, session):

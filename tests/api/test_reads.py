@@ -137,6 +137,17 @@ def test_the_status_adds_up_by_provider_and_in_all(ada, fleet):
     }
 
 
+def test_the_status_has_the_cost_of_the_agent_alone_unless_it_operates(ada, bob, carol, fleet):
+    costs = [caller.get("/status").json() for caller in (ada, bob, carol)]
+    assert [said["totals"]["cost_today"] for said in costs] == [
+        "0.002550000",
+        "0.000000000",
+        "0.002550000",
+    ]
+    assert costs[1]["providers"]["openai"]["cost_today"] == "0.000000000"
+    assert costs[0]["totals"]["used"] == costs[1]["totals"]["used"] == 910
+
+
 def test_the_status_of_no_keys_is_zero(ada):
     totals = ada.get("/status").json()["totals"]
     assert (totals["count"], totals["used"], totals["cost_today"]) == (0, 0, "0.000000000")

@@ -34,6 +34,7 @@ SCOPES = {
     ("POST", "/keys/{key_id}/refusal"): OPERATE,
     ("POST", "/alerts/{alert_id}/acknowledgement"): OPERATE,
     ("POST", "/alerts/{alert_id}/resolution"): OPERATE,
+    ("POST", "/tasks/{task_id}/approval"): OPERATE,
 }
 FOR_SESSIONS = {"/charges", "/charges/{charge_id}"}
 OF_OPERATORS = {route for (_, route), scopes in SCOPES.items() if scopes == OPERATE}

@@ -13,7 +13,7 @@ from tests.keys.builders import PAID, add_key, allocate
 
 pytestmark = pytest.mark.django_db
 
-STEPS = ("cancellation", "pause", "resumption", "retry", "approval")
+STEPS = ("cancellation", "pause", "resumption", "retry")
 
 
 @pytest.fixture(autouse=True)
@@ -92,23 +92,33 @@ def test_a_paused_task_begins_nothing_and_its_time_stands_still(ada):
     assert len(start_attempts()) == 1
 
 
-def test_a_part_waits_for_approval_and_then_begins(ada):
+def test_a_part_waits_for_the_approval_of_another_agent_and_then_begins(ada, carol):
     task = submit(ada, sub_tasks=parts("a", needs_approval=True)).json()["id"]
     assert start_attempts() == []
-    part = step(ada, task, "approval", sub_task_id="a")
-    assert (part["id"], part["status"], part["approved_by"]) == ("a", "waiting", "agent:ada")
-    assert step(ada, task, "approval", sub_task_id="a")["approved_at"] == part["approved_at"]
+    part = step(carol, task, "approval", sub_task_id="a")
+    assert (part["id"], part["status"], part["approved_by"]) == ("a", "waiting", "agent:carol")
+    assert step(carol, task, "approval", sub_task_id="a")["approved_at"] == part["approved_at"]
     assert len(start_attempts()) == 1
 
 
-def test_an_approval_names_a_part_that_is_there_and_has_not_begun(ada):
+def test_an_agent_does_not_approve_its_own_sub_tasks(ada, carol, bob):
+    """Neither with all scopes, nor with any other token."""
+    task = submit(carol, sub_tasks=parts("a", needs_approval=True)).json()["id"]
+    refused(carol, task, "approval", 403, "own_approval", sub_task_id="a")
+    for token in (token_of("carol", "spend"), bob.token):
+        refused(Caller(token), task, "approval", 403, "scope_missing", sub_task_id="a")
+    assert start_attempts() == []
+
+
+def test_an_approval_names_a_part_that_is_there_and_has_not_begun(ada, carol):
     task = new(ada)
-    unknown = refused(ada, task, "approval", 404, "sub_task_not_found", sub_task_id="z")
+    unknown = refused(carol, task, "approval", 404, "sub_task_not_found", sub_task_id="z")
     assert unknown["sub_task"] == "z"
-    refused(ada, task, "approval", 422, "invalid_request")
-    refused(ada, task, "approval", 422, "invalid_request", sub_task_id=1)
+    refused(carol, task, "approval", 422, "invalid_request")
+    refused(carol, task, "approval", 422, "invalid_request", sub_task_id=1)
+    refused(carol, 10**9, "approval", 404, "task_not_found", sub_task_id="a")
     start_attempts()
-    refused(ada, task, "approval", 409, "sub_task_started", sub_task_id="a")
+    refused(carol, task, "approval", 409, "sub_task_started", sub_task_id="a")
     assert not SubTask.objects.get().approved_at
 
 
@@ -153,13 +163,11 @@ def test_a_retry_for_which_too_little_is_left_needs_more_budget(ada):
 
 def test_steps_are_for_the_agents_own_tasks_with_spend_only(ada, bob, carol):
     task = failed(ada)
-    fields = {"approval": {"sub_task_id": "a"}}
     before = Task.objects.values().get()
     for name in STEPS:
-        asked = fields.get(name, {})
-        refused(bob, task, name, 404, "task_not_found", **asked)
-        refused(carol, task, name, 404, "task_not_found", **asked)
-        refused(ada, 10**9, name, 404, "task_not_found", **asked)
+        refused(bob, task, name, 404, "task_not_found")
+        refused(carol, task, name, 404, "task_not_found")
+        refused(ada, 10**9, name, 404, "task_not_found")
     assert Task.objects.values().get() == before
     reader = Caller(token_of("bob", "read"))
     own = session_caller(allocate(tokens=1000).session_id)
@@ -178,10 +186,10 @@ def test_what_a_step_does_not_know_is_refused_and_nothing_happens(ada, name):
     assert Task.objects.values().get() == before
 
 
-def test_a_part_that_depends_on_one_to_be_approved_later_can_be_approved_now(ada):
+def test_a_part_that_depends_on_one_to_be_approved_later_can_be_approved_now(ada, carol):
     given = [*parts("a"), *parts("b", depends_on=["a"], needs_approval=True)]
     task = submit(ada, sub_tasks=given).json()["id"]
-    assert step(ada, task, "approval", sub_task_id="b")["status"] == "blocked"
+    assert step(carol, task, "approval", sub_task_id="b")["status"] == "blocked"
     (attempt,) = start_attempts()
     finish_attempt(attempt, text="did a")
     (second,) = start_attempts()

@@ -26,7 +26,7 @@ from keys.refusals import (
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
 from security import audit
-from security.actor import Actor
+from security.actor import Actor, ActorKind
 
 _ATTEMPTS = 20
 
@@ -42,6 +42,8 @@ def rotate(
     now: datetime,
 ) -> tuple[Rotation, bool]:
     """Move what is left of `allocation` to `key`, or to the best other key that is not to `avoid`.
+
+    An agent can name no `key` that is dearer than what was lent.
 
     Returns the rotation and whether it was created: the same idempotency key is the same rotation,
     and when others rotated `allocation` since the caller read it, theirs is the rotation.
@@ -117,6 +119,8 @@ def _try_to_rotate(
         raise AllocationClosed(status=allocation.status, **allocation.budget)
     to_key = _check_target(allocation, target, now)
     price = _price_on(allocation, to_key, now)
+    if asked_key and actor.kind == ActorKind.AGENT:
+        _refuse_dearer(allocation, to_key, price)
     moves = _moves(allocation, to_key, price)
     if not _has_room(locked.windows, moves):
         return None
@@ -221,6 +225,18 @@ def _allowed_price(
             f"The API key {to_key.pk} {why}.", session_id=allocation.session_id, key_id=to_key.pk
         )
     return price_of(target.price_id)
+
+
+def _refuse_dearer(allocation: Allocation, to_key: ApiKey, price: Price) -> None:
+    """An agent chooses no key at which the rest could cost more than was lent for it. Butler's own
+    choice, when a key fails, may be dearer. Refusal: RotationRefused."""
+    if price.token_cost_max > allocation.token_cost_max:
+        raise RotationRefused(
+            f"A token can cost more on the API key {to_key.pk} than was lent for it. Rotate "
+            "without key_id, or complete this allocation and request another one.",
+            session_id=allocation.session_id,
+            key_id=to_key.pk,
+        )
 
 
 def _moves(allocation: Allocation, to_key: ApiKey, price: Price) -> dict[str, Share]:

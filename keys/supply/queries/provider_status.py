@@ -16,7 +16,7 @@ class Figures:
 
     `capacity`, `used`, `committed`, `remaining`: tokens of the daily limits, `used` with what
     unlimited keys used since midnight UTC; `capacity` and `remaining` are None when every key is
-    unlimited. `cost_today`: USD since midnight UTC.
+    unlimited. `cost_today`: USD since midnight UTC, of one agent or of all.
     """
 
     count: int
@@ -45,11 +45,13 @@ class ProviderRow(NamedTuple):
 
 BY_PROVIDER = Statement(
     """
-    -- What the charges since midnight used, by key.
+    -- What the charges since midnight used, by key; the cost of one agent, or of all.
     WITH spent AS (
-        SELECT api_key_id, sum(tokens) AS tokens, sum(cost) AS cost
-          FROM keys_charge WHERE status = 'settled' AND settled_at >= %(midnight)s
-         GROUP BY api_key_id
+        SELECT c.api_key_id, sum(c.tokens) AS tokens,
+               sum(c.cost) FILTER (WHERE %(agent)s::text IS NULL OR a.agent_id = %(agent)s) AS cost
+          FROM keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
+         WHERE c.status = 'settled' AND c.settled_at >= %(midnight)s
+         GROUP BY c.api_key_id
     ),
     -- The daily limits of tokens of keys: a window whose period has ended counts as reset.
     daily AS (
@@ -80,9 +82,14 @@ BY_PROVIDER = Statement(
 )
 
 
-def provider_figures(*, now: datetime) -> tuple[Figures, dict[str, Figures]]:
-    """The totals, and the figures of each provider that has keys; one query."""
-    rows = fetch(BY_PROVIDER, now=now, midnight=midnight(now))
+def provider_figures(
+    *, agent: str | None = None, now: datetime
+) -> tuple[Figures, dict[str, Figures]]:
+    """The totals, and the figures of each provider that has keys; one query.
+
+    The cost is that of `agent`, or of all agents without one.
+    """
+    rows = fetch(BY_PROVIDER, agent=agent, now=now, midnight=midnight(now))
     by_provider = {row.provider: _figures(row) for row in rows}
     return _total(list(by_provider.values())), by_provider
 
