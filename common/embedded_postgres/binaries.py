@@ -34,7 +34,8 @@ def programs() -> Path:
 
 
 def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run one of PostgreSQL's programs as the owner of the data; its output goes to `log`."""
+    """Run one of PostgreSQL's programs as the owner of the data; its output goes to `log`, which
+    nobody else can read."""
     owner = server_user.owner()
     as_owner: dict[str, Any] = {}
     folder_of_programs = programs()
@@ -44,6 +45,7 @@ def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProc
         server_user.let_through(folder_of_programs)
         server_user.let_read(folder_of_programs.parent)
     with (folder / "log").open("a") as log:
+        os.fchmod(log.fileno(), 0o600)
         return subprocess.run(  # noqa: S603
             [folder_of_programs / program, *arguments],
             stdin=subprocess.DEVNULL,

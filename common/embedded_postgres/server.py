@@ -41,6 +41,15 @@ max_connections = 400
 shared_buffers = 256MB
 """
 
+# No statement, parameter or row in the log: they contain prompts. Given at each start, so that
+# clusters of earlier versions have them, too.
+_LOG_SETTINGS = (
+    "log_min_error_statement=panic",
+    "log_error_verbosity=terse",
+    "log_parameter_max_length=0",
+    "log_parameter_max_length_on_error=0",
+)
+
 _used: dict[Path, int] = {}
 _joining = threading.Lock()
 
@@ -166,7 +175,8 @@ def _start_server(folder: Path) -> None:
     socket_folder = _socket_folder(folder)
     if socket_folder != folder / "data":
         _make_own_folder(socket_folder)
-    options = f"-h '' -k {shlex.quote(str(socket_folder))}"
+    options = f"-h '' -k {shlex.quote(str(socket_folder))} "
+    options += " ".join(f"-c {setting}" for setting in _LOG_SETTINGS)
     until = time.monotonic() + _START_SECONDS
     # The backends of a killed server need a moment to notice; until then a start is refused.
     while time.monotonic() < until:

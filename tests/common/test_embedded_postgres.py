@@ -72,6 +72,29 @@ def test_it_starts_again_after_everything_was_killed_and_keeps_the_data(folder):
     _leave(again)
 
 
+def test_the_log_is_private_and_has_no_text_of_statements(folder):
+    """An error of a statement, its parameters and the rows that it concerns may have prompts."""
+    folder.mkdir()
+    (folder / "log").touch(mode=0o644)
+    user = _use(folder)
+    with psycopg.connect(host=user.host, user="postgres", dbname="butler", autocommit=True) as way:
+        way.execute("CREATE TABLE prompts (id int PRIMARY KEY, prompt text UNIQUE)")
+        way.execute("INSERT INTO prompts VALUES (1, 'confidential')")
+        for statement in (
+            "INSERT INTO prompts VALUES (2, %s)",
+            "INSERT INTO prompts VALUES (2, %s), (NULL, 'x')",
+        ):
+            with pytest.raises(psycopg.IntegrityError):
+                way.execute(statement, ["confidential"])
+        with pytest.raises(psycopg.IntegrityError):
+            way.execute("INSERT INTO prompts VALUES (1, 'confidential')")
+    log = folder / "log"
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert "duplicate key value" in log.read_text()
+    assert "confidential" not in log.read_text()
+    _leave(user)
+
+
 def test_a_stranger_with_the_process_id_of_a_dead_server_is_not_waited_for(folder):
     _leave(_use(folder))
     pid_file = folder / "data" / "postmaster.pid"
