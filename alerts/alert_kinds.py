@@ -9,7 +9,7 @@ CHANNEL_FAILING = register(
         severity=Severity.WARNING,
         meaning="Several deliveries in a row to this notification channel failed. People who rely "
         "on the channel do not see new alerts. Butler keeps trying for 24 hours.",
-        remedy="Read the error in the delivery log. Correct the channel's URL or repair the "
+        remedy="Read the reason in the log of the queue. Correct the channel's URL or repair the "
         "service behind it, then send a test message.",
         page="channel",
         subject="channel_id",

@@ -1,5 +1,6 @@
 """Send one message by Apprise: one URL, bounded time, and errors that do not repeat the URL."""
 
+import logging
 import re
 from urllib.parse import quote, unquote
 
@@ -8,6 +9,8 @@ from django.conf import settings
 
 from common import addresses
 from security.redact import redact
+
+logger = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 4.0
 _READ_SECONDS = 8.0
@@ -31,7 +34,16 @@ _TYPES = {
 
 
 class NotDelivered(Exception):
-    """The service did not accept the message; the text says why and holds nothing of the URL."""
+    """The service could not be reached or did not accept the message; the log has the reason.
+
+    A text for each reason would tell people who may add channels what answers in the network.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service could not be reached or did not accept the message. The log of the queue"
+            " has the reason."
+        )
 
 
 def is_usable(url: str) -> bool:
@@ -58,7 +70,8 @@ def send(url: str, *, title: str, body: str, severity: str) -> None:
     """
     service = _service(url)
     if service is None:
-        raise NotDelivered("The channel's URL is no longer usable with this version of Apprise.")
+        logger.warning("a channel's URL is not usable with this version of Apprise")
+        raise NotDelivered
     # These win over `?cto=`, `?rto=` and `?retry=` of the URL.
     service.socket_connect_timeout = _CONNECT_SECONDS
     service.socket_read_timeout = _READ_SECONDS
@@ -69,7 +82,8 @@ def send(url: str, *, title: str, body: str, severity: str) -> None:
         )
     if not result:
         reasons = " ".join(entry.message for entry in result.logs())
-        raise NotDelivered(remove_url(reasons or "The service did not accept the message.", url))
+        logger.warning("a channel did not accept a message: %s", remove_url(reasons, url))
+        raise NotDelivered
 
 
 def remove_url(text: str, url: str) -> str:

@@ -11,6 +11,7 @@ from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 
+from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.keys.builders import make_people
 from tests.moments import NOON
 from tests.tables import delete_all
@@ -45,6 +46,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.stem.endswith("_races"):
             item.add_marker(pytest.mark.xdist_group("races"))
+
+
+@pytest.fixture(scope="session")
+def process() -> Iterator[RunningSandbox]:
+    """The sandbox provider as a process."""
+    with running_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(process: RunningSandbox) -> RunningSandbox:
+    """The sandbox provider, with nothing remembered of other tests."""
+    process.clear()
+    return process
 
 
 @pytest.fixture

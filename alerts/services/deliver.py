@@ -108,7 +108,7 @@ def _alert_about(channel: Channel, *, now: datetime) -> None:
         kind=alert_kinds.CHANNEL_FAILING,
         dedup_key=channel.failing_key,
         title=f"Notifications do not get through to {channel.name}",
-        detail=f"{channel.failures} deliveries in a row failed. The delivery log has the reasons.",
+        detail=f"{channel.failures} deliveries in a row failed. The queue's log has the reasons.",
         facts={"channel_id": str(channel.pk)},
         now=now,
     )

@@ -10,7 +10,6 @@ from django.db import OperationalError, transaction
 from common.batches import Batches
 from keys.models import Allocation, Charge
 from tests.books import assert_books_balance
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import gateway_on, lend, supply
 from tests.threads import _waiting as somebody_waits_for_a_lock
 from tests.threads import wait_until
@@ -74,9 +73,9 @@ def test_an_item_whose_caller_left_is_not_started_or_its_answer_is_discarded():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_hold_that_is_made_after_its_call_was_cancelled_is_given_back(settings):
+def test_a_hold_that_is_made_after_its_call_was_cancelled_is_given_back(sandbox, settings):
     supply("key-1")
-    with running_sandbox() as sandbox, gateway_on(sandbox, settings) as gateway:
+    with gateway_on(sandbox, settings) as gateway:
         session = lend(gateway.url)
         with ThreadPoolExecutor(2) as threads:
             with transaction.atomic():

@@ -10,7 +10,6 @@ from backports import zstd
 
 from tests.gateway import wire
 from tests.gateway.provider import ask, http, piece
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import Answer
 
 __all__ = ["ask"]
@@ -29,13 +28,6 @@ STREAM = (
 )
 # What the client gets: it did not ask for the usage.
 SEEN = wire.events(piece("héllo 你好 🎉"), piece(None, "stop")) + b"data: [DONE]\n\n"
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The sandbox provider, which is not called here."""
-    with running_sandbox() as running:
-        yield running
 
 
 def _raw_deflate(data: bytes) -> bytes:

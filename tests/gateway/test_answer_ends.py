@@ -6,7 +6,6 @@ import pytest
 
 from tests.gateway import wire
 from tests.gateway.provider import ask, http, piece, stream_of
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import Answer
 
 __all__ = ["ask"]
@@ -19,13 +18,6 @@ TEXT = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "
 STOP = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
 CREATED = {"type": "response.created", "response": {"id": "r"}}
 DELTA = {"type": "response.output_text.delta", "delta": "one two three"}
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The sandbox provider, which is not called here."""
-    with running_sandbox() as running:
-        yield running
 
 
 def other_choice(finish_reason=None):

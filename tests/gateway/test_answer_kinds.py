@@ -6,7 +6,6 @@ import pytest
 
 from tests.gateway import wire
 from tests.gateway.provider import ask, http, piece, stream_of, whole
-from tests.gateway.sandbox import running_sandbox
 
 __all__ = ["ask"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -16,13 +15,6 @@ DONE = b"data: [DONE]\n\n"
 EVENTS = wire.events(piece("ok"), piece(None, "stop"))
 MESSAGES, RESPONSES = "/v1/messages", "/v1/responses"
 PROVIDERS = {MESSAGES: "anthropic", RESPONSES: "openai"}
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The sandbox provider, which is not called here."""
-    with running_sandbox() as running:
-        yield running
 
 
 # ---- events under another type, or none ----------------------------------------------------------

@@ -5,20 +5,12 @@ import json
 import pytest
 
 from tests.gateway.provider import ask, http, piece
-from tests.gateway.sandbox import running_sandbox
 
 __all__ = ["ask"]
 pytestmark = pytest.mark.django_db(transaction=True)
 USAGE = {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}
 MESSAGES, RESPONSES = "/v1/messages", "/v1/responses"
 PROVIDERS = {MESSAGES: "anthropic", RESPONSES: "openai"}
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The sandbox provider, which is not called here."""
-    with running_sandbox() as running:
-        yield running
 
 
 PAGES = {

@@ -13,7 +13,6 @@ from keys.models import Charge
 from keys.supply.model_facts import facts_by_name
 from tests.books import assert_books_balance
 from tests.gateway.routes import parsed, sent
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import (
     WAITS_SECONDS,
     answer_of,
@@ -38,13 +37,6 @@ PROMPTS = {
     "no best_of": {"prompt": "hello", "best_of": None},
     "marks of codestral": {"prompt": "<fim_prefix>a<fim_suffix>b<fim_middle>", "min_tokens": 0},
 }
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The provider."""
-    with running_sandbox() as running:
-        yield running
 
 
 @pytest.fixture

@@ -15,18 +15,10 @@ from keys.models import Allocation, Charge
 from tests.books import assert_books_balance
 from tests.gateway import wire
 from tests.gateway.edges import CANNOT_BE, CAUSES, CELLS, MOMENTS, WIRES, Cell
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import Answer, answer_of, gateway_on, lend, supply
 from tests.threads import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The provider."""
-    with running_sandbox() as running:
-        yield running
 
 
 def test_every_moment_and_cause_is_here_or_cannot_be():

@@ -14,7 +14,6 @@ from gateway.requests import Request
 from keys.identity.queries.credentials import session_token
 from keys.models import Charge
 from tests.books import assert_books_balance
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import (
     PATHS,
     WAITS_SECONDS,
@@ -34,13 +33,6 @@ INPUTS = {
     "/v1/embeddings": b'{"model":"any","input":"hi"}',
     "/v1/responses": b'{"model":"any","max_output_tokens":40,"input":"hi"}',
 }
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The provider."""
-    with running_sandbox() as running:
-        yield running
 
 
 @pytest.fixture

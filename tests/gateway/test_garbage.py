@@ -14,20 +14,12 @@ from keys.models import Agent, Charge
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.gateway import wire
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import PATHS, answer_of, gateway_on, lend, supply
 from tests.keys.builders import complete
 
 pytestmark = pytest.mark.django_db(transaction=True)
 every_format = pytest.mark.parametrize("wire_format", list(PATHS))
 HELLO = [{"role": "user", "content": "hello"}]
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The provider."""
-    with running_sandbox() as running:
-        yield running
 
 
 @pytest.fixture

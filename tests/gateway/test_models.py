@@ -16,20 +16,12 @@ from keys.refusals import WrongValue
 from keys.supply.pricing import Rates
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import answer_of, gateway_on, lend, supply, supply_key
 from tests.keys.builders import allocate, limit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CHEAP = Rates(input=Decimal("0.00015"), output=Decimal("0.0006"))
 DEAR = Rates(input=Decimal("0.06"), output=Decimal("0.12"))
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The provider."""
-    with running_sandbox() as running:
-        yield running
 
 
 @pytest.fixture

@@ -13,20 +13,12 @@ from keys.supply.pricing import Rates
 from security.models import AuditEntry
 from tests.books import assert_books_balance
 from tests.gateway import wire
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import PATHS, gateway_on, lend, supply, supply_key
 from tests.queue import drain_queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 every_format = pytest.mark.parametrize("wire_format", list(PATHS))
 DEAR = Rates(input=Decimal("0.006"), output=Decimal("0.030"))
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The provider."""
-    with running_sandbox() as running:
-        yield running
 
 
 @pytest.fixture

@@ -14,19 +14,11 @@ from keys.models import Allocation, CatalogueModel, Charge
 from keys.supply.pricing import Rates
 from tests.books import assert_books_balance
 from tests.gateway.fake_provider import running_fake_provider
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import answer_of, gateway_on, lend, supply
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CLAUDE_SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 SEARCHED = {"type": "web_search_call", "status": "completed", "action": {"type": "search"}}
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """Behind the keys of the last tests only."""
-    with running_sandbox() as running:
-        yield running
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from keys.supply.queries.upstreams import upstream_of
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.gateway import wire
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import MODEL, PATHS, Session, gateway_on, lend, supply
 from tests.http_server import QuietHandler, serving
 from tests.keys.builders import PAID, limit
@@ -104,13 +103,6 @@ def running_provider(provider: Provider) -> Iterator[str]:
 
     with serving(Handler) as port:
         yield f"http://127.0.0.1:{port}/v1"
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """Where keys go that are not real."""
-    with running_sandbox() as running:
-        yield running
 
 
 @pytest.fixture

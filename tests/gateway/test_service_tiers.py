@@ -6,7 +6,6 @@ import pytest
 
 from keys.models import ApiKey
 from tests.gateway.provider import ask, piece, stream_of, whole
-from tests.gateway.sandbox import running_sandbox
 
 __all__ = ["ask"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,13 +16,6 @@ CHOICE = {"index": 0, "message": {"content": "ok"}, "finish_reason": "stop"}
 MOST = {"max_tokens": 2000}
 GPT_5 = {"provider": "openai", "model": "gpt-5", "rates": None, **MOST}
 GPT_5_RESPONSE = {**GPT_5, "path": RESPONSES, "max_output_tokens": 2000}
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The sandbox provider, which is not called here."""
-    with running_sandbox() as running:
-        yield running
 
 
 def chat(**fields):

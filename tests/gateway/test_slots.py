@@ -14,19 +14,11 @@ from keys.books.queries.slots import slot_token
 from keys.models import Agent, ApiKey, Charge, Slot
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import MODEL, PATHS, WAITS_SECONDS, answer_of, gateway_on, lend, supply
 from tests.keys.builders import complete
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SLOT = "slot01"
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The provider."""
-    with running_sandbox() as running:
-        yield running
 
 
 @pytest.fixture

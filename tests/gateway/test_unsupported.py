@@ -5,18 +5,10 @@ from contextlib import closing
 
 import pytest
 
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import answer_of, gateway_on, lend, supply
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SEARCH = [{"type": "web_search_20250305", "name": "web_search"}]
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The provider."""
-    with running_sandbox() as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,20 +2,7 @@
 
 import pytest
 
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import gateway_on, supply
-
-
-@pytest.fixture(scope="module")
-def process():
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(process):
-    process.clear()
-    return process
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from orchestration.runners.bubblewrap import system_python
 from orchestration.runners.command import CommandRunner
 from tests.actors import GRACE
 from tests.books import assert_books_balance
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import gateway_on, lend, supply
 from tests.orchestration.fences import needs_fence, running_with
 from tests.threads import wait_until
@@ -215,9 +214,9 @@ def test_its_folder_is_gone_also_when_it_fails(configure_command, var_dir):
     assert list((var_dir / "work").iterdir()) == []
 
 
-def test_it_spends_what_was_lent_through_the_gateway(configure_command, settings):
+def test_it_spends_what_was_lent_through_the_gateway(configure_command, sandbox, settings):
     supply("key-1")
-    with running_sandbox() as sandbox, gateway_on(sandbox, settings) as gateway:
+    with gateway_on(sandbox, settings) as gateway:
         session = lend(gateway.url)
         environment = {"WHERE": "{gateway_url}", "SESSION": "{token}", "MODEL": "{model}"}
         configure_command(CALLS_THE_GATEWAY, python=True, environment=environment)

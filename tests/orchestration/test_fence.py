@@ -12,7 +12,6 @@ import pytest
 
 from orchestration.runners import fence
 from orchestration.runners.bubblewrap import system_python
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import gateway_on, supply
 from tests.orchestration.fences import needs_fence, running_with
 from tests.orchestration.test_command_runner import (
@@ -136,9 +135,9 @@ for target in sys.stdin.read().split():
 """
 
 
-def test_of_butler_itself_only_the_gateway_is_there(settings):
+def test_of_butler_itself_only_the_gateway_is_there(sandbox, settings):
     supply("key-1")
-    with running_sandbox() as sandbox, gateway_on(sandbox, settings) as gateway:
+    with gateway_on(sandbox, settings) as gateway:
         python(ASKS, environment={"ROOT": "{gateway_root}"})
         targets = "/v1/models / /v1 /v1/ /admin/ /api/v1/status /v1/../x /v1//models /v1/%2e%2e/x"
         answers = run_attempt(work(targets, gateway_url=f"{gateway.url}/v1")).text.split()

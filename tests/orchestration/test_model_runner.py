@@ -16,19 +16,11 @@ from orchestration.runners.model import ModelRunner
 from tests.actors import ACTOR, GRACE
 from tests.books import assert_books_balance
 from tests.flows.processes import Processes
-from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import gateway_on, lend, supply
 from tests.threads import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 every_format = pytest.mark.parametrize("wire_format", ["openai", "anthropic"])
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    """The provider."""
-    with running_sandbox() as running:
-        yield running
 
 
 @pytest.fixture
