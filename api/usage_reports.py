@@ -102,9 +102,11 @@ class UsageReportView(AllocationActionView):
         operation_id="reportUsage",
         summary="Report the usage of a call",
         description="Requires the scope `spend`, or the token of this session. Records what a call "
-        "outside the gateway used, in full even if it is more than was left or the allocation is "
-        "closed. A repeated report with the same `Idempotency-Key` returns the same charge with "
-        "status 200 and the header `Idempotent-Replay: true`.",
+        "outside the gateway used. It may be somewhat more than was left; then the allocation "
+        "ends. Reports of more than that, reports later than some minutes after the end, and "
+        "reports of sessions that use the gateway also require the scope `operate`. A repeated "
+        "report with the same `Idempotency-Key` returns the same charge with status 200 and the "
+        "header `Idempotent-Replay: true`.",
         request=Input,
         responses={201: Output, 200: Output},
         examples=[
@@ -119,6 +121,7 @@ class UsageReportView(AllocationActionView):
             model=values.pop("model", ""),
             usage=keys.Usage(total=values.pop("total_tokens", None), **values),
             idempotency_key=idempotency_key(request),
+            scopes=self.bearer.scopes,
             now=timezone.now(),
         )
         charge.allocation = own_allocation(session_id, bearer=self.bearer)

@@ -92,6 +92,12 @@ ALLOCATION_TTL_SECONDS_MAX = env.integer(
 )
 # A hold expires after this time unless it is renewed. The gateway renews the holds of its calls.
 HOLD_SECONDS = env.integer("BUTLER_HOLD_SECONDS", 120, least=1, most=86_400)
+# How long after its end a session can report usage, and whether one can whose calls go through the
+# gateway, which records them already. Tokens with the scope operate always can.
+REPORT_SECONDS_AFTER_END = env.integer(
+    "BUTLER_REPORT_SECONDS_AFTER_END", 600, least=0, most=31_536_000
+)
+REPORTS_BESIDE_GATEWAY = env.flag("BUTLER_REPORTS_BESIDE_GATEWAY", False)
 # The most output tokens of a call whose client set no maximum, and the fewest worth a call.
 OUTPUT_TOKENS_DEFAULT = env.integer("BUTLER_OUTPUT_TOKENS_DEFAULT", 16_384, least=1, most=10**7)
 OUTPUT_TOKENS_MIN = env.integer("BUTLER_OUTPUT_TOKENS_MIN", 16, least=1, most=10**7)

@@ -8,6 +8,10 @@ Refusal
 │   ├── AllocationExhausted
 │   ├── AllocationClosed
 │   └── BudgetInFlight      it could, once other calls of the session have ended
+├── ReportRefused           a session reports usage that it may not report about itself
+│   ├── ReportTooLarge
+│   ├── ReportTooLate
+│   └── UsageIsMetered
 ├── …NotFound               ProviderNotFound, ModelNotFound, CostCentreNotFound, AgentNotFound, …
 └── the others, each directly below Refusal
 """
@@ -357,6 +361,59 @@ class ChargeEnded(Refusal):
     def sentence(self) -> str:
         already = f"The charge {self.charge_id} is already {self.charge_status}."
         return f"{already} Its usage cannot be changed."
+
+
+@dataclass(kw_only=True, eq=False)
+class ReportRefused(Refusal):
+    """A usage report that a session may not send about itself."""
+
+    session_id: str
+
+    def remedy(self) -> str:
+        """The token with which the usage can be recorded nevertheless."""
+        return (
+            " Send the report with a token of the agent that has the scopes spend and operate; an "
+            "operator can issue one."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class ReportTooLarge(ReportRefused):
+    """The report exceeds what is left of the allocation and a margin, or what one call can use."""
+
+    tokens: int
+    tokens_max: int
+    cost: Decimal
+    cost_max: Decimal
+
+    def sentence(self) -> str:
+        return (
+            f"The report is of {self.tokens:,} tokens and {self.cost:f} USD. The session can "
+            f"report at most {self.tokens_max:,} tokens and {self.cost_max:f} USD now."
+            f"{self.remedy()}"
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class ReportTooLate(ReportRefused):
+    """The session ended too long ago; `reports_until`: when reports ended."""
+
+    reports_until: datetime
+
+    def sentence(self) -> str:
+        until = f"{self.reports_until:%Y-%m-%d %H:%M:%S} UTC"
+        return f"The session has ended and could report usage until {until}.{self.remedy()}"
+
+
+@dataclass(kw_only=True, eq=False)
+class UsageIsMetered(ReportRefused):
+    """Calls of the session go through the gateway, which records their usage."""
+
+    def sentence(self) -> str:
+        return (
+            "The gateway records the usage of this session. Use another allocation for calls "
+            f"outside the gateway.{self.remedy()}"
+        )
 
 
 @dataclass(kw_only=True, eq=False)

@@ -21,7 +21,7 @@ from common.refusal import Refusal
 from interchange.replay.tally import Tally
 from interchange.replay.traces import Call
 from keys import services as keys
-from keys.models import Allocation
+from keys.models import AgentToken, Allocation
 from security.actor import Actor
 
 _REPLAY = Actor.job("replay")
@@ -145,6 +145,7 @@ class Driver:
                     reasoning_tokens=call.reasoning_tokens,
                 ),
                 idempotency_key=self._idempotency_key(call),
+                scopes=[AgentToken.Scope.OPERATE],
                 now=timezone.now(),
             )
         tally.pay(charge)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from keys import services as keys
 from keys.models import Charge, Rotation
-from tests.api.caller import assert_problem, session_caller
+from tests.api.caller import Caller, assert_problem, session_caller, token_of
 from tests.books import assert_books_balance
 from tests.keys.builders import PAID, add_key
 
@@ -112,6 +112,17 @@ def test_more_than_was_lent_is_recorded_flagged_and_closes(ada, session):
     assert said["overrun"]
     assert said["allocation"]["status"] == "exhausted"
     assert ada.post(f"{session}/usage", total_tokens=1).status_code == 201
+    assert_books_balance()
+
+
+def test_only_a_token_to_operate_reports_far_more_than_was_lent(ada, session):
+    refused = assert_problem(
+        ada.post(f"{session}/usage", total_tokens=10**12), 403, "report_too_large"
+    )
+    assert (refused["tokens_max"], refused["cost_max"]) == (17_384, "0.000000000")
+    assert not Charge.objects.exists()
+    operator = Caller(token_of("ada", "spend", "operate"))
+    assert operator.post(f"{session}/usage", total_tokens=10**6).status_code == 201
     assert_books_balance()
 
 

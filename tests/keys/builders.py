@@ -49,12 +49,13 @@ def refuse(slug, finding, *, now=NOON, actor=ACTOR, **about):
     return keys.key_refused(slug, refusal=refusal, actor=actor, now=now)
 
 
-def report(allocation, tokens, *, now=NOON, idempotency_key=None, **parts):
+def report(allocation, tokens, *, now=NOON, idempotency_key=None, scopes=(), **parts):
     """Report usage of `tokens` of input."""
     charge, _ = keys.report_usage(
         allocation_id=allocation.pk,
         usage=keys.Usage(input_tokens=tokens, **parts),
         idempotency_key=idempotency_key,
+        scopes=scopes,
         now=now,
     )
     return charge

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from common.refusal import Refusal
 from keys import services as keys
 from keys.models import Agent, Allocation, ApiKey, Charge, CostCentre, Limit, Window
+from keys.refusals import ReportRefused
 from keys.supply.pricing import Rates
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
@@ -171,13 +172,22 @@ class Office(RuleBasedStateMachine):
         self.used[charge.allocation_id] += ending.usage.tokens - charge.held_tokens
         return True
 
-    @rule(which=_any, tokens=_tokens, share=st.sampled_from([1, 10, 10, 1000]))
-    def report(self, which, tokens, share):
-        """Report usage without a hold, which is always recorded."""
+    @rule(
+        which=_any,
+        tokens=_tokens,
+        share=st.sampled_from([1, 10, 10, 1000]),
+        scopes=st.sampled_from([(), ("operate",), ("operate",)]),
+    )
+    def report(self, which, tokens, share, scopes):
+        """Report usage without a hold; with a token to operate it is always recorded."""
         allocation = self.one_of(self.allocations, which)
         usage = keys.Usage(total=tokens // share)
-        keys.report_usage(allocation_id=allocation.pk, usage=usage, now=self.now)
-        self.used[allocation.pk] += usage.tokens
+        try:
+            keys.report_usage(allocation_id=allocation.pk, usage=usage, scopes=scopes, now=self.now)
+        except ReportRefused:
+            assert not scopes
+        else:
+            self.used[allocation.pk] += usage.tokens
 
     @rule(which=_any, key=st.sampled_from([None, "nvidia-1", "openai-1", "dust-1"]))
     def rotate(self, which, key):

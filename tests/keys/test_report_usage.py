@@ -1,5 +1,6 @@
 """Usage that agents report themselves."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,12 +9,21 @@ import pytest
 from alerts.models import Alert
 from keys import services as keys
 from keys.models import Agent, Allocation, Charge, Rotation, Window
-from keys.refusals import AllocationNotFound, IdempotencyMismatch, WrongValue
+from keys.refusals import (
+    AllocationNotFound,
+    IdempotencyMismatch,
+    ReportTooLarge,
+    ReportTooLate,
+    UsageIsMetered,
+    WrongValue,
+)
 from tests.books import assert_books_balance
-from tests.keys.builders import PAID, add_key, allocate, complete, limit, report
+from tests.keys.builders import PAID, add_key, allocate, complete, limit, report, settle
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
+# The margin of a small allocation: the longest answer of a call without a maximum.
+ANSWER = 16_384
 
 
 def kinds():
@@ -150,3 +160,81 @@ def test_what_cannot_be_is_refused(people):
     with pytest.raises(AllocationNotFound):
         report(Allocation(pk=10**9), 1)
     assert not Charge.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("allocated", "most"),
+    [(1_000, 1_000 + ANSWER), (500_000, 550_000), (30_000_000, 10**7)],
+)
+def test_a_report_is_bounded_by_what_is_left_and_a_margin(people, allocated, most):
+    add_key("nvidia-1", per_day=None)
+    allocation = allocate(tokens=allocated)
+    with pytest.raises(ReportTooLarge) as refused:
+        report(allocation, most + 1)
+    assert refused.value.tokens_max == most
+    assert f"{most:,} tokens" in refused.value.detail
+    assert "spend and operate" in refused.value.detail
+    report(allocation, most)
+    assert_books_balance()
+
+
+def test_many_reports_exceed_the_allocation_by_one_margin_in_all(people):
+    add_key("nvidia-1")
+    allocation = allocate()
+    report(allocation, 1_000 + ANSWER - 1)
+    report(allocation, 1)
+    with pytest.raises(ReportTooLarge):
+        report(allocation, 1)
+    report(allocation, 0)
+    assert Window.objects.get().used == 1_000 + ANSWER
+
+
+def test_what_a_token_to_operate_reports_is_recorded_in_full(people):
+    """S2: nobody takes a key out of service with a report, and no usage is lost."""
+    add_key("nvidia-1")
+    allocation = allocate()
+    complete(allocation)
+    with pytest.raises(ReportTooLarge):
+        report(allocation, 10**12)
+    assert Window.objects.get().used == 0
+    report(allocation, 10**12, scopes=["operate"], now=NOON + timedelta(hours=2))
+    assert Window.objects.get().used == 10**12
+    assert_books_balance()
+
+
+def test_searches_are_bounded_by_what_they_cost(people):
+    add_key("openai-1", rates=replace(PAID, web_search=Decimal(10)))
+    allocation = allocate()
+    most = Decimal("0.015") * (1_000 + ANSWER) / 1000
+    report(allocation, 0, web_searches=26)
+    with pytest.raises(ReportTooLarge) as refused:
+        report(allocation, 0, web_searches=1)
+    assert refused.value.cost_max == most - Decimal("0.26")
+
+
+def test_a_session_reports_until_some_minutes_after_its_end(people):
+    add_key("nvidia-1")
+    allocation = allocate()
+    complete(allocation)
+    ten_minutes = NOON + timedelta(minutes=10)
+    report(allocation, 100, now=ten_minutes, idempotency_key="once")
+    late = ten_minutes + timedelta(seconds=1)
+    with pytest.raises(ReportTooLate) as refused:
+        report(allocation, 1, now=late)
+    assert refused.value.reports_until == ten_minutes
+    assert report(allocation, 100, now=late, idempotency_key="once").tokens == 100
+
+
+def test_a_session_that_calls_through_the_gateway_does_not_report_unless_allowed(people, settings):
+    add_key("nvidia-1")
+    allocation = allocate(wire_format="openai")
+    report(allocation, 100)
+    request = keys.HoldRequest(allocation.pk, 100, 100, "call", route="/v1/messages")
+    settle(*keys.hold_many([request], now=NOON), 50)
+    with pytest.raises(UsageIsMetered):
+        report(allocation, 1)
+    report(allocation, 10, scopes=["operate"])
+    settings.REPORTS_BESIDE_GATEWAY = True
+    report(allocation, 1)
+    assert Allocation.objects.get().used == 161
+    assert_books_balance()

@@ -1,5 +1,7 @@
 """Record usage without an earlier hold, under LOCK."""
 
+from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from common.statements import Statement, model_row
@@ -10,20 +12,29 @@ from keys.models import Charge
 class Reported(NamedTuple):
     """The allocation of a report, and in `earlier` the charge that the same report created before.
 
-    `overrun`: the report is of more tokens than are left.
+    `left` and `left_cost` can still be held; they are below zero after an overrun. `is_metered`:
+    calls of the session went through the gateway.
     """
 
-    api_key_id: str
+    session_id: str
     price_id: int
-    overrun: bool
+    allocated: int
+    left: int
+    left_cost: Decimal
+    token_cost_max: Decimal
+    closed_at: datetime | None
+    is_metered: bool
     earlier: int | None
 
 
 # What is read before a report is recorded.
 REPORTED = Statement(
     """
-    SELECT a.api_key_id, a.price_id,
-           a.used + a.held + %(tokens)s > a.allocated AS overrun,
+    SELECT a.session_id, a.price_id, a.allocated, a.allocated - a.used - a.held AS left,
+           a.allocated_cost - a.used_cost - a.held_cost AS left_cost, a.token_cost_max, a.closed_at,
+           -- The first call in the gateway sets the wire format: other sessions need no search.
+           a.wire_format <> '' AND EXISTS (
+               SELECT FROM keys_charge WHERE allocation_id = a.id AND route <> '') AS is_metered,
            (SELECT id FROM keys_charge
              WHERE allocation_id = a.id AND idempotency_key = %(idempotency_key)s) AS earlier
       FROM keys_allocation a WHERE a.id = %(allocation)s
