@@ -6,7 +6,7 @@ OPENCLAW := var/openclaw
 AUDIT := var/audit
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test clients openclaw test-openclaw lint audit format bench bench-budget bench-gateway requirements venv venv-dev
+.PHONY: help up test clients openclaw test-openclaw lint audit format bench bench-budget bench-gateway bench-hostile requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +85,9 @@ bench-budget: venv ## Measure how much of a budget conversations can use, in bot
 
 bench-gateway: venv ## Measure the gateway beside a bare proxy; ARGS=--quick takes two minutes
 	@$(RUN) -m bench.gateway $(ARGS)
+
+bench-hostile: venv ## Measure what attacks take from honest agents; ARGS="--only hang-ups" picks
+	@$(RUN) -m bench.hostile $(ARGS)
 
 requirements: ## Resolve requirements*.in into the pinned requirements*.txt
 	@$(PYTHON) -m venv --clear var/resolve

@@ -30,6 +30,12 @@ def this_machine(settings):
         "rsyslog://8.8.8.8",
         "kodi://8.8.8.8",
         "amqp://8.8.8.8/x",
+        "file:///etc/passwd",
+        "exec:///bin/sh",
+        "dbus://",
+        "gnome://",
+        "macosx://",
+        "windows://",
     ],
 )
 def test_a_channel_to_this_machine_or_its_neighbours_is_refused(url):

@@ -70,6 +70,14 @@ def test_both_maxima_of_a_chat_are_clamped():
     assert (out["max_tokens"], out["max_completion_tokens"]) == (100, 30)
 
 
+@pytest.mark.parametrize("budget", [5000, 10**9])
+def test_a_thinking_budget_above_the_maximum_does_not_raise_it(budget):
+    thinking = {"type": "enabled", "budget_tokens": budget}
+    for maximum in ({"max_tokens": 6000}, {}):
+        out = sent(dialects.MESSAGES, thinking=thinking, **maximum)
+        assert (out["max_tokens"], out["thinking"]) == (100, thinking)
+
+
 @pytest.mark.parametrize(
     ("model", "field"),
     [

@@ -235,6 +235,15 @@ def test_a_redirect_is_not_followed_and_not_told(gateway, provider, wire_format,
     assert Charge.objects.get().status == "released"
 
 
+def test_an_image_is_not_fetched_from_its_address(gateway, provider):
+    provider.says(whole("openai"))
+    image = {"type": "image_url", "image_url": {"url": f"{provider.base_url}/a.png"}}
+    messages = [{"role": "user", "content": [image]}]
+    assert session_on(gateway, provider.base_url, "openai").call(messages=messages).status == 200
+    ((_, body),) = provider.received
+    assert body.startswith("/v1/chat/completions ")
+
+
 @pytest.mark.parametrize("status", [401, 403, 429])
 def test_a_refused_key_is_told_in_the_provider_s_words_without_its_secret(
     gateway, provider, status

@@ -17,7 +17,17 @@ from keys.refusals import (
 )
 from keys.supply.pricing import Rates
 from tests.books import assert_books_balance
-from tests.keys.builders import PAID, add_key, allocate, complete, hold, limit, report, rotate
+from tests.keys.builders import (
+    PAID,
+    add_key,
+    allocate,
+    complete,
+    hold,
+    limit,
+    report,
+    rotate,
+    settle,
+)
 from tests.moments import NOON
 
 # Holds repeat by a constraint: the failed INSERT would end the transaction around a test.
@@ -72,6 +82,23 @@ def test_the_same_idempotency_key_is_the_same_hold(people):
     small = hold(allocation, 100, idempotency_key="call-2")
     assert hold(allocation, 100, idempotency_key="call-2") == small
     assert Allocation.objects.get().held == 700
+    assert_books_balance()
+
+
+def test_a_report_under_the_key_of_a_call_is_never_a_second_charge(people):
+    add_key("nvidia-1")
+    allocation = allocate()
+    charge = hold(allocation, 600, idempotency_key="call-1")
+    for tokens in (1, 600):
+        with pytest.raises(IdempotencyMismatch):
+            report(allocation, tokens, idempotency_key="call-1")
+    settle(charge, 500)
+    with pytest.raises(IdempotencyMismatch):
+        report(allocation, 1, idempotency_key="call-1")
+    report(allocation, 100, idempotency_key="report-1")
+    with pytest.raises(IdempotencyMismatch):
+        hold(allocation, 100, idempotency_key="report-1")
+    assert sorted(Charge.objects.values_list("tokens", flat=True)) == [100, 500]
     assert_books_balance()
 
 
