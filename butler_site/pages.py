@@ -18,6 +18,7 @@ from common.request_body import BodyTooLarge, BodyTooSlow, ClientGone, read_body
 # Bodies that are larger than this share the memory below; the others are always read.
 _SMALL_BYTES_MAX = 64_000
 _LARGE_BYTES_MAX = 64_000_000
+_SIGN_IN = "/admin/login/"
 
 
 class Pages:
@@ -32,6 +33,7 @@ class Pages:
         self._large_bytes = 0
         # By credential, as long as a request with it is here.
         self._shares = WeakValueDictionary[bytes, asyncio.Semaphore]()
+        self._sign_in = asyncio.Semaphore(1)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Serve one HTTP request."""
@@ -72,7 +74,10 @@ class Pages:
 
     def _share_of(self, scope: dict[str, Any]) -> AbstractAsyncContextManager[None]:
         """A turn of the credential that the request has. Requests with one token take at most half
-        of the threads; more of them wait."""
+        of the threads; more of them wait. Passwords are checked one after the other: a check takes
+        half a second of CPU on purpose, also for who only guesses."""
+        if (scope["method"], scope["path"]) == ("POST", _SIGN_IN):
+            return self._sign_in
         credential = dict(scope["headers"]).get(b"authorization")
         if credential is None:
             return nullcontext()
