@@ -25,8 +25,8 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Lets a silent service be silent for half a second only."""
-    monkeypatch.setattr("alerts.apprise_transport._READ_SECONDS", 0.5)
+    """Lets a silent service be silent for two seconds only."""
+    monkeypatch.setattr("alerts.apprise_transport._READ_SECONDS", 2)
 
 
 def only():
