@@ -133,7 +133,30 @@ PROVIDER_NETWORKS = env.networks("BUTLER_PROVIDER_NETWORKS", () if PRODUCTION el
 CHANNEL_NETWORKS = env.networks("BUTLER_CHANNEL_NETWORKS")
 # The address of the sandbox provider; if it is empty, `manage.py up` starts one.
 SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
-GATEWAY_BODY_BYTES_MAX = 32_000_000
+# The largest body of a request: on routes that take images and files, and on those that do not. Of
+# it, the definitions of tools. All large bodies of one process, of which one agent may have half.
+GATEWAY_BODY_BYTES_MAX = env.integer(
+    "BUTLER_GATEWAY_BODY_BYTES_MAX", 32_000_000, least=100_000, most=10**9
+)
+GATEWAY_TEXT_BODY_BYTES_MAX = env.integer(
+    "BUTLER_GATEWAY_TEXT_BODY_BYTES_MAX", 8_000_000, least=100_000, most=10**9
+)
+GATEWAY_TOOLS_BYTES_MAX = env.integer(
+    "BUTLER_GATEWAY_TOOLS_BYTES_MAX", 2_000_000, least=10_000, most=10**9
+)
+GATEWAY_LARGE_BODIES_BYTES_MAX = env.integer(
+    "BUTLER_GATEWAY_LARGE_BODIES_BYTES_MAX",
+    max(128_000_000, 2 * GATEWAY_BODY_BYTES_MAX),
+    least=2 * GATEWAY_BODY_BYTES_MAX,
+    most=10**11,
+)
+# How much a request may consist of: tools, messages or items, and values of its JSON with the names
+# of fields.
+GATEWAY_TOOLS_MAX = env.integer("BUTLER_GATEWAY_TOOLS_MAX", 2_000, least=1, most=10**6)
+GATEWAY_MESSAGES_MAX = env.integer("BUTLER_GATEWAY_MESSAGES_MAX", 10_000, least=1, most=10**6)
+GATEWAY_JSON_VALUES_MAX = env.integer(
+    "BUTLER_GATEWAY_JSON_VALUES_MAX", 400_000, least=1_000, most=10**8
+)
 # Web pages of these origins may call the gateway from the browser.
 GATEWAY_CORS_ORIGINS = env.origins("BUTLER_GATEWAY_CORS_ORIGINS")
 # The address at which workers reach the gateway (without /v1), if it differs from the public one.

@@ -23,10 +23,12 @@ class BodyTooSlow(Exception):
     """The body did not come in time. It was not read to the end."""
 
 
-async def read_body(receive: Receive, *, bytes_max: int) -> bytes:
-    """The whole body that ASGI's `receive` hands out.
+async def read_body(
+    receive: Receive, *, bytes_max: int, take_room: Callable[[int], object] = lambda size: None
+) -> bytes:
+    """The whole body that ASGI's `receive` hands out. `take_room` is called with the size so far.
 
-    Raises ClientGone, BodyTooLarge, BodyTooSlow.
+    Raises ClientGone, BodyTooLarge, BodyTooSlow, and what `take_room` raises.
     """
     chunks: list[bytes] = []
     size, more = 0, True
@@ -41,6 +43,7 @@ async def read_body(receive: Receive, *, bytes_max: int) -> bytes:
                 size += len(chunk)
                 if size > bytes_max:
                     raise BodyTooLarge
+                take_room(size)
                 chunks.append(chunk)
                 if more := message.get("more_body", False):
                     allowed = _GRACE_SECONDS + size / _BYTES_PER_SECOND_LEAST

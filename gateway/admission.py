@@ -11,7 +11,7 @@ from django.conf import settings
 
 from gateway import failover, output_limits, search_bounds
 from gateway.call import Call
-from gateway.dialects import Dialect
+from gateway.dialects import CallParameters, Dialect
 from gateway.dialects.json_body import value_of
 from gateway.dialects.service_tiers import STANDARD_OR_CHEAPER
 from gateway.input_bound import InputBound
@@ -69,9 +69,10 @@ async def admit(
     InputNotTaken, AlreadyCalled, KeyUnusable, and those of `keys.hold_many`.
     """
     session = await identify(runtime, request)
-    parameters = dialect.parse(body)
+    parameters, charge_key = await runtime.large_bodies.run_if_large(
+        session.agent, request, _read, request, dialect, body
+    )
     parameters.model = request.model_in_path or parameters.model
-    charge_key = _ChargeKey(request, body)
     waits_until = asyncio.get_running_loop().time() + settings.GATEWAY_HOLD_WAIT_SECONDS
     for _ in range(_TRIES_MAX):
         choice = await choose_model(
@@ -96,6 +97,10 @@ async def admit(
     raise keys_refusals.RateLimited(
         "The API key of the session changed several times during this request. Please retry."
     )
+
+
+def _read(request: Request, dialect: Dialect, body: bytes) -> tuple[CallParameters, "_ChargeKey"]:
+    return dialect.parse(body), _ChargeKey(request, body)
 
 
 async def _admit(call: Call, charge_key: "_ChargeKey", waits_until: float) -> bool:
@@ -140,7 +145,6 @@ class _ChargeKey:
         self.digest: bytes | None = None
         if from_client:
             self.digest = hashlib.sha256(request.path.encode() + b"\0" + body).digest()
-        self.body_size = len(body)
         self._base, self._attempt = from_client or request.id, 1
 
     @property
@@ -165,7 +169,7 @@ class _ChargeKey:
 
 
 async def _hold(call: Call, charge_key: _ChargeKey, waits_until: float) -> None:
-    spends, bound, results = call.dialect.spends, InputBound(call, charge_key.body_size), 0
+    spends, bound, results = call.dialect.spends, InputBound(call), 0
     if spends:
         await bound.begin()
         results = search_bounds.results_max(call)

@@ -36,6 +36,7 @@ _INVALID = Shape(400, "invalid_request_error", "", 400, "invalid_request_error")
 _UNKNOWN_TOKEN = Shape(401, "invalid_request_error", "invalid_api_key", 401, "authentication_error")
 # Calls in flight mostly end within seconds, and the retry waits in the gateway again.
 _IN_FLIGHT_RETRY_SECONDS = 2
+_IN_FLIGHT = (keys.BudgetInFlight, refusals.TooManyCalls, refusals.TooManyLargeBodies)
 _CONFLICT = Shape(409, "invalid_request_error", "", 409, "invalid_request_error")
 _NOT_AVAILABLE = Shape(503, "server_error", "", 503, "api_error")
 _RATE = Shape(429, "requests", "rate_limit_exceeded", 429, "rate_limit_error", retry=True)
@@ -67,6 +68,7 @@ SHAPES: dict[type[Refusal], Shape] = {
         404, "invalid_request_error", "model_not_found", 404, "not_found_error"
     ),
     refusals.BodyTooLarge: Shape(413, "invalid_request_error", "", 413, "request_too_large"),
+    refusals.TooManyLargeBodies: _NOT_AVAILABLE._replace(retry=True),
     refusals.BodyTooSlow: Shape(408, "invalid_request_error", "", 408, "timeout_error", retry=True),
     keys.KeyFull: _NOT_AVAILABLE,
     refusals.KeyUnusable: _NOT_AVAILABLE,
@@ -189,7 +191,7 @@ def _refusal_headers(facts: dict[str, JSON]) -> Headers:
 
 def _retry_after(refusal: Refusal) -> int | None:
     """In how many seconds a retry can succeed, if that is known."""
-    if isinstance(refusal, keys.BudgetInFlight | refusals.TooManyCalls):
+    if isinstance(refusal, _IN_FLIGHT):
         return _IN_FLIGHT_RETRY_SECONDS
     if isinstance(refusal, keys.RateLimited) and refusal.until:
         return _seconds_until(refusal.until)

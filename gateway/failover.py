@@ -132,7 +132,7 @@ class Failover:
     async def _is_known(self, call: Call, error: ProviderError) -> bool:
         """Whether two keys were refused for the same request before, and none of them has turned
         out to be broken since."""
-        request, known = self._digest(call), self._runtime.remembered_refusals
+        request, known = await self._digest(call), self._runtime.remembered_refusals
         keys_before = known.keys_refused_for(request, error)
         if not keys_before:
             return False
@@ -141,15 +141,19 @@ class Failover:
         known.forget(request)
         return False
 
-    def _digest(self, call: Call) -> bytes:
+    async def _digest(self, call: Call) -> bytes:
         """What tells this request of the agent's from all others."""
-        whose = f"{call.session.agent}\0{call.request.path}\0".encode()
-        return hashlib.sha256(whose + self._body).digest()
+        agent = call.session.agent
+        digest = hashlib.sha256(f"{agent}\0{call.request.path}\0".encode())
+        await self._runtime.large_bodies.run_if_large(
+            agent, call.request, digest.update, self._body
+        )
+        return digest.digest()
 
     async def _blame_request(self, call: Call, error: ProviderError) -> None:
         pending, self._pending = self._pending, None
         known = self._runtime.remembered_refusals
-        known.add(self._digest(call), error, list(self._tried))
+        known.add(await self._digest(call), error, list(self._tried))
         await self._report_request(call, error)
         if pending and error.about is About.KEY:
             # Or all of these keys are invalid; the provider knows.

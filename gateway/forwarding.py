@@ -16,6 +16,7 @@ from gateway.failover import Failover
 from gateway.model_fallback import NO_KEY, can_fall_back, fall_back
 from gateway.provider_errors import ProviderError, read_error
 from gateway.queries import kept_answer
+from gateway.received_body import received_body
 from gateway.refusals import AlreadyCalled, AnswerLost, ProviderUnreachable, UnusableAnswer
 from gateway.refused_answers import read_refusal
 from gateway.requests import Request
@@ -31,11 +32,15 @@ async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit
     If the provider refuses the key, the session moves to another key and the call is sent there,
     with a new hold at that key's price. If no key can take the session, a fallback of the
     organisation may serve the call. Refusals: those of `admit`, ProviderUnreachable,
-    AnswerLost, UnusableAnswer, KeyUnusable, RateLimited.
+    AnswerLost, UnusableAnswer, KeyUnusable, RateLimited, and those of `received_body`.
     """
-    # Bodies are read only of clients with a token of Butler's.
-    runtime.sessions.authenticate(request.token)
-    body = await request.body()
+    async with received_body(runtime, request, dialect) as body:
+        await _forward(runtime, request, body, dialect=dialect, admit=admit)
+
+
+async def _forward(
+    runtime: Runtime, request: Request, body: bytes, *, dialect: Dialect, admit: Admit
+) -> None:
     failover = Failover(runtime, body)
     answered = False
     while not answered:
@@ -137,8 +142,14 @@ async def send(call: Call) -> ClientResponse:
 
 
 async def _send(call: Call) -> ClientResponse:
-    body = call.dialect.provider_body(
-        call.parameters, model=call.model, facts=call.facts, output_tokens_max=call.output_max
+    body = await call.runtime.large_bodies.run_if_large(
+        call.session.agent,
+        call.request,
+        call.dialect.provider_body,
+        call.parameters,
+        model=call.model,
+        facts=call.facts,
+        output_tokens_max=call.output_max,
     )
     call.billable = True
     try:

@@ -1,6 +1,5 @@
 """How many tokens the input of a call is held with: a bound that gets tighter if it must."""
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ParamSpec, TypeVar
@@ -30,9 +29,8 @@ class InputBound:
       ──tighten──▶ the provider's own count
     """
 
-    def __init__(self, call: Call, body_size: int) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
-        self._in_thread = body_size > _COUNTED_IN_LOOP_BYTES_MAX
         self._steps: deque[Callable[[], Awaitable[int | None]]] = deque()
 
     @property
@@ -43,7 +41,7 @@ class InputBound:
     async def begin(self) -> None:
         """Set the first bound. Only for files and stored answers the provider is asked.
 
-        Refusals: CannotBeBounded, InvalidRequest.
+        Refusals: CannotBeBounded.
         """
         call = self._call
         if previous_response(call):
@@ -119,6 +117,8 @@ class InputBound:
     async def _run(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
-        if self._in_thread:
-            return await asyncio.to_thread(work, *args, **kwargs)
-        return work(*args, **kwargs)
+        call, request = self._call, self._call.request
+        if request.body_size <= _COUNTED_IN_LOOP_BYTES_MAX:
+            return work(*args, **kwargs)
+        bodies = call.runtime.large_bodies
+        return await bodies.run(call.session.agent, request, work, *args, **kwargs)

@@ -7,7 +7,8 @@ books that pass through.
     request
     ├── route            RouteNotFound 404, ModelNotServed 404
     ├── identify         InvalidToken 401, SlotEmpty 400, TooManyCalls 429
-    ├── body             BodyTooLarge 413, BodyTooSlow 408, InvalidRequest 400
+    ├── body             BodyTooLarge 413, BodyTooSlow 408, InvalidRequest 400,
+    │                    TooManyLargeBodies 503; of a large one first `budget` and `caller`
     └── admission
         ├── parse        InvalidRequest 400, CannotBeBounded 400
         ├── model        ModelNotServed 404, keys.NotAllowed 403
@@ -108,6 +109,10 @@ class BodyTooLarge(Refusal):
 
 class BodyTooSlow(Refusal):
     """The body of the request did not arrive in time."""
+
+
+class TooManyLargeBodies(Refusal):
+    """Other large requests have the memory that they share; a retry can succeed."""
 
 
 @dataclass(kw_only=True, eq=False)

@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django.conf import settings
-
 from common import request_body
 from common.ids import random_id
 from common.refusal import Refusal
@@ -24,6 +22,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 _KEY_CHARACTERS_MAX = 200
+# Decoding takes time by bytes, and by values: these begin after one of these characters.
+_HEAVY_BYTES_MIN, _HEAVY_VALUES_MIN = 1_000_000, 50_000
+_VALUE_BEGINS = (b",", b"[", b"{")
 # Where clients put a credential, in the order in which they are looked at.
 _CREDENTIAL_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 # Tokens that can pay for a call; all others are another system's, or not for calls.
@@ -36,9 +37,10 @@ _QUERY_FORWARDED = dict.fromkeys(("/v1/messages", "/v1/messages/count_tokens"), 
 class Request:
     """One HTTP request. `id` names it in responses and logs, and is the idempotency key of its
     charge unless the client sent one. `path`: of the route, once that is known, however the client
-    wrote it. `model_in_path`: the model that the path names, if any. `unusable_keys`: the API keys
-    that could not take the call, and why. `unfit_models`: fallbacks that do not take what the
-    request has in it."""
+    wrote it. `model_in_path`: the model that the path names, if any. `body_size`: in bytes, once
+    the body was read; `has_heavy_body`: whether it takes far longer than others to be looked at.
+    `unusable_keys`: the API keys that could not take the call, and why. `unfit_models`: fallbacks
+    that do not take what the request has in it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.id = random_id("req_")
@@ -53,6 +55,7 @@ class Request:
         self._peer: tuple[str, int] = scope.get("client") or ("", 0)
         self.receive, self._send = receive, send
         self.response_started = False
+        self.body_size, self.has_heavy_body = 0, False
         self.token = self._token()
 
     @property
@@ -111,13 +114,33 @@ class Request:
             )
         return key.decode()
 
-    async def body(self) -> bytes:
-        """The whole body, decoded. Refusals: BodyTooLarge, BodyTooSlow, InvalidRequest."""
+    @property
+    def body_size_max(self) -> int | None:
+        """The most bytes that the body can have once it is decoded; None if that is not known."""
+        if b"transfer-encoding" in self.headers or b"content-encoding" in self.headers:
+            return None
+        return int(self.headers.get(b"content-length", 0))
+
+    async def body(
+        self, *, bytes_max: int, take_room: Callable[[int], object] = lambda size: None
+    ) -> bytes:
+        """The whole body, decoded. `take_room` is called with the size that is expected, and with
+        what it turns out to be.
+
+        Refusals: BodyTooLarge, BodyTooSlow, InvalidRequest, and those of `take_room`.
+        """
         encodings = self._encodings()
-        body = await self._read()
+        expected = self.body_size_max or 0
+        if expected > bytes_max:
+            raise _too_large(bytes_max)
+        take_room(expected)
+        body = await self._read(bytes_max, take_room)
         if encodings:
-            body = await asyncio.to_thread(_decoded, body, encodings)
-        return body.removeprefix(codecs.BOM_UTF8)
+            body = await asyncio.to_thread(_decoded, body, encodings, bytes_max)
+            take_room(len(body))
+        body = body.removeprefix(codecs.BOM_UTF8)
+        self.body_size, self.has_heavy_body = len(body), _is_heavy(body)
+        return body
 
     def _encodings(self) -> list[str]:
         header = self.headers.get(b"content-encoding")
@@ -132,12 +155,11 @@ class Request:
                 field="Content-Encoding",
             ) from None
 
-    async def _read(self) -> bytes:
-        bytes_max = settings.GATEWAY_BODY_BYTES_MAX
+    async def _read(self, bytes_max: int, take_room: Callable[[int], object]) -> bytes:
         try:
-            return await read_body(self.receive, bytes_max=bytes_max)
+            return await read_body(self.receive, bytes_max=bytes_max, take_room=take_room)
         except request_body.BodyTooLarge:
-            raise _too_large() from None
+            raise _too_large(bytes_max) from None
         except request_body.BodyTooSlow:
             raise BodyTooSlow("The body of the request did not arrive in time.") from None
 
@@ -162,15 +184,21 @@ class Request:
         await self.write(b"" if self.method == "HEAD" else body, more=False)
 
 
+def _is_heavy(body: bytes) -> bool:
+    return len(body) > _HEAVY_BYTES_MIN or (
+        len(body) > _HEAVY_VALUES_MIN and sum(map(body.count, _VALUE_BEGINS)) > _HEAVY_VALUES_MIN
+    )
+
+
 def _is_printable(key: bytes) -> bool:
     return all(0x21 <= byte <= 0x7E for byte in key)
 
 
-def _decoded(body: bytes, encodings: list[str]) -> bytes:
+def _decoded(body: bytes, encodings: list[str], bytes_max: int) -> bytes:
     try:
-        return content_encoding.decode(body, encodings, size_max=settings.GATEWAY_BODY_BYTES_MAX)
+        return content_encoding.decode(body, encodings, size_max=bytes_max)
     except content_encoding.DecodedTooLarge:
-        raise _too_large() from None
+        raise _too_large(bytes_max) from None
     except content_encoding.CannotDecode as error:
         raise InvalidRequest(
             f"The body cannot be decoded as {', '.join(encodings)}: {error}.",
@@ -178,5 +206,5 @@ def _decoded(body: bytes, encodings: list[str]) -> bytes:
         ) from None
 
 
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge(f"The body must not exceed {settings.GATEWAY_BODY_BYTES_MAX:,} bytes.")
+def _too_large(bytes_max: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body of this route must not exceed {bytes_max:,} bytes.")

@@ -18,6 +18,7 @@ from gateway.agent_calls import AgentCalls
 from gateway.answer_lengths import AnswerLengths
 from gateway.counts.known import KnownCounts
 from gateway.hold_queue import HoldQueue
+from gateway.large_bodies import LargeBodies
 from gateway.learned import Lessons
 from gateway.remembered_refusals import RememberedRefusals
 from gateway.sessions import Sessions
@@ -43,6 +44,7 @@ class Runtime:
         )
         self.hold_queue = HoldQueue()
         self.agent_calls = AgentCalls()
+        self.large_bodies = LargeBodies()
         self.threads = Threads()
         self.sessions = Sessions(self.threads)
         self.pool = upstream.connection_pool()
@@ -144,6 +146,7 @@ class Runtime:
         await self.pool.close()
         await asyncio.to_thread(self._settlements.close)
         await asyncio.to_thread(self.threads.close)
+        await asyncio.to_thread(self.large_bodies.close)
 
     async def _renew_holds(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from gateway.bounds.completions import completions_input_max, prompts_of
 from gateway.bounds.embeddings import embeddings_input_max
 from gateway.bounds.files import take_files
 from gateway.bounds.images import image_tokens_max
+from gateway.bounds.json_outline import has_more_values
 from gateway.bounds.json_values import SETTINGS, check_unique_names, raw_bytes_max
 from gateway.bounds.messages import messages_input_max
 from gateway.bounds.responses import responses_input_max
@@ -27,6 +28,7 @@ __all__ = [
     "check_unique_names",
     "completions_input_max",
     "embeddings_input_max",
+    "has_more_values",
     "image_tokens_max",
     "load_tokenizers",
     "messages_input_max",

@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from gateway.bounds.json_outline import outline
 from gateway.bounds.raw_parts import has_only_plain_parts
-from gateway.bounds.tokenizers import text_tokens_max, utf8_max
+from gateway.bounds.slices import contains_any, slices, utf8
+from gateway.bounds.tokenizers import raw_utf8_max, text_tokens_max, utf8_max
 from gateway.refusals import CannotBeBounded, InvalidRequest
 from keys.supply.model_facts import ModelFacts
 
@@ -49,7 +51,9 @@ _CALL_MARKERS = (b'"tool_use"', b'"tool_calls"', b'"function_call"', b'"server_t
 
 # Most templates write a call's arguments as tags: <parameter name="city">...</parameter>.
 _PARAMETER = 12
-_NAME = re.compile(r'"\s*:')
+# Texts in larger JSON are not copied to look for repeated names.
+_LARGE_BYTES_MIN = 64_000
+_NAME = re.compile(rb'"\s*:')
 
 
 def value_of(fields: Mapping[str, Any], name: str) -> Any:
@@ -76,8 +80,10 @@ def check_unique_names(raw: bytes, field: str) -> None:
         if len({name for name, _ in pairs}) < len(pairs):
             raise InvalidRequest(f"An object in `{field}` has the same name twice.", field=field)
 
+    if len(raw) > _LARGE_BYTES_MIN:
+        raw = outline(raw)
     # Numbers are not converted: Python refuses very long ones.
-    json.loads(raw, object_pairs_hook=check, parse_int=len, parse_float=len)
+    json.loads(raw, strict=False, object_pairs_hook=check, parse_int=len, parse_float=len)
 
 
 def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: ModelFacts) -> int:
@@ -105,26 +111,30 @@ def raw_bytes_max(
     raws = [fields[name] for name in names if name in fields]
     if model.tokenizer or not all(isinstance(raw, Raw) for raw in raws):
         return None
-    texts = [bytes(raw) for raw in raws]
-    if any(word in raw for raw in texts for word in _MARKERS):
+    texts = {name: bytes(fields[name]) for name in names if name in fields}
+    if any(contains_any(raw, _MARKERS) for raw in texts.values()):
         return None
-    if not all(has_only_plain_parts(name, bytes(fields[name])) for name in names if name in fields):
+    if not all(has_only_plain_parts(name, raw) for name, raw in texts.items()):
         return None
     try:
-        return sum(_raw_max(raw) for raw in texts)
+        return sum(map(_raw_max, texts.values()))
     except UnicodeDecodeError:
         return None
 
 
 def _raw_max(raw: bytes) -> int:
-    text = raw.decode()
-    has_calls = any(word in raw for word in _CALL_MARKERS)
-    return utf8_max(text) + (parameters_max(text) if has_calls else 0)
+    has_calls = contains_any(raw, _CALL_MARKERS)
+    return raw_utf8_max(raw) + (_parameters_max(raw) if has_calls else 0)
 
 
 def parameters_max(arguments: str) -> int:
     """The most tokens that tags around every named value of some JSON add to its bytes."""
-    return _PARAMETER * len(_NAME.findall(arguments))
+    return _parameters_max(utf8(arguments))
+
+
+def _parameters_max(raw: bytes) -> int:
+    # A name between two slices is found in neither of them.
+    return _PARAMETER * (sum(len(_NAME.findall(each)) + 1 for each in slices(raw)) - 1)
 
 
 def json_max(value: Any) -> int:

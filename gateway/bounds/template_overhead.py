@@ -8,11 +8,11 @@ tool use (313 to 804 tokens) and for its own client tools (up to 735 each, 499 f
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from msgspec import Raw
 
+from common.bytes_cache import cached_within_bytes
 from gateway.bounds.json_values import as_list, json_of, parameters_max, value_of
 from gateway.bounds.tokenizers import text_tokens_max
 from keys.supply.model_facts import ModelFacts
@@ -55,7 +55,7 @@ def tools_max(fields: Mapping[str, Any], *, model: ModelFacts, name: str = "tool
     )
 
 
-@lru_cache(maxsize=128)
+@cached_within_bytes
 def _raw_tools_max(raw: bytes, name: str, model: ModelFacts) -> int:
     return _definitions_max(value_of({name: Raw(raw)}, name), model)
 

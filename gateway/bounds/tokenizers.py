@@ -10,6 +10,7 @@ from threading import Lock
 import regex
 from tiktoken import Encoding
 
+from gateway.bounds.slices import pieces, utf8, utf8_size
 from keys.supply.model_facts import ModelFacts
 
 _DATA = Path(__file__).parent / "data"
@@ -35,6 +36,10 @@ COUNTED_BYTES_MAX = 512 * 1024
 # Unicode's stream-safe format has at most 30. Python sorts longer runs in quadratic time.
 _MARKS = regex.compile(r"\p{M}{31}")
 _WORST_EXPANSION = 11  # of U+FDFA, by NFKC.
+# A text that gets longer by more than this is made to; its rest is not normalised.
+_LENGTHENED_BYTES_MAX = 256 * 1024
+# More than a character with all its marks can get longer when it is cut in two.
+_SEQUENCE_BYTES_MAX = 1024
 
 
 def text_tokens_max(text: str, *, model: ModelFacts) -> int:
@@ -47,14 +52,14 @@ def text_tokens_max(text: str, *, model: ModelFacts) -> int:
         return counted
     if not model.tokenizer:
         return utf8_max(text)
-    return len(text.encode("utf-8", "surrogatepass"))
+    return utf8_size(text)
 
 
 def text_tokens_exact(text: str, *, model: ModelFacts) -> int | None:
     """The tokens `model` counts for `text`; None if its tokenizer is not public, or the text too
     long to be counted."""
     name = model.tokenizer
-    if not name or len(text.encode("utf-8", "surrogatepass")) > COUNTED_BYTES_MAX:
+    if not name or len(text) > COUNTED_BYTES_MAX or utf8_size(text) > COUNTED_BYTES_MAX:
         return None
     return len(_encoding(name).encode_ordinary(text))
 
@@ -64,13 +69,33 @@ def utf8_max(text: str) -> int:
 
     Some tokenizers normalise first (Claude's public one did, by NFKC), which can lengthen a text.
     """
-    if text.isascii():
-        return len(text)
-    size = len(text.encode("utf-8", "surrogatepass"))
+    return len(text) if text.isascii() else raw_utf8_max(utf8(text))
+
+
+def raw_utf8_max(raw: bytes) -> int:
+    """`utf8_max` of a text in UTF-8. Raises UnicodeDecodeError."""
+    if raw.isascii():
+        return len(raw)
+    total = lengthened = looked_at = 0
+    for piece in pieces(raw):
+        if lengthened > _LENGTHENED_BYTES_MAX:
+            total += (len(raw) - looked_at) * _WORST_EXPANSION
+            break
+        most = _piece_max(piece.raw)
+        total += most if piece.is_apart else most + _SEQUENCE_BYTES_MAX
+        lengthened += most - len(piece.raw)
+        looked_at += len(piece.raw)
+    return min(total, len(raw) * _WORST_EXPANSION)
+
+
+def _piece_max(raw: bytes) -> int:
+    if raw.isascii():
+        return len(raw)
+    text = raw.decode("utf-8", "surrogatepass")
     if _MARKS.search(text):
-        return size * _WORST_EXPANSION
+        return len(raw) * _WORST_EXPANSION
     normalised = (unicodedata.normalize(form, text) for form in ("NFC", "NFKC"))
-    return max(size, *(len(form.encode("utf-8", "surrogatepass")) for form in normalised))
+    return max(len(raw), *(len(form.encode("utf-8", "surrogatepass")) for form in normalised))
 
 
 def load_tokenizers() -> None:

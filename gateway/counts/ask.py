@@ -56,12 +56,9 @@ async def _count(call: Call, route: CountRoute, fields: Mapping[str, Any]) -> in
     if not settings.GATEWAY_COUNT_SECONDS:
         return None
     known = call.runtime.counts
-    counted = {name: value for name, value in fields.items() if name in route.fields}
-    body = join_fields(counted, model=call.model)
-    beta = call.request.headers.get(_BETA_HEADER, b"")
-    digest = hashlib.sha256(
-        b"\0".join([call.upstream.base_url.encode(), route.dialect.path.encode(), beta, body])
-    ).digest()
+    body, digest = await call.runtime.large_bodies.run_if_large(
+        call.session.agent, call.request, _question, call, route, fields
+    )
     tokens = known.of(digest)
     if tokens is None and not _is_paused(call):
         task = known.running.get(digest)
@@ -73,6 +70,17 @@ async def _count(call: Call, route: CountRoute, fields: Mapping[str, Any]) -> in
         if tokens is not None:
             known.add(digest, tokens)
     return None if tokens is None else route.with_margin(tokens)
+
+
+def _question(call: Call, route: CountRoute, fields: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """The body that asks for a count, and the digest of all that the answer depends on."""
+    counted = {name: value for name, value in fields.items() if name in route.fields}
+    body = join_fields(counted, model=call.model)
+    beta = call.request.headers.get(_BETA_HEADER, b"")
+    digest = hashlib.sha256(
+        b"\0".join([call.upstream.base_url.encode(), route.dialect.path.encode(), beta, body])
+    ).digest()
+    return body, digest
 
 
 async def _ask(call: Call, route: CountRoute, body: bytes) -> int | None:

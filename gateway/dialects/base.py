@@ -88,7 +88,8 @@ class Dialect(Protocol):
     """One route's way of asking and answering.
 
     `wire_format`: "openai" or "anthropic", whose error shape and headers it has. `path`: below
-    `/v1` at Butler and below the provider's base URL. `spends`: whether its calls cost tokens.
+    `/v1` at Butler and below the provider's base URL. `takes_media`: whether requests can have
+    images or files, and so be large. `spends`: whether its calls cost tokens.
     `output`: what a model must be able to answer with, as `CatalogueModel.outputs` says it.
     `content_field`: the field of a whole answer that has its content. `conversation_field`: that of
     a request with the turns of a conversation; blank if there is none. `default_headers`: headers
@@ -97,6 +98,7 @@ class Dialect(Protocol):
 
     wire_format: str
     path: str
+    takes_media: bool
     spends: bool
     content_field: str
     conversation_field: str

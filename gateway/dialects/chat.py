@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from msgspec import Raw
 
 from gateway import bounds
@@ -9,6 +10,7 @@ from gateway.dialects import openai_usage, output_count, sse, unsupported, unsup
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.chat_meter import ChatMeter
 from gateway.dialects.json_body import (
+    check_entries,
     clamp_output,
     flag_of,
     join_fields,
@@ -37,6 +39,7 @@ class Chat:
 
     wire_format = "openai"
     path = "/chat/completions"
+    takes_media = True
     spends = True
     content_field = "choices"
     conversation_field = "messages"
@@ -53,6 +56,8 @@ class Chat:
         unsupported.refuse_settings(refused, unsupported_fields.CHAT)
         unsupported.refuse_tier(fields)
         unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)
+        if "functions" in fields:
+            check_entries(fields, "functions", most=settings.GATEWAY_TOOLS_MAX)
         maxima = [whole_number_of(fields, name) for name in _OUTPUT]
         stream = flag_of(fields, "stream")
         return CallParameters(

@@ -21,6 +21,7 @@ class Completions(Chat):
     """`/completions`: texts instead of messages; its answers are reported as those of chat are."""
 
     path = "/completions"
+    takes_media = False
     conversation_field = ""
     output_fields = ("max_tokens",)
 

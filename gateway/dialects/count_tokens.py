@@ -18,6 +18,7 @@ class CountTokens:
 
     wire_format = "anthropic"
     path = "/messages/count_tokens"
+    takes_media = True
     spends = False
     content_field = "input_tokens"
     conversation_field = ""

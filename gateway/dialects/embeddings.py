@@ -19,6 +19,7 @@ class Embeddings:
 
     wire_format = "openai"
     path = "/embeddings"
+    takes_media = False
     spends = True
     content_field = "data"
     conversation_field = ""

@@ -5,8 +5,10 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from msgspec import Raw
 
+from gateway import bounds
 from gateway.refusals import InvalidRequest
 
 # More than any model can write; a larger number is a mistake.
@@ -18,11 +20,17 @@ EXTRA = "extra_body"
 _GUARDED = (EXTRA, "provider", "providerOptions")
 
 _NAME_CHARACTERS_MAX = 64
+_FIELDS_MAX = 1_000
+# The shortest object in a list, with its comma.
+_ENTRY_BYTES = 3
+_TOOLS = frozenset({"tools", "functions"})
+_TURNS = frozenset({"messages", "input"})
 
 # What decoding can raise: bad syntax or UTF-8, numbers too large for a Decimal, depth.
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_list = msgspec.json.Decoder(list[Raw]).decode
 _decode_any = msgspec.json.Decoder().decode
 
 
@@ -30,17 +38,54 @@ def split_fields(body: bytes, *, guarded: frozenset[str]) -> dict[str, Raw]:
     """Every field with its bytes; of a repeated field the last, as providers read it.
 
     `guarded` fields must be spelled exactly: some providers ignore the case of names, or read
-    `maxTokens` as `max_tokens`. Refusals: InvalidRequest.
+    `maxTokens` as `max_tokens`. Refusals: InvalidRequest, also for more JSON than the settings
+    allow.
     """
+    _check_values(body)
     try:
         fields = _decode_object(body)
     except DECODE_ERRORS as error:
         raise InvalidRequest(f"The body is not a JSON object: {error}.", field="body") from None
+    _check_fields(fields)
     spellings = _spellings(guarded)
     for name in fields:
         if name not in guarded and (spelled := spellings.get(folded_name(name), name)) != name:
             raise InvalidRequest(f"Write `{name}` as `{spelled}`.", field=name)
     return fields
+
+
+def _check_values(body: bytes) -> None:
+    most = settings.GATEWAY_JSON_VALUES_MAX
+    if len(body) > most and bounds.has_more_values(body, most):
+        raise InvalidRequest(
+            f"The body must not have more than {most:,} JSON values and names of fields.",
+            field="body",
+        )
+
+
+def _check_fields(fields: dict[str, Raw]) -> None:
+    if len(fields) > _FIELDS_MAX:
+        raise InvalidRequest(
+            f"The body must not have more than {_FIELDS_MAX:,} fields.", field="body"
+        )
+    for name in _TOOLS & fields.keys():
+        most = settings.GATEWAY_TOOLS_BYTES_MAX
+        if memoryview(fields[name]).nbytes > most:
+            raise InvalidRequest(f"`{name}` must not exceed {most:,} bytes.", field=name)
+    for name in _TURNS & fields.keys():
+        check_entries(fields, name, most=settings.GATEWAY_MESSAGES_MAX)
+
+
+def check_entries(fields: dict[str, Raw], name: str, *, most: int) -> None:
+    """Refuse a list with more than `most` objects in it. Refusals: InvalidRequest."""
+    if memoryview(fields[name]).nbytes <= most * _ENTRY_BYTES:
+        return
+    try:
+        entries = _decode_list(fields[name])
+    except DECODE_ERRORS:
+        return
+    if len(entries) > most and sum(bytes(each).startswith(b"{") for each in entries) > most:
+        raise InvalidRequest(f"`{name}` must not have more than {most:,} entries.", field=name)
 
 
 @lru_cache

@@ -35,6 +35,7 @@ class Messages:
 
     wire_format = "anthropic"
     path = "/messages"
+    takes_media = True
     spends = True
     content_field = "content"
     conversation_field = "messages"

@@ -41,6 +41,7 @@ class Responses:
 
     wire_format = "openai"
     path = "/responses"
+    takes_media = True
     spends = True
     content_field = "output"
     conversation_field = "input"

@@ -5,15 +5,16 @@ stored at the provider (earlier answers, prompts, containers) has a size Butler 
 """
 
 from collections.abc import Callable, Collection
-from functools import lru_cache
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from msgspec import Raw
 
+from common.bytes_cache import cached_within_bytes
 from gateway import bounds
 from gateway.dialects import host_choice, unsupported_fields
-from gateway.dialects.json_body import DECODE_ERRORS, EXTRA, folded_name, value_of
+from gateway.dialects.json_body import DECODE_ERRORS, EXTRA, check_entries, folded_name, value_of
 from gateway.refusals import CannotBeBounded, InvalidRequest
 
 _SETTINGS_OFF: tuple[Any, ...] = (None, False, [], {}, "")
@@ -159,8 +160,9 @@ def _tools(fields: dict[str, Raw]) -> list[Tool]:
 
 
 # A session sends the same tools with every call.
-@lru_cache(maxsize=128)
+@cached_within_bytes
 def _read_tools(raw: bytes) -> list[Tool]:
+    check_entries({"tools": Raw(raw)}, "tools", most=settings.GATEWAY_TOOLS_MAX)
     tools = _decode_tools(raw) or []
     bounds.check_unique_names(raw, "tools")
     for tool in msgspec.json.decode(raw, type=list[dict[str, Raw]] | None) or []:

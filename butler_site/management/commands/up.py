@@ -175,6 +175,9 @@ def web_server(host: str, port: int) -> list[str]:
 def environ() -> dict[str, str]:
     """The environment of the programs, with the URL of the database that this process uses."""
     return {
+        # The memory of a large body goes back to the system with it. Otherwise glibc learns from
+        # the first ones to keep it, in the heap of each thread.
+        "MALLOC_MMAP_THRESHOLD_": "1000000",
         **os.environ,
         "DATABASE_URL": os.environ.get("DATABASE_URL", "").strip() or _embedded_url(),
         "PYTHONPATH": str(settings.BASE_DIR),
