@@ -112,7 +112,8 @@ class InputBound:
         asked = call.parameters
         if fields is not asked.fields:
             asked = CallParameters(fields=dict(fields), model=call.model)
-        return await self._run(call.dialect.input_bound, asked, model=call.facts)
+        count = call.dialect.input_bound
+        return await self._run(bounds.count_within_limit, count, asked, model=call.facts)
 
     async def _run(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs

@@ -15,6 +15,7 @@ from gateway.bounds.json_values import SETTINGS, check_unique_names, raw_bytes_m
 from gateway.bounds.messages import messages_input_max
 from gateway.bounds.responses import responses_input_max
 from gateway.bounds.tokenizers import (
+    count_within_limit,
     load_tokenizers,
     text_tokens_exact,
     text_tokens_max,
@@ -27,6 +28,7 @@ __all__ = [
     "chat_input_max",
     "check_unique_names",
     "completions_input_max",
+    "count_within_limit",
     "embeddings_input_max",
     "has_more_values",
     "image_tokens_max",

@@ -38,11 +38,12 @@ def messages_input_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
     `fields`: the top level of the body; values are decoded or raw JSON. Refusals:
     CannotBeBounded, InvalidRequest.
     """
+    tools = tools_max(fields, model=model)
     content = raw_bytes_max(fields, _CONTENT, model=model)
     if content is None:
         content = _content_fields_max(fields, model=model)
     others = others_max(fields, (*_CONTENT, "tools"), model=model)
-    return request_max(model=model) + content + others + tools_max(fields, model=model)
+    return request_max(model=model) + content + others + tools
 
 
 def _content_fields_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:

@@ -48,9 +48,10 @@ def responses_input_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:
                 f" here. {instead}",
                 field=name,
             )
+    tools = tools_max(fields, model=model)
     content = _content_fields_max(fields, model=model)
     others = others_max(fields, (*_CONTENT, "tools"), model=model)
-    return request_max(model=model) + content + others + tools_max(fields, model=model)
+    return request_max(model=model) + content + others + tools
 
 
 def _content_fields_max(fields: Mapping[str, Any], *, model: ModelFacts) -> int:

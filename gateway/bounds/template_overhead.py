@@ -47,7 +47,8 @@ def tools_max(fields: Mapping[str, Any], *, model: ModelFacts, name: str = "tool
     Refusals: InvalidRequest.
     """
     raw = fields.get(name)
-    # A session sends the same tools with every call.
+    # A session sends the same tools with every call. They are counted before other texts of it, so
+    # that what is remembered does not depend on these.
     return (
         _raw_tools_max(bytes(raw), name, model)
         if isinstance(raw, Raw)

@@ -2,16 +2,21 @@
 
 import unicodedata
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar, copy_context
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import ParamSpec, TypeVar
 
 import regex
 from tiktoken import Encoding
 
 from gateway.bounds.slices import pieces, utf8, utf8_size
 from keys.supply.model_facts import ModelFacts
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 _DATA = Path(__file__).parent / "data"
 
@@ -32,6 +37,9 @@ _PATTERNS = {
 
 # For longer texts tiktoken may take half a second; 1,000,000 white spaces overflow its stack.
 COUNTED_BYTES_MAX = 512 * 1024
+# More than what fits into the longest contexts.
+_COUNTED_BYTES_IN_ALL_MAX = 8 * COUNTED_BYTES_MAX
+_counted_bytes_left: ContextVar[int | None] = ContextVar("counted_bytes_left", default=None)
 
 # Unicode's stream-safe format has at most 30. Python sorts longer runs in quadratic time.
 _MARKS = regex.compile(r"\p{M}{31}")
@@ -57,11 +65,26 @@ def text_tokens_max(text: str, *, model: ModelFacts) -> int:
 
 def text_tokens_exact(text: str, *, model: ModelFacts) -> int | None:
     """The tokens `model` counts for `text`; None if its tokenizer is not public, or the text too
-    long to be counted."""
+    long to be counted, also after others (see `count_within_limit`)."""
     name = model.tokenizer
-    if not name or len(text) > COUNTED_BYTES_MAX or utf8_size(text) > COUNTED_BYTES_MAX:
+    if not name or len(text) > COUNTED_BYTES_MAX:
         return None
+    size, left = utf8_size(text), _counted_bytes_left.get()
+    if size > COUNTED_BYTES_MAX or (left is not None and size > left):
+        return None
+    if left is not None:
+        _counted_bytes_left.set(left - size)
     return len(_encoding(name).encode_ordinary(text))
+
+
+def count_within_limit(
+    work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result:
+    """Call `work`, in which texts are counted until they have many bytes in all; the others are too
+    long to be counted."""
+    context = copy_context()
+    context.run(_counted_bytes_left.set, _COUNTED_BYTES_IN_ALL_MAX)
+    return context.run(work, *args, **kwargs)
 
 
 def utf8_max(text: str) -> int:

@@ -1,4 +1,4 @@
-"""How much JSON there is and what it consists of is the same, in slices of any size."""
+"""What is counted of large JSON and texts, in slices of any size, is what the whole has."""
 
 import json
 import unicodedata
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway import bounds
 from gateway.bounds import json_outline, slices, tokenizers
 from gateway.refusals import InvalidRequest
+from keys.supply.model_facts import facts_by_name
 
 SLICES = (7, 8, 13, 100)
 
@@ -121,6 +122,18 @@ def test_a_text_in_pieces_is_bounded_as_the_whole_is(pieces, size):
 def test_what_people_write_is_bounded_exactly_however_long_it_is(said):
     text = said * 100_000
     assert bounds.utf8_max(text) == bounds.utf8_max(said) * 100_000
+
+
+def test_of_many_texts_only_some_are_counted_and_the_rest_is_bounded_by_bytes(monkeypatch):
+    monkeypatch.setattr(tokenizers, "_COUNTED_BYTES_IN_ALL_MAX", 25)
+    model = facts_by_name("gpt-4o")
+
+    def count():
+        return [bounds.text_tokens_max("0123456789", model=model) for _ in range(4)]
+
+    for _ in range(2):
+        assert bounds.count_within_limit(count) == [4, 4, 10, 10]
+        assert count() == [4, 4, 4, 4]
 
 
 def test_of_a_large_text_only_small_pieces_are_normalised_and_not_all_of_them(monkeypatch):
