@@ -124,18 +124,24 @@ def send(caller, body, content_type="application/json"):
         b'{"tokens": ' + b"9" * 5000 + b"}",
         b"[" * 100_000,
         b'{"a":' * 50_000,
+        b"9" * 1_000_000,
+        b'{"tokens": ' + b"9" * 1_000_000 + b"}",
     ],
+    ids=range(10),
 )
 def test_what_is_no_json_is_400(ada, body):
     assert_problem(send(ada, body), 400, "malformed")
 
 
-@pytest.mark.parametrize("body", [b"[]", b"5", b'"x"', b"null"])
-def test_json_that_is_no_object_is_422(ada, body):
+@pytest.mark.parametrize("body", [b"[]", b"5", b'"x"', b"null", b'{"tokens": 1e999999999}'])
+def test_json_that_is_no_object_or_no_number_is_422(ada, body):
     assert_problem(send(ada, body), 422, "invalid_request")
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "x"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "x"],
+)
 def test_another_media_type_is_415(ada, content_type):
     assert_problem(send(ada, b"tokens=5", content_type), 415, "unsupported_media_type")
 

@@ -46,7 +46,12 @@ def sandbox():
 @pytest.fixture
 def web(sandbox):
     """Two web processes whose holds live for four seconds."""
-    environ = {"BUTLER_SANDBOX_URL": f"{sandbox.url}/v1", "BUTLER_HOLD_SECONDS": str(HOLD_SECONDS)}
+    environ = {
+        "BUTLER_SANDBOX_URL": f"{sandbox.url}/v1",
+        "BUTLER_HOLD_SECONDS": str(HOLD_SECONDS),
+        # All streams are ada's.
+        "BUTLER_GATEWAY_AGENT_CALLS_MAX": str(2 * STREAMS),
+    }
     started = Processes(only=("web",), environ=environ)
     started.start()
     yield started

@@ -14,7 +14,7 @@ from keys.models import Agent, Charge
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.gateway import wire
-from tests.gateway.server import PATHS, answer_of, gateway_on, lend, supply
+from tests.gateway.server import PATHS, answer_of, gateway_on, lend, read_all, supply
 from tests.keys.builders import complete
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,6 +143,16 @@ def test_a_closed_session_and_one_of_a_disabled_agent_are_refused(session, sandb
     assert (answer.status, answer.code) == (403, "agent_disabled")
     assert not sandbox.log()
     assert_books_balance()
+
+
+def test_a_stream_under_way_ends_as_ever_when_its_agent_is_disabled(session):
+    with closing(session.open(session.body("[[sandbox output=20 slow_ms=5]]", stream=True))) as way:
+        response = way.getresponse()
+        Agent.objects.filter(pk="ada").update(disabled_at=timezone.now())
+        body, whole = read_all(response)
+    assert whole and b"[DONE]" in body
+    assert Charge.objects.get().basis == "provider"
+    assert session.call().status == 403
 
 
 @pytest.mark.parametrize(

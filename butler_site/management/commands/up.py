@@ -151,7 +151,8 @@ def _free_port() -> int:
 
 def web_server(host: str, port: int) -> list[str]:
     """The arguments of the Python interpreter that start the web server."""
-    web = ["-m", "uvicorn", "butler_site.asgi:application", "--host", host, "--port", str(port)]
+    web = ["-m", "butler_site.web_server", "butler_site.asgi:application"]
+    web += ["--host", host, "--port", str(port)]
     web += ["--workers", str(settings.WEB_WORKERS), "--log-level", "warning", "--no-access-log"]
     # Headers of a proxy are handled in one place, by settings.BEHIND_PROXY.
     web += ["--no-proxy-headers"]
