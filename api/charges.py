@@ -14,10 +14,44 @@ from keys.books.queries.charges import ChargeFilter, charges, visible_charge
 from keys.models import Charge
 
 
+class AdjustmentOutput(serializers.Serializer):
+    """A correction of a settled charge: the differences to its figures, which can be negative."""
+
+    id = serializers.IntegerField(help_text="Identifies the adjustment.")
+    input_tokens = serializers.IntegerField(help_text="The difference in input tokens.")
+    cached_tokens = serializers.IntegerField(help_text="The difference in cached input tokens.")
+    cache_write_tokens = serializers.IntegerField(
+        help_text="The difference in tokens written to a cache."
+    )
+    cache_write_long_tokens = serializers.IntegerField(
+        help_text="The difference in tokens written to a cache for an hour."
+    )
+    audio_input_tokens = serializers.IntegerField(
+        help_text="The difference in input tokens of audio."
+    )
+    image_input_tokens = serializers.IntegerField(
+        help_text="The difference in input tokens of images."
+    )
+    output_tokens = serializers.IntegerField(help_text="The difference in output tokens.")
+    reasoning_tokens = serializers.IntegerField(help_text="The difference in reasoning tokens.")
+    audio_output_tokens = serializers.IntegerField(
+        help_text="The difference in output tokens of audio."
+    )
+    image_output_tokens = serializers.IntegerField(
+        help_text="The difference in output tokens of images."
+    )
+    web_searches = serializers.IntegerField(help_text="The difference in web searches.")
+    tokens = serializers.IntegerField(help_text="The difference in tokens.")
+    cost = Usd(help_text="The difference in cost, in US dollars.")
+    reason = serializers.CharField(help_text="Why the charge was adjusted.")
+    created_at = serializers.DateTimeField(help_text="The time of the adjustment.")
+
+
 class ChargeOutput(serializers.Serializer):
     """The cost of one call: held before the call and settled after it.
 
-    Until the charge is settled, the tokens and the cost of the call are 0.
+    Until the charge is settled, the tokens and the cost of the call are 0. An adjustment does not
+    change them: the charge counts for its own figures plus those of its `adjustments`.
     """
 
     id = serializers.IntegerField(
@@ -94,6 +128,10 @@ class ChargeOutput(serializers.Serializer):
     )
     settled_at = serializers.DateTimeField(
         allow_null=True, help_text="The time at which the call was settled, or null before it."
+    )
+    adjustments = AdjustmentOutput(
+        many=True,
+        help_text="The corrections of the charge, newest first. `GET /usage` includes them.",
     )
 
 

@@ -59,6 +59,8 @@ STATUS: dict[type[Refusal], int] = {
     keys.IdempotencyMismatch: 409,
     keys.AllocationClosed: 409,
     keys.ChargeEnded: 409,
+    keys.ChargeNotSettled: 409,
+    keys.AdjustmentRefused: 409,
     keys.RotationRefused: 409,
     keys.AlreadyExists: 409,
     keys.TooManyTokens: 409,

@@ -29,6 +29,7 @@ _GROUPS = {
     "Allocations and charges": [
         ("Allocations", "payments", "allocations", "keys.view_allocation"),
         ("Charges", "receipt_long", "charges", "keys.view_charge"),
+        ("Adjustments", "exposure", "adjustments", "keys.view_adjustment"),
         ("Limit windows", "calendar_month", "windows", "keys.view_window"),
         ("Runner slots", "event_seat", "slots", "keys.view_slot"),
     ],

@@ -106,8 +106,8 @@ HOLD_CHARGED = register(
         meaning="The gateway held tokens for a call and was stopped or killed before the call "
         "ended. The provider may bill the call, so Butler charged the whole hold as an estimate.",
         remedy="Find out why the web process ended; its log may say so. Compare the charges that "
-        "the alert lists with the provider's usage report. If the process comes back and settles "
-        "a call, its charge is corrected.",
+        "the alert lists with the provider's usage report, and adjust those that differ. If the "
+        "process comes back and settles a call, its charge is corrected.",
         page="session",
         subject="session_id",
     )

@@ -16,6 +16,7 @@ class Action(StrEnum):
     # A settled charge is its own record: `queries.history` shows it under this action. Only what a
     # state file says of calls is an entry.
     CHARGE_SETTLE = "charge.settle"
+    CHARGE_ADJUST = "charge.adjust"
     WINDOW_OPEN = "window.open"
     LIMIT_SET = "limit.set"
     LIMIT_REMOVE = "limit.remove"

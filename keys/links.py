@@ -63,6 +63,8 @@ links.register(
                 "price": "price__exact",
             },
         ),
+        "adjustment": Page("admin:keys_adjustment_change"),
+        "adjustments": Page("admin:keys_adjustment_changelist", {"charge": "charge__id__exact"}),
         "slot": Page("admin:keys_slot_change"),
         "slots": Page("admin:keys_slot_changelist"),
     }

@@ -1,5 +1,6 @@
 """Tables of the Token Manager. State machines are drawn in the docstrings."""
 
+from keys.books.models.adjustments import FIGURES, Adjustment, SettledUsage
 from keys.books.models.allocations import (
     ROTATION_NEEDED,
     Allocation,
@@ -23,7 +24,9 @@ from keys.supply.models import (
 )
 
 __all__ = [
+    "FIGURES",
     "ROTATION_NEEDED",
+    "Adjustment",
     "Agent",
     "AgentToken",
     "Allocation",
@@ -42,6 +45,7 @@ __all__ = [
     "RateLease",
     "Rotation",
     "ServedModel",
+    "SettledUsage",
     "Slot",
     "Unit",
     "Window",

@@ -364,6 +364,31 @@ class ChargeEnded(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class ChargeNotSettled(Refusal):
+    """The charge is not settled, so it has no usage to adjust."""
+
+    charge_id: int
+    charge_status: str
+
+    def sentence(self) -> str:
+        return f"The charge {self.charge_id} is {self.charge_status}. Only settled ones can change."
+
+
+@dataclass(kw_only=True, eq=False)
+class AdjustmentRefused(Refusal):
+    """A limit has no room for the tokens that an adjustment gives back to an open allocation."""
+
+    charge_id: int
+
+    def sentence(self) -> str:
+        return (
+            f"The adjustment of charge {self.charge_id} gives tokens back to its session, which is "
+            "open, and a limit has no room to set them aside. Adjust the charge after the session "
+            "has ended, or raise the limit."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class ReportRefused(Refusal):
     """A usage report that a session may not send about itself."""
 

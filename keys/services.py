@@ -1,5 +1,6 @@
 """Every write of the Token Manager, and the refusals that go with it."""
 
+from keys.books.services.adjust import adjust_charge
 from keys.books.services.allocate import allocate
 from keys.books.services.allocation_request import REFUSAL_STATUSES, AllocationRequest
 from keys.books.services.close import (
@@ -32,13 +33,13 @@ from keys.books.services.rotate_stranded import rotate_away, rotate_stranded
 from keys.books.services.settle import (
     Settlement,
     SettlementResult,
-    Usage,
     end_many,
     release,
     settle,
     settle_many,
 )
 from keys.books.services.slots import add_slots, free_slot, note_slot_refusal, take_slot
+from keys.books.services.usage import Usage
 from keys.books.sql.hold import HoldResult
 from keys.database import plan_for_calls
 from keys.identity.services.agents import (
@@ -96,6 +97,7 @@ __all__ = [
     "add_key",
     "add_provider",
     "add_slots",
+    "adjust_charge",
     "allocate",
     "change_key",
     "change_model",

@@ -18,7 +18,7 @@ from interchange.state_files.files import NO_KEY
 from interchange.state_files.merge import merge
 from keys import services as keys
 from keys.limits import periods
-from keys.models import Allocation, ApiKey, Charge, ModelAlias, ModelFallback, Window
+from keys.models import Allocation, ApiKey, Charge, ModelAlias, ModelFallback, SettledUsage, Window
 from security.models import AuditEntry
 
 # The open window of each scope, unit and period.
@@ -100,7 +100,7 @@ def _used_tokens(*, now: datetime) -> dict[str, dict[str, int]]:
         "day": Sum("tokens", filter=day, default=0),
         "month": Sum("tokens", filter=month, default=0),
     }
-    settled = Charge.objects.filter(status="settled").order_by()
+    settled = SettledUsage.objects.filter(status="settled")
     rows = cast(Iterable[dict[str, Any]], settled.values("api_key").annotate(**sums))
     return {row["api_key"]: row for row in rows}
 

@@ -1,5 +1,6 @@
 """The admin of the app: keys, agents and cost centres with their limits; the books, read-only."""
 
+from keys.admin.adjustment import AdjustmentAdmin
 from keys.admin.agent import AgentAdmin
 from keys.admin.agent_token import AgentTokenAdmin
 from keys.admin.allocation import AllocationAdmin
@@ -15,6 +16,7 @@ from keys.admin.slot import SlotAdmin
 from keys.admin.window import WindowAdmin
 
 __all__ = [
+    "AdjustmentAdmin",
     "AgentAdmin",
     "AgentTokenAdmin",
     "AllocationAdmin",

@@ -2,19 +2,33 @@
 
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from unfold.decorators import action, display
 
-from common import formatting
+from common import formatting, links
 from common.admin import widgets
+from common.admin.dialogs import redirect_to
 from common.admin.read_only import ReadOnlyAdmin
-from keys.admin.filters import SettledFilter
+from common.refusal import Refusal
+from keys import services as keys
+from keys.admin.adjustment import AdjustmentForm, difference
+from keys.admin.filters import AdjustedFilter, SettledFilter
+from keys.books.queries.charges import figures
 from keys.models import Allocation, Charge
+from security.request_actor import person_of
 
 _OF_AGENT = "allocation__agent__exact"
+_ADJUST = {
+    "title": "Adjust the charge",
+    "description": "The charge keeps its figures. The difference between what it counts for now "
+    "and what you enter becomes an adjustment, which counts in the same periods of the limits.",
+    "form_class": AdjustmentForm,
+    "form_submit_text": "Adjust",
+}
 STATUS_COLOURS = {
     "held": "info",
     "settled": "success",
@@ -39,7 +53,8 @@ class ChargeAdmin(ReadOnlyAdmin):
         "basis_word",
         "moment",
     )
-    list_filter = (SettledFilter, "status", "basis", "overrun")
+    list_filter = (SettledFilter, AdjustedFilter, "status", "basis", "overrun")
+    actions_detail = ("adjust",)
     list_select_related = ("allocation",)
     search_fields = ("allocation__session_id",)
     search_help_text = "A session"
@@ -57,6 +72,7 @@ class ChargeAdmin(ReadOnlyAdmin):
                     "route",
                     "status_label",
                     "basis",
+                    "adjusted",
                     "provider_request_id",
                 )
             },
@@ -125,6 +141,40 @@ class ChargeAdmin(ReadOnlyAdmin):
             return queryset, False
         matches = Allocation.objects.filter(session_id=search_term).values_list("pk", flat=True)
         return queryset.filter(allocation=matches.first()), False
+
+    def has_adjust_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whether the user may adjust charges: the permission to add adjustments."""
+        return request.user.has_perm("keys.add_adjustment")
+
+    @action(description="Adjust", permissions=["adjust"], dialog=_ADJUST)
+    def adjust(self, request: HttpRequest, form: AdjustmentForm, object_id: str) -> HttpResponse:
+        """Correct what the charge counts for, with a reason."""
+        try:
+            adjustment, _ = keys.adjust_charge(
+                charge_id=form.charge_id,
+                usage=form.usage,
+                cost=form.cost,
+                reason=form.cleaned_data["reason"],
+                actor=person_of(request),
+                now=timezone.now(),
+            )
+        except Refusal as refusal:
+            messages.error(request, refusal.detail)
+        else:
+            messages.success(
+                request, f"Charge {object_id} was adjusted by {difference(adjustment)}."
+            )
+        return redirect_to(request, links.url("charge", object_id))
+
+    @display(description="Adjustments")
+    def adjusted(self, charge: Charge) -> SafeString | str:
+        """What the charge counts for with its adjustments, and a link to them."""
+        if not charge.adjustments.exists():
+            return widgets.NOTHING
+        counted = figures(charge)
+        words = f"counts for {counted['tokens']:,} tokens, {counted['cost']:f} USD"
+        listed = widgets.list_link("adjustments", "adjustments", charge=charge.pk)
+        return widgets.separated([words, listed])
 
     @display(description="Allocation")
     def allocation_link(self, charge: Charge) -> SafeString | str:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from keys.books.queries import pages
-from keys.models import ROTATION_NEEDED
+from keys.models import ROTATION_NEEDED, Adjustment
 
 
 class LiveFilter(SimpleListFilter):
@@ -66,6 +66,23 @@ class SettledFilter(SimpleListFilter):
         if start is None:
             return queryset
         return queryset.filter(status="settled", settled_at__gte=start)
+
+
+class AdjustedFilter(SimpleListFilter):
+    """Charges that were adjusted."""
+
+    title = "adjusted"
+    parameter_name = "adjusted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The only choice."""
+        return [("yes", "adjusted")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Charges with adjustments, or all."""
+        if self.value() != "yes":
+            return queryset
+        return queryset.filter(pk__in=Adjustment.objects.values("charge"))
 
 
 class OpenFilter(SimpleListFilter):

@@ -158,8 +158,10 @@ class Window(models.Model):
                 name="window_commit_fits",
                 operation=pgtrigger.Update,
                 when=pgtrigger.Before,
+                # An adjustment can move usage back to what is committed: their sum stays.
                 condition=pgtrigger.Condition(
                     "NEW.committed > OLD.committed AND NEW.used + NEW.committed > NEW.amount"
+                    " AND NEW.used + NEW.committed > OLD.used + OLD.committed"
                 ),
                 func="RAISE EXCEPTION 'window_commit_fits: window % has no room', NEW.id "
                 "USING ERRCODE = 'check_violation';",

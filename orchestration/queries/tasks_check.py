@@ -33,14 +33,17 @@ CHECKS = [
     ),
     Check(
         "attempt-used",
-        "a finalized attempt has the usage of its allocation, which is closed and holds nothing",
+        "a finalized attempt has the usage of its allocation, unless that was adjusted later; the "
+        "allocation is closed and holds nothing",
         """
         SELECT a.id AS attempt, a.used_tokens, a.cost, l.used, l.used_cost, l.held, l.status
           FROM orchestration_attempt a
           LEFT JOIN keys_allocation_usage l ON l.session_id = a.session_id
          WHERE a.finalized_at IS NOT NULL
-           AND (a.used_tokens <> coalesce(l.used, 0) OR a.cost <> coalesce(l.used_cost, 0)
-                OR l.status = 'active' OR l.held > 0)
+           AND (l.status = 'active' OR l.held > 0
+                OR (a.used_tokens <> coalesce(l.used, 0) OR a.cost <> coalesce(l.used_cost, 0))
+                   AND NOT EXISTS (SELECT FROM keys_settled_usage u
+                                    WHERE u.allocation_id = l.allocation_id AND u.calls = 0))
         """,
     ),
     Check(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from keys import services as keys
 from keys.models import Charge
 from tests.api.caller import Caller, assert_problem, session_caller, token_of
-from tests.keys.builders import PAID, add_key, allocate, hold, report, settle
+from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report, settle
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +91,7 @@ def test_a_charge_says_everything_of_its_call(ada, fleet, now):
         "service_tier": "flex",
         "overrun": False,
         "idempotency_key": "call-of-ada",
+        "adjustments": [],
     }
     row = Charge.objects.get(pk=charge.pk)
     assert costs == {name: getattr(row, name) for name in costs}
@@ -106,6 +107,27 @@ def test_a_call_that_runs_is_held_and_costs_nothing_yet(ada, fleet, now):
     assert (said["settled_at"], said["provider_cost"]) == (None, None)
     settle(charge, 20, now=now)
     assert ada.get(f"/charges/{charge.pk}").json()["tokens"] == 20
+
+
+def test_a_charge_says_how_it_was_adjusted_and_usage_counts_it(ada, fleet, now):
+    charge = report(fleet[0], 400, now=now)
+    adjustment = adjust(charge, 100, now=now, output_tokens=20)
+    said = ada.get(f"/charges/{charge.pk}").json()
+    assert (said["tokens"], Decimal(said["cost"])) == (400, charge.cost)
+    (adjusted,) = said["adjustments"]
+    assert (adjusted["id"], adjusted["reason"]) == (adjustment.pk, "as billed")
+    assert (adjusted["tokens"], adjusted["input_tokens"], adjusted["output_tokens"]) == (
+        -280,
+        -300,
+        20,
+    )
+    assert Decimal(adjusted["cost"]) == adjustment.cost < 0
+    totals = ada.get("/usage", group_by="key").json()["totals"]
+    assert (totals["calls"], totals["tokens"]) == (1, 120)
+    assert Decimal(totals["cost"]) == charge.cost + adjustment.cost
+    (entry,) = ada.get("/history", action="charge.adjust").json()["results"]
+    assert entry["before"]["tokens"] == 400 and entry["after"]["tokens"] == 120
+    assert Decimal(ada.get("/status").json()["totals"]["cost_today"]) == Decimal(totals["cost"])
 
 
 def test_an_agent_sees_its_own_charges_an_operator_all(ada, bob, carol, fleet, now):

@@ -61,6 +61,20 @@ def report(allocation, tokens, *, now=NOON, idempotency_key=None, scopes=(), **p
     return charge
 
 
+def adjust(charge, tokens, *, now=NOON, idempotency_key=None, cost=None, **parts):
+    """Adjust a charge to `tokens` of input."""
+    adjustment, _ = keys.adjust_charge(
+        charge_id=charge.pk,
+        usage=keys.Usage(input_tokens=tokens, **parts),
+        cost=cost,
+        reason="as billed",
+        actor=ACTOR,
+        idempotency_key=idempotency_key,
+        now=now,
+    )
+    return adjustment
+
+
 def hold(allocation, tokens, *, idempotency_key=None, now=NOON, **options):
     """Set aside; each call has its own idempotency key unless given."""
     charge, _ = keys.hold(

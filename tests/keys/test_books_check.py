@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from keys.books.queries.books_check import CHECKS, books_check
 from keys.models import Agent
 from tests.books import assert_books_balance
-from tests.keys.builders import PAID, add_key, allocate, hold, limit, report, settle
+from tests.keys.builders import PAID, add_key, adjust, allocate, hold, limit, report, settle
 
 pytestmark = pytest.mark.django_db
 
@@ -21,6 +21,7 @@ DAMAGES = {
     "3 allocation-used": "UPDATE keys_allocation SET used_cost = used_cost + 1",
     "3 window-used": "UPDATE keys_window SET used = used + 1",
     "3 one-open-window": "UPDATE keys_window SET closed_at = now(), committed = 0",
+    "6 adjusted-charge-is-final": "UPDATE keys_charge SET hold_expired_at = now()",
     "6 append-only": "ALTER TABLE keys_charge DISABLE TRIGGER ALL",
 }
 
@@ -49,7 +50,7 @@ def busy(people):
     add_key("openai-1", rates=PAID)
     limit(Agent.objects.get(pk="ada"), 5, unit="usd")
     allocation = allocate(tokens=20_000)
-    report(allocation, 100)
+    adjust(report(allocation, 100), 90)
     settle(hold(allocation, 500), 400)
     hold(allocation, 700)
     assert_books_balance()

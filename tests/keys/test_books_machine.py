@@ -168,7 +168,8 @@ class Office(RuleBasedStateMachine):
         charge = Charge.objects.get(pk=ending.charge.pk)
         if self.statuses[charge.pk] != "charged" or charge.hold_expired_at:
             return False
-        self.statuses[charge.pk] = ending.status
+        # If one of its windows has closed, it is adjusted and stays settled.
+        self.statuses[charge.pk] = charge.status
         self.used[charge.allocation_id] += ending.usage.tokens - charge.held_tokens
         return True
 
@@ -211,6 +212,31 @@ class Office(RuleBasedStateMachine):
         )
 
     # --- Operators and providers ---------------------------------------------------------------
+
+    @precondition(lambda self: self.charges)
+    @rule(
+        which=_any,
+        percent=st.sampled_from([0, 30, 100, 130]),
+        cost=st.sampled_from([None, None, "0", "0.02"]),
+    )
+    def adjust(self, which, percent, cost):
+        """Correct a charge to a share of what was held; only a settled one can be."""
+        charge = self.one_of(self.charges, which)
+        try:
+            adjustment, _ = keys.adjust_charge(
+                charge_id=charge.pk,
+                usage=keys.Usage(total=charge.held_tokens * percent // 100),
+                cost=cost and Decimal(cost),
+                reason="as billed",
+                actor=ACTOR,
+                now=self.now,
+            )
+        except Refusal as refusal:
+            is_settled = self.statuses[charge.pk] in ("settled", "charged")
+            assert is_settled == (refusal.code != "charge_not_settled")
+        else:
+            self.used[charge.allocation_id] += adjustment.tokens
+            self.statuses[charge.pk] = "settled"
 
     @rule(
         subject=st.integers(0, len(SUBJECTS) - 1),

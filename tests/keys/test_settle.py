@@ -10,7 +10,7 @@ from django.db.transaction import atomic
 
 from alerts.models import Alert
 from keys import services as keys
-from keys.models import Agent, Allocation, Charge, RateLease, Window
+from keys.models import Adjustment, Agent, Allocation, Charge, RateLease, Window
 from keys.refusals import AllocationClosed, ChargeEnded, WrongValue
 from keys.supply.pricing import Rates
 from tests.books import assert_books_balance
@@ -139,14 +139,17 @@ def test_a_late_release_gives_back_what_the_expired_hold_was_charged(lent):
     assert_books_balance()
 
 
-def test_once_a_window_has_closed_the_charge_of_an_expired_hold_stays(lent):
+@pytest.mark.parametrize(("status", "tokens"), [("settled", 10), ("released", 0)])
+def test_once_a_window_has_closed_a_late_ending_is_an_adjustment(lent, status, tokens):
     charge = gateway_hold(lent)
     keys.expire_charges(now=LATER)
     tomorrow = NOON + timedelta(days=1)
     keys.open_windows(now=tomorrow)
-    ending = keys.Settlement(charge, "settled", keys.Usage(input_tokens=10))
-    assert keys.settle_many([ending], now=tomorrow) == 0
+    ending = keys.Settlement(charge, status, keys.Usage(input_tokens=tokens))
+    assert [keys.settle_many([ending, ending], now=tomorrow) for _ in range(2)] == [1, 0]
     assert Charge.objects.get().tokens == 1_000
+    assert Adjustment.objects.get().tokens == tokens - 1_000
+    assert Allocation.objects.get().used == tokens
     assert_books_balance()
 
 

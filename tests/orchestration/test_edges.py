@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from keys import services as keys
-from keys.models import Allocation, CostCentre
+from keys.models import Allocation, Charge, CostCentre
 from keys.refusals import WrongValue
 from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
@@ -15,7 +15,7 @@ from orchestration.planning.model_planner import plan_of_answer
 from orchestration.refusals import TaskNotEnded
 from orchestration.runners.base import Failed
 from tests.actors import ACTOR, ADA
-from tests.keys.builders import PAID, add_key, limit
+from tests.keys.builders import PAID, add_key, adjust, limit
 from tests.moments import NOON
 from tests.orchestration.work import (
     assert_finalized,
@@ -56,6 +56,17 @@ def test_whatever_a_child_says_is_kept(ada, text):
     assert SubTask.objects.get(task=task).result == kept
     attempt.refresh_from_db()
     assert attempt.facts == {"said": kept, kept: [kept]}
+
+
+def test_a_task_keeps_its_figures_when_a_charge_is_adjusted_after_it(ada):
+    task = submit_at_noon("gather")
+    (attempt,) = start_attempts()
+    finish_attempt(attempt, used=400)
+    adjust(Charge.objects.get(), 100)
+    assert Allocation.objects.get().used == 100
+    task.refresh_from_db()
+    assert task.used == 400
+    assert_tasks_balance()
 
 
 def test_parts_that_nothing_is_left_for_fail_although_there_are_several(ada):

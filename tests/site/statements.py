@@ -19,6 +19,7 @@ PARAMETERS: dict[str, Any] = {
     "actor_kind": "job",
     "actor_name": "test",
     "address": "",
+    "adjustment": 1,
     "after": Jsonb({}),
     "after_position": 0,
     "agent": "ada",

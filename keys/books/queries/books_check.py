@@ -24,6 +24,7 @@ _APPEND_ONLY = (
     "allocation_is_kept",
     "charge_settled_is_append_only",
     "charge_is_kept",
+    "adjustment_is_append_only",
     "rotation_is_append_only",
     "auditentry_is_append_only",
     "decision_is_append_only",
@@ -77,27 +78,27 @@ CHECKS = [
     ),
     Check(
         "3 allocation-used",
-        "allocation.used = the sum of its settled charges, in tokens and USD",
+        "allocation.used = the sum of its settled charges and adjustments, in tokens and USD",
         """
-        SELECT a.session_id, a.used, a.used_cost, c.tokens, c.cost
+        SELECT a.session_id, a.used, a.used_cost, u.tokens, u.cost
           FROM keys_allocation a
           LEFT JOIN (SELECT allocation_id, sum(tokens) AS tokens, sum(cost) AS cost
-                       FROM keys_charge WHERE status = 'settled' GROUP BY allocation_id) c
-            ON c.allocation_id = a.id
-         WHERE a.used <> coalesce(c.tokens, 0) OR a.used_cost <> coalesce(c.cost, 0)
+                       FROM keys_settled_usage WHERE status = 'settled' GROUP BY allocation_id) u
+            ON u.allocation_id = a.id
+         WHERE a.used <> coalesce(u.tokens, 0) OR a.used_cost <> coalesce(u.cost, 0)
         """,
     ),
     Check(
         "3 window-used",
-        "window.used = the sum of the charges settled in it, in tokens or USD",
+        "window.used = the sum of the charges settled in it, as adjusted, in tokens or USD",
         """
         WITH spent AS (
-            SELECT 'key:' || c.api_key_id AS scope, c.settled_at, c.tokens, c.cost
-              FROM keys_charge c WHERE c.status = 'settled'
+            SELECT 'key:' || api_key_id AS scope, settled_at, tokens, cost
+              FROM keys_settled_usage WHERE status = 'settled'
             UNION ALL
-            SELECT unnest(a.payers), c.settled_at, c.tokens, c.cost
-              FROM keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
-             WHERE c.status = 'settled'
+            SELECT unnest(a.payers), u.settled_at, u.tokens, u.cost
+              FROM keys_settled_usage u JOIN keys_allocation a ON a.id = u.allocation_id
+             WHERE u.status = 'settled'
         )
         SELECT w.id AS window, w.scope, w.unit, w.used,
                coalesce(sum(keys_in_unit(w.unit, s.tokens, s.cost)), 0) AS counted
@@ -142,8 +143,21 @@ CHECKS = [
         """,
     ),
     Check(
+        "6 adjusted-charge-is-final",
+        "an adjusted charge is settled, cannot be settled late, and counts for 0 or more",
+        """
+        SELECT c.id AS charge, c.status, c.tokens + j.tokens AS tokens, c.cost + j.cost AS cost
+          FROM keys_charge c
+          JOIN (SELECT charge_id, sum(tokens) AS tokens, sum(cost) AS cost
+                  FROM keys_adjustment GROUP BY charge_id) j ON j.charge_id = c.id
+         WHERE c.status <> 'settled' OR c.hold_expired_at IS NOT NULL
+            OR c.tokens + j.tokens < 0 OR c.cost + j.cost < 0
+        """,
+    ),
+    Check(
         "6 append-only",
-        "settled charges, rotations, prices and audit entries are kept by triggers that are on",
+        "settled charges, their adjustments, rotations, prices and audit entries are kept by "
+        "triggers that are on",
         _missing_triggers(*_APPEND_ONLY),
     ),
 ]

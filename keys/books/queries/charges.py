@@ -1,12 +1,12 @@
 """Reads of charges, limited to what the sender of a request may see."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from keys.identity.queries.credentials import Bearer
-from keys.models import Charge
+from keys.models import FIGURES, Adjustment, Charge
 from keys.refusals import ChargeNotFound
 
 # Columns that are not read, because they may be long.
@@ -28,7 +28,8 @@ class ChargeFilter(NamedTuple):
 
 
 def charges(which: ChargeFilter, *, bearer: Bearer, most: int) -> list[Charge]:
-    """The newest `most` charges of the filter that the bearer may see; one query."""
+    """The newest `most` charges of the filter that the bearer may see, with their adjustments; two
+    queries."""
     wanted = {
         "status": which.status,
         "allocation__session_id": which.session_id,
@@ -51,10 +52,22 @@ def visible_charge(charge_id: int, *, bearer: Bearer) -> Charge:
 
 def _visible(bearer: Bearer) -> QuerySet[Charge]:
     """The charges of the bearer's session, of its agent, or all."""
-    charges = Charge.objects.select_related("allocation").defer(*_DEFERRED)
+    charges = (
+        Charge.objects.select_related("allocation")
+        .defer(*_DEFERRED)
+        .prefetch_related("adjustments")
+    )
     if bearer.session_id:
         return charges.filter(allocation__session_id=bearer.session_id)
     return charges if bearer.sees_all else charges.filter(allocation__agent=bearer.agent)
+
+
+def figures(charge: Charge, *, until: Adjustment | None = None) -> dict[str, Any]:
+    """What a settled charge counts for: its figures with all adjustments, or with those up to
+    `until`; one query."""
+    adjustments = charge.adjustments.filter(pk__lte=until.pk) if until else charge.adjustments.all()
+    sums = adjustments.aggregate(**{f"sum_{name}": Sum(name, default=0) for name in FIGURES})
+    return {name: getattr(charge, name) + sums[f"sum_{name}"] for name in FIGURES}
 
 
 def key_of_response(response_id: str, *, allocation_id: int) -> str | None:

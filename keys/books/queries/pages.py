@@ -31,8 +31,8 @@ from keys.models import (
     ROTATION_NEEDED,
     Allocation,
     ApiKey,
-    Charge,
     Limit,
+    SettledUsage,
     Unit,
     Window,
 )
@@ -148,11 +148,13 @@ def meters_of(subject: Any, *, now: datetime) -> list[Meter]:
 
 def totals(*, now: datetime) -> Totals:
     """The figures at the top of the overview; three queries."""
-    spent = Charge.objects.filter(status="settled", settled_at__gte=midnight(now)).aggregate(
-        calls=Count("*"), tokens=Sum("tokens", default=0), cost=Sum("cost", default=_NOTHING)
+    spent = SettledUsage.objects.filter(status="settled", settled_at__gte=midnight(now)).aggregate(
+        # Aliases must not be names of columns: an aggregate hides the column with its name.
+        sum_calls=Sum("calls", default=0),
+        sum_tokens=Sum("tokens", default=0),
+        sum_cost=Sum("cost", default=_NOTHING),
     )
     used, committed, nothing = _used_at(now), F("committed"), Value(_NOTHING)
-    # Aliases must not be names of columns: an aggregate hides the column with its name.
     daily = _daily_token_windows().aggregate(
         sum_used=Sum(used, default=_NOTHING),
         sum_committed=Sum(committed, default=_NOTHING),
@@ -164,8 +166,7 @@ def totals(*, now: datetime) -> Totals:
     )
     without_limit = ApiKey.objects.filter(~Exists(limited)).count()
     return Totals(
-        **spent,
-        **{name.removeprefix("sum_"): figure for name, figure in daily.items()},
+        **{name.removeprefix("sum_"): figure for name, figure in (spent | daily).items()},
         without_limit=without_limit,
     )
 

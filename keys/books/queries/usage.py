@@ -1,31 +1,17 @@
-"""Usage and cost: sums of settled charges."""
+"""Usage and cost: sums of settled charges and their adjustments."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import CharField, Count, DateField, F, Q, QuerySet, Sum, Value
+from django.db.models import CharField, DateField, F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Cast, Coalesce, NullIf, TruncDay
 
-from keys.models import Charge
+from keys.models import FIGURES, Charge, SettledUsage
 
-_PARTS = (
-    "input_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "cache_write_long_tokens",
-    "audio_input_tokens",
-    "image_input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "audio_output_tokens",
-    "image_output_tokens",
-    "web_searches",
-    "tokens",
-)
 _SUMS = {
-    "calls": Count("pk"),
-    **{part: Sum(part, default=0) for part in _PARTS},
+    "calls": Sum("calls", default=0),
+    **{name: Sum(name, default=0) for name in FIGURES if name != "cost"},
     "cost": Sum("cost", default=Decimal(0)),
     "provider_cost": Sum("provider_cost"),
 }
@@ -61,20 +47,20 @@ def usage_totals(which: UsageFilter) -> dict[str, Any]:
 
     `provider_cost` (USD) sums the calls for which the provider reported a cost; None without any.
     """
-    return _charges(which).aggregate(**_SUMS)
+    return _usage(which).aggregate(**_SUMS)
 
 
 def usage_groups(
     which: UsageFilter, *, by: str, after: str | None, most: int
 ) -> list[dict[str, Any]]:
     """The totals of each `group`, by name: the first `most` after the group `after`; one query."""
-    charges = _charges(which).order_by().annotate(group=GROUPS[by])
+    usage = _usage(which).annotate(group=GROUPS[by])
     if after is not None:
-        charges = charges.filter(group__gt=after)
-    return [dict(row) for row in charges.values("group").annotate(**_SUMS).order_by("group")[:most]]
+        usage = usage.filter(group__gt=after)
+    return [dict(row) for row in usage.values("group").annotate(**_SUMS).order_by("group")[:most]]
 
 
-def _charges(which: UsageFilter) -> QuerySet[Charge]:
+def _usage(which: UsageFilter) -> QuerySet[SettledUsage]:
     wanted = {
         "settled_at__gte": which.since,
         "settled_at__lt": which.until,
@@ -85,4 +71,4 @@ def _charges(which: UsageFilter) -> QuerySet[Charge]:
         "allocation__session_id": which.session_id,
     }
     conditions = Q(**{name: value for name, value in wanted.items() if value is not None})
-    return Charge.objects.filter(conditions, status=Charge.Status.SETTLED)
+    return SettledUsage.objects.filter(conditions, status=Charge.Status.SETTLED)

@@ -10,7 +10,7 @@ from django.conf import settings
 from common.statements import fetch_together, instance
 from keys.books import sql, transactions
 from keys.books.services import after_settlement
-from keys.books.services.settle import Usage
+from keys.books.services.usage import Usage
 from keys.books.sql.report_usage import Reported
 from keys.books.sql.spend import Spent
 from keys.models import AgentToken, Charge

@@ -1,7 +1,7 @@
 """End held charges: settle them at what the calls really used, release them or expire them."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
@@ -10,100 +10,18 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from keys.books import sql, transactions
+from keys.books.queries.charges import figures
 from keys.books.services import after_settlement
+from keys.books.services.adjust import adjust_charge
+from keys.books.services.usage import NOTHING, Usage
 from keys.books.sql.spend import Spent
-from keys.models import Allocation, Charge, Price
-from keys.refusals import ChargeEnded, WrongValue
-from keys.supply import pricing
+from keys.models import Allocation, Charge
+from keys.refusals import AdjustmentRefused, ChargeEnded, WrongValue
 from keys.supply.queries.prices import price_of
+from security.actor import Actor
 
 _STATUSES = Charge.Status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens and web searches of one call. Some counts are part of others: see `Charge`.
-
-    `total` alone is enough when the parts are unknown; it is then priced at the highest rate.
-    `search_kind`: how the provider searched, where that has a price of its own (`Rates.variants`).
-    """
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    cache_write_tokens: int = 0
-    cache_write_long_tokens: int = 0
-    audio_input_tokens: int = 0
-    reasoning_tokens: int = 0
-    audio_output_tokens: int = 0
-    image_input_tokens: int = 0
-    image_output_tokens: int = 0
-    web_searches: int = 0
-    search_kind: str = ""
-    total: int | None = None
-
-    def check(self) -> None:
-        """Refusals: WrongValue."""
-        if min(self.as_columns().values()) < 0 or self.tokens > 10**12:
-            raise WrongValue("Use token counts from 0 to 1,000,000,000,000.", field="tokens")
-        if self.web_searches > _SEARCHES_MAX:
-            raise WrongValue(
-                f"Use a number of searches from 0 to {_SEARCHES_MAX:,}.", field="web_searches"
-            )
-        for parts, whole in _PARTS:
-            if sum(getattr(self, part) for part in parts) > getattr(self, whole):
-                names = " and ".join(parts)
-                higher = names if len(parts) == 1 else "the sum"
-                raise WrongValue(f"Include {names} in {whole}: {higher} is higher.", field=parts[0])
-        if self.total is not None and self.total < self.input_tokens + self.output_tokens:
-            raise WrongValue(
-                "Use a total of at least input_tokens plus output_tokens.", field="total"
-            )
-
-    @property
-    def tokens(self) -> int:
-        """The tokens that count against the allocation."""
-        return self.input_tokens + self.output_tokens if self.total is None else self.total
-
-    def cost(self, price: Price, *, service_tier: str = "", at: datetime) -> Decimal:
-        """The cost at `price`, in USD, rounded once to 9 places: of the tokens, the searches and,
-        if any tokens were used, the request.
-
-        `service_tier`: as the provider says it was served, if it does. `at`: when it was completed.
-        """
-        rates = price.served_rates(service_tier=service_tier, at=at, search_kind=self.search_kind)
-        parts = self.as_columns()
-        tokens = parts.pop("tokens")
-        unknown = tokens - self.input_tokens - self.output_tokens
-        return pricing.cost(rates, **parts, unknown_tokens=unknown, requests=1 if tokens else 0)
-
-    def as_columns(self) -> dict[str, int]:
-        """The counts as columns of a charge."""
-        return {
-            "input_tokens": self.input_tokens,
-            "cached_tokens": self.cached_tokens,
-            "cache_write_tokens": self.cache_write_tokens,
-            "cache_write_long_tokens": self.cache_write_long_tokens,
-            "audio_input_tokens": self.audio_input_tokens,
-            "image_input_tokens": self.image_input_tokens,
-            "output_tokens": self.output_tokens,
-            "reasoning_tokens": self.reasoning_tokens,
-            "audio_output_tokens": self.audio_output_tokens,
-            "image_output_tokens": self.image_output_tokens,
-            "web_searches": self.web_searches,
-            "tokens": self.tokens,
-        }
-
-
-_PARTS = (
-    (("cached_tokens", "cache_write_tokens"), "input_tokens"),
-    (("cache_write_long_tokens",), "cache_write_tokens"),
-    (("audio_input_tokens", "image_input_tokens"), "input_tokens"),
-    (("reasoning_tokens",), "output_tokens"),
-    (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
-)
-NOTHING = Usage()
-_SEARCHES_MAX = 1_000_000
+_SETTLEMENT = Actor.job("settlement")
 _SERVICE_TIER_LENGTH_MAX = 40
 
 
@@ -165,8 +83,8 @@ def settle(
 
 
 def _check_same(charge: Charge, usage: Usage) -> None:
-    columns = usage.as_columns()
-    if charge.status != _STATUSES.SETTLED or columns != {n: getattr(charge, n) for n in columns}:
+    columns, counted = usage.as_columns(), figures(charge)
+    if charge.status != _STATUSES.SETTLED or columns != {name: counted[name] for name in columns}:
         raise ChargeEnded(charge_id=charge.pk, charge_status=charge.status)
 
 
@@ -195,7 +113,9 @@ def end_many(endings: Iterable[Settlement], *, now: datetime) -> list[Settlement
         return []
     spent = _end(endings, Jsonb(list(given.values()), dumps=msgspec.json.encode), now=now)
     after_settlement.rotate_crossed(spent, now=now)
-    return _outcomes(endings, given, spent)
+    left_over = given.keys() - {pk for row in spent for pk in row.charges}
+    late = _adjust_late(left_over, endings, given, now=now) if left_over else set()
+    return _outcomes(endings, given, spent, late)
 
 
 @transactions.in_books
@@ -227,22 +147,55 @@ def _row(ending: Settlement, *, now: datetime) -> dict[str, Any]:
     return row
 
 
+def _adjust_late(
+    charges: Collection[int],
+    endings: list[Settlement],
+    given: dict[int, dict[str, Any]],
+    *,
+    now: datetime,
+) -> set[int]:
+    """Adjust those of the charges that wait for a late settlement; returns them.
+
+    The statement left them as they are, because a window in which they count has closed.
+    """
+    waiting = Charge.objects.filter(pk__in=charges, hold_expired_at__isnull=False)
+    late = set(waiting.values_list("pk", flat=True))
+    adjusted: set[int] = set()
+    for ending in endings:
+        pk = ending.charge.pk
+        if pk in late - adjusted and ending.status != _STATUSES.EXPIRED:
+            # If it cannot be, the estimate stays.
+            with suppress(AdjustmentRefused, WrongValue):
+                adjust_charge(
+                    charge_id=pk,
+                    usage=ending.usage,
+                    cost=given[pk]["cost"],
+                    reason="The call was settled late.",
+                    actor=_SETTLEMENT,
+                    now=now,
+                )
+                adjusted.add(pk)
+    return adjusted
+
+
 def _outcomes(
-    endings: list[Settlement], given: dict[int, dict[str, Any]], spent: list[Spent]
+    endings: list[Settlement],
+    given: dict[int, dict[str, Any]],
+    spent: list[Spent],
+    late: set[int],
 ) -> list[SettlementResult]:
     after = {row.id: row for row in spent}
-    open_yet = {pk for row in spent for pk in row.charges}
-    before = _earlier_outcomes(given.keys() - open_yet)
+    ended = {pk for row in spent for pk in row.charges}
+    before = _earlier_outcomes(given.keys() - ended)
+    open_yet = ended | late
     outcomes = []
     for ending in endings:
         pk = ending.charge.pk
-        if pk in open_yet:
-            open_yet.discard(pk)
+        if pk in ended:
             row = after[ending.charge.allocation_id]
             before[pk] = SettlementResult(False, given[pk]["cost"], row.left, row.used)
-            outcomes.append(before[pk]._replace(ended=True))
-        else:
-            outcomes.append(before[pk])
+        outcomes.append(before[pk]._replace(ended=pk in open_yet))
+        open_yet.discard(pk)
     return outcomes
 
 

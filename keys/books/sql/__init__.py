@@ -13,6 +13,7 @@ A statement that ends charges runs after LOCK as a separate statement, so that i
 every window that LOCK waited for.
 """
 
+from keys.books.sql.adjust import ADJUST
 from keys.books.sql.allocate import ALLOCATE, split_lent_row
 from keys.books.sql.close import CLOSE
 from keys.books.sql.hold import EXTEND_HOLDS, HOLD, HOLD_ONE, PACE
@@ -30,6 +31,7 @@ from keys.books.sql.slots import LOCK_ALLOCATION, TAKE_SLOT
 from keys.limits.sql import BOOKS_LOCK
 
 __all__ = [
+    "ADJUST",
     "ALLOCATE",
     "BOOKS_LOCK",
     "CANDIDATES",

@@ -46,12 +46,12 @@ class Spent(NamedTuple):
 
 
 # After a CTE `ended` (one row per charge: id, allocation_id, api_key_id, overrun, is_sent, what it
-# costs more than before: tokens, cost, and what it no longer holds: unheld, unheld_cost). Returns
-# `Spent`, one row per allocation.
+# costs more than before: tokens, cost, and what it no longer holds: unheld, unheld_cost). `spent`
+# has one row per allocation, `moves` one per scope.
 #
 # A call that used tokens also extends the life of an active allocation to the allocation's own
 # `ttl_seconds` from now, in steps of a twentieth of that.
-SPEND = """
+MOVES = """
     -- What ended in each allocation.
     sums AS (
         SELECT allocation_id, sum(tokens)::bigint AS tokens, sum(cost) AS cost,
@@ -112,6 +112,17 @@ SPEND = """
           ) AS each
          GROUP BY scope
     ),
+"""
+_SPENT = """
+    SELECT id, session_id, agent_id, api_key_id, status, allocated, used, held, overrun,
+           auto_rotate, crossed, tokens, cost, charges, expired,
+           (SELECT array_agg(DISTINCT scope) FROM counted
+             WHERE "full" AND scope LIKE 'key:%%') AS full_keys
+      FROM spent
+"""
+# All of it for charges that end now. Returns `Spent`, one row per allocation.
+SPEND = f"""
+    {MOVES}
     -- The windows, with what was used.
     counted AS (
         UPDATE keys_window w
@@ -121,9 +132,35 @@ SPEND = """
          WHERE w.scope = m.scope AND w.closed_at IS NULL
         RETURNING w.scope, w.used >= w.amount AS full
     )
-    SELECT id, session_id, agent_id, api_key_id, status, allocated, used, held, overrun,
-           auto_rotate, crossed, tokens, cost, charges, expired,
-           (SELECT array_agg(DISTINCT scope) FROM counted
-             WHERE "full" AND scope LIKE 'key:%%') AS full_keys
-      FROM spent
-"""
+    {_SPENT}
+"""  # noqa: S608 - constants
+# The same for one charge that costs more or less than before, and was settled at the `settled_at`
+# of `ended`: it also changes the windows that have closed since.
+SPEND_EARLIER = f"""
+    {MOVES}
+    -- The windows that are open, and those in which the charge counts (`of_charge`). The last one
+    -- of a removed limit ended while settlements may have been under way: it stays as it is.
+    windows AS MATERIALIZED (
+        SELECT w.id, e.settled_at >= w.starts_at AND e.settled_at < w.ends_at AS of_charge
+          FROM ended e, moves m
+          JOIN keys_limit l ON l.scope = m.scope
+          JOIN keys_window w ON w.limit_id = l.id
+         WHERE w.closed_at IS NULL
+            OR e.settled_at >= w.starts_at AND e.settled_at < w.ends_at
+               AND l.removed_at IS DISTINCT FROM w.closed_at
+         ORDER BY w.id FOR NO KEY UPDATE OF w
+    ),
+    -- Their new figures.
+    counted AS (
+        UPDATE keys_window w
+           SET used = w.used + CASE WHEN x.of_charge THEN keys_in_unit(w.unit, m.tokens, m.cost)
+                                    ELSE 0 END,
+               committed = w.committed - CASE WHEN w.closed_at IS NULL
+                                              THEN keys_in_unit(w.unit, m.freed, m.freed_cost)
+                                              ELSE 0 END
+          FROM windows x, moves m
+         WHERE w.id = x.id AND m.scope = w.scope
+        RETURNING w.scope, w.closed_at IS NULL AND w.used >= w.amount AS full
+    )
+    {_SPENT}
+"""  # noqa: S608 - constants

@@ -48,13 +48,13 @@ COMMITTED = Statement(
 )
 
 
-# What settled charges of a scope used in [starts_at, ends_at).
+# What the calls of a scope that were settled in [starts_at, ends_at) used.
 USED = Statement(
     """
-    SELECT coalesce(sum(c.tokens), 0) AS tokens, coalesce(sum(c.cost), 0) AS cost
-      FROM keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
-     WHERE c.status = 'settled' AND c.settled_at >= %(starts_at)s AND c.settled_at < %(ends_at)s
-       AND (%(scope)s = 'key:' || c.api_key_id OR %(scope)s = ANY(a.payers))
+    SELECT coalesce(sum(u.tokens), 0) AS tokens, coalesce(sum(u.cost), 0) AS cost
+      FROM keys_settled_usage u JOIN keys_allocation a ON a.id = u.allocation_id
+     WHERE u.status = 'settled' AND u.settled_at >= %(starts_at)s AND u.settled_at < %(ends_at)s
+       AND (%(scope)s = 'key:' || u.api_key_id OR %(scope)s = ANY(a.payers))
     """,
     Used,
 )

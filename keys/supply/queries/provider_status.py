@@ -45,13 +45,13 @@ class ProviderRow(NamedTuple):
 
 BY_PROVIDER = Statement(
     """
-    -- What the charges since midnight used, by key; the cost of one agent, or of all.
+    -- What the calls since midnight used, by key; the cost of one agent, or of all.
     WITH spent AS (
-        SELECT c.api_key_id, sum(c.tokens) AS tokens,
-               sum(c.cost) FILTER (WHERE %(agent)s::text IS NULL OR a.agent_id = %(agent)s) AS cost
-          FROM keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
-         WHERE c.status = 'settled' AND c.settled_at >= %(midnight)s
-         GROUP BY c.api_key_id
+        SELECT u.api_key_id, sum(u.tokens) AS tokens,
+               sum(u.cost) FILTER (WHERE %(agent)s::text IS NULL OR a.agent_id = %(agent)s) AS cost
+          FROM keys_settled_usage u JOIN keys_allocation a ON a.id = u.allocation_id
+         WHERE u.status = 'settled' AND u.settled_at >= %(midnight)s
+         GROUP BY u.api_key_id
     ),
     -- The daily limits of tokens of keys: a window whose period has ended counts as reset.
     daily AS (
