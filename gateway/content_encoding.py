@@ -52,12 +52,11 @@ class Decoder:
         self._size_max = size_max
         self._begun = False
 
-    def feed(self, data: bytes) -> bytes:
-        """What `data` decodes to so far. Raises CannotDecode, DecodedTooLarge."""
-        return b"".join(self.pieces(data))
-
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        """The same in small pieces, each decoded when it is asked for."""
+        """What `data` decodes to so far, in small pieces, each decoded when it is asked for.
+
+        Raises CannotDecode, DecodedTooLarge.
+        """
         self._begun = self._begun or bool(data)
         try:
             yield from self._decode(data, 0)
@@ -79,14 +78,6 @@ class Decoder:
             if self._sizes[number] > self._size_max:
                 raise DecodedTooLarge
             yield from self._decode(piece, number + 1)
-
-
-def decode(body: bytes, encodings: list[str], *, size_max: int) -> bytes:
-    """A whole body, decoded. Raises CannotDecode, DecodedTooLarge."""
-    decoder = Decoder(encodings, size_max=size_max)
-    decoded = decoder.feed(body)
-    decoder.close()
-    return decoded
 
 
 class _Stage(Protocol):

@@ -23,7 +23,6 @@ async def received_body(
     Refusals: InvalidToken, SlotEmpty, TooManyLargeBodies, those of `Request.body`, and those of the
     books for a session that can pay for no call.
     """
-    runtime.sessions.authenticate(request.token)
     bytes_max = (
         settings.GATEWAY_BODY_BYTES_MAX
         if dialect.takes_media

@@ -3,6 +3,7 @@
 import asyncio
 import codecs
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,10 +21,14 @@ from security.request_actor import client_address
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+# Called with the size of a body so far; raises a refusal if there is no room for it.
+TakeRoom = Callable[[int], object]
 
 _KEY_CHARACTERS_MAX = 200
 # Decoding takes time by bytes, and by values: these begin after one of these characters.
 _HEAVY_BYTES_MIN, _HEAVY_VALUES_MIN = 1_000_000, 50_000
+# A compressed body is decoded in steps of so many pieces.
+_DECODED_PIECES = 16
 _VALUE_BEGINS = (b",", b"[", b"{")
 # Where clients put a credential, in the order in which they are looked at.
 _CREDENTIAL_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
@@ -121,9 +126,7 @@ class Request:
             return None
         return int(self.headers.get(b"content-length", 0))
 
-    async def body(
-        self, *, bytes_max: int, take_room: Callable[[int], object] = lambda size: None
-    ) -> bytes:
+    async def body(self, *, bytes_max: int, take_room: TakeRoom = lambda size: None) -> bytes:
         """The whole body, decoded. `take_room` is called with the size that is expected, and with
         what it turns out to be.
 
@@ -136,8 +139,7 @@ class Request:
         take_room(expected)
         body = await self._read(bytes_max, take_room)
         if encodings:
-            body = await asyncio.to_thread(_decoded, body, encodings, bytes_max)
-            take_room(len(body))
+            body = await _decode(body, encodings, bytes_max, take_room)
         body = body.removeprefix(codecs.BOM_UTF8)
         self.body_size, self.has_heavy_body = len(body), _is_heavy(body)
         return body
@@ -155,7 +157,7 @@ class Request:
                 field="Content-Encoding",
             ) from None
 
-    async def _read(self, bytes_max: int, take_room: Callable[[int], object]) -> bytes:
+    async def _read(self, bytes_max: int, take_room: TakeRoom) -> bytes:
         try:
             return await read_body(self.receive, bytes_max=bytes_max, take_room=take_room)
         except request_body.BodyTooLarge:
@@ -194,9 +196,19 @@ def _is_printable(key: bytes) -> bool:
     return all(0x21 <= byte <= 0x7E for byte in key)
 
 
-def _decoded(body: bytes, encodings: list[str], bytes_max: int) -> bytes:
+async def _decode(body: bytes, encodings: list[str], bytes_max: int, take_room: TakeRoom) -> bytes:
+    decoder = content_encoding.Decoder(encodings, size_max=bytes_max)
+    pieces = decoder.pieces(body)
+    decoded: list[bytes] = []
     try:
-        return content_encoding.decode(body, encodings, size_max=bytes_max)
+        # Little can become much, so there must be room for each step before the next one.
+        while step := await asyncio.to_thread(list, islice(pieces, _DECODED_PIECES)):
+            decoded += step
+            take_room(sum(map(len, decoded)))
+            if len(step) < _DECODED_PIECES:
+                break
+        decoder.close()
+        return b"".join(decoded)
     except content_encoding.DecodedTooLarge:
         raise _too_large(bytes_max) from None
     except content_encoding.CannotDecode as error:

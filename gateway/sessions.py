@@ -52,11 +52,6 @@ class Sessions:
         self._policies: ModelPolicies | None = None
         self._policies_until = 0.0
 
-    def authenticate(self, token: str) -> None:
-        """Refuse a token that Butler has not issued, without a query. Refusal: InvalidToken."""
-        if token not in self._session_ids and not slots.slot_of(token):
-            self._session_id(token)
-
     async def of(self, token: str) -> Session:
         """The session of a token. Refusals: InvalidToken, SlotEmpty."""
         session_id = self._session_ids.get(token)

@@ -15,7 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from butler_site import asgi
-from gateway import dialects
+from gateway import content_encoding, dialects
 from keys.models import Agent, Allocation
 from keys.supply.model_facts import facts_by_name
 from tests.books import assert_books_balance
@@ -208,6 +208,25 @@ def test_a_body_of_unknown_size_takes_what_it_turns_out_to_be(session, begin, se
     way.send(b"%x\r\n%s\r\n" % (80_000, b"x" * 80_000))
     assert answer_of(way).code == "too_many_large_bodies"
     wait_until(lambda: taken() == 0)
+
+
+def test_a_compressed_body_is_not_decoded_further_than_there_is_room(
+    session, settings, monkeypatch
+):
+    settings.GATEWAY_LARGE_BODIES_BYTES_MAX = 4_000_000
+    decoded = []
+    real = content_encoding.Decoder.pieces
+
+    def spied(self, data):
+        for piece in real(self, data):
+            decoded.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr(content_encoding.Decoder, "pieces", spied)
+    zipped = gzip.compress(session.body("x" * 30_000_000))
+    with closing(session.open(zipped, headers={"content-encoding": "gzip"})) as way:
+        assert answer_of(way).code == "too_many_large_bodies"
+    assert sum(decoded) < 4_000_000
 
 
 # --- Time ----------------------------------------------------------------------------------------
