@@ -74,10 +74,11 @@ def test_several_allocations_closed_at_once_have_an_entry_each(people):
 
 def test_new_cost_centres_agents_and_providers_are_in_the_audit(people):
     keys.create_agent_of("dora", cost_centre="lab", actor=GRACE, now=NOON)
-    centre, agent = AuditEntry.objects.filter(actor_name="grace").order_by("id")
+    centre, agent, first_limit = AuditEntry.objects.filter(actor_name="grace").order_by("id")
     assert (centre.action, centre.subject) == ("cost_centre.create", "centre:lab")
     assert centre.after == {"name": "lab", "parent": "org"}
     assert (agent.action, agent.subjects) == ("agent.create", ["agent:dora", "centre:lab"])
+    assert (first_limit.action, first_limit.subject) == ("limit.set", "agent:dora")
     add_key("nvidia-1")
     add_key("nvidia-2")
     (provider,) = entries("provider.create")
