@@ -11,7 +11,7 @@ from django.conf import settings
 
 from gateway import failover, output_limits, search_bounds
 from gateway.call import Call
-from gateway.dialects import CallParameters, Dialect
+from gateway.dialects import CallParameters, Dialect, known_fields
 from gateway.dialects.json_body import value_of
 from gateway.dialects.service_tiers import STANDARD_OR_CHEAPER
 from gateway.input_bound import InputBound
@@ -24,7 +24,7 @@ from gateway.stored_responses import check_previous_response
 from keys import refusals as keys_refusals
 from keys import services as keys
 from keys.models import Charge
-from keys.supply.queries.upstreams import Session
+from keys.supply.queries.upstreams import Session, Upstream
 
 _TRIES_MAX = 8
 
@@ -109,6 +109,12 @@ async def _admit(call: Call, charge_key: "_ChargeKey", waits_until: float) -> bo
     sessions, session = call.runtime.sessions, call.session
     try:
         await _check_wire_format(call)
+        known_fields.refuse_unknown(
+            call.parameters.fields,
+            route=call.dialect.path,
+            provider=call.upstream.provider,
+            passed=call.upstream.passed_fields,
+        )
         search_bounds.check(call)
         await check_previous_response(call)
         await _hold(call, charge_key, waits_until)
@@ -295,6 +301,11 @@ async def _check_wire_format(call: Call) -> None:
     )
 
 
+def _conditions(upstream: Upstream) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What of a key decides whether it can take a call, besides its models."""
+    return upstream.wire_formats, upstream.passed_fields
+
+
 async def _confirm_upstream(call: Call) -> bool:
     """Whether the key's row is the one the call was bounded by. If only its address or secret
     changed, the new ones are taken; otherwise the hold is released."""
@@ -304,8 +315,8 @@ async def _confirm_upstream(call: Call) -> bool:
     is_same_key = False
     try:
         upstream = await call.runtime.sessions.upstream(before.slug, not_version=before.version)
-        served, formats = upstream.serving(call.model), upstream.wire_formats
-        if (served, formats) == (call.choice.served, before.wire_formats):
+        served = upstream.serving(call.model)
+        if (served, *_conditions(upstream)) == (call.choice.served, *_conditions(before)):
             call.upstream, is_same_key = upstream, True
     finally:
         # Also when the key cannot be read: no other code knows of this hold.

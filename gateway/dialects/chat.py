@@ -6,7 +6,7 @@ from django.conf import settings
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects import openai_usage, output_count, sse, unsupported, unsupported_fields
+from gateway.dialects import known_fields, openai_usage, output_count, sse, unsupported
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.chat_meter import ChatMeter
 from gateway.dialects.json_body import (
@@ -28,10 +28,6 @@ from keys.supply.model_facts import ModelFacts
 _OUTPUT = ("max_tokens", "max_completion_tokens")
 _OTHER = dict(zip(_OUTPUT, reversed(_OUTPUT), strict=True))
 CHOICES_MAX = 128
-_GUARDED = frozenset(
-    {"model", "messages", "tools", "n", "stream", "stream_options", "service_tier", *_OUTPUT}
-    | unsupported_fields.CHAT.keys()
-)
 
 
 class Chat:
@@ -49,12 +45,8 @@ class Chat:
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
-        fields = split_fields(body, guarded=_GUARDED)
+        fields = split_fields(body)
         model = model_of(fields)
-        searches = _searches(fields)
-        refused = {**fields, OPTIONS: Raw(b"null")} if searches else fields
-        unsupported.refuse_settings(refused, unsupported_fields.CHAT)
-        unsupported.refuse_tier(fields)
         unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)
         if "functions" in fields:
             check_entries(fields, "functions", most=settings.GATEWAY_TOOLS_MAX)
@@ -68,7 +60,7 @@ class Chat:
             choices=whole_number_of(fields, "n", most=CHOICES_MAX) or 1,
             usage_requested=not stream
             or flag_of(object_of(fields, "stream_options"), "include_usage"),
-            searches=searches,
+            searches=_searches(fields),
         )
 
     def input_bound(self, parameters: CallParameters, *, model: ModelFacts) -> int:
@@ -132,6 +124,6 @@ class Chat:
 
 
 def _searches(fields: dict[str, Raw]) -> Searches | None:
-    if OPTIONS in fields and unsupported.is_on(OPTIONS, value_of(fields, OPTIONS)):
+    if OPTIONS in fields and known_fields.is_on(value_of(fields, OPTIONS)):
         return searches_of_chat()
     return None

@@ -1,7 +1,7 @@
 """Completions of a text: OpenAI's older wire format, in which editors ask to fill in the middle."""
 
 from gateway import bounds
-from gateway.dialects import unsupported, unsupported_fields
+from gateway.dialects import unsupported
 from gateway.dialects.base import CallParameters
 from gateway.dialects.chat import CHOICES_MAX, Chat
 from gateway.dialects.json_body import flag_of, model_of, object_of, split_fields, whole_number_of
@@ -10,11 +10,6 @@ from keys.supply.model_facts import ModelFacts
 
 # What OpenAI's API documents for a request without a maximum; others have other defaults or none.
 _OUTPUT_TOKENS_DEFAULT = 16
-_GUARDED = frozenset(
-    {"model", "prompt", "suffix", "n", "stream", "stream_options", "service_tier", "max_tokens"}
-    | {"tools"}
-    | unsupported_fields.COMPLETIONS.keys()
-)
 
 
 class Completions(Chat):
@@ -27,10 +22,8 @@ class Completions(Chat):
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
-        fields = split_fields(body, guarded=_GUARDED)
+        fields = split_fields(body)
         model = model_of(fields)
-        unsupported.refuse_settings(fields, unsupported_fields.COMPLETIONS)
-        unsupported.refuse_tier(fields)
         unsupported.refuse_tools(fields, runs_at_client=unsupported.openai_client_tool)
         stream = flag_of(fields, "stream")
         output_max = whole_number_of(fields, "max_tokens", least=0)

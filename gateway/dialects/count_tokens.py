@@ -10,8 +10,6 @@ from gateway.dialects.no_stream import UnmeteredStream
 from keys.services import Usage
 from keys.supply.model_facts import ModelFacts
 
-_GUARDED = frozenset({"model"})
-
 
 class CountTokens:
     """`/messages/count_tokens`."""
@@ -27,7 +25,7 @@ class CountTokens:
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: InvalidRequest."""
-        fields = split_fields(body, guarded=_GUARDED)
+        fields = split_fields(body)
         return CallParameters(
             fields=fields, model=model_of(fields), output_tokens_max=0, output_tokens_least=0
         )

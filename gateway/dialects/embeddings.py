@@ -3,15 +3,13 @@
 from typing import Any
 
 from gateway import bounds
-from gateway.dialects import openai_usage, sse, unsupported, unsupported_fields
+from gateway.dialects import openai_usage, sse
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import join_fields, model_of, split_fields
 from gateway.dialects.no_stream import UnmeteredStream
 from gateway.dialects.reported_usage import decode_answer
 from keys.services import Usage
 from keys.supply.model_facts import ModelFacts
-
-_GUARDED = frozenset({"model", "input", "service_tier"} | unsupported_fields.EMBEDDINGS.keys())
 
 
 class Embeddings:
@@ -28,10 +26,8 @@ class Embeddings:
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
-        fields = split_fields(body, guarded=_GUARDED)
+        fields = split_fields(body)
         model = model_of(fields)
-        unsupported.refuse_settings(fields, unsupported_fields.EMBEDDINGS)
-        unsupported.refuse_tier(fields)
         return CallParameters(
             fields=fields, model=model, output_tokens_max=0, output_tokens_least=0
         )

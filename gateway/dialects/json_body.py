@@ -14,12 +14,7 @@ from gateway.refusals import InvalidRequest
 # More than any model can write; a larger number is a mistake.
 _TOKENS_MAX = 10**9
 
-# An object in which some providers expect fields that OpenAI's API does not have.
-EXTRA = "extra_body"
-# Fields of every route that must be spelled exactly.
-_GUARDED = (EXTRA, "provider", "providerOptions")
-
-_NAME_CHARACTERS_MAX = 64
+NAME_CHARACTERS_MAX = 64
 _FIELDS_MAX = 1_000
 # The shortest object in a list, with its comma.
 _ENTRY_BYTES = 3
@@ -34,12 +29,10 @@ _decode_list = msgspec.json.Decoder(list[Raw]).decode
 _decode_any = msgspec.json.Decoder().decode
 
 
-def split_fields(body: bytes, *, guarded: frozenset[str]) -> dict[str, Raw]:
+def split_fields(body: bytes) -> dict[str, Raw]:
     """Every field with its bytes; of a repeated field the last, as providers read it.
 
-    `guarded` fields must be spelled exactly: some providers ignore the case of names, or read
-    `maxTokens` as `max_tokens`. Refusals: InvalidRequest, also for more JSON than the settings
-    allow.
+    Refusals: InvalidRequest, also for more JSON than the settings allow.
     """
     _check_values(body)
     try:
@@ -47,10 +40,6 @@ def split_fields(body: bytes, *, guarded: frozenset[str]) -> dict[str, Raw]:
     except DECODE_ERRORS as error:
         raise InvalidRequest(f"The body is not a JSON object: {error}.", field="body") from None
     _check_fields(fields)
-    spellings = _spellings(guarded)
-    for name in fields:
-        if name not in guarded and (spelled := spellings.get(folded_name(name), name)) != name:
-            raise InvalidRequest(f"Write `{name}` as `{spelled}`.", field=name)
     return fields
 
 
@@ -88,17 +77,12 @@ def check_entries(fields: dict[str, Raw], name: str, *, most: int) -> None:
         raise InvalidRequest(f"`{name}` must not have more than {most:,} entries.", field=name)
 
 
-@lru_cache
-def _spellings(guarded: frozenset[str]) -> dict[str, str]:
-    return {folded_name(name): name for name in (*guarded, *_GUARDED)}
-
-
 def folded_name(name: str) -> str:
     """What is left of a field's name for those who ignore case, accents, marks and separators.
 
     A long name is as it is: no provider has one.
     """
-    return _folded(name) if len(name) <= _NAME_CHARACTERS_MAX else name
+    return _folded(name) if len(name) <= NAME_CHARACTERS_MAX else name
 
 
 # Clients send the same few fields with every request.

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects import anthropic_usage, output_count, sse, unsupported, unsupported_fields
+from gateway.dialects import anthropic_usage, output_count, sse, unsupported
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import (
     clamp_output,
@@ -23,11 +23,6 @@ from keys.services import Usage
 from keys.supply.model_facts import ModelFacts
 
 _OUTPUT = ("max_tokens",)
-_GUARDED = frozenset(
-    {"model", "messages", "system", "tools", "stream", "thinking", "service_tier", "speed"}
-    | {"inference_geo", "context_management", *_OUTPUT}
-    | unsupported_fields.MESSAGES.keys()
-)
 
 
 class Messages:
@@ -44,7 +39,7 @@ class Messages:
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
-        fields = split_fields(body, guarded=_GUARDED)
+        fields = split_fields(body)
         model = model_of(fields)
         searches = _refuse_unsupported(fields)
         output_max = whole_number_of(fields, "max_tokens", least=0)
@@ -100,11 +95,6 @@ class Messages:
 
 
 def _refuse_unsupported(fields: dict[str, Raw]) -> Searches | None:
-    unsupported.refuse_settings(fields, unsupported_fields.MESSAGES)
-    unsupported.refuse_tier(fields)
-    reason = "It has a price of its own. Leave the field out."
-    unsupported.refuse_value(fields, "speed", known=(None, "standard"), reason=reason)
-    unsupported.refuse_value(fields, "inference_geo", known=(None, "global"), reason=reason)
     unsupported.refuse_edits(fields)
     tools = unsupported.refuse_tools(
         fields, runs_at_client=unsupported.anthropic_client_tool, is_search=anthropic_search_tool

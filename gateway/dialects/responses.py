@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Raw
 
 from gateway import bounds
-from gateway.dialects import openai_usage, output_count, sse, unsupported, unsupported_fields
+from gateway.dialects import openai_usage, output_count, sse, unsupported
 from gateway.dialects.base import CallParameters, DefaultHeaders, UsageReport
 from gateway.dialects.json_body import (
     clamp_output,
@@ -19,7 +19,6 @@ from gateway.dialects.reported_usage import decode_answer
 from gateway.dialects.responses_meter import ResponsesMeter
 from gateway.dialects.search_items import searches_in, with_searches
 from gateway.dialects.searches import (
-    MAX_TOOL_CALLS,
     Searches,
     openai_search_tool,
     searches_of_response,
@@ -30,10 +29,6 @@ from keys.supply.model_facts import ModelFacts
 _OUTPUT = ("max_output_tokens",)
 # OpenAI refuses a smaller maximum.
 _OUTPUT_LEAST = 16
-_GUARDED = frozenset(
-    {"model", "input", "instructions", "tools", "stream", "service_tier", MAX_TOOL_CALLS, *_OUTPUT}
-    | unsupported_fields.RESPONSES.keys()
-)
 
 
 class Responses:
@@ -50,7 +45,7 @@ class Responses:
 
     def parse(self, body: bytes) -> CallParameters:
         """Parse a request body. Refusals: InvalidRequest, CannotBeBounded."""
-        fields = split_fields(body, guarded=_GUARDED)
+        fields = split_fields(body)
         model = model_of(fields)
         searches = _refuse_unsupported(fields)
         output_max = whole_number_of(fields, "max_output_tokens")
@@ -113,8 +108,6 @@ class Responses:
 
 
 def _refuse_unsupported(fields: dict[str, Raw]) -> Searches | None:
-    unsupported.refuse_settings(fields, unsupported_fields.RESPONSES)
-    unsupported.refuse_tier(fields)
     tools = unsupported.refuse_tools(
         fields, runs_at_client=unsupported.openai_client_tool, is_search=openai_search_tool
     )

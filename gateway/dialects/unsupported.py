@@ -1,10 +1,9 @@
-"""Refuse what can cost more than the tokens held for a call.
+"""Refuse tools and edits that can cost more than the tokens held for a call.
 
-Tools that the provider runs call the model again with every use and are billed per use; what is
-stored at the provider (earlier answers, prompts, containers) has a size Butler cannot know.
+Tools that the provider runs call the model again with every use and are billed per use.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,16 +12,8 @@ from msgspec import Raw
 
 from common.bytes_cache import cached_within_bytes
 from gateway import bounds
-from gateway.dialects import host_choice, unsupported_fields
-from gateway.dialects.json_body import DECODE_ERRORS, EXTRA, check_entries, folded_name, value_of
+from gateway.dialects.json_body import DECODE_ERRORS, check_entries, folded_name, value_of
 from gateway.refusals import CannotBeBounded, InvalidRequest
-
-_SETTINGS_OFF: tuple[Any, ...] = (None, False, [], {}, "")
-# An empty object switches these on: OpenAI's guide writes `web_search_options: {}`.
-_SWITCHES_OFF: tuple[Any, ...] = (None, False, [], "")
-
-# Tiers that cost the ordinary price or less.
-_TIERS = frozenset({None, "auto", "default", "standard", "standard_only", "flex", "on_demand"})
 
 _OPENAI_CLIENT_TOOLS = frozenset(
     {"function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview"}
@@ -46,80 +37,6 @@ HostedTool = tuple[int, Tool]
 _TOOL_FIELDS = frozenset(Tool.__struct_fields__)
 _TOOL_SPELLINGS = {folded_name(name): name for name in _TOOL_FIELDS}
 _decode_tools = msgspec.json.Decoder(list[Tool] | None).decode
-
-
-def refuse_settings(fields: dict[str, Raw], reasons: dict[str, str]) -> None:
-    """Refuse what is set of the fields of `reasons`, hints at a service beside the model, or
-    chooses a dearer host.
-
-    Refusals: CannotBeBounded.
-    """
-    for name in fields:
-        if reason := reasons.get(name) or unsupported_fields.hinted_reason(name):
-            _refuse_set(name, value_of(fields, name), reason, off=_off_values(name))
-        if name in host_choice.FIELDS:
-            host_choice.refuse_choice(name, value_of(fields, name))
-    if EXTRA in fields:
-        _refuse_nested(value_of(fields, EXTRA), reasons)
-
-
-def _off_values(name: str) -> tuple[Any, ...]:
-    return (
-        _SWITCHES_OFF
-        if name in unsupported_fields.EVERYWHERE or unsupported_fields.hinted_reason(name)
-        else _SETTINGS_OFF
-    )
-
-
-def is_on(name: str, value: Any) -> bool:
-    """Whether a field with this value switches something on."""
-    return _is_on(value, off=_off_values(name))
-
-
-def _is_on(value: Any, *, off: tuple[Any, ...]) -> bool:
-    # 0 is False to Python; an object may say itself that it is off.
-    switch = value.get("enable", value.get("enabled")) if isinstance(value, dict) else value
-    return value not in off and switch is not False
-
-
-def _refuse_set(name: str, value: Any, reason: str, *, off: tuple[Any, ...]) -> None:
-    if _is_on(value, off=off):
-        raise CannotBeBounded(f"`{name}` is not supported. {reason}", field=name)
-
-
-def _refuse_nested(value: Any, reasons: dict[str, str]) -> None:
-    folded = {folded_name(name): reason for name, reason in reasons.items()}
-    rest = [value]
-    while rest:
-        found = rest.pop()
-        if isinstance(found, dict):
-            for name, inner in found.items():
-                if (
-                    reason := folded.get(folded_name(name))
-                    or unsupported_fields.hinted_reason(name)
-                    or _nested_tools(name)
-                ):
-                    _refuse_set(name, inner, reason, off=_SWITCHES_OFF)
-            rest.extend(found.values())
-        elif isinstance(found, list):
-            rest.extend(found)
-
-
-def _nested_tools(name: str) -> str:
-    return unsupported_fields.HOSTED if folded_name(name) == "tools" else ""
-
-
-def refuse_value(fields: dict[str, Raw], name: str, *, known: Collection[Any], reason: str) -> None:
-    """Refuse any value whose price is not `known`. Refusals: CannotBeBounded."""
-    value = value_of(fields, name)
-    if not (value is None or isinstance(value, str)) or value not in known:
-        raise CannotBeBounded(f"`{name}` {value!r} is not supported. {reason}", field=name)
-
-
-def refuse_tier(fields: dict[str, Raw]) -> None:
-    """Refuse tiers with prices of their own. Refusals: CannotBeBounded."""
-    reason = "It has a price of its own. Leave the field out."
-    refuse_value(fields, "service_tier", known=_TIERS, reason=reason)
 
 
 def _no_tool(tool: Tool) -> bool:
@@ -211,6 +128,7 @@ def refuse_edits(fields: dict[str, Raw]) -> None:
         kind = edit.get("type") if isinstance(edit, dict) else None
         if not (isinstance(kind, str) and kind.startswith("clear_")):
             raise CannotBeBounded(
-                f"The edit {kind!r} is not supported. {unsupported_fields.MESSAGES['compaction']}",
+                f"The edit {kind!r} is not supported. Compaction by the provider is another call."
+                " Compact in the client.",
                 field="context_management",
             )

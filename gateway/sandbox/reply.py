@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.sandbox import generated_text
 from gateway.sandbox.directive import Directive
-from gateway.sandbox.request_fields import SandboxRequest
+from gateway.sandbox.request_fields import SandboxRequest, dear_tokens
 
 _WORDS_LEAST = 20
 _WORDS_SPREAD = 30
@@ -147,8 +147,9 @@ def _bill(
         directive.image_in,
     )
     output = visible + sum(hidden) * request.choices
+    asked = request.input_tokens + dear_tokens(request.fields)
     return Bill(
-        input=max(request.input_tokens if directive.input is None else directive.input, sum(parts)),
+        input=max(asked if directive.input is None else directive.input, sum(parts)),
         cached=directive.cached,
         cache_write=directive.cache_write,
         cache_write_1h=directive.cache_write_1h,

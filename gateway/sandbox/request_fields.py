@@ -10,6 +10,13 @@ _NOT_TEXT = {
     *("data", "url", "image_url", "file_data", "signature", "encrypted_content"),
 }
 _TOKENS_PER_MESSAGE = 3
+# Fields by which real providers do more than answer, wherever they are in an object.
+_DEAR = {
+    *("enable_search", "search_parameters", "data_sources", "cached_content", "compound_custom"),
+    *("fallbacks", "models", "image_config", "only", "google_search", "of_tomorrow"),
+}
+_DEAR_TOKENS = 50_000
+_CONTENT = {"messages", "input", "prompt", "system", "instructions", "tools"}
 
 
 class InvalidRequest(Exception):
@@ -90,6 +97,17 @@ def tokens(*values: Any, messages: int) -> int:
     No tokenizer makes one token of two words, so a correct bound is never exceeded.
     """
     return sum(map(_words, values)) + _TOKENS_PER_MESSAGE * messages
+
+
+def dear_tokens(body: dict[str, Any]) -> int:
+    """The input tokens that the sandbox bills for fields that make a call dearer."""
+    return _dear({name: value for name, value in body.items() if name not in _CONTENT})
+
+
+def _dear(value: Any) -> int:
+    if not isinstance(value, dict):
+        return 0
+    return len(_DEAR & value.keys()) * _DEAR_TOKENS + sum(map(_dear, value.values()))
 
 
 def _words(value: Any) -> int:

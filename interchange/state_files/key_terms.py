@@ -21,6 +21,7 @@ def key_terms(entry: dict[str, Any]) -> keys.KeyTerms:
         requests_per_minute=entry.get("requestsPerMinute"),
         tokens_per_minute=entry.get("tokensPerMinute"),
         serves=tuple(map(storable, entry.get("serves") or ())),
+        passed_fields=tuple(map(storable, entry.get("passedFields") or ())),
     )
 
 

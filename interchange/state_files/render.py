@@ -139,6 +139,7 @@ def _api_key(key: ApiKey, windows: _Windows) -> dict[str, Any]:
         "provider": key.provider_id,
         "model": key.model,
         "serves": key.serves,
+        "passedFields": key.passed_fields,
         "baseUrl": key.base_url,
         "priority": key.priority,
         # The original Token Manager knows no suspended keys: they wait too.

@@ -110,6 +110,7 @@ class ApiKeyAdmin(LimitedAdmin):
                     "priority",
                     "requests_per_minute",
                     "tokens_per_minute",
+                    "passed_fields",
                     "cost",
                     "models",
                     "rows",
@@ -129,6 +130,7 @@ class ApiKeyAdmin(LimitedAdmin):
                     "priority",
                     "requests_per_minute",
                     "tokens_per_minute",
+                    "passed_fields",
                     "input_rate",
                     "output_rate",
                 )

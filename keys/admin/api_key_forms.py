@@ -18,7 +18,14 @@ from keys.services import KeyTerms
 from keys.supply import pricing
 from keys.supply.pricing import Rates
 
-CHANGEABLE = ("base_url", "sandbox", "priority", "requests_per_minute", "tokens_per_minute")
+CHANGEABLE = (
+    "base_url",
+    "sandbox",
+    "priority",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "passed_fields",
+)
 _NO_PRICE = "The price book has no price for this model. Enter what its tokens cost."
 _NO_PRICE_OF = (
     "The price book has no price for {model}. Add the key without it, then choose Set models, "
@@ -47,6 +54,7 @@ class ChangeKeyForm(BaseUrlForm, ReasonedForm):
     class Meta:
         model = ApiKey
         fields = CHANGEABLE
+        widgets: ClassVar[dict[str, Any]] = {"passed_fields": UnfoldAdminTextInputWidget()}
 
     def clean(self) -> dict[str, Any]:
         """Require the secret with another address."""
@@ -98,7 +106,10 @@ class AddKeyForm(BaseUrlForm, AddForm):
     class Meta:
         model = ApiKey
         fields = ("slug", "provider", "model", "serves", *CHANGEABLE)
-        widgets: ClassVar[dict[str, Any]] = {"serves": UnfoldAdminTextInputWidget()}
+        widgets: ClassVar[dict[str, Any]] = {
+            "serves": UnfoldAdminTextInputWidget(),
+            "passed_fields": UnfoldAdminTextInputWidget(),
+        }
 
     @property
     def terms(self) -> KeyTerms:

@@ -195,6 +195,14 @@ class ApiKey(models.Model):
         help_text="Models of the provider that the key serves besides its own: names, or patterns "
         "such as gpt-4o* or * for all.",
     )
+    passed_fields = ArrayField(
+        models.CharField(max_length=100),
+        db_default=[],
+        blank=True,
+        help_text="Fields of requests, separated by commas, that are passed to the provider "
+        "although Butler does not know what they cost, such as enable_search or provider.only. "
+        "What a call costs because of them is not held before the call.",
+    )
     requests_per_minute = models.PositiveIntegerField(
         null=True,
         blank=True,

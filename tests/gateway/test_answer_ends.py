@@ -170,8 +170,8 @@ def test_a_stream_that_its_reader_leaves_is_charged_at_the_best_guess(ask, path,
         model="claude-sonnet-5",
         provider=PROVIDERS.get(path, "openai"),
         stream=True,
-        max_tokens=4_000,
         read=leave,
+        **{"max_output_tokens" if path == RESPONSES else "max_tokens": 4_000},
     )
     assert len(TEXT_OF_1212_BYTES) == 1212
     assert found.usage[: len(usage)] == usage

@@ -127,7 +127,9 @@ def test_each_prompt_has_answers_of_its_own(fields, choices, most):
 )
 @pytest.mark.parametrize("model", ["gpt-4o", "codestral-latest"])
 def test_the_input_is_bounded(fields, least, model):
-    bound = COMPLETIONS.input_bound(parsed(COMPLETIONS, **fields), model=facts_by_name(model))
+    bound = COMPLETIONS.input_bound(
+        parsed(COMPLETIONS, passed=("documents",), **fields), model=facts_by_name(model)
+    )
     assert least <= bound < 6 * least
 
 

@@ -6,7 +6,7 @@ import pytest
 from gateway import dialects
 from gateway.refusals import CannotBeBounded, InvalidRequest
 from keys.supply.model_facts import facts_by_name
-from tests.gateway.routes import conversing, every_dialect, parsed, sent, spending
+from tests.gateway.routes import conversing, every_dialect, parsed, read, sent, spending
 
 
 @every_dialect
@@ -104,7 +104,7 @@ def test_a_thinking_budget_must_be_a_number():
         ("\u200bstream", "stream"),
         ("\u24dd", "n"),
         ("n\0", "n"),
-        ("Extra_Body", "extra_body"),
+        ("WEB_search_options", "web_search_options"),
         ("x" * 10**5, None),
     ],
 )
@@ -112,18 +112,20 @@ def test_a_field_that_some_providers_read_otherwise_must_be_spelled_right(spelle
     escaped = msgspec.json.encode({spelled: None}).replace(b"T", rb"\u0054")
     for body in (msgspec.json.encode({spelled: None}), escaped):
         if name is None:
-            assert spelled in dialects.CHAT.parse(body).fields
+            assert spelled in read(dialects.CHAT, body).fields
             continue
         with pytest.raises(InvalidRequest, match=f"Write `.*` as `{name}`."):
-            dialects.CHAT.parse(body)
+            read(dialects.CHAT, body)
+        with pytest.raises(InvalidRequest, match=f"Write `.*` as `{name}`."):
+            read(dialects.CHAT, body, passed=(spelled,))
 
 
 @pytest.mark.parametrize(
     "name", ["enable_ſearch", "ＥＮＡＢＬＥ_search", "Cached_Content", "cachedContent"]
 )
-def test_a_nested_switch_is_known_however_it_is_spelled(name):
+def test_a_nested_switch_is_refused_however_it_is_spelled(name):
     with pytest.raises(CannotBeBounded):
-        parsed(dialects.CHAT, extra_body={"google": {name: "x"}})
+        parsed(dialects.CHAT, on="google", extra_body={"google": {name: "x"}})
 
 
 def test_of_a_repeated_field_the_last_one_counts_and_is_the_only_one_sent():
@@ -158,7 +160,7 @@ def test_what_an_answer_needs_at_least_is_known():
 
 def test_embeddings_and_counts_have_no_output():
     for dialect in (dialects.EMBEDDINGS, dialects.COUNT_TOKENS):
-        asked = parsed(dialect, input="x")
+        asked = parsed(dialect)
         assert (asked.output_tokens_max, asked.output_tokens_least) == (0, 0)
 
 
@@ -172,7 +174,7 @@ def test_counting_tokens_spends_nothing():
 def test_input_is_bounded(dialect):
     words = "tokens " * 1000
     field = "input" if dialect is dialects.RESPONSES else "messages"
-    asked = parsed(dialect, **{field: [{"role": "user", "content": words}]}, max_tokens=1)
+    asked = parsed(dialect, **{field: [{"role": "user", "content": words}]})
     assert 1000 <= dialect.input_bound(asked, model=facts_by_name("gpt-5.4")) < 3000
     assert dialect.input_bound(asked, model=facts_by_name("nobody-knows-1")) >= 7000
 
@@ -188,7 +190,8 @@ def test_embeddings_are_bounded():
 
 @spending
 def test_texts_in_fields_of_other_providers_are_bounded_too(dialect):
-    asked = parsed(dialect, messages=[], documents=[{"text": "tokens " * 1000}])
+    documents = [{"text": "tokens " * 1000}]
+    asked = parsed(dialect, passed=("documents",), documents=documents)
     assert dialect.input_bound(asked, model=facts_by_name("gpt-5.4")) >= 1000
     assert dialect.input_bound(asked, model=facts_by_name("nobody-knows-1")) >= 7000
 

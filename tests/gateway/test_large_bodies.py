@@ -255,7 +255,7 @@ def test_a_large_body_is_not_worked_on_in_the_event_loop(
 
     monkeypatch.setattr(dialects.chat.Chat, method, spied)
     lent = lend(session.url, tokens=2_000_000)
-    assert lent.call(said, x=field).status == 200
+    assert lent.call(said, metadata=field).status == 200
     assert set(where) == {thread}
 
 

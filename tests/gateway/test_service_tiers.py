@@ -14,8 +14,9 @@ CHAT_USAGE = {"prompt_tokens": 1000, "completion_tokens": 30, "total_tokens": 10
 USAGE = {"input_tokens": 1000, "output_tokens": 30}
 CHOICE = {"index": 0, "message": {"content": "ok"}, "finish_reason": "stop"}
 MOST = {"max_tokens": 2000}
-GPT_5 = {"provider": "openai", "model": "gpt-5", "rates": None, **MOST}
-GPT_5_RESPONSE = {**GPT_5, "path": RESPONSES, "max_output_tokens": 2000}
+OPENAI = {"provider": "openai", "model": "gpt-5", "rates": None}
+GPT_5 = {**OPENAI, **MOST}
+GPT_5_RESPONSE = {**OPENAI, "path": RESPONSES, "max_output_tokens": 2000}
 
 
 def chat(**fields):

@@ -20,13 +20,18 @@ from gateway import bounds
 from gateway.dialects import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES
 from gateway.dialects.json_body import folded_name
 from keys.supply.model_facts import facts_by_name
+from tests.gateway.routes import read
 
 GRANTED = 100
 PUBLIC, UNKNOWN = "gpt-4o", "gpt-7"
 # Of a model whose rules are public, and of one that nobody knows.
 IMAGE = {PUBLIC: 85 + 8 * 170, UNKNOWN: 16_384}
 ENDLESS = {"video_url", "video", "doc_url", "file_id", "file", "document_url", "audio_url"}
-SWITCHES = {"enablesearch", "datasources", "fallbacks"}
+# What makes a call dearer at some provider, at the top or within an object.
+DEAR = {"enablesearch", "datasources", "fallbacks", "compoundcustom", "imageconfig", "websearch"}
+DEAR |= {"cachedcontent", "googlesearch", "only", "order", "models", "plugins", "oftomorrow"}
+CONTENT_FIELDS = {"messages", "input", "prompt", "suffix", "system", "instructions", "tools"}
+PROVIDERS = ["custom", "groq", "google", "openrouter", "openrouter-2", "nvidia"]
 # The fields of each route that multiply its output.
 MAXIMA = {
     CHAT: {"maxtokens", "maxcompletiontokens"},
@@ -72,16 +77,23 @@ def is_reference(item: Any) -> bool:
 
 def body_bill(body: dict[str, Any], model: str) -> float:
     """The input of a whole request."""
-    read = {name: value for name, value in body.items() if name not in bounds.SETTINGS}
+    texts = {name: value for name, value in body.items() if name not in bounds.SETTINGS}
     items = body.get("input")
     if isinstance(items, list) and any(map(is_reference, items)):
         return inf
-    if any(folded_name(name) in SWITCHES for name in read):
+    if is_dear({name: value for name, value in body.items() if name not in CONTENT_FIELDS}):
         return inf
-    provider = body.get("provider") or {}
-    if provider.keys() & {"only", "order"}:
-        return inf
-    return bill(read, model)
+    return bill(texts, model)
+
+
+def is_dear(value: Any) -> bool:
+    """Whether a setting, or one within it, lets the provider do more than answer."""
+    if isinstance(value, list):
+        return any(map(is_dear, value))
+    if not isinstance(value, dict):
+        return False
+    set_fields = {name: each for name, each in value.items() if each not in (None, False)}
+    return any(folded_name(name) in DEAR or is_dear(each) for name, each in set_fields.items())
 
 
 def numbers(body: dict[str, Any], names: set[str]) -> Iterator[Any]:
@@ -169,7 +181,9 @@ predictions = text_parts | parts.map(lambda part: {"type": "content", "content":
 tools = texts.map(lambda text: {"type": "function", "function": {"name": "f", "description": text}})
 extras = st.sampled_from([
     ("documents", [{"text": "word " * 50}]),
-    ("a_field_of_tomorrow", "word " * 50),
+    ("of_tomorrow", "word " * 50),
+    ("of_tomorrow", True),
+    ("Of-Tomorrow", {}),
     ("user", "word " * 50),
     ("maxTokens", 10**6),
     ("max_output-tokens", 10**6),
@@ -180,8 +194,23 @@ extras = st.sampled_from([
     ("enable_\u017fearch", True),
     ("fallbacks", [{"model": "x"}]),
     ("dataSources", [{"type": "x"}]),
+    ("compound_custom", {"tools": {}}),
+    ("image_config", {"image_size": "4K"}),
+    ("web_search", {}),
+    ("web_search", {"enabled": False, "count": 9}),
+    ("models", ["a"]),
     ("provider", {"only": ["x"]}),
+    ("provider", {"enabled": False, "order": ["x"]}),
     ("provider", {"sort": "price"}),
+    ("provider", {"sort": {"by": "price", "of_tomorrow": 1}}),
+    ("extra_body", {"google": {"cached_content": "x"}}),
+    ("extra_body", {"google": {"thinking_config": {"google_search": {}}}}),
+    ("extra_body", {"max_tokens": 10**6}),
+    ("extra_body", [{"fallbacks": ["x"]}]),
+    ("nvext", {"of_tomorrow": 1}),
+    ("reasoning", {"effort": "low", "of_tomorrow": 1}),
+    ("thinking", {"type": "enabled", "models": ["x"]}),
+    ("chat_template_kwargs", {"enable_thinking": True}),
     ("temperature", 1),
 ])  # fmt: skip
 CONTENT = {
@@ -228,7 +257,7 @@ def test_no_reader_bills_more_than_is_held(dialect, model, data):
     raw = json.dumps({"model": "m", **fields}, ensure_ascii=data.draw(st.booleans())).encode()
     facts = facts_by_name(model)
     try:
-        asked = dialect.parse(raw)
+        asked = read(dialect, raw, on=data.draw(st.sampled_from(PROVIDERS)))
         held = dialect.input_bound(asked, model=facts)
     except Refusal:
         return

@@ -140,6 +140,16 @@ def test_terms_of_a_key_change_with_a_reason(staff):
     assert entry.after == {"priority": 9, "tokens_per_minute": 600}
 
 
+def test_fields_that_may_pass_are_changed_with_a_reason(staff):
+    api_key = add_key("nvidia-1")
+    wanted = form_of(api_key, passed_fields="enable_search, provider.only", reason="contract")
+    staff.post(page("apikey_change", "nvidia-1"), wanted)
+    api_key.refresh_from_db()
+    assert api_key.passed_fields == ["enable_search", "provider.only"]
+    entry = AuditEntry.objects.filter(action="key.change", actor_name="grace").get()
+    assert (entry.before, entry.reason) == ({"passed_fields": []}, "contract")
+
+
 def test_what_is_not_changed_leaves_no_history(staff):
     api_key = add_key("nvidia-1")
     staff.post(page("apikey_change", "nvidia-1"), form_of(api_key, reason="just looking"))

@@ -71,6 +71,15 @@ class Command(BaseCommand):
             "The option can be repeated.",
         )
         add(
+            "--passes",
+            action="append",
+            default=[],
+            dest="passed_fields",
+            metavar="FIELD",
+            help="A field of requests that is passed to the provider although Butler does not know "
+            "what it costs. The option can be repeated.",
+        )
+        add(
             "--priority",
             type=int,
             default=0,
@@ -143,6 +152,7 @@ _OF_THE_KEY = (
     "sandbox",
     "requests_per_minute",
     "tokens_per_minute",
+    "passed_fields",
 )
 
 

@@ -76,7 +76,7 @@ _NAMES_CACHED = 1_000
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """An API key as a call needs it. `version`: as `HoldResult.key_version`. `served` are all its
-    models; the default, `model`, is among them.
+    models; the default, `model`, is among them. `passed_fields`: see `ApiKey`.
 
     The secret is not in the representation.
     """
@@ -89,6 +89,7 @@ class Upstream:
     wire_formats: tuple[str, ...]
     secret: str = field(repr=False)
     served: tuple[Served, ...] = ()
+    passed_fields: tuple[str, ...] = ()
     _by_name: dict[str, Served | None] = field(default_factory=dict, repr=False, compare=False)
 
     def serving(self, name: str) -> Served | None:
@@ -154,6 +155,7 @@ def upstream_of(slug: str) -> Upstream:
         tuple(w for w in ("openai", "anthropic") if api_key.speaks(w)),
         secret,
         served_models(slug),
+        tuple(api_key.passed_fields),
     )
 
 

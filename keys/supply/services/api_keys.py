@@ -1,6 +1,6 @@
 """API keys: their terms, secrets and prices."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,7 +31,7 @@ class KeyTerms:
     """The terms of an API key, all but its secret.
 
     Without `rates`, those of genai-prices apply. `serves`: the provider's models that it serves
-    besides `model`, as names or patterns (`gpt-4o*`, `*`).
+    besides `model`, as names or patterns (`gpt-4o*`, `*`). `passed_fields`: see `ApiKey`.
     """
 
     provider: str
@@ -42,6 +42,7 @@ class KeyTerms:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     sandbox: bool = False
+    passed_fields: Sequence[str] = ()
     serves: tuple[str, ...] = ()
     served_rates: Mapping[str, Rates] = field(default_factory=dict)
 
@@ -77,6 +78,7 @@ def add_key(
         requests_per_minute=terms.requests_per_minute,
         tokens_per_minute=terms.tokens_per_minute,
         sandbox=terms.sandbox,
+        passed_fields=list(terms.passed_fields),
     )
     if secret is None:
         api_key.status, api_key.status_reason = ApiKey.Status.INACTIVE, "no secret yet"
@@ -91,6 +93,7 @@ def add_key(
         "model": api_key.model,
         "serves": api_key.serves,
         "priority": api_key.priority,
+        "passed_fields": api_key.passed_fields,
     }
     audit.record(
         actor=actor,
@@ -137,7 +140,8 @@ def change_key(
     reason: str,
     now: datetime,
 ) -> ApiKey:
-    """Change priority, base_url, requests_per_minute, tokens_per_minute or sandbox of a key.
+    """Change priority, base_url, requests_per_minute, tokens_per_minute, sandbox or passed_fields
+    of a key.
 
     If its calls go to another address then, its `secret` is needed again. Refusals: ApiKeyNotFound,
     WrongValue.
@@ -192,7 +196,10 @@ def _check_changeable(changes: dict[str, object]) -> None:
         )
 
 
-_CHANGEABLE = {"priority", "base_url", "requests_per_minute", "tokens_per_minute", "sandbox"}
+_CHANGEABLE = {
+    *("priority", "base_url", "requests_per_minute", "tokens_per_minute", "sandbox"),
+    "passed_fields",
+}
 
 
 @transaction.atomic
