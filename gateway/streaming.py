@@ -14,6 +14,7 @@ from gateway.dialects import EventTooLong, Splitter, sse
 from gateway.failover import Failover
 from gateway.requests import Headers
 from gateway.response_headers import call_headers
+from gateway.secret_scrubbing import CutSecrets
 from gateway.settlement import settle
 
 MEDIA_TYPE = "text/event-stream"
@@ -30,6 +31,7 @@ class MeteredStream:
         self._body = call.answer_body
         self._meter = call.meter = call.dialect.meter(call.parameters)
         self._events = Splitter()
+        self._cut_secrets = CutSecrets(call.upstream.secret)
         self._has_events = False
         self._kept_back: list[bytes] = []
         self._is_over = self._is_lost = False
@@ -74,9 +76,14 @@ class MeteredStream:
         if chunk := await self._body.next_chunk():
             events, key = self._events.feed(chunk), self._call.upstream
             self._has_events = self._has_events or bool(events)
-            return b"".join([self._meter.feed(upstream.scrub(event, key)) for event in events])
+            return b"".join([self._pass_on(upstream.scrub(event, key)) for event in events])
         self._is_over = True
-        return self._end(upstream.scrub(self._events.rest(), self._call.upstream))
+        end = self._end(upstream.scrub(self._events.rest(), self._call.upstream))
+        return self._cut_secrets.rest() + end
+
+    def _pass_on(self, event: bytes) -> bytes:
+        piece = self._cut_secrets.pass_on(self._meter.feed(event), self._meter.text)
+        return piece + self._cut_secrets.rest() if self._meter.ended else piece
 
     def _end(self, rest: bytes) -> bytes:
         """The end of the stream, after which `rest` came."""

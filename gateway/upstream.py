@@ -7,6 +7,7 @@ import aiohttp
 from django.conf import settings
 
 from common import addresses
+from gateway import secret_scrubbing
 from gateway.answer_body import CONNECTION_ERRORS, AnswerBody, Lost
 from gateway.dialects import Dialect
 from gateway.requests import Headers, Request
@@ -40,9 +41,6 @@ _RESPONSE_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 # The provider's id of the request; Butler's own responses have these headers for its own id.
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id")
 _PROVIDER_REQUEST_ID = b"x-provider-request-id"
-# A shorter one is a word that answers may contain, such as `ollama`, and not a secret.
-_SECRET_BYTES_MIN = 12
-_REPLACEMENT = b"[secret]"
 # Some providers send long headers, such as policies or cookies of a firewall.
 _HEADER_BYTES_MAX = 2**20
 _HEADERS_MAX = 1000
@@ -138,10 +136,7 @@ def _scrubbed(value: str, upstream: Upstream) -> bytes:
 
 def scrub(piece: bytes, upstream: Upstream) -> bytes:
     """A piece of an answer without the key's secret, which some providers repeat in errors."""
-    secret = upstream.secret.encode()
-    if len(secret) < _SECRET_BYTES_MIN or secret not in piece:
-        return piece
-    return piece.replace(secret, _REPLACEMENT)
+    return secret_scrubbing.scrub(piece, upstream.secret)
 
 
 def _headers(request: Request, upstream: Upstream, dialect: Dialect) -> dict[str, str]:

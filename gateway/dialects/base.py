@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from msgspec import Raw
 
+from gateway.dialects.output_count import StreamedText
 from gateway.dialects.searches import Searches
 from keys.services import Usage
 from keys.supply.model_facts import ModelFacts
@@ -56,11 +57,13 @@ class StreamMeter(Protocol):
     received is none. `ended` is true once the event that closes a complete answer was seen.
     `finished`: the model has written all of the answer, so if the stream now ends in order, nothing
     is missing. `error`: what an event said when the provider gave up, as the provider wrote it.
+    `text`: of the answer so far.
     """
 
     begun: bool
     ended: bool
     error: Any
+    text: StreamedText
 
     @property
     def service_tier(self) -> str:

@@ -78,7 +78,7 @@ class ChatMeter:
         # Whether more than text came already: a finish, or usage.
         self._has_more = False
         self._finished: set[int | str | None] = set()
-        self._text = StreamedText()
+        self.text = StreamedText()
 
     @property
     def report(self) -> UsageReport | None:
@@ -123,7 +123,7 @@ class ChatMeter:
         if partial and partial.output_tokens and self.finished:
             return partial
         report = self._latest()
-        return self._text.usage(report.usage if report else partial, model=model)
+        return self.text.usage(report.usage if report else partial, model=model)
 
     def _latest(self) -> UsageReport | None:
         return openai_usage.report_of(self._values, request_id=self._id)
@@ -134,16 +134,16 @@ class ChatMeter:
         if choice.usage:
             self._merge(choice.usage)
         if choice.text:
-            self._text.add(choice.text)
+            self.text.add(choice.text)
         if (delta := choice.delta) is None:
             return
         if delta.content:
-            self._text.add(delta.content)
+            self.text.add(delta.content)
         # Some providers send a thought in both fields.
         if thought := delta.reasoning_content or delta.reasoning:
-            self._text.add(thought)
+            self.text.add(thought)
         if rest := delta.tool_calls or delta.function_call or delta.refusal:
-            self._text.add(rest)
+            self.text.add(rest)
 
     def _finish(self, choice: _Choice) -> None:
         self._has_more = True
@@ -190,5 +190,5 @@ class ChatMeter:
             return event
         if chunk.choices:
             self.begun = True
-            self._text.add(chunk.choices)
+            self.text.add(chunk.choices)
         return self._read_state(event, data, chunk)

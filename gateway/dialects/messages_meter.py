@@ -59,7 +59,7 @@ class MessagesMeter:
         self._id = ""
         self._values: dict[str, Any] = {}
         self._searches = 0
-        self._text = StreamedText()
+        self.text = StreamedText()
 
     @property
     def report(self) -> UsageReport | None:
@@ -92,7 +92,7 @@ class MessagesMeter:
         """The usage as far as it is known without a final report."""
         report = self._latest()
         known = report.usage if report else anthropic_usage.partial_usage(self._values)
-        usage = self._text.usage(known, model=model)
+        usage = self.text.usage(known, model=model)
         if not self._searches:
             return usage
         usage = usage or Usage()
@@ -100,7 +100,7 @@ class MessagesMeter:
 
     def _add(self, delta: _Delta) -> None:
         if text := delta.text or delta.thinking or delta.partial_json:
-            self._text.add(text)
+            self.text.add(text)
 
     def _read_state(self, decoded: _Event) -> None:
         if decoded.type == "message_start" and decoded.message is not None:
@@ -109,7 +109,7 @@ class MessagesMeter:
         elif decoded.type == "content_block_start":
             # A tool's name is output too.
             block = as_object(decoded.content_block)
-            self._text.add(block.get("name") or "")
+            self.text.add(block.get("name") or "")
             self._searches += (block.get("type"), block.get("name")) == _SEARCH
         elif decoded.type == "error" or decoded.error:
             self.error = decoded.error or "error"

@@ -1,6 +1,7 @@
 """The meter of routes that do not stream."""
 
 from gateway.dialects.base import UsageReport
+from gateway.dialects.output_count import StreamedText
 from keys.services import Usage
 from keys.supply.model_facts import ModelFacts
 
@@ -15,6 +16,9 @@ class UnmeteredStream:
     finished = False
     error = None
     service_tier = ""
+
+    def __init__(self) -> None:
+        self.text = StreamedText()
 
     def feed(self, event: bytes) -> bytes:
         """The event, unchanged."""

@@ -24,14 +24,18 @@ class StreamedText:
     def __init__(self) -> None:
         self._text = bytearray()
 
-    def __bool__(self) -> bool:
-        return bool(self._text)
+    def __len__(self) -> int:
+        return len(self._text)
 
     def add(self, piece: Any) -> None:
         """Add a piece: text, or a value that contains texts."""
         if not isinstance(piece, str):
             piece = "\n".join(_strings(piece))
         self._text += piece.encode(errors="replace")
+
+    def tail(self, size: int) -> bytes:
+        """Its last bytes."""
+        return bytes(self._text[-size:])
 
     def usage(self, known: Usage | None, *, model: ModelFacts) -> Usage | None:
         """The best known usage: what was reported so far, or more if more text arrived."""

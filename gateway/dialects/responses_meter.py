@@ -56,7 +56,7 @@ class ResponsesMeter:
         self._id: Any = None
         self._values: dict[str, Any] = {}
         self._searches = 0
-        self._text = StreamedText()
+        self.text = StreamedText()
 
     @property
     def report(self) -> UsageReport | None:
@@ -76,7 +76,7 @@ class ResponsesMeter:
         # Events of text, reasoning and arguments have a `delta`; those that repeat the whole text
         # have none.
         if decoded.delta:
-            self._text.add(decoded.delta)
+            self.text.add(decoded.delta)
         else:
             self._read_state(decoded)
         return event
@@ -85,7 +85,7 @@ class ResponsesMeter:
         """The usage as far as it is known without a final report."""
         report = self._latest()
         known = report.usage if report else openai_usage.partial_usage(self._values)
-        usage = self._text.usage(known, model=model)
+        usage = self.text.usage(known, model=model)
         if not self._searches:
             return usage
         return replace(usage or Usage(), web_searches=self._searches)

@@ -1,15 +1,21 @@
 """A provider's key goes to its provider and nowhere else; the client's own secrets go nowhere."""
 
 import asyncio
+import base64
+import gzip
 import json
 import logging
+import re
 import traceback
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+import brotli
 import pytest
+from backports import zstd
 from django.utils import timezone
 
 from alerts.models import Alert
@@ -220,6 +226,83 @@ def test_an_event_that_repeats_the_secret_is_scrubbed(gateway, provider, wire_fo
     assert (answer.status, answer.whole) == (200, True)
     assert SECRET not in seen(answer)
     assert b"say [secret]!" in answer.body
+    assert Charge.objects.get().basis == "provider"
+
+
+CLOTHES = {
+    "json": "".join(f"\\u{ord(character):04x}" for character in SECRET),
+    "url": "".join(f"%{ord(character):02X}" for character in SECRET),
+    "base64": base64.b64encode(f"Bearer {SECRET}".encode()).decode(),
+    "hexadecimal": SECRET.encode().hex(),
+    "capitals": SECRET.upper(),
+}
+ENCODE = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstd.compress,
+}
+
+
+@every_way
+@pytest.mark.parametrize("clothes", CLOTHES)
+def test_a_secret_in_other_clothes_is_scrubbed_too(gateway, provider, clothes, stream):
+    said = streamed("openai", "say MARK!") if stream else whole("openai", "say MARK!")
+    text = CLOTHES[clothes]
+    provider.says(said, stream=stream, openai_version=text.replace("\\", ""))
+    provider.body = provider.body.replace(b"MARK", text.encode())
+    session = session_on(gateway, provider.base_url, "openai")
+    answer = session.call(PROMPT, stream=stream)
+    assert answer.status == 200 and b"[secret]" in answer.body
+    assert text not in seen(answer)
+    provider.says({"error": {"message": "wrong MARK"}}, status=400)
+    provider.body = provider.body.replace(b"MARK", text.encode())
+    refused = session.call(PROMPT)
+    assert refused.status == 400 and text not in seen(refused)
+    assert "[secret]" in seen(refused)
+
+
+@every_way
+@pytest.mark.parametrize("encoding", ENCODE)
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_encoded_answer_is_scrubbed(gateway, provider, encoding, stream, status):
+    said = streamed("openai", f"say {SECRET}!") if stream else whole("openai", f"say {SECRET}!")
+    provider.says(said, stream=stream, status=status, content_encoding=encoding)
+    provider.body = ENCODE[encoding](provider.body)
+    answer = session_on(gateway, provider.base_url, "openai").call(PROMPT, stream=stream)
+    assert answer.status == status and "content-encoding" not in answer.headers
+    assert SECRET not in seen(answer) and b"[secret]" in answer.body
+
+
+@every_way
+@pytest.mark.parametrize("encoding", ["deflate", "br", "zstd"])
+def test_what_is_encoded_without_saying_so_is_made_unreadable(gateway, provider, encoding, stream):
+    said = streamed("openai", f"say {SECRET}!") if stream else {"error": SECRET}
+    provider.says(said, stream=stream, status=200 if stream else 400)
+    provider.body = ENCODE[encoding](provider.body)
+    answer = session_on(gateway, provider.base_url, "openai").call(PROMPT, stream=stream)
+    assert provider.body not in answer.body
+
+
+@every_format
+@pytest.mark.parametrize("size", [1, 3, 7, 20])
+def test_a_secret_that_a_stream_cuts_in_pieces_is_not_passed_on(
+    gateway, provider, wire_format, size
+):
+    first, *others = streamed(wire_format, "MARK")
+    text = f"say {SECRET} and go on"
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    events = [first, *others]
+    (delta,) = [event for event in events if "MARK" in json.dumps(event)]
+    at = events.index(delta)
+    cut = [json.loads(json.dumps(delta).replace("MARK", piece)) for piece in pieces]
+    provider.says([*events[:at], *cut, *events[at + 1 :]], stream=True)
+    answer = session_on(gateway, provider.base_url, wire_format).call(PROMPT, stream=True)
+    assert (answer.status, answer.whole) == (200, True)
+    text = "".join(re.findall(r'"(?:content|text)": ?"([^"]*)"', answer.body.decode()))
+    assert SECRET[:12] not in text and SECRET[-12:] not in text
+    # Events that have a part of the secret are dropped whole.
+    assert not text or (text.startswith("say"[:size]) and text.endswith("go on"[-size:]))
     assert Charge.objects.get().basis == "provider"
 
 
