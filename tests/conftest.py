@@ -10,11 +10,18 @@ import pytest
 from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from hypothesis import HealthCheck, settings
 
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.keys.builders import make_people
 from tests.moments import NOON
 from tests.tables import delete_all
+
+# On a busy machine nothing says how long an example takes.
+settings.register_profile(
+    "butler", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("butler")
 
 # What `migrate` writes and no test changes.
 KEPT_TABLES = {"django_content_type", "auth_permission"}

@@ -70,7 +70,6 @@ def one_connection():
 @schema.parametrize()
 @settings(
     max_examples=7,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
     derandomize=True,

@@ -57,7 +57,7 @@ texts = st.one_of(
 
 @given(text=texts)
 @example(text="\ud83d\ude00 \udc00")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_public_tokenizer_is_counted_as_tiktoken_counts(tiktokens, text):
     for model, encoding in tiktokens.items():
         assert bounds.text_tokens_max(text, model=facts_by_name(model)) == len(
@@ -66,7 +66,7 @@ def test_a_public_tokenizer_is_counted_as_tiktoken_counts(tiktokens, text):
 
 
 @given(text=texts)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_bytes_are_never_fewer_than_tokens(tiktokens, text):
     most = bounds.text_tokens_max(text, model=facts_by_name(NOBODYS))
     for encoding in tiktokens.values():
@@ -171,7 +171,7 @@ def cookbook(messages, encoding):
 
 
 @given(messages=messages)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_chat_is_bounded_by_openais_rule(tiktokens, messages):
     for model, encoding in tiktokens.items():
         assert bounds.chat_input_max(
@@ -250,7 +250,7 @@ def typescript_of_tools(tools):
 
 
 @given(tools=st.lists(st.builds(tool, properties, texts), min_size=1, max_size=3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_tools_are_bounded_however_they_are_shown(tiktokens, tools):
     asked = {"messages": [{"role": "user", "content": "Go"}]}
     for model, encoding in tiktokens.items():
@@ -278,7 +278,7 @@ def test_many_lines_or_choices_of_a_tool_are_bounded(tiktokens, value):
 
 
 @given(messages=messages)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_raw_json_bounds_a_request_as_well(tiktokens, messages):
     fields = {"messages": json.loads(json.dumps(messages).replace("\\ud", "\\u00"))}
     for ask in (bounds.chat_input_max, bounds.messages_input_max):
@@ -479,7 +479,7 @@ anything = st.recursive(
 
 
 @given(anything=anything)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_malformed_breaks_a_bound(anything):
     for model in ("gpt-4o", NOBODYS):
         for name in ("messages", "tools", "input", "text", "system", "response_format"):

@@ -50,7 +50,7 @@ def begins_in(value):
 @given(value=values, is_ascii=st.booleans(), size=st.sampled_from(SLICES))
 @example(value={"\\": "\\\\", 'a"': '\\"'}, is_ascii=True, size=7)
 @example(value=["x\u2028\u00e9\U0001f600" * 50], is_ascii=False, size=100)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_an_outline_has_the_same_shape(value, is_ascii, size):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slices, "_SLICE_BYTES", size)
@@ -61,7 +61,7 @@ def test_an_outline_has_the_same_shape(value, is_ascii, size):
 
 
 @given(value=values, is_ascii=st.booleans(), size=st.sampled_from(SLICES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_values_are_counted_outside_of_strings(value, is_ascii, size):
     raw, begins = encoded(value, is_ascii), begins_in(value)
     with pytest.MonkeyPatch.context() as patch:
@@ -106,7 +106,7 @@ pieces_of_text = st.lists(
 
 
 @given(pieces=pieces_of_text, size=st.sampled_from(SLICES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_text_in_pieces_is_bounded_as_the_whole_is(pieces, size):
     text = "".join(pieces)
     whole = max(

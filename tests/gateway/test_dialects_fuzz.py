@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common.refusal import Refusal
@@ -54,7 +54,6 @@ def requests(draw, dialect):
 
 @pytest.mark.parametrize("dialect", ALL, ids=lambda dialect: dialect.path)
 # The tokenizers are read at the first use.
-@settings(deadline=None)
 @given(data=st.data(), model=st.sampled_from(["gpt-4o", "gpt-oss-120b", "claude-opus-4-8", "x"]))
 def test_any_request_is_refused_or_bounded(dialect, data, model):
     raw = data.draw(requests(dialect))

@@ -250,7 +250,7 @@ CONTENT = {
 
 @pytest.mark.parametrize("dialect", CONTENT, ids=lambda dialect: dialect.path)
 @pytest.mark.parametrize("model", [PUBLIC, UNKNOWN])
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_no_reader_bills_more_than_is_held(dialect, model, data):
     fields = data.draw(CONTENT[dialect]) | dict(data.draw(st.lists(extras, max_size=2)))

@@ -132,7 +132,6 @@ api_keys = st.tuples(
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(state=states, listed=api_keys, root=unknown, has_secrets=st.booleans())

@@ -358,7 +358,6 @@ def test_the_books_balance_after_any_sequence_of_calls():
         settings=settings(
             max_examples=int(more or 40),
             stateful_step_count=50,
-            deadline=None,
             derandomize=not more,
             database=None,
             # Shrinking takes minutes; the steps of the failure are printed as they were.

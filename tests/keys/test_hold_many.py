@@ -266,7 +266,7 @@ _LIMITS = st.tuples(st.sampled_from([None, 1, 3, 6]), st.sampled_from([None, 500
 
 
 def test_a_batch_gives_what_holds_one_after_the_other_give(transactional_db):
-    @examples(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(asks=_ASKS, limits=_LIMITS, cut=st.integers(0, 12))
     def check(asks, limits, cut):
         empty_tables()
@@ -283,7 +283,7 @@ def test_a_batch_gives_what_holds_one_after_the_other_give(transactional_db):
 
 
 def test_a_single_plain_hold_gives_what_a_batch_gives(transactional_db):
-    @examples(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(asks=_ASKS, limits=_LIMITS)
     def check(asks, limits):
         empty_tables()

@@ -64,7 +64,7 @@ def is_a_beginning(moment, zone, reset_hour, period):
     return any(before < reset <= clock for reset in resets)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(PERIODS, MOMENTS, st.sampled_from(ZONES), HOURS)
 @example("day", utc(2011, 12, 31, 1), "Pacific/Apia", 0)
 def test_a_moment_lies_in_its_period_which_begins_and_ends_at_the_reset_hour(
@@ -79,7 +79,7 @@ def test_a_moment_lies_in_its_period_which_begins_and_ends_at_the_reset_hour(
     assert timedelta(0) < ends_at - starts_at < timedelta(days=34)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(PERIODS, MOMENTS, st.sampled_from(ZONES), HOURS, st.floats(0, 1))
 def test_periods_tile_the_time_line(period, at, zone, reset_hour, share):
     def around(moment):

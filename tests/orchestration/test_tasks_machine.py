@@ -206,7 +206,6 @@ _MORE = os.environ.get("BUTLER_MACHINE_EXAMPLES")
 @pytest.mark.django_db(transaction=True)
 @settings(
     max_examples=int(_MORE or 6),
-    deadline=None,
     derandomize=not _MORE,
     database=None,
     phases=[Phase.generate],
