@@ -93,8 +93,10 @@ def test_ten_other_agents_on_four_keys_see_no_error_and_the_pool_stays_whole(
     assert statuses() == dict.fromkeys(POOL, "active")
     [alert] = Alert.objects.all()
     assert (alert.kind, alert.agent_id) == ("request_refused", "ada")
-    # Of calls that move the session at the same time, some end on a key that they tried before.
-    assert alert.facts["times"] == poison.times or poison.counted
+    # Of calls that move the session at the same time, some end on a key that they tried before:
+    # the first ones, until the request is remembered, or any.
+    fewest = 1 if poison.counted else poison.times - len(POOL)
+    assert fewest <= alert.facts["times"] <= poison.times
     assert not Charge.objects.filter(status="held").exists()
     assert_books_balance()
     connection.close()
