@@ -49,6 +49,10 @@ ALLOCATION_EXPIRES_AT = "The time at which the allocation expires unless it is e
 
 # Work
 TASK_MODEL = "The model that was asked for, or an empty string if any model is acceptable."
+TEXTS_DELETED_AT = (
+    "The time at which the prompts and results of the task were deleted because their retention "
+    "was over, or null before it."
+)
 TASK_PROVIDER = "The provider that was asked for, or an empty string if any is acceptable."
 PRIORITY = "The priority of the sub-task, which weighs its share of the budget."
 DEPENDS_ON = "The ids of the sub-tasks that must succeed before this sub-task can start."

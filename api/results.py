@@ -12,7 +12,7 @@ from api.fields import Strict, Usd, usd
 from api.query_parameters import query
 from orchestration.models import SubTask
 from orchestration.queries.results import camel_case_results, results
-from orchestration.queries.tasks import visible_task
+from orchestration.queries.tasks import readable_texts, visible_task
 
 
 class SubTaskResultOutput(serializers.Serializer):
@@ -41,8 +41,8 @@ class SubTaskResultOutput(serializers.Serializer):
         allow_null=True, help_text="The API key of the last attempt, or null if there was none."
     )
     result = serializers.CharField(
-        help_text="The text of the result, or an empty string if there is none or it was not "
-        "requested."
+        help_text="The text of the result, or an empty string if there is none, if it was not "
+        "requested, if another agent submitted the task, or if it was deleted."
     )
 
 
@@ -76,6 +76,11 @@ class TaskResultsView(ApiView):
         successRate = serializers.FloatField(
             help_text="The percentage of the sub-tasks that succeeded, with one decimal place."
         )
+        textsDeletedAt = serializers.DateTimeField(
+            required=False,
+            help_text="The time at which the prompts and results of the task were deleted because "
+            "their retention was over. It is missing before that.",
+        )
         details = SubTaskResultOutput(
             many=True, help_text="The result of each sub-task in the order of the plan."
         )
@@ -84,7 +89,8 @@ class TaskResultsView(ApiView):
         operation_id="taskResults",
         summary="Get the results of a task",
         description="Requires the scope `read`. Returns what has come of the task so far, also "
-        "while it is running. With the scope `operate`, the task may belong to any agent.",
+        "while it is running. With the scope `operate`, the task may belong to any agent, but only "
+        "the agent that submitted it reads the texts.",
         parameters=[Query],
         responses=Output,
     )
@@ -92,7 +98,10 @@ class TaskResultsView(ApiView):
         """Return the results so far."""
         values = query(request, self.Query)
         task = visible_task(task_id, bearer=self.bearer)
-        body = camel_case_results(results(task, with_text=values["with_text"]), now=timezone.now())
+        readable = readable_texts(task, bearer=self.bearer) if values["with_text"] else None
+        body = camel_case_results(results(task, texts=readable), now=timezone.now())
+        if task.texts_deleted_at:
+            body["textsDeletedAt"] = task.texts_deleted_at
         # Without a serializer, which takes a second for ten thousand details.
         details = [each | {"cost": usd(each["cost"])} for each in body["details"]]
         return Response(body | {"totalCost": usd(body["totalCost"]), "details": details})

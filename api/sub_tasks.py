@@ -14,7 +14,8 @@ from api.base import ApiView
 from api.fields import Usd
 from api.query_parameters import query
 from orchestration.models import SubTask
-from orchestration.queries.tasks import SubTaskNow, sub_tasks_now, visible_task
+from orchestration.queries.tasks import SubTaskNow, readable_texts, sub_tasks_now, visible_task
+from orchestration.task_texts import description_of
 
 
 class SubTaskOutput(serializers.Serializer):
@@ -77,7 +78,10 @@ class SubTaskOutput(serializers.Serializer):
 class ListedSubTaskOutput(SubTaskOutput):
     """A part of a task, with its instructions."""
 
-    description = serializers.CharField(help_text="The instructions that the sub-agent receives.")
+    description = serializers.CharField(
+        help_text="The instructions that the sub-agent receives, or an empty string if another "
+        "agent submitted the task, or if they were deleted."
+    )
 
 
 def sub_task_page(
@@ -114,10 +118,17 @@ class SubTaskListView(ApiView):
         values = query(request, self.Query)
         limit = values["limit"]
         after = pagination.cursor_value(values.get("cursor"), int)
+        task = visible_task(task_id, bearer=self.bearer)
         rows = sub_tasks_now(
-            visible_task(task_id, bearer=self.bearer),
+            task,
             after=after or 0,
             most=limit + 1,
             status=values.get("status"),
         )
-        return Response(sub_task_page(rows, limit=limit, output=ListedSubTaskOutput))
+        texts = readable_texts(task, bearer=self.bearer)
+        page = sub_task_page(rows, limit=limit, output=SubTaskOutput)
+        for output, row in zip(page["results"], rows, strict=False):
+            output["description"] = texts.unseal(
+                row.sealed_description, place=description_of(row.position)
+            )
+        return Response(page)

@@ -54,7 +54,7 @@ class CancellationView(TaskActionView):
     def post(self, request: Request, task_id: int) -> Response:
         """Cancel the task and return it."""
         orchestration.cancel(**self._action_arguments(request, task_id))
-        return Response(task_detail(task_id))
+        return Response(task_detail(task_id, bearer=self.bearer))
 
 
 class PauseView(TaskActionView):
@@ -71,7 +71,7 @@ class PauseView(TaskActionView):
     def post(self, request: Request, task_id: int) -> Response:
         """Pause the task and return it."""
         orchestration.pause(**self._action_arguments(request, task_id))
-        return Response(task_detail(task_id))
+        return Response(task_detail(task_id, bearer=self.bearer))
 
 
 class ResumptionView(TaskActionView):
@@ -88,7 +88,7 @@ class ResumptionView(TaskActionView):
     def post(self, request: Request, task_id: int) -> Response:
         """Resume the task and return it."""
         orchestration.resume(**self._action_arguments(request, task_id))
-        return Response(task_detail(task_id))
+        return Response(task_detail(task_id, bearer=self.bearer))
 
 
 class RetryView(TaskActionView):
@@ -119,7 +119,7 @@ class RetryView(TaskActionView):
         """Retry what failed and return the task."""
         values = self._action_arguments(request, task_id, serializer=self.Input)
         orchestration.retry_failed(idempotency_key=idempotency_key(request), **values)
-        return Response(task_detail(task_id))
+        return Response(task_detail(task_id, bearer=self.bearer))
 
 
 class ApprovalView(ApiView):

@@ -15,9 +15,17 @@ from api.fields import Usd
 from api.query_parameters import body, idempotency_key, query
 from api.sub_tasks import SubTaskOutput, sub_task_page
 from api.task_input import TaskInput, task_request
+from keys.identity.queries.credentials import Bearer
 from orchestration import services as orchestration
 from orchestration.models import Task
-from orchestration.queries.tasks import progress, sub_tasks_now, visible_task, visible_tasks
+from orchestration.queries.tasks import (
+    progress,
+    readable_texts,
+    sub_tasks_now,
+    visible_task,
+    visible_tasks,
+)
+from orchestration.task_texts import TASK
 
 
 class SubTaskCountsOutput(serializers.Serializer):
@@ -131,13 +139,17 @@ class TaskOutput(serializers.Serializer):
         help_text="The time at which the task ended, or null before it.",
     )
 
+    texts_deleted_at = serializers.DateTimeField(
+        source="task.texts_deleted_at", allow_null=True, help_text=texts.TEXTS_DELETED_AT
+    )
+
 
 class TaskDetailOutput(TaskOutput):
     """A task, its progress and its first sub-tasks."""
 
     description = serializers.CharField(
-        source="task.description",
-        help_text="The description of the task, or an empty string if sub-tasks were given.",
+        help_text="The description of the task, or an empty string if sub-tasks were given, if "
+        "another agent submitted it, or if it was deleted.",
     )
     sub_tasks = SubTaskOutput(
         many=True, help_text=f"The first {pagination.LIMIT_MAX} sub-tasks in the order of the plan."
@@ -149,13 +161,15 @@ class TaskDetailOutput(TaskOutput):
     )
 
 
-def task_detail(task_id: int) -> dict[str, Any]:
+def task_detail(task_id: int, *, bearer: Bearer) -> dict[str, Any]:
     """Return what `TaskDetailOutput` says of a task."""
     (summary,) = progress([task_id])
     rows = sub_tasks_now(summary.task, most=pagination.LIMIT_MAX + 1)
     page = sub_task_page(rows, limit=pagination.LIMIT_MAX, output=SubTaskOutput)
     return serialize(TaskOutput, summary) | {
-        "description": summary.task.description,
+        "description": readable_texts(summary.task, bearer=bearer).unseal(
+            summary.task.sealed_description, place=TASK
+        ),
         "sub_tasks": page["results"],
         "next_cursor": page["next_cursor"],
     }
@@ -215,7 +229,7 @@ class TaskListView(ApiView):
             idempotency_key=idempotency_key(request),
             now=timezone.now(),
         )
-        return created_response(task_detail(task.pk), created=created)
+        return created_response(task_detail(task.pk, bearer=self.bearer), created=created)
 
     @extend_schema(
         operation_id="listTasks",
@@ -254,4 +268,5 @@ class TaskView(ApiView):
     )
     def get(self, request: Request, task_id: int) -> Response:
         """Return the task."""
-        return Response(task_detail(visible_task(task_id, bearer=self.bearer).pk))
+        task = visible_task(task_id, bearer=self.bearer)
+        return Response(task_detail(task.pk, bearer=self.bearer))

@@ -34,8 +34,7 @@ SELECT max(running) FROM (
 _DONE = """
 WITH done AS (
     UPDATE orchestration_subtask
-       SET status = 'succeeded', attempts_made = 1, started_at = now(), ended_at = now(),
-           result = repeat('What was found. ', 10)
+       SET status = 'succeeded', attempts_made = 1, started_at = now(), ended_at = now()
      WHERE task_id = %(task)s
     RETURNING id, task_id, runner)
 INSERT INTO orchestration_attempt (
@@ -155,7 +154,7 @@ def _aggregate(out: TextIO) -> None:
 def _database_ms(task: Task) -> float:
     with connection.cursor() as cursor:
         explained = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {DETAILS.text}"
-        cursor.execute(explained, {"task": task.pk, "with_text": True})
+        cursor.execute(explained, {"task": task.pk})
         plan = cursor.fetchone()[0]
         plan = json.loads(plan) if isinstance(plan, str) else plan
         return float(plan[0]["Planning Time"] + plan[0]["Execution Time"])

@@ -69,6 +69,7 @@ STATUS: dict[type[Refusal], int] = {
     orchestration.TaskCancelling: 409,
     orchestration.SubTaskStarted: 409,
     orchestration.NothingToRetry: 409,
+    orchestration.TaskTextsDeleted: 409,
     orchestration.TooManyOpenTasks: 409,
     orchestration.TooManyOpenSubTasks: 409,
     alerts.AlertResolved: 409,

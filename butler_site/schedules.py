@@ -24,6 +24,7 @@ JOBS = (
     Job("keys.jobs.refresh_catalogue", 1440),
     Job("alerts.jobs.retry_deliveries", 1),
     Job("orchestration.jobs.maintain_tasks", 1),
+    Job("orchestration.jobs.delete_old_texts", 60),
     Job("gateway.jobs.probe_keys", 1),
     Job("gateway.jobs.forget_expired", 60),
 )

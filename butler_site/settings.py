@@ -185,6 +185,8 @@ AGENT_OPEN_SUB_TASKS_MAX = env.integer(
     "BUTLER_AGENT_OPEN_SUB_TASKS_MAX", 20_000, least=1, most=10**7
 )
 TASK_TEXT_BYTES_MAX = 1_000_000
+# How long after its end the prompts and results of a task are kept.
+TASK_TEXT_DAYS = env.integer("BUTLER_TASK_TEXT_DAYS", 30, least=0, most=3_650)
 ESTIMATE_BYTES_MAX = 1_000_000
 API_REQUESTS_PER_MINUTE = env.integer("BUTLER_API_REQUESTS_PER_MINUTE", 6_000, least=1, most=10**9)
 

@@ -7,8 +7,10 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on tasks under way, on command-line agents and on concurrency limits."""
+    """Actions on tasks under way and looks at their texts, on command-line agents and on
+    concurrency limits."""
 
+    TASK_LOOK = "task.look"
     TASK_CANCEL = "task.cancel"
     TASK_PAUSE = "task.pause"
     TASK_RESUME = "task.resume"

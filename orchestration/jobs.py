@@ -12,6 +12,11 @@ from orchestration.runners.openclaw.runner import release_left_over
 from orchestration.services.wakeup import CLUSTER
 
 
+def delete_old_texts() -> int:
+    """Every hour: delete prompts and results of tasks whose retention is over."""
+    return services.delete_old_texts(now=timezone.now())
+
+
 def maintain_tasks() -> None:
     """Every minute: enforce time limits, and clean up after crashed workers.
 

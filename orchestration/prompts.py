@@ -21,24 +21,30 @@ class DependencyResult(NamedTuple):
     result: str
 
 
-def prompt(sub_task: SubTask, *, results: Sequence[DependencyResult]) -> str:
+def prompt(
+    sub_task: SubTask,
+    *,
+    description: str,
+    task_description: str,
+    results: Sequence[DependencyResult],
+) -> str:
     """The prompt of a sub-task: its description, the whole task, and the results it depends on.
 
     Long texts are cut so that they fit into its share of the budget.
     """
     task = sub_task.task
     if sub_task.position == 0:
-        return planning.model_request(task.description, sub_tasks_max=SUB_TASKS_ASKED_MAX)
+        return planning.model_request(task_description, sub_tasks_max=SUB_TASKS_ASKED_MAX)
     lines = [f"You work on one part of the task “{task.name}”."]
-    if task.description not in ("", sub_task.description):
-        whole = _cut(task.description, sub_task.share * _PERCENT_FOR_TASK // 100)
+    if task_description not in ("", description):
+        whole = _cut(task_description, sub_task.share * _PERCENT_FOR_TASK // 100)
         lines += ["The whole task, of which others do the other parts:", whole]
     if results:
         lines += [
             "What was done before, on which your part builds:",
             *_result_excerpts(sub_task, results),
         ]
-    return "\n\n".join([*lines, f"Your part: {sub_task.description}"])
+    return "\n\n".join([*lines, f"Your part: {description}"])
 
 
 def _result_excerpts(sub_task: SubTask, results: Sequence[DependencyResult]) -> list[str]:

@@ -123,6 +123,19 @@ class NothingToRetry(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class TaskTextsDeleted(Refusal):
+    """The retention of the task's prompts and results is over, so it cannot be retried."""
+
+    task_id: int
+
+    def sentence(self) -> str:
+        return (
+            f"The prompts of the task {self.task_id} were deleted when their retention was over. "
+            "Submit the task again."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class TooManyOpenTasks(Refusal):
     """The agent has as many open tasks as it may have."""
 

@@ -74,7 +74,7 @@ class AttemptAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Attempts without the long texts of their sub-tasks."""
         rows = super().get_queryset(request)
-        return rows.defer("sub_task__description", "sub_task__result")
+        return rows.defer("sub_task__sealed_description", "sub_task__sealed_result")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """The pages of tasks and sub-tasks link to this list."""

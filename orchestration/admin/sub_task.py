@@ -22,9 +22,11 @@ from orchestration import services
 from orchestration import widgets as task_widgets
 from orchestration.admin import dialogs
 from orchestration.admin.control_permission import STEER, TaskControlAdmin
+from orchestration.admin.sealed_texts import PageTexts, page_texts
 from orchestration.admin.sub_task_table import elapsed
 from orchestration.models import SubTask
 from orchestration.queries import pages
+from orchestration.task_texts import description_of, result_of
 from security.request_actor import person_of
 
 _ATTEMPTS_SHOWN = 50
@@ -95,7 +97,7 @@ class SubTaskAdmin(TaskControlAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Sub-tasks without their long texts; the page of one loads its own."""
-        return super().get_queryset(request).defer("description", "result")
+        return super().get_queryset(request).defer("sealed_description", "sealed_result")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """By an index: the newest first; those of one task in the order of its plan."""
@@ -116,6 +118,7 @@ class SubTaskAdmin(TaskControlAdmin):
     ) -> HttpResponse:
         """The form with the attempts below it."""
         context |= {"butler_attempts": _attempts(obj)}
+        vars(obj)["page_texts"] = page_texts(request, obj.task, subject=f"sub_task:{obj.pk}")
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
@@ -146,13 +149,15 @@ class SubTaskAdmin(TaskControlAdmin):
 
     @display(description="Description")
     def description_text(self, sub_task: SubTask) -> SafeString | str:
-        """What the sub-agent is asked to do."""
-        return widgets.block(sub_task.description)
+        """What the sub-agent is asked to do, to users who may read it."""
+        texts: PageTexts = vars(sub_task)["page_texts"]
+        return texts.block(sub_task.sealed_description, place=description_of(sub_task.position))
 
     @display(description="Result")
     def result_text(self, sub_task: SubTask) -> SafeString | str:
-        """The full result."""
-        return widgets.block(sub_task.result)
+        """The full result, to users who may read it."""
+        texts: PageTexts = vars(sub_task)["page_texts"]
+        return texts.block(sub_task.sealed_result, place=result_of(sub_task.position))
 
     @display(description="Starts after")
     def dependencies(self, sub_task: SubTask) -> SafeString | str:

@@ -6,12 +6,11 @@ from typing import Any
 from common import formatting
 from common.admin.widgets import NOTHING
 from orchestration import widgets as task_widgets
-from orchestration.models import SubTask, Task
-from orchestration.queries.pages import result_excerpts
+from orchestration.models import Task
+from orchestration.queries.pages import sealed_results
 from orchestration.queries.tasks import SubTaskNow, sub_tasks_now
 
 _MOST = 100
-_CHARACTERS = 2_000
 
 
 def sub_task_table(task: Task, *, now: datetime) -> dict[str, Any]:
@@ -19,21 +18,20 @@ def sub_task_table(task: Task, *, now: datetime) -> dict[str, Any]:
     sub_tasks = sub_tasks_now(task, after=-1, most=_MOST + 1)
     more, sub_tasks = len(sub_tasks) > _MOST, sub_tasks[:_MOST]
     positions = [sub_task.position for sub_task in sub_tasks]
-    rows = result_excerpts(task, positions=positions, characters=_CHARACTERS)
-    lines = [_line(sub_task, rows[sub_task.position], now) for sub_task in sub_tasks]
+    results = sealed_results(task, positions=positions)
+    lines = [_line(sub_task, *results[sub_task.position], now) for sub_task in sub_tasks]
     return {"butler_sub_tasks": lines, "butler_sub_tasks_more": more, "butler_task": task}
 
 
-def _line(sub_task: SubTaskNow, row: SubTask, now: datetime) -> dict[str, Any]:
+def _line(sub_task: SubTaskNow, pk: int, result_bytes: int | None, now: datetime) -> dict[str, Any]:
     return {
         "sub_task": sub_task,
-        "pk": row.pk,
+        "pk": pk,
         "status": task_widgets.status_badge(sub_task.status),
         "tokens": task_widgets.tokens_bar(used=sub_task.tokens, lent=0, of=sub_task.share),
         "cost": formatting.dollars(sub_task.cost),
         "duration": elapsed(sub_task.started_at, sub_task.ended_at, now),
-        "result": vars(row)["excerpt"],
-        "cut": vars(row)["length"] > _CHARACTERS,
+        "result_bytes": result_bytes,
     }
 
 

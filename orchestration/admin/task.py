@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
@@ -22,10 +23,12 @@ from orchestration import widgets as task_widgets
 from orchestration.admin import dialogs
 from orchestration.admin.control_permission import STEER, TaskControlAdmin, fitting_actions
 from orchestration.admin.filters import AttentionFilter, SubmittedFilter
+from orchestration.admin.sealed_texts import PageTexts, page_texts
 from orchestration.admin.sub_task_table import sub_task_table
 from orchestration.models import Task
 from orchestration.queries import pages
 from orchestration.queries.tasks import Progress, progress
+from orchestration.task_texts import TASK
 from security.request_actor import person_of
 
 
@@ -95,6 +98,7 @@ class TaskAdmin(TaskControlAdmin):
                     "concurrency",
                     "retry_policy",
                     "time_limits",
+                    "texts_kept",
                 ),
             },
         ),
@@ -115,6 +119,7 @@ class TaskAdmin(TaskControlAdmin):
     ) -> HttpResponse:
         """The form with the sub-tasks below it."""
         context |= sub_task_table(obj, now=timezone.now())
+        vars(obj)["page_texts"] = page_texts(request, obj, subject=f"task:{obj.pk}")
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
@@ -180,8 +185,16 @@ class TaskAdmin(TaskControlAdmin):
 
     @display(description="Description")
     def description_text(self, task: Task) -> SafeString | str:
-        """The description as it was submitted."""
-        return widgets.block(task.description)
+        """The description as it was submitted, to users who may read it."""
+        texts: PageTexts = vars(task)["page_texts"]
+        return texts.block(task.sealed_description, place=TASK)
+
+    @display(description="Prompts and results")
+    def texts_kept(self, task: Task) -> SafeString | str:
+        """How long they are kept."""
+        if task.texts_deleted_at:
+            return format_html("deleted at {} UTC", widgets.moment(task.texts_deleted_at))
+        return f"kept for {settings.TASK_TEXT_DAYS} days after the end"
 
     @display(description="Reserved for retries")
     def retry_reserve(self, task: Task) -> SafeString | str:

@@ -33,7 +33,7 @@ class TaskSnapshot(NamedTuple):
 def task_snapshot(task_id: int) -> TaskSnapshot:
     """The task as it is now."""
     [now] = progress([task_id])
-    found = results(now.task, with_text=False)
+    found = results(now.task)
     return TaskSnapshot(now, sub_task_counts(now), [*found.planning, *found.details])
 
 

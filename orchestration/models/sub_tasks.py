@@ -15,7 +15,8 @@ class SubTask(models.Model):
 
     blocked: a dependency has not succeeded yet; gated: a person must approve it; waiting: it can
     start, from `not_before` on. `position` counts from 1 in the order of the plan; 0 is the
-    planning step, in which a model plans the other sub-tasks. `share`: tokens of the task's budget
+    planning step, in which a model plans the other sub-tasks. The description and the result are
+    sealed with the key of the task. `share`: tokens of the task's budget
     for all its attempts. `retries` counts failed attempts, `recoveries` those that lost their
     worker.
     """
@@ -37,7 +38,7 @@ class SubTask(models.Model):
     position = models.PositiveIntegerField()
     key = models.CharField(max_length=64)
     name = models.CharField(max_length=200)
-    description = models.TextField()
+    sealed_description = models.BinaryField(null=True)
     status = models.CharField(max_length=9, choices=Status)
     priority = models.CharField(max_length=8)
     weight = models.FloatField()
@@ -56,7 +57,7 @@ class SubTask(models.Model):
     recoveries = models.PositiveIntegerField(default=0)
     error_kind = models.CharField(max_length=20, blank=True)
     error = models.TextField(blank=True)
-    result = models.TextField(blank=True)
+    sealed_result = models.BinaryField(null=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 

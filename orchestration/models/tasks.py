@@ -1,11 +1,14 @@
 """Tasks: pieces of work, each with a token budget."""
 
+from uuid import uuid4
+
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
 from keys.models import Agent, CostCentre
+from security.fields import SealedField
 
 
 class Task(models.Model):
@@ -21,7 +24,8 @@ class Task(models.Model):
     An ended task becomes active again when its failed sub-tasks are retried. In tokens: `budget`;
     `lent`, in allocations of attempts that are not final; `used`, by final attempts; `reserve`,
     the part of the budget for retries. `centres`: the cost centre and those above it, from the
-    root down.
+    root down. Its texts, and those of its sub-tasks, are sealed with `content_key`
+    (`orchestration.task_texts`) until `texts_deleted_at`.
     """
 
     class Status(models.TextChoices):
@@ -36,7 +40,10 @@ class Task(models.Model):
     ENDED = (Status.COMPLETED, Status.PARTIAL, Status.FAILED, Status.CANCELLED)
 
     name = models.CharField(max_length=200)
-    description = models.TextField(blank=True)
+    text_id = models.UUIDField(default=uuid4, unique=True, editable=False)
+    content_key = SealedField(bound_to="text_id", null=True)
+    sealed_description = models.BinaryField(null=True)
+    texts_deleted_at = models.DateTimeField(null=True)
     agent = models.ForeignKey(Agent, models.PROTECT, related_name="tasks")
     cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="tasks")
     centres = ArrayField(models.TextField())
@@ -66,8 +73,8 @@ class Task(models.Model):
     timeout_seconds = models.PositiveIntegerField(help_text="How many seconds the task may take.")
     parallel = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
-    asked = models.JSONField(
-        help_text="The request as it was sent, with which a repeated request is compared."
+    asked_digest = models.BinaryField(
+        help_text="The keyed hash of the request, with which a repeated request is compared."
     )
     retry_key = models.CharField(
         max_length=255, blank=True, help_text="The idempotency key of the last retry."
@@ -79,7 +86,10 @@ class Task(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        permissions = [("steer_task", "Can cancel, pause, resume, retry and approve tasks")]
+        permissions = [
+            ("steer_task", "Can cancel, pause, resume, retry and approve tasks"),
+            ("read_task_texts", "Can read prompts and results of tasks"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["agent", "idempotency_key"], name="task_once_per_idempotency_key"
@@ -100,6 +110,12 @@ class Task(models.Model):
                 | Q(status__in=("active", "paused", "cancelling"), ended_at__isnull=True),
                 name="task_has_ended_or_not",
             ),
+            models.CheckConstraint(
+                condition=Q(content_key__isnull=False, texts_deleted_at__isnull=True)
+                | Q(content_key__isnull=True, sealed_description__isnull=True)
+                & Q(texts_deleted_at__isnull=False),
+                name="task_texts_are_sealed_or_deleted",
+            ),
         ]
         indexes = [
             # For claims, and for the sweep of tasks past their deadline.
@@ -109,6 +125,12 @@ class Task(models.Model):
                 name="task_open_by_deadline",
             ),
             models.Index(fields=["agent", "-id"], name="task_by_agent"),
+            # For orchestration.jobs.delete_old_texts.
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(texts_deleted_at__isnull=True),
+                name="task_with_texts_by_end",
+            ),
         ]
         triggers = [
             pgtrigger.Protect(name="task_is_kept", operation=pgtrigger.Delete),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import QuerySet
-from django.db.models.functions import Left, Length
+from django.db.models.functions import Length
 
 from common.statements import Statement, fetch_unprepared
 from orchestration import sql
@@ -16,7 +16,6 @@ from orchestration.models import Attempt, SubTask, Task
 from orchestration.queries.tasks import Progress, progress
 
 _OPEN = (Task.Status.ACTIVE, Task.Status.PAUSED, Task.Status.CANCELLING)
-_RESULT_CHARACTERS = 600
 
 
 class SubTaskCounts(NamedTuple):
@@ -43,11 +42,11 @@ class SubTaskCounts(NamedTuple):
 
 
 class LastResult(NamedTuple):
-    """The beginning of the latest result of a task, and the id and name of its sub-task."""
+    """The latest result of a task: the id and name of its sub-task, and its size when sealed."""
 
     sub_task: int
     name: str
-    text: str
+    sealed_bytes: int | None
 
 
 class TaskLine(NamedTuple):
@@ -90,17 +89,16 @@ def _last_results(tasks: list[int]) -> dict[int, LastResult]:
     rows = (
         succeeded.order_by("task", "-ended_at", "-position")
         .distinct("task")
-        .values_list("task", "pk", "name", Left("result", _RESULT_CHARACTERS))
+        .values_list("task", "pk", "name", Length("sealed_result"))
     )
     return {task: LastResult(*rest) for task, *rest in rows}
 
 
-def result_excerpts(task: Task, *, positions: list[int], characters: int) -> dict[int, SubTask]:
-    """Sub-tasks by position, annotated with the `excerpt` of their result, which is its first
-    `characters`, and with its full `length`."""
-    rows = SubTask.objects.filter(task=task, position__in=positions).only("pk", "position", "task")
-    found = rows.annotate(excerpt=Left("result", characters), length=Length("result"))
-    return {row.position: row for row in found}
+def sealed_results(task: Task, *, positions: list[int]) -> dict[int, tuple[int, int | None]]:
+    """The id of each sub-task by position, and the size of its result when sealed, in bytes."""
+    rows = SubTask.objects.filter(task=task, position__in=positions)
+    found = rows.values_list("position", "pk", Length("sealed_result"))
+    return {position: (pk, size) for position, pk, size in found}
 
 
 class _Spending(NamedTuple):

@@ -1,6 +1,5 @@
 """The results of a task, with the tokens and costs of its attempts."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 from common.statements import Statement, fetch_unprepared
 from orchestration.models import SubTask, Task
 from orchestration.prompts import DependencyResult
+from orchestration.task_texts import TaskTexts, result_of
 
 
 class SubTaskResult(NamedTuple):
@@ -26,7 +26,6 @@ class SubTaskResult(NamedTuple):
     tokens: int
     cost: Decimal
     api_key: str
-    result: str
 
     def seconds(self, now: datetime) -> float | None:
         """Seconds from the start of its first attempt to its end, or until now; None before it."""
@@ -50,8 +49,7 @@ DETAILS = Statement(
     SELECT s.position, s.key, s.name, s.status, s.error_kind, s.error, s.share,
            s.attempts_made AS attempts, s.started_at, s.ended_at,
            coalesce(p.tokens, 0)::bigint AS tokens, coalesce(p.cost, 0) AS cost,
-           coalesce(p.api_key, '') AS api_key,
-           CASE WHEN %(with_text)s THEN s.result ELSE '' END AS result
+           coalesce(p.api_key, '') AS api_key
       FROM orchestration_subtask s
       LEFT JOIN spent p ON p.sub_task_id = s.id
      WHERE s.task_id = %(task)s
@@ -62,10 +60,12 @@ DETAILS = Statement(
 
 
 class Results(NamedTuple):
-    """The results of a task. `planning`: its planning step, if a model planned it, else empty."""
+    """The results of a task. `planning`: its planning step, if a model planned it, else empty.
+    `texts`: by position."""
 
     details: list[SubTaskResult]
     planning: list[SubTaskResult]
+    texts: dict[int, str]
 
     @property
     def successful(self) -> int:
@@ -93,10 +93,19 @@ class Results(NamedTuple):
         return round(100 * self.successful / len(self.details), 1) if self.details else 0.0
 
 
-def results(task: Task, *, with_text: bool = True) -> Results:
-    """The results of a task so far, in one query."""
-    rows = fetch_unprepared(DETAILS, task=task.pk, with_text=with_text)
-    return Results([r for r in rows if r.position], [r for r in rows if not r.position])
+def results(task: Task, *, texts: TaskTexts | None = None) -> Results:
+    """The results of a task so far, in one query; with `texts`, in two. Refusal: CannotUnseal."""
+    rows = fetch_unprepared(DETAILS, task=task.pk)
+    details, planning = [r for r in rows if r.position], [r for r in rows if not r.position]
+    return Results(details, planning, _result_texts(task, texts) if texts else {})
+
+
+def _result_texts(task: Task, texts: TaskTexts) -> dict[int, str]:
+    sealed = SubTask.objects.filter(task=task, sealed_result__isnull=False)
+    return {
+        position: texts.unseal(result, place=result_of(position))
+        for position, result in sealed.values_list("position", "sealed_result")
+    }
 
 
 def camel_case_results(found: Results, *, now: datetime) -> dict[str, Any]:
@@ -111,11 +120,14 @@ def camel_case_results(found: Results, *, now: datetime) -> dict[str, Any]:
         "totalTokensUsed": found.tokens,
         "totalCost": found.cost,
         "successRate": found.success_rate,
-        "details": [_camel_case_detail(each, now) for each in found.details],
+        "details": [
+            _camel_case_detail(each, found.texts.get(each.position, ""), now)
+            for each in found.details
+        ],
     }
 
 
-def _camel_case_detail(each: SubTaskResult, now: datetime) -> dict[str, Any]:
+def _camel_case_detail(each: SubTaskResult, text: str, now: datetime) -> dict[str, Any]:
     return {
         "id": each.key,
         "name": each.name,
@@ -127,15 +139,14 @@ def _camel_case_detail(each: SubTaskResult, now: datetime) -> dict[str, Any]:
         "duration": each.seconds(now),
         "attempts": each.attempts,
         "key": each.api_key or None,
-        "result": each.result,
+        "result": text,
     }
 
 
-def results_needed_by(sub_task: SubTask) -> list[DependencyResult]:
+def results_needed_by(sub_task: SubTask, *, texts: TaskTexts) -> list[DependencyResult]:
     """The results of the sub-tasks that a sub-task depends on, in the order of the plan."""
-    rows: Iterable[tuple[str, str]] = (
-        SubTask.objects.filter(dependents__sub_task=sub_task)
-        .order_by("position")
-        .values_list("name", "result")
-    )
-    return [DependencyResult(*row) for row in rows]
+    needed = SubTask.objects.filter(dependents__sub_task=sub_task).order_by("position")
+    return [
+        DependencyResult(name, texts.unseal(result, place=result_of(position)))
+        for name, position, result in needed.values_list("name", "position", "sealed_result")
+    ]

@@ -12,9 +12,10 @@ from common.statements import Statement, fetch_unprepared
 from keys.identity.queries.credentials import Bearer
 from orchestration.models import SubTask, Task
 from orchestration.refusals import SubTaskNotFound, TaskNotFound
+from orchestration.task_texts import TaskTexts, no_texts, texts_of
 
-# These columns may have a megabyte each.
-_LONG = ("description", "asked")
+# May have a megabyte.
+_LONG = ("sealed_description",)
 _COLUMNS = ", ".join(
     f"t.{field.column}" for field in Task._meta.concrete_fields if field.column not in _LONG
 )
@@ -58,7 +59,7 @@ class SubTaskNow(NamedTuple):
     position: int
     key: str
     name: str
-    description: str
+    sealed_description: bytes | None
     status: str
     priority: str
     depends_on: list[str]
@@ -111,7 +112,7 @@ _SUB_TASKS = Statement(
          WHERE d.sub_task_id IN (SELECT id FROM page)
          GROUP BY d.sub_task_id
     )
-    SELECT s.position, s.key, s.name, s.description, s.status, s.priority,
+    SELECT s.position, s.key, s.name, s.sealed_description, s.status, s.priority,
            coalesce(n.keys, '{}') AS depends_on, s.estimated_tokens, s.share, s.runner, s.model,
            s.provider, s.needs_approval, s.approved_at, s.approved_by,
            s.attempts_made AS attempts, s.retries, s.error_kind, s.error,
@@ -170,6 +171,14 @@ def visible_tasks(bearer: Bearer) -> QuerySet[Task]:
 def visible_task(task_id: int, *, bearer: Bearer) -> Task:
     """A task that the bearer may read. Refusals: TaskNotFound, also for a task of another agent."""
     return _one(visible_tasks(bearer), task_id)
+
+
+def readable_texts(task: Task, *, bearer: Bearer) -> TaskTexts:
+    """The texts of a task, if the agent of the bearer submitted it; to all others they are empty.
+
+    Refusal: CannotUnseal.
+    """
+    return texts_of(task) if task.agent_id == bearer.agent else no_texts(task)
 
 
 def own_task_id(task_id: int, *, bearer: Bearer) -> int:

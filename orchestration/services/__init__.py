@@ -13,6 +13,7 @@ from orchestration.services.lend import lend, store_handle
 from orchestration.services.submit import Plan, plan, reserve_of, submit
 from orchestration.services.task_control import approve, cancel, pause, resume, retry_failed
 from orchestration.services.task_request import TaskRequest
+from orchestration.services.texts import delete_old_texts, look_at_texts
 from orchestration.services.time_limits import sweep
 from orchestration.services.wakeup import wake
 
@@ -26,9 +27,11 @@ __all__ = [
     "cancel",
     "check_scope",
     "claim",
+    "delete_old_texts",
     "finalize",
     "finish_many",
     "lend",
+    "look_at_texts",
     "pause",
     "plan",
     "release_leases",

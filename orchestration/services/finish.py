@@ -21,6 +21,7 @@ from orchestration.refusals import BudgetTooSmall, WrongPlan
 from orchestration.runners.base import KINDS
 from orchestration.services.store_plan import write_sub_tasks
 from orchestration.storable_text import all_storable, storable
+from orchestration.task_texts import TASK, result_of, texts_of
 
 RESULT_CHARACTERS_MAX = 1_000_000
 _BACK_OFF_SECONDS = 2.0
@@ -133,11 +134,19 @@ def _move(
         "recoveries": sub_task.recoveries,
         "error_kind": outcome.kind,
         "error": storable(outcome.says),
-        "result": storable(outcome.text[:RESULT_CHARACTERS_MAX]),
+        "sealed_result": _sealed_result(task, sub_task, outcome.text),
     }
     if outcome.status == Attempt.Status.FAILED:
         move |= _retry_changes(task, sub_task, outcome, now=now)
     return move
+
+
+def _sealed_result(task: Task, sub_task: SubTask, text: str) -> str | None:
+    """The result as PostgreSQL reads bytes in JSON."""
+    sealed = texts_of(task).seal(
+        storable(text[:RESULT_CHARACTERS_MAX]), place=result_of(sub_task.position)
+    )
+    return None if sealed is None else f"\\x{sealed.hex()}"
 
 
 def _retry_changes(
@@ -191,12 +200,15 @@ def _write_plans(ended: list[int], tasks: dict[int, Task], *, now: datetime) -> 
     for planner in SubTask.objects.filter(pk__in=ended, position=0):
         task = tasks[planner.task_id]
         if task.status != Task.Status.CANCELLING:
-            _write_plan(task, planner.result, now=now)
+            _write_plan(task, planner, now=now)
 
 
-def _write_plan(task: Task, answer: str, *, now: datetime) -> None:
+def _write_plan(task: Task, planner: SubTask, *, now: datetime) -> None:
     left = max(task.free - task.reserve, 0)
-    for plan in _plans(task, answer):
+    texts = texts_of(task)
+    answer = texts.unseal(planner.sealed_result, place=result_of(planner.position))
+    description = texts.unseal(task.sealed_description, place=TASK)
+    for plan in _plans(task, description, answer):
         with suppress(planning.UnusablePlan, WrongPlan, BudgetTooSmall):
             parts = plan()
             shares = planning.split(parts, total=left)
@@ -204,11 +216,11 @@ def _write_plan(task: Task, answer: str, *, now: datetime) -> None:
             return
 
 
-def _plans(task: Task, answer: str) -> Iterator[Callable[[], list[Part]]]:
+def _plans(task: Task, description: str, answer: str) -> Iterator[Callable[[], list[Part]]]:
     """The model's plan, then the keyword plan, then one sub-task: the first usable one counts."""
     yield partial(planning.plan_of_answer, answer)
-    yield partial(planning.keyword_plan, task.description, parallel=task.parallel)
-    yield lambda: [Part(key="1", name=task.name, description=task.description)]
+    yield partial(planning.keyword_plan, description, parallel=task.parallel)
+    yield lambda: [Part(key="1", name=task.name, description=description)]
 
 
 def _alert(quarantined: list[dict[str, Any]], *, now: datetime) -> None:

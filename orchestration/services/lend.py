@@ -19,6 +19,7 @@ from orchestration.queries.results import results_needed_by
 from orchestration.refusals import RunnerNotFound
 from orchestration.runners.base import Failed, Work
 from orchestration.services.finalize import ORCHESTRATOR
+from orchestration.task_texts import TASK, description_of, texts_of
 
 # The allocation outlives the attempt by this time, so that the end can still be recorded.
 _MARGIN_SECONDS = 300
@@ -40,7 +41,7 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
     return Work(
         session_id=attempt.session_id,
         label=f"butler-{attempt.task.name}",
-        prompt=prompts.prompt(attempt.sub_task, results=results_needed_by(attempt.sub_task)),
+        prompt=_prompt(attempt),
         runner=attempt.runner,
         model=allocation.default_model,
         wire_format=_wire_format(allocation),
@@ -50,6 +51,19 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
         token=session_token(attempt.session_id),
         allocation_id=allocation.pk,
         again=attempt.fence > 1,
+    )
+
+
+def _prompt(attempt: Attempt) -> str:
+    task, sub_task = attempt.task, attempt.sub_task
+    texts = texts_of(task)
+    return prompts.prompt(
+        sub_task,
+        description=texts.unseal(
+            sub_task.sealed_description, place=description_of(sub_task.position)
+        ),
+        task_description=texts.unseal(task.sealed_description, place=TASK),
+        results=results_needed_by(sub_task, texts=texts),
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from orchestration.models import Dependency, SubTask, Task
 from orchestration.planning import WEIGHTS, Part
+from orchestration.task_texts import TaskTexts, description_of, texts_of
 
 _AT_ONCE = 1_000
 
@@ -13,8 +14,9 @@ def write_sub_tasks(
     task: Task, parts: Sequence[Part], shares: Sequence[int], *, first: int, now: datetime
 ) -> None:
     """Store the parts of a plan as sub-tasks; `shares` in tokens, positions count from `first`."""
+    texts = texts_of(task)
     rows = [
-        _row(task, part, share, position=first + n, now=now)
+        _row(task, part, share, texts=texts, position=first + n, now=now)
         for n, (part, share) in enumerate(zip(parts, shares, strict=True))
     ]
     SubTask.objects.bulk_create(rows, batch_size=_AT_ONCE)
@@ -27,14 +29,16 @@ def write_sub_tasks(
     Dependency.objects.bulk_create(needed, batch_size=5 * _AT_ONCE)
 
 
-def _row(task: Task, part: Part, share: int, *, position: int, now: datetime) -> SubTask:
+def _row(
+    task: Task, part: Part, share: int, *, texts: TaskTexts, position: int, now: datetime
+) -> SubTask:
     status = SubTask.Status.BLOCKED if part.depends_on else first_status(part.needs_approval)
     return SubTask(
         task=task,
         position=position,
         key=part.key,
         name=part.name[:200],
-        description=part.description,
+        sealed_description=texts.seal(part.description, place=description_of(position)),
         status=status,
         priority=part.priority,
         weight=WEIGHTS[part.priority],

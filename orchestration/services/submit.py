@@ -1,5 +1,6 @@
 """Submit a task: plan it, split its budget, store it, wake a worker."""
 
+import json
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from orchestration.services.open_work import check_open_work
 from orchestration.services.store_plan import write_sub_tasks
 from orchestration.services.task_request import TaskRequest
 from orchestration.services.wakeup import wake
+from orchestration.task_texts import TASK, new_texts
+from security import tokens
 
 # What a planning model may use of the budget.
 _PLANNING_PERCENT = 20
@@ -109,16 +112,18 @@ def _submit(
         return _same(earlier, request), False
     centre = _cost_centre(agent, request.cost_centre)
     check_open_work(agent, sub_tasks=len(planned.parts))
-    task = Task.objects.create(
+    task = Task(
         agent_id=agent,
         cost_centre=centre,
         centres=centre.path,
         idempotency_key=idempotency_key,
-        asked=request.as_json(),
+        asked_digest=tokens.keyed_hash(_canonical(request)),
         created_at=now,
         deadline_at=now + timedelta(seconds=request.timeout),
         **_columns(request),
     )
+    task.sealed_description = new_texts(task).seal(request.description, place=TASK)
+    task.save(force_insert=True)
     first = 0 if planned.parts[0].key == planning.PLANNING_KEY else 1
     write_sub_tasks(task, planned.parts, planned.shares, first=first, now=now)
     wake()
@@ -129,7 +134,6 @@ def _columns(request: TaskRequest) -> dict[str, object]:
     percent = request.soft_limit_percent
     return {
         "name": request.name,
-        "description": request.description,
         "budget": request.total_budget,
         "reserve": reserve_of(request),
         "soft_limit": percent and max(request.total_budget * percent // 100, 1),
@@ -152,9 +156,14 @@ def _earlier(agent: str, idempotency_key: str) -> Task | None:
 
 
 def _same(task: Task, request: TaskRequest) -> Task:
-    if task.asked != request.as_json():
+    if not tokens.matches(_canonical(request), bytes(task.asked_digest)):
         raise IdempotencyMismatch(task_id=task.pk)
     return task
+
+
+def _canonical(request: TaskRequest) -> str:
+    """The request as text, the same for the same request."""
+    return f"task {json.dumps(request.as_json(), sort_keys=True)}"
 
 
 def _cost_centre(agent_slug: str, requested: str) -> CostCentre:

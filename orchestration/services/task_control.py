@@ -18,6 +18,7 @@ from orchestration.refusals import (
     TaskEnded,
     TaskNotEnded,
     TaskNotFound,
+    TaskTextsDeleted,
 )
 from orchestration.services.claim import spent_tokens
 from orchestration.services.finish import advance_tasks, fail_sub_tasks
@@ -150,7 +151,7 @@ def retry_failed(
     Succeeded sub-tasks stay as they are. The budget grows by `additional_budget` tokens; where the
     shares no longer fit into what is left of it, they are split again. Repeating the call with the
     idempotency key of the last retry changes nothing. Refusals: TaskNotFound, TaskNotEnded,
-    NothingToRetry, BudgetTooSmall, TooManyOpenTasks, TooManyOpenSubTasks.
+    NothingToRetry, TaskTextsDeleted, BudgetTooSmall, TooManyOpenTasks, TooManyOpenSubTasks.
     """
     task = _lock_task(task_id)
     if idempotency_key and task.retry_key == idempotency_key:
@@ -163,6 +164,8 @@ def retry_failed(
     if not again:
         raise NothingToRetry(task_id=task_id)
     check_open_work(task.agent_id, sub_tasks=len(again))
+    if task.texts_deleted_at:
+        raise TaskTextsDeleted(task_id=task_id)
     before = _values(task)
     task.budget += additional_budget
     _share_out(task, again)
@@ -199,10 +202,11 @@ def _restart(again: list[SubTask], *, now: datetime) -> None:
         gated = one.needs_approval and not one.approved_at
         one.status = S.BLOCKED if one.pk in waits else S.GATED if gated else S.WAITING
         one.retries = one.recoveries = 0
-        one.error_kind = one.error = one.result = ""
+        one.error_kind = one.error = ""
+        one.sealed_result = None
         one.not_before = one.waiting_since = now
         one.ended_at = None
-    columns = ("share", "status", "retries", "recoveries", "error_kind", "error", "result")
+    columns = ("share", "status", "retries", "recoveries", "error_kind", "error", "sealed_result")
     SubTask.objects.bulk_update(
         again, [*columns, "not_before", "waiting_since", "ended_at"], batch_size=500
     )

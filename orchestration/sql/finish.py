@@ -28,11 +28,12 @@ MOVE_SUB_TASKS = Statement(
     WITH changes AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(%(moves)s) AS c(
             sub_task bigint, status text, not_before timestamptz, retries int, recoveries int,
-            error_kind text, error text, result text)
+            error_kind text, error text, sealed_result bytea)
     )
     UPDATE orchestration_subtask s
        SET status = c.status, retries = c.retries, recoveries = c.recoveries,
-           error_kind = c.error_kind, error = c.error, result = c.result,
+           error_kind = c.error_kind, error = c.error,
+           sealed_result = c.sealed_result,
            not_before = coalesce(c.not_before, s.not_before),
            waiting_since = CASE
                WHEN c.status = 'waiting'

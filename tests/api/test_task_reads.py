@@ -1,7 +1,12 @@
 """Looking at tasks: progress, sub-tasks, results."""
 
-import pytest
+from datetime import datetime, timedelta
 
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from orchestration import services as orchestration
 from orchestration.models import Attempt, SubTask
 from tests.api.caller import assert_problem
 from tests.api.tasks import (
@@ -235,3 +240,25 @@ def test_me_tells_the_open_work_of_the_agent_and_the_most_of_it(ada, bob, settin
     assert_problem(submit(ada), 409, "too_many_open_tasks")
     assert_problem(submit(bob, sub_tasks=parts(*"abcd")), 409, "too_many_open_sub_tasks")
     assert bob.get("/me").json()["work"]["open_tasks"] == 0
+
+
+def test_only_the_agent_that_submitted_a_task_reads_its_texts_until_they_are_deleted(ada, carol):
+    task = complete_task(ada, sub_tasks=parts("a"))
+    described = submit(ada).json()["id"]
+
+    def texts(caller):
+        results = caller.get(f"/tasks/{task}/results").json()
+        (part,) = caller.get(f"/tasks/{task}/sub_tasks").json()["results"]
+        return results["details"][0]["result"], part["description"]
+
+    assert texts(ada) == ("did a", "do a")
+    assert texts(carol) == ("", "")
+    assert seen(ada, described)["description"] == THREE_SUB_TASKS
+    assert seen(carol, described)["description"] == ""
+    deleted_at = timezone.now() + timedelta(days=settings.TASK_TEXT_DAYS)
+    assert orchestration.delete_old_texts(now=deleted_at) == 1
+    assert texts(ada) == ("", "")
+    at = seen(ada, task)["texts_deleted_at"]
+    assert at == ada.get(f"/tasks/{task}/results").json()["textsDeletedAt"]
+    assert datetime.fromisoformat(at) == deleted_at
+    assert seen(ada, described)["texts_deleted_at"] is None

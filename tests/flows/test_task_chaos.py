@@ -122,7 +122,7 @@ def _assert_nothing_lost_or_doubled(task: Task) -> None:
     for part in SubTask.objects.filter(task=task):
         assert part.status in ("succeeded", "failed")
         winners = part.attempts.filter(status="succeeded").count()
-        assert (winners, bool(part.result)) == (
+        assert (winners, bool(part.sealed_result)) == (
             (1, True) if part.status == "succeeded" else (0, False)
         )
     found = results(task)

@@ -14,7 +14,15 @@ from orchestration.queries.results import results
 from orchestration.worker import loop, work_until_done
 from tests.actors import ACTOR
 from tests.openclaw.gateway import SLOTS
-from tests.orchestration.work import assert_finalized, kinds, run_until_done, say, statuses, submit
+from tests.orchestration.work import (
+    assert_finalized,
+    kinds,
+    result_of,
+    run_until_done,
+    say,
+    statuses,
+    submit,
+)
 from tests.threads import wait_until
 
 STALLS = {"output": 60, "stall": "mid"}
@@ -66,7 +74,7 @@ def test_ten_parts_in_parallel_and_every_token_is_metered(sandbox):
     for each in attempts:
         usage = each.facts["usage"]
         assert each.used_tokens == usage["input"] + usage["output"], "OpenClaw counts the same"
-    said = SubTask.objects.filter(task=task).order_by("position").values_list("result", flat=True)
+    said = map(result_of, SubTask.objects.filter(task=task).order_by("position"))
     assert [len(result.split()) for result in said] == [20 + n for n in range(10)]
     assert_finalized(task)
 

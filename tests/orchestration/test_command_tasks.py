@@ -62,7 +62,7 @@ def test_each_part_is_a_run_of_the_command_and_every_call_is_its_own(agent, offi
     )
     assert (task.status, statuses(task)) == ("completed", ["succeeded"] * 2)
     assert len(office.log()) == 4
-    assert all(SubTask.objects.filter(task=task).values_list("result", flat=True))
+    assert all(SubTask.objects.filter(task=task).values_list("sealed_result", flat=True))
     assert Attempt.objects.first().facts["command"] == "agent"
     assert list((tmp_path / "var" / "work").iterdir()) == []
     assert_finalized(task)

@@ -21,6 +21,7 @@ from tests.orchestration.work import (
     assert_finalized,
     assert_tasks_balance,
     finish_attempt,
+    result_of,
     start_attempts,
     statuses,
     submit_at_noon,
@@ -53,7 +54,7 @@ def test_whatever_a_child_says_is_kept(ada, text):
     finish_attempt(attempt, text=text, facts={"said": text, text: [text]})
     assert statuses(task) == ["succeeded"]
     kept = text.replace("\0", "\ufffd").replace("\ud800", "?")
-    assert SubTask.objects.get(task=task).result == kept
+    assert result_of(SubTask.objects.get(task=task)) == kept
     attempt.refresh_from_db()
     assert attempt.facts == {"said": kept, kept: [kept]}
 

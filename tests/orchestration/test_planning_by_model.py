@@ -10,7 +10,7 @@ from orchestration.models import SubTask, Task
 from orchestration.queries.results import results
 from tests.keys.builders import add_key, report
 from tests.moments import NOON
-from tests.orchestration.work import assert_finalized, run_until_done
+from tests.orchestration.work import assert_finalized, description_of, run_until_done
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = "Research market trends, analyze data, write report"
@@ -51,7 +51,7 @@ def task_after_planning(answer: str, *, kind: str = "", used: int = 0) -> Task:
 def parts(task: Task) -> list[tuple[str, str]]:
     """The description and status of each of its sub-tasks."""
     found = SubTask.objects.filter(task=task, position__gt=0)
-    return list(found.values_list("description", "status"))
+    return [(description_of(each), each.status) for each in found]
 
 
 def test_the_models_plan_is_done_with_what_planning_left(ada):

@@ -3,14 +3,18 @@
 from orchestration.models import SubTask, Task
 from orchestration.prompts import RESULTS_CHARACTERS_MAX, DependencyResult, prompt
 
-TASK = Task(name="study", description="Gather everything, then write.")
+TASK = Task(name="study")
+DESCRIPTION = "Gather everything, then write."
 
 
 def prompt_after(*results: str, share: int = 10_000, description: str = "write") -> str:
     """The prompt of a sub-task that builds on these results."""
-    sub_task = SubTask(task=TASK, position=2, description=description, share=share)
-    dependencies = [DependencyResult("gather", result) for result in results]
-    return prompt(sub_task, results=dependencies)
+    return prompt(
+        SubTask(task=TASK, position=2, share=share),
+        description=description,
+        task_description=DESCRIPTION,
+        results=[DependencyResult("gather", result) for result in results],
+    )
 
 
 def test_the_prompt_has_the_task_the_earlier_results_and_the_part():
@@ -21,7 +25,7 @@ def test_the_prompt_has_the_task_the_earlier_results_and_the_part():
 
 
 def test_a_description_that_is_the_whole_task_appears_once():
-    assert prompt_after(description=TASK.description).count(TASK.description) == 1
+    assert prompt_after(description=DESCRIPTION).count(DESCRIPTION) == 1
 
 
 def test_long_results_are_cut_to_fit_the_share_and_the_prompt_says_so():

@@ -26,7 +26,7 @@ from orchestration.management.task_watch import hint, task_snapshot
 from orchestration.models import Attempt, Task
 from orchestration.worker import work_until_done
 from tests.actors import ACTOR, GRACE
-from tests.orchestration.work import assert_finalized, say, submit
+from tests.orchestration.work import assert_finalized, result_of, say, submit
 from tests.threads import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,7 +85,7 @@ def test_a_task_is_followed_to_its_results(workers):
     assert "2 analyze data: blocked" in output
     assert "3 write report: succeeded" in output
     for sub_task in task.sub_tasks.all():
-        assert sub_task.result in output
+        assert result_of(sub_task) in output
     assert "completed: 3 of 3 successful (100.0 %)" in output
     assert f"{task.used:,} of 100,000 tokens" in output
     assert f"/admin/orchestration/task/{task.pk}/change/" in output

@@ -19,6 +19,7 @@ from tests.moments import NOON
 from tests.orchestration.work import (
     assert_finalized,
     finish_attempt,
+    result_of,
     say,
     start_attempts,
     statuses,
@@ -194,7 +195,7 @@ def test_a_silent_workers_attempt_is_taken_over_and_its_late_answer_ignored(ada)
     assert (taken.fence, taken.worker, statuses(task)) == (2, "other", ["running"])
     heard = services.AttemptOutcome(taken.pk, taken.fence, "succeeded", text="in time")
     assert services.finish_many([heard], now=later) == [True]
-    assert SubTask.objects.get().result == "in time"
+    assert result_of(SubTask.objects.get()) == "in time"
 
 
 def test_what_loses_its_workers_again_and_again_is_quarantined(ada, settings):

@@ -3,7 +3,16 @@
 from orchestration.models import Attempt, SubTask
 from orchestration.prompts import prompt
 from orchestration.queries.results import results, results_needed_by
-from tests.orchestration.work import assert_finalized, kinds, run_until_done, say, statuses, submit
+from orchestration.task_texts import texts_of
+from tests.orchestration.work import (
+    assert_finalized,
+    kinds,
+    result_of,
+    run_until_done,
+    say,
+    statuses,
+    submit,
+)
 
 
 def test_a_task_of_three_parts_is_done_one_after_the_other(office):
@@ -24,11 +33,13 @@ def test_a_task_of_three_parts_is_done_one_after_the_other(office):
 def test_a_part_is_told_the_results_it_builds_on(office):
     task = run_until_done(submit("gather", {"description": "analyze", "depends_on": ["1"]}))
     first, second = SubTask.objects.filter(task=task)
-    told = prompt(second, results=results_needed_by(second))
-    assert first.result
-    assert first.result in told
+    needed = results_needed_by(second, texts=texts_of(task))
+    told = prompt(second, description="analyze", task_description="", results=needed)
+    result = result_of(first)
+    assert result
+    assert result in told
     before, after = office.log()
-    assert after["input"] - before["input"] > len(first.result.split())
+    assert after["input"] - before["input"] > len(result.split())
 
 
 def test_a_failure_is_tried_again_and_then_fails(office):

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from orchestration import services
+from orchestration import services, task_texts
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.queries.tasks_check import tasks_check
 from orchestration.worker import work_until_done
@@ -74,6 +74,18 @@ def run_until_done(task: Task) -> Task:
 def statuses(task: Task) -> list[str]:
     """The statuses of its sub-tasks, in the order of the plan."""
     return list(SubTask.objects.filter(task=task, position__gt=0).values_list("status", flat=True))
+
+
+def description_of(sub_task: SubTask) -> str:
+    """The text of its description."""
+    place = task_texts.description_of(sub_task.position)
+    return task_texts.texts_of(sub_task.task).unseal(sub_task.sealed_description, place=place)
+
+
+def result_of(sub_task: SubTask) -> str:
+    """The text of its result."""
+    place = task_texts.result_of(sub_task.position)
+    return task_texts.texts_of(sub_task.task).unseal(sub_task.sealed_result, place=place)
 
 
 def kinds(task: Task) -> list[str]:

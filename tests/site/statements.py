@@ -120,7 +120,6 @@ PARAMETERS: dict[str, Any] = {
     "wanted": "ses-1",
     "who": "test",
     "wire_format": "openai",
-    "with_text": True,
     "worker": "worker-1",
 }
 # MOVE takes arrays of equal length.

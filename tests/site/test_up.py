@@ -79,7 +79,7 @@ def _ready_within(port, *, seconds):
 _FIRST_TASKS = """
 from orchestration.models import Task
 [task] = Task.objects.all()
-parts = task.sub_tasks.exclude(result="")
+parts = task.sub_tasks.exclude(sealed_result=None)
 print(task.status, parts.count(), 0 < task.used <= 100_000 == task.budget)
 """
 

@@ -23,6 +23,7 @@ from orchestration.management.progress_display import (
 from orchestration.management.task_watch import page_address, task_snapshot, task_snapshots
 from orchestration.models import Task
 from orchestration.queries.results import Results, camel_case_results, results
+from orchestration.task_texts import texts_of
 from security.actor import Actor
 
 _PAUSE_SECONDS = 0.25
@@ -95,7 +96,7 @@ class Command(BaseCommand):
             _pause()
 
     def _print_results(self, task: Task, *, as_json: bool) -> None:
-        found = results(task)
+        found = results(task, texts=texts_of(task))
         if as_json:
             document = {"task_id": task.pk, "status": task.status}
             document |= camel_case_results(found, now=timezone.now())
@@ -103,8 +104,8 @@ class Command(BaseCommand):
             self.stdout.write(text)
             return
         for each in found.details:
-            if each.result:
-                text = f"\n── {each.name} ──\n{each.result}"
+            if result := found.texts.get(each.position):
+                text = f"\n── {each.name} ──\n{result}"
                 self.stdout.write(without_control_characters(text))
         self.stdout.write("\n" + _summary(task, found))
 
