@@ -4,7 +4,11 @@ take, and how slowly a client may read its answer."""
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 _HEAD_BYTES_MAX = 256_000
 _HEAD_SECONDS = 20
@@ -21,6 +25,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._awaits_head = True
+        # The request that is being answered; `cycle` is the one that came last.
+        self._answered: RequestResponseCycle | None = None
         # A head or a body ended in the piece that is being parsed.
         self._ended = False
         # Of a head that came in several pieces.
@@ -36,6 +42,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
         super().connection_lost(exc)
+        self._disconnect()
         self._stop_head_timer()
         self._stop_read_timer()
 
@@ -74,6 +81,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._stop_read_timer()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _disconnect(self) -> None:
+        """From here on, what the application still sends is dropped. uvicorn says so only to the
+        request that came last: one before it would wait for the client for ever."""
+        if self._answered and not self._answered.response_complete:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
+
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
@@ -83,8 +101,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _check_reader(self, waited: int) -> None:
         if self.transport.get_write_buffer_size() > waited - _READ_BYTES_MIN:
-            # From here on, what the application still sends is dropped.
-            self.cycle.disconnected = True
+            self._disconnect()
             self.transport.abort()
         else:
             self._watch_reader()

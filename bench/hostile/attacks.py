@@ -9,7 +9,8 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -70,8 +71,14 @@ class _Way:
         return answer.result()
 
 
-async def _open(attack: Attack) -> _Way:
-    return _Way(*await asyncio.open_connection("127.0.0.1", attack.port, limit=2**20))
+@asynccontextmanager
+async def _connected(attack: Attack) -> AsyncIterator[_Way]:
+    """A connection that is cut off afterwards."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", attack.port, limit=2**20)
+    try:
+        yield _Way(reader, writer)
+    finally:
+        writer.transport.abort()
 
 
 def _head(method: str, path: str, length: int | None, **headers: str) -> bytes:
@@ -83,16 +90,13 @@ def _head(method: str, path: str, length: int | None, **headers: str) -> bytes:
 
 async def _ask(attack: Attack, path: str, body: bytes, **headers: str) -> str:
     """The status of an answer that is read to its end."""
-    way = await _open(attack)
-    try:
+    async with _connected(attack) as way:
         way.writer.write(_head("POST", path, len(body), **headers) + body)
         await way.writer.drain()
         status = await way.status()
         while await way.reader.read(2**16):
             pass
-    finally:
-        way.writer.close()
-    return status
+        return status
 
 
 def _bearer(token: str) -> dict[str, str]:
@@ -128,39 +132,40 @@ async def _large_tools(attack: Attack, number: int) -> str:
 
 
 async def _slow_body(attack: Attack, number: int) -> str:
-    way = await _open(attack)
-    paths = (_CHAT, _LOGIN, "/api/v1/estimates")
-    way.writer.write(_head("POST", paths[number % 3], 1000, **_bearer(attack.session_token)))
-    return await way.drip(b"x")
+    async with _connected(attack) as way:
+        paths = (_CHAT, _LOGIN, "/api/v1/estimates")
+        way.writer.write(_head("POST", paths[number % 3], 1000, **_bearer(attack.session_token)))
+        return await way.drip(b"x")
 
 
 async def _slow_head(attack: Attack, number: int) -> str:
-    way = await _open(attack)
-    way.writer.write(f"POST {_CHAT} HTTP/1.1\r\nHost: localhost\r\n".encode())
-    return await way.drip(b"X-More: y\r\n")
+    async with _connected(attack) as way:
+        way.writer.write(f"POST {_CHAT} HTTP/1.1\r\nHost: localhost\r\n".encode())
+        return await way.drip(b"X-More: y\r\n")
 
 
 async def _slow_reader(attack: Attack, number: int) -> str:
-    way = await _open(attack)
-    if number % 2:
-        body = _call("[[sandbox output=5000]]", stream=True, max_tokens=5000)
-        way.writer.write(_head("POST", _CHAT, len(body), **_bearer(attack.session_token)) + body)
-    else:
-        # One request behind the other, of answers that nobody reads.
-        way.writer.write(_head("GET", _LARGE_FILE, None).replace(b"close", b"keep-alive") * 20)
-    status = await way.status()
-    await asyncio.sleep(attack.seconds)
-    return status
+    async with _connected(attack) as way:
+        if number % 2:
+            body = _call("[[sandbox output=5000]]", stream=True, max_tokens=5000)
+            way.writer.write(
+                _head("POST", _CHAT, len(body), **_bearer(attack.session_token)) + body
+            )
+        else:
+            # One request behind the other, of answers that nobody reads.
+            way.writer.write(_head("GET", _LARGE_FILE, None).replace(b"close", b"keep-alive") * 20)
+        status = await way.status()
+        await asyncio.sleep(attack.seconds)
+        return status
 
 
 async def _hang_up(attack: Attack, number: int) -> str:
-    way = await _open(attack)
-    body = _call("[[sandbox output=2000 slow_ms=10]]", stream=True, max_tokens=2000)
-    way.writer.write(_head("POST", _CHAT, len(body), **_bearer(attack.session_token)) + body)
-    status = await way.status()
-    await way.reader.read(2**16)
-    way.writer.transport.abort()
-    return status
+    async with _connected(attack) as way:
+        body = _call("[[sandbox output=2000 slow_ms=10]]", stream=True, max_tokens=2000)
+        way.writer.write(_head("POST", _CHAT, len(body), **_bearer(attack.session_token)) + body)
+        status = await way.status()
+        await way.reader.read(2**16)
+        return status
 
 
 async def _usage_report(attack: Attack, number: int) -> str:
@@ -198,12 +203,11 @@ async def _post_form(attack: Attack, path: str, form: dict[str, str], cookies: s
 
 
 async def _connection(attack: Attack, number: int) -> str:
-    way = await _open(attack)
-    way.writer.write(_head("GET", "/v1/models", None).replace(b"close", b"keep-alive"))
-    status = await way.status()
-    await asyncio.sleep(1)
-    way.writer.close()
-    return status
+    async with _connected(attack) as way:
+        way.writer.write(_head("GET", "/v1/models", None).replace(b"close", b"keep-alive"))
+        status = await way.status()
+        await asyncio.sleep(1)
+        return status
 
 
 _MALFORMED = (
@@ -218,12 +222,10 @@ _MALFORMED = (
 
 
 async def _malformed(attack: Attack, number: int) -> str:
-    way = await _open(attack)
-    way.writer.write(_MALFORMED[number % len(_MALFORMED)])
-    way.writer.write_eof()
-    status = await way.status()
-    way.writer.close()
-    return status
+    async with _connected(attack) as way:
+        way.writer.write(_MALFORMED[number % len(_MALFORMED)])
+        way.writer.write_eof()
+        return await way.status()
 
 
 async def _huge_task(attack: Attack, number: int) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import struct
 import threading
 import time
 from contextlib import ExitStack, closing
@@ -310,6 +311,16 @@ def test_a_client_that_does_not_read_its_answers_is_disconnected(connect, monkey
     assert is_disconnected()
 
 
+def test_a_client_that_left_before_its_answers_were_sent_keeps_no_thread(url, connect):
+    for _ in range(SLOW):
+        way = connect()
+        way.sendall(LARGE_FILE * 20)
+        assert way.recv(1)
+        way.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        way.close()
+    assert get(url, "/api/v1/errors")[0] == 200
+
+
 def test_a_client_that_reads_slowly_gets_all_of_its_answers(connect, monkeypatch):
     monkeypatch.setattr(http_protocol, "_READ_SECONDS", 0.05)
     monkeypatch.setattr(http_protocol, "_READ_BYTES_MIN", 1)
@@ -331,7 +342,9 @@ class Connection:
         self.waiting, self.looks, self.is_aborted = waiting, [], False
         self.protocol = object.__new__(http_protocol.LimitedHttpProtocol)
         self.protocol.transport = self.protocol.loop = self
-        self.protocol.cycle = SimpleNamespace(disconnected=False)
+        self.protocol._answered = SimpleNamespace(
+            disconnected=False, response_complete=False, message_event=asyncio.Event()
+        )
         self.protocol._watch_reader()
 
     def call_later(self, seconds, look, *given):
@@ -365,5 +378,5 @@ def test_a_client_that_reads_too_little_is_cut_off(read):
     connection.look(read=20_000)
     connection.look(read=read)
     assert connection.is_aborted
-    assert connection.protocol.cycle.disconnected
+    assert connection.protocol._answered.disconnected
     assert connection.looks == []
