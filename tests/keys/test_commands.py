@@ -83,6 +83,12 @@ def test_add_key_sets_every_limit_of_its_options(monkeypatch):
     }
 
 
+def test_add_key_lets_fields_of_requests_pass(monkeypatch):
+    passed = ["--passes", "enable_search", "--passes", "provider.only"]
+    add("nvidia-1", *NVIDIA, *passed, "--tokens-per-day", "none", monkeypatch=monkeypatch)
+    assert ApiKey.objects.get().passed_fields == ["enable_search", "provider.only"]
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
