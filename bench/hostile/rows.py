@@ -26,12 +26,14 @@ _BUDGET = 10_000_000
 
 
 class Attacker(NamedTuple):
-    """What an attacker has: tokens of an agent and of its session, and the cookie of staff."""
+    """What an attacker has: tokens of an agent and of its session, the cookie of staff, and the
+    channel that they have."""
 
     agent_token: str
     session_token: str
     session_id: str
     staff_session: str
+    channel_id: str
 
 
 class Rows(NamedTuple):
@@ -48,7 +50,7 @@ def make(kinds: list[str]) -> Rows:
         api_key = rows.add_key(f"shared-{number}", provider="shared", model=MODEL, sandbox=True)
         for period in ("day", "month"):
             rows.limit(api_key, period)
-    alerts.add_channel(
+    channel = alerts.add_channel(
         name="ops", url="json://hooks.example.org/x", actor=rows.ACTOR, now=timezone.now()
     )
     honest = [
@@ -56,17 +58,17 @@ def make(kinds: list[str]) -> Rows:
     ]
     staff_session = _sign_in()
     attackers = {
-        kind: _attacker(f"agent-{HONEST + number}", staff_session)
+        kind: _attacker(f"agent-{HONEST + number}", staff_session, str(channel.pk))
         for number, kind in enumerate(kinds)
     }
     return Rows(honest, attackers)
 
 
-def _attacker(name: str, staff_session: str) -> Attacker:
+def _attacker(name: str, *staff: str) -> Attacker:
     agent = Agent.objects.get(pk=name)
     _, agent_token = keys.issue_token(agent, actor=rows.ACTOR, now=rows.now())
     session_id = _lend(name, _BUDGET).session_id
-    return Attacker(agent_token, session_token(session_id), session_id, staff_session)
+    return Attacker(agent_token, session_token(session_id), session_id, *staff)
 
 
 def _lend(agent: str, tokens: int) -> Allocation:
