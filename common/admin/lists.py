@@ -1,19 +1,27 @@
 """Lists that stay quick when they are long."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, ClassVar
 
+from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import BinaryField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import URLPattern, reverse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 
 from common import links
+from common.admin.dialogs import redirect_to
 
 COUNTED_MAX = 10_000
+# The addresses below one row, and the names of those that Django itself looks after.
+_ROW = "<path:object_id>/"
+_PAGES_OF_ROWS = ("_change", "_delete", "_history")
 
 
 class CappedPaginator(Paginator):
@@ -53,6 +61,29 @@ class QuickList(ModelAdmin):
         column = lookup.partition("__")[0]
         binary = {field.name for field in self.opts.fields if isinstance(field, BinaryField)}
         return column not in binary and super().lookup_allowed(lookup, value, request)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The pages; actions on a row that is not there lead back to the list."""
+        urls: list[URLPattern] = super().get_urls()
+        for pattern in urls:
+            is_action = pattern.name and not pattern.name.endswith(_PAGES_OF_ROWS)
+            if is_action and str(pattern.pattern).startswith(_ROW):
+                pattern.callback = self._for_row(pattern.callback)
+        return urls
+
+    def _for_row(self, action: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(action)
+        def checked(request: HttpRequest, object_id: str) -> HttpResponse:
+            if self.admin_site.has_permission(request) and not self.get_object(request, object_id):
+                if not self.has_view_or_change_permission(request):
+                    raise PermissionDenied
+                name = self.opts.verbose_name
+                self.message_user(request, f"There is no {name} {object_id}.", messages.WARNING)
+                address = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
+                return redirect_to(request, reverse(address))
+            return action(request, object_id=object_id)
+
+        return checked
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: a service disables, revokes or removes a row, and its history stays."""
