@@ -13,7 +13,9 @@ from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
 from butler_site import errors
+from butler_site.sign_in_turns import SignInTurns
 from common.request_body import BodyTooLarge, BodyTooSlow, ClientGone, read_body
+from security.request_actor import client_address
 
 # Bodies that are larger than this share the memory below; the others are always read.
 _SMALL_BYTES_MAX = 64_000
@@ -33,7 +35,7 @@ class Pages:
         self._large_bytes = 0
         # By credential, as long as a request with it is here.
         self._shares = WeakValueDictionary[bytes, asyncio.Semaphore]()
-        self._sign_in = asyncio.Semaphore(1)
+        self._sign_in = SignInTurns()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Serve one HTTP request."""
@@ -74,11 +76,14 @@ class Pages:
 
     def _share_of(self, scope: dict[str, Any]) -> AbstractAsyncContextManager[None]:
         """A turn of the credential that the request has. Requests with one token take at most half
-        of the threads; more of them wait. Passwords are checked one after the other: a check takes
-        half a second of CPU on purpose, also for who only guesses."""
+        of the threads; more of them wait."""
+        headers = dict(scope["headers"])
         if (scope["method"], scope["path"]) == ("POST", _SIGN_IN):
-            return self._sign_in
-        credential = dict(scope["headers"]).get(b"authorization")
+            forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+            peer = (scope.get("client") or ("",))[0]
+            address = client_address(peer=peer, forwarded_for=forwarded)
+            return self._sign_in.turn(address)
+        credential = headers.get(b"authorization")
         if credential is None:
             return nullcontext()
         half = asyncio.Semaphore(max(settings.WEB_THREADS // 2, 1))
