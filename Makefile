@@ -49,9 +49,10 @@ test-openclaw: venv-dev openclaw ## Run tasks through a real gateway of OpenClaw
 	@BUTLER_OPENCLAW_TESTS=required BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} \
 	  $(VENV)/bin/pytest tests/openclaw
 
-lint: venv-dev ## Check style, types, migrations and the production settings
+lint: venv-dev ## Check style, secrets, types, migrations and the production settings
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(RUN) -m security.scanner scan --tracked
 	@$(VENV)/bin/bandit --quiet --recursive . --configfile pyproject.toml
 	@$(VENV)/bin/mypy .
 	@$(RUN) manage.py makemigrations --check --dry-run

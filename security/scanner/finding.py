@@ -19,7 +19,6 @@ class Finding:
     __slots__ = (
         "certain",
         "column",
-        "commit",
         "end_column",
         "end_line",
         "level",
@@ -36,13 +35,13 @@ class Finding:
         self.secret = secret
         self.certain = certain
         self.level = _LOWER[rule.level] if doubtful else rule.level
-        self.path = self.commit = ""
+        self.path = ""
         self.line = self.column = self.end_line = self.end_column = 1
 
     @property
     def excerpt(self) -> str:
         """The part of the secret that every secret of its kind begins with, and its length."""
-        return f"{self._clear()}… ({len(self.secret)} characters)"
+        return f"{self._clear()}… ({len(self.secret)} characters)" if self.secret else ""
 
     def _clear(self) -> str:
         head = self.secret[:_CLEAR_CHARACTERS_MAX]

@@ -41,7 +41,7 @@ RULES: list[tuple[object, ...]] = [
     ('aws-access-key-id', 'AWS access key id', ('AKIA', 'ASIA', 'ABIA', 'ACCA', 'A3T'), (), (), '(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}', 0, 'A-Za-z0-9', 2.5, '', 'error', ('.{0,40}EXAMPLE',)),
     ('aws-secret-access-key', 'AWS secret access key', (), (), ('aws_secret', 'aws-secret', 'awssecret', 'secret_access_key', 'secretaccesskey', 'secret access key'), '[A-Za-z0-9/+]{40}', 0, 'A-Za-z0-9/+', 3.8, '', 'error', ('.{0,60}EXAMPLEKEY',)),
     ('aws-bedrock-key', 'Amazon Bedrock key', (), ('ABSK',), (), 'ABSK[A-Za-z0-9+/]{100,270}={0,2}', 0, 'A-Za-z0-9+/', 2.5, '', 'error', ()),
-    ('aws-bedrock-short-lived-key', 'short-lived Amazon Bedrock key', (), ('bedrock-api-key-',), (), 'bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/]{0,3000}={0,2}', 0, 'A-Za-z0-9+/', 2.5, '', 'error', ()),
+    ('aws-bedrock-short-lived-key', 'short-lived Amazon Bedrock key', (), ('bedrock-api-key-',), (), 'bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/]{20,3000}={0,2}', 0, 'A-Za-z0-9+/', 2.5, '', 'error', ()),
     ('azure-ad-client-secret', 'Azure AD client secret', (), ('Q~',), (), '[A-Za-z0-9_~.]{3}\\dQ~[A-Za-z0-9_~.-]{31,34}', 4, 'A-Za-z0-9_~.', 3.0, '', 'error', ()),
     ('azure-storage-key', 'Azure storage account key', (), ('AccountKey=',), (), 'AccountKey=([A-Za-z0-9+/]{86}==)', 0, 'A-Za-z0-9+/', 2.5, '', 'error', ()),
     ('digitalocean-token', 'DigitalOcean token', ('dop_v1_', 'doo_v1_', 'dor_v1_'), (), (), 'do[opr]_v1_[0-9a-f]{64}', 0, 'A-Za-z0-9_-', 2.5, '', 'error', ()),
@@ -119,7 +119,7 @@ RULES: list[tuple[object, ...]] = [
     ('django-secret-key', 'Django secret key', (), (), ('secret_key',), '(?:django-insecure-)?[A-Za-z0-9*!@#$%^&()=_+~-]{45,70}', 0, 'A-Za-z0-9', 4.0, '', 'error', ()),
     ('butler-agent-token', "Butler's token of an agent", ('bt_',), (), (), 'bt_[a-z0-9]{8}_[A-Za-z0-9_-]{43}', 0, 'A-Za-z0-9_-', 2.5, '', 'error', ()),
     ('butler-session-token', "Butler's token of a session or a slot", (), ('bs_',), (), 'bs_[A-Za-z0-9._-]{1,100}_[A-Za-z0-9_-]{43}', 0, 'A-Za-z0-9_.-', 3.5, '', 'error', ()),
-    ('butler-vault-keys', "Butler's vault key file", (), ('Sealing keys of Butler, newest first.',), (), 'Sealing keys of Butler, newest first\\.', 0, 'A-Za-z0-9_-', 0.0, '', 'error', ()),
+    ('butler-vault-keys', "Butler's vault key file", (), ('"about":',), (), '"about":\\s{0,4}"Sealing keys of Butler', 0, '', 0.0, '', 'error', ()),
 ]
 FILES: list[tuple[str, ...]] = [
     ('file-env', 'environment file', '(?:^|/)\\.env(?:\\.[\\w-]+)*$', '\\.(?:example|sample|template|dist|tmpl|defaults?|test)$', 'error'),

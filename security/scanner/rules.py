@@ -83,3 +83,11 @@ BY_PREFIX = _by_prefix()
 BY_MARKER = [(marker, rule) for rule in RULES for marker in rule.markers]
 BY_WORD = [rule for rule in RULES if rule.words]
 GENERIC = Rule(("generic-secret", rule_data.TITLE, (), (), (), "", 0, "", 0.0, "", "error", ()))
+
+
+def _file_rule(row: tuple[str, ...]) -> tuple[Rule, str]:
+    name, title, pattern, excepted, level = row
+    return Rule((name, title, (), (), (), pattern, 0, "", 0.0, "", level, ())), excepted
+
+
+FILE_RULES = [_file_rule(row) for row in rule_data.FILES]

@@ -8,7 +8,13 @@ import re
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
+    from typing import Protocol
+
+    class Readable(Protocol):
+        """What gives bytes, at most `size` at a time and none at its end."""
+
+        def read(self, size: int, /) -> bytes: ...
+
 
 WINDOW_BYTES = 5_000_000
 OVERLAP_BYTES = 16_384
@@ -40,24 +46,26 @@ def kind_of(path: str, text: str) -> str:
     return LOCK if long_lines and not path.endswith(".ipynb") else CODE
 
 
-def windows(stream: BinaryIO) -> Iterator[str]:
-    """The text of a file in pieces of 5 MB, each with the end of the one before; none if binary.
+def windows(stream: Readable) -> Iterator[tuple[int, str]]:
+    """(number of the first line, text) of each 5 MB of a file, with the end of the piece before.
 
-    A piece begins at the beginning of a line wherever a line ends in the overlap.
+    A binary file has none. A piece begins with a line, unless a line is longer than the overlap.
     """
     content = stream.read(WINDOW_BYTES)
     encoding = _encoding(content[:_SNIFFED_BYTES])
-    if encoding is None:
-        return
-    while content:
-        yield content.decode(encoding, "replace")
+    line = 1
+    while content and encoding:
+        text = content.decode(encoding, "replace")
+        yield line, text
         more = stream.read(WINDOW_BYTES)
-        content = _tail(content) + more if more else b""
+        tail = _tail(content, encoding)
+        line += text.count("\n") - tail.decode(encoding, "replace").count("\n")
+        content = tail + more if more else b""
 
 
-def _tail(content: bytes) -> bytes:
+def _tail(content: bytes, encoding: str) -> bytes:
     tail = content[-OVERLAP_BYTES:]
-    return tail[tail.find(b"\n") + 1 :]
+    return tail[tail.find(b"\n") + 1 :] if encoding == "utf-8" else tail
 
 
 def _encoding(head: bytes) -> str | None:

@@ -14,6 +14,7 @@ _ALPHANUMERIC = string.ascii_letters + string.digits
 _CATEGORIES = {
     parser.CATEGORY_DIGIT: string.digits,
     parser.CATEGORY_WORD: _ALPHANUMERIC + "_",
+    parser.CATEGORY_SPACE: " ",
 }
 
 

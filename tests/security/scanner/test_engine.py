@@ -110,7 +110,7 @@ def test_a_private_key_without_a_body_is_none():
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_a_text_is_read_in_its_encoding(encoding):
-    (text,) = texts.windows(io.BytesIO(f"first\nkey {KEY}\n".encode(encoding)))
+    ((_, text),) = texts.windows(io.BytesIO(f"first\nkey {KEY}\n".encode(encoding)))
     assert found(text) == [("nvidia-key", 2)]
 
 
@@ -124,7 +124,7 @@ def test_a_large_file_is_read_in_windows_that_overlap(monkeypatch):
     content = b"0123456 890 \n" * 74 + KEY.encode() + b"\n" + b"abc\n" * 500
     pieces = list(texts.windows(io.BytesIO(content)))
     assert len(pieces) > 3
-    assert [rule for piece in pieces for rule, _ in found(piece)] == ["nvidia-key"]
+    assert [rule for _, piece in pieces for rule, _ in found(piece)] == ["nvidia-key"]
 
 
 def test_a_comment_with_a_reason_allows_one_rule_on_one_line():

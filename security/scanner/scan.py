@@ -1,0 +1,67 @@
+"""Scan files, by their content and by their name."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from security.scanner import texts
+from security.scanner.engine import scan_text
+from security.scanner.finding import Finding
+from security.scanner.rules import FILE_RULES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SKIPPED_FOLDERS = frozenset(
+    (".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache")
+)
+
+
+def scan_stream(stream: texts.Readable, path: str) -> list[Finding]:
+    """The secrets in a file."""
+    findings: dict[tuple[str, int, str], Finding] = {}
+    for first_line, text in texts.windows(stream):
+        for finding in scan_text(text, path):
+            finding.line += first_line - 1
+            finding.end_line += first_line - 1
+            findings.setdefault((finding.rule, finding.line, finding.secret), finding)
+    return list(findings.values())
+
+
+def scan_name(path: str) -> list[Finding]:
+    """A finding if a file of this name is never committed."""
+    for rule, excepted in FILE_RULES:
+        if re.search(rule.expression, path) and not (excepted and re.search(excepted, path)):
+            finding = Finding(rule, "", certain=False, doubtful=False)
+            finding.path = path
+            return [finding]
+    return []
+
+
+def scan_paths(paths: list[str]) -> Iterator[list[Finding]]:
+    """The findings of each file and of all files in a folder; OSError if a path is neither."""
+    for path in paths:
+        for file in _files(path):
+            yield scan_file(file)
+
+
+def scan_file(path: str) -> list[Finding]:
+    """The secrets in a file on disk; a link is not followed, its target is the text."""
+    if os.path.islink(path):
+        return scan_text(os.readlink(path), path)
+    with open(path, "rb") as stream:
+        return scan_stream(stream, path)
+
+
+def _files(path: str) -> Iterator[str]:
+    if not os.path.isdir(path):
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS)
+        for name in sorted(names):
+            file = os.path.normpath(os.path.join(folder, name))
+            if os.path.isfile(file) or os.path.islink(file):
+                yield file
