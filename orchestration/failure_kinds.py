@@ -21,8 +21,10 @@ KIND_OF_REFUSAL: dict[type[Refusal], str] = {
     keys.AllocationClosed: "budget_exhausted",
     # The API key or its provider cannot serve the call.
     keys.RateLimited: "rate_limited",
-    # Its other calls end within seconds.
+    # Its other calls, those of its agent or the large ones of all end within seconds.
     keys.BudgetInFlight: "rate_limited",
+    gateway.TooManyCalls: "rate_limited",
+    gateway.TooManyLargeBodies: "rate_limited",
     gateway.ProviderUnreachable: "provider_error",
     gateway.AnswerLost: "provider_error",
     gateway.KeyUnusable: "provider_error",
