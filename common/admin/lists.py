@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -13,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from common import links
@@ -79,8 +81,9 @@ class QuickList(ModelAdmin):
                     raise PermissionDenied
                 name = self.opts.verbose_name
                 self.message_user(request, f"There is no {name} {object_id}.", messages.WARNING)
-                address = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
-                return redirect_to(request, reverse(address))
+                return redirect_to(
+                    request, reverse(admin_urlname(self.opts, SafeString("changelist")))
+                )
             return action(request, object_id=object_id)
 
         return checked

@@ -114,10 +114,12 @@ class Worker:
         for attempt in attempts:
             running = RunningAttempt(attempt, self._database, self._runners)
             self._running[attempt.pk] = running
-            running.task.add_done_callback(partial(self._forget, attempt.pk))
+            running.task.add_done_callback(partial(self._forget, running))
 
-    def _forget(self, pk: int, task: asyncio.Task[None]) -> None:
-        del self._running[pk]
+    def _forget(self, running: RunningAttempt, task: asyncio.Task[None]) -> None:
+        # It may be running again: after a time without the database, a worker takes over its own.
+        if self._running.get(running.attempt.pk) is running:
+            del self._running[running.attempt.pk]
         self._changed.set()
         if not task.cancelled() and (error := task.exception()):
             logger.error("An attempt stopped by a bug; its lease expires.", exc_info=error)

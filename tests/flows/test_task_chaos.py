@@ -70,7 +70,8 @@ def _submit(number: int, dice: random.Random) -> Task:
     return submit(
         *parts,
         name=f"{shape.__name__} {number}",
-        budget=len(parts) * 20_000,
+        # A call that is lost costs all that was held for it, some 16,000 tokens.
+        budget=len(parts) * 200_000,
         max_concurrent=dice.randrange(2, 5),
         max_retries=10,
         idempotency_key=f"chaos-{number}",
