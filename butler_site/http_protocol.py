@@ -2,6 +2,7 @@
 take, and how slowly a client may read its answer."""
 
 import asyncio
+import logging
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import (
@@ -16,6 +17,9 @@ _HEAD_SECONDS = 20
 _READ_SECONDS = 60
 _READ_BYTES_MIN = 20_000
 _HEAD_TOO_LARGE = STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+# Anybody can send what is no HTTP, and could fill the log with it.
+_UNLOGGED = ("Invalid HTTP request received.", "Unsupported upgrade request.")
+logging.getLogger("uvicorn.error").addFilter(lambda record: record.getMessage() not in _UNLOGGED)
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):

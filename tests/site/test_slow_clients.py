@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import socket
 import struct
 import threading
@@ -221,6 +222,20 @@ def test_large_bodies_share_a_bounded_memory(url, connect, monkeypatch):
     assert first.recv(65_536).startswith(b"HTTP/1.1 401 ")
     wait_until(lambda: asgi._pages._large_bytes == 0)
     assert get(url, "/api/v1/tasks", method="POST", body=b"x" * 100_000)[0] == 401
+
+
+def test_what_is_no_http_is_answered_and_writes_no_line_of_the_log(connect, caplog, monkeypatch):
+    log = logging.getLogger("uvicorn.error")
+    monkeypatch.setattr(log, "level", logging.WARNING)
+    log.addHandler(caplog.handler)
+    try:
+        way = connect()
+        way.sendall(b"GET / HTTP/9.9\r\n\r\n")
+        assert answer(way).startswith(b"HTTP/1.1 400 ")
+        log.warning("another line")
+    finally:
+        log.removeHandler(caplog.handler)
+    assert set(caplog.messages) == {"another line"}
 
 
 @pytest.mark.parametrize("line", [b"X-Long: ", b"GET /", b"Cookie: a="])

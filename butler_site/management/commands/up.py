@@ -178,7 +178,7 @@ def environ() -> dict[str, str]:
     return {
         # The memory of a large body goes back to the system with it. Otherwise glibc learns from
         # the first ones to keep it, in the heap of each thread.
-        "MALLOC_MMAP_THRESHOLD_": "1000000",
+        "MALLOC_MMAP_THRESHOLD_": "131072",
         **os.environ,
         "DATABASE_URL": os.environ.get("DATABASE_URL", "").strip() or _embedded_url(),
         "PYTHONPATH": str(settings.BASE_DIR),
