@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin import sites
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import modify_settings
@@ -19,6 +21,9 @@ def key_file(tmp_path):
 
 def _with_table(monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent)
+    # Once apps are loaded again, django-unfold makes an empty admin site.
+    for module in (admin, sites):
+        monkeypatch.setattr(module, "site", admin.site)
     with modify_settings(INSTALLED_APPS={"append": "sealed_app"}):
         model = apps.get_model("sealed_app", "Safe")
         with connection.schema_editor() as editor:
