@@ -195,3 +195,15 @@ def test_a_late_settlement_after_the_end_of_a_window_is_an_adjustment(charge):
     assert (adjustment.charge_id, adjustment.tokens) == (held.pk, -440)
     assert Allocation.objects.get().used == 460
     assert_books_balance()
+
+
+def test_the_same_settlement_again_is_none_after_an_adjustment_either(people):
+    add_key("nvidia-1")
+    held = hold(allocate(), 500)
+    settle(held, 200)
+    adjust(held, 150)
+    assert (settle(held, 200), settle(held, 150)) == (0, 0)
+    with pytest.raises(ChargeEnded):
+        settle(held, 300)
+    assert Allocation.objects.get().used == 150
+    assert_books_balance()

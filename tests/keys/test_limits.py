@@ -43,6 +43,23 @@ def test_a_new_limit_counts_what_was_used_and_committed_before_it(people):
     assert_books_balance()
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_process_whose_clock_is_behind_counts_what_others_settled_in_the_next_period(
+    people, is_new
+):
+    midnight = datetime(2026, 3, 11, tzinfo=UTC)
+    add_key("openai-1", per_day=None)
+    ada = Agent.objects.get(pk="ada")
+    if not is_new:
+        limit(ada, 100_000, reset_hour=5)
+    report(allocate(ttl_seconds=500_000), 300, now=midnight)
+    limit(ada, 100_000, now=midnight - timedelta(seconds=1))
+    assert open_window("agent:ada").used == 300
+    keys.open_windows(now=midnight + timedelta(hours=1))
+    assert open_window("agent:ada").used == 300
+    assert_books_balance()
+
+
 def test_a_limit_set_again_is_changed_and_its_window_with_it(people):
     api_key = add_key("nvidia-1", per_day=30_000)
     allocate(tokens=20_000)

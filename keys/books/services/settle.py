@@ -84,7 +84,10 @@ def settle(
 
 def _check_same(charge: Charge, usage: Usage) -> None:
     columns, counted = usage.as_columns(), figures(charge)
-    if charge.status != _STATUSES.SETTLED or columns != {name: counted[name] for name in columns}:
+    settled = {name: getattr(charge, name) for name in columns}
+    # The same settlement again: of a charge that was adjusted since, or by an adjustment.
+    is_same = columns in (settled, {name: counted[name] for name in columns})
+    if charge.status != _STATUSES.SETTLED or not is_same:
         raise ChargeEnded(charge_id=charge.pk, charge_status=charge.status)
 
 

@@ -5,13 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from common.statements import fetch
 from keys.audit_actions import Action
 from keys.limits import periods, sql
 from keys.limits.sql.recount import Committed, Used
-from keys.models import Limit, Unit, Window
+from keys.models import Charge, Limit, Unit, Window
 from security import audit
 from security.actor import Actor
 
@@ -107,7 +107,10 @@ def recount_window(limit: Limit, *, now: datetime) -> None:
 
 
 def _recount(limit: Limit, *, now: datetime) -> dict[str, object]:
-    starts_at, ends_at = period_of(limit, at=now)
+    # A process whose clock is ahead may have settled calls in the next period already.
+    ahead = Charge.objects.filter(status=Charge.Status.SETTLED, settled_at__gt=now)
+    newest: datetime | None = ahead.aggregate(newest=Max("settled_at"))["newest"]
+    starts_at, ends_at = period_of(limit, at=newest or now)
     (used,) = fetch(sql.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)
     return {"starts_at": starts_at, "ends_at": ends_at, "used": _in_unit_of(limit, used)}
 
