@@ -78,10 +78,16 @@ class Processes:
 
     def kill(self, name: str) -> None:
         """One group, likewise; `start` starts it again."""
+        group: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess):  # It has ended by itself.
+            group = self.of(name)
         process = self._running.pop(name)
-        with suppress(ProcessLookupError):  # It has ended by itself.
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        # A worker that is still dying has the port.
+        while any(map(_is_alive, group)):
+            time.sleep(0.005)
 
     def terminate(self) -> None:
         """Ask all to stop; returns when they have."""
@@ -113,6 +119,13 @@ class Processes:
         except OSError:
             return False
         return True
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _free_port() -> int:
