@@ -216,6 +216,7 @@ INSTALLED_APPS = [
     "gateway",
     "orchestration",
     "interchange",
+    "gate",
     "dashboard",
     "api",
     # After Butler's apps, so that Butler's command `qcluster` replaces the one of django-q2.

@@ -17,6 +17,7 @@ LINES = (
     ("treasury",),
     ("gateway",),
     ("orchestration", "interchange"),
+    ("gate",),
     ("api", "dashboard"),
     ("butler_site",),
 )

@@ -20,6 +20,7 @@ ROOMS = (
     "butler_site",
     "common",
     "dashboard",
+    "gate",
     "gateway",
     "interchange",
     "keys",
