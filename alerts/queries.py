@@ -17,9 +17,9 @@ def open_alerts() -> AlertQuerySet:
     return Alert.objects.unresolved().alias(rank=_RANK).order_by("-rank", "-raised_at", "-pk")
 
 
-def open_counts() -> dict[str, int]:
-    """How many alerts are not resolved, by severity; a severity without alerts counts 0."""
-    rows = Alert.objects.unresolved().order_by().values_list("severity").annotate(Count("pk"))
+def open_counts(alerts: QuerySet[Alert]) -> dict[str, int]:
+    """How many of the `alerts` there are by severity; a severity without alerts counts 0."""
+    rows = alerts.order_by().values_list("severity").annotate(Count("pk"))
     return {severity.value: 0 for severity in Severity} | dict(rows)
 
 

@@ -271,7 +271,7 @@ STORAGES = {
 }
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "gate.rows.People",
 ]
 # Wrong passwords are counted by name and address together: see `sign_in`.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

@@ -19,6 +19,7 @@ from alerts.models import Channel
 from common import links
 from common.admin.dialogs import perform, redirect_to
 from common.admin.lists import QuickList
+from common.admin.visible_rows import visible_to
 from security.request_actor import person_of
 
 _TEST = {"title": "Send a test message", "description": "The delivery log shows the result."}
@@ -86,7 +87,7 @@ class ChannelAdmin(QuickList):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
         """Channels with their numbers of waiting and given-up notifications."""
-        return queries.channels_with_counts().order_by("name")
+        return visible_to(request.user, queries.channels_with_counts().order_by("name"))
 
     @method_decorator(sensitive_post_parameters("url"))
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -9,7 +9,8 @@ from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import BinaryField, Model, QuerySet
+from django.db.models import BinaryField, ForeignKey, Model, QuerySet
+from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
@@ -19,6 +20,7 @@ from unfold.admin import ModelAdmin
 
 from common import links
 from common.admin.dialogs import redirect_to
+from common.admin.visible_rows import visible_to
 
 COUNTED_MAX = 10_000
 # The addresses below one row, and the names of those that Django itself looks after.
@@ -56,6 +58,24 @@ class QuickList(ModelAdmin):
     list_fullwidth = True
     # Sorting by a column without an index reads the whole table.
     sortable_by: ClassVar[list[str] | tuple[str, ...] | None] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows that the user may see."""
+        return visible_to(request.user, super().get_queryset(request))
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField | None:
+        """Offer and accept only rows that the user may see.
+
+        A user who does not see all rows chooses one: no choice can mean all, as of a root.
+        """
+        rows = db_field.related_model._default_manager.all()
+        seen = visible_to(request.user, rows)
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field is not None and seen is not rows:
+            field.queryset, field.required = seen, True
+        return field
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Not of binary columns, which hold what is sealed or a digest: it could be guessed bit by

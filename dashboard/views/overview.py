@@ -1,6 +1,7 @@
 """The overview: today's usage and cost, capacity, live allocations, tasks, alerts and events.
 
-Each section needs the permission to view its rows, because its figures link to them.
+Each section needs the permission to view its rows, because its figures link to them, and counts
+only rows that the user may see.
 """
 
 from datetime import datetime
@@ -14,9 +15,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alerts import queries as alerts
+from common.admin.visible_rows import visible_to
 from keys.books.queries import pages
+from orchestration.models import Task
 from orchestration.queries import pages as tasks
 from security.audit_changes import changes
+from security.models import AuditEntry
 
 KEYS_SHOWN = 50
 ALLOCATIONS_SHOWN = 12
@@ -25,11 +29,11 @@ ALERTS_SHOWN = 8
 HISTORY_SHOWN = 10
 
 
-def _totals(now: datetime) -> dict[str, Any]:
-    return {"totals": pages.totals(now=now)}
+def _totals(user: Any, now: datetime) -> dict[str, Any]:
+    return {"totals": pages.totals(visible_to(user, pages.settled_today(now=now)), now=now)}
 
 
-def _keys(now: datetime) -> dict[str, Any]:
+def _keys(user: Any, now: datetime) -> dict[str, Any]:
     counts = pages.key_counts()
     cards = pages.busiest_keys(now=now, most=KEYS_SHOWN)
     everything = sum(counts.values())
@@ -42,35 +46,35 @@ def _keys(now: datetime) -> dict[str, Any]:
     }
 
 
-def _allocations(now: datetime) -> dict[str, Any]:
-    counts = pages.live_counts(now=now)
-    live = list(pages.live_allocations(now=now)[:ALLOCATIONS_SHOWN])
-    return {"live": counts, "allocations": live, "allocations_more": counts.live - len(live)}
+def _allocations(user: Any, now: datetime) -> dict[str, Any]:
+    live = visible_to(user, pages.live_allocations(now=now))
+    counts, rows = pages.live_counts(live), list(live[:ALLOCATIONS_SHOWN])
+    return {"live": counts, "allocations": rows, "allocations_more": counts.live - len(rows)}
 
 
-def _tasks(now: datetime) -> dict[str, Any]:
+def _tasks(user: Any, now: datetime) -> dict[str, Any]:
+    seen = visible_to(user, Task.objects.all())
     return {
-        "tasks": tasks.open_and_recent_tasks(most=TASKS_SHOWN),
-        "tasks_live": tasks.open_tasks().count(),
+        "tasks": tasks.open_and_recent_tasks(seen, most=TASKS_SHOWN),
+        "tasks_live": tasks.open_tasks(seen).count(),
     }
 
 
-def _alerts(now: datetime) -> dict[str, Any]:
-    counts = alerts.open_counts()
+def _alerts(user: Any, now: datetime) -> dict[str, Any]:
+    seen = visible_to(user, alerts.open_alerts())
+    counts = alerts.open_counts(seen)
     return {
-        "alerts": alerts.open_alerts()[:ALERTS_SHOWN],
+        "alerts": seen[:ALERTS_SHOWN],
         "alerts_open": sum(counts.values()),
         "alerts_critical": counts["critical"],
         "alerts_more": max(sum(counts.values()) - ALERTS_SHOWN, 0),
     }
 
 
-def _history(now: datetime) -> dict[str, Any]:
+def _history(user: Any, now: datetime) -> dict[str, Any]:
+    seen = visible_to(user, AuditEntry.objects.all())
     return {
-        "history": [
-            {"entry": entry, "changes": changes(entry)}
-            for entry in pages.latest_history(most=HISTORY_SHOWN)
-        ]
+        "history": [{"entry": entry, "changes": changes(entry)} for entry in seen[:HISTORY_SHOWN]]
     }
 
 
@@ -93,5 +97,5 @@ def overview(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"now": now}
     for permission, section in _SECTIONS.items():
         if request.user.has_perm(permission):
-            context |= section(now)
+            context |= section(request.user, now)
     return render(request, "dashboard/overview.html", context)

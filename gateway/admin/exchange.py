@@ -11,6 +11,7 @@ from unfold.decorators import display
 
 from common import formatting
 from common.admin.read_only import ReadOnlyAdmin
+from common.admin.visible_rows import visible_to
 from common.admin.widgets import link, moment
 from common.refusal import Refusal
 from gateway import queries, services
@@ -61,7 +62,7 @@ class ExchangeAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Exchange]:
         """Exchanges that have not expired, without their contents."""
         exchanges = queries.unexpired_exchanges(now=timezone.now()).order_by("-charge_id")
-        return exchanges.defer("content_key", "request", "answer")
+        return visible_to(request.user, exchanges.defer("content_key", "request", "answer"))
 
     @sensitive_variables()
     def render_change_form(

@@ -64,15 +64,16 @@ def sub_task_counts(now: Progress) -> SubTaskCounts:
     return SubTaskCounts(now.total, **{name: now.counts[name] for name in names})
 
 
-def open_tasks() -> QuerySet[Task]:
-    """Tasks that have not ended, the newest first."""
-    return Task.objects.filter(status__in=_OPEN).order_by("-pk")
+def open_tasks(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """Those of `tasks` that have not ended, the newest first."""
+    return tasks.filter(status__in=_OPEN).order_by("-pk")
 
 
-def open_and_recent_tasks(*, most: int) -> list[TaskLine]:
-    """Up to `most` tasks: the open ones first, then others; each group with the newest first."""
-    open_ids = list(open_tasks().values_list("pk", flat=True)[:most])
-    latest = Task.objects.order_by("-pk").values_list("pk", flat=True)[:most]
+def open_and_recent_tasks(tasks: QuerySet[Task], *, most: int) -> list[TaskLine]:
+    """Up to `most` of `tasks`: the open ones first, then others; each group with the newest
+    first."""
+    open_ids = list(open_tasks(tasks).values_list("pk", flat=True)[:most])
+    latest = tasks.order_by("-pk").values_list("pk", flat=True)[:most]
     chosen = [*open_ids, *(pk for pk in latest if pk not in set(open_ids))][:most]
     last = _last_results(chosen)
     by_task = {each.task.pk: each for each in progress(chosen)}

@@ -85,4 +85,4 @@ def test_open_alerts_come_the_most_severe_first_and_are_counted():
     new = raised(dedup_key="c", severity="critical", now=NOON + timedelta(minutes=1))
     services.resolve(raised(dedup_key="d").pk, actor=ADA, now=NOON)
     assert list(queries.open_alerts()) == [new, old, info]
-    assert queries.open_counts() == {"info": 1, "warning": 0, "critical": 2}
+    assert queries.open_counts(queries.open_alerts()) == {"info": 1, "warning": 0, "critical": 2}

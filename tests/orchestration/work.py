@@ -24,11 +24,14 @@ def task_request(
 
 
 def submit(
-    *sub_tasks: dict[str, Any] | str, idempotency_key: str | None = None, **changes: Any
+    *sub_tasks: dict[str, Any] | str,
+    agent: str = "ada",
+    idempotency_key: str | None = None,
+    **changes: Any,
 ) -> Task:
-    """Submit a task as ada, now."""
+    """Submit a task now, as ada unless another agent is named."""
     task, _ = services.submit(
-        agent="ada",
+        agent=agent,
         request=task_request(*sub_tasks, **changes),
         idempotency_key=idempotency_key,
         now=timezone.now(),

@@ -104,7 +104,7 @@ def test_who_deletes_users_is_in_the_audit(staff, carol):
 def test_what_a_group_allows_is_in_the_audit(staff):
     may_view = Permission.objects.get(codename="view_apikey")
     staff.post(reverse("admin:auth_group_add"), {"name": "auditors"})
-    group = Group.objects.get()
+    group = Group.objects.get(name="auditors")
     change = reverse("admin:auth_group_change", args=[group.pk])
     staff.post(change, {"name": "auditors", "permissions": [may_view.pk]})
     staff.post(reverse("admin:auth_group_delete", args=[group.pk]), {"post": "yes"})
@@ -123,7 +123,7 @@ def test_the_admin_keeps_no_log_of_its_own(staff, carol):
 
 def test_the_history_of_a_row_is_the_audit_of_it(staff, client):
     staff.post(reverse("admin:auth_group_add"), {"name": "auditors"})
-    address = reverse("admin:auth_group_history", args=[Group.objects.get().pk])
+    address = reverse("admin:auth_group_history", args=[Group.objects.get(name="auditors").pk])
     answer = staff.get(address, follow=True)
     assert [entry.action for entry in answer.context["cl"].queryset] == ["group.add"]
     client.force_login(get_user_model().objects.create_user("dave", is_staff=True))

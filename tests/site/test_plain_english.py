@@ -30,6 +30,7 @@ ROOMS = (
     "templates",
     "tests/alerts",
     "tests/dashboard",
+    "tests/gate",
     "tests/interchange",
     "tests/keys",
     "tests/security",

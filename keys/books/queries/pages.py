@@ -146,9 +146,14 @@ def meters_of(subject: Any, *, now: datetime) -> list[Meter]:
     ]
 
 
-def totals(*, now: datetime) -> Totals:
-    """The figures at the top of the overview; three queries."""
-    spent = SettledUsage.objects.filter(status="settled", settled_at__gte=midnight(now)).aggregate(
+def settled_today(*, now: datetime) -> QuerySet[SettledUsage]:
+    """What has counted since midnight UTC."""
+    return SettledUsage.objects.filter(status="settled", settled_at__gte=midnight(now))
+
+
+def totals(usage: QuerySet[SettledUsage], *, now: datetime) -> Totals:
+    """The figures at the top of the overview, of `settled_today` or a part of it; three queries."""
+    spent = usage.aggregate(
         # Aliases must not be names of columns: an aggregate hides the column with its name.
         sum_calls=Sum("calls", default=0),
         sum_tokens=Sum("tokens", default=0),
@@ -206,20 +211,19 @@ def live_allocations(*, now: datetime) -> QuerySet[Allocation]:
     )
 
 
-def live_counts(*, now: datetime) -> LiveCounts:
-    """How many `live_allocations` there are; one query."""
+def live_counts(allocations: QuerySet[Allocation]) -> LiveCounts:
+    """How many `live_allocations` or part of them there are; one query."""
     return LiveCounts(
-        **live_allocations(now=now).aggregate(
+        **allocations.aggregate(
             live=Count("pk"),
             rotation_needed=Count("pk", filter=ROTATION_NEEDED),
         )
     )
 
 
-def latest_history(*, about: str | None = None, most: int) -> QuerySet[AuditEntry]:
-    """The newest audit entries, all of them or those about one subject, as `key:nvidia-1`."""
-    entries = AuditEntry.objects.about(about) if about else AuditEntry.objects.all()
-    return entries[:most]
+def latest_history(*, about: str, most: int) -> QuerySet[AuditEntry]:
+    """The newest audit entries about one subject, as `key:nvidia-1`."""
+    return AuditEntry.objects.about(about)[:most]
 
 
 def _used_at(now: datetime) -> Case:

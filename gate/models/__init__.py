@@ -1,0 +1,5 @@
+"""Tables of the app."""
+
+from gate.models.centre_bindings import CentreBinding
+
+__all__ = ["CentreBinding"]

@@ -1,0 +1,156 @@
+"""Which rows a person sees who is bound to a part of the tree of cost centres.
+
+One line for each model that a page shows. A model without a line has no rows for bound people.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache, reduce
+from operator import or_
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat
+
+from gate.models import CentreBinding
+from keys.models import Agent, CostCentre
+
+
+class Part(NamedTuple):
+    """The part of the tree that a person is bound to, as subqueries."""
+
+    centres: QuerySet[Any]
+    agents: QuerySet[Any]
+
+
+Rows = Callable[[Part], Q]
+
+
+def through(*paths: str) -> Rows:
+    """Rows from which one of these paths leads to a cost centre of the part."""
+    return lambda part: reduce(or_, (Q(**{f"{path}__in": part.centres}) for path in paths))
+
+
+def everything(part: Part) -> Q:
+    """All rows, to read: bound people change none of them."""
+    return Q()
+
+
+def nothing(part: Part) -> Q:
+    """No row."""
+    return Q(pk__in=())
+
+
+def _of_agents(part: Part) -> Q:
+    return Q(agent_id__in=part.agents)
+
+
+def _about(part: Part) -> Q:
+    return _names("centre", part.centres) | _names("agent", part.agents)
+
+
+def _names(kind: str, slugs: QuerySet[Any]) -> Q:
+    """Audit entries that name one of the rows, as in `agent:ada`."""
+    address = Concat(Value(f"{kind}:"), "slug", output_field=TextField())
+    return Q(subjects__overlap=ArraySubquery(slugs.values_list(address)))
+
+
+RULES: dict[str, Rows] = {
+    "keys.costcentre": through("pk"),
+    "keys.agent": through("cost_centre"),
+    "keys.agenttoken": through("agent__cost_centre"),
+    "keys.limit": through("cost_centre", "agent__cost_centre"),
+    "keys.window": through("limit__cost_centre", "limit__agent__cost_centre"),
+    "keys.allocation": through("cost_centre"),
+    "keys.charge": through("allocation__cost_centre"),
+    "keys.adjustment": through("allocation__cost_centre"),
+    "keys.settledusage": through("allocation__cost_centre"),
+    "keys.slot": through("allocation__cost_centre"),
+    "orchestration.task": through("cost_centre"),
+    "orchestration.subtask": through("task__cost_centre"),
+    "orchestration.attempt": through("task__cost_centre"),
+    "gateway.exchange": through("cost_centre"),
+    "gateway.retention": through("cost_centre"),
+    "alerts.alert": _of_agents,
+    "security.auditentry": _about,
+    # What the cost centres have in common.
+    "keys.provider": everything,
+    "keys.cataloguemodel": everything,
+    "keys.modelalias": everything,
+    "keys.modelfallback": everything,
+    "keys.price": everything,
+    # An API key serves all cost centres, and so do its figures.
+    "keys.apikey": nothing,
+    "alerts.channel": nothing,
+    "alerts.notification": nothing,
+    "orchestration.command": nothing,
+    "orchestration.concurrency": nothing,
+    "auth.user": nothing,
+    "auth.group": nothing,
+    "django_q.failure": nothing,
+    "django_q.ormq": nothing,
+    "django_q.schedule": nothing,
+    "django_q.success": nothing,
+}
+
+
+def visible(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The rows that the person may see: all, or those of the part they are bound to."""
+    bound = bindings(user)
+    if not bound:
+        return rows
+    return rows.filter(RULES.get(rows.model._meta.label_lower, nothing)(_part(bound)))
+
+
+def bindings(user: Any) -> list[str]:
+    """The cost centres that the person is bound to; read once for each request."""
+    if user.is_superuser or not user.is_authenticated:
+        return []
+    found: list[str] | None = getattr(user, "_centre_bindings", None)
+    if found is None:
+        rows = CentreBinding.objects.filter(person=user.pk)
+        found = user._centre_bindings = list(rows.values_list("cost_centre", flat=True))
+    return found
+
+
+def _part(bound: list[str]) -> Part:
+    centres = CostCentre.objects.filter(path__overlap=bound).order_by()
+    agents = Agent.objects.filter(cost_centre__in=centres.values("slug")).order_by()
+    return Part(centres.values("slug"), agents.values("slug"))
+
+
+class People(ModelBackend):
+    """Django's users and permissions, less what bound people may not do.
+
+    What is not of one cost centre they may look at only, and what `RULES` hides not even that.
+    """
+
+    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """The permissions of the person, as `app.codename`."""
+        permissions: set[str] = super().get_all_permissions(user_obj, obj)
+        return (
+            {each for each in permissions if _leaves(each)} if bindings(user_obj) else permissions
+        )
+
+
+def _leaves(permission: str) -> bool:
+    rule = RULES.get(_models().get(permission, ""), nothing)
+    return rule is not nothing and (rule is not everything or ".view_" in permission)
+
+
+@cache
+def _models() -> dict[str, str]:
+    """The model of each permission."""
+    return {
+        f"{model._meta.app_label}.{codename}": model._meta.label_lower
+        for model in apps.get_models()
+        for codename in _codenames(model._meta)
+    }
+
+
+def _codenames(options: Any) -> Iterator[str]:
+    yield from (get_permission_codename(verb, options) for verb in options.default_permissions)
+    yield from (codename for codename, _ in options.permissions)
