@@ -28,6 +28,7 @@ from common.refusal import Refusal
 from keys import refusals as keys
 from orchestration import refusals as orchestration
 from prediction import services as prediction
+from security import refusals as security
 from security.keyring_file import VaultBusy
 from security.vault import CannotUnseal
 
@@ -43,6 +44,9 @@ STATUS: dict[type[Refusal], int] = {
     keys.LimitReached: 402,
     keys.AllocationExhausted: 402,
     keys.AgentDisabled: 403,
+    security.SecondPersonNeeded: 403,
+    security.NotADecider: 403,
+    security.NotTheAsker: 403,
     keys.NotAllowed: 403,
     orchestration.OwnApproval: 403,
     keys.ReportTooLarge: 403,
@@ -56,6 +60,7 @@ STATUS: dict[type[Refusal], int] = {
     orchestration.SubTaskNotFound: 404,
     alerts.AlertNotFound: 404,
     alerts.ChannelNotFound: 404,
+    security.ApprovalNotFound: 404,
     keys.IdempotencyMismatch: 409,
     keys.AllocationClosed: 409,
     keys.ChargeEnded: 409,
@@ -72,6 +77,10 @@ STATUS: dict[type[Refusal], int] = {
     orchestration.TaskTextsDeleted: 409,
     orchestration.TooManyOpenTasks: 409,
     orchestration.TooManyOpenSubTasks: 409,
+    security.ApprovalDecided: 409,
+    security.ApprovalOutdated: 409,
+    security.RequestMismatch: 409,
+    security.TooFewDeciders: 409,
     alerts.AlertResolved: 409,
     alerts.ChannelDisabled: 409,
     alerts.ChannelNameTaken: 409,

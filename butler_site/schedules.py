@@ -25,6 +25,7 @@ JOBS = (
     Job("alerts.jobs.retry_deliveries", 1),
     Job("orchestration.jobs.maintain_tasks", 1),
     Job("orchestration.jobs.delete_old_texts", 60),
+    Job("gate.jobs.watch_approvals", 1),
     Job("gateway.jobs.probe_keys", 1),
     Job("gateway.jobs.forget_expired", 60),
 )

@@ -42,6 +42,10 @@ _GROUPS = {
         ("Channels", "campaign", "channels", "alerts.view_channel"),
         ("Delivery log", "outbox", "notifications", "alerts.view_notification"),
     ],
+    "Approvals": [
+        ("Approvals", "how_to_reg", "approvals", "security.view_approval"),
+        ("Policies", "rule", "approval_policies", "security.view_approvalpolicy"),
+    ],
     "Audit": [
         ("Audit entries", "policy", "audit_entries", "security.view_auditentry"),
     ],

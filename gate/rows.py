@@ -49,13 +49,23 @@ def _of_agents(part: Part) -> Q:
 
 
 def _about(part: Part) -> Q:
-    return _names("centre", part.centres) | _names("agent", part.agents)
+    """Audit entries that name a row of the part, as in `agent:ada`."""
+    centres, agents = map(ArraySubquery, _addresses(part))
+    return Q(subjects__overlap=centres) | Q(subjects__overlap=agents)
 
 
-def _names(kind: str, slugs: QuerySet[Any]) -> Q:
-    """Audit entries that name one of the rows, as in `agent:ada`."""
-    address = Concat(Value(f"{kind}:"), "slug", output_field=TextField())
-    return Q(subjects__overlap=ArraySubquery(slugs.values_list(address)))
+def _asked_for(part: Part) -> Q:
+    """Approvals of a change of a row of the part."""
+    centres, agents = _addresses(part)
+    return Q(subject__in=centres) | Q(subject__in=agents)
+
+
+def _addresses(part: Part) -> tuple[QuerySet[Any], QuerySet[Any]]:
+    return _named("centre", part.centres), _named("agent", part.agents)
+
+
+def _named(kind: str, slugs: QuerySet[Any]) -> QuerySet[Any]:
+    return slugs.values_list(Concat(Value(f"{kind}:"), "slug", output_field=TextField()))
 
 
 RULES: dict[str, Rows] = {
@@ -76,12 +86,14 @@ RULES: dict[str, Rows] = {
     "gateway.retention": through("cost_centre"),
     "alerts.alert": _of_agents,
     "security.auditentry": _about,
+    "security.approval": _asked_for,
     # What the cost centres have in common.
     "keys.provider": everything,
     "keys.cataloguemodel": everything,
     "keys.modelalias": everything,
     "keys.modelfallback": everything,
     "keys.price": everything,
+    "security.approvalpolicy": everything,
     # An API key serves all cost centres, and so do its figures.
     "keys.apikey": nothing,
     "alerts.channel": nothing,

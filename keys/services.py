@@ -57,6 +57,7 @@ from keys.identity.services.allow_lists import set_allow_list
 from keys.identity.services.token_use import note_token_use
 from keys.limits.services.limits import Terms, remove_limit, set_limit
 from keys.limits.services.new_agents import create_agent, create_agent_of
+from keys.limits.services.propose_limit import propose_limit, propose_limit_removal
 from keys.limits.services.windows import open_windows, take_books_alone
 from keys.supply.services.api_keys import (
     KeyTerms,
@@ -69,6 +70,7 @@ from keys.supply.services.key_status import revive_keys, set_key_status
 from keys.supply.services.model_aliases import remove_model_alias, set_model_alias
 from keys.supply.services.model_catalogue import change_model, refresh_catalogue
 from keys.supply.services.model_fallbacks import remove_model_fallback, set_model_fallback
+from keys.supply.services.propose_price import propose_price, propose_served_models
 from keys.supply.services.providers import add_provider, change_provider
 from keys.supply.services.refuse_key import (
     KeyFinding,
@@ -131,6 +133,10 @@ __all__ = [
     "key_accepted",
     "key_refused",
     "prolong_suspension",
+    "propose_limit",
+    "propose_limit_removal",
+    "propose_price",
+    "propose_served_models",
     "note_slot_refusal",
     "note_token_use",
     "open_windows",

@@ -7,7 +7,13 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on the vault."""
+    """Actions on the vault and on approvals."""
 
     VAULT_REKEY = "vault.rekey"
     VAULT_PRUNE = "vault.prune"
+    APPROVAL_ASK = "approval.ask"
+    APPROVAL_APPROVE = "approval.approve"
+    APPROVAL_REJECT = "approval.reject"
+    APPROVAL_WITHDRAW = "approval.withdraw"
+    APPROVAL_EXPIRE = "approval.expire"
+    APPROVAL_POLICY_CHANGE = "approval_policy.change"

@@ -5,6 +5,13 @@ from common.links import Page
 
 links.register(
     {
+        "approval": Page("admin:security_approval_change"),
+        "approvals": Page(
+            "admin:security_approval_changelist",
+            {"status": "status__exact", "subject": "subject__exact"},
+        ),
+        "approval_policy": Page("admin:security_approvalpolicy_change"),
+        "approval_policies": Page("admin:security_approvalpolicy_changelist"),
         "audit_entry": Page("admin:security_auditentry_change"),
         "audit_entries": Page(
             "admin:security_auditentry_changelist", filters={"action": "action", "subject": "q"}

@@ -10,6 +10,9 @@ from django.db.models import Q
 
 from common import row_triggers
 from security.actor import ActorKind, display_name
+from security.approval_models import Approval, ApprovalPolicy
+
+__all__ = ["KINDS_OF_ACTOR", "Approval", "ApprovalPolicy", "AuditEntry"]
 
 KINDS_OF_ACTOR = [(kind.value, kind.value.replace("_", " ")) for kind in ActorKind]
 

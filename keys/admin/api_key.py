@@ -22,11 +22,12 @@ from common.admin.dialogs import ReasonForm, perform, redirect_to
 from keys import services as keys
 from keys.admin import widgets as book_widgets
 from keys.admin.api_key_forms import AddKeyForm, ChangeKeyForm
-from keys.admin.dialogs import ModelsForm, RatesForm, SecretForm
+from keys.admin.dialogs import ModelsForm, RatesForm, SecretForm, show_proposed
 from keys.admin.limits import LimitedAdmin
 from keys.books.queries import pages
 from keys.models import ApiKey
 from security import queries as security
+from security.models import Approval
 from security.request_actor import person_of
 
 STATUS_COLOURS = {
@@ -267,14 +268,14 @@ class ApiKeyAdmin(LimitedAdmin):
         self, request: HttpRequest, form: BaseDialogForm, object_id: str
     ) -> HttpResponse:
         """Replace the list of models that the key serves."""
-        verb = partial(keys.set_served_models, serves=form.models, rates=form.rates)
-        return self._perform(request, form, object_id, verb, "The models were set.")
+        verb = partial(keys.propose_served_models, serves=form.models, rates=form.rates)
+        return self._propose(request, form, object_id, verb, "The models were set.")
 
     @action(description="Set cost", permissions=["change"], dialog=_PRICE)
     def set_cost(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         """Write a line of the price book for this key."""
-        verb = partial(keys.set_price, rates=form.rates)
-        return self._perform(request, form, object_id, verb, "The cost was set.")
+        verb = partial(keys.propose_price, rates=form.rates)
+        return self._propose(request, form, object_id, verb, "The cost was set.")
 
     def _set_status(
         self, request: HttpRequest, form: BaseDialogForm, slug: str, status: str
@@ -295,3 +296,18 @@ class ApiKeyAdmin(LimitedAdmin):
         call = partial(service, slug, reason=reason, actor=actor, now=timezone.now())
         perform(request, call, success=success)
         return redirect_to(request, links.url("key", slug))
+
+    def _propose(
+        self,
+        request: HttpRequest,
+        form: BaseDialogForm,
+        slug: str,
+        service: Callable[..., Approval | None],
+        success: str,
+    ) -> HttpResponse:
+        """As `_perform`, for a service that may ask for an approval instead."""
+
+        def propose(*args: Any, **by: Any) -> None:
+            show_proposed(request, service(*args, **by), success=success)
+
+        return self._perform(request, form, slug, propose, "")

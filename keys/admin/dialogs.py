@@ -4,8 +4,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import format_html
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -15,9 +17,11 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
+from common.admin import widgets
 from common.admin.dialogs import reason_field
 from keys.models import AgentToken, ApiKey
 from keys.supply.pricing import NO_FEES, RATE_NAMES, Rates
+from security.models import Approval
 
 _AS_INPUT = "US dollars per 1,000 tokens. Leave it empty to use the cost of input."
 _AS_OUTPUT = "US dollars per 1,000 tokens. Leave it empty to use the cost of output."
@@ -151,6 +155,16 @@ class TokenForm(BaseDialogForm):
         max_value=3650,
         widget=UnfoldAdminIntegerFieldWidget(),
     )
+
+
+def show_proposed(request: HttpRequest, approval: Approval | None, *, success: str) -> None:
+    """Say that a change was made, or that it waits for a second person, with a link."""
+    if approval is None:
+        messages.success(request, success)
+        return
+    link = widgets.link("approval", approval.pk, f"approval {approval.pk}")
+    text = format_html("A second person must approve this change. It waits as {}.", link)
+    messages.warning(request, text)
 
 
 def dialog_response(request: HttpRequest, template: str, **context: object) -> HttpResponse:

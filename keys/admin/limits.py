@@ -18,6 +18,7 @@ from common.admin.dialogs import reason_field
 from common.admin.service_forms import ServiceAdmin
 from keys import services as keys
 from keys.admin import widgets as book_widgets
+from keys.admin.dialogs import show_proposed
 from keys.books.queries import pages
 from keys.identity.services.agents import check_slug
 from keys.models import Limit, Window
@@ -155,7 +156,7 @@ class LimitedAdmin(ServiceAdmin):
         return super().changeform_view(request, object_id, form_url, extra)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Set and remove limits, each with its reason in the history."""
+        """Set and remove limits, each with its reason in the history, or ask for approvals."""
         by = {
             "reason": form.cleaned_data["reason"],
             "actor": person_of(request),
@@ -163,12 +164,11 @@ class LimitedAdmin(ServiceAdmin):
         }
         leaving = formset.deleted_forms
         changed = [f for f in formset.forms if f.has_changed() and f not in leaving]
-        for each in leaving:
-            keys.remove_limit(each.instance, **by)
-        if changed:
-            subject = self.model.objects.get(pk=form.instance.pk)
-            for each in changed:
-                keys.set_limit(subject, terms=each.terms, **by)
+        subject = self.model.objects.get(pk=form.instance.pk)
+        proposed = [keys.propose_limit_removal(each.instance, **by) for each in leaving]
+        proposed += [keys.propose_limit(subject, terms=each.terms, **by) for each in changed]
+        for approval in filter(None, proposed):
+            show_proposed(request, approval, success="")
         # Django's own log entry is made from these lists.
         formset.deleted_objects = [f.instance for f in leaving]
         formset.new_objects = [f.instance for f in changed if not f.initial.get("amount")]

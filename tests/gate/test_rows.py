@@ -18,6 +18,8 @@ from gateway import services as gateway
 from keys import alert_kinds
 from keys import services as keys
 from keys.models import Agent, CostCentre
+from security import approvals
+from security import services as security
 from tests.actors import GRACE
 from tests.keys.builders import PAID, add_key, adjust, allocate, limit, report
 from tests.orchestration.work import submit
@@ -45,6 +47,15 @@ def work(people):
             dedup_key=f"expired:{agent}",
             title=f"A session of {agent} expired",
             agent_id=agent,
+            now=now,
+        )
+        security.ask_approval(
+            kind=approvals.kind_of("limit"),
+            subject=f"agent:{agent}",
+            change={},
+            effect=f"A limit of {agent}",
+            reason="test",
+            actor=GRACE,
             now=now,
         )
         gateway.set_retention(

@@ -1,9 +1,10 @@
-"""Set, change and remove limits."""
+"""Set, change and remove limits. People go through `propose_limit`, which may ask for approval."""
 
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from django.db import transaction
 
@@ -17,8 +18,9 @@ from security.actor import Actor
 
 _AN_INSTANT = timedelta(microseconds=1)
 _AMOUNT_MAX = Decimal(10) ** 14
+Subject = ApiKey | Agent | CostCentre
 # The column and the scope of each kind of subject.
-_SUBJECTS = {
+_SUBJECTS: dict[type[Any], tuple[str, str]] = {
     ApiKey: ("api_key", "key"),
     Agent: ("agent", "agent"),
     CostCentre: ("cost_centre", "centre"),
@@ -64,9 +66,7 @@ class Terms:
 
 
 @transaction.atomic(durable=True)
-def set_limit(
-    subject: ApiKey | Agent | CostCentre, *, terms: Terms, reason: str, actor: Actor, now: datetime
-) -> Limit:
+def set_limit(subject: Subject, *, terms: Terms, reason: str, actor: Actor, now: datetime) -> Limit:
     """Give `subject` a limit, or change the one it has for this unit and period.
 
     A new limit counts what was used in its period and is committed already. Lowering one below that
@@ -76,25 +76,18 @@ def set_limit(
 
 
 def give_limit(
-    subject: ApiKey | Agent | CostCentre, *, terms: Terms, reason: str, actor: Actor, now: datetime
+    subject: Subject, *, terms: Terms, reason: str, actor: Actor, now: datetime
 ) -> Limit:
     """`set_limit` in the caller's transaction. Commit it soon: no agent can spend until then."""
     amount = terms.check()
     # Also for a change: a window may have to be counted again.
     windows.take_books_alone()
-    column, kind = _SUBJECTS[type(subject)]
-    which = {
-        column: subject,
-        "scope": f"{kind}:{subject.pk}",
-        "unit": terms.unit,
-        "period": terms.period,
-    }
-    limit = Limit.objects.filter(**which, removed_at=None).first()
+    limit = limit_in_force(subject, unit=terms.unit, period=terms.period)
     before = terms_of(limit) if limit else None
     if limit:
         # A period that has ended keeps its own amount and calendar.
         windows.roll_over(limit.windows.all(), now=now)
-    limit = limit or Limit(**which)
+    limit = limit or Limit(**_which(subject, unit=terms.unit, period=terms.period))
     calendar_changed = (limit.zone, limit.reset_hour) != (terms.zone, terms.reset_hour)
     limit.amount, limit.zone, limit.reset_hour = amount, terms.zone, terms.reset_hour
     limit.save()
@@ -120,6 +113,11 @@ def give_limit(
 @transaction.atomic(durable=True)
 def remove_limit(limit: Limit, *, reason: str, actor: Actor, now: datetime) -> None:
     """End a limit. Its windows stay as records. A second call changes nothing."""
+    end_limit(limit, reason=reason, actor=actor, now=now)
+
+
+def end_limit(limit: Limit, *, reason: str, actor: Actor, now: datetime) -> None:
+    """`remove_limit` in the caller's transaction. Commit it soon, as with `give_limit`."""
     windows.take_books_alone()
     if Limit.objects.filter(pk=limit.pk, removed_at=None).update(removed_at=now):
         _close_window(limit, now=now)
@@ -131,6 +129,36 @@ def remove_limit(limit: Limit, *, reason: str, actor: Actor, now: datetime) -> N
             reason=reason,
             at=now,
         )
+
+
+def limit_in_force(subject: Subject, *, unit: str, period: str) -> Limit | None:
+    """The limit that `subject` has now for this unit and period."""
+    return Limit.objects.filter(
+        **_which(subject, unit=unit, period=period), removed_at=None
+    ).first()
+
+
+def scope_of(subject: Subject) -> str:
+    """The address of what is limited, such as `agent:ada`."""
+    return f"{_SUBJECTS[type(subject)][1]}:{subject.pk}"
+
+
+def subject_at(scope: str) -> Subject:
+    """What is limited at the address `scope`."""
+    kind, _, slug = scope.partition(":")
+    model = next(model for model, (_, each) in _SUBJECTS.items() if each == kind)
+    subject: Subject = model._default_manager.get(pk=slug)
+    return subject
+
+
+def subject_of(limit: Limit) -> Subject:
+    """What the limit is of."""
+    return subject_at(limit.scope)
+
+
+def _which(subject: Subject, *, unit: str, period: str) -> dict[str, Any]:
+    column, _ = _SUBJECTS[type(subject)]
+    return {column: subject, "scope": scope_of(subject), "unit": unit, "period": period}
 
 
 def _close_window(limit: Limit, *, now: datetime) -> None:

@@ -115,7 +115,7 @@ def replace_secret(slug: str, *, secret: str, actor: Actor, reason: str, now: da
 
     Refusals: ApiKeyNotFound, WrongValue.
     """
-    api_key = _lock(slug)
+    api_key = lock_key(slug)
     _seal(api_key, secret)
     api_key.save(update_fields=["secret", "secret_url"])
     audit.record(
@@ -147,7 +147,7 @@ def change_key(
     WrongValue.
     """
     _check_changeable(changes)
-    api_key = _lock(slug)
+    api_key = lock_key(slug)
     before = {name: getattr(api_key, name) for name in changes}
     if before == changes:
         return api_key
@@ -208,7 +208,7 @@ def set_price(slug: str, *, rates: Rates, actor: Actor, reason: str, now: dateti
 
     Refusals: ApiKeyNotFound.
     """
-    api_key = _lock(slug)
+    api_key = lock_key(slug)
     before = pricing.rates_as_json(api_key.price.rates)
     api_key.price = new_price(api_key.provider, api_key.model, rates, source=actor.name, now=now)
     api_key.save(update_fields=["price"])
@@ -240,7 +240,8 @@ def _seal(api_key: ApiKey, secret: str) -> None:
     api_key.secret_url = api_key.url
 
 
-def _lock(slug: str) -> ApiKey:
+def lock_key(slug: str) -> ApiKey:
+    """The key, locked until commit. Refusals: ApiKeyNotFound."""
     api_key = (
         ApiKey.objects.select_related("price", "provider")
         .select_for_update(of=("self",), no_key=True)

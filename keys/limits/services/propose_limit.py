@@ -1,0 +1,146 @@
+"""Change limits as people do: at once, or by a second person where the policy says so."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from common import formatting
+from keys.limits.services import windows
+from keys.limits.services.limits import (
+    Subject,
+    Terms,
+    end_limit,
+    give_limit,
+    limit_in_force,
+    scope_of,
+    subject_at,
+    subject_of,
+    terms_of,
+)
+from keys.models import Limit, Period, Unit
+from security import approvals
+from security import services as security
+from security.actor import Actor
+from security.approvals import ApprovalKind
+from security.deciders import policy_of
+from security.models import Approval
+from security.refusals import ApprovalOutdated
+
+
+@transaction.atomic(durable=True)
+def propose_limit(
+    subject: Subject, *, terms: Terms, reason: str, actor: Actor, now: datetime
+) -> Approval | None:
+    """Set a limit as `set_limit` does, or ask for an approval.
+
+    A first limit and a lower one need none. Another calendar counts as a rise without measure: it
+    can begin a new window. Returns the approval, or None when the limit was set. Refusals:
+    WrongValue.
+    """
+    amount = terms.check()
+    # The limit by which a rise is measured stays as it is until this one is set.
+    windows.take_books_alone()
+    limit = limit_in_force(subject, unit=terms.unit, period=terms.period)
+    if limit and _same(limit, terms, amount):
+        return None
+    same_calendar = not limit or _calendar(limit) == _calendar(terms)
+    needs_second_person = policy_of(LIMIT).needs_second_person(
+        unit=terms.unit,
+        before=limit.amount if limit else None,
+        after=amount if same_calendar else None,
+    )
+    if needs_second_person:
+        return _ask(subject, limit, terms, reason=reason, actor=actor, now=now)
+    give_limit(subject, terms=terms, reason=reason, actor=actor, now=now)
+    return None
+
+
+@transaction.atomic(durable=True)
+def propose_limit_removal(
+    limit: Limit, *, reason: str, actor: Actor, now: datetime
+) -> Approval | None:
+    """End a limit as `remove_limit` does, or ask for an approval; returns that, or None."""
+    windows.take_books_alone()
+    if policy_of(LIMIT).needs_second_person():
+        return _ask(subject_of(limit), limit, None, reason=reason, actor=actor, now=now)
+    end_limit(limit, reason=reason, actor=actor, now=now)
+    return None
+
+
+def _calendar(terms: Limit | Terms) -> tuple[str, int]:
+    return terms.zone, terms.reset_hour
+
+
+def _same(limit: Limit, terms: Terms, amount: Decimal) -> bool:
+    return (limit.amount, _calendar(limit)) == (amount, _calendar(terms))
+
+
+def _ask(
+    subject: Subject,
+    limit: Limit | None,
+    terms: Terms | None,
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> Approval:
+    which: Any = terms or limit
+    approval, _ = security.ask_approval(
+        kind=LIMIT,
+        subject=scope_of(subject),
+        change={
+            "unit": which.unit,
+            "period": which.period,
+            "before": limit and terms_of(limit),
+            "after": terms
+            and {
+                "amount": str(terms.amount),
+                "zone": terms.zone,
+                "reset_hour": terms.reset_hour,
+            },
+        },
+        effect=f"Now: {_words(limit)}.\nThen: {_words(terms)}.",
+        reason=reason,
+        actor=actor,
+        now=now,
+    )
+    return approval
+
+
+def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
+    windows.take_books_alone()
+    change, subject = approval.change, subject_at(approval.subject)
+    unit, period = change["unit"], change["period"]
+    limit = limit_in_force(subject, unit=unit, period=period)
+    if change["before"] != (limit and terms_of(limit)):
+        raise ApprovalOutdated("The limit was changed since. Ask for the change again.")
+    reason = f"asked for by {approval.asked_by}: {approval.reason}"
+    if change["after"]:
+        terms = Terms(unit=unit, period=period, **change["after"])
+        give_limit(subject, terms=terms, reason=reason, actor=actor, now=now)
+    elif limit:
+        end_limit(limit, reason=reason, actor=actor, now=now)
+
+
+def _words(terms: Limit | Terms | None) -> str:
+    """The terms of a limit as the person who decides reads them."""
+    if terms is None:
+        return "no limit"
+    period = "in total" if terms.period == Period.TOTAL else f"per {terms.period}"
+    unit = "USD" if terms.unit == Unit.USD else "tokens"
+    reset = (
+        "" if terms.period == Period.TOTAL else f", resets at {terms.reset_hour}:00 {terms.zone}"
+    )
+    return f"{formatting.group_digits(Decimal(terms.amount))} {unit} {period}{reset}"
+
+
+LIMIT = approvals.register(
+    ApprovalKind(
+        slug="limit",
+        meaning="A limit of an API key, an agent or a cost centre is set, raised or removed.",
+        permission="security.decide_approval",
+        apply=_apply,
+    )
+)

@@ -1,0 +1,181 @@
+"""Ask for a change, and decide what others asked for."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from security import approvals, audit, persons
+from security.actor import Actor
+from security.approval_models import Approval
+from security.approvals import ApprovalKind
+from security.audit_actions import Action
+from security.deciders import may_decide, policy_of
+from security.refusals import (
+    ApprovalDecided,
+    ApprovalNotFound,
+    NotADecider,
+    NotTheAsker,
+    RequestMismatch,
+    SecondPersonNeeded,
+)
+
+_Status = Approval.Status
+_EXPIRY = Actor.job("approvals")
+
+
+def ask_approval(
+    *,
+    kind: ApprovalKind,
+    subject: str,
+    change: dict[str, Any],
+    effect: str,
+    reason: str,
+    idempotency_key: str | None = None,
+    actor: Actor,
+    now: datetime,
+) -> tuple[Approval, bool]:
+    """Ask for a change that somebody else decides; returns the approval and whether it is new.
+
+    `change` is what the kind's `apply` takes: JSON with what the change is based on, and never a
+    secret. `effect` says in figures what it does. The same idempotency key is the same approval.
+    Joins the caller's transaction. Refusals: RequestMismatch.
+    """
+    who: dict[str, Any] = {"asked_by_kind": actor.kind, "asked_by_name": actor.name}
+    asked: dict[str, Any] = {
+        "kind": kind.slug,
+        "subject": subject,
+        "change": change,
+        "reason": reason[:300],
+    }
+    values = {
+        **who,
+        **asked,
+        "effect": effect,
+        "asked_persons": _askers(kind, actor),
+        "asked_at": now,
+        "expires_at": now + kind.wait,
+    }
+    if idempotency_key is None:
+        approval, created = Approval.objects.create(**values), True
+    else:
+        approval, created = Approval.objects.get_or_create(
+            **who, idempotency_key=idempotency_key, defaults=values
+        )
+    if created:
+        _record(approval, Action.APPROVAL_ASK, reason=approval.reason, actor=actor, now=now)
+    elif any(getattr(approval, name) != value for name, value in asked.items()):
+        raise RequestMismatch(approval_id=approval.pk)
+    return approval, created
+
+
+def _askers(kind: ApprovalKind, actor: Actor) -> list[str]:
+    """The identities of all who asked or could have asked."""
+    holders = kind.holders(actor) if policy_of(kind).in_force_since else []
+    return sorted({*persons.identities(actor), *holders})
+
+
+@transaction.atomic(durable=True)
+def approve(approval_id: int, *, reason: str = "", actor: Actor, now: datetime) -> Approval:
+    """Make the change, if what it was based on still holds.
+
+    Refusals: ApprovalNotFound, ApprovalDecided, NotADecider, SecondPersonNeeded, ApprovalOutdated,
+    and those of the change.
+    """
+    approval = _lock_for_decision(approval_id, actor=actor, now=now)
+    # The row first: what the change writes can refer to an approved approval.
+    _decide(approval, _Status.APPROVED, Action.APPROVAL_APPROVE, reason, actor=actor, now=now)
+    approvals.kind_of(approval.kind).apply(approval, actor=actor, now=now)
+    return approval
+
+
+@transaction.atomic(durable=True)
+def reject(approval_id: int, *, reason: str, actor: Actor, now: datetime) -> Approval:
+    """Decide that the change is not made.
+
+    Refusals: ApprovalNotFound, ApprovalDecided, NotADecider, SecondPersonNeeded.
+    """
+    approval = _lock_for_decision(approval_id, actor=actor, now=now)
+    _decide(approval, _Status.REJECTED, Action.APPROVAL_REJECT, reason, actor=actor, now=now)
+    return approval
+
+
+@transaction.atomic(durable=True)
+def withdraw(approval_id: int, *, reason: str = "", actor: Actor, now: datetime) -> Approval:
+    """Take back what one asked for. Refusals: ApprovalNotFound, ApprovalDecided, NotTheAsker."""
+    approval = _lock_asked(approval_id, now=now)
+    if (approval.asked_by_name, approval.asked_by_kind) != (actor.name, actor.kind):
+        raise NotTheAsker(approval_id=approval_id)
+    _decide(approval, _Status.WITHDRAWN, Action.APPROVAL_WITHDRAW, reason, actor=actor, now=now)
+    return approval
+
+
+@transaction.atomic(durable=True)
+def expire_approvals(*, now: datetime) -> int:
+    """Close approvals that nobody decided in time; returns how many. Again, it changes nothing."""
+    overdue = Approval.objects.waiting().filter(expires_at__lte=now).locked()
+    for approval in overdue:
+        why = "nobody decided in time"
+        _decide(approval, _Status.EXPIRED, Action.APPROVAL_EXPIRE, why, actor=_EXPIRY, now=now)
+    return len(overdue)
+
+
+def _lock_asked(approval_id: int, *, now: datetime) -> Approval:
+    approval = Approval.objects.locked().filter(pk=approval_id).first()
+    if approval is None:
+        raise ApprovalNotFound(approval_id=approval_id)
+    if approval.status != _Status.ASKED:
+        raise ApprovalDecided(approval_id=approval_id, approval_status=approval.status)
+    if approval.expires_at <= now:
+        raise ApprovalDecided(approval_id=approval_id, approval_status=_Status.EXPIRED)
+    return approval
+
+
+def _lock_for_decision(approval_id: int, *, actor: Actor, now: datetime) -> Approval:
+    approval = _lock_asked(approval_id, now=now)
+    user = persons.user_of(actor)
+    if user is None or not may_decide(user, approvals.kind_of(approval.kind)):
+        raise NotADecider(approval_id=approval_id, kind=approval.kind)
+    if {*approval.asked_persons} & {*persons.identities(actor)}:
+        raise SecondPersonNeeded(approval_id=approval_id)
+    return approval
+
+
+def _decide(
+    approval: Approval,
+    status: str,
+    action: Action,
+    reason: str,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    approval.status, approval.decided_reason = status, reason[:300]
+    approval.decided_by_name, approval.decided_by_kind = actor.name, actor.kind
+    approval.decided_persons, approval.decided_at = persons.identities(actor), now
+    approval.save(
+        update_fields=[
+            *("status", "decided_reason", "decided_by_name", "decided_by_kind"),
+            *("decided_persons", "decided_at"),
+        ]
+    )
+    _record(approval, action, reason=reason, actor=actor, now=now)
+
+
+def _record(
+    approval: Approval, action: Action, *, reason: str, actor: Actor, now: datetime
+) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=approval.address,
+        related=[approval.subject],
+        after={
+            "kind": approval.kind,
+            "status": approval.status,
+            "asked_by": approval.asked_by,
+            "change": approval.change,
+        },
+        reason=reason,
+        at=now,
+    )
