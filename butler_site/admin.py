@@ -15,6 +15,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from butler_site.audit_actions import Action
 from common.admin.lists import QuickList
+from gate.admin.people import PeopleActions, may_do_as_much
+from gate.queries import is_role
 from security import audit
 from security.request_actor import person_of
 
@@ -76,11 +78,12 @@ class RecordedAdmin(QuickList):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, RecordedAdmin):
+class UserAdmin(PeopleActions, DjangoUserAdmin, RecordedAdmin):
     """Who may sign in, and what they may do.
 
     With the permissions for users, staff can add users and change names and passwords, but only of
-    users who may do nothing that they may not do themselves. What a user may do is for superusers.
+    users who may do nothing that they may not do themselves. What a user may do is for superusers,
+    except for roles and cost centres: see `PeopleActions`.
     """
 
     _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -125,19 +128,19 @@ class UserAdmin(DjangoUserAdmin, RecordedAdmin):
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, RecordedAdmin):
-    """Permissions that several users share; superusers set them."""
+    """Permissions that several users share; superusers set them, except those of roles."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Superusers."""
         return bool(request.user.is_superuser)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Superusers."""
-        return bool(request.user.is_superuser)
+        """Superusers. The permissions of a role are data, and come back with each migration."""
+        return bool(request.user.is_superuser) and not (obj and is_role(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Superusers."""
-        return bool(request.user.is_superuser)
+        """Superusers, as for changing."""
+        return self.has_change_permission(request, obj)
 
     def values(self, obj: Group) -> dict[str, Any]:
         """The group's name and permissions."""
@@ -148,12 +151,7 @@ class GroupAdmin(DjangoGroupAdmin, RecordedAdmin):
 
 
 def _may_do_as_much(request: HttpRequest, user: User | None) -> bool:
-    """Whether the signed-in user may do all that `user` may: who sets a password can sign in."""
-    if user is None or request.user.is_superuser:
-        return True
-    return not user.is_superuser and (
-        user.get_all_permissions() <= request.user.get_all_permissions()
-    )
+    return user is None or may_do_as_much(request.user, user)
 
 
 def _names(names: QuerySet[Any, str]) -> list[str]:

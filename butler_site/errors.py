@@ -25,6 +25,7 @@ from alerts import refusals as alerts
 from api.not_found import path_not_found_sentence
 from api.query_parameters import WrongParameter
 from common.refusal import Refusal
+from gate import refusals as gate
 from keys import refusals as keys
 from orchestration import refusals as orchestration
 from prediction import services as prediction
@@ -49,6 +50,7 @@ STATUS: dict[type[Refusal], int] = {
     security.NotTheAsker: 403,
     keys.NotAllowed: 403,
     orchestration.OwnApproval: 403,
+    gate.OwnAccess: 403,
     keys.ReportTooLarge: 403,
     keys.ReportTooLate: 403,
     keys.UsageIsMetered: 403,
@@ -84,6 +86,7 @@ STATUS: dict[type[Refusal], int] = {
     alerts.AlertResolved: 409,
     alerts.ChannelDisabled: 409,
     alerts.ChannelNameTaken: 409,
+    gate.PersonExists: 409,
     prediction.TextTooLarge: 413,
     prediction.UnsupportedTextType: 415,
     keys.ProviderNotFound: 422,

@@ -52,6 +52,7 @@ _GROUPS = {
     "Sign-in": [
         ("Users", "person", "users", "auth.view_user"),
         ("Groups", "group", "groups", "auth.view_group"),
+        ("Who may what", "rule", "access", "auth.view_user"),
     ],
 }
 

@@ -3,4 +3,4 @@
 from common import links
 from common.links import Page
 
-links.register({"overview": Page("dashboard:overview")})
+links.register({"overview": Page("dashboard:overview"), "access": Page("dashboard:access")})

@@ -2,7 +2,11 @@
 
 from django.urls import path
 
+from dashboard.views.access import access
 from dashboard.views.overview import overview
 
 app_name = "dashboard"
-urlpatterns = [path("", overview, name="overview")]
+urlpatterns = [
+    path("", overview, name="overview"),
+    path("access", access, name="access"),
+]

@@ -15,7 +15,12 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 def person_of(request: HttpRequest) -> Actor:
     """The user who has signed in."""
-    return Actor.person(request.user.get_username(), **_origin(request))
+    return person_with(request, request.user.get_username())
+
+
+def person_with(request: HttpRequest, username: str) -> Actor:
+    """The user with this name, who is known by what came with the request."""
+    return Actor.person(username, **_origin(request))
 
 
 def agent_of(request: HttpRequest, slug: str) -> Actor:

@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -57,3 +58,13 @@ def redirect_to(request: HttpRequest, url: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)
+
+
+def dialog_response(request: HttpRequest, template: str, **context: object) -> HttpResponse:
+    """A response that replaces the dialog and that the browser does not keep."""
+    response = render(request, template, context)
+    response.headers["Cache-Control"] = "no-store"
+    # Without these headers, the dialog's form would put a part of the response into itself.
+    response.headers["HX-Retarget"] = response.headers["HX-Reselect"] = "#dialog"
+    response.headers["HX-Reswap"] = "outerHTML"
+    return response

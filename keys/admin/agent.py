@@ -17,13 +17,13 @@ from unfold.forms import BaseDialogForm
 
 from common import links
 from common.admin import widgets
-from common.admin.dialogs import ReasonForm, perform, redirect_to
+from common.admin.dialogs import ReasonForm, dialog_response, perform, redirect_to
 from common.refusal import Refusal
 from keys import services as keys
 from keys.admin import widgets as book_widgets
 from keys.admin.agent_token import status_badge, token_status
 from keys.admin.allow_lists import AgentAllowListForm, AllowListAdmin, allow_list_dialog
-from keys.admin.dialogs import TokenForm, dialog_response
+from keys.admin.dialogs import TokenForm
 from keys.admin.limits import AddForm, LimitsInline, ReasonedForm
 from keys.books.queries import pages
 from keys.models import Agent, AgentToken

@@ -5,8 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
@@ -165,13 +164,3 @@ def show_proposed(request: HttpRequest, approval: Approval | None, *, success: s
     link = widgets.link("approval", approval.pk, f"approval {approval.pk}")
     text = format_html("A second person must approve this change. It waits as {}.", link)
     messages.warning(request, text)
-
-
-def dialog_response(request: HttpRequest, template: str, **context: object) -> HttpResponse:
-    """A response that replaces the dialog and that the browser does not keep."""
-    response = render(request, template, context)
-    response.headers["Cache-Control"] = "no-store"
-    # Without these headers, the dialog's form would put a part of the response into itself.
-    response.headers["HX-Retarget"] = response.headers["HX-Reselect"] = "#dialog"
-    response.headers["HX-Reswap"] = "outerHTML"
-    return response

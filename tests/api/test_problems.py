@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 import alerts
+import gate
 import gateway
 import interchange
 import keys
@@ -36,7 +37,7 @@ COMMANDS = ("interchange.replay", "interchange.state_files")
 @pytest.fixture(scope="module")
 def refusals():
     """Every class that is raised: those below Refusal that nothing is below of."""
-    for app in (alerts, gateway, interchange, keys, orchestration, prediction, security):
+    for app in (alerts, gate, gateway, interchange, keys, orchestration, prediction, security):
         for module in pkgutil.walk_packages(app.__path__, f"{app.__name__}."):
             if not re.search(r"\.(migrations|management|__main__)", module.name):
                 importlib.import_module(module.name)

@@ -1,0 +1,16 @@
+"""What `gate` records in the audit."""
+
+from enum import StrEnum
+
+from security import audit
+
+
+@audit.register
+class Action(StrEnum):
+    """Actions on people."""
+
+    PERSON_INVITE = "person.invite"
+    PERSON_INVITE_AGAIN = "person.invite_again"
+    PERSON_SET_ACCESS = "person.set_access"
+    PERSON_SWITCH_OFF = "person.switch_off"
+    PERSON_SWITCH_ON = "person.switch_on"

@@ -1,0 +1,15 @@
+"""Reads of the app."""
+
+from django.contrib.auth.models import Group
+
+from gate import roles
+from gate.access import access_of
+from gate.queries.access_review import PersonAccess, access_review
+from gate.queries.csv_export import write_access_review
+
+__all__ = ["PersonAccess", "access_of", "access_review", "is_role", "write_access_review"]
+
+
+def is_role(group: Group) -> bool:
+    """Whether the group is that of a role."""
+    return group.name in roles.roles()

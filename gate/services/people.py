@@ -1,0 +1,124 @@
+"""People: invited, given roles, bound to cost centres, switched off and on.
+
+invited ──sets a password with the link──▶ active ──switch_off──▶ off ──switch_on──▶ active
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
+from django.db import transaction
+
+from gate import roles
+from gate.access import Access, access_of
+from gate.audit_actions import Action
+from gate.models import CentreBinding
+from gate.refusals import OwnAccess, PersonExists
+from security import audit
+from security.actor import Actor, ActorKind
+
+
+@transaction.atomic(durable=True)
+def invite(username: str, *, email: str, access: Access, actor: Actor, now: datetime) -> User:
+    """Add a person without a password, who sets one with a link. Refusal: PersonExists."""
+    person, created = User.objects.get_or_create(
+        username=username, defaults={"email": email, "is_staff": True}
+    )
+    if not created:
+        raise PersonExists(username=username)
+    person.set_unusable_password()
+    person.save(update_fields=["password"])
+    _write_access(person, access)
+    _record(
+        person, Action.PERSON_INVITE, after={"email": email} | _values(access), by=actor, at=now
+    )
+    return person
+
+
+@transaction.atomic(durable=True)
+def invite_again(person: User, *, actor: Actor, now: datetime) -> User:
+    """Record that the person gets a new link, with which they set a new password."""
+    _record(person, Action.PERSON_INVITE_AGAIN, by=actor, at=now)
+    return person
+
+
+@transaction.atomic(durable=True)
+def set_access(person: User, *, access: Access, reason: str, actor: Actor, now: datetime) -> User:
+    """Give the person exactly these roles and cost centres. Groups that are no roles stay.
+
+    Refusal: OwnAccess. The same access again is no change.
+    """
+    person = _locked(person, actor)
+    before = access_of(person)
+    if before != access:
+        _write_access(person, access)
+        _record(
+            person,
+            Action.PERSON_SET_ACCESS,
+            before=_values(before),
+            after=_values(access),
+            reason=reason,
+            by=actor,
+            at=now,
+        )
+    return person
+
+
+@transaction.atomic(durable=True)
+def switch_off(person: User, *, reason: str, actor: Actor, now: datetime) -> User:
+    """The person can no longer sign in, and all their sessions end. Refusal: OwnAccess."""
+    person = _locked(person, actor)
+    if person.is_active:
+        person.is_active = False
+        person.save(update_fields=["is_active"])
+        end_sessions(person, now=now)
+        _record(person, Action.PERSON_SWITCH_OFF, reason=reason, by=actor, at=now)
+    return person
+
+
+@transaction.atomic(durable=True)
+def switch_on(person: User, *, reason: str, actor: Actor, now: datetime) -> User:
+    """The person can sign in again, with the same roles. Refusal: OwnAccess."""
+    person = _locked(person, actor)
+    if not person.is_active:
+        person.is_active = True
+        person.save(update_fields=["is_active"])
+        _record(person, Action.PERSON_SWITCH_ON, reason=reason, by=actor, at=now)
+    return person
+
+
+def end_sessions(person: User, *, now: datetime) -> None:
+    """Sign the person out everywhere. Sessions have no column for whom they are of."""
+    for session in Session.objects.filter(expire_date__gt=now).iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(person.pk):
+            session.delete()
+
+
+def _locked(person: User, actor: Actor) -> User:
+    if actor.kind is ActorKind.PERSON and actor.name == person.username:
+        raise OwnAccess
+    return User.objects.select_for_update(no_key=True).get(pk=person.pk)
+
+
+def _write_access(person: User, access: Access) -> None:
+    person.groups.remove(*Group.objects.filter(name__in=roles.roles().keys() - access.roles))
+    person.groups.add(*Group.objects.filter(name__in=access.roles))
+    if access.roles and not person.is_staff:
+        person.is_staff = True
+        person.save(update_fields=["is_staff"])
+    bindings = CentreBinding.objects.filter(person=person)
+    bindings.exclude(cost_centre__in=access.centres).delete()
+    CentreBinding.objects.bulk_create(
+        (CentreBinding(person=person, cost_centre_id=each) for each in sorted(access.centres)),
+        ignore_conflicts=True,
+    )
+
+
+def _values(access: Access) -> dict[str, list[str]]:
+    return {"roles": sorted(access.roles), "cost_centres": sorted(access.centres)}
+
+
+def _record(person: User, action: Action, *, by: Actor, at: datetime, **sides: Any) -> None:
+    audit.record(actor=by, action=action, subject=f"user:{person.pk}", at=at, **sides)
