@@ -33,6 +33,9 @@ class LimitOutput(serializers.Serializer):
         help_text="The most that may be used in the period, as whole tokens or as US dollars with "
         "9 places."
     )
+    granted = serializers.CharField(
+        help_text="What approved budget requests allow in addition at the moment."
+    )
     used = serializers.CharField(help_text="What settled calls used in the period.")
     committed = serializers.CharField(
         help_text="What is set aside for active allocations and not used yet."
@@ -134,7 +137,9 @@ class MeView(ApiView):
 
 
 def _limit(meter: Meter) -> dict[str, Any]:
-    amounts = {name: getattr(meter, name) for name in ("amount", "used", "committed", "free")}
+    amounts = {
+        name: getattr(meter, name) for name in ("amount", "granted", "used", "committed", "free")
+    }
     whole = meter.unit == Unit.TOKENS
     return {
         "scope": meter.scope,

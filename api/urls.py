@@ -7,6 +7,7 @@ from api import (
     allocation_actions,
     allocations,
     api_keys,
+    approvals,
     charges,
     decisions,
     estimates,
@@ -26,6 +27,7 @@ from api import (
 )
 
 _SESSION = "v1/allocations/<str:session_id>"
+_BUDGET_REQUEST = "v1/budget-requests/<int:approval_id>"
 _TASK = "v1/tasks/<int:task_id>"
 
 urlpatterns = [
@@ -58,6 +60,10 @@ urlpatterns = [
     path("v1/alerts", alerts.AlertListView.as_view()),
     path("v1/alerts/<int:alert_id>/acknowledgement", alerts.AcknowledgementView.as_view()),
     path("v1/alerts/<int:alert_id>/resolution", alerts.ResolutionView.as_view()),
+    path("v1/approvals", approvals.ApprovalListView.as_view()),
+    path("v1/budget-requests", approvals.BudgetRequestListView.as_view()),
+    path(_BUDGET_REQUEST, approvals.BudgetRequestView.as_view()),
+    path(f"{_BUDGET_REQUEST}/withdrawal", approvals.WithdrawalView.as_view()),
     path("v1/history", history.HistoryView.as_view()),
     path("v1/usage", usage.UsageView.as_view()),
     path("v1/schema", schema_views.SchemaView.as_view(), name="schema"),

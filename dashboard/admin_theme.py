@@ -31,6 +31,7 @@ _GROUPS = {
         ("Charges", "receipt_long", "charges", "keys.view_charge"),
         ("Adjustments", "exposure", "adjustments", "keys.view_adjustment"),
         ("Limit windows", "calendar_month", "windows", "keys.view_window"),
+        ("Grants", "more_time", "grants", "keys.view_grant"),
         ("Runner slots", "event_seat", "slots", "keys.view_slot"),
     ],
     "Recorded exchanges": [

@@ -23,3 +23,17 @@ class OwnAccess(Refusal):
     def sentence(self) -> str:
         """Whom to ask."""
         return "You cannot change your own access. Ask another administrator."
+
+
+@dataclass(kw_only=True, eq=False)
+class TooManyBudgetRequests(Refusal):
+    """As many budget requests of the agent wait as may wait."""
+
+    agent: str
+    open_max: int
+
+    def sentence(self) -> str:
+        return (
+            f"{self.open_max} budget requests of the agent {self.agent} wait for a decision. Wait "
+            "for one of them, or withdraw one."
+        )

@@ -73,6 +73,7 @@ RULES: dict[str, Rows] = {
     "keys.agent": through("cost_centre"),
     "keys.agenttoken": through("agent__cost_centre"),
     "keys.limit": through("cost_centre", "agent__cost_centre"),
+    "keys.grant": through("limit__cost_centre", "limit__agent__cost_centre"),
     "keys.window": through("limit__cost_centre", "limit__agent__cost_centre"),
     "keys.allocation": through("cost_centre"),
     "keys.charge": through("allocation__cost_centre"),

@@ -25,10 +25,15 @@ def budget_message(budget: NoBudget) -> str:
 
 
 def body_facts(budget: NoBudget) -> dict[str, JSON]:
-    """What the body has for programs: the allocation's page and its address in the REST API. An
-    allocation does not reset."""
-    api_url = f"{settings.PUBLIC_URL}/api/v1/allocations/{budget.session_id}"
-    return {"resets_at": None, "link": _page_url(budget), "api_url": _quoted(api_url)}
+    """What the body has for programs: the allocation's page, its address in the REST API, and where
+    to ask for more where a limit has no room for another one. An allocation does not reset."""
+    api = f"{settings.PUBLIC_URL}/api/v1"
+    return {
+        "resets_at": None,
+        "link": _page_url(budget),
+        "api_url": _quoted(f"{api}/allocations/{budget.session_id}"),
+        "budget_requests": f"{api}/budget-requests",
+    }
 
 
 def _page_url(budget: NoBudget) -> str:

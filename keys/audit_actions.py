@@ -20,6 +20,8 @@ class Action(StrEnum):
     WINDOW_OPEN = "window.open"
     LIMIT_SET = "limit.set"
     LIMIT_REMOVE = "limit.remove"
+    GRANT_CREATE = "grant.create"
+    GRANT_END = "grant.end"
     KEY_CREATE = "key.create"
     KEY_CHANGE = "key.change"
     KEY_CHANGE_MODELS = "key.change_models"

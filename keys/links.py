@@ -27,6 +27,8 @@ links.register(
         "agent_tokens": Page("admin:keys_agenttoken_changelist"),
         "centre": Page("admin:keys_costcentre_change"),
         "centres": Page("admin:keys_costcentre_changelist", {"parent": "parent__exact"}),
+        "grant": Page("admin:keys_grant_change"),
+        "grants": Page("admin:keys_grant_changelist", {"scope": "q"}),
         "window": Page("admin:keys_window_change"),
         "windows": Page(
             "admin:keys_window_changelist",

@@ -12,7 +12,7 @@ from keys.books.models.allocations import (
 )
 from keys.books.models.slots import Slot
 from keys.identity.models import Agent, AgentToken, CostCentre
-from keys.limits.models import Limit, Period, Unit, Window
+from keys.limits.models import Grant, Limit, Period, Unit, Window
 from keys.supply.model_policies import ModelAlias, ModelFallback
 from keys.supply.models import (
     ApiKey,
@@ -35,6 +35,7 @@ __all__ = [
     "Charge",
     "CostCentre",
     "Decision",
+    "Grant",
     "Limit",
     "ModelAlias",
     "ModelFallback",

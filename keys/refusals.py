@@ -78,21 +78,35 @@ class NoRoom(Refusal):
 
     def remedy(self) -> str:
         """When there is room again, and what to do until then."""
-        resets = (
-            f" The next reset is at {self.next_reset:%Y-%m-%d %H:%M} UTC."
-            if self.next_reset
-            else ""
-        )
-        return f"{resets} Ask for fewer tokens, or ask an operator to raise the limit."
+        return f"{self.resets()} Ask for fewer tokens, or ask an operator to raise the limit."
+
+    def resets(self) -> str:
+        """When there is room again, as a sentence; empty if the limits never reset."""
+        if self.next_reset is None:
+            return ""
+        return f" The next reset is at {self.next_reset:%Y-%m-%d %H:%M} UTC."
 
 
 @dataclass(kw_only=True, eq=False)
 class LimitReached(NoRoom):
-    """A limit of the agent or of a cost centre has no room; `windows` names it."""
+    """A limit of the agent or of a cost centre has no room; `windows` names it.
+
+    `budget_requests`: the address at which the agent can ask for more, with the scope, unit and
+    period of the window.
+    """
+
+    budget_requests: str
 
     def sentence(self) -> str:
         which = f": {self.windows[0]}" if self.windows else ""
         return f"A limit of the agent or of its cost centre has no room{which}.{self.remedy()}"
+
+    def remedy(self) -> str:
+        """When there is room again, and where to ask for more."""
+        return (
+            f"{self.resets()} Ask for fewer tokens, or ask for more budget with POST "
+            f"{self.budget_requests}."
+        )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -455,6 +469,21 @@ class WrongValue(Refusal):
     """A value cannot be used; `field` names it."""
 
     field: str
+
+
+@dataclass(kw_only=True, eq=False)
+class LimitNotFound(Refusal):
+    """There is no such limit, or the agent is not subject to it."""
+
+    scope: str
+    unit: str
+    period: str
+
+    def sentence(self) -> str:
+        return (
+            f"The agent has no limit in {self.unit} per {self.period} of {self.scope}. Use the "
+            "scope, unit and period of a window that a refusal names."
+        )
 
 
 @dataclass(kw_only=True, eq=False)

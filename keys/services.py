@@ -55,7 +55,8 @@ from keys.identity.services.agents import (
 )
 from keys.identity.services.allow_lists import set_allow_list
 from keys.identity.services.token_use import note_token_use
-from keys.limits.services.limits import Terms, remove_limit, set_limit
+from keys.limits.services.grants import end_grant, grant
+from keys.limits.services.limits import Terms, limit_in_force, remove_limit, set_limit, subject_at
 from keys.limits.services.new_agents import create_agent, create_agent_of
 from keys.limits.services.propose_limit import propose_limit, propose_limit_removal
 from keys.limits.services.windows import open_windows, take_books_alone
@@ -115,6 +116,7 @@ __all__ = [
     "create_cost_centre",
     "disable_agent",
     "enable_agent",
+    "end_grant",
     "end_many",
     "expire_allocations",
     "expire_charges",
@@ -123,6 +125,7 @@ __all__ = [
     "fail",
     "forget_leases",
     "free_slot",
+    "grant",
     "hold",
     "hold_as_guest",
     "hold_many",
@@ -137,6 +140,7 @@ __all__ = [
     "propose_limit_removal",
     "propose_price",
     "propose_served_models",
+    "limit_in_force",
     "note_slot_refusal",
     "note_token_use",
     "open_windows",
@@ -162,6 +166,7 @@ __all__ = [
     "set_served_models",
     "settle",
     "settle_many",
+    "subject_at",
     "take_books_alone",
     "take_slot",
 ]

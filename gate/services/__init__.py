@@ -1,6 +1,7 @@
 """Every write of the app."""
 
-from gate.approval_alerts import alert_of_approvals
+from gate.services.approval_alerts import alert_of_approvals
+from gate.services.budget_requests import DAYS_MAX, OPEN_MAX, BudgetRequest, request_budget
 from gate.services.people import (
     end_sessions,
     invite,
@@ -11,10 +12,14 @@ from gate.services.people import (
 )
 
 __all__ = [
+    "DAYS_MAX",
+    "OPEN_MAX",
+    "BudgetRequest",
     "alert_of_approvals",
     "end_sessions",
     "invite",
     "invite_again",
+    "request_budget",
     "set_access",
     "switch_off",
     "switch_on",

@@ -1,4 +1,4 @@
-"""Limits and their windows: where budget is committed and usage adds up."""
+"""Limits, their windows and grants: where budget is committed and usage adds up."""
 
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ from common import row_triggers
 from common.money_fields import created_at_field, quantity
 from keys.identity.models import Agent, CostCentre
 from keys.supply.models import ApiKey
+from security.models import Approval
 
 
 class Unit(models.TextChoices):
@@ -163,8 +164,19 @@ class Window(models.Model):
                     "NEW.committed > OLD.committed AND NEW.used + NEW.committed > NEW.amount"
                     " AND NEW.used + NEW.committed > OLD.used + OLD.committed"
                 ),
-                func="RAISE EXCEPTION 'window_commit_fits: window % has no room', NEW.id "
-                "USING ERRCODE = 'check_violation';",
+                # A statement that commits adds the grants of its moment, under its own clock. What
+                # the window can never allow is refused here.
+                declare=[("granted", "numeric")],
+                func="""
+                    SELECT coalesce(sum(amount), 0) INTO granted FROM keys_grant
+                     WHERE limit_id = NEW.limit_id
+                       AND starts_at < NEW.ends_at AND ends_at > NEW.starts_at;
+                    IF NEW.used + NEW.committed > NEW.amount + granted THEN
+                        RAISE EXCEPTION 'window_commit_fits: window % has no room', NEW.id
+                              USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
             )
         ]
 
@@ -176,3 +188,52 @@ class Window(models.Model):
         """The amount that can still be committed; below zero if the limit was lowered."""
         free: Decimal = self.amount - self.used - self.committed
         return free
+
+
+class Grant(models.Model):
+    """What a limit of an agent or a cost centre allows in addition, for a while.
+
+    It runs in `[starts_at, ends_at)`: every statement that commits adds the grants of its own
+    moment, so no job has to end one. In each period of the limit that it touches, it allows its
+    whole amount. After its end nothing new is committed above the limit, and what was lent stays
+    lent, as when a limit is lowered. Its end can only be made earlier.
+    """
+
+    limit = models.ForeignKey(Limit, models.PROTECT, related_name="grants")
+    amount = quantity(help_text="What the limit allows in addition, in its unit.")
+    starts_at = models.DateTimeField(help_text="The moment from which the grant counts.")
+    ends_at = models.DateTimeField(help_text="The moment from which the grant no longer counts.")
+    approval = models.OneToOneField(
+        Approval,
+        models.PROTECT,
+        related_name="grant",
+        help_text="The approval of the budget request.",
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("decide_budget_request", "Can decide budget requests of agents")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="grant_is_positive"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gte=F("starts_at")), name="grant_ends_after_its_start"
+            ),
+        ]
+        indexes = [
+            # For every commit: the grants of a limit that run.
+            models.Index(fields=["limit", "ends_at"], name="grant_by_limit_and_end")
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="grant_only_ends_earlier",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("NEW.ends_at > OLD.ends_at"),
+            ),
+            pgtrigger.Protect(name="grant_is_kept", operation=pgtrigger.Delete),
+            row_triggers.write_once(
+                "grant_keeps_its_terms", "limit", "amount", "starts_at", "approval"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.limit} until {self.ends_at:%Y-%m-%d %H:%M}"

@@ -1,6 +1,6 @@
 """Ask for a change, and decide what others asked for."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
@@ -24,7 +24,7 @@ _Status = Approval.Status
 _EXPIRY = Actor.job("approvals")
 
 
-def ask_approval(
+def ask_approval(  # noqa: PLR0913  (an approval has this many sides, each by name)
     *,
     kind: ApprovalKind,
     subject: str,
@@ -32,13 +32,15 @@ def ask_approval(
     effect: str,
     reason: str,
     idempotency_key: str | None = None,
+    until: datetime | None = None,
     actor: Actor,
     now: datetime,
 ) -> tuple[Approval, bool]:
     """Ask for a change that somebody else decides; returns the approval and whether it is new.
 
     `change` is what the kind's `apply` takes: JSON with what the change is based on, and never a
-    secret. `effect` says in figures what it does. The same idempotency key is the same approval.
+    secret. `effect` says in figures what it does. `until`: when it makes sense no longer. The same
+    idempotency key is the same approval.
     Joins the caller's transaction. Refusals: RequestMismatch.
     """
     who: dict[str, Any] = {"asked_by_kind": actor.kind, "asked_by_name": actor.name}
@@ -54,7 +56,7 @@ def ask_approval(
         "effect": effect,
         "asked_persons": _askers(kind, actor),
         "asked_at": now,
-        "expires_at": now + kind.wait,
+        "expires_at": min(now + kind.wait, until or datetime.max.replace(tzinfo=UTC)),
     }
     if idempotency_key is None:
         approval, created = Approval.objects.create(**values), True

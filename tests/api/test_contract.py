@@ -20,9 +20,10 @@ from schemathesis.specs.openapi.checks import (
 
 from alerts import services as alerts
 from keys.alert_kinds import KEY_COOLING
-from keys.models import AgentToken
+from keys.models import Agent, AgentToken
 from orchestration import services as orchestration
 from tests.api.caller import token_of
+from tests.gate.approvals import budget_request
 from tests.keys.builders import PAID, add_key, allocate, report
 from tests.moments import NOON
 
@@ -42,6 +43,7 @@ def known(people):
     task_request = orchestration.TaskRequest(name="test", sub_tasks=given, total_budget=10_000)
     task, _ = orchestration.submit(agent="ada", request=task_request, now=timezone.now())
     return {
+        "approval_id": budget_request(Agent.objects.get(pk="ada")).pk,
         "session_id": allocation.session_id,
         "key_id": "nvidia-1",
         "alert_id": alert.pk,

@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from alerts.models import Alert
 from api.urls import urlpatterns
+from keys.models import Agent
 from tests.api.caller import ROOT, Caller, session_caller, token_of
 from tests.api.tasks import parts, submit
 from tests.books import assert_books_balance
+from tests.gate.approvals import budget_request
 from tests.keys.builders import add_key, allocate, report
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +31,7 @@ FIELDS = {
 READ, SPEND, OPERATE = ("read", "operate"), ("spend",), ("operate",)
 SCOPES = {
     ("GET", "/me"): ("read", "spend", "operate"),
+    ("GET", "/budget-requests/{approval_id}"): ("read", "spend", "operate"),
     ("POST", "/estimates"): ("read", "spend"),
     ("POST", "/plans"): ("read", "spend"),
     ("POST", "/keys/{key_id}/refusal"): OPERATE,
@@ -38,7 +41,7 @@ SCOPES = {
 }
 FOR_SESSIONS = {"/charges", "/charges/{charge_id}"}
 OF_OPERATORS = {route for (_, route), scopes in SCOPES.items() if scopes == OPERATE}
-LISTS = ("/allocations", "/tasks", "/charges", "/alerts", "/history")
+LISTS = ("/allocations", "/tasks", "/charges", "/alerts", "/approvals", "/history")
 QUERIES = [
     "agent=ada",
     "agent=bob&agent=ada",
@@ -90,6 +93,7 @@ def rows(people, ada):
     charge = report(allocation, 900, now=now)
     task = submit(ada, sub_tasks=parts("a", needs_approval=True)).json()
     return {
+        "approval_id": budget_request(Agent.objects.get(pk="ada")).pk,
         "session_id": allocation.session_id,
         "charge_id": charge.pk,
         "task_id": task["id"],

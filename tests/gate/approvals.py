@@ -1,11 +1,17 @@
 """Who asks, who decides, and the policies of tests of approvals."""
 
+from datetime import timedelta
+
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 
+from gate import services as gate
 from security import approvals
 from security import services as security
+from security.actor import Actor
 from tests.actors import ACTOR
+from tests.keys.builders import limit
 from tests.moments import NOON
 
 DECIDE = ("decide_approval", "decide_budget_request")
@@ -29,3 +35,19 @@ def in_force(kind, **terms):
         actor=ACTOR,
         now=NOON,
     )
+
+
+def budget_request(agent):
+    """A request of the agent for a higher daily limit, which it gets for that."""
+    limit(agent, 500_000)
+    now = timezone.now()
+    request = gate.BudgetRequest(
+        scope=f"agent:{agent.pk}",
+        unit="tokens",
+        period="day",
+        amount=1_000,
+        until=now + timedelta(hours=1),
+        reason="more work",
+    )
+    actor = Actor.agent(agent.pk)
+    return gate.request_budget(agent.pk, request, idempotency_key=None, actor=actor, now=now)[0]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 
 import pytest
 from django.contrib import admin
@@ -17,10 +18,9 @@ from gate.models import CentreBinding
 from gateway import services as gateway
 from keys import alert_kinds
 from keys import services as keys
-from keys.models import Agent, CostCentre
-from security import approvals
-from security import services as security
+from keys.models import Agent, CostCentre, Limit
 from tests.actors import GRACE
+from tests.gate.approvals import budget_request
 from tests.keys.builders import PAID, add_key, adjust, allocate, limit, report
 from tests.orchestration.work import submit
 from tests.site.test_malformed_ids import paths
@@ -49,12 +49,12 @@ def work(people):
             agent_id=agent,
             now=now,
         )
-        security.ask_approval(
-            kind=approvals.kind_of("limit"),
-            subject=f"agent:{agent}",
-            change={},
-            effect=f"A limit of {agent}",
-            reason="test",
+        approval = budget_request(Agent.objects.get(pk=agent))
+        keys.grant(
+            Limit.objects.get(scope=f"agent:{agent}"),
+            amount=Decimal(1_000),
+            until=approval.expires_at,
+            approval=approval,
             actor=GRACE,
             now=now,
         )

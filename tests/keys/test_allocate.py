@@ -44,7 +44,7 @@ def test_an_allocation_is_committed_in_every_window_of_key_agent_and_cost_centre
     assert_books_balance()
 
 
-def test_a_full_window_of_the_cost_centre_refuses_and_commits_nothing(people):
+def test_a_full_window_of_the_cost_centre_refuses_and_commits_nothing(settings, people):
     add_key("nvidia-1")
     limit(CostCentre.objects.get(pk="org"), 5_000)
     with pytest.raises(LimitReached) as refusal:
@@ -56,7 +56,8 @@ def test_a_full_window_of_the_cost_centre_refuses_and_commits_nothing(people):
     assert refusal.value.detail == (
         "A limit of the agent or of its cost centre has no room: centre:org tokens per day is "
         "5,000, of which 0 are used and 0 committed; 5,001 are needed. The next reset is at "
-        "2026-03-11 00:00 UTC. Ask for fewer tokens, or ask an operator to raise the limit."
+        "2026-03-11 00:00 UTC. Ask for fewer tokens, or ask for more budget with POST "
+        f"{settings.PUBLIC_URL}/api/v1/budget-requests."
     )
     assert committed("key:nvidia-1") == [0]
     assert allocate(tokens=5_000)

@@ -119,6 +119,7 @@ PARAMETERS: dict[str, Any] = {
     "verdicts": Jsonb({}),
     "wanted": "ses-1",
     "who": "test",
+    "windows": [1],
     "wire_format": "openai",
     "worker": "worker-1",
 }

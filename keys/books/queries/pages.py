@@ -45,7 +45,8 @@ _SHARE = DecimalField(max_digits=30, decimal_places=9)
 
 @dataclass(frozen=True, kw_only=True)
 class Meter:
-    """A limit at one moment: `used`, `committed` and `free` of `amount`, in its unit.
+    """A limit at one moment: `used`, `committed` and `free` of `amount`, in its unit, with what is
+    `granted` beside it.
 
     A window whose period has ended and that is not closed yet counts as reset: nothing is used.
     """
@@ -61,11 +62,12 @@ class Meter:
     zone: str
     starts_at: datetime
     resets_at: datetime
+    granted: Decimal = _NOTHING
 
     @property
     def free(self) -> Decimal:
         """What can still be committed; 0 when the limit was lowered below used plus committed."""
-        return max(self.amount - self.used - self.committed, _NOTHING)
+        return max(self.amount + self.granted - self.used - self.committed, _NOTHING)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -181,6 +181,7 @@ def _limit_reached(
         needed=request.tokens,
         windows=windows,
         next_reset=next_reset(windows),
+        budget_requests=f"{settings.PUBLIC_URL}/api/v1/budget-requests",
     )
 
 

@@ -16,6 +16,7 @@ from keys.books.queries.candidates import candidates, served_prices
 from keys.books.sql.locks import LockedRow
 from keys.books.sql.rotate import Share
 from keys.identity.queries.allow_lists import allow_lists_of
+from keys.limits.sql import GRANTED
 from keys.models import Allocation, ApiKey, Charge, Price, Rotation
 from keys.refusals import (
     AllocationClosed,
@@ -122,7 +123,7 @@ def _try_to_rotate(
     if asked_key and actor.kind == ActorKind.AGENT:
         _refuse_dearer(allocation, to_key, price)
     moves = _moves(allocation, to_key, price)
-    if not _has_room(locked.windows, moves):
+    if not _has_room(locked, moves):
         return None
     transactions.move(moves)
     rotation = Rotation(
@@ -268,13 +269,19 @@ def _holds_on(allocation: Allocation, key: str) -> Share:
     return Share(**held)
 
 
-def _has_room(windows: list[LockedRow], moves: dict[str, Share]) -> bool:
-    for window in windows:
-        share = moves[window.scope]
-        more = share.tokens if window.unit == "tokens" else share.cost
-        if more > 0 and window.used + window.committed + more > window.amount:
-            return False
-    return True
+def _has_room(locked: transactions.Books, moves: dict[str, Share]) -> bool:
+    lacks = {window.id: lack for window in locked.windows if (lack := _lack(window, moves)) > 0}
+    return not lacks or all(
+        lacks[row.window_id] <= row.amount
+        for row in fetch(GRANTED, windows=list(lacks), at=locked.at)
+    )
+
+
+def _lack(window: LockedRow, moves: dict[str, Share]) -> Decimal:
+    """What of its move does not fit into a window, without its grants."""
+    share = moves[window.scope]
+    more = Decimal(share.tokens if window.unit == "tokens" else share.cost)
+    return window.used + window.committed + more - window.amount if more > 0 else Decimal(0)
 
 
 def _write(rotation: Rotation, price: Price, *, actor: Actor) -> Rotation:

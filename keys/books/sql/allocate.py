@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from common.statements import Statement, model_row
+from keys.limits.sql import granted
 from keys.models import Allocation
 
 
@@ -41,7 +42,7 @@ ALLOCATE = Statement(
     f"""
     -- The open windows of all who pay, locked.
     WITH locked AS MATERIALIZED (
-        SELECT id, unit, used, committed, amount, starts_at, ends_at
+        SELECT id, limit_id, unit, used, committed, amount, starts_at, ends_at
           FROM keys_window
          WHERE scope = ANY(%(scopes)s) AND closed_at IS NULL
          ORDER BY id
@@ -60,8 +61,9 @@ ALLOCATE = Statement(
                    l.unit = 'usd' AND %(allocated_cost)s = 0
                    OR l.used + l.committed
                           + keys_in_unit(l.unit, %(allocated)s, %(allocated_cost)s)
-                      <= l.amount), true) AS fits
+                      <= l.amount + g.amount), true) AS fits
           FROM moment m LEFT JOIN locked l ON true
+         CROSS JOIN LATERAL ({granted("l", at="m.at")}) g
     ),
     -- Committed in every window.
     committed AS (

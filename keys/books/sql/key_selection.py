@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from common.statements import Statement
 from keys.books.selection import Candidate
+from keys.limits.sql import granted
 from keys.supply.sql import WISHED
 
 
@@ -67,11 +68,15 @@ LOOK = Statement(
           FROM keys_costcentre
          WHERE slug = ANY((SELECT coalesce(asked, own) FROM asking)::text[])
     ),
-    -- What each open window of the payers has free.
+    -- What each open window of the payers has free, with the grants that run.
     free AS (
-        SELECT unit, amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END AS left
-          FROM keys_window
-         WHERE scope = ANY((SELECT payers FROM asking)::text[]) AND closed_at IS NULL
+        SELECT w.unit,
+               w.amount + g.amount - w.committed
+                   - CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS left
+          FROM keys_window w CROSS JOIN LATERAL ("""  # noqa: S608 - a constant
+    + granted("w", at="%(now)s")
+    + """) g
+         WHERE w.scope = ANY((SELECT payers FROM asking)::text[]) AND w.closed_at IS NULL
     )
     SELECT pg_advisory_xact_lock_shared(%(books_lock)s) AS books_joined,
            (SELECT id FROM keys_allocation
@@ -184,11 +189,15 @@ CANDIDATES = Statement(
 # Windows without room for the request, for the text of a refusal.
 LACKING = Statement(
     """
-    SELECT w.id AS window_id, l.scope, w.unit, l.period, w.amount,
+    SELECT w.id AS window_id, l.scope, w.unit, l.period, w.amount + g.amount AS amount,
            CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS used, w.committed, w.ends_at
       FROM keys_window w JOIN keys_limit l ON l.id = w.limit_id
+     CROSS JOIN LATERAL ("""  # noqa: S608 - a constant
+    + granted("w", at="%(now)s")
+    + """) g
      WHERE w.closed_at IS NULL AND w.scope = ANY(%(scopes)s)
-       AND w.amount - w.committed - CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END
+       AND w.amount + g.amount - w.committed
+               - CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END
            < keys_in_unit(w.unit, %(tokens)s, %(cost)s)
      ORDER BY w.ends_at, w.id
      LIMIT 20
