@@ -158,8 +158,16 @@ class ApiKeyAdmin(LimitedAdmin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Model | None = None
     ) -> tuple[str, ...]:
-        """The values that are fixed once the key exists."""
-        return self.readonly_fields if obj else ()
+        """The values that are fixed once the key exists. Who may add no key moves none either: a
+        secret goes with the base URL."""
+        if obj is None:
+            return ()
+        moves = () if self.has_custody_permission(request) else ("base_url", "sandbox")
+        return (*self.readonly_fields, *moves)
+
+    def has_custody_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whether the user may enter secrets: the permission to add API keys."""
+        return request.user.has_perm("keys.add_apikey")
 
     @method_decorator(sensitive_post_parameters("new_secret"))
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -255,7 +263,7 @@ class ApiKeyAdmin(LimitedAdmin):
         return self._set_status(request, form, object_id, ApiKey.Status.INACTIVE)
 
     @method_decorator(sensitive_post_parameters("secret"))
-    @action(description="Replace secret", permissions=["change"], dialog=_SECRET)
+    @action(description="Replace secret", permissions=["custody"], dialog=_SECRET)
     def replace_secret(
         self, request: HttpRequest, form: BaseDialogForm, object_id: str
     ) -> HttpResponse:
