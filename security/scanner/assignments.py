@@ -8,45 +8,80 @@ from __future__ import annotations
 import re
 
 from security.scanner import rule_data
-from security.scanner.checks import entropy, is_placeholder
+from security.scanner.checks import class_changes, class_of, entropy, is_placeholder, is_random
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Pieces of the names, in lower case: `str.find` is ten times quicker than an expression with them.
-_STEMS = ("passw", "pass", "pwd", "secret", "token", "key", "credential", "auth", "_pw")
+_STEMS = (
+    *("passw", "pass", "pwd", "pswd", "secret", "token", "key", "credential", "auth", "_pw"),
+    *("identified", "signature"),
+)
 _NAME_CHARACTERS_MAX = 60
-_NAME_START = re.compile(r"[A-Za-z0-9_.-]{1,60}\Z")
+_NAME_START = re.compile(r"(?:(?i:api|access|secret|private)[ ])?[A-Za-z0-9_.-]{0,60}\Z")
 _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_VALUE = re.compile(
-    r"""(?P<rest>[A-Za-z0-9_-]{0,40})
-    (?:\\{0,3}["'`])?\]?[ \t]{0,20}
-    (?::[ \t]{0,4}[A-Za-z_][\w\[\]., |]{0,30}?(?=[ \t]{0,4}=))?[ \t]{0,20}
-    (?:
-      (?:,?\s{0,60}(?:-[ ])?\\{0,3}["']?value\\{0,3}["']?\s{0,4}[:=])
-      | (?P<separator>:=|=>|={1,3}|:|,|\(|>|(?<=\w)[ \t](?=\S))
-    )
-    [ \t]{0,20}\[?(?:[bBrRuUfF@]{1,2}(?=["']))?
-    (?P<quote>\\{0,3}["'`])?
-    (?:(?:Bearer|Basic|Token|token|Bot)[ ]{1,2})?
+_TYPE = r"(?::[ \t]{0,4}&?[A-Za-z_][\w\[\]., |]{0,30}?(?=[ \t]{0,4}=[ \t\"']))?"
+# The value of a name stands under another name: `name: X, value: Y`, `variable "X" { default = Y`,
+# `<key>X</key> <string>Y`.
+_UNDER_ANOTHER_NAME = r"""(?:
+    ,?\s{0,60}(?:-[ ])?\\{0,3}["']?(?i:\w{0,14}value)\\{0,3}["']?\s{0,4}[:=]
+    | \{[^{}]{0,120}?\bdefault[ \t]{0,20}=
+    | </\w{1,20}>\s{0,60}<\w{1,20}>
+    )"""
+_SEPARATOR = r"""(?P<separator>
+    :=|=>|={1,3}|:|,|\(|>|\|{1,2}=?|\?\?=?|[ ](?i:is|or|by)[ ](?=\S)|(?<=[\w"'])[ \t]{1,20}(?=\S)
+    )"""
+# `SecretStr("…")`, `config("X", default="…")`, `String::from("…")`.
+_CALL = (
+    r"""(?:(?:new[ ])?[A-Za-z_][\w.:]{0,30}!?\(\s{0,60})?(?:(?:default|fallback)[ ]?[=:][ ]?)?"""
+)
+_OPENING = r"""(?P<opening>[\[(]\s{0,60}|\n[ \t]{0,40}-[ ]{1,3}|[|>][+-]?\n[ \t]{1,40}|\\?\n[ \t]{1,40}(?=["']))?"""
+_LITERAL = r"""(?:[bBrRuUfF@]{1,2}(?=["']))?
+    (?:"(?=\\"))?(?P<quote>\\{0,3}["'`])?
+    (?:(?:[Bb]earer|[Bb]asic|[Tt]oken|Bot|Api-?[Kk]ey|Key|Splunk|SSWS|GenieKey|OAuth)[ ]{1,2})?
     (?P<value>(?(quote)[^\s"'`\\]{6,300}|[^\s"'`\\,;<>()\[\]{}|]{6,300}))
-    (?P<close>\\{0,3}["'`])?""",
+    (?P<close>\\{0,3}["'`])?"""
+_VALUE = re.compile(
+    rf"""(?P<rest>[A-Za-z0-9_-]{{0,40}})(?:\\{{0,3}}["'`]|\*\*)?[\])]?[ \t]{{0,20}}{_TYPE}[ \t]{{0,20}}
+    (?:{_UNDER_ANOTHER_NAME}|{_SEPARATOR})[ \t]{{0,20}}{_CALL}{_OPENING}{_LITERAL}""",
     re.VERBOSE,
 )
+# What follows a value in a list, a call or a YAML sequence.
+_NEXT_VALUE = re.compile(
+    rf"""(?:,\s{{0,60}}(?=["'])|[ \t]{{0,20}}\r?\n[ \t]{{0,40}}-[ ]{{1,3}}){_LITERAL}(?![ ]?:)""",
+    re.VERBOSE,
+)
+_NEXT_VALUES_MAX = 50
+# Before a name that a space separates from its value: an option, a command, the start of a line.
+_COMMAND = re.compile(
+    r"""(?:(?:^|[\s"'])(?:--?[\w-]{0,60}|ENV|ARG|[Ss]et[A-Za-z]{0,3}|setx?|-\w{1,3}|login[ ]\S{1,60})[ \t]{0,20}
+    |\n[ \t]{0,20}|\A)\Z""",
+    re.VERBOSE,
+)
+# A list of names, one in each line.
+_LIST_LINE = re.compile(r""",?[ \t]{0,20}\r?\n[ \t]{0,40}["']""")
+_DIGEST_OF = re.compile(
+    r"(?i:sha-?\d+|md5|hash|digest|checksum|fingerprint)[ ](?:of[ ])?(?:the[ ])?\Z"
+)
+_VERBS = ("pass", "sign")
+_COMMENT = re.compile(r"[ \t]*(?:#|//|/?\*|--|;|<!--|%|\$|export\b)[^\n]{0,200}\Z")
 _NOT_LITERAL = re.compile(rule_data.NOT_LITERAL)
 _SECRET_WORDS = frozenset(rule_data.SECRET_WORDS)
 _PASSWORD_WORDS = frozenset(rule_data.PASSWORD_WORDS)
 _KEY_WORDS = frozenset(rule_data.KEY_WORDS)
 _INNOCENT_WORDS = frozenset(rule_data.INNOCENT_WORDS)
+_INNOCENT_ENDINGS = frozenset(rule_data.INNOCENT_ENDINGS)
 
-_TOKEN_CHARACTERS_MIN = 16
-_TOKEN_ENTROPY_MIN = 3.2
-_HEX_ENTROPY_MIN = 2.8
-_CLASS_CHANGES_MIN = 0.2
 _PASSWORD_CHARACTERS_MIN = 8
-_PASSWORD_ENTROPY_MIN = 2.7
+_PASSWORD_ENTROPY_MIN = 2.5
 _PASSWORD_CLASSES_MIN = 3
+_TWO_CLASSES_CHARACTERS_MIN = 10
+_TWO_CLASSES_CHANGES_MIN = 0.3
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_WORDS_AND_NUMBER = re.compile(r"[a-z\d_./:-]+")
+_EXPRESSION = re.compile(r"[()\[\]{}<>]|::|->|\.[a-z_]{2,30}\.|^/")
 
 
 def assigned_values(
@@ -62,12 +97,28 @@ def assigned_values(
         at = lowered.find(stem)
         while at >= 0:
             match = _VALUE.match(text, at + len(stem))
-            if match and match.start("value") != seen and _has_literal(match, literals_only):
+            if match and match.start("value") != seen:
                 name = _name(text, at, len(stem)) + match["rest"]
-                if says_secret(name_parts(name)) and _separated(name, match, text):
+                if says_secret(name_parts(name)) and _is_assigned(
+                    text, match, len(name), literals_only
+                ):
                     seen = match.start("value")
-                    yield seen, seen + len(match["value"].rstrip(".,;:!?)")), name
+                    yield from ((*span, name) for span in _values(text, match))
             at = lowered.find(stem, at + len(stem))
+
+
+def _values(text: str, match: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """The value, and those that follow it if the name is that of a list or of a call."""
+    following: re.Match[str] | None = match
+    is_list = match["opening"] or match["separator"] == "("
+    for _ in range(_NEXT_VALUES_MAX if is_list else 1):
+        if following is None or following["quote"] not in (None, following["close"]):
+            return
+        yield (
+            following.start("value"),
+            following.start("value") + len(following["value"].rstrip(".,;:!?)")),
+        )
+        following = _NEXT_VALUE.match(text, following.end())
 
 
 def _name(text: str, at: int, length: int) -> str:
@@ -75,18 +126,36 @@ def _name(text: str, at: int, length: int) -> str:
     return (before[0] if before else "") + text[at : at + length]
 
 
-def _has_literal(match: re.Match[str], literals_only: bool) -> bool:
-    return match["close"] == match["quote"] if match["quote"] else not literals_only
-
-
-def _separated(name: str, match: re.Match[str], text: str) -> bool:
-    """A space separates name and value on a command line, in a Dockerfile and in .netrc only."""
+def _is_assigned(text: str, match: re.Match[str], length: int, literals_only: bool) -> bool:
+    start = match.end("rest") - length
+    name = text[start : match.end("rest")].lower()
+    if match["separator"] == " " and name in _VERBS:
+        return False
+    if name == "identified" and match["quote"] not in ("'", '"'):  # … BY 'password', of SQL
+        return False
+    if _DIGEST_OF.search(text[max(start - 30, 0) : start]):
+        return False
+    if match["separator"] == "," and _LIST_LINE.match(text, match.end()):
+        return False
+    if match["quote"]:
+        return match["close"] == match["quote"]
+    if match["separator"] == "," and text[match.start("value") - 1] == " ":
+        return False
+    if literals_only and not _is_in_string_or_comment(text, match, start):
+        return False
     if match["separator"] is None or not match["separator"].isspace():
         return True
-    start = match.start("rest") - len(name)
-    return name.startswith("--") or text[max(start - 6, 0) : start].endswith(
-        ("ENV ", "ARG ", "login ", "--")
-    )
+    return bool(_COMMAND.search(text[max(start - 80, 0) : start])) or is_random(match["value"])
+
+
+def _is_in_string_or_comment(text: str, match: re.Match[str], start: int) -> bool:
+    """Of source code: `"KEY=value"`, `"${key:value}"`, comments and commands of a shell."""
+    if match["separator"] == "=" and (
+        match["close"] or text[match.end() : match.end() + 1] in ("\\", "&")
+    ):
+        return True
+    line = text[max(text.rfind("\n", 0, start) + 1, start - 200) : start]
+    return line.endswith("${") or bool(_COMMENT.match(line))
 
 
 def name_parts(name: str) -> list[str]:
@@ -95,51 +164,38 @@ def name_parts(name: str) -> list[str]:
 
 
 def says_secret(parts: list[str]) -> bool:
-    """Whether the words of a name say that its value is a secret."""
-    words = set(parts)
-    if words & _INNOCENT_WORDS:
+    """Whether the words of a name say that its value is a secret.
+
+    What comes after the word for a secret says what of it the value is: `user_password` is a
+    password, `password_user` is a user.
+    """
+    if not _INNOCENT_WORDS.isdisjoint(parts):
         return False
-    return bool(words & _SECRET_WORDS) or bool("key" in words and words & _KEY_WORDS)
+    has_key = not _KEY_WORDS.isdisjoint(parts)
+    for at in reversed(range(len(parts))):
+        if parts[at] in _INNOCENT_ENDINGS:
+            return False
+        if parts[at] in _SECRET_WORDS or (has_key and parts[at] in ("key", "keys")):
+            return True
+    return False
 
 
 def looks_secret(value: str, *, name: str) -> bool:
     """Whether a value was made by a machine or is a good password; no name, path or placeholder."""
     if _NOT_LITERAL.match(value) or is_placeholder(value):
         return False
-    return _is_random(value) or (
-        not _PASSWORD_WORDS.isdisjoint(name_parts(name)) and _is_good_password(value)
-    )
-
-
-def _is_random(value: str) -> bool:
-    if len(value) < _TOKEN_CHARACTERS_MIN or not any(map(str.isdigit, value)):
-        return False
-    if re.search(r"[^A-Za-z0-9_+/=.~!@#$%^&*:-]", value):
-        return False
-    least = _HEX_ENTROPY_MIN if re.fullmatch(r"[0-9a-fA-F]+", value) else _TOKEN_ENTROPY_MIN
-    return class_changes(value) >= _CLASS_CHANGES_MIN and entropy(value) >= least
-
-
-def class_changes(value: str) -> float:
-    """The share of letters and digits of another class than the one before: low in words."""
-    classes = [_class(character) for character in value if character.isalnum()]
-    changes = sum(a != b for a, b in zip(classes, classes[1:], strict=False))
-    return changes / max(len(classes) - 1, 1)
-
-
-def _class(character: str) -> int:
-    if character.isdigit():
-        return 1
-    if character.isalpha():
-        return 2 if character.islower() else 3
-    return 4
+    parts = name_parts(name)
+    if _UUID.fullmatch(value):
+        return "authorization" in parts or parts[-2:] == ["auth", "token"]
+    return is_random(value) or (not _PASSWORD_WORDS.isdisjoint(parts) and _is_good_password(value))
 
 
 def _is_good_password(value: str) -> bool:
-    classes = {_class(character) for character in value}
-    return (
-        len(value) >= _PASSWORD_CHARACTERS_MIN
-        and len(classes) >= _PASSWORD_CLASSES_MIN
-        and not re.search(r"[()\[\]{}<>]|::|->|\.\w+\.", value)
-        and entropy(value) >= _PASSWORD_ENTROPY_MIN
-    )
+    if len(value) < _PASSWORD_CHARACTERS_MIN or _EXPRESSION.search(value):
+        return False
+    classes = {class_of(character) for character in value}
+    # Words with hyphens and a number, such as names of algorithms, are made of two classes.
+    if len(classes) < _PASSWORD_CLASSES_MIN or _WORDS_AND_NUMBER.fullmatch(value):
+        made = len(value) >= _TWO_CLASSES_CHARACTERS_MIN and not value.isalpha()
+        return made and class_changes(value) >= _TWO_CLASSES_CHANGES_MIN
+    return entropy(value) >= _PASSWORD_ENTROPY_MIN

@@ -50,7 +50,10 @@ class Rule:
         self._pattern: re.Pattern[str] | None = None
 
     def match(self, text: str, start: int) -> re.Match[str] | None:
-        """The whole secret at `start`, with no further character of its alphabet on either side."""
+        """The whole secret at `start`, with no further character of its alphabet on either side.
+
+        What a group picks out has the rest of the expression before it.
+        """
         if self._pattern is None:
             self._pattern = re.compile(self._bounded())
         return self._pattern.match(text, start)
@@ -58,6 +61,8 @@ class Rule:
     def _bounded(self) -> str:
         if not self.alphabet:
             return str(self.expression)
+        if "(" in self.expression.replace("(?", "").replace("\\(", ""):
+            return f"(?:{self.expression})(?![{self.alphabet}])"
         # The `n` of a line's end that is written as `\\n` is no part of what follows.
         before = rf"(?:(?<![{self.alphabet}])|(?<=\\[nrt]))"
         return f"{before}(?:{self.expression})(?![{self.alphabet}])"
