@@ -4,9 +4,10 @@ VENV := .venv
 CLIENTS := var/clients
 OPENCLAW := var/openclaw
 AUDIT := var/audit
+SCANNERS := var/scanners
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test clients openclaw test-openclaw lint audit format bench bench-budget bench-gateway bench-hostile requirements venv venv-dev
+.PHONY: help up test clients openclaw test-openclaw lint audit format bench bench-budget bench-gateway bench-hostile bench-scanner requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -89,6 +90,14 @@ bench-gateway: venv ## Measure the gateway beside a bare proxy; ARGS=--quick tak
 
 bench-hostile: venv ## Measure what attacks take from honest agents; ARGS="--only hang-ups" picks
 	@$(RUN) -m bench.hostile $(ARGS)
+
+bench-scanner: venv ## Compare the secret scanner with others; ARGS=--show lists what it missed
+	@test -x $(SCANNERS)/bin/credsweeper || { $(PYTHON) -m venv --clear $(SCANNERS) && \
+	  $(SCANNERS)/bin/pip install --quiet --disable-pip-version-check \
+	    detect-secrets==1.5.0 credsweeper==1.19.5; }
+	@command -v gitleaks > /dev/null || \
+	  echo 'gitleaks is not installed and left out: on Debian 13, apt-get install gitleaks.'
+	@$(RUN) -m bench.scanner $(ARGS)
 
 requirements: ## Resolve requirements*.in into the pinned requirements*.txt
 	@$(PYTHON) -m venv --clear var/resolve

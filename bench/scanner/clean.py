@@ -5,7 +5,7 @@ import json
 import random
 import sysconfig
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.scanner.vendors import fill
@@ -30,7 +30,7 @@ def clean_files(source: random.Random) -> Iterator[tuple[str, bytes]]:
 
 
 def _installed(pattern: str, count: int, source: random.Random) -> Iterator[tuple[str, bytes]]:
-    suited = sorted(path for path in _PACKAGES.rglob(pattern) if 0 < path.stat().st_size)
+    suited = sorted(path for path in _PACKAGES.rglob(pattern) if path.stat().st_size > 0)
     small = [path for path in suited if pattern == "*.js" or path.stat().st_size < _BYTES_MAX]
     for path in source.sample(small, min(count, len(small))):
         yield f"clean/{path.relative_to(_PACKAGES)}", path.read_bytes()
@@ -48,7 +48,7 @@ def _integrity(source: random.Random) -> str:
     return base64.b64encode(source.randbytes(64)).decode()
 
 
-_MADE = {
+_MADE: dict[str, Callable[[random.Random, int], list[str]]] = {
     "poetry.lock": lambda source, number: [
         "[[package]]", f'name = "part{number}"', f'version = "1.{number}.0"', "files = [",
         f'    {{file = "part{number}-py3-none-any.whl", hash = "sha256:{_digest(source)}"}},', "]",

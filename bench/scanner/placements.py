@@ -53,6 +53,7 @@ _TEXTS = {
     "decouple.py": "DEBUG = config('DEBUG', default=False)\n@N@ = config('@N@', default='@S@')\n",
     "secret_str.py": 'settings = Settings(\n    @n@=SecretStr("@S@"),\n    debug=True,\n)\n',
     "equals.py": 'def check(key):\n    if @n@ == "@S@":\n        return True\n',
+    "basic.py": 'r = get(URL, auth=("deploy", "@S@"), timeout=5)\nr.json()\n',
     "subprocess.py": 'run(["app", "--@k@", "@S@", "--quiet"])\nrun(["app"])\n',
     "env_list.py": 'client.run(image, environment=["@N@=@S@", "PORT=80"])\nclient.close()\n',
     "attribute.py": "import @v@\n\n@v@.@n@ = '@S@'\n@v@.start()\n",
@@ -180,6 +181,9 @@ _BLOCKS = {
 }
 
 
+_OF_TOKENS = re.compile(r"Bearer|x-api-key|API key|api_key|key\": \"token", re.IGNORECASE)
+
+
 class Leak(NamedTuple):
     """A file with one secret in the lines from `first` to `last`."""
 
@@ -199,6 +203,8 @@ def leaks(kind: Kind, source: random.Random, count: int) -> list[Leak]:
 
 
 def _suits(kind: Kind, name: str) -> bool:
+    if kind.id.startswith("password") and _OF_TOKENS.search(_TEXTS[name]):
+        return False
     return name not in _NAMELESS or has_form(kind)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _ALLOW = re.compile(r"butler:allow[ \t]{1,9}([\w-]{1,60})[ \t]{1,9}\w")
+_BEFORE_MAX = 200
 _ALONE = re.compile(r"[ \t]*(?:#|//|--|;|/\*|<!--|%)[ \t]*\Z")
 
 
@@ -15,7 +16,8 @@ def allowances(text: str) -> dict[int, set[str]]:
     for comment in _ALLOW.finditer(text):
         line += text.count("\n", counted, comment.start())
         counted = comment.start()
-        before = text[text.rfind("\n", 0, counted) + 1 : counted]
+        begin = max(counted - _BEFORE_MAX, 0)
+        before = text[max(text.rfind("\n", begin, counted) + 1, begin) : counted]
         for number in (line, line + 1) if _ALONE.match(before) else (line,):
             allowed.setdefault(number, set()).add(comment[1])
     return allowed

@@ -16,48 +16,54 @@ if TYPE_CHECKING:
 
 # Pieces of the names, in lower case: `str.find` is ten times quicker than an expression with them.
 _STEMS = (
-    *("passw", "pass", "pwd", "pswd", "secret", "token", "key", "credential", "auth", "_pw"),
+    *("pass", "pwd", "pswd", "secret", "token", "key", "credential", "auth", "_pw"),
     *("identified", "signature"),
 )
 _NAME_CHARACTERS_MAX = 60
 _NAME_START = re.compile(r"(?:(?i:api|access|secret|private)[ ])?[A-Za-z0-9_.-]{0,60}\Z")
 _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_TYPE = r"(?::[ \t]{0,4}&?[A-Za-z_][\w\[\]., |]{0,30}?(?=[ \t]{0,4}=[ \t\"']))?"
+# Repetitions are possessive: nothing that was matched once is tried again.
+_TYPE = r"(?::[ \t]{0,4}+&?[A-Za-z_][\w\[\]., |]{0,30}?(?=[ \t]{0,4}=[ \t\"']))?"
 # The value of a name stands under another name: `name: X, value: Y`, `variable "X" { default = Y`,
 # `<key>X</key> <string>Y`.
 _UNDER_ANOTHER_NAME = r"""(?:
-    ,?\s{0,60}(?:-[ ])?\\{0,3}["']?(?i:\w{0,14}value)\\{0,3}["']?\s{0,4}[:=]
-    | \{[^{}]{0,120}?\bdefault[ \t]{0,20}=
-    | </\w{1,20}>\s{0,60}<\w{1,20}>
+    ,?\s{0,60}+(?:-[ ])?\\{0,3}+["']?(?i:\w{0,14}value)\\{0,3}+["']?\s{0,4}+[:=]
+    | \{[^{}]{0,120}?\bdefault[ \t]{0,20}+=
+    | </\w{1,20}+>\s{0,60}+<\w{1,20}+>
     )"""
-_SEPARATOR = r"""(?P<separator>
-    :=|=>|={1,3}|:|,|\(|>|\|{1,2}=?|\?\?=?|[ ](?i:is|or|by)[ ](?=\S)|(?<=[\w"'])[ \t]{1,20}(?=\S)
-    )"""
+_SIGN = r"(?P<sign>:=|=>|={1,3}+|:|,|\(|>|\|{1,2}+=?|\?\?=?)"
+_SPACE = r"""(?P<space>[ ](?i:is|or|by)[ ](?=\S)|(?<=[\w"'])[ \t]{1,20}+(?=\S))"""
 # `SecretStr("…")`, `config("X", default="…")`, `String::from("…")`.
-_CALL = (
-    r"""(?:(?:new[ ])?[A-Za-z_][\w.:]{0,30}!?\(\s{0,60})?(?:(?:default|fallback)[ ]?[=:][ ]?)?"""
-)
-_OPENING = r"""(?P<opening>[\[(]\s{0,60}|\n[ \t]{0,40}-[ ]{1,3}|[|>][+-]?\n[ \t]{1,40}|\\?\n[ \t]{1,40}(?=["']))?"""
+_CALL = r"""(?:(?:new[ ])?[A-Za-z_][\w.:]{0,30}+!?\(\s{0,60}+)?
+    (?:(?:default|fallback)[ ]?[=:][ ]?)?"""
+_OPENING = r"""(?P<opening>
+    [\[(]\s{0,60}+(?:["'][^"'\s]{1,7}["'],[ ])? | \n[ \t]{0,40}+-[ ]{1,3}+
+    | [|>][+-]?\n[ \t]{1,40}+ | \\?\n[ \t]{1,40}+(?=["'])
+    )?"""
 _LITERAL = r"""(?:[bBrRuUfF@]{1,2}(?=["']))?
-    (?:"(?=\\"))?(?P<quote>\\{0,3}["'`])?
-    (?:(?:[Bb]earer|[Bb]asic|[Tt]oken|Bot|Api-?[Kk]ey|Key|Splunk|SSWS|GenieKey|OAuth)[ ]{1,2})?
-    (?P<value>(?(quote)[^\s"'`\\]{6,300}|[^\s"'`\\,;<>()\[\]{}|]{6,300}))
-    (?P<close>\\{0,3}["'`])?"""
+    (?:"(?=\\"))?(?P<quote>\\{0,3}+["'`])?
+    (?:(?:[Bb]earer|[Bb]asic|[Tt]oken|Bot|Api-?[Kk]ey|Key|Splunk|SSWS|GenieKey|OAuth)[ ]{1,2}+)?
+    (?P<value>(?(quote)[^\s"'`\\]{8,300}+|(?:[^\s"'`\\,;<>()\[\]{}|&]|&(?![\w.-]{1,30}=)){8,300}+))
+    (?P<close>\\{0,3}+["'`])?"""
 _VALUE = re.compile(
-    rf"""(?P<rest>[A-Za-z0-9_-]{{0,40}})(?:\\{{0,3}}["'`]|\*\*)?[\])]?[ \t]{{0,20}}{_TYPE}[ \t]{{0,20}}
-    (?:{_UNDER_ANOTHER_NAME}|{_SEPARATOR})[ \t]{{0,20}}{_CALL}{_OPENING}{_LITERAL}""",
+    rf"""(?P<rest>[A-Za-z0-9_-]{{0,40}}+)(?:\\{{0,3}}+["'`]|\*\*)?[\])]?
+    (?:[ \t]{{0,20}}+{_TYPE}[ \t]{{0,20}}+(?:{_UNDER_ANOTHER_NAME}|{_SIGN})|{_SPACE})
+    [ \t]{{0,20}}+{_CALL}{_OPENING}{_LITERAL}""",
     re.VERBOSE,
 )
 # What follows a value in a list, a call or a YAML sequence.
 _NEXT_VALUE = re.compile(
-    rf"""(?:,\s{{0,60}}(?=["'])|[ \t]{{0,20}}\r?\n[ \t]{{0,40}}-[ ]{{1,3}}){_LITERAL}(?![ ]?:)""",
+    rf"""(?:,\s{{0,60}}+(?=["'])|[ \t]{{0,20}}+\r?\n[ \t]{{0,40}}+-[ ]{{1,3}}+)
+    {_LITERAL}(?![ ]?:)""",
     re.VERBOSE,
 )
 _NEXT_VALUES_MAX = 50
 # Before a name that a space separates from its value: an option, a command, the start of a line.
 _COMMAND = re.compile(
-    r"""(?:(?:^|[\s"'])(?:--?[\w-]{0,60}|ENV|ARG|[Ss]et[A-Za-z]{0,3}|setx?|-\w{1,3}|login[ ]\S{1,60})[ \t]{0,20}
-    |\n[ \t]{0,20}|\A)\Z""",
+    r"""(?:
+    (?:^|[\s"'])(?:--?[\w-]{0,60}|ENV|ARG|[Ss]et[A-Za-z]{0,3}|setx?|login[ ]\S{1,60})[ \t]{0,20}
+    |\n[ \t]{0,20}|\A
+    )\Z""",
     re.VERBOSE,
 )
 # A list of names, one in each line.
@@ -92,25 +98,32 @@ def assigned_values(
     `lowered` is `text` in lower case, character by character. `literals_only`: a value that is not
     in quotes is an expression.
     """
-    seen = -1
+    seen = set()
     for stem in _STEMS:
         at = lowered.find(stem)
         while at >= 0:
-            match = _VALUE.match(text, at + len(stem))
-            if match and match.start("value") != seen:
+            done = at + len(stem)
+            match = _VALUE.match(text, done)
+            if match:
                 name = _name(text, at, len(stem)) + match["rest"]
-                if says_secret(name_parts(name)) and _is_assigned(
-                    text, match, len(name), literals_only
+                if (
+                    match.start("value") not in seen
+                    and says_secret(name_parts(name))
+                    and _is_assigned(text, match, name, literals_only)
                 ):
-                    seen = match.start("value")
+                    seen.add(match.start("value"))
+                    if match["opening"] and name.lower().endswith("auth"):  # ("user", "password")
+                        name += "_password"
                     yield from ((*span, name) for span in _values(text, match))
-            at = lowered.find(stem, at + len(stem))
+                # The end of a value may be a name: key = process.env.KEY || "value".
+                done = max(done, match.end("value") - _NAME_CHARACTERS_MAX)
+            at = lowered.find(stem, done)
 
 
 def _values(text: str, match: re.Match[str]) -> Iterator[tuple[int, int]]:
     """The value, and those that follow it if the name is that of a list or of a call."""
     following: re.Match[str] | None = match
-    is_list = match["opening"] or match["separator"] == "("
+    is_list = match["opening"] or match["sign"] == "("
     for _ in range(_NEXT_VALUES_MAX if is_list else 1):
         if following is None or following["quote"] not in (None, following["close"]):
             return
@@ -126,35 +139,41 @@ def _name(text: str, at: int, length: int) -> str:
     return (before[0] if before else "") + text[at : at + length]
 
 
-def _is_assigned(text: str, match: re.Match[str], length: int, literals_only: bool) -> bool:
-    start = match.end("rest") - length
-    name = text[start : match.end("rest")].lower()
-    if match["separator"] == " " and name in _VERBS:
-        return False
-    if name == "identified" and match["quote"] not in ("'", '"'):  # … BY 'password', of SQL
-        return False
-    if _DIGEST_OF.search(text[max(start - 30, 0) : start]):
-        return False
-    if match["separator"] == "," and _LIST_LINE.match(text, match.end()):
+def _is_assigned(text: str, match: re.Match[str], name: str, literals_only: bool) -> bool:
+    start = match.end("rest") - len(name)
+    if _is_something_else(text, match, name, start):
         return False
     if match["quote"]:
         return match["close"] == match["quote"]
-    if match["separator"] == "," and text[match.start("value") - 1] == " ":
-        return False
     if literals_only and not _is_in_string_or_comment(text, match, start):
         return False
-    if match["separator"] is None or not match["separator"].isspace():
+    if match["space"] is None or not match["space"].isspace() or name.startswith("--"):
         return True
     return bool(_COMMAND.search(text[max(start - 80, 0) : start])) or is_random(match["value"])
 
 
+def _is_something_else(text: str, match: re.Match[str], name: str, start: int) -> bool:
+    """A verb, a digest of a secret, a name in a list of names, an argument after a comma."""
+    if match["space"] and name.lower() in _VERBS:
+        return True
+    if name.lower() == "identified" and match["quote"] not in ("'", '"'):  # … BY 'password', of SQL
+        return True
+    if _DIGEST_OF.search(text[max(start - 30, 0) : start]):
+        return True
+    if match["sign"] != ",":
+        return False
+    if _LIST_LINE.match(text, match.end()):
+        return True
+    return not match["quote"] and text[match.start("value") - 1] == " "
+
+
 def _is_in_string_or_comment(text: str, match: re.Match[str], start: int) -> bool:
     """Of source code: `"KEY=value"`, `"${key:value}"`, comments and commands of a shell."""
-    if match["separator"] == "=" and (
+    if match["sign"] == "=" and (
         match["close"] or text[match.end() : match.end() + 1] in ("\\", "&")
     ):
         return True
-    line = text[max(text.rfind("\n", 0, start) + 1, start - 200) : start]
+    line = text[max(text.rfind("\n", max(start - 200, 0), start) + 1, start - 200, 0) : start]
     return line.endswith("${") or bool(_COMMENT.match(line))
 
 

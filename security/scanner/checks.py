@@ -128,7 +128,7 @@ def jwt(secret: str, text: str, end: int) -> str | None:
 
 def pem(secret: str, text: str, end: int) -> str | None:
     """A private key has a body, in lines or with escapes in one; an encrypted one is doubtful."""
-    stop = text.find("-----END", end, end + _PEM_CHARACTERS_MAX)
+    stop = text.find("-----", end, end + _PEM_CHARACTERS_MAX)
     body = text[end : stop if stop >= 0 else end + _PEM_CHARACTERS_MAX]
     key = re.sub(r"\\+[nrt]|[^A-Za-z0-9+/=]", "", re.sub(r"[\w-]{1,40}: [^\n\\]{0,200}", "", body))
     if len(key) < _PEM_BODY_MIN or _sequence_share(key[:200]) > _SEQUENCE_MAX:

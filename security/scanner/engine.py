@@ -162,7 +162,9 @@ def _by_name(text: str, lowered: str, *, literals_only: bool) -> Iterator[Hit]:
     for start, end, name in values:
         context = lowered[max(start - _CONTEXT_CHARACTERS, 0) : start] + name.lower()
         value = text[start:end]
-        rule = next((rule for rule in BY_WORD if _fits(rule, context, value)), None)
+        rule = None
+        if len(value) >= _WORD_TOKEN_MIN:
+            rule = next((rule for rule in BY_WORD if _fits(rule, context, value)), None)
         hit = _hit(rule, text, start, end) if rule else None
         if hit is None and assignments.looks_secret(value, name=name):
             hit = Hit(start, end, Finding(GENERIC, value, certain=False, doubtful=False))
@@ -185,14 +187,19 @@ def _encoded(text: str, tokens: list[tuple[int, int]]) -> Iterator[Hit]:
 
 
 def _base64_runs(text: str, tokens: list[tuple[int, int]]) -> Iterator[tuple[int, int, str]]:
+    done = 0
     for start, end in tokens:
+        if start < done:
+            continue
         if end - start < _ENCODED_MIN and text[end : end + 1] not in ("+", "/"):
             continue
         if checks.decoded_base64(text[start : start + _ENCODED_MIN]) is None:
             continue
         run = _BASE64_RUN.match(text, start)
-        decoded = run and checks.decoded_base64(run[0])
-        if run and decoded:
+        if run is None:
+            continue
+        done = run.end()
+        if decoded := checks.decoded_base64(run[0]):
             yield start, run.end(), decoded
 
 
@@ -226,14 +233,15 @@ def _without_overlaps(hits: list[Hit]) -> list[Hit]:
 
 
 def _located(text: str, hits: list[Hit], path: str) -> Iterator[Finding]:
-    line, counted = 1, 0
+    line, newline, counted = 1, -1, 0
     for hit in hits:
         line += text.count("\n", counted, hit.start)
+        newline = max(newline, text.rfind("\n", counted, hit.start))
         counted = hit.start
         finding = hit.finding
         finding.path = path
         finding.line = line
-        finding.column = hit.start - text.rfind("\n", 0, hit.start)
+        finding.column = hit.start - newline
         finding.end_line = line + text.count("\n", hit.start, hit.end)
-        finding.end_column = hit.end - text.rfind("\n", 0, hit.end)
+        finding.end_column = hit.end - max(newline, text.rfind("\n", hit.start, hit.end))
         yield finding

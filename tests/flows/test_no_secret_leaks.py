@@ -26,7 +26,7 @@ from tests.queue import drain_queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-KEY_SECRET = "sk-canary-7Hq2mZx9Lw4TnV8cRb3K"
+KEY_SECRET = "sk-canary-7Hq2mZx9Lw4TnV8cRb3K"  # butler:allow sk-key canary of this test
 NEW_SECRET = "canary0without0any0known0shape"
 CHANNEL_PASSWORD = "canary0of0the0channel"
 FREE = Rates(input=Decimal(0), output=Decimal(0))

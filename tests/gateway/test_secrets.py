@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 every_format = pytest.mark.parametrize("wire_format", list(PATHS))
 every_way = pytest.mark.parametrize("stream", [False, True])
 
-SECRET = "sk-canary-4f1d9a7c2e60b853"
+SECRET = "sk-canary-4f1d9a7c2e60b853"  # butler:allow sk-key canary of this test
 PROMPT, ANSWER = "canary-prompt-5d1e", "canary-answer-77a0"
 # What the client has of its own, and no provider must learn.
 OWN = {

@@ -9,6 +9,7 @@ import pytest
 from security.scanner import engine, texts
 from security.scanner.rules import BY_ID
 from tests.security.scanner.bodies import body, private_key, random_text
+from tests.security.scanner.hostile import assert_linear
 
 KEY = body(BY_ID["nvidia-key"])
 SOURCE = random.Random(7)  # noqa: S311
@@ -38,6 +39,20 @@ def found(text, path="notes.txt"):
         ("a.rb", f"password => '{PASSWORD}'"),
         ("a.go", f'apiKey := "{TOKEN}"'),
         ("run.sh", f"deploy --token {TOKEN} --now"),
+        ("run.sh", f"deploy --db-password {PASSWORD} --now"),
+        ("a.py", f'key = os.getenv("API_KEY", "{TOKEN}")'),
+        ("a.py", f'api_key: SecretStr = Field(default="{TOKEN}")'),
+        ("a.py", f"# api_key={TOKEN}"),
+        ("a.py", f'session.auth = ("ada", "{PASSWORD}")'),
+        ("a.ts", f"const key = process.env.API_KEY ?? '{TOKEN}';"),
+        ("a.rs", f'const API_KEY: &str = "{TOKEN}";'),
+        ("a.h", f'#define API_KEY "{TOKEN}"'),
+        ("a.java", f'@Value("${{api_key:{TOKEN}}}")'),
+        ("a.md", f"| API_KEY | `{TOKEN}` |"),
+        ("a.md", f"The API key is `{TOKEN}`."),
+        ("a.sql", f"CREATE USER ada IDENTIFIED BY '{PASSWORD}';"),
+        ("a.json", f'{{"name": "API_TOKEN", "value": "{TOKEN}"}}'),
+        ("a.env", f"USER_PASSWORD={PASSWORD}"),
         ("Dockerfile", f"ENV API_TOKEN {TOKEN}"),
         ("run.log", f"Authorization: Bearer {TOKEN}"),
         ("a.ipynb", f'"client_secret = \\"{TOKEN}\\"\\n",'),
@@ -60,6 +75,12 @@ def test_a_value_is_a_secret_by_its_name(path, line):
         ("a.py", 'password = "correct horse battery staple"'),
         ("a.py", 'secret = "the-name-of-a-secret-1"'),
         ("a.py", 'PASSWORD_FIELD = "Gk3!xPq9zL"'),
+        ("a.py", 'password_user = "Gk3!xPq9zL"'),
+        ("a.py", 'RATES = {"reset_password": "20/m/ip"}'),
+        ("a.py", 'token_class = ("secret", "PBKDF2WithHMAC-SHA512-224AndAES192-GCM")'),
+        ("a.txt", "If you pass `api_style=Mode2.FAST` then"),
+        ("a.md", "readFile('/etc/passwd', constants.R_OK1)"),
+        ("a.txt", "apprise://AppId:AppSecret@Host/room"),
         (".env", "PASSWORD=${DB_PASSWORD1}"),
         (".env", "PASSWORD={{ db.Password1 }}"),
         (".env", "API_KEY=your-api-key-0123"),
@@ -82,6 +103,29 @@ def test_a_value_is_a_secret_by_its_name(path, line):
 )
 def test_what_only_resembles_a_secret_is_passed_over(path, line):
     assert found(f"first\n{line}\nlast\n", path) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'variable "api_key" {{\n  default = "{}"\n}}\n',
+        "api_keys:\n  - {}\n",
+        'API_KEYS = [\n    "{}",\n]\n',
+        "api_key: >-\n  {}\n",
+        "<key>apiKey</key>\n<string>{}</string>\n",
+        '{{"name": "API_KEY",\n "value": "{}"}}\n',
+    ],
+)
+def test_a_value_may_stand_below_its_name(text):
+    assert found(text.format(TOKEN)) == [("generic-secret", 2)]
+
+
+def test_each_value_of_a_list_is_found():
+    other = random_text(SOURCE, 32)
+    assert found(f"tokens:\n  - {TOKEN}\n  - {other}\n") == [
+        ("generic-secret", 2),
+        ("generic-secret", 3),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +177,35 @@ def test_a_comment_with_a_reason_allows_one_rule_on_one_line():
     assert found(f"# butler:allow nvidia-key canary of a test\nkey = {KEY}\n") == []
     assert found(allowed.replace("canary of a test", "")) == [("nvidia-key", 1)]
     assert found(allowed.replace("nvidia-key", "jwt")) == [("nvidia-key", 1)]
+
+
+HOSTILE = [
+    *("key=", "token: ", 'secret="', "password('", "api_key=[", "auth, ", "secret |", "pass    "),
+    *(
+        "token=aB3dE5gH7jK9 ",
+        "key: a",
+        "password\n",
+        "name: token, value: ",
+        "secret = f(",
+        "pwd={ ",
+    ),
+    *(
+        "://",
+        "://a:b@",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN",
+        "eyJhbGciOiJ9.",
+        "\\u0041",
+        "%41",
+    ),
+    *("A" * 30 + "/", "aB3+", "butler:allow a ", "Q~", " ", "\n", '"', "\\", "(", "é", "\0"),
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+@pytest.mark.parametrize("path", ["notes.txt", "a.py"])
+def test_a_text_of_one_piece_takes_work_in_proportion_to_its_length(piece, path):
+    assert_linear(piece, path=path)
 
 
 def test_an_excerpt_has_only_the_beginning_that_all_secrets_of_a_kind_share():

@@ -6,6 +6,7 @@ from security.scanner import build_rules, checks
 from security.scanner.engine import scan_text
 from security.scanner.rules import BY_ID, RULES
 from tests.security.scanner.bodies import body, lines_with, repetitions
+from tests.security.scanner.hostile import assert_linear
 
 EACH_RULE = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 FORMED = [rule for rule in RULES if not rule.words and rule.check != "pem" and rule.entropy]
@@ -90,17 +91,14 @@ def test_a_value_without_the_name_of_its_provider_is_no_secret(rule):
 
 
 @EACH_RULE
-@pytest.mark.parametrize("repeated", ["prefix", "class"])
-def test_a_hostile_text_takes_a_bounded_number_of_steps_at_each_place(rule, repeated):
-    """Every repetition is bounded, so a look at one place takes a bounded number of steps."""
+@pytest.mark.parametrize("repeated", ["beginning", "assigned", "class"])
+def test_a_hostile_text_takes_work_in_proportion_to_its_length(rule, repeated):
+    """Each match has a bounded number of steps, and twice the text has twice the matches."""
     assert all(times <= 14_000 for times in repetitions(rule.expression))
     beginning = max([*rule.prefixes, *rule.markers, *rule.words], key=len)
     filling = body(rule).replace("\n", "")[-1] if rule.entropy else "A"
-    texts = {
-        "prefix": beginning * (100_000 // len(beginning)),
-        "class": beginning + filling * 100_000,
-    }
-    scan_text(texts[repeated], "notes.txt")
+    piece = {"beginning": beginning, "assigned": f'{beginning}_key="', "class": filling * 50}
+    assert_linear(piece[repeated], head=beginning)
 
 
 @pytest.mark.parametrize("rule_id", ["github-token", "github-fine-grained-token", "npm-token"])
