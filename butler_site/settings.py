@@ -72,6 +72,10 @@ VAULT_KEY_FILE = VAR_DIR / "vault.keys"
 # 32 or more random characters. Every token depends on them, so they must never change. Required
 # with VAULT_KEYS.
 TOKEN_PEPPER = env.text("BUTLER_TOKEN_PEPPER")
+# The file outside the database to which signed checkpoints of the audit chain are appended.
+AUDIT_CHECKPOINTS = Path(
+    env.text("BUTLER_AUDIT_CHECKPOINTS", str(VAR_DIR / "audit-checkpoints"))
+).resolve()
 
 # --- Butler's knobs ------------------------------------------------------------------------------
 

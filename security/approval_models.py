@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from common import row_triggers
 from common.money_fields import quantity
 from security.actor import ActorKind, display_name
+from security.audit_chain.triggers import queue_for_sealing
 
 _KINDS_OF_ACTOR = [(kind.value, kind.value.replace("_", " ")) for kind in ActorKind]
 
@@ -124,6 +125,17 @@ class Approval(models.Model):
                 condition=pgtrigger.Condition("OLD.status <> 'asked'"),
             ),
             pgtrigger.Protect(name="approval_is_kept", operation=pgtrigger.Delete),
+            queue_for_sealing(
+                "approval_request_is_sealed",
+                source="approval_request",
+                condition=pgtrigger.Q(new__status="asked"),
+            ),
+            queue_for_sealing(
+                "approval_is_sealed",
+                source="approval",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=~pgtrigger.Q(new__status="asked"),
+            ),
             row_triggers.write_once(
                 "approval_keeps_its_change",
                 *("kind", "subject", "change", "effect", "reason", "asked_at", "expires_at"),

@@ -15,7 +15,7 @@ class SecurityConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Tell Django about the checks; find the actions and kinds of approvals of every app."""
-        autodiscover_modules("audit_actions", "approval_kinds")
+        """Tell Django about the checks; find what every app lists in modules of these names."""
+        autodiscover_modules("audit_actions", "approval_kinds", "audit_sources")
         register(check_keys, Tags.security)
         register(check_secrets, Tags.database)

@@ -11,8 +11,19 @@ from django.db.models import Q
 from common import row_triggers
 from security.actor import ActorKind, display_name
 from security.approval_models import Approval, ApprovalPolicy
+from security.audit_chain.models import ChainKey, ChainTip, Seal, UnsealedRow
+from security.audit_chain.triggers import queue_for_sealing
 
-__all__ = ["KINDS_OF_ACTOR", "Approval", "ApprovalPolicy", "AuditEntry"]
+__all__ = [
+    "KINDS_OF_ACTOR",
+    "Approval",
+    "ApprovalPolicy",
+    "AuditEntry",
+    "ChainKey",
+    "ChainTip",
+    "Seal",
+    "UnsealedRow",
+]
 
 KINDS_OF_ACTOR = [(kind.value, kind.value.replace("_", " ")) for kind in ActorKind]
 
@@ -86,7 +97,10 @@ class AuditEntry(models.Model):
             # For `about`.
             GinIndex(fields=["subjects"], name="auditentry_by_subject"),
         ]
-        triggers = [row_triggers.append_only("auditentry_is_append_only")]
+        triggers = [
+            row_triggers.append_only("auditentry_is_append_only"),
+            queue_for_sealing("auditentry_is_sealed", source="audit_entry"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject} {self.at:%Y-%m-%d %H:%M}"

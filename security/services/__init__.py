@@ -1,5 +1,7 @@
-"""Seal a secret into a row, unseal it, re-seal all secrets; ask for changes and decide them."""
+"""Seal a secret into a row, unseal it, re-seal all secrets; seal rows into the audit chain; ask for
+changes and decide them."""
 
+from security.audit_chain.seal import seal_rows
 from security.sealed_rows import seal_into, unseal_from
 from security.services.approval_policies import PolicyTerms, propose_policy, terms_of
 from security.services.approvals import approve, ask_approval, expire_approvals, reject, withdraw
@@ -17,6 +19,7 @@ __all__ = [
     "reject",
     "rekey_vault",
     "seal_into",
+    "seal_rows",
     "terms_of",
     "unseal_from",
     "withdraw",

@@ -133,6 +133,7 @@ def _programs() -> tuple[list[Program], dict[str, str]]:
         Program("web server", web),
         Program("queue", [*manage, "qcluster"]),
         Program("task workers", [*manage, "work"]),
+        Program("audit sealer", [*manage, "seal_audit"]),
     ]
     if settings.PRODUCTION or settings.SANDBOX_URL:
         return programs, {}

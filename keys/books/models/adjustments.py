@@ -7,6 +7,7 @@ from common import row_triggers
 from common.money_fields import usd
 from keys.books.models.allocations import Allocation, Charge
 from keys.supply.models import ApiKey
+from security.audit_chain.triggers import queue_for_sealing
 
 
 class UsageCounts(models.Model):
@@ -64,7 +65,10 @@ class Adjustment(UsageCounts):
             models.CheckConstraint(condition=~Q(reason=""), name="adjustment_has_a_reason"),
         ]
         indexes = [models.Index(fields=["settled_at"], name="adjustment_by_settlement")]
-        triggers = [row_triggers.append_only("adjustment_is_append_only")]
+        triggers = [
+            row_triggers.append_only("adjustment_is_append_only"),
+            queue_for_sealing("adjustment_is_sealed", source="adjustment"),
+        ]
 
     def __str__(self) -> str:
         return f"adjustment {self.pk} of charge {self.charge_id}"

@@ -10,6 +10,7 @@ from common.money_fields import usd
 from keys.identity.models import Agent, CostCentre
 from keys.refusals import BudgetNumbers
 from keys.supply.models import ApiKey, Price, WireFormat
+from security.audit_chain.triggers import queue_for_sealing
 
 
 class ModelMismatch(models.TextChoices):
@@ -334,6 +335,25 @@ class Charge(models.Model):
                 condition=pgtrigger.Q(old__status="settled", old__hold_expired_at__isnull=True),
             ),
             pgtrigger.Protect(name="charge_is_kept", operation=pgtrigger.Delete),
+            # What can still be corrected once is sealed as an estimate, and then as a charge.
+            queue_for_sealing(
+                "charge_is_sealed",
+                source="charge",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__status="settled", new__hold_expired_at__isnull=True),
+            ),
+            queue_for_sealing(
+                "charge_of_hold_is_sealed",
+                source="charge_estimate",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__status="settled", new__hold_expired_at__isnull=False),
+            ),
+            queue_for_sealing(
+                "charge_released_late_is_sealed",
+                source="charge",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__hold_expired_at__isnull=False, new__status="released"),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,51 @@
+"""A chain with something of everything that is sealed."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from keys import services as keys
+from keys.models import Charge
+from security.services import seal_rows
+from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report, settle
+from tests.moments import NOON
+
+
+@pytest.fixture
+def chain(people):
+    """Three rounds of seals over audit entries, charges, estimates and an adjustment."""
+    add_key("openai-1", rates=PAID)
+    lent = allocate(tokens=50_000, auto_rotate=False)
+    seal(1)
+    for tokens in (100, 200, 300):
+        settle(hold(lent, 1_000), tokens, output_tokens=10)
+    adjust(report(lent, 50), 40)
+    late, released, _ = (sent(lent, f"sent-{number}") for number in range(3))
+    expired_at = NOON + timedelta(seconds=settings.HOLD_SECONDS)
+    keys.expire_charges(now=expired_at)
+    seal(2)
+    settle(late, 60, now=expired_at)
+    keys.release(charge=released, now=expired_at)
+    report(lent, 70)
+    seal(3)
+    return lent
+
+
+def sent(allocation, call):
+    """A hold of the gateway for a call that it has sent."""
+    wanted = keys.HoldRequest(allocation.pk, 80, 80, call, route="/v1/messages")
+    (held,) = keys.hold_many([wanted], now=NOON)
+    return Charge.objects.get(pk=held.pk)
+
+
+def seal(hours):
+    """Seal all that waits, some hours after noon."""
+    while seal_rows(now=NOON + timedelta(hours=hours)):
+        pass
+
+
+def now():
+    """The moment at which the tail is looked at, which the database has written."""
+    return timezone.now()
