@@ -51,6 +51,7 @@ STATUS: dict[type[Refusal], int] = {
     keys.NotAllowed: 403,
     orchestration.OwnApproval: 403,
     gate.OwnAccess: 403,
+    gate.RevealNotOpen: 403,
     keys.ReportTooLarge: 403,
     keys.ReportTooLate: 403,
     keys.UsageIsMetered: 403,

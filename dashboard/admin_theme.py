@@ -45,6 +45,7 @@ _GROUPS = {
     ],
     "Approvals": [
         ("Approvals", "how_to_reg", "approvals", "security.view_approval"),
+        ("Secrets shown", "visibility", "reveals", "gate.view_reveal"),
         ("Policies", "rule", "approval_policies", "security.view_approvalpolicy"),
     ],
     "Audit": [

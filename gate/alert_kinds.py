@@ -15,3 +15,15 @@ APPROVAL_WAITING = register(
         subject="approval_id",
     )
 )
+SECRET_REVEALED = register(
+    AlertKind(
+        slug="secret_revealed",
+        severity=Severity.CRITICAL,
+        meaning="A person has seen the secret of this API key, with the approval of a second "
+        "person. It can be used outside Butler from now on, where no limit holds.",
+        remedy="Check that both persons meant it. When the secret is no longer needed outside "
+        "Butler, replace it in the provider's console and in Butler.",
+        page="key",
+        subject="key_id",
+    )
+)

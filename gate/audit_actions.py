@@ -7,10 +7,11 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on people."""
+    """Actions on people and secrets."""
 
     PERSON_INVITE = "person.invite"
     PERSON_INVITE_AGAIN = "person.invite_again"
     PERSON_SET_ACCESS = "person.set_access"
     PERSON_SWITCH_OFF = "person.switch_off"
     PERSON_SWITCH_ON = "person.switch_on"
+    SECRET_REVEAL = "secret.reveal"  # noqa: S105 - an action, no secret

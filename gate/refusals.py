@@ -37,3 +37,17 @@ class TooManyBudgetRequests(Refusal):
             f"{self.open_max} budget requests of the agent {self.agent} wait for a decision. Wait "
             "for one of them, or withdraw one."
         )
+
+
+@dataclass(kw_only=True, eq=False)
+class RevealNotOpen(Refusal):
+    """The secret was not approved for this person, was shown, or its 15 minutes are over."""
+
+    key_id: str
+
+    def sentence(self) -> str:
+        """What is needed to see it."""
+        return (
+            f"The secret of {self.key_id} is shown once, to the person who asked, within 15 "
+            "minutes of the approval. Ask again."
+        )

@@ -97,6 +97,7 @@ RULES: dict[str, Rows] = {
     "security.approvalpolicy": everything,
     # An API key serves all cost centres, and so do its figures.
     "keys.apikey": nothing,
+    "gate.reveal": nothing,
     "alerts.channel": nothing,
     "alerts.notification": nothing,
     "orchestration.command": nothing,

@@ -1,5 +1,6 @@
 """Tables of the app."""
 
 from gate.models.centre_bindings import CentreBinding
+from gate.models.reveals import Reveal
 
-__all__ = ["CentreBinding"]
+__all__ = ["CentreBinding", "Reveal"]

@@ -10,17 +10,21 @@ from gate.services.people import (
     switch_off,
     switch_on,
 )
+from gate.services.reveals import SHOWN_SECONDS, ask_reveal, show_secret
 
 __all__ = [
     "DAYS_MAX",
     "OPEN_MAX",
+    "SHOWN_SECONDS",
     "BudgetRequest",
     "alert_of_approvals",
+    "ask_reveal",
     "end_sessions",
     "invite",
     "invite_again",
     "request_budget",
     "set_access",
+    "show_secret",
     "switch_off",
     "switch_on",
 ]

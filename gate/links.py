@@ -1,0 +1,11 @@
+"""The pages of the app, registered for `common.links`."""
+
+from common import links
+from common.links import Page
+
+links.register(
+    {
+        "reveal": Page("admin:gate_reveal_change"),
+        "reveals": Page("admin:gate_reveal_changelist"),
+    }
+)
