@@ -129,7 +129,7 @@ async def _admit(call: Call, charge_key: "_ChargeKey", waits_until: float) -> bo
             raise
     except keys_refusals.KeyChanged:
         call.session = await sessions.read(session.session_id)
-    except keys_refusals.KeyCannotServe as refusal:
+    except (keys_refusals.KeyCannotServe, keys_refusals.KeyFrozen) as refusal:
         if call.choice.is_guest(session):
             sessions.forget_guests()
         else:

@@ -38,6 +38,7 @@ _UNKNOWN_TOKEN = Shape(401, "invalid_request_error", "invalid_api_key", 401, "au
 _IN_FLIGHT_RETRY_SECONDS = 2
 _IN_FLIGHT = (keys.BudgetInFlight, refusals.TooManyCalls, refusals.TooManyLargeBodies)
 _CONFLICT = Shape(409, "invalid_request_error", "", 409, "invalid_request_error")
+_FROZEN = Shape(403, "invalid_request_error", "", 403, "permission_error")
 _NOT_AVAILABLE = Shape(503, "server_error", "", 503, "api_error")
 _RATE = Shape(429, "requests", "rate_limit_exceeded", 429, "rate_limit_error", retry=True)
 BROKEN = Shape(500, "server_error", "internal_error", 500, "api_error")
@@ -52,6 +53,8 @@ SHAPES: dict[type[Refusal], Shape] = {
     refusals.TooManyCalls: _RATE,
     keys.AllocationNotFound: _UNKNOWN_TOKEN,
     keys.AgentDisabled: Shape(403, "invalid_request_error", "", 403, "permission_error"),
+    keys.Frozen: _FROZEN,
+    keys.KeyFrozen: _FROZEN,
     keys.NotAllowed: Shape(403, "invalid_request_error", "", 403, "permission_error"),
     keys.IdempotencyMismatch: _CONFLICT,
     refusals.AlreadyCalled: _CONFLICT,
@@ -134,13 +137,18 @@ def error_response(
 
 def stream_error_event(dialect: Dialect, request_id: str) -> bytes:
     """The event that tells a client that its stream broke."""
-    shape = SHAPES[refusals.AnswerLost]._replace(code=refusals.AnswerLost.code)
-    response = error_response(
-        shape,
-        "The provider broke off in the middle of its answer.",
-        wire_format=dialect.wire_format,
-        request_id=request_id,
-    )
+    broken = "The provider broke off in the middle of its answer."
+    return _event(dialect, request_id, refusals.AnswerLost, broken)
+
+
+def refusal_event(dialect: Dialect, request_id: str, refusal: Refusal) -> bytes:
+    """The event that tells a client why its stream was ended."""
+    return _event(dialect, request_id, type(refusal), refusal.detail)
+
+
+def _event(dialect: Dialect, request_id: str, kind: type[Refusal], detail: str) -> bytes:
+    shape = SHAPES[kind]._replace(code=kind.code)
+    response = error_response(shape, detail, wire_format=dialect.wire_format, request_id=request_id)
     return dialect.error_event(response.body)
 
 

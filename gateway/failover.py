@@ -15,7 +15,7 @@ from gateway.runtime import Runtime
 from gateway.settlement import settle
 from keys import services as keys
 from keys.models import Allocation, ApiKey
-from keys.refusals import KeyCannotServe, RateLimited, RotationRefused
+from keys.refusals import KeyCannotServe, KeyFrozen, RateLimited, RotationRefused
 from keys.supply.queries.upstreams import Session
 from security.actor import Actor
 
@@ -203,11 +203,12 @@ class Failover:
 
 
 async def move_session(
-    runtime: Runtime, session: Session, refusal: KeyCannotServe, *, actor: Actor
+    runtime: Runtime, session: Session, refusal: KeyCannotServe | KeyFrozen, *, actor: Actor
 ) -> Session:
-    """The session on another key, because its own is switched off, broken, cooling or suspended.
+    """The session on another key, because its own is switched off, broken, cooling, suspended or
+    frozen.
 
-    Refusals: RateLimited (the key waits, and no other can take the session), KeyUnusable.
+    Refusals, if no other can take the session: RateLimited (the key waits), KeyFrozen, KeyUnusable.
     """
     try:
         await runtime.threads.run(
@@ -219,6 +220,8 @@ async def move_session(
             now=timezone.now(),
         )
     except RotationRefused as no_other:
+        if isinstance(refusal, KeyFrozen):
+            raise refusal from None
         why = await runtime.threads.run(_status_reason, session.api_key)
         detail = " ".join(filter(None, [refusal.detail, why, no_other.detail]))
         if refusal.status in _WAITING and refusal.until:

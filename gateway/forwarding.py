@@ -6,7 +6,7 @@ from aiohttp import ClientResponse
 from django.utils import timezone
 
 from common.refusal import Refusal
-from gateway import recording, streaming, upstream, whole_answer
+from gateway import error_responses, recording, streaming, upstream, whole_answer
 from gateway.admission import Admit
 from gateway.answer_body import AnswerBody, Lost
 from gateway.call import Call
@@ -24,6 +24,7 @@ from gateway.response_headers import call_headers
 from gateway.runtime import Runtime
 from gateway.settlement import settle
 from gateway.streaming import MeteredStream
+from keys.refusals import Frozen
 
 
 async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit: Admit) -> None:
@@ -32,7 +33,7 @@ async def forward(runtime: Runtime, request: Request, *, dialect: Dialect, admit
     If the provider refuses the key, the session moves to another key and the call is sent there,
     with a new hold at that key's price. If no key can take the session, a fallback of the
     organisation may serve the call. Refusals: those of `admit`, ProviderUnreachable,
-    AnswerLost, UnusableAnswer, KeyUnusable, RateLimited, and those of `received_body`.
+    AnswerLost, UnusableAnswer, KeyUnusable, RateLimited, Frozen, and those of `received_body`.
     """
     async with received_body(runtime, request, dialect) as body:
         await _forward(runtime, request, body, dialect=dialect, admit=admit)
@@ -50,7 +51,11 @@ async def _forward(
             await _replay(runtime, request, refusal)
             return
         try:
-            answered = await _make(call, body, failover)
+            async with runtime.freezes.watch(call.hold.pk):
+                answered = await _make(call, body, failover)
+        except Frozen as refusal:
+            await _end_frozen(call, refusal)
+            return
         except NO_KEY as refusal:
             await failover.blame_key()
             await fall_back(call, refusal, refused=failover.refused_keys)
@@ -60,6 +65,17 @@ async def _forward(
         finally:
             # Also when the client has gone, or Butler itself failed.
             settle(call)
+
+
+async def _end_frozen(call: Call, refusal: Frozen) -> None:
+    """Settle a call that a freeze has ended, and tell its client. Refusal: Frozen, if the answer
+    has not begun."""
+    call.cut_unseen = call.facts.reasons_unseen
+    await settle(call)
+    if not call.request.response_started:
+        raise refusal
+    event = error_responses.refusal_event(call.dialect, call.request.id, refusal)
+    await call.request.write(event, more=False)
 
 
 async def _make(call: Call, body: bytes, failover: Failover) -> bool:

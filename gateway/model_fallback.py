@@ -5,16 +5,19 @@ from gateway.failover import key_refusal
 from gateway.model_choice import choose_model
 from gateway.provider_errors import About, ProviderError
 from gateway.refusals import KeyUnusable
-from keys.refusals import KeyFull, RateLimited
+from keys.refusals import KeyFrozen, KeyFull, RateLimited
 
 # Refusals because of the API key; no other key can take the session over.
-NO_KEY = (KeyFull, KeyUnusable, RateLimited)
+NO_KEY = (KeyFrozen, KeyFull, KeyUnusable, RateLimited)
 # How many keys one request is tried on.
 _KEYS_MAX = 6
 
 
 async def fall_back(
-    call: Call, refusal: KeyFull | KeyUnusable | RateLimited, *, refused: frozenset[str]
+    call: Call,
+    refusal: KeyFrozen | KeyFull | KeyUnusable | RateLimited,
+    *,
+    refused: frozenset[str],
 ) -> None:
     """Note that the call's key cannot take it, so that a fallback is chosen next.
 

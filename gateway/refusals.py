@@ -19,13 +19,15 @@ books that pass through.
             ├── budget   keys.AllocationExhausted and keys.AllocationClosed: 400, or the
             │            `refusal_status` of the allocation
             ├── in flight keys.BudgetInFlight 429, after a wait
-            ├── caller   keys.AllocationNotFound 401, keys.AgentDisabled 403
+            ├── caller   keys.AllocationNotFound 401, keys.AgentDisabled 403, keys.Frozen 403
             ├── repeat   AlreadyCalled 409, keys.IdempotencyMismatch 409
-            └── API key  keys.RateLimited 429, keys.KeyFull 503, KeyUnusable 503
+            └── API key  keys.RateLimited 429, keys.KeyFull 503, KeyUnusable 503,
+                         keys.KeyFrozen 403
     call
     ├── send             ProviderUnreachable 502: nothing was sent, nothing is charged
     ├── key refused      KeyUnusable 503 or keys.RateLimited 429, when no other key can take the
     │                    session over, and no fallback of the model the call
+    ├── while it runs    keys.Frozen 403: a freeze ended it; charged by the best evidence
     └── answer           AnswerLost 504: charged by the best evidence; UnusableAnswer 502: a web
                          page or a redirect, nothing is charged
 

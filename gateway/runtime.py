@@ -17,6 +17,7 @@ from gateway import bounds, services, upstream
 from gateway.agent_calls import AgentCalls
 from gateway.answer_lengths import AnswerLengths
 from gateway.counts.known import KnownCounts
+from gateway.freeze_watch import FreezeWatch
 from gateway.hold_queue import HoldQueue
 from gateway.large_bodies import LargeBodies
 from gateway.learned import Lessons
@@ -46,6 +47,7 @@ class Runtime:
         self.agent_calls = AgentCalls()
         self.large_bodies = LargeBodies()
         self.threads = Threads()
+        self.freezes = FreezeWatch()
         self.sessions = Sessions(self.threads)
         self.pool = upstream.connection_pool()
         self.lessons = Lessons()
@@ -140,6 +142,7 @@ class Runtime:
         await asyncio.to_thread(self.holds.close)
         if self._detached:
             await asyncio.wait(self._detached, timeout=_STOPPING_SECONDS)
+        await self.freezes.close()
         self._renewal.cancel()
         with suppress(asyncio.CancelledError):
             await self._renewal

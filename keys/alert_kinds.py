@@ -137,3 +137,26 @@ PROVIDER_URL_CHANGED = register(
         subject="provider",
     )
 )
+FROZEN = register(
+    AlertKind(
+        slug="frozen",
+        severity=Severity.CRITICAL,
+        meaning="Somebody froze an API key, a provider, an agent, a cost centre or all spending. "
+        "No new call is made for it, and running calls were ended if the freeze says so.",
+        remedy="Find out on the page of the freeze who made it and why. When the matter is "
+        "settled, somebody other than who froze it thaws it there.",
+        page="freeze",
+        subject="freeze_id",
+    )
+)
+THAWED = register(
+    AlertKind(
+        slug="thawed",
+        severity=Severity.WARNING,
+        meaning="Somebody thawed what was frozen. Calls are made for it again.",
+        remedy="If the thaw was agreed, resolve the alert. If it was not, freeze it again and "
+        "find out on the page of the freeze who thawed it.",
+        page="freeze",
+        subject="freeze_id",
+    )
+)

@@ -7,7 +7,7 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on allocations, limits, keys, prices, providers, agents, tokens and slots."""
+    """Actions on allocations, limits, keys, prices, providers, agents, tokens, slots, freezes."""
 
     ALLOCATION_CREATE = "allocation.create"
     ALLOCATION_ROTATE = "allocation.rotate"
@@ -45,3 +45,6 @@ class Action(StrEnum):
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - an action, no secret
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 - an action, no secret
     SLOT_ADD = "slot.add"
+    FREEZE_CREATE = "freeze.create"
+    FREEZE_CHANGE = "freeze.change"
+    FREEZE_THAW = "freeze.thaw"

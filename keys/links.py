@@ -69,5 +69,7 @@ links.register(
         "adjustments": Page("admin:keys_adjustment_changelist", {"charge": "charge__id__exact"}),
         "slot": Page("admin:keys_slot_change"),
         "slots": Page("admin:keys_slot_changelist"),
+        "freeze": Page("admin:keys_freeze_change"),
+        "freezes": Page("admin:keys_freeze_changelist", {"scope": "scope__exact"}),
     }
 )

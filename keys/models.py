@@ -10,6 +10,7 @@ from keys.books.models.allocations import (
     RateLease,
     Rotation,
 )
+from keys.books.models.freezes import EVERYTHING, Freeze, FreezeMode
 from keys.books.models.slots import Slot
 from keys.identity.models import Agent, AgentToken, CostCentre
 from keys.limits.models import Grant, Limit, Period, Unit, Window
@@ -24,6 +25,7 @@ from keys.supply.models import (
 )
 
 __all__ = [
+    "EVERYTHING",
     "FIGURES",
     "ROTATION_NEEDED",
     "Adjustment",
@@ -36,6 +38,8 @@ __all__ = [
     "CostCentre",
     "Decision",
     "Grant",
+    "Freeze",
+    "FreezeMode",
     "Limit",
     "ModelAlias",
     "ModelFallback",

@@ -12,6 +12,8 @@ Refusal
 │   ├── ReportTooLarge
 │   ├── ReportTooLate
 │   └── UsageIsMetered
+├── Frozen                  a freeze stops the call
+│   └── KeyFrozen           of the API key or its provider; another key may serve
 ├── …NotFound               ProviderNotFound, ModelNotFound, CostCentreNotFound, AgentNotFound, …
 └── the others, each directly below Refusal
 """
@@ -243,6 +245,52 @@ class AgentDisabled(Refusal):
     def sentence(self) -> str:
         which = self.agent or "of this session"
         return f"The agent {which} is switched off. Ask an operator to switch it on."
+
+
+@dataclass(kw_only=True, eq=False)
+class Frozen(Refusal):
+    """A freeze stops the call. `scope` is what is frozen; only people read by whom."""
+
+    scope: str
+
+    def sentence(self) -> str:
+        kind, _, name = self.scope.partition(":")
+        what = {
+            "all": "All spending",
+            "key": f"The API key {name}",
+            "provider": f"The provider {name}",
+            "agent": f"The agent {name}",
+            "centre": f"The cost centre {name}",
+        }[kind]
+        return f"{what} is frozen. Ask an operator of Butler why, and when it is thawed."
+
+
+@dataclass(kw_only=True, eq=False)
+class KeyFrozen(Frozen):
+    """The API key or its provider is frozen; another key may take the session over."""
+
+
+@dataclass(kw_only=True, eq=False)
+class FreezeNotFound(Refusal):
+    """The freeze does not exist."""
+
+    freeze_id: int
+
+    def sentence(self) -> str:
+        return f"The freeze {self.freeze_id} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
+class OwnFreeze(Refusal):
+    """Who froze something cannot thaw it, nor can an agent that is frozen."""
+
+    freeze_id: int
+
+    def sentence(self) -> str:
+        return (
+            "A freeze is thawed by somebody other than the person or program that made it, and "
+            "never by a frozen agent. Ask another operator."
+        )
 
 
 class BudgetNumbers(TypedDict):

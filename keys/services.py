@@ -11,6 +11,7 @@ from keys.books.services.close import (
     fail,
     forget_leases,
 )
+from keys.books.services.freezes import freeze, thaw
 from keys.books.services.hold import (
     HoldRequest,
     extend_holds,
@@ -126,6 +127,7 @@ __all__ = [
     "forget_leases",
     "free_slot",
     "grant",
+    "freeze",
     "hold",
     "hold_as_guest",
     "hold_many",
@@ -169,4 +171,5 @@ __all__ = [
     "subject_at",
     "take_books_alone",
     "take_slot",
+    "thaw",
 ]

@@ -26,8 +26,8 @@ def overtaken(*, first: Callable[[], Any], then: Callable[[], Any]) -> Any:
     with ThreadPoolExecutor(1) as threads:
         with transaction.atomic():
             first()
-            future = threads.submit(_run, then)
-            wait_until(lambda: future.done() or _waiting())
+            future = threads.submit(run_and_close, then)
+            wait_until(lambda: future.done() or is_waiting())
         return future.result(timeout=60)
 
 
@@ -53,14 +53,16 @@ def refused(answers: list[Any], *refusals: type[Exception]) -> int:
     return sum(isinstance(answer, refusals) for answer in answers)
 
 
-def _run(work):
+def run_and_close(work: Callable[[], Any]) -> Any:
+    """Call `work` in a thread, and close the connection that it opened there."""
     try:
         return work()
     finally:
         connection.close()
 
 
-def _waiting() -> bool:
+def is_waiting() -> bool:
+    """Whether a connection waits for a lock."""
     with connection.cursor() as cursor:
         # Within a transaction PostgreSQL would show the same moment again and again.
         cursor.execute("SELECT pg_stat_clear_snapshot()")

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from common.statements import fetch_unprepared
+from keys.books.queries.freezes import frozen_payers
 from orchestration import sql
 from orchestration.models import Attempt, Concurrency, SubTask, Task
 from orchestration.services.finish import fail_sub_tasks
@@ -26,7 +27,8 @@ def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
     """Start up to `most` waiting sub-tasks: each gets an attempt with tokens of its task's budget.
 
     The agents with the fewest running attempts come first. Concurrency limits and the budgets of
-    the tasks may allow fewer. One conditional UPDATE decides which worker gets a sub-task.
+    the tasks may allow fewer, and nothing starts for what is frozen. One conditional UPDATE decides
+    which worker gets a sub-task.
     """
     if not fetch_unprepared(sql.CANDIDATES, full=[], now=now, most=1):
         return []
@@ -35,8 +37,9 @@ def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
     limits = _ConcurrencyLimits(
         {each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING_BY_SCOPE)}
     )
+    closed = [*limits.full_scopes(), *frozen_payers()]
     sub_tasks, tasks = _lock_candidates(
-        fetch_unprepared(sql.CANDIDATES, full=limits.full_scopes(), now=now, most=most)
+        fetch_unprepared(sql.CANDIDATES, full=closed, now=now, most=most)
     )
     budgets = _task_budgets(tasks, sub_tasks)
     starts = [

@@ -39,7 +39,7 @@ def allocate(
     allocation. `session_id` names its session (1 to 64 of A-Z a-z 0-9 . _ -, never used for another
     request); without it the name is random. Refusals: NoKeyCapacity (with the windows that lack,
     alternatives and the next reset), LimitReached, NotAllowed, IdempotencyMismatch, AgentNotFound,
-    AgentDisabled, ProviderNotFound, ModelNotFound, CostCentreNotFound, WrongValue, Busy.
+    AgentDisabled, Frozen, ProviderNotFound, ModelNotFound, CostCentreNotFound, WrongValue, Busy.
     """
     request.check()
     for _ in range(_ATTEMPTS):

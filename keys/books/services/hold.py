@@ -21,10 +21,12 @@ from keys.refusals import (
     AllocationExhausted,
     AllocationNotFound,
     BudgetInFlight,
+    Frozen,
     HeldBefore,
     IdempotencyMismatch,
     KeyCannotServe,
     KeyChanged,
+    KeyFrozen,
     KeyFull,
     RateLimited,
     WrongValue,
@@ -75,7 +77,7 @@ def hold(
     """Set aside `tokens`, the most a call can use, until it is settled or the hold expires.
 
     Returns the charge and whether it was created: the same idempotency key is the same charge.
-    Refusals: AllocationExhausted, AllocationClosed, AllocationNotFound, AgentDisabled,
+    Refusals: AllocationExhausted, AllocationClosed, AllocationNotFound, AgentDisabled, Frozen,
     RateLimited, IdempotencyMismatch, WrongValue.
     """
     wanted = HoldRequest(
@@ -98,7 +100,8 @@ def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResul
 
     Runs one statement, which is its own transaction, and more statements if calls of the batch
     depend on what earlier ones leave. Returned refusals: those of `hold`, and HeldBefore,
-    BudgetInFlight, KeyChanged, KeyCannotServe. Raises WrongValue for a number of tokens below zero.
+    BudgetInFlight, KeyChanged, KeyCannotServe, KeyFrozen. Raises WrongValue for a number of tokens
+    below zero.
     """
     wanted = list(wanted)
     if any(not 0 <= one.least <= one.most for one in wanted):
@@ -294,6 +297,12 @@ def _key_cannot_serve(row: HoldRow, one: HoldRequest) -> Refusal:
     )
 
 
+def _frozen(row: HoldRow, one: HoldRequest) -> Refusal:
+    scope = row.frozen or ""
+    is_of_key = scope.startswith(("key:", "provider:"))
+    return KeyFrozen(scope=scope) if is_of_key else Frozen(scope=scope)
+
+
 def _rate_limited(row: HoldRow, one: HoldRequest) -> Refusal:
     return RateLimited(
         key_id=row.api_key,
@@ -312,5 +321,6 @@ _REFUSALS: dict[str, Callable[[HoldRow, HoldRequest], Refusal]] = {
     "paced": _rate_limited,
     "unknown": lambda row, one: AllocationNotFound(allocation_id=one.allocation_id),
     "disabled": lambda row, one: AgentDisabled(),
+    "frozen": _frozen,
     "rotated": lambda row, one: KeyChanged(key_id=row.api_key),
 }

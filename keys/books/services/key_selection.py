@@ -23,6 +23,7 @@ from keys.refusals import (
     AgentNotFound,
     Alternative,
     CostCentreNotFound,
+    Frozen,
     LackingWindow,
     LimitReached,
     ModelNotFound,
@@ -61,7 +62,7 @@ def look(
 
     Within a transaction, no other transaction can open windows until its end.
 
-    Refusals: AgentNotFound, AgentDisabled, CostCentreNotFound.
+    Refusals: AgentNotFound, AgentDisabled, Frozen, CostCentreNotFound.
     """
     rows = fetch(
         sql.LOOK,
@@ -76,6 +77,8 @@ def look(
     (row,) = rows
     if row.disabled_at:
         raise AgentDisabled(agent=agent)
+    if row.frozen:
+        raise Frozen(scope=row.frozen)
     if cost_centre and (row.asked is None or row.own[-1] not in row.asked):
         raise CostCentreNotFound(
             cost_centre=cost_centre,

@@ -13,6 +13,7 @@ from common.statements import fetch
 from keys.audit_actions import Action
 from keys.books import selection, sql, transactions
 from keys.books.queries.candidates import candidates, served_prices
+from keys.books.queries.freezes import is_frozen_key
 from keys.books.sql.locks import LockedRow
 from keys.books.sql.rotate import Share
 from keys.identity.queries.allow_lists import allow_lists_of
@@ -177,9 +178,10 @@ def _check_target(allocation: Allocation, target: str | None, now: datetime) -> 
             session_id=allocation.session_id,
             key_id=target,
         )
-    if not to_key.lendable(now=now):
+    status = "frozen" if is_frozen_key(to_key) else to_key.status
+    if status == "frozen" or not to_key.lendable(now=now):
         raise RotationRefused(
-            f"The API key {target} is {to_key.status}.",
+            f"The API key {target} is {status}.",
             session_id=allocation.session_id,
             key_id=target,
         )

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import Q
+
+from keys.books.queries.freezes import frozen_keys
 from keys.books.services.rotate import rotate
 from keys.models import ROTATION_NEEDED, Allocation, ApiKey
 from keys.refusals import AllocationClosed, RotationRefused
@@ -29,7 +32,8 @@ def rotate_stranded(*, now: datetime) -> tuple[int, int]:
     other key could take before.
     """
     live = Allocation.objects.filter(status="active", expires_at__gt=now)
-    unable = live.filter(api_key__status__in=_CANNOT_SERVE)
+    frozen = frozen_keys()
+    unable = live.filter(Q(api_key__status__in=_CANNOT_SERVE) | Q(api_key__in=frozen))
     crossed = live.filter(ROTATION_NEEDED, auto_rotate=True)
     return _rotate_each((unable | crossed).distinct(), reason="rotated by the sweep", now=now)
 

@@ -16,6 +16,8 @@ every window that LOCK waited for.
 from keys.books.sql.adjust import ADJUST
 from keys.books.sql.allocate import ALLOCATE, split_lent_row
 from keys.books.sql.close import CLOSE
+from keys.books.sql.freeze import ANNOUNCE, CUT_CHARGES, FREEZE_LOCK, FROZEN_PAYERS
+from keys.books.sql.freeze import CHANNEL as FREEZE_CHANNEL
 from keys.books.sql.hold import EXTEND_HOLDS, HOLD, HOLD_ONE, PACE
 from keys.books.sql.key_selection import (
     CANDIDATES,
@@ -33,13 +35,18 @@ from keys.limits.sql import BOOKS_LOCK
 __all__ = [
     "ADJUST",
     "ALLOCATE",
+    "ANNOUNCE",
     "BOOKS_LOCK",
     "CANDIDATES",
     "CHARGE",
     "CLOSE",
     "COMMITTED",
+    "CUT_CHARGES",
     "END",
     "EXTEND_HOLDS",
+    "FREEZE_CHANNEL",
+    "FREEZE_LOCK",
+    "FROZEN_PAYERS",
     "HOLD",
     "HOLD_ONE",
     "JOIN",

@@ -11,6 +11,7 @@ the facts of a refusal. The `outcome` is
   after it, or one of them has the same idempotency key;
 - `closed`, `expired`: the state of the allocation; `disabled`: its agent is switched off;
   `unknown`: the allocation does not exist;
+- `frozen`: a freeze stops the call; `frozen` names what is frozen;
 - `rotated`: the allocation is not on the expected key; `key`: its key cannot serve now;
 - `paced`: the key has rates per minute. Run the statement again under PACE, with `paced`; then
   `paced` means that the key has no place left in this minute, until `free_at`;
@@ -48,8 +49,8 @@ class HoldRow(NamedTuple):
     Which columns are filled depends on `outcome`; the others are NULL. `charge` to `key_version`
     and `left` describe what was `held`; `status` and `until` are the key's where the key refuses;
     `earlier…` describe the charge that the idempotency key made before; `fits_alone`: whether
-    `least` would fit if nothing were held. Of an `unknown` allocation only `n` and `outcome` are
-    known.
+    `least` would fit if nothing were held; `frozen`: the scope whose freeze stops it. Of an
+    `unknown` allocation only `n` and `outcome` are known.
     """
 
     n: int
@@ -72,6 +73,7 @@ class HoldRow(NamedTuple):
     earlier_status: str
     earlier_digest: bytes | None
     fits_alone: bool
+    frozen: str | None
 
     @property
     def left(self) -> int:
@@ -107,7 +109,7 @@ HOLD_ONE = Statement(
     """
     -- The allocation, locked, if it is the plain case: its room, and what of it is held.
     WITH room AS MATERIALIZED (
-        SELECT a.id, a.session_id, a.api_key_id,
+        SELECT a.id, a.session_id, a.api_key_id, a.payers, a.agent_id,
                coalesce(%(price)s, a.price_id) AS price_id,
                a.allocated - a.used - a.held AS free, f.tokens,
                greatest(least(
@@ -139,7 +141,8 @@ HOLD_ONE = Statement(
                         OR k.status IN ('cooling', 'suspended') AND k.cooling_until <= %(now)s))
            FOR NO KEY UPDATE OF a
     ),
-    -- The charge; none if its idempotency key was used before.
+    -- The charge; none if its idempotency key was used before, or a freeze stops it. That is asked
+    -- when the allocation is locked.
     made AS (
         INSERT INTO keys_charge (
             allocation_id, api_key_id, price_id, model, asked_model, idempotency_key,
@@ -150,6 +153,7 @@ HOLD_ONE = Statement(
                %(digest)s::bytea, %(route)s, 'held', 'reported', tokens, cost, 0, 0, 0, 0, 0, 0, 0,
                false, %(now)s, %(until)s
           FROM room
+         WHERE keys_frozen(payers, agent_id, api_key_id) IS NULL
             ON CONFLICT (allocation_id, idempotency_key) DO NOTHING
         RETURNING id, allocation_id
     ),
@@ -184,7 +188,7 @@ HOLD = Statement(
     -- The allocations, locked in the order of locks, with what they have free.
     room AS MATERIALIZED (
         SELECT a.id, a.session_id, a.agent_id, a.api_key_id, a.price_id, a.status, a.expires_at,
-               a.allocated, a.used, a.held, a.token_cost_max, a.wire_format, a.created_at,
+               a.allocated, a.used, a.held, a.token_cost_max, a.wire_format, a.created_at, a.payers,
                a.allocated - a.used - a.held AS free,
                a.allocated_cost - a.used_cost - a.held_cost AS free_cost,
                a.allocated_cost - a.used_cost AS unused_cost
@@ -222,9 +226,18 @@ HOLD = Statement(
           FROM given g LEFT JOIN room r ON r.id = g.allocation
         WINDOW every AS (PARTITION BY g.allocation)
     ),
+    -- The freeze that stops each, if one does. The order makes that all allocations are locked
+    -- before the first is asked.
+    frozen AS MATERIALIZED (
+        SELECT n, keys_frozen(payers, agent_id, api_key) AS scope
+          FROM (SELECT g.n, r.payers, r.agent_id,
+                       CASE WHEN g.guest THEN g.api_key ELSE r.api_key_id END AS api_key
+                  FROM given g JOIN room r ON r.id = g.allocation
+                 ORDER BY g.n) locked
+    ),
     -- Each hold with its allocation, key, places and earlier charge; `no`: why it cannot be.
     looked AS (
-        SELECT g.*, r.id, r.session_id, k.slug AS api_key_id,
+        SELECT g.*, fr.scope AS frozen, r.id, r.session_id, k.slug AS api_key_id,
                coalesce(g.price, r.price_id) AS price_id, r.status, r.created_at, r.expires_at,
                r.allocated, r.used, r.held, r.free_cost, r.unused_cost, k.version,
                coalesce(g.token_cost, r.token_cost_max) AS token_cost_max,
@@ -247,6 +260,7 @@ HOLD = Statement(
                     WHEN r.status <> 'active' THEN 'closed'
                     WHEN r.expires_at <= %(now)s THEN 'expired'
                     WHEN ag.disabled_at IS NOT NULL THEN 'disabled'
+                    WHEN fr.scope IS NOT NULL THEN 'frozen'
                     WHEN g.api_key <> '' AND g.api_key <> r.api_key_id AND NOT g.guest
                     THEN 'rotated'
                     WHEN g.api_key <> '' AND NOT k.serves THEN 'key'
@@ -263,6 +277,7 @@ HOLD = Statement(
                     THEN 'paced' END AS no
           FROM asked g
           LEFT JOIN room r ON r.id = g.allocation
+          LEFT JOIN frozen fr ON fr.n = g.n
           LEFT JOIN keys k ON k.slug = CASE WHEN g.guest THEN g.api_key ELSE r.api_key_id END
           LEFT JOIN places p ON p.slug = k.slug
           LEFT JOIN keys_agent ag ON ag.slug = r.agent_id
@@ -365,7 +380,8 @@ HOLD = Statement(
            p.unused_cost >= p.call_cost
                AND keys_affordable(p.allocated - p.used, p.unused_cost - p.call_cost,
                                    p.token_cost_max) >= p.least
-               AS fits_alone
+               AS fits_alone,
+           p.frozen
       FROM priced p
       LEFT JOIN made m ON m.allocation_id = p.id AND m.idempotency_key = p.idempotency_key
                       -- Not for another one of this batch with the same key.

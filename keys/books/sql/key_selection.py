@@ -16,7 +16,7 @@ class AskerRow(NamedTuple):
     `books_joined` is empty: its expression takes the shared lock of the books. `earlier`: the id of
     the allocation that the same request got before. `allow_lists`: JSON, the scope, models and
     providers of each payer that does not allow everything. `own`, `asked`: the paths of the agent's
-    cost centre and of the requested one.
+    cost centre and of the requested one. `frozen`: the frozen scope for which nothing is lent.
     """
 
     books_joined: str
@@ -28,6 +28,7 @@ class AskerRow(NamedTuple):
     payers: list[str]
     tokens_free: int | None
     usd_free: Decimal | None
+    frozen: str | None
 
 
 class LackingWindow(NamedTuple):
@@ -87,7 +88,10 @@ LOOK = Statement(
               FROM allowing WHERE models <> '{}' OR providers <> '{}') AS allow_lists,
            own, asked, payers,
            (SELECT trunc(min("left"))::bigint FROM free WHERE unit = 'tokens') AS tokens_free,
-           (SELECT min("left") FROM free WHERE unit = 'usd') AS usd_free
+           (SELECT min("left") FROM free WHERE unit = 'usd') AS usd_free,
+           (SELECT min(scope) FROM keys_freeze
+             WHERE thawed_at IS NULL AND scope = ANY(keys_freeze_scopes(payers, slug, '')))
+               AS frozen
       FROM asking
     """,
     AskerRow,
@@ -152,9 +156,16 @@ CANDIDATES = Statement(
                min(amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END)
                    FILTER (WHERE unit = 'usd') AS usd
           FROM keys_window WHERE closed_at IS NULL AND scope LIKE 'key:%%' GROUP BY scope
+    ),
+    -- What is frozen.
+    frozen AS (
+        SELECT scope FROM keys_freeze WHERE thawed_at IS NULL
     )
     SELECT k.slug, k.provider_id AS provider, k.model,
-           CASE WHEN k.status = 'exhausted'
+           CASE WHEN 'key:' || k.slug IN (SELECT scope FROM frozen)
+                  OR 'provider:' || k.provider_id IN (SELECT scope FROM frozen)
+                THEN 'frozen'
+                WHEN k.status = 'exhausted'
                   OR k.status IN ('cooling', 'suspended') AND k.cooling_until <= %(now)s
                 THEN 'active'
                 ELSE k.status END AS status,

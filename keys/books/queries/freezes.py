@@ -1,0 +1,56 @@
+"""What is frozen now."""
+
+from collections.abc import Iterable
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from common.statements import fetch_unprepared
+from keys.books import sql
+from keys.books.sql.freeze import CutCharge
+from keys.models import EVERYTHING, ApiKey, Freeze
+
+# Whoever listens to it hears of every freeze.
+FREEZE_CHANNEL = sql.FREEZE_CHANNEL
+
+
+def frozen_payers() -> set[str]:
+    """The scopes of payers for which nothing can start: `agent:…`, `centre:…` or `all`."""
+    return {row.scope for row in fetch_unprepared(sql.FROZEN_PAYERS)}
+
+
+def is_frozen_agent(slug: str) -> bool:
+    """Whether nothing can be held for the agent."""
+    return not frozen_payers().isdisjoint((EVERYTHING, f"agent:{slug}"))
+
+
+def frozen_keys() -> QuerySet[ApiKey]:
+    """The API keys that are frozen, by themselves or with their provider."""
+    return ApiKey.objects.filter(
+        Exists(
+            Freeze.objects.filter(thawed_at=None).filter(
+                Q(scope=Concat(Value("key:"), OuterRef("pk")))
+                | Q(scope=Concat(Value("provider:"), OuterRef("provider_id")))
+            )
+        )
+    )
+
+
+def is_frozen_key(api_key: ApiKey) -> bool:
+    """Whether the key is frozen, by itself or with its provider."""
+    return frozen_keys().filter(pk=api_key.pk).exists()
+
+
+async def cut_charges(
+    connection: AsyncConnection[TupleRow], charges: Iterable[int]
+) -> list[CutCharge]:
+    """Those of these running calls that a freeze ends. Reads by a connection of an event loop."""
+    found = await connection.execute(sql.CUT_CHARGES.text, {"charges": list(charges)})
+    return [CutCharge._make(row) for row in await found.fetchall()]
+
+
+def freeze_of(scope: str) -> Freeze | None:
+    """The freeze of exactly this scope; None if it is not frozen itself."""
+    return Freeze.objects.filter(scope=scope, thawed_at=None).first()
