@@ -19,6 +19,7 @@ _GROUPS = {
         ("Agents", "smart_toy", "agents", "keys.view_agent"),
         ("Cost centres", "account_tree", "centres", "keys.view_costcentre"),
         ("Agent tokens", "badge", "agent_tokens", "keys.view_agenttoken"),
+        ("Freezes", "ac_unit", "freezes", "keys.view_freeze"),
     ],
     "Tasks": [
         ("Tasks", "task_alt", "tasks", "orchestration.view_task"),

@@ -98,6 +98,8 @@ RULES: dict[str, Rows] = {
     # An API key serves all cost centres, and so do its figures.
     "keys.apikey": nothing,
     "gate.reveal": nothing,
+    # One may be of everything.
+    "keys.freeze": nothing,
     "alerts.channel": nothing,
     "alerts.notification": nothing,
     "orchestration.command": nothing,

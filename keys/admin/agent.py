@@ -100,7 +100,7 @@ class AgentAdmin(AllowListAdmin):
     search_help_text = "The beginning of an agent's name, or a cost centre"
     ordering = ("slug",)
     autocomplete_fields = ("cost_centre",)
-    actions_detail = ("issue_token", "set_allow_list", "enable", "disable")
+    actions_detail = ("issue_token", "set_allow_list", "enable", "disable", "freeze")
     fieldsets = (
         (None, {"fields": _FIXED}),
         ("Reason for your change", {"fields": ("reason",), "description": _REASON}),

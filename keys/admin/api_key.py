@@ -86,7 +86,14 @@ class ApiKeyAdmin(LimitedAdmin):
     search_help_text = "The beginning of a key's name, or a provider"
     ordering = ("-priority", "slug")
     sortable_by = ("priority", "slug")
-    actions_detail = ("switch_on", "switch_off", "replace_secret", "set_models", "set_cost")
+    actions_detail = (
+        "switch_on",
+        "switch_off",
+        "replace_secret",
+        "set_models",
+        "set_cost",
+        "freeze",
+    )
     readonly_fields = (
         "slug",
         "provider_link",

@@ -53,7 +53,7 @@ class CostCentreAdmin(AllowListAdmin):
     search_help_text = "The beginning of a cost centre's name, or its parent"
     ordering = ("path",)
     autocomplete_fields = ("parent",)
-    actions_detail = ("set_allow_list",)
+    actions_detail = ("set_allow_list", "freeze")
     fieldsets = (
         (None, {"fields": _FIXED}),
         ("Reason for your change", {"fields": ("reason",), "description": _REASON}),

@@ -15,10 +15,10 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from common.admin import widgets
 from common.admin.dialogs import reason_field
-from common.admin.service_forms import ServiceAdmin
 from keys import services as keys
 from keys.admin import widgets as book_widgets
 from keys.admin.dialogs import show_proposed
+from keys.admin.freeze import FreezableAdmin
 from keys.books.queries import pages
 from keys.identity.services.agents import check_slug
 from keys.models import Limit, Window
@@ -132,7 +132,7 @@ def _open_windows(limit: Limit) -> list[Window]:
     return getattr(limit, "open_windows", [])
 
 
-class LimitedAdmin(ServiceAdmin):
+class LimitedAdmin(FreezableAdmin):
     """The page of an API key, agent or cost centre: its limits inline, its history below.
 
     `subject_kind`: the prefix of its rows in the audit, such as `key`.

@@ -11,9 +11,9 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from common.admin import widgets
-from common.admin.service_forms import ServiceAdmin
 from keys import services as keys
 from keys.admin.base_urls import BaseUrlForm
+from keys.admin.freeze import FreezableAdmin
 from keys.admin.limits import AddForm, ReasonedForm
 from keys.models import Provider
 from security.request_actor import person_of
@@ -39,9 +39,11 @@ class ChangeProviderForm(BaseUrlForm, ReasonedForm):
 
 
 @admin.register(Provider)
-class ProviderAdmin(ServiceAdmin):
+class ProviderAdmin(FreezableAdmin):
     """The list and the page of providers."""
 
+    subject_kind = "provider"
+    actions_detail = ("freeze",)
     list_display = ("slug", *_ABOUT, "api_keys")
     search_fields = ("slug__startswith",)
     ordering = ("slug",)

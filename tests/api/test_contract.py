@@ -19,9 +19,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from alerts import services as alerts
+from keys import services as keys
 from keys.alert_kinds import KEY_COOLING
 from keys.models import Agent, AgentToken
 from orchestration import services as orchestration
+from tests.actors import ACTOR
 from tests.api.caller import token_of
 from tests.gate.approvals import budget_request
 from tests.keys.builders import PAID, add_key, allocate, report
@@ -42,6 +44,7 @@ def known(people):
     given = ({"description": "a"}, {"description": "b", "depends_on": ["1"]})
     task_request = orchestration.TaskRequest(name="test", sub_tasks=given, total_budget=10_000)
     task, _ = orchestration.submit(agent="ada", request=task_request, now=timezone.now())
+    frozen, _ = keys.freeze("agent:bob", reason="test", actor=ACTOR, now=NOON)
     return {
         "approval_id": budget_request(Agent.objects.get(pk="ada")).pk,
         "session_id": allocation.session_id,
@@ -49,6 +52,7 @@ def known(people):
         "alert_id": alert.pk,
         "charge_id": charge.pk,
         "task_id": task.pk,
+        "freeze_id": frozen.pk,
     }
 
 

@@ -27,6 +27,8 @@ FIELDS = {
     "/allocations/{session_id}/extension": {"ttl_seconds": 60},
     "/tasks/{task_id}/approval": {"sub_task_id": "a"},
     "/keys/{key_id}/refusal": {"status": 401},
+    "/freezes": {"scope": "agent:bob", "reason": "test"},
+    "/freezes/{freeze_id}/thaw": {"reason": "test"},
 }
 READ, SPEND, OPERATE = ("read", "operate"), ("spend",), ("operate",)
 SCOPES = {
@@ -38,6 +40,9 @@ SCOPES = {
     ("POST", "/alerts/{alert_id}/acknowledgement"): OPERATE,
     ("POST", "/alerts/{alert_id}/resolution"): OPERATE,
     ("POST", "/tasks/{task_id}/approval"): OPERATE,
+    ("GET", "/freezes"): OPERATE,
+    ("POST", "/freezes"): OPERATE,
+    ("POST", "/freezes/{freeze_id}/thaw"): OPERATE,
 }
 FOR_SESSIONS = {"/charges", "/charges/{charge_id}"}
 OF_OPERATORS = {route for (_, route), scopes in SCOPES.items() if scopes == OPERATE}

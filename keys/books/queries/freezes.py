@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow
 from common.statements import fetch_unprepared
 from keys.books import sql
 from keys.books.sql.freeze import CutCharge
-from keys.models import EVERYTHING, ApiKey, Freeze
+from keys.models import EVERYTHING, Agent, ApiKey, CostCentre, Freeze, Provider
 
 # Whoever listens to it hears of every freeze.
 FREEZE_CHANNEL = sql.FREEZE_CHANNEL
@@ -51,6 +51,19 @@ async def cut_charges(
     return [CutCharge._make(row) for row in await found.fetchall()]
 
 
-def freeze_of(scope: str) -> Freeze | None:
-    """The freeze of exactly this scope; None if it is not frozen itself."""
-    return Freeze.objects.filter(scope=scope, thawed_at=None).first()
+def freezes_of(subject: Model) -> QuerySet[Freeze]:
+    """The freezes that stop an API key, a provider, an agent or a cost centre now."""
+    return Freeze.objects.filter(thawed_at=None, scope__in=[EVERYTHING, *_scopes(subject)])
+
+
+def _scopes(subject: Model) -> list[str]:
+    match subject:
+        case ApiKey():
+            return [subject.scope, f"provider:{subject.provider_id}"]
+        case Provider():
+            return [f"provider:{subject.pk}"]
+        case Agent():
+            return [f"agent:{subject.pk}", *_scopes(subject.cost_centre)]
+        case CostCentre():
+            return [f"centre:{slug}" for slug in subject.path]
+    raise TypeError(f"{subject!r} cannot be frozen")
