@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -90,7 +91,11 @@ class FreezableAdmin(ServiceAdmin):
                 )
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @action(description="Freeze", permissions=["keys.add_freeze"], dialog=_FREEZE)
+    def has_freeze_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whether the user may freeze."""
+        return request.user.has_perm("keys.add_freeze")
+
+    @action(description="Freeze", permissions=["freeze"], dialog=_FREEZE)
     def freeze(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         """Freeze the row."""
         page = links.url(self.subject_kind, object_id)
@@ -117,6 +122,14 @@ class FreezeAdmin(ReadOnlyAdmin):
         """The freeze, which the audit entries name."""
         return f"freeze:{obj.pk}"
 
+    def has_freeze_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whether the user may freeze everything."""
+        return request.user.has_perm("keys.add_freeze")
+
+    def has_thaw_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whether the user may thaw what somebody else froze."""
+        return request.user.has_perm("keys.change_freeze")
+
     @display(description="What")
     def subject(self, row: Freeze) -> SafeString | str:
         """What is frozen, as a link."""
@@ -141,14 +154,14 @@ class FreezeAdmin(ReadOnlyAdmin):
 
     @action(
         description="Freeze everything",
-        permissions=["keys.add_freeze"],
+        permissions=["freeze"],
         dialog=_FREEZE_EVERYTHING,
     )
     def freeze_everything(self, request: HttpRequest, form: BaseDialogForm) -> HttpResponse:
         """Freeze all spending."""
         return freeze_scope(request, form, EVERYTHING, links.url("freezes"))
 
-    @action(description="Thaw", permissions=["keys.change_freeze"], dialog=_THAW)
+    @action(description="Thaw", permissions=["thaw"], dialog=_THAW)
     def thaw(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         """Thaw what is frozen."""
         verb = partial(
