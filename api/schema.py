@@ -52,6 +52,7 @@ _CODES = {
 _PATH_PARAMETERS = {
     "alert_id": "The id of the alert.",
     "approval_id": "The id of the approval.",
+    "freeze_id": "The id of the freeze.",
     "charge_id": "The id of the charge.",
     "key_id": "The id of the API key.",
     "session_id": "The session id of the allocation.",

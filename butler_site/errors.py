@@ -49,7 +49,6 @@ STATUS: dict[type[Refusal], int] = {
     security.NotADecider: 403,
     security.NotTheAsker: 403,
     keys.Frozen: 403,
-    keys.KeyFrozen: 403,
     keys.NotAllowed: 403,
     keys.OwnFreeze: 403,
     orchestration.OwnApproval: 403,

@@ -12,7 +12,8 @@ Refusal
 │   ├── ReportTooLarge
 │   ├── ReportTooLate
 │   └── UsageIsMetered
-├── Frozen                  a freeze stops the call
+├── StoppedByFreeze
+│   ├── Frozen              of the agent, its cost centre or everything, or it ended the call
 │   └── KeyFrozen           of the API key or its provider; another key may serve
 ├── …NotFound               ProviderNotFound, ModelNotFound, CostCentreNotFound, AgentNotFound, …
 └── the others, each directly below Refusal
@@ -248,8 +249,8 @@ class AgentDisabled(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
-class Frozen(Refusal):
-    """A freeze stops the call. `scope` is what is frozen; only people read by whom."""
+class StoppedByFreeze(Refusal):
+    """A freeze stops it. `scope` is what is frozen; only people read by whom."""
 
     scope: str
 
@@ -266,7 +267,12 @@ class Frozen(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
-class KeyFrozen(Frozen):
+class Frozen(StoppedByFreeze):
+    """The agent, its cost centre or everything is frozen, or a freeze ended the call."""
+
+
+@dataclass(kw_only=True, eq=False)
+class KeyFrozen(StoppedByFreeze):
     """The API key or its provider is frozen; another key may take the session over."""
 
 

@@ -12,6 +12,8 @@ from django.utils import timezone
 from alerts.models import Alert
 from api.urls import urlpatterns
 from keys.models import Agent
+from keys import services as keys
+from tests.actors import ACTOR
 from tests.api.caller import ROOT, Caller, session_caller, token_of
 from tests.api.tasks import parts, submit
 from tests.books import assert_books_balance
@@ -97,12 +99,14 @@ def rows(people, ada):
     allocation = allocate(tokens=1000, now=now)
     charge = report(allocation, 900, now=now)
     task = submit(ada, sub_tasks=parts("a", needs_approval=True)).json()
+    frozen, _ = keys.freeze("agent:carol", reason="test", actor=ACTOR, now=now)
     return {
         "approval_id": budget_request(Agent.objects.get(pk="ada")).pk,
         "session_id": allocation.session_id,
         "charge_id": charge.pk,
         "task_id": task["id"],
         "key_id": "nvidia-1",
+        "freeze_id": frozen.pk,
         "alert_id": Alert.objects.get(session_id=allocation.session_id).pk,
     }
 

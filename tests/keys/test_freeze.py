@@ -14,6 +14,7 @@ from keys.refusals import (
     CostCentreNotFound,
     FreezeNotFound,
     Frozen,
+    KeyFrozen,
     NoKeyCapacity,
     OwnFreeze,
     ProviderNotFound,
@@ -28,7 +29,8 @@ from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ANNA, BERT = Actor.person("anna"), Actor.person("bert")
-OF_ADA = ["key:key-1", "provider:nvidia", "agent:ada", "centre:research", "centre:org", "all"]
+OF_KEY = ["key:key-1", "provider:nvidia"]
+OF_ADA = [*OF_KEY, "agent:ada", "centre:research", "centre:org", "all"]
 of_ada = pytest.mark.parametrize("scope", OF_ADA)
 
 
@@ -58,13 +60,14 @@ def wish(lent, number=1, **changes):
 @of_ada
 def test_nothing_is_held_for_what_is_frozen_until_it_is_thawed(lent, scope):
     row = freeze(scope)
-    with pytest.raises(Frozen) as refusal:
+    expected = KeyFrozen if scope in OF_KEY else Frozen
+    with pytest.raises(expected) as refusal:
         hold(lent, 100)
     assert refusal.value.scope == scope
     assert "anna" not in refusal.value.detail
     # In a batch, too.
     batch = [wish(lent, n) for n in range(3)]
-    assert {type(answer) for answer in keys.hold_many(batch, now=NOON)} == {Frozen}
+    assert {type(answer) for answer in keys.hold_many(batch, now=NOON)} == {expected}
     thaw(row)
     assert hold(lent, 100).held_tokens == 100
     assert_books_balance()
@@ -122,7 +125,7 @@ def test_cost_centres_and_agents_that_come_later_are_frozen_too(lent):
 def test_a_guest_of_a_frozen_key_is_refused(lent):
     add_key("key-2", provider="openai")
     freeze("key:key-2")
-    with pytest.raises(Frozen):
+    with pytest.raises(KeyFrozen):
         keys.hold_as_guest(wish(lent, api_key="key-2"), now=NOON)
     assert hold(lent, 100)
     assert_books_balance()
@@ -139,9 +142,8 @@ def test_running_calls_are_settled_and_reported_usage_is_recorded(lent):
 def test_an_agents_freeze_is_told_before_that_of_its_key(lent):
     for scope in ("key:key-1", "agent:ada"):
         freeze(scope)
-    with pytest.raises(Frozen) as refusal:
+    with pytest.raises(Frozen):
         hold(lent, 100)
-    assert not refusal.value.is_of_key
 
 
 def test_a_freeze_is_audited_and_alerts_and_so_is_its_thaw(lent):

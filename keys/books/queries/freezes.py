@@ -12,7 +12,7 @@ from keys.books import sql
 from keys.books.sql.freeze import CutCharge
 from keys.models import EVERYTHING, Agent, ApiKey, CostCentre, Freeze, Provider
 
-# Whoever listens to it hears of every freeze.
+# All who listen to it hear of every freeze.
 FREEZE_CHANNEL = sql.FREEZE_CHANNEL
 
 
