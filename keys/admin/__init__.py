@@ -8,8 +8,8 @@ from keys.admin.api_key import ApiKeyAdmin
 from keys.admin.catalogue_model import CatalogueModelAdmin
 from keys.admin.charge import ChargeAdmin
 from keys.admin.cost_centre import CostCentreAdmin
-from keys.admin.grant import GrantAdmin
 from keys.admin.freeze import FreezeAdmin
+from keys.admin.grant import GrantAdmin
 from keys.admin.model_alias import ModelAliasAdmin
 from keys.admin.model_fallback import ModelFallbackAdmin
 from keys.admin.price import PriceAdmin

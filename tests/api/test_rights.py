@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from alerts.models import Alert
 from api.urls import urlpatterns
-from keys.models import Agent
 from keys import services as keys
+from keys.models import Agent
 from tests.actors import ACTOR
 from tests.api.caller import ROOT, Caller, session_caller, token_of
 from tests.api.tasks import parts, submit

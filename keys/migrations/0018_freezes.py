@@ -43,7 +43,7 @@ $$
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("keys", "0016_passed_fields"),
+        ("keys", "0017_grants"),
     ]
 
     operations = [
