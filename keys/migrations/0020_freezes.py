@@ -43,7 +43,7 @@ $$
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("keys", "0017_grants"),
+        ("keys", "0019_merge_grants_and_seals"),
     ]
 
     operations = [
