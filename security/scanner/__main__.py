@@ -4,7 +4,7 @@
 import sys
 
 if not __package__:
-    sys.path.insert(0, __file__.rsplit("/", 3)[0])
+    sys.path.append(__file__.rsplit("/", 3)[0])
 
 from security.scanner.cli import main  # noqa: E402  the path is set above
 

@@ -13,7 +13,7 @@ from security.scanner import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
     from security.scanner.finding import Finding
@@ -24,7 +24,7 @@ USAGE = """usage: gate scan PATH…            scan files and folders
        gate scan --history        every version of every file in every commit
        gate scan --diff BASE      what changed since HEAD left BASE
        gate scan --stdin          standard input
-       gate install               hooks before a commit and before a push
+       gate install               hooks before a commit, a merge and a push
 Options of scan:
   --format text|json|sarif        the form of the report (default text)
   --output FILE                   write the report there
@@ -41,12 +41,18 @@ _FORMATS = {
 }
 _FLAGS = frozenset(("staged", "tracked", "history", "stdin"))
 _VALUED = frozenset(("diff", "format", "output", "baseline", "write-baseline"))
-_PROGRESS_FILES = 100
+_PROGRESS_FILES = 50
+_BAR_CHARACTERS = 30
 _BASELINE = ".gate-baseline.json"
 
 
 class UsageError(Exception):
     """The command line makes no sense; the text says why."""
+
+
+def gate() -> int:
+    """The console script."""
+    return main(sys.argv[1:])
 
 
 def main(arguments: list[str]) -> int:
@@ -120,33 +126,33 @@ def _own_baseline() -> str | None:
     return _BASELINE if os.path.exists(_BASELINE) else None
 
 
-def _source(options: dict[str, str], paths: list[str]) -> Iterable[list[Finding]]:
+def _source(options: dict[str, str], paths: list[str]) -> scan.Files:
     chosen = [name for name in options if name in _FLAGS or name == "diff"]
     if len(chosen) + bool(paths) != 1:
         raise UsageError("say one thing to scan")
     if paths:
         return scan.scan_paths(paths)
     if chosen == ["stdin"]:
-        return [scan.scan_stream(sys.stdin.buffer, "-")]
+        return scan.Files(1, iter([scan.scan_stream(sys.stdin.buffer, "-")]))
     if chosen == ["diff"]:
         return _git("scan_diff", options["diff"])
     return _git(_GIT_SOURCES[chosen[0]])
 
 
-def _git(function: str, *arguments: str) -> Iterable[list[Finding]]:
-    found: Iterable[list[Finding]] = getattr(_module("git"), function)(*arguments)
+def _git(function: str, *arguments: str) -> scan.Files:
+    found: scan.Files = getattr(_module("git"), function)(*arguments)
     return found
 
 
-def _progress(files: Iterable[list[Finding]]) -> Iterator[list[Finding]]:
-    """The same, counted on a terminal."""
-    shown = False
-    for number, findings in enumerate(files, 1):
-        if number % _PROGRESS_FILES == 0 and sys.stderr.isatty():
-            sys.stderr.write(f"\r{number:,} files …")
-            shown = True
+def _progress(files: scan.Files) -> Iterator[list[Finding]]:
+    """The findings of each file; a bar on a terminal grows with them."""
+    bar = files.count > _PROGRESS_FILES and sys.stderr.isatty()
+    for number, findings in enumerate(files.findings):
+        if bar and number % _PROGRESS_FILES == 0:
+            done = "#" * (_BAR_CHARACTERS * number // files.count)
+            sys.stderr.write(f"\r[{done:{_BAR_CHARACTERS}}] {number:,} of {files.count:,} files")
         yield findings
-    if shown:
+    if bar:
         sys.stderr.write("\r\033[K")
 
 

@@ -19,10 +19,12 @@ class Finding:
     __slots__ = (
         "certain",
         "column",
+        "commit",
         "end_column",
         "end_line",
         "level",
         "line",
+        "object_id",
         "path",
         "rule",
         "secret",
@@ -36,6 +38,8 @@ class Finding:
         self.certain = certain
         self.level = _LOWER[rule.level] if doubtful else rule.level
         self.path = ""
+        # Git's name of the content, and of the commit that brought it, if the history was scanned.
+        self.object_id = self.commit = ""
         self.line = self.column = self.end_line = self.end_column = 1
 
     @property

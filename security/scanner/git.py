@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from security.scanner.scan import scan_name, scan_stream
+from security.scanner.scan import Files, scan_name, scan_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,24 +34,52 @@ def run(*arguments: str) -> str:
     return os.fsdecode(done.stdout)
 
 
-def scan_staged() -> Iterator[list[Finding]]:
+def scan_staged() -> Files:
     """The findings of each file that the next commit adds or changes."""
     return _scan(_changed(run("diff", "--cached", *_CHANGES)))
 
 
-def scan_diff(base: str) -> Iterator[list[Finding]]:
+def scan_diff(base: str) -> Files:
     """The findings of each file that HEAD adds or changes since it left `base`."""
     return _scan(_changed(run("diff", *_CHANGES, "--end-of-options", f"{base}...HEAD")))
 
 
-def scan_tracked() -> Iterator[list[Finding]]:
+def scan_tracked() -> Files:
     """The findings of each file in the index."""
     return _scan(_indexed(run("ls-files", "--stage", "-z", "--full-name", ":/")))
 
 
-def scan_history() -> Iterator[list[Finding]]:
-    """The findings of each version of each file in any commit, once."""
-    return _scan(_with_paths(run("rev-list", "--objects", "--all")))
+def scan_history() -> Files:
+    """The findings of each version of each file in any commit, once, with the commit."""
+    files = _scan(_with_paths(run("rev-list", "--objects", "--all")))
+    return Files(files.count, _with_commits(files.findings))
+
+
+def _with_commits(files: Iterator[list[Finding]]) -> Iterator[list[Finding]]:
+    """The same, with the commit that brought each file's version; Git is asked at the first one."""
+    commits: dict[str, str] = {}
+    for findings in files:
+        if findings and not commits:
+            commits = _commits_by_object()
+        for finding in findings:
+            finding.commit = commits.get(finding.object_id, "")
+        yield findings
+
+
+def _commits_by_object() -> dict[str, str]:
+    """The first commit with each object: of rows `commit id`, `:mode mode id id status path`."""
+    log = run(
+        *("log", "--all", "--topo-order", "--reverse", "--root", "-m", "--raw", "--no-abbrev"),
+        *("--no-renames", "--no-show-signature", "--format=commit %H"),
+    )
+    commits: dict[str, str] = {}
+    commit = ""
+    for row in log.split("\n"):
+        if row.startswith("commit "):
+            commit = row[len("commit ") :]
+        elif row.startswith(":"):
+            commits.setdefault(row.split(" ", 4)[3], commit)
+    return commits
 
 
 def _changed(raw: str) -> Iterator[tuple[str, str]]:
@@ -79,7 +107,12 @@ def _with_paths(listing: str) -> Iterator[tuple[str, str]]:
             yield object_id, path
 
 
-def _scan(objects: Iterator[tuple[str, str]]) -> Iterator[list[Finding]]:
+def _scan(objects: Iterator[tuple[str, str]]) -> Files:
+    listed = list(objects)
+    return Files(len(listed), _findings(listed))
+
+
+def _findings(objects: list[tuple[str, str]]) -> Iterator[list[Finding]]:
     with subprocess.Popen(
         ["git", "cat-file", "--batch"],  # noqa: S607
         stdin=subprocess.PIPE,
@@ -92,7 +125,10 @@ def _scan(objects: Iterator[tuple[str, str]]) -> Iterator[list[Finding]]:
             process.stdin.flush()
             blob = _Object(process.stdout)
             if blob.type == "blob":
-                yield [*scan_name(path), *scan_stream(blob, path)]
+                findings = [*scan_name(path), *scan_stream(blob, path)]
+                for finding in findings:
+                    finding.object_id = object_id
+                yield findings
             blob.skip()
         process.stdin.close()
 

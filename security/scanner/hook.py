@@ -14,15 +14,24 @@ _KEPT = ".before-gate"
 _HOOK = """#!/bin/sh
 {mark}: made by `gate install`. The hook that was here before runs first.
 if [ -x "$0{kept}" ]; then "$0{kept}" "$@" || exit $?; fi
-exec {command} {arguments}
+if [ ! -x {python} ] || [ ! -f {script} ]; then
+  echo "gate: it is no longer where it was installed from. Run 'gate install' again." >&2
+  exit 1
+fi
+exec {python} -I -S {script} {arguments}
 """
-_ARGUMENTS = {"pre-commit": "scan --staged", "pre-push": 'pre-push "$2" </dev/null'}
+_STAGED = "scan --staged"
+_ARGUMENTS = {
+    "pre-commit": _STAGED,
+    "pre-merge-commit": _STAGED,
+    "pre-push": 'pre-push "$2" </dev/null',
+}
 _HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)?(?:[^@/]*@)?([A-Za-z0-9.-]+)[:/]")
 _PUBLIC_HOSTS = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "sr.ht", "gitea.com")
 
 
 def install() -> str:
-    """Write both hooks where Git looks for them; a hook that is there is kept and runs first."""
+    """Write the hooks where Git looks for them; a hook that is there is kept and runs first."""
     folder = git.run("rev-parse", "--git-path", "hooks").strip("\n")
     os.makedirs(folder, exist_ok=True)
     for name in _ARGUMENTS:
@@ -34,11 +43,15 @@ def _write(path: str, name: str) -> None:
     if os.path.lexists(path) and not _is_ours(path):
         os.replace(path, path + _KEPT)
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
-    command = shlex.join([sys.executable, "-I", "-S", script])
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(
-            _HOOK.format(mark=_MARK, kept=_KEPT, command=command, arguments=_ARGUMENTS[name])
-        )
+    hook = _HOOK.format(
+        mark=_MARK,
+        kept=_KEPT,
+        python=shlex.quote(sys.executable),
+        script=shlex.quote(script),
+        arguments=_ARGUMENTS[name],
+    )
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(hook)
     os.chmod(path, 0o755)  # noqa: S103  a hook is run by its owner, and read by all as Git's are
 
 

@@ -33,6 +33,7 @@ def _object(finding: Finding) -> dict[str, Any]:
         "end_line": finding.end_line,
         "end_column": finding.end_column,
         "excerpt": finding.excerpt,
+        "commit": finding.commit,
     }
 
 
@@ -81,6 +82,7 @@ def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
             "region": region,
         }}],
         "partialFingerprints": {"primaryLocationLineHash": _digest(place)},
+        **({"properties": {"commit": finding.commit}} if finding.commit else {}),
     }  # fmt: skip
 
 

@@ -25,7 +25,8 @@ def report(findings: list[Finding]) -> str:
 def _line(finding: Finding) -> str:
     path = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in finding.path)
     sure = ", certain" if finding.certain else ""
+    commit = f" in commit {finding.commit[:12]}" if finding.commit else ""
     return (
         f"{path}:{finding.line}:{finding.column}: {finding.rule}: {finding.title} "
         f"[{finding.level}{sure}] {finding.excerpt}"
-    ).rstrip()
+    ).rstrip() + commit

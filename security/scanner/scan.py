@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from importlib import import_module
 
 from security.scanner import texts
 from security.scanner.engine import scan_text
@@ -14,9 +15,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_BYTES_OF_ONE_PROCESS = 4_000_000
+_FILES_OF_A_CHUNK = 16
 _SKIPPED_FOLDERS = frozenset(
     (".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache")
 )
+
+
+class Files:
+    """How many files there are, and the findings of one after the other."""
+
+    def __init__(self, count: int, findings: Iterator[list[Finding]]) -> None:
+        self.count = count
+        self.findings = findings
 
 
 def scan_stream(stream: texts.Readable, path: str) -> list[Finding]:
@@ -40,11 +51,25 @@ def scan_name(path: str) -> list[Finding]:
     return []
 
 
-def scan_paths(paths: list[str]) -> Iterator[list[Finding]]:
+def scan_paths(paths: list[str]) -> Files:
     """The findings of each file and of all files in a folder; OSError if a path is neither."""
-    for path in paths:
-        for file in _files(path):
-            yield scan_file(file)
+    files = [file for path in paths for file in _files(path)]
+    return Files(len(files), _findings(files))
+
+
+def _findings(files: list[str]) -> Iterator[list[Finding]]:
+    processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if processes == 1 or sum(map(_size, files)) < _BYTES_OF_ONE_PROCESS:
+        yield from map(scan_file, files)
+        return
+    # Takes 65 ms to import: as long as scanning a megabyte.
+    futures, multiprocessing = map(import_module, ("concurrent.futures", "multiprocessing"))
+    with futures.ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
+        yield from pool.map(scan_file, files, chunksize=_FILES_OF_A_CHUNK)
+
+
+def _size(path: str) -> int:
+    return os.lstat(path).st_size
 
 
 def scan_file(path: str) -> list[Finding]:

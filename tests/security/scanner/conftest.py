@@ -23,7 +23,8 @@ class Repository:
         folder.mkdir(parents=True, exist_ok=True)
         self.git("init", "--quiet", "--initial-branch=main")
 
-    def run(self, *command, check=True):
+    def run(self, *command, check=True, **changes):
+        """Without a terminal; `changes` of the environment."""
         environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
         environment |= {
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -32,13 +33,21 @@ class Repository:
             "GIT_AUTHOR_EMAIL": "ada@example.com",
             "GIT_COMMITTER_NAME": "ada",
             "GIT_COMMITTER_EMAIL": "ada@example.com",
+            **changes,
         }
         return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=check
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=check,
         )
 
-    def git(self, *arguments, check=True):
-        return self.run("git", "-c", "protocol.file.allow=always", *arguments, check=check)
+    def git(self, *arguments, check=True, **changes):
+        command = ("git", "-c", "protocol.file.allow=always", *arguments)
+        return self.run(*command, check=check, **changes)
 
     def write(self, name, text=LEAK):
         path = self.folder / name
@@ -49,8 +58,15 @@ class Repository:
         self.write(name, text)
         self.git("add", "--", name)
 
-    def commit(self, *arguments, check=True):
-        return self.git("commit", "--quiet", "--message=change", *arguments, check=check)
+    def commit(self, *arguments, check=True, **changes):
+        command = ("commit", "--quiet", "--message=change", *arguments)
+        return self.git(*command, check=check, **changes)
+
+    def refused(self, *arguments, **changes):
+        """What a commit says that is stopped."""
+        done = self.commit(*arguments, check=False, **changes)
+        assert done.returncode == 1, done
+        return done.stdout + done.stderr
 
     def gate(self, *arguments):
         script = str(ROOT / "security" / "scanner" / "__main__.py")

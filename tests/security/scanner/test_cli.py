@@ -1,15 +1,19 @@
 """The command line: exit codes, reports without secrets, baselines, and a quick start."""
 
+import io
 import json
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 from django.core.management import load_command_class
 
-from security.scanner import cli
+from security.scanner import cli, scan
 from tests.security.scanner.conftest import KEY, LEAK, ROOT
 
+# The schema of OASIS, as it was published.
+SARIF = json.loads((ROOT / "tests/security/scanner/data/sarif-2.1.0.json").read_text())
 HEAVY = {"argparse", "dataclasses", "typing", "pathlib", "subprocess", "json", "tomllib", "django"}
 
 
@@ -68,6 +72,7 @@ def test_the_sarif_report_has_no_snippet(folder):
     (folder / "ä b.txt").write_text(LEAK)
     cli.main(["scan", "--format", "sarif", "--output", "report.sarif", "ä b.txt"])
     text = (folder / "report.sarif").read_text()
+    jsonschema.validate(json.loads(text), SARIF)
     (run,) = json.loads(text)["runs"]
     (result,) = run["results"]
     place = result["locations"][0]["physicalLocation"]
@@ -101,6 +106,44 @@ def test_a_hook_imports_little():
         [sys.executable, "-S", "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_pip_installs_the_command_without_other_packages_and_without_a_network(folder):
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-cache-dir")
+    subprocess.run([*pip, "--target", str(folder / "site"), str(ROOT)], check=True)
+    installed = {path.name for path in (folder / "site").iterdir()}
+    assert installed == {"bin", "security", "butler-0.1.0.dist-info"}
+    command = [sys.executable, str(folder / "site" / "bin" / "gate"), "scan", "a.txt"]
+    environment = {"PYTHONPATH": str(folder / "site")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "a.txt:2:7: nvidia-key" in done.stdout
+
+
+def test_several_processes_find_the_same_in_the_same_order(folder, monkeypatch):
+    for number in range(40):
+        (folder / f"{number}.txt").write_text("clean\n" * number + LEAK)
+
+    def found():
+        rows = [finding for findings in scan.scan_paths(["."]).findings for finding in findings]
+        return [(finding.path, finding.line, finding.secret) for finding in rows]
+
+    alone = found()
+    monkeypatch.setattr(scan, "_BYTES_OF_ONE_PROCESS", 0)
+    assert found() == alone
+    assert len(alone) == 41
+
+
+def test_a_bar_grows_on_a_terminal_only(folder, monkeypatch):
+    for number in range(120):
+        (folder / f"{number}.txt").write_text("clean\n")
+    for is_terminal in (True, False):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        monkeypatch.setattr(stream, "isatty", lambda shown=is_terminal: shown)
+        monkeypatch.setattr(sys, "stderr", stream)
+        cli.main(["scan", "."])
+        stream.flush()
+        assert (b"] 100 of 122 files" in stream.buffer.getvalue()) == is_terminal
 
 
 def test_manage_py_passes_the_command_line_on(folder):

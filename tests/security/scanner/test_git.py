@@ -1,5 +1,7 @@
 """The gate in repositories as people have them."""
 
+import json
+
 import pytest
 
 from tests.security.scanner.conftest import KEY, LEAK, Repository
@@ -73,6 +75,19 @@ def test_history_has_what_was_removed_again(repository):
     repository.commit()
     assert repository.places("--tracked") == []
     assert repository.places("--history") == ["a.txt:2"]
+
+
+def test_history_names_the_commit_that_brought_the_secret(repository):
+    repository.add("a.txt", "clean\n")
+    repository.commit()
+    repository.add("b.txt")
+    repository.commit()
+    brought = repository.git("rev-parse", "HEAD").stdout.strip()
+    repository.git("mv", "b.txt", "c.txt")
+    repository.commit()
+    assert f"in commit {brought[:12]}" in repository.gate("scan", "--history").stdout
+    (finding,) = json.loads(repository.gate("scan", "--history", "--format=json").stdout)
+    assert finding["commit"] == brought
 
 
 def test_a_commit_of_a_part_is_scanned_as_this_part(repository):
