@@ -107,6 +107,10 @@ STATUS: dict[type[Refusal], int] = {
     prediction.TextNotUtf8: 422,
     prediction.TextEmpty: 422,
     CannotUnseal: 500,
+    # Only commands say these.
+    gate.BackupFailed: 500,
+    gate.BackupUnreadable: 500,
+    gate.NotEmpty: 500,
     VaultBusy: 503,
     keys.Busy: 503,
 }

@@ -7,7 +7,7 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on people and secrets."""
+    """Actions on people, secrets and backups."""
 
     PERSON_INVITE = "person.invite"
     PERSON_INVITE_AGAIN = "person.invite_again"
@@ -15,3 +15,4 @@ class Action(StrEnum):
     PERSON_SWITCH_OFF = "person.switch_off"
     PERSON_SWITCH_ON = "person.switch_on"
     SECRET_REVEAL = "secret.reveal"  # noqa: S105 - an action, no secret
+    BACKUP_CREATE = "backup.create"

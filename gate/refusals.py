@@ -51,3 +51,32 @@ class RevealNotOpen(Refusal):
             f"The secret of {self.key_id} is shown once, to the person who asked, within 15 "
             "minutes of the approval. Ask again."
         )
+
+
+@dataclass(eq=False)
+class BackupUnreadable(Refusal):
+    """The file is not a backup, the passphrase is wrong, or the file was changed or cut off."""
+
+
+@dataclass(kw_only=True, eq=False)
+class BackupFailed(Refusal):
+    """A program of PostgreSQL failed."""
+
+    program: str
+    reason: str
+
+    def sentence(self) -> str:
+        """What it said."""
+        return f"{self.program} failed: {self.reason}"
+
+
+@dataclass(eq=False)
+class NotEmpty(Refusal):
+    """There is something where a backup would be restored."""
+
+    def sentence(self) -> str:
+        """Where to restore instead."""
+        return (
+            "The database has tables. Set DATABASE_URL to an empty database, or BUTLER_VAR_DIR to "
+            "an empty folder, and restore there."
+        )

@@ -1,6 +1,7 @@
 """Every write of the app."""
 
 from gate.services.approval_alerts import alert_of_approvals
+from gate.services.backups import back_up, back_up_vault, restore, restore_vault
 from gate.services.budget_requests import DAYS_MAX, OPEN_MAX, BudgetRequest, request_budget
 from gate.services.people import (
     end_sessions,
@@ -19,10 +20,14 @@ __all__ = [
     "BudgetRequest",
     "alert_of_approvals",
     "ask_reveal",
+    "back_up",
+    "back_up_vault",
     "end_sessions",
     "invite",
     "invite_again",
     "request_budget",
+    "restore",
+    "restore_vault",
     "set_access",
     "show_secret",
     "switch_off",

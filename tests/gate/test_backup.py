@@ -1,0 +1,107 @@
+"""A backup of the database is restored into an empty one, and checked."""
+
+from contextlib import contextmanager
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+
+from keys.models import Allocation
+from security.models import AuditEntry
+from tests.keys.builders import add_key, allocate, report
+
+pytestmark = pytest.mark.django_db(transaction=True)
+EMPTY = "butler_restored"
+
+
+@pytest.fixture
+def key_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("gate.backup.encryption._SCRYPT", {"length": 32, "n": 2, "r": 8, "p": 1})
+    path = tmp_path / "backup.key"
+    path.write_text("a key file of tests\n")
+    return path
+
+
+@contextmanager
+def empty_database():
+    """Butler's connection leads to an empty database."""
+    name = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {EMPTY}")
+        cursor.execute(f"CREATE DATABASE {EMPTY} TEMPLATE template0")
+    connection.close()
+    connection.settings_dict["NAME"] = EMPTY
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = name
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {EMPTY}")
+
+
+def run(*command, **options):
+    out = StringIO()
+    call_command(*command, stdout=out, stderr=out, **options)
+    return out.getvalue()
+
+
+def backup(folder, key_file, **options):
+    run("backup", folder, key_file=key_file, **options)
+    return sorted(folder.glob("butler-database-*.backup"))
+
+
+def test_a_backup_is_restored_with_all_rows_and_balances(people, tmp_path, key_file):
+    add_key("nvidia-1")
+    report(allocate(tokens=20_000), 700)
+    [file] = backup(tmp_path / "database", key_file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert b"nvidia-1" not in file.read_bytes()
+    assert AuditEntry.objects.get(action="backup.create").subject == f"backup:{file.name}"
+    with empty_database():
+        said = run("restore", file, key_file=key_file)
+        assert "The books balance" in said and "The tasks balance" in said
+        assert Allocation.objects.get().used == 700
+    with pytest.raises(CommandError, match="has tables"):
+        run("restore", file, key_file=key_file)
+
+
+def test_a_damaged_backup_restores_nothing(people, tmp_path, key_file):
+    [file] = backup(tmp_path / "database", key_file)
+    file.write_bytes(file.read_bytes()[:-1])
+    with empty_database():
+        with pytest.raises(CommandError, match="cut off"):
+            run("restore", file, key_file=key_file)
+        assert connection.introspection.table_names() == []
+
+
+def test_the_vault_goes_to_another_place_and_comes_back(people, tmp_path, key_file, settings):
+    key = tmp_path / "vault.keys"
+    key.write_bytes(settings.VAULT_KEY_FILE.read_bytes())
+    key.chmod(0o600)
+    folder = tmp_path / "vault"
+    with pytest.raises(CommandError, match="another folder"):
+        backup(folder, key_file, vault_folder=folder)
+    backup(tmp_path / "database", key_file, vault_folder=folder)
+    [file] = folder.glob("butler-vault-*.backup")
+    settings.VAULT_KEY_FILE = tmp_path / "restored.keys"
+    [dump] = (tmp_path / "database").glob("*.backup")
+    with empty_database():
+        run("restore", dump, vault=file, key_file=key_file)
+    assert settings.VAULT_KEY_FILE.read_bytes() == key.read_bytes()
+    assert settings.VAULT_KEY_FILE.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_newest_backups_stay(people, tmp_path, key_file, time_machine):
+    for day in (1, 2, 3):
+        time_machine.move_to(f"2026-03-0{day}T12:00:00Z")
+        files = backup(tmp_path / "database", key_file, keep=2)
+    assert [file.name[16:24] for file in files] == ["20260302", "20260303"]
+
+
+def test_a_short_key_file_is_refused(people, tmp_path, key_file):
+    key_file.write_text("short")
+    with pytest.raises(CommandError, match="16 characters"):
+        backup(tmp_path, key_file)
