@@ -5,9 +5,10 @@ Otherwise clients that send their bodies slowly, or never, would keep all thread
 
 import asyncio
 import json
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
 from weakref import WeakValueDictionary
+from wsgiref.util import FileWrapper
 
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
@@ -20,6 +21,7 @@ from security.request_actor import client_address
 # Bodies that are larger than this share the memory below; the others are always read.
 _SMALL_BYTES_MAX = 64_000
 _LARGE_BYTES_MAX = 64_000_000
+_FILE_BLOCK_BYTES = 256 * 1024
 _SIGN_IN = "/admin/login/"
 
 
@@ -31,9 +33,13 @@ class Pages:
     """
 
     def __init__(self, application: Any) -> None:
-        self._threads = WSGIMiddleware(application, workers=settings.WEB_THREADS)
+        def with_large_blocks(environ: Any, start_response: Any) -> Any:
+            environ["wsgi.file_wrapper"] = _file_blocks
+            return application(environ, start_response)
+
+        self._threads = WSGIMiddleware(with_large_blocks, workers=settings.WEB_THREADS)
         self._large_bytes = 0
-        # By credential, as long as a request with it is here.
+        # By credential or address, as long as a request with it is here.
         self._shares = WeakValueDictionary[bytes, asyncio.Semaphore]()
         self._sign_in = SignInTurns()
 
@@ -75,19 +81,22 @@ class Pages:
             await self._threads(cast(Any, scope), _replay(body, receive), send)
 
     def _share_of(self, scope: dict[str, Any]) -> AbstractAsyncContextManager[None]:
-        """A turn of the credential that the request has. Requests with one token take at most half
-        of the threads; more of them wait."""
+        """A turn of who sends the request. Requests with one token take at most half of the
+        threads, and so do those without one from one address; more of them wait."""
         headers = dict(scope["headers"])
+        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        peer = (scope.get("client") or ("",))[0]
+        address = client_address(peer=peer, forwarded_for=forwarded)
         if (scope["method"], scope["path"]) == ("POST", _SIGN_IN):
-            forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
-            peer = (scope.get("client") or ("",))[0]
-            address = client_address(peer=peer, forwarded_for=forwarded)
             return self._sign_in.turn(address)
-        credential = headers.get(b"authorization")
-        if credential is None:
-            return nullcontext()
         half = asyncio.Semaphore(max(settings.WEB_THREADS // 2, 1))
-        return self._shares.setdefault(credential, half)
+        return self._shares.setdefault(headers.get(b"authorization") or address.encode(), half)
+
+
+def _file_blocks(file: Any, block_size: int) -> FileWrapper:
+    """A file in large blocks. Each is handed from a thread to the event loop, which takes far
+    longer than reading it."""
+    return FileWrapper(file, max(block_size, _FILE_BLOCK_BYTES))
 
 
 def _bytes_max(path: str) -> int:

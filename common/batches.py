@@ -74,7 +74,12 @@ class Batches(Generic[Item, Answer]):
             self._due = True
             # `call_soon` runs at the end of this tick, so all items of the tick share a batch.
             loop.call_soon(self._start)
-        return await answer
+        try:
+            return await answer
+        finally:
+            # An error has this frame in its traceback. Through `answer`, they would keep each other
+            # in memory, and all that the callers have, until garbage is collected.
+            del answer
 
     def close(self) -> None:
         """End the threads. Do not call `do` afterwards."""

@@ -1,8 +1,10 @@
-"""How many calls of one agent a process serves at the same time."""
+"""What one agent may take of a process: calls at the same time, and turns of the event loop."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakValueDictionary
 
 from django.conf import settings
 
@@ -17,6 +19,7 @@ class AgentCalls:
 
     def __init__(self) -> None:
         self._under_way: Counter[str] = Counter()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @contextmanager
     def one_more(self, agent: str) -> Iterator[None]:
@@ -30,3 +33,8 @@ class AgentCalls:
             self._under_way[agent] -= 1
             if not self._under_way[agent]:
                 del self._under_way[agent]
+
+    async def turn(self, agent: str) -> None:
+        """Let the other agents' calls go on first, and one of this agent's after the other."""
+        async with self._turns.setdefault(agent, asyncio.Lock()):
+            await asyncio.sleep(0)

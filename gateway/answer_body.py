@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Iterator
 
 import aiohttp
@@ -18,6 +19,8 @@ from gateway.dialects import sse
 
 # What aiohttp may raise while an answer is read.
 CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+# What one turn of the event loop handles of an answer that comes faster than that.
+_PIECE_BYTES_MAX = 16_384
 # No JSON and no event begins with it.
 _GZIP_MARK = b"\x1f"
 _GZIP = ("gzip", "x-gzip")
@@ -37,11 +40,17 @@ class AnswerBody:
         self._response = response
         self._size_max = settings.GATEWAY_ANSWER_BYTES_MAX
         self._size = 0
-        self._head: bytes | None = None
         self._whole: bytes | None = None
         self._lost: Lost | None = None
         self._decoder: Decoder | None = None
         self._pieces: Iterator[bytes] = iter(())
+        # What has been read and not handed out yet.
+        self._waiting: deque[bytes] = deque()
+
+    @property
+    def has_more_waiting(self) -> bool:
+        """Whether the next piece is there already, so that `next_chunk` lets nobody else go on."""
+        return bool(self._waiting)
 
     async def is_event_stream(self) -> bool:
         """Whether the answer is a stream of events, by its type or else by its first bytes.
@@ -56,7 +65,8 @@ class AnswerBody:
             if not chunk:
                 break
             head += chunk
-        self._head = head
+        if head:
+            self._waiting.appendleft(head)
         return bool(found)
 
     async def read(self) -> bytes:
@@ -84,9 +94,14 @@ class AnswerBody:
 
         Nothing is lost if it is cancelled.
         """
-        if self._head:
-            head, self._head = self._head, b""
-            return head
+        if self._waiting:
+            return self._waiting.popleft()
+        chunk = await self._read_chunk()
+        for at in range(_PIECE_BYTES_MAX, len(chunk), _PIECE_BYTES_MAX):
+            self._waiting.append(chunk[at : at + _PIECE_BYTES_MAX])
+        return chunk[:_PIECE_BYTES_MAX]
+
+    async def _read_chunk(self) -> bytes:
         try:
             if self._decoder is None:
                 return await self._next_plain()

@@ -114,6 +114,9 @@ class Gateway:
         response = error_responses.refusal_response(
             refusal, wire_format=_wire_format(request), request_id=request.id, status=status
         )
+        # Its traceback has frames of the call that have it too: together they would keep
+        # the body of the request in memory until garbage is collected.
+        refusal.with_traceback(None)
         await request.respond(*response)
 
     async def _refusal_status(self, request: Request, refusal: Refusal) -> int | None:

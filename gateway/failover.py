@@ -130,15 +130,16 @@ class Failover:
             await self.blame_key()
 
     async def _is_known(self, call: Call, error: ProviderError) -> bool:
-        """Whether two keys were refused for the same request before, and none of them has turned
-        out to be broken since."""
+        """Whether two keys were refused for the same request before, or for several others of the
+        agent, and none of them has turned out to be broken since."""
         request, known = await self._digest(call), self._runtime.remembered_refusals
-        keys_before = known.keys_refused_for(request, error)
+        agent = call.session.agent
+        keys_before = known.keys_refused_for(request, agent, error, key=call.upstream.slug)
         if not keys_before:
             return False
         if not await self._runtime.threads.run(_any_broken, keys_before):
             return True
-        known.forget(request)
+        known.forget(request, agent)
         return False
 
     async def _digest(self, call: Call) -> bytes:
@@ -152,8 +153,8 @@ class Failover:
 
     async def _blame_request(self, call: Call, error: ProviderError) -> None:
         pending, self._pending = self._pending, None
-        known = self._runtime.remembered_refusals
-        known.add(await self._digest(call), error, list(self._tried))
+        known, agent = self._runtime.remembered_refusals, call.session.agent
+        known.add(await self._digest(call), agent, error, list(self._tried))
         await self._report_request(call, error)
         if pending and error.about is About.KEY:
             # Or all of these keys are invalid; the provider knows.

@@ -31,7 +31,9 @@ class InputBound:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._steps: deque[Callable[[], Awaitable[int | None]]] = deque()
+        # Functions and not methods, which would keep this object, and so the body of the request,
+        # in memory until garbage is collected.
+        self._steps: deque[Callable[[InputBound], Awaitable[int | None]]] = deque()
 
     @property
     def can_tighten(self) -> bool:
@@ -49,7 +51,7 @@ class InputBound:
             return
         call.input_max = await self._bound(call.parameters.fields)
         if call.dialect.conversation_field:
-            self._steps.extend((self._by_beginning, self._by_provider))
+            self._steps.extend((InputBound._by_beginning, InputBound._by_provider))
 
     def widen(self, tokens: int) -> None:
         """Add what no count of the request has, such as the results of searches."""
@@ -59,7 +61,7 @@ class InputBound:
     async def tighten(self) -> bool:
         """Whether a tighter bound was found. The provider is only asked if nothing else helps."""
         while self._steps:
-            tokens = await self._steps.popleft()()
+            tokens = await self._steps.popleft()(self)
             if tokens is not None and tokens < self._call.input_max:
                 self._call.input_max = tokens
                 return True

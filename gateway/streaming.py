@@ -73,12 +73,15 @@ class MeteredStream:
         return None if self._is_over else await self._read_piece()
 
     async def _read_piece(self) -> bytes:
+        call = self._call
+        if self._body.has_more_waiting:
+            await call.runtime.agent_calls.turn(call.session.agent)
         if chunk := await self._body.next_chunk():
-            events, key = self._events.feed(chunk), self._call.upstream
+            events, key = self._events.feed(chunk), call.upstream
             self._has_events = self._has_events or bool(events)
             return b"".join([self._pass_on(upstream.scrub(event, key)) for event in events])
         self._is_over = True
-        end = self._end(upstream.scrub(self._events.rest(), self._call.upstream))
+        end = self._end(upstream.scrub(self._events.rest(), call.upstream))
         return self._cut_secrets.rest() + end
 
     def _pass_on(self, event: bytes) -> bytes:

@@ -40,7 +40,7 @@ def has_more_values(raw: bytes, most: int) -> bool:
     return False
 
 
-def outline(raw: bytes) -> bytes:
+def outline(raw: bytes | memoryview) -> bytes:
     """Valid JSON in which other texts stand for those that are long or have escapes.
 
     It is decoded with `strict=False`. Names of fields are as different in it as they were, if they
@@ -59,7 +59,7 @@ def _short(text: bytes) -> bytes:
     return text if len(text) <= _STRING_BYTES_MAX else b"%x" % abs(hash(text))
 
 
-def _slices(raw: bytes) -> Iterator[_Slice]:
+def _slices(raw: bytes | memoryview) -> Iterator[_Slice]:
     is_inside, rest = False, b""
     for each in slices(raw):
         text = rest + each

@@ -64,13 +64,13 @@ def value_of(fields: Mapping[str, Any], name: str) -> Any:
     try:
         decoded_value = _decode(value)
         if isinstance(decoded_value, (list, dict)):
-            check_unique_names(bytes(value), name)
+            check_unique_names(value, name)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"`{name}` cannot be read: {error}.", field=name) from None
     return decoded_value
 
 
-def check_unique_names(raw: bytes, field: str) -> None:
+def check_unique_names(raw: bytes | Raw, field: str) -> None:
     """Refuse JSON with an object that repeats a name: providers differ in which value counts.
 
     Refusals: InvalidRequest.
@@ -80,10 +80,11 @@ def check_unique_names(raw: bytes, field: str) -> None:
         if len({name for name, _ in pairs}) < len(pairs):
             raise InvalidRequest(f"An object in `{field}` has the same name twice.", field=field)
 
-    if len(raw) > _LARGE_BYTES_MIN:
-        raw = outline(raw)
+    # A copy of all of it would keep the interpreter's lock for too long.
+    view = memoryview(raw)
+    plain = outline(view) if view.nbytes > _LARGE_BYTES_MIN else bytes(view)
     # Numbers are not converted: Python refuses very long ones.
-    json.loads(raw, strict=False, object_pairs_hook=check, parse_int=len, parse_float=len)
+    json.loads(plain, strict=False, object_pairs_hook=check, parse_int=len, parse_float=len)
 
 
 def others_max(fields: Mapping[str, Any], counted: Iterable[str], *, model: ModelFacts) -> int:

@@ -12,10 +12,10 @@ _PIECE_BYTES = 8 * 1024
 _CUTS = tuple(bytes([each]) for each in b'" ,.\naeion01')
 
 
-def slices(raw: bytes, *, overlap: int = 0) -> Iterator[bytes]:
+def slices(raw: bytes | memoryview, *, overlap: int = 0) -> Iterator[bytes]:
     """`raw` in slices, each of which begins `overlap` bytes before the end of the one before."""
     for start in range(0, len(raw) or 1, _SLICE_BYTES):
-        yield raw[max(start - overlap, 0) : start + _SLICE_BYTES]
+        yield bytes(raw[max(start - overlap, 0) : start + _SLICE_BYTES])
 
 
 def contains_any(raw: bytes, words: Collection[bytes]) -> bool:

@@ -1,7 +1,7 @@
 """Send a reply to the client, whole or as a stream, with the faults of its directive."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import cast
 
 import msgspec
@@ -15,6 +15,7 @@ from gateway.sandbox.routes import Event, Route, StreamingRoute
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _JSON = (b"content-type", b"application/json")
 _STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+_EVENTS_A_TURN = 50
 _NOT_JSON = b"<html><body>This is not JSON.</body></html>"
 
 
@@ -59,7 +60,7 @@ async def _send_whole(
 async def _send_stream(
     connection: Connection, call: LoggedCall, route: StreamingRoute, reply: Reply, headers: Headers
 ) -> None:
-    events = list(route.events(reply))
+    events = [event async for event in _in_turns(route.events(reply))]
     pieces = _apply_faults(events, route, reply)
     call.bill = reply.bill_after(0)
     await connection.start(200, [*_STREAM, *headers])
@@ -81,6 +82,14 @@ async def _send_stream(
     if reply.directive.stops:
         await _stall(connection, reply.directive)
     call.finished = not reply.directive.error_event
+
+
+async def _in_turns(events: Iterable[Event]) -> AsyncIterator[Event]:
+    """The same events; now and then other calls run, since a long answer takes time to make."""
+    for number, event in enumerate(events):
+        if number % _EVENTS_A_TURN == 0:
+            await asyncio.sleep(0)
+        yield event
 
 
 def _apply_faults(

@@ -1,11 +1,13 @@
 """One agent cannot fill what the calls of all agents share."""
 
+import asyncio
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.agent_calls import AgentCalls
 from tests.gateway.server import PATHS, gateway_on, lend, supply
 from tests.threads import wait_until
 
@@ -52,3 +54,22 @@ def test_further_calls_of_an_agent_are_told_to_retry_and_other_agents_are_served
         assert "x-should-retry" not in answer.headers
         assert others.call().status == 200
     wait_until(lambda: first.call().status == 200)
+
+
+def test_calls_of_an_agent_go_on_one_after_the_other_between_those_of_others():
+    """However many there are of it."""
+    steps = []
+
+    async def relay(calls, agent):
+        for _ in range(10):
+            await calls.turn(agent)
+            steps.append(agent)
+
+    async def run():
+        calls = AgentCalls()
+        await asyncio.gather(*(relay(calls, "ada") for _ in range(20)), relay(calls, "carol"))
+
+    asyncio.run(run())
+    of_carol = [number for number, agent in enumerate(steps) if agent == "carol"]
+    assert len(of_carol) == 10
+    assert max(after - before for before, after in zip(of_carol, of_carol[1:], strict=False)) <= 3

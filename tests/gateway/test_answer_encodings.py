@@ -83,6 +83,15 @@ def test_a_stream_is_decoded_and_metered(ask, name, encode):
     assert found.usage == (20, 5, "provider")
 
 
+@pytest.mark.parametrize("size", [16_384, 100_000, 1_000_000])
+def test_a_stream_that_comes_all_at_once_is_passed_on_whole(ask, size):
+    """It is handled in pieces, so that other calls are not held up."""
+    words = wire.events(*(piece(f"word-{number} ") for number in range(size // 100)))
+    found = ask(http(words + STREAM, content_type="text/event-stream"), stream=True)
+    assert found.answer.body == words + SEEN
+    assert found.usage == (20, 5, "provider")
+
+
 @pytest.mark.parametrize(
     ("path", "provider"), [("/v1/messages", "anthropic"), ("/v1/responses", "openai")]
 )

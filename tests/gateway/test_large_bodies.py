@@ -2,6 +2,7 @@
 large bodies share, and where they are worked on."""
 
 import asyncio
+import gc
 import gzip
 import threading
 import tracemalloc
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from butler_site import asgi
 from gateway import content_encoding, dialects
+from gateway.requests import Request
 from keys.models import Agent, Allocation
 from keys.supply.model_facts import facts_by_name
 from tests.books import assert_books_balance
@@ -257,6 +259,36 @@ def test_a_large_body_is_not_worked_on_in_the_event_loop(
     lent = lend(session.url, tokens=2_000_000)
     assert lent.call(said, metadata=field).status == 200
     assert set(where) == {thread}
+
+
+@pytest.mark.parametrize(
+    ("said", "fields"),
+    [
+        ("x" * 2_000_000, {}),
+        ("x" * 100_000, {"tools": [{}] * 5_000}),
+        ("x" * 100_000, {"surprise": 1}),
+        ("[[sandbox status=400]]" + "x" * 90_000, {}),
+        ("[[sandbox status=401]]" + "x" * 90_000, {}),
+        ("x" * 90_000, {}),
+        ("x" * 90_000, {"stream": True}),
+    ],
+    ids=["too dear", "invalid", "unknown", "by the provider", "of the key", "answered", "streamed"],
+)
+def test_a_large_body_is_gone_when_its_call_ends(session, said, fields):
+    """At once, and not when garbage is collected, which may be many large bodies later."""
+    session.call()
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        session.call(said, **fields)
+        gc.collect()
+        kept = [each for each in gc.garbage if isinstance(each, Request)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not kept
 
 
 def test_large_tools_do_not_stay_in_memory():

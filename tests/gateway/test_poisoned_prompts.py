@@ -15,11 +15,12 @@ from django.utils import timezone
 from alerts.models import Alert
 from gateway import jobs, remembered_refusals
 from keys import services as keys
-from keys.models import Charge, Rotation
+from keys.models import ApiKey, Charge, Rotation
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.gateway.pool import BLOCKED, HTML, POISON, POOL, gateway, kinds, provider, statuses
 from tests.gateway.server import lend
+from tests.keys.builders import rotate
 from tests.queue import drain_queue
 
 __all__ = ["gateway", "provider"]
@@ -122,6 +123,30 @@ def test_a_request_that_was_refused_on_two_keys_is_not_compared_again(gateway, p
     # Another request is compared.
     session.call(f"{POISON}?")
     assert len(provider.calls()) == 2 * calls + 3
+
+
+def test_after_several_refused_requests_an_agents_next_ones_are_not_compared(gateway, provider):
+    provider.refuse(403, "", when=POISON)
+    session = lend(gateway.url)
+    for number in range(8):
+        assert session.call(f"{POISON} {number}").status == 403
+    assert len(provider.calls()) == 5 * 2 + 3
+    # Another agent's request tells nothing of the agent's.
+    lend(gateway.url, agent="bob").call(f"{POISON} 9")
+    assert len(provider.calls()) == 5 * 2 + 3 + 2
+    assert statuses() == dict.fromkeys(POOL, "active")
+
+
+def test_a_key_that_had_no_part_in_an_agents_refused_requests_is_compared(gateway, provider):
+    provider.refuse(403, "", when=POISON)
+    session = lend(gateway.url)
+    for number in range(6):
+        session.call(f"{POISON} {number}")
+    other = next(key for key in POOL if key not in provider.calls())
+    provider.refuse(403, "", keys=(other,))
+    rotate(session.allocation, ApiKey.objects.get(pk=other), now=timezone.now())
+    assert session.call("hello").status == 200
+    assert statuses()[other] == "suspended"
 
 
 def test_the_memory_ends(gateway, provider, monkeypatch):
