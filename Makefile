@@ -7,7 +7,7 @@ AUDIT := var/audit
 SCANNERS := var/scanners
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test clients openclaw test-openclaw lint audit format bench bench-budget bench-gateway bench-hostile bench-scanner requirements venv venv-dev
+.PHONY: help up test clients openclaw test-openclaw lint audit format bench bench-budget bench-gateway bench-hostile bench-scanner bench-seal requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -98,6 +98,9 @@ bench-scanner: venv ## Compare the secret scanner with others; ARGS=--show lists
 	@command -v gitleaks > /dev/null || \
 	  echo 'gitleaks is not installed and left out: on Debian 13, apt-get install gitleaks.'
 	@$(RUN) -m bench.scanner $(ARGS)
+
+bench-seal: venv ## Measure what the audit chain costs writers, its lag, and verifying it
+	@$(RUN) -m bench.seal $(ARGS)
 
 requirements: ## Resolve requirements*.in into the pinned requirements*.txt
 	@$(PYTHON) -m venv --clear var/resolve

@@ -107,7 +107,7 @@ def allocate(clients: int, seconds: float) -> float:
         _with_values(sql.ALLOCATE, _LEND),
         "COMMIT;",
     ]
-    return _run(script, clients, seconds)
+    return run(script, clients, seconds)
 
 
 def hold_and_settle(clients: int, seconds: float) -> float:
@@ -123,7 +123,7 @@ def hold_and_settle(clients: int, seconds: float) -> float:
         _with_values(sql.END, _ENDED),
         "COMMIT;",
     ]
-    return _run(script, clients, seconds)
+    return run(script, clients, seconds)
 
 
 def _with_values(statement: Statement[Any], values: dict[str, str]) -> str:
@@ -131,7 +131,8 @@ def _with_values(statement: Statement[Any], values: dict[str, str]) -> str:
     return text + ";"
 
 
-def _run(script: list[str], clients: int, seconds: float) -> float:
+def run(script: list[str], clients: int, seconds: float, *, rate: int = 0) -> float:
+    """Transactions per second of a script; at most `rate`, if that is not 0."""
     rows.close_connections()
     settings = connection.settings_dict
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
@@ -139,6 +140,7 @@ def _run(script: list[str], clients: int, seconds: float) -> float:
         file.flush()
         command = [_program(), "-n", "-M", "prepared", "-f", file.name, "-T", str(round(seconds))]
         command += ["-c", str(clients), "-j", str(min(2, clients)), "-h", settings["HOST"]]
+        command += ["-R", str(rate)] if rate else []
         command += ["-U", settings["USER"], settings["NAME"]]
         process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if process.returncode:

@@ -11,8 +11,11 @@ from datetime import timedelta
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from security.audit_chain.tail import unsealed_tail
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +29,8 @@ QUEUE_SILENCE_MAX = timedelta(seconds=90)
 def readyz(request: HttpRequest) -> JsonResponse:
     """Readiness: 200 if every check passes, else 503; each check by name, `ok` or `failed`.
 
-    Task workers are reported but do not decide: without tasks, none are needed.
+    Task workers are reported but do not decide: without tasks, none are needed. Nor does the audit
+    chain: `unsealed_seconds` is how long the oldest row has waited to be sealed.
     """
     checks = {
         "database_writable": _passes(database_writable),
@@ -37,7 +41,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
     body = {
         "status": "ok" if ready else "failed",
         "checks": {name: "ok" if passed else "failed" for name, passed in checks.items()},
-        "notes": {"task_workers": "alive" if _passes(task_workers_alive) else "absent"},
+        "notes": {
+            "task_workers": "alive" if _passes(task_workers_alive) else "absent",
+            "unsealed_seconds": _unsealed_seconds(),
+        },
     }
     return JsonResponse(body, status=200 if ready else 503)
 
@@ -49,6 +56,14 @@ def _passes(check: Callable[[], bool]) -> bool:
     except Error as error:
         logger.warning("readyz: %s: %s", check.__name__, error)
         return False
+
+
+def _unsealed_seconds() -> int | None:
+    """The age of the part of the audit that is not sealed yet; None if the database is away."""
+    try:
+        return int(unsealed_tail().age(timezone.now()).total_seconds())
+    except Error:
+        return None
 
 
 def database_writable() -> bool:

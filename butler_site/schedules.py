@@ -26,6 +26,9 @@ JOBS = (
     Job("orchestration.jobs.maintain_tasks", 1),
     Job("orchestration.jobs.delete_old_texts", 60),
     Job("gate.jobs.watch_approvals", 1),
+    Job("gate.jobs.watch_audit_chain", 1),
+    Job("gate.jobs.keep_checkpoint", 60),
+    Job("gate.jobs.send_checkpoint", 1440),
     Job("gateway.jobs.probe_keys", 1),
     Job("gateway.jobs.forget_expired", 60),
 )

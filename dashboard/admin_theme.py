@@ -51,6 +51,7 @@ _GROUPS = {
     ],
     "Audit": [
         ("Audit entries", "policy", "audit_entries", "security.view_auditentry"),
+        ("Audit chain", "link", "seals", "security.view_seal"),
     ],
     "Sign-in": [
         ("Users", "person", "users", "auth.view_user"),

@@ -89,7 +89,7 @@ def main(export: str, key: str, checkpoints: str = "") -> None:
             hashes_only += line.startswith('{"sha256":')
             if tree.size in kept and kept.pop(tree.size) != tree.root():
                 sys.exit(f"The first {tree.size} rows are not those of the checkpoint over them.")
-        size, root = signed_head([line.rstrip("\n") for line in file], key)
+        size, root = signed_head([line.rstrip("\n") for line in file if line.strip()], key)
     if tree.size != size:
         sys.exit(f"The export has {tree.size} rows, and its checkpoint has {size}.")
     if tree.root() != root:

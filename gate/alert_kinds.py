@@ -27,3 +27,43 @@ SECRET_REVEALED = register(
         subject="key_id",
     )
 )
+AUDIT_UNSEALED = register(
+    AlertKind(
+        slug="audit_unsealed",
+        severity=Severity.CRITICAL,
+        meaning="For more than a minute, audit entries, charges or approvals have not been sealed "
+        "into the audit chain. Until they are, somebody with access to the database can change "
+        "them unnoticed. The alert names the transactions that have been open for so long: what "
+        "they wrote cannot be sealed before they end.",
+        remedy="If the alert names a transaction, find out what the program does and end it. If "
+        "not, look at the log of `manage.py seal_audit`. If it says that the chain is damaged, run "
+        "`manage.py audit verify`.",
+        page="seal",
+        subject="seal",
+    )
+)
+AUDIT_TRUNCATED = register(
+    AlertKind(
+        slug="audit_truncated",
+        severity=Severity.CRITICAL,
+        meaning="The file of checkpoints does not fit the audit chain: it has a checkpoint over "
+        "more rows than the chain has, or it was damaged. Either the database was restored from "
+        "a backup, or somebody removed the end of the audit.",
+        remedy="Run `manage.py audit verify`, which names what is missing. After a restore, keep "
+        "the old file as evidence and move it away: Butler begins a new one.",
+        page="seal",
+        subject="seal",
+    )
+)
+AUDIT_CHECKPOINT = register(
+    AlertKind(
+        slug="audit_checkpoint",
+        severity=Severity.INFO,
+        meaning="This is the signed head of the audit chain, which Butler sends once a day and "
+        "resolves by itself. With it, you can prove later that nothing before it was changed.",
+        remedy="You need to do nothing. Keep the message where administrators of the database "
+        "cannot change it; `manage.py audit verify --anchors FILE` compares the chain with it.",
+        page="seal",
+        subject="seal",
+    )
+)

@@ -1,6 +1,7 @@
 """The jobs of the app, called by django-q2.
 
-Intervals, for `butler_site.schedules`: `watch_approvals` every minute.
+Intervals, for `butler_site.schedules`: `watch_approvals` and `watch_audit_chain` every minute,
+`keep_checkpoint` every hour, `send_checkpoint` every day.
 """
 
 from django.utils import timezone
@@ -14,3 +15,18 @@ def watch_approvals() -> None:
     now = timezone.now()
     security.expire_approvals(now=now)
     services.alert_of_approvals(now=now)
+
+
+def watch_audit_chain() -> None:
+    """Every minute: alert people if rows wait too long to be sealed."""
+    services.alert_of_unsealed_rows(now=timezone.now())
+
+
+def keep_checkpoint() -> None:
+    """Every hour: append a signed checkpoint of the audit chain to the file outside."""
+    services.keep_checkpoint(now=timezone.now())
+
+
+def send_checkpoint() -> None:
+    """Every day: send a signed checkpoint through the channels of notifications."""
+    services.send_checkpoint(now=timezone.now())

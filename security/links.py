@@ -16,5 +16,7 @@ links.register(
         "audit_entries": Page(
             "admin:security_auditentry_changelist", filters={"action": "action", "subject": "q"}
         ),
+        "seal": Page("admin:security_seal_change"),
+        "seals": Page("admin:security_seal_changelist"),
     }
 )

@@ -1,6 +1,11 @@
 """Every write of the app."""
 
 from gate.services.approval_alerts import alert_of_approvals
+from gate.services.audit_chain_alerts import (
+    alert_of_unsealed_rows,
+    keep_checkpoint,
+    send_checkpoint,
+)
 from gate.services.backups import back_up, back_up_vault, restore, restore_vault
 from gate.services.budget_requests import DAYS_MAX, OPEN_MAX, BudgetRequest, request_budget
 from gate.services.people import (
@@ -19,15 +24,18 @@ __all__ = [
     "SHOWN_SECONDS",
     "BudgetRequest",
     "alert_of_approvals",
+    "alert_of_unsealed_rows",
     "ask_reveal",
     "back_up",
     "back_up_vault",
     "end_sessions",
     "invite",
     "invite_again",
+    "keep_checkpoint",
     "request_budget",
     "restore",
     "restore_vault",
+    "send_checkpoint",
     "set_access",
     "show_secret",
     "switch_off",

@@ -1,6 +1,7 @@
-"""The admin of the app: the audit, approvals and their policies."""
+"""The admin of the app: the audit and its chain, approvals and their policies."""
 
 from security.admin.approval import ApprovalAdmin, ApprovalPolicyAdmin
 from security.admin.audit_entry import AuditEntryAdmin
+from security.admin.seal import SealAdmin
 
-__all__ = ["ApprovalAdmin", "ApprovalPolicyAdmin", "AuditEntryAdmin"]
+__all__ = ["ApprovalAdmin", "ApprovalPolicyAdmin", "AuditEntryAdmin", "SealAdmin"]

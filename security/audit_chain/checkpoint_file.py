@@ -15,10 +15,12 @@ class ChainTruncated(Exception):
 def latest() -> tuple[Seal, str] | None:
     """The last seal and its signed checkpoint; None before the first seal."""
     seal = Seal.objects.select_related("key").first()
-    if seal is None:
-        return None
-    note = seal.head(seal.key.name).note(key_id=seal.key_id, signature=bytes(seal.signature))
-    return seal, note
+    return (seal, note_of(seal)) if seal else None
+
+
+def note_of(seal: Seal) -> str:
+    """The signed checkpoint of a seal."""
+    return seal.head(seal.key.name).note(key_id=seal.key_id, signature=bytes(seal.signature))
 
 
 def read(path: Path) -> list[SignedCheckpoint]:

@@ -1,13 +1,16 @@
 """The readiness probe: ready only if everything behind the process works."""
 
 from contextlib import contextmanager
+from datetime import timedelta
 
 import psycopg
 import pytest
 from django.db import connection, connections
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
 
 from butler_site import health
+from security.models import UnsealedRow
 
 
 @pytest.fixture
@@ -59,9 +62,24 @@ def test_not_ready_when_the_queue_fell_silent(client, queue, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_task_workers_are_noted_and_decide_nothing(client, queue):
     without = client.get("/readyz")
-    assert (without.status_code, without.json()["notes"]) == (200, {"task_workers": "absent"})
+    assert (without.status_code, without.json()["notes"]["task_workers"]) == (200, "absent")
     with connected(health.WORKER_PROCESS):
-        assert client.get("/readyz").json()["notes"] == {"task_workers": "alive"}
+        assert client.get("/readyz").json()["notes"]["task_workers"] == "alive"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_age_of_what_is_not_sealed_is_noted_and_decides_nothing(client, queue):
+    def noted():
+        response = client.get("/readyz")
+        return response.status_code, response.json()["notes"]["unsealed_seconds"]
+
+    assert noted() == (200, 0)
+    UnsealedRow.objects.create(
+        source="charge",
+        row_id=1,
+        queued_at=timezone.now() - timedelta(seconds=90, milliseconds=500),
+    )
+    assert noted() == (200, 90)
 
 
 @pytest.mark.django_db(transaction=True)

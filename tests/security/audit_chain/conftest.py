@@ -18,18 +18,18 @@ def chain(people):
     """Three rounds of seals over audit entries, charges, estimates and an adjustment."""
     add_key("openai-1", rates=PAID)
     lent = allocate(tokens=50_000, auto_rotate=False)
-    seal(1)
+    seal_all(hours=1)
     for tokens in (100, 200, 300):
         settle(hold(lent, 1_000), tokens, output_tokens=10)
     adjust(report(lent, 50), 40)
     late, released, _ = (sent(lent, f"sent-{number}") for number in range(3))
     expired_at = NOON + timedelta(seconds=settings.HOLD_SECONDS)
     keys.expire_charges(now=expired_at)
-    seal(2)
+    seal_all(hours=2)
     settle(late, 60, now=expired_at)
     keys.release(charge=released, now=expired_at)
     report(lent, 70)
-    seal(3)
+    seal_all(hours=3)
     return lent
 
 
@@ -40,7 +40,7 @@ def sent(allocation, call):
     return Charge.objects.get(pk=held.pk)
 
 
-def seal(hours):
+def seal_all(hours=4):
     """Seal all that waits, some hours after noon."""
     while seal_rows(now=NOON + timedelta(hours=hours)):
         pass
