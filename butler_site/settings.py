@@ -362,7 +362,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "text": {"()": "common.logs.TextFormatter"},
         "json": {"()": "common.logs.JsonFormatter"},
     },
     "filters": {"redact": {"()": "security.redact.RedactSecrets"}},
