@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from allauth.account.admin import EmailAddress
+from allauth.mfa.admin import Authenticator
+from allauth.usersessions.admin import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -20,6 +23,9 @@ from gate.queries import is_role
 from security import audit
 from security.request_actor import person_of
 
+# Registered by allauth, for nobody to read: they hold the keys of second factors.
+for _model in (Authenticator, EmailAddress, UserSession):
+    admin.site.unregister(_model)
 admin.site.unregister(User)
 admin.site.unregister(Group)
 

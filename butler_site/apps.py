@@ -3,8 +3,6 @@
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
-from butler_site import checks
-
 
 class ButlerSiteConfig(AppConfig):
     """Registers `butler_site`: its system checks and management commands."""
@@ -14,7 +12,8 @@ class ButlerSiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and what follows from wrong passwords."""
-        from butler_site import sign_in  # noqa: F401, PLC0415 - needs the models
+        from butler_site import checks, sign_in  # noqa: F401, PLC0415 - need the models
 
         register(checks.postgres_is_new_enough, Tags.database)
         register(checks.lifetimes_fit)
+        register(checks.second_factors_are_sound)

@@ -13,6 +13,8 @@ class Action(StrEnum):
     USER_CHANGE = "user.change"
     USER_CHANGE_PASSWORD = "user.change_password"  # noqa: S105 - a name
     USER_DELETE = "user.delete"
+    SECOND_FACTOR_ADD = "second_factor.add"
+    SECOND_FACTOR_REMOVE = "second_factor.remove"
     GROUP_ADD = "group.add"
     GROUP_CHANGE = "group.change"
     GROUP_DELETE = "group.delete"

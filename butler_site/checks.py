@@ -8,6 +8,9 @@ from django.core.checks import CheckMessage, Error
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
+from butler_site.second_factor import SUPERUSER
+from gate.roles import roles
+
 POSTGRES_VERSION_MIN = 15
 
 
@@ -42,3 +45,17 @@ def lifetimes_fit(**kwargs: object) -> list[CheckMessage]:
             id="butler.E002",
         )
     ]
+
+
+def second_factors_are_sound(**kwargs: object) -> list[CheckMessage]:
+    """butler.E003: a code opens every account. butler.E004: a role does not exist."""
+    found: list[CheckMessage] = []
+    if settings.PRODUCTION and getattr(settings, "MFA_TOTP_INSECURE_BYPASS_CODE", None):
+        text = "MFA_TOTP_INSECURE_BYPASS_CODE is set: that code is a second factor of everybody."
+        found.append(Error(text, hint="Remove it.", id="butler.E003"))
+    unknown = set(settings.SECOND_FACTOR_ROLES) - {SUPERUSER, *roles()}
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        text = f"BUTLER_SECOND_FACTOR_ROLES names roles that do not exist: {names}."
+        found.append(Error(text, hint=f"Roles are {', '.join(roles())}.", id="butler.E004"))
+    return found

@@ -22,7 +22,13 @@ from security.request_actor import client_address
 _SMALL_BYTES_MAX = 64_000
 _LARGE_BYTES_MAX = 64_000_000
 _FILE_BLOCK_BYTES = 256 * 1024
-_SIGN_IN = "/admin/login/"
+# Where a password or a code is checked.
+_SIGN_IN = {
+    "/admin/login/",
+    "/account/confirm/",
+    "/account/second-factor/authenticate/",
+    "/account/second-factor/reauthenticate/",
+}
 
 
 class Pages:
@@ -87,7 +93,10 @@ class Pages:
         forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
         peer = (scope.get("client") or ("",))[0]
         address = client_address(peer=peer, forwarded_for=forwarded)
-        if (scope["method"], scope["path"]) == ("POST", _SIGN_IN):
+        if scope["method"] == "POST" and scope["path"] in _SIGN_IN:
+            forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+            peer = (scope.get("client") or ("",))[0]
+            address = client_address(peer=peer, forwarded_for=forwarded)
             return self._sign_in.turn(address)
         half = asyncio.Semaphore(max(settings.WEB_THREADS // 2, 1))
         return self._shares.setdefault(headers.get(b"authorization") or address.encode(), half)

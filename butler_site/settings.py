@@ -208,6 +208,10 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "pgtrigger",
     "rest_framework",
     "drf_spectacular",
@@ -238,6 +242,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "butler_site.second_factor.RequireSecondFactor",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "butler_site.urls"
@@ -290,8 +296,36 @@ AXES_LOCKOUT_CALLABLE = "butler_site.sign_in.locked_page"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-LOGIN_URL = "admin:login"
+# allauth counts wrong codes and more in the cache, which all processes share.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "gate_cache",
+    },
+    # django-q2 keeps the state of its own processes there.
+    "queue": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
+ACCOUNT_ADAPTER = "butler_site.sign_in_adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+# `sign_in_turns` and django-axes limit passwords.
+ACCOUNT_RATE_LIMITS = {"login": False}
+MFA_ADAPTER = "butler_site.sign_in_adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Butler"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Browsers allow passkeys on localhost without TLS.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
+LOGIN_URL = "account_login"
+LOGOUT_REDIRECT_URL = "/"
 LOGIN_REDIRECT_URL = "/"
+# Roles (and `superuser`) that need a second factor.
+SECOND_FACTOR_ROLES = env.words("BUTLER_SECOND_FACTOR_ROLES")
 # How long the link of an invitation works.
 PASSWORD_RESET_TIMEOUT = 3 * 86_400
 AUTH_PASSWORD_VALIDATORS = [
@@ -431,6 +465,7 @@ Q_CLUSTER = {
     "retry": 120,
     "max_attempts": 5,
     "poll": 0.5,
+    "cache": "queue",
     "catch_up": False,
     "label": "Queue",
 }

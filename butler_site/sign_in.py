@@ -1,4 +1,4 @@
-"""Wrong passwords: after some for one name from one address, sign-in is refused for a while.
+"""Signing in. After some wrong passwords for one name from one address, it is refused for a while.
 
 django-axes counts them in the database, for all processes together. It counts by name and address
 together, so nobody can keep the owner of a name out from another address.
@@ -6,17 +6,33 @@ together, so nobody can keep the owner of a name out from another address.
 
 from typing import Any
 
+from allauth.account.views import login
+from allauth.mfa.signals import authenticator_added, authenticator_removed
 from axes.signals import user_locked_out
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
 from alerts import services as alerts
 from butler_site.alert_kinds import SIGN_IN_LOCKED
-from security.request_actor import address_of
+from butler_site.audit_actions import Action
+from security import audit
+from security.request_actor import address_of, person_with
+
+
+def sign_in(request: HttpRequest) -> HttpResponseBase:
+    """The page to sign in, for the dashboard and the admin alike."""
+    if request.user.is_authenticated and not request.user.is_staff:
+        # The pages would send them here again.
+        raise PermissionDenied
+    page: HttpResponseBase = login(request)
+    return page
 
 
 def client_address(request: HttpRequest) -> str:
@@ -43,4 +59,29 @@ def report_lock(username: str, ip_address: str, **kwargs: Any) -> None:
         f"{settings.AXES_COOLOFF_TIME.total_seconds() // 60:.0f} minutes.",
         facts={"user_id": user_id, "address": ip_address},
         now=timezone.now(),
+    )
+
+
+@receiver(authenticator_added)
+def record_added_factor(request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any) -> None:
+    """A second factor was set up."""
+    _record(request, user, Action.SECOND_FACTOR_ADD, authenticator)
+
+
+@receiver(authenticator_removed)
+def record_removed_factor(
+    request: HttpRequest, user: Any, authenticator: Any, **kwargs: Any
+) -> None:
+    """A second factor was removed."""
+    _record(request, user, Action.SECOND_FACTOR_REMOVE, authenticator)
+
+
+@transaction.atomic
+def _record(request: HttpRequest, user: Any, action: Action, authenticator: Any) -> None:
+    audit.record(
+        actor=person_with(request, user.get_username()),
+        action=action,
+        subject=f"user:{user.pk}",
+        after={"kind": authenticator.type},
+        at=timezone.now(),
     )

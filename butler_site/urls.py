@@ -1,16 +1,25 @@
 """The URLs that Butler serves."""
 
+from allauth.account.views import account_inactive, logout, reauthenticate
 from django.contrib import admin
 from django.urls import include, path
 
 from butler_site import errors, health, own_password
 from butler_site.invitation import Invitation
+from butler_site.sign_in import sign_in
 
 urlpatterns = [
     path("readyz", health.readyz),
     path("api/v1/errors", errors.table_page),
     path("api/", include("api.urls")),
     path("invitation/<uidb64>/<token>/", Invitation.as_view(), name="invitation"),
+    # The admin has no door of its own: its address is that of all pages.
+    path("admin/login/", sign_in, name="account_login"),
+    path("account/sign-out/", logout, name="account_logout"),
+    path("account/confirm/", reauthenticate, name="account_reauthenticate"),
+    path("account/inactive/", account_inactive, name="account_inactive"),
+    path("account/second-factor/", include("allauth.mfa.urls")),
+    path("account/sessions/", include("allauth.usersessions.urls")),
     path("admin/password_change/", admin.site.admin_view(own_password.password_change)),
     path("admin/", admin.site.urls),
     path("", include("dashboard.urls")),

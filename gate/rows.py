@@ -8,9 +8,9 @@ from functools import cache, reduce
 from operator import or_
 from typing import Any, NamedTuple
 
+from allauth.account.auth_backends import AuthenticationBackend
 from django.apps import apps
 from django.contrib.auth import get_permission_codename
-from django.contrib.auth.backends import ModelBackend
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
@@ -138,7 +138,7 @@ def _part(bound: list[str]) -> Part:
     return Part(centres.values("slug"), agents.values("slug"))
 
 
-class People(ModelBackend):
+class People(AuthenticationBackend):  # type: ignore[misc]  # allauth has no types
     """Django's users and permissions, less what bound people may not do.
 
     What is not of one cost centre they may look at only, and what `RULES` hides not even that.

@@ -193,7 +193,7 @@ async def _channel_probe(attack: Attack, number: int) -> str:
 
 
 async def _sign_in_guess(attack: Attack, number: int) -> str:
-    form = {"csrfmiddlewaretoken": _CSRF, "username": f"staff-{number % 40}", "password": "guess"}
+    form = {"csrfmiddlewaretoken": _CSRF, "login": f"staff-{number % 40}", "password": "guess"}
     return await _post_form(attack, _LOGIN, form, f"butler_csrf_{attack.port}={_CSRF}")
 
 

@@ -29,6 +29,7 @@ from common.refusal import Refusal
 from gate import queries, roles, services
 from gate.access import Access
 from keys.models import CostCentre
+from security.reauthentication import reauthenticated
 from security.request_actor import person_of
 
 
@@ -136,6 +137,7 @@ class PeopleActions(QuickList):
         )
 
     @action(description="Invite", permissions=["manage"], dialog=_INVITE)
+    @reauthenticated
     def invite(self, request: HttpRequest, form: InviteForm) -> HttpResponse:
         """Add the person and show the link in this response only."""
         try:
@@ -151,6 +153,7 @@ class PeopleActions(QuickList):
         return _show_link(request, person)
 
     @action(description="New link", permissions=["relink"], dialog=_AGAIN)
+    @reauthenticated
     def invite_again(
         self, request: HttpRequest, form: BaseDialogForm, object_id: str
     ) -> HttpResponse:
@@ -161,6 +164,7 @@ class PeopleActions(QuickList):
         return _show_link(request, person)
 
     @action(description="Set access", permissions=["manage"], dialog=_ACCESS)
+    @reauthenticated
     def set_access(self, request: HttpRequest, form: AccessForm, object_id: str) -> HttpResponse:
         """Set roles and cost centres."""
         verb = partial(services.set_access, access=form.access)

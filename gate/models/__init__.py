@@ -2,5 +2,6 @@
 
 from gate.models.centre_bindings import CentreBinding
 from gate.models.reveals import Reveal
+from gate.models.second_factor_keys import SecondFactorKey
 
-__all__ = ["CentreBinding", "Reveal"]
+__all__ = ["CentreBinding", "Reveal", "SecondFactorKey"]

@@ -17,6 +17,7 @@ from gate.services.people import (
     switch_on,
 )
 from gate.services.reveals import SHOWN_SECONDS, ask_reveal, show_secret
+from gate.services.second_factors import seal_seed, unseal_seed
 
 __all__ = [
     "DAYS_MAX",
@@ -35,9 +36,11 @@ __all__ = [
     "request_budget",
     "restore",
     "restore_vault",
+    "seal_seed",
     "send_checkpoint",
     "set_access",
     "show_secret",
     "switch_off",
     "switch_on",
+    "unseal_seed",
 ]

@@ -19,6 +19,7 @@ from gate.models import CentreBinding
 from gate.refusals import OwnAccess, PersonExists
 from security.models import AuditEntry
 from tests.actors import GRACE
+from tests.signed_in import confirm
 
 pytestmark = pytest.mark.django_db
 NOBODY = Access(frozenset(), frozenset())
@@ -46,7 +47,7 @@ def signed_in(name, *, role=None, **attributes):
         person.groups.add(Group.objects.get(name=role))
     client = Client()
     client.force_login(person)
-    return client
+    return confirm(client, person)
 
 
 @pytest.fixture
@@ -93,6 +94,7 @@ def test_an_administrator_invites_and_the_link_works_once(adam, client):
 
 def test_the_link_works_for_three_days(adam, client, time_machine):
     time_machine.move_to(timezone.now(), tick=False)
+    confirm(adam, get_user_model().objects.get(username="adam"))
     page = adam.post("/admin/auth/user/invite/", {"username": "vera", "_form_submitted": "on"})
     link = re.search(r"/invitation/[^<]+", page.content.decode())[0]
     time_machine.shift(timedelta(days=3, seconds=1))
@@ -105,6 +107,16 @@ def test_a_weak_password_is_refused(adam, client):
     address = client.get(link, follow=True).redirect_chain[-1][0]
     answer = client.post(address, {"new_password1": "12345678", "new_password2": "12345678"})
     assert b"too common" in answer.content
+
+
+def test_who_signed_in_long_ago_confirms_before_giving_access(adam, vera):
+    person = get_user_model().objects.get(username="adam")
+    confirm(adam, person, seconds_ago=3600)
+    answer = adam.post(action(vera, "set_access"), CONFIRMED | {"roles": ["operator"]})
+    assert answer["Location"].startswith("/account/confirm/")
+    assert queries.access_of(vera) == VIEWER
+    # Nothing that was entered is kept.
+    assert "because" not in str(dict(adam.session))
 
 
 def test_access_is_set_exactly_and_other_groups_stay(vera):

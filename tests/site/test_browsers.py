@@ -12,7 +12,7 @@ from tests.keys.builders import add_key
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "fern-hill-92"
-SIGN_IN = {"username": "grace", "password": PASSWORD}
+SIGN_IN = {"login": "grace", "password": PASSWORD}
 MARKUP = "\"'><script>x-canary</script>{{7*7}}${7*7}"
 EVIL = "https://evil.example"
 

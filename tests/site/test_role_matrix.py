@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db
 NOBODY, STAFF = "nobody", "without a role"
 # It refuses what it cannot complete: tests/gate/test_rows.py completes.
 AUTOCOMPLETE = "admin/autocomplete/"
+OWN_ACCOUNT = "account/"
 NOT_CALLED = ("admin/login/", "admin/logout/", "readyz")
 
 
@@ -99,7 +100,7 @@ def test_everybody_gets_what_the_role_may(persons):
     pages = [
         (route.replace("APPS", _apps()), "GET", names)
         for route, names in TABLE["pages"].items()
-        if route not in NOT_CALLED
+        if route not in NOT_CALLED and not route.startswith(OWN_ACCOUNT)
     ]
     wrong = []
     for route, method, names in [*pages, *pages_of_models()]:
@@ -111,6 +112,14 @@ def test_everybody_gets_what_the_role_may(persons):
             if (got == refused) == may and route != AUTOCOMPLETE:
                 wrong.append(f"{method} /{route}: {who} gets {got}, the table says {may}")
     assert wrong == []
+
+
+def test_pages_of_the_own_account_need_a_sign_in(client):
+    for route, names in TABLE["pages"].items():
+        if route.startswith(OWN_ACCOUNT) and names == "people":
+            answer = client.get(path_of(route))
+            assert answer.status_code == 302, route
+            assert answer["Location"] == "/" or "/admin/login/" in answer["Location"], route
 
 
 def scopes_of(view, method):

@@ -28,8 +28,8 @@ def carol():
 def sign_in(client, password=PASSWORD, *, name="carol", address="192.0.2.7"):
     """The status of an attempt to sign in; 302: it succeeded."""
     client.logout()
-    sent = {"username": name, "password": password}
-    return client.post(reverse("admin:login"), sent, REMOTE_ADDR=address).status_code
+    sent = {"login": name, "password": password}
+    return client.post(reverse("account_login"), sent, REMOTE_ADDR=address).status_code
 
 
 def locked(client, **who):
@@ -46,7 +46,7 @@ def test_after_wrong_passwords_the_right_one_is_refused_too(client, carol):
 
 def test_the_page_says_for_how_long(client, carol):
     locked(client)
-    sent = {"username": "carol", "password": PASSWORD}
+    sent = {"login": "carol", "password": PASSWORD}
     page = client.post(reverse("admin:login"), sent, REMOTE_ADDR="192.0.2.7").content.decode()
     assert "refused to your network address for 15 minutes" in page
 
@@ -88,7 +88,7 @@ def test_an_address_that_a_client_made_up_is_not_believed(client, carol):
     for number in range(TRIES):
         client.post(
             reverse("admin:login"),
-            {"username": "carol", "password": "wrong"},
+            {"login": "carol", "password": "wrong"},
             headers={"X-Forwarded-For": f"198.51.100.{number}"},
             REMOTE_ADDR="192.0.2.7",
         )
