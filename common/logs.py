@@ -1,4 +1,4 @@
-"""Lines of the log, for people and for machines. A message is one line, whatever is in it."""
+"""Lines of the log, for people and for machines. A message is one line, also with breaks in it."""
 
 import json
 import logging
