@@ -94,9 +94,6 @@ class Pages:
         peer = (scope.get("client") or ("",))[0]
         address = client_address(peer=peer, forwarded_for=forwarded)
         if scope["method"] == "POST" and scope["path"] in _SIGN_IN:
-            forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
-            peer = (scope.get("client") or ("",))[0]
-            address = client_address(peer=peer, forwarded_for=forwarded)
             return self._sign_in.turn(address)
         half = asyncio.Semaphore(max(settings.WEB_THREADS // 2, 1))
         return self._shares.setdefault(headers.get(b"authorization") or address.encode(), half)

@@ -6,7 +6,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from gate.models import SecondFactorKey
 from security import vault
-from security.sealed_rows import seal_into, unseal_from
+from security.services import seal_into, unseal_from
 
 _ROW = 1
 _CONTEXT = "second factor"
