@@ -100,6 +100,8 @@ RULES: dict[str, Rows] = {
     "gate.reveal": nothing,
     # One may be of everything.
     "keys.freeze": nothing,
+    # It is over the rows of all.
+    "security.seal": nothing,
     "alerts.channel": nothing,
     "alerts.notification": nothing,
     "orchestration.command": nothing,
