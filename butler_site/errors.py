@@ -62,6 +62,8 @@ STATUS: dict[type[Refusal], int] = {
     keys.ApiKeyNotFound: 404,
     keys.AgentNotFound: 404,
     keys.FreezeNotFound: 404,
+    gate.FindingNotFound: 404,
+    gate.FindingDecided: 409,
     orchestration.TaskNotFound: 404,
     orchestration.SubTaskNotFound: 404,
     alerts.AlertNotFound: 404,

@@ -50,6 +50,7 @@ _GROUPS = {
         ("Policies", "rule", "approval_policies", "security.view_approvalpolicy"),
     ],
     "Audit": [
+        ("Findings", "search_check", "findings", "gate.view_finding"),
         ("Audit entries", "policy", "audit_entries", "security.view_auditentry"),
         ("Audit chain", "link", "seals", "security.view_seal"),
     ],

@@ -67,3 +67,27 @@ AUDIT_CHECKPOINT = register(
         subject="seal",
     )
 )
+SECRET_LEAKED = register(
+    AlertKind(
+        slug="secret_leaked",
+        severity=Severity.CRITICAL,
+        meaning="A secret that Butler holds was found where it must not be. If it is the API key "
+        "of a provider, Butler froze it, and its sessions move to other keys or stop.",
+        remedy="Replace the secret in the provider's console and in Butler until the deadline on "
+        "the page of the finding, and remove it where it was found. Then mark the finding as "
+        "fixed, and let somebody else thaw the key.",
+        page="finding",
+        subject="finding_id",
+    )
+)
+SECRET_NOT_REPLACED = register(
+    AlertKind(
+        slug="secret_not_replaced",
+        severity=Severity.CRITICAL,
+        meaning="A secret of Butler's was found where it must not be, and the time to replace it "
+        "is over.",
+        remedy="Replace the secret now, and mark the finding as fixed on its page.",
+        page="finding",
+        subject="finding_id",
+    )
+)

@@ -8,6 +8,7 @@ from security import audit
 @audit.register
 class Action(StrEnum):
     """Actions on people, secrets and backups."""
+    """Actions on people, secrets and findings."""
 
     PERSON_INVITE = "person.invite"
     PERSON_INVITE_AGAIN = "person.invite_again"
@@ -16,3 +17,5 @@ class Action(StrEnum):
     PERSON_SWITCH_ON = "person.switch_on"
     SECRET_REVEAL = "secret.reveal"  # noqa: S105 - an action, no secret
     BACKUP_CREATE = "backup.create"
+    FINDING_REPORT = "finding.report"
+    FINDING_DECIDE = "finding.decide"

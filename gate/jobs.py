@@ -1,7 +1,7 @@
 """The jobs of the app, called by django-q2.
 
 Intervals, for `butler_site.schedules`: `watch_approvals` and `watch_audit_chain` every minute,
-`keep_checkpoint` every hour, `send_checkpoint` every day.
+`keep_checkpoint` and `watch_findings` every hour, `send_checkpoint` every day.
 """
 
 from django.utils import timezone
@@ -30,3 +30,8 @@ def keep_checkpoint() -> None:
 def send_checkpoint() -> None:
     """Every day: send a signed checkpoint through the channels of notifications."""
     services.send_checkpoint(now=timezone.now())
+
+
+def watch_findings() -> None:
+    """Every hour: alert people to leaked secrets that were not replaced in time."""
+    services.alert_of_overdue_findings(now=timezone.now())

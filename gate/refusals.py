@@ -80,3 +80,22 @@ class NotEmpty(Refusal):
             "The database has tables. Set DATABASE_URL to an empty database, or BUTLER_VAR_DIR to "
             "an empty folder, and restore there."
         )
+@dataclass(kw_only=True, eq=False)
+class FindingNotFound(Refusal):
+    """The finding does not exist."""
+
+    finding_id: int
+
+    def sentence(self) -> str:
+        return f"The finding {self.finding_id} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
+class FindingDecided(Refusal):
+    """The finding was fixed or allowed before."""
+
+    finding_id: int
+    status: str
+
+    def sentence(self) -> str:
+        return f"The finding {self.finding_id} is already {self.status}."

@@ -98,6 +98,7 @@ RULES: dict[str, Rows] = {
     # An API key serves all cost centres, and so do its figures.
     "keys.apikey": nothing,
     "gate.reveal": nothing,
+    "gate.finding": nothing,
     # One may be of everything.
     "keys.freeze": nothing,
     # It is over the rows of all.

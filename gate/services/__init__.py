@@ -8,6 +8,13 @@ from gate.services.audit_chain_alerts import (
 )
 from gate.services.backups import back_up, back_up_vault, restore, restore_vault
 from gate.services.budget_requests import DAYS_MAX, OPEN_MAX, BudgetRequest, request_budget
+from gate.services.findings import (
+    FindingReport,
+    alert_of_overdue_findings,
+    decide_finding,
+    report_finding,
+    report_leak,
+)
 from gate.services.people import (
     end_sessions,
     invite,
@@ -24,15 +31,20 @@ __all__ = [
     "OPEN_MAX",
     "SHOWN_SECONDS",
     "BudgetRequest",
+    "FindingReport",
     "alert_of_approvals",
     "alert_of_unsealed_rows",
+    "alert_of_overdue_findings",
     "ask_reveal",
     "back_up",
     "back_up_vault",
+    "decide_finding",
     "end_sessions",
     "invite",
     "invite_again",
     "keep_checkpoint",
+    "report_finding",
+    "report_leak",
     "request_budget",
     "restore",
     "restore_vault",

@@ -68,6 +68,17 @@ def scan_text(text: str, path: str) -> list[Finding]:
     ]
 
 
+def candidates(text: str) -> Iterator[tuple[int, str]]:
+    """Every long token of a text and where it is, also those that are written in base64 or with
+    escapes: for a caller that knows secrets of its own."""
+    tokens = _tokens(text)
+    for start, end in tokens:
+        yield start, text[start:end]
+    for start, _, decoded in (*_base64_runs(text, tokens), *_unescaped_lines(text)):
+        for token_start, token_end in _tokens(decoded):
+            yield start, decoded[token_start:token_end]
+
+
 def _tokens(text: str) -> list[tuple[int, int]]:
     return [run.span(1) for run in _TOKEN.finditer(text) if run.start(1) >= 0]
 

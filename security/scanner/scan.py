@@ -70,6 +70,9 @@ def _findings(files: list[str]) -> Iterator[list[Finding]]:
 
 def _size(path: str) -> int:
     return os.lstat(path).st_size
+    for path in paths:
+        for file in files_below(path):
+            yield scan_file(file)
 
 
 def scan_file(path: str) -> list[Finding]:
@@ -80,7 +83,8 @@ def scan_file(path: str) -> list[Finding]:
         return scan_stream(stream, path)
 
 
-def _files(path: str) -> Iterator[str]:
+def files_below(path: str) -> Iterator[str]:
+    """A file itself, or all files in a folder but those of tools."""
     if not os.path.isdir(path):
         yield path
         return

@@ -29,6 +29,7 @@ FIELDS = {
     "/allocations/{session_id}/extension": {"ttl_seconds": 60},
     "/tasks/{task_id}/approval": {"sub_task_id": "a"},
     "/keys/{key_id}/refusal": {"status": 401},
+    "/findings": {"rule": "generic", "path": "a.py", "line": 1},
     "/freezes": {"scope": "agent:bob", "reason": "test"},
     "/freezes/{freeze_id}/thaw": {"reason": "test"},
 }
@@ -42,6 +43,7 @@ SCOPES = {
     ("POST", "/alerts/{alert_id}/acknowledgement"): OPERATE,
     ("POST", "/alerts/{alert_id}/resolution"): OPERATE,
     ("POST", "/tasks/{task_id}/approval"): OPERATE,
+    ("POST", "/findings"): ("spend", "operate"),
     ("GET", "/freezes"): OPERATE,
     ("POST", "/freezes"): OPERATE,
     ("POST", "/freezes/{freeze_id}/thaw"): OPERATE,

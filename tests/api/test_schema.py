@@ -36,6 +36,7 @@ PATHS = {
     "/api/v1/budget-requests": {"post"},
     "/api/v1/budget-requests/{approval_id}": {"get"},
     "/api/v1/budget-requests/{approval_id}/withdrawal": {"post"},
+    "/api/v1/findings": {"post"},
     "/api/v1/freezes": {"get", "post"},
     "/api/v1/freezes/{freeze_id}/thaw": {"post"},
     "/api/v1/alerts/{alert_id}/acknowledgement": {"post"},

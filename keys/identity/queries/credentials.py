@@ -20,6 +20,7 @@ class TokenRow(NamedTuple):
     """A live token and the agent behind it."""
 
     id: int
+    prefix: str
     digest: bytes
     agent: str
     cost_centre: str
@@ -31,8 +32,8 @@ class TokenRow(NamedTuple):
 # As SQL, since every API call runs it: building a queryset takes longer than the query.
 BEARER = Statement(
     """
-    SELECT t.id, t.digest, a.slug AS agent, a.cost_centre_id AS cost_centre, t.scopes, t.expires_at,
-           t.last_used_at
+    SELECT t.id, t.prefix, t.digest, a.slug AS agent, a.cost_centre_id AS cost_centre, t.scopes,
+           t.expires_at, t.last_used_at
       FROM keys_agenttoken t JOIN keys_agent a ON a.slug = t.agent_id
      WHERE t.prefix = %(prefix)s AND t.revoked_at IS NULL AND t.expires_at > %(now)s
        AND a.disabled_at IS NULL
@@ -89,19 +90,25 @@ def session_token(session_id: str) -> str:
 
 
 @sensitive_variables("token")
-def _agent_bearer(token: str, *, now: datetime) -> Bearer | None:
+def agent_token_of(token: str, *, now: datetime) -> TokenRow | None:
+    """The live agent token that `token` is; None if it is none."""
     prefix = tokens.lookup_prefix(token)
     if prefix is None:
         return None
     rows = fetch(BEARER, prefix=prefix, now=now)
-    if not rows or not tokens.matches(token, rows[0].digest):
+    return rows[0] if rows and tokens.matches(token, rows[0].digest) else None
+
+
+@sensitive_variables("token")
+def _agent_bearer(token: str, *, now: datetime) -> Bearer | None:
+    row = agent_token_of(token, now=now)
+    if row is None:
         return None
-    row = rows[0]
     return Bearer(
         agent=row.agent,
         cost_centre=row.cost_centre,
         scopes=frozenset(row.scopes),
-        public=prefix,
+        public=row.prefix,
         expires_at=row.expires_at,
         token_id=row.id,
         use_is_old=not row.last_used_at or row.last_used_at <= now - _NOTED_EVERY,

@@ -1,0 +1,104 @@
+"""Find Butler's own secrets in a text, wherever and in whatever form they stand.
+
+The secrets are unsealed once to make keyed fingerprints of them, under a key that lives as long as
+the matcher and is stored nowhere. Agent tokens are found by their keyed hashes, tokens of sessions
+and slots by their own proof. Nothing is written: what is stored next is known to the next matcher.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from alerts.models import Channel
+from keys.books.queries.slots import SLOT_PREFIX, slot_of
+from keys.identity.queries.credentials import SESSION_PREFIX, agent_token_of, session_id_of
+from keys.models import ApiKey
+from security import services as security
+from security.scanner import engine
+from security.vault import CannotUnseal
+
+# As the tokens that the scanner considers.
+_RUN = re.compile(r"[\w-]{16,}", re.ASCII)
+
+
+class OwnSecret(NamedTuple):
+    """A secret of Butler's in a text. `subject`: whose it is, such as `key:nvidia-1`."""
+
+    subject: str
+    line: int
+
+
+class OwnSecrets:
+    """The fingerprints of all secrets that Butler holds now.
+
+    A secret without a run of 16 letters, digits, `-` and `_` cannot be told from other words and is
+    not found.
+    """
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+        self._subjects: dict[bytes, str] = {}
+        for subject, secret in _secrets():
+            for run in _telling_runs(secret):
+                self._subjects.setdefault(self._fingerprint(run), subject)
+
+    @sensitive_variables()
+    def find(self, text: str) -> list[OwnSecret]:
+        """Each of Butler's secrets in the text, in its order."""
+        found = {
+            OwnSecret(subject, text.count("\n", 0, at) + 1): None
+            for at, token in sorted(engine.candidates(text))
+            if (subject := self._subject_of(token))
+        }
+        return list(found)
+
+    def _subject_of(self, token: str) -> str | None:
+        return self._subjects.get(self._fingerprint(token)) or _subject_of_token(token)
+
+    def _fingerprint(self, run: str) -> bytes:
+        return hmac.digest(self._key, run.encode(), hashlib.sha256)
+
+
+@sensitive_variables("secret")
+def _secrets() -> Iterator[tuple[str, str]]:
+    """Every secret that Butler can read, and whose it is."""
+    sealed = [
+        *(("key", row, "secret") for row in ApiKey.objects.exclude(secret=None)),
+        *(("channel", row, "sealed_url") for row in Channel.objects.all()),
+    ]
+    for kind, row, field in sealed:
+        try:
+            yield f"{kind}:{row.pk}", security.unseal_from(row, field)
+        except CannotUnseal:
+            # Then it cannot be used either.
+            continue
+
+
+@sensitive_variables()
+def _telling_runs(secret: str) -> list[str]:
+    """What of a secret identifies it: its long runs with letters and digits. Words do not."""
+    runs = [run for run in _RUN.findall(secret) if _is_mixed(run)]
+    return runs or ([secret] if _RUN.fullmatch(secret) else [])
+
+
+def _is_mixed(run: str) -> bool:
+    return any(map(str.isdigit, run)) and any(map(str.isalpha, run))
+
+
+@sensitive_variables("token")
+def _subject_of_token(token: str) -> str | None:
+    """Whose token of Butler's it is, genuine and of its own form."""
+    if token.startswith(f"{SESSION_PREFIX}_"):
+        session_id = session_id_of(token)
+        return session_id and f"session:{session_id}"
+    if token.startswith(f"{SLOT_PREFIX}_"):
+        slot = slot_of(token)
+        return slot and f"slot:{slot}"
+    row = agent_token_of(token, now=timezone.now())
+    return row and f"agent:{row.agent}"
