@@ -7,8 +7,7 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on people, secrets and backups."""
-    """Actions on people, secrets and findings."""
+    """Actions on people, secrets, backups and findings."""
 
     PERSON_INVITE = "person.invite"
     PERSON_INVITE_AGAIN = "person.invite_again"

@@ -80,6 +80,8 @@ class NotEmpty(Refusal):
             "The database has tables. Set DATABASE_URL to an empty database, or BUTLER_VAR_DIR to "
             "an empty folder, and restore there."
         )
+
+
 @dataclass(kw_only=True, eq=False)
 class FindingNotFound(Refusal):
     """The finding does not exist."""

@@ -53,7 +53,7 @@ def scan_name(path: str) -> list[Finding]:
 
 def scan_paths(paths: list[str]) -> Files:
     """The findings of each file and of all files in a folder; OSError if a path is neither."""
-    files = [file for path in paths for file in _files(path)]
+    files = [file for path in paths for file in files_below(path)]
     return Files(len(files), _findings(files))
 
 
@@ -70,9 +70,6 @@ def _findings(files: list[str]) -> Iterator[list[Finding]]:
 
 def _size(path: str) -> int:
     return os.lstat(path).st_size
-    for path in paths:
-        for file in files_below(path):
-            yield scan_file(file)
 
 
 def scan_file(path: str) -> list[Finding]:

@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
 
 def _found(own: OwnSecrets, paths: list[str]) -> Iterator[tuple[str, OwnSecret]]:
-    for file in chain.from_iterable(map(scan.files_below, paths)):
+    for file in filter(os.path.isfile, chain.from_iterable(map(scan.files_below, paths))):
         with open(file, "rb") as stream:
             for first_line, text in texts.windows(stream):
                 for secret in own.find(text):
