@@ -1,4 +1,4 @@
-"""Find Butler's own secrets in a text, wherever and in whatever form they stand.
+"""Find Butler's own secrets in a text, however they are written there.
 
 The secrets are unsealed once to make keyed fingerprints of them, under a key that lives as long as
 the matcher and is stored nowhere. Agent tokens are found by their keyed hashes, tokens of sessions

@@ -40,7 +40,7 @@ class Caller:
         """GET below /api/v1."""
         return self.client.get(ROOT + path, query, headers=self.headers(None))
 
-    def post(self, path: str, *, idempotency_key: str | None = None, **fields: Any):
+    def post(self, path: str, /, *, idempotency_key: str | None = None, **fields: Any):
         """POST the fields as JSON."""
         return self.client.post(
             ROOT + path,

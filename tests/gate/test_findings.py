@@ -21,7 +21,7 @@ from keys.models import Agent, Freeze
 from security.models import AuditEntry
 from tests.actors import ADA, GRACE
 from tests.alerts.builders import channel
-from tests.api.caller import ROOT, Caller, token_of
+from tests.api.caller import Caller, token_of
 from tests.keys.admin_forms import CONFIRMED
 from tests.keys.builders import FREE, add_key, allocate
 from tests.moments import NOON
@@ -149,11 +149,7 @@ def test_an_agent_reports_by_the_api(leaked):
     caller = Caller(token_of("ada"))
 
     def report(**more):
-        told = {"rule": "generic", "path": "a.py", "line": 3, **more}
-        headers = caller.headers(None)
-        answer = caller.client.post(
-            f"{ROOT}/findings", told, content_type="application/json", headers=headers
-        )
+        answer = caller.post("/findings", rule="generic", path="a.py", line=3, **more)
         assert answer.status_code == 200
         (finding,) = answer.json()["findings"]
         return finding
