@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gate", "0002_reveals"),
+        ("gate", "0003_second_factors"),
     ]
 
     operations = [
