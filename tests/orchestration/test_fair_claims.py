@@ -3,11 +3,12 @@
 import pytest
 from django.utils import timezone
 
+from keys import services as keys
 from keys.refusals import AgentNotFound
 from orchestration import services
 from orchestration.models import Concurrency, SubTask
 from orchestration.refusals import TooManyOpenSubTasks, TooManyOpenTasks
-from tests.actors import ACTOR
+from tests.actors import ACTOR, GRACE
 from tests.gateway.server import supply, supply_key
 from tests.orchestration.work import finish_attempt, start_attempts, task_request
 
@@ -116,3 +117,16 @@ def test_the_same_task_again_is_no_further_task(settings):
 def test_a_concurrency_limit_is_for_an_agent_that_exists():
     with pytest.raises(AgentNotFound):
         services.set_concurrency("agent:nobody", attempts_max=1, actor=ACTOR, now=timezone.now())
+
+
+@pytest.mark.parametrize(
+    ("scope", "others"),
+    [("agent:ada", ["carol"]), ("centre:research", ["carol"]), ("centre:org", []), ("all", [])],
+)
+def test_nothing_starts_for_what_is_frozen(no_limit, scope, others):
+    submit("ada", 2)
+    submit("carol", 1)
+    frozen, _ = keys.freeze(scope, reason="leaked", actor=ACTOR, now=timezone.now())
+    assert claim(5) == others
+    keys.thaw(frozen.pk, reason="settled", actor=GRACE, now=timezone.now())
+    assert sorted([*others, *claim(5)]) == ["ada", "ada", "carol"]
