@@ -88,7 +88,7 @@ def _lag(*, seconds: float) -> None:
 
     lags: list[float] = []
     done = threading.Event()
-    watch = threading.Thread(target=_watch, args=(lags, done))
+    watch = threading.Thread(target=_watch, args=(lags, done), daemon=True)
     with _sealer():
         watch.start()
         pgbench.run([_ENTRY], 4, seconds, rate=_ROWS_PER_SECOND)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from keys import services as keys
 from keys.models import Charge
+from security.models import Approval
 from security.services import seal_rows
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report, settle
 from tests.moments import NOON
@@ -18,6 +19,7 @@ def chain(people):
     """Three rounds of seals over audit entries, charges, estimates and an adjustment."""
     add_key("openai-1", rates=PAID)
     lent = allocate(tokens=50_000, auto_rotate=False)
+    asked, _ = ask_approval(), ask_approval()
     seal_all(hours=1)
     for tokens in (100, 200, 300):
         settle(hold(lent, 1_000), tokens, output_tokens=10)
@@ -29,6 +31,7 @@ def chain(people):
     settle(late, 60, now=expired_at)
     keys.release(charge=released, now=expired_at)
     report(lent, 70)
+    decide(asked)
     seal_all(hours=3)
     return lent
 
@@ -38,6 +41,29 @@ def sent(allocation, call):
     wanted = keys.HoldRequest(allocation.pk, 80, 80, call, route="/v1/messages")
     (held,) = keys.hold_many([wanted], now=NOON)
     return Charge.objects.get(pk=held.pk)
+
+
+def ask_approval():
+    """A change that waits for a second person."""
+    return Approval.objects.create(
+        kind="limit",
+        subject="agent:ada",
+        change={},
+        effect="more",
+        asked_by_name="ada",
+        asked_by_kind="person",
+        asked_persons=["ada"],
+        reason="test",
+        asked_at=NOON,
+        expires_at=NOON + timedelta(days=1),
+    )
+
+
+def decide(approval):
+    """Nobody wants the change any more."""
+    approval.status, approval.decided_at = Approval.Status.WITHDRAWN, NOON
+    approval.decided_by_name = "ada"
+    approval.save()
 
 
 def seal_all(hours=4):

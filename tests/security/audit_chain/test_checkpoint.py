@@ -163,7 +163,7 @@ def export(chain, kept, tmp_path):
 
 def test_an_export_is_verified_without_butler(export, kept):
     size = Seal.objects.first().size
-    said = f"{size} rows are as they were sealed, 2 of them known by their hash only."
+    said = f"{size} rows are as they were sealed, 3 of them known by their hash only."
     assert export() == (0, said)
     assert export(checkpoints=[kept]) == (0, said)
 

@@ -12,12 +12,12 @@ from security.audit_chain.models import ChainTip, Seal, UnsealedRow
 from security.audit_chain.seal import ChainDamaged
 from security.audit_chain.sources import Source, all_sources, register
 from security.audit_chain.verify import verify
-from security.models import Approval, AuditEntry
+from security.models import AuditEntry
 from security.services import rekey_vault, seal_rows
 from tests.actors import ACTOR
 from tests.moments import NOON
 from tests.security.audit_chain import tampering
-from tests.security.audit_chain.conftest import now, seal_all
+from tests.security.audit_chain.conftest import ask_approval, decide, now, seal_all
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ def test_everything_that_was_written_is_sealed_and_verifies(chain):
     assert verification.findings == []
     assert verification.tail.rows == UnsealedRow.objects.count() == 0
     sources = Seal.objects.order_by("source").values_list("source", flat=True).distinct()
-    assert list(sources) == ["adjustment", "audit_entry", "charge", "charge_estimate"]
+    assert list(sources) == sorted(all_sources())
     assert verification.rows == Seal.objects.first().size
     assert verification.seals == Seal.objects.count()
 
@@ -121,21 +121,9 @@ def test_an_estimate_that_is_changed_without_a_settlement_is_reported(chain):
 
 
 def test_an_approval_is_sealed_when_it_is_asked_for_and_when_it_is_decided(db):
-    approval = Approval.objects.create(
-        kind="limit",
-        subject="agent:ada",
-        change={},
-        effect="more",
-        asked_by_name="ada",
-        asked_by_kind="person",
-        asked_persons=["ada"],
-        reason="test",
-        asked_at=NOON,
-        expires_at=NOON + timedelta(days=1),
-    )
+    approval = ask_approval()
     seal_all()
-    approval.status, approval.decided_at, approval.decided_by_name = "withdrawn", NOON, "ada"
-    approval.save()
+    decide(approval)
     assert verify(now=now()).findings == []
     seal_all()
     assert verify(now=now()).findings == []
