@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account.admin import EmailAddress
 from allauth.mfa.admin import Authenticator
+from allauth.socialaccount.admin import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.admin import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -24,7 +25,7 @@ from security import audit
 from security.request_actor import person_of
 
 # Registered by allauth, for nobody to read: they hold the keys of second factors.
-for _model in (Authenticator, EmailAddress, UserSession):
+for _model in (Authenticator, EmailAddress, SocialAccount, SocialApp, SocialToken, UserSession):
     admin.site.unregister(_model)
 admin.site.unregister(User)
 admin.site.unregister(Group)

@@ -48,14 +48,17 @@ def lifetimes_fit(**kwargs: object) -> list[CheckMessage]:
 
 
 def second_factors_are_sound(**kwargs: object) -> list[CheckMessage]:
-    """butler.E003: a code opens every account. butler.E004: a role does not exist."""
+    """butler.E003: a code opens every account. butler.E004: a setting names an unknown role."""
     found: list[CheckMessage] = []
     if settings.PRODUCTION and getattr(settings, "MFA_TOTP_INSECURE_BYPASS_CODE", None):
         text = "MFA_TOTP_INSECURE_BYPASS_CODE is set: that code is a second factor of everybody."
         found.append(Error(text, hint="Remove it.", id="butler.E003"))
-    unknown = set(settings.SECOND_FACTOR_ROLES) - {SUPERUSER, *roles()}
-    if unknown:
-        names = ", ".join(sorted(unknown))
-        text = f"BUTLER_SECOND_FACTOR_ROLES names roles that do not exist: {names}."
-        found.append(Error(text, hint=f"Roles are {', '.join(roles())}.", id="butler.E004"))
+    named = {
+        "BUTLER_SECOND_FACTOR_ROLES": set(settings.SECOND_FACTOR_ROLES) - {SUPERUSER},
+        "BUTLER_OIDC_ROLES": set(settings.OIDC_ROLES.values()),
+    }
+    for setting, names in named.items():
+        if unknown := ", ".join(sorted(names - roles().keys())):
+            text = f"{setting} names roles that do not exist: {unknown}."
+            found.append(Error(text, hint=f"Roles are {', '.join(roles())}.", id="butler.E004"))
     return found

@@ -211,6 +211,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
     "pgtrigger",
     "rest_framework",
@@ -324,6 +326,31 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 LOGIN_URL = "account_login"
 LOGOUT_REDIRECT_URL = "/"
 LOGIN_REDIRECT_URL = "/"
+# Single sign-on by OpenID Connect: the provider's URL (its discovery document is below it), what it
+# knows Butler by, its name on the page, and which of its groups has which role, as group=role.
+OIDC_URL = env.text("BUTLER_OIDC_URL")
+OIDC_NAME = env.text("BUTLER_OIDC_NAME", "single sign-on")
+OIDC_GROUPS_CLAIM = env.text("BUTLER_OIDC_GROUPS_CLAIM", "groups")
+OIDC_ROLES = dict(each.split("=", 1) for each in env.words("BUTLER_OIDC_ROLES") if "=" in each)
+SOCIALACCOUNT_ADAPTER = "butler_site.single_sign_on.SingleSignOnAdapter"
+# The policy for forms lets none lead to another site; the page to sign in has a link.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": OIDC_NAME,
+                "client_id": env.text("BUTLER_OIDC_CLIENT_ID"),
+                "secret": env.text("BUTLER_OIDC_CLIENT_SECRET"),
+                "settings": {"server_url": OIDC_URL},
+            }
+        ]
+        if OIDC_URL
+        else [],
+    }
+}
 # Roles (and `superuser`) that need a second factor.
 SECOND_FACTOR_ROLES = env.words("BUTLER_SECOND_FACTOR_ROLES")
 # How long the link of an invitation works.

@@ -5,6 +5,7 @@ together, so nobody can keep the owner of a name out from another address.
 """
 
 from typing import Any
+from urllib.parse import urlencode
 
 from allauth.account.views import login
 from allauth.mfa.signals import authenticator_added, authenticator_removed
@@ -17,6 +18,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from alerts import services as alerts
@@ -32,6 +34,10 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
         # The pages would send them here again.
         raise PermissionDenied
     page: HttpResponseBase = login(request)
+    if settings.OIDC_URL and isinstance(page, TemplateResponse):
+        after = request.GET.get("next", settings.LOGIN_REDIRECT_URL)
+        link = {"sso_name": settings.OIDC_NAME, "sso_query": urlencode({"next": after})}
+        page.context_data = {**(page.context_data or {}), **link}
     return page
 
 

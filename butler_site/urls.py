@@ -1,6 +1,7 @@
 """The URLs that Butler serves."""
 
 from allauth.account.views import account_inactive, logout, reauthenticate
+from allauth.socialaccount.views import login_cancelled, login_error
 from django.contrib import admin
 from django.urls import include, path
 
@@ -19,6 +20,9 @@ urlpatterns = [
     path("account/confirm/", reauthenticate, name="account_reauthenticate"),
     path("account/inactive/", account_inactive, name="account_inactive"),
     path("account/second-factor/", include("allauth.mfa.urls")),
+    path("account/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path("account/sso/cancelled/", login_cancelled, name="socialaccount_login_cancelled"),
+    path("account/sso/error/", login_error, name="socialaccount_login_error"),
     path("account/sessions/", include("allauth.usersessions.urls")),
     path("admin/password_change/", admin.site.admin_view(own_password.password_change)),
     path("admin/", admin.site.urls),
