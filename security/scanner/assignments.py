@@ -45,17 +45,15 @@ _LITERAL = r"""(?:[bBrRuUfF@]{1,2}(?=["']))?
     (?:(?:[Bb]earer|[Bb]asic|[Tt]oken|Bot|Api-?[Kk]ey|Key|Splunk|SSWS|GenieKey|OAuth)[ ]{1,2}+)?
     (?P<value>(?(quote)[^\s"'`\\]{8,300}+|(?:[^\s"'`\\,;<>()\[\]{}|&]|&(?![\w.-]{1,30}=)){8,300}+))
     (?P<close>\\{0,3}+["'`])?"""
-_VALUE = re.compile(
-    rf"""(?P<rest>[A-Za-z0-9_-]{{0,40}}+)(?:\\{{0,3}}+["'`]|\*\*)?[\])]?
+BEFORE_VALUE = rf"""(?P<rest>[A-Za-z0-9_-]{{0,40}}+)(?:\\{{0,3}}+["'`]|\*\*)?[\])]?
     (?:[ \t]{{0,20}}+{_TYPE}[ \t]{{0,20}}+(?:{_UNDER_ANOTHER_NAME}|{_SIGN})|{_SPACE})
-    [ \t]{{0,20}}+{_CALL}{_OPENING}{_LITERAL}""",
-    re.VERBOSE,
-)
+    [ \t]{{0,20}}+{_CALL}{_OPENING}"""
+_VALUE = re.compile(BEFORE_VALUE + _LITERAL, re.VERBOSE | re.ASCII)
 # What follows a value in a list, a call or a YAML sequence.
 _NEXT_VALUE = re.compile(
     rf"""(?:,\s{{0,60}}+(?=["'])|[ \t]{{0,20}}+\r?\n[ \t]{{0,40}}+-[ ]{{1,3}}+)
     {_LITERAL}(?![ ]?:)""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _NEXT_VALUES_MAX = 50
 # Before a name that a space separates from its value: an option, a command, the start of a line.

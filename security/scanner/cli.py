@@ -25,6 +25,8 @@ USAGE = """usage: gate scan PATH…            scan files and folders
        gate scan --diff BASE      what changed since HEAD left BASE
        gate scan --stdin          standard input
        gate install               hooks before a commit, a merge and a push
+       gate accelerate            compile the rules for Hyperscan, if it is installed: large
+                                  scans take half of the time
 Options of scan:
   --format text|json|sarif        the form of the report (default text)
   --output FILE                   write the report there
@@ -63,7 +65,7 @@ def main(arguments: list[str]) -> int:
         return _run(arguments)
     except UsageError as wrong:
         sys.stderr.write(f"gate: {wrong}\n{USAGE}")
-    except (OSError, ValueError, RuntimeError) as wrong:
+    except (OSError, ValueError, RuntimeError, ImportError) as wrong:
         sys.stderr.write(f"gate: {wrong}\n")
     return 2
 
@@ -74,6 +76,9 @@ def _run(arguments: list[str]) -> int:
             return _scan(*_options(rest))
         case ["install"]:
             sys.stdout.write(_module("hook").install())
+            return 0
+        case ["accelerate"]:
+            sys.stdout.write(f"Compiled {_module('accelerator').compile_file()}\n")
             return 0
         case ["pre-push", url]:
             code, text = _module("hook").pre_push(url)

@@ -50,16 +50,28 @@ class Hit:
         self.finding = finding
 
 
-def scan_text(text: str, path: str) -> list[Finding]:
-    """The secrets in a text, in its order, without those that `butler:allow` names."""
-    kind = texts.kind_of(path, text)
-    tokens = _tokens(text)
-    hits = [*_by_prefix(text, tokens), *_by_marker(text)]
-    if kind != texts.LOCK:
-        lowered = _lowered(text)
-        hits += _by_word(text, lowered, tokens)
-        hits += _by_name(text, lowered, literals_only=kind == texts.CODE)
-    hits += _encoded(text, tokens)
+# What can be looked for: each is a way in which a secret is found.
+PREFIX, MARKER, WORD, NAME, BASE64, ESCAPE = "prefix", "marker", "word", "name", "base64", "escape"
+ALL_SEARCHES = frozenset((PREFIX, MARKER, WORD, NAME, BASE64, ESCAPE))
+_TOKEN_SEARCHES = frozenset((PREFIX, WORD, BASE64))
+
+
+def scan_text(text: str, path: str, searches: frozenset[str] = ALL_SEARCHES) -> list[Finding]:
+    """The secrets in a text, in its order, without those that `butler:allow` names.
+
+    `searches` leaves out what is known to find nothing.
+    """
+    if not searches:
+        return []
+    tokens = _tokens(text) if searches & _TOKEN_SEARCHES else []
+    hits = list(_by_prefix(text, tokens))
+    if MARKER in searches:
+        hits += _by_marker(text)
+    if searches & {WORD, NAME}:
+        hits += _by_context(text, texts.kind_of(path, text), tokens, searches)
+    hits += _encoded(text, tokens, searches)
+    if not hits:
+        return []
     allowed = allowances(text)
     return [
         finding
@@ -158,6 +170,18 @@ def _is_random(rule: Rule, secret: str) -> bool:
     )
 
 
+def _by_context(
+    text: str, kind: str, tokens: list[tuple[int, int]], searches: frozenset[str]
+) -> Iterator[Hit]:
+    if kind == texts.LOCK:
+        return
+    lowered = _lowered(text)
+    if WORD in searches:
+        yield from _by_word(text, lowered, tokens)
+    if NAME in searches:
+        yield from _by_name(text, lowered, literals_only=kind == texts.CODE)
+
+
 def _by_word(text: str, lowered: str, tokens: list[tuple[int, int]]) -> Iterator[Hit]:
     """Tokens without a form of their own, by what is written before them."""
     for start, end in tokens:
@@ -190,9 +214,11 @@ def _fits(rule: Rule, context: str, value: str) -> bool:
     return match is not None and match.end() == len(value)
 
 
-def _encoded(text: str, tokens: list[tuple[int, int]]) -> Iterator[Hit]:
+def _encoded(text: str, tokens: list[tuple[int, int]], searches: frozenset[str]) -> Iterator[Hit]:
     """What is written in base64, or with percent or backslash escapes, decoded once."""
-    for start, end, decoded in (*_base64_runs(text, tokens), *_unescaped_lines(text)):
+    runs = _base64_runs(text, tokens) if BASE64 in searches else ()
+    lines = _unescaped_lines(text) if ESCAPE in searches else ()
+    for start, end, decoded in (*runs, *lines):
         for hit in (*_by_prefix(decoded, _tokens(decoded)), *_by_marker(decoded)):
             yield Hit(start, end, hit.finding)
 

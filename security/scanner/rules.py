@@ -55,7 +55,7 @@ class Rule:
         What a group picks out has the rest of the expression before it.
         """
         if self._pattern is None:
-            self._pattern = re.compile(self._bounded())
+            self._pattern = re.compile(self._bounded(), re.ASCII)
         return self._pattern.match(text, start)
 
     def _bounded(self) -> str:

@@ -7,7 +7,7 @@ import re
 from importlib import import_module
 
 from security.scanner import texts
-from security.scanner.engine import scan_text
+from security.scanner.engine import ALL_SEARCHES, scan_text
 from security.scanner.finding import Finding
 from security.scanner.rules import FILE_RULES
 
@@ -15,11 +15,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BYTES_OF_ONE_PROCESS = 4_000_000
+    from security.scanner.accelerator import Searches
+
+_LARGE_BYTES = 4_000_000
 _FILES_OF_A_CHUNK = 16
 _SKIPPED_FOLDERS = frozenset(
     (".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache")
 )
+
+
+def _all_searches(text: str) -> frozenset[str]:
+    return ALL_SEARCHES
 
 
 class Files:
@@ -30,11 +36,13 @@ class Files:
         self.findings = findings
 
 
-def scan_stream(stream: texts.Readable, path: str) -> list[Finding]:
-    """The secrets in a file."""
+def scan_stream(
+    stream: texts.Readable, path: str, searches: Searches = _all_searches
+) -> list[Finding]:
+    """The secrets in a file; `searches` says of a text what it needs."""
     findings: dict[tuple[str, int, str], Finding] = {}
     for first_line, text in texts.windows(stream):
-        for finding in scan_text(text, path):
+        for finding in scan_text(text, path, searches(text)):
             finding.line += first_line - 1
             finding.end_line += first_line - 1
             findings.setdefault((finding.rule, finding.line, finding.secret), finding)
@@ -58,8 +66,18 @@ def scan_paths(paths: list[str]) -> Files:
 
 
 def _findings(files: list[str]) -> Iterator[list[Finding]]:
+    if sum(map(_size, files)) < _LARGE_BYTES:
+        yield from map(scan_file, files)
+    elif searches := import_module("security.scanner.accelerator").load():
+        for file in files:
+            yield scan_file(file, searches)
+    else:
+        yield from _findings_of_many_cores(files)
+
+
+def _findings_of_many_cores(files: list[str]) -> Iterator[list[Finding]]:
     processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    if processes == 1 or sum(map(_size, files)) < _BYTES_OF_ONE_PROCESS:
+    if processes == 1:
         yield from map(scan_file, files)
         return
     # Takes 65 ms to import: as long as scanning a megabyte.
@@ -72,12 +90,12 @@ def _size(path: str) -> int:
     return os.lstat(path).st_size
 
 
-def scan_file(path: str) -> list[Finding]:
+def scan_file(path: str, searches: Searches = _all_searches) -> list[Finding]:
     """The secrets in a file on disk; a link is not followed, its target is the text."""
     if os.path.islink(path):
         return scan_text(os.readlink(path), path)
     with open(path, "rb") as stream:
-        return scan_stream(stream, path)
+        return scan_stream(stream, path, searches)
 
 
 def files_below(path: str) -> Iterator[str]:

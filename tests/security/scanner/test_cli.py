@@ -129,7 +129,7 @@ def test_several_processes_find_the_same_in_the_same_order(folder, monkeypatch):
         return [(finding.path, finding.line, finding.secret) for finding in rows]
 
     alone = found()
-    monkeypatch.setattr(scan, "_BYTES_OF_ONE_PROCESS", 0)
+    monkeypatch.setattr(scan, "_LARGE_BYTES", 0)
     assert found() == alone
     assert len(alone) == 41
 
