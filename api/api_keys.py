@@ -57,9 +57,9 @@ class ApiKeyListView(ApiView):
             "patterns such as `gpt-4o*` or `*` for all of them.",
         )
         status = serializers.ChoiceField(
-            ApiKey.Status.choices,
+            [*ApiKey.Status.choices, ("frozen", "frozen")],
             help_text="The status of the key now. An exhausted key whose limits have room again "
-            "is `active`.",
+            "is `active`, and one that is frozen, or whose provider is, is `frozen`.",
         )
         status_reason = serializers.CharField(
             source="api_key.status_reason",

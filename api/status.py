@@ -16,7 +16,7 @@ class KeyTotalsOutput(serializers.Serializer):
 
     count = serializers.IntegerField(help_text="The number of API keys.")
     lendable = serializers.IntegerField(
-        help_text="The number of API keys that are enabled and working."
+        help_text="The number of API keys that are enabled and working, and not frozen."
     )
     unlimited = serializers.IntegerField(help_text="The number of API keys without a daily limit.")
     capacity = serializers.IntegerField(

@@ -79,3 +79,13 @@ def test_what_does_not_exist_is_refused(carol, scope, status, code):
 
 def test_a_freeze_that_does_not_exist_is_not_thawed(carol):
     assert_problem(carol.post("/freezes/1/thaw", reason="none"), 404, "freeze_not_found")
+
+
+@pytest.mark.parametrize("scope", ["key:key-1", "provider:nvidia"])
+def test_a_frozen_key_is_listed_as_frozen_and_counts_as_none(ada, carol, scope):
+    add_key("key-1")
+    freeze(carol, scope)
+    (key,) = ada.get("/keys").json()["results"]
+    assert (key["status"], key["available"]) == ("frozen", False)
+    assert ada.get("/keys", available="true").json()["results"] == []
+    assert ada.get("/status").json()["totals"]["lendable"] == 0

@@ -60,11 +60,18 @@ BY_PROVIDER = Statement(
           FROM keys_window w JOIN keys_limit l ON l.id = w.limit_id
          WHERE w.closed_at IS NULL AND w.unit = 'tokens' AND l.period = 'day'
            AND l.api_key_id IS NOT NULL
+    ),
+    -- What is frozen.
+    frozen AS (
+        SELECT scope FROM keys_freeze WHERE thawed_at IS NULL
     )
     SELECT k.provider_id AS provider, count(*) AS key_count,
-           count(*) FILTER (WHERE k.status = 'active' OR k.status = 'exhausted'
-                               OR k.status IN ('cooling', 'suspended')
-                                  AND k.cooling_until <= %(now)s) AS lendable,
+           count(*) FILTER (WHERE (k.status = 'active' OR k.status = 'exhausted'
+                                   OR k.status IN ('cooling', 'suspended')
+                                      AND k.cooling_until <= %(now)s)
+                               AND 'key:' || k.slug NOT IN (SELECT scope FROM frozen)
+                               AND 'provider:' || k.provider_id NOT IN (SELECT scope FROM frozen)
+                           ) AS lendable,
            count(*) FILTER (WHERE d.scope IS NULL) AS unlimited,
            sum(d.amount)::bigint AS capacity,
            coalesce(sum(coalesce(d.used, s.tokens)), 0)::bigint AS used,
