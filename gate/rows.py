@@ -102,7 +102,6 @@ RULES: dict[str, Rows] = {
     # One may be of everything.
     "keys.freeze": nothing,
     # It is over the rows of all.
-    "security.seal": nothing,
     "alerts.channel": nothing,
     "alerts.notification": nothing,
     "orchestration.command": nothing,
