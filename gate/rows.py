@@ -107,7 +107,6 @@ RULES: dict[str, Rows] = {
     "orchestration.command": nothing,
     "orchestration.concurrency": nothing,
     "auth.user": nothing,
-    "security.seal": nothing,
     "auth.group": nothing,
     "django_q.failure": nothing,
     "django_q.ormq": nothing,

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, cast
 
 from django.db import connection, transaction
 
@@ -33,8 +33,7 @@ def dump(snapshot_name: str) -> Iterator[bytes]:
     options = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot_name}"]
     with TemporaryFile() as errors:
         process = _start("pg_dump", *options, errors=errors)
-        assert process.stdout  # noqa: S101 - for the type checker
-        with process, process.stdout as output:
+        with process, cast(IO[bytes], process.stdout) as output:
             while part := output.read(_PART):
                 yield part
         _check("pg_dump", process, errors)
@@ -45,8 +44,7 @@ def load(parts: Iterable[bytes]) -> None:
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
     with TemporaryFile() as errors:
         process = _start("pg_restore", *options, errors=errors)
-        assert process.stdin  # noqa: S101 - for the type checker
-        with process, process.stdin as target:
+        with process, cast(IO[bytes], process.stdin) as target:
             try:
                 for part in parts:
                     target.write(part)

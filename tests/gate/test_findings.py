@@ -28,7 +28,7 @@ from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 # Of no form that a rule knows.
-SECRET = "q7wZ2mPx9LrT4vBn8KcD_5"  # noqa: S105 - butler:allow generic of no provider
+SECRET = "q7wZ2mPx9LrT4vBn8KcD_5"  # noqa: S105 - butler:allow generic-secret of no provider
 REPORT = services.FindingReport("generic", "src/app.py", 7, "… (24 characters)")
 
 
