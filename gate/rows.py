@@ -104,6 +104,7 @@ RULES: dict[str, Rows] = {
     # It is over the rows of all.
     "alerts.channel": nothing,
     "alerts.notification": nothing,
+    "security.seal": nothing,
     "orchestration.command": nothing,
     "orchestration.concurrency": nothing,
     "auth.user": nothing,
