@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from common.embedded_postgres.binaries import programs
 from gate.refusals import BackupFailed
 
-_PART = 1024 * 1024
+_PART = 64 * 1024
 
 
 @contextmanager

@@ -19,7 +19,7 @@ _MAGIC = b"butler backup 1\n"
 _SALT_BYTES = 16
 _CHUNK = 64 * 1024
 _TAG_BYTES = 16
-# 64 MB of memory and a quarter of a second for each passphrase that is tried.
+# 64 MB of memory for each passphrase that is tried.
 _SCRYPT = {"length": 32, "n": 2**16, "r": 8, "p": 1}
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import DatabaseError, IntegrityError, transaction
 
 from alerts.models import Alert
@@ -172,6 +173,15 @@ def test_who_froze_cannot_thaw(lent):
     with pytest.raises(OwnFreeze):
         thaw(row, actor=Actor.agent("ada"))
     assert thaw(row, actor=Actor.command_line())[1]
+
+
+def test_who_froze_cannot_thaw_with_another_account_either(lent):
+    for name, email in (("anna", "anna@example.org"), ("ann", "Anna+2@example.org")):
+        get_user_model().objects.create_user(name, email)
+    row = freeze("all")
+    with pytest.raises(OwnFreeze):
+        thaw(row, actor=Actor.person("ann"))
+    assert thaw(row, actor=BERT)[1]
 
 
 def test_twice_is_once(lent):

@@ -32,7 +32,7 @@ from keys.refusals import (
     ProviderNotFound,
     WrongValue,
 )
-from security import audit
+from security import audit, persons
 from security.actor import Actor, ActorKind
 
 
@@ -90,8 +90,11 @@ def thaw(freeze_id: int, *, reason: str, actor: Actor, now: datetime) -> tuple[F
         raise FreezeNotFound(freeze_id=freeze_id)
     if row.thawed_at:
         return row, False
-    is_own = (actor.name, actor.kind) == (row.frozen_by, row.frozen_by_kind)
-    if is_own or (actor.kind == ActorKind.AGENT and is_frozen_agent(actor.name)):
+    froze = Actor(name=row.frozen_by, kind=ActorKind(row.frozen_by_kind))
+    # Also with another account of the same e-mail address.
+    if persons.is_same_person(actor, froze) or (
+        actor.kind == ActorKind.AGENT and is_frozen_agent(actor.name)
+    ):
         raise OwnFreeze(freeze_id=freeze_id)
     row.thawed_by, row.thawed_by_kind = actor.name, actor.kind
     row.thaw_reason, row.thawed_at = reason, now

@@ -56,14 +56,17 @@ ALLOCATE = Statement(
     verdict AS (
         SELECT min(m.at) AS at,
                coalesce(bool_and(m.at < l.ends_at), true) AS current,
-               -- Nothing fits everywhere: a free key under a USD limit that is overdrawn.
+               -- Nothing fits everywhere: a free key under a USD limit that is overdrawn. Grants
+               -- are looked up only where the amount alone does not suffice.
                coalesce(bool_and(
                    l.unit = 'usd' AND %(allocated_cost)s = 0
                    OR l.used + l.committed
                           + keys_in_unit(l.unit, %(allocated)s, %(allocated_cost)s)
-                      <= l.amount + g.amount), true) AS fits
+                      <= l.amount
+                   OR l.used + l.committed
+                          + keys_in_unit(l.unit, %(allocated)s, %(allocated_cost)s)
+                      <= l.amount + ({granted("l", at="m.at")})), true) AS fits
           FROM moment m LEFT JOIN locked l ON true
-         CROSS JOIN LATERAL ({granted("l", at="m.at")}) g
     ),
     -- Committed in every window.
     committed AS (
