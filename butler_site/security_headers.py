@@ -14,6 +14,8 @@ _ALSO_ALLOWED: dict[str, dict[str, list[str]]] = {
     # Swagger UI has a style element and sets styles.
     "/api/v1/docs": {"style-src": [UNSAFE_INLINE]},
 }
+# Below the admin's address, and not a page of Unfold.
+_SIGN_IN = "/admin/login/"
 _PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
@@ -36,7 +38,7 @@ class SecurityHeaders(CSPMiddleware):
         """The policy of the settings, and what pages of this path also need."""
         parts = super().get_policy_parts(request, response, report_only)
         for prefix, directives in _ALSO_ALLOWED.items():
-            if request.path_info.startswith(prefix):
+            if request.path_info.startswith(prefix) and request.path_info != _SIGN_IN:
                 update: dict[str, Any] = {**(parts.update or {}), **directives}
                 parts.update = update
         return parts
