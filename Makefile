@@ -23,6 +23,8 @@ test: venv-dev ## Run the whole test suite; TESTS="tests/keys -x" narrows it
 	  echo 'tests/openclaw was skipped: `make openclaw` installs what it runs.'
 	@command -v bwrap > /dev/null || \
 	  echo 'Tests of fenced commands were skipped: on Debian, apt-get install bubblewrap.'
+	@command -v chromium > /dev/null || \
+	  echo 'tests/browser was skipped: on Debian, apt-get install chromium.'
 
 # Copies of what was installed, as below.
 clients: ## Install the real clients (SDKs, Claude Code, Codex; 0.8 GB) that tests/clients runs

@@ -18,6 +18,7 @@ from common.admin.service_forms import ServiceAdmin
 from common.refusal import Refusal
 from gate import services
 from gate.models import Reveal
+from security.reauthentication import reauthenticated
 from security.request_actor import person_of
 
 _SHOW = {
@@ -88,6 +89,7 @@ class RevealAdmin(ServiceAdmin):
 
     @sensitive_variables("secret")
     @action(description="Show the secret", permissions=["show"], dialog=_SHOW)
+    @reauthenticated
     def show_secret(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Show the secret on a page that no browser keeps and that leaves by itself."""
         reveal = get_object_or_404(

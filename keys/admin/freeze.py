@@ -21,6 +21,7 @@ from common.admin.service_forms import ServiceAdmin
 from keys import services as keys
 from keys.books.queries.freezes import freezes_of
 from keys.models import EVERYTHING, Freeze, FreezeMode
+from security.reauthentication import reauthenticated
 from security.request_actor import person_of
 
 
@@ -162,6 +163,7 @@ class FreezeAdmin(ReadOnlyAdmin):
         return freeze_scope(request, form, EVERYTHING, links.url("freezes"))
 
     @action(description="Thaw", permissions=["thaw"], dialog=_THAW)
+    @reauthenticated
     def thaw(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         """Thaw what is frozen."""
         verb = partial(

@@ -21,6 +21,7 @@ from tests.gate.approvals import person
 from tests.keys.admin_forms import CONFIRMED
 from tests.keys.builders import add_key
 from tests.moments import NOON
+from tests.signed_in import confirm
 
 pytestmark = pytest.mark.django_db
 SECRET = "secret-nvidia-1"  # noqa: S105 - what the builder stores
@@ -79,12 +80,16 @@ def test_it_is_asked_and_shown_in_the_admin(client, people_of_keys):
     assert client.post(add, {"api_key": "nvidia-1", "reason": "x"}).status_code == 403
     grace = Permission.objects.get(codename="reveal_secret").user_set.get(username="grace")
     client.force_login(grace)
+    confirm(client, grace, seconds_ago=3600)
     client.post(add, {"api_key": "nvidia-1", "reason": "migration"})
     reveal = Reveal.objects.get()
     show = reverse("admin:gate_reveal_show_secret", args=[reveal.pk])
     confirmed = CONFIRMED | {"reason": "now"}
     assert SECRET not in client.post(show, confirmed, follow=True).content.decode()
     approve(reveal, now=timezone.now())
+    page = client.post(show, confirmed)
+    assert page["Location"].startswith("/account/confirm/")
+    confirm(client, grace)
     page = client.post(show, confirmed)
     assert SECRET in page.content.decode()
     assert "no-store" in page.headers["Cache-Control"]

@@ -14,6 +14,7 @@ from tests.actors import OLGA
 from tests.keys.admin_forms import CONFIRMED
 from tests.keys.builders import add_key
 from tests.moments import NOON
+from tests.signed_in import confirm
 
 pytestmark = pytest.mark.django_db
 PAGES = {
@@ -27,9 +28,10 @@ PAGES = {
 @pytest.fixture
 def staff(client, people):
     """A client signed in as grace, who may do everything."""
-    client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
+    grace = get_user_model().objects.create_superuser("grace", password="x")
+    client.force_login(grace)
     add_key("key-1")
-    return client
+    return confirm(client, grace)
 
 
 def page(name, *args):
@@ -69,8 +71,11 @@ def test_everything_is_frozen_by_one_button_and_thawed_by_another_person(staff):
     thaw = CONFIRMED | {"reason": "settled"}
     staff.post(page("freeze_thaw", row.pk), thaw)
     assert "Ask another operator" in html(staff, page("freeze_change", row.pk))
-    staff.force_login(get_user_model().objects.create_superuser("olga", password="x"))
-    staff.post(page("freeze_thaw", row.pk), thaw)
+    olga = get_user_model().objects.create_superuser("olga", password="x")
+    staff.force_login(olga)
+    answer = confirm(staff, olga, seconds_ago=3600).post(page("freeze_thaw", row.pk), thaw)
+    assert answer["Location"].startswith("/account/confirm/")
+    confirm(staff, olga).post(page("freeze_thaw", row.pk), thaw)
     row.refresh_from_db()
     assert (row.thawed_by, row.thaw_reason) == ("olga", "settled")
     assert "olga" in html(staff, page("freeze_change", row.pk))
