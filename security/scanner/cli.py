@@ -33,6 +33,9 @@ Options of scan:
   --baseline FILE                 pass over the findings in this file (default: that of
                                   .gate-baseline.json, if it exists)
   --write-baseline FILE           write the findings to this file, and report none
+  --report URL                    also send the findings, redacted, to the Butler at this address,
+                                  with the token of an agent in BUTLER_GATE_TOKEN
+  --report-secrets                send the secrets too, so that Butler finds its own among them
 Exit code: 0 nothing was found, 1 something was found, 2 anything else went wrong.
 """
 _GIT_SOURCES = {"staged": "scan_staged", "tracked": "scan_tracked", "history": "scan_history"}
@@ -41,8 +44,9 @@ _FORMATS = {
     "json": ("report_json", "report"),
     "sarif": ("report_json", "report_sarif"),
 }
-_FLAGS = frozenset(("staged", "tracked", "history", "stdin"))
-_VALUED = frozenset(("diff", "format", "output", "baseline", "write-baseline"))
+_SOURCES = frozenset(("staged", "tracked", "history", "stdin"))
+_FLAGS = _SOURCES | {"report-secrets"}
+_VALUED = frozenset(("diff", "format", "output", "baseline", "write-baseline", "report"))
 _PROGRESS_FILES = 50
 _BAR_CHARACTERS = 30
 _BASELINE = ".gate-baseline.json"
@@ -124,7 +128,14 @@ def _scan(options: dict[str, str], paths: list[str]) -> int:
         findings = _module("baseline").without_known(findings, known)
     module, function = _FORMATS[options.get("format", "text")]
     _write(getattr(_module(module), function)(findings), options.get("output"))
+    if findings and ("report" in options or "staged" in options):
+        _send(findings, options)
     return int(bool(findings))
+
+
+def _send(findings: list[Finding], options: dict[str, str]) -> None:
+    if destination := _module("destination").Destination.of(options):
+        sys.stderr.write(f"gate: {_module('butler_client').send(findings, destination)}\n")
 
 
 def _own_baseline() -> str | None:
@@ -132,7 +143,7 @@ def _own_baseline() -> str | None:
 
 
 def _source(options: dict[str, str], paths: list[str]) -> scan.Files:
-    chosen = [name for name in options if name in _FLAGS or name == "diff"]
+    chosen = [name for name in options if name in _SOURCES or name == "diff"]
     if len(chosen) + bool(paths) != 1:
         raise UsageError("say one thing to scan")
     if paths:

@@ -53,3 +53,8 @@ class Finding:
             return "-----BEGIN"
         cut = max(head.rfind(separator) for separator in "-_.") + 1
         return head[:cut] if cut <= len(self.secret) // 4 else ""
+
+
+def printable(path: str) -> str:
+    """A path with its line ends, control characters and bytes that are no text as `\\x0a`."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in path)

@@ -34,6 +34,14 @@ def run(*arguments: str) -> str:
     return os.fsdecode(done.stdout)
 
 
+def config(name: str) -> list[str]:
+    """The values of one of Git's settings; none if it is not set, or there is no Git."""
+    try:
+        return run("config", "--get-all", name).splitlines()
+    except (GitError, OSError):
+        return []
+
+
 def scan_staged() -> Files:
     """The findings of each file that the next commit adds or changes."""
     return _scan(_changed(run("diff", "--cached", *_CHANGES)))

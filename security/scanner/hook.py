@@ -66,8 +66,8 @@ def pre_push(url: str) -> tuple[int, str]:
     publicpush is `warn` (default), `refuse` or `off`. privateremote is the beginning of the URL of
     a repository that is private, and may be given many times.
     """
-    policy = _config("gate.publicpush") or ["warn"]
-    private = tuple(_config("gate.privateremote"))
+    policy = git.config("gate.publicpush") or ["warn"]
+    private = tuple(git.config("gate.privateremote"))
     host = _HOST.match(url)
     if policy[-1] == "off" or not host or host[1].lower() not in _PUBLIC_HOSTS:
         return 0, ""
@@ -81,10 +81,3 @@ def pre_push(url: str) -> tuple[int, str]:
 
 def _without_password(url: str) -> str:
     return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1@", url)
-
-
-def _config(name: str) -> list[str]:
-    try:
-        return git.run("config", "--get-all", name).splitlines()
-    except git.GitError:  # not set
-        return []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from security.scanner.finding import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from security.scanner.finding import Finding
@@ -23,7 +25,7 @@ def report(findings: list[Finding]) -> str:
 
 
 def _line(finding: Finding) -> str:
-    path = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in finding.path)
+    path = printable(finding.path)
     sure = ", certain" if finding.certain else ""
     commit = f" in commit {finding.commit[:12]}" if finding.commit else ""
     return (

@@ -19,12 +19,16 @@ from keys import services as keys
 from keys.identity.queries.credentials import session_token
 from keys.models import Agent, Freeze
 from security.models import AuditEntry
+from security.scanner import cli
+from security.scanner.rules import BY_ID
 from tests.actors import ADA, GRACE
 from tests.alerts.builders import channel
 from tests.api.caller import Caller, token_of
 from tests.keys.admin_forms import CONFIRMED
 from tests.keys.builders import FREE, add_key, allocate
 from tests.moments import NOON
+from tests.security.scanner.bodies import body
+from tests.security.scanner.listening_butler import listening
 
 pytestmark = pytest.mark.django_db
 # Of no form that a rule knows.
@@ -157,6 +161,23 @@ def test_an_agent_reports_by_the_api(leaked):
     found = report(text=f"k: {leaked}")
     assert (found["subject"], found["line"], found["status"]) == ("key:key-1", 3, "open")
     assert report()["subject"] == ""
+
+
+@pytest.mark.parametrize(("options", "subject"), [([], ""), (["--report-secrets"], "key:key-1")])
+def test_what_the_scanner_sends_is_what_the_api_takes(
+    client, leaked, tmp_path, monkeypatch, options, subject
+):
+    secret = body(BY_ID["nvidia-key"])
+    keys.replace_secret("key-1", secret=secret, reason="rolled", actor=GRACE, now=NOON)
+    (tmp_path / "a.txt").write_text(f"a\nb = {secret}\n")
+    monkeypatch.setenv("BUTLER_GATE_TOKEN", token_of("ada"))
+    with listening() as butler:
+        cli.main(["scan", str(tmp_path), "--report", butler.url, *options])
+    for path, headers, sent in butler.requests:
+        answer = client.post(path, sent, headers["Content-Type"], headers=headers)
+        assert answer.status_code == 200, answer.content
+    found = Finding.objects.values_list("subject", "line", "path")
+    assert list(found) == [(subject, 2, f"{tmp_path}/a.txt")]
 
 
 def test_a_command_looks_in_files(leaked, tmp_path):
