@@ -114,7 +114,7 @@ class NewAllocationOutput(AllocationOutput):
 class AllocationListView(ApiView):
     """`/api/v1/allocations`."""
 
-    problems = {"POST": (402, 409)}
+    problems = {"POST": (402, 403, 409)}
 
     class Query(pagination.PageQuery):
         """Which allocations to list."""

@@ -24,7 +24,8 @@ _DESCRIPTIONS = {
     401: "The request has no valid token.",
     402: "The budget is not sufficient. The problem says which limits lack room, which "
     "alternatives exist and when the limits reset.",
-    403: "The token lacks the required scope, or belongs to another session.",
+    403: "The token lacks the required scope or belongs to another session, or the agent is frozen "
+    "or switched off.",
     404: "The resource does not exist, or belongs to another agent.",
     409: "The status of the resource, or an earlier use of the idempotency key, does not allow the "
     "request.",

@@ -295,7 +295,8 @@ class OwnFreeze(Refusal):
     def sentence(self) -> str:
         return (
             "A freeze is thawed by somebody other than the person or program that made it, and "
-            "never by a frozen agent. Ask another operator."
+            "never by a frozen agent. A person who issued a token of an agent and that agent "
+            "count as one. Ask another operator."
         )
 
 

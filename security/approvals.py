@@ -46,7 +46,7 @@ class ApprovalKind:
     permission: str
     apply: Apply
     wait: timedelta = timedelta(days=7)
-    holders: Callable[[Actor], list[str]] = lambda actor: []
+    holders: Callable[[Actor, datetime], list[str]] = lambda actor, now: []
 
 
 _kinds: dict[str, ApprovalKind] = {}

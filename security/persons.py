@@ -30,11 +30,6 @@ def identities_of_user(user: User) -> list[str]:
     return [f"user:{user.pk}", *([f"email:{email}"] if email else [])]
 
 
-def is_same_person(one: Actor, other: Actor) -> bool:
-    """Whether the two actors share an identity."""
-    return not {*identities(one)}.isdisjoint(identities(other))
-
-
 def plain_address(email: str) -> str:
     """The address without capitals and without what follows a plus: one mailbox, one text."""
     name, at, host = email.strip().lower().rpartition("@")

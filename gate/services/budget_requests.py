@@ -1,24 +1,23 @@
 """Agents ask for more budget: a person grants it, and the grant ends by itself."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from common import formatting
 from gate.refusals import TooManyBudgetRequests
 from keys import services as keys
+from keys.identity.queries.token_holders import token_holders
 from keys.models import Agent, Limit, Period, Unit
 from keys.refusals import LimitNotFound, WrongValue
-from security import approvals, persons
+from security import approvals
 from security import services as security
-from security.actor import Actor, ActorKind
+from security.actor import Actor
 from security.approvals import ApprovalKind
-from security.models import Approval, AuditEntry
+from security.models import Approval
 from security.refusals import ApprovalOutdated
 
 OPEN_MAX = 5
@@ -132,24 +131,6 @@ def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
         actor=actor,
         now=now,
     )
-
-
-def token_holders(actor: Actor) -> list[str]:
-    """The identities of persons who issued a token of the agent that is still valid."""
-    if actor.kind != ActorKind.AGENT:
-        return []
-    live = Agent.objects.get(pk=actor.name).tokens.filter(revoked_at=None)
-    issued = AuditEntry.objects.filter(
-        action="token.issue",
-        actor_kind=ActorKind.PERSON,
-        subjects__overlap=[f"agent_token:{pk}" for pk in live.values_list("pk", flat=True)],
-    )
-    return list(_identities(issued.values_list("actor_name", flat=True).distinct()))
-
-
-def _identities(names: Iterable[str]) -> Iterable[str]:
-    for user in get_user_model().objects.filter(username__in=list(names)):
-        yield from persons.identities_of_user(user)
 
 
 BUDGET_REQUEST = approvals.register(

@@ -54,7 +54,7 @@ def ask_approval(  # noqa: PLR0913  (an approval has this many sides, each by na
         **who,
         **asked,
         "effect": effect,
-        "asked_persons": _askers(kind, actor),
+        "asked_persons": _askers(kind, actor, now),
         "asked_at": now,
         "expires_at": min(now + kind.wait, until or datetime.max.replace(tzinfo=UTC)),
     }
@@ -71,9 +71,9 @@ def ask_approval(  # noqa: PLR0913  (an approval has this many sides, each by na
     return approval, created
 
 
-def _askers(kind: ApprovalKind, actor: Actor) -> list[str]:
+def _askers(kind: ApprovalKind, actor: Actor, now: datetime) -> list[str]:
     """The identities of all who asked or could have asked."""
-    holders = kind.holders(actor) if policy_of(kind).in_force_since else []
+    holders = kind.holders(actor, now) if policy_of(kind).in_force_since else []
     return sorted({*persons.identities(actor), *holders})
 
 

@@ -184,6 +184,23 @@ def test_who_froze_cannot_thaw_with_another_account_either(lent):
     assert thaw(row, actor=BERT)[1]
 
 
+def test_who_froze_cannot_thaw_with_a_token_of_an_agent_either(lent):
+    get_user_model().objects.create_user("anna")
+    bob = Agent.objects.get(pk="bob")
+    token, _ = keys.issue_token(bob, actor=ANNA, now=NOON)
+    own, of_bob = freeze("key:key-1"), freeze("provider:nvidia", actor=Actor.agent("bob"))
+    for row, actor in ((own, Actor.agent("bob")), (of_bob, ANNA)):
+        with pytest.raises(OwnFreeze):
+            thaw(row, actor=actor)
+    # A token that is revoked lets nobody thaw, but it could have frozen.
+    keys.revoke_token(token, actor=ANNA, now=NOON + timedelta(minutes=1))
+    later = NOON + timedelta(minutes=2)
+    with pytest.raises(OwnFreeze):
+        thaw(of_bob, actor=ANNA, now=later)
+    assert thaw(own, actor=Actor.agent("bob"), now=later)[1]
+    assert thaw(of_bob, now=later)[1]
+
+
 def test_twice_is_once(lent):
     row = freeze("all", mode="drain")
     assert keys.freeze("all", reason="again", actor=BERT, now=NOON) == (row, False)

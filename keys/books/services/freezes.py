@@ -14,6 +14,7 @@ from keys.alert_kinds import FROZEN, THAWED
 from keys.audit_actions import Action
 from keys.books import sql
 from keys.books.queries.freezes import is_frozen_agent
+from keys.identity.queries.token_holders import token_holders
 from keys.models import (
     EVERYTHING,
     Agent,
@@ -91,10 +92,8 @@ def thaw(freeze_id: int, *, reason: str, actor: Actor, now: datetime) -> tuple[F
     if row.thawed_at:
         return row, False
     froze = Actor(name=row.frozen_by, kind=ActorKind(row.frozen_by_kind))
-    # Also with another account of the same e-mail address.
-    if persons.is_same_person(actor, froze) or (
-        actor.kind == ActorKind.AGENT and is_frozen_agent(actor.name)
-    ):
+    is_own = _persons(actor, at=now) & _persons(froze, at=row.frozen_at)
+    if is_own or (actor.kind == ActorKind.AGENT and is_frozen_agent(actor.name)):
         raise OwnFreeze(freeze_id=freeze_id)
     row.thawed_by, row.thawed_by_kind = actor.name, actor.kind
     row.thaw_reason, row.thawed_at = reason, now
@@ -110,6 +109,11 @@ def thaw(freeze_id: int, *, reason: str, actor: Actor, now: datetime) -> tuple[F
         now=now,
     )
     return row, True
+
+
+def _persons(actor: Actor, *, at: datetime) -> set[str]:
+    """Who acts, with any account and with any token of an agent."""
+    return {*persons.identities(actor), *token_holders(actor, at)}
 
 
 def _make_it_cut(row: Freeze) -> bool:
