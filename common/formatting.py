@@ -15,6 +15,11 @@ def group_digits(number: Decimal | int) -> str:
     return f"{whole:,}" if number == whole else f"{Decimal(number).normalize():,f}"
 
 
+def count(number: int, noun: str) -> str:
+    """`1 row`, `1,200 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def short(number: Decimal | int) -> str:
     """`1.23M`: three digits at most, never rounded up to more than there is."""
     whole = int(number)

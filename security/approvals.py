@@ -48,6 +48,11 @@ class ApprovalKind:
     wait: timedelta = timedelta(days=7)
     holders: Callable[[Actor, datetime], list[str]] = lambda actor, now: []
 
+    @property
+    def label(self) -> str:
+        """The name of the kind in words."""
+        return self.slug.replace("_", " ")
+
 
 _kinds: dict[str, ApprovalKind] = {}
 

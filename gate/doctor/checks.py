@@ -123,7 +123,7 @@ def audit_chain(now: datetime) -> Finding:
     age = waiting.age(now)
     if age > _UNSEALED_MAX:
         return failed(
-            f"{waiting.rows} rows wait to be sealed, the oldest for {formatting.duration(age)}.",
+            f"{waiting}, the oldest for {formatting.duration(age)}.",
             "Start `manage.py seal_audit`, and end transactions that have been open for long.",
         )
     return ok("What is recorded is sealed.")

@@ -61,7 +61,7 @@ def _delays(now: datetime) -> Iterator[str]:
     """Sentences about rows that wait too long, and about what holds others back."""
     waiting = tail.unsealed_tail()
     if waiting.age(now) > LAG_MAX:
-        yield f"{waiting.rows} rows wait to be sealed, the oldest since {_time(waiting.oldest_at)}."
+        yield f"{waiting}, the oldest since {_time(waiting.oldest_at)}."
     for each in tail.long_transactions(before=now - LAG_MAX):
         program = each.program or "a program without a name"
         yield (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -54,7 +54,7 @@ class KindFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Every kind that an app registered."""
-        return [(slug, slug.replace("_", " ")) for slug in sorted(approvals.all_kinds())]
+        return [(slug, kind.label) for slug, kind in sorted(approvals.all_kinds().items())]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         """Approvals of the chosen kind."""
@@ -168,6 +168,7 @@ class PolicyForm(forms.ModelForm):
     class Meta:
         model = ApprovalPolicy
         fields = ("tokens_above", "usd_above", "rise_percent_above", "role")
+        labels: ClassVar[dict[str, str]] = {"usd_above": "USD above"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -192,16 +193,11 @@ class ApprovalPolicyAdmin(ServiceAdmin):
     """Which changes need a second person. There is a policy for each kind."""
 
     form = PolicyForm
-    list_display = (
-        "kind",
-        "in_force_since",
-        "tokens_above",
-        "usd_above",
-        "rise_percent_above",
-        "role",
-    )
+    list_display = ("kind_label", "meaning", "status_label", "terms")
+    list_select_related = ("role",)
+    list_display_links = ("kind_label", "meaning")
     fields = (
-        "kind",
+        "kind_label",
         "meaning",
         "in_force",
         "tokens_above",
@@ -210,18 +206,34 @@ class ApprovalPolicyAdmin(ServiceAdmin):
         "role",
         "reason",
     )
-    readonly_fields = ("kind", "meaning")
+    readonly_fields = ("kind_label", "meaning")
     ordering = ("kind",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never: there is a policy for each kind."""
         return False
 
+    @display(description="Kind")
+    def kind_label(self, policy: ApprovalPolicy) -> str:
+        """The name of the kind in words."""
+        kind = approvals.all_kinds().get(policy.kind)
+        return (kind.label if kind else policy.kind).capitalize()
+
     @display(description="Meaning")
     def meaning(self, policy: ApprovalPolicy) -> str:
         """What a change of this kind is."""
         kind = approvals.all_kinds().get(policy.kind)
         return kind.meaning if kind else ""
+
+    @display(description="Status", label={"not in force": "default", "in force": "success"})
+    def status_label(self, policy: ApprovalPolicy) -> str:
+        """Whether the policy is in force."""
+        return "in force" if policy.in_force_since else "not in force"
+
+    @display(description="Terms")
+    def terms(self, policy: ApprovalPolicy) -> str:
+        """Which changes need a second person, in words."""
+        return services.terms_in_words(services.terms_of(policy))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Change the policy, or ask for an approval."""

@@ -60,7 +60,7 @@ def _state() -> dict[str, Any]:
     now, tail = timezone.now(), unsealed_tail()
     return {
         "last": Seal.objects.first(),
-        "waiting": tail.rows,
+        "waiting": tail if tail.rows else None,
         "seconds": int(tail.age(now).total_seconds()),
         "kept": _kept(),
     }

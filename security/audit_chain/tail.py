@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.db.models import Count, Min
 
+from common import formatting
 from common.statements import Statement, fetch_unprepared
 from security.audit_chain.models import UnsealedRow
 
@@ -16,6 +17,10 @@ class UnsealedTail:
 
     rows: int = 0
     oldest_at: datetime | None = None
+
+    def __str__(self) -> str:
+        verb = "waits" if self.rows == 1 else "wait"
+        return f"{formatting.count(self.rows, 'row')} {verb} to be sealed"
 
     def age(self, now: datetime) -> timedelta:
         """How long the oldest row has waited; zero if none waits."""

@@ -69,7 +69,7 @@ def verify(
     verification.tail = unsealed_tail()
     if verification.tail.age(now) > LAG_MAX:
         verification.report(
-            f"{verification.tail.rows} rows wait to be sealed, the oldest since "
+            f"{verification.tail}, the oldest since "
             f"{verification.tail.oldest_at:%Y-%m-%d %H:%M:%S} UTC: the sealer does not run or "
             "cannot go on."
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
+from common import formatting
 from security import vault
 from security.audit_chain import checkpoint, keys, merkle
 from security.audit_chain.checkpoint import Checkpoint, SignedCheckpoint
@@ -38,7 +39,7 @@ class SealsVerifier:
         anchor = self._anchors.pop(self._tree.size, None)
         if anchor and anchor.root != self._tree.root():
             self._report(
-                f"The first {anchor.size} rows are not those of the checkpoint of "
+                f"The rows up to {anchor.size} are not those of the checkpoint of "
                 f"{anchor.signed_at}: the chain was written again."
             )
 
@@ -47,8 +48,8 @@ class SealsVerifier:
         tip = ChainTip.objects.first()
         if self._intact and tip and tip.size > self._tree.size:
             self._report(
-                f"The last seals are missing: {tip.size} rows were sealed, and the seals have "
-                f"{self._tree.size}."
+                f"The last seals are missing: they go up to row {tip.size}, and those that are "
+                f"there end with row {self._tree.size}."
             )
         for anchor in self._anchors.values():
             self._report(self._absent(anchor))
@@ -90,9 +91,10 @@ class SealsVerifier:
 
     def _absent(self, anchor: Checkpoint) -> str:
         if anchor.size > self._tree.size:
+            rows = formatting.count(self._tree.size, "row")
             return (
-                f"The chain was truncated: it has {self._tree.size} rows, and the checkpoint of "
-                f"{anchor.signed_at} has {anchor.size}."
+                f"The chain was truncated: it has {rows}, and the checkpoint of "
+                f"{anchor.signed_at} has {anchor.size:,}."
             )
         return (
             f"The chain was written again: no seal ends with row {anchor.size}, as the checkpoint "

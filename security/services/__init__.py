@@ -3,7 +3,12 @@ changes and decide them."""
 
 from security.audit_chain.seal import seal_rows
 from security.sealed_rows import seal_into, unseal_from
-from security.services.approval_policies import PolicyTerms, propose_policy, terms_of
+from security.services.approval_policies import (
+    PolicyTerms,
+    propose_policy,
+    terms_in_words,
+    terms_of,
+)
 from security.services.approvals import approve, ask_approval, expire_approvals, reject, withdraw
 from security.services.rekey_vault import Progress, RekeyResult, prune_vault, rekey_vault
 
@@ -20,6 +25,7 @@ __all__ = [
     "rekey_vault",
     "seal_into",
     "seal_rows",
+    "terms_in_words",
     "terms_of",
     "unseal_from",
     "withdraw",

@@ -52,7 +52,7 @@ def propose_policy(
         kind=POLICY,
         subject=f"approval_policy:{kind.slug}",
         change={"before": before.as_json(), "after": terms.as_json()},
-        effect=f"Now: {_words(before)}.\nThen: {_words(terms)}.",
+        effect=f"Now: {terms_in_words(before)}.\nThen: {terms_in_words(terms)}.",
         reason=reason,
         actor=actor,
         now=now,
@@ -111,15 +111,16 @@ def _from_json(terms: dict[str, Any]) -> PolicyTerms:
     return PolicyTerms(**terms | {name: terms[name] and Decimal(terms[name]) for name in amounts})
 
 
-def _words(terms: PolicyTerms) -> str:
+def terms_in_words(terms: PolicyTerms) -> str:
+    """Which changes need a second person by these terms, and of which group."""
     if not terms.in_force:
         return "no second person is needed"
     above = {
-        "tokens": terms.tokens_above,
-        "USD": terms.usd_above,
-        "percent more": terms.rise_percent_above,
+        "rises above {:,f} tokens": terms.tokens_above,
+        "rises above {:,f} USD": terms.usd_above,
+        "rises by more than {} percent": terms.rise_percent_above,
     }
-    measures = [f"above {value:,f} {unit}" for unit, value in above.items() if value is not None]
+    measures = [words.format(value) for words, value in above.items() if value is not None]
     who = f", of the group {terms.role}," if terms.role else ""
     return f"a second person{who} decides {' or '.join(measures) or 'every change'}"
 

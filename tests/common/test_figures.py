@@ -9,6 +9,11 @@ from common import formatting
 from tests.moments import NOON
 
 
+@pytest.mark.parametrize(("number", "words"), [(0, "0 rows"), (1, "1 row"), (1_200, "1,200 rows")])
+def test_a_count_has_its_plural(number, words):
+    assert formatting.count(number, "row") == words
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [

@@ -289,6 +289,23 @@ def test_the_form_of_limits_asks_and_shows_where(client, deciders):
     assert amount() == 1_000
 
 
+def test_the_list_of_policies_says_them_in_words(client, deciders):
+    client.force_login(get_user_model().objects.create_superuser("root", "root@example.org"))
+    in_force("budget_request", usd_above=Decimal(5), rise_percent_above=50)
+    page = client.get("/admin/security/approvalpolicy/").content.decode()
+    for words in (
+        "Budget request</a>",
+        "A limit of an API key, an agent or a cost centre is set, raised or removed.</a>",
+        "not in force",
+        "no second person is needed",
+        "a second person decides rises above 5 USD or rises by more than 50 percent",
+    ):
+        assert words in page
+    policy = ApprovalPolicy.objects.get(kind="limit")
+    page = client.get(f"/admin/security/approvalpolicy/{policy.pk}/change/").content.decode()
+    assert "USD above" in page
+
+
 def test_policies_are_set_in_the_admin(client, deciders):
     client.force_login(get_user_model().objects.create_superuser("root", "root@example.org"))
     policy = ApprovalPolicy.objects.get(kind="limit")

@@ -46,7 +46,7 @@ def test_rows_that_wait_for_more_than_a_minute_alert_until_they_are_sealed(chain
     for _ in range(2):
         gate.alert_of_unsealed_rows(now=now + timedelta(minutes=2))
     [alert] = unresolved("audit_unsealed")
-    assert alert.detail.startswith("1 rows wait to be sealed, the oldest since ")
+    assert alert.detail.startswith("1 row waits to be sealed, the oldest since ")
     assert alert.remedy_path.endswith(f"/seal/{Seal.objects.first().pk}/change/")
     seal_rows(now=NOON)
     gate.alert_of_unsealed_rows(now=now + timedelta(minutes=3))
@@ -111,7 +111,7 @@ def test_the_page_shows_up_to_where_everything_is_sealed(chain, kept, admin_clie
     make_entry()
     page = admin_client.get("/admin/security/seal/").content.decode()
     assert f"The last checkpoint in the file outside is over {size} rows" in page
-    assert "1 rows wait" in page
+    assert "1 row waits to be sealed" in page
     detail = admin_client.get(f"/admin/security/seal/{Seal.objects.first().pk}/change/")
     assert checkpoint_file.latest()[1].splitlines()[2] in detail.content.decode()
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import Progress
 
+from common.formatting import count
 from security.audit_chain import checkpoint, checkpoint_file, export, keys
 from security.audit_chain.checkpoint import Malformed, SignedCheckpoint
 from security.audit_chain.models import ChainKey, Seal
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         self._tell(verification, anchors=len(kept))
         if verification.wrong:
             raise CommandError(
-                f"The audit chain is damaged: {verification.wrong} findings, of which the first "
+                f"The audit chain is damaged: {count(verification.wrong, 'finding')}. The first "
                 f"is: {verification.findings[0]}"
             )
 
@@ -69,8 +70,8 @@ class Command(BaseCommand):
         for finding in verification.findings[:_SHOWN]:
             self.stderr.write(f"  {finding}")
         self.stdout.write(
-            f"Verified {verification.rows} rows in {verification.seals} seals, and {anchors} "
-            f"checkpoints. {verification.tail.rows} rows wait to be sealed."
+            f"Verified {count(verification.rows, 'row')} in {count(verification.seals, 'seal')}, "
+            f"and {count(anchors, 'checkpoint')}. {verification.tail}."
         )
         if not verification.wrong:
             self.stdout.write("Nothing was changed, removed, added or reordered.")

@@ -134,7 +134,7 @@ def test_verify_names_what_was_changed(chain):
     charge = Seal.objects.filter(source="charge").last().rows[0]
     tampering.execute("UPDATE keys_charge SET tokens = tokens + 1 WHERE id = %s", charge)
     assert refused("verify") == (
-        "The audit chain is damaged: 1 findings, of which the first is: "
+        "The audit chain is damaged: 1 finding. The first is: "
         f"charge {charge} was changed after it was sealed."
     )
     assert refused("export") == (

@@ -43,7 +43,7 @@ def test_what_waits_is_the_tail_and_no_finding_until_a_minute_has_passed(chain):
     verification = verify(now=now())
     assert (verification.findings, verification.tail.rows) == ([], 1)
     [finding] = verify(now=now() + timedelta(minutes=2)).findings
-    assert finding.startswith("1 rows wait to be sealed, the oldest since ")
+    assert finding.startswith("1 row waits to be sealed, the oldest since ")
     seal_all()
     assert Seal.objects.first().rows == [entry.pk]
     assert seal_rows(now=NOON) == 0
