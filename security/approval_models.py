@@ -144,7 +144,7 @@ class Approval(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.subject} ({self.status})"
+        return f"{self.kind.replace('_', ' ')} of {self.subject} ({self.status})"
 
     @property
     def address(self) -> str:
@@ -212,7 +212,7 @@ class ApprovalPolicy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.kind
+        return self.kind.replace("_", " ")
 
     def needs_second_person(
         self,

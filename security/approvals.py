@@ -51,7 +51,7 @@ class ApprovalKind:
     @property
     def label(self) -> str:
         """The name of the kind in words."""
-        return self.slug.replace("_", " ")
+        return self.slug.replace("_", " ").capitalize()
 
 
 _kinds: dict[str, ApprovalKind] = {}

@@ -46,6 +46,11 @@ _WITHDRAW = {
 }
 
 
+def _kind_label(slug: str) -> str:
+    kind = approvals.all_kinds().get(slug)
+    return kind.label if kind else slug
+
+
 class KindFilter(admin.SimpleListFilter):
     """By the kind of change."""
 
@@ -65,18 +70,29 @@ class KindFilter(admin.SimpleListFilter):
 class ApprovalAdmin(ReadOnlyAdmin):
     """The list of changes asked for, newest first, and the page of one with its effect."""
 
-    list_display = ("status_label", "kind", "about", "who", "reason", "asked_at", "expires_at")
-    list_display_links = ("kind",)
+    list_display = (
+        "status_label",
+        "kind_label",
+        "about",
+        "who",
+        "reason",
+        "asked_at",
+        "expires_at",
+    )
+    list_display_links = ("kind_label",)
     list_filter = ("status", KindFilter)
     search_fields = ("subject__exact",)
     search_help_text = "What would be changed: agent:ada, key:nvidia-1"
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("status_label", "kind", "meaning", "about", "effect_lines")}),
+        (None, {"fields": ("status_label", "kind_label", "meaning", "about", "effect_lines")}),
         ("Who asked", {"fields": ("who", "reason", "asked_at", "expires_at")}),
         ("Who decided", {"fields": ("decider", "decided_at", "decided_reason")}),
     )
-    readonly_fields = ("status_label", "meaning", "about", "effect_lines", "who", "decider")
+    readonly_fields = (
+        *("status_label", "kind_label", "meaning", "about", "effect_lines"),
+        *("who", "decider"),
+    )
     actions_detail = ("approve_one", "reject_one", "withdraw_one")
 
     def has_decide_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
@@ -96,6 +112,11 @@ class ApprovalAdmin(ReadOnlyAdmin):
     def status_label(self, approval: Approval) -> str:
         """The status as a coloured label."""
         return approval.status
+
+    @display(description="Kind")
+    def kind_label(self, approval: Approval) -> str:
+        """The name of the kind in words."""
+        return _kind_label(approval.kind)
 
     @display(description="Meaning")
     def meaning(self, approval: Approval) -> str:
@@ -168,7 +189,10 @@ class PolicyForm(forms.ModelForm):
     class Meta:
         model = ApprovalPolicy
         fields = ("tokens_above", "usd_above", "rise_percent_above", "role")
-        labels: ClassVar[dict[str, str]] = {"usd_above": "USD above"}
+        labels: ClassVar[dict[str, str]] = {
+            "usd_above": "USD above",
+            "rise_percent_above": "Percent above",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -216,8 +240,7 @@ class ApprovalPolicyAdmin(ServiceAdmin):
     @display(description="Kind")
     def kind_label(self, policy: ApprovalPolicy) -> str:
         """The name of the kind in words."""
-        kind = approvals.all_kinds().get(policy.kind)
-        return (kind.label if kind else policy.kind).capitalize()
+        return _kind_label(policy.kind)
 
     @display(description="Meaning")
     def meaning(self, policy: ApprovalPolicy) -> str:
