@@ -61,8 +61,8 @@ DATABASES = {
             "application_name": PROCESS,
             # The long statements of the books are planned once per connection (common.statements).
             "prepare_threshold": 5,
-            # Each trigger of pgtrigger asks for this setting, in a block that an unset one leaves by
-            # an exception: after many rows of one transaction, that takes longer with each row.
+            # Each trigger of pgtrigger asks for this setting, in a block that an unset one leaves
+            # by an exception: after many rows of one transaction, that takes longer with each row.
             "options": "-c pgtrigger.ignore={}",
             **_DATABASE.get("OPTIONS", {}),
         },
