@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 from common.admin import visible_rows
+from gateway import leaks
 
 
 class GateConfig(AppConfig):
@@ -14,8 +15,10 @@ class GateConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Make the roles after each migration, and say which rows people see."""
-        from gate import roles, rows  # noqa: PLC0415 - need the models
+        """Make the roles after each migration, say which rows people see, and what follows from a
+        leak."""
+        from gate import roles, rows, services  # noqa: PLC0415 - need the models
 
         post_migrate.connect(roles.make_groups, sender=self)
         visible_rows.register(rows.visible)
+        leaks.register(services.report_leak)

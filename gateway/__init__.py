@@ -2,6 +2,6 @@
 
 A call is admitted (held in its allocation), forwarded with the provider's key, and settled by the
 usage that the provider reports.
-Open: `refusals`.
+Open: `refusals`, `leaks`.
 Invariant: no route forwards anything that was not admitted.
 """

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from gateway import failover, output_limits, search_bounds
+from gateway import failover, outbound_guard, output_limits, search_bounds
 from gateway.call import Call
 from gateway.dialects import CallParameters, Dialect, known_fields
 from gateway.dialects.json_body import value_of
@@ -66,12 +66,14 @@ async def admit(
     `avoid`: keys that were refused for this request, and that it must not be the guest of.
 
     Refusals: InvalidToken, SlotEmpty, InvalidRequest, CannotBeBounded, WrongWireFormat,
-    InputNotTaken, AlreadyCalled, KeyUnusable, and those of `keys.hold_many`.
+    InputNotTaken, AlreadyCalled, KeyUnusable, and those of `outbound_guard.check` and
+    `keys.hold_many`.
     """
     session = await identify(runtime, request)
     parameters, charge_key = await runtime.large_bodies.run_if_large(
         session.agent, request, _read, request, dialect, body
     )
+    await outbound_guard.check(runtime, request, session, body)
     parameters.model = request.model_in_path or parameters.model
     waits_until = asyncio.get_running_loop().time() + settings.GATEWAY_HOLD_WAIT_SECONDS
     for _ in range(_TRIES_MAX):

@@ -18,6 +18,20 @@ REQUEST_REFUSED = register(
         subject="agent_id",
     )
 )
+CREDENTIAL_SENT = register(
+    AlertKind(
+        slug="credential_sent",
+        severity=Severity.WARNING,
+        meaning="A call of this agent has a credential of a known form in it, such as a key of a "
+        "cloud. The guard of the agent's cost centre says whether such a call is refused or goes "
+        "on. If it went on, the provider has the credential now.",
+        remedy="Find out where the agent has the credential from: a file, a log, an environment "
+        "variable or the answer of a tool. Take it out of there, and replace it if a provider got "
+        "it.",
+        page="agent",
+        subject="agent_id",
+    )
+)
 SETTLEMENT_FAILED = register(
     AlertKind(
         slug="settlement_failed",

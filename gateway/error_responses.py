@@ -64,6 +64,8 @@ SHAPES: dict[type[Refusal], Shape] = {
     refusals.InvalidRequest: _INVALID,
     refusals.CannotBeBounded: _INVALID,
     refusals.InputNotTaken: _INVALID,
+    refusals.OwnSecretSent: _INVALID,
+    refusals.CredentialSent: _INVALID,
     refusals.ResponseNotFound: _INVALID._replace(code="previous_response_not_found"),
     refusals.WrongWireFormat: _INVALID,
     refusals.RouteNotFound: Shape(404, "invalid_request_error", "", 404, "not_found_error"),

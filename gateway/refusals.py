@@ -11,6 +11,7 @@ books that pass through.
     │                    TooManyLargeBodies 503; of a large one first `budget` and `caller`
     └── admission
         ├── parse        InvalidRequest 400, CannotBeBounded 400
+        ├── guard        OwnSecretSent 400, CredentialSent 400
         ├── model        ModelNotServed 404, keys.NotAllowed 403
         ├── wire format  WrongWireFormat 400
         ├── stored       ResponseNotFound 400
@@ -68,6 +69,47 @@ class InputNotTaken(Refusal):
         return (
             f"{self.model or 'The model'} does not take {self.medium} input. Leave it out, or use a"
             " model that takes it."
+        )
+
+
+_KINDS_OF_SECRETS = {
+    "key": "the API key of a provider",
+    "channel": "the address of a notification channel",
+    "agent": "an agent token of Butler",
+    "session": "a session token of Butler",
+    "slot": "the token of a slot of Butler",
+}
+
+
+@dataclass(kw_only=True, eq=False)
+class OwnSecretSent(Refusal):
+    """The request has secrets that Butler itself holds; `kinds` says of which kinds."""
+
+    kinds: list[str]
+
+    def sentence(self) -> str:
+        """What to take out of the request."""
+        secrets = ", ".join(_KINDS_OF_SECRETS[kind] for kind in self.kinds)
+        return (
+            f"The request contains a secret that Butler holds: {secrets}. It was not sent to the "
+            "provider, and people were told. Take the secret out of all messages, also of earlier "
+            "ones and of the results of tools."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class CredentialSent(Refusal):
+    """The request has credentials in it, and the cost centre refuses such calls; `rules` are the
+    rules of the secret scanner that found them."""
+
+    rules: list[str]
+
+    def sentence(self) -> str:
+        """What to take out of the request."""
+        return (
+            f"The request contains a credential ({', '.join(self.rules)}), and your cost centre "
+            "refuses such calls. It was not sent to the provider. Take the credential out of all "
+            "messages, also of earlier ones and of the results of tools."
         )
 
 

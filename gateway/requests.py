@@ -44,8 +44,9 @@ class Request:
     charge unless the client sent one. `path`: of the route, once that is known, however the client
     wrote it. `model_in_path`: the model that the path names, if any. `body_size`: in bytes, once
     the body was read; `has_heavy_body`: whether it takes far longer than others to be looked at.
-    `unusable_keys`: the API keys that could not take the call, and why. `unfit_models`: fallbacks
-    that do not take what the request has in it."""
+    `is_guarded`: `outbound_guard` found nothing to refuse in it. `unusable_keys`: the API keys that
+    could not take the call, and why. `unfit_models`: fallbacks that do not take what the request
+    has in it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.id = random_id("req_")
@@ -61,6 +62,7 @@ class Request:
         self.receive, self._send = receive, send
         self.response_started = False
         self.body_size, self.has_heavy_body = 0, False
+        self.is_guarded = False
         self.token = self._token()
 
     @property

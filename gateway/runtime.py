@@ -19,6 +19,7 @@ from gateway.answer_lengths import AnswerLengths
 from gateway.counts.known import KnownCounts
 from gateway.freeze_watch import FreezeWatch
 from gateway.hold_queue import HoldQueue
+from gateway.known_secrets import KnownSecrets
 from gateway.large_bodies import LargeBodies
 from gateway.learned import Lessons
 from gateway.remembered_refusals import RememberedRefusals
@@ -49,6 +50,7 @@ class Runtime:
         self.threads = Threads()
         self.freezes = FreezeWatch()
         self.sessions = Sessions(self.threads)
+        self.known_secrets = KnownSecrets(self.threads)
         self.pool = upstream.connection_pool()
         self.lessons = Lessons()
         self.answer_lengths = AnswerLengths()

@@ -29,6 +29,7 @@ class Action(StrEnum):
     KEY_REPLACE_SECRET = "key.replace_secret"  # noqa: S105 - an action, no secret
     MODEL_CHANGE = "model.change"
     ALLOW_LIST_SET = "allow_list.set"
+    OUTBOUND_GUARD_SET = "outbound_guard.set"
     MODEL_ALIAS_SET = "model_alias.set"
     MODEL_ALIAS_REMOVE = "model_alias.remove"
     MODEL_FALLBACK_SET = "model_fallback.set"

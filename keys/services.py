@@ -55,6 +55,7 @@ from keys.identity.services.agents import (
     revoke_token,
 )
 from keys.identity.services.allow_lists import set_allow_list
+from keys.identity.services.outbound_guard import set_outbound_guard
 from keys.identity.services.token_use import note_token_use
 from keys.limits.services.grants import end_grant, grant
 from keys.limits.services.limits import Terms, limit_in_force, remove_limit, set_limit, subject_at
@@ -164,6 +165,7 @@ __all__ = [
     "set_limit",
     "set_model_alias",
     "set_model_fallback",
+    "set_outbound_guard",
     "set_price",
     "set_served_models",
     "settle",

@@ -9,9 +9,9 @@ from alerts import services as alerts
 from gate.alert_kinds import SECRET_LEAKED, SECRET_NOT_REPLACED
 from gate.audit_actions import Action
 from gate.models import Finding
-from gate.own_secrets import OwnSecrets
 from gate.refusals import FindingDecided, FindingNotFound
 from keys import services as keys
+from keys.own_secrets import OwnSecrets
 from security import audit
 from security.actor import Actor
 

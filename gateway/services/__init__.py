@@ -5,6 +5,7 @@ from gateway.services.failed_settlements import report_failed_settlement
 from gateway.services.probe_keys import probe_each, probe_keys, queue_probe
 from gateway.services.refused_requests import report_refused_request
 from gateway.services.retention import set_retention
+from gateway.services.sent_credentials import report_sent_credentials
 
 __all__ = [
     "forget_expired",
@@ -15,5 +16,6 @@ __all__ = [
     "queue_probe",
     "report_failed_settlement",
     "report_refused_request",
+    "report_sent_credentials",
     "set_retention",
 ]

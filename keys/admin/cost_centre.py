@@ -1,5 +1,6 @@
 """Cost centres: the tree of those who pay, with their limits."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -10,8 +11,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminSelectWidget
 
+from common import links
 from common.admin import widgets
+from common.admin.dialogs import perform, reason_field, redirect_to
 from keys import services as keys
 from keys.admin import widgets as book_widgets
 from keys.admin.allow_lists import AllowListAdmin, CentreAllowListForm, allow_list_dialog
@@ -27,12 +31,39 @@ _FIXED = (
     "slug",
     "name",
     "place",
+    "outbound_guard",
     "allowed_models_label",
     "allowed_providers_label",
     "created_at",
     "rows",
 )
 _REASON = "Enter a reason whenever you change a limit below."
+
+
+class OutboundGuardForm(BaseDialogForm):
+    """Asks what happens to calls that would send credentials to a provider."""
+
+    guard = forms.ChoiceField(
+        label="Guard",
+        required=False,
+        choices=[("", "Inherit from the cost centre above"), *CostCentre.Guard.choices],
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Calls with secrets that Butler itself holds are always refused.",
+    )
+    reason = reason_field()
+
+    def __init__(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, object_id, *args, **kwargs)
+        if row := CostCentre.objects.filter(pk=object_id).first():
+            self.fields["guard"].initial = row.outbound_guard
+
+
+_OUTBOUND_GUARD = {
+    "title": "Set the outbound guard",
+    "description": "What happens to calls of the cost centre, and of those below it, that would "
+    "send credentials to a provider. The gateway follows within seconds.",
+    "form_class": OutboundGuardForm,
+}
 
 
 class AddCostCentreForm(AddForm):
@@ -53,7 +84,7 @@ class CostCentreAdmin(AllowListAdmin):
     search_help_text = "The beginning of a cost centre's name, or its parent"
     ordering = ("path",)
     autocomplete_fields = ("parent",)
-    actions_detail = ("set_allow_list", "freeze")
+    actions_detail = ("set_allow_list", "set_outbound_guard", "freeze")
     fieldsets = (
         (None, {"fields": _FIXED}),
         ("Reason for your change", {"fields": ("reason",), "description": _REASON}),
@@ -100,6 +131,22 @@ class CostCentreAdmin(AllowListAdmin):
     ) -> HttpResponse:
         """Set which models and providers are allowed."""
         return self.perform_set_allow_list(request, form, object_id)
+
+    @action(description="Set outbound guard", permissions=["change"], dialog=_OUTBOUND_GUARD)
+    def set_outbound_guard(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
+        """Set what happens to calls with credentials."""
+        service = partial(
+            keys.set_outbound_guard,
+            object_id,
+            guard=form.cleaned_data["guard"],
+            reason=form.cleaned_data["reason"],
+            actor=person_of(request),
+            now=timezone.now(),
+        )
+        perform(request, service, success="The outbound guard was set.")
+        return redirect_to(request, links.url(self.subject_kind, object_id))
 
     @display(description="Place in the tree")
     def place(self, centre: CostCentre) -> SafeString | str:

@@ -21,6 +21,13 @@ class CostCentre(models.Model):
     books of its ancestors include what was spent under it.
     """
 
+    class Guard(models.TextChoices):
+        """What happens to a call whose request has credentials, see `gateway.outbound_guard`."""
+
+        OFF = "off", "Do not look for credentials"
+        FLAG = "flag", "Let the call go on, and raise an alert"
+        REFUSE = "refuse", "Refuse the call, and raise an alert"
+
     slug = models.SlugField(
         primary_key=True,
         max_length=64,
@@ -36,6 +43,14 @@ class CostCentre(models.Model):
         help_text="The cost centre above this one. It cannot be changed later.",
     )
     path = ArrayField(models.SlugField(max_length=64), editable=False)
+    outbound_guard = models.CharField(
+        max_length=6,
+        choices=Guard,
+        blank=True,
+        db_default="",
+        help_text="What happens to a call that would send credentials to a provider. Leave empty "
+        "to inherit from the cost centre above; at the top, empty means off.",
+    )
     allowed_models = _allow_list(
         "The models that the cost centre and those below it may use: names, or patterns "
         "such as claude-*. An empty list allows all."

@@ -10,14 +10,14 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.urls import reverse
 
-from alerts.models import Alert
+from alerts.models import Alert, Channel
 from gate import services
 from gate.models import Finding
-from gate.own_secrets import OwnSecrets
 from gate.refusals import FindingDecided, FindingNotFound
 from keys import services as keys
 from keys.identity.queries.credentials import session_token
 from keys.models import Agent, Freeze
+from keys.own_secrets import OwnSecrets
 from security.models import AuditEntry
 from security.scanner import cli
 from security.scanner.rules import BY_ID
@@ -75,6 +75,15 @@ def test_a_secret_is_found_without_its_form(leaked, text, form):
 
 def test_what_is_no_secret_of_ours_is_not_found(leaked):
     assert subjects(f"{leaked[:-1]} {leaked}x {leaked[1:]} a-word-of-many-letters") == []
+
+
+@pytest.mark.parametrize("words", ["sk-no-key-required", "hooks-of-team-12"])
+def test_words_and_hosts_in_place_of_a_secret_are_none(people, words):
+    terms = keys.KeyTerms(provider="nvidia", model="model-1", rates=FREE)
+    keys.add_key("key-1", terms=terms, secret="sk-no-key-required", actor=GRACE, now=NOON)
+    run = "TokenA1B2C3D4E5F6G7"
+    channel(f"json://user:{run}@hooks-of-team-12.example.org/x")
+    assert subjects(f"{words} {run}") == [f"channel:{Channel.objects.get().pk}"]
 
 
 def test_tokens_and_channels_are_secrets_too(leaked):

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from gate import services
-from gate.own_secrets import OwnSecret, OwnSecrets
+from keys.own_secrets import OwnSecret, OwnSecrets
 from security.actor import Actor
 from security.scanner import scan, texts
 

@@ -99,6 +99,14 @@ def agent_token_of(token: str, *, now: datetime) -> TokenRow | None:
     return rows[0] if rows and tokens.matches(token, rows[0].digest) else None
 
 
+def live_agent_tokens(*, now: datetime) -> dict[str, tuple[bytes, str]]:
+    """The keyed hash of each agent token that works, and its agent, by the token's prefix."""
+    live = AgentToken.objects.filter(
+        revoked_at=None, expires_at__gt=now, agent__disabled_at=None
+    ).values_list("prefix", "digest", "agent")
+    return {prefix: (bytes(digest), agent) for prefix, digest, agent in live}
+
+
 @sensitive_variables("token")
 def _agent_bearer(token: str, *, now: datetime) -> Bearer | None:
     row = agent_token_of(token, now=now)

@@ -1,13 +1,14 @@
-"""What the organisation says about models, in the form in which calls and allocations ask it."""
+"""What the organisation says about calls, in the form in which calls and allocations ask it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import NamedTuple
 
 from common.statements import fetch
 from keys.identity.allow_lists import ALL_ALLOWED, AllowList, AllowLists
 from keys.identity.queries.allow_lists import allow_lists
-from keys.models import ModelAlias, ModelFallback
+from keys.models import CostCentre, ModelAlias, ModelFallback
 from keys.patterns import is_pattern
 from keys.supply.sql import SERVED_ANYWHERE
 
@@ -27,11 +28,12 @@ class ModelPolicies(NamedTuple):
     """`aliases`: pairs of a name or pattern and the model that it means, in their order.
     `allow_lists`: by scope, of the agents and cost centres that do not allow everything.
     `fallbacks`: names before patterns, long patterns before short ones, high percentages before low
-    ones."""
+    ones. `outbound_guards`: by scope, of the cost centres that do not inherit it."""
 
     aliases: tuple[tuple[str, str], ...]
     allow_lists: dict[str, AllowList]
     fallbacks: tuple[Fallback, ...] = ()
+    outbound_guards: Mapping[str, str] = MappingProxyType({})
 
     def meaning(self, name: str) -> str | None:
         """The model that an alias gives the name; None if none does."""
@@ -65,6 +67,12 @@ class ModelPolicies(NamedTuple):
         found = (self.allow_lists.get(scope) for scope in payers)
         return AllowLists(tuple(filter(None, found)))
 
+    def outbound_guard(self, payers: list[str]) -> str:
+        """What happens to a call of these payers that has credentials: a `CostCentre.Guard`. The
+        nearest cost centre decides, which is the last of them."""
+        found = (self.outbound_guards.get(scope) for scope in reversed(payers))
+        return next(filter(None, found), CostCentre.Guard.OFF)
+
 
 def model_policies() -> ModelPolicies:
     """The policies as the database has them now."""
@@ -79,6 +87,12 @@ def model_policies() -> ModelPolicies:
         tuple((alias.name, alias.model) for alias in aliases),
         {each.scope: each for each in allow_lists()},
         tuple(Fallback(row.model, row.budget_percent, tuple(row.fallbacks)) for row in fallbacks),
+        {
+            f"centre:{slug}": guard
+            for slug, guard in CostCentre.objects.exclude(outbound_guard="").values_list(
+                "pk", "outbound_guard"
+            )
+        },
     )
 
 
