@@ -7,6 +7,10 @@ links.register(
     {
         "admin": Page("admin:index"),
         "sign_out": Page("admin:logout"),
+        "sign_in": Page("account_login"),
+        "own_password": Page("admin:password_change"),
+        "second_factor": Page("mfa_index"),
+        "sessions": Page("usersessions_list"),
         "user": Page("admin:auth_user_change"),
         "users": Page("admin:auth_user_changelist"),
         "group": Page("admin:auth_group_change"),

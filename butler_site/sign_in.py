@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from alerts import services as alerts
@@ -36,7 +37,9 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     page: HttpResponseBase = login(request)
     if settings.OIDC_URL and isinstance(page, TemplateResponse):
         after = request.GET.get("next", settings.LOGIN_REDIRECT_URL)
-        link = {"sso_name": settings.OIDC_NAME, "sso_query": urlencode({"next": after})}
+        provider = reverse("openid_connect_login", kwargs={"provider_id": "sso"})
+        query = urlencode({"next": after})
+        link = {"sso_name": settings.OIDC_NAME, "sso_url": f"{provider}?{query}"}
         page.context_data = {**(page.context_data or {}), **link}
     return page
 
