@@ -19,7 +19,10 @@ def test_class_and_code_of_a_refusal_are_the_same_kind(refusal):
 
 
 def test_a_limit_without_room_is_waited_for():
-    assert kind_of(LimitReached(needed=1, windows=[], next_reset=None)) == "no_capacity"
+    assert (
+        kind_of(LimitReached(needed=1, windows=[], next_reset=None, budget_requests=""))
+        == "no_capacity"
+    )
     assert kind_of(Busy()) == "no_capacity"
 
 
