@@ -11,7 +11,7 @@ from common.batches import Batches
 from keys.models import Allocation, Charge
 from tests.books import assert_books_balance
 from tests.gateway.server import gateway_on, lend, supply
-from tests.threads import _waiting as somebody_waits_for_a_lock
+from tests.threads import is_waiting as somebody_waits_for_a_lock
 from tests.threads import wait_until
 
 
