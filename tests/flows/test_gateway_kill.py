@@ -6,7 +6,6 @@
 import asyncio
 import os
 import re
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -73,14 +72,13 @@ class Clients:
 
     @contextmanager
     def running(self):
-        """Their calls, in a thread; at the end all of them are over."""
-        thread = threading.Thread(target=lambda: asyncio.run(self._run()))
-        thread.start()
-        try:
-            yield self
-        finally:
-            thread.join(timeout=120)
-            assert not thread.is_alive()
+        """Their calls, in a thread; at the end all of them are over. Raises what failed in it."""
+        with ThreadPoolExecutor(1) as threads:
+            calls = threads.submit(lambda: asyncio.run(self._run()))
+            try:
+                yield self
+            finally:
+                calls.result(timeout=120)
 
     async def _run(self) -> None:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
