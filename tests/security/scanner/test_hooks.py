@@ -90,6 +90,8 @@ def test_a_submodule_is_committed_by_its_id(guarded, tmp_path):
     other.commit()
     guarded.git("submodule", "--quiet", "add", str(other.folder), "part")
     guarded.commit()
+    # The mode of a submodule.
+    assert guarded.git("ls-tree", "HEAD", "part").stdout.startswith("160000 commit ")
 
 
 def test_a_file_of_200_megabytes_is_committed(guarded):
