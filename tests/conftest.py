@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.keys.builders import make_people
 from tests.moments import NOON
-from tests.tables import delete_all
+from tests.tables import beside_others, delete_all
 
 # On a busy machine nothing says how long an example takes.
 settings.register_profile(
@@ -32,8 +32,14 @@ def quick_flush() -> Iterator[None]:
     """Empty tables after a test that commits by DELETE, not by TRUNCATE, which makes new files for
     each of a hundred tables and indexes; and keep what Django would only write again.
     """
+    flushed = DatabaseOperations.execute_sql_flush
+
+    def execute(operations: DatabaseOperations, statements: list[str]) -> None:
+        beside_others(lambda: flushed(operations, statements))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", _deletes)
+        patch.setattr(DatabaseOperations, "execute_sql_flush", execute)
         patch.setattr(flush, "emit_post_migrate_signal", lambda *args, **options: None)
         yield
 

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from keys.identity.queries.credentials import session_token
 from tests.books import assert_books_balance
@@ -15,6 +16,7 @@ from tests.flows.processes import Processes
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.keys.builders import PAID, add_key, allocate, make_people
 from tests.required import skip_unless_installed
+from tests.threads import wait_until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,6 +58,8 @@ def butler(web_server: str, sandbox: RunningSandbox, transactional_db) -> Iterat
     address = urlsplit(web_server)
     with pass_through(address.hostname, address.port) as counted:
         yield counted
+    # A job that is still under way would write into the tables of the next test.
+    wait_until(lambda: not OrmQ.objects.exists(), seconds=60)
     assert_books_balance()
 
 
