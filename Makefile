@@ -7,7 +7,7 @@ AUDIT := var/audit
 SCANNERS := var/scanners
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test clients openclaw test-openclaw lint audit format bench bench-budget bench-gateway bench-hostile bench-scanner bench-seal requirements venv venv-dev
+.PHONY: help up test test-slow clients openclaw test-openclaw lint audit format bench bench-budget bench-gateway bench-hostile bench-scanner bench-seal requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -15,14 +15,20 @@ help: ## List the targets
 up: venv ## Start Butler and print its addresses; PORT=8123 make up picks the port
 	@exec $(RUN) manage.py up
 
-test: venv-dev ## Run the whole test suite; TESTS="tests/keys -x" narrows it
-	@BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} $(VENV)/bin/pytest -n 2 --dist loadgroup $(TESTS)
+# Without TESTS, all but what starts many processes and kills them, or runs what has to be installed.
+test: venv-dev ## Run the test suite; TESTS="tests/keys -x" narrows it
+	@BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} \
+	  $(VENV)/bin/pytest -n 2 --dist loadgroup $(or $(TESTS),-m "not slow")
+	@command -v bwrap > /dev/null || \
+	  echo 'Tests of fenced commands were skipped: on Debian, apt-get install bubblewrap.'
+
+test-slow: venv-dev ## Run the slow tests: chaos, real clients, OpenClaw, browser
+	@BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} \
+	  $(VENV)/bin/pytest -n 2 --dist loadgroup -m slow
 	@test -e $(CLIENTS)/package-lock.json || \
 	  echo 'tests/clients was skipped: `make clients` installs the clients it runs.'
 	@test -e $(OPENCLAW)/package-lock.json || \
 	  echo 'tests/openclaw was skipped: `make openclaw` installs what it runs.'
-	@command -v bwrap > /dev/null || \
-	  echo 'Tests of fenced commands were skipped: on Debian, apt-get install bubblewrap.'
 	@command -v chromium > /dev/null || \
 	  echo 'tests/browser was skipped: on Debian, apt-get install chromium.'
 

@@ -112,6 +112,7 @@ def _soon(holds, *, seconds):
     return True
 
 
+@pytest.mark.slow
 def test_it_starts_from_nothing_answers_and_stops_without_a_trace(up, port, tmp_path):
     process = up(PORT=port)
     said = _read_until(process, "Ctrl-C stops it.")
@@ -134,6 +135,7 @@ def test_it_starts_from_nothing_answers_and_stops_without_a_trace(up, port, tmp_
     assert f"{name} / {password}" in _read_until(again, "Ctrl-C stops it.")
 
 
+@pytest.mark.slow
 def test_a_first_task_runs_once_through_the_sandbox(up, port, tmp_path):
     process = up(PORT=port)
     assert "First task runs now in the sandbox" in _read_until(process, "Ctrl-C stops it.")
@@ -147,6 +149,7 @@ def test_a_first_task_runs_once_through_the_sandbox(up, port, tmp_path):
     assert _manage(tmp_path, _FIRST_TASKS) == "completed 3 True"
 
 
+@pytest.mark.slow
 def test_it_starts_again_after_all_of_it_was_killed(up, port):
     first = up(PORT=port)
     _read_until(first, "Ctrl-C stops it.")

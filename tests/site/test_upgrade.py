@@ -100,6 +100,7 @@ def test_migrations_that_landed_are_kept():
     assert git("log", "--format=%h %s", "--diff-filter=a", f"{since}..HEAD", "--", MIGRATIONS) == ""
 
 
+@pytest.mark.slow
 def test_a_database_of_the_commit_before_is_upgraded_and_balances(database, tmp_path):
     before, var = tmp_path / "before", tmp_path / "var"
     before.mkdir()
