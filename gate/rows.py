@@ -93,6 +93,7 @@ RULES: dict[str, Rows] = {
     "keys.cataloguemodel": everything,
     "keys.modelalias": everything,
     "keys.modelfallback": everything,
+    "keys.organisation": everything,
     "keys.price": everything,
     "security.approvalpolicy": everything,
     # An API key serves all cost centres, and so do its figures.

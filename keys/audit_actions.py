@@ -37,6 +37,7 @@ class Action(StrEnum):
     PRICE_SET = "price.set"
     PROVIDER_CREATE = "provider.create"
     PROVIDER_CHANGE = "provider.change"
+    ORGANISATION_CHANGE = "organisation.change"
     COST_CENTRE_CREATE = "cost_centre.create"
     AGENT_CREATE = "agent.create"
     # Only of state files, which do not say what was changed.

@@ -12,7 +12,8 @@ from keys.books.models.allocations import (
 )
 from keys.books.models.freezes import EVERYTHING, Freeze, FreezeMode
 from keys.books.models.slots import Slot
-from keys.identity.models import Agent, AgentToken, CostCentre
+from keys.identity.models.agents import Agent, AgentToken, CostCentre
+from keys.identity.models.organisation import Organisation
 from keys.limits.models import Grant, Limit, Period, Unit, Window
 from keys.supply.model_policies import ModelAlias, ModelFallback
 from keys.supply.models import (
@@ -44,6 +45,7 @@ __all__ = [
     "ModelAlias",
     "ModelFallback",
     "ModelMismatch",
+    "Organisation",
     "Period",
     "Price",
     "Provider",

@@ -55,6 +55,7 @@ from keys.identity.services.agents import (
     revoke_token,
 )
 from keys.identity.services.allow_lists import set_allow_list
+from keys.identity.services.organisation import OrganisationChanges, change_organisation
 from keys.identity.services.outbound_guard import set_outbound_guard
 from keys.identity.services.token_use import note_token_use
 from keys.limits.services.grants import end_grant, grant
@@ -95,6 +96,7 @@ __all__ = [
     "ImportedCharge",
     "ImportedStatus",
     "KeyTerms",
+    "OrganisationChanges",
     "Terms",
     "Usage",
     "HoldRequest",
@@ -106,6 +108,7 @@ __all__ = [
     "allocate",
     "change_key",
     "change_model",
+    "change_organisation",
     "change_provider",
     "check_known",
     "complete",

@@ -9,7 +9,7 @@ from django.db.models.functions import Concat
 
 from common import row_triggers
 from common.money_fields import created_at_field, quantity
-from keys.identity.models import Agent, CostCentre
+from keys.identity.models.agents import Agent, CostCentre
 from keys.supply.models import ApiKey
 from security.models import Approval
 

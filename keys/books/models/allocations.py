@@ -7,7 +7,7 @@ from django.db.models import F, Q
 
 from common import row_triggers
 from common.money_fields import usd
-from keys.identity.models import Agent, CostCentre
+from keys.identity.models.agents import Agent, CostCentre
 from keys.refusals import BudgetNumbers
 from keys.supply.models import ApiKey, Price, WireFormat
 from security.audit_chain.triggers import queue_for_sealing

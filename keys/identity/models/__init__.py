@@ -1,0 +1,1 @@
+"""Tables of the organisation, its cost centres and agents."""
