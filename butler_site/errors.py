@@ -29,6 +29,7 @@ from gate import refusals as gate
 from keys import refusals as keys
 from orchestration import refusals as orchestration
 from prediction import services as prediction
+from reports import refusals as reports
 from security import refusals as security
 from security.keyring_file import VaultBusy
 from security.vault import CannotUnseal
@@ -54,6 +55,7 @@ STATUS: dict[type[Refusal], int] = {
     orchestration.OwnApproval: 403,
     gate.OwnAccess: 403,
     gate.RevealNotOpen: 403,
+    reports.ExportNotAllowed: 403,
     keys.ReportTooLarge: 403,
     keys.ReportTooLate: 403,
     keys.UsageIsMetered: 403,
@@ -90,6 +92,8 @@ STATUS: dict[type[Refusal], int] = {
     security.RequestMismatch: 409,
     security.TooFewDeciders: 409,
     gate.TooManyBudgetRequests: 409,
+    reports.TooManyExports: 409,
+    reports.ViewNameTaken: 409,
     alerts.AlertResolved: 409,
     alerts.ChannelDisabled: 409,
     alerts.ChannelNameTaken: 409,

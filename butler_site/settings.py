@@ -230,6 +230,7 @@ INSTALLED_APPS = [
     "orchestration",
     "interchange",
     "gate",
+    "reports",
     "dashboard",
     "api",
     # After Butler's apps, so that Butler's command `qcluster` replaces the one of django-q2.

@@ -96,6 +96,7 @@ RULES: dict[str, Rows] = {
     "keys.organisation": everything,
     "keys.price": everything,
     "security.approvalpolicy": everything,
+    "reports.datenote": everything,
     # An API key serves all cost centres, and so do its figures.
     "keys.apikey": nothing,
     "gate.reveal": nothing,
@@ -110,6 +111,9 @@ RULES: dict[str, Rows] = {
     "orchestration.concurrency": nothing,
     "auth.user": nothing,
     "auth.group": nothing,
+    # A person sees their own, see `reports.queries`.
+    "reports.savedview": nothing,
+    "reports.exportfile": nothing,
     "django_q.failure": nothing,
     "django_q.ormq": nothing,
     "django_q.schedule": nothing,

@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, transaction
 _TABLES = """
 SELECT tablename FROM pg_tables
  WHERE schemaname = 'public'
-   AND tablename ~ '^(keys|gateway|orchestration|alerts|security|django_q)_'
+   AND tablename ~ '^(keys|gateway|reports|orchestration|alerts|security|django_q)_'
 """
 _DEADLOCK = "40P01"
 

@@ -18,6 +18,7 @@ LINES = (
     ("gateway",),
     ("orchestration", "interchange"),
     ("gate",),
+    ("reports",),
     ("api", "dashboard"),
     ("butler_site",),
 )

@@ -26,6 +26,7 @@ ROOMS = (
     "keys",
     "orchestration",
     "prediction",
+    "reports",
     "security",
     "templates",
     "tests/alerts",
@@ -33,6 +34,7 @@ ROOMS = (
     "tests/gate",
     "tests/interchange",
     "tests/keys",
+    "tests/reports",
     "tests/security",
 )
 # Lists of English words that descriptions of tasks may contain.

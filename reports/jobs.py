@@ -1,0 +1,10 @@
+"""The jobs of the app, called by django-q2 as often as `butler_site.schedules` says."""
+
+from django.utils import timezone
+
+from reports import services
+
+
+def delete_expired_exports() -> int:
+    """Every hour: files that are a week old; returns how many."""
+    return services.delete_expired_exports(now=timezone.now())

@@ -1,0 +1,7 @@
+"""Tables of the app. State machines are drawn in the docstrings."""
+
+from reports.models.date_notes import DateNote
+from reports.models.export_files import ExportFile, ExportPart
+from reports.models.saved_views import SavedView
+
+__all__ = ["DateNote", "ExportFile", "ExportPart", "SavedView"]

@@ -1,0 +1,16 @@
+"""The saved views of a page."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from common.admin.visible_rows import visible_to
+from reports.models import SavedView
+
+
+def saved_views(user: Any, page: str) -> QuerySet[SavedView]:
+    """The person's own views of the page and those that others share with people who see all
+    cost centres: a filter can name one that others must not know."""
+    views = SavedView.objects.filter(page=page)
+    shared = visible_to(user, views.filter(shared_at__isnull=False))
+    return views.filter(Q(owner=user) | Q(pk__in=shared.values("pk"))).select_related("owner")

@@ -1,0 +1,30 @@
+"""Every write of the app."""
+
+from reports.services.date_notes import add_note, delete_note
+from reports.services.export_files import (
+    ExportRequest,
+    ask_export,
+    claim_export,
+    delete_expired_exports,
+    fail_export,
+    note_progress,
+    resume_exports,
+    store_export,
+)
+from reports.services.saved_views import change_view, delete_view, save_view
+
+__all__ = [
+    "ExportRequest",
+    "add_note",
+    "ask_export",
+    "change_view",
+    "claim_export",
+    "delete_expired_exports",
+    "delete_note",
+    "delete_view",
+    "fail_export",
+    "note_progress",
+    "resume_exports",
+    "save_view",
+    "store_export",
+]
