@@ -379,7 +379,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": "dashboard.admin_theme.mark"}
     ],
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": ["dashboard.admin_theme.parts_style", "dashboard.admin_theme.admin_style"],
+    "STYLES": [f"dashboard.admin_theme.{name}_style" for name in ("tokens", "shared", "admin")],
     "COLORS": {
         "primary": {
             "50": "#f0fdfa",

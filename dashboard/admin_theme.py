@@ -67,14 +67,19 @@ def mark(request: HttpRequest) -> str:
     return static("dashboard/mark.svg")
 
 
-def parts_style(request: HttpRequest) -> str:
+def tokens_style(request: HttpRequest) -> str:
+    """The URL of the style sheet with the colours of all pages."""
+    return static("dashboard/css/tokens.css")
+
+
+def shared_style(request: HttpRequest) -> str:
     """The URL of the style sheet for usage bars and differences in the audit."""
-    return static("dashboard/parts.css")
+    return static("dashboard/css/shared.css")
 
 
 def admin_style(request: HttpRequest) -> str:
     """The URL of the style sheet that the admin gets in addition to its own."""
-    return static("dashboard/admin.css")
+    return static("dashboard/css/admin.css")
 
 
 def navigation(request: HttpRequest) -> list[dict[str, object]]:

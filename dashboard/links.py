@@ -3,4 +3,10 @@
 from common import links
 from common.links import Page
 
-links.register({"overview": Page("dashboard:overview"), "access": Page("dashboard:access")})
+links.register(
+    {
+        "overview": Page("dashboard:overview"),
+        "access": Page("dashboard:access"),
+        "theme": Page("dashboard:theme"),
+    }
+)

@@ -4,9 +4,11 @@ from django.urls import path
 
 from dashboard.views.access import access
 from dashboard.views.overview import overview
+from dashboard.views.theme import theme
 
 app_name = "dashboard"
 urlpatterns = [
     path("", overview, name="overview"),
     path("access", access, name="access"),
+    path("theme", theme, name="theme"),
 ]

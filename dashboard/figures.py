@@ -1,0 +1,61 @@
+"""Figures as pages show them: short to read, with the exact value beside."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from common import formatting
+
+NOTHING = "—"
+
+
+class Figure(NamedTuple):
+    """What a page shows of a value, and the exact value if the text is shorter."""
+
+    text: str
+    exact: str = ""
+
+
+def money(amount: Decimal | int) -> Figure:
+    """`$4,812.30`; below a dollar up to four places, below a cent all that count."""
+    sign = "−" if amount < 0 else ""
+    size = abs(Decimal(amount))
+    return Figure(f"{sign}{formatting.dollars(size)}", f"{sign}${size:,.9f}")
+
+
+def tokens(number: Decimal | int) -> Figure:
+    """`1.23M`."""
+    return Figure(formatting.short(number), f"{formatting.group_digits(number)} tokens")
+
+
+def count(number: Decimal | int) -> Figure:
+    """`1,234`."""
+    return Figure(formatting.group_digits(number))
+
+
+def percent(number: Decimal | int) -> Figure:
+    """`12.3%` of a number that is in percent already; never `0.0%` for something."""
+    text = f"{Decimal(number):,.1f}%"
+    if number and not Decimal(number).quantize(Decimal("0.1")):
+        text = "<0.1%" if number > 0 else ">−0.1%"
+    return Figure(text.replace("-", "−"), f"{formatting.group_digits(number)}%")
+
+
+def moment(at: datetime, *, zone: ZoneInfo) -> Figure:
+    """`2026-11-26 16:40` on the clocks of `zone`."""
+    local = at.astimezone(zone)
+    return Figure(f"{local:%Y-%m-%d %H:%M}", f"{local:%Y-%m-%d %H:%M:%S} {zone.key}")
+
+
+_OF_KIND = {"money": money, "tokens": tokens, "count": count, "percent": percent}
+
+
+def figure(value: Any, *, kind: str, zone: ZoneInfo) -> Figure:
+    """A value of a table's column as its kind says; a dash for None."""
+    if value is None or value == "":
+        return Figure(NOTHING)
+    if kind == "moment":
+        return moment(value, zone=zone)
+    shorten = _OF_KIND.get(kind)
+    return shorten(value) if shorten else Figure(str(value))

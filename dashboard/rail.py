@@ -1,0 +1,72 @@
+"""The rail: the pages that a person may open, and how much waits for them there."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+
+from alerts import queries as alerts
+from common import links
+from common.admin.visible_rows import visible_to
+from security.models import Approval
+
+
+class Entry(NamedTuple):
+    """A line of the rail: its icon, its page (`common.links`) and the permission to see it."""
+
+    title: str
+    icon: str
+    kind: str
+    permission: str = ""
+    waiting: Callable[[Any], int] | None = None
+
+
+def _approvals(user: Any) -> int:
+    return visible_to(user, Approval.objects.waiting()).count()
+
+
+def _alerts(user: Any) -> int:
+    return visible_to(user, alerts.open_alerts()).count()
+
+
+MAIN = (
+    Entry("Overview", "layout-dashboard", "overview"),
+    Entry("Spend", "chart-column", "charges", "keys.view_charge"),
+    Entry("Budgets", "wallet", "centres", "keys.view_costcentre"),
+    Entry("Keys", "key-round", "keys", "keys.view_apikey"),
+    Entry("Agents & tasks", "bot", "tasks", "orchestration.view_task"),
+    Entry("Approvals", "badge-check", "approvals", "security.view_approval", _approvals),
+    Entry("Alerts", "bell", "alerts", "alerts.view_alert", _alerts),
+)
+SMALL = (
+    Entry("Security", "shield", "findings", "gate.view_finding"),
+    Entry("Audit", "scroll-text", "audit_entries", "security.view_auditentry"),
+    Entry("Settings", "settings", "access", "auth.view_user"),
+    Entry("Admin", "wrench", "admin"),
+)
+
+
+class Line(NamedTuple):
+    """An entry as the page shows it."""
+
+    title: str
+    icon: str
+    url: str
+    is_current: bool
+    waiting: int
+
+
+def lines(request: HttpRequest, entries: tuple[Entry, ...]) -> list[Line]:
+    """Those of `entries` that the person of the request may open."""
+    return [
+        _line(request, entry)
+        for entry in entries
+        if not entry.permission or request.user.has_perm(entry.permission)
+    ]
+
+
+def _line(request: HttpRequest, entry: Entry) -> Line:
+    url = links.url(entry.kind)
+    is_current = request.path == url if url == "/" else request.path.startswith(url)
+    waiting = entry.waiting(request.user) if entry.waiting else 0
+    return Line(entry.title, entry.icon, url, is_current, waiting)
