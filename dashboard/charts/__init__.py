@@ -1,37 +1,28 @@
 """Charts as SVG, made by the server: data in, geometry out.
 
+    from dashboard import charts
+    charts.bars(name="spend", title="Spend: $4,812", periods=[…], series=[…])
+
 Widths are percentages of the chart and heights are pixels, so a chart fills any width without
-distortion. `{% chart c %}` renders one with its legend and the table behind it.
+distortion. `{% chart c %}` renders one with its legend and the table behind it; `meter` and `spark`
+fit into a cell and are SVG already.
 """
 
-from dataclasses import dataclass
-from decimal import Decimal
+from dashboard.charts.bar_chart import Series, bars
+from dashboard.charts.chart import Chart, LegendEntry
+from dashboard.charts.line_chart import Line, line
+from dashboard.charts.plot import Period
+from dashboard.charts.small import MeterPart, meter, spark
 
-from django.utils.safestring import SafeString
-
-from dashboard.tables import Table
-
-
-@dataclass(frozen=True)
-class LegendEntry:
-    """The name of a series, the class of its colour, and where it leads."""
-
-    name: str
-    colour: str
-    url: str = ""
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A chart with a title that says what it found, its legend and the table of its values."""
-
-    name: str
-    title: str
-    svg: SafeString
-    table: Table
-    legend: tuple[LegendEntry, ...] = ()
-    # The values at the lines of the vertical axis, from the top.
-    axis: tuple[str, ...] = ()
-
-
-Number = Decimal | int
+__all__ = [
+    "Chart",
+    "LegendEntry",
+    "Line",
+    "MeterPart",
+    "Period",
+    "Series",
+    "bars",
+    "line",
+    "meter",
+    "spark",
+]

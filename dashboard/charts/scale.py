@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from dashboard.charts import Number
+from dashboard.charts.chart import Number
 
 STEPS = 4
 _ROUND = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))

@@ -9,7 +9,8 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.charts.bars import PLOT_PIXELS, Period, Series, bars
+from dashboard.charts import Line, MeterPart, Period, Series, bars, line, meter, spark
+from dashboard.charts.plot import PLOT_PIXELS
 from dashboard.charts.scale import axis_top
 
 PERIODS = [Period("1 Nov", "/spend?from=2026-11-01"), Period("2 Nov", is_running=True)]
@@ -77,3 +78,65 @@ def test_a_chart_is_shown_with_title_legend_and_table():
     assert 'href="/spend?centre=research">research</a>' in html
     assert "&lt;other&gt;" in html
     assert "Show table" in html
+
+
+def lines(**changes):
+    values = [Line("Spent", [Decimal(10), Decimal(20), None], slot=0)]
+    values.append(Line("Forecast", [None, Decimal(20), Decimal(40)], is_forecast=True))
+    periods = [Period(f"{day} Nov") for day in (1, 2, 3)]
+    return line(**{"name": "month", "title": "$20", "periods": periods, "lines": values} | changes)
+
+
+def points(drawn, shape):
+    found = ElementTree.fromstring(drawn.svg).iter(shape)  # noqa: S314  our own text
+    return [each.get("points").split() for each in found]
+
+
+def test_a_line_has_gaps_where_it_has_no_value():
+    spent, forecast = points(lines(), "polyline")
+    assert [len(spent), len(forecast)] == [2, 2]
+    assert forecast[-1] == "83.333,0.0"
+    assert lines().svg.count("forecast") == 1
+
+
+def test_a_line_of_one_point_is_a_dot():
+    alone = Line("Spent", [None, Decimal(1), None])
+    (dot,) = points(lines(lines=[alone]), "polyline")
+    assert dot[0] == dot[1]
+
+
+def test_a_band_goes_there_and_back():
+    drawn = lines(band=[None, (Decimal(20), Decimal(20)), (Decimal(30), Decimal(50))])
+    assert len(points(drawn, "polygon")[0]) == 4
+
+
+def test_a_budget_is_a_level():
+    assert 'class="budget" x2="100%" y1="100.0"' in lines(budget=20).svg
+
+
+def test_values_of_a_line_are_not_summed():
+    assert lines().table.totals == {}
+    assert [column.label for column in lines().table.columns] == ["Period", "Spent", "Forecast"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole", "widths"),
+    [
+        ([50, 25], 100, ["50.00", "25.00"]),
+        ([150, 25], 100, ["100.00", "0.00"]),
+        ([0, 0], 0, ["0", "0"]),
+        ([1, 0], 0, ["100", "0"]),
+    ],
+)
+def test_the_parts_of_a_meter_never_leave_it(parts, whole, widths):
+    drawn = meter([MeterPart(each) for each in parts], whole=whole, label="<1", mark=whole)
+    found = list(ElementTree.fromstring(drawn).iter("rect"))[1:]  # noqa: S314  our own text
+    assert [Decimal(each.get("width")) for each in found] == [Decimal(each) for each in widths]
+
+
+@pytest.mark.parametrize("values", [[], [0], [0, 0], [1, 5, Decimal("2.5")]])
+def test_a_spark_stays_in_its_cell(values):
+    drawn = spark(values, label="Spend of 28 days")
+    (line,) = ElementTree.fromstring(drawn).iter("polyline")  # noqa: S314  our own text
+    downs = [float(point.split(",")[1]) for point in line.get("points").split()]
+    assert all(1 <= down <= 23 for down in downs)
