@@ -11,6 +11,7 @@ from keys.books.models.allocations import (
     Rotation,
 )
 from keys.books.models.freezes import EVERYTHING, Freeze, FreezeMode
+from keys.books.models.slices import MEASURES, StaleUsage, UsageDay, UsageRollup, UsageSlice
 from keys.books.models.slots import Slot
 from keys.identity.models.agents import Agent, AgentToken, CostCentre
 from keys.identity.models.organisation import Organisation
@@ -28,6 +29,7 @@ from keys.supply.models import (
 __all__ = [
     "EVERYTHING",
     "FIGURES",
+    "MEASURES",
     "ROTATION_NEEDED",
     "Adjustment",
     "Agent",
@@ -54,7 +56,11 @@ __all__ = [
     "ServedModel",
     "SettledUsage",
     "Slot",
+    "StaleUsage",
     "Unit",
+    "UsageDay",
+    "UsageRollup",
+    "UsageSlice",
     "Window",
     "WireFormat",
 ]

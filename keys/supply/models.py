@@ -229,6 +229,8 @@ class ApiKey(models.Model):
                 name="apikey_cooling_says_until_when",
             )
         ]
+        # Usage is grouped by the provider of its key, also past usage.
+        triggers = [row_triggers.write_once("apikey_keeps_its_provider", "provider")]
 
     def __str__(self) -> str:
         return self.slug

@@ -127,8 +127,21 @@ PARAMETERS: dict[str, Any] = {
     "wire_format": "openai",
     "worker": "worker-1",
 }
-# MOVE takes arrays of equal length.
 OWN_PARAMETERS = {
+    "keys.books.queries.spend.SPEND": {
+        "since": NOON,
+        "providers": [],
+        "key_ids": [],
+        "agents": [],
+        "cost_centres": [],
+        "labels": [],
+        "within": None,
+        "within_centre": None,
+        "by": "agent",
+        "step": "day",
+        "zone": "UTC",
+    },
+    # It takes arrays of equal length.
     "keys.books.sql.rotate.MOVE": {
         "scope": ["key:nvidia-1"],
         "tokens": [1],

@@ -89,6 +89,12 @@ class Allocation(models.Model):
         help_text="What happens to a call for a model that the session cannot use.",
     )
     provider_expanded = models.BooleanField(default=False)
+    label = models.CharField(
+        max_length=100,
+        blank=True,
+        db_default="",
+        help_text="What the budget is for, such as task:7. Usage can be grouped by it.",
+    )
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
     asked = models.JSONField(help_text="The request as JSON, to compare a repeated request with.")
     created_at = models.DateTimeField()
@@ -136,6 +142,7 @@ class Allocation(models.Model):
                 "cost_centre",
                 "payers",
                 "allocated",
+                "label",
             ),
             pgtrigger.Protect(name="allocation_is_kept", operation=pgtrigger.Delete),
             pgtrigger.FSM(

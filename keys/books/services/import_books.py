@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from common.statements import fetch
 from keys.audit_actions import Action
+from keys.books import sql
 from keys.books.services.allocate import threshold
 from keys.limits.services import windows
 from keys.limits.services.limits import Terms, terms_of
@@ -144,6 +146,7 @@ def _import_allocations(books: ImportedBooks, api_keys: Mapping[str, ApiKey]) ->
         charges += own_charges
     Allocation.objects.bulk_create(rows, batch_size=_BATCH)
     Charge.objects.bulk_create(charges, batch_size=_BATCH)
+    fetch(sql.COUNT_CHARGES, allocations=[row.pk for row in rows])
 
 
 def _allocation(

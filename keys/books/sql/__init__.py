@@ -29,6 +29,7 @@ from keys.books.sql.locks import JOIN, LOCK
 from keys.books.sql.report_usage import CHARGE, RECORD, REPORTED
 from keys.books.sql.rotate import COMMITTED, MOVE
 from keys.books.sql.settle import END
+from keys.books.sql.slices import COUNT_CHARGES
 from keys.books.sql.slots import LOCK_ALLOCATION, TAKE_SLOT
 from keys.limits.sql import BOOKS_LOCK
 
@@ -41,6 +42,7 @@ __all__ = [
     "CHARGE",
     "CLOSE",
     "COMMITTED",
+    "COUNT_CHARGES",
     "CUT_CHARGES",
     "END",
     "EXTEND_HOLDS",

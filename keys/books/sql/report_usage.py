@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from common.statements import Statement, model_row
+from keys.books.sql.slices import columns, usage_of
 from keys.books.sql.spend import SPEND, Spent
 from keys.models import Charge
 
@@ -45,7 +46,7 @@ REPORTED = Statement(
 
 # Record usage: a settled charge at once.
 RECORD = Statement(
-    """
+    f"""
     -- The charge, settled at once: it held nothing.
     WITH ended AS (
         INSERT INTO keys_charge (
@@ -62,8 +63,9 @@ RECORD = Statement(
                %(overrun)s, %(at)s, %(at)s, %(at)s
           FROM keys_allocation a
          WHERE a.id = %(allocation)s
-        RETURNING id, allocation_id, api_key_id, tokens, cost, overrun,
-                  false AS is_sent, 0 AS unheld, 0::numeric AS unheld_cost
+        RETURNING id, allocation_id, api_key_id, overrun,
+                  false AS is_sent, 0 AS unheld, 0::numeric AS unheld_cost, model,
+                  settled_at AS counts_at, {columns(usage_of("keys_charge"))}
     ),
     """  # noqa: S608 - a constant
     + SPEND,

@@ -1,12 +1,13 @@
 """End held charges: settle, release or expire them."""
 
 from common.statements import Statement
+from keys.books.sql.slices import change, usage_of
 from keys.books.sql.spend import SPEND, Spent
 
 # Settle, release or expire held charges (a list of objects): the rest of each hold goes back. Under
 # LOCK, so none of the rows can change during the statement.
 END = Statement(
-    """
+    f"""
     -- How each charge ends.
     WITH given AS (
         SELECT * FROM jsonb_to_recordset(%(endings)s) AS g(
@@ -21,7 +22,7 @@ END = Statement(
     -- its hold expires, and the gateway made it, which releases what it does not send. What it was
     -- charged then can be corrected once, unless a window that it counts in has closed.
     before AS (
-        SELECT c.id, c.status AS was, c.held_tokens, c.held_cost, c.tokens, c.cost,
+        SELECT c.*,
                g.status = 'expired' AND c.route <> '' AND c.held_tokens > 0 AS is_sent
           FROM keys_charge c JOIN given g ON g.id = c.id
          WHERE c.status = 'held' AND (g.status <> 'expired' OR c.expires_at <= %(at)s)
@@ -60,10 +61,12 @@ END = Statement(
                hold_expired_at = CASE WHEN b.is_sent THEN %(at)s::timestamptz END
           FROM given g, before b
          WHERE c.id = g.id AND b.id = c.id
-        RETURNING c.id, c.allocation_id, c.api_key_id, c.tokens - b.tokens AS tokens,
-                  c.cost - b.cost AS cost, c.overrun, b.is_sent, c.tokens AS paced_tokens,
-                  CASE WHEN b.was = 'held' THEN b.held_tokens ELSE 0 END AS unheld,
-                  CASE WHEN b.was = 'held' THEN b.held_cost ELSE 0 END AS unheld_cost
+        RETURNING c.id, c.allocation_id, c.api_key_id, c.overrun, b.is_sent,
+                  c.tokens AS paced_tokens,
+                  CASE WHEN b.status = 'held' THEN b.held_tokens ELSE 0 END AS unheld,
+                  CASE WHEN b.status = 'held' THEN b.held_cost ELSE 0 END AS unheld_cost,
+                  c.model, coalesce(b.settled_at, %(at)s::timestamptz) AS counts_at,
+                  {change({**usage_of("b"), "expired": "0"}, usage_of("c"))}
     ),
     -- Its place in the rates per minute gets the tokens really used. Only if the place is live:
     -- those that have expired may be deleted right now, in another order.

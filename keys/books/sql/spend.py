@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
+from keys.books.sql.slices import SLICES
 from keys.models import Allocation
 
 
@@ -46,12 +47,13 @@ class Spent(NamedTuple):
 
 
 # After a CTE `ended` (one row per charge: id, allocation_id, api_key_id, overrun, is_sent, what it
-# costs more than before: tokens, cost, and what it no longer holds: unheld, unheld_cost). `spent`
-# has one row per allocation, `moves` one per scope.
+# counts for more than before: tokens, cost and the other columns of SLICES, and what it no longer
+# holds: unheld, unheld_cost). `spent` has one row per allocation, `moves` one per scope.
 #
 # A call that used tokens also extends the life of an active allocation to the allocation's own
 # `ttl_seconds` from now, in steps of a twentieth of that.
-MOVES = """
+MOVES = f"""
+    {SLICES},
     -- What ended in each allocation.
     sums AS (
         SELECT allocation_id, sum(tokens)::bigint AS tokens, sum(cost) AS cost,
@@ -112,7 +114,7 @@ MOVES = """
           ) AS each
          GROUP BY scope
     ),
-"""
+"""  # noqa: S608 - a constant
 _SPENT = """
     SELECT id, session_id, agent_id, api_key_id, status, allocated, used, held, overrun,
            auto_rotate, crossed, tokens, cost, charges, expired,

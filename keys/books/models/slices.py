@@ -1,0 +1,106 @@
+"""Sums of usage: slices of 15 minutes, which settlements write, and days made from them."""
+
+from django.db import models
+from django.db.models import Q
+
+from common.money_fields import quantity
+from keys.books.models.adjustments import UsageCounts
+from keys.identity.models.agents import Agent, CostCentre
+from keys.supply.models import ApiKey
+
+
+class UsageSums(UsageCounts):
+    """What the charges of one slice or day add up to, with their adjustments.
+
+    `calls` are settled charges. `released` and `expired` count holds that ended so, when they did;
+    a late settlement takes nothing back from `expired`. `provider_cost` (USD) is of the
+    `provider_calls`, those for which the provider reported a cost. `estimated_calls` were settled
+    on an estimate and not adjusted since, `estimated_cost` is theirs.
+    """
+
+    calls = models.BigIntegerField()
+    released = models.BigIntegerField()
+    expired = models.BigIntegerField()
+    overruns = models.BigIntegerField()
+    # Wider than those of a charge: a sum must never overflow.
+    web_searches = models.BigIntegerField()
+    cost = quantity()
+    provider_cost = quantity()
+    provider_calls = models.BigIntegerField()
+    estimated_calls = models.BigIntegerField()
+    estimated_cost = quantity()
+
+    class Meta:
+        abstract = True
+
+
+# What slices and days add up.
+MEASURES = [field.name for field in UsageSums._meta.local_fields]
+
+
+class UsageSlice(UsageSums):
+    """What was settled in 15 minutes on one key, by one agent of one cost centre, for one label.
+
+    The statements that end and adjust charges add to it in the same transaction, so the slices are
+    exact at every commit. A charge counts in the slice of its `settled_at`, also if it is changed
+    later. `label` is that of the allocation, `model` that of the charge, which may be blank.
+    """
+
+    pk = models.CompositePrimaryKey(
+        "starts_at", "api_key", "agent", "cost_centre", "label", "model"
+    )
+    starts_at = models.DateTimeField()
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, models.PROTECT, related_name="+", db_index=False)
+    cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="+", db_index=False)
+    label = models.CharField(max_length=100, blank=True)
+    model = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"usage from {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class UsageDay(UsageSums):
+    """What the slices of one day of the reporting zone add up to, of all labels together.
+
+    `keys.jobs.roll_up_usage` makes the days up to `UsageRollup.through`. A day with a
+    `StaleUsage` counts no longer: its slices do, until the job makes it again.
+    """
+
+    pk = models.CompositePrimaryKey("day", "api_key", "agent", "cost_centre", "model")
+    day = models.DateField()
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, models.PROTECT, related_name="+", db_index=False)
+    cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="+", db_index=False)
+    model = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"usage of {self.day}"
+
+
+class UsageRollup(models.Model):
+    """The zone of the days of usage, and the last day that was made. There is at most one row."""
+
+    is_only = models.BooleanField(primary_key=True, default=True)
+    zone = models.CharField(max_length=64, default="UTC")
+    through = models.DateField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(is_only=True), name="usagerollup_is_one_row")
+        ]
+
+    def __str__(self) -> str:
+        return f"days through {self.through} in {self.zone}"
+
+
+class StaleUsage(models.Model):
+    """A slice that changed when its day may have been made already."""
+
+    starts_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["starts_at"], name="staleusage_by_slice")]
+
+    def __str__(self) -> str:
+        return f"changed: {self.starts_at:%Y-%m-%d %H:%M}"

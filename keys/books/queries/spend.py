@@ -1,0 +1,232 @@
+"""Spend: what was used and what it cost, by time and by who used it, from the slices."""
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from common.statements import Statement, fetch_unprepared
+
+Step = Literal["quarter", "hour", "day", "month"]
+# How spend can be grouped. `cost_centre`: the one that paid; `centre_at`: the one below
+# `within_centre` that it is of.
+GROUPS = ("provider", "key", "agent", "cost_centre", "centre_at", "label", "model")
+SLICE_SECONDS = 15 * 60
+
+
+class SpendFilter(NamedTuple):
+    """A filter of usage in `[since, until)`, which begins and ends on a quarter of an hour.
+
+    An empty tuple does not filter. `cost_centres` includes those below them. `within`: the cost
+    centres that a person is bound to, with those below them; None: all.
+    """
+
+    since: datetime
+    until: datetime
+    providers: tuple[str, ...] = ()
+    key_ids: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    cost_centres: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    within: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Sums of usage, as `UsageSums` explains them; amounts in USD."""
+
+    calls: int = 0
+    released: int = 0
+    expired: int = 0
+    overruns: int = 0
+    tokens: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_long_tokens: int = 0
+    audio_input_tokens: int = 0
+    image_input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_output_tokens: int = 0
+    image_output_tokens: int = 0
+    web_searches: int = 0
+    cost: Decimal = Decimal(0)
+    provider_cost: Decimal = Decimal(0)
+    provider_calls: int = 0
+    estimated_calls: int = 0
+    estimated_cost: Decimal = Decimal(0)
+
+    def __add__(self, other: "Spend") -> "Spend":
+        return Spend(*(getattr(self, name) + getattr(other, name) for name in _SUMMED))
+
+
+_SUMMED = [field.name for field in fields(Spend)]
+
+
+class SpendGroup(NamedTuple):
+    """The spend of one group."""
+
+    group: str
+    spend: Spend
+
+
+class SpendPeriod(NamedTuple):
+    """The spend of one group in one period, which starts at a `datetime` in UTC or on a `date`."""
+
+    starts: date
+    group: str
+    spend: Spend
+
+
+class SpendRow(NamedTuple):
+    """A row of SPEND: `starts_at` is set if it is by quarter or hour, `day` if by day or month."""
+
+    starts_at: datetime | None
+    day: date | None
+    group: str
+    calls: int
+    released: int
+    expired: int
+    overruns: int
+    tokens: int
+    input_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    cache_write_long_tokens: int
+    audio_input_tokens: int
+    image_input_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    audio_output_tokens: int
+    image_output_tokens: int
+    web_searches: int
+    cost: Decimal
+    provider_cost: Decimal
+    provider_calls: int
+    estimated_calls: int
+    estimated_cost: Decimal
+
+    @property
+    def spend(self) -> Spend:
+        """What the row adds up."""
+        return Spend(*self[3:])
+
+
+_SUMS = ", ".join(
+    f"sum(u.{field.name}){'' if field.type is Decimal else '::bigint'} AS {field.name}"
+    for field in fields(Spend)
+)
+
+# The values are in its text when it is planned, so parts that do not apply cost nothing.
+SPEND = Statement(
+    f"""
+    WITH used AS (
+        SELECT s.*, (s.starts_at AT TIME ZONE %(zone)s::text)::date AS day
+          FROM keys_usageslice s
+         WHERE s.starts_at >= %(since)s AND s.starts_at < %(until)s
+    )
+    SELECT CASE %(step)s::text WHEN 'quarter' THEN u.starts_at
+                               WHEN 'hour' THEN date_trunc('hour', u.starts_at, %(zone)s::text)
+           END AS starts_at,
+           CASE %(step)s::text WHEN 'day' THEN u.day
+                               WHEN 'month' THEN date_trunc('month', u.day)::date
+           END AS day,
+           CASE %(by)s::text WHEN 'provider' THEN k.provider_id
+                       WHEN 'key' THEN u.api_key_id
+                       WHEN 'agent' THEN u.agent_id
+                       WHEN 'cost_centre' THEN u.cost_centre_id
+                       WHEN 'centre_at' THEN CASE
+                           WHEN %(within_centre)s::text IS NULL THEN c.path[1]
+                           -- What the cost centre itself paid has its own name.
+                           ELSE coalesce(c.path[array_position(c.path, %(within_centre)s) + 1],
+                                         %(within_centre)s) END
+                       WHEN 'label' THEN u.label
+                       WHEN 'model' THEN coalesce(nullif(u.model, ''), k.model)
+                       ELSE '' END AS "group",
+           {_SUMS}
+      FROM used u
+      JOIN keys_apikey k ON k.slug = u.api_key_id
+      JOIN keys_costcentre c ON c.slug = u.cost_centre_id
+     WHERE (%(providers)s::text[] = '{{}}' OR k.provider_id = ANY(%(providers)s))
+       AND (%(key_ids)s::text[] = '{{}}' OR u.api_key_id = ANY(%(key_ids)s))
+       AND (%(agents)s::text[] = '{{}}' OR u.agent_id = ANY(%(agents)s))
+       AND (%(cost_centres)s::text[] = '{{}}' OR c.path::text[] && %(cost_centres)s)
+       AND (%(labels)s::text[] = '{{}}' OR u.label = ANY(%(labels)s))
+       AND (%(models)s::text[] = '{{}}'
+            OR coalesce(nullif(u.model, ''), k.model) = ANY(%(models)s))
+       AND (%(within)s::text[] IS NULL OR c.path::text[] && %(within)s)
+       AND (%(within_centre)s::text IS NULL OR %(within_centre)s = ANY(c.path))
+     GROUP BY 1, 2, 3
+    """,  # noqa: S608 - names of columns
+    SpendRow,
+)
+
+
+def spend_total(which: SpendFilter) -> Spend:
+    """What the filter's usage adds up to; one query."""
+    return sum((row.spend for row in _rows(which)), Spend())
+
+
+def spend_by(which: SpendFilter, *, by: str, within_centre: str | None = None) -> list[SpendGroup]:
+    """The spend of each group (see GROUPS), dearest first; one query.
+
+    By `centre_at`: of each cost centre right below `within_centre`, with all below it, and of
+    `within_centre` what it paid directly; without it, of each tree.
+    """
+    rows = _rows(which, by=by, within_centre=within_centre)
+    groups = [SpendGroup(row.group, row.spend) for row in rows]
+    return sorted(groups, key=lambda each: (-each.spend.cost, -each.spend.tokens, each.group))
+
+
+def spend_over_time(
+    which: SpendFilter,
+    *,
+    step: Step,
+    zone: ZoneInfo,
+    by: str = "",
+    within_centre: str | None = None,
+) -> list[SpendPeriod]:
+    """The spend of each period in `zone` that has any, and of each group; one query.
+
+    Ordered by time and group. Periods of a `quarter` or an `hour` start with a datetime in UTC,
+    days and months with a date.
+    """
+    rows = _rows(which, by=by, within_centre=within_centre, step=step, zone=zone.key)
+    periods = [
+        SpendPeriod(starts, row.group, row.spend)
+        for row in rows
+        if (starts := row.starts_at or row.day)
+    ]
+    return sorted(periods, key=lambda each: each[:2])
+
+
+def _rows(
+    which: SpendFilter,
+    *,
+    by: str = "",
+    within_centre: str | None = None,
+    step: str = "",
+    zone: str = "UTC",
+) -> list[SpendRow]:
+    if by not in ("", *GROUPS):
+        raise ValueError(f"Spend cannot be grouped by {by!r}.")
+    if not (is_on_border(which.since) and is_on_border(which.until)):
+        raise ValueError("Use moments on a quarter of an hour.")
+    return fetch_unprepared(
+        SPEND, **_as_lists(which), by=by, within_centre=within_centre, step=step, zone=zone
+    )
+
+
+def is_on_border(moment: datetime) -> bool:
+    """Whether a slice begins at the moment."""
+    return moment.timestamp() % SLICE_SECONDS == 0
+
+
+def _as_lists(which: SpendFilter) -> dict[str, Any]:
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in which._asdict().items()
+    }
