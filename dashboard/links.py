@@ -7,6 +7,7 @@ links.register(
     {
         "overview": Page("dashboard:overview"),
         "access": Page("dashboard:access"),
+        "settings": Page("dashboard:settings"),
         "theme": Page("dashboard:theme"),
     }
 )

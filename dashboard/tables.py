@@ -3,7 +3,7 @@
 Each table of a page has a builder, registered under the name of the table:
 
     def spend_table(user, query, now) -> Table: ...
-    tables.register("spend", spend_table)
+    tables.register("spend", spend_table, permission="keys.view_charge")
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -71,24 +71,33 @@ class Table:
 
 
 Builder = Callable[[Any, Mapping[str, str], datetime], Table]
-_builders: dict[str, Builder] = {}
 
 
-def register(name: str, builder: Builder) -> None:
+class Registered(NamedTuple):
+    """How a table is built, and the permission that its page needs."""
+
+    build: Builder
+    permission: str
+
+
+_registered: dict[str, Registered] = {}
+
+
+def register(name: str, builder: Builder, *, permission: str) -> None:
     """Add the builder of the table `name`: of a person, query parameters and now."""
-    if name in _builders:
+    if name in _registered:
         raise ValueError(f"A table {name} is registered already.")
-    _builders[name] = builder
+    _registered[name] = Registered(builder, permission)
 
 
-def builder(name: str) -> Builder:
-    """The builder of the table `name`; a KeyError if there is none."""
-    return _builders[name]
+def registered(name: str) -> Registered:
+    """The builder of the table `name` and its permission; a KeyError if there is none."""
+    return _registered[name]
 
 
 def is_registered(name: str) -> bool:
     """Whether the table can be exported, since it has a builder."""
-    return name in _builders
+    return name in _registered
 
 
 def value(row: Row, name: str) -> Any:

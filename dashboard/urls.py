@@ -4,11 +4,13 @@ from django.urls import path
 
 from dashboard.views.access import access
 from dashboard.views.overview import overview
+from dashboard.views.settings import settings
 from dashboard.views.theme import theme
 
 app_name = "dashboard"
 urlpatterns = [
     path("", overview, name="overview"),
     path("access", access, name="access"),
+    path("settings", settings, name="settings"),
     path("theme", theme, name="theme"),
 ]

@@ -70,6 +70,7 @@ def test_a_chart_without_values_is_a_chart(periods):
     ElementTree.fromstring(drawn.svg)  # noqa: S314  our own text
 
 
+@pytest.mark.django_db
 def test_a_chart_is_shown_with_title_legend_and_table():
     template = Template("{% load dashboard %}{% chart drawn %}")
     request = RequestFactory().get("/")

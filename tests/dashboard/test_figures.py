@@ -43,6 +43,7 @@ def test_a_moment_is_shown_by_the_clocks_of_the_zone():
     assert shown == ("2026-11-27 05:15", "2026-11-27 05:15:05 Asia/Kathmandu")
 
 
+@pytest.mark.django_db
 def test_figures_in_templates_have_their_exact_value_for_hover_and_focus():
     template = Template(
         "{% load dashboard %}{% money a %} {% tokens n %} {% moment t %} {% money x %}"

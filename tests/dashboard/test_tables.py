@@ -9,6 +9,8 @@ from django.test import RequestFactory
 from dashboard import tables
 from dashboard.tables import Cell, Column, Table, paged
 
+# The reporting zone is asked.
+pytestmark = pytest.mark.django_db
 COLUMNS = [
     Column("agent", "Agent"),
     Column("cost", "Cost", "money", unit="USD", total=True),
@@ -100,9 +102,9 @@ def test_an_empty_table_says_what_to_do():
 
 
 def test_a_table_with_a_builder_can_be_exported(monkeypatch):
-    monkeypatch.setattr(tables, "_builders", {})
+    monkeypatch.setattr(tables, "_registered", {})
     assert "format=csv" not in html(table())
-    tables.register("spend", lambda user, query, now: table())
+    tables.register("spend", lambda *asked: table(), permission="keys.view_charge")
     assert "?agent=ada&amp;format=csv&amp;excel=1" in html(table(), "/?agent=ada")
     with pytest.raises(ValueError, match="registered already"):
-        tables.register("spend", lambda user, query, now: table())
+        tables.register("spend", lambda *asked: table(), permission="keys.view_charge")
