@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest
 
 from dashboard import figures, tables
+from dashboard.changed_url import changed_url
 from dashboard.tables import Cell, Column, Row, Table
 
 
@@ -38,11 +39,11 @@ def table_context(table: Table, request: HttpRequest, zone: ZoneInfo) -> dict[st
         "count": _count(table),
     }
     if table.next_page:
-        context["next_url"] = _url(request, **{f"{table.prefix}after": table.next_page})
+        context["next_url"] = changed_url(request, {f"{table.prefix}after": table.next_page})
     if tables.is_registered(table.name):
         which = {"table": table.name} if table.prefix else {}
-        context["csv_url"] = _url(request, format="csv", excel="1", **which)
-        context["xlsx_url"] = _url(request, format="xlsx", **which)
+        context["csv_url"] = changed_url(request, {"format": "csv", "excel": "1", **which})
+        context["xlsx_url"] = changed_url(request, {"format": "xlsx", **which})
     return context
 
 
@@ -55,7 +56,7 @@ def _head(table: Table, column: Column, request: HttpRequest) -> Head:
         else (ascending, descending)
     )
     wanted = second if table.sort == first else first
-    url = _url(request, **{f"{table.prefix}sort": wanted}) if column.sortable else ""
+    url = changed_url(request, {f"{table.prefix}sort": wanted}) if column.sortable else ""
     return Head(column, url, orders.get(table.sort, ""))
 
 
@@ -76,13 +77,3 @@ def _count(table: Table) -> str:
     if table.is_capped:
         return f"{shown:,} of more than {table.count:,}"
     return f"{shown:,} of {max(table.count, shown):,}"
-
-
-def _url(request: HttpRequest, **changes: str) -> str:
-    """The URL of this page with other query parameters; from its first row, unless it says."""
-    query = request.GET.copy()
-    for name in [each for each in query if each.endswith("after")]:
-        del query[name]
-    for name, value in changes.items():
-        query[name] = value
-    return f"?{query.urlencode()}"

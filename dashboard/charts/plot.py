@@ -37,7 +37,10 @@ class Part(NamedTuple):
 
 
 class PlotColumn(NamedTuple):
-    """A period as drawn: its place in percent of the width, what it says, and its parts."""
+    """A period as drawn: its place in percent of the width, what it says, and its parts.
+
+    `is_minor`: its label is left out where the chart is narrow.
+    """
 
     period: Period
     text: str
@@ -45,6 +48,7 @@ class PlotColumn(NamedTuple):
     width: Decimal
     middle: Decimal
     has_label: bool
+    is_minor: bool
     parts: Sequence[Part] = ()
 
 
@@ -77,6 +81,7 @@ def plot_columns(periods: Sequence[Period], texts: Sequence[str]) -> list[PlotCo
             width=step.quantize(_PERCENT),
             middle=(step * index + step / 2).quantize(_PERCENT),
             has_label=index % labelled == 0,
+            is_minor=index % (2 * labelled) != 0,
         )
         for index, period in enumerate(periods)
     ]
@@ -96,7 +101,9 @@ def plot_svg(name: str, columns: Sequence[PlotColumn], **more: Any) -> SafeStrin
 
 def axis(top: Decimal, kind: Kind) -> tuple[str, ...]:
     """The values at the lines of the axis, from the top."""
-    return tuple(text_of(top * (STEPS - step) / STEPS, kind) for step in range(STEPS + 1))
+    texts = [text_of(top * (STEPS - step) / STEPS, kind) for step in range(STEPS + 1)]
+    is_whole = all(text.endswith(".00") for text in texts)
+    return tuple(text.removesuffix(".00") if is_whole else text for text in texts)
 
 
 def text_of(number: Number | None, kind: Kind) -> str:

@@ -12,7 +12,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from dashboard import figures, organisation, rail
+from dashboard.changed_url import changed_url
 from dashboard.charts import Chart
+from dashboard.ranges import PRESETS, DateRange
 from dashboard.table_context import table_context
 from dashboard.tables import Table
 from dashboard.theme import THEMES, theme_after, theme_of
@@ -69,6 +71,27 @@ def table(context: Context, table: Table) -> dict[str, Any]:
 def chart(context: Context, chart: Chart) -> dict[str, Any]:
     """`{% chart c %}`: the chart with its legend and the table behind it."""
     return {"chart": chart, "request": context["request"]}
+
+
+@register.inclusion_tag("dashboard/range_picker.html", takes_context=True)
+def range_picker(context: Context, days: DateRange) -> dict[str, Any]:
+    """`{% range_picker days %}`: in the top bar of a page that shows a range of days."""
+    request = context["request"]
+    own = ("range", "from", "to")
+    return {
+        "days": days,
+        "title": PRESETS.get(days.preset, ""),
+        "presets": [
+            (title, changed_url(request, {"range": preset}, without=own), preset == days.preset)
+            for preset, title in PRESETS.items()
+        ],
+        "kept": [
+            (name, value)
+            for name, values in request.GET.lists()
+            for value in values
+            if name not in own and not name.endswith("after")
+        ],
+    }
 
 
 @register.inclusion_tag("dashboard/rail.html", takes_context=True)

@@ -47,7 +47,7 @@ def test_bars_are_stacked_to_scale():
     drawn = chart(series=[Series("a", [75, 0], slot=0), Series("b", [25, 0], slot=1)])
     below, above = (float(rectangles(drawn, f"series-{n}")[0].get("y")) for n in (0, 1))
     assert (below, above) == (PLOT_PIXELS * 0.25, 0)
-    assert drawn.axis == ("$100.00", "$75.00", "$50.00", "$25.00", "$0.00")
+    assert drawn.axis == ("$100", "$75", "$50", "$25", "$0")
 
 
 def test_a_column_leads_to_its_period_and_says_what_it_is():
