@@ -52,9 +52,11 @@ _OF_KIND = {"money": money, "tokens": tokens, "count": count, "percent": percent
 
 
 def figure(value: Any, *, kind: str, zone: ZoneInfo) -> Figure:
-    """A value of a table's column as its kind says; a dash for None."""
-    if value is None or value == "":
+    """A value of a table's column as its kind says; a text stays one, and None is a dash."""
+    if value is None:
         return Figure(NOTHING)
+    if isinstance(value, str):
+        return Figure(value)
     if kind == "moment":
         return moment(value, zone=zone)
     shorten = _OF_KIND.get(kind)

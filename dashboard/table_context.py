@@ -1,20 +1,26 @@
 """What the template of a table shows: figures instead of values, and the links of its head."""
 
+from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 
-from dashboard import figures, tables
+from dashboard import tables
 from dashboard.changed_url import changed_url
+from dashboard.figures import Figure, figure
 from dashboard.tables import Cell, Column, Row, Table
+
+# The query parameter that shows figures in full: for touch screens, and to read many of them.
+EXACT = "exact"
 
 
 class ShownCell(NamedTuple):
-    """A cell as the template shows it."""
+    """A cell as the template shows it; `number` is the value for programs that read the page."""
 
     column: Column
-    figure: figures.Figure
+    figure: Figure
+    number: str
     url: str
     title: str
 
@@ -29,50 +35,62 @@ class Head(NamedTuple):
 
 def table_context(table: Table, request: HttpRequest, zone: ZoneInfo) -> dict[str, Any]:
     """The context of `dashboard/table.html`."""
-    context = {
+    is_exact = request.GET.get(EXACT) == "1"
+    absent = {column.name: "" for column in table.columns}
+    sums = absent | {table.columns[0].name: "Total"} | dict(table.totals)
+    return {
         "table": table,
         "heads": [_head(table, column, request) for column in table.columns],
-        "rows": [_cells(table, row, zone) for row in table.rows],
-        "totals": _cells(table, {table.columns[0].name: "Total", **table.totals}, zone)
-        if table.totals
-        else None,
+        "rows": [_cells(table, row, zone, is_exact) for row in table.rows],
+        "totals": _cells(table, sums, zone, is_exact) if table.totals else None,
         "count": _count(table),
+        "is_exact": is_exact,
+        **_links(table, request, is_exact),
     }
+
+
+def _links(table: Table, request: HttpRequest, is_exact: bool) -> dict[str, str]:
+    """Where the lines below the table lead."""
+    links = {}
+    if any(column.is_shortened for column in table.columns):
+        changes = {} if is_exact else {EXACT: "1"}
+        links["exact_url"] = changed_url(request, changes, without=(EXACT,))
     if table.next_page:
-        context["next_url"] = changed_url(request, {f"{table.prefix}after": table.next_page})
+        links["next_url"] = changed_url(request, {f"{table.prefix}after": table.next_page})
     if tables.is_registered(table.name):
         which = {"table": table.name} if table.prefix else {}
-        context["csv_url"] = changed_url(request, {"format": "csv", "excel": "1", **which})
-        context["xlsx_url"] = changed_url(request, {"format": "xlsx", **which})
-    return context
+        links["csv_url"] = changed_url(request, {"format": "csv", "excel": "1", **which})
+        links["xlsx_url"] = changed_url(request, {"format": "xlsx", **which})
+    return links
 
 
 def _head(table: Table, column: Column, request: HttpRequest) -> Head:
-    ascending, descending = column.name, f"-{column.name}"
-    orders = {ascending: "ascending", descending: "descending"}
-    first, second = (
-        (descending, ascending)
-        if column.is_figure or column.kind == "moment"
-        else (ascending, descending)
-    )
-    wanted = second if table.sort == first else first
+    """Figures and moments are sorted from the largest first, texts from A."""
+    orders = {column.name: "ascending", f"-{column.name}": "descending"}
+    choices = list(orders)
+    if column.is_figure or column.kind == "moment":
+        choices.reverse()
+    wanted = choices[1] if table.sort == choices[0] else choices[0]
     url = changed_url(request, {f"{table.prefix}sort": wanted}) if column.sortable else ""
     return Head(column, url, orders.get(table.sort, ""))
 
 
-def _cells(table: Table, row: Row, zone: ZoneInfo) -> list[ShownCell]:
-    return [_cell(column, row.get(column.name), zone) for column in table.columns]
+def _cells(table: Table, row: Row, zone: ZoneInfo, is_exact: bool) -> list[ShownCell]:
+    return [_cell(column, row.get(column.name), zone, is_exact) for column in table.columns]
 
 
-def _cell(column: Column, value: Any, zone: ZoneInfo) -> ShownCell:
+def _cell(column: Column, value: Any, zone: ZoneInfo, is_exact: bool) -> ShownCell:
     cell = value if isinstance(value, Cell) else Cell(value)
-    is_text = isinstance(cell.value, str)
-    figure = figures.figure(cell.value, kind="text" if is_text else column.kind, zone=zone)
-    return ShownCell(column, figure, cell.url, cell.title)
+    shown = figure(cell.value, kind=column.kind, zone=zone)
+    if is_exact and shown.exact and column.is_shortened:
+        shown = Figure(shown.exact.removesuffix(" tokens"))
+    is_number = isinstance(cell.value, Decimal | int)
+    number = f"{Decimal(cell.value):f}" if is_number else ""
+    return ShownCell(column, shown, number, cell.url, cell.title)
 
 
 def _count(table: Table) -> str:
-    """`50 of 1,329`; the count of a table that was not counted to its end is `more than`."""
+    """`50 of 1,329`; rows that were not counted to the end are `more than` so many."""
     shown = len(table.rows)
     if table.is_capped:
         return f"{shown:,} of more than {table.count:,}"

@@ -33,6 +33,11 @@ class Column:
         """Whether its values are numbers, which are aligned to the right."""
         return self.kind in FIGURES
 
+    @property
+    def is_shortened(self) -> bool:
+        """Whether its values are shown shorter than they are."""
+        return self.kind in FIGURES - {"count"}
+
 
 class Cell(NamedTuple):
     """A value that leads to a page or has more to say."""

@@ -108,3 +108,10 @@ def test_a_table_with_a_builder_can_be_exported(monkeypatch):
     assert "?agent=ada&amp;format=csv&amp;excel=1" in html(table(), "/?agent=ada")
     with pytest.raises(ValueError, match="registered already"):
         tables.register("spend", lambda *asked: table(), permission="keys.view_charge")
+
+
+def test_figures_are_shown_in_full_when_the_query_asks():
+    shown = html(paged(table(totals={"cost": Decimal("1.5")}), {}), "/?exact=1")
+    assert ">$0.000000001</data>" in shown
+    assert ">$1.500000000</data>" in shown
+    assert 'href="?">Short figures' in shown

@@ -1,0 +1,20 @@
+"""The pages that tests in a browser walk: of each URL pattern of the dashboard, its addresses.
+
+A new page is added here; a test says so.
+"""
+
+OWN_PAGES: dict[str, tuple[str, ...]] = {
+    "dashboard:overview": ("/",),
+    "dashboard:access": ("/access",),
+    "dashboard:settings": ("/settings",),
+}
+# These answer no page: fragments, files and what is sent from a form.
+NO_PAGES = {"dashboard:theme"}
+# Pages of others that use the frame or its styles.
+OTHER_PAGES = ("/nowhere", "/account/sessions/", "/account/second-factor/")
+SIGNED_OUT_PAGES = ("/admin/login/",)
+
+
+def addresses() -> list[str]:
+    """Every address to walk as a person who is signed in."""
+    return [*(path for paths in OWN_PAGES.values() for path in paths), *OTHER_PAGES]

@@ -1,0 +1,120 @@
+"""Every own page in a browser: for all people, in both themes, from a telephone to a wall."""
+
+import pytest
+from django.utils import timezone
+
+from alerts import services as alerts
+from dashboard.urls import urlpatterns
+from keys import alert_kinds
+from tests.browser.own_pages import NO_PAGES, OWN_PAGES, SIGNED_OUT_PAGES, addresses
+from tests.browser.walk import Watch, overflow, violations
+from tests.keys.builders import PAID, add_key, allocate, limit, report
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WIDTHS = (360, 1440, 2560)
+HEIGHT = 900
+JS_BYTES_MAX, CSS_BYTES_MAX = 60_000, 40_000
+
+
+@pytest.fixture
+def fleet(people):
+    """Keys, a session that spends, and an open alert."""
+    now = timezone.now()
+    limit(add_key("nvidia-1", per_day=None, rates=PAID), 1_000_000, now=now)
+    add_key("nvidia-2")
+    report(allocate(tokens=100_000, now=now, auto_rotate=False), 80_000, now=now)
+    kind = alert_kinds.KEY_BROKEN
+    alerts.raise_alert(kind=kind, dedup_key="nvidia-2", title="Key nvidia-2 is broken", now=now)
+
+
+def test_every_page_is_walked():
+    patterns = {f"dashboard:{pattern.name}" for pattern in urlpatterns}
+    assert patterns == OWN_PAGES.keys() | NO_PAGES
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_are_for_all_people_and_quiet(signed_in, live_server, fleet, theme):
+    page = signed_in(theme).new_page()
+    watch = Watch(page, live_server.url)
+    faults = []
+    for path in addresses():
+        page.goto(path)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            faults += violations(page) + overflow(page)
+    assert "\n".join(faults + watch.faults) == ""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_before_the_sign_in_are_so_too(browser, live_server, db, theme):
+    with browser.new_context(base_url=live_server.url, color_scheme=theme) as context:
+        page = context.new_page()
+        watch = Watch(page, live_server.url)
+        faults = []
+        for path in SIGNED_OUT_PAGES:
+            page.goto(path)
+            faults += violations(page) + overflow(page)
+    assert "\n".join(faults + watch.faults) == ""
+
+
+def test_an_empty_installation_is_so_too(signed_in, live_server):
+    page = signed_in(viewport={"width": 360, "height": HEIGHT}).new_page()
+    watch = Watch(page, live_server.url)
+    faults = []
+    for path in addresses():
+        page.goto(path)
+        faults += violations(page) + overflow(page)
+    assert "\n".join(faults + watch.faults) == ""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        # 1,440 pixels at 200 %.
+        {"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2},
+        {"forced_colors": "active"},
+        {"reduced_motion": "reduce"},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_zoom_forced_colours_and_less_motion_break_nothing(signed_in, live_server, fleet, options):
+    page = signed_in(**options).new_page()
+    watch = Watch(page, live_server.url)
+    faults = []
+    for path in addresses():
+        page.goto(path)
+        faults += violations(page) + overflow(page)
+    assert "\n".join(faults + watch.faults) == ""
+
+
+def test_less_motion_is_none(signed_in):
+    page = signed_in(reduced_motion="reduce").new_page()
+    page.goto("/")
+    page.locator(".rail a").nth(1).hover()
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_a_page_loads_little(signed_in):
+    page = signed_in().new_page()
+    sizes = {"script": 0, "stylesheet": 0}
+
+    def add(response):
+        kind = response.request.resource_type
+        if kind in sizes:
+            sizes[kind] += len(response.body())
+
+    page.on("response", add)
+    page.goto("/", wait_until="networkidle")
+    assert 0 < sizes["script"] < JS_BYTES_MAX
+    assert 0 < sizes["stylesheet"] < CSS_BYTES_MAX
+
+
+def test_the_theme_stays_and_needs_no_script(signed_in):
+    page = signed_in("system", java_script_enabled=False).new_page()
+    page.goto("/access")
+    page.get_by_role("button", name="Change to light").click()
+    assert page.url.endswith("/access")
+    page.get_by_role("button", name="Change to dark").click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.goto("/")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
