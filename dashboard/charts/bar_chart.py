@@ -22,12 +22,21 @@ from dashboard.tables import Kind
 
 
 class Series(NamedTuple):
-    """A part of each column; `slot` is its colour, 0 to 7, and None the grey of all others."""
+    """A part of each column; `slot` is its colour, 0 to 7, and None the grey of all others.
+
+    `is_expected`: it has not happened, so it is drawn lighter and no sum of the table includes it.
+    """
 
     name: str
     values: Sequence[Number]
     slot: int | None = None
     url: str = ""
+    is_expected: bool = False
+
+    @property
+    def colour(self) -> str:
+        """The class of its colour."""
+        return f"{colour(self.slot)} expected" if self.is_expected else colour(self.slot)
 
 
 def bars(
@@ -43,8 +52,9 @@ def bars(
 
     What is below zero is not drawn; the table shows it.
     """
-    totals = [sum(each.values[index] for each in series) for index in range(len(periods))]
-    top = axis_top(max([*totals, line or 0], default=0))
+    spent = [each for each in series if not each.is_expected]
+    totals, tall = _sums(spent, periods), _sums(series, periods)
+    top = axis_top(max([*tall, line or 0], default=0))
     columns = [
         column._replace(parts=_parts(series, index, top))
         for index, column in enumerate(
@@ -57,9 +67,13 @@ def bars(
         title=title,
         svg=plot_svg(name, columns, budget=budget),
         table=table_behind(name, title, periods, series, kind, totals=totals),
-        legend=tuple(LegendEntry(each.name, colour(each.slot), each.url) for each in series),
+        legend=tuple(LegendEntry(each.name, each.colour, each.url) for each in series),
         axis=axis(top, kind),
     )
+
+
+def _sums(series: Sequence[Series], periods: Sequence[Period]) -> list[Number]:
+    return [sum(each.values[index] for each in series) for index in range(len(periods))]
 
 
 def _parts(series: Sequence[Series], index: int, top: Decimal) -> list[Part]:
@@ -67,5 +81,5 @@ def _parts(series: Sequence[Series], index: int, top: Decimal) -> list[Part]:
     for each in series:
         if tall := height(each.values[index], top):
             y -= tall
-            parts.append(Part(colour(each.slot), y, tall))
+            parts.append(Part(each.colour, y, tall))
     return parts

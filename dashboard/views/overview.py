@@ -16,6 +16,8 @@ from django.views.decorators.http import require_safe
 
 from alerts import queries as alerts
 from common.admin.visible_rows import visible_to
+from dashboard import organisation
+from dashboard.overview import sections
 from keys.books.queries import pages
 from orchestration.models import Task
 from orchestration.queries import pages as tasks
@@ -93,8 +95,9 @@ _SECTIONS = {
 @staff_member_required
 def overview(request: HttpRequest) -> HttpResponse:
     """GET /: the state of the fleet now, in a fixed number of queries."""
-    now = timezone.now()
-    context: dict[str, Any] = {"now": now}
+    now, zone = timezone.now(), organisation.zone(request)
+    stack = request.GET.get("by", "")
+    context = sections.overview(request.user, stack=stack, zone=zone, now=now)
     for permission, section in _SECTIONS.items():
         if request.user.has_perm(permission):
             context |= section(request.user, now)

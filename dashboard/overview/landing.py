@@ -1,0 +1,86 @@
+"""Where the spend of a month lands: the run rate with the shape of the week, and a band.
+
+Pure functions. A day is expected to cost the level of the last four weeks times the weight of its
+weekday. The band covers what such expectations missed by in the past four weeks, four times in
+five: it is as wide as spend is irregular.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+# Complete days from the first spend on, before an expectation means something: two of each weekday.
+DAYS_MIN = 14
+# How far an expectation looks back: for the weight of a weekday, and for the level.
+HISTORY_DAYS = 56
+_LEVEL_DAYS = 28
+# Of a normal distribution, 80 % lie within so many standard deviations.
+_DEVIATIONS = Decimal("1.2816")
+_DAY = timedelta(days=1)
+_ZERO = Decimal(0)
+
+
+class Landing(NamedTuple):
+    """What a month is expected to cost, from `low` to `high` four times in five.
+
+    `rest`: what is still expected of today and of each later day of the month.
+    """
+
+    cost: Decimal
+    low: Decimal
+    high: Decimal
+    rest: dict[date, Decimal]
+
+
+def landing(spent: Mapping[date, Decimal], *, today: date, last_day: date) -> Landing | None:
+    """The landing of the month that ends with `last_day`; `spent` is the cost of each day with any.
+
+    None when there were fewer than `DAYS_MIN` complete days since the first with spend.
+    """
+    history = complete_days(spent, today)
+    if len(history) < DAYS_MIN:
+        return None
+    weights, recent = _weights(history), list(history.items())[-_LEVEL_DAYS:]
+    level = _mean([cost for _, cost in recent])
+    rest = {day: level * weights[day.weekday()] for day in _days(today, last_day + _DAY)}
+    rest[today] = max(rest[today] - spent.get(today, _ZERO), _ZERO)
+    so_far = sum(
+        (spent.get(day, _ZERO) for day in _days(today.replace(day=1), today + _DAY)), _ZERO
+    )
+    cost = so_far + sum(rest.values(), _ZERO)
+    misses = [cost - level * weights[day.weekday()] for day, cost in recent]
+    margin = _DEVIATIONS * _deviation(misses, days=len(rest))
+    return Landing(cost, max(cost - margin, so_far), cost + margin, rest)
+
+
+def complete_days(spent: Mapping[date, Decimal], today: date) -> dict[date, Decimal]:
+    """The cost of each complete day since the first with spend, days without spend included."""
+    first = min((day for day, cost in spent.items() if cost), default=today)
+    first = max(first, today - HISTORY_DAYS * _DAY)
+    return {day: spent.get(day, _ZERO) for day in _days(first, today)}
+
+
+def _weights(history: Mapping[date, Decimal]) -> list[Decimal]:
+    """What a Monday, …, a Sunday costs of a mean day."""
+    mean = _mean([*history.values()])
+    if not mean:
+        return [Decimal(1)] * 7
+    return [
+        _mean([cost for day, cost in history.items() if day.weekday() == weekday]) / mean
+        for weekday in range(7)
+    ]
+
+
+def _deviation(misses: Sequence[Decimal], *, days: int) -> Decimal:
+    """The standard deviation of the sum of `days` days, and of the level that it stands on."""
+    variance = sum((miss * miss for miss in misses), _ZERO) / (len(misses) - 1)
+    return (variance * days * (1 + Decimal(days) / len(misses))).sqrt()
+
+
+def _mean(costs: Sequence[Decimal]) -> Decimal:
+    return sum(costs, _ZERO) / len(costs)
+
+
+def _days(first: date, until: date) -> list[date]:
+    return [first + number * _DAY for number in range((until - first).days)]

@@ -1,0 +1,9 @@
+"""Where the figures of the Overview are broken down."""
+
+from common import links
+from dashboard.ranges import DateRange
+
+
+def spend_url(days: DateRange, **parameters: str) -> str:
+    """The spend of these days; `parameters` are filters and groups of the page."""
+    return links.url("charges")
