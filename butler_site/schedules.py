@@ -32,6 +32,7 @@ JOBS = (
     Job("gate.jobs.watch_findings", 60),
     Job("gateway.jobs.probe_keys", 1),
     Job("gateway.jobs.forget_expired", 60),
+    Job("dashboard.jobs.resume_exports", 1),
     Job("reports.jobs.delete_expired_exports", 60),
 )
 

@@ -8,6 +8,14 @@ links.register(
         "overview": Page("dashboard:overview"),
         "access": Page("dashboard:access"),
         "settings": Page("dashboard:settings"),
+        "reports": Page("dashboard:reports"),
+        "save_view": Page("dashboard:save-view"),
+        "change_view": Page("dashboard:change-view"),
+        "delete_view": Page("dashboard:delete-view"),
+        "add_note": Page("dashboard:add-note"),
+        "delete_note": Page("dashboard:delete-note"),
+        "export_file": Page("dashboard:export-file"),
+        "export_content": Page("dashboard:export-content"),
         "theme": Page("dashboard:theme"),
     }
 )

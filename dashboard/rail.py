@@ -37,6 +37,7 @@ MAIN = (
     Entry("Agents & tasks", "bot", "tasks", "orchestration.view_task"),
     Entry("Approvals", "badge-check", "approvals", "security.view_approval", _approvals),
     Entry("Alerts", "bell", "alerts", "alerts.view_alert", _alerts),
+    Entry("Reports", "file-text", "reports"),
 )
 SMALL = (
     Entry("Security", "shield", "findings", "gate.view_finding"),

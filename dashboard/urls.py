@@ -3,7 +3,11 @@
 from django.urls import path
 
 from dashboard.views.access import access
+from dashboard.views.date_notes import add_note, delete_note
+from dashboard.views.export_files import export_content, export_file
 from dashboard.views.overview import overview
+from dashboard.views.reports import reports
+from dashboard.views.saved_views import change_view, delete_view, save_view
 from dashboard.views.settings import settings
 from dashboard.views.theme import theme
 
@@ -12,5 +16,13 @@ urlpatterns = [
     path("", overview, name="overview"),
     path("access", access, name="access"),
     path("settings", settings, name="settings"),
+    path("reports", reports, name="reports"),
+    path("reports/views", save_view, name="save-view"),
+    path("reports/views/<int:pk>", change_view, name="change-view"),
+    path("reports/views/<int:pk>/deletion", delete_view, name="delete-view"),
+    path("reports/notes", add_note, name="add-note"),
+    path("reports/notes/<int:pk>/deletion", delete_note, name="delete-note"),
+    path("reports/files/<int:pk>", export_file, name="export-file"),
+    path("reports/files/<int:pk>/content", export_content, name="export-content"),
     path("theme", theme, name="theme"),
 ]

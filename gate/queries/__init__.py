@@ -6,8 +6,16 @@ from gate import roles
 from gate.access import access_of
 from gate.queries.access_review import PersonAccess, access_review
 from gate.queries.csv_export import write_access_review
+from gate.rows import bindings
 
-__all__ = ["PersonAccess", "access_of", "access_review", "is_role", "write_access_review"]
+__all__ = [
+    "PersonAccess",
+    "access_of",
+    "access_review",
+    "bindings",
+    "is_role",
+    "write_access_review",
+]
 
 
 def is_role(group: Group) -> bool:

@@ -3,9 +3,8 @@
 import csv
 from typing import Protocol
 
+from common.spreadsheets import inert_text
 from gate.queries.access_review import PersonAccess, access_review
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Writable(Protocol):
@@ -24,6 +23,5 @@ def write_access_review(file: Writable) -> None:
 
 
 def _cell(value: object) -> str:
-    """Text that no spreadsheet takes for a formula."""
     text = "; ".join(value) if isinstance(value, list) else "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return inert_text(text)

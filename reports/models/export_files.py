@@ -39,6 +39,7 @@ class ExportFile(models.Model):
     # The owner's bindings when the file was made: who is bound otherwise later does not get it.
     centres = ArrayField(models.SlugField(max_length=64), db_default=[])
     table = models.CharField(max_length=64, help_text="The name of the table.")
+    path = models.CharField(max_length=500, db_default="", help_text="The path of the page.")
     query = models.CharField(max_length=2000, blank=True, help_text="The query string of the page.")
     file_format = models.CharField(max_length=4, help_text="The format of the file.")
     status = models.CharField(max_length=7, choices=Status, default=Status.QUEUED)

@@ -31,6 +31,7 @@ class ExportRequest(NamedTuple):
     """
 
     table: str
+    path: str
     query: str
     file_format: str
     rows_expected: int
@@ -60,6 +61,7 @@ def ask_export(
         raise TooManyExports(open_max=OPEN_MAX)
     file = ExportFile.objects.create(
         **wanted,
+        path=request.path,
         centres=request.centres,
         rows_expected=request.rows_expected,
         created_at=now,
@@ -84,9 +86,9 @@ def claim_export(file_id: int, *, now: datetime) -> ExportFile | None:
     return ExportFile.objects.get(pk=file_id) if claimed else None
 
 
-def note_progress(file: ExportFile, *, rows: int, now: datetime) -> bool:
-    """Say that the job lives and how far it is; False if another job has taken the file over."""
-    return bool(_own(file).update(rows=rows, progressed_at=now))
+def note_progress(file: ExportFile, *, rows: int, now: datetime) -> None:
+    """Say that the job lives and how many rows it has written."""
+    _own(file).update(rows=rows, progressed_at=now)
 
 
 @transaction.atomic(durable=True)

@@ -7,9 +7,20 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:overview": ("/",),
     "dashboard:access": ("/access",),
     "dashboard:settings": ("/settings",),
+    "dashboard:reports": ("/reports",),
 }
 # These answer no page: fragments, files and what is sent from a form.
-NO_PAGES = {"dashboard:theme"}
+NO_PAGES = {
+    "dashboard:theme",
+    "dashboard:save-view",
+    "dashboard:change-view",
+    "dashboard:delete-view",
+    "dashboard:add-note",
+    "dashboard:delete-note",
+    "dashboard:export-content",
+    # tests/browser/test_reports.py walks it while its file is made.
+    "dashboard:export-file",
+}
 # Pages of others that use the frame or its styles.
 OTHER_PAGES = ("/nowhere", "/account/sessions/", "/account/second-factor/")
 SIGNED_OUT_PAGES = ("/admin/login/",)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.urls import resolve
+from django.urls import NoReverseMatch, resolve
 
 from common import links
 
@@ -47,11 +47,10 @@ def test_a_subject_leads_to_its_page():
 
 @pytest.mark.parametrize("kind", [kind for kind in links.kinds() if kind not in LISTS])
 def test_the_page_of_a_row_exists(kind):
-    page = links.page(kind)
-    needs_key = kind != "own_password" and (
-        isinstance(page, links.FilteredPage) or page.url_name.endswith("_change")
-    )
-    path = links.url(kind, *([1] if needs_key else []))
+    try:
+        path = links.url(kind)
+    except (NoReverseMatch, TypeError):
+        path = links.url(kind, 1)
     assert resolve(path.partition("?")[0])
 
 

@@ -1,0 +1,17 @@
+"""The jobs of the dashboard, called by django-q2."""
+
+from django.utils import timezone
+
+from dashboard import exports
+from reports import services as reports
+
+
+def make_export(file_id: int) -> None:
+    """Once, when a person asks for a file that is too large for a request: make it."""
+    if file := reports.claim_export(file_id, now=timezone.now()):
+        exports.make(file)
+
+
+def resume_exports() -> int:
+    """Every minute: files whose job died are made again; returns how many."""
+    return reports.resume_exports(job=exports.JOB, now=timezone.now())
