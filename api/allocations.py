@@ -48,6 +48,7 @@ class AllocationOutput(serializers.Serializer):
     model_mismatch = serializers.ChoiceField(ModelMismatch.choices, help_text=texts.MODEL_MISMATCH)
     agent = serializers.CharField(source="agent_id", help_text=texts.AGENT)
     cost_centre = serializers.CharField(source="cost_centre_id", help_text=texts.COST_CENTRE)
+    label = serializers.CharField(help_text=texts.LABEL)  # type: ignore[assignment]
     allocated = serializers.IntegerField(help_text=texts.ALLOCATED)
     used = serializers.IntegerField(help_text=texts.USED)
     held = serializers.IntegerField(help_text=texts.HELD)
@@ -169,6 +170,9 @@ class AllocationListView(ApiView):
             help_text="The cost centre that pays: the agent's own, which is the default, or one "
             "below it.",
         )
+        label = String(  # type: ignore[assignment]
+            required=False, max_length=100, help_text=texts.LABEL
+        )
         ttl_seconds = Integer(
             required=False,
             min_value=1,
@@ -194,6 +198,14 @@ class AllocationListView(ApiView):
             help_text="The HTTP status with which the gateway refuses calls that exceed the "
             "budget. The default is 400, which nearly all clients send once only.",
         )
+
+        def validate_label(self, label: str) -> str:
+            """Refuse a label of Butler's own: an agent's calls are not those of a task."""
+            if label.startswith(keys.TASK_LABEL):
+                raise serializers.ValidationError(
+                    "Use another label: those of tasks begin with task:"
+                )
+            return label
 
         def validate(self, values: dict) -> dict:
             """Replace a text by the tokens estimated from it."""

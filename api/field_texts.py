@@ -8,6 +8,10 @@ SESSION_ID = "Identifies the session that the allocation was lent to."
 KEY_ID = "Identifies the API key, by the name that its operator gave it."
 AGENT = "The name of the agent that spends."
 COST_CENTRE = "The name of the cost centre that pays."
+LABEL = (
+    "What the budget is for, in at most 100 characters, for example `invoice-check`; usage can be "
+    "grouped by it. Budgets of tasks have `task:` and the id of the task."
+)
 PROVIDER = "The name of the provider that sells the tokens, for example `openai`."
 MODEL = "The name of the model, as its provider spells it."
 MODEL_MISMATCH = (

@@ -48,6 +48,7 @@ _LEND = {
     "wire_format": "''",
     "refusal_status": "NULL",
     "provider_expanded": "false",
+    "label": "''",
     "asked": "'{}'::jsonb",
     "models": "'{}'::text[]",
     "allowed_models": "'{}'::text[]",

@@ -21,6 +21,7 @@ JOBS = (
     Job("keys.jobs.expire", 1),
     Job("keys.jobs.turn_windows", 1),
     Job("keys.jobs.rotate_stranded", 1),
+    Job("keys.jobs.roll_up_usage", 15),
     Job("keys.jobs.refresh_catalogue", 1440),
     Job("alerts.jobs.retry_deliveries", 1),
     Job("orchestration.jobs.maintain_tasks", 1),

@@ -30,6 +30,11 @@ def refresh_catalogue() -> int:
     return services.refresh_catalogue()
 
 
+def roll_up_usage() -> int:
+    """Every 15 minutes: days of usage that are over or have changed; returns how many."""
+    return services.roll_up_usage()
+
+
 def rotate_away(slug: str) -> None:
     """Once, when a key was refused or switched off: move its live allocations."""
     services.rotate_away(slug, now=timezone.now())

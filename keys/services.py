@@ -2,7 +2,11 @@
 
 from keys.books.services.adjust import adjust_charge
 from keys.books.services.allocate import allocate
-from keys.books.services.allocation_request import REFUSAL_STATUSES, AllocationRequest
+from keys.books.services.allocation_request import (
+    REFUSAL_STATUSES,
+    TASK_LABEL,
+    AllocationRequest,
+)
 from keys.books.services.close import (
     complete,
     expire_allocations,
@@ -29,6 +33,7 @@ from keys.books.services.import_books import (
 )
 from keys.books.services.key_selection import check_known
 from keys.books.services.report_usage import report_usage
+from keys.books.services.roll_up_usage import roll_up_usage
 from keys.books.services.rotate import rotate
 from keys.books.services.rotate_stranded import rotate_away, rotate_stranded
 from keys.books.services.settle import (
@@ -88,6 +93,7 @@ from keys.supply.services.served_models import set_served_models
 __all__ = [
     "IMPORTED_CHARGE",
     "REFUSAL_STATUSES",
+    "TASK_LABEL",
     "SettlementResult",
     "Settlement",
     "HoldResult",
@@ -160,6 +166,7 @@ __all__ = [
     "report_usage",
     "revive_keys",
     "revoke_token",
+    "roll_up_usage",
     "rotate",
     "rotate_away",
     "rotate_stranded",

@@ -56,6 +56,7 @@ class AllocationAdmin(ReadOnlyAdmin):
                     "status_reason",
                     "agent_name",
                     "centre",
+                    "label",
                     "key_name",
                     "named_models",
                     "model_mismatch",

@@ -79,6 +79,7 @@ def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocatio
         ttl_seconds=min(ttl, settings.ALLOCATION_TTL_SECONDS_MAX),
         wire_format=terms.wire_format,
         refusal_status=terms.refusal_status,
+        label=f"{keys.TASK_LABEL}{task.pk}",
     )
     # Another worker may have allocated it, on terms that are no longer offered.
     earlier = attempt.fence > 1 and _allocations_of(attempt).first()

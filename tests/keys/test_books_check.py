@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, transaction
 
+from keys import services as keys
 from keys.books.queries.books_check import CHECKS, books_check
 from keys.models import Agent
 from tests.books import assert_books_balance
@@ -23,6 +24,9 @@ DAMAGES = {
     "3 one-open-window": "UPDATE keys_window SET closed_at = now(), committed = 0",
     "6 adjusted-charge-is-final": "UPDATE keys_charge SET hold_expired_at = now()",
     "6 append-only": "ALTER TABLE keys_charge DISABLE TRIGGER ALL",
+    "7 slices-of-charges": "UPDATE keys_usageslice SET estimated_cost = estimated_cost + 1",
+    "7 slices-of-windows": "UPDATE keys_usageslice SET agent_id = 'bob'",
+    "7 days-of-slices": "UPDATE keys_usageday SET cost = cost + 1",
 }
 
 
@@ -53,6 +57,7 @@ def busy(people):
     adjust(report(allocation, 100), 90)
     settle(hold(allocation, 500), 400)
     hold(allocation, 700)
+    keys.roll_up_usage()
     assert_books_balance()
 
 

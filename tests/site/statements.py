@@ -74,6 +74,8 @@ PARAMETERS: dict[str, Any] = {
     "key_id": None,
     "keys": ["nvidia-1"],
     "kind": "",
+    "label": "",
+    "last": NOON.date(),
     "least": 1,
     "midnight": NOON,
     "minute": NOON,
@@ -126,9 +128,11 @@ PARAMETERS: dict[str, Any] = {
     "windows": [1],
     "wire_format": "openai",
     "worker": "worker-1",
+    "zone": "UTC",
 }
 OWN_PARAMETERS = {
     "keys.books.queries.spend.SPEND": {
+        "by_days": True,
         "since": NOON,
         "providers": [],
         "key_ids": [],
@@ -139,7 +143,6 @@ OWN_PARAMETERS = {
         "within_centre": None,
         "by": "agent",
         "step": "day",
-        "zone": "UTC",
     },
     # It takes arrays of equal length.
     "keys.books.sql.rotate.MOVE": {

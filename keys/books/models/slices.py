@@ -95,7 +95,10 @@ class UsageRollup(models.Model):
 
 
 class StaleUsage(models.Model):
-    """A slice that changed when its day may have been made already."""
+    """A slice that changed long after its end, when its day may have been made already.
+
+    `keys.jobs.roll_up_usage` makes the day again and deletes the row.
+    """
 
     starts_at = models.DateTimeField()
 

@@ -5,7 +5,15 @@ invariant holds. Checks whose names have the same number belong to one invariant
 """
 
 from common.row_checks import Check, Finding, run_checks
+from keys.books.sql.slices import columns, usage_of, usage_of_adjustment
 from keys.limits import sql
+from keys.models import MEASURES
+
+# Holds that end without a settlement do not record when, so their counts cannot be counted again.
+_COUNTED = [name for name in MEASURES if name not in ("released", "expired")]
+_SUMS = ", ".join(_COUNTED)
+_LESS = ", ".join(f"-{name} AS {name}" for name in _COUNTED)
+_DIFFER = " OR ".join(f"sum({name}) <> 0" for name in _COUNTED)
 
 
 def _missing_triggers(*names: str) -> str:
@@ -29,6 +37,7 @@ _APPEND_ONLY = (
     "auditentry_is_append_only",
     "decision_is_append_only",
     "price_is_append_only",
+    "apikey_keeps_its_provider",
 )
 
 CHECKS = [
@@ -159,6 +168,80 @@ CHECKS = [
         "settled charges, their adjustments, rotations, prices and audit entries are kept by "
         "triggers that are on",
         _missing_triggers(*_APPEND_ONLY),
+    ),
+    Check(
+        "7 slices-of-charges",
+        "each slice of usage = the charges settled in it, as adjusted; shown is what it lacks",
+        f"""
+        SELECT starts_at, api_key_id AS key, agent_id AS agent, cost_centre_id AS cost_centre,
+               label, model, sum(calls) AS calls, sum(tokens) AS tokens, sum(cost) AS cost
+          FROM (
+            SELECT date_bin('15 minutes', u.settled_at, 'epoch') AS starts_at, u.api_key_id,
+                   a.agent_id, a.cost_centre_id, a.label, u.model, {_SUMS}
+              FROM (
+                SELECT c.settled_at, c.allocation_id, c.api_key_id, c.model,
+                       {columns(usage_of("c"))}
+                  FROM keys_charge c WHERE c.status = 'settled'
+                UNION ALL
+                SELECT j.settled_at, j.allocation_id, j.api_key_id, j.model,
+                       {columns(usage_of_adjustment("j", "c"))}
+                  FROM keys_adjustment j JOIN keys_charge c ON c.id = j.charge_id
+              ) AS u JOIN keys_allocation a ON a.id = u.allocation_id
+            UNION ALL
+            SELECT starts_at, api_key_id, agent_id, cost_centre_id, label, model, {_LESS}
+              FROM keys_usageslice
+          ) AS each
+         GROUP BY 1, 2, 3, 4, 5, 6
+        HAVING {_DIFFER}
+        """,  # noqa: S608 - names of columns
+    ),
+    Check(
+        "7 slices-of-windows",
+        "window.used = the slices of its scope, where it begins and ends with a slice",
+        """
+        WITH spent AS (
+            SELECT 'key:' || api_key_id AS scope, starts_at, tokens, cost FROM keys_usageslice
+            UNION ALL
+            SELECT 'agent:' || agent_id, starts_at, tokens, cost FROM keys_usageslice
+            UNION ALL
+            SELECT 'centre:' || unnest(c.path), s.starts_at, s.tokens, s.cost
+              FROM keys_usageslice s JOIN keys_costcentre c ON c.slug = s.cost_centre_id
+        )
+        SELECT w.id AS window, w.scope, w.unit, w.used,
+               coalesce(sum(keys_in_unit(w.unit, s.tokens, s.cost)), 0) AS slices
+          FROM keys_window w
+          JOIN keys_limit l ON l.id = w.limit_id
+          LEFT JOIN spent s ON s.scope = w.scope AND s.starts_at >= w.starts_at
+                           AND s.starts_at < w.ends_at
+         WHERE (l.removed_at IS DISTINCT FROM w.closed_at OR w.closed_at IS NULL)
+           AND date_bin('15 minutes', w.starts_at, 'epoch') = w.starts_at
+           AND date_bin('15 minutes', w.ends_at, 'epoch') = w.ends_at
+         GROUP BY w.id
+        HAVING w.used <> coalesce(sum(keys_in_unit(w.unit, s.tokens, s.cost)), 0)
+        """,
+    ),
+    Check(
+        "7 days-of-slices",
+        "each day of usage that counts = its slices; shown is what the slices lack",
+        f"""
+        WITH stale AS (
+            SELECT DISTINCT (t.starts_at AT TIME ZONE r.zone)::date AS day
+              FROM keys_staleusage t, keys_usagerollup r
+        )
+        SELECT day, api_key_id AS key, agent_id AS agent, cost_centre_id AS cost_centre, model,
+               sum(calls) AS calls, sum(tokens) AS tokens, sum(cost) AS cost
+          FROM (
+            SELECT day, api_key_id, agent_id, cost_centre_id, model, {_SUMS} FROM keys_usageday
+            UNION ALL
+            SELECT d.day, s.api_key_id, s.agent_id, s.cost_centre_id, s.model, {_LESS}
+              FROM keys_usageslice s, keys_usagerollup r,
+                   LATERAL (SELECT (s.starts_at AT TIME ZONE r.zone)::date) AS d(day)
+             WHERE d.day <= r.through
+          ) AS each
+         WHERE day NOT IN (SELECT day FROM stale)
+         GROUP BY 1, 2, 3, 4, 5
+        HAVING {_DIFFER}
+        """,  # noqa: S608 - names of columns
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Spend: what was used and what it cost, by time and by who used it, from the slices."""
+"""Spend: what was used and what it cost, by time and by who used it, from slices and days."""
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from common.statements import Statement, fetch_unprepared
+from keys.models import MEASURES
 
 Step = Literal["quarter", "hour", "day", "month"]
 # How spend can be grouped. `cost_centre`: the one that paid; `centre_at`: the one below
@@ -120,13 +121,54 @@ _SUMS = ", ".join(
     for field in fields(Spend)
 )
 
-# The values are in its text when it is planned, so parts that do not apply cost nothing.
+_MEASURES = ", ".join(MEASURES)
+# One statement sees one snapshot, so it is exact while settlements and the job of days write. The
+# values are in its text when it is planned, so parts that do not apply cost nothing.
 SPEND = Statement(
     f"""
-    WITH used AS (
-        SELECT s.*, (s.starts_at AT TIME ZONE %(zone)s::text)::date AS day
-          FROM keys_usageslice s
+    -- The whole days of the filter that have been made, if days can be read. The beginnings of days
+    -- are wide of a clock change at midnight: the date decides.
+    WITH rolled AS MATERIALIZED (
+        SELECT r.zone, x.first, x.last,
+               (x.first::timestamp AT TIME ZONE r.zone) + interval '3 hours' AS first_at,
+               ((x.last + 1)::timestamp AT TIME ZONE r.zone) - interval '3 hours' AS last_at
+          FROM keys_usagerollup r, LATERAL (
+               SELECT ((%(since)s::timestamptz - interval '1 us') AT TIME ZONE r.zone)::date + 1,
+                      least((%(until)s::timestamptz AT TIME ZONE r.zone)::date - 1, r.through)
+               ) AS x(first, last)
+         WHERE %(by_days)s AND (%(step)s::text = '' OR r.zone = %(zone)s) AND x.first <= x.last
+    ),
+    stale AS MATERIALIZED (
+        SELECT DISTINCT (t.starts_at AT TIME ZONE r.zone)::date AS day
+          FROM keys_staleusage t, rolled r
+    ),
+    -- What is read from slices: the rest of the filter, and days that changed.
+    spans AS (
+        SELECT %(since)s::timestamptz AS starts_at, %(until)s::timestamptz AS ends_at,
+               '-infinity'::date AS first, 'infinity'::date AS last
+         WHERE NOT EXISTS (SELECT FROM rolled)
+        UNION ALL
+        SELECT %(since)s, first_at, '-infinity', first - 1 FROM rolled
+        UNION ALL
+        SELECT last_at, %(until)s, last + 1, 'infinity' FROM rolled
+        UNION ALL
+        SELECT (s.day::timestamp AT TIME ZONE r.zone) - interval '3 hours',
+               ((s.day + 1)::timestamp AT TIME ZONE r.zone) + interval '3 hours', s.day, s.day
+          FROM stale s, rolled r WHERE s.day BETWEEN r.first AND r.last
+    ),
+    used AS (
+        SELECT NULL::timestamptz AS starts_at, d.day, d.api_key_id, d.agent_id, d.cost_centre_id,
+               '' AS label, d.model, {_MEASURES}
+          FROM rolled r JOIN keys_usageday d ON d.day BETWEEN r.first AND r.last
+         WHERE d.day NOT IN (SELECT day FROM stale)
+        UNION ALL
+        SELECT s.starts_at, (s.starts_at AT TIME ZONE %(zone)s::text)::date, s.api_key_id,
+               s.agent_id, s.cost_centre_id, s.label, s.model, {_MEASURES}
+          FROM spans p
+          JOIN keys_usageslice s ON s.starts_at >= p.starts_at AND s.starts_at < p.ends_at
          WHERE s.starts_at >= %(since)s AND s.starts_at < %(until)s
+           AND (s.starts_at AT TIME ZONE coalesce((SELECT zone FROM rolled), 'UTC'))::date
+               BETWEEN p.first AND p.last
     )
     SELECT CASE %(step)s::text WHEN 'quarter' THEN u.starts_at
                                WHEN 'hour' THEN date_trunc('hour', u.starts_at, %(zone)s::text)
@@ -216,7 +258,14 @@ def _rows(
     if not (is_on_border(which.since) and is_on_border(which.until)):
         raise ValueError("Use moments on a quarter of an hour.")
     return fetch_unprepared(
-        SPEND, **_as_lists(which), by=by, within_centre=within_centre, step=step, zone=zone
+        SPEND,
+        **_as_lists(which),
+        by=by,
+        within_centre=within_centre,
+        step=step,
+        zone=zone,
+        # They have no labels.
+        by_days=by != "label" and not which.labels and step in ("", "day", "month"),
     )
 
 

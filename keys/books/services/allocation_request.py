@@ -10,8 +10,11 @@ from keys.refusals import WrongValue
 # Statuses with which the gateway may refuse a call that the budget cannot pay. Clients do not retry
 # after any of these by themselves.
 REFUSAL_STATUSES = (400, 402, 403, 422, 429)
-_LATER = ("wire_format", "refusal_status", "models", "model_mismatch")
+# The label of the budgets of a task begins so, and ends with its id.
+TASK_LABEL = "task:"
+_LATER = ("wire_format", "refusal_status", "models", "model_mismatch", "label")
 _MODELS_MAX = 20
+_LABEL_LENGTH_MAX = 100
 
 
 def check_ttl(ttl_seconds: int) -> None:
@@ -32,7 +35,8 @@ class AllocationRequest:
     budget cannot pay, for clients that misread the usual one. `model` or `models`: what the session
     must be able to use; only keys that serve all of them are considered, or one key for each model
     where no key serves all. `model_mismatch`: what the gateway does with a call for a model that
-    the session cannot use, `serve` (the default model answers) or `refuse`.
+    the session cannot use, `serve` (the default model answers) or `refuse`. `label`: what the
+    budget is for; usage can be grouped by it.
     """
 
     tokens: int
@@ -45,6 +49,7 @@ class AllocationRequest:
     refusal_status: int | None = None
     models: tuple[str, ...] = ()
     model_mismatch: str | None = None
+    label: str = ""
 
     @property
     def named_models(self) -> tuple[str, ...]:
@@ -69,9 +74,13 @@ class AllocationRequest:
             raise WrongValue(f"Give at most {_MODELS_MAX} models.", field="models")
         if self.model_mismatch not in (None, *ModelMismatch.values):
             raise WrongValue("Use serve or refuse for model_mismatch.", field="model_mismatch")
+        if len(self.label) > _LABEL_LENGTH_MAX:
+            raise WrongValue(
+                f"Use at most {_LABEL_LENGTH_MAX} characters for the label.", field="label"
+            )
 
     def as_json(self) -> dict[str, object]:
         """The request as JSON, to compare a repeated request with."""
         fields = {**asdict(self), "models": list(self.models)}
         # A request from before these fields existed must still compare as the same.
-        return {n: fields[n] for n in fields if n not in _LATER or fields[n] not in (None, [])}
+        return {n: fields[n] for n in fields if n not in _LATER or fields[n] not in (None, [], "")}

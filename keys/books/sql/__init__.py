@@ -16,6 +16,7 @@ every window that LOCK waited for.
 from keys.books.sql.adjust import ADJUST
 from keys.books.sql.allocate import ALLOCATE, split_lent_row
 from keys.books.sql.close import CLOSE
+from keys.books.sql.days import DUE, LOCK_ROLLUP, ROLL_UP, START_ROLLUP
 from keys.books.sql.freeze import ANNOUNCE, CUT_CHARGES, FREEZE_LOCK, FROZEN_PAYERS
 from keys.books.sql.freeze import CHANNEL as FREEZE_CHANNEL
 from keys.books.sql.hold import EXTEND_HOLDS, HOLD, HOLD_ONE, PACE
@@ -44,6 +45,7 @@ __all__ = [
     "COMMITTED",
     "COUNT_CHARGES",
     "CUT_CHARGES",
+    "DUE",
     "END",
     "EXTEND_HOLDS",
     "FREEZE_CHANNEL",
@@ -55,12 +57,15 @@ __all__ = [
     "LACKING",
     "LOCK",
     "LOCK_ALLOCATION",
+    "LOCK_ROLLUP",
     "LOOK",
     "MOVE",
     "PACE",
     "RECORD",
     "REPORTED",
+    "ROLL_UP",
     "SERVED_BY_KEY",
+    "START_ROLLUP",
     "TAKE_SLOT",
     "split_lent_row",
 ]

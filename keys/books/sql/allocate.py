@@ -82,13 +82,13 @@ ALLOCATE = Statement(
             session_id, agent_id, cost_centre_id, api_key_id, price_id, payers, status,
             status_reason, allocated, used, held, allocated_cost, used_cost, held_cost,
             token_cost_max, overrun, rotation_threshold, auto_rotate, wire_format, refusal_status,
-            named_models, model_mismatch, provider_expanded, idempotency_key, asked, created_at,
-            expires_at)
+            named_models, model_mismatch, provider_expanded, label, idempotency_key, asked,
+            created_at, expires_at)
         SELECT %(session_id)s, %(agent_id)s, %(cost_centre_id)s, %(api_key_id)s, %(price_id)s,
                %(payers)s, 'active', '', %(allocated)s, 0, 0, %(allocated_cost)s, 0, 0,
                %(token_cost_max)s, false, %(rotation_threshold)s, %(auto_rotate)s, %(wire_format)s,
                %(refusal_status)s, %(named_models)s::text[], %(model_mismatch)s,
-               %(provider_expanded)s, %(idempotency_key)s, %(asked)s, %(created_at)s,
+               %(provider_expanded)s, %(label)s, %(idempotency_key)s, %(asked)s, %(created_at)s,
                %(expires_at)s
           FROM verdict v
          WHERE v.current AND v.fits

@@ -54,7 +54,7 @@ _ADDED = ", ".join(f"{name} = s.{name} + excluded.{name}" for name in MEASURES)
 # After a CTE `ended` with `api_key_id`, `model`, `counts_at` and what each charge adds to the
 # measures. Sorted, so that two batches wait for each other and cannot deadlock.
 #
-# Days are made from the slices an hour after their end at the earliest: see `roll_up_usage`.
+# A day is made from its slices an hour after its end at the earliest: see DUE.
 SLICES = f"""
     -- The slices, with what was used in them.
     sliced AS (
@@ -69,7 +69,7 @@ SLICES = f"""
         DO UPDATE SET {_ADDED}
         RETURNING s.starts_at
     ),
-    -- Those whose day may have been made already.
+    -- Those that change late: their day may have been made already.
     stale AS (
         INSERT INTO keys_staleusage (starts_at)
         SELECT DISTINCT starts_at FROM sliced
