@@ -379,6 +379,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": "dashboard.admin_theme.mark"}
     ],
     "SHOW_VIEW_ON_SITE": False,
+    "THEME": "dashboard.admin_theme.theme",
     "STYLES": [f"dashboard.admin_theme.{name}_style" for name in ("tokens", "shared", "admin")],
     "COLORS": {
         "primary": {

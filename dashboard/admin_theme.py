@@ -4,6 +4,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 
 from common import links
+from dashboard.theme import SYSTEM, theme_of
 
 # Each line: title, icon, page (`common.links`), and the permission to see it.
 _GROUPS = {
@@ -65,6 +66,12 @@ _GROUPS = {
 def mark(request: HttpRequest) -> str:
     """The URL of Butler's logo."""
     return static("dashboard/mark.svg")
+
+
+def theme(request: HttpRequest) -> str | None:
+    """The theme that the person chose for all pages; None follows the system."""
+    chosen = theme_of(request)
+    return None if chosen == SYSTEM else chosen
 
 
 def tokens_style(request: HttpRequest) -> str:

@@ -7,6 +7,7 @@ links.register(
     {
         "overview": Page("dashboard:overview"),
         "access": Page("dashboard:access"),
+        "search": Page("dashboard:search"),
         "settings": Page("dashboard:settings"),
         "reports": Page("dashboard:reports"),
         "save_view": Page("dashboard:save-view"),

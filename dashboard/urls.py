@@ -8,6 +8,7 @@ from dashboard.views.export_files import export_content, export_file
 from dashboard.views.overview import overview
 from dashboard.views.reports import reports
 from dashboard.views.saved_views import change_view, delete_view, save_view
+from dashboard.views.search import search
 from dashboard.views.settings import settings
 from dashboard.views.theme import theme
 
@@ -15,6 +16,7 @@ app_name = "dashboard"
 urlpatterns = [
     path("", overview, name="overview"),
     path("access", access, name="access"),
+    path("search", search, name="search"),
     path("settings", settings, name="settings"),
     path("reports", reports, name="reports"),
     path("reports/views", save_view, name="save-view"),

@@ -6,6 +6,7 @@ A new page is added here; a test says so.
 OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:overview": ("/",),
     "dashboard:access": ("/access",),
+    "dashboard:search": ("/search", "/search?q=nvidia", "/search?q=nothing"),
     "dashboard:settings": ("/settings",),
     "dashboard:reports": ("/reports",),
 }
