@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from common import formatting
 
 NOTHING = "—"
+_CENTS_BELOW = 100
 
 
 class Figure(NamedTuple):
@@ -22,6 +23,13 @@ def money(amount: Decimal | int) -> Figure:
     sign = "−" if amount < 0 else ""
     size = abs(Decimal(amount))
     return Figure(f"{sign}{formatting.dollars(size)}", f"{sign}${size:,.9f}")
+
+
+def about(amount: Decimal | int) -> Figure:
+    """An expected amount, `$4,812`: cents only below 100 dollars, since it is no more exact."""
+    exact = Decimal(amount)
+    rounded = round(exact) if abs(exact) >= _CENTS_BELOW else exact
+    return Figure(money(rounded).text.removesuffix(".00"), money(exact).exact)
 
 
 def tokens(number: Decimal | int) -> Figure:

@@ -2,8 +2,7 @@
 
 from django.utils import timezone
 
-# The pages register the builders of their tables.
-from dashboard import exports, urls  # noqa: F401
+from dashboard import exports
 from reports import services as reports
 
 

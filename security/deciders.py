@@ -1,13 +1,15 @@
 """Who decides approvals, and which changes need one: reads of the policies."""
 
+from datetime import datetime
 from itertools import combinations
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
 
 from security import persons
-from security.approvals import ApprovalKind
-from security.models import ApprovalPolicy
+from security.approvals import ApprovalKind, all_kinds
+from security.models import Approval, ApprovalPolicy
 
 _PERMISSIONS = "django.contrib.auth.backends.ModelBackend"
 
@@ -31,3 +33,16 @@ def has_two_deciders(kind: ApprovalKind) -> bool:
     users = get_user_model().objects.with_perm(kind.permission, backend=_PERMISSIONS)
     deciders = [{*persons.identities_of_user(user)} for user in users if may_decide(user, kind)]
     return any(one.isdisjoint(other) for one, other in combinations(deciders, 2))
+
+
+def approvals_to_decide(user: User, *, now: datetime) -> QuerySet[Approval]:
+    """What waits for the user, the oldest first: of the kinds that they decide, and not asked for
+    by themselves."""
+    kinds = [kind.slug for kind in all_kinds().values() if user.has_perm(kind.permission)]
+    of_others = ApprovalPolicy.objects.exclude(role=None).exclude(role__in=user.groups.all())
+    waiting = Approval.objects.waiting().filter(kind__in=kinds, expires_at__gt=now)
+    return (
+        waiting.exclude(kind__in=of_others.values("kind"))
+        .exclude(asked_persons__overlap=persons.identities_of_user(user))
+        .order_by("asked_at")
+    )

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from common.admin.visible_rows import visible_to
 from dashboard.overview.landing import HISTORY_DAYS, Landing, complete_days, landing
+from dashboard.overview.spend_links import day_range
 from dashboard.ranges import DateRange, date_range
 from gate.rows import bindings
 from keys.books.queries.spend import (
@@ -70,11 +71,12 @@ class Month(NamedTuple):
     history_days: int
     periods: Sequence[SpendPeriod]
 
-    @property
-    def lands_above_budget(self) -> bool:
-        """Whether more is expected to be spent than the budget."""
+    def lands_above(self, percent: int) -> bool:
+        """Whether more than `percent` of the budget is expected to be spent."""
         budget = self.payers.budget
-        return self.landing is not None and budget is not None and self.landing.cost > budget
+        if self.landing is None or budget is None:
+            return False
+        return self.landing.cost * 100 > budget * percent
 
 
 def month(user: Any, *, group: str, zone: ZoneInfo, now: datetime) -> Month:
@@ -82,8 +84,8 @@ def month(user: Any, *, group: str, zone: ZoneInfo, now: datetime) -> Month:
     four queries."""
     days = date_range({"range": "month"}, now=now, zone=zone)
     today, last_day = days.ends_on, (days.starts_on + _MONTH).replace(day=1) - _DAY
-    slice_start = _slice_start(now)
-    payers = _payers(user, now)
+    slice_start = start_of_slice(now)
+    payers = payers_of(user, now)
     periods = _periods(payers, group=group, days=days, until=slice_start + _SLICE)
     by_day = _by_day(periods)
     costs = {day: spend.cost for day, spend in by_day.items()}
@@ -100,7 +102,8 @@ def month(user: Any, *, group: str, zone: ZoneInfo, now: datetime) -> Month:
     )
 
 
-def _payers(user: Any, now: datetime) -> Payers:
+def payers_of(user: Any, now: datetime) -> Payers:
+    """The payers at the top of what the person sees; one query."""
     bound = bindings(user)
     seen = visible_to(user, CostCentre.objects.order_by("slug"))
     tops = seen.filter(pk__in=bound) if bound else seen.filter(parent=None)
@@ -132,15 +135,12 @@ def _comparison(payers: Payers, *, today: date, zone: ZoneInfo, until: datetime)
     clock = until.astimezone(zone)
     then = datetime.combine(week_ago, clock.time(), zone).astimezone(UTC)
     cost, cost_week_ago = (
-        spend_total(SpendFilter(_midnight(day, zone), end, within=payers.within)).cost
+        spend_total(SpendFilter(day_range(day, zone).starts_at, end, within=payers.within)).cost
         for day, end in ((today, until), (week_ago, then))
     )
     return Comparison(clock, cost, week_ago, cost_week_ago)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return DateRange(day, day, zone).starts_at
-
-
-def _slice_start(now: datetime) -> datetime:
+def start_of_slice(now: datetime) -> datetime:
+    """The quarter of an hour that `now` is in."""
     return datetime.fromtimestamp(now.timestamp() // SLICE_SECONDS * SLICE_SECONDS, UTC)

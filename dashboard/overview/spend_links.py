@@ -1,5 +1,8 @@
 """Where the figures of the Overview are broken down."""
 
+from datetime import date
+from zoneinfo import ZoneInfo
+
 from common import links
 from dashboard.ranges import DateRange
 
@@ -7,3 +10,8 @@ from dashboard.ranges import DateRange
 def spend_url(days: DateRange, **parameters: str) -> str:
     """The spend of these days; `parameters` are filters and groups of the page."""
     return links.url("charges")
+
+
+def day_range(day: date, zone: ZoneInfo) -> DateRange:
+    """One day."""
+    return DateRange(day, day, zone)

@@ -30,6 +30,12 @@ def money(amount: Decimal | int | None) -> SafeString | str:
 
 
 @register.simple_tag
+def about(amount: Decimal) -> SafeString:
+    """`{% about landing.cost %}`: `$4,812`, an amount that is expected."""
+    return _figure(figures.about(amount), amount)
+
+
+@register.simple_tag
 def tokens(number: Decimal | int | None) -> SafeString | str:
     """`{% tokens spend.tokens %}`: `1.23M`, exact on hover and focus."""
     return figures.NOTHING if number is None else _figure(figures.tokens(number), number)

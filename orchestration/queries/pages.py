@@ -41,21 +41,12 @@ class SubTaskCounts(NamedTuple):
         return ", ".join([f"{self.succeeded:,} of {self.total:,} done", *present])
 
 
-class LastResult(NamedTuple):
-    """The latest result of a task: the id and name of its sub-task, and its size when sealed."""
-
-    sub_task: int
-    name: str
-    sealed_bytes: int | None
-
-
 class TaskLine(NamedTuple):
-    """A task in a short list; `last`: its latest result, None before the first one."""
+    """A task in a short list."""
 
     task: Task
     progress: Progress
     counts: SubTaskCounts
-    last: LastResult | None
 
 
 def sub_task_counts(now: Progress) -> SubTaskCounts:
@@ -69,30 +60,10 @@ def open_tasks(tasks: QuerySet[Task]) -> QuerySet[Task]:
     return tasks.filter(status__in=_OPEN).order_by("-pk")
 
 
-def open_and_recent_tasks(tasks: QuerySet[Task], *, most: int) -> list[TaskLine]:
-    """Up to `most` of `tasks`: the open ones first, then others; each group with the newest
-    first."""
+def open_task_lines(tasks: QuerySet[Task], *, most: int) -> list[TaskLine]:
+    """Up to `most` of the open ones of `tasks`, the newest first; two queries."""
     open_ids = list(open_tasks(tasks).values_list("pk", flat=True)[:most])
-    latest = tasks.order_by("-pk").values_list("pk", flat=True)[:most]
-    chosen = [*open_ids, *(pk for pk in latest if pk not in set(open_ids))][:most]
-    last = _last_results(chosen)
-    by_task = {each.task.pk: each for each in progress(chosen)}
-    rows = [by_task[pk] for pk in chosen]
-    return [
-        TaskLine(each.task, each, sub_task_counts(each), last.get(each.task.pk)) for each in rows
-    ]
-
-
-def _last_results(tasks: list[int]) -> dict[int, LastResult]:
-    succeeded = SubTask.objects.filter(
-        task__in=tasks, position__gt=0, status=SubTask.Status.SUCCEEDED
-    )
-    rows = (
-        succeeded.order_by("task", "-ended_at", "-position")
-        .distinct("task")
-        .values_list("task", "pk", "name", Length("sealed_result"))
-    )
-    return {task: LastResult(*rest) for task, *rest in rows}
+    return [TaskLine(each.task, each, sub_task_counts(each)) for each in progress(open_ids)]
 
 
 def sealed_results(task: Task, *, positions: list[int]) -> dict[int, tuple[int, int | None]]:

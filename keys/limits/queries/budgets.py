@@ -1,15 +1,29 @@
-"""Budgets: the monthly limits in US dollars of cost centres."""
+"""Budgets: limits of cost centres and agents, as far as they last."""
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import F, OuterRef, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    DateTimeField,
+    DurationField,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.expressions import Combinable, ExpressionWrapper
+from django.db.models.functions import Coalesce, Extract
 
 from common.money_fields import quantity
-from keys.models import CostCentre, Grant, Limit, Unit
+from keys.models import CostCentre, Grant, Limit, Unit, Window
 
 _AMOUNT = quantity()
+# Of a period, in percent: before that much is over, its pace says nothing.
+_PACE_PERCENT_MIN = 10
 
 
 def monthly_budgets(centres: QuerySet[CostCentre], *, now: datetime) -> dict[str, Decimal | None]:
@@ -18,9 +32,44 @@ def monthly_budgets(centres: QuerySet[CostCentre], *, now: datetime) -> dict[str
     limits = Limit.objects.filter(
         cost_centre=OuterRef("pk"), removed_at=None, unit=Unit.USD, period="month"
     )
-    running = Grant.objects.filter(limit=OuterRef("pk"), starts_at__lte=now, ends_at__gt=now)
-    granted = running.order_by().values("limit").annotate(total=Sum("amount")).values("total")
-    zero = Value(Decimal(0), output_field=_AMOUNT)
-    total = F("amount") + Coalesce(Subquery(granted), zero)
-    budget = limits.order_by().annotate(total=total).values("total")
+    budget = limits.order_by().annotate(total=F("amount") + _granted("pk", now)).values("total")
     return dict(centres.annotate(budget=Subquery(budget)).values_list("slug", "budget"))
+
+
+def budgets_running_out(windows: QuerySet[Window], *, percent: int, now: datetime) -> QuerySet[Any]:
+    """Those of `windows`, of cost centres and agents, that will not last at the pace of their
+    period: more than `percent` of them would be used at its end, or all of them are used.
+
+    Each has `allowed`, its amount with the grants of now.
+    """
+    over = _seconds(Value(now, DateTimeField()) - F("starts_at"))
+    length = _seconds(F("ends_at") - F("starts_at"))
+    running = windows.filter(closed_at=None, ends_at__gt=now, limit__api_key=None, used__gt=0)
+    paced = running.exclude(limit__period="total").annotate(
+        allowed=F("amount") + _granted("limit", now), over=over, length=length
+    )
+    too_fast = Q(over__gte=F("length") * _PACE_PERCENT_MIN / 100) & Q(
+        used__gt=F("allowed") * F("over") * percent / (F("length") * 100)
+    )
+    return paced.filter(too_fast | Q(used__gte=F("allowed"))).order_by("ends_at", "scope")
+
+
+def lasts_until(window: Any, *, now: datetime) -> datetime:
+    """When one of `budgets_running_out` is used up at its pace; now, if it is."""
+    if window.used >= window.allowed:
+        return now
+    lasts: datetime = window.starts_at + (now - window.starts_at) * float(
+        window.allowed / window.used
+    )
+    return lasts
+
+
+def _granted(limit: str, now: datetime) -> Combinable:
+    """What grants allow in addition now to the limit that the column `limit` names."""
+    running = Grant.objects.filter(limit=OuterRef(limit), starts_at__lte=now, ends_at__gt=now)
+    total = running.order_by().values("limit").annotate(total=Sum("amount")).values("total")
+    return Coalesce(Subquery(total), Value(Decimal(0), output_field=_AMOUNT))
+
+
+def _seconds(duration: Combinable) -> Combinable:
+    return Extract(ExpressionWrapper(duration, output_field=DurationField()), "epoch")

@@ -1,0 +1,108 @@
+"""What waits for a person: each as a sentence that leads to where it is decided."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerts import queries as alerts
+from alerts.models import Severity
+from common import formatting, links
+from common.admin.visible_rows import visible_to
+from keys.limits.queries.budgets import budgets_running_out, lasts_until
+from keys.models import ApiKey, Organisation, Window
+from security.deciders import approvals_to_decide
+
+SHOWN = 5
+_OUT = (ApiKey.Status.BROKEN, ApiKey.Status.EXHAUSTED, ApiKey.Status.SUSPENDED)
+
+
+class Decision(NamedTuple):
+    """Something to decide; `tone` is the class of its label."""
+
+    label: str
+    tone: Literal["critical", "warning", "running"]
+    title: str
+    detail: str
+    url: str
+
+
+class Decisions(NamedTuple):
+    """Those of one kind that are shown, and where the others are if there are more."""
+
+    shown: list[Decision]
+    more_url: str
+
+
+def to_decide(user: Any, *, organisation: Organisation, now: datetime) -> list[Decisions]:
+    """What waits for the person of what they may see, by kind; a query for each."""
+    kinds: dict[str, tuple[str, Callable[[], Iterator[Decision]]]] = {
+        "security.view_approval": ("approvals", lambda: _approvals(user, now)),
+        "alerts.view_alert": ("alerts", lambda: _alerts(user, now)),
+        "keys.view_window": ("windows", lambda: _budgets(user, organisation, now)),
+        "keys.view_apikey": ("keys", lambda: _keys(user)),
+    }
+    found = [
+        (kind, list(islice(decisions(), SHOWN + 1)))
+        for permission, (kind, decisions) in kinds.items()
+        if user.has_perm(permission)
+    ]
+    return [
+        Decisions(decisions[:SHOWN], links.url(kind) if len(decisions) > SHOWN else "")
+        for kind, decisions in found
+        if decisions
+    ]
+
+
+def _approvals(user: Any, now: datetime) -> Iterator[Decision]:
+    for approval in visible_to(user, approvals_to_decide(user, now=now))[: SHOWN + 1]:
+        yield Decision(
+            "approve",
+            "running",
+            f"{approval.kind.replace('_', ' ').capitalize()} of {approval.subject}",
+            f"asked for by {approval.asked_by} {formatting.duration(now - approval.asked_at)} ago"
+            f": {approval.reason}",
+            links.url("approval", approval.pk),
+        )
+
+
+def _alerts(user: Any, now: datetime) -> Iterator[Decision]:
+    critical = alerts.open_alerts().filter(severity=Severity.CRITICAL)
+    for alert in visible_to(user, critical)[: SHOWN + 1]:
+        age = formatting.duration(now - alert.raised_at)
+        url = links.url("alert", alert.pk)
+        yield Decision("critical", "critical", alert.title, f"for {age}", url)
+
+
+def _budgets(user: Any, organisation: Organisation, now: datetime) -> Iterator[Decision]:
+    percent, zone = organisation.landing_warning_percent, ZoneInfo(organisation.reporting_zone)
+    windows = visible_to(user, Window.objects.all())
+    for window in budgets_running_out(windows, percent=percent, now=now)[: SHOWN + 1]:
+        kind, _, slug = window.scope.partition(":")
+        used, allowed = (
+            formatting.quantity(number, unit=window.unit)
+            for number in (window.used, window.allowed)
+        )
+        until = lasts_until(window, now=now).astimezone(zone)
+        ends = window.ends_at.astimezone(zone)
+        lasts = (
+            "nothing is left"
+            if window.used >= window.allowed
+            else f"at this pace it lasts until {until.day} {until:%b %H:%M}"
+        )
+        yield Decision(
+            "budget",
+            "warning",
+            f"The budget of {slug} will not last",
+            f"{used} of {allowed} used; {lasts}, and resets on {ends.day} {ends:%b %H:%M}",
+            links.url(kind, slug),
+        )
+
+
+def _keys(user: Any) -> Iterator[Decision]:
+    keys_out = ApiKey.objects.filter(status__in=_OUT).order_by("status", "slug")
+    for key in visible_to(user, keys_out)[: SHOWN + 1]:
+        tone: Any = "critical" if key.status == ApiKey.Status.BROKEN else "warning"
+        title = f"The API key {key.slug} is {key.status}"
+        yield Decision("key", tone, title, key.status_reason, links.url("key", key.pk))
