@@ -2,7 +2,8 @@
 
 from django.utils import timezone
 
-from dashboard import exports
+# The pages register the builders of their tables.
+from dashboard import exports, urls  # noqa: F401
 from reports import services as reports
 
 

@@ -21,7 +21,9 @@ from reports.refusals import ExportNotAllowed
 @require_safe
 def export_file(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /reports/files/7: how far the file is, and where it is once it is ready."""
-    return render(request, "dashboard/export_file.html", {"file": _own(request, pk)})
+    file = _own(request, pk)
+    context = {"file": file, "refusal": _refusal(file)}
+    return render(request, "dashboard/export_file.html", context)
 
 
 @never_cache
@@ -30,14 +32,21 @@ def export_file(request: HttpRequest, pk: int) -> HttpResponse:
 def export_content(request: HttpRequest, pk: int) -> HttpResponseBase:
     """GET /reports/files/7/content: the file, if its owner may still see all of it."""
     file = _own(request, pk, status=ExportFile.Status.READY)
-    try:
-        exports.check_access(file)
-    except ExportNotAllowed as refusal:
-        raise PermissionDenied(refusal.detail) from None
+    if refusal := _refusal(file):
+        raise PermissionDenied(refusal)
     answer = StreamingHttpResponse(reports.parts_of(file), content_type=MEDIA_TYPE)
     answer["Content-Length"] = file.size
     answer["Content-Disposition"] = f'attachment; filename="{file}"'
     return answer
+
+
+def _refusal(file: ExportFile) -> str:
+    """Why the owner does not get the file; empty if they do."""
+    try:
+        exports.check_access(file)
+    except ExportNotAllowed as refusal:
+        return refusal.detail
+    return ""
 
 
 def _own(request: HttpRequest, pk: int, **which: str) -> ExportFile:

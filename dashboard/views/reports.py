@@ -25,6 +25,6 @@ def reports(request: HttpRequest) -> HttpResponse:
         "views": queries.saved_views(request.user),
         "files": queries.exports_of(request.user, now=timezone.now()),
         "notes": notes[:NOTES_SHOWN],
-        "note_form": NoteForm(),
+        "note_form": NoteForm(label_suffix=""),
     }
     return render(request, "dashboard/reports.html", context)

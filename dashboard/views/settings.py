@@ -56,6 +56,10 @@ class OrganisationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
             "landing_warning_percent",
             "estimated_share_warning_percent",
         ]
+        labels = {
+            "landing_warning_percent": "Budget warning, in percent",
+            "estimated_share_warning_percent": "Warning about estimates, in percent",
+        }
         widgets = {"shown_rate_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
 
     @property
@@ -71,7 +75,9 @@ class OrganisationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
 def settings(request: HttpRequest) -> HttpResponse:
     """GET /settings: the settings; POST: change them, for who has the permission."""
     may_change = request.user.has_perm("keys.change_organisation")
-    form = OrganisationForm(request.POST or None, instance=organisation_of(request))
+    form = OrganisationForm(
+        request.POST or None, instance=organisation_of(request), label_suffix=""
+    )
     if request.method == "POST":
         if not may_change:
             raise PermissionDenied

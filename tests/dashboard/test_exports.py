@@ -263,6 +263,8 @@ def test_a_file_is_not_for_an_owner_who_may_see_less_now(client, large):
     assert fetch(client, user, file).status_code == 200
     CentreBinding.objects.create(person=user, cost_centre_id="research")
     assert fetch(client, user, file).status_code == 403
+    shown = client.get(f"/reports/files/{file.pk}").content.decode()
+    assert "Your access has changed" in shown and "Download" not in shown
     CentreBinding.objects.all().delete()
     user.user_permissions.clear()
     assert fetch(client, user, file).status_code == 403
