@@ -1,11 +1,13 @@
 """Figures as pages show them: short to read, with the exact value beside."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from common import formatting
+from keys.models import Organisation
 
 NOTHING = "—"
 _CENTS_BELOW = 100
@@ -18,11 +20,18 @@ class Figure(NamedTuple):
     exact: str = ""
 
 
-def money(amount: Decimal | int) -> Figure:
-    """`$4,812.30`; below a dollar up to four places, below a cent all that count."""
+def money(amount: Decimal | int, *, shown: Organisation | None = None) -> Figure:
+    """`$4,812.30`; below a dollar up to four places, below a cent all that count.
+
+    If the organisation shows another currency, the exact value has the amount in it too.
+    """
     sign = "−" if amount < 0 else ""
     size = abs(Decimal(amount))
-    return Figure(f"{sign}{formatting.dollars(size)}", f"{sign}${size:,.9f}")
+    exact = f"{sign}${size:,.9f}"
+    if shown and shown.shown_rate_on:
+        other = f"{sign}{size * shown.shown_rate:,.2f} {shown.shown_currency}"
+        exact = f"{exact}, about {other} at the rate of {shown.shown_rate_on}"
+    return Figure(f"{sign}{formatting.dollars(size)}", exact)
 
 
 def about(amount: Decimal | int) -> Figure:
@@ -56,7 +65,12 @@ def moment(at: datetime, *, zone: ZoneInfo) -> Figure:
     return Figure(f"{local:%Y-%m-%d %H:%M}", f"{local:%Y-%m-%d %H:%M:%S} {zone.key}")
 
 
-_OF_KIND = {"money": money, "tokens": tokens, "count": count, "percent": percent}
+_OF_KIND: dict[str, Callable[[Any], Figure]] = {
+    "money": money,
+    "tokens": tokens,
+    "count": count,
+    "percent": percent,
+}
 
 
 def figure(value: Any, *, kind: str, zone: ZoneInfo) -> Figure:

@@ -13,7 +13,7 @@ from dashboard import tables
 from dashboard.tables import Column, Table
 
 # Parameters that choose the file or the page of rows; all others are filters.
-_NO_FILTERS = {"format", "excel", "table", "after", "sort"}
+_NO_FILTERS = {"after", "sort", "exact"}
 
 
 @dataclass

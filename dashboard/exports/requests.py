@@ -42,7 +42,7 @@ def exported(*names: str) -> Callable[[View], View]:
             if answer is None:
                 return view(request, **kwargs)
             query = request.GET.copy()
-            for parameter in ("format", "excel", "table"):
+            for parameter in ("format", "excel", "table", "exact"):
                 query.pop(parameter, None)
             for name, value in kwargs.items():
                 query[name] = str(value)

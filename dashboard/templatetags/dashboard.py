@@ -23,10 +23,15 @@ register = template.Library()
 _ICONS = "vendor/icons.svg"
 
 
-@register.simple_tag
-def money(amount: Decimal | int | None) -> SafeString | str:
-    """`{% money spend.cost %}`: `$4,812.30`, exact to nine places on hover and focus."""
-    return figures.NOTHING if amount is None else _figure(figures.money(amount), amount)
+@register.simple_tag(takes_context=True)
+def money(context: Context, amount: Decimal | int | None) -> SafeString | str:
+    """`{% money spend.cost %}`: `$4,812.30`, exact to nine places on hover and focus, and there in
+    the currency that the organisation shows, too."""
+    if amount is None:
+        return figures.NOTHING
+    request = context.get("request")
+    shown = organisation.organisation_of(request) if request else None
+    return _figure(figures.money(amount, shown=shown), amount)
 
 
 @register.simple_tag

@@ -1,6 +1,6 @@
 """Figures of pages: short, with the exact value beside."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ from django.template import Context, Template
 from django.test import RequestFactory
 
 from dashboard import figures
+from keys.models import Organisation
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,14 @@ def test_figures_in_templates_have_their_exact_value_for_hover_and_focus():
     assert 'value="71846"' in shown
     assert "2026-11-26 23:30" in shown
     assert shown.endswith("—")
+
+
+def test_an_amount_is_said_in_the_currency_of_the_organisation_too():
+    euros = Organisation(
+        shown_currency="EUR", shown_rate=Decimal("0.92"), shown_rate_on=date(2026, 3, 9)
+    )
+    shown = figures.money(Decimal("-4812.3"), shown=euros)
+    assert shown.text == "−$4,812.30"
+    said = "−$4,812.300000000, about −4,427.32 EUR at the rate of 2026-03-09"
+    assert shown.exact == said
+    assert figures.money(1, shown=Organisation()).exact == "$1.000000000"

@@ -47,7 +47,8 @@ class Organisation(models.Model):
         max_length=3,
         default=_USD,
         validators=[RegexValidator("^[A-Z]{3}$", "Use a code of three letters, such as EUR.")],
-        help_text="The currency that pages show beside US dollars. The books stay in US dollars.",
+        help_text="Where pages show the exact value of an amount, they say it in this currency, "
+        "too. The books and files stay in US dollars.",
     )
     shown_rate = models.DecimalField(
         "rate",
