@@ -13,7 +13,6 @@ from security.actor import Actor
 
 _FILE = Path(__file__).parent / "data" / "demo_fleet.json"
 _ACTOR = Actor.job("demo fleet")
-_FREE = Rates(input=Decimal(0), output=Decimal(0))
 
 
 class AddedCounts(NamedTuple):
@@ -51,11 +50,17 @@ def load(*, now: datetime) -> AddedCounts:
 def _api_key(slug: str, about: dict[str, Any], *, now: datetime) -> ApiKey:
     if api_key := ApiKey.objects.filter(pk=slug).first():
         return api_key
-    rates = _FREE if about["free"] else None
-    terms = keys.KeyTerms(rates=rates, sandbox=True, **about["is"])
+    terms = keys.KeyTerms(rates=_rates(about.get("rates")), sandbox=True, **about["is"])
     # Not a secret, as its text shows.
     secret = f"demo-{slug}-not-a-real-secret"
     return keys.add_key(slug, terms=terms, secret=secret, actor=_ACTOR, now=now)
+
+
+def _rates(about: dict[str, str] | None) -> Rates | None:
+    """USD per 1,000 tokens; None for those of the bundled price data."""
+    if about is None:
+        return None
+    return Rates(input=Decimal(about["input"]), output=Decimal(about["output"]))
 
 
 def _set_missing_limits(

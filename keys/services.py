@@ -31,6 +31,12 @@ from keys.books.services.import_books import (
     ImportedStatus,
     import_books,
 )
+from keys.books.services.import_sessions import (
+    CallKind,
+    PastCall,
+    PastSession,
+    import_sessions,
+)
 from keys.books.services.key_selection import check_known
 from keys.books.services.report_usage import report_usage
 from keys.books.services.roll_up_usage import roll_up_usage
@@ -67,7 +73,7 @@ from keys.limits.services.grants import end_grant, grant
 from keys.limits.services.limits import Terms, limit_in_force, remove_limit, set_limit, subject_at
 from keys.limits.services.new_agents import create_agent, create_agent_of
 from keys.limits.services.propose_limit import propose_limit, propose_limit_removal
-from keys.limits.services.windows import open_windows, take_books_alone
+from keys.limits.services.windows import open_past_windows, open_windows, take_books_alone
 from keys.supply.services.api_keys import (
     KeyTerms,
     add_key,
@@ -98,12 +104,15 @@ __all__ = [
     "Settlement",
     "HoldResult",
     "ImportedAllocation",
+    "CallKind",
     "ImportedBooks",
     "ImportedCharge",
     "ImportedStatus",
     "KeyTerms",
     "OrganisationChanges",
     "Terms",
+    "PastCall",
+    "PastSession",
     "Usage",
     "HoldRequest",
     "AllocationRequest",
@@ -155,6 +164,8 @@ __all__ = [
     "limit_in_force",
     "note_slot_refusal",
     "note_token_use",
+    "import_sessions",
+    "open_past_windows",
     "open_windows",
     "plan_for_calls",
     "refresh_catalogue",

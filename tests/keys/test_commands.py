@@ -138,7 +138,7 @@ def test_check_books_names_the_first_broken_check_and_its_rows(people):
 
 
 def test_the_demo_fleet_is_the_seeds_and_loading_it_twice_is_once():
-    assert run("load_demo_fleet") == ["Added 8 API keys and 4 agents."]
+    assert run("load_demo_fleet") == ["Added 8 API keys and 8 agents."]
     assert run("load_demo_fleet") == ["Added 0 API keys and 0 agents."]
     assert (ApiKey.objects.count(), Provider.objects.count()) == (8, 6)
     of_keys = Limit.objects.filter(api_key__isnull=False, unit="tokens")
@@ -149,12 +149,12 @@ def test_the_demo_fleet_is_the_seeds_and_loading_it_twice_is_once():
     assert_books_balance()
 
 
-def test_free_keys_of_the_demo_fleet_are_lent_before_paid_ones():
+def test_every_key_of_the_demo_fleet_costs_something_and_cheap_ones_are_lent_first():
     run("load_demo_fleet")
-    free, paid = ApiKey.objects.filter(price__output=0), ApiKey.objects.filter(price__output__gt=0)
-    assert {key.provider_id for key in paid} == {"anthropic", "openai", "openrouter"}
-    least = free.aggregate(least=Min("priority"))["least"]
-    assert least > paid.aggregate(most=Max("priority"))["most"]
+    assert not ApiKey.objects.filter(price__output=0).exists()
+    dear = ApiKey.objects.filter(provider__in=("anthropic", "openai", "openrouter"))
+    others = ApiKey.objects.exclude(pk__in=dear).aggregate(least=Min("priority"))["least"]
+    assert others > dear.aggregate(most=Max("priority"))["most"]
     assert allocate("ada", 10_000).api_key.provider_id == "nvidia"
 
 

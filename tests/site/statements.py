@@ -79,6 +79,7 @@ PARAMETERS: dict[str, Any] = {
     "least": 1,
     "midnight": NOON,
     "minute": NOON,
+    "number": 1,
     "model": "",
     "model_mismatch": "serve",
     "models": [],

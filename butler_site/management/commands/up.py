@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError, call_command, get_commands
+from django.core.management import BaseCommand, CommandError, call_command
 from django.db import Error, connection
 
 from butler_site import health
@@ -20,7 +20,7 @@ from common.supervisor import Program, Supervisor
 
 logger = logging.getLogger(__name__)
 
-_DEMO_COMMAND = "load_demo_fleet"
+_DEMO_COMMANDS = ("load_demo_fleet", "load_demo_usage")
 _DEMO_TASK_COMMAND = "load_demo_task"
 
 
@@ -83,9 +83,10 @@ class Command(BaseCommand):
             call_command("collectstatic", interactive=False, verbosity=0)
             return
         marker = settings.VAR_DIR / "demo-fleet-loaded"
-        if not marker.exists() and _DEMO_COMMAND in get_commands():
-            self._say("Loading the demo fleet …")
-            call_command(_DEMO_COMMAND, verbosity=0)
+        if not marker.exists():
+            self._say("Loading the demo fleet and 60 days of made-up usage …")
+            for name in _DEMO_COMMANDS:
+                call_command(name, verbosity=0)
             self._demo_task_marker.touch()
             marker.touch()
 

@@ -27,6 +27,7 @@ from keys.books.sql.key_selection import (
     SERVED_BY_KEY,
 )
 from keys.books.sql.locks import JOIN, LOCK
+from keys.books.sql.past_usage import COUNT_IN_WINDOWS, RESERVE_ALLOCATIONS
 from keys.books.sql.report_usage import CHARGE, RECORD, REPORTED
 from keys.books.sql.rotate import COMMITTED, MOVE
 from keys.books.sql.settle import END
@@ -44,6 +45,7 @@ __all__ = [
     "CLOSE",
     "COMMITTED",
     "COUNT_CHARGES",
+    "COUNT_IN_WINDOWS",
     "CUT_CHARGES",
     "DUE",
     "END",
@@ -63,6 +65,7 @@ __all__ = [
     "PACE",
     "RECORD",
     "REPORTED",
+    "RESERVE_ALLOCATIONS",
     "ROLL_UP",
     "SERVED_BY_KEY",
     "START_ROLLUP",

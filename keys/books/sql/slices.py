@@ -77,14 +77,17 @@ SLICES = f"""
     )
 """  # noqa: S608 - names of columns
 
-# Add charges to the slices that were written as settled, without the statements of calls.
+# Add charges to the slices that were written as ended, without the statements of calls. When a hold
+# was released is not recorded: it counts when it was made.
 COUNT_CHARGES = Statement(
     f"""
     WITH ended AS (
-        SELECT c.allocation_id, c.api_key_id, c.model, c.settled_at AS counts_at,
+        SELECT c.allocation_id, c.api_key_id, c.model,
+               CASE c.status WHEN 'settled' THEN c.settled_at WHEN 'released' THEN c.created_at
+                             ELSE c.expires_at END AS counts_at,
                {columns(usage_of("c"))}
           FROM keys_charge c
-         WHERE c.allocation_id = ANY(%(allocations)s) AND c.status = 'settled'
+         WHERE c.allocation_id = ANY(%(allocations)s) AND c.status <> 'held'
     ),
     {SLICES}
     SELECT

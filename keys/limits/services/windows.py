@@ -1,11 +1,11 @@
 """Windows follow the calendar: open the next one, carry over what is committed, count again."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Min, QuerySet
 
 from common.statements import fetch
 from keys.audit_actions import Action
@@ -16,6 +16,7 @@ from security import audit
 from security.actor import Actor
 
 _ROLLED_OVER_AT_ONCE = 100
+_AN_INSTANT = timedelta(microseconds=1)
 _CALENDAR = Actor.job("calendar")
 
 
@@ -95,6 +96,44 @@ def first_window(limit: Limit, *, now: datetime) -> Window:
         committed=_in_unit_of(limit, committed) if committed else 0,
         **_recount(limit, now=now),
     )
+
+
+@transaction.atomic(durable=True)
+def open_past_windows(*, since: datetime) -> int:
+    """Write the windows that the limits in force would have had from `since` until their first one,
+    closed and with what was used in them; returns how many."""
+    take_books_alone()
+    in_force = Limit.objects.filter(removed_at=None).annotate(first=Min("windows__starts_at"))
+    return sum(_open_past(limit, limit.first, since) for limit in in_force)
+
+
+def _open_past(limit: Limit, first: datetime, since: datetime) -> int:
+    past = list(_past_windows(limit, first, since))
+    if past:
+        # The open window of a limit is its last one, also by its id.
+        current = limit.windows.get(closed_at=None)
+        current.delete()
+        current.pk = None
+        Window.objects.bulk_create([*reversed(past), current])
+    return len(past)
+
+
+def _past_windows(limit: Limit, first: datetime, since: datetime) -> Iterator[Window]:
+    ends_at = first
+    while ends_at > since:
+        starts_at, _ = period_of(limit, at=ends_at - _AN_INSTANT)
+        (used,) = fetch(sql.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)
+        yield Window(
+            limit=limit,
+            scope=limit.scope,
+            unit=limit.unit,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            amount=limit.amount,
+            used=_in_unit_of(limit, used),
+            closed_at=ends_at,
+        )
+        ends_at = starts_at
 
 
 def recount_window(limit: Limit, *, now: datetime) -> None:
