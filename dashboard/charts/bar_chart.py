@@ -56,7 +56,7 @@ def bars(
     totals, tall = _sums(spent, periods), _sums(series, periods)
     top = axis_top(max([*tall, line or 0], default=0))
     columns = [
-        column._replace(parts=_parts(series, index, top))
+        column._replace(parts=_parts(series, index, top), details=_details(series, index, kind))
         for index, column in enumerate(
             plot_columns(periods, [text_of(total, kind) for total in totals])
         )
@@ -74,6 +74,14 @@ def bars(
 
 def _sums(series: Sequence[Series], periods: Sequence[Period]) -> list[Number]:
     return [sum(each.values[index] for each in series) for index in range(len(periods))]
+
+
+def _details(series: Sequence[Series], index: int, kind: Kind) -> list[str]:
+    """What each part of a column is, the largest first; for those who point at it."""
+    parts = sorted(series, key=lambda each: each.values[index], reverse=True)
+    return [
+        f"{each.name}: {text_of(each.values[index], kind)}" for each in parts if each.values[index]
+    ]
 
 
 def _parts(series: Sequence[Series], index: int, top: Decimal) -> list[Part]:

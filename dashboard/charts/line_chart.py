@@ -69,9 +69,14 @@ def line(
             budget=None if budget is None else PLOT_PIXELS - height(budget, top),
         ),
         table=table_behind(name, title, periods, lines, kind),
-        legend=tuple(LegendEntry(each.name, colour(each.slot), each.url) for each in lines),
+        legend=tuple(_legend_entry(each) for each in lines),
         axis=axis(top, kind),
     )
+
+
+def _legend_entry(each: Line) -> LegendEntry:
+    dashed = " forecast" if each.is_forecast else ""
+    return LegendEntry(each.name, colour(each.slot) + dashed, each.url)
 
 
 def _strokes(each: Line, columns: Sequence[PlotColumn], top: Decimal) -> list[Stroke]:

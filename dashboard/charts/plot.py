@@ -50,6 +50,7 @@ class PlotColumn(NamedTuple):
     has_label: bool
     is_minor: bool
     parts: Sequence[Part] = ()
+    details: Sequence[str] = ()
 
 
 class Named(Protocol):
@@ -76,7 +77,7 @@ def plot_columns(periods: Sequence[Period], texts: Sequence[str]) -> list[PlotCo
     return [
         PlotColumn(
             period=period,
-            text=f"{period.label}: {texts[index]}",
+            text=f"{period.label}: {texts[index]}{' so far' if period.is_running else ''}",
             start=(step * index).quantize(_PERCENT),
             width=step.quantize(_PERCENT),
             middle=(step * index + step / 2).quantize(_PERCENT),

@@ -52,10 +52,12 @@ def test_bars_are_stacked_to_scale():
 
 def test_a_column_leads_to_its_period_and_says_what_it_is():
     assert '<a href="/spend?from=2026-11-01" aria-label="1 Nov: $100.50"' in chart().svg
+    assert "<title>1 Nov: $100.50\nresearch: $100.00\n&lt;other&gt;: $0.50</title>" in chart().svg
 
 
 def test_a_period_that_is_not_over_is_hatched():
     assert chart().svg.count('fill="url(#spend-hatch)"') == 1
+    assert "2 Nov: $47.00 so far" in chart().svg
 
 
 def test_the_table_behind_has_every_value_and_its_sums():
