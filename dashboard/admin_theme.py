@@ -30,7 +30,7 @@ _GROUPS = {
     ],
     "Allocations and charges": [
         ("Allocations", "payments", "allocations", "keys.view_allocation"),
-        ("Charges", "receipt_long", "charges", "keys.view_charge"),
+        ("Charges", "receipt_long", "recorded_charges", "keys.view_charge"),
         ("Adjustments", "exposure", "adjustments", "keys.view_adjustment"),
         ("Limit windows", "calendar_month", "windows", "keys.view_window"),
         ("Grants", "more_time", "grants", "keys.view_grant"),

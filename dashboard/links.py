@@ -2,10 +2,24 @@
 
 from common import links
 from common.links import Page
+from dashboard.spend.dimensions import FILTERS
 
+_FILTERS = {**{name: name for name in FILTERS if name != "key"}, "api_key": "key"}
 links.register(
     {
         "overview": Page("dashboard:overview"),
+        "spend": Page("dashboard:spend", {"range": "range", "by": "by", **_FILTERS}),
+        "charge": Page("dashboard:charge"),
+        "charges": Page(
+            "dashboard:charges",
+            {
+                "settled": "range",
+                "settled_from": "since",
+                "settled_until": "until",
+                "allocation": "allocation",
+                **_FILTERS,
+            },
+        ),
         "access": Page("dashboard:access"),
         "search": Page("dashboard:search"),
         "settings": Page("dashboard:settings"),

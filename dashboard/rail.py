@@ -31,7 +31,7 @@ def _alerts(user: Any) -> int:
 
 MAIN = (
     Entry("Overview", "layout-dashboard", "overview"),
-    Entry("Spend", "chart-column", "charges", "keys.view_charge"),
+    Entry("Spend", "chart-column", "spend", "keys.view_charge"),
     Entry("Budgets", "wallet", "centres", "keys.view_costcentre"),
     Entry("Keys", "key-round", "keys", "keys.view_apikey"),
     Entry("Agents & tasks", "bot", "tasks", "orchestration.view_task"),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboard.views.access import access
+from dashboard.views.charges import charge, charges
 from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
 from dashboard.views.overview import overview
@@ -10,6 +11,7 @@ from dashboard.views.reports import reports
 from dashboard.views.saved_views import change_view, delete_view, save_view
 from dashboard.views.search import search
 from dashboard.views.settings import settings
+from dashboard.views.spend import spend
 from dashboard.views.theme import theme
 
 app_name = "dashboard"
@@ -17,6 +19,9 @@ urlpatterns = [
     path("", overview, name="overview"),
     path("access", access, name="access"),
     path("search", search, name="search"),
+    path("spend", spend, name="spend"),
+    path("charges", charges, name="charges"),
+    path("charges/<int:charge_id>", charge, name="charge"),
     path("settings", settings, name="settings"),
     path("reports", reports, name="reports"),
     path("reports/views", save_view, name="save-view"),

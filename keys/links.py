@@ -52,19 +52,9 @@ links.register(
             },
         ),
         "session": FilteredPage("allocations", by="session"),
-        "charge": Page("admin:keys_charge_change"),
-        "charges": Page(
-            "admin:keys_charge_changelist",
-            {
-                "settled": "settled",
-                "settled_from": "settled_at__gte",
-                "status": "status__exact",
-                "allocation": "allocation__id__exact",
-                "agent": "allocation__agent__exact",
-                "api_key": "api_key__exact",
-                "price": "price__exact",
-            },
-        ),
+        # Those that people read are pages of the dashboard.
+        "recorded_charge": Page("admin:keys_charge_change"),
+        "recorded_charges": Page("admin:keys_charge_changelist", {"price": "price__exact"}),
         "adjustment": Page("admin:keys_adjustment_change"),
         "adjustments": Page("admin:keys_adjustment_changelist", {"charge": "charge__id__exact"}),
         "slot": Page("admin:keys_slot_change"),

@@ -164,7 +164,7 @@ class ChargeAdmin(ReadOnlyAdmin):
             messages.success(
                 request, f"Charge {object_id} was adjusted by {difference(adjustment)}."
             )
-        return redirect_to(request, links.url("charge", object_id))
+        return redirect_to(request, links.url("recorded_charge", object_id))
 
     @display(description="Adjustments")
     def adjusted(self, charge: Charge) -> SafeString | str:

@@ -103,7 +103,7 @@ class PriceAdmin(ReadOnlyAdmin):
     @display(description="Records")
     def rows(self, price: Price) -> SafeString | str:
         """A link to the charges at these rates."""
-        return widgets.list_link("charges", "charges at this price", price=price.pk)
+        return widgets.list_link("recorded_charges", "charges at this price", price=price.pk)
 
 
 def _lines(lines: Iterable[str]) -> SafeString | str:

@@ -7,11 +7,15 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:overview": ("/",),
     "dashboard:access": ("/access",),
     "dashboard:search": ("/search", "/search?q=nvidia", "/search?q=nothing"),
+    "dashboard:spend": ("/spend", "/spend?range=today&by=agent&agent=ada&metric=cost_per_call"),
+    "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
     "dashboard:settings": ("/settings",),
     "dashboard:reports": ("/reports",),
 }
 # These answer no page: fragments, files and what is sent from a form.
 NO_PAGES = {
+    # tests/browser/test_spend.py walks it: its number differs.
+    "dashboard:charge",
     "dashboard:theme",
     "dashboard:save-view",
     "dashboard:change-view",

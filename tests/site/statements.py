@@ -139,6 +139,7 @@ OWN_PARAMETERS = {
         "key_ids": [],
         "agents": [],
         "cost_centres": [],
+        "paying_centres": [],
         "labels": [],
         "within": None,
         "within_centre": None,

@@ -19,8 +19,9 @@ SLICE_SECONDS = 15 * 60
 class SpendFilter(NamedTuple):
     """A filter of usage in `[since, until)`, which begins and ends on a quarter of an hour.
 
-    An empty tuple does not filter. `cost_centres` includes those below them. `within`: the cost
-    centres that a person is bound to, with those below them; None: all.
+    An empty tuple does not filter. `cost_centres` includes those below them, `paying_centres` only
+    what these paid directly. `within`: the cost centres that a person is bound to, with those below
+    them; None: all.
     """
 
     since: datetime
@@ -29,6 +30,7 @@ class SpendFilter(NamedTuple):
     key_ids: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
     cost_centres: tuple[str, ...] = ()
+    paying_centres: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     within: tuple[str, ...] | None = None
@@ -196,6 +198,7 @@ SPEND = Statement(
        AND (%(key_ids)s::text[] = '{{}}' OR u.api_key_id = ANY(%(key_ids)s))
        AND (%(agents)s::text[] = '{{}}' OR u.agent_id = ANY(%(agents)s))
        AND (%(cost_centres)s::text[] = '{{}}' OR c.path::text[] && %(cost_centres)s)
+       AND (%(paying_centres)s::text[] = '{{}}' OR u.cost_centre_id = ANY(%(paying_centres)s))
        AND (%(labels)s::text[] = '{{}}' OR u.label = ANY(%(labels)s))
        AND (%(models)s::text[] = '{{}}'
             OR coalesce(nullif(u.model, ''), k.model) = ANY(%(models)s))

@@ -62,11 +62,24 @@ class Usage:
 
         `service_tier`: as the provider says it was served, if it does. `at`: when it was completed.
         """
-        rates = price.served_rates(service_tier=service_tier, at=at, search_kind=self.search_kind)
-        parts = self.as_columns()
-        tokens = parts.pop("tokens")
-        unknown = tokens - self.input_tokens - self.output_tokens
-        return pricing.cost(rates, **parts, unknown_tokens=unknown, requests=1 if tokens else 0)
+        return pricing.cost(self._rates(price, service_tier, at), **self._counts())
+
+    def priced_parts(
+        self, price: Price, *, service_tier: str = "", at: datetime
+    ) -> list[pricing.PricedPart]:
+        """What `cost` is the sum of, with the rates that apply."""
+        return pricing.priced_parts(self._rates(price, service_tier, at), **self._counts())
+
+    def _rates(self, price: Price, service_tier: str, at: datetime) -> pricing.Rates:
+        return price.served_rates(service_tier=service_tier, at=at, search_kind=self.search_kind)
+
+    def _counts(self) -> dict[str, int]:
+        """The counts as `pricing` takes them."""
+        counts = self.as_columns()
+        tokens = counts.pop("tokens")
+        counts["unknown_tokens"] = tokens - self.input_tokens - self.output_tokens
+        counts["requests"] = 1 if tokens else 0
+        return counts
 
     def as_columns(self) -> dict[str, int]:
         """The counts as columns of a charge."""

@@ -5,7 +5,7 @@ a Price row and in state files. A cost is rounded once, to 9 places, half up; a 
 """
 
 from keys.supply.pricing.bundled import bundled_provider_id, default_rates
-from keys.supply.pricing.costs import bound, cost
+from keys.supply.pricing.costs import PricedPart, bound, cost, priced_parts
 from keys.supply.pricing.rates import NO_FEES, RATE_NAMES, STANDARD, Rates, Tier, Variant
 from keys.supply.pricing.stored import (
     rates_as_json,
@@ -21,6 +21,7 @@ __all__ = [
     "NO_FEES",
     "RATE_NAMES",
     "STANDARD",
+    "PricedPart",
     "Rates",
     "Tier",
     "Variant",
@@ -28,6 +29,7 @@ __all__ = [
     "bundled_provider_id",
     "cost",
     "default_rates",
+    "priced_parts",
     "rates_as_json",
     "rates_from_json",
     "served_rates",

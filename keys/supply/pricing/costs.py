@@ -1,8 +1,9 @@
 """The cost of a call, and the most that a number of tokens can cost."""
 
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal, localcontext
+from typing import NamedTuple
 
-from keys.supply.pricing.rates import ZERO, Rates
+from keys.supply.pricing.rates import RATE_NAMES, ZERO, Rates
 
 NANO = Decimal("1e-9")
 
@@ -11,7 +12,30 @@ NANO = Decimal("1e-9")
 EXACT = Context(prec=80)
 
 
-def cost(  # noqa: PLR0913 - one count for each kind of token
+class PricedPart(NamedTuple):
+    """A part of what a call used, at its rate: US dollars per 1,000. `cost` is not rounded.
+
+    `kind` is the name of a rate, or `unknown` for tokens of which only the number is known.
+    """
+
+    kind: str
+    number: int
+    rate: Decimal
+
+    @property
+    def cost(self) -> Decimal:
+        """US dollars."""
+        return EXACT.multiply(self.rate, self.number).scaleb(-3, EXACT)
+
+
+def cost(rates: Rates, **counts: int) -> Decimal:
+    """Return what a call cost, in US dollars with 9 places: the sum of its `priced_parts`."""
+    with localcontext(EXACT):
+        parts = sum((part.cost for part in priced_parts(rates, **counts)), ZERO)
+        return parts.quantize(NANO, ROUND_HALF_UP)
+
+
+def priced_parts(  # noqa: PLR0913 - one count for each kind of token
     rates: Rates,
     *,
     input_tokens: int,
@@ -27,8 +51,8 @@ def cost(  # noqa: PLR0913 - one count for each kind of token
     unknown_tokens: int = 0,
     requests: int = 0,
     web_searches: int = 0,
-) -> Decimal:
-    """Return what a call cost, in US dollars with 9 places.
+) -> list[PricedPart]:
+    """Return what a call used that has a price: each kind of token, requests and searches.
 
     Counted as OpenAI does: `cached_tokens` (read from a cache), `cache_write_tokens`,
     `audio_input_tokens` and `image_input_tokens` are part of `input_tokens`,
@@ -74,13 +98,15 @@ def cost(  # noqa: PLR0913 - one count for each kind of token
         < 0
     ):
         raise ValueError("A number of tokens, requests or searches is below zero.")
-    with localcontext(EXACT):
-        paid = rates.at(input_tokens + unknown_tokens) if rates.tiers else rates
-        thousandfold = sum((rate * n for rate, n in zip(paid.all, counts, strict=True) if n), ZERO)
-        if unknown_tokens:
-            thousandfold += rates.dearest(input_tokens + unknown_tokens) * unknown_tokens
-        thousandfold += rates.request * requests + (rates.web_search or ZERO) * web_searches
-        return thousandfold.scaleb(-3).quantize(NANO, ROUND_HALF_UP)
+    paid = rates.at(input_tokens + unknown_tokens) if rates.tiers else rates
+    dearest = rates.dearest(input_tokens + unknown_tokens) if unknown_tokens else ZERO
+    parts = (
+        *map(PricedPart, RATE_NAMES, counts, paid.all),
+        PricedPart("unknown", unknown_tokens, dearest),
+        PricedPart("request", requests, rates.request),
+        PricedPart("web_search", web_searches, rates.web_search or ZERO),
+    )
+    return [part for part in parts if part.number]
 
 
 def bound(rates: Rates, tokens: int) -> Decimal:

@@ -1,0 +1,1 @@
+"""The list of charges and the page of one."""

@@ -1,0 +1,1 @@
+"""The spend explorer: its query parameters, its table and its chart."""

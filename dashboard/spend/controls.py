@@ -1,0 +1,62 @@
+"""The choices above the chart of the spend explorer, each a link to another view."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from dashboard.spend.dimensions import DIMENSIONS, DIRECTLY, value_title
+from dashboard.spend.query import METRICS, SpendQuery
+
+
+class Choice(NamedTuple):
+    """One of several views."""
+
+    title: str
+    url: str
+    is_current: bool
+
+
+class Chip(NamedTuple):
+    """A filter in force, and the view without it."""
+
+    name: str
+    value: str
+    url: str
+
+
+class Controls(NamedTuple):
+    """What the page offers: ways to group, figures, and `compare`, with or without the days
+    before."""
+
+    groups: list[Choice]
+    metrics: list[Choice]
+    compare: str
+
+
+def controls(view: SpendQuery) -> Controls:
+    """The choices of a view."""
+    titles = {name: dimension.title for name, dimension in DIMENSIONS.items()}
+    return Controls(
+        groups=_choices(titles, view.by, lambda name: replace(view, by=name)),
+        metrics=_choices(METRICS, view.metric, lambda name: replace(view, metric=name)),
+        compare=replace(view, compares=not view.compares).url,
+    )
+
+
+def chips(view: SpendQuery, url_of: Callable[[SpendQuery], str]) -> list[Chip]:
+    """The filters of a view; `url_of` is the page of the view without one."""
+    return [
+        Chip(
+            DIMENSIONS["cost_centre" if name == DIRECTLY else name].title,
+            value_title(name, value),
+            url_of(replace(view, filters=view.without(name, value))),
+        )
+        for name, values in view.filters.items()
+        for value in values
+    ]
+
+
+def _choices(
+    titles: Mapping[str, str], current: str, view_of: Callable[[str], SpendQuery]
+) -> list[Choice]:
+    return [Choice(title, view_of(name).url, name == current) for name, title in titles.items()]

@@ -1,0 +1,120 @@
+"""The chart of the spend explorer: the largest groups over time, and all others as one."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from dashboard import charts, figures
+from dashboard.charts import Chart, Line, Series
+from dashboard.spend.breakdown import Breakdown, cost_per_call
+from dashboard.spend.dimensions import DIMENSIONS, narrowed
+from dashboard.spend.query import METRICS, SpendQuery
+from dashboard.spend.spans import Span, spans_of, step_of
+from dashboard.tables import Kind
+from keys.books.queries.spend import Spend, SpendFilter, spend_over_time
+
+_COLOURS = 8
+_KINDS: dict[str, Kind] = {
+    "cost": "money",
+    "tokens": "tokens",
+    "calls": "count",
+    "cost_per_call": "money",
+}
+
+
+def spend_chart(parts: Breakdown, *, now: datetime) -> Chart:
+    """The figure of the view over its days, stacked by group; at most two queries.
+
+    The costs per call of groups do not add up, so they are drawn as lines.
+    """
+    view, spans = parts.view, spans_of(parts.view, now=now)
+    draw = _lines if view.metric == "cost_per_call" else _columns
+    groups = sorted(parts.now, key=lambda each: -(measure(parts.now[each], view.metric) or 0))
+    return draw(parts, groups, spans)
+
+
+def measure(spend: Spend, metric: str) -> Decimal | int | None:
+    """The figure of some spend; None for the cost per call without a call."""
+    return cost_per_call(spend) if metric == "cost_per_call" else getattr(spend, metric)
+
+
+def _lines(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Chart:
+    view, drawn = parts.view, groups[:_COLOURS]
+    values = _over_time(view, _only(view, drawn), spans, by=DIMENSIONS[view.by].by)
+    return charts.line(
+        name="spend-chart",
+        title=_title(parts),
+        periods=[span.period for span in spans],
+        lines=[
+            Line(
+                view.title_of(group),
+                [cost_per_call(spend) for spend in values[group]],
+                slot,
+                url=_url(view, group),
+            )
+            for slot, group in enumerate(drawn)
+        ],
+        kind=_KINDS[view.metric],
+    )
+
+
+def _columns(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Chart:
+    view, drawn = parts.view, groups[:_COLOURS]
+    values = _over_time(view, _only(view, drawn), spans, by=DIMENSIONS[view.by].by)
+    series = [
+        Series(view.title_of(group), _sums(values[group], view), slot, _url(view, group))
+        for slot, group in enumerate(drawn)
+    ]
+    if groups[_COLOURS:]:
+        totals = _sums(_over_time(view, view.which, spans, by="")[""], view)
+        shown = [sum(column) for column in zip(*(each.values for each in series), strict=True)]
+        others = [total - part for total, part in zip(totals, shown, strict=True)]
+        series.append(Series("Other", others))
+    return charts.bars(
+        name="spend-chart",
+        title=_title(parts),
+        periods=[span.period for span in spans],
+        series=series,
+        kind=_KINDS[view.metric],
+    )
+
+
+def _sums(spends: Sequence[Spend], view: SpendQuery) -> list[Decimal | int]:
+    return [getattr(spend, view.metric) for spend in spends]
+
+
+def _only(view: SpendQuery, groups: Sequence[str]) -> SpendFilter:
+    """The spend of these groups alone; of cost centres there are few, so all are read."""
+    if view.by == "cost_centre":
+        return view.which
+    return narrowed(view.which, {view.by: tuple(groups)})
+
+
+def _over_time(
+    view: SpendQuery, which: SpendFilter, spans: Sequence[Span], *, by: str
+) -> dict[str, list[Spend]]:
+    """The spend of each group in each of the spans; one query."""
+    found: dict[str, list[Spend]] = defaultdict(lambda: [Spend()] * len(spans))
+    starts = [span.starts for span in spans]
+    for each in spend_over_time(
+        which, step=step_of(view.days), zone=view.days.zone, by=by, within_centre=view.level
+    ):
+        # Where a change of the clock is not by whole hours, an hour starts within another.
+        index = max(bisect_right(starts, each.starts) - 1, 0)
+        found[each.group][index] += each.spend
+    return found
+
+
+def _title(parts: Breakdown) -> str:
+    """What the chart shows and adds up to: `Cost by agent, 1–26 Nov 2026: $4,812.30`."""
+    view, total = parts.view, measure(parts.total, parts.view.metric)
+    text = figures.figure(total, kind=_KINDS[view.metric], zone=view.days.zone).text
+    title = DIMENSIONS[view.by].title
+    return f"{METRICS[view.metric]} by {title.lower()}, {view.days.label}: {text}"
+
+
+def _url(view: SpendQuery, group: str) -> str:
+    return replace(view, filters=view.with_group(view.by, group)).url

@@ -1,0 +1,40 @@
+"""The spend explorer: what was spent, by whom and on what, in any days."""
+
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboard import tables
+from dashboard.exports import exported
+from dashboard.organisation import organisation_of
+from dashboard.spend.breakdown import breakdown, headline, spend_table, table_of
+from dashboard.spend.controls import chips, controls
+from dashboard.spend.query import spend_query
+from dashboard.spend.spend_chart import spend_chart
+
+tables.register("spend", spend_table, permission="keys.view_charge")
+
+
+@never_cache
+@require_safe
+@staff_member_required
+@permission_required("keys.view_charge", raise_exception=True)
+@exported("spend")
+def spend(request: HttpRequest) -> HttpResponse:
+    """GET /spend: the view that the query parameters ask for."""
+    now = timezone.now()
+    view = spend_query(request.user, request.GET, organisation=organisation_of(request), now=now)
+    parts = breakdown(view)
+    context = {
+        "view": view,
+        "headline": headline(parts),
+        "controls": controls(view),
+        "chips": chips(view, lambda each: each.url),
+        "chart": spend_chart(parts, now=now),
+        "table": table_of(parts, request.GET),
+    }
+    return render(request, "dashboard/spend.html", context)

@@ -1,0 +1,63 @@
+"""The charges that spend is made of."""
+
+from typing import Any, NamedTuple
+
+from django.db.models import Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, NullIf
+
+from keys.books.queries.spend import SpendFilter
+from keys.models import FIGURES, Charge, SettledUsage
+
+# The model as spend is grouped by it: that of the key, where the charge names none.
+_MODEL = Coalesce(NullIf("model", Value("")), "api_key__model")
+
+
+def charges_of(which: SpendFilter) -> QuerySet[Charge]:
+    """The settled charges that the filter's spend is the sum of, each with its adjustments."""
+    charges = Charge.objects.filter(
+        status=Charge.Status.SETTLED, settled_at__gte=which.since, settled_at__lt=which.until
+    )
+    wanted: dict[str, Any] = {
+        "api_key__provider__in": which.providers,
+        "api_key__in": which.key_ids,
+        "allocation__agent__in": which.agents,
+        "allocation__cost_centre__path__overlap": list(which.cost_centres),
+        "allocation__cost_centre__in": which.paying_centres,
+        "allocation__label__in": which.labels,
+        "served_model__in": which.models,
+    }
+    conditions = Q(**{name: values for name, values in wanted.items() if values})
+    if which.within is not None:
+        conditions &= Q(allocation__cost_centre__path__overlap=list(which.within))
+    return (
+        charges.alias(served_model=_MODEL)
+        .filter(conditions)
+        .select_related("allocation", "api_key")
+        .defer("request_digest", "allocation__asked")
+        .prefetch_related("adjustments")
+    )
+
+
+class Totals(NamedTuple):
+    """What charges add up to with their adjustments; `cost` in USD."""
+
+    calls: int
+    tokens: int
+    cost: Any
+
+
+def totals_of_allocation(usage: QuerySet[SettledUsage], which: SpendFilter) -> Totals:
+    """What the charges of one allocation add up to, of the `usage` that a person may see."""
+    found = usage.filter(
+        status=Charge.Status.SETTLED, settled_at__gte=which.since, settled_at__lt=which.until
+    )
+    return Totals(**found.aggregate(**{name: Sum(name, default=0) for name in Totals._fields}))
+
+
+def counted(charge: Charge) -> dict[str, Any]:
+    """What a charge counts for: its figures with all its adjustments, which were read with it."""
+    adjustments = charge.adjustments.all()
+    return {
+        name: sum((getattr(each, name) for each in adjustments), getattr(charge, name))
+        for name in FIGURES
+    }
