@@ -1,5 +1,8 @@
 """Sums of usage: slices of 15 minutes, which settlements write, and days made from them."""
 
+from typing import Any
+
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 
@@ -38,6 +41,13 @@ class UsageSums(UsageCounts):
 MEASURES = [field.name for field in UsageSums._meta.local_fields]
 
 
+def _of_charges(to: type[models.Model]) -> "models.ForeignKey[Any, Any]":
+    """A foreign key without a constraint: charges have it, so it need not be checked again."""
+    return models.ForeignKey(
+        to, models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+
+
 class UsageSlice(UsageSums):
     """What was settled in 15 minutes on one key, by one agent of one cost centre, for one label.
 
@@ -50,11 +60,25 @@ class UsageSlice(UsageSums):
         "starts_at", "api_key", "agent", "cost_centre", "label", "model"
     )
     starts_at = models.DateTimeField()
-    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
-    agent = models.ForeignKey(Agent, models.PROTECT, related_name="+", db_index=False)
-    cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="+", db_index=False)
+    api_key = _of_charges(ApiKey)
+    agent = _of_charges(Agent)
+    cost_centre = _of_charges(CostCentre)
     label = models.CharField(max_length=100, blank=True)
     model = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        triggers = [
+            # A day is made an hour after its end at the earliest: see `sql.DUE`.
+            pgtrigger.Trigger(
+                name="usageslice_changes_late",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.After,
+                condition=pgtrigger.Condition(
+                    "NEW.starts_at < clock_timestamp() - interval '45 minutes'"
+                ),
+                func="INSERT INTO keys_staleusage (starts_at) VALUES (NEW.starts_at); RETURN NULL;",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"usage from {self.starts_at:%Y-%m-%d %H:%M}"
@@ -69,9 +93,9 @@ class UsageDay(UsageSums):
 
     pk = models.CompositePrimaryKey("day", "api_key", "agent", "cost_centre", "model")
     day = models.DateField()
-    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
-    agent = models.ForeignKey(Agent, models.PROTECT, related_name="+", db_index=False)
-    cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="+", db_index=False)
+    api_key = _of_charges(ApiKey)
+    agent = _of_charges(Agent)
+    cost_centre = _of_charges(CostCentre)
     model = models.CharField(max_length=200, blank=True)
 
     def __str__(self) -> str:

@@ -53,8 +53,6 @@ _ADDED = ", ".join(f"{name} = s.{name} + excluded.{name}" for name in MEASURES)
 
 # After a CTE `ended` with `api_key_id`, `model`, `counts_at` and what each charge adds to the
 # measures. Sorted, so that two batches wait for each other and cannot deadlock.
-#
-# A day is made from its slices an hour after its end at the earliest: see DUE.
 SLICES = f"""
     -- The slices, with what was used in them.
     sliced AS (
@@ -67,13 +65,6 @@ SLICES = f"""
          ORDER BY 1, 2, 3, 4, 5, 6
         ON CONFLICT (starts_at, api_key_id, agent_id, cost_centre_id, label, model)
         DO UPDATE SET {_ADDED}
-        RETURNING s.starts_at
-    ),
-    -- Those that change late: their day may have been made already.
-    stale AS (
-        INSERT INTO keys_staleusage (starts_at)
-        SELECT DISTINCT starts_at FROM sliced
-         WHERE starts_at < clock_timestamp() - interval '45 minutes'
     )
 """  # noqa: S608 - names of columns
 
