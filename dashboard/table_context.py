@@ -55,6 +55,8 @@ def _links(table: Table, request: HttpRequest, is_exact: bool) -> dict[str, str]
     if any(column.is_shortened for column in table.columns):
         changes = {} if is_exact else {EXACT: "1"}
         links["exact_url"] = changed_url(request, changes, without=(EXACT,))
+    if request.GET.get(f"{table.prefix}after"):
+        links["first_url"] = changed_url(request, {})
     if table.next_page:
         links["next_url"] = changed_url(request, {f"{table.prefix}after": table.next_page})
     if tables.is_registered(table.name):

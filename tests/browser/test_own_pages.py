@@ -7,13 +7,14 @@ from alerts import services as alerts
 from dashboard.urls import urlpatterns
 from keys import alert_kinds
 from tests.browser.own_pages import NO_PAGES, OWN_PAGES, SIGNED_OUT_PAGES, addresses
-from tests.browser.walk import Watch, overflow, violations
+from tests.browser.walk import SUM_OF_SHIFTS, Watch, overflow, violations
 from tests.keys.builders import PAID, add_key, allocate, limit, report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WIDTHS = (360, 1440, 2560)
 HEIGHT = 900
 JS_BYTES_MAX, CSS_BYTES_MAX = 60_000, 40_000
+SHIFT_MAX = 0.02
 
 
 @pytest.fixture
@@ -109,6 +110,14 @@ def test_a_page_loads_little(signed_in):
     page.goto("/", wait_until="networkidle")
     assert 0 < sizes["script"] < JS_BYTES_MAX
     assert 0 < sizes["stylesheet"] < CSS_BYTES_MAX
+
+
+def test_nothing_moves_while_a_page_loads(signed_in, fleet):
+    page = signed_in(viewport={"width": 1440, "height": HEIGHT}).new_page()
+    page.add_init_script(SUM_OF_SHIFTS)
+    for path in addresses():
+        page.goto(path, wait_until="networkidle")
+        assert page.evaluate("window.shifts") < SHIFT_MAX, path
 
 
 def test_the_theme_stays_and_needs_no_script(signed_in):

@@ -12,6 +12,15 @@ _TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.cli
 _AXE_RUN = "axe.run(document, {resultTypes: ['violations']})"
 
 
+# Adds up how far the page moves by itself, as browsers count it.
+SUM_OF_SHIFTS = """
+  window.shifts = 0;
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) window.shifts += shift.value;
+  }).observe({ type: "layout-shift", buffered: true });
+"""
+
+
 class Watch:
     """Notes what pages say in the console, what fails, and what they load from elsewhere."""
 

@@ -82,7 +82,8 @@ def test_a_table_shows_figures_units_sums_and_its_order():
 def test_links_of_a_table_keep_the_filters_and_leave_the_page():
     shown = html(paged(table(), {}, page_rows=2), "/spend?agent=ada&after=40")
     assert 'href="?agent=ada&amp;sort=cost"' in shown
-    assert 'href="?agent=ada&amp;after=2"' in shown
+    assert 'href="?agent=ada&amp;after=2">Next' in shown
+    assert 'href="?agent=ada">First' in shown
 
 
 def test_two_tables_of_a_page_have_parameters_of_their_own():

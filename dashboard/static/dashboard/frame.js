@@ -1,4 +1,5 @@
-// The search that opens on every page: Ctrl+K or ⌘K, arrows to choose, Enter to go there.
+// What every page does: the search that Ctrl+K or ⌘K opens, where arrows choose and Enter goes
+// there; menus that close; a rail that shows where one is.
 "use strict";
 
 const palette = document.querySelector(".palette");
@@ -56,3 +57,22 @@ input.addEventListener("keydown", (event) => {
 // What was chosen among earlier results is gone.
 input.addEventListener("input", () => input.removeAttribute("aria-activedescendant"));
 palette.addEventListener("click", (event) => event.target === palette && palette.close());
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll(".menu[open]")) {
+    menu.open = menu === except;
+  }
+}
+
+document.addEventListener("click", (event) => closeMenus(event.target.closest(".menu")));
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.activeElement.closest(".menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// Not scrollIntoView: the keyboard would start from there.
+const rail = document.querySelector(".rail");
+rail.scrollLeft = (rail.querySelector("[aria-current]")?.offsetLeft ?? 0) - rail.clientWidth / 2;
