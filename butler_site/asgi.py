@@ -1,7 +1,7 @@
 """ASGI entry point, `uvicorn butler_site.asgi:application`: the gateway, and Django beside it.
 
-`/v1/…` goes straight to the gateway, on the event loop. Everything else is Django's, in threads
-that keep their connections to the database.
+`/v1/…` goes straight to the gateway, on the event loop, and so do the streams of live pages.
+Everything else is Django's, in threads that keep their connections to the database.
 """
 
 import gc
@@ -17,26 +17,30 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "butler_site.settings")
 _django = get_wsgi_application()
 
 from butler_site.pages import Pages  # noqa: E402 - needs the apps
+from dashboard.live.app import Live  # noqa: E402 - needs the apps
 from gateway.app import Gateway  # noqa: E402 - needs the apps
 from gateway.requests import Send  # noqa: E402 - needs the apps
 
 _pages = Pages(_django)
 _gateway = Gateway()
+_live = Live(_django.get_response)
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Hand each request to the gateway or to Django."""
+    """Hand each request to the gateway, to the live pages or to Django."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http" and _gateway.serves(scope):
         await _gateway(scope, receive, send)
+    elif scope["type"] == "http" and _live.serves(scope):
+        await _live(scope, receive, send)
     else:
         await _pages(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
     await receive()
-    async with _gateway.running():
+    async with _gateway.running(), _live.running():
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

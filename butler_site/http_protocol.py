@@ -75,6 +75,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._ended, self._awaits_head = True, True
         super().on_message_complete()
 
+    def shutdown(self) -> None:
+        """The server stops: what would not end by itself ends now."""
+        super().shutdown()
+        scope: dict[str, Any] = self._answered.scope if self._answered else {}  # type: ignore[assignment]
+        if end := scope.get("end_response"):
+            end()
+
     def pause_writing(self) -> None:
         """The client reads more slowly than the answer comes: look whether it reads at all."""
         super().pause_writing()

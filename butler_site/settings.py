@@ -194,6 +194,8 @@ AGENT_OPEN_SUB_TASKS_MAX = env.integer(
 TASK_TEXT_BYTES_MAX = 1_000_000
 # How long after its end the prompts and results of a task are kept.
 TASK_TEXT_DAYS = env.integer("BUTLER_TASK_TEXT_DAYS", 30, least=0, most=3_650)
+# The most live pages that one web process serves at the same time.
+LIVE_STREAMS_MAX = env.integer("BUTLER_LIVE_STREAMS_MAX", 500, least=0, most=10**6)
 ESTIMATE_BYTES_MAX = 1_000_000
 API_REQUESTS_PER_MINUTE = env.integer("BUTLER_API_REQUESTS_PER_MINUTE", 6_000, least=1, most=10**9)
 

@@ -12,6 +12,7 @@ from allauth.mfa.signals import authenticator_added, authenticator_removed
 from axes.signals import user_locked_out
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.dispatch import receiver
@@ -25,6 +26,7 @@ from django.utils import timezone
 from alerts import services as alerts
 from butler_site.alert_kinds import SIGN_IN_LOCKED
 from butler_site.audit_actions import Action
+from common.live_notices import announce, person_topic
 from security import audit
 from security.request_actor import address_of, person_with
 
@@ -69,6 +71,13 @@ def report_lock(username: str, ip_address: str, **kwargs: Any) -> None:
         facts={"user_id": user_id, "address": ip_address},
         now=timezone.now(),
     )
+
+
+@receiver(user_logged_out)
+def end_live_pages(user: Any, **kwargs: Any) -> None:
+    """The processes that keep pages of the person live look whether they are still signed in."""
+    if user:
+        announce(person_topic(user.pk))
 
 
 @receiver(authenticator_added)

@@ -32,5 +32,6 @@ links.register(
         "export_file": Page("dashboard:export-file"),
         "export_content": Page("dashboard:export-content"),
         "theme": Page("dashboard:theme"),
+        "live": Page("dashboard:live", {"page": "page"}),
     }
 )

@@ -6,6 +6,7 @@ from dashboard.views.access import access
 from dashboard.views.charges import charge, charges
 from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
+from dashboard.views.live import live
 from dashboard.views.overview import overview
 from dashboard.views.reports import reports
 from dashboard.views.saved_views import change_view, delete_view, save_view
@@ -32,4 +33,5 @@ urlpatterns = [
     path("reports/files/<int:pk>", export_file, name="export-file"),
     path("reports/files/<int:pk>/content", export_content, name="export-content"),
     path("theme", theme, name="theme"),
+    path("live", live, name="live"),
 ]

@@ -3,7 +3,7 @@
 One line for each model that a page shows. A model without a line has no rows for bound people.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, reduce
 from operator import or_
 from typing import Any, NamedTuple
@@ -129,18 +129,21 @@ def visible(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.filter(RULES.get(rows.model._meta.label_lower, nothing)(_part(bound)))
 
 
-def bindings(user: Any) -> list[str]:
-    """The cost centres that the person is bound to; read once for each request."""
+def bindings(user: Any) -> Sequence[str]:
+    """The cost centres that the person is bound to; read once for each request.
+
+    An audience of a live page knows its own.
+    """
     if user.is_superuser or not user.is_authenticated:
         return []
-    found: list[str] | None = getattr(user, "_centre_bindings", None)
+    found: Sequence[str] | None = getattr(user, "bound_centres", None)
     if found is None:
         rows = CentreBinding.objects.filter(person=user.pk)
-        found = user._centre_bindings = list(rows.values_list("cost_centre", flat=True))
+        found = user.bound_centres = list(rows.values_list("cost_centre", flat=True))
     return found
 
 
-def _part(bound: list[str]) -> Part:
+def _part(bound: Sequence[str]) -> Part:
     centres = CostCentre.objects.filter(path__overlap=bound).order_by()
     agents = Agent.objects.filter(cost_centre__in=centres.values("slug")).order_by()
     return Part(centres.values("slug"), agents.values("slug"))

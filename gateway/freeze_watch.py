@@ -10,9 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import psycopg
-from django.db import connection as django_connection
-
+from common.async_connection import LOST, AsyncConnection, connect
 from keys.books.queries.freezes import FREEZE_CHANNEL, cut_charges
 from keys.refusals import Frozen
 
@@ -21,9 +19,6 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 1
 # A look that takes longer is tried again with another connection.
 _LOOK_SECONDS_MAX = 2
-_LOST = (psycopg.Error, OSError, TimeoutError)
-
-Listener = psycopg.AsyncConnection[psycopg.rows.TupleRow]
 
 
 class FreezeWatch:
@@ -58,13 +53,13 @@ class FreezeWatch:
     async def _run(self) -> None:
         while True:
             try:
-                async with await _listener() as listener:
+                async with await connect() as listener:
                     await self._listen(listener)
-            except _LOST as error:
+            except LOST as error:
                 logger.warning("Freezes are looked for again in a second: %s", error)
                 await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _listen(self, listener: Listener) -> None:
+    async def _listen(self, listener: AsyncConnection) -> None:
         await listener.execute(f"LISTEN {FREEZE_CHANNEL}")
         while True:
             async with asyncio.timeout(_LOOK_SECONDS_MAX):
@@ -72,7 +67,7 @@ class FreezeWatch:
             async for _ in listener.notifies(timeout=_LOOK_SECONDS, stop_after=1):
                 pass
 
-    async def _cut(self, listener: Listener) -> None:
+    async def _cut(self, listener: AsyncConnection) -> None:
         """End the running calls of what is frozen."""
         if not self._running:
             return
@@ -82,14 +77,3 @@ class FreezeWatch:
             if running := self._running.pop(charge, None):
                 self._scopes[charge] = scope
                 running.reschedule(now)
-
-
-async def _listener() -> Listener:
-    """A connection of its own, to the database of the settings."""
-    known = django_connection.get_connection_params()
-    place = {name: known[name] for name in known if name not in _OF_DJANGO}
-    return await psycopg.AsyncConnection.connect(**place, autocommit=True)
-
-
-# What concerns Django's own cursors.
-_OF_DJANGO = ("cursor_factory", "context", "prepare_threshold")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from django.db import connection
 from django.db.transaction import TransactionManagementError
 
+from common import live_notices
 from security.actor import Actor
 from security.models import AuditEntry
 
@@ -95,12 +96,14 @@ def record(
     )
     _need_transaction()
     written.save(force_insert=True)
+    live_notices.announce()
     return written
 
 
 def record_many(entries: Iterable[AuditEntry]) -> list[AuditEntry]:
     """Write the entries in one statement in the caller's transaction, as `record` does."""
     _need_transaction()
+    live_notices.announce()
     return AuditEntry.objects.bulk_create(entries, batch_size=_BATCH)
 
 

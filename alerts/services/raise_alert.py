@@ -11,6 +11,7 @@ from django.db import transaction
 from alerts.kinds import AlertKind
 from alerts.models import Alert, Channel
 from alerts.services.enqueue import queue_notification
+from common import live_notices
 from common.statements import NoRow, Statement, fetch_unprepared
 
 
@@ -74,6 +75,7 @@ def raise_alert(  # noqa: PLR0913  (an alert has this many sides, each by name)
             for added in fetch_unprepared(_INSERT, **columns):
                 alert = Alert.objects.get(pk=added.id)
                 _notify(alert, now=now)
+                live_notices.announce()
                 return alert, True
 
 

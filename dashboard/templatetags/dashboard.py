@@ -8,9 +8,11 @@ from typing import Any
 from django import template
 from django.template import Context
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from common import links
 from dashboard import figures, organisation, rail
 from dashboard.changed_url import changed_url
 from dashboard.charts import Chart
@@ -76,6 +78,20 @@ def table(context: Context, table: Table) -> dict[str, Any]:
     """`{% table t %}`: the table with its sums, count, next page and exports."""
     request = context["request"]
     return table_context(table, request, organisation.zone(request))
+
+
+@register.inclusion_tag("dashboard/live.html", takes_context=True)
+def live(context: Context, page: str, own_view: bool = False) -> dict[str, Any]:
+    """`{% live "spend" own_view=is_filtered %}`: whether the page is live, and its stream."""
+    request, now = context["request"], timezone.now()
+    zone = organisation.zone(request)
+    return {
+        "url": links.url("live", page=page) + ("&own_view" if own_view else ""),
+        "page_url": request.get_full_path(),
+        "zone": zone.key,
+        "now": now.isoformat(),
+        "clock": f"{now.astimezone(zone):%H:%M:%S}",
+    }
 
 
 @register.inclusion_tag("dashboard/chart.html", takes_context=True)

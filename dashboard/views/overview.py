@@ -1,12 +1,17 @@
 """The Overview: what to decide, the month so far, who moved it, what runs, and what is left."""
 
+from datetime import datetime
+from typing import Any
+
 from django.contrib.admin.views.decorators import staff_member_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from dashboard import live
 from dashboard.organisation import organisation_of
 from dashboard.overview.sections import sections
 from dashboard.overview.to_decide import to_decide
@@ -18,8 +23,20 @@ from dashboard.overview.to_decide import to_decide
 def overview(request: HttpRequest) -> HttpResponse:
     """GET /: the page; `by` is what its bars are stacked by."""
     now, organisation = timezone.now(), organisation_of(request)
-    context = sections(
-        request.user, stack=request.GET.get("by", ""), organisation=organisation, now=now
-    )
+    context = _sections(request, now)
     context["to_decide"] = to_decide(request.user, organisation=organisation, now=now)
+    context["own_view"] = bool(request.GET)
     return render(request, "dashboard/overview.html", context)
+
+
+def _sections(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    stack, organisation = request.GET.get("by", ""), organisation_of(request)
+    return sections(request.user, stack=stack, organisation=organisation, now=now)
+
+
+def _fragments(request: HttpRequest, now: datetime) -> str:
+    """What does not depend on the person: an approval waits for each of them or not."""
+    return render_to_string("dashboard/live/overview.html", _sections(request, now), request)
+
+
+live.register("overview", permission="", fragments=_fragments)

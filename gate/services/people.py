@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
+from common.live_notices import announce, person_topic
 from gate import roles
 from gate.access import Access, access_of
 from gate.audit_actions import Action
@@ -54,6 +55,7 @@ def set_access(person: User, *, access: Access, reason: str, actor: Actor, now: 
     before = access_of(person)
     if before != access:
         _write_access(person, access)
+        announce(person_topic(person.pk))
         _record(
             person,
             Action.PERSON_SET_ACCESS,
@@ -74,6 +76,7 @@ def switch_off(person: User, *, reason: str, actor: Actor, now: datetime) -> Use
         person.is_active = False
         person.save(update_fields=["is_active"])
         end_sessions(person, now=now)
+        announce(person_topic(person.pk))
         _record(person, Action.PERSON_SWITCH_OFF, reason=reason, by=actor, at=now)
     return person
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from common import live_notices
 from common.statements import fetch_unprepared
 from keys.books.queries.freezes import frozen_payers
 from orchestration import sql
@@ -96,6 +97,8 @@ def _lease_end(now: datetime) -> datetime:
 
 
 def _attempts(written: list[AttemptRow]) -> list[Attempt]:
+    if written:
+        live_notices.announce()
     rows = Attempt.objects.filter(pk__in=[each.attempt_id for each in written])
     return list(rows.select_related("task", "sub_task").order_by("pk"))
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from alerts import services as alerts
+from common import live_notices
 from common.statements import fetch_unprepared
 from orchestration import alert_kinds, planning, sql
 from orchestration.models import Attempt, SubTask, Task
@@ -99,6 +100,7 @@ def advance_tasks(
     if failed:
         fetch_unprepared(sql.FAIL_DEPENDENTS, failed=list(failed), now=now)
     fetch_unprepared(sql.END_TASKS, tasks=list(tasks), now=now)
+    live_notices.announce()
 
 
 def _end_attempts(outcomes: Sequence[AttemptOutcome], *, now: datetime) -> set[int]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 
+from common import live_notices
 from keys import services as keys
 from keys.models import Agent, CostCentre
 from keys.refusals import AgentDisabled, AgentNotFound, CostCentreNotFound, IdempotencyMismatch
@@ -127,6 +128,7 @@ def _submit(
     first = 0 if planned.parts[0].key == planning.PLANNING_KEY else 1
     write_sub_tasks(task, planned.parts, planned.shares, first=first, now=now)
     wake()
+    live_notices.announce()
     return task, True
 
 

@@ -16,6 +16,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
 NO_PAGES = {
     # tests/browser/test_spend.py walks it: its number differs.
     "dashboard:charge",
+    "dashboard:live",
     "dashboard:theme",
     "dashboard:save-view",
     "dashboard:change-view",

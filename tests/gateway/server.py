@@ -83,11 +83,12 @@ class RunningGateway:
 
 
 @contextmanager
-def running_gateway(*, grace_seconds: int = 1) -> Iterator[RunningGateway]:
-    """The ASGI application of Butler on a free port; it waits `grace_seconds` for what runs."""
+def running_gateway(*, grace_seconds: int = 1, port: int = 0) -> Iterator[RunningGateway]:
+    """The ASGI application of Butler on a free port, or on this one; it waits `grace_seconds` for
+    what runs."""
     config = uvicorn.Config(
         application,
-        port=0,
+        port=port,
         http=LimitedHttpProtocol,
         loop="uvloop",
         lifespan="on",

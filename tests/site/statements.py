@@ -51,6 +51,7 @@ PARAMETERS: dict[str, Any] = {
     "channel": "keys_freezes",
     "charges": [1],
     "cost": Decimal(1),
+    "centres": ["research"],
     "cost_centre": None,
     "cost_centre_id": "org",
     "bearer": "bt",

@@ -1,33 +1,97 @@
-// While the page is visible, fetches it every 10 seconds and replaces its figures.
+// Shows whether the page is live, and opens its stream: as long as the page is looked at, and again
+// whenever it was lost. What comes is put into the page by htmx.
 "use strict";
 
-const EVERY_MS = 10_000;
+const STALE_MS = 30_000; // after that, figures are greyed
+const SILENT_MS = 40_000; // after that, a stream that looks open is given up
+const RETRY_MS = 10_000; // between attempts to open the first stream
+const WORDS = {
+  live: "Live",
+  reconnecting: "Reconnecting since",
+  stale: "Not live. As of",
+  paused: "Paused at",
+};
 
-async function refresh() {
-  const live = document.getElementById("live");
-  if (document.hidden || live.contains(document.activeElement) || !getSelection().isCollapsed) {
-    return;
-  }
-  const state = document.getElementById("live-state");
-  try {
-    const response = await fetch(location.href, { credentials: "same-origin", cache: "no-store" });
-    if (response.redirected) {
-      location.reload(); // signed out in another tab
-      return;
-    }
-    if (!response.ok) {
-      throw new Error(`the server answered ${response.status}`);
-    }
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    live.replaceChildren(...page.getElementById("live").childNodes);
-    document.title = page.title;
-    state.textContent = page.getElementById("live-state").textContent;
-    state.classList.remove("stale");
-  } catch (error) {
-    state.textContent = `Not updated: ${error.message}. Trying again.`;
-    state.classList.add("stale");
+const source = document.getElementById("live-source");
+const state = document.getElementById("live-state");
+const changed = document.getElementById("live-changed");
+const [words, time] = state.children;
+const zone = { timeZone: state.dataset.zone };
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", ...zone });
+const minutes = new Intl.DateTimeFormat("en-GB", { timeStyle: "short", ...zone });
+
+let heardAt = Date.now(); // by the clock of this machine, for how long ago it was
+let openedAt = 0;
+let triedAt = 0;
+let connection = null;
+let isTrying = false;
+let isOpen = false;
+
+function show() {
+  const silent = Date.now() - heardAt;
+  const name = document.hidden
+    ? "paused"
+    : silent > STALE_MS
+      ? "stale"
+      : isOpen
+        ? "live"
+        : "reconnecting";
+  if (document.documentElement.dataset.live !== name) {
+    document.documentElement.dataset.live = name;
+    words.textContent = WORDS[name];
   }
 }
 
-setInterval(refresh, EVERY_MS);
-document.addEventListener("visibilitychange", refresh);
+function connect() {
+  if (document.hidden || connection || isTrying || Date.now() - triedAt < RETRY_MS) return;
+  triedAt = Date.now();
+  htmx.trigger(source, "connect");
+}
+
+function look() {
+  connect();
+  if (Date.now() - Math.max(heardAt, openedAt) > SILENT_MS) connection?.reader?.cancel();
+  show();
+}
+
+function refused(status) {
+  if (status === 401) location.reload(); // leads to the page to sign in
+  isOpen = false;
+  show();
+}
+
+source.addEventListener("htmx:sse:before:connection", (event) => {
+  connection = event.detail.connection;
+  isOpen = false;
+  show();
+});
+source.addEventListener("htmx:sse:after:connection", () => {
+  openedAt = Date.now();
+});
+source.addEventListener("htmx:sse:after:message", (event) => {
+  heardAt = Date.now();
+  isOpen = true;
+  time.dateTime = event.detail.message.id;
+  time.textContent = clock.format(new Date(event.detail.message.id));
+  show();
+});
+source.addEventListener("htmx:sse:error", (event) => refused(event.detail.status));
+source.addEventListener("htmx:response:error", (event) => refused(event.detail.ctx.response.status));
+source.addEventListener("htmx:before:request", () => {
+  isTrying = true;
+});
+source.addEventListener("htmx:finally:request", () => {
+  isTrying = false;
+});
+source.addEventListener("htmx:sse:close", () => {
+  connection = null;
+});
+source.addEventListener("changed", (event) => {
+  if (!changed.hidden) return;
+  changed.querySelector("time").textContent = minutes.format(new Date(event.detail.id));
+  changed.hidden = false;
+});
+source.addEventListener("bye", () => location.reload());
+document.addEventListener("visibilitychange", look);
+setTimeout(look); // after htmx, which waits in the same way, has read the page
+setInterval(look, 1_000);

@@ -33,6 +33,7 @@ from keys.books.sql.rotate import COMMITTED, MOVE
 from keys.books.sql.settle import END
 from keys.books.sql.slices import COUNT_CHARGES
 from keys.books.sql.slots import LOCK_ALLOCATION, TAKE_SLOT
+from keys.books.sql.usage_mark import USAGE_MARK
 from keys.limits.sql import BOOKS_LOCK
 
 __all__ = [
@@ -71,4 +72,5 @@ __all__ = [
     "START_ROLLUP",
     "TAKE_SLOT",
     "split_lent_row",
+    "USAGE_MARK",
 ]
