@@ -24,9 +24,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium, shared by all tests."""
+    """A headless Chromium, shared by the tests of a module.
+
+    While Playwright runs, tests in this thread cannot run an event loop of their own.
+    """
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright runs an event loop in this thread, so Django would refuse to query in tests.
         patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "yes")
