@@ -71,7 +71,7 @@ class LiveStream:
 
 
 @contextmanager
-def live_stream(url: str, client: Client, query: str = "?page=overview") -> Iterator[LiveStream]:
+def live_stream(url: str, client: Client, query: str = "?page=access") -> Iterator[LiveStream]:
     """The stream of a page, with the session of the client."""
     address = urlsplit(url)
     connection = HTTPConnection(str(address.hostname), address.port, timeout=WAITS_SECONDS)

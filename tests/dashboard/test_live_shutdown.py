@@ -17,7 +17,7 @@ def test_a_server_that_stops_ends_its_streams_at_once():
     client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
     with (
         running_gateway(grace_seconds=GRACE_SECONDS) as server,
-        live_stream(server.url, client) as stream,
+        live_stream(server.url, client, "?page=overview") as stream,
     ):
         stream.next_state()
         server.stop()
