@@ -100,6 +100,11 @@ def registered(name: str) -> Registered:
     return _registered[name]
 
 
+def names() -> list[str]:
+    """The names of the tables that have a builder."""
+    return sorted(_registered)
+
+
 def is_registered(name: str) -> bool:
     """Whether the table can be exported, since it has a builder."""
     return name in _registered

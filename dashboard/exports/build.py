@@ -23,11 +23,13 @@ def content_of_page(
     registered = tables.registered(table)
     if not user.has_perm(registered.permission):
         raise PermissionDenied
+    found = organisation()
     return Content(
         table=registered.build(user, query, now),
         query=query,
-        zone=ZoneInfo(organisation().reporting_zone),
+        zone=ZoneInfo(found.reporting_zone),
         url=f"{settings.PUBLIC_URL}{path}?{query.urlencode()}",
+        organisation=found.name,
         author=user.get_username(),
         made_at=now,
     )

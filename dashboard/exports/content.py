@@ -24,6 +24,7 @@ class Content:
     query: QueryDict
     zone: ZoneInfo
     url: str
+    organisation: str
     author: str
     made_at: datetime
     count: int = 0
@@ -50,6 +51,7 @@ class Content:
             if column.total:
                 yield f"Total {_head(column, self.zone)}", self.sums[column.name]
         yield "Rows", self.count
+        yield "Organisation", self.organisation
         yield "Table", self.table.title
         yield "Filters", "; ".join(_filters(self.query)) or "none"
         yield "Order", _order(self.table)

@@ -62,6 +62,12 @@ class OrganisationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
         }
         widgets = {"shown_rate_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # What the form showed comes back with it: what others changed since is left alone.
+        for field in self.fields.values():
+            field.show_hidden_initial = True
+
     @property
     def changes(self) -> keys.OrganisationChanges:
         """The fields with other values than before."""

@@ -27,11 +27,13 @@ tables.register("spend", spend_table, permission="keys.view_charge")
 def spend(request: HttpRequest) -> HttpResponse:
     """GET /spend: the view that the query parameters ask for."""
     now = timezone.now()
-    view = spend_query(request.user, request.GET, organisation=organisation_of(request), now=now)
+    organisation = organisation_of(request)
+    view = spend_query(request.user, request.GET, organisation=organisation, now=now)
     parts = breakdown(view)
     context = {
         "view": view,
         "headline": headline(parts),
+        "estimated_max": organisation.estimated_share_warning_percent,
         "controls": controls(view),
         "chips": chips(view, lambda each: each.url),
         "chart": spend_chart(parts, now=now),

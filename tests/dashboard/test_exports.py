@@ -160,7 +160,7 @@ def test_a_name_is_no_formula(registered, name):
 @given(st.lists(st.decimals(-(10**9), 10**9, places=9), max_size=30))
 def test_the_total_of_the_file_is_the_sum_of_its_rows(costs):
     table = spend(lambda: ({"agent": "ada", "cost": cost} for cost in costs))
-    content = Content(table, {}, UTC, "", "", NOON)
+    content = Content(table, {}, UTC, "", "", "", NOON)
     assert len(list(content.rows())) == len(costs)
     assert content.sums["cost"] == sum(costs)
 

@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.utils import timezone
 
 from gate import roles
 from keys import services as keys
 from keys.identity.queries.organisation import organisation
+from keys.models import Charge
 from security.models import AuditEntry
 from tests.actors import GRACE
+from tests.keys.builders import PAID, add_key, allocate, hold
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
@@ -79,3 +82,29 @@ def test_times_of_pages_are_in_the_reporting_zone(client):
     at = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
     keys.change_organisation(reporting_zone="Europe/Berlin", actor=GRACE, reason="we moved", now=at)
     assert "2026-03-29 03:30" in signed_in(client, "finance").get("/settings").content.decode()
+
+
+def test_a_form_that_was_open_for_long_changes_only_what_its_reader_changed(client):
+    form = signed_in(client, "administrator").get("/settings").context["form"]
+    opened = {f"initial-{field.name}": field.value() for field in form if field.value() is not None}
+    keys.change_organisation(
+        reporting_zone="Asia/Kathmandu", actor=GRACE, reason="we moved", now=NOON
+    )
+    client.post("/settings", opened | filled(reporting_zone="UTC", name="Acme"))
+    assert organisation().name == "Acme"
+    assert organisation().reporting_zone == "Asia/Kathmandu"
+
+
+def test_a_cost_that_rests_on_estimates_above_the_threshold_is_a_warning(client, people):
+    add_key("openai-1", rates=PAID, per_day=None)
+    now = timezone.now()
+    charge = hold(allocate("ada", 10_000, now=now), 1_000, now=now)
+    usage = keys.Usage(total=1_000)
+    keys.settle(charge=charge, usage=usage, basis=Charge.Basis.ESTIMATED, now=now)
+    signed_in(client, "finance")
+    warning = "more than the 5% that you allow"
+    assert warning in client.get("/spend").content.decode()
+    keys.change_organisation(
+        estimated_share_warning_percent=100, actor=GRACE, reason="all are estimates", now=now
+    )
+    assert warning not in client.get("/spend").content.decode()
