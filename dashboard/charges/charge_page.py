@@ -14,6 +14,7 @@ from keys.books.queries.charge_detail import (
 )
 from keys.books.queries.charges import figures
 from keys.models import Charge
+from keys.supply.pricing import NO_FEES
 
 CANDIDATES_SHOWN = 10
 _PARTS = {
@@ -70,6 +71,7 @@ def price_lines(charge: Charge, price: PriceOfCharge) -> list[Line]:
     lines = [
         Line(_PARTS[part.kind], part.number, part.rate, f"{part.cost:,.{places}f}")
         for part in price.parts
+        if part.rate or part.kind not in NO_FEES
     ]
     others = {"Rounded to nine places": price.rounding, _difference(charge): price.difference}
     return lines + [

@@ -14,7 +14,7 @@ from dashboard.spend.query import SpendQuery, spend_query
 from keys.books.queries.spend import SLICE_SECONDS, SpendFilter, is_on_border
 from keys.models import Organisation
 
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+_BEGINNING, _END = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 _ID_MAX = 2**63 - 1
 
 
@@ -74,10 +74,10 @@ def _moment(query: Mapping[str, str], name: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        is_usable = moment.tzinfo is not None and is_on_border(moment)
-    except (ValueError, OverflowError):
+        is_usable = moment.tzinfo is not None and _BEGINNING <= moment < _END
+    except ValueError:
         is_usable = False
-    if not is_usable:
+    if not (is_usable and is_on_border(moment)):
         raise ValueError("The time cannot be read, so the charges of the days are shown.")
     return moment
 

@@ -144,7 +144,7 @@ def _filters(query: Mapping[str, str]) -> Filters:
 def _values(query: Mapping[str, str], name: str) -> tuple[str, ...]:
     values = query.getlist(name) if isinstance(query, QueryDict) else [query[name]]
     may_be_blank = name == "label"
-    clean = (each.replace("\0", "")[:_LENGTH_MAX] for each in values[:_VALUES_MAX])
+    clean = (each[:_LENGTH_MAX] for each in values[:_VALUES_MAX])
     return tuple(dict.fromkeys(each for each in clean if each or may_be_blank))
 
 
