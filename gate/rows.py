@@ -79,6 +79,8 @@ RULES: dict[str, Rows] = {
     "keys.charge": through("allocation__cost_centre"),
     "keys.adjustment": through("allocation__cost_centre"),
     "keys.settledusage": through("allocation__cost_centre"),
+    "keys.usageslice": through("cost_centre"),
+    "keys.usageday": through("cost_centre"),
     "keys.slot": through("allocation__cost_centre"),
     "orchestration.task": through("cost_centre"),
     "orchestration.subtask": through("task__cost_centre"),

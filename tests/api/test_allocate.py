@@ -29,6 +29,25 @@ def test_a_lent_budget_says_all_that_a_session_needs(ada, settings):
     assert Allocation.objects.get(session_id=lent["session_id"]).agent_id == "ada"
 
 
+def test_a_label_says_what_the_budget_is_for(ada):
+    add_key("openai-1")
+    lent = ada.post("/allocations", tokens=1_000, label="invoice-check", idempotency_key="once")
+    assert lent.json()["label"] == "invoice-check"
+    session_id = lent.json()["session_id"]
+    ada.post(f"/allocations/{session_id}/usage", input_tokens=50, output_tokens=0)
+    (group,) = ada.get("/usage", group_by="label").json()["groups"]
+    assert (group["group"], group["tokens"]) == ("invoice-check", 50)
+    other = ada.post("/allocations", tokens=1_000, label="other", idempotency_key="once")
+    assert_problem(other, 409, "idempotency_mismatch")
+    assert ada.post("/allocations", tokens=1_000).json()["label"] == ""
+
+
+@pytest.mark.parametrize("label", ["task:7", "", "x" * 101, 7])
+def test_an_agent_cannot_use_the_label_of_a_task_or_no_label_at_all(ada, label):
+    add_key("openai-1")
+    assert_problem(ada.post("/allocations", tokens=1_000, label=label), 422, "invalid_request")
+
+
 def test_the_audit_says_which_request_lent_and_closed_and_whose_it_was(ada):
     add_key("openai-1")
     lent = ada.post("/allocations", tokens=1_000)

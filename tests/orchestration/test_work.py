@@ -1,5 +1,8 @@
 """A task goes in with a budget, and its results come out."""
 
+from django.db.models import Sum
+
+from keys.models import UsageSlice
 from orchestration.models import Attempt, SubTask
 from orchestration.prompts import prompt
 from orchestration.queries.results import results, results_needed_by
@@ -27,6 +30,8 @@ def test_a_task_of_three_parts_is_done_one_after_the_other(office):
     found = results(task)
     assert (found.successful, found.failed, found.success_rate) == (3, 0, 100.0)
     assert found.tokens == sum(row["input"] + row["output"] for row in office.log())
+    used = UsageSlice.objects.filter(label=f"task:{task.pk}")
+    assert used.aggregate(tokens=Sum("tokens"))["tokens"] == found.tokens
     assert_finalized(task)
 
 
