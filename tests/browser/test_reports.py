@@ -4,7 +4,6 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from dashboard import tables
 from reports import services as reports
 from tests.actors import GRACE
 from tests.browser.walk import Watch, overflow, violations
@@ -28,9 +27,7 @@ def asked(**changes):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_file_is_followed_until_it_is_ready(signed_in, live_server, monkeypatch, theme):
-    monkeypatch.setattr(tables, "_registered", {})
-    tables.register("spend", lambda *asked: None, permission="keys.view_charge")
+def test_a_file_is_followed_until_it_is_ready(signed_in, live_server, theme):
     page = signed_in(theme, viewport={"width": 360, "height": 800}).new_page()
     watch = Watch(page, live_server.url)
     file = asked()
