@@ -1,0 +1,190 @@
+"""Pages of the dashboard that are measured, and how long they take."""
+
+import http.client
+import re
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from html import unescape
+from typing import IO, NamedTuple
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import NoReverseMatch, reverse
+
+from bench import server
+from dashboard.urls import app_name, urlpatterns
+from keys.models import Agent, Allocation, ApiKey, Charge
+
+_P95_MS, _QUERIES_MAX, _FIRST_BYTE_MS = 300, 20, 300
+# Beside a page as it opens, by the name of its URL.
+_QUERIES: dict[str, tuple[str, ...]] = {
+    "search": ("?q=seed", "?q=openai"),
+    "spend": ("?range=90d&by=agent", "?range=year&by=model", "?range=today&by=label"),
+    "charges": ("?range=year", "?range=28d&sort=-cost"),
+}
+# These answer without an end.
+_STREAMS = {"live"}
+# The rows of detail pages, by the names of parameters of URLs.
+_ROWS: dict[str, tuple[type[Model], str]] = {
+    "charge_id": (Charge, "pk"),
+    "key_id": (ApiKey, "pk"),
+    "agent_id": (Agent, "pk"),
+    "session_id": (Allocation, "session_id"),
+}
+_FRAGMENT = re.compile(r'hx-get="([^"]+)"')
+_FILE = re.compile(r'href="([^"]*format=csv[^"]*)"')
+_Opened = tuple[int, bytes, float, float]
+
+
+class Taken(NamedTuple):
+    """How long one address took: milliseconds, bytes of its body, number of queries."""
+
+    address: str
+    p50: float
+    p95: float
+    first_byte: float
+    size: int
+    queries: int
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a CSV file, of which the first byte counts."""
+        return "format=csv" in self.address
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it meets the goals."""
+        took, goal = (self.first_byte, _FIRST_BYTE_MS) if self.is_file else (self.p95, _P95_MS)
+        return took < goal and self.queries <= _QUERIES_MAX
+
+    def __str__(self) -> str:
+        first = f"{self.first_byte:10,.0f}" if self.is_file else " " * 10
+        return (
+            f"{self.p50:8,.0f} {self.p95:8,.0f} {first} {self.queries:8} {self.size / 1024:9,.1f} "
+            f" {'ok  ' if self.is_good else 'MISS'}  {self.address}"
+        )
+
+
+def fill(charges: int) -> None:
+    """Migrate the database, and write charges if it has none."""
+    call_command("migrate", verbosity=0)
+    if not Charge.objects.exists():
+        call_command("seed_charges", charges=charges)
+
+
+def run(*, times: int, out: IO[str]) -> None:
+    """Open every page `times` times; print a line for each."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_size_pretty(pg_database_size(current_database()))")
+        (size,) = cursor.fetchone()
+    out.write(f"{Charge.objects.count():,} charges, database of {size}.\n\n")
+    out.write("  p50 ms   p95 ms first byte  queries       KiB        address\n")
+    out.write(f"goals:   < {_P95_MS:5}    < {_FIRST_BYTE_MS:5}     ≤ {_QUERIES_MAX:2}\n")
+    client = _signed_in()
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    missed = 0
+    with server.running() as web, closing(_connect(web.port)) as http_connection:
+        # The name has the port of the process.
+        name = settings.SESSION_COOKIE_NAME.replace(str(settings.PORT), str(web.port))
+        cookie = f"{name}={session}"
+        for address in _addresses(http_connection, cookie):
+            taken = _take(address, http_connection, cookie, client, times=times)
+            missed += not taken.is_good
+            out.write(f"{taken}\n")
+            out.flush()
+    out.write(f"\n{missed} missed a goal.\n" if missed else "\nAll goals are met.\n")
+
+
+def _signed_in() -> Client:
+    users = get_user_model().objects
+    person = users.filter(username="bench").first() or users.create_superuser("bench")
+    client = Client(headers={"host": "127.0.0.1"})
+    client.force_login(person)
+    return client
+
+
+def _connect(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+
+
+def _addresses(web: http.client.HTTPConnection, cookie: str) -> Iterator[str]:
+    """Every page of the dashboard, with the fragments and files that it links to."""
+    seen: set[str] = set()
+    for page in _pages():
+        web.close()
+        status, body, *_ = _open(page, web, cookie)
+        if status == http.client.METHOD_NOT_ALLOWED:
+            continue
+        if status != http.client.OK:
+            raise SystemExit(f"{page} answers {status}.")
+        text = body.decode("utf-8", "replace")
+        parts = [unescape(link) for pattern in (_FRAGMENT, _FILE) for link in pattern.findall(text)]
+        for address in [page, *(urljoin(page, part) for part in parts)]:
+            # Fields of a form add their values to the address of a fragment.
+            if address not in seen and address.startswith("/"):
+                seen.add(address)
+                yield address
+
+
+def _pages() -> Iterator[str]:
+    for pattern in urlpatterns:
+        if pattern.name in _STREAMS:
+            continue
+        try:
+            path = reverse(f"{app_name}:{pattern.name}", kwargs=_parameters(pattern.pattern))
+        except NoReverseMatch:
+            continue
+        yield path
+        yield from (path + query for query in _QUERIES.get(str(pattern.name), ()))
+
+
+def _parameters(pattern: object) -> dict[str, object]:
+    """A row for each parameter of a URL that _ROWS knows."""
+    names = getattr(pattern, "converters", {})
+    return {name: _row(name) for name in names if name in _ROWS}
+
+
+def _row(name: str) -> object:
+    model, field = _ROWS[name]
+    return model._default_manager.order_by("-pk").values_list(field, flat=True)[0]
+
+
+def _take(
+    address: str, web: http.client.HTTPConnection, cookie: str, client: Client, *, times: int
+) -> Taken:
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get(address)
+        # A streamed file makes its queries while it is read.
+        size = len(b"".join(response)) if response.streaming else len(response.content)
+    # It opens again by itself: the server has closed it if that took long.
+    web.close()
+    opened = [_open(address, web, cookie) for _ in range(times)]
+    whole = statistics.quantiles([each[3] for each in opened], n=20, method="inclusive")
+    return Taken(
+        address=address,
+        p50=whole[9],
+        p95=whole[18],
+        first_byte=statistics.quantiles([each[2] for each in opened], n=20, method="inclusive")[18],
+        size=size,
+        queries=len(queries),
+    )
+
+
+def _open(address: str, web: http.client.HTTPConnection, cookie: str) -> _Opened:
+    """The status and the body of an address, with the milliseconds until its first byte and all."""
+    began = time.perf_counter()
+    web.request("GET", address, headers={"Cookie": cookie})
+    response = web.getresponse()
+    first = response.read(1)
+    first_at = time.perf_counter()
+    body = first + response.read()
+    ended = time.perf_counter()
+    return response.status, body, (first_at - began) * 1000, (ended - began) * 1000
