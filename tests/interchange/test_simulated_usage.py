@@ -23,7 +23,7 @@ def workload(agent="ada", key="openai-1", model="model-1", **changes):
     """What an agent does."""
     use = ModelUse(key_id=key, model=model, has_provider_cost=True)
     terms = {"sessions": 20, "calls": (6, 14), "input_tokens": 900, "output_tokens": 200}
-    return Workload(agent=agent, label="", models=(use,), **{**terms, **changes})
+    return Workload(agent=agent, label="task:7", models=(use,), **{**terms, **changes})
 
 
 def simulate(*workloads, days=3, until=NOON, **options):
@@ -42,7 +42,9 @@ def slices():
 def settle_again(session):
     """Make the calls of a session one by one, on another allocation."""
     request = keys.AllocationRequest(
-        tokens=10**9, provider=ApiKey.objects.get(pk=session.key_id).provider_id
+        tokens=10**9,
+        provider=ApiKey.objects.get(pk=session.key_id).provider_id,
+        label=session.label,
     )
     allocation, _ = keys.allocate(
         agent=session.agent,

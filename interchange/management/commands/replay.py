@@ -1,17 +1,15 @@
 """`manage.py replay TRACE.csv`."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from common.commands import refusals_as_command_errors
+from interchange.management.progress import progress
 from interchange.replay import traces
 from interchange.replay.driver import Driver, Plan
 from interchange.replay.report import mark, report
@@ -101,22 +99,12 @@ class Command(BaseCommand):
             calls = traces.read(trace)[:limit]
             plan = Plan(agents=_agents(agents), threads=threads, budget=budget, speed=speed)
             since = mark()
-            with self._progress(len(calls)) as on_call:
-                tally = Driver(calls, plan, on_call=on_call).run()
+            with progress(self.stdout, "Calls", total=len(calls)) as done:
+                tally = Driver(calls, plan, on_call=lambda: done(1)).run()
         outcome = report(run=plan.run, tally=tally, since=since)
         self.stdout.write("\n".join(outcome.lines()))
         if outcome.broken:
             raise CommandError(f"The books are broken: {outcome.broken.check.name}.")
-
-    @contextmanager
-    def _progress(self, total: int) -> Iterator[Callable[[], None]]:
-        if not self.stdout.isatty():
-            yield lambda: None
-            return
-        columns = ("Calls", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(file=cast(IO[str], self.stdout._out))) as bar:
-            task = bar.add_task("Calls", total=total)
-            yield lambda: bar.advance(task)
 
 
 def _agents(count: int) -> list[str]:
