@@ -1,0 +1,1 @@
+"""What live pages cost, and whether agents notice them."""
