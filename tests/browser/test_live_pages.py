@@ -24,6 +24,7 @@ TICK_SECONDS = 0.02
 UPDATES = 10
 SHIFT_MAX = 0.02
 STALE_MS = 31_000
+WAITS_MS = 60_000
 # What a person may be at while it changes, and far more lines than fit into the window.
 PAGE = """
 <title>Update {number}</title><hx-partial hx-target="#live" hx-swap="innerMorph">
@@ -83,7 +84,7 @@ def window(browser, server, grace):
 
 def live(page, name):
     """Wait until the page says this of itself."""
-    expect(page.locator("html")).to_have_attribute("data-live", name, timeout=30_000)
+    expect(page.locator("html")).to_have_attribute("data-live", name, timeout=WAITS_MS)
 
 
 def test_updates_leave_alone_what_a_person_is_at(window, monkeypatch):
@@ -113,7 +114,7 @@ def test_updates_leave_alone_what_a_person_is_at(window, monkeypatch):
         "svg": True,
     }
     assert window.evaluate("window.shift") < SHIFT_MAX
-    expect(window).to_have_title(re.compile(r"Update \d+"))
+    expect(window).to_have_title(re.compile(r"Update \d+"), timeout=WAITS_MS)
     assert window.said == []
 
 
@@ -125,16 +126,22 @@ def test_the_page_says_that_its_server_is_gone_greys_its_figures_and_heals(windo
         window.clock.install()
         window.goto(first.url)
         live(window, "live")
-        expect(window.locator("#live-state")).to_have_text(re.compile(r"Live \d\d:\d\d:\d\d"))
+        expect(window.locator("#live-state")).to_have_text(
+            re.compile(r"Live \d\d:\d\d:\d\d"), timeout=WAITS_MS
+        )
     live(window, "reconnecting")
-    expect(window.locator("#live-state")).to_have_text(re.compile("Reconnecting since "))
+    expect(window.locator("#live-state")).to_have_text(
+        re.compile("Reconnecting since "), timeout=WAITS_MS
+    )
     window.clock.fast_forward(STALE_MS)
     live(window, "stale")
-    expect(window.locator("#live-state")).to_have_text(re.compile("Not live. As of "))
-    expect(window.locator("#live")).to_have_css("filter", "grayscale(1)")
+    expect(window.locator("#live-state")).to_have_text(
+        re.compile("Not live. As of "), timeout=WAITS_MS
+    )
+    expect(window.locator("#live")).to_have_css("filter", "grayscale(1)", timeout=WAITS_MS)
     with running_gateway(port=port):
         live(window, "live")
-        expect(window.locator("#live")).to_have_css("filter", "none")
+        expect(window.locator("#live")).to_have_css("filter", "none", timeout=WAITS_MS)
         # So that the server need not wait for it.
         window.goto("about:blank")
 
@@ -154,7 +161,7 @@ def test_a_page_of_a_person_who_is_signed_out_shows_the_page_to_sign_in(window, 
     window.goto("/")
     live(window, "live")
     gate.switch_off(grace, reason="left", actor=ACTOR, now=timezone.now())
-    expect(window).to_have_url(re.compile("/admin/login/"))
+    expect(window).to_have_url(re.compile("/admin/login/"), timeout=WAITS_MS)
 
 
 def test_a_view_of_ones_own_says_since_when_there_are_new_charges(window, people):
@@ -172,7 +179,7 @@ def test_a_view_of_ones_own_says_since_when_there_are_new_charges(window, people
     news = window.locator("#live-changed")
     expect(news).to_be_hidden()
     report(allocation, 100, now=timezone.now())
-    expect(news).to_have_text(re.compile(r"New charges since \d\d:\d\d: refresh"))
+    expect(news).to_have_text(re.compile(r"New charges since \d\d:\d\d: refresh"), timeout=WAITS_MS)
     news.click()
     live(window, "live")
     expect(news).to_be_hidden()
