@@ -109,6 +109,7 @@ STATUS: dict[type[Refusal], int] = {
     orchestration.WrongPlan: 422,
     orchestration.BudgetTooSmall: 422,
     alerts.ChannelUrlUnusable: 422,
+    reports.TooManyRows: 422,
     prediction.TextBinary: 422,
     prediction.TextNotUtf8: 422,
     prediction.TextEmpty: 422,

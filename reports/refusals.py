@@ -34,3 +34,14 @@ class ExportNotAllowed(Refusal):
     def sentence(self) -> str:
         """How to get a file."""
         return "Your access has changed since this file was made. Ask for the file again."
+
+
+@dataclass(kw_only=True, eq=False)
+class TooManyRows(Refusal):
+    """A sheet of Excel does not hold so many rows."""
+
+    rows_max: int
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        return f"An Excel sheet holds {self.rows_max:,} rows. Choose CSV, or fewer rows."

@@ -4,7 +4,6 @@ Rows go to disk as they come, so memory stays flat.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import IO, Any
@@ -13,9 +12,9 @@ from zoneinfo import ZoneInfo
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from common.refusal import Refusal
 from dashboard.exports.content import Content, exact_text
 from dashboard.tables import Column
+from reports.refusals import TooManyRows
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # What one sheet holds, besides its head.
@@ -37,15 +36,6 @@ _WIDTHS = {"text": 28, "link": 28, "status": 14, "moment": 20}
 _FIGURE_WIDTH = 16
 
 
-@dataclass(eq=False)
-class TooManyRows(Refusal):
-    """A sheet of Excel does not hold so many rows."""
-
-    def sentence(self) -> str:
-        """What to do instead."""
-        return f"An Excel sheet holds {ROWS_MAX:,} rows. Choose CSV, or fewer rows."
-
-
 def write_xlsx(
     content: Content, file: IO[bytes], *, progress: Callable[[int], object] = lambda rows: None
 ) -> None:
@@ -63,7 +53,7 @@ def write_xlsx(
     sheet.write_row(0, 0, content.heads, bold)
     for row in content.rows():
         if content.count > ROWS_MAX:
-            raise TooManyRows
+            raise TooManyRows(rows_max=ROWS_MAX)
         for number, (value, look) in enumerate(zip(row, formats, strict=True)):
             _write(sheet, content.count, number, value, look, content.zone)
         progress(content.count)
