@@ -20,6 +20,8 @@ links.register(
                 **_FILTERS,
             },
         ),
+        "keys": Page("dashboard:keys", {"provider": "provider", "status": "status"}),
+        "key": Page("dashboard:key"),
         "access": Page("dashboard:access"),
         "search": Page("dashboard:search"),
         "settings": Page("dashboard:settings"),

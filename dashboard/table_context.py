@@ -23,6 +23,7 @@ class ShownCell(NamedTuple):
     number: str
     url: str
     title: str
+    picture: str = ""
 
 
 class Head(NamedTuple):
@@ -88,7 +89,7 @@ def _cell(column: Column, value: Any, zone: ZoneInfo, is_exact: bool) -> ShownCe
         shown = Figure(shown.exact.removesuffix(" tokens"))
     is_number = isinstance(cell.value, Decimal | int)
     number = f"{Decimal(cell.value):f}" if is_number else ""
-    return ShownCell(column, shown, number, cell.url, cell.title)
+    return ShownCell(column, shown, number, cell.url, cell.title, cell.picture)
 
 
 def _count(table: Table) -> str:

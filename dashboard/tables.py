@@ -40,11 +40,12 @@ class Column:
 
 
 class Cell(NamedTuple):
-    """A value that leads to a page or has more to say."""
+    """A value that leads to a page or has more to say; a page shows its `picture` instead of it."""
 
     value: Any
     url: str = ""
     title: str = ""
+    picture: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboard.views.access import access
+from dashboard.views.api_keys import key, keys
 from dashboard.views.charges import charge, charges
 from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
@@ -19,6 +20,8 @@ app_name = "dashboard"
 urlpatterns = [
     path("", overview, name="overview"),
     path("access", access, name="access"),
+    path("keys", keys, name="keys"),
+    path("keys/<slug:slug>", key, name="key"),
     path("search", search, name="search"),
     path("spend", spend, name="spend"),
     path("charges", charges, name="charges"),

@@ -28,12 +28,25 @@ class Verdict(Enum):
     UNKNOWN = auto()
 
 
+_SUMMARIES = {
+    Verdict.ACCEPTED: "The provider accepts the key.",
+    Verdict.REJECTED: "The provider rejects the key.",
+    Verdict.UNDECIDED: "The provider did not say whether it accepts the key.",
+    Verdict.UNKNOWN: "The provider has no list of models, so the test shows nothing.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """The verdict, and the provider's words without secrets."""
 
     verdict: Verdict
     reason: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The verdict as a sentence."""
+        return _SUMMARIES[self.verdict]
 
 
 def ask(slugs: list[str]) -> dict[str, Probe]:

@@ -7,11 +7,9 @@ links.register(
     {
         "provider": Page("admin:keys_provider_change"),
         "providers": Page("admin:keys_provider_changelist"),
-        "key": Page("admin:keys_apikey_change"),
-        "keys": Page(
-            "admin:keys_apikey_changelist",
-            {"provider": "provider__exact", "status": "status__exact"},
-        ),
+        # Those that people look at are pages of the dashboard.
+        "managed_key": Page("admin:keys_apikey_change"),
+        "managed_keys": Page("admin:keys_apikey_changelist"),
         "add_key": Page("admin:keys_apikey_add"),
         "model": Page("admin:keys_cataloguemodel_change"),
         "models": Page("admin:keys_cataloguemodel_changelist"),

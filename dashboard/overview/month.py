@@ -17,6 +17,7 @@ from keys.books.queries.spend import (
     Spend,
     SpendFilter,
     SpendPeriod,
+    slice_start,
     spend_over_time,
     spend_total,
 )
@@ -84,9 +85,9 @@ def month(user: Any, *, group: str, zone: ZoneInfo, now: datetime) -> Month:
     four queries."""
     days = date_range({"range": "month"}, now=now, zone=zone)
     today, last_day = days.ends_on, (days.starts_on + _MONTH).replace(day=1) - _DAY
-    slice_start = start_of_slice(now)
+    until = slice_start(now)
     payers = payers_of(user, now)
-    periods = _periods(payers, group=group, days=days, until=slice_start + _SLICE)
+    periods = _periods(payers, group=group, days=days, until=until + _SLICE)
     by_day = _by_day(periods)
     costs = {day: spend.cost for day, spend in by_day.items()}
     return Month(
@@ -95,7 +96,7 @@ def month(user: Any, *, group: str, zone: ZoneInfo, now: datetime) -> Month:
         payers=payers,
         spend=sum((by_day[day] for day in by_day if day >= days.starts_on), Spend()),
         today=by_day.get(today, Spend()),
-        comparison=_comparison(payers, today=today, zone=zone, until=slice_start),
+        comparison=_comparison(payers, today=today, zone=zone, until=until),
         landing=landing(costs, today=today, last_day=last_day),
         history_days=len(complete_days(costs, today)),
         periods=periods,
@@ -139,8 +140,3 @@ def _comparison(payers: Payers, *, today: date, zone: ZoneInfo, until: datetime)
         for day, end in ((today, until), (week_ago, then))
     )
     return Comparison(clock, cost, week_ago, cost_week_ago)
-
-
-def start_of_slice(now: datetime) -> datetime:
-    """The quarter of an hour that `now` is in."""
-    return datetime.fromtimestamp(now.timestamp() // SLICE_SECONDS * SLICE_SECONDS, UTC)

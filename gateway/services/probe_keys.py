@@ -27,13 +27,15 @@ def probe_keys(*, now: datetime) -> int:
     return len(slugs)
 
 
-def probe_each(slugs: list[str], *, now: datetime) -> None:
-    """Ask the providers about these keys, all at once, and record what they say.
+def probe_each(slugs: list[str], *, now: datetime) -> dict[str, Probe]:
+    """Ask the providers about these keys, all at once, and record what they say; returns it.
 
     Must not run inside a transaction. A key that is not suspended can only break by it.
     """
-    for slug, probe in key_probe.ask(slugs).items():
+    probes = key_probe.ask(slugs)
+    for slug, probe in probes.items():
         _record(slug, probe, now=now)
+    return probes
 
 
 def _record(slug: str, probe: Probe, *, now: datetime) -> None:

@@ -197,6 +197,10 @@ class ApiKeyAdmin(LimitedAdmin):
                 now=now,
             )
 
+    def audit_subject(self, obj: ApiKey) -> str:
+        """The key as the audit names it."""
+        return obj.scope
+
     @display(description="Provider")
     def provider_name(self, api_key: ApiKey) -> SafeString | str:
         """The provider's slug, without reading the provider's row."""
@@ -310,7 +314,7 @@ class ApiKeyAdmin(LimitedAdmin):
         reason, actor = form.cleaned_data["reason"], person_of(request)
         call = partial(service, slug, reason=reason, actor=actor, now=timezone.now())
         perform(request, call, success=success)
-        return redirect_to(request, links.url("key", slug))
+        return redirect_to(request, links.url("managed_key", slug))
 
     def _propose(
         self,

@@ -6,6 +6,8 @@ A new page is added here; a test says so.
 OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:overview": ("/",),
     "dashboard:access": ("/access",),
+    "dashboard:keys": ("/keys", "/keys?idle=1", "/keys?status=broken"),
+    "dashboard:key": ("/keys/nvidia-1", "/keys/nvidia-1?act=limit"),
     "dashboard:search": ("/search", "/search?q=nvidia", "/search?q=nothing"),
     "dashboard:spend": ("/spend", "/spend?range=today&by=agent&agent=ada&metric=cost_per_call"),
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),

@@ -33,7 +33,7 @@ def test_a_key_is_found_without_a_mouse(page, live_server):
     assert violations(page) == []
     assert watch.faults == []
     page.keyboard.press("Enter")
-    page.wait_for_url("**/nvidia-2/**")
+    page.wait_for_url("**/keys/nvidia-2")
 
 
 def test_the_first_result_needs_no_choice_and_other_letters_forget_it(page):
@@ -46,7 +46,7 @@ def test_the_first_result_needs_no_choice_and_other_letters_forget_it(page):
     expect(page.get_by_role("option")).to_have_count(1)
     assert page.get_by_role("combobox").get_attribute("aria-activedescendant") is None
     page.keyboard.press("Enter")
-    page.wait_for_url("**/nvidia-1/**")
+    page.wait_for_url("**/keys/nvidia-1")
 
 
 def test_nothing_found_says_so_and_escape_closes(page):

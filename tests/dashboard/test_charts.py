@@ -51,8 +51,9 @@ def test_bars_are_stacked_to_scale():
 
 
 def test_a_column_leads_to_its_period_and_says_what_it_is():
-    assert '<a href="/spend?from=2026-11-01" aria-label="1 Nov: $100.50"' in chart().svg
-    assert "<title>1 Nov: $100.50\nresearch: $100.00\n&lt;other&gt;: $0.50</title>" in chart().svg
+    words = "1 Nov: $100.50\nresearch: $100.00\n&lt;other&gt;: $0.50"
+    assert f'<a href="/spend?from=2026-11-01" aria-label="{words}"' in chart().svg
+    assert f"<title>{words}</title>" in chart().svg
 
 
 def test_a_period_that_is_not_over_is_hatched():

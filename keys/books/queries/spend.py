@@ -1,7 +1,7 @@
 """Spend: what was used and what it cost, by time and by who used it, from slices and days."""
 
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -271,6 +271,11 @@ def _rows(
         # They have no labels.
         by_days=by != "label" and not which.labels and step in ("", "day", "month"),
     )
+
+
+def slice_start(moment: datetime) -> datetime:
+    """The start of the slice that the moment is in."""
+    return datetime.fromtimestamp(moment.timestamp() // SLICE_SECONDS * SLICE_SECONDS, UTC)
 
 
 def is_on_border(moment: datetime) -> bool:

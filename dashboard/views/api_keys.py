@@ -1,0 +1,91 @@
+"""API keys: the list, worst first, and the page of one with what people may do to it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.html import format_html
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from common import links
+from common.admin.visible_rows import visible_to
+from common.refusal import Refusal
+from dashboard import organisation, tables
+from dashboard.api_keys.acts import Act, Outcome, acts_for
+from dashboard.api_keys.detail import detail
+from dashboard.api_keys.table import keys_table, shown_lines, table_of
+from dashboard.exports import exported
+from keys.models import ApiKey
+from security.models import Approval
+from security.request_actor import person_of
+
+tables.register("keys", keys_table, permission="keys.view_apikey")
+
+
+@never_cache
+@require_safe
+@staff_member_required
+@permission_required("keys.view_apikey", raise_exception=True)
+@exported("keys")
+def keys(request: HttpRequest) -> HttpResponse:
+    """GET /keys: the keys at which something happens, or those asked for."""
+    now = timezone.now()
+    lines, idle = shown_lines(request.user, request.GET, now)
+    table = tables.paged(table_of(lines, now), request.GET)
+    context = {"table": table, "idle": idle, "has_keys": bool(lines or idle)}
+    return render(request, "dashboard/keys/list.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_member_required
+@permission_required("keys.view_apikey", raise_exception=True)
+def key(request: HttpRequest, slug: str) -> HttpResponse:
+    """GET /keys/<slug>: the page; `act` opens the dialog of an act. POST: do it."""
+    api_key = get_object_or_404(visible_to(request.user, ApiKey.objects.all()), pk=slug)
+    acts = acts_for(request.user, api_key)
+    act = next((each for each in acts if each.name == request.GET.get("act")), None)
+    form = _form(request, act, api_key) if act else None
+    if request.method == "POST":
+        if act is None or form is None:
+            raise PermissionDenied
+        if form.is_valid() and _perform(request, act, api_key, form):
+            return redirect(links.url("key", slug))
+    context: dict[str, Any] = {"api_key": api_key, "acts": acts, "act": act, "form": form}
+    zone = organisation.zone(request)
+    context |= detail(request.user, api_key, zone=zone, now=timezone.now())
+    return render(request, "dashboard/keys/detail.html", context)
+
+
+def _form(request: HttpRequest, act: Act, api_key: ApiKey) -> forms.Form:
+    if request.method == "POST":
+        return act.form(api_key, request.POST)
+    return act.form(api_key, initial={"limit": request.GET.get("limit")})
+
+
+def _perform(request: HttpRequest, act: Act, api_key: ApiKey, form: forms.Form) -> bool:
+    """Do it and say what came of it; a refusal is said beside its field."""
+    try:
+        outcome = act.perform(api_key, form.cleaned_data, person_of(request), timezone.now())
+    except Refusal as refusal:
+        field = getattr(refusal, "field", None)
+        form.add_error(field if field in form.fields else None, refusal.detail)
+        return False
+    _say(request, outcome)
+    return True
+
+
+def _say(request: HttpRequest, outcome: Outcome) -> None:
+    if isinstance(outcome, Approval):
+        url = links.url("approval", outcome.pk)
+        text = 'A second person must approve this change. It waits as <a href="{}">approval {}</a>.'
+        messages.warning(request, format_html(text, url, outcome.pk))
+    else:
+        messages.success(request, outcome)
