@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 from dashboard.spend.dimensions import DIMENSIONS, DIRECTLY, value_title
 from dashboard.spend.query import METRICS, SpendQuery
@@ -25,12 +26,14 @@ class Chip(NamedTuple):
 
 
 class Controls(NamedTuple):
-    """What the page offers: ways to group, figures, and `compare`, with or without the days
-    before."""
+    """What the page offers: ways to group, figures, `compare` (the view with or without the days
+    before), and a form for another filter, which keeps the parameters of the view."""
 
     groups: list[Choice]
     metrics: list[Choice]
     compare: str
+    filters: list[tuple[str, str]]
+    kept: list[tuple[str, str]]
 
 
 def controls(view: SpendQuery) -> Controls:
@@ -40,6 +43,8 @@ def controls(view: SpendQuery) -> Controls:
         groups=_choices(titles, view.by, lambda name: replace(view, by=name)),
         metrics=_choices(METRICS, view.metric, lambda name: replace(view, metric=name)),
         compare=replace(view, compares=not view.compares).url,
+        filters=list(titles.items()),
+        kept=[*parse_qsl(view.days.query), *view.parameters],
     )
 
 

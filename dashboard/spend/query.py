@@ -29,11 +29,10 @@ _LENGTH_MAX = 200
 
 @dataclass(frozen=True)
 class SpendQuery:
-    """A view of the spend explorer; `then` is the second group, blank for none."""
+    """A view of the spend explorer."""
 
     days: DateRange
     by: str = "cost_centre"
-    then: str = ""
     metric: str = "cost"
     compares: bool = True
     filters: Filters = field(default_factory=dict)
@@ -79,10 +78,14 @@ class SpendQuery:
     @property
     def url(self) -> str:
         """The page of this view; parameters that are as usual are left out."""
-        view = [("by", self.by), ("then", self.then), ("metric", self.metric)]
-        view.append(("compare", "" if self.compares else "off"))
-        said = [each for each in view if each[1] not in ("", *_USUAL)]
-        return f"{links.url('spend')}?{self.days.query}{_more([*said, *self._filtered])}"
+        return f"{links.url('spend')}?{self.days.query}{_more(self.parameters)}"
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """The query parameters of this view beside its days."""
+        compare = "" if self.compares else "off"
+        said = [("by", self.by), ("metric", self.metric), ("compare", compare)]
+        return [*(each for each in said if each[1] not in ("", *_USUAL)), *self._filtered]
 
     @property
     def charges_url(self) -> str:
@@ -113,17 +116,16 @@ def spend_query(
         zone=ZoneInfo(organisation.reporting_zone),
         fiscal_year_starts=organisation.fiscal_year_starts,
     )
-    by, then = query.get("by", "cost_centre"), query.get("then", "")
+    by = query.get("by", "cost_centre")
     metric, compare = query.get("metric", "cost"), query.get("compare", "previous")
-    is_known = by in DIMENSIONS and then in ("", *DIMENSIONS) and metric in METRICS
+    is_known = by in DIMENSIONS and metric in METRICS
     unknown = "" if is_known else "The page has no such group or figure, so the usual one is shown."
     return SpendQuery(
         days=days,
         by=by if by in DIMENSIONS else "cost_centre",
-        then=then if then in DIMENSIONS and then != by else "",
         metric=metric if metric in METRICS else "cost",
         compares=compare != "off",
-        filters=_filters(query),
+        filters=_asked(query),
         bound_centres=tuple(bindings(user)) or None,
         root=_only_root(),
         message=days.message or unknown,
@@ -139,6 +141,15 @@ def _filters(query: Mapping[str, str]) -> Filters:
     """The values of each filter that is asked for. A value that names nothing finds nothing."""
     found = {name: _values(query, name) for name in FILTERS if name in query}
     return {name: values for name, values in found.items() if values}
+
+
+def _asked(query: Mapping[str, str]) -> Filters:
+    """The filters in the address, and the one that the form of the page adds."""
+    found = _filters(query)
+    name, value = query.get("add", ""), query.get("value", "").strip()[:_LENGTH_MAX]
+    if name in FILTERS and value:
+        found[name] = tuple(dict.fromkeys([*found.get(name, ()), value]))
+    return found
 
 
 def _values(query: Mapping[str, str], name: str) -> tuple[str, ...]:

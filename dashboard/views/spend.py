@@ -1,14 +1,18 @@
 """The spend explorer: what was spent, by whom and on what, in any days."""
 
+from datetime import datetime
+from typing import Any
+
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dashboard import tables
+from dashboard import live, tables
 from dashboard.exports import exported
 from dashboard.organisation import organisation_of
 from dashboard.spend.breakdown import breakdown, headline, spend_table, table_of
@@ -26,17 +30,29 @@ tables.register("spend", spend_table, permission="keys.view_charge")
 @exported("spend")
 def spend(request: HttpRequest) -> HttpResponse:
     """GET /spend: the view that the query parameters ask for."""
-    now = timezone.now()
-    organisation = organisation_of(request)
-    view = spend_query(request.user, request.GET, organisation=organisation, now=now)
-    parts = breakdown(view)
-    context = {
-        "view": view,
-        "headline": headline(parts),
-        "estimated_max": organisation.estimated_share_warning_percent,
-        "controls": controls(view),
+    context = _figures(request, timezone.now())
+    view = context["view"]
+    context |= {
         "chips": chips(view, lambda each: each.url),
+        "own_view": bool(request.GET),
+    }
+    return render(request, "dashboard/spend.html", context)
+
+
+def _figures(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    view = spend_query(request.user, request.GET, organisation=organisation_of(request), now=now)
+    parts = breakdown(view)
+    return {
+        "view": view,
+        "controls": controls(view),
+        "headline": headline(parts),
         "chart": spend_chart(parts, now=now),
         "table": table_of(parts, request.GET),
     }
-    return render(request, "dashboard/spend.html", context)
+
+
+def _fragments(request: HttpRequest, now: datetime) -> str:
+    return render_to_string("dashboard/live/spend.html", _figures(request, now), request)
+
+
+live.register("spend", permission="keys.view_charge", fragments=_fragments)

@@ -14,6 +14,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from time_machine import travel
 
+from dashboard.live.audience import audience_of
+from dashboard.live.pages import find
 from gate.models import CentreBinding
 from keys import services as keys
 from keys.books.queries.spend import SpendFilter, spend_by, spend_total
@@ -28,7 +30,7 @@ QUERIES_MAX = 20
 NONSENSE = (
     "range=x",
     "from=2026-02-30",
-    "by=x&then=x&metric=x&compare=x",
+    "by=x&metric=x&compare=x&add=x&value=x",
     "by=cost_centre&cost_centre=x&directly=x&key=x&provider=x&model=x&agent=x&label=x",
     "agent=%ff&cost_centre=%ff&agent=" + "9" * 2000,
     "sort=x&after=x",
@@ -131,6 +133,25 @@ def test_each_figure_leads_to_charges_that_add_up_to_it(staff, usage, by):
         assert sum(row["cost"].value for row in listed.rows) == cell.value
         assert listed.totals["cost"] == cell.value
     assert sum(row["cost"].value for row in context["table"].rows) == cost(1479)
+
+
+def test_the_form_adds_a_filter(staff, usage):
+    assert groups(staff, "by=agent&agent=ada&add=agent&value=bob") == {
+        "ada": cost(1400),
+        "bob": cost(9),
+    }
+    assert b"Remove the filter Agent: bob" in page(staff, "/spend?add=agent&value=bob").content
+
+
+def test_the_default_view_is_live(lead, usage):
+    html = page(lead, "/spend").content.decode()
+    assert "/live?page=spend" in html
+    assert "own_view" not in html
+    assert "own_view" in page(lead, "/spend?by=agent").content.decode()
+    audience = audience_of(get_user_model().objects.get(username="lena"))
+    sent = find("spend").render(audience, NOON)
+    assert "sales directly" in sent
+    assert "research" not in sent
 
 
 def test_a_day_is_shown_by_the_hour_and_an_hour_leads_to_its_charges(staff, usage):
