@@ -28,6 +28,8 @@ _TICK_SECONDS = 1.0
 _LOOK_SECONDS_MAX = 5.0
 # Rendering may take this part of the time of the process; with more audiences, looks are rarer.
 _RENDERING_SHARE = 0.1
+# But the streams must hear often enough that they live.
+_PAUSE_SECONDS_MAX = 10.0
 # Pages are rendered again after this time, because they show how long ago something was; and each
 # stream is told that it lives.
 _BEAT_SECONDS = 15.0
@@ -206,5 +208,6 @@ def _admits(answer: HttpResponseBase, stream: Stream) -> bool:
 
 async def _hear(connection: AsyncConnection, *, took: float) -> set[str]:
     """The topics that come within the next tick, or a longer time after a look that took long."""
-    seconds = max(_TICK_SECONDS, took / _RENDERING_SHARE - took)
+    pause = min(took / _RENDERING_SHARE - took, _PAUSE_SECONDS_MAX)
+    seconds = max(_TICK_SECONDS, pause)
     return {each.payload async for each in connection.notifies(timeout=seconds)}
