@@ -39,7 +39,11 @@ def keys(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     lines, idle = shown_lines(request.user, request.GET, now)
     table = tables.paged(table_of(lines, now), request.GET)
-    context = {"table": table, "idle": idle, "has_keys": bool(lines or idle)}
+    context = {
+        "table": table,
+        "idle": idle,
+        "has_keys": bool(lines or idle) or ApiKey.objects.exists(),
+    }
     return render(request, "dashboard/keys/list.html", context)
 
 
