@@ -50,7 +50,7 @@ def test_keys_agents_and_providers_are_found_by_a_part_of_their_names(work, root
 def test_a_charge_is_found_by_its_number(work, root):
     charge = Charge.objects.earliest("pk")
     (section,) = [each for each in search(root, str(charge.pk)) if each.title == "Charges"]
-    assert section.rows[0].url.endswith(f"/{charge.pk}/change/")
+    assert section.rows[0].url.endswith(f"/charges/{charge.pk}")
 
 
 def test_a_person_finds_only_kinds_that_the_person_may_see(work):
