@@ -10,6 +10,7 @@ from common import formatting
 from keys.models import Organisation
 
 NOTHING = "—"
+_CENT = Decimal("0.01")
 _CENTS_BELOW = 100
 
 
@@ -21,7 +22,7 @@ class Figure(NamedTuple):
 
 
 def money(amount: Decimal | int, *, shown: Organisation | None = None) -> Figure:
-    """`$4,812.30`; below a dollar up to four places, below a cent all that count.
+    """`$4,812.30`; below a dollar up to four places, below a cent the first three digits.
 
     If the organisation shows another currency, the exact value has the amount in it too.
     """
@@ -31,7 +32,8 @@ def money(amount: Decimal | int, *, shown: Organisation | None = None) -> Figure
     if shown and shown.shown_rate_on:
         other = f"{sign}{size * shown.shown_rate:,.2f} {shown.shown_currency}"
         exact = f"{exact}, about {other} at the rate of {shown.shown_rate_on}"
-    return Figure(f"{sign}{formatting.dollars(size)}", exact)
+    short = size if size >= _CENT else Decimal(f"{size:.3g}")
+    return Figure(f"{sign}{formatting.dollars(short)}", exact)
 
 
 def about(amount: Decimal | int) -> Figure:

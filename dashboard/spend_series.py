@@ -8,7 +8,8 @@ from decimal import Decimal
 from dashboard.charts import Series
 from keys.books.queries.spend import SpendPeriod
 
-SERIES_MAX = 7
+# As many as there are colours; what is beyond is drawn as one.
+SERIES_MAX = 8
 _ZERO = Decimal(0)
 
 
@@ -20,13 +21,13 @@ def spend_series(
     url: Callable[[str], str],
     others_url: str,
 ) -> list[Series]:
-    """The cost of each group on each of `days`, the dearest first, and all beyond seven as one.
+    """The cost of each group on each of `days`, the dearest first, and all beyond eight as one.
 
-    Periods on other days are left out. A colour stays with its group when their order changes.
+    Periods on other days are left out.
     """
     by_cost = _by_cost(periods, set(days))
     shown, others = by_cost[:SERIES_MAX], by_cost[SERIES_MAX:]
-    slots = {group: slot for slot, group in enumerate(sorted(group for group, _ in shown))}
+    slots = colour_slots(group for group, _ in shown)
     series = [
         Series(name(group), [costs.get(day, _ZERO) for day in days], slots[group], url(group))
         for group, costs in shown
@@ -35,6 +36,11 @@ def spend_series(
         rest = [sum((costs.get(day, _ZERO) for _, costs in others), _ZERO) for day in days]
         series.append(Series("Other", rest, url=others_url))
     return series
+
+
+def colour_slots(groups: Iterable[str]) -> dict[str, int]:
+    """The colour of each group: the same in every chart that shows these groups."""
+    return {group: slot for slot, group in enumerate(sorted(groups))}
 
 
 def _by_cost(

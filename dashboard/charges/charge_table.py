@@ -20,13 +20,13 @@ from keys.models import Charge, SettledUsage
 COLUMNS = (
     Column("charge", "Charge", "link", sortable=False),
     Column("settled_at", "Settled", "moment"),
+    Column("cost", "Cost", "money", "USD", total=True),
+    Column("tokens", "Tokens", "count", sortable=False, total=True),
     Column("agent", "Agent", "link", sortable=False),
     Column("cost_centre", "Cost centre", sortable=False),
     Column("label", "Task or label", "link", sortable=False),
     Column("model", "Model", sortable=False),
     Column("key", "API key", "link", sortable=False),
-    Column("tokens", "Tokens", "count", sortable=False, total=True),
-    Column("cost", "Cost", "money", "USD", total=True),
     Column("basis", "Basis", sortable=False),
 )
 _BATCH = 2_000

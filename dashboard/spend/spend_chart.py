@@ -13,10 +13,10 @@ from dashboard.spend.breakdown import Breakdown, cost_per_call
 from dashboard.spend.dimensions import DIMENSIONS, narrowed
 from dashboard.spend.query import METRICS, SpendQuery
 from dashboard.spend.spans import Span, spans_of, step_of
+from dashboard.spend_series import SERIES_MAX, colour_slots
 from dashboard.tables import Kind
 from keys.books.queries.spend import Spend, SpendFilter, spend_over_time
 
-_COLOURS = 8
 _KINDS: dict[str, Kind] = {
     "cost": "money",
     "tokens": "tokens",
@@ -42,7 +42,8 @@ def measure(spend: Spend, metric: str) -> Decimal | int | None:
 
 
 def _lines(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Chart:
-    view, drawn = parts.view, groups[:_COLOURS]
+    view, drawn = parts.view, groups[:SERIES_MAX]
+    slots = colour_slots(drawn)
     values = _over_time(view, _only(view, drawn), spans, by=DIMENSIONS[view.by].by)
     return charts.line(
         name="spend-chart",
@@ -52,23 +53,24 @@ def _lines(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Ch
             Line(
                 view.title_of(group),
                 [cost_per_call(spend) for spend in values[group]],
-                slot,
+                slots[group],
                 url=_url(view, group),
             )
-            for slot, group in enumerate(drawn)
+            for group in drawn
         ],
         kind=_KINDS[view.metric],
     )
 
 
 def _columns(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Chart:
-    view, drawn = parts.view, groups[:_COLOURS]
+    view, drawn = parts.view, groups[:SERIES_MAX]
+    slots = colour_slots(drawn)
     values = _over_time(view, _only(view, drawn), spans, by=DIMENSIONS[view.by].by)
     series = [
-        Series(view.title_of(group), _sums(values[group], view), slot, _url(view, group))
-        for slot, group in enumerate(drawn)
+        Series(view.title_of(group), _sums(values[group], view), slots[group], _url(view, group))
+        for group in drawn
     ]
-    if groups[_COLOURS:]:
+    if groups[SERIES_MAX:]:
         totals = _sums(_over_time(view, view.which, spans, by="")[""], view)
         shown = [sum(column) for column in zip(*(each.values for each in series), strict=True)]
         others = [total - part for total, part in zip(totals, shown, strict=True)]

@@ -253,8 +253,8 @@ def test_a_butler_that_never_imported_exports_what_it_has_for_another(people):
 def _forget_everything():
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("TRUNCATE keys_provider, keys_costcentre, keys_usageslice, alerts_alert CASCADE")
-        cursor.execute("TRUNCATE security_auditentry")
+        cursor.execute("TRUNCATE keys_provider, keys_costcentre, alerts_alert CASCADE")
+        cursor.execute("TRUNCATE keys_usageslice, security_auditentry")
 
 
 def _change(document, path, value):
