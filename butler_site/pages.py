@@ -5,7 +5,9 @@ Otherwise clients that send their bodies slowly, or never, would keep all thread
 
 import asyncio
 import json
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
+from threading import Event
 from typing import Any, cast
 from weakref import WeakValueDictionary
 from wsgiref.util import FileWrapper
@@ -22,6 +24,8 @@ from security.request_actor import client_address
 _SMALL_BYTES_MAX = 64_000
 _LARGE_BYTES_MAX = 64_000_000
 _FILE_BLOCK_BYTES = 256 * 1024
+# In the scope of a request: set when its client has gone.
+_GONE = "butler.client_gone"
 # Where a password or a code is checked.
 _SIGN_IN = {
     "/admin/login/",
@@ -39,11 +43,12 @@ class Pages:
     """
 
     def __init__(self, application: Any) -> None:
-        def with_large_blocks(environ: Any, start_response: Any) -> Any:
+        def respond(environ: Any, start_response: Any) -> Any:
             environ["wsgi.file_wrapper"] = _file_blocks
-            return application(environ, start_response)
+            answer = application(environ, start_response)
+            return _until_gone(answer, environ["asgi.scope"][_GONE])
 
-        self._threads = WSGIMiddleware(with_large_blocks, workers=settings.WEB_THREADS)
+        self._threads = WSGIMiddleware(respond, workers=settings.WEB_THREADS)
         self._large_bytes = 0
         # By credential or address, as long as a request with it is here.
         self._shares = WeakValueDictionary[bytes, asyncio.Semaphore]()
@@ -83,8 +88,13 @@ class Pages:
             return
         scope["headers"] = [each for each in scope["headers"] if each[0] != b"content-length"]
         scope["headers"].append((b"content-length", str(len(body)).encode()))
+        scope[_GONE] = Event()
         async with self._share_of(scope):
-            await self._threads(cast(Any, scope), _replay(body, receive), send)
+            watch = asyncio.create_task(_watch(receive, scope[_GONE]))
+            try:
+                await self._threads(cast(Any, scope), _replay(body), send)
+            finally:
+                watch.cancel()
 
     def _share_of(self, scope: dict[str, Any]) -> AbstractAsyncContextManager[None]:
         """A turn of who sends the request. Requests with one token take at most half of the
@@ -97,6 +107,25 @@ class Pages:
             return self._sign_in.turn(address)
         half = asyncio.Semaphore(max(settings.WEB_THREADS // 2, 1))
         return self._shares.setdefault(headers.get(b"authorization") or address.encode(), half)
+
+
+async def _watch(receive: Any, gone: Event) -> None:
+    """Wait until the client goes: nothing else can come after its body."""
+    if (await receive())["type"] == "http.disconnect":
+        gone.set()
+
+
+def _until_gone(answer: Any, gone: Event) -> Iterator[bytes]:
+    """The parts of an answer. A client that has gone needs no more of a file of millions of rows,
+    and the server would take them all as fast as they come."""
+    try:
+        for part in answer:
+            yield part
+            if gone.is_set():
+                return
+    finally:
+        if hasattr(answer, "close"):
+            answer.close()
 
 
 def _file_blocks(file: Any, block_size: int) -> FileWrapper:
@@ -119,14 +148,13 @@ def _content_length(scope: dict[str, Any], *, unknown: int) -> int:
     return unknown if b"transfer-encoding" in headers else 0
 
 
-def _replay(body: bytes, receive: Any) -> Any:
-    """ASGI's `receive` for a body that has been read."""
-    messages = [{"type": "http.request", "body": body, "more_body": False}]
+def _replay(body: bytes) -> Any:
+    """ASGI's `receive` for a body that has been read; it is called once."""
 
-    async def receive_again() -> Any:
-        return messages.pop() if messages else await receive()
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
 
-    return receive_again
+    return receive
 
 
 async def _refuse(scope: dict[str, Any], send: Any, code: str) -> None:

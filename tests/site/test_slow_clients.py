@@ -92,6 +92,41 @@ def test_bodies_that_do_not_come_take_no_thread(url, connect, path):
     assert get(url, "/admin/login/")[0] == 200
 
 
+def scope_of(method, path, **headers):
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": b"",
+        "query_string": b"",
+        "scheme": "http",
+        "http_version": "1.1",
+        "server": ("localhost", 80),
+        "client": ("127.0.0.1", 1),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+
+
+def test_a_file_is_not_written_to_its_end_for_a_client_that_has_gone():
+    rows, closed = iter([b"a row"] * 10_000), []
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        try:
+            yield from rows
+        finally:
+            closed.append(True)
+
+    async def serve():
+        came = AsyncMock(side_effect=[{"type": "http.request"}, {"type": "http.disconnect"}])
+        async with asyncio.timeout(WAITS_SECONDS):
+            await pages.Pages(application)(scope_of("GET", "/spend"), came, AsyncMock())
+
+    asyncio.run(serve())
+    assert closed == [True]
+    assert next(rows, None), "all rows were taken"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "most"), [("GET", "/api/v1/usage", 2), ("POST", "/admin/login/", 1)]
 )
@@ -108,18 +143,7 @@ def test_requests_with_one_token_leave_threads_for_others(settings, method, path
         return [b""]
 
     async def ask(served, token, method="GET", path="/api/v1/usage"):
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "raw_path": b"",
-            "query_string": b"",
-            "scheme": "http",
-            "http_version": "1.1",
-            "server": ("localhost", 80),
-            "client": ("127.0.0.1", 1),
-            "headers": [(b"authorization", token.encode())],
-        }
+        scope = scope_of(method, path, authorization=token)
         await served(scope, AsyncMock(return_value={"type": "http.request"}), AsyncMock())
 
     async def serve():
