@@ -21,8 +21,8 @@ PRESETS = {
     "quarter": "This fiscal quarter",
     "year": "This fiscal year",
 }
-# Longer ranges are shown by month.
-DAYS_MAX = 400
+# A quarter. Longer ranges are shown by month, which leads to its days.
+DAYS_MAX = 92
 _MONTHS_MAX = 120
 # Before Butler, and before the calendar ends.
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(9000, 1, 1)
