@@ -7,7 +7,7 @@ AUDIT := var/audit
 SCANNERS := var/scanners
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow clients openclaw test-openclaw lint audit format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-scanner bench-seal requirements venv venv-dev
+.PHONY: help up test test-slow clients openclaw test-openclaw lint audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-scanner bench-seal requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -82,6 +82,9 @@ audit: venv ## Look for the pinned versions in the advisories of PyPI and npm, w
 	  echo "$$folder/package-lock.json:"; \
 	  npm audit --prefix $$folder --package-lock-only || failed=yes; \
 	done; test -z "$$failed"
+
+screenshots: venv-dev ## Make the pictures of all pages in docs/screenshots again
+	@$(RUN) -m tests.browser.screenshots
 
 format: venv-dev ## Bring the code into the house's shape
 	@$(VENV)/bin/ruff check --fix .

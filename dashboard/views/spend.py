@@ -40,12 +40,14 @@ def spend(request: HttpRequest) -> HttpResponse:
 
 
 def _figures(request: HttpRequest, now: datetime) -> dict[str, Any]:
-    view = spend_query(request.user, request.GET, organisation=organisation_of(request), now=now)
+    organisation = organisation_of(request)
+    view = spend_query(request.user, request.GET, organisation=organisation, now=now)
     parts = breakdown(view)
     return {
         "view": view,
         "controls": controls(view),
         "headline": headline(parts),
+        "estimated_max": organisation.estimated_share_warning_percent,
         "chart": spend_chart(parts, now=now),
         "table": table_of(parts, request.GET),
     }

@@ -13,6 +13,8 @@ from heapq import nsmallest
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from common.formatting import group_digits
+
 ACTIVE = "active"
 ALTERNATIVES_MAX = 5
 
@@ -128,6 +130,11 @@ def to_json(decision: Decision) -> dict[str, Any]:
     }
 
 
+def _reason(code: str, detail: str) -> str:
+    number = detail.isascii() and detail.isdigit()
+    return WORDS[code].format(detail=group_digits(int(detail)) if number else detail)
+
+
 def from_json(stored: dict[str, Any]) -> dict[str, Any]:
     """The stored decision with named fields, and each verdict as a text."""
     return {
@@ -135,7 +142,7 @@ def from_json(stored: dict[str, Any]) -> dict[str, Any]:
         "capacity": stored.get("capacity"),
         "provider_expanded": stored["provider_expanded"],
         "candidates": [
-            {"key_id": slug, "verdict": code, "reason": WORDS[code].format(detail=detail)}
+            {"key_id": slug, "verdict": code, "reason": _reason(code, detail)}
             for slug, code, detail in stored["verdicts"]
         ],
         "alternatives": [

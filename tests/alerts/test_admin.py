@@ -132,7 +132,7 @@ def test_an_alert_says_what_it_means_and_leads_to_where_it_is_remedied(staff, pe
     assert KEY_BROKEN.meaning in html
     assert KEY_BROKEN.remedy in html
     assert f'href="{alert.remedy_path}"' in html
-    assert staff.get(alert.remedy_path).context["original"] == api_key
+    assert staff.get(alert.remedy_path).context["api_key"] == api_key
 
 
 def test_an_alert_of_another_system_says_that_its_kind_is_unknown_here(staff):

@@ -11,6 +11,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.html import escape
 
+from common import links
 from gateway import services
 from gateway.admin import body_preview
 from gateway.models import Exchange, Retention
@@ -133,7 +134,7 @@ def test_an_exchange_is_shown_indented_escaped_and_who_looked_is_noted(staff, ch
     assert "<script>alert(1)" not in content
     assert escape(ANSWER.decode()) in content
     assert "no-store" in answer.headers["Cache-Control"]
-    assert reverse("admin:keys_charge_change", args=[charge.pk]) in content
+    assert links.url("charge", charge.pk) in content
     (look,) = looks()
     assert (look.subject, look.actor, look.address) == (
         f"exchange:{charge.pk}",

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts.models import Alert
+from common import links
 from keys import services as keys
 from keys.models import ApiKey
 from tests.actors import ACTOR
@@ -92,9 +93,10 @@ def staff(client):
 
 
 def pages(staff) -> tuple[str, str]:
-    """The overview, and the page of the only alert."""
+    """The page of the key, and that of the only alert."""
     alert = reverse("admin:alerts_alert_change", args=[Alert.objects.get().pk])
-    return tuple(unescape(staff.get(page).content.decode()) for page in ("/", alert))
+    key = links.url("key", "key-1")
+    return tuple(unescape(staff.get(page).content.decode()) for page in (key, alert))
 
 
 @pytest.mark.parametrize("case", list(ABOUT_KEY))

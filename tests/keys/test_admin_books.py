@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from common import links
 from keys import services as keys
 from keys.models import AgentToken, Allocation, Charge, Price, Window
 from keys.supply.pricing import Rates, Tier, Variant
@@ -84,7 +85,7 @@ def test_nothing_of_the_books_is_added_changed_or_deleted(staff, spent, name):
 def test_an_allocation_leads_to_its_charges_decision_rotations_and_history(staff, spent):
     html = staff.get(page("allocation_change", spent.pk)).content.decode()
     assert f"/charges?allocation={spent.pk}" in html
-    assert page("apikey_change", "nvidia-1") in html
+    assert links.url("key", "nvidia-1") in html
     assert "the first name wins" in html
     assert "tidying" in html
     assert "18,800" in html
@@ -177,8 +178,8 @@ def test_windows_are_found_by_scope(staff):
     add_key("nvidia-1")
     add_key("nvidia-2")
     html = staff.get(page("window_changelist") + "?q=key:nvidia-2").content.decode()
-    assert page("apikey_change", "nvidia-2") in html
-    assert page("apikey_change", "nvidia-1") not in html
+    assert links.url("key", "nvidia-2") in html
+    assert links.url("key", "nvidia-1") not in html
 
 
 def test_live_allocations_and_those_that_need_another_key_are_filtered(staff, people):

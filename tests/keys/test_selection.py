@@ -151,7 +151,7 @@ def test_a_stored_decision_reads_in_words():
     assert explained["chosen"] == "groq-1"
     assert [c["reason"] for c in explained["candidates"]] == [
         "chosen as the best key with enough room",
-        "has the same priority as the chosen key, but less free: 5000000 tokens",
+        "has the same priority as the chosen key, but less free: 5,000,000 tokens",
         "has a lower priority than the chosen key: 5",
     ]
     refused = from_json(to_json(choose([OPENAI], tokens=10**9)))

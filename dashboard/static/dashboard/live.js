@@ -6,6 +6,7 @@ const STALE_MS = 30_000; // after that, figures are greyed
 const SILENT_MS = 40_000; // after that, a stream that looks open is given up
 const RETRY_MS = 10_000; // between attempts to open the first stream
 const WORDS = {
+  opening: "As of",
   live: "Live",
   reconnecting: "Reconnecting since",
   stale: "Not live. As of",
@@ -26,6 +27,7 @@ let triedAt = 0;
 let connection = null;
 let isTrying = false;
 let isOpen = false;
+let wasOpen = false;
 
 function show() {
   const silent = Date.now() - heardAt;
@@ -35,7 +37,9 @@ function show() {
       ? "stale"
       : isOpen
         ? "live"
-        : "reconnecting";
+        : wasOpen
+          ? "reconnecting"
+          : "opening";
   if (document.documentElement.dataset.live !== name) {
     document.documentElement.dataset.live = name;
     words.textContent = WORDS[name];
@@ -70,7 +74,7 @@ source.addEventListener("htmx:sse:after:connection", () => {
 });
 source.addEventListener("htmx:sse:after:message", (event) => {
   heardAt = Date.now();
-  isOpen = true;
+  isOpen = wasOpen = true;
   time.dateTime = event.detail.message.id;
   time.textContent = clock.format(new Date(event.detail.message.id));
   show();
