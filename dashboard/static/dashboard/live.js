@@ -97,5 +97,5 @@ source.addEventListener("changed", (event) => {
 });
 source.addEventListener("bye", () => location.reload());
 document.addEventListener("visibilitychange", look);
-setTimeout(look); // after htmx, which waits in the same way, has read the page
+document.addEventListener("DOMContentLoaded", look); // after htmx, which waits for the same, has read the page
 setInterval(look, 1_000);
