@@ -121,7 +121,7 @@ def test_figures_in_five_zones_lead_to_charges_that_add_up_to_them(signed_in, us
                 continue
             assert sum_of_listed(page) == figure, where
             assert sum_of_file(page) == figure, where
-            assert exact(page.locator("#charges-table tfoot td.number").last) == figure, where
+            assert exact(page.locator("#charges-table tfoot td.number").first) == figure, where
 
 
 def test_the_page_of_a_charge_is_for_all_people_and_its_lines_add_up(signed_in, live_server, usage):
