@@ -11,16 +11,14 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from dashboard.live import hub
 from gate import services as gate
 from tests.actors import ACTOR
-from tests.dashboard.live_streams import live_page
+from tests.dashboard.live_streams import live_page, quick_ticks
 from tests.gateway.server import running_gateway
 from tests.keys.builders import PAID, add_key, allocate, report
 from tests.threads import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TICK_SECONDS = 0.02
 UPDATES = 10
 SHIFT_MAX = 0.02
 STALE_MS = 31_000
@@ -55,10 +53,8 @@ def server(db):
 
 
 @pytest.fixture(autouse=True)
-def quick_ticks(monkeypatch):
-    """A second of the hub is 20 ms."""
-    for name in ("_TICK_SECONDS", "_BEAT_SECONDS", "_CHECK_SECONDS"):
-        monkeypatch.setattr(hub, name, getattr(hub, name) * TICK_SECONDS)
+def quick_hub(monkeypatch):
+    quick_ticks(monkeypatch)
 
 
 @pytest.fixture

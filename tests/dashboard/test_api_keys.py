@@ -7,7 +7,6 @@ from html import unescape
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.utils import timezone
 
 from dashboard.api_keys.burn import Burn, exhausted_at
 from gate.models import CentreBinding
@@ -21,19 +20,6 @@ from tests.keys.builders import PAID, add_key, allocate, hold, limit, report
 pytestmark = pytest.mark.django_db
 QUERIES, QUERIES_OF_ONE = 12, 19
 MIDNIGHT = datetime(2026, 11, 26, tzinfo=UTC)
-
-
-@pytest.fixture
-def staff(client):
-    """A client signed in as grace, who may do everything."""
-    client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
-    return client
-
-
-@pytest.fixture
-def now():
-    """The page looks at the clock: what it shows happens now."""
-    return timezone.now()
 
 
 @pytest.fixture

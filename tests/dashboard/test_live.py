@@ -15,19 +15,18 @@ from alerts import services as alerts
 from butler_site import asgi
 from common.admin.visible_rows import visible_to
 from dashboard import live
-from dashboard.live import app, hub
+from dashboard.live import app
 from gate import services as gate
 from gate.access import Access
 from gate.models import CentreBinding
 from keys import alert_kinds
 from tests.actors import GRACE
-from tests.dashboard.live_streams import live_page, live_stream
+from tests.dashboard.live_streams import live_page, live_stream, quick_ticks
 from tests.gateway.server import running_gateway
 from tests.keys.builders import PAID, add_key, allocate, report
 from tests.threads import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TICK_SECONDS = 0.02
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +36,8 @@ def server():
 
 
 @pytest.fixture(autouse=True)
-def quick_ticks(monkeypatch):
-    """A second of the hub is 20 ms."""
-    for name in ("_TICK_SECONDS", "_BEAT_SECONDS", "_CHECK_SECONDS"):
-        monkeypatch.setattr(hub, name, getattr(hub, name) * TICK_SECONDS)
+def quick_hub(monkeypatch):
+    quick_ticks(monkeypatch)
 
 
 @pytest.fixture

@@ -31,19 +31,6 @@ LINK = re.compile(r'<a[^>]* href="([^"#]+)"')
 
 
 @pytest.fixture
-def staff(client):
-    """A client signed in as grace, who may see everything."""
-    client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
-    return client
-
-
-@pytest.fixture
-def now():
-    """The page looks at the clock: what it shows happens now."""
-    return timezone.now()
-
-
-@pytest.fixture
 def fleet(people, now):
     """A fleet at work: ada spends on a paid key, an alert is open, a key is off."""
     limit(add_key("nvidia-1", per_day=None, rates=PAID), 1_000_000, now=now)
