@@ -29,6 +29,16 @@ COLUMNS = (
     Column("key", "API key", "link", sortable=False),
     Column("basis", "Basis", sortable=False),
 )
+_SUMMED = ("tokens", "cost")
+# What a row shows: a file has hundreds of thousands of them.
+_READ = (
+    "settled_at",
+    "model",
+    "basis",
+    *_SUMMED,
+    *(f"allocation__{name}" for name in ("agent", "cost_centre", "label")),
+    "api_key__model",
+)
 _BATCH = 2_000
 _DIGITS_MAX, _COST_MAX = 19, 10**11
 
@@ -60,7 +70,7 @@ def table_of(user: Any, asked: ChargesQuery, query: Mapping[str, str]) -> Table:
 
 
 def _charges(asked: ChargesQuery) -> QuerySet[Charge]:
-    charges = charges_of(asked.which)
+    charges = charges_of(asked.which).only(*_READ)
     return charges.filter(allocation=asked.allocation) if asked.allocation else charges
 
 
@@ -128,7 +138,7 @@ def _every_row(charges: QuerySet[Charge]) -> Iterator[Row]:
 
 
 def _row(charge: Charge) -> dict[str, Any]:
-    allocation, figures = charge.allocation, counted(charge)
+    allocation, figures = charge.allocation, counted(charge, _SUMMED)
     page = links.url("charge", charge.pk)
     return {
         "charge": Cell(str(charge.pk), page),

@@ -1,12 +1,13 @@
 """The charges that spend is made of."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from keys.books.queries.spend import SpendFilter
-from keys.models import FIGURES, Charge, SettledUsage
+from keys.models import Charge, SettledUsage
 
 # The model as spend is grouped by it: that of the key, where the charge names none.
 _MODEL = Coalesce(NullIf("model", Value("")), "api_key__model")
@@ -33,7 +34,6 @@ def charges_of(which: SpendFilter) -> QuerySet[Charge]:
         charges.alias(served_model=_MODEL)
         .filter(conditions)
         .select_related("allocation", "api_key")
-        .defer("request_digest", "allocation__asked")
         .prefetch_related("adjustments")
     )
 
@@ -54,10 +54,10 @@ def totals_of_allocation(usage: QuerySet[SettledUsage], which: SpendFilter) -> T
     return Totals(**found.aggregate(**{name: Sum(name, default=0) for name in Totals._fields}))
 
 
-def counted(charge: Charge) -> dict[str, Any]:
-    """What a charge counts for: its figures with all its adjustments, which were read with it."""
+def counted(charge: Charge, names: Sequence[str]) -> dict[str, Any]:
+    """What a charge counts for: these figures with all its adjustments, which were read with it."""
     adjustments = charge.adjustments.all()
     return {
         name: sum((getattr(each, name) for each in adjustments), getattr(charge, name))
-        for name in FIGURES
+        for name in names
     }
