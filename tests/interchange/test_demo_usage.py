@@ -1,7 +1,7 @@
 """The made-up usage of the demo fleet."""
 
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -27,10 +27,20 @@ from tests.books import assert_books_balance
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def now(transactional_db):
+# A weekend’s first hour, a working day’s noon, a month’s last evening; all before the present
+# of the database, which the job that makes days goes by.
+@pytest.fixture(
+    params=[
+        datetime(2026, 10, 31, 0, 30, tzinfo=UTC),
+        datetime(2026, 11, 11, 12, 0, tzinfo=UTC),
+        datetime(2026, 9, 30, 21, 0, tzinfo=UTC),
+    ],
+    ids=str,
+)
+def now(request, transactional_db, time_machine):
     """The moment up to which the usage is loaded."""
-    now = timezone.now()
+    now = request.param
+    time_machine.move_to(now)
     demo_fleet.load(now=now)
     demo_usage.load(now=now)
     return now

@@ -137,7 +137,7 @@ def test_the_same_seed_makes_the_same_sessions_and_none_ends_later_than_now():
 
 
 def test_nobody_works_in_an_office_at_the_weekend_and_incidents_have_their_day():
-    incident = workload("bob", day=NOON.date() - DAY, hours="afternoon")
+    incident = workload("bob", day=NOON.date() - DAY, hours="before_dawn")
     sessions = simulate(workload(), incident, days=10)
     assert {each.created_at.weekday() for each in sessions} <= set(range(5))
     assert {each.created_at.date() for each in sessions if each.agent == "bob"} == {incident.day}
