@@ -30,6 +30,10 @@ _LOOK_SECONDS_MAX = 5.0
 _RENDERING_SHARE = 0.1
 # But the streams must hear often enough that they live.
 _PAUSE_SECONDS_MAX = 10.0
+# So many streams get a message at once; then the calls of agents, which the same loop serves, have
+# their turn.
+_STREAMS_AT_ONCE = 2
+_TURN_SECONDS = 0.001
 # Pages are rendered again after this time, because they show how long ago something was; and each
 # stream is told that it lives.
 _BEAT_SECONDS = 15.0
@@ -62,7 +66,7 @@ class _Group:
         content = page.render(audience, now)
         return content, message("", data=content, at=now)
 
-    def take(self, content: str, news: bytes) -> None:
+    async def take(self, content: str, news: bytes) -> None:
         """Send the message, if it says anything new."""
         known, self.content, self.is_current = self.content, content, True
         if self.subscription.own_view:
@@ -70,12 +74,14 @@ class _Group:
         elif is_new := content != known:
             self.state = news
         if is_new:
-            self.post(news)
+            await self._post(news)
 
-    def post(self, news: bytes) -> None:
-        """Send a message to all streams."""
-        for stream in self.streams:
+    async def _post(self, news: bytes) -> None:
+        """Send a message to all streams that are there now; later ones get the state."""
+        for number, stream in enumerate(list(self.streams), start=1):
             stream.post(news)
+            if number % _STREAMS_AT_ONCE == 0:
+                await asyncio.sleep(_TURN_SECONDS)
 
 
 class Hub:
@@ -181,7 +187,7 @@ class Hub:
                 group.is_current = False
                 logger.exception("%s could not be rendered.", group.subscription.page.kind)
             else:
-                group.take(content, news)
+                await group.take(content, news)
 
     def _beat(self) -> None:
         alive = message(messages.ALIVE, at=timezone.now())
