@@ -167,9 +167,13 @@ SPEND = Statement(
         SELECT s.starts_at, (s.starts_at AT TIME ZONE %(zone)s::text)::date, s.api_key_id,
                s.agent_id, s.cost_centre_id, s.label, s.model, {_MEASURES}
           FROM spans p
-          JOIN keys_usageslice s ON s.starts_at >= p.starts_at AND s.starts_at < p.ends_at
-         WHERE s.starts_at >= %(since)s AND s.starts_at < %(until)s
-           AND (s.starts_at AT TIME ZONE coalesce((SELECT zone FROM rolled), 'UTC'))::date
+          -- OFFSET: else PostgreSQL reads the slices of all days to find that few are in the spans.
+          CROSS JOIN LATERAL (
+                SELECT * FROM keys_usageslice
+                 WHERE starts_at >= greatest(p.starts_at, %(since)s)
+                   AND starts_at < least(p.ends_at, %(until)s)
+                OFFSET 0) s
+         WHERE (s.starts_at AT TIME ZONE coalesce((SELECT zone FROM rolled), 'UTC'))::date
                BETWEEN p.first AND p.last
     )
     SELECT CASE %(step)s::text WHEN 'quarter' THEN u.starts_at
