@@ -26,6 +26,7 @@ links.register(
         "search": Page("dashboard:search"),
         "settings": Page("dashboard:settings"),
         "reports": Page("dashboard:reports"),
+        "focus": Page("dashboard:focus", {"month": "month", "version": "version"}),
         "save_view": Page("dashboard:save-view"),
         "change_view": Page("dashboard:change-view"),
         "delete_view": Page("dashboard:delete-view"),

@@ -7,6 +7,7 @@ from dashboard.views.api_keys import key, keys
 from dashboard.views.charges import charge, charges
 from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
+from dashboard.views.focus import focus
 from dashboard.views.live import live
 from dashboard.views.overview import overview
 from dashboard.views.reports import reports
@@ -28,6 +29,7 @@ urlpatterns = [
     path("charges/<int:charge_id>", charge, name="charge"),
     path("settings", settings, name="settings"),
     path("reports", reports, name="reports"),
+    path("reports/focus", focus, name="focus"),
     path("reports/views", save_view, name="save-view"),
     path("reports/views/<int:pk>", change_view, name="change-view"),
     path("reports/views/<int:pk>/deletion", delete_view, name="delete-view"),

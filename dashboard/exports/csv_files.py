@@ -6,7 +6,7 @@ without these lines was cut off on its way.
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -20,19 +20,36 @@ _PIECE_CHARACTERS = 64 * 1024
 
 
 def csv_pieces(content: Content, *, for_excel: bool = False) -> Iterator[bytes]:
-    """The file in pieces of some 64 kB; the first one, the head, comes before any row is read."""
+    """The file of a table in pieces; the head comes before any row is read."""
+    if for_excel:
+        yield EXCEL_MARK.encode()
+    yield from pieces(_lines(content))
+
+
+def pieces(lines: Iterable[Iterable[str]]) -> Iterator[bytes]:
+    """Lines as CSV in pieces of some 64 kB; the first line comes before any other is read."""
     buffer = io.StringIO()
-    lines = csv.writer(buffer, lineterminator="\r\n")
-    buffer.write(EXCEL_MARK if for_excel else "")
-    lines.writerow(map(inert_text, content.heads))
-    yield _taken(buffer)
-    for row in content.rows():
-        lines.writerow(_cell(value, content.zone) for value in row)
-        if buffer.tell() > _PIECE_CHARACTERS:
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    for number, line in enumerate(lines):
+        writer.writerow(line)
+        if number == 0 or buffer.tell() > _PIECE_CHARACTERS:
             yield _taken(buffer)
-    lines.writerow([])
-    lines.writerows((name, _cell(fact, content.zone)) for name, fact in content.facts())
     yield _taken(buffer)
+
+
+def cell(value: object, zone: ZoneInfo) -> str:
+    """A value in full, which no spreadsheet takes for a formula."""
+    text = exact_text(value, zone)
+    return text if isinstance(value, int | Decimal) else inert_text(text)
+
+
+def _lines(content: Content) -> Iterator[Iterable[str]]:
+    yield map(inert_text, content.heads)
+    for row in content.rows():
+        yield (cell(value, content.zone) for value in row)
+    yield []
+    for name, fact in content.facts():
+        yield name, cell(fact, content.zone)
 
 
 def _taken(buffer: io.StringIO) -> bytes:
@@ -41,8 +58,3 @@ def _taken(buffer: io.StringIO) -> bytes:
     buffer.seek(0)
     buffer.truncate()
     return piece
-
-
-def _cell(value: object, zone: ZoneInfo) -> str:
-    text = exact_text(value, zone)
-    return text if isinstance(value, int | Decimal) else inert_text(text)

@@ -147,6 +147,7 @@ OWN_PARAMETERS = {
         "by": "agent",
         "step": "day",
     },
+    "keys.books.queries.usage_lines.USAGE_LINES": {"since": NOON, "within": None},
     # It takes arrays of equal length.
     "keys.books.sql.rotate.MOVE": {
         "scope": ["key:nvidia-1"],
