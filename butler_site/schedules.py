@@ -6,15 +6,21 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django_q.models import Schedule
 
+from keys import services as keys
+
 # Several processes may start at once; the advisory lock lets one of them change the rows.
 _LOCK = 0x7363_6865
 
 
 class Job(NamedTuple):
-    """A function that django-q2 calls at an interval of `minutes`."""
+    """A function that django-q2 calls at an interval of `minutes`.
+
+    It is ended after `seconds_max`; by default, after the time limit of the queue.
+    """
 
     func: str
     minutes: int
+    seconds_max: int | None = None
 
 
 JOBS = (
@@ -22,6 +28,7 @@ JOBS = (
     Job("keys.jobs.turn_windows", 1),
     Job("keys.jobs.rotate_stranded", 1),
     Job("keys.jobs.roll_up_usage", 15),
+    Job("keys.jobs.check_books", 15, seconds_max=keys.BOOKS_CHECK_SECONDS_MAX),
     Job("keys.jobs.refresh_catalogue", 1440),
     Job("alerts.jobs.retry_deliveries", 1),
     Job("orchestration.jobs.maintain_tasks", 1),
@@ -68,11 +75,13 @@ def install(*, now: datetime, jobs: tuple[Job, ...] = JOBS) -> Changes:
 
 
 def _columns(job: Job) -> dict[str, object]:
+    options = {"q_options": {"timeout": job.seconds_max}}
     return {
         "func": job.func,
         "schedule_type": Schedule.MINUTES,
         "minutes": job.minutes,
         "repeats": -1,
+        "kwargs": repr(options) if job.seconds_max else None,
     }
 
 

@@ -27,6 +27,7 @@ links.register(
         "settings": Page("dashboard:settings"),
         "reports": Page("dashboard:reports"),
         "focus": Page("dashboard:focus", {"month": "month", "version": "version"}),
+        "books_check": Page("dashboard:books-check"),
         "save_view": Page("dashboard:save-view"),
         "change_view": Page("dashboard:change-view"),
         "delete_view": Page("dashboard:delete-view"),

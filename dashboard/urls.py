@@ -4,6 +4,7 @@ from django.urls import path
 
 from dashboard.views.access import access
 from dashboard.views.api_keys import key, keys
+from dashboard.views.books_check import books_check
 from dashboard.views.charges import charge, charges
 from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
@@ -30,6 +31,7 @@ urlpatterns = [
     path("settings", settings, name="settings"),
     path("reports", reports, name="reports"),
     path("reports/focus", focus, name="focus"),
+    path("reports/books-checks/<int:pk>", books_check, name="books-check"),
     path("reports/views", save_view, name="save-view"),
     path("reports/views/<int:pk>", change_view, name="change-view"),
     path("reports/views/<int:pk>/deletion", delete_view, name="delete-view"),

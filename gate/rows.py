@@ -15,7 +15,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
-from gate.models import CentreBinding
+from gate.access import access_in_request
 from keys.models import Agent, CostCentre
 
 
@@ -101,6 +101,8 @@ RULES: dict[str, Rows] = {
     "reports.datenote": everything,
     # An API key serves all cost centres, and so do its figures.
     "keys.apikey": nothing,
+    # The footer of each page says how the last one ended.
+    "keys.bookscheck": nothing,
     "gate.reveal": nothing,
     "gate.finding": nothing,
     # One may be of everything.
@@ -138,11 +140,8 @@ def bindings(user: Any) -> Sequence[str]:
     """
     if user.is_superuser or not user.is_authenticated:
         return []
-    found: Sequence[str] | None = getattr(user, "bound_centres", None)
-    if found is None:
-        rows = CentreBinding.objects.filter(person=user.pk)
-        found = user.bound_centres = list(rows.values_list("cost_centre", flat=True))
-    return found
+    known: Sequence[str] | None = getattr(user, "bound_centres", None)
+    return sorted(access_in_request(user).centres) if known is None else known
 
 
 def _part(bound: Sequence[str]) -> Part:

@@ -160,3 +160,30 @@ THAWED = register(
         subject="freeze_id",
     )
 )
+BOOKS_BROKEN = register(
+    AlertKind(
+        slug="books_broken",
+        severity=Severity.CRITICAL,
+        meaning="The nightly books check found rows that break an invariant of the books: figures "
+        "on pages, or what agents may still spend, can be wrong. The page of the check names each "
+        "invariant and the first rows.",
+        remedy="Find out what changed these rows: somebody with access to the database, a restore, "
+        "or an error in Butler. Keep a backup before you repair anything. `manage.py check_books` "
+        "checks again at once; Butler resolves the alert when a nightly check finds no such row.",
+        page="books_check",
+        subject="books_check",
+    )
+)
+BOOKS_UNCHECKED = register(
+    AlertKind(
+        slug="books_unchecked",
+        severity=Severity.WARNING,
+        meaning="A nightly books check began and did not finish: its process was killed, the "
+        "database went away, or the check took longer than an hour. Butler begins it again, at "
+        "most three times a night.",
+        remedy="Look into the log of the queue for the reason, and run `manage.py check_books`, "
+        "which has no time limit. Butler resolves the alert when a nightly check finishes.",
+        page="books_check",
+        subject="books_check",
+    )
+)

@@ -6,6 +6,7 @@ Every job may run twice. The books are right even if no job runs.
 from django.utils import timezone
 
 from keys import services
+from keys.books.queries.books_check import books_check
 
 
 def expire() -> int:
@@ -33,6 +34,12 @@ def refresh_catalogue() -> int:
 def roll_up_usage() -> int:
     """Every 15 minutes: days of usage that are over or have changed; returns how many."""
     return services.roll_up_usage()
+
+
+def check_books() -> None:
+    """Every 15 minutes: count the books again, if that was not done since the last 02:00."""
+    if check := services.begin_books_check(now=timezone.now()):
+        services.finish_books_check(check, books_check(), now=timezone.now())
 
 
 def rotate_away(slug: str) -> None:

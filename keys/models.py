@@ -10,6 +10,7 @@ from keys.books.models.allocations import (
     RateLease,
     Rotation,
 )
+from keys.books.models.books_checks import BooksCheck
 from keys.books.models.freezes import EVERYTHING, Freeze, FreezeMode
 from keys.books.models.slices import MEASURES, StaleUsage, UsageDay, UsageRollup, UsageSlice
 from keys.books.models.slots import Slot
@@ -36,6 +37,7 @@ __all__ = [
     "AgentToken",
     "Allocation",
     "ApiKey",
+    "BooksCheck",
     "CatalogueModel",
     "Charge",
     "CostCentre",

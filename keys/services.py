@@ -7,6 +7,11 @@ from keys.books.services.allocation_request import (
     TASK_LABEL,
     AllocationRequest,
 )
+from keys.books.services.check_books import (
+    BOOKS_CHECK_SECONDS_MAX,
+    begin_books_check,
+    finish_books_check,
+)
 from keys.books.services.close import (
     complete,
     expire_allocations,
@@ -97,6 +102,7 @@ from keys.supply.services.refuse_key import (
 from keys.supply.services.served_models import set_served_models
 
 __all__ = [
+    "BOOKS_CHECK_SECONDS_MAX",
     "IMPORTED_CHARGE",
     "REFUSAL_STATUSES",
     "TASK_LABEL",
@@ -121,6 +127,7 @@ __all__ = [
     "add_slots",
     "adjust_charge",
     "allocate",
+    "begin_books_check",
     "change_key",
     "change_model",
     "change_organisation",
@@ -143,6 +150,7 @@ __all__ = [
     "extend",
     "extend_holds",
     "fail",
+    "finish_books_check",
     "forget_leases",
     "free_slot",
     "grant",

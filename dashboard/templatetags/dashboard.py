@@ -14,12 +14,15 @@ from django.utils.safestring import SafeString
 
 from common import links
 from dashboard import figures, organisation, rail
+from dashboard.books_checks import outcome
 from dashboard.changed_url import changed_url
 from dashboard.charts import Chart
+from dashboard.person_role import role_of
 from dashboard.ranges import PRESETS, DateRange
 from dashboard.table_context import table_context
 from dashboard.tables import Table
 from dashboard.theme import THEMES, theme_after, theme_of
+from keys.models import BooksCheck
 
 register = template.Library()
 _ICONS = "vendor/icons.svg"
@@ -154,12 +157,22 @@ def organisation_name(context: Context) -> str:
     return organisation.name(context["request"])
 
 
+@register.simple_tag(takes_context=True)
+def person_role(context: Context) -> str:
+    """`{% person_role %}`: beside the name in the top bar."""
+    return role_of(context["request"].user)
+
+
 @register.inclusion_tag("dashboard/foot.html", takes_context=True)
 def foot(context: Context) -> dict[str, Any]:
-    """`{% foot %}`: in which zone times are, and when the fiscal year starts."""
-    request = context["request"]
+    """`{% foot %}`: in which zone times are, when the fiscal year starts, and what the last books
+    check found."""
+    request, check = context["request"], BooksCheck.objects.first()
+    zone = organisation.zone(request)
     return {
-        "zone": organisation.zone(request).key,
+        "zone": zone.key,
+        "books": outcome(check, zone=zone, now=timezone.now()),
+        "books_check": check if request.user.has_perm("keys.view_bookscheck") else None,
         "fiscal_month": month_name[organisation.fiscal_year_starts(request)],
     }
 

@@ -3,13 +3,14 @@
 from django.contrib.auth.models import Group
 
 from gate import roles
-from gate.access import access_of
+from gate.access import access_in_request, access_of
 from gate.queries.access_review import PersonAccess, access_review
 from gate.queries.csv_export import write_access_review
 from gate.rows import bindings
 
 __all__ = [
     "PersonAccess",
+    "access_in_request",
     "access_of",
     "access_review",
     "bindings",

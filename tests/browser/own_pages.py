@@ -13,6 +13,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
     "dashboard:settings": ("/settings",),
     "dashboard:reports": ("/reports",),
+    "dashboard:books-check": ("/reports/books-checks/1",),
 }
 # These answer no page: fragments, files and what is sent from a form.
 NO_PAGES = {

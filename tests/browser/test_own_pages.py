@@ -6,6 +6,7 @@ from django.utils import timezone
 from alerts import services as alerts
 from dashboard.urls import urlpatterns
 from keys import alert_kinds
+from keys.models import BooksCheck
 from tests.browser.own_pages import NO_PAGES, OWN_PAGES, SIGNED_OUT_PAGES, addresses
 from tests.browser.walk import SUM_OF_SHIFTS, Watch, overflow, violations
 from tests.keys.builders import PAID, add_key, allocate, limit, report
@@ -20,8 +21,12 @@ LOADED = "performance.getEntriesByType('resource').map((each) => [each.name, eac
 
 @pytest.fixture
 def fleet(people):
-    """Keys, a session that spends, and an open alert."""
+    """Keys, a session that spends, an open alert, and a books check that found something."""
     now = timezone.now()
+    found = {"check": "3 window-used", "says": "they are equal", "count": 2, "rows": [{"id": "7"}]}
+    BooksCheck.objects.create(
+        pk=1, night=now, attempt=1, begun_at=now, finished_at=now, checks=9, findings=[found]
+    )
     limit(add_key("nvidia-1", per_day=None, rates=PAID), 1_000_000, now=now)
     add_key("nvidia-2")
     report(allocate(tokens=100_000, now=now, auto_rotate=False), 80_000, now=now)

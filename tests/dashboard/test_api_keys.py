@@ -18,7 +18,7 @@ from tests.actors import GRACE
 from tests.keys.builders import PAID, add_key, allocate, hold, limit, report
 
 pytestmark = pytest.mark.django_db
-QUERIES, QUERIES_OF_ONE = 12, 19
+QUERIES, QUERIES_OF_ONE = 13, 20
 MIDNIGHT = datetime(2026, 11, 26, tzinfo=UTC)
 
 

@@ -26,7 +26,7 @@ from tests.keys.builders import PAID, add_key, allocate, limit, report
 
 pytestmark = pytest.mark.django_db
 # With the session, the person, their rights and what waits in the rail.
-QUERIES = 19
+QUERIES = 20
 LINK = re.compile(r'<a[^>]* href="([^"#]+)"')
 
 
