@@ -26,6 +26,13 @@ class ShownCell(NamedTuple):
     picture: str = ""
 
 
+class ShownRow(NamedTuple):
+    """The cells of a row, and its id on the page if the table names its rows."""
+
+    id: str
+    cells: list[ShownCell]
+
+
 class Head(NamedTuple):
     """The head of a column: where it leads to sort by it, and how the rows are sorted now."""
 
@@ -42,12 +49,23 @@ def table_context(table: Table, request: HttpRequest, zone: ZoneInfo) -> dict[st
     return {
         "table": table,
         "heads": [_head(table, column, request) for column in table.columns],
-        "rows": [_cells(table, row, zone, is_exact) for row in table.rows],
+        "rows": [
+            ShownRow(_row_id(table, row), _cells(table, row, zone, is_exact)) for row in table.rows
+        ],
         "totals": _cells(table, sums, zone, is_exact) if table.totals else None,
         "count": _count(table),
         "is_exact": is_exact,
         **_links(table, request, is_exact),
     }
+
+
+def row_ids(table: Table) -> list[str]:
+    """The ids of the rows on the page, as `keys-row-nvidia-1`."""
+    return [_row_id(table, row) for row in table.rows]
+
+
+def _row_id(table: Table, row: Row) -> str:
+    return f"{table.name}-row-{tables.value(row, table.named_by)}" if table.named_by else ""
 
 
 def _links(table: Table, request: HttpRequest, is_exact: bool) -> dict[str, str]:

@@ -55,6 +55,7 @@ class Table:
     A row is a mapping of a column's name to a value or a `Cell`. `sort` is the name of a column,
     with `-` before it for descending order. `next_page` is the value of `after` that continues
     after the last row, and `every_row` all rows of the same query, not only those of this page.
+    `named_by` is the column whose values name the rows, where a live page changes them one by one.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Table:
     empty: str = "There is nothing to show."
     # Before the names of its query parameters, where a page has several tables.
     prefix: str = ""
+    named_by: str = ""
 
     def all_rows(self) -> Iterable[Row]:
         """Every row that the table's query finds, for files."""

@@ -68,6 +68,7 @@ def table_of(lines: list[KeyLine], now: datetime) -> Table:
             "errors": sum(line.today.expired for line in lines),
         },
         empty="No API key is as you asked.",
+        named_by="key",
     )
 
 

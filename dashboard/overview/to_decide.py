@@ -19,8 +19,9 @@ _OUT = (ApiKey.Status.BROKEN, ApiKey.Status.EXHAUSTED, ApiKey.Status.SUSPENDED)
 
 
 class Decision(NamedTuple):
-    """Something to decide; `tone` is the class of its label."""
+    """Something to decide; `name` is unique on the page, `tone` is the class of its label."""
 
+    name: str
     label: str
     tone: Literal["critical", "warning", "running"]
     title: str
@@ -35,14 +36,29 @@ class Decisions(NamedTuple):
     more_url: str
 
 
+# By the permission to see them: the kind of their page, and what is to decide.
+_Kinds = dict[str, tuple[str, Callable[[], Iterator[Decision]]]]
+
+
+def approvals_of(person: Any, *, now: datetime) -> list[Decisions]:
+    """The approvals that wait for the person, who may not have asked for them."""
+    return _by_kind(
+        person, {"security.view_approval": ("approvals", lambda: _approvals(person, now))}
+    )
+
+
 def to_decide(user: Any, *, organisation: Organisation, now: datetime) -> list[Decisions]:
-    """What waits for the person of what they may see, by kind; a query for each."""
-    kinds: dict[str, tuple[str, Callable[[], Iterator[Decision]]]] = {
-        "security.view_approval": ("approvals", lambda: _approvals(user, now)),
+    """What else is to decide, by kind, of what the user may see; the same for all who may see the
+    same. A query for each kind."""
+    kinds: _Kinds = {
         "alerts.view_alert": ("alerts", lambda: _alerts(user, now)),
         "keys.view_window": ("windows", lambda: _budgets(user, organisation, now)),
         "keys.view_apikey": ("keys", lambda: _keys(user)),
     }
+    return _by_kind(user, kinds)
+
+
+def _by_kind(user: Any, kinds: _Kinds) -> list[Decisions]:
     found = [
         (kind, list(islice(decisions(), SHOWN + 1)))
         for permission, (kind, decisions) in kinds.items()
@@ -58,6 +74,7 @@ def to_decide(user: Any, *, organisation: Organisation, now: datetime) -> list[D
 def _approvals(user: Any, now: datetime) -> Iterator[Decision]:
     for approval in visible_to(user, approvals_to_decide(user, now=now))[: SHOWN + 1]:
         yield Decision(
+            f"approval-{approval.pk}",
             "approve",
             "running",
             f"{approval.kind.replace('_', ' ').capitalize()} of {approval.subject}",
@@ -72,7 +89,7 @@ def _alerts(user: Any, now: datetime) -> Iterator[Decision]:
     for alert in visible_to(user, critical)[: SHOWN + 1]:
         age = formatting.duration(now - alert.raised_at)
         url = links.url("alert", alert.pk)
-        yield Decision("critical", "critical", alert.title, f"for {age}", url)
+        yield Decision(f"alert-{alert.pk}", "critical", "critical", alert.title, f"for {age}", url)
 
 
 def _budgets(user: Any, organisation: Organisation, now: datetime) -> Iterator[Decision]:
@@ -92,6 +109,7 @@ def _budgets(user: Any, organisation: Organisation, now: datetime) -> Iterator[D
             else f"at this pace it lasts until {until.day} {until:%b %H:%M}"
         )
         yield Decision(
+            f"window-{window.pk}",
             "budget",
             "warning",
             f"The budget of {slug} will not last",
@@ -105,4 +123,5 @@ def _keys(user: Any) -> Iterator[Decision]:
     for key in visible_to(user, keys_out)[: SHOWN + 1]:
         tone: Any = "critical" if key.status == ApiKey.Status.BROKEN else "warning"
         title = f"The API key {key.slug} is {key.status}"
-        yield Decision("key", tone, title, key.status_reason, links.url("key", key.pk))
+        url = links.url("key", key.pk)
+        yield Decision(f"key-{key.pk}", "key", tone, title, key.status_reason, url)

@@ -1,5 +1,6 @@
 """API keys: the list, worst first, and the page of one with what people may do to it."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -9,6 +10,7 @@ from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
@@ -17,11 +19,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from common import links
 from common.admin.visible_rows import visible_to
 from common.refusal import Refusal
-from dashboard import organisation, tables
+from dashboard import live, organisation, tables
 from dashboard.api_keys.acts import Act, Outcome, acts_for
 from dashboard.api_keys.detail import detail
 from dashboard.api_keys.table import keys_table, shown_lines, table_of
 from dashboard.exports import exported
+from dashboard.table_context import row_ids, table_context
 from keys.models import ApiKey
 from security.models import Approval
 from security.request_actor import person_of
@@ -43,8 +46,24 @@ def keys(request: HttpRequest) -> HttpResponse:
         "table": table,
         "idle": idle,
         "has_keys": bool(lines or idle) or ApiKey.objects.exists(),
+        "own_view": bool(request.GET),
+        "rows_of_page": row_ids(table),
     }
     return render(request, "dashboard/keys/list.html", context)
+
+
+def _fragments(request: HttpRequest, now: datetime) -> str:
+    """Each row by itself, so that none moves; also of idle keys, which may have been at work when
+    the page was loaded. And which rows the page would have now."""
+    lines, _ = shown_lines(request.user, {"idle": "1"}, now)
+    busy = [line for line in lines if not line.is_idle]
+    context = table_context(table_of(lines, now), request, organisation.zone(request))
+    context["idle"] = len(lines) - len(busy)
+    context["rows_of_page"] = row_ids(tables.paged(table_of(busy, now), {}))
+    return render_to_string("dashboard/live/keys.html", context, request)
+
+
+live.register("keys", permission="keys.view_apikey", fragments=_fragments)
 
 
 @never_cache

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from dashboard import live
 from dashboard.organisation import organisation_of
 from dashboard.overview.sections import sections
-from dashboard.overview.to_decide import to_decide
+from dashboard.overview.to_decide import approvals_of, to_decide
 
 
 @never_cache
@@ -22,21 +22,24 @@ from dashboard.overview.to_decide import to_decide
 @staff_member_required
 def overview(request: HttpRequest) -> HttpResponse:
     """GET /: the page; `by` is what its bars are stacked by."""
-    now, organisation = timezone.now(), organisation_of(request)
-    context = _sections(request, now)
-    context["to_decide"] = to_decide(request.user, organisation=organisation, now=now)
+    now = timezone.now()
+    context = _shared(request, now)
+    context["own"] = approvals_of(request.user, now=now)
     context["own_view"] = bool(request.GET)
     return render(request, "dashboard/overview.html", context)
 
 
-def _sections(request: HttpRequest, now: datetime) -> dict[str, Any]:
-    stack, organisation = request.GET.get("by", ""), organisation_of(request)
-    return sections(request.user, stack=stack, organisation=organisation, now=now)
+def _shared(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    """What does not depend on the person. Their approvals do: they may not decide their own."""
+    user, organisation = request.user, organisation_of(request)
+    stack = request.GET.get("by", "")
+    context = sections(user, stack=stack, organisation=organisation, now=now)
+    context["to_decide"] = to_decide(user, organisation=organisation, now=now)
+    return context
 
 
 def _fragments(request: HttpRequest, now: datetime) -> str:
-    """What does not depend on the person: an approval waits for each of them or not."""
-    return render_to_string("dashboard/live/overview.html", _sections(request, now), request)
+    return render_to_string("dashboard/live/overview.html", _shared(request, now), request)
 
 
 live.register("overview", permission="", fragments=_fragments)

@@ -1,7 +1,10 @@
 """A live page in a browser: what comes disturbs nobody, and the page says whether it is live."""
 
+import os
 import re
+from datetime import timedelta
 from itertools import count
+from time import monotonic
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,7 +14,11 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from alerts import services as alerts
+from alerts.models import Alert
 from gate import services as gate
+from keys import alert_kinds
+from keys.models import ApiKey
 from tests.actors import ACTOR
 from tests.dashboard.live_streams import live_page, quick_ticks
 from tests.gateway.server import running_gateway
@@ -20,6 +27,8 @@ from tests.threads import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 UPDATES = 10
+# For how long a page is watched at least.
+WATCHED_SECONDS = float(os.environ.get("BUTLER_LIVE_SECONDS", "0"))
 SHIFT_MAX = 0.02
 STALE_MS = 31_000
 WAITS_MS = 60_000
@@ -78,6 +87,21 @@ def window(browser, server, grace):
     context.close()
 
 
+# On a page of Butler's: a link has the focus, words are selected, details are open.
+_BE_AT = """() => {
+  for (const each of document.querySelectorAll("main .live details")) each.open = true;
+  scrollTo(0, 40);
+  getSelection().selectAllChildren(document.querySelector("h1"));
+  window.link = document.querySelector("main .live a");
+  window.link.focus({preventScroll: true});
+}"""
+_AT = """() => ({
+  focused: document.activeElement === window.link, selected: String(getSelection()),
+  open: [...document.querySelectorAll("main .live details")].every((each) => each.open),
+  scrolled: scrollY, rows: [...document.querySelectorAll(".live-row")].map((each) => each.id),
+})"""
+
+
 def live(page, name):
     """Wait until the page says this of itself."""
     expect(page.locator("html")).to_have_attribute("data-live", name, timeout=WAITS_MS)
@@ -97,7 +121,13 @@ def test_updates_leave_alone_what_a_person_is_at(window, monkeypatch):
     window.evaluate(_WATCH_SHIFTS)
     before = window.evaluate(_STATE)
     first = int(window.locator("#number").text_content())
-    wait_until(lambda: int(window.locator("#number").text_content()) >= first + UPDATES)
+    end = monotonic() + WATCHED_SECONDS
+    wait_until(
+        lambda: (
+            int(window.locator("#number").text_content()) >= first + UPDATES and monotonic() >= end
+        ),
+        seconds=WATCHED_SECONDS + 20,
+    )
     assert window.evaluate(_STATE) == before
     assert before == {
         "focused": "note",
@@ -111,6 +141,72 @@ def test_updates_leave_alone_what_a_person_is_at(window, monkeypatch):
     }
     assert window.evaluate("window.shift") < SHIFT_MAX
     expect(window).to_have_title(re.compile(r"Update \d+"), timeout=WAITS_MS)
+    assert window.said == []
+
+
+@pytest.mark.parametrize(("path", "figures"), [("/", "#month-figures"), ("/keys", "#keys-row-{}")])
+def test_nothing_moves_on_a_page_while_an_agent_spends(window, people, path, figures):
+    for slug in ("nvidia-1", "nvidia-2"):
+        add_key(slug, rates=PAID, per_day=900_000_000)
+    allocation = allocate(tokens=500_000_000, now=timezone.now())
+    figures = figures.format(allocation.api_key_id)
+    report(allocation, 100, now=timezone.now())
+    window.goto(path)
+    live(window, "live")
+    window.evaluate(_BE_AT)
+    window.evaluate(_WATCH_SHIFTS)
+    before, end, updates = window.evaluate(_AT), monotonic() + WATCHED_SECONDS, 0
+    while updates < UPDATES or monotonic() < end:
+        shown = window.locator(figures).text_content()
+        report(allocation, 1_000, now=timezone.now())
+        expect(window.locator(figures)).not_to_have_text(shown, timeout=WAITS_MS)
+        updates += 1
+    assert window.evaluate(_AT) == before
+    assert before["focused"]
+    assert before["selected"]
+    assert window.evaluate("window.shift") < SHIFT_MAX
+    assert window.said == []
+
+
+def test_rows_stay_where_they_are_and_others_are_told(window, people):
+    for slug in ("nvidia-1", "nvidia-2"):
+        add_key(slug, rates=PAID)
+    report(allocate(now=timezone.now(), provider="nvidia"), 100, now=timezone.now())
+    window.goto("/keys")
+    live(window, "live")
+    rows = window.locator("#keys-table tbody tr")
+    expect(rows).to_have_count(1)
+    [busy] = window.evaluate(_AT)["rows"]
+    idle = {"keys-row-nvidia-1": "nvidia-2", "keys-row-nvidia-2": "nvidia-1"}[busy]
+    ApiKey.objects.filter(pk=idle).update(status="broken", status_reason="401")
+    alerts.raise_alert(
+        kind=alert_kinds.KEY_BROKEN, dedup_key="x", title="Broken", now=timezone.now()
+    )
+    news = window.locator("#live-changed")
+    expect(news).to_have_text(re.compile("Other keys at work since "), timeout=WAITS_MS)
+    expect(rows).to_have_count(1)
+    news.click()
+    expect(rows).to_have_count(2)
+    assert window.said == []
+
+
+def test_what_is_to_decide_is_kept_up_to_date_and_more_of_it_is_told(window, people):
+    add_key("nvidia-1")
+    kind, began = alert_kinds.KEY_BROKEN, timezone.now() - timedelta(minutes=5)
+    first, _ = alerts.raise_alert(kind=kind, dedup_key="1", title="First", now=began)
+    window.goto("/")
+    live(window, "live")
+    row = window.locator(f"#alert-{first.pk}")
+    expect(row).to_contain_text("for 5 min")
+    Alert.objects.update(raised_at=began - timedelta(minutes=2))
+    expect(row).to_contain_text("for 7 min", timeout=WAITS_MS)
+    news = window.locator("#live-changed")
+    expect(news).to_be_hidden()
+    alerts.raise_alert(kind=kind, dedup_key="2", title="Second", now=timezone.now())
+    expect(news).to_have_text(re.compile("Decisions changed since "), timeout=WAITS_MS)
+    expect(window.get_by_text("Second")).to_have_count(0)
+    news.click()
+    expect(window.get_by_text("Second")).to_have_count(1)
     assert window.said == []
 
 

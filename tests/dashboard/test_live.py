@@ -1,5 +1,6 @@
 """Streams of live pages: what they send, to whom, and when they end."""
 
+import re
 from contextlib import ExitStack
 
 import pytest
@@ -102,10 +103,27 @@ def test_the_state_is_what_the_page_shows(opened, grace, people):
     page = grace.get("/").content.decode()
     state = opened(grace, "?page=overview").next_state()
     begin, end = '<hx-partial hx-target="#live" hx-swap="innerMorph">', "</hx-partial>"
-    assert state.startswith(begin)
-    inside = state.removeprefix(begin).removesuffix(end)
+    inside = state.partition(begin)[2].removesuffix(end)
     assert "nvidia" in inside
     assert " ".join(inside.split()) in " ".join(page.split())
+
+
+def test_keys_come_row_by_row_and_with_them_which_rows_the_page_would_have(opened, grace, people):
+    for slug in ("nvidia-1", "nvidia-2"):
+        add_key(slug, rates=PAID)
+    busy = allocate(tokens=80_000, now=timezone.now()).api_key_id
+    state = opened(grace, "?page=keys").next_state(until="80k")
+    page = " ".join(grace.get("/keys").content.decode().split())
+    rows = dict(re.findall(r'hx-target="#keys-row-([^"]+)"[^>]*>(.*?)</hx-partial>', state, re.S))
+    assert rows.keys() == {"nvidia-1", "nvidia-2"}
+    assert f'id="keys-row-{busy}">{" ".join(rows[busy].split())}' in page
+    names = re.search(r'hx-target="#live-rows"[^>]*>(.*?)</hx-partial>', state)
+    assert names[1] == f"keys-row-{busy}"
+    assert f">{names[1]}</p>" in page
+
+
+def test_who_is_bound_to_a_part_of_the_tree_has_no_stream_of_keys(opened, people):
+    assert opened(signed_in(staff("ruth", "research")), "?page=keys").status == 403
 
 
 def test_an_alert_comes_by_itself(opened, grace):

@@ -16,6 +16,7 @@ const WORDS = {
 const source = document.getElementById("live-source");
 const state = document.getElementById("live-state");
 const changed = document.getElementById("live-changed");
+const rows = document.getElementById("live-rows");
 const [words, time] = state.children;
 const zone = { timeZone: state.dataset.zone };
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", ...zone });
@@ -58,6 +59,20 @@ function look() {
   show();
 }
 
+function tell(news, moment) {
+  if (!changed.hidden) return;
+  changed.querySelector("span").textContent = news;
+  changed.querySelector("time").textContent = minutes.format(new Date(moment));
+  changed.hidden = false;
+}
+
+// Rows stay where they are. That the page would have others now is told; they come when it is loaded again.
+function haveRowsChanged() {
+  const now = new Set(rows?.textContent.match(/\S+/g));
+  const shown = [...document.querySelectorAll(".live-row")];
+  return rows && (shown.length !== now.size || shown.some((row) => !now.has(row.id)));
+}
+
 function refused(status) {
   if (status === 401) location.reload(); // leads to the page to sign in
   isOpen = false;
@@ -77,6 +92,7 @@ source.addEventListener("htmx:sse:after:message", (event) => {
   isOpen = wasOpen = true;
   time.dateTime = event.detail.message.id;
   time.textContent = clock.format(new Date(event.detail.message.id));
+  if (haveRowsChanged()) tell(rows.dataset.news, event.detail.message.id);
   show();
 });
 source.addEventListener("htmx:sse:error", (event) => refused(event.detail.status));
@@ -90,11 +106,7 @@ source.addEventListener("htmx:finally:request", () => {
 source.addEventListener("htmx:sse:close", () => {
   connection = null;
 });
-source.addEventListener("changed", (event) => {
-  if (!changed.hidden) return;
-  changed.querySelector("time").textContent = minutes.format(new Date(event.detail.id));
-  changed.hidden = false;
-});
+source.addEventListener("changed", (event) => tell("New charges", event.detail.id));
 source.addEventListener("bye", () => location.reload());
 document.addEventListener("visibilitychange", look);
 document.addEventListener("DOMContentLoaded", look); // after htmx, which waits for the same, has read the page
