@@ -1,6 +1,6 @@
 """Alerts about what people must know, and their notifications through channels.
 
-Verbs: `raise_alert`, `acknowledge`, `resolve`, `deliver`, `test_channel`.
+Verbs: `raise_alert`, `acknowledge`, `snooze`, `resolve`, `deliver`, `test_channel`.
 Open: `refusals`, `kinds`.
 Invariants: at most one unresolved alert per dedup key, however often it is raised; at most one
 delivery under way per channel; channel URLs are stored sealed only.

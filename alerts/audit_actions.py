@@ -10,7 +10,11 @@ class Action(StrEnum):
     """Actions on alerts and channels."""
 
     ALERT_ACKNOWLEDGE = "alert.acknowledge"
+    ALERT_WITHDRAW_ACKNOWLEDGEMENT = "alert.withdraw_acknowledgement"
+    ALERT_SNOOZE = "alert.snooze"
+    ALERT_END_SNOOZE = "alert.end_snooze"
     ALERT_RESOLVE = "alert.resolve"
+    ALERT_REOPEN = "alert.reopen"
     CHANNEL_ADD = "channel.add"
     CHANNEL_CHANGE = "channel.change"
     CHANNEL_REPLACE_URL = "channel.replace_url"

@@ -1,7 +1,7 @@
 """The jobs of the app, called by django-q2.
 
-Intervals, for `butler_site.schedules`: `retry_deliveries` every minute. `deliver` has no schedule:
-each notification enqueues its own.
+Intervals, for `butler_site.schedules`: `end_snoozes` and `retry_deliveries` every minute. `deliver`
+has no schedule: each notification enqueues its own.
 """
 
 from django.utils import timezone
@@ -17,3 +17,8 @@ def deliver(notification_id: int) -> None:
 def retry_deliveries() -> int:
     """Every minute: retry failed and lost deliveries; returns how many."""
     return services.retry_due(now=timezone.now())
+
+
+def end_snoozes() -> int:
+    """Every minute: tell channels of the alerts that came back; returns how many."""
+    return services.end_due_snoozes(now=timezone.now())

@@ -5,11 +5,9 @@ from common.links import Page
 
 links.register(
     {
-        "alert": Page("admin:alerts_alert_change"),
-        "alerts": Page(
-            "admin:alerts_alert_changelist",
-            {"unresolved": "resolved_at__isnull", "severity": "severity__exact"},
-        ),
+        # Those that people look at are pages of the dashboard.
+        "recorded_alert": Page("admin:alerts_alert_change"),
+        "recorded_alerts": Page("admin:alerts_alert_changelist"),
         "channel": Page("admin:alerts_channel_change"),
         "channels": Page("admin:alerts_channel_changelist"),
         "notification": Page("admin:alerts_notification_change"),

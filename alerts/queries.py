@@ -1,9 +1,12 @@
 """Reads for pages, the API and the admin."""
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, When
 
 from alerts.models import Alert, Channel, Notification, Severity
-from alerts.models.alert import AlertQuerySet
+from alerts.models.alert import AlertQuerySet, at_stage
 from alerts.models.notification import NotificationQuerySet
 
 _RANK = Case(
@@ -21,6 +24,26 @@ def open_counts(alerts: QuerySet[Alert]) -> dict[str, int]:
     """How many of the `alerts` there are by severity; a severity without alerts counts 0."""
     rows = alerts.order_by().values_list("severity").annotate(Count("pk"))
     return {severity.value: 0 for severity in Severity} | dict(rows)
+
+
+def stage_counts(alerts: QuerySet[Alert], *, now: datetime) -> dict[str, int]:
+    """How many of the `alerts` that are not resolved there are at each other stage."""
+    stages = [stage.value for stage in Alert.Stage if stage != Alert.Stage.RESOLVED]
+    counts = {stage: Count("pk", filter=at_stage(stage, now)) for stage in stages}
+    return alerts.filter(resolved_at=None).order_by().aggregate(**counts)
+
+
+def times_raised(alerts: Iterable[Alert], *, since: datetime) -> dict[str, int]:
+    """How often each dedup key of the `alerts` was raised since a moment."""
+    keys = {alert.dedup_key for alert in alerts}
+    raised = Alert.objects.filter(dedup_key__in=keys, raised_at__gte=since)
+    return dict(raised.order_by().values_list("dedup_key").annotate(Count("pk")))
+
+
+def alerts_before(alert: Alert) -> AlertQuerySet:
+    """Alerts of the same kind that were raised earlier, the newest first."""
+    same = Alert.objects.filter(kind=alert.kind, raised_at__lte=alert.raised_at)
+    return same.exclude(pk=alert.pk).order_by("-raised_at", "-pk")
 
 
 def alerts_of_agent(agent_id: str) -> AlertQuerySet:

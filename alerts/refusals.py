@@ -1,7 +1,7 @@
 """Every refusal of alerts and channels. `butler_site.errors` gives each its status."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from common.refusal import Refusal
 
@@ -26,6 +26,46 @@ class AlertResolved(Refusal):
 
     def sentence(self) -> str:
         return f"The alert {self.alert_id} was already resolved by {self.resolved_by}."
+
+
+@dataclass(kw_only=True, eq=False)
+class AlertRaisedAgain(Refusal):
+    """The condition of the resolved alert was raised again: another alert is about it now."""
+
+    alert_id: int
+
+    def sentence(self) -> str:
+        return (
+            f"The alert {self.alert_id} cannot be reopened, because the same was raised again "
+            "since. Use the new alert."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class AlertSnoozed(Refusal):
+    """The alert is snoozed until another moment; end that snooze first."""
+
+    alert_id: int
+    snoozed_by: str
+    snoozed_until: datetime
+
+    def sentence(self) -> str:
+        return (
+            f"The alert {self.alert_id} was already snoozed by {self.snoozed_by}, until "
+            f"{self.snoozed_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC. End that snooze first."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class SnoozeOutOfRange(Refusal):
+    """An alert is snoozed until a moment of the next 366 days."""
+
+    until: datetime
+    latest: datetime
+    field: str = "until"
+
+    def sentence(self) -> str:
+        return "Choose a moment of the next 366 days."
 
 
 @dataclass(kw_only=True, eq=False)

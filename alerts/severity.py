@@ -15,3 +15,7 @@ class Severity(models.TextChoices):
         """This severity and all lower ones."""
         ranked = list(Severity)
         return ranked[: ranked.index(self) + 1]
+
+    def is_above(self, other: str) -> bool:
+        """Whether this is more severe than another one."""
+        return self not in Severity(other).and_below

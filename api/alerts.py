@@ -1,4 +1,4 @@
-"""Alerts: list, acknowledge, resolve."""
+"""Alerts: list, acknowledge, snooze, resolve."""
 
 from typing import Any
 
@@ -59,6 +59,17 @@ class AlertOutput(serializers.Serializer):
     )
     acknowledged_note = serializers.CharField(
         help_text="The note that was left with the acknowledgement, or an empty string."
+    )
+    snoozed_until = serializers.DateTimeField(
+        allow_null=True,
+        help_text="The time until which the alert is put aside, or null. When it is over, the "
+        "alert is again what its status says.",
+    )
+    snoozed_by = serializers.CharField(
+        help_text="The person or agent who snoozed the alert, or an empty string."
+    )
+    snoozed_note = serializers.CharField(
+        help_text="The note that was left with the snooze, or an empty string."
     )
     resolved_at = serializers.DateTimeField(
         allow_null=True, help_text="The time at which the alert was resolved, or null before it."
@@ -152,7 +163,40 @@ class AcknowledgementView(AlertActionView):
     )
     def post(self, request: Request, alert_id: int) -> Response:
         """Acknowledge the alert and return it."""
-        alert = alerts.acknowledge(alert_id, **self._action_arguments(request))
+        alert, _ = alerts.acknowledge(alert_id, **self._action_arguments(request))
+        return Response(serialize(AlertOutput, alert))
+
+
+class SnoozeView(AlertActionView):
+    """`/api/v1/alerts/{alert_id}/snooze`."""
+
+    class Input(AlertActionView.Input):
+        """Until when the alert is put aside."""
+
+        until = serializers.DateTimeField(
+            help_text="The time at which the alert comes back, at most 366 days from now."
+        )
+
+    @extend_schema(
+        operation_id="snoozeAlert",
+        summary="Snooze an alert",
+        description="Requires the scope `operate`. Puts the alert aside: until the given time, no "
+        "notification of it is sent. The alert comes back earlier if it becomes more severe. An "
+        "alert that is snoozed until another time is refused with 409 `alert_snoozed`.",
+        request=Input,
+        responses=AlertOutput,
+    )
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Snooze the alert and return it."""
+        asked = body(request, self.Input)
+        idempotency_key(request)
+        alert, _ = alerts.snooze(
+            alert_id,
+            until=asked["until"],
+            note=asked.get("note", ""),
+            actor=self.actor,
+            now=timezone.now(),
+        )
         return Response(serialize(AlertOutput, alert))
 
 

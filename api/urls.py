@@ -61,6 +61,7 @@ urlpatterns = [
     path("v1/me", me.MeView.as_view()),
     path("v1/alerts", alerts.AlertListView.as_view()),
     path("v1/alerts/<int:alert_id>/acknowledgement", alerts.AcknowledgementView.as_view()),
+    path("v1/alerts/<int:alert_id>/snooze", alerts.SnoozeView.as_view()),
     path("v1/alerts/<int:alert_id>/resolution", alerts.ResolutionView.as_view()),
     path("v1/approvals", approvals.ApprovalListView.as_view()),
     path("v1/budget-requests", approvals.BudgetRequestListView.as_view()),

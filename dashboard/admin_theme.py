@@ -41,7 +41,7 @@ _GROUPS = {
         ("Exchanges", "forum", "exchanges", "gateway.view_exchange"),
     ],
     "Alerts": [
-        ("Alerts", "notifications", "alerts", "alerts.view_alert"),
+        ("Alerts", "notifications", "recorded_alerts", "alerts.view_alert"),
         ("Channels", "campaign", "channels", "alerts.view_channel"),
         ("Delivery log", "outbox", "notifications", "alerts.view_notification"),
     ],

@@ -22,6 +22,8 @@ links.register(
         ),
         "keys": Page("dashboard:keys", {"provider": "provider", "status": "status"}),
         "key": Page("dashboard:key"),
+        "alerts": Page("dashboard:alerts", {"stage": "stage", "kind": "kind"}),
+        "alert": Page("dashboard:alert"),
         "access": Page("dashboard:access"),
         "search": Page("dashboard:search"),
         "settings": Page("dashboard:settings"),

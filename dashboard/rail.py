@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
+from django.utils import timezone
 
-from alerts import queries as alerts
+from alerts.models import Alert
 from common import links
 from common.admin.visible_rows import visible_to
 from security.models import Approval
@@ -26,7 +27,7 @@ def _approvals(user: Any) -> int:
 
 
 def _alerts(user: Any) -> int:
-    return visible_to(user, alerts.open_alerts()).count()
+    return visible_to(user, Alert.objects.at_stage("open", timezone.now())).count()
 
 
 MAIN = (

@@ -1,10 +1,12 @@
-"""Search over what has a name: keys, agents, tasks, cost centres, providers; and charges by id."""
+"""Search over what has a name: keys, agents, tasks, cost centres, providers; charges and alerts by
+id."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from django.db.models import Model, Q
 
+from alerts.models import Alert
 from common import links
 from common.admin.visible_rows import visible_to
 from keys.models import Agent, ApiKey, Charge, CostCentre, Provider
@@ -100,6 +102,15 @@ _KINDS = (
         _id,
         lambda charge: f"Charge {charge.pk}",
         lambda charge: f"{charge.model} · {charge.status}",
+        order="pk",
+    ),
+    _Kind(
+        "Alerts",
+        Alert,
+        "alert",
+        _id,
+        lambda alert: alert.title,
+        lambda alert: f"Alert {alert.pk} · {alert.severity} · {alert.status}",
         order="pk",
     ),
 )

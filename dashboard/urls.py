@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboard.views.access import access
+from dashboard.views.alerts import alert, alerts
 from dashboard.views.api_keys import key, keys
 from dashboard.views.books_check import books_check
 from dashboard.views.charges import charge, charges
@@ -22,6 +23,8 @@ app_name = "dashboard"
 urlpatterns = [
     path("", overview, name="overview"),
     path("access", access, name="access"),
+    path("alerts", alerts, name="alerts"),
+    path("alerts/<int:alert_id>", alert, name="alert"),
     path("keys", keys, name="keys"),
     path("keys/<slug:slug>", key, name="key"),
     path("search", search, name="search"),

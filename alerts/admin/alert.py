@@ -63,6 +63,9 @@ class AlertAdmin(ReadOnlyAdmin):
                     "acknowledged_at",
                     "acknowledged_by",
                     "acknowledged_note",
+                    "snoozed_until",
+                    "snoozed_by",
+                    "snoozed_note",
                     "resolved_at",
                     "resolved_by",
                     "resolved_note",
@@ -77,6 +80,10 @@ class AlertAdmin(ReadOnlyAdmin):
     def has_close_permission(self, request: HttpRequest, obj: Alert | None = None) -> bool:
         """Whether the user may acknowledge and resolve: the permission to change alerts."""
         return request.user.has_perm("alerts.change_alert")
+
+    def audit_subject(self, obj: Alert) -> str:
+        """The alert, which the audit entries name."""
+        return obj.address
 
     @display(description="Severity", ordering="severity", label=_SEVERITY_COLOURS)
     def severity_label(self, alert: Alert) -> str:
@@ -121,7 +128,11 @@ class AlertAdmin(ReadOnlyAdmin):
         return self._close_one(request, form, object_id, services.resolve, "resolved")
 
     def _close_each(
-        self, request: HttpRequest, queryset: QuerySet[Alert], verb: Callable[..., Alert], done: str
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Alert],
+        verb: Callable[..., object],
+        done: str,
     ) -> None:
         actor, now = person_of(request), timezone.now()
         pks = queryset.values_list("pk", flat=True)
@@ -135,7 +146,7 @@ class AlertAdmin(ReadOnlyAdmin):
         request: HttpRequest,
         form: NoteForm,
         object_id: str,
-        verb: Callable[..., Alert],
+        verb: Callable[..., object],
         done: str,
     ) -> HttpResponse:
         closing = partial(
@@ -146,4 +157,4 @@ class AlertAdmin(ReadOnlyAdmin):
             now=timezone.now(),
         )
         perform(request, closing, success=f"The alert was {done}.")
-        return redirect_to(request, links.url("alert", object_id))
+        return redirect_to(request, links.url("recorded_alert", object_id))

@@ -1,5 +1,6 @@
 """The alert: something a person must know."""
 
+from datetime import datetime
 from typing import Self
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -11,12 +12,31 @@ from alerts.severity import Severity
 from common import links
 
 
+def at_stage(stage: str, now: datetime) -> Q:
+    """The condition under which this is the `stage_at` of an alert."""
+    if stage == Alert.Stage.SNOOZED:
+        return Q(snoozed_until__gt=now)
+    return Q(status=stage) & _awake(now)
+
+
+def _awake(now: datetime) -> Q:
+    return Q(snoozed_until=None) | Q(snoozed_until__lte=now)
+
+
 class AlertQuerySet(models.QuerySet["Alert"]):
     """Filters on alerts."""
 
     def unresolved(self) -> Self:
         """Alerts that are open or acknowledged."""
         return self.filter(resolved_at__isnull=True)
+
+    def awake(self, now: datetime) -> Self:
+        """Alerts that are not snoozed."""
+        return self.filter(_awake(now))
+
+    def at_stage(self, stage: str, now: datetime) -> Self:
+        """Alerts whose `stage_at` this is."""
+        return self.filter(at_stage(stage, now))
 
     def of_key(self, key_id: str) -> Self:
         """Alerts about one API key."""
@@ -42,6 +62,11 @@ class Alert(models.Model):
       │                        │
       └────────resolve─────────┴────────▶ resolved    closed; `dedup_key` can be raised again
 
+    Each step can be undone; `reopen` needs that `dedup_key` was not raised again since. Beside
+    this, an alert that is not resolved is snoozed until `snoozed_until`: people do not see it among
+    the others, and no notification of it is sent. When that moment comes, or when it becomes more
+    severe, it is where it was before.
+
     `kind` is the slug of a registered kind (`alerts.kinds`), or of one that only another system
     knows when the alert was imported from there. Its subjects are plain strings (`key_id`,
     `agent_id`, `session_id`), because this app does not import those that own the rows. `facts` are
@@ -53,6 +78,14 @@ class Alert(models.Model):
 
         OPEN = "open"
         ACKNOWLEDGED = "acknowledged"
+        RESOLVED = "resolved"
+
+    class Stage(models.TextChoices):
+        """Where people find the alert: its status, or snoozed."""
+
+        OPEN = "open"
+        ACKNOWLEDGED = "acknowledged"
+        SNOOZED = "snoozed"
         RESOLVED = "resolved"
 
     # With database defaults, because services.raise_alert inserts by SQL (ON CONFLICT).
@@ -73,6 +106,9 @@ class Alert(models.Model):
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=255, blank=True, default="", db_default="")
     acknowledged_note = models.TextField(blank=True, default="", db_default="")
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    snoozed_by = models.CharField(max_length=255, blank=True, default="", db_default="")
+    snoozed_note = models.TextField(blank=True, default="", db_default="")
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.CharField(max_length=255, blank=True, default="", db_default="")
     resolved_note = models.TextField(blank=True, default="", db_default="")
@@ -96,6 +132,10 @@ class Alert(models.Model):
                 name="alert_acknowledged_says_when",
             ),
             models.CheckConstraint(
+                condition=Q(snoozed_until=None) | (~Q(status="resolved") & ~Q(snoozed_by="")),
+                name="alert_snoozed_is_unresolved_and_says_who",
+            ),
+            models.CheckConstraint(
                 condition=Q(severity__in=["info", "warning", "critical"]),
                 name="alert_severity_is_known",
             ),
@@ -111,6 +151,21 @@ class Alert(models.Model):
                 fields=["severity", "-raised_at"],
                 condition=Q(resolved_at__isnull=True),
                 name="alert_unresolved_by_severity",
+            ),
+            # For lists of resolved alerts, the last one first.
+            models.Index(
+                fields=["-resolved_at", "-id"],
+                condition=Q(resolved_at__isnull=False),
+                name="alert_by_resolved",
+            ),
+            # How often the same was raised, and what was raised of the same kind.
+            models.Index(fields=["dedup_key", "-raised_at"], name="alert_by_dedup_key"),
+            models.Index(fields=["kind", "-raised_at"], name="alert_by_kind"),
+            # For services.end_due_snoozes.
+            models.Index(
+                fields=["snoozed_until"],
+                condition=Q(snoozed_until__isnull=False),
+                name="alert_by_end_of_snooze",
             ),
         ]
 
@@ -147,12 +202,24 @@ class Alert(models.Model):
         None also for an unregistered kind.
         """
         kind = kinds.find(self.kind)
-        if kind is None:
-            return None
-        row = self.facts.get(kind.subject) or getattr(self, kind.subject, None)
-        return links.url(kind.page, row) if row else None
+        return links.url(kind.page, self.subject) if kind and self.subject else None
+
+    @property
+    def subject(self) -> str:
+        """The key of the row that an alert of its kind names; empty for an unregistered kind."""
+        kind = kinds.find(self.kind)
+        row = kind and (self.facts.get(kind.subject) or getattr(self, kind.subject, None))
+        return str(row or "")
 
     @property
     def is_resolved(self) -> bool:
         """Whether the alert is resolved."""
         return self.status == self.Status.RESOLVED
+
+    def is_snoozed(self, now: datetime) -> bool:
+        """Whether the alert is put aside until later."""
+        return self.snoozed_until is not None and self.snoozed_until > now
+
+    def stage_at(self, now: datetime) -> str:
+        """Where people find the alert."""
+        return self.Stage.SNOOZED if self.is_snoozed(now) else self.status

@@ -9,6 +9,8 @@ from django.db.models import Q
 from alerts.models.alert import Alert
 from alerts.models.channel import Channel
 
+_UNFINISHED = ("queued", "sending", "failed")
+
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
     """Filters on notifications."""
@@ -18,16 +20,23 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(status__in=(Notification.Status.QUEUED, Notification.Status.FAILED))
 
     def due(self, now: datetime) -> Self:
-        """Waiting notifications whose next attempt is due."""
-        return self.waiting().filter(next_attempt_at__lte=now)
+        """Waiting notifications whose next attempt is due, but not of snoozed alerts."""
+        awake = Q(alert__snoozed_until=None) | Q(alert__snoozed_until__lte=now)
+        return self.waiting().filter(awake, next_attempt_at__lte=now)
 
     def sending(self) -> Self:
         """Notifications claimed by a worker that has not recorded a result."""
         return self.filter(status=Notification.Status.SENDING)
 
+    def unfinished(self) -> Self:
+        """Notifications that are neither sent nor given up."""
+        return self.filter(status__in=_UNFINISHED)
+
 
 class Notification(models.Model):
     """One message to one channel, and its result. No `alert`: a test of the channel.
+
+    An alert that comes back is told to its channels again.
 
     queued ──claim──▶ sending ──▶ sent        the channel's service accepted it
                        ▲    ├───▶ failed      it did not; tried again at `next_attempt_at`
@@ -67,7 +76,9 @@ class Notification(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["alert", "channel"], name="notification_once_per_alert_and_channel"
+                fields=["alert", "channel"],
+                condition=Q(status__in=_UNFINISHED),
+                name="notification_one_unfinished_per_alert_and_channel",
             ),
             # A dead channel occupies one worker at most.
             models.UniqueConstraint(

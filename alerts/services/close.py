@@ -1,32 +1,52 @@
-"""Acknowledge and resolve alerts."""
+"""Acknowledge and resolve alerts, and undo it."""
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from alerts.audit_actions import Action
 from alerts.models import Alert
-from alerts.refusals import AlertNotFound, AlertResolved
-from security import audit
+from alerts.refusals import AlertRaisedAgain
+from alerts.services.changes import SNOOZE_FIELDS, clear, lock, lock_unresolved, record, state
 from security.actor import Actor
 
 _Status = Alert.Status
 
 
 @transaction.atomic
-def acknowledge(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> Alert:
-    """Record that a person has seen the alert. A second call changes nothing.
+def acknowledge(
+    alert_id: int, *, actor: Actor, note: str = "", now: datetime
+) -> tuple[Alert, bool]:
+    """Record that a person has seen the alert; returns it, and whether this call did it.
 
     Refusals: AlertNotFound, AlertResolved.
     """
-    alert = _lock_unresolved(alert_id)
+    alert = lock_unresolved(alert_id)
     if alert.status == _Status.ACKNOWLEDGED:
-        return alert
-    before, alert.status = alert.status, _Status.ACKNOWLEDGED
+        return alert, False
+    before, alert.status = state(alert), _Status.ACKNOWLEDGED
     alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_note = now, str(actor), note
-    alert.save(update_fields=["status", "acknowledged_at", "acknowledged_by", "acknowledged_note"])
-    _record(alert, Action.ALERT_ACKNOWLEDGE, before, actor=actor, note=note, now=now)
-    return alert
+    alert.save()
+    record(alert, Action.ALERT_ACKNOWLEDGE, before, actor=actor, note=note, now=now)
+    return alert, True
+
+
+@transaction.atomic
+def withdraw_acknowledgement(
+    alert_id: int, *, actor: Actor, note: str = "", now: datetime
+) -> tuple[Alert, bool]:
+    """Make an acknowledged alert open again; returns it, and whether this call did it.
+
+    Refusals: AlertNotFound, AlertResolved.
+    """
+    alert = lock_unresolved(alert_id)
+    if alert.status != _Status.ACKNOWLEDGED:
+        return alert, False
+    before, alert.status = state(alert), _Status.OPEN
+    clear(alert, "acknowledged_at", "acknowledged_by", "acknowledged_note")
+    alert.save()
+    record(alert, Action.ALERT_WITHDRAW_ACKNOWLEDGEMENT, before, actor=actor, note=note, now=now)
+    return alert, True
 
 
 @transaction.atomic
@@ -35,7 +55,7 @@ def resolve(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> Al
 
     Refusals: AlertNotFound, AlertResolved.
     """
-    return _resolve(_lock_unresolved(alert_id), actor=actor, note=note, now=now)
+    return _resolve(lock_unresolved(alert_id), actor=actor, note=note, now=now)
 
 
 @transaction.atomic
@@ -49,37 +69,31 @@ def resolve_by_key(dedup_key: str, *, actor: Actor, note: str = "", now: datetim
     return alert and _resolve(alert, actor=actor, note=note, now=now)
 
 
-def _lock_unresolved(alert_id: int) -> Alert:
-    alert = Alert.objects.locked().filter(pk=alert_id).first()
-    if alert is None:
-        raise AlertNotFound(alert_id=alert_id)
-    if alert.resolved_at is not None:
-        raise AlertResolved(
-            alert_id=alert_id,
-            resolved_by=alert.resolved_by,
-            resolved_at=alert.resolved_at,
-        )
-    return alert
+@transaction.atomic
+def reopen(alert_id: int, *, actor: Actor, note: str = "", now: datetime) -> tuple[Alert, bool]:
+    """Make a resolved alert what it was before; returns it, and whether this call did it.
+
+    Refusals: AlertNotFound, AlertRaisedAgain.
+    """
+    alert = lock(alert_id)
+    if not alert.is_resolved:
+        return alert, False
+    before = state(alert)
+    alert.status = _Status.ACKNOWLEDGED if alert.acknowledged_at else _Status.OPEN
+    clear(alert, "resolved_at", "resolved_by", "resolved_note")
+    try:
+        with transaction.atomic():
+            alert.save()
+    except IntegrityError as error:  # alert_one_unresolved_per_dedup_key
+        raise AlertRaisedAgain(alert_id=alert_id) from error
+    record(alert, Action.ALERT_REOPEN, before, actor=actor, note=note, now=now)
+    return alert, True
 
 
 def _resolve(alert: Alert, *, actor: Actor, note: str, now: datetime) -> Alert:
-    before, alert.status = alert.status, _Status.RESOLVED
+    before, alert.status = state(alert), _Status.RESOLVED
     alert.resolved_at, alert.resolved_by, alert.resolved_note = now, str(actor), note
-    alert.save(update_fields=["status", "resolved_at", "resolved_by", "resolved_note"])
-    _record(alert, Action.ALERT_RESOLVE, before, actor=actor, note=note, now=now)
+    clear(alert, *SNOOZE_FIELDS)
+    alert.save()
+    record(alert, Action.ALERT_RESOLVE, before, actor=actor, note=note, now=now)
     return alert
-
-
-def _record(
-    alert: Alert, action: Action, before: str, *, actor: Actor, note: str, now: datetime
-) -> None:
-    audit.record(
-        actor=actor,
-        action=action,
-        subject=alert.address,
-        related=alert.concerns,
-        before={"status": before},
-        after={"status": alert.status},
-        reason=note[:300],
-        at=now,
-    )

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
 from django_q.tasks import async_task
 
 from alerts.models import Alert, Channel, Notification
@@ -10,6 +11,14 @@ from alerts.models import Alert, Channel, Notification
 # (alerts.apprise_transport) end the usual silence long before, this ends a service that answers one
 # byte at a time.
 DELIVERY_SECONDS = 30
+
+
+def notify(alert: Alert, *, now: datetime) -> None:
+    """Queue a notification on each channel that wants the alert, unless one is under way there."""
+    under_way = alert.notifications.unfinished().filter(channel=OuterRef("pk"))
+    for channel in Channel.objects.enabled().at_severity(alert.severity).exclude(Exists(under_way)):
+        if channel.wants_kind(alert.kind):
+            queue_notification(channel=channel, alert=alert, now=now)
 
 
 def queue_notification(*, channel: Channel, alert: Alert | None, now: datetime) -> Notification:

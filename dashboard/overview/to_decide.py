@@ -85,7 +85,7 @@ def _approvals(user: Any, now: datetime) -> Iterator[Decision]:
 
 
 def _alerts(user: Any, now: datetime) -> Iterator[Decision]:
-    critical = alerts.open_alerts().filter(severity=Severity.CRITICAL)
+    critical = alerts.open_alerts().awake(now).filter(severity=Severity.CRITICAL)
     for alert in visible_to(user, critical)[: SHOWN + 1]:
         age = formatting.duration(now - alert.raised_at)
         url = links.url("alert", alert.pk)

@@ -30,8 +30,9 @@ def test_an_alert_is_acknowledged_and_then_resolved():
 
 def test_acknowledging_twice_is_the_same_acknowledgement():
     alert = raised()
-    services.acknowledge(alert.pk, actor=ADA, now=NOON)
-    again = services.acknowledge(alert.pk, actor=BOB, now=LATER)
+    assert services.acknowledge(alert.pk, actor=ADA, now=NOON)[1]
+    again, is_new = services.acknowledge(alert.pk, actor=BOB, now=LATER)
+    assert not is_new
     assert (again.acknowledged_by, again.acknowledged_at) == ("ada", NOON)
 
 

@@ -53,7 +53,7 @@ def test_an_alert_reaches_a_webhook(webhook):
     assert ROTATION_NEEDED.meaning in message["message"]
     assert f"What to do: {ROTATION_NEEDED.remedy}" in message["message"]
     assert "nvidia-1" in message["message"]
-    assert f"/admin/alerts/alert/{alert.pk}/change/" in message["message"]
+    assert f"/alerts/{alert.pk}" in message["message"]
     assert (only().status, only().attempts, only().last_error) == ("sent", 1, "")
     assert queue_size() == 0
 

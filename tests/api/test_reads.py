@@ -1,6 +1,6 @@
 """What agents and operators read: estimates, keys, status, me, alerts, history, usage."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -199,6 +199,21 @@ def test_an_operator_acknowledges_and_resolves(carol, fleet):
     assert_problem(carol.post(f"{path}/resolution"), 409, "alert_resolved")
     assert_problem(carol.post("/alerts/999999/resolution"), 404, "alert_not_found")
     assert_problem(carol.post(f"/alerts/{10**40}/resolution"), 404, "alert_not_found")
+
+
+def test_an_operator_snoozes_an_alert_until_a_moment(carol, fleet):
+    (alert,) = carol.get("/alerts").json()["results"]
+    path, until = f"/alerts/{alert['id']}/snooze", timezone.now() + timedelta(hours=1)
+    for note in ("later", "again"):
+        aside = carol.post(path, until=until.isoformat(), note=note).json()
+        assert (aside["status"], aside["snoozed_by"]) == ("open", "agent:carol")
+        assert aside["snoozed_note"] == "later"
+        assert datetime.fromisoformat(aside["snoozed_until"]) == until
+    other = (until + timedelta(hours=1)).isoformat()
+    assert_problem(carol.post(path, until=other), 409, "alert_snoozed")
+    past = (until - timedelta(days=1)).isoformat()
+    assert_problem(carol.post(path, until=past), 422, "snooze_out_of_range")
+    assert_problem(carol.post(path), 422, "invalid_request")
 
 
 def test_history_merges_changes_and_usage_newest_first_page_by_page(carol, fleet):

@@ -42,6 +42,7 @@ SCOPES = {
     ("POST", "/keys/{key_id}/refusal"): OPERATE,
     ("POST", "/alerts/{alert_id}/acknowledgement"): OPERATE,
     ("POST", "/alerts/{alert_id}/resolution"): OPERATE,
+    ("POST", "/alerts/{alert_id}/snooze"): OPERATE,
     ("POST", "/tasks/{task_id}/approval"): OPERATE,
     ("POST", "/findings"): ("spend", "operate"),
     ("GET", "/freezes"): OPERATE,

@@ -41,6 +41,7 @@ PATHS = {
     "/api/v1/freezes/{freeze_id}/thaw": {"post"},
     "/api/v1/alerts/{alert_id}/acknowledgement": {"post"},
     "/api/v1/alerts/{alert_id}/resolution": {"post"},
+    "/api/v1/alerts/{alert_id}/snooze": {"post"},
     "/api/v1/history": {"get"},
     "/api/v1/usage": {"get"},
 }

@@ -136,6 +136,7 @@ def test_a_session_token_reaches_only_its_session(people, path):
         ("/keys/nvidia-1/refusal", {"status": 401}),
         ("/alerts/1/acknowledgement", {}),
         ("/alerts/1/resolution", {}),
+        ("/alerts/1/snooze", {"until": "2030-01-01T00:00:00Z"}),
     ],
 )
 def test_operating_needs_its_scope(ada, path, fields):

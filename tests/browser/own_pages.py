@@ -6,6 +6,7 @@ A new page is added here; a test says so.
 OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:overview": ("/",),
     "dashboard:access": ("/access",),
+    "dashboard:alerts": ("/alerts", "/alerts?stage=resolved", "/alerts?select=all&kind=key_broken"),
     "dashboard:keys": ("/keys", "/keys?idle=1", "/keys?status=broken"),
     "dashboard:key": ("/keys/nvidia-1", "/keys/nvidia-1?act=limit"),
     "dashboard:search": ("/search", "/search?q=nvidia", "/search?q=nothing"),
@@ -19,6 +20,8 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
 NO_PAGES = {
     # tests/browser/test_spend.py walks it: its number differs.
     "dashboard:charge",
+    # tests/browser/test_alerts.py walks it, likewise.
+    "dashboard:alert",
     "dashboard:live",
     "dashboard:theme",
     "dashboard:save-view",

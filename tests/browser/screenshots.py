@@ -29,6 +29,7 @@ PAGES = {
     "charges": "/charges",
     "keys": "/keys",
     "key": "/keys/nvidia-1",
+    "alerts": "/alerts",
     "reports": "/reports",
     "settings": "/settings",
     "access": "/access",

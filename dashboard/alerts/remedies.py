@@ -1,0 +1,37 @@
+"""The button of an alert: the page where its remedy is carried out, for people who may open it."""
+
+from typing import Any, NamedTuple
+
+from alerts import kinds
+from alerts.models import Alert
+
+# The permission that each page of a remedy needs.
+PERMISSIONS = {
+    "agent": "keys.view_agent",
+    "approval": "security.view_approval",
+    "channel": "alerts.view_channel",
+    "finding": "gate.view_finding",
+    "freeze": "keys.view_freeze",
+    "key": "keys.view_apikey",
+    "provider": "keys.view_provider",
+    "seal": "security.view_seal",
+    "session": "keys.view_allocation",
+    "sub_task": "orchestration.view_subtask",
+    "task": "orchestration.view_task",
+    "user": "auth.view_user",
+}
+
+
+class Remedy(NamedTuple):
+    """A button: its words and its page."""
+
+    button: str
+    url: str
+
+
+def remedy_for(user: Any, alert: Alert) -> Remedy | None:
+    """The button of the alert; None if it has none, or the person may not open its page."""
+    kind, url = kinds.find(alert.kind), alert.remedy_path
+    if kind is None or url is None or not user.has_perm(PERMISSIONS[kind.page]):
+        return None
+    return Remedy(f"Open the {kind.page.replace('_', '-')}", url)
