@@ -22,7 +22,7 @@ links.register(
         ),
         "keys": Page("dashboard:keys", {"provider": "provider", "status": "status"}),
         "key": Page("dashboard:key"),
-        "alerts": Page("dashboard:alerts", {"stage": "stage", "kind": "kind"}),
+        "alerts": Page("dashboard:alerts", {"stage": "stage", "severity": "severity"}),
         "alert": Page("dashboard:alert"),
         "access": Page("dashboard:access"),
         "search": Page("dashboard:search"),

@@ -105,8 +105,8 @@ ACTS = (
     Act(
         name="snooze",
         button="Snooze",
-        about="This is put aside, and no notification of it is sent. It comes back when the time is "
-        "over, or when it becomes more severe.",
+        about="This is put aside, and no notification of it is sent. It comes back when the time "
+        "is over, or when it becomes more severe.",
         done="Snoozed",
         stages=(_Stage.OPEN, _Stage.ACKNOWLEDGED),
         form=SnoozeForm,

@@ -91,5 +91,5 @@ def test_the_palette_gets_only_options(work, root, client):
 
 
 def test_a_search_takes_one_query_for_each_kind(work, root, django_assert_num_queries):
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         search(root, "7")
