@@ -1,39 +1,17 @@
-"""What people may do to an API key: each act is a dialog on its page, and calls one service."""
+"""What people may do to an API key."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django import forms
 
 from common import formatting
+from dashboard.acts import Act, ActForm, NoQuestions, Outcome, Perform
+from dashboard.limit_act import CHANGE_LIMIT
 from gateway import services as gateway
 from keys import services as keys
-from keys.models import ApiKey, FreezeMode, Limit
+from keys.models import ApiKey, FreezeMode
 from security.actor import Actor
-from security.models import Approval
-
-# What came of an act: the approval that it waits for, or a sentence.
-Outcome = Approval | str
-Perform = Callable[[ApiKey, dict[str, Any], Actor, datetime], Outcome]
-
-
-class ActForm(forms.Form):
-    """Asks why; the history keeps the reason."""
-
-    reason = forms.CharField(max_length=300, help_text="The history keeps it with your name.")
-
-    def __init__(self, api_key: ApiKey, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-
-
-class NoQuestions(forms.Form):
-    """Asks nothing."""
-
-    def __init__(self, api_key: ApiKey, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
 
 
 class FreezeForm(ActForm):
@@ -45,72 +23,6 @@ class FreezeForm(ActForm):
         help_text="Calls that are ended are charged by what came of them.",
     )
     field_order = ("mode", "reason")
-
-
-class LimitChoice(forms.ModelChoiceField):  # type: ignore[type-arg]  # not subscriptable at run time
-    """A limit, as `tokens per day, now 1,000,000`."""
-
-    def label_from_instance(self, obj: Limit) -> str:
-        """The words for a limit."""
-        period = "in total" if obj.period == "total" else f"per {obj.period}"
-        return f"{obj.get_unit_display()} {period}, now {obj.amount.normalize():,f}"
-
-
-class LimitForm(ActForm):
-    """Asks which limit of the key changes, and to what."""
-
-    limit = LimitChoice(Limit.objects.none(), empty_label=None)
-    amount = forms.DecimalField(
-        label="New amount",
-        max_digits=24,
-        decimal_places=9,
-        help_text="In whole tokens, or in US dollars. A lower limit stops nothing that is lent "
-        "already; nothing new is lent above it.",
-    )
-    field_order = ("limit", "amount", "reason")
-
-    def __init__(self, api_key: ApiKey, *args: Any, **kwargs: Any) -> None:
-        super().__init__(api_key, *args, **kwargs)
-        limits = api_key.limits.filter(removed_at=None).order_by("unit", "period")
-        self.fields["limit"].queryset = limits  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Act:
-    """An act: the button that leads to its dialog, what the dialog says, and the service."""
-
-    name: str
-    button: str
-    about: str
-    permission: str
-    perform: Perform
-    form: type[ActForm | NoQuestions] = ActForm
-    applies: Callable[[ApiKey], bool] = lambda api_key: True
-
-    def is_for(self, user: Any, api_key: ApiKey) -> bool:
-        """Whether the person may do it, and the key is such that it does something."""
-        return user.has_perm(self.permission) and self.applies(api_key)
-
-
-def acts_for(user: Any, api_key: ApiKey) -> list[Act]:
-    """What the person may do to the key now."""
-    return [act for act in ACTS if act.is_for(user, api_key)]
-
-
-def _change_limit(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
-    limit: Limit = asked["limit"]
-    amount: Decimal = asked["amount"]
-    terms = keys.Terms(
-        unit=limit.unit,
-        period=limit.period,
-        amount=amount,
-        zone=limit.zone,
-        reset_hour=limit.reset_hour,
-    )
-    approval = keys.propose_limit(
-        api_key, terms=terms, reason=asked["reason"], actor=actor, now=now
-    )
-    return approval or f"The limit of {api_key.pk} is {amount.normalize():,f} now."
 
 
 def _set_status(status: str, success: str) -> Perform:
@@ -140,15 +52,7 @@ def _freeze(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime)
 
 _OFF = ApiKey.Status.INACTIVE
 ACTS = (
-    Act(
-        name="limit",
-        button="Change limit",
-        about="The new limit counts from now on, with what was used in its period. If the policy "
-        "asks for a second person, it waits for an approval.",
-        permission="keys.change_limit",
-        form=LimitForm,
-        perform=_change_limit,
-    ),
+    CHANGE_LIMIT,
     Act(
         name="pause",
         button="Pause",

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django import forms
-from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
@@ -12,22 +10,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from common import links
 from common.admin.visible_rows import visible_to
-from common.refusal import Refusal
 from dashboard import live, organisation, tables
-from dashboard.api_keys.acts import Act, Outcome, acts_for
+from dashboard.acts import opened_dialog, performed
+from dashboard.api_keys.acts import ACTS
 from dashboard.api_keys.detail import detail
 from dashboard.api_keys.table import keys_table, shown_lines, table_of
 from dashboard.exports import exported
 from dashboard.table_context import row_ids, table_context
 from keys.models import ApiKey
-from security.models import Approval
-from security.request_actor import person_of
 
 tables.register("keys", keys_table, permission="keys.view_apikey")
 
@@ -73,42 +68,14 @@ live.register("keys", permission="keys.view_apikey", fragments=_fragments)
 def key(request: HttpRequest, slug: str) -> HttpResponse:
     """GET /keys/<slug>: the page; `act` opens the dialog of an act. POST: do it."""
     api_key = get_object_or_404(visible_to(request.user, ApiKey.objects.all()), pk=slug)
-    acts = acts_for(request.user, api_key)
-    act = next((each for each in acts if each.name == request.GET.get("act")), None)
-    form = _form(request, act, api_key) if act else None
+    acts = [act for act in ACTS if act.is_for(request.user, api_key)]
+    dialog = opened_dialog(request, acts, api_key)
     if request.method == "POST":
-        if act is None or form is None:
+        if dialog is None:
             raise PermissionDenied
-        if form.is_valid() and _perform(request, act, api_key, form):
+        if performed(request, dialog, api_key):
             return redirect(links.url("key", slug))
-    context: dict[str, Any] = {"api_key": api_key, "acts": acts, "act": act, "form": form}
+    context: dict[str, Any] = {"api_key": api_key, "acts": acts, "dialog": dialog}
     zone = organisation.zone(request)
     context |= detail(request.user, api_key, zone=zone, now=timezone.now())
     return render(request, "dashboard/keys/detail.html", context)
-
-
-def _form(request: HttpRequest, act: Act, api_key: ApiKey) -> forms.Form:
-    if request.method == "POST":
-        return act.form(api_key, request.POST)
-    return act.form(api_key, initial={"limit": request.GET.get("limit")})
-
-
-def _perform(request: HttpRequest, act: Act, api_key: ApiKey, form: forms.Form) -> bool:
-    """Do it and say what came of it; a refusal is said beside its field."""
-    try:
-        outcome = act.perform(api_key, form.cleaned_data, person_of(request), timezone.now())
-    except Refusal as refusal:
-        field = getattr(refusal, "field", None)
-        form.add_error(field if field in form.fields else None, refusal.detail)
-        return False
-    _say(request, outcome)
-    return True
-
-
-def _say(request: HttpRequest, outcome: Outcome) -> None:
-    if isinstance(outcome, Approval):
-        url = links.url("approval", outcome.pk)
-        text = 'A second person must approve this change. It waits as <a href="{}">approval {}</a>.'
-        messages.warning(request, format_html(text, url, outcome.pk))
-    else:
-        messages.success(request, outcome)
