@@ -46,7 +46,7 @@ _GROUPS = {
         ("Delivery log", "outbox", "notifications", "alerts.view_notification"),
     ],
     "Approvals": [
-        ("Approvals", "how_to_reg", "approvals", "security.view_approval"),
+        ("Approvals", "how_to_reg", "recorded_approvals", "security.view_approval"),
         ("Secrets shown", "visibility", "reveals", "gate.view_reveal"),
         ("Policies", "rule", "approval_policies", "security.view_approvalpolicy"),
     ],

@@ -9,6 +9,9 @@ links.register(
     {
         "overview": Page("dashboard:overview"),
         "spend": Page("dashboard:spend", {"range": "range", "by": "by", **_FILTERS}),
+        "budgets": Page("dashboard:budgets", {"unit": "unit", "period": "period"}),
+        "budget": Page("dashboard:budget"),
+        "agent_budget": Page("dashboard:agent-budget"),
         "charge": Page("dashboard:charge"),
         "charges": Page(
             "dashboard:charges",
@@ -24,6 +27,9 @@ links.register(
         "key": Page("dashboard:key"),
         "alerts": Page("dashboard:alerts", {"stage": "stage", "severity": "severity"}),
         "alert": Page("dashboard:alert"),
+        "approvals": Page("dashboard:approvals"),
+        "approval": Page("dashboard:approval"),
+        "gate": Page("dashboard:gate"),
         "access": Page("dashboard:access"),
         "search": Page("dashboard:search"),
         "settings": Page("dashboard:settings"),

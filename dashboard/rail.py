@@ -9,7 +9,7 @@ from django.utils import timezone
 from alerts.models import Alert
 from common import links
 from common.admin.visible_rows import visible_to
-from security.models import Approval
+from dashboard.approvals.inbox import own_count
 
 
 class Entry(NamedTuple):
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 
 def _approvals(user: Any) -> int:
-    return visible_to(user, Approval.objects.waiting()).count()
+    return own_count(user, now=timezone.now())
 
 
 def _alerts(user: Any) -> int:
@@ -33,7 +33,7 @@ def _alerts(user: Any) -> int:
 MAIN = (
     Entry("Overview", "layout-dashboard", "overview"),
     Entry("Spend", "chart-column", "spend", "keys.view_charge"),
-    Entry("Budgets", "wallet", "centres", "keys.view_costcentre"),
+    Entry("Budgets", "wallet", "budgets", "keys.view_window"),
     Entry("Keys", "key-round", "keys", "keys.view_apikey"),
     Entry("Agents & tasks", "bot", "tasks", "orchestration.view_task"),
     Entry("Approvals", "badge-check", "approvals", "security.view_approval", _approvals),

@@ -132,7 +132,7 @@ def paged(table: Table, query: Mapping[str, str], *, page_rows: int = PAGE_ROWS)
     """`table`, given with all its rows: sorted, and cut to the page that the query asks for."""
     sort = sort_parameter(query, table.columns, default=table.sort, prefix=table.prefix)
     rows = _in_order(table.rows, sort)
-    start = _offset(query.get(f"{table.prefix}after", ""), len(rows))
+    start = offset(query.get(f"{table.prefix}after", ""), len(rows))
     end = start + page_rows
     return replace(
         table,
@@ -158,7 +158,7 @@ def _sort_key(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 
-def _offset(text: str, count: int) -> int:
+def offset(text: str, count: int) -> int:
     """The number of rows before the page; a number that is none, or too large, is 0."""
     is_number = text.isascii() and text.isdigit() and len(text) < 10
     return int(text) if is_number and int(text) < count else 0

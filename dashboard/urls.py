@@ -5,7 +5,9 @@ from django.urls import path
 from dashboard.views.access import access
 from dashboard.views.alerts import alert, alerts
 from dashboard.views.api_keys import key, keys
+from dashboard.views.approvals import approval, approvals, gate
 from dashboard.views.books_check import books_check
+from dashboard.views.budgets import budget, budgets
 from dashboard.views.charges import charge, charges
 from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
@@ -25,6 +27,12 @@ urlpatterns = [
     path("access", access, name="access"),
     path("alerts", alerts, name="alerts"),
     path("alerts/<int:alert_id>", alert, name="alert"),
+    path("approvals", approvals, name="approvals"),
+    path("approvals/<int:pk>", approval, name="approval"),
+    path("approvals/gates/<int:pk>", gate, name="gate"),
+    path("budgets", budgets, name="budgets"),
+    path("budgets/<slug:slug>", budget, {"kind": "centre"}, name="budget"),
+    path("budgets/agents/<slug:slug>", budget, {"kind": "agent"}, name="agent-budget"),
     path("keys", keys, name="keys"),
     path("keys/<slug:slug>", key, name="key"),
     path("search", search, name="search"),

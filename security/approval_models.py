@@ -26,6 +26,10 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         """Approvals that nobody has decided."""
         return self.filter(status=Approval.Status.ASKED)
 
+    def decided(self) -> Self:
+        """Approvals that wait for nobody any more, the latest decision first."""
+        return self.exclude(status=Approval.Status.ASKED).order_by("-decided_at", "-pk")
+
     def locked(self) -> Self:
         """Lock the rows until commit, so that one of two who decide at once is the first."""
         return self.order_by("pk").select_for_update(of=("self",), no_key=True)
@@ -112,6 +116,12 @@ class Approval(models.Model):
             # For the job that expires approvals; small however long the history is.
             models.Index(
                 fields=["expires_at"], condition=Q(status="asked"), name="approval_asked_by_expiry"
+            ),
+            # For the list of decisions, the latest first.
+            models.Index(
+                fields=["-decided_at", "-id"],
+                condition=~Q(status="asked"),
+                name="approval_by_decision",
             ),
             # For the list of one's own approvals.
             models.Index(

@@ -28,6 +28,13 @@ def may_decide(user: User | AnonymousUser, kind: ApprovalKind) -> bool:
     )
 
 
+def is_decider(user: User, approval: Approval) -> bool:
+    """Whether the user decides this approval: those of its kind, and did not ask for it."""
+    kind = all_kinds().get(approval.kind)
+    asked = persons.identities_of_user(user)
+    return kind is not None and may_decide(user, kind) and not {*asked} & {*approval.asked_persons}
+
+
 def has_two_deciders(kind: ApprovalKind) -> bool:
     """Whether at least two persons may decide this kind."""
     users = get_user_model().objects.with_perm(kind.permission, backend=_PERMISSIONS)

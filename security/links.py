@@ -5,8 +5,9 @@ from common.links import Page
 
 links.register(
     {
-        "approval": Page("admin:security_approval_change"),
-        "approvals": Page(
+        # Those that people decide are pages of the dashboard.
+        "recorded_approval": Page("admin:security_approval_change"),
+        "recorded_approvals": Page(
             "admin:security_approval_changelist",
             {"status": "status__exact", "subject": "subject__exact"},
         ),

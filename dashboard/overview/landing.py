@@ -33,9 +33,12 @@ class Landing(NamedTuple):
     rest: dict[date, Decimal]
 
 
-def landing(spent: Mapping[date, Decimal], *, today: date, last_day: date) -> Landing | None:
+def landing(
+    spent: Mapping[date, Decimal], *, today: date, last_day: date, so_far: Decimal | None = None
+) -> Landing | None:
     """The landing of the month that ends with `last_day`; `spent` is the cost of each day with any.
 
+    `so_far`: what is spent in another period that ends with `last_day`. Tokens land as costs do.
     None when there were fewer than `DAYS_MIN` complete days since the first with spend.
     """
     history = complete_days(spent, today)
@@ -45,9 +48,9 @@ def landing(spent: Mapping[date, Decimal], *, today: date, last_day: date) -> La
     level = _mean([cost for _, cost in recent])
     rest = {day: level * weights[day.weekday()] for day in _days(today, last_day + _DAY)}
     rest[today] = max(rest[today] - spent.get(today, _ZERO), _ZERO)
-    so_far = sum(
-        (spent.get(day, _ZERO) for day in _days(today.replace(day=1), today + _DAY)), _ZERO
-    )
+    if so_far is None:
+        month = _days(today.replace(day=1), today + _DAY)
+        so_far = sum((spent.get(day, _ZERO) for day in month), _ZERO)
     cost = so_far + sum(rest.values(), _ZERO)
     misses = [cost - level * weights[day.weekday()] for day, cost in recent]
     margin = _DEVIATIONS * _deviation(misses, days=len(rest))

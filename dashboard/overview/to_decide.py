@@ -10,9 +10,10 @@ from alerts import queries as alerts
 from alerts.models import Severity
 from common import formatting, links
 from common.admin.visible_rows import visible_to
+from dashboard.approvals.inbox import own_lines
+from dashboard.budget_links import scope_url
 from keys.limits.queries.budgets import budgets_running_out, lasts_until
 from keys.models import ApiKey, Organisation, Window
-from security.deciders import approvals_to_decide
 
 SHOWN = 5
 _OUT = (ApiKey.Status.BROKEN, ApiKey.Status.EXHAUSTED, ApiKey.Status.SUSPENDED)
@@ -52,7 +53,7 @@ def to_decide(user: Any, *, organisation: Organisation, now: datetime) -> list[D
     same. A query for each kind."""
     kinds: _Kinds = {
         "alerts.view_alert": ("alerts", lambda: _alerts(user, now)),
-        "keys.view_window": ("windows", lambda: _budgets(user, organisation, now)),
+        "keys.view_window": ("budgets", lambda: _budgets(user, organisation, now)),
         "keys.view_apikey": ("keys", lambda: _keys(user)),
     }
     return _by_kind(user, kinds)
@@ -72,16 +73,12 @@ def _by_kind(user: Any, kinds: _Kinds) -> list[Decisions]:
 
 
 def _approvals(user: Any, now: datetime) -> Iterator[Decision]:
-    for approval in visible_to(user, approvals_to_decide(user, now=now))[: SHOWN + 1]:
-        yield Decision(
-            f"approval-{approval.pk}",
-            "approve",
-            "running",
-            f"{approval.kind.replace('_', ' ').capitalize()} of {approval.subject}",
-            f"asked for by {approval.asked_by} {formatting.duration(now - approval.asked_at)} ago"
-            f": {approval.reason}",
-            links.url("approval", approval.pk),
-        )
+    for item, _ in own_lines(user, now=now, most=SHOWN + 1):
+        age = formatting.duration(now - item.asked_at)
+        why = f": {item.reason}" if item.reason else ""
+        detail = f"asked for by {item.asked_by} {age} ago{why}"
+        name = item.url.strip("/").replace("/", "-")
+        yield Decision(name, "approve", "running", item.title, detail, item.url)
 
 
 def _alerts(user: Any, now: datetime) -> Iterator[Decision]:
@@ -96,7 +93,7 @@ def _budgets(user: Any, organisation: Organisation, now: datetime) -> Iterator[D
     percent, zone = organisation.landing_warning_percent, ZoneInfo(organisation.reporting_zone)
     windows = visible_to(user, Window.objects.all())
     for window in budgets_running_out(windows, percent=percent, now=now)[: SHOWN + 1]:
-        kind, _, slug = window.scope.partition(":")
+        slug = window.scope.partition(":")[2]
         used, allowed = (
             formatting.quantity(number, unit=window.unit)
             for number in (window.used, window.allowed)
@@ -114,7 +111,7 @@ def _budgets(user: Any, organisation: Organisation, now: datetime) -> Iterator[D
             "warning",
             f"The budget of {slug} will not last",
             f"{used} of {allowed} used; {lasts}, and resets on {ends.day} {ends:%b %H:%M}",
-            links.url(kind, slug),
+            scope_url(window.scope) or "",
         )
 
 

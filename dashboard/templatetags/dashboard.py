@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from common import links
 from dashboard import figures, organisation, rail
 from dashboard.books_checks import outcome
+from dashboard.budget_links import scope_url
 from dashboard.changed_url import changed_url
 from dashboard.charts import Chart
 from dashboard.person_role import role_of
@@ -49,6 +50,18 @@ def about(amount: Decimal) -> SafeString:
 def tokens(number: Decimal | int | None) -> SafeString | str:
     """`{% tokens spend.tokens %}`: `1.23M`, exact on hover and focus."""
     return figures.NOTHING if number is None else _figure(figures.tokens(number), number)
+
+
+@register.simple_tag(takes_context=True)
+def amount(context: Context, number: Decimal | None, unit: str) -> SafeString | str:
+    """`{% amount meter.used meter.unit %}`: tokens or money, as the unit of a limit says."""
+    return money(context, number) if unit == "usd" else tokens(number)
+
+
+@register.simple_tag
+def url_of_scope(scope: str) -> str:
+    """`{% url_of_scope "centre:research" %}`: the page of what the address names."""
+    return scope_url(scope) or ""
 
 
 @register.simple_tag

@@ -26,6 +26,7 @@ from orchestration.admin.sealed_texts import PageTexts, page_texts
 from orchestration.admin.sub_task_table import elapsed
 from orchestration.models import SubTask
 from orchestration.queries import pages
+from orchestration.queries.gates import can_be_approved
 from orchestration.task_texts import description_of, result_of
 from security.request_actor import person_of
 
@@ -125,7 +126,7 @@ class SubTaskAdmin(TaskControlAdmin):
         """The action to approve, if the sub-task waits for approval."""
         allowed = super().get_actions_detail(request, object_id)
         sub_task = self.get_object(request, object_id)
-        return allowed if sub_task and _can_be_approved(sub_task) else []
+        return allowed if sub_task and can_be_approved(sub_task) else []
 
     @display(description="Sub-task")
     def title(self, sub_task: SubTask) -> SafeString | str:
@@ -228,11 +229,6 @@ def _spent(sub_task: SubTask) -> tuple[int, Decimal]:
         loaded = pages.spent_by_sub_task([sub_task.pk]).get(sub_task.pk, _NOTHING)
         vars(sub_task)["loaded_spending"] = loaded
     return loaded
-
-
-def _can_be_approved(sub_task: SubTask) -> bool:
-    waits = sub_task.status in SubTask.TO_COME and not sub_task.task.is_over
-    return waits and sub_task.needs_approval and not sub_task.approved_at
 
 
 def _attempts(sub_task: SubTask) -> list[dict[str, object]]:

@@ -50,6 +50,7 @@ class SubTask(models.Model):
     needs_approval = models.BooleanField(default=False)
     approved_at = models.DateTimeField(null=True)
     approved_by = models.CharField(max_length=200, blank=True)
+    approved_reason = models.CharField(max_length=300, blank=True, db_default="")
     not_before = models.DateTimeField()
     waiting_since = models.DateTimeField(null=True)
     attempts_made = models.PositiveIntegerField(default=0)
@@ -80,6 +81,12 @@ class SubTask(models.Model):
                 fields=["task", "-weight", "position"],
                 condition=Q(status="waiting"),
                 name="subtask_waiting",
+            ),
+            # For the list of decisions, the latest first.
+            models.Index(
+                fields=["-approved_at", "-id"],
+                condition=Q(approved_at__isnull=False),
+                name="subtask_by_approval",
             ),
             models.Index(
                 fields=["task"],

@@ -31,7 +31,7 @@ S = SubTask.Status
 
 
 @transaction.atomic(durable=True)
-def cancel(*, task_id: int, actor: Actor, now: datetime) -> Task:
+def cancel(*, task_id: int, reason: str = "", actor: Actor, now: datetime) -> Task:
     """Cancel a task: nothing more starts, running attempts stop within seconds.
 
     Results so far are kept. Repeating the call changes nothing. Refusals: TaskNotFound, TaskEnded
@@ -51,7 +51,7 @@ def cancel(*, task_id: int, actor: Actor, now: datetime) -> Task:
     fail_sub_tasks(to_come, kind="cancelled", says=says, now=now, status=S.CANCELLED)
     advance_tasks(tasks=[task.pk], now=now)
     task.refresh_from_db()
-    _record(task, Action.TASK_CANCEL, before, actor=actor, now=now)
+    _record(task, Action.TASK_CANCEL, before, reason=reason, actor=actor, now=now)
     return task
 
 
@@ -101,10 +101,10 @@ def resume(*, task_id: int, actor: Actor, now: datetime) -> Task:
 
 
 @transaction.atomic(durable=True)
-def approve(*, task_id: int, key: str, actor: Actor, now: datetime) -> SubTask:
+def approve(*, task_id: int, key: str, reason: str = "", actor: Actor, now: datetime) -> SubTask:
     """Approve a sub-task, so that it can start as soon as its dependencies are done.
 
-    Repeating the call changes nothing.
+    Repeating the call changes nothing: who was first stays in `approved_by` and `approved_at`.
 
     Refusals: TaskNotFound, OwnApproval, SubTaskNotFound, TaskEnded, SubTaskStarted.
     """
@@ -121,6 +121,7 @@ def approve(*, task_id: int, key: str, actor: Actor, now: datetime) -> SubTask:
         raise SubTaskStarted(task_id=task_id, sub_task=key, status=sub_task.status)
     before = sub_task.status
     sub_task.approved_at, sub_task.approved_by = now, str(actor)
+    sub_task.approved_reason = reason[:300]
     if sub_task.status == S.GATED:
         sub_task.status, sub_task.waiting_since, sub_task.not_before = S.WAITING, now, now
         wake()
@@ -132,6 +133,7 @@ def approve(*, task_id: int, key: str, actor: Actor, now: datetime) -> SubTask:
         related=[f"task:{task.pk}", f"agent:{task.agent_id}"],
         before={"status": before, "approved": False},
         after={"status": sub_task.status, "approved": True},
+        reason=reason,
         at=now,
     )
     return sub_task
@@ -236,7 +238,13 @@ def _values(task: Task) -> dict[str, Any]:
 
 
 def _record(
-    task: Task, action: Action, before: dict[str, Any], *, actor: Actor, now: datetime
+    task: Task,
+    action: Action,
+    before: dict[str, Any],
+    *,
+    reason: str = "",
+    actor: Actor,
+    now: datetime,
 ) -> None:
     audit.record(
         actor=actor,
@@ -245,5 +253,6 @@ def _record(
         related=[f"agent:{task.agent_id}", f"centre:{task.cost_centre_id}"],
         before=before,
         after=_values(task),
+        reason=reason,
         at=now,
     )

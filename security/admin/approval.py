@@ -95,6 +95,10 @@ class ApprovalAdmin(ReadOnlyAdmin):
     )
     actions_detail = ("approve_one", "reject_one", "withdraw_one")
 
+    def audit_subject(self, obj: Approval) -> str:
+        """The approval as the audit names it."""
+        return obj.address
+
     def has_decide_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         """Whether the user may decide approvals of this kind. Who asked is looked at later."""
         approval = self.get_object(request, object_id) if object_id else None
@@ -175,7 +179,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
             now=timezone.now(),
         )
         perform(request, ending, success=success)
-        return redirect_to(request, links.url("approval", object_id))
+        return redirect_to(request, links.url("recorded_approval", object_id))
 
 
 class PolicyForm(forms.ModelForm):

@@ -7,6 +7,10 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:overview": ("/",),
     "dashboard:access": ("/access",),
     "dashboard:alerts": ("/alerts", "/alerts?stage=resolved", "/alerts?select=all&kind=key_broken"),
+    "dashboard:approvals": ("/approvals",),
+    "dashboard:budgets": ("/budgets", "/budgets?unit=tokens&period=day&sort=-spent"),
+    "dashboard:budget": ("/budgets/research", "/budgets/research?act=limit"),
+    "dashboard:agent-budget": ("/budgets/agents/ada",),
     "dashboard:keys": ("/keys", "/keys?idle=1", "/keys?status=broken"),
     "dashboard:key": ("/keys/nvidia-1", "/keys/nvidia-1?act=limit"),
     "dashboard:search": ("/search", "/search?q=nvidia", "/search?q=nothing"),
@@ -22,6 +26,9 @@ NO_PAGES = {
     "dashboard:charge",
     # tests/browser/test_alerts.py walks it, likewise.
     "dashboard:alert",
+    # tests/browser/test_approvals.py walks them: their numbers differ.
+    "dashboard:approval",
+    "dashboard:gate",
     "dashboard:live",
     "dashboard:theme",
     "dashboard:save-view",

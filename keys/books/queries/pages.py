@@ -3,7 +3,7 @@
 Every function here runs a fixed number of queries, however many keys there are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, Prefetch, QuerySet
 
 from keys.limits import periods
+from keys.limits.queries.budgets import granted
 from keys.models import ROTATION_NEEDED, Allocation, Limit, Window
 from security.models import AuditEntry
 
@@ -95,6 +96,16 @@ def meters_of(subject: Any, *, now: datetime) -> list[Meter]:
         meter_of(limit, window, now=now)
         for limit in subject.limits_in_force
         for window in limit.open_windows
+    ]
+
+
+def budget_meters(windows: QuerySet[Window], *, now: datetime) -> list[Meter]:
+    """Meters of the limits with these open windows, with what grants allow in addition; one
+    query."""
+    rows: QuerySet[Any] = windows.filter(closed_at=None).select_related("limit")
+    return [
+        replace(meter_of(row.limit, row, now=now), granted=row.allowed_more)
+        for row in rows.annotate(allowed_more=granted("limit", now)).order_by("unit", "pk")
     ]
 
 

@@ -32,7 +32,7 @@ def monthly_budgets(centres: QuerySet[CostCentre], *, now: datetime) -> dict[str
     limits = Limit.objects.filter(
         cost_centre=OuterRef("pk"), removed_at=None, unit=Unit.USD, period="month"
     )
-    budget = limits.order_by().annotate(total=F("amount") + _granted("pk", now)).values("total")
+    budget = limits.order_by().annotate(total=F("amount") + granted("pk", now)).values("total")
     return dict(centres.annotate(budget=Subquery(budget)).values_list("slug", "budget"))
 
 
@@ -46,7 +46,7 @@ def budgets_running_out(windows: QuerySet[Window], *, percent: int, now: datetim
     length = _seconds(F("ends_at") - F("starts_at"))
     running = windows.filter(closed_at=None, ends_at__gt=now, limit__api_key=None, used__gt=0)
     paced = running.exclude(limit__period="total").annotate(
-        allowed=F("amount") + _granted("limit", now), over=over, length=length
+        allowed=F("amount") + granted("limit", now), over=over, length=length
     )
     too_fast = Q(over__gte=F("length") * _PACE_PERCENT_MIN / 100) & Q(
         used__gt=F("allowed") * F("over") * percent / (F("length") * 100)
@@ -64,7 +64,7 @@ def lasts_until(window: Any, *, now: datetime) -> datetime:
     return lasts
 
 
-def _granted(limit: str, now: datetime) -> Combinable:
+def granted(limit: str, now: datetime) -> Combinable:
     """What grants allow in addition now to the limit that the column `limit` names."""
     running = Grant.objects.filter(limit=OuterRef(limit), starts_at__lte=now, ends_at__gt=now)
     total = running.order_by().values("limit").annotate(total=Sum("amount")).values("total")

@@ -1,0 +1,97 @@
+"""What waits for a person, and what waits for others."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+
+from common.admin.visible_rows import visible_to
+from dashboard.acts import Act
+from dashboard.approvals.acts import DECISIONS, GATE_DECISIONS, WITHDRAW
+from dashboard.approvals.items import Item, approval_item, gate_item
+from orchestration.models import SubTask
+from orchestration.queries.gates import waiting_gates
+from security import persons
+from security.deciders import approvals_to_decide
+from security.models import Approval
+
+SHOWN = 25
+STEER = "orchestration.steer_task"
+VIEW_GATES = "orchestration.view_subtask"
+
+
+class Line(NamedTuple):
+    """Something that waits, and what the person may do to it."""
+
+    item: Item
+    acts: Sequence[Act]
+
+
+class Lines(NamedTuple):
+    """Those that wait the longest, of `total`."""
+
+    shown: list[Line]
+    total: int
+
+
+def own_lines(user: Any, *, now: datetime, most: int = SHOWN) -> list[Line]:
+    """What waits for the person, approvals first, the oldest first; two queries."""
+    approvals = [
+        Line(approval_item(each, now=now), DECISIONS) for each in _own_approvals(user, now)[:most]
+    ]
+    gates = _own_gates(user)[: most - len(approvals)]
+    lines = [*approvals, *(Line(gate_item(each), GATE_DECISIONS) for each in gates)]
+    if len(lines) < most:
+        user.waiting_count = len(lines)
+    return lines
+
+
+def own_count(user: Any, *, now: datetime) -> int:
+    """How much waits for the person; one query for each request, none if the page lists it all."""
+    found: int | None = getattr(user, "waiting_count", None)
+    if found is None:
+        approvals, gates = (
+            rows.order_by().values("pk") for rows in (_own_approvals(user, now), _own_gates(user))
+        )
+        found = user.waiting_count = approvals.union(gates, all=True).count()
+    return found
+
+
+def lines_of_others(user: Any, *, now: datetime) -> Lines:
+    """What waits for others, as far as the person may see it: what they asked for themselves, too;
+    four queries at most."""
+    approvals = _approvals_of_others(user, now)
+    gates = _gates_of_others(user)
+    shown = [
+        Line(approval_item(each, now=now), [WITHDRAW] if asked_by(user, each) else [])
+        for each in approvals[:SHOWN]
+    ]
+    shown += [Line(gate_item(each), []) for each in gates[: SHOWN - len(shown)]]
+    total = approvals.count() + gates.count() if len(shown) == SHOWN else len(shown)
+    return Lines(shown, total)
+
+
+def asked_by(user: Any, approval: Approval) -> bool:
+    """Whether the person asked for the approval."""
+    return persons.is_actor(user, name=approval.asked_by_name, kind=approval.asked_by_kind)
+
+
+def _own_approvals(user: Any, now: datetime) -> QuerySet[Approval]:
+    return visible_to(user, approvals_to_decide(user, now=now))
+
+
+def _own_gates(user: Any) -> QuerySet[SubTask]:
+    gates = visible_to(user, waiting_gates())
+    return gates if user.has_perm(STEER) else gates.none()
+
+
+def _approvals_of_others(user: Any, now: datetime) -> QuerySet[Approval]:
+    waiting = Approval.objects.waiting().filter(expires_at__gt=now)
+    own = approvals_to_decide(user, now=now).order_by().values("pk")
+    return visible_to(user, waiting.exclude(pk__in=own)).order_by("asked_at")
+
+
+def _gates_of_others(user: Any) -> QuerySet[SubTask]:
+    gates = visible_to(user, waiting_gates())
+    return gates.none() if user.has_perm(STEER) or not user.has_perm(VIEW_GATES) else gates

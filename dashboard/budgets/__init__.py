@@ -1,0 +1,1 @@
+"""Budgets: the limits of cost centres and agents, what is left of them, and where they land."""

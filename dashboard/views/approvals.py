@@ -1,0 +1,104 @@
+"""Approvals: what waits for the person, for others, and what was decided; and one of them."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from common import links
+from common.admin.visible_rows import visible_to
+from dashboard import tables
+from dashboard.acts import Act, opened_dialog, performed
+from dashboard.approvals.acts import DECISIONS, GATE_DECISIONS, WITHDRAW
+from dashboard.approvals.done_table import done_table
+from dashboard.approvals.inbox import asked_by, lines_of_others, own_count, own_lines
+from dashboard.approvals.items import Item, approval_item, gate_item
+from dashboard.exports import exported
+from orchestration.queries.gates import gates
+from security.deciders import is_decider
+from security.models import Approval
+
+tables.register("approvals", done_table, permission="security.view_approval")
+
+
+@never_cache
+@require_safe
+@staff_member_required
+@permission_required("security.view_approval", raise_exception=True)
+@exported("approvals")
+def approvals(request: HttpRequest) -> HttpResponse:
+    """GET /approvals: the inbox, and the decisions below."""
+    user, now = request.user, timezone.now()
+    own = own_lines(user, now=now)
+    context = {
+        "own": own,
+        "own_count": own_count(user, now=now),
+        "others": lines_of_others(user, now=now),
+        "done": done_table(user, request.GET, now),
+    }
+    return render(request, "dashboard/approvals/inbox.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_member_required
+@permission_required("security.view_approval", raise_exception=True)
+def approval(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET /approvals/<id>: an approval; `act` opens the dialog of a decision. POST: decide."""
+    found = get_object_or_404(visible_to(request.user, Approval.objects.all()), pk=pk)
+    now = timezone.now()
+    acts = _acts(request.user, found, now)
+    return _decide(request, found, acts, lambda: approval_item(found, now=now))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_member_required
+@permission_required("orchestration.view_subtask", raise_exception=True)
+def gate(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET /approvals/gates/<id>: the gate of a sub-task, as an approval."""
+    found = get_object_or_404(visible_to(request.user, gates()), pk=pk)
+    acts = [act for act in GATE_DECISIONS if act.is_for(request.user, found)]
+    return _decide(request, found, acts, lambda: gate_item(found))
+
+
+def _acts(user: Any, found: Approval, now: datetime) -> list[Act]:
+    """What the person may do to the approval now."""
+    if not approval_item(found, now=now).is_waiting:
+        return []
+    decisions = DECISIONS if is_decider(user, found) else ()
+    return [*decisions, *([WITHDRAW] if asked_by(user, found) else [])]
+
+
+def _decide(
+    request: HttpRequest, found: Any, acts: Sequence[Act], item_of: Callable[[], Item]
+) -> HttpResponse:
+    """The page; or do what its dialog asks, and tell the second of two what the first did."""
+    dialog = opened_dialog(request, acts, found)
+    if request.method == "POST":
+        if dialog and performed(request, dialog, found):
+            return redirect(links.url("approvals"))
+        found.refresh_from_db()
+        if not (item := item_of()).is_waiting:
+            messages.warning(request, _was_first(item))
+            return redirect(item.url)
+        if dialog is None:
+            raise PermissionDenied
+    context = {"item": item_of(), "acts": acts, "dialog": dialog}
+    return render(request, "dashboard/approvals/item.html", context)
+
+
+def _was_first(item: Item) -> str:
+    """What the person is told who decides what is decided already."""
+    who = f" by {item.decided_by}" if item.decided_by else ""
+    why = f": “{item.decided_reason}”" if item.decided_reason else ""
+    return f"It is {item.status} already{who}{why}. Your decision changed nothing."
