@@ -9,6 +9,7 @@ from alerts.models import Alert
 PERMISSIONS = {
     "agent": "keys.view_agent",
     "approval": "security.view_approval",
+    "books_check": "keys.view_bookscheck",
     "channel": "alerts.view_channel",
     "finding": "gate.view_finding",
     "freeze": "keys.view_freeze",
