@@ -1,6 +1,7 @@
 """Alerts: the inbox and the page of one, with what people may do to one or to many."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -9,6 +10,7 @@ from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -16,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 from alerts.models import Alert
 from common import formatting
 from common.admin.visible_rows import visible_to
-from dashboard import organisation, tables
+from dashboard import live, organisation, tables
 from dashboard.alerts.acts import Act, Outcome, acts_at, find_act, perform_each
 from dashboard.alerts.alerts_table import alerts_table
 from dashboard.alerts.detail import detail
@@ -63,8 +65,18 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "acts": acts_at(request.user, asked.stage),
         "chosen": chosen,
         "dialog": dialog,
+        "is_live": not request.GET,
     }
     return render(request, "dashboard/alerts/list.html", context)
+
+
+def _fragments(request: HttpRequest, now: datetime) -> str:
+    """Which alerts the page would list now: those that it shows stay where they are."""
+    context = inbox(request.user, InboxQuery(), now=now)
+    return render_to_string("dashboard/live/alerts.html", context, request)
+
+
+live.register("alerts", permission="alerts.view_alert", fragments=_fragments)
 
 
 @never_cache

@@ -13,6 +13,8 @@ from alerts.models import Alert, Notification
 from common import links
 from dashboard.alerts.forms import snooze_end
 from dashboard.alerts.remedies import PERMISSIONS
+from dashboard.live import pages
+from dashboard.live.audience import audience_of
 from gate.models import CentreBinding
 from gateway.alert_kinds import REQUEST_REFUSED
 from keys import services as keys
@@ -358,6 +360,23 @@ def test_the_rail_and_what_waits_lead_here_and_leave_out_snoozed_ones(staff, bro
 
 def test_an_alert_is_found_by_its_id(staff, broken):
     assert f'href="/alerts/{broken.pk}"' in html_of(staff, "/search", q=str(broken.pk))
+
+
+def test_the_default_view_is_told_which_alerts_are_open_and_others_are_not_live(
+    staff, broken, refused, now
+):
+    root = get_user_model().objects.get(username="grace")
+    rendered = pages.find("alerts").render(audience_of(root), now)
+    names = f"alert-{broken.pk} alert-{refused.pk}"
+    assert names in rendered
+    html = html_of(staff)
+    assert names in html
+    assert f'id="alert-{broken.pk}"' in html
+    assert "live-source" in html
+    assert "live-source" not in html_of(staff, stage="open")
+    services.snooze(broken.pk, until=now + timedelta(hours=1), actor=BOB, now=now)
+    assert names not in pages.find("alerts").render(audience_of(root), now)
+    assert names in pages.find("alerts").render(audience_of(root), now + timedelta(hours=1))
 
 
 def test_the_file_has_the_alerts_of_the_tab(staff, broken, refused, now):
