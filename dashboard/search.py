@@ -82,7 +82,7 @@ _KINDS = (
     _Kind(
         "Cost centres",
         CostCentre,
-        "centre",
+        "budget",
         _slug_or_name,
         lambda centre: centre.slug,
         lambda centre: centre.name,
