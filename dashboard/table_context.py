@@ -24,6 +24,7 @@ class ShownCell(NamedTuple):
     url: str
     title: str
     picture: str = ""
+    is_part: bool = False
 
 
 class ShownRow(NamedTuple):
@@ -107,12 +108,12 @@ def _cell(column: Column, value: Any, zone: ZoneInfo, is_exact: bool) -> ShownCe
         shown = Figure(shown.exact.removesuffix(" tokens"))
     is_number = isinstance(cell.value, Decimal | int)
     number = f"{Decimal(cell.value):f}" if is_number else ""
-    return ShownCell(column, shown, number, cell.url, cell.title, cell.picture)
+    return ShownCell(column, shown, number, *cell[1:])
 
 
 def _count(table: Table) -> str:
     """`50 of 1,329`; rows that were not counted to the end are `more than` so many."""
-    shown = len(table.rows)
+    shown = len(table.rows) if table.shown is None else table.shown
     if table.is_capped:
         return f"{shown:,} of more than {table.count:,}"
     return f"{shown:,} of {max(table.count, shown):,}"

@@ -40,12 +40,16 @@ class Column:
 
 
 class Cell(NamedTuple):
-    """A value that leads to a page or has more to say; a page shows its `picture` instead of it."""
+    """A value that leads to a page or has more to say; a page shows its `picture` instead of it.
+
+    `is_part`, in the first column: the row is a part of one above, so the page indents it.
+    """
 
     value: Any
     url: str = ""
     title: str = ""
     picture: str = ""
+    is_part: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Table:
     with `-` before it for descending order. `next_page` is the value of `after` that continues
     after the last row, and `every_row` all rows of the same query, not only those of this page.
     `named_by` is the column whose values name the rows, where a live page changes them one by one.
+    `shown` is how many of them the page has, where it has other rows too, such as sums.
+    `file_columns`: the columns of files, where they are not those of the page.
     """
 
     name: str
@@ -67,7 +73,9 @@ class Table:
     count: int = 0
     is_capped: bool = False
     next_page: str = ""
+    shown: int | None = None
     every_row: Callable[[], Iterable[Row]] | None = None
+    file_columns: Sequence[Column] = ()
     empty: str = "There is nothing to show."
     # Before the names of its query parameters, where a page has several tables.
     prefix: str = ""
@@ -131,7 +139,7 @@ def sort_parameter(
 def paged(table: Table, query: Mapping[str, str], *, page_rows: int = PAGE_ROWS) -> Table:
     """`table`, given with all its rows: sorted, and cut to the page that the query asks for."""
     sort = sort_parameter(query, table.columns, default=table.sort, prefix=table.prefix)
-    rows = _in_order(table.rows, sort)
+    rows = in_order(table.rows, sort)
     start = offset(query.get(f"{table.prefix}after", ""), len(rows))
     end = start + page_rows
     return replace(
@@ -144,7 +152,7 @@ def paged(table: Table, query: Mapping[str, str], *, page_rows: int = PAGE_ROWS)
     )
 
 
-def _in_order(rows: Sequence[Row], sort: str) -> list[Row]:
+def in_order(rows: Sequence[Row], sort: str) -> list[Row]:
     """The rows by the value of a column; those without one are last in both directions."""
     if not sort:
         return list(rows)

@@ -1,7 +1,7 @@
 """What the file of a table has besides its rows: filters, zone, author, moment and exact totals."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -31,13 +31,18 @@ class Content:
     sums: Counter[str] = field(default_factory=Counter)
 
     @property
+    def columns(self) -> Sequence[Column]:
+        """The columns of the file."""
+        return self.table.file_columns or self.table.columns
+
+    @property
     def heads(self) -> list[str]:
         """The names of the columns, each with its unit or its zone."""
-        return [_head(column, self.zone) for column in self.table.columns]
+        return [_head(column, self.zone) for column in self.columns]
 
     def rows(self) -> Iterator[list[object]]:
         """Every row, value by value; they are read once."""
-        columns = self.table.columns
+        columns = self.columns
         summed = [column.name for column in columns if column.total]
         for row in self.table.all_rows():
             self.count += 1
@@ -47,7 +52,7 @@ class Content:
 
     def facts(self) -> Iterator[tuple[str, object]]:
         """What the file says about itself; the totals are those of the rows that were read."""
-        for column in self.table.columns:
+        for column in self.columns:
             if column.total:
                 yield f"Total {_head(column, self.zone)}", self.sums[column.name]
         yield "Rows", self.count

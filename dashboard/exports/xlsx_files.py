@@ -46,8 +46,8 @@ def write_xlsx(
     workbook = Workbook(file, _OPTIONS)
     bold = workbook.add_format({"bold": True})
     sheet = workbook.add_worksheet("Table")
-    formats = [_format(workbook, column) for column in content.table.columns]
-    for number, (column, look) in enumerate(zip(content.table.columns, formats, strict=True)):
+    formats = [_format(workbook, column) for column in content.columns]
+    for number, (column, look) in enumerate(zip(content.columns, formats, strict=True)):
         sheet.set_column(number, number, _WIDTHS.get(column.kind, _FIGURE_WIDTH), look)
     sheet.freeze_panes(1, 1)
     sheet.write_row(0, 0, content.heads, bold)

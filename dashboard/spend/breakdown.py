@@ -1,163 +1,92 @@
-"""The table of the spend explorer: each group with its cost, share, change and tokens."""
+"""The spend of a view by group and subgroup, now and in the period before."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from functools import cached_property
 
-from dashboard import tables
 from dashboard.spend.dimensions import DIMENSIONS
-from dashboard.spend.query import SpendQuery, spend_query
-from dashboard.tables import Cell, Column, Row, Table
-from keys.books.queries.spend import Spend, SpendFilter, spend_by
-from keys.identity.queries.organisation import organisation
-from keys.models import CostCentre
+from dashboard.spend.query import SpendQuery
+from keys.books.queries.spend import Spend, SpendFilter, spend_by_part, sum_of
 
-# The kinds of tokens, of which the table has those that occur.
-_TOKEN_KINDS = {
-    "input_tokens": "Input",
-    "cached_tokens": "Cached",
-    "cache_write_tokens": "Cache write",
-    "cache_write_long_tokens": "Cache write, long",
-    "audio_input_tokens": "Audio input",
-    "image_input_tokens": "Image input",
-    "output_tokens": "Output",
-    "reasoning_tokens": "Reasoning",
-    "audio_output_tokens": "Audio output",
-    "image_output_tokens": "Image output",
-}
+Spends = Mapping[str, Spend]
+_NOTHING = Spend()
 
 
 @dataclass(frozen=True)
 class Breakdown:
-    """The spend of a view by group, now and in the period before, and what each adds up to."""
+    """The spend of each subgroup of each group of a view, now and in the period before, and what
+    they add up to. Without subgroups, each group has one, which has no name."""
 
     view: SpendQuery
-    now: Mapping[str, Spend]
-    before: Mapping[str, Spend]
+    parts_now: Mapping[str, Spends]
+    parts_before: Mapping[str, Spends]
 
-    @property
+    @cached_property
+    def now(self) -> Spends:
+        """The spend of each group."""
+        return _sums(self.parts_now)
+
+    @cached_property
+    def before(self) -> Spends:
+        """The spend of each group in the period before."""
+        return _sums(self.parts_before)
+
+    @cached_property
     def total(self) -> Spend:
         """The spend of all groups."""
-        return sum(self.now.values(), Spend())
+        return sum_of(self.now.values())
 
-    @property
+    @cached_property
     def total_before(self) -> Spend:
         """The spend of all groups in the period before."""
-        return sum(self.before.values(), Spend())
+        return sum_of(self.before.values())
+
+    def of_group(self, group: str) -> tuple[Spends, Spends]:
+        """The spend of each subgroup of a group, now and in the period before."""
+        return self.parts_now.get(group, {}), self.parts_before.get(group, {})
+
+    def subgroups(self, group: str) -> int:
+        """How many subgroups of a group have spend in one of the periods."""
+        now, before = self.of_group(group)
+        return len({*now, *before})
 
 
 def breakdown(view: SpendQuery) -> Breakdown:
-    """The spend of the view by group; two queries, one without a comparison."""
-    before = _by_group(view, view.previous) if view.compares else {}
-    return Breakdown(view, _by_group(view, view.which), before)
+    """The spend of the view; two queries, one without a comparison."""
+    before = _parts(view, view.previous) if view.compares else {}
+    return Breakdown(view, _parts(view, view.which), before)
 
 
-def _by_group(view: SpendQuery, which: SpendFilter) -> dict[str, Spend]:
-    groups = spend_by(which, by=DIMENSIONS[view.by].by, within_centre=view.level)
-    return {each.group: each.spend for each in groups}
+def _parts(view: SpendQuery, which: SpendFilter) -> Mapping[str, Spends]:
+    then_by = DIMENSIONS[view.subgroup].by if view.subgroup else ""
+    by = DIMENSIONS[view.by].by
+    parts: dict[str, dict[str, Spend]] = defaultdict(dict)
+    for each in spend_by_part(which, by=by, then_by=then_by, within_centre=view.level):
+        parts[each.group][each.subgroup] = each.spend
+    return parts
 
 
-def spend_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
-    """The table that the query parameters ask for, as the page and its files have it."""
-    view = spend_query(user, query, organisation=organisation(), now=now)
-    return table_of(breakdown(view), query)
+def _sums(parts: Mapping[str, Spends]) -> Spends:
+    return {group: sum_of(spends.values()) for group, spends in parts.items()}
 
 
-def table_of(parts: Breakdown, query: Mapping[str, str]) -> Table:
-    """The table of a breakdown, sorted and cut to the page that the query asks for."""
-    view, dimension = parts.view, DIMENSIONS[parts.view.by]
-    table = Table(
-        name="spend",
-        title=f"Spend by {dimension.title.lower()}, {view.days.label}",
-        columns=_columns(view, parts.total),
-        rows=list(_rows(parts)),
-        totals=_figures(view, parts.total, parts.total_before, parts.total),
-        sort=f"-{view.metric}",
-        empty="Nothing was spent in these days.",
-    )
-    return tables.paged(table, query)
+def largest(now: Spends, before: Spends, metric: str) -> list[str]:
+    """All groups: those with the largest figure first, those that spend nothing any more last."""
+
+    def place(group: str) -> tuple[Decimal | int, Decimal, str]:
+        figure = measure(now.get(group, _NOTHING), metric)
+        return -(figure or 0), -before.get(group, _NOTHING).cost, group
+
+    return sorted({*now, *before}, key=place)
 
 
-def _columns(view: SpendQuery, total: Spend) -> list[Column]:
-    compared = [
-        Column("previous", "Previous", "money", "USD", total=True),
-        Column("change", "Change", "percent"),
-    ]
-    return [
-        Column("group", DIMENSIONS[view.by].title, "link"),
-        Column("cost", "Cost", "money", "USD", total=True),
-        Column("share", "Share", "percent", total=True),
-        *(compared if view.compares else []),
-        Column("calls", "Calls", "count", total=True),
-        Column("cost_per_call", "Per call", "money", "USD"),
-        Column("estimated", "Estimated", "percent"),
-        Column("tokens", "Tokens", "tokens", total=True),
-        *(
-            Column(name, title, "tokens", total=True)
-            for name, title in _TOKEN_KINDS.items()
-            if getattr(total, name)
-        ),
-    ]
-
-
-def headline(parts: Breakdown) -> dict[str, Any]:
-    """The figures above the chart, without the links of the table."""
-    figures = _figures(parts.view, parts.total, parts.total_before, parts.total)
-    return {name: tables.value(figures, name) for name in figures}
-
-
-def _rows(parts: Breakdown) -> Iterable[Row]:
-    """A row for each group that has spend now or had some before."""
-    parents = _with_parts(parts)
-    for group in dict.fromkeys([*parts.now, *parts.before]):
-        spend, before = parts.now.get(group, Spend()), parts.before.get(group, Spend())
-        within = replace(parts.view, filters=parts.view.with_group(parts.view.by, group))
-        name = parts.view.title_of(group)
-        narrower = within.url if group in parents else _narrower(within)
-        yield {"group": Cell(name, narrower)} | _figures(within, spend, before, parts.total)
-
-
-def _with_parts(parts: Breakdown) -> set[str]:
-    """Those of the groups that are cost centres with others below them."""
-    if parts.view.by != "cost_centre":
-        return set()
-    below = CostCentre.objects.filter(parent__in=[*parts.now, *parts.before])
-    parents = below.values_list("parent", flat=True).distinct()
-    return {parent for parent in parents if parent and parent != parts.view.level}
-
-
-def _narrower(view: SpendQuery) -> str:
-    """The view by the next dimension that is not filtered yet; its charges, if all are."""
-    unfiltered = (
-        name
-        for name in (DIMENSIONS[view.by].next, *DIMENSIONS)
-        if name not in view.filters and name != "cost_centre"
-    )
-    by = next(unfiltered, "")
-    return replace(view, by=by).url if by else view.charges_url
-
-
-def _figures(view: SpendQuery, spend: Spend, before: Spend, total: Spend) -> dict[str, Any]:
-    """The figures of a row; those that are sums of charges lead to the charges."""
-    tokens = {name: getattr(spend, name) for name in ("tokens", *_TOKEN_KINDS)}
-    earlier = replace(view, days=view.days.previous)
-    return tokens | {
-        "cost": Cell(spend.cost, view.charges_url),
-        "share": _percent(spend.cost, total.cost),
-        "previous": Cell(before.cost, earlier.charges_url),
-        "change": _percent(spend.cost - before.cost, before.cost),
-        "calls": Cell(spend.calls, view.charges_url),
-        "cost_per_call": cost_per_call(spend),
-        "estimated": _percent(spend.estimated_cost, spend.cost),
-    }
+def measure(spend: Spend, metric: str) -> Decimal | int | None:
+    """The figure of some spend; None for the cost per call without a call."""
+    return cost_per_call(spend) if metric == "cost_per_call" else getattr(spend, metric)
 
 
 def cost_per_call(spend: Spend) -> Decimal | None:
     """USD with nine places; None without a call."""
     return round(spend.cost / spend.calls, 9) if spend.calls else None
-
-
-def _percent(part: Decimal, whole: Decimal) -> Decimal | None:
-    return round(100 * part / whole, 6) if whole else None

@@ -26,10 +26,12 @@ class Chip(NamedTuple):
 
 
 class Controls(NamedTuple):
-    """What the page offers: ways to group, figures, `compare` (the view with or without the days
-    before), and a form for another filter, which keeps the parameters of the view."""
+    """What the page offers: ways to group and to break the groups down, figures, `compare` (the
+    view with or without the days before), and a form for another filter, which keeps the parameters
+    of the view."""
 
     groups: list[Choice]
+    subgroups: list[Choice]
     metrics: list[Choice]
     compare: str
     filters: list[tuple[str, str]]
@@ -40,7 +42,12 @@ def controls(view: SpendQuery) -> Controls:
     """The choices of a view."""
     titles = {name: dimension.title for name, dimension in DIMENSIONS.items()}
     return Controls(
-        groups=_choices(titles, view.by, lambda name: replace(view, by=name)),
+        groups=_choices(titles, view.by, lambda name: view.grouped(name, view.subgroup)),
+        subgroups=_choices(
+            {"": "Nothing"} | {name: title for name, title in titles.items() if name != view.by},
+            view.subgroup,
+            lambda name: view.grouped(view.by, name),
+        ),
         metrics=_choices(METRICS, view.metric, lambda name: replace(view, metric=name)),
         compare=replace(view, compares=not view.compares).url,
         filters=list(titles.items()),

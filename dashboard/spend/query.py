@@ -1,7 +1,7 @@
 """What the query parameters of the spend explorer and of the list of charges ask for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ METRICS = {
     "calls": "Calls",
     "cost_per_call": "Cost per call",
 }
-_USUAL = ("cost_centre", "cost")
+_USUAL = {"by": "cost_centre", "metric": "cost"}
 _VALUES_MAX = 50
 _LENGTH_MAX = 200
 
@@ -32,8 +32,10 @@ class SpendQuery:
     """A view of the spend explorer."""
 
     days: DateRange
-    by: str = "cost_centre"
-    metric: str = "cost"
+    by: str = _USUAL["by"]
+    # Blank: the groups are not broken down.
+    subgroup: str = ""
+    metric: str = _USUAL["metric"]
     compares: bool = True
     filters: Filters = field(default_factory=dict)
     bound_centres: tuple[str, ...] | None = None
@@ -70,10 +72,14 @@ class SpendQuery:
         filters = {**self.filters, name: left}
         return {each: values for each, values in filters.items() if values}
 
-    def title_of(self, group: str) -> str:
-        """The name of a group in words."""
-        is_level = self.by == "cost_centre" and group == self.level
-        return value_title(DIRECTLY if is_level else self.by, group)
+    def title_of(self, name: str, group: str) -> str:
+        """The name of a group, or of a subgroup, of the dimension `name` in words."""
+        is_level = name == "cost_centre" and group == self.level
+        return value_title(DIRECTLY if is_level else name, group)
+
+    def grouped(self, by: str, subgroup: str = "") -> "SpendQuery":
+        """This view by other groups; a subgroup that is the group itself is none."""
+        return replace(self, by=by, subgroup="" if subgroup == by else subgroup)
 
     @property
     def url(self) -> str:
@@ -83,9 +89,14 @@ class SpendQuery:
     @property
     def parameters(self) -> list[tuple[str, str]]:
         """The query parameters of this view beside its days."""
-        compare = "" if self.compares else "off"
-        said = [("by", self.by), ("metric", self.metric), ("compare", compare)]
-        return [*(each for each in said if each[1] not in ("", *_USUAL)), *self._filtered]
+        said = {
+            "by": self.by,
+            "subgroup": self.subgroup,
+            "metric": self.metric,
+            "compare": "" if self.compares else "off",
+        }
+        chosen = [each for each in said.items() if each[1] and each not in _USUAL.items()]
+        return [*chosen, *self._filtered]
 
     @property
     def charges_url(self) -> str:
@@ -116,19 +127,21 @@ def spend_query(
         zone=ZoneInfo(organisation.reporting_zone),
         fiscal_year_starts=organisation.fiscal_year_starts,
     )
-    by = query.get("by", "cost_centre")
-    metric, compare = query.get("metric", "cost"), query.get("compare", "previous")
-    is_known = by in DIMENSIONS and metric in METRICS
+    by, subgroup = query.get("by", _USUAL["by"]), query.get("subgroup", "")
+    metric, compare = query.get("metric", _USUAL["metric"]), query.get("compare", "previous")
+    is_known = by in DIMENSIONS and subgroup in ("", *DIMENSIONS) and metric in METRICS
     unknown = "" if is_known else "The page has no such group or figure, so the usual one is shown."
-    return SpendQuery(
+    view = SpendQuery(
         days=days,
-        by=by if by in DIMENSIONS else "cost_centre",
-        metric=metric if metric in METRICS else "cost",
+        metric=metric if metric in METRICS else _USUAL["metric"],
         compares=compare != "off",
         filters=_asked(query),
         bound_centres=tuple(bindings(user)) or None,
         root=_only_root(),
         message=days.message or unknown,
+    )
+    return view.grouped(
+        by if by in DIMENSIONS else _USUAL["by"], subgroup if subgroup in DIMENSIONS else ""
     )
 
 

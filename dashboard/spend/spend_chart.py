@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from dashboard import charts, figures
 from dashboard.charts import Chart, Line, Series
-from dashboard.spend.breakdown import Breakdown, cost_per_call
+from dashboard.spend.breakdown import Breakdown, cost_per_call, largest, measure
 from dashboard.spend.dimensions import DIMENSIONS, narrowed
 from dashboard.spend.query import METRICS, SpendQuery
 from dashboard.spend.spans import Span, spans_of, step_of
@@ -32,13 +32,7 @@ def spend_chart(parts: Breakdown, *, now: datetime) -> Chart:
     """
     view, spans = parts.view, spans_of(parts.view, now=now)
     draw = _lines if view.metric == "cost_per_call" else _columns
-    groups = sorted(parts.now, key=lambda each: -(measure(parts.now[each], view.metric) or 0))
-    return draw(parts, groups, spans)
-
-
-def measure(spend: Spend, metric: str) -> Decimal | int | None:
-    """The figure of some spend; None for the cost per call without a call."""
-    return cost_per_call(spend) if metric == "cost_per_call" else getattr(spend, metric)
+    return draw(parts, largest(parts.now, {}, view.metric), spans)
 
 
 def _lines(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Chart:
@@ -51,7 +45,7 @@ def _lines(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Ch
         periods=[span.period for span in spans],
         lines=[
             Line(
-                view.title_of(group),
+                view.title_of(view.by, group),
                 [cost_per_call(spend) for spend in values[group]],
                 slots[group],
                 url=_url(view, group),
@@ -67,7 +61,12 @@ def _columns(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> 
     slots = colour_slots(drawn)
     values = _over_time(view, _only(view, drawn), spans, by=DIMENSIONS[view.by].by)
     series = [
-        Series(view.title_of(group), _sums(values[group], view), slots[group], _url(view, group))
+        Series(
+            view.title_of(view.by, group),
+            _sums(values[group], view),
+            slots[group],
+            _url(view, group),
+        )
         for group in drawn
     ]
     if groups[SERIES_MAX:]:

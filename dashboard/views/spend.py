@@ -15,10 +15,11 @@ from django.views.decorators.http import require_safe
 from dashboard import live, tables
 from dashboard.exports import exported
 from dashboard.organisation import organisation_of
-from dashboard.spend.breakdown import breakdown, headline, spend_table, table_of
+from dashboard.spend.breakdown import breakdown
 from dashboard.spend.controls import chips, controls
 from dashboard.spend.query import spend_query
 from dashboard.spend.spend_chart import spend_chart
+from dashboard.spend.spend_table import headline, spend_table, table_of
 
 tables.register("spend", spend_table, permission="keys.view_charge")
 

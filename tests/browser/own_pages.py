@@ -14,7 +14,11 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:keys": ("/keys", "/keys?idle=1", "/keys?status=broken"),
     "dashboard:key": ("/keys/nvidia-1", "/keys/nvidia-1?act=limit"),
     "dashboard:search": ("/search", "/search?q=nvidia", "/search?q=nothing"),
-    "dashboard:spend": ("/spend", "/spend?range=today&by=agent&agent=ada&metric=cost_per_call"),
+    "dashboard:spend": (
+        "/spend",
+        "/spend?by=cost_centre&subgroup=agent",
+        "/spend?range=today&by=agent&agent=ada&metric=cost_per_call",
+    ),
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
     "dashboard:settings": ("/settings",),
     "dashboard:reports": ("/reports",),

@@ -26,7 +26,15 @@ from tests.keys.builders import PAID, add_key, adjust, allocate, report
 
 pytestmark = pytest.mark.django_db
 # Parameters that tables understand, or do not.
-QUERIES = ("", "by=agent", "by=cost_centre", "by=key", "by=model", "range=7d&exact=1", "by=unicorn")
+QUERIES = (
+    "",
+    "by=agent",
+    "by=cost_centre&subgroup=agent",
+    "by=key",
+    "by=model",
+    "range=7d&exact=1",
+    "by=unicorn",
+)
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Chatham")
 
 

@@ -16,6 +16,8 @@ from time_machine import travel
 
 from dashboard.live.audience import audience_of
 from dashboard.live.pages import find
+from dashboard.spend import spend_table
+from dashboard.tables import Cell
 from gate.models import CentreBinding
 from keys import services as keys
 from keys.books.queries.spend import SpendFilter, spend_by, spend_total
@@ -31,7 +33,9 @@ NONSENSE = (
     "range=x",
     "from=2026-02-30",
     "by=x&metric=x&compare=x&add=x&value=x",
-    "by=cost_centre&cost_centre=x&directly=x&key=x&provider=x&model=x&agent=x&label=x",
+    "subgroup=x",
+    "subgroup=x&by=x&after=7",
+    "by=cost_centre&subgroup=agent&cost_centre=x&directly=x&key=x&provider=x&model=x&agent=x&label=x",
     "agent=%ff&cost_centre=%ff&agent=" + "9" * 2000,
     "sort=x&after=x",
     "after=-1",
@@ -133,6 +137,57 @@ def test_each_figure_leads_to_charges_that_add_up_to_it(staff, usage, by):
         assert sum(row["cost"].value for row in listed.rows) == cell.value
         assert listed.totals["cost"] == cell.value
     assert sum(row["cost"].value for row in context["table"].rows) == cost(1479)
+
+
+@pytest.mark.parametrize("by", ["cost_centre", "agent", "label", "key"])
+@pytest.mark.parametrize("subgroup", ["cost_centre", "agent", "model", "provider"])
+def test_subgroups_add_up_to_their_group_and_lead_to_their_charges(staff, usage, by, subgroup):
+    if by == subgroup:
+        return
+    table = page(staff, f"/spend?by={by}&subgroup={subgroup}&range=7d").context["table"]
+    totals, sums = {"cost": 0, "calls": 0}, {"cost": 0, "calls": 0}
+    parts = [row for row in table.rows if row["group"].is_part]
+    for name in totals:
+        for row in table.rows:
+            (sums if row["group"].is_part else totals)[name] += row[name].value
+    assert totals == sums == {name: table.totals[name].value for name in totals}
+    for row in parts:
+        listed = page(staff, row["cost"].url).context["table"]
+        assert listed.totals["cost"] == row["cost"].value
+        page(staff, row["group"].url)
+    rows = file_of(staff, f"/spend?by={by}&subgroup={subgroup}&range=7d")
+    assert len(rows[0]) - len(table.columns) == 1
+    assert sum(Decimal(row[2]) for row in rows[1:]) == totals["cost"]
+    assert len(rows) - 1 == table.count == table.shown == len(parts)
+
+
+def test_groups_and_subgroups_beyond_the_largest_are_other(staff, usage, monkeypatch):
+    monkeypatch.setattr(spend_table, "GROUPS_MAX", 1)
+    monkeypatch.setattr(spend_table, "SUBGROUPS_MAX", 1)
+    by_agent = page(staff, "/spend?by=agent").context["table"]
+    assert [row["group"] for row in by_agent.rows[1:]] == ["Other (2)"]
+    assert (by_agent.shown, by_agent.count) == (1, 3)
+    assert by_agent.rows[0]["cost"].value + by_agent.rows[1]["cost"] == cost(1479)
+    assert b"1 of 3" in page(staff, "/spend?by=agent").content
+    assert len(file_of(staff, "/spend?by=agent")) == 4
+    address = "/spend?by=cost_centre&subgroup=agent"
+    rows = page(staff, address).context["table"].rows
+    shown = [
+        (row["group"].value, row["cost"]) for row in rows[:3] if isinstance(row["group"], Cell)
+    ]
+    assert [name for name, _ in shown] == ["research", "ada", "Other (1)"]
+    assert [row["group"] for row in rows[3:]] == ["Other (1)"]
+    assert shown[2][1] == cost(9)
+    assert rows[3]["cost"] == cost(70)
+    assert len(file_of(staff, address)) == 4
+
+
+def test_a_subgroup_is_kept_by_the_links_of_the_page(staff, usage):
+    html = unescape(page(staff, "/spend?by=agent&subgroup=model").content.decode())
+    assert "subgroup=model&metric=tokens" in html
+    assert "by=model&subgroup" not in html
+    assert "subgroup=key" in html
+    assert page(staff, "/spend?by=agent&subgroup=agent").context["view"].subgroup == ""
 
 
 def test_the_form_adds_a_filter(staff, usage):
@@ -261,7 +316,7 @@ def test_a_charge_that_was_only_held_has_no_cost(staff, usage):
 
 def test_pages_ask_little(staff, usage):
     charge = Charge.objects.first()
-    for address in ("/spend", "/spend?by=agent", "/charges", f"/charges/{charge.pk}"):
+    for address in ("/spend", "/spend?by=agent&subgroup=key", "/charges", f"/charges/{charge.pk}"):
         with CaptureQueriesContext(
             connection,
         ) as queries:

@@ -145,6 +145,7 @@ OWN_PARAMETERS = {
         "within": None,
         "within_centre": None,
         "by": "agent",
+        "then_by": "model",
         "step": "day",
     },
     "keys.books.queries.usage_lines.USAGE_LINES": {"since": NOON, "within": None},

@@ -1,8 +1,10 @@
 """Spend: what was used and what it cost, by time and by who used it, from slices and days."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -67,12 +69,27 @@ class Spend:
 
 
 _SUMMED = [field.name for field in fields(Spend)]
+_figures = attrgetter(*_SUMMED)
+
+
+def sum_of(spends: Iterable[Spend]) -> Spend:
+    """What they add up to; much faster than adding one to another, where there are thousands."""
+    sums: Iterable[Any] = map(sum, zip(*map(_figures, spends), strict=True))
+    return Spend(*sums)
 
 
 class SpendGroup(NamedTuple):
     """The spend of one group."""
 
     group: str
+    spend: Spend
+
+
+class SpendPart(NamedTuple):
+    """The spend of one subgroup of a group."""
+
+    group: str
+    subgroup: str
     spend: Spend
 
 
@@ -90,6 +107,7 @@ class SpendRow(NamedTuple):
     starts_at: datetime | None
     day: date | None
     group: str
+    subgroup: str
     calls: int
     released: int
     expired: int
@@ -115,7 +133,7 @@ class SpendRow(NamedTuple):
     @property
     def spend(self) -> Spend:
         """What the row adds up."""
-        return Spend(*self[3:])
+        return Spend(*self[4:])
 
 
 _SUMS = ", ".join(
@@ -124,6 +142,25 @@ _SUMS = ", ".join(
 )
 
 _MEASURES = ", ".join(MEASURES)
+
+
+def _group_sql(parameter: str) -> str:
+    """The group of a row of `used`, by the way to group that the parameter names."""
+    return f"""
+           CASE %({parameter})s::text WHEN 'provider' THEN k.provider_id
+                       WHEN 'key' THEN u.api_key_id
+                       WHEN 'agent' THEN u.agent_id
+                       WHEN 'cost_centre' THEN u.cost_centre_id
+                       WHEN 'centre_at' THEN CASE
+                           WHEN %(within_centre)s::text IS NULL THEN c.path[1]
+                           -- What the cost centre itself paid has its own name.
+                           ELSE coalesce(c.path[array_position(c.path, %(within_centre)s) + 1],
+                                         %(within_centre)s) END
+                       WHEN 'label' THEN u.label
+                       WHEN 'model' THEN coalesce(nullif(u.model, ''), k.model)
+                       ELSE '' END"""
+
+
 # One statement sees one snapshot, so it is exact while settlements and the job of days write. The
 # values are in its text when it is planned, so parts that do not apply cost nothing.
 SPEND = Statement(
@@ -182,18 +219,8 @@ SPEND = Statement(
            CASE %(step)s::text WHEN 'day' THEN u.day
                                WHEN 'month' THEN date_trunc('month', u.day)::date
            END AS day,
-           CASE %(by)s::text WHEN 'provider' THEN k.provider_id
-                       WHEN 'key' THEN u.api_key_id
-                       WHEN 'agent' THEN u.agent_id
-                       WHEN 'cost_centre' THEN u.cost_centre_id
-                       WHEN 'centre_at' THEN CASE
-                           WHEN %(within_centre)s::text IS NULL THEN c.path[1]
-                           -- What the cost centre itself paid has its own name.
-                           ELSE coalesce(c.path[array_position(c.path, %(within_centre)s) + 1],
-                                         %(within_centre)s) END
-                       WHEN 'label' THEN u.label
-                       WHEN 'model' THEN coalesce(nullif(u.model, ''), k.model)
-                       ELSE '' END AS "group",
+           {_group_sql("by")} AS "group",
+           {_group_sql("then_by")} AS subgroup,
            {_SUMS}
       FROM used u
       -- Left, although each has a match: so the planner knows that no rows get lost.
@@ -209,7 +236,7 @@ SPEND = Statement(
             OR coalesce(nullif(u.model, ''), k.model) = ANY(%(models)s))
        AND (%(within)s::text[] IS NULL OR c.path::text[] && %(within)s)
        AND (%(within_centre)s::text IS NULL OR %(within_centre)s = ANY(c.path))
-     GROUP BY 1, 2, 3
+     GROUP BY 1, 2, 3, 4
     """,  # noqa: S608 - names of columns
     SpendRow,
 )
@@ -217,7 +244,7 @@ SPEND = Statement(
 
 def spend_total(which: SpendFilter) -> Spend:
     """What the filter's usage adds up to; one query."""
-    return sum((row.spend for row in _rows(which)), Spend())
+    return sum_of(row.spend for row in _rows(which))
 
 
 def spend_by(which: SpendFilter, *, by: str, within_centre: str | None = None) -> list[SpendGroup]:
@@ -229,6 +256,18 @@ def spend_by(which: SpendFilter, *, by: str, within_centre: str | None = None) -
     rows = _rows(which, by=by, within_centre=within_centre)
     groups = [SpendGroup(row.group, row.spend) for row in rows]
     return sorted(groups, key=lambda each: (-each.spend.cost, -each.spend.tokens, each.group))
+
+
+def spend_by_part(
+    which: SpendFilter, *, by: str, then_by: str, within_centre: str | None = None
+) -> list[SpendPart]:
+    """The spend of each group and, in it, of each subgroup, in no order; one query.
+
+    `by` and `then_by` are ways to group, as in `spend_by`. With a blank `then_by`, each group has
+    one subgroup, which is blank.
+    """
+    rows = _rows(which, by=by, then_by=then_by, within_centre=within_centre)
+    return [SpendPart(row.group, row.subgroup, row.spend) for row in rows]
 
 
 def spend_over_time(
@@ -257,23 +296,25 @@ def _rows(
     which: SpendFilter,
     *,
     by: str = "",
+    then_by: str = "",
     within_centre: str | None = None,
     step: str = "",
     zone: str = "UTC",
 ) -> list[SpendRow]:
-    if by not in ("", *GROUPS):
-        raise ValueError(f"Spend cannot be grouped by {by!r}.")
+    if unknown := {by, then_by} - {"", *GROUPS}:
+        raise ValueError(f"Spend cannot be grouped by {unknown}.")
     if not (is_on_border(which.since) and is_on_border(which.until)):
         raise ValueError("Use moments on a quarter of an hour.")
     return fetch_unprepared(
         SPEND,
         **_as_lists(which),
         by=by,
+        then_by=then_by,
         within_centre=within_centre,
         step=step,
         zone=zone,
         # They have no labels.
-        by_days=by != "label" and not which.labels and step in ("", "day", "month"),
+        by_days="label" not in (by, then_by) and not which.labels and step in ("", "day", "month"),
     )
 
 
