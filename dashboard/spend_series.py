@@ -6,10 +6,12 @@ from datetime import date
 from decimal import Decimal
 
 from dashboard.charts import Series
+from dashboard.colours import colours_of
 from keys.books.queries.spend import SpendPeriod
+from reports.models.colours import COLOURS
 
 # As many as there are colours; what is beyond is drawn as one.
-SERIES_MAX = 8
+SERIES_MAX = COLOURS
 _ZERO = Decimal(0)
 
 
@@ -17,17 +19,19 @@ def spend_series(
     periods: Iterable[SpendPeriod],
     days: Sequence[date],
     *,
+    kind: str,
     name: Callable[[str], str] = str,
     url: Callable[[str], str],
     others_url: str,
 ) -> list[Series]:
     """The cost of each group on each of `days`, the dearest first, and all beyond eight as one.
 
-    Periods on other days are left out.
+    `kind`: the dimension that the groups are of, for their colours. Periods on other days are left
+    out.
     """
     by_cost = _by_cost(periods, set(days))
     shown, others = by_cost[:SERIES_MAX], by_cost[SERIES_MAX:]
-    slots = colour_slots(group for group, _ in shown)
+    slots = colours_of(kind, [group for group, _ in shown])
     series = [
         Series(name(group), [costs.get(day, _ZERO) for day in days], slots[group], url(group))
         for group, costs in shown
@@ -36,11 +40,6 @@ def spend_series(
         rest = [sum((costs.get(day, _ZERO) for _, costs in others), _ZERO) for day in days]
         series.append(Series("Other", rest, url=others_url))
     return series
-
-
-def colour_slots(groups: Iterable[str]) -> dict[str, int]:
-    """The colour of each group: the same in every chart that shows these groups."""
-    return {group: slot for slot, group in enumerate(sorted(groups))}
 
 
 def _by_cost(

@@ -115,6 +115,8 @@ RULES: dict[str, Rows] = {
     "orchestration.concurrency": nothing,
     "auth.user": nothing,
     "auth.group": nothing,
+    # No page lists them.
+    "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.
     "reports.savedview": nothing,
     "reports.exportfile": nothing,

@@ -68,6 +68,7 @@ def _chart(line: KeyLine, zone: ZoneInfo, now: datetime) -> Chart | None:
         series=spend_series(
             periods,
             dates,
+            kind="agent",
             url=lambda agent: f"{_spend_url(slug, days)}&agent={agent}",
             others_url=_spend_url(slug, days),
         ),

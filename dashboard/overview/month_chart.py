@@ -25,6 +25,7 @@ def month_chart(month: Month, *, stack: str) -> Chart:
     series = spend_series(
         month.periods,
         days,
+        kind=stack,
         name=lambda group: _name(month, stack, group),
         url=lambda group: spend_url(month.days, by=stack, **{stack: group}),
         others_url=spend_url(month.days, by=stack),

@@ -9,11 +9,12 @@ from decimal import Decimal
 
 from dashboard import charts, figures
 from dashboard.charts import Chart, Line, Series
+from dashboard.colours import colours_of
 from dashboard.spend.breakdown import Breakdown, cost_per_call, largest, measure
 from dashboard.spend.dimensions import DIMENSIONS, narrowed
 from dashboard.spend.query import METRICS, SpendQuery
 from dashboard.spend.spans import Span, spans_of, step_of
-from dashboard.spend_series import SERIES_MAX, colour_slots
+from dashboard.spend_series import SERIES_MAX
 from dashboard.tables import Kind
 from keys.books.queries.spend import Spend, SpendFilter, spend_over_time
 
@@ -26,7 +27,7 @@ _KINDS: dict[str, Kind] = {
 
 
 def spend_chart(parts: Breakdown, *, now: datetime) -> Chart:
-    """The figure of the view over its days, stacked by group; at most two queries.
+    """The figure of the view over its days, stacked by group; three queries.
 
     The costs per call of groups do not add up, so they are drawn as lines.
     """
@@ -37,7 +38,7 @@ def spend_chart(parts: Breakdown, *, now: datetime) -> Chart:
 
 def _lines(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Chart:
     view, drawn = parts.view, groups[:SERIES_MAX]
-    slots = colour_slots(drawn)
+    slots = colours_of(view.by, drawn)
     values = _over_time(view, _only(view, drawn), spans, by=DIMENSIONS[view.by].by)
     return charts.line(
         name="spend-chart",
@@ -58,7 +59,7 @@ def _lines(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Ch
 
 def _columns(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Chart:
     view, drawn = parts.view, groups[:SERIES_MAX]
-    slots = colour_slots(drawn)
+    slots = colours_of(view.by, drawn)
     values = _over_time(view, _only(view, drawn), spans, by=DIMENSIONS[view.by].by)
     series = [
         Series(

@@ -1,7 +1,8 @@
 """Tables of the app. State machines are drawn in the docstrings."""
 
+from reports.models.colours import ColourSlot
 from reports.models.date_notes import DateNote
 from reports.models.export_files import ExportFile, ExportPart
 from reports.models.saved_views import SavedView
 
-__all__ = ["DateNote", "ExportFile", "ExportPart", "SavedView"]
+__all__ = ["ColourSlot", "DateNote", "ExportFile", "ExportPart", "SavedView"]

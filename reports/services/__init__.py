@@ -1,5 +1,6 @@
 """Every write of the app."""
 
+from reports.services.colours import assign_colours
 from reports.services.date_notes import add_note, delete_note
 from reports.services.export_files import (
     ExportRequest,
@@ -17,6 +18,7 @@ __all__ = [
     "ExportRequest",
     "add_note",
     "ask_export",
+    "assign_colours",
     "change_view",
     "claim_export",
     "delete_expired_exports",
