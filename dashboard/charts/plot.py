@@ -21,11 +21,16 @@ _PIXEL = Decimal("0.1")
 
 
 class Period(NamedTuple):
-    """A column of a chart. `is_running`: not over yet, so it is drawn hatched."""
+    """A column of a chart. `is_running`: not over yet, so it is drawn hatched.
+
+    `note`: what people must know of it, which a mark above the column says and leads to.
+    """
 
     label: str
     url: str = ""
     is_running: bool = False
+    note: str = ""
+    note_url: str = ""
 
 
 class Part(NamedTuple):

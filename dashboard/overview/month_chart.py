@@ -1,13 +1,16 @@
 """The chart of the month: bars by day, what is still expected lighter, and the budget of a day."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from dashboard import charts, figures
 from dashboard.charts import Chart, Period, Series
+from dashboard.note_marks import with_notes
 from dashboard.overview.month import Month
 from dashboard.overview.spend_links import day_range, spend_url
 from dashboard.spend_series import spend_series
+from reports.models import DateNote
 
 # By what the bars are stacked: the group of the query, and how the title calls it.
 STACKS = {
@@ -18,7 +21,7 @@ STACKS = {
 _DAY, _ZERO = timedelta(days=1), Decimal(0)
 
 
-def month_chart(month: Month, *, stack: str) -> Chart:
+def month_chart(month: Month, *, stack: str, notes: Sequence[DateNote]) -> Chart:
     """Bars of each day of the month, stacked by one of `STACKS`, the dearest groups first."""
     length = month.last_day.day
     days = [month.days.starts_on + number * _DAY for number in range(length)]
@@ -38,7 +41,7 @@ def month_chart(month: Month, *, stack: str) -> Chart:
         name="month",
         title=f"Spend by {STACKS[stack][1]}, {month.days.label}: "
         f"{figures.money(month.spend.cost).text}",
-        periods=[_period(month, day) for day in days],
+        periods=with_notes([_period(month, day) for day in days], days, notes),
         series=series,
         line=None if budget is None else budget / length,
     )

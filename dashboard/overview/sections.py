@@ -28,6 +28,7 @@ from keys.limits.queries.capacity import ProviderCapacity, provider_capacity
 from keys.models import Organisation
 from orchestration.models import Task
 from orchestration.queries.pages import open_task_lines
+from reports.queries import notes_between
 
 MOVERS_SHOWN = 5
 TASKS_SHOWN = 6
@@ -70,12 +71,14 @@ def _spend(user: Any, stack: str, organisation: Organisation, now: datetime) -> 
     stack, zone = stack if stack in STACKS else _STACK, ZoneInfo(organisation.reporting_zone)
     spent = month(user, group=STACKS[stack][0], zone=zone, now=now)
     budget = spent.payers.budget
+    notes = list(notes_between(spent.days.starts_on, spent.days.ends_on))
     lands_above = spent.lands_above(organisation.landing_warning_percent)
     return {
         "month": spent,
         "lands_above": lands_above,
         "month_meter": budget and _month_meter(spent, budget, lands_above),
-        "chart": month_chart(spent, stack=stack) if spent.spend.calls else None,
+        "chart": month_chart(spent, stack=stack, notes=notes) if spent.spend.calls else None,
+        "notes": notes,
         "stacks": [(name, words) for name, (_, words) in STACKS.items()],
         "stack": stack,
         "days_min": DAYS_MIN,

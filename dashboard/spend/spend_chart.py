@@ -10,6 +10,7 @@ from decimal import Decimal
 from dashboard import charts, figures
 from dashboard.charts import Chart, Line, Series
 from dashboard.colours import colours_of
+from dashboard.note_marks import with_notes
 from dashboard.spend.breakdown import Breakdown, cost_per_call, largest, measure
 from dashboard.spend.dimensions import DIMENSIONS, narrowed
 from dashboard.spend.query import METRICS, SpendQuery
@@ -17,6 +18,7 @@ from dashboard.spend.spans import Span, spans_of, step_of
 from dashboard.spend_series import SERIES_MAX
 from dashboard.tables import Kind
 from keys.books.queries.spend import Spend, SpendFilter, spend_over_time
+from reports.models import DateNote
 
 _KINDS: dict[str, Kind] = {
     "cost": "money",
@@ -26,14 +28,23 @@ _KINDS: dict[str, Kind] = {
 }
 
 
-def spend_chart(parts: Breakdown, *, now: datetime) -> Chart:
+def spend_chart(parts: Breakdown, *, notes: Sequence[DateNote], now: datetime) -> Chart:
     """The figure of the view over its days, stacked by group; three queries.
 
     The costs per call of groups do not add up, so they are drawn as lines.
     """
-    view, spans = parts.view, spans_of(parts.view, now=now)
+    view, spans = parts.view, _noted(spans_of(parts.view, now=now), parts.view, notes)
     draw = _lines if view.metric == "cost_per_call" else _columns
     return draw(parts, largest(parts.now, {}, view.metric), spans)
+
+
+def _noted(spans: Sequence[Span], view: SpendQuery, notes: Sequence[DateNote]) -> list[Span]:
+    """The spans with the notes on their days; the hours of one day have none of their own."""
+    if step_of(view.days) == "hour":
+        return list(spans)
+    starts = [span.starts for span in spans]
+    periods = with_notes([span.period for span in spans], starts, notes)
+    return [Span(*each) for each in zip(starts, periods, strict=True)]
 
 
 def _lines(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Chart:

@@ -5,7 +5,6 @@ from typing import Any
 from django import template
 from django.template import Context
 
-from dashboard.ranges import DateRange
 from reports import queries
 
 register = template.Library()
@@ -21,9 +20,3 @@ def saved_views(context: Context, page: str) -> dict[str, Any]:
         "views": queries.saved_views(request.user, page),
         "csrf_token": context.get("csrf_token"),
     }
-
-
-@register.inclusion_tag("dashboard/parts/date_notes.html")
-def date_notes(days: DateRange) -> dict[str, Any]:
-    """`{% date_notes view.days %}`: the notes on the days of a chart, which all its readers see."""
-    return {"notes": queries.notes_between(days.starts_on, days.ends_on)}

@@ -20,6 +20,7 @@ from dashboard.spend.controls import chips, controls
 from dashboard.spend.query import spend_query
 from dashboard.spend.spend_chart import spend_chart
 from dashboard.spend.spend_table import headline, spend_table, table_of
+from reports.queries import notes_between
 
 tables.register("spend", spend_table, permission="keys.view_charge")
 
@@ -43,13 +44,14 @@ def spend(request: HttpRequest) -> HttpResponse:
 def _figures(request: HttpRequest, now: datetime) -> dict[str, Any]:
     organisation = organisation_of(request)
     view = spend_query(request.user, request.GET, organisation=organisation, now=now)
-    parts = breakdown(view)
+    parts, notes = breakdown(view), list(notes_between(view.days.starts_on, view.days.ends_on))
     return {
         "view": view,
         "controls": controls(view),
         "headline": headline(parts),
         "estimated_max": organisation.estimated_share_warning_percent,
-        "chart": spend_chart(parts, now=now),
+        "chart": spend_chart(parts, notes=notes, now=now),
+        "notes": notes,
         "table": table_of(parts, request.GET),
     }
 

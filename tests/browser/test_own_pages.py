@@ -7,6 +7,8 @@ from alerts import services as alerts
 from dashboard.urls import urlpatterns
 from keys import alert_kinds
 from keys.models import BooksCheck
+from reports import services as reports
+from tests.actors import GRACE
 from tests.browser.own_pages import NO_PAGES, OWN_PAGES, SIGNED_OUT_PAGES, addresses
 from tests.browser.walk import SUM_OF_SHIFTS, Watch, overflow, violations
 from tests.keys.builders import PAID, add_key, allocate, limit, report
@@ -21,7 +23,7 @@ LOADED = "performance.getEntriesByType('resource').map((each) => [each.name, eac
 
 @pytest.fixture
 def fleet(people):
-    """Keys, a session that spends, an open alert, and a books check that found something."""
+    """Keys, a session that spends, an alert, a note on today, a books check that found something."""
     now = timezone.now()
     found = {"check": "3 window-used", "says": "they are equal", "count": 2, "rows": [{"id": "7"}]}
     BooksCheck.objects.create(
@@ -31,6 +33,7 @@ def fleet(people):
     add_key("nvidia-2")
     report(allocate(tokens=100_000, now=now, auto_rotate=False), 80_000, now=now)
     kind = alert_kinds.KEY_BROKEN
+    reports.add_note(noted_on=now.date(), text="Prices rose", actor=GRACE, now=now)
     alerts.raise_alert(kind=kind, dedup_key="nvidia-2", title="Key nvidia-2 is broken", now=now)
 
 

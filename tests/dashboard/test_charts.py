@@ -61,6 +61,17 @@ def test_a_period_that_is_not_over_is_hatched():
     assert "2 Nov: $47.00 so far" in chart().svg
 
 
+def test_a_note_is_a_mark_of_its_own_above_its_column():
+    note = {"note": "1 Nov: <Prices> rose", "note_url": "/reports#note-7"}
+    marked = chart(periods=[PERIODS[0]._replace(**note), PERIODS[1]])
+    links = [each for each in ElementTree.fromstring(marked.svg) if each.tag == "a"]  # noqa: S314
+    assert [each.get("class") for each in links] == ["column", "note-mark"]
+    assert links[1].get("href") == "/reports#note-7"
+    assert links[1].get("aria-label") == "Note: 1 Nov: <Prices> rose"
+    assert links[1].find("title").text == "1 Nov: <Prices> rose"
+    assert "note-mark" not in chart().svg
+
+
 def test_the_table_behind_has_every_value_and_its_sums():
     table = chart().table
     assert table.rows[1]["s1"] == -3

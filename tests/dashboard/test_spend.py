@@ -22,6 +22,7 @@ from gate.models import CentreBinding
 from keys import services as keys
 from keys.books.queries.spend import SpendFilter, spend_by, spend_total
 from keys.models import Charge
+from reports import services as reports
 from tests.actors import ACTOR
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report
 from tests.moments import NOON
@@ -213,6 +214,24 @@ def test_a_day_is_shown_by_the_hour_and_an_hour_leads_to_its_charges(staff, usag
     html = unescape(page(staff, "/spend?range=today").content.decode())
     [hour] = re.findall(r'href="(/charges\?since=2026-03-10T12[^"]*)"[^>]*class="column"', html)
     assert page(staff, hour).context["table"].totals["cost"] == cost(479)
+
+
+def test_notes_are_marks_in_the_chart_and_said_below_it(staff, usage):
+    first, second = (
+        reports.add_note(noted_on=day.date(), text=f"Note {day:%d}", actor=ACTOR, now=NOON)
+        for day in (NOON - DAY, NOON)
+    )
+    for address in ("/spend", "/"):
+        html = page(staff, address).content.decode()
+        for note in (first, second):
+            label = f'aria-label="Note: {note.noted_on.day} Mar: {note.text}"'
+            assert f'href="/reports#note-{note.pk}" {label}' in html, address
+            assert f" Mar</time> {note.text}" in html, address
+    by_month = page(staff, "/spend?range=year").context["chart"].svg
+    assert by_month.count('class="note-mark"') == 1
+    assert "9 Mar: Note 09\n10 Mar: Note 10" in by_month
+    assert "note-mark" not in page(staff, "/spend?range=today").context["chart"].svg
+    assert f'id="note-{first.pk}"' in page(staff, "/reports").content.decode()
 
 
 def test_the_other_groups_are_one_in_the_chart_and_each_in_the_table(staff, usage):
