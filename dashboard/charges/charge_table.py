@@ -13,7 +13,13 @@ from dashboard import tables
 from dashboard.charges.query import ChargesQuery, charges_query
 from dashboard.tables import Cell, Column, Row, Table
 from keys.books.queries.spend import spend_total
-from keys.books.queries.spend_charges import Totals, charges_of, counted, totals_of_allocation
+from keys.books.queries.spend_charges import (
+    Totals,
+    charges_of,
+    counted,
+    totals_of_allocation,
+    with_counted_cost,
+)
 from keys.identity.queries.organisation import organisation
 from keys.models import Charge, SettledUsage
 
@@ -51,7 +57,7 @@ def charge_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
 def table_of(user: Any, asked: ChargesQuery, query: Mapping[str, str]) -> Table:
     """One page of the charges; the sums and the count are of all. Three queries."""
     sort = tables.sort_parameter(query, COLUMNS, default="-settled_at")
-    charges = _sorted(visible_to(user, _charges(asked)), sort)
+    charges = _sorted(visible_to(user, _charges(asked)), asked, sort)
     page = list(_after(charges, sort, query.get("after", ""))[: tables.PAGE_ROWS + 1])
     shown, more = page[: tables.PAGE_ROWS], page[tables.PAGE_ROWS :]
     totals = _totals(user, asked)
@@ -83,16 +89,20 @@ def _totals(user: Any, asked: ChargesQuery) -> Totals:
     return Totals(spend.calls, spend.tokens, spend.cost)
 
 
-def _sorted(charges: QuerySet[Charge], sort: str) -> QuerySet[Charge]:
-    return charges.order_by(sort, "-pk" if sort.startswith("-") else "pk")
+def _sorted(charges: QuerySet[Charge], asked: ChargesQuery, sort: str) -> QuerySet[Charge]:
+    name, descending = _SORTED_BY[sort.removeprefix("-")], "-" if sort.startswith("-") else ""
+    if name == "counted_cost":
+        charges = with_counted_cost(charges, asked.which)
+    return charges.order_by(f"{descending}{name}", f"{descending}pk")
 
 
 def _after(charges: QuerySet[Charge], sort: str, text: str) -> QuerySet[Charge]:
     """The charges after a place in the order; all, if the text names none."""
-    name = sort.removeprefix("-")
+    column = sort.removeprefix("-")
+    name = _SORTED_BY[column]
     value, _, number = text.rpartition("_")
     try:
-        place = _PLACES[name](value)
+        place = _PLACES[column](value)
         pk = _number(number)
     except (ValueError, InvalidOperation):
         return charges
@@ -123,12 +133,13 @@ def _number(text: str) -> int:
     return int(text)
 
 
-# How the value of each column that sorts is read.
+# What the charges of a column that sorts are sorted by, and how such a value is read.
+_SORTED_BY = {"cost": "counted_cost", "settled_at": "settled_at"}
 _PLACES: dict[str, Callable[[str], Any]] = {"cost": _cost, "settled_at": _moment}
 
 
 def _place(charge: Charge, sort: str) -> str:
-    value = getattr(charge, sort.removeprefix("-"))
+    value = getattr(charge, _SORTED_BY[sort.removeprefix("-")])
     text = f"{value:f}" if isinstance(value, Decimal) else value.isoformat()
     return f"{text}_{charge.pk}"
 

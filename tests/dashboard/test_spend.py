@@ -14,6 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from time_machine import travel
 
+from dashboard import tables
 from dashboard.live.audience import audience_of
 from dashboard.live.pages import find
 from dashboard.spend import spend_table
@@ -227,7 +228,7 @@ def test_notes_are_marks_in_the_chart_and_said_below_it(staff, usage):
             label = f'aria-label="Note: {note.noted_on.day} Mar: {note.text}"'
             assert f'href="/reports#note-{note.pk}" {label}' in html, address
             assert f" Mar</time> {note.text}" in html, address
-    by_month = page(staff, "/spend?range=year").context["chart"].svg
+    by_month = page(staff, "/spend?from=2025-01-01&to=2026-03-31").context["chart"].svg
     assert by_month.count('class="note-mark"') == 1
     assert "9 Mar: Note 09\n10 Mar: Note 10" in by_month
     assert "note-mark" not in page(staff, "/spend?range=today").context["chart"].svg
@@ -274,13 +275,18 @@ def test_a_group_that_spends_nothing_any_more_has_a_row(staff, usage):
 def test_pages_of_charges_continue_where_they_ended(staff, usage):
     lent = allocate("carol", 100_000)
     for minute in range(60):
-        report(lent, 1 + minute % 7, now=NOON - timedelta(minutes=minute % 20))
+        charge = report(lent, 1 + minute % 7, now=NOON - timedelta(minutes=minute % 20))
+        if minute % 9 == 0:
+            adjust(charge, 20 + minute % 5, now=NOON)
+            adjust(charge, minute % 8, idempotency_key="again", now=NOON)
     for sort in ("-settled_at", "settled_at", "-cost", "cost"):
         first = page(staff, f"/charges?sort={sort}").context["table"]
         second = page(staff, f"/charges?sort={sort}&after={first.next_page.replace('+', '%2B')}")
         rows = [*first.rows, *second.context["table"].rows]
         assert len(rows) == len({row["charge"].value for row in rows}) == first.count == 64
         assert sum(row["cost"].value for row in rows) == first.totals["cost"]
+        shown = [tables.value(row, sort.removeprefix("-")) for row in rows]
+        assert shown == sorted(shown, reverse=sort.startswith("-")), sort
 
 
 def test_files_have_the_figures_of_their_pages(staff, usage):

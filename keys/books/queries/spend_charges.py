@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet, Sum, Value
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, NullIf
 
 from keys.books.queries.spend import SpendFilter
-from keys.models import Charge, SettledUsage
+from keys.models import Adjustment, Charge, SettledUsage
 
 # The model as spend is grouped by it: that of the key, where the charge names none.
 _MODEL = Coalesce(NullIf("model", Value("")), "api_key__model")
@@ -36,6 +36,19 @@ def charges_of(which: SpendFilter) -> QuerySet[Charge]:
         .select_related("allocation", "api_key")
         .prefetch_related("adjustments")
     )
+
+
+def with_counted_cost(charges: QuerySet[Charge], which: SpendFilter) -> QuerySet[Charge]:
+    """The charges of the filter, each with `counted_cost`: its cost with all its adjustments."""
+    adjustments = Adjustment.objects.order_by().filter(
+        settled_at__gte=which.since, settled_at__lt=which.until
+    )
+    of_charge = adjustments.filter(charge=OuterRef("pk")).values("charge")
+    more = Subquery(of_charge.annotate(more=Sum("cost")).values("more"))
+    # Few charges are adjusted, so the sums of the others are not looked for.
+    is_adjusted = Q(pk__in=adjustments.values("charge"))
+    cost = Case(When(is_adjusted, then=F("cost") + more), default=F("cost"))
+    return charges.annotate(counted_cost=cost)
 
 
 class Totals(NamedTuple):
