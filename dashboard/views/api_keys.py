@@ -19,12 +19,25 @@ from dashboard import live, organisation, tables
 from dashboard.acts import opened_dialog, performed
 from dashboard.api_keys.acts import ACTS
 from dashboard.api_keys.detail import detail
+from dashboard.api_keys.key_tables import (
+    allocations_table,
+    charges_table,
+    of_key,
+    rotations_table,
+)
 from dashboard.api_keys.table import keys_table, shown_lines, table_of
 from dashboard.exports import exported
 from dashboard.table_context import row_ids, table_context
 from keys.models import ApiKey
 
 tables.register("keys", keys_table, permission="keys.view_apikey")
+_TABLES_OF_KEY = {
+    "key-charges": of_key(charges_table, permission="keys.view_charge"),
+    "key-allocations": of_key(allocations_table, permission="keys.view_allocation"),
+    "key-rotations": of_key(rotations_table, permission="keys.view_allocation"),
+}
+for _name, _builder in _TABLES_OF_KEY.items():
+    tables.register(_name, _builder, permission="keys.view_apikey")
 
 
 @never_cache
@@ -65,6 +78,7 @@ live.register("keys", permission="keys.view_apikey", fragments=_fragments)
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_member_required
 @permission_required("keys.view_apikey", raise_exception=True)
+@exported(*_TABLES_OF_KEY)
 def key(request: HttpRequest, slug: str) -> HttpResponse:
     """GET /keys/<slug>: the page; `act` opens the dialog of an act. POST: do it."""
     api_key = get_object_or_404(visible_to(request.user, ApiKey.objects.all()), pk=slug)

@@ -1,5 +1,6 @@
 """The pages of API keys: the worst first, and what people may do to one."""
 
+import csv
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import unescape
@@ -15,7 +16,7 @@ from keys.books.queries.pages import Meter
 from keys.models import ApiKey, Freeze, Limit, Window
 from security.models import Approval, ApprovalPolicy, AuditEntry
 from tests.actors import GRACE
-from tests.keys.builders import PAID, add_key, allocate, hold, limit, report
+from tests.keys.builders import PAID, add_key, adjust, allocate, hold, limit, report
 
 pytestmark = pytest.mark.django_db
 QUERIES, QUERIES_OF_ONE = 13, 20
@@ -148,6 +149,32 @@ def test_the_file_has_the_rows_of_the_page(staff, fleet):
     lines = b"".join(answer.streaming_content).decode().splitlines()
     assert lines[0].startswith("Key,Status,Why,Limits")
     assert [line.partition(",")[0] for line in lines[1:5]] == names(staff, idle="1")
+
+
+def test_the_tables_of_a_key_are_files(staff, fleet, now):
+    adjust(report(allocate("bob", 5000, now=now), 700, now=now), 600, now=now)
+    page = staff.get("/keys/nvidia-1")
+    for name in ("charges", "allocations", "rotations"):
+        table = page.context[name]
+        assert (
+            f"format=csv&amp;excel=1&amp;table=key-{name}" in page.content.decode()
+            or not table.rows
+        )
+        answer = staff.get("/keys/nvidia-1", {"format": "csv", "table": f"key-{name}"})
+        lines = list(csv.reader(b"".join(answer.streaming_content).decode().splitlines()))
+        assert len(lines[0]) == len(table.columns)
+        assert lines.index([]) - 1 == len(table.rows) == table.count, name
+    assert [row["tokens"] for row in page.context["charges"].rows] == [600, 80_000]
+    assert staff.get("/keys/nothing?format=csv").status_code == 404
+
+
+def test_a_table_of_a_key_needs_the_permission_for_its_rows(client, fleet):
+    vera = get_user_model().objects.create_user("vera", is_staff=True)
+    vera.user_permissions.set(Permission.objects.filter(codename="view_apikey"))
+    client.force_login(vera)
+    for name in ("charges", "allocations", "rotations"):
+        answer = client.get("/keys/nvidia-1", {"format": "csv", "table": f"key-{name}"})
+        assert answer.status_code == 403
 
 
 def test_an_empty_installation_says_what_to_do_first(staff):

@@ -55,8 +55,10 @@ def work(people, now):
 
 
 def content(user, table, query, now):
+    """The file of a table; the page of a key has the key in its path."""
+    query = QueryDict(f"slug=nvidia-1&{query}")
     return content_of_page(
-        user, table=table, path="/spend", query=QueryDict(query), now=now + timedelta(minutes=1)
+        user, table=table, path="/spend", query=query, now=now + timedelta(minutes=1)
     )
 
 
