@@ -106,6 +106,12 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.subject} {self.at:%Y-%m-%d %H:%M}"
 
     @property
+    def action_title(self) -> str:
+        """The action in words: `key.change_status` is "Key: change status"."""
+        thing, _, verb = self.action.replace("_", " ").partition(".")
+        return f"{thing.capitalize()}: {verb}"
+
+    @property
     def subject(self) -> str:
         """What was changed."""
         return self.subjects[0]

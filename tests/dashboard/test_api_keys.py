@@ -211,7 +211,7 @@ def test_the_page_of_a_key_shows_its_spend_allocations_charges_rotations_and_cha
     assert "$0.24" in html
     assert fleet.session_id[:13] in html
     assert "model-1" in html
-    assert "limit.set" in html
+    assert "Limit: set" in html
     assert "/keys/nvidia-4" in html
     assert "the secret is sealed" in html
 
