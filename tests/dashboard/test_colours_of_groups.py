@@ -17,6 +17,12 @@ pytestmark = pytest.mark.django_db
 NAMES = [f"agent-{number}" for number in range(12)]
 
 
+@pytest.fixture(autouse=True)
+def new_process(monkeypatch):
+    """A process that has read no colours."""
+    monkeypatch.setattr(colours, "_known", {})
+
+
 @pytest.fixture
 def staff(client):
     """A client signed in as grace, who may do everything, at a fixed noon."""
@@ -54,11 +60,13 @@ def test_cost_centres_have_one_colour_on_the_overview_and_in_the_explorer(staff,
     assert explorer.items() <= legend(staff, "/").items()
 
 
-def test_a_colour_is_stored_once_and_read_by_one_query():
+def test_a_colour_is_stored_once_and_read_once_by_each_process(monkeypatch):
     first = colours_of("agent", NAMES[:8])
     assert sorted(first.values()) == list(range(8))
+    monkeypatch.setattr(colours, "_known", {})
     with CaptureQueriesContext(connection) as queries:
         assert colours_of("agent", NAMES[7::-1]) == first
+        assert colours_of("agent", NAMES[3:5]).items() <= first.items()
     assert len(queries) == 1
 
 
