@@ -23,7 +23,7 @@ LOADED = "performance.getEntriesByType('resource').map((each) => [each.name, eac
 
 @pytest.fixture
 def fleet(people):
-    """Keys, a session that spends, an alert, a note on today, a books check that found something."""
+    """Keys, a session that spends, an alert, a note, and a books check that found something."""
     now = timezone.now()
     found = {"check": "3 window-used", "says": "they are equal", "count": 2, "rows": [{"id": "7"}]}
     BooksCheck.objects.create(
