@@ -34,7 +34,7 @@ links.register(
         "search": Page("dashboard:search"),
         "settings": Page("dashboard:settings"),
         "reports": Page("dashboard:reports"),
-        "focus": Page("dashboard:focus", {"month": "month", "version": "version"}),
+        "focus_file": Page("dashboard:focus"),
         "books_check": Page("dashboard:books-check"),
         "save_view": Page("dashboard:save-view"),
         "change_view": Page("dashboard:change-view"),

@@ -41,6 +41,7 @@ NO_PAGES = {
     "dashboard:add-note",
     "dashboard:delete-note",
     "dashboard:export-content",
+    "dashboard:focus",
     # tests/browser/test_reports.py walks it while its file is made.
     "dashboard:export-file",
 }
