@@ -27,6 +27,7 @@ JOBS = (
     Job("keys.jobs.expire", 1),
     Job("keys.jobs.turn_windows", 1),
     Job("keys.jobs.rotate_stranded", 1),
+    Job("keys.jobs.resume_rotations", 1),
     Job("keys.jobs.roll_up_usage", 15),
     Job("keys.jobs.check_books", 15, seconds_max=keys.BOOKS_CHECK_SECONDS_MAX),
     Job("keys.jobs.refresh_catalogue", 1440),

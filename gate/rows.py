@@ -101,6 +101,7 @@ RULES: dict[str, Rows] = {
     "reports.datenote": everything,
     # An API key serves all cost centres, and so do its figures.
     "keys.apikey": nothing,
+    "keys.rotationrun": nothing,
     # The footer of each page says how the last one ended.
     "keys.bookscheck": nothing,
     "gate.reveal": nothing,

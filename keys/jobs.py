@@ -47,6 +47,16 @@ def rotate_away(slug: str) -> None:
     services.rotate_away(slug, now=timezone.now())
 
 
+def rotate_sessions(run_id: int) -> None:
+    """Once, when a person asks for it: move the sessions of a key, and say how far it is."""
+    services.rotate_sessions(run_id, clock=timezone.now)
+
+
+def resume_rotations() -> int:
+    """Every minute: runs whose job died go on; returns how many."""
+    return services.resume_rotations(now=timezone.now())
+
+
 def rotate_stranded() -> None:
     """Every minute: finish rotations that a crash left undone or that no key could take before."""
     services.rotate_stranded(now=timezone.now())

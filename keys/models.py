@@ -12,6 +12,7 @@ from keys.books.models.allocations import (
 )
 from keys.books.models.books_checks import BooksCheck
 from keys.books.models.freezes import EVERYTHING, Freeze, FreezeMode
+from keys.books.models.rotation_runs import RotationRun
 from keys.books.models.slices import MEASURES, StaleUsage, UsageDay, UsageRollup, UsageSlice
 from keys.books.models.slots import Slot
 from keys.identity.models.agents import Agent, AgentToken, CostCentre
@@ -55,6 +56,7 @@ __all__ = [
     "Provider",
     "RateLease",
     "Rotation",
+    "RotationRun",
     "ServedModel",
     "SettledUsage",
     "Slot",

@@ -46,6 +46,11 @@ from keys.books.services.key_selection import check_known
 from keys.books.services.report_usage import report_usage
 from keys.books.services.roll_up_usage import roll_up_usage
 from keys.books.services.rotate import rotate
+from keys.books.services.rotate_sessions import (
+    ask_rotation,
+    resume_rotations,
+    rotate_sessions,
+)
 from keys.books.services.rotate_stranded import rotate_away, rotate_stranded
 from keys.books.services.settle import (
     Settlement,
@@ -127,6 +132,7 @@ __all__ = [
     "add_slots",
     "adjust_charge",
     "allocate",
+    "ask_rotation",
     "begin_books_check",
     "change_key",
     "change_model",
@@ -183,11 +189,13 @@ __all__ = [
     "remove_model_fallback",
     "replace_secret",
     "report_usage",
+    "resume_rotations",
     "revive_keys",
     "revoke_token",
     "roll_up_usage",
     "rotate",
     "rotate_away",
+    "rotate_sessions",
     "rotate_stranded",
     "set_allow_list",
     "set_key_status",

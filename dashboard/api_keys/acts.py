@@ -40,9 +40,10 @@ def _test(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime) -
 
 
 def _rotate(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
-    moved, stayed = keys.rotate_away(api_key.pk, reason=asked["reason"], actor=actor, now=now)
-    left = f" {stayed:,} stay, since no other key has room." if stayed else ""
-    return f"{formatting.count(moved, 'session')} moved to other keys.{left}"
+    run, is_new = keys.ask_rotation(api_key, reason=asked["reason"], actor=actor, now=now)
+    if not is_new:
+        return f"The sessions of {api_key.pk} are being rotated already, because: {run.reason}"
+    return f"{formatting.count(run.sessions, 'session')} will move to other keys."
 
 
 def _freeze(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
@@ -84,7 +85,7 @@ ACTS = (
         name="rotate",
         button="Rotate sessions",
         about="What is left of each live allocation moves to another key that has room. Their "
-        "sessions go on.",
+        "sessions go on. A job does it, and the page of the key says how far it is.",
         permission="keys.change_apikey",
         perform=_rotate,
     ),

@@ -11,9 +11,10 @@ from django.contrib.auth.models import Permission
 
 from dashboard.api_keys.burn import Burn, exhausted_at
 from gate.models import CentreBinding
+from keys import jobs
 from keys import services as keys
 from keys.books.queries.pages import Meter
-from keys.models import ApiKey, Freeze, Limit, Window
+from keys.models import ApiKey, Freeze, Limit, RotationRun, Window
 from security.models import Approval, ApprovalPolicy, AuditEntry
 from tests.actors import GRACE
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, limit, report
@@ -281,8 +282,16 @@ def test_a_key_is_paused_and_resumed(staff, fleet):
 
 
 def test_sessions_are_rotated_in_the_name_of_the_person(staff, fleet):
-    answer = act(staff, "rotate")
-    assert "1 session moved to other keys" in answer.content.decode()
+    html = act(staff, "rotate").content.decode()
+    assert "1 session will move to other keys." in html
+    assert "0 of 1 session moved." in html
+    assert 'hx-trigger="every 2s"' in html
+    html = act(staff, "rotate").content.decode()
+    assert "are being rotated already, because: as agreed" in html
+    jobs.rotate_sessions(RotationRun.objects.get().pk)
+    html = html_of(staff, "/keys/nvidia-1")
+    assert "1 of 1 session moved." in html
+    assert 'hx-trigger="every 2s"' not in html
     fleet.refresh_from_db()
     assert fleet.api_key_id == "nvidia-4"
     entry = AuditEntry.objects.get(action="allocation.rotate")

@@ -16,15 +16,13 @@ _CANNOT_SERVE = (_STATUS.BROKEN, _STATUS.INACTIVE, _STATUS.COOLING, _STATUS.SUSP
 _SWEEP = Actor.job("sweep")
 
 
-def rotate_away(
-    slug: str, *, reason: str = "", actor: Actor = _SWEEP, now: datetime
-) -> tuple[int, int]:
-    """Rotate live allocations off an API key, because it cannot serve or for the reason given.
+def rotate_away(slug: str, *, now: datetime) -> tuple[int, int]:
+    """Rotate live allocations off an API key that cannot serve.
 
     Returns how many moved, and how many stayed because no other key can take them.
     """
     live = Allocation.objects.filter(api_key=slug, status="active", expires_at__gt=now)
-    return _rotate_each(live, reason=reason or f"{slug} cannot serve", actor=actor, now=now)
+    return _rotate_each(live, reason=f"{slug} cannot serve", now=now)
 
 
 def rotate_stranded(*, now: datetime) -> tuple[int, int]:
@@ -37,18 +35,16 @@ def rotate_stranded(*, now: datetime) -> tuple[int, int]:
     frozen = frozen_keys()
     unable = live.filter(Q(api_key__status__in=_CANNOT_SERVE) | Q(api_key__in=frozen))
     crossed = live.filter(ROTATION_NEEDED, auto_rotate=True)
-    return _rotate_each(
-        (unable | crossed).distinct(), reason="rotated by the sweep", actor=_SWEEP, now=now
-    )
+    return _rotate_each((unable | crossed).distinct(), reason="rotated by the sweep", now=now)
 
 
 def _rotate_each(
-    allocations: Iterable[Allocation], *, reason: str, actor: Actor, now: datetime
+    allocations: Iterable[Allocation], *, reason: str, now: datetime
 ) -> tuple[int, int]:
     moved = stayed = 0
     for allocation in allocations:
         try:
-            rotate(allocation=allocation, reason=reason, actor=actor, now=now)
+            rotate(allocation=allocation, reason=reason, actor=_SWEEP, now=now)
             moved += 1
         except (RotationRefused, AllocationClosed):
             stayed += 1
