@@ -36,7 +36,9 @@ def detail(user: Any, api_key: ApiKey, *, zone: ZoneInfo, now: datetime) -> dict
     if user.has_perm("keys.view_allocation"):
         context["allocations"] = allocations_table(user, api_key, now)
         context["rotations"] = rotations_table(user, api_key, now)
-        context["run"] = api_key.rotation_runs.first()
+        # Most keys have none: a query less.
+        if getattr(api_key, "newest_run", None):
+            context["run"] = api_key.rotation_runs.first()
     if user.has_perm("security.view_auditentry"):
         entries = latest_history(about=api_key.scope, most=_SHOWN)
         context["history"] = [{"entry": entry, "changes": changes(entry)} for entry in entries]

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -81,7 +82,8 @@ live.register("keys", permission="keys.view_apikey", fragments=_fragments)
 @exported(*_TABLES_OF_KEY)
 def key(request: HttpRequest, slug: str) -> HttpResponse:
     """GET /keys/<slug>: the page; `act` opens the dialog of an act. POST: do it."""
-    api_key = get_object_or_404(visible_to(request.user, ApiKey.objects.all()), pk=slug)
+    seen = visible_to(request.user, ApiKey.objects.annotate(newest_run=Max("rotation_runs")))
+    api_key = get_object_or_404(seen, pk=slug)
     acts = [act for act in ACTS if act.is_for(request.user, api_key)]
     dialog = opened_dialog(request, acts, api_key)
     if request.method == "POST":
