@@ -33,8 +33,6 @@ NO_PAGES = {
     # tests/browser/test_approvals.py walks them: their numbers differ.
     "dashboard:approval",
     "dashboard:gate",
-    # A file.
-    "dashboard:focus",
     "dashboard:live",
     "dashboard:theme",
     "dashboard:save-view",
