@@ -181,7 +181,7 @@ class SnoozeView(AlertActionView):
         operation_id="snoozeAlert",
         summary="Snooze an alert",
         description="Requires the scope `operate`. Puts the alert aside: until the given time, no "
-        "notification of it is sent. The alert comes back earlier if it becomes more severe. An "
+        "notification of it is sent. If something more severe takes its place, that is told. An "
         "alert that is snoozed until another time is refused with 409 `alert_snoozed`.",
         request=Input,
         responses=AlertOutput,

@@ -5,12 +5,13 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from alerts.audit_actions import Action
-from alerts.models import Alert
+from alerts.models import Alert, Severity
 from alerts.refusals import AlertRaisedAgain
 from alerts.services.changes import SNOOZE_FIELDS, clear, lock, lock_unresolved, record, state
 from security.actor import Actor
 
 _Status = Alert.Status
+_WORSE = Actor.job("a more severe alert")
 
 
 @transaction.atomic
@@ -67,6 +68,15 @@ def resolve_by_key(dedup_key: str, *, actor: Actor, note: str = "", now: datetim
     """
     alert = Alert.objects.unresolved().filter(dedup_key=dedup_key).locked().first()
     return alert and _resolve(alert, actor=actor, note=note, now=now)
+
+
+@transaction.atomic
+def resolve_less_severe(dedup_key: str, *, severity: Severity, note: str, now: datetime) -> None:
+    """Resolve the unresolved alert with this `dedup_key` if it is less severe: one that is worse
+    takes its place, also if it was snoozed or acknowledged."""
+    alert = Alert.objects.unresolved().filter(dedup_key=dedup_key).locked().first()
+    if alert and severity.is_above(alert.severity):
+        _resolve(alert, actor=_WORSE, note=note, now=now)
 
 
 @transaction.atomic

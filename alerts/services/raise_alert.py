@@ -10,13 +10,10 @@ from django.db import transaction
 
 from alerts.kinds import AlertKind
 from alerts.models import Alert, Severity
+from alerts.services.close import resolve_less_severe
 from alerts.services.enqueue import notify
-from alerts.services.snooze import wake
 from common import live_notices
 from common.statements import NoRow, Statement, fetch_unprepared
-from security.actor import Actor
-
-_WORSE = Actor.job("worse alerts")
 
 
 class _AlertId(NamedTuple):
@@ -55,8 +52,7 @@ def raise_alert(  # noqa: PLR0913  (an alert has this many sides, each by name)
 
     Returns the new or the unresolved alert, and whether it is new. `kind` is a constant of
     an `alert_kinds` module; it decides the severity. Texts and `facts` must hold no secret. If the
-    unresolved alert is less severe, it becomes what this one says, its snooze ends, and its
-    channels are told again.
+    unresolved alert is less severe, this one takes its place.
     No refusals, no network. Joins the caller's transaction: alert, notifications and queue entries
     appear with its commit or not at all. If an unresolved alert exists (the usual case), this is
     one read. Of transactions that raise the same new alert at once, the later
@@ -77,7 +73,7 @@ def raise_alert(  # noqa: PLR0913  (an alert has this many sides, each by name)
     while True:  # ends: in every round another transaction raised or resolved it
         if standing := Alert.objects.unresolved().filter(dedup_key=dedup_key).first():
             if Severity(kind.severity).is_above(standing.severity):
-                _worsen(standing.pk, columns, now=now)
+                resolve_less_severe(dedup_key, severity=kind.severity, note=title, now=now)
                 continue
             return standing, False
         with transaction.atomic():
@@ -86,22 +82,6 @@ def raise_alert(  # noqa: PLR0913  (an alert has this many sides, each by name)
                 notify(alert, now=now)
                 live_notices.announce()
                 return alert, True
-
-
-@transaction.atomic
-def _worsen(alert_id: int, columns: Mapping[str, Any], *, now: datetime) -> None:
-    """Make an alert more severe, unless somebody resolved it or made it so just now."""
-    alert = Alert.objects.unresolved().filter(pk=alert_id).locked().first()
-    if alert is None or not Severity(columns["severity"]).is_above(alert.severity):
-        return
-    for name in ("kind", "severity", "title", "detail"):
-        setattr(alert, name, columns[name])
-    alert.facts = json.loads(columns["facts"])
-    alert.save(update_fields=["kind", "severity", "title", "detail", "facts"])
-    if alert.is_snoozed(now):
-        wake(alert, actor=_WORSE, note=f"The alert became {alert.severity}.", now=now)
-    notify(alert, now=now)
-    live_notices.announce()
 
 
 # The condition keeps the facts of an alert that is closed.

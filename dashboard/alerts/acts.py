@@ -106,7 +106,7 @@ ACTS = (
         name="snooze",
         button="Snooze",
         about="This is put aside, and no notification of it is sent. It comes back when the time "
-        "is over, or when it becomes more severe.",
+        "is over. If something more severe takes its place, that is told.",
         done="Snoozed",
         stages=(_Stage.OPEN, _Stage.ACKNOWLEDGED),
         form=SnoozeForm,

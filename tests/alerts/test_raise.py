@@ -30,7 +30,7 @@ def test_an_alert_keeps_what_it_was_raised_with():
 def test_the_same_dedup_key_is_the_same_alert_until_it_is_resolved():
     first = raised()
     again, created = services.raise_alert(
-        kind=alert_kinds.KEY_BROKEN, dedup_key=first.dedup_key, title="again", now=NOON
+        kind=alert_kinds.KEY_COOLING, dedup_key=first.dedup_key, title="again", now=NOON
     )
     assert (again.pk, created) == (first.pk, False)
     services.acknowledge(first.pk, actor=ADA, now=NOON)

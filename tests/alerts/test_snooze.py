@@ -95,23 +95,22 @@ def test_the_database_refuses_a_snooze_without_a_name_or_of_a_resolved_alert(wro
         Alert.objects.update(**wrong)
 
 
-def test_an_alert_that_becomes_more_severe_comes_back_and_another_of_the_same_does_not():
+def test_a_more_severe_alert_takes_the_place_of_a_snoozed_one_and_another_of_the_same_does_not():
     alert = raised(kind=KEY_COOLING, detail="429", facts={"times": 3})
     snooze(alert)
     raised(kind=KEY_COOLING, detail="429 again")
     assert stage(alert, NOON) == "snoozed"
     assert alert.detail == "429"
-    again, is_new = services.raise_alert(
+    worse, is_new = services.raise_alert(
         kind=KEY_BROKEN, dedup_key=alert.dedup_key, title="It is broken", now=NOON
     )
-    assert (again.pk, is_new) == (alert.pk, False)
-    assert stage(alert, NOON) == "open"
-    assert (alert.severity, alert.kind, alert.title) == ("critical", "key_broken", "It is broken")
-    assert recorded(alert.address)[-1][:2] == ("alert.end_snooze", "worse alerts")
+    assert is_new and worse.pk != alert.pk
+    assert (worse.severity, stage(worse, NOON)) == ("critical", "open")
+    assert stage(alert, NOON) == "resolved"
+    assert alert.resolved_note == "It is broken"
+    assert recorded(alert.address)[-1][:2] == ("alert.resolve", "a more severe alert")
     # What is less severe changes nothing.
-    raised(kind=KEY_COOLING)
-    alert.refresh_from_db()
-    assert alert.severity == "critical"
+    assert raised(kind=KEY_COOLING).pk == worse.pk
 
 
 @pytest.mark.django_db(transaction=True)
