@@ -28,7 +28,7 @@ PAGES = {
     "spend-by-agent": "/spend?range=28d&by=agent",
     "charges": "/charges",
     "budgets": "/budgets",
-    "budget": "/budgets/imported",
+    "budget": "/budgets/research",
     "approvals": "/approvals",
     "keys": "/keys",
     "key": "/keys/nvidia-1",
