@@ -60,3 +60,8 @@ def image_rules_from_json(value: Any) -> ImageRules:
             '{"flat": {"tokens": 1024}}.',
             field="image_rules",
         ) from None
+
+
+# msgspec prepares types at their first use, and a process in which several threads do it at once
+# crashes.
+msgspec.json.Decoder(ImageRules)
