@@ -56,7 +56,9 @@ def allocations_table(user: Any, api_key: ApiKey, now: datetime) -> Table:
 
 def _allocation_row(each: Allocation) -> Row:
     return {
-        "session": Cell(each.session_id[:13], links.url("allocation", each.pk)),
+        "session": Cell(
+            each.session_id, links.url("allocation", each.pk), picture=each.session_id[:13]
+        ),
         "agent": Cell(each.agent_id, links.url("agent", each.agent_id)),
         "used": each.used,
         "held": each.held,

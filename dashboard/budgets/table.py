@@ -114,7 +114,7 @@ def _columns(unit: str) -> list[Column]:
 def _cells(line: TreeLine) -> dict[str, Any]:
     name = {"name": Cell(" / ".join(line.path), scope_url(line.scope) or "")}
     if (meter := line.meter) is None:
-        return name
+        return name | {"outlook": ""}
     return name | {
         "budget": meter.amount + meter.granted,
         "spent": meter.used,
