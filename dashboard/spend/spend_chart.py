@@ -12,12 +12,12 @@ from dashboard.charts import Chart, Line, Series
 from dashboard.colours import colours_of
 from dashboard.note_marks import with_notes
 from dashboard.spend.breakdown import Breakdown, cost_per_call, largest, measure
-from dashboard.spend.dimensions import DIMENSIONS, narrowed
+from dashboard.spend.dimensions import DIMENSIONS
 from dashboard.spend.query import METRICS, SpendQuery
 from dashboard.spend.spans import Span, spans_of, step_of
 from dashboard.spend_series import SERIES_MAX
 from dashboard.tables import Kind
-from keys.books.queries.spend import Spend, SpendFilter, spend_over_time
+from keys.books.queries.spend import Spend, spend_columns
 from reports.models import DateNote
 
 _KINDS: dict[str, Kind] = {
@@ -29,7 +29,7 @@ _KINDS: dict[str, Kind] = {
 
 
 def spend_chart(parts: Breakdown, *, notes: Sequence[DateNote], now: datetime) -> Chart:
-    """The figure of the view over its days, stacked by group; three queries.
+    """The figure of the view over its days, stacked by group; two queries.
 
     The costs per call of groups do not add up, so they are drawn as lines.
     """
@@ -50,7 +50,7 @@ def _noted(spans: Sequence[Span], view: SpendQuery, notes: Sequence[DateNote]) -
 def _lines(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Chart:
     view, drawn = parts.view, groups[:SERIES_MAX]
     slots = colours_of(view.by, drawn)
-    values = _over_time(view, _only(view, drawn), spans, by=DIMENSIONS[view.by].by)
+    values = _over_time(view, drawn, spans)
     return charts.line(
         name="spend-chart",
         title=_title(parts),
@@ -71,21 +71,18 @@ def _lines(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Ch
 def _columns(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> Chart:
     view, drawn = parts.view, groups[:SERIES_MAX]
     slots = colours_of(view.by, drawn)
-    values = _over_time(view, _only(view, drawn), spans, by=DIMENSIONS[view.by].by)
+    values = _over_time(view, drawn, spans)
     series = [
         Series(
             view.title_of(view.by, group),
-            _sums(values[group], view),
+            _figures(values[group], view),
             slots[group],
             _url(view, group),
         )
         for group in drawn
     ]
     if groups[SERIES_MAX:]:
-        totals = _sums(_over_time(view, view.which, spans, by="")[""], view)
-        shown = [sum(column) for column in zip(*(each.values for each in series), strict=True)]
-        others = [total - part for total, part in zip(totals, shown, strict=True)]
-        series.append(Series("Other", others))
+        series.append(Series("Other", _figures(values[None], view)))
     return charts.bars(
         name="spend-chart",
         title=_title(parts),
@@ -95,29 +92,28 @@ def _columns(parts: Breakdown, groups: Sequence[str], spans: Sequence[Span]) -> 
     )
 
 
-def _sums(spends: Sequence[Spend], view: SpendQuery) -> list[Decimal | int]:
+def _figures(spends: Sequence[Spend], view: SpendQuery) -> list[Decimal | int]:
     return [getattr(spend, view.metric) for spend in spends]
 
 
-def _only(view: SpendQuery, groups: Sequence[str]) -> SpendFilter:
-    """The spend of these groups alone; of cost centres there are few, so all are read."""
-    if view.by == "cost_centre":
-        return view.which
-    return narrowed(view.which, {view.by: tuple(groups)})
-
-
 def _over_time(
-    view: SpendQuery, which: SpendFilter, spans: Sequence[Span], *, by: str
-) -> dict[str, list[Spend]]:
-    """The spend of each group in each of the spans; one query."""
-    found: dict[str, list[Spend]] = defaultdict(lambda: [Spend()] * len(spans))
+    view: SpendQuery, shown: Sequence[str], spans: Sequence[Span]
+) -> dict[str | None, list[Spend]]:
+    """Calls, tokens and cost of each of the groups `shown` in each of the spans, and of all others
+    as None; one query."""
+    found: dict[str | None, list[Spend]] = defaultdict(lambda: [Spend()] * len(spans))
     starts = [span.starts for span in spans]
-    for each in spend_over_time(
-        which, step=step_of(view.days), zone=view.days.zone, by=by, within_centre=view.level
+    for each in spend_columns(
+        view.which,
+        step=step_of(view.days),
+        zone=view.days.zone,
+        by=DIMENSIONS[view.by].by,
+        shown=shown,
+        within_centre=view.level,
     ):
         # Where a change of the clock is not by whole hours, an hour starts within another.
         index = max(bisect_right(starts, each.starts) - 1, 0)
-        found[each.group][index] += each.spend
+        found[each.group][index] += Spend(calls=each.calls, tokens=each.tokens, cost=each.cost)
     return found
 
 

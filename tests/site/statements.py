@@ -132,22 +132,24 @@ PARAMETERS: dict[str, Any] = {
     "worker": "worker-1",
     "zone": "UTC",
 }
+_SPEND = {
+    "by_days": True,
+    "since": NOON,
+    "providers": [],
+    "key_ids": [],
+    "agents": [],
+    "cost_centres": [],
+    "paying_centres": [],
+    "labels": [],
+    "within": None,
+    "within_centre": None,
+    "by": "agent",
+    "then_by": "model",
+    "step": "day",
+}
 OWN_PARAMETERS = {
-    "keys.books.queries.spend.SPEND": {
-        "by_days": True,
-        "since": NOON,
-        "providers": [],
-        "key_ids": [],
-        "agents": [],
-        "cost_centres": [],
-        "paying_centres": [],
-        "labels": [],
-        "within": None,
-        "within_centre": None,
-        "by": "agent",
-        "then_by": "model",
-        "step": "day",
-    },
+    "keys.books.queries.spend.SPEND": _SPEND,
+    "keys.books.queries.spend.SPEND_COLUMNS": _SPEND | {"shown": ["agent"]},
     "keys.books.queries.usage_lines.USAGE_LINES": {"since": NOON, "within": None},
     # It takes arrays of equal length.
     "keys.books.sql.rotate.MOVE": {

@@ -101,6 +101,30 @@ class SpendPeriod(NamedTuple):
     spend: Spend
 
 
+class SpendColumn(NamedTuple):
+    """The usage of one group in one period, which starts as that of a `SpendPeriod`.
+
+    `group` is None for all groups that are not shown by themselves. `cost` is in USD.
+    """
+
+    starts: date
+    group: str | None
+    calls: int
+    tokens: int
+    cost: Decimal
+
+
+class SpendColumnRow(NamedTuple):
+    """A row of SPEND_COLUMNS, which says when it starts as a `SpendRow` does."""
+
+    starts_at: datetime | None
+    day: date | None
+    group: str | None
+    calls: int
+    tokens: int
+    cost: Decimal
+
+
 class SpendRow(NamedTuple):
     """A row of SPEND: `starts_at` is set if it is by quarter or hour, `day` if by day or month."""
 
@@ -136,10 +160,12 @@ class SpendRow(NamedTuple):
         return Spend(*self[4:])
 
 
-_SUMS = ", ".join(
-    f"sum(u.{field.name}){'' if field.type is Decimal else '::bigint'} AS {field.name}"
-    for field in fields(Spend)
-)
+def _sums(names: Iterable[str]) -> str:
+    types = {field.name: field.type for field in fields(Spend)}
+    return ", ".join(
+        f"sum(u.{name}){'' if types[name] is Decimal else '::bigint'} AS {name}" for name in names
+    )
+
 
 _MEASURES = ", ".join(MEASURES)
 
@@ -161,10 +187,8 @@ def _group_sql(parameter: str) -> str:
                        ELSE '' END"""
 
 
-# One statement sees one snapshot, so it is exact while settlements and the job of days write. The
-# values are in its text when it is planned, so parts that do not apply cost nothing.
-SPEND = Statement(
-    f"""
+# What the statements read: the days and slices of the filter, and when a row of them starts.
+_USED = f"""
     -- The whole days of the filter that have been made, if days can be read. The beginnings of days
     -- are wide of a clock change at midnight: the date decides.
     WITH rolled AS MATERIALIZED (
@@ -212,33 +236,57 @@ SPEND = Statement(
                 OFFSET 0) s
          WHERE (s.starts_at AT TIME ZONE coalesce((SELECT zone FROM rolled), 'UTC'))::date
                BETWEEN p.first AND p.last
-    )
-    SELECT CASE %(step)s::text WHEN 'quarter' THEN u.starts_at
+    )"""  # noqa: S608 - names of columns
+_STARTS = """
+           CASE %(step)s::text WHEN 'quarter' THEN u.starts_at
                                WHEN 'hour' THEN date_trunc('hour', u.starts_at, %(zone)s::text)
            END AS starts_at,
            CASE %(step)s::text WHEN 'day' THEN u.day
-                               WHEN 'month' THEN date_trunc('month', u.day)::date
-           END AS day,
-           {_group_sql("by")} AS "group",
-           {_group_sql("then_by")} AS subgroup,
-           {_SUMS}
+                               WHEN 'month' THEN date_trunc('month', u.day::timestamp)::date
+           END AS day,"""
+_FILTERED = """
       FROM used u
       -- Left, although each has a match: so the planner knows that no rows get lost.
       LEFT JOIN keys_apikey k ON k.slug = u.api_key_id
       LEFT JOIN keys_costcentre c ON c.slug = u.cost_centre_id
-     WHERE (%(providers)s::text[] = '{{}}' OR k.provider_id = ANY(%(providers)s))
-       AND (%(key_ids)s::text[] = '{{}}' OR u.api_key_id = ANY(%(key_ids)s))
-       AND (%(agents)s::text[] = '{{}}' OR u.agent_id = ANY(%(agents)s))
-       AND (%(cost_centres)s::text[] = '{{}}' OR c.path::text[] && %(cost_centres)s)
-       AND (%(paying_centres)s::text[] = '{{}}' OR u.cost_centre_id = ANY(%(paying_centres)s))
-       AND (%(labels)s::text[] = '{{}}' OR u.label = ANY(%(labels)s))
-       AND (%(models)s::text[] = '{{}}'
+     WHERE (%(providers)s::text[] = '{}' OR k.provider_id = ANY(%(providers)s))
+       AND (%(key_ids)s::text[] = '{}' OR u.api_key_id = ANY(%(key_ids)s))
+       AND (%(agents)s::text[] = '{}' OR u.agent_id = ANY(%(agents)s))
+       AND (%(cost_centres)s::text[] = '{}' OR c.path::text[] && %(cost_centres)s)
+       AND (%(paying_centres)s::text[] = '{}' OR u.cost_centre_id = ANY(%(paying_centres)s))
+       AND (%(labels)s::text[] = '{}' OR u.label = ANY(%(labels)s))
+       AND (%(models)s::text[] = '{}'
             OR coalesce(nullif(u.model, ''), k.model) = ANY(%(models)s))
        AND (%(within)s::text[] IS NULL OR c.path::text[] && %(within)s)
-       AND (%(within_centre)s::text IS NULL OR %(within_centre)s = ANY(c.path))
+       AND (%(within_centre)s::text IS NULL OR %(within_centre)s = ANY(c.path))"""
+# One statement sees one snapshot, so it is exact while settlements and the job of days write. The
+# values are in its text when it is planned, so parts that do not apply cost nothing.
+SPEND = Statement(
+    f"""{_USED}
+    SELECT {_STARTS}
+           {_group_sql("by")} AS "group",
+           {_group_sql("then_by")} AS subgroup,
+           {_sums(_SUMMED)}
+    {_FILTERED}
      GROUP BY 1, 2, 3, 4
     """,  # noqa: S608 - names of columns
     SpendRow,
+)
+# The columns of a chart. Each further sum takes its time where there are many days, so it has
+# those that a chart can draw.
+SPEND_COLUMNS = Statement(
+    f"""{_USED},
+    grouped AS (
+        SELECT {_STARTS}
+               {_group_sql("by")} AS "group", u.calls, u.tokens, u.cost
+        {_FILTERED}
+    )
+    SELECT u.starts_at, u.day, CASE WHEN u.group = ANY(%(shown)s) THEN u.group END AS "group",
+           {_sums(("calls", "tokens", "cost"))}
+      FROM grouped u
+     GROUP BY 1, 2, 3
+    """,  # noqa: S608 - names of columns
+    SpendColumnRow,
 )
 
 
@@ -292,7 +340,32 @@ def spend_over_time(
     return sorted(periods, key=lambda each: each[:2])
 
 
-def _rows(
+def spend_columns(
+    which: SpendFilter,
+    *,
+    step: Step,
+    zone: ZoneInfo,
+    by: str,
+    shown: Iterable[str],
+    within_centre: str | None = None,
+) -> list[SpendColumn]:
+    """What each period in `zone` has used, of each of the groups `shown` and of all others as one;
+    one query. In no order."""
+    asked = _asked(which, by=by, within_centre=within_centre, step=step, zone=zone.key)
+    return [
+        SpendColumn(starts, row.group, row.calls, row.tokens, row.cost)
+        for row in fetch_unprepared(SPEND_COLUMNS, **asked, shown=list(shown))
+        if (starts := row.starts_at or row.day)
+    ]
+
+
+def _rows(which: SpendFilter, *, by: str = "", then_by: str = "", **asked: Any) -> list[SpendRow]:
+    return fetch_unprepared(
+        SPEND, **_asked(which, by=by, then_by=then_by, **asked), then_by=then_by
+    )
+
+
+def _asked(
     which: SpendFilter,
     *,
     by: str = "",
@@ -300,22 +373,21 @@ def _rows(
     within_centre: str | None = None,
     step: str = "",
     zone: str = "UTC",
-) -> list[SpendRow]:
+) -> dict[str, Any]:
     if unknown := {by, then_by} - {"", *GROUPS}:
         raise ValueError(f"Spend cannot be grouped by {unknown}.")
     if not (is_on_border(which.since) and is_on_border(which.until)):
         raise ValueError("Use moments on a quarter of an hour.")
-    return fetch_unprepared(
-        SPEND,
-        **_as_lists(which),
-        by=by,
-        then_by=then_by,
-        within_centre=within_centre,
-        step=step,
-        zone=zone,
+    return _as_lists(which) | {
+        "by": by,
+        "within_centre": within_centre,
+        "step": step,
+        "zone": zone,
         # They have no labels.
-        by_days="label" not in (by, then_by) and not which.labels and step in ("", "day", "month"),
-    )
+        "by_days": "label" not in (by, then_by)
+        and not which.labels
+        and step in ("", "day", "month"),
+    }
 
 
 def slice_start(moment: datetime) -> datetime:
