@@ -1,5 +1,7 @@
 """What an agent asked people for: budget requests, and every approval with its state."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -19,6 +21,8 @@ from security import services as security
 from security.actor import ActorKind
 from security.models import Approval
 from security.refusals import ApprovalNotFound
+
+_BUDGET_REQUEST = "budget_request"
 
 
 class GrantOutput(serializers.Serializer):
@@ -59,43 +63,39 @@ class ApprovalOutput(serializers.Serializer):
     )
 
 
+_ApprovalPage = pagination.page_serializer(ApprovalOutput)
+
+
+class ApprovalQuery(pagination.PageQuery):
+    """Which approvals to list."""
+
+    status = serializers.ChoiceField(
+        Approval.Status.choices,
+        required=False,
+        help_text="Only approvals with this status are returned.",
+    )
+
+
 class ApprovalListView(ApiView):
     """`/api/v1/approvals`."""
-
-    class Query(pagination.PageQuery):
-        """Which approvals to list."""
-
-        status = serializers.ChoiceField(
-            Approval.Status.choices,
-            required=False,
-            help_text="Only approvals with this status are returned.",
-        )
 
     @extend_schema(
         operation_id="listApprovals",
         summary="List approvals",
         description="Requires the scope `read`. Returns what the agent asked people for, newest "
         "first, with their decisions. With the scope `operate`, returns what all agents asked for.",
-        parameters=[Query],
-        responses=pagination.page_serializer(ApprovalOutput),
+        parameters=[ApprovalQuery],
+        responses=_ApprovalPage,
     )
     def get(self, request: Request) -> Response:
         """Return a page of approvals."""
-        values = query(request, self.Query)
-        limit = values.pop("limit")
-        after = pagination.cursor_value(values.pop("cursor", None), int)
-        rows = _visible(self.bearer).filter(**values).order_by("-id")
-        if after:
-            rows = rows.filter(id__lt=after)
-        page = list(rows[: limit + 1])
-        return Response(
-            pagination.page(page, limit=limit, output=ApprovalOutput, at=lambda row: (row.id,))
-        )
+        return _page(_visible(self.bearer), query(request, ApprovalQuery))
 
 
 class BudgetRequestListView(ApiView):
     """`/api/v1/budget-requests`."""
 
+    scopes = {"GET": (READ, SPEND, OPERATE), "POST": (SPEND,)}
     problems = {"POST": (409,)}
 
     class Input(Strict):
@@ -120,6 +120,20 @@ class BudgetRequestListView(ApiView):
         reason = String(
             max_length=300, help_text="Why it is needed; the person who decides reads it."
         )
+
+    @extend_schema(
+        operation_id="listBudgetRequests",
+        summary="List budget requests",
+        description="Requires the scope `read` or `spend`. Returns the budget requests of the "
+        "agent, newest first, with what was decided and granted. With the scope `operate`, returns "
+        "those of all agents.",
+        parameters=[ApprovalQuery],
+        responses=_ApprovalPage,
+    )
+    def get(self, request: Request) -> Response:
+        """Return a page of budget requests."""
+        rows = _visible(self.bearer).filter(kind=_BUDGET_REQUEST)
+        return _page(rows, query(request, ApprovalQuery))
 
     @extend_schema(
         operation_id="requestBudget",
@@ -201,6 +215,18 @@ class WithdrawalView(ApiView):
         return Response(serialize(ApprovalOutput, approval))
 
 
+def _page(rows: QuerySet[Approval], values: dict[str, Any]) -> Response:
+    limit = values.pop("limit")
+    after = pagination.cursor_value(values.pop("cursor", None), int)
+    rows = rows.filter(**values).order_by("-id")
+    if after:
+        rows = rows.filter(id__lt=after)
+    page = list(rows[: limit + 1])
+    return Response(
+        pagination.page(page, limit=limit, output=ApprovalOutput, at=lambda row: (row.id,))
+    )
+
+
 def _asked_by(bearer: Bearer) -> QuerySet[Approval]:
     """What the bearer's agent asked for."""
     return _visible(bearer).filter(asked_by_name=bearer.agent)
@@ -213,7 +239,7 @@ def _visible(bearer: Bearer) -> QuerySet[Approval]:
 
 
 def _budget_request(approvals: QuerySet[Approval], approval_id: int) -> Approval:
-    found = approvals.filter(pk=approval_id, kind="budget_request").first()
+    found = approvals.filter(pk=approval_id, kind=_BUDGET_REQUEST).first()
     if found is None:
         raise ApprovalNotFound(approval_id=approval_id)
     return found

@@ -26,6 +26,7 @@ class Job(NamedTuple):
 JOBS = (
     Job("keys.jobs.expire", 1),
     Job("keys.jobs.turn_windows", 1),
+    Job("keys.jobs.record_ended_grants", 1),
     Job("keys.jobs.rotate_stranded", 1),
     Job("keys.jobs.resume_rotations", 1),
     Job("keys.jobs.roll_up_usage", 15),

@@ -27,6 +27,10 @@ links.register(
         "key": Page("dashboard:key"),
         "alerts": Page("dashboard:alerts", {"stage": "stage", "severity": "severity"}),
         "alert": Page("dashboard:alert"),
+        "ask_budget": Page(
+            "dashboard:ask-budget",
+            {name: name for name in ("scope", "unit", "period", "session", "needed")},
+        ),
         "approvals": Page("dashboard:approvals"),
         "approval": Page("dashboard:approval"),
         "gate": Page("dashboard:gate"),

@@ -7,6 +7,7 @@ from dashboard.views.alerts import alert, alerts
 from dashboard.views.api_keys import key, keys
 from dashboard.views.approvals import approval, approvals, gate
 from dashboard.views.books_check import books_check
+from dashboard.views.budget_requests import ask_budget
 from dashboard.views.budgets import budget, budgets
 from dashboard.views.charges import charge, charges
 from dashboard.views.date_notes import add_note, delete_note
@@ -33,6 +34,7 @@ urlpatterns = [
     path("budgets", budgets, name="budgets"),
     path("budgets/<slug:slug>", budget, {"kind": "centre"}, name="budget"),
     path("budgets/agents/<slug:slug>", budget, {"kind": "agent"}, name="agent-budget"),
+    path("budget-requests/new", ask_budget, name="ask-budget"),
     path("keys", keys, name="keys"),
     path("keys/<slug:slug>", key, name="key"),
     path("search", search, name="search"),

@@ -27,14 +27,14 @@ class OwnAccess(Refusal):
 
 @dataclass(kw_only=True, eq=False)
 class TooManyBudgetRequests(Refusal):
-    """As many budget requests of the agent wait as may wait."""
+    """As many budget requests of the agent or the person wait as may wait."""
 
     agent: str
     open_max: int
 
     def sentence(self) -> str:
         return (
-            f"{self.open_max} budget requests of the agent {self.agent} wait for a decision. Wait "
+            f"{self.open_max} budget requests of {self.agent} wait for a decision. Wait "
             "for one of them, or withdraw one."
         )
 

@@ -20,8 +20,10 @@ _UNITS = ((100_000, 1_000, "thousand"), (100_000_000, 1_000_000, "million"))
 
 
 def budget_message(budget: NoBudget) -> str:
-    """What is lacking, the numbers of the allocation, what to do, and where a person sees it."""
-    return f"{_without_statuses(f'{budget.detail} {_numbers(budget)}')} {_page_url(budget)}"
+    """What is lacking, the numbers of the allocation, what to do, and where a person sees it and
+    asks for more."""
+    words = _without_statuses(f"{budget.detail} {_numbers(budget)}")
+    return f"{words} People ask for more at {_ask_page(budget)} Its page: {_page_url(budget)}"
 
 
 def body_facts(budget: NoBudget) -> dict[str, JSON]:
@@ -33,7 +35,15 @@ def body_facts(budget: NoBudget) -> dict[str, JSON]:
         "link": _page_url(budget),
         "api_url": _quoted(f"{api}/allocations/{budget.session_id}"),
         "budget_requests": f"{api}/budget-requests",
+        "ask_page": _ask_page(budget),
     }
+
+
+def _ask_page(budget: NoBudget) -> str:
+    """Where a person asks for more, for the agent of the session, with what the call needed."""
+    needed = getattr(budget, "needed", None)
+    session = {"session": budget.session_id} | ({"needed": needed} if needed else {})
+    return _quoted(f"{settings.PUBLIC_URL}{links.url('ask_budget', **session)}")
 
 
 def _page_url(budget: NoBudget) -> str:
@@ -44,7 +54,7 @@ def _numbers(budget: NoBudget) -> str:
     return (
         f"The allocation has {budget.allocated:,} tokens until {budget.ends_at:%Y-%m-%d %H:%M} UTC,"
         f" {budget.used:,} used, {budget.held:,} held for calls in flight. An allocation is not"
-        " refilled: request another one. Its page:"
+        " refilled: request another one."
     )
 
 

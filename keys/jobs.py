@@ -26,6 +26,11 @@ def turn_windows() -> int:
     return services.open_windows(now=now) + services.revive_keys(now=now)
 
 
+def record_ended_grants() -> int:
+    """Every minute: record in the audit which grants have ended; returns how many."""
+    return services.record_ended_grants(now=timezone.now())
+
+
 def refresh_catalogue() -> int:
     """Daily, and after an upgrade: lines of the model catalogue that no user has changed."""
     return services.refresh_catalogue()

@@ -95,10 +95,11 @@ class LimitReached(NoRoom):
     """A limit of the agent or of a cost centre has no room; `windows` names it.
 
     `budget_requests`: the address at which the agent can ask for more, with the scope, unit and
-    period of the window.
+    period of the window. `ask_page`: the page on which a person can ask for it.
     """
 
     budget_requests: str
+    ask_page: str = ""
 
     def sentence(self) -> str:
         which = f": {self.windows[0]}" if self.windows else ""
@@ -108,7 +109,7 @@ class LimitReached(NoRoom):
         """When there is room again, and where to ask for more."""
         return (
             f"{self.resets()} Ask for fewer tokens, or ask for more budget with POST "
-            f"{self.budget_requests}."
+            f"{self.budget_requests}. People ask at {self.ask_page}"
         )
 
 

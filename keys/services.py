@@ -79,7 +79,7 @@ from keys.identity.services.allow_lists import set_allow_list
 from keys.identity.services.organisation import OrganisationChanges, change_organisation
 from keys.identity.services.outbound_guard import set_outbound_guard
 from keys.identity.services.token_use import note_token_use
-from keys.limits.services.grants import end_grant, grant
+from keys.limits.services.grants import end_grant, grant, record_ended_grants
 from keys.limits.services.limits import Terms, limit_in_force, remove_limit, set_limit, subject_at
 from keys.limits.services.new_agents import create_agent, create_agent_of
 from keys.limits.services.propose_limit import propose_limit, propose_limit_removal
@@ -182,6 +182,7 @@ __all__ = [
     "open_past_windows",
     "open_windows",
     "plan_for_calls",
+    "record_ended_grants",
     "refresh_catalogue",
     "release",
     "remove_limit",

@@ -7,7 +7,14 @@ from gate.services.audit_chain_alerts import (
     send_checkpoint,
 )
 from gate.services.backups import back_up, back_up_vault, restore, restore_vault
-from gate.services.budget_requests import DAYS_MAX, OPEN_MAX, BudgetRequest, request_budget
+from gate.services.budget_requests import (
+    DAYS_MAX,
+    OPEN_MAX,
+    BudgetRequest,
+    ask_for_budget,
+    budget_effect,
+    request_budget,
+)
 from gate.services.findings import (
     FindingReport,
     alert_of_overdue_findings,
@@ -35,9 +42,11 @@ __all__ = [
     "alert_of_approvals",
     "alert_of_unsealed_rows",
     "alert_of_overdue_findings",
+    "ask_for_budget",
     "ask_reveal",
     "back_up",
     "back_up_vault",
+    "budget_effect",
     "decide_finding",
     "end_sessions",
     "invite",

@@ -1,17 +1,19 @@
-"""Agents ask for more budget: a person grants it, and the grant ends by itself."""
+"""Agents and people ask for more budget: a person grants it, and the grant ends by itself."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from common import formatting
 from gate.refusals import TooManyBudgetRequests
 from keys import services as keys
+from keys.books.queries.pages import budget_meters
 from keys.identity.queries.token_holders import token_holders
-from keys.models import Agent, Limit, Period, Unit
+from keys.models import Agent, Limit, Period, Unit, Window
 from keys.refusals import LimitNotFound, WrongValue
 from security import approvals
 from security import services as security
@@ -22,6 +24,8 @@ from security.refusals import ApprovalOutdated
 
 OPEN_MAX = 5
 DAYS_MAX = 31
+# API keys are not among them: their limits say what a provider gives.
+_PAYERS = ("agent:", "centre:")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +48,7 @@ class BudgetRequest:
             "unit": self.unit,
             "period": self.period,
             "amount": format(Decimal(self.amount).normalize(), "f"),
-            "until": self.until.isoformat(),
+            "until": self.until.astimezone(UTC).isoformat(),
         }
 
 
@@ -64,13 +68,43 @@ def request_budget(
     """
     # One request of an agent after the other: they are counted.
     asking = Agent.objects.select_for_update(no_key=True).get(pk=agent)
+    payers = {f"agent:{asking.pk}", *(f"centre:{slug}" for slug in asking.cost_centre.path)}
+    return _ask(request, idempotency_key, payers=payers, actor=actor, now=now)
+
+
+@transaction.atomic(durable=True)
+def ask_for_budget(
+    request: BudgetRequest, *, idempotency_key: str | None, actor: Actor, now: datetime
+) -> tuple[Approval, bool]:
+    """A person asks others to grant an agent or a cost centre more; returns as `request_budget`.
+
+    The caller says whether the person may see the limit. Refusals: those of `request_budget`.
+    """
+    # One request of a person after the other: they are counted.
+    get_user_model().objects.select_for_update(no_key=True).get(username=actor.name)
+    return _ask(request, idempotency_key, actor=actor, now=now)
+
+
+def budget_effect(request: BudgetRequest, *, now: datetime) -> str:
+    """What the request would do now, in figures. Refusals: LimitNotFound, WrongValue."""
+    return _effect(request, _check(request, now=now), now=now)
+
+
+def _ask(
+    request: BudgetRequest,
+    idempotency_key: str | None,
+    *,
+    payers: set[str] | None = None,
+    actor: Actor,
+    now: datetime,
+) -> tuple[Approval, bool]:
     asked = Approval.objects.filter(asked_by_kind=actor.kind, asked_by_name=actor.name)
     effect = ""
     if not (idempotency_key and asked.filter(idempotency_key=idempotency_key).exists()):
-        limit = _check(request, asking, now=now)
-        effect = _effect(request, limit)
+        limit = _check(request, payers, now=now)
+        effect = _effect(request, limit, now=now)
         if asked.waiting().filter(kind=BUDGET_REQUEST.slug).count() >= OPEN_MAX:
-            raise TooManyBudgetRequests(agent=agent, open_max=OPEN_MAX)
+            raise TooManyBudgetRequests(agent=actor.name, open_max=OPEN_MAX)
     return security.ask_approval(
         kind=BUDGET_REQUEST,
         subject=request.scope,
@@ -84,15 +118,16 @@ def request_budget(
     )
 
 
-def _check(request: BudgetRequest, agent: Agent, *, now: datetime) -> Limit:
-    """The limit that the request is about. Refusals: LimitNotFound, WrongValue."""
+def _check(request: BudgetRequest, payers: set[str] | None = None, *, now: datetime) -> Limit:
+    """The limit that the request is about: one of `payers`, if given. Refusals: LimitNotFound,
+    WrongValue."""
     keys.Terms(unit=request.unit, period=request.period, amount=request.amount).check()
     if not request.amount:
         raise WrongValue("Ask for more than nothing.", field="amount")
     if not now < request.until <= now + timedelta(days=DAYS_MAX):
         raise WrongValue(f"Use a moment within the next {DAYS_MAX} days.", field="until")
-    payers = {f"agent:{agent.pk}", *(f"centre:{slug}" for slug in agent.cost_centre.path)}
-    limit = _limit(request.scope, request.unit, request.period) if request.scope in payers else None
+    is_payer = request.scope.startswith(_PAYERS) if payers is None else request.scope in payers
+    limit = _limit(request.scope, request.unit, request.period) if is_payer else None
     if limit is None:
         raise LimitNotFound(scope=request.scope, unit=request.unit, period=request.period)
     return limit
@@ -102,19 +137,21 @@ def _limit(scope: str, unit: str, period: str) -> Limit | None:
     return keys.limit_in_force(keys.subject_at(scope), unit=unit, period=period)
 
 
-def _effect(request: BudgetRequest, limit: Limit) -> str:
-    window = limit.windows.get(closed_at=None)
+def _effect(request: BudgetRequest, limit: Limit, *, now: datetime) -> str:
+    (meter,) = budget_meters(Window.objects.filter(limit=limit), now=now)
     period = "in total" if limit.period == Period.TOTAL else f"per {limit.period}"
 
     def words(number: Decimal | int) -> str:
         unit = "USD" if limit.unit == Unit.USD else "tokens"
         return f"{formatting.group_digits(Decimal(number))} {unit}"
 
+    more = f" and {words(meter.granted)} more by grants" if meter.granted else ""
     return (
-        f"{limit.scope} may use {words(window.amount)} {period}; {words(window.used)} are used and "
-        f"{words(window.committed)} committed.\n"
-        f"Until {request.until:%Y-%m-%d %H:%M} UTC it may use {words(request.amount)} more "
-        f"{period}."
+        f"{limit.scope} may use {words(meter.amount)} {period}{more}; {words(meter.used)} are used "
+        f"and {words(meter.committed)} committed, so {words(meter.free)} are free.\n"
+        f"Until {request.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC it may use "
+        f"{words(request.amount)} more {period}: {words(meter.free_with(request.amount))} would be "
+        "free now."
     )
 
 
@@ -136,8 +173,8 @@ def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
 BUDGET_REQUEST = approvals.register(
     ApprovalKind(
         slug="budget_request",
-        meaning="An agent asks for more than a limit of it or its cost centres allows. Approving "
-        "lets the limit allow it from then on, until the grant ends by itself.",
+        meaning="An agent or a person asks for more than a limit allows. Approving lets the limit "
+        "allow it from then on, until the grant ends by itself.",
         permission="keys.decide_budget_request",
         apply=_apply,
         holders=token_holders,

@@ -209,10 +209,19 @@ class Grant(models.Model):
         related_name="grant",
         help_text="The approval of the budget request.",
     )
+    end_recorded_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the audit recorded that the grant has ended; empty before that.",
+    )
 
     class Meta:
         ordering = ["-id"]
-        permissions = [("decide_budget_request", "Can decide budget requests of agents")]
+        permissions = [
+            ("decide_budget_request", "Can decide budget requests of agents"),
+            ("request_budget", "Can ask for more budget"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="grant_is_positive"),
             models.CheckConstraint(
@@ -221,7 +230,13 @@ class Grant(models.Model):
         ]
         indexes = [
             # For every commit: the grants of a limit that run.
-            models.Index(fields=["limit", "ends_at"], name="grant_by_limit_and_end")
+            models.Index(fields=["limit", "ends_at"], name="grant_by_limit_and_end"),
+            # For keys.jobs.record_ended_grants.
+            models.Index(
+                fields=["ends_at"],
+                condition=Q(end_recorded_at=None),
+                name="grant_end_not_recorded",
+            ),
         ]
         triggers = [
             pgtrigger.Protect(

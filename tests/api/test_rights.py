@@ -36,6 +36,7 @@ FIELDS = {
 READ, SPEND, OPERATE = ("read", "operate"), ("spend",), ("operate",)
 SCOPES = {
     ("GET", "/me"): ("read", "spend", "operate"),
+    ("GET", "/budget-requests"): ("read", "spend", "operate"),
     ("GET", "/budget-requests/{approval_id}"): ("read", "spend", "operate"),
     ("POST", "/estimates"): ("read", "spend"),
     ("POST", "/plans"): ("read", "spend"),

@@ -33,7 +33,7 @@ PATHS = {
     "/api/v1/me": {"get"},
     "/api/v1/alerts": {"get"},
     "/api/v1/approvals": {"get"},
-    "/api/v1/budget-requests": {"post"},
+    "/api/v1/budget-requests": {"get", "post"},
     "/api/v1/budget-requests/{approval_id}": {"get"},
     "/api/v1/budget-requests/{approval_id}/withdrawal": {"post"},
     "/api/v1/findings": {"post"},

@@ -11,6 +11,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:budgets": ("/budgets", "/budgets?unit=tokens&period=day&sort=-spent"),
     "dashboard:budget": ("/budgets/research", "/budgets/research?act=limit"),
     "dashboard:agent-budget": ("/budgets/agents/ada",),
+    "dashboard:ask-budget": ("/budget-requests/new?scope=centre:research",),
     "dashboard:keys": ("/keys", "/keys?idle=1", "/keys?status=broken"),
     "dashboard:key": ("/keys/nvidia-1", "/keys/nvidia-1?act=limit"),
     "dashboard:search": ("/search", "/search?q=nvidia", "/search?q=nothing"),

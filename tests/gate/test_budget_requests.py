@@ -1,11 +1,12 @@
 """Agents ask for more budget; a grant raises a limit while it runs, and ends by itself."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import ProgrammingError, transaction
+from django.db import IntegrityError, ProgrammingError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,10 +15,12 @@ from gate.refusals import TooManyBudgetRequests
 from keys import refusals as keys_refusals
 from keys import services as keys
 from keys.limits.queries.spendable import spendable
-from keys.models import Agent, Grant, Window
+from keys.models import Agent, ApiKey, Grant, Window
 from keys.refusals import LimitNotFound, LimitReached, WrongValue
+from security import audit
 from security import services as security
 from security.actor import Actor
+from security.models import Approval, AuditEntry
 from security.refusals import ApprovalOutdated, SecondPersonNeeded
 from tests.actors import ACTOR, GRACE, OLGA
 from tests.api.caller import Caller, assert_problem, token_of
@@ -64,7 +67,11 @@ def refused(tokens, *, now):
 
 def test_a_grant_counts_from_its_start_to_exactly_its_end(ada):
     allocate(tokens=1_000)
-    assert refused(1, now=NOON).budget_requests.endswith("/api/v1/budget-requests")
+    refusal = refused(1, now=NOON)
+    assert refusal.budget_requests.endswith("/api/v1/budget-requests")
+    link = "/budget-requests/new?scope=agent%3Aada&unit=tokens&period=day&needed=1"
+    assert refusal.ask_page.endswith(link)
+    assert link in refusal.detail
     grant = granted(500)
     assert (grant.starts_at, grant.ends_at) == (NOON, END)
     refused(1, now=NOON - AN_INSTANT)
@@ -203,7 +210,10 @@ def test_an_agent_asks_by_the_api_and_sees_what_was_decided(ada):
     assert (said["status"], said["decided_reason"]) == ("approved", "fine")
     assert said["grant"]["ends_at"]
     assert caller.get("/approvals", status="approved").json()["results"] == [said]
+    assert caller.get("/budget-requests").json()["results"] == [said]
+    assert caller.get("/budget-requests", status="asked").json()["results"] == []
     assert other.get("/approvals").json()["results"] == []
+    assert other.get("/budget-requests").json()["results"] == []
     assert caller.get("/me").json()["limits"][0]["granted"] == "1000"
     assert caller.post("/allocations", tokens=2_000).status_code == 201
     assert_problem(caller.post(f"{path}/withdrawal"), 409, "approval_decided")
@@ -213,6 +223,65 @@ def test_an_agent_withdraws_its_request(ada):
     approval = ask(now=timezone.now(), until=timezone.now() + timedelta(hours=1))
     caller = Caller(token_of("ada"))
     assert caller.post(f"/budget-requests/{approval.pk}/withdrawal").json()["status"] == "withdrawn"
+
+
+def test_a_person_asks_and_only_another_person_decides(ada):
+    person("olga")
+    request = gate.BudgetRequest(
+        scope="agent:ada", unit="tokens", period="day", amount=500, until=END, reason="x"
+    )
+    asked, created = gate.ask_for_budget(request, idempotency_key="one", actor=OLGA, now=NOON)
+    again = gate.ask_for_budget(request, idempotency_key="one", actor=OLGA, now=NOON)
+    assert (created, again) == (True, (asked, False))
+    assert "1,500 tokens would be free now" in asked.effect
+    with pytest.raises(SecondPersonNeeded):
+        security.approve(asked.pk, actor=OLGA, now=NOON)
+    with pytest.raises(IntegrityError, match="second_person"), transaction.atomic():
+        Approval.objects.filter(pk=asked.pk).update(
+            status="approved",
+            decided_by_name="olga",
+            decided_by_kind="person",
+            decided_at=NOON,
+            decided_persons=asked.asked_persons,
+        )
+    assert security.approve(asked.pk, actor=GRACE, now=NOON).grant.amount == 500
+
+
+def test_a_person_has_five_requests_open_at_most_and_asks_for_no_api_key(ada):
+    request = gate.BudgetRequest(
+        scope="agent:ada", unit="tokens", period="day", amount=500, until=END, reason="x"
+    )
+    for _ in range(gate.OPEN_MAX):
+        gate.ask_for_budget(request, idempotency_key=None, actor=GRACE, now=NOON)
+    with pytest.raises(TooManyBudgetRequests, match="5 budget requests of grace"):
+        gate.ask_for_budget(request, idempotency_key=None, actor=GRACE, now=NOON)
+    limit(ApiKey.objects.get(), 5)
+    with pytest.raises(LimitNotFound):
+        gate.budget_effect(replace(request, scope="key:nvidia-1"), now=NOON)
+
+
+def test_the_audit_has_the_end_of_a_grant_once(ada):
+    grant, early = granted(500), granted(300)
+    keys.end_grant(early, reason="no longer", actor=OLGA, now=NOON + timedelta(hours=1))
+    assert keys.record_ended_grants(now=END - AN_INSTANT) == 0
+    assert keys.record_ended_grants(now=END) == 1
+    assert keys.record_ended_grants(now=END + timedelta(hours=1)) == 0
+    ends = AuditEntry.objects.about("agent:ada").filter(action="grant.end").order_by("pk")
+    assert [(entry.actor_name, entry.reason) for entry in ends] == [
+        ("olga", "no longer"),
+        ("grants", "its time is over"),
+    ]
+    assert ends[1].after == {"granted": "0", "ended_at": END.isoformat().replace("+00:00", "Z")}
+    assert f"approval:{grant.approval_id}" in ends[1].subjects
+
+
+def test_a_recorder_that_dies_records_the_end_later(ada, monkeypatch):
+    granted(500)
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr(audit, "record", lambda **_: 1 / 0)
+        keys.record_ended_grants(now=END)
+    assert keys.record_ended_grants(now=END) == 1
+    assert AuditEntry.objects.filter(action="grant.end").count() == 1
 
 
 def test_a_grant_is_ended_in_the_admin(client, ada):

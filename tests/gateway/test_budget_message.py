@@ -107,6 +107,15 @@ def test_the_link_is_the_page_of_the_allocation_without_what_looks_like_a_status
     assert unquote(facts["api_url"]).endswith(f"/api/v1/allocations/{session_id}")
 
 
+@pytest.mark.parametrize("wire_format", ["openai", "anthropic"])
+def test_the_message_says_where_a_person_asks_for_more(wire_format):
+    body = answer(exhausted(needed=429), wire_format)[2]
+    page = body["butler"]["ask_page"]
+    assert unquote(page).endswith("/budget-requests/new?session=ses-1&needed=429")
+    assert f" {page} " in body["error"]["message"]
+    assert not RETRIED.search(json.dumps(body))
+
+
 def test_no_part_of_a_random_id_looks_like_a_status():
     ids = {random_id("req_") for _ in range(500)}
     assert len(ids) == 500

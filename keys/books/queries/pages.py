@@ -42,7 +42,11 @@ class Meter:
     @property
     def free(self) -> Decimal:
         """What can still be committed; 0 when the limit was lowered below used plus committed."""
-        return max(self.amount + self.granted - self.used - self.committed, _NOTHING)
+        return self.free_with(_NOTHING)
+
+    def free_with(self, more: Decimal | int) -> Decimal:
+        """What could still be committed if the limit allowed `more`."""
+        return max(self.amount + self.granted + more - self.used - self.committed, _NOTHING)
 
 
 class LiveCounts(NamedTuple):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from common import links
 from common.statements import fetch
 from keys.books import selection, sql
 from keys.books.queries.candidates import candidates, lacking_windows
@@ -185,6 +186,21 @@ def _limit_reached(
         windows=windows,
         next_reset=next_reset(windows),
         budget_requests=f"{settings.PUBLIC_URL}/api/v1/budget-requests",
+        ask_page=f"{settings.PUBLIC_URL}{_ask_page(windows)}",
+    )
+
+
+def _ask_page(windows: list[LackingWindow]) -> str:
+    """The page to ask for more beside the first limit that lacks room."""
+    if not windows:
+        return links.url("budgets")
+    first = windows[0]
+    return links.url(
+        "ask_budget",
+        scope=first.scope,
+        unit=first.unit,
+        period=first.period,
+        needed=format(Decimal(first.needed).normalize(), "f"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
@@ -11,6 +12,8 @@ from keys.models import Grant, Limit
 from security import audit
 from security.actor import Actor
 from security.models import Approval
+
+_CLOCK = Actor.job("grants")
 
 
 def grant(
@@ -36,7 +39,7 @@ def grant(
         related=[approval.address],
         after={
             "limit": str(limit),
-            "amount": format(amount.normalize(), "f"),
+            "amount": _plain(amount),
             "starts_at": now,
             "ends_at": until,
         },
@@ -52,14 +55,47 @@ def end_grant(granted: Grant, *, reason: str, actor: Actor, now: datetime) -> No
     # Nobody who still sees it can commit.
     windows.take_books_alone()
     running = Grant.objects.filter(pk=granted.pk, starts_at__lte=now, ends_at__gt=now)
-    if running.update(ends_at=now):
-        audit.record(
-            actor=actor,
-            action=Action.GRANT_END,
-            subject=granted.limit.scope,
-            related=[granted.approval.address],
-            before={"ends_at": granted.ends_at},
-            after={"ends_at": now},
-            reason=reason,
-            at=now,
-        )
+    if running.update(ends_at=now, end_recorded_at=now):
+        end = ({"ends_at": granted.ends_at}, {"ends_at": now})
+        _record_end(granted, *end, reason=reason, actor=actor, now=now)
+
+
+@transaction.atomic(durable=True)
+def record_ended_grants(*, now: datetime) -> int:
+    """Record in the audit which grants have ended by themselves; returns how many.
+
+    They count no longer from their end on, also if this runs late or never. Each is recorded once.
+    """
+    over = Grant.objects.filter(end_recorded_at=None, ends_at__lte=now).order_by("pk")
+    over = over.select_related("limit", "approval")
+    ended = list(over.select_for_update(of=("self",), no_key=True))
+    Grant.objects.filter(pk__in=[each.pk for each in ended]).update(end_recorded_at=now)
+    for each in ended:
+        end = ({"granted": _plain(each.amount)}, {"granted": "0", "ended_at": each.ends_at})
+        _record_end(each, *end, reason="its time is over", actor=_CLOCK, now=now)
+    return len(ended)
+
+
+def _plain(amount: Decimal) -> str:
+    return format(amount.normalize(), "f")
+
+
+def _record_end(
+    granted: Grant,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    audit.record(
+        actor=actor,
+        action=Action.GRANT_END,
+        subject=granted.limit.scope,
+        related=[granted.approval.address],
+        before=before,
+        after=after,
+        reason=reason,
+        at=now,
+    )
