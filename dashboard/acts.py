@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html
 
@@ -15,11 +16,14 @@ from common import links
 from common.refusal import Refusal
 from security.actor import Actor
 from security.models import Approval
+from security.reauthentication import confirmation_url, is_recent
 from security.request_actor import person_of
 
 # What came of an act: the approval that it waits for, or a sentence.
 Outcome = Approval | str
 Perform = Callable[[Any, dict[str, Any], Actor, datetime], Outcome]
+# The fields that a link to a dialog may fill in.
+_IN_LINKS = ("limit", "token")
 
 
 class ActForm(forms.Form):
@@ -43,6 +47,7 @@ class Act:
     """An act: the button that leads to its dialog, what the dialog says, and the service.
 
     `permission`: who may do it; blank where the page decides that in another way.
+    `is_confirmed`: whether the person gives a password or second factor right before it.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Act:
     permission: str = ""
     form: type[ActForm | NoQuestions] = ActForm
     applies: Callable[[Any], bool] = lambda subject: True
+    is_confirmed: bool = False
 
     def is_for(self, user: Any, subject: Any) -> bool:
         """Whether the person may do it, and the subject is such that it does something."""
@@ -72,7 +78,19 @@ def opened_dialog(request: HttpRequest, acts: Iterable[Act], subject: Any) -> Di
         return None
     if request.method == "POST":
         return Dialog(act, act.form(subject, request.POST))
-    return Dialog(act, act.form(subject, initial={"limit": request.GET.get("limit")}))
+    initial = {name: request.GET[name] for name in _IN_LINKS if name in request.GET}
+    return Dialog(act, act.form(subject, initial=initial))
+
+
+def confirmation(request: HttpRequest, dialog: Dialog) -> HttpResponse | None:
+    """Where a person who signed in long ago confirms first, before a dialog that asks for it.
+
+    It leads back to the dialog. What was typed is lost, if the time ended meanwhile.
+    """
+    if not dialog.act.is_confirmed or is_recent(request):
+        return None
+    messages.warning(request, "Confirm that it is you, then do this.")
+    return redirect(confirmation_url(request.get_full_path()))
 
 
 def performed(request: HttpRequest, dialog: Dialog, subject: Any) -> bool:
@@ -83,11 +101,16 @@ def performed(request: HttpRequest, dialog: Dialog, subject: Any) -> bool:
     try:
         outcome = act.perform(subject, form.cleaned_data, person_of(request), timezone.now())
     except Refusal as refusal:
-        field = getattr(refusal, "field", None)
-        form.add_error(field if field in form.fields else None, refusal.detail)
+        refused(dialog, refusal)
         return False
     _say(request, outcome)
     return True
+
+
+def refused(dialog: Dialog, refusal: Refusal) -> None:
+    """Say the refusal beside the field that it is about, or above all of them."""
+    field = getattr(refusal, "field", None)
+    dialog.form.add_error(field if field in dialog.form.fields else None, refusal.detail)
 
 
 def _say(request: HttpRequest, outcome: Outcome) -> None:

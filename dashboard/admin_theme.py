@@ -17,7 +17,7 @@ _GROUPS = {
         ("Prices", "sell", "prices", "keys.view_price"),
     ],
     "Agents and cost centres": [
-        ("Agents", "smart_toy", "agents", "keys.view_agent"),
+        ("Agents", "smart_toy", "managed_agents", "keys.view_agent"),
         ("Cost centres", "account_tree", "centres", "keys.view_costcentre"),
         ("Agent tokens", "badge", "agent_tokens", "keys.view_agenttoken"),
         ("Freezes", "ac_unit", "freezes", "keys.view_freeze"),

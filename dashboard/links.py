@@ -8,6 +8,8 @@ _FILTERS = {**{name: name for name in FILTERS if name != "key"}, "api_key": "key
 links.register(
     {
         "overview": Page("dashboard:overview"),
+        "agents": Page("dashboard:agents", {"cost_centre": "cost_centre", "status": "status"}),
+        "agent": Page("dashboard:agent"),
         "spend": Page("dashboard:spend", {"range": "range", "by": "by", **_FILTERS}),
         "budgets": Page("dashboard:budgets", {"unit": "unit", "period": "period"}),
         "budget": Page("dashboard:budget"),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboard.views.access import access
+from dashboard.views.agents import agent, agents
 from dashboard.views.alerts import alert, alerts
 from dashboard.views.api_keys import key, keys
 from dashboard.views.approvals import approval, approvals, gate
@@ -26,6 +27,8 @@ app_name = "dashboard"
 urlpatterns = [
     path("", overview, name="overview"),
     path("access", access, name="access"),
+    path("agents", agents, name="agents"),
+    path("agents/<slug:slug>", agent, name="agent"),
     path("alerts", alerts, name="alerts"),
     path("alerts/<int:alert_id>", alert, name="alert"),
     path("approvals", approvals, name="approvals"),

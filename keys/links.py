@@ -19,8 +19,11 @@ links.register(
         "model_fallbacks": Page("admin:keys_modelfallback_changelist"),
         "price": Page("admin:keys_price_change"),
         "prices": Page("admin:keys_price_changelist"),
-        "agent": Page("admin:keys_agent_change"),
-        "agents": Page("admin:keys_agent_changelist", {"cost_centre": "cost_centre__exact"}),
+        # Likewise.
+        "managed_agent": Page("admin:keys_agent_change"),
+        "managed_agents": Page(
+            "admin:keys_agent_changelist", {"cost_centre": "cost_centre__exact"}
+        ),
         "agent_token": Page("admin:keys_agenttoken_change"),
         "agent_tokens": Page("admin:keys_agenttoken_changelist"),
         "centre": Page("admin:keys_costcentre_change"),

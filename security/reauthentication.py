@@ -25,6 +25,11 @@ def is_recent(request: HttpRequest) -> bool:
     return bool(records) and records[-1]["at"] > oldest
 
 
+def confirmation_url(back: str) -> str:
+    """The page on which a person confirms that it is them; it leads back to the path `back`."""
+    return f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}"
+
+
 def reauthenticated(action: View) -> View:
     """Decorator of an action of the admin: a person who signed in long ago confirms first.
 
@@ -38,7 +43,6 @@ def reauthenticated(action: View) -> View:
             return answer
         messages.warning(request, "Confirm that it is you, then do this again.")
         back = request.headers.get("HX-Current-URL") or request.META.get("HTTP_REFERER") or "/"
-        query = urlencode({"next": back})
-        return redirect_to(request, f"{reverse('account_reauthenticate')}?{query}")
+        return redirect_to(request, confirmation_url(back))
 
     return checked  # type: ignore[return-value]

@@ -1,28 +1,17 @@
 """What people may do to an API key."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django import forms
-
 from common import formatting
-from dashboard.acts import Act, ActForm, NoQuestions, Outcome, Perform
+from dashboard.acts import Act, NoQuestions, Outcome, Perform
+from dashboard.freeze_acts import FREEZE
 from dashboard.limit_act import CHANGE_LIMIT
 from gateway import services as gateway
 from keys import services as keys
-from keys.models import ApiKey, FreezeMode
+from keys.models import ApiKey
 from security.actor import Actor
-
-
-class FreezeForm(ActForm):
-    """Asks what happens to running calls, too."""
-
-    mode = forms.ChoiceField(
-        label="Running calls",
-        choices=FreezeMode.choices,
-        help_text="Calls that are ended are charged by what came of them.",
-    )
-    field_order = ("mode", "reason")
 
 
 def _set_status(status: str, success: str) -> Perform:
@@ -44,11 +33,6 @@ def _rotate(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime)
     if not is_new:
         return f"The sessions of {api_key.pk} are being rotated already, because: {run.reason}"
     return f"{formatting.count(run.sessions, 'session')} will move to other keys."
-
-
-def _freeze(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
-    keys.freeze(api_key.scope, mode=asked["mode"], reason=asked["reason"], actor=actor, now=now)
-    return f"{api_key.pk} is frozen."
 
 
 _OFF = ApiKey.Status.INACTIVE
@@ -89,12 +73,8 @@ ACTS = (
         permission="keys.change_apikey",
         perform=_rotate,
     ),
-    Act(
-        name="freeze",
-        button="Freeze",
+    replace(
+        FREEZE,
         about="No call is made with this key, by no process, until somebody else thaws it.",
-        permission="keys.add_freeze",
-        form=FreezeForm,
-        perform=_freeze,
     ),
 )

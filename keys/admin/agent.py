@@ -222,4 +222,4 @@ class AgentAdmin(AllowListAdmin):
         """Call a service in the name of the user, then return to the agent's page."""
         call = partial(service, actor=person_of(request), now=timezone.now())
         perform(request, call, success=success)
-        return redirect_to(request, links.url("agent", slug))
+        return redirect_to(request, links.url("managed_agent", slug))

@@ -81,4 +81,4 @@ class AgentTokenAdmin(ReadOnlyAdmin):
         token = AgentToken.objects.get(pk=object_id)
         verb = partial(keys.revoke_token, token, actor=person_of(request), now=timezone.now())
         perform(request, verb, success="The token was revoked.")
-        return redirect_to(request, links.url("agent", token.agent_id))
+        return redirect_to(request, links.url("managed_agent", token.agent_id))

@@ -164,7 +164,7 @@ class CostCentreAdmin(AllowListAdmin):
         """Links to the agents, allocations and cost centres below."""
         return widgets.separated(
             [
-                widgets.list_link("agents", "agents", cost_centre=centre.pk),
+                widgets.list_link("managed_agents", "agents", cost_centre=centre.pk),
                 widgets.list_link("allocations", "allocations", cost_centre=centre.pk),
                 widgets.list_link("centres", "cost centres below", parent=centre.pk),
             ]

@@ -6,6 +6,16 @@ A new page is added here; a test says so.
 OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:overview": ("/",),
     "dashboard:access": ("/access",),
+    "dashboard:agents": (
+        "/agents",
+        "/agents?act=add",
+        "/agents?status=frozen&cost_centre=research",
+    ),
+    "dashboard:agent": (
+        "/agents/ada",
+        "/agents/ada?act=token",
+        "/agents/ada?act=freeze",
+    ),
     "dashboard:alerts": ("/alerts", "/alerts?stage=resolved", "/alerts?select=all&kind=key_broken"),
     "dashboard:approvals": ("/approvals",),
     "dashboard:budgets": ("/budgets", "/budgets?unit=tokens&period=day&sort=-spent"),

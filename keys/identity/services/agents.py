@@ -70,7 +70,7 @@ def create_cost_centre(
 
 @transaction.atomic
 def create_agent_without_limits(
-    slug: str, *, cost_centre: str, name: str = "", actor: Actor, now: datetime
+    slug: str, *, cost_centre: str, name: str = "", reason: str = "", actor: Actor, now: datetime
 ) -> Agent:
     """Create an agent that only the limits of its cost centres bound.
 
@@ -85,6 +85,7 @@ def create_agent_without_limits(
         subject=f"agent:{slug}",
         related=[f"centre:{cost_centre}"],
         after={"name": agent.name, "cost_centre": cost_centre},
+        reason=reason,
         at=now,
     )
     return agent
@@ -127,6 +128,7 @@ def issue_token(
     *,
     scopes: Iterable[str] = (AgentToken.Scope.SPEND, AgentToken.Scope.READ),
     days: int = TOKEN_DAYS,
+    reason: str = "",
     actor: Actor,
     now: datetime,
 ) -> tuple[AgentToken, str]:
@@ -160,13 +162,14 @@ def issue_token(
         subject=f"agent:{agent.pk}",
         related=[f"agent_token:{row.pk}"],
         after={"token": row.prefix, "scopes": row.scopes, "expires_at": row.expires_at},
+        reason=reason,
         at=now,
     )
     return row, fresh.token
 
 
 @transaction.atomic
-def revoke_token(token: AgentToken, *, actor: Actor, now: datetime) -> None:
+def revoke_token(token: AgentToken, *, reason: str = "", actor: Actor, now: datetime) -> None:
     """End a token at once. A second call changes nothing."""
     if AgentToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
         audit.record(
@@ -175,6 +178,7 @@ def revoke_token(token: AgentToken, *, actor: Actor, now: datetime) -> None:
             subject=f"agent:{token.agent_id}",
             related=[f"agent_token:{token.pk}"],
             before={"token": token.prefix},
+            reason=reason,
             at=now,
         )
 
@@ -195,7 +199,7 @@ def disable_agent(agent: Agent, *, actor: Actor, reason: str, now: datetime) -> 
 
 
 @transaction.atomic
-def enable_agent(agent: Agent, *, actor: Actor, now: datetime) -> None:
+def enable_agent(agent: Agent, *, reason: str = "", actor: Actor, now: datetime) -> None:
     """Switch an agent on again. A second call changes nothing."""
     if Agent.objects.filter(pk=agent.pk, disabled_at__isnull=False).update(disabled_at=None):
         audit.record(
@@ -203,5 +207,6 @@ def enable_agent(agent: Agent, *, actor: Actor, now: datetime) -> None:
             action=Action.AGENT_ENABLE,
             subject=f"agent:{agent.pk}",
             after={"disabled": False},
+            reason=reason,
             at=now,
         )

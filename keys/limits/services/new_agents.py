@@ -16,14 +16,14 @@ from security.actor import Actor
 
 @transaction.atomic
 def create_agent(
-    slug: str, *, cost_centre: str, name: str = "", actor: Actor, now: datetime
+    slug: str, *, cost_centre: str, name: str = "", reason: str = "", actor: Actor, now: datetime
 ) -> Agent:
     """Create an agent of a cost centre, with the limit of the settings, which people can change.
 
     Refusals: AlreadyExists, CostCentreNotFound, WrongValue.
     """
     agent = create_agent_without_limits(
-        slug, cost_centre=cost_centre, name=name, actor=actor, now=now
+        slug, cost_centre=cost_centre, name=name, reason=reason, actor=actor, now=now
     )
     if tokens := settings.NEW_AGENT_TOKENS_PER_DAY:
         terms = Terms(unit=Unit.TOKENS, period=Period.DAY, amount=tokens)
