@@ -19,8 +19,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from butler_site.audit_actions import Action
 from common.admin.lists import QuickList
-from gate.admin.people import PeopleActions, may_do_as_much
-from gate.queries import is_role
+from gate.admin.people import PeopleActions
+from gate.queries import is_role, may_do_as_much
 from security import audit
 from security.request_actor import person_of
 

@@ -54,6 +54,7 @@ STATUS: dict[type[Refusal], int] = {
     keys.OwnFreeze: 403,
     orchestration.OwnApproval: 403,
     gate.OwnAccess: 403,
+    gate.SuperuserAccess: 403,
     gate.RevealNotOpen: 403,
     reports.ExportNotAllowed: 403,
     keys.ReportTooLarge: 403,

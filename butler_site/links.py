@@ -11,7 +11,8 @@ links.register(
         "own_password": Page("admin:password_change"),
         "second_factor": Page("mfa_index"),
         "sessions": Page("usersessions_list"),
-        "user": Page("admin:auth_user_change"),
+        # Those that people look at are pages of the dashboard.
+        "managed_user": Page("admin:auth_user_change"),
         "users": Page("admin:auth_user_changelist"),
         "group": Page("admin:auth_group_change"),
         "groups": Page("admin:auth_group_changelist"),

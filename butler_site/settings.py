@@ -252,6 +252,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "butler_site.second_factor.RequireSecondFactor",
+    "butler_site.session_activity.NoteActivity",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "butler_site.urls"

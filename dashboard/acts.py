@@ -85,7 +85,7 @@ def opened_dialog(request: HttpRequest, acts: Iterable[Act], subject: Any) -> Di
 def confirmation(request: HttpRequest, dialog: Dialog) -> HttpResponse | None:
     """Where a person who signed in long ago confirms first, before a dialog that asks for it.
 
-    It leads back to the dialog. What was typed is lost, if the time ended meanwhile.
+    It leads back to the dialog. What was typed is lost if the time ended before it was sent.
     """
     if not dialog.act.is_confirmed or is_recent(request):
         return None

@@ -15,7 +15,9 @@ from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
 from dashboard.views.focus import focus
 from dashboard.views.live import live
+from dashboard.views.me import me
 from dashboard.views.overview import overview
+from dashboard.views.people import people, person
 from dashboard.views.reports import reports
 from dashboard.views.saved_views import change_view, delete_view, save_view
 from dashboard.views.search import search
@@ -45,6 +47,9 @@ urlpatterns = [
     path("charges", charges, name="charges"),
     path("charges/<int:charge_id>", charge, name="charge"),
     path("settings", settings, name="settings"),
+    path("settings/me", me, name="me"),
+    path("settings/people", people, name="people"),
+    path("settings/people/<int:pk>", person, name="person"),
     path("reports", reports, name="reports"),
     path("reports/focus", focus, name="focus"),
     path("reports/books-checks/<int:pk>", books_check, name="books-check"),

@@ -14,6 +14,7 @@ class Action(StrEnum):
     PERSON_SET_ACCESS = "person.set_access"
     PERSON_SWITCH_OFF = "person.switch_off"
     PERSON_SWITCH_ON = "person.switch_on"
+    PERSON_SIGN_OUT = "person.sign_out"
     SECRET_REVEAL = "secret.reveal"  # noqa: S105 - an action, no secret
     BACKUP_CREATE = "backup.create"
     FINDING_REPORT = "finding.report"

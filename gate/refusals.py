@@ -26,6 +26,17 @@ class OwnAccess(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class SuperuserAccess(Refusal):
+    """Only superusers change the access of superusers."""
+
+    username: str
+
+    def sentence(self) -> str:
+        """Whom to ask."""
+        return f"{self.username} is a superuser. Only another superuser can change that access."
+
+
+@dataclass(kw_only=True, eq=False)
 class TooManyBudgetRequests(Refusal):
     """As many budget requests of the agent or the person wait as may wait."""
 

@@ -5,14 +5,9 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.contrib.auth.tokens import default_token_generator
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 from unfold.decorators import action
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
@@ -28,6 +23,7 @@ from common.admin.lists import QuickList
 from common.refusal import Refusal
 from gate import queries, roles, services
 from gate.access import Access
+from gate.invitations import invitation_url
 from keys.models import CostCentre
 from security.reauthentication import reauthenticated
 from security.request_actor import person_of
@@ -125,15 +121,13 @@ class PeopleActions(QuickList):
     def has_manage_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the user may manage people, and this one (a user or the id of one)."""
         person = obj if isinstance(obj, User) else _person(obj)
-        if person and person.is_superuser and not request.user.is_superuser:
-            return False
-        return request.user.has_perm("gate.manage_people")
+        return queries.may_manage(request.user, person)
 
     def has_relink_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the user may set this person's password: only if the person may do no more."""
         person = _person(obj)
         return self.has_manage_permission(request, person) and (
-            person is None or may_do_as_much(request.user, person)
+            person is None or queries.may_do_as_much(request.user, person)
         )
 
     @action(description="Invite", permissions=["manage"], dialog=_INVITE)
@@ -200,14 +194,7 @@ class PeopleActions(QuickList):
             now=timezone.now(),
         )
         perform(request, call, success=success)
-        return redirect_to(request, links.url("user", object_id))
-
-
-def may_do_as_much(user: Any, person: User) -> bool:
-    """Whether `user` may do all that `person` may: who sets a password can sign in."""
-    return user.is_superuser or (
-        not person.is_superuser and person.get_all_permissions() <= user.get_all_permissions()
-    )
+        return redirect_to(request, links.url("managed_user", object_id))
 
 
 def _person(object_id: Any) -> User | None:
@@ -216,8 +203,4 @@ def _person(object_id: Any) -> User | None:
 
 
 def _show_link(request: HttpRequest, person: User) -> HttpResponse:
-    uid = urlsafe_base64_encode(force_bytes(person.pk))
-    path = reverse("invitation", args=[uid, default_token_generator.make_token(person)])
-    return dialog_response(
-        request, "gate/invited.html", person=person, link=f"{settings.PUBLIC_URL}{path}"
-    )
+    return dialog_response(request, "gate/invited.html", person=person, link=invitation_url(person))

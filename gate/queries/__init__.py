@@ -6,6 +6,8 @@ from gate import roles
 from gate.access import access_in_request, access_of
 from gate.queries.access_review import PersonAccess, access_review
 from gate.queries.csv_export import write_access_review
+from gate.queries.people import may_do_as_much, may_manage
+from gate.queries.sign_ins import second_factors, sign_in_counts, sign_ins_of
 from gate.rows import bindings
 
 __all__ = [
@@ -15,6 +17,11 @@ __all__ = [
     "access_review",
     "bindings",
     "is_role",
+    "may_do_as_much",
+    "may_manage",
+    "second_factors",
+    "sign_in_counts",
+    "sign_ins_of",
     "write_access_review",
 ]
 

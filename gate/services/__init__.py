@@ -23,18 +23,26 @@ from gate.services.findings import (
     report_leak,
 )
 from gate.services.people import (
-    end_sessions,
     invite,
     invite_again,
     set_access,
+    sign_out_everywhere,
     switch_off,
     switch_on,
 )
 from gate.services.reveals import SHOWN_SECONDS, ask_reveal, show_secret
 from gate.services.second_factors import seal_seed, unseal_seed
+from gate.services.sign_ins import (
+    NOTED_EVERY,
+    end_sessions,
+    note_activity,
+    sign_out,
+    sign_out_others,
+)
 
 __all__ = [
     "DAYS_MAX",
+    "NOTED_EVERY",
     "OPEN_MAX",
     "SHOWN_SECONDS",
     "BudgetRequest",
@@ -52,6 +60,7 @@ __all__ = [
     "invite",
     "invite_again",
     "keep_checkpoint",
+    "note_activity",
     "report_finding",
     "report_leak",
     "request_budget",
@@ -61,6 +70,9 @@ __all__ = [
     "send_checkpoint",
     "set_access",
     "show_secret",
+    "sign_out",
+    "sign_out_everywhere",
+    "sign_out_others",
     "switch_off",
     "switch_on",
     "unseal_seed",

@@ -6,9 +6,7 @@ invited ──sets a password with the link──▶ active ──switch_off─�
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group, User
-from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from common.live_notices import announce, person_topic
@@ -16,13 +14,17 @@ from gate import roles
 from gate.access import Access, access_of
 from gate.audit_actions import Action
 from gate.models import CentreBinding
-from gate.refusals import OwnAccess, PersonExists
+from gate.refusals import OwnAccess, PersonExists, SuperuserAccess
+from gate.services.sign_ins import end_sessions
 from security import audit
 from security.actor import Actor, ActorKind
+from security.persons import user_of
 
 
 @transaction.atomic(durable=True)
-def invite(username: str, *, email: str, access: Access, actor: Actor, now: datetime) -> User:
+def invite(
+    username: str, *, email: str, access: Access, reason: str = "", actor: Actor, now: datetime
+) -> User:
     """Add a person without a password, who sets one with a link. Refusal: PersonExists."""
     person, created = User.objects.get_or_create(
         username=username, defaults={"email": email, "is_staff": True}
@@ -33,15 +35,20 @@ def invite(username: str, *, email: str, access: Access, actor: Actor, now: date
     person.save(update_fields=["password"])
     _write_access(person, access)
     _record(
-        person, Action.PERSON_INVITE, after={"email": email} | _values(access), by=actor, at=now
+        person,
+        Action.PERSON_INVITE,
+        after={"email": email} | _values(access),
+        reason=reason,
+        by=actor,
+        at=now,
     )
     return person
 
 
 @transaction.atomic(durable=True)
-def invite_again(person: User, *, actor: Actor, now: datetime) -> User:
+def invite_again(person: User, *, reason: str = "", actor: Actor, now: datetime) -> User:
     """Record that the person gets a new link, with which they set a new password."""
-    _record(person, Action.PERSON_INVITE_AGAIN, by=actor, at=now)
+    _record(person, Action.PERSON_INVITE_AGAIN, reason=reason, by=actor, at=now)
     return person
 
 
@@ -49,7 +56,7 @@ def invite_again(person: User, *, actor: Actor, now: datetime) -> User:
 def set_access(person: User, *, access: Access, reason: str, actor: Actor, now: datetime) -> User:
     """Give the person exactly these roles and cost centres. Groups that are no roles stay.
 
-    Refusal: OwnAccess. The same access again is no change.
+    Refusals: OwnAccess, SuperuserAccess. The same access again is no change.
     """
     person = _locked(person, actor)
     before = access_of(person)
@@ -70,7 +77,10 @@ def set_access(person: User, *, access: Access, reason: str, actor: Actor, now: 
 
 @transaction.atomic(durable=True)
 def switch_off(person: User, *, reason: str, actor: Actor, now: datetime) -> User:
-    """The person can no longer sign in, and all their sessions end. Refusal: OwnAccess."""
+    """The person can no longer sign in, and all their sessions end.
+
+    Refusals: OwnAccess, SuperuserAccess.
+    """
     person = _locked(person, actor)
     if person.is_active:
         person.is_active = False
@@ -83,7 +93,10 @@ def switch_off(person: User, *, reason: str, actor: Actor, now: datetime) -> Use
 
 @transaction.atomic(durable=True)
 def switch_on(person: User, *, reason: str, actor: Actor, now: datetime) -> User:
-    """The person can sign in again, with the same roles. Refusal: OwnAccess."""
+    """The person can sign in again, with the same roles.
+
+    Refusals: OwnAccess, SuperuserAccess.
+    """
     person = _locked(person, actor)
     if not person.is_active:
         person.is_active = True
@@ -92,17 +105,40 @@ def switch_on(person: User, *, reason: str, actor: Actor, now: datetime) -> User
     return person
 
 
-def end_sessions(person: User, *, now: datetime) -> None:
-    """Sign the person out everywhere. Sessions have no column for whom they are of."""
-    for session in Session.objects.filter(expire_date__gt=now).iterator():
-        if session.get_decoded().get(SESSION_KEY) == str(person.pk):
-            session.delete()
+@transaction.atomic(durable=True)
+def sign_out_everywhere(
+    person: User, *, reason: str, actor: Actor, now: datetime
+) -> tuple[User, int]:
+    """End all sessions of another person; returns the person and how many ended.
+
+    Refusals: OwnAccess, SuperuserAccess.
+    """
+    person = _locked(person, actor)
+    ended = end_sessions(person, now=now)
+    announce(person_topic(person.pk))
+    _record(
+        person,
+        Action.PERSON_SIGN_OUT,
+        after={"sessions": ended},
+        reason=reason,
+        by=actor,
+        at=now,
+    )
+    return person, ended
 
 
 def _locked(person: User, actor: Actor) -> User:
     if actor.kind is ActorKind.PERSON and actor.name == person.username:
         raise OwnAccess
-    return User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    found = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    if found.is_superuser and actor.kind is ActorKind.PERSON and not _is_superuser(actor):
+        raise SuperuserAccess(username=found.username)
+    return found
+
+
+def _is_superuser(actor: Actor) -> bool:
+    user = user_of(actor)
+    return user is not None and user.is_superuser
 
 
 def _write_access(person: User, access: Access) -> None:

@@ -32,6 +32,8 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     ),
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
     "dashboard:settings": ("/settings",),
+    "dashboard:people": ("/settings/people", "/settings/people?role=auditor&sort=-last"),
+    "dashboard:me": ("/settings/me",),
     "dashboard:reports": ("/reports",),
     "dashboard:books-check": ("/reports/books-checks/1",),
 }
@@ -39,6 +41,8 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
 NO_PAGES = {
     # tests/browser/test_spend.py walks it: its number differs.
     "dashboard:charge",
+    # tests/browser/test_people.py walks it, likewise.
+    "dashboard:person",
     # tests/browser/test_alerts.py walks it, likewise.
     "dashboard:alert",
     # tests/browser/test_approvals.py walks them: their numbers differ.
