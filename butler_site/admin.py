@@ -98,6 +98,10 @@ class UserAdmin(PeopleActions, DjangoUserAdmin, RecordedAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
+    def audit_subject(self, obj: User) -> str:
+        """The user as the audit names it."""
+        return f"user:{obj.pk}"
+
     def values(self, obj: User) -> dict[str, Any]:
         """The user's names and permissions."""
         return {

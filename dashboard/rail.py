@@ -44,7 +44,7 @@ MAIN = (
 SMALL = (
     Entry("Security", "shield", "findings", "gate.view_finding"),
     Entry("Audit", "scroll-text", "audit_entries", "security.view_auditentry"),
-    Entry("People", "user", "people", "auth.view_user"),
+    Entry("Who may what", "user", "access", "auth.view_user"),
     Entry("Settings", "settings", "settings"),
     Entry("Admin", "wrench", "admin"),
 )

@@ -110,6 +110,10 @@ class AgentAdmin(AllowListAdmin):
         ("Reason", {"fields": ("reason",), "description": _REASON}),
     )
 
+    def audit_subject(self, obj: Agent) -> str:
+        """The agent as the audit names it."""
+        return f"agent:{obj.pk}"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Agents with the limits and windows that their rows show."""
         return super().get_queryset(request).prefetch_related(pages.limits_with_windows())
