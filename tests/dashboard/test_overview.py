@@ -102,7 +102,7 @@ def test_an_empty_page_says_what_to_do_first(staff):
     html = page_of(staff)
     assert "Start here" in html
     assert reverse("admin:keys_apikey_add") in html
-    assert reverse("admin:keys_agent_changelist") in html
+    assert reverse("dashboard:agents") in html
     assert "Nothing has been spent this month" in html
     assert "No API keys yet" in html
     assert "No task is open" in html
