@@ -37,13 +37,25 @@ class NotDelivered(Exception):
     """The service could not be reached or did not accept the message; the log has the reason.
 
     A text for each reason would tell people who may add channels what answers in the network.
+    `answer` is what the service of a webhook said, such as `HTTP 503`, if one answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answer: str = "") -> None:
         super().__init__(
             "The service could not be reached or did not accept the message. The log of the queue"
             " has the reason."
+            if not answer
+            else f"The service did not accept the message; it answered {answer}."
         )
+        self.answer = answer
+
+
+class NoSigningSecret(NotDelivered):
+    """A webhook has no signing secret, so nothing is sent to it: an unsigned message proves
+    nothing."""
+
+    def __str__(self) -> str:
+        return "The webhook has no signing secret. Make one on the page of the channel."
 
 
 def is_usable(url: str) -> bool:

@@ -7,7 +7,7 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on alerts and channels."""
+    """Actions on alerts, channels and routes."""
 
     ALERT_ACKNOWLEDGE = "alert.acknowledge"
     ALERT_WITHDRAW_ACKNOWLEDGEMENT = "alert.withdraw_acknowledgement"
@@ -21,3 +21,9 @@ class Action(StrEnum):
     CHANNEL_DISABLE = "channel.disable"
     CHANNEL_ENABLE = "channel.enable"
     CHANNEL_TEST = "channel.test"
+    CHANNEL_ROTATE_SIGNING_SECRET = "channel.rotate_signing_secret"  # noqa: S105
+    ROUTE_ADD = "route.add"
+    ROUTE_CHANGE = "route.change"
+    ROUTE_DISABLE = "route.disable"
+    ROUTE_ENABLE = "route.enable"
+    NOTIFICATION_SEND_AGAIN = "notification.send_again"

@@ -1,7 +1,7 @@
 """The jobs of the app, called by django-q2.
 
-Intervals, for `butler_site.schedules`: `end_snoozes` and `retry_deliveries` every minute. `deliver`
-has no schedule: each notification enqueues its own.
+Intervals, for `butler_site.schedules`: all but `deliver` every minute. `deliver` has no
+schedule: each notification enqueues its own.
 """
 
 from django.utils import timezone
@@ -17,6 +17,16 @@ def deliver(notification_id: int) -> None:
 def retry_deliveries() -> int:
     """Every minute: retry failed and lost deliveries; returns how many."""
     return services.retry_due(now=timezone.now())
+
+
+def send_digests() -> int:
+    """Every minute: queue the digests whose moment has come; returns how many."""
+    return services.send_due_digests(now=timezone.now())
+
+
+def escalate() -> int:
+    """Every minute: tell the next channel of alerts that nobody took; returns how many."""
+    return services.escalate_due(now=timezone.now())
 
 
 def end_snoozes() -> int:

@@ -1,13 +1,29 @@
-"""The text of a notification."""
+"""What a notification says: a text for people, or a JSON object for the program of a webhook."""
 
 from collections.abc import Iterator
-from typing import TypedDict
+from datetime import datetime
+from typing import Any, TypedDict
 
 from django.conf import settings
 
-from alerts.models import Alert, Notification
+from alerts.models import Alert, Notification, Severity
+from alerts.queries import alerts_of_digest
 from common import links
 
+_TEST_TITLE = "Butler: test message"
+_ALERT_MEMBERS = (
+    "kind",
+    "severity",
+    "title",
+    "detail",
+    "meaning",
+    "remedy",
+    "facts",
+    "key_id",
+    "agent_id",
+    "session_id",
+    "raised_at",
+)
 _SUBJECTS = (("API key", "key_id"), ("Agent", "agent_id"), ("Session", "session_id"))
 
 
@@ -22,17 +38,68 @@ class Message(TypedDict):
 def message(notification: Notification) -> Message:
     """The message to send: what happened, what it means, what to do, and a link to the alert."""
     alert = notification.alert
+    if notification.is_digest:
+        return _digest(notification)
     if alert is None:
         return Message(
-            title="Butler: test message",
-            body=f"The channel {notification.channel.name} works.",
+            title=_TEST_TITLE,
+            body=f"{_test_body(notification)}\n{_delivery(notification)}",
             severity="info",
         )
     return Message(
         title=f"[{alert.severity}] {alert.title}",
-        body="\n".join([*_lines(alert), _address(alert)]),
+        body="\n".join([*_lines(alert), _delivery(notification), _address(alert)]),
         severity=alert.severity,
     )
+
+
+def payload(notification: Notification, *, now: datetime) -> dict[str, Any]:
+    """The object that a webhook gets: `type`, `timestamp` and `data`, as Standard Webhooks asks.
+
+    `data.again_of` is the delivery id of the notification that a person had sent again.
+    """
+    alert, first = notification.alert, notification.again_of
+    again = {"again_of": first.delivery_id} if first else {}
+    if notification.is_digest:
+        alerts = [_members(each, now=now) for each in alerts_of_digest(notification)]
+        data = {"title": _digest_title(len(alerts)), "alerts": alerts}
+        return {"type": "digest", "timestamp": notification.queued_at, "data": data | again}
+    if alert is None:
+        data = {"title": _TEST_TITLE, "detail": _test_body(notification)}
+        return {"type": "test", "timestamp": notification.queued_at, "data": data | again}
+    members = _members(alert, now=now)
+    return {"type": "alert", "timestamp": notification.queued_at, "data": members | again}
+
+
+def _digest(notification: Notification) -> Message:
+    alerts = alerts_of_digest(notification)
+    lines = [f"[{each.severity}] {each.title}\n{_address(each)}" for each in alerts]
+    return Message(
+        title=_digest_title(len(alerts)),
+        body="\n".join([*lines, _delivery(notification)]),
+        severity=max((each.severity for each in alerts), key=_rank, default="info"),
+    )
+
+
+def _rank(severity: str) -> int:
+    return list(Severity).index(Severity(severity))
+
+
+def _digest_title(count: int) -> str:
+    return f"Butler: {count} alert{'' if count == 1 else 's'}"
+
+
+def _members(alert: Alert, *, now: datetime) -> dict[str, Any]:
+    members: dict[str, Any] = {name: getattr(alert, name) for name in _ALERT_MEMBERS}
+    return members | {"id": alert.pk, "status": alert.stage_at(now), "url": _address(alert)}
+
+
+def _test_body(notification: Notification) -> str:
+    return f"The channel {notification.channel.name} works."
+
+
+def _delivery(notification: Notification) -> str:
+    return f"Delivery: {notification.delivery_id}"
 
 
 def _lines(alert: Alert) -> Iterator[str]:

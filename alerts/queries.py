@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, When
+from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, When
 
 from alerts.models import Alert, Channel, Notification, Severity
 from alerts.models.alert import AlertQuerySet, at_stage
@@ -56,10 +56,26 @@ def deliveries() -> NotificationQuerySet:
     return Notification.objects.select_related("alert", "channel").order_by("-queued_at", "-pk")
 
 
+def alerts_of_digest(digest: Notification) -> list[Alert]:
+    """The alerts of a digest, also of one that is sent again; the oldest first."""
+    of = digest.again_of_id or digest.pk
+    return list(Alert.objects.filter(digest_items__digest=of).order_by("raised_at", "pk"))
+
+
+def delivery_counts(notifications: QuerySet[Notification]) -> dict[str, int]:
+    """How many of the `notifications` there are by status; a status without any counts 0."""
+    rows = notifications.order_by().values_list("status").annotate(Count("pk"))
+    return {status.value: 0 for status in Notification.Status} | dict(rows)
+
+
 def channels_with_counts() -> QuerySet[Channel]:
-    """Channels with `waiting_count` and `given_up_count` of their notifications."""
+    """Channels with `waiting_count` and `given_up_count` of their notifications, and the id of the
+    last one as `last_delivery`.
+    """
     status = Notification.Status
+    last = Notification.objects.filter(channel=OuterRef("pk")).order_by("-pk")
     return Channel.objects.annotate(
+        last_delivery=Subquery(last.values("pk")[:1]),
         waiting_count=Count(
             "notifications", Q(notifications__status__in=(status.QUEUED, status.FAILED))
         ),

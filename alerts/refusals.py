@@ -89,6 +89,70 @@ class ChannelDisabled(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class ChannelNotSigned(Refusal):
+    """The channel is no webhook, so it has no signing secret."""
+
+    channel: str
+
+    def sentence(self) -> str:
+        return f"The channel {self.channel} is not a webhook, so it has no signing secret."
+
+
+@dataclass(kw_only=True, eq=False)
+class NotificationNotFound(Refusal):
+    """The notification does not exist."""
+
+    notification_id: int
+
+    def sentence(self) -> str:
+        return f"The notification {self.notification_id} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
+class NotificationUnfinished(Refusal):
+    """A notification of the same alert still waits for the channel."""
+
+    notification_id: int
+
+    def sentence(self) -> str:
+        return (
+            f"The notification {self.notification_id} tells this channel the same and is still to "
+            "be sent. Wait until it is sent or given up."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class RouteNotFound(Refusal):
+    """The route does not exist."""
+
+    route_id: int
+
+    def sentence(self) -> str:
+        return f"The route {self.route_id} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
+class RouteNameTaken(Refusal):
+    """Another route has this name."""
+
+    name: str
+    field: str = "name"
+
+    def sentence(self) -> str:
+        return f"A route named {self.name} already exists. Choose another name."
+
+
+@dataclass(kw_only=True, eq=False)
+class RouteInvalid(Refusal):
+    """The parts of the route do not go together."""
+
+    problem: str
+
+    def sentence(self) -> str:
+        return self.problem
+
+
+@dataclass(kw_only=True, eq=False)
 class ChannelNameTaken(Refusal):
     """Another channel has this name."""
 
@@ -104,8 +168,8 @@ class ChannelUrlUnusable(Refusal):
 
     def sentence(self) -> str:
         return (
-            "This URL cannot be used. It must be one that Apprise knows, of a service on the "
-            "network, and its address public or in BUTLER_CHANNEL_NETWORKS. Examples: "
-            "mailto://user:password@example.org, slack://token-a/token-b/token-c, "
-            "json://example.org/path."
+            "This URL cannot be used. It must be that of a webhook or one that Apprise knows, of a "
+            "service on the network, and its address public or in BUTLER_CHANNEL_NETWORKS. "
+            "Examples: https://example.org/hook, mailto://user:password@example.org, "
+            "slack://token-a/token-b/token-c."
         )

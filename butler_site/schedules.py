@@ -33,6 +33,8 @@ JOBS = (
     Job("keys.jobs.check_books", 15, seconds_max=keys.BOOKS_CHECK_SECONDS_MAX),
     Job("keys.jobs.refresh_catalogue", 1440),
     Job("alerts.jobs.end_snoozes", 1),
+    Job("alerts.jobs.send_digests", 1),
+    Job("alerts.jobs.escalate", 1),
     Job("alerts.jobs.retry_deliveries", 1),
     Job("orchestration.jobs.maintain_tasks", 1),
     Job("orchestration.jobs.delete_old_texts", 60),

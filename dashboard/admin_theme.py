@@ -42,8 +42,8 @@ _GROUPS = {
     ],
     "Alerts": [
         ("Alerts", "notifications", "recorded_alerts", "alerts.view_alert"),
-        ("Channels", "campaign", "channels", "alerts.view_channel"),
-        ("Delivery log", "outbox", "notifications", "alerts.view_notification"),
+        ("Channels", "campaign", "recorded_channels", "alerts.view_channel"),
+        ("Delivery log", "outbox", "recorded_notifications", "alerts.view_notification"),
     ],
     "Approvals": [
         ("Approvals", "how_to_reg", "recorded_approvals", "security.view_approval"),

@@ -33,6 +33,14 @@ links.register(
             "dashboard:ask-budget",
             {name: name for name in ("scope", "unit", "period", "session", "needed")},
         ),
+        "channels": Page("dashboard:channels"),
+        "channel": Page("dashboard:channel"),
+        "routes": Page("dashboard:routes"),
+        "route": Page("dashboard:route"),
+        "notifications": Page(
+            "dashboard:notifications", {"channel": "channel", "alert": "alert", "status": "status"}
+        ),
+        "notification": Page("dashboard:notification"),
         "approvals": Page("dashboard:approvals"),
         "approval": Page("dashboard:approval"),
         "gate": Page("dashboard:gate"),

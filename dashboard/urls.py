@@ -10,15 +10,18 @@ from dashboard.views.approvals import approval, approvals, gate
 from dashboard.views.books_check import books_check
 from dashboard.views.budget_requests import ask_budget
 from dashboard.views.budgets import budget, budgets
+from dashboard.views.channels import channel, channels
 from dashboard.views.charges import charge, charges
 from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
 from dashboard.views.focus import focus
 from dashboard.views.live import live
 from dashboard.views.me import me
+from dashboard.views.notifications import notification, notifications
 from dashboard.views.overview import overview
 from dashboard.views.people import people, person
 from dashboard.views.reports import reports
+from dashboard.views.routes import route, routes
 from dashboard.views.saved_views import change_view, delete_view, save_view
 from dashboard.views.search import search
 from dashboard.views.settings import settings
@@ -33,6 +36,12 @@ urlpatterns = [
     path("agents/<slug:slug>", agent, name="agent"),
     path("alerts", alerts, name="alerts"),
     path("alerts/<int:alert_id>", alert, name="alert"),
+    path("alerts/channels", channels, name="channels"),
+    path("alerts/channels/<slug:pk>", channel, name="channel"),
+    path("alerts/routes", routes, name="routes"),
+    path("alerts/routes/<int:pk>", route, name="route"),
+    path("alerts/deliveries", notifications, name="notifications"),
+    path("alerts/deliveries/<int:pk>", notification, name="notification"),
     path("approvals", approvals, name="approvals"),
     path("approvals/<int:pk>", approval, name="approval"),
     path("approvals/gates/<int:pk>", gate, name="gate"),

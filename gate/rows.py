@@ -111,6 +111,8 @@ RULES: dict[str, Rows] = {
     # It is over the rows of all.
     "alerts.channel": nothing,
     "alerts.notification": nothing,
+    "alerts.signingsecret": nothing,
+    "alerts.route": nothing,
     "security.seal": nothing,
     "orchestration.command": nothing,
     "orchestration.concurrency": nothing,

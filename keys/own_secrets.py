@@ -16,7 +16,7 @@ from typing import NamedTuple
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from alerts.models import Channel
+from alerts.models import Channel, SigningSecret
 from keys.books.queries.slots import SLOT_PREFIX, slot_of
 from keys.identity.queries.credentials import (
     AGENT_PREFIX,
@@ -105,6 +105,7 @@ def _secrets() -> Iterator[tuple[str, str]]:
     sealed = [
         *(("key", row, "secret") for row in ApiKey.objects.exclude(secret=None)),
         *(("channel", row, "sealed_url") for row in Channel.objects.all()),
+        *(("channel", row, "sealed") for row in SigningSecret.objects.all()),
     ]
     for kind, row, field in sealed:
         try:
@@ -112,7 +113,8 @@ def _secrets() -> Iterator[tuple[str, str]]:
         except CannotUnseal:
             # Then it cannot be used either.
             continue
-        yield f"{kind}:{row.pk}", _HOST_NAME.sub(r"://\1", secret)
+        owner = row.channel_id if isinstance(row, SigningSecret) else row.pk
+        yield f"{kind}:{owner}", _HOST_NAME.sub(r"://\1", secret)
 
 
 @sensitive_variables()

@@ -14,8 +14,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
-from alerts import apprise_transport, kinds, queries, services
+from alerts import kinds, queries, services
 from alerts.models import Channel
+from alerts.services.channels import is_usable
 from common import links
 from common.admin.dialogs import perform, redirect_to
 from common.admin.lists import QuickList
@@ -65,9 +66,9 @@ class ChannelForm(forms.ModelForm):
         url: str = self.cleaned_data["url"]
         if not url and self.instance._state.adding:
             raise forms.ValidationError("Enter a URL for the new channel.", code="required")
-        if url and not apprise_transport.is_usable(url):
+        if url and not is_usable(url):
             raise forms.ValidationError(
-                "Apprise cannot use this URL. Check its scheme and its parts.",
+                "Butler cannot use this URL. Check its scheme and its parts.",
                 code="channel_url_unusable",
             )
         return url
@@ -149,4 +150,4 @@ class ChannelAdmin(QuickList):
     ) -> HttpResponse:
         verb = partial(service, channel_id, actor=person_of(request), now=timezone.now())
         perform(request, verb, success=success)
-        return redirect_to(request, links.url("notifications", channel=channel_id))
+        return redirect_to(request, links.url("recorded_notifications", channel=channel_id))

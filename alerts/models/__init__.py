@@ -1,8 +1,20 @@
-"""Tables of the app: alerts, channels, and the notifications sent through them."""
+"""Tables of the app: alerts, channels and their secrets, routes, and notifications."""
 
 from alerts.models.alert import Alert
 from alerts.models.channel import Channel
 from alerts.models.notification import Notification
+from alerts.models.route import DigestItem, Escalation, EscalationStep, Route
+from alerts.models.signing_secret import SigningSecret
 from alerts.severity import Severity
 
-__all__ = ["Alert", "Channel", "Notification", "Severity"]
+__all__ = [
+    "Alert",
+    "Channel",
+    "DigestItem",
+    "Escalation",
+    "EscalationStep",
+    "Notification",
+    "Route",
+    "Severity",
+    "SigningSecret",
+]

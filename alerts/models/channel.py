@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from alerts.models.notification import Notification
 
 
+WEBHOOK_SCHEMES = ("https", "http")
+
+
 class ChannelQuerySet(models.QuerySet["Channel"]):
     """Filters on channels."""
 
@@ -39,7 +42,10 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 
 
 class Channel(models.Model):
-    """A way to notify people: an Apprise URL (e-mail, Slack, webhook, …), sealed as a secret.
+    """A way to notify people: a URL, sealed as a secret.
+
+    `service` is the scheme of the URL. `https` and `http` are signed webhooks (Standard Webhooks),
+    whose secrets are rows of their own; all others belong to Apprise (e-mail, Slack, …).
 
     The channel gets alerts of `severity_min` and above, of the listed `kinds` or, without a list,
     of all kinds. After `failures` failed deliveries in a row it rests until `rests_until`, so that
@@ -51,6 +57,8 @@ class Channel(models.Model):
         max_length=100, unique=True, help_text="The name of the channel on pages and in messages."
     )
     sealed_url = SealedField(bound_to="id")
+    # Blank: the URL was sealed before this column existed.
+    service = models.CharField(max_length=20, blank=True, default="", editable=False)
     severity_min = models.CharField(
         "minimum severity",
         max_length=8,
@@ -81,6 +89,11 @@ class Channel(models.Model):
     def failing_key(self) -> str:
         """Dedup key of the alert about this channel's failures."""
         return f"channel_failing:{self.pk}"
+
+    @property
+    def is_webhook(self) -> bool:
+        """Whether its messages are signed webhooks."""
+        return self.service in WEBHOOK_SCHEMES
 
     def wants_kind(self, kind: str) -> bool:
         """Whether the channel gets alerts of this kind."""

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Self
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Q
 
@@ -34,7 +35,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
 
 class Notification(models.Model):
-    """One message to one channel, and its result. No `alert`: a test of the channel.
+    """One message to one channel, and its result. No `alert`: a digest, or a test of the channel.
 
     An alert that comes back is told to its channels again.
 
@@ -47,7 +48,11 @@ class Notification(models.Model):
 
     `attempts` counts the claims and is the fencing token of the worker that made the last one.
     If a worker dies between sending and recording it, the message is sent twice: that is better
-    than a message that is not sent at all. `last_error` never holds the URL.
+    than a message that is not sent at all. Both carry the same `delivery_id`, by which its service
+    knows that. `last_error` never holds the URL; `answer` is what the service said last, such as
+    `HTTP 503`, where Butler knows that.
+
+    `again_of` is the notification that a person had sent again; it has a `delivery_id` of its own.
     """
 
     class Status(models.TextChoices):
@@ -63,10 +68,19 @@ class Notification(models.Model):
         Alert, models.CASCADE, null=True, blank=True, related_name="notifications"
     )
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="notifications")
+    # The database makes it, so also rows from before this column have one.
+    delivery_id = models.UUIDField(db_default=RandomUUID(), editable=False, unique=True)
+    again_of = models.ForeignKey(
+        "self", models.RESTRICT, null=True, blank=True, related_name="repetitions"
+    )
     status = models.CharField(max_length=8, choices=Status, default=Status.QUEUED)
     attempts = models.PositiveIntegerField(default=0)
     last_error = models.TextField(blank=True, default="")
+    answer = models.CharField(max_length=100, blank=True, default="")
+    is_digest = models.BooleanField(default=False, db_default=False)
     queued_at = models.DateTimeField()
+    # When the quiet hours of its route end; null: it did not wait for that.
+    held_until = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField()
     claimed_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -87,6 +101,10 @@ class Notification(models.Model):
                 name="notification_one_sending_per_channel",
             ),
             models.CheckConstraint(
+                condition=Q(is_digest=False) | Q(alert=None),
+                name="notification_digest_is_of_no_single_alert",
+            ),
+            models.CheckConstraint(
                 condition=Q(status="sent", sent_at__isnull=False)
                 | Q(~Q(status="sent"), sent_at__isnull=True),
                 name="notification_sent_says_when",
@@ -100,12 +118,19 @@ class Notification(models.Model):
                 name="notification_waiting",
             ),
             models.Index(fields=["-queued_at", "-id"], name="notification_by_queued"),
+            # For the last delivery of each channel, and its log.
+            models.Index(fields=["channel", "-id"], name="notification_by_channel"),
         ]
 
     def __str__(self) -> str:
         return f"notification {self.pk} ({self.status})"
 
     @property
+    def is_unfinished(self) -> bool:
+        """Whether it may still be sent."""
+        return self.status in _UNFINISHED
+
+    @property
     def is_test(self) -> bool:
         """Whether this is a test message of a channel."""
-        return self.alert_id is None
+        return self.alert_id is None and not self.is_digest

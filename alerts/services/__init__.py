@@ -6,6 +6,7 @@ from alerts.services.channels import (
     change_channel_url,
     disable_channel,
     enable_channel,
+    rotate_signing_secret,
     test_channel,
 )
 from alerts.services.close import (
@@ -16,29 +17,48 @@ from alerts.services.close import (
     withdraw_acknowledgement,
 )
 from alerts.services.deliver import deliver
+from alerts.services.digests import send_due_digests
+from alerts.services.escalate import escalate_due
 from alerts.services.import_alerts import ForeignAlert, import_alerts
 from alerts.services.raise_alert import count_again, raise_alert
 from alerts.services.retry import retry_due
+from alerts.services.routes import (
+    RouteTerms,
+    add_route,
+    change_route,
+    disable_route,
+    enable_route,
+)
+from alerts.services.send_again import send_again
 from alerts.services.snooze import end_due_snoozes, end_snooze, snooze
 
 __all__ = [
     "ForeignAlert",
+    "RouteTerms",
     "acknowledge",
     "add_channel",
+    "add_route",
     "change_channel",
     "change_channel_url",
+    "change_route",
     "count_again",
     "deliver",
     "disable_channel",
+    "disable_route",
     "enable_channel",
+    "enable_route",
     "end_due_snoozes",
     "end_snooze",
+    "escalate_due",
     "import_alerts",
     "raise_alert",
     "reopen",
     "resolve",
     "resolve_by_key",
     "retry_due",
+    "rotate_signing_secret",
+    "send_again",
+    "send_due_digests",
     "snooze",
     "test_channel",
     "withdraw_acknowledgement",

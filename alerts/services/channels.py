@@ -1,20 +1,23 @@
-"""Add, change, disable and test channels. Their URLs are sealed."""
+"""Add, change, disable and test channels. Their URLs and signing secrets are sealed."""
 
+from base64 import b64encode
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from secrets import token_bytes
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.views.decorators.debug import sensitive_variables
 
-from alerts import apprise_transport
+from alerts import apprise_transport, webhook_transport
 from alerts.audit_actions import Action
-from alerts.models import Channel, Notification
+from alerts.models import Channel, Notification, SigningSecret
 from alerts.refusals import (
     ChannelDisabled,
     ChannelNameTaken,
     ChannelNotFound,
+    ChannelNotSigned,
     ChannelUrlUnusable,
 )
 from alerts.services.close import resolve_by_key
@@ -22,6 +25,11 @@ from alerts.services.enqueue import queue_notification
 from security import audit
 from security import services as security
 from security.actor import Actor
+
+SECRETS_OVERLAP = timedelta(hours=24)
+# As in the specification of Standard Webhooks.
+_SECRET_PREFIX = "whsec_"  # noqa: S105
+_SECRET_BYTES = 32
 
 
 @sensitive_variables("url")
@@ -35,13 +43,14 @@ def add_channel(
     actor: Actor,
     now: datetime,
 ) -> Channel:
-    """Add a channel with an Apprise URL (`mailto://…`, `slack://…`, `json://…`).
+    """Add a channel with an Apprise URL (`mailto://…`, `slack://…`, `json://…`), or with that of a
+    webhook (`https://…`), whose messages are signed with the secret that `rotate_signing_secret`
+    makes.
 
     Refusals: ChannelUrlUnusable, ChannelNameTaken.
     """
-    _check_url(url)
     channel = Channel(name=name, severity_min=severity_min, kinds=list(kinds), created_at=now)
-    security.seal_into(channel, "sealed_url", url.strip())
+    _set_url(channel, url)
     _save(channel)
     _record(channel, Action.CHANNEL_ADD, None, actor=actor, now=now)
     return channel
@@ -77,12 +86,11 @@ def change_channel_url(channel_id: UUID, *, url: str, actor: Actor, now: datetim
 
     Refusals: ChannelNotFound, ChannelUrlUnusable.
     """
-    _check_url(url)
     channel = _lock(channel_id)
     before = _values(channel)
-    security.seal_into(channel, "sealed_url", url.strip())
+    _set_url(channel, url)
     channel.failures, channel.rests_until = 0, None
-    channel.save(update_fields=["sealed_url", "failures", "rests_until"])
+    channel.save(update_fields=["sealed_url", "service", "failures", "rests_until"])
     _record(channel, Action.CHANNEL_REPLACE_URL, before, actor=actor, now=now)
     resolve_by_key(
         channel.failing_key, actor=actor, note="The URL of the channel was changed.", now=now
@@ -138,6 +146,26 @@ def test_channel(channel_id: UUID, *, actor: Actor, now: datetime) -> Notificati
     return queue_notification(channel=channel, alert=None, now=now)
 
 
+@sensitive_variables("secret")
+@transaction.atomic
+def rotate_signing_secret(channel_id: UUID, *, actor: Actor, now: datetime) -> str:
+    """Make another signing secret of a webhook, and return it: nobody can read it later.
+
+    Messages are signed with the one before, too, for `SECRETS_OVERLAP`.
+    Refusals: ChannelNotFound, ChannelNotSigned.
+    """
+    channel = _lock(channel_id)
+    if not channel.is_webhook:
+        raise ChannelNotSigned(channel=channel.name)
+    channel.signing_secrets.filter(ends_at=None).update(ends_at=now + SECRETS_OVERLAP)
+    secret = _SECRET_PREFIX + b64encode(token_bytes(_SECRET_BYTES)).decode()
+    row = SigningSecret(channel=channel, created_at=now)
+    security.seal_into(row, "sealed", secret)
+    row.save()
+    _record(channel, Action.CHANNEL_ROTATE_SIGNING_SECRET, None, actor=actor, now=now)
+    return secret
+
+
 def _lock(channel_id: UUID) -> Channel:
     channel = Channel.objects.locked().filter(pk=channel_id).first()
     if channel is None:
@@ -149,6 +177,7 @@ def _values(channel: Channel) -> dict[str, Any]:
     """The settings of a channel without its URL, which is a secret."""
     return {
         "name": channel.name,
+        "service": channel.service,
         "severity_min": channel.severity_min,
         "kinds": channel.kinds,
         "enabled": channel.disabled_at is None,
@@ -178,6 +207,14 @@ def _save(channel: Channel, **options: Any) -> None:
         raise ChannelNameTaken(name=channel.name) from None
 
 
-def _check_url(url: str) -> None:
-    if not apprise_transport.is_usable(url):
+@sensitive_variables("url")
+def _set_url(channel: Channel, url: str) -> None:
+    if not is_usable(url):
         raise ChannelUrlUnusable()
+    security.seal_into(channel, "sealed_url", url.strip())
+    channel.service = url.strip().partition(":")[0].lower()
+
+
+def is_usable(url: str) -> bool:
+    """Whether a channel may have this URL: of a webhook, or one that Apprise can use."""
+    return webhook_transport.is_usable(url) or apprise_transport.is_usable(url)

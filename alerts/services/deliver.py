@@ -6,10 +6,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from alerts import alert_kinds, apprise_transport
-from alerts.messages import message
+from alerts import alert_kinds, apprise_transport, webhook_transport
+from alerts.apprise_transport import NoSigningSecret, NotDelivered
+from alerts.messages import message, payload
 from alerts.models import Channel, Notification
 from alerts.services.close import resolve_by_key
 from alerts.services.enqueue import enqueue
@@ -27,7 +29,6 @@ _DELIVERY = Actor.job("delivery")
 _Status = Notification.Status
 
 
-@sensitive_variables("url")
 def deliver(notification_id: int, *, now: datetime) -> None:
     """Send the notification if it is due and its channel is neither disabled, resting nor busy.
 
@@ -37,12 +38,36 @@ def deliver(notification_id: int, *, now: datetime) -> None:
     if notification is None:
         return
     try:
-        url = security.unseal_from(notification.channel, "sealed_url")
-        apprise_transport.send(url, **message(notification))
-    except (apprise_transport.NotDelivered, CannotUnseal) as error:
-        record_failure(notification, error=str(error), now=now)
+        answer = _send(notification, now=now)
+    except (NotDelivered, CannotUnseal) as error:
+        answer = getattr(error, "answer", "")
+        record_failure(notification, error=str(error), answer=answer, now=now)
     else:
-        _record_success(notification, now=now)
+        _record_success(notification, answer=answer, now=now)
+
+
+@sensitive_variables("url", "secrets")
+def _send(notification: Notification, *, now: datetime) -> str:
+    """Send it, and return what the service answered, if that is known.
+
+    Raises NotDelivered or CannotUnseal.
+    """
+    channel = notification.channel
+    url = security.unseal_from(channel, "sealed_url")
+    if not channel.is_webhook:
+        apprise_transport.send(url, **message(notification))
+        return ""
+    valid = channel.signing_secrets.valid(now)
+    secrets = [security.unseal_from(each, "sealed") for each in valid]
+    if not secrets:
+        raise NoSigningSecret
+    return webhook_transport.send(
+        url,
+        payload(notification, now=now),
+        delivery_id=str(notification.delivery_id),
+        secrets=secrets,
+        now=timezone.now(),
+    )
 
 
 @transaction.atomic(durable=True)
@@ -53,16 +78,20 @@ def claim(notification_id: int, *, now: datetime) -> Notification | None:
         return None
     takeable = Notification.objects.filter(pk=notification_id).due(now)
     if channel.is_resting(now):
-        takeable = takeable.filter(alert=None)  # a person asked for a test: it does not wait
+        takeable = takeable.filter(
+            alert=None, is_digest=False
+        )  # a person asked for a test: it does not wait
     if not takeable.update(status=_Status.SENDING, attempts=F("attempts") + 1, claimed_at=now):
         return None
-    return Notification.objects.select_related("channel", "alert").get(pk=notification_id)
+    related = Notification.objects.select_related("channel", "alert", "again_of")
+    return related.get(pk=notification_id)
 
 
 @transaction.atomic(durable=True)
-def _record_success(notification: Notification, *, now: datetime) -> None:
+def _record_success(notification: Notification, *, answer: str, now: datetime) -> None:
     channel = _channel_of(notification)
-    if not _update_claimed(notification, status=_Status.SENT, sent_at=now, last_error=""):
+    sent = {"status": _Status.SENT, "sent_at": now, "last_error": "", "answer": answer}
+    if not _update_claimed(notification, **sent):
         return
     if channel.failures:
         channel.failures, channel.rests_until = 0, None
@@ -75,7 +104,9 @@ def _record_success(notification: Notification, *, now: datetime) -> None:
 
 
 @transaction.atomic(durable=True)
-def record_failure(notification: Notification, *, error: str, now: datetime) -> None:
+def record_failure(
+    notification: Notification, *, error: str, answer: str = "", now: datetime
+) -> None:
     """Record that an attempt failed, and let its channel rest; the last attempt gives up.
 
     Does nothing when `notification.attempts` is no longer the attempt under way (fencing).
@@ -84,7 +115,8 @@ def record_failure(notification: Notification, *, error: str, now: datetime) -> 
     again_at = now + _backoff(notification.attempts)
     last = notification.is_test or notification.attempts >= ATTEMPTS_MAX
     status = _Status.GIVEN_UP if last else _Status.FAILED
-    if not _update_claimed(notification, status=status, last_error=error, next_attempt_at=again_at):
+    failed = {"status": status, "last_error": error, "answer": answer}
+    if not _update_claimed(notification, next_attempt_at=again_at, **failed):
         return
     channel.failures += 1
     channel.rests_until = now + _backoff(channel.failures)

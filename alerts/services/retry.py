@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Value
-from django.db.models.functions import Concat, Trim
+from django.db.models.functions import Coalesce, Concat, Trim
 
 from alerts.models import Channel, Notification
 from alerts.models.notification import NotificationQuerySet
@@ -33,8 +33,8 @@ def _lost_deliveries(now: datetime) -> NotificationQuerySet:
 
 
 def _give_up_too_old(now: datetime) -> None:
-    Notification.objects.waiting().filter(
-        queued_at__lt=now - timedelta(hours=TOO_OLD_HOURS)
+    Notification.objects.waiting().alias(begun_at=Coalesce("held_until", "queued_at")).filter(
+        begun_at__lt=now - timedelta(hours=TOO_OLD_HOURS)
     ).update(
         status=Notification.Status.GIVEN_UP,
         last_error=Trim(Concat("last_error", Value(f" Given up after {TOO_OLD_HOURS} hours."))),

@@ -23,11 +23,18 @@ class Webhook:
     status: int = 200
     messages: list = field(default_factory=list)
     paths: list = field(default_factory=list)
+    # Bodies as they came, each with its headers.
+    requests: list = field(default_factory=list)
 
     @property
     def url(self):
         """Its Apprise URL, with a secret in the path."""
         return f"json://127.0.0.1:{self.port}/hook/{SECRET}"
+
+    @property
+    def signed_url(self):
+        """Its URL as a signed webhook."""
+        return f"http://127.0.0.1:{self.port}/hook/{SECRET}"
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +51,9 @@ def webhook():
     class Handler(QuietHandler):
         def do_POST(self):
             hook.paths.append(self.path)
-            hook.messages.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            body = self.rfile.read(int(self.headers["content-length"]))
+            hook.requests.append((body, dict(self.headers)))
+            hook.messages.append(json.loads(body))
             self.send_response(hook.status)
             self.send_header("content-length", "0")
             self.end_headers()

@@ -145,7 +145,7 @@ def test_an_alert_of_another_system_says_that_its_kind_is_unknown_here(staff):
 def test_an_unusable_url_is_refused_without_showing_it(staff):
     wanted = {"name": "ops", "severity_min": "info", "kinds": [], "url": f"nosuch://{SECRET}"}
     answer = staff.post(page("channel_add"), wanted)
-    assert "Apprise cannot use this URL" in answer.content.decode()
+    assert "Butler cannot use this URL" in answer.content.decode()
     assert SECRET not in answer.content.decode()
     assert not Channel.objects.exists()
 

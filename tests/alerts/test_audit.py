@@ -10,7 +10,7 @@ from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
 URL = f"json://hooks.example.org/{SECRET}"
-VALUES = {"name": "ops", "severity_min": "info", "kinds": [], "enabled": True}
+VALUES = {"name": "ops", "service": "json", "severity_min": "info", "kinds": [], "enabled": True}
 
 
 def test_who_acknowledges_and_who_resolves_an_alert_is_recorded():

@@ -17,6 +17,9 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
         "/agents/ada?act=freeze",
     ),
     "dashboard:alerts": ("/alerts", "/alerts?stage=resolved", "/alerts?select=all&kind=key_broken"),
+    "dashboard:channels": ("/alerts/channels", "/alerts/channels?act=add"),
+    "dashboard:routes": ("/alerts/routes", "/alerts/routes?act=add"),
+    "dashboard:notifications": ("/alerts/deliveries", "/alerts/deliveries?status=sent"),
     "dashboard:approvals": ("/approvals",),
     "dashboard:budgets": ("/budgets", "/budgets?unit=tokens&period=day&sort=-spent"),
     "dashboard:budget": ("/budgets/research", "/budgets/research?act=limit"),
@@ -45,6 +48,10 @@ NO_PAGES = {
     "dashboard:person",
     # tests/browser/test_alerts.py walks it, likewise.
     "dashboard:alert",
+    # tests/browser/test_channels.py walks them, likewise.
+    "dashboard:channel",
+    "dashboard:notification",
+    "dashboard:route",
     # tests/browser/test_approvals.py walks them: their numbers differ.
     "dashboard:approval",
     "dashboard:gate",

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APPS = sorted(file.parent for file in ROOT.glob("*/apps.py"))
 LISTS = [kind for kind in links.kinds() if kind.endswith("s") and kind != "model_alias"]
 # What a filter of each kind of value is given; text for all others.
-NUMBERS = {"allocation", "charge", "price", "limit", "task", "sub_task", "channel"}
+NUMBERS = {"allocation", "charge", "price", "limit", "task", "sub_task"}
 OTHERS = {"settled_from": "2026-01-01T00:00:00+00:00", "unresolved": True}
 
 

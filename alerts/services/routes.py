@@ -1,0 +1,171 @@
+"""Add, change and disable routes of alerts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from alerts.audit_actions import Action
+from alerts.models import Channel, EscalationStep, Route
+from alerts.refusals import ChannelNotFound, RouteInvalid, RouteNameTaken, RouteNotFound
+from security import audit
+from security.actor import Actor
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteTerms:
+    """What a route does. `steps`: minutes and the channel that is told then.
+
+    `channels` and those of `steps` are ids.
+    """
+
+    name: str
+    channels: Sequence[UUID]
+    severity_min: str = "info"
+    kinds: Sequence[str] = ()
+    cost_centre: str = ""
+    quiet_from: time | None = None
+    quiet_until: time | None = None
+    digest: str = Route.Digest.NONE
+    digest_at: time | None = None
+    critical_at_once: bool = True
+    steps: Sequence[tuple[int, UUID]] = ()
+
+    def fields(self) -> dict[str, Any]:
+        """The values of the fields of the model."""
+        own = {name: value for name, value in vars(self).items() if name not in _RELATED}
+        return own | {"kinds": list(self.kinds)}
+
+
+_RELATED = ("channels", "steps")
+
+
+@transaction.atomic
+def add_route(terms: RouteTerms, *, actor: Actor, now: datetime) -> Route:
+    """Add a route for alerts that are raised from now on.
+
+    Refusals: RouteNameTaken, RouteInvalid, ChannelNotFound.
+    """
+    route = Route(created_at=now)
+    _set(route, terms)
+    _record(route, Action.ROUTE_ADD, None, actor=actor, now=now)
+    return route
+
+
+@transaction.atomic
+def change_route(route_id: int, terms: RouteTerms, *, actor: Actor, now: datetime) -> Route:
+    """Change what a route does with alerts that are raised from now on.
+
+    Refusals: RouteNotFound, RouteNameTaken, RouteInvalid, ChannelNotFound.
+    """
+    route = _lock(route_id)
+    before = _values(route)
+    _set(route, terms)
+    if _values(route) != before:
+        _record(route, Action.ROUTE_CHANGE, before, actor=actor, now=now)
+    return route
+
+
+@transaction.atomic
+def disable_route(route_id: int, *, actor: Actor, now: datetime) -> Route:
+    """Send nothing more by the route. What waits by it is still sent. A second call changes
+    nothing. Refusals: RouteNotFound.
+    """
+    return _switch(route_id, now, Action.ROUTE_DISABLE, actor=actor, now=now)
+
+
+@transaction.atomic
+def enable_route(route_id: int, *, actor: Actor, now: datetime) -> Route:
+    """Use a route again. A second call changes nothing. Refusals: RouteNotFound."""
+    return _switch(route_id, None, Action.ROUTE_ENABLE, actor=actor, now=now)
+
+
+def _switch(
+    route_id: int, disabled_at: datetime | None, action: Action, *, actor: Actor, now: datetime
+) -> Route:
+    route = _lock(route_id)
+    if (route.disabled_at is None) != (disabled_at is None):
+        before = _values(route)
+        route.disabled_at = disabled_at
+        route.save(update_fields=["disabled_at"])
+        _record(route, action, before, actor=actor, now=now)
+    return route
+
+
+def _lock(route_id: int) -> Route:
+    route = Route.objects.locked().filter(pk=route_id).first()
+    if route is None:
+        raise RouteNotFound(route_id=route_id)
+    return route
+
+
+def _set(route: Route, terms: RouteTerms) -> None:
+    if problem := _problem(terms):
+        raise RouteInvalid(problem=problem)
+    wanted = {*terms.channels, *(channel for _, channel in terms.steps)}
+    missing = wanted - set(Channel.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+    if missing:
+        raise ChannelNotFound(channel_id=str(min(missing)))
+    for name, value in terms.fields().items():
+        setattr(route, name, value)
+    try:
+        with transaction.atomic():
+            route.save()
+    except IntegrityError as error:
+        if "alerts_route_name" not in str(error):
+            raise
+        raise RouteNameTaken(name=terms.name) from None
+    route.channels.set(Channel.objects.filter(pk__in=terms.channels))
+    if _steps(route) != list(terms.steps):
+        route.steps.all().delete()
+        EscalationStep.objects.bulk_create(
+            EscalationStep(route=route, after_minutes=minutes, channel_id=channel)
+            for minutes, channel in terms.steps
+        )
+
+
+def _problem(terms: RouteTerms) -> str:
+    """Why the terms make no route; empty if they do."""
+    minutes = [after for after, _ in terms.steps]
+    problems = {
+        "A route needs at least one channel.": not terms.channels,
+        "Quiet hours need a beginning and an end that differ.": (
+            (terms.quiet_from is None) != (terms.quiet_until is None)
+            or (terms.quiet_from is not None and terms.quiet_from == terms.quiet_until)
+        ),
+        "One message a day needs its time, the others have none.": (
+            (terms.digest == Route.Digest.DAILY) != (terms.digest_at is not None)
+        ),
+        "The steps of an escalation follow each other.": minutes != sorted(set(minutes)),
+    }
+    return next((text for text, holds in problems.items() if holds), "")
+
+
+def _steps(route: Route) -> list[tuple[int, UUID]]:
+    return list(route.steps.order_by("after_minutes").values_list("after_minutes", "channel"))
+
+
+def _values(route: Route) -> dict[str, Any]:
+    names: Iterable[str] = RouteTerms.__dataclass_fields__
+    own = {name: getattr(route, name) for name in names if name not in _RELATED}
+    return own | {
+        "channels": sorted(str(pk) for pk in route.channels.values_list("pk", flat=True)),
+        "steps": [[minutes, str(channel)] for minutes, channel in _steps(route)],
+        "enabled": route.disabled_at is None,
+    }
+
+
+def _record(
+    route: Route, action: Action, before: dict[str, Any] | None, *, actor: Actor, now: datetime
+) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=route.address,
+        before=before,
+        after=_values(route),
+        at=now,
+    )

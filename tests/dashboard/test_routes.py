@@ -1,0 +1,57 @@
+"""Routes of alerts: what people see and do there."""
+
+from html import unescape
+
+import pytest
+
+from alerts.models import Route
+from tests.alerts.builders import channel
+
+pytestmark = pytest.mark.django_db
+
+
+def done(client, path, act, **asked):
+    answer = client.post(f"{path}?act={act}", asked, follow=True)
+    return unescape(answer.content.decode())
+
+
+@pytest.fixture
+def asked(people):
+    ops, boss = channel("json://example.org/a"), channel("json://example.org/b", "boss")
+    return {
+        "name": "night",
+        "severity_min": "warning",
+        "channels": [ops.pk],
+        "digest": "daily",
+        "digest_at": "09:00",
+        "quiet_from": "22:00",
+        "quiet_until": "06:00",
+        "critical_at_once": "on",
+        "minutes_1": "30",
+        "channel_1": boss.pk,
+    }
+
+
+def test_a_route_is_added_changed_and_disabled(staff, asked):
+    html = done(staff, "/alerts/routes", "add", **asked)
+    for text in (
+        "one message a day at 09:00, critical ones at once",
+        "22:00 to 06:00",
+        "after 30 min: boss",
+    ):
+        assert text in html
+    made = Route.objects.get()
+    path = f"/alerts/routes/{made.pk}"
+    assert 'value="09:00"' in staff.get(path, {"act": "change"}).content.decode()
+    html = done(staff, path, "change", **asked | {"name": "day", "cost_centre": "research"})
+    assert "research" in html
+    assert "day is disabled." in done(staff, path, "disable")
+    assert "day is enabled." in done(staff, path, "enable")
+
+
+def test_what_does_not_go_together_is_said(staff, asked):
+    html = done(staff, "/alerts/routes", "add", **asked | {"quiet_until": ""})
+    assert "Quiet hours need a beginning and an end that differ." in html
+    html = done(staff, "/alerts/routes", "add", **asked | {"channel_1": ""})
+    assert "Choose both the minutes and the channel." in html
+    assert not Route.objects.exists()
