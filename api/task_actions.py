@@ -95,8 +95,14 @@ class RetryView(TaskActionView):
     """`/api/v1/tasks/{task_id}/retry`."""
 
     class Input(Strict):
-        """An increase of the budget."""
+        """Which sub-task, and an increase of the budget."""
 
+        sub_task_id = String(
+            required=False,
+            max_length=ID_MAX,
+            help_text="The id of the only sub-task to retry. The failed ones that it depends on and "
+            "those that wait only for it are retried with it. The default is all that failed.",
+        )
         additional_budget = Tokens(
             required=False,
             help_text="The number of tokens to add to the budget of the task. The default is 0.",
@@ -112,13 +118,15 @@ class RetryView(TaskActionView):
         request=Input,
         responses=TaskDetailOutput,
         examples=[
-            OpenApiExample("A larger budget", {"additional_budget": 20_000}, request_only=True)
+            OpenApiExample("A larger budget", {"additional_budget": 20_000}, request_only=True),
+            OpenApiExample("One sub-task", {"sub_task_id": "deploy"}, request_only=True),
         ],
     )
     def post(self, request: Request, task_id: int) -> Response:
         """Retry what failed and return the task."""
         values = self._action_arguments(request, task_id, serializer=self.Input)
-        orchestration.retry_failed(idempotency_key=idempotency_key(request), **values)
+        key = values.pop("sub_task_id", None)
+        orchestration.retry_failed(key=key, idempotency_key=idempotency_key(request), **values)
         return Response(task_detail(task_id, bearer=self.bearer))
 
 

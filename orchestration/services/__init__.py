@@ -10,8 +10,9 @@ from orchestration.services.concurrency_limits import (
 from orchestration.services.finalize import finalize
 from orchestration.services.finish import AttemptOutcome, back_off, finish_many
 from orchestration.services.lend import lend, store_handle
+from orchestration.services.retry import retry_failed
 from orchestration.services.submit import Plan, plan, reserve_of, submit
-from orchestration.services.task_control import approve, cancel, pause, resume, retry_failed
+from orchestration.services.task_control import approve, cancel, pause, resume
 from orchestration.services.task_request import TaskRequest
 from orchestration.services.texts import delete_old_texts, look_at_texts
 from orchestration.services.time_limits import sweep

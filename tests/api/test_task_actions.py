@@ -137,6 +137,13 @@ def test_a_retry_runs_what_failed_and_keeps_what_succeeded(ada):
     assert ada.get(f"/tasks/{task}").json()["status"] == "completed"
 
 
+def test_one_part_is_retried_alone(ada):
+    task = failed(ada, "a", "b")
+    refused(ada, task, "retry", 404, "sub_task_not_found", sub_task_id="c")
+    shown = step(ada, task, "retry", sub_task_id="b")
+    assert statuses(shown) == ["failed", "waiting"]
+
+
 def test_nothing_to_retry_is_a_refusal(ada):
     task = complete_task(ada, sub_tasks=parts("a"))
     refused(ada, task, "retry", 409, "nothing_to_retry")

@@ -13,6 +13,7 @@ from orchestration import services
 from orchestration.models import SubTask, Task
 from orchestration.refusals import BudgetTooSmall, NothingToRetry, SubTaskNotFound, TaskEnded
 from orchestration.worker import work_until_done
+from security.models import AuditEntry
 from tests.actors import ACTOR, CAROL
 from tests.keys.builders import add_key
 from tests.moments import NOON
@@ -120,6 +121,39 @@ def test_a_retry_runs_only_what_failed(ada):
     assert_finalized(task)
     with pytest.raises(NothingToRetry):
         services.retry_failed(task_id=task.pk, actor=ACTOR, now=NOON)
+
+
+def test_a_retry_of_one_part_takes_along_what_it_needs_and_what_only_waits_for_it(ada):
+    """1 ◀─ 2 ◀─ 4 and 3 ◀─ 4, 2 ◀─ 5: with 2 come 1, which it needs, and 5, but not 4."""
+    task = submit_at_noon(
+        "gather",
+        {"description": "analyze", "depends_on": ["1"]},
+        "survey",
+        {"description": "write", "depends_on": ["2", "3"]},
+        {"description": "draw", "depends_on": ["2"]},
+        "count",
+    )
+    first, third, other = start_attempts()
+    finish_attempt(other)
+    for attempt in (first, third):
+        finish_attempt(attempt, "refused")
+    assert statuses(task) == ["failed"] * 5 + ["succeeded"]
+    for key, refusal in (("6", NothingToRetry), ("9", SubTaskNotFound)):
+        with pytest.raises(refusal):
+            services.retry_failed(task_id=task.pk, key=key, actor=ACTOR, now=NOON)
+    services.retry_failed(task_id=task.pk, key="2", reason="again", actor=ACTOR, now=NOON)
+    assert statuses(task) == ["waiting", "blocked", "failed", "failed", "blocked", "succeeded"]
+    assert AuditEntry.objects.first().reason == "again"
+    for _ in range(3):
+        finish_attempt(start_attempts()[0])
+    task.refresh_from_db()
+    assert (task.status, statuses(task)[2:4]) == ("partial", ["failed", "failed"])
+    services.retry_failed(task_id=task.pk, key="4", actor=ACTOR, now=NOON)
+    for _ in range(2):
+        finish_attempt(start_attempts()[0])
+    task.refresh_from_db()
+    assert task.status == "completed"
+    assert_finalized(task)
 
 
 def test_a_retry_splits_what_is_left_and_asks_for_more_when_that_is_too_little(ada):
