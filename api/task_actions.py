@@ -100,8 +100,8 @@ class RetryView(TaskActionView):
         sub_task_id = String(
             required=False,
             max_length=ID_MAX,
-            help_text="The id of the only sub-task to retry. The failed ones that it depends on and "
-            "those that wait only for it are retried with it. The default is all that failed.",
+            help_text="The id of the only sub-task to retry. The failed ones that it depends on, "
+            "and those that wait only for it, are retried with it. The default is all that failed.",
         )
         additional_budget = Tokens(
             required=False,

@@ -23,7 +23,7 @@ _GROUPS = {
         ("Freezes", "ac_unit", "freezes", "keys.view_freeze"),
     ],
     "Tasks": [
-        ("Tasks", "task_alt", "tasks", "orchestration.view_task"),
+        ("Tasks", "task_alt", "recorded_tasks", "orchestration.view_task"),
         ("Attempts", "replay", "attempts", "orchestration.view_attempt"),
         ("Concurrency limits", "speed", "concurrency_limits", "orchestration.view_concurrency"),
         ("Command agents", "terminal", "commands", "orchestration.view_command"),

@@ -44,6 +44,12 @@ links.register(
         "approvals": Page("dashboard:approvals"),
         "approval": Page("dashboard:approval"),
         "gate": Page("dashboard:gate"),
+        "tasks": Page(
+            "dashboard:tasks",
+            {"state": "state", "agent": "agent", "cost_centre": "cost_centre", "words": "q"},
+        ),
+        "task": Page("dashboard:task"),
+        "sub_task": Page("dashboard:sub-task"),
         "access": Page("dashboard:access"),
         "search": Page("dashboard:search"),
         "settings": Page("dashboard:settings"),
@@ -61,6 +67,6 @@ links.register(
         "export_file": Page("dashboard:export-file"),
         "export_content": Page("dashboard:export-content"),
         "theme": Page("dashboard:theme"),
-        "live": Page("dashboard:live", {"page": "page"}),
+        "live": Page("dashboard:live", {"page": "page", "row": "row"}),
     }
 )

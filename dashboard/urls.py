@@ -26,6 +26,7 @@ from dashboard.views.saved_views import change_view, delete_view, save_view
 from dashboard.views.search import search
 from dashboard.views.settings import settings
 from dashboard.views.spend import spend
+from dashboard.views.tasks import sub_task, task, tasks
 from dashboard.views.theme import theme
 
 app_name = "dashboard"
@@ -69,6 +70,9 @@ urlpatterns = [
     path("reports/notes/<int:pk>/deletion", delete_note, name="delete-note"),
     path("reports/files/<int:pk>", export_file, name="export-file"),
     path("reports/files/<int:pk>/content", export_content, name="export-content"),
+    path("tasks", tasks, name="tasks"),
+    path("tasks/<int:pk>", task, name="task"),
+    path("tasks/parts/<int:pk>", sub_task, name="sub-task"),
     path("theme", theme, name="theme"),
     path("live", live, name="live"),
 ]

@@ -5,12 +5,13 @@ from common.links import FilteredPage, Page
 
 links.register(
     {
-        "task": Page("admin:orchestration_task_change"),
-        "tasks": Page(
+        # Those that people look at are pages of the dashboard.
+        "recorded_task": Page("admin:orchestration_task_change"),
+        "recorded_tasks": Page(
             "admin:orchestration_task_changelist", {"which": "which", "status": "status__exact"}
         ),
-        "sub_task": Page("admin:orchestration_subtask_change"),
-        "sub_tasks": Page(
+        "recorded_sub_task": Page("admin:orchestration_subtask_change"),
+        "recorded_sub_tasks": Page(
             "admin:orchestration_subtask_changelist",
             {"task": "task__id__exact", "status": "status__exact"},
         ),

@@ -22,9 +22,12 @@ The template shows the state, and marks what is greyed while no stream comes:
 With `own_view`, on a page with filters or a range of one's own, nothing is replaced: a line says
 since when there are new charges.
 
+The page of a row is registered by `live.register_row`, with who sees the row; its fragments get the
+key of the row, and its template names it: `{% live "task" row=task.pk %}`.
+
 `app` is the ASGI application, `hub` renders and sends, `admission` says who may.
 """
 
-from dashboard.live.pages import register
+from dashboard.live.pages import register, register_row
 
-__all__ = ["register"]
+__all__ = ["register", "register_row"]

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from dashboard.live.audience import Audience
-from dashboard.live.pages import LivePage
+from dashboard.live.pages import LivePage, LiveRowPage
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -20,7 +20,7 @@ Ask = Callable[[Scope], HttpResponseBase]
 class Subscription(NamedTuple):
     """What a stream is of. `own_view`: the page has filters, so only changes are told."""
 
-    page: LivePage
+    page: LivePage | LiveRowPage
     audience: Audience
     own_view: bool
 

@@ -97,12 +97,16 @@ def table(context: Context, table: Table) -> dict[str, Any]:
 
 
 @register.inclusion_tag("dashboard/live.html", takes_context=True)
-def live(context: Context, page: str, own_view: bool = False) -> dict[str, Any]:
-    """`{% live "spend" own_view=is_filtered %}`: whether the page is live, and its stream."""
+def live(context: Context, page: str, own_view: bool = False, row: object = None) -> dict[str, Any]:
+    """`{% live "spend" own_view=is_filtered %}`: whether the page is live, and its stream.
+
+    `row`: the key of the row that the page is of.
+    """
     request, now = context["request"], timezone.now()
     zone = organisation.zone(request)
+    which = {"page": page} if row is None else {"page": page, "row": row}
     return {
-        "url": links.url("live", page=page) + ("&own_view" if own_view else ""),
+        "url": links.url("live", **which) + ("&own_view" if own_view else ""),
         "page_url": request.get_full_path(),
         "zone": zone.key,
         "now": now.isoformat(),

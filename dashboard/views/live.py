@@ -15,12 +15,15 @@ from dashboard.live.audience import audience_of
 def live(request: HttpRequest) -> HttpResponse:
     """GET /live?page=overview: admit the person to the stream of the page.
 
-    With `own_view`, the stream only says that there is something new.
+    `row`: the key of the row that the page is of. With `own_view`, the stream only says that there
+    is something new.
     """
-    page = pages.find(request.GET.get("page", "overview"))
+    page = pages.find(request.GET.get("page", "overview"), request.GET.get("row", ""))
     if page is None:
         raise Http404
     if page.permission and not request.user.has_perm(page.permission):
         raise PermissionDenied
+    if not page.is_seen_by(request.user):
+        raise Http404
     subscription = Subscription(page, audience_of(request.user), "own_view" in request.GET)
     return Admission(subscription, person=request.user)

@@ -90,7 +90,7 @@ class AttemptAdmin(ReadOnlyAdmin):
         """The beginning of the sub-task's name, and the number of a repeated attempt."""
         name = Truncator(attempt.sub_task.name).chars(_NAME_SHOWN)
         also = f" (attempt {attempt.number})" if attempt.number > 1 else ""
-        return widgets.link("sub_task", attempt.sub_task_id, name + also)
+        return widgets.link("recorded_sub_task", attempt.sub_task_id, name + also)
 
     @display(description="Status")
     def outcome(self, attempt: Attempt) -> SafeString | str:
@@ -102,13 +102,13 @@ class AttemptAdmin(ReadOnlyAdmin):
     @display(description="Task")
     def task_link(self, attempt: Attempt) -> SafeString | str:
         """A link to the task."""
-        return widgets.link("task", attempt.task_id, attempt.task.name)
+        return widgets.link("recorded_task", attempt.task_id, attempt.task.name)
 
     @display(description="Sub-task")
     def sub_task_link(self, attempt: Attempt) -> SafeString | str:
         """A link to the sub-task."""
         name = attempt.sub_task.name
-        return widgets.link("sub_task", attempt.sub_task_id, name)
+        return widgets.link("recorded_sub_task", attempt.sub_task_id, name)
 
     @display(description="Status")
     def status_label(self, attempt: Attempt) -> SafeString | str:

@@ -122,6 +122,10 @@ class SubTaskAdmin(TaskControlAdmin):
         vars(obj)["page_texts"] = page_texts(request, obj.task, subject=f"sub_task:{obj.pk}")
         return super().render_change_form(request, context, add, change, form_url, obj)
 
+    def audit_subject(self, obj: SubTask) -> str:
+        """The sub-task, whose page is one of the dashboard."""
+        return f"sub_task:{obj.pk}"
+
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         """The action to approve, if the sub-task waits for approval."""
         allowed = super().get_actions_detail(request, object_id)
@@ -136,7 +140,7 @@ class SubTaskAdmin(TaskControlAdmin):
     @display(description="Task")
     def task_link(self, sub_task: SubTask) -> SafeString | str:
         """A link to the task."""
-        return widgets.link("task", sub_task.task_id, sub_task.task.name)
+        return widgets.link("recorded_task", sub_task.task_id, sub_task.task.name)
 
     @display(description="Number")
     def number(self, sub_task: SubTask) -> SafeString | str:
@@ -165,7 +169,7 @@ class SubTaskAdmin(TaskControlAdmin):
         """Links to the sub-tasks that it depends on."""
         needed = SubTask.objects.filter(dependents__sub_task=sub_task).order_by("position")
         names = needed.values_list("pk", "name")[:_DEPENDENCIES_SHOWN]
-        return widgets.separated(widgets.link("sub_task", pk, name) for pk, name in names)
+        return widgets.separated(widgets.link("recorded_sub_task", pk, name) for pk, name in names)
 
     @display(description="Approval")
     def approval(self, sub_task: SubTask) -> SafeString | str:
@@ -219,7 +223,7 @@ class SubTaskAdmin(TaskControlAdmin):
             now=timezone.now(),
         )
         perform(request, verb, success="The sub-task is approved.")
-        return redirect_to(request, links.url("sub_task", object_id))
+        return redirect_to(request, links.url("recorded_sub_task", object_id))
 
 
 def _spent(sub_task: SubTask) -> tuple[int, Decimal]:

@@ -122,6 +122,10 @@ class TaskAdmin(TaskControlAdmin):
         vars(obj)["page_texts"] = page_texts(request, obj, subject=f"task:{obj.pk}")
         return super().render_change_form(request, context, add, change, form_url, obj)
 
+    def audit_subject(self, obj: Task) -> str:
+        """The task, whose page is one of the dashboard."""
+        return f"task:{obj.pk}"
+
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         """The actions that fit the status of the task."""
         allowed = super().get_actions_detail(request, object_id)
@@ -212,7 +216,7 @@ class TaskAdmin(TaskControlAdmin):
         return widgets.separated(
             [
                 widgets.list_link("attempts", "attempts", task=task.pk),
-                widgets.list_link("sub_tasks", "sub-tasks", task=task.pk),
+                widgets.list_link("recorded_sub_tasks", "sub-tasks", task=task.pk),
             ]
         )
 
@@ -280,7 +284,7 @@ class TaskAdmin(TaskControlAdmin):
         task_id, actor = int(object_id), person_of(request)
         service = partial(verb, task_id=task_id, actor=actor, now=timezone.now())
         perform(request, service, success=success)
-        return redirect_to(request, links.url("task", task_id))
+        return redirect_to(request, links.url("recorded_task", task_id))
 
 
 def _progress_of(task: Task) -> Progress:

@@ -25,6 +25,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:budget": ("/budgets/research", "/budgets/research?act=limit"),
     "dashboard:agent-budget": ("/budgets/agents/ada",),
     "dashboard:ask-budget": ("/budget-requests/new?scope=centre:research",),
+    "dashboard:tasks": ("/tasks", "/tasks?state=failed&q=x&sort=-budget"),
     "dashboard:keys": ("/keys", "/keys?idle=1", "/keys?status=broken"),
     "dashboard:key": ("/keys/nvidia-1", "/keys/nvidia-1?act=limit"),
     "dashboard:search": ("/search", "/search?q=nvidia", "/search?q=nothing"),
@@ -55,6 +56,9 @@ NO_PAGES = {
     # tests/browser/test_approvals.py walks them: their numbers differ.
     "dashboard:approval",
     "dashboard:gate",
+    # tests/browser/test_tasks.py walks them, likewise.
+    "dashboard:task",
+    "dashboard:sub-task",
     "dashboard:live",
     "dashboard:theme",
     "dashboard:save-view",
