@@ -12,6 +12,7 @@ from common import formatting, links
 from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.charts import MeterPart, meter
+from dashboard.figures import percent
 from dashboard.tables import Cell, Column, Row, Table
 from dashboard.tasks.took import seconds_of, took
 from orchestration.models import Task
@@ -34,9 +35,8 @@ COLUMNS = (
     Column("agent", "Agent", "link", sortable=False),
     Column("cost_centre", "Cost centre", "link", sortable=False),
     Column("parts", "Parts", sortable=False),
-    Column("tokens", "Used and lent of the budget", sortable=False),
+    Column("tokens", "Tokens", sortable=False),
     Column("used", "Used", "tokens", sortable=False, total=True),
-    Column("lent", "Lent", "tokens", sortable=False, total=True),
     Column("budget", "Budget", "tokens", total=True),
     Column("cost", "Cost", "money", "USD", sortable=False, total=True),
     Column("started", "Submitted", "moment"),
@@ -46,6 +46,7 @@ _FILE_COLUMNS = (
     Column("pk", "Task", "count"),
     Column("task", "Name"),
     *(each for each in COLUMNS if each.name not in ("task", "tokens", "took")),
+    Column("lent", "Lent", "tokens", total=True),
     Column("ended", "Ended", "moment"),
     Column("seconds", "Took", "count", "s"),
 )
@@ -209,4 +210,4 @@ def _parts(counts: SubTaskCounts) -> str:
 
 
 def _used(used: int, budget: int) -> str:
-    return f"{formatting.percent(used, budget):.0f}% used"
+    return f"{percent(formatting.percent(used, budget)).text} used"
