@@ -88,7 +88,7 @@ def test_a_task_of_twelve_parts_is_watched_until_it_is_done(window, server):
     expect(page.locator("#times-table")).to_have_attribute("open", "")
     finish_what_can_start()
     expect(page.locator("a.node.gated")).to_have_count(1, timeout=WAITS_MS)
-    page.get_by_role("link", name="gated").click()
+    page.get_by_role("link", name="gated", exact=True).click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Reason").fill("as agreed")
     dialog.get_by_role("button", name="Approve").click()
