@@ -106,6 +106,8 @@ def _lines(alert: Alert) -> Iterator[str]:
     yield from filter(None, (alert.detail, alert.meaning))
     if alert.remedy:
         yield f"What to do: {alert.remedy}"
+    if path := alert.remedy_path:
+        yield f"Where to do it: {settings.PUBLIC_URL}{path}"
     for label, field in _SUBJECTS:
         if value := getattr(alert, field):
             yield f"{label}: {value}"

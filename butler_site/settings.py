@@ -194,6 +194,9 @@ AGENT_OPEN_SUB_TASKS_MAX = env.integer(
 TASK_TEXT_BYTES_MAX = 1_000_000
 # How long after its end the prompts and results of a task are kept.
 TASK_TEXT_DAYS = env.integer("BUTLER_TASK_TEXT_DAYS", 30, least=0, most=3_650)
+# After how many hours an approval that nobody has decided raises a critical alert, and expires.
+APPROVAL_ESCALATES_HOURS = env.integer("BUTLER_APPROVAL_ESCALATES_HOURS", 24, least=1, most=8_760)
+APPROVAL_EXPIRES_HOURS = env.integer("BUTLER_APPROVAL_EXPIRES_HOURS", 168, least=1, most=8_760)
 # The most live pages that one web process serves at the same time.
 LIVE_STREAMS_MAX = env.integer("BUTLER_LIVE_STREAMS_MAX", 500, least=0, most=10**6)
 ESTIMATE_BYTES_MAX = 1_000_000

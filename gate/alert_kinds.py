@@ -15,6 +15,19 @@ APPROVAL_WAITING = register(
         subject="approval_id",
     )
 )
+APPROVAL_OVERDUE = register(
+    AlertKind(
+        slug="approval_overdue",
+        severity=Severity.CRITICAL,
+        meaning="Somebody asked for a change many hours ago, and nobody has decided it. It takes "
+        "the place of the alert approval_waiting, so that channels for critical alerts are told, "
+        "too.",
+        remedy="Approve or reject the change, or ask a person who may decide it. Butler resolves "
+        "the alert when somebody has decided, and when the approval expires.",
+        page="approval",
+        subject="approval_id",
+    )
+)
 SECRET_REVEALED = register(
     AlertKind(
         slug="secret_revealed",

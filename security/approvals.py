@@ -37,15 +37,16 @@ class ApprovalKind:
     """A kind of change. Rows and pages name it by `slug`.
 
     `meaning`: what is changed, in a full sentence. `permission`: who decides. `wait`: how long an
-    approval waits before it expires. `holders`: the persons who could have asked through the
-    program that asked; none of them can decide while the policy of the kind is in force.
+    approval waits before it expires, if not as long as the settings say. `holders`: the persons who
+    could have asked through the program that asked; none of them can decide while the policy of the
+    kind is in force.
     """
 
     slug: str
     meaning: str
     permission: str
     apply: Apply
-    wait: timedelta = timedelta(days=7)
+    wait: timedelta | None = None
     holders: Callable[[Actor, datetime], list[str]] = lambda actor, now: []
 
     @property

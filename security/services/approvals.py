@@ -1,10 +1,12 @@
 """Ask for a change, and decide what others asked for."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
+from common.admin.visible_rows import visible_to
 from security import approvals, audit, persons
 from security.actor import Actor
 from security.approval_models import Approval
@@ -56,7 +58,7 @@ def ask_approval(  # noqa: PLR0913  (an approval has this many sides, each by na
         "effect": effect,
         "asked_persons": _askers(kind, actor, now),
         "asked_at": now,
-        "expires_at": min(now + kind.wait, until or datetime.max.replace(tzinfo=UTC)),
+        "expires_at": min(now + _wait(kind), until or datetime.max.replace(tzinfo=UTC)),
     }
     if idempotency_key is None:
         approval, created = Approval.objects.create(**values), True
@@ -69,6 +71,10 @@ def ask_approval(  # noqa: PLR0913  (an approval has this many sides, each by na
     elif any(getattr(approval, name) != value for name, value in asked.items()):
         raise RequestMismatch(approval_id=approval.pk)
     return approval, created
+
+
+def _wait(kind: ApprovalKind) -> timedelta:
+    return kind.wait or timedelta(hours=settings.APPROVAL_EXPIRES_HOURS)
 
 
 def _askers(kind: ApprovalKind, actor: Actor, now: datetime) -> list[str]:
@@ -138,6 +144,9 @@ def _lock_for_decision(approval_id: int, *, actor: Actor, now: datetime) -> Appr
     user = persons.user_of(actor)
     if user is None or not may_decide(user, approvals.kind_of(approval.kind)):
         raise NotADecider(approval_id=approval_id, kind=approval.kind)
+    if not visible_to(user, Approval.objects.filter(pk=approval_id)).exists():
+        # Of a cost centre that the person is not bound to.
+        raise ApprovalNotFound(approval_id=approval_id)
     if {*approval.asked_persons} & {*persons.identities(actor)}:
         raise SecondPersonNeeded(approval_id=approval_id)
     return approval

@@ -10,7 +10,8 @@ from django.db import IntegrityError, ProgrammingError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from alerts.models import Alert
+from alerts import services as alerts
+from alerts.models import Alert, Notification
 from gate import services as gate
 from keys import services as keys
 from keys.models import Agent, ApiKey, Limit, Window
@@ -26,6 +27,7 @@ from security.refusals import (
     TooFewDeciders,
 )
 from tests.actors import ACTOR, GRACE, OLGA
+from tests.alerts.builders import channel
 from tests.books import assert_books_balance
 from tests.gate.approvals import in_force, person
 from tests.keys.admin_forms import CONFIRMED, row
@@ -224,6 +226,45 @@ def test_people_are_alerted_while_an_approval_waits(deciders):
     gate.alert_of_approvals(now=LATER)
     alert.refresh_from_db()
     assert alert.is_resolved
+
+
+def test_an_approval_that_waits_for_long_is_told_once_more_as_critical(deciders):
+    """Also if the job runs again, and if a person has resolved the alert."""
+    in_force("limit")
+    approval = propose(6_000)
+    for name, severity in (("everything", "info"), ("admins", "critical")):
+        channel("json://example.org", name, severity_min=severity)
+    day = timedelta(hours=24)
+    for now in (NOON, LATER, NOON + day, NOON + day, NOON + 2 * day):
+        gate.alert_of_approvals(now=now)
+    first, second = Alert.objects.order_by("pk")
+    assert (first.kind, first.status) == ("approval_waiting", "resolved")
+    assert (second.kind, second.severity) == ("approval_overdue", "critical")
+    assert second.remedy_path == f"/approvals/{approval.pk}"
+    told = Notification.objects.values_list("alert", "channel__name").order_by("pk")
+    assert sorted(told) == [
+        (first.pk, "everything"),
+        (second.pk, "admins"),
+        (second.pk, "everything"),
+    ]
+    alerts.resolve(second.pk, actor=GRACE, now=NOON + 2 * day)
+    gate.alert_of_approvals(now=NOON + 2 * day)
+    assert Alert.objects.count() == 2
+    security.expire_approvals(now=NOON + 7 * day)
+    approval.refresh_from_db()
+    assert approval.status == "expired"
+
+
+def test_the_settings_say_when_an_approval_escalates_and_expires(deciders, settings):
+    settings.APPROVAL_ESCALATES_HOURS, settings.APPROVAL_EXPIRES_HOURS = 1, 2
+    in_force("limit")
+    approval = propose(6_000)
+    gate.alert_of_approvals(now=LATER)
+    assert Alert.objects.get().kind == "approval_overdue"
+    assert approval.expires_at == NOON + timedelta(hours=2)
+    security.expire_approvals(now=approval.expires_at)
+    gate.alert_of_approvals(now=approval.expires_at)
+    assert Alert.objects.get().is_resolved
 
 
 def test_a_policy_in_force_is_changed_by_two_persons(deciders):

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from gate import services as gate
+from gate.models import CentreBinding
 from gate.refusals import TooManyBudgetRequests
 from keys import refusals as keys_refusals
 from keys import services as keys
@@ -21,7 +22,7 @@ from security import audit
 from security import services as security
 from security.actor import Actor
 from security.models import Approval, AuditEntry
-from security.refusals import ApprovalOutdated, SecondPersonNeeded
+from security.refusals import ApprovalNotFound, ApprovalOutdated, SecondPersonNeeded
 from tests.actors import ACTOR, GRACE, OLGA
 from tests.api.caller import Caller, assert_problem, token_of
 from tests.books import assert_books_balance
@@ -258,6 +259,16 @@ def test_a_person_has_five_requests_open_at_most_and_asks_for_no_api_key(ada):
     limit(ApiKey.objects.get(), 5)
     with pytest.raises(LimitNotFound):
         gate.budget_effect(replace(request, scope="key:nvidia-1"), now=NOON)
+
+
+def test_who_is_bound_to_another_cost_centre_does_not_decide(ada):
+    CentreBinding.objects.create(person=person("olga"), cost_centre_id="sales")
+    approval = ask()
+    for decide in (security.approve, security.reject):
+        with pytest.raises(ApprovalNotFound):
+            decide(approval.pk, reason="x", actor=OLGA, now=NOON)
+    CentreBinding.objects.update(cost_centre="research")
+    assert security.approve(approval.pk, actor=OLGA, now=NOON).grant
 
 
 def test_the_audit_has_the_end_of_a_grant_once(ada):
