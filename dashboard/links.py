@@ -59,6 +59,8 @@ links.register(
         "reports": Page("dashboard:reports"),
         "focus_file": Page("dashboard:focus"),
         "books_check": Page("dashboard:books-check"),
+        "months": Page("dashboard:month-closes"),
+        "month": Page("dashboard:month-close"),
         "save_view": Page("dashboard:save-view"),
         "change_view": Page("dashboard:change-view"),
         "delete_view": Page("dashboard:delete-view"),

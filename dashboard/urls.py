@@ -17,6 +17,7 @@ from dashboard.views.export_files import export_content, export_file
 from dashboard.views.focus import focus
 from dashboard.views.live import live
 from dashboard.views.me import me
+from dashboard.views.month_closes import month_close, month_closes
 from dashboard.views.notifications import notification, notifications
 from dashboard.views.overview import overview
 from dashboard.views.people import people, person
@@ -63,6 +64,8 @@ urlpatterns = [
     path("reports", reports, name="reports"),
     path("reports/focus", focus, name="focus"),
     path("reports/books-checks/<int:pk>", books_check, name="books-check"),
+    path("reports/months", month_closes, name="month-closes"),
+    path("reports/months/<slug:month>", month_close, name="month-close"),
     path("reports/views", save_view, name="save-view"),
     path("reports/views/<int:pk>", change_view, name="change-view"),
     path("reports/views/<int:pk>/deletion", delete_view, name="delete-view"),

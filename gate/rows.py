@@ -85,6 +85,7 @@ RULES: dict[str, Rows] = {
     "orchestration.task": through("cost_centre"),
     "orchestration.subtask": through("task__cost_centre"),
     "orchestration.attempt": through("task__cost_centre"),
+    "reports.closeline": through("cost_centre"),
     "gateway.exchange": through("cost_centre"),
     "gateway.retention": through("cost_centre"),
     "alerts.alert": _of_agents,
@@ -118,6 +119,9 @@ RULES: dict[str, Rows] = {
     "orchestration.concurrency": nothing,
     "auth.user": nothing,
     "auth.group": nothing,
+    # Its figures are those of all; its lines are each of a cost centre.
+    "reports.monthclose": nothing,
+    "reports.openestimate": nothing,
     # No page lists them.
     "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.

@@ -1,7 +1,9 @@
-"""What finance staff keep: saved views, notes on dates, files that a job makes, colours of charts.
+"""What finance staff keep: saved views, notes on dates, files that a job makes, colours of charts,
+closed months.
 
 Verbs: `save_view`, `change_view`, `delete_view`, `add_note`, `delete_note`, `ask_export`,
-`claim_export`, `store_export`, `assign_colours`.
-Open: `focus`, `refusals`.
-Invariant: a file is for the person who asked for it alone, and is deleted after a week.
+`claim_export`, `store_export`, `assign_colours`, `lock_month`, `sign_month`, `ask_reopening`.
+Open: `focus`, `month_periods`, `refusals`.
+Invariant: a file is for the person who asked for it alone, and is deleted after a week. A closed
+month never changes.
 """

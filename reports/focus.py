@@ -8,13 +8,16 @@ of a row may have had several.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
 
 from keys.books.queries.usage_lines import UsageLine, usage_lines
 from keys.models import Organisation
+from reports.models import CloseLine, MonthClose
+from reports.month_periods import midnight, next_month
 
 VERSIONS = ("1.2", "1.3")
 _TOKENS = "Tokens"
@@ -95,29 +98,36 @@ class FocusMonth:
             day = self.first + number * _DAY
             since, until = self._midnight(day), self._midnight(day + _DAY)
             for line in usage_lines(since, until, within=self.within):
-                row = self._row(line, since, until)
-                yield [*row, line.provider, line.provider] if self.version == "1.3" else row
+                yield self._versioned(self._row(line, since, until), line)
 
     @property
     def _end(self) -> date:
         """The first day of the next month."""
-        return (self.first + 31 * _DAY).replace(day=1)
+        return next_month(self.first)
+
+    @property
+    def _period(self) -> tuple[datetime, datetime]:
+        return self._midnight(self.first), self._midnight(self._end)
 
     def _midnight(self, day: date) -> datetime:
-        zone = ZoneInfo(self.organisation.reporting_zone)
-        return datetime.combine(day, time.min, zone).astimezone(UTC)
+        return midnight(day, self.organisation.reporting_zone)
 
-    def _row(self, line: UsageLine, since: datetime, until: datetime) -> FocusRow:
+    def _versioned(self, row: FocusRow, line: UsageLine | CloseLine) -> Sequence[Any]:
+        return [*row, line.provider, line.provider] if self.version == "1.3" else row
+
+    def _row(self, line: UsageLine | CloseLine, since: datetime, until: datetime) -> FocusRow:
+        starts_at, ends_at = self._period
+        model = line.model_name if isinstance(line, CloseLine) else line.model
         return FocusRow(
             BilledCost=line.cost,
             BillingAccountId=str(self.organisation.pk),
             BillingAccountName=self.organisation.name,
             BillingCurrency="USD",
-            BillingPeriodStart=_moment(self._midnight(self.first)),
-            BillingPeriodEnd=_moment(self._midnight(self._end)),
+            BillingPeriodStart=_moment(starts_at),
+            BillingPeriodEnd=_moment(ends_at),
             ChargeCategory="Usage",
             ChargeClass="",
-            ChargeDescription=_description(line),
+            ChargeDescription=_description(model, line),
             ChargePeriodStart=_moment(since),
             ChargePeriodEnd=_moment(until),
             ContractedCost=line.cost,
@@ -138,7 +148,7 @@ class FocusMonth:
             ResourceName=line.api_key,
             ResourceType="API key",
             ServiceSubcategory="Generative AI",
-            SkuId=line.model,
+            SkuId=model,
             SkuMeter=_TOKENS,
             SubAccountId=line.cost_centre,
             SubAccountName=line.cost_centre_name,
@@ -156,14 +166,43 @@ class FocusMonth:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClosedFocusMonth(FocusMonth):
+    """A closed month: its frozen lines, and corrections of months that were closed before.
+
+    `lines` are those of the close that the person may see.
+    """
+
+    close: MonthClose
+    lines: QuerySet[CloseLine]
+
+    def rows(self) -> Iterator[Sequence[Any]]:
+        """The rows, day by day, usage before corrections."""
+        days = self.lines.order_by("corrects__month", "day").values_list("corrects", "day")
+        ordered = sorted(days.distinct(), key=lambda each: (each[0] or 0, each[1]))
+        for corrects, day in ordered:
+            of = self.close if corrects is None else MonthClose.objects.get(pk=corrects)
+            since = max(midnight(day, of.zone), of.starts_at)
+            until = min(midnight(day + _DAY, of.zone), of.ends_at)
+            for line in self.lines.filter(corrects=corrects, day=day).order_by("pk"):
+                row = self._row(line, since, until)
+                if corrects is not None:
+                    row = row._replace(ChargeClass="Correction")
+                yield self._versioned(row, line)
+
+    @property
+    def _period(self) -> tuple[datetime, datetime]:
+        return self.close.starts_at, self.close.ends_at
+
+
 def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _description(line: UsageLine) -> str:
-    return f"{line.model} by {line.agent}" + (f" for {line.label}" if line.label else "")
+def _description(model: str, line: UsageLine | CloseLine) -> str:
+    return f"{model} by {line.agent}" + (f" for {line.label}" if line.label else "")
 
 
-def _tags(line: UsageLine) -> str:
+def _tags(line: UsageLine | CloseLine) -> str:
     tags = {"agent": line.agent, "label": line.label}
     return json.dumps({name: value for name, value in tags.items() if value}, ensure_ascii=False)

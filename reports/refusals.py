@@ -45,3 +45,66 @@ class TooManyRows(Refusal):
     def sentence(self) -> str:
         """What to do instead."""
         return f"An Excel sheet holds {self.rows_max:,} rows. Choose CSV, or fewer rows."
+
+
+@dataclass(kw_only=True, eq=False)
+class ChecklistUnmet(Refusal):
+    """Items of the checklist of a month are neither met nor waived with a reason."""
+
+    month: str
+    items: list[str]
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        return (
+            f"{self.month} cannot be locked: see to the open items of its checklist, or waive "
+            f"them with a reason. Open: {', '.join(self.items)}."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class MonthNotLocked(Refusal):
+    """Only a month that is locked and not signed yet can be signed."""
+
+    month: str
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        return f"{self.month} is not locked, or it is signed already. Load the page again."
+
+
+@dataclass(kw_only=True, eq=False)
+class SecondSignerNeeded(Refusal):
+    """The person signed the month already, perhaps with another account."""
+
+    month: str
+
+    def sentence(self) -> str:
+        """Who signs instead."""
+        return f"You have signed {self.month} already. Another person must sign it, too."
+
+
+@dataclass(eq=False)
+class SignerUnknown(Refusal):
+    """Only persons sign: not jobs, agents or commands."""
+
+    def sentence(self) -> str:
+        """Who signs instead."""
+        return "Only a person who has signed in can sign a month."
+
+
+@dataclass(kw_only=True, eq=False)
+class MonthNotReopenable(Refusal):
+    """Only the latest closed month can be reopened, since each builds on the one before."""
+
+    month: str
+    latest: str
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        if not self.latest:
+            return f"{self.month} is open already."
+        return (
+            f"Only the latest closed month, {self.latest}, can be reopened. Correct {self.month} "
+            "by adjustments: they count in the next month that is closed."
+        )

@@ -3,6 +3,22 @@
 from reports.models.colours import ColourSlot
 from reports.models.date_notes import DateNote
 from reports.models.export_files import ExportFile, ExportPart
+from reports.models.month_closes import (
+    CLOSED_MEASURES,
+    CloseLine,
+    MonthClose,
+    OpenEstimate,
+)
 from reports.models.saved_views import SavedView
 
-__all__ = ["ColourSlot", "DateNote", "ExportFile", "ExportPart", "SavedView"]
+__all__ = [
+    "CLOSED_MEASURES",
+    "CloseLine",
+    "ColourSlot",
+    "DateNote",
+    "ExportFile",
+    "ExportPart",
+    "MonthClose",
+    "OpenEstimate",
+    "SavedView",
+]

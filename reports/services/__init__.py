@@ -12,12 +12,14 @@ from reports.services.export_files import (
     resume_exports,
     store_export,
 )
+from reports.services.month_closes import ask_reopening, lock_month, sign_month
 from reports.services.saved_views import change_view, delete_view, save_view
 
 __all__ = [
     "ExportRequest",
     "add_note",
     "ask_export",
+    "ask_reopening",
     "assign_colours",
     "change_view",
     "claim_export",
@@ -25,8 +27,10 @@ __all__ = [
     "delete_note",
     "delete_view",
     "fail_export",
+    "lock_month",
     "note_progress",
     "resume_exports",
     "save_view",
+    "sign_month",
     "store_export",
 ]

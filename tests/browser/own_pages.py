@@ -40,6 +40,8 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:me": ("/settings/me",),
     "dashboard:reports": ("/reports",),
     "dashboard:books-check": ("/reports/books-checks/1",),
+    "dashboard:month-closes": ("/reports/months",),
+    "dashboard:month-close": ("/reports/months/2026-10", "/reports/months/2026-10?act=lock"),
 }
 # These answer no page: fragments, files and what is sent from a form.
 NO_PAGES = {

@@ -4,16 +4,19 @@ import csv
 import io
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from keys.books.queries.spend import SpendFilter, spend_total
-from keys.models import Organisation
+from keys.models import Charge, Organisation
 from reports.focus import FocusMonth
 from tests.dashboard.test_reports import signed_in
+from tests.gate.approvals import person
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report, settle
 from tests.moments import NOON
+from tests.reports.closing import APRIL, IN_MAY, lock, sign
 
 pytestmark = pytest.mark.django_db
 
@@ -126,3 +129,29 @@ def test_what_names_no_month_is_refused_with_a_sentence(finance, query):
     assert answer.status_code == 400
     if "\0" not in query.values():
         assert "month=2026-11" in answer.content.decode()
+
+
+def test_a_closed_month_costs_what_it_was_closed_with_and_names_corrections(usage, finance):
+    person("paul")
+    march = sign(lock(now=datetime(2026, 4, 4, tzinfo=UTC)), "vera", "paul")
+    before = read(finance, month="2026-03")
+    charge = Charge.objects.get(tokens=7)
+    adjust(charge, 9, now=datetime(2026, 4, 5, tzinfo=UTC))
+    Organisation.objects.create(reporting_zone="Asia/Kathmandu")
+    assert read(finance, month="2026-03") == before
+    assert sum(Decimal(row["BilledCost"]) for row in before) == march.cost
+    april = lock(APRIL, now=IN_MAY)
+    (correction,) = read(finance, month="2026-04")
+    assert correction["ChargeClass"] == "Correction"
+    assert Decimal(correction["BilledCost"]) == april.cost == 2 * PAID.input / 1000
+    assert correction["ChargePeriodStart"] == "2026-03-10T00:00:00Z"
+    assert correction["BillingPeriodStart"] == "2026-04-01T00:00:00Z"
+    assert not read(signed_in("tim", "finance", "research"), month="2026-04")
+
+
+def test_a_closed_month_has_the_rows_that_it_had_while_it_was_open(usage, finance):
+    before = read(finance, month="2026-03")
+    lock(now=datetime(2026, 4, 4, tzinfo=UTC))
+    after = read(finance, month="2026-03")
+    by_cost = itemgetter("ChargePeriodStart", "x_AgentId", "x_Label")
+    assert sorted(after, key=by_cost) == sorted(before, key=by_cost)

@@ -151,6 +151,7 @@ OWN_PARAMETERS = {
     "keys.books.queries.spend.SPEND": _SPEND,
     "keys.books.queries.spend.SPEND_COLUMNS": _SPEND | {"shown": ["agent"]},
     "keys.books.queries.usage_lines.USAGE_LINES": {"since": NOON, "within": None},
+    "reports.sql.freeze.FREEZE": {"close": 1, "month": 1, "since": NOON},
     # It takes arrays of equal length.
     "keys.books.sql.rotate.MOVE": {
         "scope": ["key:nvidia-1"],

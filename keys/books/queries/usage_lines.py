@@ -34,16 +34,16 @@ class UsageLine(NamedTuple):
     estimated_cost: Decimal
 
 
-_SUMMED = UsageLine._fields[UsageLine._fields.index("calls") :]
-_SUMS = ", ".join(
+SUMMED = UsageLine._fields[UsageLine._fields.index("calls") :]
+SUMS = ", ".join(
     f"sum(s.{name}){'' if UsageLine.__annotations__[name] is Decimal else '::bigint'} AS {name}"
-    for name in _SUMMED
+    for name in SUMMED
 )
 USAGE_LINES = Statement(
     f"""
     SELECT p.name AS provider, s.api_key_id AS api_key, s.agent_id AS agent,
            s.cost_centre_id AS cost_centre, c.name AS cost_centre_name,
-           coalesce(nullif(s.model, ''), k.model) AS model, s.label, {_SUMS}
+           coalesce(nullif(s.model, ''), k.model) AS model, s.label, {SUMS}
       FROM keys_usageslice s
       JOIN keys_apikey k ON k.slug = s.api_key_id
       JOIN keys_provider p ON p.slug = k.provider_id
