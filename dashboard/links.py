@@ -61,6 +61,7 @@ links.register(
         "books_check": Page("dashboard:books-check"),
         "months": Page("dashboard:month-closes"),
         "month": Page("dashboard:month-close"),
+        "statement": Page("dashboard:centre-statement"),
         "save_view": Page("dashboard:save-view"),
         "change_view": Page("dashboard:change-view"),
         "delete_view": Page("dashboard:delete-view"),

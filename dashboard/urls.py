@@ -28,6 +28,7 @@ from dashboard.views.search import search
 from dashboard.views.settings import settings
 from dashboard.views.spend import spend
 from dashboard.views.tasks import sub_task, task, tasks
+from dashboard.views.statements import centre_statement
 from dashboard.views.theme import theme
 
 app_name = "dashboard"
@@ -66,6 +67,11 @@ urlpatterns = [
     path("reports/books-checks/<int:pk>", books_check, name="books-check"),
     path("reports/months", month_closes, name="month-closes"),
     path("reports/months/<slug:month>", month_close, name="month-close"),
+    path(
+        "reports/statements/<slug:month>/<slug:centre>",
+        centre_statement,
+        name="centre-statement",
+    ),
     path("reports/views", save_view, name="save-view"),
     path("reports/views/<int:pk>", change_view, name="change-view"),
     path("reports/views/<int:pk>/deletion", delete_view, name="delete-view"),

@@ -81,12 +81,12 @@ def _closed(close: MonthClose) -> dict[str, Any]:
         "figures": close,
         "corrections": sum((each.corrections for each in centres), Decimal(0)),
         "later": later,
-        "centres": _centre_table(centres),
+        "centres": _centre_table(close, centres),
         "adjustments": later_adjustments(close)[:_SHOWN],
     }
 
 
-def _centre_table(centres: list[CentreClose]) -> Table:
+def _centre_table(close: MonthClose, centres: list[CentreClose]) -> Table:
     names = ("calls", "tokens", "usage", "corrections", "total", "later")
     return Table(
         name="closed-centres",
@@ -100,15 +100,15 @@ def _centre_table(centres: list[CentreClose]) -> Table:
             Column("total", "Total", "money", "USD", sortable=False),
             Column("later", "Changed since", "money", "USD", sortable=False),
         ],
-        rows=[_centre_row(each) for each in centres],
+        rows=[_centre_row(close, each) for each in centres],
         totals={name: sum(getattr(each, name) for each in centres) for name in names},
         count=len(centres),
     )
 
 
-def _centre_row(each: CentreClose) -> Row:
+def _centre_row(close: MonthClose, each: CentreClose) -> Row:
     return {
-        "centre": Cell(each.cost_centre, links.url("budget", each.cost_centre)),
+        "centre": Cell(each.cost_centre, links.url("statement", close.slug, each.cost_centre)),
         **{
             name: getattr(each, name)
             for name in ("calls", "tokens", "usage", "corrections", "total", "later")

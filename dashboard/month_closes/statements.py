@@ -1,0 +1,60 @@
+"""The table of a charge-back statement, on its page and in its files."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from common.admin.visible_rows import visible_to
+from dashboard.tables import Column, Row, Table
+from keys.models import CostCentre
+from reports.models import MonthClose
+from reports.queries.statements import StatementLine, statement_lines
+
+_NO_MONTH = date.min
+_COLUMNS = [
+    Column("agent", "Agent", sortable=False),
+    Column("model", "Model", sortable=False),
+    Column("label", "Label", sortable=False),
+    Column("corrects", "Correction of", sortable=False),
+    Column("calls", "Calls", "count", sortable=False, total=True),
+    Column("input_tokens", "Input", "tokens", "tokens", sortable=False, total=True),
+    Column("output_tokens", "Output", "tokens", "tokens", sortable=False, total=True),
+    Column("tokens", "Tokens", "tokens", sortable=False, total=True),
+    Column("rate", "Per million", "money", "USD", sortable=False),
+    Column("cost", "Cost", "money", "USD", sortable=False, total=True),
+]
+
+
+def statement_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
+    """The lines of the statement that the parameters `month` and `centre` name, if the person may
+    see it; without lines if not."""
+    try:
+        month = date.fromisoformat(f"{query.get('month', '')}-01")
+    except ValueError:
+        month = _NO_MONTH
+    centre = query.get("centre", "").replace("\0", "")
+    close = MonthClose.objects.standing().filter(month=month).first()
+    seen = visible_to(user, CostCentre.objects.filter(pk=centre)).exists()
+    lines = statement_lines(close, centre) if close and seen else []
+    return table_of(lines, title=f"Statement of {centre} for {query.get('month', '')}")
+
+
+def table_of(lines: Sequence[StatementLine], *, title: str) -> Table:
+    """The lines with their sums."""
+    return Table(
+        name="statement",
+        title=title,
+        columns=_COLUMNS,
+        rows=[_row(line) for line in lines],
+        totals={
+            column.name: sum(getattr(line, column.name) for line in lines)
+            for column in _COLUMNS
+            if column.total
+        },
+        count=len(lines),
+        empty="The cost centre has neither usage nor corrections in this month.",
+    )
+
+
+def _row(line: StatementLine) -> Row:
+    return {column.name: getattr(line, column.name) for column in _COLUMNS}
