@@ -27,8 +27,8 @@ from dashboard.views.saved_views import change_view, delete_view, save_view
 from dashboard.views.search import search
 from dashboard.views.settings import settings
 from dashboard.views.spend import spend
-from dashboard.views.tasks import sub_task, task, tasks
 from dashboard.views.statements import centre_statement
+from dashboard.views.tasks import sub_task, task, tasks
 from dashboard.views.theme import theme
 
 app_name = "dashboard"
