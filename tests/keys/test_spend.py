@@ -8,6 +8,7 @@ import pytest
 from keys.books.queries.spend import (
     SpendFilter,
     spend_by,
+    spend_columns,
     spend_over_time,
     spend_total,
 )
@@ -62,6 +63,19 @@ def test_periods(usage):
         ("2026-03-11", "ada", 140),
         ("2026-03-11", "carol", 7),
     }
+
+
+def test_columns_have_the_groups_that_are_shown_and_all_others_as_one(usage):
+    def columns(shown, step="day"):
+        found = spend_columns(TODAY, step=step, zone=ZoneInfo("UTC"), by="agent", shown=shown)
+        return {(str(each.starts), each.group, each.calls, each.tokens) for each in found}
+
+    assert columns(["ada", "carol"]) == {
+        ("2026-03-10", "ada", 2, 140),
+        ("2026-03-10", "carol", 1, 7),
+    }
+    assert columns(["carol"]) == {("2026-03-10", None, 2, 140), ("2026-03-10", "carol", 1, 7)}
+    assert columns([], step="month") == {("2026-03-01", None, 3, 147)}
 
 
 def test_filters(usage):
