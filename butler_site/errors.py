@@ -33,6 +33,7 @@ from reports import refusals as reports
 from security import refusals as security
 from security.keyring_file import VaultBusy
 from security.vault import CannotUnseal
+from treasury import refusals as treasury
 
 logger = logging.getLogger(__name__)
 
@@ -129,6 +130,14 @@ STATUS: dict[type[Refusal], int] = {
     prediction.TextNotUtf8: 422,
     prediction.TextEmpty: 422,
     CannotUnseal: 500,
+    treasury.AccountNotFound: 404,
+    treasury.AccountDiffers: 409,
+    treasury.AccountOverdrawn: 409,
+    treasury.ExceedsPendingTransfer: 409,
+    treasury.PeriodClosed: 409,
+    treasury.TransferDiffers: 409,
+    treasury.TransferEnded: 409,
+    treasury.WrongTransfer: 422,
     # Only commands say these.
     gate.BackupFailed: 500,
     gate.BackupUnreadable: 500,

@@ -46,6 +46,7 @@ JOBS = (
     Job("gateway.jobs.probe_keys", 1),
     Job("gateway.jobs.forget_expired", 60),
     Job("dashboard.jobs.resume_exports", 1),
+    Job("treasury.jobs.expire_pending_transfers", 1),
     Job("reports.jobs.delete_expired_exports", 60),
 )
 

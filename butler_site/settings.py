@@ -231,6 +231,7 @@ INSTALLED_APPS = [
     "alerts",
     "keys",
     "prediction",
+    "treasury",
     "gateway",
     "orchestration",
     "interchange",

@@ -122,6 +122,10 @@ RULES: dict[str, Rows] = {
     # Its figures are those of all; its lines are each of a cost centre.
     "reports.monthclose": nothing,
     "reports.openestimate": nothing,
+    # Money is the organisation's.
+    "treasury.account": nothing,
+    "treasury.transfer": nothing,
+    "treasury.closedperiod": nothing,
     # No page lists them.
     "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.

@@ -16,6 +16,7 @@ from typing import Any
 from django.db.models import (
     BigIntegerField,
     BinaryField,
+    DateField,
     DateTimeField,
     DecimalField,
     F,
@@ -68,8 +69,9 @@ class Source:
         """The canonical encoding of those of these rows that exist, by id.
 
         A JSON object with one member, which is named after the source and has the columns of the
-        row: times in microseconds, money as text with all its places, bytes in hex. Columns that
-        are null are left out, and of those that cannot be null the ones that are empty or zero.
+        row: times in microseconds, days as in ISO 8601, money as text with all its places, bytes in
+        hex. Columns that are null are left out, and of those that cannot be null the ones that are
+        empty or zero.
         """
         columns = self.columns
         names = [column.attname for column in columns]
@@ -123,6 +125,6 @@ def _value(column: "Field[Any, Any]") -> Any:
         return Cast(exact, TextField())
     if isinstance(column, BinaryField):
         return _Hex(F(column.attname))
-    if isinstance(column, UUIDField):
+    if isinstance(column, UUIDField | DateField):
         return Cast(F(column.attname), TextField())
     return F(column.attname)

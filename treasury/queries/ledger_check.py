@@ -1,0 +1,134 @@
+"""The ledger check: every invariant of the ledger, counted again from the transfers.
+
+Each check is one query of the rows that break an invariant, in one snapshot.
+"""
+
+from common.row_checks import Check, Finding, run_checks
+
+_TRIGGERS = (
+    "transfer_follows_the_rules",
+    "transfer_changes_balances",
+    "transfer_is_append_only",
+    "transfer_is_not_truncated",
+    "transfer_is_sealed",
+    "account_keeps_its_terms",
+    "account_is_kept",
+    "closedperiod_is_append_only",
+)
+_CONSTRAINTS = (
+    "account_is_not_overdrawn",
+    "transfer_moves_something",
+    "transfer_debit_in_its_currency",
+    "transfer_credit_in_its_currency",
+)
+_BALANCES = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+CHECKS = [
+    Check(
+        "1 balances",
+        "each balance of an account = the sum of its transfers",
+        f"""
+        WITH change AS (
+            SELECT t.debit_id, t.credit_id,
+                   CASE WHEN t.phase IN ('single', 'post') THEN t.amount ELSE 0 END AS posted,
+                   CASE WHEN t.phase = 'pending' AND e.id IS NULL
+                        THEN t.amount ELSE 0 END AS pending
+              FROM treasury_transfer t LEFT JOIN treasury_transfer e ON e.pending_of_id = t.id
+        ),
+        counted AS (
+            SELECT account_id, sum(dp) AS debits_posted, sum(cp) AS credits_posted,
+                   sum(dn) AS debits_pending, sum(cn) AS credits_pending
+              FROM (
+                SELECT debit_id AS account_id, posted AS dp, 0 AS cp, pending AS dn, 0 AS cn
+                  FROM change
+                UNION ALL SELECT credit_id, 0, posted, 0, pending FROM change
+              ) AS each GROUP BY account_id
+        )
+        SELECT a.name AS account, {
+            ", ".join(f"a.{name}, coalesce(c.{name}, 0) AS counted_{name}" for name in _BALANCES)
+        }
+          FROM treasury_account a LEFT JOIN counted c ON c.account_id = a.id
+         WHERE {" OR ".join(f"a.{name} <> coalesce(c.{name}, 0)" for name in _BALANCES)}
+        """,  # noqa: S608 - names of columns
+    ),
+    Check(
+        "2 zero-per-currency",
+        "in each currency, debits and credits are equal, posted and pending",
+        """
+        SELECT currency, sum(debits_posted - credits_posted) AS posted,
+               sum(debits_pending - credits_pending) AS pending
+          FROM treasury_account GROUP BY currency
+        HAVING sum(debits_posted - credits_posted) <> 0
+            OR sum(debits_pending - credits_pending) <> 0
+        """,
+    ),
+    Check(
+        "3 one-currency",
+        "both accounts of a transfer are in its currency, and take its decimal places",
+        """
+        SELECT t.id AS transfer, t.currency, t.amount, d.name AS debit, c.name AS credit
+          FROM treasury_transfer t
+          JOIN treasury_account d ON d.id = t.debit_id JOIN treasury_account c ON c.id = t.credit_id
+         WHERE d.currency <> t.currency OR c.currency <> t.currency
+            OR t.amount <> round(t.amount, least(d.scale, c.scale))
+        """,
+    ),
+    Check(
+        "4 pending-ends-as-agreed",
+        "what ends a pending transfer has its accounts and no more than its amount, in time",
+        """
+        SELECT e.id AS transfer, e.phase, e.amount, p.id AS pending, p.amount AS set_aside
+          FROM treasury_transfer e LEFT JOIN treasury_transfer p ON p.id = e.pending_of_id
+         WHERE e.phase IN ('post', 'void', 'expire')
+           AND (p.phase IS DISTINCT FROM 'pending' OR p.debit_id <> e.debit_id
+                OR p.credit_id <> e.credit_id OR e.amount > p.amount
+                OR e.phase <> 'post' AND e.amount <> p.amount
+                OR e.phase = 'post' AND e.created_at >= p.expires_at
+                OR e.phase = 'expire' AND e.created_at < p.expires_at)
+        """,
+    ),
+    Check(
+        "5 not-overdrawn",
+        "no more leaves an account than is on it, unless it may stand on either side",
+        """
+        SELECT name AS account, debits_posted, credits_posted, debits_pending, credits_pending
+          FROM treasury_account
+         WHERE NOT may_overdraw
+           AND CASE normal_side WHEN 'debit' THEN credits_posted + credits_pending > debits_posted
+                                ELSE debits_posted + debits_pending > credits_posted END
+        """,
+    ),
+    Check(
+        "6 closed-is-closed",
+        "no transfer of a closed period was recorded after it was closed",
+        """
+        SELECT t.id AS transfer, t.effective_on, p.through
+          FROM treasury_transfer t JOIN treasury_closedperiod p ON t.effective_on <= p.through
+         WHERE t.created_at > p.closed_at
+        """,
+    ),
+    Check(
+        "7 kept-by-the-database",
+        "the triggers and constraints of the ledger are on",
+        f"""
+        SELECT n.name FROM unnest(ARRAY[{_listed(_TRIGGERS)}]) AS n(name)
+         WHERE NOT EXISTS (
+            SELECT FROM pg_trigger t
+             WHERE t.tgenabled <> 'D' AND starts_with(t.tgname, 'pgtrigger_' || n.name))
+        UNION ALL
+        SELECT n.name FROM unnest(ARRAY[{_listed(_CONSTRAINTS)}]) AS n(name)
+         WHERE NOT EXISTS (
+            SELECT FROM pg_constraint c WHERE c.conname = n.name AND c.convalidated)
+        """,  # noqa: S608 - names from this file
+    ),
+]
+
+
+def ledger_check() -> list[Finding]:
+    """Run every check; returns a finding for each, with `count` 0 where the invariant holds."""
+    return run_checks(CHECKS)

@@ -1,0 +1,108 @@
+"""Refusals of the app. `butler_site.errors` gives each its status."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from common.refusal import Refusal
+
+
+@dataclass(kw_only=True, eq=False)
+class AccountNotFound(Refusal):
+    """The ledger has no account with this name."""
+
+    account: str
+
+    def sentence(self) -> str:
+        """What is wrong."""
+        return f"The ledger has no account named {self.account}."
+
+
+@dataclass(kw_only=True, eq=False)
+class AccountDiffers(Refusal):
+    """There is an account with this name, but with other terms."""
+
+    account: str
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        return f"There is another account named {self.account}. Choose another name."
+
+
+@dataclass(eq=False)
+class WrongTransfer(Refusal):
+    """The transfer cannot be right. Its sentence says what is wrong."""
+
+
+@dataclass(kw_only=True, eq=False)
+class TransferDiffers(Refusal):
+    """The idempotency key was already used for another transfer."""
+
+    transfer_id: int
+    idempotency_key: str
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        return (
+            f"Transfer {self.transfer_id} has the idempotency key {self.idempotency_key}, but is "
+            "another one. Use a new key for a new transfer."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class AccountOverdrawn(Refusal):
+    """More would leave the account than is on it."""
+
+    account: str
+    currency: str
+    available: Decimal
+    needed: Decimal
+
+    def sentence(self) -> str:
+        """How much is missing."""
+        return (
+            f"{self.account} has {self.available:f} {self.currency} available, but "
+            f"{self.needed:f} {self.currency} would leave it."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class PeriodClosed(Refusal):
+    """The day belongs to a closed period."""
+
+    through: date
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        return (
+            f"The ledger is closed through {self.through}. Record a correction on a later day that "
+            "names the transfer it corrects."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class TransferEnded(Refusal):
+    """The pending transfer was posted, voided or has expired before."""
+
+    transfer_id: int
+    phase: str
+
+    def sentence(self) -> str:
+        """What it is now."""
+        return f"Transfer {self.transfer_id} is not pending any more ({self.phase})."
+
+
+@dataclass(kw_only=True, eq=False)
+class ExceedsPendingTransfer(Refusal):
+    """More would be posted than was set aside."""
+
+    transfer_id: int
+    pending: Decimal
+    amount: Decimal
+
+    def sentence(self) -> str:
+        """How much was set aside."""
+        return (
+            f"Transfer {self.transfer_id} has set {self.pending:f} aside. No more than that can be "
+            f"posted, so {self.amount:f} cannot."
+        )
