@@ -35,7 +35,10 @@ class ChannelForm(NoQuestions):
     """Asks for the settings of a channel."""
 
     name = forms.CharField(
-        max_length=100, help_text="The name of the channel on pages and in messages."
+        max_length=100,
+        # Browsers take it for the name of a person, since the URL is entered as a password.
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text="The name of the channel on pages and in messages.",
     )
     severity_min = forms.ChoiceField(
         label="Minimum severity",
