@@ -72,9 +72,9 @@ class MonthClose(ClosedUsage):
                      └──────reopen by an approval──────┴──▶ reopened
 
     A row is open only within the transaction that locks it. The period `[starts_at, ends_at)`
-    begins where the close before ended, whatever the reporting zone is since, so each moment is in
-    one period. The figures are those of its lines. `adjusted_…` are what adjustments of the
-    month added up to when it was locked: with them, the present figures are counted again.
+    begins where the close before ended, also if the reporting zone has changed since, so each
+    moment is in one period. The figures are those of its lines. `adjusted_…` are what adjustments
+    of the month added up to when it was locked: with them, the present figures are counted again.
     A reopened close keeps its lines and counts no more; the month can be closed by another row.
     """
 

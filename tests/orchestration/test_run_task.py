@@ -88,7 +88,7 @@ def test_a_task_is_followed_to_its_results(workers):
         assert result_of(sub_task) in output
     assert "completed: 3 of 3 successful (100.0 %)" in output
     assert f"{task.used:,} of 100,000 tokens" in output
-    assert f"/admin/orchestration/task/{task.pk}/change/" in output
+    assert f"/tasks/{task.pk}\n" in output
     assert_finalized(task)
 
 

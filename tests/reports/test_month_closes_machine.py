@@ -1,4 +1,4 @@
-"""A closed month never changes, whatever follows; and each cent is in exactly one place.
+"""A closed month never changes, with all that follows; and each cent is in exactly one place.
 
 More sequences, and other ones each time, with `BUTLER_MACHINE_EXAMPLES=400`.
 """

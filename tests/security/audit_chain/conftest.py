@@ -12,11 +12,12 @@ from security.models import Approval
 from security.services import seal_rows
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report, settle
 from tests.moments import NOON
+from tests.treasury.builders import FUNDING, RAIL, entry, open_accounts, transfer
 
 
 @pytest.fixture
 def chain(people):
-    """Three rounds of seals over audit entries, charges, estimates and an adjustment."""
+    """Three rounds of seals over something of everything that is sealed."""
     add_key("openai-1", rates=PAID)
     lent = allocate(tokens=50_000, auto_rotate=False)
     asked, _ = ask_approval(), ask_approval()
@@ -27,6 +28,8 @@ def chain(people):
     late, released, _ = (sent(lent, f"sent-{number}") for number in range(3))
     expired_at = NOON + timedelta(seconds=settings.HOLD_SECONDS)
     keys.expire_charges(now=expired_at)
+    open_accounts()
+    transfer(entry(RAIL, FUNDING, 100))
     seal_all(hours=2)
     settle(late, 60, now=expired_at)
     keys.release(charge=released, now=expired_at)

@@ -16,12 +16,14 @@ from security.audit_chain.merkle import split
 from security.audit_chain.models import Seal
 from security.audit_chain.sources import all_sources
 from security.models import Approval, AuditEntry
+from treasury.models import Transfer
 
 SEALED = {
     "audit_entry": AuditEntry,
     "charge": Charge,
     "adjustment": Adjustment,
     "approval": Approval,
+    "transfer": Transfer,
 }
 
 # Two ways to switch triggers off. Constraints are in the way of some changes: they go, too.
@@ -32,13 +34,14 @@ ALTER TABLE security_auditentry DISABLE TRIGGER ALL;
 ALTER TABLE keys_charge DISABLE TRIGGER ALL;
 ALTER TABLE keys_adjustment DISABLE TRIGGER ALL;
 ALTER TABLE security_approval DISABLE TRIGGER ALL;
+ALTER TABLE treasury_transfer DISABLE TRIGGER ALL;
 ALTER TABLE security_seal DISABLE TRIGGER ALL
 """
 _DROP_CHECKS = """
 DO $$ DECLARE found record; BEGIN
   FOR found IN SELECT conrelid::regclass AS "table", conname FROM pg_constraint
                 WHERE contype IN ('c', 'u')
-                  AND conrelid::regclass::text LIKE ANY ('{keys_%%,security_%%}')
+                  AND conrelid::regclass::text LIKE ANY ('{keys_%%,security_%%,treasury_%%}')
   LOOP
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I CASCADE', found.table, found.conname);
   END LOOP;
@@ -197,6 +200,8 @@ def _other(column: "fields.Field[Any, Any]") -> str:
     kinds: list[tuple[Any, str]] = [
         (fields.BooleanField, f"NOT {name}"),
         (fields.DateTimeField, f"coalesce({name} + interval '1 microsecond', now())"),
+        (fields.DateField, f"coalesce({name} + 1, now()::date)"),
+        (fields.UUIDField, "gen_random_uuid()"),
         (fields.DecimalField, f"coalesce({name} + 0.000000001, 0)"),
         (fields.BinaryField, f"coalesce({name}, '') || '\\x00'::bytea"),
         (fields.JSONField, f"jsonb_build_object('was', {name})"),

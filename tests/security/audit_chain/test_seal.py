@@ -81,6 +81,7 @@ def test_each_column_of_what_is_sealed_is_of_a_type_that_has_one_encoding(source
     known = (
         *(models.TextField, models.CharField, models.IntegerField, models.BooleanField),
         *(models.DateTimeField, models.DecimalField, models.BinaryField, models.JSONField),
+        *(models.DateField, models.UUIDField),
     )
     for column in source.columns:
         target = column.target_field if column.is_relation else column
