@@ -111,7 +111,7 @@ def test_a_task_is_found_from_every_page(page):
     page.keyboard.type("Quarterly")
     expect(page.get_by_role("option")).to_have_count(1)
     page.keyboard.press("Enter")
-    page.wait_for_url(f"**/{task.pk}/**")
+    page.wait_for_url(f"**/tasks/{task.pk}")
 
 
 def test_the_pages_are_read_on_a_telephone(page):
