@@ -122,7 +122,7 @@ class NotificationUnfinished(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
-class RouteNotFound(Refusal):
+class AlertRouteNotFound(Refusal):
     """The route does not exist."""
 
     route_id: int

@@ -75,7 +75,7 @@ STATUS: dict[type[Refusal], int] = {
     alerts.AlertNotFound: 404,
     alerts.ChannelNotFound: 404,
     alerts.NotificationNotFound: 404,
-    alerts.RouteNotFound: 404,
+    alerts.AlertRouteNotFound: 404,
     security.ApprovalNotFound: 404,
     keys.IdempotencyMismatch: 409,
     keys.AllocationClosed: 409,

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from alerts.audit_actions import Action
 from alerts.models import Channel, EscalationStep, Route
-from alerts.refusals import ChannelNotFound, RouteInvalid, RouteNameTaken, RouteNotFound
+from alerts.refusals import AlertRouteNotFound, ChannelNotFound, RouteInvalid, RouteNameTaken
 from security import audit
 from security.actor import Actor
 
@@ -59,7 +59,7 @@ def add_route(terms: RouteTerms, *, actor: Actor, now: datetime) -> Route:
 def change_route(route_id: int, terms: RouteTerms, *, actor: Actor, now: datetime) -> Route:
     """Change what a route does with alerts that are raised from now on.
 
-    Refusals: RouteNotFound, RouteNameTaken, RouteInvalid, ChannelNotFound.
+    Refusals: AlertRouteNotFound, RouteNameTaken, RouteInvalid, ChannelNotFound.
     """
     route = _lock(route_id)
     before = _values(route)
@@ -72,14 +72,14 @@ def change_route(route_id: int, terms: RouteTerms, *, actor: Actor, now: datetim
 @transaction.atomic
 def disable_route(route_id: int, *, actor: Actor, now: datetime) -> Route:
     """Send nothing more by the route. What waits by it is still sent. A second call changes
-    nothing. Refusals: RouteNotFound.
+    nothing. Refusals: AlertRouteNotFound.
     """
     return _switch(route_id, now, Action.ROUTE_DISABLE, actor=actor, now=now)
 
 
 @transaction.atomic
 def enable_route(route_id: int, *, actor: Actor, now: datetime) -> Route:
-    """Use a route again. A second call changes nothing. Refusals: RouteNotFound."""
+    """Use a route again. A second call changes nothing. Refusals: AlertRouteNotFound."""
     return _switch(route_id, None, Action.ROUTE_ENABLE, actor=actor, now=now)
 
 
@@ -98,7 +98,7 @@ def _switch(
 def _lock(route_id: int) -> Route:
     route = Route.objects.locked().filter(pk=route_id).first()
     if route is None:
-        raise RouteNotFound(route_id=route_id)
+        raise AlertRouteNotFound(route_id=route_id)
     return route
 
 

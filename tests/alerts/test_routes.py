@@ -7,7 +7,7 @@ from django_q.models import OrmQ
 
 from alerts import services
 from alerts.models import DigestItem, Escalation, Notification, Route
-from alerts.refusals import ChannelNotFound, RouteInvalid, RouteNameTaken, RouteNotFound
+from alerts.refusals import AlertRouteNotFound, ChannelNotFound, RouteInvalid, RouteNameTaken
 from alerts.services import RouteTerms
 from keys.models import Agent
 from security.models import AuditEntry
@@ -219,6 +219,6 @@ def test_terms_that_do_not_go_together_are_refused(ops):
     gone.pk = ops.pk.__class__(int=1)
     with pytest.raises(ChannelNotFound):
         route(gone, name="new")
-    with pytest.raises(RouteNotFound):
+    with pytest.raises(AlertRouteNotFound):
         services.disable_route(0, actor=ADA, now=NOON)
     assert Route.objects.count() == 1

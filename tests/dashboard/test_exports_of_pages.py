@@ -35,6 +35,8 @@ QUERIES = (
     "range=7d&exact=1",
     "by=unicorn",
 )
+# Their rows need a task or a closed month: tests/dashboard/test_tasks.py, test_statements.py.
+ELSEWHERE = {"task-parts", "statement"}
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Chatham")
 
 
@@ -55,8 +57,9 @@ def work(people, now):
 
 
 def content(user, table, query, now):
-    """The file of a table; the page of a key has the key in its path."""
-    query = QueryDict(f"slug=nvidia-1&{query}")
+    """The file of a table; the pages of a key and of an agent have it in their paths."""
+    slug = "ada" if table.startswith("agent") else "nvidia-1"
+    query = QueryDict(f"slug={slug}&{query}")
     return content_of_page(
         user, table=table, path="/spend", query=query, now=now + timedelta(minutes=1)
     )
@@ -67,7 +70,7 @@ def test_the_totals_of_a_file_are_those_of_its_page(work, now, zone):
     keys.change_organisation(reporting_zone=zone, actor=GRACE, reason="we moved", now=now)
     user = get_user_model().objects.create_superuser("grace")
     assert tables.names()
-    for name in tables.names():
+    for name in set(tables.names()) - ELSEWHERE:
         for query in QUERIES:
             file = content(user, name, query, now)
             read = sum(1 for _ in file.rows())
@@ -89,7 +92,7 @@ def bound(name, centre):
 
 def test_no_file_has_a_row_of_another_cost_centre(work, now):
     user, found = bound("ruth", "research"), 0
-    for name in tables.names():
+    for name in set(tables.names()) - ELSEWHERE:
         if not user.has_perm(tables.registered(name).permission):
             continue
         for query in (*QUERIES, "centre=sales", "agent=carol", "cost_centre=sales"):

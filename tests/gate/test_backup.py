@@ -12,7 +12,8 @@ from keys.models import Allocation
 from security.models import AuditEntry
 from tests.keys.builders import add_key, allocate, report
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# One worker: they use one database beside Butler's.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("restored")]
 EMPTY = "butler_restored"
 
 
