@@ -14,12 +14,12 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Import the alert kinds of every app, and keep channel URLs out of the logs.
+        """Fill the registries of this app, and keep channel URLs out of the logs.
 
         Apprise and the HTTP client under it log addresses, tokens and payloads when something
         lowers the log level. The delivery log has what people need of it, redacted.
         """
-        autodiscover_modules("alert_kinds")
+        autodiscover_modules("alert_kinds", "alert_surroundings")
         apprise_logger = logging.getLogger("apprise")
         apprise_logger.setLevel(logging.WARNING)
         apprise_logger.propagate = False

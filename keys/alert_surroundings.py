@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
+from alerts import surroundings
 from alerts.models import Alert
 from keys.identity.queries.organisation import organisation
 from keys.models import Agent, Allocation, CostCentre
@@ -27,3 +28,6 @@ class Books:
             | Q(pk=alert.facts.get("cost_centre") or "")
         )
         return {slug for path in centres.values_list("path", flat=True) for slug in path}
+
+
+surroundings.register(Books())

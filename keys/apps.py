@@ -3,8 +3,6 @@
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
-from alerts import surroundings
-
 
 class KeysConfig(AppConfig):
     """Registers the app `keys`, and the books checks of apps above it."""
@@ -14,9 +12,5 @@ class KeysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Tell alerts where the reporting zone and the cost centres are, and fill
-        the registry of books checks."""
-        from keys.alert_surroundings import Books  # noqa: PLC0415 - needs the models
-
-        surroundings.register(Books())
+        """Fill the registry of books checks."""
         autodiscover_modules("books_checks")

@@ -1,71 +1,30 @@
 """The tables of the page of one agent."""
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.shortcuts import get_object_or_404
-
 from common import links
 from common.admin.visible_rows import visible_to
-from dashboard.tables import Builder, Cell, Column, Row, Table
+from dashboard.row_tables import SHOWN, live_allocations_table
+from dashboard.tables import Cell, Column, Table
 from keys.books.queries.pages import live_allocations
-from keys.models import Agent, AgentToken, Allocation
+from keys.models import Agent, AgentToken
 from orchestration.models import Task
-
-SHOWN = 10
-TableOfAgent = Callable[[Any, Agent, datetime], Table]
-
-
-def of_agent(table: TableOfAgent, *, permission: str) -> Builder:
-    """The builder of a table whose agent is the `slug` in the path of the page."""
-
-    def build(user: Any, query: Mapping[str, str], now: datetime) -> Table:
-        if not user.has_perm(permission):
-            raise PermissionDenied
-        seen = visible_to(user, Agent.objects.all())
-        return table(user, get_object_or_404(seen, pk=query.get("slug", "")), now)
-
-    return build
 
 
 def allocations_table(user: Any, agent: Agent, now: datetime) -> Table:
     """Its live allocations; the file has all of them."""
-    live = visible_to(user, live_allocations(now=now)).filter(agent=agent)
-    shown = list(live[: SHOWN + 1])
-    return Table(
+    return live_allocations_table(
+        visible_to(user, live_allocations(now=now)).filter(agent=agent),
         name="agent-allocations",
         title=f"Live allocations of {agent.pk}",
         columns=[
-            Column("session", "Session", "link", sortable=False),
             Column("key", "API key", sortable=False),
             Column("label", "Task or label", sortable=False),
-            Column("used", "Used", "tokens", sortable=False),
-            Column("held", "Held", "tokens", sortable=False),
-            Column("allocated", "Lent", "tokens", sortable=False),
-            Column("expires", "Expires", "moment", sortable=False),
         ],
-        rows=[_allocation_row(each) for each in shown[:SHOWN]],
-        count=live.count() if len(shown) > SHOWN else len(shown),
-        every_row=lambda: map(_allocation_row, live.iterator()),
-        prefix="allocations-",
+        cells=lambda each: {"key": each.api_key_id, "label": each.label},
         empty="It has no allocation now.",
     )
-
-
-def _allocation_row(each: Allocation) -> Row:
-    return {
-        "session": Cell(
-            each.session_id, links.url("allocation", each.pk), picture=each.session_id[:13]
-        ),
-        "key": each.api_key_id,
-        "label": each.label,
-        "used": each.used,
-        "held": each.held,
-        "allocated": each.allocated,
-        "expires": each.expires_at,
-    }
 
 
 def tokens_table(user: Any, agent: Agent, now: datetime) -> Table:

@@ -1,26 +1,23 @@
 """What the page of one agent shows."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from common import links
-from dashboard import charts, figures
 from dashboard.agents.agent_tables import allocations_table, tasks_table, tokens_table
 from dashboard.agents.lines import AgentLine, agent_lines
 from dashboard.agents.table import budget_text
-from dashboard.charts import Chart, Period
-from dashboard.ranges import DateRange, date_range
-from dashboard.spend_series import spend_series
+from dashboard.charts import Chart
+from dashboard.four_weeks import four_weeks
 from gate.rows import bindings
 from keys.books.queries.freezes import freezes_of
 from keys.books.queries.pages import latest_history
-from keys.books.queries.spend import SpendFilter, spend_over_time
+from keys.books.queries.spend import SpendFilter
 from keys.models import Agent
 from security.audit_changes import changes
 
 _SHOWN = 10
-_DAY = timedelta(days=1)
 
 
 def detail(user: Any, agent: Agent, *, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
@@ -47,36 +44,13 @@ def detail(user: Any, agent: Agent, *, zone: ZoneInfo, now: datetime) -> dict[st
 
 
 def _chart(user: Any, line: AgentLine, zone: ZoneInfo, now: datetime) -> Chart | None:
-    """Four weeks by model; None if nothing was spent."""
-    days, slug = date_range({"range": "28d"}, now=now, zone=zone), line.agent.pk
-    which = SpendFilter(
-        days.starts_at, days.ends_at, agents=(slug,), within=tuple(bindings(user)) or None
+    """Four weeks by model."""
+    slug, within = line.agent.pk, tuple(bindings(user)) or None
+    return four_weeks(
+        "agent-spend",
+        by="model",
+        which=lambda days: SpendFilter(days.starts_at, days.ends_at, agents=(slug,), within=within),
+        url=lambda days: f"{links.url('spend')}?{days.query}&by=model&agent={slug}",
+        zone=zone,
+        now=now,
     )
-    periods = spend_over_time(which, step="day", zone=zone, by="model")
-    if not periods:
-        return None
-    dates = [days.starts_on + number * _DAY for number in range(days.days)]
-    total = sum(each.spend.cost for each in periods)
-    return charts.bars(
-        name="agent-spend",
-        title=f"Spend by model, {days.label}: {figures.money(total).text}",
-        periods=[
-            Period(
-                f"{day.day} {day:%b}",
-                _spend_url(slug, DateRange(day, day, zone)),
-                is_running=day == days.ends_on,
-            )
-            for day in dates
-        ],
-        series=spend_series(
-            periods,
-            dates,
-            kind="model",
-            url=lambda model: f"{_spend_url(slug, days)}&model={model}",
-            others_url=_spend_url(slug, days),
-        ),
-    )
-
-
-def _spend_url(slug: str, days: DateRange) -> str:
-    return f"{links.url('spend')}?{days.query}&by=model&agent={slug}"

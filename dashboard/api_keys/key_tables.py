@@ -1,70 +1,29 @@
 """The tables of the page of one API key."""
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.shortcuts import get_object_or_404
 
 from common import links
 from common.admin.visible_rows import visible_to
-from dashboard.tables import Builder, Cell, Column, Row, Table
+from dashboard.row_tables import SHOWN, live_allocations_table
+from dashboard.tables import Cell, Column, Table
 from keys.books.queries.pages import live_allocations
 from keys.books.queries.spend_charges import counted
-from keys.models import Allocation, ApiKey, Charge, Rotation
-
-SHOWN = 10
-TableOfKey = Callable[[Any, ApiKey, datetime], Table]
-
-
-def of_key(table: TableOfKey, *, permission: str) -> Builder:
-    """The builder of a table whose key is the `slug` in the path of the page."""
-
-    def build(user: Any, query: Mapping[str, str], now: datetime) -> Table:
-        if not user.has_perm(permission):
-            raise PermissionDenied
-        seen = visible_to(user, ApiKey.objects.all())
-        return table(user, get_object_or_404(seen, pk=query.get("slug", "")), now)
-
-    return build
+from keys.models import ApiKey, Charge, Rotation
 
 
 def allocations_table(user: Any, api_key: ApiKey, now: datetime) -> Table:
     """Its live allocations; the file has all of them."""
-    live = visible_to(user, live_allocations(now=now)).filter(api_key=api_key)
-    shown = list(live[: SHOWN + 1])
-    return Table(
+    return live_allocations_table(
+        visible_to(user, live_allocations(now=now)).filter(api_key=api_key),
         name="key-allocations",
         title=f"Live allocations on {api_key.pk}",
-        columns=[
-            Column("session", "Session", "link", sortable=False),
-            Column("agent", "Agent", "link", sortable=False),
-            Column("used", "Used", "tokens", sortable=False),
-            Column("held", "Held", "tokens", sortable=False),
-            Column("allocated", "Lent", "tokens", sortable=False),
-            Column("expires", "Expires", "moment", sortable=False),
-        ],
-        rows=[_allocation_row(each) for each in shown[:SHOWN]],
-        count=live.count() if len(shown) > SHOWN else len(shown),
-        every_row=lambda: map(_allocation_row, live.iterator()),
-        prefix="allocations-",
+        columns=[Column("agent", "Agent", "link", sortable=False)],
+        cells=lambda each: {"agent": Cell(each.agent_id, links.url("agent", each.agent_id))},
         empty="Nobody has an allocation on this key now.",
     )
-
-
-def _allocation_row(each: Allocation) -> Row:
-    return {
-        "session": Cell(
-            each.session_id, links.url("allocation", each.pk), picture=each.session_id[:13]
-        ),
-        "agent": Cell(each.agent_id, links.url("agent", each.agent_id)),
-        "used": each.used,
-        "held": each.held,
-        "allocated": each.allocated,
-        "expires": each.expires_at,
-    }
 
 
 def charges_table(user: Any, api_key: ApiKey, now: datetime) -> Table:

@@ -22,7 +22,6 @@ from dashboard.agents.acts import ACTS, ISSUE_TOKEN, issue
 from dashboard.agents.add import ADD
 from dashboard.agents.agent_tables import (
     allocations_table,
-    of_agent,
     tasks_table,
     tokens_table,
 )
@@ -31,15 +30,16 @@ from dashboard.agents.lines import STATUSES
 from dashboard.agents.table import AgentsQuery, agents_table, chosen, lines_in, table_of
 from dashboard.changed_url import changed_url
 from dashboard.exports import exported
+from dashboard.row_tables import of_row
 from keys.books.queries.freezes import freezes_of
 from keys.models import Agent, AgentToken, CostCentre, Limit
 from security.request_actor import person_of
 
 tables.register("agents", agents_table, permission="keys.view_agent")
 _TABLES_OF_AGENT = {
-    "agent-allocations": of_agent(allocations_table, permission="keys.view_allocation"),
-    "agent-tokens": of_agent(tokens_table, permission="keys.view_agenttoken"),
-    "agent-tasks": of_agent(tasks_table, permission="orchestration.view_task"),
+    "agent-allocations": of_row(Agent, allocations_table, permission="keys.view_allocation"),
+    "agent-tokens": of_row(Agent, tokens_table, permission="keys.view_agenttoken"),
+    "agent-tasks": of_row(Agent, tasks_table, permission="orchestration.view_task"),
 }
 for _name, _builder in _TABLES_OF_AGENT.items():
     tables.register(_name, _builder, permission="keys.view_agent")

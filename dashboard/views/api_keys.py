@@ -23,19 +23,19 @@ from dashboard.api_keys.detail import detail
 from dashboard.api_keys.key_tables import (
     allocations_table,
     charges_table,
-    of_key,
     rotations_table,
 )
 from dashboard.api_keys.table import keys_table, shown_lines, table_of
 from dashboard.exports import exported
+from dashboard.row_tables import of_row
 from dashboard.table_context import row_ids, table_context
 from keys.models import ApiKey
 
 tables.register("keys", keys_table, permission="keys.view_apikey")
 _TABLES_OF_KEY = {
-    "key-charges": of_key(charges_table, permission="keys.view_charge"),
-    "key-allocations": of_key(allocations_table, permission="keys.view_allocation"),
-    "key-rotations": of_key(rotations_table, permission="keys.view_allocation"),
+    "key-charges": of_row(ApiKey, charges_table, permission="keys.view_charge"),
+    "key-allocations": of_row(ApiKey, allocations_table, permission="keys.view_allocation"),
+    "key-rotations": of_row(ApiKey, rotations_table, permission="keys.view_allocation"),
 }
 for _name, _builder in _TABLES_OF_KEY.items():
     tables.register(_name, _builder, permission="keys.view_apikey")
