@@ -57,7 +57,8 @@ def test_a_full_window_of_the_cost_centre_refuses_and_commits_nothing(settings, 
         "A limit of the agent or of its cost centre has no room: centre:org tokens per day is "
         "5,000, of which 0 are used and 0 committed; 5,001 are needed. The next reset is at "
         "2026-03-11 00:00 UTC. Ask for fewer tokens, or ask for more budget with POST "
-        f"{settings.PUBLIC_URL}/api/v1/budget-requests."
+        f"{settings.PUBLIC_URL}/api/v1/budget-requests. People ask at {settings.PUBLIC_URL}"
+        "/budget-requests/new?scope=centre%3Aorg&unit=tokens&period=day&needed=5001"
     )
     assert committed("key:nvidia-1") == [0]
     assert allocate(tokens=5_000)
