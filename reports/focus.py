@@ -180,8 +180,9 @@ class ClosedFocusMonth(FocusMonth):
         """The rows, day by day, usage before corrections."""
         days = self.lines.order_by("corrects__month", "day").values_list("corrects", "day")
         ordered = sorted(days.distinct(), key=lambda each: (each[0] or 0, each[1]))
+        corrected = MonthClose.objects.in_bulk({corrects for corrects, _ in ordered if corrects})
         for corrects, day in ordered:
-            of = self.close if corrects is None else MonthClose.objects.get(pk=corrects)
+            of = corrected.get(corrects, self.close)
             since = max(midnight(day, of.zone), of.starts_at)
             until = min(midnight(day + _DAY, of.zone), of.ends_at)
             for line in self.lines.filter(corrects=corrects, day=day).order_by("pk"):

@@ -90,7 +90,7 @@ def _centre_table(close: MonthClose, centres: list[CentreClose]) -> Table:
     names = ("calls", "tokens", "usage", "corrections", "total", "later")
     return Table(
         name="closed-centres",
-        title="Cost centres",
+        title=f"Cost centres of {close.name}",
         columns=[
             Column("centre", "Cost centre", "link", sortable=False),
             Column("calls", "Calls", "count", sortable=False),

@@ -225,8 +225,11 @@ def later_adjustments(close: MonthClose) -> QuerySet[Adjustment]:
 
 
 def open_months(*, zone: ZoneInfo, now: datetime) -> dict[date, Spend]:
-    """What the books have of each month that is not closed, from the latest closed one, or for the
-    last twelve, until now; one query for figures."""
+    """What the books have of each month that is not closed, until now; one query for figures.
+
+    From the latest closed one or, before any was closed, from the first of the last twelve that has
+    usage.
+    """
     last = last_close()
     this = now.astimezone(zone).date().replace(day=1)
     first = next_month(last.month) if last else _months_before(this, 11)
@@ -237,7 +240,10 @@ def open_months(*, zone: ZoneInfo, now: datetime) -> dict[date, Spend]:
             # After a change of the zone, some hours before the first midnight are of the month.
             month = max(date(period.starts.year, period.starts.month, 1), first)
             months[month] = months.get(month, Spend()) + period.spend
-    return months
+    if last:
+        return months
+    used = [month for month, spend in months.items() if spend != Spend()]
+    return {month: spend for month, spend in months.items() if month >= min(used, default=this)}
 
 
 def _months(first: date, last: date) -> Iterator[date]:

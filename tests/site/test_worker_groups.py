@@ -1,4 +1,4 @@
-"""Tests of one group run in one worker, because they share a database, a port or all connections."""
+"""Tests of one group run in one worker: they share a database, a port or all connections."""
 
 import pytest
 

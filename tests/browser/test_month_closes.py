@@ -1,0 +1,99 @@
+"""Two persons close last month; a late correction changes nothing of it, and its statement is
+printed."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from keys import services as keys
+from reports.models import MonthClose
+from tests.books import assert_books_balance
+from tests.browser.walk import Watch, overflow, violations
+from tests.keys.builders import PAID, add_key, adjust, allocate, report
+from tests.reports.closing import check_books
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# Pixels of a sheet of A4 between margins of 15 mm.
+A4 = {"width": 680, "height": 1009}
+# How many cells of tables the paper does not have.
+CUT_OFF = """
+  [...document.querySelectorAll("main :is(td, th)")]
+    .filter((cell) => cell.getBoundingClientRect().right > innerWidth).length
+"""
+
+
+@pytest.fixture
+def last_month(people):
+    """The last month, in which ada has used 1,000 tokens, and the charge."""
+    first = timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    then = first - timedelta(days=3)
+    add_key("openai-1", rates=PAID, provider="openai")
+    charge = report(allocate("ada", now=then), 1_000, now=then)
+    keys.roll_up_usage()
+    return f"{then:%Y-%m}", charge
+
+
+@pytest.fixture
+def as_olga(browser, live_server):
+    """A page of another person."""
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("olga"))
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    context = browser.new_context(base_url=live_server.url)
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}
+    context.add_cookies([cookie])
+    yield context.new_page()
+    context.close()
+
+
+def act(page, button):
+    """Open the dialog of an act, and confirm it by keyboard."""
+    page.get_by_role("link", name=button).press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name=button).press("Enter")
+
+
+def test_a_month_is_closed_by_two_and_its_statement_is_printed(
+    signed_in, as_olga, last_month, live_server
+):
+    month, charge = last_month
+    page = signed_in().new_page()
+    watch = Watch(page, live_server.url)
+    page.goto(f"/reports/months/{month}")
+    # Nobody has checked the books since the end of the month.
+    act(page, "Lock the month")
+    expect(page.get_by_role("dialog")).to_contain_text("books")
+    assert not MonthClose.objects.exists()
+    now = timezone.now()
+    check_books(now.date(), now=now)
+    page.goto(f"/reports/months/{month}")
+    act(page, "Lock the month")
+    expect(page.get_by_text("The figures are frozen.")).to_be_visible()
+    act(page, "Sign the month")
+    expect(page.get_by_text("Another person signs it, too.")).to_be_visible()
+    # Once is enough.
+    act(page, "Sign the month")
+    expect(page.get_by_role("dialog")).to_contain_text("Another person must sign it")
+    as_olga.goto(f"/reports/months/{month}")
+    act(as_olga, "Sign the month")
+    expect(as_olga.get_by_text("is signed.")).to_be_visible()
+    frozen = MonthClose.objects.get()
+    adjust(charge, 400, now=timezone.now())
+    page.goto(f"/reports/months/{month}")
+    assert violations(page) == []
+    expect(page.get_by_role("main")).to_contain_text("Adjustments since it was locked")
+    page.get_by_role("link", name="research").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Statement of")
+    assert violations(page) == []
+    page.emulate_media(media="print")
+    page.set_viewport_size(A4)
+    assert page.evaluate(CUT_OFF) == 0
+    assert overflow(page) == []
+    frozen.refresh_from_db()
+    assert (frozen.status, frozen.tokens) == (MonthClose.Status.SIGNED, 1_000)
+    assert watch.faults == []
+    assert_books_balance()
