@@ -148,8 +148,8 @@ _SPEND = {
     "step": "day",
 }
 OWN_PARAMETERS = {
-    "keys.books.queries.spend.SPEND": _SPEND,
-    "keys.books.queries.spend.SPEND_COLUMNS": _SPEND | {"shown": ["agent"]},
+    "keys.books.sql.spend_sums.SPEND": _SPEND,
+    "keys.books.sql.spend_sums.SPEND_COLUMNS": _SPEND | {"shown": ["agent"]},
     "keys.books.queries.usage_lines.USAGE_LINES": {"since": NOON, "within": None},
     "reports.sql.freeze.FREEZE": {"close": 1, "month": 1, "since": NOON},
     # It takes arrays of equal length.
