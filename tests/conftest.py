@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.keys.builders import make_people
 from tests.moments import NOON
-from tests.tables import beside_others, delete_all
+from tests.tables import beside_others, delete_all, keep_seeds
 
 # On a busy machine nothing says how long an example takes.
 settings.register_profile(
@@ -25,6 +25,13 @@ settings.load_profile("butler")
 
 # What `migrate` writes and no test changes.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The database of pytest-django, with what `migrate` has written kept aside."""
+    with django_db_blocker.unblock():
+        keep_seeds()
 
 
 @pytest.fixture(autouse=True, scope="session")

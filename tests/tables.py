@@ -13,13 +13,30 @@ SELECT tablename FROM pg_tables
 _DEADLOCK = "40P01"
 
 
+# What `migrate` writes and tests change: it is there again after each test.
+_SEEDED = ("security_approvalpolicy", "auth_group", "auth_group_permissions")
+
+
+def keep_seeds() -> None:
+    """Keep what `migrate` has just written into the tables."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS seeds")
+        for table in _SEEDED:
+            cursor.execute(f"CREATE TABLE IF NOT EXISTS seeds.{table} AS TABLE public.{table}")
+
+
 def delete_all(tables: Iterable[str]) -> list[str]:
-    """Statements that empty these tables, in one transaction."""
-    quote = connection.ops.quote_name
+    """Statements that empty these tables but for the seeds, in one transaction."""
+    quote, tables = connection.ops.quote_name, list(tables)
     return [
         # Neither foreign keys nor triggers that keep rows are asked.
         "SET LOCAL session_replication_role = replica",
         *(f"DELETE FROM {quote(table)}" for table in tables),  # noqa: S608 - names of tables
+        *(
+            f"INSERT INTO public.{table} SELECT * FROM seeds.{table}"  # noqa: S608 - as above
+            for table in _SEEDED
+            if table in tables
+        ),
     ]
 
 
