@@ -33,7 +33,8 @@ _NAMES = (
     f"(?i:{_STEMS})",
     f"(?i:(?:{_KEY_WORDS})[ ]?{_NAME_CHARACTERS}{{0,60}}key)",
     f"(?:^[xX]|{_X})(?:[^a-z]{_NAME_CHARACTERS}{{0,60}})?(?i:key)",
-    f"(?i:key){_NAME_CHARACTERS}{{0,40}}(?:(?i:{_KEY_WORDS})|{_X})",
+    # The `y` of a key can be the letter before an X, as in keyX.
+    f"(?i:key)(?:[xX]|{_NAME_CHARACTERS}{{0,40}}(?:(?i:{_KEY_WORDS})|{_X}))",
 )
 _QUOTED, _UNQUOTED = r"""[^\s"'`\\]""", r"""[^\s"'`\\,;<>()\[\]{}|]"""
 _VALUE_CHARACTERS_MIN = 8

@@ -90,6 +90,13 @@ def test_the_findings_are_the_same_in_any_text(searches, text, path):
     assert found(text, path, searches(text)) == found(text, path)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_each_name_finds_the_same_before_each_secret(searches, name):
+    for secret in SECRETS:
+        text = f"{name} = {secret}"
+        assert found(text, "a.txt", searches(text)) == found(text, "a.txt")
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_each_rule_finds_the_same_in_each_kind_of_file(searches, rule):
     for seed in range(5):
