@@ -10,16 +10,29 @@ from alerts.models import Alert
 from common import links
 from common.admin.visible_rows import visible_to
 from dashboard.approvals.inbox import own_count
+from security.deciders import may_see_approvals
 
 
 class Entry(NamedTuple):
-    """A line of the rail: its icon, its page (`common.links`) and the permission to see it."""
+    """A line of the rail: its icon, its page (`common.links`) and the permission to see it, or, in
+    place of that, who else may."""
 
     title: str
     icon: str
     kind: str
     permission: str = ""
     waiting: Callable[[Any], int] | None = None
+    opens: Callable[[Any], bool] | None = None
+
+    def is_for(self, user: Any) -> bool:
+        """Whether the user may open the page."""
+        if self.opens:
+            return self.opens(user)
+        return not self.permission or user.has_perm(self.permission)
+
+
+def _has_inbox(user: Any) -> bool:
+    return may_see_approvals(user, now=timezone.now())
 
 
 def _approvals(user: Any) -> int:
@@ -37,7 +50,7 @@ MAIN = (
     Entry("Keys", "key-round", "keys", "keys.view_apikey"),
     Entry("Agents", "bot", "agents", "keys.view_agent"),
     Entry("Tasks", "list-checks", "tasks", "orchestration.view_task"),
-    Entry("Approvals", "badge-check", "approvals", "security.view_approval", _approvals),
+    Entry("Approvals", "badge-check", "approvals", waiting=_approvals, opens=_has_inbox),
     Entry("Alerts", "bell", "alerts", "alerts.view_alert", _alerts),
     Entry("Reports", "file-text", "reports"),
 )
@@ -62,11 +75,7 @@ class Line(NamedTuple):
 
 def lines(request: HttpRequest, entries: tuple[Entry, ...]) -> list[Line]:
     """Those of `entries` that the person of the request may open."""
-    return [
-        _line(request, entry)
-        for entry in entries
-        if not entry.permission or request.user.has_perm(entry.permission)
-    ]
+    return [_line(request, entry) for entry in entries if entry.is_for(request.user)]
 
 
 def _line(request: HttpRequest, entry: Entry) -> Line:

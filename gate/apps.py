@@ -20,5 +20,5 @@ class GateConfig(AppConfig):
         from gate import roles, rows, services  # noqa: PLC0415 - need the models
 
         post_migrate.connect(roles.make_groups, sender=self)
-        visible_rows.register(rows.visible)
+        visible_rows.register(rows.visible, rows.within)
         leaks.register(services.report_leak)

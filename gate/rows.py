@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 from allauth.account.auth_backends import AuthenticationBackend
 from django.apps import apps
 from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import User
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
+from django.utils import timezone
 
 from gate.access import access_in_request
 from keys.models import Agent, CostCentre
+from security.delegations import is_deputy
 
 
 class Part(NamedTuple):
@@ -115,6 +118,8 @@ RULES: dict[str, Rows] = {
     "alerts.signingsecret": nothing,
     "alerts.route": nothing,
     "security.seal": nothing,
+    # People see their own on their page.
+    "security.delegation": nothing,
     "orchestration.command": nothing,
     "orchestration.concurrency": nothing,
     "auth.user": nothing,
@@ -146,6 +151,11 @@ def visible(user: Any, rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.filter(RULES.get(rows.model._meta.label_lower, nothing)(_part(bound)))
 
 
+def within(cost_centre: str, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The rows of this cost centre and of those below it."""
+    return rows.filter(RULES.get(rows.model._meta.label_lower, nothing)(_part([cost_centre])))
+
+
 def bindings(user: Any) -> Sequence[str]:
     """The cost centres that the person is bound to; read once for each request.
 
@@ -168,6 +178,12 @@ class People(AuthenticationBackend):  # type: ignore[misc]  # allauth has no typ
 
     What is not of one cost centre they may look at only, and what `RULES` hides not even that.
     """
+
+    def get_user(self, user_id: Any) -> User | None:
+        """The person of a request, with `is_deputy`; None if they may not sign in."""
+        rows = User.objects.annotate(is_deputy=is_deputy(timezone.now()))
+        found = rows.filter(pk=user_id).first()
+        return found if found and self.user_can_authenticate(found) else None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """The permissions of the person, as `app.codename`."""

@@ -2,12 +2,12 @@
 approvals.
 
 Verbs: `seal_into`, `unseal_from`, `rekey_vault`, `audit.record`, `seal_rows`, `ask_approval`,
-`approve`, `reject`, `withdraw`, `propose_policy`.
-Open: `actor`, `approvals`, `audit`, `audit_chain`, `audit_changes`, `deciders`, `fields`,
-`keyring_sources`, `persons`, `reauthentication`, `redact`, `refusals`, `request_actor`, `scanner`
-(which needs no Django), `tokens`, `vault`. Open to SQL: `security_unsealedrow`.
+`approve`, `reject`, `withdraw`, `propose_policy`, `name_deputy`, `revoke_delegation`.
+Open: `actor`, `approvals`, `audit`, `audit_chain`, `audit_changes`, `deciders`, `delegations`,
+`fields`, `keyring_sources`, `persons`, `reauthentication`, `redact`, `refusals`, `request_actor`,
+`scanner` (which needs no Django), `tokens`, `vault`. Open to SQL: `security_unsealedrow`.
 Invariant: a secret is stored only sealed, bound to its row, and appears in no log, page or error;
 an audit entry is written with its change or not at all, and never changed; what was sealed into
 the audit chain cannot be changed without `manage.py audit verify` naming it; who asks for a change
-does not decide it, and a decision is never changed.
+does not decide it, a deputy decides for both persons, and a decision is never changed.
 """

@@ -15,6 +15,7 @@ from common import row_triggers
 from common.money_fields import quantity
 from security.actor import ActorKind, display_name
 from security.audit_chain.triggers import queue_for_sealing
+from security.delegation_models import Delegation, refuses_a_deputy_alone
 
 _KINDS_OF_ACTOR = [(kind.value, kind.value.replace("_", " ")) for kind in ActorKind]
 
@@ -81,6 +82,15 @@ class Approval(models.Model):
     )
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_reason = models.CharField("why", max_length=300, blank=True)
+    decided_for_name = models.CharField(
+        "decided for",
+        max_length=200,
+        blank=True,
+        help_text="The absent person in whose place a deputy decided.",
+    )
+    delegation = models.ForeignKey(
+        Delegation, models.PROTECT, null=True, blank=True, editable=False, related_name="+"
+    )
 
     objects = ApprovalQuerySet.as_manager()
 
@@ -106,6 +116,11 @@ class Approval(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("asked_at")), name="approval_waits_some_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(delegation=None, decided_for_name="")
+                | Q(~Q(decided_for_name=""), delegation__isnull=False),
+                name="approval_by_a_deputy_says_for_whom",
             ),
             models.UniqueConstraint(
                 fields=["asked_by_kind", "asked_by_name", "idempotency_key"],
@@ -133,6 +148,13 @@ class Approval(models.Model):
                 name="approval_decision_is_final",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Condition("OLD.status <> 'asked'"),
+            ),
+            refuses_a_deputy_alone(
+                "approval_by_a_deputy_counts_for_both",
+                delegation="delegation_id",
+                persons="decided_persons",
+                at="decided_at",
+                condition=pgtrigger.Q(new__delegation__isnull=False),
             ),
             pgtrigger.Protect(name="approval_is_kept", operation=pgtrigger.Delete),
             queue_for_sealing(
@@ -168,8 +190,9 @@ class Approval(models.Model):
 
     @property
     def decided_by(self) -> str:
-        """Who decided; empty before that."""
-        return display_name(self.decided_by_name, self.decided_by_kind)
+        """Who decided, and for whom if that is a deputy: `bob for ada`; empty before that."""
+        who = display_name(self.decided_by_name, self.decided_by_kind)
+        return f"{who} for {self.decided_for_name}" if self.decided_for_name else who
 
 
 class ApprovalPolicy(models.Model):

@@ -7,7 +7,7 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on the vault and on approvals."""
+    """Actions on the vault, on approvals and on deputies."""
 
     VAULT_REKEY = "vault.rekey"
     VAULT_PRUNE = "vault.prune"
@@ -17,3 +17,5 @@ class Action(StrEnum):
     APPROVAL_WITHDRAW = "approval.withdraw"
     APPROVAL_EXPIRE = "approval.expire"
     APPROVAL_POLICY_CHANGE = "approval_policy.change"
+    DELEGATION_CREATE = "delegation.create"
+    DELEGATION_REVOKE = "delegation.revoke"

@@ -1,17 +1,35 @@
 """Who decides approvals, and which changes need one: reads of the policies."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import combinations
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 
+from common.admin.visible_rows import visible_to, within
 from security import persons
 from security.approvals import ApprovalKind, all_kinds
-from security.models import Approval, ApprovalPolicy
+from security.delegations import both_persons, delegations_to
+from security.models import Approval, ApprovalPolicy, Delegation
 
 _PERMISSIONS = "django.contrib.auth.backends.ModelBackend"
+VIEW = "security.view_approval"
+
+
+class Standing(NamedTuple):
+    """By what a person decides: alone, or as the deputy of another; and for which persons the
+    decision counts."""
+
+    persons: list[str]
+    delegation: Delegation | None = None
+
+    @property
+    def for_whom(self) -> str:
+        """The user name of the absent person; empty for a decision of one's own."""
+        return self.delegation.absent.username if self.delegation else ""
 
 
 def policy_of(kind: ApprovalKind) -> ApprovalPolicy:
@@ -28,11 +46,27 @@ def may_decide(user: User | AnonymousUser, kind: ApprovalKind) -> bool:
     )
 
 
-def is_decider(user: User, approval: Approval) -> bool:
-    """Whether the user decides this approval: those of its kind, and did not ask for it."""
+def is_decider(user: User, approval: Approval, *, now: datetime) -> bool:
+    """Whether the user decides this approval, alone or for another: of a kind that one of them
+    decides, and asked for by neither."""
+    possible = standings(user, approval, delegations_to(user, now=now))
+    return any(not {*each.persons} & {*approval.asked_persons} for each in possible)
+
+
+def standings(user: User, approval: Approval, delegations: Iterable[Delegation]) -> list[Standing]:
+    """By what the user could decide the approval, were it not for who asked; alone comes first."""
     kind = all_kinds().get(approval.kind)
-    asked = persons.identities_of_user(user)
-    return kind is not None and may_decide(user, kind) and not {*asked} & {*approval.asked_persons}
+    if kind is None:
+        return []
+    row = Approval.objects.filter(pk=approval.pk)
+    found = []
+    if may_decide(user, kind) and visible_to(user, row).exists():
+        found.append(Standing(persons.identities_of_user(user)))
+    for each in delegations:
+        seen = visible_to(each.absent, _of_part(each, row))
+        if may_decide(each.absent, kind) and seen.exists():
+            found.append(Standing(both_persons(each), each))
+    return found
 
 
 def has_two_deciders(kind: ApprovalKind) -> bool:
@@ -43,13 +77,51 @@ def has_two_deciders(kind: ApprovalKind) -> bool:
 
 
 def approvals_to_decide(user: User, *, now: datetime) -> QuerySet[Approval]:
-    """What waits for the user, the oldest first: of the kinds that they decide, and not asked for
-    by themselves."""
+    """What waits for the user, the oldest first: of the kinds that they decide, alone or for
+    another, and not asked for by themselves or that other."""
+    found = own_approvals(user, now=now)
+    for each in delegations_to(user, now=now):
+        found = found | approvals_for(each, now=now)
+    return found.order_by("asked_at")
+
+
+def own_approvals(user: User, *, now: datetime) -> QuerySet[Approval]:
+    """What waits for the user in their own right."""
+    return visible_to(user, _waiting(user, persons.identities_of_user(user), now))
+
+
+def approvals_for(delegation: Delegation, *, now: datetime) -> QuerySet[Approval]:
+    """What the deputy decides in the place of the absent person."""
+    waiting = _waiting(delegation.absent, both_persons(delegation), now)
+    return visible_to(delegation.absent, _of_part(delegation, waiting))
+
+
+def visible_approvals(user: Any, *, now: datetime) -> QuerySet[Approval]:
+    """The approvals that the user may look at; a deputy also those that wait for the absent
+    person, and those that they decided for that person."""
+    rows = Approval.objects.all()
+    found = visible_to(user, rows) if user.has_perm(VIEW) else rows.none()
+    for each in delegations_to(user, now=now):
+        found = found | approvals_for(each, now=now) | rows.filter(delegation=each)
+    return found
+
+
+def may_see_approvals(user: Any, *, now: datetime) -> bool:
+    """Whether there is an inbox of approvals for the user."""
+    return user.has_perm(VIEW) or bool(delegations_to(user, now=now))
+
+
+def _of_part(delegation: Delegation, rows: QuerySet[Approval]) -> QuerySet[Approval]:
+    return within(delegation.cost_centre, rows) if delegation.cost_centre else rows
+
+
+def _waiting(user: User, identities: list[str], now: datetime) -> QuerySet[Approval]:
+    """What waits, of the kinds that the user decides, and asked for by none of the identities."""
     kinds = [kind.slug for kind in all_kinds().values() if user.has_perm(kind.permission)]
     of_others = ApprovalPolicy.objects.exclude(role=None).exclude(role__in=user.groups.all())
-    waiting = Approval.objects.waiting().filter(kind__in=kinds, expires_at__gt=now)
     return (
-        waiting.exclude(kind__in=of_others.values("kind"))
-        .exclude(asked_persons__overlap=persons.identities_of_user(user))
-        .order_by("asked_at")
+        Approval.objects.waiting()
+        .filter(kind__in=kinds, expires_at__gt=now)
+        .exclude(kind__in=of_others.values("kind"))
+        .exclude(asked_persons__overlap=identities)
     )

@@ -13,6 +13,7 @@ from security.actor import ActorKind, display_name
 from security.approval_models import Approval, ApprovalPolicy
 from security.audit_chain.models import ChainKey, ChainTip, Seal, UnsealedRow
 from security.audit_chain.triggers import queue_for_sealing
+from security.delegation_models import Delegation
 
 __all__ = [
     "KINDS_OF_ACTOR",
@@ -21,6 +22,7 @@ __all__ = [
     "AuditEntry",
     "ChainKey",
     "ChainTip",
+    "Delegation",
     "Seal",
     "UnsealedRow",
 ]

@@ -90,3 +90,100 @@ class TooFewDeciders(Refusal):
             "approve what one of them asks for. Give the permission to a second person first, with "
             "another e-mail address."
         )
+
+
+@dataclass(eq=False)
+class DelegationNotAllowed(Refusal):
+    """Only the absent person, or who may name deputies for others, names or revokes a deputy."""
+
+    def sentence(self) -> str:
+        return (
+            "You may not name or revoke this deputy. A person does that for themself, or an "
+            "administrator who is not the deputy; for a superuser, another superuser."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class DelegationNotFound(Refusal):
+    """The delegation does not exist."""
+
+    delegation_id: int
+
+    def sentence(self) -> str:
+        return f"The delegation {self.delegation_id} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
+class DelegationOver(Refusal):
+    """The delegation has ended, or was revoked before."""
+
+    delegation_id: int
+
+    def sentence(self) -> str:
+        return f"The delegation {self.delegation_id} is already over."
+
+
+@dataclass(kw_only=True, eq=False)
+class DeputyIsSelf(Refusal):
+    """A person is not their own deputy, also not with another account."""
+
+    field: str = "deputy"
+
+    def sentence(self) -> str:
+        return "Name another person: this is the same one, or has the same e-mail address."
+
+
+@dataclass(kw_only=True, eq=False)
+class DeputyInactive(Refusal):
+    """One of the two persons is switched off or cannot sign in."""
+
+    deputy: str
+    field: str = "deputy"
+
+    def sentence(self) -> str:
+        return f"{self.deputy} is switched off or cannot sign in. Name somebody who can."
+
+
+@dataclass(kw_only=True, eq=False)
+class DelegationPast(Refusal):
+    """The delegation would end before it begins, or has ended already."""
+
+    field: str = "last_day"
+
+    def sentence(self) -> str:
+        return "The end has to be after the start, and in the future."
+
+
+@dataclass(kw_only=True, eq=False)
+class DelegationTooLong(Refusal):
+    """A delegation is for a time away, not for ever."""
+
+    days_max: int
+    field: str = "last_day"
+
+    def sentence(self) -> str:
+        return f"A deputy decides for at most {self.days_max} days. Give a role for longer."
+
+
+@dataclass(kw_only=True, eq=False)
+class DelegationOverlaps(Refusal):
+    """The absent person has another deputy in that time."""
+
+    absent: str
+
+    def sentence(self) -> str:
+        return (
+            f"{self.absent} has a deputy already in a part of that time. Revoke that one first, "
+            "or choose other days."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class DelegationChain(Refusal):
+    """A deputy passes nothing on: neither is away in the time in which they decide for another."""
+
+    def sentence(self) -> str:
+        return (
+            "One of the two decides for somebody in a part of that time, and the other would "
+            "decide in turn. A deputy has no deputy: name somebody else, or choose other days."
+        )

@@ -15,6 +15,7 @@ from dashboard.approvals.items import Item, approval_item, gate_item
 from dashboard.tables import Cell, Column, Row, Table
 from orchestration.models import SubTask
 from orchestration.queries.gates import approved_gates
+from security.deciders import visible_approvals
 from security.models import Approval
 
 COUNT_MAX = 10_000
@@ -32,7 +33,7 @@ _COLUMNS = (
 
 def done_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
     """The page of decisions that the query parameter `after` asks for."""
-    count = sum(rows[: COUNT_MAX + 1].count() for rows in _rows(user))
+    count = sum(rows[: COUNT_MAX + 1].count() for rows in _rows(user, now))
     start = tables.offset(query.get("after", ""), min(count, COUNT_MAX))
     end = start + tables.PAGE_ROWS
     return Table(
@@ -48,15 +49,16 @@ def done_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
     )
 
 
-def _rows(user: Any) -> tuple[QuerySet[Approval], QuerySet[SubTask]]:
+def _rows(user: Any, now: datetime) -> tuple[QuerySet[Approval], QuerySet[SubTask]]:
     gates = visible_to(user, approved_gates())
-    approvals = visible_to(user, Approval.objects.decided())
+    seen = visible_approvals(user, now=now).exclude(status=Approval.Status.ASKED)
+    approvals = seen.order_by("-decided_at", "-pk")
     return approvals, gates if user.has_perm(VIEW_GATES) else gates.none()
 
 
 def _items(user: Any, now: datetime, *, most: int | None = None) -> Iterator[Item]:
     """All decisions, or the latest `most`; two queries."""
-    approvals, gates = _rows(user)
+    approvals, gates = _rows(user, now)
     return merge(
         (approval_item(each, now=now) for each in approvals[:most].iterator()),
         (gate_item(each) for each in gates[:most].iterator()),

@@ -1,4 +1,4 @@
-"""What waits for a person, and what waits for others."""
+"""What waits for a person, in their own right or as a deputy, and what waits for others."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,13 @@ from dashboard.approvals.items import Item, approval_item, gate_item
 from orchestration.models import SubTask
 from orchestration.queries.gates import waiting_gates
 from security import persons
-from security.deciders import approvals_to_decide
+from security.deciders import (
+    approvals_for,
+    approvals_to_decide,
+    own_approvals,
+    visible_approvals,
+)
+from security.delegations import delegations_to
 from security.models import Approval
 
 SHOWN = 25
@@ -22,10 +28,11 @@ VIEW_GATES = "orchestration.view_subtask"
 
 
 class Line(NamedTuple):
-    """Something that waits, and what the person may do to it."""
+    """Something that waits, what the person may do to it, and in whose place (empty: their own)."""
 
     item: Item
     acts: Sequence[Act]
+    for_whom: str = ""
 
 
 class Lines(NamedTuple):
@@ -36,9 +43,12 @@ class Lines(NamedTuple):
 
 
 def own_lines(user: Any, *, now: datetime, most: int = SHOWN) -> list[Line]:
-    """What waits for the person, approvals first, the oldest first; two queries."""
+    """What waits for the person, approvals first, the oldest first; two queries, and for a deputy
+    some more."""
+    rows = list(approvals_to_decide(user, now=now)[:most])
+    absent = absent_persons(user, [each.pk for each in rows], now=now)
     approvals = [
-        Line(approval_item(each, now=now), DECISIONS) for each in _own_approvals(user, now)[:most]
+        Line(approval_item(each, now=now), DECISIONS, absent.get(each.pk, "")) for each in rows
     ]
     gates = _own_gates(user)[: most - len(approvals)]
     lines = [*approvals, *(Line(gate_item(each), GATE_DECISIONS) for each in gates)]
@@ -52,7 +62,8 @@ def own_count(user: Any, *, now: datetime) -> int:
     found: int | None = getattr(user, "waiting_count", None)
     if found is None:
         approvals, gates = (
-            rows.order_by().values("pk") for rows in (_own_approvals(user, now), _own_gates(user))
+            rows.order_by().values("pk")
+            for rows in (approvals_to_decide(user, now=now), _own_gates(user))
         )
         found = user.waiting_count = approvals.union(gates, all=True).count()
     return found
@@ -77,8 +88,22 @@ def asked_by(user: Any, approval: Approval) -> bool:
     return persons.is_actor(user, name=approval.asked_by_name, kind=approval.asked_by_kind)
 
 
-def _own_approvals(user: Any, now: datetime) -> QuerySet[Approval]:
-    return visible_to(user, approvals_to_decide(user, now=now))
+def absent_persons(user: Any, approvals: Sequence[int], *, now: datetime) -> dict[int, str]:
+    """In whose place the person decides which of these approvals; those that they decide in their
+    own right are left out. No query if they are nobody's deputy."""
+    delegations = delegations_to(user, now=now)
+    if not (delegations and approvals):
+        return {}
+    own = _among(own_approvals(user, now=now), approvals)
+    found: dict[int, str] = {}
+    for each in delegations:
+        for pk in _among(approvals_for(each, now=now), approvals) - own:
+            found.setdefault(pk, each.absent.username)
+    return found
+
+
+def _among(rows: QuerySet[Approval], approvals: Sequence[int]) -> set[int]:
+    return set(rows.filter(pk__in=approvals).order_by().values_list("pk", flat=True))
 
 
 def _own_gates(user: Any) -> QuerySet[SubTask]:
@@ -89,7 +114,8 @@ def _own_gates(user: Any) -> QuerySet[SubTask]:
 def _approvals_of_others(user: Any, now: datetime) -> QuerySet[Approval]:
     waiting = Approval.objects.waiting().filter(expires_at__gt=now)
     own = approvals_to_decide(user, now=now).order_by().values("pk")
-    return visible_to(user, waiting.exclude(pk__in=own)).order_by("asked_at")
+    seen = visible_approvals(user, now=now).order_by().values("pk")
+    return waiting.filter(pk__in=seen).exclude(pk__in=own).order_by("asked_at")
 
 
 def _gates_of_others(user: Any) -> QuerySet[SubTask]:

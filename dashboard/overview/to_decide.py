@@ -14,6 +14,7 @@ from dashboard.approvals.inbox import own_lines
 from dashboard.budget_links import scope_url
 from keys.limits.queries.budgets import budgets_running_out, lasts_until
 from keys.models import ApiKey, Organisation, Window
+from security.deciders import may_see_approvals
 
 SHOWN = 5
 _OUT = (ApiKey.Status.BROKEN, ApiKey.Status.EXHAUSTED, ApiKey.Status.SUSPENDED)
@@ -43,9 +44,10 @@ _Kinds = dict[str, tuple[str, Callable[[], Iterator[Decision]]]]
 
 def approvals_of(person: Any, *, now: datetime) -> list[Decisions]:
     """The approvals that wait for the person, who may not have asked for them."""
-    return _by_kind(
-        person, {"security.view_approval": ("approvals", lambda: _approvals(person, now))}
-    )
+    if not may_see_approvals(person, now=now):
+        return []
+    found = list(islice(_approvals(person, now), SHOWN + 1))
+    return _shown([("approvals", found)])
 
 
 def to_decide(user: Any, *, organisation: Organisation, now: datetime) -> list[Decisions]:
@@ -65,6 +67,10 @@ def _by_kind(user: Any, kinds: _Kinds) -> list[Decisions]:
         for permission, (kind, decisions) in kinds.items()
         if user.has_perm(permission)
     ]
+    return _shown(found)
+
+
+def _shown(found: list[tuple[str, list[Decision]]]) -> list[Decisions]:
     return [
         Decisions(decisions[:SHOWN], links.url(kind) if len(decisions) > SHOWN else "")
         for kind, decisions in found
@@ -73,10 +79,11 @@ def _by_kind(user: Any, kinds: _Kinds) -> list[Decisions]:
 
 
 def _approvals(user: Any, now: datetime) -> Iterator[Decision]:
-    for item, _ in own_lines(user, now=now, most=SHOWN + 1):
+    for item, _, absent in own_lines(user, now=now, most=SHOWN + 1):
         age = formatting.duration(now - item.asked_at)
         why = f": {item.reason}" if item.reason else ""
-        detail = f"asked for by {item.asked_by} {age} ago{why}"
+        place = f", and you decide for {absent}" if absent else ""
+        detail = f"asked for by {item.asked_by} {age} ago{why}{place}"
         name = item.url.strip("/").replace("/", "-")
         yield Decision(name, "approve", "running", item.title, detail, item.url)
 

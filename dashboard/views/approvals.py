@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
-from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.decorators import permission_required, user_passes_test
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,12 +20,27 @@ from dashboard import tables
 from dashboard.acts import Act, opened_dialog, performed
 from dashboard.approvals.acts import DECISIONS, GATE_DECISIONS, WITHDRAW
 from dashboard.approvals.done_table import done_table
-from dashboard.approvals.inbox import asked_by, lines_of_others, own_count, own_lines
+from dashboard.approvals.inbox import (
+    absent_persons,
+    asked_by,
+    lines_of_others,
+    own_count,
+    own_lines,
+)
 from dashboard.approvals.items import Item, approval_item, gate_item
 from dashboard.exports import exported
 from orchestration.queries.gates import gates
-from security.deciders import is_decider
+from security.deciders import is_decider, may_see_approvals, visible_approvals
+from security.delegations import delegations_to
 from security.models import Approval
+
+
+def _has_inbox(user: Any) -> bool:
+    """Who may see approvals, and a deputy; others get a page that says so, not a sign-in."""
+    if not may_see_approvals(user, now=timezone.now()):
+        raise PermissionDenied
+    return True
+
 
 tables.register("approvals", done_table, permission="security.view_approval")
 
@@ -33,7 +48,7 @@ tables.register("approvals", done_table, permission="security.view_approval")
 @never_cache
 @require_safe
 @staff_member_required
-@permission_required("security.view_approval", raise_exception=True)
+@user_passes_test(_has_inbox)
 @exported("approvals")
 def approvals(request: HttpRequest) -> HttpResponse:
     """GET /approvals: the inbox, and the decisions below."""
@@ -44,6 +59,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
         "own_count": own_count(user, now=now),
         "others": lines_of_others(user, now=now),
         "done": done_table(user, request.GET, now),
+        "delegations": delegations_to(user, now=now),
     }
     return render(request, "dashboard/approvals/inbox.html", context)
 
@@ -51,13 +67,14 @@ def approvals(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_member_required
-@permission_required("security.view_approval", raise_exception=True)
+@user_passes_test(_has_inbox)
 def approval(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /approvals/<id>: an approval; `act` opens the dialog of a decision. POST: decide."""
-    found = get_object_or_404(visible_to(request.user, Approval.objects.all()), pk=pk)
     now = timezone.now()
+    found = get_object_or_404(visible_approvals(request.user, now=now), pk=pk)
     acts = _acts(request.user, found, now)
-    return _decide(request, found, acts, lambda: approval_item(found, now=now))
+    absent = absent_persons(request.user, [pk], now=now).get(pk, "")
+    return _decide(request, found, acts, lambda: approval_item(found, now=now), absent)
 
 
 @never_cache
@@ -75,12 +92,16 @@ def _acts(user: Any, found: Approval, now: datetime) -> list[Act]:
     """What the person may do to the approval now."""
     if not approval_item(found, now=now).is_waiting:
         return []
-    decisions = DECISIONS if is_decider(user, found) else ()
+    decisions = DECISIONS if is_decider(user, found, now=now) else ()
     return [*decisions, *([WITHDRAW] if asked_by(user, found) else [])]
 
 
 def _decide(
-    request: HttpRequest, found: Any, acts: Sequence[Act], item_of: Callable[[], Item]
+    request: HttpRequest,
+    found: Any,
+    acts: Sequence[Act],
+    item_of: Callable[[], Item],
+    for_whom: str = "",
 ) -> HttpResponse:
     """The page; or do what its dialog asks, and tell the second of two what the first did."""
     dialog = opened_dialog(request, acts, found)
@@ -93,7 +114,7 @@ def _decide(
             return redirect(item.url)
         if dialog is None:
             raise PermissionDenied
-    context = {"item": item_of(), "acts": acts, "dialog": dialog}
+    context = {"item": item_of(), "acts": acts, "dialog": dialog, "for_whom": for_whom}
     return render(request, "dashboard/approvals/item.html", context)
 
 

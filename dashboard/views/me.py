@@ -1,4 +1,4 @@
-"""Where the person is signed in, and how pages look in this browser."""
+"""Where the person is signed in, who decides for them, and how pages look in this browser."""
 
 from typing import Any
 
@@ -11,6 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from common import formatting, links
+from dashboard.acts import opened_dialog, performed
+from dashboard.people.delegations import delegation_lines, deputy_acts
 from dashboard.people.detail import sessions
 from dashboard.theme import THEMES, theme_of
 from gate import queries, services
@@ -21,12 +23,18 @@ from security.request_actor import person_of
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_member_required
 def me(request: HttpRequest) -> HttpResponse:
-    """GET /settings/me: the sessions of the person. POST: `session` ends one, `others` all but
-    this one."""
-    if request.method == "POST":
-        return _sign_out(request)
+    """GET /settings/me: the sessions and deputies of the person; `act` opens a dialog. POST: do
+    what it asks, or `session` ends one session, `others` all but this one."""
     user: Any = request.user
+    deputies = delegation_lines(user, user, now=timezone.now())
+    dialog = opened_dialog(request, deputy_acts(user, user, deputies), user)
+    if request.method == "POST" and dialog is None:
+        return _sign_out(request)
+    if request.method == "POST" and dialog and performed(request, dialog, user):
+        return redirect(links.url("me"))
     context = {
+        "deputies": deputies,
+        "dialog": dialog,
         "sessions": sessions(queries.sign_ins_of(user, now=timezone.now())),
         "own_key": request.session.session_key,
         "themes": THEMES,

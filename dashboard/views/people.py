@@ -20,6 +20,7 @@ from dashboard import tables
 from dashboard.acts import Act, Dialog, confirmation, opened_dialog, performed, refused
 from dashboard.exports import exported
 from dashboard.people.acts import ACTS, INVITE, INVITE_AGAIN, invite, invite_again
+from dashboard.people.delegations import delegation_lines, deputy_acts
 from dashboard.people.detail import detail
 from dashboard.people.table import people_table
 from gate import roles
@@ -79,7 +80,8 @@ def _invited(request: HttpRequest, dialog: Dialog) -> User | None:
 def person(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /settings/people/<id>: the page; `act` opens the dialog of an act. POST: do it."""
     found = get_object_or_404(visible_to(request.user, User.objects.all()), pk=pk)
-    acts = _acts(request.user, found)
+    deputies = delegation_lines(request.user, found, now=timezone.now())
+    acts = [*_acts(request.user, found), *deputy_acts(request.user, found, deputies)]
     dialog = opened_dialog(request, acts, found)
     if dialog and (first := confirmation(request, dialog)):
         return first
@@ -95,6 +97,7 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
             link = invitation_url(invite_again(found, asked, person_of(request), timezone.now()))
             dialog = None
     context: dict[str, Any] = {"person": found, "acts": acts, "dialog": dialog, "link": link}
+    context["deputies"] = deputies
     context |= detail(request.user, found, now=timezone.now())
     return render(request, "dashboard/people/detail.html", context)
 

@@ -6,13 +6,13 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from common.admin.visible_rows import visible_to
 from security import approvals, audit, persons
 from security.actor import Actor
 from security.approval_models import Approval
 from security.approvals import ApprovalKind
 from security.audit_actions import Action
-from security.deciders import may_decide, policy_of
+from security.deciders import Standing, may_decide, policy_of, standings
+from security.delegations import locked_delegations_to
 from security.refusals import (
     ApprovalDecided,
     ApprovalNotFound,
@@ -87,12 +87,13 @@ def _askers(kind: ApprovalKind, actor: Actor, now: datetime) -> list[str]:
 def approve(approval_id: int, *, reason: str = "", actor: Actor, now: datetime) -> Approval:
     """Make the change, if what it was based on still holds.
 
-    Refusals: ApprovalNotFound, ApprovalDecided, NotADecider, SecondPersonNeeded, ApprovalOutdated,
-    and those of the change.
+    Who decides as a deputy decides for both persons. Refusals: ApprovalNotFound, ApprovalDecided,
+    NotADecider, SecondPersonNeeded, ApprovalOutdated, and those of the change.
     """
-    approval = _lock_for_decision(approval_id, actor=actor, now=now)
+    approval, standing = _lock_for_decision(approval_id, actor=actor, now=now)
     # The row first: what the change writes can refer to an approved approval.
-    _decide(approval, _Status.APPROVED, Action.APPROVAL_APPROVE, reason, actor=actor, now=now)
+    action = Action.APPROVAL_APPROVE
+    _decide(approval, _Status.APPROVED, action, reason, standing, actor=actor, now=now)
     approvals.kind_of(approval.kind).apply(approval, actor=actor, now=now)
     return approval
 
@@ -103,8 +104,9 @@ def reject(approval_id: int, *, reason: str, actor: Actor, now: datetime) -> App
 
     Refusals: ApprovalNotFound, ApprovalDecided, NotADecider, SecondPersonNeeded.
     """
-    approval = _lock_for_decision(approval_id, actor=actor, now=now)
-    _decide(approval, _Status.REJECTED, Action.APPROVAL_REJECT, reason, actor=actor, now=now)
+    approval, standing = _lock_for_decision(approval_id, actor=actor, now=now)
+    action = Action.APPROVAL_REJECT
+    _decide(approval, _Status.REJECTED, action, reason, standing, actor=actor, now=now)
     return approval
 
 
@@ -139,17 +141,25 @@ def _lock_asked(approval_id: int, *, now: datetime) -> Approval:
     return approval
 
 
-def _lock_for_decision(approval_id: int, *, actor: Actor, now: datetime) -> Approval:
+def _lock_for_decision(
+    approval_id: int, *, actor: Actor, now: datetime
+) -> tuple[Approval, Standing]:
+    """The approval, and by what the person decides it: alone if they may, else as a deputy."""
     approval = _lock_asked(approval_id, now=now)
     user = persons.user_of(actor)
-    if user is None or not may_decide(user, approvals.kind_of(approval.kind)):
+    if user is None:
         raise NotADecider(approval_id=approval_id, kind=approval.kind)
-    if not visible_to(user, Approval.objects.filter(pk=approval_id)).exists():
+    possible = standings(user, approval, locked_delegations_to(user, now=now))
+    if not possible:
+        if not may_decide(user, approvals.kind_of(approval.kind)):
+            raise NotADecider(approval_id=approval_id, kind=approval.kind)
         # Of a cost centre that the person is not bound to.
         raise ApprovalNotFound(approval_id=approval_id)
-    if {*approval.asked_persons} & {*persons.identities(actor)}:
-        raise SecondPersonNeeded(approval_id=approval_id)
-    return approval
+    asked = {*approval.asked_persons}
+    for standing in possible:
+        if asked.isdisjoint(standing.persons):
+            return approval, standing
+    raise SecondPersonNeeded(approval_id=approval_id)
 
 
 def _decide(
@@ -157,17 +167,20 @@ def _decide(
     status: str,
     action: Action,
     reason: str,
+    standing: Standing | None = None,
     *,
     actor: Actor,
     now: datetime,
 ) -> None:
+    standing = standing or Standing(persons.identities(actor))
     approval.status, approval.decided_reason = status, reason[:300]
     approval.decided_by_name, approval.decided_by_kind = actor.name, actor.kind
-    approval.decided_persons, approval.decided_at = persons.identities(actor), now
+    approval.decided_persons, approval.decided_at = standing.persons, now
+    approval.delegation, approval.decided_for_name = standing.delegation, standing.for_whom
     approval.save(
         update_fields=[
             *("status", "decided_reason", "decided_by_name", "decided_by_kind"),
-            *("decided_persons", "decided_at"),
+            *("decided_persons", "decided_at", "delegation", "decided_for_name"),
         ]
     )
     _record(approval, action, reason=reason, actor=actor, now=now)
@@ -180,13 +193,19 @@ def _record(
         actor=actor,
         action=action,
         subject=approval.address,
-        related=[approval.subject],
+        related=[approval.subject, *_absent(approval)],
         after={
             "kind": approval.kind,
             "status": approval.status,
             "asked_by": approval.asked_by,
             "change": approval.change,
-        },
+        }
+        | ({"decided_for": approval.decided_for_name} if approval.decided_for_name else {}),
         reason=reason,
         at=now,
     )
+
+
+def _absent(approval: Approval) -> list[str]:
+    """The person in whose place a deputy decided."""
+    return [f"user:{approval.delegation.absent_id}"] if approval.delegation else []

@@ -37,7 +37,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
     "dashboard:settings": ("/settings",),
     "dashboard:people": ("/settings/people", "/settings/people?role=auditor&sort=-last"),
-    "dashboard:me": ("/settings/me",),
+    "dashboard:me": ("/settings/me", "/settings/me?act=deputy"),
     "dashboard:reports": ("/reports",),
     "dashboard:books-check": ("/reports/books-checks/1",),
     "dashboard:month-closes": ("/reports/months",),
