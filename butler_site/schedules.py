@@ -47,6 +47,7 @@ JOBS = (
     Job("gateway.jobs.forget_expired", 60),
     Job("dashboard.jobs.resume_exports", 1),
     Job("treasury.jobs.expire_pending_transfers", 1),
+    Job("treasury.jobs.carry_on_purchases", 1, seconds_max=600),
     Job("reports.jobs.delete_expired_exports", 60),
 )
 

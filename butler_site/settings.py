@@ -140,6 +140,9 @@ PROVIDER_NETWORKS = env.networks("BUTLER_PROVIDER_NETWORKS", () if PRODUCTION el
 CHANNEL_NETWORKS = env.networks("BUTLER_CHANNEL_NETWORKS")
 # The address of the sandbox provider; if it is empty, `manage.py up` starts one.
 SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
+# The address of the simulator of payments, a rail with play money; if it is empty, `manage.py up`
+# starts one, unless this is a production.
+SIMULATOR_URL = env.text("BUTLER_SIMULATOR_URL")
 # The largest body of a request: on routes that take images and files, and on those that do not. Of
 # it, the definitions of tools. All large bodies of one process, of which one agent may have half.
 GATEWAY_BODY_BYTES_MAX = env.integer(

@@ -131,6 +131,11 @@ RULES: dict[str, Rows] = {
     "treasury.account": nothing,
     "treasury.transfer": nothing,
     "treasury.closedperiod": nothing,
+    "treasury.payee": nothing,
+    "treasury.purchasepolicy": nothing,
+    "treasury.purchase": nothing,
+    "treasury.purchaseattempt": nothing,
+    "treasury.purchasestep": nothing,
     # No page lists them.
     "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.

@@ -7,7 +7,13 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on the ledger."""
+    """Actions on the ledger and on purchases."""
 
     ACCOUNT_OPEN = "account.open"
     PERIOD_CLOSE = "period.close"
+    PAYEE_ADD = "payee.add"
+    PAYEE_RETIRE = "payee.retire"
+    POLICY_SET = "purchase_policy.set"
+    POLICY_PAUSE = "purchase_policy.pause"
+    POLICY_RESUME = "purchase_policy.resume"
+    PURCHASE_MOVE = "purchase.move"

@@ -1,15 +1,42 @@
 """What the queue runs for the app."""
 
-from zoneinfo import ZoneInfo
+import logging
 
 from django.utils import timezone
 
-from keys.identity.queries.organisation import organisation
+from common.refusal import Refusal
 from treasury import services as treasury
+from treasury.ledger_days import ledger_day
+from treasury.queries import due_purchases
+
+logger = logging.getLogger(__name__)
+
+# Approved, reserved, sent, settled: more steps follow by the answers of a rail.
+_STEPS_MAX = 4
 
 
 def expire_pending_transfers() -> int:
     """Every minute: give back what pending transfers have set aside for too long."""
     now = timezone.now()
-    today = now.astimezone(ZoneInfo(organisation().reporting_zone)).date()
-    return treasury.expire_pending(today=today, now=now)
+    return treasury.expire_pending(today=ledger_day(now), now=now)
+
+
+def carry_on_purchases() -> int:
+    """Every minute: carry on the purchases that do not wait for a person; how many there were."""
+    due = due_purchases(now=timezone.now())
+    for purchase_id in due:
+        _carry_on(purchase_id)
+    return len(due)
+
+
+def _carry_on(purchase_id: int) -> None:
+    status = ""
+    for _ in range(_STEPS_MAX):
+        try:
+            purchase = treasury.advance_purchase(purchase_id, now=timezone.now())
+        except Refusal as refusal:
+            logger.warning("Purchase %s waits: %s", purchase_id, refusal)
+            return
+        if purchase.status == status:
+            return
+        status = purchase.status

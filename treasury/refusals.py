@@ -106,3 +106,93 @@ class ExceedsPendingTransfer(Refusal):
             f"Transfer {self.transfer_id} has set {self.pending:f} aside. No more than that can be "
             f"posted, so {self.amount:f} cannot."
         )
+
+
+@dataclass(kw_only=True, eq=False)
+class RailNotFound(Refusal):
+    """No rail with this name is set up."""
+
+    rail: str
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        return f"No rail named {self.rail} is set up. Set it up first, or use another one."
+
+
+@dataclass(eq=False)
+class WrongPayee(Refusal):
+    """The payee cannot be right. Its sentence says what is wrong."""
+
+
+@dataclass(eq=False)
+class WrongPolicy(Refusal):
+    """The terms of the purchase policy cannot be right. Its sentence says what is wrong."""
+
+
+@dataclass(eq=False)
+class WrongPurchase(Refusal):
+    """The purchase cannot be right. Its sentence says what is wrong."""
+
+
+@dataclass(kw_only=True, eq=False)
+class PurchaseNotFound(Refusal):
+    """There is no purchase with this number."""
+
+    purchase_id: int
+
+    def sentence(self) -> str:
+        """What is wrong."""
+        return f"There is no purchase {self.purchase_id}."
+
+
+@dataclass(kw_only=True, eq=False)
+class PurchaseOpen(Refusal):
+    """Another purchase of the same credit is open."""
+
+    purchase_id: int
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        return (
+            f"Purchase {self.purchase_id} of the same credit is still open. Wait until it has "
+            "ended, or cancel it."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class PurchaseEnded(Refusal):
+    """The purchase is in a state in which this cannot be done."""
+
+    purchase_id: int
+    status: str
+
+    def sentence(self) -> str:
+        """What it is now."""
+        return f"Purchase {self.purchase_id} is {self.status}, so this cannot be done any more."
+
+
+@dataclass(kw_only=True, eq=False)
+class PurchaseBoundReached(Refusal):
+    """The purchase costs more than the policy allows now."""
+
+    bound: str
+    left: Decimal
+    amount: Decimal
+
+    def sentence(self) -> str:
+        """How much is left."""
+        return (
+            f"The policy allows {self.left:f} more {self.bound}, but the purchase costs "
+            f"{self.amount:f}."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class PolicyPaused(Refusal):
+    """The purchase policy is paused."""
+
+    reason: str
+
+    def sentence(self) -> str:
+        """What to do."""
+        return f"The purchase policy is paused: {self.reason} Resume it first."

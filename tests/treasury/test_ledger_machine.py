@@ -41,7 +41,7 @@ from treasury import services as treasury
 from treasury.models import Account
 
 ACCOUNTS = (RAIL, CREDIT, EXPENSE, FUNDING, TRANSIT)
-FREE = {EXPENSE, FUNDING}
+FREE = {CREDIT, EXPENSE, FUNDING}
 EXAMPLES = int(os.environ.get("BUTLER_MACHINE_EXAMPLES", "6"))
 _amounts = st.sampled_from(["0.01", "1", "12.50", "30", "0.000000001", "99.999999999"])
 _accounts = st.sampled_from(ACCOUNTS)

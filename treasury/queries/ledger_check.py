@@ -14,12 +14,19 @@ _TRIGGERS = (
     "account_keeps_its_terms",
     "account_is_kept",
     "closedperiod_is_append_only",
+    "payee_keeps_its_terms",
+    "purchasepolicy_changes_by_approval",
+    "purchase_is_within_its_policy",
+    "purchase_goes_one_way",
+    "purchase_keeps_its_terms",
+    "purchase_keeps_its_request",
 )
 _CONSTRAINTS = (
     "account_is_not_overdrawn",
     "transfer_moves_something",
     "transfer_debit_in_its_currency",
     "transfer_credit_in_its_currency",
+    "purchase_reserved_has_money_aside",
 )
 _BALANCES = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
 
@@ -125,6 +132,36 @@ CHECKS = [
          WHERE NOT EXISTS (
             SELECT FROM pg_constraint c WHERE c.conname = n.name AND c.convalidated)
         """,  # noqa: S608 - names from this file
+    ),
+    Check(
+        "8 purchases-and-transfers",
+        "a purchase under way has its amount set aside, one that was paid has it posted, and one "
+        "that ended otherwise has given it back",
+        """
+        SELECT p.id AS purchase, p.status, p.amount, t.amount AS set_aside, e.phase AS ended_by
+          FROM treasury_purchase p JOIN treasury_transfer t ON t.id = p.pending_id
+          LEFT JOIN treasury_transfer e ON e.pending_of_id = t.id
+         WHERE p.amount <> t.amount
+            OR CASE WHEN p.status IN ('settled', 'credited')
+                    THEN e.phase IS DISTINCT FROM 'post' OR e.amount <> p.amount
+                    WHEN p.status IN ('refused', 'declined', 'cancelled')
+                    THEN e.phase IS DISTINCT FROM 'void'
+                    ELSE e.id IS NOT NULL END
+        """,
+    ),
+    Check(
+        "9 in-transit",
+        "what is in transit to a provider = its purchases that are paid and not yet credit",
+        """
+        SELECT a.name AS account, a.debits_posted - a.credits_posted AS balance,
+               coalesce(sum(p.amount), 0) AS purchases
+          FROM treasury_account a
+          JOIN treasury_payee y ON y.transit_account_id = a.id
+          LEFT JOIN treasury_purchase p
+            ON p.payee_id = y.slug AND p.status = 'settled' AND p.reversed_at IS NULL
+         GROUP BY a.id
+        HAVING a.debits_posted - a.credits_posted <> coalesce(sum(p.amount), 0)
+        """,
     ),
 ]
 

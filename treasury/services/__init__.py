@@ -1,23 +1,42 @@
 """Every write of the app."""
 
 from treasury.services.accounts import AccountTerms, open_account
+from treasury.services.advance_purchase import advance_purchase
+from treasury.services.apply_answer import apply_answer
 from treasury.services.close_period import close_period
+from treasury.services.decide_purchase import cancel_purchase, confirm_purchase, deny_purchase
+from treasury.services.payees import PayeeTerms, propose_payee, retire_payee
 from treasury.services.pending import (
     begin_pending,
     expire_pending,
     post_pending,
     void_pending,
 )
+from treasury.services.policies import BuyingTerms, pause_policy, propose_policy, resume_policy
+from treasury.services.propose_purchase import propose_purchase
 from treasury.services.transfer import Entry, transfer
 
 __all__ = [
     "AccountTerms",
+    "BuyingTerms",
     "Entry",
+    "PayeeTerms",
+    "advance_purchase",
+    "apply_answer",
     "begin_pending",
+    "cancel_purchase",
     "close_period",
+    "confirm_purchase",
+    "deny_purchase",
     "expire_pending",
     "open_account",
+    "pause_policy",
     "post_pending",
+    "propose_payee",
+    "propose_policy",
+    "propose_purchase",
+    "resume_policy",
+    "retire_payee",
     "transfer",
     "void_pending",
 ]

@@ -12,8 +12,10 @@ from treasury.refusals import AccountDiffers
 
 # Money comes from them, so they grow by credits.
 _SOURCES = (AccountKind.FUNDING, AccountKind.OPENING)
-# Their balance may be on either side: they take what comes from both.
+# Their balance may be on either side: they take what comes from both. Credit is among them, because
+# what was consumed, or came back to a rail, is true even if more was there once than is now.
 _EITHER_SIDE = (
+    AccountKind.CREDIT,
     AccountKind.FUNDING,
     AccountKind.OPENING,
     AccountKind.EXPENSE,
@@ -38,8 +40,8 @@ class AccountTerms:
 def open_account(terms: AccountTerms, *, actor: Actor, now: datetime) -> tuple[Account, bool]:
     """The account with these terms, and whether it is new. Joins the caller's transaction.
 
-    Money on rails, in transit and as credit cannot be overdrawn; other accounts can stand on either
-    side. Refusals: AccountDiffers.
+    Money on rails and in transit cannot be overdrawn; other accounts can stand on either side.
+    Refusals: AccountDiffers.
     """
     account, is_new = Account.objects.get_or_create(
         name=terms.name,

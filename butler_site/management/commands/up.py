@@ -25,7 +25,7 @@ _DEMO_TASK_COMMAND = "load_demo_task"
 
 
 class Command(BaseCommand):
-    """Run database, web server, queue, task workers and sandbox provider in one terminal."""
+    """Run database, web server, queue, task workers, sandbox provider and simulator of payments."""
 
     help = "Prepare the database and the files, and run Butler until Ctrl-C."
     # The checks run with the migrations, when the database is there.
@@ -136,12 +136,21 @@ def _programs() -> tuple[list[Program], dict[str, str]]:
         Program("task workers", [*manage, "work"]),
         Program("audit sealer", [*manage, "seal_audit"]),
     ]
-    if settings.PRODUCTION or settings.SANDBOX_URL:
-        return programs, {}
-    port = _free_port()
-    sandbox = [sys.executable, "-m", "gateway.sandbox", "--port", str(port)]
-    programs.insert(0, Program("sandbox provider", sandbox))
-    return programs, {"BUTLER_SANDBOX_URL": f"http://127.0.0.1:{port}/v1"}
+    variables: dict[str, str] = {}
+    if settings.PRODUCTION:
+        return programs, variables
+    if not settings.SIMULATOR_URL:
+        port = str(_free_port())
+        simulator = [sys.executable, "-m", "treasury.rails.simulator", "--port", port]
+        simulator += ["--state", str(settings.VAR_DIR / "simulator.sqlite3")]
+        programs.insert(0, Program("simulator of payments", simulator))
+        variables["BUTLER_SIMULATOR_URL"] = f"http://127.0.0.1:{port}"
+    if not settings.SANDBOX_URL:
+        port = str(_free_port())
+        sandbox = [sys.executable, "-m", "gateway.sandbox", "--port", port]
+        programs.insert(0, Program("sandbox provider", sandbox))
+        variables["BUTLER_SANDBOX_URL"] = f"http://127.0.0.1:{port}/v1"
+    return programs, variables
 
 
 def _free_port() -> int:

@@ -1,0 +1,7 @@
+"""The kinds of approvals of this app, registered where their changes are made."""
+
+from treasury.services.payees import PAYEE
+from treasury.services.policies import PURCHASE_POLICY
+from treasury.services.propose_purchase import PURCHASE
+
+__all__ = ["PAYEE", "PURCHASE", "PURCHASE_POLICY"]

@@ -1,0 +1,103 @@
+"""What every rail can be asked, and what its answers mean."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+
+class Capability(StrEnum):
+    """What a rail can do. Most do not do all: some collect money and cannot pay a provider."""
+
+    COLLECT = "collect"
+    PAY = "pay"
+    BALANCE = "balance"
+    STATEMENT = "statement"
+
+
+class Outcome(StrEnum):
+    """What an answer of a rail says about a payment.
+
+    Only `settled`, `declined` and `refused` are definite. `unknown` says nothing: the payment may
+    have been made or not. `absent` is the answer to a search: the rail has no such payment now, but
+    may have one later, while a request is under way.
+    """
+
+    ACCEPTED = "accepted"
+    ACTION = "action"
+    SETTLED = "settled"
+    DECLINED = "declined"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be paid: `purchase` is the identity that the rail keeps beside the payment."""
+
+    purchase: str
+    amount: Decimal
+    currency: str
+    payee: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a rail says about a payment.
+
+    `code` and `message` are the rail's own words. `is_credited`: the payee shows the money as
+    credit. `is_reversed`: a payment that was settled has come back.
+    """
+
+    outcome: Outcome
+    vendor_id: str = ""
+    amount: Decimal | None = None
+    code: str = ""
+    message: str = ""
+    is_credited: bool = False
+    is_reversed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatementLine:
+    """A movement on the rail's own account; `amount` is negative if money left it."""
+
+    number: int
+    at: datetime
+    amount: Decimal
+    currency: str
+    kind: str
+    vendor_id: str
+
+
+class Rail(Protocol):
+    """A rail as the Treasury uses it. Every method but `body` calls the network and may last.
+
+    None raises for what the vendor or the network does: that is an answer, too.
+    """
+
+    name: str
+    currency: str
+    scale: int
+    is_play_money: bool
+    capabilities: frozenset[Capability]
+    # How long the vendor knows an idempotency key: after that, the same key is another payment.
+    key_life: timedelta
+
+    def body(self, order: Order) -> str:
+        """The request in full. It is stored, and repeated byte for byte."""
+
+    def pay(self, body: str, *, key: str) -> Answer:
+        """Ask for the payment. The same key and body are the same payment."""
+
+    def find(self, purchase: str) -> Answer:
+        """What the rail has of a purchase, read by the identity that was sent with it."""
+
+    def balance(self) -> Decimal | None:
+        """What is on the rail; None if it does not tell."""
+
+    def statement(self, *, after: int) -> Sequence[StatementLine] | None:
+        """The movements after the number `after`, oldest first; None if it does not tell."""

@@ -1,0 +1,111 @@
+"""The rail that calls the simulator by HTTP."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import requests
+
+from treasury.rails.base import Answer, Capability, Order, Outcome, StatementLine
+
+_OUTCOMES = {
+    "processing": Outcome.ACCEPTED,
+    "requires_action": Outcome.ACTION,
+    "succeeded": Outcome.SETTLED,
+    "reversed": Outcome.SETTLED,
+    "failed": Outcome.DECLINED,
+}
+# Other statuses of 400 to 499 are definite: the vendor has understood and says no.
+_NOT_DEFINITE = (408, 409, 429)
+_DECLINED = 402
+
+
+class SimulatorRail:
+    """Pays with play money. `url` is the address of the simulator, without a path."""
+
+    name = "simulator"
+    currency = "USD"
+    scale = 2
+    is_play_money = True
+    capabilities = frozenset({Capability.PAY, Capability.BALANCE, Capability.STATEMENT})
+    key_life = timedelta(hours=24)
+
+    def __init__(self, url: str, *, timeout_seconds: float = 10) -> None:
+        self._url = url.rstrip("/")
+        self._timeout_seconds = timeout_seconds
+
+    def body(self, order: Order) -> str:
+        """The request as JSON, with sorted members."""
+        return json.dumps(
+            {
+                "amount": format(order.amount, "f"),
+                "currency": order.currency,
+                "payee": order.payee,
+                "purchase": order.purchase,
+            },
+            sort_keys=True,
+        )
+
+    def pay(self, body: str, *, key: str) -> Answer:
+        """See `Rail`."""
+        headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+        status, answer = self._call("POST", "/v1/payments", data=body.encode(), headers=headers)
+        if status is None or status >= 500 or status in _NOT_DEFINITE:
+            return Answer(outcome=Outcome.UNKNOWN, code=str(status or "no_answer"))
+        if status >= 400 and status != _DECLINED:
+            return Answer(outcome=Outcome.REFUSED, code=answer["code"], message=answer["message"])
+        return _answer(answer)
+
+    def find(self, purchase: str) -> Answer:
+        """See `Rail`."""
+        status, answer = self._call("GET", "/v1/payments", params={"purchase": purchase})
+        if status != 200:
+            return Answer(outcome=Outcome.UNKNOWN, code=str(status or "no_answer"))
+        payments = answer["payments"]
+        return _answer(payments[0]) if payments else Answer(outcome=Outcome.ABSENT)
+
+    def balance(self) -> Decimal | None:
+        """See `Rail`."""
+        status, answer = self._call("GET", "/v1/balance")
+        return Decimal(answer["available"]) if status == 200 else None
+
+    def statement(self, *, after: int) -> Sequence[StatementLine] | None:
+        """See `Rail`."""
+        status, answer = self._call("GET", "/v1/statement", params={"after": after})
+        if status != 200:
+            return None
+        return [
+            StatementLine(
+                number=line["number"],
+                at=datetime.fromtimestamp(line["at"], UTC),
+                amount=Decimal(line["amount"]),
+                currency=line["currency"],
+                kind=line["kind"],
+                vendor_id=line["payment"],
+            )
+            for line in answer["lines"]
+        ]
+
+    def _call(self, method: str, path: str, **options: Any) -> tuple[int | None, dict[str, Any]]:
+        """The status and the body; no status if there was no whole answer in JSON."""
+        try:
+            response = requests.request(
+                method, self._url + path, timeout=self._timeout_seconds, **options
+            )
+            return response.status_code, response.json()
+        except requests.RequestException:
+            return None, {}
+
+
+def _answer(payment: dict[str, Any]) -> Answer:
+    return Answer(
+        outcome=_OUTCOMES.get(payment["status"], Outcome.UNKNOWN),
+        vendor_id=payment["id"],
+        amount=Decimal(payment["amount"]),
+        code=payment["code"],
+        message=payment["message"],
+        is_credited=payment["credited"],
+        is_reversed=payment["status"] == "reversed",
+    )

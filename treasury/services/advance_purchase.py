@@ -1,0 +1,78 @@
+"""Carry a purchase on by one step, whatever it waits for."""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from treasury.models import Purchase, PurchaseStatus
+from treasury.rail_list import rail_named
+from treasury.rails.base import Outcome
+from treasury.refusals import PurchaseEnded
+from treasury.services.apply_answer import apply_answer
+from treasury.services.propose_purchase import end_undecided
+from treasury.services.purchase_steps import BUYER, lock_purchase, move
+from treasury.services.reserve_purchase import reserve_purchase
+from treasury.services.send_purchase import (
+    ask_person,
+    give_up_waiting,
+    is_sent_by_rail,
+    key_lives,
+    send_purchase,
+)
+
+_Status = PurchaseStatus
+# It may still turn up.
+_ASK_LATER = timedelta(hours=1)
+
+
+def advance_purchase(purchase_id: int, *, now: datetime) -> Purchase:
+    """Do the next thing for a purchase: reserve, send, or ask the rail what it has.
+
+    Many may call it at once: each step has one winner. Refusals: RailNotFound.
+    """
+    purchase = Purchase.objects.select_related("payee").get(pk=purchase_id)
+    # Refused if another program has just taken this step.
+    with suppress(PurchaseEnded):
+        _advance(purchase, now=now)
+    purchase.refresh_from_db()
+    return purchase
+
+
+def _advance(purchase: Purchase, *, now: datetime) -> None:
+    match purchase.status:
+        case _Status.PROPOSED:
+            end_undecided(purchase.pk, now=now)
+        case _Status.APPROVED:
+            reserve_purchase(purchase.pk, now=now)
+        case _Status.RESERVED if not is_sent_by_rail(purchase):
+            ask_person(purchase.pk, now=now)
+        case _Status.RESERVED:
+            send_purchase(purchase.pk, rail_named(purchase.payee.rail), now=now)
+        case _Status.SENDING:
+            give_up_waiting(purchase.pk, now=now)
+        case _ if purchase.body and is_sent_by_rail(purchase):
+            _ask_rail(purchase, now=now)
+
+
+def _ask_rail(purchase: Purchase, *, now: datetime) -> None:
+    """Read what the rail has; only if it has nothing, send again with the same key."""
+    rail = rail_named(purchase.payee.rail)
+    answer = rail.find(str(purchase.key))
+    is_absent = answer.outcome == Outcome.ABSENT and purchase.status == _Status.UNKNOWN
+    if is_absent and key_lives(purchase, now=now):
+        send_purchase(purchase.pk, rail, now=now)
+    elif is_absent:
+        _hand_over(purchase.pk, now=now)
+    else:
+        apply_answer(purchase.pk, answer, now=now)
+
+
+@transaction.atomic(durable=True)
+def _hand_over(purchase_id: int, *, now: datetime) -> None:
+    purchase = lock_purchase(purchase_id, _Status.UNKNOWN)
+    note = (
+        "The rail shows no such payment, and has forgotten its key. Look into the rail's own "
+        "console, then say here whether it was paid."
+    )
+    move(purchase, _Status.NEEDS_PERSON, note=note, actor=BUYER, now=now, ask_at=now + _ASK_LATER)

@@ -1,0 +1,146 @@
+"""Put payees on the list of those who may be paid, and take them off it."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from keys.models import Provider
+from security import approvals, audit
+from security import services as security
+from security.actor import Actor
+from security.approvals import ApprovalKind
+from security.models import Approval
+from security.refusals import ApprovalOutdated
+from treasury.audit_actions import Action
+from treasury.models import AccountKind, Payee, PurchaseMethod
+from treasury.rail_list import rail_named
+from treasury.rails.base import Capability
+from treasury.refusals import WrongPayee
+from treasury.services.accounts import AccountTerms, open_account
+
+# A person pays from an account of which Butler knows no rail.
+_PERSONS_CURRENCY, _PERSONS_SCALE = "USD", 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class PayeeTerms:
+    """Who may be paid: `destination` is how the rail names them, or the address a person opens."""
+
+    slug: str
+    provider: str
+    method: str
+    rail: str
+    destination: str
+
+
+def propose_payee(
+    terms: PayeeTerms, *, reason: str, actor: Actor, now: datetime
+) -> tuple[Approval, bool]:
+    """Ask a second person to put a payee on the list; returns the approval and whether it is new.
+
+    Refusals: WrongPayee, RailNotFound.
+    """
+    _check(terms)
+    with transaction.atomic(durable=True):
+        return security.ask_approval(
+            kind=PAYEE,
+            subject=f"payee:{terms.slug}",
+            change=asdict(terms),
+            effect=(
+                f"{terms.destination} can be paid by {terms.rail} ({terms.method}) for credit of "
+                f"{terms.provider}."
+            ),
+            reason=reason,
+            actor=actor,
+            now=now,
+        )
+
+
+@transaction.atomic(durable=True)
+def retire_payee(slug: str, *, reason: str, actor: Actor, now: datetime) -> bool:
+    """Take a payee off the list; whether it was on it. What is under way is carried on."""
+    if not Payee.objects.filter(pk=slug, retired_at=None).update(retired_at=now):
+        return False
+    audit.record(
+        actor=actor, action=Action.PAYEE_RETIRE, subject=f"payee:{slug}", reason=reason, at=now
+    )
+    return True
+
+
+def _check(terms: PayeeTerms) -> None:
+    if not terms.destination.strip():
+        raise WrongPayee("Say where the payee gets the money.")
+    if not Provider.objects.filter(pk=terms.provider).exists():
+        raise WrongPayee(f"There is no provider named {terms.provider}.")
+    if Payee.objects.filter(pk=terms.slug).exists():
+        raise WrongPayee(f"There is already a payee named {terms.slug}. Choose another name.")
+    is_play_money = _is_play_money(terms)
+    others = Payee.objects.filter(provider_id=terms.provider)
+    if others.exclude(is_play_money=is_play_money).exists():
+        raise WrongPayee(
+            f"Credit of {terms.provider} is bought with "
+            f"{'real' if is_play_money else 'play'} money. The two are not mixed."
+        )
+
+
+def _is_play_money(terms: PayeeTerms) -> bool:
+    if terms.method == PurchaseMethod.PERSON:
+        return False
+    rail = rail_named(terms.rail)
+    if Capability.PAY not in rail.capabilities:
+        raise WrongPayee(f"{terms.rail} cannot pay. It can: {', '.join(sorted(rail.capabilities))}")
+    return rail.is_play_money
+
+
+def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
+    terms = PayeeTerms(**approval.change)
+    try:
+        _check(terms)
+    except WrongPayee as refusal:
+        raise ApprovalOutdated(str(refusal)) from refusal
+    currency, scale = _PERSONS_CURRENCY, _PERSONS_SCALE
+    if terms.method == PurchaseMethod.RAIL:
+        rail = rail_named(terms.rail)
+        currency, scale = rail.currency, rail.scale
+    accounts = {
+        f"{kind}_account": open_account(
+            AccountTerms(name=name, kind=kind, currency=currency, **places), actor=actor, now=now
+        )[0]
+        for kind, name, places in (
+            (AccountKind.RAIL, f"rail:{terms.rail}", {"scale": scale}),
+            (AccountKind.TRANSIT, f"transit:{terms.provider}", {}),
+            (AccountKind.CREDIT, f"credit:{terms.provider}", {}),
+        )
+    }
+    Payee.objects.create(
+        slug=terms.slug,
+        provider_id=terms.provider,
+        method=terms.method,
+        rail=terms.rail,
+        destination=terms.destination,
+        is_play_money=_is_play_money(terms),
+        approval=approval,
+        asked_persons=approval.asked_persons,
+        approved_persons=approval.decided_persons,
+        created_at=now,
+        **accounts,
+    )
+    audit.record(
+        actor=actor,
+        action=Action.PAYEE_ADD,
+        subject=f"payee:{terms.slug}",
+        after=asdict(terms),
+        at=now,
+    )
+
+
+PAYEE = approvals.register(
+    ApprovalKind(
+        slug="payee",
+        meaning="Somebody asked to put a payee on the list of those from whom credit can be "
+        "bought. Approving lets purchase policies name it.",
+        permission="treasury.decide_purchase",
+        apply=_apply,
+    )
+)

@@ -1,0 +1,144 @@
+"""Propose purchases, and what follows when a second person has decided."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from security import approvals
+from security import services as security
+from security.actor import Actor
+from security.approvals import ApprovalKind
+from security.models import Approval
+from security.refusals import ApprovalOutdated
+from treasury.bounds import check_bounds, spent
+from treasury.models import Purchase, PurchasePolicy, PurchaseStatus
+from treasury.refusals import PolicyPaused, PurchaseEnded, PurchaseOpen, WrongPurchase
+from treasury.services.purchase_steps import (
+    BUYER,
+    change,
+    lock_policy,
+    lock_purchase,
+    lock_with_policy,
+    move,
+    write_step,
+)
+
+_Status = PurchaseStatus
+
+
+@transaction.atomic(durable=True)
+def propose_purchase(
+    policy_id: int, amount: Decimal, *, reason: str, actor: Actor, now: datetime
+) -> Purchase:
+    """Propose to buy credit by a policy; an amount that needs no second person is approved at once.
+
+    One purchase of a policy is open at a time, so what is proposed twice is bought once. Refusals:
+    WrongPurchase, PolicyPaused, PurchaseOpen, PurchaseBoundReached.
+    """
+    return propose(lock_policy(policy_id), amount, reason=reason, actor=actor, now=now)
+
+
+def propose(  # noqa: PLR0913  (each by name)
+    policy: PurchasePolicy,
+    amount: Decimal,
+    *,
+    reason: str,
+    is_automatic: bool = False,
+    actor: Actor,
+    now: datetime,
+) -> Purchase:
+    """As `propose_purchase`, with the policy locked, in the caller's transaction."""
+    _check(policy, amount, reason)
+    if open_one := policy.purchases.open().first():
+        raise PurchaseOpen(purchase_id=open_one.pk)
+    check_bounds(policy, amount, spent(policy, now=now))
+    purchase = Purchase.objects.create(
+        policy=policy,
+        payee=policy.payee,
+        amount=amount,
+        currency=policy.payee.rail_account.currency,
+        is_automatic=is_automatic,
+        reason=reason[:300],
+        proposed_by=str(actor),
+        proposed_at=now,
+    )
+    write_step(purchase, note=reason, actor=actor, now=now)
+    if amount > policy.approval_above:
+        _ask(purchase, policy, actor=actor, now=now)
+    else:
+        note = f"No second person is needed up to {policy.approval_above:f}."
+        move(purchase, _Status.APPROVED, note=note, actor=actor, now=now)
+    return purchase
+
+
+def _check(policy: PurchasePolicy, amount: Decimal, reason: str) -> None:
+    if policy.paused_at:
+        raise PolicyPaused(reason=policy.paused_reason)
+    if policy.payee.retired_at:
+        raise WrongPurchase(f"{policy.payee} is not on the list of payees any more.")
+    if not reason.strip():
+        raise WrongPurchase("Say why credit is bought.")
+    scale = policy.payee.rail_account.scale
+    if not amount.is_finite() or amount <= 0 or amount != round(amount, scale):
+        raise WrongPurchase(f"The amount must be more than 0, with at most {scale} decimal places.")
+
+
+def _ask(purchase: Purchase, policy: PurchasePolicy, *, actor: Actor, now: datetime) -> None:
+    payee = purchase.payee
+    approval, _ = security.ask_approval(
+        kind=PURCHASE,
+        subject=purchase.address,
+        change={"purchase": purchase.pk, "amount": format(purchase.amount, "f")},
+        effect=(
+            f"{payee.destination} is paid {purchase.amount:f} {purchase.currency} by {payee.rail} "
+            f"for credit of {payee.provider_id}."
+        ),
+        reason=purchase.reason,
+        actor=actor,
+        now=now,
+    )
+    change(purchase, approval=approval, asked_persons=approval.asked_persons)
+
+
+def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
+    try:
+        purchase = lock_purchase(approval.change["purchase"], _Status.PROPOSED)
+    except PurchaseEnded as refusal:
+        raise ApprovalOutdated(str(refusal)) from refusal
+    move(
+        purchase,
+        _Status.APPROVED,
+        note=approval.decided_reason,
+        actor=actor,
+        now=now,
+        approved_persons=approval.decided_persons,
+    )
+
+
+@transaction.atomic(durable=True)
+def end_undecided(purchase_id: int, *, now: datetime) -> None:
+    """End a proposed purchase whose approval was rejected, withdrawn or has expired."""
+    _, purchase = lock_with_policy(purchase_id)
+    approval = purchase.approval
+    if purchase.status != _Status.PROPOSED or approval is None:
+        return
+    ends = {
+        Approval.Status.REJECTED: _Status.REFUSED,
+        Approval.Status.WITHDRAWN: _Status.CANCELLED,
+        Approval.Status.EXPIRED: _Status.EXPIRED,
+    }
+    if approval.status in ends:
+        note = f"The approval was {approval.status}. {approval.decided_reason}".strip()
+        move(purchase, ends[Approval.Status(approval.status)], note=note, actor=BUYER, now=now)
+
+
+PURCHASE = approvals.register(
+    ApprovalKind(
+        slug="purchase",
+        meaning="A purchase of credit costs more than its policy allows without a second person. "
+        "Approving lets Butler pay it.",
+        permission="treasury.decide_purchase",
+        apply=_apply,
+    )
+)
