@@ -15,3 +15,15 @@ CHANNEL_FAILING = register(
         subject="channel_id",
     )
 )
+DELIVERIES_FAILED = register(
+    AlertKind(
+        slug="deliveries_failed",
+        severity=Severity.WARNING,
+        meaning="Many notifications of a channel failed within a day. People who rely on the "
+        "channel may have missed alerts, also if it works now.",
+        remedy="Read in the delivery log what the service answered, repair the channel, and send "
+        "again what was given up. Butler resolves the alert when the rule no longer finds this.",
+        page="channel",
+        subject="channel_id",
+    )
+)

@@ -7,7 +7,7 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on alerts, channels and routes."""
+    """Actions on alerts, channels, routes and rules."""
 
     ALERT_ACKNOWLEDGE = "alert.acknowledge"
     ALERT_WITHDRAW_ACKNOWLEDGEMENT = "alert.withdraw_acknowledgement"
@@ -26,4 +26,8 @@ class Action(StrEnum):
     ROUTE_CHANGE = "route.change"
     ROUTE_DISABLE = "route.disable"
     ROUTE_ENABLE = "route.enable"
+    RULE_ADD = "alert_rule.add"
+    RULE_CHANGE = "alert_rule.change"
+    RULE_DISABLE = "alert_rule.disable"
+    RULE_ENABLE = "alert_rule.enable"
     NOTIFICATION_SEND_AGAIN = "notification.send_again"

@@ -1,7 +1,7 @@
 """The jobs of the app, called by django-q2.
 
-Intervals, for `butler_site.schedules`: all but `deliver` every minute. `deliver` has no
-schedule: each notification enqueues its own.
+Intervals, for `butler_site.schedules`: `evaluate_rules` every 5 minutes, the others every minute.
+`deliver` and `evaluate_rule` have no schedule: each notification and each rule enqueues its own.
 """
 
 from django.utils import timezone
@@ -27,6 +27,16 @@ def send_digests() -> int:
 def escalate() -> int:
     """Every minute: tell the next channel of alerts that nobody took; returns how many."""
     return services.escalate_due(now=timezone.now())
+
+
+def evaluate_rules() -> int:
+    """Every 5 minutes: have each rule evaluated; returns how many."""
+    return services.enqueue_rules()
+
+
+def evaluate_rule(rule_id: int) -> int:
+    """Evaluate one rule; returns how many alerts it raised. May run twice at once."""
+    return services.evaluate_rule(rule_id, now=timezone.now())
 
 
 def end_snoozes() -> int:

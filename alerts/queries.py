@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, When
 
@@ -81,3 +82,18 @@ def channels_with_counts() -> QuerySet[Channel]:
         ),
         given_up_count=Count("notifications", Q(notifications__status=status.GIVEN_UP)),
     )
+
+
+def failed_deliveries(*, since: datetime, least: int) -> QuerySet[Any]:
+    """Channels with at least so many notifications that were queued since a moment and are failed
+    or given up: `failed` says how many, `last_reason` why the last one was not delivered.
+    """
+    status = (Notification.Status.FAILED, Notification.Status.GIVEN_UP)
+    failed = Notification.objects.filter(
+        channel=OuterRef("pk"), status__in=status, queued_at__gte=since
+    )
+    count = failed.order_by().values("channel").annotate(number=Count("pk")).values("number")
+    return Channel.objects.annotate(
+        failed=Subquery(count),
+        last_reason=Subquery(failed.order_by("-pk").values("last_error")[:1]),
+    ).filter(failed__gte=least)

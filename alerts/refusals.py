@@ -153,6 +153,37 @@ class RouteInvalid(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class AlertRuleNotFound(Refusal):
+    """The rule does not exist."""
+
+    rule_id: int
+
+    def sentence(self) -> str:
+        return f"The rule {self.rule_id} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
+class AlertRuleNameTaken(Refusal):
+    """Another rule has this name."""
+
+    name: str
+    field: str = "name"
+
+    def sentence(self) -> str:
+        return f"A rule named {self.name} already exists. Choose another name."
+
+
+@dataclass(kw_only=True, eq=False)
+class AlertRuleInvalid(Refusal):
+    """The rule watches nothing."""
+
+    problem: str
+
+    def sentence(self) -> str:
+        return self.problem
+
+
+@dataclass(kw_only=True, eq=False)
 class ChannelNameTaken(Refusal):
     """Another channel has this name."""
 

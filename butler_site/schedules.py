@@ -26,6 +26,7 @@ class Job(NamedTuple):
 JOBS = (
     Job("keys.jobs.expire", 1),
     Job("keys.jobs.turn_windows", 1),
+    Job("keys.jobs.watch_thresholds", 1),
     Job("keys.jobs.record_ended_grants", 1),
     Job("keys.jobs.rotate_stranded", 1),
     Job("keys.jobs.resume_rotations", 1),
@@ -36,6 +37,7 @@ JOBS = (
     Job("alerts.jobs.send_digests", 1),
     Job("alerts.jobs.escalate", 1),
     Job("alerts.jobs.retry_deliveries", 1),
+    Job("alerts.jobs.evaluate_rules", 5),
     Job("orchestration.jobs.maintain_tasks", 1),
     Job("orchestration.jobs.delete_old_texts", 60),
     Job("gate.jobs.watch_approvals", 1),

@@ -1,7 +1,7 @@
 """The pages of the app, registered for `common.links`."""
 
 from common import links
-from common.links import Page
+from common.links import FilteredPage, Page
 from dashboard.spend.dimensions import FILTERS
 
 _FILTERS = {**{name: name for name in FILTERS if name != "key"}, "api_key": "key"}
@@ -11,6 +11,7 @@ links.register(
         "agents": Page("dashboard:agents", {"cost_centre": "cost_centre", "status": "status"}),
         "agent": Page("dashboard:agent"),
         "spend": Page("dashboard:spend", {"range": "range", "by": "by", **_FILTERS}),
+        "spend_of_centre": FilteredPage("spend", by="cost_centre"),
         "budgets": Page("dashboard:budgets", {"unit": "unit", "period": "period"}),
         "budget": Page("dashboard:budget"),
         "agent_budget": Page("dashboard:agent-budget"),
@@ -37,6 +38,8 @@ links.register(
         "channel": Page("dashboard:channel"),
         "routes": Page("dashboard:routes"),
         "route": Page("dashboard:route"),
+        "alert_rules": Page("dashboard:alert-rules"),
+        "alert_rule": Page("dashboard:alert-rule"),
         "notifications": Page(
             "dashboard:notifications", {"channel": "channel", "alert": "alert", "status": "status"}
         ),

@@ -4,6 +4,7 @@ from django.urls import path
 
 from dashboard.views.access import access
 from dashboard.views.agents import agent, agents
+from dashboard.views.alert_rules import alert_rule, alert_rules
 from dashboard.views.alerts import alert, alerts
 from dashboard.views.api_keys import key, keys
 from dashboard.views.approvals import approval, approvals, gate
@@ -41,6 +42,8 @@ urlpatterns = [
     path("alerts/<int:alert_id>", alert, name="alert"),
     path("alerts/channels", channels, name="channels"),
     path("alerts/channels/<slug:pk>", channel, name="channel"),
+    path("alerts/rules", alert_rules, name="alert-rules"),
+    path("alerts/rules/<int:pk>", alert_rule, name="alert-rule"),
     path("alerts/routes", routes, name="routes"),
     path("alerts/routes/<int:pk>", route, name="route"),
     path("alerts/deliveries", notifications, name="notifications"),

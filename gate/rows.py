@@ -14,7 +14,9 @@ from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import User
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Q, QuerySet, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Concat
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from gate.access import access_in_request
@@ -51,6 +53,12 @@ def _of_agents(part: Part) -> Q:
     return Q(agent_id__in=part.agents)
 
 
+def _alerts(part: Part) -> Q:
+    """Alerts about an agent or a cost centre of the part."""
+    centre = KeyTextTransform("cost_centre", "facts")
+    return _of_agents(part) | Q(In(centre, part.centres))
+
+
 def _about(part: Part) -> Q:
     """Audit entries that name a row of the part, as in `agent:ada`."""
     centres, agents = map(ArraySubquery, _addresses(part))
@@ -78,6 +86,9 @@ RULES: dict[str, Rows] = {
     "keys.limit": through("cost_centre", "agent__cost_centre"),
     "keys.grant": through("limit__cost_centre", "limit__agent__cost_centre"),
     "keys.window": through("limit__cost_centre", "limit__agent__cost_centre"),
+    "keys.thresholdcrossing": through(
+        "window__limit__cost_centre", "window__limit__agent__cost_centre"
+    ),
     "keys.allocation": through("cost_centre"),
     "keys.charge": through("allocation__cost_centre"),
     "keys.adjustment": through("allocation__cost_centre"),
@@ -91,7 +102,7 @@ RULES: dict[str, Rows] = {
     "reports.closeline": through("cost_centre"),
     "gateway.exchange": through("cost_centre"),
     "gateway.retention": through("cost_centre"),
-    "alerts.alert": _of_agents,
+    "alerts.alert": _alerts,
     "security.auditentry": _about,
     "security.approval": _asked_for,
     # What the cost centres have in common.
@@ -117,6 +128,8 @@ RULES: dict[str, Rows] = {
     "alerts.notification": nothing,
     "alerts.signingsecret": nothing,
     "alerts.route": nothing,
+    "alerts.alertrule": nothing,
+    "alerts.ruleincident": nothing,
     "security.seal": nothing,
     # People see their own on their page.
     "security.delegation": nothing,

@@ -187,3 +187,29 @@ BOOKS_UNCHECKED = register(
         subject="books_check",
     )
 )
+BUDGET_THRESHOLD = register(
+    AlertKind(
+        slug="budget_threshold",
+        severity=Severity.WARNING,
+        meaning="The usage of a cost centre has reached a threshold of one of its budgets. Nothing "
+        "is stopped: calls are refused only when the whole budget is used and committed.",
+        remedy="See on the page of the budget who spends it and where it will land. Raise it, ask "
+        "for more, or tell the people whose agents spend it. Butler resolves the alert when the "
+        "period ends or the budget is raised.",
+        page="budget",
+        subject="cost_centre",
+    )
+)
+AGENT_BUDGET_THRESHOLD = register(
+    AlertKind(
+        slug="agent_budget_threshold",
+        severity=Severity.WARNING,
+        meaning="The usage of an agent has reached a threshold of one of its budgets. Nothing is "
+        "stopped: calls are refused only when the whole budget is used and committed.",
+        remedy="See on the page of the budget what the agent spends it on and where it will land. "
+        "Raise it, ask for more, or stop the work that needs so much. Butler resolves the alert "
+        "when the period ends or the budget is raised.",
+        page="agent_budget",
+        subject="agent_id",
+    )
+)

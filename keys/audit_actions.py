@@ -20,6 +20,7 @@ class Action(StrEnum):
     WINDOW_OPEN = "window.open"
     LIMIT_SET = "limit.set"
     LIMIT_REMOVE = "limit.remove"
+    LIMIT_SET_THRESHOLDS = "limit.set_thresholds"
     GRANT_CREATE = "grant.create"
     GRANT_END = "grant.end"
     KEY_CREATE = "key.create"

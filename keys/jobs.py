@@ -26,6 +26,14 @@ def turn_windows() -> int:
     return services.open_windows(now=now) + services.revive_keys(now=now)
 
 
+def watch_thresholds() -> int:
+    """Every minute: thresholds of budgets that no settlement told of, and those that are over.
+
+    Returns how many alerts were raised.
+    """
+    return services.watch_thresholds(now=timezone.now())
+
+
 def record_ended_grants() -> int:
     """Every minute: record in the audit which grants have ended; returns how many."""
     return services.record_ended_grants(now=timezone.now())

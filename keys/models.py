@@ -18,6 +18,7 @@ from keys.books.models.slots import Slot
 from keys.identity.models.agents import Agent, AgentToken, CostCentre
 from keys.identity.models.organisation import Organisation
 from keys.limits.models import Grant, Limit, Period, Unit, Window
+from keys.limits.threshold_models import ThresholdCrossing
 from keys.supply.model_policies import ModelAlias, ModelFallback
 from keys.supply.models import (
     ApiKey,
@@ -61,6 +62,7 @@ __all__ = [
     "SettledUsage",
     "Slot",
     "StaleUsage",
+    "ThresholdCrossing",
     "Unit",
     "UsageDay",
     "UsageRollup",

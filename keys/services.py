@@ -83,6 +83,7 @@ from keys.limits.services.grants import end_grant, grant, record_ended_grants
 from keys.limits.services.limits import Terms, limit_in_force, remove_limit, set_limit, subject_at
 from keys.limits.services.new_agents import create_agent, create_agent_of
 from keys.limits.services.propose_limit import propose_limit, propose_limit_removal
+from keys.limits.services.thresholds import set_thresholds, watch_thresholds
 from keys.limits.services.windows import open_past_windows, open_windows, take_books_alone
 from keys.supply.services.api_keys import (
     KeyTerms,
@@ -201,6 +202,7 @@ __all__ = [
     "set_allow_list",
     "set_key_status",
     "set_limit",
+    "set_thresholds",
     "set_model_alias",
     "set_model_fallback",
     "set_outbound_guard",
@@ -212,4 +214,5 @@ __all__ = [
     "take_books_alone",
     "take_slot",
     "thaw",
+    "watch_thresholds",
 ]

@@ -29,27 +29,43 @@ from alerts.services.routes import (
     disable_route,
     enable_route,
 )
+from alerts.services.rules import (
+    RuleTerms,
+    add_rule,
+    change_rule,
+    disable_rule,
+    enable_rule,
+    enqueue_rules,
+    evaluate_rule,
+)
 from alerts.services.send_again import send_again
 from alerts.services.snooze import end_due_snoozes, end_snooze, snooze
 
 __all__ = [
     "ForeignAlert",
     "RouteTerms",
+    "RuleTerms",
     "acknowledge",
     "add_channel",
     "add_route",
+    "add_rule",
     "change_channel",
     "change_channel_url",
     "change_route",
+    "change_rule",
     "count_again",
     "deliver",
     "disable_channel",
     "disable_route",
+    "disable_rule",
     "enable_channel",
     "enable_route",
+    "enable_rule",
     "end_due_snoozes",
     "end_snooze",
+    "enqueue_rules",
     "escalate_due",
+    "evaluate_rule",
     "import_alerts",
     "raise_alert",
     "reopen",

@@ -8,8 +8,10 @@ from alerts.models import Alert
 # The permission that each page of a remedy needs.
 PERMISSIONS = {
     "agent": "keys.view_agent",
+    "agent_budget": "keys.view_window",
     "approval": "security.view_approval",
     "books_check": "keys.view_bookscheck",
+    "budget": "keys.view_window",
     "channel": "alerts.view_channel",
     "finding": "gate.view_finding",
     "freeze": "keys.view_freeze",
@@ -17,6 +19,7 @@ PERMISSIONS = {
     "provider": "keys.view_provider",
     "seal": "security.view_seal",
     "session": "keys.view_allocation",
+    "spend_of_centre": "keys.view_charge",
     "sub_task": "orchestration.view_subtask",
     "task": "orchestration.view_task",
     "user": "auth.view_user",

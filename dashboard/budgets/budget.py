@@ -1,7 +1,7 @@
 """A budget as pages show it: a limit with what grants allow, and where it lands."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,11 +11,9 @@ from django.utils.safestring import SafeString
 from common import formatting
 from dashboard import charts
 from dashboard.charts import MeterPart
-from dashboard.overview.landing import Landing, landing
 from keys.books.queries.pages import Meter
 from keys.models import Period
-
-_AN_INSTANT = timedelta(microseconds=1)
+from reports.landing import Landing, landing_of_meter
 
 
 class Budget(NamedTuple):
@@ -75,14 +73,4 @@ def limit_title(unit: str, period: str) -> str:
 
 def landed(meter: Meter, spent: Mapping[date, Decimal], *, zone: ZoneInfo, now: datetime) -> Budget:
     """The budget of a meter; `spent` is what was used on each day of the reporting zone."""
-    if meter.period == Period.TOTAL:
-        return Budget(meter)
-    last_day = (meter.resets_at - _AN_INSTANT).astimezone(zone).date()
-    today = now.astimezone(zone).date()
-    found = landing(spent, today=today, last_day=last_day, so_far=meter.used)
-    return Budget(meter, found and _rounded(found, 9 if meter.unit == "usd" else 0))
-
-
-def _rounded(found: Landing, places: int) -> Landing:
-    cost, low, high = (round(each, places) for each in (found.cost, found.low, found.high))
-    return Landing(cost, low, high, found.rest)
+    return Budget(meter, landing_of_meter(meter, spent, zone=zone, now=now))

@@ -11,6 +11,7 @@ from dashboard.acts import Act
 from dashboard.budget_links import scope_url
 from dashboard.budgets.budget import Budget, landed, limit_title
 from dashboard.budgets.spenders import spenders
+from dashboard.budgets.thresholds import SET_THRESHOLDS, Threshold, thresholds_of
 from dashboard.budgets.tree import Choice, chosen
 from dashboard.budgets.usage import usage_of
 from dashboard.budgets.windows import windows_chart, windows_table
@@ -30,11 +31,12 @@ class BudgetLine(NamedTuple):
     title: str
     query: str
     is_current: bool
+    thresholds: list[Threshold]
 
 
 def acts_on(user: Any, subject: CostCentre | Agent) -> list[Act]:
     """What the person may do to the budgets."""
-    return [CHANGE] if CHANGE.is_for(user, subject) else []
+    return [each for each in (CHANGE, SET_THRESHOLDS) if each.is_for(user, subject)]
 
 
 def detail(
@@ -53,6 +55,7 @@ def detail(
     )
     choice = chosen([Choice(each.unit, each.period) for each in meters], query)
     usage = usage_of(user, scope, zone=zone, now=now)
+    thresholds = thresholds_of(windows, organisation=organisation)
     context: dict[str, Any] = {
         "scope": scope,
         "budgets": [
@@ -61,6 +64,7 @@ def detail(
                 limit_title(each.unit, each.period),
                 Choice(each.unit, each.period).query,
                 (each.unit, each.period) == choice,
+                thresholds.get(each.limit_id, []),
             )
             for each in meters
         ],

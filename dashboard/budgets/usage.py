@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboard.overview.landing import HISTORY_DAYS
 from dashboard.ranges import DateRange
 from gate.rows import bindings
 from keys.books.queries.spend import (
@@ -17,6 +16,7 @@ from keys.books.queries.spend import (
     slice_start,
     spend_over_time,
 )
+from reports.landing import HISTORY_DAYS
 
 _SLICE, _DAY = timedelta(seconds=SLICE_SECONDS), timedelta(days=1)
 Days = Mapping[date, Decimal]

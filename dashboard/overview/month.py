@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from common.admin.visible_rows import visible_to
-from dashboard.overview.landing import HISTORY_DAYS, Landing, complete_days, landing
 from dashboard.overview.spend_links import day_range
 from dashboard.ranges import DateRange, date_range
 from gate.rows import bindings
@@ -23,6 +22,7 @@ from keys.books.queries.spend import (
 )
 from keys.limits.queries.budgets import monthly_budgets
 from keys.models import CostCentre
+from reports.landing import HISTORY_DAYS, Landing, complete_days, landing
 
 _DAY, _WEEK, _MONTH = timedelta(days=1), timedelta(days=7), timedelta(days=31)
 _SLICE = timedelta(seconds=SLICE_SECONDS)

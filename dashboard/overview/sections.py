@@ -15,7 +15,6 @@ from common.admin.visible_rows import visible_to
 from dashboard import charts
 from dashboard.charts import MeterPart
 from dashboard.figures import about, money, tokens
-from dashboard.overview.landing import DAYS_MIN
 from dashboard.overview.month import Month, month
 from dashboard.overview.month_chart import STACKS, month_chart
 from dashboard.overview.movers import DAYS, RECENT_DAYS, Mover, movers
@@ -28,6 +27,7 @@ from keys.limits.queries.capacity import ProviderCapacity, provider_capacity
 from keys.models import Organisation
 from orchestration.models import Task
 from orchestration.queries.pages import open_task_lines
+from reports.landing import DAYS_MIN
 from reports.queries import notes_between
 
 MOVERS_SHOWN = 5

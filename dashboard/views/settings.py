@@ -55,10 +55,12 @@ class OrganisationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
             "shown_rate_on",
             "landing_warning_percent",
             "estimated_share_warning_percent",
+            "budget_threshold_percents",
         ]
         labels = {
             "landing_warning_percent": "Budget warning, in percent",
             "estimated_share_warning_percent": "Warning about estimates, in percent",
+            "budget_threshold_percents": "Alerts of budgets, in percent",
         }
         widgets = {"shown_rate_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
 

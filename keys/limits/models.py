@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Concat
@@ -36,6 +37,18 @@ def _scope_of(prefix: str, column: str) -> models.When:
     )
 
 
+def _each_in(column: str, kind: str, least: int, most: int) -> Q:
+    """The condition that each number of the list is in this range; also if there is no list."""
+    return Q(
+        models.Func(
+            models.F(column),
+            template=f"coalesce({least}::{kind} <= ALL(%(expressions)s)"
+            f" AND {most}::{kind} >= ALL(%(expressions)s), true)",
+            output_field=models.BooleanField(),
+        )
+    )
+
+
 class Limit(models.Model):
     """An amount of tokens or USD per day, month or in total, of an API key, agent or cost centre.
 
@@ -64,12 +77,32 @@ class Limit(models.Model):
     reset_hour = models.PositiveSmallIntegerField(
         default=0, help_text="The hour of the day, from 0 to 23, at which the limit resets."
     )
+    # null, not []: no list of its own is not the same as an empty one.
+    threshold_percents = ArrayField(
+        models.PositiveSmallIntegerField(),
+        null=True,
+        blank=True,
+        help_text="Percentages of the amount at which an alert is raised. Empty: the percentages "
+        "of the organisation.",
+    )
+    threshold_amounts = ArrayField(
+        quantity(),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Amounts of usage, in the unit of the limit, at which an alert is raised.",
+    )
     removed_at = models.DateTimeField(null=True, blank=True)
     created_at = created_at_field()
 
     class Meta:
         ordering = ["scope", "unit", "period"]
         constraints = [
+            models.CheckConstraint(
+                condition=_each_in("threshold_percents", "smallint", 1, 1000)
+                & _each_in("threshold_amounts", "numeric", 0, 10**14),
+                name="limit_thresholds_are_in_range",
+            ),
             models.CheckConstraint(
                 condition=Q(api_key__isnull=False, agent__isnull=True, cost_centre__isnull=True)
                 | Q(api_key__isnull=True, agent__isnull=False, cost_centre__isnull=True)
@@ -123,6 +156,11 @@ class Window(models.Model):
     amount = quantity()
     used = quantity(default=0)
     committed = quantity(default=0)
+    next_threshold = quantity(
+        null=True,
+        help_text="The usage at which the next soft threshold of the budget is reached; empty "
+        "if there is none.",
+    )
     closed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -18,6 +18,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     ),
     "dashboard:alerts": ("/alerts", "/alerts?stage=resolved", "/alerts?select=all&kind=key_broken"),
     "dashboard:channels": ("/alerts/channels", "/alerts/channels?act=add"),
+    "dashboard:alert-rules": ("/alerts/rules", "/alerts/rules?act=add&kind=spend_spike"),
     "dashboard:routes": ("/alerts/routes", "/alerts/routes?act=add"),
     "dashboard:notifications": ("/alerts/deliveries", "/alerts/deliveries?status=sent"),
     "dashboard:approvals": ("/approvals",),
@@ -55,6 +56,7 @@ NO_PAGES = {
     "dashboard:channel",
     "dashboard:notification",
     "dashboard:route",
+    "dashboard:alert-rule",
     # tests/browser/test_approvals.py walks them: their numbers differ.
     "dashboard:approval",
     "dashboard:gate",

@@ -9,12 +9,14 @@ from playwright.sync_api import expect
 from alerts import services as alerts
 from alerts.models import Alert
 from keys.alert_kinds import KEY_BROKEN, KEY_COOLING
+from keys.models import Agent
 from tests.actors import GRACE
 from tests.browser.walk import Watch, overflow, violations
-from tests.keys.builders import add_key
+from tests.keys.builders import add_key, allocate, limit, report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BROKEN = "Key nvidia-1 is broken"
+CROSSED = "ada has reached 80% of its tokens this day"
 
 
 @pytest.fixture
@@ -35,6 +37,16 @@ def raised(people):
         )
 
 
+@pytest.fixture
+def crossed(people):
+    """A settled call of ada has reached 80 % of what she may spend in a day."""
+    now = timezone.now()
+    add_key("nvidia-1")
+    limit(Agent.objects.get(pk="ada"), 10_000, now=now)
+    report(allocate(tokens=10_000, now=now, auto_rotate=False), 8_000, now=now)
+    Alert.objects.exclude(kind="agent_budget_threshold").delete()
+
+
 @pytest.fixture(params=["mouse", "keyboard"])
 def press(request):
     """Presses a link, a button or a box as the person does."""
@@ -53,19 +65,20 @@ def press(request):
     return by_keyboard
 
 
-def test_an_alert_is_acknowledged_snoozed_and_resolved(signed_in, raised, press):
+def test_a_budget_that_was_crossed_is_acknowledged_snoozed_and_resolved(signed_in, crossed, press):
     page = signed_in().new_page()
-    page.goto("/")
+    page.goto("/budgets/agents/ada")
+    expect(page.get_by_text("80 % (reached")).to_be_visible()
     press(page.get_by_role("navigation", name="Main").get_by_role("link", name="Alerts"))
-    press(page.get_by_role("checkbox", name=BROKEN), "Space")
+    press(page.get_by_role("checkbox", name=CROSSED), "Space")
     press(page.get_by_role("button", name="Acknowledge"))
-    dialog = page.get_by_role("dialog", name="Acknowledge: Key nvidia-1 is broken")
+    dialog = page.get_by_role("dialog", name=f"Acknowledge: {CROSSED}")
     expect(dialog.get_by_label("Note")).to_be_focused()
-    page.keyboard.type("calling them")
+    page.keyboard.type("looking at it")
     press(dialog.get_by_role("button", name="Acknowledge"))
     expect(page.get_by_role("status")).to_contain_text("Acknowledged")
     press(page.get_by_role("link", name="Acknowledged 1"))
-    press(page.get_by_role("link", name=BROKEN, exact=True))
+    press(page.get_by_role("link", name=CROSSED, exact=True))
     press(page.get_by_role("link", name="Snooze"))
     dialog = page.get_by_role("dialog", name="Snooze")
     expect(dialog.get_by_label("1 hour")).to_be_focused()
@@ -76,11 +89,11 @@ def test_an_alert_is_acknowledged_snoozed_and_resolved(signed_in, raised, press)
     press(page.get_by_role("link", name="Resolve"))
     dialog = page.get_by_role("dialog", name="Resolve")
     expect(dialog.get_by_label("What was done")).to_be_focused()
-    page.keyboard.type("new secret")
+    page.keyboard.type("asked for more")
     press(dialog.get_by_role("button", name="Resolve"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("resolved")
-    found = Alert.objects.get(kind="key_broken")
-    assert (found.acknowledged_note, found.resolved_note) == ("calling them", "new secret")
+    found = Alert.objects.get(kind="agent_budget_threshold")
+    assert (found.acknowledged_note, found.resolved_note) == ("looking at it", "asked for more")
 
 
 def test_many_are_resolved_without_a_script(signed_in, raised):

@@ -1,5 +1,6 @@
 """Budgets: the tree with the figures of the books, where they land, and the page of one."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from html import unescape
@@ -8,8 +9,8 @@ from random import Random
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 
-from dashboard.overview.landing import landing
 from gate.models import CentreBinding
 from keys import services as keys
 from keys.books.queries.spend import slice_start
@@ -23,6 +24,7 @@ from keys.models import (
     UsageSlice,
     Window,
 )
+from reports.landing import landing
 from security.models import Approval, ApprovalPolicy, AuditEntry
 from tests.actors import ACTOR, GRACE
 from tests.books import assert_books_balance
@@ -325,6 +327,54 @@ def test_a_limit_is_changed_with_a_reason(staff, fleet):
     assert of.amount == Decimal("75.5")
     assert AuditEntry.objects.filter(action="limit.set", reason="as agreed").exists()
     assert "as agreed" in html_of(staff, "/budgets/research")
+
+
+def set_alerts(client, **asked):
+    return client.post(
+        "/budgets/research?act=thresholds", {"reason": "earlier", **asked}, follow=True
+    )
+
+
+def test_the_alerts_of_a_budget_are_shown_and_set_with_a_reason(staff, fleet):
+    of = Limit.objects.get(cost_centre="research")
+    assert "Alerts at 80 %, 100 %" in html_of(staff, "/budgets/research")
+    html = html_of(staff, "/budgets/research", act="thresholds", limit=of.pk)
+    assert re.search(r'name="of_organisation"[^>]*checked', html)
+    html = set_alerts(staff, limit=of.pk, percents="90,50", amounts="0.2, 12.5").content.decode()
+    assert "The alerts of the budget of research are set." in html
+    assert "Alerts at $0.20, $12.50, 50 %, 90 %" in html
+    of.refresh_from_db()
+    assert of.threshold_percents == [50, 90]
+    assert AuditEntry.objects.filter(action="limit.set_thresholds", reason="earlier").exists()
+    assert keys.watch_thresholds(now=timezone.now()) == 1
+    assert "$0.20 (reached" in html_of(staff, "/budgets/research")
+    set_alerts(staff, limit=of.pk, of_organisation="on")
+    assert "Alerts at 80 %, 100 %" in html_of(staff, "/budgets/research")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"percents": "0"},
+        {"percents": "many"},
+        {"amounts": "-1"},
+        {"of_organisation": "on", "percents": "50"},
+        {"percents": "50", "reason": ""},
+    ],
+)
+def test_alerts_that_mean_nothing_are_not_set(staff, fleet, asked):
+    of = Limit.objects.get(cost_centre="research")
+    html = set_alerts(staff, limit=of.pk, **asked).content.decode()
+    assert "errorlist" in html
+    of.refresh_from_db()
+    assert of.threshold_percents is None
+
+
+def test_who_may_only_look_sets_no_alerts(client, fleet):
+    person(client, "view_window", "view_limit")
+    of = Limit.objects.get(cost_centre="research")
+    assert "Set alerts" not in html_of(client, "/budgets/research")
+    assert set_alerts(client, limit=of.pk, percents="1").status_code == 403
 
 
 def test_a_rise_above_the_policy_waits_in_the_inbox(staff, fleet, now):

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from dashboard.overview.landing import landing
+from reports.landing import landing
 
 TODAY, LAST = date(2026, 11, 18), date(2026, 11, 30)
 DAY = timedelta(days=1)

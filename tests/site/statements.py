@@ -95,6 +95,7 @@ PARAMETERS: dict[str, Any] = {
     "patient": False,
     "payers": ["agent:ada"],
     "payers_usd": Decimal(1),
+    "percents": [80, 100],
     "prefix": "bt",
     "price": 1,
     "price_id": 1,

@@ -9,6 +9,7 @@ from keys.audit_actions import Action
 from keys.books import transactions
 from keys.books.services.rotate import rotate
 from keys.books.sql.spend import Spent
+from keys.limits.services.thresholds import raise_crossed
 from keys.models import Allocation, ApiKey
 from keys.refusals import AllocationClosed, RotationRefused
 from security import audit
@@ -27,9 +28,11 @@ def follow(spent: list[Spent], *, at: datetime) -> list[Spent]:
             _close_used_up(row, at=at)
         if row.expired:
             _raise_hold_alert(row, row.expired, at=at)
-    # The same for every row: the statement reports keys, not allocations.
+    # The same for every row: the statement reports keys and windows, not allocations.
     if spent and spent[0].full_keys:
         _exhaust_keys([scope.removeprefix("key:") for scope in spent[0].full_keys], at=at)
+    if spent and spent[0].warned_windows:
+        raise_crossed(spent[0].warned_windows, at=at)
     return spent
 
 

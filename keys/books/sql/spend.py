@@ -13,7 +13,8 @@ class Spent(NamedTuple):
     `charges`, `tokens` and `cost` are of the charges that ended now; below zero if a charge was
     corrected. `expired`: the charges of calls that were sent and cost their whole hold, because
     it expired. `crossed`: they crossed the rotation threshold. `full_keys`: scopes of keys with a
-    full window, the same in every row.
+    full window; `warned_windows`: those that reached the next soft threshold of their budget; both
+    the same in every row.
     """
 
     id: int
@@ -32,6 +33,7 @@ class Spent(NamedTuple):
     charges: list[int]
     expired: list[int] | None
     full_keys: list[str] | None
+    warned_windows: list[int] | None
 
     @property
     def used_up(self) -> bool:
@@ -119,7 +121,8 @@ _SPENT = """
     SELECT id, session_id, agent_id, api_key_id, status, allocated, used, held, overrun,
            auto_rotate, crossed, tokens, cost, charges, expired,
            (SELECT array_agg(DISTINCT scope) FROM counted
-             WHERE "full" AND scope LIKE 'key:%%') AS full_keys
+             WHERE "full" AND scope LIKE 'key:%%') AS full_keys,
+           (SELECT array_agg(id) FROM counted WHERE warned) AS warned_windows
       FROM spent
 """
 # All of it for charges that end now. Returns `Spent`, one row per allocation.
@@ -132,7 +135,8 @@ SPEND = f"""
                committed = w.committed - keys_in_unit(w.unit, m.freed, m.freed_cost)
           FROM moves m
          WHERE w.scope = m.scope AND w.closed_at IS NULL
-        RETURNING w.scope, w.used >= w.amount AS full
+        RETURNING w.id, w.scope, w.used >= w.amount AS full,
+                  w.used >= w.next_threshold AS warned
     )
     {_SPENT}
 """  # noqa: S608 - constants
@@ -162,7 +166,8 @@ SPEND_EARLIER = f"""
                                               ELSE 0 END
           FROM windows x, moves m
          WHERE w.id = x.id AND m.scope = w.scope
-        RETURNING w.scope, w.closed_at IS NULL AND w.used >= w.amount AS full
+        RETURNING w.id, w.scope, w.closed_at IS NULL AND w.used >= w.amount AS full,
+                  w.closed_at IS NULL AND w.used >= w.next_threshold AS warned
     )
     {_SPENT}
 """  # noqa: S608 - constants

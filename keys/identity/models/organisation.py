@@ -1,5 +1,6 @@
 """The organisation: its name, calendar and the currency that its pages show."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -17,6 +18,10 @@ def validate_zone(name: str) -> None:
         periods.check_zone(name)
     except ValueError as error:
         raise ValidationError(str(error)) from None
+
+
+def _threshold_percents() -> list[int]:
+    return [80, 100]
 
 
 class Organisation(models.Model):
@@ -72,6 +77,18 @@ class Organisation(models.Model):
         default=5,
         validators=[MaxValueValidator(100)],
         help_text="Warn when more than this percentage of a cost is estimated.",
+    )
+
+    budget_threshold_percents = ArrayField(
+        models.PositiveSmallIntegerField(
+            validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        ),
+        default=_threshold_percents,
+        db_default=[80, 100],
+        blank=True,
+        size=20,
+        help_text="Raise an alert when a budget has used these percentages of its amount, such as "
+        "50, 80, 100. A budget can have a list of its own.",
     )
 
     class Meta:

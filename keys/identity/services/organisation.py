@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from keys.audit_actions import Action
+from keys.limits.services.thresholds import arm_all
 from keys.models import Organisation
 from keys.refusals import WrongValue
 from security import audit
@@ -25,6 +26,7 @@ class OrganisationChanges(TypedDict, total=False):
     shown_rate_on: date | None
     landing_warning_percent: int
     estimated_share_warning_percent: int
+    budget_threshold_percents: list[int]
 
 
 @transaction.atomic(durable=True)
@@ -45,6 +47,8 @@ def change_organisation(
         setattr(row, field, value)
     _check(row)
     row.save(update_fields=list(after))
+    if "budget_threshold_percents" in after:
+        arm_all(row.budget_threshold_percents, at=now)
     audit.record(
         actor=actor,
         action=Action.ORGANISATION_CHANGE,

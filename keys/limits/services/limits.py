@@ -11,6 +11,7 @@ from django.db import transaction
 from keys.audit_actions import Action
 from keys.limits import periods
 from keys.limits.services import windows
+from keys.limits.services.thresholds import arm
 from keys.models import Agent, ApiKey, CostCentre, Limit, Period, Unit, Window
 from keys.refusals import WrongValue
 from security import audit
@@ -97,6 +98,8 @@ def give_limit(
         windows.recount_window(limit, now=now)
     else:
         limit.windows.filter(closed_at=None).update(amount=amount)
+    if before and before != terms_of(limit):
+        arm(list(limit.windows.filter(closed_at=None).values_list("pk", flat=True)), at=now)
     if before != terms_of(limit):
         audit.record(
             actor=actor,

@@ -10,6 +10,7 @@ from django.db.models import Max, Min, QuerySet
 from common.statements import fetch
 from keys.audit_actions import Action
 from keys.limits import periods, sql
+from keys.limits.services.thresholds import arm
 from keys.limits.sql.recount import Committed, Used
 from keys.models import Charge, Limit, Unit, Window
 from security import audit
@@ -48,7 +49,10 @@ def roll_over(windows: QuerySet[Window], *, now: datetime) -> int:
     Joins the caller's transaction, which has called `take_books_alone`.
     """
     over = windows.filter(closed_at=None, ends_at__lte=now).select_related("limit").order_by("pk")
-    return len([_open_next(window, now=now) for window in over])
+    opened = [_open_next(window, now=now).pk for window in over]
+    if opened:
+        arm(opened, at=now)
+    return len(opened)
 
 
 def _open_next(window: Window, *, now: datetime) -> Window:
@@ -88,7 +92,7 @@ def first_window(limit: Limit, *, now: datetime) -> Window:
     Joins the caller's transaction, which has called `take_books_alone`.
     """
     committed = next((row for row in fetch(sql.COMMITTED) if row.scope == limit.scope), None)
-    return Window.objects.create(
+    first = Window.objects.create(
         limit=limit,
         scope=limit.scope,
         unit=limit.unit,
@@ -96,6 +100,8 @@ def first_window(limit: Limit, *, now: datetime) -> Window:
         committed=_in_unit_of(limit, committed) if committed else 0,
         **_recount(limit, now=now),
     )
+    arm([first.pk], at=now)
+    return first
 
 
 @transaction.atomic(durable=True)

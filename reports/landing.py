@@ -6,9 +6,12 @@ five: it is as wide as spend is irregular.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from keys.books.queries.pages import Meter
 
 # Complete days from the first spend on, before an expectation means something: two of each weekday.
 DAYS_MIN = 14
@@ -17,7 +20,7 @@ HISTORY_DAYS = 56
 _LEVEL_DAYS = 28
 # Of a normal distribution, 80 % lie within so many standard deviations.
 _DEVIATIONS = Decimal("1.2816")
-_DAY = timedelta(days=1)
+_DAY, _AN_INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _ZERO = Decimal(0)
 
 
@@ -55,6 +58,25 @@ def landing(
     misses = [cost - level * weights[day.weekday()] for day, cost in recent]
     margin = _DEVIATIONS * _deviation(misses, days=len(rest))
     return Landing(cost, max(cost - margin, so_far), cost + margin, rest)
+
+
+def landing_of_meter(
+    meter: Meter, spent: Mapping[date, Decimal], *, zone: ZoneInfo, now: datetime
+) -> Landing | None:
+    """Where the limit of a meter lands, in its unit; `spent` is what was used on each day of the
+    reporting zone. None for a limit in total, and with too little history.
+    """
+    if meter.period == "total":
+        return None
+    last_day = (meter.resets_at - _AN_INSTANT).astimezone(zone).date()
+    today = now.astimezone(zone).date()
+    found = landing(spent, today=today, last_day=last_day, so_far=meter.used)
+    return found and _rounded(found, 9 if meter.unit == "usd" else 0)
+
+
+def _rounded(found: Landing, places: int) -> Landing:
+    cost, low, high = (round(each, places) for each in (found.cost, found.low, found.high))
+    return Landing(cost, low, high, found.rest)
 
 
 def complete_days(spent: Mapping[date, Decimal], today: date) -> dict[date, Decimal]:

@@ -1,0 +1,95 @@
+"""A month lands above its budget."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from alerts.rules import Finding, RuleKind, Watch, register
+from common import formatting
+from keys.books.queries.pages import Meter, budget_meters
+from keys.books.queries.spend import SpendFilter, slice_start, spend_over_time
+from keys.identity.queries.organisation import organisation
+from keys.limits import periods
+from keys.models import CostCentre, Period, Window
+from reports.alert_kinds import BUDGET_LANDING
+from reports.alert_rules.scope import SLICE
+from reports.landing import HISTORY_DAYS, landing_of_meter
+
+_Days = Mapping[date, Decimal]
+
+
+def _find(watch: Watch) -> Iterator[Finding]:
+    zone = ZoneInfo(organisation().reporting_zone)
+    meters = _meters(watch)
+    used = _used(watch, zone) if meters else {}
+    for meter in meters:
+        spent = used.get((meter.scope, meter.unit), {})
+        if found := _finding(watch, meter, spent, zone=zone):
+            yield found
+
+
+def _meters(watch: Watch) -> list[Meter]:
+    windows = Window.objects.filter(
+        limit__period=Period.MONTH, limit__cost_centre__isnull=False, amount__gt=0
+    )
+    if watch.cost_centre:
+        below = CostCentre.objects.filter(path__contains=[watch.cost_centre])
+        windows = windows.filter(limit__cost_centre__in=below)
+    return budget_meters(windows, now=watch.now)
+
+
+def _used(watch: Watch, zone: ZoneInfo) -> Mapping[tuple[str, str], _Days]:
+    """What each cost centre with all below it used by unit and day; two queries."""
+    paths = dict(CostCentre.objects.order_by().values_list("slug", "path"))
+    found: dict[tuple[str, str], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    centres = (watch.cost_centre,) if watch.cost_centre else ()
+    which = SpendFilter(_since(watch.now, zone), slice_start(watch.now) + SLICE)
+    which = which._replace(cost_centres=centres)
+    for each in spend_over_time(which, step="day", zone=zone, by="cost_centre"):
+        for slug in paths.get(each.group, ()):
+            found[f"centre:{slug}", "usd"][each.starts] += each.spend.cost
+            found[f"centre:{slug}", "tokens"][each.starts] += Decimal(each.spend.tokens)
+    return found
+
+
+def _since(now: datetime, zone: ZoneInfo) -> datetime:
+    day = now - timedelta(days=HISTORY_DAYS)
+    return periods.bounds(period="day", at=day, zone=zone.key, reset_hour=0)[0]
+
+
+def _finding(watch: Watch, meter: Meter, spent: _Days, *, zone: ZoneInfo) -> Finding | None:
+    lands = landing_of_meter(meter, spent, zone=zone, now=watch.now)
+    budget = meter.amount + meter.granted
+    if lands is None or lands.cost <= budget * watch.figure / 100:
+        return None
+    centre = meter.scope.partition(":")[2]
+    cost, low, high, amount, used = (
+        formatting.quantity(each, unit=meter.unit)
+        for each in (lands.cost, lands.low, lands.high, budget, meter.used)
+    )
+    return Finding(
+        # Each month is an incident of its own.
+        key=f"{meter.scope}:{meter.unit}:{meter.starts_at:%Y-%m-%d}",
+        title=f"{centre} is expected to use {cost} of {amount} this month",
+        detail=f"{used} are used, and {cost} are expected at the end ({low} to {high}, four times "
+        f"in five). The rule tells from {watch.figure.normalize():f} % of the budget on.",
+        facts={"cost_centre": centre, "unit": meter.unit, "landing": f"{lands.cost:f}"},
+    )
+
+
+register(
+    RuleKind(
+        slug="budget_landing",
+        title="Month lands above its budget",
+        about="A monthly budget of a cost centre is expected to end above this percentage of it, "
+        "with grants. Nothing is expected in the first two weeks of usage.",
+        figure="Percent of the budget",
+        least=1,
+        most=1000,
+        default=100,
+        alert_kind=BUDGET_LANDING,
+        find=_find,
+    )
+)
