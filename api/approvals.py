@@ -41,6 +41,16 @@ class ApprovalOutput(serializers.Serializer):
     subject = serializers.CharField(help_text="What would be changed, such as `agent:ada`.")
     change = serializers.DictField(help_text="The change asked for, as its kind describes it.")
     effect = serializers.CharField(help_text="What the change does, in figures.")
+    rule = serializers.CharField(
+        help_text="Who approves by the amount, such as `Above 5,000 USD two persons approve.`, or "
+        "an empty string if no rule depends on the amount."
+    )
+    yes_needed = serializers.IntegerField(
+        min_value=1, max_value=2, help_text="How many persons have to approve."
+    )
+    yes_given = serializers.IntegerField(
+        min_value=0, max_value=2, help_text="How many persons have approved."
+    )
     reason = serializers.CharField(help_text="Why the change was asked for.")
     status = serializers.ChoiceField(
         Approval.Status.choices,

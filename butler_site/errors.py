@@ -48,6 +48,7 @@ STATUS: dict[type[Refusal], int] = {
     keys.AllocationExhausted: 402,
     keys.AgentDisabled: 403,
     security.SecondPersonNeeded: 403,
+    security.AnotherPersonNeeded: 403,
     security.NotADecider: 403,
     security.NotTheAsker: 403,
     security.DelegationNotAllowed: 403,

@@ -40,6 +40,8 @@ class Approval(models.Model):
     """A change that somebody asked for, and the decision of a second person.
 
     asked ──approve───▶ approved    the change was made in the same transaction
+      │                             (with `second_yes`, by the second person who approves: the
+      │                             first approval is kept, and the row stays *asked*)
       ├─────reject────▶ rejected    nothing was changed
       ├─────withdraw──▶ withdrawn   who asked does not want it any more
       └─────expire────▶ expired     nobody decided in time
@@ -69,12 +71,31 @@ class Approval(models.Model):
     asked_by_kind = models.CharField(max_length=12, choices=_KINDS_OF_ACTOR)
     asked_persons = ArrayField(models.CharField(max_length=300), editable=False)
     reason = models.CharField(max_length=300, help_text="Why the change was asked for.")
+    rule = models.CharField(
+        max_length=300, blank=True, help_text="Who decides by the amount, in words; or empty."
+    )
+    second_yes = models.BooleanField(
+        "needs two", default=False, help_text="Whether two persons have to approve the change."
+    )
+    role = models.CharField(
+        max_length=150, blank=True, help_text="The group whose members decide; empty for all."
+    )
     idempotency_key = models.CharField(  # noqa: DJ001 - without a key, no request is a repetition
         max_length=255, null=True, editable=False
     )
     asked_at = models.DateTimeField(help_text="When the change was asked for.")
     expires_at = models.DateTimeField(help_text="When the approval expires without a decision.")
     status = models.CharField(max_length=9, choices=Status, default=Status.ASKED)
+    first_yes_by_name = models.CharField("first yes by", max_length=200, blank=True)
+    first_yes_for_name = models.CharField("first yes for", max_length=200, blank=True)
+    first_yes_persons = ArrayField(
+        models.CharField(max_length=300), default=list, blank=True, editable=False
+    )
+    first_yes_at = models.DateTimeField(null=True, blank=True)
+    first_yes_reason = models.CharField("first reason", max_length=300, blank=True)
+    first_delegation = models.ForeignKey(
+        Delegation, models.PROTECT, null=True, blank=True, editable=False, related_name="+"
+    )
     decided_by_name = models.CharField("decided by", max_length=200, blank=True)
     decided_by_kind = models.CharField(max_length=12, choices=_KINDS_OF_ACTOR, blank=True)
     decided_persons = ArrayField(
@@ -118,6 +139,33 @@ class Approval(models.Model):
                 condition=Q(expires_at__gt=F("asked_at")), name="approval_waits_some_time"
             ),
             models.CheckConstraint(
+                condition=Q(
+                    first_yes_at=None,
+                    first_yes_by_name="",
+                    first_yes_for_name="",
+                    first_yes_persons__len=0,
+                    first_delegation=None,
+                )
+                | Q(
+                    ~Q(first_yes_by_name=""),
+                    ~Q(first_yes_persons__overlap=F("asked_persons")),
+                    Q(first_delegation=None, first_yes_for_name="")
+                    | Q(~Q(first_yes_for_name=""), first_delegation__isnull=False),
+                    second_yes=True,
+                    first_yes_at__isnull=False,
+                    first_yes_persons__len__gt=0,
+                ),
+                name="approval_first_yes_says_who_and_is_not_who_asked",
+            ),
+            models.CheckConstraint(
+                condition=~Q(
+                    Q(first_yes_at=None) | Q(decided_persons__overlap=F("first_yes_persons")),
+                    second_yes=True,
+                    status="approved",
+                ),
+                name="approval_that_needs_two_has_two_persons",
+            ),
+            models.CheckConstraint(
                 condition=Q(delegation=None, decided_for_name="")
                 | Q(~Q(decided_for_name=""), delegation__isnull=False),
                 name="approval_by_a_deputy_says_for_whom",
@@ -156,6 +204,33 @@ class Approval(models.Model):
                 at="decided_at",
                 condition=pgtrigger.Q(new__delegation__isnull=False),
             ),
+            refuses_a_deputy_alone(
+                "approval_first_yes_of_a_deputy_counts_for_both",
+                delegation="first_delegation_id",
+                persons="first_yes_persons",
+                at="first_yes_at",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "NEW.first_delegation_id IS NOT NULL AND OLD.first_yes_at IS NULL"
+                ),
+            ),
+            pgtrigger.Protect(
+                name="approval_begins_without_a_yes",
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("NEW.first_yes_at IS NOT NULL"),
+            ),
+            pgtrigger.Protect(
+                name="approval_first_yes_is_kept",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.first_yes_at IS NOT NULL AND "
+                    "(OLD.first_yes_by_name, OLD.first_yes_for_name, OLD.first_yes_persons, "
+                    "OLD.first_yes_at, OLD.first_yes_reason, OLD.first_delegation_id) "
+                    "IS DISTINCT FROM "
+                    "(NEW.first_yes_by_name, NEW.first_yes_for_name, NEW.first_yes_persons, "
+                    "NEW.first_yes_at, NEW.first_yes_reason, NEW.first_delegation_id)"
+                ),
+            ),
             pgtrigger.Protect(name="approval_is_kept", operation=pgtrigger.Delete),
             queue_for_sealing(
                 "approval_request_is_sealed",
@@ -172,6 +247,7 @@ class Approval(models.Model):
                 "approval_keeps_its_change",
                 *("kind", "subject", "change", "effect", "reason", "asked_at", "expires_at"),
                 *("asked_by_name", "asked_by_kind", "asked_persons", "idempotency_key"),
+                *("rule", "second_yes", "role"),
             ),
         ]
 
@@ -189,6 +265,22 @@ class Approval(models.Model):
         return display_name(self.asked_by_name, self.asked_by_kind)
 
     @property
+    def first_yes_by(self) -> str:
+        """Who approved first of two, and for whom if that is a deputy; empty before that."""
+        absent = self.first_yes_for_name
+        return f"{self.first_yes_by_name} for {absent}" if absent else self.first_yes_by_name
+
+    @property
+    def yes_needed(self) -> int:
+        """How many persons have to approve."""
+        return 2 if self.second_yes else 1
+
+    @property
+    def yes_given(self) -> int:
+        """How many persons have approved; a deputy and the absent person are one."""
+        return (self.first_yes_at is not None) + (self.status == self.Status.APPROVED)
+
+    @property
     def decided_by(self) -> str:
         """Who decided, and for whom if that is a deputy: `bob for ada`; empty before that."""
         who = display_name(self.decided_by_name, self.decided_by_kind)
@@ -200,9 +292,29 @@ class ApprovalPolicy(models.Model):
 
     A policy that is not in force lets one person make the change alone. In force, every rise needs
     a second person, or, where there is a threshold for the unit or a percentage, a rise above it.
+
+    Of kinds that are decided by amount (budget requests), somebody else decides in any case: there
+    the thresholds say from which amount `above_needs` is needed, and a policy of a `cost_centre`
+    counts in that part of the tree in place of the one without.
     """
 
-    kind = models.CharField(max_length=32, unique=True, help_text="The kind of change.")
+    class Above(models.TextChoices):
+        """Who decides what is above a threshold."""
+
+        TWO = "two", "two persons"
+        ROLE = "role", "a member of the group"
+
+    kind = models.CharField(max_length=32, help_text="The kind of change.")
+    cost_centre = models.CharField(
+        max_length=64, blank=True, help_text="The part of the tree that it is for; empty for all."
+    )
+    above_needs = models.CharField(
+        max_length=4,
+        choices=Above,
+        default=Above.TWO,
+        help_text="Of budget requests only: who decides above a threshold. The group, if there is "
+        "one, decides all of them for two persons, and otherwise only those above.",
+    )
     in_force_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when the policy is in force; empty if it is not."
     )
@@ -231,9 +343,12 @@ class ApprovalPolicy(models.Model):
     )
 
     class Meta:
-        ordering = ["kind"]
+        ordering = ["kind", "cost_centre"]
         verbose_name_plural = "approval policies"
         constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "cost_centre"], name="approvalpolicy_once_per_kind_and_centre"
+            ),
             models.CheckConstraint(
                 condition=Q(tokens_above__gte=0) | Q(tokens_above=None),
                 name="approvalpolicy_tokens_are_not_negative",
@@ -245,7 +360,17 @@ class ApprovalPolicy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.kind.replace("_", " ")
+        name = self.kind.replace("_", " ")
+        return f"{name} in {self.cost_centre}" if self.cost_centre else name
+
+    def is_above(self, *, unit: str, amount: Decimal, of: Decimal) -> bool:
+        """Whether a request for `amount` more than a limit `of` so much is above a threshold."""
+        above = {"tokens": self.tokens_above, "usd": self.usd_above}.get(unit)
+        percent = self.rise_percent_above
+        return self.in_force_since is not None and (
+            (above is not None and amount > above)
+            or (percent is not None and amount * 100 > of * percent)
+        )
 
     def needs_second_person(
         self,

@@ -39,7 +39,8 @@ class ApprovalKind:
     `meaning`: what is changed, in a full sentence. `permission`: who decides. `wait`: how long an
     approval waits before it expires, if not as long as the settings say. `holders`: the persons who
     could have asked through the program that asked; none of them can decide while the policy of the
-    kind is in force.
+    kind is in force. `by_amount`: whether the thresholds of its policies say how many persons
+    approve, instead of whether a second person is needed.
     """
 
     slug: str
@@ -47,6 +48,7 @@ class ApprovalKind:
     permission: str
     apply: Apply
     wait: timedelta | None = None
+    by_amount: bool = False
     holders: Callable[[Actor, datetime], list[str]] = lambda actor, now: []
 
     @property

@@ -12,6 +12,7 @@ class Action(StrEnum):
     VAULT_REKEY = "vault.rekey"
     VAULT_PRUNE = "vault.prune"
     APPROVAL_ASK = "approval.ask"
+    APPROVAL_FIRST_YES = "approval.first_yes"
     APPROVAL_APPROVE = "approval.approve"
     APPROVAL_REJECT = "approval.reject"
     APPROVAL_WITHDRAW = "approval.withdraw"

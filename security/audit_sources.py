@@ -11,6 +11,13 @@ register(
         slug="approval_request",
         model=Approval,
         condition=Q(status=Approval.Status.ASKED),
+        # They are sealed with the decision, and in the audit at once.
+        without=frozenset(
+            {
+                *("first_yes_by_name", "first_yes_for_name", "first_yes_persons"),
+                *("first_yes_at", "first_yes_reason", "first_delegation"),
+            }
+        ),
         later="approval",
     )
 )

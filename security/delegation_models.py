@@ -159,7 +159,13 @@ class Delegation(models.Model):
 
 
 def refuses_a_deputy_alone(
-    name: str, *, delegation: str, persons: str, at: str, condition: Any
+    name: str,
+    *,
+    delegation: str,
+    persons: str,
+    at: str,
+    condition: Any,
+    operation: Any = pgtrigger.Insert | pgtrigger.Update,
 ) -> pgtrigger.Trigger:
     """A trigger of approvals: a decision by a delegation counts for both persons, and is made
     while the delegation holds.
@@ -169,7 +175,7 @@ def refuses_a_deputy_alone(
     """
     return pgtrigger.Trigger(
         name=name,
-        operation=pgtrigger.Insert | pgtrigger.Update,
+        operation=operation,
         when=pgtrigger.Before,
         condition=condition,
         func=f"""

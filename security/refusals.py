@@ -45,6 +45,20 @@ class SecondPersonNeeded(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class AnotherPersonNeeded(Refusal):
+    """Two persons have to approve the change, and the first of them, or their deputy, did so."""
+
+    approval_id: int
+    first: str
+
+    def sentence(self) -> str:
+        return (
+            f"{self.first} approved the request {self.approval_id} first, which counts for you, "
+            "too. It takes another person: let somebody else decide."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class NotADecider(Refusal):
     """The person lacks the permission, or is not of the group, that decides this kind."""
 

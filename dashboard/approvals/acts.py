@@ -12,11 +12,13 @@ from security import services as security
 from security.actor import Actor
 from security.models import Approval
 
+_ONE_OF_TWO = "Your approval counts. Another person has to approve it, too, before it is made."
+
 
 def _end(verb: Callable[..., Approval], success: str) -> Perform:
     def perform(approval: Approval, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
-        verb(approval.pk, reason=asked["reason"], actor=actor, now=now)
-        return success
+        decided = verb(approval.pk, reason=asked["reason"], actor=actor, now=now)
+        return _ONE_OF_TWO if decided.status == Approval.Status.ASKED else success
 
     return perform
 
@@ -38,7 +40,8 @@ def _cancel_task(sub_task: SubTask, asked: dict[str, Any], actor: Actor, now: da
 APPROVE = Act(
     name="approve",
     button="Approve",
-    about="The change is made now, if what it was based on still holds.",
+    about="The change is made now, if what it was based on still holds. If two persons are needed, "
+    "it is made when the second one approves.",
     perform=_end(security.approve, "It is approved."),
 )
 REJECT = Act(

@@ -33,6 +33,11 @@ class Item:
     decided_by: str
     decided_at: datetime | None
     decided_reason: str
+    rule: str = ""
+    needs: str = ""
+    first_yes_by: str = ""
+    first_yes_at: datetime | None = None
+    first_yes_reason: str = ""
 
     @property
     def is_waiting(self) -> bool:
@@ -61,7 +66,20 @@ def approval_item(approval: Approval, *, now: datetime) -> Item:
         decided_by=approval.decided_by,
         decided_at=approval.decided_at,
         decided_reason=approval.decided_reason,
+        rule=approval.rule,
+        needs=_needs(approval),
+        first_yes_by=approval.first_yes_by,
+        first_yes_at=approval.first_yes_at,
+        first_yes_reason=approval.first_yes_reason,
     )
+
+
+def _needs(approval: Approval) -> str:
+    """What the rule means for this one; empty if one person of any group approves it."""
+    group = f" of the group {approval.role}" if approval.role else ""
+    if approval.second_yes:
+        return f"two persons{group} approve it; {approval.yes_given} of 2 so far"
+    return f"one person{group} approves it" if group else ""
 
 
 def gate_item(sub_task: SubTask) -> Item:

@@ -94,6 +94,16 @@ class AskForm(forms.Form):
             self.say(refusal)
             return ""
 
+    def rule(self) -> str:
+        """Who would have to approve the request; empty while that cannot be said."""
+        if self.errors.keys() & {*_OF_EFFECT} or self.cleaned_data["amount"] is None:
+            return ""
+        try:
+            return gate.budget_rule(self.request(), now=self.now)
+        except Refusal:
+            # `effect` says it.
+            return ""
+
     def say(self, refusal: Refusal) -> None:
         """Say a refusal beside its field, or above all fields."""
         field = getattr(refusal, "field", None)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from common import links
 from common.admin.visible_rows import visible_to
@@ -28,6 +28,7 @@ from dashboard.approvals.inbox import (
     own_lines,
 )
 from dashboard.approvals.items import Item, approval_item, gate_item
+from dashboard.approvals.policy_act import SET_RULE, rules_in_words
 from dashboard.exports import exported
 from orchestration.queries.gates import gates
 from security.deciders import is_decider, may_see_approvals, visible_approvals
@@ -46,15 +47,26 @@ tables.register("approvals", done_table, permission="security.view_approval")
 
 
 @never_cache
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @staff_member_required
 @user_passes_test(_has_inbox)
 @exported("approvals")
 def approvals(request: HttpRequest) -> HttpResponse:
-    """GET /approvals: the inbox, and the decisions below."""
+    """GET /approvals: the inbox, and the decisions below; `act=rule` opens the dialog of the rule
+    of budget requests. POST: set it."""
     user, now = request.user, timezone.now()
+    acts = [SET_RULE] if SET_RULE.is_for(user, None) else []
+    dialog = opened_dialog(request, acts, None)
+    if request.method == "POST":
+        if dialog is None:
+            raise PermissionDenied
+        if performed(request, dialog, None):
+            return redirect(links.url("approvals"))
     own = own_lines(user, now=now)
     context = {
+        "acts": acts,
+        "dialog": dialog,
+        "rules": rules_in_words() if user.has_perm("security.view_approvalpolicy") else [],
         "own": own,
         "own_count": own_count(user, now=now),
         "others": lines_of_others(user, now=now),

@@ -52,6 +52,7 @@ def _page(request: HttpRequest, meters: list[Meter], now: datetime) -> HttpRespo
     context = {
         "form": form,
         "effect": effect,
+        "rule": form.rule() if effect else "",
         "is_unseen": is_asked and not form.is_shown,
         "about": meters[0].scope,
     }

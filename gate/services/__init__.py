@@ -13,6 +13,7 @@ from gate.services.budget_requests import (
     BudgetRequest,
     ask_for_budget,
     budget_effect,
+    budget_rule,
     request_budget,
 )
 from gate.services.findings import (
@@ -55,6 +56,7 @@ __all__ = [
     "back_up",
     "back_up_vault",
     "budget_effect",
+    "budget_rule",
     "decide_finding",
     "end_sessions",
     "invite",

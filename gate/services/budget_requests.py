@@ -19,6 +19,7 @@ from security import approvals
 from security import services as security
 from security.actor import Actor
 from security.approvals import ApprovalKind
+from security.deciders import AmountRule, amount_rule
 from security.models import Approval
 from security.refusals import ApprovalOutdated
 
@@ -90,6 +91,25 @@ def budget_effect(request: BudgetRequest, *, now: datetime) -> str:
     return _effect(request, _check(request, now=now), now=now)
 
 
+def budget_rule(request: BudgetRequest, *, now: datetime) -> str:
+    """Who would have to approve the request, in words; empty if no policy has thresholds.
+
+    Refusals: LimitNotFound, WrongValue.
+    """
+    return _rule(request, _check(request, now=now)).words
+
+
+def _rule(request: BudgetRequest, limit: Limit) -> AmountRule:
+    centre = limit.cost_centre or (limit.agent.cost_centre if limit.agent else None)
+    return amount_rule(
+        BUDGET_REQUEST,
+        path=centre.path if centre else [],
+        unit=request.unit,
+        amount=Decimal(request.amount),
+        of=limit.amount,
+    )
+
+
 def _ask(
     request: BudgetRequest,
     idempotency_key: str | None,
@@ -99,10 +119,10 @@ def _ask(
     now: datetime,
 ) -> tuple[Approval, bool]:
     asked = Approval.objects.filter(asked_by_kind=actor.kind, asked_by_name=actor.name)
-    effect = ""
+    effect, rule = "", AmountRule()
     if not (idempotency_key and asked.filter(idempotency_key=idempotency_key).exists()):
         limit = _check(request, payers, now=now)
-        effect = _effect(request, limit, now=now)
+        effect, rule = _effect(request, limit, now=now), _rule(request, limit)
         if asked.waiting().filter(kind=BUDGET_REQUEST.slug).count() >= OPEN_MAX:
             raise TooManyBudgetRequests(agent=actor.name, open_max=OPEN_MAX)
     return security.ask_approval(
@@ -113,6 +133,7 @@ def _ask(
         reason=request.reason,
         idempotency_key=idempotency_key,
         until=request.until,
+        rule=rule,
         actor=actor,
         now=now,
     )
@@ -177,6 +198,7 @@ BUDGET_REQUEST = approvals.register(
         "allow it from then on, until the grant ends by itself.",
         permission="keys.decide_budget_request",
         apply=_apply,
+        by_amount=True,
         holders=token_holders,
     )
 )

@@ -45,6 +45,8 @@ _WITHDRAW = {
     "form_class": ReasonForm,
 }
 
+_MADE = "The change was made."
+
 
 def _kind_label(slug: str) -> str:
     kind = approvals.all_kinds().get(slug)
@@ -87,11 +89,12 @@ class ApprovalAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("status_label", "kind_label", "meaning", "about", "effect_lines")}),
         ("Who asked", {"fields": ("who", "reason", "asked_at", "expires_at")}),
+        ("Who decides", {"fields": ("rule", "first_yes_by", "first_yes_reason")}),
         ("Who decided", {"fields": ("decider", "decided_at", "decided_reason")}),
     )
     readonly_fields = (
         *("status_label", "kind_label", "meaning", "about", "effect_lines"),
-        *("who", "decider"),
+        *("who", "decider", "first_yes_by"),
     )
     actions_detail = ("approve_one", "reject_one", "withdraw_one")
 
@@ -143,6 +146,11 @@ class ApprovalAdmin(ReadOnlyAdmin):
         """Who asked."""
         return approval.asked_by
 
+    @display(description="First approved by")
+    def first_yes_by(self, approval: Approval) -> str:
+        """Who approved first, of two."""
+        return approval.first_yes_by or widgets.NOTHING
+
     @display(description="Decided by")
     def decider(self, approval: Approval) -> str:
         """Who decided."""
@@ -151,7 +159,10 @@ class ApprovalAdmin(ReadOnlyAdmin):
     @action(description="Approve", permissions=["decide"], dialog=_APPROVE)
     def approve_one(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Make the change."""
-        return self._end(request, form, object_id, services.approve, "The change was made.")
+        row = self.get_object(request, object_id)
+        needs_another = row and row.second_yes and row.first_yes_at is None
+        success = "A second person has to approve it, too." if needs_another else _MADE
+        return self._end(request, form, object_id, services.approve, success)
 
     @action(description="Reject", permissions=["decide"], dialog=_REJECT)
     def reject_one(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
@@ -192,7 +203,7 @@ class PolicyForm(forms.ModelForm):
 
     class Meta:
         model = ApprovalPolicy
-        fields = ("tokens_above", "usd_above", "rise_percent_above", "role")
+        fields = ("tokens_above", "usd_above", "rise_percent_above", "role", "above_needs")
         labels: ClassVar[dict[str, str]] = {
             "usd_above": "USD above",
             "rise_percent_above": "Percent above",
@@ -200,6 +211,7 @@ class PolicyForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["above_needs"].required = False
         self.initial["in_force"] = self.instance.in_force_since is not None
 
     @property
@@ -213,29 +225,33 @@ class PolicyForm(forms.ModelForm):
             usd_above=entered["usd_above"],
             rise_percent_above=entered["rise_percent_above"],
             role=role.name if role else "",
+            above_needs=entered["above_needs"] or ApprovalPolicy.Above.TWO,
         )
 
 
 @admin.register(ApprovalPolicy)
 class ApprovalPolicyAdmin(ServiceAdmin):
-    """Which changes need a second person. There is a policy for each kind."""
+    """Which changes need a second person. There is a policy for each kind; those of a cost centre
+    are added on the page of approvals."""
 
     form = PolicyForm
-    list_display = ("kind_label", "meaning", "status_label", "terms")
+    list_display = ("kind_label", "cost_centre", "meaning", "status_label", "terms")
     list_select_related = ("role",)
     list_display_links = ("kind_label", "meaning")
     fields = (
         "kind_label",
+        "cost_centre",
         "meaning",
         "in_force",
         "tokens_above",
         "usd_above",
         "rise_percent_above",
         "role",
+        "above_needs",
         "reason",
     )
-    readonly_fields = ("kind_label", "meaning")
-    ordering = ("kind",)
+    readonly_fields = ("kind_label", "cost_centre", "meaning")
+    ordering = ("kind", "cost_centre")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never: there is a policy for each kind."""
@@ -260,13 +276,15 @@ class ApprovalPolicyAdmin(ServiceAdmin):
     @display(description="Terms")
     def terms(self, policy: ApprovalPolicy) -> str:
         """Which changes need a second person, in words."""
-        return services.terms_in_words(services.terms_of(policy))
+        kind = approvals.all_kinds().get(policy.kind)
+        return services.terms_in_words(services.terms_of(policy), kind)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Change the policy, or ask for an approval."""
         approval = services.propose_policy(
             approvals.kind_of(obj.kind),
             terms=form.terms,
+            cost_centre=obj.cost_centre,
             reason=form.cleaned_data["reason"],
             actor=person_of(request),
             now=timezone.now(),

@@ -11,9 +11,10 @@ from security.actor import Actor
 from security.approval_models import Approval
 from security.approvals import ApprovalKind
 from security.audit_actions import Action
-from security.deciders import Standing, may_decide, policy_of, standings
+from security.deciders import AmountRule, Standing, may_decide_this, policy_of, standings
 from security.delegations import locked_delegations_to
 from security.refusals import (
+    AnotherPersonNeeded,
     ApprovalDecided,
     ApprovalNotFound,
     NotADecider,
@@ -35,14 +36,16 @@ def ask_approval(  # noqa: PLR0913  (an approval has this many sides, each by na
     reason: str,
     idempotency_key: str | None = None,
     until: datetime | None = None,
+    rule: AmountRule = AmountRule(),  # noqa: B008 - a value that never changes
     actor: Actor,
     now: datetime,
 ) -> tuple[Approval, bool]:
     """Ask for a change that somebody else decides; returns the approval and whether it is new.
 
     `change` is what the kind's `apply` takes: JSON with what the change is based on, and never a
-    secret. `effect` says in figures what it does. `until`: when it makes sense no longer. The same
-    idempotency key is the same approval.
+    secret. `effect` says in figures what it does. `until`: when it makes sense no longer. `rule`
+    says who approves it, and stays as it was when the change was asked for. The same idempotency
+    key is the same approval.
     Joins the caller's transaction. Refusals: RequestMismatch.
     """
     who: dict[str, Any] = {"asked_by_kind": actor.kind, "asked_by_name": actor.name}
@@ -56,7 +59,10 @@ def ask_approval(  # noqa: PLR0913  (an approval has this many sides, each by na
         **who,
         **asked,
         "effect": effect,
-        "asked_persons": _askers(kind, actor, now),
+        "asked_persons": _askers(kind, rule, actor, now),
+        "rule": rule.words,
+        "second_yes": rule.is_two,
+        "role": rule.role,
         "asked_at": now,
         "expires_at": min(now + _wait(kind), until or datetime.max.replace(tzinfo=UTC)),
     }
@@ -77,20 +83,25 @@ def _wait(kind: ApprovalKind) -> timedelta:
     return kind.wait or timedelta(hours=settings.APPROVAL_EXPIRES_HOURS)
 
 
-def _askers(kind: ApprovalKind, actor: Actor, now: datetime) -> list[str]:
+def _askers(kind: ApprovalKind, rule: AmountRule, actor: Actor, now: datetime) -> list[str]:
     """The identities of all who asked or could have asked."""
-    holders = kind.holders(actor, now) if policy_of(kind).in_force_since else []
+    is_in_force = rule.is_in_force or policy_of(kind).in_force_since
+    holders = kind.holders(actor, now) if is_in_force else []
     return sorted({*persons.identities(actor), *holders})
 
 
 @transaction.atomic(durable=True)
 def approve(approval_id: int, *, reason: str = "", actor: Actor, now: datetime) -> Approval:
-    """Make the change, if what it was based on still holds.
+    """Make the change, if what it was based on still holds; where two persons are needed, the
+    first approval is kept, and the second one makes the change.
 
     Who decides as a deputy decides for both persons. Refusals: ApprovalNotFound, ApprovalDecided,
-    NotADecider, SecondPersonNeeded, ApprovalOutdated, and those of the change.
+    NotADecider, SecondPersonNeeded, AnotherPersonNeeded, ApprovalOutdated, and those of the change.
     """
     approval, standing = _lock_for_decision(approval_id, actor=actor, now=now)
+    if approval.second_yes and approval.first_yes_at is None:
+        _keep_first_yes(approval, standing, reason, actor=actor, now=now)
+        return approval
     # The row first: what the change writes can refer to an approved approval.
     action = Action.APPROVAL_APPROVE
     _decide(approval, _Status.APPROVED, action, reason, standing, actor=actor, now=now)
@@ -102,7 +113,8 @@ def approve(approval_id: int, *, reason: str = "", actor: Actor, now: datetime) 
 def reject(approval_id: int, *, reason: str, actor: Actor, now: datetime) -> Approval:
     """Decide that the change is not made.
 
-    Refusals: ApprovalNotFound, ApprovalDecided, NotADecider, SecondPersonNeeded.
+    Refusals: ApprovalNotFound, ApprovalDecided, NotADecider, SecondPersonNeeded,
+    AnotherPersonNeeded.
     """
     approval, standing = _lock_for_decision(approval_id, actor=actor, now=now)
     action = Action.APPROVAL_REJECT
@@ -151,15 +163,33 @@ def _lock_for_decision(
         raise NotADecider(approval_id=approval_id, kind=approval.kind)
     possible = standings(user, approval, locked_delegations_to(user, now=now))
     if not possible:
-        if not may_decide(user, approvals.kind_of(approval.kind)):
+        if not may_decide_this(user, approvals.kind_of(approval.kind), approval):
             raise NotADecider(approval_id=approval_id, kind=approval.kind)
         # Of a cost centre that the person is not bound to.
         raise ApprovalNotFound(approval_id=approval_id)
-    asked = {*approval.asked_persons}
-    for standing in possible:
-        if asked.isdisjoint(standing.persons):
+    others = [each for each in possible if not {*each.persons} & {*approval.asked_persons}]
+    if not others:
+        raise SecondPersonNeeded(approval_id=approval_id)
+    for standing in others:
+        if not {*standing.persons} & {*approval.first_yes_persons}:
             return approval, standing
-    raise SecondPersonNeeded(approval_id=approval_id)
+    raise AnotherPersonNeeded(approval_id=approval_id, first=approval.first_yes_by)
+
+
+def _keep_first_yes(
+    approval: Approval, standing: Standing, reason: str, *, actor: Actor, now: datetime
+) -> None:
+    approval.first_yes_by_name, approval.first_yes_at = actor.name, now
+    approval.first_yes_for_name, approval.first_yes_reason = standing.for_whom, reason[:300]
+    approval.first_yes_persons = standing.persons
+    approval.first_delegation = standing.delegation
+    approval.save(
+        update_fields=[
+            *("first_yes_by_name", "first_yes_for_name", "first_yes_persons"),
+            *("first_yes_at", "first_yes_reason", "first_delegation"),
+        ]
+    )
+    _record(approval, Action.APPROVAL_FIRST_YES, standing, reason=reason, actor=actor, now=now)
 
 
 def _decide(
@@ -183,29 +213,31 @@ def _decide(
             *("decided_persons", "decided_at", "delegation", "decided_for_name"),
         ]
     )
-    _record(approval, action, reason=reason, actor=actor, now=now)
+    _record(approval, action, standing, reason=reason, actor=actor, now=now)
 
 
 def _record(
-    approval: Approval, action: Action, *, reason: str, actor: Actor, now: datetime
+    approval: Approval,
+    action: Action,
+    standing: Standing | None = None,
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
 ) -> None:
+    absent = standing.delegation.absent if standing and standing.delegation else None
     audit.record(
         actor=actor,
         action=action,
         subject=approval.address,
-        related=[approval.subject, *_absent(approval)],
+        related=[approval.subject, *([f"user:{absent.pk}"] if absent else [])],
         after={
             "kind": approval.kind,
             "status": approval.status,
             "asked_by": approval.asked_by,
             "change": approval.change,
         }
-        | ({"decided_for": approval.decided_for_name} if approval.decided_for_name else {}),
+        | ({"decided_for": absent.username} if absent else {}),
         reason=reason,
         at=now,
     )
-
-
-def _absent(approval: Approval) -> list[str]:
-    """The person in whose place a deputy decided."""
-    return [f"user:{approval.delegation.absent_id}"] if approval.delegation else []

@@ -21,7 +21,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:alert-rules": ("/alerts/rules", "/alerts/rules?act=add&kind=spend_spike"),
     "dashboard:routes": ("/alerts/routes", "/alerts/routes?act=add"),
     "dashboard:notifications": ("/alerts/deliveries", "/alerts/deliveries?status=sent"),
-    "dashboard:approvals": ("/approvals",),
+    "dashboard:approvals": ("/approvals", "/approvals?act=rule"),
     "dashboard:budgets": ("/budgets", "/budgets?unit=tokens&period=day&sort=-spent"),
     "dashboard:budget": ("/budgets/research", "/budgets/research?act=limit"),
     "dashboard:agent-budget": ("/budgets/agents/ada",),

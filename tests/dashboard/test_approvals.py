@@ -20,7 +20,7 @@ from tests.actors import GRACE, OLGA
 from tests.keys.builders import limit
 
 pytestmark = pytest.mark.django_db
-QUERIES, QUERIES_OF_ONE = 12, 9
+QUERIES, QUERIES_OF_ONE = 13, 9
 
 
 @pytest.fixture

@@ -339,7 +339,7 @@ def test_the_list_of_policies_says_them_in_words(client, deciders):
         "A limit of an API key, an agent or a cost centre is set, raised or removed.</a>",
         "not in force",
         "no second person is needed",
-        "a second person decides rises above 5 USD or rises by more than 50 percent",
+        "above 5 USD or 50 percent of the limit two persons approve, and one person below",
     ):
         assert words in page
     policy = ApprovalPolicy.objects.get(kind="limit")

@@ -1,11 +1,12 @@
 """Deputies who decide at once, who are named at once, and who are revoked while they decide."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
 
-from keys.models import Agent
+from keys.models import Agent, Grant
 from security import services as security
 from security.actor import Actor
 from security.models import Approval, Delegation
@@ -16,6 +17,7 @@ from security.refusals import (
     NotADecider,
 )
 from tests.actors import OLGA
+from tests.gate import test_amounts as amounts
 from tests.gate.approvals import in_force, person
 from tests.gate.test_approvals import LATER, amount, propose
 from tests.gate.test_delegations import BOB, WEEK, away
@@ -85,3 +87,23 @@ def test_a_chain_named_at_once_is_refused(office, at_once):
     assert sum(isinstance(each, DelegationChain) for each in answers) == 1
     assert get_user_model().objects.count() >= 4
     assert Delegation.objects.count() == 1
+
+
+def test_of_many_who_approve_at_once_two_persons_do(office, at_once):
+    """A person and their deputy are one of the two, also at once."""
+    in_force("budget_request", tokens_above=Decimal(10))
+    away()
+    for number in range(4):
+        approval = amounts.ask(500 + number, unit="tokens")
+        who = [BOB, OLGA, BOB, OLGA] if number % 2 else [BOB, OLGA, Actor.person("henry")]
+
+        def approve(n, approval=approval, who=who):
+            return security.approve(approval.pk, reason="x", actor=who[n], now=LATER)
+
+        at_once(approve, times=len(who))
+        found = Approval.objects.get(pk=approval.pk)
+        assert found.status == ("asked" if number % 2 else "approved")
+        assert not {*found.first_yes_persons} & {*found.decided_persons}
+        if number % 2:
+            security.approve(approval.pk, reason="x", actor=Actor.person("henry"), now=LATER)
+    assert Grant.objects.count() == 4
