@@ -131,6 +131,7 @@ STATUS: dict[type[Refusal], int] = {
     security.DelegationTooLong: 422,
     security.DeputyInactive: 422,
     security.DeputyIsSelf: 422,
+    reports.SharesInvalid: 422,
     orchestration.RunnerNotFound: 422,
     orchestration.WrongPlan: 422,
     orchestration.BudgetTooSmall: 422,

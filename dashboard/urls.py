@@ -13,6 +13,7 @@ from dashboard.views.budget_requests import ask_budget
 from dashboard.views.budgets import budget, budgets
 from dashboard.views.channels import channel, channels
 from dashboard.views.charges import charge, charges
+from dashboard.views.cost_shares import cost_shares
 from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
 from dashboard.views.focus import focus
@@ -28,7 +29,7 @@ from dashboard.views.saved_views import change_view, delete_view, save_view
 from dashboard.views.search import search
 from dashboard.views.settings import settings
 from dashboard.views.spend import spend
-from dashboard.views.statements import centre_statement
+from dashboard.views.statements import centre_statement, signed_csv, statements
 from dashboard.views.tasks import sub_task, task, tasks
 from dashboard.views.theme import theme
 
@@ -70,6 +71,13 @@ urlpatterns = [
     path("reports/books-checks/<int:pk>", books_check, name="books-check"),
     path("reports/months", month_closes, name="month-closes"),
     path("reports/months/<slug:month>", month_close, name="month-close"),
+    path("reports/shared-costs", cost_shares, name="cost-shares"),
+    path("reports/statements", statements, name="statements"),
+    path(
+        "reports/statements/<slug:month>/<slug:centre>/signed",
+        signed_csv,
+        name="signed-statement",
+    ),
     path(
         "reports/statements/<slug:month>/<slug:centre>",
         centre_statement,

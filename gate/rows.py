@@ -139,6 +139,8 @@ RULES: dict[str, Rows] = {
     "auth.group": nothing,
     # Its figures are those of all; its lines are each of a cost centre.
     "reports.monthclose": nothing,
+    "reports.costshare": nothing,
+    "reports.markup": nothing,
     "reports.openestimate": nothing,
     # Money is the organisation's.
     "treasury.account": nothing,

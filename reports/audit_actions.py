@@ -7,11 +7,15 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on notes, files and months."""
+    """Actions on notes, files, months and charge-back."""
 
     NOTE_ADD = "note.add"
     NOTE_DELETE = "note.delete"
     EXPORT_CREATE = "export.create"
     MONTH_LOCK = "month.lock"
     MONTH_SIGN = "month.sign"
+    COST_SHARE_SET = "cost_share.set"
+    COST_SHARE_DELETE = "cost_share.delete"
+    MARK_UP_CHANGE = "mark_up.change"
+    STATEMENT_NOTE = "statement.note"
     MONTH_REOPEN = "month.reopen"

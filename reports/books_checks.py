@@ -51,5 +51,34 @@ CHECKS = [
          WHERE c.status <> 'reopened' AND (u.tokens <> x.tokens OR u.cost <> x.cost)
         """,  # noqa: S608 - statements of keys
     ),
+    Check(
+        "9 closed-month-shares",
+        "shared costs of a closed month add up to what the cost centre cost",
+        """
+        SELECT c.month, s.source, s.amount, l.cost
+          FROM reports_monthclose c
+          JOIN (SELECT close_id, source, sum(amount) AS amount FROM reports_closeshare
+                 WHERE source <> '' GROUP BY close_id, source) s ON s.close_id = c.id
+         CROSS JOIN LATERAL (
+               SELECT coalesce(sum(cost), 0) AS cost FROM reports_closeline
+                WHERE close_id = c.id AND cost_centre = s.source
+               ) l
+         WHERE s.amount <> l.cost
+        """,
+    ),
+    Check(
+        "9 closed-month-unallocated",
+        "what is unallocated of a closed month = what went into the bucket - what was split of it",
+        """
+        SELECT c.month, c.unallocated, s.amount
+          FROM reports_monthclose c
+         CROSS JOIN LATERAL (
+               SELECT coalesce(sum(CASE WHEN target = '' THEN amount ELSE -amount END), 0) AS amount
+                 FROM reports_closeshare
+                WHERE close_id = c.id AND (source = '' OR target = '')
+               ) s
+         WHERE c.unallocated <> s.amount
+        """,
+    ),
 ]
 books_check.register(CHECKS)

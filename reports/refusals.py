@@ -94,6 +94,18 @@ class SignerUnknown(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class SharesInvalid(Refusal):
+    """The shares of a rule are no parts of a whole."""
+
+    lacks: str
+    field: str = "targets"
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        return self.lacks
+
+
+@dataclass(kw_only=True, eq=False)
 class MonthNotReopenable(Refusal):
     """Only the latest closed month can be reopened, since each builds on the one before."""
 

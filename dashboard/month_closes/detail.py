@@ -10,11 +10,13 @@ from keys.books.queries.spend import SpendFilter, spend_total
 from keys.models import BooksCheck
 from reports.models import MonthClose
 from reports.month_periods import MonthPeriod
-from reports.queries.month_closes import CentreClose, centres_of, later_adjustments
+from reports.queries.closed_centres import CentreClose, centres_of
+from reports.queries.month_closes import later_adjustments
 from security.audit_changes import changes
 from security.models import AuditEntry
 
 _SHOWN = 20
+_FIGURES = ("calls", "tokens", "usage", "corrections", "shared", "mark_up", "total", "later")
 
 
 class ItemLine(NamedTuple):
@@ -65,6 +67,7 @@ def _pages(user: Any, period: MonthPeriod) -> dict[str, str]:
         "prices": ("keys.view_price", links.url("prices")),
         "approvals": ("security.view_approval", links.url("approvals")),
         "days": ("keys.view_charge", links.url("spend")),
+        "unallocated": ("reports.view_costshare", links.url("cost_shares")),
     }
     return {name: url for name, (permission, url) in pages.items() if user.has_perm(permission)}
 
@@ -80,6 +83,7 @@ def _closed(close: MonthClose) -> dict[str, Any]:
     return {
         "figures": close,
         "corrections": sum((each.corrections for each in centres), Decimal(0)),
+        "mark_up": sum((each.mark_up for each in centres), Decimal(0)),
         "later": later,
         "centres": _centre_table(close, centres),
         "adjustments": later_adjustments(close)[:_SHOWN],
@@ -87,7 +91,6 @@ def _closed(close: MonthClose) -> dict[str, Any]:
 
 
 def _centre_table(close: MonthClose, centres: list[CentreClose]) -> Table:
-    names = ("calls", "tokens", "usage", "corrections", "total", "later")
     return Table(
         name="closed-centres",
         title=f"Cost centres of {close.name}",
@@ -97,11 +100,13 @@ def _centre_table(close: MonthClose, centres: list[CentreClose]) -> Table:
             Column("tokens", "Tokens", "tokens", sortable=False),
             Column("usage", "Usage", "money", "USD", sortable=False),
             Column("corrections", "Corrections of earlier months", "money", "USD", sortable=False),
+            Column("shared", "Shared costs", "money", "USD", sortable=False),
+            Column("mark_up", "Mark-up", "money", "USD", sortable=False),
             Column("total", "Total", "money", "USD", sortable=False),
             Column("later", "Changed since", "money", "USD", sortable=False),
         ],
         rows=[_centre_row(close, each) for each in centres],
-        totals={name: sum(getattr(each, name) for each in centres) for name in names},
+        totals={name: sum(getattr(each, name) for each in centres) for name in _FIGURES},
         count=len(centres),
     )
 
@@ -109,8 +114,5 @@ def _centre_table(close: MonthClose, centres: list[CentreClose]) -> Table:
 def _centre_row(close: MonthClose, each: CentreClose) -> Row:
     return {
         "centre": Cell(each.cost_centre, links.url("statement", close.slug, each.cost_centre)),
-        **{
-            name: getattr(each, name)
-            for name in ("calls", "tokens", "usage", "corrections", "total", "later")
-        },
+        **{name: getattr(each, name) for name in _FIGURES},
     }

@@ -12,10 +12,10 @@ from reports.queries.statements import StatementLine, statement_lines
 
 _NO_MONTH = date.min
 _COLUMNS = [
+    Column("what", "What", sortable=False),
     Column("agent", "Agent", sortable=False),
     Column("model", "Model", sortable=False),
     Column("label", "Label", sortable=False),
-    Column("corrects", "Correction of", sortable=False),
     Column("calls", "Calls", "count", sortable=False, total=True),
     Column("input_tokens", "Input", "tokens", "tokens", sortable=False, total=True),
     Column("output_tokens", "Output", "tokens", "tokens", sortable=False, total=True),
@@ -47,12 +47,12 @@ def table_of(lines: Sequence[StatementLine], *, title: str) -> Table:
         columns=_COLUMNS,
         rows=[_row(line) for line in lines],
         totals={
-            column.name: sum(getattr(line, column.name) for line in lines)
+            column.name: sum(getattr(line, column.name) or 0 for line in lines)
             for column in _COLUMNS
             if column.total
         },
         count=len(lines),
-        empty="The cost centre has neither usage nor corrections in this month.",
+        empty="The cost centre has no costs in this month.",
     )
 
 

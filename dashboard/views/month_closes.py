@@ -22,7 +22,13 @@ from dashboard.month_closes.table import month_table
 from dashboard.organisation import organisation_of
 from reports.models import MonthClose
 from reports.month_periods import MonthPeriod
-from reports.queries.month_closes import checklist, last_close, period_to_close
+from reports.queries.charge_back import unallocated_now
+from reports.queries.month_closes import (
+    checklist,
+    last_close,
+    period_to_close,
+    unallocated_item,
+)
 
 _FIRST_YEAR, _LAST_YEAR = 2000, 8999
 tables.register("month-closes", month_table, permission="reports.view_monthclose")
@@ -77,4 +83,8 @@ def _month(request: HttpRequest, first: date, now: datetime) -> Month:
         return Month(period, close, [], bool(last and last.pk == close.pk))
     settings = organisation_of(request)
     period = period_to_close(first, settings)
-    return Month(period, None, checklist(period, settings, now=now), is_latest=False)
+    items = [
+        *checklist(period, settings, now=now),
+        unallocated_item(unallocated_now(period)),
+    ]
+    return Month(period, None, items, is_latest=False)

@@ -1,5 +1,13 @@
 """Tables of the app. State machines are drawn in the docstrings."""
 
+from reports.models.charge_back import (
+    CloseMarkUp,
+    CloseShare,
+    CostShare,
+    CostShareTarget,
+    MarkUp,
+    StatementNote,
+)
 from reports.models.colours import ColourSlot
 from reports.models.date_notes import DateNote
 from reports.models.export_files import ExportFile, ExportPart
@@ -14,11 +22,17 @@ from reports.models.saved_views import SavedView
 __all__ = [
     "CLOSED_MEASURES",
     "CloseLine",
+    "CloseMarkUp",
+    "CloseShare",
     "ColourSlot",
+    "CostShare",
+    "CostShareTarget",
     "DateNote",
     "ExportFile",
     "ExportPart",
+    "MarkUp",
     "MonthClose",
     "OpenEstimate",
     "SavedView",
+    "StatementNote",
 ]

@@ -75,6 +75,7 @@ class MonthClose(ClosedUsage):
     begins where the close before ended, also if the reporting zone has changed since, so each
     moment is in one period. The figures are those of its lines. `adjusted_…` are what adjustments
     of the month added up to when it was locked: with them, the present figures are counted again.
+    `unallocated` is the part of the cost that no statement has, with the reason.
     A reopened close keeps its lines and counts no more; the month can be closed by another row.
     """
 
@@ -99,6 +100,8 @@ class MonthClose(ClosedUsage):
     locked_at = models.DateTimeField()
     adjusted_tokens = models.BigIntegerField(default=0)
     adjusted_cost = quantity(default=0)
+    unallocated = quantity(default=0)
+    unallocated_reason = models.CharField(max_length=300, blank=True)
     first_signed_by = models.CharField(max_length=200, blank=True)
     first_signed_persons = ArrayField(
         models.CharField(max_length=300), default=list, blank=True, editable=False
@@ -143,6 +146,10 @@ class MonthClose(ClosedUsage):
                 condition=_STANDING,
             ),
             models.CheckConstraint(
+                condition=Q(unallocated=0) | ~Q(unallocated_reason=""),
+                name="monthclose_unallocated_has_a_reason",
+            ),
+            models.CheckConstraint(
                 condition=Q(month__day=1), name="monthclose_month_begins_on_its_first_day"
             ),
             models.CheckConstraint(
@@ -175,6 +182,7 @@ class MonthClose(ClosedUsage):
                     *CLOSED_MEASURES,
                     *("month", "zone", "starts_at", "ends_at", "checklist", "locked_by"),
                     *("locked_at", "adjusted_tokens", "adjusted_cost"),
+                    *("unallocated", "unallocated_reason"),
                 ),
             ),
             pgtrigger.Protect(
@@ -229,7 +237,8 @@ _ONLY_WHILE_OPEN = """
 """
 
 
-def _only_while_open(name: str) -> pgtrigger.Trigger:
+def only_while_open(name: str) -> pgtrigger.Trigger:
+    """A trigger: rows of a close are added while it is being locked, and never later."""
     return pgtrigger.Trigger(
         name=name, operation=pgtrigger.Insert, when=pgtrigger.Before, func=_ONLY_WHILE_OPEN
     )
@@ -273,7 +282,7 @@ class CloseLine(ClosedUsage):
         ]
         triggers = [
             row_triggers.append_only("closeline_is_append_only"),
-            _only_while_open("closeline_is_of_an_open_close"),
+            only_while_open("closeline_is_of_an_open_close"),
         ]
 
     def __str__(self) -> str:
@@ -300,7 +309,7 @@ class OpenEstimate(models.Model):
         ]
         triggers = [
             row_triggers.append_only("openestimate_is_append_only"),
-            _only_while_open("openestimate_is_of_an_open_close"),
+            only_while_open("openestimate_is_of_an_open_close"),
         ]
 
     def __str__(self) -> str:

@@ -1,19 +1,18 @@
 """Closed months: their figures, what changed since, and whether a month can be closed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet
 
 from common import formatting
 from keys.books.queries.month_usage import days_not_made, overdue_holds, unpriced_models
 from keys.books.queries.spend import (
     Spend,
     SpendFilter,
-    spend_by,
     spend_over_time,
     spend_total,
 )
@@ -67,7 +66,10 @@ def period_to_close(month: date, organisation: Organisation) -> MonthPeriod:
 def checklist(
     period: MonthPeriod, organisation: Organisation, *, now: datetime
 ) -> list[ChecklistItem]:
-    """Every item of the checklist of a month, with its figure now."""
+    """The items of the checklist of a month, with their figures now.
+
+    The unallocated bucket is an item of its own, since its figure comes with the lines.
+    """
     return [
         _is_over(period, now),
         _is_next(period),
@@ -78,6 +80,13 @@ def checklist(
         _approvals(period),
         _days(period),
     ]
+
+
+def unallocated_item(amount: Decimal) -> ChecklistItem:
+    """That so much, in USD, is in no statement."""
+    return ChecklistItem(
+        "unallocated", "No cost is left in the unallocated bucket", f"${amount:,.9f}", not amount
+    )
 
 
 def present_figures(close: MonthClose) -> Spend:
@@ -154,64 +163,6 @@ def _days(period: MonthPeriod) -> ChecklistItem:
 def _none(name: str, says: str, count: int, noun: str) -> ChecklistItem:
     figure = formatting.count(count, noun)
     return ChecklistItem(name, says, figure, count == 0)
-
-
-class CentreClose(NamedTuple):
-    """What a cost centre has in a closed month, in USD.
-
-    `usage` is of the month itself, `corrections` are of months closed before, and `later` is what
-    the books have of the month now beyond `usage`.
-    """
-
-    cost_centre: str
-    calls: int
-    tokens: int
-    usage: Decimal
-    corrections: Decimal
-    later: Decimal
-
-    @property
-    def total(self) -> Decimal:
-        """What the statement of the cost centre says."""
-        return self.usage + self.corrections
-
-
-def centres_of(close: MonthClose) -> list[CentreClose]:
-    """The cost centres of a closed month, by name; two queries."""
-    frozen: dict[str, Mapping[str, Any]]
-    frozen = {row["cost_centre"]: row for row in _frozen_by_centre(close)}
-    present = {
-        group.group: group.spend.cost
-        for group in spend_by(SpendFilter(close.starts_at, close.ends_at), by="cost_centre")
-    }
-    zero = Decimal(0)
-    return [
-        CentreClose(
-            cost_centre=name,
-            calls=row.get("calls", 0),
-            tokens=row.get("tokens", 0),
-            usage=row.get("usage", zero),
-            corrections=row.get("corrections", zero),
-            later=present.get(name, zero) - row.get("usage", zero),
-        )
-        for name in sorted(frozen.keys() | present.keys())
-        for row in [frozen.get(name, {})]
-        if row or present.get(name)
-    ]
-
-
-def _frozen_by_centre(close: MonthClose) -> Iterable[Mapping[str, Any]]:
-    is_own = Q(corrects=None)
-    return (
-        close.lines.order_by()
-        .values("cost_centre")
-        .annotate(
-            calls=Sum("calls"),
-            tokens=Sum("tokens"),
-            usage=Sum("cost", filter=is_own, default=Decimal(0)),
-            corrections=Sum("cost", filter=~is_own, default=Decimal(0)),
-        )
-    )
 
 
 def later_adjustments(close: MonthClose) -> QuerySet[Adjustment]:

@@ -1,35 +1,50 @@
 """Charge-back statements: what a cost centre pays for a closed month."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from keys.books.queries.spend import SpendFilter, spend_total
-from reports.models import CLOSED_MEASURES, CloseLine, MonthClose
+from reports.models import (
+    CLOSED_MEASURES,
+    CloseLine,
+    CloseMarkUp,
+    CloseShare,
+    MonthClose,
+    StatementNote,
+)
+from reports.queries.closed_centres import CentreClose, frozen_centres
 
 _MILLION = 1_000_000
+_ALL = Decimal(100)
+_NOTHING = Decimal(0)
+USAGE, CORRECTION, SHARE, MARK_UP = "usage", "correction", "share", "mark-up"
 
 
 class StatementLine(NamedTuple):
-    """What one agent used with one model for one label, in tokens and USD.
+    """What one agent used with one model for one label, in tokens and USD; or a part of shared
+    costs, or a mark-up, which have neither calls nor tokens.
 
-    `corrects` is the month that a correction is of, such as `2026-03`; blank for usage of the
-    month itself. `cached_tokens` and `cache_write_tokens` are among the `input_tokens`.
+    `part` is the part of the total that it belongs to, and `what` says so in words. `corrects` is
+    the month that a correction is of, such as `2026-03`; blank for all others. `cached_tokens` and
+    `cache_write_tokens` are among the `input_tokens`.
     """
 
-    corrects: str
-    agent: str
-    model: str
-    label: str
-    calls: int
-    input_tokens: int
-    cached_tokens: int
-    cache_write_tokens: int
-    output_tokens: int
-    tokens: int
+    part: str
+    what: str
     cost: Decimal
+    corrects: str = ""
+    agent: str = ""
+    model: str = ""
+    label: str = ""
+    calls: int | None = None
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    tokens: int | None = None
 
     @property
     def rate(self) -> Decimal | None:
@@ -40,51 +55,74 @@ class StatementLine(NamedTuple):
 class Statement(NamedTuple):
     """The statement of a cost centre for a closed month. Amounts are in USD.
 
-    Only what the cost centre paid itself is in it, not what those below it paid: so each cent is in
-    one statement. `previous` is the total of the month before; None if that was not closed.
-    `later` is what the books have of the month now beyond `usage`: it is in a later statement.
+    What the cost centre paid itself is in it, not what those below it paid; less what it gave to
+    others, with what it took of shared costs and the mark-up: so each cent is in one statement.
+    `previous` is what it had in the month before; None if that was not closed. `later` is what the
+    books have of the month now beyond `usage`: it is in a later statement.
     """
 
     close: MonthClose
     cost_centre: str
     lines: list[StatementLine]
-    previous: Decimal | None
+    previous: CentreClose | None
     later: Decimal
+    note: StatementNote | None
 
     @property
     def usage(self) -> Decimal:
         """The cost of calls of the month."""
-        return sum((line.cost for line in self.lines if not line.corrects), Decimal(0))
+        return self._part(USAGE)
 
     @property
     def corrections(self) -> Decimal:
         """What months closed before had changed by."""
-        return sum((line.cost for line in self.lines if line.corrects), Decimal(0))
+        return self._part(CORRECTION)
+
+    @property
+    def shared(self) -> Decimal:
+        """What it took of shared costs, less what it gave away."""
+        return self._part(SHARE)
+
+    @property
+    def mark_up(self) -> Decimal:
+        """What was added to its costs; below zero it is a discount."""
+        return self._part(MARK_UP)
 
     @property
     def total(self) -> Decimal:
         """What the cost centre pays."""
-        return self.usage + self.corrections
+        return sum((line.cost for line in self.lines), _NOTHING)
+
+    def _part(self, part: str) -> Decimal:
+        return sum((line.cost for line in self.lines if line.part == part), _NOTHING)
 
 
 def statement(close: MonthClose, cost_centre: str) -> Statement:
-    """The statement of a cost centre: its frozen lines, and what the books have now; four
+    """The statement of a cost centre: its frozen lines, and what the books have now; at most nine
     queries."""
     lines = statement_lines(close, cost_centre)
     which = SpendFilter(close.starts_at, close.ends_at, paying_centres=(cost_centre,))
-    usage = sum((line.cost for line in lines if not line.corrects), Decimal(0))
+    usage = sum((line.cost for line in lines if line.part == USAGE), _NOTHING)
     return Statement(
         close=close,
         cost_centre=cost_centre,
         lines=lines,
-        previous=_previous_total(close, cost_centre),
+        previous=_previous(close, cost_centre),
         later=spend_total(which).cost - usage,
+        note=StatementNote.objects.filter(close=close, cost_centre=cost_centre).first(),
     )
 
 
 def statement_lines(close: MonthClose, cost_centre: str) -> list[StatementLine]:
-    """The lines of a statement, usage before corrections; one query."""
-    return [_line(row) for row in _sums(close.lines.filter(cost_centre=cost_centre))]
+    """The lines of a statement: usage, corrections, shared costs, mark-up; three queries."""
+    rows = _sums(close.lines.filter(cost_centre=cost_centre))
+    shares = close.shares.filter(Q(source=cost_centre) | Q(target=cost_centre))
+    mark_ups = close.mark_ups.filter(cost_centre=cost_centre)
+    return [
+        *map(_line, rows),
+        *_share_lines(shares, cost_centre),
+        *map(_mark_up_line, mark_ups),
+    ]
 
 
 def _sums(lines: QuerySet[CloseLine]) -> Iterable[Mapping[str, Any]]:
@@ -101,19 +139,44 @@ def _names(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _line(row: Mapping[str, Any]) -> StatementLine:
     corrects = row["corrects__month"]
+    month = f"{corrects:%Y-%m}" if corrects else ""
     figures = {
         name: row[f"{name}_sum"] for name in CLOSED_MEASURES if name in StatementLine._fields
     }
     agent, model, label = _names(row)
-    month = f"{corrects:%Y-%m}" if corrects else ""
-    return StatementLine(corrects=month, agent=agent, model=model, label=label, **figures)
+    return StatementLine(
+        part=CORRECTION if month else USAGE,
+        what=f"Correction of {month}" if month else "Usage",
+        corrects=month,
+        agent=agent,
+        model=model,
+        label=label,
+        **figures,
+    )
 
 
-def _previous_total(close: MonthClose, cost_centre: str) -> Decimal | None:
+def _share_lines(shares: Iterable[CloseShare], cost_centre: str) -> Iterator[StatementLine]:
+    given = [share.amount for share in shares if share.source == cost_centre]
+    if given:
+        yield StatementLine(SHARE, "Shared by rule", -sum(given, _NOTHING))
+    for share in shares:
+        if share.target == cost_centre:
+            of = share.source or "unallocated costs"
+            percent = f"{share.weight * _ALL / share.weights:.2f} %"
+            what = f"Share of {of}: {percent}, {share.get_method_display()}"
+            yield StatementLine(SHARE, what, share.amount)
+
+
+def _mark_up_line(rule: CloseMarkUp) -> StatementLine:
+    word = "Mark-up" if rule.percent > 0 else "Discount"
+    percent = f"{abs(rule.percent):f}".rstrip("0").rstrip(".")
+    return StatementLine(MARK_UP, f"{word} of {percent} %", rule.amount)
+
+
+def _previous(close: MonthClose, cost_centre: str) -> CentreClose | None:
     previous = MonthClose.objects.standing().filter(ends_at=close.starts_at).first()
     if previous is None:
         return None
-    total: Decimal = previous.lines.filter(cost_centre=cost_centre).aggregate(
-        total=Sum("cost", default=Decimal(0))
-    )["total"]
-    return total
+    centres = frozen_centres([previous.pk]).get(previous.pk, [])
+    nothing = CentreClose.without_lines(cost_centre)
+    return next((each for each in centres if each.cost_centre == cost_centre), nothing)

@@ -1,5 +1,11 @@
 """Every write of the app."""
 
+from reports.services.charge_back import (
+    change_mark_up,
+    share_costs,
+    stop_sharing,
+    write_note,
+)
 from reports.services.colours import assign_colours
 from reports.services.date_notes import add_note, delete_note
 from reports.services.export_files import (
@@ -21,6 +27,7 @@ __all__ = [
     "ask_export",
     "ask_reopening",
     "assign_colours",
+    "change_mark_up",
     "change_view",
     "claim_export",
     "delete_expired_exports",
@@ -31,6 +38,9 @@ __all__ = [
     "note_progress",
     "resume_exports",
     "save_view",
+    "share_costs",
     "sign_month",
+    "stop_sharing",
     "store_export",
+    "write_note",
 ]

@@ -13,7 +13,13 @@ from keys.limits.services.windows import take_books_alone
 from reports import sql
 from reports.audit_actions import Action
 from reports.models import CLOSED_MEASURES, CloseLine, MonthClose
-from reports.queries.month_closes import ChecklistItem, checklist, last_close, period_to_close
+from reports.queries.month_closes import (
+    ChecklistItem,
+    checklist,
+    last_close,
+    period_to_close,
+    unallocated_item,
+)
 from reports.refusals import (
     ChecklistUnmet,
     MonthNotLocked,
@@ -21,6 +27,7 @@ from reports.refusals import (
     SecondSignerNeeded,
     SignerUnknown,
 )
+from reports.services.charge_back import freeze_shares
 from security import approvals, audit, persons
 from security import services as security
 from security.actor import Actor
@@ -59,15 +66,34 @@ def _lock_month(
     items = checklist(period, settings, now=now)
     if broken := [item for item in items if not (item.is_met or _is_waived(item, waivers))]:
         raise ChecklistUnmet(month=period.slug, items=[item.name for item in broken])
-    close = MonthClose.objects.create(
-        **period._asdict(),
-        checklist=[_as_json(item, waivers) for item in items],
-        locked_by=str(actor),
-        locked_at=now,
-    )
-    _freeze(close)
+    close = MonthClose(**period._asdict(), checklist=[], locked_by=str(actor), locked_at=now)
+    close.save(force_insert=True)
+    _freeze_lines(close)
+    close.unallocated = freeze_shares(close)
+    items = [*items, unallocated_item(close.unallocated)]
+    _lock(close, items, waivers)
     _record(close, Action.MONTH_LOCK, reason=_waived(items, waivers), actor=actor, now=now)
     return close
+
+
+def _lock(close: MonthClose, items: list[ChecklistItem], waivers: Mapping[str, str]) -> None:
+    """Freeze the row with the sums of its lines, unless something is unallocated for no reason."""
+    bucket = items[-1]
+    if not bucket.is_met and not _is_waived(bucket, waivers):
+        raise ChecklistUnmet(month=close.slug, items=[bucket.name])
+    close.checklist = [_as_json(item, waivers) for item in items]
+    close.unallocated_reason = close.checklist[-1]["waiver"]
+    close.status = _STATUS.LOCKED
+    sums = {name: Sum(name, default=0) for name in CLOSED_MEASURES}
+    figures = CloseLine.objects.filter(close=close).aggregate(**sums)
+    for name, figure in figures.items():
+        setattr(close, name, figure)
+    close.save(
+        update_fields=[
+            *figures,
+            *("checklist", "unallocated", "unallocated_reason", "status"),
+        ]
+    )
 
 
 def _close_one_at_a_time() -> None:
@@ -92,7 +118,7 @@ def _waived(items: Iterable[ChecklistItem], waivers: Mapping[str, str]) -> str:
     )
 
 
-def _freeze(close: MonthClose) -> None:
+def _freeze_lines(close: MonthClose) -> None:
     """Write the lines: those of the month, and corrections of each month closed before."""
     for each in MonthClose.objects.standing().order_by("month"):
         fetch_unprepared(
@@ -103,9 +129,6 @@ def _freeze(close: MonthClose) -> None:
             until=each.ends_at,
             zone=each.zone,
         )
-    sums = {name: Sum(name, default=0) for name in CLOSED_MEASURES}
-    figures = CloseLine.objects.filter(close=close).aggregate(**sums)
-    MonthClose.objects.filter(pk=close.pk).update(status=_STATUS.LOCKED, **figures)
     close.refresh_from_db()
 
 

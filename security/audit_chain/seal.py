@@ -13,7 +13,8 @@ from security.audit_chain.sources import Source, all_sources
 
 # At most so many rows at once: after a pause of the sealer, the rest follows in the next batches.
 BATCH = 5_000
-_LOCK = 0x7365_616C
+# The lock of the sealer, which also keeps two first keys from being made.
+LOCK = 0x7365_616C
 
 
 class ChainDamaged(Exception):
@@ -61,7 +62,7 @@ def seal_rows(*, now: datetime) -> int:
 def _lock() -> bool:
     """Lock out other sealers until the end of the transaction; false if one is at work."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         [(locked,)] = cursor.fetchall()
         return bool(locked)
 

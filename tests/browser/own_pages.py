@@ -43,6 +43,8 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:books-check": ("/reports/books-checks/1",),
     "dashboard:month-closes": ("/reports/months",),
     "dashboard:month-close": ("/reports/months/2026-10", "/reports/months/2026-10?act=lock"),
+    "dashboard:statements": ("/reports/statements",),
+    "dashboard:cost-shares": ("/reports/shared-costs", "/reports/shared-costs?act=split"),
 }
 # These answer no page: fragments, files and what is sent from a form.
 NO_PAGES = {
@@ -65,6 +67,7 @@ NO_PAGES = {
     "dashboard:sub-task",
     # It needs a closed month: tests/dashboard/test_statements.py.
     "dashboard:centre-statement",
+    "dashboard:signed-statement",
     "dashboard:live",
     "dashboard:theme",
     "dashboard:save-view",

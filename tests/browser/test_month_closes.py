@@ -1,11 +1,13 @@
-"""Two persons close last month; a late correction changes nothing of it, and its statement is
-printed."""
+"""Two persons close last month; what nobody takes of shared costs is split first. A late correction
+changes nothing of the month, and its statement is printed and signed."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
@@ -57,8 +59,30 @@ def act(page, button):
     page.get_by_role("dialog").get_by_role("button", name=button).press("Enter")
 
 
+def split_costs(page, *, source, among=""):
+    """Say who takes the costs of a cost centre; blank is the unallocated bucket."""
+    page.goto("/reports/shared-costs")
+    page.get_by_role("link", name="Split costs").press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Costs of").select_option(source)
+    dialog.get_by_label("Among").fill(among)
+    dialog.get_by_label("Reason").fill("agreed")
+    dialog.get_by_role("button", name="Split costs").press("Enter")
+    expect(page.get_by_text("The rule counts from the next month")).to_be_visible()
+
+
+def verified(page, path):
+    """What the command says of the signed file of the statement."""
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Signed CSV").press("Enter")
+    download.value.save_as(path)
+    says = StringIO()
+    call_command("verify_statement", str(path), stdout=says)
+    return says.getvalue()
+
+
 def test_a_month_is_closed_by_two_and_its_statement_is_printed(
-    signed_in, as_olga, last_month, live_server
+    signed_in, as_olga, last_month, live_server, tmp_path
 ):
     month, charge = last_month
     page = signed_in().new_page()
@@ -70,6 +94,16 @@ def test_a_month_is_closed_by_two_and_its_statement_is_printed(
     assert not MonthClose.objects.exists()
     now = timezone.now()
     check_books(now.date(), now=now)
+    split_costs(page, source="research")
+    page.goto(f"/reports/months/{month}")
+    act(page, "Lock the month")
+    # Nobody takes the costs of research yet.
+    expect(page.get_by_role("dialog")).to_contain_text("unallocated")
+    assert not MonthClose.objects.exists()
+    page.goto(f"/reports/months/{month}")
+    page.get_by_role("link", name="No cost is left in the unallocated bucket").click()
+    split_costs(page, source="", among="sales 25\nresearch 75")
+    assert violations(page) == []
     page.goto(f"/reports/months/{month}")
     act(page, "Lock the month")
     expect(page.get_by_text("The figures are frozen.")).to_be_visible()
@@ -88,7 +122,9 @@ def test_a_month_is_closed_by_two_and_its_statement_is_printed(
     expect(page.get_by_role("main")).to_contain_text("Adjustments since it was locked")
     page.get_by_role("link", name="research").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Statement of")
+    expect(page.get_by_role("main")).to_contain_text("Share of unallocated costs: 75.00 %")
     assert violations(page) == []
+    assert verified(page, tmp_path / "statement.csv").startswith("Good")
     page.emulate_media(media="print")
     page.set_viewport_size(A4)
     assert page.evaluate(CUT_OFF) == 0

@@ -31,9 +31,10 @@ from keys.refusals import WrongValue
 from reports import queries
 from reports import services as reports
 from reports.focus import ClosedFocusMonth
-from reports.models import CloseLine, MonthClose
+from reports.models import CloseLine, CostShare, MonthClose
 from reports.month_periods import next_month
-from reports.queries.month_closes import centres_of
+from reports.queries.closed_centres import centres_of, frozen_centres
+from reports.queries.statements import statement
 from reports.refusals import ChecklistUnmet
 from security import services as security
 from security.actor import Actor
@@ -129,6 +130,39 @@ class ClosingOffice(RuleBasedStateMachine):
         """The organisation reports in another zone."""
         keys.change_organisation(reporting_zone=zone, actor=ACTOR, reason="test", now=self.clock)
 
+    @rule(
+        source=st.sampled_from([None, "org", "research", "sales"]),
+        method=st.sampled_from(["fixed", "use", "even"]),
+        names=st.sets(st.sampled_from(["org", "research", "sales"])),
+        percent=st.decimals("0.001", 33, places=3),
+    )
+    def share(self, source, method, names, percent):
+        """Shared costs are split in another way."""
+        reports.share_costs(
+            source=source,
+            method=method,
+            targets=dict.fromkeys(sorted(names), percent),
+            actor=VERA,
+            reason="test",
+            now=self.clock,
+        )
+
+    @rule(which=_any)
+    def stop_sharing(self, which):
+        """A rule is deleted."""
+        shares = CostShare.objects.order_by("pk")
+        if count := shares.count():
+            share = shares[which % count]
+            reports.stop_sharing(share, actor=VERA, reason="test", now=self.clock)
+
+    @rule(
+        name=st.sampled_from(["org", "research", "sales"]), percent=st.decimals(-99, 99, places=3)
+    )
+    def mark_up(self, name, percent):
+        """A cost centre pays more, or less."""
+        centre = CostCentre.objects.get(pk=name)
+        reports.change_mark_up(centre, percent=percent, actor=VERA, reason="test", now=self.clock)
+
     @rule()
     def close(self):
         """Lock the next month, if it is over, and sign it."""
@@ -177,6 +211,17 @@ class ClosingOffice(RuleBasedStateMachine):
         assert frozen + later - carried + still_open == books
 
     @invariant()
+    def each_cent_is_in_one_statement_or_unallocated(self):
+        """Statements less their mark-ups, and the bucket, add up to the frozen total."""
+        for close in MonthClose.objects.standing():
+            names = [*close.shares.values_list("target", flat=True), "org", "research", "sales"]
+            found = [statement(close, name) for name in sorted({*names} - {""})]
+            without_mark_ups = [each.total - each.mark_up for each in found]
+            assert sum(without_mark_ups, close.unallocated) == close.cost
+            totals = {each.cost_centre: each.total for each in found if each.lines}
+            assert totals == {each.cost_centre: each.total for each in _frozen(close)}
+
+    @invariant()
     def balances(self):
         """Every invariant of the books, with those of closed months."""
         if CostCentre.objects.exists():
@@ -191,7 +236,14 @@ class ClosingOffice(RuleBasedStateMachine):
             (line.pk, line.day, line.cost_centre, line.agent, line.tokens, line.cost)
             for line in close.lines.all()
         ]
-        return close.cost, close.tokens, close.calls, close.starts_at, close.ends_at, frozen, rows
+        shared = list(close.shares.values_list("source", "target", "amount"))
+        marked = list(close.mark_ups.values_list("cost_centre", "amount"))
+        figures = (close.cost, close.tokens, close.calls, close.starts_at, close.ends_at)
+        return *figures, frozen, rows, shared, marked, close.unallocated
+
+
+def _frozen(close):
+    return frozen_centres([close.pk]).get(close.pk, [])
 
 
 def _permission(codename):
