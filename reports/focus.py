@@ -21,6 +21,7 @@ from reports.month_periods import midnight, next_month
 
 VERSIONS = ("1.2", "1.3")
 _TOKENS = "Tokens"
+_TENTH = Decimal("0.1")
 _DAY = timedelta(days=1)
 
 
@@ -45,14 +46,14 @@ class FocusRow(NamedTuple):
     EffectiveCost: Decimal
     InvoiceIssuerName: str
     ListCost: Decimal
-    PricingQuantity: int
+    PricingQuantity: Decimal
     PricingUnit: str
     ProviderName: str
     PublisherName: str
     ServiceCategory: str
     ServiceName: str
     ChargeFrequency: str
-    ConsumedQuantity: int
+    ConsumedQuantity: Decimal
     ConsumedUnit: str
     InvoiceId: str
     ResourceId: str
@@ -120,7 +121,7 @@ class FocusMonth:
         model = line.model_name if isinstance(line, CloseLine) else line.model
         return FocusRow(
             BilledCost=line.cost,
-            BillingAccountId=str(self.organisation.pk),
+            BillingAccountId=f"organisation-{self.organisation.pk}",
             BillingAccountName=self.organisation.name,
             BillingCurrency="USD",
             BillingPeriodStart=_moment(starts_at),
@@ -134,14 +135,14 @@ class FocusMonth:
             EffectiveCost=line.cost,
             InvoiceIssuerName=line.provider,
             ListCost=line.cost,
-            PricingQuantity=line.tokens,
+            PricingQuantity=_decimal(line.tokens),
             PricingUnit=_TOKENS,
             ProviderName=line.provider,
             PublisherName=line.provider,
             ServiceCategory="AI and Machine Learning",
             ServiceName=f"{line.provider} API",
             ChargeFrequency="Usage-Based",
-            ConsumedQuantity=line.tokens,
+            ConsumedQuantity=_decimal(line.tokens),
             ConsumedUnit=_TOKENS,
             InvoiceId="",
             ResourceId=line.api_key,
@@ -194,6 +195,11 @@ class ClosedFocusMonth(FocusMonth):
     @property
     def _period(self) -> tuple[datetime, datetime]:
         return self.close.starts_at, self.close.ends_at
+
+
+def _decimal(tokens: int) -> Decimal:
+    """A quantity that readers which guess types take for a decimal number, as FOCUS wants it."""
+    return Decimal(tokens).quantize(_TENTH)
 
 
 def _moment(moment: datetime) -> str:

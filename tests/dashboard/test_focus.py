@@ -17,6 +17,7 @@ from tests.gate.approvals import person
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report, settle
 from tests.moments import NOON
 from tests.reports.closing import APRIL, IN_MAY, lock, sign
+from tests.reports.focus_rules import broken
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +88,38 @@ def test_rows_have_what_the_specification_demands(usage, finance, version):
     assert all(name[0].isupper() or name.startswith("x_") for name in rows[0])
 
 
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_no_row_breaks_an_official_rule_in_an_open_or_a_closed_month(usage, finance, version):
+    assert broken(read(finance, month="2026-03", version=version)) == {}
+    lock()
+    adjust(Charge.objects.earliest("pk"), 60, now=IN_MAY - timedelta(days=4))
+    lock(APRIL, now=IN_MAY)
+    rows = read(finance, month="2026-04", version=version)
+    assert "Correction" in {row["ChargeClass"] for row in rows}
+    assert broken(rows) == {}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("BillingAccountId", "1", "BillingAccountId-C-002-M"),
+        ("PricingQuantity", "40", "PricingQuantity-C-001-M"),
+        ("ChargePeriodStart", "2026-03-10", "ChargePeriodStart-C-001-M"),
+        ("BillingCurrency", "dollars", "BillingCurrency-C-003-M"),
+        ("ServiceCategory", "Robots", "ServiceCategory-C-003-M"),
+        ("ListCost", "", "ListCost-C-003-M"),
+        ("ProviderName", None, "CostAndUsage-D-038-M"),
+    ],
+)
+def test_the_rules_find_what_is_wrong(usage, finance, column, value, rule):
+    rows = read(finance, month="2026-03")
+    for row in rows:
+        del row[column]
+        if value is not None:
+            row[column] = value
+    assert rule in broken(rows), broken(rows)
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Pacific/Chatham"])
 def test_the_costs_are_those_of_the_month_in_the_reporting_zone(usage, zone):
     clock = ZoneInfo(zone)
@@ -105,7 +138,7 @@ def test_the_costs_are_those_of_the_month_in_the_reporting_zone(usage, zone):
 def test_an_adjusted_call_counts_with_its_adjustment_and_labels_are_no_formulas(usage, finance):
     (task, late) = [row for row in read(finance, month="2026-03") if row["x_AgentId"] == "ada"]
     assert Decimal(late["BilledCost"]) == 40 * PAID.input / 1000
-    assert (late["ConsumedQuantity"], late["Tags"]) == ("40", '{"agent": "ada"}')
+    assert (late["ConsumedQuantity"], late["Tags"]) == ("40.0", '{"agent": "ada"}')
     assert task["x_Label"] == "'=task:report"
     assert task["Tags"] == '{"agent": "ada", "label": "=task:report"}'
 
