@@ -32,6 +32,11 @@ JOBS = (
     Job("keys.jobs.resume_rotations", 1),
     Job("keys.jobs.roll_up_usage", 15),
     Job("keys.jobs.check_books", 15, seconds_max=keys.BOOKS_CHECK_SECONDS_MAX),
+    Job(
+        "keys.jobs.partition_charges",
+        1440,
+        seconds_max=2 * int(keys.PARTITION_TIME.total_seconds()),
+    ),
     Job("keys.jobs.refresh_catalogue", 1440),
     Job("alerts.jobs.end_snoozes", 1),
     Job("alerts.jobs.send_digests", 1),

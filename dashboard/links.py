@@ -56,6 +56,7 @@ links.register(
         "access": Page("dashboard:access"),
         "search": Page("dashboard:search"),
         "settings": Page("dashboard:settings"),
+        "charge_retention": Page("dashboard:retention"),
         "people": Page("dashboard:people"),
         "user": Page("dashboard:person"),
         "me": Page("dashboard:me"),

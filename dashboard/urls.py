@@ -24,6 +24,7 @@ from dashboard.views.notifications import notification, notifications
 from dashboard.views.overview import overview
 from dashboard.views.people import people, person
 from dashboard.views.reports import reports
+from dashboard.views.retention import retention
 from dashboard.views.routes import route, routes
 from dashboard.views.saved_views import change_view, delete_view, save_view
 from dashboard.views.search import search
@@ -63,6 +64,7 @@ urlpatterns = [
     path("charges", charges, name="charges"),
     path("charges/<int:charge_id>", charge, name="charge"),
     path("settings", settings, name="settings"),
+    path("settings/retention", retention, name="retention"),
     path("settings/me", me, name="me"),
     path("settings/people", people, name="people"),
     path("settings/people/<int:pk>", person, name="person"),

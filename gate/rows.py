@@ -119,6 +119,7 @@ RULES: dict[str, Rows] = {
     "keys.rotationrun": nothing,
     # The footer of each page says how the last one ended.
     "keys.bookscheck": nothing,
+    "keys.chargepartition": nothing,
     "gate.reveal": nothing,
     "gate.finding": nothing,
     # One may be of everything.

@@ -58,7 +58,10 @@ class Exchange(models.Model):
     compression.
     """
 
-    charge = models.OneToOneField(Charge, models.PROTECT, primary_key=True, related_name="exchange")
+    # Without a constraint, because charges move to partitions.
+    charge = models.OneToOneField(
+        Charge, models.PROTECT, primary_key=True, related_name="exchange", db_constraint=False
+    )
     cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="exchanges")
     content_key = SealedField(bound_to="charge")
     request = models.BinaryField()

@@ -174,6 +174,19 @@ BOOKS_BROKEN = register(
         subject="books_check",
     )
 )
+CHARGES_NOT_DELETED = register(
+    AlertKind(
+        slug="charges_not_deleted",
+        severity=Severity.INFO,
+        meaning="Retention says that the charges of some months need not be kept any more, but "
+        "something else needs them. The alert names each month and the reason. Nothing was deleted "
+        "of these months.",
+        remedy="Do what the reason says, such as closing the month, or keep charges for longer. "
+        "Butler looks again each day, and resolves the alert when no month waits.",
+        page="charge_retention",
+        subject="charge_retention",
+    )
+)
 BOOKS_UNCHECKED = register(
     AlertKind(
         slug="books_unchecked",

@@ -5,12 +5,12 @@ from django.utils.module_loading import autodiscover_modules
 
 
 class KeysConfig(AppConfig):
-    """Registers the app `keys`, and the books checks of apps above it."""
+    """Registers the app `keys`, and what apps above it add to its registries."""
 
     name = "keys"
     verbose_name = "Token Manager"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Fill the registry of books checks."""
-        autodiscover_modules("books_checks")
+        """Fill the registries of books checks and of guards of retention."""
+        autodiscover_modules("books_checks", "retention_guards")

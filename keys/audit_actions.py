@@ -17,6 +17,8 @@ class Action(StrEnum):
     # state file says of calls is an entry.
     CHARGE_SETTLE = "charge.settle"
     CHARGE_ADJUST = "charge.adjust"
+    # By retention: all of a month.
+    CHARGES_DELETE = "charges.delete"
     WINDOW_OPEN = "window.open"
     LIMIT_SET = "limit.set"
     LIMIT_REMOVE = "limit.remove"

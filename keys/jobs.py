@@ -55,6 +55,16 @@ def check_books() -> None:
         services.finish_books_check(check, books_check(), now=timezone.now())
 
 
+def partition_charges() -> int:
+    """Daily: move final charges to their months, complete these, and delete those that need not be
+    kept; returns how many charges were moved."""
+    now = timezone.now()
+    moved = services.partition_charges(now=now, until=now + services.PARTITION_TIME)
+    services.complete_partitions(now=now)
+    services.delete_old_charges(now=now)
+    return moved
+
+
 def rotate_away(slug: str) -> None:
     """Once, when a key was refused or switched off: move its live allocations."""
     services.rotate_away(slug, now=timezone.now())

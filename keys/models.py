@@ -12,11 +12,12 @@ from keys.books.models.allocations import (
 )
 from keys.books.models.books_checks import BooksCheck
 from keys.books.models.freezes import EVERYTHING, Freeze, FreezeMode
+from keys.books.models.partitions import ChargePartition
 from keys.books.models.rotation_runs import RotationRun
 from keys.books.models.slices import MEASURES, StaleUsage, UsageDay, UsageRollup, UsageSlice
 from keys.books.models.slots import Slot
 from keys.identity.models.agents import Agent, AgentToken, CostCentre
-from keys.identity.models.organisation import Organisation
+from keys.identity.models.organisation import CHARGES_KEPT_MONTHS_MIN, Organisation
 from keys.limits.models import Grant, Limit, Period, Unit, Window
 from keys.limits.threshold_models import ThresholdCrossing
 from keys.supply.model_policies import ModelAlias, ModelFallback
@@ -30,6 +31,7 @@ from keys.supply.models import (
 )
 
 __all__ = [
+    "CHARGES_KEPT_MONTHS_MIN",
     "EVERYTHING",
     "FIGURES",
     "MEASURES",
@@ -42,6 +44,7 @@ __all__ = [
     "BooksCheck",
     "CatalogueModel",
     "Charge",
+    "ChargePartition",
     "CostCentre",
     "Decision",
     "Grant",

@@ -43,7 +43,19 @@ from keys.books.services.import_sessions import (
     import_sessions,
 )
 from keys.books.services.key_selection import check_known
+from keys.books.services.partition_charges import (
+    PARTITION_TIME,
+    PARTITIONED_AFTER,
+    complete_partitions,
+    partition_charges,
+)
 from keys.books.services.report_usage import report_usage
+from keys.books.services.retention import (
+    charges_due,
+    delete_old_charges,
+    kept_for,
+    propose_retention,
+)
 from keys.books.services.roll_up_usage import roll_up_usage
 from keys.books.services.rotate import rotate
 from keys.books.services.rotate_sessions import (
@@ -110,6 +122,8 @@ from keys.supply.services.served_models import set_served_models
 __all__ = [
     "BOOKS_CHECK_SECONDS_MAX",
     "IMPORTED_CHARGE",
+    "PARTITIONED_AFTER",
+    "PARTITION_TIME",
     "REFUSAL_STATUSES",
     "TASK_LABEL",
     "SettlementResult",
@@ -139,8 +153,10 @@ __all__ = [
     "change_model",
     "change_organisation",
     "change_provider",
+    "charges_due",
     "check_known",
     "complete",
+    "complete_partitions",
     "ROOT_COST_CENTRE",
     "create_agent",
     "create_agent_of",
@@ -148,6 +164,7 @@ __all__ = [
     "ensure_cost_centre",
     "ensure_cost_centre_below_root",
     "create_cost_centre",
+    "delete_old_charges",
     "disable_agent",
     "enable_agent",
     "end_grant",
@@ -176,15 +193,18 @@ __all__ = [
     "propose_limit_removal",
     "propose_price",
     "propose_served_models",
+    "kept_for",
     "limit_in_force",
     "note_slot_refusal",
     "note_token_use",
     "import_sessions",
     "open_past_windows",
     "open_windows",
+    "partition_charges",
     "plan_for_calls",
     "record_ended_grants",
     "refresh_catalogue",
+    "propose_retention",
     "release",
     "remove_limit",
     "remove_model_alias",

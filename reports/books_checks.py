@@ -2,7 +2,7 @@
 
 from common.row_checks import Check
 from keys.books.queries import books_check
-from keys.books.queries.month_usage import adjustments_sql, charge_figures_sql
+from keys.books.queries.month_usage import COUNTED_FROM, adjustments_sql, charge_figures_sql
 from reports.models import CLOSED_MEASURES
 
 _SUMS = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in CLOSED_MEASURES)
@@ -23,7 +23,7 @@ CHECKS = [
     Check(
         "9 closed-month-recount",
         "what the books have of a closed month = its frozen lines, with the adjustments and late "
-        "answers of providers since",
+        "answers of providers since, if retention deleted none of its charges",
         f"""
         SELECT c.month, u.tokens, x.tokens AS tokens_explained, u.cost, x.cost AS cost_explained
           FROM reports_monthclose c
@@ -48,7 +48,8 @@ CHECKS = [
                SELECT l.tokens + a.tokens - c.adjusted_tokens + late.tokens AS tokens,
                       l.cost + a.cost - c.adjusted_cost + late.cost AS cost
                ) x
-         WHERE c.status <> 'reopened' AND (u.tokens <> x.tokens OR u.cost <> x.cost)
+         WHERE c.status <> 'reopened' AND c.starts_at > {COUNTED_FROM}
+           AND (u.tokens <> x.tokens OR u.cost <> x.cost)
         """,  # noqa: S608 - statements of keys
     ),
     Check(

@@ -17,6 +17,15 @@ _DEADLOCK = "40P01"
 _SEEDED = ("security_approvalpolicy", "auth_group", "auth_group_permissions")
 
 
+# Partitions of charges are tables that tests make.
+_DROP_PARTITIONS = """
+DO $$ DECLARE partition regclass; BEGIN
+    FOR partition IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'keys_charge'::regclass
+    LOOP EXECUTE 'DROP TABLE ' || partition; END LOOP;
+END $$
+"""
+
+
 def keep_seeds() -> None:
     """Keep what `migrate` has just written into the tables."""
     with connection.cursor() as cursor:
@@ -37,6 +46,7 @@ def delete_all(tables: Iterable[str]) -> list[str]:
             for table in _SEEDED
             if table in tables
         ),
+        _DROP_PARTITIONS,
     ]
 
 

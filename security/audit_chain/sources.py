@@ -8,7 +8,7 @@ The model queues its rows with `security.audit_chain.triggers.queue_for_sealing`
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -51,6 +51,7 @@ class Source:
     Columns in `without` may change after a row was sealed. A column that is added to the model
     later must be null or empty in the rows that exist: then their encoding stays as it was.
     If a row may change once after it was sealed, `later` is the source that seals it again.
+    `deleted` tells which of some rows were deleted by the rules of the app, which has that sealed.
     """
 
     slug: str
@@ -58,6 +59,7 @@ class Source:
     condition: Q = field(default_factory=Q)
     without: frozenset[str] = frozenset()
     later: str = ""
+    deleted: Callable[[Iterable[int]], set[int]] = lambda row_ids: set()
 
     @property
     def columns(self) -> "list[Field[Any, Any]]":

@@ -26,11 +26,13 @@ Progress = Callable[[int], None]
 class Verification:
     """What was verified: the number of sealed rows and of seals, and the tail that waits.
 
+    `deleted`: how many of the rows are gone by the rules of their app, such as retention.
     `findings` are sentences about what is wrong, at most 1,000 of the `wrong` that there are.
     """
 
     rows: int = 0
     seals: int = 0
+    deleted: int = 0
     tail: UnsealedTail = field(default_factory=UnsealedTail)
     wrong: int = 0
     findings: list[str] = field(default_factory=list)
@@ -66,6 +68,7 @@ def verify(
         on_rows(sealed)
     seals.check_end()
     rows.check_end()
+    verification.deleted = rows.deleted
     verification.tail = unsealed_tail()
     if verification.tail.age(now) > LAG_MAX:
         verification.report(

@@ -16,15 +16,20 @@ class RowsVerifier:
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
+        self.deleted = 0
         # Rows that differ and may have a later state: findings by its source and the row.
         self._doubtful: dict[str, dict[int, str]] = defaultdict(dict)
 
     def check(self, seals: list[Seal]) -> None:
         """The rows of these seals."""
         sources, contents = all_sources(), contents_of(seals)
+        deleted = _deleted(seals, contents)
+        self.deleted += sum(map(len, deleted.values()))
         for seal in seals:
             if seal.source in sources:
-                self._compare(seal, sources[seal.source], contents[seal.source])
+                self._compare(
+                    seal, sources[seal.source], contents[seal.source], deleted[seal.source]
+                )
             else:
                 self._report(f"Seal {seal.number} is of {seal.source!r}, which nothing seals.")
 
@@ -44,11 +49,15 @@ class RowsVerifier:
             for (row_id,) in _unsealed(each):
                 self._report(f"{each.slug} {row_id} was added past the triggers: it is not sealed.")
 
-    def _compare(self, seal: Seal, source: Source, contents: dict[int, bytes]) -> None:
+    def _compare(
+        self, seal: Seal, source: Source, contents: dict[int, bytes], deleted: set[int]
+    ) -> None:
         # A seal whose lists differ in length is found by its size.
         for row_id, leaf in zip(seal.rows, merkle.split(bytes(seal.leaves)), strict=False):
             content = contents.get(row_id)
             if content is not None and merkle.leaf_hash(content) == leaf:
+                continue
+            if row_id in deleted:
                 continue
             finding = f"{seal.source} {row_id} {_difference(source, row_id, leaf, content)}"
             if source.later:
@@ -64,6 +73,17 @@ def contents_of(seals: list[Seal]) -> dict[str, dict[int, bytes]]:
         row_ids[seal.source].update(seal.rows)
     sources = all_sources()
     return {slug: sources[slug].contents(ids) for slug, ids in row_ids.items() if slug in sources}
+
+
+def _deleted(seals: Iterable[Seal], contents: dict[str, dict[int, bytes]]) -> dict[str, set[int]]:
+    """Those of the missing rows that were deleted by the rules of their app, by source."""
+    sources, missing = all_sources(), defaultdict(set)
+    for seal in seals:
+        missing[seal.source].update(set(seal.rows) - contents.get(seal.source, {}).keys())
+    return {
+        slug: sources[slug].deleted(ids) if ids and slug in sources else set()
+        for slug, ids in missing.items()
+    }
 
 
 def _difference(source: Source, row_id: int, leaf: bytes, content: bytes | None) -> str:

@@ -38,6 +38,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
     "dashboard:settings": ("/settings",),
     "dashboard:people": ("/settings/people", "/settings/people?role=auditor&sort=-last"),
+    "dashboard:retention": ("/settings/retention", "/settings/retention?act=keep"),
     "dashboard:me": ("/settings/me", "/settings/me?act=deputy"),
     "dashboard:reports": ("/reports",),
     "dashboard:books-check": ("/reports/books-checks/1",),

@@ -13,6 +13,8 @@ from tests.keys.builders import PAID, add_key, adjust, allocate, hold, limit, re
 
 pytestmark = pytest.mark.django_db
 
+_COPY = "CREATE TABLE keys_charge_2000_01 (LIKE keys_charge) INHERITS (keys_charge);"
+
 # What breaks each check, by what the check is called.
 DAMAGES = {
     "1 commit-fits": "ALTER TABLE keys_window DISABLE TRIGGER ALL",
@@ -23,6 +25,8 @@ DAMAGES = {
     "3 window-used": "UPDATE keys_window SET used = used + 1",
     "3 one-open-window": "UPDATE keys_window SET closed_at = now(), committed = 0",
     "6 adjusted-charge-is-final": "UPDATE keys_charge SET hold_expired_at = now()",
+    "6 charge-is-in-one-place": f"{_COPY} INSERT INTO keys_charge_2000_01 TABLE ONLY keys_charge",
+    "6 partitions-of-charges": _COPY,
     "6 append-only": "ALTER TABLE keys_charge DISABLE TRIGGER ALL",
     "7 slices-of-charges": "UPDATE keys_usageslice SET estimated_cost = estimated_cost + 1",
     "7 slices-of-windows": "UPDATE keys_usageslice SET agent_id = 'bob'",

@@ -296,6 +296,14 @@ class Office(RuleBasedStateMachine):
         midnight = self.clock.replace(hour=0, minute=0, second=0) + timedelta(days=1)
         self.clock = midnight - second if midnight - self.clock > second else midnight + second
 
+    @rule(days=st.sampled_from([0, 36]), complete=st.booleans())
+    def partition(self, days, complete):
+        """Final charges move to their months, some sooner than ever; late ones still come."""
+        at = self.now + timedelta(days=days)
+        keys.partition_charges(now=at)
+        if complete:
+            keys.complete_partitions(now=at)
+
     @rule(sweep=st.sampled_from(["charges", "allocations", "windows", "keys", "stranded", "away"]))
     def sweep(self, sweep):
         """The jobs, in any order, or never."""

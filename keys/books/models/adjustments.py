@@ -1,5 +1,6 @@
 """Adjustments of settled charges, and the usage that charges and adjustments add up to."""
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 
@@ -38,6 +39,15 @@ class UsageCounts(models.Model):
 FIGURES = [field.name for field in UsageCounts._meta.local_fields]
 
 
+_HAS_CHARGE = """
+    IF NOT EXISTS (SELECT FROM keys_charge WHERE id = NEW.charge_id) THEN
+        RAISE EXCEPTION 'Charge % does not exist.', NEW.charge_id
+              USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NEW;
+"""
+
+
 class Adjustment(UsageCounts):
     """A correction of a settled charge: what to add to its figures, below zero to reduce them.
 
@@ -46,7 +56,10 @@ class Adjustment(UsageCounts):
     `settled_at` are those of the charge, so that sums of usage need no join.
     """
 
-    charge = models.ForeignKey(Charge, models.PROTECT, related_name="adjustments")
+    # Without a constraint, because charges move to partitions; `adjustment_has_its_charge` instead.
+    charge = models.ForeignKey(
+        Charge, models.PROTECT, related_name="adjustments", db_constraint=False
+    )
     allocation = models.ForeignKey(Allocation, models.PROTECT, related_name="+")
     api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+")
     model = models.CharField(max_length=200, blank=True)
@@ -68,6 +81,12 @@ class Adjustment(UsageCounts):
         triggers = [
             row_triggers.append_only("adjustment_is_append_only"),
             queue_for_sealing("adjustment_is_sealed", source="adjustment"),
+            pgtrigger.Trigger(
+                name="adjustment_has_its_charge",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func=_HAS_CHARGE,
+            ),
         ]
 
     def __str__(self) -> str:

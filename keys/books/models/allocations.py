@@ -199,6 +199,19 @@ ROTATION_NEEDED = Q(status=Allocation.Status.ACTIVE, warned_at__isnull=False) & 
 )
 
 
+# A charge leaves the table only when the same row is in a partition, which inherits from the table.
+_KEPT = """
+    IF EXISTS (
+        SELECT FROM gone g WHERE NOT EXISTS (
+            SELECT FROM keys_charge c
+             WHERE c.id = g.id AND c.tableoid <> TG_RELID AND (c.*) IS NOT DISTINCT FROM (g.*)))
+    THEN
+        RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;
+    END IF;
+    RETURN NULL;
+"""
+
+
 class Charge(models.Model):
     """One call's cost: held before it, settled after it.
 
@@ -217,6 +230,10 @@ class Charge(models.Model):
     is by Butler's price book and contains what the request and its searches cost beside tokens,
     `provider_cost` is as the provider reported.
     `request_digest` (SHA-256) tells whether a repeated request is the same.
+
+    Charges that can no longer change move to partitions by month, which inherit from this table
+    (`ChargePartition`): queries read them, too. Statements of calls in flight say `ONLY
+    keys_charge`, so that they plan and lock no partition.
     """
 
     class Status(models.TextChoices):
@@ -341,7 +358,14 @@ class Charge(models.Model):
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__status="settled", old__hold_expired_at__isnull=True),
             ),
-            pgtrigger.Protect(name="charge_is_kept", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="charge_is_kept",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Delete,
+                referencing=pgtrigger.Referencing(old="gone"),
+                func=_KEPT,
+            ),
             # What can still be corrected once is sealed as an estimate, and then as a charge.
             queue_for_sealing(
                 "charge_is_sealed",

@@ -7,6 +7,7 @@ invariant holds. Checks whose names have the same number belong to one invariant
 from collections.abc import Iterable
 
 from common.row_checks import Check, Finding, run_checks
+from keys.books.sql.partitions import COUNTED_FROM
 from keys.books.sql.slices import columns, usage_of, usage_of_adjustment
 from keys.limits import sql
 from keys.models import MEASURES
@@ -65,6 +66,11 @@ def _wrong_windows(spent: str, *, only: str = "true") -> str:
                    AS x(counted)
          WHERE w.used <> x.counted
         """  # noqa: S608 - statements of this file
+
+
+def _counted(at: str) -> str:
+    """Whether a moment is in a slice of which every charge is there, none deleted by retention."""
+    return f"date_bin('15 minutes', {at}, 'epoch') > {COUNTED_FROM}"
 
 
 _APPEND_ONLY = (
@@ -135,7 +141,11 @@ CHECKS = [
           LEFT JOIN (SELECT allocation_id, sum(tokens) AS tokens, sum(cost) AS cost
                        FROM keys_settled_usage WHERE status = 'settled' GROUP BY allocation_id) u
             ON u.allocation_id = a.id
-         WHERE a.used <> coalesce(u.tokens, 0) OR a.used_cost <> coalesce(u.cost, 0)
+         WHERE (a.used <> coalesce(u.tokens, 0) OR a.used_cost <> coalesce(u.cost, 0))
+           AND NOT EXISTS (
+               SELECT FROM keys_chargepartition p
+                WHERE p.dropped_at IS NOT NULL
+                  AND date_trunc('month', a.created_at AT TIME ZONE 'UTC') = p.month)
         """,
     ),
     Check(
@@ -149,7 +159,8 @@ CHECKS = [
             SELECT unnest(a.payers), u.settled_at, u.tokens, u.cost
               FROM keys_settled_usage u JOIN keys_allocation a ON a.id = u.allocation_id
              WHERE u.status = 'settled'
-            """
+            """,
+            only=f"w.starts_at > {COUNTED_FROM}",
         ),
     ),
     Check(
@@ -201,6 +212,29 @@ CHECKS = [
         _missing_triggers(*_APPEND_ONLY),
     ),
     Check(
+        "6 charge-is-in-one-place",
+        "a charge is in the table of charges or in one of its partitions, never in two",
+        "SELECT id AS charge, count(*) FROM keys_charge GROUP BY id HAVING count(*) > 1",
+    ),
+    Check(
+        "6 partitions-of-charges",
+        "each partition of charges is there, with triggers that keep its rows, and there are no "
+        "others",
+        """
+        SELECT coalesce(p.name, t.relname) AS partition
+          FROM (SELECT 'keys_charge_' || to_char(month, 'YYYY_MM') AS name
+                  FROM keys_chargepartition WHERE dropped_at IS NULL) p
+          FULL JOIN (
+            SELECT c.relname, (
+                     SELECT count(*) FROM pg_trigger g
+                      WHERE g.tgrelid = c.oid AND g.tgenabled <> 'D'
+                        AND g.tgname IN ('rows_are_final', 'rows_come_from_the_table')) AS triggers
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+             WHERE i.inhparent = 'keys_charge'::regclass) t ON t.relname = p.name
+         WHERE p.name IS NULL OR t.relname IS NULL OR t.triggers <> 2
+        """,
+    ),
+    Check(
         "7 slices-of-charges",
         "each slice of usage = the charges settled in it, as adjusted; shown is what it lacks",
         f"""
@@ -212,15 +246,16 @@ CHECKS = [
               FROM (
                 SELECT c.settled_at, c.allocation_id, c.api_key_id, c.model,
                        {columns(usage_of("c"))}
-                  FROM keys_charge c WHERE c.status = 'settled'
+                  FROM keys_charge c WHERE c.status = 'settled' AND {_counted("c.settled_at")}
                 UNION ALL
                 SELECT j.settled_at, j.allocation_id, j.api_key_id, j.model,
                        {columns(usage_of_adjustment("j", "c"))}
                   FROM keys_adjustment j JOIN keys_charge c ON c.id = j.charge_id
+                 WHERE {_counted("j.settled_at")}
               ) AS u JOIN keys_allocation a ON a.id = u.allocation_id
             UNION ALL
             SELECT starts_at, api_key_id, agent_id, cost_centre_id, label, model, {_LESS}
-              FROM keys_usageslice
+              FROM keys_usageslice WHERE {_counted("starts_at")}
           ) AS each
          GROUP BY 1, 2, 3, 4, 5, 6
         HAVING {_DIFFER}

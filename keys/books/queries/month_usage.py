@@ -6,7 +6,20 @@ The texts have the parameters `since`, `until` (moments on quarters of an hour) 
 from datetime import date, datetime
 
 from keys.books.queries.usage_lines import SUMMED, SUMS
+from keys.books.sql.partitions import COUNTED_FROM
 from keys.models import Charge, StaleUsage, UsageRollup, UsageSlice
+
+__all__ = [
+    "COUNTED_FROM",
+    "MONTH_MEASURES",
+    "MONTH_USAGE",
+    "OPEN_ESTIMATES",
+    "adjustments_sql",
+    "charge_figures_sql",
+    "days_not_made",
+    "overdue_holds",
+    "unpriced_models",
+]
 
 MONTH_MEASURES = SUMMED
 

@@ -27,6 +27,7 @@ from keys.books.sql.key_selection import (
     SERVED_BY_KEY,
 )
 from keys.books.sql.locks import JOIN, LOCK
+from keys.books.sql.partitions import COUNTED_FROM, DROPPED, IS_OPEN, LOCK_CLOSED, SCAN
 from keys.books.sql.past_usage import COUNT_IN_WINDOWS, RESERVE_ALLOCATIONS
 from keys.books.sql.report_usage import CHARGE, RECORD, REPORTED
 from keys.books.sql.rotate import COMMITTED, MOVE
@@ -47,7 +48,9 @@ __all__ = [
     "COMMITTED",
     "COUNT_CHARGES",
     "COUNT_IN_WINDOWS",
+    "COUNTED_FROM",
     "CUT_CHARGES",
+    "DROPPED",
     "DUE",
     "END",
     "EXTEND_HOLDS",
@@ -56,10 +59,12 @@ __all__ = [
     "FROZEN_PAYERS",
     "HOLD",
     "HOLD_ONE",
+    "IS_OPEN",
     "JOIN",
     "LACKING",
     "LOCK",
     "LOCK_ALLOCATION",
+    "LOCK_CLOSED",
     "LOCK_ROLLUP",
     "LOOK",
     "MOVE",
@@ -68,6 +73,7 @@ __all__ = [
     "REPORTED",
     "RESERVE_ALLOCATIONS",
     "ROLL_UP",
+    "SCAN",
     "SERVED_BY_KEY",
     "START_ROLLUP",
     "TAKE_SLOT",

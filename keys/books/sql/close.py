@@ -25,7 +25,7 @@ CLOSE = Statement(
           FROM keys_allocation a
           LEFT JOIN LATERAL (
             SELECT sum(held_tokens)::bigint AS tokens, sum(held_cost) AS cost
-              FROM keys_charge
+              FROM ONLY keys_charge
              WHERE allocation_id = a.id AND status = 'held' AND api_key_id = a.api_key_id) h
             ON true
          WHERE a.id = ANY(%(allocations)s) AND a.status = 'active'

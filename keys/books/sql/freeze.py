@@ -36,7 +36,7 @@ class CutCharge(NamedTuple):
 CUT_CHARGES = Statement(
     """
     SELECT c.id AS charge, min(f.scope) AS scope
-      FROM keys_charge c
+      FROM ONLY keys_charge c
       JOIN keys_allocation a ON a.id = c.allocation_id
       JOIN keys_freeze f ON f.thawed_at IS NULL AND f.mode = 'cut'
            AND f.scope = ANY(keys_freeze_scopes(a.payers, a.agent_id, c.api_key_id))

@@ -281,7 +281,7 @@ HOLD = Statement(
           LEFT JOIN keys k ON k.slug = CASE WHEN g.guest THEN g.api_key ELSE r.api_key_id END
           LEFT JOIN places p ON p.slug = k.slug
           LEFT JOIN keys_agent ag ON ag.slug = r.agent_id
-          LEFT JOIN keys_charge c
+          LEFT JOIN ONLY keys_charge c
                  ON c.allocation_id = r.id AND c.idempotency_key = g.idempotency_key
         WINDOW on_key AS (PARTITION BY k.slug ORDER BY g.n)
     ),
@@ -397,8 +397,8 @@ HOLD = Statement(
 # Extend the holds of running calls, so that they do not expire. Charges that end now are skipped.
 EXTEND_HOLDS = Statement(
     """
-    UPDATE keys_charge SET expires_at = %(until)s
-     WHERE id IN (SELECT id FROM keys_charge WHERE id = ANY(%(charges)s) AND status = 'held'
+    UPDATE ONLY keys_charge SET expires_at = %(until)s
+     WHERE id IN (SELECT id FROM ONLY keys_charge WHERE id = ANY(%(charges)s) AND status = 'held'
                    ORDER BY id FOR UPDATE SKIP LOCKED)
     """,
     NoRow,

@@ -35,8 +35,9 @@ REPORTED = Statement(
            a.allocated_cost - a.used_cost - a.held_cost AS left_cost, a.token_cost_max, a.closed_at,
            -- The first call in the gateway sets the wire format: other sessions need no search.
            a.wire_format <> '' AND EXISTS (
-               SELECT FROM keys_charge WHERE allocation_id = a.id AND route <> '') AS is_metered,
-           (SELECT id FROM keys_charge
+               SELECT FROM ONLY keys_charge WHERE allocation_id = a.id AND route <> ''
+           ) AS is_metered,
+           (SELECT id FROM ONLY keys_charge
              WHERE allocation_id = a.id AND idempotency_key = %(idempotency_key)s) AS earlier
       FROM keys_allocation a WHERE a.id = %(allocation)s
     """,
@@ -77,7 +78,7 @@ ChargeRow = model_row(Charge)
 
 # The charge with an idempotency key.
 CHARGE = Statement(
-    f"SELECT {', '.join(ChargeRow._fields)} FROM keys_charge"  # noqa: S608 - columns
+    f"SELECT {', '.join(ChargeRow._fields)} FROM ONLY keys_charge"  # noqa: S608 - columns
     " WHERE allocation_id = %(allocation)s AND idempotency_key = %(idempotency_key)s",
     ChargeRow,
 )

@@ -24,7 +24,7 @@ END = Statement(
     before AS (
         SELECT c.*,
                g.status = 'expired' AND c.route <> '' AND c.held_tokens > 0 AS is_sent
-          FROM keys_charge c JOIN given g ON g.id = c.id
+          FROM ONLY keys_charge c JOIN given g ON g.id = c.id
          WHERE c.status = 'held' AND (g.status <> 'expired' OR c.expires_at <= %(at)s)
             OR c.status = 'expired' AND g.status = 'settled'
             OR c.hold_expired_at IS NOT NULL AND g.status <> 'expired'
@@ -35,7 +35,7 @@ END = Statement(
     ),
     -- The charges, ended: what each cost and what it no longer holds.
     ended AS (
-        UPDATE keys_charge c
+        UPDATE ONLY keys_charge c
            SET status = CASE WHEN b.is_sent THEN 'settled' ELSE g.status END,
                basis = CASE WHEN b.is_sent THEN 'estimated' ELSE g.basis END,
                input_tokens = g.input_tokens,

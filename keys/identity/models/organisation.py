@@ -11,6 +11,9 @@ from keys.limits import periods
 
 _USD = "USD"
 
+# A fiscal year, and the time to close it.
+CHARGES_KEPT_MONTHS_MIN = 13
+
 
 def validate_zone(name: str) -> None:
     """Raise a ValidationError unless `name` is an IANA time zone."""
@@ -78,6 +81,13 @@ class Organisation(models.Model):
         validators=[MaxValueValidator(100)],
         help_text="Warn when more than this percentage of a cost is estimated.",
     )
+    charges_kept_months = models.PositiveSmallIntegerField(
+        "months that charges are kept",
+        null=True,
+        blank=True,
+        help_text="For how many months after their settlement single charges are kept. Sums of "
+        "usage are always kept.",
+    )
 
     budget_threshold_percents = ArrayField(
         models.PositiveSmallIntegerField(
@@ -134,6 +144,11 @@ class Organisation(models.Model):
                     estimated_share_warning_percent__range=(0, 100),
                 ),
                 name="organisation_thresholds_are_percentages",
+            ),
+            models.CheckConstraint(
+                condition=Q(charges_kept_months=None)
+                | Q(charges_kept_months__range=(CHARGES_KEPT_MONTHS_MIN, 1200)),
+                name="organisation_keeps_charges_for_a_year",
             ),
         ]
 

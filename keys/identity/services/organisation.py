@@ -1,8 +1,9 @@
 """Change the settings of the organisation."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -37,6 +38,13 @@ def change_organisation(
 
     Refusals: WrongValue.
     """
+    return write_organisation(changes, reason=reason, actor=actor, now=now)
+
+
+def write_organisation(
+    changes: Mapping[str, Any], *, reason: str, actor: Actor, now: datetime
+) -> Organisation:
+    """As `change_organisation`, for any field, in the caller's transaction."""
     Organisation.objects.get_or_create()
     row = Organisation.objects.select_for_update(no_key=True).get()
     after = {field: value for field, value in changes.items() if getattr(row, field) != value}

@@ -39,7 +39,7 @@ COMMITTED = Statement(
         UNION ALL
         -- On any other key: the calls that are in flight there.
         SELECT 'key:' || c.api_key_id, c.held_tokens, c.held_cost
-          FROM keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
+          FROM ONLY keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
          WHERE c.status = 'held' AND NOT (a.status = 'active' AND a.api_key_id = c.api_key_id)
       ) AS each
      GROUP BY scope

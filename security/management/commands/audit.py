@@ -71,7 +71,7 @@ class Command(BaseCommand):
             self.stderr.write(f"  {finding}")
         self.stdout.write(
             f"Verified {count(verification.rows, 'row')} in {count(verification.seals, 'seal')}, "
-            f"and {count(anchors, 'checkpoint')}. {verification.tail}."
+            f"and {count(anchors, 'checkpoint')}. {verification.tail}.{_gone(verification)}"
         )
         if not verification.wrong:
             self.stdout.write("Nothing was changed, removed, added or reordered.")
@@ -109,3 +109,10 @@ def _anchors(file: Path | None) -> list[SignedCheckpoint]:
     if file and not file.exists():
         raise CommandError(f"There is no file {file}.")
     return checkpoint_file.read(file or settings.AUDIT_CHECKPOINTS)
+
+
+def _gone(verification: Verification) -> str:
+    if not verification.deleted:
+        return ""
+    rows = count(verification.deleted, "sealed row")
+    return f" Of these, {rows} are gone by retention, as was sealed."
