@@ -80,7 +80,7 @@ def partition_table(user: Any, query: Mapping[str, str], now: datetime) -> Table
         columns=_COLUMNS,
         rows=rows,
         sort="-month",
-        totals={name: sum(tables.value(row, name) for row in rows) for name in _SUMMED},
+        totals={name: sum(tables.value(row, name) or 0 for row in rows) for name in _SUMMED},
     )
     return tables.paged(table, query)
 
@@ -89,12 +89,12 @@ _SUMMED = [column.name for column in _COLUMNS if column.total]
 
 
 def _row(partition: ChargePartition, size: int) -> Row:
+    # They are counted when the month is complete.
+    counted = {name: getattr(partition, name) for name in ("charges", "tokens", "cost")}
     return {
         "month": f"{partition.month:%Y-%m}",
         "status": partition.status,
-        "charges": partition.charges,
-        "tokens": partition.tokens,
-        "cost": partition.cost,
+        **(counted if partition.completed_at else dict.fromkeys(counted)),
         "settled_until": partition.settled_until,
         "bytes": size,
         "deleted": partition.dropped_at,

@@ -10,7 +10,7 @@ from gateway import exchange_bodies, queries
 from gateway.audit_actions import Action
 from gateway.models import Exchange
 from gateway.services import retention_lock
-from keys.models import Charge
+from keys.books.queries.charges import payer_of_call
 from security import audit
 from security.actor import Actor
 
@@ -51,12 +51,10 @@ def keep_exchange(
 @transaction.atomic(durable=True)
 def _insert(exchange: Exchange, *, days: int) -> None:
     retention_lock.share()
-    payers, centre = Charge.objects.values_list(
-        "allocation__payers", "allocation__cost_centre"
-    ).get(pk=exchange.pk)
-    days = min(days, queries.retention_days(payers))
+    payer = payer_of_call(exchange.pk)
+    days = min(days, queries.retention_days(payer.payers))
     if days > 0:
-        exchange.cost_centre_id = centre
+        exchange.cost_centre_id = payer.cost_centre_id
         exchange.expires_at = exchange.created_at + timedelta(days=days)
         Exchange.objects.bulk_create([exchange], ignore_conflicts=True)
 

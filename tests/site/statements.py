@@ -50,6 +50,7 @@ PARAMETERS: dict[str, Any] = {
     "cached_tokens": 0,
     "call_cost": Decimal(0),
     "channel": "keys_freezes",
+    "charge": 1,
     "charges": [1],
     "closed_before": NOON,
     "cost": Decimal(1),

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet, Sum
 
+from common.statements import Statement, fetch
 from keys.identity.queries.credentials import Bearer
 from keys.models import FIGURES, Adjustment, Charge
 from keys.refusals import ChargeNotFound
@@ -25,6 +26,30 @@ class ChargeFilter(NamedTuple):
     since: datetime | None = None
     until: datetime | None = None
     after: int | None = None
+
+
+class PayerOfCall(NamedTuple):
+    """The cost centre that pays for a call, and every scope of payers of its allocation."""
+
+    cost_centre_id: str
+    payers: list[str]
+
+
+# Of a call that was made a moment ago: no partition has it.
+PAYER_OF_CALL = Statement(
+    """
+    SELECT a.cost_centre_id, a.payers
+      FROM ONLY keys_charge c JOIN keys_allocation a ON a.id = c.allocation_id
+     WHERE c.id = %(charge)s
+    """,
+    PayerOfCall,
+)
+
+
+def payer_of_call(charge_id: int) -> PayerOfCall:
+    """Who pays for a call that was made a short time ago."""
+    (payer,) = fetch(PAYER_OF_CALL, charge=charge_id)
+    return payer
 
 
 def charges(which: ChargeFilter, *, bearer: Bearer, most: int) -> list[Charge]:

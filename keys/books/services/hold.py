@@ -10,7 +10,7 @@ from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from common.refusal import Refusal
-from common.statements import fetch
+from common.statements import fetch, instance
 from keys.books import sql, transactions
 from keys.books.sql.hold import HoldResult, HoldRow
 from keys.books.sql.locks import LockedRow
@@ -87,12 +87,17 @@ def hold(
         (held,) = hold_many([wanted], now=now)
         if isinstance(held, Refusal):
             raise held
-        return Charge.objects.get(pk=held.pk), True
-    except HeldBefore as before:
-        charge = Charge.objects.get(pk=before.charge_id)
+        return _charge(allocation_id, idempotency_key), True
+    except HeldBefore:
+        charge = _charge(allocation_id, idempotency_key)
         if charge.held_tokens != tokens:
             raise IdempotencyMismatch(charge_id=charge.pk) from None
         return charge, False
+
+
+def _charge(allocation_id: int, idempotency_key: str) -> Charge:
+    (row,) = fetch(sql.CHARGE, allocation=allocation_id, idempotency_key=idempotency_key)
+    return instance(Charge, row)
 
 
 def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResult | Refusal]:

@@ -76,7 +76,7 @@ RECORD = Statement(
 
 ChargeRow = model_row(Charge)
 
-# The charge with an idempotency key.
+# The charge of an open allocation with an idempotency key.
 CHARGE = Statement(
     f"SELECT {', '.join(ChargeRow._fields)} FROM ONLY keys_charge"  # noqa: S608 - columns
     " WHERE allocation_id = %(allocation)s AND idempotency_key = %(idempotency_key)s",
