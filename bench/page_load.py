@@ -17,11 +17,15 @@ from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, URLPattern, reverse
 
+from alerts.models import Alert
 from bench import server
 from dashboard.urls import app_name, urlpatterns
-from keys.models import Agent, Allocation, ApiKey, Charge
+from keys.models import Agent, ApiKey, BooksCheck, Charge, CostCentre
+from orchestration.models import SubTask, Task
+from reports.models import MonthClose
+from security.models import Approval
 
 _P95_MS, _QUERIES_MAX, _FIRST_BYTE_MS = 300, 20, 300
 _FILE_TIMES = 3
@@ -30,15 +34,24 @@ _QUERIES: dict[str, tuple[str, ...]] = {
     "search": ("?q=seed", "?q=openai"),
     "spend": ("?range=90d&by=agent", "?range=year&by=model", "?range=today&by=label"),
     "charges": ("?range=year", "?range=28d&sort=-cost"),
+    "ask-budget": ("?scope=centre:org",),
 }
 # These answer without an end.
 _STREAMS = {"live"}
-# The rows of detail pages, by the names of parameters of URLs.
+# The row that a detail page shows, the newest: by the name of its URL, or of a parameter.
 _ROWS: dict[str, tuple[type[Model], str]] = {
+    "agent": (Agent, "pk"),
+    "agent-budget": (Agent, "pk"),
+    "alert": (Alert, "pk"),
+    "approval": (Approval, "pk"),
+    "books-check": (BooksCheck, "pk"),
+    "budget": (CostCentre, "pk"),
     "charge_id": (Charge, "pk"),
-    "key_id": (ApiKey, "pk"),
-    "agent_id": (Agent, "pk"),
-    "session_id": (Allocation, "session_id"),
+    "key": (ApiKey, "pk"),
+    "month-close": (MonthClose, "slug"),
+    "person": (get_user_model(), "pk"),
+    "sub-task": (SubTask, "pk"),
+    "task": (Task, "pk"),
 }
 _FRAGMENT = re.compile(r'hx-get="([^"]+)"')
 _FILE = re.compile(r'href="([^"]*format=csv[^"]*)"')
@@ -122,7 +135,8 @@ def _addresses(web: http.client.HTTPConnection, cookie: str) -> Iterator[str]:
     for page in _pages():
         web.close()
         status, body, *_ = _open(page, web, cookie)
-        if status == http.client.METHOD_NOT_ALLOWED:
+        if status in (http.client.METHOD_NOT_ALLOWED, http.client.FOUND):
+            # It takes what a form sends, or leads to the page that it is part of.
             continue
         if status != http.client.OK:
             raise SystemExit(f"{page} answers {status}.")
@@ -140,22 +154,27 @@ def _pages() -> Iterator[str]:
         if pattern.name in _STREAMS:
             continue
         try:
-            path = reverse(f"{app_name}:{pattern.name}", kwargs=_parameters(pattern.pattern))
+            path = reverse(f"{app_name}:{pattern.name}", kwargs=_parameters(pattern))
         except NoReverseMatch:
             continue
         yield path
         yield from (path + query for query in _QUERIES.get(str(pattern.name), ()))
 
 
-def _parameters(pattern: object) -> dict[str, object]:
-    """A row for each parameter of a URL that _ROWS knows."""
-    names = getattr(pattern, "converters", {})
-    return {name: _row(name) for name in names if name in _ROWS}
+def _parameters(pattern: URLPattern) -> dict[str, object]:
+    """The row for each parameter of a URL; those that _ROWS does not know, or has no row of, are
+    left out, so that the page is."""
+    names = pattern.pattern.converters
+    rows = {name: _newest(name if name in _ROWS else str(pattern.name)) for name in names}
+    return {name: value for name, value in rows.items() if value is not None}
 
 
-def _row(name: str) -> object:
+def _newest(name: str) -> object | None:
+    if name not in _ROWS:
+        return None
     model, field = _ROWS[name]
-    return model._default_manager.order_by("-pk").values_list(field, flat=True)[0]
+    row = model._default_manager.order_by("-pk").first()
+    return row and getattr(row, field)
 
 
 def _take(
