@@ -363,7 +363,7 @@ class Charge(models.Model):
                 level=pgtrigger.Statement,
                 when=pgtrigger.After,
                 operation=pgtrigger.Delete,
-                referencing=pgtrigger.Referencing(old="gone"),
+                referencing=pgtrigger.Referencing(old="gone"),  # type: ignore[no-untyped-call]
                 func=_KEPT,
             ),
             # What can still be corrected once is sealed as an estimate, and then as a charge.

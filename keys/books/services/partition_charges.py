@@ -137,7 +137,8 @@ def _validate(partition: ChargePartition) -> None:
 def _execute(statement: SQL, partition: ChargePartition, **parameters: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(composed(statement, partition), parameters)
-        return cursor.rowcount
+        rows: int = cursor.rowcount
+        return rows
 
 
 def composed(statement: SQL, partition: ChargePartition, **values: Any) -> Composable:

@@ -110,11 +110,14 @@ class DroppedCharge(NamedTuple):
     id: int
 
 
-# Which of these charges retention deleted.
+# Which of these charges retention deleted. If somebody has changed the text so that it is no
+# multirange, it names none, and those who verify the row find that.
 DROPPED = Statement(
-    """
+    r"""
     WITH dropped AS MATERIALIZED (
-        SELECT row_ids::int8multirange AS ids FROM keys_chargepartition WHERE row_ids <> ''
+        SELECT CASE WHEN row_ids ~ '^{(\[\d{1,18},\d{1,18}\),?)+}$'
+                    THEN row_ids::int8multirange END AS ids
+          FROM keys_chargepartition WHERE dropped_at IS NOT NULL
     )
     SELECT c.id FROM unnest(%(charges)s::bigint[]) AS c(id)
      WHERE EXISTS (SELECT FROM dropped d WHERE d.ids @> c.id)

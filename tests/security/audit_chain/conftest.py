@@ -1,13 +1,13 @@
 """A chain with something of everything that is sealed."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.conf import settings
 from django.utils import timezone
 
 from keys import services as keys
-from keys.models import Charge
+from keys.models import Charge, ChargePartition
 from security.models import Approval
 from security.services import seal_rows
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report, settle
@@ -28,6 +28,10 @@ def chain(people):
     late, released, _ = (sent(lent, f"sent-{number}") for number in range(3))
     expired_at = NOON + timedelta(seconds=settings.HOLD_SECONDS)
     keys.expire_charges(now=expired_at)
+    gone = ChargePartition.objects.create(
+        month=date(2020, 1, 1), created_at=NOON, completed_at=NOON
+    )
+    ChargePartition.objects.filter(pk=gone.pk).update(dropped_at=NOON, row_ids="{[0,1)}")
     open_accounts()
     transfer(entry(RAIL, FUNDING, 100))
     seal_all(hours=2)

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db import models as fields
 from django.db.models import Model
 
-from keys.models import Adjustment, Charge
+from keys.models import Adjustment, Charge, ChargePartition
 from security.audit_chain.merkle import split
 from security.audit_chain.models import Seal
 from security.audit_chain.sources import all_sources
@@ -23,6 +23,7 @@ SEALED = {
     "charge": Charge,
     "adjustment": Adjustment,
     "approval": Approval,
+    "dropped_charges": ChargePartition,
     "transfer": Transfer,
 }
 
@@ -33,6 +34,7 @@ SET CONSTRAINTS ALL IMMEDIATE;
 ALTER TABLE security_auditentry DISABLE TRIGGER ALL;
 ALTER TABLE keys_charge DISABLE TRIGGER ALL;
 ALTER TABLE keys_adjustment DISABLE TRIGGER ALL;
+ALTER TABLE keys_chargepartition DISABLE TRIGGER ALL;
 ALTER TABLE security_approval DISABLE TRIGGER ALL;
 ALTER TABLE treasury_transfer DISABLE TRIGGER ALL;
 ALTER TABLE security_seal DISABLE TRIGGER ALL

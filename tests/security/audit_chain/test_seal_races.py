@@ -70,10 +70,10 @@ def test_a_process_that_is_killed_is_replaced_by_another(key_file):
     sealers = [_start(environment) for _ in range(2)]
     try:
         write(5)
-        wait_until(lambda: not UnsealedRow.objects.exists())
+        wait_until(lambda: not UnsealedRow.objects.exists(), seconds=60)
         os.kill(sealers[0].pid, signal.SIGKILL)
         write(5)
-        wait_until(lambda: not UnsealedRow.objects.exists())
+        wait_until(lambda: not UnsealedRow.objects.exists(), seconds=60)
     finally:
         for sealer in sealers:
             sealer.kill()
