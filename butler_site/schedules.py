@@ -50,6 +50,7 @@ JOBS = (
     Job("gate.jobs.keep_checkpoint", 60),
     Job("gate.jobs.send_checkpoint", 1440),
     Job("gate.jobs.watch_findings", 60),
+    Job("gate.jobs.watch_access_reviews", 60),
     Job("gateway.jobs.probe_keys", 1),
     Job("gateway.jobs.forget_expired", 60),
     Job("dashboard.jobs.resume_exports", 1),

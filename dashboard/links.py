@@ -60,6 +60,8 @@ links.register(
         "people": Page("dashboard:people"),
         "user": Page("dashboard:person"),
         "me": Page("dashboard:me"),
+        "access_reviews": Page("dashboard:access-reviews"),
+        "access_review": Page("dashboard:access-review", {"open": "open"}),
         "reports": Page("dashboard:reports"),
         "focus_file": Page("dashboard:focus"),
         "books_check": Page("dashboard:books-check"),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboard.views.access import access
+from dashboard.views.access_reviews import access_review, access_reviews
 from dashboard.views.agents import agent, agents
 from dashboard.views.alert_rules import alert_rule, alert_rules
 from dashboard.views.alerts import alert, alerts
@@ -68,6 +69,8 @@ urlpatterns = [
     path("settings/me", me, name="me"),
     path("settings/people", people, name="people"),
     path("settings/people/<int:pk>", person, name="person"),
+    path("settings/reviews", access_reviews, name="access-reviews"),
+    path("settings/reviews/<int:pk>", access_review, name="access-review"),
     path("reports", reports, name="reports"),
     path("reports/focus", focus, name="focus"),
     path("reports/books-checks/<int:pk>", books_check, name="books-check"),

@@ -28,6 +28,18 @@ APPROVAL_OVERDUE = register(
         subject="approval_id",
     )
 )
+ACCESS_REVIEW_OVERDUE = register(
+    AlertKind(
+        slug="access_review_overdue",
+        severity=Severity.WARNING,
+        meaning="The due date of a review of access is over, and some lines are not decided: no "
+        "person has said whether these people still need these roles.",
+        remedy="Open the review, and confirm or remove each line that is open. Butler resolves the "
+        "alert when the review is completed.",
+        page="access_review",
+        subject="review_id",
+    )
+)
 SECRET_REVEALED = register(
     AlertKind(
         slug="secret_revealed",

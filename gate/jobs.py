@@ -1,7 +1,8 @@
 """The jobs of the app, called by django-q2.
 
 Intervals, for `butler_site.schedules`: `watch_approvals` and `watch_audit_chain` every minute,
-`keep_checkpoint` and `watch_findings` every hour, `send_checkpoint` every day.
+`keep_checkpoint`, `watch_findings` and `watch_access_reviews` every hour, `send_checkpoint` every
+day.
 """
 
 from django.utils import timezone
@@ -35,3 +36,8 @@ def send_checkpoint() -> None:
 def watch_findings() -> None:
     """Every hour: alert people to leaked secrets that were not replaced in time."""
     services.alert_of_overdue_findings(now=timezone.now())
+
+
+def watch_access_reviews() -> None:
+    """Every hour: alert people once to a review of access that is overdue."""
+    services.alert_of_overdue_reviews(now=timezone.now())

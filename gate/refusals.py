@@ -112,3 +112,46 @@ class FindingDecided(Refusal):
 
     def sentence(self) -> str:
         return f"The finding {self.finding_id} is already {self.status}."
+
+
+@dataclass(eq=False)
+class ReviewOpen(Refusal):
+    """Another review of access is not completed."""
+
+    def sentence(self) -> str:
+        """What to do first."""
+        return "Another review of access is open. Decide its lines first."
+
+
+@dataclass(kw_only=True, eq=False)
+class ReviewPast(Refusal):
+    """A review of access would be due before it starts."""
+
+    field: str = "due"
+
+    def sentence(self) -> str:
+        """What to choose."""
+        return "Choose a day in the future."
+
+
+@dataclass(kw_only=True, eq=False)
+class ReviewLineNotFound(Refusal):
+    """The review has no such line."""
+
+    line_id: int
+
+    def sentence(self) -> str:
+        """Which."""
+        return f"The line {self.line_id} does not exist."
+
+
+@dataclass(kw_only=True, eq=False)
+class ReviewLineDecided(Refusal):
+    """Somebody has confirmed or removed the role already."""
+
+    line_id: int
+    decision: str
+
+    def sentence(self) -> str:
+        """What was decided."""
+        return f"This line is already {self.decision}."

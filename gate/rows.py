@@ -121,6 +121,8 @@ RULES: dict[str, Rows] = {
     "keys.bookscheck": nothing,
     "keys.chargepartition": nothing,
     "gate.reveal": nothing,
+    "gate.accessreview": nothing,
+    "gate.accessreviewline": nothing,
     "gate.finding": nothing,
     # One may be of everything.
     "keys.freeze": nothing,

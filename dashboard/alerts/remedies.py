@@ -7,6 +7,7 @@ from alerts.models import Alert
 
 # The permission that each page of a remedy needs.
 PERMISSIONS = {
+    "access_review": "auth.view_user",
     "agent": "keys.view_agent",
     "agent_budget": "keys.view_window",
     "approval": "security.view_approval",

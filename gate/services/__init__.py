@@ -1,5 +1,6 @@
 """Every write of the app."""
 
+from gate.services.access_reviews import alert_of_overdue_reviews, decide_line, start_review
 from gate.services.approval_alerts import alert_of_approvals
 from gate.services.audit_chain_alerts import (
     alert_of_unsealed_rows,
@@ -51,6 +52,7 @@ __all__ = [
     "alert_of_approvals",
     "alert_of_unsealed_rows",
     "alert_of_overdue_findings",
+    "alert_of_overdue_reviews",
     "ask_for_budget",
     "ask_reveal",
     "back_up",
@@ -58,6 +60,7 @@ __all__ = [
     "budget_effect",
     "budget_rule",
     "decide_finding",
+    "decide_line",
     "end_sessions",
     "invite",
     "invite_again",
@@ -72,6 +75,7 @@ __all__ = [
     "send_checkpoint",
     "set_access",
     "show_secret",
+    "start_review",
     "sign_out",
     "sign_out_everywhere",
     "sign_out_others",

@@ -39,6 +39,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:settings": ("/settings",),
     "dashboard:people": ("/settings/people", "/settings/people?role=auditor&sort=-last"),
     "dashboard:retention": ("/settings/retention", "/settings/retention?act=keep"),
+    "dashboard:access-reviews": ("/settings/reviews", "/settings/reviews?act=start"),
     "dashboard:me": ("/settings/me", "/settings/me?act=deputy"),
     "dashboard:reports": ("/reports",),
     "dashboard:books-check": ("/reports/books-checks/1",),
@@ -53,6 +54,8 @@ NO_PAGES = {
     "dashboard:charge",
     # tests/browser/test_people.py walks it, likewise.
     "dashboard:person",
+    # tests/browser/test_access_reviews.py walks it, likewise.
+    "dashboard:access-review",
     # tests/browser/test_alerts.py walks it, likewise.
     "dashboard:alert",
     # tests/browser/test_channels.py walks them, likewise.

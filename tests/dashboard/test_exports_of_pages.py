@@ -35,8 +35,9 @@ QUERIES = (
     "range=7d&exact=1",
     "by=unicorn",
 )
-# Their rows need a task or a closed month: tests/dashboard/test_tasks.py, test_statements.py.
-ELSEWHERE = {"task-parts", "statement"}
+# Their rows need a task, a closed month or a review: tests/dashboard/test_tasks.py,
+# test_statements.py, test_access_reviews.py.
+ELSEWHERE = {"task-parts", "statement", "access-review"}
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Chatham")
 
 
