@@ -24,6 +24,7 @@ from security.models import Approval, AuditEntry
 from security.refusals import SecondPersonNeeded
 from tests.books import assert_books_balance
 from tests.browser.walk import Watch, overflow, violations
+from tests.gateway.server import gateway_on, lend, supply_key
 from tests.keys.builders import PAID, add_key, allocate, limit, report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -85,12 +86,30 @@ def nobody_approves_their_own(page, asked):
         )
 
 
-def test_from_the_refusal_to_the_end_of_the_grant_by_keyboard(signed_in, live_server, spent):
+@pytest.fixture
+def gateway(people, sandbox, settings):
+    """The gateway with one key; ada may ever use 1,000 tokens."""
+    supply_key("nvidia-1")
+    limit(Agent.objects.get(pk="ada"), 1_000, period="total", now=timezone.now())
+    with gateway_on(sandbox, settings) as running:
+        yield running
+
+
+def call(gateway, *, tokens):
+    """A call of a new session with so many tokens, about a text of 2,000 words."""
+    session = lend(gateway.url, tokens=tokens, auto_rotate=False)
+    return session.call("budget " * 2_000)
+
+
+def test_from_the_refusal_to_the_end_of_the_grant_by_keyboard(signed_in, live_server, gateway):
+    refusal = call(gateway, tokens=1_000)
+    assert (refusal.status, refusal.code) == (400, "allocation_exhausted")
+    needed = int(refusal.headers["x-butler-tokens-needed"])
     page = signed_in().new_page()
     watch = Watch(page, live_server.url)
-    page.goto(link_of_refusal(spent))
-    expect(page.get_by_label("How much more")).to_have_value("700")
-    expect(page.get_by_text("it may use 700 tokens more in total")).to_be_visible()
+    page.goto(refusal.json["butler"]["ask_page"].removeprefix(settings.PUBLIC_URL))
+    expect(page.get_by_label("How much more")).to_have_value(str(needed))
+    expect(page.get_by_text(f"it may use {needed:,} tokens more in total")).to_be_visible()
     faults = violations(page) + overflow(page)
     page.get_by_label("Why").focus()
     page.keyboard.type("a late report")
@@ -111,13 +130,12 @@ def test_from_the_refusal_to_the_end_of_the_grant_by_keyboard(signed_in, live_se
     expect(page.get_by_role("status").filter(has_text="It is approved.")).to_be_visible()
     grant = Approval.objects.get().grant
 
-    now = timezone.now()
-    report(allocate(tokens=700, now=now, auto_rotate=False), 650, now=now)
+    assert call(gateway, tokens=needed).status == 200
     with pytest.raises(LimitReached):
-        allocate(tokens=700, now=now)
+        allocate(tokens=needed, now=timezone.now())
     end = grant.ends_at
     keys.expire_allocations(now=end)
-    allocate(tokens=100, now=end - timedelta(microseconds=1))
+    allocate(tokens=10, now=end - timedelta(microseconds=1))
     with pytest.raises(LimitReached):
         allocate(tokens=1, now=end)
     with time_machine.travel(end):
