@@ -11,10 +11,10 @@ from dashboard.ranges import DateRange
 from gate.rows import bindings
 from keys.books.queries.spend import (
     SLICE_SECONDS,
+    SpendColumn,
     SpendFilter,
-    SpendPeriod,
     slice_start,
-    spend_over_time,
+    spend_columns,
 )
 from reports.landing import HISTORY_DAYS
 
@@ -30,7 +30,7 @@ def usage_of(user: Any, scope: str, *, zone: ZoneInfo, now: datetime) -> dict[st
         which = which._replace(cost_centres=(slug,))
     else:
         which = which._replace(agents=(slug,))
-    periods = _by_day(which, zone, by="")
+    periods = _by_day(which, zone, by="", shown=[""])
     return {unit: {each.starts: _in(each, unit) for each in periods} for unit in ("usd", "tokens")}
 
 
@@ -50,13 +50,14 @@ def usage_of_many(
     found: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     wanted, which = set(scopes), _history(user, zone, now)
     if centres := _slugs(wanted, "centre"):
-        for each in _by_day(which._replace(cost_centres=centres), zone, by="cost_centre"):
+        which_centres = which._replace(cost_centres=centres)
+        for each in _by_day(which_centres, zone, by="cost_centre", shown=paths):
             for scope in wanted.intersection(
-                f"centre:{slug}" for slug in paths.get(each.group, ())
+                f"centre:{slug}" for slug in paths.get(each.group or "", ())
             ):
                 found[scope][each.starts] += _in(each, unit)
     if agents := _slugs(wanted, "agent"):
-        for each in _by_day(which._replace(agents=agents), zone, by="agent"):
+        for each in _by_day(which._replace(agents=agents), zone, by="agent", shown=agents):
             found[f"agent:{each.group}"][each.starts] += _in(each, unit)
     return found
 
@@ -68,8 +69,10 @@ def _history(user: Any, zone: ZoneInfo, now: datetime) -> SpendFilter:
     return SpendFilter(days.starts_at, slice_start(now) + _SLICE, within=within)
 
 
-def _by_day(which: SpendFilter, zone: ZoneInfo, *, by: str) -> list[SpendPeriod]:
-    return spend_over_time(which, step="day", zone=zone, by=by)
+def _by_day(
+    which: SpendFilter, zone: ZoneInfo, *, by: str, shown: Iterable[str]
+) -> list[SpendColumn]:
+    return spend_columns(which, step="day", zone=zone, by=by, shown=shown)
 
 
 def _slugs(scopes: Iterable[str], kind: str) -> tuple[str, ...]:
@@ -77,5 +80,5 @@ def _slugs(scopes: Iterable[str], kind: str) -> tuple[str, ...]:
     return tuple(sorted(slug for each, _, slug in parts if each == kind))
 
 
-def _in(period: SpendPeriod, unit: str) -> Decimal:
-    return period.spend.cost if unit == "usd" else Decimal(period.spend.tokens)
+def _in(column: SpendColumn, unit: str) -> Decimal:
+    return column.cost if unit == "usd" else Decimal(column.tokens)
