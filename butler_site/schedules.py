@@ -10,6 +10,8 @@ from keys import services as keys
 
 # Several processes may start at once; the advisory lock lets one of them change the rows.
 _LOCK = 0x7363_6865
+# Files of scheduled reports are made and sent one after the other.
+REPORT_SECONDS_MAX = 1800
 
 
 class Job(NamedTuple):
@@ -54,6 +56,7 @@ JOBS = (
     Job("gateway.jobs.probe_keys", 1),
     Job("gateway.jobs.forget_expired", 60),
     Job("dashboard.jobs.resume_exports", 1),
+    Job("dashboard.jobs.send_reports", 1, seconds_max=REPORT_SECONDS_MAX),
     Job("treasury.jobs.expire_pending_transfers", 1),
     Job("treasury.jobs.carry_on_purchases", 1, seconds_max=600),
     Job("reports.jobs.delete_expired_exports", 60),

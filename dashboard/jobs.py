@@ -4,6 +4,7 @@ from django.utils import timezone
 
 # The pages register the builders of their tables.
 from dashboard import exports, urls  # noqa: F401
+from dashboard.exports.scheduled import send_run
 from reports import services as reports
 
 
@@ -16,3 +17,12 @@ def make_export(file_id: int) -> None:
 def resume_exports() -> int:
     """Every minute: files whose job died are made again; returns how many."""
     return reports.resume_exports(job=exports.JOB, now=timezone.now())
+
+
+def send_reports() -> int:
+    """Every minute: open runs of scheduled reports that are due, and send what waits; returns how
+    many runs were sent."""
+    now = timezone.now()
+    reports.open_due_runs(now=now)
+    claimed = (reports.claim_run(run, now=now) for run in reports.runs_to_send(now=now))
+    return sum(send_run(run, now=now) for run in claimed if run)

@@ -70,6 +70,8 @@ links.register(
         "statement": Page("dashboard:centre-statement"),
         "statements": Page("dashboard:statements"),
         "signed_statement": Page("dashboard:signed-statement"),
+        "report_schedules": Page("dashboard:report-schedules"),
+        "report_schedule": Page("dashboard:report-schedule"),
         "cost_shares": Page("dashboard:cost-shares"),
         "save_view": Page("dashboard:save-view"),
         "change_view": Page("dashboard:change-view"),

@@ -24,6 +24,7 @@ from dashboard.views.month_closes import month_close, month_closes
 from dashboard.views.notifications import notification, notifications
 from dashboard.views.overview import overview
 from dashboard.views.people import people, person
+from dashboard.views.report_schedules import report_schedule, report_schedules
 from dashboard.views.reports import reports
 from dashboard.views.retention import retention
 from dashboard.views.routes import route, routes
@@ -76,6 +77,8 @@ urlpatterns = [
     path("reports/books-checks/<int:pk>", books_check, name="books-check"),
     path("reports/months", month_closes, name="month-closes"),
     path("reports/months/<slug:month>", month_close, name="month-close"),
+    path("reports/schedules", report_schedules, name="report-schedules"),
+    path("reports/schedules/<int:pk>", report_schedule, name="report-schedule"),
     path("reports/shared-costs", cost_shares, name="cost-shares"),
     path("reports/statements", statements, name="statements"),
     path(

@@ -39,10 +39,12 @@ from alerts.services.rules import (
     evaluate_rule,
 )
 from alerts.services.send_again import send_again
+from alerts.services.send_report import ReportNotDelivered, send_report
 from alerts.services.snooze import end_due_snoozes, end_snooze, snooze
 
 __all__ = [
     "ForeignAlert",
+    "ReportNotDelivered",
     "RouteTerms",
     "RuleTerms",
     "acknowledge",
@@ -74,6 +76,7 @@ __all__ = [
     "retry_due",
     "rotate_signing_secret",
     "send_again",
+    "send_report",
     "send_due_digests",
     "snooze",
     "test_channel",

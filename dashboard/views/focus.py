@@ -1,8 +1,6 @@
 """A month of usage as a file for tools that read FOCUS."""
 
-from collections.abc import Iterable, Iterator
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import permission_required
@@ -11,15 +9,12 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from common.admin.visible_rows import visible_to
 from dashboard.exports import csv_files
+from dashboard.exports.focus_files import Counted, month_for
 from dashboard.organisation import organisation_of
-from gate.queries import bindings
-from reports.focus import VERSIONS, ClosedFocusMonth, FocusMonth
-from reports.queries.month_closes import standing_close
+from reports.focus import VERSIONS
 
 _FIRST_YEAR, _LAST_YEAR = 2000, 8999
-_UTC = ZoneInfo("UTC")
 
 
 @never_cache
@@ -32,28 +27,13 @@ def focus(request: HttpRequest) -> HttpResponseBase:
     if first is None or version not in VERSIONS:
         sentence = f"Use a month such as month=2026-11, and the version {' or '.join(VERSIONS)}."
         return HttpResponse(sentence, status=400, content_type="text/plain")
-    month = _focus_month(request, first, version)
+    month = month_for(request.user, organisation_of(request), first, version)
     answer = StreamingHttpResponse(
-        csv_files.pieces(_lines(month)), content_type=csv_files.MEDIA_TYPE
+        csv_files.pieces(Counted(month).lines()), content_type=csv_files.MEDIA_TYPE
     )
     name = f"focus-{version}-{first:%Y-%m}.csv"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
-
-
-def _focus_month(request: HttpRequest, first: date, version: str) -> FocusMonth:
-    """The frozen lines of a closed month; what the books have now of an open one."""
-    organisation = organisation_of(request)
-    if close := standing_close(first):
-        lines = visible_to(request.user, close.lines.all())
-        return ClosedFocusMonth(organisation, first, version, close=close, lines=lines)
-    return FocusMonth(organisation, first, version, tuple(bindings(request.user)) or None)
-
-
-def _lines(month: FocusMonth) -> Iterator[Iterable[str]]:
-    yield month.columns
-    for row in month.rows():
-        yield (csv_files.cell(value, _UTC) for value in row)
 
 
 def _month(text: str) -> date | None:

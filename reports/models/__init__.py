@@ -18,6 +18,7 @@ from reports.models.month_closes import (
     OpenEstimate,
 )
 from reports.models.saved_views import SavedView
+from reports.models.schedules import ReportDelivery, ReportRun, ReportSchedule
 
 __all__ = [
     "CLOSED_MEASURES",
@@ -33,6 +34,9 @@ __all__ = [
     "MarkUp",
     "MonthClose",
     "OpenEstimate",
+    "ReportDelivery",
+    "ReportRun",
+    "ReportSchedule",
     "SavedView",
     "StatementNote",
 ]

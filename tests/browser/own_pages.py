@@ -45,6 +45,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:books-check": ("/reports/books-checks/1",),
     "dashboard:month-closes": ("/reports/months",),
     "dashboard:month-close": ("/reports/months/2026-10", "/reports/months/2026-10?act=lock"),
+    "dashboard:report-schedules": ("/reports/schedules", "/reports/schedules?act=add"),
     "dashboard:statements": ("/reports/statements",),
     "dashboard:cost-shares": ("/reports/shared-costs", "/reports/shared-costs?act=split"),
 }
@@ -72,6 +73,8 @@ NO_PAGES = {
     # It needs a closed month: tests/dashboard/test_statements.py.
     "dashboard:centre-statement",
     "dashboard:signed-statement",
+    # Its number differs: tests/dashboard/test_report_schedules.py.
+    "dashboard:report-schedule",
     "dashboard:live",
     "dashboard:theme",
     "dashboard:save-view",
