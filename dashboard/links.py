@@ -14,6 +14,7 @@ links.register(
         "spend_of_centre": FilteredPage("spend", by="cost_centre"),
         "budgets": Page("dashboard:budgets", {"unit": "unit", "period": "period"}),
         "budget": Page("dashboard:budget"),
+        "cost_centres": Page("dashboard:cost-centres"),
         "agent_budget": Page("dashboard:agent-budget"),
         "charge": Page("dashboard:charge"),
         "charges": Page(

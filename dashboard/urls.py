@@ -14,6 +14,7 @@ from dashboard.views.budget_requests import ask_budget
 from dashboard.views.budgets import budget, budgets
 from dashboard.views.channels import channel, channels
 from dashboard.views.charges import charge, charges
+from dashboard.views.cost_centres import cost_centres
 from dashboard.views.cost_shares import cost_shares
 from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
@@ -67,6 +68,7 @@ urlpatterns = [
     path("charges/<int:charge_id>", charge, name="charge"),
     path("settings", settings, name="settings"),
     path("settings/retention", retention, name="retention"),
+    path("settings/cost-centres", cost_centres, name="cost-centres"),
     path("settings/me", me, name="me"),
     path("settings/people", people, name="people"),
     path("settings/people/<int:pk>", person, name="person"),

@@ -42,6 +42,7 @@ class Action(StrEnum):
     PROVIDER_CHANGE = "provider.change"
     ORGANISATION_CHANGE = "organisation.change"
     COST_CENTRE_CREATE = "cost_centre.create"
+    COST_CENTRE_RENAME = "cost_centre.rename"
     AGENT_CREATE = "agent.create"
     # Only of state files, which do not say what was changed.
     AGENT_CHANGE = "agent.change"

@@ -85,6 +85,7 @@ from keys.identity.services.agents import (
     ensure_cost_centre,
     ensure_cost_centre_below_root,
     issue_token,
+    rename_cost_centre,
     revoke_token,
 )
 from keys.identity.services.allow_lists import set_allow_list
@@ -120,6 +121,7 @@ from keys.supply.services.refuse_key import (
 from keys.supply.services.served_models import set_served_models
 
 __all__ = [
+    "rename_cost_centre",
     "BOOKS_CHECK_SECONDS_MAX",
     "IMPORTED_CHARGE",
     "PARTITIONED_AFTER",

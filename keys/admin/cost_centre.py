@@ -119,6 +119,7 @@ class CostCentreAdmin(AllowListAdmin):
                 obj.pk,
                 name=form.cleaned_data["name"],
                 parent=parent and parent.pk,
+                reason=form.cleaned_data.get("reason", ""),
                 actor=person_of(request),
                 now=timezone.now(),
             )

@@ -39,6 +39,11 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:settings": ("/settings",),
     "dashboard:people": ("/settings/people", "/settings/people?role=auditor&sort=-last"),
     "dashboard:retention": ("/settings/retention", "/settings/retention?act=keep"),
+    "dashboard:cost-centres": (
+        "/settings/cost-centres",
+        "/settings/cost-centres?act=add",
+        "/settings/cost-centres?act=rename-research",
+    ),
     "dashboard:access-reviews": ("/settings/reviews", "/settings/reviews?act=start"),
     "dashboard:me": ("/settings/me", "/settings/me?act=deputy"),
     "dashboard:reports": ("/reports",),

@@ -24,6 +24,7 @@ TOKEN_PREFIX = "bt"  # noqa: S105 - what agent tokens begin with, no secret
 TOKEN_DAYS = 365
 _LIVE_TOKENS_MAX = 2
 _DAYS_MAX = 3650
+_NAME_MAX = 200
 ROOT_COST_CENTRE = "org"
 RowT = TypeVar("RowT", bound=Model)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -42,7 +43,13 @@ def check_slug(slug: str) -> str:
 
 @transaction.atomic
 def create_cost_centre(
-    slug: str, *, name: str = "", parent: str | None = None, actor: Actor, now: datetime
+    slug: str,
+    *,
+    name: str = "",
+    parent: str | None = None,
+    reason: str = "",
+    actor: Actor,
+    now: datetime,
 ) -> CostCentre:
     """Create a cost centre below `parent`, or a root without one.
 
@@ -63,8 +70,38 @@ def create_cost_centre(
         action=Action.COST_CENTRE_CREATE,
         subject=f"centre:{slug}",
         after={"name": centre.name, "parent": parent},
+        reason=reason,
         at=now,
     )
+    return centre
+
+
+@transaction.atomic(durable=True)
+def rename_cost_centre(
+    slug: str, *, name: str, reason: str, actor: Actor, now: datetime
+) -> CostCentre:
+    """Give a cost centre another name on pages; closed months keep the one that they have.
+
+    The same name again is no change. Refusals: CostCentreNotFound, WrongValue.
+    """
+    name = name.strip()
+    if not 0 < len(name) <= _NAME_MAX:
+        raise WrongValue(f"Use a name of 1 to {_NAME_MAX} characters.", field="name")
+    centre = CostCentre.objects.select_for_update(no_key=True).filter(pk=slug).first()
+    if centre is None:
+        raise CostCentreNotFound(cost_centre=slug)
+    if centre.name != name:
+        before, centre.name = centre.name, name
+        centre.save(update_fields=["name"])
+        audit.record(
+            actor=actor,
+            action=Action.COST_CENTRE_RENAME,
+            subject=f"centre:{slug}",
+            before={"name": before},
+            after={"name": name},
+            reason=reason,
+            at=now,
+        )
     return centre
 
 
