@@ -211,7 +211,9 @@ class PolicyForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["above_needs"].required = False
+        # Who may only look has no such field.
+        if above_needs := self.fields.get("above_needs"):
+            above_needs.required = False
         self.initial["in_force"] = self.instance.in_force_since is not None
 
     @property

@@ -347,6 +347,14 @@ def test_the_list_of_policies_says_them_in_words(client, deciders):
     assert "USD above" in page
 
 
+def test_who_may_only_look_sees_a_policy(client, deciders):
+    user = deciders[0]
+    user.user_permissions.add(Permission.objects.get(codename="view_approvalpolicy"))
+    client.force_login(user)
+    policy = ApprovalPolicy.objects.get(kind="limit")
+    assert client.get(f"/admin/security/approvalpolicy/{policy.pk}/change/").status_code == 200
+
+
 def test_policies_are_set_in_the_admin(client, deciders):
     client.force_login(get_user_model().objects.create_superuser("root", "root@example.org"))
     policy = ApprovalPolicy.objects.get(kind="limit")
