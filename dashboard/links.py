@@ -24,6 +24,7 @@ links.register(
                 "settled_from": "since",
                 "settled_until": "until",
                 "allocation": "allocation",
+                "paying_centre": "directly",
                 **_FILTERS,
             },
         ),
@@ -81,6 +82,10 @@ links.register(
         "delete_note": Page("dashboard:delete-note"),
         "export_file": Page("dashboard:export-file"),
         "export_content": Page("dashboard:export-content"),
+        "treasury": Page("dashboard:treasury"),
+        "account": Page("dashboard:account"),
+        "purchase": Page("dashboard:purchase"),
+        "purchase_policy": Page("dashboard:purchase-policy"),
         "theme": Page("dashboard:theme"),
         "live": Page("dashboard:live", {"page": "page", "row": "row"}),
     }

@@ -52,6 +52,7 @@ MAIN = (
     Entry("Tasks", "list-checks", "tasks", "orchestration.view_task"),
     Entry("Approvals", "badge-check", "approvals", waiting=_approvals, opens=_has_inbox),
     Entry("Alerts", "bell", "alerts", "alerts.view_alert", _alerts),
+    Entry("Treasury", "landmark", "treasury", "treasury.view_account"),
     Entry("Reports", "file-text", "reports"),
 )
 SMALL = (

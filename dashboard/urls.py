@@ -36,6 +36,7 @@ from dashboard.views.spend import spend
 from dashboard.views.statements import centre_statement, signed_csv, statements
 from dashboard.views.tasks import sub_task, task, tasks
 from dashboard.views.theme import theme
+from dashboard.views.treasury import account, purchase, purchase_policy, treasury
 
 app_name = "dashboard"
 urlpatterns = [
@@ -103,6 +104,10 @@ urlpatterns = [
     path("tasks", tasks, name="tasks"),
     path("tasks/<int:pk>", task, name="task"),
     path("tasks/parts/<int:pk>", sub_task, name="sub-task"),
+    path("treasury", treasury, name="treasury"),
+    path("treasury/accounts/<int:pk>", account, name="account"),
+    path("treasury/purchases/<int:pk>", purchase, name="purchase"),
+    path("treasury/policies/<int:pk>", purchase_policy, name="purchase-policy"),
     path("theme", theme, name="theme"),
     path("live", live, name="live"),
 ]

@@ -149,6 +149,8 @@ RULES: dict[str, Rows] = {
     "treasury.account": nothing,
     "treasury.transfer": nothing,
     "treasury.closedperiod": nothing,
+    "treasury.consumption": nothing,
+    "treasury.consumptionrun": nothing,
     "treasury.payee": nothing,
     "treasury.purchasepolicy": nothing,
     "treasury.purchase": nothing,

@@ -7,7 +7,8 @@ from django.utils import timezone
 from common.refusal import Refusal
 from treasury import services as treasury
 from treasury.ledger_days import ledger_day
-from treasury.queries import due_purchases
+from treasury.models import PurchasePolicy
+from treasury.queries import credits, due_purchases
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,24 @@ def carry_on_purchases() -> int:
     for purchase_id in due:
         _carry_on(purchase_id)
     return len(due)
+
+
+def post_consumption() -> int:
+    """Every five minutes: post what was consumed of each credit, then buy where it is too little.
+
+    Returns how many transfers were posted.
+    """
+    count = sum(treasury.post_consumption(credit, now=timezone.now()) for credit in credits())
+    for policy_id in PurchasePolicy.objects.filter(is_automatic=True).values_list("pk", flat=True):
+        _buy(policy_id)
+    return count
+
+
+def _buy(policy_id: int) -> None:
+    try:
+        treasury.buy_credit(policy_id, now=timezone.now())
+    except Refusal as refusal:
+        logger.warning("Policy %s buys nothing: %s", policy_id, refusal)
 
 
 def _carry_on(purchase_id: int) -> None:

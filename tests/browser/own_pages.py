@@ -36,6 +36,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
         "/spend?range=today&by=agent&agent=ada&metric=cost_per_call",
     ),
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
+    "dashboard:treasury": ("/treasury", "/treasury?act=payee"),
     "dashboard:settings": ("/settings",),
     "dashboard:people": ("/settings/people", "/settings/people?role=auditor&sort=-last"),
     "dashboard:retention": ("/settings/retention", "/settings/retention?act=keep"),
@@ -80,6 +81,10 @@ NO_PAGES = {
     "dashboard:signed-statement",
     # Its number differs: tests/dashboard/test_report_schedules.py.
     "dashboard:report-schedule",
+    # tests/browser/test_treasury.py walks them, likewise.
+    "dashboard:account",
+    "dashboard:purchase",
+    "dashboard:purchase-policy",
     "dashboard:live",
     "dashboard:theme",
     "dashboard:save-view",

@@ -2,6 +2,7 @@
 
 from treasury.models.accounts import Account, AccountKind, NormalSide
 from treasury.models.closed_periods import ClosedPeriod
+from treasury.models.consumption import Consumption, ConsumptionRun
 from treasury.models.payees import Payee, PurchaseMethod
 from treasury.models.policies import PurchasePolicy
 from treasury.models.purchases import (
@@ -18,6 +19,8 @@ __all__ = [
     "Account",
     "AccountKind",
     "ClosedPeriod",
+    "Consumption",
+    "ConsumptionRun",
     "NormalSide",
     "Payee",
     "Phase",

@@ -1,7 +1,17 @@
 """Every read of the app."""
 
 from treasury.queries.balances import balance
+from treasury.queries.consumption import credits
+from treasury.queries.credit import dry_run, effective_credit, runway
 from treasury.queries.ledger_check import ledger_check
 from treasury.queries.purchases import due_purchases
 
-__all__ = ["balance", "due_purchases", "ledger_check"]
+__all__ = [
+    "balance",
+    "credits",
+    "dry_run",
+    "due_purchases",
+    "effective_credit",
+    "ledger_check",
+    "runway",
+]

@@ -4,6 +4,7 @@ Each check is one query of the rows that break an invariant, in one snapshot.
 """
 
 from common.row_checks import Check, Finding, run_checks
+from keys.books.queries.month_usage import COUNTED_FROM
 
 _TRIGGERS = (
     "transfer_follows_the_rules",
@@ -161,6 +162,38 @@ CHECKS = [
             ON p.payee_id = y.slug AND p.status = 'settled' AND p.reversed_at IS NULL
          GROUP BY a.id
         HAVING a.debits_posted - a.credits_posted <> coalesce(sum(p.amount), 0)
+        """,
+    ),
+    Check(
+        "10 consumption",
+        "the charges of a UTC day on an API key = the transfers that post them, once a day has "
+        "ended and was posted, and while retention keeps its charges",
+        f"""
+        WITH posted AS (
+            SELECT c.api_key_id, c.day, sum(c.amount) AS amount
+              FROM treasury_consumption c
+              JOIN treasury_consumptionrun r ON r.credit_account_id = c.credit_account_id
+             WHERE c.day < (r.posted_at AT TIME ZONE 'UTC')::date
+               AND c.day::timestamp AT TIME ZONE 'UTC' > {COUNTED_FROM}
+             GROUP BY c.api_key_id, c.day
+        )
+        SELECT p.api_key_id AS api_key, p.day, p.amount AS posted, u.cost AS charged
+          FROM posted p CROSS JOIN LATERAL (
+               SELECT coalesce(sum(cost), 0) AS cost FROM keys_settled_usage
+                WHERE api_key_id = p.api_key_id AND status = 'settled'
+                  AND settled_at >= p.day::timestamp AT TIME ZONE 'UTC'
+                  AND settled_at < (p.day + 1)::timestamp AT TIME ZONE 'UTC') u
+         WHERE p.amount <> u.cost
+        """,  # noqa: S608 - a constant
+    ),
+    Check(
+        "11 consumption-and-transfers",
+        "each consumption = its transfer, between the credit and the expense of its cost centre",
+        """
+        SELECT c.id AS consumption, c.amount, t.amount AS transferred
+          FROM treasury_consumption c JOIN treasury_transfer t ON t.id = c.transfer_id
+         WHERE t.amount <> abs(c.amount)
+            OR c.credit_account_id <> CASE WHEN c.amount > 0 THEN t.credit_id ELSE t.debit_id END
         """,
     ),
 ]

@@ -3,6 +3,7 @@
 from treasury.services.accounts import AccountTerms, open_account
 from treasury.services.advance_purchase import advance_purchase
 from treasury.services.apply_answer import apply_answer
+from treasury.services.buy_credit import buy_credit
 from treasury.services.close_period import close_period
 from treasury.services.decide_purchase import cancel_purchase, confirm_purchase, deny_purchase
 from treasury.services.payees import PayeeTerms, propose_payee, retire_payee
@@ -13,6 +14,7 @@ from treasury.services.pending import (
     void_pending,
 )
 from treasury.services.policies import BuyingTerms, pause_policy, propose_policy, resume_policy
+from treasury.services.post_consumption import post_consumption
 from treasury.services.propose_purchase import propose_purchase
 from treasury.services.transfer import Entry, transfer
 
@@ -24,6 +26,7 @@ __all__ = [
     "advance_purchase",
     "apply_answer",
     "begin_pending",
+    "buy_credit",
     "cancel_purchase",
     "close_period",
     "confirm_purchase",
@@ -31,6 +34,7 @@ __all__ = [
     "expire_pending",
     "open_account",
     "pause_policy",
+    "post_consumption",
     "post_pending",
     "propose_payee",
     "propose_policy",

@@ -17,6 +17,7 @@ from security.refusals import ApprovalOutdated
 from treasury.audit_actions import Action
 from treasury.models import Payee, PurchasePolicy
 from treasury.refusals import WrongPolicy
+from treasury.services.purchase_alerts import resolve_pause
 
 _AMOUNTS = (
     *("threshold", "target", "per_purchase_max", "daily_max", "monthly_max", "approval_above"),
@@ -119,6 +120,7 @@ def resume_policy(policy_id: int, *, reason: str, actor: Actor, now: datetime) -
     if not paused.update(paused_at=None, paused_reason="", declines=0, next_at=None):
         return False
     _record(policy_id, Action.POLICY_RESUME, reason=reason, actor=actor, now=now)
+    resolve_pause(policy_id, actor=actor, note=reason, now=now)
     return True
 
 

@@ -9,6 +9,7 @@ from treasury.audit_actions import Action
 from treasury.models import Purchase, PurchasePolicy, PurchaseStatus, PurchaseStep
 from treasury.refusals import PurchaseEnded, PurchaseNotFound, WrongPurchase
 from treasury.services.policies import pause
+from treasury.services.purchase_alerts import tell_of_pause, tell_of_purchase
 
 BUYER = Actor.job("purchases")
 ENDS = (
@@ -91,6 +92,7 @@ def move(
         reason=note,
         at=now,
     )
+    tell_of_purchase(purchase, before=before, note=note, now=now)
 
 
 def change(purchase: Purchase, **columns: Any) -> None:
@@ -119,7 +121,8 @@ def count_decline(policy: PurchasePolicy, *, note: str, now: datetime) -> None:
     )
     if policy.declines >= policy.declines_max:
         reason = f"{policy.declines} purchases in a row were declined, the last one: {note}"
-        pause(policy.pk, reason=reason, actor=BUYER, now=now)
+        if pause(policy.pk, reason=reason, actor=BUYER, now=now):
+            tell_of_pause(policy.pk, reason=reason, now=now)
 
 
 def cool_off(policy: PurchasePolicy) -> timedelta:

@@ -123,6 +123,9 @@ class SimulatorServer(ThreadingHTTPServer):
         self.routes = Routes(self.vendor, self.faults)
         super().__init__((host, port), _Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that was killed."""
+
     @property
     def url(self) -> str:
         """The address, without a path."""

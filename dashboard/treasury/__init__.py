@@ -1,0 +1,1 @@
+"""The pages of the Treasury: accounts, purchases of credit, and policies."""

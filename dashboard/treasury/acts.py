@@ -1,0 +1,226 @@
+"""What people may do in the Treasury: propose payees, policies and purchases, and end purchases."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from dashboard.acts import Act, ActForm, Outcome
+from keys.models import Provider
+from security.actor import Actor
+from treasury import services as treasury
+from treasury.models import Payee, Purchase, PurchaseMethod, PurchasePolicy, PurchaseStatus
+from treasury.services import BuyingTerms, PayeeTerms
+
+_PROPOSE = "treasury.propose_purchase"
+_NOT_SENT = (PurchaseStatus.PROPOSED, PurchaseStatus.APPROVED, PurchaseStatus.RESERVED)
+
+
+def _amount(label: str, help_text: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label, min_value=0, max_digits=20, decimal_places=2, help_text=help_text
+    )
+
+
+class PayeeForm(ActForm):
+    """Asks who can be paid."""
+
+    slug = forms.SlugField(label="Name", max_length=64, help_text="The name of the payee here.")
+    provider = forms.ChoiceField(help_text="The provider that sells the credit.")
+    method = forms.ChoiceField(
+        choices=PurchaseMethod.choices, help_text="Whether Butler pays, or a person."
+    )
+    rail = forms.SlugField(
+        max_length=40,
+        initial="simulator",
+        help_text="The rail that Butler pays by, or the name of the account a person pays from.",
+    )
+    destination = forms.CharField(
+        max_length=200,
+        help_text="How the rail names the payee; for a person, the address of the page to pay on.",
+    )
+    field_order = ("slug", "provider", "method", "rail", "destination", "reason")
+
+    def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        providers = Provider.objects.values_list("slug", "name")
+        self.fields["provider"].choices = list(providers)  # type: ignore[attr-defined]
+
+
+class PolicyForm(ActForm):
+    """Asks for the terms of a policy."""
+
+    payee = forms.ChoiceField(help_text="Who is paid. The policy is that of the payee's credit.")
+    threshold = _amount("Threshold", "Butler buys when there is less credit than this.")
+    target = _amount("Target", "Butler buys up to this much credit.")
+    per_purchase_max = _amount("Most per purchase", "The most that one purchase may cost.")
+    daily_max = _amount("Most per day", "The most that all purchases of a day may cost.")
+    monthly_max = _amount("Most per month", "The most that all purchases of a month may cost.")
+    approval_above = _amount("Approval above", "A purchase above this needs a second person.")
+    cool_off_minutes = forms.IntegerField(
+        min_value=1,
+        max_value=10_000,
+        initial=60,
+        help_text="How long Butler waits after each attempt. Declines in a row double it.",
+    )
+    declines_max = forms.IntegerField(
+        label="Declines",
+        min_value=1,
+        max_value=100,
+        initial=4,
+        help_text="After so many declines in a row, the policy is paused.",
+    )
+    quiet_from = forms.TimeField(required=False, help_text="Butler buys nothing from this hour on.")
+    quiet_until = forms.TimeField(required=False, help_text="Butler buys again at this hour.")
+    zone = forms.CharField(max_length=64, initial="UTC", help_text="The zone of days and hours.")
+    is_automatic = forms.BooleanField(
+        label="Butler buys by itself",
+        required=False,
+        help_text="Otherwise people propose purchases, within the same bounds.",
+    )
+
+    def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        payees = Payee.objects.filter(retired_at=None).values_list("slug", flat=True)
+        self.fields["payee"].choices = [(slug, slug) for slug in payees]  # type: ignore[attr-defined]
+        self.order_fields([name for name in self.fields if name != "reason"])
+
+
+class PurchaseForm(ActForm):
+    """Asks how much."""
+
+    amount = forms.DecimalField(
+        max_digits=20, decimal_places=2, help_text="How much credit is bought, without fees."
+    )
+    field_order = ("amount", "reason")
+
+
+class ReceiptForm(ActForm):
+    """Asks for the receipt."""
+
+    receipt = forms.CharField(max_length=200, help_text="The number of the provider's receipt.")
+    reason = None  # type: ignore[assignment]
+
+
+def _propose_payee(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    reason = asked.pop("reason")
+    return treasury.propose_payee(PayeeTerms(**asked), reason=reason, actor=actor, now=now)[0]
+
+
+def _propose_policy(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    reason, minutes = asked.pop("reason"), asked.pop("cool_off_minutes")
+    terms = BuyingTerms(**asked, cool_off_seconds=minutes * 60)
+    return treasury.propose_policy(terms, reason=reason, actor=actor, now=now)[0]
+
+
+def _buy(policy: PurchasePolicy, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    amount: Decimal = asked["amount"]
+    purchase = treasury.propose_purchase(
+        policy.pk, amount, reason=asked["reason"], actor=actor, now=now
+    )
+    return purchase.approval or f"Purchase {purchase.pk} is under way."
+
+
+def _pause(policy: PurchasePolicy, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.pause_policy(policy.pk, reason=asked["reason"], actor=actor, now=now)
+    return "The policy is paused: nothing is bought until somebody resumes it."
+
+
+def _resume(policy: PurchasePolicy, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.resume_policy(policy.pk, reason=asked["reason"], actor=actor, now=now)
+    return "The policy is resumed."
+
+
+def _confirm(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.confirm_purchase(purchase.pk, receipt=asked["receipt"], actor=actor, now=now)
+    return f"Purchase {purchase.pk} is credit now."
+
+
+def _deny(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.deny_purchase(purchase.pk, reason=asked["reason"], actor=actor, now=now)
+    return f"Purchase {purchase.pk} was not paid: its money is free again."
+
+
+def _cancel(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.cancel_purchase(purchase.pk, reason=asked["reason"], actor=actor, now=now)
+    return f"Purchase {purchase.pk} is cancelled."
+
+
+OFFICE_ACTS = [
+    Act(
+        name="payee",
+        button="Propose a payee",
+        about="A second person puts it on the list of those who can be paid. Its terms never "
+        "change: another destination is another payee.",
+        permission=_PROPOSE,
+        form=PayeeForm,
+        perform=_propose_payee,
+    ),
+    Act(
+        name="policy",
+        button="Propose a policy",
+        about="A second person sets it. It bounds all purchases of a provider's credit, by "
+        "people and by Butler, and replaces the policy there was.",
+        permission=_PROPOSE,
+        form=PolicyForm,
+        applies=lambda subject: Payee.objects.filter(retired_at=None).exists(),
+        perform=_propose_policy,
+    ),
+]
+POLICY_ACTS = [
+    Act(
+        name="buy",
+        button="Buy credit",
+        about="The purchase is made within the bounds of the policy, once. Above the amount that "
+        "the policy names, a second person approves it.",
+        permission=_PROPOSE,
+        form=PurchaseForm,
+        applies=lambda policy: policy.paused_at is None,
+        perform=_buy,
+    ),
+    Act(
+        name="pause",
+        button="Pause",
+        about="Nothing is bought until somebody resumes it. What was sent is carried on.",
+        permission=_PROPOSE,
+        applies=lambda policy: policy.paused_at is None,
+        perform=_pause,
+    ),
+    Act(
+        name="resume",
+        button="Resume",
+        about="Purchases are made again. Declines are counted from the beginning.",
+        permission=_PROPOSE,
+        applies=lambda policy: policy.paused_at is not None,
+        perform=_resume,
+    ),
+]
+PURCHASE_ACTS = [
+    Act(
+        name="confirm",
+        button="Confirm the payment",
+        about="You have paid it, or you see in the rail's console that it was paid, and the "
+        "provider shows the credit.",
+        permission=_PROPOSE,
+        form=ReceiptForm,
+        applies=lambda purchase: purchase.status == PurchaseStatus.NEEDS_PERSON,
+        perform=_confirm,
+    ),
+    Act(
+        name="deny",
+        button="It was not paid",
+        about="You know that no money left and none will. What is set aside is free again.",
+        permission=_PROPOSE,
+        applies=lambda purchase: purchase.status == PurchaseStatus.NEEDS_PERSON,
+        perform=_deny,
+    ),
+    Act(
+        name="cancel",
+        button="Cancel",
+        about="Nothing was sent yet, and nothing will be.",
+        permission=_PROPOSE,
+        applies=lambda purchase: purchase.status in _NOT_SENT,
+        perform=_cancel,
+    ),
+]

@@ -1,0 +1,183 @@
+"""The tables of accounts, of an account's transfers, and of purchases."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q, Sum
+
+from common import links
+from common.admin.visible_rows import visible_to
+from dashboard import tables
+from dashboard.tables import Cell, Column, Row, Table
+from treasury.models import Account, Payee, Phase, Purchase, Transfer
+from treasury.models.amounts import ZERO
+
+_MOST = 10_000
+_ACCOUNT_COLUMNS = (
+    Column("account", "Account", "link"),
+    Column("kind", "Kind"),
+    Column("currency", "Currency"),
+    Column("balance", "Balance", "money", "USD"),
+    Column("available", "Available", "money", "USD"),
+    Column("pending", "Set aside", "money", "USD", total=True),
+    Column("money", "Money", "status"),
+)
+_PURCHASE_COLUMNS = (
+    Column("purchase", "Purchase", "link"),
+    Column("status", "Status", "status"),
+    Column("provider", "Provider"),
+    Column("amount", "Amount", "money", "USD", total=True),
+    Column("money", "Money", "status"),
+    Column("by", "Proposed by"),
+    Column("at", "Proposed", "moment"),
+    Column("reason", "Why", sortable=False),
+)
+_TRANSFER_COLUMNS = (
+    Column("transfer", "Transfer", sortable=False),
+    Column("day", "Day", sortable=False),
+    Column("kind", "Kind", sortable=False),
+    Column("other", "Other account", "link", sortable=False),
+    Column("amount", "Amount", "money", "USD", sortable=False),
+    Column("balance", "Balance", "money", "USD", sortable=False),
+    Column("reference", "Reference", "link", sortable=False),
+    Column("at", "Recorded", "moment", sortable=False),
+)
+
+
+def accounts_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
+    """Every account with its balance; play money is marked."""
+    play = play_accounts()
+    rows: list[Row] = [
+        {
+            "account": Cell(each.name, links.url("account", each.pk)),
+            "kind": each.kind.replace("_", " "),
+            "currency": each.currency,
+            "balance": each.balance,
+            "available": each.available,
+            "pending": each.balance - each.available,
+            "money": "play money" if each.pk in play else "",
+        }
+        for each in visible_to(user, Account.objects.all())
+    ]
+    return tables.paged(
+        Table(
+            name="treasury-accounts",
+            title="Accounts",
+            columns=_ACCOUNT_COLUMNS,
+            rows=rows,
+            sort="account",
+            totals={"pending": sum((tables.value(row, "pending") for row in rows), ZERO)},
+            empty="No account was opened yet: the first payee opens those of its provider.",
+        ),
+        query,
+    )
+
+
+def play_accounts() -> set[int]:
+    """The accounts of rails that move no real money, and of the credit bought with it."""
+    play = Payee.objects.filter(is_play_money=True)
+    names = ("rail_account_id", "transit_account_id", "credit_account_id")
+    return {account for row in play.values_list(*names) for account in row}
+
+
+def purchases_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
+    """Purchases, the latest first."""
+    found = visible_to(user, Purchase.objects.select_related("payee"))
+    rows = [
+        {
+            "purchase": Cell(each.pk, links.url("purchase", each.pk)),
+            "status": each.status.replace("_", " "),
+            "provider": each.payee.provider_id,
+            "amount": each.amount,
+            "money": "play money" if each.payee.is_play_money else "",
+            "by": each.proposed_by,
+            "at": each.proposed_at,
+            "reason": each.reason,
+        }
+        for each in found[:_MOST]
+    ]
+    return tables.paged(
+        Table(
+            name="treasury-purchases",
+            title="Purchases",
+            columns=_PURCHASE_COLUMNS,
+            rows=rows,
+            sort="-purchase",
+            totals={"amount": sum((tables.value(row, "amount") for row in rows), ZERO)},
+            prefix="purchases-",
+            empty="Nothing was bought yet.",
+        ),
+        query,
+    )
+
+
+def transfers_table(account: Account, query: Mapping[str, str]) -> Table:
+    """What was posted on an account, the latest first, each with the balance after it."""
+    posted = (
+        Transfer.objects.filter(Q(debit=account) | Q(credit=account))
+        .filter(phase__in=[Phase.SINGLE, Phase.POST])
+        .select_related("debit", "credit")
+        .order_by("-pk")
+    )
+    count = posted[: _MOST + 1].count()
+    start = tables.offset(query.get("after", ""), min(count, _MOST))
+    end = start + tables.PAGE_ROWS
+    balance = account.balance - _sum(account, posted[:start])
+    rows = []
+    for each in posted[start:end]:
+        rows.append(_transfer_row(account, each, balance))
+        balance -= _signed(account, each)
+    return Table(
+        name="account-transfers",
+        title=f"Transfers of {account}",
+        columns=_TRANSFER_COLUMNS,
+        rows=rows,
+        count=min(count, _MOST),
+        is_capped=count > _MOST,
+        next_page=str(end) if end < min(count, _MOST) else "",
+        empty="Nothing was posted on this account yet.",
+    )
+
+
+def _sum(account: Account, newer: Any) -> Decimal:
+    sums = Transfer.objects.filter(pk__in=newer.values("pk")).aggregate(
+        debits=Sum("amount", filter=Q(debit=account), default=ZERO),
+        credits=Sum("amount", filter=Q(credit=account), default=ZERO),
+    )
+    change: Decimal = sums["debits"] - sums["credits"]
+    return change if account.normal_side == "debit" else -change
+
+
+def _signed(account: Account, each: Transfer) -> Decimal:
+    is_debit = each.debit_id == account.pk
+    amount: Decimal = each.amount
+    return amount if is_debit == (account.normal_side == "debit") else -amount
+
+
+def _transfer_row(account: Account, each: Transfer, balance: Decimal) -> Row:
+    other = each.credit if each.debit_id == account.pk else each.debit
+    return {
+        "transfer": each.pk,
+        "day": each.effective_on.isoformat(),
+        "kind": each.kind,
+        "other": Cell(other.name, links.url("account", other.pk)),
+        "amount": _signed(account, each),
+        "balance": balance,
+        "reference": Cell(each.reference, _reference_url(each)),
+        "at": each.created_at,
+    }
+
+
+def _reference_url(each: Transfer) -> str:
+    """What the reference leads to: a purchase, or the charges that were consumed."""
+    if each.kind == "consumption":
+        day, api_key, centre = each.reference.split(" ", 2)
+        begins = datetime.combine(date.fromisoformat(day), time(), tzinfo=UTC)
+        asked = {
+            "settled_from": begins.isoformat(),
+            "settled_until": (begins + timedelta(days=1)).isoformat(),
+        }
+        return links.url("charges", api_key=api_key, paying_centre=centre, **asked)
+    return links.url_of_subject(each.reference) or ""

@@ -1,0 +1,153 @@
+"""The Treasury: cash, credit and purchases; an account, a purchase and a policy."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from common import links
+from common.admin.visible_rows import visible_to
+from dashboard import tables
+from dashboard.acts import Act, opened_dialog, performed
+from dashboard.exports import exported
+from dashboard.treasury.acts import OFFICE_ACTS, POLICY_ACTS, PURCHASE_ACTS
+from dashboard.treasury.tables import (
+    accounts_table,
+    play_accounts,
+    purchases_table,
+    transfers_table,
+)
+from treasury.models import Account, Payee, Purchase, PurchasePolicy, PurchaseStatus
+from treasury.queries import credits, dry_run, effective_credit, runway
+from treasury.queries.credit import Runway
+
+tables.register("treasury-accounts", accounts_table, permission="treasury.view_account")
+tables.register("treasury-purchases", purchases_table, permission="treasury.view_purchase")
+_METHODS = ["GET", "HEAD", "POST"]
+_TRIED_DAYS = 30
+# Of a page, in which each credit takes a query.
+_CREDITS_MAX = 8
+
+
+class Credit(NamedTuple):
+    """A provider's credit as the overview shows it."""
+
+    account: Account
+    policy: PurchasePolicy | None
+    runway: Runway
+    is_play_money: bool
+
+
+@never_cache
+@require_http_methods(_METHODS)
+@staff_member_required
+@permission_required("treasury.view_account", raise_exception=True)
+@exported("treasury-accounts", "treasury-purchases")
+def treasury(request: HttpRequest) -> HttpResponse:
+    """GET /treasury: cash, credit, what waits; `act` opens a dialog. POST: do what it asks."""
+    acts, dialog, done = _act(request, OFFICE_ACTS, None, links.url("treasury"))
+    if done:
+        return done
+    now = timezone.now()
+    waiting = Purchase.objects.filter(status=PurchaseStatus.NEEDS_PERSON).select_related("payee")
+    context = {
+        "acts": acts,
+        "dialog": dialog,
+        "credits": _credits(now),
+        "waiting": visible_to(request.user, waiting)[:10],
+        "accounts": accounts_table(request.user, request.GET, now),
+        "purchases": purchases_table(request.user, request.GET, now),
+        "has_payees": Payee.objects.exists(),
+    }
+    return render(request, "dashboard/treasury/overview.html", context)
+
+
+def _credits(now: datetime) -> list[Credit]:
+    policies = {each.pk: each for each in PurchasePolicy.objects.all()}
+    play = play_accounts()
+    return [
+        Credit(each, policies.get(each.pk), runway(each, now=now), each.pk in play)
+        for each in credits()[:_CREDITS_MAX]
+    ]
+
+
+@never_cache
+@require_safe
+@staff_member_required
+@permission_required("treasury.view_account", raise_exception=True)
+def account(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET /treasury/accounts/7: the account with its transfers and the balance after each."""
+    found = get_object_or_404(visible_to(request.user, Account.objects.all()), pk=pk)
+    context = {
+        "account": found,
+        "is_play_money": found.pk in play_accounts(),
+        "table": transfers_table(found, request.GET),
+    }
+    return render(request, "dashboard/treasury/account.html", context)
+
+
+@never_cache
+@require_http_methods(_METHODS)
+@staff_member_required
+@permission_required("treasury.view_purchase", raise_exception=True)
+def purchase(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET /treasury/purchases/7: its timeline; `act` opens a dialog. POST: do what it asks."""
+    rows = visible_to(request.user, Purchase.objects.select_related("payee", "policy"))
+    found = get_object_or_404(rows, pk=pk)
+    acts, dialog, done = _act(request, PURCHASE_ACTS, found, links.url("purchase", pk))
+    if done:
+        return done
+    context = {
+        "purchase": found,
+        "acts": acts,
+        "dialog": dialog,
+        "steps": found.steps.order_by("-pk"),
+        "attempts": found.attempts.order_by("-number")[:20],
+    }
+    return render(request, "dashboard/treasury/purchase.html", context)
+
+
+@never_cache
+@require_http_methods(_METHODS)
+@staff_member_required
+@permission_required("treasury.view_purchasepolicy", raise_exception=True)
+def purchase_policy(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET /treasury/policies/7: its bounds, and what it would have bought in the last 30 days;
+    `act` opens a dialog. POST: do what it asks."""
+    rows = PurchasePolicy.objects.select_related("credit_account", "payee__rail_account")
+    found = get_object_or_404(visible_to(request.user, rows), pk=pk)
+    acts, dialog, done = _act(request, POLICY_ACTS, found, links.url("purchase_policy", pk))
+    if done:
+        return done
+    now = timezone.now()
+    context = {
+        "policy": found,
+        "acts": acts,
+        "dialog": dialog,
+        "credit": effective_credit(found),
+        "tried": dry_run(found, since=now - timedelta(days=_TRIED_DAYS), until=now),
+        "tried_days": _TRIED_DAYS,
+    }
+    return render(request, "dashboard/treasury/policy.html", context)
+
+
+def _act(
+    request: HttpRequest, acts: Iterable[Act], subject: Any, back: str
+) -> tuple[list[Act], Any, HttpResponse | None]:
+    """The acts of the person, the open dialog, and the answer if it was sent and done."""
+    own = [act for act in acts if act.is_for(request.user, subject)]
+    dialog = opened_dialog(request, own, subject)
+    if request.method == "POST":
+        if dialog is None:
+            raise PermissionDenied
+        if performed(request, dialog, subject):
+            return own, dialog, redirect(back)
+    return own, dialog, None

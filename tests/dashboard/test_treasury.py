@@ -1,0 +1,206 @@
+"""The pages of the Treasury: credit, accounts, purchases, policies, and what people do there."""
+
+from decimal import Decimal
+
+import pytest
+
+from keys.models import Provider
+from security.models import Approval
+from tests.dashboard.test_agents import signed_in
+from tests.keys.builders import PAID, add_key, allocate, report
+from tests.moments import NOON
+from tests.treasury.purchases import (
+    SIMULATED_CREDIT,
+    add_payee,
+    approve,
+    carry_on,
+    fund,
+    make_decider,
+    propose,
+    set_policy,
+)
+from tests.treasury.simulator import simulator
+from treasury import services as treasury
+from treasury.models import Account, Payee, Purchase, PurchasePolicy
+
+pytestmark = pytest.mark.django_db
+TERMS = {
+    "payee": "openai",
+    "threshold": "100",
+    "target": "300",
+    "per_purchase_max": "200",
+    "daily_max": "400",
+    "monthly_max": "1000",
+    "approval_above": "500",
+    "cool_off_minutes": "60",
+    "declines_max": "4",
+    "zone": "Europe/Berlin",
+    "is_automatic": "on",
+    "reason": "agents must not stop",
+}
+
+
+@pytest.fixture
+def vendor(settings, people):
+    with simulator() as server:
+        settings.SIMULATOR_URL = server.url
+        yield server
+
+
+@pytest.fixture
+def office(vendor):
+    make_decider()
+    add_payee()
+    set_policy()
+    fund("1000.00")
+    return carry_on(propose())
+
+
+def page(client, path="/treasury"):
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_without_payees_the_page_teaches(vendor):
+    assert "First propose a payee" in page(signed_in("fay", role="finance"))
+
+
+def test_credit_accounts_and_purchases_with_play_money_marked(office):
+    shown = page(signed_in("fay", role="finance"))
+    assert "play money" in shown and "buys by itself" in shown
+    assert f'href="/treasury/purchases/{office.pk}"' in shown
+    assert "credit:openai" in shown and "$960" in shown
+
+
+def test_an_account_has_the_balance_after_each_transfer(office):
+    fund("10.00", SIMULATED_CREDIT)
+    account = Account.objects.get(name=SIMULATED_CREDIT)
+    shown = page(signed_in("fay", role="finance"), f"/treasury/accounts/{account.pk}")
+    assert shown.index("$50.00") < shown.index("$40.00")
+    assert "transit:openai" in shown
+
+
+def test_consumption_leads_to_its_charges(office):
+    add_key("openai-1", rates=PAID, provider="openai")
+    report(allocate(tokens=90_000), 80_000)
+    treasury.post_consumption(Account.objects.get(name=SIMULATED_CREDIT), now=NOON)
+    account = Account.objects.get(name="expense:research")
+    fay = signed_in("fay", role="finance")
+    shown = page(fay, f"/treasury/accounts/{account.pk}")
+    start = shown.index('href="/charges?') + len('href="')
+    url = shown[start : shown.index('"', start)].replace("&amp;", "&")
+    charges = page(fay, url)
+    assert "openai-1" in charges and "80,000" in charges
+
+
+def test_a_purchase_is_a_timeline(office):
+    shown = page(signed_in("fay", role="finance"), f"/treasury/purchases/{office.pk}")
+    assert shown.index("paid, and not yet seen as credit") < shown.index("the money is set aside")
+    assert str(office.key) in shown and "sim_1 at the rail" in shown
+
+
+def test_a_policy_shows_its_bounds_and_a_dry_run(office):
+    pk = PurchasePolicy.objects.get().pk
+    shown = page(signed_in("fay", role="finance"), f"/treasury/policies/{pk}")
+    assert "What it would have bought in the last 30 days" in shown
+    assert "Cool-off until" in shown
+
+
+def test_a_person_proposes_a_payee_and_a_policy_and_buys(vendor):
+    make_decider()
+    Provider.objects.get_or_create(slug="openai", defaults={"name": "OpenAI"})
+    fay = signed_in("fay", role="finance")
+    asked = {
+        "slug": "openai",
+        "provider": "openai",
+        "method": "rail",
+        "rail": "simulator",
+        "destination": "openai",
+        "reason": "our provider",
+    }
+    assert "Propose a payee" in page(fay, "/treasury?act=payee")
+    answer = fay.post("/treasury?act=payee", asked, follow=True)
+    assert "A second person must approve" in answer.content.decode()
+    approve(Approval.objects.get(kind="payee"))
+    assert Payee.objects.get().is_play_money
+    fay.post("/treasury?act=policy", TERMS)
+    approve(Approval.objects.get(kind="purchase_policy"))
+    policy = PurchasePolicy.objects.get()
+    assert (policy.zone, policy.is_automatic, policy.cool_off_seconds) == (
+        "Europe/Berlin",
+        True,
+        3600,
+    )
+    fay.post(f"/treasury/policies/{policy.pk}?act=buy", {"amount": "25", "reason": "now"})
+    assert (Purchase.objects.get().amount, Purchase.objects.get().status) == (25, "approved")
+
+
+def test_terms_that_cannot_be_are_told_on_the_page(office):
+    fay = signed_in("fay", role="finance")
+    answer = fay.post("/treasury?act=policy", TERMS | {"target": "90"})
+    assert "The target must be above the threshold" in answer.content.decode()
+    answer = fay.post(
+        f"/treasury/policies/{PurchasePolicy.objects.get().pk}?act=buy",
+        {"amount": "201", "reason": "much"},
+    )
+    assert "in one purchase" in answer.content.decode()
+
+
+def test_a_person_ends_what_waits_for_one(office, vendor):
+    vendor.faults.plan({"kind": "action"})
+    waiting = carry_on(propose("30.00"))
+    fay = signed_in("fay", role="finance")
+    assert f"Purchase {waiting.pk}" in page(fay)
+    path = f"/treasury/purchases/{waiting.pk}"
+    assert "Confirm the payment" in page(fay, path)
+    fay.post(f"{path}?act=deny", {"reason": "the bank says no"})
+    assert Purchase.objects.get(pk=waiting.pk).status == "declined"
+    assert Account.objects.get(name="rail:simulator").available == Decimal(960)
+
+
+def test_a_policy_is_paused_and_resumed(office):
+    fay = signed_in("fay", role="finance")
+    path = f"/treasury/policies/{PurchasePolicy.objects.get().pk}"
+    fay.post(f"{path}?act=pause", {"reason": "audit"})
+    assert "audit" in page(fay, path)
+    fay.post(f"{path}?act=resume", {"reason": "done"})
+    assert PurchasePolicy.objects.get().paused_at is None
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [("viewer", 403), ("operator", 403), ("approver", 200), ("administrator", 200)],
+)
+def test_roles(office, role, status):
+    client = signed_in("rob", role=role)
+    assert client.get("/treasury").status_code == status
+    answer = client.post("/treasury?act=payee", {"slug": "mallory"})
+    assert answer.status_code == 403
+    assert not Approval.objects.filter(subject="payee:mallory").exists()
+
+
+def test_who_is_bound_to_a_cost_centre_sees_no_money(office):
+    bound = signed_in("bea", role="finance", of="research")
+    assert bound.get("/treasury").status_code == 403
+
+
+@pytest.mark.parametrize("table", ["treasury-accounts", "treasury-purchases"])
+def test_tables_are_files(office, table):
+    answer = signed_in("fay", role="finance").get(f"/treasury?format=csv&table={table}")
+    content = b"".join(answer.streaming_content).decode()
+    assert "play money" in content
+
+
+def test_pages_take_few_queries(office, django_assert_max_num_queries):
+    fay = signed_in("fay", role="finance")
+    policy, account = PurchasePolicy.objects.get().pk, Account.objects.first().pk
+    for path in (
+        "/treasury",
+        f"/treasury/purchases/{office.pk}",
+        f"/treasury/policies/{policy}",
+        f"/treasury/accounts/{account}",
+    ):
+        page(fay, path)
+        with django_assert_max_num_queries(20):
+            page(fay, path)

@@ -1,0 +1,56 @@
+"""The kinds of alerts about purchases of credit."""
+
+from alerts.kinds import AlertKind, register
+from alerts.models import Severity
+
+PURCHASE_DECLINED = register(
+    AlertKind(
+        slug="purchase_declined",
+        severity=Severity.WARNING,
+        meaning="Credit of a provider was not bought: the rail declined the payment, or there was "
+        "too little money on it. The money that was set aside is free again. Butler waits longer "
+        "after each decline in a row, and pauses the policy after some.",
+        remedy="Read the rail's own words on the page of the purchase. Put money on the rail, or "
+        "replace the card. Butler resolves the alert when the next purchase is paid.",
+        page="purchase",
+        subject="purchase_id",
+    )
+)
+PURCHASE_WAITS = register(
+    AlertKind(
+        slug="purchase_waits",
+        severity=Severity.CRITICAL,
+        meaning="A purchase of credit waits for a person: the rail asks for a confirmation such as "
+        "3-D Secure, a person pays it, or the rail does not know any more whether it was paid. Its "
+        "money stays set aside, and no other credit of this provider is bought until then.",
+        remedy="Do what the last line of the purchase's timeline says, then say on its page what "
+        "came of it. Butler resolves the alert when it is known whether the purchase was paid.",
+        page="purchase",
+        subject="purchase_id",
+    )
+)
+PURCHASES_PAUSED = register(
+    AlertKind(
+        slug="purchases_paused",
+        severity=Severity.CRITICAL,
+        meaning="As many purchases in a row were declined as the policy of this credit allows, so "
+        "it is paused: nothing is bought any more, and the credit runs out.",
+        remedy="Find out why the rail declines, and put it right. Then resume the policy on its "
+        "page, which resolves the alert.",
+        page="purchase_policy",
+        subject="policy_id",
+    )
+)
+CREDIT_LOW = register(
+    AlertKind(
+        slug="credit_low",
+        severity=Severity.WARNING,
+        meaning="There is less credit with a provider than its policy wants, and Butler may not "
+        "buy more now: a bound of the policy is reached, it is paused, or these are its quiet "
+        "hours.",
+        remedy="Look at the policy's page. If the provider is used more than before, propose a "
+        "policy with higher bounds. Butler resolves the alert when there is enough credit.",
+        page="purchase_policy",
+        subject="policy_id",
+    )
+)
