@@ -19,7 +19,7 @@ class AlertsConfig(AppConfig):
         Apprise and the HTTP client under it log addresses, tokens and payloads when something
         lowers the log level. The delivery log has what people need of it, redacted.
         """
-        autodiscover_modules("alert_kinds", "alert_surroundings", "alert_rules")
+        autodiscover_modules("alert_kinds", "alert_surroundings", "alert_recipients", "alert_rules")
         apprise_logger = logging.getLogger("apprise")
         apprise_logger.setLevel(logging.WARNING)
         apprise_logger.propagate = False

@@ -30,4 +30,5 @@ class Action(StrEnum):
     RULE_CHANGE = "alert_rule.change"
     RULE_DISABLE = "alert_rule.disable"
     RULE_ENABLE = "alert_rule.enable"
+    NOTICES_CHANGE = "notices.change"
     NOTIFICATION_SEND_AGAIN = "notification.send_again"

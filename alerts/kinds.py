@@ -24,6 +24,10 @@ class AlertKind:
     `page` is the page where the remedy is carried out, by its name in the table of links
     (`common.links`). It shows the row that the alert names in `subject`: its `key_id`, `agent_id`
     or `session_id`, or a member of its facts.
+
+    `is_security`: persons cannot mute it, and it waits for no quiet hours of theirs. `continues`:
+    slugs of kinds that tell of the same before, with the same dedup key. Who was told of one of
+    them by name is not told of this one.
     """
 
     slug: str
@@ -32,6 +36,8 @@ class AlertKind:
     remedy: str
     page: str
     subject: str
+    is_security: bool = False
+    continues: tuple[str, ...] = ()
 
 
 _kinds: dict[str, AlertKind] = {}
@@ -53,3 +59,9 @@ def all_kinds() -> Mapping[str, AlertKind]:
 def find(slug: str) -> AlertKind | None:
     """The kind with this slug; None for a kind that only another system knows (imported alerts)."""
     return _kinds.get(slug)
+
+
+def is_security(slug: str) -> bool:
+    """Whether the kind is about security; one that only another system knows is not."""
+    kind = _kinds.get(slug)
+    return kind is not None and kind.is_security

@@ -57,6 +57,11 @@ def deliveries() -> NotificationQuerySet:
     return Notification.objects.select_related("alert", "channel").order_by("-queued_at", "-pk")
 
 
+def deliveries_to(person: Any) -> NotificationQuerySet:
+    """What a person was told by e-mail, the newest first, with the alerts."""
+    return deliveries().filter(channel__person=person)
+
+
 def alerts_of_digest(digest: Notification) -> list[Alert]:
     """The alerts of a digest, also of one that is sent again; the oldest first."""
     of = digest.again_of_id or digest.pk
@@ -75,7 +80,7 @@ def channels_with_counts() -> QuerySet[Channel]:
     """
     status = Notification.Status
     last = Notification.objects.filter(channel=OuterRef("pk")).order_by("-pk")
-    return Channel.objects.annotate(
+    return Channel.objects.shared().annotate(
         last_delivery=Subquery(last.values("pk")[:1]),
         waiting_count=Count(
             "notifications", Q(notifications__status__in=(status.QUEUED, status.FAILED))

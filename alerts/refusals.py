@@ -184,6 +184,16 @@ class AlertRuleInvalid(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class NoticesInvalid(Refusal):
+    """A person cannot be told in this way."""
+
+    problem: str
+
+    def sentence(self) -> str:
+        return self.problem
+
+
+@dataclass(kw_only=True, eq=False)
 class ChannelNameTaken(Refusal):
     """Another channel has this name."""
 

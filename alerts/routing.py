@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, time, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from alerts.models import Alert, Channel, Route, Severity
@@ -68,7 +68,16 @@ def digest_moment(route: Route, now: datetime, *, zone: ZoneInfo) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 
-def quiet_end(route: Route, at: datetime, *, zone: ZoneInfo) -> datetime:
+class QuietHours(Protocol):
+    """What has quiet hours: a route, or the channel of a person."""
+
+    @property
+    def quiet_from(self) -> time | None: ...
+    @property
+    def quiet_until(self) -> time | None: ...
+
+
+def quiet_end(route: QuietHours, at: datetime, *, zone: ZoneInfo) -> datetime:
     """`at`, or the end of the quiet hours that it is in."""
     begin, end = route.quiet_from, route.quiet_until
     if begin is None or end is None:

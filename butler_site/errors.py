@@ -141,6 +141,7 @@ STATUS: dict[type[Refusal], int] = {
     orchestration.BudgetTooSmall: 422,
     alerts.ChannelUrlUnusable: 422,
     alerts.RouteInvalid: 422,
+    alerts.NoticesInvalid: 422,
     alerts.AlertRuleInvalid: 422,
     alerts.SnoozeOutOfRange: 422,
     reports.TooManyRows: 422,

@@ -80,6 +80,19 @@ AUDIT_CHECKPOINTS = Path(
     env.text("BUTLER_AUDIT_CHECKPOINTS", str(VAR_DIR / "audit-checkpoints"))
 ).resolve()
 
+# The mail server for e-mail to persons. Without one, mails are files in the folder below.
+EMAIL_HOST = env.text("BUTLER_MAIL_HOST")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = str(VAR_DIR / "mail")
+EMAIL_PORT = env.integer("BUTLER_MAIL_PORT", 587, least=1, most=65_535)
+EMAIL_HOST_USER = env.text("BUTLER_MAIL_USER")
+EMAIL_HOST_PASSWORD = env.text("BUTLER_MAIL_PASSWORD")
+_MAIL_SECURITY = env.choice("BUTLER_MAIL_SECURITY", "starttls", among=("starttls", "tls", "none"))
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL_SECURITY == "starttls", _MAIL_SECURITY == "tls"
+# Seconds of silence of the mail server after which a delivery is tried again later.
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("BUTLER_MAIL_FROM", "Butler <butler@localhost>")
+
 # --- Butler's knobs ------------------------------------------------------------------------------
 
 # The limit that a new agent begins with, in tokens per day; 0: none.

@@ -26,6 +26,7 @@ APPROVAL_OVERDUE = register(
         "the alert when somebody has decided, and when the approval expires.",
         page="approval",
         subject="approval_id",
+        continues=("approval_waiting",),
     )
 )
 ACCESS_REVIEW_OVERDUE = register(
@@ -50,6 +51,7 @@ SECRET_REVEALED = register(
         "Butler, replace it in the provider's console and in Butler.",
         page="key",
         subject="key_id",
+        is_security=True,
     )
 )
 AUDIT_UNSEALED = register(
@@ -65,6 +67,7 @@ AUDIT_UNSEALED = register(
         "`manage.py audit verify`.",
         page="seal",
         subject="seal",
+        is_security=True,
     )
 )
 AUDIT_TRUNCATED = register(
@@ -78,6 +81,7 @@ AUDIT_TRUNCATED = register(
         "the old file as evidence and move it away: Butler begins a new one.",
         page="seal",
         subject="seal",
+        is_security=True,
     )
 )
 AUDIT_CHECKPOINT = register(
@@ -90,6 +94,7 @@ AUDIT_CHECKPOINT = register(
         "cannot change it; `manage.py audit verify --anchors FILE` compares the chain with it.",
         page="seal",
         subject="seal",
+        is_security=True,
     )
 )
 SECRET_LEAKED = register(
@@ -103,6 +108,7 @@ SECRET_LEAKED = register(
         "fixed, and let somebody else thaw the key.",
         page="finding",
         subject="finding_id",
+        is_security=True,
     )
 )
 SECRET_NOT_REPLACED = register(
@@ -114,5 +120,6 @@ SECRET_NOT_REPLACED = register(
         remedy="Replace the secret now, and mark the finding as fixed on its page.",
         page="finding",
         subject="finding_id",
+        is_security=True,
     )
 )

@@ -131,6 +131,7 @@ RULES: dict[str, Rows] = {
     "alerts.notification": nothing,
     "alerts.signingsecret": nothing,
     "alerts.route": nothing,
+    "alerts.routerecipient": nothing,
     "alerts.alertrule": nothing,
     "alerts.ruleincident": nothing,
     "security.seal": nothing,

@@ -30,6 +30,7 @@ CREDENTIAL_SENT = register(
         "it.",
         page="agent",
         subject="agent_id",
+        is_security=True,
     )
 )
 SETTLEMENT_FAILED = register(

@@ -122,6 +122,7 @@ KEY_URL_CHANGED = register(
         "it does not, switch the key off, and find out in the history who changed it.",
         page="key",
         subject="key_id",
+        is_security=True,
     )
 )
 PROVIDER_URL_CHANGED = register(
@@ -135,6 +136,7 @@ PROVIDER_URL_CHANGED = register(
         "address, the keys can be switched on without their secrets.",
         page="provider",
         subject="provider",
+        is_security=True,
     )
 )
 FROZEN = register(
@@ -147,6 +149,7 @@ FROZEN = register(
         "settled, somebody other than who froze it thaws it there.",
         page="freeze",
         subject="freeze_id",
+        is_security=True,
     )
 )
 THAWED = register(
@@ -158,6 +161,7 @@ THAWED = register(
         "find out on the page of the freeze who thawed it.",
         page="freeze",
         subject="freeze_id",
+        is_security=True,
     )
 )
 BOOKS_BROKEN = register(

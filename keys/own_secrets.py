@@ -104,7 +104,7 @@ def _secrets() -> Iterator[tuple[str, str]]:
     """Every secret that Butler can read, and whose it is."""
     sealed = [
         *(("key", row, "secret") for row in ApiKey.objects.exclude(secret=None)),
-        *(("channel", row, "sealed_url") for row in Channel.objects.all()),
+        *(("channel", row, "sealed_url") for row in Channel.objects.shared()),
         *(("channel", row, "sealed") for row in SigningSecret.objects.all()),
     ]
     for kind, row, field in sealed:

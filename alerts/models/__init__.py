@@ -3,7 +3,7 @@
 from alerts.models.alert import Alert
 from alerts.models.channel import Channel
 from alerts.models.notification import Notification
-from alerts.models.route import DigestItem, Escalation, EscalationStep, Route
+from alerts.models.route import DigestItem, Escalation, EscalationStep, Route, RouteRecipient
 from alerts.models.rule import AlertRule, RuleIncident
 from alerts.models.signing_secret import SigningSecret
 from alerts.severity import Severity
@@ -17,6 +17,7 @@ __all__ = [
     "EscalationStep",
     "Notification",
     "Route",
+    "RouteRecipient",
     "RuleIncident",
     "Severity",
     "SigningSecret",

@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 
 WEBHOOK_SCHEMES = ("https", "http")
+# The service of a channel that is one person, who gets e-mail.
+PERSON = "person"
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
@@ -23,6 +26,10 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
     def enabled(self) -> Self:
         """Channels that are not switched off."""
         return self.filter(disabled_at=None)
+
+    def shared(self) -> Self:
+        """Channels that people add; not those that are one person."""
+        return self.filter(person=None)
 
     def at_severity(self, severity: str) -> Self:
         """Channels that want alerts of this severity."""
@@ -42,10 +49,14 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 
 
 class Channel(models.Model):
-    """A way to notify people: a URL, sealed as a secret.
+    """A way to notify people: a URL, sealed as a secret; or one person, by e-mail.
 
     `service` is the scheme of the URL. `https` and `http` are signed webhooks (Standard Webhooks),
     whose secrets are rows of their own; all others belong to Apprise (e-mail, Slack, …).
+
+    That of a person has no URL: its messages go to the address that the person has then. It is made
+    when a route leads to the person. They choose its quiet hours and `muted_kinds`, which count for
+    no kind about security.
 
     The channel gets alerts of `severity_min` and above, of the listed `kinds` or, without a list,
     of all kinds. After `failures` failed deliveries in a row it rests until `rests_until`, so that
@@ -56,7 +67,15 @@ class Channel(models.Model):
     name = models.CharField(
         max_length=100, unique=True, help_text="The name of the channel on pages and in messages."
     )
-    sealed_url = SealedField(bound_to="id")
+    sealed_url = SealedField(bound_to="id", null=True)
+    person = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="alert_channel",
+    )
     # Blank: the URL was sealed before this column existed.
     service = models.CharField(max_length=20, blank=True, default="", editable=False)
     severity_min = models.CharField(
@@ -67,6 +86,9 @@ class Channel(models.Model):
         help_text="The channel gets alerts of this severity and above.",
     )
     kinds = models.JSONField(default=list, blank=True)
+    muted_kinds = models.JSONField(default=list, blank=True, editable=False)
+    quiet_from = models.TimeField(null=True, blank=True, editable=False)
+    quiet_until = models.TimeField(null=True, blank=True, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False)
     rests_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(editable=False)
@@ -76,9 +98,21 @@ class Channel(models.Model):
 
     class Meta:
         ordering = ("name",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(person=None, sealed_url__isnull=False) & ~Q(service=PERSON)
+                | Q(person__isnull=False, sealed_url=None, service=PERSON),
+                name="channel_has_a_url_or_is_a_person",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_person(self) -> bool:
+        """Whether its messages go to one person."""
+        return self.service == PERSON
 
     @property
     def address(self) -> str:
@@ -88,7 +122,8 @@ class Channel(models.Model):
     @property
     def failing_key(self) -> str:
         """Dedup key of the alert about this channel's failures."""
-        return f"channel_failing:{self.pk}"
+        # One for all persons: they share the mail server.
+        return f"channel_failing:{'mail' if self.is_person else self.pk}"
 
     @property
     def is_webhook(self) -> bool:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Self
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -91,6 +92,35 @@ class Route(models.Model):
         """Whether the kind and the severity of the alert are those of the route."""
         is_kind = not self.kinds or alert.kind in self.kinds
         return is_kind and self.severity_min in Severity(alert.severity).and_below
+
+
+class RouteRecipient(models.Model):
+    """Persons whom a route tells by e-mail: one by name, or those who hold a role.
+
+    Nobody is told of an alert about a cost centre that they do not see.
+    """
+
+    route = models.ForeignKey(Route, models.CASCADE, related_name="recipients")
+    role = models.CharField(max_length=150, blank=True, default="")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("role", "person")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(role="", person__isnull=False) | Q(~Q(role=""), person=None),
+                name="routerecipient_is_a_role_or_a_person",
+            ),
+            models.UniqueConstraint(
+                fields=["route", "role"], condition=~Q(role=""), name="routerecipient_role_once"
+            ),
+            models.UniqueConstraint(fields=["route", "person"], name="routerecipient_person_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.role or str(self.person)
 
 
 class EscalationStep(models.Model):

@@ -20,6 +20,7 @@ from alerts.services.deliver import deliver
 from alerts.services.digests import send_due_digests
 from alerts.services.escalate import escalate_due
 from alerts.services.import_alerts import ForeignAlert, import_alerts
+from alerts.services.people import change_notices
 from alerts.services.raise_alert import count_again, raise_alert
 from alerts.services.retry import retry_due
 from alerts.services.routes import (
@@ -53,6 +54,7 @@ __all__ = [
     "add_rule",
     "change_channel",
     "change_channel_url",
+    "change_notices",
     "change_route",
     "change_rule",
     "count_again",

@@ -167,7 +167,7 @@ def rotate_signing_secret(channel_id: UUID, *, actor: Actor, now: datetime) -> s
 
 
 def _lock(channel_id: UUID) -> Channel:
-    channel = Channel.objects.locked().filter(pk=channel_id).first()
+    channel = Channel.objects.shared().locked().filter(pk=channel_id).first()
     if channel is None:
         raise ChannelNotFound(channel_id=str(channel_id))
     return channel

@@ -9,8 +9,9 @@ from django.db.models import F
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from alerts import alert_kinds, apprise_transport, webhook_transport
+from alerts import alert_kinds, apprise_transport, mail_transport, webhook_transport
 from alerts.apprise_transport import NoSigningSecret, NotDelivered
+from alerts.mail_transport import NoAddress
 from alerts.messages import message, payload
 from alerts.models import Channel, Notification
 from alerts.services.close import resolve_by_key
@@ -41,7 +42,8 @@ def deliver(notification_id: int, *, now: datetime) -> None:
         answer = _send(notification, now=now)
     except (NotDelivered, CannotUnseal) as error:
         answer = getattr(error, "answer", "")
-        record_failure(notification, error=str(error), answer=answer, now=now)
+        is_final = isinstance(error, NoAddress)
+        record_failure(notification, error=str(error), answer=answer, is_final=is_final, now=now)
     else:
         _record_success(notification, answer=answer, now=now)
 
@@ -53,6 +55,9 @@ def _send(notification: Notification, *, now: datetime) -> str:
     Raises NotDelivered or CannotUnseal.
     """
     channel = notification.channel
+    if channel.person:
+        _send_mail(channel.person, notification)
+        return ""
     url = security.unseal_from(channel, "sealed_url")
     if not channel.is_webhook:
         apprise_transport.send(url, **message(notification))
@@ -70,6 +75,18 @@ def _send(notification: Notification, *, now: datetime) -> str:
     )
 
 
+def _send_mail(person: Any, notification: Notification) -> None:
+    if not person.is_active or not person.email:
+        raise NoAddress
+    told = message(notification)
+    mail_transport.send(
+        person.email,
+        title=told["title"],
+        body=told["body"],
+        delivery_id=str(notification.delivery_id),
+    )
+
+
 @transaction.atomic(durable=True)
 def claim(notification_id: int, *, now: datetime) -> Notification | None:
     """Claim the notification: one caller gets it with the status sending, the others None."""
@@ -83,7 +100,7 @@ def claim(notification_id: int, *, now: datetime) -> Notification | None:
         )  # a person asked for a test: it does not wait
     if not takeable.update(status=_Status.SENDING, attempts=F("attempts") + 1, claimed_at=now):
         return None
-    related = Notification.objects.select_related("channel", "alert", "again_of")
+    related = Notification.objects.select_related("channel__person", "alert", "again_of")
     return related.get(pk=notification_id)
 
 
@@ -105,15 +122,21 @@ def _record_success(notification: Notification, *, answer: str, now: datetime) -
 
 @transaction.atomic(durable=True)
 def record_failure(
-    notification: Notification, *, error: str, answer: str = "", now: datetime
+    notification: Notification,
+    *,
+    error: str,
+    answer: str = "",
+    is_final: bool = False,
+    now: datetime,
 ) -> None:
-    """Record that an attempt failed, and let its channel rest; the last attempt gives up.
+    """Record that an attempt failed, and let its channel rest; the last attempt gives up, and one
+    that `is_final`.
 
     Does nothing when `notification.attempts` is no longer the attempt under way (fencing).
     """
     channel = _channel_of(notification)
     again_at = now + _backoff(notification.attempts)
-    last = notification.is_test or notification.attempts >= ATTEMPTS_MAX
+    last = is_final or notification.is_test or notification.attempts >= ATTEMPTS_MAX
     status = _Status.GIVEN_UP if last else _Status.FAILED
     failed = {"status": status, "last_error": error, "answer": answer}
     if not _update_claimed(notification, next_attempt_at=again_at, **failed):
@@ -139,11 +162,15 @@ def _alert_about(channel: Channel, *, now: datetime) -> None:
     raise_alert(
         kind=alert_kinds.CHANNEL_FAILING,
         dedup_key=channel.failing_key,
-        title=f"Notifications do not get through to {channel.name}",
+        title=f"Notifications do not get through to {_words(channel)}",
         detail=f"{channel.failures} deliveries in a row failed. The queue's log has the reasons.",
-        facts={"channel_id": str(channel.pk)},
+        facts={} if channel.is_person else {"channel_id": str(channel.pk)},
         now=now,
     )
+
+
+def _words(channel: Channel) -> str:
+    return "persons by e-mail" if channel.is_person else channel.name
 
 
 def _backoff(times: int) -> timedelta:

@@ -8,6 +8,7 @@ from django_q.tasks import async_task
 
 from alerts import routing, surroundings
 from alerts.models import Alert, Channel, DigestItem, Escalation, Notification, Route
+from alerts.services.people import plans_for_people
 
 # A worker is stopped when one delivery takes longer: Apprise's own limits
 # (alerts.apprise_transport) end the usual silence long before, this ends a service that answers one
@@ -16,11 +17,16 @@ DELIVERY_SECONDS = 30
 
 
 def notify(alert: Alert, *, now: datetime) -> None:
-    """Queue a notification on each channel that wants the alert, unless one is under way there."""
+    """Queue a notification on each channel that wants the alert, and for each person whom a route
+    leads to or who is waited for, unless one is under way there."""
     under_way = alert.notifications.unfinished().filter(channel=OuterRef("pk"))
-    wanting = Channel.objects.enabled().at_severity(alert.severity).exclude(Exists(under_way))
+    wanting = (
+        Channel.objects.enabled().shared().at_severity(alert.severity).exclude(Exists(under_way))
+    )
     channels = [channel for channel in wanting if channel.wants_kind(alert.kind)]
     routes = _routes(alert)
+    for plan in plans_for_people(alert, routes, now=now):
+        _keep(plan, alert, now=now)
     if not routes:
         for channel in channels:
             queue_notification(channel=channel, alert=alert, now=now)
@@ -34,7 +40,7 @@ def notify(alert: Alert, *, now: datetime) -> None:
 
 def _routes(alert: Alert) -> list[Route]:
     """The routes that match the alert; its cost centres are only looked for if one needs them."""
-    routes = Route.objects.enabled().prefetch_related("channels", "steps__channel")
+    routes = Route.objects.enabled().prefetch_related("channels", "steps__channel", "recipients")
     wanted = [route for route in routes if route.wants(alert)]
     needs_centres = any(route.cost_centre for route in wanted)
     centres = surroundings.centres_of(alert) if needs_centres else ()

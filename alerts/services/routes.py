@@ -6,10 +6,12 @@ from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
+from alerts import recipients
 from alerts.audit_actions import Action
-from alerts.models import Channel, EscalationStep, Route
+from alerts.models import Channel, EscalationStep, Route, RouteRecipient
 from alerts.refusals import AlertRouteNotFound, ChannelNotFound, RouteInvalid, RouteNameTaken
 from security import audit
 from security.actor import Actor
@@ -19,11 +21,14 @@ from security.actor import Actor
 class RouteTerms:
     """What a route does. `steps`: minutes and the channel that is told then.
 
-    `channels` and those of `steps` are ids.
+    `channels`, `persons` and the channels of `steps` are ids; `roles` are names. Persons and those
+    who hold a role get e-mail.
     """
 
     name: str
-    channels: Sequence[UUID]
+    channels: Sequence[UUID] = ()
+    roles: Sequence[str] = ()
+    persons: Sequence[int] = ()
     severity_min: str = "info"
     kinds: Sequence[str] = ()
     cost_centre: str = ""
@@ -40,7 +45,7 @@ class RouteTerms:
         return own | {"kinds": list(self.kinds)}
 
 
-_RELATED = ("channels", "steps")
+_RELATED = ("channels", "steps", "roles", "persons")
 
 
 @transaction.atomic
@@ -106,7 +111,8 @@ def _set(route: Route, terms: RouteTerms) -> None:
     if problem := _problem(terms):
         raise RouteInvalid(problem=problem)
     wanted = {*terms.channels, *(channel for _, channel in terms.steps)}
-    missing = wanted - set(Channel.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+    shared = Channel.objects.shared().filter(pk__in=wanted)
+    missing = wanted - set(shared.values_list("pk", flat=True))
     if missing:
         raise ChannelNotFound(channel_id=str(min(missing)))
     for name, value in terms.fields().items():
@@ -119,6 +125,7 @@ def _set(route: Route, terms: RouteTerms) -> None:
             raise
         raise RouteNameTaken(name=terms.name) from None
     route.channels.set(Channel.objects.filter(pk__in=terms.channels))
+    _set_recipients(route, terms)
     if _steps(route) != list(terms.steps):
         route.steps.all().delete()
         EscalationStep.objects.bulk_create(
@@ -127,11 +134,31 @@ def _set(route: Route, terms: RouteTerms) -> None:
         )
 
 
+def _set_recipients(route: Route, terms: RouteTerms) -> None:
+    if _recipients(route) != (sorted(terms.roles), sorted(terms.persons)):
+        route.recipients.all().delete()
+        RouteRecipient.objects.bulk_create(
+            [RouteRecipient(route=route, role=each) for each in sorted(set(terms.roles))]
+            + [RouteRecipient(route=route, person_id=each) for each in sorted(set(terms.persons))]
+        )
+
+
+def _recipients(route: Route) -> tuple[list[str], list[int]]:
+    rows = list(route.recipients.values_list("role", "person"))
+    return sorted(role for role, _ in rows if role), sorted(pk for _, pk in rows if pk)
+
+
 def _problem(terms: RouteTerms) -> str:
     """Why the terms make no route; empty if they do."""
     minutes = [after for after, _ in terms.steps]
     problems = {
-        "A route needs at least one channel.": not terms.channels,
+        "A route needs at least one channel, role or person.": (
+            not terms.channels and not terms.roles and not terms.persons
+        ),
+        "There is no such role or person.": (
+            bool(set(terms.roles) - set(recipients.people().role_names()))
+            or _users(terms.persons) < len(set(terms.persons))
+        ),
         "Quiet hours need a beginning and an end that differ.": (
             (terms.quiet_from is None) != (terms.quiet_until is None)
             or (terms.quiet_from is not None and terms.quiet_from == terms.quiet_until)
@@ -144,6 +171,10 @@ def _problem(terms: RouteTerms) -> str:
     return next((text for text, holds in problems.items() if holds), "")
 
 
+def _users(persons: Sequence[int]) -> int:
+    return get_user_model().objects.filter(pk__in=persons).count() if persons else 0
+
+
 def _steps(route: Route) -> list[tuple[int, UUID]]:
     return list(route.steps.order_by("after_minutes").values_list("after_minutes", "channel"))
 
@@ -151,7 +182,10 @@ def _steps(route: Route) -> list[tuple[int, UUID]]:
 def _values(route: Route) -> dict[str, Any]:
     names: Iterable[str] = RouteTerms.__dataclass_fields__
     own = {name: getattr(route, name) for name in names if name not in _RELATED}
+    roles, persons = _recipients(route)
     return own | {
+        "roles": roles,
+        "persons": persons,
         "channels": sorted(str(pk) for pk in route.channels.values_list("pk", flat=True)),
         "steps": [[minutes, str(channel)] for minutes, channel in _steps(route)],
         "enabled": route.disabled_at is None,

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from alerts import queries as alerts
-from alerts.models import Notification
+from alerts.models import Channel, Notification
 from alerts.models.notification import NotificationQuerySet
 from common import links
 from common.admin.visible_rows import visible_to
@@ -127,12 +127,19 @@ def what(notification: Notification) -> Cell:
     return Cell(notification.alert.title, links.url("alert", notification.alert.pk))
 
 
+def channel_cell(channel: Channel) -> Cell:
+    """The channel with its page; that of a person is no page of its own."""
+    if channel.is_person:
+        return Cell(channel.name, links.url("user", channel.person_id))
+    return Cell(channel.name, links.url("channel", channel.pk))
+
+
 def _row(each: Notification) -> Row:
     return {
         "notification": Cell(str(each.pk), links.url("notification", each.pk)),
         "status": each.get_status_display().lower(),
         "what": what(each),
-        "channel": Cell(each.channel.name, links.url("channel", each.channel_id)),
+        "channel": channel_cell(each.channel),
         "queued_at": each.queued_at,
         "sent_at": each.sent_at,
         "attempts": each.attempts,

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 
-from alerts import kinds
+from alerts import kinds, recipients
 from alerts import services as alerts
 from alerts.models import Channel, Route, Severity
 from alerts.models.route import MINUTES_MAX
@@ -40,7 +41,7 @@ def _minutes(number: int) -> forms.IntegerField:
 
 def _channel(number: int) -> "forms.ModelChoiceField[Channel]":
     return forms.ModelChoiceField(
-        Channel.objects.filter(disabled_at=None),
+        Channel.objects.enabled().shared(),
         label=f"Escalation {number}: channel",
         required=False,
         empty_label="None",
@@ -70,8 +71,21 @@ class RouteForm(NoQuestions):
         "those below it.",
     )
     channels = forms.ModelMultipleChoiceField(
-        Channel.objects.filter(disabled_at=None),
+        Channel.objects.enabled().shared(),
+        required=False,
         help_text="Those that are told. A channel never gets what it does not want.",
+    )
+    roles = forms.MultipleChoiceField(
+        required=False,
+        choices=lambda: [(name, name) for name in recipients.people().role_names()],
+        help_text="People who hold one of these roles get an e-mail, if they see the cost centre "
+        "that the alert is about.",
+    )
+    persons = forms.ModelMultipleChoiceField(
+        User.objects.filter(is_active=True).exclude(email="").order_by("username"),
+        required=False,
+        help_text="They get an e-mail, too, under the same condition. Who has no e-mail address is "
+        "not listed.",
     )
     digest = forms.ChoiceField(
         label="When",
@@ -110,6 +124,8 @@ class RouteForm(NoQuestions):
         return own | {
             "cost_centre": centre.pk if centre else "",
             "channels": [each.pk for each in asked.get("channels") or ()],
+            "roles": asked.get("roles") or [],
+            "persons": [each.pk for each in asked.get("persons") or ()],
             "steps": steps,
         }
 
@@ -129,6 +145,8 @@ _OWN = (
 def _initial(route: Route) -> dict[str, Any]:
     own = {name: getattr(route, name) for name in (*_OWN, "cost_centre")}
     own["channels"] = [each.pk for each in route.channels.all()]
+    own["roles"] = [each.role for each in route.recipients.all() if each.role]
+    own["persons"] = [each.person_id for each in route.recipients.all() if each.person_id]
     for number, step in zip(_STEPS, route.steps.all(), strict=False):
         own |= {f"minutes_{number}": step.after_minutes, f"channel_{number}": step.channel_id}
     return own

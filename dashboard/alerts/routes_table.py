@@ -10,12 +10,15 @@ from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.tables import Cell, Column, Table
 
+# What the words of a route are made of.
+ROUTE_PARTS = ("channels", "steps__channel", "recipients__person")
 _COLUMNS = (
     Column("name", "Route", "link"),
     Column("state", "Status", "status"),
     Column("takes", "Takes"),
     Column("cost_centre", "Cost centre"),
     Column("channels", "Channels"),
+    Column("people", "People"),
     Column("when", "When"),
     Column("quiet", "Quiet hours"),
     Column("escalation", "Escalation"),
@@ -23,8 +26,8 @@ _COLUMNS = (
 
 
 def routes_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
-    """All routes; three queries."""
-    rows = visible_to(user, Route.objects.prefetch_related("channels", "steps__channel"))
+    """All routes; five queries at most."""
+    rows = visible_to(user, Route.objects.prefetch_related(*ROUTE_PARTS))
     return tables.paged(
         Table(
             name="routes",
@@ -50,6 +53,10 @@ def words(route: Route) -> dict[str, str]:
         "takes": f"{route.severity_min}{above}: {kinds}",
         "cost_centre": route.cost_centre or "all",
         "channels": ", ".join(each.name for each in route.channels.all()),
+        "people": ", ".join(
+            each.person.username if each.person else f"role {each.role}"
+            for each in route.recipients.all()
+        ),
         "when": _when(route),
         "quiet": _quiet(route),
         "escalation": ", ".join(

@@ -123,7 +123,7 @@ def _found(request: HttpRequest, text: str) -> Channel:
     pk = as_uuid(text)
     if pk is None:
         raise Http404
-    return get_object_or_404(visible_to(request.user, Channel.objects.all()), pk=pk)
+    return get_object_or_404(visible_to(request.user, Channel.objects.shared()), pk=pk)
 
 
 def _do(request: HttpRequest, dialog: Dialog, found: Channel) -> HttpResponse | None:

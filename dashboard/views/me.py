@@ -14,6 +14,7 @@ from common import formatting, links
 from dashboard.acts import opened_dialog, performed
 from dashboard.people.delegations import delegation_lines, deputy_acts
 from dashboard.people.detail import sessions
+from dashboard.people.notices import NOTICES, notices_of
 from dashboard.theme import THEMES, theme_of
 from gate import queries, services
 from security.request_actor import person_of
@@ -27,12 +28,14 @@ def me(request: HttpRequest) -> HttpResponse:
     what it asks, or `session` ends one session, `others` all but this one."""
     user: Any = request.user
     deputies = delegation_lines(user, user, now=timezone.now())
-    dialog = opened_dialog(request, deputy_acts(user, user, deputies), user)
+    acts = [*deputy_acts(user, user, deputies), NOTICES]
+    dialog = opened_dialog(request, acts, user)
     if request.method == "POST" and dialog is None:
         return _sign_out(request)
     if request.method == "POST" and dialog and performed(request, dialog, user):
         return redirect(links.url("me"))
     context = {
+        "notices": notices_of(user),
         "deputies": deputies,
         "dialog": dialog,
         "sessions": sessions(queries.sign_ins_of(user, now=timezone.now())),

@@ -17,7 +17,7 @@ from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.acts import opened_dialog, performed
 from dashboard.alerts.route_acts import ADD, ROUTE_ACTS
-from dashboard.alerts.routes_table import routes_table, words
+from dashboard.alerts.routes_table import ROUTE_PARTS, routes_table, words
 from dashboard.exports import exported
 from keys.books.queries.pages import latest_history
 from security.audit_changes import changes
@@ -55,7 +55,7 @@ def routes(request: HttpRequest) -> HttpResponse:
 @permission_required("alerts.view_channel", raise_exception=True)
 def route(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /alerts/routes/<id>: the page; `act` opens the dialog of an act. POST: do it."""
-    rows = visible_to(request.user, Route.objects.prefetch_related("channels", "steps__channel"))
+    rows = visible_to(request.user, Route.objects.prefetch_related(*ROUTE_PARTS))
     found = get_object_or_404(rows, pk=pk)
     acts = [act for act in ROUTE_ACTS if act.is_for(request.user, found)]
     dialog = opened_dialog(request, acts, found)

@@ -3,8 +3,10 @@
 from html import unescape
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from alerts.models import Route
+from gate import roles
 from tests.alerts.builders import channel
 
 pytestmark = pytest.mark.django_db
@@ -55,3 +57,23 @@ def test_what_does_not_go_together_is_said(staff, asked):
     html = done(staff, "/alerts/routes", "add", **asked | {"channel_1": ""})
     assert "Choose both the minutes and the channel." in html
     assert not Route.objects.exists()
+
+
+def test_a_route_to_roles_and_persons_is_added_on_the_page(staff, people):
+    roles.make_groups()
+    fina = get_user_model().objects.create_user("fina", email="fina@example.org")
+    page = "/alerts/routes?act=add"
+    asked = {
+        "name": "to people",
+        "severity_min": "info",
+        "digest": "none",
+        "roles": ["finance"],
+        "persons": [fina.pk],
+    }
+    html = staff.post(page, asked, follow=True).content.decode()
+    assert "The route to people was added." in html
+    assert "fina, role finance" in html
+    found = Route.objects.get()
+    assert "fina, role finance" in staff.get(f"/alerts/routes/{found.pk}").content.decode()
+    html = staff.post(page, asked | {"name": "none", "roles": [], "persons": []}).content.decode()
+    assert "needs at least one channel, role or person" in html

@@ -1,0 +1,50 @@
+"""Send one message to a person by e-mail, through Django's mail backend."""
+
+import logging
+import smtplib
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+
+from alerts.apprise_transport import NotDelivered
+
+logger = logging.getLogger(__name__)
+
+
+class NoAddress(NotDelivered):
+    """The person was switched off or has no e-mail address: trying again does not help."""
+
+    def __str__(self) -> str:
+        return "The person was switched off or has no e-mail address."
+
+
+class MailNotSent(NotDelivered):
+    """The mail server could not be reached or did not take the message."""
+
+    def __str__(self) -> str:
+        return "The mail server could not be reached or did not take the message."
+
+
+def send(address: str, *, title: str, body: str, delivery_id: str) -> None:
+    """Send one mail; returns when the mail server took it, raises NotDelivered otherwise.
+
+    Its Message-ID is made of the delivery id, so a mail that comes twice is known as the same.
+    """
+    mail = EmailMessage(
+        # A subject is one line.
+        subject=" ".join(title.split()),
+        body=body,
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[address],
+        headers={
+            "Message-ID": f"<{delivery_id}@butler.invalid>",
+            "X-Butler-Delivery": delivery_id,
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    try:
+        mail.send()
+    except (smtplib.SMTPException, OSError, ValueError) as error:
+        # What the server says can repeat the address.
+        logger.warning("a mail was not sent: %s", type(error).__name__)
+        raise MailNotSent from None
