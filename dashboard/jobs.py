@@ -22,7 +22,7 @@ def resume_exports() -> int:
 def send_reports() -> int:
     """Every minute: open runs of scheduled reports that are due, and send what waits; returns how
     many runs were sent."""
-    now = timezone.now()
-    reports.open_due_runs(now=now)
-    claimed = (reports.claim_run(run, now=now) for run in reports.runs_to_send(now=now))
-    return sum(send_run(run, now=now) for run in claimed if run)
+    reports.open_due_runs(now=timezone.now())
+    found = reports.runs_to_send(now=timezone.now())
+    claimed = (reports.claim_run(run, now=timezone.now()) for run in found)
+    return sum(send_run(run, clock=timezone.now) for run in claimed if run)

@@ -1,9 +1,10 @@
 """Send a run of a scheduled report: its file is what the owner may see at that moment."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from tempfile import TemporaryFile
 from typing import IO, Any
 from zoneinfo import ZoneInfo
@@ -28,6 +29,7 @@ from reports.queries.month_closes import last_close
 # A larger file is not attached: the message has a link to the page.
 ATTACHED_BYTES_MAX = 5 * 1024 * 1024
 _WEBHOOK_TEXT_MAX = 256 * 1024
+_PROGRESS_ROWS = 2_000
 _MEDIA_TYPES = {"csv": csv_files.MEDIA_TYPE, "xlsx": xlsx_files.MEDIA_TYPE}
 _NO_ACCESS = "The owner may no longer see this report."
 FOCUS = "focus"
@@ -46,20 +48,21 @@ class _File:
     content: bytes | None
 
 
-def send_run(run: ReportRun, *, now: datetime) -> bool:
+def send_run(run: ReportRun, *, clock: Callable[[], datetime]) -> bool:
     """Make the file and send its messages, each of which was claimed before; whether it was sent.
 
-    Not inside a transaction. The owner and the receivers are asked for their rights each time.
+    Not inside a transaction. The rights of owner and receivers are read each time. `clock` gives
+    the time at which the job says that it lives.
     """
     try:
-        file = _file(run)
+        file = _file(run, clock)
     except (PermissionDenied, Refusal) as refusal:
-        reports.fail_run(run, error=getattr(refusal, "detail", "") or _NO_ACCESS, now=now)
+        reports.fail_run(run, error=getattr(refusal, "detail", "") or _NO_ACCESS, now=clock())
         return False
     reports.record_file(run, rows=file.rows, size=file.size, total=file.total)
-    for delivery in reports.claim_deliveries(run, now=now):
-        _deliver(run, delivery, file, now=now)
-    reports.end_run(run, now=now)
+    for delivery in reports.claim_deliveries(run, clock=clock):
+        _deliver(run, delivery, file, now=clock())
+    reports.end_run(run, now=clock())
     return True
 
 
@@ -144,7 +147,7 @@ def _payload(run: ReportRun, file: _File) -> dict[str, Any]:
     }
 
 
-def _file(run: ReportRun) -> _File:
+def _file(run: ReportRun, clock: Callable[[], datetime]) -> _File:
     """The file. PermissionDenied if the owner may not open the page; Refusals: TooManyRows."""
     schedule = run.schedule
     owner: Any = get_user_model().objects.get(pk=schedule.owner_id)
@@ -152,15 +155,15 @@ def _file(run: ReportRun) -> _File:
         raise PermissionDenied
     with TemporaryFile() as made:
         if schedule.table == FOCUS:
-            return _focus_file(run, owner, made)
+            return _focus_file(run, owner, made, clock)
         query = QueryDict(_query(schedule))
         content = content_of_page(
             owner, table=schedule.table, path=schedule.path, query=query, now=run.due_at
         )
         if schedule.file_format == "xlsx":
-            xlsx_files.write_xlsx(content, made)
+            xlsx_files.write_xlsx(content, made, progress=partial(_progress, run, clock))
         else:
-            made.writelines(csv_files.csv_pieces(content))
+            made.writelines(_kept(run, csv_files.csv_pieces(content), clock))
         return _finished(run, made, rows=content.count, total=_total(content), url=content.url)
 
 
@@ -171,10 +174,26 @@ def _query(schedule: ReportSchedule) -> str:
     return schedule.query
 
 
-def _focus_file(run: ReportRun, owner: Any, made: IO[bytes]) -> _File:
+def _progress(run: ReportRun, clock: Callable[[], datetime], rows: int) -> None:
+    if rows % _PROGRESS_ROWS == 0:
+        reports.keep_run(run, now=clock())
+
+
+def _kept(
+    run: ReportRun, pieces: Iterable[bytes], clock: Callable[[], datetime]
+) -> Iterator[bytes]:
+    """The pieces of a file; with each of them the job says that it lives."""
+    for piece in pieces:
+        reports.keep_run(run, now=clock())
+        yield piece
+
+
+def _focus_file(
+    run: ReportRun, owner: Any, made: IO[bytes], clock: Callable[[], datetime]
+) -> _File:
     month = focus_files.focus_month(owner, run.due_at)
     counted = focus_files.Counted(month)
-    made.writelines(csv_files.pieces(counted.lines()))
+    made.writelines(_kept(run, csv_files.pieces(counted.lines()), clock))
     url = f"{settings.PUBLIC_URL}{run.schedule.path}?month={month.first:%Y-%m}"
     return _finished(run, made, rows=counted.rows, total=_usd(counted.billed), url=url)
 

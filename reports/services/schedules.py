@@ -1,6 +1,6 @@
 """Scheduled reports: keep them, open a run when one is due, and record what was sent."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -156,14 +156,19 @@ def end_run(run: ReportRun, *, now: datetime) -> None:
         _own(run).update(status=ReportRun.Status.DONE, ended_at=now)
 
 
-def claim_deliveries(run: ReportRun, *, now: datetime) -> Iterable[ReportDelivery]:
+def keep_run(run: ReportRun, *, now: datetime) -> bool:
+    """Say that the job of the run lives; False if another job has taken the run over."""
+    return bool(_own(run).update(claimed_at=now))
+
+
+def claim_deliveries(run: ReportRun, *, clock: Callable[[], datetime]) -> Iterable[ReportDelivery]:
     """The messages of a run that are still to be sent, each claimed before it is given.
 
     Those that a dead job was sending are among them: they go out with the same id.
     """
     unsent = run.deliveries.exclude(status=ReportDelivery.Status.SENT)
     for delivery in unsent.select_related("person", "channel"):
-        if not _own(run).update(claimed_at=now):
+        if not keep_run(run, now=clock()):
             return
         mine = ReportDelivery.objects.filter(pk=delivery.pk, attempts=delivery.attempts)
         if delivery.attempts < ATTEMPTS_MAX and mine.exclude(status="sent").update(

@@ -78,7 +78,7 @@ def send(now):
     reports.open_due_runs(now=now)
     for run in reports.runs_to_send(now=now):
         if claimed := reports.claim_run(run, now=now):
-            scheduled.send_run(claimed, now=now)
+            scheduled.send_run(claimed, clock=lambda: now)
 
 
 def agents_in(message):
@@ -184,8 +184,8 @@ def test_a_job_that_was_taken_for_dead_sends_no_more(fay):
     assert reports.claim_run(pk, now=schedule.next_at) is None
     later = schedule.next_at + SILENCE
     second = reports.claim_run(pk, now=later)
-    assert list(reports.claim_deliveries(first, now=later)) == []
-    assert len(list(reports.claim_deliveries(second, now=later))) == 1
+    assert list(reports.claim_deliveries(first, clock=lambda: later)) == []
+    assert len(list(reports.claim_deliveries(second, clock=lambda: later))) == 1
 
 
 def test_a_mail_server_that_is_away_is_tried_three_times(fay, monkeypatch):
