@@ -11,6 +11,7 @@ class Action(StrEnum):
 
     ACCOUNT_OPEN = "account.open"
     PERIOD_CLOSE = "period.close"
+    FUNDING_RECORD = "funding.record"
     PAYEE_ADD = "payee.add"
     PAYEE_RETIRE = "payee.retire"
     POLICY_SET = "purchase_policy.set"

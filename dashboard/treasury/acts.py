@@ -3,14 +3,23 @@
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 
-from dashboard.acts import Act, ActForm, Outcome
+from dashboard.acts import Act, ActForm, NoQuestions, Outcome
 from keys.models import Provider
 from security.actor import Actor
 from treasury import services as treasury
-from treasury.models import Payee, Purchase, PurchaseMethod, PurchasePolicy, PurchaseStatus
+from treasury.models import (
+    Account,
+    AccountKind,
+    Payee,
+    Purchase,
+    PurchaseMethod,
+    PurchasePolicy,
+    PurchaseStatus,
+)
 from treasury.services import BuyingTerms, PayeeTerms
 
 _PROPOSE = "treasury.propose_purchase"
@@ -96,6 +105,19 @@ class PurchaseForm(ActForm):
     field_order = ("amount", "reason")
 
 
+class FundingForm(NoQuestions):
+    """Asks what has come."""
+
+    amount = forms.DecimalField(
+        max_digits=20, decimal_places=2, help_text="What has come to the rail, without fees."
+    )
+    reference = forms.CharField(
+        max_length=200, help_text="How the bank or the rail names it, such as a statement's line."
+    )
+    # Sent twice, it is recorded once.
+    key = forms.UUIDField(initial=uuid4, widget=forms.HiddenInput)
+
+
 class ReceiptForm(ActForm):
     """Asks for the receipt."""
 
@@ -120,6 +142,12 @@ def _buy(policy: PurchasePolicy, asked: dict[str, Any], actor: Actor, now: datet
         policy.pk, amount, reason=asked["reason"], actor=actor, now=now
     )
     return purchase.approval or f"Purchase {purchase.pk} is under way."
+
+
+def _fund(account: Account, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    amount: Decimal = asked.pop("amount")
+    recorded = treasury.record_funding(account, amount, actor=actor, now=now, **asked)
+    return f"Transfer {recorded.pk} is recorded."
 
 
 def _pause(policy: PurchasePolicy, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
@@ -166,6 +194,18 @@ OFFICE_ACTS = [
         form=PolicyForm,
         applies=lambda subject: Payee.objects.filter(retired_at=None).exists(),
         perform=_propose_policy,
+    ),
+]
+ACCOUNT_ACTS = [
+    Act(
+        name="funding",
+        button="Record funding",
+        about="Money has come to this rail from outside. This moves no money: it says what is "
+        "there, so that purchases can be paid from it.",
+        permission=_PROPOSE,
+        form=FundingForm,
+        applies=lambda account: account.kind == AccountKind.RAIL,
+        perform=_fund,
     ),
 ]
 POLICY_ACTS = [

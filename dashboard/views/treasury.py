@@ -11,14 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from common import links
 from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.acts import Act, opened_dialog, performed
 from dashboard.exports import exported
-from dashboard.treasury.acts import OFFICE_ACTS, POLICY_ACTS, PURCHASE_ACTS
+from dashboard.treasury.acts import ACCOUNT_ACTS, OFFICE_ACTS, POLICY_ACTS, PURCHASE_ACTS
 from dashboard.treasury.tables import (
     accounts_table,
     play_accounts,
@@ -80,14 +80,20 @@ def _credits(now: datetime) -> list[Credit]:
 
 
 @never_cache
-@require_safe
+@require_http_methods(_METHODS)
 @staff_member_required
 @permission_required("treasury.view_account", raise_exception=True)
 def account(request: HttpRequest, pk: int) -> HttpResponse:
-    """GET /treasury/accounts/7: the account with its transfers and the balance after each."""
+    """GET /treasury/accounts/7: the account with its transfers and the balance after each;
+    `act` opens a dialog. POST: do what it asks."""
     found = get_object_or_404(visible_to(request.user, Account.objects.all()), pk=pk)
+    acts, dialog, done = _act(request, ACCOUNT_ACTS, found, links.url("account", pk))
+    if done:
+        return done
     context = {
         "account": found,
+        "acts": acts,
+        "dialog": dialog,
         "is_play_money": found.pk in play_accounts(),
         "table": transfers_table(found, request.GET),
     }

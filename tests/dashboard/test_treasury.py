@@ -1,6 +1,7 @@
 """The pages of the Treasury: credit, accounts, purchases, policies, and what people do there."""
 
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
@@ -92,6 +93,21 @@ def test_consumption_leads_to_its_charges(office):
     url = shown[start : shown.index('"', start)].replace("&amp;", "&")
     charges = page(fay, url)
     assert "openai-1" in charges and "80,000" in charges
+
+
+def test_funding_is_recorded_once(office):
+    account = Account.objects.get(name="rail:simulator")
+    path = f"/treasury/accounts/{account.pk}"
+    fay = signed_in("fay", role="finance")
+    assert "Record funding" in page(fay, f"{path}?act=funding")
+    asked = {"amount": "250.00", "reference": "wire 7", "key": str(uuid4())}
+    for _ in range(2):
+        fay.post(f"{path}?act=funding", asked)
+    assert Account.objects.get(pk=account.pk).balance == 960 + 250
+    assert "wire 7" in page(fay, path)
+    credit = Account.objects.get(name=SIMULATED_CREDIT)
+    assert fay.post(f"/treasury/accounts/{credit.pk}?act=funding", asked).status_code == 403
+    assert signed_in("al", role="auditor").post(f"{path}?act=funding", asked).status_code == 403
 
 
 def test_a_purchase_is_a_timeline(office):

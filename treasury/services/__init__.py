@@ -16,6 +16,7 @@ from treasury.services.pending import (
 from treasury.services.policies import BuyingTerms, pause_policy, propose_policy, resume_policy
 from treasury.services.post_consumption import post_consumption
 from treasury.services.propose_purchase import propose_purchase
+from treasury.services.record_funding import record_funding
 from treasury.services.transfer import Entry, transfer
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "propose_payee",
     "propose_policy",
     "propose_purchase",
+    "record_funding",
     "resume_policy",
     "retire_payee",
     "transfer",
