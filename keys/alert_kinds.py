@@ -187,8 +187,8 @@ CHARGES_NOT_DELETED = register(
         "of these months.",
         remedy="Do what the reason says, such as closing the month, or keep charges for longer. "
         "Butler looks again each day, and resolves the alert when no month waits.",
-        page="charge_retention",
-        subject="charge_retention",
+        page="kept_month",
+        subject="month",
     )
 )
 BOOKS_UNCHECKED = register(

@@ -175,6 +175,7 @@ def _alert_of_kept(kept: dict[ChargePartition, list[str]], *, now: datetime) -> 
         alerts.resolve_by_key(CHARGES_NOT_DELETED.slug, actor=_ACTOR, note=note, now=now)
         return
     facts: dict[str, Any] = {f"{each.month:%Y-%m}": reasons for each, reasons in kept.items()}
+    facts["month"] = min(facts)
     alerts.raise_alert(
         kind=CHARGES_NOT_DELETED,
         dedup_key=CHARGES_NOT_DELETED.slug,
