@@ -96,8 +96,7 @@ def _task_fragments(request: HttpRequest, now: datetime, pk: str) -> str:
 
 
 def _sees_task(user: Any, pk: str) -> bool:
-    is_id = pk.isascii() and pk.isdigit() and len(pk) <= _DIGITS_MAX
-    return is_id and _tasks_of(user).filter(pk=pk).exists()
+    return _is_id(pk) and _tasks_of(user).filter(pk=pk).exists()
 
 
 live.register("tasks", permission=VIEW, fragments=_list_fragments)
@@ -110,8 +109,7 @@ live.register_row("task", permission=VIEW, sees=_sees_task, fragments=_task_frag
 @permission_required(VIEW_PART, raise_exception=True)
 def sub_task(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /tasks/parts/<id>: the page; `act` opens the dialog of an act. POST: do it."""
-    rows = visible_to(request.user, SubTask.objects.select_related("task"))
-    part = get_object_or_404(rows.defer("task__sealed_description"), pk=pk)
+    part = get_object_or_404(_parts_of(request.user), pk=pk)
     acts = _acts(request, PART_ACTS, part)
     dialog = opened_dialog(request, acts, part)
     if answer := _answer(request, dialog, part, links.url("sub_task", pk)):
@@ -124,6 +122,33 @@ def sub_task(request: HttpRequest, pk: int) -> HttpResponse:
         **part_detail(part, now=timezone.now()),
     }
     return render(request, "dashboard/tasks/part.html", context)
+
+
+def _part_fragments(request: HttpRequest, now: datetime, pk: str) -> str:
+    """What changes on the page of a part. Its result is read by opening the page, for the audit."""
+    part = _parts_of(request.user).get(pk=pk)
+    context = {
+        "part": part,
+        "acts": _acts(request, PART_ACTS, part),
+        **part_detail(part, now=now),
+    }
+    return render_to_string("dashboard/live/part.html", context, request)
+
+
+def _sees_part(user: Any, pk: str) -> bool:
+    return _is_id(pk) and _parts_of(user).filter(pk=pk).exists()
+
+
+live.register_row("sub_task", permission=VIEW_PART, sees=_sees_part, fragments=_part_fragments)
+
+
+def _parts_of(user: Any) -> QuerySet[SubTask]:
+    rows = visible_to(user, SubTask.objects.select_related("task"))
+    return rows.defer("task__sealed_description")
+
+
+def _is_id(pk: str) -> bool:
+    return pk.isascii() and pk.isdigit() and len(pk) <= _DIGITS_MAX
 
 
 def _tasks_of(user: Any) -> QuerySet[Task]:

@@ -323,6 +323,11 @@ def test_bound_people_see_and_steer_the_tasks_of_their_part_only(client, key, no
     ]
     assert streams == [200, 404, 404, 404, 404]
     assert client.get("/live", {"page": "tasks", "row": "1"}).status_code == 404
+    streams = [
+        client.get("/live", {"page": "sub_task", "row": task.sub_tasks.get(key="1").pk}).status_code
+        for task in (mine, other)
+    ]
+    assert streams == [200, 404]
     act(client, f"/tasks/{mine.pk}", "pause")
     assert Task.objects.get(pk=mine.pk).status == "paused"
     text = b"".join(client.get("/tasks", {"format": "csv"})).decode()
@@ -343,6 +348,21 @@ def test_live_fragments_are_what_an_audience_may_see(client, key, now):
     listed = pages.find("tasks").render(audience, now)
     assert f'hx-target="#tasks-row-{task.pk}"' in listed
     assert "1 of 3 done" in listed
+
+
+def test_the_page_of_a_part_is_live_but_for_its_result(client, key, now):
+    part = launch(now).sub_tasks.get(key="1")
+    audience = audience_of(person(client, "view_subtask", "read_task_texts"))
+    page = pages.find("sub_task", str(part.pk))
+    assert "No attempt has started yet." in page.render(audience, now)
+    attempt = start_attempts(now)[0]
+    assert "Try 1" in page.render(audience, now)
+    finish_attempt(attempt, used=10, now=now)
+    after = page.render(audience, now)
+    assert "succeeded" in after and "Read what came of it" in after
+    # Who reads a result is in the audit: no stream sends it.
+    assert "<pre" not in after
+    assert not AuditEntry.objects.filter(action__contains="look").exists()
 
 
 def test_a_task_that_ended_just_now_changes_on_lists_that_show_it(client, key, now, monkeypatch):
