@@ -95,7 +95,8 @@ class PlanView(ApiView):
             "`keyword` planner."
         )
         note = serializers.CharField(
-            help_text="How the real task would differ from this plan, or an empty string."
+            help_text="What the planner says about the description, such as that it did not divide "
+            "it, and how the real task would differ from this plan; or an empty string."
         )
         total_budget = serializers.IntegerField(help_text="The budget of the task in tokens.")
         reserve = serializers.IntegerField(
@@ -153,7 +154,7 @@ def _plan_body(plan: PlanPreview) -> dict[str, Any]:
     given = bool(plan.request.sub_tasks)
     return {
         "planner": "given" if given else "keyword",
-        "note": "" if given or plan.request.planner == "keyword" else _NO_MODEL,
+        "note": _note(plan),
         "total_budget": plan.request.total_budget,
         "reserve": plan.reserve,
         "estimated_cost": usd(plan.cost),
@@ -161,6 +162,11 @@ def _plan_body(plan: PlanPreview) -> dict[str, Any]:
         "sub_tasks_without_key": plan.parts_without_key,
         "sub_tasks": [_planned_sub_task(each) for each in plan.parts],
     }
+
+
+def _note(plan: PlanPreview) -> str:
+    by_model = plan.request.planner == "model" and not plan.request.sub_tasks
+    return " ".join(filter(None, (_NO_MODEL if by_model else "", plan.note)))
 
 
 def _planned_sub_task(row: PartPreview) -> dict[str, Any]:

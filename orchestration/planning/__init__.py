@@ -13,7 +13,7 @@ from orchestration.planning.base import (
 from orchestration.planning.budget_split import PART_TOKENS_MIN, shares_within, split
 from orchestration.planning.dependency_graph import check_plan
 from orchestration.planning.explicit import explicit_plan
-from orchestration.planning.keyword_planner import keyword_plan
+from orchestration.planning.keyword_planner import KeywordPlan, keyword_plan, noted_keyword_plan
 from orchestration.planning.model_planner import UnusablePlan, model_request, plan_of_answer
 
 __all__ = [
@@ -21,12 +21,14 @@ __all__ = [
     "PART_TOKENS_MIN",
     "PLANNING_KEY",
     "WEIGHTS",
+    "KeywordPlan",
     "Part",
     "UnusablePlan",
     "check_plan",
     "explicit_plan",
     "keyword_plan",
     "model_request",
+    "noted_keyword_plan",
     "plan_of_answer",
     "planning_part",
     "shares_within",

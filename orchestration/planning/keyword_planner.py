@@ -1,37 +1,75 @@
-"""The planner that needs no model: it divides a description at lists and at keywords."""
+"""The planner that needs no model: it divides a description at lists, sections and keywords."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.conf import settings
 
 from orchestration.planning.base import Part, estimate_of, short_name
 from orchestration.planning.dependency_graph import check_plan
-from orchestration.planning.lists import items
+from orchestration.planning.inline_lists import inline_parts
+from orchestration.planning.list_parts import list_parts
+from orchestration.planning.mail_text import body_of_mail
+from orchestration.planning.opaque_text import (
+    masked,
+    masked_words,
+    normal,
+    unquoted,
+    without_comments,
+)
 from orchestration.planning.prose import beginnings, run_on
 from orchestration.refusals import WrongPlan
 
 # Prose is divided into at most so many parts; the rest belongs to the last one, because a long text
 # is a detailed description and not thousands of sub-tasks.
 PROSE_PARTS_MAX = 50
+NOT_DIVIDED = (
+    "The keyword planner found no list and no steps in the description, so the whole text is one "
+    "sub-task. If it has several, send them as a list or as sub_tasks."
+)
+_ALL_DONE = (
+    "All items of the list are ticked. The keyword planner found nothing that is open, so the "
+    "whole text is one sub-task."
+)
+_UNCLOSED = "A block of code is not closed; the text after it was read as code."
+
+
+class KeywordPlan(NamedTuple):
+    """The parts, and what a person must know about them; `note` is empty if there is nothing."""
+
+    parts: list[Part]
+    note: str
+
+
+class _Reading(NamedTuple):
+    """Pairs of own text and description, and the note."""
+
+    found: Sequence[tuple[str, str]]
+    note: str = ""
 
 
 def keyword_plan(description: str, *, parallel: bool = False) -> list[Part]:
+    """The parts of `description`, as `noted_keyword_plan` finds them."""
+    return noted_keyword_plan(description, parallel=parallel).parts
+
+
+def noted_keyword_plan(description: str, *, parallel: bool = False) -> KeywordPlan:
     """The parts of `description`, each dependent on the one before, or on none if `parallel`.
 
-    Each item of a numbered or bulleted list is a part. In prose, a part begins at each keyword
-    (`vocabulary`) that begins a clause. Otherwise the whole text is one part. The parts keep the
-    words of the description without the separators. Refusal: WrongPlan if the description is empty
-    or its list has more items than a plan may have.
+    Each open item of a list, or each section, is a part (`list_parts`). In prose, a part begins at
+    each keyword (`vocabulary`) that begins a clause. Otherwise the whole text is one part, and the
+    note says so. The parts keep the words of the description without separators, ticked items,
+    comments, and what mail programs add. Refusal: WrongPlan if the description is empty or has more
+    items than a plan may have.
     """
     if not description or description.isspace():
         raise WrongPlan("The description is empty. Describe the work, or send sub_tasks.", count=0)
     most = settings.SUB_TASKS_MAX if parallel else _chain_max()
-    found = items(description, most=most)
+    found, note = _read(description, most)
     if len(found) > most:
         raise _too_long(most, parallel)
-    if not found:
-        found = [(text, text) for text in _prose(description, most=min(most, PROSE_PARTS_MAX))]
-    return check_plan([_part(number, *each, parallel) for number, each in enumerate(found, 1)])
+    parts = [_part(number, *each, parallel) for number, each in enumerate(found, 1)]
+    return KeywordPlan(check_plan(parts), note)
 
 
 def _chain_max() -> int:
@@ -45,11 +83,54 @@ def _too_long(most: int, parallel: bool) -> WrongPlan:
     )
 
 
-def _prose(text: str, *, most: int) -> Sequence[str]:
-    """The texts of the parts of prose, without separators; the whole text if it is one part."""
-    found = beginnings(text, most=most)
+def _read(description: str, most: int) -> _Reading:
+    text = normal(description)
+    body = unquoted(body_of_mail(without_comments(text))).strip("\n")
+    if not body.strip():
+        return _whole(text, NOT_DIVIDED)
+    copy, unclosed = masked(body)
+    lists = list_parts(body, copy)
+    notes = [_UNCLOSED] if unclosed else []
+    if lists.done and not lists.parts:
+        return _whole(body, _ALL_DONE)
+    if lists.done:
+        notes.append(_left_out(lists.done))
+    found = _usable(lists.parts) or _without_lists(body, masked_words(copy), most)
+    if len(found) == 1 and not lists.done:
+        notes.append(NOT_DIVIDED)
+    return _Reading(found, " ".join(notes))
+
+
+def _without_lists(text: str, copy: str, most: int) -> list[tuple[str, str]]:
+    if found := inline_parts(text, copy, most=most):
+        return found
+    return [(each, each) for each in _prose(text, copy, most=min(most, PROSE_PARTS_MAX))]
+
+
+def _whole(text: str, note: str) -> _Reading:
+    whole = text.strip() or text
+    return _Reading([(whole, whole)], note)
+
+
+def _usable(parts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The parts, or none: markers without text between them, such as "1. 2. ", are no list."""
+    return parts if all(description.strip() for _, description in parts) else []
+
+
+def _left_out(count: int) -> str:
+    if count == 1:
+        return "One item that is done was left out."
+    return f"{count:,} items that are done were left out."
+
+
+def _prose(text: str, copy: str, *, most: int) -> Sequence[str]:
+    """The texts of the parts of prose, without separators; the whole text if it is one part.
+
+    Positions are found in `copy`, where code and quotes are masked.
+    """
+    found = beginnings(copy, most=most)
     if len(found) < 2:
-        found = run_on(text)[:most] or found
+        found = run_on(copy)[:most] or found
     if len(found) < 2:
         return [text.strip()]
     # Text before the first keyword belongs to the first part.
@@ -63,7 +144,7 @@ def _prose(text: str, *, most: int) -> Sequence[str]:
 def _part(number: int, own_text: str, description: str, parallel: bool) -> Part:
     return Part(
         key=str(number),
-        name=short_name(own_text),
+        name=short_name(own_text or description),
         description=description,
         estimated_tokens=estimate_of(description),
         depends_on=() if parallel or number == 1 else (str(number - 1),),

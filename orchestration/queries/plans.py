@@ -38,11 +38,15 @@ class PartPreview(NamedTuple):
 
 
 class PlanPreview(NamedTuple):
-    """The plan of a task that is not submitted; `reserve`: tokens of its budget for retries."""
+    """The plan of a task that is not submitted; `reserve`: tokens of its budget for retries.
+
+    `note`: what the keyword planner says about the description, or empty.
+    """
 
     request: TaskRequest
     parts: list[PartPreview]
     reserve: int
+    note: str
 
     @property
     def cost(self) -> Decimal:
@@ -76,7 +80,7 @@ def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPrev
             planned.parts, planned.shares, wanted, strict=True
         )
     ]
-    return PlanPreview(request, parts, reserve_of(request))
+    return PlanPreview(request, parts, reserve_of(request), planned.note)
 
 
 def _part(part: Part, share: int, key: Preview | None) -> PartPreview:

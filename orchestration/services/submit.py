@@ -29,11 +29,13 @@ _PLANNING_TOKENS_MAX = 50_000
 class Plan(NamedTuple):
     """A plan: its parts, and the share of the budget that each one gets, in tokens.
 
-    If a model plans the task, the only part is the planning step.
+    If a model plans the task, the only part is the planning step. `note`: what the keyword planner
+    says about the description, such as that it did not divide it; or empty.
     """
 
     parts: list[Part]
     shares: list[int]
+    note: str = ""
 
 
 def plan(request: TaskRequest, *, agent: str) -> Plan:
@@ -42,11 +44,11 @@ def plan(request: TaskRequest, *, agent: str) -> Plan:
     Refusals: WrongValue, WrongPlan, RunnerNotFound, BudgetTooSmall.
     """
     request.check()
-    parts = _parts(request)
+    parts, note = _parts(request)
     for name in {request.runner, *(part.runner for part in parts if part.runner)}:
         runners.check(name, agent=agent)
     total, reserve = request.total_budget, reserve_of(request)
-    return Plan(parts, planning.split(parts, total=total, reserve=reserve))
+    return Plan(parts, planning.split(parts, total=total, reserve=reserve), note)
 
 
 def reserve_of(request: TaskRequest) -> int:
@@ -54,10 +56,10 @@ def reserve_of(request: TaskRequest) -> int:
     return request.total_budget * request.reserve_percent // 100
 
 
-def _parts(request: TaskRequest) -> list[Part]:
+def _parts(request: TaskRequest) -> planning.KeywordPlan:
     if request.sub_tasks:
-        return planning.explicit_plan(list(request.sub_tasks))
-    return planning.keyword_plan(request.description, parallel=request.parallel)
+        return planning.KeywordPlan(planning.explicit_plan(list(request.sub_tasks)), note="")
+    return planning.noted_keyword_plan(request.description, parallel=request.parallel)
 
 
 def submit(

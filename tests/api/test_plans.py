@@ -165,3 +165,10 @@ def test_an_idempotency_key_is_checked_and_not_needed(ada):
     first, second = (ada.post("/plans", idempotency_key="k", **body) for _ in range(2))
     assert first.json() == second.json()
     assert "Idempotent-Replay" not in second
+
+
+def test_a_description_that_was_not_divided_has_a_note(ada):
+    add_key("nvidia-1")
+    assert "found no list" in plan(ada, description="Alles prüfen")["note"]
+    both = plan(ada, description="Alles prüfen", planner="model")["note"]
+    assert "No model is called" in both and "found no list" in both

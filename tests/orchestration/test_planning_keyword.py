@@ -97,10 +97,10 @@ def test_every_keyword_begins_a_part_in_any_case(keyword):
 
 def test_a_numbered_list_is_its_items_with_what_is_below_them():
     text = (
-        "Do this:\n1. Research\n   - size\n   - trends\n2) Analyze, write\n10. Publish\n\nThanks."
+        "Do this:\n1. Research\n   - size\n   - trends\n2) Analyze, write\n10. Publish\n\nBe brief."
     )
     assert descriptions(text) == [
-        "Do this:\nResearch\n   - size\n   - trends", "Analyze, write", "Publish\n\nThanks.",
+        "Do this:\nResearch\n   - size\n   - trends", "Analyze, write", "Publish\n\nBe brief.",
     ]  # fmt: skip
     assert keyword_plan(text)[0].name == "Research - size - trends"
 
@@ -108,7 +108,7 @@ def test_a_numbered_list_is_its_items_with_what_is_below_them():
 @pytest.mark.parametrize(
     "text",
     [
-        "- one\n- two", "* one\n* two", "• one\n• two", "- [ ] one\n- [x] two", "1.one\n2.two",
+        "- one\n- two", "* one\n* two", "• one\n• two", "- [ ] one\n- [ ] two", "1.one\n2.two",
         "a) one\nb) two", "(1) one\r\n(2) two", "Step 1: one\nStep 2: two", "1) one, 2) two",
         "1. one 2. two", "  1. one\n 2. two", "1) one, and 2) two",
     ],

@@ -1,0 +1,87 @@
+"""Leave out of a mail what its sender did not write for this task: heads, replies, signatures."""
+
+import re
+
+_HEAD_LINE = re.compile(
+    r"(?:from|to|cc|bcc|date|sent|subject|reply-to|von|an|gesendet|datum|betreff|de|para|enviado|"
+    r"fecha|asunto|à|envoyé|objet|data|发件人|收件人|发送时间|日期|主题|抄送|差出人|宛先|日時|件名|送信日時|"
+    r"प्रेषक|विषय|दिनांक|من|إلى|الموضوع|التاريخ)[ \t\u00a0]?[:：][^\n]*+",
+    re.IGNORECASE,
+)
+_FORWARDED = re.compile(
+    r"^[ \t]*+-{0,20}+[ ]?(?:forwarded message|begin forwarded message|weitergeleitete nachricht|"
+    r"anfang der weitergeleiteten nachricht|mensaje reenviado|message transféré|转发的邮件|"
+    r"転送されたメッセージ)[ ]?:?-{0,20}+[ \t]*+$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REPLY = re.compile(
+    r"^(?:[ \t]*+-{2,20}+[ ]?(?:original message|original appointment|ursprüngliche nachricht|"
+    r"mensaje original|message d'origine|message d’origine|原始邮件|元のメッセージ)"
+    r"[ ]?-{2,20}+[ \t]*+"
+    r"|_{20,}+[ \t]*+"
+    r"|(?:on|am|el|le|em|il)[ ][^\n]{4,120}[ ](?:wrote|schrieb[^\n:]{0,80}|escribió|a écrit|"
+    r"écrit|escreveu|ha scritto)[ \u00a0]?:[ \t]*+"
+    r"|[^\n]{4,80}(?:写道|さんは書きました|のメール)[:：][ \t]*+)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SIGNATURE = re.compile(r"^--[ \t]?$", re.MULTILINE)
+_CLOSING = re.compile(
+    r"^[ \t]*+(?:(?:many |best |kind |warm |with )?(?:thanks|thank you|thx|regards|wishes|cheers|"
+    r"sincerely)(?: in advance| a lot| so much| and regards)?|best|"
+    r"(?:viele |liebe |beste |schöne |mit freundlichen |freundliche )?grüße?n?|mfg|lg|vg|"
+    r"(?:vielen |besten |herzlichen )?dank(?: im voraus)?|danke(?: im voraus)?|"
+    r"(?:muchas )?gracias(?: de antemano)?|(?:un )?saludos?(?: cordiales)?|atentamente|"
+    r"merci(?: d'avance| beaucoup| d’avance)?|cordialement|bien à (?:toi|vous)|"
+    r"谢谢[你您]?|多谢|此致|祝好|よろしくお願い(?:いた)?します|ありがとうございます|敬具|"
+    r"धन्यवाद|सादर|شكراً?|شكرا جزيلا|مع التحية|تحياتي)[ \t]*+[,.!，。！]?[ \t]*+$",
+    re.IGNORECASE | re.MULTILINE,
+)
+# A closing formula stands before a name of a few short lines, and not in the middle of a text.
+_NAME_LINES = 6
+_NAME_LENGTH = 60
+_HEAD_LINES_MAX = 20
+
+
+def body_of_mail(text: str) -> str:
+    """The text without heads of mails, the quoted mail below a reply, and signatures.
+
+    Text that is no mail is returned as it is.
+    """
+    text = _without_head(text)
+    if forwarded := _FORWARDED.search(text):
+        before, below = text[: forwarded.start()], text[forwarded.end() :]
+        text = f"{_without_signature(before)}\n{_without_head(below)}"
+    if reply := _REPLY.search(text):
+        before, below = _without_signature(text[: reply.start()]), text[reply.end() :]
+        # A mail without words of its own stands for the one below it.
+        text = before if before.strip() else _without_head(_unquoted(below))
+    return _without_signature(text)
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"^[ \t]*+>[ ]?", "", text, flags=re.MULTILINE)
+
+
+def _without_head(text: str) -> str:
+    """The text without two or more lines of a mail's head at its beginning."""
+    lines = text.lstrip("\n").split("\n", _HEAD_LINES_MAX)
+    count = 0
+    while count < len(lines) - 1 and _HEAD_LINE.fullmatch(lines[count].strip(" \t*")):
+        count += 1
+    return "\n".join(lines[count:]) if count > 1 else text
+
+
+def _without_signature(text: str) -> str:
+    signature = _SIGNATURE.search(text)
+    if signature and text[: signature.start()].strip():
+        text = text[: signature.start()]
+    for match in list(_CLOSING.finditer(text, max(len(text) - 1_000, 0)))[-1:]:
+        after = [line.strip() for line in text[match.end() :].split("\n") if line.strip()]
+        is_name = len(after) <= _NAME_LINES and all(map(_is_name, after))
+        if is_name and text[: match.start()].strip():
+            return text[: match.start()]
+    return text
+
+
+def _is_name(line: str) -> bool:
+    return len(line) <= _NAME_LENGTH and not line.startswith(("-", "*", "#", "1", "["))

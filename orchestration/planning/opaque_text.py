@@ -1,0 +1,172 @@
+"""Find the text that is shown and not asked for: code, quotes, comments, what mail programs add.
+
+Everything runs in time linear in the length of the text: each pattern reads a line once.
+"""
+
+import re
+
+_FENCE = re.compile(
+    r"^(?P<quote>(?:[ \t]*+>)*+)[ \t]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)?"
+    r"(?P<fence>`{3,}+(?=[^`\n]*+$)|~{3,}+)(?P<info>[^\n]*+)",
+    re.MULTILINE,
+)
+_COMMENT = re.compile("<!--")
+_FRONT_MATTER = re.compile(r"\A---[ \t]*+\n(?:(?!---[ \t]*+$)[^\n]*+\n){1,60}---[ \t]*+$", re.M)
+_KEY = re.compile(r"^[\w-]+[ \t]*:", re.MULTILINE)
+_QUOTED = re.compile(r"^[ \t]*+>[^\n]*+(?:\n[ \t]*+>[^\n]*+)*+", re.MULTILINE)
+_QUOTE_MARK = re.compile(r"^[ \t]*+>[ ]?", re.MULTILINE)
+_INDENTED = re.compile(r"^(?: {0,3}\t| {4})", re.MULTILINE)
+_CODE_BLOCK = re.compile(r"(?<=\n\n)(?: {4}|\t)[^\n]*+(?:\n(?: {4}|\t)[^\n]*+)*+")
+_QUOTED_WORDS = re.compile(
+    r"""
+    "[^"\n]{1,2000}" | “[^”“\n]{1,2000}[”“] | „[^“”\n]{1,2000}[“”] | «[^»\n]{1,2000}»
+    | ‘[^’\n]{1,2000}’ | (?<!\w)'[^'\n]{1,2000}'(?!\w) | `[^`\n]{1,2000}`
+    | 「[^」\n]{1,2000}」 | 『[^』\n]{1,2000}』
+    """,
+    re.VERBOSE,
+)
+_SHORT = 300
+
+Span = tuple[int, int]
+
+
+def normal(text: str) -> str:
+    """The text with line feeds as ends of lines, no byte order marks and no common indentation."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
+    text = text.replace("\ufeff", "").replace("\u200b", "")
+    lines = text.split("\n")
+    margin = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
+    if margin:
+        text = "\n".join(line[margin:] if line.strip() else "" for line in lines)
+    return text
+
+
+def code_spans(text: str) -> tuple[list[Span], bool]:
+    """The fenced code of the text, and whether a fence was not closed.
+
+    An unclosed fence in a list item ends with the item; elsewhere it goes on to the end.
+    """
+    spans: list[Span] = []
+    unclosed = False
+    fences = list(_FENCE.finditer(text))
+    # A fence that is not closed proves that no later one of the same kind and length is.
+    hopeless: dict[str, int] = {}
+    at = 0
+    while at < len(fences):
+        opening = fences[at]
+        closing = _closing(fences, at, hopeless)
+        if closing:
+            spans.append((opening.start(), fences[closing].end()))
+            at = closing + 1
+            continue
+        unclosed = True
+        end = _end_of_container(text, opening)
+        spans.append((opening.start(), end))
+        at += 1
+        while at < len(fences) and fences[at].start() < end:
+            at += 1
+    return spans, unclosed
+
+
+def _closing(fences: list[re.Match[str]], at: int, hopeless: dict[str, int]) -> int:
+    mark = fences[at]["fence"]
+    kind, length = mark[0], len(mark)
+    if length >= hopeless.get(kind, length + 1):
+        return 0
+    for index in range(at + 1, len(fences)):
+        other = fences[index]["fence"]
+        if other[0] == kind and len(other) >= length and not fences[index]["info"].strip():
+            return index
+    hopeless[kind] = length
+    return 0
+
+
+def _end_of_container(text: str, opening: re.Match[str]) -> int:
+    line = opening[0]
+    indent = len(line) - len(line.lstrip(" \t"))
+    if not indent:
+        return len(text)
+    less = re.compile(rf"^(?=[ \t]{{0,{indent - 1}}}+[^ \t\n])", re.MULTILINE)
+    end = less.search(text, opening.end())
+    return max(end.start() - 1, opening.end()) if end else len(text)
+
+
+def without_comments(text: str) -> str:
+    """The text without the front matter and the comments of a template; code keeps its own."""
+    head = _FRONT_MATTER.match(text)
+    if head and _KEY.search(head[0]):
+        text = text[head.end() :].lstrip("\n")
+    if "<!--" not in text:
+        return text
+    code, _ = code_spans(text)
+    kept: list[str] = []
+    at = 0
+    for match in _COMMENT.finditer(text):
+        begin = match.start()
+        if begin < at:
+            continue
+        while code and code[0][1] <= begin:
+            code.pop(0)
+        end = text.find("-->", begin)
+        if end < 0:
+            break
+        if not code or code[0][0] > begin:
+            kept.append(text[at:begin])
+            at = end + 3
+    return "".join([*kept, text[at:]])
+
+
+def masked(text: str) -> tuple[str, bool]:
+    """A copy of the same length in which code and quotes are filled with `x`, and as `code_spans`.
+
+    Positions of items in the copy are those in the text.
+    """
+    code, unclosed = code_spans(text)
+    copy = _filled(text, code)
+    if ">" in copy:
+        copy = _filled(copy, [match.span() for match in _QUOTED.finditer(copy)])
+    return copy, unclosed
+
+
+def masked_words(copy: str) -> str:
+    """The masked copy of a text without lists, in which what is within quotation marks is masked.
+
+    Of single words in quotation marks nothing is masked, and indented code is.
+    """
+    copy = _filled(copy, [match.span() for match in _CODE_BLOCK.finditer(copy)])
+    quoted = (match for match in _QUOTED_WORDS.finditer(copy) if not match[0].isalnum())
+    spans = [match.span() for match in quoted if " " in match[0] or not match[0].isascii()]
+    return _filled(copy, [(begin + 1, end - 1) for begin, end in spans])
+
+
+def _filled(text: str, spans: list[Span]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for begin, end in spans:
+        pieces += [text[at:begin], "x" * (end - begin)]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def unquoted(text: str) -> str:
+    """The text without its quotation marks if all that it asks for is quoted.
+
+    That is: it is one quotation, with at most a short introduction that ends with a colon.
+    """
+    if ">" not in text:
+        return text
+    quotes = list(_QUOTED.finditer(text))
+    if not quotes or text[quotes[-1].end() :].strip():
+        return text
+    before = text[: quotes[0].start()].strip()
+    if before and (len(before) > _SHORT or not before.endswith((":", "："))):
+        return text
+    between = zip(quotes, quotes[1:], strict=False)
+    if any(text[one.end() : two.start()].strip() for one, two in between):
+        return text
+    return _QUOTE_MARK.sub("", text)
+
+
+def is_indented_code(text: str, line_start: int) -> bool:
+    """Whether the line is indented by four columns, as code is."""
+    return bool(_INDENTED.match(text, line_start))

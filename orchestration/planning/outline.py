@@ -1,0 +1,228 @@
+"""The outline of a text: its sections, and the items of lists and tables in them.
+
+It reads Markdown as people write it, which is more than CommonMark: numbers of many scripts,
+boxes, headings in bold, labels such as “Next steps:”.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from orchestration.planning import item_markers, section_labels
+from orchestration.planning.item_markers import LINE
+from orchestration.planning.opaque_text import is_indented_code
+from orchestration.planning.tables import Row, rows
+from orchestration.refusals import WrongPlan
+
+_BOLD_LEVEL, _LABEL_LEVEL = 7, 8
+_NESTED_FROM = 2
+_KINDS = ("number", "decimal", "weak", "letter", "bullet")
+# As many as a plan can have at most in any installation.
+ITEMS_MAX = 100_000
+
+
+@dataclass(slots=True)
+class Item:
+    """An item: `start` of its line, `begin` of its text, how many items it is nested in."""
+
+    start: int
+    begin: int
+    kind: str
+    marker: str
+    indent: int
+    depth: int = 0
+    has_box: bool = False
+    is_done: bool = False
+    row: Row | None = None
+
+
+@dataclass(slots=True)
+class Section:
+    """A heading with what follows it up to the next one; the first section has no heading.
+
+    `role`: `work`, `context`, or empty. `above`: the headings that it is below of.
+    """
+
+    start: int
+    body: int
+    title: str = ""
+    level: int = 0
+    role: str = ""
+    above: tuple["Section", ...] = ()
+    items: list[Item] = field(default_factory=list)
+    end: int = 0
+
+
+def outline(masked: str) -> list[Section]:
+    """The sections of a text, of which code and quotes are masked, in their order.
+
+    Refusal: WrongPlan if there are more lines of lists and headings than anybody would read.
+    """
+    reader = _Reader(masked)
+    for count, match in enumerate(LINE.finditer(masked)):
+        if count >= ITEMS_MAX:
+            raise WrongPlan(
+                f"The description has more than {ITEMS_MAX:,} items and headings.",
+                count_max=ITEMS_MAX,
+            )
+        reader.read(match)
+    reader.sections[-1].end = len(masked)
+    for section in reader.sections:
+        _nest(section.items)
+    _add_rows(masked, reader.sections)
+    return reader.sections
+
+
+class _Reader:
+    """Reads the lines that matter in their order."""
+
+    def __init__(self, masked: str) -> None:
+        self.text = masked
+        self.sections = [Section(0, 0)]
+        self.in_code = False
+
+    def read(self, match: re.Match[str]) -> None:
+        """Take one line into the outline."""
+        kind = match.lastgroup or ""
+        if kind == "box":
+            kind = next(kind for kind in _KINDS if match[kind] is not None)
+        if kind == "heading":
+            self._heading(match.start(), match.end(), len(match["heading"]))
+        elif kind == "underline":
+            self._underlined(match)
+        elif kind == "bold":
+            self._bold(match)
+        elif not self._is_code(match, kind):
+            self._item(match, kind)
+
+    def _heading(self, start: int, begin: int, level: int) -> None:
+        end = _line_end(self.text, begin)
+        self._open(start, end, self.text[begin:end].strip(" \t#"), level)
+
+    def _underlined(self, match: re.Match[str]) -> None:
+        start, line = _line_before(self.text, match.start())
+        is_item = self._last() is not None and self._last().start >= start  # type: ignore[union-attr]
+        short = len(line) <= section_labels.LENGTH_MAX
+        if line.strip() and short and not is_item and start >= self.sections[-1].body:
+            level = 1 if match["underline"].startswith("=") else 2
+            self._open(start, _line_end(self.text, match.start()), line.strip(), level)
+
+    def _bold(self, match: re.Match[str]) -> None:
+        title = match["bold"].strip(" *_:：")
+        if match["indent"] or self._follows_item(match.start()):
+            return
+        self._open(match.start(), _line_end(self.text, match.start()), title, _BOLD_LEVEL)
+
+    def _open(self, start: int, body: int, title: str, level: int) -> None:
+        before = self.sections[-1]
+        before.end = start
+        above = tuple(each for each in (*before.above, before) if 0 < each.level < level)
+        role = above[-1].role if above else ""
+        if section_labels.is_work(title):
+            role = "work"
+        elif section_labels.is_context(title):
+            role = "context"
+        self.sections.append(Section(start, body, title, level, role, above))
+        self.in_code = False
+
+    def _last(self) -> Item | None:
+        items = self.sections[-1].items
+        return items[-1] if items else None
+
+    def _follows_item(self, start: int) -> bool:
+        """Whether the line before belongs to an item, without an empty line between."""
+        last = self._last()
+        return last is not None and bool(_line_before(self.text, start)[1].strip())
+
+    def _is_code(self, match: re.Match[str], kind: str) -> bool:
+        """Whether the line is indented code; within a list, indentation means something else.
+
+        Numbers that a line with a colon announces are a list, as people indent it in mails.
+        """
+        start = match.start()
+        if self._last() is not None or not is_indented_code(self.text, start):
+            self.in_code = False
+        elif not _line_before(self.text, start)[1].strip():
+            announced = kind == "number" and self._is_announced(start)
+            self.in_code = start > 0 and not announced
+        return self.in_code
+
+    def _is_announced(self, start: int) -> bool:
+        _, line = _text_before(self.text, start, self.sections[-1].body)
+        return line.rstrip().endswith((":", "："))
+
+    def _item(self, match: re.Match[str], kind: str) -> None:
+        self._label(match)
+        marker = match[kind]
+        indent = len(match["indent"].expandtabs(4))
+        item = Item(match.start(), match.end(), kind, marker, indent)
+        item.has_box = match["box"] is not None
+        item.is_done = item_markers.is_done(match["box"] or "", self.text, match.end())
+        self.sections[-1].items.append(item)
+
+    def _label(self, match: re.Match[str]) -> None:
+        """Open a section if the line before the list is a label such as “Next steps:”."""
+        if match["indent"].expandtabs(4)[4:]:
+            return
+        start, line = _text_before(self.text, match.start(), self.sections[-1].body)
+        title = line.rstrip(" *_\t")
+        if not title.endswith((":", "：")) or len(title) > section_labels.LENGTH_MAX:
+            return
+        last = self._last()
+        if title[0].isspace() or (last is not None and self._is_in_item(start, last)):
+            return
+        if section_labels.is_work(title) or section_labels.is_context(title):
+            self._open(start, start + len(line), title.strip(" *_:："), _LABEL_LEVEL)
+
+    def _is_in_item(self, start: int, last: Item) -> bool:
+        return last.start >= start or bool(_line_before(self.text, start)[1].strip())
+
+
+def _nest(items: list[Item]) -> None:
+    """Count for each item in how many others it is, by indentation and parts of its number."""
+    stack: list[int] = []
+    for item in items:
+        deeper = item.marker.count(".", 0, -1) if item.kind == "decimal" else 0
+        indent = item.indent + _NESTED_FROM * deeper
+        while stack and indent < stack[-1] + _NESTED_FROM:
+            stack.pop()
+        item.depth = len(stack)
+        stack.append(indent)
+
+
+def _add_rows(masked: str, sections: list[Section]) -> None:
+    """Put rows of tables of tasks into the sections that they are in."""
+    at = 0
+    for row in rows(masked):
+        while at + 1 < len(sections) and sections[at + 1].start <= row.start:
+            at += 1
+        item = Item(row.start, row.start, "row", "", 0, row=row, is_done=row.is_done)
+        sections[at].items.append(item)
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
+
+
+def _line_before(text: str, start: int) -> tuple[int, str]:
+    """The position and text of the line before the one that starts here."""
+    end = max(start - 1, 0)
+    begin = text.rfind("\n", 0, end) + 1
+    return begin, text[begin:end]
+
+
+def _text_before(text: str, start: int, least: int) -> tuple[int, str]:
+    """The last line with text before this line; at most one empty line is between them."""
+    for _ in range(2):
+        if start <= least:
+            break
+        start, line = _line_before(text, start)
+        if line.strip():
+            return (start, line) if start >= least else (start, "")
+    return start, ""
+
+
+def headings(section: Section) -> Iterator[Section]:
+    """The headings above a section, and its own."""
+    yield from (*section.above, section)

@@ -1,0 +1,90 @@
+"""Headings that say whether the list below them is the work or only what to know about it."""
+
+import re
+
+# Only what is below such a heading is the work, if a text has one.
+_WORK = """
+to do|to-do|todo|todos|to dos|tasks?|task list|sub-?tasks?|action items?|actions?|next steps?|
+steps|work|work items?|plan|the plan|implementation plan|what to do|work plan|agreed actions?|
+follow[- ]ups?|open|open (?:items|tasks|points)|to be done|remaining|still to do|deliverables|
+requests?|instructions|next|in progress|aufgaben|aufgabenliste|zu tun|zu erledigen|offen|
+offene (?:punkte|aufgaben)|nächste schritte|schritte|maßnahmen|plan|arbeitsschritte|vorgehen|
+tareas|por hacer|pendientes?|próximos pasos|pasos|acciones|plan|plan de trabajo|pasos a seguir|
+tâches|à faire|actions|prochaines étapes|étapes|plan|plan d.action|reste à faire|任务|任務|
+任务列表|待办|待办事项|待辦事項|步骤|步驟|下一步|行动项|工作内容|计划|タスク|作業|作業内容|
+やること|手順|次のステップ|アクションアイテム|todoリスト|宿題|今後の対応|कार्य|काम|
+करने योग्य कार्य|अगले कदम|कदम|चरण|المهام|مهام|الخطوات|خطوات|الخطوات التالية|المطلوب
+"""
+_CONTEXT = """
+context|background|notes?|remarks?|summary|overview|description|motivation|introduction|goals?|
+non[- ]?goals|objectives?|purpose|why|problem|problem statement|about|scope|out of scope|
+in scope|assumptions?|constraints?|requirements?|rules|guidelines|style|style guide|tone|
+criteria|acceptance criteria|definition of done|success criteria|environment|versions?|
+system info|steps to reproduce|how to reproduce|to reproduce|reproduction|repro steps|
+reproduction steps|expected|expected behaviou?r|actual|actual behaviou?r|current behaviou?r|
+observed behaviou?r|expected results?|actual results?|logs?|log output|output|screenshots?|
+additional context|additional information|references?|links?|resources|see also|related|
+related issues|attendees|participants|present|absent|apologies|agenda|discussion|discussed|
+decisions?|decided|minutes|done|completed|finished|closed|already done|what we have|
+what is done|faq|risks?|open questions|dependencies|prerequisites|glossary|examples?|
+before submitting|before you submit|pre-?flight checklist|checks before submitting|preflight|
+code of conduct|contact|people|team|roles|budget|timeline|deadlines?|data|input|inputs|files|
+format|audience|please note|keep in mind|please keep in mind|remember|important|hints?|tips|
+alternatives considered|impact|tools|keywords|changelog|change log|unreleased|kontext|
+hintergrund|hinweise?|notizen|anmerkungen|beschreibung|zusammenfassung|überblick|ziele?|zweck|
+anforderungen|randbedingungen|rahmenbedingungen|umgebung|voraussetzungen|akzeptanzkriterien|
+schritte zum reproduzieren|reproduktion|erwartetes verhalten|tatsächliches verhalten|teilnehmer|
+teilnehmende|anwesend|tagesordnung|diskussion|besprochen|beschlüsse|entscheidungen|erledigt|
+fertig|abgeschlossen|links|quellen|beispiele?|nicht enthalten|bitte beachten|wichtig|contexto|
+antecedentes|notas?|descripción|resumen|objetivos?|requisitos|entorno|criterios de aceptación|
+asistentes|participantes|orden del día|decisiones|hecho|hechas|completado|completadas|
+referencias|enlaces|ejemplos?|fuera de alcance|pasos para reproducir|importante|contexte|
+remarques?|description|résumé|objectifs?|exigences|contraintes|environnement|
+critères d.acceptation|participants|présents|ordre du jour|décisions|fait|terminé|terminées|
+références|liens|exemples?|hors périmètre|étapes pour reproduire|prérequis|背景|说明|說明|备注|
+備註|注意|注意事项|要求|目标|目標|概述|描述|环境|验收标准|参会人员|与会者|议程|讨论|决定|决议|
+已完成|完成|参考|链接|例子|示例|复现步骤|概要|目的|備考|前提|前提条件|要件|環境|受け入れ条件|
+参加者|出席者|議題|決定事項|完了|完了済み|参考|リンク|例|再現手順|संदर्भ|पृष्ठभूमि|नोट|टिप्पणी|
+विवरण|उद्देश्य|लक्ष्य|आवश्यकताएँ|उपस्थित|निर्णय|पूर्ण|पूरा हुआ|ध्यान दें|السياق|خلفية|الخلفية|
+ملاحظات|ملاحظة|الوصف|الهدف|الأهداف|المتطلبات|البيئة|الحضور|القرارات|تم|المنجز|مكتمل|المراجع|
+روابط
+"""
+_STEP = re.compile(
+    r"(?:\W*(?:step|phase|part|task|stage|milestone|schritt|aufgabe|teil|etappe|paso|fase|tarea|"
+    r"etapa|étape|tâche|partie|ステップ|フェーズ|手順|步骤|阶段|任务|चरण|कदम|المرحلة|الخطوة)\b"
+    r"|\d{1,3}[.):：]|第.{1,3}[步阶部章]|[一二三四五六七八九十]+、)",
+    re.IGNORECASE,
+)
+# Vowel signs of Hindi and Arabic are no word characters for `re`.
+_SIGNS = "\u0900-\u097f\u064b-\u0652"
+_DECORATION = re.compile(rf"^(?:(?![{_SIGNS}])[\W\d_])++|(?:(?![{_SIGNS}])[\W_])++$")
+_BRACKETED = re.compile(r"\s*+[(（\[][^)）\]]*+[)）\]]\s*+$")
+_VERSION = re.compile(r"\W*v?\d+\.\d+(?:\.\d+)?\b|\W*\d{4}-\d\d-\d\d\b", re.IGNORECASE)
+LENGTH_MAX = 80
+
+
+def _pattern(words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{words.replace(chr(10), '')})", re.IGNORECASE)
+
+
+_WORK_PATTERN, _CONTEXT_PATTERN = _pattern(_WORK), _pattern(_CONTEXT)
+
+
+def _words(title: str) -> str:
+    title = _BRACKETED.sub("", title[:LENGTH_MAX].strip(" \t*_#:："))
+    return _DECORATION.sub("", title)
+
+
+def is_work(title: str) -> bool:
+    """Whether a heading announces the work, such as “Next steps”."""
+    return bool(_WORK_PATTERN.fullmatch(_words(title)))
+
+
+def is_context(title: str) -> bool:
+    """Whether a heading announces what to know, such as “Background”, or versions of a program."""
+    return bool(_CONTEXT_PATTERN.fullmatch(_words(title)) or _VERSION.match(title))
+
+
+def is_step(title: str) -> bool:
+    """Whether a heading names a step, such as “Phase 2” or “2. Compare”."""
+    return bool(_STEP.match(title.strip(" \t*_#")))

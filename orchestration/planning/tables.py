@@ -1,0 +1,94 @@
+"""Tables of tasks: each row below a head with a column such as “Task” is an item."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_TABLE = re.compile(
+    r"^(?P<head>[ \t]*+\|?[^\n|]*+\|[^\n]*+)\n"
+    r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+$"
+    r"(?P<rows>(?:\n[^\n|]*+\|[^\n]*+)++)",
+    re.MULTILINE,
+)
+_TASK_COLUMN = re.compile(
+    r"(?:sub-?)?tasks?|to-?do|steps?|actions?|action items?|work|what|what to do|"
+    r"deliverable|activity|aufgaben?|schritte?|maßnahmen?|tätigkeit|was|tareas?|pasos?|acción|acciones|actividad|"
+    r"tâches?|étapes?|actions?|任务|任務|步骤|步驟|工作|工作内容|事项|タスク|作業|作業内容|手順|やること|"
+    r"कार्य|काम|चरण|المهمة|مهمة|الخطوة|العمل",
+    re.IGNORECASE,
+)
+_STATUS_COLUMN = re.compile(
+    r"status|state|done\??|progress|erledigt\??|stand|estado|hecho|état|statut|fait|状态|狀態|完成|"
+    r"状況|ステータス|स्थिति|الحالة",
+    re.IGNORECASE,
+)
+_DONE = re.compile(
+    r"\W*(?:done|complete|completed|finished|closed|yes|x|erledigt|fertig|abgeschlossen|ja|hecho|"
+    r"hecha|completad[oa]|terminad[oa]|listo|sí|fait|faite|terminée?|oui|完成|已完成|完了|済|済み|"
+    r"पूर्ण|पूरा|हो गया|تم|مكتمل|مكتملة|منجز|منجزة)\W*|\W*[✓✔✅☑]\W*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table of tasks; `task` is its cell in the column of tasks."""
+
+    start: int
+    end: int
+    head_start: int
+    task: str
+    text: str
+    is_done: bool
+
+
+def rows(text: str) -> Iterator[Row]:
+    """The rows of the tables in `text` that have a column of tasks, in their order."""
+    if "|" not in text or "-" not in text:
+        return
+    for table in _TABLE.finditer(text):
+        head = _cells(table["head"])
+        column = _column(head, _TASK_COLUMN)
+        if column is None:
+            continue
+        status = _column(head, _STATUS_COLUMN)
+        at = table.start("rows") + 1
+        for line in table["rows"][1:].split("\n"):
+            cells = _cells(line)
+            if len(cells) > column and cells[column]:
+                yield Row(
+                    start=at,
+                    end=at + len(line),
+                    head_start=table.start(),
+                    task=cells[column],
+                    text=_description(head, cells, column),
+                    is_done=_is_done(cells, status),
+                )
+            at += len(line) + 1
+
+
+def _cells(line: str) -> list[str]:
+    cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip())]
+    begin = 1 if not cells[0] else 0
+    return cells[begin:-1] if len(cells) > 1 and not cells[-1] else cells[begin:]
+
+
+def _column(head: list[str], wanted: re.Pattern[str]) -> int | None:
+    names = [cell.strip(" *_`") for cell in head]
+    return next((at for at, name in enumerate(names) if wanted.fullmatch(name)), None)
+
+
+def _is_done(cells: list[str], status: int | None) -> bool:
+    if status is None or status >= len(cells):
+        return False
+    return bool(_DONE.fullmatch(cells[status]))
+
+
+def _description(head: list[str], cells: list[str], column: int) -> str:
+    """The task, then the other cells with the names of their columns."""
+    others = [
+        f"{name}: {cell}" if name else cell
+        for at, (name, cell) in enumerate(zip(head, cells, strict=False))
+        if at != column and cell
+    ]
+    return "\n".join([cells[column], *others])
