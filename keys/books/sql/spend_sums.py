@@ -149,13 +149,16 @@ _FILTERED = """
      WHERE (%(providers)s::text[] = '{}' OR k.provider_id = ANY(%(providers)s))
        AND (%(key_ids)s::text[] = '{}' OR u.api_key_id = ANY(%(key_ids)s))
        AND (%(agents)s::text[] = '{}' OR u.agent_id = ANY(%(agents)s))
-       AND (%(cost_centres)s::text[] = '{}' OR c.path::text[] && %(cost_centres)s)
+       -- coalesce: without it, PostgreSQL takes few of the cost centres to match, and sorts all days
+       -- on disk where it could group them in memory.
+       AND (%(cost_centres)s::text[] = '{}' OR coalesce(c.path::text[] && %(cost_centres)s, false))
        AND (%(paying_centres)s::text[] = '{}' OR u.cost_centre_id = ANY(%(paying_centres)s))
        AND (%(labels)s::text[] = '{}' OR u.label = ANY(%(labels)s))
        AND (%(models)s::text[] = '{}'
             OR coalesce(nullif(u.model, ''), k.model) = ANY(%(models)s))
-       AND (%(within)s::text[] IS NULL OR c.path::text[] && %(within)s)
-       AND (%(within_centre)s::text IS NULL OR %(within_centre)s = ANY(c.path))"""
+       AND (%(within)s::text[] IS NULL OR coalesce(c.path::text[] && %(within)s, false))
+       AND (%(within_centre)s::text IS NULL
+            OR coalesce(%(within_centre)s = ANY(c.path), false))"""
 # One statement sees one snapshot, so it is exact while settlements and the job of days write. The
 # values are in its text when it is planned, so parts that do not apply cost nothing.
 SPEND = Statement(
