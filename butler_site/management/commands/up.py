@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _DEMO_COMMANDS = ("load_demo_fleet", "load_demo_usage")
 _DEMO_TASK_COMMAND = "load_demo_task"
+_DEMO_TREASURY_COMMAND = "load_demo_treasury"
 
 
 class Command(BaseCommand):
@@ -40,7 +42,8 @@ class Command(BaseCommand):
         self._prepare_files()
         connection.close()
         programs, variables = _programs()
-        supervisor = Supervisor(programs, environ=environ() | variables, say=self._say)
+        self._environ = environ() | variables
+        supervisor = Supervisor(programs, environ=self._environ, say=self._say)
         supervisor.run(ready=_web_server_ready, announce=self._announce)
         self._say("Butler has stopped.")
 
@@ -88,11 +91,13 @@ class Command(BaseCommand):
             for name in _DEMO_COMMANDS:
                 call_command(name, verbosity=0)
             self._demo_task_marker.touch()
+            self._demo_treasury_marker.touch()
             marker.touch()
 
     def _announce(self) -> None:
         sign_in = None if settings.PRODUCTION else first_sign_in(settings.VAR_DIR / "sign-in")
         first_task = self._submit_first_task()
+        self._load_demo_treasury()
         connection.close()
         own_account = "with your own account (manage.py createsuperuser creates one)"
         demo_account = f"{sign_in}   (kept in {settings.VAR_DIR / 'sign-in'})"
@@ -111,6 +116,24 @@ class Command(BaseCommand):
     def _demo_task_marker(self) -> Path:
         """A file that exists after the demo fleet was loaded, until its task is submitted."""
         return settings.VAR_DIR / "demo-task-due"
+
+    @property
+    def _demo_treasury_marker(self) -> Path:
+        """A file that exists after the demo fleet was loaded, until its treasury is set up."""
+        return settings.VAR_DIR / "demo-treasury-due"
+
+    def _load_demo_treasury(self) -> None:
+        """Set up the demo fleet's treasury, once the simulator of payments runs."""
+        if settings.PRODUCTION or not self._demo_treasury_marker.exists():
+            return
+        # A program of its own, which knows the address of the simulator.
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), _DEMO_TREASURY_COMMAND]
+        done = subprocess.run(  # noqa: S603 - a command of ours
+            [*command, "--verbosity", "0"], env=self._environ, check=False
+        )
+        if done.returncode:
+            logger.warning("The treasury of the demo fleet was not set up.")
+        self._demo_treasury_marker.unlink()
 
     def _submit_first_task(self) -> str:
         """Submit the demo fleet's task, once the gateway runs; return the announcement's line."""

@@ -149,8 +149,8 @@ _FILTERED = """
      WHERE (%(providers)s::text[] = '{}' OR k.provider_id = ANY(%(providers)s))
        AND (%(key_ids)s::text[] = '{}' OR u.api_key_id = ANY(%(key_ids)s))
        AND (%(agents)s::text[] = '{}' OR u.agent_id = ANY(%(agents)s))
-       -- coalesce: without it, PostgreSQL takes few of the cost centres to match, and sorts all days
-       -- on disk where it could group them in memory.
+       -- coalesce: else PostgreSQL expects few of the cost centres to match, and sorts all days on
+       -- disk where it could group them in memory.
        AND (%(cost_centres)s::text[] = '{}' OR coalesce(c.path::text[] && %(cost_centres)s, false))
        AND (%(paying_centres)s::text[] = '{}' OR u.cost_centre_id = ANY(%(paying_centres)s))
        AND (%(labels)s::text[] = '{}' OR u.label = ANY(%(labels)s))

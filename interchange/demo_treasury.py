@@ -1,0 +1,70 @@
+"""The treasury of the demo fleet: play money, a payee and a policy, which two persons have set."""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+
+from security import services as security
+from security.actor import Actor
+from security.models import Approval
+from treasury import services as treasury
+from treasury.models import Account, Payee
+
+_FILE = Path(__file__).parent / "data" / "demo_treasury.json"
+_REASON = "demo fleet"
+
+
+def load(*, now: datetime) -> bool:
+    """Set up the simulator's payee, its policy and its money, from which Butler then buys credit.
+
+    Only if there is no payee yet: a second call changes nothing. Returns whether it did anything.
+    Refusals: RailNotFound, if the simulator does not run.
+    """
+    if Payee.objects.exists():
+        return False
+    data = json.loads(_FILE.read_text(encoding="utf-8"))
+    asker, decider = (_person(about) for about in data["people"])
+    approval, _ = treasury.propose_payee(
+        treasury.PayeeTerms(**data["payee"]), reason=_REASON, actor=asker, now=now
+    )
+    _approve(approval, decider, now=now)
+    approval, _ = treasury.propose_policy(_terms(data), reason=_REASON, actor=asker, now=now)
+    _approve(approval, decider, now=now)
+    funding = data["funding"]
+    treasury.record_funding(
+        Account.objects.get(name=funding["account"]),
+        Decimal(funding["amount"]),
+        reference=funding["reference"],
+        key=uuid5(NAMESPACE_URL, funding["reference"]),
+        actor=asker,
+        now=now,
+    )
+    return True
+
+
+def _person(about: dict[str, str]) -> Actor:
+    """A person with one role who cannot sign in: without a password."""
+    person, is_new = get_user_model().objects.get_or_create(
+        username=about["username"],
+        defaults={"first_name": about["name"], "is_staff": True},
+    )
+    if is_new:
+        person.set_unusable_password()
+        person.save(update_fields=["password"])
+        person.groups.set(Group.objects.filter(name=about["role"]))
+    return Actor.person(person.get_username())
+
+
+def _terms(data: dict[str, Any]) -> treasury.BuyingTerms:
+    amounts = {name: Decimal(amount) for name, amount in data["policy"].items()}
+    return treasury.BuyingTerms(payee=data["payee"]["slug"], **amounts)
+
+
+def _approve(approval: Approval, decider: Actor, *, now: datetime) -> None:
+    security.approve(approval.pk, reason=_REASON, actor=decider, now=now)
