@@ -62,7 +62,7 @@ def _person(about: dict[str, str]) -> Actor:
 
 
 def _terms(data: dict[str, Any]) -> treasury.BuyingTerms:
-    amounts = {name: Decimal(amount) for name, amount in data["policy"].items()}
+    amounts: dict[str, Any] = {name: Decimal(text) for name, text in data["policy"].items()}
     return treasury.BuyingTerms(payee=data["payee"]["slug"], **amounts)
 
 
