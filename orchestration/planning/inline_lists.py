@@ -17,6 +17,8 @@ _PATTERNS = (
 # Text that may precede the first number of a list within a line.
 _BEFORE_FIRST = (":", ".", ";", "!", "?", "\n", "：", "。", "；", "，")
 _AFTER_ITEM = re.compile(r"[,;，；、]\s{0,3}(?:and|then|und|dann|y|e|et|puis)?\Z")
+# A number in brackets begins a list in the middle of a sentence if words are before the second.
+_SECOND = re.compile(r"\s*+\w+\s\w[^(（]{1,2000}[(（]2[)）]\s?\w")
 _LOOK_BACK = 20
 _READ_MAX = 100_000
 
@@ -36,14 +38,17 @@ def _positions(
     found: list[tuple[int, int]] = []
     for match in islice(pattern.finditer(text), _READ_MAX):
         number = numerals.find(match[1]) + 1 if numerals else int(match[1])
-        if number == len(found) + 1 and (found or _can_begin(text, match.start())):
+        if number == len(found) + 1 and (found or _can_begin(text, match)):
             found.append(match.span())
             if len(found) > most:
                 break
     return found
 
 
-def _can_begin(text: str, at: int) -> bool:
+def _can_begin(text: str, match: re.Match[str]) -> bool:
+    at = match.start()
+    if match[0].startswith(("(", "（")) and _SECOND.match(text, match.end()):
+        return True
     before = text[max(at - _LOOK_BACK, 0) : at].rstrip(" \t(")
     return not before or before.endswith(_BEFORE_FIRST)
 

@@ -11,6 +11,7 @@ from orchestration.planning.inline_lists import inline_parts
 from orchestration.planning.list_parts import list_parts
 from orchestration.planning.mail_text import body_of_mail
 from orchestration.planning.opaque_text import (
+    filled,
     masked,
     masked_words,
     normal,
@@ -18,11 +19,14 @@ from orchestration.planning.opaque_text import (
     without_comments,
 )
 from orchestration.planning.prose import beginnings, run_on
+from orchestration.planning.sequence import sequence_parts
 from orchestration.refusals import WrongPlan
 
 # Prose is divided into at most so many parts; the rest belongs to the last one, because a long text
 # is a detailed description and not thousands of sub-tasks.
 PROSE_PARTS_MAX = 50
+# Steps and numbers within lines are looked for in so many characters of a text without lists.
+_READ_MAX = 200_000
 NOT_DIVIDED = (
     "The keyword planner found no list and no steps in the description, so the whole text is one "
     "sub-task. If it has several, send them as a list or as sub_tasks."
@@ -95,16 +99,21 @@ def _read(description: str, most: int) -> _Reading:
         return _whole(body, _ALL_DONE)
     if lists.done:
         notes.append(_left_out(lists.done))
-    found = _usable(lists.parts) or _without_lists(body, masked_words(copy), most)
+    found = _usable(lists.parts) or _without_lists(body, filled(copy, lists.context), most)
     if len(found) == 1 and not lists.done:
         notes.append(NOT_DIVIDED)
     return _Reading(found, " ".join(notes))
 
 
 def _without_lists(text: str, copy: str, most: int) -> list[tuple[str, str]]:
-    if found := inline_parts(text, copy, most=most):
+    copy = masked_words(copy[:_READ_MAX]) + copy[_READ_MAX:]
+    if found := inline_parts(text, copy[:_READ_MAX], most=most):
         return found
-    return [(each, each) for each in _prose(text, copy, most=min(most, PROSE_PARTS_MAX))]
+    most = min(most, PROSE_PARTS_MAX)
+    by_keyword = _prose(text, copy, most=most)
+    by_sequence = sequence_parts(text, copy[:_READ_MAX], most=most)
+    texts = by_sequence if len(by_sequence) > len(by_keyword) else by_keyword
+    return [(each, each) for each in texts]
 
 
 def _whole(text: str, note: str) -> _Reading:

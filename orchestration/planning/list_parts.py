@@ -7,6 +7,7 @@ Without lists, sections side by side are parts.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -21,10 +22,14 @@ _LOOK_BACK = 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The parts of a text: pairs of own text and description, and how many items are done."""
+    """The parts of a text: pairs of own text and description, and how many items are done.
+
+    `context`: where sections are that only say what to know, if there are no parts.
+    """
 
     parts: list[tuple[str, str]]
     done: int = 0
+    context: Sequence[tuple[int, int]] = ()
 
 
 def list_parts(text: str, masked: str) -> Found:
@@ -35,7 +40,8 @@ def list_parts(text: str, masked: str) -> Found:
     done = sum(item.is_done for _, items in chosen for item in items)
     total = len(open_items) + done
     if total < 2 and not (total and open_items and open_items[0][1].has_box):
-        return Found(_section_parts(text, sections))
+        context = tuple((s.start, s.end) for s in sections if s.role == "context")
+        return Found(_section_parts(text, sections), context=context)
     if not open_items:
         return Found([], done)
     return Found(_texts(text, chosen), done)
@@ -69,22 +75,27 @@ def _is_lone_step(section: Section) -> bool:
 
 def _outermost(items: list[Item]) -> list[Item]:
     """The items of the outermost list of a section, in the order of the text."""
-    if not items:
-        return []
-    least = min(item.depth for item in items)
-    by_kind: dict[str, list[Item]] = {kind: [] for kind in _KINDS}
+    by_depth: dict[int, list[Item]] = {}
     for item in items:
-        if item.depth == least:
-            by_kind[item.kind].append(item)
-    for kind, same in by_kind.items():
-        if not same or not _is_list(kind, same):
-            continue
+        by_depth.setdefault(item.depth, []).append(item)
+    only: list[Item] = []
+    for depth in sorted(by_depth):
+        same = _preferred(by_depth[depth])
         if len(same) == 1 and not same[0].is_done:
             # An only item is the heading of those below it.
-            below = _outermost([item for item in items if item.depth > least])
-            return below if len(below) > 1 else same
-        return _with_open_below(same, items)
-    return _outermost([item for item in items if item.depth > least])
+            only = only or same
+        elif same:
+            return _with_open_below(same, items)
+    return only
+
+
+def _preferred(items: list[Item]) -> list[Item]:
+    """Of the items of one depth, those of the kind that counts first and is a list."""
+    for kind in _KINDS:
+        same = [item for item in items if item.kind == kind]
+        if same and _is_list(kind, same):
+            return same
+    return []
 
 
 def _is_list(kind: str, same: list[Item]) -> bool:
@@ -155,7 +166,8 @@ class _Writer:
         if titles and titles[-1] is section:
             self.at = section.body
         self._wait_until(_begin(items[0]))
-        ends = [_begin(item) for item in items[1:]] + [section.end]
+        self.at = max(self.at, items[0].start)
+        ends = [*_ends(items), section.end]
         for item, end in zip(items, ends, strict=True):
             self.at = end
             if not item.is_done:
@@ -192,8 +204,17 @@ class _Writer:
 
 
 def _begin(item: Item) -> int:
-    """Where the item begins: a table's first row with the head of the table."""
-    return item.start
+    """Where the item begins; the first row of a table begins with the head of the table."""
+    return item.row.head_start if item.row else item.start
+
+
+def _ends(items: list[Item]) -> list[int]:
+    """Where each item but the last one ends: where the next one begins."""
+    pairs = zip(items, items[1:], strict=False)
+    return [
+        item.start if item.row and before.row and item.row.is_below(before.row) else _begin(item)
+        for before, item in pairs
+    ]
 
 
 def _without_half_bold(text: str) -> str:

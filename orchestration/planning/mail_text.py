@@ -25,15 +25,18 @@ _REPLY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _SIGNATURE = re.compile(r"^--[ \t]?$", re.MULTILINE)
-_CLOSING = re.compile(
-    r"^[ \t]*+(?:(?:many |best |kind |warm |with )?(?:thanks|thank you|thx|regards|wishes|cheers|"
-    r"sincerely)(?: in advance| a lot| so much| and regards)?|best|"
+_FORMULA = (
+    r"(?:(?:many |best |kind |warm |with )?(?:thanks|thank you|thx|regards|wishes|cheers|sincerely)"
+    r"(?: in advance| a lot| so much)?|best|"
     r"(?:viele |liebe |beste |schöne |mit freundlichen |freundliche )?grüße?n?|mfg|lg|vg|"
-    r"(?:vielen |besten |herzlichen )?dank(?: im voraus)?|danke(?: im voraus)?|"
+    r"(?:vielen |besten |herzlichen )?dank(?: im voraus)?|danke(?: im voraus| dir| ihnen)?|"
     r"(?:muchas )?gracias(?: de antemano)?|(?:un )?saludos?(?: cordiales)?|atentamente|"
-    r"merci(?: d'avance| beaucoup| d’avance)?|cordialement|bien à (?:toi|vous)|"
+    r"merci(?: d['’]avance| beaucoup)?|cordialement|bien à (?:toi|vous)|"
     r"谢谢[你您]?|多谢|此致|祝好|よろしくお願い(?:いた)?します|ありがとうございます|敬具|"
-    r"धन्यवाद|सादर|شكراً?|شكرا جزيلا|مع التحية|تحياتي)[ \t]*+[,.!，。！]?[ \t]*+$",
+    r"धन्यवाद|सादर|شكراً?|شكرا جزيلا|مع التحية|تحياتي)"
+)
+_CLOSING = re.compile(
+    rf"^[ \t]*+{_FORMULA}(?:(?:,| and| und| y| et)? {_FORMULA})?[ \t]*+[,.!，。！]?[ \t]*+$",
     re.IGNORECASE | re.MULTILINE,
 )
 # A closing formula stands before a name of a few short lines, and not in the middle of a text.

@@ -4,6 +4,7 @@ Everything runs in time linear in the length of the text: each pattern reads a l
 """
 
 import re
+from collections.abc import Sequence
 
 _FENCE = re.compile(
     r"^(?P<quote>(?:[ \t]*+>)*+)[ \t]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)?"
@@ -122,9 +123,9 @@ def masked(text: str) -> tuple[str, bool]:
     Positions of items in the copy are those in the text.
     """
     code, unclosed = code_spans(text)
-    copy = _filled(text, code)
+    copy = filled(text, code)
     if ">" in copy:
-        copy = _filled(copy, [match.span() for match in _QUOTED.finditer(copy)])
+        copy = filled(copy, [match.span() for match in _QUOTED.finditer(copy)])
     return copy, unclosed
 
 
@@ -133,13 +134,14 @@ def masked_words(copy: str) -> str:
 
     Of single words in quotation marks nothing is masked, and indented code is.
     """
-    copy = _filled(copy, [match.span() for match in _CODE_BLOCK.finditer(copy)])
+    copy = filled(copy, [match.span() for match in _CODE_BLOCK.finditer(copy)])
     quoted = (match for match in _QUOTED_WORDS.finditer(copy) if not match[0].isalnum())
     spans = [match.span() for match in quoted if " " in match[0] or not match[0].isascii()]
-    return _filled(copy, [(begin + 1, end - 1) for begin, end in spans])
+    return filled(copy, [(begin + 1, end - 1) for begin, end in spans])
 
 
-def _filled(text: str, spans: list[Span]) -> str:
+def filled(text: str, spans: Sequence[Span]) -> str:
+    """A copy of the same length in which these spans, in their order, are filled with `x`."""
     pieces: list[str] = []
     at = 0
     for begin, end in spans:

@@ -41,6 +41,10 @@ class Row:
     text: str
     is_done: bool
 
+    def is_below(self, other: "Row") -> bool:
+        """Whether both are rows of one table."""
+        return self.head_start == other.head_start
+
 
 def rows(text: str) -> Iterator[Row]:
     """The rows of the tables in `text` that have a column of tasks, in their order."""

@@ -211,12 +211,15 @@ PROSE = "The figures of the company are in the table, and they show how it has m
     [PROSE, PROSE + "Research it, analyze it; then write it. ", "x", " x", ",", ", ", ", a",
      "- a\n", "- a\n- b\n  - c\n", "write ", "write, ", "x, the write of ", "\nx\n", "a ", "and ",
      "then, and ", "the test and ", "and test is, ", "to test, test, ", "please ", "xly ", "1. ",
-     "1", "你好。", "wri ", ". [", ", [[[[", ".))", ")", "é ", "İ", ",   ", "\n\tx", "“", "1) 2) "],
+     "1", "你好。", "```\n", "> a\n", "|-|\n", "<!--", "# a\n", "**a**\n", "- [x] a\n",
+     "a:\n- b\n", "first, then, ", "please. ", '"a b', "On x y z wrote:\n", "①", "第一，",
+     "~~~\n```\n",
+     "wri ", ". [", ", [[[[", ".))", ")", "é ", "İ", ",   ", "\n\tx", "“", "1) 2) "],
 )  # fmt: skip
 def test_a_megabyte_of_anything_takes_a_moment(unit):
     text = "x" + unit * (MEGABYTE // len(unit))
     begun = process_time()
     with suppress(WrongPlan):
         keyword_plan(text)
-    # CPU seconds; 0.01 to 0.4 were measured on a busy machine, a quadratic step takes minutes.
-    assert process_time() - begun < 1.5
+    # CPU seconds; 0.1 to 1.5 were measured on a busy machine, a quadratic step takes minutes.
+    assert process_time() - begun < 6

@@ -164,3 +164,80 @@ def test_a_text_that_stays_whole_has_a_note(text):
     plan = noted_keyword_plan(text)
     assert ([part.description for part in plan.parts], plan.note) == ([text], NOT_DIVIDED)
     assert noted_keyword_plan("1. one\n2. two").note == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Translate "Collect data, then analyze it; finally write it down" into German.',
+        "Übersetze „Zuerst sammeln, dann schreiben, schließlich senden“ ins Englische.",
+        "Explain what `research it, analyze it, write it` prints.",
+        "翻译「首先调研，然后分析，最后撰写」这句话",
+        "Proofread 'First research it, then write it' for me",
+    ],
+)
+def test_what_stands_in_quotation_marks_is_no_order(text):
+    assert descriptions(text) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("If the build is red, then revert the commit.", 1),
+        ("Wenn der Test rot ist, dann nimm die Änderung zurück.", 1),
+        ("如果测试失败，然后通知我。", 1),
+        ("Collect the mails, then answer the oldest.", 2),
+        ("Sammle die Mails, dann beantworte die älteste.", 2),
+        ("Lee los correos, luego responde al primero.", 2),
+        ("先读邮件，再回复第一封。", 2),
+        ("Call Ada first thing on Monday.", 1),
+        ("¿Puedes revisar el contrato? También necesito una copia. Por favor avisa a Pedro.", 3),
+        ("请核对库存。另外请联系供应商。", 2),
+        ("資料を読んでください。要点を送ってください。", 2),
+        ("कृपया सूची देखें। कृपया रिपोर्ट लिखें।", 2),
+        ("يرجى مراجعة العقد. كما يرجى إرسال نسخة.", 2),
+    ],
+)
+def test_steps_and_requests_of_prose_are_found_in_many_languages(text, number):
+    assert len(keyword_plan(text)) == number
+
+
+@pytest.mark.parametrize(
+    "markers",
+    ["1. 2. 3.", "1) 2) 3)", "(1) (2) (3)", "①|② |③", "一、|二、|三、", "（一）|（二）|（三）",
+     "第一，|第二，|第三，",
+     "１．|２．|３．", "१. २. ३.", "١. ٢. ٣.", "a) b) c)", "i. ii. iii.", "A. B. C.", "1.1 1.2 1.3",
+     "#1 #2 #3", "**1.** **2.** **3.**", "• • •", "‣ ‣ ‣", "· · ·", "– – –", "+ + +", "1: 2: 3:",
+     "Schritt 1:|Schritt 2:|Schritt 3:", "☐ ☐ ☐", "أ) ب) ت)", "क) ख) ग)", "1º 2º 3º"],
+)  # fmt: skip
+def test_lists_are_numbered_and_marked_in_many_ways(markers):
+    marks = markers.split("|") if "|" in markers else markers.split(" ")
+    text = "\n".join(
+        f"{mark} {word}" for mark, word in zip(marks, ("alpha", "beta", "gamma"), strict=True)
+    )
+    assert descriptions(text) == ["alpha", "beta", "gamma"]
+
+
+def test_mails_are_read_without_heads_replies_and_signatures():
+    text = (
+        "From: Ada\nTo: Bob\nSubject: work\n\n1. Call Dana\n2. Book a room\n\nThanks and regards,\n"
+        "Ada\n\n-----Original Message-----\nFrom: Dana\n\n1. old\n2. older\n"
+    )
+    assert descriptions(text) == ["Call Dana", "Book a room"]
+
+
+def test_a_comment_of_a_template_is_no_text_but_one_in_code_is():
+    text = (
+        "<!-- 1. hide -->\n1. Keep\n```html\n<!-- shown -->\n```\n2. Also <!-- hidden\n3. x -->keep"
+    )
+    assert descriptions(text) == ["Keep\n```html\n<!-- shown -->\n```", "Also keep"]
+
+
+def test_very_deep_nesting_takes_no_recursion():
+    text = "".join(f"{'  ' * depth}- item {depth}\n" for depth in range(1_200))
+    assert len(keyword_plan(text)) == 1
+
+
+def test_a_row_of_a_table_names_its_columns():
+    text = "| Task | Owner |\n|:--|--:|\n| Write \\| edit | Ada |\n| Send | Bob |"
+    assert descriptions(text) == ["Write | edit\nOwner: Ada", "Send\nOwner: Bob"]
