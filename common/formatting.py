@@ -33,8 +33,10 @@ def short(number: Decimal | int) -> str:
 
 
 def dollars(amount: Decimal | int) -> str:
-    """`$12.34`, `$0.0421`; the price of a single call below a cent keeps its places."""
+    """`$12.34`, `-$0.0421`; the price of a single call below a cent keeps its places."""
     amount = Decimal(amount)
+    if amount < 0:
+        return f"-{dollars(-amount)}"
     if amount == 0 or abs(amount) >= 1:
         return f"${amount:,.2f}"
     exact = round(amount, 4) if abs(amount) >= _CENT else amount

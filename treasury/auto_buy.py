@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from zoneinfo import ZoneInfo
 
+from common.formatting import dollars
 from treasury.models import PurchasePolicy
 
 
@@ -38,7 +39,8 @@ def decide(
     amount = min(needed, left[bound].quantize(cent, ROUND_FLOOR))
     if amount <= 0:
         return Decision(Decimal(0), f"No more is allowed {bound}.")
-    return Decision(amount, f"There is {credit:.2f} of credit, less than {policy.threshold:.2f}.")
+    less = f"less than {dollars(policy.threshold)}"
+    return Decision(amount, f"There is {dollars(credit)} of credit, {less}.")
 
 
 def _why_not(policy: PurchasePolicy, credit: Decimal, now: datetime) -> str:

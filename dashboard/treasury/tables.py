@@ -79,7 +79,10 @@ def play_accounts() -> set[int]:
     """The accounts of rails that move no real money, and of the credit bought with it."""
     play = Payee.objects.filter(is_play_money=True)
     names = ("rail_account_id", "transit_account_id", "credit_account_id")
-    return {account for row in play.values_list(*names) for account in row}
+    bought = {account for row in play.values_list(*names) for account in row}
+    return bought | set(
+        Account.objects.filter(name__startswith="play-funding:").values_list("pk", flat=True)
+    )
 
 
 def purchases_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:

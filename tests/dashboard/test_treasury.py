@@ -112,7 +112,7 @@ def test_funding_is_recorded_once(office):
 
 def test_a_purchase_is_a_timeline(office):
     shown = page(signed_in("fay", role="finance"), f"/treasury/purchases/{office.pk}")
-    assert shown.index("paid, and not yet seen as credit") < shown.index("the money is set aside")
+    assert shown.index("Paid, and not yet seen as credit") < shown.index("The money is set aside")
     assert str(office.key) in shown and "sim_1 at the rail" in shown
 
 

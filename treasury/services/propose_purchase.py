@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from common.formatting import dollars
 from security import approvals
 from security import services as security
 from security.actor import Actor
@@ -67,7 +68,7 @@ def propose(  # noqa: PLR0913  (each by name)
     if amount > policy.approval_above:
         _ask(purchase, policy, actor=actor, now=now)
     else:
-        note = f"No second person is needed up to {policy.approval_above:f}."
+        note = f"No second person is needed up to {dollars(policy.approval_above)}."
         move(purchase, _Status.APPROVED, note=note, actor=actor, now=now)
     return purchase
 
