@@ -27,7 +27,9 @@ class LimitOutput(serializers.Serializer):
         Unit.choices, help_text="The unit of all amounts of the limit: `tokens` or `usd`."
     )
     period = serializers.ChoiceField(
-        Period.choices, help_text="The period of the limit: `day`, `month` or `total`."
+        Period.choices,
+        help_text="The period of the limit: `hour`, `day`, `week`, `month`, `quarter`, `year` "
+        "(fiscal ones) or `total`.",
     )
     amount = serializers.CharField(
         help_text="The most that may be used in the period, as whole tokens or as US dollars with "

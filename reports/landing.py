@@ -22,6 +22,8 @@ _LEVEL_DAYS = 28
 _DEVIATIONS = Decimal("1.2816")
 _DAY, _AN_INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _ZERO = Decimal(0)
+# In total there is no end, and an hour is over before its day has a shape.
+NEVER_LANDS = ("total", "hour")
 
 
 class Landing(NamedTuple):
@@ -64,9 +66,9 @@ def landing_of_meter(
     meter: Meter, spent: Mapping[date, Decimal], *, zone: ZoneInfo, now: datetime
 ) -> Landing | None:
     """Where the limit of a meter lands, in its unit; `spent` is what was used on each day of the
-    reporting zone. None for a limit in total, and with too little history.
+    reporting zone. None for a limit in total or per hour, and with too little history.
     """
-    if meter.period == "total":
+    if meter.period in NEVER_LANDS:
         return None
     last_day = (meter.resets_at - _AN_INSTANT).astimezone(zone).date()
     today = now.astimezone(zone).date()

@@ -124,8 +124,8 @@ ACTS = (
     Act(
         name="add-limit",
         button="Add a limit",
-        about="The limit counts what was used in its period already. Its days and months begin at "
-        "midnight in the reporting zone.",
+        about="The limit counts what was used in its period already. Its periods begin at "
+        "midnight in the reporting zone, those of a limit per hour on the hour.",
         permission="keys.add_limit",
         form=NewLimitForm,
         perform=_add_limit,

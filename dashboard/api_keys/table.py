@@ -13,6 +13,7 @@ from dashboard.api_keys.lines import KeyLine, key_lines
 from dashboard.tables import Cell, Column, Row, Table
 from keys.books.queries.pages import Meter
 from keys.identity.queries.organisation import organisation
+from keys.limits import periods
 from keys.models import ApiKey
 
 _COLUMNS = (
@@ -99,9 +100,8 @@ def limit_text(meter: Meter) -> str:
         for number in (meter.used, meter.committed, meter.amount)
     )
     unit = " tokens" if meter.unit == "tokens" else ""
-    period = "in total" if meter.period == "total" else f"a {meter.period}"
     lent = f", {committed} committed" if meter.committed else ""
-    return f"{used} of {amount}{unit} {period}{lent}"
+    return f"{used} of {amount}{unit} {periods.phrase(meter.period)}{lent}"
 
 
 def _bars(line: KeyLine, now: datetime) -> str:

@@ -12,7 +12,7 @@ from common import formatting
 from dashboard import charts
 from dashboard.charts import MeterPart
 from keys.books.queries.pages import Meter
-from keys.models import Period
+from keys.limits import periods
 from reports.landing import Landing, landing_of_meter
 
 
@@ -68,7 +68,7 @@ class Budget(NamedTuple):
 def limit_title(unit: str, period: str) -> str:
     """`USD a month`, `Tokens in total`."""
     words = "USD" if unit == "usd" else "Tokens"
-    return f"{words} in total" if period == Period.TOTAL else f"{words} a {period}"
+    return f"{words} {periods.phrase(period)}"
 
 
 def landed(meter: Meter, spent: Mapping[date, Decimal], *, zone: ZoneInfo, now: datetime) -> Budget:

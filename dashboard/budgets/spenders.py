@@ -1,7 +1,7 @@
-"""Who spends a budget: in the running day, month or fiscal year of the reporting zone."""
+"""Who spends a budget: in the running day, week, … or fiscal year of the reporting zone."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,13 @@ from keys.books.queries.spend import SpendFilter, SpendGroup, spend_by
 from keys.models import Organisation, Period
 
 SHOWN = 10
-_RANGES = {Period.DAY: "today", Period.MONTH: "month", Period.TOTAL: "year"}
+_RANGES = {
+    Period.HOUR: "today",
+    Period.DAY: "today",
+    Period.QUARTER: "quarter",
+    Period.YEAR: "year",
+    Period.TOTAL: "year",
+}
 Url = Callable[[str], str]
 
 
@@ -30,12 +36,7 @@ def spenders(
     user: Any, scope: str, period: str, *, organisation: Organisation, now: datetime
 ) -> list[Spenders]:
     """Of a cost centre its parts and its agents, of an agent its tasks; two queries at most."""
-    days = date_range(
-        {"range": _RANGES.get(Period(period), "month")},
-        now=now,
-        zone=ZoneInfo(organisation.reporting_zone),
-        fiscal_year_starts=organisation.fiscal_year_starts,
-    )
+    days = _days(period, organisation, now)
     which = SpendFilter(days.starts_at, days.ends_at, within=tuple(bindings(user)) or None)
     kind, _, slug = scope.partition(":")
     if kind == "agent":
@@ -49,6 +50,20 @@ def spenders(
     if any(part.group != slug for part in parts):
         found.insert(0, _spenders("Cost centres below", "cost_centre", parts, days, filters))
     return found
+
+
+def _days(period: str, organisation: Organisation, now: datetime) -> DateRange:
+    zone = ZoneInfo(organisation.reporting_zone)
+    if period == Period.WEEK:
+        today = now.astimezone(zone).date()
+        since = timedelta(days=(today.weekday() - organisation.week_starts) % 7)
+        return DateRange(today - since, today, zone)
+    return date_range(
+        {"range": _RANGES.get(Period(period), "month")},
+        now=now,
+        zone=zone,
+        fiscal_year_starts=organisation.fiscal_year_starts,
+    )
 
 
 def _spenders(

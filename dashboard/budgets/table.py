@@ -16,6 +16,7 @@ from dashboard.budgets.usage import usage_of_many
 from dashboard.tables import Cell, Column, Kind, Row, Table
 from keys.identity.queries.organisation import organisation
 from keys.models import Period
+from reports.landing import NEVER_LANDS
 
 _LEVELS_MAX = 6
 _BATCH = 500
@@ -70,7 +71,7 @@ class _Landings:
         limited = {row["line"].scope for row in rows if row["line"].meter}
         usage = usage_of_many(
             self.user,
-            limited if self.choice.period != Period.TOTAL else (),
+            () if self.choice.period in NEVER_LANDS else limited,
             unit=self.choice.unit,
             paths=self.paths,
             zone=self.zone,

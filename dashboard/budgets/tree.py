@@ -9,7 +9,8 @@ from dashboard.budgets.budget import limit_title
 from keys.books.queries.pages import Meter, budget_meters
 from keys.models import Agent, CostCentre, Limit, Window
 
-_ORDER = [(unit, period) for unit in ("usd", "tokens") for period in ("month", "day", "total")]
+_PERIODS = ("month", "week", "day", "hour", "quarter", "year", "total")
+_ORDER = [(unit, period) for unit in ("usd", "tokens") for period in _PERIODS]
 
 
 class Choice(NamedTuple):

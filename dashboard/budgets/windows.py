@@ -74,7 +74,10 @@ def windows_chart(table: Table, choice: Choice, *, zone: ZoneInfo) -> Chart | No
 
 
 def _label(start: datetime, choice: Choice) -> str:
-    return f"{start.day} {start:%b}" if choice.period == Period.DAY else f"{start:%b %Y}"
+    if choice.period == Period.HOUR:
+        return f"{start.day} {start:%b %H:%M}"
+    is_short = choice.period in (Period.DAY, Period.WEEK)
+    return f"{start.day} {start:%b}" if is_short else f"{start:%b %Y}"
 
 
 def _columns(unit: str) -> Sequence[Column]:

@@ -50,6 +50,7 @@ class OrganisationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
             "name",
             "reporting_zone",
             "fiscal_year_starts",
+            "week_starts",
             "shown_currency",
             "shown_rate",
             "shown_rate_on",

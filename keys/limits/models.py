@@ -11,6 +11,7 @@ from django.db.models.functions import Concat
 from common import row_triggers
 from common.money_fields import created_at_field, quantity
 from keys.identity.models.agents import Agent, CostCentre
+from keys.limits import periods
 from keys.supply.models import ApiKey
 from security.models import Approval
 
@@ -23,10 +24,14 @@ class Unit(models.TextChoices):
 
 
 class Period(models.TextChoices):
-    """How long one window of a limit lasts."""
+    """How long one window of a limit lasts. Weeks, quarters and years are the organisation's."""
 
+    HOUR = "hour"
     DAY = "day"
+    WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter", "Fiscal quarter"
+    YEAR = "year", "Fiscal year"
     TOTAL = "total"
 
 
@@ -50,10 +55,10 @@ def _each_in(column: str, kind: str, least: int, most: int) -> Q:
 
 
 class Limit(models.Model):
-    """An amount of tokens or USD per day, month or in total, of an API key, agent or cost centre.
+    """An amount of tokens or USD per period or in total, of an API key, agent or cost centre.
 
     `scope` is the address of what is limited (`key:…`, `agent:…`, `centre:…`), by which windows and
-    allocations find each other. Days and months begin at `reset_hour` in `zone`.
+    allocations find each other. Periods begin at `reset_hour` in `zone`, hours on the hour.
     """
 
     api_key = models.ForeignKey(
@@ -66,7 +71,7 @@ class Limit(models.Model):
     scope = models.TextField(editable=False)
     unit = models.CharField(max_length=6, choices=Unit, help_text="What the limit counts.")
     period = models.CharField(
-        max_length=5, choices=Period, help_text="How long the limit counts before it resets."
+        max_length=7, choices=Period, help_text="How long the limit counts before it resets."
     )
     amount = quantity(help_text="The most that can be used and committed in one period.")
     zone = models.CharField(
@@ -75,7 +80,9 @@ class Limit(models.Model):
         help_text="The IANA time zone of the reset, such as Europe/Berlin.",
     )
     reset_hour = models.PositiveSmallIntegerField(
-        default=0, help_text="The hour of the day, from 0 to 23, at which the limit resets."
+        default=0,
+        help_text="The hour of the day, from 0 to 23, at which the limit resets; 0 for a limit "
+        "per hour, which resets on the hour.",
     )
     # null, not []: no list of its own is not the same as an empty one.
     threshold_percents = ArrayField(
@@ -123,6 +130,10 @@ class Limit(models.Model):
             models.CheckConstraint(
                 condition=Q(reset_hour__lte=23), name="limit_reset_hour_is_of_the_day"
             ),
+            models.CheckConstraint(
+                condition=~Q(period="hour") | Q(reset_hour=0),
+                name="limit_per_hour_resets_on_the_hour",
+            ),
             models.UniqueConstraint(
                 fields=["scope", "unit", "period"],
                 condition=Q(removed_at__isnull=True),
@@ -137,6 +148,11 @@ class Limit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.unit} per {self.period}"
+
+    @property
+    def period_phrase(self) -> str:
+        """`a day`, `in total`."""
+        return periods.phrase(self.period)
 
 
 class Window(models.Model):

@@ -21,6 +21,7 @@ from keys.models import (
     CostCentre,
     Grant,
     Limit,
+    Period,
     UsageSlice,
     Window,
 )
@@ -123,7 +124,7 @@ def random_fleet(random, now):
         )
     for subject in [*map(centre, centres), *map(agent, agents)]:
         for unit, period in random.sample(
-            [(unit, period) for unit in ("usd", "tokens") for period in ("day", "month", "total")],
+            [(unit, period) for unit in ("usd", "tokens") for period in Period.values],
             random.randint(0, 4),
         ):
             limit(subject, random.randint(10**6, 10**7), unit=unit, period=period, now=now)
@@ -137,7 +138,7 @@ def test_every_figure_is_that_of_the_books(staff, now, seed):
     random_fleet(Random(seed), now)
     seen = set()
     for unit in ("usd", "tokens"):
-        for period in ("day", "month", "total"):
+        for period in Period.values:
             shown = rows_of(staff, unit=unit, period=period)
             for window in Window.objects.filter(unit=unit, limit__period=period):
                 row = shown[window.scope]
@@ -286,6 +287,21 @@ def test_the_page_of_a_budget_has_its_periods_spenders_and_changes(staff, fleet,
     assert spender["name"].url == "/spend?range=month&cost_centre=research&agent=ada&by=label"
     shown = staff.get(spender["name"].url).context["table"].totals
     assert shown["cost"].value == spender["cost"].value
+
+
+@pytest.mark.parametrize("period", ["hour", "week", "quarter", "year"])
+def test_a_budget_of_each_period_has_its_page(staff, fleet, now, period):
+    limit(agent("ada"), 500_000, period=period, now=now)
+    asked = {"unit": "tokens", "period": period}
+    html = html_of(staff, "/budgets/agents/ada", **asked)
+    phrase = "an hour" if period == "hour" else f"a {period}"
+    assert f"Tokens {phrase}" in html
+    assert f"used in each {period}" in html
+    [row] = staff.get("/budgets/agents/ada", asked).context["windows"].rows
+    assert (row["budget"], row["used"], row["state"]) == (500_000, 80_000, "running")
+    assert slugs(staff, **asked)
+    [tasks] = staff.get("/budgets/agents/ada", asked).context["spenders"]
+    assert tasks.table.rows[0]["tokens"] == 80_000
 
 
 def test_above_are_the_parts_with_what_is_paid_directly(staff, fleet, now):

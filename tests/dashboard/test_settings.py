@@ -33,6 +33,7 @@ def filled(**changes):
         "name": "Acme",
         "reporting_zone": "Europe/Berlin",
         "fiscal_year_starts": "4",
+        "week_starts": "6",
         "shown_currency": "USD",
         "shown_rate": "1",
         "shown_rate_on": "",
@@ -54,6 +55,7 @@ def test_an_administrator_changes_the_settings(client):
         "name": "Our organisation",
         "reporting_zone": "UTC",
         "fiscal_year_starts": 1,
+        "week_starts": 0,
     }
 
 

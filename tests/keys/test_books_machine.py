@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from common.refusal import Refusal
 from keys import services as keys
-from keys.models import Agent, Allocation, ApiKey, Charge, CostCentre, Limit, Window
+from keys.models import Agent, Allocation, ApiKey, Charge, CostCentre, Limit, Period, Window
 from keys.refusals import ReportRefused
 from keys.supply.pricing import Rates
 from tests.actors import ACTOR
@@ -241,7 +241,7 @@ class Office(RuleBasedStateMachine):
     @rule(
         subject=st.integers(0, len(SUBJECTS) - 1),
         unit=st.sampled_from(["tokens", "usd"]),
-        period=st.sampled_from(["day", "month", "total"]),
+        period=st.sampled_from(Period.values),
         amount=st.sampled_from([None, 0, 1, 2, 2, 3, 3, 3]),
         zone=st.sampled_from(ZONES),
         hour=st.sampled_from([0, 2, 23]),
@@ -256,7 +256,7 @@ class Office(RuleBasedStateMachine):
                 )
             return
         model, pk = SUBJECTS[subject]
-        amount = AMOUNTS[unit][amount]
+        amount, hour = AMOUNTS[unit][amount], 0 if period == "hour" else hour
         keys.set_limit(
             model.objects.get(pk=pk),
             terms=keys.Terms(unit=unit, period=period, amount=amount, zone=zone, reset_hour=hour),
@@ -264,6 +264,11 @@ class Office(RuleBasedStateMachine):
             actor=ACTOR,
             now=self.now,
         )
+
+    @rule(week_starts=st.integers(0, 6), fiscal_year_starts=st.integers(1, 12))
+    def change_calendar(self, **calendar):
+        """The organisation's weeks or fiscal years begin at another time."""
+        keys.change_organisation(actor=ACTOR, reason="", now=self.now, **calendar)
 
     @rule(
         slug=st.sampled_from(["nvidia-1", "openai-1", "dust-1"]),

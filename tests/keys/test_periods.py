@@ -1,4 +1,4 @@
-"""Days and months begin where the wall clock of their zone says so."""
+"""Hours, days, … and fiscal years begin where the wall clock of their zone says so."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
@@ -7,12 +7,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from keys.limits.periods import EPOCH, FOREVER, bounds, check_zone
+from keys.limits.periods import EPOCH, FOREVER, Calendar, bounds, check_zone, phrase
 
 ZONES = sorted(available_timezones() - {"Factory", "localtime"})
-MOMENTS = st.integers(5_000_000, 2_900_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
+MOMENTS = st.integers(70_000_000, 2_900_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
 HOURS = st.integers(0, 23)
-PERIODS = st.sampled_from(["day", "month"])
+PERIODS = st.sampled_from(["day", "week", "month", "quarter", "year"])
+LONGEST = {"day": 3, "week": 9, "month": 34, "quarter": 95, "year": 369}
+CALENDARS = st.builds(Calendar, st.integers(0, 6), st.integers(1, 12))
 # Zone, and a day around which its clock does something odd.
 ODD_DAYS = [
     ("Pacific/Apia", date(2011, 12, 30)),  # left out a whole day
@@ -53,37 +55,78 @@ def month(zone, at, reset_hour=0):
     return bounds(period="month", at=at, zone=zone, reset_hour=reset_hour)
 
 
-def is_a_beginning(moment, zone, reset_hour, period):
+def begins(day, period, calendar):
+    """Whether a period begins on the day, read from the calendar on the wall."""
+    months = [(calendar.fiscal_year_starts - 1 + n) % 12 + 1 for n in range(0, 12, 3)]
+    return {
+        "day": True,
+        "week": day.isoweekday() - 1 == calendar.week_starts,
+        "month": day.day == 1,
+        "quarter": day.day == 1 and day.month in months,
+        "year": day.day == 1 and day.month == calendar.fiscal_year_starts,
+    }[period]
+
+
+def is_a_beginning(moment, zone, reset_hour, period, calendar=Calendar()):  # noqa: B008 - a constant
     """Without the code's own arithmetic: at `moment` the clock first reads a reset or passes it."""
     clock, before = wall(moment, zone), wall(moment - timedelta(seconds=1), zone)
     resets = [
         datetime.combine(d, time(reset_hour))
         for d in (clock.date() - timedelta(days=n) for n in range(3))
-        if period == "day" or d.day == 1
+        if begins(d, period, calendar)
     ]
     return any(before < reset <= clock for reset in resets)
 
 
+def transitions(zone, year):
+    """The moments of two years at which the clock of the zone is set."""
+    at, end = utc(year, 1, 1), utc(year + 2, 1, 1)
+    found, tz = [], ZoneInfo(zone)
+    while at < end:
+        later = at + timedelta(days=7)
+        if at.astimezone(tz).utcoffset() != later.astimezone(tz).utcoffset():
+            low, high = at, later
+            while high - low > timedelta(seconds=1):
+                middle = low + (high - low) // timedelta(seconds=2) * timedelta(seconds=1)
+                is_before = middle.astimezone(tz).utcoffset() == at.astimezone(tz).utcoffset()
+                low, high = (middle, high) if is_before else (low, middle)
+            found.append(high)
+        at = later
+    return found
+
+
 @settings(max_examples=600)
-@given(PERIODS, MOMENTS, st.sampled_from(ZONES), HOURS)
-@example("day", utc(2011, 12, 31, 1), "Pacific/Apia", 0)
+@given(PERIODS, MOMENTS, st.sampled_from(ZONES), HOURS, CALENDARS)
+@example("day", utc(2011, 12, 31, 1), "Pacific/Apia", 0, Calendar())
+@example("week", utc(2011, 12, 31, 1), "Pacific/Apia", 0, Calendar(4))  # from a Friday left out
 def test_a_moment_lies_in_its_period_which_begins_and_ends_at_the_reset_hour(
-    period, at, zone, reset_hour
+    period, at, zone, reset_hour, calendar
 ):
-    starts_at, ends_at = bounds(period=period, at=at, zone=zone, reset_hour=reset_hour)
+    starts_at, ends_at = bounds(
+        period=period, at=at, zone=zone, reset_hour=reset_hour, calendar=calendar
+    )
     assert starts_at <= at < ends_at
     assert starts_at.tzinfo is UTC
     assert ends_at.tzinfo is UTC
-    assert is_a_beginning(starts_at, zone, reset_hour, period)
-    assert is_a_beginning(ends_at, zone, reset_hour, period)
-    assert timedelta(0) < ends_at - starts_at < timedelta(days=34)
+    assert is_a_beginning(starts_at, zone, reset_hour, period, calendar)
+    assert is_a_beginning(ends_at, zone, reset_hour, period, calendar)
+    assert timedelta(0) < ends_at - starts_at < timedelta(days=LONGEST[period])
 
 
 @settings(max_examples=300)
-@given(PERIODS, MOMENTS, st.sampled_from(ZONES), HOURS, st.floats(0, 1))
-def test_periods_tile_the_time_line(period, at, zone, reset_hour, share):
+@given(
+    PERIODS | st.just("hour"),
+    MOMENTS,
+    st.sampled_from(ZONES),
+    HOURS,
+    CALENDARS,
+    st.floats(0, 1),
+)
+@example("hour", utc(2026, 4, 4, 15, 20), "Australia/Lord_Howe", 0, Calendar(), 0.5)
+@example("hour", utc(1972, 1, 7, 0, 44), "Africa/Monrovia", 0, Calendar(), 0.5)
+def test_periods_tile_the_time_line(period, at, zone, reset_hour, calendar, share):
     def around(moment):
-        return bounds(period=period, at=moment, zone=zone, reset_hour=reset_hour)
+        return bounds(period=period, at=moment, zone=zone, reset_hour=reset_hour, calendar=calendar)
 
     starts_at, ends_at = here = around(at)
     assert around(starts_at) == here
@@ -219,8 +262,8 @@ def test_a_moment_out_of_reach_is_refused(at):
 
 
 def test_an_unknown_period_is_refused(noon):
-    with pytest.raises(ValueError, match="day, month, total"):
-        bounds(period="week", at=noon, zone="UTC", reset_hour=0)
+    with pytest.raises(ValueError, match="day, week, month, quarter, year, total"):
+        bounds(period="decade", at=noon, zone="UTC", reset_hour=0)
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
@@ -228,4 +271,100 @@ def test_an_unknown_period_is_refused(noon):
 def test_the_ends_of_time_have_periods_too(zone, at):
     for reset_hour in (0, 23):
         assert day(zone, at, reset_hour)[0] <= at < day(zone, at, reset_hour)[1]
-        assert month(zone, at, reset_hour)[0] <= at < month(zone, at, reset_hour)[1]
+        for period in ("hour", "week", "month", "quarter", "year"):
+            for calendar in (Calendar(), Calendar(3, 12), Calendar(6, 7)):
+                starts_at, ends_at = bounds(
+                    period=period, at=at, zone=zone, reset_hour=reset_hour, calendar=calendar
+                )
+                assert starts_at <= at < ends_at
+
+
+def hour(zone, at):
+    return bounds(period="hour", at=at, zone=zone, reset_hour=0)
+
+
+def is_a_full_hour(moment, zone):
+    """The clock reads a full hour, or it was just set by a part of an hour."""
+    clock, before = moment.astimezone(ZoneInfo(zone)), moment - timedelta(seconds=1)
+    was_set = clock.utcoffset() - before.astimezone(ZoneInfo(zone)).utcoffset()
+    return (clock.minute, clock.second) == (0, 0) or was_set % timedelta(hours=1) != timedelta(0)
+
+
+def test_hours_and_days_tile_two_years_of_clock_changes_in_every_zone():
+    changes = [(zone, at) for zone in ZONES for at in transitions(zone, 2025)]
+    assert len(changes) > 600
+    for zone, at in changes:
+        starts_at, ends_at = hour(zone, at - timedelta(hours=2))
+        while starts_at < at + timedelta(hours=2):
+            assert is_a_full_hour(starts_at, zone)
+            minutes = (starts_at + timedelta(minutes=n) for n in range(1, 60))
+            assert not any(is_a_full_hour(each, zone) for each in minutes if each < ends_at)
+            assert timedelta(0) < ends_at - starts_at <= timedelta(hours=1)
+            assert hour(zone, ends_at)[0] == ends_at
+            starts_at, ends_at = hour(zone, ends_at)
+        for period in ("day", "week", "month", "quarter", "year"):
+            here = bounds(period=period, at=at, zone=zone, reset_hour=2)
+            following = bounds(period=period, at=here[1], zone=zone, reset_hour=2)
+            assert here[1] == following[0]
+            assert is_a_beginning(here[1], zone, 2, period)
+
+
+@settings(max_examples=200)
+@given(MOMENTS, st.sampled_from(ZONES), HOURS)
+def test_an_hour_begins_on_the_hour_and_has_no_use_for_the_reset_hour(at, zone, reset_hour):
+    starts_at, ends_at = hour(zone, at)
+    assert starts_at <= at < ends_at
+    assert is_a_full_hour(starts_at, zone)
+    assert is_a_full_hour(ends_at, zone)
+    assert bounds(period="hour", at=at, zone=zone, reset_hour=reset_hour) == (starts_at, ends_at)
+
+
+def test_an_hour_that_comes_twice_is_two_hours():
+    first, second = (hour("Europe/Berlin", utc(2026, 10, 25, n, 30)) for n in (0, 1))
+    assert first == (utc(2026, 10, 25, 0), utc(2026, 10, 25, 1))
+    assert second == (utc(2026, 10, 25, 1), utc(2026, 10, 25, 2))
+
+
+def test_an_hour_of_a_zone_with_half_hours_begins_on_its_own_clock(noon):
+    assert hour("Asia/Kolkata", noon)[0] == noon - timedelta(minutes=30)
+
+
+def test_a_clock_set_by_half_an_hour_ends_the_hour():
+    # At 02:00 the clock goes back to 01:30.
+    set_at = utc(2026, 4, 4, 15)
+    assert hour("Australia/Lord_Howe", set_at - timedelta(minutes=1))[1] == set_at
+    assert hour("Australia/Lord_Howe", set_at) == (set_at, set_at + timedelta(minutes=30))
+
+
+@pytest.mark.parametrize(
+    ("starts", "first", "after"),
+    [
+        (0, (2026, 3, 9), (2026, 3, 16)),
+        (1, (2026, 3, 10), (2026, 3, 17)),
+        (6, (2026, 3, 8), (2026, 3, 15)),
+    ],
+)
+def test_a_week_begins_on_the_day_that_the_organisation_says(noon, starts, first, after):
+    week = bounds(period="week", at=noon, zone="UTC", reset_hour=0, calendar=Calendar(starts))
+    assert week == (utc(*first), utc(*after))
+
+
+@pytest.mark.parametrize(
+    ("period", "starts", "first", "after"),
+    [
+        ("quarter", 1, (2026, 1, 1), (2026, 4, 1)),
+        ("quarter", 2, (2026, 2, 1), (2026, 5, 1)),
+        ("quarter", 6, (2026, 3, 1), (2026, 6, 1)),
+        ("year", 1, (2026, 1, 1), (2027, 1, 1)),
+        ("year", 3, (2026, 3, 1), (2027, 3, 1)),
+        ("year", 4, (2025, 4, 1), (2026, 4, 1)),
+    ],
+)
+def test_fiscal_periods_are_counted_from_the_first_month(noon, period, starts, first, after):
+    calendar = Calendar(fiscal_year_starts=starts)
+    found = bounds(period=period, at=noon, zone="UTC", reset_hour=0, calendar=calendar)
+    assert found == (utc(*first), utc(*after))
+
+
+def test_periods_are_said_in_words():
+    assert [phrase(each) for each in ("hour", "day", "total")] == ["an hour", "a day", "in total"]

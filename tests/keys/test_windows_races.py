@@ -40,6 +40,20 @@ def test_fifty_at_midnight_open_one_window(people, at_once):
     assert_books_balance()
 
 
+def test_fifty_at_the_turn_of_the_hour_open_one_window_of_each_limit(people, at_once):
+    add_key("nvidia-1", per_day=None)
+    for period in ("hour", "day", "week"):
+        limit(Agent.objects.get(pk="ada"), 10_000_000, period=period)
+    turn_at = NOON + timedelta(hours=1)
+    allocate(now=NOON)
+    assert refused(at_once(lambda _: allocate(now=turn_at), times=50)) == 0
+    windows_of_hours = Window.objects.filter(limit__period="hour")
+    assert windows_of_hours.count() == 2
+    assert Window.objects.count() == 4
+    assert {*Window.objects.filter(closed_at=None).values_list("committed", flat=True)} == {51_000}
+    assert_books_balance()
+
+
 def test_fifty_allocations_at_midnight_are_all_in_the_new_windows(people, at_once):
     limit(add_key("nvidia-1"), 10_000_000, period="month")
     limit(Agent.objects.get(pk="ada"), 10_000_000)

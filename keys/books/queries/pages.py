@@ -8,11 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, Prefetch, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from keys.limits import periods
+from keys.limits.periods import Calendar
 from keys.limits.queries.budgets import granted
-from keys.models import ROTATION_NEEDED, Allocation, Limit, Window
+from keys.models import ROTATION_NEEDED, Allocation, Limit, Organisation, Window
 from security.models import AuditEntry
 
 _NOTHING = Decimal(0)
@@ -61,11 +63,9 @@ def midnight(now: datetime) -> datetime:
     return periods.bounds(period="day", at=now, zone="UTC", reset_hour=0)[0]
 
 
-def meter_of(limit: Limit, window: Window, *, now: datetime) -> Meter:
-    """The open window of a limit as of `now`."""
-    starts_at, resets_at = periods.bounds(
-        period=limit.period, at=now, zone=limit.zone, reset_hour=limit.reset_hour
-    )
+def meter_of(limit: Limit, window: Any, *, now: datetime) -> Meter:
+    """The open window of a limit as of `now`, which was read by `with_open_windows`."""
+    starts_at, resets_at = _period(limit, window, now)
     return Meter(
         limit_id=limit.pk,
         window_id=window.pk,
@@ -81,11 +81,33 @@ def meter_of(limit: Limit, window: Window, *, now: datetime) -> Meter:
     )
 
 
+def _period(limit: Limit, window: Any, now: datetime) -> tuple[datetime, datetime]:
+    """The period that runs: the window's, or by the calendar the one that comes after it."""
+    if window.starts_at <= now < window.ends_at:
+        return window.starts_at, window.ends_at
+    starts_at, resets_at = periods.bounds(
+        period=limit.period,
+        at=now,
+        zone=limit.zone,
+        reset_hour=limit.reset_hour,
+        calendar=Calendar(window.week_starts, window.fiscal_year_starts),
+    )
+    return (max(starts_at, window.ends_at) if window.ends_at <= now else starts_at), resets_at
+
+
 def with_open_windows(limits: QuerySet[Limit]) -> QuerySet[Any]:
     """A queryset of limits, each with its open window in the list `open_windows`."""
-    return limits.prefetch_related(
-        Prefetch("windows", Window.objects.filter(closed_at=None), to_attr="open_windows")
-    )
+    windows = _with_calendar(Window.objects.filter(closed_at=None))
+    return limits.prefetch_related(Prefetch("windows", windows, to_attr="open_windows"))
+
+
+def _with_calendar(windows: QuerySet[Window]) -> QuerySet[Any]:
+    """Each window with the calendar of the organisation, without a query of its own."""
+    calendar = {
+        name: Coalesce(Subquery(Organisation.objects.values(name)[:1]), Value(default))
+        for name, default in Calendar()._asdict().items()
+    }
+    return windows.annotate(**calendar)
 
 
 def limits_with_windows() -> "Prefetch[str, Any, Any]":
@@ -106,7 +128,7 @@ def meters_of(subject: Any, *, now: datetime) -> list[Meter]:
 def budget_meters(windows: QuerySet[Window], *, now: datetime) -> list[Meter]:
     """Meters of the limits with these open windows, with what grants allow in addition; one
     query."""
-    rows: QuerySet[Any] = windows.filter(closed_at=None).select_related("limit")
+    rows = _with_calendar(windows.filter(closed_at=None)).select_related("limit")
     return [
         replace(meter_of(row.limit, row, now=now), granted=row.allowed_more)
         for row in rows.annotate(allowed_more=granted("limit", now)).order_by("unit", "pk")

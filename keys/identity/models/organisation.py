@@ -1,5 +1,7 @@
 """The organisation: its name, calendar and the currency that its pages show."""
 
+from calendar import day_name
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -49,7 +51,16 @@ class Organisation(models.Model):
         "first month of the fiscal year",
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(12)],
-        help_text="Fiscal quarters and years are counted from this month.",
+        help_text="Fiscal quarters and years are counted from this month. A period of a limit that "
+        "runs when this changes keeps its end; the next one follows the new calendar.",
+    )
+    week_starts = models.PositiveSmallIntegerField(
+        "first day of the week",
+        default=0,
+        db_default=0,
+        choices=list(enumerate(day_name)),
+        help_text="Limits per week begin on this day. A week of a limit that runs when this "
+        "changes keeps its end; the next one follows the new calendar.",
     )
     shown_currency = models.CharField(
         max_length=3,
@@ -121,6 +132,10 @@ class Organisation(models.Model):
             models.CheckConstraint(
                 condition=Q(fiscal_year_starts__range=(1, 12)),
                 name="organisation_fiscal_year_starts_in_a_month",
+            ),
+            models.CheckConstraint(
+                condition=Q(week_starts__range=(0, 6)),
+                name="organisation_week_starts_on_a_day",
             ),
             models.CheckConstraint(
                 condition=Q(shown_currency__regex="^[A-Z]{3}$"),

@@ -22,6 +22,7 @@ class OrganisationChanges(TypedDict, total=False):
     name: str
     reporting_zone: str
     fiscal_year_starts: int
+    week_starts: int
     shown_currency: str
     shown_rate: Decimal
     shown_rate_on: date | None

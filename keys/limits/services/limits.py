@@ -43,13 +43,18 @@ class Terms:
         if self.unit not in Unit.values:
             raise WrongValue("Use tokens or usd as the unit.", field="unit")
         if self.period not in Period.values:
-            raise WrongValue("Use day, month or total as the period.", field="period")
+            listed = ", ".join(Period.values[:-1])
+            raise WrongValue(f"Use {listed} or {Period.values[-1]} as the period.", field="period")
         try:
             periods.check_zone(self.zone)
         except ValueError as error:
             raise WrongValue(str(error), field="zone") from None
         if not 0 <= self.reset_hour <= 23:
             raise WrongValue("Use a full hour from 0 to 23 as the reset hour.", field="reset_hour")
+        if self.period == Period.HOUR and self.reset_hour:
+            raise WrongValue(
+                "A limit per hour resets on the hour. Use 0 as the reset hour.", field="reset_hour"
+            )
         return self._check_amount()
 
     def _check_amount(self) -> Decimal:

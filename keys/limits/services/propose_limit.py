@@ -130,10 +130,14 @@ def _words(terms: Limit | Terms | None) -> str:
         return "no limit"
     period = "in total" if terms.period == Period.TOTAL else f"per {terms.period}"
     unit = "USD" if terms.unit == Unit.USD else "tokens"
-    reset = (
-        "" if terms.period == Period.TOTAL else f", resets at {terms.reset_hour}:00 {terms.zone}"
-    )
-    return f"{formatting.group_digits(Decimal(terms.amount))} {unit} {period}{reset}"
+    return f"{formatting.group_digits(Decimal(terms.amount))} {unit} {period}{_reset(terms)}"
+
+
+def _reset(terms: Limit | Terms) -> str:
+    if terms.period == Period.TOTAL:
+        return ""
+    when = "on the hour" if terms.period == Period.HOUR else f"at {terms.reset_hour}:00"
+    return f", resets {when} {terms.zone}"
 
 
 LIMIT = approvals.register(

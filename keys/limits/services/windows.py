@@ -9,7 +9,9 @@ from django.db.models import Max, Min, QuerySet
 
 from common.statements import fetch
 from keys.audit_actions import Action
+from keys.identity.queries.organisation import calendar
 from keys.limits import periods, sql
+from keys.limits.periods import Calendar
 from keys.limits.services.thresholds import arm
 from keys.limits.sql.recount import Committed, Used
 from keys.models import Charge, Limit, Unit, Window
@@ -49,17 +51,20 @@ def roll_over(windows: QuerySet[Window], *, now: datetime) -> int:
     Joins the caller's transaction, which has called `take_books_alone`.
     """
     over = windows.filter(closed_at=None, ends_at__lte=now).select_related("limit").order_by("pk")
-    opened = [_open_next(window, now=now).pk for window in over]
+    fiscal = calendar()
+    opened = [_open_next(window, fiscal, now=now).pk for window in over]
     if opened:
         arm(opened, at=now)
     return len(opened)
 
 
-def _open_next(window: Window, *, now: datetime) -> Window:
+def _open_next(window: Window, fiscal: Calendar, *, now: datetime) -> Window:
     committed, limit = window.committed, window.limit
     window.committed, window.closed_at = 0, now
     window.save(update_fields=["committed", "closed_at"])
-    starts_at, ends_at = period_of(limit, at=now)
+    starts_at, ends_at = period_of(limit, fiscal, at=now)
+    # Where the organisation's calendar changed, the period began while this window still ran.
+    starts_at = max(starts_at, window.ends_at)
     following = Window.objects.create(
         limit=limit,
         scope=limit.scope,
@@ -125,9 +130,9 @@ def _open_past(limit: Limit, first: datetime, since: datetime) -> int:
 
 
 def _past_windows(limit: Limit, first: datetime, since: datetime) -> Iterator[Window]:
-    ends_at = first
+    ends_at, fiscal = first, calendar()
     while ends_at > since:
-        starts_at, _ = period_of(limit, at=ends_at - _AN_INSTANT)
+        starts_at, _ = period_of(limit, fiscal, at=ends_at - _AN_INSTANT)
         (used,) = fetch(sql.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)
         yield Window(
             limit=limit,
@@ -155,7 +160,7 @@ def _recount(limit: Limit, *, now: datetime) -> dict[str, object]:
     # A process whose clock is ahead may have settled calls in the next period already.
     ahead = Charge.objects.filter(status=Charge.Status.SETTLED, settled_at__gt=now)
     newest: datetime | None = ahead.aggregate(newest=Max("settled_at"))["newest"]
-    starts_at, ends_at = period_of(limit, at=newest or now)
+    starts_at, ends_at = period_of(limit, calendar(), at=newest or now)
     (used,) = fetch(sql.USED, scope=limit.scope, starts_at=starts_at, ends_at=ends_at)
     return {"starts_at": starts_at, "ends_at": ends_at, "used": _in_unit_of(limit, used)}
 
@@ -164,9 +169,15 @@ def _in_unit_of(limit: Limit, counted: Committed | Used) -> Decimal:
     return counted.tokens if limit.unit == Unit.TOKENS else counted.cost
 
 
-def period_of(limit: Limit, *, at: datetime) -> tuple[datetime, datetime]:
+def period_of(limit: Limit, fiscal: Calendar, *, at: datetime) -> tuple[datetime, datetime]:
     """`[starts_at, ends_at)` in UTC of the limit's period that contains `at`."""
-    return periods.bounds(period=limit.period, at=at, zone=limit.zone, reset_hour=limit.reset_hour)
+    return periods.bounds(
+        period=limit.period,
+        at=at,
+        zone=limit.zone,
+        reset_hour=limit.reset_hour,
+        calendar=fiscal,
+    )
 
 
 def take_books_alone() -> None:

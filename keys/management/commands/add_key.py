@@ -12,17 +12,15 @@ from django.views.decorators.debug import sensitive_variables
 
 from common.commands import refusals_as_command_errors
 from keys import services as keys
+from keys.models import Period, Unit
 from keys.supply.pricing import Rates
 from security.actor import Actor
 
 # The option of each limit: unit and period.
 _LIMITS = {
-    "tokens_per_day": ("tokens", "day"),
-    "tokens_per_month": ("tokens", "month"),
-    "tokens_in_total": ("tokens", "total"),
-    "usd_per_day": ("usd", "day"),
-    "usd_per_month": ("usd", "month"),
-    "usd_in_total": ("usd", "total"),
+    f"{unit}_in_total" if period == Period.TOTAL else f"{unit}_per_{period}": (unit, period)
+    for unit in Unit.values
+    for period in Period.values
 }
 
 
@@ -123,7 +121,8 @@ class Command(BaseCommand):
             "--reset-hour",
             type=int,
             default=0,
-            help="The hour at which limits reset. The default is %(default)s.",
+            help="The hour at which limits reset, except those per hour. The default is "
+            "%(default)s.",
         )
 
     @sensitive_variables("secret")
@@ -164,7 +163,7 @@ def _limits(options: Mapping[str, Any]) -> list[keys.Terms]:
             period=period,
             amount=options[name],
             zone=options["zone"],
-            reset_hour=options["reset_hour"],
+            reset_hour=0 if period == Period.HOUR else options["reset_hour"],
         )
         for name, (unit, period) in _LIMITS.items()
         if options[name] is not None
