@@ -14,10 +14,12 @@ from security import services as security
 from security.actor import Actor
 from security.models import Approval
 from treasury import services as treasury
-from treasury.models import Account, Payee
+from treasury.models import Account, Payee, Purchase, PurchasePolicy
 
 _FILE = Path(__file__).parent / "data" / "demo_treasury.json"
 _REASON = "demo fleet"
+# Approved, reserved, sent, settled.
+_STEPS = 4
 
 
 def load(*, now: datetime) -> bool:
@@ -45,7 +47,18 @@ def load(*, now: datetime) -> bool:
         actor=asker,
         now=now,
     )
+    _buy(now=now)
     return True
+
+
+def _buy(*, now: datetime) -> None:
+    """Buy the first credit, as the jobs do: so the page shows a purchase from the beginning."""
+    for policy in PurchasePolicy.objects.all():
+        treasury.post_consumption(policy.credit_account, now=now)
+        treasury.buy_credit(policy.pk, now=now)
+    for purchase in Purchase.objects.all():
+        for _ in range(_STEPS):
+            treasury.advance_purchase(purchase.pk, now=now)
 
 
 def _person(about: dict[str, str]) -> Actor:
