@@ -103,6 +103,11 @@ class TaskOutput(serializers.Serializer):
         source="task.overrun", help_text="True when the task used more tokens than its budget."
     )
     cost = Usd(help_text="The cost of the task so far, in US dollars.")
+    plan_note = serializers.CharField(
+        source="task.plan_note",
+        help_text="What the planner says about the description, such as that it did not divide "
+        "it; or an empty string.",
+    )
     planner = serializers.CharField(
         source="task.planner",
         help_text="Where the sub-tasks come from: `given` with the task, or found by the "

@@ -123,7 +123,7 @@ def _read_text(file: Path) -> str:
     try:
         if file.stat().st_size > _FILE_BYTES_MAX:
             raise WrongValue(f"{file} is larger than {_FILE_BYTES_MAX:,} bytes.", field="from_file")
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise WrongValue(f"{file} cannot be read: {error.strerror}.", field="from_file") from error
     except UnicodeDecodeError as error:

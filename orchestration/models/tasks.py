@@ -63,6 +63,11 @@ class Task(models.Model):
     model = models.CharField(max_length=200, blank=True)
     provider = models.CharField(max_length=64, blank=True)
     planner = models.CharField(max_length=20)
+    plan_note = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="What the planner says about the description, such as that it did not divide it.",
+    )
     max_concurrent = models.PositiveIntegerField()
     retry_on_failure = models.BooleanField()
     max_retries = models.PositiveIntegerField()

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from orchestration.planning.base import Part, estimate_of, short_name
 from orchestration.planning.dependency_graph import check_plan
+from orchestration.planning.imperatives import orders
 from orchestration.planning.inline_lists import inline_parts
 from orchestration.planning.list_parts import list_parts
 from orchestration.planning.mail_text import body_of_mail
@@ -111,6 +112,8 @@ def _without_lists(text: str, copy: str, most: int) -> list[tuple[str, str]]:
         return found
     most = min(most, PROSE_PARTS_MAX)
     by_keyword = _prose(text, copy, most=most)
+    if len(by_keyword) < 2:
+        by_keyword = orders(text, copy, most=most) or by_keyword
     by_sequence = sequence_parts(text, copy[:_READ_MAX], most=most)
     texts = by_sequence if len(by_sequence) > len(by_keyword) else by_keyword
     return [(each, each) for each in texts]

@@ -16,7 +16,6 @@ _FRONT_MATTER = re.compile(r"\A---[ \t]*+\n(?:(?!---[ \t]*+$)[^\n]*+\n){1,60}---
 _KEY = re.compile(r"^[\w-]+[ \t]*:", re.MULTILINE)
 _QUOTED = re.compile(r"^[ \t]*+>[^\n]*+(?:\n[ \t]*+>[^\n]*+)*+", re.MULTILINE)
 _QUOTE_MARK = re.compile(r"^[ \t]*+>[ ]?", re.MULTILINE)
-_INDENTED = re.compile(r"^(?: {0,3}\t| {4})", re.MULTILINE)
 _CODE_BLOCK = re.compile(r"(?<=\n\n)(?: {4}|\t)[^\n]*+(?:\n(?: {4}|\t)[^\n]*+)*+")
 _QUOTED_WORDS = re.compile(
     r"""
@@ -129,12 +128,17 @@ def masked(text: str) -> tuple[str, bool]:
     return copy, unclosed
 
 
+def code_blocks(masked: str) -> list[Span]:
+    """The blocks of lines that are indented by four columns and follow an empty line."""
+    return [match.span() for match in _CODE_BLOCK.finditer(masked)]
+
+
 def masked_words(copy: str) -> str:
     """The masked copy of a text without lists, in which what is within quotation marks is masked.
 
     Of single words in quotation marks nothing is masked, and indented code is.
     """
-    copy = filled(copy, [match.span() for match in _CODE_BLOCK.finditer(copy)])
+    copy = filled(copy, code_blocks(copy))
     quoted = (match for match in _QUOTED_WORDS.finditer(copy) if not match[0].isalnum())
     spans = [match.span() for match in quoted if " " in match[0] or not match[0].isascii()]
     return filled(copy, [(begin + 1, end - 1) for begin, end in spans])
@@ -167,8 +171,3 @@ def unquoted(text: str) -> str:
     if any(text[one.end() : two.start()].strip() for one, two in between):
         return text
     return _QUOTE_MARK.sub("", text)
-
-
-def is_indented_code(text: str, line_start: int) -> bool:
-    """Whether the line is indented by four columns, as code is."""
-    return bool(_INDENTED.match(text, line_start))

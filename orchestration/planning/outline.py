@@ -5,12 +5,13 @@ boxes, headings in bold, labels such as “Next steps:”.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from orchestration.planning import item_markers, section_labels
 from orchestration.planning.item_markers import LINE
-from orchestration.planning.opaque_text import is_indented_code
+from orchestration.planning.opaque_text import code_blocks
 from orchestration.planning.tables import Row, rows
 from orchestration.refusals import WrongPlan
 
@@ -79,7 +80,7 @@ class _Reader:
     def __init__(self, masked: str) -> None:
         self.text = masked
         self.sections = [Section(0, 0)]
-        self.in_code = False
+        self.blocks = deque(code_blocks(masked))
 
     def read(self, match: re.Match[str]) -> None:
         """Take one line into the outline."""
@@ -123,7 +124,6 @@ class _Reader:
         elif section_labels.is_context(title):
             role = "context"
         self.sections.append(Section(start, body, title, level, role, above))
-        self.in_code = False
 
     def _last(self) -> Item | None:
         items = self.sections[-1].items
@@ -140,12 +140,15 @@ class _Reader:
         Numbers that a line with a colon announces are a list, as people indent it in mails.
         """
         start = match.start()
-        if self._last() is not None or not is_indented_code(self.text, start):
-            self.in_code = False
-        elif not _line_before(self.text, start)[1].strip():
-            announced = kind == "number" and self._is_announced(start)
-            self.in_code = start > 0 and not announced
-        return self.in_code
+        while self.blocks and self.blocks[0][1] <= start:
+            self.blocks.popleft()
+        if not self.blocks or start < self.blocks[0][0]:
+            return False
+        if self._last() is not None or (kind == "number" and self._is_announced(start)):
+            # The rest of the block is read the same way.
+            self.blocks.popleft()
+            return False
+        return True
 
     def _is_announced(self, start: int) -> bool:
         _, line = _text_before(self.text, start, self.sections[-1].body)

@@ -25,6 +25,8 @@ from orchestration.storable_text import all_storable, storable
 from orchestration.task_texts import TASK, result_of, texts_of
 
 RESULT_CHARACTERS_MAX = 1_000_000
+_BY_KEYWORDS = "The model's answer was no usable plan, so the keyword planner made the plan."
+_NOT_PLANNED = "The model's answer was no usable plan, so the whole text is one sub-task."
 _BACK_OFF_SECONDS = 2.0
 _BACK_OFF_SECONDS_MAX = 120.0
 _RETRY_AFTER_SECONDS_MAX = 3_600.0
@@ -210,19 +212,25 @@ def _write_plan(task: Task, planner: SubTask, *, now: datetime) -> None:
     texts = texts_of(task)
     answer = texts.unseal(planner.sealed_result, place=result_of(planner.position))
     description = texts.unseal(task.sealed_description, place=TASK)
-    for plan in _plans(task, description, answer):
+    for note, plan in _plans(task, description, answer):
         with suppress(planning.UnusablePlan, WrongPlan, BudgetTooSmall):
             parts = plan()
             shares = planning.split(parts, total=left)
             write_sub_tasks(task, parts, shares, first=1, now=now)
+            Task.objects.filter(pk=task.pk).update(plan_note=note)
             return
 
 
-def _plans(task: Task, description: str, answer: str) -> Iterator[Callable[[], list[Part]]]:
-    """The model's plan, then the keyword plan, then one sub-task: the first usable one counts."""
-    yield partial(planning.plan_of_answer, answer)
-    yield partial(planning.keyword_plan, description, parallel=task.parallel)
-    yield lambda: [Part(key="1", name=task.name, description=description)]
+def _plans(
+    task: Task, description: str, answer: str
+) -> Iterator[tuple[str, Callable[[], list[Part]]]]:
+    """The model's plan, then the keyword plan, then one sub-task, each with what to say of it.
+
+    The first usable one counts.
+    """
+    yield "", partial(planning.plan_of_answer, answer)
+    yield _BY_KEYWORDS, partial(planning.keyword_plan, description, parallel=task.parallel)
+    yield _NOT_PLANNED, lambda: [Part(key="1", name=task.name, description=description)]
 
 
 def _alert(quarantined: list[dict[str, Any]], *, now: datetime) -> None:

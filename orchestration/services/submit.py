@@ -123,6 +123,7 @@ def _submit(
         asked_digest=tokens.keyed_hash(_canonical(request)),
         created_at=now,
         deadline_at=now + timedelta(seconds=request.timeout),
+        plan_note=planned.note,
         **_columns(request),
     )
     task.sealed_description = new_texts(task).seal(request.description, place=TASK)

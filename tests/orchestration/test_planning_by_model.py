@@ -76,7 +76,8 @@ def test_the_models_plan_is_done_with_what_planning_left(ada):
 )
 def test_without_a_usable_plan_keywords_make_one(ada, answer, kind):
     task = task_after_planning(answer, kind=kind)
-    assert task.status == "active"
+    task.refresh_from_db()
+    assert (task.status, "the keyword planner made" in task.plan_note) == ("active", True)
     assert [description for description, _ in parts(task)] == [
         "Research market trends",
         "analyze data",

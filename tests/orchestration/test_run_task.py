@@ -139,6 +139,25 @@ def test_an_option_overrides_the_file(people, tmp_path):
 
 
 @pytest.mark.django_db
+def test_files_with_a_byte_order_mark_are_read(people, tmp_path):
+    plan, text = tmp_path / "plan.json", tmp_path / "plan.md"
+    plan.write_bytes(b'\xef\xbb\xbf[{"description": "Draw"}]')
+    text.write_bytes("\ufeff1. Research vendors\r\n2. Write report\r\n".encode())
+    for file in (plan, text):
+        run_task(from_file=file, budget=90_000, detach=True)
+    assert [task.sub_tasks.count() for task in Task.objects.order_by("pk")] == [1, 2]
+
+
+@pytest.mark.django_db
+def test_a_task_keeps_what_its_planner_says(people, tmp_path):
+    run_task("Alles prüfen", budget=90_000, detach=True)
+    run_task("- [x] Draw\n- [ ] Print", budget=90_000, detach=True)
+    notes = [task.plan_note for task in Task.objects.order_by("pk")]
+    assert "found no list" in notes[0]
+    assert notes[1] == "One item that is done was left out."
+
+
+@pytest.mark.django_db
 def test_a_text_is_planned_and_named_after_its_file(people, tmp_path):
     file = tmp_path / "launch.md"
     file.write_text("1. Research the market\n2. Write the report\n")

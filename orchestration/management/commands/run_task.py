@@ -61,6 +61,8 @@ class Command(BaseCommand):
         out = OutputWrapper(sys.stderr) if options["json"] else self.stdout
         page = page_address("task", task.pk)
         out.write(without_control_characters(f"Task {task.pk} of {agent}: {task.name}   {page}"))
+        if task.plan_note:
+            out.write(task.plan_note)
         interrupted = self._follow(task, out)
         task.refresh_from_db()
         self._print_results(task, as_json=options["json"])

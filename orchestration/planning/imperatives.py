@@ -1,0 +1,101 @@
+"""Find the orders of a text whose clauses all have a verb of work, in many languages.
+
+“Markt recherchieren, Daten auswerten und Bericht schreiben” is three parts. If a clause has no verb
+that is known, sentences are tried instead of clauses; then the text is not divided.
+"""
+
+import re
+
+_LENGTH_MAX = 4_000
+_GERMAN = (
+    "recherchier|analysier|prüf|überprüf|vergleich|schreib|erstell|sammel|sammle|bereinig|auswert|"
+    "werte|zusammenfass|zusammenstell|fass|übersetz|test|plan|entwerf|entwirf|bau|entwickel|"
+    "entwickle|veröffentlich|send|schick|verschick|bestell|such|find|liste|auflist|sortier|kündig|"
+    "dokumentier|implementier|beheb|korrigier|präsentier|vorbereit|bereite|lies|les|berechn|"
+    "aktualisier|zähl|formulier|ordne|ordn|ruf|anruf|buch|hol|einhol"
+)
+_ROMANCE = (
+    # Spanish
+    "investig|analiz|escrib|redact|revis|recopil|recog|compar|compil|prepar|env[ií]|traduc|traduzc|"
+    "resum|crea|diseñ|desarroll|prueb|prob|public|verific|corrig|correg|busc|clasific|organiz|"
+    "document|implement|calcul|actualiz|limpi|reún|reun|comprueb|comprob|haz|elabor|extra|"
+    # French
+    "recherch|analys|rédig|écri|prépar|envo|tradui|résum|cré|conc[eç]|développ|test|publi|"
+    "vérifi|cherch|list|class|organis|collect|rassembl|trouv|reli|nettoy|fais|faire|extrai|"
+    # Portuguese and Italian
+    "pesquis|analis|escrev|compil|ricerc|scriv|confront|raccogli|controll|traduc|prepar"
+)
+_ENDINGS = (
+    r"(?:a|e|o|en|an|ar|er|ir|re|ez|s|t|iere|ieren|ons|ad|ed|id|que|qu|ue|uer|yer|ye|is|i|va)?"
+)
+_CHINESE = (
+    "调研|研究|分析|收集|搜集|整理|撰写|编写|写|翻译|测试|部署|总结|检查|核对|比较|对比|设计|开发|实现|审核|审查|发送|"
+    "发布|修复|准备|制作|制定|生成|清洗|汇总|列出|查找|联系|更新|创建|下载|导出|导入|起草|調研|蒐集|撰寫|編寫|寫|"
+    "翻譯|測試|總結|檢查|比較|設計|開發|發送|準備"
+)
+_ARABIC = (
+    "ابحث|حلل|حلّل|اكتب|راجع|قارن|اجمع|أرسل|ارسل|ترجم|لخص|لخّص|صمم|طور|اختبر|انشر|تحقق|أنشئ|انشئ|نظف|"
+    "أعد|اعد|حدد|احسب|جهز|استخرج|صحح|رتب|اقرأ|اتصل|تواصل|حدّث"
+)
+_HINDI = (
+    "करें|करो|करना|कीजिए|लिखें|लिखो|लिखना|बनाएँ|बनाएं|बनाओ|बनाना|भेजें|भेजो|जाँचें|जांचें|देखें|निकालें|हटाएँ|हटाएं|डालें|"
+    "खोजें|पढ़ें|गिनें|चुनें|दें|लें|जोड़ें|मिलाएँ|मिलाएं|ढूँढें"
+)
+_JAPANESE = (
+    "し|して|する|した|書く|書き|書いて|作る|作り|作って|作成|送る|送り|送って|まとめる|まとめ|まとめて|集める|集め|集めて|"
+    "確認|調べる|調べ|調べて|比べる|比べ|比べて|読む|読み|読んで|翻訳|直す|直し|直して"
+)
+_ORDER = re.compile(
+    rf"""
+    (?: (?:{_GERMAN}) (?:e|en|n|t)? \b
+      | (?:{_ROMANCE}) {_ENDINGS} \b
+      | (?:{_CHINESE}) \w
+      | و?(?:{_ARABIC}) \b
+    )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_LAST_WORD = re.compile(
+    rf"(?:\b(?:{_GERMAN})(?:en|n)|[ ](?:{_HINDI})|(?:{_JAPANESE})(?:ください|下さい)?)\W*\Z",
+    re.IGNORECASE,
+)
+_JOINING = re.compile(
+    r"(?:und|et|ed|y|e|sowie|और|तथा)\s+|(?:以及|并且?|和|そして)\s*(?=\S)", re.IGNORECASE
+)
+_CLAUSE = re.compile(
+    r"[.!?;,。！？；，、।؛،？]++\s*+|\n\s*+|[ ](?=(?:und|y|e|et|sowie|और|तथा)[ ])", re.IGNORECASE
+)
+_SENTENCE = re.compile(r"[.!?;。！？；।؛？]++\s*+|\n\s*+")
+
+
+def orders(text: str, copy: str, *, most: int) -> list[str]:
+    """The texts of the orders; none if not every clause, or every sentence, is one."""
+    if len(text) > _LENGTH_MAX:
+        return []
+    for boundary in (_CLAUSE, _SENTENCE):
+        spans = _spans(copy, boundary)
+        if len(spans) > 1 and all(_is_order(copy[begin:end]) for begin, end in spans):
+            return [text[begin:end].strip() for begin, end in _limited(spans, most)]
+    return []
+
+
+def _spans(copy: str, boundary: re.Pattern[str]) -> list[tuple[int, int]]:
+    matches = list(boundary.finditer(copy))
+    starts = [0, *(match.end() for match in matches)]
+    ends = [*(match.start() for match in matches), len(copy)]
+    spans = [_without_joining(copy, *span) for span in zip(starts, ends, strict=True)]
+    return [(begin, end) for begin, end in spans if copy[begin:end].strip()]
+
+
+def _without_joining(copy: str, begin: int, end: int) -> tuple[int, int]:
+    joining = _JOINING.match(copy, begin, end)
+    return (joining.end() if joining else begin), end
+
+
+def _limited(spans: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
+    """At most so many; the last one has the rest."""
+    return [*spans[: most - 1], (spans[most - 1][0], spans[-1][1])] if len(spans) > most else spans
+
+
+def _is_order(clause: str) -> bool:
+    return bool(_ORDER.match(clause.lstrip()) or _LAST_WORD.search(clause))
