@@ -12,8 +12,11 @@ _FENCE = re.compile(
     re.MULTILINE,
 )
 _COMMENT = re.compile("<!--")
-_FRONT_MATTER = re.compile(r"\A---[ \t]*+\n(?:(?!---[ \t]*+$)[^\n]*+\n){1,60}---[ \t]*+$", re.M)
-_KEY = re.compile(r"^[\w-]+[ \t]*:", re.MULTILINE)
+_FRONT_MATTER = re.compile(
+    r"\A---[ \t]*+\n[\w-]++[ \t]*+:[^\n]*+\n"
+    r"(?:(?:[\w-]++[ \t]*+:[^\n]*+|[ \t]++[^\n]*+|-[ ][^\n]*+|\#[^\n]*+)?\n){0,60}---[ \t]*+$",
+    re.MULTILINE,
+)
 _QUOTED = re.compile(r"^[ \t]*+>[^\n]*+(?:\n[ \t]*+>[^\n]*+)*+", re.MULTILINE)
 _QUOTE_MARK = re.compile(r"^[ \t]*+>[ ]?", re.MULTILINE)
 _CODE_BLOCK = re.compile(r"(?<=\n\n)(?: {4}|\t)[^\n]*+(?:\n(?: {4}|\t)[^\n]*+)*+")
@@ -93,8 +96,7 @@ def _end_of_container(text: str, opening: re.Match[str]) -> int:
 
 def without_comments(text: str) -> str:
     """The text without the front matter and the comments of a template; code keeps its own."""
-    head = _FRONT_MATTER.match(text)
-    if head and _KEY.search(head[0]):
+    if head := _FRONT_MATTER.match(text):
         text = text[head.end() :].lstrip("\n")
     if "<!--" not in text:
         return text

@@ -4,6 +4,7 @@ import re
 
 # Only what is below such a heading is the work, if a text has one.
 _WORK = """
+what (?:we|i|you) need(?: to do| done)?|what needs to be done|what is needed|
 to do|to-do|todo|todos|to dos|tasks?|task list|sub-?tasks?|action items?|actions?|next steps?|
 steps|work|work items?|plan|the plan|implementation plan|what to do|work plan|agreed actions?|
 follow[- ]ups?|open|open (?:items|tasks|points)|to be done|remaining|still to do|deliverables|

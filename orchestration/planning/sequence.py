@@ -52,6 +52,8 @@ _INSIDE = (
     "zuerst|zunächst|dann|danach|anschließend|schließlich|zuletzt|abschließend|primero|luego|"
     "después|finalmente|d'abord|d’abord|ensuite|puis|enfin|finalement"
 )
+# They begin a step without a comma or “and” before them, too.
+_AFTER_ANYTHING = "then|puis|ثم|وبعد ذلك|फिर|उसके बाद|इसके बाद"
 _JOINING = "and|und|y|e|et|sowie|और|तथा"
 
 
@@ -61,7 +63,9 @@ def _spaced(words: str) -> str:
 
 
 _BOUNDARY = re.compile(
-    rf"[.!?;,:。！？；，、।؛،？…]++\s*+|\n\s*+|[ ](?=(?:{_JOINING})[ ])", re.IGNORECASE
+    rf"[.!?;,:。！？；，、।؛،？…]++\s*+|\n\s*+|[ ](?=(?:{_JOINING})[ ])"
+    rf"|(?<!since)(?<!\bby)(?<!until)(?<!even)(?<!back)[ ](?=(?:{_AFTER_ANYTHING})[ ])",
+    re.IGNORECASE,
 )
 _MARK = re.compile(
     rf"""

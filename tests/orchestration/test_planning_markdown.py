@@ -1,6 +1,10 @@
 """The keyword planner reads Markdown as Markdown: code, boxes, headings, quotes, tables, mails."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestration.planning import keyword_plan, noted_keyword_plan
 from orchestration.planning.keyword_planner import NOT_DIVIDED
@@ -241,3 +245,30 @@ def test_very_deep_nesting_takes_no_recursion():
 def test_a_row_of_a_table_names_its_columns():
     text = "| Task | Owner |\n|:--|--:|\n| Write \\| edit | Ada |\n| Send | Bob |"
     assert descriptions(text) == ["Write | edit\nOwner: Ada", "Send\nOwner: Bob"]
+
+
+def test_front_matter_is_no_text_and_rules_are_none():
+    matter = "---\ntitle: x\nlabels:\n  - a\n  - b\n---\n1. one\n2. two"
+    assert descriptions(matter) == ["one", "two"]
+    rules = "---\nNote: this\nis text\n---\n1. one\n2. two"
+    assert "is text" in descriptions(rules)[0]
+
+
+PIECES = st.sampled_from(
+    ["# ", "## ", "- ", "1. ", "2. ", "- [ ] ", "  - ", "    - ", "\n", "\n\n", "Steps:\n",
+     "Notes:\n", "**Bold**\n", "| Task | Who |\n|---|---|\n", "| a | b |\n", "---\n", "===\n",
+     "and ", "then ", "first ", "(1) ", "(2) ", "①", "②", "; ", ". ", "? ", "please ", "a) ", "b) ",
+     "> ", "\t", "**", "第一，", "第二，", "，", "。", "zuerst ", "dann ", "1.1 ", "1.2 ", "word "]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=30))
+def test_no_word_of_any_markdown_is_lost(pieces):
+    numbers = iter(range(len(pieces)))
+    text = "".join(f"qz{next(numbers)}k " if each == "word " else each for each in pieces)
+    if not text.strip():
+        return
+    found = keyword_plan(text, parallel=True)
+    together = "\n".join(part.description for part in found)
+    assert all(word in together for word in re.findall(r"qz\d+k", text))
+    assert all(part.description.strip() and part.name for part in found)
