@@ -77,7 +77,7 @@ def opened_dialog(request: HttpRequest, acts: Iterable[Act], subject: Any) -> Di
     if act is None:
         return None
     if request.method == "POST":
-        return Dialog(act, act.form(subject, request.POST))
+        return Dialog(act, act.form(subject, request.POST, request.FILES))
     initial = {name: request.GET[name] for name in _IN_LINKS if name in request.GET}
     return Dialog(act, act.form(subject, initial=initial))
 

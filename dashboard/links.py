@@ -87,6 +87,10 @@ links.register(
         "account": Page("dashboard:account"),
         "purchase": Page("dashboard:purchase"),
         "purchase_policy": Page("dashboard:purchase-policy"),
+        "reconciliation": Page(
+            "dashboard:reconciliation", {"provider": "provider", "status": "status", "kind": "kind"}
+        ),
+        "difference": Page("dashboard:difference"),
         "theme": Page("dashboard:theme"),
         "live": Page("dashboard:live", {"page": "page", "row": "row"}),
     }

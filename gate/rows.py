@@ -157,6 +157,11 @@ RULES: dict[str, Rows] = {
     "treasury.purchase": nothing,
     "treasury.purchaseattempt": nothing,
     "treasury.purchasestep": nothing,
+    "treasury.providerreport": nothing,
+    "treasury.reportline": nothing,
+    "treasury.providername": nothing,
+    "treasury.reconciliationrun": nothing,
+    "treasury.difference": nothing,
     # No page lists them.
     "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.

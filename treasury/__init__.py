@@ -1,8 +1,10 @@
-"""Treasury: the ledger of money, in double entry, and purchases of prepaid credit.
+"""Treasury: the ledger of money in double entry, purchases of prepaid credit, reconciliation.
 
 Verbs: `open_account`, `transfer`, `begin_pending`, `post_pending`, `void_pending`,
 `expire_pending`, `close_period`; `propose_payee`, `propose_policy`, `propose_purchase`,
-`advance_purchase`, `apply_answer`, `confirm_purchase`.
+`advance_purchase`, `apply_answer`, `confirm_purchase`; `import_report`,
+`reconcile`, `explain_difference`, `adjust_difference`, `accept_difference`.
+Open: `reconciliation`, `refusals`.
 Invariant: each transfer has one debit and one credit of the same amount and currency and is never
 changed, and each account's balances are the sums of its transfers; a purchase is paid once, within
 the bounds of its policy (`manage.py check_ledger` counts them again).

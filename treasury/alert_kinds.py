@@ -1,4 +1,4 @@
-"""The kinds of alerts about purchases of credit."""
+"""The kinds of alerts about purchases of credit and about providers' bills."""
 
 from alerts.kinds import AlertKind, register
 from alerts.models import Severity
@@ -52,5 +52,18 @@ CREDIT_LOW = register(
         "policy with higher bounds. Butler resolves the alert when there is enough credit.",
         page="purchase_policy",
         subject="policy_id",
+    )
+)
+BILL_DIFFERS = register(
+    AlertKind(
+        slug="bill_differs",
+        severity=Severity.WARNING,
+        meaning="What a provider reports differs from what Butler metered by more than the "
+        "tolerance. Either the provider bills too much, or the books have too little.",
+        remedy="Look at the evidence of each open difference on the page of reconciliation, the "
+        "largest first. Explain it, adjust it or accept it, each with a reason. Butler resolves "
+        "the alert when no difference of the provider is open.",
+        page="difference",
+        subject="difference_id",
     )
 )

@@ -3,5 +3,6 @@
 from treasury.services.payees import PAYEE
 from treasury.services.policies import PURCHASE_POLICY
 from treasury.services.propose_purchase import PURCHASE
+from treasury.services.settle_difference import ADJUSTMENT
 
-__all__ = ["PAYEE", "PURCHASE", "PURCHASE_POLICY"]
+__all__ = ["ADJUSTMENT", "PAYEE", "PURCHASE", "PURCHASE_POLICY"]

@@ -18,3 +18,7 @@ class Action(StrEnum):
     POLICY_PAUSE = "purchase_policy.pause"
     POLICY_RESUME = "purchase_policy.resume"
     PURCHASE_MOVE = "purchase.move"
+    REPORT_IMPORT = "provider_report.import"
+    RECONCILE = "reconciliation.run"
+    DIFFERENCE_SETTLE = "difference.settle"
+    PROVIDER_NAME_ADD = "provider_name.add"

@@ -196,3 +196,30 @@ class PolicyPaused(Refusal):
     def sentence(self) -> str:
         """What to do."""
         return f"The purchase policy is paused: {self.reason} Resume it first."
+
+
+@dataclass(eq=False)
+class ReportUnreadable(Refusal):
+    """The report of a provider cannot be read. Its sentence says where and why."""
+
+
+@dataclass(eq=False)
+class NothingToReconcile(Refusal):
+    """There are no reports of the provider to compare the days with."""
+
+
+@dataclass(eq=False)
+class WrongDifference(Refusal):
+    """The difference cannot be settled so. Its sentence says why."""
+
+
+@dataclass(kw_only=True, eq=False)
+class DifferenceSettled(Refusal):
+    """The difference is not open any more."""
+
+    difference_id: int
+    difference_status: str
+
+    def sentence(self) -> str:
+        """What it is."""
+        return f"Difference {self.difference_id} is {self.difference_status} already."

@@ -19,6 +19,7 @@ PERMISSIONS = {
     "kept_month": "keys.view_chargepartition",
     "key": "keys.view_apikey",
     "provider": "keys.view_provider",
+    "difference": "treasury.view_difference",
     "purchase": "treasury.view_purchase",
     "purchase_policy": "treasury.view_purchasepolicy",
     "seal": "security.view_seal",

@@ -26,6 +26,7 @@ from reports.month_periods import (
     previous_month,
 )
 from security.models import Approval
+from treasury.queries import open_differences
 
 # Settlements of the month may be under way so long after its end.
 SETTLED_AFTER = timedelta(hours=1)
@@ -79,6 +80,7 @@ def checklist(
         _prices(period),
         _approvals(period),
         _days(period),
+        _differences(period),
     ]
 
 
@@ -158,6 +160,12 @@ def _approvals(period: MonthPeriod) -> ChecklistItem:
 def _days(period: MonthPeriod) -> ChecklistItem:
     count = days_not_made(last=period.last_day, until=period.ends_at, zone=period.zone)
     return _none("days", "The days of the month are rolled up", count, "change")
+
+
+def _differences(period: MonthPeriod) -> ChecklistItem:
+    count = open_differences(since=period.month, until=period.last_day).count()
+    says = "No difference from the bills of providers is open"
+    return _none("differences", says, count, "difference")
 
 
 def _none(name: str, says: str, count: int, noun: str) -> ChecklistItem:

@@ -37,6 +37,10 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     ),
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
     "dashboard:treasury": ("/treasury", "/treasury?act=payee"),
+    "dashboard:reconciliation": (
+        "/treasury/reconciliation",
+        "/treasury/reconciliation?act=import",
+    ),
     "dashboard:settings": ("/settings",),
     "dashboard:people": ("/settings/people", "/settings/people?role=auditor&sort=-last"),
     "dashboard:retention": ("/settings/retention", "/settings/retention?act=keep"),
@@ -84,6 +88,8 @@ NO_PAGES = {
     # tests/browser/test_treasury.py walks them, likewise.
     "dashboard:account",
     "dashboard:purchase",
+    # Its number differs: tests/dashboard/test_reconciliation.py.
+    "dashboard:difference",
     "dashboard:purchase-policy",
     "dashboard:live",
     "dashboard:theme",

@@ -34,6 +34,7 @@ PARAMETERS: dict[str, Any] = {
     "allowed_providers": [],
     "api_key": "",
     "api_key_id": "nvidia-1",
+    "api_keys": ["nvidia-1"],
     "asked": Jsonb({}),
     "asked_model": "",
     "at": NOON,
@@ -102,6 +103,7 @@ PARAMETERS: dict[str, Any] = {
     "prefix": "bt",
     "price": 1,
     "price_id": 1,
+    "provider": "nvidia",
     "provider_expanded": False,
     "raised_at": NOON,
     "reason": "",
@@ -155,6 +157,8 @@ OWN_PARAMETERS = {
     "keys.books.sql.spend_sums.SPEND": _SPEND,
     "keys.books.sql.spend_sums.SPEND_COLUMNS": _SPEND | {"shown": ["agent"]},
     "keys.books.queries.usage_lines.USAGE_LINES": {"since": NOON, "within": None},
+    "keys.books.queries.provider_usage.PROVIDER_USAGE": {"since": NOON},
+    "keys.books.queries.provider_usage.PROVIDER_CALLS": {"since": NOON},
     "reports.sql.freeze.FREEZE": {"close": 1, "month": 1, "since": NOON},
     # It takes arrays of equal length.
     "keys.books.sql.rotate.MOVE": {

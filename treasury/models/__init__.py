@@ -1,16 +1,23 @@
-"""Tables of the ledger (accounts, transfers, closed periods) and of purchases of credit."""
+"""Tables of the ledger, of purchases of credit, and of reconciliation with providers' bills."""
 
 from treasury.models.accounts import Account, AccountKind, NormalSide
 from treasury.models.closed_periods import ClosedPeriod
 from treasury.models.consumption import Consumption, ConsumptionRun
 from treasury.models.payees import Payee, PurchaseMethod
 from treasury.models.policies import PurchasePolicy
+from treasury.models.provider_reports import ProviderReport, ReportLine
 from treasury.models.purchases import (
     OPEN,
     Purchase,
     PurchaseAttempt,
     PurchaseStatus,
     PurchaseStep,
+)
+from treasury.models.reconciliations import (
+    Difference,
+    DifferenceStatus,
+    ProviderName,
+    ReconciliationRun,
 )
 from treasury.models.transfers import Phase, Transfer, TransferKind
 
@@ -21,15 +28,21 @@ __all__ = [
     "ClosedPeriod",
     "Consumption",
     "ConsumptionRun",
+    "Difference",
+    "DifferenceStatus",
     "NormalSide",
     "Payee",
     "Phase",
+    "ProviderName",
+    "ProviderReport",
     "Purchase",
     "PurchaseAttempt",
     "PurchaseMethod",
     "PurchasePolicy",
     "PurchaseStatus",
     "PurchaseStep",
+    "ReconciliationRun",
+    "ReportLine",
     "Transfer",
     "TransferKind",
 ]

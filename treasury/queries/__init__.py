@@ -5,6 +5,7 @@ from treasury.queries.consumption import credits
 from treasury.queries.credit import dry_run, effective_credit, runway
 from treasury.queries.ledger_check import ledger_check
 from treasury.queries.purchases import due_purchases
+from treasury.queries.reconciliation import open_differences
 
 __all__ = [
     "balance",
@@ -13,5 +14,6 @@ __all__ = [
     "due_purchases",
     "effective_credit",
     "ledger_check",
+    "open_differences",
     "runway",
 ]

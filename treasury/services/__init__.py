@@ -6,6 +6,7 @@ from treasury.services.apply_answer import apply_answer
 from treasury.services.buy_credit import buy_credit
 from treasury.services.close_period import close_period
 from treasury.services.decide_purchase import cancel_purchase, confirm_purchase, deny_purchase
+from treasury.services.import_report import ReportFile, import_report
 from treasury.services.payees import PayeeTerms, propose_payee, retire_payee
 from treasury.services.pending import (
     begin_pending,
@@ -16,7 +17,14 @@ from treasury.services.pending import (
 from treasury.services.policies import BuyingTerms, pause_policy, propose_policy, resume_policy
 from treasury.services.post_consumption import post_consumption
 from treasury.services.propose_purchase import propose_purchase
+from treasury.services.reconcile import Reconciled, reconcile
 from treasury.services.record_funding import record_funding
+from treasury.services.settle_difference import (
+    accept_difference,
+    adjust_difference,
+    explain_difference,
+    learn_names,
+)
 from treasury.services.transfer import Entry, transfer
 
 __all__ = [
@@ -24,6 +32,10 @@ __all__ = [
     "BuyingTerms",
     "Entry",
     "PayeeTerms",
+    "Reconciled",
+    "ReportFile",
+    "accept_difference",
+    "adjust_difference",
     "advance_purchase",
     "apply_answer",
     "begin_pending",
@@ -33,6 +45,9 @@ __all__ = [
     "confirm_purchase",
     "deny_purchase",
     "expire_pending",
+    "explain_difference",
+    "import_report",
+    "learn_names",
     "open_account",
     "pause_policy",
     "post_consumption",
@@ -40,6 +55,7 @@ __all__ = [
     "propose_payee",
     "propose_policy",
     "propose_purchase",
+    "reconcile",
     "record_funding",
     "resume_policy",
     "retire_payee",

@@ -1,0 +1,1 @@
+"""The pages of reconciliation: runs, and the worklist of differences."""

@@ -1,0 +1,191 @@
+"""What people may do: import reports, compare, and settle differences."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from common import formatting
+from dashboard.acts import Act, ActForm, NoQuestions, Outcome
+from keys.models import Provider
+from security.actor import Actor
+from security.models import Approval
+from treasury import services as treasury
+from treasury.models import Difference, DifferenceStatus, ProviderReport
+from treasury.reconciliation.differences import DifferenceKind
+from treasury.reconciliation.reports import FORMATS
+from treasury.refusals import ReportUnreadable
+from treasury.services import ReportFile
+
+_RECONCILE = "treasury.reconcile"
+
+
+class _ProviderForm(NoQuestions):
+    provider = forms.ChoiceField(help_text="The provider whose bill it is.")
+
+    def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        providers = Provider.objects.values_list("slug", "name")
+        self.fields["provider"].choices = list(providers)  # type: ignore[attr-defined]
+
+
+class ReportForm(_ProviderForm):
+    """Asks for a report."""
+
+    format = forms.ChoiceField(
+        choices=[(name, each.label) for name, each in FORMATS.items()],
+        help_text="How the file is read: the answer of the provider's API as JSON, or CSV.",
+    )
+    file = forms.FileField(
+        help_text="The file of the provider, up to 2 MB; the command import_provider_report takes "
+        "50 MB. The same file is imported once."
+    )
+    columns = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=2000,
+        help_text="Of a CSV file whose headings are not day, key, model, kind, quantity, amount, "
+        "currency, request_id: a line for each of these, such as amount=Cost in USD.",
+    )
+
+
+class RunForm(_ProviderForm):
+    """Asks what is compared."""
+
+    since = forms.DateField(
+        label="From",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The first day, in UTC as the provider bills it.",
+    )
+    until = forms.DateField(
+        label="Through",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The last day.",
+    )
+
+    def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        last = timezone.now().date().replace(day=1) - timedelta(days=1)
+        self.fields["since"].initial = last.replace(day=1)
+        self.fields["until"].initial = last
+
+
+def _import(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    uploaded = asked["file"]
+    file = ReportFile(
+        provider=asked["provider"],
+        format=asked["format"],
+        content=uploaded.read(),
+        columns=_columns(asked["columns"]),
+        name=uploaded.name,
+    )
+    report, is_new = treasury.import_report(file, actor=actor, now=now)
+    if not is_new:
+        return f"This is report {report.pk} already. Nothing was changed."
+    lines = formatting.count(report.line_count, "line")
+    return f"Report {report.pk} is kept: {lines} from {report.since} to {report.until}."
+
+
+def _columns(text: str) -> dict[str, str]:
+    pairs = [line.partition("=") for line in text.splitlines() if line.strip()]
+    if any(not equals for _, equals, _ in pairs):
+        raise ReportUnreadable("Write each column as field=heading, such as amount=Cost in USD.")
+    return {name.strip(): heading.strip() for name, _, heading in pairs}
+
+
+def _run(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    done = treasury.reconcile(
+        asked["provider"], since=asked["since"], until=asked["until"], actor=actor, now=now
+    )
+    found = formatting.count(done.run.found, "difference")
+    return f"{found} found, {done.new} of them new."
+
+
+def _explain(row: Difference, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.explain_difference(row.pk, reason=asked["reason"], actor=actor, now=now)
+    return "The difference is explained."
+
+
+def _learn(row: Difference, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.learn_names(row.pk, reason=asked["reason"], actor=actor, now=now)
+    return "The next comparison knows that both names mean the same."
+
+
+def _accept(row: Difference, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.accept_difference(row.pk, reason=asked["reason"], actor=actor, now=now)
+    return "The difference is accepted as it is."
+
+
+def _adjust(row: Difference, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    outcome = treasury.adjust_difference(row.pk, reason=asked["reason"], actor=actor, now=now)
+    if isinstance(outcome, Approval):
+        return outcome
+    return f"Charge {outcome.charge_id} counts for what the provider bills."
+
+
+def _is_open(row: Difference) -> bool:
+    return row.status == DifferenceStatus.OPEN
+
+
+OFFICE_ACTS = [
+    Act(
+        name="import",
+        button="Import a report",
+        about="The file is kept as it is, with its lines, and never changed. A later report of a "
+        "day replaces the earlier ones of the same format.",
+        permission=_RECONCILE,
+        form=ReportForm,
+        perform=_import,
+    ),
+    Act(
+        name="run",
+        button="Compare",
+        about="The latest reports are compared with what Butler metered. What is settled stays "
+        "settled; what is not found any more is gone.",
+        permission=_RECONCILE,
+        form=RunForm,
+        applies=lambda subject: ProviderReport.objects.exists(),
+        perform=_run,
+    ),
+]
+DIFFERENCE_ACTS = [
+    Act(
+        name="explain",
+        button="Explain",
+        about="Say why it is so. Nothing is corrected.",
+        permission=_RECONCILE,
+        form=ActForm,
+        applies=_is_open,
+        perform=_explain,
+    ),
+    Act(
+        name="learn",
+        button="It is the same",
+        about="Later comparisons know that the provider's name and Butler's mean the same.",
+        permission=_RECONCILE,
+        form=ActForm,
+        applies=lambda row: _is_open(row) and row.kind == DifferenceKind.OTHER_NAME,
+        perform=_learn,
+    ),
+    Act(
+        name="adjust",
+        button="Adjust",
+        about="Where one call is known, its charge counts for what the provider bills, in a dated "
+        "row. Otherwise a second person approves a transfer between the credit and what is "
+        "unexplained.",
+        permission=_RECONCILE,
+        form=ActForm,
+        applies=lambda row: _is_open(row) and row.currency == "USD" and bool(row.amount),
+        perform=_adjust,
+    ),
+    Act(
+        name="accept",
+        button="Accept",
+        about="It stays as it is, for instance because it is too small to ask the provider.",
+        permission=_RECONCILE,
+        form=ActForm,
+        applies=_is_open,
+        perform=_accept,
+    ),
+]

@@ -1,0 +1,171 @@
+"""Runs that compare the books with providers' reports, and the differences they find."""
+
+from decimal import Decimal
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+
+from common import row_triggers
+from keys.models import Provider
+from treasury.models.transfers import Transfer
+
+
+class ReconciliationRun(models.Model):
+    """One comparison of a provider's reports with the charges of some UTC days."""
+
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="+")
+    since = models.DateField(help_text="The first UTC day.")
+    until = models.DateField(help_text="The last UTC day.")
+    reports = models.JSONField(help_text="The reports whose lines were compared.")
+    tolerance = models.DecimalField(
+        max_digits=20, decimal_places=9, help_text="What may differ of a sum in USD."
+    )
+    tolerance_share = models.DecimalField(
+        max_digits=9, decimal_places=6, help_text="What may differ of a sum, as a share of it."
+    )
+    own = models.DecimalField(
+        max_digits=38, decimal_places=9, help_text="What the charges cost, in USD."
+    )
+    theirs = models.DecimalField(
+        max_digits=38, decimal_places=12, help_text="What the provider reports in USD."
+    )
+    found = models.PositiveIntegerField(help_text="How many differences there are.")
+    run_by = models.CharField(max_length=200)
+    run_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(until__gte=F("since")), name="reconciliationrun_ends_after_it_begins"
+            ),
+        ]
+        triggers = [row_triggers.append_only("reconciliationrun_is_append_only")]
+
+    def __str__(self) -> str:
+        return f"reconciliation {self.pk} of {self.provider_id}"
+
+
+class DifferenceStatus(models.TextChoices):
+    """What has become of a difference."""
+
+    OPEN = "open", "nobody has settled it"
+    EXPLAINED = "explained", "a person knows why it is so"
+    ADJUSTED = "adjusted", "the books or the ledger were corrected"
+    ACCEPTED = "accepted", "it stays as it is"
+    GONE = "gone", "a later comparison does not find it"
+
+
+class Difference(models.Model):
+    """Something that a provider bills otherwise than Butler metered it.
+
+    open ──explain──▶ explained     open ──adjust──▶ adjusted     open ──accept──▶ accepted
+      └──not found again──▶ gone ──found again──▶ open
+
+    `fingerprint` tells differences apart: the same one found again is the same row, as it was
+    settled. `run` is the last one that found it.
+    """
+
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="+")
+    fingerprint = models.BinaryField(max_length=32)
+    run = models.ForeignKey(ReconciliationRun, models.PROTECT, related_name="differences")
+    kind = models.CharField(max_length=20)
+    day = models.DateField(help_text="The UTC day.")
+    api_key = models.CharField(max_length=200, blank=True)
+    model = models.CharField(max_length=200, blank=True)
+    their_key = models.CharField(
+        max_length=200, blank=True, help_text="Of a difference of names: the provider's of the key."
+    )
+    their_model = models.CharField(
+        max_length=200, blank=True, help_text="Of a difference of names: that of the model."
+    )
+    own = models.DecimalField(max_digits=38, decimal_places=9, help_text="By Butler, in USD.")
+    theirs = models.DecimalField(max_digits=38, decimal_places=12, help_text="By the provider.")
+    currency = models.CharField(max_length=5)
+    evidence = models.CharField(max_length=500)
+    request_id = models.CharField(max_length=200, blank=True)
+    charge_id = models.BigIntegerField(null=True)
+    status = models.CharField(
+        max_length=10, choices=DifferenceStatus, default=DifferenceStatus.OPEN
+    )
+    reason = models.CharField(max_length=300, blank=True)
+    settled_by = models.CharField(max_length=200, blank=True)
+    settled_at = models.DateTimeField(null=True)
+    transfer = models.OneToOneField(Transfer, models.PROTECT, null=True, related_name="+")
+    found_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-day", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "fingerprint"], name="difference_is_one_row"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["open", "gone"])
+                | ~Q(reason="") & ~Q(settled_by="") & Q(settled_at__isnull=False),
+                name="difference_is_settled_with_a_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["day"], condition=Q(status="open"), name="difference_open_by_day"),
+        ]
+        triggers = [
+            row_triggers.write_once(
+                "difference_keeps_what_was_found",
+                *("provider", "fingerprint", "kind", "day", "api_key", "model", "own", "theirs"),
+                *("currency", "evidence", "request_id", "charge_id", "found_at"),
+                *("their_key", "their_model"),
+            ),
+            pgtrigger.FSM(
+                name="difference_goes_one_way",
+                field="status",
+                transitions=[
+                    ("open", "explained"),
+                    ("open", "adjusted"),
+                    ("open", "accepted"),
+                    ("open", "gone"),
+                    ("gone", "open"),
+                ],
+            ),
+            pgtrigger.Protect(name="difference_is_kept", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"difference {self.pk}"
+
+    @property
+    def amount(self) -> Decimal:
+        """What the provider bills more than Butler metered; below zero: less."""
+        amount: Decimal = self.theirs - self.own
+        return amount
+
+
+class ProviderName(models.Model):
+    """What a key or model of Butler is called in the reports of a provider."""
+
+    class Kind(models.TextChoices):
+        """What is named."""
+
+        KEY = "key", "API key"
+        MODEL = "model", "model"
+
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=5, choices=Kind)
+    theirs = models.CharField(max_length=200, help_text="The name in the reports.")
+    ours = models.CharField(max_length=200, help_text="The name in Butler.")
+    reason = models.CharField(max_length=300)
+    added_by = models.CharField(max_length=200)
+    added_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["provider", "kind", "theirs"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "kind", "theirs"], name="providername_means_one_thing"
+            ),
+        ]
+        triggers = [row_triggers.append_only("providername_is_append_only")]
+
+    def __str__(self) -> str:
+        return f"{self.theirs} is {self.ours}"

@@ -1,0 +1,111 @@
+"""What is compared of a provider, and the differences that are open."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+from django.db.models import QuerySet
+
+from keys.books.queries.provider_usage import provider_calls, provider_usage
+from treasury.models import (
+    Difference,
+    DifferenceStatus,
+    ProviderName,
+    ProviderReport,
+    ReportLine,
+)
+from treasury.reconciliation.differences import Group, Names, OwnCall, OwnSum
+from treasury.reconciliation.lines import Line, LineKind
+
+_DAY = timedelta(days=1)
+_USAGE = "_usage"
+
+
+@dataclass(frozen=True)
+class Reported:
+    """The lines that count, and the reports that they are of."""
+
+    lines: list[Line]
+    reports: list[int]
+
+
+def open_differences(*, since: date, until: date) -> QuerySet[Difference]:
+    """The open differences of the days from `since` to `until`."""
+    return Difference.objects.filter(status=DifferenceStatus.OPEN, day__gte=since, day__lte=until)
+
+
+def reported(provider: str, *, since: date, until: date) -> Reported:
+    """What the latest reports say of each day. Where a report of usage has a day, quantities of
+    others do not count, so that none counts twice."""
+    reports = ProviderReport.objects.filter(
+        provider=provider, until__gte=since, since__lte=until
+    ).order_by("fetched_at", "pk")
+    latest: dict[tuple[str, date], int] = {}
+    for report in reports.only("pk", "format", "since", "until"):
+        for day in _days(max(report.since, since), min(report.until, until)):
+            latest[report.format, day] = report.pk
+    counted = {day for name, day in latest if name.endswith(_USAGE)}
+    lines: list[Line] = []
+    for row in (
+        ReportLine.objects.filter(report__in=set(latest.values()), day__gte=since, day__lte=until)
+        .values_list("report__format", "report_id", *Line._fields)
+        .order_by("report_id", "position")
+        .iterator(chunk_size=5000)
+    ):
+        format_name, report_id, line = row[0], row[1], Line(*row[2:])
+        if latest[format_name, line.day] == report_id:
+            lines.append(_counted_once(line, format_name, counted))
+    return Reported(lines, sorted(set(latest.values())))
+
+
+def _counted_once(line: Line, format_name: str, counted: set[date]) -> Line:
+    if line.day not in counted or format_name.endswith(_USAGE):
+        return line
+    return line._replace(quantity=None)
+
+
+def _days(first: date, last: date) -> Iterable[date]:
+    return (first + number * _DAY for number in range((last - first).days + 1))
+
+
+def metered(provider: str, *, since: date, until: date) -> list[OwnSum]:
+    """What Butler metered of each day, key and model; from slices."""
+    return [
+        OwnSum(
+            Group(row.day, row.api_key, row.model),
+            row.cost,
+            {
+                LineKind.CALLS: Decimal(row.calls),
+                LineKind.INPUT: Decimal(row.input_tokens),
+                LineKind.CACHED: Decimal(row.cached_tokens),
+                LineKind.CACHE_WRITE: Decimal(row.cache_write_tokens),
+                LineKind.OUTPUT: Decimal(row.output_tokens),
+            },
+        )
+        for row in provider_usage(provider, since=_midnight(since), until=_midnight(until + _DAY))
+    ]
+
+
+def metered_calls(own: Iterable[OwnSum], *, since: date, until: date) -> list[OwnCall]:
+    """The single calls among the sums that the provider gave an id."""
+    api_keys = sorted({each.group.key for each in own})
+    rows = provider_calls(api_keys, since=_midnight(since), until=_midnight(until + _DAY))
+    return [
+        OwnCall(row.request_id, row.charge_id, Group(row.day, row.api_key, row.model), row.cost)
+        for row in rows
+    ]
+
+
+def names(provider: str) -> Names:
+    """What the provider calls keys and models."""
+    rows = ProviderName.objects.filter(provider=provider)
+    kinds = ProviderName.Kind
+    return Names(
+        keys={row.theirs: row.ours for row in rows if row.kind == kinds.KEY},
+        models={row.theirs: row.ours for row in rows if row.kind == kinds.MODEL},
+    )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)

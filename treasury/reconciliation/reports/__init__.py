@@ -1,0 +1,49 @@
+"""Read the reports of providers: bytes in, lines out.
+
+`read` knows every format by its name. Errors: UnreadableError; a report is read whole or not at
+all.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from treasury.reconciliation.lines import Line, UnreadableError
+from treasury.reconciliation.reports import anthropic, csv_file, openai, openrouter
+
+BYTES_MAX = 50_000_000
+LINES_MAX = 1_000_000
+Read = Callable[[bytes, Mapping[str, str]], list[Line]]
+
+
+class Format(NamedTuple):
+    """How a report is read, and what people call it."""
+
+    label: str
+    read: Read
+
+
+FORMATS: Mapping[str, Format] = {
+    "csv": Format("CSV file", csv_file.read),
+    "openai_costs": Format("OpenAI: costs", openai.read_costs),
+    "openai_usage": Format("OpenAI: usage of completions", openai.read_usage),
+    "anthropic_cost": Format("Anthropic: cost", anthropic.read_cost),
+    "anthropic_usage": Format("Anthropic: usage of messages", anthropic.read_usage),
+    "openrouter_activity": Format("OpenRouter: activity", openrouter.read_activity),
+}
+
+
+def read(content: bytes, *, format_name: str, columns: Mapping[str, str] = {}) -> list[Line]:  # noqa: B006 - read only
+    """The lines of a report. `columns`: of a CSV file, the heading of each field.
+
+    Errors: UnreadableError.
+    """
+    if format_name not in FORMATS:
+        raise UnreadableError(f"There is no format {format_name}. Use one of {', '.join(FORMATS)}.")
+    if len(content) > BYTES_MAX:
+        raise UnreadableError("The file is larger than 50 MB. Import it in parts, day by day.")
+    lines = FORMATS[format_name].read(content, columns)
+    if not lines:
+        raise UnreadableError("The file has no lines.")
+    if len(lines) > LINES_MAX:
+        raise UnreadableError(f"The file has more than {LINES_MAX:,} lines. Import it in parts.")
+    return lines

@@ -1,0 +1,53 @@
+"""Decode files, and read pages of JSON."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from treasury.reconciliation.lines import UnreadableError
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file in UTF-8."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableError(
+            f"The file is not UTF-8: byte {error.start + 1} is wrong. Save it as UTF-8."
+        ) from None
+    if "\0" in text:
+        raise UnreadableError("The file has NUL characters, so it is no text. Save it as UTF-8.")
+    return text
+
+
+def buckets(content: bytes) -> list[Any]:
+    """The `data` of a page, or of a list of pages; numbers are exact."""
+    try:
+        pages = json.loads(decoded(content), parse_float=Decimal)
+    except (json.JSONDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, UnreadableError):
+            raise
+        raise UnreadableError(f"The file is no JSON: {error}.") from None
+    pages = pages if isinstance(pages, list) else [pages]
+    found: list[Any] = []
+    for number, page in enumerate(pages, 1):
+        data = page.get("data") if isinstance(page, dict) else None
+        if not isinstance(data, list):
+            raise UnreadableError(f"Page {number} has no list named data.")
+        found += data
+    return found
+
+
+def field(row: Any, name: str, where: str) -> Any:
+    """A field that a row must have."""
+    if not isinstance(row, dict) or name not in row:
+        raise UnreadableError(f"{where}: the field {name} is missing.")
+    return row[name]
+
+
+def results(bucket: Any, where: str) -> list[Any]:
+    """The rows of a bucket."""
+    found = field(bucket, "results", where)
+    if not isinstance(found, list):
+        raise UnreadableError(f"{where}: results is no list.")
+    return found

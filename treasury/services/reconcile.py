@@ -1,0 +1,170 @@
+"""Compare the reports of a provider with the charges."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from hashlib import sha256
+
+from django.db import connection, transaction
+
+from alerts import services as alerts
+from security import audit
+from security.actor import Actor
+from treasury.alert_kinds import BILL_DIFFERS
+from treasury.audit_actions import Action
+from treasury.models import Difference, DifferenceStatus, ReconciliationRun
+from treasury.models.transfer_triggers import LEDGER_LOCK
+from treasury.queries.reconciliation import metered, metered_calls, names, reported
+from treasury.reconciliation.differences import Difference as Found
+from treasury.reconciliation.differences import Tolerance
+from treasury.reconciliation.lines import Line, LineKind
+from treasury.reconciliation.matching import match
+from treasury.refusals import NothingToReconcile
+
+# Two comparisons would each write the differences that the other finds.
+_LOCK = LEDGER_LOCK + 2
+_DAYS_MAX = 92
+_STATUS = DifferenceStatus
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """A run, and how many differences are new in it."""
+
+    run: ReconciliationRun
+    new: int
+
+
+@transaction.atomic(durable=True)
+def reconcile(
+    provider: str,
+    *,
+    since: date,
+    until: date,
+    tolerance: Tolerance = Tolerance(),  # noqa: B008 - frozen
+    actor: Actor,
+    now: datetime,
+) -> Reconciled:
+    """Compare the UTC days from `since` to `until`, and bring the worklist up to date.
+
+    What was found before and is settled stays so; what is not found any more is gone. An alert
+    tells of open differences. Refusals: NothingToReconcile.
+    """
+    if not 0 <= (until - since).days < _DAYS_MAX:
+        raise NothingToReconcile(f"Choose from 1 to {_DAYS_MAX} days, the first one first.")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    told = reported(provider, since=since, until=until)
+    if not any(line.amount is not None for line in told.lines):
+        raise NothingToReconcile(
+            f"No report of {provider} has costs of these days. Import one first."
+        )
+    own = metered(provider, since=since, until=until)
+    has_ids = any(line.request_id for line in told.lines)
+    calls = metered_calls(own, since=since, until=until) if has_ids else []
+    found = match(own, told.lines, calls=calls, names=names(provider), tolerance=tolerance)
+    run = ReconciliationRun.objects.create(
+        provider_id=provider,
+        since=since,
+        until=until,
+        reports=told.reports,
+        tolerance=tolerance.absolute,
+        tolerance_share=tolerance.relative,
+        own=sum((each.cost for each in own), _ZERO),
+        theirs=_billed(told.lines),
+        found=len(found),
+        run_by=str(actor),
+        run_at=now,
+    )
+    new = _bring_up_to_date(run, found, now=now)
+    _record(run, actor=actor, now=now)
+    tell(provider, actor=actor, now=now)
+    return Reconciled(run, new)
+
+
+def _billed(lines: Iterable[Line]) -> Decimal:
+    kinds = (LineKind.COST, LineKind.TAX, LineKind.REFUND)
+    amounts = (
+        line.amount
+        for line in lines
+        if line.amount and line.currency == "USD" and line.kind in kinds
+    )
+    return sum(amounts, _ZERO)
+
+
+def _bring_up_to_date(run: ReconciliationRun, found: list[Found], *, now: datetime) -> int:
+    rows = {bytes(row.fingerprint): row for row in (_row(run, each, now=now) for each in found)}
+    of_provider = Difference.objects.filter(provider=run.provider_id)
+    known = {
+        bytes(print_)
+        for print_ in of_provider.filter(fingerprint__in=rows).values_list("fingerprint", flat=True)
+    }
+    again = of_provider.filter(fingerprint__in=known)
+    again.update(run=run)
+    again.filter(status=_STATUS.GONE).update(status=_STATUS.OPEN)
+    of_days = of_provider.filter(status=_STATUS.OPEN, day__gte=run.since, day__lte=run.until)
+    of_days.exclude(fingerprint__in=rows).update(status=_STATUS.GONE)
+    new = [row for print_, row in rows.items() if print_ not in known]
+    Difference.objects.bulk_create(new, batch_size=1000)
+    return len(new)
+
+
+def _row(run: ReconciliationRun, found: Found, *, now: datetime) -> Difference:
+    told = [found.kind, *map(str, found.group), found.request_id, found.currency]
+    told += [f"{found.own:f}", f"{found.theirs:f}", found.evidence]
+    return Difference(
+        provider_id=run.provider_id,
+        fingerprint=sha256(json.dumps(told).encode()).digest(),
+        run=run,
+        kind=found.kind,
+        day=found.group.day,
+        api_key=found.group.key,
+        model=found.group.model,
+        own=found.own,
+        theirs=found.theirs,
+        currency=found.currency,
+        evidence=found.evidence[:500],
+        request_id=found.request_id,
+        charge_id=found.charge_id,
+        their_key=found.their_key,
+        their_model=found.their_model,
+        found_at=now,
+    )
+
+
+def _record(run: ReconciliationRun, *, actor: Actor, now: datetime) -> None:
+    audit.record(
+        actor=actor,
+        action=Action.RECONCILE,
+        subject=f"provider:{run.provider_id}",
+        after={
+            "since": run.since.isoformat(),
+            "until": run.until.isoformat(),
+            "reports": run.reports,
+            "found": run.found,
+        },
+        at=now,
+    )
+
+
+def tell(provider: str, *, actor: Actor, now: datetime) -> None:
+    """Raise or resolve the alert of open differences. Joins the caller's transaction, late."""
+    key = f"{BILL_DIFFERS.slug}:{provider}"
+    rows = Difference.objects.filter(provider=provider, status=_STATUS.OPEN)
+    largest = max(rows, key=lambda row: abs(row.amount), default=None)
+    if largest is None:
+        note = "No difference is open any more."
+        alerts.resolve_by_key(key, actor=Actor.job("reconciliation"), note=note, now=now)
+        return
+    count = len(rows)
+    alerts.raise_alert(
+        kind=BILL_DIFFERS,
+        dedup_key=key,
+        title=f"The bill of {provider} differs: {count} open difference{'s' * (count > 1)}",
+        detail=f"The largest one is {largest.amount:.2f} {largest.currency} on {largest.day}.",
+        facts={"difference_id": largest.pk, "provider": provider},
+        now=now,
+    )
