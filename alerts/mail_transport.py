@@ -1,14 +1,7 @@
-"""Send one message to a person by e-mail, through Django's mail backend."""
-
-import logging
-import smtplib
-
-from django.conf import settings
-from django.core.mail import EmailMessage
+"""Send one message to a person by e-mail."""
 
 from alerts.apprise_transport import NotDelivered
-
-logger = logging.getLogger(__name__)
+from common import mail
 
 
 class NoAddress(NotDelivered):
@@ -18,33 +11,16 @@ class NoAddress(NotDelivered):
         return "The person was switched off or has no e-mail address."
 
 
-class MailNotSent(NotDelivered):
+class MailNotDelivered(NotDelivered):
     """The mail server could not be reached or did not take the message."""
 
     def __str__(self) -> str:
-        return "The mail server could not be reached or did not take the message."
+        return str(mail.MailNotSent())
 
 
 def send(address: str, *, title: str, body: str, delivery_id: str) -> None:
-    """Send one mail; returns when the mail server took it, raises NotDelivered otherwise.
-
-    Its Message-ID is made of the delivery id, so a mail that comes twice is known as the same.
-    """
-    mail = EmailMessage(
-        # A subject is one line.
-        subject=" ".join(title.split()),
-        body=body,
-        from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[address],
-        headers={
-            "Message-ID": f"<{delivery_id}@butler.invalid>",
-            "X-Butler-Delivery": delivery_id,
-            "Auto-Submitted": "auto-generated",
-        },
-    )
+    """Send one mail; returns when the mail server took it, raises NotDelivered otherwise."""
     try:
-        mail.send()
-    except (smtplib.SMTPException, OSError, ValueError) as error:
-        # What the server says can repeat the address.
-        logger.warning("a mail was not sent: %s", type(error).__name__)
-        raise MailNotSent from None
+        mail.send(address, title=title, body=body, delivery_id=delivery_id)
+    except mail.MailNotSent:
+        raise MailNotDelivered from None

@@ -15,13 +15,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import QueryDict
 
 from alerts import services as alerts
+from common import mail
 from common.refusal import Refusal
 from dashboard import tables
 from dashboard.exports import csv_files, focus_files, xlsx_files
 from dashboard.exports.build import content_of_page
 from dashboard.exports.content import Content, exact_text
 from gate.queries import bindings
-from reports import report_mail
 from reports import services as reports
 from reports.models import ReportDelivery, ReportRun, ReportSchedule
 from reports.queries.month_closes import last_close
@@ -72,7 +72,7 @@ def _deliver(run: ReportRun, delivery: ReportDelivery, file: _File, *, now: date
         return
     try:
         answer = _send(run, delivery, file, now=now)
-    except (report_mail.NotSent, alerts.ReportNotDelivered, Refusal) as failure:
+    except (mail.MailNotSent, alerts.ReportNotDelivered, Refusal) as failure:
         reports.fail_delivery(delivery, answer=str(failure)[:300])
     else:
         reports.record_delivery(delivery, answer=answer, now=now)
@@ -111,9 +111,9 @@ def _send(run: ReportRun, delivery: ReportDelivery, file: _File, *, now: datetim
     attachment = (
         None
         if file.content is None
-        else report_mail.Attachment(file.name, file.content, file.media_type.partition(";")[0])
+        else mail.Attachment(file.name, file.content, file.media_type.partition(";")[0])
     )
-    report_mail.send(
+    mail.send(
         delivery.person.email,  # type: ignore[union-attr]  # one of the two is set
         title=f"Butler report: {name}",
         body="\n".join(_lines(run, file, delivery_id)),

@@ -11,12 +11,12 @@ from django.core import mail
 from django.test import Client
 
 from alerts import services as alerts
+from common.mail import MailNotSent
 from dashboard.exports import scheduled
 from dashboard.jobs import send_reports
 from gate.models import CentreBinding
 from reports import services as reports
 from reports.models import ReportDelivery, ReportRun, ReportSchedule, SavedView
-from reports.report_mail import NotSent
 from reports.services.schedules import SILENCE
 from tests.actors import ACTOR
 from tests.dashboard.test_reports import signed_in
@@ -165,7 +165,7 @@ def test_a_job_that_died_is_made_up_for_with_the_same_ids(fay, monkeypatch):
         if len(sent) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(scheduled.report_mail, "send", die)
+    monkeypatch.setattr(scheduled.mail, "send", die)
     now = schedule.next_at
     with pytest.raises(KeyboardInterrupt):
         send(now)
@@ -190,9 +190,9 @@ def test_a_job_that_was_taken_for_dead_sends_no_more(fay):
 
 def test_a_mail_server_that_is_away_is_tried_three_times(fay, monkeypatch):
     def refuse(address, **rest):
-        raise NotSent
+        raise MailNotSent
 
-    monkeypatch.setattr(scheduled.report_mail, "send", refuse)
+    monkeypatch.setattr(scheduled.mail, "send", refuse)
     schedule = schedule_of(fay)
     for number in range(5):
         send(schedule.next_at + number * SILENCE)

@@ -1,4 +1,4 @@
-"""Send a report to a person by e-mail, through Django's mail backend."""
+"""Send one mail through Django's mail backend."""
 
 import logging
 import smtplib
@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage
 logger = logging.getLogger(__name__)
 
 
-class NotSent(Exception):
+class MailNotSent(Exception):
     """The mail server could not be reached or did not take the message."""
 
     def __str__(self) -> str:
@@ -26,13 +26,14 @@ class Attachment(NamedTuple):
 
 
 def send(
-    address: str, *, title: str, body: str, attachment: Attachment | None, delivery_id: str
+    address: str, *, title: str, body: str, delivery_id: str, attachment: Attachment | None = None
 ) -> None:
-    """Send one mail; returns when the mail server took it. Raises NotSent.
+    """Send one mail; returns when the mail server took it. Raises MailNotSent.
 
     Its Message-ID is made of the delivery id, so a mail that comes twice is known as the same.
     """
     mail = EmailMessage(
+        # A subject is one line.
         subject=" ".join(title.split()),
         body=body,
         from_email=settings.DEFAULT_FROM_EMAIL,
@@ -49,5 +50,5 @@ def send(
         mail.send()
     except (smtplib.SMTPException, OSError, ValueError) as error:
         # What the server says can repeat the address.
-        logger.warning("a report was not sent: %s", type(error).__name__)
-        raise NotSent from None
+        logger.warning("a mail was not sent: %s", type(error).__name__)
+        raise MailNotSent from None
