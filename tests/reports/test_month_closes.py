@@ -1,6 +1,6 @@
 """Months are locked when their checklist allows it, signed by two persons, and never change."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -31,6 +31,8 @@ from tests.gate.approvals import person
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report, settle
 from tests.moments import NOON
 from tests.reports.closing import APRIL, IN_APRIL, IN_MAY, MARCH, MAY, check_books, lock, sign
+from treasury import services as treasury
+from treasury.models import Difference
 
 pytestmark = pytest.mark.django_db
 VERA, PAUL = Actor.person("vera"), Actor.person("paul")
@@ -314,3 +316,19 @@ def test_what_an_error_changes_is_found_by_the_books_check(usage):
         cursor.execute("SET LOCAL session_replication_role = origin")
     broken = [finding.check.name for finding in books_check() if finding.count]
     assert broken == ["9 closed-month-lines", "9 closed-month-recount"]
+
+
+def test_an_open_difference_from_a_bill_is_an_open_item(usage):
+    content = b"day,amount\n2026-03-10,9\n"
+    file = treasury.ReportFile(provider="openai", format="csv", content=content)
+    treasury.import_report(file, actor=ACTOR, now=IN_APRIL)
+    assert items()["differences"].is_met
+    treasury.reconcile("openai", since=MARCH, until=date(2026, 3, 31), actor=ACTOR, now=IN_APRIL)
+    item = items()["differences"]
+    assert (item.is_met, item.figure, item.can_be_waived) == (False, "1 difference", True)
+    with pytest.raises(ChecklistUnmet) as refused:
+        lock()
+    assert refused.value.items == ["differences"]
+    found = Difference.objects.get()
+    treasury.explain_difference(found.pk, reason="a fee", actor=ACTOR, now=IN_APRIL)
+    assert items()["differences"].is_met and lock()
