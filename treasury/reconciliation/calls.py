@@ -42,6 +42,8 @@ def match_calls(
     sums: dict[Group, OwnSum], lines: list[Line], calls: Iterable[OwnCall], tolerance: Tolerance
 ) -> tuple[list[Difference], dict[Group, OwnSum], list[Line]]:
     """The differences of single calls; then the sums and lines without these calls."""
+    calls = list(calls)
+    lines = _without_ids_of_missing_days(sums, lines, calls)
     named = [line for line in lines if line.request_id and line.amount is not None]
     if not named:
         return [], sums, lines
@@ -55,6 +57,20 @@ def match_calls(
     ]
     found += _moved(pairs) + _prices(pairs, tolerance)
     return found, _without(sums, compared.values()), rest
+
+
+def _without_ids_of_missing_days(
+    sums: dict[Group, OwnSum], lines: list[Line], calls: Iterable[OwnCall]
+) -> list[Line]:
+    """A day and key of which Butler has nothing is one difference, not one for each call."""
+    days = {group[:2] for group in sums}
+    known = {call.request_id for call in calls}
+    return [
+        line
+        if line.request_id in known or (line.day, line.key) in days
+        else line._replace(request_id="")
+        for line in lines
+    ]
 
 
 def _billed(named: list[Line]) -> tuple[dict[str, Billed], list[Difference]]:

@@ -41,3 +41,12 @@ def test_planted_differences_are_found_and_named():
     assert sum(named.values()) >= 0.95 * EACH * len(KINDS)
     assert surplus == []
     assert all(each.evidence for each in found)
+
+
+def test_a_day_that_butler_does_not_have_is_one_difference():
+    month = clean_month(200)
+    lines = [line for line in month.lines if line.request_id]
+    day, key = lines[0].day, lines[0].key
+    lines = [line for line in lines if (line.day, line.key) == (day, key)]
+    (found,) = match([], lines)
+    assert (found.kind, found.group[:2], found.own) == ("missing_day", (day, key), 0)
