@@ -1,4 +1,4 @@
-"""Costs that a provider recorded call by call agree with Butler's price book.
+"""Costs that a provider recorded call by call agree with what Butler computes at the same rates.
 
 Without `BUTLER_FLEET_TRACE` (the path of a trace with cost_usd, packed with gzip), a small made-up
 one of the same form is compared.
@@ -25,7 +25,8 @@ a,1,1773100900,2000,1000,10,5,0.00232
 b,0,1773200000,3000,0,0,0,0.006
 b,1,1773200000,3000,0,0,0,
 """
-# US dollars per 1,000 tokens.
+# US dollars per 1,000 tokens. They were found from recorded costs, not in a price list: what agrees
+# is the arithmetic of cached and other tokens, and the comparison.
 RATES = pricing.Rates(input=Decimal("0.002"), cached=Decimal("0.0002"), output=Decimal("0.012"))
 
 
