@@ -25,6 +25,7 @@ from security.models import AuditEntry
 from tests.actors import GRACE, OLGA
 from tests.gate.approvals import person
 from tests.moments import NOON
+from tests.threads import overtaken
 
 WEEK = timedelta(days=7)
 
@@ -175,14 +176,18 @@ def test_the_database_refuses_what_the_service_refuses(office):
             change()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_two_who_decide_the_last_lines_at_once_one_completes_the_review(office, at_once):
+def decide_all_but_those_of_grace():
     get_user_model().objects.create_superuser("iris", "iris@example.org")
     start()
     for line in AccessReviewLine.objects.exclude(person__username__in=("grace", "olga", "iris")):
         decide(line)
     decide(line_of("iris", "superuser"), actor=OLGA)
     decide(line_of("olga", "superuser"), actor=Actor.person("iris"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_decide_the_last_lines_at_once_one_completes_the_review(office, at_once):
+    decide_all_but_those_of_grace()
     left = [line_of("grace", role) for role in ("finance", "viewer")] * 2
 
     def act(n):
@@ -192,6 +197,18 @@ def test_of_two_who_decide_the_last_lines_at_once_one_completes_the_review(offic
     assert sum(isinstance(each, ReviewLineDecided) for each in answers) == 2
     assert AccessReview.objects.get().completed_at == NOON
     assert AuditEntry.objects.filter(action="access_review.complete").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_two_lines_decided_at_the_same_moment_complete_the_review(office):
+    decide_all_but_those_of_grace()
+    last = [line_of("grace", role) for role in ("finance", "viewer")]
+    about = {"decision": "confirmed", "reason": "still needed", "actor": OLGA, "now": NOON}
+    overtaken(
+        first=lambda: gate.decide_line.__wrapped__(last[0].pk, **about),
+        then=lambda: gate.decide_line(last[1].pk, **about),
+    )
+    assert AccessReview.objects.get().completed_at == NOON
 
 
 @pytest.mark.django_db(transaction=True)
