@@ -1,6 +1,7 @@
 """Headings that say whether the list below them is the work or only what to know about it."""
 
 import re
+from functools import lru_cache
 
 # Only what is below such a heading is the work, if a text has one.
 _WORK = """
@@ -71,19 +72,21 @@ def _pattern(words: str) -> re.Pattern[str]:
 _WORK_PATTERN, _CONTEXT_PATTERN = _pattern(_WORK), _pattern(_CONTEXT)
 
 
+@lru_cache(maxsize=1024)
 def _words(title: str) -> str:
-    title = _BRACKETED.sub("", title[:LENGTH_MAX].strip(" \t*_#:："))
+    """The words of a title that was cut; each title is looked at more than once."""
+    title = _BRACKETED.sub("", title.strip(" \t*_#:："))
     return _DECORATION.sub("", title)
 
 
 def is_work(title: str) -> bool:
     """Whether a heading announces the work, such as “Next steps”."""
-    return bool(_WORK_PATTERN.fullmatch(_words(title)))
+    return bool(_WORK_PATTERN.fullmatch(_words(title[:LENGTH_MAX])))
 
 
 def is_context(title: str) -> bool:
     """Whether a heading announces what to know, such as “Background”, or versions of a program."""
-    return bool(_CONTEXT_PATTERN.fullmatch(_words(title)) or _VERSION.match(title))
+    return bool(_CONTEXT_PATTERN.fullmatch(_words(title[:LENGTH_MAX])) or _VERSION.match(title))
 
 
 def is_step(title: str) -> bool:

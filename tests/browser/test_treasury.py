@@ -57,6 +57,8 @@ def test_credit_is_bought_and_followed_down_to_the_charges(signed_in, office):
     # From the credit to the charges in one more click.
     page.get_by_role("link", name=re.compile("openai-1 research")).click()
     expect(page.get_by_role("table")).to_contain_text("openai-1")
+    # The one charge is the whole figure: 80,000 tokens at $0.003 for a thousand.
+    expect(page.get_by_role("table")).to_contain_text("$0.24")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
