@@ -7,7 +7,7 @@ AUDIT := var/audit
 SCANNERS := var/scanners
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow clients openclaw test-openclaw lint audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-scanner bench-seal requirements venv venv-dev
+.PHONY: help up test test-slow clients openclaw test-openclaw lint audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-prediction bench-scanner bench-seal requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -107,6 +107,9 @@ bench-pages: venv ## Measure the dashboard's pages on a million charges; ARGS="-
 
 bench-live: venv ## Measure what 200 open dashboards cost, and whether agents notice them
 	@$(RUN) -m bench.live $(ARGS)
+
+bench-prediction: venv ## Measure forecasts on recorded work; BUTLER_BENCH_DATA names its folder
+	@OPENBLAS_NUM_THREADS=1 $(RUN) -m bench.prediction $(ARGS)
 
 bench-scanner: venv ## Compare the secret scanner with others; ARGS=--show lists what it missed
 	@test -x $(SCANNERS)/bin/credsweeper || { $(PYTHON) -m venv --clear $(SCANNERS) && \

@@ -1,0 +1,169 @@
+"""What was learned, and forecasts from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prediction.learning.effects import Effects
+from prediction.learning.quantiles import P99_ROWS, Spread, spread_of
+from prediction.learning.rows import TARGETS, Group
+from prediction.learning.terms import Sketch
+from prediction.learning.text_models import TextModels
+
+Floats = NDArray[np.float64]
+# Of how many bands of two texts must be equal for near duplicates.
+BANDS_EQUAL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTexts:
+    """Texts that were seen: digests in rising order, bands, how often, and by how much each needs
+    more than its groups (logarithms, texts × targets), shrunk to what the text models expect."""
+
+    digests: NDArray[np.bytes_]
+    bands: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    values: Floats
+
+    def exact(self, digest: bytes) -> int | None:
+        """The place of the same text."""
+        wanted = np.void(digest).tobytes()
+        place = int(np.searchsorted(self.digests, np.bytes_(wanted)))
+        # NumPy cuts NULs at the end of bytes, on both sides alike.
+        if place < len(self.digests) and self.digests[place] == np.bytes_(wanted):
+            return place
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Quantiles of what a piece of work needs: TARGETS × (P50, P90, P99).
+
+    `basis`: `exact` (the same text was seen), `near` (nearly the same), `text` (like others) or
+    `group` (no text). `rows`: how many rows the quantiles are of; `text_rows`: how many have the
+    same or nearly the same text. `factors`: by how much each effect multiplies the tokens.
+    """
+
+    quantiles: Floats
+    basis: str
+    rows: int
+    text_rows: int
+    factors: dict[str, float]
+    p99_extrapolated: bool
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Effects, texts, models of texts, and spreads by group.
+
+    `slopes`: how far the tokens of a model follow what is expected of a text; `ratios`: how far
+    P50, P90 and P99 do beside that. `rule_groups`: whether a group has left the rule of words.
+    """
+
+    effects: Effects
+    texts: KnownTexts
+    text_models: TextModels | None
+    slopes: Mapping[str, float]
+    ratios: Floats
+    spreads: Mapping[str, Spread]
+    rule_groups: Mapping[str, bool]
+    rows: int
+
+    def forecast(self, sketch: Sketch | None, group: Group) -> Forecast | None:
+        """The forecast for a text (None: without one); None if nothing was learned."""
+        effects = self.effects.of(group)
+        basis, text_rows, text = self._text(sketch)
+        text = text * self.slopes.get(group.model, 1.0)
+        spread = self._spread(basis, group)
+        if spread is None:
+            return None
+        centre = self.effects.mean.copy()
+        for effect in effects.values():
+            centre += effect.values
+        logs = centre[:, None] + text[:, None] * self.ratios + spread.quantiles
+        quantiles = np.exp(np.maximum.accumulate(np.clip(logs, 0, _LOG_MAX), axis=1))
+        factors = {name: float(np.exp(effect.values[0])) for name, effect in effects.items()}
+        if basis != "group":
+            factors["text"] = float(np.exp(text[0] * self.ratios[0]))
+        return Forecast(quantiles, basis, spread.rows, text_rows, factors, spread.rows < P99_ROWS)
+
+    def _spread(self, basis: str, group: Group) -> Spread | None:
+        for kept in _FALLBACKS[basis]:
+            if spread := spread_of(chain(kept, group), self.spreads):
+                return spread
+        return None
+
+    def is_learned(self, group: Group) -> bool:
+        """Whether held-back history says that this is better than the rule of words."""
+        for name in reversed(chain("", group)):
+            if name in self.rule_groups:
+                return self.rule_groups[name]
+        return False
+
+    def _text(self, sketch: Sketch | None) -> tuple[str, int, Floats]:
+        if sketch is None:
+            return "group", 0, np.zeros(len(TARGETS))
+        place = self.texts.exact(sketch.digest)
+        if place is not None:
+            return "exact", int(self.texts.rows[place]), self.texts.values[place]
+        expected = self._expected(sketch)
+        near = self._near(sketch)
+        if len(near):
+            # What holds for nearly the same text counts as much as what is expected of this one.
+            return (
+                "near",
+                int(self.texts.rows[near].sum()),
+                (self.texts.values[near].mean(0) + expected) / 2,
+            )
+        if self.text_models is None:
+            return "group", 0, expected
+        return "text", 0, expected
+
+    def _expected(self, sketch: Sketch) -> Floats:
+        if self.text_models is None:
+            return np.zeros(len(TARGETS))
+        return self.text_models.predict(sketch)
+
+    def _near(self, sketch: Sketch) -> NDArray[np.int64]:
+        hits = [
+            self._by_band[band].get(int(value), _NONE) for band, value in enumerate(sketch.bands)
+        ]
+        places, equal = np.unique(np.concatenate(hits), return_counts=True)
+        return places[equal >= BANDS_EQUAL][:_NEAR_MAX]
+
+    @cached_property
+    def _by_band(self) -> list[dict[int, NDArray[np.int64]]]:
+        """The texts by the value of each band."""
+        found: list[dict[int, NDArray[np.int64]]] = []
+        for column in self.texts.bands.T:
+            order = np.argsort(column, kind="stable")
+            values, starts = np.unique(column[order], return_index=True)
+            groups = np.split(order, starts[1:])
+            found.append(
+                {int(v): g[:_NEAR_MAX] for v, g in zip(values, groups, strict=True)}
+                if len(order)
+                else {}
+            )
+        return found
+
+
+_NEAR_MAX = 50
+# The logarithm of 10^12, the most tokens that can be lent.
+_LOG_MAX = 27.6
+# A text that is nearly the same as another is as uncertain as a new one.
+_FALLBACKS = {
+    "exact": ("exact", "text", "group"),
+    "near": ("text", "group"),
+    "text": ("text", "group"),
+    "group": ("group",),
+}
+_NONE = np.zeros(0, np.int64)
+
+
+def chain(basis: str, group: Group) -> list[str]:
+    """The names of the groups that a row belongs to, from all rows of its basis downwards."""
+    parts = [basis, group.model, group.agent, group.kind]
+    return ["\x1e".join(parts[:size]) for size in range(1, len(parts) + 1)]

@@ -1,0 +1,127 @@
+"""Quantiles of what forecasts missed by: conformal, by group, and pooled upwards while small."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+SHARES = (0.5, 0.9, 0.99)
+# Fewer rows cannot have a 99th percentile of their own.
+P99_ROWS = 99
+# A group of so many rows counts half beside its parent. The further out a quantile lies, the more
+# rows say as much about it: the variance of P90 is three times that of P50.
+_POOLED = np.array([20.0, 60.0, 200.0])
+_ROWS_MIN = 5
+# The group of all rows, with or without a text.
+ROOT = "group"
+# Distances of the quantiles in units of a normal law's standard deviation.
+_NORMAL = NormalDist()
+_LOG_2 = float(np.log(2))
+_P90_SIGMAS, _P99_SIGMAS = 1.2816, 2.3263
+
+
+def conformal_quantile(residuals: Floats, share: float, censored: Bools | None = None) -> float:
+    """The ⌈(n + 1) · share⌉-th smallest residual; the largest if there are too few.
+
+    Censored residuals are lower bounds: their weight moves to the larger ones (Kaplan–Meier).
+    """
+    order = np.argsort(residuals, kind="stable")
+    size = len(order)
+    if censored is None or not censored.any():
+        return float(residuals[order[min(int(np.ceil((size + 1) * share)), size) - 1]])
+    # The next row is one more, of which nothing is known: it counts as larger than all.
+    reached = (1 - _survival(censored[order])) * size / (size + 1)
+    first = int(np.searchsorted(reached, share))
+    if first < size:
+        return float(residuals[order[first]])
+    return _beyond(residuals[order], reached, share)
+
+
+def _beyond(residuals: Floats, reached: Floats, share: float) -> float:
+    """A quantile that no complete row reaches, because all large ones were cut off: as far out as a
+    normal law has it through the median and the largest complete row."""
+    largest = float(residuals[-1])
+    top = float(reached[-1])
+    if top <= 0.5:
+        return largest + _LOG_2
+    median = float(residuals[int(np.searchsorted(reached, 0.5))])
+    last = float(residuals[int(np.searchsorted(reached, top))])
+    sigma = (last - median) / max(_NORMAL.inv_cdf(min(top, 0.9999)), 0.1)
+    return max(largest, median + sigma * _NORMAL.inv_cdf(share))
+
+
+def _survival(censored: Bools) -> Floats:
+    at_risk = np.arange(len(censored), 0, -1)
+    survived: Floats = np.cumprod(np.where(censored, 1.0, 1 - 1 / at_risk)).astype(float)
+    return survived
+
+
+def quantiles_of(residuals: Floats, censored: Bools) -> Floats:
+    """P50, P90 and P99, rising, each of its column of residuals (rows × SHARES). Below P99_ROWS
+    rows the last is an extrapolation: as far from P90 as a normal law has it, and not below the
+    largest residual."""
+    half, ninety, most = (
+        conformal_quantile(column, share, censored)
+        for column, share in zip(residuals.T, SHARES, strict=True)
+    )
+    if len(residuals) < P99_ROWS:
+        most = max(most, ninety + (ninety - half) * (_P99_SIGMAS - _P90_SIGMAS) / _P90_SIGMAS)
+    rising: Floats = np.maximum.accumulate(np.array([half, ninety, most]))
+    return rising
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The quantiles of a group (targets × SHARES), and of how many rows."""
+
+    quantiles: Floats
+    rows: int
+
+
+def pooled(own: Spread, parent: Spread | None) -> Spread:
+    """The quantiles of a group, drawn to those of its parent while its rows are few."""
+    if parent is None:
+        return own
+    weight = own.rows / (own.rows + _POOLED)
+    return Spread(weight * own.quantiles + (1 - weight) * parent.quantiles, own.rows)
+
+
+def spreads(residuals: Floats, censored: Bools, chains: Iterable[list[str]]) -> dict[str, Spread]:
+    """The spread of each group. `residuals`: rows × targets × SHARES; `chains`: for each row
+    the names of its groups, from the one of all rows downwards."""
+    members: dict[str, list[int]] = {}
+    parents: dict[str, str | None] = {}
+    for row, chain in enumerate(chains):
+        above: str | None = None
+        for name in chain:
+            members.setdefault(name, []).append(row)
+            parents[name] = above
+            above = name
+    found: dict[str, Spread] = {}
+    # A parent's name is shorter than its child's.
+    for name in sorted(members, key=lambda name: name.count("\x1e")):
+        rows = np.array(members[name])
+        parent = _nearest(parents[name], found, parents)
+        if len(rows) < _ROWS_MIN and (parent is not None or name != ROOT):
+            continue
+        targets = np.moveaxis(residuals[rows], 1, 0)
+        own = np.array([quantiles_of(target, censored[rows]) for target in targets])
+        found[name] = pooled(Spread(own, len(rows)), parent)
+    return found
+
+
+def _nearest(
+    name: str | None, found: Mapping[str, Spread], parents: Mapping[str, str | None]
+) -> Spread | None:
+    while name is not None and name not in found:
+        name = parents[name]
+    return None if name is None else found[name]
+
+
+def spread_of(chain: list[str], found: Mapping[str, Spread]) -> Spread | None:
+    """The spread of the smallest group of a chain that has one."""
+    return next((found[name] for name in reversed(chain) if name in found), None)
