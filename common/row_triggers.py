@@ -8,6 +8,17 @@ def append_only(name: str) -> pgtrigger.Protect:
     return pgtrigger.Protect(name=name, operation=pgtrigger.Update | pgtrigger.Delete)
 
 
+def not_truncated(name: str) -> pgtrigger.Trigger:
+    """Refuse TRUNCATE, of which triggers of rows learn nothing."""
+    return pgtrigger.Trigger(
+        name=name,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Truncate,
+        level=pgtrigger.Statement,
+        func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+    )
+
+
 def write_once(name: str, *columns: str) -> pgtrigger.ReadOnly:
     """Refuse an UPDATE of these columns: they keep what the INSERT wrote."""
     return pgtrigger.ReadOnly(name=name, fields=list(columns))

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
+from alerts.models import Alert
 from tests.moments import NOON
 from tests.threads import refused
 from tests.treasury.builders import balances, broken
@@ -118,6 +119,16 @@ def test_what_waits_for_three_d_secure_counts_as_pending(vendor):
         with pytest.raises(refusals.PurchaseOpen):
             propose("50.00", now=NOON + timedelta(hours=hours))
     assert (len(vendor.vendor.payments("")), pending_on()) == (1, 50)
+
+
+def test_the_first_decline_is_told_with_the_credit_that_is_left(vendor):
+    """akash-network/console #3769: silence for seven hours while a card declined."""
+    fund("12.34", SIMULATED_CREDIT)
+    vendor.faults.plan({"kind": "decline"})
+    carry_on(propose("50.00"))
+    told = Alert.objects.unresolved().get(kind="purchase_declined")
+    assert "card_declined" in told.detail
+    assert "12.34 USD of credit are left" in told.detail
 
 
 @pytest.mark.parametrize(

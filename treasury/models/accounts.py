@@ -101,6 +101,7 @@ class Account(models.Model):
                 "account_keeps_its_terms", "name", "kind", "currency", "scale", "normal_side"
             ),
             pgtrigger.Protect(name="account_is_kept", operation=pgtrigger.Delete),
+            row_triggers.not_truncated("account_is_not_truncated"),
         ]
 
     def __str__(self) -> str:

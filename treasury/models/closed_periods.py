@@ -23,7 +23,10 @@ class ClosedPeriod(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(reason=""), name="closedperiod_has_a_reason"),
         ]
-        triggers = [row_triggers.append_only("closedperiod_is_append_only")]
+        triggers = [
+            row_triggers.append_only("closedperiod_is_append_only"),
+            row_triggers.not_truncated("closedperiod_is_not_truncated"),
+        ]
 
     def __str__(self) -> str:
         return f"closed through {self.through}"

@@ -34,7 +34,10 @@ class Consumption(models.Model):
             ),
             models.CheckConstraint(condition=~Q(amount=0), name="consumption_is_not_nothing"),
         ]
-        triggers = [row_triggers.append_only("consumption_is_append_only")]
+        triggers = [
+            row_triggers.append_only("consumption_is_append_only"),
+            row_triggers.not_truncated("consumption_is_not_truncated"),
+        ]
 
     def __str__(self) -> str:
         return f"consumption of {self.day} on {self.api_key_id} by {self.cost_centre_id}"

@@ -54,6 +54,7 @@ class Payee(TwoPersons):
                 *("asked_persons", "approved_persons"),
             ),
             pgtrigger.Protect(name="payee_is_kept", operation=pgtrigger.Delete),
+            row_triggers.not_truncated("payee_is_not_truncated"),
         ]
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from common import row_triggers
 from treasury.models.accounts import Account
 from treasury.models.amounts import amount_field
 from treasury.models.payees import Payee
@@ -104,6 +105,7 @@ class PurchasePolicy(TwoPersons):
                 ),
             ),
             pgtrigger.Protect(name="purchasepolicy_is_kept", operation=pgtrigger.Delete),
+            row_triggers.not_truncated("purchasepolicy_is_not_truncated"),
         ]
 
     def __str__(self) -> str:

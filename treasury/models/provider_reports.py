@@ -40,7 +40,10 @@ class ProviderReport(models.Model):
                 condition=Q(until__gte=F("since")), name="providerreport_ends_after_it_begins"
             ),
         ]
-        triggers = [row_triggers.append_only("providerreport_is_append_only")]
+        triggers = [
+            row_triggers.append_only("providerreport_is_append_only"),
+            row_triggers.not_truncated("providerreport_is_not_truncated"),
+        ]
 
     def __str__(self) -> str:
         return f"report {self.pk} of {self.provider_id}"
@@ -67,7 +70,10 @@ class ReportLine(models.Model):
                 fields=["report", "position"], name="reportline_has_its_position"
             ),
         ]
-        triggers = [row_triggers.append_only("reportline_is_append_only")]
+        triggers = [
+            row_triggers.append_only("reportline_is_append_only"),
+            row_triggers.not_truncated("reportline_is_not_truncated"),
+        ]
 
     def __str__(self) -> str:
         return f"line {self.position} of report {self.report_id}"

@@ -156,6 +156,7 @@ class Purchase(models.Model):
             CHECK_BOUNDS,
             GO_ONE_WAY,
             pgtrigger.Protect(name="purchase_is_kept", operation=pgtrigger.Delete),
+            row_triggers.not_truncated("purchase_is_not_truncated"),
             row_triggers.write_once(
                 "purchase_keeps_its_terms",
                 *("policy", "payee", "key", "amount", "currency", "is_automatic", "reason"),
@@ -227,6 +228,7 @@ class PurchaseAttempt(models.Model):
         triggers = [
             row_triggers.write_once("purchaseattempt_was_sent", "purchase", "number", "sent_at"),
             pgtrigger.Protect(name="purchaseattempt_is_kept", operation=pgtrigger.Delete),
+            row_triggers.not_truncated("purchaseattempt_is_not_truncated"),
         ]
 
     def __str__(self) -> str:
@@ -244,7 +246,10 @@ class PurchaseStep(models.Model):
 
     class Meta:
         ordering = ["purchase", "id"]
-        triggers = [row_triggers.append_only("purchasestep_is_append_only")]
+        triggers = [
+            row_triggers.append_only("purchasestep_is_append_only"),
+            row_triggers.not_truncated("purchasestep_is_not_truncated"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.status} of purchase {self.purchase_id}"

@@ -41,7 +41,10 @@ class ReconciliationRun(models.Model):
                 condition=Q(until__gte=F("since")), name="reconciliationrun_ends_after_it_begins"
             ),
         ]
-        triggers = [row_triggers.append_only("reconciliationrun_is_append_only")]
+        triggers = [
+            row_triggers.append_only("reconciliationrun_is_append_only"),
+            row_triggers.not_truncated("reconciliationrun_is_not_truncated"),
+        ]
 
     def __str__(self) -> str:
         return f"reconciliation {self.pk} of {self.provider_id}"
@@ -129,6 +132,7 @@ class Difference(models.Model):
                 ],
             ),
             pgtrigger.Protect(name="difference_is_kept", operation=pgtrigger.Delete),
+            row_triggers.not_truncated("difference_is_not_truncated"),
         ]
 
     def __str__(self) -> str:
@@ -165,7 +169,10 @@ class ProviderName(models.Model):
                 fields=["provider", "kind", "theirs"], name="providername_means_one_thing"
             ),
         ]
-        triggers = [row_triggers.append_only("providername_is_append_only")]
+        triggers = [
+            row_triggers.append_only("providername_is_append_only"),
+            row_triggers.not_truncated("providername_is_not_truncated"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.theirs} is {self.ours}"

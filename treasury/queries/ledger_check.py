@@ -3,28 +3,18 @@
 Each check is one query of the rows that break an invariant, in one snapshot.
 """
 
+from django.apps import apps
+
 from common.row_checks import Check, Finding, run_checks
 from keys.books.queries.month_usage import COUNTED_FROM
 
-_TRIGGERS = (
-    "transfer_follows_the_rules",
-    "transfer_changes_balances",
-    "transfer_is_append_only",
-    "transfer_is_not_truncated",
-    "transfer_is_sealed",
-    "account_keeps_its_terms",
-    "account_is_kept",
-    "closedperiod_is_append_only",
-    "providerreport_is_append_only",
-    "reportline_is_append_only",
-    "reconciliationrun_is_append_only",
-    "difference_goes_one_way",
-    "payee_keeps_its_terms",
-    "purchasepolicy_changes_by_approval",
-    "purchase_is_within_its_policy",
-    "purchase_goes_one_way",
-    "purchase_keeps_its_terms",
-    "purchase_keeps_its_request",
+# Each trigger of each table, under the name that it has in the database.
+_TRIGGERS = tuple(
+    sorted(
+        trigger.get_pgid(model)
+        for model in apps.get_app_config("treasury").get_models()
+        for trigger in getattr(model._meta, "triggers", ())
+    )
 )
 _CONSTRAINTS = (
     "account_is_not_overdrawn",
@@ -130,8 +120,7 @@ CHECKS = [
         f"""
         SELECT n.name FROM unnest(ARRAY[{_listed(_TRIGGERS)}]) AS n(name)
          WHERE NOT EXISTS (
-            SELECT FROM pg_trigger t
-             WHERE t.tgenabled <> 'D' AND starts_with(t.tgname, 'pgtrigger_' || n.name))
+            SELECT FROM pg_trigger t WHERE t.tgenabled <> 'D' AND t.tgname = n.name)
         UNION ALL
         SELECT n.name FROM unnest(ARRAY[{_listed(_CONSTRAINTS)}]) AS n(name)
          WHERE NOT EXISTS (
@@ -152,6 +141,10 @@ CHECKS = [
                     WHEN p.status IN ('refused', 'declined', 'cancelled')
                     THEN e.phase IS DISTINCT FROM 'void'
                     ELSE e.id IS NOT NULL END
+        UNION ALL
+        SELECT NULL, 'missing', NULL, t.amount, NULL FROM treasury_transfer t
+         WHERE t.kind = 'purchase' AND t.phase = 'pending'
+           AND NOT EXISTS (SELECT FROM treasury_purchase p WHERE p.pending_id = t.id)
         """,
     ),
     Check(
@@ -198,6 +191,32 @@ CHECKS = [
           FROM treasury_consumption c JOIN treasury_transfer t ON t.id = c.transfer_id
          WHERE t.amount <> abs(c.amount)
             OR c.credit_account_id <> CASE WHEN c.amount > 0 THEN t.credit_id ELSE t.debit_id END
+        UNION ALL
+        SELECT NULL, NULL, t.amount FROM treasury_transfer t
+         WHERE t.kind = 'consumption' AND starts_with(t.idempotency_key, 'consumption ')
+           AND NOT EXISTS (SELECT FROM treasury_consumption c WHERE c.transfer_id = t.id)
+        """,
+    ),
+    Check(
+        "12 reports",
+        "each report of a provider has the bytes and as many lines as were imported",
+        """
+        SELECT r.id AS report, r.line_count, count(l.id) AS lines
+          FROM treasury_providerreport r LEFT JOIN treasury_reportline l ON l.report_id = r.id
+         GROUP BY r.id
+        HAVING count(l.id) <> r.line_count OR sha256(r.content) <> r.digest
+        """,
+    ),
+    Check(
+        "13 adjustments",
+        "a difference that was adjusted in the ledger has the transfer of its amount",
+        """
+        SELECT d.id AS difference, d.own, d.theirs, t.amount
+          FROM treasury_transfer t FULL JOIN treasury_difference d ON d.transfer_id = t.id
+         WHERE (d.transfer_id IS NOT NULL
+                OR t.kind = 'adjustment' AND starts_with(t.idempotency_key, 'difference '))
+           AND (d.id IS NULL OR d.status <> 'adjusted'
+                OR t.amount IS DISTINCT FROM round(abs(d.theirs - d.own), 9))
         """,
     ),
 ]
