@@ -6,62 +6,204 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('treasury', '0004_reconciliation'),
+        ("treasury", "0004_reconciliation"),
     ]
 
     operations = [
         pgtrigger.migrations.AddTrigger(
-            model_name='account',
-            trigger=pgtrigger.compiler.Trigger(name='account_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='c72a4de0114b34656b14f78484f33d207e98f3de', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_account_is_not_truncated_d0005', table='treasury_account', when='BEFORE')),
+            model_name="account",
+            trigger=pgtrigger.compiler.Trigger(
+                name="account_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="c72a4de0114b34656b14f78484f33d207e98f3de",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_account_is_not_truncated_d0005",
+                    table="treasury_account",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='closedperiod',
-            trigger=pgtrigger.compiler.Trigger(name='closedperiod_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='7b16f1ffadd8a63017b5eedc219325a09b7c8b68', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_closedperiod_is_not_truncated_bf0a5', table='treasury_closedperiod', when='BEFORE')),
+            model_name="closedperiod",
+            trigger=pgtrigger.compiler.Trigger(
+                name="closedperiod_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="7b16f1ffadd8a63017b5eedc219325a09b7c8b68",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_closedperiod_is_not_truncated_bf0a5",
+                    table="treasury_closedperiod",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='consumption',
-            trigger=pgtrigger.compiler.Trigger(name='consumption_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='b0a5436fb3ed2b734fb63297d5d74be868a58509', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_consumption_is_not_truncated_8b72f', table='treasury_consumption', when='BEFORE')),
+            model_name="consumption",
+            trigger=pgtrigger.compiler.Trigger(
+                name="consumption_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="b0a5436fb3ed2b734fb63297d5d74be868a58509",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_consumption_is_not_truncated_8b72f",
+                    table="treasury_consumption",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='difference',
-            trigger=pgtrigger.compiler.Trigger(name='difference_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='b46818c1f0fa173f0fc49a6c644aab2c89d7ff47', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_difference_is_not_truncated_cf23d', table='treasury_difference', when='BEFORE')),
+            model_name="difference",
+            trigger=pgtrigger.compiler.Trigger(
+                name="difference_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="b46818c1f0fa173f0fc49a6c644aab2c89d7ff47",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_difference_is_not_truncated_cf23d",
+                    table="treasury_difference",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='payee',
-            trigger=pgtrigger.compiler.Trigger(name='payee_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='15d1efe6aacbb2072155854ed8bcf36cc85c56d1', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_payee_is_not_truncated_40b5c', table='treasury_payee', when='BEFORE')),
+            model_name="payee",
+            trigger=pgtrigger.compiler.Trigger(
+                name="payee_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="15d1efe6aacbb2072155854ed8bcf36cc85c56d1",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_payee_is_not_truncated_40b5c",
+                    table="treasury_payee",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='providername',
-            trigger=pgtrigger.compiler.Trigger(name='providername_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='c66cc1339e04c0ec772b0af8f186debb3abf7521', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_providername_is_not_truncated_85271', table='treasury_providername', when='BEFORE')),
+            model_name="providername",
+            trigger=pgtrigger.compiler.Trigger(
+                name="providername_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="c66cc1339e04c0ec772b0af8f186debb3abf7521",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_providername_is_not_truncated_85271",
+                    table="treasury_providername",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='providerreport',
-            trigger=pgtrigger.compiler.Trigger(name='providerreport_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='cf8b6acc578a8c393e4cbf1a7635a2a22a6361ed', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_providerreport_is_not_truncated_25626', table='treasury_providerreport', when='BEFORE')),
+            model_name="providerreport",
+            trigger=pgtrigger.compiler.Trigger(
+                name="providerreport_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="cf8b6acc578a8c393e4cbf1a7635a2a22a6361ed",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_providerreport_is_not_truncated_25626",
+                    table="treasury_providerreport",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='purchase',
-            trigger=pgtrigger.compiler.Trigger(name='purchase_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='b419c45dd6470b68c9355d30e29fb3ed8dae227c', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_purchase_is_not_truncated_e7c46', table='treasury_purchase', when='BEFORE')),
+            model_name="purchase",
+            trigger=pgtrigger.compiler.Trigger(
+                name="purchase_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="b419c45dd6470b68c9355d30e29fb3ed8dae227c",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_purchase_is_not_truncated_e7c46",
+                    table="treasury_purchase",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='purchaseattempt',
-            trigger=pgtrigger.compiler.Trigger(name='purchaseattempt_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='158a6767dd9ad5bc73648bfe2af9ab6442e2e5b4', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_purchaseattempt_is_not_truncated_7775f', table='treasury_purchaseattempt', when='BEFORE')),
+            model_name="purchaseattempt",
+            trigger=pgtrigger.compiler.Trigger(
+                name="purchaseattempt_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="158a6767dd9ad5bc73648bfe2af9ab6442e2e5b4",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_purchaseattempt_is_not_truncated_7775f",
+                    table="treasury_purchaseattempt",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='purchasepolicy',
-            trigger=pgtrigger.compiler.Trigger(name='purchasepolicy_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='995b67994777e65b1ff6c718feac74989095950a', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_purchasepolicy_is_not_truncated_311db', table='treasury_purchasepolicy', when='BEFORE')),
+            model_name="purchasepolicy",
+            trigger=pgtrigger.compiler.Trigger(
+                name="purchasepolicy_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="995b67994777e65b1ff6c718feac74989095950a",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_purchasepolicy_is_not_truncated_311db",
+                    table="treasury_purchasepolicy",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='purchasestep',
-            trigger=pgtrigger.compiler.Trigger(name='purchasestep_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='40fdc881e2844d4dad10c5497ba4b66ee6e3d51f', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_purchasestep_is_not_truncated_37ff5', table='treasury_purchasestep', when='BEFORE')),
+            model_name="purchasestep",
+            trigger=pgtrigger.compiler.Trigger(
+                name="purchasestep_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="40fdc881e2844d4dad10c5497ba4b66ee6e3d51f",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_purchasestep_is_not_truncated_37ff5",
+                    table="treasury_purchasestep",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='reconciliationrun',
-            trigger=pgtrigger.compiler.Trigger(name='reconciliationrun_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='d28676257ccb8a748f822a32a7f492a9edf53aff', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_reconciliationrun_is_not_truncated_ef260', table='treasury_reconciliationrun', when='BEFORE')),
+            model_name="reconciliationrun",
+            trigger=pgtrigger.compiler.Trigger(
+                name="reconciliationrun_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="d28676257ccb8a748f822a32a7f492a9edf53aff",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_reconciliationrun_is_not_truncated_ef260",
+                    table="treasury_reconciliationrun",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='reportline',
-            trigger=pgtrigger.compiler.Trigger(name='reportline_is_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;", hash='ef0fb8d109d370e4a9ec39e71d6dadb1cfa63b78', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_reportline_is_not_truncated_a2bc3', table='treasury_reportline', when='BEFORE')),
+            model_name="reportline",
+            trigger=pgtrigger.compiler.Trigger(
+                name="reportline_is_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'Cannot truncate %', TG_TABLE_NAME;",
+                    hash="ef0fb8d109d370e4a9ec39e71d6dadb1cfa63b78",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_reportline_is_not_truncated_a2bc3",
+                    table="treasury_reportline",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

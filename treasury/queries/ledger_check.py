@@ -216,7 +216,7 @@ CHECKS = [
          WHERE (d.transfer_id IS NOT NULL
                 OR t.kind = 'adjustment' AND starts_with(t.idempotency_key, 'difference '))
            AND (d.id IS NULL OR d.status <> 'adjusted'
-                OR t.amount IS DISTINCT FROM round(abs(d.theirs - d.own), 9))
+                OR abs(t.amount - abs(d.theirs - d.own)) > 0.000000001)
         """,
     ),
 ]

@@ -4,9 +4,8 @@ The kinds are tried in one order; each takes the groups that it explains from th
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -20,6 +19,8 @@ from treasury.reconciliation.differences import (
 )
 from treasury.reconciliation.lines import Line, LineKind
 from treasury.reconciliation.rounding import rounded_away
+from treasury.reconciliation.same_amount import SameAmount
+from treasury.reconciliation.sides import Open, Side
 
 _Kind = DifferenceKind
 _DAY = timedelta(days=1)
@@ -27,43 +28,6 @@ _DAY = timedelta(days=1)
 _VERSION = re.compile(r"[-@]?(\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
 _COMPARED = (LineKind.CALLS, LineKind.INPUT, LineKind.OUTPUT)
 _DOUBLE_MAX = 5
-
-
-@dataclass
-class Side:
-    """Both sides of a group."""
-
-    group: Group
-    own: Decimal = ZERO
-    own_quantities: dict[str, Decimal] = field(default_factory=dict)
-    is_metered: bool = False
-    lines: list[Line] = field(default_factory=list)
-
-    @property
-    def amounts(self) -> list[Decimal]:
-        return [line.amount for line in self.lines if line.amount is not None]
-
-    @property
-    def theirs(self) -> Decimal:
-        return sum(self.amounts, ZERO)
-
-    @property
-    def gap(self) -> Decimal:
-        return self.theirs - self.own
-
-    @property
-    def quantities(self) -> dict[str, Decimal]:
-        found: dict[str, Decimal] = defaultdict(Decimal)
-        for line in self.lines:
-            if line.quantity is not None:
-                found[line.kind] += line.quantity
-        return found
-
-    def difference(self, kind: str, evidence: str) -> Difference:
-        return Difference(kind, self.group, self.own, self.theirs, evidence)
-
-
-Open = dict[Group, Side]
 
 
 def match_sums(
@@ -155,38 +119,35 @@ def _other_names(left: Open, sides: Open, tolerance: Tolerance) -> list[Differen
     others = [side for side in left.values() if not side.is_metered and side.amounts]
     found = []
     # First those with the same amount, then those whose names alone are alike.
-    for is_same in (_is_same_amount, _is_same_name):
+    for candidates in (SameAmount(others, tolerance), _SameName(others)):
         for side in mine:
             if side.group not in left:
                 continue
-            other = next(
-                (
-                    each
-                    for each in others
-                    if each.group in left
-                    and _one_name_differs(side.group, each.group)
-                    and is_same(side, each, tolerance)
-                ),
-                None,
-            )
+            other = candidates.first(side, left)
             if other:
                 found.append(_renamed(side, other))
                 del left[side.group], left[other.group]
     return found
 
 
-def _one_name_differs(mine: Group, theirs: Group) -> bool:
-    return mine.day == theirs.day and (mine.key == theirs.key) != (mine.model == theirs.model)
+class _SameName:
+    """The sides of a day and key whose models have the same plain name, first things first."""
 
+    def __init__(self, others: list[Side]) -> None:
+        self._named: dict[tuple[date, str, str], deque[Side]] = defaultdict(deque)
+        for side in others:
+            self._named[self._name(side.group)].append(side)
 
-def _is_same_amount(side: Side, other: Side, tolerance: Tolerance) -> bool:
-    return tolerance.allows(side.own, other.theirs)
+    def first(self, side: Side, left: Open) -> Side | None:
+        """The first of them that is left."""
+        named = self._named.get(self._name(side.group), deque())
+        while named and named[0].group not in left:
+            named.popleft()
+        return named[0] if named else None
 
-
-def _is_same_name(side: Side, other: Side, tolerance: Tolerance) -> bool:
-    return _plain(side.group.model) == _plain(other.group.model) and (
-        side.group.key == other.group.key
-    )
+    @staticmethod
+    def _name(group: Group) -> tuple[date, str, str]:
+        return group.day, group.key, _plain(group.model)
 
 
 def _plain(model: str) -> str:

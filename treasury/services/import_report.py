@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from django.db import transaction
 
+from common.bulk_copy import copy_rows
 from keys.models import Provider
 from security import audit
 from security.actor import Actor
@@ -15,8 +16,6 @@ from treasury.models import ProviderReport, ReportLine
 from treasury.reconciliation.lines import Line, UnreadableError
 from treasury.reconciliation.reports import read
 from treasury.refusals import ReportUnreadable
-
-_BATCH = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +68,8 @@ def _keep(
         },
     )
     if is_new:
-        rows = (
-            ReportLine(report=report, position=position, **line._asdict())
-            for position, line in enumerate(lines, 1)
-        )
-        ReportLine.objects.bulk_create(rows, batch_size=_BATCH)
+        rows = ((report.pk, position, *line) for position, line in enumerate(lines, 1))
+        copy_rows(ReportLine, ("report_id", "position", *Line._fields), rows)
         audit.record(
             actor=actor,
             action=Action.REPORT_IMPORT,

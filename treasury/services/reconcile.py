@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Abs
 
 from alerts import services as alerts
+from common.bulk_copy import copy_rows
 from security import audit
 from security.actor import Actor
 from treasury.alert_kinds import BILL_DIFFERS
@@ -96,42 +100,63 @@ def _billed(lines: Iterable[Line]) -> Decimal:
 
 
 def _bring_up_to_date(run: ReconciliationRun, found: list[Found], *, now: datetime) -> int:
-    rows = {bytes(row.fingerprint): row for row in (_row(run, each, now=now) for each in found)}
-    of_provider = Difference.objects.filter(provider=run.provider_id)
-    known = {
-        bytes(print_)
-        for print_ in of_provider.filter(fingerprint__in=rows).values_list("fingerprint", flat=True)
-    }
-    again = of_provider.filter(fingerprint__in=known)
-    again.update(run=run)
-    again.filter(status=_STATUS.GONE).update(status=_STATUS.OPEN)
-    of_days = of_provider.filter(status=_STATUS.OPEN, day__gte=run.since, day__lte=run.until)
-    of_days.exclude(fingerprint__in=rows).update(status=_STATUS.GONE)
-    new = [row for print_, row in rows.items() if print_ not in known]
-    Difference.objects.bulk_create(new, batch_size=1000)
+    """Each of them has a day of the run, so what was found of others stays as it is."""
+    by_print = {_fingerprint(each): each for each in found}
+    known = _known(run)
+    again = [row.id for print_, row in known.items() if print_ in by_print]
+    back = [
+        row.id for print_, row in known.items() if print_ in by_print and row.status == _STATUS.GONE
+    ]
+    gone = [
+        row.id
+        for print_, row in known.items()
+        if print_ not in by_print and row.status == _STATUS.OPEN
+    ]
+    rows = Difference.objects
+    rows.filter(pk__in=again).update(run=run)
+    rows.filter(pk__in=back).update(status=_STATUS.OPEN)
+    rows.filter(pk__in=gone).update(status=_STATUS.GONE)
+    new = by_print.keys() - known
+    values = [_values(run, print_, by_print[print_], now=now) for print_ in new]
+    copy_rows(Difference, _COLUMNS, values)
     return len(new)
 
 
-def _row(run: ReconciliationRun, found: Found, *, now: datetime) -> Difference:
+class _Known(NamedTuple):
+    """A difference that was found before."""
+
+    id: int
+    status: str
+
+
+def _known(run: ReconciliationRun) -> dict[bytes, _Known]:
+    rows = Difference.objects.filter(
+        provider=run.provider_id, day__gte=run.since, day__lte=run.until
+    )
+    values = rows.values_list("fingerprint", "id", "status")
+    return {bytes(print_): _Known(row_id, status) for print_, row_id, status in values}
+
+
+def _fingerprint(found: Found) -> bytes:
     told = [found.kind, *map(str, found.group), found.request_id, found.currency]
     told += [f"{found.own:f}", f"{found.theirs:f}", found.evidence]
-    return Difference(
-        provider_id=run.provider_id,
-        fingerprint=sha256(json.dumps(told).encode()).digest(),
-        run=run,
-        kind=found.kind,
-        day=found.group.day,
-        api_key=found.group.key,
-        model=found.group.model,
-        own=found.own,
-        theirs=found.theirs,
-        currency=found.currency,
-        evidence=found.evidence[:500],
-        request_id=found.request_id,
-        charge_id=found.charge_id,
-        their_key=found.their_key,
-        their_model=found.their_model,
-        found_at=now,
+    return sha256(json.dumps(told).encode()).digest()
+
+
+_COLUMNS = (
+    *("provider_id", "fingerprint", "run_id", "kind", "day", "api_key", "model", "their_key"),
+    *("their_model", "own", "theirs", "currency", "evidence", "request_id", "charge_id", "status"),
+    *("reason", "settled_by", "found_at"),
+)
+
+
+def _values(
+    run: ReconciliationRun, fingerprint: bytes, found: Found, *, now: datetime
+) -> tuple[Any, ...]:
+    return (
+        *(run.provider_id, fingerprint, run.pk, str(found.kind), *found.group, found.their_key),
+        *(found.their_model, found.own, found.theirs, found.currency, found.evidence[:500]),
+        *(found.request_id, found.charge_id, _STATUS.OPEN.value, "", "", now),
     )
 
 
@@ -154,12 +179,12 @@ def tell(provider: str, *, actor: Actor, now: datetime) -> None:
     """Raise or resolve the alert of open differences. Joins the caller's transaction, late."""
     key = f"{BILL_DIFFERS.slug}:{provider}"
     rows = Difference.objects.filter(provider=provider, status=_STATUS.OPEN)
-    largest = max(rows, key=lambda row: abs(row.amount), default=None)
+    largest = rows.order_by(Abs(F("theirs") - F("own")).desc(), "pk").first()
     if largest is None:
         note = "No difference is open any more."
         alerts.resolve_by_key(key, actor=Actor.job("reconciliation"), note=note, now=now)
         return
-    count = len(rows)
+    count = rows.count()
     alerts.raise_alert(
         kind=BILL_DIFFERS,
         dedup_key=key,

@@ -1,14 +1,15 @@
 """Import closed sessions with all their calls: many at once, with COPY."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 from psycopg.types.json import Jsonb
 
+from common.bulk_copy import copy_rows
 from common.statements import fetch_unprepared
 from keys.books import sql
 from keys.books.services.allocate import threshold
@@ -90,19 +91,12 @@ def import_sessions(sessions: Sequence[PastSession], *, now: datetime) -> int:
         for allocation, session in zip(ids, sessions, strict=True)
         for number, call in enumerate(session.calls)
     )
-    _copy("keys_allocation", _ALLOCATION_COLUMNS, allocations)
-    _copy("keys_charge", _CHARGE_COLUMNS, charges)
+    copy_rows(Allocation, _ALLOCATION_COLUMNS, allocations)
+    copy_rows(Charge, _CHARGE_COLUMNS, charges)
     # Planned each time: the tables grow.
     fetch_unprepared(sql.COUNT_CHARGES, allocations=ids)
     fetch_unprepared(sql.COUNT_IN_WINDOWS, allocations=ids)
     return sum(len(session.calls) for session in sessions)
-
-
-def _copy(table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 class _PriceList:

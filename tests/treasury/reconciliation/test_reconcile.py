@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from alerts.models import Alert
 from keys import services as keys
@@ -17,7 +17,14 @@ from tests.moments import NOON
 from tests.treasury.builders import balances, broken
 from tests.treasury.purchases import add_payee, approve, make_decider
 from treasury import services as treasury
-from treasury.models import Difference, ProviderReport, ReconciliationRun, ReportLine, Transfer
+from treasury.models import (
+    Account,
+    Difference,
+    ProviderReport,
+    ReconciliationRun,
+    ReportLine,
+    Transfer,
+)
 from treasury.refusals import (
     DifferenceSettled,
     NothingToReconcile,
@@ -182,6 +189,33 @@ def test_a_sum_is_adjusted_in_the_ledger_by_a_second_person():
     assert balances("unexplained:usd")[0] == 2 and balances("credit:openai")[0] == -2
     treasury.post_consumption(found.transfer.credit, now=NOON)
     assert broken() == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "check"),
+    [
+        ("UPDATE treasury_providerreport SET content = 'other bytes'", "12 reports"),
+        ("DELETE FROM treasury_reportline", "12 reports"),
+        ("TRUNCATE treasury_reportline", "12 reports"),
+        ("UPDATE treasury_difference SET theirs = 5", "13 adjustments"),
+        ("TRUNCATE treasury_difference", "13 adjustments"),
+        ("TRUNCATE treasury_consumption", "11 consumption-and-transfers"),
+    ],
+)
+def test_what_a_superuser_changes_is_found(statement, check):
+    make_decider()
+    add_payee()
+    charge = spend()
+    bring(f"{TODAY},openai-1,model-1,{charge.cost + 2},")
+    (found,) = compare()
+    approve(treasury.adjust_difference(found.pk, reason="x", actor=ACTOR, now=NOON))
+    treasury.post_consumption(Account.objects.get(name="credit:openai"), now=NOON)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(statement)
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+    assert [finding.check.name for finding in broken()] == [check]
 
 
 def test_a_difference_that_was_settled_before_the_second_person_decides_is_not_adjusted():
