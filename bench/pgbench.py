@@ -57,6 +57,8 @@ _LEND = {
     "named_models": "'{}'::text[]",
     "model_mismatch": "'serve'",
     "expires_at": "now() + interval '1 hour'",
+    "own_centre": "'org'",
+    "path": "'{org}'::varchar[]",
     "verdicts": "'{}'::jsonb",
     "actor_name": "'bench'",
     "actor_kind": "'job'",

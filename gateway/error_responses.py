@@ -53,6 +53,7 @@ SHAPES: dict[type[Refusal], Shape] = {
     refusals.TooManyCalls: _RATE,
     keys.AllocationNotFound: _UNKNOWN_TOKEN,
     keys.AgentDisabled: Shape(403, "invalid_request_error", "", 403, "permission_error"),
+    keys.CostCentreClosed: Shape(403, "invalid_request_error", "", 403, "permission_error"),
     keys.Frozen: _FROZEN,
     keys.KeyFrozen: _FROZEN,
     keys.NotAllowed: Shape(403, "invalid_request_error", "", 403, "permission_error"),

@@ -12,5 +12,5 @@ class KeysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Fill the registries of books checks and of guards of retention."""
-        autodiscover_modules("books_checks", "retention_guards")
+        """Fill the registries of books checks, guards of retention and open work."""
+        autodiscover_modules("books_checks", "retention_guards", "open_work")

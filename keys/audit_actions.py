@@ -43,9 +43,13 @@ class Action(StrEnum):
     ORGANISATION_CHANGE = "organisation.change"
     COST_CENTRE_CREATE = "cost_centre.create"
     COST_CENTRE_RENAME = "cost_centre.rename"
+    COST_CENTRE_CLOSE = "cost_centre.close"
+    COST_CENTRE_REOPEN = "cost_centre.reopen"
     AGENT_CREATE = "agent.create"
     # Only of state files, which do not say what was changed.
     AGENT_CHANGE = "agent.change"
+    AGENT_RENAME = "agent.rename"
+    AGENT_MOVE = "agent.move"
     AGENT_DISABLE = "agent.disable"
     AGENT_ENABLE = "agent.enable"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - an action, no secret

@@ -58,6 +58,15 @@ class LackingWindow:
 
 
 @dataclass(frozen=True)
+class OpenSession:
+    """A session that can still spend, who has it, and the tokens it has left."""
+
+    session_id: str
+    agent: str
+    left: int
+
+
+@dataclass(frozen=True)
 class Alternative:
     """Another active API key. `capacity`: the tokens free on it; None when it has no limit."""
 
@@ -194,6 +203,46 @@ class CostCentreNotFound(Refusal):
         return (
             f"The agent cannot charge the cost centre {self.cost_centre}. It can charge {self.own} "
             "and the cost centres below it."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class CostCentreClosed(Refusal):
+    """The cost centre is closed: it pays for nothing new, and nothing can be put below it."""
+
+    cost_centre: str
+
+    def sentence(self) -> str:
+        return (
+            f"The cost centre {self.cost_centre} is closed, so it pays for nothing new. Ask a "
+            "person who sets limits to move the agent to another cost centre, or to reopen "
+            "this one."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class WorkIsOpen(Refusal):
+    """What is moved or closed has open sessions or unfinished tasks.
+
+    `tokens` is what the `sessions` have left, of which `first` names some; `others` has the number
+    of each other kind of work. `in_flight` calls run.
+    """
+
+    sessions: int
+    tokens: int
+    in_flight: int
+    first: list[OpenSession]
+    others: list[str]
+
+    def sentence(self) -> str:
+        sessions = f"{self.sessions:,} open session{'' if self.sessions == 1 else 's'}"
+        named = ", ".join(f"{each.session_id} of {each.agent}" for each in self.first)
+        more = ", …" if self.sessions > len(self.first) else ""
+        of_which = f" with {self.tokens:,} tokens left ({named}{more})" if self.sessions else ""
+        others = "".join(f", {each}(s) not finished" for each in self.others)
+        return (
+            f"It has {sessions}{of_which}{others}. Wait until they have ended, or confirm that "
+            "they are ended with it: calls in flight go on, and are paid where they started."
         )
 
 

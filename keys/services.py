@@ -20,6 +20,8 @@ from keys.books.services.close import (
     fail,
     forget_leases,
 )
+from keys.books.services.close_cost_centre import close_cost_centre, reopen_cost_centre
+from keys.books.services.end_work import OpenWorkRule
 from keys.books.services.freezes import freeze, thaw
 from keys.books.services.hold import (
     HoldRequest,
@@ -43,6 +45,7 @@ from keys.books.services.import_sessions import (
     import_sessions,
 )
 from keys.books.services.key_selection import check_known
+from keys.books.services.move import move_agent
 from keys.books.services.partition_charges import (
     PARTITION_TIME,
     PARTITIONED_AFTER,
@@ -85,12 +88,12 @@ from keys.identity.services.agents import (
     ensure_cost_centre,
     ensure_cost_centre_below_root,
     issue_token,
-    rename_cost_centre,
     revoke_token,
 )
 from keys.identity.services.allow_lists import set_allow_list
 from keys.identity.services.organisation import OrganisationChanges, change_organisation
 from keys.identity.services.outbound_guard import set_outbound_guard
+from keys.identity.services.rename import rename_agent, rename_cost_centre
 from keys.identity.services.token_use import note_token_use
 from keys.limits.services.grants import end_grant, grant, record_ended_grants
 from keys.limits.services.limits import Terms, limit_in_force, remove_limit, set_limit, subject_at
@@ -166,6 +169,11 @@ __all__ = [
     "ensure_cost_centre",
     "ensure_cost_centre_below_root",
     "create_cost_centre",
+    "rename_agent",
+    "move_agent",
+    "OpenWorkRule",
+    "reopen_cost_centre",
+    "close_cost_centre",
     "delete_old_charges",
     "disable_agent",
     "enable_agent",

@@ -41,7 +41,7 @@ class AddForm(ActForm):
 
     def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(subject, *args, **kwargs)
-        seen = visible_to(subject, CostCentre.objects.order_by("path"))
+        seen = visible_to(subject, CostCentre.objects.open().order_by("path"))
         self.fields["cost_centre"].queryset = seen  # type: ignore[attr-defined]
 
 

@@ -20,11 +20,14 @@ from security.actor import Actor
 
 CHANGE = "keys.change_costcentre"
 _LEVELS_MAX = 6
+_ACTS = ("change", "close")
 _COLUMNS = (
     Column("place", "Cost centre", "link"),
     Column("name", "Name"),
     Column("agents", "Agents", "count", total=True),
+    Column("status", "Status", "status"),
     Column("change", "Change", "link", sortable=False),
+    Column("close", "Close", "link", sortable=False),
     Column("since", "Since", "moment"),
 )
 
@@ -43,7 +46,7 @@ def centres_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
         rows=found,
         totals={"agents": sum(row["agents"] for row in found)},
         sort="place",
-        file_columns=[column for column in _COLUMNS if column.name != "change"],
+        file_columns=[column for column in _COLUMNS if column.name not in _ACTS],
         empty="There is no cost centre yet.",
     )
     return tables.paged(table, query)
@@ -60,9 +63,16 @@ def _row(centre: Any, *, may: bool, is_tree: bool) -> Row:
         ),
         "name": centre.name,
         "agents": centre.agent_count,
+        "status": "closed" if centre.closed_at else "open",
         "change": Cell("Rename", f"?act=rename-{centre.pk}") if may else "",
+        "close": _close_cell(centre) if may else "",
         "since": centre.created_at,
     }
+
+
+def _close_cell(centre: CostCentre) -> Cell:
+    act, title = ("reopen", "Reopen") if centre.closed_at else ("close", "Close")
+    return Cell(title, f"?act={act}-{centre.pk}")
 
 
 class AddForm(ActForm):
@@ -88,7 +98,7 @@ class AddForm(ActForm):
     def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(subject, *args, **kwargs)
         parent: Any = self.fields["parent"]
-        parent.queryset = visible_to(subject, CostCentre.objects.order_by("path"))
+        parent.queryset = visible_to(subject, CostCentre.objects.open().order_by("path"))
         # Who is bound to a part of the tree adds in that part only.
         parent.required = bool(bindings(subject))
 

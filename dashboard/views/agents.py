@@ -27,6 +27,7 @@ from dashboard.agents.agent_tables import (
 )
 from dashboard.agents.detail import detail
 from dashboard.agents.lines import STATUSES
+from dashboard.agents.place import RENAME, move_act
 from dashboard.agents.table import AgentsQuery, agents_table, chosen, lines_in, table_of
 from dashboard.changed_url import changed_url
 from dashboard.exports import exported
@@ -99,7 +100,9 @@ def _tabs(
 def agent(request: HttpRequest, slug: str) -> HttpResponse:
     """GET /agents/<slug>: the page; `act` opens the dialog of an act. POST: do it."""
     found = _agent(request.user, slug)
-    acts = [act for act in ACTS if act.is_for(request.user, found)]
+    acts = [
+        act for act in (*ACTS, RENAME, move_act(request.user)) if act.is_for(request.user, found)
+    ]
     dialog = opened_dialog(request, acts, found)
     if dialog and (first := confirmation(request, dialog)):
         return first

@@ -1,5 +1,6 @@
 """The tree of cost centres, where they are added and renamed."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin.views.decorators import staff_member_required
@@ -15,12 +16,18 @@ from common import links
 from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.acts import Act, opened_dialog, performed
+from dashboard.budgets.closing import close_act, reopen_act
 from dashboard.budgets.cost_centres import ADD, centres_table, rename_act
 from dashboard.exports import exported
 from keys.models import CostCentre
 
 _VIEW = "keys.view_costcentre"
-_RENAME = "rename-"
+# Acts on one cost centre, as in `act=rename-research`.
+_ACTS: dict[str, Callable[[CostCentre, Any], Act]] = {
+    "rename": lambda centre, user: rename_act(centre),
+    "close": close_act,
+    "reopen": reopen_act,
+}
 tables.register("cost-centres", centres_table, permission=_VIEW)
 
 
@@ -30,8 +37,8 @@ tables.register("cost-centres", centres_table, permission=_VIEW)
 @permission_required(_VIEW, raise_exception=True)
 @exported("cost-centres")
 def cost_centres(request: HttpRequest) -> HttpResponse:
-    """GET /settings/cost-centres: the tree; `act=add` and `act=rename-<slug>` open dialogs. POST:
-    do it."""
+    """GET /settings/cost-centres: the tree; `act=add` and those such as `act=rename-<slug>` open
+    dialogs. POST: do it."""
     act, subject = _act(request)
     dialog = opened_dialog(request, [act] if act else [], subject)
     if request.method == "POST":
@@ -50,10 +57,9 @@ def cost_centres(request: HttpRequest) -> HttpResponse:
 
 def _act(request: HttpRequest) -> tuple[Act | None, Any]:
     """The act that the address names, if the person may do it, and whom it is about."""
-    name = request.GET.get("act", "")
-    if not name.startswith(_RENAME):
+    verb, dash, slug = request.GET.get("act", "").replace("\0", "").partition("-")
+    if not dash or verb not in _ACTS:
         return (ADD if ADD.is_for(request.user, request.user) else None), request.user
-    slug = name.removeprefix(_RENAME).replace("\0", "")
     centre = visible_to(request.user, CostCentre.objects.filter(pk=slug)).first()
-    act = centre and rename_act(centre)
+    act = centre and _ACTS[verb](centre, request.user)
     return (act if act and act.is_for(request.user, centre) else None), centre

@@ -9,7 +9,13 @@ from django.db import IntegrityError, transaction
 from common import live_notices
 from keys import services as keys
 from keys.models import Agent, CostCentre
-from keys.refusals import AgentDisabled, AgentNotFound, CostCentreNotFound, IdempotencyMismatch
+from keys.refusals import (
+    AgentDisabled,
+    AgentNotFound,
+    CostCentreClosed,
+    CostCentreNotFound,
+    IdempotencyMismatch,
+)
 from orchestration import planning, runners
 from orchestration.models import Task
 from orchestration.planning import Part
@@ -68,8 +74,8 @@ def submit(
     """Store a task; workers start it when the transaction commits.
 
     Returns the task and whether it was created: the same idempotency key is the same task.
-    Refusals: those of `plan`, AgentNotFound, AgentDisabled, CostCentreNotFound, ProviderNotFound,
-    ModelNotFound, IdempotencyMismatch, TooManyOpenTasks, TooManyOpenSubTasks.
+    Refusals: those of `plan`, AgentNotFound, AgentDisabled, CostCentreNotFound, CostCentreClosed,
+    ProviderNotFound, ModelNotFound, IdempotencyMismatch, TooManyOpenTasks, TooManyOpenSubTasks.
     """
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
         return _same(earlier, request), False
@@ -183,4 +189,6 @@ def _cost_centre(agent_slug: str, requested: str) -> CostCentre:
             cost_centre=requested,
             own=agent.cost_centre_id,
         )
+    if centre.closed_at:
+        raise CostCentreClosed(cost_centre=centre.pk)
     return centre

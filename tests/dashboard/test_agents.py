@@ -338,3 +338,31 @@ def test_who_is_bound_to_a_cost_centre_sees_and_changes_its_agents_only(fleet, n
 
 def test_an_empty_installation_says_what_to_do_first(staff):
     assert "No agents yet" in html_of(staff)
+
+
+def test_an_agent_is_renamed_and_moved_with_what_follows_shown_first(staff, fleet):
+    asked = {"reason": "clearer", "name": "The writer"}
+    renamed = staff.post("/agents/ada?act=rename", asked, follow=True)
+    assert "is called The writer" in unescape(renamed.content.decode())
+    signed_in("rita", role="viewer", of="research")
+    signed_in("sam", role="viewer", of="sales")
+    asked = {"reason": "new team", "cost_centre": "sales"}
+    shown = staff.post("/agents/ada?act=move", asked).context["dialog"].form["confirmed"]
+    says = " ".join(shown.errors)
+    assert "counts in org / sales, under the limits there" in says
+    assert "No longer see ada, only what it spent until now: rita." in says
+    assert "See ada from now on: sam." in says
+    assert agent("ada").cost_centre_id == "research"
+    ticked = shown.field.widget.attrs["value"]
+    done = staff.post("/agents/ada?act=move", {**asked, "confirmed": ticked}, follow=True)
+    assert "sales pays for the agent ada from now on" in unescape(done.content.decode())
+    assert (agent("ada").cost_centre_id, agent("ada").name) == ("sales", "The writer")
+    again = act(staff, "move", cost_centre="sales")
+    assert "pays for the agent already" in unescape(again.content.decode())
+
+
+def test_who_is_bound_moves_agents_within_their_part_only(fleet):
+    operator = signed_in("oda", role="operator", of="research")
+    answer = act(operator, "move", cost_centre="sales")
+    assert "not one of the available choices" in answer.content.decode()
+    assert agent("ada").cost_centre_id == "research"

@@ -7,8 +7,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
 from gate.models import CentreBinding
-from keys.models import CostCentre
+from keys.models import Agent, CostCentre
 from security.models import AuditEntry
+from tests.keys.builders import add_key, allocate
 
 pytestmark = pytest.mark.django_db
 PAGE = "/settings/cost-centres"
@@ -110,3 +111,39 @@ def test_many_cost_centres_take_as_many_queries_as_few(
     )
     with django_assert_max_num_queries(10):
         assert staff.get(PAGE).status_code == 200
+
+
+def confirmed(client, page, **asked):
+    """Send a dialog twice, as a person does who ticks the box that the first answer shows."""
+    asked = {"reason": "new team", **asked}
+    shown = client.post(page, asked)
+    field = shown.context["dialog"].form["confirmed"]
+    ticked = {"confirmed": field.field.widget.attrs["value"]}
+    return " ".join(field.errors), client.post(page, {**asked, **ticked}, follow=True)
+
+
+def test_a_cost_centre_is_closed_once_its_effect_was_confirmed(staff, people):
+    add_key("key-1", per_day=None)
+    allocate(tokens=5_000)
+    says, answer = confirmed(staff, f"{PAGE}?act=close-research")
+    assert "Cost centres that close: 1. Agents that are switched off: 2." in says
+    assert "This ends 1 open session with 5,000 tokens left" in says
+    assert "The cost centre research is closed." in html_of(answer)
+    row = next(r for r in answer.context["table"].rows if r["place"].value == "org / research")
+    assert (row["status"], row["close"].value) == ("closed", "Reopen")
+    assert "research" not in html_of(staff.get(f"{PAGE}?act=add")).partition('name="parent"')[2]
+    assert "is open again" in html_of(post(staff, "reopen-research"))
+    assert post(staff, "reopen-research").status_code == 403
+
+
+def test_its_agents_move_with_the_closing_and_another_answer_is_confirmed_anew(staff, people):
+    page = f"{PAGE}?act=close-research"
+    shown = staff.post(page, {"reason": "merged"}).context["dialog"].form["confirmed"]
+    value = shown.field.widget.attrs["value"]
+    again = staff.post(page, {"reason": "merged", "agents_to": "sales", "confirmed": value})
+    assert "Agents that sales pays for from now on: 2." in html_of(again)
+    assert CostCentre.objects.get(pk="research").closed_at is None
+    _, answer = confirmed(staff, page, agents_to="sales")
+    assert set(Agent.objects.filter(cost_centre="sales").values_list("pk", flat=True)) == {
+        "ada", "bob", "carol",
+    }  # fmt: skip

@@ -58,6 +58,8 @@ PARAMETERS: dict[str, Any] = {
     "centres": ["research"],
     "cost_centre": None,
     "cost_centre_id": "org",
+    "own_centre": "org",
+    "path": ["org"],
     "bearer": "bt",
     "before": NOON,
     "created_at": NOON,

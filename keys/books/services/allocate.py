@@ -39,7 +39,8 @@ def allocate(
     allocation. `session_id` names its session (1 to 64 of A-Z a-z 0-9 . _ -, never used for another
     request); without it the name is random. Refusals: NoKeyCapacity (with the windows that lack,
     alternatives and the next reset), LimitReached, NotAllowed, IdempotencyMismatch, AgentNotFound,
-    AgentDisabled, Frozen, ProviderNotFound, ModelNotFound, CostCentreNotFound, WrongValue, Busy.
+    AgentDisabled, Frozen, ProviderNotFound, ModelNotFound, CostCentreNotFound, CostCentreClosed,
+    WrongValue, Busy.
     """
     request.check()
     for _ in range(_ATTEMPTS):
@@ -97,7 +98,7 @@ def _try_to_allocate(
         return refusal
     new = _new_allocation(meant, asker, idempotency_key=idempotency_key, decision=decision, now=now)
     new.session_id, new.asked = session_id, request.as_json()
-    lent = _commit(new, verdicts=selection.to_json(decision), actor=actor)
+    lent = _commit(new, asker, verdicts=selection.to_json(decision), actor=actor)
     return (lent, True) if lent else None
 
 
@@ -155,8 +156,12 @@ def threshold(tokens: int) -> int:
     return -(-tokens * settings.ROTATION_THRESHOLD_PERCENT // 100)
 
 
-def _commit(new: Allocation, *, verdicts: dict[str, Any], actor: Actor) -> Allocation | None:
+def _commit(
+    new: Allocation, asker: Asker, *, verdicts: dict[str, Any], actor: Actor
+) -> Allocation | None:
     values = {
+        "own_centre": asker.own_centre,
+        "path": asker.path,
         **{column: getattr(new, column) for column in _COLUMNS},
         "scopes": new.scopes,
         "asked": Jsonb(new.asked),

@@ -23,6 +23,7 @@ from keys.refusals import (
     AgentDisabled,
     AgentNotFound,
     Alternative,
+    CostCentreClosed,
     CostCentreNotFound,
     Frozen,
     LackingWindow,
@@ -48,12 +49,21 @@ class Payers(NamedTuple):
 
 
 class Asker(NamedTuple):
-    """The agent, the cost centre and its payers, and the id of the request's earlier allocation."""
+    """The agent, who pays, and the id of the request's earlier allocation.
+
+    `own_centre` is the agent's cost centre, `path` leads to the one that pays, the last of it.
+    """
 
     agent: str
-    cost_centre: str
+    own_centre: str
+    path: list[str]
     payers: Payers
     earlier: int | None
+
+    @property
+    def cost_centre(self) -> str:
+        """The cost centre that pays."""
+        return self.path[-1]
 
 
 def look(
@@ -63,7 +73,7 @@ def look(
 
     Within a transaction, no other transaction can open windows until its end.
 
-    Refusals: AgentNotFound, AgentDisabled, Frozen, CostCentreNotFound.
+    Refusals: AgentNotFound, AgentDisabled, Frozen, CostCentreNotFound, CostCentreClosed.
     """
     rows = fetch(
         sql.LOOK,
@@ -76,6 +86,8 @@ def look(
     if not rows:
         raise AgentNotFound(agent=agent)
     (row,) = rows
+    if row.closed:
+        raise CostCentreClosed(cost_centre=row.closed)
     if row.disabled_at:
         raise AgentDisabled(agent=agent)
     if row.frozen:
@@ -87,7 +99,7 @@ def look(
         )
     allowed = AllowLists(tuple(allow_list(*each) for each in json.loads(row.allow_lists)))
     payers = Payers(row.payers, row.tokens_free, row.usd_free, allowed)
-    return Asker(agent, (row.asked or row.own)[-1], payers, row.earlier)
+    return Asker(agent, row.own[-1], row.asked or row.own, payers, row.earlier)
 
 
 def resolve_aliases(request: AllocationRequest, allowed: AllowLists) -> AllocationRequest:

@@ -12,8 +12,8 @@ from keys.models import Allocation
 class Verdict(NamedTuple):
     """Whether an allocation was written, and when.
 
-    `current`: the windows contain the moment `at`. `fits`: they have room. If either is false,
-    nothing was written.
+    `current`: the windows contain the moment `at`. `fits`: they have room, and the agent and the
+    cost centre are open and where they were read. If either is false, nothing was written.
     """
 
     at: datetime
@@ -52,6 +52,15 @@ ALLOCATE = Statement(
     moment AS (
         SELECT greatest(%(created_at)s, max(starts_at)) AS at FROM locked
     ),
+    -- Whether the agent and the cost centre are where they were read, and the latter is open. Who
+    -- moves or closes them waits for the lock of the books, so this holds until the commit.
+    place AS (
+        SELECT EXISTS (
+            SELECT FROM keys_agent g, keys_costcentre c
+             WHERE g.slug = %(agent_id)s AND g.cost_centre_id = %(own_centre)s
+               AND c.slug = %(cost_centre_id)s AND c.path = %(path)s::varchar[]
+               AND c.closed_at IS NULL) AS is_known
+    ),
     -- Whether the windows are of that moment, and all have room.
     verdict AS (
         SELECT min(m.at) AS at,
@@ -65,8 +74,9 @@ ALLOCATE = Statement(
                       <= l.amount
                    OR l.used + l.committed
                           + keys_in_unit(l.unit, %(allocated)s, %(allocated_cost)s)
-                      <= l.amount + ({granted("l", at="m.at")})), true) AS fits
-          FROM moment m LEFT JOIN locked l ON true
+                      <= l.amount + ({granted("l", at="m.at")})), true)
+               AND bool_and(p.is_known) AS fits
+          FROM moment m CROSS JOIN place p LEFT JOIN locked l ON true
     ),
     -- Committed in every window.
     committed AS (

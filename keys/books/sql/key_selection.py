@@ -17,6 +17,7 @@ class AskerRow(NamedTuple):
     the allocation that the same request got before. `allow_lists`: JSON, the scope, models and
     providers of each payer that does not allow everything. `own`, `asked`: the paths of the agent's
     cost centre and of the requested one. `frozen`: the frozen scope for which nothing is lent.
+    `closed`: the cost centre that would pay, if it is closed.
     """
 
     books_joined: str
@@ -29,6 +30,7 @@ class AskerRow(NamedTuple):
     tokens_free: int | None
     usd_free: Decimal | None
     frozen: str | None
+    closed: str | None
 
 
 class LackingWindow(NamedTuple):
@@ -51,6 +53,8 @@ LOOK = Statement(
     -- The agent, its cost centre and the one asked for, and who pays besides the key.
     WITH asking AS MATERIALIZED (
         SELECT a.slug, a.disabled_at, own.path AS own, asked.path AS asked,
+               CASE WHEN asked.slug IS NULL AND own.closed_at IS NOT NULL THEN own.slug
+                    WHEN asked.closed_at IS NOT NULL THEN asked.slug END AS closed,
                ARRAY['agent:' || a.slug]
                    || (SELECT array_agg('centre:' || p.slug ORDER BY p.place)
                          FROM unnest(coalesce(asked.path, own.path))
@@ -91,7 +95,8 @@ LOOK = Statement(
            (SELECT min("left") FROM free WHERE unit = 'usd') AS usd_free,
            (SELECT min(scope) FROM keys_freeze
              WHERE thawed_at IS NULL AND scope = ANY(keys_freeze_scopes(payers, slug, '')))
-               AS frozen
+               AS frozen,
+           closed
       FROM asking
     """,
     AskerRow,

@@ -1,5 +1,6 @@
 """Who spends and who pays: cost centres, agents and their tokens."""
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -14,8 +15,50 @@ def _allow_list(help_text: str) -> "ArrayField[list[str], list[str]]":
     )
 
 
+# The row of the parent is locked, so that it cannot be closed in the meantime.
+_CLOSES_WITH_ALL_BELOW = """
+    IF TG_OP = 'UPDATE' AND (NEW.closed_at, NEW.parent_id)
+                            IS NOT DISTINCT FROM (OLD.closed_at, OLD.parent_id) THEN
+        RETURN NEW;
+    ELSIF NEW.closed_at IS NULL THEN
+        IF (SELECT closed_at FROM keys_costcentre WHERE slug = NEW.parent_id FOR SHARE) IS NOT NULL
+        THEN
+            RAISE EXCEPTION 'costcentre_closes_with_all_below: the one above % is closed', NEW.slug
+                  USING ERRCODE = 'check_violation';
+        END IF;
+    ELSIF EXISTS (SELECT FROM keys_costcentre WHERE parent_id = NEW.slug AND closed_at IS NULL)
+       OR EXISTS (SELECT FROM keys_agent WHERE cost_centre_id = NEW.slug AND disabled_at IS NULL)
+    THEN
+        RAISE EXCEPTION 'costcentre_closes_with_all_below: % has open rows below', NEW.slug
+              USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+_IS_OF_AN_OPEN_CENTRE = """
+    IF TG_OP = 'UPDATE' AND (NEW.disabled_at, NEW.cost_centre_id)
+                            IS NOT DISTINCT FROM (OLD.disabled_at, OLD.cost_centre_id) THEN
+        RETURN NEW;
+    ELSIF (SELECT closed_at FROM keys_costcentre WHERE slug = NEW.cost_centre_id FOR SHARE)
+          IS NOT NULL THEN
+        RAISE EXCEPTION 'agent_is_of_an_open_centre: % is closed', NEW.cost_centre_id
+              USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+
+
+class CostCentreQuerySet(models.QuerySet["CostCentre"]):
+    """Filters of cost centres."""
+
+    def open(self) -> "CostCentreQuerySet":
+        """Those that can pay, for choices: none that is closed."""
+        return self.filter(closed_at=None)
+
+
 class CostCentre(models.Model):
     """A cost centre, which pays: a node of a tree (organisation → team → project).
+
+    open ──close──▶ closed ──reopen──▶ open      with all below it, whose agents are switched off
 
     `path` has the slugs from the root to this node. The parent of a node never changes, because the
     books of its ancestors include what was spent under it.
@@ -59,13 +102,26 @@ class CostCentre(models.Model):
         "The providers that the cost centre and those below it may use: names or "
         "patterns. An empty list allows all."
     )
+    closed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the cost centre was closed. Nothing new is lent in its name from then on.",
+    )
     created_at = created_at_field()
+
+    objects = CostCentreQuerySet.as_manager()
 
     class Meta:
         ordering = ["path"]
         verbose_name = "cost centre"
         triggers = [
-            row_triggers.write_once("costcentre_keeps_its_parent", "slug", "parent", "path")
+            row_triggers.write_once("costcentre_keeps_its_parent", "slug", "parent", "path"),
+            pgtrigger.Trigger(
+                name="costcentre_closes_with_all_below",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.Before,
+                func=_CLOSES_WITH_ALL_BELOW,
+            ),
         ]
 
     def __str__(self) -> str:
@@ -101,6 +157,15 @@ class Agent(models.Model):
 
     class Meta:
         ordering = ["slug"]
+        triggers = [
+            pgtrigger.Trigger(
+                name="agent_is_of_an_open_centre",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Condition("NEW.disabled_at IS NULL"),
+                func=_IS_OF_AN_OPEN_CENTRE,
+            )
+        ]
 
     def __str__(self) -> str:
         return self.slug

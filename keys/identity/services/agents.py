@@ -13,6 +13,7 @@ from keys.models import Agent, AgentToken, CostCentre
 from keys.refusals import (
     AgentNotFound,
     AlreadyExists,
+    CostCentreClosed,
     CostCentreNotFound,
     TooManyTokens,
     WrongValue,
@@ -24,7 +25,6 @@ TOKEN_PREFIX = "bt"  # noqa: S105 - what agent tokens begin with, no secret
 TOKEN_DAYS = 365
 _LIVE_TOKENS_MAX = 2
 _DAYS_MAX = 3650
-_NAME_MAX = 200
 ROOT_COST_CENTRE = "org"
 RowT = TypeVar("RowT", bound=Model)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -53,11 +53,9 @@ def create_cost_centre(
 ) -> CostCentre:
     """Create a cost centre below `parent`, or a root without one.
 
-    Refusals: AlreadyExists, CostCentreNotFound, WrongValue.
+    Refusals: AlreadyExists, CostCentreNotFound, CostCentreClosed, WrongValue.
     """
-    above = CostCentre.objects.filter(pk=parent).first() if parent else None
-    if parent and above is None:
-        raise CostCentreNotFound(cost_centre=parent)
+    above = lock_open_centre(parent) if parent else None
     centre = CostCentre(
         slug=check_slug(slug),
         name=name or slug,
@@ -76,45 +74,15 @@ def create_cost_centre(
     return centre
 
 
-@transaction.atomic(durable=True)
-def rename_cost_centre(
-    slug: str, *, name: str, reason: str, actor: Actor, now: datetime
-) -> CostCentre:
-    """Give a cost centre another name on pages; closed months keep the one that they have.
-
-    The same name again is no change. Refusals: CostCentreNotFound, WrongValue.
-    """
-    name = name.strip()
-    if not 0 < len(name) <= _NAME_MAX:
-        raise WrongValue(f"Use a name of 1 to {_NAME_MAX} characters.", field="name")
-    centre = CostCentre.objects.select_for_update(no_key=True).filter(pk=slug).first()
-    if centre is None:
-        raise CostCentreNotFound(cost_centre=slug)
-    if centre.name != name:
-        before, centre.name = centre.name, name
-        centre.save(update_fields=["name"])
-        audit.record(
-            actor=actor,
-            action=Action.COST_CENTRE_RENAME,
-            subject=f"centre:{slug}",
-            before={"name": before},
-            after={"name": name},
-            reason=reason,
-            at=now,
-        )
-    return centre
-
-
 @transaction.atomic
 def create_agent_without_limits(
     slug: str, *, cost_centre: str, name: str = "", reason: str = "", actor: Actor, now: datetime
 ) -> Agent:
     """Create an agent that only the limits of its cost centres bound.
 
-    Refusals: AlreadyExists, CostCentreNotFound, WrongValue.
+    Refusals: AlreadyExists, CostCentreNotFound, CostCentreClosed, WrongValue.
     """
-    if not CostCentre.objects.filter(pk=cost_centre).exists():
-        raise CostCentreNotFound(cost_centre=cost_centre)
+    lock_open_centre(cost_centre)
     agent = insert(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
     audit.record(
         actor=actor,
@@ -126,6 +94,25 @@ def create_agent_without_limits(
         at=now,
     )
     return agent
+
+
+def lock_open_centre(slug: str) -> CostCentre:
+    """The cost centre, if it is open, locked: it is not moved or closed until the commit.
+
+    Refusals: CostCentreNotFound, CostCentreClosed.
+    """
+    return check_open(
+        slug, CostCentre.objects.select_for_update(no_key=True).filter(pk=slug).first()
+    )
+
+
+def check_open(slug: str, centre: CostCentre | None) -> CostCentre:
+    """The cost centre, if it exists and is open. Refusals: CostCentreNotFound, CostCentreClosed."""
+    if centre is None:
+        raise CostCentreNotFound(cost_centre=slug)
+    if centre.closed_at:
+        raise CostCentreClosed(cost_centre=slug)
+    return centre
 
 
 def ensure_cost_centre_below_root(slug: str, *, actor: Actor, now: datetime) -> CostCentre:
@@ -237,7 +224,9 @@ def disable_agent(agent: Agent, *, actor: Actor, reason: str, now: datetime) -> 
 
 @transaction.atomic
 def enable_agent(agent: Agent, *, reason: str = "", actor: Actor, now: datetime) -> None:
-    """Switch an agent on again. A second call changes nothing."""
+    """Switch an agent on again. A second call changes nothing. Refusals: CostCentreClosed."""
+    if centre := CostCentre.objects.filter(agents=agent.pk, closed_at__isnull=False).first():
+        raise CostCentreClosed(cost_centre=centre.pk)
     if Agent.objects.filter(pk=agent.pk, disabled_at__isnull=False).update(disabled_at=None):
         audit.record(
             actor=actor,
