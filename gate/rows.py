@@ -162,6 +162,9 @@ RULES: dict[str, Rows] = {
     "treasury.providername": nothing,
     "treasury.reconciliationrun": nothing,
     "treasury.difference": nothing,
+    "treasury.balanceaccess": nothing,
+    "treasury.balancesnapshot": nothing,
+    "treasury.expiringcredit": nothing,
     # No page lists them.
     "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.

@@ -38,6 +38,7 @@ def load(*, now: datetime) -> bool:
     _approve(approval, decider, now=now)
     approval, _ = treasury.propose_policy(_terms(data), reason=_REASON, actor=asker, now=now)
     _approve(approval, decider, now=now)
+    _read_balances(data["payee"], actor=asker, now=now)
     funding = data["funding"]
     treasury.record_funding(
         Account.objects.get(name=funding["account"]),
@@ -49,6 +50,18 @@ def load(*, now: datetime) -> bool:
     )
     _buy(now=now)
     return True
+
+
+def _read_balances(payee: dict[str, str], *, actor: Actor, now: datetime) -> None:
+    """Have the simulator asked for the credit, as a provider is."""
+    treasury.set_balance_access(
+        Account.objects.get(name=f"credit:{payee['provider']}").pk,
+        treasury.AccessTerms(format="simulator", team=payee["destination"]),
+        secret="",
+        reason=_REASON,
+        actor=actor,
+        now=now,
+    )
 
 
 def _buy(*, now: datetime) -> None:

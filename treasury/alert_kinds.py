@@ -67,3 +67,67 @@ BILL_DIFFERS = register(
         subject="difference_id",
     )
 )
+BALANCE_DIFFERS = register(
+    AlertKind(
+        slug="balance_differs",
+        severity=Severity.WARNING,
+        meaning="What a provider says about its credit differs from the ledger by more than 1 USD "
+        "and more than 1 %, twice in a row. Calls are made that Butler does not see, or credit was "
+        "bought, granted or has expired without the ledger.",
+        remedy="Compare the provider's console with the transfers on the page of the account. "
+        "Record what is missing, or ask a second person to take the provider's figure over. Butler "
+        "resolves the alert when both agree.",
+        page="account",
+        subject="account_id",
+    )
+)
+BALANCE_UNREAD = register(
+    AlertKind(
+        slug="balance_unread",
+        severity=Severity.WARNING,
+        meaning="The balance of a provider's credit could not be read three times in a row, so "
+        "only the ledger says what is left.",
+        remedy="Look at the reason on the page of the account. Enter another secret if it was "
+        "refused. Butler resolves the alert when the balance is read again.",
+        page="account",
+        subject="account_id",
+    )
+)
+CREDIT_RUNS_OUT = register(
+    AlertKind(
+        slug="credit_runs_out",
+        severity=Severity.CRITICAL,
+        meaning="The credit of a provider lasts fewer than 3 days at the pace of the busiest of "
+        "the last seven days, and no policy buys it by itself.",
+        remedy="Buy credit, or set a policy by which Butler buys it. Butler resolves the alert "
+        "when there is enough for 3 days.",
+        page="account",
+        subject="account_id",
+    )
+)
+PURCHASES_AT_CEILING = register(
+    AlertKind(
+        slug="purchases_at_ceiling",
+        severity=Severity.WARNING,
+        meaning="Credit is bought as fast as its policy allows: six purchases followed one another "
+        "without a pause beyond the cool-off, or the bound of a day was reached on three days in a "
+        "row. Either more is used than was planned, or what is bought never becomes credit.",
+        remedy="Look at the purchases and at who uses the provider. Pause the policy if this is "
+        "wrong, or propose one with higher bounds. Butler resolves the alert when the pace is "
+        "over.",
+        page="purchase_policy",
+        subject="policy_id",
+    )
+)
+CREDIT_EXPIRES = register(
+    AlertKind(
+        slug="credit_expires",
+        severity=Severity.WARNING,
+        meaning="Credit of a provider ends within 30 days, and at the pace of the last seven days "
+        "not all of it is used until then.",
+        remedy="Send more calls to this provider, or ask it to prolong the credit. Butler resolves "
+        "the alert when it is used up or has ended.",
+        page="account",
+        subject="account_id",
+    )
+)

@@ -22,3 +22,7 @@ class Action(StrEnum):
     RECONCILE = "reconciliation.run"
     DIFFERENCE_SETTLE = "difference.settle"
     PROVIDER_NAME_ADD = "provider_name.add"
+    BALANCE_ACCESS_SET = "balance_access.set"
+    BALANCE_ACCESS_REMOVE = "balance_access.remove"
+    EXPIRING_CREDIT_RECORD = "expiring_credit.record"
+    EXPIRING_CREDIT_END = "expiring_credit.end"

@@ -7,7 +7,7 @@ from django.utils import timezone
 from common.refusal import Refusal
 from treasury import services as treasury
 from treasury.ledger_days import ledger_day
-from treasury.models import PurchasePolicy
+from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePolicy
 from treasury.queries import credits, due_purchases
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,40 @@ def post_consumption() -> int:
     for policy_id in PurchasePolicy.objects.filter(is_automatic=True).values_list("pk", flat=True):
         _buy(policy_id)
     return count
+
+
+def take_balances() -> int:
+    """Every 15 minutes: ask providers for the balances of their credit; how many told one."""
+    asked = list(BalanceAccess.objects.values_list("credit_account_id", flat=True))
+    return sum(_take(account_id) for account_id in asked)
+
+
+def take_balance(account_id: int) -> None:
+    """Once, when a person asks: ask the provider of one credit."""
+    _take(account_id)
+
+
+def watch_credit() -> int:
+    """Every 15 minutes: end credit whose end has come, and tell people of credit that runs out or
+    will expire, and of policies at their bounds; how many credits have ended."""
+    now = timezone.now()
+    for credit in credits():
+        treasury.watch_credit(credit.pk, now=now)
+    due = ExpiringCredit.objects.filter(ended_at=None, expires_at__lte=now)
+    accounts = Account.objects.filter(expiring_credits__in=due).distinct()
+    for account in accounts:
+        # What was used before the end is paid from it.
+        treasury.post_consumption(account, now=now)
+    return sum(treasury.expire_credit(pk, now=now) for pk in due.values_list("pk", flat=True))
+
+
+def _take(account_id: int) -> bool:
+    try:
+        rows = treasury.take_balance(account_id, now=timezone.now())
+    except BalanceAccess.DoesNotExist:
+        # Removed since.
+        return False
+    return not rows[0].error
 
 
 def _buy(policy_id: int) -> None:

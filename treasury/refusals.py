@@ -223,3 +223,13 @@ class DifferenceSettled(Refusal):
     def sentence(self) -> str:
         """What it is."""
         return f"Difference {self.difference_id} is {self.difference_status} already."
+
+
+@dataclass(eq=False)
+class WrongBalanceAccess(Refusal):
+    """The balance cannot be read or taken over so. Its sentence says why."""
+
+
+@dataclass(eq=False)
+class WrongExpiringCredit(Refusal):
+    """The credit that expires cannot be recorded so. Its sentence says why."""

@@ -8,6 +8,7 @@ from alerts.models import Alert
 # The permission that each page of a remedy needs.
 PERMISSIONS = {
     "access_review": "auth.view_user",
+    "account": "treasury.view_account",
     "agent": "keys.view_agent",
     "agent_budget": "keys.view_window",
     "approval": "security.view_approval",

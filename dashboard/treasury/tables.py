@@ -11,7 +11,8 @@ from common import links
 from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.tables import Cell, Column, Row, Table
-from treasury.models import Account, Payee, Phase, Purchase, Transfer
+from treasury.balances.compare import difference
+from treasury.models import Account, BalanceSnapshot, Payee, Phase, Purchase, Transfer
 from treasury.models.amounts import ZERO
 
 _MOST = 10_000
@@ -43,6 +44,18 @@ _TRANSFER_COLUMNS = (
     Column("balance", "Balance", "money", "USD", sortable=False),
     Column("reference", "Reference", "link", sortable=False),
     Column("at", "Recorded", "moment", sortable=False),
+)
+_READINGS = 20
+_READING_COLUMNS = (
+    Column("at", "Asked", "moment", sortable=False),
+    Column("amount", "Provider", "money", sortable=False),
+    Column("currency", "Currency", sortable=False),
+    Column("ledger", "Ledger", "money", "USD", sortable=False),
+    Column("transit", "In transit", "money", "USD", sortable=False),
+    Column("difference", "Difference", "money", "USD", sortable=False),
+    Column("granted", "Granted", "money", sortable=False),
+    Column("by", "Read from", sortable=False),
+    Column("error", "Why not", sortable=False),
 )
 
 
@@ -80,9 +93,8 @@ def play_accounts() -> set[int]:
     play = Payee.objects.filter(is_play_money=True)
     names = ("rail_account_id", "transit_account_id", "credit_account_id")
     bought = {account for row in play.values_list(*names) for account in row}
-    return bought | set(
-        Account.objects.filter(name__startswith="play-funding:").values_list("pk", flat=True)
-    )
+    others = Q(name__startswith="play-") | Q(expiring__credit_account__in=bought)
+    return bought | set(Account.objects.filter(others).values_list("pk", flat=True))
 
 
 def purchases_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
@@ -184,3 +196,33 @@ def _reference_url(each: Transfer) -> str:
         }
         return links.url("charges", api_key=api_key, paying_centre=centre, **asked)
     return links.url_of_subject(each.reference) or ""
+
+
+def readings_table(credit: Account) -> Table:
+    """What the provider said last about its credit, beside the ledger's figures of then."""
+    rows = BalanceSnapshot.objects.filter(credit_account=credit).defer("content")[:_READINGS]
+    return Table(
+        name="balance-readings",
+        title=f"Readings of {credit}",
+        columns=_READING_COLUMNS,
+        rows=[_reading_row(each) for each in rows],
+        count=len(rows),
+        empty="The provider was not asked yet.",
+    )
+
+
+def _reading_row(each: BalanceSnapshot) -> Row:
+    found = None
+    if each.ledger is not None and each.amount is not None:
+        found = difference(each.amount, ledger=each.ledger, in_transit=each.in_transit)
+    return {
+        "at": each.as_of,
+        "amount": each.amount,
+        "currency": each.currency,
+        "ledger": each.ledger,
+        "transit": each.in_transit,
+        "difference": found,
+        "granted": each.granted,
+        "by": f"{each.source} with {each.api_key}" if each.api_key else each.source,
+        "error": each.error,
+    }

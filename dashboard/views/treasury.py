@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.contrib.admin.views.decorators import staff_member_required
@@ -16,17 +17,20 @@ from django.views.decorators.http import require_http_methods
 from common import links
 from common.admin.visible_rows import visible_to
 from dashboard import tables
-from dashboard.acts import Act, opened_dialog, performed
+from dashboard.acts import Act, confirmation, opened_dialog, performed
 from dashboard.exports import exported
 from dashboard.treasury.acts import ACCOUNT_ACTS, OFFICE_ACTS, POLICY_ACTS, PURCHASE_ACTS
+from dashboard.treasury.balance_acts import CREDIT_ACTS
+from dashboard.treasury.credit_page import credit_of_account
 from dashboard.treasury.tables import (
     accounts_table,
     play_accounts,
     purchases_table,
     transfers_table,
 )
-from treasury.models import Account, Payee, Purchase, PurchasePolicy, PurchaseStatus
+from treasury.models import Account, AccountKind, Payee, Purchase, PurchasePolicy, PurchaseStatus
 from treasury.queries import credits, dry_run, effective_credit, runway
+from treasury.queries.balances_of_credit import Told, told_balances, whole_credits
 from treasury.queries.credit import Runway
 
 tables.register("treasury-accounts", accounts_table, permission="treasury.view_account")
@@ -44,6 +48,8 @@ class Credit(NamedTuple):
     policy: PurchasePolicy | None
     runway: Runway
     is_play_money: bool
+    whole: Decimal
+    told: Told | None
 
 
 @never_cache
@@ -57,25 +63,34 @@ def treasury(request: HttpRequest) -> HttpResponse:
     if done:
         return done
     now = timezone.now()
+    payees = list(Payee.objects.values_list("credit_account_id", "is_play_money"))
     waiting = Purchase.objects.filter(status=PurchaseStatus.NEEDS_PERSON).select_related("payee")
     context = {
         "acts": acts,
         "dialog": dialog,
-        "credits": _credits(now),
+        "credits": _credits({pk for pk, is_play in payees if is_play}, now),
         "waiting": visible_to(request.user, waiting)[:10],
         "accounts": accounts_table(request.user, request.GET, now),
         "purchases": purchases_table(request.user, request.GET, now),
-        "has_payees": Payee.objects.exists(),
+        "has_payees": bool(payees),
     }
     return render(request, "dashboard/treasury/overview.html", context)
 
 
-def _credits(now: datetime) -> list[Credit]:
+def _credits(play: set[int], now: datetime) -> list[Credit]:
     policies = {each.pk: each for each in PurchasePolicy.objects.all()}
-    play = play_accounts()
+    accounts = credits()[:_CREDITS_MAX]
+    whole, told = whole_credits(accounts), told_balances(accounts)
     return [
-        Credit(each, policies.get(each.pk), runway(each, now=now), each.pk in play)
-        for each in credits()[:_CREDITS_MAX]
+        Credit(
+            each,
+            policies.get(each.pk),
+            runway(each, whole=whole[each.pk], now=now),
+            each.pk in play,
+            whole[each.pk],
+            told.get(each.pk),
+        )
+        for each in accounts
     ]
 
 
@@ -86,11 +101,16 @@ def _credits(now: datetime) -> list[Credit]:
 def account(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /treasury/accounts/7: the account with its transfers and the balance after each;
     `act` opens a dialog. POST: do what it asks."""
-    found = get_object_or_404(visible_to(request.user, Account.objects.all()), pk=pk)
-    acts, dialog, done = _act(request, ACCOUNT_ACTS, found, links.url("account", pk))
+    rows = Account.objects.select_related("balance_access")
+    found = get_object_or_404(visible_to(request.user, rows), pk=pk)
+    acts, dialog, done = _act(
+        request, [*ACCOUNT_ACTS, *CREDIT_ACTS], found, links.url("account", pk)
+    )
     if done:
         return done
+    now = timezone.now()
     context = {
+        **(credit_of_account(found, now=now) if found.kind == AccountKind.CREDIT else {}),
         "account": found,
         "acts": acts,
         "dialog": dialog,
@@ -151,6 +171,8 @@ def _act(
     """The acts of the person, the open dialog, and the answer if it was sent and done."""
     own = [act for act in acts if act.is_for(request.user, subject)]
     dialog = opened_dialog(request, own, subject)
+    if dialog and (first := confirmation(request, dialog)):
+        return own, dialog, first
     if request.method == "POST":
         if dialog is None:
             raise PermissionDenied

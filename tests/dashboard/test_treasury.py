@@ -4,8 +4,10 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from keys.models import Provider
+from security.actor import Actor
 from security.models import Approval
 from tests.dashboard.test_agents import signed_in
 from tests.keys.builders import PAID, add_key, allocate, report
@@ -22,7 +24,7 @@ from tests.treasury.purchases import (
 )
 from tests.treasury.simulator import simulator
 from treasury import services as treasury
-from treasury.models import Account, Payee, Purchase, PurchasePolicy
+from treasury.models import Account, BalanceAccess, Payee, Purchase, PurchasePolicy
 
 pytestmark = pytest.mark.django_db
 TERMS = {
@@ -220,3 +222,76 @@ def test_pages_take_few_queries(office, django_assert_max_num_queries):
         page(fay, path)
         with django_assert_max_num_queries(20):
             page(fay, path)
+
+
+def read_balance(vendor, amount=""):
+    """Have the balance of the credit read from the simulator."""
+    account = Account.objects.get(name=SIMULATED_CREDIT)
+    terms = treasury.AccessTerms(format="simulator", team="openai")
+    actor = Actor.person("finn")
+    treasury.set_balance_access(
+        account.pk, terms, secret="", reason="x", actor=actor, now=timezone.now()
+    )
+    treasury.take_balance(account.pk, now=timezone.now())
+    return account
+
+
+def test_the_providers_figure_stands_beside_that_of_the_ledger(office, vendor):
+    client = signed_in("fay", role="finance")
+    account = read_balance(vendor)
+    assert "by the provider" in page(client) and "differs" not in page(client)
+    fund("10.00", SIMULATED_CREDIT)
+    treasury.take_balance(account.pk, now=timezone.now())
+    assert "differs by" in page(client)
+    shown = page(client, f"/treasury/accounts/{account.pk}")
+    assert "By the provider" in shown and "the figures differ" in shown and "Runway" in shown
+    assert "What the provider said" in shown
+
+
+def test_who_finance_is_takes_the_figure_over_with_a_second_person(office, vendor):
+    fund("10.00", SIMULATED_CREDIT)
+    account = read_balance(vendor)
+    client = signed_in("fay", role="finance")
+    answer = client.post(f"/treasury/accounts/{account.pk}?act=adopt", {"reason": "x"})
+    assert answer.status_code == 302
+    assert Approval.objects.get(kind="credit_balance").change["amount"] == "-10.000000000"
+
+
+def test_credit_that_expires_is_recorded_and_shown(office):
+    account = Account.objects.get(name=SIMULATED_CREDIT)
+    client = signed_in("fay", role="finance")
+    asked = {
+        "amount": "15",
+        "expires_at": "2099-01-31T12:00",
+        "is_granted": "on",
+        "reference": "voucher 7",
+    }
+    answer = client.post(f"/treasury/accounts/{account.pk}?act=expiring", asked)
+    assert answer.status_code == 302
+    shown = page(client, f"/treasury/accounts/{account.pk}")
+    assert "voucher 7" in shown and "$55" in shown
+    assert "expiring:openai:2099-01-31:1" in page(client)
+
+
+def test_how_a_balance_is_read_is_set_after_a_confirmation_and_its_secret_never_shown(office):
+    account = Account.objects.get(name=SIMULATED_CREDIT)
+    path = f"/treasury/accounts/{account.pk}?act=access"
+    client = signed_in("fay", role="finance")
+    asked = {"format": "vercel", "secret": "vck_0123456789", "reason": "x"}
+    answer = client.post(path, asked)
+    assert answer.status_code == 302
+    assert BalanceAccess.objects.get().format == "vercel"
+    assert "vck_0123456789" not in page(client, path)
+    for role in ("approver", "auditor"):
+        other = signed_in(role, role=role)
+        assert other.post(path, asked).status_code == 403
+        assert "Set how it is read" not in page(other, f"/treasury/accounts/{account.pk}")
+
+
+def test_a_page_of_credit_takes_few_queries(office, vendor, django_assert_max_num_queries):
+    account = read_balance(vendor)
+    client = signed_in("fay", role="finance")
+    for path in ("/treasury", f"/treasury/accounts/{account.pk}"):
+        page(client, path)
+        with django_assert_max_num_queries(20):
+            page(client, path)

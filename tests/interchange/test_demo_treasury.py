@@ -12,6 +12,7 @@ from interchange import demo_fleet, demo_treasury
 from tests.treasury.simulator import simulator
 from treasury import jobs
 from treasury.models import Account, Payee, Purchase, PurchasePolicy
+from treasury.queries.balances_of_credit import told_balance
 from treasury.queries.ledger_check import ledger_check
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,6 +38,9 @@ def test_butler_buys_credit_once_within_the_bounds(paying):
     assert purchase.status == "credited"
     assert purchase.amount <= policy.per_purchase_max
     assert Account.objects.get(name="rail:simulator").balance == Decimal(500) - purchase.amount
+    assert jobs.take_balances() == 1
+    told = told_balance(policy.credit_account)
+    assert told is not None and not told.is_beyond
     assert not any(finding.count for finding in ledger_check())
 
 

@@ -1,6 +1,7 @@
 """Tables of the ledger, of purchases of credit, and of reconciliation with providers' bills."""
 
 from treasury.models.accounts import Account, AccountKind, NormalSide
+from treasury.models.balances import BalanceAccess, BalanceSnapshot, ExpiringCredit
 from treasury.models.closed_periods import ClosedPeriod
 from treasury.models.consumption import Consumption, ConsumptionRun
 from treasury.models.payees import Payee, PurchaseMethod
@@ -25,11 +26,14 @@ __all__ = [
     "OPEN",
     "Account",
     "AccountKind",
+    "BalanceAccess",
+    "BalanceSnapshot",
     "ClosedPeriod",
     "Consumption",
     "ConsumptionRun",
     "Difference",
     "DifferenceStatus",
+    "ExpiringCredit",
     "NormalSide",
     "Payee",
     "Phase",

@@ -16,6 +16,8 @@ class AccountKind(models.TextChoices):
     RAIL = "rail", "money on a rail, such as a Stripe balance"
     TRANSIT = "transit", "money that has left a rail and is not yet seen as credit"
     CREDIT = "credit", "prepaid credit with a provider"
+    EXPIRING = "expiring", "prepaid credit that ends on a day, and is used first"
+    EXPIRED = "expired", "credit that ended before it was used"
     EXPENSE = "expense", "what a cost centre has consumed"
     FEES = "fees", "fees of rails"
     EXCHANGE = "exchange", "the two sides of an exchange of currencies"

@@ -12,6 +12,7 @@ from treasury.auto_buy import decide
 from treasury.bounds import Spent, left
 from treasury.models import OPEN, Account, PurchasePolicy, PurchaseStatus
 from treasury.models.amounts import ZERO
+from treasury.queries.balances_of_credit import whole_credit
 from treasury.queries.consumption import hourly_cost
 
 _BURN_DAYS = 7
@@ -23,7 +24,7 @@ def effective_credit(policy: PurchasePolicy) -> Decimal:
         Q(status__in=OPEN) | Q(status=PurchaseStatus.SETTLED, reversed_at=None)
     ).aggregate(sum=Sum("amount", default=ZERO))
     sum_under_way: Decimal = under_way["sum"]
-    return Account.objects.get(pk=policy.credit_account_id).balance + sum_under_way
+    return whole_credit(Account.objects.get(pk=policy.credit_account_id)) + sum_under_way
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,16 @@ class Runway:
     most: Decimal | None
 
 
-def runway(credit: Account, *, now: datetime) -> Runway:
-    """How long the credit lasts at the pace of the last seven days."""
+def runway(credit: Account, *, whole: Decimal | None = None, now: datetime) -> Runway:
+    """How long the credit lasts at the pace of the last seven days.
+
+    `whole`: what there is, with what expires, if it is known already.
+    """
     since = now - timedelta(days=_BURN_DAYS)
     days = [ZERO] * _BURN_DAYS
     for hour, cost in hourly_cost(credit, since=since, until=now):
         days[min(max((hour - since).days, 0), _BURN_DAYS - 1)] += cost
-    balance = max(credit.balance, ZERO)
+    balance = max(whole_credit(credit) if whole is None else whole, ZERO)
     per_day = sum(days, ZERO) / _BURN_DAYS
 
     def lasts(cost: Decimal) -> Decimal | None:

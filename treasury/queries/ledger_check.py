@@ -219,6 +219,16 @@ CHECKS = [
                 OR abs(t.amount - abs(d.theirs - d.own)) > 0.000000001)
         """,
     ),
+    Check(
+        "14 expiring-credit",
+        "credit that has ended is used up or posted as expired, and none is more than it was",
+        """
+        SELECT a.name AS account, a.debits_posted - a.credits_posted AS balance, e.amount
+          FROM treasury_expiringcredit e JOIN treasury_account a ON a.id = e.account_id
+         WHERE a.debits_posted - a.credits_posted > e.amount
+            OR e.ended_at IS NOT NULL AND a.debits_posted <> a.credits_posted
+        """,
+    ),
 ]
 
 

@@ -1,11 +1,19 @@
 """Every write of the app."""
 
 from treasury.services.accounts import AccountTerms, open_account
+from treasury.services.adopt_balance import propose_adoption
 from treasury.services.advance_purchase import advance_purchase
 from treasury.services.apply_answer import apply_answer
+from treasury.services.balance_access import (
+    AccessTerms,
+    remove_balance_access,
+    set_balance_access,
+)
+from treasury.services.balance_alerts import watch_credit
 from treasury.services.buy_credit import buy_credit
 from treasury.services.close_period import close_period
 from treasury.services.decide_purchase import cancel_purchase, confirm_purchase, deny_purchase
+from treasury.services.expiring_credit import expire_credit, record_expiring_credit
 from treasury.services.import_report import ReportFile, import_report
 from treasury.services.payees import PayeeTerms, propose_payee, retire_payee
 from treasury.services.pending import (
@@ -25,9 +33,11 @@ from treasury.services.settle_difference import (
     explain_difference,
     learn_names,
 )
+from treasury.services.take_balance import ask_balance, take_balance
 from treasury.services.transfer import Entry, transfer
 
 __all__ = [
+    "AccessTerms",
     "AccountTerms",
     "BuyingTerms",
     "Entry",
@@ -38,12 +48,14 @@ __all__ = [
     "adjust_difference",
     "advance_purchase",
     "apply_answer",
+    "ask_balance",
     "begin_pending",
     "buy_credit",
     "cancel_purchase",
     "close_period",
     "confirm_purchase",
     "deny_purchase",
+    "expire_credit",
     "expire_pending",
     "explain_difference",
     "import_report",
@@ -52,13 +64,19 @@ __all__ = [
     "pause_policy",
     "post_consumption",
     "post_pending",
+    "propose_adoption",
     "propose_payee",
     "propose_policy",
     "propose_purchase",
     "reconcile",
+    "record_expiring_credit",
     "record_funding",
+    "remove_balance_access",
     "resume_policy",
     "retire_payee",
+    "set_balance_access",
+    "take_balance",
     "transfer",
     "void_pending",
+    "watch_credit",
 ]

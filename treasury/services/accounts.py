@@ -19,6 +19,7 @@ _EITHER_SIDE = (
     AccountKind.FUNDING,
     AccountKind.OPENING,
     AccountKind.EXPENSE,
+    AccountKind.EXPIRED,
     AccountKind.FEES,
     AccountKind.EXCHANGE,
     AccountKind.EXCHANGE_DIFFERENCE,

@@ -17,6 +17,7 @@ from treasury.models import (
 from treasury.models.transfer_triggers import LEDGER_LOCK
 from treasury.queries.consumption import Filter, Posted, consumed, posted
 from treasury.services.accounts import AccountTerms, open_account
+from treasury.services.expiring_credit import draw_expiring
 from treasury.services.transfer import Entry, transfer
 
 # Who posts holds it alone: what is posted is compared with what was consumed.
@@ -30,7 +31,7 @@ def post_consumption(credit: Account, *, now: datetime) -> int:
     """Post what the charges of each UTC day, API key and cost centre cost beyond what is posted.
 
     Returns how many transfers that were; the same call again posts nothing. What belongs to a
-    closed period is posted on the first day after it.
+    closed period is posted on the first day after it. Credit that expires pays for it first.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -67,6 +68,7 @@ def _post(credit: Account, due: dict[Filter, tuple[Decimal, int]], *, now: datet
         )
         for (key, (amount, revision)), row in zip(due.items(), transfers, strict=True)
     )
+    draw_expiring(credit, transfers, actor=_ACTOR, now=now)
 
 
 def _entry(

@@ -7,6 +7,8 @@ from alerts import services as alerts
 from security.actor import Actor
 from treasury.alert_kinds import CREDIT_LOW, PURCHASE_DECLINED, PURCHASE_WAITS, PURCHASES_PAUSED
 from treasury.models import Purchase, PurchasePolicy, PurchaseStatus
+from treasury.queries.balances_of_credit import whole_credit
+from treasury.queries.credit import runway
 
 _ACTOR = Actor.job("purchases")
 _FAILED = (PurchaseStatus.DECLINED, PurchaseStatus.REFUSED)
@@ -28,12 +30,14 @@ def tell_of_purchase(purchase: Purchase, *, before: str, note: str, now: datetim
         alerts.resolve_by_key(waits, actor=_ACTOR, note=f"It is {purchase.status} now.", now=now)
     if purchase.status in _FAILED:
         title = f"A purchase was {purchase.status}: {what}"
-        left = purchase.payee.credit_account.balance
+        credit = purchase.payee.credit_account
+        left, days = whole_credit(credit), runway(credit, now=now).days
+        lasts = "" if days is None else f", for {days} days at the present pace"
         alerts.raise_alert(
             kind=PURCHASE_DECLINED,
             dedup_key=declined,
             title=title,
-            detail=f"{note}\n{left:.2f} {purchase.currency} of credit are left.",
+            detail=f"{note}\n{left:.2f} {purchase.currency} of credit are left{lasts}.",
             facts=facts,
             now=now,
         )

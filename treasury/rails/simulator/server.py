@@ -39,6 +39,7 @@ class Routes:
             ("GET", "/v1/credit"): self._credit,
             ("POST", "/v1/confirmations"): self._confirm,
             ("POST", "/simulator/funds"): self._add_funds,
+            ("POST", "/simulator/usage"): self._use,
             ("POST", "/simulator/clock"): self._move_clock,
             ("POST", "/simulator/faults"): self._plan,
             ("DELETE", "/simulator/faults"): self._clear,
@@ -97,6 +98,11 @@ class Routes:
     def _add_funds(self, query: dict[str, str], body: bytes) -> _JSON:
         self._vendor.add_funds(json.loads(body)["amount"])
         return self._balance({}, b"")
+
+    def _use(self, query: dict[str, str], body: bytes) -> _JSON:
+        asked = json.loads(body)
+        self._vendor.use(asked["payee"], asked["amount"])
+        return self._credit({"payee": asked["payee"]}, b"")
 
     def _move_clock(self, query: dict[str, str], body: bytes) -> _JSON:
         self._vendor.move_clock(float(json.loads(body)["seconds"]))

@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS line (
 CREATE TABLE IF NOT EXISTS event (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL,
     payment TEXT NOT NULL, purchase TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS usage (payee TEXT PRIMARY KEY, amount TEXT NOT NULL);
 """
 _SHOWN = ("id", "purchase", "payee", "amount", "currency", "status", "code", "message")
 _ENDED = ("failed", "reversed")
@@ -65,12 +66,20 @@ class Vendor:
         return sum((Decimal(row["amount"]) for row in rows), Decimal(0))
 
     def credit(self, payee: str) -> Decimal:
-        """What the payee shows as credit."""
+        """What the payee shows as credit: what was bought less what was used."""
         rows = self._rows.execute(
             "SELECT amount FROM payment WHERE payee = ? AND credited = 1 AND status <> 'reversed'",
             (payee,),
         )
-        return sum((Decimal(row["amount"]) for row in rows), Decimal(0))
+        used = self._one("SELECT amount FROM usage WHERE payee = ?", payee)
+        bought = sum((Decimal(row["amount"]) for row in rows), Decimal(0))
+        return bought - (Decimal(used["amount"]) if used else 0)
+
+    def use(self, payee: str, amount: str) -> None:
+        """The payee meters so much in total: the simulator has no calls of its own."""
+        used = format(Decimal(amount), "f")
+        self._rows.execute("INSERT OR REPLACE INTO usage VALUES (?, ?)", (payee, used))
+        self._rows.commit()
 
     def lines(self, after: int) -> list[dict[str, Any]]:
         """The statement: every movement with its number."""
