@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 CLIENTS := var/clients
 OPENCLAW := var/openclaw
+CONTRACTS := var/contracts
 AUDIT := var/audit
 SCANNERS := var/scanners
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow clients openclaw test-openclaw lint audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-prediction bench-scanner bench-seal requirements venv venv-dev
+.PHONY: help up test test-slow clients contracts openclaw test-openclaw lint audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-prediction bench-scanner bench-seal requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +30,8 @@ test-slow: venv-dev ## Run the slow tests: chaos, real clients, OpenClaw, browse
 	  echo 'tests/clients was skipped: `make clients` installs the clients it runs.'
 	@test -e $(OPENCLAW)/package-lock.json || \
 	  echo 'tests/openclaw was skipped: `make openclaw` installs what it runs.'
+	@test -e $(CONTRACTS)/package-lock.json || \
+	  echo 'tests/treasury/contracts was skipped: `make contracts` installs what it runs.'
 	@command -v chromium > /dev/null || \
 	  echo 'tests/browser was skipped: on Debian, apt-get install chromium.'
 
@@ -45,6 +48,14 @@ clients: ## Install the real clients (SDKs, Claude Code, Codex; 0.8 GB) that tes
 	  cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)/npm && \
 	  npm ci --prefix $(CLIENTS)/npm --silent --no-audit --no-fund && \
 	  cp tests/clients/package-lock.json $(CLIENTS)/package-lock.json; }
+
+contracts: ## Install the mock server of OpenAPI documents (95 MB) that tests/treasury/contracts runs
+	@cmp -s tests/treasury/contracts/package-lock.json $(CONTRACTS)/package-lock.json || { \
+	  echo 'Installing the mock server …' && mkdir -p $(CONTRACTS)/npm && \
+	  cp tests/treasury/contracts/package.json tests/treasury/contracts/package-lock.json \
+	    $(CONTRACTS)/npm && \
+	  npm ci --prefix $(CONTRACTS)/npm --silent --no-audit --no-fund && \
+	  cp tests/treasury/contracts/package-lock.json $(CONTRACTS)/package-lock.json; }
 
 # Its scripts would ask for a newer node than the one that comes along, and build what is not used.
 openclaw: ## Install OpenClaw (0.8 GB) with a node of its own, which tests/openclaw runs
@@ -78,7 +89,7 @@ audit: venv ## Look for the pinned versions in the advisories of PyPI and npm, w
 	  echo "$$pins:"; \
 	  $(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $$pins || failed=yes; \
 	done; \
-	for folder in tests/clients tests/openclaw; do \
+	for folder in tests/clients tests/openclaw tests/treasury/contracts; do \
 	  echo "$$folder/package-lock.json:"; \
 	  npm audit --prefix $$folder --package-lock-only || failed=yes; \
 	done; test -z "$$failed"
@@ -135,6 +146,8 @@ requirements: ## Resolve requirements*.in into the pinned requirements*.txt
 	@{ echo '# Made by `make requirements` from requirements.in.'; \
 	   var/resolve/bin/pip freeze; } > tests/clients/requirements.txt
 	@cd tests/clients && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
+	@cd tests/treasury/contracts && npm install --silent --package-lock-only \
+	  --omit-lockfile-registry-resolved
 	@cd tests/openclaw && npm install --silent --package-lock-only --omit-lockfile-registry-resolved \
 	  --ignore-scripts
 	@rm -rf var/resolve

@@ -164,6 +164,7 @@ STATUS: dict[type[Refusal], int] = {
     treasury.PurchaseNotFound: 404,
     treasury.PurchaseOpen: 409,
     treasury.RailNotFound: 404,
+    treasury.RailOff: 409,
     treasury.ReportUnreadable: 422,
     treasury.TransferDiffers: 409,
     treasury.TransferEnded: 409,
@@ -172,7 +173,10 @@ STATUS: dict[type[Refusal], int] = {
     treasury.WrongExpiringCredit: 422,
     treasury.WrongPayee: 422,
     treasury.WrongPolicy: 422,
+    treasury.WebhookNotFound: 404,
+    treasury.WebhookRefused: 400,
     treasury.WrongPurchase: 422,
+    treasury.WrongRail: 422,
     treasury.WrongTransfer: 422,
     # Only commands say these.
     gate.BackupFailed: 500,

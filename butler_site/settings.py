@@ -156,6 +156,8 @@ SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
 # The address of the simulator of payments, a rail with play money; if it is empty, `manage.py up`
 # starts one, unless this is a production.
 SIMULATOR_URL = env.text("BUTLER_SIMULATOR_URL")
+# Stand-ins for the vendors of rails, by kind, for tests: rails in sandbox mode call them instead.
+RAIL_URLS: dict[str, str] = {}
 # The largest body of a request: on routes that take images and files, and on those that do not. Of
 # it, the definitions of tools. All large bodies of one process, of which one agent may have half.
 GATEWAY_BODY_BYTES_MAX = env.integer(

@@ -5,6 +5,7 @@ from allauth.socialaccount.views import login_cancelled, login_error
 from django.contrib import admin
 from django.urls import include, path
 
+from api.rail_webhooks import rail_webhook
 from butler_site import errors, health, own_password
 from butler_site.invitation import Invitation
 from butler_site.sign_in import sign_in
@@ -13,6 +14,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("api/v1/errors", errors.table_page),
     path("api/", include("api.urls")),
+    path("webhooks/<str:key>", rail_webhook, name="rail-webhook"),
     path("invitation/<uidb64>/<token>/", Invitation.as_view(), name="invitation"),
     # The admin has no door of its own: its address is that of all pages.
     path("admin/login/", sign_in, name="account_login"),

@@ -26,3 +26,9 @@ class Action(StrEnum):
     BALANCE_ACCESS_REMOVE = "balance_access.remove"
     EXPIRING_CREDIT_RECORD = "expiring_credit.record"
     EXPIRING_CREDIT_END = "expiring_credit.end"
+    RAIL_ADD = "rail.add"
+    RAIL_CHANGE = "rail.change"
+    RAIL_REPLACE_SECRET = "rail.replace_secret"  # noqa: S105 - the name of an action
+    RAIL_SWITCH_ON = "rail.switch_on"
+    RAIL_SWITCH_OFF = "rail.switch_off"
+    RAIL_TEST = "rail.test"

@@ -8,7 +8,7 @@ from common.refusal import Refusal
 from treasury import services as treasury
 from treasury.ledger_days import ledger_day
 from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePolicy
-from treasury.queries import credits, due_purchases
+from treasury.queries import credits, due_purchases, events_to_read
 
 logger = logging.getLogger(__name__)
 
@@ -93,3 +93,19 @@ def _carry_on(purchase_id: int) -> None:
         if purchase.status == status:
             return
         status = purchase.status
+
+
+def read_event(event_id: int) -> None:
+    """Read what a vendor has told by webhook."""
+    try:
+        treasury.read_event(event_id, now=timezone.now())
+    except Refusal as refusal:
+        logger.warning("Event %s waits: %s", event_id, refusal)
+
+
+def read_events() -> int:
+    """Every minute: read the events whose job was lost or failed; how many there were."""
+    due = events_to_read(now=timezone.now())
+    for event_id in due:
+        read_event(event_id)
+    return len(due)

@@ -1,23 +1,79 @@
-"""The rails of this installation."""
+"""The rails of this installation: the simulator, and the rail accounts that people have set up."""
+
+from typing import cast
 
 from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
 
-from treasury.rails.base import Rail
+from common import addresses
+from security import services as security
+from treasury.models import RailAccount
+from treasury.rails.base import Capability, Mode, PayingRail, Rail
+from treasury.rails.kinds import Connection, RailKind
 from treasury.rails.simulator.rail import SimulatorRail
-from treasury.refusals import RailNotFound
+from treasury.rails.stripe.kind import STRIPE
+from treasury.refusals import RailNotFound, RailOff, WrongRail
 
-
-def all_rails() -> dict[str, Rail]:
-    """The rails that are set up, by name."""
-    rails: list[Rail] = []
-    if settings.SIMULATOR_URL:
-        rails.append(SimulatorRail(settings.SIMULATOR_URL))
-    return {rail.name: rail for rail in rails}
+SIMULATOR = "simulator"
+KINDS: dict[str, RailKind] = {kind.slug: kind for kind in (STRIPE,)}
 
 
 def rail_named(name: str) -> Rail:
-    """The rail with this name. Refusals: RailNotFound."""
-    found = all_rails().get(name)
-    if found is None:
+    """The rail with this name, to move money. Refusals: RailNotFound, RailOff."""
+    if simulator := _simulator(name):
+        return simulator
+    account = _account(name)
+    if account.enabled_at is None:
+        raise RailOff(rail=name)
+    return connect(account)
+
+
+def rail_to_read(name: str) -> Rail:
+    """The rail with this name, only to read what it has: also if it is switched off. Refusals:
+    RailNotFound."""
+    return _simulator(name) or connect(_account(name))
+
+
+def paying_rail(name: str) -> PayingRail:
+    """The rail with this name, to pay. Refusals: RailNotFound, RailOff, WrongRail."""
+    rail = rail_named(name)
+    if Capability.PAY not in rail.capabilities:
+        raise WrongRail(f"{name} cannot pay. It can: {', '.join(sorted(rail.capabilities))}.")
+    return cast(PayingRail, rail)
+
+
+def connect(account: RailAccount) -> Rail:
+    """The rail of an account, switched on or not."""
+    return KINDS[account.kind].connect(connection_of(account))
+
+
+@sensitive_variables()
+def connection_of(account: RailAccount) -> Connection:
+    """How the account reaches its vendor, with its secrets."""
+    mode = Mode(account.mode)
+    stand_in = settings.RAIL_URLS.get(account.kind) if mode == Mode.SANDBOX else None
+    return Connection(
+        name=account.slug,
+        mode=mode,
+        url=stand_in or KINDS[account.kind].urls[mode],
+        settings=account.settings,
+        secret=_secret(account, "sealed_secret"),
+        webhook_secret=_secret(account, "sealed_webhook_secret"),
+        networks=addresses.networks(["private"]) if stand_in else (),
+    )
+
+
+def _secret(account: RailAccount, field: str) -> str:
+    return security.unseal_from(account, field) if getattr(account, field) else ""
+
+
+def _simulator(name: str) -> SimulatorRail | None:
+    is_there = name == SIMULATOR and settings.SIMULATOR_URL
+    return SimulatorRail(settings.SIMULATOR_URL) if is_there else None
+
+
+def _account(name: str) -> RailAccount:
+    account = RailAccount.objects.filter(pk=name).first()
+    if account is None or account.kind not in KINDS:
         raise RailNotFound(rail=name)
-    return found
+    return account

@@ -119,6 +119,45 @@ class RailNotFound(Refusal):
         return f"No rail named {self.rail} is set up. Set it up first, or use another one."
 
 
+@dataclass(kw_only=True, eq=False)
+class RailOff(Refusal):
+    """The rail is switched off."""
+
+    rail: str
+
+    def sentence(self) -> str:
+        """What to do."""
+        return (
+            f"The rail {self.rail} is switched off. Ask to switch it on, on its page; a second "
+            "person approves it."
+        )
+
+
+@dataclass(eq=False)
+class WrongRail(Refusal):
+    """The rail cannot be set up so. Its sentence says what is wrong."""
+
+
+@dataclass(kw_only=True, eq=False)
+class WebhookRefused(Refusal):
+    """The webhook did not pass its checks."""
+
+    reason: str
+
+    def sentence(self) -> str:
+        """Why."""
+        return f"The webhook was rejected: {self.reason}"
+
+
+@dataclass(eq=False)
+class WebhookNotFound(Refusal):
+    """No rail has this webhook address."""
+
+    def sentence(self) -> str:
+        """What is wrong."""
+        return "No rail has this webhook address."
+
+
 @dataclass(eq=False)
 class WrongPayee(Refusal):
     """The payee cannot be right. Its sentence says what is wrong."""

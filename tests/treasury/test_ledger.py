@@ -290,7 +290,7 @@ def test_the_database_ends_a_pending_transfer_as_agreed():
             for table in (
                 *("account", "closedperiod", "consumption", "payee", "purchasepolicy", "purchase"),
                 *("purchaseattempt", "purchasestep", "providerreport", "reportline"),
-                *("reconciliationrun", "difference", "providername"),
+                *("reconciliationrun", "difference", "providername", "railaccount", "railevent"),
             )
         ),
     ],

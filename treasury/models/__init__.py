@@ -1,4 +1,4 @@
-"""Tables of the ledger, of purchases of credit, and of reconciliation with providers' bills."""
+"""Tables of the ledger, of rails, of purchases of credit, and of reconciliation with bills."""
 
 from treasury.models.accounts import Account, AccountKind, NormalSide
 from treasury.models.balances import BalanceAccess, BalanceSnapshot, ExpiringCredit
@@ -14,6 +14,8 @@ from treasury.models.purchases import (
     PurchaseStatus,
     PurchaseStep,
 )
+from treasury.models.rail_accounts import RailAccount, RailMode
+from treasury.models.rail_events import EventStatus, RailEvent, RejectedWebhooks
 from treasury.models.reconciliations import (
     Difference,
     DifferenceStatus,
@@ -33,6 +35,7 @@ __all__ = [
     "ConsumptionRun",
     "Difference",
     "DifferenceStatus",
+    "EventStatus",
     "ExpiringCredit",
     "NormalSide",
     "Payee",
@@ -45,7 +48,11 @@ __all__ = [
     "PurchasePolicy",
     "PurchaseStatus",
     "PurchaseStep",
+    "RailAccount",
+    "RailEvent",
+    "RailMode",
     "ReconciliationRun",
+    "RejectedWebhooks",
     "ReportLine",
     "Transfer",
     "TransferKind",

@@ -62,3 +62,24 @@ GO_ONE_WAY = pgtrigger.FSM(
     field="status",
     transitions=[(old, new) for old, after in _TRANSITIONS.items() for new in after],
 )
+
+# A rail that was switched off sends nothing, not even again.
+RAIL_IS_ON = pgtrigger.Trigger(
+    name="purchaseattempt_rail_is_on",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    declare=[("enabled", "timestamptz")],
+    func="""
+        SELECT a.enabled_at INTO enabled
+          FROM treasury_purchase p
+          JOIN treasury_payee y ON y.slug = p.payee_id AND y.method = 'rail'
+          JOIN treasury_railaccount a ON a.slug = y.rail
+         WHERE p.id = NEW.purchase_id
+           FOR KEY SHARE OF a;
+        IF FOUND AND enabled IS NULL THEN
+            RAISE check_violation USING CONSTRAINT = 'purchaseattempt_rail_is_on',
+                MESSAGE = 'purchaseattempt_rail_is_on: the rail is switched off';
+        END IF;
+        RETURN NEW;
+    """,
+)

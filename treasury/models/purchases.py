@@ -12,7 +12,7 @@ from security.models import Approval
 from treasury.models.amounts import amount_field
 from treasury.models.payees import Payee
 from treasury.models.policies import PurchasePolicy
-from treasury.models.purchase_triggers import CHECK_BOUNDS, GO_ONE_WAY
+from treasury.models.purchase_triggers import CHECK_BOUNDS, GO_ONE_WAY, RAIL_IS_ON
 from treasury.models.transfers import Transfer
 from treasury.models.two_persons import persons_field
 
@@ -226,6 +226,7 @@ class PurchaseAttempt(models.Model):
             ),
         ]
         triggers = [
+            RAIL_IS_ON,
             row_triggers.write_once("purchaseattempt_was_sent", "purchase", "number", "sent_at"),
             pgtrigger.Protect(name="purchaseattempt_is_kept", operation=pgtrigger.Delete),
             row_triggers.not_truncated("purchaseattempt_is_not_truncated"),

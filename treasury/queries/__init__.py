@@ -5,6 +5,7 @@ from treasury.queries.consumption import credits
 from treasury.queries.credit import dry_run, effective_credit, runway
 from treasury.queries.ledger_check import ledger_check
 from treasury.queries.purchases import due_purchases
+from treasury.queries.rail_events import events_to_read
 from treasury.queries.reconciliation import open_differences
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "dry_run",
     "due_purchases",
     "effective_credit",
+    "events_to_read",
     "ledger_check",
     "open_differences",
     "runway",

@@ -22,6 +22,8 @@ _CONSTRAINTS = (
     "transfer_debit_in_its_currency",
     "transfer_credit_in_its_currency",
     "purchase_reserved_has_money_aside",
+    "railaccount_is_switched_on_by_two_persons",
+    "railevent_once_per_rail",
 )
 _BALANCES = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
 

@@ -17,6 +17,13 @@ class Capability(StrEnum):
     STATEMENT = "statement"
 
 
+class Mode(StrEnum):
+    """Whether a rail account moves real money."""
+
+    SANDBOX = "sandbox"
+    LIVE = "live"
+
+
 class Outcome(StrEnum):
     """What an answer of a rail says about a payment.
 
@@ -49,7 +56,9 @@ class Answer:
     """What a rail says about a payment.
 
     `code` and `message` are the rail's own words. `is_credited`: the payee shows the money as
-    credit. `is_reversed`: a payment that was settled has come back.
+    credit. `is_reversed`: a payment that was settled has come back. `action_url`: where the payer
+    confirms it. `is_approved`: the payer has agreed, and the rail waits until it is captured.
+    `settled_id`: what a refund of it names, if that is another id.
     """
 
     outcome: Outcome
@@ -59,6 +68,9 @@ class Answer:
     message: str = ""
     is_credited: bool = False
     is_reversed: bool = False
+    action_url: str = ""
+    is_approved: bool = False
+    settled_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +86,7 @@ class StatementLine:
 
 
 class Rail(Protocol):
-    """A rail as the Treasury uses it. Every method but `body` calls the network and may last.
+    """A rail as the Treasury uses it. Its methods call the network and may last.
 
     None raises for what the vendor or the network does: that is an answer, too.
     """
@@ -87,17 +99,48 @@ class Rail(Protocol):
     # How long the vendor knows an idempotency key: after that, the same key is another payment.
     key_life: timedelta
 
-    def body(self, order: Order) -> str:
-        """The request in full. It is stored, and repeated byte for byte."""
+    def find(self, purchase: str, *, vendor_id: str = "", since: datetime | None = None) -> Answer:
+        """What the rail has of a payment: by the vendor's own id if it is known, else by the
+        identity that was sent with it, at the moment `since` or later."""
 
-    def pay(self, body: str, *, key: str) -> Answer:
-        """Ask for the payment. The same key and body are the same payment."""
-
-    def find(self, purchase: str) -> Answer:
-        """What the rail has of a purchase, read by the identity that was sent with it."""
+    def problem(self) -> str:
+        """Why the vendor does not answer as it should, in a sentence; blank if it does. Reads only,
+        and tells whether the secret is accepted."""
 
     def balance(self) -> Decimal | None:
         """What is on the rail; None if it does not tell."""
 
     def statement(self, *, after: int) -> Sequence[StatementLine] | None:
         """The movements after the number `after`, oldest first; None if it does not tell."""
+
+
+class PayingRail(Rail, Protocol):
+    """A rail that pays payees (`Capability.PAY`)."""
+
+    def body(self, order: Order) -> str:
+        """The request in full, without a call. It is stored, and repeated byte for byte."""
+
+    def pay(self, body: str, *, key: str) -> Answer:
+        """Ask for the payment. The same key and body are the same payment."""
+
+
+class CollectingRail(Rail, Protocol):
+    """A rail that collects from a payer (`Capability.COLLECT`)."""
+
+    def collect_body(self, order: Order) -> str:
+        """The request in full, without a call; the order's payee is what the payer reads."""
+
+    def collect(self, body: str, *, key: str) -> Answer:
+        """Ask the payer for money. The same key and body are the same payment."""
+
+    def capture(self, vendor_id: str, *, key: str) -> Answer:
+        """Take what the payer has agreed to (`Answer.is_approved`)."""
+
+    def refund_body(self, vendor_id: str, order: Order) -> str:
+        """The request that gives money of a collected payment back, in full, without a call."""
+
+    def refund(self, body: str, *, key: str) -> Answer:
+        """Ask for the refund. The same key and body are the same refund."""
+
+    def find_refund(self, purchase: str, *, vendor_id: str, since: datetime | None) -> Answer:
+        """What the rail has of a refund, as `find`."""

@@ -25,6 +25,21 @@ from treasury.services.pending import (
 from treasury.services.policies import BuyingTerms, pause_policy, propose_policy, resume_policy
 from treasury.services.post_consumption import post_consumption
 from treasury.services.propose_purchase import propose_purchase
+from treasury.services.rail_accounts import (
+    RailTerms,
+    add_rail_account,
+    change_rail_settings,
+    propose_rail,
+    replace_rail_secret,
+    switch_rail_off,
+    test_rail,
+)
+from treasury.services.rail_events import read_event
+from treasury.services.receive_webhook import (
+    WEBHOOK_BYTES_MAX,
+    find_receiver,
+    receive_webhook,
+)
 from treasury.services.reconcile import Reconciled, reconcile
 from treasury.services.record_funding import record_funding
 from treasury.services.settle_difference import (
@@ -37,14 +52,17 @@ from treasury.services.take_balance import ask_balance, take_balance
 from treasury.services.transfer import Entry, transfer
 
 __all__ = [
+    "WEBHOOK_BYTES_MAX",
     "AccessTerms",
     "AccountTerms",
     "BuyingTerms",
     "Entry",
     "PayeeTerms",
+    "RailTerms",
     "Reconciled",
     "ReportFile",
     "accept_difference",
+    "add_rail_account",
     "adjust_difference",
     "advance_purchase",
     "apply_answer",
@@ -52,12 +70,14 @@ __all__ = [
     "begin_pending",
     "buy_credit",
     "cancel_purchase",
+    "change_rail_settings",
     "close_period",
     "confirm_purchase",
     "deny_purchase",
     "expire_credit",
     "expire_pending",
     "explain_difference",
+    "find_receiver",
     "import_report",
     "learn_names",
     "open_account",
@@ -68,14 +88,20 @@ __all__ = [
     "propose_payee",
     "propose_policy",
     "propose_purchase",
+    "propose_rail",
+    "read_event",
+    "receive_webhook",
     "reconcile",
     "record_expiring_credit",
     "record_funding",
     "remove_balance_access",
+    "replace_rail_secret",
     "resume_policy",
     "retire_payee",
     "set_balance_access",
+    "switch_rail_off",
     "take_balance",
+    "test_rail",
     "transfer",
     "void_pending",
     "watch_credit",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from treasury.models import Purchase, PurchaseStatus
-from treasury.rail_list import rail_named
+from treasury.rail_list import paying_rail, rail_to_read
 from treasury.rails.base import Outcome
 from treasury.refusals import PurchaseEnded
 from treasury.services.apply_answer import apply_answer
@@ -29,7 +29,7 @@ _ASK_LATER = timedelta(hours=1)
 def advance_purchase(purchase_id: int, *, now: datetime) -> Purchase:
     """Do the next thing for a purchase: reserve, send, or ask the rail what it has.
 
-    Many may call it at once: each step has one winner. Refusals: RailNotFound.
+    Many may call it at once: each step has one winner. Refusals: RailNotFound, RailOff.
     """
     purchase = Purchase.objects.select_related("payee").get(pk=purchase_id)
     # Refused if another program has just taken this step.
@@ -48,7 +48,7 @@ def _advance(purchase: Purchase, *, now: datetime) -> None:
         case _Status.RESERVED if not is_sent_by_rail(purchase):
             ask_person(purchase.pk, now=now)
         case _Status.RESERVED:
-            send_purchase(purchase.pk, rail_named(purchase.payee.rail), now=now)
+            send_purchase(purchase.pk, paying_rail(purchase.payee.rail), now=now)
         case _Status.SENDING:
             give_up_waiting(purchase.pk, now=now)
         case _ if purchase.body and is_sent_by_rail(purchase):
@@ -57,11 +57,16 @@ def _advance(purchase: Purchase, *, now: datetime) -> None:
 
 def _ask_rail(purchase: Purchase, *, now: datetime) -> None:
     """Read what the rail has; only if it has nothing, send again with the same key."""
-    rail = rail_named(purchase.payee.rail)
-    answer = rail.find(str(purchase.key))
+    rail = rail_to_read(purchase.payee.rail)
+    first = purchase.attempts.order_by("number").first()
+    answer = rail.find(
+        str(purchase.key),
+        vendor_id=purchase.vendor_id,
+        since=first.sent_at if first else purchase.reserved_at,
+    )
     is_absent = answer.outcome == Outcome.ABSENT and purchase.status == _Status.UNKNOWN
     if is_absent and key_lives(purchase, now=now):
-        send_purchase(purchase.pk, rail, now=now)
+        send_purchase(purchase.pk, paying_rail(purchase.payee.rail), now=now)
     elif is_absent:
         _hand_over(purchase.pk, now=now)
     else:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from treasury.models import Purchase, PurchaseAttempt, PurchaseMethod, PurchaseStatus
-from treasury.rails.base import Order, Rail
+from treasury.rails.base import Order, PayingRail
 from treasury.services.apply_answer import apply_answer
 from treasury.services.purchase_steps import BUYER, change, lock_purchase, move
 
@@ -19,7 +19,7 @@ _MARGIN = timedelta(minutes=10)
 _Status = PurchaseStatus
 
 
-def send_purchase(purchase_id: int, rail: Rail, *, now: datetime) -> Purchase:
+def send_purchase(purchase_id: int, rail: PayingRail, *, now: datetime) -> Purchase:
     """Send the payment of a purchase and write down the answer.
 
     The first of those who send at once wins; the others are refused. A purchase that is *unknown*
@@ -62,7 +62,7 @@ def key_lives(purchase: Purchase, *, now: datetime) -> bool:
 
 
 @transaction.atomic(durable=True)
-def _begin(purchase_id: int, rail: Rail, *, now: datetime) -> PurchaseAttempt:
+def _begin(purchase_id: int, rail: PayingRail, *, now: datetime) -> PurchaseAttempt:
     purchase = lock_purchase(purchase_id, _Status.RESERVED, _Status.UNKNOWN)
     if purchase.status == _Status.RESERVED:
         body = rail.body(_order(purchase))

@@ -58,13 +58,17 @@ class SimulatorRail:
             return Answer(outcome=Outcome.REFUSED, code=answer["code"], message=answer["message"])
         return _answer(answer)
 
-    def find(self, purchase: str) -> Answer:
+    def find(self, purchase: str, *, vendor_id: str = "", since: datetime | None = None) -> Answer:
         """See `Rail`."""
         status, answer = self._call("GET", "/v1/payments", params={"purchase": purchase})
         if status != 200:
             return Answer(outcome=Outcome.UNKNOWN, code=str(status or "no_answer"))
         payments = answer["payments"]
         return _answer(payments[0]) if payments else Answer(outcome=Outcome.ABSENT)
+
+    def problem(self) -> str:
+        """See `Rail`."""
+        return "The simulator does not answer." if self.balance() is None else ""
 
     def balance(self) -> Decimal | None:
         """See `Rail`."""

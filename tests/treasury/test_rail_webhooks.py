@@ -1,0 +1,206 @@
+"""Webhooks of rails: what comes in, for each rail, and what follows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+
+from tests.moments import NOON
+from tests.queue import drain_queue
+from tests.treasury.contracts import fake_stripe
+from tests.treasury.rail_accounts import WEBHOOK_SECRET, add_rail
+from treasury import jobs
+from treasury import services as treasury
+from treasury.models import RailAccount, RailEvent, RejectedWebhooks
+from treasury.rails.webhooks import BODY_BYTES_MAX
+from treasury.services.rail_events import read_event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A vendor as it sends webhooks: the body of an event, and the headers that sign it."""
+
+    add: Callable[[], RailAccount]
+    body: Callable[[str, str], bytes]
+    sign: Callable[[bytes, float], dict[str, str]]
+    # How old it may be.
+    past: timedelta = timedelta(minutes=5)
+
+
+def _stripe_body(event_id: str, kind: str) -> bytes:
+    return fake_stripe.event(event_id, {"id": "pi_1", "metadata": {}}, kind=kind)
+
+
+SENDERS = {
+    "stripe": Sender(
+        add=add_rail,
+        body=_stripe_body,
+        sign=lambda body, at: fake_stripe.signed(body, secret=WEBHOOK_SECRET, at=at),
+    )
+}
+
+
+@pytest.fixture(params=SENDERS)
+def sender(request) -> Sender:
+    return SENDERS[request.param]
+
+
+@pytest.fixture(autouse=True)
+def noon():
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+def send(account: RailAccount, body: bytes, headers: dict[str, str]):
+    return Client().post(
+        f"/webhooks/{account.webhook_key}",
+        body,
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+def statuses() -> list[str]:
+    return list(RailEvent.objects.order_by("pk").values_list("status", flat=True))
+
+
+def reasons() -> dict[str, int]:
+    return dict(RejectedWebhooks.objects.values_list("reason", "count"))
+
+
+def test_a_good_one_is_stored_and_read_by_a_job(sender):
+    account, body = sender.add(), sender.body("evt_1", "known")
+    assert send(account, body, sender.sign(body, NOON.timestamp())).status_code == 200
+    assert statuses() == ["received"]
+    drain_queue()
+    event = RailEvent.objects.get()
+    assert (event.status, event.event_id, bytes(event.body)) == ("unrelated", "evt_1", body)
+
+
+def test_one_whose_type_nobody_knows_is_stored_as_well(sender):
+    account, body = sender.add(), sender.body("evt_1", "something.new")
+    assert send(account, body, sender.sign(body, NOON.timestamp())).status_code == 200
+    drain_queue()
+    assert statuses() == ["unrelated"] and RailEvent.objects.get().kind == "something.new"
+
+
+def test_one_that_was_changed_on_its_way_is_rejected_without_being_read(sender):
+    account, body = sender.add(), sender.body("evt_1", "known")
+    headers = sender.sign(body, NOON.timestamp())
+    answer = send(account, body.replace(b"evt_1", b"evt_2"), headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "webhook_refused")
+    assert (statuses(), reasons()) == ([], {"signature": 1})
+    assert send(account, body + b" ", headers).status_code == 400
+    assert reasons() == {"signature": 2}
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(-1, "stale"), (1, "future")])
+def test_one_of_another_time_is_rejected(sender, seconds, reason):
+    account, body = sender.add(), sender.body("evt_1", "known")
+    bound = sender.past if seconds < 0 else timedelta(minutes=5)
+    at = NOON.timestamp() + seconds * (bound.total_seconds() + 2)
+    assert send(account, body, sender.sign(body, at)).status_code == 400
+    assert (statuses(), reasons()) == ([], {reason: 1})
+    within = NOON.timestamp() + seconds * (bound.total_seconds() - 2)
+    assert send(account, body, sender.sign(body, within)).status_code == 200
+
+
+def test_one_that_is_replayed_is_handled_once(sender):
+    account, body = sender.add(), sender.body("evt_1", "known")
+    headers = sender.sign(body, NOON.timestamp())
+    assert [send(account, body, headers).status_code for _ in range(3)] == [200, 200, 200]
+    # The same event in other bytes.
+    other = body + b"\n"
+    assert send(account, other, sender.sign(other, NOON.timestamp())).status_code == 200
+    drain_queue()
+    assert statuses() == ["unrelated", "repeated"]
+
+
+def test_they_may_come_in_any_order(sender):
+    account = sender.add()
+    for number in (3, 1, 2):
+        body = sender.body(f"evt_{number}", "known")
+        assert send(account, body, sender.sign(body, NOON.timestamp())).status_code == 200
+    drain_queue()
+    assert statuses() == ["unrelated"] * 3
+
+
+def test_an_oversized_one_is_rejected(sender):
+    account = sender.add()
+    body = sender.body("evt_1", "x" * BODY_BYTES_MAX)
+    assert send(account, body, sender.sign(body, NOON.timestamp())).status_code == 400
+    assert (statuses(), reasons()) == ([], {"too_large": 1})
+
+
+def test_one_without_its_headers_is_rejected(sender):
+    account, body = sender.add(), sender.body("evt_1", "known")
+    assert send(account, body, {}).status_code == 400
+    assert reasons() == {"headers": 1}
+
+
+def test_vendors_look_whether_the_address_is_right(sender):
+    account = sender.add()
+    path = f"/webhooks/{account.webhook_key}"
+    client = Client()
+    assert client.head(path).status_code == 200
+    answer = client.get(path)
+    assert (answer.status_code, answer["Allow"]) == (405, "POST, HEAD")
+    unknown = "/webhooks/00000000-0000-4000-8000-000000000000"
+    assert client.head(unknown).status_code == 404
+    assert client.head("/webhooks/1").status_code == 404
+    assert client.post(unknown, b"{}", content_type="application/json").status_code == 404
+    assert (statuses(), reasons()) == ([], {})
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"id": 1', b"\xff", b'{"data": {"object": []}}'])
+def test_a_signed_one_that_is_no_event_is_kept(sender, body):
+    account = sender.add()
+    assert send(account, body, sender.sign(body, NOON.timestamp())).status_code == 200
+    drain_queue()
+    assert statuses() == ["unreadable"]
+
+
+def test_without_a_secret_nothing_is_believed():
+    account = add_rail(webhook_secret="")
+    body = _stripe_body("evt_1", "known")
+    headers = fake_stripe.signed(body, secret="", at=NOON.timestamp())
+    assert send(account, body, headers).status_code == 400
+    assert reasons() == {"no_secret": 1}
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["t=,v1=aa", "v1=aa", "t=1", "t=x,v1=aa", "t=٣,v1=aa", "t=" + "9" * 12 + ",v1=é", ",,", "t=-1"],
+)
+def test_headers_that_make_no_sense_are_rejected(header):
+    account = add_rail()
+    answer = send(account, b"{}", {"Stripe-Signature": header})
+    assert answer.status_code == 400 and statuses() == []
+
+
+def test_two_signatures_while_a_secret_is_rolled():
+    account, body = add_rail(), _stripe_body("evt_1", "known")
+    at = NOON.timestamp()
+    old = fake_stripe.signed(body, secret="whsec_old", at=at)["Stripe-Signature"]
+    new = fake_stripe.signed(body, secret=WEBHOOK_SECRET, at=at)["Stripe-Signature"]
+    both = f"{old},{new.partition(',')[2]}"
+    assert send(account, body, {"Stripe-Signature": both}).status_code == 200
+
+
+def test_a_job_that_was_lost_is_made_up_for():
+    account, body = add_rail(), _stripe_body("evt_1", "known")
+    signed = fake_stripe.signed(body, secret=WEBHOOK_SECRET, at=NOON.timestamp())
+    sent = {"body": body, "headers": signed, "now": NOON}
+    assert treasury.receive_webhook(str(account.webhook_key), **sent)
+    assert not treasury.receive_webhook(str(account.webhook_key), **sent)
+    assert jobs.read_events() == 0
+    with time_machine.travel(NOON + timedelta(minutes=2)):
+        assert jobs.read_events() == 1
+        assert jobs.read_events() == 0
+    event = RailEvent.objects.get()
+    assert read_event(event.pk, now=NOON).status == "unrelated"

@@ -1,0 +1,111 @@
+"""Call a vendor over HTTP: with a deadline, to its own addresses only, and without redirects."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import requests
+
+from common import addresses
+from common.addresses import Network
+
+JSON = dict[str, Any]
+_SECONDS = (5.0, 20.0)  # to connect, and of silence
+_BYTES_MAX = 4_000_000
+# Of 400 to 499, they say nothing about what was asked: it may be done, or still happen.
+_NOT_DEFINITE = (408, 409, 425, 429)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request in full. Its headers have secrets, so it is not printed."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Sequence[tuple[str, str]] = ()
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a vendor answered. `status` is None if there was no whole answer in JSON; `problem`
+    says why."""
+
+    status: int | None
+    body: JSON = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the vendor did what was asked."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_definite_refusal(self) -> bool:
+        """Whether the vendor has understood, says no, and nothing of it will happen."""
+        return (
+            self.status is not None
+            and 400 <= self.status < 500
+            and self.status not in _NOT_DEFINITE
+        )
+
+    @property
+    def code(self) -> str:
+        """The status as text, or why there is none."""
+        return str(self.status or self.problem or "no_answer")
+
+
+class HttpClient:
+    """Calls one vendor. `url` has no path. `networks`: those that are not public and may be called,
+    which only a stand-in for the vendor needs."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        networks: Sequence[Network] = (),
+        seconds: tuple[float, float] = _SECONDS,
+    ) -> None:
+        self._url, self._networks, self._seconds = url.rstrip("/"), networks, seconds
+
+    def send(self, request: Request) -> Reply:
+        """Send the request once. Numbers in the answer are decimals, never floats."""
+        try:
+            with addresses.only(self._networks), requests.Session() as session:
+                # Neither a proxy nor a password from the environment of the process.
+                session.trust_env = False
+                with session.request(
+                    request.method,
+                    self._url + request.path,
+                    params=list(request.query),
+                    data=request.body,
+                    headers={"User-Agent": "Butler", **request.headers},
+                    timeout=self._seconds,
+                    allow_redirects=False,
+                    stream=True,
+                ) as response:
+                    return _reply(response)
+        except requests.Timeout:
+            return Reply(status=None, problem="timeout")
+        except (requests.RequestException, OSError):
+            # What the library says may have the address with what was asked.
+            return Reply(status=None, problem="no_connection")
+
+
+def _reply(response: requests.Response) -> Reply:
+    content = bytearray()
+    for chunk in response.iter_content(65_536):
+        content += chunk
+        if len(content) > _BYTES_MAX:
+            return Reply(status=None, problem="answer_too_large")
+    if not content:
+        return Reply(status=response.status_code)
+    try:
+        body = json.loads(content, parse_float=Decimal)
+    except ValueError:
+        # A page of a proxy in between, for example. A status of 4xx from there is not the vendor's.
+        return Reply(status=None, problem=f"no_json_{response.status_code}")
+    return Reply(status=response.status_code, body=body if isinstance(body, dict) else {})

@@ -1,0 +1,107 @@
+"""What Stripe's objects and errors say about a payment."""
+
+from typing import Any
+
+from treasury.rails.base import Answer, Outcome
+from treasury.rails.http import JSON, Reply
+from treasury.rails.stripe.forms import from_minor_units
+
+_INTENTS = {
+    "succeeded": Outcome.SETTLED,
+    "processing": Outcome.ACCEPTED,
+    "requires_capture": Outcome.ACCEPTED,
+    "requires_action": Outcome.ACTION,
+    "requires_confirmation": Outcome.ACTION,
+    # It was confirmed when it was made, and nobody but Stripe's own page can confirm it again.
+    "requires_payment_method": Outcome.DECLINED,
+    "canceled": Outcome.DECLINED,
+}
+_REFUNDS = {
+    "succeeded": Outcome.SETTLED,
+    "pending": Outcome.ACCEPTED,
+    "requires_action": Outcome.ACTION,
+    "failed": Outcome.DECLINED,
+    "canceled": Outcome.DECLINED,
+}
+_DECLINED = 402
+
+
+def answer_of_error(reply: Reply) -> Answer:
+    """What anything but a success says."""
+    error = _dict(reply.body.get("error"))
+    code = _text(error.get("decline_code") or error.get("code") or error.get("type")) or reply.code
+    said: dict[str, Any] = {"code": code, "message": _text(error.get("message"))}
+    said["vendor_id"] = _text(_dict(error.get("payment_intent")).get("id"))
+    if reply.status == _DECLINED:
+        return Answer(outcome=Outcome.DECLINED, **said)
+    # The key was used for another request, which may have moved money.
+    if reply.is_definite_refusal and error.get("type") != "idempotency_error":
+        return Answer(outcome=Outcome.REFUSED, **said)
+    return Answer(outcome=Outcome.UNKNOWN, code=code, message=said["message"])
+
+
+def answer_of_intent(intent: JSON) -> Answer:
+    """What a payment intent says."""
+    failed = _dict(intent.get("last_payment_error"))
+    outcome = _INTENTS.get(intent["status"], Outcome.UNKNOWN)
+    next_action = _dict(intent.get("next_action"))
+    return Answer(
+        outcome=outcome,
+        vendor_id=intent["id"],
+        settled_id=intent["id"] if outcome == Outcome.SETTLED else "",
+        amount=from_minor_units(
+            intent["amount_received"] if outcome == Outcome.SETTLED else intent["amount"]
+        ),
+        code=_text(failed.get("decline_code") or failed.get("code")) or intent["status"],
+        message=_text(failed.get("message")),
+        action_url=_text(_dict(next_action.get("redirect_to_url")).get("url")),
+        is_reversed=outcome == Outcome.SETTLED and _is_reversed(intent),
+    )
+
+
+def answer_of_session(session: JSON) -> Answer:
+    """What a Checkout session says: its payment intent if the payer has entered a card."""
+    intent, total = session.get("payment_intent"), session.get("amount_total")
+    paid = session["payment_status"] in ("paid", "no_payment_required")
+    if session.get("status") == "expired":
+        outcome = Outcome.DECLINED
+    elif paid:
+        outcome = Outcome.SETTLED
+    else:
+        is_complete = session.get("status") == "complete"
+        outcome = Outcome.ACCEPTED if is_complete else Outcome.ACTION
+    intent_id = _text(_dict(intent).get("id")) if isinstance(intent, dict) else _text(intent)
+    return Answer(
+        outcome=outcome,
+        vendor_id=session["id"],
+        settled_id=intent_id if paid else "",
+        amount=from_minor_units(total) if total is not None else None,
+        code=session.get("status") or session["payment_status"],
+        action_url=_text(session.get("url")) if outcome == Outcome.ACTION else "",
+        is_reversed=paid and isinstance(intent, dict) and _is_reversed(intent),
+    )
+
+
+def answer_of_refund(refund: JSON) -> Answer:
+    """What a refund says."""
+    return Answer(
+        outcome=_REFUNDS.get(refund.get("status") or "", Outcome.UNKNOWN),
+        vendor_id=refund["id"],
+        amount=from_minor_units(refund["amount"]),
+        code=_text(refund.get("failure_reason") or refund.get("status")),
+    )
+
+
+def _is_reversed(intent: JSON) -> bool:
+    """Whether the payer's bank took it back."""
+    charge = intent.get("latest_charge")
+    charges = [charge] if isinstance(charge, dict) else _dict(intent.get("charges")).get("data", [])
+    return any(each.get("disputed") for each in charges)
+
+
+def _dict(value: Any) -> JSON:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,75 @@
+"""Read events of vendors: an event leads to its payment, which is then read from the vendor."""
+
+from contextlib import suppress
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from treasury.models import EventStatus, Purchase, RailAccount, RailEvent
+from treasury.rails.webhooks import Event, WebhookRejected
+from treasury.services.advance_purchase import advance_purchase
+from treasury.services.receive_webhook import reader_of
+
+_ID_MAX = 255
+
+
+def read_event(event_id: int, *, now: datetime) -> RailEvent:
+    """Read an event and ask the vendor about its payment; an event that was read stays as it is.
+
+    Many may call it at once, in any order: what an event says is not believed, and the vendor's
+    answer is applied as if somebody had asked. Refusals: as `advance_purchase`.
+    """
+    event = _identify(event_id)
+    if event.status != EventStatus.RECEIVED:
+        return event
+    if event.purchase_id is not None:
+        advance_purchase(event.purchase_id, now=now)
+    status = EventStatus.HANDLED if event.purchase_id else EventStatus.UNRELATED
+    RailEvent.objects.filter(pk=event_id, status=EventStatus.RECEIVED).update(
+        status=status, read_at=now
+    )
+    event.refresh_from_db()
+    return event
+
+
+@transaction.atomic(durable=True)
+def _identify(event_id: int) -> RailEvent:
+    """The event with its id, kind and payment, from the stored bytes."""
+    RailEvent.objects.filter(pk=event_id).update(tries=F("tries") + 1)
+    event = RailEvent.objects.select_related("rail_account").get(pk=event_id)
+    if event.status != EventStatus.RECEIVED or event.event_id:
+        return event
+    try:
+        told = _read(event)
+    except WebhookRejected:
+        return event  # its secret is gone: wait
+    except ValueError:
+        event.status = EventStatus.UNREADABLE
+        event.save(update_fields=["status"])
+        return event
+    # Two rows may have the same event in other bytes: one of them looks first.
+    RailAccount.objects.select_for_update(no_key=True).get(pk=event.rail_account_id)
+    event.kind = told.kind[:100]
+    if RailEvent.objects.filter(rail_account=event.rail_account, event_id=told.event_id).exists():
+        event.status = EventStatus.REPEATED
+    else:
+        event.event_id, event.purchase = told.event_id, _purchase(event, told)
+    event.save(update_fields=["status", "kind", "event_id", "purchase"])
+    return event
+
+
+def _read(event: RailEvent) -> Event:
+    told = reader_of(event.rail_account).read(bytes(event.body))
+    if not told.event_id or len(told.event_id) > _ID_MAX:
+        raise ValueError("The event has no id.")
+    return told
+
+
+def _purchase(event: RailEvent, told: Event) -> Purchase | None:
+    """The purchase that the event is about, if it is one of this rail."""
+    named = Q(vendor_id__in=[each for each in told.vendor_ids if each])
+    with suppress(ValueError):
+        named |= Q(key=UUID(told.purchase))
+    return Purchase.objects.filter(named, payee__rail=event.rail_account_id).first()
