@@ -33,7 +33,10 @@ class LimitOutput(serializers.Serializer):
     )
     amount = serializers.CharField(
         help_text="The most that may be used in the period, as whole tokens or as US dollars with "
-        "9 places."
+        "9 places, with what was carried over."
+    )
+    carried = serializers.CharField(
+        help_text="The part of the amount that the period before left and that was carried over."
     )
     granted = serializers.CharField(
         help_text="What approved budget requests allow in addition at the moment."
@@ -140,7 +143,8 @@ class MeView(ApiView):
 
 def _limit(meter: Meter) -> dict[str, Any]:
     amounts = {
-        name: getattr(meter, name) for name in ("amount", "granted", "used", "committed", "free")
+        name: getattr(meter, name)
+        for name in ("amount", "carried", "granted", "used", "committed", "free")
     }
     whole = meter.unit == Unit.TOKENS
     return {

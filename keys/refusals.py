@@ -33,6 +33,7 @@ class LackingWindow:
     """A window without room for a request.
 
     The amounts are tokens (int) or USD (Decimal); `resets_at` is None for a limit in total.
+    `carried`: the part of `amount` that was carried over from the period before.
     """
 
     window_id: int
@@ -45,13 +46,19 @@ class LackingWindow:
     committed: int | Decimal
     needed: int | Decimal
     resets_at: datetime | None
+    carried: int | Decimal = 0
 
     def __str__(self) -> str:
         return (
-            f"{self.limit} is {self._amount(self.amount)}, of which {self._amount(self.used)} are "
-            f"used and {self._amount(self.committed)} committed; {self._amount(self.needed)} are "
-            "needed"
+            f"{self.limit} is {self._amount(self.amount)}{self._carried()}, of which "
+            f"{self._amount(self.used)} are used and {self._amount(self.committed)} committed; "
+            f"{self._amount(self.needed)} are needed"
         )
+
+    def _carried(self) -> str:
+        if not self.carried:
+            return ""
+        return f" ({self._amount(self.carried)} of it carried over from the last period)"
 
     def _amount(self, number: int | Decimal) -> str:
         return f"{number:,}" if isinstance(number, int) else f"{number.normalize():,f}"

@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from dashboard.acts import Act, ActForm, Outcome
 from dashboard.freeze_acts import FREEZE, THAW
-from dashboard.limit_act import CHANGE_LIMIT
+from dashboard.limit_act import CHANGE_CARRY_OVER, CHANGE_LIMIT
 from keys import services as keys
 from keys.identity.queries.organisation import organisation
 from keys.models import Agent, AgentToken, Period, Unit
@@ -121,6 +121,7 @@ ISSUE_TOKEN = Act(
 )
 ACTS = (
     replace(CHANGE_LIMIT, applies=lambda agent: bool(agent.limits_in_force)),
+    CHANGE_CARRY_OVER,
     Act(
         name="add-limit",
         button="Add a limit",

@@ -1,8 +1,9 @@
 """What the page of one budget shows: the limits of a cost centre or an agent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,9 +16,9 @@ from dashboard.budgets.thresholds import SET_THRESHOLDS, Threshold, thresholds_o
 from dashboard.budgets.tree import Choice, chosen
 from dashboard.budgets.usage import usage_of
 from dashboard.budgets.windows import windows_chart, windows_table
-from dashboard.limit_act import CHANGE_LIMIT
+from dashboard.limit_act import CHANGE_CARRY_OVER, CHANGE_LIMIT
 from keys.books.queries.pages import budget_meters, latest_history
-from keys.models import Agent, CostCentre, Grant, Organisation, Window
+from keys.models import Agent, CostCentre, Grant, Limit, Organisation, Window
 from security.audit_changes import changes
 
 _SHOWN = 10
@@ -32,22 +33,26 @@ class BudgetLine(NamedTuple):
     query: str
     is_current: bool
     thresholds: list[Threshold]
+    carry_over_max: Decimal | None
 
 
 def acts_on(user: Any, subject: CostCentre | Agent) -> list[Act]:
     """What the person may do to the budgets."""
-    return [each for each in (CHANGE, SET_THRESHOLDS) if each.is_for(user, subject)]
+    return [
+        each for each in (CHANGE, CHANGE_CARRY_OVER, SET_THRESHOLDS) if each.is_for(user, subject)
+    ]
 
 
 def detail(
     user: Any,
     scope: str,
+    limits: Iterable[Limit],
     query: Mapping[str, str],
     *,
     organisation: Organisation,
     now: datetime,
 ) -> dict[str, Any]:
-    """The context of the page, as far as the person may see its parts."""
+    """The context of the page, as far as the person may see its parts. `limits`: those in force."""
     zone = ZoneInfo(organisation.reporting_zone)
     windows = visible_to(user, Window.objects.filter(limit__scope=scope))
     meters = sorted(
@@ -56,6 +61,7 @@ def detail(
     choice = chosen([Choice(each.unit, each.period) for each in meters], query)
     usage = usage_of(user, scope, zone=zone, now=now)
     thresholds = thresholds_of(windows, organisation=organisation)
+    caps = {limit.pk: limit.carry_over_max for limit in limits}
     context: dict[str, Any] = {
         "scope": scope,
         "budgets": [
@@ -65,6 +71,7 @@ def detail(
                 Choice(each.unit, each.period).query,
                 (each.unit, each.period) == choice,
                 thresholds.get(each.limit_id, []),
+                caps.get(each.limit_id),
             )
             for each in meters
         ],

@@ -42,7 +42,7 @@ def table_of(
         Table(
             name="budgets",
             title=f"Budgets, {choice.title}",
-            columns=_columns(choice.unit),
+            columns=_columns(choice.unit, carries=any(_has_carried(line) for line in lines)),
             rows=[{"line": line, **_cells(line)} for line in lines],
             empty="No cost centre is in this part of the tree.",
         ),
@@ -91,7 +91,11 @@ class _Landings:
         return _landing_cells(landed(line.meter, used, zone=self.zone, now=self.now))
 
 
-def _columns(unit: str) -> list[Column]:
+def _has_carried(line: TreeLine) -> bool:
+    return line.meter is not None and line.meter.carried > 0
+
+
+def _columns(unit: str, *, carries: bool) -> list[Column]:
     kind: Kind = "money" if unit == "usd" else "tokens"
     said = "USD" if unit == "usd" else "tokens"
 
@@ -101,6 +105,7 @@ def _columns(unit: str) -> list[Column]:
     return [
         Column("name", "Cost centre or agent", "link"),
         figure("budget", "Budget"),
+        *([figure("carried", "Carried over")] if carries else []),
         figure("spent", "Spent"),
         figure("committed", "Committed"),
         figure("free", "Free"),
@@ -118,6 +123,7 @@ def _cells(line: TreeLine) -> dict[str, Any]:
         return name | {"outlook": ""}
     return name | {
         "budget": meter.amount + meter.granted,
+        "carried": meter.carried,
         "spent": meter.used,
         "committed": meter.committed,
         "free": meter.free,

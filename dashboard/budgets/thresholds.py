@@ -70,7 +70,8 @@ class ThresholdForm(ActForm):
         forms.IntegerField(),
         label="Percentages",
         required=False,
-        help_text="Such as 50, 80, 100. They are of the amount of the limit, without grants.",
+        help_text="Such as 50, 80, 100. They are of the amount of the limit with what was carried "
+        "over, without grants.",
     )
     amounts = SimpleArrayField(
         forms.DecimalField(max_digits=24, decimal_places=9),

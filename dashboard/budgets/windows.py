@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from common.admin.visible_rows import visible_to
 from dashboard import charts, tables
@@ -30,12 +30,13 @@ def windows_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
     choice = Choice(query.get("unit", ""), query.get("period", ""))
     zone = ZoneInfo(organisation().reporting_zone)
     windows = windows_of(user, scope, choice)
-    start = tables.offset(query.get("after", ""), count := windows.count())
+    found = windows.aggregate(rows=Count("pk"), carried=Count("pk", filter=Q(carried__gt=0)))
+    start = tables.offset(query.get("after", ""), count := found["rows"])
     end = start + tables.PAGE_ROWS
     return Table(
         name="budget-windows",
         title=f"{limit_title(*choice)} of {scope.partition(':')[2]}, period by period",
-        columns=_columns(choice.unit),
+        columns=_columns(choice.unit, carries=bool(found["carried"])),
         rows=[_row(each, choice, zone, now) for each in windows[start:end]],
         count=count,
         next_page=str(end) if end < count else "",
@@ -80,13 +81,15 @@ def _label(start: datetime, choice: Choice) -> str:
     return f"{start.day} {start:%b}" if is_short else f"{start:%b %Y}"
 
 
-def _columns(unit: str) -> Sequence[Column]:
+def _columns(unit: str, *, carries: bool) -> Sequence[Column]:
     said = "USD" if unit == "usd" else "tokens"
+    carried = Column("carried", "Carried over", _kind(unit), said, sortable=False)
     return (
         Column("starts_at", "From", "moment", sortable=False),
         Column("ends_at", "Until", "moment", sortable=False),
         Column("state", "State", "status", sortable=False),
         Column("budget", "Budget", _kind(unit), said, sortable=False),
+        *([carried] if carries else []),
         Column("used", "Used", _kind(unit), said, sortable=False),
         Column("share", "Used", "percent", "of the budget", sortable=False),
     )
@@ -112,6 +115,7 @@ def _row(window: Window, choice: Choice, zone: ZoneInfo, now: datetime) -> dict[
         "ends_at": None if is_total and not is_closed else window.ends_at,
         "state": "closed" if is_closed or window.ends_at <= now else "running",
         "budget": window.amount,
+        "carried": window.carried,
         "used": window.used,
         "share": round(100 * window.used / window.amount, 6) if window.amount else None,
     }

@@ -67,6 +67,7 @@ def budget(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     context |= detail(
         request.user,
         scope,
+        subject.limits_in_force,
         request.GET,
         organisation=organisation_of(request),
         now=timezone.now(),

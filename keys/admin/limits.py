@@ -25,7 +25,7 @@ from keys.models import Limit, Window
 from keys.refusals import WrongValue
 from security.request_actor import person_of
 
-_TERMS = ("unit", "period", "amount", "zone", "reset_hour")
+_TERMS = ("unit", "period", "amount", "carry_over_max", "zone", "reset_hour")
 _REASON_MISSING = "Enter a reason in the field Reason: limits are not changed without one."
 _TWICE = "There can be only one limit in {unit} per {period}. Change the existing limit instead."
 
@@ -40,6 +40,16 @@ class LimitForm(forms.ModelForm):
         widget=UnfoldAdminDecimalFieldWidget(attrs={"class": "butler-amount", "step": "any"}),
     )
 
+    carry_over_max = forms.DecimalField(
+        label="Carry-over",
+        required=False,
+        min_value=0,
+        max_digits=24,
+        decimal_places=9,
+        widget=UnfoldAdminDecimalFieldWidget(attrs={"class": "butler-amount", "step": "any"}),
+        help_text=Limit._meta.get_field("carry_over_max").help_text,
+    )
+
     class Meta:
         model = Limit
         fields = _TERMS
@@ -49,6 +59,8 @@ class LimitForm(forms.ModelForm):
         if self.instance.pk:
             self.fields["unit"].disabled = self.fields["period"].disabled = True
             self.initial["amount"] = format(self.instance.amount.normalize(), "f")
+            if (most := self.instance.carry_over_max) is not None:
+                self.initial["carry_over_max"] = format(most.normalize(), "f")
 
     @property
     def terms(self) -> keys.Terms:
@@ -96,7 +108,7 @@ class LimitsInline(TabularInline):
     model = Limit
     form = LimitForm
     formset = LimitFormSet
-    fields = ("unit", "period", "amount", "zone", "reset_hour", "usage")
+    fields = (*_TERMS, "usage")
     readonly_fields = ("usage",)
     extra = 0
     verbose_name_plural = "limits"

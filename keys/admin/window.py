@@ -38,6 +38,7 @@ class WindowAdmin(ReadOnlyAdmin):
         "ends_at",
         "bar",
         "amount",
+        "carried",
         "used",
         "committed",
         "free_amount",
@@ -107,7 +108,7 @@ class WindowAdmin(ReadOnlyAdmin):
 
     @display(description="Amount")
     def amount_of(self, window: Window) -> SafeString | str:
-        """The amount of the limit, in tokens or USD."""
+        """The amount of the limit with what was carried over, in tokens or USD."""
         return _figure(window.amount, window)
 
     @display(description="Free")

@@ -99,12 +99,23 @@ class Limit(models.Model):
         blank=True,
         help_text="Amounts of usage, in the unit of the limit, at which an alert is raised.",
     )
+    carry_over_max = quantity(
+        null=True,
+        blank=True,
+        help_text="The most that one period leaves to the next, in the unit of the limit. Empty: "
+        "each period begins with the amount alone.",
+    )
     removed_at = models.DateTimeField(null=True, blank=True)
     created_at = created_at_field()
 
     class Meta:
         ordering = ["scope", "unit", "period"]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(carry_over_max__isnull=True)
+                | Q(carry_over_max__gt=0) & ~Q(period="total"),
+                name="limit_carry_over_is_of_a_period_that_ends",
+            ),
             models.CheckConstraint(
                 condition=_each_in("threshold_percents", "smallint", 1, 1000)
                 & _each_in("threshold_amounts", "numeric", 0, 10**14),
@@ -161,7 +172,9 @@ class Window(models.Model):
     open ──the period ended, or the limit was removed──▶ closed (`closed_at`)
 
     A limit in force has exactly one open window. When it closes, what open allocations still have
-    moves to the next one, and `used` stays as the record. `amount` is that of the limit then.
+    moves to the next one, and `used` stays as the record. `amount` is that of the limit then and
+    what was `carried` over from the window before, which is counted once, when the window opens: a
+    charge that is adjusted later changes `used` of its own window only.
     """
 
     limit = models.ForeignKey(Limit, models.PROTECT, related_name="windows")
@@ -172,6 +185,11 @@ class Window(models.Model):
     amount = quantity()
     used = quantity(default=0)
     committed = quantity(default=0)
+    carried = quantity(
+        default=0,
+        db_default=0,
+        help_text="The part of the amount that was carried over from the period before.",
+    )
     next_threshold = quantity(
         null=True,
         help_text="The usage at which the next soft threshold of the budget is reached; empty "
@@ -197,6 +215,10 @@ class Window(models.Model):
                 condition=Q(closed_at__isnull=True) | Q(committed=0),
                 name="window_closed_has_nothing_committed",
             ),
+            models.CheckConstraint(
+                condition=Q(carried__gte=0, carried__lte=F("amount")),
+                name="window_carried_is_part_of_its_amount",
+            ),
         ]
         indexes = [
             # For every commit and settlement: the open windows of a scope.
@@ -209,6 +231,7 @@ class Window(models.Model):
             ),
         ]
         triggers = [
+            row_triggers.write_once("window_keeps_what_was_carried", "carried"),
             pgtrigger.Trigger(
                 name="window_commit_fits",
                 operation=pgtrigger.Update,
@@ -231,7 +254,7 @@ class Window(models.Model):
                     END IF;
                     RETURN NEW;
                 """,
-            )
+            ),
         ]
 
     def __str__(self) -> str:

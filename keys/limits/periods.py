@@ -60,6 +60,25 @@ def bounds(
     return _period_containing(at, first_day, following, tz, reset_hour)
 
 
+def count(
+    *,
+    period: str,
+    since: datetime,
+    until: datetime,
+    most: int,
+    zone: str,
+    reset_hour: int,
+    calendar: Calendar | None = None,
+) -> int:
+    """How many periods there are between two moments at which one begins; `most`, if there are
+    more. Refuses what `bounds` refuses."""
+    found, at = 0, since
+    while at < until and found < most:
+        _, at = bounds(period=period, at=at, zone=zone, reset_hour=reset_hour, calendar=calendar)
+        found += 1
+    return found
+
+
 def phrase(period: str) -> str:
     """`an hour`, `a day`, …, `in total`."""
     if period == "total":

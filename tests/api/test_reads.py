@@ -165,6 +165,7 @@ def test_me_says_what_i_may_still_spend_and_until_when(ada, fleet, now):
     assert 9 < Decimal(said["free_usd"]) < 10
     assert [row["scope"] for row in said["limits"]] == ["agent:ada", "centre:org"]
     assert (said["limits"][0]["used"], said["limits"][0]["committed"]) == ("810", "190")
+    assert (said["limits"][0]["carried"], said["limits"][1]["carried"]) == ("0", "0.000000000")
     assert said["until"] == said["limits"][0]["resets_at"] > now.isoformat()
     assert said["limits"][1]["resets_at"] is None
 

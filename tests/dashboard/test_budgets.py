@@ -368,6 +368,56 @@ def test_the_alerts_of_a_budget_are_shown_and_set_with_a_reason(staff, fleet):
     assert "Alerts at 80 %, 100 %" in html_of(staff, "/budgets/research")
 
 
+def without_tags(html):
+    return re.sub(r"<[^>]+>", "", html)
+
+
+def set_carry_over(client, **asked):
+    return client.post(
+        "/budgets/research?act=carry-over", {"reason": "agreed", **asked}, follow=True
+    )
+
+
+def test_what_is_carried_over_is_set_shown_and_kept_by_other_changes(staff, fleet, now):
+    of = Limit.objects.get(cost_centre="research")
+    html = html_of(staff, "/budgets/research")
+    assert "Carry over" in html
+    assert "Carries over" not in html
+    html = set_carry_over(staff, limit=of.pk, carry_over_max="12.5").content.decode()
+    assert "The limit of research carries over up to 12.5." in html
+    assert "Carries over up to $12.50" in without_tags(html)
+    assert 'value="12.5"' in html_of(staff, "/budgets/research", act="carry-over", limit=of.pk)
+    change(staff, "/budgets/research", limit=of.pk, amount="60")
+    Window.objects.filter(limit=of).update(ends_at=now)
+    keys.open_windows(now=timezone.now())
+    text = without_tags(html_of(staff, "/budgets/research"))
+    assert "$12.50 of it carried over" in text
+    assert "$72.50" in text
+    (row, _) = staff.get("/budgets/research").context["windows"].rows
+    assert (row["budget"], row["carried"]) == (Decimal("72.5"), Decimal("12.5"))
+    assert rows_of(staff, **USD_MONTH)["centre:research"]["carried"] == Decimal("12.5")
+    html = set_carry_over(staff, limit=of.pk, carry_over_max="").content.decode()
+    assert "The limit of research carries nothing over." in html
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"carry_over_max": "-1"}, {"carry_over_max": "x"}, {"carry_over_max": 1, "reason": ""}],
+)
+def test_a_carry_over_that_means_nothing_is_not_set(staff, fleet, asked):
+    of = Limit.objects.get(cost_centre="research")
+    assert "errorlist" in set_carry_over(staff, limit=of.pk, **asked).content.decode()
+    of.refresh_from_db()
+    assert of.carry_over_max is None
+
+
+def test_who_may_only_look_sets_no_carry_over(client, fleet):
+    person(client, "view_window", "view_limit")
+    of = Limit.objects.get(cost_centre="research")
+    assert "Carry over" not in html_of(client, "/budgets/research")
+    assert set_carry_over(client, limit=of.pk, carry_over_max=1).status_code == 403
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -112,6 +112,9 @@ def test_a_rise_above_the_policy_waits_for_a_second_person_and_is_made_then(deci
         ({"rise_percent_above": 50}, {"amount": 1_501}, True),
         ({}, {"amount": 1_001}, True),
         ({}, {"amount": 999}, False),
+        # With what is carried over, a day could have 5,001 tokens.
+        ({"tokens_above": Decimal(5_000)}, {"amount": 1_000, "carry_over_max": 4_001}, True),
+        ({"tokens_above": Decimal(5_000)}, {"amount": 1_000, "carry_over_max": 4_000}, False),
         # Another calendar begins a new window.
         ({"tokens_above": Decimal(5_000)}, {"amount": 900, "reset_hour": 5}, True),
     ],
@@ -119,6 +122,16 @@ def test_a_rise_above_the_policy_waits_for_a_second_person_and_is_made_then(deci
 def test_what_the_policy_says_waits(deciders, policy, terms, waits):
     in_force("limit", **policy)
     assert (propose(**terms) is not None) == waits
+
+
+def test_an_approved_carry_over_is_in_the_effect_and_set(deciders):
+    in_force("limit", tokens_above=Decimal(5_000))
+    approval = propose(1_000, carry_over_max=6_000)
+    assert approval.effect.splitlines()[1] == (
+        "Then: 1,000 tokens per day, resets at 0:00 UTC, carries over up to 6,000 to the next day."
+    )
+    approve(approval)
+    assert Limit.objects.get().carry_over_max == 6_000
 
 
 def test_the_end_of_a_limit_waits_too(deciders):

@@ -183,12 +183,13 @@ def nvidia(db):
 
 def test_a_key_is_added_with_its_limit_and_its_secret_is_never_shown(staff, nvidia):
     limits = row(0, "tokens", "day", "5000000") | {"limits-TOTAL_FORMS": 1}
+    limits |= {"limits-0-carry_over_max": "250000"}
     wanted = new_key(reason="bought", **limits)
     answer = staff.post(page("apikey_add"), wanted, follow=True)
     added = ApiKey.objects.get()
     assert (added.slug, added.priority, added.status) == ("nvidia-7", 5, "active")
     assert security.unseal_from(added, "secret") == SECRET
-    assert added.limits.get().amount == 5_000_000
+    assert (added.limits.get().amount, added.limits.get().carry_over_max) == (5_000_000, 250_000)
     assert (added.price.input, added.price.source) == (Decimal("0.001"), "grace")
     responses = [
         answer,

@@ -23,6 +23,13 @@ DAMAGES = {
     "3 allocation-held": "UPDATE keys_charge SET held_tokens = held_tokens + 1",
     "3 allocation-used": "UPDATE keys_allocation SET used_cost = used_cost + 1",
     "3 window-used": "UPDATE keys_window SET used = used + 1",
+    "3 window-amount": "UPDATE keys_window SET amount = amount + 1",
+    "3 window-carried": """UPDATE keys_window SET carried = 1, amount = amount + 1;
+        INSERT INTO keys_window (limit_id, scope, unit, starts_at, ends_at, amount, used, committed,
+                                 closed_at)
+        SELECT limit_id, scope, unit, starts_at - interval '1 day', starts_at, 5, 5, 0, now()
+          FROM keys_window
+    """,
     "3 one-open-window": "UPDATE keys_window SET closed_at = now(), committed = 0",
     "6 adjusted-charge-is-final": "UPDATE keys_charge SET hold_expired_at = now()",
     "6 charge-is-in-one-place": f"{_COPY} INSERT INTO keys_charge_2000_01 TABLE ONLY keys_charge",

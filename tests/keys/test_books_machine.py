@@ -21,6 +21,8 @@ from hypothesis.stateful import (
 
 from common.refusal import Refusal
 from keys import services as keys
+from keys.identity.queries.organisation import calendar
+from keys.limits.periods import bounds
 from keys.models import Agent, Allocation, ApiKey, Charge, CostCentre, Limit, Period, Window
 from keys.refusals import ReportRefused
 from keys.supply.pricing import Rates
@@ -59,6 +61,8 @@ class Office(RuleBasedStateMachine):
         # What the test knows by itself: states of charges (`charged`: settled since its hold
         # expired), tokens used by each allocation.
         self.statuses, self.used = {}, {}
+        # The open window of each limit with its terms, as they were after the step before.
+        self.open_windows = {}
 
     @property
     def now(self):
@@ -76,7 +80,8 @@ class Office(RuleBasedStateMachine):
         self.set_limit(1, "usd", "month", 2, zone="America/New_York", hour=3)
         self.set_limit(2, "usd", "total", 3, zone="UTC", hour=0)
         self.set_limit(3, "tokens", "day", 2, zone="Asia/Tokyo", hour=5)
-        self.set_limit(5, "usd", "month", 3, zone="Europe/Berlin", hour=0)
+        self.set_limit(5, "usd", "month", 3, zone="Europe/Berlin", hour=0, carry=2)
+        self.set_limit(6, "tokens", "hour", 3, zone="UTC", hour=0, carry=3)
         for agent, provider in (("ada", "openai"), ("bob", None), ("carol", "dust")):
             self.lend(agent, tokens=20_000, provider=provider, ttl_seconds=100_000)
             self.hold(-1, [3_000, 500])
@@ -245,9 +250,11 @@ class Office(RuleBasedStateMachine):
         amount=st.sampled_from([None, 0, 1, 2, 2, 3, 3, 3]),
         zone=st.sampled_from(ZONES),
         hour=st.sampled_from([0, 2, 23]),
+        carry=st.sampled_from([0, 0, 1, 2, 3]),
     )
-    def set_limit(self, subject, unit, period, amount, zone, hour):
-        """Add a limit, raise it, lower it, move it to another calendar, remove one."""
+    def set_limit(self, subject, unit, period, amount, zone, hour, carry=0):
+        """Add a limit, raise it, lower it, move it to another calendar, remove one; let it carry
+        over what is left, or not."""
         if amount is None:
             limits = list(Limit.objects.filter(removed_at=None).order_by("pk"))
             if limits:
@@ -256,10 +263,17 @@ class Office(RuleBasedStateMachine):
                 )
             return
         model, pk = SUBJECTS[subject]
-        amount, hour = AMOUNTS[unit][amount], 0 if period == "hour" else hour
+        terms = keys.Terms(
+            unit=unit,
+            period=period,
+            amount=AMOUNTS[unit][amount],
+            zone=zone,
+            reset_hour=0 if period == "hour" else hour,
+            carry_over_max=None if period == "total" else AMOUNTS[unit][carry],
+        )
         keys.set_limit(
             model.objects.get(pk=pk),
-            terms=keys.Terms(unit=unit, period=period, amount=amount, zone=zone, reset_hour=hour),
+            terms=terms,
             reason="",
             actor=ACTOR,
             now=self.now,
@@ -351,6 +365,19 @@ class Office(RuleBasedStateMachine):
                 self.statuses
             )
 
+    @invariant()
+    def carries_over_what_was_left(self):
+        """A window that this step opened got what the one before left by the terms of then."""
+        rows = Window.objects.filter(closed_at=None).select_related("limit")
+        now_open = {row.limit_id: row for row in rows}
+        for limit, window in now_open.items():
+            before = self.open_windows.get(limit, window)
+            if before.pk != window.pk:
+                assert window.carried == carried_by_hand(before, window.starts_at, self.calendar)
+            else:
+                assert window.carried == before.carried
+        self.open_windows, self.calendar = now_open, calendar()
+
     def one_of(self, rows, which):
         """Any of them."""
         return rows[which % len(rows)]
@@ -361,6 +388,23 @@ class Office(RuleBasedStateMachine):
             service(**arguments)
         except Refusal:
             return
+
+
+def carried_by_hand(window, starts_at, calendar):
+    """What is carried over from `window` into the one from `starts_at`, period by period."""
+    limit, at = window.limit, window.ends_at
+    most = limit.carry_over_max or Decimal(0)
+    carried = max(min(most, window.amount - window.used - window.committed), 0)
+    while at < starts_at:
+        _, at = bounds(
+            period=limit.period,
+            at=at,
+            zone=limit.zone,
+            reset_hour=limit.reset_hour,
+            calendar=calendar,
+        )
+        carried = max(min(most, limit.amount + carried - window.committed), 0)
+    return carried
 
 
 @pytest.mark.django_db(transaction=True)

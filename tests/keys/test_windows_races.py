@@ -54,6 +54,39 @@ def test_fifty_at_the_turn_of_the_hour_open_one_window_of_each_limit(people, at_
     assert_books_balance()
 
 
+def test_fifty_at_midnight_carry_over_once(people, at_once):
+    add_key("nvidia-1", per_day=None)
+    ada = Agent.objects.get(pk="ada")
+    limit(ada, 10_000, carry_over_max=9_000)
+    allocation = allocate(tokens=5_000, now=BEFORE)
+    report(allocation, 2_000, now=BEFORE)
+    # Of 10,000 tokens, 2,000 are used and 3,000 committed.
+    answers = at_once(lambda _: allocate(tokens=300, now=AFTER), times=50)
+    assert refused(answers, LimitReached) == 10
+    window = open_window("agent:ada")
+    assert (window.carried, window.amount, window.committed) == (5_000, 15_000, 15_000)
+    assert Window.objects.count() == 2
+    assert_books_balance()
+
+
+def test_a_limit_lowered_while_its_window_turns_keeps_what_is_carried_over(people):
+    add_key("nvidia-1", per_day=None)
+    ada = Agent.objects.get(pk="ada")
+    limit(ada, 10_000, carry_over_max=9_000)
+    overtaken(first=turn, then=lambda: limit(ada, 4_000, now=AFTER))
+    assert (open_window("agent:ada").amount, open_window("agent:ada").carried) == (13_000, 9_000)
+    assert_books_balance()
+
+
+def test_a_refusal_that_waited_for_the_new_window_knows_what_was_carried_over(people):
+    add_key("nvidia-1", per_day=None)
+    limit(Agent.objects.get(pk="ada"), 10_000, carry_over_max=9_000)
+    with pytest.raises(LimitReached) as refusal:
+        overtaken(first=turn, then=lambda: allocate(tokens=19_001, now=AFTER))
+    assert [window.carried for window in refusal.value.windows] == [9_000]
+    assert_books_balance()
+
+
 def test_fifty_allocations_at_midnight_are_all_in_the_new_windows(people, at_once):
     limit(add_key("nvidia-1"), 10_000_000, period="month")
     limit(Agent.objects.get(pk="ada"), 10_000_000)

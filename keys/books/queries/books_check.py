@@ -164,6 +164,34 @@ CHECKS = [
         ),
     ),
     Check(
+        "3 window-amount",
+        "the amount of an open window = that of its limit and what was carried over into it",
+        """
+        SELECT w.id AS window, w.scope, w.unit, w.amount, w.carried, l.amount AS of_limit
+          FROM keys_window w JOIN keys_limit l ON l.id = w.limit_id
+         WHERE w.closed_at IS NULL AND w.amount <> l.amount + w.carried
+        """,
+    ),
+    Check(
+        "3 window-carried",
+        "what was carried over is no more than the window right before left when it ended",
+        # Not its exact amount: what was committed then, and the cap, are not in the rows.
+        """
+        SELECT w.id AS window, w.scope, w.unit, w.carried, p.amount - p.used + a.late AS left_then
+          FROM keys_window w
+          JOIN keys_window p ON p.limit_id = w.limit_id AND p.ends_at = w.starts_at,
+               -- Usage that was corrected after the end.
+               LATERAL (
+                SELECT keys_in_unit(w.unit, coalesce(sum(j.tokens), 0), coalesce(sum(j.cost), 0))
+                           AS late
+                  FROM keys_adjustment j JOIN keys_allocation o ON o.id = j.allocation_id
+                 WHERE j.settled_at >= p.starts_at AND j.settled_at < p.ends_at
+                   AND j.created_at >= p.ends_at
+                   AND (w.scope = 'key:' || j.api_key_id OR w.scope = ANY(o.payers))) a
+         WHERE w.carried > 0 AND w.carried > p.amount - p.used + a.late
+        """,
+    ),
+    Check(
         "3 one-open-window",
         "every limit in force has exactly one open window, its last",
         """

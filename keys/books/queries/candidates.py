@@ -71,6 +71,7 @@ def lacking_windows(
             amount=_amount(window.amount, window.unit),
             used=_amount(window.used, window.unit),
             committed=_amount(window.committed, window.unit),
+            carried=_amount(window.carried, window.unit),
             needed=_amount(tokens if window.unit == "tokens" else cost, window.unit),
             resets_at=None if window.period == "total" else window.ends_at,
         )

@@ -12,6 +12,7 @@ from django.db.models import Count, Prefetch, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from keys.limits import periods
+from keys.limits.carry_over import carried_over
 from keys.limits.periods import Calendar
 from keys.limits.queries.budgets import granted
 from keys.models import ROTATION_NEEDED, Allocation, Limit, Organisation, Window
@@ -23,9 +24,10 @@ _NOTHING = Decimal(0)
 @dataclass(frozen=True, kw_only=True)
 class Meter:
     """A limit at one moment: `used`, `committed` and `free` of `amount`, in its unit, with what is
-    `granted` beside it.
+    `granted` beside it. `carried`: the part of `amount` that was carried over.
 
-    A window whose period has ended and that is not closed yet counts as reset: nothing is used.
+    A window whose period has ended and that is not closed yet counts as reset: nothing is used, and
+    what it leaves is carried over.
     """
 
     limit_id: int
@@ -40,6 +42,7 @@ class Meter:
     starts_at: datetime
     resets_at: datetime
     granted: Decimal = _NOTHING
+    carried: Decimal = _NOTHING
 
     @property
     def free(self) -> Decimal:
@@ -66,13 +69,18 @@ def midnight(now: datetime) -> datetime:
 def meter_of(limit: Limit, window: Any, *, now: datetime) -> Meter:
     """The open window of a limit as of `now`, which was read by `with_open_windows`."""
     starts_at, resets_at = _period(limit, window, now)
+    amount, carried = window.amount, window.carried
+    if window.ends_at <= now:
+        carried = carried_over(limit, window, starts_at=starts_at, calendar=_calendar(window))
+        amount = limit.amount + carried
     return Meter(
         limit_id=limit.pk,
         window_id=window.pk,
         scope=window.scope,
         unit=window.unit,
         period=limit.period,
-        amount=window.amount,
+        amount=amount,
+        carried=carried,
         used=_NOTHING if window.ends_at <= now else window.used,
         committed=window.committed,
         zone=limit.zone,
@@ -90,9 +98,13 @@ def _period(limit: Limit, window: Any, now: datetime) -> tuple[datetime, datetim
         at=now,
         zone=limit.zone,
         reset_hour=limit.reset_hour,
-        calendar=Calendar(window.week_starts, window.fiscal_year_starts),
+        calendar=_calendar(window),
     )
     return (max(starts_at, window.ends_at) if window.ends_at <= now else starts_at), resets_at
+
+
+def _calendar(window: Any) -> Calendar:
+    return Calendar(window.week_starts, window.fiscal_year_starts)
 
 
 def with_open_windows(limits: QuerySet[Limit]) -> QuerySet[Any]:

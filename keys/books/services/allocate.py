@@ -13,8 +13,16 @@ from common.statements import fetch, instance
 from keys.books import selection, sql, transactions
 from keys.books.services.allocation_request import AllocationRequest
 from keys.books.services.key_selection import Asker, decide, look, resolve_aliases
+from keys.limits.services.windows import scopes_to_carry_over
 from keys.models import Allocation, ModelMismatch
-from keys.refusals import Busy, IdempotencyMismatch, LimitReached, NoKeyCapacity, NotAllowed
+from keys.refusals import (
+    Busy,
+    IdempotencyMismatch,
+    LimitReached,
+    NoKeyCapacity,
+    NoRoom,
+    NotAllowed,
+)
 from keys.supply import pricing
 from keys.supply.queries.prices import price_of
 from security import audit
@@ -95,11 +103,20 @@ def _try_to_allocate(
         earlier = _look(agent, request, idempotency_key, now).earlier if idempotency_key else None
         if earlier:
             return _check_same_request(Allocation.objects.get(pk=earlier), request), False
+        _open_windows_first(refusal, now)
         return refusal
     new = _new_allocation(meant, asker, idempotency_key=idempotency_key, decision=decision, now=now)
     new.session_id, new.asked = session_id, request.as_json()
     lent = _commit(new, asker, verdicts=selection.to_json(decision), actor=actor)
     return (lent, True) if lent else None
+
+
+def _open_windows_first(refusal: Refusal, now: datetime) -> None:
+    """Raise OverWindows where the refusal may lack what the next windows get by carry-over."""
+    windows = refusal.windows if isinstance(refusal, NoRoom) else []
+    is_over = any(window.resets_at and window.resets_at <= now for window in windows)
+    if is_over and (scopes := scopes_to_carry_over(now=now)):
+        raise transactions.OverWindows(scopes, now)
 
 
 def _look(

@@ -14,9 +14,11 @@ from keys.audit_actions import Action
 from keys.books import selection, sql, transactions
 from keys.books.queries.candidates import candidates, served_prices
 from keys.books.queries.freezes import is_frozen_key
+from keys.books.selection import Candidate
 from keys.books.sql.locks import LockedRow
 from keys.books.sql.rotate import Share
 from keys.identity.queries.allow_lists import allow_lists_of
+from keys.limits.services.windows import open_windows, scopes_to_carry_over
 from keys.limits.sql import GRANTED
 from keys.models import Allocation, ApiKey, Charge, Price, Rotation
 from keys.refusals import (
@@ -79,6 +81,14 @@ def rotate(
 
 def _best_other(allocation: Allocation, *, without: set[str], now: datetime) -> str | None:
     """The slug of the best other key for the rest of the allocation; None without one."""
+    chosen = _choose_other(allocation, without, now)
+    # What limits carry over is known when their next windows are opened.
+    if chosen is None and open_windows(scopes=scopes_to_carry_over(now=now), now=now):
+        chosen = _choose_other(allocation, without, now)
+    return chosen and chosen.slug
+
+
+def _choose_other(allocation: Allocation, without: set[str], now: datetime) -> Candidate | None:
     models = list(served_prices(allocation.api_key_id, allocation.named_models))
     others = [
         candidate
@@ -90,14 +100,13 @@ def _best_other(allocation: Allocation, *, without: set[str], now: datetime) -> 
         )
         if candidate.slug != allocation.api_key_id and candidate.slug not in without
     ]
-    decision = selection.choose(
+    return selection.choose(
         others,
         tokens=max(allocation.allocated - allocation.used, 1),
         provider=allocation.api_key.provider_id,
         wire_format=allocation.wire_format,
         free_min=settings.CANDIDATE_FREE_TOKENS_MIN,
-    )
-    return decision.chosen.slug if decision.chosen else None
+    ).chosen
 
 
 @transactions.in_books

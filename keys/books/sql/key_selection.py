@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from common.statements import Statement
 from keys.books.selection import Candidate
-from keys.limits.sql import granted
+from keys.limits.sql import granted, left
 from keys.supply.sql import WISHED
 
 
@@ -34,7 +34,10 @@ class AskerRow(NamedTuple):
 
 
 class LackingWindow(NamedTuple):
-    """An open window without room for the request; the amounts are in its `unit`."""
+    """An open window without room for the request; the amounts are in its `unit`.
+
+    `carried`: the part of `amount` that was carried over.
+    """
 
     window_id: int
     scope: str
@@ -43,6 +46,7 @@ class LackingWindow(NamedTuple):
     amount: Decimal
     used: Decimal
     committed: Decimal
+    carried: Decimal
     ends_at: datetime
 
 
@@ -76,9 +80,10 @@ LOOK = Statement(
     -- What each open window of the payers has free, with the grants that run.
     free AS (
         SELECT w.unit,
-               w.amount + g.amount - w.committed
-                   - CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS left
-          FROM keys_window w CROSS JOIN LATERAL ("""  # noqa: S608 - a constant
+               g.amount + """  # noqa: S608 - constants
+    + left("w", at="%(now)s")
+    + """ AS left
+          FROM keys_window w CROSS JOIN LATERAL ("""
     + granted("w", at="%(now)s")
     + """) g
          WHERE w.scope = ANY((SELECT payers FROM asking)::text[]) AND w.closed_at IS NULL
@@ -156,11 +161,12 @@ CANDIDATES = Statement(
     -- What the tightest open window of each key and unit has free.
     free AS (
         SELECT scope,
-               min(amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END)
-                   FILTER (WHERE unit = 'tokens') AS tokens,
-               min(amount - committed - CASE WHEN ends_at > %(now)s THEN used ELSE 0 END)
-                   FILTER (WHERE unit = 'usd') AS usd
-          FROM keys_window WHERE closed_at IS NULL AND scope LIKE 'key:%%' GROUP BY scope
+               min("left") FILTER (WHERE unit = 'tokens') AS tokens,
+               min("left") FILTER (WHERE unit = 'usd') AS usd
+          FROM (SELECT scope, unit, """
+    + left("w", at="%(now)s")
+    + """ AS "left" FROM keys_window w WHERE closed_at IS NULL AND scope LIKE 'key:%%') AS each
+         GROUP BY scope
     ),
     -- What is frozen.
     frozen AS (
@@ -205,15 +211,18 @@ CANDIDATES = Statement(
 # Windows without room for the request, for the text of a refusal.
 LACKING = Statement(
     """
-    SELECT w.id AS window_id, l.scope, w.unit, l.period, w.amount + g.amount AS amount,
-           CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS used, w.committed, w.ends_at
+    SELECT w.id AS window_id, l.scope, w.unit, l.period,
+           w.amount - CASE WHEN w.ends_at > %(now)s THEN 0 ELSE w.carried END + g.amount AS amount,
+           CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS used, w.committed,
+           CASE WHEN w.ends_at > %(now)s THEN w.carried ELSE 0 END AS carried, w.ends_at
       FROM keys_window w JOIN keys_limit l ON l.id = w.limit_id
-     CROSS JOIN LATERAL ("""  # noqa: S608 - a constant
+     CROSS JOIN LATERAL ("""  # noqa: S608 - constants
     + granted("w", at="%(now)s")
     + """) g
      WHERE w.closed_at IS NULL AND w.scope = ANY(%(scopes)s)
-       AND w.amount + g.amount - w.committed
-               - CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END
+       AND g.amount + """
+    + left("w", at="%(now)s")
+    + """
            < keys_in_unit(w.unit, %(tokens)s, %(cost)s)
      ORDER BY w.ends_at, w.id
      LIMIT 20

@@ -21,18 +21,24 @@ from django.db.models.functions import Coalesce, Extract
 from common.money_fields import quantity
 from keys.models import CostCentre, Grant, Limit, Unit, Window
 
-_AMOUNT = quantity()
+_NOTHING = Value(Decimal(0), output_field=quantity())
 # Of a period, in percent: before that much is over, its pace says nothing.
 _PACE_PERCENT_MIN = 10
 
 
 def monthly_budgets(centres: QuerySet[CostCentre], *, now: datetime) -> dict[str, Decimal | None]:
-    """The monthly limit in US dollars of each of `centres`, with what grants allow in addition now;
-    None without a limit. One query."""
+    """What each of `centres` may use this month by its limit in US dollars, with what was carried
+    over and what grants allow in addition now; None without a limit. One query."""
     limits = Limit.objects.filter(
         cost_centre=OuterRef("pk"), removed_at=None, unit=Unit.USD, period="month"
     )
-    budget = limits.order_by().annotate(total=F("amount") + granted("pk", now)).values("total")
+    carried = Window.objects.filter(limit=OuterRef("pk"), closed_at=None, ends_at__gt=now)
+    total = (
+        F("amount")
+        + Coalesce(Subquery(carried.order_by().values("carried")[:1]), _NOTHING)
+        + granted("pk", now)
+    )
+    budget = limits.order_by().annotate(total=total).values("total")
     return dict(centres.annotate(budget=Subquery(budget)).values_list("slug", "budget"))
 
 
@@ -68,7 +74,7 @@ def granted(limit: str, now: datetime) -> Combinable:
     """What grants allow in addition now to the limit that the column `limit` names."""
     running = Grant.objects.filter(limit=OuterRef(limit), starts_at__lte=now, ends_at__gt=now)
     total = running.order_by().values("limit").annotate(total=Sum("amount")).values("total")
-    return Coalesce(Subquery(total), Value(Decimal(0), output_field=_AMOUNT))
+    return Coalesce(Subquery(total), _NOTHING)
 
 
 def _seconds(duration: Combinable) -> Combinable:

@@ -42,11 +42,13 @@ CAPACITY = Statement(
            min(w.ends_at) FILTER (WHERE w.ends_at > %(at)s) AS resets_at
       FROM keys_apikey k
       LEFT JOIN LATERAL (
-               SELECT w.amount, u.used, w.committed, w.ends_at,
-                      greatest(w.amount - u.used - w.committed, 0) AS free
+               SELECT u.amount, u.used, w.committed, w.ends_at,
+                      greatest(u.amount - u.used - w.committed, 0) AS free
                  FROM keys_window w,
                       -- The period of a window that is not closed yet may be over.
-                      LATERAL (SELECT CASE WHEN w.ends_at > %(at)s THEN w.used ELSE 0 END AS used) u
+                      LATERAL (SELECT CASE WHEN w.ends_at > %(at)s THEN w.used ELSE 0 END AS used,
+                                      w.amount - CASE WHEN w.ends_at > %(at)s THEN 0
+                                                      ELSE w.carried END AS amount) u
                 WHERE w.scope = 'key:' || k.slug AND w.closed_at IS NULL AND w.unit = 'tokens'
                 ORDER BY free LIMIT 1
            ) w ON true

@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from keys.audit_actions import Action
 from keys.limits import periods
@@ -30,13 +31,15 @@ _SUBJECTS: dict[type[Any], tuple[str, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """The terms of a limit. `amount` is in whole tokens or in USD (9 places)."""
+    """The terms of a limit. `amount` is in whole tokens or in USD (9 places), as is
+    `carry_over_max`, the most that one period leaves to the next; None or 0: nothing."""
 
     unit: str
     period: str
     amount: Decimal | int | str
     zone: str = "UTC"
     reset_hour: int = 0
+    carry_over_max: Decimal | int | str | None = None
 
     def check(self) -> Decimal:
         """The amount as a number. Refusals: WrongValue."""
@@ -55,19 +58,35 @@ class Terms:
             raise WrongValue(
                 "A limit per hour resets on the hour. Use 0 as the reset hour.", field="reset_hour"
             )
-        return self._check_amount()
+        self.check_carry_over()
+        return self._check_number(self.amount, "the amount", field="amount")
 
-    def _check_amount(self) -> Decimal:
+    def check_carry_over(self) -> Decimal | None:
+        """The most that is carried over as a number; None: nothing. Refusals: WrongValue."""
+        if self.carry_over_max is None:
+            return None
+        most = self._check_number(
+            self.carry_over_max, "the most that is carried over", field="carry_over_max"
+        )
+        if most and self.period == Period.TOTAL:
+            raise WrongValue(
+                "A limit in total never resets, so it carries nothing over. Leave the carry-over "
+                "empty.",
+                field="carry_over_max",
+            )
+        return most or None
+
+    def _check_number(self, number: Decimal | int | str, name: str, *, field: str) -> Decimal:
         places = 0 if self.unit == "tokens" else 9
         with suppress(InvalidOperation):
-            amount = Decimal(self.amount)
+            amount = Decimal(number)
             finite = amount.is_finite() and 0 <= amount <= _AMOUNT_MAX
             if finite and amount == round(amount, places):
                 return amount
         raise WrongValue(
             "Use a whole number of tokens, or USD with up to 9 decimal places, from 0 to "
-            f"{_AMOUNT_MAX:,f} as the amount.",
-            field="amount",
+            f"{_AMOUNT_MAX:,f} as {name}.",
+            field=field,
         )
 
 
@@ -76,7 +95,8 @@ def set_limit(subject: Subject, *, terms: Terms, reason: str, actor: Actor, now:
     """Give `subject` a limit, or change the one it has for this unit and period.
 
     A new limit counts what was used in its period and is committed already. Lowering one below that
-    blocks new commitments and breaks nothing. Refusals: WrongValue.
+    blocks new commitments and breaks nothing. What was carried over into the running period stays;
+    another carry-over counts from its end on. Refusals: WrongValue.
     """
     return give_limit(subject, terms=terms, reason=reason, actor=actor, now=now)
 
@@ -96,13 +116,14 @@ def give_limit(
     limit = limit or Limit(**_which(subject, unit=terms.unit, period=terms.period))
     calendar_changed = (limit.zone, limit.reset_hour) != (terms.zone, terms.reset_hour)
     limit.amount, limit.zone, limit.reset_hour = amount, terms.zone, terms.reset_hour
+    limit.carry_over_max = terms.check_carry_over()
     limit.save()
     if before is None:
         windows.first_window(limit, now=now)
     elif calendar_changed:
         windows.recount_window(limit, now=now)
     else:
-        limit.windows.filter(closed_at=None).update(amount=amount)
+        limit.windows.filter(closed_at=None).update(amount=amount + F("carried"))
     if before and before != terms_of(limit):
         arm(list(limit.windows.filter(closed_at=None).values_list("pk", flat=True)), at=now)
     if before != terms_of(limit):
@@ -181,8 +202,15 @@ def terms_of(limit: Limit) -> dict[str, object]:
     """The terms of a limit as the audit records them, with the amount under a name such as
     `tokens_per_day`."""
     name = "in_total" if limit.period == Period.TOTAL else f"per_{limit.period}"
+    carries_over = limit.carry_over_max is not None
     return {
-        f"{limit.unit}_{name}": format(limit.amount.normalize(), "f"),
+        f"{limit.unit}_{name}": _plain(limit.amount),
         "zone": limit.zone,
         "reset_hour": limit.reset_hour,
+        **({"carry_over_max": _plain(limit.carry_over_max)} if carries_over else {}),
     }
+
+
+def _plain(amount: Decimal) -> str:
+    """The amount without exponent and trailing zeros."""
+    return format(amount.normalize(), "f")

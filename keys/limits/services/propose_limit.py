@@ -35,8 +35,9 @@ def propose_limit(
 ) -> Approval | None:
     """Set a limit as `set_limit` does, or ask for an approval.
 
-    A first limit and a lower one need none. Another calendar counts as a rise without measure: it
-    can begin a new window. Returns the approval, or None when the limit was set. Refusals:
+    A first limit and a lower one need none. A rise is one of the amount, or of the most that a
+    period can allow with what is carried over. Another calendar counts as a rise without measure:
+    it can begin a new window. Returns the approval, or None when the limit was set. Refusals:
     WrongValue.
     """
     amount = terms.check()
@@ -45,13 +46,7 @@ def propose_limit(
     limit = limit_in_force(subject, unit=terms.unit, period=terms.period)
     if limit and _same(limit, terms, amount):
         return None
-    same_calendar = not limit or _calendar(limit) == _calendar(terms)
-    needs_second_person = policy_of(LIMIT).needs_second_person(
-        unit=terms.unit,
-        before=limit.amount if limit else None,
-        after=amount if same_calendar else None,
-    )
-    if needs_second_person:
+    if _needs_second_person(limit, terms, amount):
         return _ask(subject, limit, terms, reason=reason, actor=actor, now=now)
     give_limit(subject, terms=terms, reason=reason, actor=actor, now=now)
     return None
@@ -69,12 +64,30 @@ def propose_limit_removal(
     return None
 
 
+def _needs_second_person(limit: Limit | None, terms: Terms, amount: Decimal) -> bool:
+    policy, unit = policy_of(LIMIT), terms.unit
+    if limit is None:
+        return policy.needs_second_person(unit=unit, before=None, after=amount)
+    if _calendar(limit) != _calendar(terms):
+        return policy.needs_second_person(unit=unit, before=limit.amount, after=None)
+    most_before = limit.amount + (limit.carry_over_max or 0)
+    most_after = amount + (terms.check_carry_over() or 0)
+    rises = {(limit.amount, amount), (most_before, most_after)}
+    return any(
+        policy.needs_second_person(unit=unit, before=before, after=after) for before, after in rises
+    )
+
+
 def _calendar(terms: Limit | Terms) -> tuple[str, int]:
     return terms.zone, terms.reset_hour
 
 
 def _same(limit: Limit, terms: Terms, amount: Decimal) -> bool:
-    return (limit.amount, _calendar(limit)) == (amount, _calendar(terms))
+    return (limit.amount, limit.carry_over_max, _calendar(limit)) == (
+        amount,
+        terms.check_carry_over(),
+        _calendar(terms),
+    )
 
 
 def _ask(
@@ -99,6 +112,11 @@ def _ask(
                 "amount": str(terms.amount),
                 "zone": terms.zone,
                 "reset_hour": terms.reset_hour,
+                **(
+                    {"carry_over_max": str(carried)}
+                    if (carried := terms.check_carry_over())
+                    else {}
+                ),
             },
         },
         effect=f"Now: {_words(limit)}.\nThen: {_words(terms)}.",
@@ -130,7 +148,15 @@ def _words(terms: Limit | Terms | None) -> str:
         return "no limit"
     period = "in total" if terms.period == Period.TOTAL else f"per {terms.period}"
     unit = "USD" if terms.unit == Unit.USD else "tokens"
-    return f"{formatting.group_digits(Decimal(terms.amount))} {unit} {period}{_reset(terms)}"
+    amount = formatting.group_digits(Decimal(terms.amount))
+    return f"{amount} {unit} {period}{_reset(terms)}{_carry_over(terms)}"
+
+
+def _carry_over(terms: Limit | Terms) -> str:
+    if not terms.carry_over_max:
+        return ""
+    most = formatting.group_digits(Decimal(terms.carry_over_max))
+    return f", carries over up to {most} to the next {terms.period}"
 
 
 def _reset(terms: Limit | Terms) -> str:

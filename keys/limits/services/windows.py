@@ -1,16 +1,17 @@
-"""Windows follow the calendar: open the next one, carry over what is committed, count again."""
+"""Windows follow the calendar: open the next one with what is committed, count again."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Max, Min, QuerySet
+from django.db.models import F, Max, Min, QuerySet
 
 from common.statements import fetch
 from keys.audit_actions import Action
 from keys.identity.queries.organisation import calendar
 from keys.limits import periods, sql
+from keys.limits.carry_over import carried_over
 from keys.limits.periods import Calendar
 from keys.limits.services.thresholds import arm
 from keys.limits.sql.recount import Committed, Used
@@ -26,7 +27,8 @@ _CALENDAR = Actor.job("calendar")
 def open_windows(*, scopes: Iterable[str] | None = None, now: datetime) -> int:
     """Open the next window of every limit whose open window has ended; returns how many.
 
-    What open allocations still have carries over; the closed window keeps what was used in it.
+    What open allocations still have moves to it, and what the limit carries over; the closed window
+    keeps what was used in it.
     `scopes` limits this to windows of these scopes. A second call changes nothing.
     """
     over = Window.objects.filter(closed_at=None, ends_at__lte=now)
@@ -37,6 +39,14 @@ def open_windows(*, scopes: Iterable[str] | None = None, now: datetime) -> int:
     while batch := list(over.order_by("pk").values_list("pk", flat=True)[:_ROLLED_OVER_AT_ONCE]):
         opened += _open(batch, now=now)
     return opened
+
+
+def scopes_to_carry_over(*, now: datetime) -> list[str]:
+    """The scopes of windows that have ended by `now` and may leave something to the next ones,
+    which nothing has opened yet."""
+    over = Window.objects.filter(closed_at=None, ends_at__lte=now)
+    carrying = over.filter(limit__carry_over_max__isnull=False)
+    return sorted(set(carrying.values_list("scope", flat=True)))
 
 
 @transaction.atomic(durable=True)
@@ -60,26 +70,29 @@ def roll_over(windows: QuerySet[Window], *, now: datetime) -> int:
 
 def _open_next(window: Window, fiscal: Calendar, *, now: datetime) -> Window:
     committed, limit = window.committed, window.limit
-    window.committed, window.closed_at = 0, now
-    window.save(update_fields=["committed", "closed_at"])
     starts_at, ends_at = period_of(limit, fiscal, at=now)
     # Where the organisation's calendar changed, the period began while this window still ran.
     starts_at = max(starts_at, window.ends_at)
+    carried = carried_over(limit, window, starts_at=starts_at, calendar=fiscal)
+    window.committed, window.closed_at = 0, now
+    window.save(update_fields=["committed", "closed_at"])
     following = Window.objects.create(
         limit=limit,
         scope=limit.scope,
         unit=limit.unit,
         starts_at=starts_at,
         ends_at=ends_at,
-        amount=limit.amount,
+        amount=limit.amount + carried,
+        carried=carried,
         committed=committed,
     )
+    carries = {"carried": _plain(carried)} if limit.carry_over_max is not None else {}
     audit.record(
         actor=_CALENDAR,
         action=Action.WINDOW_OPEN,
         subject=limit.scope,
         before={"used": _plain(window.used), "amount": _plain(window.amount)},
-        after={"starts_at": starts_at, "committed": _plain(committed)},
+        after={"starts_at": starts_at, "committed": _plain(committed), **carries},
         reason=f"the {limit.period} of the limit in {limit.unit} ended",
         at=now,
     )
@@ -92,7 +105,8 @@ def _plain(amount: Decimal) -> str:
 
 
 def first_window(limit: Limit, *, now: datetime) -> Window:
-    """Open the first window of a limit with what is already used and committed.
+    """Open the first window of a limit with what is already used and committed. Nothing is carried
+    over into it.
 
     Joins the caller's transaction, which has called `take_books_alone`.
     """
@@ -151,9 +165,12 @@ def recount_window(limit: Limit, *, now: datetime) -> None:
     """Give a limit's open window the bounds of its new calendar and what was used within them.
 
     The window stays open: closed early, it would end while other transactions still settle in it.
-    Joins the caller's transaction, which has called `take_books_alone`.
+    It keeps what was carried over into it. Joins the caller's transaction, which has called
+    `take_books_alone`.
     """
-    limit.windows.filter(closed_at=None).update(amount=limit.amount, **_recount(limit, now=now))
+    limit.windows.filter(closed_at=None).update(
+        amount=limit.amount + F("carried"), **_recount(limit, now=now)
+    )
 
 
 def _recount(limit: Limit, *, now: datetime) -> dict[str, object]:

@@ -55,7 +55,8 @@ BY_PROVIDER = Statement(
     ),
     -- The daily limits of tokens of keys: a window whose period has ended counts as reset.
     daily AS (
-        SELECT w.scope, w.amount, w.committed,
+        SELECT w.scope, w.committed,
+               w.amount - CASE WHEN w.ends_at > %(now)s THEN 0 ELSE w.carried END AS amount,
                CASE WHEN w.ends_at > %(now)s THEN w.used ELSE 0 END AS used
           FROM keys_window w JOIN keys_limit l ON l.id = w.limit_id
          WHERE w.closed_at IS NULL AND w.unit = 'tokens' AND l.period = 'day'
