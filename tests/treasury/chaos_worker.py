@@ -17,6 +17,7 @@ django.setup()
 from decimal import Decimal  # noqa: E402
 
 from django.conf import settings  # noqa: E402
+from django.db import InterfaceError, OperationalError, connection  # noqa: E402
 
 from common.refusal import Refusal  # noqa: E402
 from tests.moments import NOON  # noqa: E402
@@ -24,24 +25,37 @@ from tests.treasury.purchases import FINN  # noqa: E402
 from treasury import services as treasury  # noqa: E402
 from treasury.models import Purchase, PurchasePolicy  # noqa: E402
 from treasury.queries import due_purchases  # noqa: E402
+from treasury.rail_list import rail_named  # noqa: E402
 
 
 def main() -> None:
-    """Propose, and carry on what is due, for ever."""
+    """Propose, and carry on what is due, for ever; also if the database goes away and is back."""
     settings.SIMULATOR_URL = sys.argv[1]
     wanted, speed, began = int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
-    policies = list(PurchasePolicy.objects.values_list("pk", flat=True))
     while True:
-        now: datetime = NOON + timedelta(seconds=(time.time() - began) * speed)
-        if Purchase.objects.count() < wanted:
-            propose(random.choice(policies), now)
-        for purchase_id in due_purchases(now=now):
-            treasury.advance_purchase(purchase_id, now=now)
+        try:
+            turn(wanted, NOON + timedelta(seconds=(time.time() - began) * speed))
+        except (OperationalError, InterfaceError):
+            connection.close()
+            time.sleep(0.2)
         time.sleep(0.005)
 
 
-def propose(policy_id: int, now: datetime) -> None:
+def turn(wanted: int, now: datetime) -> None:
+    """Propose something, and carry on what is due; now and then an answer comes twice."""
+    if Purchase.objects.count() < wanted:
+        propose(now)
+    for purchase_id in due_purchases(now=now):
+        purchase = treasury.advance_purchase(purchase_id, now=now)
+        if purchase.body and random.random() < 0.1:
+            answer = rail_named("simulator").find(str(purchase.key))
+            for _ in range(2):
+                treasury.apply_answer(purchase_id, answer, now=now)
+
+
+def propose(now: datetime) -> None:
     """Want some credit; a double click now and then."""
+    policy_id = random.choice(list(PurchasePolicy.objects.values_list("pk", flat=True)))
     amount = Decimal(random.randint(1, 2500)) / 100
     for _ in range(random.choice([1, 1, 2])):
         try:

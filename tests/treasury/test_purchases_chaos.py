@@ -1,4 +1,5 @@
-"""Purchases by three programs that are killed, while the rail loses, declines and reverses.
+"""Purchases by three programs that are killed, as PostgreSQL is, while the rail loses, declines and
+reverses.
 
 `BUTLER_CHAOS_PURCHASES` says how many; a run of 10,000 is for a machine of its own.
 """
@@ -16,26 +17,35 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.db.models import Count, Q
 from django.utils import timezone
 
+from common import embedded_postgres
 from common.refusal import Refusal
 from keys.models import Provider
+from tests.flows.chaos import Database
 from tests.moments import NOON
 from tests.treasury.builders import broken
 from tests.treasury.purchases import FINN, add_payee, approve, fund, make_decider
 from tests.treasury.purchases import propose_policy as ask_policy
 from tests.treasury.simulator import simulator
 from treasury import services as treasury
-from treasury.models import Account, Purchase, PurchasePolicy
-from treasury.queries import due_purchases
+from treasury.models import Account, Purchase, PurchaseAttempt, PurchasePolicy, PurchaseStatus
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("races"),
+]
 
 PURCHASES = int(os.environ.get("BUTLER_CHAOS_PURCHASES", "40"))
-# A second of the test is an hour of purchases.
-SPEED = 3600
-PROVIDERS = ("openai", "anthropic", "mistral", "nvidia")
-FUNDS = Decimal(100_000)
+PROVIDERS = [f"provider-{number}" for number in range(max(4, PURCHASES // 66))]
+# A second of the test is so many of purchases: each provider sells some twenty a day.
+SPEED = 3600 if PURCHASES < 1000 else 600
+# After how many purchases one of the programs is killed, and PostgreSQL.
+KILL_EACH, KILL_DATABASE_AFTER = max(8, PURCHASES // 100), max(25, PURCHASES // 10)
+FUNDS = Decimal(1_000_000)
+MONTHLY_MAX = Decimal(700)
 SHARES = {
     "lost_request": 0.10,
     "lost_answer": 0.10,
@@ -52,6 +62,23 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
+def database(tmp_path, transactional_db):
+    """A PostgreSQL of its own, with the tables of the test database, which may be killed."""
+    tables = _postgres("pg_dump", "--no-owner", "--no-privileges")
+    with Database(tmp_path / "postgres").running() as database:
+        _postgres("psql", "--quiet", "--set", "ON_ERROR_STOP=1", text=tables)
+        yield database
+
+
+def _postgres(program: str, *options: str, text: bytes | None = None) -> bytes:
+    """What a program of PostgreSQL says that is connected to the database."""
+    where = connection.settings_dict
+    command = [str(embedded_postgres.programs() / program), *options]
+    command += ["--host", where["HOST"], "--username", where["USER"], where["NAME"]]
+    return subprocess.run(command, input=text, check=True, capture_output=True).stdout
+
+
+@pytest.fixture
 def vendor(settings):
     with simulator(funds=str(FUNDS)) as server:
         settings.SIMULATOR_URL = server.url
@@ -60,8 +87,8 @@ def vendor(settings):
 
 
 @pytest.fixture
-def office(vendor):
-    """Four providers, each with a policy; the bounds of a day are met now and then."""
+def office(database, vendor):
+    """A policy for each provider; the bounds of a day and a month are met now and then."""
     make_decider()
     for slug in PROVIDERS:
         Provider.objects.get_or_create(slug=slug, defaults={"name": slug})
@@ -70,7 +97,7 @@ def office(vendor):
             "payee": slug,
             "per_purchase_max": Decimal(20),
             "daily_max": Decimal(200),
-            "monthly_max": Decimal(20_000),
+            "monthly_max": MONTHLY_MAX,
             "cool_off_seconds": 60,
             "declines_max": 10_000,
         }
@@ -84,9 +111,10 @@ class Programs:
     def __init__(self, url: str) -> None:
         database = connection.settings_dict
         address = f"postgres://{database['USER']}@/{database['NAME']}?host={database['HOST']}"
+        self.began = time.time()
         self._environ = os.environ | {"DATABASE_URL": address, "PYTHONPATH": str(ROOT)}
         self._command = [sys.executable, "-m", "tests.treasury.chaos_worker"]
-        self._command += [url, str(PURCHASES), str(SPEED), str(time.time())]
+        self._command += [url, str(PURCHASES), str(SPEED), str(self.began)]
         self._running = [self._start() for _ in range(3)]
         self.killed = 0
 
@@ -101,65 +129,77 @@ class Programs:
         self._running[number] = self._start()
         self.killed += 1
 
+    def are_running(self) -> bool:
+        """Whether none has ended by itself."""
+        return all(program.poll() is None for program in self._running)
+
     def stop(self) -> None:
         for program in self._running:
             program.kill()
             program.wait()
 
 
-def test_nothing_is_bought_twice_and_no_bound_is_exceeded(office, vendor):
-    programs = Programs(vendor.url)
+def test_nothing_is_bought_twice_and_no_bound_is_exceeded(office, vendor, database):
+    programs, databases = Programs(vendor.url), 0
     try:
         end = time.monotonic() + 180 + PURCHASES
-        while Purchase.objects.count() < PURCHASES and time.monotonic() < end:
+        while (count := Purchase.objects.count()) < PURCHASES and time.monotonic() < end:
             time.sleep(0.2)
             confirm_some(vendor)
-            if Purchase.objects.count() >= 5 * (programs.killed + 1):
+            if count >= KILL_EACH * (programs.killed + 1):
                 programs.strike()
+            if count >= KILL_DATABASE_AFTER * (databases + 1):
+                database.kill()
+                databases += 1
+            assert programs.are_running()
     finally:
         programs.stop()
     assert Purchase.objects.count() >= PURCHASES
-    assert programs.killed > 0
-    finish(vendor)
+    assert programs.killed > 0 and databases > 0
+    print(f"{time.time() - programs.began:.0f} s, {programs.killed} + {databases} kills")  # noqa: T201
+    finish(vendor, programs)
     check(vendor)
+    print(summary())  # noqa: T201 - what it was
 
 
 def confirm_some(vendor):
-    """A person answers 3-D Secure for what waits; every third time with no."""
-    for payment in vendor.vendor.payments(""):
-        if payment["status"] == "requires_action":
+    """A person answers 3-D Secure for what waits; every third time with no. And says that what the
+    rail has forgotten was not paid."""
+    for purchase in Purchase.objects.filter(status="needs_person"):
+        payments = vendor.vendor.payments(str(purchase.key))
+        if not payments:
+            with suppress(Refusal):
+                treasury.deny_purchase(
+                    purchase.pk, reason="not in the console", actor=FINN, now=NOON
+                )
+        elif payments[0]["status"] == "requires_action":
             vendor.routes.answer(
                 "POST",
                 "/v1/confirmations",
                 {},
                 b'{"payment": "%s", "accept": %s}'
-                % (payment["id"].encode(), random.choice([b"true", b"true", b"false"])),
+                % (payments[0]["id"].encode(), random.choice([b"true", b"true", b"false"])),
                 "",
             )
-    known = {payment["purchase"] for payment in vendor.vendor.payments("")}
-    # And says that what the rail has forgotten was not paid.
-    for purchase in Purchase.objects.filter(status="needs_person"):
-        if str(purchase.key) not in known:
-            with suppress(Refusal):
-                treasury.deny_purchase(
-                    purchase.pk, reason="not in the console", actor=FINN, now=NOON
-                )
 
 
-def finish(vendor):
+def finish(vendor, programs):
     """No more faults: all that can be known becomes known."""
     vendor.faults.clear()
     vendor.vendor.move_clock(3600)
-    now = NOON + timedelta(seconds=600 * SPEED)
+    now = NOON + timedelta(seconds=(time.time() - programs.began) * SPEED)
     for _ in range(40):
         confirm_some(vendor)
         now += timedelta(minutes=61)
-        due = due_purchases(now=now)
-        open_ones = Purchase.objects.open().values_list("pk", flat=True)
-        for purchase_id in {*due, *open_ones}:
+        under_way = Purchase.objects.filter(
+            Q(pk__in=Purchase.objects.open()) | Q(status=PurchaseStatus.SETTLED, reversed_at=None)
+        )
+        for purchase_id in under_way.values_list("pk", flat=True):
             treasury.advance_purchase(purchase_id, now=now)
-        if not Purchase.objects.open().exclude(status="needs_person").exists() and not due:
-            return
+        if not under_way.exclude(status="needs_person").exists():
+            break
+    for purchase_id in Purchase.objects.filter(status="credited").values_list("pk", flat=True):
+        treasury.advance_purchase(purchase_id, now=now)
 
 
 def check(vendor):
@@ -197,3 +237,10 @@ def check_bounds():
     policy = PurchasePolicy.objects.first()
     assert all(amount <= policy.daily_max for amount in days.values())
     assert all(amount <= policy.monthly_max for amount in months.values())
+
+
+def summary() -> dict[str, object]:
+    """How the purchases ended."""
+    counts = Purchase.objects.values_list("status").annotate(count=Count("pk")).order_by("status")
+    reversed_ones = Purchase.objects.exclude(reversed_at=None).count()
+    return dict(counts) | {"reversed": reversed_ones, "attempts": PurchaseAttempt.objects.count()}

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 
 from treasury.models import Purchase, PurchaseStatus
 
@@ -10,8 +10,13 @@ _AT_ONCE = 50
 
 
 def due_purchases(*, now: datetime) -> list[int]:
-    """The ids of purchases that Butler can carry on now: fifty at most, those that wait longest
-    first."""
+    """The ids of purchases that Butler can carry on now: fifty at most. Those that are credit
+    already come last; of the others, those that wait longest come first."""
     at_once = [PurchaseStatus.PROPOSED, PurchaseStatus.APPROVED, PurchaseStatus.RESERVED]
+    urgency = Case(
+        When(status__in=[PurchaseStatus.APPROVED, PurchaseStatus.RESERVED], then=Value(0)),
+        When(status=PurchaseStatus.CREDITED, then=Value(2)),
+        default=Value(1),
+    )
     due = Purchase.objects.filter(Q(status__in=at_once) | Q(ask_at__lte=now))
-    return list(due.order_by("ask_at", "pk").values_list("pk", flat=True)[:_AT_ONCE])
+    return list(due.order_by(urgency, "ask_at", "pk").values_list("pk", flat=True)[:_AT_ONCE])

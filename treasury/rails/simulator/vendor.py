@@ -16,6 +16,11 @@ CREATE TABLE IF NOT EXISTS payment (
     currency TEXT NOT NULL, status TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL,
     settles_at REAL, credits_at REAL, credited INTEGER NOT NULL DEFAULT 0, reverses_at REAL);
 CREATE INDEX IF NOT EXISTS payment_by_purchase ON payment (purchase);
+CREATE INDEX IF NOT EXISTS payment_to_settle ON payment (settles_at) WHERE status = 'processing';
+CREATE INDEX IF NOT EXISTS payment_to_credit ON payment (credits_at)
+    WHERE status = 'succeeded' AND credited = 0;
+CREATE INDEX IF NOT EXISTS payment_to_reverse ON payment (reverses_at)
+    WHERE status = 'succeeded' AND reverses_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS line (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, amount TEXT NOT NULL,
     currency TEXT NOT NULL, kind TEXT NOT NULL, payment TEXT NOT NULL);
@@ -43,6 +48,8 @@ class Vendor:
         self._rows = sqlite3.connect(file or ":memory:", check_same_thread=False)
         self._rows.row_factory = sqlite3.Row
         self._rows.executescript(_TABLES)
+        rows = self._rows.execute("SELECT amount FROM line")
+        self._balance = sum((Decimal(row["amount"]) for row in rows), Decimal(0))
         self._clock = clock
         self._moved_seconds = 0.0
 
@@ -62,8 +69,7 @@ class Vendor:
 
     def balance(self) -> Decimal:
         """What can be paid with."""
-        rows = self._rows.execute("SELECT amount FROM line")
-        return sum((Decimal(row["amount"]) for row in rows), Decimal(0))
+        return self._balance
 
     def credit(self, payee: str) -> Decimal:
         """What the payee shows as credit: what was bought less what was used."""
@@ -149,7 +155,9 @@ class Vendor:
             self._rows.execute("UPDATE payment SET credited = 1 WHERE id = ?", (row["id"],))
             self._event("credited", row)
         due = self._rows.execute(
-            "SELECT * FROM payment WHERE status = 'succeeded' AND reverses_at <= ?", (self.now,)
+            "SELECT * FROM payment WHERE status = 'succeeded' AND reverses_at IS NOT NULL"
+            " AND reverses_at <= ?",
+            (self.now,),
         )
         for row in due.fetchall():
             self._set(row, status="reversed")
@@ -187,6 +195,7 @@ class Vendor:
         self._event(columns["status"], payment)
 
     def _line(self, amount: Decimal, currency: str, kind: str, payment: str) -> None:
+        self._balance += amount
         line = {"at": self.now, "amount": format(amount, "f"), "currency": currency}
         self._insert("line", {**line, "kind": kind, "payment": payment})
 
