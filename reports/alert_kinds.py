@@ -7,10 +7,11 @@ BUDGET_LANDING = register(
     AlertKind(
         slug="budget_landing",
         severity=Severity.WARNING,
-        meaning="At the pace of the last weeks, a cost centre will use more in this month than a "
+        meaning="At the pace of the last weeks, a cost centre will use more in this period than a "
         "rule allows of its budget. Calls are refused when the budget is used up.",
         remedy="See on the page of the budget who spends it. Lower the usage, raise the budget, or "
-        "ask for more. Butler resolves the alert when the month is expected to end below it.",
+        "ask for more. Butler resolves the alert when the period is expected to end below it, or "
+        "is over.",
         page="budget",
         subject="cost_centre",
     )

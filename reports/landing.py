@@ -1,4 +1,5 @@
-"""Where the spend of a month lands: the run rate with the shape of the week, and a band.
+"""Where the spend of a month or another period lands: the run rate with the shape of the week, and
+a band.
 
 Pure functions. A day is expected to cost the level of the last four weeks times the weight of its
 weekday. The band covers what such expectations missed by in the past four weeks, four times in
@@ -6,12 +7,14 @@ five: it is as wide as spend is irregular.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from keys.books.queries.pages import Meter
+from keys.models import Period
 
 # Complete days from the first spend on, before an expectation means something: two of each weekday.
 DAYS_MIN = 14
@@ -21,9 +24,10 @@ _LEVEL_DAYS = 28
 # Of a normal distribution, 80 % lie within so many standard deviations.
 _DEVIATIONS = Decimal("1.2816")
 _DAY, _AN_INSTANT = timedelta(days=1), timedelta(microseconds=1)
-_ZERO = Decimal(0)
+_SECOND = timedelta(seconds=1)
+_ZERO, _ONE = Decimal(0), Decimal(1)
 # In total there is no end, and an hour is over before its day has a shape.
-NEVER_LANDS = ("total", "hour")
+NEVER_LANDS = (Period.TOTAL, Period.HOUR)
 
 
 class Landing(NamedTuple):
@@ -39,11 +43,17 @@ class Landing(NamedTuple):
 
 
 def landing(
-    spent: Mapping[date, Decimal], *, today: date, last_day: date, so_far: Decimal | None = None
+    spent: Mapping[date, Decimal],
+    *,
+    today: date,
+    last_day: date,
+    so_far: Decimal | None = None,
+    parts: Mapping[date, Decimal] = MappingProxyType({}),
 ) -> Landing | None:
     """The landing of the month that ends with `last_day`; `spent` is the cost of each day with any.
 
     `so_far`: what is spent in another period that ends with `last_day`. Tokens land as costs do.
+    `parts`: of days that are still to come in part only, the part; for today, what is left of it.
     None when there were fewer than `DAYS_MIN` complete days since the first with spend.
     """
     history = complete_days(spent, today)
@@ -51,14 +61,19 @@ def landing(
         return None
     weights, recent = _weights(history), list(history.items())[-_LEVEL_DAYS:]
     level = _mean([cost for _, cost in recent])
-    rest = {day: level * weights[day.weekday()] for day in _days(today, last_day + _DAY)}
-    rest[today] = max(rest[today] - spent.get(today, _ZERO), _ZERO)
+    rest = {
+        day: level * weights[day.weekday()] * parts.get(day, _ONE)
+        for day in _days(today, last_day + _DAY)
+    }
+    if today not in parts:
+        rest[today] = max(rest[today] - spent.get(today, _ZERO), _ZERO)
     if so_far is None:
         month = _days(today.replace(day=1), today + _DAY)
         so_far = sum((spent.get(day, _ZERO) for day in month), _ZERO)
     cost = so_far + sum(rest.values(), _ZERO)
     misses = [cost - level * weights[day.weekday()] for day, cost in recent]
-    margin = _DEVIATIONS * _deviation(misses, days=len(rest))
+    ahead = sum((parts.get(day, _ONE) for day in rest), _ZERO)
+    margin = _DEVIATIONS * _deviation(misses, days=ahead)
     return Landing(cost, max(cost - margin, so_far), cost + margin, rest)
 
 
@@ -72,8 +87,36 @@ def landing_of_meter(
         return None
     last_day = (meter.resets_at - _AN_INSTANT).astimezone(zone).date()
     today = now.astimezone(zone).date()
-    found = landing(spent, today=today, last_day=last_day, so_far=meter.used)
+    parts = _parts(meter, zone, today=today, last_day=last_day, now=now)
+    found = landing(spent, today=today, last_day=last_day, so_far=meter.used, parts=parts)
     return found and _rounded(found, 9 if meter.unit == "usd" else 0)
+
+
+def _parts(
+    meter: Meter, zone: ZoneInfo, *, today: date, last_day: date, now: datetime
+) -> dict[date, Decimal]:
+    """The part of each day of the reporting zone that is still to come in the period, where that is
+    not all of it.
+
+    What comes today is expected to be what was not spent of an expected day; but in a period of one
+    day the hours that are left decide, since at its end nothing more can come.
+    """
+    if meter.period == Period.DAY:
+        return {day: _part(day, now, meter.resets_at, zone) for day in {today, last_day}}
+    part = _part(last_day, now, meter.resets_at, zone)
+    return {} if last_day == today or part == 1 else {last_day: part}
+
+
+def _part(day: date, since: datetime, until: datetime, zone: ZoneInfo) -> Decimal:
+    """Which part of the day of the zone is in `[since, until)`."""
+    starts_at, ends_at = midnight(day, zone), midnight(day + _DAY, zone)
+    inside = min(until, ends_at) - max(since, starts_at)
+    return max(Decimal(inside // _SECOND) / ((ends_at - starts_at) // _SECOND), _ZERO)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When a day of the zone begins, in UTC: of two local times, the clocks would be subtracted."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _rounded(found: Landing, places: int) -> Landing:
@@ -99,10 +142,10 @@ def _weights(history: Mapping[date, Decimal]) -> list[Decimal]:
     ]
 
 
-def _deviation(misses: Sequence[Decimal], *, days: int) -> Decimal:
+def _deviation(misses: Sequence[Decimal], *, days: Decimal) -> Decimal:
     """The standard deviation of the sum of `days` days, and of the level that it stands on."""
     variance = sum((miss * miss for miss in misses), _ZERO) / (len(misses) - 1)
-    return (variance * days * (1 + Decimal(days) / len(misses))).sqrt()
+    return (variance * days * (1 + days / len(misses))).sqrt()
 
 
 def _mean(costs: Sequence[Decimal]) -> Decimal:

@@ -1,4 +1,4 @@
-"""A month lands above its budget."""
+"""A period of a budget lands above it: of a day, a week, a month, a fiscal quarter or year."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,11 @@ from keys.limits import periods
 from keys.models import CostCentre, Period, Window
 from reports.alert_kinds import BUDGET_LANDING
 from reports.alert_rules.scope import SLICE
-from reports.landing import HISTORY_DAYS, landing_of_meter
+from reports.landing import HISTORY_DAYS, NEVER_LANDS, Landing, landing_of_meter
 
 _Days = Mapping[date, Decimal]
+# The part of a period in which the low end of the band decides.
+_BEGINNING = 0.1
 
 
 def _find(watch: Watch) -> Iterator[Finding]:
@@ -31,9 +33,8 @@ def _find(watch: Watch) -> Iterator[Finding]:
 
 
 def _meters(watch: Watch) -> list[Meter]:
-    windows = Window.objects.filter(
-        limit__period=Period.MONTH, limit__cost_centre__isnull=False, amount__gt=0
-    )
+    windows = Window.objects.filter(limit__cost_centre__isnull=False, amount__gt=0)
+    windows = windows.exclude(limit__period__in=NEVER_LANDS)
     if watch.cost_centre:
         below = CostCentre.objects.filter(path__contains=[watch.cost_centre])
         windows = windows.filter(limit__cost_centre__in=below)
@@ -62,7 +63,7 @@ def _since(now: datetime, zone: ZoneInfo) -> datetime:
 def _finding(watch: Watch, meter: Meter, spent: _Days, *, zone: ZoneInfo) -> Finding | None:
     lands = landing_of_meter(meter, spent, zone=zone, now=watch.now)
     budget = meter.amount + meter.granted
-    if lands is None or lands.cost <= budget * watch.figure / 100:
+    if lands is None or not _is_above(lands, budget * watch.figure / 100, meter, watch.now):
         return None
     centre = meter.scope.partition(":")[2]
     cost, low, high, amount, used = (
@@ -70,21 +71,40 @@ def _finding(watch: Watch, meter: Meter, spent: _Days, *, zone: ZoneInfo) -> Fin
         for each in (lands.cost, lands.low, lands.high, budget, meter.used)
     )
     return Finding(
-        # Each month is an incident of its own.
-        key=f"{meter.scope}:{meter.unit}:{meter.starts_at:%Y-%m-%d}",
-        title=f"{centre} is expected to use {cost} of {amount} this month",
+        key=_key(meter),
+        title=f"{centre} is expected to use {cost} of {amount} this {meter.period}",
         detail=f"{used} are used, and {cost} are expected at the end ({low} to {high}, four times "
         f"in five). The rule tells from {watch.figure.normalize():f} % of the budget on.",
-        facts={"cost_centre": centre, "unit": meter.unit, "landing": f"{lands.cost:f}"},
+        facts={
+            "cost_centre": centre,
+            "unit": meter.unit,
+            "period": meter.period,
+            "landing": f"{lands.cost:f}",
+        },
     )
+
+
+def _is_above(lands: Landing, bound: Decimal, meter: Meter, now: datetime) -> bool:
+    """Whether the period is expected to end above `bound`. At its beginning hardly anything is
+    known of it: then also the low end of the band has to be above."""
+    begun = now - meter.starts_at < (meter.resets_at - meter.starts_at) * _BEGINNING
+    return (lands.low if begun else lands.cost) > bound
+
+
+def _key(meter: Meter) -> str:
+    """Each period is an incident of its own; a month may begin on the day of a week."""
+    of_month = f"{meter.scope}:{meter.unit}:{meter.starts_at:%Y-%m-%d}"
+    return of_month if meter.period == Period.MONTH else f"{of_month}:{meter.period}"
 
 
 register(
     RuleKind(
         slug="budget_landing",
-        title="Month lands above its budget",
-        about="A monthly budget of a cost centre is expected to end above this percentage of it, "
-        "with grants. Nothing is expected in the first two weeks of usage.",
+        title="Budget will be exceeded",
+        about="A budget of a cost centre, per day or longer, is expected to end its period above "
+        "this percentage of it, with what was carried over and grants. Nothing is expected in the "
+        "first two weeks of usage. In the first tenth of a period it tells only of what is above "
+        "nine times in ten.",
         figure="Percent of the budget",
         least=1,
         most=1000,

@@ -30,7 +30,7 @@ def sent(client, path="/alerts/rules?act=add", **asked):
 def test_a_rule_is_added_changed_and_switched_off(staff, people):
     html = unescape(staff.get("/alerts/rules").content.decode())
     assert "There is no rule yet." in html
-    for title in ("Spend spike", "Month lands above its budget", "Key out before its reset"):
+    for title in ("Spend spike", "Budget will be exceeded", "Key out before its reset"):
         assert title in html
     html = unescape(staff.get("/alerts/rules?act=add&kind=spend_spike").content.decode())
     assert 'value="300"' in html

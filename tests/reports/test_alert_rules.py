@@ -8,7 +8,7 @@ import pytest
 from alerts import rules
 from alerts.rules import Watch
 from keys import services as keys
-from keys.models import MEASURES, ApiKey, CostCentre, UsageSlice
+from keys.models import MEASURES, ApiKey, CostCentre, UsageSlice, Window
 from tests.actors import GRACE
 from tests.keys.builders import add_key, limit
 
@@ -97,6 +97,62 @@ def test_a_month_that_lands_above_its_budget_is_found():
     assert find("budget_landing", 1000) == []
     assert find("budget_landing", 30, centre="sales") == []
     assert len(find("budget_landing", 30, centre="org")) == 1
+
+
+@pytest.mark.parametrize(
+    ("period", "amount", "key"),
+    [
+        ("day", 90, "2026-03-20:day"),
+        ("week", 500, "2026-03-16:week"),
+        ("quarter", 2_000, "2026-01-01:quarter"),
+        ("year", 20_000, "2026-01-01:year"),
+    ],
+)
+def test_a_budget_of_each_period_of_a_day_or_longer_is_watched(period, amount, key):
+    for number in range(1, 29):
+        used(NOW - number * DAY, Decimal(100))
+    research = CostCentre.objects.get(pk="research")
+    for each, much in ((period, amount), ("hour", 1), ("total", 1)):
+        limit(research, much, unit="usd", period=each, now=NOW - 200 * DAY)
+    keys.open_windows(now=NOW)
+    Window.objects.filter(closed_at=None).update(used=50)
+    [found] = find("budget_landing", 50)
+    assert found.key == f"centre:research:usd:{key}"
+    assert found.title.endswith(f"this {period}")
+    assert "four times in five" in found.detail
+    assert find("budget_landing", 1000) == []
+
+
+def test_at_the_beginning_of_a_period_only_what_is_nearly_sure_is_told():
+    for number in range(1, 29):
+        # 100 a day on average, from 20 to 180.
+        used(NOW - number * DAY, Decimal(20 if number % 2 else 180))
+    research = CostCentre.objects.get(pk="research")
+    limit(research, 90, unit="usd", period="day", now=NOW - DAY)
+    midnight = NOW.replace(hour=0, minute=0) + DAY
+    keys.open_windows(now=midnight)
+    first = midnight + timedelta(seconds=5)
+    assert find("budget_landing", now=first) == []
+    assert find("budget_landing", now=midnight + 2 * HOUR) == []
+    # What is spent counts, and what would be above it in all likelihood.
+    assert len(find("budget_landing", 10, now=first)) == 0
+    Window.objects.filter(closed_at=None).update(used=91)
+    assert len(find("budget_landing", now=first)) == 1
+    Window.objects.filter(closed_at=None).update(used=40)
+    assert len(find("budget_landing", now=midnight + 6 * HOUR)) == 1
+    assert find("budget_landing", now=midnight + 18 * HOUR) == []
+
+
+def test_what_was_carried_over_is_part_of_the_budget():
+    for number in range(1, 29):
+        used(NOW - number * DAY, Decimal(10))
+    research = CostCentre.objects.get(pk="research")
+    limit(research, 200, unit="usd", period="month", carry_over_max=200, now=NOW - 30 * DAY)
+    keys.open_windows(now=NOW)
+    assert find("budget_landing") == []
+    limit(research, 50, unit="usd", period="month", carry_over_max=200, now=NOW)
+    assert find("budget_landing") == []
+    assert len(find("budget_landing", 40)) == 1
 
 
 def test_without_history_nothing_lands():
