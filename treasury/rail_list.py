@@ -10,12 +10,13 @@ from security import services as security
 from treasury.models import RailAccount
 from treasury.rails.base import Capability, Mode, PayingRail, Rail
 from treasury.rails.kinds import Connection, RailKind
+from treasury.rails.paypal.kind import PAYPAL
 from treasury.rails.simulator.rail import SimulatorRail
 from treasury.rails.stripe.kind import STRIPE
 from treasury.refusals import RailNotFound, RailOff, WrongRail
 
 SIMULATOR = "simulator"
-KINDS: dict[str, RailKind] = {kind.slug: kind for kind in (STRIPE,)}
+KINDS: dict[str, RailKind] = {kind.slug: kind for kind in (STRIPE, PAYPAL)}
 
 
 def rail_named(name: str) -> Rail:

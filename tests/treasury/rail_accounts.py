@@ -23,6 +23,17 @@ def add_rail(slug: str = "stripe", **changes) -> RailAccount:
     return treasury.add_rail_account(RailTerms(**terms), **secrets, actor=ACTOR, now=NOON)
 
 
+def add_paypal() -> RailAccount:
+    """An account with PayPal, in sandbox mode."""
+    return add_rail(
+        "paypal",
+        kind="paypal",
+        secret="secret",  # noqa: S106
+        webhook_secret="",
+        settings=SETTINGS | {"client_id": "client", "webhook_id": "WH-1"},
+    )
+
+
 def switch_on(account: RailAccount) -> RailAccount:
     """Finn asks, and Dora, who must be there, approves."""
     approve(treasury.propose_rail(account.pk, reason="test", actor=FINN, now=NOON))

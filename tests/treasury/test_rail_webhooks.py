@@ -10,11 +10,13 @@ from django.test import Client
 
 from tests.moments import NOON
 from tests.queue import drain_queue
-from tests.treasury.contracts import fake_stripe
-from tests.treasury.rail_accounts import WEBHOOK_SECRET, add_rail
+from tests.treasury.contracts import fake_paypal, fake_stripe
+from tests.treasury.rail_accounts import WEBHOOK_SECRET, add_paypal, add_rail
 from treasury import jobs
 from treasury import services as treasury
 from treasury.models import RailAccount, RailEvent, RejectedWebhooks
+from treasury.rails.paypal import certificates
+from treasury.rails.paypal.webhook import PAST
 from treasury.rails.webhooks import BODY_BYTES_MAX
 from treasury.services.rail_events import read_event
 
@@ -36,12 +38,21 @@ def _stripe_body(event_id: str, kind: str) -> bytes:
     return fake_stripe.event(event_id, {"id": "pi_1", "metadata": {}}, kind=kind)
 
 
+def _paypal_body(event_id: str, kind: str) -> bytes:
+    return fake_paypal.event(event_id, {"id": "CAPTURE-1"}, kind=kind)
+
+
+def _paypal_sign(body: bytes, at: float, **changes: str) -> dict[str, str]:
+    return fake_paypal.authority().sign(body, webhook_id="WH-1", at=at, **changes)
+
+
 SENDERS = {
     "stripe": Sender(
         add=add_rail,
         body=_stripe_body,
         sign=lambda body, at: fake_stripe.signed(body, secret=WEBHOOK_SECRET, at=at),
-    )
+    ),
+    "paypal": Sender(add=add_paypal, body=_paypal_body, sign=_paypal_sign, past=PAST),
 }
 
 
@@ -51,7 +62,10 @@ def sender(request) -> Sender:
 
 
 @pytest.fixture(autouse=True)
-def noon():
+def noon(monkeypatch):
+    """At noon, with the certificate of a PayPal whose authority is trusted."""
+    monkeypatch.setattr(certificates, "fetch", lambda url: fake_paypal.authority().pem())
+    monkeypatch.setattr(certificates, "trusted_roots", lambda: (fake_paypal.authority().root,))
     with time_machine.travel(NOON, tick=False):
         yield
 
@@ -171,6 +185,33 @@ def test_without_a_secret_nothing_is_believed():
     headers = fake_stripe.signed(body, secret="", at=NOON.timestamp())
     assert send(account, body, headers).status_code == 400
     assert reasons() == {"no_secret": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"PayPal-Cert-Url": "https://mallory.example/v1/notifications/certs/C"}, "certificate"),
+        ({"PayPal-Auth-Algo": "MD5withRSA"}, "headers"),
+        ({"PayPal-Transmission-Id": "other"}, "signature"),
+        ({"PayPal-Transmission-Sig": "bm8="}, "signature"),
+        ({"PayPal-Transmission-Sig": "é"}, "headers"),
+        ({"PayPal-Transmission-Time": "2026-03-10T12:00:00"}, "headers"),
+        ({"PayPal-Transmission-Time": "noon"}, "headers"),
+        ({"PayPal-Transmission-Time": "2026-03-10T12:00:01Z"}, "signature"),
+    ],
+)
+def test_what_paypal_would_not_send_is_rejected(changes, reason):
+    account, body = add_paypal(), _paypal_body("evt_1", "known")
+    headers = _paypal_sign(body, NOON.timestamp(), **changes)
+    assert send(account, body, headers).status_code == 400
+    assert (statuses(), reasons()) == ([], {reason: 1})
+
+
+def test_a_webhook_of_another_app_of_paypal_is_rejected():
+    account, body = add_paypal(), _paypal_body("evt_1", "known")
+    headers = fake_paypal.authority().sign(body, webhook_id="WH-2", at=NOON.timestamp())
+    assert send(account, body, headers).status_code == 400
+    assert reasons() == {"signature": 1}
 
 
 @pytest.mark.parametrize(

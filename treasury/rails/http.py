@@ -14,8 +14,13 @@ from common.addresses import Network
 JSON = dict[str, Any]
 _SECONDS = (5.0, 20.0)  # to connect, and of silence
 _BYTES_MAX = 4_000_000
+_OK = 200
 # Of 400 to 499, they say nothing about what was asked: it may be done, or still happen.
 _NOT_DEFINITE = (408, 409, 425, 429)
+
+
+class AnswerTooLarge(Exception):
+    """The answer is larger than any that a vendor gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,38 +79,52 @@ class HttpClient:
     def send(self, request: Request) -> Reply:
         """Send the request once. Numbers in the answer are decimals, never floats."""
         try:
-            with addresses.only(self._networks), requests.Session() as session:
-                # Neither a proxy nor a password from the environment of the process.
-                session.trust_env = False
-                with session.request(
-                    request.method,
-                    self._url + request.path,
-                    params=list(request.query),
-                    data=request.body,
-                    headers={"User-Agent": "Butler", **request.headers},
-                    timeout=self._seconds,
-                    allow_redirects=False,
-                    stream=True,
-                ) as response:
-                    return _reply(response)
+            status, content = self._exchange(request)
+        except AnswerTooLarge:
+            return Reply(status=None, problem="answer_too_large")
         except requests.Timeout:
             return Reply(status=None, problem="timeout")
         except (requests.RequestException, OSError):
             # What the library says may have the address with what was asked.
             return Reply(status=None, problem="no_connection")
+        return _reply(status, content)
+
+    def fetch(self, path: str) -> bytes | None:
+        """The bytes at a path; None if there are none."""
+        try:
+            status, content = self._exchange(Request(method="GET", path=path))
+        except (AnswerTooLarge, requests.RequestException, OSError):
+            return None
+        return content if status == _OK else None
+
+    def _exchange(self, request: Request) -> tuple[int, bytes]:
+        with addresses.only(self._networks), requests.Session() as session:
+            # Neither a proxy nor a password from the environment of the process.
+            session.trust_env = False
+            with session.request(
+                request.method,
+                self._url + request.path,
+                params=list(request.query),
+                data=request.body,
+                headers={"User-Agent": "Butler", **request.headers},
+                timeout=self._seconds,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                content = bytearray()
+                for chunk in response.iter_content(65_536):
+                    content += chunk
+                    if len(content) > _BYTES_MAX:
+                        raise AnswerTooLarge
+                return response.status_code, bytes(content)
 
 
-def _reply(response: requests.Response) -> Reply:
-    content = bytearray()
-    for chunk in response.iter_content(65_536):
-        content += chunk
-        if len(content) > _BYTES_MAX:
-            return Reply(status=None, problem="answer_too_large")
+def _reply(status: int, content: bytes) -> Reply:
     if not content:
-        return Reply(status=response.status_code)
+        return Reply(status=status)
     try:
         body = json.loads(content, parse_float=Decimal)
     except ValueError:
         # A page of a proxy in between, for example. A status of 4xx from there is not the vendor's.
-        return Reply(status=None, problem=f"no_json_{response.status_code}")
-    return Reply(status=response.status_code, body=body if isinstance(body, dict) else {})
+        return Reply(status=None, problem=f"no_json_{status}")
+    return Reply(status=status, body=body if isinstance(body, dict) else {})

@@ -34,6 +34,14 @@ OPERATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "get /v1/balance_transactions",
         ),
     ),
+    "paypal": (
+        "paypal_orders_v2.json",
+        (
+            "post /v2/checkout/orders",
+            "get /v2/checkout/orders/{id}",
+            "post /v2/checkout/orders/{id}/capture",
+        ),
+    ),
 }
 _TEXTS = ("description", "summary", "title", "externalDocs", "tags", "x-stripeBypassValidation")
 

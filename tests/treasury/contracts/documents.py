@@ -83,6 +83,25 @@ class Document:
         schema = response.get("content", {}).get(_JSON, {}).get("schema")
         return self._problems(schema, body) if schema else []
 
+    def values_of(self, node: Any, name: str) -> set[str]:
+        """The values that a member of this name may have, wherever it is below a node."""
+        found: set[str] = set()
+        seen: set[str] = set()
+        open_nodes = [node]
+        while open_nodes:
+            node = open_nodes.pop()
+            if isinstance(node, list):
+                open_nodes += node
+            elif isinstance(node, dict):
+                if isinstance(member := node.get(name), dict):
+                    found |= set(member.get("enum", []))
+                reference = node.get("$ref")
+                if reference and reference not in seen:
+                    seen.add(reference)
+                    open_nodes.append(self._resolve(node))
+                open_nodes += node.values()
+        return found
+
     def _operation(self, method: str, path: str) -> tuple[str, dict[str, Any]] | None:
         for each_method, template, operation in self.operations():
             pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template))

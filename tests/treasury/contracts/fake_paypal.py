@@ -1,0 +1,238 @@
+"""PayPal as the rail uses it: tokens, orders, captures, refunds, and signed webhooks."""
+
+import base64
+import json
+import zlib
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import count
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.moments import NOON
+from tests.treasury.contracts.documents import Sent, document
+from tests.treasury.contracts.fake_vendor import FakeVendor, Reply
+
+_JSON = dict[str, Any]
+CERT_URL = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1"
+
+
+class FakePayPal(FakeVendor):
+    """Payers: `agree` is what one does on PayPal's page. A capture can be declined or pending."""
+
+    def __init__(self) -> None:
+        super().__init__(document("paypal"))
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.orders: dict[str, _JSON] = {}
+        self.refunds: dict[str, _JSON] = {}
+        self.keys: dict[tuple[str, str], tuple[bytes, Reply]] = {}
+        self.tokens = {"none"}
+        self.capture_status = "COMPLETED"
+        self.faults.clear()
+        self.sent.clear()
+        self._numbers = count(1)
+
+    def is_documented(self, sent: Sent) -> bool:
+        """Tokens and refunds are in other documents."""
+        return sent.path.startswith("/v2/checkout/orders")
+
+    def answer(self, sent: Sent) -> Reply:
+        """As PayPal: the token, the request id, then the order."""
+        if sent.path == "/v1/oauth2/token":
+            return self._token(sent)
+        if sent.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
+            return 401, {"error": "invalid_token", "error_description": "Token signature failed"}
+        if sent.method == "GET":
+            found = {**self.orders, **self.refunds}.get(sent.path.split("/")[-1])
+            return (200, found) if found else _problem(404, "RESOURCE_NOT_FOUND")
+        place = sent.path, sent.headers["PayPal-Request-Id"]
+        if place in self.keys:
+            body, reply = self.keys[place]
+            return reply if body == sent.body else _problem(422, "DUPLICATE_REQUEST_ID")
+        reply = self._post(sent)
+        self.keys[place] = sent.body, reply
+        return reply
+
+    def _token(self, sent: Sent) -> Reply:
+        client = base64.b64decode(sent.headers["Authorization"].removeprefix("Basic ")).decode()
+        if client != "client:secret":
+            return 401, {
+                "error": "invalid_client",
+                "error_description": "Client Authentication failed",
+            }
+        token = f"token-{next(self._numbers)}"
+        self.tokens.add(token)
+        return 200, {"access_token": token, "token_type": "Bearer", "expires_in": 32_400}
+
+    def _post(self, sent: Sent) -> Reply:
+        match sent.path.split("/")[2:]:
+            case ["checkout", "orders"]:
+                return 200, self._order(json.loads(sent.body))
+            case ["checkout", "orders", order_id, "capture"]:
+                return self._capture(self.orders[order_id])
+            case ["payments", "captures", capture_id, "refund"]:
+                return self._refund(capture_id, json.loads(sent.body))
+        return _problem(404, "RESOURCE_NOT_FOUND")
+
+    def _order(self, asked: _JSON) -> _JSON:
+        order_id = f"ORDER-{next(self._numbers)}"
+        order = {
+            "id": order_id,
+            "status": "PAYER_ACTION_REQUIRED",
+            "purchase_units": asked["purchase_units"],
+            "links": [
+                {"rel": "self", "href": f"https://api-m.sandbox.paypal.com/v2/{order_id}"},
+                {
+                    "rel": "payer-action",
+                    "href": f"https://www.sandbox.paypal.com/checkoutnow?token={order_id}",
+                },
+            ],
+        }
+        self.orders[order_id] = order
+        return order
+
+    def _capture(self, order: _JSON) -> Reply:
+        if order["status"] != "APPROVED":
+            return _problem(422, "ORDER_NOT_APPROVED")
+        if self.capture_status == "INSTRUMENT_DECLINED":
+            return _problem(422, "INSTRUMENT_DECLINED")
+        unit = order["purchase_units"][0]
+        capture = {
+            "id": f"CAPTURE-{next(self._numbers)}",
+            "status": self.capture_status,
+            "amount": unit["amount"],
+            "custom_id": unit["custom_id"],
+        }
+        unit["payments"] = {"captures": [capture]}
+        order["status"] = "COMPLETED"
+        return 201, order
+
+    def _refund(self, capture_id: str, asked: _JSON) -> Reply:
+        capture = next(
+            each
+            for order in self.orders.values()
+            for each in order["purchase_units"][0].get("payments", {}).get("captures", [])
+            if each["id"] == capture_id
+        )
+        of_it = [each for each in self.refunds.values() if each["of"] == capture_id]
+        given_back = sum(float(each["amount"]["value"]) for each in of_it)
+        left = float(capture["amount"]["value"]) - given_back
+        if float(asked["amount"]["value"]) > left:
+            return _problem(422, "REFUND_AMOUNT_EXCEEDED")
+        is_all = float(asked["amount"]["value"]) == left
+        capture["status"] = "REFUNDED" if is_all else "PARTIALLY_REFUNDED"
+        refund = {
+            "id": f"REFUND-{next(self._numbers)}",
+            "status": "COMPLETED",
+            "amount": asked["amount"],
+            "custom_id": asked["custom_id"],
+            "of": capture_id,
+        }
+        self.refunds[refund["id"]] = refund
+        return 201, refund
+
+    def agree(self, order_id: str) -> None:
+        """The payer agrees on PayPal's page."""
+        self.orders[order_id]["status"] = "APPROVED"
+
+
+def _problem(status: int, issue: str) -> Reply:
+    return status, {"name": "PROBLEM", "details": [{"issue": issue, "description": f"{issue}."}]}
+
+
+# ---- Webhooks ------------------------------------------------------------------------------------
+
+
+class Authority:
+    """An authority with the certificate of one server, as the web has them."""
+
+    def __init__(self, name: str = "messageverificationcerts.sandbox.paypal.com") -> None:
+        self._key = rsa.generate_private_key(65537, 2048)
+        self.root = _certificate("Test Root", self._key, signed_by=None, is_authority=True)
+        self._server_key = rsa.generate_private_key(65537, 2048)
+        self.certificate = _certificate(
+            name, self._server_key, signed_by=(self.root, self._key), is_authority=False
+        )
+
+    def pem(self) -> bytes:
+        """What is at the address of the certificate."""
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    def sign(self, body: bytes, *, webhook_id: str, at: float, **changes: str) -> dict[str, str]:
+        """The headers of a webhook that PayPal sent at this second."""
+        moment = datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        signed = f"transmission-1|{moment}|{webhook_id}|{zlib.crc32(body)}"
+        signature = self._server_key.sign(signed.encode(), padding.PKCS1v15(), SHA256())
+        return {
+            "PayPal-Transmission-Id": "transmission-1",
+            "PayPal-Transmission-Time": moment,
+            "PayPal-Transmission-Sig": base64.b64encode(signature).decode(),
+            "PayPal-Cert-Url": CERT_URL,
+            "PayPal-Auth-Algo": "SHA256withRSA",
+        } | changes
+
+
+@cache
+def authority(name: str = "messageverificationcerts.sandbox.paypal.com") -> Authority:
+    """One of each, since keys take time to make."""
+    return Authority(name)
+
+
+def _certificate(
+    name: str,
+    key: rsa.RSAPrivateKey,
+    *,
+    signed_by: tuple[x509.Certificate, rsa.RSAPrivateKey] | None,
+    is_authority: bool,
+) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    issuer, issuer_key = (signed_by[0].subject, signed_by[1]) if signed_by else (subject, key)
+    usage = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOON - timedelta(days=10))
+        .not_valid_after(NOON + timedelta(days=80))
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False
+        )
+        .add_extension(
+            x509.KeyUsage(
+                **usage,
+                digital_signature=not is_authority,
+                key_cert_sign=is_authority,
+                crl_sign=is_authority,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+    )
+    if is_authority:
+        builder = builder.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False
+        )
+    else:
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(name)]), False
+        ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+    return builder.sign(issuer_key, SHA256())
+
+
+def event(event_id: str, about: _JSON, *, kind: str = "PAYMENT.CAPTURE.COMPLETED") -> bytes:
+    """The body of a webhook about an object."""
+    return json.dumps({"id": event_id, "event_type": kind, "resource": about}).encode()
