@@ -13,10 +13,11 @@ from treasury.rails.kinds import Connection, RailKind
 from treasury.rails.paypal.kind import PAYPAL
 from treasury.rails.simulator.rail import SimulatorRail
 from treasury.rails.stripe.kind import STRIPE
+from treasury.rails.xai.kind import XAI
 from treasury.refusals import RailNotFound, RailOff, WrongRail
 
 SIMULATOR = "simulator"
-KINDS: dict[str, RailKind] = {kind.slug: kind for kind in (STRIPE, PAYPAL)}
+KINDS: dict[str, RailKind] = {kind.slug: kind for kind in (STRIPE, PAYPAL, XAI)}
 
 
 def rail_named(name: str) -> Rail:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Capability(StrEnum):
@@ -74,6 +74,20 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SentPayment:
+    """A payment that was sent, for vendors that keep no identity of it.
+
+    `sent_at`: when it was sent first. `taken`: the vendor's ids of other payments. `asked_at`: now.
+    """
+
+    amount: Decimal
+    vendor_id: str
+    sent_at: datetime
+    asked_at: datetime
+    taken: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class StatementLine:
     """A movement on the rail's own account; `amount` is negative if money left it."""
 
@@ -122,6 +136,15 @@ class PayingRail(Rail, Protocol):
 
     def pay(self, body: str, *, key: str) -> Answer:
         """Ask for the payment. The same key and body are the same payment."""
+
+
+@runtime_checkable
+class MatchingRail(Protocol):
+    """A rail whose vendor keeps neither a key nor an identity of a payment. It is sent once."""
+
+    def match(self, sent: SentPayment) -> Answer:
+        """Which of the payments that the vendor has is the one that was sent, and what came of it.
+        Never `absent`, since nothing is sent again: what has not arrived was declined."""
 
 
 class CollectingRail(Rail, Protocol):

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from treasury.models import Purchase, PurchaseStatus
 from treasury.rail_list import paying_rail, rail_to_read
-from treasury.rails.base import Outcome
+from treasury.rails.base import Answer, MatchingRail, Outcome, Rail, SentPayment
 from treasury.refusals import PurchaseEnded
 from treasury.services.apply_answer import apply_answer
 from treasury.services.propose_purchase import end_undecided
@@ -57,13 +57,7 @@ def _advance(purchase: Purchase, *, now: datetime) -> None:
 
 def _ask_rail(purchase: Purchase, *, now: datetime) -> None:
     """Read what the rail has; only if it has nothing, send again with the same key."""
-    rail = rail_to_read(purchase.payee.rail)
-    first = purchase.attempts.order_by("number").first()
-    answer = rail.find(
-        str(purchase.key),
-        vendor_id=purchase.vendor_id,
-        since=first.sent_at if first else purchase.reserved_at,
-    )
+    answer = _found(rail_to_read(purchase.payee.rail), purchase, now=now)
     is_absent = answer.outcome == Outcome.ABSENT and purchase.status == _Status.UNKNOWN
     if is_absent and key_lives(purchase, now=now):
         send_purchase(purchase.pk, paying_rail(purchase.payee.rail), now=now)
@@ -71,6 +65,22 @@ def _ask_rail(purchase: Purchase, *, now: datetime) -> None:
         _hand_over(purchase.pk, now=now)
     else:
         apply_answer(purchase.pk, answer, now=now)
+
+
+def _found(rail: Rail, purchase: Purchase, *, now: datetime) -> Answer:
+    first = purchase.attempts.order_by("number").first()
+    since = first.sent_at if first else purchase.reserved_at
+    if not isinstance(rail, MatchingRail):
+        return rail.find(str(purchase.key), vendor_id=purchase.vendor_id, since=since)
+    others = Purchase.objects.filter(payee__rail=purchase.payee.rail).exclude(pk=purchase.pk)
+    sent = SentPayment(
+        amount=round(purchase.amount, rail.scale),
+        vendor_id=purchase.vendor_id,
+        sent_at=since or now,
+        asked_at=now,
+        taken=frozenset(others.exclude(vendor_id="").values_list("vendor_id", flat=True)),
+    )
+    return rail.match(sent)
 
 
 @transaction.atomic(durable=True)

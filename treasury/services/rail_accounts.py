@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
@@ -41,6 +42,8 @@ def add_rail_account(
 ) -> RailAccount:
     """Add a rail account, switched off. Its secrets are sealed. Refusals: WrongRail."""
     kind = _kind(terms.kind)
+    if terms.mode not in kind.urls and kind.slug not in django_settings.RAIL_URLS:
+        raise WrongRail(f"{kind.title} has no {terms.mode}: choose another mode.")
     if terms.slug == SIMULATOR or RailAccount.objects.filter(pk=terms.slug).exists():
         raise WrongRail(f"There is already a rail named {terms.slug}. Choose another name.")
     if Payee.objects.filter(rail=terms.slug).exists():
