@@ -63,6 +63,7 @@ JOBS = (
     Job("treasury.jobs.watch_credit", 15),
     Job("treasury.jobs.carry_on_purchases", 1, seconds_max=600),
     Job("treasury.jobs.read_events", 1, seconds_max=600),
+    Job("treasury.jobs.carry_on_collections", 1, seconds_max=600),
     Job("reports.jobs.delete_expired_exports", 60),
 )
 

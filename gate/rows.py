@@ -154,6 +154,7 @@ RULES: dict[str, Rows] = {
     "treasury.consumptionrun": nothing,
     "treasury.payee": nothing,
     "treasury.railaccount": nothing,
+    "treasury.collection": nothing,
     "treasury.railevent": nothing,
     "treasury.rejectedwebhooks": nothing,
     "treasury.purchasepolicy": nothing,

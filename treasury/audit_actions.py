@@ -32,3 +32,4 @@ class Action(StrEnum):
     RAIL_SWITCH_ON = "rail.switch_on"
     RAIL_SWITCH_OFF = "rail.switch_off"
     RAIL_TEST = "rail.test"
+    COLLECTION_MOVE = "collection.move"

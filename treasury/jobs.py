@@ -8,7 +8,7 @@ from common.refusal import Refusal
 from treasury import services as treasury
 from treasury.ledger_days import ledger_day
 from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePolicy
-from treasury.queries import credits, due_purchases, events_to_read
+from treasury.queries import credits, due_collections, due_purchases, events_to_read
 
 logger = logging.getLogger(__name__)
 
@@ -108,4 +108,15 @@ def read_events() -> int:
     due = events_to_read(now=timezone.now())
     for event_id in due:
         read_event(event_id)
+    return len(due)
+
+
+def carry_on_collections() -> int:
+    """Every minute: ask rails about collections that are due; how many there were."""
+    due = due_collections(now=timezone.now())
+    for collection_id in due:
+        try:
+            treasury.advance_collection(collection_id, now=timezone.now())
+        except Refusal as refusal:
+            logger.warning("Collection %s waits: %s", collection_id, refusal)
     return len(due)

@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from common import addresses
 from security import services as security
 from treasury.models import RailAccount
-from treasury.rails.base import Capability, Mode, PayingRail, Rail
+from treasury.rails.base import Capability, CollectingRail, Mode, PayingRail, Rail
 from treasury.rails.kinds import Connection, RailKind
 from treasury.rails.paypal.kind import PAYPAL
 from treasury.rails.simulator.rail import SimulatorRail
@@ -44,6 +44,16 @@ def paying_rail(name: str) -> PayingRail:
     return cast(PayingRail, rail)
 
 
+def collecting_rail(name: str) -> CollectingRail:
+    """The rail with this name, to collect. Refusals: RailNotFound, RailOff, WrongRail."""
+    return _collecting(rail_named(name))
+
+
+def collecting_rail_to_read(name: str) -> CollectingRail:
+    """The rail with this name, only to read what it has. Refusals: RailNotFound, WrongRail."""
+    return _collecting(rail_to_read(name))
+
+
 def connect(account: RailAccount) -> Rail:
     """The rail of an account, switched on or not."""
     return KINDS[account.kind].connect(connection_of(account))
@@ -63,6 +73,13 @@ def connection_of(account: RailAccount) -> Connection:
         webhook_secret=_secret(account, "sealed_webhook_secret"),
         networks=addresses.networks(["private"]) if stand_in else (),
     )
+
+
+def _collecting(rail: Rail) -> CollectingRail:
+    if Capability.COLLECT not in rail.capabilities:
+        can = ", ".join(sorted(rail.capabilities))
+        raise WrongRail(f"{rail.name} cannot collect. It can: {can}.")
+    return cast(CollectingRail, rail)
 
 
 def _secret(account: RailAccount, field: str) -> str:

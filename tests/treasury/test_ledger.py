@@ -291,6 +291,7 @@ def test_the_database_ends_a_pending_transfer_as_agreed():
                 *("account", "closedperiod", "consumption", "payee", "purchasepolicy", "purchase"),
                 *("purchaseattempt", "purchasestep", "providerreport", "reportline"),
                 *("reconciliationrun", "difference", "providername", "railaccount", "railevent"),
+                "collection",
             )
         ),
     ],

@@ -3,6 +3,7 @@
 from treasury.models.accounts import Account, AccountKind, NormalSide
 from treasury.models.balances import BalanceAccess, BalanceSnapshot, ExpiringCredit
 from treasury.models.closed_periods import ClosedPeriod
+from treasury.models.collections import Collection, CollectionStatus
 from treasury.models.consumption import Consumption, ConsumptionRun
 from treasury.models.payees import Payee, PurchaseMethod
 from treasury.models.policies import PurchasePolicy
@@ -31,6 +32,8 @@ __all__ = [
     "BalanceAccess",
     "BalanceSnapshot",
     "ClosedPeriod",
+    "Collection",
+    "CollectionStatus",
     "Consumption",
     "ConsumptionRun",
     "Difference",

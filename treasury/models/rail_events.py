@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from common import row_triggers
+from treasury.models.collections import Collection
 from treasury.models.purchases import Purchase
 from treasury.models.rail_accounts import RailAccount
 
@@ -35,6 +36,7 @@ class RailEvent(models.Model):
     event_id = models.CharField(max_length=255, null=True)  # noqa: DJ001 - unique if it is known
     kind = models.CharField(max_length=100, blank=True)
     purchase = models.ForeignKey(Purchase, models.PROTECT, null=True, related_name="events")
+    collection = models.ForeignKey(Collection, models.PROTECT, null=True, related_name="events")
     tries = models.PositiveSmallIntegerField(default=0)
     read_at = models.DateTimeField(null=True)
 

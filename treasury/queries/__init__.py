@@ -5,13 +5,14 @@ from treasury.queries.consumption import credits
 from treasury.queries.credit import dry_run, effective_credit, runway
 from treasury.queries.ledger_check import ledger_check
 from treasury.queries.purchases import due_purchases
-from treasury.queries.rail_events import events_to_read
+from treasury.queries.rail_events import due_collections, events_to_read
 from treasury.queries.reconciliation import open_differences
 
 __all__ = [
     "balance",
     "credits",
     "dry_run",
+    "due_collections",
     "due_purchases",
     "effective_credit",
     "events_to_read",

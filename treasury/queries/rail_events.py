@@ -1,8 +1,8 @@
-"""Reads of events of vendors."""
+"""Reads of collections, and of events of vendors."""
 
 from datetime import datetime, timedelta
 
-from treasury.models import EventStatus, RailEvent
+from treasury.models import Collection, EventStatus, RailEvent
 
 # Its job takes it at once; what is left after that was lost.
 _JOB_TAKES = timedelta(minutes=1)
@@ -15,3 +15,9 @@ def events_to_read(*, now: datetime) -> list[int]:
         status=EventStatus.RECEIVED, received_at__lte=now - _JOB_TAKES, tries__lt=_TRIES_MAX
     )
     return list(waiting.order_by("received_at").values_list("pk", flat=True)[:_AT_ONCE])
+
+
+def due_collections(*, now: datetime) -> list[int]:
+    """The ids of collections about which a rail is asked now, fifty at most."""
+    due = Collection.objects.filter(ask_at__lte=now)
+    return list(due.order_by("ask_at", "pk").values_list("pk", flat=True)[:_AT_ONCE])

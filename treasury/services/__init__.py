@@ -12,6 +12,7 @@ from treasury.services.balance_access import (
 from treasury.services.balance_alerts import watch_credit
 from treasury.services.buy_credit import buy_credit
 from treasury.services.close_period import close_period
+from treasury.services.collect import advance_collection, apply_collection_answer, collect
 from treasury.services.decide_purchase import cancel_purchase, confirm_purchase, deny_purchase
 from treasury.services.expiring_credit import expire_credit, record_expiring_credit
 from treasury.services.import_report import ReportFile, import_report
@@ -64,14 +65,17 @@ __all__ = [
     "accept_difference",
     "add_rail_account",
     "adjust_difference",
+    "advance_collection",
     "advance_purchase",
     "apply_answer",
+    "apply_collection_answer",
     "ask_balance",
     "begin_pending",
     "buy_credit",
     "cancel_purchase",
     "change_rail_settings",
     "close_period",
+    "collect",
     "confirm_purchase",
     "deny_purchase",
     "expire_credit",

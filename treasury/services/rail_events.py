@@ -7,9 +7,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q
 
-from treasury.models import EventStatus, Purchase, RailAccount, RailEvent
+from treasury.models import Collection, EventStatus, Purchase, RailAccount, RailEvent
 from treasury.rails.webhooks import Event, WebhookRejected
 from treasury.services.advance_purchase import advance_purchase
+from treasury.services.collect import advance_collection
 from treasury.services.receive_webhook import reader_of
 
 _ID_MAX = 255
@@ -26,7 +27,10 @@ def read_event(event_id: int, *, now: datetime) -> RailEvent:
         return event
     if event.purchase_id is not None:
         advance_purchase(event.purchase_id, now=now)
-    status = EventStatus.HANDLED if event.purchase_id else EventStatus.UNRELATED
+    if event.collection_id is not None:
+        advance_collection(event.collection_id, now=now)
+    is_ours = event.purchase_id or event.collection_id
+    status = EventStatus.HANDLED if is_ours else EventStatus.UNRELATED
     RailEvent.objects.filter(pk=event_id, status=EventStatus.RECEIVED).update(
         status=status, read_at=now
     )
@@ -56,7 +60,8 @@ def _identify(event_id: int) -> RailEvent:
         event.status = EventStatus.REPEATED
     else:
         event.event_id, event.purchase = told.event_id, _purchase(event, told)
-    event.save(update_fields=["status", "kind", "event_id", "purchase"])
+        event.collection = _collection(event, told)
+    event.save(update_fields=["status", "kind", "event_id", "purchase", "collection"])
     return event
 
 
@@ -69,7 +74,17 @@ def _read(event: RailEvent) -> Event:
 
 def _purchase(event: RailEvent, told: Event) -> Purchase | None:
     """The purchase that the event is about, if it is one of this rail."""
-    named = Q(vendor_id__in=[each for each in told.vendor_ids if each])
+    return Purchase.objects.filter(_named(told), payee__rail=event.rail_account_id).first()
+
+
+def _collection(event: RailEvent, told: Event) -> Collection | None:
+    """The collection that the event is about, if it is one of this rail."""
+    named = _named(told) | Q(settled_id__in=told.vendor_ids)
+    return Collection.objects.filter(named, rail_account=event.rail_account).first()
+
+
+def _named(told: Event) -> Q:
+    named = Q(vendor_id__in=told.vendor_ids)
     with suppress(ValueError):
         named |= Q(key=UUID(told.purchase))
-    return Purchase.objects.filter(named, payee__rail=event.rail_account_id).first()
+    return named

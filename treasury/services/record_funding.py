@@ -10,7 +10,15 @@ from security import audit
 from security.actor import Actor
 from treasury.audit_actions import Action
 from treasury.ledger_days import ledger_day
-from treasury.models import Account, AccountKind, Payee, Transfer, TransferKind
+from treasury.models import (
+    Account,
+    AccountKind,
+    Payee,
+    RailAccount,
+    RailMode,
+    Transfer,
+    TransferKind,
+)
 from treasury.refusals import WrongTransfer
 from treasury.services.accounts import AccountTerms, open_account
 from treasury.services.transfer import Entry, transfer
@@ -29,7 +37,7 @@ def record_funding(
         raise WrongTransfer(f"{account} is no rail: money from outside comes to a rail.")
     if not reference.strip():
         raise WrongTransfer("Say how the bank or the rail names it.")
-    name = _funding_account(account)
+    name = funding_account(account)
     terms = AccountTerms(name=name, kind=AccountKind.FUNDING, currency=account.currency)
     open_account(terms, actor=actor, now=now)
     entry = Entry(
@@ -52,8 +60,13 @@ def record_funding(
     return recorded
 
 
-def _funding_account(rail: Account) -> str:
+def funding_account(rail: Account) -> str:
     """Where the money of this rail comes from; play money has an account of its own."""
-    is_play_money = Payee.objects.filter(rail_account=rail, is_play_money=True).exists()
+    is_play_money = (
+        Payee.objects.filter(rail_account=rail, is_play_money=True).exists()
+        or RailAccount.objects.filter(
+            pk=rail.name.removeprefix("rail:"), mode=RailMode.SANDBOX
+        ).exists()
+    )
     name = "play-funding" if is_play_money else "funding"
     return f"{name}:{rail.currency.lower()}"
