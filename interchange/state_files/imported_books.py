@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from interchange.state_files import key_terms, usage_periods
+from interchange.state_files.periods_of_limits import ADDED, NAMES, member
 from interchange.state_files.storable import storable
 from interchange.state_files.validation import Documents, moment
 from keys import services as keys
+from keys.identity.queries.organisation import calendar
 from keys.limits import periods
 
 # The agent and the cost centre of all usage in the files.
@@ -19,7 +21,6 @@ AGENT = "import"
 CENTRE = "imported"
 _INSTANT = timedelta(microseconds=1)
 _TTL = timedelta(hours=1)
-_PERIODS = {"day": "daily", "month": "monthly"}
 
 
 class _Calendar(NamedTuple):
@@ -43,6 +44,11 @@ def imported_books(documents: Documents, *, digest: str) -> keys.ImportedBooks:
         },
         limits={slug: list(_limits(documents, slug)) for slug in documents.keys},
         allocations=_allocations(documents, digest),
+        carried={
+            (slug, unit, period): carried
+            for slug in documents.keys
+            for period, unit, carried in _carried(documents, slug)
+        },
     )
 
 
@@ -62,7 +68,8 @@ def _status(documents: Documents, slug: str) -> keys.ImportedStatus:
 def _limits(documents: Documents, slug: str) -> Iterator[keys.Terms]:
     """The limits of a key: of api-keys.json, else the ones its usage was counted against."""
     configured = documents.keys[slug].get("limits", {})
-    for period, name in [*_PERIODS.items(), ("total", "total")]:
+    carry_over = configured.get("carryOver", {})
+    for period, name in NAMES.items():
         when = _calendar(documents, slug, "day" if period == "total" else period)
         of_period = _usage(documents, slug).get(name)
         of_usage = of_period.get("limit") if isinstance(of_period, dict) else None
@@ -78,7 +85,20 @@ def _limits(documents: Documents, slug: str) -> Iterator[keys.Terms]:
                     amount=amount,
                     zone=when.zone,
                     reset_hour=when.reset_hour,
+                    carry_over_max=_amount_or_none(carry_over.get(member(period, unit)), unit),
                 )
+
+
+def _carried(documents: Documents, slug: str) -> Iterator[tuple[str, str, Decimal]]:
+    """What was carried over into periods that ran when the files were written, by period and
+    unit."""
+    carried = _usage(documents, slug).get("carriedOver", {})
+    for period in NAMES.keys() - {"total"}:
+        when = _calendar(documents, slug, period).period
+        for unit in ("tokens", "usd"):
+            amount = _amount_or_none(carried.get(member(period, unit)), unit)
+            if amount and when.has(documents.at):
+                yield period, unit, Decimal(amount)
 
 
 def _allocations(documents: Documents, digest: str) -> list[keys.ImportedAllocation]:
@@ -155,28 +175,37 @@ def _charges(portions: list[usage_periods.Portion]) -> list[keys.ImportedCharge]
 
 def _portions(documents: Documents, slug: str) -> list[usage_periods.Portion]:
     """The usage of the key, by the moments at which it is charged."""
-    day, month = (_calendar(documents, slug, period) for period in _PERIODS)
-    today, _ = periods.bounds(
+    day, month = (_calendar(documents, slug, period) for period in ("day", "month"))
+    today, tomorrow = periods.bounds(
         period="day", at=documents.at, zone=day.zone, reset_hour=day.reset_hour
     )
     total = int(_usage(documents, slug).get("total", 0))
-    return usage_periods.portions(day=day.period, month=month.period, total=total, today=today)
+    booked = usage_periods.portions(day=day.period, month=month.period, total=total, today=today)
+    added = [
+        _calendar(documents, slug, period).period
+        for period, name in ADDED.items()
+        if name in _usage(documents, slug)
+    ]
+    this_day = usage_periods.Period(0, documents.at, today, tomorrow)
+    return usage_periods.fit(booked, to=added, within=[day.period, month.period, this_day])
 
 
 def _calendar(documents: Documents, slug: str, period: str) -> _Calendar:
-    """The day or month to which the file's usage of a key belongs."""
+    """The period to which the file's usage of a key belongs."""
     limits = documents.keys[slug].get("limits", {})
-    usage = _usage(documents, slug).get(_PERIODS[period], {})
+    usage = _usage(documents, slug).get(NAMES[period], {})
     zone, at = limits.get("timezone", "UTC"), documents.at
-    reset_hour = limits.get("resetHour", 0)
+    reset_hour = 0 if period == "hour" else limits.get("resetHour", 0)
     if usage.get("resetAt") is not None:
         resets_at = moment(usage["resetAt"])
         wall = resets_at.astimezone(periods.check_zone(zone))
-        if (wall.minute, wall.second, wall.microsecond) == (0, 0, 0):
+        if period != "hour" and (wall.minute, wall.second, wall.microsecond) == (0, 0, 0):
             reset_hour = wall.hour
         # Usage of a period that had ended when the file was written belongs to that period.
         at = min(at, resets_at - _INSTANT)
-    starts_at, ends_at = periods.bounds(period=period, at=at, zone=zone, reset_hour=reset_hour)
+    starts_at, ends_at = periods.bounds(
+        period=period, at=at, zone=zone, reset_hour=reset_hour, calendar=calendar()
+    )
     counted = usage_periods.Period(int(usage.get("used", 0)), at, starts_at, ends_at)
     return _Calendar(counted, zone, reset_hour)
 
@@ -193,6 +222,10 @@ def _moment_or_none(value: str | int | None) -> datetime | None:
 
 def _int_or_none(value: int | float | None) -> int | None:
     return None if value is None else int(value)
+
+
+def _amount_or_none(value: int | float | None, unit: str) -> Decimal | int | None:
+    return _int_or_none(value) if unit == "tokens" else _usd_or_none(value)
 
 
 def _usd_or_none(value: float | None) -> Decimal | None:

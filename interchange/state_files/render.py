@@ -7,6 +7,7 @@ compared.
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, cast
 
 from django.db.models import Q, Sum
@@ -16,6 +17,7 @@ from interchange.models import ImportedState
 from interchange.state_files.event_types import TYPE_OF_ACTION
 from interchange.state_files.files import NO_KEY
 from interchange.state_files.merge import merge
+from interchange.state_files.periods_of_limits import ADDED, NAMES, ORIGINAL, member
 from keys import services as keys
 from keys.limits import periods
 from keys.models import Allocation, ApiKey, Charge, ModelAlias, ModelFallback, SettledUsage, Window
@@ -23,6 +25,7 @@ from security.models import AuditEntry
 
 # The open window of each scope, unit and period.
 _Windows = dict[tuple[str, str, str], Window]
+_UNITS = ("tokens", "usd")
 NO_MARKS: dict[str, list[int]] = {"alerts": [], "history": []}
 _LISTS = ("alerts", "history")
 _EMPTY = {
@@ -118,6 +121,12 @@ def _key_state(
             "daily": _usage(windows.get((key.scope, "tokens", "day")), "day", sums, now),
             "monthly": _usage(windows.get((key.scope, "tokens", "month")), "month", sums, now),
             "total": sums["total"],
+            **{
+                name: _usage_of(window)
+                for period, name in ADDED.items()
+                if (window := windows.get((key.scope, "tokens", period)))
+            },
+            **_if_any("carriedOver", _carried(key, windows)),
         },
     }
 
@@ -126,10 +135,34 @@ def _usage(
     window: Window | None, period: str, sums: dict[str, int], now: datetime
 ) -> dict[str, Any]:
     if window:
-        limit, ends_at = int(window.amount), window.ends_at
-        return {"used": int(window.used), "limit": limit, "resetAt": _iso(ends_at)}
+        return _usage_of(window)
     _, ends_at = periods.bounds(period=period, at=now, zone="UTC", reset_hour=0)
     return {"used": sums[period], "limit": None, "resetAt": _iso(ends_at)}
+
+
+def _usage_of(window: Window) -> dict[str, Any]:
+    """`limit` is what the limit allows, without what was carried over."""
+    limit = int(window.amount - window.carried)
+    return {"used": int(window.used), "limit": limit, "resetAt": _iso(window.ends_at)}
+
+
+def _carried(key: ApiKey, windows: _Windows) -> dict[str, int | float]:
+    """What was carried over into the open windows, by the member of their limits."""
+    return {
+        member(period, unit): _number(window.carried, unit)
+        for period in NAMES
+        for unit in _UNITS
+        if (window := windows.get((key.scope, unit, period))) and window.carried
+    }
+
+
+def _number(amount: Decimal, unit: str) -> int | float:
+    return int(amount) if unit == "tokens" else float(amount)
+
+
+def _if_any(name: str, members: dict[str, Any]) -> dict[str, Any]:
+    """A member that the files have only if it says something."""
+    return {name: members} if members else {}
 
 
 def _api_key(key: ApiKey, windows: _Windows) -> dict[str, Any]:
@@ -169,17 +202,24 @@ def _fallbacks() -> dict[str, dict[str, list[str]]]:
 
 
 def _limits(key: ApiKey, windows: _Windows) -> dict[str, Any]:
-    limits: dict[str, Any] = {}
-    calendar: Window | None = None
-    for period, name in (("day", "daily"), ("month", "monthly"), ("total", "total")):
-        tokens, usd = (windows.get((key.scope, unit, period)) for unit in ("tokens", "usd"))
-        limits[name] = int(tokens.amount) if tokens else None
-        limits[f"{name}Usd"] = float(usd.amount) if usd else None
-        calendar = calendar or tokens or usd
-    if calendar:
-        limits["timezone"] = calendar.limit.zone
-        limits["resetHour"] = calendar.limit.reset_hour
-    return limits
+    """The limits of a key by period and unit; the files have one calendar for all of a key."""
+    in_force = {
+        (period, unit): window.limit
+        for period in (*ORIGINAL, "week", "quarter", "year", "hour")
+        for unit in _UNITS
+        if (window := windows.get((key.scope, unit, period)))
+    }
+    limits: dict[str, Any] = {
+        member(period, unit): None for period in ORIGINAL for unit in _UNITS
+    } | {member(*of): _number(limit.amount, of[1]) for of, limit in in_force.items()}
+    carry_over = {
+        member(*of): _number(limit.carry_over_max, of[1])
+        for of, limit in in_force.items()
+        if limit.carry_over_max is not None
+    }
+    if calendar := next(iter(in_force.values()), None):
+        limits |= {"timezone": calendar.zone, "resetHour": calendar.reset_hour}
+    return limits | _if_any("carryOver", carry_over)
 
 
 def _allocations() -> Iterator[Allocation]:

@@ -13,6 +13,7 @@ from interchange import services as interchange
 from interchange.state_files import usage_periods
 from interchange.state_files.merge import merge
 from keys import services as keys
+from keys.limits.periods import bounds
 from keys.models import Window
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
@@ -57,7 +58,16 @@ statuses = st.sampled_from(["active", "inactive", "exhausted", "cooling", "broke
 key_states = entry(
     {},
     {
-        "usage": entry({}, {"daily": usage, "monthly": usage, "total": tokens}),
+        "usage": entry(
+            {},
+            {
+                **dict.fromkeys(("daily", "monthly", "hourly", "weekly", "quarterly"), usage),
+                "total": tokens,
+                "carriedOver": entry(
+                    {}, {"daily": tokens, "weekly": tokens, "monthlyUsd": st.floats(0, 9)}
+                ),
+            },
+        ),
         "status": statuses,
     },
 )
@@ -109,6 +119,13 @@ limits = entry(
         "monthly": st.none() | tokens,
         "total": st.none() | tokens,
         "dailyUsd": st.none() | st.floats(0, 1000),
+        "hourly": st.none() | tokens,
+        "weekly": tokens,
+        "weeklyUsd": st.floats(0, 1000),
+        "quarterly": tokens,
+        "carryOver": entry(
+            {}, {"daily": st.none() | tokens, "weekly": tokens, "monthlyUsd": st.floats(0, 9)}
+        ),
         "timezone": st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]),
         "resetHour": st.integers(0, 23),
     },
@@ -185,6 +202,51 @@ def test_nothing_is_booked_twice_and_nothing_is_left_out(of_day, of_month, total
         charged += used
     left = sum(portion.tokens for portion in booked)
     assert left == max(everything - charged, 0)
+
+
+def period_of(name):
+    starts_at, ends_at = bounds(period=name, at=NOON, zone="UTC", reset_hour=0)
+    return usage_periods.Period(0, NOON, starts_at, ends_at)
+
+
+PERIODS = {name: period_of(name) for name in ("hour", "day", "week", "month", "quarter", "year")}
+HOURS = st.integers(0, 30) | st.integers(0, 400 * 24)
+
+
+@given(st.lists(st.tuples(HOURS, st.integers(1, 99)), max_size=12), st.integers(0, 9))
+def test_sums_of_calls_that_agree_are_booked_as_they_are(calls, back):
+    at = NOON - timedelta(days=back)
+    calls = [(at - timedelta(hours=hours), tokens) for hours, tokens in calls]
+    sums = {}
+    for name in PERIODS:
+        starts_at, ends_at = bounds(period=name, at=at, zone="UTC", reset_hour=0)
+        period = usage_periods.Period(0, at, starts_at, ends_at)
+        used = sum(tokens for moment, tokens in calls if period.has(moment))
+        sums[name] = period._replace(used=used)
+    total = sum(tokens for _, tokens in calls)
+    day, month = sums.pop("day"), sums.pop("month")
+    booked = usage_periods.portions(day=day, month=month, total=total, today=day.starts_at)
+    booked = usage_periods.fit(booked, to=list(sums.values()), within=[day, month])
+    assert sum(portion.tokens for portion in booked) == total
+    for period in (day, month, *sums.values()):
+        assert sum(p.tokens for p in booked if period.has(p.at)) == period.used
+    assert all(p.at <= at and p.since <= p.at for p in booked)
+    assert [p.at for p in booked] == sorted((p.at for p in booked), reverse=True)
+
+
+@given(st.tuples(*[st.integers(0, 99)] * 7))
+def test_of_sums_that_contradict_each_other_none_counts_less(sums):
+    hour, of_day, week, of_month, quarter, year, total = sums
+    wanted = {"hour": hour, "week": week, "quarter": quarter, "year": year}
+    given_sums = [PERIODS[name]._replace(used=used) for name, used in wanted.items()]
+    days = [PERIODS["day"]._replace(used=of_day), PERIODS["month"]._replace(used=of_month)]
+    booked = usage_periods.portions(
+        day=days[0], month=days[1], total=total, today=days[0].starts_at
+    )
+    booked = usage_periods.fit(booked, to=given_sums, within=days)
+    for period in (*days, *given_sums):
+        assert sum(p.tokens for p in booked if period.has(p.at)) >= period.used
+    assert sum(p.tokens for p in booked) >= total
 
 
 known = st.recursive(

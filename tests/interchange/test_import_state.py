@@ -29,7 +29,7 @@ from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.interchange.sample import DATA
-from tests.keys.builders import add_key, allocate, report
+from tests.keys.builders import add_key, allocate, limit, report
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
@@ -250,6 +250,57 @@ def test_a_butler_that_never_imported_exports_what_it_has_for_another(people):
     assert_books_balance()
 
 
+def windows_of_keys():
+    """Each open window by its unit and period."""
+    rows = Window.objects.filter(closed_at=None, scope__startswith="key:").select_related("limit")
+    return {
+        (row.unit, row.limit.period): (
+            *(row.starts_at, row.ends_at, row.amount, row.carried, row.used, row.committed),
+            *(row.limit.amount, row.limit.carry_over_max, row.limit.zone, row.limit.reset_hour),
+        )
+        for row in rows
+    }
+
+
+def test_limits_of_all_periods_and_what_they_carried_over_go_to_another_butler(people):
+    api_key = add_key("openai-1", provider="openai", per_day=None)
+    for period in ("hour", "day", "week", "month", "quarter", "year", "total"):
+        cap = None if period == "total" else 70_000
+        limit(api_key, 100_000, period=period, carry_over_max=cap, zone="Europe/Berlin")
+    limit(api_key, 90, unit="usd", period="week", carry_over_max="2.5", zone="Europe/Berlin")
+    times = [timedelta(days=-1), timedelta(hours=-2), timedelta(minutes=-5), timedelta(0)]
+    for number, ago in enumerate(times, 1):
+        now = NOON + timedelta(days=150) + ago
+        report(allocate(tokens=20_000, now=now, ttl_seconds=200_000), number * 1_000, now=now)
+    now = NOON + timedelta(days=150)
+    keys.open_windows(now=now)
+    there = windows_of_keys()
+    assert there["tokens", "hour"][3] > 0
+    out = exported(now=now)
+    limits = out["api_keys"]["keys"][0]["limits"]
+    assert (limits["weekly"], limits["weeklyUsd"], limits["yearly"]) == (100_000, 90, 100_000)
+    assert limits["carryOver"]["weeklyUsd"] == 2.5
+    assert (limits["timezone"], limits["resetHour"]) == ("Europe/Berlin", 0)
+    out["api_keys"]["keys"][0]["apiKey"] = "sk-not-a-real-key"
+    _forget_everything()
+    import_state(out, now=now)
+    assert windows_of_keys() == there
+    assert exported(now=now) == without_secrets(out)
+    assert_books_balance()
+
+
+def test_what_was_carried_over_into_a_day_that_is_over_is_not_imported(people):
+    limit(add_key("openai-1", provider="openai", per_day=None), 1_000, carry_over_max=500)
+    keys.open_windows(now=NOON + timedelta(days=1))
+    out = exported(now=NOON + timedelta(days=1))
+    assert out["state"]["keys"]["openai-1"]["usage"]["carriedOver"] == {"daily": 500}
+    assert out["state"]["keys"]["openai-1"]["usage"]["daily"]["limit"] == 1_000
+    _forget_everything()
+    out["state"]["timestamp"] = "2026-03-15T12:00:00Z"
+    import_state(out, now=NOON + timedelta(days=5))
+    assert window("key:openai-1").carried == 0
+
+
 def _forget_everything():
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -270,6 +321,8 @@ def _change(document, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
+        (["api_keys", "keys", 0, "limits", "weekly"], -1, "/limits/weekly: expected 0 or more"),
+        (["api_keys", "keys", 0, "limits", "carryOver"], {"daily": "x"}, "/carryOver/daily: exp"),
         (["state", "timestamp"], "soon", "/timestamp: expected a moment"),
         (["state", "timestamp"], "2026-03-10T12:00:00", "/timestamp: expected a moment"),
         (

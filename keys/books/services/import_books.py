@@ -70,7 +70,8 @@ class ImportedAllocation:
 class ImportedBooks:
     """The records of another system about API keys at the moment `as_of`.
 
-    `statuses` and `limits` are by the slug of the key. `agent` gets all allocations.
+    `statuses` and `limits` are by the slug of the key. `agent` gets all allocations. `carried`: by
+    slug, unit and period of a limit, what was carried over into its period of `as_of`.
     """
 
     as_of: datetime
@@ -78,6 +79,7 @@ class ImportedBooks:
     statuses: Mapping[str, ImportedStatus]
     limits: Mapping[str, Sequence[Terms]]
     allocations: Sequence[ImportedAllocation]
+    carried: Mapping[tuple[str, str, str], Decimal]
 
 
 def import_books(books: ImportedBooks, *, actor: Actor, now: datetime) -> None:
@@ -99,7 +101,9 @@ def import_books(books: ImportedBooks, *, actor: Actor, now: datetime) -> None:
     # After the charges and allocations, which the first windows count.
     for slug, limits in books.limits.items():
         for terms in limits:
-            _import_limit(api_keys[slug], terms, as_of=books.as_of, actor=actor, now=now)
+            limit = _import_limit(api_keys[slug], terms, actor=actor, now=now)
+            carried = books.carried.get((slug, terms.unit, terms.period), Decimal(0))
+            windows.first_window(limit, carried=carried, now=books.as_of)
 
 
 def _import_status(
@@ -110,9 +114,7 @@ def _import_status(
         write_status(api_key, imported.status, imported.reason, actor, now)
 
 
-def _import_limit(
-    api_key: ApiKey, terms: Terms, *, as_of: datetime, actor: Actor, now: datetime
-) -> None:
+def _import_limit(api_key: ApiKey, terms: Terms, *, actor: Actor, now: datetime) -> Limit:
     limit = Limit.objects.create(
         api_key=api_key,
         scope=api_key.scope,
@@ -121,8 +123,8 @@ def _import_limit(
         amount=terms.check(),
         zone=terms.zone,
         reset_hour=terms.reset_hour,
+        carry_over_max=terms.check_carry_over(),
     )
-    windows.first_window(limit, now=as_of)
     audit.record(
         actor=actor,
         action=Action.LIMIT_SET,
@@ -131,6 +133,7 @@ def _import_limit(
         reason=_REASON,
         at=now,
     )
+    return limit
 
 
 def _import_allocations(books: ImportedBooks, api_keys: Mapping[str, ApiKey]) -> None:

@@ -104,9 +104,9 @@ def _plain(amount: Decimal) -> str:
     return format(amount.normalize(), "f")
 
 
-def first_window(limit: Limit, *, now: datetime) -> Window:
-    """Open the first window of a limit with what is already used and committed. Nothing is carried
-    over into it.
+def first_window(limit: Limit, *, carried: Decimal = Decimal(0), now: datetime) -> Window:
+    """Open the first window of a limit with what is already used and committed. `carried`: what
+    another system had carried over into it.
 
     Joins the caller's transaction, which has called `take_books_alone`.
     """
@@ -115,7 +115,8 @@ def first_window(limit: Limit, *, now: datetime) -> Window:
         limit=limit,
         scope=limit.scope,
         unit=limit.unit,
-        amount=limit.amount,
+        amount=limit.amount + carried,
+        carried=carried,
         committed=_in_unit_of(limit, committed) if committed else 0,
         **_recount(limit, now=now),
     )
