@@ -1,5 +1,8 @@
 """Allocations: lend, list, look at one."""
 
+from datetime import datetime
+from typing import Any
+
 from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -139,7 +142,9 @@ class AllocationListView(ApiView):
         text = Text(
             required=False,
             help_text="A description of the work in plain text or Markdown, of at most 1 MB, from "
-            "which the number of tokens is estimated. Required unless `tokens` is given.",
+            "which the number of tokens is forecast: 90 of 100 such pieces of work need no more, "
+            "or as the cost centre has it. Until enough work has settled, the tokens are those "
+            "that `estimated` of `POST /api/v1/estimates` has. Required unless `tokens` is given.",
         )
         provider = Name(
             required=False,
@@ -208,13 +213,11 @@ class AllocationListView(ApiView):
             return label
 
         def validate(self, values: dict) -> dict:
-            """Replace a text by the tokens estimated from it."""
+            """Refuse a budget that is given twice or not at all."""
             if ("tokens" in values) == ("text" in values):
                 raise serializers.ValidationError("Send either `tokens` or `text`, and not both.")
             if "models" in values:
                 values["models"] = tuple(values["models"])
-            if "text" in values:
-                values["tokens"] = prediction.estimate(values.pop("text")).estimated
             return values
 
     @extend_schema(
@@ -238,15 +241,35 @@ class AllocationListView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Lend the budget and return the allocation with its session token."""
+        values, key, now = body(request, self.Input), idempotency_key(request), timezone.now()
+        session_id = None
+        if "text" in values:
+            sized = self._sized(values, key, now)
+            values["tokens"], session_id = sized.tokens, sized.session_id
         allocation, created = keys.allocate(
             agent=self.bearer.agent,
-            request=keys.AllocationRequest(**body(request, self.Input)),
-            idempotency_key=idempotency_key(request),
+            request=keys.AllocationRequest(**values),
+            idempotency_key=key,
+            session_id=session_id,
             actor=self.actor,
-            now=timezone.now(),
+            now=now,
         )
         data = serialize(NewAllocationOutput, with_key(allocation))
         return created_response(data, created=created)
+
+    def _sized(
+        self, values: dict[str, Any], key: str | None, now: datetime
+    ) -> prediction.SizedBudget:
+        """The budget by the forecast of the text, which is taken out of the values."""
+        models = values.get("models") or (values.get("model", ""),)
+        return prediction.size_budget(
+            values.pop("text"),
+            agent=self.bearer.agent,
+            cost_centre=values.get("cost_centre"),
+            group=prediction.Group(models[0], self.bearer.agent, values.get("label", "")),
+            idempotency_key=key,
+            now=now,
+        )
 
     @extend_schema(
         operation_id="listAllocations",

@@ -126,6 +126,7 @@ STATUS: dict[type[Refusal], int] = {
     gate.ReviewLineDecided: 409,
     gate.ReviewLineNotFound: 404,
     gate.ReviewPast: 422,
+    prediction.VersionNotReady: 409,
     prediction.TextTooLarge: 413,
     prediction.UnsupportedTextType: 415,
     keys.ProviderNotFound: 422,

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django_q.models import Schedule
 
 from keys import services as keys
+from prediction import services as prediction
 
 # Several processes may start at once; the advisory lock lets one of them change the rows.
 _LOCK = 0x7363_6865
@@ -65,6 +66,8 @@ JOBS = (
     Job("treasury.jobs.read_events", 1, seconds_max=600),
     Job("treasury.jobs.carry_on_collections", 1, seconds_max=600),
     Job("reports.jobs.delete_expired_exports", 60),
+    Job("prediction.jobs.record_settled_work", 5),
+    Job("prediction.jobs.train", 360, seconds_max=2 * prediction.TRAINING_SECONDS_MAX),
 )
 
 

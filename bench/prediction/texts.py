@@ -30,8 +30,8 @@ _METHODS: tuple[tuple[str, Method], ...] = (
 def learned(known: list[Work], asked: list[Work]) -> Floats:
     """What Butler forecasts."""
     forecaster = train(recordings.rows_of(known))
-    found = [forecaster.forecast(recordings.sketch(each.text), each.group) for each in asked]
-    return np.array([each.quantiles[0, :2] for each in found if each])
+    found = forecaster.forecasts([(recordings.sketch(each.text), each.group) for each in asked])
+    return np.array([each.quantiles[0, :2] for each in found])
 
 
 def run(folder: Path, seeds: list[int], out: TextIO) -> None:

@@ -15,6 +15,7 @@ from prediction.learning.rows import Group
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _ROUNDS = 8
+_MOVED_MIN = 0.002
 
 
 class Level(NamedTuple):
@@ -90,11 +91,16 @@ def fit(values: Floats, groups: Sequence[Group], group: Ints) -> tuple[Effects, 
     shrink = {level.name: level.shrink for level in LEVELS}
     rest = values - mean
     for _ in range(_ROUNDS):
+        moved = 0.0
         for name, rows in member.items():
             rest += fitted[name][rows]
             sums = _sums(rows, rest, len(names[name]))
-            fitted[name] = sums / (sizes[name] + shrink[name])[:, None]
-            rest -= fitted[name][rows]
+            shrunk = sums / (sizes[name] + shrink[name])[:, None]
+            moved = max(moved, float(np.abs(shrunk - fitted[name]).max()))
+            fitted[name] = shrunk
+            rest -= shrunk[rows]
+        if moved < _MOVED_MIN:
+            break
     leverage = np.full(len(values), 1 / max(len(values), 1))
     for name, rows in member.items():
         leverage += 1 / (sizes[name] + shrink[name])[rows]

@@ -1,8 +1,9 @@
 """What was learned, and forecasts from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,29 +73,64 @@ class Forecaster:
     rule_groups: Mapping[str, bool]
     rows: int
 
-    def forecast(self, sketch: Sketch | None, group: Group) -> Forecast | None:
-        """The forecast for a text (None: without one); None if nothing was learned."""
-        effects = self.effects.of(group)
-        basis, text_rows, text = self._text(sketch)
-        text = text * self.slopes.get(group.model, 1.0)
-        spread = self._spread(basis, group)
-        if spread is None:
-            return None
-        centre = self.effects.mean.copy()
-        for effect in effects.values():
-            centre += effect.values
-        logs = centre[:, None] + text[:, None] * self.ratios + spread.quantiles
-        quantiles = np.exp(np.maximum.accumulate(np.clip(logs, 0, _LOG_MAX), axis=1))
-        factors = {name: float(np.exp(effect.values[0])) for name, effect in effects.items()}
-        if basis != "group":
-            factors["text"] = float(np.exp(text[0] * self.ratios[0]))
-        return Forecast(quantiles, basis, spread.rows, text_rows, factors, spread.rows < P99_ROWS)
+    def forecast(self, sketch: Sketch | None, group: Group) -> Forecast:
+        """The forecast for a text (None: without one)."""
+        return self.forecasts([(sketch, group)])[0]
 
-    def _spread(self, basis: str, group: Group) -> Spread | None:
+    def forecasts(self, asked: Sequence[tuple[Sketch | None, Group]]) -> list[Forecast]:
+        """The forecasts for texts (None: without one) and groups, in their order."""
+        found = [self._found(sketch) for sketch, _ in asked]
+        unseen = [
+            place
+            for place, (sketch, _) in enumerate(asked)
+            if sketch is not None and found[place].basis != "exact"
+        ]
+        texts = np.array([each.text for each in found])
+        if unseen and self.text_models is not None:
+            # `unseen` are those with a sketch.
+            expected = self.text_models.predict([asked[place][0] for place in unseen])  # type: ignore[misc]
+            for place, values in zip(unseen, expected, strict=True):
+                # Nearly the same text counts as much as what is expected of this one.
+                near = found[place].basis == "near"
+                texts[place] = (texts[place] + values) / 2 if near else values
+        return [
+            self._forecast(text, each, group)
+            for text, each, (_, group) in zip(texts, found, asked, strict=True)
+        ]
+
+    def _forecast(self, text: Floats, found: "_Found", group: Group) -> Forecast:
+        held, spread = self._of(found.basis, group)
+        text = text * self.slopes.get(group.model, 1.0)
+        logs = held.centre + text[:, None] * self.ratios + spread.quantiles
+        quantiles = np.exp(np.maximum.accumulate(np.clip(logs, 0, _LOG_MAX), axis=1))
+        factors = held.factors
+        if found.basis != "group":
+            factors = {**factors, "text": float(np.exp(text[0] * self.ratios[0]))}
+        extrapolated = spread.rows < P99_ROWS
+        return Forecast(quantiles, found.basis, spread.rows, found.rows, factors, extrapolated)
+
+    def _of(self, basis: str, group: Group) -> tuple["_Held", Spread]:
+        """What holds for a group, and its spread; kept, since most forecasts are of few groups."""
+        key = (basis, group)
+        if key not in self._kept:
+            if len(self._kept) >= _KEPT_MAX:
+                self._kept.clear()
+            effects = self.effects.of(group)
+            centre = self.effects.expected(group)[:, None]
+            factors = {name: float(np.exp(effect.values[0])) for name, effect in effects.items()}
+            self._kept[key] = _Held(centre, factors), self.spread(basis, group)
+        return self._kept[key]
+
+    @cached_property
+    def _kept(self) -> dict[tuple[str, Group], tuple["_Held", Spread]]:
+        return {}
+
+    def spread(self, basis: str, group: Group) -> Spread:
+        """The spread of the smallest group that has one."""
         for kept in _FALLBACKS[basis]:
             if spread := spread_of(chain(kept, group), self.spreads):
                 return spread
-        return None
+        raise LookupError("A forecaster has a spread of all rows.")
 
     def is_learned(self, group: Group) -> bool:
         """Whether held-back history says that this is better than the rule of words."""
@@ -103,34 +139,27 @@ class Forecaster:
                 return self.rule_groups[name]
         return False
 
-    def _text(self, sketch: Sketch | None) -> tuple[str, int, Floats]:
+    def _found(self, sketch: Sketch | None) -> "_Found":
         if sketch is None:
-            return "group", 0, np.zeros(len(TARGETS))
+            return _Found("group", 0, self._nothing)
         place = self.texts.exact(sketch.digest)
         if place is not None:
-            return "exact", int(self.texts.rows[place]), self.texts.values[place]
-        expected = self._expected(sketch)
+            return _Found("exact", int(self.texts.rows[place]), self.texts.values[place])
         near = self._near(sketch)
         if len(near):
-            # What holds for nearly the same text counts as much as what is expected of this one.
-            return (
-                "near",
-                int(self.texts.rows[near].sum()),
-                (self.texts.values[near].mean(0) + expected) / 2,
-            )
-        if self.text_models is None:
-            return "group", 0, expected
-        return "text", 0, expected
+            values = self.texts.values[near].mean(0)
+            return _Found("near", int(self.texts.rows[near].sum()), values)
+        return _Found("group" if self.text_models is None else "text", 0, self._nothing)
 
-    def _expected(self, sketch: Sketch) -> Floats:
-        if self.text_models is None:
-            return np.zeros(len(TARGETS))
-        return self.text_models.predict(sketch)
+    @cached_property
+    def _nothing(self) -> Floats:
+        return np.zeros(len(TARGETS))
 
     def _near(self, sketch: Sketch) -> NDArray[np.int64]:
-        hits = [
-            self._by_band[band].get(int(value), _NONE) for band, value in enumerate(sketch.bands)
-        ]
+        values = enumerate(sketch.bands.tolist())
+        hits = [self._by_band[band][v] for band, v in values if v in self._by_band[band]]
+        if len(hits) < BANDS_EQUAL:
+            return _NONE
         places, equal = np.unique(np.concatenate(hits), return_counts=True)
         return places[equal >= BANDS_EQUAL][:_NEAR_MAX]
 
@@ -151,6 +180,7 @@ class Forecaster:
 
 
 _NEAR_MAX = 50
+_KEPT_MAX = 5_000
 # The logarithm of 10^12, the most tokens that can be lent.
 _LOG_MAX = 27.6
 # A text that is nearly the same as another is as uncertain as a new one.
@@ -161,6 +191,21 @@ _FALLBACKS = {
     "group": ("group",),
 }
 _NONE = np.zeros(0, np.int64)
+
+
+class _Found(NamedTuple):
+    """What is known of a text: the basis, rows, and by how much it needs more than its groups."""
+
+    basis: str
+    rows: int
+    text: Floats
+
+
+class _Held(NamedTuple):
+    """What holds for a group: the logarithms by target (a column), and the factors of effects."""
+
+    centre: Floats
+    factors: dict[str, float]
 
 
 def chain(basis: str, group: Group) -> list[str]:

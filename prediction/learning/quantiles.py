@@ -1,6 +1,6 @@
 """Quantiles of what forecasts missed by: conformal, by group, and pooled upwards while small."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 SHARES = (0.5, 0.9, 0.99)
 # Fewer rows cannot have a 99th percentile of their own.
 P99_ROWS = 99
@@ -18,6 +19,8 @@ _POOLED = np.array([20.0, 60.0, 200.0])
 _ROWS_MIN = 5
 # The group of all rows, with or without a text.
 ROOT = "group"
+# The quantiles of a group are those of its newest rows: more make them no better, but slower.
+_NEWEST = 50_000
 # Distances of the quantiles in units of a normal law's standard deviation.
 _NORMAL = NormalDist()
 _LOG_2 = float(np.log(2))
@@ -29,10 +32,11 @@ def conformal_quantile(residuals: Floats, share: float, censored: Bools | None =
 
     Censored residuals are lower bounds: their weight moves to the larger ones (Kaplan–Meier).
     """
-    order = np.argsort(residuals, kind="stable")
-    size = len(order)
+    size = len(residuals)
     if censored is None or not censored.any():
-        return float(residuals[order[min(int(np.ceil((size + 1) * share)), size) - 1]])
+        place = min(int(np.ceil((size + 1) * share)), size) - 1
+        return float(np.partition(residuals, place)[place])
+    order = np.argsort(residuals, kind="stable")
     # The next row is one more, of which nothing is known: it counts as larger than all.
     reached = (1 - _survival(censored[order])) * size / (size + 1)
     first = int(np.searchsorted(reached, share))
@@ -90,36 +94,28 @@ def pooled(own: Spread, parent: Spread | None) -> Spread:
     return Spread(weight * own.quantiles + (1 - weight) * parent.quantiles, own.rows)
 
 
-def spreads(residuals: Floats, censored: Bools, chains: Iterable[list[str]]) -> dict[str, Spread]:
-    """The spread of each group. `residuals`: rows × targets × SHARES; `chains`: for each row
-    the names of its groups, from the one of all rows downwards."""
-    members: dict[str, list[int]] = {}
-    parents: dict[str, str | None] = {}
-    for row, chain in enumerate(chains):
-        above: str | None = None
-        for name in chain:
-            members.setdefault(name, []).append(row)
-            parents[name] = above
-            above = name
+def spreads(
+    residuals: Floats, censored: Bools, group: Ints, chains: Sequence[list[str]]
+) -> dict[str, Spread]:
+    """The spread of each group. `residuals`: rows × targets × SHARES; `group`: of each row;
+    `chains`: for each group the names of those that it belongs to, from the largest downwards."""
     found: dict[str, Spread] = {}
-    # A parent's name is shorter than its child's.
-    for name in sorted(members, key=lambda name: name.count("\x1e")):
-        rows = np.array(members[name])
-        parent = _nearest(parents[name], found, parents)
-        if len(rows) < _ROWS_MIN and (parent is not None or name != ROOT):
-            continue
-        targets = np.moveaxis(residuals[rows], 1, 0)
-        own = np.array([quantiles_of(target, censored[rows]) for target in targets])
-        found[name] = pooled(Spread(own, len(rows)), parent)
+    for depth in range(len(chains[0]) if chains else 0):
+        names = sorted({chain[depth] for chain in chains})
+        at = {name: place for place, name in enumerate(names)}
+        parents = {chain[depth]: chain[:depth] for chain in chains}
+        member = np.array([at[chain[depth]] for chain in chains])[group]
+        order = np.argsort(member, kind="stable")
+        ends = np.cumsum(np.bincount(member, minlength=len(names)))
+        for name, rows in zip(names, np.split(order, ends[:-1]), strict=True):
+            parent = spread_of(parents[name], found)
+            if len(rows) < _ROWS_MIN and (parent is not None or name != ROOT) or not len(rows):
+                continue
+            newest = rows[-_NEWEST:]
+            targets = np.moveaxis(residuals[newest], 1, 0)
+            own = np.array([quantiles_of(target, censored[newest]) for target in targets])
+            found[name] = pooled(Spread(own, len(rows)), parent)
     return found
-
-
-def _nearest(
-    name: str | None, found: Mapping[str, Spread], parents: Mapping[str, str | None]
-) -> Spread | None:
-    while name is not None and name not in found:
-        name = parents[name]
-    return None if name is None else found[name]
 
 
 def spread_of(chain: list[str], found: Mapping[str, Spread]) -> Spread | None:

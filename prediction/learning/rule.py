@@ -19,13 +19,15 @@ def groups_learned(rows: Rows, held_back: Floats) -> dict[str, bool]:
     theirs = np.abs(np.log(np.maximum(real, 1)) - np.log(np.maximum(rows.rule, 1)))
     # Without a text there was no rule to follow.
     theirs[np.isnan(rows.rule)] = np.inf
-    members: dict[str, list[int]] = {}
-    named = [chain("", group) for group in rows.groups]
-    for row, group in enumerate(rows.group):
-        for name in named[group]:
-            members.setdefault(name, []).append(row)
-    return {
-        name: bool(np.median(ours[own]) <= np.median(theirs[own]))
-        for name, own in members.items()
-        if len(own) >= ROWS_MIN
-    }
+    found: dict[str, bool] = {}
+    chains = [chain("", group) for group in rows.groups]
+    for depth in range(len(chains[0]) if chains else 0):
+        names = sorted({each[depth] for each in chains})
+        at = {name: place for place, name in enumerate(names)}
+        member = np.array([at[each[depth]] for each in chains])[rows.group]
+        order = np.argsort(member, kind="stable")
+        ends = np.cumsum(np.bincount(member, minlength=len(names)))
+        for name, own in zip(names, np.split(order, ends[:-1]), strict=True):
+            if len(own) >= ROWS_MIN:
+                found[name] = bool(np.median(ours[own]) <= np.median(theirs[own]))
+    return found

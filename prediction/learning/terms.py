@@ -59,10 +59,9 @@ class Hasher:
         plain = " ".join(text.lower().split())
         return blake2b(plain.encode("utf-8", "replace"), key=self._key, digest_size=16).digest()
 
-    def words(self, text: str) -> Words:
-        """The hashes of the words of `text` in order."""
+    def hashes(self, words: list[str]) -> Words:
+        """The hashes of the words in order."""
         known = self._words
-        words = _WORD.findall(text)
         new = set(words).difference(known)
         if len(known) + len(new) > _WORDS_KEPT:
             known.clear()
@@ -81,6 +80,11 @@ def excerpt(text: str) -> str:
     if len(text) > CHARACTERS_READ:
         text = f"{text[:CHARACTERS_READ]}\n{text[-CHARACTERS_READ // 4 :]}"
     return text.lower()
+
+
+def words_of(read: str) -> list[str]:
+    """The words of an excerpt, and its other signs one by one."""
+    return _WORD.findall(read)
 
 
 def _together(left: Words, right: Words) -> Words:

@@ -11,6 +11,8 @@ from prediction.learning.terms import BUCKETS, Terms
 Floats = NDArray[np.float64]
 # A bucket of one text only tells nothing of another text.
 _DOCUMENTS_MIN = 2
+# Nor does one of nearly all texts, and its postings are the longest: left out among many texts.
+_SHARE_MAX, _SHARE_TEXTS = 0.3, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,12 @@ class TextIndex:
         """Index the texts."""
         row, bucket, count = _flat(texts)
         documents = np.bincount(bucket, minlength=BUCKETS)
-        columns = np.flatnonzero(documents >= _DOCUMENTS_MIN).astype(np.int32)
+        most = _SHARE_MAX * len(texts) if len(texts) >= _SHARE_TEXTS else len(texts)
+        telling = (documents >= _DOCUMENTS_MIN) & (documents <= most)
+        columns = np.flatnonzero(telling).astype(np.int32)
         idf = np.log((1 + len(texts)) / (1 + documents[columns])) + 1
         position = np.searchsorted(columns, bucket)
-        kept = documents[bucket] >= _DOCUMENTS_MIN
+        kept = telling[bucket]
         row, position, count = row[kept], position[kept], count[kept]
         weights = _unit(row, (1 + np.log(count)) * idf[position], len(texts))
         order = np.argsort(position, kind="stable")
@@ -50,22 +54,24 @@ class TextIndex:
             size=len(texts),
         )
 
-    def similarities(self, text: Terms) -> Floats:
-        """The cosine of the text with each learned text, 0 to 1."""
-        if not len(self.columns) or not len(text.buckets):
-            return np.zeros(self.size)
-        position = np.minimum(np.searchsorted(self.columns, text.buckets), len(self.columns) - 1)
-        known = self.columns[position] == text.buckets
-        position, count = position[known], text.counts[known]
-        weight = (1 + np.log(count)) * self.idf[position]
-        norm = float(np.sqrt(weight @ weight)) or 1.0
-        starts, lengths = self.starts[position], np.diff(self.starts)[position]
-        total = int(lengths.sum())
-        first = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+    def similarities(self, texts: Sequence[Terms]) -> Floats:
+        """The cosine of each text with each learned text, 0 to 1: texts × learned texts."""
+        row, bucket, count = _flat(texts)
+        if not len(self.columns) or not len(bucket):
+            return np.zeros((len(texts), self.size))
+        position = np.minimum(np.searchsorted(self.columns, bucket), len(self.columns) - 1)
+        known = self.columns[position] == bucket
+        row, position, count = row[known], position[known], count[known]
+        weight = _unit(row, (1 + np.log(count)) * self.idf[position], len(texts))
+        lengths = np.diff(self.starts)[position]
+        ends = np.cumsum(lengths)
+        total = int(ends[-1]) if len(ends) else 0
+        first = np.repeat(self.starts[position] - (ends - lengths), lengths)
         postings = first + np.arange(total)
-        products = self.weights[postings] * np.repeat(weight / norm, lengths)
-        cosines: Floats = np.bincount(self.rows[postings], products, self.size).astype(float)
-        return cosines
+        products = self.weights[postings] * np.repeat(weight, lengths)
+        cells = self.rows[postings] + np.repeat(row * self.size, lengths)
+        cosines: Floats = np.bincount(cells, products, len(texts) * self.size).astype(float)
+        return cosines.reshape(len(texts), self.size)
 
 
 def _flat(texts: Sequence[Terms]) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats]:

@@ -20,7 +20,8 @@ NEIGHBOURS = 25
 COUNTS_RIDGE = 30.0
 COSINES = 300
 _WIDTH = 0.06
-_SEED = 20_260_801
+_AT_ONCE = 256
+SEED = 20_260_801
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,20 @@ class TextModels:
     count_scale: Floats
     count_weights: Floats
 
-    def predict(self, sketch: Sketch) -> Floats:
-        """The mean of the three for a text, one value for each target."""
-        similar = self.index.similarities(sketch.terms)
-        ridge = self.centre + similar @ self.duals
-        near = _nearest(similar[None, :], self.values)[0]
-        features = _cosines((sketch.counts - self.count_mean) / self.count_scale)
-        counted = self.centre + features @ self.count_weights
-        mean: Floats = (ridge + near + counted) / 3
+    def predict(self, sketches: Sequence[Sketch]) -> Floats:
+        """The mean of the three for each text: texts × targets."""
+        parts = [
+            self._predict(sketches[start : start + _AT_ONCE])
+            for start in range(0, len(sketches), _AT_ONCE)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, self.values.shape[1]))
+
+    def _predict(self, sketches: Sequence[Sketch]) -> Floats:
+        similar = self.index.similarities([sketch.terms for sketch in sketches])
+        counts = np.array([sketch.counts for sketch in sketches], float)
+        features = _cosines((counts - self.count_mean) / self.count_scale)
+        linear = similar @ self.duals + features @ self.count_weights
+        mean: Floats = (2 * self.centre + linear + _nearest(similar, self.values)) / 3
         return mean
 
 
@@ -54,7 +61,12 @@ def fit(sketches: Sequence[Sketch], values: Floats, weights: Floats) -> tuple[Te
     seen. Returns them, and what each text would have been expected to need without itself."""
     index = TextIndex.of([sketch.terms for sketch in sketches])
     centre = np.average(values, axis=0, weights=weights)
-    similar = np.array([index.similarities(sketch.terms) for sketch in sketches])
+    similar = np.concatenate(
+        [
+            index.similarities([sketch.terms for sketch in sketches[start : start + _AT_ONCE]])
+            for start in range(0, len(sketches), _AT_ONCE)
+        ]
+    )
     duals, ridge = _ridge(similar, values - centre, weights)
     own = similar.copy()
     np.fill_diagonal(own, -1)
@@ -92,7 +104,7 @@ def _counted(features: Floats, values: Floats, weights: Floats) -> tuple[Floats,
 
 
 def _random_directions(columns: int) -> tuple[Floats, Floats]:
-    random = np.random.default_rng(_SEED)
+    random = np.random.default_rng(SEED)
     return (
         random.normal(size=(columns, COSINES)) * np.sqrt(_WIDTH),
         random.uniform(0, 2 * np.pi, COSINES),

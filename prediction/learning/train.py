@@ -7,7 +7,7 @@ text is taken for new, without the row itself where the text is known.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from prediction.learning import effects as effects_of_groups
 from prediction.learning import text_models
 from prediction.learning.effects import Effects
+from prediction.learning.evaluate import held_back_scores
 from prediction.learning.forecaster import Forecaster, KnownTexts, chain
-from prediction.learning.quantiles import SHARES, conformal_quantile, spreads
+from prediction.learning.quantiles import SHARES, Spread, conformal_quantile, spreads
 from prediction.learning.rows import Rows
 from prediction.learning.rule import groups_learned
 from prediction.learning.terms import BANDS
@@ -48,8 +49,20 @@ class _Texts(NamedTuple):
     models: text_models.TextModels | None
 
 
+class Trained(NamedTuple):
+    """What was learned, and how good it is on rows that were not learned from."""
+
+    forecaster: Forecaster
+    scores: dict[str, Any]
+
+
 def train(rows: Rows) -> Forecaster:
     """Learn from rows in the order of settlement. Raises ValueError without rows."""
+    return train_and_score(rows).forecaster
+
+
+def train_and_score(rows: Rows) -> Trained:
+    """Learn as `train` does, and say how good it is. Raises ValueError without rows."""
     if not len(rows):
         raise ValueError("There are no rows to learn from.")
     if not rows.censored.any():
@@ -83,7 +96,7 @@ def _mean_excess(exact: Floats, reached: Floats) -> Floats:
     return np.where(count > 0, above[first] / np.maximum(count, 1) - reached, np.log(2))
 
 
-def _train(rows: Rows, logs: Floats) -> Forecaster:
+def _train(rows: Rows, logs: Floats) -> Trained:
     scales = _scales(rows, logs)
     effects, leverage, texts = _by_turns(rows, logs, scales)
     expected = _expected(effects, rows)
@@ -100,19 +113,39 @@ def _train(rows: Rows, logs: Floats) -> Forecaster:
         "text": observed - ratios * slope * unseen[:, :, None],
         "exact": observed - ratios * slope * known[:, :, None],
     }
-    residuals, censored, chains = _residuals(rows, by_basis)
     held_back = expected + slope[:, :, 0] * ratios[0] * _nan_to(best_text, 0)
-    found = spreads(residuals, censored, chains)
-    return Forecaster(
+    forecaster = Forecaster(
         effects=effects,
         texts=_known(rows, texts),
         text_models=texts.models,
         slopes=slopes,
         ratios=ratios,
-        spreads=found,
+        spreads=_spreads(rows, by_basis),
         rule_groups=groups_learned(rows, held_back),
         rows=len(rows),
     )
+    upper = expected + slope[:, :, 0] * ratios[1] * _nan_to(best_text, 0)
+    p50, p90 = _held_back_quantiles(rows, forecaster, best_text, known, held_back, upper)
+    return Trained(forecaster, held_back_scores(rows, p50, p90))
+
+
+def _held_back_quantiles(
+    rows: Rows,
+    forecaster: Forecaster,
+    text: Floats,
+    known: Floats,
+    held_back: Floats,
+    upper: Floats,
+) -> tuple[Floats, Floats]:
+    """P50 and P90 of each row's tokens without itself."""
+    basis = np.where(np.isnan(known[:, 0]), np.where(np.isnan(text[:, 0]), 0, 1), 2)
+    shifts = np.array(
+        [
+            [forecaster.spread(name, group).quantiles[0, :2] for name in ("group", "text", "exact")]
+            for group in rows.groups
+        ]
+    )[rows.group, basis]
+    return np.exp(held_back[:, 0] + shifts[:, 0]), np.exp(upper[:, 0] + shifts[:, 1])
 
 
 def _expected(effects: Effects, rows: Rows) -> Floats:
@@ -260,17 +293,15 @@ def _ratios(rows: Rows, expected: Floats, observed: Floats, text: Floats) -> Flo
     return np.array([*found, found[-1]])
 
 
-def _residuals(rows: Rows, by_basis: dict[str, Floats]) -> tuple[Floats, Bools, list[list[str]]]:
-    """All residuals one after the other, whether censored, and the groups of each."""
-    residuals, censored = [], []
-    chains: list[list[str]] = []
+def _spreads(rows: Rows, by_basis: dict[str, Floats]) -> dict[str, Spread]:
+    """The spreads of the groups for each basis; `by_basis`: what forecasts missed by."""
+    found: dict[str, Spread] = {}
     for basis, values in by_basis.items():
         usable = np.flatnonzero(~np.isnan(values[:, 0, 0]))
-        residuals.append(values[usable])
-        censored.append(rows.censored[usable])
-        named = [chain(basis, group) for group in rows.groups]
-        chains.extend(named[group] for group in rows.group[usable])
-    return np.concatenate(residuals), np.concatenate(censored), chains
+        chains = [chain(basis, group) for group in rows.groups]
+        if len(usable):
+            found |= spreads(values[usable], rows.censored[usable], rows.group[usable], chains)
+    return found
 
 
 def _known(rows: Rows, texts: _Texts) -> KnownTexts:

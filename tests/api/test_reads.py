@@ -46,6 +46,18 @@ def upload(caller, content, content_type="text/markdown", **fields):
     )
 
 
+def test_a_forecast_without_settled_work_is_the_rules_and_says_so(ada):
+    found = ada.post("/estimates", text=WORDS_150, model="gpt-5", label="report").json()["forecast"]
+    assert (found["basis"], found["p50"], found["p90"], found["version"]) == (
+        "rule",
+        500,
+        None,
+        None,
+    )
+    assert (found["coverage"], found["coverage_rows"]) == (None, 0)
+    assert "rule of words" in found["explanation"] and found["narrows"]
+
+
 def test_a_text_and_the_same_text_as_a_file_are_estimated_alike(ada):
     inline = ada.post("/estimates", text=WORDS_150, provider="nvidia").json()
     assert (inline["estimated"], inline["confidence"], inline["base"]) == (500, 0.8, 200)

@@ -1,28 +1,10 @@
-"""What other apps may ask: `check_text`, `check_content_type`, `count_words`, `estimate`.
-
-Pure, no rows.
-"""
+"""Texts as they are accepted: UTF-8, not too long, not empty, not binary."""
 
 from dataclasses import dataclass
 
 from django.conf import settings
 
 from common.refusal import Refusal
-from prediction.estimate import Estimate, count_words, estimate
-
-__all__ = [
-    "CONTENT_TYPES",
-    "Estimate",
-    "TextBinary",
-    "TextEmpty",
-    "TextNotUtf8",
-    "TextTooLarge",
-    "UnsupportedTextType",
-    "check_content_type",
-    "check_text",
-    "count_words",
-    "estimate",
-]
 
 CONTENT_TYPES = ("text/plain", "text/markdown")
 

@@ -1,0 +1,15 @@
+"""Tables of forecasts: texts as sketches, what was forecast, what came of it, what was learned."""
+
+from prediction.models.forecasts import CentreForecast, Forecast, Share, StoredSketch
+from prediction.models.settled_work import SettledWork
+from prediction.models.versions import ForecastModel, ForecastModelContent
+
+__all__ = [
+    "CentreForecast",
+    "Forecast",
+    "ForecastModel",
+    "ForecastModelContent",
+    "SettledWork",
+    "Share",
+    "StoredSketch",
+]

@@ -1,0 +1,1 @@
+"""Reads of forecasts and of what came of them."""

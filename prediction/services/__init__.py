@@ -1,0 +1,48 @@
+"""What other apps may ask: checks of texts, the rule of words, forecasts, budgets from texts,
+learning and the versions of what was learned."""
+
+from prediction.estimate import Estimate, count_words, estimate
+from prediction.learning.rows import Group
+from prediction.services.activate import VersionNotReady, activate
+from prediction.services.centre_share import set_share
+from prediction.services.record_work import record_settled_work
+from prediction.services.text_budget import SizedBudget, record_forecast, size_budget
+from prediction.services.text_check import (
+    CONTENT_TYPES,
+    TextBinary,
+    TextEmpty,
+    TextNotUtf8,
+    TextTooLarge,
+    UnsupportedTextType,
+    check_content_type,
+    check_text,
+)
+from prediction.services.train_model import TRAINING_SECONDS_MAX, train_model
+from prediction.services.work_forecast import WorkForecast, forecast, forecasts
+
+__all__ = [
+    "CONTENT_TYPES",
+    "TRAINING_SECONDS_MAX",
+    "Estimate",
+    "Group",
+    "SizedBudget",
+    "TextBinary",
+    "TextEmpty",
+    "TextNotUtf8",
+    "TextTooLarge",
+    "UnsupportedTextType",
+    "VersionNotReady",
+    "WorkForecast",
+    "activate",
+    "check_content_type",
+    "check_text",
+    "count_words",
+    "estimate",
+    "forecast",
+    "forecasts",
+    "record_forecast",
+    "record_settled_work",
+    "set_share",
+    "size_budget",
+    "train_model",
+]

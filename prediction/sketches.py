@@ -1,0 +1,54 @@
+"""Sketches as bytes, and the secret under which this installation hashes words."""
+
+from functools import cache
+
+import numpy as np
+
+from prediction.learning.counts import NAMES
+from prediction.learning.sketch import sketch_of
+from prediction.learning.terms import BANDS, BUCKETS, Hasher, Sketch, Terms
+from security import tokens
+
+# The layout of `pack`; raised when it changes, so that older sketches are left out.
+_FORMAT = 1
+
+
+@cache
+def hasher() -> Hasher:
+    """The hasher of this installation; its key comes from the pepper."""
+    return Hasher(tokens.keyed_hash("prediction: words"))
+
+
+def sketch(text: str) -> Sketch:
+    """The sketch of a text."""
+    return sketch_of(text, hasher())
+
+
+def pack(sketch: Sketch) -> bytes:
+    """Bytes: the format, bands, counts of the text, then buckets and how often each occurs."""
+    often = np.minimum(sketch.terms.counts, 65_535)
+    return b"".join(
+        [
+            bytes([_FORMAT]),
+            sketch.bands.astype("<i8").tobytes(),
+            sketch.counts.astype("<f4").tobytes(),
+            sketch.terms.buckets.astype("<i4").tobytes(),
+            often.astype("<u2").tobytes(),
+        ]
+    )
+
+
+def unpack(digest: bytes, data: bytes) -> Sketch | None:
+    """The sketch of `pack`; None if it has another format or is damaged."""
+    bands_end = 1 + 8 * BANDS
+    head = bands_end + 4 * len(NAMES)
+    if len(data) < head or data[0] != _FORMAT or (len(data) - head) % 6:
+        return None
+    size = (len(data) - head) // 6
+    buckets = np.frombuffer(data, "<i4", size, head)
+    counts = np.frombuffer(data, "<f4", len(NAMES), bands_end)
+    often = np.frombuffer(data, "<u2", size, head + 4 * size).astype(np.int32)
+    sound = np.isfinite(counts).all() and (often > 0).all()
+    if not sound or ((buckets < 0) | (buckets >= BUCKETS)).any():
+        return None
+    return Sketch(digest, np.frombuffer(data, "<i8", BANDS, 1), Terms(buckets, often), counts)
