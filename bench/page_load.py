@@ -20,12 +20,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, URLPattern, reverse
 
 from alerts.models import Alert
-from bench import server
+from bench import ledger_rows, server
 from dashboard.urls import app_name, urlpatterns
 from keys.models import Agent, ApiKey, BooksCheck, Charge, CostCentre
 from orchestration.models import SubTask, Task
 from reports.models import MonthClose
 from security.models import Approval
+from treasury.models import Account, Transfer
 
 _P95_MS, _QUERIES_MAX, _FIRST_BYTE_MS = 300, 20, 300
 _FILE_TIMES = 3
@@ -39,6 +40,7 @@ _QUERIES: dict[str, tuple[str, ...]] = {
 _STREAMS = {"live"}
 # The row that a detail page shows, the newest: by the name of its URL, or of a parameter.
 _ROWS: dict[str, tuple[type[Model], str]] = {
+    "account": (Account, "pk"),
     "agent": (Agent, "pk"),
     "agent-budget": (Agent, "pk"),
     "alert": (Alert, "pk"),
@@ -86,11 +88,13 @@ class Taken(NamedTuple):
         )
 
 
-def fill(charges: int) -> None:
-    """Migrate the database, and write charges if it has none."""
+def fill(charges: int, transfers: int) -> None:
+    """Migrate the database, and write charges and transfers if it has none."""
     call_command("migrate", verbosity=0)
     if not Charge.objects.exists():
         call_command("seed_charges", charges=charges)
+    if not Transfer.objects.exists():
+        ledger_rows.fill(transfers)
 
 
 def run(*, times: int, out: IO[str]) -> None:

@@ -15,6 +15,7 @@ def main() -> None:
     """Parse the options, fill a database, open every page."""
     parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
     parser.add_argument("--charges", type=int, default=1_000_000, help="how many are written")
+    parser.add_argument("--transfers", type=int, default=1_000_000, help="of the ledger of money")
     parser.add_argument("--times", type=int, default=20, help="how often each page is opened")
     parser.add_argument(
         "--folder", type=Path, help="where the database stays; one that is there is used again"
@@ -24,7 +25,7 @@ def main() -> None:
     # Modules with models need the settings, which name the database only from here on.
     from bench import page_load  # noqa: PLC0415
 
-    page_load.fill(asked.charges)
+    page_load.fill(asked.charges, asked.transfers)
     page_load.run(times=asked.times, out=sys.stdout)
 
 
