@@ -1,10 +1,10 @@
 """The kinds of approvals of this app, registered where their changes are made."""
 
+from treasury.services.adjust_difference import ADJUSTMENT
 from treasury.services.adopt_balance import ADOPTION
 from treasury.services.payees import PAYEE
 from treasury.services.policies import PURCHASE_POLICY
 from treasury.services.propose_purchase import PURCHASE
 from treasury.services.rail_accounts import RAIL
-from treasury.services.settle_difference import ADJUSTMENT
 
 __all__ = ["ADJUSTMENT", "ADOPTION", "PAYEE", "PURCHASE", "PURCHASE_POLICY", "RAIL"]

@@ -5,6 +5,7 @@ import logging
 from django.utils import timezone
 
 from common.refusal import Refusal
+from security.actor import Actor
 from treasury import services as treasury
 from treasury.ledger_days import ledger_day
 from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePolicy
@@ -39,6 +40,12 @@ def post_consumption() -> int:
     for policy_id in PurchasePolicy.objects.filter(is_automatic=True).values_list("pk", flat=True):
         _buy(policy_id)
     return count
+
+
+def adjust_approved() -> int:
+    """After an approval, and every five minutes: correct the charges whose correction a second
+    person has approved; how many."""
+    return treasury.adjust_approved(actor=Actor.job("reconciliation"), now=timezone.now())
 
 
 def take_balances() -> int:

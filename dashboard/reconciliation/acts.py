@@ -12,7 +12,7 @@ from keys.models import Provider
 from security.actor import Actor
 from security.models import Approval
 from treasury import services as treasury
-from treasury.models import Difference, DifferenceStatus, ProviderReport
+from treasury.models import ALONE_MAX, Difference, DifferenceStatus, ProviderReport
 from treasury.reconciliation.differences import DifferenceKind
 from treasury.reconciliation.reports import FORMATS
 from treasury.refusals import ReportUnreadable
@@ -99,7 +99,9 @@ def _run(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Ou
         asked["provider"], since=asked["since"], until=asked["until"], actor=actor, now=now
     )
     found = formatting.count(done.run.found, "difference")
-    return f"{found} found, {done.new} of them new."
+    trued = formatting.count(done.trued_up, "estimate")
+    before = f"{trued} trued up. " if done.trued_up else ""
+    return f"{before}{found} found, {done.new} of them new."
 
 
 def _explain(row: Difference, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
@@ -172,8 +174,8 @@ DIFFERENCE_ACTS = [
         name="adjust",
         button="Adjust",
         about="Where one call is known, its charge counts for what the provider bills, in a dated "
-        "row. Otherwise a second person approves a transfer between the credit and what is "
-        "unexplained.",
+        f"row; above {ALONE_MAX} USD, a second person approves it. For a sum, a second person "
+        "approves a transfer between the credit and what is unexplained.",
         permission=_RECONCILE,
         form=ActForm,
         applies=lambda row: _is_open(row) and row.currency == "USD" and bool(row.amount),

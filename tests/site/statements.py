@@ -161,6 +161,7 @@ OWN_PARAMETERS = {
     "keys.books.queries.usage_lines.USAGE_LINES": {"since": NOON, "within": None},
     "keys.books.queries.provider_usage.PROVIDER_USAGE": {"since": NOON},
     "keys.books.queries.provider_usage.PROVIDER_CALLS": {"since": NOON},
+    "keys.books.queries.provider_usage.ESTIMATED_CALLS": {"since": NOON},
     "reports.sql.freeze.FREEZE": {"close": 1, "month": 1, "since": NOON},
     # It takes arrays of equal length.
     "keys.books.sql.rotate.MOVE": {

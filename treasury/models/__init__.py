@@ -18,6 +18,7 @@ from treasury.models.purchases import (
 from treasury.models.rail_accounts import RailAccount, RailMode
 from treasury.models.rail_events import EventStatus, RailEvent, RejectedWebhooks
 from treasury.models.reconciliations import (
+    ALONE_MAX,
     Difference,
     DifferenceStatus,
     ProviderName,
@@ -26,6 +27,7 @@ from treasury.models.reconciliations import (
 from treasury.models.transfers import Phase, Transfer, TransferKind
 
 __all__ = [
+    "ALONE_MAX",
     "OPEN",
     "Account",
     "AccountKind",

@@ -9,6 +9,30 @@ from django.db.models import F, Q
 from common import row_triggers
 from keys.models import Provider
 from treasury.models.transfers import Transfer
+from treasury.models.two_persons import persons_field
+
+# What one person may adjust of a single charge, in USD; above it, a second one approves.
+ALONE_MAX = 10
+
+CHECK_ADJUSTMENT = pgtrigger.Trigger(
+    name="difference_is_adjusted_by_two",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    condition=pgtrigger.Condition("NEW.status = 'adjusted'"),
+    func=f"""
+        IF TG_OP = 'UPDATE' AND OLD.status = 'adjusted' THEN
+            RETURN NEW;
+        END IF;
+        IF (NEW.charge_id IS NULL OR abs(NEW.theirs - NEW.own) > {ALONE_MAX})
+           AND (cardinality(NEW.approved_persons) = 0
+                OR NEW.approved_persons && NEW.asked_persons) THEN
+            RAISE check_violation USING CONSTRAINT = 'difference_is_adjusted_by_two',
+                MESSAGE = format('difference_is_adjusted_by_two: difference %s needs a second '
+                                 'person', NEW.id);
+        END IF;
+        RETURN NEW;
+    """,
+)
 
 
 class ReconciliationRun(models.Model):
@@ -96,6 +120,8 @@ class Difference(models.Model):
     settled_by = models.CharField(max_length=200, blank=True)
     settled_at = models.DateTimeField(null=True)
     transfer = models.OneToOneField(Transfer, models.PROTECT, null=True, related_name="+")
+    asked_persons = persons_field()
+    approved_persons = persons_field()
     found_at = models.DateTimeField()
 
     class Meta:
@@ -112,8 +138,15 @@ class Difference(models.Model):
         ]
         indexes = [
             models.Index(fields=["day"], condition=Q(status="open"), name="difference_open_by_day"),
+            # For treasury.jobs.adjust_approved.
+            models.Index(
+                fields=["id"],
+                condition=Q(status="open") & ~Q(approved_persons=[]),
+                name="difference_to_adjust",
+            ),
         ]
         triggers = [
+            CHECK_ADJUSTMENT,
             row_triggers.write_once(
                 "difference_keeps_what_was_found",
                 *("provider", "fingerprint", "kind", "day", "api_key", "model", "own", "theirs"),

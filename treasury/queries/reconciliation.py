@@ -7,7 +7,11 @@ from decimal import Decimal
 
 from django.db.models import QuerySet
 
-from keys.books.queries.provider_usage import provider_calls, provider_usage
+from keys.books.queries.provider_usage import (
+    estimated_provider_calls,
+    provider_calls,
+    provider_usage,
+)
 from treasury.models import (
     Difference,
     DifferenceStatus,
@@ -91,6 +95,15 @@ def metered_calls(own: Iterable[OwnSum], *, since: date, until: date) -> list[Ow
     """The single calls among the sums that the provider gave an id."""
     api_keys = sorted({each.group.key for each in own})
     rows = provider_calls(api_keys, since=_midnight(since), until=_midnight(until + _DAY))
+    return [
+        OwnCall(row.request_id, row.charge_id, Group(row.day, row.api_key, row.model), row.cost)
+        for row in rows
+    ]
+
+
+def estimated_calls(provider: str, *, since: date, until: date) -> list[OwnCall]:
+    """The calls with an id that were settled on an estimate and not adjusted since."""
+    rows = estimated_provider_calls(provider, since=_midnight(since), until=_midnight(until + _DAY))
     return [
         OwnCall(row.request_id, row.charge_id, Group(row.day, row.api_key, row.model), row.cost)
         for row in rows

@@ -14,7 +14,7 @@ from treasury.reconciliation.differences import (
     OwnSum,
     Tolerance,
 )
-from treasury.reconciliation.lines import Line
+from treasury.reconciliation.lines import Line, LineKind
 from treasury.reconciliation.rounding import rounded_away
 
 _Kind = DifferenceKind
@@ -57,6 +57,15 @@ def match_calls(
     ]
     found += _moved(pairs) + _prices(pairs, tolerance)
     return found, _without(sums, compared.values()), rest
+
+
+def billed_calls(lines: Iterable[Line]) -> dict[str, Decimal]:
+    """What is billed in USD for each request id, without what is billed more than once."""
+    named = [line for line in lines if line.request_id and line.amount is not None]
+    foreign = {line.request_id for line in named if line.currency != "USD"}
+    costs = [line for line in named if line.kind == LineKind.COST]
+    billed, _ = _billed([line for line in costs if line.request_id not in foreign])
+    return {number: each.amount for number, each in billed.items()}
 
 
 def _without_ids_of_missing_days(

@@ -1,6 +1,7 @@
 """Every write of the app."""
 
 from treasury.services.accounts import AccountTerms, open_account
+from treasury.services.adjust_difference import adjust_approved, adjust_difference
 from treasury.services.adopt_balance import propose_adoption
 from treasury.services.advance_purchase import advance_purchase
 from treasury.services.apply_answer import apply_answer
@@ -45,7 +46,6 @@ from treasury.services.reconcile import Reconciled, reconcile
 from treasury.services.record_funding import record_funding
 from treasury.services.settle_difference import (
     accept_difference,
-    adjust_difference,
     explain_difference,
     learn_names,
 )
@@ -64,6 +64,7 @@ __all__ = [
     "ReportFile",
     "accept_difference",
     "add_rail_account",
+    "adjust_approved",
     "adjust_difference",
     "advance_collection",
     "advance_purchase",

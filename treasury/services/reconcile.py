@@ -2,21 +2,17 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F
-from django.db.models.functions import Abs
 
-from alerts import services as alerts
 from common.bulk_copy import copy_rows
 from security import audit
 from security.actor import Actor
-from treasury.alert_kinds import BILL_DIFFERS
 from treasury.audit_actions import Action
 from treasury.models import Difference, DifferenceStatus, ReconciliationRun
 from treasury.models.transfer_triggers import LEDGER_LOCK
@@ -26,6 +22,8 @@ from treasury.reconciliation.differences import Tolerance
 from treasury.reconciliation.lines import Line, LineKind
 from treasury.reconciliation.matching import match
 from treasury.refusals import NothingToReconcile
+from treasury.services.difference_alerts import tell
+from treasury.services.true_up import true_up_estimates
 
 # Two comparisons would each write the differences that the other finds.
 _LOCK = LEDGER_LOCK + 2
@@ -36,13 +34,13 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Reconciled:
-    """A run, and how many differences are new in it."""
+    """A run, how many differences are new in it, and how many estimates were trued up before."""
 
     run: ReconciliationRun
     new: int
+    trued_up: int = 0
 
 
-@transaction.atomic(durable=True)
 def reconcile(
     provider: str,
     *,
@@ -54,9 +52,27 @@ def reconcile(
 ) -> Reconciled:
     """Compare the UTC days from `since` to `until`, and bring the worklist up to date.
 
+    Charges that were settled on an estimate are trued up before, each in a transaction of its own.
     What was found before and is settled stays so; what is not found any more is gone. An alert
     tells of open differences. Refusals: NothingToReconcile.
     """
+    trued_up = true_up_estimates(provider, since=since, until=until, actor=actor, now=now)
+    compared = _compare(
+        provider, since=since, until=until, tolerance=tolerance, actor=actor, now=now
+    )
+    return replace(compared, trued_up=trued_up)
+
+
+@transaction.atomic(durable=True)
+def _compare(
+    provider: str,
+    *,
+    since: date,
+    until: date,
+    tolerance: Tolerance,
+    actor: Actor,
+    now: datetime,
+) -> Reconciled:
     if not 0 <= (until - since).days < _DAYS_MAX:
         raise NothingToReconcile(f"Choose from 1 to {_DAYS_MAX} days, the first one first.")
     with connection.cursor() as cursor:
@@ -146,7 +162,7 @@ def _fingerprint(found: Found) -> bytes:
 _COLUMNS = (
     *("provider_id", "fingerprint", "run_id", "kind", "day", "api_key", "model", "their_key"),
     *("their_model", "own", "theirs", "currency", "evidence", "request_id", "charge_id", "status"),
-    *("reason", "settled_by", "found_at"),
+    *("reason", "settled_by", "found_at", "asked_persons", "approved_persons"),
 )
 
 
@@ -156,7 +172,7 @@ def _values(
     return (
         *(run.provider_id, fingerprint, run.pk, str(found.kind), *found.group, found.their_key),
         *(found.their_model, found.own, found.theirs, found.currency, found.evidence[:500]),
-        *(found.request_id, found.charge_id, _STATUS.OPEN.value, "", "", now),
+        *(found.request_id, found.charge_id, _STATUS.OPEN.value, "", "", now, [], []),
     )
 
 
@@ -172,24 +188,4 @@ def _record(run: ReconciliationRun, *, actor: Actor, now: datetime) -> None:
             "found": run.found,
         },
         at=now,
-    )
-
-
-def tell(provider: str, *, actor: Actor, now: datetime) -> None:
-    """Raise or resolve the alert of open differences. Joins the caller's transaction, late."""
-    key = f"{BILL_DIFFERS.slug}:{provider}"
-    rows = Difference.objects.filter(provider=provider, status=_STATUS.OPEN)
-    largest = rows.order_by(Abs(F("theirs") - F("own")).desc(), "pk").first()
-    if largest is None:
-        note = "No difference is open any more."
-        alerts.resolve_by_key(key, actor=Actor.job("reconciliation"), note=note, now=now)
-        return
-    count = rows.count()
-    alerts.raise_alert(
-        kind=BILL_DIFFERS,
-        dedup_key=key,
-        title=f"The bill of {provider} differs: {count} open difference{'s' * (count > 1)}",
-        detail=f"The largest one is {largest.amount:.2f} {largest.currency} on {largest.day}.",
-        facts={"difference_id": largest.pk, "provider": provider},
-        now=now,
     )

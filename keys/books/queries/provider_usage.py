@@ -70,6 +70,21 @@ PROVIDER_CALLS = Statement(
 )
 
 
+ESTIMATED_CALLS = Statement(
+    """
+    SELECT c.id AS charge_id, c.provider_request_id AS request_id,
+           (c.settled_at AT TIME ZONE 'UTC')::date AS day, c.api_key_id AS api_key,
+           coalesce(nullif(c.model, ''), k.model) AS model, c.cost AS cost
+      FROM keys_charge c JOIN keys_apikey k ON k.slug = c.api_key_id
+     WHERE c.settled_at >= %(since)s AND c.settled_at < %(until)s AND c.status = 'settled'
+       AND k.provider_id = %(provider)s AND c.basis = 'estimated' AND c.provider_request_id <> ''
+       AND NOT EXISTS (SELECT FROM keys_adjustment a WHERE a.charge_id = c.id)
+     ORDER BY c.id
+    """,
+    ProviderCall,
+)
+
+
 def provider_usage(provider: str, *, since: datetime, until: datetime) -> list[ProviderUsage]:
     """The usage in `[since, until)`, which begins and ends at midnight in UTC; from slices."""
     return fetch_unprepared(PROVIDER_USAGE, provider=provider, since=since, until=until)
@@ -80,3 +95,11 @@ def provider_calls(
 ) -> list[ProviderCall]:
     """The calls with an id of the provider that were settled in `[since, until)`; from charges."""
     return fetch_unprepared(PROVIDER_CALLS, api_keys=list(api_keys), since=since, until=until)
+
+
+def estimated_provider_calls(
+    provider: str, *, since: datetime, until: datetime
+) -> list[ProviderCall]:
+    """The calls of a provider with its id that were settled on an estimate in `[since, until)`, and
+    never adjusted."""
+    return fetch_unprepared(ESTIMATED_CALLS, provider=provider, since=since, until=until)

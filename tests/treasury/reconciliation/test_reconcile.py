@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from alerts.models import Alert
 from keys import services as keys
@@ -44,16 +44,20 @@ def office(settings):
     add_key("openai-1", rates=PAID, provider="openai")
 
 
-def spend(tokens=100_000, *, now=NOON, request_id=""):
+def spend(tokens=100_000, *, now=NOON, request_id="", **ending):
     """A charge; with a request id, of a call through the gateway."""
     allocation = allocate(tokens=200_000, now=now)
     if not request_id:
         return report(allocation, tokens, now=now)
     charge = hold(allocation, tokens, now=now)
-    ending = keys.Settlement(
-        charge, "settled", keys.Usage(input_tokens=tokens), provider_request_id=request_id
+    settled = keys.Settlement(
+        charge,
+        "settled",
+        keys.Usage(input_tokens=tokens),
+        provider_request_id=request_id,
+        **ending,
     )
-    keys.settle_many([ending], now=now)
+    keys.settle_many([settled], now=now)
     charge.refresh_from_db()
     return charge
 
@@ -163,6 +167,70 @@ def test_single_calls_are_found_by_their_ids_and_adjusted_in_the_books():
     found.refresh_from_db()
     assert found.status == "adjusted"
     assert compare() == []
+
+
+def test_a_large_amount_of_a_single_call_needs_a_second_person():
+    make_decider()
+    charge = spend(50_000, request_id="req-1")
+    bring(f"{TODAY},openai-1,model-1,{charge.cost + 11},req-1")
+    (found,) = compare()
+    waiting = treasury.adjust_difference(found.pk, reason="as billed", actor=ACTOR, now=NOON)
+    assert isinstance(waiting, Approval) and f"Charge {charge.pk} counts" in waiting.effect
+    assert not charge.adjustments.exists()
+    with pytest.raises(IntegrityError, match="adjusted_by_two"), transaction.atomic():
+        Difference.objects.update(
+            status="adjusted", reason="alone", settled_by="x", settled_at=NOON
+        )
+    approve(waiting)
+    assert treasury.adjust_approved(actor=ACTOR, now=NOON) == 1
+    assert treasury.adjust_approved(actor=ACTOR, now=NOON) == 0
+    assert charge.adjustments.get().cost == 11
+    found.refresh_from_db()
+    assert (found.status, found.reason) == ("adjusted", "as billed")
+    assert compare() == []
+
+
+def test_a_correction_that_broke_off_between_books_and_worklist_is_finished():
+    charge = spend(50_000, request_id="req-1")
+    bring(f"{TODAY},openai-1,model-1,{charge.cost + 1},req-1")
+    (found,) = compare()
+    treasury.adjust_difference(found.pk, reason="x", actor=ACTOR, now=NOON)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE treasury_difference SET status = 'open'")
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+    treasury.adjust_difference(found.pk, reason="x", actor=ACTOR, now=NOON)
+    assert charge.adjustments.get().cost == 1
+
+
+@pytest.mark.parametrize(
+    ("billed_more", "request_id", "adjusted"),
+    [("0.01", "req-1", "0.01"), ("11", "req-1", None), ("0.01", "req-2", None)],
+)
+def test_an_estimate_is_trued_up_once_with_its_evidence(billed_more, request_id, adjusted):
+    charge = spend(50_000, request_id="req-1", basis="estimated")
+    billed = charge.cost + Decimal(billed_more)
+    report_row, _ = bring(f"{TODAY},openai-1,model-1,{billed},{request_id}")
+    assert bool(compare()) == (adjusted is None)
+    if adjusted is None:
+        assert not charge.adjustments.exists()
+        return
+    (adjustment,) = charge.adjustments.all()
+    assert (adjustment.cost, adjustment.tokens) == (Decimal(adjusted), 0)
+    assert f"report {report_row.pk} bill" in adjustment.reason and "req-1" in adjustment.reason
+    assert compare() == [] and charge.adjustments.count() == 1
+    # What a later report changes is for a person.
+    bring(f"{TODAY},openai-1,model-1,{billed + 1},req-1", now=NOON + timedelta(hours=1))
+    assert [each.kind for each in compare()] == ["price"]
+    assert charge.adjustments.count() == 1
+
+
+def test_a_reported_charge_is_not_trued_up():
+    charge = spend(50_000, request_id="req-1")
+    bring(f"{TODAY},openai-1,model-1,{charge.cost * 2},req-1")
+    assert len(compare()) == 1
+    assert not charge.adjustments.exists()
 
 
 def test_a_call_that_the_provider_does_not_bill_costs_nothing_then():
