@@ -17,6 +17,7 @@ from dashboard.budgets.tree import Choice, chosen
 from dashboard.budgets.usage import usage_of
 from dashboard.budgets.windows import windows_chart, windows_table
 from dashboard.limit_act import CHANGE_CARRY_OVER, CHANGE_LIMIT
+from keys.audit_actions import Action
 from keys.books.queries.pages import budget_meters, latest_history
 from keys.models import Agent, CostCentre, Grant, Limit, Organisation, Window
 from security.audit_changes import changes
@@ -34,6 +35,7 @@ class BudgetLine(NamedTuple):
     is_current: bool
     thresholds: list[Threshold]
     carry_over_max: Decimal | None
+    explains_carry_over: bool = False
 
 
 def acts_on(user: Any, subject: CostCentre | Agent) -> list[Act]:
@@ -62,6 +64,8 @@ def detail(
     usage = usage_of(user, scope, zone=zone, now=now)
     thresholds = thresholds_of(windows, organisation=organisation)
     caps = {limit.pk: limit.carry_over_max for limit in limits}
+    # Where the word first appears.
+    explained = next((each.limit_id for each in meters if caps.get(each.limit_id)), None)
     context: dict[str, Any] = {
         "scope": scope,
         "budgets": [
@@ -72,6 +76,7 @@ def detail(
                 (each.unit, each.period) == choice,
                 thresholds.get(each.limit_id, []),
                 caps.get(each.limit_id),
+                each.limit_id == explained,
             )
             for each in meters
         ],
@@ -87,7 +92,7 @@ def detail(
     if user.has_perm("keys.view_grant"):
         context["grants"] = _grants(user, scope)
     if user.has_perm("security.view_auditentry"):
-        entries = latest_history(about=scope, most=_SHOWN)
+        entries = latest_history(about=scope, without=Action.WINDOW_OPEN, most=_SHOWN)
         context["history"] = [{"entry": entry, "changes": changes(entry)} for entry in entries]
     return context
 

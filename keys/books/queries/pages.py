@@ -164,6 +164,6 @@ def live_counts(allocations: QuerySet[Allocation]) -> LiveCounts:
     )
 
 
-def latest_history(*, about: str, most: int) -> QuerySet[AuditEntry]:
-    """The newest audit entries about one subject, as `key:nvidia-1`."""
-    return AuditEntry.objects.about(about)[:most]
+def latest_history(*, about: str, without: str = "", most: int) -> QuerySet[AuditEntry]:
+    """The newest audit entries about one subject, as `key:nvidia-1`, without those of an action."""
+    return AuditEntry.objects.about(about).exclude(action=without)[:most]
