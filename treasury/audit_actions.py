@@ -22,6 +22,7 @@ class Action(StrEnum):
     RECONCILE = "reconciliation.run"
     DIFFERENCE_SETTLE = "difference.settle"
     PROVIDER_NAME_ADD = "provider_name.add"
+    RAIL_FILL = "rail.fill"
     BALANCE_ACCESS_SET = "balance_access.set"
     BALANCE_ACCESS_REMOVE = "balance_access.remove"
     EXPIRING_CREDIT_RECORD = "expiring_credit.record"

@@ -9,6 +9,8 @@ from common import addresses
 from security import services as security
 from treasury.models import RailAccount
 from treasury.rails.base import Capability, CollectingRail, Mode, PayingRail, Rail
+from treasury.rails.circle_mint.kind import CIRCLE_MINT
+from treasury.rails.circle_wallets.kind import CIRCLE_WALLETS
 from treasury.rails.kinds import Connection, RailKind
 from treasury.rails.paypal.kind import PAYPAL
 from treasury.rails.simulator.rail import SimulatorRail
@@ -17,7 +19,8 @@ from treasury.rails.xai.kind import XAI
 from treasury.refusals import RailNotFound, RailOff, WrongRail
 
 SIMULATOR = "simulator"
-KINDS: dict[str, RailKind] = {kind.slug: kind for kind in (STRIPE, PAYPAL, XAI)}
+_KINDS = (STRIPE, PAYPAL, XAI, CIRCLE_MINT, CIRCLE_WALLETS)
+KINDS: dict[str, RailKind] = {kind.slug: kind for kind in _KINDS}
 
 
 def rail_named(name: str) -> Rail:

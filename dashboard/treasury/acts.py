@@ -248,6 +248,18 @@ PURCHASE_ACTS = [
         perform=_confirm,
     ),
     Act(
+        name="credited",
+        button="It is credit",
+        about="The rail has paid, and you see the credit at the provider. The money moves from in "
+        "transit to the credit.",
+        permission=_PROPOSE,
+        form=ReceiptForm,
+        applies=lambda purchase: (
+            purchase.status == PurchaseStatus.SETTLED and purchase.reversed_at is None
+        ),
+        perform=_confirm,
+    ),
+    Act(
         name="deny",
         button="It was not paid",
         about="You know that no money left and none will. What is set aside is free again.",

@@ -1,5 +1,6 @@
 """Webhooks of rails: what comes in, for each rail, and what follows."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,11 +11,15 @@ from django.test import Client
 
 from tests.moments import NOON
 from tests.queue import drain_queue
-from tests.treasury.contracts import fake_paypal, fake_stripe
+from tests.treasury.contracts import fake_circle, fake_paypal, fake_stripe
 from tests.treasury.rail_accounts import WEBHOOK_SECRET, add_paypal, add_rail
+from tests.treasury.rails.circle_rails import add_mint, add_wallets
 from treasury import jobs
 from treasury import services as treasury
 from treasury.models import RailAccount, RailEvent, RejectedWebhooks
+from treasury.rails.circle_mint import sns
+from treasury.rails.circle_mint import webhook as circle_mint_webhook
+from treasury.rails.circle_wallets import webhook as circle_webhook
 from treasury.rails.paypal import certificates
 from treasury.rails.paypal.webhook import PAST
 from treasury.rails.webhooks import BODY_BYTES_MAX
@@ -28,22 +33,40 @@ class Sender:
     """A vendor as it sends webhooks: the body of an event, and the headers that sign it."""
 
     add: Callable[[], RailAccount]
-    body: Callable[[str, str], bytes]
+    body: Callable[..., bytes]
     sign: Callable[[bytes, float], dict[str, str]]
     # How old it may be.
     past: timedelta = timedelta(minutes=5)
+    # Whether the signature is over the bytes of the body, or over what it says.
+    is_of_bytes: bool = True
+    has_time_in_body: bool = False
+    unsigned: Callable[[bytes], bytes] = lambda body: body
 
 
-def _stripe_body(event_id: str, kind: str) -> bytes:
+def _stripe_body(event_id: str, kind: str, at: float = NOON.timestamp()) -> bytes:
     return fake_stripe.event(event_id, {"id": "pi_1", "metadata": {}}, kind=kind)
 
 
-def _paypal_body(event_id: str, kind: str) -> bytes:
+def _paypal_body(event_id: str, kind: str, at: float = NOON.timestamp()) -> bytes:
     return fake_paypal.event(event_id, {"id": "CAPTURE-1"}, kind=kind)
 
 
 def _paypal_sign(body: bytes, at: float, **changes: str) -> dict[str, str]:
     return fake_paypal.authority().sign(body, webhook_id="WH-1", at=at, **changes)
+
+
+def _mint_body(event_id: str, kind: str, at: float = NOON.timestamp()) -> bytes:
+    return fake_circle.mint_event(event_id, kind=kind, at=at)
+
+
+def _wallet_body(event_id: str, kind: str, at: float = NOON.timestamp()) -> bytes:
+    return fake_circle.wallet_event(event_id, kind=kind, at=at)
+
+
+def _without_signature(body: bytes) -> bytes:
+    envelope = json.loads(body)
+    del envelope["Timestamp"]
+    return json.dumps(envelope).encode()
 
 
 SENDERS = {
@@ -53,6 +76,22 @@ SENDERS = {
         sign=lambda body, at: fake_stripe.signed(body, secret=WEBHOOK_SECRET, at=at),
     ),
     "paypal": Sender(add=add_paypal, body=_paypal_body, sign=_paypal_sign, past=PAST),
+    "circle-mint": Sender(
+        add=add_mint,
+        body=_mint_body,
+        sign=lambda body, at: {},
+        past=circle_mint_webhook.PAST,
+        is_of_bytes=False,
+        has_time_in_body=True,
+        unsigned=_without_signature,
+    ),
+    "circle-wallets": Sender(
+        add=add_wallets,
+        body=_wallet_body,
+        sign=lambda body, at: fake_circle.wallet_headers(body),
+        past=circle_webhook.PAST,
+        has_time_in_body=True,
+    ),
 }
 
 
@@ -63,8 +102,11 @@ def sender(request) -> Sender:
 
 @pytest.fixture(autouse=True)
 def noon(monkeypatch):
-    """At noon, with the certificate of a PayPal whose authority is trusted."""
+    """At noon, with the certificates and keys of vendors that are trusted."""
     monkeypatch.setattr(certificates, "fetch", lambda url: fake_paypal.authority().pem())
+    wallets_key = fake_circle.webhook_key().public_key()
+    monkeypatch.setattr(circle_webhook.CircleWebhooks, "_fetch", lambda self, key_id: wallets_key)
+    monkeypatch.setattr(sns, "fetch", lambda host, path: fake_circle.amazon_certificate())
     monkeypatch.setattr(certificates, "trusted_roots", lambda: (fake_paypal.authority().root,))
     with time_machine.travel(NOON, tick=False):
         yield
@@ -109,18 +151,21 @@ def test_one_that_was_changed_on_its_way_is_rejected_without_being_read(sender):
     answer = send(account, body.replace(b"evt_1", b"evt_2"), headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "webhook_refused")
     assert (statuses(), reasons()) == ([], {"signature": 1})
-    assert send(account, body + b" ", headers).status_code == 400
-    assert reasons() == {"signature": 2}
+    if sender.is_of_bytes:
+        assert send(account, body + b" ", headers).status_code == 400
+        assert reasons() == {"signature": 2}
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(-1, "stale"), (1, "future")])
 def test_one_of_another_time_is_rejected(sender, seconds, reason):
-    account, body = sender.add(), sender.body("evt_1", "known")
+    account = sender.add()
     bound = sender.past if seconds < 0 else timedelta(minutes=5)
     at = NOON.timestamp() + seconds * (bound.total_seconds() + 2)
+    body = sender.body("evt_1", "known", at)
     assert send(account, body, sender.sign(body, at)).status_code == 400
     assert (statuses(), reasons()) == ([], {reason: 1})
     within = NOON.timestamp() + seconds * (bound.total_seconds() - 2)
+    body = sender.body("evt_1", "known", within)
     assert send(account, body, sender.sign(body, within)).status_code == 200
 
 
@@ -153,7 +198,7 @@ def test_an_oversized_one_is_rejected(sender):
 
 def test_one_without_its_headers_is_rejected(sender):
     account, body = sender.add(), sender.body("evt_1", "known")
-    assert send(account, body, {}).status_code == 400
+    assert send(account, sender.unsigned(body), {}).status_code == 400
     assert reasons() == {"headers": 1}
 
 
@@ -174,6 +219,11 @@ def test_vendors_look_whether_the_address_is_right(sender):
 @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"id": 1', b"\xff", b'{"data": {"object": []}}'])
 def test_a_signed_one_that_is_no_event_is_kept(sender, body):
     account = sender.add()
+    if sender.has_time_in_body:
+        # Without its moment it is not even a webhook.
+        assert send(account, body, sender.sign(body, NOON.timestamp())).status_code == 400
+        assert (statuses(), reasons()) == ([], {"headers": 1})
+        return
     assert send(account, body, sender.sign(body, NOON.timestamp())).status_code == 200
     drain_queue()
     assert statuses() == ["unreadable"]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
+from uuid import UUID
 
 
 class Capability(StrEnum):
@@ -145,6 +146,22 @@ class MatchingRail(Protocol):
     def match(self, sent: SentPayment) -> Answer:
         """Which of the payments that the vendor has is the one that was sent, and what came of it.
         Never `absent`, since nothing is sent again: what has not arrived was declined."""
+
+
+@runtime_checkable
+class FaucetRail(Protocol):
+    """A rail that can be given play money."""
+
+    def drip(self) -> Answer:
+        """Ask for play money: *accepted*, or *refused* where money is real."""
+
+
+@runtime_checkable
+class DepositRail(Protocol):
+    """A rail that gives addresses on blockchains to which money can be sent."""
+
+    def deposit_address(self, chain: str, *, key: UUID) -> str:
+        """An address; empty if the vendor gives none. The same key is the same request."""
 
 
 class CollectingRail(Rail, Protocol):

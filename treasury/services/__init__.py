@@ -16,6 +16,7 @@ from treasury.services.close_period import close_period
 from treasury.services.collect import advance_collection, apply_collection_answer, collect
 from treasury.services.decide_purchase import cancel_purchase, confirm_purchase, deny_purchase
 from treasury.services.expiring_credit import expire_credit, record_expiring_credit
+from treasury.services.fill_rail import fill_rail
 from treasury.services.import_report import ReportFile, import_report
 from treasury.services.payees import PayeeTerms, propose_payee, retire_payee
 from treasury.services.pending import (
@@ -81,6 +82,7 @@ __all__ = [
     "deny_purchase",
     "expire_credit",
     "expire_pending",
+    "fill_rail",
     "explain_difference",
     "find_receiver",
     "import_report",

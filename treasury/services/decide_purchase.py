@@ -10,7 +10,12 @@ from treasury.models import Purchase, PurchaseStatus
 from treasury.refusals import WrongPurchase
 from treasury.services.apply_answer import credit, settle
 from treasury.services.pending import void_pending
-from treasury.services.purchase_steps import change, lock_with_policy, move
+from treasury.services.purchase_steps import (
+    change,
+    lock_with_policy,
+    move,
+    write_step,
+)
 
 _Status = PurchaseStatus
 _NOT_SENT = (_Status.PROPOSED, _Status.APPROVED, _Status.RESERVED)
@@ -20,13 +25,19 @@ _NOT_SENT = (_Status.PROPOSED, _Status.APPROVED, _Status.RESERVED)
 def confirm_purchase(purchase_id: int, *, receipt: str, actor: Actor, now: datetime) -> Purchase:
     """A person has paid, or seen in the rail's console that it was paid, and that it is credit.
 
+    What a rail has paid becomes credit by this, where no rail tells that the provider shows it.
     `receipt`: the number of the receipt. Refusals: WrongPurchase, PurchaseNotFound, PurchaseEnded.
     """
     if not receipt.strip():
         raise WrongPurchase("Give the number of the receipt.")
-    _, purchase = lock_with_policy(purchase_id, _Status.NEEDS_PERSON)
-    change(purchase, vendor_id=receipt.strip()[:200])
-    settle(purchase, note=f"Receipt {receipt}", actor=actor, now=now)
+    _, purchase = lock_with_policy(purchase_id, _Status.NEEDS_PERSON, _Status.SETTLED)
+    if purchase.reversed_at:
+        raise WrongPurchase("Its money has come back to the rail.")
+    if purchase.status == _Status.NEEDS_PERSON:
+        change(purchase, vendor_id=receipt.strip()[:200])
+        settle(purchase, note=f"Receipt {receipt}", actor=actor, now=now)
+    else:
+        write_step(purchase, note=f"Receipt {receipt}", actor=actor, now=now)
     credit(purchase, actor=actor, now=now)
     return purchase
 

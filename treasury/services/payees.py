@@ -13,7 +13,7 @@ from security.approvals import ApprovalKind
 from security.models import Approval
 from security.refusals import ApprovalOutdated
 from treasury.audit_actions import Action
-from treasury.models import AccountKind, Payee, PurchaseMethod
+from treasury.models import Account, AccountKind, Payee, PurchaseMethod
 from treasury.rail_list import rail_named
 from treasury.rails.base import Capability
 from treasury.refusals import WrongPayee
@@ -76,12 +76,24 @@ def _check(terms: PayeeTerms) -> None:
     if Payee.objects.filter(pk=terms.slug).exists():
         raise WrongPayee(f"There is already a payee named {terms.slug}. Choose another name.")
     is_play_money = _is_play_money(terms)
+    _check_currency(terms)
     others = Payee.objects.filter(provider_id=terms.provider)
     if others.exclude(is_play_money=is_play_money).exists():
         raise WrongPayee(
             f"Credit of {terms.provider} is bought with "
             f"{'real' if is_play_money else 'play'} money. The two are not mixed."
         )
+
+
+def _check_currency(terms: PayeeTerms) -> None:
+    """The ledger exchanges no currencies: a credit is bought with the currency that it is in."""
+    currency = _PERSONS_CURRENCY
+    if terms.method == PurchaseMethod.RAIL:
+        currency = rail_named(terms.rail).currency
+    names = [f"{kind}:{terms.provider}" for kind in ("credit", "transit")]
+    other = Account.objects.filter(name__in=names).exclude(currency=currency).first()
+    if other is not None:
+        raise WrongPayee(f"{other} is in {other.currency}, and {terms.rail} pays {currency}.")
 
 
 def _is_play_money(terms: PayeeTerms) -> bool:

@@ -42,6 +42,20 @@ OPERATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "post /v2/checkout/orders/{id}/capture",
         ),
     ),
+    "circle": (
+        "circle.yaml",
+        (
+            "get /v1/businessAccount/balances",
+            "post /v1/businessAccount/transfers",
+            "get /v1/businessAccount/transfers",
+            "get /v1/businessAccount/transfers/{id}",
+            "post /v1/businessAccount/payouts",
+            "get /v1/businessAccount/payouts",
+            "get /v1/businessAccount/payouts/{id}",
+            "get /v1/businessAccount/deposits",
+            "post /v1/businessAccount/wallets/addresses/deposit",
+        ),
+    ),
 }
 _TEXTS = ("description", "summary", "title", "externalDocs", "tags", "x-stripeBypassValidation")
 

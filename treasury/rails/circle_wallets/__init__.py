@@ -1,0 +1,1 @@
+"""Circle's developer-controlled wallets: USDC on a blockchain, and the faucet of testnets."""
