@@ -1,4 +1,4 @@
-"""Circle's entity secret, which is encrypted anew for each request."""
+"""Circle's entity secret, which is encrypted again for each request."""
 
 import base64
 

@@ -49,7 +49,7 @@ class CircleWalletsRail:
         self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
 
     def body(self, order: Order) -> str:
-        """The JSON that is sent, but for the entity secret: Circle wants it encrypted anew with
+        """The JSON that is sent, but for the entity secret: Circle wants it encrypted again with
         each request."""
         return json.dumps(
             {
