@@ -73,6 +73,7 @@ STATUS: dict[type[Refusal], int] = {
     keys.FreezeNotFound: 404,
     gate.FindingNotFound: 404,
     keys.WorkIsOpen: 409,
+    keys.KeyWasUsed: 409,
     gate.FindingDecided: 409,
     orchestration.TaskNotFound: 404,
     orchestration.SubTaskNotFound: 404,

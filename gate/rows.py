@@ -20,7 +20,7 @@ from django.db.models.lookups import In
 from django.utils import timezone
 
 from gate.access import access_in_request
-from keys.models import Agent, CostCentre
+from keys.models import Agent, CostCentre, Placement
 from security.delegations import is_deputy
 
 
@@ -29,6 +29,7 @@ class Part(NamedTuple):
 
     centres: QuerySet[Any]
     agents: QuerySet[Any]
+    placements: QuerySet[Any]
 
 
 Rows = Callable[[Part], Q]
@@ -37,6 +38,11 @@ Rows = Callable[[Part], Q]
 def through(*paths: str) -> Rows:
     """Rows from which one of these paths leads to a cost centre of the part."""
     return lambda part: reduce(or_, (Q(**{f"{path}__in": part.centres}) for path in paths))
+
+
+def spent(*paths: str) -> Rows:
+    """Rows of usage that cost centres of the part paid for, each where it was in the tree then."""
+    return lambda part: reduce(or_, (Q(**{f"{path}__in": part.placements}) for path in paths))
 
 
 def everything(part: Part) -> Q:
@@ -89,13 +95,13 @@ RULES: dict[str, Rows] = {
     "keys.thresholdcrossing": through(
         "window__limit__cost_centre", "window__limit__agent__cost_centre"
     ),
-    "keys.allocation": through("cost_centre"),
-    "keys.charge": through("allocation__cost_centre"),
-    "keys.adjustment": through("allocation__cost_centre"),
-    "keys.settledusage": through("allocation__cost_centre"),
-    "keys.usageslice": through("cost_centre"),
-    "keys.usageday": through("cost_centre"),
-    "keys.slot": through("allocation__cost_centre"),
+    "keys.allocation": spent("placement"),
+    "keys.charge": spent("allocation__placement"),
+    "keys.adjustment": spent("allocation__placement"),
+    "keys.settledusage": spent("allocation__placement"),
+    "keys.usageslice": spent("placement"),
+    "keys.usageday": spent("placement"),
+    "keys.slot": spent("allocation__placement"),
     "orchestration.task": through("cost_centre"),
     "orchestration.subtask": through("task__cost_centre"),
     "orchestration.attempt": through("task__cost_centre"),
@@ -114,6 +120,8 @@ RULES: dict[str, Rows] = {
     "keys.price": everything,
     "security.approvalpolicy": everything,
     "reports.datenote": everything,
+    # Other rows lead to where cost centres were.
+    "keys.placement": nothing,
     # An API key serves all cost centres, and so do its figures.
     "keys.apikey": nothing,
     "keys.rotationrun": nothing,
@@ -208,7 +216,8 @@ def bindings(user: Any) -> Sequence[str]:
 def _part(bound: Sequence[str]) -> Part:
     centres = CostCentre.objects.filter(path__overlap=bound).order_by()
     agents = Agent.objects.filter(cost_centre__in=centres.values("slug")).order_by()
-    return Part(centres.values("slug"), agents.values("slug"))
+    placements = Placement.objects.filter(path__overlap=bound).order_by()
+    return Part(centres.values("slug"), agents.values("slug"), placements.values("pk"))
 
 
 class People(AuthenticationBackend):  # type: ignore[misc]  # allauth has no types

@@ -29,6 +29,8 @@ class Action(StrEnum):
     KEY_CHANGE = "key.change"
     KEY_CHANGE_MODELS = "key.change_models"
     KEY_CHANGE_STATUS = "key.change_status"
+    KEY_HIDE = "key.hide"
+    KEY_SHOW = "key.show"
     KEY_REPLACE_SECRET = "key.replace_secret"  # noqa: S105 - an action, no secret
     MODEL_CHANGE = "model.change"
     ALLOW_LIST_SET = "allow_list.set"
@@ -43,6 +45,7 @@ class Action(StrEnum):
     ORGANISATION_CHANGE = "organisation.change"
     COST_CENTRE_CREATE = "cost_centre.create"
     COST_CENTRE_RENAME = "cost_centre.rename"
+    COST_CENTRE_MOVE = "cost_centre.move"
     COST_CENTRE_CLOSE = "cost_centre.close"
     COST_CENTRE_REOPEN = "cost_centre.reopen"
     AGENT_CREATE = "agent.create"

@@ -18,6 +18,7 @@ from keys.books.models.slices import MEASURES, StaleUsage, UsageDay, UsageRollup
 from keys.books.models.slots import Slot
 from keys.identity.models.agents import Agent, AgentToken, CostCentre
 from keys.identity.models.organisation import CHARGES_KEPT_MONTHS_MIN, Organisation
+from keys.identity.models.placements import Placement
 from keys.limits.models import Grant, Limit, Period, Unit, Window
 from keys.limits.threshold_models import ThresholdCrossing
 from keys.supply.model_policies import ModelAlias, ModelFallback
@@ -56,6 +57,7 @@ __all__ = [
     "ModelMismatch",
     "Organisation",
     "Period",
+    "Placement",
     "Price",
     "Provider",
     "RateLease",

@@ -228,6 +228,19 @@ class CostCentreClosed(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class KeyWasUsed(Refusal):
+    """Only an API key that was never lent can be hidden."""
+
+    key_id: str
+
+    def sentence(self) -> str:
+        return (
+            f"The API key {self.key_id} was lent, so its history keeps it in lists. Pause it, so "
+            "that it is lent no more."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class WorkIsOpen(Refusal):
     """What is moved or closed has open sessions or unfinished tasks.
 

@@ -23,6 +23,7 @@ from keys.books.services.close import (
 from keys.books.services.close_cost_centre import close_cost_centre, reopen_cost_centre
 from keys.books.services.end_work import OpenWorkRule
 from keys.books.services.freezes import freeze, thaw
+from keys.books.services.hide_key import hide_key, show_key
 from keys.books.services.hold import (
     HoldRequest,
     extend_holds,
@@ -45,7 +46,7 @@ from keys.books.services.import_sessions import (
     import_sessions,
 )
 from keys.books.services.key_selection import check_known
-from keys.books.services.move import move_agent
+from keys.books.services.move import move_agent, move_cost_centre
 from keys.books.services.partition_charges import (
     PARTITION_TIME,
     PARTITIONED_AFTER,
@@ -169,8 +170,11 @@ __all__ = [
     "ensure_cost_centre",
     "ensure_cost_centre_below_root",
     "create_cost_centre",
+    "hide_key",
+    "show_key",
     "rename_agent",
     "move_agent",
+    "move_cost_centre",
     "OpenWorkRule",
     "reopen_cost_centre",
     "close_cost_centre",

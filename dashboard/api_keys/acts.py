@@ -35,6 +35,16 @@ def _rotate(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime)
     return f"{formatting.count(run.sessions, 'session')} will move to other keys."
 
 
+def _hide(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    keys.hide_key(api_key.pk, reason=asked["reason"], actor=actor, now=now)
+    return f"{api_key.pk} is hidden. Search finds it, and its page can show it again."
+
+
+def _show(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    keys.show_key(api_key.pk, reason=asked["reason"], actor=actor, now=now)
+    return f"{api_key.pk} is listed again. It stays paused until it is resumed."
+
+
 _OFF = ApiKey.Status.INACTIVE
 ACTS = (
     CHANGE_LIMIT,
@@ -53,7 +63,24 @@ ACTS = (
         about="Butler lends tokens on this key again.",
         permission="keys.change_apikey",
         perform=_set_status("active", "{} is active again."),
-        applies=lambda api_key: api_key.status != ApiKey.Status.ACTIVE,
+        applies=lambda api_key: api_key.status != ApiKey.Status.ACTIVE and not api_key.hidden_at,
+    ),
+    Act(
+        name="hide",
+        button="Hide",
+        about="The key was never lent. It is paused, and no list or choice has it; its history "
+        "stays. It can be shown again.",
+        permission="keys.change_apikey",
+        perform=_hide,
+        applies=lambda api_key: not api_key.hidden_at and not api_key.was_lent,
+    ),
+    Act(
+        name="show",
+        button="Show again",
+        about="Lists and choices have the key again. It stays paused until it is resumed.",
+        permission="keys.change_apikey",
+        perform=_show,
+        applies=lambda api_key: api_key.hidden_at is not None,
     ),
     Act(
         name="test",

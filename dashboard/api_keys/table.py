@@ -40,16 +40,20 @@ def keys_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
 
 
 def shown_lines(user: Any, query: Mapping[str, str], now: datetime) -> tuple[list[KeyLine], int]:
-    """The keys that the query asks for, and how many idle ones are not among them."""
+    """The keys that the query asks for, and how many idle ones are not among them.
+
+    `hidden=1` asks for the hidden ones, which are in no other list.
+    """
     zone = ZoneInfo(organisation().reporting_zone)
     provider, status = query.get("provider", ""), query.get("status", "")
-    rows = ApiKey.objects.all()
+    is_hidden = query.get("hidden") == "1"
+    rows = ApiKey.objects.filter(hidden_at__isnull=not is_hidden)
     if provider:
         rows = rows.filter(provider=provider.replace("\0", ""))
     lines = key_lines(user, rows, zone=zone, now=now)
     if status in _STATUSES:
         lines = [line for line in lines if line.status == status]
-    if provider or status in _STATUSES or query.get("idle") == "1":
+    if is_hidden or provider or status in _STATUSES or query.get("idle") == "1":
         return lines, 0
     busy = [line for line in lines if not line.is_idle]
     return busy, len(lines) - len(busy)

@@ -20,13 +20,14 @@ from security.actor import Actor
 
 CHANGE = "keys.change_costcentre"
 _LEVELS_MAX = 6
-_ACTS = ("change", "close")
+_ACTS = ("change", "move", "close")
 _COLUMNS = (
     Column("place", "Cost centre", "link"),
     Column("name", "Name"),
     Column("agents", "Agents", "count", total=True),
     Column("status", "Status", "status"),
     Column("change", "Change", "link", sortable=False),
+    Column("move", "Move", "link", sortable=False),
     Column("close", "Close", "link", sortable=False),
     Column("since", "Since", "moment"),
 )
@@ -65,6 +66,7 @@ def _row(centre: Any, *, may: bool, is_tree: bool) -> Row:
         "agents": centre.agent_count,
         "status": "closed" if centre.closed_at else "open",
         "change": Cell("Rename", f"?act=rename-{centre.pk}") if may else "",
+        "move": Cell("Move", f"?act=move-{centre.pk}") if may and not centre.closed_at else "",
         "close": _close_cell(centre) if may else "",
         "since": centre.created_at,
     }
@@ -91,7 +93,7 @@ class AddForm(ActForm):
         label="Below",
         required=False,
         empty_label="at the top",
-        help_text="What it spends counts in all cost centres above it. It cannot be changed later.",
+        help_text="What it spends counts in all cost centres above it.",
     )
     field_order = ("slug", "name", "parent", "reason")
 

@@ -15,6 +15,7 @@ from dashboard.budgets.tree import Choice, TreeLine, choices, chosen, tree_lines
 from dashboard.budgets.usage import usage_of_many
 from dashboard.tables import Cell, Column, Kind, Row, Table
 from keys.identity.queries.organisation import organisation
+from keys.identity.queries.placements import placement_paths
 from keys.models import Period
 from reports.landing import NEVER_LANDS
 
@@ -33,11 +34,10 @@ def table_of(
 ) -> Table:
     """One page of the tree; it is looked where budgets land only for rows that are shown.
 
-    Five queries.
+    Six queries.
     """
     lines = tree_lines(user, choice, now=now)
-    paths = {line.slug: line.path for line in lines if not line.is_agent}
-    landings = _Landings(user, choice, paths, zone, now)
+    landings = _Landings(user, choice, placement_paths(), zone, now)
     page = tables.paged(
         Table(
             name="budgets",

@@ -45,13 +45,14 @@ def usage_of_many(
 ) -> Mapping[str, Days]:
     """The usage of each of `scopes` by day; two queries at most.
 
-    `paths`: of each cost centre, those above it, and itself.
+    `paths`: of each placement, by its id, the cost centres from the root to it. So what a cost
+    centre used counts in those that were above it then.
     """
     found: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     wanted, which = set(scopes), _history(user, zone, now)
     if centres := _slugs(wanted, "centre"):
         which_centres = which._replace(cost_centres=centres)
-        for each in _by_day(which_centres, zone, by="cost_centre", shown=paths):
+        for each in _by_day(which_centres, zone, by="placement", shown=paths):
             for scope in wanted.intersection(
                 f"centre:{slug}" for slug in paths.get(each.group or "", ())
             ):

@@ -123,7 +123,7 @@ def _budgets(user: Any, organisation: Organisation, now: datetime) -> Iterator[D
 
 
 def _keys(user: Any) -> Iterator[Decision]:
-    keys_out = ApiKey.objects.filter(status__in=_OUT).order_by("status", "slug")
+    keys_out = ApiKey.objects.filter(status__in=_OUT, hidden_at=None).order_by("status", "slug")
     for key in visible_to(user, keys_out)[: SHOWN + 1]:
         tone: Any = "critical" if key.status == ApiKey.Status.BROKEN else "warning"
         title = f"The API key {key.slug} is {key.status}"

@@ -29,6 +29,7 @@ from dashboard.api_keys.table import keys_table, shown_lines, table_of
 from dashboard.exports import exported
 from dashboard.row_tables import of_row
 from dashboard.table_context import row_ids, table_context
+from keys.books.queries.key_use import is_lent_key
 from keys.models import ApiKey
 
 tables.register("keys", keys_table, permission="keys.view_apikey")
@@ -82,7 +83,8 @@ live.register("keys", permission="keys.view_apikey", fragments=_fragments)
 @exported(*_TABLES_OF_KEY)
 def key(request: HttpRequest, slug: str) -> HttpResponse:
     """GET /keys/<slug>: the page; `act` opens the dialog of an act. POST: do it."""
-    seen = visible_to(request.user, ApiKey.objects.annotate(newest_run=Max("rotation_runs")))
+    rows = ApiKey.objects.annotate(newest_run=Max("rotation_runs"), was_lent=is_lent_key())
+    seen = visible_to(request.user, rows)
     api_key = get_object_or_404(seen, pk=slug)
     acts = [act for act in ACTS if act.is_for(request.user, api_key)]
     dialog = opened_dialog(request, acts, api_key)

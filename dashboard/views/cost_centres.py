@@ -18,6 +18,7 @@ from dashboard import tables
 from dashboard.acts import Act, opened_dialog, performed
 from dashboard.budgets.closing import close_act, reopen_act
 from dashboard.budgets.cost_centres import ADD, centres_table, rename_act
+from dashboard.budgets.moving import move_act
 from dashboard.exports import exported
 from keys.models import CostCentre
 
@@ -25,6 +26,7 @@ _VIEW = "keys.view_costcentre"
 # Acts on one cost centre, as in `act=rename-research`.
 _ACTS: dict[str, Callable[[CostCentre, Any], Act]] = {
     "rename": lambda centre, user: rename_act(centre),
+    "move": move_act,
     "close": close_act,
     "reopen": reopen_act,
 }

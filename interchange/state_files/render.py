@@ -69,7 +69,7 @@ def by_identity(*, state: dict[str, Any], api_keys: dict[str, Any]) -> dict[str,
 
 def rendering(*, marks: dict[str, list[int]], now: datetime) -> dict[str, Any]:
     """Both documents from the rows. `marks`: the ids of imported rows, in the order of the file."""
-    api_keys = list(ApiKey.objects.select_related("price").order_by("slug"))
+    api_keys = list(ApiKey.objects.filter(hidden_at=None).select_related("price").order_by("slug"))
     windows = {
         (window.scope, window.unit, window.limit.period): window
         for window in Window.objects.filter(closed_at=None, scope__startswith="key:")

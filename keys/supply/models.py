@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -217,6 +218,12 @@ class ApiKey(models.Model):
         null=True, blank=True, help_text="A cooling or suspended key is not lent before this time."
     )
     suspended_times = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    hidden_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the key was hidden. Only a key that was never lent can be hidden.",
+    )
     created_at = created_at_field()
 
     class Meta:
@@ -227,10 +234,30 @@ class ApiKey(models.Model):
             models.CheckConstraint(
                 condition=~Q(status__in=["cooling", "suspended"]) | Q(cooling_until__isnull=False),
                 name="apikey_cooling_says_until_when",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(hidden_at=None) | Q(status="inactive"),
+                name="apikey_hidden_is_inactive",
+            ),
         ]
         # Usage is grouped by the provider of its key, also past usage.
-        triggers = [row_triggers.write_once("apikey_keeps_its_provider", "provider")]
+        triggers = [
+            row_triggers.write_once("apikey_keeps_its_provider", "provider"),
+            pgtrigger.Trigger(
+                name="apikey_hidden_was_never_lent",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Condition("NEW.hidden_at IS NOT NULL"),
+                func="""
+                    IF EXISTS (SELECT FROM keys_allocation WHERE api_key_id = NEW.slug)
+                       OR EXISTS (SELECT FROM keys_charge WHERE api_key_id = NEW.slug) THEN
+                        RAISE EXCEPTION 'apikey_hidden_was_never_lent: % was lent', NEW.slug
+                              USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.slug

@@ -11,6 +11,7 @@ from common import formatting
 from keys.books.queries.pages import Meter, budget_meters
 from keys.books.queries.spend import SpendFilter, slice_start, spend_over_time
 from keys.identity.queries.organisation import organisation
+from keys.identity.queries.placements import placement_paths
 from keys.limits import periods
 from keys.models import CostCentre, Period, Window
 from reports.alert_kinds import BUDGET_LANDING
@@ -42,13 +43,13 @@ def _meters(watch: Watch) -> list[Meter]:
 
 
 def _used(watch: Watch, zone: ZoneInfo) -> Mapping[tuple[str, str], _Days]:
-    """What each cost centre with all below it used by unit and day; two queries."""
-    paths = dict(CostCentre.objects.order_by().values_list("slug", "path"))
+    """What each cost centre with all that was below it used by unit and day; two queries."""
+    paths = placement_paths()
     found: dict[tuple[str, str], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     centres = (watch.cost_centre,) if watch.cost_centre else ()
     which = SpendFilter(_since(watch.now, zone), slice_start(watch.now) + SLICE)
     which = which._replace(cost_centres=centres)
-    for each in spend_over_time(which, step="day", zone=zone, by="cost_centre"):
+    for each in spend_over_time(which, step="day", zone=zone, by="placement"):
         for slug in paths.get(each.group, ()):
             found[f"centre:{slug}", "usd"][each.starts] += each.spend.cost
             found[f"centre:{slug}", "tokens"][each.starts] += Decimal(each.spend.tokens)

@@ -50,6 +50,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
         "/settings/cost-centres?act=add",
         "/settings/cost-centres?act=rename-research",
         "/settings/cost-centres?act=close-research",
+        "/settings/cost-centres?act=move-research",
     ),
     "dashboard:access-reviews": ("/settings/reviews", "/settings/reviews?act=start"),
     "dashboard:me": ("/settings/me", "/settings/me?act=deputy"),

@@ -343,3 +343,16 @@ def test_who_is_bound_to_a_cost_centre_sees_no_key(client, fleet):
 def test_an_agents_name_reaches_no_page_of_a_person_without_staff_rights(client, fleet):
     client.force_login(get_user_model().objects.create_user("eve"))
     assert client.get("/keys").status_code == 302
+
+
+def test_a_key_that_was_never_lent_is_hidden_and_shown_again(staff, fleet):
+    assert "?act=hide" not in html_of(staff, "/keys/nvidia-1")
+    asked = {"reason": "mistyped"}
+    answer = staff.post("/keys/nvidia-4?act=hide", asked, follow=True)
+    assert "nvidia-4 is hidden." in unescape(answer.content.decode())
+    assert "nvidia-4" not in names(staff, idle="1")
+    assert names(staff, hidden="1") == ["nvidia-4"]
+    assert "Hidden since" in html_of(staff, "/keys/nvidia-4")
+    staff.post("/keys/nvidia-4?act=show", asked)
+    assert "nvidia-4" in names(staff, idle="1")
+    assert staff.post("/keys/nvidia-4?act=show", asked).status_code == 403

@@ -22,6 +22,7 @@ from keys.models import (
     Grant,
     Limit,
     Period,
+    Placement,
     UsageSlice,
     Window,
 )
@@ -79,6 +80,7 @@ def used_before(days, cost, *, name="ada", of="research", now, tokens=1000):
             api_key=ApiKey.objects.first(),
             agent_id=name,
             cost_centre_id=of,
+            placement=Placement.objects.get(cost_centre=of),
             **measures,
         )
 

@@ -17,7 +17,7 @@ from alerts import services as alerts
 from gate.models import CentreBinding
 from keys import alert_kinds
 from keys import services as keys
-from keys.models import MEASURES, Agent, ApiKey, CostCentre, Grant, UsageSlice, Window
+from keys.models import MEASURES, Agent, ApiKey, CostCentre, Grant, Placement, UsageSlice, Window
 from orchestration import services as tasks
 from security.actor import Actor
 from security.models import Approval, ApprovalPolicy
@@ -63,6 +63,7 @@ def slice_of(agent, centre, at, *, cost, calls=1):
         api_key=ApiKey.objects.first(),
         agent_id=agent,
         cost_centre_id=centre,
+        placement=Placement.objects.get(cost_centre=centre),
         **measures,
     )
 

@@ -38,6 +38,8 @@ DAMAGES = {
     "7 slices-of-charges": "UPDATE keys_usageslice SET estimated_cost = estimated_cost + 1",
     "7 slices-of-windows": "UPDATE keys_usageslice SET agent_id = 'bob'",
     "7 days-of-slices": "UPDATE keys_usageday SET cost = cost + 1",
+    "8 places-in-the-tree": "UPDATE keys_costcentre SET path = '{moon,sales}' WHERE slug = 'sales'",
+    "8 placements-of-allocations": "UPDATE keys_allocation SET placement_id = placement_id + 1",
 }
 
 

@@ -6,6 +6,7 @@
 import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -74,6 +75,7 @@ class Office(RuleBasedStateMachine):
         """Empty tables, then people, keys and limits."""
         empty_tables()
         make_people()
+        keys.create_cost_centre("lab", parent="research", actor=ACTOR, now=self.now)
         add_key("nvidia-1", per_day=300_000, priority=9)
         add_key("openai-1", provider="openai", rates=PAID, per_day=200_000)
         add_key("dust-1", provider="dust", rates=DUST, per_day=None)
@@ -278,6 +280,18 @@ class Office(RuleBasedStateMachine):
             actor=ACTOR,
             now=self.now,
         )
+
+    @rule(
+        what=st.sampled_from(["ada", "carol", "research", "lab"]),
+        to=st.sampled_from(["org", "research", "sales", "lab"]),
+        open_work=st.sampled_from(["refuse", "refuse", "end"]).map(keys.OpenWorkRule),
+    )
+    def move(self, what, to, open_work):
+        """An agent or a cost centre moves, if nothing is open or that is ended with it."""
+        move = keys.move_agent if what in ("ada", "carol") else keys.move_cost_centre
+        place = {"cost_centre" if move is keys.move_agent else "parent": to}
+        asked = {"open_work": open_work, "reason": "moved", "actor": ACTOR, "now": self.now}
+        self.unless_refused(partial(move, what), **place, **asked)
 
     @rule(week_starts=st.integers(0, 6), fiscal_year_starts=st.integers(1, 12))
     def change_calendar(self, **calendar):

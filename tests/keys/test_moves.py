@@ -1,11 +1,12 @@
 """Agents move and cost centres close: from now on, with nothing open, and with what they spent."""
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from keys import services as keys
 from keys.books.queries.open_work import Part, open_work
-from keys.models import Agent, Allocation, CostCentre, UsageSlice, Window
+from keys.books.queries.spend import SpendFilter, spend_by, spend_total
+from keys.models import Agent, Allocation, CostCentre, Placement, UsageSlice, Window
 from keys.refusals import (
     AgentDisabled,
     AgentNotFound,
@@ -19,7 +20,7 @@ from keys.refusals import (
 from security.models import AuditEntry
 from tests.actors import ACTOR, GRACE
 from tests.books import assert_books_balance
-from tests.keys.builders import add_key, allocate, complete, hold, limit, report, settle
+from tests.keys.builders import add_key, adjust, allocate, complete, hold, limit, report, settle
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -276,3 +277,107 @@ def test_a_session_that_charges_a_cost_centre_below_is_open_work_of_both(lent):
     assert open_work(Part(cost_centre="lab")).sessions == 1
     assert open_work(Part(cost_centre="research")).sessions == 2
     assert Allocation.objects.count() == 2
+
+
+def move_centre(slug="research", parent="sales", **changes):
+    """Move a cost centre."""
+    asked = {"reason": "merged", "actor": GRACE, "now": NOON, **changes}
+    return keys.move_cost_centre(slug, parent=parent, **asked)
+
+
+def path_of(slug):
+    """The place of a cost centre."""
+    return CostCentre.objects.get(pk=slug).path
+
+
+def test_a_cost_centre_moves_with_all_below_it_and_leaves_what_was_spent(lent):
+    keys.create_cost_centre("lab", parent="research", actor=ACTOR, now=NOON)
+    report(lent, 400)
+    complete(lent)
+    move_centre()
+    assert path_of("lab") == ["org", "sales", "research", "lab"]
+    report(allocate(tokens=1_000, cost_centre="lab"), 70)
+    assert used("centre:research") == (470, 930)
+    assert used("centre:sales") == (70, 930)
+    assert used("centre:org") == (470, 930)
+    moved = entry("cost_centre.move")
+    assert (moved.before, moved.after["parent"]) == ({"parent": "org"}, "sales")
+    assert {"centre:org", "centre:sales", "centre:research"} <= set(moved.subjects)
+    assert_books_balance()
+
+
+def test_reports_count_each_call_where_it_was_paid(lent):
+    call = hold(lent, 500)
+    report(lent, 400)
+    move_centre(open_work=END)
+    settle(call, 450)
+    report(allocate(tokens=1_000), 70)
+    month = SpendFilter(NOON, NOON.replace(day=NOON.day + 1))
+    sales = month._replace(cost_centres=("sales",))
+    assert spend_total(sales).tokens == 70
+    assert spend_total(month._replace(within=("sales",))).tokens == 70
+    assert spend_total(month._replace(cost_centres=("research",))).tokens == 920
+    groups = {each.group: each.spend.tokens for each in spend_by(
+        month, by="centre_at", within_centre="org")}  # fmt: skip
+    assert groups == {"research": 850, "sales": 70}
+    assert_books_balance()
+
+
+def test_late_settlements_and_corrections_count_in_the_place_of_their_call(lent):
+    call = hold(lent, 500)
+    charge = report(lent, 400)
+    later = NOON.replace(hour=20)
+    keys.expire_charges(now=later)
+    move_centre(open_work=END, now=later)
+    settle(call, 450, now=later)
+    adjust(charge, 100, now=later)
+    assert used("centre:sales") == (0, 0)
+    assert used("centre:research") == (550, 0)
+    assert_books_balance()
+
+
+def test_it_moves_to_the_top_and_back_to_the_place_that_it_had(lent):
+    complete(lent)
+    move_centre(parent="")
+    assert path_of("research") == ["research"]
+    report(allocate(tokens=1_000), 70)
+    assert used("centre:org") == (0, 0)
+    move_centre(parent="org", open_work=END)
+    assert path_of("research") == ["org", "research"]
+    assert Placement.objects.filter(cost_centre="research").count() == 2
+    assert_books_balance()
+
+
+def test_a_cost_centre_is_never_below_itself_and_leaves_no_frozen_one(lent):
+    keys.create_cost_centre("lab", parent="research", actor=ACTOR, now=NOON)
+    for into in ("research", "lab"):
+        with pytest.raises(WrongValue):
+            move_centre(parent=into, open_work=END)
+    with pytest.raises(CostCentreNotFound):
+        move_centre("moon")
+    with pytest.raises(WorkIsOpen):
+        move_centre()
+    move_centre(parent="org", open_work=END)
+    keys.freeze("centre:org", reason="leak", actor=ACTOR, now=NOON)
+    with pytest.raises(Frozen):
+        move_centre(open_work=END)
+    lent.refresh_from_db()
+    assert lent.status == "active"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: CostCentre.objects.filter(pk="research").update(path=["research"]),
+        lambda: CostCentre.objects.filter(pk="research").update(parent="sales"),
+        lambda: CostCentre.objects.filter(pk="org").update(parent="research"),
+        lambda: CostCentre.objects.create(slug="x", name="x", path=["org", "x"]),
+        lambda: Placement.objects.all().delete(),
+        lambda: Placement.objects.filter(cost_centre="org").update(path=["x"]),
+        lambda: CostCentre.objects.filter(pk="sales").update(slug="s"),
+        lambda: Allocation.objects.update(placement=Placement.objects.get(cost_centre="org")),
+    ],
+)
+def test_the_database_keeps_paths_and_placements(lent, change):
+    with pytest.raises(DatabaseError), transaction.atomic():
+        change()

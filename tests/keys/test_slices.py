@@ -22,6 +22,7 @@ from keys.models import (
     Charge,
     CostCentre,
     Organisation,
+    Placement,
     UsageDay,
     UsageSlice,
 )
@@ -216,8 +217,13 @@ def test_an_upgrade_fills_the_slices_from_what_was_settled_before(session):
     keys.release(charge=hold(session, 500), now=NOON)
     before = list(UsageSlice.objects.order_by("starts_at").values())
     UsageSlice.objects.all().delete()
+    place = Placement.objects.get(cost_centre="research").pk
+    column = "ALTER TABLE keys_usageslice ALTER COLUMN placement_id"
     with connection.cursor() as cursor:
+        # A later migration added the column.
+        cursor.execute(f"{column} SET DEFAULT {place}")
         cursor.execute(import_module("keys.migrations.0023_usage_slices").FILL)
+        cursor.execute(f"{column} DROP DEFAULT")
     assert list(UsageSlice.objects.order_by("starts_at").values()) == before
     assert_books_balance()
 

@@ -8,7 +8,7 @@ import pytest
 from alerts import rules
 from alerts.rules import Watch
 from keys import services as keys
-from keys.models import MEASURES, ApiKey, CostCentre, UsageSlice, Window
+from keys.models import MEASURES, ApiKey, CostCentre, Placement, UsageSlice, Window
 from tests.actors import GRACE
 from tests.keys.builders import add_key, limit
 
@@ -27,7 +27,12 @@ def used(at, cost, *, of="research", tokens=1000, **measures):
     """What a slice of ada has."""
     figures = dict.fromkeys(MEASURES, 0) | {"calls": 1, "tokens": tokens, "cost": cost} | measures
     UsageSlice.objects.create(
-        starts_at=at, api_key_id="nvidia-1", agent_id="ada", cost_centre_id=of, **figures
+        starts_at=at,
+        api_key_id="nvidia-1",
+        agent_id="ada",
+        cost_centre_id=of,
+        placement=Placement.objects.get(cost_centre=of),
+        **figures,
     )
 
 

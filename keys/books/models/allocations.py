@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from common import row_triggers
 from common.money_fields import usd
 from keys.identity.models.agents import Agent, CostCentre
+from keys.identity.models.placements import Placement
 from keys.refusals import BudgetNumbers
 from keys.supply.models import ApiKey, Price, WireFormat
 from security.audit_chain.triggers import queue_for_sealing
@@ -18,6 +19,20 @@ class ModelMismatch(models.TextChoices):
 
     SERVE = "serve", "the default model of the key answers"
     REFUSE = "refuse", "the call is refused"
+
+
+_PLACEMENT_OF_PAYERS = """
+    SELECT p.id INTO NEW.placement_id FROM keys_placement p
+     WHERE p.cost_centre_id = NEW.cost_centre_id
+       AND NEW.payers = ARRAY['agent:' || NEW.agent_id]
+           || (SELECT array_agg('centre:' || s.slug ORDER BY s.place)
+                 FROM unnest(p.path) WITH ORDINALITY AS s(slug, place));
+    IF NEW.placement_id IS NULL THEN
+        RAISE EXCEPTION 'allocation_has_the_placement_of_its_payers: % were never in the tree',
+                        NEW.payers USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
 
 
 class Allocation(models.Model):
@@ -44,6 +59,13 @@ class Allocation(models.Model):
     session_id = models.CharField(max_length=64, unique=True)
     agent = models.ForeignKey(Agent, models.PROTECT, related_name="allocations")
     cost_centre = models.ForeignKey(CostCentre, models.PROTECT, related_name="allocations")
+    placement = models.ForeignKey(
+        Placement,
+        models.PROTECT,
+        related_name="+",
+        editable=False,
+        help_text="Where the cost centre was in the tree. The database finds it by the payers.",
+    )
     api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="allocations")
     price = models.ForeignKey(Price, models.PROTECT, related_name="+")
     payers = ArrayField(models.TextField())
@@ -140,9 +162,16 @@ class Allocation(models.Model):
                 "session_id",
                 "agent",
                 "cost_centre",
+                "placement",
                 "payers",
                 "allocated",
                 "label",
+            ),
+            pgtrigger.Trigger(
+                name="allocation_has_the_placement_of_its_payers",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                func=_PLACEMENT_OF_PAYERS,
             ),
             pgtrigger.Protect(name="allocation_is_kept", operation=pgtrigger.Delete),
             pgtrigger.FSM(

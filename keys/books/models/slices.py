@@ -9,6 +9,7 @@ from django.db.models import Q
 from common.money_fields import quantity
 from keys.books.models.adjustments import UsageCounts
 from keys.identity.models.agents import Agent, CostCentre
+from keys.identity.models.placements import Placement
 from keys.supply.models import ApiKey
 
 
@@ -53,11 +54,12 @@ class UsageSlice(UsageSums):
 
     The statements that end and adjust charges add to it in the same transaction, so the slices are
     exact at every commit. A charge counts in the slice of its `settled_at`, also if it is changed
-    later. `label` is that of the allocation, `model` that of the charge, which may be blank.
+    later. `label` and `placement` are those of the allocation, `model` is that of the charge, which
+    may be blank.
     """
 
     pk = models.CompositePrimaryKey(
-        "starts_at", "api_key", "agent", "cost_centre", "label", "model"
+        "starts_at", "api_key", "agent", "cost_centre", "label", "model", "placement"
     )
     starts_at = models.DateTimeField()
     api_key = _of_charges(ApiKey)
@@ -65,6 +67,7 @@ class UsageSlice(UsageSums):
     cost_centre = _of_charges(CostCentre)
     label = models.CharField(max_length=100, blank=True)
     model = models.CharField(max_length=200, blank=True)
+    placement = _of_charges(Placement)
 
     class Meta:
         triggers = [
@@ -91,12 +94,13 @@ class UsageDay(UsageSums):
     `StaleUsage` counts no longer: its slices do, until the job makes it again.
     """
 
-    pk = models.CompositePrimaryKey("day", "api_key", "agent", "cost_centre", "model")
+    pk = models.CompositePrimaryKey("day", "api_key", "agent", "cost_centre", "model", "placement")
     day = models.DateField()
     api_key = _of_charges(ApiKey)
     agent = _of_charges(Agent)
     cost_centre = _of_charges(CostCentre)
     model = models.CharField(max_length=200, blank=True)
+    placement = _of_charges(Placement)
 
     def __str__(self) -> str:
         return f"usage of {self.day}"

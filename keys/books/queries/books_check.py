@@ -85,6 +85,8 @@ _APPEND_ONLY = (
     "decision_is_append_only",
     "price_is_append_only",
     "apikey_keeps_its_provider",
+    "placement_never_changes",
+    "placement_is_kept",
 )
 
 CHECKS = [
@@ -267,10 +269,11 @@ CHECKS = [
         "each slice of usage = the charges settled in it, as adjusted; shown is what it lacks",
         f"""
         SELECT starts_at, api_key_id AS key, agent_id AS agent, cost_centre_id AS cost_centre,
-               label, model, sum(calls) AS calls, sum(tokens) AS tokens, sum(cost) AS cost
+               label, model, placement_id AS placement,
+               sum(calls) AS calls, sum(tokens) AS tokens, sum(cost) AS cost
           FROM (
             SELECT date_bin('15 minutes', u.settled_at, 'epoch') AS starts_at, u.api_key_id,
-                   a.agent_id, a.cost_centre_id, a.label, u.model, {_SUMS}
+                   a.agent_id, a.cost_centre_id, a.label, u.model, a.placement_id, {_SUMS}
               FROM (
                 SELECT c.settled_at, c.allocation_id, c.api_key_id, c.model,
                        {columns(usage_of("c"))}
@@ -282,10 +285,11 @@ CHECKS = [
                  WHERE {_counted("j.settled_at")}
               ) AS u JOIN keys_allocation a ON a.id = u.allocation_id
             UNION ALL
-            SELECT starts_at, api_key_id, agent_id, cost_centre_id, label, model, {_LESS}
+            SELECT starts_at, api_key_id, agent_id, cost_centre_id, label, model, placement_id,
+                   {_LESS}
               FROM keys_usageslice WHERE {_counted("starts_at")}
           ) AS each
-         GROUP BY 1, 2, 3, 4, 5, 6
+         GROUP BY 1, 2, 3, 4, 5, 6, 7
         HAVING {_DIFFER}
         """,  # noqa: S608 - names of columns
     ),
@@ -299,8 +303,8 @@ CHECKS = [
             UNION ALL
             SELECT 'agent:' || agent_id, starts_at, tokens, cost FROM keys_usageslice
             UNION ALL
-            SELECT 'centre:' || unnest(c.path), s.starts_at, s.tokens, s.cost
-              FROM keys_usageslice s JOIN keys_costcentre c ON c.slug = s.cost_centre_id
+            SELECT 'centre:' || unnest(p.path), s.starts_at, s.tokens, s.cost
+              FROM keys_usageslice s JOIN keys_placement p ON p.id = s.placement_id
             """,
             only="""
             date_bin('15 minutes', w.starts_at, 'epoch') = w.starts_at
@@ -317,19 +321,48 @@ CHECKS = [
               FROM keys_staleusage t, keys_usagerollup r
         )
         SELECT day, api_key_id AS key, agent_id AS agent, cost_centre_id AS cost_centre, model,
-               sum(calls) AS calls, sum(tokens) AS tokens, sum(cost) AS cost
+               placement_id AS placement, sum(calls) AS calls, sum(tokens) AS tokens,
+               sum(cost) AS cost
           FROM (
-            SELECT day, api_key_id, agent_id, cost_centre_id, model, {_SUMS} FROM keys_usageday
+            SELECT day, api_key_id, agent_id, cost_centre_id, model, placement_id, {_SUMS}
+              FROM keys_usageday
             UNION ALL
-            SELECT d.day, s.api_key_id, s.agent_id, s.cost_centre_id, s.model, {_LESS}
+            SELECT d.day, s.api_key_id, s.agent_id, s.cost_centre_id, s.model, s.placement_id,
+                   {_LESS}
               FROM keys_usageslice s, keys_usagerollup r,
                    LATERAL (SELECT (s.starts_at AT TIME ZONE r.zone)::date) AS d(day)
              WHERE d.day <= r.through
           ) AS each
          WHERE day NOT IN (SELECT day FROM stale)
-         GROUP BY 1, 2, 3, 4, 5
+         GROUP BY 1, 2, 3, 4, 5, 6
         HAVING {_DIFFER}
         """,  # noqa: S608 - names of columns
+    ),
+    Check(
+        "8 places-in-the-tree",
+        "each cost centre is below its parent, and has a placement there",
+        """
+        SELECT c.slug AS cost_centre, c.path FROM keys_costcentre c
+          LEFT JOIN keys_costcentre above ON above.slug = c.parent_id
+         WHERE c.path <> coalesce(above.path, '{}') || c.slug
+            OR NOT EXISTS (SELECT FROM keys_placement p
+                            WHERE p.cost_centre_id = c.slug AND p.path = c.path)
+        """,
+    ),
+    Check(
+        "8 placements-of-allocations",
+        "each allocation names the placement of the cost centres that pay for it",
+        """
+        WITH places AS MATERIALIZED (
+            SELECT p.id, p.cost_centre_id, (
+                     SELECT array_agg('centre:' || s.slug ORDER BY s.place)
+                       FROM unnest(p.path) WITH ORDINALITY AS s(slug, place)) AS scopes
+              FROM keys_placement p
+        )
+        SELECT a.session_id, a.cost_centre_id AS cost_centre, a.payers
+          FROM keys_allocation a JOIN places p ON p.id = a.placement_id
+         WHERE p.cost_centre_id <> a.cost_centre_id OR p.scopes <> a.payers[2:]
+        """,
     ),
 ]
 

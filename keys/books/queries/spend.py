@@ -31,18 +31,20 @@ __all__ = [
 ]
 
 Step = Literal["quarter", "hour", "day", "month"]
-# How spend can be grouped. `cost_centre`: the one that paid; `centre_at`: the one below
-# `within_centre` that it is of.
-GROUPS = ("provider", "key", "agent", "cost_centre", "centre_at", "label", "model")
+# How spend can be grouped. `cost_centre`: the one that paid; `placement`: the id of where that was
+# in the tree then; `centre_at`: the one below `within_centre` that it was of then.
+GROUPS = (
+    "provider", "key", "agent", "cost_centre", "placement", "centre_at", "label", "model",
+)  # fmt: skip
 SLICE_SECONDS = 15 * 60
 
 
 class SpendFilter(NamedTuple):
     """A filter of usage in `[since, until)`, which begins and ends on a quarter of an hour.
 
-    An empty tuple does not filter. `cost_centres` includes those below them, `paying_centres` only
-    what these paid directly. `within`: the cost centres that a person is bound to, with those below
-    them; None: all.
+    An empty tuple does not filter. `cost_centres` includes what was below them then,
+    `paying_centres` only what these paid directly. `within`: the cost centres that a person is
+    bound to, with those that were below them then; None: all.
     """
 
     since: datetime

@@ -22,14 +22,14 @@ def charges_of(which: SpendFilter) -> QuerySet[Charge]:
         "api_key__provider__in": which.providers,
         "api_key__in": which.key_ids,
         "allocation__agent__in": which.agents,
-        "allocation__cost_centre__path__overlap": list(which.cost_centres),
+        "allocation__placement__path__overlap": list(which.cost_centres),
         "allocation__cost_centre__in": which.paying_centres,
         "allocation__label__in": which.labels,
         "served_model__in": which.models,
     }
     conditions = Q(**{name: values for name, values in wanted.items() if values})
     if which.within is not None:
-        conditions &= Q(allocation__cost_centre__path__overlap=list(which.within))
+        conditions &= Q(allocation__placement__path__overlap=list(which.within))
     return (
         charges.alias(served_model=_MODEL)
         .filter(conditions)

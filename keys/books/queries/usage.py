@@ -100,7 +100,7 @@ def _slices(which: UsageFilter) -> _Source:
             api_key__provider=which.provider,
             api_key=which.key_id,
             agent=which.agent,
-            cost_centre__path__contains=which.cost_centre and [which.cost_centre],
+            placement__path__contains=which.cost_centre and [which.cost_centre],
         )
     )
     return _Source(rows, _OF_SLICES, Sum("provider_cost", filter=Q(provider_calls__gt=0)))

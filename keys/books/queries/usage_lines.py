@@ -48,8 +48,9 @@ USAGE_LINES = Statement(
       JOIN keys_apikey k ON k.slug = s.api_key_id
       JOIN keys_provider p ON p.slug = k.provider_id
       JOIN keys_costcentre c ON c.slug = s.cost_centre_id
+      JOIN keys_placement t ON t.id = s.placement_id
      WHERE s.starts_at >= %(since)s AND s.starts_at < %(until)s
-       AND (%(within)s::text[] IS NULL OR c.path::text[] && %(within)s)
+       AND (%(within)s::text[] IS NULL OR t.path::text[] && %(within)s)
      GROUP BY p.name, s.api_key_id, s.agent_id, s.cost_centre_id, c.name,
               coalesce(nullif(s.model, ''), k.model), s.label
     -- Holds that were released are no usage. An adjustment may leave tokens or cost alone.

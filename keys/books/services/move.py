@@ -5,8 +5,10 @@ the part that moves has nothing open. No other transaction can lend, settle or r
 while it moves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+
+from django.db.models import Q
 
 from keys.audit_actions import Action
 from keys.books import transactions
@@ -15,7 +17,7 @@ from keys.books.services.end_work import OpenWorkRule, clear, end_work
 from keys.identity.services.agents import check_open, lock_open_centre
 from keys.limits.services.windows import take_books_alone
 from keys.models import Agent, CostCentre, Freeze
-from keys.refusals import AgentNotFound, Frozen, WrongValue
+from keys.refusals import AgentNotFound, CostCentreNotFound, Frozen, WrongValue
 from security import audit
 from security.actor import Actor
 
@@ -70,6 +72,92 @@ def _move_agent(
     at = clear(part, rule=open_work, reason=f"moved: {reason}", actor=actor, now=now)
     put_agent(agent, to, reason=reason, actor=actor, at=at)
     return agent
+
+
+def move_cost_centre(
+    slug: str,
+    *,
+    parent: str,
+    open_work: OpenWorkRule = OpenWorkRule.REFUSE,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> CostCentre:
+    """Put a cost centre with all below it under another one from now on; `parent` "": at the top.
+
+    The same place again is no change.
+
+    Refusals: CostCentreNotFound, CostCentreClosed (the parent), Frozen (one above it), WorkIsOpen
+    (unless `open_work` ends it), WrongValue (it would be below itself, or it is closed).
+    """
+    check_reason(reason)
+    centre = _movable(slug, parent, {})
+    if (centre.parent_id or "") != parent and open_work == OpenWorkRule.END:
+        end_work(Part(cost_centre=slug), reason=f"moved: {reason}", actor=actor, now=now)
+    return _move_cost_centre(
+        slug, parent=parent, open_work=open_work, reason=reason, actor=actor, now=now
+    )
+
+
+@transactions.in_books
+def _move_cost_centre(
+    slug: str, *, parent: str, open_work: OpenWorkRule, reason: str, actor: Actor, now: datetime
+) -> CostCentre:
+    # Rows of the tree are locked before the books: cost centres by name, then agents.
+    rows = _lock_part(slug, parent)
+    centre = _movable(slug, parent, rows)
+    if (centre.parent_id or "") == parent:
+        return centre
+    take_books_alone()
+    part = Part(cost_centre=slug)
+    at = clear(part, rule=open_work, reason=f"moved: {reason}", actor=actor, now=now)
+    before, centre.parent_id = centre.parent_id, parent or None
+    _write_paths(centre, rows, above=rows[parent].path if parent else [])
+    audit.record(
+        actor=actor,
+        action=Action.COST_CENTRE_MOVE,
+        subject=f"centre:{slug}",
+        related=[f"centre:{each}" for each in (before, parent) if each],
+        before={"parent": before},
+        after={"parent": parent or None, "path": centre.path},
+        reason=reason,
+        at=at,
+    )
+    return centre
+
+
+def _lock_part(slug: str, parent: str) -> dict[str, CostCentre]:
+    """The cost centre, all below it and the new parent, locked; also what is added until then."""
+    wanted = CostCentre.objects.filter(Q(path__contains=[slug]) | Q(pk=parent)).order_by("pk")
+    locked: dict[str, CostCentre] = {}
+    # Who adds one below locks its parent: what this waited for is seen by the next look.
+    while len(rows := list(wanted.select_for_update(no_key=True))) > len(locked):
+        locked = {row.pk: row for row in rows}
+    return locked
+
+
+def _movable(slug: str, parent: str, rows: Mapping[str, CostCentre]) -> CostCentre:
+    """The cost centre, if it can move there; of the locked `rows`, or as it is read."""
+    centre = rows.get(slug) or CostCentre.objects.filter(pk=slug).first()
+    if centre is None:
+        raise CostCentreNotFound(cost_centre=slug)
+    if centre.closed_at:
+        raise WrongValue(f"{slug} is closed. Reopen it before you move it.", field="parent")
+    if parent:
+        to = check_open(parent, rows.get(parent) or CostCentre.objects.filter(pk=parent).first())
+        if slug in to.path:
+            raise WrongValue(f"{parent} is {slug} or below it. Use another place.", field="parent")
+    refuse_frozen(centre.path[:-1])
+    return centre
+
+
+def _write_paths(centre: CostCentre, rows: Mapping[str, CostCentre], *, above: list[str]) -> None:
+    """Give the cost centre and all below it their new paths, each after the one above it."""
+    depth = len(centre.path) - 1
+    part = [row for row in rows.values() if centre.pk in row.path]
+    for row in sorted(part, key=lambda each: len(each.path)):
+        row.path = [*above, *row.path[depth:]]
+        row.save(update_fields=["parent", "path"])
 
 
 def put_agent(agent: Agent, to: CostCentre, *, reason: str, actor: Actor, at: datetime) -> None:

@@ -82,11 +82,13 @@ ROLL_UP = Statement(
         SELECT day FROM changed WHERE day <= %(last)s
     ),
     made AS (
-        INSERT INTO keys_usageday (day, api_key_id, agent_id, cost_centre_id, model, {_NAMES})
-        SELECT d.day, s.api_key_id, s.agent_id, s.cost_centre_id, s.model, {SUMS}
+        INSERT INTO keys_usageday (
+            day, api_key_id, agent_id, cost_centre_id, model, placement_id, {_NAMES})
+        SELECT d.day, s.api_key_id, s.agent_id, s.cost_centre_id, s.model, s.placement_id, {SUMS}
           FROM days d JOIN keys_usageslice s ON {SLICES_OF_DAY}
-         GROUP BY 1, 2, 3, 4, 5
-        ON CONFLICT (day, api_key_id, agent_id, cost_centre_id, model) DO UPDATE SET {_REPLACED}
+         GROUP BY 1, 2, 3, 4, 5, 6
+        ON CONFLICT (day, api_key_id, agent_id, cost_centre_id, model, placement_id)
+        DO UPDATE SET {_REPLACED}
     ),
     until AS (
         UPDATE keys_usagerollup SET through = greatest(through, %(last)s::date)

@@ -57,13 +57,13 @@ SLICES = f"""
     -- The slices, with what was used in them.
     sliced AS (
         INSERT INTO keys_usageslice AS s (
-            starts_at, api_key_id, agent_id, cost_centre_id, label, model, {_NAMES})
+            starts_at, api_key_id, agent_id, cost_centre_id, label, model, placement_id, {_NAMES})
         SELECT date_bin('15 minutes', e.counts_at, 'epoch'), e.api_key_id, a.agent_id,
-               a.cost_centre_id, a.label, e.model, {SUMS}
+               a.cost_centre_id, a.label, e.model, a.placement_id, {SUMS}
           FROM ended e JOIN keys_allocation a ON a.id = e.allocation_id
-         GROUP BY 1, 2, 3, 4, 5, 6
-         ORDER BY 1, 2, 3, 4, 5, 6
-        ON CONFLICT (starts_at, api_key_id, agent_id, cost_centre_id, label, model)
+         GROUP BY 1, 2, 3, 4, 5, 6, 7
+         ORDER BY 1, 2, 3, 4, 5, 6, 7
+        ON CONFLICT (starts_at, api_key_id, agent_id, cost_centre_id, label, model, placement_id)
         DO UPDATE SET {_ADDED}
     )
 """  # noqa: S608 - names of columns

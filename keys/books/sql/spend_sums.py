@@ -74,6 +74,7 @@ def _group_sql(parameter: str) -> str:
                        WHEN 'key' THEN u.api_key_id
                        WHEN 'agent' THEN u.agent_id
                        WHEN 'cost_centre' THEN u.cost_centre_id
+                       WHEN 'placement' THEN u.placement_id::text
                        WHEN 'centre_at' THEN CASE
                            WHEN %(within_centre)s::text IS NULL THEN c.path[1]
                            -- What the cost centre itself paid has its own name.
@@ -118,12 +119,12 @@ _USED = f"""
     ),
     used AS (
         SELECT NULL::timestamptz AS starts_at, d.day, d.api_key_id, d.agent_id, d.cost_centre_id,
-               '' AS label, d.model, {_MEASURES}
+               '' AS label, d.model, d.placement_id, {_MEASURES}
           FROM rolled r JOIN keys_usageday d ON d.day BETWEEN r.first AND r.last
          WHERE d.day NOT IN (SELECT day FROM stale)
         UNION ALL
         SELECT s.starts_at, (s.starts_at AT TIME ZONE %(zone)s::text)::date, s.api_key_id,
-               s.agent_id, s.cost_centre_id, s.label, s.model, {_MEASURES}
+               s.agent_id, s.cost_centre_id, s.label, s.model, s.placement_id, {_MEASURES}
           FROM spans p
           -- OFFSET: else PostgreSQL reads the slices of all days to find that few are in the spans.
           CROSS JOIN LATERAL (
@@ -145,7 +146,7 @@ _FILTERED = """
       FROM used u
       -- Left, although each has a match: so the planner knows that no rows get lost.
       LEFT JOIN keys_apikey k ON k.slug = u.api_key_id
-      LEFT JOIN keys_costcentre c ON c.slug = u.cost_centre_id
+      LEFT JOIN keys_placement c ON c.id = u.placement_id
      WHERE (%(providers)s::text[] = '{}' OR k.provider_id = ANY(%(providers)s))
        AND (%(key_ids)s::text[] = '{}' OR u.api_key_id = ANY(%(key_ids)s))
        AND (%(agents)s::text[] = '{}' OR u.agent_id = ANY(%(agents)s))

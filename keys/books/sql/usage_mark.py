@@ -23,8 +23,8 @@ USAGE_MARK = Statement(
            sum(cost) AS cost
       FROM keys_usageslice
      WHERE starts_at > now() - interval '30 minutes'
-       AND (%(centres)s::text[] = '{}' OR cost_centre_id IN (
-            SELECT slug FROM keys_costcentre WHERE path::text[] && %(centres)s))
+       AND (%(centres)s::text[] = '{}' OR placement_id IN (
+            SELECT id FROM keys_placement WHERE path::text[] && %(centres)s))
      GROUP BY starts_at
      ORDER BY starts_at DESC
      LIMIT 1

@@ -34,6 +34,24 @@ _CLOSES_WITH_ALL_BELOW = """
     END IF;
     RETURN NEW;
 """
+# Those below a cost centre that moves get their paths after it, in the same transaction.
+_IS_BELOW_ITS_PARENT = """
+    IF TG_OP = 'UPDATE' AND (NEW.path, NEW.parent_id)
+                            IS NOT DISTINCT FROM (OLD.path, OLD.parent_id) THEN
+        RETURN NEW;
+    ELSIF NEW.path IS DISTINCT FROM
+          coalesce((SELECT path FROM keys_costcentre WHERE slug = NEW.parent_id FOR SHARE), '{}')
+              || NEW.slug THEN
+        RAISE EXCEPTION 'costcentre_is_below_its_parent: % is not at %', NEW.slug, NEW.path
+              USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+_HAS_A_PLACEMENT = """
+    INSERT INTO keys_placement (cost_centre_id, path) VALUES (NEW.slug, NEW.path)
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+"""
 _IS_OF_AN_OPEN_CENTRE = """
     IF TG_OP = 'UPDATE' AND (NEW.disabled_at, NEW.cost_centre_id)
                             IS NOT DISTINCT FROM (OLD.disabled_at, OLD.cost_centre_id) THEN
@@ -60,8 +78,8 @@ class CostCentre(models.Model):
 
     open ──close──▶ closed ──reopen──▶ open      with all below it, whose agents are switched off
 
-    `path` has the slugs from the root to this node. The parent of a node never changes, because the
-    books of its ancestors include what was spent under it.
+    `path` has the slugs from the root to this node. What was spent before a node moved stays where
+    it was, see `Placement`.
     """
 
     class Guard(models.TextChoices):
@@ -83,7 +101,7 @@ class CostCentre(models.Model):
         null=True,
         blank=True,
         related_name="children",
-        help_text="The cost centre above this one. It cannot be changed later.",
+        help_text="The cost centre above this one.",
     )
     path = ArrayField(models.SlugField(max_length=64), editable=False)
     outbound_guard = models.CharField(
@@ -115,7 +133,19 @@ class CostCentre(models.Model):
         ordering = ["path"]
         verbose_name = "cost centre"
         triggers = [
-            row_triggers.write_once("costcentre_keeps_its_parent", "slug", "parent", "path"),
+            row_triggers.write_once("costcentre_keeps_its_slug", "slug"),
+            pgtrigger.Trigger(
+                name="costcentre_is_below_its_parent",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.Before,
+                func=_IS_BELOW_ITS_PARENT,
+            ),
+            pgtrigger.Trigger(
+                name="costcentre_has_a_placement",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.After,
+                func=_HAS_A_PLACEMENT,
+            ),
             pgtrigger.Trigger(
                 name="costcentre_closes_with_all_below",
                 operation=pgtrigger.Insert | pgtrigger.Update,

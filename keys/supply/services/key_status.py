@@ -28,6 +28,10 @@ def set_key_status(slug: str, *, status: str, reason: str, actor: Actor, now: da
         raise WrongValue(
             f"The API key {slug} {why}. Store its secret before you switch it on.", field="secret"
         )
+    if status == _STATUS.ACTIVE and api_key.hidden_at:
+        raise WrongValue(
+            f"The API key {slug} is hidden. Show it again before you switch it on.", field="status"
+        )
     api_key.suspended_times = 0
     write_status(api_key, status, reason, actor, now)
     if status == _STATUS.ACTIVE:
