@@ -19,6 +19,7 @@ class Action(StrEnum):
     MARK_UP_CHANGE = "mark_up.change"
     STATEMENT_NOTE = "statement.note"
     SCHEDULE_ADD = "report_schedule.add"
+    SCHEDULE_CHANGE = "report_schedule.change"
     SCHEDULE_PAUSE = "report_schedule.pause"
     SCHEDULE_RESUME = "report_schedule.resume"
     SCHEDULE_RUN = "report_schedule.run"

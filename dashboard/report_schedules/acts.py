@@ -16,6 +16,7 @@ from common import links
 from dashboard.acts import Act, NoQuestions, Outcome, Perform
 from dashboard.exports.scheduled import FOCUS
 from gate.queries import bindings
+from keys.limits.periods import check_zone
 from reports import services as reports
 from reports.models import ReportSchedule, SavedView
 from security.actor import Actor
@@ -28,6 +29,8 @@ _PLAIN = {
     "statements": ("statements", "Statements of the latest closed month"),
     FOCUS: ("focus_file", "The last whole month for cost tools (FOCUS)"),
 }
+# The report of a schedule that changes in other ways.
+_SAME = "same"
 _DAYS = {"weekly": (1, 7), "monthly": (1, 28)}
 
 
@@ -59,8 +62,12 @@ class ScheduleForm(NoQuestions):
         max_value=28,
         help_text="Weekly: 1 (Monday) to 7. Monthly: 1 to 28. Blank for a daily report.",
     )
-    hour = forms.IntegerField(
-        min_value=0, max_value=23, initial=7, help_text="By the clock of the reporting zone."
+    hour = forms.IntegerField(min_value=0, max_value=23, initial=7)
+    zone = forms.CharField(
+        label="Time zone",
+        max_length=64,
+        required=False,
+        help_text="An IANA time zone, such as Europe/Berlin. Blank: the reporting zone.",
     )
     to = forms.CharField(
         label="To",
@@ -77,6 +84,16 @@ class ScheduleForm(NoQuestions):
         super().__init__(subject, *args, **kwargs)
         self.fields["report"].choices = list(_reports(subject))  # type: ignore[attr-defined]
         self.fields["channel"].queryset = _webhooks(subject)  # type: ignore[attr-defined]
+
+    def clean_zone(self) -> str:
+        """A zone that exists, or none."""
+        zone: str = self.cleaned_data["zone"]
+        try:
+            if zone:
+                check_zone(zone)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+        return zone
 
     def clean_to(self) -> list[User]:
         """The persons."""
@@ -100,9 +117,15 @@ class ScheduleForm(NoQuestions):
         return asked
 
 
-def _terms(user: User, asked: dict[str, Any]) -> dict[str, Any]:
+def _terms(
+    user: User, asked: dict[str, Any], schedule: ReportSchedule | None = None
+) -> dict[str, Any]:
+    """The fields of a row; `schedule`: the one that changes."""
     frequency, day = asked["frequency"], asked["on_day"]
-    table, path, query = _target(user, asked["report"])
+    if schedule and asked["report"] == _SAME:
+        table, path, query = schedule.table, schedule.path, schedule.query
+    else:
+        table, path, query = _target(user, asked["report"])
     on_day = {"daily": None, "weekly": (day or 1) - 1, "monthly": day}[frequency]
     return {
         "name": asked["name"],
@@ -113,6 +136,7 @@ def _terms(user: User, asked: dict[str, Any]) -> dict[str, Any]:
         "frequency": frequency,
         "on_day": on_day,
         "hour": asked["hour"],
+        "zone": asked["zone"],
         "channel": asked["channel"],
     }
 
@@ -130,6 +154,38 @@ def _add(user: User, asked: dict[str, Any], actor: Actor, now: datetime) -> Outc
         owner=user, persons=asked["to"], terms=_terms(user, asked), actor=actor, now=now
     )
     return f"{schedule.name} will be sent."
+
+
+class ChangeForm(ScheduleForm):
+    """Asks the same of a scheduled report that is there, and is filled in with what it is."""
+
+    def __init__(self, subject: ReportSchedule, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject.owner, *args, **kwargs)
+        report: Any = self.fields["report"]
+        report.choices = [(_SAME, f"As it is: {subject.table}"), *report.choices]
+        day = subject.on_day
+        was: dict[str, Any] = {
+            "name": subject.name,
+            "report": _SAME,
+            "file_format": subject.file_format,
+            "frequency": subject.frequency,
+            "on_day": day + 1 if day is not None and subject.frequency == "weekly" else day,
+            "hour": subject.hour,
+            "zone": subject.zone,
+            "to": "\n".join(sorted(each.get_username() for each in subject.persons.all())),
+            "channel": subject.channel_id,
+        }
+        self.initial.update(was)
+
+
+def _change(
+    schedule: ReportSchedule, asked: dict[str, Any], actor: Actor, now: datetime
+) -> Outcome:
+    terms = _terms(schedule.owner, asked, schedule)
+    changed = reports.change_schedule(
+        schedule, persons=asked["to"], terms=terms, actor=actor, now=now
+    )
+    return f"{changed.name} is changed."
 
 
 def _perform(service: Callable[..., object], done: str) -> Perform:
@@ -165,6 +221,13 @@ ACTS = [
         perform=_perform(reports.test_schedule, "It is sent to you within a minute."),
     ),
     Act(
+        name="change",
+        button="Change",
+        about="What is being sent stays as it began. The next one is sent as you say here.",
+        form=ChangeForm,
+        perform=_change,
+    ),
+    Act(
         name="pause",
         button="Pause",
         about="Nothing is sent until you resume it.",
@@ -183,7 +246,7 @@ ACTS = [
     Act(
         name="delete",
         button="Delete",
-        about="Its history is deleted with it.",
+        about="Nothing more is sent, and its history is deleted with it. Pause it to keep both.",
         form=NoQuestions,
         perform=_perform(reports.delete_schedule, "The scheduled report is deleted."),
     ),

@@ -47,7 +47,7 @@ def _schedule_row(schedule: ReportSchedule) -> Row:
 
 def when(schedule: ReportSchedule) -> str:
     """When it is sent, in words."""
-    at = f"at {schedule.hour:02}:00"
+    at = f"at {schedule.hour:02}:00" + (f" in {schedule.zone}" if schedule.zone else "")
     if schedule.frequency == ReportSchedule.Frequency.WEEKLY:
         return f"every {_WEEKDAYS[schedule.on_day or 0]} {at}"
     if schedule.frequency == ReportSchedule.Frequency.MONTHLY:
@@ -57,7 +57,7 @@ def when(schedule: ReportSchedule) -> str:
 
 def receivers(schedule: ReportSchedule) -> str:
     """To whom it is sent."""
-    names = [person.get_username() for person in schedule.persons.all()]
+    names = sorted(person.get_username() for person in schedule.persons.all())
     return ", ".join([*names, *([schedule.channel.name] if schedule.channel else [])])
 
 

@@ -11,10 +11,11 @@ from common.money_fields import created_at_field
 
 
 class ReportSchedule(models.Model):
-    """A report that is sent at an hour of the reporting zone, with what its owner may see then.
+    """A report that is sent at an hour of its zone, with what its owner may see then.
 
     `table`, `path` and `query` are those of a page; the table `focus` is the FOCUS file of the last
-    whole month. `on_day`: of a weekly one 0 (Monday) to 6, of a monthly one 1 to 28.
+    whole month. `on_day`: of a weekly one 0 (Monday) to 6, of a monthly one 1 to 28. `zone`
+    is that of the hour; blank: the reporting zone.
     """
 
     class Frequency(models.TextChoices):
@@ -33,6 +34,7 @@ class ReportSchedule(models.Model):
     frequency = models.CharField(max_length=7, choices=Frequency)
     on_day = models.PositiveSmallIntegerField(null=True)
     hour = models.PositiveSmallIntegerField()
+    zone = models.CharField(max_length=64, blank=True, default="", db_default="")
     persons = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+")
     channel = models.ForeignKey(Channel, models.SET_NULL, null=True, related_name="+")
     next_at = models.DateTimeField()

@@ -22,6 +22,7 @@ from reports.services.month_closes import ask_reopening, lock_month, sign_month
 from reports.services.saved_views import change_view, delete_view, save_view
 from reports.services.schedules import (
     add_schedule,
+    change_schedule,
     claim_deliveries,
     claim_run,
     delete_schedule,
@@ -44,6 +45,7 @@ __all__ = [
     "ExportRequest",
     "add_note",
     "add_schedule",
+    "change_schedule",
     "ask_export",
     "ask_reopening",
     "assign_colours",

@@ -34,6 +34,48 @@ def add_schedule(
     """Send a report from now on. `terms`: the fields of its row. Refusals: ViewNameTaken."""
     schedule = ReportSchedule(owner=owner, **terms)
     schedule.next_at = _next(schedule, now)
+    _save(schedule)
+    schedule.persons.set(persons)
+    after = {"name": schedule.name, "table": schedule.table, "persons": _names(schedule)}
+    _record(Action.SCHEDULE_ADD, schedule, actor=actor, now=now, after=after)
+    return schedule
+
+
+@transaction.atomic(durable=True)
+def change_schedule(
+    schedule: ReportSchedule,
+    *,
+    persons: Iterable[User],
+    terms: dict[str, Any],
+    actor: Actor,
+    now: datetime,
+) -> ReportSchedule:
+    """Send it with other terms, or to others, from now on; what is being sent stays as it began.
+
+    The same terms again are no change. Refusals: ViewNameTaken.
+    """
+    row = ReportSchedule.objects.select_for_update(of=("self",)).get(pk=schedule.pk)
+    before, times = _audited(row), _terms(row)
+    for name, value in terms.items():
+        setattr(row, name, value)
+    if _terms(row) != times:
+        row.next_at = _next(row, now)
+    _save(row)
+    row.persons.set(persons)
+    if (after := _audited(row)) != before:
+        changed = [name for name in after if after[name] != before[name]]
+        _record(
+            Action.SCHEDULE_CHANGE,
+            row,
+            actor=actor,
+            now=now,
+            before={name: before[name] for name in changed},
+            after={name: after[name] for name in changed},
+        )
+    return row
+
+
+def _save(schedule: ReportSchedule) -> None:
     try:
         with transaction.atomic():
             schedule.save()
@@ -41,10 +83,22 @@ def add_schedule(
         if "reportschedule_once_per_owner_and_name" not in str(error):
             raise
         raise ViewNameTaken(name=schedule.name) from None
-    schedule.persons.set(persons)
-    after = {"name": schedule.name, "table": schedule.table, "persons": _names(schedule)}
-    _record(Action.SCHEDULE_ADD, schedule, actor=actor, now=now, after=after)
-    return schedule
+
+
+def _audited(schedule: ReportSchedule) -> dict[str, object]:
+    """What the audit says of it: its terms, and who gets it."""
+    query = f"?{schedule.query}" if schedule.query else ""
+    return {
+        "name": schedule.name,
+        "report": f"{schedule.path}{query}",
+        "file_format": schedule.file_format,
+        "frequency": schedule.frequency,
+        "on_day": schedule.on_day,
+        "hour": schedule.hour,
+        "zone": schedule.zone,
+        "persons": _names(schedule),
+        "channel": schedule.channel.name if schedule.channel else "",
+    }
 
 
 @transaction.atomic(durable=True)
@@ -98,9 +152,13 @@ def open_due_runs(*, now: datetime) -> int:
 @transaction.atomic(durable=True)
 def _open_due(schedule: ReportSchedule, now: datetime) -> bool:
     seen = ReportSchedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at, paused_at=None)
-    if not seen.update(next_at=_next(schedule, now)):
+    # Its terms are those of the moment: its owner may have changed them since it was found.
+    locked = seen.select_for_update(of=("self",)).first()
+    if locked is None:
         return False
-    due_at = latest_time(*_terms(schedule), zone=_zone(), since=schedule.next_at, now=now)
+    schedule, since = locked, locked.next_at
+    seen.update(next_at=_next(schedule, now))
+    due_at = latest_time(*_times(schedule), zone=_zone(schedule), since=since, now=now)
     _open(schedule, due_at=due_at, asked_by="")
     return True
 
@@ -204,20 +262,25 @@ def _own(run: ReportRun) -> Any:
     )
 
 
-def _terms(schedule: ReportSchedule) -> tuple[str, int | None, int]:
+def _times(schedule: ReportSchedule) -> tuple[str, int | None, int]:
     return schedule.frequency, schedule.on_day, schedule.hour
 
 
+def _terms(schedule: ReportSchedule) -> tuple[object, ...]:
+    """What its next moment depends on."""
+    return *_times(schedule), schedule.zone
+
+
 def _next(schedule: ReportSchedule, now: datetime) -> datetime:
-    return next_time(*_terms(schedule), zone=_zone(), after=now)
+    return next_time(*_times(schedule), zone=_zone(schedule), after=now)
 
 
-def _zone() -> ZoneInfo:
-    return ZoneInfo(organisation().reporting_zone)
+def _zone(schedule: ReportSchedule) -> ZoneInfo:
+    return ZoneInfo(schedule.zone or organisation().reporting_zone)
 
 
 def _names(schedule: ReportSchedule) -> str:
-    return ", ".join(person.get_username() for person in schedule.persons.all())
+    return ", ".join(sorted(person.get_username() for person in schedule.persons.all()))
 
 
 def _record(

@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -17,7 +18,9 @@ from dashboard.jobs import send_reports
 from gate.models import CentreBinding
 from reports import services as reports
 from reports.models import ReportDelivery, ReportRun, ReportSchedule, SavedView
+from reports.services import schedules
 from reports.services.schedules import SILENCE
+from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.dashboard.test_reports import signed_in
 from tests.keys.builders import PAID, add_key, allocate, report
@@ -284,3 +287,78 @@ def signed_in_as(user):
     client = Client()
     client.force_login(user)
     return client
+
+
+def changed(client, schedule, **changes):
+    """Change the report on its page, with what its dialog is filled in with."""
+    page = f"{URL}/{schedule.pk}?act=change"
+    form = client.get(page).context["dialog"].form
+    asked = {name: form[name].value() or "" for name in form.fields}
+    answer = client.post(page, asked | changes, follow=True)
+    schedule.refresh_from_db()
+    return answer
+
+
+def test_a_scheduled_report_is_changed_and_the_audit_says_how(fay, people):
+    gil = user_of("gil")
+    schedule, client = schedule_of(fay, name="weekly", frequency="weekly", on_day=0), Client()
+    client.force_login(fay)
+    entries = AuditEntry.objects.filter(action="report_schedule.change")
+    before = (schedule.next_at, schedule.query)
+    changed(client, schedule)
+    assert not entries.exists()
+    assert (schedule.next_at, schedule.query, schedule.on_day) == (*before, 0)
+    answer = changed(client, schedule, hour="9", zone="Asia/Tokyo", on_day="3", to="fay\ngil")
+    assert "every Wednesday at 09:00 in Asia/Tokyo, to fay, gil" in answer.content.decode()
+    local = schedule.next_at.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert (local.weekday(), local.hour) == (2, 9)
+    entry = entries.get()
+    assert entry.before == {"hour": 7, "on_day": 0, "persons": "fay", "zone": ""}
+    assert entry.after == {"hour": 9, "on_day": 2, "persons": "fay, gil", "zone": "Asia/Tokyo"}
+    changed(client, schedule, report="budgets", frequency="daily", on_day="")
+    assert (schedule.table, schedule.path, schedule.query) == ("budgets", "/budgets", "")
+    schedule.owner = gil
+    assert client.get(f"{URL}/{schedule_of(gil, name='his').pk}?act=change").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"zone": "Mars/Base"}, "Mars/Base"),
+        ({"to": ""}, "Name a person"),
+        ({"frequency": "weekly", "on_day": "9"}, "Use a day from 1 to 7"),
+        ({"name": "other"}, "other"),
+        ({"hour": "24"}, "less than or equal to 23"),
+    ],
+)
+def test_what_is_wrong_changes_no_schedule(fay, asked, words):
+    schedule_of(fay, name="other")
+    schedule, client = schedule_of(fay), Client()
+    client.force_login(fay)
+    assert words in changed(client, schedule, **asked).content.decode()
+    assert (schedule.name, schedule.hour, schedule.zone) == ("spend", 7, "")
+
+
+def test_a_paused_report_is_changed_and_stays_paused(fay):
+    schedule, client = schedule_of(fay), Client()
+    client.force_login(fay)
+    reports.pause_schedule(schedule, actor=ACTOR, now=NOON)
+    changed(client, schedule, hour="11")
+    assert (schedule.paused_at, schedule.hour) == (NOON, 11)
+    reports.resume_schedule(schedule, actor=ACTOR, now=NOON)
+    schedule.refresh_from_db()
+    assert schedule.next_at.hour == 11
+
+
+def test_a_job_that_found_a_report_before_it_changed_follows_the_change(fay, monkeypatch):
+    schedule = schedule_of(fay)
+    due = schedule.next_at + timedelta(minutes=1)
+    stale = ReportSchedule.objects.get(pk=schedule.pk)
+    terms = TERMS | {"frequency": "monthly", "on_day": 1}
+    reports.change_schedule(schedule, persons=[fay], terms=terms, actor=ACTOR, now=NOON)
+    # The next moment is the same by chance.
+    ReportSchedule.objects.filter(pk=schedule.pk).update(next_at=stale.next_at)
+    assert schedules._open_due(stale, due)
+    schedule.refresh_from_db()
+    assert schedule.next_at.day == 1
+    assert not schedules._open_due(stale, due)
