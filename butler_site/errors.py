@@ -57,6 +57,7 @@ STATUS: dict[type[Refusal], int] = {
     keys.NotAllowed: 403,
     keys.OwnFreeze: 403,
     orchestration.OwnApproval: 403,
+    orchestration.NotADeputy: 403,
     gate.OwnAccess: 403,
     gate.SuperuserAccess: 403,
     gate.RevealNotOpen: 403,

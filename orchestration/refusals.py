@@ -100,6 +100,20 @@ class SubTaskStarted(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class NotADeputy(Refusal):
+    """The person is not, or no longer, the deputy of somebody who may approve the sub-task."""
+
+    task_id: int
+    sub_task: str
+
+    def sentence(self) -> str:
+        return (
+            f"You are not the deputy of a person who may approve the sub-task {self.sub_task} of "
+            f"task {self.task_id} now."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class OwnApproval(Refusal):
     """The agent submitted the task itself: a person or another agent must approve its sub-tasks."""
 

@@ -1,6 +1,7 @@
 """How a person decides: approve, reject, or withdraw what they asked for."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,13 +24,15 @@ def _end(verb: Callable[..., Approval], success: str) -> Perform:
     return perform
 
 
-def _approve_gate(sub_task: SubTask, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
-    approved = orchestration.approve(
-        task_id=sub_task.task_id, key=sub_task.key, reason=asked["reason"], actor=actor, now=now
-    )
-    if approved.approved_at != now:
-        return f"{approved.approved_by} approved the sub-task before you. Nothing has changed."
-    return f"The sub-task {sub_task.name} is approved."
+def _approve_gate(verb: Callable[..., SubTask]) -> Perform:
+    def perform(sub_task: SubTask, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+        task_id, key, reason = sub_task.task_id, sub_task.key, asked["reason"]
+        approved = verb(task_id=task_id, key=key, reason=reason, actor=actor, now=now)
+        if approved.approved_at != now:
+            return f"{approved.approved_by} approved the sub-task before you. Nothing has changed."
+        return f"The sub-task {sub_task.name} is approved."
+
+    return perform
 
 
 def _cancel_task(sub_task: SubTask, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
@@ -62,7 +65,7 @@ APPROVE_GATE = Act(
     about="The sub-task starts as soon as its dependencies and the concurrency limits allow.",
     permission="orchestration.steer_task",
     applies=can_be_approved,
-    perform=_approve_gate,
+    perform=_approve_gate(orchestration.approve),
 )
 CANCEL_TASK = Act(
     name="cancel",
@@ -72,6 +75,10 @@ CANCEL_TASK = Act(
     permission="orchestration.steer_task",
     applies=can_be_approved,
     perform=_cancel_task,
+)
+# To refuse one is to cancel the task, which stays with those who steer it.
+APPROVE_AS_DEPUTY = replace(
+    APPROVE_GATE, permission="", perform=_approve_gate(orchestration.approve_as_deputy)
 )
 DECISIONS: Sequence[Act] = (APPROVE, REJECT)
 GATE_DECISIONS: Sequence[Act] = (APPROVE_GATE, CANCEL_TASK)

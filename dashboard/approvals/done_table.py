@@ -10,12 +10,12 @@ from django.db.models import QuerySet
 
 from common.admin.visible_rows import visible_to
 from dashboard import tables
-from dashboard.approvals.inbox import VIEW_GATES
 from dashboard.approvals.items import Item, approval_item, gate_item
 from dashboard.tables import Cell, Column, Row, Table
 from orchestration.models import SubTask
-from orchestration.queries.gates import approved_gates
+from orchestration.queries.gates import VIEW, approved_gates
 from security.deciders import visible_approvals
+from security.delegations import delegations_to
 from security.models import Approval
 
 COUNT_MAX = 10_000
@@ -53,7 +53,10 @@ def _rows(user: Any, now: datetime) -> tuple[QuerySet[Approval], QuerySet[SubTas
     gates = visible_to(user, approved_gates())
     seen = visible_approvals(user, now=now).exclude(status=Approval.Status.ASKED)
     approvals = seen.order_by("-decided_at", "-pk")
-    return approvals, gates if user.has_perm(VIEW_GATES) else gates.none()
+    found = gates if user.has_perm(VIEW) else gates.none()
+    for each in delegations_to(user, now=now):
+        found = found | approved_gates().filter(delegation=each)
+    return approvals, found.order_by("-approved_at", "-pk")
 
 
 def _items(user: Any, now: datetime, *, most: int | None = None) -> Iterator[Item]:

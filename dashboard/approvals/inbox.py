@@ -8,10 +8,11 @@ from django.db.models import QuerySet
 
 from common.admin.visible_rows import visible_to
 from dashboard.acts import Act
-from dashboard.approvals.acts import DECISIONS, GATE_DECISIONS, WITHDRAW
+from dashboard.approvals.acts import APPROVE_AS_DEPUTY, DECISIONS, GATE_DECISIONS, WITHDRAW
 from dashboard.approvals.items import Item, approval_item, gate_item
 from orchestration.models import SubTask
-from orchestration.queries.gates import waiting_gates
+from orchestration.queries.gates import STEER, absent_at_gates, gates_for, waiting_gates
+from orchestration.queries.gates import VIEW as VIEW_GATES
 from security import persons
 from security.deciders import (
     approvals_for,
@@ -23,8 +24,6 @@ from security.delegations import delegations_to
 from security.models import Approval
 
 SHOWN = 25
-STEER = "orchestration.steer_task"
-VIEW_GATES = "orchestration.view_subtask"
 
 
 class Line(NamedTuple):
@@ -50,8 +49,9 @@ def own_lines(user: Any, *, now: datetime, most: int = SHOWN) -> list[Line]:
     approvals = [
         Line(approval_item(each, now=now), DECISIONS, absent.get(each.pk, "")) for each in rows
     ]
-    gates = _own_gates(user)[: most - len(approvals)]
-    lines = [*approvals, *(Line(gate_item(each), GATE_DECISIONS) for each in gates)]
+    gates = list(_own_gates(user, now)[: most - len(approvals)])
+    absent = absent_at_gates(user, [each.pk for each in gates], now=now)
+    lines = [*approvals, *(_gate_line(each, absent.get(each.pk, "")) for each in gates)]
     if len(lines) < most:
         user.waiting_count = len(lines)
     return lines
@@ -63,7 +63,7 @@ def own_count(user: Any, *, now: datetime) -> int:
     if found is None:
         approvals, gates = (
             rows.order_by().values("pk")
-            for rows in (approvals_to_decide(user, now=now), _own_gates(user))
+            for rows in (approvals_to_decide(user, now=now), _own_gates(user, now))
         )
         found = user.waiting_count = approvals.union(gates, all=True).count()
     return found
@@ -106,9 +106,18 @@ def _among(rows: QuerySet[Approval], approvals: Sequence[int]) -> set[int]:
     return set(rows.filter(pk__in=approvals).order_by().values_list("pk", flat=True))
 
 
-def _own_gates(user: Any) -> QuerySet[SubTask]:
+def _gate_line(sub_task: SubTask, for_whom: str) -> Line:
+    acts = (APPROVE_AS_DEPUTY,) if for_whom else GATE_DECISIONS
+    return Line(gate_item(sub_task), acts, for_whom)
+
+
+def _own_gates(user: Any, now: datetime) -> QuerySet[SubTask]:
+    """Those that wait for the person, in their own right or in the place of an absent one."""
     gates = visible_to(user, waiting_gates())
-    return gates if user.has_perm(STEER) else gates.none()
+    found = gates if user.has_perm(STEER) else gates.none()
+    for each in delegations_to(user, now=now):
+        found = found | gates_for(each).filter(status=SubTask.Status.GATED)
+    return found.order_by("task", "position")
 
 
 def _approvals_of_others(user: Any, now: datetime) -> QuerySet[Approval]:

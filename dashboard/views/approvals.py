@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
-from django.contrib.auth.decorators import permission_required, user_passes_test
+from django.contrib.auth.decorators import user_passes_test
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,10 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from common import links
-from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.acts import Act, opened_dialog, performed
-from dashboard.approvals.acts import DECISIONS, GATE_DECISIONS, WITHDRAW
+from dashboard.approvals.acts import APPROVE_AS_DEPUTY, DECISIONS, GATE_DECISIONS, WITHDRAW
 from dashboard.approvals.done_table import done_table
 from dashboard.approvals.inbox import (
     absent_persons,
@@ -30,7 +29,8 @@ from dashboard.approvals.inbox import (
 from dashboard.approvals.items import Item, approval_item, gate_item
 from dashboard.approvals.policy_act import SET_RULE, rules_in_words
 from dashboard.exports import exported
-from orchestration.queries.gates import gates
+from orchestration.queries.gates import VIEW as VIEW_GATES
+from orchestration.queries.gates import absent_at_gates, visible_gates
 from security.deciders import is_decider, may_see_approvals, visible_approvals
 from security.delegations import delegations_to
 from security.models import Approval
@@ -39,6 +39,13 @@ from security.models import Approval
 def _has_inbox(user: Any) -> bool:
     """Who may see approvals, and a deputy; others get a page that says so, not a sign-in."""
     if not may_see_approvals(user, now=timezone.now()):
+        raise PermissionDenied
+    return True
+
+
+def _has_gates(user: Any) -> bool:
+    """Who may see sub-tasks, and a deputy."""
+    if not (user.has_perm(VIEW_GATES) or delegations_to(user, now=timezone.now())):
         raise PermissionDenied
     return True
 
@@ -92,12 +99,15 @@ def approval(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_member_required
-@permission_required("orchestration.view_subtask", raise_exception=True)
+@user_passes_test(_has_gates)
 def gate(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /approvals/gates/<id>: the gate of a sub-task, as an approval."""
-    found = get_object_or_404(visible_to(request.user, gates()), pk=pk)
-    acts = [act for act in GATE_DECISIONS if act.is_for(request.user, found)]
-    return _decide(request, found, acts, lambda: gate_item(found))
+    now = timezone.now()
+    found = get_object_or_404(visible_gates(request.user, now=now), pk=pk)
+    absent = absent_at_gates(request.user, [pk], now=now).get(pk, "")
+    possible = (APPROVE_AS_DEPUTY,) if absent else GATE_DECISIONS
+    acts = [act for act in possible if act.is_for(request.user, found)]
+    return _decide(request, found, acts, lambda: gate_item(found), absent)
 
 
 def _acts(user: Any, found: Approval, now: datetime) -> list[Act]:

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from orchestration.models.tasks import Task
+from security.models import Delegation
 
 
 class SubTask(models.Model):
@@ -51,6 +52,13 @@ class SubTask(models.Model):
     approved_at = models.DateTimeField(null=True)
     approved_by = models.CharField(max_length=200, blank=True)
     approved_reason = models.CharField(max_length=300, blank=True, db_default="")
+    delegation = models.ForeignKey(
+        Delegation,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="By which a deputy approved it; blank for an approval of one's own.",
+    )
     not_before = models.DateTimeField()
     waiting_since = models.DateTimeField(null=True)
     attempts_made = models.PositiveIntegerField(default=0)
@@ -69,6 +77,10 @@ class SubTask(models.Model):
             models.UniqueConstraint(fields=["task", "position"], name="subtask_once_per_position"),
             models.UniqueConstraint(fields=["task", "key"], name="subtask_once_per_key"),
             models.CheckConstraint(condition=Q(share__gt=0), name="subtask_has_a_share"),
+            models.CheckConstraint(
+                condition=Q(delegation=None) | Q(approved_at__isnull=False),
+                name="subtask_delegation_is_of_an_approval",
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=("succeeded", "failed", "cancelled"), ended_at__isnull=False)
                 | ~Q(status__in=("succeeded", "failed", "cancelled")) & Q(ended_at__isnull=True),

@@ -1,5 +1,6 @@
 """Every write of the Agent Orchestrator."""
 
+from orchestration.services.approve import approve, approve_as_deputy
 from orchestration.services.claim import claim, release_leases, renew_leases, take_over
 from orchestration.services.commands import CommandTerms, set_command
 from orchestration.services.concurrency_limits import (
@@ -12,7 +13,7 @@ from orchestration.services.finish import AttemptOutcome, back_off, finish_many
 from orchestration.services.lend import lend, store_handle
 from orchestration.services.retry import retry_failed
 from orchestration.services.submit import Plan, plan, reserve_of, submit
-from orchestration.services.task_control import approve, cancel, pause, resume
+from orchestration.services.task_control import cancel, pause, resume
 from orchestration.services.task_request import TaskRequest
 from orchestration.services.texts import delete_old_texts, look_at_texts
 from orchestration.services.time_limits import sweep
@@ -24,6 +25,7 @@ __all__ = [
     "Plan",
     "TaskRequest",
     "approve",
+    "approve_as_deputy",
     "back_off",
     "cancel",
     "check_scope",

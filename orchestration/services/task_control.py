@@ -8,9 +8,6 @@ from django.db import transaction
 from orchestration.audit_actions import Action
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.refusals import (
-    OwnApproval,
-    SubTaskNotFound,
-    SubTaskStarted,
     TaskCancelling,
     TaskEnded,
     TaskNotFound,
@@ -18,7 +15,7 @@ from orchestration.refusals import (
 from orchestration.services.finish import advance_tasks, fail_sub_tasks
 from orchestration.services.wakeup import wake
 from security import audit
-from security.actor import Actor, ActorKind
+from security.actor import Actor
 
 S = SubTask.Status
 
@@ -33,7 +30,7 @@ def cancel(*, task_id: int, reason: str = "", actor: Actor, now: datetime) -> Ta
     task = lock_task(task_id)
     if task.status in (Task.Status.CANCELLED, Task.Status.CANCELLING):
         return task
-    _refuse_ended(task)
+    refuse_ended(task)
     before = audited_values(task)
     task.paused_at = None
     set_status(task, Task.Status.CANCELLING, f"cancelled by {actor}")
@@ -59,7 +56,7 @@ def pause(*, task_id: int, reason: str = "", actor: Actor, now: datetime) -> Tas
     task = lock_task(task_id)
     if task.status == Task.Status.PAUSED:
         return task
-    _refuse_ended(task)
+    refuse_ended(task)
     if task.status == Task.Status.CANCELLING:
         raise TaskCancelling(task_id=task_id)
     before = audited_values(task)
@@ -80,7 +77,7 @@ def resume(*, task_id: int, reason: str = "", actor: Actor, now: datetime) -> Ta
     task = lock_task(task_id)
     if task.status == Task.Status.ACTIVE:
         return task
-    _refuse_ended(task)
+    refuse_ended(task)
     if task.status == Task.Status.CANCELLING:
         raise TaskCancelling(task_id=task_id)
     before = audited_values(task)
@@ -93,45 +90,6 @@ def resume(*, task_id: int, reason: str = "", actor: Actor, now: datetime) -> Ta
     return task
 
 
-@transaction.atomic(durable=True)
-def approve(*, task_id: int, key: str, reason: str = "", actor: Actor, now: datetime) -> SubTask:
-    """Approve a sub-task, so that it can start as soon as its dependencies are done.
-
-    Repeating the call changes nothing: who was first stays in `approved_by` and `approved_at`.
-
-    Refusals: TaskNotFound, OwnApproval, SubTaskNotFound, TaskEnded, SubTaskStarted.
-    """
-    task = lock_task(task_id)
-    if (actor.kind, actor.name) == (ActorKind.AGENT, task.agent_id):
-        raise OwnApproval(task_id=task_id)
-    sub_task = SubTask.objects.filter(task=task, key=key).first()
-    if sub_task is None:
-        raise SubTaskNotFound(task_id=task_id, sub_task=key)
-    if sub_task.approved_at:
-        return sub_task
-    if sub_task.status not in SubTask.TO_COME:
-        _refuse_ended(task)
-        raise SubTaskStarted(task_id=task_id, sub_task=key, status=sub_task.status)
-    before = sub_task.status
-    sub_task.approved_at, sub_task.approved_by = now, str(actor)
-    sub_task.approved_reason = reason[:300]
-    if sub_task.status == S.GATED:
-        sub_task.status, sub_task.waiting_since, sub_task.not_before = S.WAITING, now, now
-        wake()
-    sub_task.save()
-    audit.record(
-        actor=actor,
-        action=Action.SUB_TASK_APPROVE,
-        subject=f"sub_task:{sub_task.pk}",
-        related=[f"task:{task.pk}", f"agent:{task.agent_id}"],
-        before={"status": before, "approved": False},
-        after={"status": sub_task.status, "approved": True},
-        reason=reason,
-        at=now,
-    )
-    return sub_task
-
-
 def lock_task(task_id: int) -> Task:
     """The task, locked until commit. Refusal: TaskNotFound."""
     locked = Task.objects.select_for_update(of=("self",), no_key=True)
@@ -141,7 +99,8 @@ def lock_task(task_id: int) -> Task:
     return task
 
 
-def _refuse_ended(task: Task) -> None:
+def refuse_ended(task: Task) -> None:
+    """Refuse what only an unfinished task allows. Refusal: TaskEnded."""
     if task.is_over:
         raise TaskEnded(task_id=task.pk, status=task.status)
 

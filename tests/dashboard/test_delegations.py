@@ -10,10 +10,13 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from keys.models import Agent, Organisation
+from orchestration import services as orchestration
+from orchestration.refusals import NotADeputy
 from security import services as security
-from security.models import Approval, ApprovalPolicy, Delegation
+from security.actor import Actor
+from security.models import Approval, ApprovalPolicy, AuditEntry, Delegation
 from tests.actors import GRACE, OLGA
-from tests.dashboard.test_approvals import propose
+from tests.dashboard.test_approvals import propose, submit
 from tests.keys.builders import limit
 
 pytestmark = pytest.mark.django_db
@@ -170,3 +173,58 @@ def test_after_its_end_a_deputy_has_no_inbox(away, client):
     security.revoke_delegation(away.pk, reason="back", actor=OLGA, now=timezone.now())
     assert client.get("/approvals").status_code == 403
     assert 'href="/approvals"' not in html_of(client, "/")
+
+
+@pytest.fixture
+def gate(office):
+    """A sub-task of ada's that a person must approve."""
+    return submit("Launch", now=timezone.now())
+
+
+def test_a_deputy_approves_a_gate_and_the_audit_says_for_whom(client, away, gate):
+    sign_in(client, "bob")
+    page = f"/approvals/gates/{gate.pk}"
+    inbox = html_of(client)
+    assert page in inbox and "olga" in inbox
+    shown = html_of(client, page)
+    assert "?act=approve" in shown and "?act=cancel" not in shown
+    answer = client.post(f"{page}?act=approve", {"reason": "fine"}, follow=True)
+    assert "is approved." in unescape(answer.content.decode())
+    gate.refresh_from_db()
+    assert (gate.approved_by, gate.delegation) == ("bob for olga", away)
+    entry = AuditEntry.objects.get(action="sub_task.approve")
+    assert (entry.actor_name, entry.after["decided_for"]) == ("bob", "olga")
+    assert f"user:{away.absent_id}" in entry.subjects
+    assert "bob for olga" in html_of(client)
+
+
+def test_nobody_without_a_delegation_in_force_sees_or_approves_a_gate(client, away, gate):
+    security.revoke_delegation(away.pk, reason="back", actor=OLGA, now=timezone.now())
+    sign_in(client, "bob")
+    assert client.get(f"/approvals/gates/{gate.pk}").status_code == 403
+    asked = {"task_id": gate.task_id, "key": gate.key, "reason": "x", "now": timezone.now()}
+    for actor in (Actor.person("bob"), Actor.agent("ada"), Actor.person("nobody")):
+        with pytest.raises(NotADeputy):
+            orchestration.approve_as_deputy(**asked, actor=actor)
+    gate.refresh_from_db()
+    assert gate.approved_at is None
+
+
+def test_a_deputy_approves_no_more_than_the_absent_person(client, away, gate):
+    olga = get_user_model().objects.filter(username="olga")
+    olga.update(is_superuser=False)
+    sign_in(client, "bob")
+    assert client.get(f"/approvals/gates/{gate.pk}").status_code == 404
+    asked = {"task_id": gate.task_id, "key": gate.key, "reason": "x", "now": timezone.now()}
+    with pytest.raises(NotADeputy):
+        orchestration.approve_as_deputy(**asked, actor=Actor.person("bob"))
+
+
+def test_a_delegation_of_one_cost_centre_is_for_its_gates_only(client, office, gate, now):
+    terms = {"starts_at": now, "ends_at": now + timedelta(days=2), "cost_centre": "sales"}
+    olga = get_user_model().objects.get(username="olga")
+    security.name_deputy(
+        olga, office, terms=security.DelegationTerms(**terms), reason="leave", actor=OLGA, now=now
+    )
+    sign_in(client, "bob")
+    assert client.get(f"/approvals/gates/{gate.pk}").status_code == 404
