@@ -86,6 +86,9 @@ links.register(
         "treasury": Page("dashboard:treasury"),
         "account": Page("dashboard:account"),
         "purchase": Page("dashboard:purchase"),
+        "rails": Page("dashboard:rails"),
+        "rail": Page("dashboard:rail"),
+        "collection": Page("dashboard:collection"),
         "purchase_policy": Page("dashboard:purchase-policy"),
         "reconciliation": Page(
             "dashboard:reconciliation", {"provider": "provider", "status": "status", "kind": "kind"}

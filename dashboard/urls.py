@@ -25,6 +25,7 @@ from dashboard.views.month_closes import month_close, month_closes
 from dashboard.views.notifications import notification, notifications
 from dashboard.views.overview import overview
 from dashboard.views.people import people, person
+from dashboard.views.rails import collection, rail, rails
 from dashboard.views.reconciliation import difference, reconciliation
 from dashboard.views.report_schedules import report_schedule, report_schedules
 from dashboard.views.reports import reports
@@ -109,6 +110,9 @@ urlpatterns = [
     path("treasury/accounts/<int:pk>", account, name="account"),
     path("treasury/purchases/<int:pk>", purchase, name="purchase"),
     path("treasury/policies/<int:pk>", purchase_policy, name="purchase-policy"),
+    path("treasury/rails", rails, name="rails"),
+    path("treasury/rails/<slug:slug>", rail, name="rail"),
+    path("treasury/collections/<int:pk>", collection, name="collection"),
     path("treasury/reconciliation", reconciliation, name="reconciliation"),
     path("treasury/reconciliation/<int:pk>", difference, name="difference"),
     path("theme", theme, name="theme"),

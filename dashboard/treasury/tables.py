@@ -5,14 +5,24 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import CharField, Q, Sum, Value
+from django.db.models.functions import Concat
 
 from common import links
 from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.tables import Cell, Column, Row, Table
 from treasury.balances.compare import difference
-from treasury.models import Account, BalanceSnapshot, Payee, Phase, Purchase, Transfer
+from treasury.models import (
+    Account,
+    BalanceSnapshot,
+    Payee,
+    Phase,
+    Purchase,
+    RailAccount,
+    RailMode,
+    Transfer,
+)
 from treasury.models.amounts import ZERO
 
 _MOST = 10_000
@@ -93,7 +103,15 @@ def play_accounts() -> set[int]:
     play = Payee.objects.filter(is_play_money=True)
     names = ("rail_account_id", "transit_account_id", "credit_account_id")
     bought = {account for row in play.values_list(*names) for account in row}
-    others = Q(name__startswith="play-") | Q(expiring__credit_account__in=bought)
+    sandboxes = RailAccount.objects.filter(mode=RailMode.SANDBOX)
+    names_of_sandboxes = sandboxes.values_list(
+        Concat(Value("rail:"), "slug", output_field=CharField())
+    )
+    others = (
+        Q(name__startswith="play-")
+        | Q(expiring__credit_account__in=bought)
+        | Q(name__in=names_of_sandboxes)
+    )
     return bought | set(Account.objects.filter(others).values_list("pk", flat=True))
 
 

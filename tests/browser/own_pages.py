@@ -38,6 +38,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     ),
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
     "dashboard:treasury": ("/treasury", "/treasury?act=payee"),
+    "dashboard:rails": ("/treasury/rails", "/treasury/rails?act=connect-stripe"),
     "dashboard:reconciliation": (
         "/treasury/reconciliation",
         "/treasury/reconciliation?act=import",
@@ -91,6 +92,8 @@ NO_PAGES = {
     # tests/browser/test_treasury.py walks them, likewise.
     "dashboard:account",
     "dashboard:purchase",
+    "dashboard:rail",
+    "dashboard:collection",
     # Its number differs: tests/dashboard/test_reconciliation.py.
     "dashboard:difference",
     "dashboard:purchase-policy",

@@ -6,9 +6,11 @@ from treasury.queries.credit import dry_run, effective_credit, runway
 from treasury.queries.ledger_check import ledger_check
 from treasury.queries.purchases import due_purchases
 from treasury.queries.rail_events import due_collections, events_to_read
+from treasury.queries.rails import RailKind, rail_kind, rail_kinds, rejected_webhooks
 from treasury.queries.reconciliation import open_differences
 
 __all__ = [
+    "RailKind",
     "balance",
     "credits",
     "dry_run",
@@ -18,5 +20,8 @@ __all__ = [
     "events_to_read",
     "ledger_check",
     "open_differences",
+    "rail_kind",
+    "rail_kinds",
+    "rejected_webhooks",
     "runway",
 ]

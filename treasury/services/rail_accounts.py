@@ -214,7 +214,7 @@ def _values(account: RailAccount) -> dict[str, Any]:
     return {
         "kind": account.kind,
         "mode": account.mode,
-        "settings": account.settings,
+        **account.settings,
         "on": account.enabled_at is not None,
     }
 
