@@ -50,12 +50,11 @@ class CarryOverForm(ActForm):
     limit = LimitChoice(Limit.objects.none(), empty_label=None)
     carry_over_max = forms.DecimalField(
         label="Carry over at most",
-        required=False,
         min_value=0,
         max_digits=24,
         decimal_places=9,
-        help_text="In whole tokens, or in US dollars. Leave it empty and each period begins with "
-        "the amount of the limit alone.",
+        help_text="In whole tokens, or in US dollars. With 0, each period begins with the amount "
+        "of the limit alone.",
     )
     field_order = ("limit", "carry_over_max", "reason")
 
@@ -64,10 +63,11 @@ class CarryOverForm(ActForm):
         limits = subject.limits.filter(removed_at=None).exclude(period=Period.TOTAL)
         limits = limits.order_by("unit", "period")
         self.fields["limit"].queryset = limits  # type: ignore[attr-defined]
+        # Of one that the link names, or the only one: no amount is sent for another limit.
         asked = str(self.initial.get("limit", ""))
-        limit = next((each for each in limits if asked in ("", str(each.pk))), None)
-        if limit and limit.carry_over_max is not None:
-            self.initial["carry_over_max"] = f"{limit.carry_over_max.normalize():f}"
+        named = [each for each in limits if len(limits) == 1 or str(each.pk) == asked]
+        for limit in named:
+            self.initial["carry_over_max"] = f"{(limit.carry_over_max or Decimal(0)).normalize():f}"
 
 
 def _terms(limit: Limit, **changes: Any) -> keys.Terms:
@@ -88,7 +88,7 @@ def _change_limit(subject: Subject, asked: dict[str, Any], actor: Actor, now: da
 def _change_carry_over(
     subject: Subject, asked: dict[str, Any], actor: Actor, now: datetime
 ) -> Outcome:
-    most: Decimal | None = asked["carry_over_max"]
+    most: Decimal = asked["carry_over_max"]
     terms = _terms(asked["limit"], carry_over_max=most)
     approval = keys.propose_limit(
         subject, terms=terms, reason=asked["reason"], actor=actor, now=now

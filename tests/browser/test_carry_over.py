@@ -53,6 +53,7 @@ def test_what_a_day_leaves_is_carried_over_by_keyboard_and_into_a_refusal(
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Carry over at most").focus()
     faults = violations(page) + overflow(page)
+    page.keyboard.press("Control+A")
     page.keyboard.type("6000")
     page.keyboard.press("Tab")
     expect(dialog.get_by_label("Reason")).to_be_focused()

@@ -398,13 +398,15 @@ def test_what_is_carried_over_is_set_shown_and_kept_by_other_changes(staff, flee
     (row, _) = staff.get("/budgets/research").context["windows"].rows
     assert (row["budget"], row["carried"]) == (Decimal("72.5"), Decimal("12.5"))
     assert rows_of(staff, **USD_MONTH)["centre:research"]["carried"] == Decimal("12.5")
-    html = set_carry_over(staff, limit=of.pk, carry_over_max="").content.decode()
+    limit(centre("research"), 5, unit="usd", period="day", now=now)
+    assert 'value="12.5"' not in html_of(staff, "/budgets/research", act="carry-over")
+    html = set_carry_over(staff, limit=of.pk, carry_over_max="0").content.decode()
     assert "The limit of research carries nothing over." in html
 
 
 @pytest.mark.parametrize(
     "asked",
-    [{"carry_over_max": "-1"}, {"carry_over_max": "x"}, {"carry_over_max": 1, "reason": ""}],
+    [{"carry_over_max": "-1"}, {}, {"carry_over_max": "x"}, {"carry_over_max": 1, "reason": ""}],
 )
 def test_a_carry_over_that_means_nothing_is_not_set(staff, fleet, asked):
     of = Limit.objects.get(cost_centre="research")
