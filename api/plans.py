@@ -49,6 +49,21 @@ class NoKeyOutput(serializers.Serializer):
     detail = serializers.CharField(help_text="The reason in words.")
 
 
+class PlannedForecastOutput(serializers.Serializer):
+    """The forecast of a sub-task, learned of settled work."""
+
+    p50 = serializers.IntegerField(help_text="Half of such sub-tasks need no more tokens.")
+    p90 = serializers.IntegerField(help_text="90 of 100 such sub-tasks need no more tokens.")
+    basis = serializers.CharField(
+        help_text="What the forecast is made of, as `POST /api/v1/estimates` says it."
+    )
+    cost_p90 = Usd(
+        allow_null=True,
+        help_text="The cost of `p90` in US dollars, also above the share, or null without an API "
+        "key.",
+    )
+
+
 class PlannedSubTaskOutput(serializers.Serializer):
     """A sub-task of the plan."""
 
@@ -71,6 +86,11 @@ class PlannedSubTaskOutput(serializers.Serializer):
     cost_max = Usd(
         allow_null=True,
         help_text="The most that the share can cost in US dollars, or null without an API key.",
+    )
+    forecast = PlannedForecastOutput(
+        allow_null=True,
+        help_text="What is learned of settled work, or null if too little is. `estimated_tokens` "
+        "is its `p50` then.",
     )
     key = PlannedKeyOutput(
         allow_null=True,
@@ -109,6 +129,15 @@ class PlanView(ApiView):
         cost_max = Usd(
             help_text="The most that the shares can cost in US dollars, of all sub-tasks with an "
             "API key."
+        )
+        cost_p90 = Usd(
+            allow_null=True,
+            help_text="90 of 100 such plans cost no more in US dollars, if their sub-tasks do not "
+            "depend on each other, or null if a sub-task has no forecast or no API key.",
+        )
+        uncertain_sub_task = serializers.CharField(
+            help_text="The id of the sub-task whose tokens are the most uncertain, or an empty "
+            "string without forecasts."
         )
         sub_tasks_without_key = serializers.IntegerField(
             help_text="The number of sub-tasks that would get no API key now."
@@ -159,6 +188,8 @@ def _plan_body(plan: PlanPreview) -> dict[str, Any]:
         "reserve": plan.reserve,
         "estimated_cost": usd(plan.cost),
         "cost_max": usd(plan.cost_max),
+        "cost_p90": usd(plan.cost_p90),
+        "uncertain_sub_task": plan.uncertain_part,
         "sub_tasks_without_key": plan.parts_without_key,
         "sub_tasks": [_planned_sub_task(each) for each in plan.parts],
     }
@@ -182,8 +213,20 @@ def _planned_sub_task(row: PartPreview) -> dict[str, Any]:
         "share": row.share,
         "estimated_cost": usd(row.cost),
         "cost_max": usd(row.cost_max),
+        "forecast": _forecast(row),
         "key": _key(row),
         "no_key": _no_key(row),
+    }
+
+
+def _forecast(row: PartPreview) -> dict[str, Any] | None:
+    if row.forecast is None:
+        return None
+    return {
+        "p50": row.forecast.p50,
+        "p90": row.forecast.p90,
+        "basis": row.forecast.basis,
+        "cost_p90": usd(row.cost_p90),
     }
 
 

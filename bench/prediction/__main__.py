@@ -5,9 +5,15 @@ import os
 import sys
 from pathlib import Path
 
-from bench.prediction import recordings, texts
+from bench.prediction import censoring, drift, recordings, texts, waste, within_run
 
-_SECTIONS = {"texts": texts.run}
+_SECTIONS = {
+    "texts": texts.run,
+    "drift": drift.run,
+    "censoring": censoring.run,
+    "within-run": within_run.run,
+    "waste": waste.run,
+}
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from keys.books.queries.previews import Preview, previews
 from orchestration import runners
 from orchestration.planning import Part
 from orchestration.services import Plan, TaskRequest, plan, reserve_of
+from prediction.services import WorkForecast
 
 # Keys are looked up once for all parts with the same request, and for at most so many requests.
 ALLOCATION_REQUESTS_MAX = 50
@@ -30,6 +31,22 @@ class PartPreview(NamedTuple):
     key: Preview | None
     cost: Decimal | None
     cost_max: Decimal | None
+    forecast: WorkForecast | None = None
+
+    @property
+    def cost_p50(self) -> Decimal | None:
+        """The most that the P50 of the forecast can cost; None without a forecast or a key."""
+        if self.forecast is None or self.key is None or self.key.refusal:
+            return None
+        return self.key.cost(self.forecast.p50)
+
+    @property
+    def cost_p90(self) -> Decimal | None:
+        """The most that the P90 of the forecast can cost, also above the share; None without a
+        forecast or a key."""
+        if self.forecast is None or self.key is None or self.key.refusal:
+            return None
+        return None if self.forecast.p90 is None else self.key.cost(self.forecast.p90)
 
     @property
     def refusal(self) -> Refusal | None:
@@ -54,6 +71,30 @@ class PlanPreview(NamedTuple):
         return sum((each.cost for each in self.parts if each.cost is not None), Decimal(0))
 
     @property
+    def cost_p90(self) -> Decimal | None:
+        """90 of 100 such plans cost no more, if their parts do not depend on each other; None if a
+        part has no forecast or no key."""
+        spread = whole = Decimal(0)
+        for each in self.parts:
+            p50, p90 = each.cost_p50, each.cost_p90
+            if p50 is None or p90 is None:
+                return None
+            whole += p50
+            spread += (p90 - p50) ** 2
+        return (whole + spread.sqrt()).quantize(Decimal("0.000000001"))
+
+    @property
+    def uncertain_part(self) -> str:
+        """The key of the part whose P90 exceeds its P50 by the most tokens; empty without
+        forecasts."""
+        unsure = {
+            each.part.key: each.forecast.p90 - each.forecast.p50
+            for each in self.parts
+            if each.forecast is not None and each.forecast.p90 is not None
+        }
+        return max(unsure, key=lambda key: unsure[key], default="")
+
+    @property
     def cost_max(self) -> Decimal:
         """The cost of the full shares in US dollars, of the parts with a key."""
         return sum((each.cost_max for each in self.parts if each.cost_max is not None), Decimal(0))
@@ -75,7 +116,7 @@ def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPrev
     different = list(dict.fromkeys(wanted))[:ALLOCATION_REQUESTS_MAX]
     found = previews(agent=agent, requests=different, now=now)
     parts = [
-        _part(part, share, found.get(allocation_request))
+        _part(part, share, found.get(allocation_request), planned.forecasts.get(part.key))
         for part, share, allocation_request in zip(
             planned.parts, planned.shares, wanted, strict=True
         )
@@ -83,11 +124,13 @@ def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPrev
     return PlanPreview(request, parts, reserve_of(request), planned.note)
 
 
-def _part(part: Part, share: int, key: Preview | None) -> PartPreview:
+def _part(
+    part: Part, share: int, key: Preview | None, forecast: WorkForecast | None
+) -> PartPreview:
     if key is None or key.refusal:
-        return PartPreview(part, share, key, None, None)
+        return PartPreview(part, share, key, None, None, forecast)
     estimated = min(part.estimated_tokens, share)
-    return PartPreview(part, share, key, key.cost(estimated), key.cost(share))
+    return PartPreview(part, share, key, key.cost(estimated), key.cost(share), forecast)
 
 
 def _allocation_requests(

@@ -19,7 +19,9 @@ from orchestration.queries.results import results_needed_by
 from orchestration.refusals import RunnerNotFound
 from orchestration.runners.base import Failed, Work
 from orchestration.services.finalize import ORCHESTRATOR
+from orchestration.services.part_forecasts import kind_of as kind_of_work
 from orchestration.task_texts import TASK, description_of, texts_of
+from prediction import services as prediction
 
 # The allocation outlives the attempt by this time, so that the end can still be recorded.
 _MARGIN_SECONDS = 300
@@ -32,6 +34,17 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
     room), `refused`, or `lost` when another worker has taken the attempt over.
     """
     seconds = (attempt.deadline_at - now).total_seconds()
+    description = _description(attempt)
+    prediction.record_forecast(
+        description,
+        agent=attempt.task.agent_id,
+        session_id=attempt.session_id,
+        group=prediction.Group(
+            attempt.sub_task.model, attempt.task.agent_id, kind_of_work(attempt.runner)
+        ),
+        tokens=attempt.tokens,
+        now=now,
+    )
     allocation = _allocation(attempt, seconds, now=now)
     if not _start(attempt, allocation):
         _close_if_over(attempt, allocation, now=now)
@@ -41,7 +54,7 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
     return Work(
         session_id=attempt.session_id,
         label=f"butler-{attempt.task.name}",
-        prompt=_prompt(attempt),
+        prompt=_prompt(attempt, description),
         runner=attempt.runner,
         model=allocation.default_model,
         wire_format=_wire_format(allocation),
@@ -54,14 +67,19 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
     )
 
 
-def _prompt(attempt: Attempt) -> str:
+def _description(attempt: Attempt) -> str:
+    sub_task = attempt.sub_task
+    return texts_of(attempt.task).unseal(
+        sub_task.sealed_description, place=description_of(sub_task.position)
+    )
+
+
+def _prompt(attempt: Attempt, description: str) -> str:
     task, sub_task = attempt.task, attempt.sub_task
     texts = texts_of(task)
     return prompts.prompt(
         sub_task,
-        description=texts.unseal(
-            sub_task.sealed_description, place=description_of(sub_task.position)
-        ),
+        description=description,
         task_description=texts.unseal(task.sealed_description, place=TASK),
         results=results_needed_by(sub_task, texts=texts),
     )

@@ -1,7 +1,9 @@
 """Submit a task: plan it, split its budget, store it, wake a worker."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
@@ -21,10 +23,12 @@ from orchestration.models import Task
 from orchestration.planning import Part
 from orchestration.refusals import BudgetTooSmall
 from orchestration.services.open_work import check_open_work
+from orchestration.services.part_forecasts import forecast_parts
 from orchestration.services.store_plan import write_sub_tasks
 from orchestration.services.task_request import TaskRequest
 from orchestration.services.wakeup import wake
 from orchestration.task_texts import TASK, new_texts
+from prediction.services import WorkForecast
 from security import tokens
 
 # What a planning model may use of the budget.
@@ -36,12 +40,14 @@ class Plan(NamedTuple):
     """A plan: its parts, and the share of the budget that each one gets, in tokens.
 
     If a model plans the task, the only part is the planning step. `note`: what the keyword planner
-    says about the description, such as that it did not divide it; or empty.
+    says about the description, such as that it did not divide it; or empty. `forecasts`: by the
+    keys of parts, where enough was learned.
     """
 
     parts: list[Part]
     shares: list[int]
     note: str = ""
+    forecasts: Mapping[str, WorkForecast] = MappingProxyType({})
 
 
 def plan(request: TaskRequest, *, agent: str) -> Plan:
@@ -51,10 +57,11 @@ def plan(request: TaskRequest, *, agent: str) -> Plan:
     """
     request.check()
     parts, note = _parts(request)
+    parts, forecasts = forecast_parts(parts, request, agent=agent)
     for name in {request.runner, *(part.runner for part in parts if part.runner)}:
         runners.check(name, agent=agent)
     total, reserve = request.total_budget, reserve_of(request)
-    return Plan(parts, planning.split(parts, total=total, reserve=reserve), note)
+    return Plan(parts, planning.split(parts, total=total, reserve=reserve), note, forecasts)
 
 
 def reserve_of(request: TaskRequest) -> int:

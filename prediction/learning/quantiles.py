@@ -22,6 +22,8 @@ ROOT = "group"
 # The quantiles of a group are those of its newest rows: more make them no better, but slower.
 _NEWEST = 50_000
 # Distances of the quantiles in units of a normal law's standard deviation.
+# So many rows must be as large, complete or cut off, for what is seen there to be believed.
+_AT_RISK_MIN = 10
 _NORMAL = NormalDist()
 _LOG_2 = float(np.log(2))
 _P90_SIGMAS, _P99_SIGMAS = 1.2816, 2.3263
@@ -40,22 +42,23 @@ def conformal_quantile(residuals: Floats, share: float, censored: Bools | None =
     # The next row is one more, of which nothing is known: it counts as larger than all.
     reached = (1 - _survival(censored[order])) * size / (size + 1)
     first = int(np.searchsorted(reached, share))
-    if first < size:
+    if size - first >= _AT_RISK_MIN:
         return float(residuals[order[first]])
+    # Nearly all that is as large was cut off: a few rows would decide.
     return _beyond(residuals[order], reached, share)
 
 
 def _beyond(residuals: Floats, reached: Floats, share: float) -> float:
-    """A quantile that no complete row reaches, because all large ones were cut off: as far out as a
-    normal law has it through the median and the largest complete row."""
-    largest = float(residuals[-1])
-    top = float(reached[-1])
-    if top <= 0.5:
-        return largest + _LOG_2
-    median = float(residuals[int(np.searchsorted(reached, 0.5))])
-    last = float(residuals[int(np.searchsorted(reached, top))])
-    sigma = (last - median) / max(_NORMAL.inv_cdf(min(top, 0.9999)), 0.1)
-    return max(largest, median + sigma * _NORMAL.inv_cdf(share))
+    """A quantile that few complete rows reach, because most large ones were cut off: as far out as
+    a normal law has it through the median and the upper quartile, or the last that can be seen."""
+    seen = float(reached[-_AT_RISK_MIN]) if len(reached) > _AT_RISK_MIN else 0.0
+    last = float(residuals[int(np.searchsorted(reached, seen))])
+    if seen <= 0.5:
+        return max(float(residuals[-1]), last + _LOG_2)
+    inner = min(seen, 0.75)
+    half, upper = (float(residuals[np.searchsorted(reached, each)]) for each in (0.5, inner))
+    sigma = (upper - half) / max(_NORMAL.inv_cdf(inner), 0.1)
+    return max(last, half + sigma * _NORMAL.inv_cdf(share))
 
 
 def _survival(censored: Bools) -> Floats:

@@ -18,7 +18,7 @@ from prediction.services.text_check import (
     check_text,
 )
 from prediction.services.train_model import TRAINING_SECONDS_MAX, train_model
-from prediction.services.work_forecast import WorkForecast, forecast, forecasts
+from prediction.services.work_forecast import WorkForecast, forecast, forecasts, is_learned
 
 __all__ = [
     "CONTENT_TYPES",
@@ -40,6 +40,7 @@ __all__ = [
     "estimate",
     "forecast",
     "forecasts",
+    "is_learned",
     "record_forecast",
     "record_settled_work",
     "set_share",

@@ -64,6 +64,12 @@ def forecasts(asked: Sequence[tuple[str, Group]]) -> list[WorkForecast]:
     return forecasts_of(sketched)
 
 
+def is_learned(group: Group) -> bool:
+    """Whether forecasts of a group follow what was learned, and not the rule of words."""
+    learner = in_use().forecaster
+    return learner is not None and learner.is_learned(group)
+
+
 def forecasts_of(asked: Sequence[tuple[str, Sketch, Group]]) -> list[WorkForecast]:
     """The forecasts for texts whose sketches are known."""
     used = in_use()
