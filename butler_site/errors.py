@@ -180,6 +180,7 @@ STATUS: dict[type[Refusal], int] = {
     treasury.WebhookRefused: 400,
     treasury.WrongPurchase: 422,
     treasury.WrongRail: 422,
+    treasury.WrongSpendCap: 422,
     treasury.WrongTransfer: 422,
     # Only commands say these.
     gate.BackupFailed: 500,

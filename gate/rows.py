@@ -177,6 +177,7 @@ RULES: dict[str, Rows] = {
     "treasury.balanceaccess": nothing,
     "treasury.balancesnapshot": nothing,
     "treasury.expiringcredit": nothing,
+    "treasury.spendcap": nothing,
     # No page lists them.
     "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.

@@ -119,6 +119,20 @@ PURCHASES_AT_CEILING = register(
         subject="policy_id",
     )
 )
+SPEND_CAP_DIFFERS = register(
+    AlertKind(
+        slug="spend_cap_differs",
+        severity=Severity.WARNING,
+        meaning="The limit of spending that a provider keeps itself is not what two persons have "
+        "set, or it could not be read or set. The books still bound what agents spend, but the "
+        "second fence is not where it should be.",
+        remedy="Read the reason on the page of the account. Where the provider does not take "
+        "limits by its API, set it in the provider's console. Butler looks every hour and resolves "
+        "the alert when both are the same.",
+        page="account",
+        subject="account_id",
+    )
+)
 CREDIT_EXPIRES = register(
     AlertKind(
         slug="credit_expires",

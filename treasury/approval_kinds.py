@@ -6,5 +6,6 @@ from treasury.services.payees import PAYEE
 from treasury.services.policies import PURCHASE_POLICY
 from treasury.services.propose_purchase import PURCHASE
 from treasury.services.rail_accounts import RAIL
+from treasury.services.spend_caps import SPEND_CAP
 
-__all__ = ["ADJUSTMENT", "ADOPTION", "PAYEE", "PURCHASE", "PURCHASE_POLICY", "RAIL"]
+__all__ = ["ADJUSTMENT", "ADOPTION", "PAYEE", "PURCHASE", "PURCHASE_POLICY", "RAIL", "SPEND_CAP"]

@@ -8,7 +8,7 @@ from common.refusal import Refusal
 from security.actor import Actor
 from treasury import services as treasury
 from treasury.ledger_days import ledger_day
-from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePolicy
+from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePolicy, SpendCap
 from treasury.queries import credits, due_collections, due_purchases, events_to_read
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,20 @@ def watch_credit() -> int:
         # What was used before the end is paid from it.
         treasury.post_consumption(account, now=now)
     return sum(treasury.expire_credit(pk, now=now) for pk in due.values_list("pk", flat=True))
+
+
+def keep_caps() -> int:
+    """Every hour: read the limits that providers keep, and set those that differ; how many there
+    are."""
+    kept = list(SpendCap.objects.values_list("credit_account_id", flat=True))
+    for account_id in kept:
+        treasury.keep_cap(account_id, now=timezone.now())
+    return len(kept)
+
+
+def keep_cap(account_id: int) -> None:
+    """Once, when a person has set one: look at the limit of one credit."""
+    treasury.keep_cap(account_id, now=timezone.now())
 
 
 def _take(account_id: int) -> bool:

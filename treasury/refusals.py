@@ -270,5 +270,10 @@ class WrongBalanceAccess(Refusal):
 
 
 @dataclass(eq=False)
+class WrongSpendCap(Refusal):
+    """The limit at the provider cannot be set so. Its sentence says why."""
+
+
+@dataclass(eq=False)
 class WrongExpiringCredit(Refusal):
     """The credit that expires cannot be recorded so. Its sentence says why."""

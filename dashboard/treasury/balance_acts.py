@@ -10,8 +10,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from dashboard.acts import Act, ActForm, NoQuestions, Outcome
 from keys.models import ApiKey
+from keys.supply.known_providers import without_account
 from security.actor import Actor
 from treasury import services as treasury
+from treasury.balances.caps import CAP_FORMATS
 from treasury.balances.formats import FORMATS, usual_format
 from treasury.models import Account, AccountKind
 from treasury.queries.consumption import provider_of
@@ -84,6 +86,55 @@ class ExpiringForm(NoQuestions):
         return given.replace(tzinfo=timezone.get_default_timezone())
 
 
+class CapAccessForm(ActForm):
+    """Asks for the admin key."""
+
+    format_name = forms.ChoiceField(
+        label="Provider",
+        choices=[(each.slug, each.name) for each in CAP_FORMATS.values()],
+        help_text="Others have no limit that can be set by their API.",
+    )
+    secret = forms.CharField(
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="The admin key. Butler stores it sealed, sends it to this provider alone, and "
+        "never shows it again.",
+    )
+    field_order = ("format_name", "secret", "reason")
+
+    def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("initial", {})["format_name"] = without_account(provider_of(subject))
+        super().__init__(subject, *args, **kwargs)
+
+
+class CapForm(ActForm):
+    """Asks how much."""
+
+    amount = forms.DecimalField(
+        max_digits=20,
+        decimal_places=2,
+        min_value=0,
+        help_text="The most that the provider lets the organisation spend in a month, in USD.",
+    )
+    field_order = ("amount", "reason")
+
+
+@sensitive_variables("asked", "secret")
+def _watch_cap(account: Account, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.set_cap_access(account.pk, actor=actor, now=now, **asked)
+    treasury.ask_cap(account.pk)
+    return "The provider is asked for its limit now, and every hour."
+
+
+def _cap(account: Account, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    amount: Decimal = asked.pop("amount")
+    return treasury.propose_cap(account.pk, amount, actor=actor, now=now, **asked)
+
+
+def _has_cap(account: Account) -> bool:
+    return _is_credit(account) and hasattr(account, "spend_cap")
+
+
 @sensitive_variables("asked", "secret")
 def _set_access(account: Account, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
     secret, reason = asked.pop("secret"), asked.pop("reason")
@@ -150,6 +201,29 @@ CREDIT_ACTS = [
         form=ExpiringForm,
         applies=_is_credit,
         perform=_expiring,
+    ),
+    Act(
+        name="cap",
+        button="Set its limit",
+        about="A second person sets the limit that the provider itself keeps: a second fence, "
+        "behind the books. Beyond it the provider refuses calls, also those that Butler would allow.",
+        permission=_PROPOSE,
+        form=CapForm,
+        applies=_has_cap,
+        perform=_cap,
+    ),
+    Act(
+        name="cap-access",
+        button="Watch its limit",
+        about="Butler reads the monthly limit that the provider keeps itself, and sets what two "
+        "persons decide.",
+        permission=_ACCESS,
+        form=CapAccessForm,
+        is_confirmed=True,
+        applies=lambda account: (
+            _is_credit(account) and without_account(provider_of(account)) in CAP_FORMATS
+        ),
+        perform=_watch_cap,
     ),
     Act(
         name="access",

@@ -22,6 +22,7 @@ def credit_of_account(account: Account, *, now: datetime) -> dict[str, Any]:
         "whole": whole,
         "in_transit": in_transit(account),
         "told": told_balance(account),
+        "cap": getattr(account, "spend_cap", None),
         "access": getattr(account, "balance_access", None),
         "can_be_read": bool(usual_format(provider_of(account))),
         "expiring": expiring,

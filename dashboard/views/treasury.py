@@ -101,7 +101,7 @@ def _credits(play: set[int], now: datetime) -> list[Credit]:
 def account(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /treasury/accounts/7: the account with its transfers and the balance after each;
     `act` opens a dialog. POST: do what it asks."""
-    rows = Account.objects.select_related("balance_access")
+    rows = Account.objects.select_related("balance_access", "spend_cap")
     found = get_object_or_404(visible_to(request.user, rows), pk=pk)
     acts, dialog, done = _act(
         request, [*ACCOUNT_ACTS, *CREDIT_ACTS], found, links.url("account", pk)

@@ -1,6 +1,8 @@
 """The Treasury in a browser: a person buys credit, and follows the money down to the charges."""
 
 import re
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from playwright.sync_api import expect
@@ -9,6 +11,7 @@ from tests.browser.walk import Watch, overflow, violations
 from tests.keys.builders import PAID, add_key, allocate, report
 from tests.moments import NOON
 from tests.treasury.purchases import (
+    FINN,
     SIMULATED_CREDIT,
     add_payee,
     carry_on,
@@ -61,12 +64,31 @@ def test_credit_is_bought_and_followed_down_to_the_charges(signed_in, office):
     expect(page.get_by_role("table")).to_contain_text("$0.24")
 
 
+def read_credit(account_id):
+    """The simulator says what it has, and a part of the credit will end."""
+    terms = treasury.AccessTerms(format="simulator", team="openai")
+    set_by = {"reason": "x", "actor": FINN, "now": NOON}
+    treasury.set_balance_access(account_id, terms, secret="", **set_by)
+    treasury.take_balance(account_id, now=NOON)
+    treasury.record_expiring_credit(
+        account_id,
+        Decimal(25),
+        expires_at=NOON + timedelta(days=20),
+        is_granted=True,
+        reference="voucher 7",
+        actor=FINN,
+        now=NOON,
+    )
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_pages_are_for_all_people(signed_in, live_server, office, theme):
     office.faults.plan({"kind": "action"})
     purchase = carry_on(propose())
     policy = PurchasePolicy.objects.get().pk
     account = Account.objects.get(name="rail:simulator").pk
+    credit = Account.objects.get(name=SIMULATED_CREDIT).pk
+    read_credit(credit)
     page = signed_in(theme).new_page()
     watch = Watch(page, live_server.url)
     faults = []
@@ -77,6 +99,8 @@ def test_the_pages_are_for_all_people(signed_in, live_server, office, theme):
         f"/treasury/purchases/{purchase.pk}?act=confirm",
         f"/treasury/policies/{policy}",
         f"/treasury/accounts/{account}",
+        f"/treasury/accounts/{credit}",
+        f"/treasury/accounts/{credit}?act=expiring",
     ):
         page.goto(path)
         for width in (360, 1440, 2560):

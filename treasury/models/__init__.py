@@ -24,6 +24,7 @@ from treasury.models.reconciliations import (
     ProviderName,
     ReconciliationRun,
 )
+from treasury.models.spend_caps import SpendCap
 from treasury.models.transfers import Phase, Transfer, TransferKind
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "ReconciliationRun",
     "RejectedWebhooks",
     "ReportLine",
+    "SpendCap",
     "Transfer",
     "TransferKind",
 ]

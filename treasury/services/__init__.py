@@ -50,11 +50,11 @@ from treasury.services.settle_difference import (
     explain_difference,
     learn_names,
 )
+from treasury.services.spend_caps import ask_cap, keep_cap, propose_cap, set_cap_access
 from treasury.services.take_balance import ask_balance, take_balance
 from treasury.services.transfer import Entry, transfer
 
 __all__ = [
-    "WEBHOOK_BYTES_MAX",
     "AccessTerms",
     "AccountTerms",
     "BuyingTerms",
@@ -63,6 +63,7 @@ __all__ = [
     "RailTerms",
     "Reconciled",
     "ReportFile",
+    "WEBHOOK_BYTES_MAX",
     "accept_difference",
     "add_rail_account",
     "adjust_approved",
@@ -72,6 +73,7 @@ __all__ = [
     "apply_answer",
     "apply_collection_answer",
     "ask_balance",
+    "ask_cap",
     "begin_pending",
     "buy_credit",
     "cancel_purchase",
@@ -82,16 +84,18 @@ __all__ = [
     "deny_purchase",
     "expire_credit",
     "expire_pending",
-    "fill_rail",
     "explain_difference",
+    "fill_rail",
     "find_receiver",
     "import_report",
+    "keep_cap",
     "learn_names",
     "open_account",
     "pause_policy",
     "post_consumption",
     "post_pending",
     "propose_adoption",
+    "propose_cap",
     "propose_payee",
     "propose_policy",
     "propose_purchase",
@@ -106,6 +110,7 @@ __all__ = [
     "resume_policy",
     "retire_payee",
     "set_balance_access",
+    "set_cap_access",
     "switch_rail_off",
     "take_balance",
     "test_rail",
