@@ -206,7 +206,7 @@ CREDIT_ACTS = [
         name="cap",
         button="Set its limit",
         about="A second person sets the limit that the provider itself keeps: a second fence, "
-        "behind the books. Beyond it the provider refuses calls, also those that Butler would allow.",
+        "behind the books. Beyond it the provider refuses calls, also those Butler would allow.",
         permission=_PROPOSE,
         form=CapForm,
         applies=_has_cap,
