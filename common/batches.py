@@ -1,8 +1,8 @@
-"""Run database work of an event loop in threads; requests of the same moment share a batch."""
+"""Database work of an event loop: requests of the same moment share a batch; threads."""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
@@ -39,30 +39,30 @@ class Batches(Generic[Item, Answer]):
     """Calls `work` with the items that arrived while the batch before ran, at most `most` at once.
 
     Few large batches cost far less than many small ones, so one runs at a time. Only if it takes
-    longer than `patience_seconds`, because it waits for a lock, another thread starts the next.
-    `work` answers for each item in order; an answer that is an exception is raised for its item. If
-    `work` itself raises, its items are tried one by one, and the error is raised for the item that
-    causes it. `discard` gets the answers of items whose callers were cancelled. Each thread keeps
-    its own connection to the database. Use it from one event loop.
+    longer than `patience_seconds`, because it waits for a lock, the next one starts beside it; at
+    most `at_once` run. `work` answers for each item in order; an answer that is an exception is
+    raised for its item. If `work` itself raises, its items are tried one by one, and the error is
+    raised for the item that causes it. `discard` gets the answers of items whose callers were
+    cancelled. Use it from one event loop.
     """
 
     def __init__(
         self,
-        work: Callable[[list[Item]], list[Answer]],
+        work: Callable[[list[Item]], Awaitable[list[Any]]],
         *,
-        threads: int,
+        at_once: int,
         most: int = 100,
         patience_seconds: float = 0.05,
         discard: Callable[[Any], object] = lambda answer: None,
     ) -> None:
-        self._work, self._free, self._most = work, threads, most
+        self._work, self._free, self._most = work, at_once, most
         self._discard = discard
         self._patience_seconds = patience_seconds
-        self._pool = _Pool(threads, name=work.__name__)
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._due = False
-        # The batch that was started last, until another thread may start one, and that moment.
-        self._running: asyncio.Future[list[Any]] | None = None
+        self._under_way: set[asyncio.Task[list[Any]]] = set()
+        # The batch that was started last, until another one may start, and that moment.
+        self._running: asyncio.Task[list[Any]] | None = None
         self._patience: asyncio.TimerHandle | None = None
 
     async def do(self, item: Item) -> Answer:
@@ -81,17 +81,18 @@ class Batches(Generic[Item, Answer]):
             # in memory, and all that the callers have, until garbage is collected.
             del answer
 
-    def close(self) -> None:
-        """End the threads. Do not call `do` afterwards."""
-        self._pool.close()
+    async def finish(self) -> None:
+        """Wait for the batches under way, and for those that wait for them."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
     def _start(self) -> None:
         self._due = False
         if self._free and not self._running and (batch := self._next_batch()):
             loop = asyncio.get_running_loop()
             self._free -= 1
-            items = [item for item, _ in batch]
-            self._running = loop.run_in_executor(self._pool, self._results, items)
+            self._running = loop.create_task(self._results([item for item, _ in batch]))
+            self._under_way.add(self._running)
             self._running.add_done_callback(partial(self._finish, batch))
             self._patience = loop.call_later(self._patience_seconds, self._start_another)
 
@@ -103,23 +104,26 @@ class Batches(Generic[Item, Answer]):
                 batch.append(entry)
         return batch
 
-    def _results(self, items: list[Item]) -> list[Any]:
+    async def _results(self, items: list[Item]) -> list[Any]:
         try:
-            return reconnecting(self._work, items)
+            return await self._work(items)
         except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - it is raised for its item
             # One item causes it; the others must still be done.
-            return [error] if len(items) == 1 else [self._results([item])[0] for item in items]
+            if len(items) == 1:
+                return [error]
+            return [(await self._results([item]))[0] for item in items]
 
     def _start_another(self) -> None:
         self._running = None
         self._start()
 
     def _finish(
-        self, batch: list[tuple[Item, asyncio.Future[Answer]]], done: asyncio.Future[list[Any]]
+        self, batch: list[tuple[Item, asyncio.Future[Answer]]], done: asyncio.Task[list[Any]]
     ) -> None:
         self._free += 1
+        self._under_way.discard(done)
         if done is self._running:
             self._running = None
             if self._patience:

@@ -2,7 +2,7 @@
 
 import re
 from collections import namedtuple
-from collections.abc import Collection
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -12,10 +12,12 @@ from django.db.models import Model
 from psycopg import Connection, Cursor
 
 _COMMENT = re.compile(r"--[^\n]*")
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
 
 RowT = TypeVar("RowT", bound=NamedTuple)
 ModelT = TypeVar("ModelT", bound=Model)
+ResultT = TypeVar("ResultT")
 
 
 class NoRow(NamedTuple):
@@ -28,16 +30,37 @@ class Statement(Generic[RowT]):
 
     The fields of `row` are the names of the output columns, in their order: rows are made by
     position, and a test compares the names. `text` is without comments and on one line, because
-    psycopg parses a text of over 4,096 characters again for each call.
+    psycopg parses a text of over 4,096 characters again for each call. `query` is the same as
+    PostgreSQL takes it, with numbers for the names of `parameters`.
     """
 
     text: str
     row: type[RowT]
+    query: bytes
+    parameters: tuple[str, ...]
 
     def __init__(self, text: str, row: type[RowT]) -> None:
         # It is frozen.
-        object.__setattr__(self, "text", " ".join(_COMMENT.sub("", text).split()))
-        object.__setattr__(self, "row", row)
+        text = " ".join(_COMMENT.sub("", text).split())
+        names = tuple(dict.fromkeys(filter(None, _PLACEHOLDER.findall(text))))
+        query = _PLACEHOLDER.sub(
+            lambda found: f"${names.index(found[1]) + 1}" if found[1] else "%", text
+        )
+        for name, value in {
+            "text": text,
+            "row": row,
+            "query": query.encode(),
+            "parameters": names,
+        }.items():
+            object.__setattr__(self, name, value)
+
+
+# A statement with its parameters.
+Step = tuple[Statement[Any], dict[str, Any]]
+# Work on the database that waits for nothing else: it yields statements that run together, as
+# `fetch_together` does, gets the rows of each or the error, and returns its result. So it is
+# written once, for threads (`run`) and for event loops (`common.loop_connections`).
+Work = Generator[tuple[Step, ...], list[list[Any]], ResultT]
 
 
 def model_row(model: type[Model], *, without: Collection[str] = ()) -> type[NamedTuple]:
@@ -74,16 +97,41 @@ def fetch_unprepared(statement: Statement[RowT], **parameters: Any) -> list[RowT
         return _rows(cursor, statement)
 
 
-def fetch_together(*steps: tuple[Statement[Any], dict[str, Any]]) -> list[list[Any]]:
-    """Run statements one after the other in one round trip; the rows of each."""
+def fetch_together(*steps: Step) -> list[list[Any]]:
+    """Run statements one after the other in one round trip; the rows of each.
+
+    Outside a transaction they are one: it commits in the same round trip, and an error of one
+    statement undoes them all.
+    """
+    if len(steps) == 1:
+        [(statement, parameters)] = steps
+        return [fetch(statement, **parameters)]
     raw = _connected()
-    with connection.wrap_database_errors, raw.pipeline():
-        cursors = [Cursor(raw) for _ in steps]
-        for cursor, (statement, parameters) in zip(cursors, steps, strict=True):
-            cursor.execute(statement.text, parameters, prepare=True)
+    with connection.wrap_database_errors:
+        with raw.pipeline():
+            cursors = [Cursor(raw) for _ in steps]
+            for cursor, (statement, parameters) in zip(cursors, steps, strict=True):
+                cursor.execute(statement.text, parameters, prepare=True)
+        # Not in the block: there, the first look would flush, and the end of the block wait again.
         return [
             _rows(cursor, statement) for cursor, (statement, _) in zip(cursors, steps, strict=True)
         ]
+
+
+def run(work: Work[ResultT]) -> ResultT:
+    """The result of `work`, whose statements run on this thread's connection."""
+    try:
+        steps = next(work)
+        while True:
+            try:
+                answer = fetch_together(*steps)
+            except Exception as error:  # noqa: BLE001 - the work decides
+                steps = work.throw(error)
+            else:
+                steps = work.send(answer)
+    except StopIteration as end:
+        result: ResultT = end.value
+        return result
 
 
 def _connected() -> Connection[Any]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from common.batches import Batches, Threads
 from common.database_retry import DatabaseRetry
+from common.loop_connections import LoopConnections
 from common.refusal import Refusal
 from gateway import bounds, services, upstream
 from gateway.agent_calls import AgentCalls
@@ -30,9 +31,9 @@ from keys.models import Charge
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
-# Two of each, so that a batch that waits for another transaction's lock does not stop the others.
-_HOLDING_THREADS = 2
-_SETTLING_THREADS = 2
+# Batches of each, so that one that waits for another transaction's lock does not stop the others.
+_HOLDING_AT_ONCE = 2
+_SETTLING_AT_ONCE = 2
 _STOPPING_SECONDS = 8
 _PAUSES_SECONDS = (0.1, 0.5, 2.0, 5.0, 10.0)
 
@@ -41,8 +42,11 @@ class Runtime:
     """Opened when the event loop starts, closed when it ends."""
 
     def __init__(self) -> None:
+        self._connections = LoopConnections(
+            _HOLDING_AT_ONCE + _SETTLING_AT_ONCE, settings=keys.SETTINGS_FOR_CALLS
+        )
         self.holds = Batches[keys.HoldRequest, keys.HoldResult](
-            _hold, threads=_HOLDING_THREADS, discard=self._release_unclaimed
+            self._hold_batch, at_once=_HOLDING_AT_ONCE, discard=self._release_unclaimed
         )
         self.hold_queue = HoldQueue()
         self.agent_calls = AgentCalls()
@@ -61,8 +65,9 @@ class Runtime:
         # Charges of calls under way, whose holds must not expire.
         self.running_charges: set[int] = set()
         self._settlements = Batches[keys.Settlement, keys.SettlementResult](
-            _settle, threads=_SETTLING_THREADS
+            self._settle_batch, at_once=_SETTLING_AT_ONCE
         )
+        self._settling_threads = Threads(_SETTLING_AT_ONCE)
         self._retry = DatabaseRetry(logger, pauses_seconds=_PAUSES_SECONDS)
         self._detached: set[asyncio.Task[Any]] = set()
         self._renewal = asyncio.create_task(self._renew_holds())
@@ -112,6 +117,16 @@ class Runtime:
             )
         )
 
+    async def _hold_batch(self, requests: list[keys.HoldRequest]) -> list[Any]:
+        return await self._connections.run(keys.holding(requests, now=timezone.now()))
+
+    async def _settle_batch(self, endings: list[keys.Settlement]) -> list[Any]:
+        results = await self._connections.run(keys.end_plain(endings, now=timezone.now()))
+        if None in results:
+            # What follows is the work of services that block.
+            return await self._settling_threads.run(_end_rest, endings, results)
+        return results
+
     async def hold_as_guest(self, request: keys.HoldRequest) -> keys.HoldResult:
         """Hold for a call on another key than the session's; released if nobody waits for it."""
         work = self.run_detached(self.threads.run(keys.hold_as_guest, request, now=timezone.now()))
@@ -141,7 +156,7 @@ class Runtime:
     async def close(self) -> None:
         """Wait for the work under way, settle it, and close all connections."""
         # Holds still under way belong to calls that were cancelled: they are released.
-        await asyncio.to_thread(self.holds.close)
+        await self.holds.finish()
         if self._detached:
             await asyncio.wait(self._detached, timeout=_STOPPING_SECONDS)
         await self.freezes.close()
@@ -149,7 +164,9 @@ class Runtime:
         with suppress(asyncio.CancelledError):
             await self._renewal
         await self.pool.close()
-        await asyncio.to_thread(self._settlements.close)
+        await self._settlements.finish()
+        await self._connections.close()
+        await asyncio.to_thread(self._settling_threads.close)
         await asyncio.to_thread(self.threads.close)
         await asyncio.to_thread(self.large_bodies.close)
 
@@ -164,14 +181,11 @@ class Runtime:
                     logger.exception("The holds of calls under way could not be renewed.")
 
 
-def _hold(requests: list[keys.HoldRequest]) -> list[Any]:
+def _end_rest(
+    endings: list[keys.Settlement], results: list[keys.SettlementResult | None]
+) -> list[keys.SettlementResult]:
     keys.plan_for_calls()
-    return keys.hold_many(requests, now=timezone.now())
-
-
-def _settle(endings: list[keys.Settlement]) -> list[keys.SettlementResult]:
-    keys.plan_for_calls()
-    return keys.end_many(endings, now=timezone.now())
+    return keys.end_rest(endings, results, now=timezone.now())
 
 
 def _extend_holds(charges: list[int]) -> None:

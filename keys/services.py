@@ -30,6 +30,7 @@ from keys.books.services.hold import (
     hold,
     hold_as_guest,
     hold_many,
+    holding,
 )
 from keys.books.services.import_books import (
     IMPORTED_CHARGE,
@@ -72,6 +73,8 @@ from keys.books.services.settle import (
     Settlement,
     SettlementResult,
     end_many,
+    end_plain,
+    end_rest,
     release,
     settle,
     settle_many,
@@ -79,7 +82,7 @@ from keys.books.services.settle import (
 from keys.books.services.slots import add_slots, free_slot, note_slot_refusal, take_slot
 from keys.books.services.usage import Usage
 from keys.books.sql.hold import HoldResult
-from keys.database import plan_for_calls
+from keys.database import SETTINGS_FOR_CALLS, plan_for_calls
 from keys.identity.services.agents import (
     ROOT_COST_CENTRE,
     create_agent_without_limits,
@@ -183,6 +186,8 @@ __all__ = [
     "enable_agent",
     "end_grant",
     "end_many",
+    "end_plain",
+    "end_rest",
     "expire_allocations",
     "expire_charges",
     "extend",
@@ -196,6 +201,7 @@ __all__ = [
     "hold",
     "hold_as_guest",
     "hold_many",
+    "holding",
     "import_books",
     "issue_token",
     "KeyFinding",
@@ -216,6 +222,7 @@ __all__ = [
     "open_windows",
     "partition_charges",
     "plan_for_calls",
+    "SETTINGS_FOR_CALLS",
     "record_ended_grants",
     "refresh_catalogue",
     "propose_retention",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from django.db import transaction
 
-from common.statements import RowT, Statement, fetch, fetch_together
+from common.statements import RowT, Statement, Step, fetch, fetch_together
 from keys.books import sql
 from keys.books.sql.locks import LockedRow
 from keys.limits.services.windows import open_windows
@@ -89,16 +89,28 @@ def fetch_under_lock(
     rolls the transaction back.
     """
     _, windows, answer = fetch_together(
-        *_lock_statements(allocations, scopes, now), (statement, parameters)
+        *under_lock(statement, parameters, allocations=allocations, scopes=scopes, now=now)
     )
     if (at := _books_of(windows, now).at) != now:
         raise LaterWindow(at)
     return answer
 
 
+def under_lock(
+    statement: Statement[Any],
+    parameters: dict[str, Any],
+    *,
+    allocations: Iterable[int],
+    scopes: Iterable[str],
+    now: datetime,
+) -> tuple[Step, ...]:
+    """The statements that lock as `lock` does, and one that runs under it."""
+    return (*_lock_statements(allocations, scopes, now), (statement, parameters))
+
+
 def _lock_statements(
     allocations: Iterable[int], scopes: Iterable[str], now: datetime
-) -> list[tuple[Statement[Any], dict[str, Any]]]:
+) -> list[Step]:
     which = {"allocations": list(allocations), "scopes": list(scopes), "now": now}
     return [
         (sql.JOIN, {"books_lock": sql.BOOKS_LOCK}),

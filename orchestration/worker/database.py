@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connection
@@ -23,7 +24,10 @@ class Database:
 
     def __init__(self) -> None:
         self._threads = Threads(_THREADS)
-        self._finishes = Batches[AttemptOutcome, bool](_finish, threads=1)
+        self._finishing = Threads(1)
+        self._finishes = Batches[AttemptOutcome, bool](
+            partial(self._finishing.run, _finish), at_once=1
+        )
         self._retry = DatabaseRetry(logger)
 
     async def run(self, service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
@@ -36,7 +40,8 @@ class Database:
 
     async def close(self) -> None:
         """Wait until the threads have finished what they started, then end them."""
-        for threads in (self._finishes, self._threads):
+        await self._finishes.finish()
+        for threads in (self._finishing, self._threads):
             await asyncio.to_thread(threads.close)
 
 

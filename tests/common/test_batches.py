@@ -1,7 +1,6 @@
 """One call of a batch must not harm the others, and none may be forgotten."""
 
 import asyncio
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,13 +15,13 @@ from tests.threads import wait_until
 
 
 def test_what_one_item_breaks_is_raised_only_where_it_was_asked_for():
-    def work(items):
+    async def work(items):
         if "bad" in items:
             raise ValueError("bad")
         return [item.upper() for item in items]
 
     async def ask():
-        batches = Batches(work, threads=1)
+        batches = Batches(work, at_once=1)
         asked = [batches.do(item) for item in ("a", "bad", "b")]
         return await asyncio.gather(*asked, return_exceptions=True)
 
@@ -34,12 +33,12 @@ def test_what_one_item_breaks_is_raised_only_where_it_was_asked_for():
 def test_a_database_that_is_away_is_not_asked_for_each_of_them():
     tried = []
 
-    def work(items):
+    async def work(items):
         tried.append(items)
         raise OperationalError("away")
 
     async def ask():
-        batches = Batches(work, threads=1)
+        batches = Batches(work, at_once=1)
         return await asyncio.gather(*map(batches.do, range(5)), return_exceptions=True)
 
     assert {type(answer) for answer in asyncio.run(ask())} == {OperationalError}
@@ -47,18 +46,18 @@ def test_a_database_that_is_away_is_not_asked_for_each_of_them():
 
 
 def test_an_item_whose_caller_left_is_not_started_or_its_answer_is_discarded():
-    begun, go, done, discarded = threading.Event(), threading.Event(), [], []
+    begun, go, done, discarded = asyncio.Event(), asyncio.Event(), [], []
 
-    def work(items):
+    async def work(items):
         begun.set()
-        go.wait(20)
+        await go.wait()
         done.extend(items)
         return items
 
     async def ask():
-        batches = Batches(work, threads=1, discard=discarded.append)
+        batches = Batches(work, at_once=1, discard=discarded.append)
         first = asyncio.create_task(batches.do("first"))
-        await asyncio.to_thread(begun.wait, 20)
+        await begun.wait()
         second = asyncio.create_task(batches.do("second"))
         third = asyncio.create_task(batches.do("third"))
         await asyncio.sleep(0)

@@ -6,11 +6,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from common.refusal import Refusal
-from common.statements import fetch, instance
+from common.statements import Step, Work, fetch, fetch_together, instance, run
 from keys.books import sql, transactions
 from keys.books.sql.hold import HoldResult, HoldRow
 from keys.books.sql.locks import LockedRow
@@ -103,10 +102,17 @@ def _charge(allocation_id: int, idempotency_key: str) -> Charge:
 def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResult | Refusal]:
     """Hold tokens for many calls at once. Returns a result or a refusal for each, in their order.
 
-    Runs one statement, which is its own transaction, and more statements if calls of the batch
-    depend on what earlier ones leave. Returned refusals: those of `hold`, and HeldBefore,
-    BudgetInFlight, KeyChanged, KeyCannotServe, KeyFrozen. Raises WrongValue for a number of tokens
-    below zero.
+    Returned refusals: those of `hold`, and HeldBefore, BudgetInFlight, KeyChanged, KeyCannotServe,
+    KeyFrozen. Raises WrongValue for a number of tokens below zero.
+    """
+    return run(holding(wanted, now=now))
+
+
+def holding(wanted: Iterable[HoldRequest], *, now: datetime) -> Work[list[HoldResult | Refusal]]:
+    """The work of `hold_many`.
+
+    One statement, which is its own transaction, and more statements if calls of the batch depend on
+    what earlier ones leave.
     """
     wanted = list(wanted)
     if any(not 0 <= one.least <= one.most for one in wanted):
@@ -114,14 +120,16 @@ def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResul
             "Use zero or more tokens for a hold, with a maximum that is not below the minimum.",
             field="tokens",
         )
-    if len(wanted) == 1 and not wanted[0].guest and (held := _hold_one(wanted[0], now=now)):
-        return [held]
+    if len(wanted) == 1 and not wanted[0].guest:
+        [held] = yield (_hold_one(wanted[0], now=now),)
+        if held:
+            return held
     answers: dict[int, HoldResult | Refusal] = {}
     paced: dict[int, str] = {}
     waiting = set(range(len(wanted)))
     doubtful = {n for n in waiting if not wanted[n].fresh}
     while waiting:
-        rows = _set_aside({n: wanted[n] for n in sorted(waiting)}, now=now)
+        [rows] = yield (_set_aside({n: wanted[n] for n in sorted(waiting)}, now=now),)
         answers |= _answers(rows, wanted)
         # While this waited for a lock, the same request may have held the tokens: try once more.
         refused = {row.n for row in rows if row.outcome in _MAY_BE_EARLIER} & doubtful
@@ -129,7 +137,9 @@ def hold_many(wanted: Iterable[HoldRequest], *, now: datetime) -> list[HoldResul
         waiting = {row.n for row in rows if row.outcome == "again"} | refused
         paced |= {row.n: row.api_key for row in rows if row.outcome == "paced"}
     while paced:
-        rows = _set_aside_in_pace({n: wanted[n] for n in paced}, set(paced.values()), now=now)
+        # A separate statement: the next one sees every place that was taken while it waited.
+        pace: Step = (sql.PACE, {"keys": list(set(paced.values()))})
+        _, rows = yield pace, _set_aside({n: wanted[n] for n in paced}, now=now, paced=True)
         answers |= _answers(rows, wanted, in_pace=True)
         paced = {row.n: row.api_key for row in rows if row.outcome == "again"}
     return [answers[n] for n in range(len(wanted))]
@@ -159,7 +169,7 @@ def _try_as_guest(request: HoldRequest, *, now: datetime) -> HoldResult | Refusa
     if room < request.least:
         return KeyFull(key_id=request.api_key)
     request = request._replace(most=min(request.most, room))
-    [row] = _set_aside({0: request}, now=now, paced=True)
+    [[row]] = fetch_together(_set_aside({0: request}, now=now, paced=True))
     answer = _answers([row], [request], in_pace=True).get(0) or KeyChanged(key_id=request.api_key)
     if isinstance(answer, HoldResult):
         transactions.move({scope: (answer.tokens, answer.cost)})
@@ -183,48 +193,38 @@ def extend_holds(charges: Iterable[int], *, ttl_seconds: int, now: datetime) -> 
     fetch(sql.EXTEND_HOLDS, charges=list(charges), until=until)
 
 
-def _hold_one(one: HoldRequest, *, now: datetime) -> HoldResult | None:
-    """Hold for a single call in the common case; None when `_set_aside` must decide."""
-    held = fetch(
+def _hold_one(one: HoldRequest, *, now: datetime) -> Step:
+    """Hold for a single call in the common case; without a row `_set_aside` must decide."""
+    return (
         sql.HOLD_ONE,
-        allocation=one.allocation_id,
-        least=one.least,
-        most=one.most,
-        patient=one.patient,
-        api_key=one.api_key,
-        idempotency_key=one.idempotency_key,
-        digest=one.request_digest,
-        model=one.model,
-        asked_model=one.asked_model,
-        price=one.price_id,
-        token_cost=one.token_cost,
-        call_cost=one.call_cost,
-        route=one.route,
-        wire_format=one.wire_format,
-        now=now,
-        until=_until(one, now),
+        {
+            "allocation": one.allocation_id,
+            "least": one.least,
+            "most": one.most,
+            "patient": one.patient,
+            "api_key": one.api_key,
+            "idempotency_key": one.idempotency_key,
+            "digest": one.request_digest,
+            "model": one.model,
+            "asked_model": one.asked_model,
+            "price": one.price_id,
+            "token_cost": one.token_cost,
+            "call_cost": one.call_cost,
+            "route": one.route,
+            "wire_format": one.wire_format,
+            "now": now,
+            "until": _until(one, now),
+        },
     )
-    return held[0] if held else None
 
 
 def _until(one: HoldRequest, now: datetime) -> datetime:
     return now + timedelta(seconds=one.ttl_seconds or settings.HOLD_SECONDS)
 
 
-def _set_aside(
-    wanted: dict[int, HoldRequest], *, now: datetime, paced: bool = False
-) -> list[HoldRow]:
+def _set_aside(wanted: dict[int, HoldRequest], *, now: datetime, paced: bool = False) -> Step:
     given = Jsonb([_as_json(n, one, now) for n, one in wanted.items()])
-    return fetch(sql.HOLD, holds=given, now=now, paced=paced)
-
-
-@transaction.atomic(durable=True)
-def _set_aside_in_pace(
-    wanted: dict[int, HoldRequest], keys: set[str], *, now: datetime
-) -> list[HoldRow]:
-    # A separate statement: the next one sees every place that was taken while this one waited.
-    fetch(sql.PACE, keys=list(keys))
-    return _set_aside(wanted, now=now, paced=True)
+    return sql.HOLD, {"holds": given, "now": now, "paced": paced}
 
 
 def _as_json(n: int, one: HoldRequest, now: datetime) -> dict[str, object]:

@@ -7,17 +7,20 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+from django.db import DatabaseError, connection
 from psycopg.types.json import Jsonb
 
+from common.statements import Work, run
 from keys.books import sql, transactions
 from keys.books.queries.charges import figures
 from keys.books.services import after_settlement
 from keys.books.services.adjust import adjust_charge
 from keys.books.services.usage import NOTHING, Usage
+from keys.books.sql.hold import HoldResult
 from keys.books.sql.spend import Spent
 from keys.models import Allocation, Charge
 from keys.refusals import AdjustmentRefused, ChargeEnded, WrongValue
-from keys.supply.queries.prices import price_of
+from keys.supply.queries.prices import is_price_remembered, price_of
 from security.actor import Actor
 
 _STATUSES = Charge.Status
@@ -102,23 +105,81 @@ def settle_many(endings: Iterable[Settlement], *, now: datetime) -> int:
 
 
 def end_many(endings: Iterable[Settlement], *, now: datetime) -> list[SettlementResult]:
-    """End a batch of held charges in one transaction; the result of each, in the order
-    given.
+    """End a batch of held charges; the result of each, in the order given.
 
     Of several endings of one charge the first counts. Refusals: WrongValue, and nothing ends.
     """
     endings = list(endings)
-    given: dict[int, dict[str, Any]] = {}
-    for ending in endings:
-        if ending.charge.pk not in given:
-            given[ending.charge.pk] = _row(ending, now=now)
-    if not endings:
-        return []
-    spent = _end(endings, Jsonb(list(given.values()), dumps=msgspec.json.encode), now=now)
+    if connection.in_atomic_block:
+        return end_with_consequences(endings, now=now)
+    return end_rest(endings, run(end_plain(endings, now=now)), now=now)
+
+
+def end_plain(endings: list[Settlement], *, now: datetime) -> Work[list[SettlementResult | None]]:
+    """End those charges whose end has no consequences, in one round trip, which is a transaction.
+
+    None for each of the others: `end_rest` ends it. Refusals: WrongValue, and nothing ends.
+    """
+    plain = [ending for ending in endings if _may_be_plain(ending)]
+    if not plain:
+        return [None] * len(endings)
+    given = _given(plain, now=now)
+    try:
+        *_, spent = yield transactions.under_lock(
+            sql.END_PLAIN,
+            {"endings": _as_json(given), "at": now},
+            allocations={ending.charge.allocation_id for ending in plain},
+            scopes={f"key:{ending.charge.api_key_id}" for ending in plain},
+            now=now,
+        )
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", None) != sql.NOT_PLAIN:
+            raise
+        spent = []
+    return _results(endings, given, spent)
+
+
+def _may_be_plain(ending: Settlement) -> bool:
+    """Whether it is worth a try: nothing that can be seen here says that something follows."""
+    charge, tokens = ending.charge, ending.usage.tokens
+    is_at_end = isinstance(charge, HoldResult) and (
+        tokens > charge.tokens or (charge.left <= 0 and tokens == charge.tokens)
+    )
+    is_known = ending.status != _STATUSES.EXPIRED and is_price_remembered(charge.price_id)
+    return is_known and not is_at_end
+
+
+def end_rest(
+    endings: list[Settlement], results: list[SettlementResult | None], *, now: datetime
+) -> list[SettlementResult]:
+    """End the charges that `end_plain` has left; the results of all."""
+    rest = [ending for ending, result in zip(endings, results, strict=True) if result is None]
+    ended = iter(end_with_consequences(rest, now=now) if rest else [])
+    return [result or next(ended) for result in results]
+
+
+def end_with_consequences(endings: list[Settlement], *, now: datetime) -> list[SettlementResult]:
+    """End a batch of held charges in one transaction, with all that follows from it: alerts, closed
+    allocations, exhausted keys; then rotations. Refusals: WrongValue, and nothing ends."""
+    given = _given(endings, now=now)
+    spent = _end(endings, _as_json(given), now=now)
     after_settlement.rotate_crossed(spent, now=now)
     left_over = given.keys() - {pk for row in spent for pk in row.charges}
     late = _adjust_late(left_over, endings, given, now=now) if left_over else set()
     return _outcomes(endings, given, spent, late)
+
+
+def _given(endings: list[Settlement], *, now: datetime) -> dict[int, dict[str, Any]]:
+    """The endings by charge, as `sql.END` takes them. Refusals: WrongValue."""
+    given: dict[int, dict[str, Any]] = {}
+    for ending in endings:
+        if ending.charge.pk not in given:
+            given[ending.charge.pk] = _row(ending, now=now)
+    return given
+
+
+def _as_json(given: dict[int, dict[str, Any]]) -> Jsonb:
+    return Jsonb(list(given.values()), dumps=msgspec.json.encode)
 
 
 @transactions.in_books
@@ -187,19 +248,35 @@ def _outcomes(
     spent: list[Spent],
     late: set[int],
 ) -> list[SettlementResult]:
-    after = {row.id: row for row in spent}
-    ended = {pk for row in spent for pk in row.charges}
-    before = _earlier_outcomes(given.keys() - ended)
-    open_yet = ended | late
+    results = _results(endings, given, spent)
+    before = _earlier_outcomes(given.keys() - {pk for row in spent for pk in row.charges})
     outcomes = []
+    for ending, result in zip(endings, results, strict=True):
+        if result is None:
+            pk = ending.charge.pk
+            result = before[pk]._replace(ended=pk in late)
+            late = late - {pk}
+        outcomes.append(result)
+    return outcomes
+
+
+def _results(
+    endings: list[Settlement], given: dict[int, dict[str, Any]], spent: list[Spent]
+) -> list[SettlementResult | None]:
+    """The result of each ending; None if the statement ended no such charge."""
+    after = {row.id: row for row in spent}
+    open_yet = {pk for row in spent for pk in row.charges}
+    ended = frozenset(open_yet)
+    results: list[SettlementResult | None] = []
     for ending in endings:
         pk = ending.charge.pk
-        if pk in ended:
-            row = after[ending.charge.allocation_id]
-            before[pk] = SettlementResult(False, given[pk]["cost"], row.left, row.used)
-        outcomes.append(before[pk]._replace(ended=pk in open_yet))
+        if pk not in ended:
+            results.append(None)
+            continue
+        row = after[ending.charge.allocation_id]
+        results.append(SettlementResult(pk in open_yet, given[pk]["cost"], row.left, row.used))
         open_yet.discard(pk)
-    return outcomes
+    return results
 
 
 def _earlier_outcomes(charges: Collection[int]) -> dict[int, SettlementResult]:

@@ -31,7 +31,7 @@ from keys.books.sql.partitions import COUNTED_FROM, DROPPED, IS_OPEN, LOCK_CLOSE
 from keys.books.sql.past_usage import COUNT_IN_WINDOWS, RESERVE_ALLOCATIONS
 from keys.books.sql.report_usage import CHARGE, RECORD, REPORTED
 from keys.books.sql.rotate import COMMITTED, MOVE
-from keys.books.sql.settle import END
+from keys.books.sql.settle import END, END_PLAIN, NOT_PLAIN
 from keys.books.sql.slices import COUNT_CHARGES
 from keys.books.sql.slots import LOCK_ALLOCATION, TAKE_SLOT
 from keys.books.sql.usage_mark import USAGE_MARK
@@ -53,6 +53,7 @@ __all__ = [
     "DROPPED",
     "DUE",
     "END",
+    "END_PLAIN",
     "EXTEND_HOLDS",
     "FREEZE_CHANNEL",
     "FREEZE_LOCK",
@@ -68,6 +69,7 @@ __all__ = [
     "LOCK_ROLLUP",
     "LOOK",
     "MOVE",
+    "NOT_PLAIN",
     "PACE",
     "RECORD",
     "REPORTED",

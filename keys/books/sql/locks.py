@@ -47,7 +47,7 @@ LOCK = Statement(
     -- The open windows of these scopes, locked second.
     windows AS MATERIALIZED (
         SELECT * FROM keys_window
-         WHERE scope IN (SELECT scope FROM scopes) AND closed_at IS NULL
+         WHERE scope = ANY(ARRAY(SELECT scope FROM scopes)) AND closed_at IS NULL
          ORDER BY id FOR NO KEY UPDATE
     )
     SELECT w.id, w.scope, w.unit, w.amount, w.used, w.committed,

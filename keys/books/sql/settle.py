@@ -2,11 +2,11 @@
 
 from common.statements import Statement
 from keys.books.sql.slices import change, usage_of
-from keys.books.sql.spend import SPEND, Spent
+from keys.books.sql.spend import PLAIN_ONLY, SPEND, Spent
 
 # Settle, release or expire held charges (a list of objects): the rest of each hold goes back. Under
 # LOCK, so none of the rows can change during the statement.
-END = Statement(
+_END = (
     f"""
     -- How each charge ends.
     WITH given AS (
@@ -75,6 +75,10 @@ END = Statement(
           FROM ended e WHERE l.charge_id = e.id AND l.expires_at > %(at)s
     ),
     """  # noqa: S608 - a constant
-    + SPEND,
-    Spent,
+    + SPEND
 )
+END = Statement(_END, Spent)
+# The same if nothing follows from it; otherwise it raises NOT_PLAIN and changes nothing.
+END_PLAIN = Statement(_END + PLAIN_ONLY, Spent)
+# The SQLSTATE of `keys_not_plain()`.
+NOT_PLAIN = "BU001"

@@ -136,10 +136,20 @@ SPEND = f"""
           FROM moves m
          WHERE w.scope = m.scope AND w.closed_at IS NULL
         RETURNING w.id, w.scope, w.used >= w.amount AS full,
-                  w.used >= w.next_threshold AS warned
+                  w.used >= w.next_threshold AS warned,
+                  w.ends_at <= %(at)s::timestamptz OR w.starts_at > %(at)s::timestamptz AS elsewhen
     )
     {_SPENT}
 """  # noqa: S608 - constants
+# After SPEND: fails, and with it the transaction, if anything follows from what ended
+# (`after_settlement.follow`), or if `at` is not in the period of a window. A condition and not a
+# column, so that the rows are the same.
+PLAIN_ONLY = """
+     WHERE CASE WHEN crossed OR used >= allocated OR overrun OR expired IS NOT NULL
+                     OR (SELECT bool_or("full" AND scope LIKE 'key:%%' OR warned OR elsewhen)
+                           FROM counted)
+                THEN keys_not_plain() ELSE true END
+"""
 # The same for one charge that costs more or less than before, and was settled at the `settled_at`
 # of `ended`: it also changes the windows that have closed since.
 SPEND_EARLIER = f"""

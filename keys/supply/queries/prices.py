@@ -1,11 +1,21 @@
 """Lines of the price book."""
 
-from functools import lru_cache
-
 from keys.models import Price
 
+_REMEMBERED_MAX = 10_000
+_remembered: dict[int, Price] = {}
 
-@lru_cache(maxsize=10_000)
+
 def price_of(price_id: int) -> Price:
     """A line of the price book; kept in memory, since lines are never changed."""
-    return Price.objects.get(pk=price_id)
+    price = _remembered.get(price_id)
+    if price is None:
+        if len(_remembered) >= _REMEMBERED_MAX:
+            _remembered.clear()
+        price = _remembered[price_id] = Price.objects.get(pk=price_id)
+    return price
+
+
+def is_price_remembered(price_id: int) -> bool:
+    """Whether `price_of` needs no database."""
+    return price_id in _remembered
