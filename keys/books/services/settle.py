@@ -100,7 +100,7 @@ def release(*, charge: Charge, now: datetime) -> int:
 
 
 def settle_many(endings: Iterable[Settlement], *, now: datetime) -> int:
-    """End a batch of held charges in one transaction; returns how many. Refusals: WrongValue."""
+    """End a batch of held charges; returns how many. Refusals: WrongValue, and nothing ends."""
     return sum(each.ended for each in end_many(endings, now=now))
 
 
@@ -120,6 +120,8 @@ def end_plain(endings: list[Settlement], *, now: datetime) -> Work[list[Settleme
 
     None for each of the others: `end_rest` ends it. Refusals: WrongValue, and nothing ends.
     """
+    for ending in endings:
+        ending.usage.check()
     plain = [ending for ending in endings if _may_be_plain(ending)]
     if not plain:
         return [None] * len(endings)
