@@ -276,9 +276,13 @@ class Charge(models.Model):
         PROVIDER = "provider", "as the provider reported"
         ESTIMATED = "estimated", "estimated, because the provider reported nothing"
 
-    allocation = models.ForeignKey(Allocation, models.PROTECT, related_name="charges")
-    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="charges")
-    price = models.ForeignKey(Price, models.PROTECT, related_name="+")
+    # Without indexes of their own: each call would write to each of them twice. Charges are found by
+    # allocation through the idempotency key, and by API key through what is settled.
+    allocation = models.ForeignKey(
+        Allocation, models.PROTECT, related_name="charges", db_index=False
+    )
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="charges", db_index=False)
+    price = models.ForeignKey(Price, models.PROTECT, related_name="+", db_index=False)
     model = models.CharField(max_length=200, blank=True)
     asked_model = models.CharField(
         max_length=200,
