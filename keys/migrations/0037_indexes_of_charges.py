@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("keys", "0034_plain_settlements"),
+        ("keys", "0036_plain_settlements"),
     ]
 
     operations = [

@@ -13,6 +13,6 @@ $$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("keys", "0033_carry_over_of_limits")]
+    dependencies = [("keys", "0035_hidden_keys")]
 
     operations = [migrations.RunSQL(NOT_PLAIN, "DROP FUNCTION keys_not_plain()")]
