@@ -21,6 +21,11 @@ from psycopg.pq.abc import PGconn, PGresult
 from common.database_retry import DATABASE_AWAY
 from common.statements import ResultT, Statement, Step, Work
 
+# Set PostgreSQL's settings for a connection: lists of names and of values.
+SET = """
+    SELECT set_config(name, value, false)
+      FROM unnest(%s::text[], %s::text[]) AS settings(name, value)
+"""
 _Key = tuple[bytes, tuple[int, ...]]
 
 
@@ -97,11 +102,7 @@ class _Connection:
         parameters.pop("cursor_factory", None)
         with _django_errors():
             raw: AsyncConnection[Any] = await AsyncConnection.connect(**parameters, autocommit=True)
-            await raw.execute(
-                "SELECT set_config(name, value, false) "
-                "FROM unnest(%s::text[], %s::text[]) AS settings(name, value)",
-                [list(self._settings), list(self._settings.values())],
-            )
+            await raw.execute(SET, [list(self._settings), list(self._settings.values())])
             raw.pgconn.enter_pipeline_mode()
         return raw
 

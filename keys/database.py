@@ -4,7 +4,7 @@ import threading
 
 from django.db import connection
 
-from common.statements import NoRow, Statement, fetch
+from common.loop_connections import SET
 
 # PostgreSQL's planner assumes the size that a table had when it was last analysed. So it would scan
 # a table as a whole, or a whole index to join it, that is far larger by the time the plan is used:
@@ -17,13 +17,6 @@ SETTINGS_FOR_CALLS = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
-SET = Statement(
-    """
-    SELECT set_config(name, value, false)
-      FROM unnest(%(names)s::text[], %(values)s::text[]) AS settings(name, value)
-    """,
-    NoRow,
-)
 _planned = threading.local()
 
 
@@ -34,5 +27,6 @@ def plan_for_calls() -> None:
     """
     connection.ensure_connection()
     if getattr(_planned, "connection", None) is not connection.connection:
-        fetch(SET, names=list(SETTINGS_FOR_CALLS), values=list(SETTINGS_FOR_CALLS.values()))
+        with connection.cursor() as cursor:
+            cursor.execute(SET, [list(SETTINGS_FOR_CALLS), list(SETTINGS_FOR_CALLS.values())])
         _planned.connection = connection.connection

@@ -276,8 +276,8 @@ class Charge(models.Model):
         PROVIDER = "provider", "as the provider reported"
         ESTIMATED = "estimated", "estimated, because the provider reported nothing"
 
-    # Without indexes of their own: each call would write to each of them twice. Charges are found by
-    # allocation through the idempotency key, and by API key through what is settled.
+    # Without indexes of their own: each call would write to each of them twice. An allocation's
+    # charges are found through the idempotency key, an API key's through what is settled.
     allocation = models.ForeignKey(
         Allocation, models.PROTECT, related_name="charges", db_index=False
     )
