@@ -67,6 +67,7 @@ links.register(
         "access_review": Page("dashboard:access-review", {"open": "open"}),
         "reports": Page("dashboard:reports"),
         "focus_file": Page("dashboard:focus"),
+        "forecasts": Page("dashboard:forecasts"),
         "books_check": Page("dashboard:books-check"),
         "months": Page("dashboard:month-closes"),
         "month": Page("dashboard:month-close"),

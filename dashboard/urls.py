@@ -19,6 +19,7 @@ from dashboard.views.cost_shares import cost_shares
 from dashboard.views.date_notes import add_note, delete_note
 from dashboard.views.export_files import export_content, export_file
 from dashboard.views.focus import focus
+from dashboard.views.forecasts import forecasts
 from dashboard.views.live import live
 from dashboard.views.me import me
 from dashboard.views.month_closes import month_close, month_closes
@@ -103,6 +104,7 @@ urlpatterns = [
     path("reports/notes/<int:pk>/deletion", delete_note, name="delete-note"),
     path("reports/files/<int:pk>", export_file, name="export-file"),
     path("reports/files/<int:pk>/content", export_content, name="export-content"),
+    path("reports/forecasts", forecasts, name="forecasts"),
     path("tasks", tasks, name="tasks"),
     path("tasks/<int:pk>", task, name="task"),
     path("tasks/parts/<int:pk>", sub_task, name="sub-task"),

@@ -178,6 +178,10 @@ RULES: dict[str, Rows] = {
     "treasury.balancesnapshot": nothing,
     "treasury.expiringcredit": nothing,
     "treasury.spendcap": nothing,
+    # What was learned is of all; what came of it is of a cost centre.
+    "prediction.forecastmodel": everything,
+    "prediction.settledwork": through("cost_centre"),
+    "prediction.centreforecast": through("cost_centre"),
     # No page lists them.
     "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.

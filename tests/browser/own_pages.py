@@ -39,6 +39,11 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
     "dashboard:treasury": ("/treasury", "/treasury?act=payee"),
     "dashboard:rails": ("/treasury/rails", "/treasury/rails?act=connect-stripe"),
+    "dashboard:forecasts": (
+        "/reports/forecasts",
+        "/reports/forecasts?act=use",
+        "/reports/forecasts?act=share",
+    ),
     "dashboard:reconciliation": (
         "/treasury/reconciliation",
         "/treasury/reconciliation?act=import",
