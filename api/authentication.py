@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from keys import services as keys
 from keys.identity.queries.credentials import Bearer, bearer_of
 
-READ, SPEND, OPERATE = "read", "spend", "operate"
+READ, SPEND, OPERATE, FINANCE = "read", "spend", "operate", "finance"
 
 
 class BearerTokens(BaseAuthentication):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import OPERATE, READ, SPEND
+from api.authentication import FINANCE, OPERATE, READ, SPEND
 from api.base import ApiView, serialize
 from api.fields import Usd
 from keys.books.queries.pages import Meter
@@ -74,7 +74,7 @@ class WorkOutput(serializers.Serializer):
 class MeView(ApiView):
     """`/api/v1/me`."""
 
-    scopes = {"GET": (READ, SPEND, OPERATE)}
+    scopes = {"GET": (READ, SPEND, OPERATE, FINANCE)}
 
     class Output(serializers.Serializer):
         """The agent of the token, and what it may still spend."""
@@ -85,7 +85,7 @@ class MeView(ApiView):
         )
         scopes = serializers.ListField(
             child=serializers.ChoiceField(AgentToken.Scope.choices),
-            help_text="The scopes of the token: `spend`, `read` or `operate`.",
+            help_text="The scopes of the token: `spend`, `read`, `operate` or `finance`.",
         )
         token = serializers.CharField(
             help_text="The public part of the token, which identifies it without its secret."

@@ -24,6 +24,7 @@ from api import (
     sub_tasks,
     task_actions,
     tasks,
+    treasury,
     usage,
     usage_reports,
 )
@@ -72,6 +73,10 @@ urlpatterns = [
     path("v1/freezes/<int:freeze_id>/thaw", freezes.ThawView.as_view()),
     path("v1/history", history.HistoryView.as_view()),
     path("v1/usage", usage.UsageView.as_view()),
+    path("v1/treasury/accounts", treasury.AccountListView.as_view()),
+    path("v1/treasury/transfers", treasury.TransferListView.as_view()),
+    path("v1/treasury/purchases", treasury.PurchaseListView.as_view()),
+    path("v1/treasury/credit", treasury.CreditView.as_view()),
     path("v1/schema", schema_views.SchemaView.as_view(), name="schema"),
     path("v1/docs", schema_views.DocsView.as_view()),
     re_path("", not_found.NotFoundView.as_view()),

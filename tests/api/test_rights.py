@@ -34,8 +34,9 @@ FIELDS = {
     "/freezes/{freeze_id}/thaw": {"reason": "test"},
 }
 READ, SPEND, OPERATE = ("read", "operate"), ("spend",), ("operate",)
+FINANCE = ("finance",)
 SCOPES = {
-    ("GET", "/me"): ("read", "spend", "operate"),
+    ("GET", "/me"): ("read", "spend", "operate", "finance"),
     ("GET", "/budget-requests"): ("read", "spend", "operate"),
     ("GET", "/budget-requests/{approval_id}"): ("read", "spend", "operate"),
     ("POST", "/estimates"): ("read", "spend"),
@@ -47,6 +48,10 @@ SCOPES = {
     ("POST", "/tasks/{task_id}/approval"): OPERATE,
     ("POST", "/findings"): ("spend", "operate"),
     ("GET", "/freezes"): OPERATE,
+    ("GET", "/treasury/accounts"): FINANCE,
+    ("GET", "/treasury/transfers"): FINANCE,
+    ("GET", "/treasury/purchases"): FINANCE,
+    ("GET", "/treasury/credit"): FINANCE,
     ("POST", "/freezes"): OPERATE,
     ("POST", "/freezes/{freeze_id}/thaw"): OPERATE,
 }
@@ -150,7 +155,7 @@ def test_an_operator_changes_no_session_and_no_task_of_others(rows):
             assert send(operator, method, route, rows)[0] == 404, route
 
 
-@pytest.mark.parametrize("scope", ["read", "spend", "operate"])
+@pytest.mark.parametrize("scope", ["read", "spend", "operate", "finance"])
 def test_a_scope_gives_its_own_operations_only(rows, scope):
     caller = Caller(token_of("ada", scope))
     for method, route in routes():

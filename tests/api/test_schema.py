@@ -44,6 +44,10 @@ PATHS = {
     "/api/v1/alerts/{alert_id}/snooze": {"post"},
     "/api/v1/history": {"get"},
     "/api/v1/usage": {"get"},
+    "/api/v1/treasury/accounts": {"get"},
+    "/api/v1/treasury/transfers": {"get"},
+    "/api/v1/treasury/purchases": {"get"},
+    "/api/v1/treasury/credit": {"get"},
 }
 
 

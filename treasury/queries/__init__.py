@@ -4,6 +4,13 @@ from treasury.queries.balances import balance
 from treasury.queries.consumption import credits
 from treasury.queries.credit import dry_run, effective_credit, runway
 from treasury.queries.ledger_check import ledger_check
+from treasury.queries.pages import (
+    TransferFilter,
+    account_page,
+    credit_list,
+    purchase_page,
+    transfer_page,
+)
 from treasury.queries.purchases import due_purchases
 from treasury.queries.rail_events import due_collections, events_to_read
 from treasury.queries.rails import RailKind, rail_kind, rail_kinds, rejected_webhooks
@@ -11,7 +18,10 @@ from treasury.queries.reconciliation import open_differences
 
 __all__ = [
     "RailKind",
+    "TransferFilter",
+    "account_page",
     "balance",
+    "credit_list",
     "credits",
     "dry_run",
     "due_collections",
@@ -20,8 +30,10 @@ __all__ = [
     "events_to_read",
     "ledger_check",
     "open_differences",
+    "purchase_page",
     "rail_kind",
     "rail_kinds",
     "rejected_webhooks",
     "runway",
+    "transfer_page",
 ]

@@ -211,6 +211,7 @@ class AgentToken(models.Model):
         SPEND = "spend", "allocate, report usage, rotate and complete"
         READ = "read", "read its own allocations, usage and history"
         OPERATE = "operate", "read every agent's rows and handle alerts"
+        FINANCE = "finance", "read the organisation's money: accounts, transfers, purchases, credit"
 
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="tokens")
     prefix = models.CharField(
