@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Self
+from uuid import UUID
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -123,14 +124,52 @@ class RouteRecipient(models.Model):
         return self.role or str(self.person)
 
 
-class EscalationStep(models.Model):
+def _whom() -> Q:
+    """The condition: a channel, those who hold a role, or a person, and only one of them."""
+    return (
+        Q(channel__isnull=False, role="", person=None)
+        | Q(~Q(role=""), channel=None, person=None)
+        | Q(channel=None, role="", person__isnull=False)
+    )
+
+
+class StepTarget(models.Model):
+    """Whom a step tells: a channel, or by e-mail those who hold a role, or one person.
+
+    Of the persons, those who see the cost centre of the alert are told.
+    """
+
+    channel = models.ForeignKey(Channel, models.CASCADE, null=True, related_name="+")
+    role = models.CharField(max_length=150, blank=True, default="", db_default="")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+"
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def target(self) -> UUID | str:
+        """The id of the channel, `role:finance` or `person:7`, as the terms of a route have it."""
+        if self.role:
+            return f"role:{self.role}"
+        return self.channel_id or f"person:{self.person_id}"
+
+    @property
+    def target_name(self) -> str:
+        """Whom it tells, for people."""
+        if self.role:
+            return f"role {self.role}"
+        return str(self.person or (self.channel and self.channel.name))
+
+
+class EscalationStep(StepTarget):
     """Whom a route tells when nobody has acknowledged an alert so many minutes after it."""
 
     route = models.ForeignKey(Route, models.CASCADE, related_name="steps")
     after_minutes = models.PositiveIntegerField(
         validators=[MinValueValidator(1), MaxValueValidator(MINUTES_MAX)]
     )
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="+")
 
     class Meta:
         ordering = ("after_minutes",)
@@ -142,10 +181,11 @@ class EscalationStep(models.Model):
                 condition=Q(after_minutes__gte=1, after_minutes__lte=MINUTES_MAX),
                 name="escalation_step_minutes_in_range",
             ),
+            models.CheckConstraint(condition=_whom(), name="escalation_step_tells_one"),
         ]
 
     def __str__(self) -> str:
-        return f"after {self.after_minutes} minutes: {self.channel_id}"
+        return f"after {self.after_minutes} minutes: {self.target}"
 
 
 class EscalationQuerySet(models.QuerySet["Escalation"]):
@@ -158,17 +198,16 @@ class EscalationQuerySet(models.QuerySet["Escalation"]):
         return self.filter(awake, alert__status="open", done_at=None, due_at__lte=now)
 
 
-class Escalation(models.Model):
+class Escalation(StepTarget):
     """One step for one alert: it is told once, at `due_at`, if the alert is still open then.
 
     The rows are written with the alert, so a later change of the route changes none of them.
-    `done_at`: when it was told, by `notification`; or when it was dropped, because the alert was
-    resolved.
+    `done_at`: when it was told, by `notification` (to several persons: the first of theirs); or
+    when it was dropped, because the alert was resolved.
     """
 
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="escalations")
     route = models.ForeignKey(Route, models.CASCADE, related_name="+")
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="+")
     after_minutes = models.PositiveIntegerField()
     due_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
@@ -181,6 +220,7 @@ class Escalation(models.Model):
             models.UniqueConstraint(
                 fields=["alert", "route", "after_minutes"], name="escalation_once_per_step"
             ),
+            models.CheckConstraint(condition=_whom(), name="escalation_tells_one"),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(done_at=None), name="escalation_by_due"),

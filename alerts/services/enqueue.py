@@ -63,6 +63,8 @@ def _keep_steps(routes: Iterable[Route], alert: Alert, *, now: datetime) -> None
             alert=alert,
             route=route,
             channel=step.channel,
+            role=step.role,
+            person_id=step.person_id,
             after_minutes=step.after_minutes,
             due_at=routing.step_due(route, step.after_minutes, alert, zone=zone, now=now),
         )

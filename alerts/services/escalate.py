@@ -1,11 +1,12 @@
-"""Tell the next channel of an alert that nobody has acknowledged."""
+"""Tell the next channel or persons of an alert that nobody has acknowledged."""
 
 from datetime import datetime
 
 from django.db import transaction
 
-from alerts.models import Escalation
+from alerts.models import Channel, Escalation, Notification
 from alerts.services.enqueue import queue_notification
+from alerts.services.people import plans_for_step
 
 
 def escalate_due(*, now: datetime) -> int:
@@ -26,10 +27,21 @@ def _escalate(escalation_id: int, *, now: datetime) -> bool:
     if step is None:  # another run did it, or a person took the alert
         return False
     step.done_at = now
-    under_way = step.alert.notifications.unfinished().filter(channel=step.channel).first()
-    if step.channel.disabled_at is None:
-        step.notification = under_way or queue_notification(
-            channel=step.channel, alert=step.alert, now=now
-        )
+    told = _told(step, step.channel, now) if step.channel else _told_people(step, now)
+    step.notification = told[0] if told else None
     step.save(update_fields=["done_at", "notification"])
-    return step.notification is not None
+    return bool(told)
+
+
+def _told(step: Escalation, channel: Channel, now: datetime) -> list[Notification]:
+    if channel.disabled_at is not None:
+        return []
+    under_way = step.alert.notifications.unfinished().filter(channel=channel).first()
+    return [under_way or queue_notification(channel=channel, alert=step.alert, now=now)]
+
+
+def _told_people(step: Escalation, now: datetime) -> list[Notification]:
+    return [
+        queue_notification(channel=plan.channel, alert=step.alert, due_at=plan.due_at, now=now)
+        for plan in plans_for_step(step, now=now)
+    ]

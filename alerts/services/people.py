@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from alerts import kinds, recipients, routing, surroundings
 from alerts.audit_actions import Action
-from alerts.models import Alert, Channel, Notification, Route
+from alerts.models import Alert, Channel, Escalation, Notification, Route
 from alerts.models.channel import PERSON
 from alerts.refusals import NoticesInvalid
 from alerts.routing import Plan
@@ -42,6 +42,26 @@ def plans_for_people(alert: Alert, routes: Iterable[Route], *, now: datetime) ->
         _plan(channel, due[channel.person_id], alert, now=now)
         for channel in channels
         if channel.person_id and _is_wanted(channel, alert)
+    ]
+
+
+def plans_for_step(step: Escalation, *, now: datetime) -> list[Plan]:
+    """One plan for each person whom a step of an escalation tells now.
+
+    Who was told before is told again, as a channel is, unless a message is under way.
+    """
+    alert = step.alert
+    people = recipients.people().holders(
+        roles=[step.role] if step.role else [],
+        persons=[step.person_id] if step.person_id else [],
+        centres=surroundings.centres_of(alert),
+    )
+    if not people:
+        return []
+    under_way = alert.notifications.unfinished().filter(channel=OuterRef("pk"))
+    channels = _channels_of(people, now=now).exclude(Exists(under_way))
+    return [
+        _plan(each, (now, False), alert, now=now) for each in channels if _is_wanted(each, alert)
     ]
 
 

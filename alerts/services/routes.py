@@ -1,6 +1,6 @@
 """Add, change and disable routes of alerts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -19,10 +19,10 @@ from security.actor import Actor
 
 @dataclass(frozen=True, kw_only=True)
 class RouteTerms:
-    """What a route does. `steps`: minutes and the channel that is told then.
+    """What a route does. `steps`: minutes and whom it tells then.
 
-    `channels`, `persons` and the channels of `steps` are ids; `roles` are names. Persons and those
-    who hold a role get e-mail.
+    `channels` and `persons` are ids; `roles` are names. Persons and those who hold a role get
+    e-mail. A step tells a channel (its id), `role:finance` or `person:7`.
     """
 
     name: str
@@ -37,7 +37,7 @@ class RouteTerms:
     digest: str = Route.Digest.NONE
     digest_at: time | None = None
     critical_at_once: bool = True
-    steps: Sequence[tuple[int, UUID]] = ()
+    steps: Sequence[tuple[int, UUID | str]] = ()
 
     def fields(self) -> dict[str, Any]:
         """The values of the fields of the model."""
@@ -110,7 +110,7 @@ def _lock(route_id: int) -> Route:
 def _set(route: Route, terms: RouteTerms) -> None:
     if problem := _problem(terms):
         raise RouteInvalid(problem=problem)
-    wanted = {*terms.channels, *(channel for _, channel in terms.steps)}
+    wanted = {*terms.channels, *(each for _, each in terms.steps if not isinstance(each, str))}
     shared = Channel.objects.shared().filter(pk__in=wanted)
     missing = wanted - set(shared.values_list("pk", flat=True))
     if missing:
@@ -129,9 +129,17 @@ def _set(route: Route, terms: RouteTerms) -> None:
     if _steps(route) != list(terms.steps):
         route.steps.all().delete()
         EscalationStep.objects.bulk_create(
-            EscalationStep(route=route, after_minutes=minutes, channel_id=channel)
-            for minutes, channel in terms.steps
+            EscalationStep(route=route, after_minutes=minutes, **_columns(target))
+            for minutes, target in terms.steps
         )
+
+
+def _columns(target: UUID | str) -> dict[str, Any]:
+    """The columns of a step that say whom it tells."""
+    if not isinstance(target, str):
+        return {"channel_id": target}
+    kind, _, name = target.partition(":")
+    return {"role": name} if kind == "role" else {"person_id": int(name)}
 
 
 def _set_recipients(route: Route, terms: RouteTerms) -> None:
@@ -151,13 +159,15 @@ def _recipients(route: Route) -> tuple[list[str], list[int]]:
 def _problem(terms: RouteTerms) -> str:
     """Why the terms make no route; empty if they do."""
     minutes = [after for after, _ in terms.steps]
+    told = [_columns(target) for _, target in terms.steps]
+    roles = {*terms.roles, *(each["role"] for each in told if "role" in each)}
+    persons = {*terms.persons, *(each["person_id"] for each in told if "person_id" in each)}
     problems = {
         "A route needs at least one channel, role or person.": (
             not terms.channels and not terms.roles and not terms.persons
         ),
         "There is no such role or person.": (
-            bool(set(terms.roles) - set(recipients.people().role_names()))
-            or _users(terms.persons) < len(set(terms.persons))
+            bool(roles - set(recipients.people().role_names())) or _users(persons) < len(persons)
         ),
         "Quiet hours need a beginning and an end that differ.": (
             (terms.quiet_from is None) != (terms.quiet_until is None)
@@ -171,12 +181,12 @@ def _problem(terms: RouteTerms) -> str:
     return next((text for text, holds in problems.items() if holds), "")
 
 
-def _users(persons: Sequence[int]) -> int:
+def _users(persons: Collection[int]) -> int:
     return get_user_model().objects.filter(pk__in=persons).count() if persons else 0
 
 
-def _steps(route: Route) -> list[tuple[int, UUID]]:
-    return list(route.steps.order_by("after_minutes").values_list("after_minutes", "channel"))
+def _steps(route: Route) -> list[tuple[int, UUID | str]]:
+    return [(each.after_minutes, each.target) for each in route.steps.order_by("after_minutes")]
 
 
 def _values(route: Route) -> dict[str, Any]:

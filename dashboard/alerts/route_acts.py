@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib.auth.models import User
@@ -34,17 +35,32 @@ def _minutes(number: int) -> forms.IntegerField:
         required=False,
         min_value=1,
         max_value=MINUTES_MAX,
-        help_text="If nobody has acknowledged the alert so long after it was raised, the channel "
-        "below is told, once.",
+        help_text="If nobody has acknowledged the alert so long after it was raised, those chosen "
+        "below are told, once.",
     )
 
 
-def _channel(number: int) -> "forms.ModelChoiceField[Channel]":
-    return forms.ModelChoiceField(
-        Channel.objects.enabled().shared(),
-        label=f"Escalation {number}: channel",
+def _targets() -> list[tuple[str, Any]]:
+    """Whom a step can tell: shared channels, roles, and persons who have an e-mail address."""
+    channels = Channel.objects.enabled().shared()
+    people = User.objects.filter(is_active=True).exclude(email="").order_by("username")
+    return [
+        ("", "None"),
+        ("Channels", [(str(each.pk), each.name) for each in channels]),
+        ("Roles", [(f"role:{name}", name) for name in recipients.people().role_names()]),
+        ("Persons", [(f"person:{each.pk}", each.username) for each in people]),
+    ]
+
+
+def _target(number: int) -> forms.TypedChoiceField:
+    return forms.TypedChoiceField(
+        label=f"Escalation {number}: whom",
         required=False,
-        empty_label="None",
+        choices=_targets,
+        coerce=lambda value: value if ":" in value else UUID(value),
+        empty_value=None,
+        help_text="A channel, or by e-mail those who hold a role, or a person, if they see the "
+        "cost centre that the alert is about.",
     )
 
 
@@ -101,8 +117,8 @@ class RouteForm(NoQuestions):
         initial=True,
         help_text="Critical alerts wait neither for the end of quiet hours nor for others.",
     )
-    minutes_1, channel_1 = _minutes(1), _channel(1)
-    minutes_2, channel_2 = _minutes(2), _channel(2)
+    minutes_1, channel_1 = _minutes(1), _target(1)
+    minutes_2, channel_2 = _minutes(2), _target(2)
 
     def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
         if isinstance(subject, Route):
@@ -114,11 +130,11 @@ class RouteForm(NoQuestions):
         asked = self.cleaned_data
         steps = []
         for number in _STEPS:
-            minutes, channel = asked.get(f"minutes_{number}"), asked.get(f"channel_{number}")
-            if bool(minutes) != bool(channel):
-                self.add_error(f"minutes_{number}", "Choose both the minutes and the channel.")
-            elif minutes and channel:
-                steps.append((minutes, channel.pk))
+            minutes, target = asked.get(f"minutes_{number}"), asked.get(f"channel_{number}")
+            if bool(minutes) != bool(target):
+                self.add_error(f"minutes_{number}", "Choose both the minutes and whom to tell.")
+            elif minutes and target:
+                steps.append((minutes, target))
         centre = asked.get("cost_centre")
         own = {name: asked.get(name) for name in _OWN}
         return own | {
@@ -148,7 +164,7 @@ def _initial(route: Route) -> dict[str, Any]:
     own["roles"] = [each.role for each in route.recipients.all() if each.role]
     own["persons"] = [each.person_id for each in route.recipients.all() if each.person_id]
     for number, step in zip(_STEPS, route.steps.all(), strict=False):
-        own |= {f"minutes_{number}": step.after_minutes, f"channel_{number}": step.channel_id}
+        own |= {f"minutes_{number}": step.after_minutes, f"channel_{number}": str(step.target)}
     return own
 
 

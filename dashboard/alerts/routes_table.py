@@ -11,7 +11,7 @@ from dashboard import tables
 from dashboard.tables import Cell, Column, Table
 
 # What the words of a route are made of.
-ROUTE_PARTS = ("channels", "steps__channel", "recipients__person")
+ROUTE_PARTS = ("channels", "steps__channel", "steps__person", "recipients__person")
 _COLUMNS = (
     Column("name", "Route", "link"),
     Column("state", "Status", "status"),
@@ -60,7 +60,7 @@ def words(route: Route) -> dict[str, str]:
         "when": _when(route),
         "quiet": _quiet(route),
         "escalation": ", ".join(
-            f"after {step.after_minutes} min: {step.channel.name}" for step in route.steps.all()
+            f"after {step.after_minutes} min: {step.target_name}" for step in route.steps.all()
         ),
     }
 

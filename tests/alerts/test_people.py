@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core import mail
+from django.db import IntegrityError, transaction
 from django_q.models import OrmQ
 
 from alerts import services
@@ -243,3 +244,67 @@ def test_the_link_of_the_mail_needs_a_sign_in(client):
     answer = client.get(f"/approvals/{approval.pk}")
     assert answer.status_code == 302
     assert "/login/" in answer["Location"]
+
+
+def escalate(minutes):
+    """What the jobs of the minute do so long after noon."""
+    services.escalate_due(now=NOON + timedelta(minutes=minutes))
+    deliver(NOON + timedelta(minutes=minutes))
+
+
+def test_an_alert_that_nobody_takes_is_escalated_to_a_role_and_then_to_a_person(webhook):
+    ops = channel(webhook.url)
+    steps = [(10, "role:finance"), (30, f"person:{user('opal').pk}")]
+    made = route(channels=[ops.pk], steps=steps)
+    alert = raised(agent_id="ada")
+    escalate(9)
+    assert told() == []
+    escalate(10)
+    escalate(11)
+    # Sal does not see research.
+    assert told() == ["fina", "rea"]
+    escalate(30)
+    escalate(40)
+    assert told() == ["fina", "opal", "rea"]
+    assert sorted(each.to[0] for each in mail.outbox) == [
+        "fina@example.org", "opal@example.org", "rea@example.org",
+    ]  # fmt: skip
+    first, second = alert.escalations.order_by("after_minutes")
+    assert (first.notification.channel.person.username, second.notification.status) in (
+        ("fina", "sent"),
+        ("rea", "sent"),
+    )
+    entry = AuditEntry.objects.get(action="route.add")
+    assert entry.after["steps"] == [list(each) for each in steps]
+    assert [each.target for each in made.steps.all()] == [target for _, target in steps]
+
+
+def test_a_person_who_took_the_alert_or_is_muted_or_asleep_is_not_woken():
+    fina = user("fina")
+    services.change_notices(
+        fina,
+        quiet_from=time(12),
+        quiet_until=time(14),
+        muted_kinds=[],
+        actor=Actor.person("fina"),
+        now=NOON,
+    )
+    opal = user("opal").pk
+    route(persons=[opal], severity_min="info", steps=[(10, f"person:{fina.pk}")])
+    taken = raised(agent_id="ada", dedup_key="taken")
+    raised(agent_id="ada", dedup_key="open")
+    services.acknowledge(taken.pk, actor=ADA, now=NOON)
+    escalate(10)
+    waits = Notification.objects.get(channel__person=fina)
+    assert (waits.alert.dedup_key, waits.held_until) == ("open", NOON + 2 * HOUR)
+
+
+def test_a_step_leads_to_somebody_who_exists_and_to_one_only():
+    for target in ("role:kings", "person:0"):
+        with pytest.raises(RouteInvalid):
+            route(roles=["finance"], steps=[(10, target)])
+    made = route(roles=["finance"], steps=[(10, "role:finance")])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        made.steps.update(person=user("fina"))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        made.steps.update(role="")

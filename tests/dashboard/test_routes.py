@@ -55,7 +55,7 @@ def test_what_does_not_go_together_is_said(staff, asked):
     html = done(staff, "/alerts/routes", "add", **asked | {"quiet_until": ""})
     assert "Quiet hours need a beginning and an end that differ." in html
     html = done(staff, "/alerts/routes", "add", **asked | {"channel_1": ""})
-    assert "Choose both the minutes and the channel." in html
+    assert "Choose both the minutes and whom to tell." in html
     assert not Route.objects.exists()
 
 
@@ -77,3 +77,17 @@ def test_a_route_to_roles_and_persons_is_added_on_the_page(staff, people):
     assert "fina, role finance" in staff.get(f"/alerts/routes/{found.pk}").content.decode()
     html = staff.post(page, asked | {"name": "none", "roles": [], "persons": []}).content.decode()
     assert "needs at least one channel, role or person" in html
+
+
+def test_an_escalation_leads_to_a_role_or_a_person_on_the_page(staff, asked, people):
+    roles.make_groups()
+    fina = get_user_model().objects.create_user("fina", email="fina@example.org")
+    steps = {"minutes_1": "10", "channel_1": "role:finance", "minutes_2": "30"}
+    steps["channel_2"] = f"person:{fina.pk}"
+    html = done(staff, "/alerts/routes", "add", **asked | steps)
+    assert "after 10 min: role finance, after 30 min: fina" in html
+    path = f"/alerts/routes/{Route.objects.get().pk}"
+    form = staff.get(path, {"act": "change"}).context["dialog"].form
+    assert [form[f"channel_{n}"].value() for n in (1, 2)] == ["role:finance", steps["channel_2"]]
+    wrong = done(staff, path, "change", **asked | steps | {"channel_1": "role:kings"})
+    assert "Select a valid choice" in wrong
