@@ -31,6 +31,7 @@ _FIXED = (
     "slug",
     "name",
     "place",
+    "closed_at",
     "outbound_guard",
     "allowed_models_label",
     "allowed_providers_label",

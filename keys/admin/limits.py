@@ -22,7 +22,7 @@ from keys.admin.freeze import FreezableAdmin
 from keys.books.queries import pages
 from keys.identity.services.agents import check_slug
 from keys.models import Limit, Window
-from keys.refusals import WrongValue
+from keys.refusals import CostCentreClosed, WrongValue
 from security.request_actor import person_of
 
 _TERMS = ("unit", "period", "amount", "carry_over_max", "zone", "reset_hour")
@@ -220,4 +220,8 @@ class AddForm(ReasonedForm):
     def clean(self) -> dict[str, Any]:
         """Record the reason `added` when none was entered."""
         self.cleaned_data["reason"] = self.cleaned_data.get("reason") or "added"
+        for name in ("parent", "cost_centre"):
+            centre = self.cleaned_data.get(name)
+            if centre and centre.closed_at:
+                self.add_error(name, CostCentreClosed(cost_centre=centre.pk).detail)
         return super().clean()

@@ -4,6 +4,8 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from keys import services as keys
+from keys.admin.agent import AddAgentForm
+from keys.admin.cost_centre import AddCostCentreForm
 from keys.books.queries.open_work import Part, open_work
 from keys.books.queries.spend import SpendFilter, spend_by, spend_total
 from keys.models import Agent, Allocation, CostCentre, Placement, UsageSlice, Window
@@ -381,3 +383,11 @@ def test_a_cost_centre_is_never_below_itself_and_leaves_no_frozen_one(lent):
 def test_the_database_keeps_paths_and_placements(lent, change):
     with pytest.raises(DatabaseError), transaction.atomic():
         change()
+
+
+def test_the_admin_adds_nothing_to_a_closed_cost_centre(lent):
+    complete(lent)
+    close()
+    for form, field in ((AddAgentForm, "cost_centre"), (AddCostCentreForm, "parent")):
+        [error] = form({"slug": "new", field: "research"}).errors[field]
+        assert "research is closed" in error
