@@ -12,5 +12,5 @@ class KeysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Fill the registries of books checks, guards of retention and open work."""
-        autodiscover_modules("books_checks", "retention_guards", "open_work")
+        """Fill the registries of books checks, guards of retention, open work and secrets."""
+        autodiscover_modules("books_checks", "retention_guards", "open_work", "own_secret_sources")

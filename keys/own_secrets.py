@@ -10,9 +10,11 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
+from django.db.models import Model
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -35,6 +37,22 @@ _RUN = re.compile(r"[\w-]{16,}", re.ASCII)
 # Of a URL, which everybody may know.
 _HOST_NAME = re.compile(r"://([^/@]*@|)[\w-]+(\.[\w-]+)+")
 _TOKEN_PREFIXES = tuple(f"{prefix}_" for prefix in (AGENT_PREFIX, SESSION_PREFIX, SLOT_PREFIX))
+
+
+class SealedSecret(NamedTuple):
+    """A secret that another app keeps: whose it is, and the row and the field that have it."""
+
+    subject: str
+    row: Model
+    field: str
+
+
+_sources: list[Callable[[], Iterable[SealedSecret]]] = []
+
+
+def register_source(source: Callable[[], Iterable[SealedSecret]]) -> None:
+    """Have the secrets of another app looked for as well; in its module `own_secret_sources`."""
+    _sources.append(source)
 
 
 class OwnSecret(NamedTuple):
@@ -107,14 +125,19 @@ def _secrets() -> Iterator[tuple[str, str]]:
         *(("channel", row, "sealed_url") for row in Channel.objects.shared()),
         *(("channel", row, "sealed") for row in SigningSecret.objects.all()),
     ]
-    for kind, row, field in sealed:
+    named = [
+        SealedSecret(
+            f"{kind}:{row.channel_id if isinstance(row, SigningSecret) else row.pk}", row, field
+        )
+        for kind, row, field in sealed
+    ]
+    for subject, row, field in chain(named, *(source() for source in _sources)):
         try:
             secret = security.unseal_from(row, field)
         except CannotUnseal:
             # Then it cannot be used either.
             continue
-        owner = row.channel_id if isinstance(row, SigningSecret) else row.pk
-        yield f"{kind}:{owner}", _HOST_NAME.sub(r"://\1", secret)
+        yield subject, _HOST_NAME.sub(r"://\1", secret)
 
 
 @sensitive_variables()
