@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
-
 from common.ids import random_id
+from common.statements import fetch
 from prediction.centre_shares import share_of
 from prediction.learning.rows import Group
 from prediction.learning.terms import Sketch
-from prediction.models import Forecast, Share, StoredSketch
+from prediction.models import Forecast, Share
 from prediction.services.work_forecast import WorkForecast, forecasts_of
 from prediction.sketches import pack, sketch
+from prediction.sql import STORE_FORECAST
 
 # So many in a thousand budgets are generous: work that needs more than forecasts say is cut off
 # everywhere else, and could not be seen.
@@ -111,12 +111,23 @@ def _row(
     )
 
 
-@transaction.atomic
 def _store(row: Forecast, known: Sketch) -> None:
-    # The budget that is lent next is committed later, and waits for the disk: what is written here
-    # reaches it first.
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
-    stored = StoredSketch(digest=known.digest, data=pack(known), created_at=row.created_at)
-    StoredSketch.objects.bulk_create([stored], ignore_conflicts=True)
-    Forecast.objects.bulk_create([row], ignore_conflicts=True)
+    fetch(
+        STORE_FORECAST,
+        session_id=row.session_id,
+        agent=row.agent,
+        idempotency_key=row.idempotency_key,
+        text_digest=known.digest,
+        sketch=pack(known),
+        model=row.model,
+        kind=row.kind,
+        rule_tokens=row.rule_tokens,
+        version_id=row.version_id,
+        basis=row.basis,
+        p50=row.p50,
+        p90=row.p90,
+        p99=row.p99,
+        tokens=row.tokens,
+        probe=row.probe,
+        now=row.created_at,
+    )
