@@ -250,7 +250,10 @@ class ApiKey(models.Model):
                 condition=pgtrigger.Condition("NEW.hidden_at IS NOT NULL"),
                 func="""
                     IF EXISTS (SELECT FROM keys_allocation WHERE api_key_id = NEW.slug)
-                       OR EXISTS (SELECT FROM keys_charge WHERE api_key_id = NEW.slug) THEN
+                       OR EXISTS (SELECT FROM keys_charge
+                                   WHERE api_key_id = NEW.slug AND status = 'settled')
+                       OR EXISTS (SELECT FROM keys_charge
+                                   WHERE api_key_id = NEW.slug AND status = 'held') THEN
                         RAISE EXCEPTION 'apikey_hidden_was_never_lent: % was lent', NEW.slug
                               USING ERRCODE = 'check_violation';
                     END IF;

@@ -6,9 +6,15 @@ from keys.models import Allocation, ApiKey, Charge
 
 
 def is_lent_key() -> Q:
-    """The condition, of API keys: an allocation or a charge names the key."""
-    return Q(Exists(Allocation.objects.filter(api_key=OuterRef("pk")))) | Q(
-        Exists(Charge.objects.filter(api_key=OuterRef("pk")))
+    """The condition, of API keys: an allocation names the key, or a charge that holds or settled.
+
+    Each state by itself, since each has its index.
+    """
+    of_key = Charge.objects.filter(api_key=OuterRef("pk"))
+    return (
+        Q(Exists(Allocation.objects.filter(api_key=OuterRef("pk"))))
+        | Q(Exists(of_key.filter(status=Charge.Status.SETTLED)))
+        | Q(Exists(of_key.filter(status=Charge.Status.HELD)))
     )
 
 
