@@ -26,7 +26,7 @@ from tests.treasury.rail_accounts import (
 )
 from treasury import jobs
 from treasury import services as treasury
-from treasury.models import Account, Collection, RailEvent, Transfer
+from treasury.models import Account, Collection, RailAccount, RailEvent, Transfer
 from treasury.queries import ledger_check
 from treasury.rails.base import Answer, Outcome
 from treasury.rails.paypal import token
@@ -114,8 +114,10 @@ def test_a_lost_answer_collects_once(stripe, fault):
     now = NOON.replace(year=2027)
     collection = collect(now=now)
     assert collection.status == "unknown"
+    assert RailAccount.objects.get().last_error in ("no_connection", fault)
     collection = treasury.advance_collection(collection.pk, now=now + MINUTE)
     assert collection.status == "settled"
+    assert RailAccount.objects.get().last_error == ""
     assert len([each for each in stripe.objects if each.startswith("pi_")]) == 1
     assert on_rail() == Decimal("12.30")
 

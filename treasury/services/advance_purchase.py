@@ -12,6 +12,7 @@ from treasury.refusals import PurchaseEnded
 from treasury.services.apply_answer import apply_answer
 from treasury.services.propose_purchase import end_undecided
 from treasury.services.purchase_steps import BUYER, lock_purchase, move
+from treasury.services.rail_health import note_answer
 from treasury.services.reserve_purchase import reserve_purchase
 from treasury.services.send_purchase import (
     ask_person,
@@ -65,6 +66,7 @@ def _ask_rail(purchase: Purchase, *, now: datetime) -> None:
         _hand_over(purchase.pk, now=now)
     else:
         apply_answer(purchase.pk, answer, now=now)
+    note_answer(purchase.payee.rail, answer, now=now)
 
 
 def _found(rail: Rail, purchase: Purchase, *, now: datetime) -> Answer:

@@ -18,6 +18,7 @@ from treasury.rail_list import collecting_rail, collecting_rail_to_read
 from treasury.rails.base import Answer, CollectingRail, Order, Outcome
 from treasury.refusals import RailOff, WrongRail
 from treasury.services.accounts import AccountTerms, open_account
+from treasury.services.rail_health import note_answer
 from treasury.services.record_funding import funding_account
 from treasury.services.transfer import Entry, transfer
 
@@ -136,6 +137,7 @@ def _send(collection: Collection, *, now: datetime) -> Collection:
     if not _begin(collection, now=now):
         return Collection.objects.get(pk=collection.pk)
     answer = rail.collect(collection.body, key=str(collection.key))
+    note_answer(collection.rail_account_id, answer, now=now)
     if collection.attempts and answer.outcome == Outcome.REFUSED:
         # It says nothing about the earlier request.
         answer = Answer(outcome=Outcome.UNKNOWN, code=answer.code, message=answer.message)
@@ -163,6 +165,7 @@ def _ask(collection: Collection, *, now: datetime) -> Collection:
         answer = collecting_rail(collection.rail_account_id).capture(
             answer.vendor_id, key=str(collection.key)
         )
+    note_answer(collection.rail_account_id, answer, now=now)
     if answer.outcome == Outcome.ABSENT:
         return _absent(collection, rail, now=now)
     if answer.outcome == Outcome.REFUSED:

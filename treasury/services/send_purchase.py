@@ -10,6 +10,7 @@ from treasury.models import Purchase, PurchaseAttempt, PurchaseMethod, PurchaseS
 from treasury.rails.base import Order, PayingRail
 from treasury.services.apply_answer import apply_answer
 from treasury.services.purchase_steps import BUYER, change, lock_purchase, move
+from treasury.services.rail_health import note_answer
 
 # A program that was killed in between answers nothing: after that, the rail is asked what it has.
 ANSWER_WITHIN = timedelta(minutes=2)
@@ -28,7 +29,9 @@ def send_purchase(purchase_id: int, rail: PayingRail, *, now: datetime) -> Purch
     attempt = _begin(purchase_id, rail, now=now)
     purchase = attempt.purchase
     answer = rail.pay(purchase.body, key=str(purchase.key))
-    return apply_answer(purchase_id, answer, attempt_id=attempt.pk, now=max(now, _clock(now)))
+    applied = apply_answer(purchase_id, answer, attempt_id=attempt.pk, now=max(now, _clock(now)))
+    note_answer(rail.name, answer, now=now)
+    return applied
 
 
 @transaction.atomic(durable=True)
