@@ -31,8 +31,8 @@ def routes(
 
 
 def is_api(route: str) -> bool:
-    """Whether agents call it, with a token."""
-    return route.startswith("api/")
+    """Whether programs call it: agents with a token, vendors of rails with a signature."""
+    return route.startswith(("api/", "webhooks/"))
 
 
 def pages() -> list[str]:
