@@ -16,7 +16,8 @@ _FILL = """
         effective_on, reference, idempotency_key, recorded_by, created_at)
     SELECT gen_random_uuid(), (%(debits)s::bigint[])[1 + n %% cardinality(%(debits)s::bigint[])],
            %(credit)s, 'USD', 1 + n %% 97 / 100.0, 'consumption', 'single',
-           current_date - n %% 365, '', 'bench-' || n, 'bench', now() - n * interval '1 second'
+           current_date - n %% 365, (current_date - n %% 365) || ' key-0 org', 'bench-' || n,
+           'bench', now() - n * interval '1 second'
       FROM generate_series(1, %(count)s) AS n
 """
 _BALANCES = """
