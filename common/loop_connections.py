@@ -21,10 +21,10 @@ from psycopg.pq.abc import PGconn, PGresult
 from common.database_retry import DATABASE_AWAY
 from common.statements import ResultT, Statement, Step, Work
 
-# Set PostgreSQL's settings for a connection: lists of names and of values.
+# Set those of these settings for a connection that its PostgreSQL knows: lists of names and values.
 SET = """
     SELECT set_config(name, value, false)
-      FROM unnest(%s::text[], %s::text[]) AS settings(name, value)
+      FROM unnest(%s::text[], %s::text[]) AS settings(name, value) JOIN pg_settings USING (name)
 """
 _Key = tuple[bytes, tuple[int, ...]]
 

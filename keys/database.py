@@ -1,4 +1,4 @@
-"""Planner settings of connections that only hold and settle."""
+"""Settings of connections that only hold and settle."""
 
 import threading
 
@@ -16,6 +16,11 @@ SETTINGS_FOR_CALLS = {
     "enable_mergejoin": "off",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
+    # A process that is stopped after half of a batch was sent, or before it commits, holds nobody
+    # up for longer: PostgreSQL ends its connection, and it tries again when it goes on. (The first
+    # is of PostgreSQL 17 and newer.)
+    "transaction_timeout": "10s",
+    "idle_in_transaction_session_timeout": "10s",
 }
 _planned = threading.local()
 

@@ -5,18 +5,21 @@
 
 import asyncio
 import os
+import random
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import aiohttp
+import psutil
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from alerts.models import Alert
 from keys import services as keys
-from keys.models import Allocation, Charge
+from keys.models import Allocation, Charge, Window
 from tests.books import assert_books_balance
 from tests.flows.processes import Processes
 from tests.gateway.sandbox import running_sandbox
@@ -31,6 +34,7 @@ pytestmark = [
 
 STREAMS = int(os.environ.get("BUTLER_STREAMS", "60"))
 ROUNDS = int(os.environ.get("BUTLER_KILL_ROUNDS", "1"))
+FREEZES = 30
 HOLD_SECONDS = 4
 _PROVIDER_ID = re.compile(rb'"id": ?"([^"]+)"')
 
@@ -207,6 +211,36 @@ def test_killed_at_any_moment_a_call_that_was_sent_costs_its_hold(web, sandbox):
     assert all(tokens == held > 0 for *_, tokens, held in ends)
     assert not Allocation.objects.exclude(held=0, used__gt=0, status="active").exists()
     assert_books_balance()
+
+
+def test_a_process_that_is_stopped_in_the_middle_of_its_batches_holds_nobody_up(web, sandbox):
+    sessions = _sessions(web.url)
+    clients = Clients(sessions, "[[sandbox output=5]]", again=True)
+    moments = random.Random(18)
+    with clients.running():
+        wait_until(lambda: len(clients.whole) > STREAMS, seconds=60)
+        try:
+            for _ in range(FREEZES):
+                time.sleep(moments.uniform(0, 0.05))
+                _lock_while_stopped(moments.choice(web.of("web")[1:]))
+        finally:
+            web.terminate()
+    assert set(Charge.objects.values_list("status", flat=True)) <= {"settled", "released"}
+    seen = Charge.objects.filter(pk__in=clients.whole, status="settled", basis="provider")
+    assert seen.count() == len(clients.whole) > STREAMS
+    assert_books_balance()
+
+
+def _lock_while_stopped(worker: psutil.Process) -> None:
+    """Lock what all calls need while a process is stopped; it may wait for the others' locks."""
+    worker.suspend()
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '15s'")
+            for rows in (Allocation.objects.all(), Window.objects.filter(closed_at=None)):
+                list(rows.order_by("pk").select_for_update(no_key=True))
+    finally:
+        worker.resume()
 
 
 def _nothing_is_held() -> bool:
