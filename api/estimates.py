@@ -21,7 +21,7 @@ class QuantilesOutput(serializers.Serializer):
     """How much a part of the work needs."""
 
     p50 = serializers.IntegerField(help_text="Half of such work needs no more.")
-    p90 = serializers.IntegerField(help_text="90 of 100 such pieces of work need no more.")
+    p90 = serializers.IntegerField(help_text="Of 100 such pieces of work, 90 need no more.")
 
 
 class ForecastOutput(serializers.Serializer):
@@ -30,11 +30,11 @@ class ForecastOutput(serializers.Serializer):
     p50 = serializers.IntegerField(help_text="Half of such work needs no more tokens.")
     p90 = serializers.IntegerField(
         allow_null=True,
-        help_text="90 of 100 such pieces of work need no more tokens, or null if too little work "
+        help_text="Of 100 such pieces of work, 90 need no more tokens, or null if too little work "
         "has settled to say so.",
     )
     p99 = serializers.IntegerField(
-        allow_null=True, help_text="99 of 100 such pieces of work need no more tokens, or null."
+        allow_null=True, help_text="Of 100 such pieces of work, 99 need no more tokens, or null."
     )
     p99_extrapolated = serializers.BooleanField(
         help_text="True if fewer than 99 settled pieces of work tell of `p99`, so that it is an "

@@ -53,7 +53,7 @@ class PlannedForecastOutput(serializers.Serializer):
     """The forecast of a sub-task, learned of settled work."""
 
     p50 = serializers.IntegerField(help_text="Half of such sub-tasks need no more tokens.")
-    p90 = serializers.IntegerField(help_text="90 of 100 such sub-tasks need no more tokens.")
+    p90 = serializers.IntegerField(help_text="Of 100 such sub-tasks, 90 need no more tokens.")
     basis = serializers.CharField(
         help_text="What the forecast is made of, as `POST /api/v1/estimates` says it."
     )
@@ -132,7 +132,7 @@ class PlanView(ApiView):
         )
         cost_p90 = Usd(
             allow_null=True,
-            help_text="90 of 100 such plans cost no more in US dollars, if their sub-tasks do not "
+            help_text="Of 100 such plans, 90 cost no more in US dollars, if their sub-tasks do not "
             "depend on each other, or null if a sub-task has no forecast or no API key.",
         )
         uncertain_sub_task = serializers.CharField(

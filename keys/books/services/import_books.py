@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from common.statements import fetch
 from keys.audit_actions import Action
@@ -79,7 +80,7 @@ class ImportedBooks:
     statuses: Mapping[str, ImportedStatus]
     limits: Mapping[str, Sequence[Terms]]
     allocations: Sequence[ImportedAllocation]
-    carried: Mapping[tuple[str, str, str], Decimal]
+    carried: Mapping[tuple[str, str, str], Decimal] = MappingProxyType({})
 
 
 def import_books(books: ImportedBooks, *, actor: Actor, now: datetime) -> None:
