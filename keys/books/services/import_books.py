@@ -1,10 +1,9 @@
 """Import the status, limits, allocations and usage that another system recorded for API keys."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from types import MappingProxyType
 
 from common.statements import fetch
 from keys.audit_actions import Action
@@ -80,7 +79,7 @@ class ImportedBooks:
     statuses: Mapping[str, ImportedStatus]
     limits: Mapping[str, Sequence[Terms]]
     allocations: Sequence[ImportedAllocation]
-    carried: Mapping[tuple[str, str, str], Decimal] = MappingProxyType({})
+    carried: Mapping[tuple[str, str, str], Decimal] = field(default_factory=dict)
 
 
 def import_books(books: ImportedBooks, *, actor: Actor, now: datetime) -> None:
