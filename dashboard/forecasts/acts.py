@@ -56,8 +56,8 @@ def _use(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Ou
     version = None if asked["version"] == _RULE else int(asked["version"])
     prediction.activate(version, actor=actor, reason=asked["reason"], now=now)
     if version is None:
-        return "Forecasts follow the rule of words, until the next version is learned."
-    return f"Forecasts follow version {version}, until the next one is learned."
+        return "Forecasts follow the rule of words, until somebody chooses a version."
+    return f"Forecasts follow version {version}."
 
 
 def _share(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
@@ -72,7 +72,8 @@ FORECAST_ACTS = (
         name="use",
         button="Use another version",
         about="Forecasts follow the version that you choose, within ten seconds in all processes. "
-        "The next version that is learned replaces it, within six hours.",
+        "If it is the newest one, versions that are learned later replace it by themselves; an older "
+        "one, or the rule of words, stays until somebody chooses another.",
         perform=_use,
         permission="prediction.change_forecastmodel",
         form=VersionForm,

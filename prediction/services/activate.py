@@ -27,8 +27,14 @@ class VersionNotReady(Refusal):
 def activate(version: int | None, *, actor: Actor, reason: str, now: datetime) -> None:
     """Use a version for forecasts from now on, also an earlier one; None: the rule of words.
 
-    Using the same version again changes nothing. Refusals: VersionNotReady.
+    Using the same version again changes nothing. What is learned later is used by itself only while
+    the newest version is in use. Refusals: VersionNotReady.
     """
+    switch(version, actor=actor, reason=reason, now=now)
+
+
+def switch(version: int | None, *, actor: Actor, reason: str, now: datetime) -> None:
+    """As `activate`, in the caller's transaction."""
     # One after the other, also while none is in use.
     rows = list(ForecastModel.objects.select_for_update().order_by("pk").only("in_use", "status"))
     before = next((row.pk for row in rows if row.in_use), None)

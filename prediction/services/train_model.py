@@ -12,7 +12,7 @@ from prediction.learning.text_models import SEED
 from prediction.learning.train import train_and_score
 from prediction.models import ForecastModel, ForecastModelContent
 from prediction.queries.training_rows import TrainingRows, training_rows
-from prediction.services.activate import activate
+from prediction.services.activate import switch
 from security.actor import Actor
 
 # Fewer rows teach nothing that the rule of words does not say as well.
@@ -25,7 +25,8 @@ _TRAINER = Actor.job("forecast training")
 def train_model(*, now: datetime) -> ForecastModel | None:
     """Learn from work that was settled before `now`, and use what was learned.
 
-    None while there are fewer than ROWS_MIN rows, or while another training runs. A training that
+    It is not used if somebody chose an older version, or the rule of words: then the new version
+    waits to be chosen. None while there are fewer than ROWS_MIN rows, or while another training runs. A training that
     was killed counts as failed after TRAINING_SECONDS_MAX; nothing else is lost by it.
     """
     found = training_rows(until=now)
@@ -43,7 +44,6 @@ def train_model(*, now: datetime) -> ForecastModel | None:
         )
         raise
     _finish(version, data, trained.scores, now=now)
-    activate(version.pk, actor=_TRAINER, reason="Learned from the newest settled work.", now=now)
     _forget_old()
     return version
 
@@ -88,6 +88,16 @@ def _finish(
     ForecastModelContent.objects.create(version=version, data=data)
     version.status, version.scores, version.trained_at = ForecastModel.Status.READY, scores, now
     version.save(update_fields=["status", "scores", "trained_at"])
+    if _newest_is_in_use(version):
+        reason = "Learned from the newest settled work."
+        switch(version.pk, actor=_TRAINER, reason=reason, now=now)
+
+
+def _newest_is_in_use(version: ForecastModel) -> bool:
+    """Whether the newest one before this version is in use, or there was none."""
+    before = ForecastModel.objects.filter(status=ForecastModel.Status.READY, pk__lt=version.pk)
+    newest = before.order_by("-pk").first()
+    return newest is None or newest.in_use
 
 
 def _forget_old() -> None:

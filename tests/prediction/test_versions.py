@@ -140,6 +140,15 @@ def test_rolling_back_takes_an_earlier_version_and_says_why(history):
     prediction.activate(history.pk, actor=GRACE, reason="worse", now=LATER)
     assert ForecastModel.objects.get(in_use=True) == history
     assert AuditEntry.objects.filter(reason="worse", actor_name="grace").count() == 1
+    # An older version stays in use until somebody chooses another; the newest one is followed.
+    newest = prediction.train_model(now=LATER + timedelta(hours=2))
+    assert ForecastModel.objects.get(in_use=True) == history
+    prediction.activate(newest.pk, actor=GRACE, reason="better", now=LATER)
+    next_one = prediction.train_model(now=LATER + timedelta(hours=3))
+    assert ForecastModel.objects.get(in_use=True) == next_one
+    prediction.activate(None, actor=GRACE, reason="neither", now=LATER)
+    prediction.train_model(now=LATER + timedelta(hours=4))
+    assert not ForecastModel.objects.filter(in_use=True).exists()
     with pytest.raises(prediction.VersionNotReady):
         prediction.activate(10**6, actor=GRACE, reason="none", now=LATER)
 
