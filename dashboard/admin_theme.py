@@ -36,6 +36,11 @@ _GROUPS = {
         ("Grants", "more_time", "grants", "keys.view_grant"),
         ("Runner slots", "event_seat", "slots", "keys.view_slot"),
     ],
+    "Treasury": [
+        ("Accounts", "account_balance", "ledger_accounts", "treasury.view_account"),
+        ("Transfers", "sync_alt", "ledger_transfers", "treasury.view_transfer"),
+        ("Purchases", "shopping_cart", "recorded_purchases", "treasury.view_purchase"),
+    ],
     "Recorded exchanges": [
         ("Retention", "auto_delete", "retentions", "gateway.view_retention"),
         ("Exchanges", "forum", "exchanges", "gateway.view_exchange"),

@@ -72,8 +72,8 @@ FORECAST_ACTS = (
         name="use",
         button="Use another version",
         about="Forecasts follow the version that you choose, within ten seconds in all processes. "
-        "If it is the newest one, versions that are learned later replace it by themselves; an older "
-        "one, or the rule of words, stays until somebody chooses another.",
+        "Versions that are learned later replace the newest one by themselves; an older one, or "
+        "the rule of words, stays until somebody chooses another.",
         perform=_use,
         permission="prediction.change_forecastmodel",
         form=VersionForm,

@@ -30,14 +30,4 @@ class Migration(migrations.Migration):
                 to="keys.apikey",
             ),
         ),
-        migrations.AlterField(
-            model_name="charge",
-            name="price",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="keys.price",
-            ),
-        ),
     ]

@@ -26,8 +26,9 @@ def train_model(*, now: datetime) -> ForecastModel | None:
     """Learn from work that was settled before `now`, and use what was learned.
 
     It is not used if somebody chose an older version, or the rule of words: then the new version
-    waits to be chosen. None while there are fewer than ROWS_MIN rows, or while another training runs. A training that
-    was killed counts as failed after TRAINING_SECONDS_MAX; nothing else is lost by it.
+    waits to be chosen. None while there are fewer than ROWS_MIN rows, or while another training
+    runs. A training that was killed counts as failed after TRAINING_SECONDS_MAX; nothing else is
+    lost by it.
     """
     found = training_rows(until=now)
     if len(found.rows) < ROWS_MIN:

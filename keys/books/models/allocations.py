@@ -282,7 +282,7 @@ class Charge(models.Model):
         Allocation, models.PROTECT, related_name="charges", db_index=False
     )
     api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="charges", db_index=False)
-    price = models.ForeignKey(Price, models.PROTECT, related_name="+", db_index=False)
+    price = models.ForeignKey(Price, models.PROTECT, related_name="+")
     model = models.CharField(max_length=200, blank=True)
     asked_model = models.CharField(
         max_length=200,
