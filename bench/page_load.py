@@ -4,8 +4,9 @@ import http.client
 import re
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import date
 from html import unescape
 from typing import IO, NamedTuple
 from urllib.parse import urljoin
@@ -18,6 +19,7 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, URLPattern, reverse
+from django.utils import timezone
 
 from alerts.models import Alert
 from bench import ledger_rows, server
@@ -36,6 +38,8 @@ _QUERIES: dict[str, tuple[str, ...]] = {
     "spend": ("?range=90d&by=agent", "?range=year&by=model", "?range=today&by=label"),
     "charges": ("?range=year", "?range=28d&sort=-cost"),
 }
+# Files that do not open without a query: a function of today makes it.
+_FILES: dict[str, Callable[[date], str]] = {"focus": lambda today: f"?month={today:%Y-%m}"}
 # These answer without an end.
 _STREAMS = {"live"}
 # The row that a detail page shows, the newest: by the name of its URL, or of a parameter.
@@ -72,7 +76,7 @@ class Taken(NamedTuple):
     @property
     def is_file(self) -> bool:
         """Whether it is a CSV file, of which the first byte counts."""
-        return "format=csv" in self.address
+        return _is_file(self.address)
 
     @property
     def is_good(self) -> bool:
@@ -86,6 +90,10 @@ class Taken(NamedTuple):
             f"{self.p50:8,.0f} {self.p95:8,.0f} {first} {self.queries:8} {self.size / 1024:9,.1f} "
             f" {'ok  ' if self.is_good else 'MISS'}  {self.address}"
         )
+
+
+def _is_file(address: str) -> bool:
+    return "format=csv" in address or address.startswith("/reports/focus?")
 
 
 def fill(charges: int, transfers: int) -> None:
@@ -160,7 +168,7 @@ def _pages() -> Iterator[str]:
             path = reverse(f"{app_name}:{pattern.name}", kwargs=_parameters(pattern))
         except NoReverseMatch:
             continue
-        yield path
+        yield path + _FILES.get(str(pattern.name), lambda _: "")(timezone.now().date())
         yield from (path + query for query in _QUERIES.get(str(pattern.name), ()))
 
 
@@ -183,7 +191,7 @@ def _newest(name: str) -> object | None:
 def _take(
     address: str, web: http.client.HTTPConnection, cookie: str, client: Client, *, times: int
 ) -> Taken:
-    if "format=csv" not in address:
+    if not _is_file(address):
         # Colours of names are read once in a process.
         client.get(address)
     with CaptureQueriesContext(connection) as queries:
@@ -193,7 +201,7 @@ def _take(
     # It opens again by itself: the server has closed it if that took long.
     web.close()
     # A file is read as a whole, which may take long.
-    times = min(times, _FILE_TIMES) if "format=csv" in address else times
+    times = min(times, _FILE_TIMES) if _is_file(address) else times
     opened = [_open(address, web, cookie) for _ in range(times)]
     whole = statistics.quantiles([each[3] for each in opened], n=20, method="inclusive")
     return Taken(
