@@ -26,21 +26,31 @@ END $$
 """
 
 
+# Looks whether a table has rows, and empties it if so. Its plans are kept for all tests, unlike
+# those of a statement for each of 140 tables.
+_DELETE = """
+CREATE OR REPLACE FUNCTION seeds.empty_{table}() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN IF EXISTS (SELECT FROM public.{table}) THEN DELETE FROM public.{table}; END IF; END $$
+"""
+
+
 def keep_seeds() -> None:
     """Keep what `migrate` has just written into the tables."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA IF NOT EXISTS seeds")
         for table in _SEEDED:
             cursor.execute(f"CREATE TABLE IF NOT EXISTS seeds.{table} AS TABLE public.{table}")
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(_DELETE.format(table=table))
 
 
 def delete_all(tables: Iterable[str]) -> list[str]:
     """Statements that empty these tables but for the seeds, in one transaction."""
-    quote, tables = connection.ops.quote_name, list(tables)
+    tables = list(tables)
     return [
         # Neither foreign keys nor triggers that keep rows are asked.
         "SET LOCAL session_replication_role = replica",
-        *(f"DELETE FROM {quote(table)}" for table in tables),  # noqa: S608 - names of tables
+        f"SELECT {', '.join(f'seeds.empty_{table}()' for table in tables)}",
         *(
             f"INSERT INTO public.{table} SELECT * FROM seeds.{table}"  # noqa: S608 - as above
             for table in _SEEDED
