@@ -21,11 +21,11 @@ _ROWS_MIN = 5
 ROOT = "group"
 # The quantiles of a group are those of its newest rows: more make them no better, but slower.
 _NEWEST = 50_000
-# Distances of the quantiles in units of a normal law's standard deviation.
 # So many rows must be as large, complete or cut off, for what is seen there to be believed.
 _AT_RISK_MIN = 10
 _NORMAL = NormalDist()
 _LOG_2 = float(np.log(2))
+# Distances of the quantiles in units of a normal law's standard deviation.
 _P90_SIGMAS, _P99_SIGMAS = 1.2816, 2.3263
 
 
@@ -38,6 +38,12 @@ def conformal_quantile(residuals: Floats, share: float, censored: Bools | None =
     if censored is None or not censored.any():
         place = min(int(np.ceil((size + 1) * share)), size) - 1
         return float(np.partition(residuals, place)[place])
+    # At least what they would say if all were complete.
+    return max(conformal_quantile(residuals, share), _of_lower_bounds(residuals, share, censored))
+
+
+def _of_lower_bounds(residuals: Floats, share: float, censored: Bools) -> float:
+    size = len(residuals)
     order = np.argsort(residuals, kind="stable")
     # The next row is one more, of which nothing is known: it counts as larger than all.
     reached = (1 - _survival(censored[order])) * size / (size + 1)

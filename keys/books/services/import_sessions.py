@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
 from common.bulk_copy import copy_rows
@@ -93,10 +93,22 @@ def import_sessions(sessions: Sequence[PastSession], *, now: datetime) -> int:
     )
     copy_rows(Allocation, _ALLOCATION_COLUMNS, allocations)
     copy_rows(Charge, _CHARGE_COLUMNS, charges)
+    imported = sum(len(session.calls) for session in sessions)
+    _analyse_if_grown(imported)
     # Planned each time: the tables grow.
     fetch_unprepared(sql.COUNT_CHARGES, allocations=ids)
     fetch_unprepared(sql.COUNT_IN_WINDOWS, allocations=ids)
-    return sum(len(session.calls) for session in sessions)
+    return imported
+
+
+def _analyse_if_grown(imported: int) -> None:
+    """Let PostgreSQL look at the tables if it knows of fewer charges than were imported: a plan for
+    a few rows takes minutes for many. Otherwise it looks by itself, but not in a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'keys_charge'::regclass")
+        (known,) = cursor.fetchone()
+        if known < imported:
+            cursor.execute("ANALYZE keys_allocation, keys_charge")
 
 
 class _PriceList:

@@ -36,8 +36,12 @@ ALTER TABLE keys_charge DISABLE TRIGGER ALL;
 ALTER TABLE keys_adjustment DISABLE TRIGGER ALL;
 ALTER TABLE keys_chargepartition DISABLE TRIGGER ALL;
 ALTER TABLE security_approval DISABLE TRIGGER ALL;
-ALTER TABLE treasury_transfer DISABLE TRIGGER ALL;
-ALTER TABLE security_seal DISABLE TRIGGER ALL
+ALTER TABLE security_seal DISABLE TRIGGER ALL;
+-- What points to a transfer or an approval is emptied with it.
+DO $$ DECLARE one regclass; BEGIN
+  FOR one IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relname LIKE 'treasury_%'
+  LOOP EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', one); END LOOP;
+END $$
 """
 _DROP_CHECKS = """
 DO $$ DECLARE found record; BEGIN
