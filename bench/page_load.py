@@ -168,8 +168,9 @@ def _pages() -> Iterator[str]:
             path = reverse(f"{app_name}:{pattern.name}", kwargs=_parameters(pattern))
         except NoReverseMatch:
             continue
-        yield path + _FILES.get(str(pattern.name), lambda _: "")(timezone.now().date())
-        yield from (path + query for query in _QUERIES.get(str(pattern.name), ()))
+        query = _FILES.get(str(pattern.name))
+        yield path + (query(timezone.now().date()) if query else "")
+        yield from (path + more for more in _QUERIES.get(str(pattern.name), ()))
 
 
 def _parameters(pattern: URLPattern) -> dict[str, object]:
