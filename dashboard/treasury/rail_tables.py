@@ -43,7 +43,7 @@ def rails_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
             columns=_COLUMNS,
             rows=rows,
             sort="rail",
-            empty="No rail is connected yet. Choose a vendor above; the simulator needs none.",
+            empty="No rail is connected yet. Choose a vendor below; the simulator needs none.",
         ),
         query,
     )
