@@ -74,7 +74,7 @@ def test_forecasts_are_shown_beside_what_came_of_them(people):
         settled(tokens)
     settled(700, "carol")
     shown = page(signed_in("vera", role="viewer"))
-    assert "is in use" in shown and "1234 pieces of work" in shown
+    assert "is in use" in shown and "1,234 pieces of work" in shown
     assert "Of the newest 5, 60.0 of 100 did not" in shown
     assert "Of the newest 5, 80.0 of 100 did not" in shown
     assert "Above P90 by 200 %" in shown
