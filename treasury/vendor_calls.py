@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from common import addresses
 from common.addresses import Network
@@ -51,32 +52,63 @@ def call(
     the name in place of Butler.
     """
     try:
-        with addresses.only(networks), requests.Session() as session:
-            # Neither a proxy nor a password from the environment of the process.
-            session.trust_env = False
-            answer = session.request(
-                method,
-                url,
-                headers={"User-Agent": "Butler", **headers},
-                data=body,
-                timeout=_SECONDS,
-                allow_redirects=False,
-                stream=True,
-            )
-            return VendorAnswer(answer.status_code, _read(answer))
-    except (requests.RequestException, OSError) as error:
+        status, content = exchange(method, url, headers=headers, body=body, networks=networks)
+        return VendorAnswer(status, content)
+    except (AnswerTooLarge, requests.RequestException, OSError) as error:
         # The type alone: the text may have an address with a secret in it.
         return VendorAnswer(None, error=type(error).__name__)
 
 
-def _read(answer: requests.Response) -> bytes:
-    body = b""
+class AnswerTooLarge(Exception):
+    """The answer is larger than any that a vendor gives."""
+
+
+def exchange(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    query: Sequence[tuple[str, str]] = (),
+    networks: Sequence[Network],
+    seconds: tuple[float, float] = _SECONDS,
+    bytes_max: int = _BYTES_MAX,
+) -> tuple[int, bytes]:
+    """Send one request, once; status and body of the answer. `seconds`: to connect, and of silence.
+
+    Raises AnswerTooLarge, what `requests` raises (Timeout also if the answer comes too slowly), and
+    OSError.
+    """
+    with addresses.only(networks), requests.Session() as session:
+        # Neither a proxy nor a password from the environment of the process.
+        session.trust_env = False
+        with session.request(
+            method,
+            url,
+            params=list(query),
+            data=body,
+            headers={"User-Agent": "Butler", **headers},
+            timeout=seconds,
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            return answer.status_code, _read(answer, bytes_max)
+
+
+def _read(answer: requests.Response, bytes_max: int) -> bytes:
+    body = bytearray()
     ends = time.monotonic() + _SECONDS_MAX
-    for piece in answer.iter_content(65_536):
-        body += piece
-        if len(body) > _BYTES_MAX or time.monotonic() > ends:
-            raise requests.ConnectionError("The answer is too long.")
-    return body
+    try:
+        # Not `iter_content`: it waits until a piece is full, however slowly that goes.
+        while piece := answer.raw.read1(65_536, decode_content=True):
+            body += piece
+            if len(body) > bytes_max:
+                raise AnswerTooLarge
+            if time.monotonic() > ends:
+                raise requests.Timeout("The answer comes too slowly.")
+    except HTTPError as error:
+        raise requests.ConnectionError(type(error).__name__) from None
+    return bytes(body)
 
 
 def _refuse(name: str) -> Any:

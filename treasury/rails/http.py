@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
-from common import addresses
 from common.addresses import Network
+from treasury.vendor_calls import AnswerTooLarge, exchange
 
 JSON = dict[str, Any]
 _SECONDS = (5.0, 20.0)  # to connect, and of silence
@@ -17,10 +17,6 @@ _BYTES_MAX = 4_000_000
 _OK = 200
 # Of 400 to 499, they say nothing about what was asked: it may be done, or still happen.
 _NOT_DEFINITE = (408, 409, 425, 429)
-
-
-class AnswerTooLarge(Exception):
-    """The answer is larger than any that a vendor gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,25 +94,16 @@ class HttpClient:
         return content if status == _OK else None
 
     def _exchange(self, request: Request) -> tuple[int, bytes]:
-        with addresses.only(self._networks), requests.Session() as session:
-            # Neither a proxy nor a password from the environment of the process.
-            session.trust_env = False
-            with session.request(
-                request.method,
-                self._url + request.path,
-                params=list(request.query),
-                data=request.body,
-                headers={"User-Agent": "Butler", **request.headers},
-                timeout=self._seconds,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                content = bytearray()
-                for chunk in response.iter_content(65_536):
-                    content += chunk
-                    if len(content) > _BYTES_MAX:
-                        raise AnswerTooLarge
-                return response.status_code, bytes(content)
+        return exchange(
+            request.method,
+            self._url + request.path,
+            headers=request.headers,
+            body=request.body,
+            query=request.query,
+            networks=self._networks,
+            seconds=self._seconds,
+            bytes_max=_BYTES_MAX,
+        )
 
 
 def _reply(status: int, content: bytes) -> Reply:
