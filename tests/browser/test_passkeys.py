@@ -20,8 +20,7 @@ AUTHENTICATOR = {
 
 
 @pytest.fixture
-def carol(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def carol():
     return get_user_model().objects.create_user("carol", password=PASSWORD, is_staff=True)
 
 
