@@ -4,7 +4,7 @@ import http.client
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import date
 from html import unescape
@@ -32,6 +32,8 @@ from treasury.models import Account, Transfer
 
 _P95_MS, _QUERIES_MAX, _FIRST_BYTE_MS = 300, 20, 300
 _FILE_TIMES = 3
+# A file with all charges has gigabytes; what counts is when it begins.
+_FILE_BYTES_MAX = 4 * 1024**2
 # Beside a page as it opens, by the name of its URL.
 _QUERIES: dict[str, tuple[str, ...]] = {
     "search": ("?q=seed", "?q=openai"),
@@ -80,9 +82,11 @@ class Taken(NamedTuple):
 
     @property
     def is_good(self) -> bool:
-        """Whether it meets the goals."""
-        took, goal = (self.first_byte, _FIRST_BYTE_MS) if self.is_file else (self.p95, _P95_MS)
-        return took < goal and self.queries <= _QUERIES_MAX
+        """Whether it meets the goals. A file makes its queries as it is read, so the longer it is
+        the more."""
+        if self.is_file:
+            return self.first_byte < _FIRST_BYTE_MS
+        return self.p95 < _P95_MS and self.queries <= _QUERIES_MAX
 
     def __str__(self) -> str:
         first = f"{self.first_byte:10,.0f}" if self.is_file else " " * 10
@@ -198,10 +202,10 @@ def _take(
     with CaptureQueriesContext(connection) as queries:
         response = client.get(address)
         # A streamed file makes its queries while it is read.
-        size = len(b"".join(response)) if response.streaming else len(response.content)
+        size = _size(response) if response.streaming else len(response.content)
+        response.close()
     # It opens again by itself: the server has closed it if that took long.
     web.close()
-    # A file is read as a whole, which may take long.
     times = min(times, _FILE_TIMES) if _is_file(address) else times
     opened = [_open(address, web, cookie) for _ in range(times)]
     whole = statistics.quantiles([each[3] for each in opened], n=20, method="inclusive")
@@ -215,13 +219,25 @@ def _take(
     )
 
 
+def _size(parts: Iterable[bytes]) -> int:
+    size = 0
+    for part in parts:
+        size += len(part)
+        if size > _FILE_BYTES_MAX:
+            break
+    return size
+
+
 def _open(address: str, web: http.client.HTTPConnection, cookie: str) -> _Opened:
-    """The status and the body of an address, with the milliseconds until its first byte and all."""
+    """The status and the body of an address, or the beginning of a large one, with the milliseconds
+    until its first byte and until the last that was read."""
     began = time.perf_counter()
     web.request("GET", address, headers={"Cookie": cookie})
     response = web.getresponse()
     first = response.read(1)
     first_at = time.perf_counter()
-    body = first + response.read()
+    body = first + response.read(_FILE_BYTES_MAX)
     ended = time.perf_counter()
+    if not response.isclosed():
+        web.close()
     return response.status, body, (first_at - began) * 1000, (ended - began) * 1000

@@ -377,9 +377,9 @@ class Charge(models.Model):
                 condition=Q(status="settled"),
                 name="charge_settled_by_key",
             ),
-            # The totals of a day are read from the index alone.
+            # The totals of a day and the costliest calls of a month are read from the index alone.
             models.Index(
-                fields=["settled_at"],
+                fields=["settled_at", "id"],
                 include=["tokens", "cost"],
                 condition=Q(status="settled"),
                 name="charge_settled_by_time",

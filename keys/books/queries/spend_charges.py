@@ -25,17 +25,15 @@ def charges_of(which: SpendFilter) -> QuerySet[Charge]:
         "allocation__placement__path__overlap": list(which.cost_centres),
         "allocation__cost_centre__in": which.paying_centres,
         "allocation__label__in": which.labels,
-        "served_model__in": which.models,
     }
     conditions = Q(**{name: values for name, values in wanted.items() if values})
     if which.within is not None:
         conditions &= Q(allocation__placement__path__overlap=list(which.within))
-    return (
-        charges.alias(served_model=_MODEL)
-        .filter(conditions)
-        .select_related("allocation", "api_key")
-        .prefetch_related("adjustments")
-    )
+    if which.models:
+        # Only then, because it joins the keys.
+        charges = charges.alias(served_model=_MODEL).filter(served_model__in=which.models)
+    charges = charges.filter(conditions).select_related("allocation", "api_key")
+    return charges.prefetch_related("adjustments")
 
 
 def with_counted_cost(charges: QuerySet[Charge], which: SpendFilter) -> QuerySet[Charge]:
