@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.db.models import Model
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -15,19 +16,16 @@ from api.fields import NAME
 from api.query_parameters import query
 from treasury import queries as treasury
 from treasury.models import (
-    Account,
     AccountKind,
     Phase,
-    Purchase,
     PurchaseStatus,
-    Transfer,
     TransferKind,
 )
 
-_ACCOUNT = r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,199}$"
+ACCOUNT = r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,199}$"
 
 
-def _amount(help_text: str) -> serializers.DecimalField:
+def amount_field(help_text: str) -> serializers.DecimalField:
     return serializers.DecimalField(max_digits=38, decimal_places=9, help_text=help_text)
 
 
@@ -47,8 +45,8 @@ class AccountOutput(serializers.Serializer):
     normal_side = serializers.CharField(
         help_text="The side on which the account grows: `debit` or `credit`."
     )
-    balance = _amount("What is on the account. What is pending does not count.")
-    available = _amount("The balance less what pending transfers may still take.")
+    balance = amount_field("What is on the account. What is pending does not count.")
+    available = amount_field("The balance less what pending transfers may still take.")
     created_at = serializers.DateTimeField(help_text="The time at which the account was opened.")
 
 
@@ -94,9 +92,9 @@ class AccountListView(TreasuryView):
     def get(self, request: Request) -> Response:
         """Return a page of accounts."""
         values = query(request, self.Query)
-        limit, after = _position(values)
+        limit, after = position(values)
         rows = treasury.account_page(**values, after=after, most=limit + 1)
-        return Response(pagination.page(rows, limit=limit, output=AccountOutput, at=_number))
+        return Response(pagination.page(rows, limit=limit, output=AccountOutput, at=number_of))
 
 
 class TransferOutput(serializers.Serializer):
@@ -107,7 +105,7 @@ class TransferOutput(serializers.Serializer):
     debit = serializers.CharField(source="debit.name", help_text="The account that is debited.")
     credit = serializers.CharField(source="credit.name", help_text="The account that is credited.")
     currency = serializers.CharField(help_text="The currency of both accounts.")
-    amount = _amount("What moves from the credited to the debited account.")
+    amount = amount_field("What moves from the credited to the debited account.")
     kind = serializers.ChoiceField(TransferKind.choices, help_text="What the transfer is for.")
     phase = serializers.ChoiceField(
         Phase.choices, help_text="Whether it is posted at once, sets money aside, or ends that."
@@ -135,7 +133,7 @@ class TransferListView(TreasuryView):
         """Which transfers to list."""
 
         account = serializers.RegexField(
-            _ACCOUNT,
+            ACCOUNT,
             default="",
             help_text="Only transfers of this account are returned, such as `rail:stripe`.",
         )
@@ -184,11 +182,11 @@ class TransferListView(TreasuryView):
     def get(self, request: Request) -> Response:
         """Return a page of transfers."""
         values = query(request, self.Query)
-        limit, after = _position(values)
+        limit, after = position(values)
         rows = treasury.transfer_page(
             treasury.TransferFilter(**values), after=after, most=limit + 1
         )
-        return Response(pagination.page(rows, limit=limit, output=TransferOutput, at=_number))
+        return Response(pagination.page(rows, limit=limit, output=TransferOutput, at=number_of))
 
 
 class PurchaseOutput(serializers.Serializer):
@@ -202,7 +200,7 @@ class PurchaseOutput(serializers.Serializer):
     is_play_money = serializers.BooleanField(
         source="payee.is_play_money", help_text="Whether no real money moves."
     )
-    amount = _amount("What the purchase costs, without fees of the rail.")
+    amount = amount_field("What the purchase costs, without fees of the rail.")
     currency = serializers.CharField(help_text="The currency of the amount.")
     status = serializers.ChoiceField(
         PurchaseStatus.choices,
@@ -281,9 +279,9 @@ class PurchaseListView(TreasuryView):
     def get(self, request: Request) -> Response:
         """Return a page of purchases."""
         values = query(request, self.Query)
-        limit, after = _position(values)
+        limit, after = position(values)
         rows = treasury.purchase_page(**values, after=after, most=limit + 1)
-        return Response(pagination.page(rows, limit=limit, output=PurchaseOutput, at=_number))
+        return Response(pagination.page(rows, limit=limit, output=PurchaseOutput, at=number_of))
 
 
 class LeftOutput(serializers.Serializer):
@@ -292,8 +290,10 @@ class LeftOutput(serializers.Serializer):
     account = serializers.CharField(help_text="The account of the credit, such as `credit:openai`.")
     provider = serializers.CharField(help_text="The provider that sold the credit.")
     currency = serializers.CharField(help_text="The currency of the credit.")
-    balance = _amount("What is left, with credit that expires; below zero if more was consumed.")
-    per_day = _amount("What is consumed in a day, by the last seven days.")
+    balance = amount_field(
+        "What is left, with credit that expires; below zero if more was consumed."
+    )
+    per_day = amount_field("What is consumed in a day, by the last seven days.")
     days = serializers.DecimalField(
         max_digits=30,
         decimal_places=1,
@@ -354,10 +354,10 @@ class CreditView(TreasuryView):
         return Response(self.Output({"results": treasury.credit_list(now=timezone.now())}).data)
 
 
-def _position(values: dict) -> tuple[int, int | None]:
+def position(values: dict) -> tuple[int, int | None]:
     """How many rows a page has, and after which it starts; both are taken from the values."""
     return values.pop("limit"), pagination.cursor_value(values.pop("cursor", None), int)
 
 
-def _number(row: Account | Transfer | Purchase) -> tuple[int]:
+def number_of(row: Model) -> tuple[int]:
     return (row.pk,)

@@ -91,8 +91,11 @@ links.register(
         "rail": Page("dashboard:rail"),
         "collection": Page("dashboard:collection"),
         "purchase_policy": Page("dashboard:purchase-policy"),
+        "rail_statements": Page("dashboard:rail-statements"),
+        "rail_statement": Page("dashboard:rail-statement"),
         "reconciliation": Page(
-            "dashboard:reconciliation", {"provider": "provider", "status": "status", "kind": "kind"}
+            "dashboard:reconciliation",
+            {"provider": "provider", "account": "account", "status": "status", "kind": "kind"},
         ),
         "difference": Page("dashboard:difference"),
         "theme": Page("dashboard:theme"),

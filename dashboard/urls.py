@@ -26,6 +26,7 @@ from dashboard.views.month_closes import month_close, month_closes
 from dashboard.views.notifications import notification, notifications
 from dashboard.views.overview import overview
 from dashboard.views.people import people, person
+from dashboard.views.rail_statements import rail_statement, rail_statements
 from dashboard.views.rails import collection, rail, rails
 from dashboard.views.reconciliation import difference, reconciliation
 from dashboard.views.report_schedules import report_schedule, report_schedules
@@ -115,6 +116,8 @@ urlpatterns = [
     path("treasury/rails", rails, name="rails"),
     path("treasury/rails/<slug:slug>", rail, name="rail"),
     path("treasury/collections/<int:pk>", collection, name="collection"),
+    path("treasury/statements", rail_statements, name="rail-statements"),
+    path("treasury/statements/<int:pk>", rail_statement, name="rail-statement"),
     path("treasury/reconciliation", reconciliation, name="reconciliation"),
     path("treasury/reconciliation/<int:pk>", difference, name="difference"),
     path("theme", theme, name="theme"),

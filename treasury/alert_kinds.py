@@ -67,6 +67,19 @@ BILL_DIFFERS = register(
         subject="difference_id",
     )
 )
+RAIL_STATEMENT_DIFFERS = register(
+    AlertKind(
+        slug="rail_statement_differs",
+        severity=Severity.WARNING,
+        meaning="The statement of a rail or bank has something that the ledger does not have, or "
+        "the reverse. Money moved that nobody recorded, or it did not move.",
+        remedy="Look at the evidence of each open difference, the largest first. Record what is "
+        "missing and match the statements again, or explain, accept or adjust the difference. "
+        "Butler resolves the alert when no difference of the account is open.",
+        page="difference",
+        subject="difference_id",
+    )
+)
 BALANCE_DIFFERS = register(
     AlertKind(
         slug="balance_differs",

@@ -19,6 +19,8 @@ class Action(StrEnum):
     POLICY_RESUME = "purchase_policy.resume"
     PURCHASE_MOVE = "purchase.move"
     REPORT_IMPORT = "provider_report.import"
+    RAIL_STATEMENT_IMPORT = "rail_statement.import"
+    RAIL_STATEMENT_MATCH = "rail_statement.match"
     RECONCILE = "reconciliation.run"
     DIFFERENCE_SETTLE = "difference.settle"
     PROVIDER_NAME_ADD = "provider_name.add"

@@ -9,7 +9,13 @@ from security.actor import Actor
 from treasury import services as treasury
 from treasury.ledger_days import ledger_day
 from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePolicy, SpendCap
-from treasury.queries import credits, due_collections, due_purchases, events_to_read
+from treasury.queries import (
+    credits,
+    due_collections,
+    due_purchases,
+    events_to_read,
+    statements_to_match,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +52,16 @@ def adjust_approved() -> int:
     """After an approval, and every five minutes: correct the charges whose correction a second
     person has approved; how many."""
     return treasury.adjust_approved(actor=Actor.job("reconciliation"), now=timezone.now())
+
+
+def match_rail_statements() -> int:
+    """Every hour: match statements with what was posted since; how many accounts have some."""
+    accounts = list(statements_to_match())
+    for account in accounts:
+        treasury.match_rail_statements(
+            account, actor=Actor.job("reconciliation"), now=timezone.now()
+        )
+    return len(accounts)
 
 
 def take_balances() -> int:

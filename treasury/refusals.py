@@ -243,6 +243,38 @@ class ReportUnreadable(Refusal):
 
 
 @dataclass(eq=False)
+class RailStatementUnreadable(Refusal):
+    """The statement of a rail cannot be read or be right. Its sentence says where and why."""
+
+
+@dataclass(kw_only=True, eq=False)
+class RailStatementKnown(Refusal):
+    """The same file was imported before."""
+
+    statement_id: int
+
+    def sentence(self) -> str:
+        """Which one it is."""
+        return f"This file is statement {self.statement_id} already. Nothing was changed."
+
+
+@dataclass(kw_only=True, eq=False)
+class RailStatementOverlaps(Refusal):
+    """Another statement of the account has some of the days."""
+
+    statement_id: int
+    since: date
+    until: date
+
+    def sentence(self) -> str:
+        """What to do instead."""
+        return (
+            f"Statement {self.statement_id} of this account has the days from {self.since} to "
+            f"{self.until} already. Export days that no statement has."
+        )
+
+
+@dataclass(eq=False)
 class NothingToReconcile(Refusal):
     """There are no reports of the provider to compare the days with."""
 

@@ -13,6 +13,7 @@ from security.actor import Actor
 from security.models import Approval
 from treasury import services as treasury
 from treasury.models import ALONE_MAX, Difference, DifferenceStatus, ProviderReport
+from treasury.rail_statements.matching import RailDifferenceKind
 from treasury.reconciliation.differences import DifferenceKind
 from treasury.reconciliation.reports import FORMATS
 from treasury.refusals import ReportUnreadable
@@ -130,6 +131,12 @@ def _is_open(row: Difference) -> bool:
     return row.status == DifferenceStatus.OPEN
 
 
+def _can_be_adjusted(row: Difference) -> bool:
+    if row.account_id:
+        return bool(row.amount) and row.kind != RailDifferenceKind.MISSING_LINE
+    return row.currency == "USD" and bool(row.amount)
+
+
 OFFICE_ACTS = [
     Act(
         name="import",
@@ -175,10 +182,11 @@ DIFFERENCE_ACTS = [
         button="Adjust",
         about="Where one call is known, its charge counts for what the provider bills, in a dated "
         f"row; above {ALONE_MAX} USD, a second person approves it. For a sum, a second person "
-        "approves a transfer between the credit and what is unexplained.",
+        "approves a transfer between the credit, or the account of a rail, and what is "
+        "unexplained.",
         permission=_RECONCILE,
         form=ActForm,
-        applies=lambda row: _is_open(row) and row.currency == "USD" and bool(row.amount),
+        applies=lambda row: _is_open(row) and _can_be_adjusted(row),
         perform=_adjust,
     ),
     Act(

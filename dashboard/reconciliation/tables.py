@@ -13,12 +13,12 @@ from treasury.models.amounts import ZERO
 
 _MOST = 5_000
 # Filters of the page, by their query parameters, which have the names of columns of the rows.
-FILTERS = ("provider", "status", "kind", "day")
+FILTERS = ("provider", "account", "status", "kind", "day")
 _COLUMNS = (
     Column("difference", "Difference", "link"),
     Column("status", "Status", "status"),
     Column("day", "Day (UTC)"),
-    Column("provider", "Provider"),
+    Column("provider", "Provider or account"),
     Column("kind", "Kind"),
     Column("api_key", "Key"),
     Column("model", "Model"),
@@ -56,7 +56,9 @@ def differences_table(user: Any, query: Mapping[str, str], now: datetime) -> Tab
         del asked["status"]
     if "day" in asked:
         asked["day__in"] = _days(asked.pop("day"))
-    found = visible_to(user, Difference.objects.filter(**asked))
+    if "account" in asked:
+        asked["account__name"] = asked.pop("account")
+    found = visible_to(user, Difference.objects.filter(**asked).select_related("account"))
     rows = [_row(each) for each in found[:_MOST]]
     rows.sort(key=lambda row: abs(row["amount"] or ZERO), reverse=True)
     return tables.paged(
@@ -65,9 +67,9 @@ def differences_table(user: Any, query: Mapping[str, str], now: datetime) -> Tab
             title="Differences",
             columns=_COLUMNS,
             rows=rows,
-            totals={"own": sum((row["own"] for row in rows), ZERO)},
-            empty="No difference is open: the bills agree with what Butler metered, or nothing was "
-            "compared yet.",
+            totals={"own": sum((row["own"] or ZERO for row in rows), ZERO)},
+            empty="No difference is open: bills and statements agree with what Butler has, or "
+            "nothing was compared yet.",
         ),
         query,
     )
@@ -86,12 +88,12 @@ def _row(each: Difference) -> dict[str, Any]:
         "difference": Cell(each.pk, links.url("difference", each.pk)),
         "status": each.status,
         "day": each.day.isoformat(),
-        "provider": each.provider_id,
+        "provider": each.provider_id or str(each.account),
         "kind": each.kind.replace("_", " "),
         "api_key": each.api_key,
         "model": each.model,
-        "own": each.own,
         # Money is shown in USD; in another currency, the evidence has it.
+        "own": each.own if is_usd or each.provider_id else None,
         "theirs": each.theirs if is_usd else None,
         "amount": each.amount if is_usd else None,
         "currency": each.currency,

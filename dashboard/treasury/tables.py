@@ -205,15 +205,25 @@ def _transfer_row(account: Account, each: Transfer, balance: Decimal) -> Row:
 
 def _reference_url(each: Transfer) -> str:
     """What the reference leads to: a purchase, or the charges that were consumed."""
-    if each.kind == "consumption":
-        day, api_key, centre = each.reference.split(" ", 2)
-        begins = datetime.combine(date.fromisoformat(day), time(), tzinfo=UTC)
+    if each.kind == "consumption" and (found := _consumed(each.reference)):
+        day, api_key, centre = found
+        begins = datetime.combine(day, time(), tzinfo=UTC)
         asked = {
             "settled_from": begins.isoformat(),
             "settled_until": (begins + timedelta(days=1)).isoformat(),
         }
         return links.url("charges", api_key=api_key, paying_centre=centre, **asked)
     return links.url_of_subject(each.reference) or ""
+
+
+def _consumed(reference: str) -> tuple[date, str, str] | None:
+    """The day, API key and cost centre that Butler's own consumption names; another program may
+    have written another reference."""
+    words = reference.split(" ", 2)
+    try:
+        return date.fromisoformat(words[0]), words[1], words[2]
+    except (ValueError, IndexError):
+        return None
 
 
 def readings_table(credit: Account) -> Table:

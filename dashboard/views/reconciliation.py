@@ -17,10 +17,14 @@ from dashboard.exports import exported
 from dashboard.reconciliation.acts import DIFFERENCE_ACTS, OFFICE_ACTS
 from dashboard.reconciliation.tables import asked_filters, differences_table, runs_table
 from treasury.models import Difference, DifferenceStatus, ProviderReport
+from treasury.queries import has_rail_statements, statements_to_match
+from treasury.rail_statements.matching import RailDifferenceKind
 from treasury.reconciliation.differences import DifferenceKind
 
 tables.register("differences", differences_table, permission="treasury.view_difference")
 tables.register("reconciliation-runs", runs_table, permission="treasury.view_reconciliationrun")
+# Of bills first; those of rails that have other names.
+_KINDS = list(dict.fromkeys([*DifferenceKind, *RailDifferenceKind]))
 _METHODS = ["GET", "HEAD", "POST"]
 
 
@@ -47,9 +51,10 @@ def reconciliation(request: HttpRequest) -> HttpResponse:
         "providers": ProviderReport.objects.values_list("provider_id", flat=True)
         .distinct()
         .order_by("provider_id"),
-        "kinds": [(kind.value, kind.value.replace("_", " ")) for kind in DifferenceKind],
+        "accounts": statements_to_match().values_list("name", flat=True),
+        "kinds": [(kind, kind.replace("_", " ")) for kind in _KINDS],
         "statuses": [*DifferenceStatus.values, "all"],
-        "has_reports": ProviderReport.objects.exists(),
+        "has_reports": ProviderReport.objects.exists() or has_rail_statements(),
         "differences": differences_table(request.user, request.GET, now),
         "runs": runs_table(request.user, request.GET, now),
     }
@@ -63,7 +68,7 @@ def reconciliation(request: HttpRequest) -> HttpResponse:
 def difference(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /treasury/reconciliation/7: both sides and the evidence; `act` opens a dialog.
     POST: do what it asks."""
-    rows = Difference.objects.select_related("run", "transfer")
+    rows = Difference.objects.select_related("run", "transfer", "account", "line", "own_transfer")
     found = get_object_or_404(visible_to(request.user, rows), pk=pk)
     acts = [act for act in DIFFERENCE_ACTS if act.is_for(request.user, found)]
     dialog = opened_dialog(request, acts, found)

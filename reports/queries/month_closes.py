@@ -26,7 +26,7 @@ from reports.month_periods import (
     previous_month,
 )
 from security.models import Approval
-from treasury.queries import open_differences
+from treasury.queries import has_rail_statements, open_differences, open_rail_differences
 
 # Settlements of the month may be under way so long after its end.
 SETTLED_AFTER = timedelta(hours=1)
@@ -81,6 +81,7 @@ def checklist(
         _approvals(period),
         _days(period),
         _differences(period),
+        *_rail_statements(period),
     ]
 
 
@@ -166,6 +167,15 @@ def _differences(period: MonthPeriod) -> ChecklistItem:
     count = open_differences(since=period.month, until=period.last_day).count()
     says = "No difference from the bills of providers is open"
     return _none("differences", says, count, "difference")
+
+
+def _rail_statements(period: MonthPeriod) -> list[ChecklistItem]:
+    """An item where statements of rails are imported at all."""
+    if not has_rail_statements():
+        return []
+    count = open_rail_differences(since=period.month, until=period.last_day).count()
+    says = "No difference from the statements of rails and banks is open"
+    return [_none("rail_statements", says, count, "difference")]
 
 
 def _none(name: str, says: str, count: int, noun: str) -> ChecklistItem:

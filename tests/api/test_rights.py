@@ -52,6 +52,8 @@ SCOPES = {
     ("GET", "/treasury/transfers"): FINANCE,
     ("GET", "/treasury/purchases"): FINANCE,
     ("GET", "/treasury/credit"): FINANCE,
+    ("GET", "/treasury/rail-statements"): FINANCE,
+    ("GET", "/treasury/differences"): FINANCE,
     ("POST", "/freezes"): OPERATE,
     ("POST", "/freezes/{freeze_id}/thaw"): OPERATE,
 }

@@ -48,6 +48,8 @@ PATHS = {
     "/api/v1/treasury/transfers": {"get"},
     "/api/v1/treasury/purchases": {"get"},
     "/api/v1/treasury/credit": {"get"},
+    "/api/v1/treasury/rail-statements": {"get"},
+    "/api/v1/treasury/differences": {"get"},
 }
 
 

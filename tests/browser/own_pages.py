@@ -44,6 +44,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
         "/reports/forecasts?act=use",
         "/reports/forecasts?act=share",
     ),
+    "dashboard:rail-statements": ("/treasury/statements",),
     "dashboard:reconciliation": (
         "/treasury/reconciliation",
         "/treasury/reconciliation?act=import",
@@ -101,6 +102,8 @@ NO_PAGES = {
     "dashboard:collection",
     # Its number differs: tests/dashboard/test_reconciliation.py.
     "dashboard:difference",
+    # Its number differs: tests/dashboard/test_rail_statements.py.
+    "dashboard:rail-statement",
     "dashboard:purchase-policy",
     "dashboard:live",
     "dashboard:theme",

@@ -31,6 +31,7 @@ from tests.gate.approvals import person
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report, settle
 from tests.moments import NOON
 from tests.reports.closing import APRIL, IN_APRIL, IN_MAY, MARCH, MAY, check_books, lock, sign
+from tests.treasury.builders import RAIL, open_accounts
 from treasury import services as treasury
 from treasury.models import Difference
 
@@ -332,3 +333,17 @@ def test_an_open_difference_from_a_bill_is_an_open_item(usage):
     found = Difference.objects.get()
     treasury.explain_difference(found.pk, reason="a fee", actor=ACTOR, now=IN_APRIL)
     assert items()["differences"].is_met and lock()
+
+
+def test_an_open_difference_from_a_statement_is_an_open_item(usage):
+    assert "rail_statements" not in items()
+    open_accounts()
+    content = b"day,amount,balance\n2026-03-10,-9.00,91.00\n"
+    file = treasury.RailStatementFile(account=RAIL, format="csv", content=content)
+    treasury.import_rail_statement(file, actor=ACTOR, now=IN_APRIL)
+    item = items()["rail_statements"]
+    assert (item.is_met, item.figure) == (False, "2 differences")
+    assert items()["differences"].is_met
+    for found in Difference.objects.all():
+        treasury.explain_difference(found.pk, reason="a fee", actor=ACTOR, now=IN_APRIL)
+    assert items()["rail_statements"].is_met

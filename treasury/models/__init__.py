@@ -17,6 +17,7 @@ from treasury.models.purchases import (
 )
 from treasury.models.rail_accounts import RailAccount, RailMode
 from treasury.models.rail_events import EventStatus, RailEvent, RejectedWebhooks
+from treasury.models.rail_statements import RailMatch, RailStatement, RailStatementLine
 from treasury.models.reconciliations import (
     ALONE_MAX,
     Difference,
@@ -56,7 +57,10 @@ __all__ = [
     "PurchaseStep",
     "RailAccount",
     "RailEvent",
+    "RailMatch",
     "RailMode",
+    "RailStatement",
+    "RailStatementLine",
     "ReconciliationRun",
     "RejectedWebhooks",
     "ReportLine",

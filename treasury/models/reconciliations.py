@@ -8,6 +8,8 @@ from django.db.models import F, Q
 
 from common import row_triggers
 from keys.models import Provider
+from treasury.models.accounts import Account
+from treasury.models.rail_statements import RailStatement, RailStatementLine
 from treasury.models.transfers import Transfer
 from treasury.models.two_persons import persons_field
 
@@ -85,18 +87,30 @@ class DifferenceStatus(models.TextChoices):
 
 
 class Difference(models.Model):
-    """Something that a provider bills otherwise than Butler metered it.
+    """Something that a provider bills otherwise than Butler metered it, or that the statement of a
+    rail has otherwise than the ledger.
 
     open ──explain──▶ explained     open ──adjust──▶ adjusted     open ──accept──▶ accepted
       └──not found again──▶ gone ──found again──▶ open
 
     `fingerprint` tells differences apart: the same one found again is the same row, as it was
-    settled. `run` is the last one that found it.
+    settled. `run` is the last one that found it. A difference of a bill has a provider and a run;
+    one of a rail has an account, and the statement, line and transfer that it is about.
     """
 
-    provider = models.ForeignKey(Provider, models.PROTECT, related_name="+")
+    provider = models.ForeignKey(Provider, models.PROTECT, null=True, related_name="+")
     fingerprint = models.BinaryField(max_length=32)
-    run = models.ForeignKey(ReconciliationRun, models.PROTECT, related_name="differences")
+    run = models.ForeignKey(
+        ReconciliationRun, models.PROTECT, null=True, related_name="differences"
+    )
+    account = models.ForeignKey(Account, models.PROTECT, null=True, related_name="differences")
+    statement = models.ForeignKey(
+        RailStatement, models.PROTECT, null=True, related_name="differences"
+    )
+    line = models.ForeignKey(
+        RailStatementLine, models.PROTECT, null=True, related_name="differences"
+    )
+    own_transfer = models.ForeignKey(Transfer, models.PROTECT, null=True, related_name="+")
     kind = models.CharField(max_length=20)
     day = models.DateField(help_text="The UTC day.")
     api_key = models.CharField(max_length=200, blank=True)
@@ -130,6 +144,14 @@ class Difference(models.Model):
             models.UniqueConstraint(
                 fields=["provider", "fingerprint"], name="difference_is_one_row"
             ),
+            models.UniqueConstraint(
+                fields=["account", "fingerprint"], name="difference_of_a_rail_is_one_row"
+            ),
+            models.CheckConstraint(
+                condition=Q(provider__isnull=False, run__isnull=False, account=None, statement=None)
+                | Q(provider=None, run=None, account__isnull=False, statement__isnull=False),
+                name="difference_is_of_a_bill_or_a_statement",
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=["open", "gone"])
                 | ~Q(reason="") & ~Q(settled_by="") & Q(settled_at__isnull=False),
@@ -151,7 +173,7 @@ class Difference(models.Model):
                 "difference_keeps_what_was_found",
                 *("provider", "fingerprint", "kind", "day", "api_key", "model", "own", "theirs"),
                 *("currency", "evidence", "request_id", "charge_id", "found_at"),
-                *("their_key", "their_model"),
+                *("their_key", "their_model", "account", "statement", "line", "own_transfer"),
             ),
             pgtrigger.FSM(
                 name="difference_goes_one_way",
@@ -173,7 +195,7 @@ class Difference(models.Model):
 
     @property
     def amount(self) -> Decimal:
-        """What the provider bills more than Butler metered; below zero: less."""
+        """What the provider bills, or the rail has, more than Butler; below zero: less."""
         amount: Decimal = self.theirs - self.own
         return amount
 

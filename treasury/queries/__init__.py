@@ -13,8 +13,14 @@ from treasury.queries.pages import (
 )
 from treasury.queries.purchases import due_purchases
 from treasury.queries.rail_events import due_collections, events_to_read
+from treasury.queries.rail_statements import (
+    has_rail_statements,
+    open_rail_differences,
+    rail_statement_page,
+    statements_to_match,
+)
 from treasury.queries.rails import RailKind, rail_kind, rail_kinds, rejected_webhooks
-from treasury.queries.reconciliation import open_differences
+from treasury.queries.reconciliation import difference_page, open_differences
 
 __all__ = [
     "RailKind",
@@ -23,17 +29,22 @@ __all__ = [
     "balance",
     "credit_list",
     "credits",
+    "difference_page",
     "dry_run",
     "due_collections",
     "due_purchases",
     "effective_credit",
     "events_to_read",
+    "has_rail_statements",
     "ledger_check",
     "open_differences",
+    "open_rail_differences",
     "purchase_page",
     "rail_kind",
     "rail_kinds",
+    "rail_statement_page",
     "rejected_webhooks",
     "runway",
+    "statements_to_match",
     "transfer_page",
 ]

@@ -35,8 +35,26 @@ class Reported:
 
 
 def open_differences(*, since: date, until: date) -> QuerySet[Difference]:
-    """The open differences of the days from `since` to `until`."""
-    return Difference.objects.filter(status=DifferenceStatus.OPEN, day__gte=since, day__lte=until)
+    """The open differences from bills, of the days from `since` to `until`."""
+    return Difference.objects.filter(
+        account=None, status=DifferenceStatus.OPEN, day__gte=since, day__lte=until
+    )
+
+
+def difference_page(
+    *,
+    status: str = "",
+    provider: str = "",
+    account: str = "",
+    after: int | None = None,
+    most: int,
+) -> list[Difference]:
+    """Differences from bills and from statements of rails, newest first."""
+    rows = Difference.objects.select_related("account").order_by("-pk")
+    if after is not None:
+        rows = rows.filter(pk__lt=after)
+    wanted = {"status": status, "provider_id": provider, "account__name": account}
+    return list(rows.filter(**{name: value for name, value in wanted.items() if value})[:most])
 
 
 def reported(provider: str, *, since: date, until: date) -> Reported:

@@ -17,7 +17,9 @@ from treasury.services.collect import advance_collection, apply_collection_answe
 from treasury.services.decide_purchase import cancel_purchase, confirm_purchase, deny_purchase
 from treasury.services.expiring_credit import expire_credit, record_expiring_credit
 from treasury.services.fill_rail import fill_rail
+from treasury.services.import_rail_statement import RailStatementFile, import_rail_statement
 from treasury.services.import_report import ReportFile, import_report
+from treasury.services.match_rail_statements import match_rail_statements
 from treasury.services.payees import PayeeTerms, propose_payee, retire_payee
 from treasury.services.pending import (
     begin_pending,
@@ -60,6 +62,7 @@ __all__ = [
     "BuyingTerms",
     "Entry",
     "PayeeTerms",
+    "RailStatementFile",
     "RailTerms",
     "Reconciled",
     "ReportFile",
@@ -87,9 +90,11 @@ __all__ = [
     "explain_difference",
     "fill_rail",
     "find_receiver",
+    "import_rail_statement",
     "import_report",
     "keep_cap",
     "learn_names",
+    "match_rail_statements",
     "open_account",
     "pause_policy",
     "post_consumption",

@@ -24,11 +24,13 @@ from treasury.models import (
     ClosedPeriod,
     Difference,
     DifferenceStatus,
+    RailMatch,
     Transfer,
     TransferKind,
 )
 from treasury.models.amounts import PLACES
 from treasury.models.reconciliations import ALONE_MAX
+from treasury.rail_statements.matching import RailDifferenceKind
 from treasury.reconciliation.differences import DifferenceKind
 from treasury.refusals import DifferenceSettled, WrongDifference
 from treasury.services.accounts import AccountTerms, open_account
@@ -36,7 +38,6 @@ from treasury.services.settle_difference import check_open, open_difference, set
 from treasury.services.transfer import Entry, transfer
 
 _STATUS = DifferenceStatus
-_UNEXPLAINED = "unexplained:usd"
 
 
 def adjust_difference(
@@ -46,10 +47,10 @@ def adjust_difference(
 
     Where one call is known and the amount is small, its charge counts for what the provider bills,
     at once. Otherwise, a second person approves: a charge is corrected then, and a sum by a
-    transfer between the provider's credit and *unexplained*. Refusals: DifferenceSettled,
-    WrongDifference, and those of `keys.adjust_charge`.
+    transfer between the provider's credit, or the account of a rail, and *unexplained*. Refusals:
+    DifferenceSettled, WrongDifference, and those of `keys.adjust_charge`.
     """
-    found = Difference.objects.get(pk=difference_id)
+    found = Difference.objects.select_related("account").get(pk=difference_id)
     check_open(found, reason)
     if found.charge_id is not None and abs(found.amount) <= ALONE_MAX:
         return _adjust_charge(found, reason=reason, actor=actor, now=now)
@@ -126,10 +127,10 @@ def _effect(found: Difference) -> str:
         charge = Charge.objects.get(pk=found.charge_id)
         cost, before = _billed_cost(found, charge), figures(charge)["cost"]
         return f"Charge {charge.pk} counts for {cost:f} USD, no longer for {before:f} USD."
-    direction = "from" if found.amount > 0 else "to"
+    debit, credit = _accounts(found)
     return (
-        f"{abs(found.amount):f} USD move {direction} {_credit(found)} as unexplained: {found.kind} "
-        f"on {found.day}."
+        f"{abs(found.amount):f} {found.currency} move from {credit} to {debit}: {found.kind} on "
+        f"{found.day}."
     )
 
 
@@ -167,21 +168,50 @@ ADJUSTMENT = approvals.register(
 
 
 def _post(found: Difference, *, actor: Actor, now: datetime) -> Transfer:
-    credit = _credit(found)
-    terms = AccountTerms(name=_UNEXPLAINED, kind=AccountKind.UNEXPLAINED, currency="USD")
-    open_account(terms, actor=actor, now=now)
+    debit, credit = _accounts(found)
+    open_account(_unexplained(found), actor=actor, now=now)
+    # A balance is wrong before the day that begins with it.
+    day = found.day - timedelta(days=found.kind == RailDifferenceKind.BALANCE)
     closed = ClosedPeriod.objects.values_list("through", flat=True).first()
-    is_more = found.amount > 0
     entry = Entry(
-        debit=_UNEXPLAINED if is_more else credit.name,
-        credit=credit.name if is_more else _UNEXPLAINED,
+        debit=debit,
+        credit=credit,
         amount=round(abs(found.amount), PLACES),
         kind=TransferKind.ADJUSTMENT,
-        effective_on=max(found.day, closed + timedelta(days=1)) if closed else found.day,
+        effective_on=max(day, closed + timedelta(days=1)) if closed else day,
         reference=f"difference:{found.pk}",
         idempotency_key=f"difference {found.pk}",
     )
-    return transfer([entry], actor=actor, now=now)[0]
+    (posted,) = transfer([entry], actor=actor, now=now)
+    _match_line(found, posted, now=now)
+    return posted
+
+
+def _match_line(found: Difference, posted: Transfer, *, now: datetime) -> None:
+    """A line of a statement is what was recorded of it, and the correction."""
+    if found.line is None:
+        return
+    for each in filter(None, (found.own_transfer, posted)):
+        RailMatch.objects.create(line=found.line, transfer=each, rule="adjusted", matched_at=now)
+
+
+def _accounts(found: Difference) -> tuple[str, str]:
+    """The account that is debited and the one that is credited. Refusals: WrongDifference."""
+    other = _unexplained(found).name
+    if found.account is not None:
+        if not found.amount or found.kind == RailDifferenceKind.MISSING_LINE:
+            raise WrongDifference(
+                "What is missing on the statement is corrected where it was recorded. Explain it."
+            )
+        own = found.account.name
+        return (own, other) if found.amount > 0 else (other, own)
+    own = _credit(found).name
+    return (other, own) if found.amount > 0 else (own, other)
+
+
+def _unexplained(found: Difference) -> AccountTerms:
+    name = f"unexplained:{found.currency.lower()}"
+    return AccountTerms(name=name, kind=AccountKind.UNEXPLAINED, currency=found.currency)
 
 
 def _credit(found: Difference) -> Account:

@@ -14,10 +14,9 @@ from treasury.models import (
 )
 from treasury.reconciliation.differences import DifferenceKind
 from treasury.refusals import DifferenceSettled, WrongDifference
-from treasury.services.difference_alerts import tell
+from treasury.services.difference_alerts import tell_of
 
 _STATUS = DifferenceStatus
-_UNEXPLAINED = "unexplained:usd"
 _SETTLED = (
     *("status", "reason", "settled_by", "settled_at", "transfer"),
     *("asked_persons", "approved_persons"),
@@ -40,7 +39,7 @@ def learn_names(difference_id: int, *, reason: str, actor: Actor, now: datetime)
     Refusals: DifferenceSettled, WrongDifference.
     """
     found = open_difference(difference_id, reason)
-    if found.kind != DifferenceKind.OTHER_NAME:
+    if found.kind != DifferenceKind.OTHER_NAME or not found.provider_id:
         raise WrongDifference("Only a difference of names has other names.")
     kinds = ProviderName.Kind
     for kind, theirs, ours in (
@@ -63,7 +62,8 @@ def accept_difference(
 
 def open_difference(difference_id: int, reason: str) -> Difference:
     """The difference, locked. Refusals: DifferenceSettled, WrongDifference."""
-    found = Difference.objects.select_for_update(no_key=True).get(pk=difference_id)
+    rows = Difference.objects.select_related("account")
+    found = rows.select_for_update(of=("self",), no_key=True).get(pk=difference_id)
     check_open(found, reason)
     return found
 
@@ -92,7 +92,7 @@ def settle(
         reason=found.reason,
         at=now,
     )
-    tell(found.provider_id, actor=actor, now=now)
+    tell_of(found, actor=actor, now=now)
     return found
 
 

@@ -1,0 +1,1 @@
+"""The pages of statements of rails and banks."""
