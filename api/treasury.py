@@ -285,7 +285,7 @@ class PurchaseListView(TreasuryView):
 
 
 class LeftOutput(serializers.Serializer):
-    """The prepaid credit of a provider, and how long it lasts at the pace of seven days."""
+    """The prepaid credit of a provider, and how long it lasts at this pace."""
 
     account = serializers.CharField(help_text="The account of the credit, such as `credit:openai`.")
     provider = serializers.CharField(help_text="The provider that sold the credit.")
@@ -298,19 +298,22 @@ class LeftOutput(serializers.Serializer):
         max_digits=30,
         decimal_places=1,
         allow_null=True,
-        help_text="For how many days it lasts at that pace, or null if nothing is consumed.",
+        help_text="For how many days it lasts at the learned pace, or at that of the last seven "
+        "days while too little is known. Null if nothing is consumed.",
     )
     days_least = serializers.DecimalField(
         max_digits=30,
         decimal_places=1,
         allow_null=True,
-        help_text="For how many days at the pace of the most expensive day, or null.",
+        help_text="The low end of the interval of the days, which holds four times in five; while "
+        "too little is known, the days at the pace of the dearest day of seven. Can be null.",
     )
     days_most = serializers.DecimalField(
         max_digits=30,
         decimal_places=1,
         allow_null=True,
-        help_text="For how many days at the pace of the cheapest day, or null.",
+        help_text="The high end of the interval of the days; while too little is known, the days "
+        "at the pace of the cheapest day of seven. Null if it may last longer than a year.",
     )
 
 

@@ -16,6 +16,17 @@ def record_settled_work() -> int:
     return services.record_settled_work(now=timezone.now())
 
 
+def learn_paces() -> int:
+    """Every hour: how fast everything with a limit is used; returns how many paces there are."""
+    return services.learn_paces(now=timezone.now())
+
+
+def watch_limits() -> int:
+    """Every 5 minutes: limits that will be exhausted before their reset; returns how many alerts
+    were raised."""
+    return services.watch_limits(now=timezone.now())
+
+
 def train() -> None:
     """Every 6 hours: learn a new version, in a process of its own, whose memory is free afterwards.
 

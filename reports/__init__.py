@@ -5,7 +5,7 @@ Verbs: `save_view`, `change_view`, `delete_view`, `add_note`, `delete_note`, `as
 `claim_export`, `store_export`, `assign_colours`, `lock_month`, `sign_month`, `ask_reopening`,
 `share_costs`, `stop_sharing`, `change_mark_up`, `write_note`, `add_schedule`, `open_due_runs`,
 `claim_run`.
-Open: `cost_split`, `focus`, `landing`, `month_periods`, `refusals`, `statement_files`.
+Open: `cost_split`, `focus`, `month_periods`, `refusals`, `statement_files`.
 Invariant: a file is for the person who asked for it alone, and is deleted after a week. A closed
 month never changes, and each cent of it is in one statement or unallocated.
 """

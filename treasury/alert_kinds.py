@@ -110,8 +110,9 @@ CREDIT_RUNS_OUT = register(
     AlertKind(
         slug="credit_runs_out",
         severity=Severity.CRITICAL,
-        meaning="The credit of a provider lasts fewer than 3 days at the pace of the busiest of "
-        "the last seven days, and no policy buys it by itself.",
+        meaning="The credit of a provider lasts fewer than 3 days by the low end of its runway "
+        "(while too little is known, at the pace of the busiest of the last seven days), and no "
+        "policy buys it by itself.",
         remedy="Buy credit, or set a policy by which Butler buys it. Butler resolves the alert "
         "when there is enough for 3 days.",
         page="account",

@@ -1,21 +1,23 @@
 """API keys as people look at them: the worst first, with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, TextField, Value
+from django.db.models.functions import Concat
 
 from common.admin.visible_rows import visible_to
-from dashboard.api_keys.burn import Burn, exhausted_at
 from dashboard.ranges import date_range
 from keys.books.queries.freezes import frozen_keys
 from keys.books.queries.pages import Meter, limits_with_windows, meters_of
 from keys.books.queries.spend import Spend, SpendFilter, slice_start, spend_by
 from keys.models import ApiKey
+from prediction.queries.run_rates import burn_of, paces_in, with_paces
+from prediction.run_rate.exhaustion import Burn, LearnedPace, RunsOut, first_out
 from security import queries as security
 
 FROZEN = "frozen"
@@ -34,8 +36,13 @@ class KeyLine:
     reason: str
     meters: Sequence[Meter]
     burn: Burn
-    exhausted_at: datetime | None
+    runs_out: RunsOut | None
     today: Spend
+
+    @property
+    def exhausted_at(self) -> datetime | None:
+        """When the first of its limits is used up; None if all of them reset before."""
+        return self.runs_out and self.runs_out.at
 
     @property
     def used_percent(self) -> Decimal:
@@ -68,7 +75,9 @@ def key_lines(
     user: Any, api_keys: QuerySet[ApiKey], *, zone: ZoneInfo, now: datetime
 ) -> list[KeyLine]:
     """Those of `api_keys` that the person may see, the worst first; six queries."""
-    rows = visible_to(user, api_keys).prefetch_related(limits_with_windows())
+    scope = Concat(Value("key:"), OuterRef("pk"), output_field=TextField())
+    rows = with_paces(visible_to(user, api_keys), scope=scope)
+    rows = rows.prefetch_related(limits_with_windows())
     frozen = set(frozen_keys().values_list("pk", flat=True))
     today = date_range({"range": "today"}, now=now, zone=zone)
     spent = dict(spend_by(_since(today.starts_at, now), by="key"))
@@ -80,7 +89,8 @@ def key_lines(
             api_key,
             is_frozen=api_key.pk in frozen,
             today=spent.get(api_key.pk, Spend()),
-            burn=_burn(recent.get(api_key.pk, Spend()), hours),
+            burn=burn_of(recent.get(api_key.pk, Spend()), hours),
+            paces=paces_in(api_key, now=now),
             now=now,
         )
         for api_key in rows
@@ -92,11 +102,15 @@ def _since(since: datetime, now: datetime) -> SpendFilter:
     return SpendFilter(since, slice_start(now) + timedelta(minutes=15))
 
 
-def _burn(spend: Spend, hours: Decimal) -> Burn:
-    return Burn(round(spend.tokens / hours, 0), round(spend.cost / hours, 9))
-
-
-def _line(api_key: ApiKey, *, is_frozen: bool, today: Spend, burn: Burn, now: datetime) -> KeyLine:
+def _line(
+    api_key: ApiKey,
+    *,
+    is_frozen: bool,
+    today: Spend,
+    burn: Burn,
+    paces: Mapping[str, LearnedPace],
+    now: datetime,
+) -> KeyLine:
     meters = meters_of(api_key, now=now)
     return KeyLine(
         api_key=api_key,
@@ -104,7 +118,7 @@ def _line(api_key: ApiKey, *, is_frozen: bool, today: Spend, burn: Burn, now: da
         reason=_reason(api_key, is_frozen),
         meters=meters,
         burn=burn,
-        exhausted_at=exhausted_at(meters, burn, now=now),
+        runs_out=first_out(meters, burn, paces, now=now),
         today=today,
     )
 

@@ -13,7 +13,7 @@ from dashboard import charts
 from dashboard.charts import MeterPart
 from keys.books.queries.pages import Meter
 from keys.limits import periods
-from reports.landing import Landing, landing_of_meter
+from prediction.run_rate.landing import Landing, landing_of_meter
 
 
 class Budget(NamedTuple):

@@ -20,6 +20,7 @@ from dashboard.limit_act import CHANGE_CARRY_OVER, CHANGE_LIMIT
 from keys.audit_actions import Action
 from keys.books.queries.pages import budget_meters, latest_history
 from keys.models import Agent, CostCentre, Grant, Limit, Organisation, Window
+from prediction.run_rate.exhaustion import LearnedPace, RunsOut, runs_out
 from security.audit_changes import changes
 
 _SHOWN = 10
@@ -36,6 +37,8 @@ class BudgetLine(NamedTuple):
     thresholds: list[Threshold]
     carry_over_max: Decimal | None
     explains_carry_over: bool = False
+    has_pace: bool = False
+    runs_out: RunsOut | None = None
 
 
 def acts_on(user: Any, subject: CostCentre | Agent) -> list[Act]:
@@ -51,10 +54,12 @@ def detail(
     limits: Iterable[Limit],
     query: Mapping[str, str],
     *,
+    paces: Mapping[str, LearnedPace],
     organisation: Organisation,
     now: datetime,
 ) -> dict[str, Any]:
-    """The context of the page, as far as the person may see its parts. `limits`: those in force."""
+    """The context of the page, as far as the person may see its parts. `limits`: those in force,
+    `paces`: what was learned of the scope, by unit."""
     zone = ZoneInfo(organisation.reporting_zone)
     windows = visible_to(user, Window.objects.filter(limit__scope=scope))
     meters = sorted(
@@ -77,6 +82,8 @@ def detail(
                 thresholds.get(each.limit_id, []),
                 caps.get(each.limit_id),
                 each.limit_id == explained,
+                each.unit in paces,
+                runs_out(each, None, paces.get(each.unit), now=now),
             )
             for each in meters
         ],

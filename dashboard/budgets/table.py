@@ -17,7 +17,7 @@ from dashboard.tables import Cell, Column, Kind, Row, Table
 from keys.identity.queries.organisation import organisation
 from keys.identity.queries.placements import placement_paths
 from keys.models import Period
-from reports.landing import NEVER_LANDS
+from prediction.run_rate.landing import NEVER_LANDS
 
 _LEVELS_MAX = 6
 _BATCH = 500

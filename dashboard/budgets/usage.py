@@ -16,7 +16,7 @@ from keys.books.queries.spend import (
     slice_start,
     spend_columns,
 )
-from reports.landing import HISTORY_DAYS
+from prediction.run_rate.landing import HISTORY_DAYS
 
 _SLICE, _DAY = timedelta(seconds=SLICE_SECONDS), timedelta(days=1)
 Days = Mapping[date, Decimal]

@@ -22,7 +22,7 @@ from keys.books.queries.spend import (
 )
 from keys.limits.queries.budgets import monthly_budgets
 from keys.models import CostCentre
-from reports.landing import HISTORY_DAYS, Landing, complete_days, landing
+from prediction.run_rate.landing import HISTORY_DAYS, Landing, complete_days, landing
 
 _DAY, _WEEK, _MONTH = timedelta(days=1), timedelta(days=7), timedelta(days=31)
 _SLICE = timedelta(seconds=SLICE_SECONDS)

@@ -27,7 +27,7 @@ from keys.limits.queries.capacity import ProviderCapacity, provider_capacity
 from keys.models import Organisation
 from orchestration.models import Task
 from orchestration.queries.pages import open_task_lines
-from reports.landing import DAYS_MIN
+from prediction.run_rate.landing import DAYS_MIN
 from reports.queries import notes_between
 
 MOVERS_SHOWN = 5

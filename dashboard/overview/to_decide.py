@@ -1,6 +1,6 @@
 """What waits for a person: each as a sentence that leads to where it is decided."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, Literal, NamedTuple
@@ -14,6 +14,8 @@ from dashboard.approvals.inbox import own_lines
 from dashboard.budget_links import scope_url
 from keys.limits.queries.budgets import budgets_running_out, lasts_until
 from keys.models import ApiKey, Organisation, Window
+from prediction.queries.run_rates import learned_paces
+from prediction.run_rate.exhaustion import LearnedPace, lasts
 from security.deciders import may_see_approvals
 
 SHOWN = 5
@@ -99,13 +101,15 @@ def _alerts(user: Any, now: datetime) -> Iterator[Decision]:
 def _budgets(user: Any, organisation: Organisation, now: datetime) -> Iterator[Decision]:
     percent, zone = organisation.landing_warning_percent, ZoneInfo(organisation.reporting_zone)
     windows = visible_to(user, Window.objects.all())
-    for window in budgets_running_out(windows, percent=percent, now=now)[: SHOWN + 1]:
+    found = list(budgets_running_out(windows, percent=percent, now=now)[: SHOWN + 1])
+    paces = learned_paces({window.scope for window in found}, now=now)
+    for window in found:
         slug = window.scope.partition(":")[2]
         used, allowed = (
             formatting.quantity(number, unit=window.unit)
             for number in (window.used, window.allowed)
         )
-        until = lasts_until(window, now=now).astimezone(zone)
+        until = _until(window, paces.get(window.scope, {}), now=now).astimezone(zone)
         ends = window.ends_at.astimezone(zone)
         lasts = (
             "nothing is left"
@@ -120,6 +124,13 @@ def _budgets(user: Any, organisation: Organisation, now: datetime) -> Iterator[D
             f"{used} of {allowed} used; {lasts}, and resets on {ends.day} {ends:%b %H:%M}",
             scope_url(window.scope) or "",
         )
+
+
+def _until(window: Any, paces: Mapping[str, LearnedPace], *, now: datetime) -> datetime:
+    """When the window is used up: by its run rate, if that says so before its end."""
+    left, pace = window.allowed - window.used, paces.get(window.unit)
+    out = pace and lasts(left, pace, now=now, until=window.ends_at)
+    return out.at if out else lasts_until(window, now=now)
 
 
 def _keys(user: Any) -> Iterator[Decision]:

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Prefetch
+from django.db.models import Model, Prefetch, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -23,6 +23,7 @@ from dashboard.budgets.windows import windows_table
 from dashboard.exports import exported
 from dashboard.organisation import organisation_of
 from keys.models import Agent, CostCentre, Limit
+from prediction.queries.run_rates import paces_in, with_paces
 
 tables.register("budgets", budgets_table, permission="keys.view_window")
 tables.register("budget-windows", windows_table, permission="keys.view_window")
@@ -54,6 +55,7 @@ def budget(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     period, who spends it, and its changes. POST: change a limit."""
     limits = Prefetch("limits", Limit.objects.filter(removed_at=None), to_attr="limits_in_force")
     rows = visible_to(request.user, _MODELS[kind].objects.prefetch_related(limits))
+    rows = with_paces(rows, scope=Value(f"{kind}:{slug}"))
     subject = get_object_or_404(rows, pk=slug)
     acts = acts_on(request.user, subject)
     dialog = opened_dialog(request, acts, subject)
@@ -64,13 +66,15 @@ def budget(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
         if performed(request, dialog, subject):
             return redirect(scope_url(scope) or "/")
     context = {"subject": subject, "acts": acts, "dialog": dialog, "path": _path(request, subject)}
+    now = timezone.now()
     context |= detail(
         request.user,
         scope,
         subject.limits_in_force,
         request.GET,
+        paces=paces_in(subject, now=now),
         organisation=organisation_of(request),
-        now=timezone.now(),
+        now=now,
     )
     return render(request, "dashboard/budgets/detail.html", context)
 

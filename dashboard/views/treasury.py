@@ -31,6 +31,7 @@ from dashboard.treasury.tables import (
 from treasury.models import Account, AccountKind, Payee, Purchase, PurchasePolicy, PurchaseStatus
 from treasury.queries import credits, dry_run, effective_credit, runway
 from treasury.queries.balances_of_credit import Told, told_balances, whole_credits
+from treasury.queries.consumption import with_provider_paces
 from treasury.queries.credit import Runway
 
 tables.register("treasury-accounts", accounts_table, permission="treasury.view_account")
@@ -101,7 +102,7 @@ def _credits(play: set[int], now: datetime) -> list[Credit]:
 def account(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /treasury/accounts/7: the account with its transfers and the balance after each;
     `act` opens a dialog. POST: do what it asks."""
-    rows = Account.objects.select_related("balance_access", "spend_cap")
+    rows = with_provider_paces(Account.objects.select_related("balance_access", "spend_cap"))
     found = get_object_or_404(visible_to(request.user, rows), pk=pk)
     acts, dialog, done = _act(
         request, [*ACCOUNT_ACTS, *CREDIT_ACTS], found, links.url("account", pk)

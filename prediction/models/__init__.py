@@ -1,6 +1,8 @@
-"""Tables of forecasts: texts as sketches, what was forecast, what came of it, what was learned."""
+"""Tables of forecasts: texts as sketches, what was forecast, what came of it, what was learned,
+run rates."""
 
 from prediction.models.forecasts import CentreForecast, Forecast, Share, StoredSketch
+from prediction.models.run_rates import RunRate
 from prediction.models.settled_work import SettledWork
 from prediction.models.versions import ForecastModel, ForecastModelContent
 
@@ -9,6 +11,7 @@ __all__ = [
     "Forecast",
     "ForecastModel",
     "ForecastModelContent",
+    "RunRate",
     "SettledWork",
     "Share",
     "StoredSketch",

@@ -1,10 +1,11 @@
 """What other apps may ask: checks of texts, the rule of words, forecasts, budgets from texts,
-learning and the versions of what was learned."""
+learning and the versions of what was learned, run rates."""
 
 from prediction.estimate import Estimate, count_words, estimate
 from prediction.learning.rows import Group
 from prediction.services.activate import VersionNotReady, activate
 from prediction.services.centre_share import set_share
+from prediction.services.learn_paces import learn_paces
 from prediction.services.record_work import record_settled_work
 from prediction.services.text_budget import SizedBudget, record_forecast, size_budget
 from prediction.services.text_check import (
@@ -18,6 +19,7 @@ from prediction.services.text_check import (
     check_text,
 )
 from prediction.services.train_model import TRAINING_SECONDS_MAX, train_model
+from prediction.services.watch_limits import watch_limits
 from prediction.services.work_forecast import WorkForecast, forecast, forecasts, is_learned
 
 __all__ = [
@@ -41,9 +43,11 @@ __all__ = [
     "forecast",
     "forecasts",
     "is_learned",
+    "learn_paces",
     "record_forecast",
     "record_settled_work",
     "set_share",
     "size_budget",
     "train_model",
+    "watch_limits",
 ]

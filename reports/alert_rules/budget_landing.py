@@ -14,9 +14,9 @@ from keys.identity.queries.organisation import organisation
 from keys.identity.queries.placements import placement_paths
 from keys.limits import periods
 from keys.models import CostCentre, Period, Window
+from prediction.run_rate.landing import HISTORY_DAYS, NEVER_LANDS, Landing, landing_of_meter
 from reports.alert_kinds import BUDGET_LANDING
 from reports.alert_rules.scope import SLICE
-from reports.landing import HISTORY_DAYS, NEVER_LANDS, Landing, landing_of_meter
 
 _Days = Mapping[date, Decimal]
 # The part of a period in which the low end of the band decides.

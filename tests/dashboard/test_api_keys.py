@@ -9,12 +9,12 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
-from dashboard.api_keys.burn import Burn, exhausted_at
 from gate.models import CentreBinding
 from keys import jobs
 from keys import services as keys
 from keys.books.queries.pages import Meter
 from keys.models import ApiKey, Freeze, Limit, RotationRun, Window
+from prediction.run_rate.exhaustion import Burn, exhausted_at
 from security.models import Approval, ApprovalPolicy, AuditEntry
 from tests.actors import GRACE
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, limit, report

@@ -26,7 +26,7 @@ from keys.models import (
     UsageSlice,
     Window,
 )
-from reports.landing import landing
+from prediction.run_rate.landing import landing
 from security.models import Approval, ApprovalPolicy, AuditEntry
 from tests.actors import ACTOR, GRACE
 from tests.books import assert_books_balance

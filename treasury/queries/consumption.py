@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Max, Sum
-from django.db.models.functions import TruncDate, TruncHour
+from django.db.models import Max, OuterRef, QuerySet, Sum, TextField, Value
+from django.db.models.functions import Concat, Substr, TruncDate, TruncHour
 
 from keys.models import UsageSlice
+from prediction.queries.run_rates import with_paces
 from treasury.models import Account, AccountKind, Consumption
 
 _CREDIT = "credit:"
@@ -37,7 +38,14 @@ def provider_of(credit: Account) -> str:
 def credits() -> list[Account]:
     """The accounts of credit in USD, as charges are."""
     kept = Account.objects.filter(kind=AccountKind.CREDIT, currency="USD")
-    return list(kept.filter(payees__isnull=False).distinct().order_by("name"))
+    return list(with_provider_paces(kept.filter(payees__isnull=False).distinct()).order_by("name"))
+
+
+def with_provider_paces(accounts: QuerySet[Account]) -> QuerySet[Account]:
+    """The accounts, each with what was learned of the pace of its provider."""
+    provider = Substr(OuterRef("name"), len(_CREDIT) + 1)
+    scope = Concat(Value("provider:"), provider, output_field=TextField())
+    return with_paces(accounts, scope=scope)
 
 
 def consumed(credit: Account) -> Mapping[Filter, Decimal]:

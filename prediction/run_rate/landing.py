@@ -2,8 +2,8 @@
 a band.
 
 Pure functions. A day is expected to cost the level of the last four weeks times the weight of its
-weekday. The band covers what such expectations missed by in the past four weeks, four times in
-five: it is as wide as spend is irregular.
+weekday. The band is of draws from what such expectations missed by in the past four weeks, four of
+five of them: it is as wide as spend is irregular.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,18 @@ from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from keys.books.queries.pages import Meter
 from keys.models import Period
+from prediction.run_rate.draws import SHARES, draws
+from prediction.run_rate.pace import Floats
 
 # Complete days from the first spend on, before an expectation means something: two of each weekday.
 DAYS_MIN = 14
 # How far an expectation looks back: for the weight of a weekday, and for the level.
 HISTORY_DAYS = 56
 _LEVEL_DAYS = 28
-# Of a normal distribution, 80 % lie within so many standard deviations.
-_DEVIATIONS = Decimal("1.2816")
 _DAY, _AN_INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 _ZERO, _ONE = Decimal(0), Decimal(1)
@@ -72,9 +74,13 @@ def landing(
         so_far = sum((spent.get(day, _ZERO) for day in month), _ZERO)
     cost = so_far + sum(rest.values(), _ZERO)
     misses = [cost - level * weights[day.weekday()] for day, cost in recent]
-    ahead = sum((parts.get(day, _ONE) for day in rest), _ZERO)
-    margin = _DEVIATIONS * _deviation(misses, days=ahead)
-    return Landing(cost, max(cost - margin, so_far), cost + margin, rest)
+    # The weights know the days that they are judged by: what is to come is missed by more.
+    weeks = max(len(history) / 7, 2.0)
+    less, more = _band(
+        np.array(misses, float) * ((weeks + 1) / (weeks - 1)) ** 0.5,
+        np.array([parts.get(day, _ONE) for day in rest], float),
+    )
+    return Landing(cost, max(cost + less, so_far), cost + more, rest)
 
 
 def landing_of_meter(
@@ -142,10 +148,13 @@ def _weights(history: Mapping[date, Decimal]) -> list[Decimal]:
     ]
 
 
-def _deviation(misses: Sequence[Decimal], *, days: Decimal) -> Decimal:
-    """The standard deviation of the sum of `days` days, and of the level that it stands on."""
-    variance = sum((miss * miss for miss in misses), _ZERO) / (len(misses) - 1)
-    return (variance * days * (1 + days / len(misses))).sqrt()
+def _band(missed: Floats, ahead: Floats) -> tuple[Decimal, Decimal]:
+    """By how much less and more the days ahead may cost, of which the parts `ahead` are to come:
+    past misses are drawn for them, and for the level that all of them stand on."""
+    of_days = missed[draws(missed.size, ahead.size)] @ ahead
+    of_level = missed[draws(missed.size, missed.size, seed=1)].mean(axis=1) * ahead.sum()
+    low, _, high = np.quantile(of_days + of_level, SHARES)
+    return Decimal(min(float(low), 0.0)), Decimal(max(float(high), 0.0))
 
 
 def _mean(costs: Sequence[Decimal]) -> Decimal:

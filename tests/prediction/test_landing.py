@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reports.landing import landing, landing_of_meter
+from prediction.run_rate.landing import landing, landing_of_meter
 
 TODAY, LAST = date(2026, 11, 18), date(2026, 11, 30)
 DAY = timedelta(days=1)
