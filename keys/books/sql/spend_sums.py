@@ -158,8 +158,9 @@ _FILTERED = """
        AND (%(models)s::text[] = '{}'
             OR coalesce(nullif(u.model, ''), k.model) = ANY(%(models)s))
        AND (%(within)s::text[] IS NULL OR coalesce(c.path::text[] && %(within)s, false))
+       -- IS NOT NULL: PostgreSQL expects most to match, for the same reason.
        AND (%(within_centre)s::text IS NULL
-            OR coalesce(%(within_centre)s = ANY(c.path), false))"""
+            OR array_position(c.path, %(within_centre)s) IS NOT NULL)"""
 # One statement sees one snapshot, so it is exact while settlements and the job of days write. The
 # values are in its text when it is planned, so parts that do not apply cost nothing.
 SPEND = Statement(
