@@ -56,6 +56,8 @@ _PATH_PARAMETERS = {
     "freeze_id": "The id of the freeze.",
     "charge_id": "The id of the charge.",
     "key_id": "The id of the API key.",
+    "purchase_id": "The id of the purchase.",
+    "receipt_id": "The id of the receipt.",
     "session_id": "The session id of the allocation.",
     "task_id": "The id of the task.",
 }

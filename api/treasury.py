@@ -18,6 +18,7 @@ from treasury import queries as treasury
 from treasury.models import (
     AccountKind,
     Phase,
+    PurchaseMethod,
     PurchaseStatus,
     TransferKind,
 )
@@ -197,6 +198,11 @@ class PurchaseOutput(serializers.Serializer):
         source="payee.provider_id", help_text="The provider whose credit is bought."
     )
     payee = serializers.CharField(source="payee_id", help_text="Who is paid, as the list names it.")
+    method = serializers.ChoiceField(
+        PurchaseMethod.choices,
+        source="payee.method",
+        help_text="Who pays: a `rail`, a `person`, or the `vendor` that reloads by itself.",
+    )
     is_play_money = serializers.BooleanField(
         source="payee.is_play_money", help_text="Whether no real money moves."
     )
@@ -256,6 +262,7 @@ class PurchaseListView(TreasuryView):
                             "id": 7,
                             "provider": "openai",
                             "payee": "openai",
+                            "method": "rail",
                             "is_play_money": True,
                             "amount": "40.000000000",
                             "currency": "USD",

@@ -171,6 +171,8 @@ STATUS: dict[type[Refusal], int] = {
     treasury.RailStatementKnown: 409,
     treasury.RailStatementOverlaps: 409,
     treasury.RailStatementUnreadable: 422,
+    treasury.ReceiptNotFound: 404,
+    treasury.ReceiptUnreadable: 422,
     treasury.ReportUnreadable: 422,
     treasury.TransferDiffers: 409,
     treasury.TransferEnded: 409,

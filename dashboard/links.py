@@ -87,6 +87,7 @@ links.register(
         "treasury": Page("dashboard:treasury"),
         "account": Page("dashboard:account"),
         "purchase": Page("dashboard:purchase"),
+        "receipt": Page("dashboard:receipt"),
         "rails": Page("dashboard:rails"),
         "rail": Page("dashboard:rail"),
         "collection": Page("dashboard:collection"),

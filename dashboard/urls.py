@@ -40,7 +40,7 @@ from dashboard.views.spend import spend
 from dashboard.views.statements import centre_statement, signed_csv, statements
 from dashboard.views.tasks import sub_task, task, tasks
 from dashboard.views.theme import theme
-from dashboard.views.treasury import account, purchase, purchase_policy, treasury
+from dashboard.views.treasury import account, purchase, purchase_policy, receipt, treasury
 
 app_name = "dashboard"
 urlpatterns = [
@@ -112,6 +112,7 @@ urlpatterns = [
     path("treasury", treasury, name="treasury"),
     path("treasury/accounts/<int:pk>", account, name="account"),
     path("treasury/purchases/<int:pk>", purchase, name="purchase"),
+    path("treasury/purchases/<int:pk>/receipts/<int:receipt_id>", receipt, name="receipt"),
     path("treasury/policies/<int:pk>", purchase_policy, name="purchase-policy"),
     path("treasury/rails", rails, name="rails"),
     path("treasury/rails/<slug:slug>", rail, name="rail"),

@@ -169,6 +169,8 @@ RULES: dict[str, Rows] = {
     "treasury.purchase": nothing,
     "treasury.purchaseattempt": nothing,
     "treasury.purchasestep": nothing,
+    "treasury.purchasereceipt": nothing,
+    "treasury.reloadevidence": nothing,
     "treasury.providerreport": nothing,
     "treasury.reportline": nothing,
     "treasury.providername": nothing,

@@ -54,6 +54,19 @@ CREDIT_LOW = register(
         subject="policy_id",
     )
 )
+RELOAD_EXCEEDS = register(
+    AlertKind(
+        slug="reload_exceeds",
+        severity=Severity.CRITICAL,
+        meaning="A provider has reloaded its credit by itself beyond what two persons have "
+        "approved: by more at once, in a day or in a month, or while the policy is paused. Butler "
+        "has booked it, and cannot stop it.",
+        remedy="Lower the reload on the provider's page, or switch it off. If so much is needed, "
+        "propose a policy with higher bounds. Then resolve the alert.",
+        page="purchase",
+        subject="purchase_id",
+    )
+)
 BILL_DIFFERS = register(
     AlertKind(
         slug="bill_differs",

@@ -18,6 +18,8 @@ class Action(StrEnum):
     POLICY_PAUSE = "purchase_policy.pause"
     POLICY_RESUME = "purchase_policy.resume"
     PURCHASE_MOVE = "purchase.move"
+    RECEIPT_ADD = "purchase_receipt.add"
+    RELOAD_SEE = "reload.see"
     REPORT_IMPORT = "provider_report.import"
     RAIL_STATEMENT_IMPORT = "rail_statement.import"
     RAIL_STATEMENT_MATCH = "rail_statement.match"

@@ -1,7 +1,7 @@
 """How much a policy still allows: the bounds of a purchase, a day and a month."""
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -28,10 +28,16 @@ def spent(policy: PurchasePolicy, *, now: datetime) -> Spent:
     """
     local = now.astimezone(ZoneInfo(policy.zone))
     midnight = datetime.combine(local.date(), time(), tzinfo=ZoneInfo(policy.zone))
+    first = midnight.replace(day=1)
+    next_month = (first + timedelta(days=32)).replace(day=1)
     sums = policy.purchases.filter(
-        status__in=COUNTED, reserved_at__gte=midnight.replace(day=1)
+        status__in=COUNTED, reserved_at__gte=first, reserved_at__lt=next_month
     ).aggregate(
-        of_day=Sum("amount", filter=Q(reserved_at__gte=midnight), default=ZERO),
+        of_day=Sum(
+            "amount",
+            filter=Q(reserved_at__gte=midnight, reserved_at__lt=midnight + timedelta(days=1)),
+            default=ZERO,
+        ),
         of_month=Sum("amount", default=ZERO),
     )
     return Spent(**sums)

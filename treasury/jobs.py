@@ -12,7 +12,6 @@ from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePoli
 from treasury.queries import (
     credits,
     due_collections,
-    due_purchases,
     events_to_read,
     statements_to_match,
 )
@@ -31,10 +30,10 @@ def expire_pending_transfers() -> int:
 
 def carry_on_purchases() -> int:
     """Every minute: carry on the purchases that do not wait for a person; how many there were."""
-    due = due_purchases(now=timezone.now())
-    for purchase_id in due:
+    claimed = treasury.claim_purchases(now=timezone.now())
+    for purchase_id in claimed:
         _carry_on(purchase_id)
-    return len(due)
+    return len(claimed)
 
 
 def post_consumption() -> int:

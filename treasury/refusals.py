@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import ClassVar
 
 from common.refusal import Refusal
 
@@ -235,6 +236,24 @@ class PolicyPaused(Refusal):
     def sentence(self) -> str:
         """What to do."""
         return f"The purchase policy is paused: {self.reason} Resume it first."
+
+
+@dataclass(kw_only=True, eq=False)
+class ReceiptNotFound(Refusal):
+    """There is no receipt with this number."""
+
+    receipt_id: int
+
+    def sentence(self) -> str:
+        """What is wrong."""
+        return f"There is no receipt {self.receipt_id}."
+
+
+@dataclass(eq=False)
+class ReceiptUnreadable(Refusal):
+    """The file is no receipt. Its sentence says why."""
+
+    field: ClassVar[str] = "file"
 
 
 @dataclass(eq=False)

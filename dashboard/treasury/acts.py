@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 
 from dashboard.acts import Act, ActForm, NoQuestions, Outcome
 from keys.models import Provider
@@ -20,7 +21,7 @@ from treasury.models import (
     PurchasePolicy,
     PurchaseStatus,
 )
-from treasury.services import BuyingTerms, PayeeTerms
+from treasury.services import BuyingTerms, PayeeTerms, ReceiptFile, ReloadInvoice
 
 _PROPOSE = "treasury.propose_purchase"
 _NOT_SENT = (PurchaseStatus.PROPOSED, PurchaseStatus.APPROVED, PurchaseStatus.RESERVED)
@@ -38,16 +39,17 @@ class PayeeForm(ActForm):
     slug = forms.SlugField(label="Name", max_length=64, help_text="The name of the payee here.")
     provider = forms.ChoiceField(help_text="The provider that sells the credit.")
     method = forms.ChoiceField(
-        choices=PurchaseMethod.choices, help_text="Whether Butler pays, or a person."
+        choices=PurchaseMethod.choices,
+        help_text="Whether Butler pays, a person does, or the provider reloads by itself.",
     )
     rail = forms.SlugField(
         max_length=40,
         initial="simulator",
-        help_text="The rail that Butler pays by, or the name of the account a person pays from.",
+        help_text="The rail that Butler pays by, or the name of the account or card that pays.",
     )
     destination = forms.CharField(
         max_length=200,
-        help_text="How the rail names the payee; for a person, the address of the page to pay on.",
+        help_text="How the rail names the payee; else the address of the provider's page.",
     )
     field_order = ("slug", "provider", "method", "rail", "destination", "reason")
 
@@ -122,7 +124,39 @@ class ReceiptForm(ActForm):
     """Asks for the receipt."""
 
     receipt = forms.CharField(max_length=200, help_text="The number of the provider's receipt.")
+    file = forms.FileField(
+        label="Receipt as a file",
+        required=False,
+        help_text="A PDF, PNG or JPEG of up to 2 MB. It is kept as long as the ledger.",
+    )
     reason = None  # type: ignore[assignment]
+
+
+class ReloadForm(NoQuestions):
+    """Asks what the provider's invoice says."""
+
+    amount = forms.DecimalField(
+        max_digits=20, decimal_places=2, help_text="What the invoice says, with taxes."
+    )
+    occurred_on = forms.DateField(
+        label="Day",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The day on which the provider reloaded the credit.",
+    )
+    invoice = forms.CharField(max_length=200, help_text="The number of the provider's invoice.")
+    file = forms.FileField(
+        label="Invoice as a file",
+        required=False,
+        help_text="A PDF, PNG or JPEG of up to 2 MB. It is kept as long as the ledger.",
+    )
+
+
+class ReceiptFileForm(NoQuestions):
+    """Asks for a file."""
+
+    file = forms.FileField(
+        help_text="A PDF, PNG or JPEG of up to 2 MB. The same file is kept once."
+    )
 
 
 def _propose_payee(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
@@ -144,6 +178,17 @@ def _buy(policy: PurchasePolicy, asked: dict[str, Any], actor: Actor, now: datet
     return purchase.approval or f"Purchase {purchase.pk} is under way."
 
 
+def _record_reload(
+    policy: PurchasePolicy, asked: dict[str, Any], actor: Actor, now: datetime
+) -> Outcome:
+    uploaded = asked.pop("file")
+    invoice = ReloadInvoice(**asked, file=_file(uploaded) if uploaded else None)
+    purchase, is_new = treasury.record_reload(policy.pk, invoice, actor=actor, now=now)
+    if not is_new:
+        return f"It is purchase {purchase.pk}, which was seen before. It is booked once."
+    return f"Purchase {purchase.pk} is booked."
+
+
 def _fund(account: Account, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
     amount: Decimal = asked.pop("amount")
     recorded = treasury.record_funding(account, amount, actor=actor, now=now, **asked)
@@ -161,8 +206,23 @@ def _resume(policy: PurchasePolicy, asked: dict[str, Any], actor: Actor, now: da
 
 
 def _confirm(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
-    treasury.confirm_purchase(purchase.pk, receipt=asked["receipt"], actor=actor, now=now)
+    uploaded = asked["file"]
+    file = _file(uploaded) if uploaded else None
+    treasury.confirm_purchase(
+        purchase.pk, receipt=asked["receipt"], file=file, actor=actor, now=now
+    )
     return f"Purchase {purchase.pk} is credit now."
+
+
+def _add_receipt(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    receipt, is_new = treasury.add_receipt(purchase.pk, _file(asked["file"]), actor=actor, now=now)
+    if not is_new:
+        return f"This is receipt {receipt.pk} already. Nothing was changed."
+    return f"Receipt {receipt.pk} is kept."
+
+
+def _file(uploaded: "UploadedFile[Any]") -> ReceiptFile:
+    return ReceiptFile(content=uploaded.read(), name=uploaded.name or "")
 
 
 def _deny(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
@@ -173,6 +233,11 @@ def _deny(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime
 def _cancel(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
     treasury.cancel_purchase(purchase.pk, reason=asked["reason"], actor=actor, now=now)
     return f"Purchase {purchase.pk} is cancelled."
+
+
+def _is_reloaded(policy: PurchasePolicy) -> bool:
+    """Whether the provider buys, and Butler only books it."""
+    return policy.payee.method == PurchaseMethod.VENDOR
 
 
 OFFICE_ACTS = [
@@ -216,8 +281,18 @@ POLICY_ACTS = [
         "the policy names, a second person approves it.",
         permission=_PROPOSE,
         form=PurchaseForm,
-        applies=lambda policy: policy.paused_at is None,
+        applies=lambda policy: policy.paused_at is None and not _is_reloaded(policy),
         perform=_buy,
+    ),
+    Act(
+        name="reload",
+        button="Record a reload",
+        about="The provider has reloaded the credit by itself. This moves no money: it says what "
+        "was paid. The same invoice is recorded once, and so is what was seen in the balance.",
+        permission=_PROPOSE,
+        form=ReloadForm,
+        applies=_is_reloaded,
+        perform=_record_reload,
     ),
     Act(
         name="pause",
@@ -266,6 +341,16 @@ PURCHASE_ACTS = [
         permission=_PROPOSE,
         applies=lambda purchase: purchase.status == PurchaseStatus.NEEDS_PERSON,
         perform=_deny,
+    ),
+    Act(
+        name="receipt",
+        button="Add a receipt",
+        about="The file is kept as it is, with its SHA-256, as long as the ledger. It cannot be "
+        "removed. Who may see the purchase may download it.",
+        permission=_PROPOSE,
+        form=ReceiptFileForm,
+        applies=lambda purchase: purchase.reserved_at is not None,
+        perform=_add_receipt,
     ),
     Act(
         name="cancel",

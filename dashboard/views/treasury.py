@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from common import links
 from common.admin.visible_rows import visible_to
@@ -28,7 +28,16 @@ from dashboard.treasury.tables import (
     purchases_table,
     transfers_table,
 )
-from treasury.models import Account, AccountKind, Payee, Purchase, PurchasePolicy, PurchaseStatus
+from treasury.models import (
+    Account,
+    AccountKind,
+    Payee,
+    Purchase,
+    PurchaseMethod,
+    PurchasePolicy,
+    PurchaseReceipt,
+    PurchaseStatus,
+)
 from treasury.queries import credits, dry_run, effective_credit, runway
 from treasury.queries.balances_of_credit import Told, told_balances, whole_credits
 from treasury.queries.consumption import with_provider_paces
@@ -138,8 +147,27 @@ def purchase(request: HttpRequest, pk: int) -> HttpResponse:
         "dialog": dialog,
         "steps": found.steps.order_by("-pk"),
         "attempts": found.attempts.order_by("-number")[:20],
+        "receipts": found.receipts.defer("content"),
+        "evidence": found.evidence.select_related("snapshot").defer("snapshot__content"),
+        "is_paid_by_person": found.payee.method == PurchaseMethod.PERSON,
     }
     return render(request, "dashboard/treasury/purchase.html", context)
+
+
+@never_cache
+@require_safe
+@staff_member_required
+@permission_required("treasury.view_purchase", raise_exception=True)
+def receipt(request: HttpRequest, pk: int, receipt_id: int) -> HttpResponse:
+    """GET /treasury/purchases/7/receipts/3: the file, as a download that no browser opens here."""
+    purchases = visible_to(request.user, Purchase.objects.all())
+    found = get_object_or_404(
+        PurchaseReceipt, pk=receipt_id, purchase_id=pk, purchase__in=purchases
+    )
+    answer = HttpResponse(bytes(found.content), content_type=found.media_type)
+    answer["Content-Disposition"] = f'attachment; filename="{found.download_name}"'
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
 
 
 @never_cache

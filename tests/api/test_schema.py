@@ -50,6 +50,8 @@ PATHS = {
     "/api/v1/treasury/credit": {"get"},
     "/api/v1/treasury/rail-statements": {"get"},
     "/api/v1/treasury/differences": {"get"},
+    "/api/v1/treasury/purchases/{purchase_id}/receipts": {"get"},
+    "/api/v1/treasury/receipts/{receipt_id}": {"get"},
 }
 
 

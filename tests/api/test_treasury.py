@@ -1,5 +1,7 @@
 """The organisation's money by the API, for tokens with the scope `finance`."""
 
+from base64 import b64decode
+
 import pytest
 
 from tests.api.caller import Caller, assert_problem, token_of
@@ -14,6 +16,7 @@ from tests.treasury.purchases import (
     propose,
     set_policy,
 )
+from tests.treasury.receipts import PDF, add_receipt, waiting_purchase
 
 pytestmark = pytest.mark.django_db
 
@@ -89,3 +92,14 @@ def test_no_agent_sees_money_without_the_scope(office):
     operator = Caller(token_of("bob", "read", "spend", "operate"))
     for path in ("accounts", "transfers", "purchases", "credit"):
         assert_problem(operator.get(f"/treasury/{path}"), 403, "scope_missing")
+
+
+def test_receipts_have_their_content(finance):
+    make_decider()
+    receipt, _ = add_receipt(waiting_purchase())
+    (row,) = finance.get(f"/treasury/purchases/{receipt.purchase_id}/receipts").json()["results"]
+    assert (row["id"], row["sha256"]) == (receipt.pk, receipt.sha256)
+    whole = finance.get(f"/treasury/receipts/{receipt.pk}").json()
+    assert b64decode(whole.pop("content")) == PDF and whole == row
+    for path, code in (("purchases/0/receipts", "purchase"), ("receipts/0", "receipt")):
+        assert_problem(finance.get(f"/treasury/{path}"), 404, f"{code}_not_found")

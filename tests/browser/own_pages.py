@@ -98,6 +98,7 @@ NO_PAGES = {
     # tests/browser/test_treasury.py walks them, likewise.
     "dashboard:account",
     "dashboard:purchase",
+    "dashboard:receipt",
     "dashboard:rail",
     "dashboard:collection",
     # Its number differs: tests/dashboard/test_reconciliation.py.

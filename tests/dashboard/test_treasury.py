@@ -4,6 +4,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from keys.models import Provider
@@ -20,11 +21,13 @@ from tests.treasury.purchases import (
     fund,
     make_decider,
     propose,
+    propose_policy,
     set_policy,
 )
+from tests.treasury.receipts import PDF, PNG, waiting_purchase
 from tests.treasury.simulator import simulator
 from treasury import services as treasury
-from treasury.models import Account, BalanceAccess, Payee, Purchase, PurchasePolicy
+from treasury.models import Account, BalanceAccess, Payee, Purchase, PurchasePolicy, PurchaseReceipt
 
 pytestmark = pytest.mark.django_db
 TERMS = {
@@ -295,3 +298,51 @@ def test_a_page_of_credit_takes_few_queries(office, vendor, django_assert_max_nu
         page(client, path)
         with django_assert_max_num_queries(20):
             page(client, path)
+
+
+def test_a_receipt_is_uploaded_and_downloaded_by_who_sees_the_purchase(people):
+    make_decider()
+    waiting = waiting_purchase()
+    path = f"/treasury/purchases/{waiting.pk}"
+    fay = signed_in("fay", role="finance")
+    shown = page(fay, path)
+    assert 'href="https://billing.example/top-up"' in shown and str(waiting.key) in shown
+    wrong = SimpleUploadedFile("invoice.pdf", b"<html></html>", content_type="application/pdf")
+    refused = fay.post(f"{path}?act=confirm", {"receipt": "R-1", "file": wrong})
+    assert "not a whole PDF" in refused.content.decode()
+    file = SimpleUploadedFile("page.html", PDF, content_type="text/html")
+    fay.post(f"{path}?act=confirm", {"receipt": "R-1", "file": file})
+    assert Purchase.objects.get(pk=waiting.pk).status == "credited"
+    fay.post(f"{path}?act=receipt", {"file": SimpleUploadedFile("scan.png", PNG)})
+    first, second = PurchaseReceipt.objects.order_by("pk")
+    assert first.sha256 in page(fay, path) and "scan.png" in page(fay, path)
+    answer = fay.get(f"{path}/receipts/{first.pk}")
+    assert (answer.content, answer["Content-Type"]) == (PDF, "application/pdf")
+    assert answer["Content-Disposition"] == f'attachment; filename="{first.download_name}"'
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert fay.get(f"/treasury/purchases/0/receipts/{first.pk}").status_code == 404
+    for name, options, status in (
+        ("ava", {"role": "approver"}, 200),
+        ("vic", {"role": "viewer"}, 403),
+        ("bea", {"role": "finance", "of": "research"}, 403),
+    ):
+        other = signed_in(name, **options)
+        assert other.get(f"{path}/receipts/{second.pk}").status_code == status
+        assert other.post(f"{path}?act=receipt", {"file": file}).status_code == 403
+    assert PurchaseReceipt.objects.count() == 2
+
+
+def test_a_reload_of_the_provider_is_recorded_on_the_page_of_its_policy(people):
+    make_decider()
+    add_payee("auto-reload", method="vendor", rail="card", destination="https://billing.example")
+    approve(propose_policy(payee="auto-reload", is_automatic=False)[0])
+    path = f"/treasury/policies/{PurchasePolicy.objects.get().pk}"
+    fay = signed_in("fay", role="finance")
+    shown = page(fay, path)
+    assert "sends nothing" in shown and "?act=reload" in shown and "?act=buy" not in shown
+    told = {"amount": "250.00", "occurred_on": "2026-03-10", "invoice": "INV-1"}
+    fay.post(f"{path}?act=reload", told)
+    purchase = Purchase.objects.get()
+    assert "invoice INV-1" in page(fay, f"/treasury/purchases/{purchase.pk}")
+    assert "more than was approved" in page(fay, "/alerts")
+    assert signed_in("ava", role="approver").post(f"{path}?act=reload", told).status_code == 403

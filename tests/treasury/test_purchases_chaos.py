@@ -43,7 +43,7 @@ PURCHASES = int(os.environ.get("BUTLER_CHAOS_PURCHASES", "40"))
 SECONDS = int(os.environ.get("BUTLER_CHAOS_SECONDS", "0"))
 PROVIDERS = [f"provider-{number}" for number in range(max(4, PURCHASES // 66))]
 # A second of the test is so many of purchases: each provider sells some twenty a day.
-SPEED = 3600 if PURCHASES < 1000 else 600
+SPEED = 3600 if PURCHASES < 1000 else 240
 # After how many purchases one of the programs is killed, and PostgreSQL.
 KILL_EACH, KILL_DATABASE_AFTER = max(8, PURCHASES // 100), max(25, PURCHASES // 10)
 FUNDS = Decimal(1_000_000)

@@ -18,6 +18,7 @@ from treasury.models.purchases import (
 from treasury.models.rail_accounts import RailAccount, RailMode
 from treasury.models.rail_events import EventStatus, RailEvent, RejectedWebhooks
 from treasury.models.rail_statements import RailMatch, RailStatement, RailStatementLine
+from treasury.models.receipts import PurchaseReceipt
 from treasury.models.reconciliations import (
     ALONE_MAX,
     Difference,
@@ -25,6 +26,7 @@ from treasury.models.reconciliations import (
     ProviderName,
     ReconciliationRun,
 )
+from treasury.models.reloads import ReloadEvidence, ReloadSource
 from treasury.models.spend_caps import SpendCap
 from treasury.models.transfers import Phase, Transfer, TransferKind
 
@@ -53,6 +55,7 @@ __all__ = [
     "PurchaseAttempt",
     "PurchaseMethod",
     "PurchasePolicy",
+    "PurchaseReceipt",
     "PurchaseStatus",
     "PurchaseStep",
     "RailAccount",
@@ -63,6 +66,8 @@ __all__ = [
     "RailStatementLine",
     "ReconciliationRun",
     "RejectedWebhooks",
+    "ReloadEvidence",
+    "ReloadSource",
     "ReportLine",
     "SpendCap",
     "Transfer",

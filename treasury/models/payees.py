@@ -15,6 +15,7 @@ class PurchaseMethod(models.TextChoices):
 
     RAIL = "rail", "Butler pays by a rail"
     PERSON = "person", "a person pays and confirms it with the receipt"
+    VENDOR = "vendor", "the provider reloads it by itself, and Butler books what it sees"
 
 
 class Payee(TwoPersons):
@@ -31,7 +32,8 @@ class Payee(TwoPersons):
     method = models.CharField(max_length=6, choices=PurchaseMethod, help_text="How it is paid.")
     rail = models.CharField(max_length=40, help_text="The rail whose money is used.")
     destination = models.CharField(
-        max_length=200, help_text="How the rail names the payee; for a person, the address to open."
+        max_length=200,
+        help_text="How the rail names the payee; else the address of the provider's page.",
     )
     is_play_money = models.BooleanField(help_text="Whether the rail moves no real money.")
     rail_account = models.ForeignKey(Account, models.PROTECT, related_name="+")

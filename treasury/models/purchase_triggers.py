@@ -19,6 +19,11 @@ CHECK_BOUNDS = pgtrigger.Trigger(
         IF TG_OP = 'UPDATE' AND OLD.reserved_at IS NOT NULL THEN
             RETURN NEW;
         END IF;
+        -- What a provider has taken by itself is true, also beyond what was approved.
+        IF EXISTS (SELECT FROM treasury_payee
+                    WHERE slug = NEW.payee_id AND method = 'vendor') THEN
+            RETURN NEW;
+        END IF;
         SELECT * INTO policy FROM treasury_purchasepolicy
          WHERE credit_account_id = NEW.policy_id FOR NO KEY UPDATE;
         SELECT coalesce(sum(amount) FILTER (
@@ -63,13 +68,20 @@ GO_ONE_WAY = pgtrigger.FSM(
     transitions=[(old, new) for old, after in _TRANSITIONS.items() for new in after],
 )
 
-# A rail that was switched off sends nothing, not even again.
+# A rail that was switched off sends nothing, not even again; and what people or the provider pay is
+# never sent.
 RAIL_IS_ON = pgtrigger.Trigger(
     name="purchaseattempt_rail_is_on",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert,
     declare=[("enabled", "timestamptz")],
     func="""
+        IF NOT EXISTS (SELECT FROM treasury_purchase p
+                         JOIN treasury_payee y ON y.slug = p.payee_id AND y.method = 'rail'
+                        WHERE p.id = NEW.purchase_id) THEN
+            RAISE check_violation USING CONSTRAINT = 'purchaseattempt_is_of_a_rail',
+                MESSAGE = 'purchaseattempt_is_of_a_rail: Butler does not pay this payee';
+        END IF;
         SELECT a.enabled_at INTO enabled
           FROM treasury_purchase p
           JOIN treasury_payee y ON y.slug = p.payee_id AND y.method = 'rail'

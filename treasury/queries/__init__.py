@@ -11,7 +11,6 @@ from treasury.queries.pages import (
     purchase_page,
     transfer_page,
 )
-from treasury.queries.purchases import due_purchases
 from treasury.queries.rail_events import due_collections, events_to_read
 from treasury.queries.rail_statements import (
     has_rail_statements,
@@ -20,6 +19,7 @@ from treasury.queries.rail_statements import (
     statements_to_match,
 )
 from treasury.queries.rails import RailKind, rail_kind, rail_kinds, rejected_webhooks
+from treasury.queries.receipts import receipt, receipts_of
 from treasury.queries.reconciliation import difference_page, open_differences
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "difference_page",
     "dry_run",
     "due_collections",
-    "due_purchases",
     "effective_credit",
     "events_to_read",
     "has_rail_statements",
@@ -43,6 +42,8 @@ __all__ = [
     "rail_kind",
     "rail_kinds",
     "rail_statement_page",
+    "receipt",
+    "receipts_of",
     "rejected_webhooks",
     "runway",
     "statements_to_match",

@@ -231,6 +231,27 @@ CHECKS = [
             OR e.ended_at IS NOT NULL AND a.debits_posted <> a.credits_posted
         """,
     ),
+    Check(
+        "15 receipts",
+        "each receipt of a purchase has the bytes that were added",
+        """
+        SELECT id AS receipt, purchase_id AS purchase, size, octet_length(content) AS bytes
+          FROM treasury_purchasereceipt
+         WHERE sha256(content) <> digest OR octet_length(content) <> size
+        """,
+    ),
+    Check(
+        "16 reloads",
+        "what a provider has reloaded by itself was seen, and was not sent by Butler",
+        """
+        SELECT p.id AS purchase, p.status, count(e.id) AS sightings
+          FROM treasury_purchase p JOIN treasury_payee y ON y.slug = p.payee_id
+          LEFT JOIN treasury_reloadevidence e ON e.purchase_id = p.id
+         GROUP BY p.id, y.method
+        HAVING (y.method = 'vendor') <> (count(e.id) > 0)
+            OR y.method <> 'rail' AND p.body <> ''
+        """,
+    ),
 ]
 
 

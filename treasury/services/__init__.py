@@ -1,6 +1,7 @@
 """Every write of the app."""
 
 from treasury.services.accounts import AccountTerms, open_account
+from treasury.services.add_receipt import ReceiptFile, add_receipt
 from treasury.services.adjust_difference import adjust_approved, adjust_difference
 from treasury.services.adopt_balance import propose_adoption
 from treasury.services.advance_purchase import advance_purchase
@@ -12,6 +13,7 @@ from treasury.services.balance_access import (
 )
 from treasury.services.balance_alerts import watch_credit
 from treasury.services.buy_credit import buy_credit
+from treasury.services.claim_purchases import claim_purchases
 from treasury.services.close_period import close_period
 from treasury.services.collect import advance_collection, apply_collection_answer, collect
 from treasury.services.decide_purchase import cancel_purchase, confirm_purchase, deny_purchase
@@ -47,6 +49,7 @@ from treasury.services.receive_webhook import (
 )
 from treasury.services.reconcile import Reconciled, reconcile
 from treasury.services.record_funding import record_funding
+from treasury.services.see_reload import ReloadInvoice, record_reload, see_reload
 from treasury.services.settle_difference import (
     accept_difference,
     explain_difference,
@@ -64,11 +67,14 @@ __all__ = [
     "PayeeTerms",
     "RailStatementFile",
     "RailTerms",
+    "ReceiptFile",
     "Reconciled",
+    "ReloadInvoice",
     "ReportFile",
     "WEBHOOK_BYTES_MAX",
     "accept_difference",
     "add_rail_account",
+    "add_receipt",
     "adjust_approved",
     "adjust_difference",
     "advance_collection",
@@ -81,6 +87,7 @@ __all__ = [
     "buy_credit",
     "cancel_purchase",
     "change_rail_settings",
+    "claim_purchases",
     "close_period",
     "collect",
     "confirm_purchase",
@@ -110,10 +117,12 @@ __all__ = [
     "reconcile",
     "record_expiring_credit",
     "record_funding",
+    "record_reload",
     "remove_balance_access",
     "replace_rail_secret",
     "resume_policy",
     "retire_payee",
+    "see_reload",
     "set_balance_access",
     "set_cap_access",
     "switch_rail_off",

@@ -18,7 +18,13 @@ from treasury.alert_kinds import (
 )
 from treasury.at_ceiling import Bought, ceiling_reached
 from treasury.balances.compare import IN_A_ROW, differs
-from treasury.models import Account, BalanceSnapshot, ExpiringCredit, PurchasePolicy
+from treasury.models import (
+    Account,
+    BalanceSnapshot,
+    ExpiringCredit,
+    PurchaseMethod,
+    PurchasePolicy,
+)
 from treasury.models.amounts import ZERO
 from treasury.queries.balances_of_credit import (
     latest_readings,
@@ -78,7 +84,8 @@ def _differing(latest: list[tuple[Decimal, Decimal, Decimal]], found: Decimal) -
 def watch_credit(account_id: int, *, now: datetime) -> None:
     """Raise or resolve all that concerns the pace of a credit: runway, bounds, ends."""
     credit = Account.objects.get(pk=account_id)
-    policy = PurchasePolicy.objects.filter(pk=account_id).select_related("credit_account").first()
+    policies = PurchasePolicy.objects.select_related("credit_account", "payee")
+    policy = policies.filter(pk=account_id).first()
     tell_of_runway(credit, policy, now=now)
     if policy is not None:
         tell_of_ceiling(policy, now=now)
@@ -92,7 +99,7 @@ def tell_of_runway(credit: Account, policy: PurchasePolicy | None, *, now: datet
     """Raise or resolve the alert of credit that runs out and is not bought by itself."""
     lasts = runway(credit, now=now)
     days = lasts.least if lasts.least is not None else lasts.days
-    is_bought = policy is not None and policy.is_automatic and policy.paused_at is None
+    is_bought = policy is not None and _is_bought(policy)
     is_low = days is not None and days < RUNWAY_DAYS_MIN and not is_bought
     _standing(
         CREDIT_RUNS_OUT,
@@ -104,6 +111,12 @@ def tell_of_runway(credit: Account, policy: PurchasePolicy | None, *, now: datet
         "a day.",
         now=now,
     )
+
+
+def _is_bought(policy: PurchasePolicy) -> bool:
+    """Whether Butler or the provider buys the credit without a person."""
+    is_reloaded = policy.payee.method == PurchaseMethod.VENDOR
+    return policy.paused_at is None and (policy.is_automatic or is_reloaded)
 
 
 def tell_of_ceiling(policy: PurchasePolicy, *, now: datetime) -> None:

@@ -8,6 +8,7 @@ from security.actor import Actor
 from treasury.ledger_days import ledger_day
 from treasury.models import Purchase, PurchaseStatus
 from treasury.refusals import WrongPurchase
+from treasury.services.add_receipt import ReceiptFile, keep_receipt
 from treasury.services.apply_answer import credit, settle
 from treasury.services.pending import void_pending
 from treasury.services.purchase_steps import (
@@ -22,17 +23,27 @@ _NOT_SENT = (_Status.PROPOSED, _Status.APPROVED, _Status.RESERVED)
 
 
 @transaction.atomic(durable=True)
-def confirm_purchase(purchase_id: int, *, receipt: str, actor: Actor, now: datetime) -> Purchase:
+def confirm_purchase(
+    purchase_id: int,
+    *,
+    receipt: str,
+    file: ReceiptFile | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Purchase:
     """A person has paid, or seen in the rail's console that it was paid, and that it is credit.
 
     What a rail has paid becomes credit by this, where no rail tells that the provider shows it.
-    `receipt`: the number of the receipt. Refusals: WrongPurchase, PurchaseNotFound, PurchaseEnded.
+    `receipt`: the number of the receipt; `file`: the receipt itself. Refusals: WrongPurchase,
+    PurchaseNotFound, PurchaseEnded, ReceiptUnreadable.
     """
     if not receipt.strip():
         raise WrongPurchase("Give the number of the receipt.")
     _, purchase = lock_with_policy(purchase_id, _Status.NEEDS_PERSON, _Status.SETTLED)
     if purchase.reversed_at:
         raise WrongPurchase("Its money has come back to the rail.")
+    if file is not None:
+        keep_receipt(purchase, file, actor=actor, now=now)
     if purchase.status == _Status.NEEDS_PERSON:
         change(purchase, vendor_id=receipt.strip()[:200])
         settle(purchase, note=f"Receipt {receipt}", actor=actor, now=now)

@@ -19,7 +19,7 @@ from treasury.rails.base import Capability
 from treasury.refusals import WrongPayee
 from treasury.services.accounts import AccountTerms, open_account
 
-# A person pays from an account of which Butler knows no rail.
+# A person or the provider pays from an account of which Butler knows no rail.
 _PERSONS_CURRENCY, _PERSONS_SCALE = "USD", 2
 
 
@@ -47,10 +47,7 @@ def propose_payee(
             kind=PAYEE,
             subject=f"payee:{terms.slug}",
             change=asdict(terms),
-            effect=(
-                f"{terms.destination} can be paid by {terms.rail} ({terms.method}) for credit of "
-                f"{terms.provider}."
-            ),
+            effect=_effect(terms),
             reason=reason,
             actor=actor,
             now=now,
@@ -66,6 +63,18 @@ def retire_payee(slug: str, *, reason: str, actor: Actor, now: datetime) -> bool
         actor=actor, action=Action.PAYEE_RETIRE, subject=f"payee:{slug}", reason=reason, at=now
     )
     return True
+
+
+def _effect(terms: PayeeTerms) -> str:
+    if terms.method == PurchaseMethod.VENDOR:
+        return (
+            f"{terms.provider} reloads its credit by itself from {terms.rail}, as it is set at "
+            f"{terms.destination}. Butler books what it sees, and starts nothing."
+        )
+    return (
+        f"{terms.destination} can be paid by {terms.rail} ({terms.method}) for credit of "
+        f"{terms.provider}."
+    )
 
 
 def _check(terms: PayeeTerms) -> None:
@@ -97,7 +106,7 @@ def _check_currency(terms: PayeeTerms) -> None:
 
 
 def _is_play_money(terms: PayeeTerms) -> bool:
-    if terms.method == PurchaseMethod.PERSON:
+    if terms.method != PurchaseMethod.RAIL:
         return False
     rail = rail_named(terms.rail)
     if Capability.PAY not in rail.capabilities:

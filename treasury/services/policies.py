@@ -15,7 +15,7 @@ from security.approvals import ApprovalKind
 from security.models import Approval
 from security.refusals import ApprovalOutdated
 from treasury.audit_actions import Action
-from treasury.models import Payee, PurchasePolicy
+from treasury.models import Payee, PurchaseMethod, PurchasePolicy
 from treasury.refusals import WrongPolicy
 from treasury.services.purchase_alerts import resolve_pause
 
@@ -81,7 +81,7 @@ def propose_policy(
     Returns the approval and whether it is new. Refusals: WrongPolicy.
     """
     terms.check()
-    payee = _payee(terms.payee)
+    payee = _payee(terms)
     with transaction.atomic(durable=True):
         return security.ask_approval(
             kind=PURCHASE_POLICY,
@@ -124,14 +124,26 @@ def resume_policy(policy_id: int, *, reason: str, actor: Actor, now: datetime) -
     return True
 
 
-def _payee(slug: str) -> Payee:
-    payee = Payee.objects.select_related("credit_account").filter(pk=slug, retired_at=None).first()
+def _payee(terms: BuyingTerms) -> Payee:
+    listed = Payee.objects.select_related("credit_account").filter(retired_at=None)
+    payee = listed.filter(pk=terms.payee).first()
     if payee is None:
-        raise WrongPolicy(f"No payee named {slug} is on the list.")
+        raise WrongPolicy(f"No payee named {terms.payee} is on the list.")
+    if payee.method == PurchaseMethod.VENDOR and terms.is_automatic:
+        raise WrongPolicy(
+            f"{payee.provider_id} reloads this credit by itself, so Butler does not buy it, too."
+        )
     return payee
 
 
 def _effect(terms: BuyingTerms, payee: Payee) -> str:
+    if payee.method == PurchaseMethod.VENDOR:
+        return (
+            f"{payee.provider_id} may reload its credit by itself from {payee.rail}: at most "
+            f"{terms.per_purchase_max:f} at once and never more than {terms.approval_above:f}, "
+            f"{terms.daily_max:f} in a day and {terms.monthly_max:f} in a month. Butler sends "
+            "nothing, and tells people of what is more."
+        )
     automatic = (
         f"Butler buys credit of {payee.provider_id} by itself when there is less than "
         f"{terms.threshold:f}, up to {terms.target:f}."
@@ -150,7 +162,7 @@ def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
     terms = _from_json(approval.change)
     try:
         terms.check()
-        payee = _payee(terms.payee)
+        payee = _payee(terms)
     except WrongPolicy as refusal:
         raise ApprovalOutdated(str(refusal)) from refusal
     PurchasePolicy.objects.update_or_create(

@@ -13,7 +13,7 @@ from security.approvals import ApprovalKind
 from security.models import Approval
 from security.refusals import ApprovalOutdated
 from treasury.bounds import check_bounds, spent
-from treasury.models import Purchase, PurchasePolicy, PurchaseStatus
+from treasury.models import Purchase, PurchaseMethod, PurchasePolicy, PurchaseStatus
 from treasury.refusals import PolicyPaused, PurchaseEnded, PurchaseOpen, WrongPurchase
 from treasury.services.purchase_steps import (
     BUYER,
@@ -76,6 +76,11 @@ def propose(  # noqa: PLR0913  (each by name)
 def _check(policy: PurchasePolicy, amount: Decimal, reason: str) -> None:
     if policy.paused_at:
         raise PolicyPaused(reason=policy.paused_reason)
+    if policy.payee.method == PurchaseMethod.VENDOR:
+        raise WrongPurchase(
+            f"{policy.payee.provider_id} reloads this credit by itself. Record what it has bought "
+            "instead."
+        )
     if policy.payee.retired_at:
         raise WrongPurchase(f"{policy.payee} is not on the list of payees any more.")
     if not reason.strip():

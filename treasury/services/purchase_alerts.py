@@ -5,7 +5,13 @@ from decimal import Decimal
 
 from alerts import services as alerts
 from security.actor import Actor
-from treasury.alert_kinds import CREDIT_LOW, PURCHASE_DECLINED, PURCHASE_WAITS, PURCHASES_PAUSED
+from treasury.alert_kinds import (
+    CREDIT_LOW,
+    PURCHASE_DECLINED,
+    PURCHASE_WAITS,
+    PURCHASES_PAUSED,
+    RELOAD_EXCEEDS,
+)
 from treasury.models import Purchase, PurchasePolicy, PurchaseStatus
 from treasury.queries.balances_of_credit import whole_credit
 from treasury.queries.credit import runway
@@ -44,6 +50,20 @@ def tell_of_purchase(purchase: Purchase, *, before: str, note: str, now: datetim
     elif purchase.status == PurchaseStatus.SETTLED:
         note = f"Purchase {purchase.pk} was paid."
         alerts.resolve_by_key(declined, actor=_ACTOR, note=note, now=now)
+
+
+def tell_of_reload(purchase: Purchase, *, why: str, now: datetime) -> None:
+    """Raise the alert of a provider that has reloaded more than was approved. Joins the caller's
+    transaction, late in it."""
+    what = f"{purchase.amount:.2f} {purchase.currency}"
+    alerts.raise_alert(
+        kind=RELOAD_EXCEEDS,
+        dedup_key=f"{RELOAD_EXCEEDS.slug}:{purchase.pk}",
+        title=f"{purchase.payee.provider_id} has reloaded {what}: more than was approved",
+        detail=why,
+        facts={"purchase_id": purchase.pk, "policy_id": purchase.policy_id},
+        now=now,
+    )
 
 
 def tell_of_pause(policy_id: int, *, reason: str, now: datetime) -> None:

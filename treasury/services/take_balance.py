@@ -21,6 +21,7 @@ from treasury.models.amounts import PLACES, ZERO
 from treasury.queries.balances_of_credit import in_transit, whole_credit
 from treasury.queries.consumption import provider_of
 from treasury.services.balance_alerts import tell_of_balance
+from treasury.services.see_reload import see_reload
 from treasury.vendor_calls import Unreadable, VendorAnswer, call
 
 # More of an answer than this is no balance, and is cut off.
@@ -41,7 +42,9 @@ def take_balance(account_id: int, *, now: datetime) -> list[BalanceSnapshot]:
     read = FORMATS[access.format]
     answer = _ask(access, read)
     figures, error = _figures(read, answer)
-    return _keep(access, answer, figures, error, now=now)
+    rows = _keep(access, answer, figures, error, now=now)
+    see_reload(access.credit_account_id, now=now)
+    return rows
 
 
 @sensitive_variables("secret", "headers")
