@@ -11,7 +11,7 @@ from keys.models import BooksCheck
 from reports.models import MonthClose
 from reports.month_periods import MonthPeriod
 from reports.queries.closed_centres import CentreClose, centres_of
-from reports.queries.month_closes import later_adjustments
+from reports.queries.month_closes import BILL, later_adjustments
 from security.audit_changes import changes
 from security.models import AuditEntry
 
@@ -52,9 +52,14 @@ def _items(user: Any, month: Month) -> list[ItemLine]:
             for each in month.close.checklist
         ]
     return [
-        ItemLine(item.says, item.figure, item.is_met, "", pages.get(item.name, ""))
+        ItemLine(item.says, item.figure, item.is_met, "", pages.get(_about(item.name), ""))
         for item in month.items
     ]
+
+
+def _about(name: str) -> str:
+    """The name of an item, without the provider that it is about."""
+    return BILL if name.startswith(BILL) else name
 
 
 def _pages(user: Any, period: MonthPeriod) -> dict[str, str]:
@@ -67,6 +72,8 @@ def _pages(user: Any, period: MonthPeriod) -> dict[str, str]:
         "prices": ("keys.view_price", links.url("prices")),
         "approvals": ("security.view_approval", links.url("approvals")),
         "days": ("keys.view_charge", links.url("spend")),
+        "differences": ("treasury.view_difference", links.url("reconciliation")),
+        BILL: ("treasury.view_difference", links.url("reconciliation")),
         "unallocated": ("reports.view_costshare", links.url("cost_shares")),
     }
     return {name: url for name, (permission, url) in pages.items() if user.has_perm(permission)}

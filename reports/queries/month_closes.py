@@ -25,11 +25,14 @@ from reports.month_periods import (
     next_month,
     previous_month,
 )
+from reports.queries.bills import BillOfMonth, bills
 from security.models import Approval
 from treasury.queries import has_rail_statements, open_differences, open_rail_differences
 
 # Settlements of the month may be under way so long after its end.
 SETTLED_AFTER = timedelta(hours=1)
+# Begins the names of the items about bills, such as `bill-openai`.
+BILL = "bill-"
 
 
 class ChecklistItem(NamedTuple):
@@ -82,6 +85,7 @@ def checklist(
         _days(period),
         _differences(period),
         *_rail_statements(period),
+        *map(_bill, bills(period)),
     ]
 
 
@@ -176,6 +180,16 @@ def _rail_statements(period: MonthPeriod) -> list[ChecklistItem]:
     count = open_rail_differences(since=period.month, until=period.last_day).count()
     says = "No difference from the statements of rails and banks is open"
     return [_none("rail_statements", says, count, "difference")]
+
+
+def _bill(bill: BillOfMonth) -> ChecklistItem:
+    """An item for each provider, so that each is waived with a reason of its own."""
+    return ChecklistItem(
+        f"{BILL}{bill.provider}",
+        f"The bill of {bill.provider} was compared with the charges",
+        f"{bill.compared} of {bill.days} days compared",
+        bill.compared == bill.days,
+    )
 
 
 def _none(name: str, says: str, count: int, noun: str) -> ChecklistItem:

@@ -14,10 +14,13 @@ from playwright.sync_api import expect
 
 from keys import services as keys
 from reports.models import MonthClose
+from reports.month_periods import month_period
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.browser.walk import Watch, overflow, violations
 from tests.keys.builders import PAID, add_key, adjust, allocate, report
 from tests.reports.closing import check_books
+from treasury import services as treasury
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Pixels of a sheet of A4 between margins of 15 mm.
@@ -37,7 +40,19 @@ def last_month(people):
     add_key("openai-1", rates=PAID, provider="openai")
     charge = report(allocate("ada", now=then), 1_000, now=then)
     keys.roll_up_usage()
+    compare_bill(then.date(), charge.cost)
     return f"{then:%Y-%m}", charge
+
+
+def compare_bill(day, cost):
+    """Compare the month of the day with a bill of that cost."""
+    content = f"day,amount\n{day},{cost}\n".encode()
+    file = treasury.ReportFile(provider="openai", format="csv", content=content)
+    treasury.import_report(file, actor=ACTOR, now=timezone.now())
+    period = month_period(day.replace(day=1), "UTC")
+    treasury.reconcile(
+        "openai", since=period.month, until=period.last_day, actor=ACTOR, now=timezone.now()
+    )
 
 
 @pytest.fixture

@@ -14,7 +14,11 @@ from tests.reports.closing import IN_APRIL, lock, sign, signers
 
 pytestmark = pytest.mark.django_db
 PAGE = "/reports/months/2026-03"
-REASONS = {"waive_books": "checked by hand", "waive_days": "the job was off"}
+REASONS = {
+    "waive_books": "checked by hand",
+    "waive_days": "the job was off",
+    "waive_bill-openai": "none came",
+}
 
 
 @pytest.fixture
@@ -39,6 +43,7 @@ def page(client, path=PAGE):
 def test_an_open_month_shows_its_checklist_with_links(charge):
     shown = page(signed_in("fay"))
     assert "Total so far" in shown and "not checked since" in shown
+    assert '<a href="/treasury/reconciliation">The bill of openai was compared' in shown
     now = timezone.now()
     check = BooksCheck.objects.create(
         night=now.date(), attempt=1, begun_at=now, finished_at=now, checks=20, findings=[{}]
@@ -49,7 +54,8 @@ def test_an_open_month_shows_its_checklist_with_links(charge):
 def test_lock_refuses_with_the_open_items_and_takes_reasons(charge):
     fay = signed_in("fay")
     assert "Waive" in page(fay, f"{PAGE}?act=lock")
-    answer = fay.post(f"{PAGE}?act=lock", {"waive_days": "the job was off"})
+    without_books = {name: why for name, why in REASONS.items() if name != "waive_books"}
+    answer = fay.post(f"{PAGE}?act=lock", without_books)
     assert "Open: books." in answer.content.decode() and not MonthClose.objects.exists()
     answer = fay.post(f"{PAGE}?act=lock", REASONS, follow=True)
     assert "March 2026 is locked" in answer.content.decode()

@@ -15,7 +15,11 @@ MAY = date(2026, 5, 1)
 IN_APRIL = datetime(2026, 4, 2, 12, 0, tzinfo=UTC)
 IN_MAY = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
 WAIVED = dict.fromkeys(
-    ("books", "estimates", "prices", "days", "holds", "approvals", "unallocated"), "agreed"
+    (
+        *("books", "estimates", "prices", "days", "holds", "approvals", "unallocated"),
+        "bill-openai",
+    ),
+    "agreed",
 )
 
 

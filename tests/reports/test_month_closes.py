@@ -30,8 +30,19 @@ from tests.books import assert_books_balance
 from tests.gate.approvals import person
 from tests.keys.builders import PAID, add_key, adjust, allocate, hold, report, settle
 from tests.moments import NOON
-from tests.reports.closing import APRIL, IN_APRIL, IN_MAY, MARCH, MAY, check_books, lock, sign
+from tests.reports.closing import (
+    APRIL,
+    IN_APRIL,
+    IN_MAY,
+    MARCH,
+    MAY,
+    WAIVED,
+    check_books,
+    lock,
+    sign,
+)
 from tests.treasury.builders import RAIL, open_accounts
+from tests.treasury.purchases import add_payee, make_decider
 from treasury import services as treasury
 from treasury.models import Difference
 
@@ -91,11 +102,11 @@ def test_a_month_is_locked_with_the_figures_of_the_books(usage):
 
 def test_an_open_item_refuses_and_a_reason_waives_it(usage):
     with pytest.raises(ChecklistUnmet) as refused:
-        lock(waivers={"books": " ", "days": "made later"})
+        lock(waivers={"books": " ", "days": "made later", "bill-openai": "none came"})
     assert refused.value.items == ["books"]
     assert not MonthClose.objects.exists()
     check_books(IN_APRIL.date(), now=IN_APRIL)
-    close = lock(waivers={"days": "made later"})
+    close = lock(waivers={"days": "made later", "bill-openai": "none came"})
     kept = {item["name"]: (item["is_met"], item["waiver"]) for item in close.checklist}
     assert kept["books"] == (True, "") and kept["days"] == (False, "made later")
 
@@ -103,7 +114,7 @@ def test_an_open_item_refuses_and_a_reason_waives_it(usage):
 def test_the_end_of_the_month_cannot_be_waived(usage):
     early = datetime(2026, 4, 1, 0, 59, tzinfo=UTC)
     with pytest.raises(ChecklistUnmet) as refused:
-        lock(now=early, waivers={"over": "in a hurry", "books": "x", "days": "x"})
+        lock(now=early, waivers=WAIVED | {"over": "in a hurry"})
     assert refused.value.items == ["over"]
     assert not items(now=early)["over"].is_met
     assert items(now=early + timedelta(minutes=1))["over"].is_met
@@ -347,3 +358,45 @@ def test_an_open_difference_from_a_statement_is_an_open_item(usage):
     for found in Difference.objects.all():
         treasury.explain_difference(found.pk, reason="a fee", actor=ACTOR, now=IN_APRIL)
     assert items()["rail_statements"].is_met
+
+
+def compare(*days, provider="openai", amount="0.000321", now=IN_APRIL):
+    """Compare days of March with a bill of the provider."""
+    content = f"day,amount\n2026-03-10,{amount}\n2026-03-01,0\n2026-03-31,0\n".encode()
+    file = treasury.ReportFile(provider=provider, format="csv", content=content)
+    treasury.import_report(file, actor=ACTOR, now=now)
+    since, until = (date(2026, 3, day) for day in days)
+    treasury.reconcile(provider, since=since, until=until, actor=ACTOR, now=now)
+
+
+def test_a_bill_that_nobody_compared_is_an_open_item(usage):
+    item = items()["bill-openai"]
+    assert (item.is_met, item.figure, item.can_be_waived) == (False, "0 of 31 days compared", True)
+    with pytest.raises(ChecklistUnmet) as refused:
+        lock(waivers={name: reason for name, reason in WAIVED.items() if name != "bill-openai"})
+    assert refused.value.items == ["bill-openai"]
+    compare(1, 30)
+    assert items()["bill-openai"].figure == "30 of 31 days compared"
+    compare(20, 31)
+    assert items()["bill-openai"].is_met
+    # Each provider has a bill of its own.
+    add_key("nvidia-1", rates=PAID)
+    report(allocate("bob", provider="nvidia"), 5)
+    assert not items()["bill-nvidia"].is_met and items()["bill-openai"].is_met
+
+
+def test_a_day_counts_as_compared_only_when_it_was_over(usage):
+    compare(1, 31, now=datetime(2026, 3, 20, 23, 59, tzinfo=UTC))
+    assert items()["bill-openai"].figure == "19 of 31 days compared"
+
+
+def test_no_bill_is_expected_of_what_costs_no_real_money(usage, settings):
+    add_key("free-1", provider="nvidia")
+    add_key("sandbox-1", provider="sandbox", rates=PAID, sandbox=True)
+    for provider in ("nvidia", "sandbox"):
+        assert report(allocate("bob", provider=provider), 5)
+    assert [name for name in items() if name.startswith("bill-")] == ["bill-openai"]
+    settings.SIMULATOR_URL = "http://127.0.0.1:1"
+    make_decider()
+    add_payee("openai")
+    assert not [name for name in items() if name.startswith("bill-")]

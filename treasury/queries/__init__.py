@@ -20,13 +20,18 @@ from treasury.queries.rail_statements import (
 )
 from treasury.queries.rails import RailKind, rail_kind, rail_kinds, rejected_webhooks
 from treasury.queries.receipts import receipt, receipts_of
-from treasury.queries.reconciliation import difference_page, open_differences
+from treasury.queries.reconciliation import (
+    bill_coverage,
+    difference_page,
+    open_differences,
+)
 
 __all__ = [
     "RailKind",
     "TransferFilter",
     "account_page",
     "balance",
+    "bill_coverage",
     "credit_list",
     "credits",
     "difference_page",

@@ -1,6 +1,6 @@
 """What is compared of a provider, and the differences that are open."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,8 +15,10 @@ from keys.books.queries.provider_usage import (
 from treasury.models import (
     Difference,
     DifferenceStatus,
+    Payee,
     ProviderName,
     ProviderReport,
+    ReconciliationRun,
     ReportLine,
 )
 from treasury.reconciliation.differences import Group, Names, OwnCall, OwnSum
@@ -55,6 +57,23 @@ def difference_page(
         rows = rows.filter(pk__lt=after)
     wanted = {"status": status, "provider_id": provider, "account__name": account}
     return list(rows.filter(**{name: value for name, value in wanted.items() if value})[:most])
+
+
+def bill_coverage(providers: Collection[str], *, since: date, until: date) -> dict[str, int]:
+    """How many of the UTC days from `since` to `until` were compared with the reports of each of
+    the providers; two queries.
+
+    A day counts if it was over when it was compared. Providers whose credit is bought with play
+    money send no bills, so they are left out.
+    """
+    payees = Payee.objects.filter(provider__in=providers, is_play_money=True)
+    play_money = set(payees.values_list("provider", flat=True))
+    days: dict[str, set[date]] = {name: set() for name in providers if name not in play_money}
+    runs = ReconciliationRun.objects.filter(provider__in=days, until__gte=since, since__lte=until)
+    for run in runs.only("provider_id", "since", "until", "run_at").order_by():
+        last_over = run.run_at.astimezone(UTC).date() - _DAY
+        days[run.provider_id].update(_days(max(run.since, since), min(run.until, until, last_over)))
+    return {name: len(compared) for name, compared in days.items()}
 
 
 def reported(provider: str, *, since: date, until: date) -> Reported:
