@@ -105,7 +105,7 @@ RULES: dict[str, Rows] = {
     "orchestration.task": through("cost_centre"),
     "orchestration.subtask": through("task__cost_centre"),
     "orchestration.attempt": through("task__cost_centre"),
-    "reports.closeline": through("cost_centre"),
+    "reports.closeline": spent("placement"),
     "gateway.exchange": through("cost_centre"),
     "gateway.retention": through("cost_centre"),
     "alerts.alert": _alerts,
@@ -187,8 +187,6 @@ RULES: dict[str, Rows] = {
     "prediction.forecastmodel": everything,
     "prediction.settledwork": through("cost_centre"),
     "prediction.centreforecast": through("cost_centre"),
-    "prediction.anomaly": through("cost_centre"),
-    "prediction.expectedanomaly": through("cost_centre"),
     # No page lists them.
     "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.

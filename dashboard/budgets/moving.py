@@ -61,9 +61,9 @@ def move_act(centre: CostCentre, user: Any) -> Act:
                 f"Cost centres that move: {part.centres().count()}. Agents that move with them: "
                 f"{part.agents().count()}.",
                 *open_work_sentences(found, paid_by="the cost centres above it now"),
-                f"What they spent stays in the budgets and reports of {_named(centre.path[:-1])}; "
-                f"what they spend from now on counts in those of {_named(above)}. Statements of "
-                "closed months go with them.",
+                "What they spent stays in the budgets, reports and statements of "
+                f"{_named(centre.path[:-1])}; what they spend from now on counts in those of "
+                f"{_named(above)}.",
                 *audience_sentences(change, centre.pk, user=user),
             ]
 

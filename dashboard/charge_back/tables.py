@@ -8,7 +8,7 @@ from common import links
 from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.tables import Cell, Column, Row, Table
-from keys.models import CostCentre
+from gate.queries import bindings
 from reports.models import CostShare, MarkUp, MonthClose
 from reports.queries.closed_centres import CentreClose, frozen_centres
 
@@ -27,21 +27,21 @@ _STATEMENTS = [
 
 
 def statements_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
-    """The statements of the last two years that the person may see; five queries.
+    """The statements of the last two years that the person may see, as far as they were spent where
+    the person sees it; at most seven queries.
 
     The parameters `month`, such as 2026-10, and `centre` narrow it down.
     """
     closes = {close.pk: close for close in MonthClose.objects.standing()[:_MONTHS]}
     if month := query.get("month"):
         closes = {pk: close for pk, close in closes.items() if close.slug == month}
-    seen = set(visible_to(user, CostCentre.objects.all()).values_list("pk", flat=True))
-    if centre := query.get("centre"):
-        seen &= {centre}
+    centre = query.get("centre")
+    found = frozen_centres(list(closes), within=bindings(user) or None)
     rows = [
         _statement_row(closes[pk], each)
-        for pk, centres in frozen_centres(list(closes)).items()
+        for pk, centres in found.items()
         for each in centres
-        if each.cost_centre in seen
+        if centre in (None, "", each.cost_centre)
     ]
     table = Table(
         name="statements",

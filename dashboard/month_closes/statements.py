@@ -6,9 +6,10 @@ from typing import Any
 
 from common.admin.visible_rows import visible_to
 from dashboard.tables import Column, Row, Table
+from gate.queries import bindings
 from keys.models import CostCentre
 from reports.models import MonthClose
-from reports.queries.statements import StatementLine, statement_lines
+from reports.queries.statements import OWN_PARTS, StatementLine, statement_lines
 
 _NO_MONTH = date.min
 _COLUMNS = [
@@ -34,8 +35,10 @@ def statement_table(user: Any, query: Mapping[str, str], now: datetime) -> Table
         month = _NO_MONTH
     centre = query.get("centre", "").replace("\0", "")
     close = MonthClose.objects.standing().filter(month=month).first()
-    seen = visible_to(user, CostCentre.objects.filter(pk=centre)).exists()
-    lines = statement_lines(close, centre) if close and seen else []
+    lines = statement_lines(close, centre, within=bindings(user) or None) if close else []
+    is_of_now = visible_to(user, CostCentre.objects.filter(pk=centre)).exists()
+    if not (is_of_now or any(line.part in OWN_PARTS for line in lines)):
+        lines = []
     return table_of(lines, title=f"Statement of {centre} for {query.get('month', '')}")
 
 

@@ -21,9 +21,10 @@ from dashboard.charge_back.tables import statements_table
 from dashboard.exports import csv_files, exported
 from dashboard.month_closes.statements import statement_table, table_of
 from dashboard.views.month_closes import month_of
+from gate.queries import bindings
 from keys.models import CostCentre
 from reports.queries.month_closes import standing_close
-from reports.queries.statements import Statement, statement
+from reports.queries.statements import OWN_PARTS, Statement, statement
 from reports.statement_files import signed_statement
 
 _VIEW = "reports.view_closeline"
@@ -80,6 +81,8 @@ def centre_statement(request: HttpRequest, month: str, centre: str) -> HttpRespo
 def signed_csv(request: HttpRequest, month: str, centre: str) -> HttpResponse:
     """GET /reports/statements/2026-10/research/signed: the statement as a signed CSV file."""
     _, found = _statement(request, month, centre)
+    if not found.is_whole:
+        raise Http404
     text = signed_statement(found, organisation=organisation.name(request), now=timezone.now())
     answer = HttpResponse(text, content_type=csv_files.MEDIA_TYPE)
     name = f"statement-{month}-{centre}.csv"
@@ -122,5 +125,11 @@ def _statement(request: HttpRequest, month: str, centre: str) -> tuple[CostCentr
     close = standing_close(month_of(month))
     if close is None:
         raise Http404
-    payer = get_object_or_404(visible_to(request.user, CostCentre.objects.all()), pk=centre)
-    return payer, statement(close, payer.pk)
+    payer = get_object_or_404(CostCentre, pk=centre)
+    found = statement(close, centre, within=bindings(request.user) or None)
+    if any(line.part in OWN_PARTS for line in found.lines):
+        return payer, found
+    # Nothing was spent where the person sees it: only that of a cost centre of theirs is empty.
+    if not found.is_whole or not visible_to(request.user, CostCentre.objects.filter(pk=centre)):
+        raise Http404
+    return payer, found

@@ -11,6 +11,7 @@ from django.db.models import F, Func, Q
 
 from common import row_triggers
 from common.money_fields import quantity, usd
+from keys.models import Placement
 from security.models import Approval
 
 _STANDING = ~Q(status="reopened")
@@ -249,7 +250,8 @@ class CloseLine(ClosedUsage):
 
     `corrects` None: usage of the month itself. Otherwise: what the figures of an earlier closed
     month had changed by when this one was locked; the `day` is the one that changed. Names are
-    those of the moment, and `model` may be blank, as in slices: `model_name` never is.
+    those of the moment, and `model` may be blank, as in slices: `model_name` never is. `placement`
+    is where the cost centre was in the tree when it paid.
     """
 
     close = models.ForeignKey(MonthClose, models.PROTECT, related_name="lines")
@@ -259,6 +261,7 @@ class CloseLine(ClosedUsage):
     api_key = models.CharField(max_length=64)
     agent = models.CharField(max_length=64)
     cost_centre = models.CharField(max_length=64)
+    placement = models.ForeignKey(Placement, models.PROTECT, related_name="+")
     cost_centre_name = models.CharField(max_length=200, blank=True)
     model = models.CharField(max_length=200, blank=True)
     model_name = models.CharField(max_length=200)
@@ -270,7 +273,7 @@ class CloseLine(ClosedUsage):
             models.UniqueConstraint(
                 fields=[
                     *("close", "cost_centre", "corrects", "day", "agent", "api_key"),
-                    *("model", "label"),
+                    *("model", "label", "placement"),
                 ],
                 nulls_distinct=False,
                 name="closeline_once_per_day_and_group",

@@ -1,6 +1,6 @@
 """Charge-back: the rules of now, what they would do, and what closed months have frozen."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
@@ -75,11 +75,16 @@ def _frozen(closes: QuerySet[MonthClose]) -> dict[str, Decimal]:
     return dict(lines.values_list("cost_centre").annotate(cost=Sum("cost")))
 
 
-def centre_costs(closes: Iterable[int]) -> dict[int, list[Mapping[str, Any]]]:
-    """The frozen `usage` and `corrections` of each cost centre, by close; one query."""
+def centre_costs(
+    closes: Iterable[int], *, within: Sequence[str] | None = None
+) -> dict[int, list[Mapping[str, Any]]]:
+    """The frozen `usage` and `corrections` of each cost centre, by close; one query.
+
+    `within`: of what was spent in these parts of the tree; None: of all.
+    """
     is_own = Q(corrects=None)
     rows = (
-        CloseLine.objects.filter(close__in=closes)
+        CloseLine.objects.filter(spent_within(within), close__in=closes)
         .order_by()
         .values("close", "cost_centre")
         .annotate(
@@ -93,6 +98,11 @@ def centre_costs(closes: Iterable[int]) -> dict[int, list[Mapping[str, Any]]]:
     for row in rows:
         by_close.setdefault(row["close"], []).append(row)
     return by_close
+
+
+def spent_within(within: Sequence[str] | None) -> Q:
+    """The condition for lines of closed months that were spent in these parts of the tree."""
+    return Q() if within is None else Q(placement__path__overlap=list(within))
 
 
 def split_of(costs: Iterable[Mapping[str, Any]], shares: Iterable[CostShare]) -> list[SplitPart]:

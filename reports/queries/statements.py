@@ -1,6 +1,6 @@
 """Charge-back statements: what a cost centre pays for a closed month."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -15,12 +15,15 @@ from reports.models import (
     MonthClose,
     StatementNote,
 )
+from reports.queries.charge_back import spent_within
 from reports.queries.closed_centres import CentreClose, frozen_centres
 
 _MILLION = 1_000_000
 _ALL = Decimal(100)
 _NOTHING = Decimal(0)
 USAGE, CORRECTION, SHARE, MARK_UP = "usage", "correction", "share", "mark-up"
+# The parts that the cost centre spent itself.
+OWN_PARTS = (USAGE, CORRECTION)
 
 
 class StatementLine(NamedTuple):
@@ -58,7 +61,9 @@ class Statement(NamedTuple):
     What the cost centre paid itself is in it, not what those below it paid; less what it gave to
     others, with what it took of shared costs and the mark-up: so each cent is in one statement.
     `previous` is what it had in the month before; None if that was not closed. `later` is what the
-    books have of the month now beyond `usage`: it is in a later statement.
+    books have of the month now beyond `usage`: it is in a later statement. Not `is_whole`: a part
+    of the lines was spent in a part of the tree that the reader does not see, so those, shared
+    costs, the mark-up and the note are left out.
     """
 
     close: MonthClose
@@ -67,6 +72,7 @@ class Statement(NamedTuple):
     previous: CentreClose | None
     later: Decimal
     note: StatementNote | None
+    is_whole: bool = True
 
     @property
     def usage(self) -> Decimal:
@@ -97,47 +103,89 @@ class Statement(NamedTuple):
         return sum((line.cost for line in self.lines if line.part == part), _NOTHING)
 
 
-def statement(close: MonthClose, cost_centre: str) -> Statement:
-    """The statement of a cost centre: its frozen lines, and what the books have now; at most nine
-    queries."""
-    lines = statement_lines(close, cost_centre)
-    which = SpendFilter(close.starts_at, close.ends_at, paying_centres=(cost_centre,))
+def statement(
+    close: MonthClose, cost_centre: str, *, within: Sequence[str] | None = None
+) -> Statement:
+    """The statement of a cost centre: its frozen lines, and what the books have now; at most
+    thirteen queries.
+
+    `within`: what was spent in these parts of the tree, wherever the cost centre is now; None: all.
+    """
+    lines = statement_lines(close, cost_centre, within=within)
+    which = SpendFilter(
+        close.starts_at,
+        close.ends_at,
+        paying_centres=(cost_centre,),
+        within=None if within is None else tuple(within),
+    )
     usage = sum((line.cost for line in lines if line.part == USAGE), _NOTHING)
+    note = StatementNote.objects.filter(close=close, cost_centre=cost_centre).first()
+    is_whole = _is_whole(close, cost_centre, within)
     return Statement(
         close=close,
         cost_centre=cost_centre,
         lines=lines,
-        previous=_previous(close, cost_centre),
+        previous=_previous(close, cost_centre, within),
         later=spend_total(which).cost - usage,
-        note=StatementNote.objects.filter(close=close, cost_centre=cost_centre).first(),
+        note=note if is_whole else None,
+        is_whole=is_whole,
     )
 
 
-def statement_lines(close: MonthClose, cost_centre: str) -> list[StatementLine]:
-    """The lines of a statement: usage, corrections, shared costs, mark-up; three queries."""
-    rows = _sums(close.lines.filter(cost_centre=cost_centre))
+def statement_lines(
+    close: MonthClose, cost_centre: str, *, within: Sequence[str] | None = None
+) -> list[StatementLine]:
+    """The lines of a statement: usage, corrections, shared costs, mark-up; at most four queries."""
+    lines = close.lines.filter(spent_within(within), cost_centre=cost_centre)
+    own = _own_lines(_sums(lines))
+    if not _is_whole(close, cost_centre, within):
+        return own
     shares = close.shares.filter(Q(source=cost_centre) | Q(target=cost_centre))
     mark_ups = close.mark_ups.filter(cost_centre=cost_centre)
     return [
-        *map(_line, rows),
+        *own,
         *_share_lines(shares, cost_centre),
         *map(_mark_up_line, mark_ups),
     ]
 
 
-def _sums(lines: QuerySet[CloseLine]) -> Iterable[Mapping[str, Any]]:
+def _is_whole(close: MonthClose, cost_centre: str, within: Sequence[str] | None) -> bool:
+    """Whether all lines of the statement were spent in these parts of the tree."""
+    if within is None:
+        return True
+    lines = close.lines.filter(cost_centre=cost_centre)
+    return not lines.exclude(spent_within(within)).exists()
+
+
+def _sums(lines: QuerySet[CloseLine]) -> list[Mapping[str, Any]]:
     """The days of each group added up."""
-    groups = ("corrects__month", "agent", "model_name", "label")
+    groups = ("corrects__month", "placement__path", "agent", "model_name", "label")
     sums = {f"{name}_sum": Sum(name) for name in CLOSED_MEASURES}
     rows = lines.order_by().values(*groups).annotate(**sums)
-    return sorted(rows, key=lambda row: (str(row["corrects__month"] or ""), *_names(row)))
+    return sorted(
+        rows,
+        key=lambda row: (
+            str(row["corrects__month"] or ""),
+            *_names(row),
+            row["placement__path"],
+        ),
+    )
 
 
 def _names(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return row["agent"], row["model_name"], row["label"]
 
 
-def _line(row: Mapping[str, Any]) -> StatementLine:
+def _own_lines(rows: Sequence[Mapping[str, Any]]) -> list[StatementLine]:
+    """The lines, which say where the cost centre was if it was in several places."""
+    has_moved = len({tuple(row["placement__path"]) for row in rows}) > 1
+    return [
+        _line(row, f", at {' / '.join(row['placement__path'])}" if has_moved else "")
+        for row in rows
+    ]
+
+
+def _line(row: Mapping[str, Any], place: str) -> StatementLine:
     corrects = row["corrects__month"]
     month = f"{corrects:%Y-%m}" if corrects else ""
     figures = {
@@ -146,7 +194,7 @@ def _line(row: Mapping[str, Any]) -> StatementLine:
     agent, model, label = _names(row)
     return StatementLine(
         part=CORRECTION if month else USAGE,
-        what=f"Correction of {month}" if month else "Usage",
+        what=(f"Correction of {month}" if month else "Usage") + place,
         corrects=month,
         agent=agent,
         model=model,
@@ -173,10 +221,12 @@ def _mark_up_line(rule: CloseMarkUp) -> StatementLine:
     return StatementLine(MARK_UP, f"{word} of {percent} %", rule.amount)
 
 
-def _previous(close: MonthClose, cost_centre: str) -> CentreClose | None:
+def _previous(
+    close: MonthClose, cost_centre: str, within: Sequence[str] | None
+) -> CentreClose | None:
     previous = MonthClose.objects.standing().filter(ends_at=close.starts_at).first()
-    if previous is None:
+    if previous is None or not _is_whole(previous, cost_centre, within):
         return None
-    centres = frozen_centres([previous.pk]).get(previous.pk, [])
+    centres = frozen_centres([previous.pk], within=within).get(previous.pk, [])
     nothing = CentreClose.without_lines(cost_centre)
     return next((each for each in centres if each.cost_centre == cost_centre), nothing)

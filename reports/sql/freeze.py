@@ -13,7 +13,7 @@ _SUMS = ", ".join(f"sum({name}) AS {name}" for name in MONTH_MEASURES)
 _LESS = ", ".join(f"-l.{name}" for name in MONTH_MEASURES)
 _DIFFER = " OR ".join(f"sum({name}) <> 0" for name in MONTH_MEASURES)
 _GROUP = [
-    *("day", "provider", "api_key", "agent", "cost_centre", "cost_centre_name"),
+    *("day", "provider", "api_key", "agent", "cost_centre", "placement_id", "cost_centre_name"),
     *("model", "model_name", "label"),
 ]
 _GROUP_OF_LINES = ", ".join(f"l.{name}" for name in _GROUP)
@@ -43,14 +43,14 @@ FREEZE = Statement(
          WHERE coalesce(l.corrects_id, l.close_id) = %(month)s AND c.status <> 'reopened'
     )
     INSERT INTO reports_closeline (
-        close_id, corrects_id, day, provider, api_key, agent, cost_centre, cost_centre_name, model,
-        model_name, label, {_NAMES})
+        close_id, corrects_id, day, provider, api_key, agent, cost_centre, placement_id,
+        cost_centre_name, model, model_name, label, {_NAMES})
     SELECT %(close)s, nullif(%(month)s::bigint, %(close)s), day, max(provider), api_key, agent,
-           cost_centre, max(cost_centre_name), model, max(model_name), label, {_SUMS}
+           cost_centre, placement_id, max(cost_centre_name), model, max(model_name), label, {_SUMS}
       FROM usage
-     GROUP BY day, api_key, agent, cost_centre, model, label
+     GROUP BY day, api_key, agent, cost_centre, placement_id, model, label
     HAVING {_DIFFER}
-     ORDER BY cost_centre, agent, day, api_key, model, label
+     ORDER BY cost_centre, agent, day, api_key, model, label, placement_id
     """,  # noqa: S608 - names of columns
     NoRow,
 )

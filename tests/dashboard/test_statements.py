@@ -8,10 +8,15 @@ from decimal import Decimal
 import pytest
 from django.core.management import call_command
 
+from keys import services as keys
+from reports import services as reports
 from reports.models import CostShare, MarkUp, MonthClose
+from reports.queries.closed_centres import frozen_centres
 from reports.queries.statements import statement
+from tests.actors import ACTOR
 from tests.dashboard.test_reports import signed_in
 from tests.keys.builders import PAID, add_key, adjust, allocate, report
+from tests.moments import NOON
 from tests.reports.closing import APRIL, IN_APRIL, IN_MAY, lock, sign, signers
 
 pytestmark = pytest.mark.django_db
@@ -158,3 +163,95 @@ def test_the_page_takes_few_queries(april, django_assert_max_num_queries):
     client = signed_in("fay")
     with django_assert_max_num_queries(20):
         client.get(PAGE)
+
+
+def move(centre, parent, *, now):
+    keys.move_cost_centre(
+        centre,
+        parent=parent,
+        open_work=keys.OpenWorkRule.END,
+        reason="merged",
+        actor=ACTOR,
+        now=now,
+    )
+
+
+@pytest.fixture
+def moved(people):
+    """March: 100 tokens of research, which is then closed. April: 30, then research moves below
+    sales and uses 7 more."""
+    signers()
+    add_key("openai-1", rates=PAID, provider="openai")
+    report(allocate("ada"), 100)
+    march = lock()
+    report(allocate("ada", now=IN_APRIL), 30, now=IN_APRIL)
+    move("research", "sales", now=IN_APRIL)
+    later = IN_APRIL + timedelta(days=3)
+    report(allocate("ada", now=later), 7, now=later)
+    return march, lock(APRIL, now=IN_MAY)
+
+
+def total(answer):
+    """What the table of a file adds up to."""
+    text = b"".join(answer.streaming_content).decode()
+    lines = csv.DictReader(io.StringIO(text.partition("\r\n\r\n")[0]))
+    return sum(Decimal(line["Cost (USD)"]) for line in lines)
+
+
+def test_a_closed_month_stays_in_the_part_of_the_tree_that_paid_it(moved):
+    march, april = moved
+    tom = signed_in("tom", "finance", "sales")
+    assert tom.get("/reports/statements/2026-03/research").status_code == 404
+    assert total(tom.get("/reports/statements/2026-03/research", {"format": "csv"})) == 0
+    listed = tom.get("/reports/statements").content.decode()
+    assert "2026-03/research" not in listed and "2026-04/research" in listed
+    # Of the month in which it moved, they see what was spent below theirs.
+    path = "/reports/statements/2026-04/research"
+    page = tom.get(path).content.decode()
+    assert "Only what was spent in the part of the tree that you see" in page
+    assert "the month before has no statement here" in page and "Signed CSV" not in page
+    assert tom.get(f"{path}/signed").status_code == 404
+    assert total(tom.get(path, {"format": "csv"})) == cost(7)
+    assert "$0.000021" in listed and "$0.000111" not in listed
+    # All of it is in one statement, which says what was spent where.
+    whole = statement(april, "research")
+    assert [(line.what, line.tokens) for line in whole.lines] == [
+        ("Usage, at org / research", 30),
+        ("Usage, at org / sales / research", 7),
+    ]
+    assert whole.previous.total == cost(100)
+    assert [line.what for line in statement(march, "research").lines] == ["Usage"]
+
+
+def test_who_paid_for_a_cost_centre_that_left_keeps_its_statements(moved):
+    move("research", "", now=IN_MAY)
+    olga = signed_in("olga", "finance", "org")
+    page = olga.get("/reports/statements/2026-03/research").content.decode()
+    assert "$0.0003" in page and "Signed CSV" in page
+    assert "2026-03/research" in olga.get("/reports/statements").content.decode()
+    # It is not theirs any more.
+    assert olga.get("/budgets/research").status_code == 404
+
+
+def test_shared_costs_are_only_in_whole_statements(people):
+    signers()
+    add_key("openai-1", rates=PAID, provider="openai")
+    report(allocate("carol"), 50)
+    share = {"source": "sales", "method": "even", "targets": {"research": None}}
+    reports.share_costs(**share, actor=ACTOR, reason="agreed", now=IN_APRIL)
+    report(allocate("ada"), 30)
+    move("research", "sales", now=NOON)
+    report(allocate("ada"), 7)
+    march = lock()
+    parts = {
+        part: statement(march, "research", within=[part]).total
+        for part in ("org", "sales", "research")
+    }
+    assert parts == {"org": cost(87), "sales": cost(7), "research": cost(87)}
+    for part, amount in parts.items():
+        (found,) = [
+            each
+            for each in frozen_centres([march.pk], within=[part])[march.pk]
+            if each.cost_centre == "research"
+        ]
+        assert found.total == amount

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -34,7 +36,7 @@ from reports.focus import ClosedFocusMonth
 from reports.models import CloseLine, CostShare, MonthClose
 from reports.month_periods import next_month
 from reports.queries.closed_centres import centres_of, frozen_centres
-from reports.queries.statements import statement
+from reports.queries.statements import statement, statement_lines
 from reports.refusals import ChecklistUnmet
 from security import services as security
 from security.actor import Actor
@@ -53,6 +55,8 @@ VERA = Actor.person("vera")
 _any = st.integers(0, 10**6)
 _tokens = st.integers(1, 500)
 _agents = st.sampled_from(["ada", "bob", "carol"])
+_centres = st.sampled_from(["org", "research", "sales"])
+_END = keys.OpenWorkRule.END
 
 
 class ClosingOffice(RuleBasedStateMachine):
@@ -63,6 +67,10 @@ class ClosingOffice(RuleBasedStateMachine):
         self.clock = BEGINNING
         self.expired = []
         self.closed = {}
+        # Where cost centres are, who pays for agents, and which path each allocation was lent in.
+        self.parents = {"org": "", "research": "org", "sales": "org"}
+        self.payers = {"ada": "research", "bob": "research", "carol": "sales"}
+        self.paths = {}
 
     @initialize()
     def open_office(self):
@@ -81,18 +89,28 @@ class ClosingOffice(RuleBasedStateMachine):
     @rule(agent=_agents, tokens=_tokens, label=st.sampled_from(["", "task:a"]))
     def spend(self, agent, tokens, label):
         """A call that costs."""
-        lent = allocate(agent, tokens=1_000, now=self.clock, label=label, ttl_seconds=3_600)
+        lent = self.lend(agent, label=label)
         report(lent, tokens, now=self.clock)
 
     @rule(agent=_agents, tokens=_tokens)
     def be_silent(self, agent, tokens):
         """The provider does not answer in time: the whole hold is charged, as an estimate."""
-        lent = allocate(agent, tokens=1_000, now=self.clock, ttl_seconds=3_600)
+        lent = self.lend(agent)
         request = keys.HoldRequest(lent.pk, tokens, tokens, "call", route="/v1/messages")
         (held,) = keys.hold_many([request], now=self.clock)
         self.clock += timedelta(hours=2)
         keys.expire_charges(now=self.clock)
         self.expired.append(held.pk)
+
+    def lend(self, agent, **terms):
+        """A session, and in which path it was lent."""
+        lent = allocate(agent, tokens=1_000, now=self.clock, ttl_seconds=3_600, **terms)
+        self.paths[lent.pk] = self.path(self.payers[agent])
+        return lent
+
+    def path(self, name):
+        """The cost centres from the root to this one."""
+        return [*self.path(self.parents[name]), name] if name else []
 
     @precondition(lambda self: self.expired)
     @rule(which=_any, tokens=_tokens, is_released=st.booleans())
@@ -129,6 +147,26 @@ class ClosingOffice(RuleBasedStateMachine):
     def move(self, zone):
         """The organisation reports in another zone."""
         keys.change_organisation(reporting_zone=zone, actor=ACTOR, reason="test", now=self.clock)
+
+    @rule(name=_centres, parent=st.sampled_from(["", "org", "research", "sales"]))
+    def move_in_the_tree(self, name, parent):
+        """A cost centre gets another place."""
+        try:
+            keys.move_cost_centre(
+                name, parent=parent, open_work=_END, reason="test", actor=VERA, now=self.clock
+            )
+        except WrongValue:
+            # It would be below itself.
+            return
+        self.parents[name] = parent
+
+    @rule(agent=_agents, to=_centres)
+    def change_payer(self, agent, to):
+        """Another cost centre pays for an agent."""
+        keys.move_agent(
+            agent, cost_centre=to, open_work=_END, reason="test", actor=VERA, now=self.clock
+        )
+        self.payers[agent] = to
 
     @rule(
         source=st.sampled_from([None, "org", "research", "sales"]),
@@ -176,6 +214,28 @@ class ClosingOffice(RuleBasedStateMachine):
         for signer in ("vera", "paul"):
             close = reports.sign_month(close, actor=Actor.person(signer), now=self.clock)
         self.closed[close.pk] = self.everything_of(close)
+        self.check_places(close.ends_at)
+
+    def check_places(self, ends_at):
+        """Closed months and the books have each cent in the part of the tree that paid it."""
+        costs = [
+            (charge.settled_at, self.paths[charge.allocation_id], charge.cost + charge.adjusted)
+            for charge in Charge.objects.filter(status="settled").annotate(
+                adjusted=Coalesce(Sum("adjustments__cost"), Decimal(0))
+            )
+        ]
+        closes = list(MonthClose.objects.standing().values_list("pk", flat=True))
+        everything = SpendFilter(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+        for part in self.parents:
+            found = [
+                each.usage + each.corrections
+                for centres in frozen_centres(closes, within=[part]).values()
+                for each in centres
+            ]
+            closed = [cost for at, path, cost in costs if part in path and at < ends_at]
+            assert sum(found) == sum(closed), part
+            books = spend_total(everything._replace(within=(part,))).cost
+            assert books == sum(cost for _, path, cost in costs if part in path), part
 
     @precondition(lambda self: self.closed)
     @rule()
@@ -233,13 +293,14 @@ class ClosingOffice(RuleBasedStateMachine):
         rows = [dict(zip(month.columns, row, strict=True)) for row in month.rows()]
         assert sum((row["BilledCost"] for row in rows), Decimal(0)) == close.cost
         frozen = [
-            (line.pk, line.day, line.cost_centre, line.agent, line.tokens, line.cost)
+            (line.pk, line.day, line.placement_id, line.agent, line.tokens, line.cost)
             for line in close.lines.all()
         ]
         shared = list(close.shares.values_list("source", "target", "amount"))
         marked = list(close.mark_ups.values_list("cost_centre", "amount"))
         figures = (close.cost, close.tokens, close.calls, close.starts_at, close.ends_at)
-        return *figures, frozen, rows, shared, marked, close.unallocated
+        told = statement_lines(close, "research")
+        return *figures, frozen, rows, shared, marked, close.unallocated, told
 
 
 def _frozen(close):

@@ -23,19 +23,19 @@ __all__ = [
 
 MONTH_MEASURES = SUMMED
 
-# The usage of each day, as slices group it. `model` is as slices have it, which may be blank: the
-# model of an API key can change later.
+# The usage of each day, as slices group it, with the place in the tree that paid. `model` is as
+# slices have it, which may be blank: the model of an API key can change later.
 MONTH_USAGE = f"""
     SELECT (s.starts_at AT TIME ZONE %(zone)s::text)::date AS day, p.name AS provider,
            s.api_key_id AS api_key, s.agent_id AS agent, s.cost_centre_id AS cost_centre,
-           c.name AS cost_centre_name, s.model,
+           s.placement_id, c.name AS cost_centre_name, s.model,
            coalesce(nullif(s.model, ''), k.model) AS model_name, s.label, {SUMS}
       FROM keys_usageslice s
       JOIN keys_apikey k ON k.slug = s.api_key_id
       JOIN keys_provider p ON p.slug = k.provider_id
       JOIN keys_costcentre c ON c.slug = s.cost_centre_id
      WHERE s.starts_at >= %(since)s AND s.starts_at < %(until)s
-     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 """  # noqa: S608 - names of columns
 
 # The charges that a late answer of their provider can still correct in place.
