@@ -1,4 +1,4 @@
-"""API keys: list them, and report that a provider refused one. Never a secret."""
+"""API keys: list them, report that a provider refused one, hide one. Never a secret."""
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -10,7 +10,7 @@ from api import field_texts as texts
 from api import pagination
 from api.authentication import OPERATE
 from api.base import ApiView, serialize
-from api.fields import Integer, Strict, Usd
+from api.fields import Integer, Strict, String, Usd
 from api.query_parameters import body, idempotency_key, query
 from keys import services as keys
 from keys.models import ApiKey
@@ -166,3 +166,74 @@ class KeyRefusalView(ApiView):
         )
         api_key = keys.key_refused(key_id, refusal=refusal, actor=self.actor, now=timezone.now())
         return Response(serialize(self.Output, api_key))
+
+
+class KeyPlaceOutput(serializers.Serializer):
+    """An API key, and whether lists have it."""
+
+    key_id = serializers.CharField(source="slug", help_text=texts.KEY_ID)
+    status = serializers.ChoiceField(
+        ApiKey.Status.choices, help_text="The status of the key: a hidden one is `inactive`."
+    )
+    hidden_at = serializers.DateTimeField(
+        allow_null=True, help_text="The time at which the key was hidden, or null if it is listed."
+    )
+
+
+class _KeyReason(Strict):
+    reason = String(max_length=300, help_text="Why the key is hidden or shown; people read it.")
+
+
+class KeyHidingView(ApiView):
+    """`/api/v1/keys/{key_id}/hiding`."""
+
+    scopes = {"POST": (OPERATE,)}
+    problems = {"POST": (404, 409)}
+
+    class Input(_KeyReason):
+        """Why the key is hidden."""
+
+    @extend_schema(
+        operation_id="hideKey",
+        summary="Hide an API key",
+        description="Requires the scope `operate`. Takes a key that was never lent, such as a "
+        "mistyped one, out of lists and choices, and pauses it. Its history stays. A repeated "
+        "request changes nothing.",
+        request=Input,
+        responses=KeyPlaceOutput,
+        examples=[
+            OpenApiExample("Mistyped", {"reason": "The name was mistyped."}, request_only=True)
+        ],
+    )
+    def post(self, request: Request, key_id: str) -> Response:
+        """Hide the key and return it."""
+        values = body(request, self.Input)
+        idempotency_key(request)
+        api_key = keys.hide_key(key_id, **values, actor=self.actor, now=timezone.now())
+        return Response(serialize(KeyPlaceOutput, api_key))
+
+
+class KeyShowingView(ApiView):
+    """`/api/v1/keys/{key_id}/showing`."""
+
+    scopes = {"POST": (OPERATE,)}
+    problems = {"POST": (404,)}
+
+    class Input(_KeyReason):
+        """Why the key is listed again."""
+
+    @extend_schema(
+        operation_id="showKey",
+        summary="Show a hidden API key",
+        description="Requires the scope `operate`. Lists a hidden key again; it stays paused. A "
+        "repeated request changes nothing.",
+        request=Input,
+        responses=KeyPlaceOutput,
+        examples=[OpenApiExample("Needed", {"reason": "The key is needed."}, request_only=True)],
+    )
+    def post(self, request: Request, key_id: str) -> Response:
+        """Show the key and return it."""
+        values = body(request, self.Input)
+        idempotency_key(request)
+        api_key = keys.show_key(key_id, **values, actor=self.actor, now=timezone.now())
+        return Response(serialize(KeyPlaceOutput, api_key))

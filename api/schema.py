@@ -51,6 +51,8 @@ _CODES = {
     503: "busy",
 }
 _PATH_PARAMETERS = {
+    "agent": "The name of the agent.",
+    "cost_centre": "The name of the cost centre.",
     "alert_id": "The id of the alert.",
     "approval_id": "The id of the approval.",
     "freeze_id": "The id of the freeze.",

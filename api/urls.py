@@ -3,12 +3,14 @@
 from django.urls import path, re_path
 
 from api import (
+    agents,
     alerts,
     allocation_actions,
     allocations,
     api_keys,
     approvals,
     charges,
+    cost_centres,
     decisions,
     estimates,
     findings,
@@ -34,6 +36,7 @@ from api import (
 _SESSION = "v1/allocations/<str:session_id>"
 _BUDGET_REQUEST = "v1/budget-requests/<int:approval_id>"
 _TASK = "v1/tasks/<int:task_id>"
+_CENTRE = "v1/cost-centres/<str:cost_centre>"
 
 urlpatterns = [
     path("v1/allocations", allocations.AllocationListView.as_view()),
@@ -60,6 +63,14 @@ urlpatterns = [
     path("v1/estimates", estimates.EstimateView.as_view()),
     path("v1/keys", api_keys.ApiKeyListView.as_view()),
     path("v1/keys/<str:key_id>/refusal", api_keys.KeyRefusalView.as_view()),
+    path("v1/keys/<str:key_id>/hiding", api_keys.KeyHidingView.as_view()),
+    path("v1/keys/<str:key_id>/showing", api_keys.KeyShowingView.as_view()),
+    path("v1/agents/<str:agent>/move", agents.AgentMoveView.as_view()),
+    path("v1/agents/<str:agent>/renaming", agents.AgentRenamingView.as_view()),
+    path(f"{_CENTRE}/move", cost_centres.MoveView.as_view()),
+    path(f"{_CENTRE}/closure", cost_centres.ClosureView.as_view()),
+    path(f"{_CENTRE}/reopening", cost_centres.ReopeningView.as_view()),
+    path(f"{_CENTRE}/renaming", cost_centres.RenamingView.as_view()),
     path("v1/status", status.StatusView.as_view()),
     path("v1/me", me.MeView.as_view()),
     path("v1/alerts", alerts.AlertListView.as_view()),

@@ -56,6 +56,7 @@ STATUS: dict[type[Refusal], int] = {
     keys.Frozen: 403,
     keys.NotAllowed: 403,
     keys.OwnFreeze: 403,
+    keys.OwnPlace: 403,
     orchestration.OwnApproval: 403,
     orchestration.NotADeputy: 403,
     gate.OwnAccess: 403,

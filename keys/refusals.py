@@ -228,6 +228,19 @@ class CostCentreClosed(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class OwnPlace(Refusal):
+    """An agent cannot move itself, nor move or close a cost centre that pays for itself."""
+
+    agent: str
+
+    def sentence(self) -> str:
+        return (
+            f"The agent {self.agent} cannot move itself, nor move or close a cost centre that "
+            "pays for it. Ask a person or another operator."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class KeyWasUsed(Refusal):
     """Only an API key that was never lent can be hidden."""
 

@@ -66,7 +66,7 @@ class QuickList(ModelAdmin):
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField | None:
-        """Offer and accept only rows that the user may see.
+        """Offer and accept only rows that the user may see, and that something new can name.
 
         A user who does not see all rows chooses one: no choice can mean all, as of a root.
         """
@@ -75,7 +75,22 @@ class QuickList(ModelAdmin):
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if field is not None and seen is not rows:
             field.queryset, field.required = seen, True
+        offering = self.admin_site._registry.get(db_field.related_model)
+        if field is not None and isinstance(offering, QuickList) and request.path.endswith("/add/"):
+            field.queryset = offering.offered(seen)
         return field
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """The rows found; as choices of a field, only those that something new can name."""
+        rows, may_repeat = super().get_search_results(request, queryset, search_term)
+        is_choice = request.path.endswith("/autocomplete/")
+        return (self.offered(rows) if is_choice else rows), may_repeat
+
+    def offered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of the rows that something new can name: all, unless an admin says otherwise."""
+        return rows
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Not of binary columns, which hold what is sealed or a digest: it could be guessed bit by

@@ -25,6 +25,7 @@ from keys.admin.agent_token import status_badge, token_status
 from keys.admin.allow_lists import AgentAllowListForm, AllowListAdmin, allow_list_dialog
 from keys.admin.dialogs import TokenForm
 from keys.admin.limits import AddForm, LimitsInline, ReasonedForm
+from keys.admin.places import AgentPlaces
 from keys.books.queries import pages
 from keys.models import Agent, AgentToken
 from security.request_actor import person_of
@@ -89,7 +90,7 @@ class TokensInline(TabularInline):
 
 
 @admin.register(Agent)
-class AgentAdmin(AllowListAdmin):
+class AgentAdmin(AgentPlaces, AllowListAdmin):
     """The list and the page of agents."""
 
     subject_kind = "agent"
@@ -100,7 +101,10 @@ class AgentAdmin(AllowListAdmin):
     search_help_text = "The beginning of an agent's name, or a cost centre"
     ordering = ("slug",)
     autocomplete_fields = ("cost_centre",)
-    actions_detail = ("issue_token", "set_allow_list", "enable", "disable", "freeze")
+    actions_detail = (
+        *("issue_token", "set_allow_list", *AgentPlaces.actions_of_place),
+        *("enable", "disable", "freeze"),
+    )
     fieldsets = (
         (None, {"fields": _FIXED}),
         ("Reason for your change", {"fields": ("reason",), "description": _REASON}),
@@ -117,6 +121,10 @@ class AgentAdmin(AllowListAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Agents with the limits and windows that their rows show."""
         return super().get_queryset(request).prefetch_related(pages.limits_with_windows())
+
+    def offered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """None that is switched off."""
+        return rows.filter(disabled_at=None)
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any

@@ -24,6 +24,7 @@ from keys.admin import widgets as book_widgets
 from keys.admin.api_key_forms import AddKeyForm, ChangeKeyForm
 from keys.admin.dialogs import ModelsForm, RatesForm, SecretForm, show_proposed
 from keys.admin.limits import LimitedAdmin
+from keys.admin.places import KeyPlaces
 from keys.books.queries import pages
 from keys.models import ApiKey
 from security import queries as security
@@ -68,7 +69,7 @@ _REASON = "Enter a reason whenever you change a value above or a limit below."
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(LimitedAdmin):
+class ApiKeyAdmin(KeyPlaces, LimitedAdmin):
     """The list of API keys with their usage, and the page of one."""
 
     subject_kind = "key"
@@ -92,6 +93,7 @@ class ApiKeyAdmin(LimitedAdmin):
         "replace_secret",
         "set_models",
         "set_cost",
+        *KeyPlaces.actions_of_place,
         "freeze",
     )
     readonly_fields = (
@@ -154,6 +156,10 @@ class ApiKeyAdmin(LimitedAdmin):
         """API keys with the price, limits and open windows that their rows show."""
         rows = super().get_queryset(request).select_related("price")
         return rows.prefetch_related(pages.limits_with_windows())
+
+    def offered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """None that is hidden."""
+        return rows.filter(hidden_at=None)
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any

@@ -20,6 +20,7 @@ from keys import services as keys
 from keys.admin import widgets as book_widgets
 from keys.admin.allow_lists import AllowListAdmin, CentreAllowListForm, allow_list_dialog
 from keys.admin.limits import AddForm, ReasonedForm
+from keys.admin.places import CentrePlaces
 from keys.books.queries import pages
 from keys.models import CostCentre
 from security.request_actor import person_of
@@ -76,7 +77,7 @@ class AddCostCentreForm(AddForm):
 
 
 @admin.register(CostCentre)
-class CostCentreAdmin(AllowListAdmin):
+class CostCentreAdmin(CentrePlaces, AllowListAdmin):
     """The list and the page of cost centres."""
 
     subject_kind = "centre"
@@ -85,7 +86,10 @@ class CostCentreAdmin(AllowListAdmin):
     search_help_text = "The beginning of a cost centre's name, or its parent"
     ordering = ("path",)
     autocomplete_fields = ("parent",)
-    actions_detail = ("set_allow_list", "set_outbound_guard", "freeze")
+    actions_detail = (
+        *CentrePlaces.actions_of_place,
+        *("set_allow_list", "set_outbound_guard", "freeze"),
+    )
     fieldsets = (
         (None, {"fields": _FIXED}),
         ("Reason for your change", {"fields": ("reason",), "description": _REASON}),
@@ -98,6 +102,10 @@ class CostCentreAdmin(AllowListAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Cost centres with the limits and windows that their rows show."""
         return super().get_queryset(request).prefetch_related(pages.limits_with_windows())
+
+    def offered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """None that is closed."""
+        return rows.filter(closed_at=None)
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any

@@ -53,6 +53,8 @@ def known(people):
         "charge_id": charge.pk,
         "task_id": task.pk,
         "freeze_id": frozen.pk,
+        "agent": "carol",
+        "cost_centre": "sales",
     }
 
 

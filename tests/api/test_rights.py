@@ -32,6 +32,14 @@ FIELDS = {
     "/findings": {"rule": "generic", "path": "a.py", "line": 1},
     "/freezes": {"scope": "agent:bob", "reason": "test"},
     "/freezes/{freeze_id}/thaw": {"reason": "test"},
+    "/agents/{agent}/move": {"cost_centre": "sales", "reason": "test"},
+    "/agents/{agent}/renaming": {"name": "Ada", "reason": "test"},
+    "/cost-centres/{cost_centre}/closure": {"reason": "test"},
+    "/cost-centres/{cost_centre}/move": {"parent": "sales", "reason": "test"},
+    "/cost-centres/{cost_centre}/renaming": {"name": "Research", "reason": "test"},
+    "/cost-centres/{cost_centre}/reopening": {"reason": "test"},
+    "/keys/{key_id}/hiding": {"reason": "test"},
+    "/keys/{key_id}/showing": {"reason": "test"},
 }
 READ, SPEND, OPERATE = ("read", "operate"), ("spend",), ("operate",)
 FINANCE = ("finance",)
@@ -58,6 +66,14 @@ SCOPES = {
     ("GET", "/treasury/receipts/{receipt_id}"): FINANCE,
     ("POST", "/freezes"): OPERATE,
     ("POST", "/freezes/{freeze_id}/thaw"): OPERATE,
+    ("POST", "/agents/{agent}/move"): OPERATE,
+    ("POST", "/agents/{agent}/renaming"): OPERATE,
+    ("POST", "/cost-centres/{cost_centre}/closure"): OPERATE,
+    ("POST", "/cost-centres/{cost_centre}/move"): OPERATE,
+    ("POST", "/cost-centres/{cost_centre}/renaming"): OPERATE,
+    ("POST", "/cost-centres/{cost_centre}/reopening"): OPERATE,
+    ("POST", "/keys/{key_id}/hiding"): OPERATE,
+    ("POST", "/keys/{key_id}/showing"): OPERATE,
 }
 FOR_SESSIONS = {"/charges", "/charges/{charge_id}"}
 OF_OPERATORS = {route for (_, route), scopes in SCOPES.items() if scopes == OPERATE}
@@ -120,6 +136,8 @@ def rows(people, ada):
         "charge_id": charge.pk,
         "task_id": task["id"],
         "key_id": "nvidia-1",
+        "agent": "ada",
+        "cost_centre": "research",
         "freeze_id": frozen.pk,
         "purchase_id": 1,
         "receipt_id": 1,

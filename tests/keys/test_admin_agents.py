@@ -6,10 +6,12 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import timezone
 
 from keys.models import Agent, AgentToken, CostCentre, Provider
 from security.models import AuditEntry
 from tests.keys.admin_forms import CONFIRMED, row
+from tests.keys.builders import add_key, allocate
 
 pytestmark = pytest.mark.django_db
 TOKEN = re.compile(r"bt_[a-z0-9]{8}_[A-Za-z0-9_-]{43}")
@@ -136,3 +138,32 @@ def test_a_provider_is_added_and_keeps_its_slug(staff):
     staff.post(page("provider_change", "groq"), changed | {"reason": "they were renamed"})
     assert Provider.objects.values_list("slug", "name").get() == ("groq", "Groq Inc.")
     assert staff.post(page("provider_delete", "groq"), {"post": "yes"}).status_code == 403
+
+
+def test_agents_and_cost_centres_are_moved_renamed_and_closed_in_dialogs(staff, people):
+    asked = CONFIRMED | {"reason": "new team"}
+    staff.post(page("agent_move", "ada"), asked | {"cost_centre": "sales"})
+    staff.post(page("agent_rename", "ada"), asked | {"name": "Ada L"})
+    ada = Agent.objects.get(pk="ada")
+    assert (ada.cost_centre_id, ada.name) == ("sales", "Ada L")
+    staff.post(page("costcentre_move", "sales"), asked | {"parent": "research"})
+    assert CostCentre.objects.get(pk="sales").path == ["org", "research", "sales"]
+    staff.post(page("costcentre_close", "sales"), asked | {"agents_to": "research"})
+    ada.refresh_from_db()
+    assert ada.cost_centre_id == "research"
+    answer = staff.get(page("agent_move", "ada")).content.decode()
+    assert 'value="research"' in answer and 'value="sales"' not in answer
+    staff.post(page("costcentre_reopen", "sales"), asked)
+    assert CostCentre.objects.get(pk="sales").closed_at is None
+
+
+def test_open_work_stands_in_the_way_of_a_dialog(staff, people):
+    add_key("key-1")
+    lent = allocate("ada", now=timezone.now())
+    asked = CONFIRMED | {"reason": "new team", "cost_centre": "sales"}
+    answer = staff.post(page("agent_move", "ada"), asked, follow=True).content.decode()
+    assert "It has 1 open session" in answer
+    staff.post(page("agent_move", "ada"), asked | {"end_open_work": "on"})
+    lent.refresh_from_db()
+    assert lent.status == "failed"
+    assert Agent.objects.get(pk="ada").cost_centre_id == "sales"

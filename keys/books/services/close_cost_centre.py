@@ -9,7 +9,7 @@ from keys.audit_actions import Action
 from keys.books import transactions
 from keys.books.queries.open_work import Part
 from keys.books.services.end_work import OpenWorkRule, clear, end_work
-from keys.books.services.move import check_reason, put_agent, refuse_frozen
+from keys.books.services.move import check_reason, put_agent, refuse_frozen, refuse_own
 from keys.identity.services.agents import check_open, disable_agent
 from keys.limits.services.windows import take_books_alone
 from keys.models import Agent, CostCentre
@@ -33,9 +33,10 @@ def close_cost_centre(
     was spent stays readable. A second call changes nothing.
 
     Refusals: CostCentreNotFound, CostCentreClosed (the one for the agents), Frozen, WorkIsOpen
-    (unless `open_work` ends it), WrongValue.
+    (unless `open_work` ends it), OwnPlace, WrongValue.
     """
     check_reason(reason)
+    refuse_own(Part(cost_centre=slug), actor)
     _check(slug, agents_to)
     if open_work == OpenWorkRule.END:
         end_work(Part(cost_centre=slug), reason=f"closed: {reason}", actor=actor, now=now)

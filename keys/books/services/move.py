@@ -17,9 +17,9 @@ from keys.books.services.end_work import OpenWorkRule, clear, end_work
 from keys.identity.services.agents import check_open, lock_open_centre
 from keys.limits.services.windows import take_books_alone
 from keys.models import Agent, CostCentre, Freeze
-from keys.refusals import AgentNotFound, CostCentreNotFound, Frozen, WrongValue
+from keys.refusals import AgentNotFound, CostCentreNotFound, Frozen, OwnPlace, WrongValue
 from security import audit
-from security.actor import Actor
+from security.actor import Actor, ActorKind
 
 REASON_MAX = 300
 
@@ -36,9 +36,10 @@ def move_agent(
     """Let another cost centre pay for an agent from now on; to the same one is no change.
 
     Refusals: AgentNotFound, CostCentreNotFound, CostCentreClosed, Frozen (its cost centre),
-    WorkIsOpen (unless `open_work` ends it), WrongValue.
+    WorkIsOpen (unless `open_work` ends it), OwnPlace, WrongValue.
     """
     check_reason(reason)
+    refuse_own(Part(agent=slug), actor)
     agent = Agent.objects.filter(pk=slug).first()
     if agent is None:
         raise AgentNotFound(agent=slug)
@@ -88,9 +89,10 @@ def move_cost_centre(
     The same place again is no change.
 
     Refusals: CostCentreNotFound, CostCentreClosed (the parent), Frozen (one above it), WorkIsOpen
-    (unless `open_work` ends it), WrongValue (it would be below itself, or it is closed).
+    (unless `open_work` ends it), OwnPlace, WrongValue (it would be below itself, or it is closed).
     """
     check_reason(reason)
+    refuse_own(Part(cost_centre=slug), actor)
     centre = _movable(slug, parent, {})
     if (centre.parent_id or "") != parent and open_work == OpenWorkRule.END:
         end_work(Part(cost_centre=slug), reason=f"moved: {reason}", actor=actor, now=now)
@@ -185,6 +187,15 @@ def refuse_frozen(path: Iterable[str]) -> None:
     frozen = Freeze.objects.filter(thawed_at=None, scope__in=scopes).order_by("scope").first()
     if frozen:
         raise Frozen(scope=frozen.scope)
+
+
+def refuse_own(part: Part, actor: Actor) -> None:
+    """Refuse an agent that is of the part: it would choose the budgets that it spends from.
+
+    Refusals: OwnPlace.
+    """
+    if actor.kind == ActorKind.AGENT and part.agents().filter(pk=actor.name).exists():
+        raise OwnPlace(agent=actor.name)
 
 
 def check_reason(reason: str) -> None:
