@@ -80,7 +80,7 @@ class RouteForm(NoQuestions):
         "chosen, it takes alerts of every kind.",
     )
     cost_centre = forms.ModelChoiceField(
-        CostCentre.objects.order_by("path"),
+        CostCentre.objects.open().order_by("path"),
         required=False,
         empty_label="All",
         help_text="The route takes alerts about agents and sessions of this cost centre and of "
@@ -124,6 +124,9 @@ class RouteForm(NoQuestions):
         if isinstance(subject, Route):
             kwargs["initial"] = _initial(subject)
         super().__init__(subject, *args, **kwargs)
+        if isinstance(subject, Route):
+            centre: Any = self.fields["cost_centre"]
+            centre.queryset = CostCentre.objects.open(kept=[subject.cost_centre]).order_by("path")
 
     def clean(self) -> dict[str, Any]:
         """The terms of the route."""

@@ -35,7 +35,7 @@ class RuleForm(ActForm):
         label="Tells from", max_digits=12, decimal_places=2, help_text="The figure of its kind."
     )
     cost_centre = forms.ModelChoiceField(
-        CostCentre.objects.order_by("path"),
+        CostCentre.objects.open().order_by("path"),
         required=False,
         empty_label="All",
         help_text="The rule watches this cost centre with those below it. Kinds that are about "
@@ -59,6 +59,8 @@ class RuleForm(ActForm):
         self._say_figure(self.initial.get("kind"))
         if isinstance(subject, AlertRule):
             self.fields["kind"].disabled = True
+            centre: Any = self.fields["cost_centre"]
+            centre.queryset = CostCentre.objects.open(kept=[subject.cost_centre]).order_by("path")
 
     def _say_figure(self, slug: Any) -> None:
         """The figure as the kind of a link names it."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 
 from dashboard.acts import Act, ActForm, Outcome
 from keys.models import CostCentre
@@ -22,7 +23,7 @@ class PolicyForm(ActForm):
     """Asks for thresholds and who decides above them, beginning with the policy for all."""
 
     cost_centre = forms.ModelChoiceField(
-        CostCentre.objects.order_by("path"),
+        CostCentre.objects.open().order_by("path"),
         required=False,
         empty_label="all",
         help_text="A policy of a cost centre counts there and below, in place of the one for all.",
@@ -69,6 +70,9 @@ class PolicyForm(ActForm):
 
     def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(subject, *args, **kwargs)
+        centre: Any = self.fields["cost_centre"]
+        # A policy of one that was closed since can still be taken back.
+        centre.queryset = CostCentre.objects.open(kept=_in_force().values("cost_centre"))
         policy = policy_of(kind_of(_KIND))
         if policy.in_force_since:
             names = ("usd_above", "tokens_above", "rise_percent_above", "above_needs")
@@ -114,8 +118,11 @@ SET_RULE = Act(
 
 def rules_in_words() -> list[tuple[str, str]]:
     """The rules in force, each with its cost centre (empty: all)."""
-    rows = ApprovalPolicy.objects.filter(kind=_KIND).exclude(in_force_since=None)
     return [
         (each.cost_centre, security.terms_in_words(security.terms_of(each), kind_of(_KIND)))
-        for each in rows.select_related("role").order_by("cost_centre")
+        for each in _in_force().select_related("role").order_by("cost_centre")
     ]
+
+
+def _in_force() -> QuerySet[ApprovalPolicy]:
+    return ApprovalPolicy.objects.filter(kind=_KIND).exclude(in_force_since=None)

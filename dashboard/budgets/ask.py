@@ -121,7 +121,8 @@ class PreviewForm(AskForm):
 
 def meters_to_raise(user: Any, query: Mapping[str, str], *, now: datetime) -> list[Meter]:
     """The limits that the person sees, of what `scope` or `session` names and of all cost centres
-    above it; a Http404 if the person does not see that."""
+    above it; a Http404 if the person does not see that. Nothing more is granted to what is closed
+    or switched off."""
     scopes = _scopes(user, query)
     windows = visible_to(user, Window.objects.filter(scope__in=scopes))
     return sorted(
@@ -160,20 +161,26 @@ def _end(meter: Meter, now: datetime) -> datetime:
 def _scopes(user: Any, query: Mapping[str, str]) -> list[str]:
     if session := query.get("session"):
         lent = get_object_or_404(
-            visible_to(user, Allocation.objects.select_related("cost_centre")), session_id=session
+            visible_to(user, Allocation.objects.select_related("agent", "cost_centre")),
+            session_id=session,
         )
-        return [f"agent:{lent.agent_id}", *_payers(lent.cost_centre)]
+        return [*_own(lent.agent), *_payers(lent.cost_centre)]
     kind, _, slug = query.get("scope", "").partition(":")
     if kind == "agent":
         agents: QuerySet[Agent] = Agent.objects.select_related("cost_centre")
         agent = get_object_or_404(visible_to(user, agents), pk=slug)
-        return [f"agent:{slug}", *_payers(agent.cost_centre)]
+        return [*_own(agent), *_payers(agent.cost_centre)]
     slug = slug if kind == "centre" else ""
     return _payers(get_object_or_404(visible_to(user, CostCentre.objects.all()), pk=slug))
 
 
+def _own(agent: Agent) -> list[str]:
+    return [] if agent.disabled_at else [f"agent:{agent.pk}"]
+
+
 def _payers(centre: CostCentre) -> list[str]:
-    return [f"centre:{slug}" for slug in reversed(centre.path)]
+    above = CostCentre.objects.open().filter(pk__in=centre.path).order_by("-path__len")
+    return [f"centre:{slug}" for slug in above.values_list("pk", flat=True)]
 
 
 def _words(meter: Meter) -> str:

@@ -42,7 +42,9 @@ class BudgetLine(NamedTuple):
 
 
 def acts_on(user: Any, subject: CostCentre | Agent) -> list[Act]:
-    """What the person may do to the budgets."""
+    """What the person may do to the budgets; nothing to those of a closed cost centre."""
+    if isinstance(subject, CostCentre) and subject.closed_at:
+        return []
     return [
         each for each in (CHANGE, CHANGE_CARRY_OVER, SET_THRESHOLDS) if each.is_for(user, subject)
     ]

@@ -11,7 +11,7 @@ from dashboard.acts import Act, ActForm, NoQuestions, Outcome
 from dashboard.charge_back.tables import tidy
 from keys.models import CostCentre
 from reports import services as reports
-from reports.models import CostShare
+from reports.models import CostShare, MarkUp
 from reports.models.charge_back import PERCENT_MAX, PERCENT_MIN
 from reports.queries.statements import Statement
 from security.actor import Actor
@@ -23,7 +23,7 @@ class SplitForm(ActForm):
     """Asks whose costs are split, how, and among whom."""
 
     source = forms.ModelChoiceField(
-        CostCentre.objects.order_by("path"),
+        CostCentre.objects.open().order_by("path"),
         label="Costs of",
         required=False,
         empty_label="The unallocated bucket",
@@ -44,12 +44,21 @@ class SplitForm(ActForm):
     )
     field_order = ("source", "method", "targets", "reason")
 
+    def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        source: Any = self.fields["source"]
+        # A rule of one that was closed since can still be replaced.
+        sources = CostShare.objects.exclude(source=None).values("source")
+        source.queryset = CostCentre.objects.open(kept=sources).order_by("path")
+
     def clean_targets(self) -> dict[str, Decimal | None]:
         """The percent of each cost centre; None where there is none."""
         targets = dict(map(_target, filter(None, map(str.strip, self._lines()))))
-        known = CostCentre.objects.filter(pk__in=targets).values_list("pk", flat=True)
-        if unknown := sorted(targets.keys() - set(known)):
+        known = {each.pk: each for each in CostCentre.objects.filter(pk__in=targets)}
+        if unknown := sorted(targets.keys() - known.keys()):
             raise ValidationError(f"There is no cost centre {unknown[0]}.")
+        if closed := sorted(name for name, each in known.items() if each.closed_at):
+            raise ValidationError(f"{closed[0]} is closed. Name a cost centre that is open.")
         return targets
 
     def _lines(self) -> list[str]:
@@ -84,7 +93,7 @@ class StopForm(ActForm):
 class MarkUpForm(ActForm):
     """Asks for the percent of a cost centre."""
 
-    centre = forms.ModelChoiceField(CostCentre.objects.order_by("path"), label="Cost centre")
+    centre = forms.ModelChoiceField(CostCentre.objects.open().order_by("path"), label="Cost centre")
     percent = forms.DecimalField(
         max_digits=7,
         decimal_places=3,
@@ -93,6 +102,13 @@ class MarkUpForm(ActForm):
         help_text="It is added to all its costs. Below zero it is a discount; 0 removes it.",
     )
     field_order = ("centre", "percent", "reason")
+
+    def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        centre: Any = self.fields["centre"]
+        # That of one that was closed since can still be removed.
+        marked = MarkUp.objects.values("cost_centre")
+        centre.queryset = CostCentre.objects.open(kept=marked).order_by("path")
 
 
 class NoteForm(NoQuestions):

@@ -46,9 +46,11 @@ class ShareForm(ActForm):
     def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(subject, *args, **kwargs)
         shares = dict(CentreForecast.objects.values_list("cost_centre_id", "share"))
+        # What was set for one that was closed since can still be taken back.
+        centres = CostCentre.objects.open(kept=shares)
         self.fields["cost_centre"].choices = [  # type: ignore[attr-defined]
             (each.pk, f"{each} ({shares[each.pk]})" if each.pk in shares else str(each))
-            for each in CostCentre.objects.all()
+            for each in centres
         ]
 
 

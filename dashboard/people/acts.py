@@ -26,7 +26,7 @@ class AccessForm(ActForm):
         required=False, choices=_role_choices, widget=forms.CheckboxSelectMultiple
     )
     centres = forms.ModelMultipleChoiceField(
-        CostCentre.objects.order_by("path"),
+        CostCentre.objects.open().order_by("path"),
         label="Cost centres",
         required=False,
         widget=forms.SelectMultiple(attrs={"size": 5}),
@@ -41,6 +41,8 @@ class AccessForm(ActForm):
             access = queries.access_of(subject)
             self.initial["roles"] = sorted(access.roles)
             self.initial["centres"] = sorted(access.centres)
+            centres: Any = self.fields["centres"]
+            centres.queryset = CostCentre.objects.open(kept=access.centres).order_by("path")
 
 
 class InviteForm(AccessForm):

@@ -49,7 +49,7 @@ class DeputyForm(ActForm):
         people: Any = self.fields["deputy"]
         people.queryset = people.queryset.exclude(pk=subject.pk)
         centres: Any = self.fields["cost_centre"]
-        centres.queryset = visible_to(subject, CostCentre.objects.all()).order_by("path")
+        centres.queryset = visible_to(subject, CostCentre.objects.open()).order_by("path")
         self.zone = ZoneInfo(organisation().reporting_zone)
         self.fields["first_day"].initial = timezone.now().astimezone(self.zone).date()
 

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from common.admin.visible_rows import visible_to
@@ -23,12 +24,12 @@ class Tab(NamedTuple):
 
 
 class Controls(NamedTuple):
-    """What the filters of the list are, and what they can be."""
+    """What the filters of the list are, and what they can be: slugs and what is said of them."""
 
     tabs: list[Tab]
     chosen: TaskFilter
-    agents: list[str]
-    centres: list[str]
+    agents: list[tuple[str, str]]
+    centres: list[tuple[str, str]]
     sort: str
 
 
@@ -46,13 +47,23 @@ def controls(user: Any, request: HttpRequest) -> Controls:
     return Controls(
         tabs=tabs,
         chosen=chosen,
-        agents=_slugs(user, Agent, chosen.agent),
-        centres=_slugs(user, CostCentre, chosen.cost_centre),
+        agents=_titles(
+            visible_to(user, Agent.objects.all()).values_list("slug", "disabled_at"),
+            "switched off",
+            chosen.agent,
+        ),
+        centres=_titles(
+            visible_to(user, CostCentre.objects.all()).values_list("slug", "closed_at"),
+            "closed",
+            chosen.cost_centre,
+        ),
         sort=request.GET.get("sort", ""),
     )
 
 
-def _slugs(user: Any, model: Any, chosen: str) -> list[str]:
-    """What can be chosen, with what was."""
-    rows = visible_to(user, model.objects.all()).order_by("slug")
-    return sorted({*rows.values_list("slug", flat=True)[:_CHOICES_MAX], *filter(None, [chosen])})
+def _titles(rows: QuerySet[Any, Any], ended: str, chosen: str) -> list[tuple[str, str]]:
+    """What can be chosen, with what was: what has ended has tasks of the past."""
+    titles = {chosen: chosen} if chosen else {}
+    for slug, ended_at in rows.order_by("slug")[:_CHOICES_MAX]:
+        titles[slug] = f"{slug} ({ended})" if ended_at else slug
+    return sorted(titles.items())

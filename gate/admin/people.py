@@ -40,7 +40,7 @@ class _AccessForm(BaseDialogForm):
         required=False, choices=_role_choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     centres = forms.ModelMultipleChoiceField(
-        CostCentre.objects.all(),
+        CostCentre.objects.open(),
         label="Cost centres",
         required=False,
         widget=UnfoldAdminSelectMultipleWidget,
@@ -53,6 +53,8 @@ class _AccessForm(BaseDialogForm):
         if person := _person(object_id):
             access = queries.access_of(person)
             self.initial |= {"roles": sorted(access.roles), "centres": sorted(access.centres)}
+            centres: Any = self.fields["centres"]
+            centres.queryset = CostCentre.objects.open(kept=access.centres)
 
     @property
     def access(self) -> Access:

@@ -14,7 +14,7 @@ from keys import services as keys
 from keys.books.queries.pages import budget_meters
 from keys.identity.queries.token_holders import token_holders
 from keys.models import Agent, Limit, Period, Unit, Window
-from keys.refusals import LimitNotFound, WrongValue
+from keys.refusals import CostCentreClosed, LimitNotFound, WrongValue
 from security import approvals
 from security import services as security
 from security.actor import Actor
@@ -64,8 +64,8 @@ def request_budget(
 ) -> tuple[Approval, bool]:
     """Ask people to grant the agent more; returns the approval and whether it is new.
 
-    The same idempotency key is the same approval. Refusals: LimitNotFound, WrongValue,
-    TooManyBudgetRequests, RequestMismatch.
+    The same idempotency key is the same approval. Refusals: LimitNotFound, CostCentreClosed,
+    WrongValue, TooManyBudgetRequests, RequestMismatch.
     """
     # One request of an agent after the other: they are counted.
     asking = Agent.objects.select_for_update(no_key=True).get(pk=agent)
@@ -141,7 +141,7 @@ def _ask(
 
 def _check(request: BudgetRequest, payers: set[str] | None = None, *, now: datetime) -> Limit:
     """The limit that the request is about: one of `payers`, if given. Refusals: LimitNotFound,
-    WrongValue."""
+    CostCentreClosed, WrongValue."""
     keys.Terms(unit=request.unit, period=request.period, amount=request.amount).check()
     if not request.amount:
         raise WrongValue("Ask for more than nothing.", field="amount")
@@ -151,6 +151,8 @@ def _check(request: BudgetRequest, payers: set[str] | None = None, *, now: datet
     limit = _limit(request.scope, request.unit, request.period) if is_payer else None
     if limit is None:
         raise LimitNotFound(scope=request.scope, unit=request.unit, period=request.period)
+    if limit.cost_centre and limit.cost_centre.closed_at:
+        raise CostCentreClosed(cost_centre=limit.cost_centre.pk)
     return limit
 
 
@@ -181,6 +183,8 @@ def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
     limit = _limit(approval.subject, change["unit"], change["period"])
     if limit is None:
         raise ApprovalOutdated("The limit was removed since: the agent needs no grant.")
+    if limit.cost_centre and limit.cost_centre.closed_at:
+        raise ApprovalOutdated("The cost centre was closed since: it pays for nothing new.")
     keys.grant(
         limit,
         amount=Decimal(change["amount"]),

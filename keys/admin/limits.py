@@ -21,7 +21,7 @@ from keys.admin.dialogs import show_proposed
 from keys.admin.freeze import FreezableAdmin
 from keys.books.queries import pages
 from keys.identity.services.agents import check_slug
-from keys.models import Limit, Window
+from keys.models import CostCentre, Limit, Window
 from keys.refusals import CostCentreClosed, WrongValue
 from security.request_actor import person_of
 
@@ -86,6 +86,9 @@ class LimitFormSet(PaginationInlineFormSet):
         super().clean()
         if self.has_changed() and not self.data.get("reason", "").strip():
             raise forms.ValidationError(_REASON_MISSING, code="required")
+        added = any(form.has_changed() for form in self.extra_forms)
+        if added and _is_closed(self.instance):
+            raise forms.ValidationError(CostCentreClosed(cost_centre=self.instance.pk).detail)
         names = set()
         for form in self._remaining_forms():
             name = form.cleaned_data["unit"], form.cleaned_data["period"]
@@ -123,6 +126,10 @@ class LimitsInline(TabularInline):
         formset.form.hand_clean_DELETE = _skip_delete_check
         return formset
 
+    def get_max_num(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
+        """No more than there are, of a closed cost centre."""
+        return 0 if _is_closed(obj) else super().get_max_num(request, obj, **kwargs)
+
     @display(description="Used and committed")
     def usage(self, limit: Limit) -> SafeString | str:
         """A bar, the next reset, and a link to all windows of the limit."""
@@ -137,6 +144,10 @@ class LimitsInline(TabularInline):
 
 def _skip_delete_check(form: LimitForm) -> None:
     """Replaces Django's check for rows that point at a deleted row: removal deletes nothing."""
+
+
+def _is_closed(subject: Any) -> bool:
+    return isinstance(subject, CostCentre) and subject.closed_at is not None
 
 
 def _open_windows(limit: Limit) -> list[Window]:

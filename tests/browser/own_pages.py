@@ -43,8 +43,6 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
         "/reports/forecasts",
         "/reports/forecasts?act=use",
         "/reports/forecasts?act=share",
-        "/reports/forecasts?act=expect",
-        "/reports/forecasts?act=auto-freeze",
     ),
     "dashboard:rail-statements": ("/treasury/statements",),
     "dashboard:reconciliation": (

@@ -1,5 +1,7 @@
 """Who spends and who pays: cost centres, agents and their tokens."""
 
+from typing import Any
+
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -68,9 +70,10 @@ _IS_OF_AN_OPEN_CENTRE = """
 class CostCentreQuerySet(models.QuerySet["CostCentre"]):
     """Filters of cost centres."""
 
-    def open(self) -> "CostCentreQuerySet":
-        """Those that can pay, for choices: none that is closed."""
-        return self.filter(closed_at=None)
+    def open(self, *, kept: Any = ()) -> "CostCentreQuerySet":
+        """Those that can pay, for choices: none that is closed, unless the row that is changed
+        names it already. `kept`: those names, or a query of them."""
+        return self.filter(Q(closed_at=None) | Q(pk__in=kept))
 
 
 class CostCentre(models.Model):
@@ -155,7 +158,7 @@ class CostCentre(models.Model):
         ]
 
     def __str__(self) -> str:
-        return " / ".join(self.path)
+        return " / ".join(self.path) + (" (closed)" if self.closed_at else "")
 
 
 class Agent(models.Model):

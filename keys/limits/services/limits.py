@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from keys.audit_actions import Action
+from keys.identity.services.agents import check_open
 from keys.limits import periods
 from keys.limits.services import windows
 from keys.limits.services.thresholds import arm
@@ -96,7 +97,7 @@ def set_limit(subject: Subject, *, terms: Terms, reason: str, actor: Actor, now:
 
     A new limit counts what was used in its period and is committed already. Lowering one below that
     blocks new commitments and breaks nothing. What was carried over into the running period stays;
-    another carry-over counts from its end on. Refusals: WrongValue.
+    another carry-over counts from its end on. Refusals: WrongValue; CostCentreClosed, of a new one.
     """
     return give_limit(subject, terms=terms, reason=reason, actor=actor, now=now)
 
@@ -110,6 +111,9 @@ def give_limit(
     windows.take_books_alone()
     limit = limit_in_force(subject, unit=terms.unit, period=terms.period)
     before = terms_of(limit) if limit else None
+    if limit is None and isinstance(subject, CostCentre):
+        # Closing takes the books alone, too.
+        check_open(subject.pk, CostCentre.objects.filter(pk=subject.pk).first())
     if limit:
         # A period that has ended keeps its own amount and calendar.
         windows.roll_over(limit.windows.all(), now=now)

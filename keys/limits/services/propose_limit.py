@@ -38,7 +38,7 @@ def propose_limit(
     A first limit and a lower one need none. A rise is one of the amount, or of the most that a
     period can allow with what is carried over. Another calendar counts as a rise without measure:
     it can begin a new window. Returns the approval, or None when the limit was set. Refusals:
-    WrongValue.
+    WrongValue, CostCentreClosed (of a new limit).
     """
     amount = terms.check()
     # The limit by which a rise is measured stays as it is until this one is set.
