@@ -29,6 +29,7 @@ PERMISSIONS = {
     "sub_task": "orchestration.view_subtask",
     "task": "orchestration.view_task",
     "user": "auth.view_user",
+    "window": "keys.view_window",
 }
 
 
