@@ -121,6 +121,11 @@ class TransferOutput(serializers.Serializer):
         allow_null=True,
         help_text="The transfer that this one corrects, or null.",
     )
+    rate = serializers.IntegerField(
+        source="rate_id",
+        allow_null=True,
+        help_text="The exchange rate that an exchange is compared with, or null.",
+    )
     effective_on = serializers.DateField(help_text="The day that the transfer belongs to.")
     reference = serializers.CharField(help_text="How the other side names it, or an empty string.")
     recorded_by = serializers.CharField(help_text="The person or job that recorded it.")
@@ -168,6 +173,7 @@ class TransferListView(TreasuryView):
                             "phase": "single",
                             "pending_of": None,
                             "corrects": None,
+                            "rate": None,
                             "effective_on": "2026-11-02",
                             "reference": "pi_3N",
                             "recorded_by": "job:purchases",

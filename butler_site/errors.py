@@ -179,6 +179,8 @@ STATUS: dict[type[Refusal], int] = {
     treasury.TransferEnded: 409,
     treasury.WrongBalanceAccess: 422,
     treasury.WrongDifference: 422,
+    treasury.WrongExchange: 422,
+    treasury.WrongExchangeRate: 422,
     treasury.WrongExpiringCredit: 422,
     treasury.WrongPayee: 422,
     treasury.WrongPolicy: 422,

@@ -92,6 +92,7 @@ links.register(
         "rail": Page("dashboard:rail"),
         "collection": Page("dashboard:collection"),
         "purchase_policy": Page("dashboard:purchase-policy"),
+        "exchange_rates": Page("dashboard:exchange-rates", {"currency": "currency"}),
         "rail_statements": Page("dashboard:rail-statements"),
         "rail_statement": Page("dashboard:rail-statement"),
         "reconciliation": Page(

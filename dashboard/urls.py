@@ -17,6 +17,7 @@ from dashboard.views.charges import charge, charges
 from dashboard.views.cost_centres import cost_centres
 from dashboard.views.cost_shares import cost_shares
 from dashboard.views.date_notes import add_note, delete_note
+from dashboard.views.exchange_rates import exchange_rates
 from dashboard.views.export_files import export_content, export_file
 from dashboard.views.focus import focus
 from dashboard.views.forecasts import forecasts
@@ -117,6 +118,7 @@ urlpatterns = [
     path("treasury/rails", rails, name="rails"),
     path("treasury/rails/<slug:slug>", rail, name="rail"),
     path("treasury/collections/<int:pk>", collection, name="collection"),
+    path("treasury/rates", exchange_rates, name="exchange-rates"),
     path("treasury/statements", rail_statements, name="rail-statements"),
     path("treasury/statements/<int:pk>", rail_statement, name="rail-statement"),
     path("treasury/reconciliation", reconciliation, name="reconciliation"),

@@ -176,6 +176,7 @@ RULES: dict[str, Rows] = {
     "treasury.providername": nothing,
     "treasury.reconciliationrun": nothing,
     "treasury.difference": nothing,
+    "treasury.exchangerate": nothing,
     "treasury.railstatement": nothing,
     "treasury.railstatementline": nothing,
     "treasury.railmatch": nothing,

@@ -294,6 +294,16 @@ class RailStatementOverlaps(Refusal):
 
 
 @dataclass(eq=False)
+class WrongExchangeRate(Refusal):
+    """The exchange rates cannot be recorded so. Its sentence says what is wrong."""
+
+
+@dataclass(eq=False)
+class WrongExchange(Refusal):
+    """The exchange cannot be recorded so. Its sentence says what is wrong."""
+
+
+@dataclass(eq=False)
 class NothingToReconcile(Refusal):
     """There are no reports of the provider to compare the days with."""
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
 
 from dashboard.acts import Act, ActForm, NoQuestions, Outcome
 from keys.models import Provider
@@ -21,7 +22,13 @@ from treasury.models import (
     PurchasePolicy,
     PurchaseStatus,
 )
-from treasury.services import BuyingTerms, PayeeTerms, ReceiptFile, ReloadInvoice
+from treasury.services import (
+    BuyingTerms,
+    ExchangeTerms,
+    PayeeTerms,
+    ReceiptFile,
+    ReloadInvoice,
+)
 
 _PROPOSE = "treasury.propose_purchase"
 _NOT_SENT = (PurchaseStatus.PROPOSED, PurchaseStatus.APPROVED, PurchaseStatus.RESERVED)
@@ -120,6 +127,35 @@ class FundingForm(NoQuestions):
     key = forms.UUIDField(initial=uuid4, widget=forms.HiddenInput)
 
 
+class ExchangeForm(NoQuestions):
+    """Asks what was exchanged, of a rail in one currency for one in another."""
+
+    bought_account = forms.ChoiceField(label="Into", help_text="The account that it came to.")
+    sold = forms.DecimalField(
+        max_digits=30, decimal_places=9, help_text="What has left this account."
+    )
+    bought = forms.DecimalField(
+        max_digits=30, decimal_places=9, help_text="What has come to the other account."
+    )
+    effective_on = forms.DateField(
+        label="Day",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="When it was exchanged. The rate of that day counts.",
+    )
+    reference = forms.CharField(max_length=200, help_text="How the bank or rail names it.")
+    # Sent twice, it is recorded once.
+    key = forms.UUIDField(initial=uuid4, widget=forms.HiddenInput)
+
+    def __init__(self, subject: Account, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        names = _other_currencies(subject).values_list("name", flat=True)
+        self.fields["bought_account"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+
+
+def _other_currencies(account: Account) -> QuerySet[Account]:
+    return Account.objects.filter(kind=AccountKind.RAIL).exclude(currency=account.currency)
+
+
 class ReceiptForm(ActForm):
     """Asks for the receipt."""
 
@@ -193,6 +229,15 @@ def _fund(account: Account, asked: dict[str, Any], actor: Actor, now: datetime) 
     amount: Decimal = asked.pop("amount")
     recorded = treasury.record_funding(account, amount, actor=actor, now=now, **asked)
     return f"Transfer {recorded.pk} is recorded."
+
+
+def _exchange(account: Account, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    key = asked.pop("key")
+    terms = ExchangeTerms(sold_account=account.name, **asked)
+    rows = treasury.record_exchange(terms, key=key, actor=actor, now=now)
+    return (
+        f"The exchange is recorded as transfers {rows[0].pk} and {rows[1].pk}, by {rows[0].rate}."
+    )
 
 
 def _pause(policy: PurchasePolicy, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
@@ -271,6 +316,19 @@ ACCOUNT_ACTS = [
         form=FundingForm,
         applies=lambda account: account.kind == AccountKind.RAIL,
         perform=_fund,
+    ),
+    Act(
+        name="exchange",
+        button="Record an exchange",
+        about="A bank or rail has exchanged money of this account into another currency. This "
+        "moves no money. What was bought is compared with the rate of the day: the rest is a "
+        "gain or loss.",
+        permission="treasury.record_rates",
+        form=ExchangeForm,
+        applies=lambda account: (
+            account.kind == AccountKind.RAIL and _other_currencies(account).exists()
+        ),
+        perform=_exchange,
     ),
 ]
 POLICY_ACTS = [

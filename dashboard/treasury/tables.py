@@ -151,7 +151,7 @@ def transfers_table(account: Account, query: Mapping[str, str]) -> Table:
     posted = (
         Transfer.objects.filter(Q(debit=account) | Q(credit=account))
         .filter(phase__in=[Phase.SINGLE, Phase.POST])
-        .select_related("debit", "credit")
+        .select_related("debit", "credit", "rate")
         .order_by("-pk")
     )
     count = posted[: _MOST + 1].count()
@@ -198,9 +198,16 @@ def _transfer_row(account: Account, each: Transfer, balance: Decimal) -> Row:
         "other": Cell(other.name, links.url("account", other.pk)),
         "amount": _signed(account, each),
         "balance": balance,
-        "reference": Cell(each.reference, _reference_url(each)),
+        "reference": _reference(each),
         "at": each.created_at,
     }
+
+
+def _reference(each: Transfer) -> Cell:
+    if each.rate is not None:
+        url = links.url("exchange_rates", currency=each.rate.quote)
+        return Cell(f"{each.reference} at {each.rate}", url)
+    return Cell(each.reference, _reference_url(each))
 
 
 def _reference_url(each: Transfer) -> str:

@@ -1,6 +1,7 @@
 """The settings of the organisation, and every change of them."""
 
 from calendar import month_name
+from decimal import Decimal
 from typing import Any, cast
 from zoneinfo import available_timezones
 
@@ -22,6 +23,7 @@ from keys.models import Organisation
 from security.audit_changes import changes
 from security.models import AuditEntry
 from security.request_actor import person_of
+from treasury.queries import rate_on
 
 HISTORY_SHOWN = 50
 
@@ -63,18 +65,44 @@ class OrganisationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
             "estimated_share_warning_percent": "Warning about estimates, in percent",
             "budget_threshold_percents": "Alerts of budgets, in percent",
         }
+        help_texts = {
+            "shown_rate": "How much of the currency one US dollar is. Left empty, it is the "
+            "recorded rate of the date."
+        }
         widgets = {"shown_rate_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.fields["shown_rate"].required = False
+        self._from_rates: list[str] = []
         # What the form showed comes back with it: what others changed since is left alone.
         for field in self.fields.values():
             field.show_hidden_initial = True
 
+    def clean(self) -> dict[str, Any]:
+        """Take the recorded rate of the date, if the form has none."""
+        found = super().clean() or self.cleaned_data
+        if found.get("shown_rate") is None and "shown_rate" not in self.errors:
+            self._take_rate(found)
+        return found
+
+    def _take_rate(self, found: dict[str, Any]) -> None:
+        currency, day = found.get("shown_currency"), found.get("shown_rate_on")
+        if currency == "USD":
+            found["shown_rate"] = Decimal(1)
+            return
+        rate = rate_on("USD", currency, day) if currency and day else None
+        if rate is None:
+            self.add_error("shown_rate", "No rate of that day or the six before it is recorded.")
+            return
+        found["shown_rate"], found["shown_rate_on"] = rate.rate, rate.day
+        self._from_rates = ["shown_rate", "shown_rate_on"]
+
     @property
     def changes(self) -> keys.OrganisationChanges:
         """The fields with other values than before."""
-        changed = {name: self.cleaned_data[name] for name in self.changed_data if name != "reason"}
+        names = dict.fromkeys([*self.changed_data, *self._from_rates])
+        changed = {name: self.cleaned_data[name] for name in names if name != "reason"}
         return cast(keys.OrganisationChanges, changed)
 
 

@@ -64,6 +64,7 @@ SCOPES = {
     ("GET", "/treasury/differences"): FINANCE,
     ("GET", "/treasury/purchases/{purchase_id}/receipts"): FINANCE,
     ("GET", "/treasury/receipts/{receipt_id}"): FINANCE,
+    ("GET", "/treasury/exchange-rates"): FINANCE,
     ("POST", "/freezes"): OPERATE,
     ("POST", "/freezes/{freeze_id}/thaw"): OPERATE,
     ("POST", "/agents/{agent}/move"): OPERATE,

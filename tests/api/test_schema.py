@@ -60,6 +60,7 @@ PATHS = {
     "/api/v1/treasury/differences": {"get"},
     "/api/v1/treasury/purchases/{purchase_id}/receipts": {"get"},
     "/api/v1/treasury/receipts/{receipt_id}": {"get"},
+    "/api/v1/treasury/exchange-rates": {"get"},
 }
 
 

@@ -44,6 +44,11 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
         "/reports/forecasts?act=use",
         "/reports/forecasts?act=share",
     ),
+    "dashboard:exchange-rates": (
+        "/treasury/rates",
+        "/treasury/rates?act=import",
+        "/treasury/rates?act=record",
+    ),
     "dashboard:rail-statements": ("/treasury/statements",),
     "dashboard:reconciliation": (
         "/treasury/reconciliation",

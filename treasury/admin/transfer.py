@@ -34,6 +34,7 @@ class TransferAdmin(ReadOnlyAdmin):
         "expires_at",
         "pending_of",
         "corrects",
+        "rate",
         "reference",
         "idempotency_key",
         "recorded_by",

@@ -5,6 +5,7 @@ from treasury.models.balances import BalanceAccess, BalanceSnapshot, ExpiringCre
 from treasury.models.closed_periods import ClosedPeriod
 from treasury.models.collections import Collection, CollectionStatus
 from treasury.models.consumption import Consumption, ConsumptionRun
+from treasury.models.exchange_rates import ExchangeRate, RateSource
 from treasury.models.payees import Payee, PurchaseMethod
 from treasury.models.policies import PurchasePolicy
 from treasury.models.provider_reports import ProviderReport, ReportLine
@@ -45,6 +46,7 @@ __all__ = [
     "Difference",
     "DifferenceStatus",
     "EventStatus",
+    "ExchangeRate",
     "ExpiringCredit",
     "NormalSide",
     "Payee",
@@ -64,6 +66,7 @@ __all__ = [
     "RailMode",
     "RailStatement",
     "RailStatementLine",
+    "RateSource",
     "ReconciliationRun",
     "RejectedWebhooks",
     "ReloadEvidence",

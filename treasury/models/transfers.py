@@ -7,6 +7,7 @@ from common import row_triggers
 from security.audit_chain.triggers import queue_for_sealing
 from treasury.models.accounts import Account
 from treasury.models.amounts import amount_field
+from treasury.models.exchange_rates import ExchangeRate
 from treasury.models.transfer_triggers import CHANGE_BALANCES, CHECK_TRANSFER, REFUSE_TRUNCATE
 
 
@@ -64,6 +65,13 @@ class Transfer(models.Model):
     expires_at = models.DateTimeField(null=True, help_text="When a pending transfer expires.")
     corrects = models.ForeignKey(
         "self", models.PROTECT, null=True, related_name="corrections", help_text="What it corrects."
+    )
+    rate = models.ForeignKey(
+        ExchangeRate,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Of an exchange: the rate that it is compared with.",
     )
     effective_on = models.DateField(help_text="The day it belongs to.")
     reference = models.CharField(

@@ -3,6 +3,7 @@
 from treasury.queries.balances import balance
 from treasury.queries.consumption import credits
 from treasury.queries.credit import dry_run, effective_credit, runway
+from treasury.queries.exchange_rates import rate_on, rate_page
 from treasury.queries.ledger_check import ledger_check
 from treasury.queries.pages import (
     TransferFilter,
@@ -50,6 +51,8 @@ __all__ = [
     "receipt",
     "receipts_of",
     "rejected_webhooks",
+    "rate_on",
+    "rate_page",
     "runway",
     "statements_to_match",
     "transfer_page",

@@ -17,6 +17,8 @@ from treasury.services.claim_purchases import claim_purchases
 from treasury.services.close_period import close_period
 from treasury.services.collect import advance_collection, apply_collection_answer, collect
 from treasury.services.decide_purchase import cancel_purchase, confirm_purchase, deny_purchase
+from treasury.services.exchange import ExchangeTerms, record_exchange
+from treasury.services.exchange_rates import ImportedRates, import_rates, record_rate
 from treasury.services.expiring_credit import expire_credit, record_expiring_credit
 from treasury.services.fill_rail import fill_rail
 from treasury.services.import_rail_statement import RailStatementFile, import_rail_statement
@@ -64,6 +66,8 @@ __all__ = [
     "AccountTerms",
     "BuyingTerms",
     "Entry",
+    "ExchangeTerms",
+    "ImportedRates",
     "PayeeTerms",
     "RailStatementFile",
     "RailTerms",
@@ -98,6 +102,7 @@ __all__ = [
     "fill_rail",
     "find_receiver",
     "import_rail_statement",
+    "import_rates",
     "import_report",
     "keep_cap",
     "learn_names",
@@ -115,8 +120,10 @@ __all__ = [
     "read_event",
     "receive_webhook",
     "reconcile",
+    "record_exchange",
     "record_expiring_credit",
     "record_funding",
+    "record_rate",
     "record_reload",
     "remove_balance_access",
     "replace_rail_secret",

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from django.db import connection
 
 from security.actor import Actor
-from treasury.models import Account, ClosedPeriod, NormalSide, Phase, Transfer
+from treasury.models import Account, ClosedPeriod, ExchangeRate, NormalSide, Phase, Transfer
 from treasury.models.amounts import ZERO
 from treasury.models.transfer_triggers import LEDGER_LOCK
 from treasury.refusals import (
@@ -30,7 +30,8 @@ class Entry:
     """A transfer to record: `amount` moves from the account `credit` to the account `debit`.
 
     Accounts are named. `effective_on`: the day it belongs to. `reference`: how the other side names
-    it. `corrects`: the transfer that it corrects. The same `idempotency_key` is the same transfer.
+    it. `corrects`: the transfer that it corrects. `rate`: that of an exchange. The
+    same `idempotency_key` is the same transfer.
     """
 
     debit: str
@@ -41,6 +42,7 @@ class Entry:
     idempotency_key: str
     reference: str = ""
     corrects: Transfer | None = None
+    rate: ExchangeRate | None = None
 
 
 def transfer(
@@ -99,6 +101,7 @@ def row(
         phase=phase,
         expires_at=expires_at,
         corrects=entry.corrects,
+        rate=entry.rate,
         effective_on=entry.effective_on,
         reference=entry.reference,
         idempotency_key=entry.idempotency_key,
