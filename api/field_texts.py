@@ -60,6 +60,10 @@ TEXTS_DELETED_AT = (
 TASK_PROVIDER = "The provider that was asked for, or an empty string if any is acceptable."
 PRIORITY = "The priority of the sub-task, which weighs its share of the budget."
 DEPENDS_ON = "The ids of the sub-tasks that must succeed before this sub-task can start."
+IF_DEPENDENCY_FAILS = (
+    "What becomes of the sub-task when one that it depends on fails: it fails too (`fail`), it is "
+    "cancelled without failing (`skip`), or it runs without that result (`run`)."
+)
 NEEDS_APPROVAL = "True when a person must approve the sub-task before it can start."
 SUB_TASK_ID = "Identifies the sub-task within its task."
 SUB_TASK_STATUS = (

@@ -14,12 +14,8 @@ from api.base import ApiView
 from api.fields import Usd, usd
 from api.query_parameters import body, idempotency_key
 from api.task_input import TaskInput, task_request
-from orchestration.queries.plans import (
-    ALLOCATION_REQUESTS_MAX,
-    PartPreview,
-    PlanPreview,
-    plan_preview,
-)
+from orchestration.queries.plans import PartPreview, PlanPreview, plan_preview
+from orchestration.services.affordable import ALLOCATION_REQUESTS_MAX
 
 _NO_MODEL = (
     "No model is called for a plan: these are the sub-tasks that the keyword planner finds. When "
@@ -74,6 +70,7 @@ class PlannedSubTaskOutput(serializers.Serializer):
     )
     priority = serializers.CharField(help_text=texts.PRIORITY)
     depends_on = serializers.ListField(child=serializers.CharField(), help_text=texts.DEPENDS_ON)
+    if_dependency_fails = serializers.CharField(help_text=texts.IF_DEPENDENCY_FAILS)
     needs_approval = serializers.BooleanField(help_text=texts.NEEDS_APPROVAL)
     estimated_tokens = serializers.IntegerField(help_text=texts.ESTIMATED_TOKENS)
     share = serializers.IntegerField(
@@ -208,6 +205,7 @@ def _planned_sub_task(row: PartPreview) -> dict[str, Any]:
         "description": part.description,
         "priority": part.priority,
         "depends_on": part.depends_on,
+        "if_dependency_fails": part.if_dependency_fails,
         "needs_approval": part.needs_approval,
         "estimated_tokens": part.estimated_tokens,
         "share": row.share,

@@ -10,9 +10,17 @@ from api import field_texts as texts
 from api.base import ApiView
 from api.fields import Strict, Usd, usd
 from api.query_parameters import query
+from api.task_input import ID_MAX
 from orchestration.models import SubTask
-from orchestration.queries.results import camel_case_results, results
+from orchestration.queries.results import (
+    LISTED_CHARACTERS_MAX,
+    camel_case_results,
+    result_text,
+    results,
+)
 from orchestration.queries.tasks import readable_texts, visible_task
+
+PAGE_CHARACTERS_MAX = 100_000
 
 
 class SubTaskResultOutput(serializers.Serializer):
@@ -42,7 +50,38 @@ class SubTaskResultOutput(serializers.Serializer):
     )
     result = serializers.CharField(
         help_text="The text of the result, or an empty string if there is none, if it was not "
-        "requested, if another agent submitted the task, or if it was deleted."
+        "requested, if another agent submitted the task, or if it was deleted. Only the first "
+        f"{LISTED_CHARACTERS_MAX:,} characters are listed; `GET /tasks/{{task_id}}/result` has all "
+        "of it."
+    )
+    resultCharacters = serializers.IntegerField(
+        help_text="The number of characters of the whole result."
+    )
+    cut = serializers.ChoiceField(
+        ["budget", "length", "output"],
+        allow_null=True,
+        help_text="Why the result ends early: `budget` if the answer was cut to what was left of "
+        "the budget, `length` if it reached the model's own maximum, `output` if a command printed "
+        "more than is kept. It is null if the result is whole.",
+    )
+
+
+class PlanningResultOutput(serializers.Serializer):
+    """What it took a model to plan the task."""
+
+    status = serializers.ChoiceField(SubTask.Status.choices, help_text=texts.SUB_TASK_STATUS)
+    tokensUsed = serializers.IntegerField(
+        help_text="The number of tokens that the planning used, retries included."
+    )
+    cost = Usd(help_text="The cost of the planning in US dollars, retries included.")
+    attempts = serializers.IntegerField(help_text="The number of attempts.")
+    duration = serializers.FloatField(
+        allow_null=True,
+        help_text="The seconds from the start of the first attempt to the end, or until now, or "
+        "null if the planning has not started.",
+    )
+    error = serializers.CharField(
+        allow_null=True, help_text="Why the planning failed, in words, or null."
     )
 
 
@@ -81,6 +120,11 @@ class TaskResultsView(ApiView):
             help_text="The time at which the prompts and results of the task were deleted because "
             "their retention was over. It is missing before that.",
         )
+        planning = PlanningResultOutput(
+            allow_null=True,
+            help_text="What the planning by a model used, or null if no model planned the task. "
+            "What the planner did with the description is in the task's `plan_note`.",
+        )
         details = SubTaskResultOutput(
             many=True, help_text="The result of each sub-task in the order of the plan."
         )
@@ -104,4 +148,72 @@ class TaskResultsView(ApiView):
             body["textsDeletedAt"] = task.texts_deleted_at
         # Without a serializer, which takes a second for ten thousand details.
         details = [each | {"cost": usd(each["cost"])} for each in body["details"]]
-        return Response(body | {"totalCost": usd(body["totalCost"]), "details": details})
+        planning = body["planning"] and body["planning"] | {"cost": usd(body["planning"]["cost"])}
+        return Response(
+            body | {"totalCost": usd(body["totalCost"]), "planning": planning, "details": details}
+        )
+
+
+class ResultTextView(ApiView):
+    """`/api/v1/tasks/{task_id}/result`."""
+
+    problems = {"GET": (404,)}
+
+    class Query(Strict):
+        """Which part of which result."""
+
+        sub_task_id = serializers.CharField(
+            max_length=ID_MAX, help_text="The id of the sub-task within the task."
+        )
+        offset = serializers.IntegerField(
+            default=0,
+            min_value=0,
+            help_text="How many characters of the result are skipped. The default is 0.",
+        )
+        limit = serializers.IntegerField(
+            default=PAGE_CHARACTERS_MAX,
+            min_value=1,
+            max_value=PAGE_CHARACTERS_MAX,
+            help_text="The most characters that are returned. The default is "
+            f"{PAGE_CHARACTERS_MAX:,}, which is also the maximum.",
+        )
+
+    class Output(serializers.Serializer):
+        """A part of the result of a sub-task."""
+
+        text = serializers.CharField(
+            help_text="The characters from `offset` on, or an empty string if there are none, if "
+            "another agent submitted the task, or if the result was deleted."
+        )
+        characters = serializers.IntegerField(
+            help_text="The number of characters of the whole result."
+        )
+        next_offset = serializers.IntegerField(
+            allow_null=True,
+            help_text="The `offset` of the next part, or null if this is the last one.",
+        )
+
+    @extend_schema(
+        operation_id="subTaskResult",
+        summary="Read the result of a sub-task in parts",
+        description="Requires the scope `read`. Returns the text of one result, which may be "
+        "millions of characters long, page by page. Only the agent that submitted the task reads "
+        "it.",
+        parameters=[Query],
+        responses=Output,
+    )
+    def get(self, request: Request, task_id: int) -> Response:
+        """Return the requested part of the result."""
+        task = visible_task(task_id, bearer=self.bearer)
+        values = query(request, self.Query)
+        text = result_text(
+            task, values["sub_task_id"], texts=readable_texts(task, bearer=self.bearer)
+        )
+        end = values["offset"] + values["limit"]
+        return Response(
+            {
+                "text": text[values["offset"] : end],
+                "characters": len(text),
+                "next_offset": end if end < len(text) else None,
+            }
+        )

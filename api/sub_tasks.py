@@ -55,6 +55,7 @@ class SubTaskOutput(serializers.Serializer):
     error = serializers.CharField(
         help_text="Why the sub-task failed, in words, or an empty string."
     )
+    if_dependency_fails = serializers.CharField(help_text=texts.IF_DEPENDENCY_FAILS)
     needs_approval = serializers.BooleanField(help_text=texts.NEEDS_APPROVAL)
     approved_at = serializers.DateTimeField(
         allow_null=True, help_text="The time of the approval, or null before it."

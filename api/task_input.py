@@ -9,9 +9,10 @@ from api import field_texts as texts
 from api.fields import Boolean, Integer, Name, Strict, String, Tokens
 from orchestration.planning import WEIGHTS
 from orchestration.services import TaskRequest
-from orchestration.services.task_request import PLANNERS, SECONDS_MAX
+from orchestration.services.task_request import PLANNERS, PRIORITIES, SECONDS_MAX
 
 ID_MAX = 64
+IF_DEPENDENCY_FAILS = ["fail", "skip", "run"]
 _WEIGHTS = ", ".join(f"`{name}` by {weight}" for name, weight in WEIGHTS.items())
 
 
@@ -61,6 +62,11 @@ class SubTaskInput(Strict):
         required=False,
         help_text="Whether a person must approve the sub-task before it can start. The default is "
         "false.",
+    )
+    if_dependency_fails = serializers.ChoiceField(
+        IF_DEPENDENCY_FAILS,
+        required=False,
+        help_text=f"{texts.IF_DEPENDENCY_FAILS} The default is `fail`.",
     )
 
 
@@ -142,6 +148,16 @@ class TaskInput(Strict):
     waiting_timeout = _seconds(
         help_text="The number of seconds after which a sub-task that is ready and has not started "
         "fails. The default is 86,400."
+    )
+    approval_timeout = _seconds(
+        help_text="The number of seconds after which a sub-task without its approval fails. "
+        "This time does not count for `timeout`. The default is 86,400."
+    )
+    priority = serializers.ChoiceField(
+        PRIORITIES,
+        required=False,
+        help_text="Which tasks of the agent start first. It holds no other agent back. The default "
+        "is `medium`.",
     )
     runner = String(
         required=False,

@@ -113,6 +113,9 @@ class TaskOutput(serializers.Serializer):
         help_text="Where the sub-tasks come from: `given` with the task, or found by the "
         "`keyword` or the `model` planner.",
     )
+    priority = serializers.CharField(
+        source="task.priority", help_text="Which tasks of the agent start first."
+    )
     runner = serializers.CharField(
         source="task.runner", help_text="The runner that carries out the sub-tasks."
     )

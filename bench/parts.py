@@ -4,7 +4,18 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from bench import actions, closed_loop, http_load, money, pgbench, planning, rows, server, tasks
+from bench import (
+    actions,
+    closed_loop,
+    house,
+    http_load,
+    money,
+    pgbench,
+    planning,
+    rows,
+    server,
+    tasks,
+)
 from bench.http_load import Request
 from keys.books.queries.candidates import candidates
 from keys.books.selection import choose
@@ -115,5 +126,6 @@ _PARTS = {
     "selection": _selection,
     "planning": planning.run,
     "tasks": tasks.run,
+    "house": house.run,
     "money": money.run,
 }

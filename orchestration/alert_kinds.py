@@ -15,6 +15,67 @@ SUB_TASK_QUARANTINED = register(
         subject="sub_task",
     )
 )
+CLOCK_SKEWED = register(
+    AlertKind(
+        slug="clock_skewed",
+        severity=Severity.WARNING,
+        meaning="The clock of a host on which workers or jobs run differs from that of the "
+        "database. Workers go by the clock of the database, so no running sub-task is taken over "
+        "for that. What else runs on the host, such as the web server, goes by its own clock: "
+        "limits reset and sessions end too early or too late there.",
+        remedy="Set the clock of the host and that of the database by NTP. Butler resolves the "
+        "alert when they agree again.",
+        page="host",
+        subject="host",
+    )
+)
+TASK_ENDED_BY_LIMIT = register(
+    AlertKind(
+        slug="task_ended_by_limit",
+        severity=Severity.WARNING,
+        meaning="A task ended without all of its results, because a limit had no room until its "
+        "time was over, its budget was used up, or a sub-task was not approved in time.",
+        remedy="The alert names the limit. Raise it, or raise the task's budget, then retry what "
+        "failed.",
+        page="task",
+        subject="task",
+    )
+)
+WORK_WAITS_FOR_LIMIT = register(
+    AlertKind(
+        slug="work_waits_for_limit",
+        severity=Severity.WARNING,
+        meaning="Sub-tasks of this agent have waited for more than a minute, because a limit of an "
+        "API key, of the agent or of its cost centre has no room for them.",
+        remedy="The alert names the limit and when it resets. Raise it, ask for fewer tokens, or "
+        "wait for the reset: the sub-tasks start by themselves.",
+        page="agent",
+        subject="agent_id",
+    )
+)
+SUB_TASK_NEEDS_APPROVAL = register(
+    AlertKind(
+        slug="sub_task_needs_approval",
+        severity=Severity.WARNING,
+        meaning="A sub-task waits for a person's approval. Without it, it fails when its time is "
+        "over.",
+        remedy="Read what the sub-task would do, then approve or refuse it.",
+        page="sub_task",
+        subject="sub_task",
+    )
+)
+SUB_TASK_APPROVAL_ENDS = register(
+    AlertKind(
+        slug="sub_task_approval_ends",
+        severity=Severity.CRITICAL,
+        meaning="A sub-task has waited for its approval for most of the time that it may. When "
+        "this is over, it fails.",
+        remedy="Approve or refuse it now. After it has failed, a retry brings it back.",
+        page="sub_task",
+        subject="sub_task",
+        continues=("sub_task_needs_approval",),
+    )
+)
 TASK_AT_SOFT_LIMIT = register(
     AlertKind(
         slug="task_at_soft_limit",

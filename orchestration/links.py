@@ -18,8 +18,9 @@ links.register(
         "attempt": Page("admin:orchestration_attempt_change"),
         "attempts": Page(
             "admin:orchestration_attempt_changelist",
-            {"task": "task__id__exact", "sub_task": "sub_task__id__exact"},
+            {"task": "task__id__exact", "sub_task": "sub_task__id__exact", "host": "q"},
         ),
+        "host": FilteredPage("attempts", by="host"),
         "concurrency_limit": Page("admin:orchestration_concurrency_change"),
         "concurrency_limits": Page("admin:orchestration_concurrency_changelist", {"scope": "q"}),
         "concurrency": FilteredPage("concurrency_limits", by="scope"),

@@ -100,6 +100,17 @@ class SubTaskStarted(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class NoGate(Refusal):
+    """The sub-task needs no approval, or has one, so there is none to refuse."""
+
+    task_id: int
+    sub_task: str
+
+    def sentence(self) -> str:
+        return f"The sub-task {self.sub_task} of task {self.task_id} does not wait for an approval."
+
+
+@dataclass(kw_only=True, eq=False)
 class NotADeputy(Refusal):
     """The person is not, or no longer, the deputy of somebody who may approve the sub-task."""
 
@@ -177,6 +188,17 @@ class TooManyOpenSubTasks(Refusal):
             f"{self.open_sub_tasks_max:,}, so {self.sub_tasks:,} more are too many. Wait until "
             "some have ended, or cancel a task."
         )
+
+
+@dataclass(kw_only=True, eq=False)
+class BudgetTooLarge(Refusal):
+    """A share of the task's budget is more than could ever be lent at once. All in tokens; `most`
+    is None if a limit in USD is too small."""
+
+    sub_task: str
+    needed: int
+    most: int | None
+    budget: int
 
 
 @dataclass(kw_only=True, eq=False)

@@ -35,6 +35,13 @@ def _approve_gate(verb: Callable[..., SubTask]) -> Perform:
     return perform
 
 
+def _refuse_gate(sub_task: SubTask, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    orchestration.refuse(
+        task_id=sub_task.task_id, key=sub_task.key, reason=asked["reason"], actor=actor, now=now
+    )
+    return f"The approval of the sub-task {sub_task.name} is refused."
+
+
 def _cancel_task(sub_task: SubTask, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
     orchestration.cancel(task_id=sub_task.task_id, reason=asked["reason"], actor=actor, now=now)
     return f"The task {sub_task.task.name} is cancelled."
@@ -67,6 +74,15 @@ APPROVE_GATE = Act(
     applies=can_be_approved,
     perform=_approve_gate(orchestration.approve),
 )
+REFUSE_GATE = Act(
+    name="refuse",
+    button="Refuse",
+    about="The sub-task fails with your reason. Those that depend on it follow their rules, and "
+    "the others go on.",
+    permission="orchestration.steer_task",
+    applies=can_be_approved,
+    perform=_refuse_gate,
+)
 CANCEL_TASK = Act(
     name="cancel",
     button="Cancel the task",
@@ -76,9 +92,9 @@ CANCEL_TASK = Act(
     applies=can_be_approved,
     perform=_cancel_task,
 )
-# To refuse one is to cancel the task, which stays with those who steer it.
+# To refuse one, or to cancel the task, stays with those who steer it.
 APPROVE_AS_DEPUTY = replace(
     APPROVE_GATE, permission="", perform=_approve_gate(orchestration.approve_as_deputy)
 )
 DECISIONS: Sequence[Act] = (APPROVE, REJECT)
-GATE_DECISIONS: Sequence[Act] = (APPROVE_GATE, CANCEL_TASK)
+GATE_DECISIONS: Sequence[Act] = (APPROVE_GATE, REFUSE_GATE, CANCEL_TASK)

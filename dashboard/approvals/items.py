@@ -1,7 +1,7 @@
 """An approval or the gate of a sub-task as one value, which the pages show alike."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from common import links
 from dashboard.budget_links import scope_url
@@ -101,9 +101,20 @@ def gate_item(sub_task: SubTask) -> Item:
         asked_by=f"agent:{task.agent_id}",
         asked_at=task.created_at,
         reason="",
-        expires_at=None,
+        expires_at=_gate_ends_at(sub_task),
         status=status,
         decided_by=sub_task.approved_by,
         decided_at=sub_task.approved_at,
-        decided_reason=sub_task.approved_reason,
+        decided_reason=sub_task.approved_reason or _refused_because(sub_task),
     )
+
+
+def _gate_ends_at(sub_task: SubTask) -> datetime | None:
+    """When it fails without an approval; None before it waits for one."""
+    if sub_task.status != SubTask.Status.GATED or sub_task.waiting_since is None:
+        return None
+    return sub_task.waiting_since + timedelta(seconds=sub_task.task.approval_seconds)
+
+
+def _refused_because(sub_task: SubTask) -> str:
+    return sub_task.error if sub_task.error_kind in ("approval_refused", "approval_expired") else ""

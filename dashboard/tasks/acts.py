@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from dashboard.acts import Act, ActForm, Outcome, Perform
-from dashboard.approvals.acts import APPROVE_GATE, CANCEL_TASK
+from dashboard.approvals.acts import APPROVE_GATE, CANCEL_TASK, REFUSE_GATE
 from orchestration import services as orchestration
 from orchestration.models import SubTask, Task
 from orchestration.services.task_request import TOKENS_MAX
@@ -30,6 +30,15 @@ class RetryForm(ActForm):
     field_order = ("additional_budget", "reason")
 
 
+class BudgetForm(ActForm):
+    """Asks how many tokens to add."""
+
+    additional_budget = forms.IntegerField(
+        label="Tokens added to the budget", min_value=1, max_value=TOKENS_MAX
+    )
+    field_order = ("additional_budget", "reason")
+
+
 def _control(verb: Callable[..., Task], success: str) -> Perform:
     def perform(task: Task, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
         verb(task_id=task.pk, reason=asked["reason"], actor=actor, now=now)
@@ -46,6 +55,27 @@ def _retry(task: Task, asked: dict[str, Any], actor: Actor, now: datetime) -> Ou
 def _retry_part(part: SubTask, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
     orchestration.retry_failed(task_id=part.task_id, key=part.key, **asked, actor=actor, now=now)
     return f"The part {part.name} starts again."
+
+
+def _skip_part(part: SubTask, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    reason = asked["reason"]
+    orchestration.skip(task_id=part.task_id, key=part.key, reason=reason, actor=actor, now=now)
+    return f"The part {part.name} is skipped."
+
+
+def _raise_budget(task: Task, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    orchestration.raise_budget(task_id=task.pk, **asked, actor=actor, now=now)
+    return f"The budget of the task {task.name} is raised."
+
+
+def _can_be_skipped(part: SubTask) -> bool:
+    return (
+        part.position > 0
+        and part.status in (*SubTask.TO_COME, *_ENDED_BADLY)
+        and part.error_kind != "skipped"
+        and part.task.status not in (Task.Status.CANCELLING, Task.Status.CANCELLED)
+        and not part.task.texts_deleted_at
+    )
 
 
 def _can_be_retried(task: Task) -> bool:
@@ -80,6 +110,16 @@ TASK_ACTS = (
         applies=lambda task: task.status in (Task.Status.ACTIVE, Task.Status.PAUSED),
     ),
     Act(
+        name="budget",
+        button="Raise the budget",
+        about="Parts that failed because their share was used up start again with the tokens. If "
+        "there are none, those that have not started get them.",
+        permission=STEER,
+        form=BudgetForm,
+        perform=_raise_budget,
+        applies=lambda task: not task.is_over and task.status != Task.Status.CANCELLING,
+    ),
+    Act(
         name="retry",
         button="Retry what failed",
         about="Failed and cancelled parts start again. Results of the others are kept.",
@@ -91,6 +131,7 @@ TASK_ACTS = (
 )
 PART_ACTS = (
     APPROVE_GATE,
+    REFUSE_GATE,
     CANCEL_TASK,
     Act(
         name="retry",
@@ -103,8 +144,17 @@ PART_ACTS = (
         applies=lambda part: (
             part.status in _ENDED_BADLY
             and part.position > 0
-            and part.task.is_over
+            and part.task.status != Task.Status.CANCELLING
             and not part.task.texts_deleted_at
         ),
+    ),
+    Act(
+        name="skip",
+        button="Skip",
+        about="What depends on this part goes on without its result, also what failed because of "
+        "it.",
+        permission=STEER,
+        perform=_skip_part,
+        applies=_can_be_skipped,
     ),
 )

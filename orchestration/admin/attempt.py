@@ -42,7 +42,7 @@ class AttemptAdmin(ReadOnlyAdmin):
     )
     list_filter = ("status", "error_kind", SubmittedFilter)
     list_select_related = ("sub_task", "allocation")
-    search_fields = ("session_id__startswith", "api_key__exact", "worker__exact")
+    search_fields = ("session_id__startswith", "api_key__exact", "worker__startswith")
     search_help_text = "The beginning of a session, an API key, or a worker"
     ordering = ("-id",)
     fieldsets = (

@@ -12,6 +12,7 @@ from django.conf import settings
 from keys.models import Agent
 from keys.refusals import WrongValue
 from orchestration import demo_task, planning
+from orchestration.models import SubTask
 from orchestration.planning.base import short_name
 from orchestration.services import TaskRequest
 from orchestration.services.task_request import PLANNERS
@@ -33,6 +34,7 @@ _SUB_TASK = {
         "model": _TEXT,
         "provider": _TEXT,
         "needs_approval": {"type": "boolean"},
+        "if_dependency_fails": {"enum": list(SubTask.IfDependencyFails)},
     },
 }
 _TYPES = {"str": _TEXT, "int": _WHOLE, "bool": {"type": "boolean"}, "int | None": _WHOLE}

@@ -15,10 +15,14 @@ class SubTask(models.Model):
        │             └──retry──┘        cancelled
 
     blocked: a dependency has not succeeded yet; gated: a person must approve it; waiting: it can
-    start, from `not_before` on. `position` counts from 1 in the order of the plan; 0 is the
-    planning step, in which a model plans the other sub-tasks. The description and the result are
-    sealed with the key of the task. `share`: tokens of the task's budget
-    for all its attempts. `retries` counts failed attempts, `recoveries` those that lost their
+    start, from `not_before` on. When a dependency fails, `if_dependency_fails` decides: it fails,
+    it is skipped (cancelled, with the kind `dependency_failed`), or it runs once all others have
+    ended. What a person skipped is cancelled with the kind `skipped`, and its dependents go on.
+    `waiting_since`: since when it waits to start, or for its approval. `position` counts from 1 in
+    the order of the plan; 0 is the planning step, in which a model plans the other sub-tasks. The
+    description and the result are sealed with the key of the task. `share`: tokens of the task's
+    budget for all its attempts. `weight`: that of its priority, or of the weightiest sub-task that
+    depends on it. `retries` counts failed attempts, `recoveries` those that lost their
     worker.
     """
 
@@ -30,6 +34,11 @@ class SubTask(models.Model):
         SUCCEEDED = "succeeded"
         FAILED = "failed"
         CANCELLED = "cancelled"
+
+    class IfDependencyFails(models.TextChoices):
+        FAIL = "fail"
+        SKIP = "skip"
+        RUN = "run"
 
     OPEN = (Status.BLOCKED, Status.GATED, Status.WAITING, Status.RUNNING)
     # Shares of sub-tasks in these states stay reserved.
@@ -48,6 +57,13 @@ class SubTask(models.Model):
     runner = models.CharField(max_length=100)
     model = models.CharField(max_length=200, blank=True)
     provider = models.CharField(max_length=64, blank=True)
+    if_dependency_fails = models.CharField(
+        max_length=4,
+        choices=IfDependencyFails,
+        default=IfDependencyFails.FAIL,
+        db_default="fail",
+        help_text="What becomes of it when a sub-task that it depends on fails.",
+    )
     needs_approval = models.BooleanField(default=False)
     approved_at = models.DateTimeField(null=True)
     approved_by = models.CharField(max_length=200, blank=True)

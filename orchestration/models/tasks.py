@@ -37,6 +37,12 @@ class Task(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
+    class Priority(models.TextChoices):
+        LOW = "low"
+        MEDIUM = "medium"
+        HIGH = "high"
+        CRITICAL = "critical"
+
     ENDED = (Status.COMPLETED, Status.PARTIAL, Status.FAILED, Status.CANCELLED)
 
     name = models.CharField(max_length=200)
@@ -59,6 +65,13 @@ class Task(models.Model):
     soft_limit = models.BigIntegerField(
         null=True, help_text="The number of used tokens at which the task pauses."
     )
+    priority = models.CharField(
+        max_length=8,
+        choices=Priority,
+        default=Priority.MEDIUM,
+        db_default="medium",
+        help_text="Which of the agent's tasks start first; other agents are not held back by it.",
+    )
     runner = models.CharField(max_length=100)
     model = models.CharField(max_length=200, blank=True)
     provider = models.CharField(max_length=64, blank=True)
@@ -76,13 +89,21 @@ class Task(models.Model):
     )
     running_seconds = models.PositiveIntegerField(help_text="How many seconds one attempt may run.")
     timeout_seconds = models.PositiveIntegerField(help_text="How many seconds the task may take.")
+    approval_seconds = models.PositiveIntegerField(
+        default=86_400,
+        db_default=86_400,
+        help_text="How many seconds a sub-task may wait for its approval. This time does not count "
+        "for the time that the task may take.",
+    )
     parallel = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
     asked_digest = models.BinaryField(
         help_text="The keyed hash of the request, with which a repeated request is compared."
     )
     retry_key = models.CharField(
-        max_length=255, blank=True, help_text="The idempotency key of the last retry."
+        max_length=255,
+        blank=True,
+        help_text="The idempotency key of the last retry or increase of the budget.",
     )
     created_at = models.DateTimeField()
     deadline_at = models.DateTimeField()

@@ -18,7 +18,7 @@ class Part:
 
     `key`: its name within the plan; `depends_on` has the keys of other parts. `description`: the
     work for its sub-agent. `estimated_tokens`: input and output that it will need. Empty `runner`,
-    `model` and `provider`: those of the task.
+    `model` and `provider`: those of the task. `if_dependency_fails`: fail, skip or run.
     """
 
     key: str
@@ -31,6 +31,7 @@ class Part:
     model: str = ""
     provider: str = ""
     needs_approval: bool = False
+    if_dependency_fails: str = "fail"
 
     def after(self, *keys: str) -> "Part":
         """The same part, which depends on the parts with these keys."""

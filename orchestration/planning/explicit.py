@@ -6,15 +6,15 @@ from typing import Any
 from orchestration.planning.base import Part, estimate_of, short_name
 from orchestration.planning.dependency_graph import check_plan
 
-_AS_GIVEN = ("priority", "runner", "model", "provider", "needs_approval")
+_AS_GIVEN = ("priority", "runner", "model", "provider", "needs_approval", "if_dependency_fails")
 
 
 def explicit_plan(sub_tasks: Sequence[Mapping[str, Any]]) -> list[Part]:
     """The parts for `sub_tasks`, sorted so that each follows its dependencies.
 
     Each has a `description`, and may have `id` (1, 2, … by default), `name`, `priority`,
-    `depends_on`, `estimated_tokens`, `runner`, `model`, `provider`, `needs_approval`; the caller
-    has checked their types. Refusal: WrongPlan.
+    `depends_on`, `estimated_tokens`, `runner`, `model`, `provider`, `needs_approval`,
+    `if_dependency_fails`; the caller has checked their types. Refusal: WrongPlan.
     """
     return check_plan([_part(given, number) for number, given in enumerate(sub_tasks, 1)])
 

@@ -7,6 +7,35 @@ that is known, sentences are tried instead of clauses; then the text is not divi
 import re
 
 _LENGTH_MAX = 4_000
+_ENGLISH = (
+    "add|aggregate|align|analy[sz]e|append|apply|approve|archive|arrange|ask|assemble|assess|"
+    "assign|attach|backfill|build|buy|calculate|cancel|categori[sz]e|choose|classify|clean|"
+    "collate|collect|combine|compare|compile|complete|compute|configure|confirm|convert|"
+    "correct|create|cross-check|debug|decide|deduplicate|delete|deploy|describe|determine|"
+    "develop|download|draw|edit|email|e-mail|enrich|evaluate|examine|execute|explain|explore|"
+    "export|extract|fetch|finali[sz]e|find|fix|forward|gather|generate|get|give|highlight|"
+    "identify|implement|import|improve|inform|inspect|install|investigate|invite|locate|make|"
+    "merge|migrate|negotiate|normali[sz]e|notify|open|organi[sz]e|parse|pay|prepare|"
+    "prioriti[sz]e|produce|proofread|propose|publish|read|recommend|reconcile|refactor|"
+    "remind|remove|rename|render|renew|replace|resolve|restore|review|revoke|rewrite|rotate|"
+    "scrape|select|send|simulate|submit|suggest|summari[sz]e|tell|translate|triage|update|"
+    "upgrade|upload|validate|verify|visit|visuali[sz]e|write"
+)
+# Names of things as well, unless a word such as “the” follows.
+_ENGLISH_NOUNS = (
+    "answer|audit|benchmark|book|call|check|close|code|contact|copy|count|crawl|design|"
+    "document|draft|estimate|figure|file|fill|filter|flag|forecast|format|group|hand|"
+    "interview|issue|join|label|list|load|look|mail|map|mark|match|measure|model|monitor|"
+    "move|note|order|outline|patch|pick|ping|plan|plot|post|present|print|profile|pull|push|"
+    "put|rank|record|release|repair|reply|report|request|research|run|save|scan|schedule|"
+    "search|set|share|ship|show|sign|sketch|sort|split|store|sum|survey|tag|test|total|track|"
+    "train"
+)
+_NOUN_OR_ORDER = (
+    rf"(?:{_ENGLISH_NOUNS})[ ]+(?:the|an?|each|every|all|any|anything|everything|everyone|it|them|"
+    r"this|that|these|those|our|my|your|its|their|his|her|me|us|out|up|how|what|which|who|why|if|"
+    r"whether|\d)\b"
+)
 _GERMAN = (
     "recherchier|analysier|prüf|überprüf|vergleich|schreib|erstell|sammel|sammle|bereinig|auswert|"
     "werte|zusammenfass|zusammenstell|fass|übersetz|test|plan|entwerf|entwirf|bau|entwickel|"
@@ -55,15 +84,24 @@ _ORDER = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_ENGLISH_ORDER = re.compile(
+    rf"""
+    (?:then[ ]|finally[ ]|also[ ]|please[ ])?
+    (?: (?:{_ENGLISH}) (?=[ ]+(?!(?:of|is|are|was)\b)\w) | {_NOUN_OR_ORDER} )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 _LAST_WORD = re.compile(
     rf"(?:\b(?:{_GERMAN})(?:en|n)|[ ](?:{_HINDI})|(?:{_JAPANESE})(?:ください|下さい)?)\W*\Z",
     re.IGNORECASE,
 )
 _JOINING = re.compile(
-    r"(?:und|et|ed|y|e|sowie|और|तथा)\s+|(?:以及|并且?|和|そして)\s*(?=\S)", re.IGNORECASE
+    r"(?:and|und|et|ed|y|e|sowie|और|तथा)\s+|(?:以及|并且?|和|そして)\s*(?=\S)", re.IGNORECASE
 )
 _CLAUSE = re.compile(
-    r"[.!?;,。！？；，、।؛،？]++\s*+|\n\s*+|[ ](?=(?:und|y|e|et|sowie|और|तथा)[ ])", re.IGNORECASE
+    r"[.!?;。！？；，、।؛،？]++\s*+|,++(?!\d)\s*+|\n\s*+|[ ](?=(?:und|y|e|et|sowie|और|तथा)[ ])"
+    rf"|[ ](?=and[ ](?:then[ ])?(?:(?:{_ENGLISH})[ ]|{_NOUN_OR_ORDER}))",
+    re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[.!?;。！？；।؛？]++\s*+|\n\s*+")
 
@@ -74,7 +112,9 @@ def orders(text: str, copy: str, *, most: int) -> list[str]:
         return []
     for boundary in (_CLAUSE, _SENTENCE):
         spans = _spans(copy, boundary)
-        if len(spans) > 1 and all(_is_order(copy[begin:end]) for begin, end in spans):
+        clauses = [copy[begin:end] for begin, end in spans]
+        # Words of one language may be verbs in another: “test cases” are none of German.
+        if len(spans) > 1 and (all(map(_is_order, clauses)) or all(map(_is_english, clauses))):
             return [text[begin:end].strip() for begin, end in _limited(spans, most)]
     return []
 
@@ -99,3 +139,7 @@ def _limited(spans: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
 
 def _is_order(clause: str) -> bool:
     return bool(_ORDER.match(clause.lstrip()) or _LAST_WORD.search(clause))
+
+
+def _is_english(clause: str) -> bool:
+    return bool(_ENGLISH_ORDER.match(clause.lstrip()))

@@ -26,8 +26,10 @@ from orchestration.refusals import WrongPlan
 # Prose is divided into at most so many parts; the rest belongs to the last one, because a long text
 # is a detailed description and not thousands of sub-tasks.
 PROSE_PARTS_MAX = 50
-# Steps and numbers within lines are looked for in so many characters of a text without lists.
+# Numbers within lines are looked for in so many characters of a text without lists, and words of
+# order and requests in so many, of which there are at most PROSE_PARTS_MAX.
 _READ_MAX = 200_000
+_STEPS_READ_MAX = 40_000
 NOT_DIVIDED = (
     "The keyword planner found no list and no steps in the description, so the whole text is one "
     "sub-task. If it has several, send them as a list or as sub_tasks."
@@ -114,7 +116,7 @@ def _without_lists(text: str, copy: str, most: int) -> list[tuple[str, str]]:
     by_keyword = _prose(text, copy, most=most)
     if len(by_keyword) < 2:
         by_keyword = orders(text, copy, most=most) or by_keyword
-    by_sequence = sequence_parts(text, copy[:_READ_MAX], most=most)
+    by_sequence = sequence_parts(text, copy[:_STEPS_READ_MAX], most=most)
     texts = by_sequence if len(by_sequence) > len(by_keyword) else by_keyword
     return [(each, each) for each in texts]
 

@@ -43,6 +43,9 @@ _CLOSING = re.compile(
 _NAME_LINES = 6
 _NAME_LENGTH = 60
 _HEAD_LINES_MAX = 20
+_QUOTED_LINE = re.compile(r"^[ \t]*+>[^\n]*+\n?", re.MULTILINE)
+# Fewer words than these below a quoted mail, such as “Thanks, Ann”, ask for nothing.
+_WORDS_MIN, _CHARACTERS_MIN = 6, 30
 
 
 def body_of_mail(text: str) -> str:
@@ -57,8 +60,17 @@ def body_of_mail(text: str) -> str:
     if reply := _REPLY.search(text):
         before, below = _without_signature(text[: reply.start()]), text[reply.end() :]
         # A mail without words of its own stands for the one below it.
-        text = before if before.strip() else _without_head(_unquoted(below))
+        text = before if before.strip() else _own_words(below)
     return _without_signature(text)
+
+
+def _own_words(text: str) -> str:
+    """What stands below or between the quoted lines; all of it if that is next to nothing."""
+    if _QUOTED_LINE.search(text):
+        own = _without_signature(_QUOTED_LINE.sub("", text))
+        if len(own.split()) >= _WORDS_MIN or len(own.strip()) >= _CHARACTERS_MIN:
+            return own
+    return _without_head(_unquoted(text))
 
 
 def _unquoted(text: str) -> str:

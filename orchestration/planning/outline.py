@@ -164,12 +164,15 @@ class _Reader:
         self.sections[-1].items.append(item)
 
     def _label(self, match: re.Match[str]) -> None:
-        """Open a section if the line before the list is a label such as “Next steps:”."""
+        """Open a section if the line before the list is a label such as “Next steps:”, or the same
+        without a colon below an empty line."""
         if match["indent"].expandtabs(4)[4:]:
             return
         start, line = _text_before(self.text, match.start(), self.sections[-1].body)
         title = line.rstrip(" *_\t")
-        if not title.endswith((":", "：")) or len(title) > section_labels.LENGTH_MAX:
+        if not title or len(title) > section_labels.LENGTH_MAX:
+            return
+        if not title.endswith((":", "：")) and _line_before(self.text, start)[1].strip():
             return
         last = self._last()
         if title[0].isspace() or (last is not None and self._is_in_item(start, last)):

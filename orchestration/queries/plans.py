@@ -4,18 +4,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.conf import settings
-
 from common.refusal import Refusal
-from keys import services as keys
 from keys.books.queries.previews import Preview, previews
-from orchestration import runners
 from orchestration.planning import Part
-from orchestration.services import Plan, TaskRequest, plan, reserve_of
+from orchestration.services import TaskRequest, plan, reserve_of
+from orchestration.services.affordable import (
+    ALLOCATION_REQUESTS_MAX,
+    allocation_requests,
+    check_with,
+)
 from prediction.services import WorkForecast
-
-# Keys are looked up once for all parts with the same request, and for at most so many requests.
-ALLOCATION_REQUESTS_MAX = 50
 
 
 class PartPreview(NamedTuple):
@@ -109,12 +107,14 @@ def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPrev
     """Preview the plan of a task request, without writing or holding anything.
 
     No model is called: if a model would plan the task, this is the plan of the keyword planner.
-    Refusals: those of `services.plan`, and AgentNotFound, AgentDisabled, CostCentreNotFound.
+    Refusals: those of `services.plan`, BudgetTooLarge, and AgentNotFound, AgentDisabled,
+    CostCentreNotFound.
     """
     planned = plan(request, agent=agent)
-    wanted = _allocation_requests(request, planned, agent=agent)
+    wanted = allocation_requests(request, planned.parts, planned.shares, agent=agent)
     different = list(dict.fromkeys(wanted))[:ALLOCATION_REQUESTS_MAX]
     found = previews(agent=agent, requests=different, now=now)
+    check_with(found, wanted, request, planned.parts, planned.shares, now=now)
     parts = [
         _part(part, share, found.get(allocation_request), planned.forecasts.get(part.key))
         for part, share, allocation_request in zip(
@@ -131,23 +131,3 @@ def _part(
         return PartPreview(part, share, key, None, None, forecast)
     estimated = min(part.estimated_tokens, share)
     return PartPreview(part, share, key, key.cost(estimated), key.cost(share), forecast)
-
-
-def _allocation_requests(
-    request: TaskRequest, planned: Plan, *, agent: str
-) -> list[keys.AllocationRequest]:
-    """The allocation request of each part."""
-    names = {part.runner or request.runner for part in planned.parts}
-    terms = {name: runners.terms(name, agent=agent) for name in names}
-    ttl = settings.ALLOCATION_TTL_SECONDS
-    return [
-        keys.AllocationRequest(
-            tokens=share,
-            provider=part.provider or request.provider or None,
-            model=part.model or request.model or None,
-            cost_centre=request.cost_centre or None,
-            ttl_seconds=ttl,
-            wire_format=terms[part.runner or request.runner].wire_format,
-        )
-        for part, share in zip(planned.parts, planned.shares, strict=True)
-    ]

@@ -7,11 +7,22 @@ from typing import Any, NamedTuple
 from common.statements import Statement, fetch_unprepared
 from orchestration.models import SubTask, Task
 from orchestration.prompts import DependencyResult
+from orchestration.refusals import SubTaskNotFound
 from orchestration.task_texts import TaskTexts, result_of
+
+# How providers say that an answer ended at its maximum of tokens.
+_CUT_SHORT = ("length", "max_tokens", "max_output_tokens", "MAX_TOKENS", "model_length")
+# Longer results are not listed whole: `result_text` has their parts.
+LISTED_CHARACTERS_MAX = 1_000_000
+_NO_RESULT = "[This part failed or was skipped, so it has no result. Go on with what there is.]"
 
 
 class SubTaskResult(NamedTuple):
-    """One sub-task: `tokens` and `cost` (USD) of all its attempts, `api_key` of the last one."""
+    """One sub-task: `tokens` and `cost` (USD) of all its attempts, `api_key` of the last one.
+
+    `finish_reason`, `output_max` (tokens) and `left_out` (bytes) are what the runner of the
+    attempt that succeeded reported of its answer.
+    """
 
     position: int
     key: str
@@ -26,6 +37,18 @@ class SubTaskResult(NamedTuple):
     tokens: int
     cost: Decimal
     api_key: str
+    finish_reason: str
+    output_max: str
+    left_out: str
+
+    @property
+    def cut(self) -> str | None:
+        """Why the result is not whole: `budget` if the answer was cut to what was left of it,
+        `length` if it reached the maximum of the model, `output` if a command printed more than is
+        kept. None if it is whole."""
+        if self.finish_reason in _CUT_SHORT:
+            return "budget" if self.output_max else "length"
+        return "output" if self.left_out not in ("", "0") else None
 
     def seconds(self, now: datetime) -> float | None:
         """Seconds from the start of its first attempt to its end, or until now; None before it."""
@@ -49,9 +72,13 @@ DETAILS = Statement(
     SELECT s.position, s.key, s.name, s.status, s.error_kind, s.error, s.share,
            s.attempts_made AS attempts, s.started_at, s.ended_at,
            coalesce(p.tokens, 0)::bigint AS tokens, coalesce(p.cost, 0) AS cost,
-           coalesce(p.api_key, '') AS api_key
+           coalesce(p.api_key, '') AS api_key,
+           coalesce(w.facts->>'finish_reason', '') AS finish_reason,
+           coalesce(w.facts->>'output_max', '') AS output_max,
+           coalesce(w.facts->>'output_bytes_left_out', '') AS left_out
       FROM orchestration_subtask s
       LEFT JOIN spent p ON p.sub_task_id = s.id
+      LEFT JOIN orchestration_attempt w ON w.sub_task_id = s.id AND w.status = 'succeeded'
      WHERE s.task_id = %(task)s
      ORDER BY s.position
     """,
@@ -61,7 +88,7 @@ DETAILS = Statement(
 
 class Results(NamedTuple):
     """The results of a task. `planning`: its planning step, if a model planned it, else empty.
-    `texts`: by position."""
+    `texts`: by position, whole."""
 
     details: list[SubTaskResult]
     planning: list[SubTaskResult]
@@ -120,10 +147,26 @@ def camel_case_results(found: Results, *, now: datetime) -> dict[str, Any]:
         "totalTokensUsed": found.tokens,
         "totalCost": found.cost,
         "successRate": found.success_rate,
+        "planning": _camel_case_planning(found, now),
         "details": [
             _camel_case_detail(each, found.texts.get(each.position, ""), now)
             for each in found.details
         ],
+    }
+
+
+def _camel_case_planning(found: Results, now: datetime) -> dict[str, Any] | None:
+    """What the planning step of a model used; None if no model planned the task."""
+    if not found.planning:
+        return None
+    (step,) = found.planning
+    return {
+        "status": step.status,
+        "tokensUsed": step.tokens,
+        "cost": step.cost,
+        "attempts": step.attempts,
+        "duration": step.seconds(now),
+        "error": step.error or None,
     }
 
 
@@ -139,14 +182,33 @@ def _camel_case_detail(each: SubTaskResult, text: str, now: datetime) -> dict[st
         "duration": each.seconds(now),
         "attempts": each.attempts,
         "key": each.api_key or None,
-        "result": text,
+        "result": text[:LISTED_CHARACTERS_MAX],
+        "resultCharacters": len(text),
+        "cut": each.cut,
     }
+
+
+def result_text(task: Task, key: str, *, texts: TaskTexts) -> str:
+    """The whole result of a sub-task; empty if it has none. Refusals: SubTaskNotFound,
+    CannotUnseal."""
+    rows = SubTask.objects.filter(task=task, key=key).values_list("position", "sealed_result")
+    row = rows.first()
+    if row is None:
+        raise SubTaskNotFound(task_id=task.pk, sub_task=key)
+    position, sealed = row
+    return texts.unseal(sealed, place=result_of(position)) if sealed else ""
 
 
 def results_needed_by(sub_task: SubTask, *, texts: TaskTexts) -> list[DependencyResult]:
     """The results of the sub-tasks that a sub-task depends on, in the order of the plan."""
     needed = SubTask.objects.filter(dependents__sub_task=sub_task).order_by("position")
+    columns = ("name", "position", "status", "sealed_result")
     return [
-        DependencyResult(name, texts.unseal(result, place=result_of(position)))
-        for name, position, result in needed.values_list("name", "position", "sealed_result")
+        DependencyResult(
+            name,
+            texts.unseal(result, place=result_of(position))
+            if status == SubTask.Status.SUCCEEDED
+            else _NO_RESULT,
+        )
+        for name, position, status, result in needed.values_list(*columns)
     ]

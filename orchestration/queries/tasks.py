@@ -68,6 +68,7 @@ class SubTaskNow(NamedTuple):
     runner: str
     model: str
     provider: str
+    if_dependency_fails: str
     needs_approval: bool
     approved_at: datetime | None
     approved_by: str
@@ -114,7 +115,7 @@ _SUB_TASKS = Statement(
     )
     SELECT s.position, s.key, s.name, s.sealed_description, s.status, s.priority,
            coalesce(n.keys, '{}') AS depends_on, s.estimated_tokens, s.share, s.runner, s.model,
-           s.provider, s.needs_approval, s.approved_at, s.approved_by,
+           s.provider, s.if_dependency_fails, s.needs_approval, s.approved_at, s.approved_by,
            s.attempts_made AS attempts, s.retries, s.error_kind, s.error,
            CASE WHEN s.status = 'waiting' THEN s.not_before END AS not_before,
            s.started_at, s.ended_at, coalesce(p.tokens, 0)::bigint AS tokens,

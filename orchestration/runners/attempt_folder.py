@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,15 +18,15 @@ class Folder:
     """
 
     def __init__(self, session_id: str) -> None:
-        self._path = Path(settings.VAR_DIR) / "work" / session_id
-        self.home, self.tmp = self._path / "home", self._path / "tmp"
-        self.prompt = self._path / "prompt.txt"
-        self._child = self._path / "child.json"
+        self.path = Path(settings.VAR_DIR) / "work" / session_id
+        self.home, self.tmp = self.path / "home", self.path / "tmp"
+        self.prompt = self.path / "prompt.txt"
+        self._child = self.path / "child.json"
 
     def make(self, prompt: str) -> None:
         """Create the folder. Error: FileExistsError, if it exists."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path.mkdir(mode=0o700)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700)
         self.home.mkdir(mode=0o700)
         self.tmp.mkdir(mode=0o700)
         self.prompt.write_text(prompt, "utf-8")
@@ -50,8 +51,21 @@ class Folder:
             os.close(descriptor)
 
     def remove(self) -> None:
-        """Remove the folder with its content, and ignore errors."""
-        shutil.rmtree(self._path, ignore_errors=True)
+        """Remove the folder with its content, also what a program made read-only, and ignore
+        errors."""
+        # `onerror` came before `onexc` of Python 3.12, and is there in both.
+        shutil.rmtree(self.path, onerror=_make_writable)  # type: ignore[deprecated,unused-ignore]
+
+
+def _make_writable(function: Callable[..., object], path: str, _: object) -> None:
+    """Try once more what failed because a folder is read-only."""
+    with suppress(OSError):
+        os.chmod(os.path.dirname(path), stat.S_IRWXU)
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.chmod(path, stat.S_IRWXU)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
 
 
 def read_regular(name: str, *, most: int, folder: int | None) -> bytes:

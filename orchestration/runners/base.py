@@ -84,6 +84,9 @@ KINDS = {
     "waited_too_long": Kind("the sub-task waited too long to start", retryable=False),
     "task_timeout": Kind("the task exceeded its time limit", retryable=False),
     "dependency_failed": Kind("a sub-task that it depends on failed", retryable=False),
+    "approval_refused": Kind("a person refused its approval", retryable=False),
+    "approval_expired": Kind("it was not approved in time", retryable=False),
+    "skipped": Kind("it was skipped", retryable=False),
     "cancelled": Kind("it was cancelled", retryable=False),
 }
 

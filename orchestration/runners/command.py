@@ -20,6 +20,7 @@ from orchestration.runners.fence import Fence, Limits, NoFence
 from orchestration.runners.placeholders import ReadAsAnOption, fill, fill_argv
 from orchestration.runners.process_group import Child, Program, kill_left_over
 from orchestration.runners.scrubbed_text import sentence, without
+from orchestration.runners.strays import end_strays
 from orchestration.storable_text import storable
 
 _HOST = socket.gethostname()
@@ -257,5 +258,8 @@ async def _clear_away(running: _Running) -> None:
     running.child.kill()
     await asyncio.wait([running.child.over])
     if running.fence:
+        # What left the process group ended with the fence.
         running.fence.close()
+    else:
+        await asyncio.to_thread(end_strays, running.folder.path)
     await asyncio.to_thread(running.folder.remove)

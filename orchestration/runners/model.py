@@ -28,6 +28,8 @@ _FACTS = {
     "request_id": "x-butler-request-id",
     "charge_id": "x-butler-charge-id",
     "key_id": "x-butler-key-id",
+    # Only on answers that were cut to what was left of the budget.
+    "output_max": "x-butler-output-max",
 }
 
 

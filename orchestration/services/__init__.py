@@ -1,7 +1,8 @@
 """Every write of the Agent Orchestrator."""
 
-from orchestration.services.approve import approve, approve_as_deputy
+from orchestration.services.approve import approve, approve_as_deputy, refuse
 from orchestration.services.claim import claim, release_leases, renew_leases, take_over
+from orchestration.services.clocks import tell_of_skew
 from orchestration.services.commands import CommandTerms, set_command
 from orchestration.services.concurrency_limits import (
     check_scope,
@@ -11,7 +12,9 @@ from orchestration.services.concurrency_limits import (
 from orchestration.services.finalize import finalize
 from orchestration.services.finish import AttemptOutcome, back_off, finish_many
 from orchestration.services.lend import lend, store_handle
+from orchestration.services.raise_budget import raise_budget
 from orchestration.services.retry import retry_failed
+from orchestration.services.steer_part import change_sub_task, skip
 from orchestration.services.submit import Plan, plan, reserve_of, submit
 from orchestration.services.task_control import cancel, pause, resume
 from orchestration.services.task_request import TaskRequest
@@ -28,6 +31,7 @@ __all__ = [
     "approve_as_deputy",
     "back_off",
     "cancel",
+    "change_sub_task",
     "check_scope",
     "claim",
     "delete_old_texts",
@@ -37,6 +41,8 @@ __all__ = [
     "look_at_texts",
     "pause",
     "plan",
+    "raise_budget",
+    "refuse",
     "release_leases",
     "remove_concurrency",
     "renew_leases",
@@ -45,9 +51,11 @@ __all__ = [
     "retry_failed",
     "set_command",
     "set_concurrency",
+    "skip",
     "store_handle",
     "submit",
     "sweep",
     "take_over",
+    "tell_of_skew",
     "wake",
 ]

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -14,6 +14,7 @@ from common.statements import fetch_unprepared
 from keys.books.queries.freezes import frozen_payers
 from orchestration import sql
 from orchestration.models import Attempt, Concurrency, SubTask, Task
+from orchestration.services import room
 from orchestration.services.finish import fail_sub_tasks
 from orchestration.sql.claim import Candidate, PromisedTokens
 from orchestration.sql.rows import AttemptRow
@@ -21,6 +22,8 @@ from orchestration.task_budget import TOKENS_MIN, TaskBudget
 
 # A sub-task that waits for tokens of others is considered again after this time.
 _POSTPONEMENT = timedelta(seconds=3)
+# How often a claim looks at further candidates because those before them lack room.
+_ROUNDS_MAX = 20
 
 
 @transaction.atomic(durable=True)
@@ -28,8 +31,10 @@ def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
     """Start up to `most` waiting sub-tasks: each gets an attempt with tokens of its task's budget.
 
     The agents with the fewest running attempts come first. Concurrency limits and the budgets of
-    the tasks may allow fewer, and nothing starts for what is frozen. One conditional UPDATE decides
-    which worker gets a sub-task.
+    the tasks may allow fewer, and nothing starts for what is frozen. Where a limit in tokens or USD
+    has stopped work of an agent, its other work starts only if there is room: it waits without
+    attempts, and takes no place of others. One conditional UPDATE decides which worker gets a
+    sub-task.
     """
     if not fetch_unprepared(sql.CANDIDATES, full=[], now=now, most=1):
         return []
@@ -38,26 +43,44 @@ def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
     limits = _ConcurrencyLimits(
         {each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING_BY_SCOPE)}
     )
+    started: list[AttemptRow] = []
+    for _ in range(_ROUNDS_MAX):
+        found = _start_some(limits, worker=worker, most=most - len(started), now=now)
+        started += found.started
+        # The places of those that wait are for those after them.
+        if not found.held_back or len(started) >= most:
+            break
+    return _attempts(started)
+
+
+class _Round(NamedTuple):
+    """The attempts that one look at the candidates started, and how many of these lack room."""
+
+    started: list[AttemptRow]
+    held_back: int
+
+
+def _start_some(limits: "_ConcurrencyLimits", *, worker: str, most: int, now: datetime) -> _Round:
     closed = [*limits.full_scopes(), *frozen_payers()]
     sub_tasks, tasks = _lock_candidates(
         fetch_unprepared(sql.CANDIDATES, full=closed, now=now, most=most)
     )
     budgets = _task_budgets(tasks, sub_tasks)
-    starts = [
-        start
-        for one in sub_tasks
-        if (start := _start_parameters(one, tasks, budgets, limits, now=now))
-    ]
+    starts = [start for one in sub_tasks if (start := _start(one, tasks, budgets, limits, now=now))]
+    lacking = room.lacking(starts, now=now)
+    for start in starts:
+        if start.sub_task.pk in lacking:
+            limits.release(start.scopes)
+    room.wait(lacking, now=now)
     _postpone(budgets.values(), now=now)
-    return _attempts(
-        fetch_unprepared(
-            sql.START_ATTEMPTS,
-            starts=json.dumps(starts),
-            worker=worker,
-            until=_lease_end(now),
-            now=now,
-        )
+    started = fetch_unprepared(
+        sql.START_ATTEMPTS,
+        starts=json.dumps([s.parameters() for s in starts if s.sub_task.pk not in lacking]),
+        worker=worker,
+        until=_lease_end(now),
+        now=now,
     )
+    return _Round(started, len(lacking))
 
 
 @transaction.atomic(durable=True)
@@ -138,6 +161,10 @@ class _ConcurrencyLimits:
         """Count one more running attempt in each of these scopes."""
         self._running.update(scopes)
 
+    def release(self, scopes: list[str]) -> None:
+        """Count one less: an attempt that was counted does not start."""
+        self._running.subtract(scopes)
+
 
 def spent_tokens(sub_tasks: list[int]) -> dict[int, int]:
     """The tokens of all attempts, by sub-task: used ones, or lent ones until the use is final."""
@@ -163,15 +190,15 @@ def _task_budget(task: Task, tokens: PromisedTokens, spent: dict[int, int]) -> T
     )
 
 
-def _start_parameters(
+def _start(
     sub_task: SubTask,
     tasks: dict[int, Task],
     budgets: dict[int, TaskBudget],
     limits: _ConcurrencyLimits,
     *,
     now: datetime,
-) -> dict[str, Any] | None:
-    """The parameters of START_ATTEMPTS for a sub-task; None if it has to wait."""
+) -> room.Start | None:
+    """The start of a sub-task; None if it has to wait."""
     task = tasks[sub_task.task_id]
     scopes = ["all", f"agent:{task.agent_id}"]
     scopes += [f"runner:{sub_task.runner}", f"provider:{sub_task.provider}"]
@@ -179,15 +206,7 @@ def _start_parameters(
     if not limits.allow(scopes) or not (tokens := budgets[task.pk].lend(sub_task)):
         return None
     limits.count(scopes)
-    deadline = min(now + timedelta(seconds=task.running_seconds), task.deadline_at)
-    # Adding the number of attempts keeps the id unique even if the clock has not moved.
-    milliseconds = int(now.timestamp() * 1000) + sub_task.attempts_made
-    return {
-        "sub_task": sub_task.pk,
-        "tokens": tokens,
-        "session_id": f"butler-{task.pk}-{sub_task.position}-{milliseconds}",
-        "deadline_at": deadline.isoformat(),
-    }
+    return room.Start(sub_task, task, tokens, scopes, now)
 
 
 def _postpone(budgets: Iterable[TaskBudget], *, now: datetime) -> None:

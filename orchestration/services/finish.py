@@ -11,6 +11,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Case, F, Q, TextField, Value, When
+from django.db.models.functions import Concat
 
 from alerts import services as alerts
 from common import live_notices
@@ -20,13 +22,17 @@ from orchestration.models import Attempt, SubTask, Task
 from orchestration.planning import Part
 from orchestration.refusals import BudgetTooSmall, WrongPlan
 from orchestration.runners.base import KINDS
+from orchestration.services.ends import say_why_ended
 from orchestration.services.store_plan import write_sub_tasks
 from orchestration.storable_text import all_storable, storable
 from orchestration.task_texts import TASK, result_of, texts_of
 
-RESULT_CHARACTERS_MAX = 1_000_000
+# As long as the output of a command may be, with the note of what is left out.
+RESULT_CHARACTERS_MAX = 10_100_000
 _BY_KEYWORDS = "The model's answer was no usable plan, so the keyword planner made the plan."
 _NOT_PLANNED = "The model's answer was no usable plan, so the whole text is one sub-task."
+# Ends of those whose time was over, which may have waited for a limit.
+_WAITED = ("task_timeout", "waited_too_long")
 _BACK_OFF_SECONDS = 2.0
 _BACK_OFF_SECONDS_MAX = 120.0
 _RETRY_AFTER_SECONDS_MAX = 3_600.0
@@ -86,8 +92,24 @@ def fail_sub_tasks(
         pk__in=[one.pk for one in sub_tasks], status__in=SubTask.TO_COME
     )
     failed = list(open_ones.values_list("pk", flat=True))
-    open_ones.update(status=status, error_kind=kind, error=says, ended_at=now, waiting_since=None)
+    open_ones.update(
+        status=status,
+        error_kind=kind,
+        error=_with_what_it_waited_for(says) if kind in _WAITED else says,
+        ended_at=now,
+        waiting_since=None,
+    )
     advance_tasks(failed=failed, tasks=list({one.task_id for one in sub_tasks}), now=now)
+
+
+def _with_what_it_waited_for(says: str) -> Case:
+    """The error of a sub-task whose time is over, with the limit that it waited for."""
+    waited = Q(error_kind__in=("no_capacity", "rate_limited")) & ~Q(error="")
+    return Case(
+        When(waited, then=Concat(Value(f"{says} It waited: "), F("error"))),
+        default=Value(says),
+        output_field=TextField(),
+    )
 
 
 def advance_tasks(
@@ -97,11 +119,14 @@ def advance_tasks(
 
     `done` and `failed`: ids of sub-tasks. The caller has locked their tasks.
     """
-    if done:
-        fetch_unprepared(sql.UNBLOCK, done=list(done), now=now)
+    ended = [*done, *failed]
     if failed:
-        fetch_unprepared(sql.FAIL_DEPENDENTS, failed=list(failed), now=now)
-    fetch_unprepared(sql.END_TASKS, tasks=list(tasks), now=now)
+        dependents = fetch_unprepared(sql.END_DEPENDENTS, failed=list(failed), now=now)
+        ended += [each.sub_task_id for each in dependents]
+    if ended:
+        fetch_unprepared(sql.UNBLOCK, done=ended, now=now)
+    over = fetch_unprepared(sql.END_TASKS, tasks=list(tasks), now=now)
+    say_why_ended([each.task_id for each in over], now=now)
     live_notices.announce()
 
 

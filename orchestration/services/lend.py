@@ -20,6 +20,7 @@ from orchestration.refusals import RunnerNotFound
 from orchestration.runners.base import Failed, Work
 from orchestration.services.finalize import ORCHESTRATOR
 from orchestration.services.part_forecasts import kind_of as kind_of_work
+from orchestration.services.room import reason_of, seconds_until_reset
 from orchestration.task_texts import TASK, description_of, texts_of
 from prediction import services as prediction
 
@@ -134,18 +135,8 @@ def _allocate(attempt: Attempt, request: keys.AllocationRequest, *, now: datetim
         # It was lent before, with another lifetime: the one that was left then.
         return _allocations_of(attempt).get()
     except Refusal as refusal:
-        seconds = _seconds_until_reset(refusal, now)
-        raise Failed(kind_of(refusal), refusal.detail, retry_after=seconds) from None
-
-
-def _seconds_until_reset(refusal: Refusal, now: datetime) -> float | None:
-    """Until a limit without room resets, but at most a minute: a person may raise it before.
-
-    None when no limit refused, or none that resets.
-    """
-    if not isinstance(refusal, keys_refusals.NoRoom) or refusal.next_reset is None:
-        return None
-    return min(max((refusal.next_reset - now).total_seconds(), 1.0), 60.0)
+        seconds = seconds_until_reset(refusal, now)
+        raise Failed(kind_of(refusal), reason_of(refusal), retry_after=seconds) from None
 
 
 def _start(attempt: Attempt, allocation: Allocation) -> bool:

@@ -14,9 +14,9 @@ def write_sub_tasks(
     task: Task, parts: Sequence[Part], shares: Sequence[int], *, first: int, now: datetime
 ) -> None:
     """Store the parts of a plan as sub-tasks; `shares` in tokens, positions count from `first`."""
-    texts = texts_of(task)
+    texts, weights = texts_of(task), _weights(parts)
     rows = [
-        _row(task, part, share, texts=texts, position=first + n, now=now)
+        _row(task, part, share, weights[part.key], texts=texts, position=first + n, now=now)
         for n, (part, share) in enumerate(zip(parts, shares, strict=True))
     ]
     SubTask.objects.bulk_create(rows, batch_size=_AT_ONCE)
@@ -29,8 +29,27 @@ def write_sub_tasks(
     Dependency.objects.bulk_create(needed, batch_size=5 * _AT_ONCE)
 
 
+def _weights(parts: Sequence[Part]) -> dict[str, float]:
+    """The weight of each part by its key: its own, or that of the weightiest that depends on it.
+
+    What is urgent is not held up by what it needs. Each part follows its dependencies.
+    """
+    weights = {part.key: WEIGHTS[part.priority] for part in parts}
+    for part in reversed(parts):
+        for key in part.depends_on:
+            weights[key] = max(weights[key], weights[part.key])
+    return weights
+
+
 def _row(
-    task: Task, part: Part, share: int, *, texts: TaskTexts, position: int, now: datetime
+    task: Task,
+    part: Part,
+    share: int,
+    weight: float,
+    *,
+    texts: TaskTexts,
+    position: int,
+    now: datetime,
 ) -> SubTask:
     status = SubTask.Status.BLOCKED if part.depends_on else first_status(part.needs_approval)
     return SubTask(
@@ -41,15 +60,16 @@ def _row(
         sealed_description=texts.seal(part.description, place=description_of(position)),
         status=status,
         priority=part.priority,
-        weight=WEIGHTS[part.priority],
+        weight=weight,
         estimated_tokens=part.estimated_tokens,
         share=share,
         runner=part.runner or task.runner,
         model=part.model or task.model,
         provider=part.provider or task.provider,
+        if_dependency_fails=part.if_dependency_fails,
         needs_approval=part.needs_approval,
         not_before=now,
-        waiting_since=now if status == SubTask.Status.WAITING else None,
+        waiting_since=None if status == SubTask.Status.BLOCKED else now,
     )
 
 

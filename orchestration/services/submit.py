@@ -22,6 +22,11 @@ from orchestration import planning, runners
 from orchestration.models import Task
 from orchestration.planning import Part
 from orchestration.refusals import BudgetTooSmall
+from orchestration.services.affordable import (
+    PLANNING_PERCENT,
+    check_affordable,
+    planning_share,
+)
 from orchestration.services.open_work import check_open_work
 from orchestration.services.part_forecasts import forecast_parts
 from orchestration.services.store_plan import write_sub_tasks
@@ -30,10 +35,6 @@ from orchestration.services.wakeup import wake
 from orchestration.task_texts import TASK, new_texts
 from prediction.services import WorkForecast
 from security import tokens
-
-# What a planning model may use of the budget.
-_PLANNING_PERCENT = 20
-_PLANNING_TOKENS_MAX = 50_000
 
 
 class Plan(NamedTuple):
@@ -81,14 +82,16 @@ def submit(
     """Store a task; workers start it when the transaction commits.
 
     Returns the task and whether it was created: the same idempotency key is the same task.
-    Refusals: those of `plan`, AgentNotFound, AgentDisabled, CostCentreNotFound, CostCentreClosed,
-    ProviderNotFound, ModelNotFound, IdempotencyMismatch, TooManyOpenTasks, TooManyOpenSubTasks.
+    Refusals: those of `plan`, BudgetTooLarge, AgentNotFound, AgentDisabled, CostCentreNotFound,
+    CostCentreClosed, ProviderNotFound, ModelNotFound, IdempotencyMismatch, TooManyOpenTasks,
+    TooManyOpenSubTasks.
     """
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
         return _same(earlier, request), False
     by_model = request.planner == "model" and not request.sub_tasks
     planned = (_planning_step if by_model else plan)(request, agent=agent)
     _check_supply(request, planned.parts)
+    check_affordable(request, planned.parts, planned.shares, agent=agent, now=now)
     try:
         return _submit(agent, request, planned, idempotency_key, now)
     except IntegrityError as error:
@@ -108,11 +111,11 @@ def _planning_step(request: TaskRequest, *, agent: str) -> Plan:
     """The plan of a task that a model plans later: only the planning step."""
     request.check()
     runners.check(request.runner, agent=agent)
-    share = min(request.total_budget * _PLANNING_PERCENT // 100, _PLANNING_TOKENS_MAX)
+    share = planning_share(request.total_budget)
     if share < planning.PART_TOKENS_MIN:
-        needed = planning.PART_TOKENS_MIN * 100 // _PLANNING_PERCENT
+        needed = planning.PART_TOKENS_MIN * 100 // PLANNING_PERCENT
         raise BudgetTooSmall(
-            f"A model plans with {_PLANNING_PERCENT} % of the budget, which is too small for that: "
+            f"A model plans with {PLANNING_PERCENT} % of the budget, which is too small for that: "
             f"it needs {needed} tokens.",
             needed=needed,
             budget=request.total_budget,
@@ -159,12 +162,14 @@ def _columns(request: TaskRequest) -> dict[str, object]:
         "model": request.model,
         "provider": request.provider,
         "planner": "given" if request.sub_tasks else request.planner,
+        "priority": request.priority,
         "parallel": request.parallel,
         "max_concurrent": request.max_concurrent,
         "retry_on_failure": request.retry_on_failure,
         "max_retries": request.max_retries,
         "waiting_seconds": request.waiting_timeout,
         "running_seconds": request.running_timeout,
+        "approval_seconds": request.approval_timeout,
         "timeout_seconds": request.timeout,
     }
 

@@ -11,6 +11,7 @@ from orchestration.storable_text import is_storable
 TOKENS_MAX = 10**12
 SECONDS_MAX = 30 * 86_400
 PLANNERS = ("keyword", "model")
+PRIORITIES = ("low", "medium", "high", "critical")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,8 @@ class TaskRequest:
     `sub_tasks` (see `planning.explicit_plan`). `total_budget`: tokens, of which `reserve_percent`
     are kept for retries. `parallel`: whether the sub-tasks that a planner finds run at the same
     time. `soft_limit_percent`: the task pauses when it has used this much of its budget.
-    `timeout`, `running_timeout` (one attempt) and `waiting_timeout` (one sub-task): seconds.
+    `timeout`, `running_timeout` (one attempt), `waiting_timeout` (one sub-task) and
+    `approval_timeout` (one approval): seconds. `priority`: among the tasks of the agent.
     """
 
     name: str
@@ -38,6 +40,8 @@ class TaskRequest:
     timeout: int = 3_600
     running_timeout: int = 900
     waiting_timeout: int = 86_400
+    approval_timeout: int = 86_400
+    priority: str = "medium"
     runner: str = "model"
     model: str = ""
     provider: str = ""
@@ -50,12 +54,14 @@ class TaskRequest:
         _within("reserve_percent", self.reserve_percent, 0, 90)
         _within("max_concurrent", self.max_concurrent, 1, 100_000)
         _within("max_retries", self.max_retries, 0, 100)
-        for name in ("timeout", "running_timeout", "waiting_timeout"):
+        for name in ("timeout", "running_timeout", "waiting_timeout", "approval_timeout"):
             _within(name, getattr(self, name), 1, SECONDS_MAX)
         if self.soft_limit_percent is not None:
             _within("soft_limit_percent", self.soft_limit_percent, 1, 99)
         if self.planner not in PLANNERS:
             raise WrongValue(f"planner must be one of: {', '.join(PLANNERS)}.", field="planner")
+        if self.priority not in PRIORITIES:
+            raise WrongValue(f"priority must be one of: {', '.join(PRIORITIES)}.", field="priority")
 
     def _check_text(self) -> None:
         for name, value in self.as_json().items():

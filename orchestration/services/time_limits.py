@@ -1,12 +1,14 @@
-"""Time limits: fail sub-tasks that waited too long, and tasks that took too long."""
+"""Time limits: fail sub-tasks that waited too long, and tasks that took too long; and tell people
+of what waits for a limit or for an approval."""
 
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
+from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, Value
 
 from orchestration.models import SubTask, Task
 from orchestration.services.finish import fail_sub_tasks, lock_tasks
+from orchestration.services.waits import tell_of_waits
 
 _MOST = 500
 # The time during which a task is paused does not count.
@@ -14,16 +16,25 @@ _RUNNING = (Task.Status.ACTIVE, Task.Status.CANCELLING)
 
 
 def sweep(*, now: datetime) -> int:
-    """Fail sub-tasks that waited too long, and the rest of tasks past their deadline.
+    """Fail sub-tasks that waited too long, and the rest of tasks past their deadline; raise and
+    resolve the alerts about what waits.
 
     Returns the number of failed sub-tasks.
     """
-    return _end_overdue_tasks(now) + _end_long_waits(now)
+    failed = _end_overdue_tasks(now) + _end_long_waits(now) + _end_old_gates(now)
+    tell_of_waits(now=now)
+    return failed
 
 
 @transaction.atomic(durable=True)
 def _end_overdue_tasks(now: datetime) -> int:
-    overdue = Task.objects.filter(status__in=_RUNNING, deadline_at__lte=now).order_by("pk")[:_MOST]
+    # The time in which a task waits for nothing but approvals does not count.
+    sub_tasks = SubTask.objects.filter(task=OuterRef("pk"))
+    only_gated = Exists(sub_tasks.filter(status="gated")) & ~Exists(
+        sub_tasks.filter(status__in=("waiting", "running"))
+    )
+    late = Task.objects.filter(status__in=_RUNNING, deadline_at__lte=now).exclude(only_gated)
+    overdue = late.order_by("pk")[:_MOST]
     tasks = lock_tasks([task.pk for task in overdue])
     left = SubTask.objects.filter(task__in=tasks, status__in=SubTask.TO_COME)
     found = list(left.filter(task__deadline_at__lte=now))
@@ -34,18 +45,37 @@ def _end_overdue_tasks(now: datetime) -> int:
     return len(found)
 
 
-@transaction.atomic(durable=True)
 def _end_long_waits(now: datetime) -> int:
-    patience = ExpressionWrapper(
-        F("task__waiting_seconds") * Value(timedelta(seconds=1)), output_field=DurationField()
+    return _end_waits(
+        "waiting",
+        "task__waiting_seconds",
+        kind="waited_too_long",
+        says="The sub-task waited too long to start.",
+        now=now,
     )
-    overdue = Q(status="waiting", task__status="active", waiting_since__lt=now - patience)
+
+
+def _end_old_gates(now: datetime) -> int:
+    return _end_waits(
+        "gated",
+        "task__approval_seconds",
+        kind="approval_expired",
+        says="The sub-task was not approved in time.",
+        now=now,
+    )
+
+
+@transaction.atomic(durable=True)
+def _end_waits(status: str, patience: str, *, kind: str, says: str, now: datetime) -> int:
+    longest = ExpressionWrapper(
+        F(patience) * Value(timedelta(seconds=1)), output_field=DurationField()
+    )
+    overdue = Q(status=status, task__status="active", waiting_since__lt=now - longest)
     found = list(SubTask.objects.filter(overdue).order_by("pk")[:_MOST])
     if not found:
         return 0
     lock_tasks({one.task_id for one in found})
-    says = "The sub-task waited too long to start."
     still = list(SubTask.objects.filter(overdue, pk__in=[one.pk for one in found]))
     if still:
-        fail_sub_tasks(still, kind="waited_too_long", says=says, now=now)
+        fail_sub_tasks(still, kind=kind, says=says, now=now)
     return len(still)

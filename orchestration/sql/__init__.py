@@ -17,8 +17,8 @@ from orchestration.sql.claim import (
 from orchestration.sql.finalize import FINALIZE, NOT_FINALIZED
 from orchestration.sql.finish import (
     END_ATTEMPTS,
+    END_DEPENDENTS,
     END_TASKS,
-    FAIL_DEPENDENTS,
     MOVE_SUB_TASKS,
     UNBLOCK,
 )
@@ -28,7 +28,7 @@ __all__ = [
     "CLAIM_LOCK",
     "END_ATTEMPTS",
     "END_TASKS",
-    "FAIL_DEPENDENTS",
+    "END_DEPENDENTS",
     "FINALIZE",
     "MOVE_SUB_TASKS",
     "NOT_FINALIZED",

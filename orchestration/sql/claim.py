@@ -45,8 +45,9 @@ class PromisedTokens(NamedTuple):
 CLAIM_LOCK = Statement("SELECT pg_advisory_xact_lock(0x776f726b)", NoRow)
 
 # Waiting sub-tasks within `max_concurrent` of their task, without those in a scope that is `full`.
-# Each place is for the agent that would then have the fewest running attempts. Of an agent: one of
-# each task before the second one of any task, and the heaviest first within a task.
+# Each place is for the agent that would then have the fewest running attempts. Of an agent: tasks
+# of a higher priority first, of these one of each task before the second one of any task, and the
+# heaviest first within a task.
 CANDIDATES = Statement(
     """
     -- The attempts that are running now, by task.
@@ -58,7 +59,8 @@ CANDIDATES = Statement(
     ),
     -- What may start of each task, in its order.
     startable AS (
-        SELECT s.id AS sub_task_id, t.id AS task_id, t.agent_id, s.place
+        SELECT s.id AS sub_task_id, t.id AS task_id, t.agent_id, s.place,
+               array_position(ARRAY['critical', 'high', 'medium', 'low'], t.priority::text) AS rank
           FROM orchestration_task t
           LEFT JOIN running r ON r.task_id = t.id
          CROSS JOIN LATERAL (
@@ -76,7 +78,7 @@ CANDIDATES = Statement(
     -- What may start of each agent, in its order, counted from what it has running.
     counted AS (
         SELECT s.sub_task_id, s.task_id,
-               row_number() OVER (PARTITION BY s.agent_id ORDER BY s.place, s.task_id)
+               row_number() OVER (PARTITION BY s.agent_id ORDER BY s.rank, s.place, s.task_id)
                    + coalesce(r.n, 0) AS place
           FROM startable s
           LEFT JOIN (SELECT agent_id, sum(n) AS n FROM running GROUP BY agent_id) r

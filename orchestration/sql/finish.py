@@ -1,7 +1,16 @@
 """Statements that end attempts, and update the sub-tasks and tasks that depend on them."""
 
+from typing import NamedTuple
+
 from common.statements import NoRow, Statement
-from orchestration.sql.rows import AttemptRow
+from orchestration.sql.rows import AttemptRow, TaskRow
+
+
+class EndedDependent(NamedTuple):
+    """A sub-task that ended because one that it depends on failed."""
+
+    sub_task_id: int
+
 
 # Reports with an outdated fence, from a worker that lost the attempt, have no effect.
 END_ATTEMPTS = Statement(
@@ -46,7 +55,8 @@ MOVE_SUB_TASKS = Statement(
     NoRow,
 )
 
-# Unblock sub-tasks whose last dependency has succeeded.
+# Unblock sub-tasks whose last dependency has succeeded, was skipped by a person, or has ended in
+# another way, if they run also then.
 UNBLOCK = Statement(
     """
     UPDATE orchestration_subtask s
@@ -59,31 +69,49 @@ UNBLOCK = Statement(
        AND NOT EXISTS (
             SELECT FROM orchestration_dependency d
               JOIN orchestration_subtask n ON n.id = d.needs_id
-             WHERE d.sub_task_id = s.id AND n.status <> 'succeeded')
+             WHERE d.sub_task_id = s.id AND n.status <> 'succeeded'
+               AND NOT (n.status = 'cancelled' AND n.error_kind = 'skipped')
+               AND NOT (s.if_dependency_fails = 'run' AND n.status IN ('failed', 'cancelled')))
     """,
     NoRow,
 )
 
-# Fail all sub-tasks that depend, directly or indirectly, on failed ones.
-FAIL_DEPENDENTS = Statement(
+# End all sub-tasks that depend, directly or indirectly, on failed ones, but those that run then:
+# they fail, or are skipped. Their errors name the one that failed first.
+END_DEPENDENTS = Statement(
     """
-    -- All sub-tasks that depend on the failed ones, directly or through others.
+    -- All sub-tasks that depend on the failed ones, directly or through others, with the cause.
     WITH RECURSIVE dependent AS (
-        SELECT sub_task_id AS id FROM orchestration_dependency WHERE needs_id = ANY(%(failed)s)
+        SELECT s.id, s.if_dependency_fails AS rule, n.key AS cause, n.error_kind AS why
+          FROM orchestration_dependency d
+          JOIN orchestration_subtask n ON n.id = d.needs_id
+          JOIN orchestration_subtask s ON s.id = d.sub_task_id
+         WHERE d.needs_id = ANY(%(failed)s) AND s.if_dependency_fails <> 'run'
         UNION
-        SELECT d.sub_task_id
-          FROM orchestration_dependency d JOIN dependent ON d.needs_id = dependent.id
+        SELECT s.id, s.if_dependency_fails, dependent.cause, dependent.why
+          FROM orchestration_dependency d
+          JOIN dependent ON d.needs_id = dependent.id
+          JOIN orchestration_subtask s ON s.id = d.sub_task_id
+         WHERE s.if_dependency_fails <> 'run'
+    ),
+    -- One cause of each.
+    named AS (
+        SELECT DISTINCT ON (id) * FROM dependent ORDER BY id, cause
     )
     UPDATE orchestration_subtask s
-       SET status = 'failed', error_kind = 'dependency_failed',
-           error = 'A sub-task that it depends on failed.', ended_at = %(now)s,
-           waiting_since = NULL
-      FROM dependent WHERE s.id = dependent.id AND s.status IN ('blocked', 'gated')
+       SET status = CASE d.rule WHEN 'skip' THEN 'cancelled' ELSE 'failed' END,
+           error_kind = 'dependency_failed',
+           error = CASE d.rule WHEN 'skip' THEN 'Skipped: the' ELSE 'The' END
+               || ' sub-task ' || d.cause || ', which it depends on, failed'
+               || CASE d.why WHEN '' THEN '' ELSE ' (' || d.why || ')' END || '.',
+           ended_at = %(now)s, waiting_since = NULL
+      FROM named d WHERE s.id = d.id AND s.status IN ('blocked', 'gated')
+    RETURNING s.id AS sub_task_id
     """,
-    NoRow,
+    EndedDependent,
 )
 
-# End tasks without open sub-tasks.
+# End tasks without open sub-tasks. What a person skipped does not count.
 END_TASKS = Statement(
     """
     UPDATE orchestration_task t
@@ -92,13 +120,16 @@ END_TASKS = Statement(
                          WHEN s.succeeded = s.n AND s.n > 0 THEN 'completed'
                          WHEN s.succeeded > 0 THEN 'partial'
                          ELSE 'failed' END
-      FROM (SELECT task_id, count(*) FILTER (WHERE position > 0) AS n,
+      FROM (SELECT task_id,
+                   count(*) FILTER (WHERE position > 0
+                       AND NOT (status = 'cancelled' AND error_kind = 'skipped')) AS n,
                    count(*) FILTER (WHERE position > 0 AND status = 'succeeded') AS succeeded
               FROM orchestration_subtask WHERE task_id = ANY(%(tasks)s)
              GROUP BY task_id
             HAVING count(*) FILTER (
                    WHERE status IN ('blocked', 'gated', 'waiting', 'running')) = 0) s
      WHERE t.id = s.task_id AND t.status IN ('active', 'paused', 'cancelling')
+    RETURNING t.id AS task_id
     """,
-    NoRow,
+    TaskRow,
 )

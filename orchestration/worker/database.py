@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.utils import timezone
 
 from common.batches import Batches, Threads
+from common.database_clock import DatabaseClock
 from common.database_retry import DATABASE_AWAY, DatabaseRetry
-from orchestration.services import AttemptOutcome, finalize, finish_many
+from orchestration.services import AttemptOutcome, finalize, finish_many, tell_of_skew
 
 logger = logging.getLogger(__name__)
 
@@ -23,16 +24,20 @@ class Database:
     """Runs services in threads. A service may run twice, so it must allow repetition."""
 
     def __init__(self) -> None:
+        self.clock = DatabaseClock()
         self._threads = Threads(_THREADS)
         self._finishing = Threads(1)
         self._finishes = Batches[AttemptOutcome, bool](
-            partial(self._finishing.run, _finish), at_once=1
+            partial(self._finishing.run, _finish, self.clock), at_once=1
         )
         self._retry = DatabaseRetry(logger)
 
     async def run(self, service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
-        """Call a service with `now`, and repeat it while the database is unavailable."""
-        return await self._retry.run(lambda: self._threads.run(_at, service, *args, **options))
+        """Call a service with `now` by the database's clock, and repeat it while the database is
+        unavailable."""
+        return await self._retry.run(
+            lambda: self._threads.run(_at, self.clock, service, *args, **options)
+        )
 
     async def finish(self, outcome: AttemptOutcome) -> bool:
         """Record how an attempt ended, in a batch; False if another worker has the attempt."""
@@ -45,16 +50,18 @@ class Database:
             await asyncio.to_thread(threads.close)
 
 
-def _at(service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
+def _at(clock: DatabaseClock, service: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
     try:
-        return service(*args, now=timezone.now(), **options)
+        if clock.refresh():
+            tell_of_skew(clock.last, host=socket.gethostname(), now=clock.now())
+        return service(*args, now=clock.now(), **options)
     except DATABASE_AWAY:
         # The broken connection is of no use; the next call opens another one.
         connection.close()
         raise
 
 
-def _finish(outcomes: list[AttemptOutcome]) -> list[bool]:
-    accepted = _at(finish_many, outcomes)
-    _at(finalize, attempts=[each.attempt for each in outcomes])
+def _finish(clock: DatabaseClock, outcomes: list[AttemptOutcome]) -> list[bool]:
+    accepted = _at(clock, finish_many, outcomes)
+    _at(clock, finalize, attempts=[each.attempt for each in outcomes])
     return accepted

@@ -5,8 +5,6 @@ import logging
 from datetime import datetime
 from enum import Enum, auto
 
-from django.utils import timezone
-
 from orchestration.models import Attempt
 from orchestration.runners import Runners
 from orchestration.runners.base import Failed, Result, Runner, Work
@@ -93,7 +91,7 @@ class RunningAttempt:
         return await self._runner.result(self._work, self.attempt.handle)
 
     def _seconds_left(self) -> float:
-        return max((self.attempt.deadline_at - timezone.now()).total_seconds(), 0.0)
+        return max((self.attempt.deadline_at - self._database.clock.now()).total_seconds(), 0.0)
 
     async def _cancel(self) -> None:
         """Stop the child, if that succeeds within some seconds."""

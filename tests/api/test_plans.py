@@ -81,15 +81,16 @@ def test_each_part_has_its_own_provider_and_model_or_the_tasks(ada):
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"total_budget": 10**9}, "no_key_capacity"),
+        ({"total_budget": 900_000}, "no_key_capacity"),
         ({"model": "model-9"}, "model_not_found"),
         ({"total_budget": 40_000}, "limit_reached"),
     ],
 )
 def test_a_part_without_a_key_says_why(ada, changes, code):
-    if code == "limit_reached":
-        limit(CostCentre.objects.get(pk="org"), 5_000)
     add_key("nvidia-1", rates=PAID)
+    allocate("bob", 500_000)
+    if code == "limit_reached":
+        limit(CostCentre.objects.get(pk="org"), 520_000)
     found = plan(ada, sub_tasks=parts(10_000), **changes)
     (part,) = found["sub_tasks"]
     assert (part["key"], part["estimated_cost"], part["cost_max"]) == (None, None, None)

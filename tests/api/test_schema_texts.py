@@ -92,7 +92,7 @@ def test_every_name_is_snake_case_except_in_results(schema):
         f"{component}.{field}"
         for component, value in components.items()
         for field in value.get("properties", {})
-        if component not in {"TaskResultsOutput", "SubTaskResultOutput"}
+        if component not in {"TaskResultsOutput", "SubTaskResultOutput", "PlanningResultOutput"}
     }
     assert not [name for name in names if not re.fullmatch(r"\w+\.[a-z0-9_]+", name)]
 

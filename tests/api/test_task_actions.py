@@ -201,3 +201,50 @@ def test_a_part_that_depends_on_one_to_be_approved_later_can_be_approved_now(ada
     finish_attempt(attempt, text="did a")
     (second,) = start_attempts()
     assert second.sub_task.key == "b"
+
+
+def test_a_part_that_fails_leaves_what_goes_on_without_it(ada):
+    given = [*parts("a"), {"id": "b", "description": "b", "depends_on": ["a"]}]
+    given[1]["if_dependency_fails"] = "run"
+    task = submit(ada, sub_tasks=given, retry_on_failure=False, priority="high").json()["id"]
+    finish_attempt(start_attempts()[0], "failed", kind="failed", says="No luck.")
+    finish_attempt(start_attempts()[0])
+    shown = ada.get(f"/tasks/{task}").json()
+    assert (shown["status"], shown["priority"]) == ("partial", "high")
+    assert shown["status_reason"] == "The sub-task a failed: the sub-agent failed."
+    assert [part["if_dependency_fails"] for part in shown["sub_tasks"]] == ["fail", "run"]
+
+
+def test_a_failed_part_is_skipped_changed_and_retried(ada):
+    given = [*parts("a"), {"id": "b", "description": "b", "depends_on": ["a"]}]
+    task = submit(ada, sub_tasks=given, retry_on_failure=False).json()["id"]
+    finish_attempt(start_attempts()[0], "failed", kind="failed", says="No luck.")
+    changed = step(ada, task, "change", sub_task_id="a", description="do it in other words")
+    assert (changed["id"], changed["status"]) == ("a", "failed")
+    listed = ada.get(f"/tasks/{task}/sub_tasks").json()["results"]
+    assert listed[0]["description"] == "do it in other words"
+    shown = step(ada, task, "skip", sub_task_id="a")
+    assert statuses(shown) == ["cancelled", "waiting"]
+    assert shown["sub_tasks"][0]["error_kind"] == "skipped"
+    finish_attempt(start_attempts()[0])
+    assert ada.get(f"/tasks/{task}").json()["status"] == "completed"
+    refused(ada, task, "skip", 409, "sub_task_started", sub_task_id="b")
+
+
+def test_a_budget_is_raised_once_with_one_key(ada):
+    task = new(ada, "a", "b", total_budget=10_000)
+    for _ in range(2):
+        shown = step(ada, task, "budget", additional_budget=5_000, idempotency_key="more")
+        assert shown["total_budget"] == 15_000
+    assert [part["share"] for part in shown["sub_tasks"]] == [7_500, 7_500]
+
+
+def test_another_agent_refuses_an_approval(ada):
+    task = submit(ada, sub_tasks=parts("a", needs_approval=True)).json()["id"]
+    operator = Caller(token_of("bob", "operate"))
+    asked = {"sub_task_id": "a", "reason": "Not before Monday."}
+    own = Caller(token_of("ada", "operate"))
+    refused(own, task, "refusal", 403, "own_approval", **asked)
+    part = step(operator, task, "refusal", **asked)
+    assert (part["status"], part["error_kind"]) == ("failed", "approval_refused")
+    assert part["error"].endswith("Not before Monday.")

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from orchestration import services as orchestration
 from orchestration.models import Attempt, SubTask
-from tests.api.caller import assert_problem
+from tests.api.caller import Caller, assert_problem, token_of
 from tests.api.tasks import (
     THREE_SUB_TASKS,
     complete_task,
@@ -150,7 +150,8 @@ def test_sub_tasks_go_page_by_page_with_what_they_are_told(ada):
 
 
 def test_a_task_shows_its_first_parts_and_where_the_others_are(ada):
-    task = submit(ada, sub_tasks=parts(*map(str, range(1, 203)))).json()
+    asked = {"sub_tasks": parts(*map(str, range(1, 203))), "total_budget": 200_000}
+    task = submit(ada, **asked).json()
     assert (len(task["sub_tasks"]), task["sub_tasks_total"]) == (200, 202)
     rest = ada.get(f"/tasks/{task['id']}/sub_tasks", cursor=task["next_cursor"]).json()
     assert [part["id"] for part in rest["results"]] == ["201", "202"]
@@ -158,7 +159,10 @@ def test_a_task_shows_its_first_parts_and_where_the_others_are(ada):
 
 
 def test_looking_at_a_task_asks_as_often_however_many_parts_it_has(ada, django_assert_num_queries):
-    few, many = (submit(ada, sub_tasks=parts(*map(str, range(n)))).json()["id"] for n in (1, 150))
+    few, many = (
+        submit(ada, sub_tasks=parts(*map(str, range(n))), total_budget=200_000).json()["id"]
+        for n in (1, 150)
+    )
     start_attempts()
     for task in (few, many):
         with django_assert_num_queries(5):
@@ -176,6 +180,7 @@ def test_results_have_camel_case_names(ada):
         "totalTokensUsed": 300,
         "totalCost": "0.000900000",
         "successRate": 100.0,
+        "planning": None,
     }
     assert [detail["id"] for detail in details] == ["1", "2", "3"]
     first = details[0]
@@ -192,7 +197,45 @@ def test_results_have_camel_case_names(ada):
         "attempts": 1,
         "key": "openai-1",
         "result": "did 1",
+        "resultCharacters": 5,
+        "cut": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("facts", "cut"),
+    [
+        ({"finish_reason": "length", "output_max": "40"}, "budget"),
+        ({"finish_reason": "max_tokens"}, "length"),
+        ({"output_bytes": 300, "output_bytes_left_out": 100}, "output"),
+        ({"finish_reason": "stop"}, None),
+        ({"output_bytes_left_out": 0}, None),
+    ],
+)
+def test_a_result_that_is_not_whole_says_why(ada, facts, cut):
+    task = submit(ada, sub_tasks=parts("a")).json()["id"]
+    finish_attempt(start_attempts()[0], text="half of it", facts=facts)
+    (detail,) = ada.get(f"/tasks/{task}/results").json()["details"]
+    assert detail["cut"] == cut
+
+
+def test_a_long_result_is_read_page_by_page(ada, people):
+    task = submit(ada, sub_tasks=parts("a")).json()["id"]
+    text = "x" * 1_049_997 + "END"
+    finish_attempt(start_attempts()[0], text=text)
+    (detail,) = ada.get(f"/tasks/{task}/results").json()["details"]
+    assert (len(detail["result"]), detail["resultCharacters"]) == (1_000_000, 1_050_000)
+    found, offset = "", 0
+    while offset is not None:
+        page = ada.get(f"/tasks/{task}/result", sub_task_id="a", offset=offset).json()
+        found, offset = found + page["text"], page["next_offset"]
+    assert (found, page["characters"]) == (text, 1_050_000)
+    missing = ada.get(f"/tasks/{task}/result", sub_task_id="z")
+    assert_problem(missing, 404, "sub_task_not_found")
+    bob = Caller(token_of("bob", "read"))
+    assert_problem(bob.get(f"/tasks/{task}/result", sub_task_id="a"), 404, "task_not_found")
+    operator = Caller(token_of("bob", "operate"))
+    assert operator.get(f"/tasks/{task}/result", sub_task_id="a").json()["text"] == ""
 
 
 def test_results_are_there_while_it_runs_and_tell_failures(ada):

@@ -56,7 +56,7 @@ def propose(amount, *, agent="ada", actor, now):
 
 def submit(name, *, agent="ada", now):
     parts = ({"description": "Publish", "needs_approval": True},)
-    request = tasks.TaskRequest(total_budget=50_000, sub_tasks=parts, name=name)
+    request = tasks.TaskRequest(total_budget=1_000, sub_tasks=parts, name=name)
     return tasks.submit(agent=agent, request=request, now=now)[0].sub_tasks.get()
 
 
@@ -206,7 +206,7 @@ def test_an_approval_whose_time_is_over_waits_for_nobody(staff, policy, olga, no
 
 def test_a_gate_is_approved_with_a_reason(staff, gated):
     assert titles(staff) == [[f"Sub-task {gated.name} of Launch"], []]
-    assert "of the 50,000 tokens of the task" in html_of(staff, f"/approvals/gates/{gated.pk}")
+    assert "of the 1,000 tokens of the task" in html_of(staff, f"/approvals/gates/{gated.pk}")
     answer = decide_gate(staff, gated, "approve")
     assert f"The sub-task {gated.name} is approved." in unescape(answer.content.decode())
     gated.refresh_from_db()

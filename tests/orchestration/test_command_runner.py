@@ -427,6 +427,27 @@ def test_a_grandchild_that_keeps_the_pipe_open_does_not_hold_it_up(configure_com
     wait_until(lambda: not running_with("300.25"))
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "(setsid sleep 300.31 &); echo done",
+        "setsid sh -c 'sleep 300.31 & exec sleep 300.31' & echo done",
+        "(cd /; setsid nohup sleep 300.31 >/dev/null 2>&1 &); echo done",
+        "(unset HOME TMPDIR; setsid sleep 300.31 >/dev/null 2>&1 &); echo done",
+    ],
+)
+def test_a_child_that_leaves_the_process_group_ends_with_it(configure_command, script):
+    configure_command(script)
+    assert run_attempt(work()).text == "done\n"
+    wait_until(lambda: not running_with("300.31"))
+
+
+def test_folders_that_a_program_made_read_only_are_removed(configure_command, var_dir):
+    configure_command("mkdir -p a/b; touch a/b/c; chmod 500 a/b a; echo done")
+    assert run_attempt(work()).text == "done\n"
+    assert list((var_dir / "work").iterdir()) == []
+
+
 def test_a_poll_waits_as_long_as_it_is_told(configure_command):
     # It waits until a process opens the other end.
     configure_command("mkfifo go; touch ready; read -r line < go; echo $line")

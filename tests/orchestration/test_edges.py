@@ -15,7 +15,7 @@ from orchestration.planning.model_planner import plan_of_answer
 from orchestration.refusals import TaskNotEnded
 from orchestration.runners.base import Failed
 from tests.actors import ACTOR, ADA
-from tests.keys.builders import PAID, add_key, adjust, limit
+from tests.keys.builders import PAID, add_key, adjust, allocate, limit
 from tests.moments import NOON
 from tests.orchestration.work import (
     assert_finalized,
@@ -115,7 +115,8 @@ def test_a_part_of_an_agent_that_was_switched_off_is_refused(ada):
     ("now", "seconds"), [(MIDNIGHT - timedelta(seconds=10), 10.0), (NOON, 60.0)]
 )
 def test_a_part_at_a_limit_waits_until_it_resets_but_a_minute_at_most(ada, now, seconds):
-    limit(CostCentre.objects.get(pk="org"), amount=500, now=now)
+    limit(CostCentre.objects.get(pk="org"), amount=1_500, now=now)
+    allocate("bob", 1_000, now=now)
     services.submit(agent="ada", request=task_request("gather", budget=1_000), now=now)
     (attempt,) = services.claim(worker="one", most=1, now=now)
     with pytest.raises(Failed) as failed:
@@ -124,7 +125,8 @@ def test_a_part_at_a_limit_waits_until_it_resets_but_a_minute_at_most(ada, now, 
 
 
 def test_a_part_at_a_limit_that_never_resets_is_put_off_as_usual(ada):
-    limit(CostCentre.objects.get(pk="org"), amount=500, period="total")
+    limit(CostCentre.objects.get(pk="org"), amount=1_500, period="total")
+    allocate("bob", 1_000)
     submit_at_noon("gather", budget=1_000)
     (attempt,) = services.claim(worker="one", most=1, now=NOON)
     with pytest.raises(Failed) as failed:
@@ -133,7 +135,8 @@ def test_a_part_at_a_limit_that_never_resets_is_put_off_as_usual(ada):
 
 
 def test_a_cost_centre_at_its_limit_makes_parts_wait_until_it_is_raised(ada):
-    limit_all(500)
+    limit_all(1_500)
+    allocate("bob", 1_000)
     task = submit_at_noon("gather", budget=1_000)
     (attempt,) = services.claim(worker="one", most=1, now=NOON)
     with pytest.raises(Failed) as failed:

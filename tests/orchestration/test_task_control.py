@@ -157,9 +157,9 @@ def test_a_retry_of_one_part_takes_along_what_it_needs_and_what_only_waits_for_i
 
 
 def test_a_retry_splits_what_is_left_and_asks_for_more_when_that_is_too_little(ada):
-    task = submit_at_noon("gather", "write", budget=1_000)
+    task = submit_at_noon("gather", "write", budget=1_400)
     for attempt in start_attempts():
-        finish_attempt(attempt, "refused", used=460)
+        finish_attempt(attempt, "refused", used=660)
     with pytest.raises(BudgetTooSmall) as refused:
         services.retry_failed(task_id=task.pk, actor=ACTOR, now=NOON)
     assert refused.value.left == 80

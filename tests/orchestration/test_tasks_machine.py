@@ -50,6 +50,7 @@ class Orchestra:
             self.wait: 1,
             self.steer: 1,
             self.approve: 1,
+            self.steer_part: 1,
         }
         self.submit()
         chosen = self.random.choices(list(verbs), list(verbs.values()), k=STEPS)
@@ -70,13 +71,14 @@ class Orchestra:
                 "estimated_tokens": self.random.randint(1, 5_000),
                 "depends_on": [str(n) for n in range(1, number) if self.random.random() < 0.3],
                 "needs_approval": self.random.random() < 0.1,
+                "if_dependency_fails": pick(["fail", "fail", "skip", "run"]),
             }
             for number in range(1, self.random.randint(2, 8))
         )
         task_request = services.TaskRequest(
             name="machine",
             sub_tasks=sub_tasks,
-            total_budget=pick([1_000, 5_000, 50_000]),
+            total_budget=pick([2_000, 8_000, 50_000]),
             reserve_percent=pick([0, 20]),
             soft_limit_percent=pick([None, None, 50]),
             max_concurrent=self.random.randint(1, 4),
@@ -161,6 +163,22 @@ class Orchestra:
         if task := self.one_of(Task.objects.all()):
             actor = GRACE
             self.unless_refused(getattr(services, verb), task_id=task.pk, actor=actor)
+
+    def steer_part(self) -> None:
+        """Somebody skips, refuses or retries a part, or raises the budget of its task."""
+        if not (part := self.one_of(SubTask.objects.filter(position__gt=0))):
+            return
+        about = {"task_id": part.task_id, "actor": GRACE}
+        what = self.random.choice(["skip", "refuse", "retry", "raise"])
+        if what == "skip":
+            self.unless_refused(services.skip, key=part.key, **about)
+        elif what == "refuse":
+            self.unless_refused(services.refuse, key=part.key, reason="no", **about)
+        elif what == "retry":
+            self.unless_refused(services.retry_failed, key=part.key, **about)
+        else:
+            more = self.random.choice([500, 20_000])
+            self.unless_refused(services.raise_budget, additional_budget=more, **about)
 
     def approve(self) -> None:
         """Somebody approves what waits for that."""

@@ -1,0 +1,72 @@
+"""The clock of the database, which all hosts share: how far this host's clock is from it."""
+
+import threading
+import time
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection
+from django.utils import timezone
+
+# Smaller differences are those of the measurement, and of clocks that NTP keeps.
+SKEW_MIN = timedelta(seconds=1)
+_MEASURED_EVERY_SECONDS = 30.0
+
+
+class Measurement(NamedTuple):
+    """The time of the database at a moment of the monotonic clock; `skew`: by how much this host's
+    clock is ahead of it."""
+
+    monotonic: float
+    at: datetime
+    skew: timedelta
+
+    @property
+    def is_skewed(self) -> bool:
+        """Whether the clocks differ by more than a measurement may be wrong."""
+        return abs(self.skew) >= SKEW_MIN
+
+
+def measure() -> Measurement:
+    """Ask the database for its time; one query. Half of the round trip is behind the answer."""
+    before = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [(there,)] = cursor.fetchall()
+    took = time.monotonic() - before
+    at = there + timedelta(seconds=took / 2)
+    return Measurement(before + took, at, timezone.now() - at)
+
+
+class DatabaseClock:
+    """The time by the database's clock, for workers on several hosts.
+
+    It is measured every 30 seconds. Between, the monotonic clock counts, so a clock of the host
+    that is set in between has no effect. While both clocks agree, it is the host's. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._last: Measurement | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def last(self) -> Measurement | None:
+        """The last measurement; None before the first one."""
+        return self._last
+
+    def refresh(self) -> bool:
+        """Measure again if the last one is old; whether it did. Errors: of the database."""
+        with self._lock:
+            last = self._last
+            if last and time.monotonic() - last.monotonic < _MEASURED_EVERY_SECONDS:
+                return False
+            self._last = measure()
+            return True
+
+    def now(self) -> datetime:
+        """The time; before the first measurement, that of this host."""
+        last, here = self._last, timezone.now()
+        if last is None:
+            return here
+        there = last.at + timedelta(seconds=time.monotonic() - last.monotonic)
+        return there if abs(here - there) >= SKEW_MIN else here

@@ -1,0 +1,231 @@
+"""Budgets that can never work are refused; more budget reaches what had used up its own."""
+
+from datetime import timedelta
+
+import pytest
+
+from keys.models import Agent, CostCentre
+from orchestration import planning, services
+from orchestration.models import SubTask, Task
+from orchestration.queries.plans import plan_preview
+from orchestration.refusals import BudgetTooLarge, BudgetTooSmall
+from orchestration.services.affordable import planning_share
+from tests.actors import ACTOR
+from tests.gateway.server import gateway_on, supply
+from tests.keys.builders import PAID, add_key, limit
+from tests.moments import NOON
+from tests.orchestration.work import (
+    assert_finalized,
+    finish_attempt,
+    run_until_done,
+    say,
+    start_attempts,
+    statuses,
+    submit,
+    submit_at_noon,
+    task_request,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def refused(refusal, *parts, **changes):
+    """The refusal of a request, by the task and by its plan alike."""
+    request = task_request(*parts, **changes)
+    with pytest.raises(refusal) as of_task:
+        services.submit(agent="ada", request=request, now=NOON)
+    with pytest.raises(refusal) as of_plan:
+        plan_preview(agent="ada", request=request, now=NOON)
+    assert of_task.value.facts() == of_plan.value.facts()
+    assert not Task.objects.exists()
+    return of_task.value
+
+
+@pytest.fixture
+def other_office(transactional_db, sandbox, settings):
+    """As `office`, with a model whose tokenizer is not public."""
+    supply("nvidia-1", model="model-1")
+    with gateway_on(sandbox, settings) as running:
+        settings.GATEWAY_URL = running.url
+        yield sandbox
+
+
+@pytest.mark.parametrize("budget", [100, 200, 400, 600])
+def test_a_budget_that_cannot_pay_one_call_is_refused_with_the_least(other_office, budget):
+    found = refused(BudgetTooSmall, "Say hello", budget=budget)
+    assert f"At least {found.needed:,} tokens are needed." in found.detail
+    assert budget < found.needed <= 800
+    task = run_until_done(submit("Say hello", budget=found.needed, max_retries=0))
+    assert task.status == "completed", SubTask.objects.get().error
+    assert_finalized(task)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["word " * 2_000, "数据分析报告" * 400, "\N{GRINNING FACE}" * 500],
+    ids=["Latin", "Chinese", "emoji"],
+)
+def test_a_long_prompt_needs_what_it_needs(other_office, text):
+    found = refused(BudgetTooSmall, text, budget=1_500)
+    task = run_until_done(submit(text, budget=found.needed, max_retries=0))
+    assert task.status == "completed"
+
+
+def test_four_hundred_dependents_are_refused_with_what_all_need(other_office):
+    dependents = [{"description": f"count {n}", "depends_on": ["1"]} for n in range(400)]
+    found = refused(BudgetTooSmall, "Say hello", *dependents, budget=162_000)
+    shares = planning.split(
+        planning.explicit_plan([{"description": "Say hello"}, *dependents]), total=found.needed
+    )
+    assert shares[0] >= 500
+
+
+def test_the_planning_of_a_model_needs_a_call_too(other_office):
+    request = {"description": "Say hello. " * 100, "planner": "model", "sub_tasks": ()}
+    with pytest.raises(BudgetTooSmall) as refusal:
+        services.submit(
+            agent="ada",
+            request=services.TaskRequest(name="plan", total_budget=3_000, **request),
+            now=NOON,
+        )
+    assert planning_share(refusal.value.needed) > planning_share(3_000)
+
+
+LIMITS = {
+    "agent": lambda: limit(Agent.objects.get(pk="ada"), 30_000),
+    "centre": lambda: limit(CostCentre.objects.get(pk="research"), 30_000, period="month"),
+    "centre above": lambda: limit(CostCentre.objects.get(pk="org"), 30_000, period="total"),
+    "USD": lambda: limit(CostCentre.objects.get(pk="org"), 1, unit="usd"),
+}
+
+
+@pytest.mark.parametrize("kind", LIMITS)
+def test_more_than_a_limit_can_ever_lend_is_refused(people, kind):
+    add_key("openai-1", provider="openai", per_day=None, rates=PAID)
+    LIMITS[kind]()
+    found = refused(BudgetTooLarge, "Say hello", budget=40_000_000)
+    assert "could never start" in found.detail
+    assert (found.sub_task, found.needed) == ("1", 40_000_000)
+
+
+def test_more_than_every_key_can_ever_lend_is_refused(people):
+    add_key("nvidia-1", per_day=50_000)
+    add_key("nvidia-2", per_day=70_000)
+    found = refused(BudgetTooLarge, "Say hello", budget=80_000)
+    assert (found.most, "the largest API key can lend 70,000" in found.detail) == (70_000, True)
+    assert submit_at_noon("Say hello", budget=60_000)
+
+
+def test_what_only_has_to_wait_is_not_refused(people):
+    add_key("nvidia-1", per_day=50_000)
+    first = submit_at_noon("Say hello", budget=45_000)
+    start_attempts()
+    second = submit_at_noon("Say hello", budget=45_000)
+    assert statuses(first) + statuses(second) == ["running", "waiting"]
+
+
+def test_a_large_budget_in_many_parts_is_lent_part_by_part(people):
+    add_key("nvidia-1", per_day=50_000)
+    task = submit_at_noon(*["part"] * 10, budget=400_000, max_concurrent=1)
+    assert [attempt.task_id for attempt in start_attempts()] == [task.pk]
+
+
+# --- More budget ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ada(people):
+    """ada, with a key."""
+    add_key("nvidia-1", per_day=10_000_000)
+
+
+def two(**changes):
+    return submit_at_noon(
+        {"id": "a", "description": "gather"},
+        {"id": "b", "description": "write", "depends_on": ["a"]},
+        **{"budget": 4_000, "max_retries": 0, **changes},
+    )
+
+
+def used_up(**changes):
+    """The second part fails because its share is used up."""
+    task = two(**changes)
+    finish_attempt(start_attempts()[0], used=150)
+    finish_attempt(start_attempts()[0], "budget_exhausted", used=100)
+    assert statuses(task) == ["succeeded", "failed"]
+    task.refresh_from_db()
+    return task
+
+
+@pytest.mark.parametrize("changes", [{}, {"retry_on_failure": False}])
+def test_a_retry_with_more_budget_gives_it_to_what_had_used_up_its_own(ada, changes):
+    task = used_up(**changes)
+    services.retry_failed(task_id=task.pk, additional_budget=20_000, actor=ACTOR, now=NOON)
+    (again,) = start_attempts()
+    assert again.tokens == 4_000 - 250 + 20_000
+
+
+def test_more_budget_reaches_what_waits_for_its_retry(ada):
+    task = two(max_retries=5)
+    finish_attempt(start_attempts()[0], used=150)
+    finish_attempt(start_attempts()[0], "budget_exhausted", used=100)
+    assert statuses(task) == ["succeeded", "waiting"]
+    services.raise_budget(task_id=task.pk, additional_budget=20_000, actor=ACTOR, now=NOON)
+    (again,) = start_attempts(NOON + timedelta(minutes=5))
+    assert again.tokens == 4_000 - 250 + 20_000
+
+
+def test_raising_the_budget_starts_what_had_used_it_up_while_others_run(ada):
+    task = submit_at_noon(
+        {"id": "a", "description": "gather"},
+        {"id": "b", "description": "write"},
+        {"id": "c", "description": "send", "depends_on": ["a"]},
+        budget=6_000,
+        max_retries=0,
+    )
+    first, other = start_attempts()
+    finish_attempt(first, "budget_exhausted", used=100)
+    assert statuses(task) == ["failed", "running", "failed"]
+    asked = {"additional_budget": 10_000, "idempotency_key": "more"}
+    for _ in range(2):
+        services.raise_budget(task_id=task.pk, actor=ACTOR, now=NOON, **asked)
+    task.refresh_from_db()
+    assert (task.budget, statuses(task)) == (16_000, ["waiting", "running", "blocked"])
+    (again,) = start_attempts()
+    assert again.tokens > 10_000
+    finish_attempt(again)
+    finish_attempt(other)
+    finish_attempt(start_attempts()[0])
+    task.refresh_from_db()
+    assert task.status == "completed"
+    assert_finalized(task)
+
+
+def test_more_budget_is_for_those_to_come_when_nothing_has_used_it_up(ada):
+    task = two()
+    services.raise_budget(task_id=task.pk, additional_budget=4_000, actor=ACTOR, now=NOON)
+    assert list(SubTask.objects.values_list("share", flat=True)) == [4_000, 4_000]
+    task.refresh_from_db()
+    assert task.budget == 8_000
+
+
+def test_a_task_that_ended_with_its_budget_used_up_goes_on(ada):
+    task = used_up()
+    services.raise_budget(task_id=task.pk, additional_budget=5_000, actor=ACTOR, now=NOON)
+    (again,) = start_attempts()
+    assert (again.sub_task.key, again.tokens) == ("b", 8_750)
+    finish_attempt(again, used=8_000)
+    task.refresh_from_db()
+    assert task.status == "completed"
+    assert_finalized(task)
+
+
+def test_a_cancelled_task_gets_no_more(ada):
+    task = two()
+    services.cancel(task_id=task.pk, actor=ACTOR, now=NOON)
+    services.raise_budget(task_id=task.pk, additional_budget=1_000, actor=ACTOR, now=NOON)
+    assert statuses(task) == ["cancelled", "cancelled"]
+
+
+def test_the_sandbox_says_hello(office):
+    assert run_until_done(submit(say("hello"))).status == "completed"

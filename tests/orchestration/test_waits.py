@@ -1,0 +1,212 @@
+"""Work that waits for a limit: without rows, without holding others back, and told by its name."""
+
+from datetime import timedelta
+
+import pytest
+
+from alerts.models import Alert
+from keys import services as keys
+from keys.models import Agent, CostCentre
+from keys.refusals import WrongValue
+from orchestration import services
+from orchestration.models import Attempt, SubTask, Task
+from orchestration.runners.base import Failed
+from tests.actors import ACTOR
+from tests.keys.builders import add_key, allocate, limit
+from tests.moments import NOON
+from tests.orchestration.work import (
+    assert_tasks_balance,
+    finish_attempt,
+    start_attempts,
+    statuses,
+    submit_at_noon,
+    task_request,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def ada(people):
+    """ada, with a key of much room."""
+    add_key("nvidia-1", per_day=100_000_000)
+
+
+def turns(number, *, begin=NOON, seconds=2, most=5):
+    """Turns of a worker with few places as it makes them: what cannot be lent ends at once."""
+    started = []
+    for turn in range(number):
+        now = begin + timedelta(seconds=turn * seconds)
+        for attempt in services.claim(worker="one", most=most, now=now):
+            try:
+                services.lend(attempt, now=now)
+            except Failed as failed:
+                outcome = {"retry_after": failed.retry_after, "says": failed.says}
+                finish_attempt(attempt, failed.kind, now=now, **outcome)
+            else:
+                started.append(attempt)
+        services.sweep(now=now)
+    return started
+
+
+def fill(kind, agent="ada"):
+    """A limit of this kind that lends 10,000 tokens at once, of which nothing is free now."""
+    subject = {
+        "centre": lambda: CostCentre.objects.get(pk="research"),
+        "centre above": lambda: CostCentre.objects.get(pk="org"),
+        "agent": lambda: Agent.objects.get(pk=agent),
+    }[kind]()
+    set_to = limit(subject, 10_000)
+    allocate(agent, 9_900)
+    return set_to
+
+
+@pytest.mark.parametrize("kind", ["centre", "centre above", "agent"])
+def test_many_parts_wait_with_a_few_rows(ada, kind):
+    fill(kind)
+    submit_at_noon(*[f"part {n}" for n in range(60)], budget=60_000, max_concurrent=60)
+    assert turns(12, most=20) == []
+    assert Attempt.objects.count() <= 3
+    assert SubTask.objects.filter(status="waiting").count() == 60
+    assert_tasks_balance()
+
+
+def test_keys_without_room_make_no_rows_either(people):
+    add_key("nvidia-1", per_day=50_000)
+    allocate("carol", 45_000)
+    submit_at_noon(*[f"part {n}" for n in range(30)], budget=600_000, max_concurrent=30)
+    turns(4)
+    before = Attempt.objects.count()
+    assert before <= 10
+    turns(8, begin=NOON + timedelta(minutes=5))
+    assert Attempt.objects.count() == before
+
+
+def test_what_waits_starts_when_there_is_room_again(ada):
+    fill("centre")
+    task = submit_at_noon("gather", "write", budget=2_000)
+    turns(3)
+    assert statuses(task) == ["waiting", "waiting"]
+    limit(CostCentre.objects.get(pk="research"), 50_000, now=NOON + timedelta(seconds=10))
+    assert len(turns(10, begin=NOON + timedelta(seconds=20), seconds=5)) == 2
+
+
+def test_a_team_without_budget_holds_no_other_back(ada):
+    fill("agent")
+    for _ in range(20):
+        submit_at_noon("wait", budget=1_000)
+    other = services.submit(agent="carol", request=task_request("go"), now=NOON)[0]
+    bobs = services.submit(agent="bob", request=task_request("go"), now=NOON)[0]
+    started = turns(2)
+    assert {attempt.task_id for attempt in started} == {other.pk, bobs.pk}
+
+
+def test_another_team_of_the_same_agent_is_not_held_back(ada):
+    keys.create_cost_centre("rich", parent="research", actor=ACTOR, now=NOON)
+    keys.create_cost_centre("poor", parent="research", actor=ACTOR, now=NOON)
+    limit(CostCentre.objects.get(pk="poor"), 10_000)
+    allocate("ada", 9_900, cost_centre="poor")
+    for _ in range(30):
+        submit_at_noon("wait", budget=1_000, cost_centre="poor")
+    task = submit_at_noon("go", cost_centre="rich")
+    assert [attempt.task_id for attempt in turns(3)] == [task.pk]
+
+
+def test_smaller_work_of_a_team_starts_where_larger_does_not_fit(ada):
+    limit(CostCentre.objects.get(pk="research"), 10_000)
+    allocate("ada", 8_000)
+    submit_at_noon(*["large"] * 5, budget=25_000, max_concurrent=10)
+    turns(2)
+    small = submit_at_noon("small", budget=1_000)
+    assert [attempt.task_id for attempt in turns(3, begin=NOON + timedelta(seconds=9))] == [
+        small.pk
+    ]
+
+
+def test_the_end_of_a_wait_names_the_limit_and_raises_an_alert(ada):
+    fill("centre")
+    task = submit_at_noon("gather", budget=5_000, timeout=120)
+    turns(40)
+    one = SubTask.objects.get(task=task)
+    assert (one.status, one.error_kind) == ("waiting", "no_capacity")
+    assert "centre:research tokens per day is 10,000" in one.error
+    waits = Alert.objects.get(kind="work_waits_for_limit")
+    assert "centre:research" in waits.detail
+    turns(30, begin=NOON + timedelta(seconds=90))
+    task.refresh_from_db()
+    one.refresh_from_db()
+    assert (task.status, one.error_kind) == ("failed", "task_timeout")
+    assert "centre:research tokens per day is 10,000" in one.error
+    assert "centre:research tokens per day is 10,000" in task.status_reason
+    ended = Alert.objects.get(kind="task_ended_by_limit")
+    assert (ended.facts["task"], ended.agent_id) == (task.pk, "ada")
+    waits.refresh_from_db()
+    assert waits.status == "resolved"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("budget_exhausted", "its share of the budget is used up"),
+        ("refused", "the provider or Butler refused the request"),
+        ("timeout", "the attempt exceeded its time limit"),
+    ],
+)
+def test_a_failed_task_says_which_part_failed_and_why(ada, kind, reason):
+    task = submit_at_noon(
+        {"id": "a", "description": "gather"},
+        {"id": "b", "description": "write"},
+        retry_on_failure=False,
+    )
+    first, second = start_attempts()
+    finish_attempt(first)
+    finish_attempt(second, kind, says="")
+    task.refresh_from_db()
+    assert task.status_reason == f"The sub-task b failed: {reason}."
+    told = Alert.objects.filter(kind="task_ended_by_limit").exists()
+    assert told == (kind == "budget_exhausted")
+
+
+def test_what_a_program_printed_is_in_no_reason_of_a_task(ada):
+    task = submit_at_noon("gather", retry_on_failure=False)
+    finish_attempt(start_attempts()[0], "failed", says="secret words of a prompt")
+    task.refresh_from_db()
+    assert task.status_reason == "The sub-task 1 failed: the sub-agent failed."
+
+
+def test_the_urgent_is_not_held_up_by_what_it_needs(ada):
+    submit_at_noon(
+        {"id": "l", "description": "low", "priority": "low"},
+        *[{"id": f"m{n}", "description": "medium"} for n in range(4)],
+        {"id": "c", "description": "urgent", "priority": "critical", "depends_on": ["l"]},
+        max_concurrent=1,
+    )
+    order = []
+    while started := start_attempts():
+        order.append(started[0].sub_task.key)
+        finish_attempt(started[0])
+    assert order == ["l", "c", "m0", "m1", "m2", "m3"]
+
+
+def test_tasks_of_an_agent_start_by_priority_and_hold_no_other_agent_back(ada, settings):
+    settings.AGENT_ATTEMPTS_MAX = 1_000
+    low = submit_at_noon("low", priority="low")
+    usual = submit_at_noon("medium")
+    urgent = submit_at_noon("urgent", "urgent", priority="critical")
+    other = services.submit(agent="carol", request=task_request("other"), now=NOON)[0]
+    claimed = [services.claim(worker="one", most=1, now=NOON)[0].task_id for _ in range(5)]
+    assert sorted(claimed[:2]) == sorted([urgent.pk, other.pk])
+    assert claimed[2:] == [urgent.pk, usual.pk, low.pk]
+
+
+def test_a_priority_that_is_none_is_refused():
+    with pytest.raises(WrongValue, match="priority must be one of"):
+        task_request("gather", priority="urgent").check()
+
+
+def test_the_only_one_is_not_alerted_when_it_waits_shortly(ada):
+    fill("centre")
+    submit_at_noon("gather", budget=5_000)
+    turns(3)
+    assert not Alert.objects.exists()
+    assert Task.objects.get().status == "active"
