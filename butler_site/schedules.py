@@ -72,6 +72,8 @@ JOBS = (
     Job("prediction.jobs.record_settled_work", 5),
     Job("prediction.jobs.learn_paces", 60, seconds_max=600),
     Job("prediction.jobs.watch_limits", 5),
+    Job("prediction.jobs.watch_calls", 5),
+    Job("prediction.jobs.watch_usage", 60),
     Job("prediction.jobs.train", 360, seconds_max=2 * prediction.TRAINING_SECONDS_MAX),
 )
 

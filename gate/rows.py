@@ -188,6 +188,8 @@ RULES: dict[str, Rows] = {
     "prediction.forecastmodel": everything,
     "prediction.settledwork": through("cost_centre"),
     "prediction.centreforecast": through("cost_centre"),
+    "prediction.anomaly": through("cost_centre"),
+    "prediction.expectedanomaly": through("cost_centre"),
     # No page lists them.
     "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.

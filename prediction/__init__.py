@@ -1,8 +1,9 @@
 """How many tokens will this need, and how long will they last?
 
 Verbs: `estimate` (the rule of words), `forecast`, `size_budget`, `record_settled_work`,
-`train_model`, `activate`, `learn_paces`, `watch_limits`. Invariant: a forecast is stored before its
-budget is lent, and is learned from what was settled before.
+`train_model`, `activate`, `learn_paces`, `watch_limits`, `watch_calls`, `watch_usage`,
+`expect_anomaly`. Invariant: a forecast is stored before its budget is lent, and is learned from
+what was settled before.
 
 Open: `run_rate`.
 """

@@ -27,6 +27,17 @@ def watch_limits() -> int:
     return services.watch_limits(now=timezone.now())
 
 
+def watch_calls() -> int:
+    """Every 5 minutes: loops, stuck sessions and retry storms; returns how many alerts were
+    raised."""
+    return services.watch_calls(now=timezone.now())
+
+
+def watch_usage() -> int:
+    """Every hour: spikes, slow creep and changed prices; returns how many alerts were raised."""
+    return services.watch_usage(now=timezone.now())
+
+
 def train() -> None:
     """Every 6 hours: learn a new version, in a process of its own, whose memory is free afterwards.
 

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from bench.prediction import censoring, drift, recordings, texts, waste, within_run
+from bench.prediction import anomalies, censoring, drift, recordings, texts, waste, within_run
 
 _SECTIONS = {
     "texts": texts.run,
@@ -13,6 +13,7 @@ _SECTIONS = {
     "censoring": censoring.run,
     "within-run": within_run.run,
     "waste": waste.run,
+    "anomalies": anomalies.run,
 }
 
 

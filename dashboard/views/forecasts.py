@@ -15,8 +15,10 @@ from dashboard import tables
 from dashboard.acts import opened_dialog, performed
 from dashboard.exports import exported
 from dashboard.forecasts.acts import FORECAST_ACTS
+from dashboard.forecasts.anomaly_acts import ANOMALY_ACTS
+from dashboard.forecasts.anomaly_tables import anomalies_table, expected_table
 from dashboard.forecasts.tables import groups_table, versions_table, work_table
-from prediction.models import ForecastModel
+from prediction.models import AnomalyFreeze, ForecastModel
 from prediction.queries.calibration import forecasted, outcome
 from prediction.queries.coverage import NEWEST, settled_forecasts
 
@@ -24,17 +26,21 @@ _VIEW = "prediction.view_forecastmodel"
 tables.register("forecast-versions", versions_table, permission=_VIEW)
 tables.register("forecast-groups", groups_table, permission=_VIEW)
 tables.register("forecast-work", work_table, permission=_VIEW)
+tables.register("anomalies", anomalies_table, permission="prediction.view_anomaly")
+tables.register("expected-anomalies", expected_table, permission="prediction.view_anomaly")
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_member_required
 @permission_required(_VIEW, raise_exception=True)
-@exported("forecast-versions", "forecast-groups", "forecast-work")
+@exported(
+    "forecast-versions", "forecast-groups", "forecast-work", "anomalies", "expected-anomalies"
+)
 def forecasts(request: HttpRequest) -> HttpResponse:
-    """GET /reports/forecasts: what is in use, how it did, versions; `act` opens a dialog. POST: do
-    what it asks."""
-    acts = [act for act in FORECAST_ACTS if act.is_for(request.user, None)]
+    """GET /reports/forecasts: what is in use, how it did, versions, anomalies; `act` opens a
+    dialog. POST: do what it asks."""
+    acts = [act for act in (*FORECAST_ACTS, *ANOMALY_ACTS) if act.is_for(request.user, None)]
     dialog = opened_dialog(request, acts, None)
     if request.method == "POST":
         if dialog is None:
@@ -54,6 +60,9 @@ def forecasts(request: HttpRequest) -> HttpResponse:
         ],
         "error": _percent(found.error),
         "censored": _percent(found.censored),
+        "anomalies": anomalies_table(request.user, request.GET, now),
+        "expected": expected_table(request.user, request.GET, now),
+        "freezing": AnomalyFreeze.objects.order_by("pk"),
         "groups": groups_table(request.user, request.GET, now),
         "versions": versions_table(request.user, request.GET, now),
         "work": work_table(request.user, request.GET, now),

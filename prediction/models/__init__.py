@@ -1,13 +1,18 @@
 """Tables of forecasts: texts as sketches, what was forecast, what came of it, what was learned,
 run rates."""
 
+from prediction.models.anomalies import Anomaly, AnomalyFreeze, AnomalyKind, ExpectedAnomaly
 from prediction.models.forecasts import CentreForecast, Forecast, Share, StoredSketch
 from prediction.models.run_rates import RunRate
 from prediction.models.settled_work import SettledWork
 from prediction.models.versions import ForecastModel, ForecastModelContent
 
 __all__ = [
+    "Anomaly",
+    "AnomalyFreeze",
+    "AnomalyKind",
     "CentreForecast",
+    "ExpectedAnomaly",
     "Forecast",
     "ForecastModel",
     "ForecastModelContent",

@@ -5,6 +5,11 @@ from prediction.estimate import Estimate, count_words, estimate
 from prediction.learning.rows import Group
 from prediction.services.activate import VersionNotReady, activate
 from prediction.services.centre_share import set_share
+from prediction.services.expect_anomaly import (
+    expect_anomaly,
+    set_anomaly_freeze,
+    tell_again,
+)
 from prediction.services.learn_paces import learn_paces
 from prediction.services.record_work import record_settled_work
 from prediction.services.text_budget import SizedBudget, record_forecast, size_budget
@@ -19,6 +24,7 @@ from prediction.services.text_check import (
     check_text,
 )
 from prediction.services.train_model import TRAINING_SECONDS_MAX, train_model
+from prediction.services.watch_anomalies import watch_calls, watch_usage
 from prediction.services.watch_limits import watch_limits
 from prediction.services.work_forecast import WorkForecast, forecast, forecasts, is_learned
 
@@ -40,14 +46,19 @@ __all__ = [
     "check_text",
     "count_words",
     "estimate",
+    "expect_anomaly",
     "forecast",
     "forecasts",
     "is_learned",
     "learn_paces",
     "record_forecast",
     "record_settled_work",
+    "set_anomaly_freeze",
     "set_share",
     "size_budget",
+    "tell_again",
     "train_model",
+    "watch_calls",
     "watch_limits",
+    "watch_usage",
 ]

@@ -43,6 +43,8 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
         "/reports/forecasts",
         "/reports/forecasts?act=use",
         "/reports/forecasts?act=share",
+        "/reports/forecasts?act=expect",
+        "/reports/forecasts?act=auto-freeze",
     ),
     "dashboard:exchange-rates": (
         "/treasury/rates",
