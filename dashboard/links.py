@@ -16,6 +16,7 @@ links.register(
         "budget": Page("dashboard:budget"),
         "cost_centres": Page("dashboard:cost-centres"),
         "agent_budget": Page("dashboard:agent-budget"),
+        "import_keys": Page("dashboard:import-keys"),
         "charge": Page("dashboard:charge"),
         "charges": Page(
             "dashboard:charges",

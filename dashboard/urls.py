@@ -21,6 +21,7 @@ from dashboard.views.exchange_rates import exchange_rates
 from dashboard.views.export_files import export_content, export_file
 from dashboard.views.focus import focus
 from dashboard.views.forecasts import forecasts
+from dashboard.views.import_keys import import_keys
 from dashboard.views.live import live
 from dashboard.views.me import me
 from dashboard.views.month_closes import month_close, month_closes
@@ -67,6 +68,7 @@ urlpatterns = [
     path("budgets/agents/<slug:slug>", budget, {"kind": "agent"}, name="agent-budget"),
     path("budget-requests/new", ask_budget, name="ask-budget"),
     path("keys", keys, name="keys"),
+    path("import-keys", import_keys, name="import-keys"),
     path("keys/<slug:slug>", key, name="key"),
     path("search", search, name="search"),
     path("spend", spend, name="spend"),

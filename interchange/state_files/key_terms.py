@@ -13,6 +13,7 @@ _NANO = Decimal("1e-9")
 def key_terms(entry: dict[str, Any]) -> keys.KeyTerms:
     """The terms of the API key of an entry, without its secret."""
     return keys.KeyTerms(
+        is_new_provider=True,
         provider=entry["provider"],
         model=storable(entry["model"]),
         priority=int(entry.get("priority", 0)),

@@ -1,7 +1,9 @@
 """Well-known providers: their names, base URLs and wire formats."""
 
+import difflib
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +11,22 @@ from typing import NamedTuple
 _FILE = Path(__file__).parent / "data" / "providers.json"
 # `openai-2` is a second account with `openai`.
 _ACCOUNT_NUMBER = re.compile(r"-\d{1,4}$")
+
+# Programs' variables name some providers otherwise.
+_PREFIXES = {
+    "xai": "x-ai",
+    "grok": "x-ai",
+    "gemini": "google",
+    "google-generative-ai": "google",
+    "claude": "anthropic",
+    "open-router": "openrouter",
+    "together-ai": "together",
+    "togetherai": "together",
+    "fireworks-ai": "fireworks",
+    "mistralai": "mistral",
+    "nim": "nvidia",
+    "nvidia-nim": "nvidia",
+}
 
 
 class WellKnown(NamedTuple):
@@ -28,6 +46,24 @@ def well_known(slug: str) -> WellKnown:
 def without_account(slug: str) -> str:
     """The provider's slug without the number of an account: `openai` for `openai-2`."""
     return _ACCOUNT_NUMBER.sub("", slug)
+
+
+def provider_of_variable(prefix: str) -> str | None:
+    """The provider that programs mean by a variable such as OPENAI_API_KEY, by its prefix; None if
+    it is not known."""
+    slug = prefix.lower().replace("_", "-")
+    slug = _PREFIXES.get(slug, slug)
+    return slug if slug in _all() else None
+
+
+def resembled(slug: str, others: Iterable[str] = ()) -> str | None:
+    """The provider that was perhaps meant by a slug that is none: one that is well known, or one of
+    `others`. None if `slug` is well known itself, or resembles none."""
+    name = without_account(slug)
+    if name in _all():
+        return None
+    close = difflib.get_close_matches(name, {*_all(), *others} - {slug}, n=1, cutoff=0.8)
+    return close[0] if close else None
 
 
 @cache

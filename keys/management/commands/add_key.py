@@ -59,6 +59,12 @@ class Command(BaseCommand):
         add = parser.add_argument
         add("slug", help="The name of the key, which cannot be changed later, such as nvidia-1.")
         add("--provider", required=True, help="The provider, which is added if it is new.")
+        add(
+            "--new-provider",
+            action="store_true",
+            dest="is_new_provider",
+            help="The provider is new, although its name resembles another.",
+        )
         add("--model", required=True, help="The provider's name of the model.")
         add(
             "--serves",
@@ -152,6 +158,7 @@ _OF_THE_KEY = (
     "requests_per_minute",
     "tokens_per_minute",
     "passed_fields",
+    "is_new_provider",
 )
 
 

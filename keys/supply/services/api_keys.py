@@ -16,7 +16,7 @@ from keys.models import ApiKey, Provider
 from keys.refusals import ApiKeyNotFound, WrongValue
 from keys.supply import pricing
 from keys.supply.base_urls import check_base_url
-from keys.supply.known_providers import well_known
+from keys.supply.known_providers import resembled, well_known
 from keys.supply.pricing import Rates
 from keys.supply.services import served_models
 from keys.supply.services.price_book import new_price, price_for
@@ -45,6 +45,8 @@ class KeyTerms:
     passed_fields: Sequence[str] = ()
     serves: tuple[str, ...] = ()
     served_rates: Mapping[str, Rates] = field(default_factory=dict)
+    # The provider is meant as it is written, even if it is new and resembles another.
+    is_new_provider: bool = False
 
 
 @sensitive_variables("secret")
@@ -60,8 +62,11 @@ def add_key(
 ) -> ApiKey:
     """Add an API key with its limits, and its provider if that is missing.
 
-    Without a secret (None) it is inactive until it has one. Refusals: AlreadyExists, WrongValue.
+    Without a secret (None) it is inactive until it has one. Refusals: AlreadyExists, WrongValue
+    (also for a new provider whose name resembles another, see `KeyTerms.is_new_provider`).
     """
+    if not terms.is_new_provider:
+        _refuse_misspelt(check_slug(terms.provider))
     provider, is_new = Provider.objects.get_or_create(
         slug=check_slug(terms.provider),
         defaults=well_known(terms.provider)._asdict(),
@@ -224,6 +229,16 @@ def set_price(slug: str, *, rates: Rates, actor: Actor, reason: str, now: dateti
         at=now,
     )
     return api_key
+
+
+def _refuse_misspelt(provider: str) -> None:
+    if Provider.objects.filter(pk=provider).exists():
+        return
+    if meant := resembled(provider, Provider.objects.values_list("pk", flat=True)):
+        raise WrongValue(
+            f"There is no provider {provider}. Did you mean {meant}? If it is a new one, say so.",
+            field="provider",
+        )
 
 
 @sensitive_variables("secret")

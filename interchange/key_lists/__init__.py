@@ -1,0 +1,1 @@
+"""Lists of API keys as people keep them: CSV, JSON and .env files."""

@@ -1,0 +1,229 @@
+"""One API key of a list: the names of its values, and what they mean."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from django.views.decorators.debug import sensitive_variables
+
+from keys import services as keys
+from keys.models import Period, Unit
+from keys.refusals import WrongValue
+from keys.supply.pricing import Rates
+
+# The column of each limit: unit and period.
+LIMITS = {
+    f"{unit}_in_total" if period == Period.TOTAL else f"{unit}_per_{period}": (unit, period)
+    for unit in Unit.values
+    for period in Period.values
+}
+COLUMNS = (
+    "key_id",
+    "provider",
+    "model",
+    "secret",
+    "serves",
+    "passed_fields",
+    "base_url",
+    "priority",
+    "sandbox",
+    "input_cost",
+    "output_cost",
+    "requests_per_minute",
+    "tokens_per_minute",
+    *LIMITS,
+    "zone",
+    "reset_hour",
+)
+# What people call these columns, too.
+_OTHER_NAMES = {
+    "id": "key_id",
+    "name": "key_id",
+    "slug": "key_id",
+    "alias": "key_id",
+    "key_name": "key_id",
+    "key": "secret",
+    "api_key": "secret",
+    "apikey": "secret",
+    "token": "secret",
+    "api_token": "secret",
+    "vendor": "provider",
+    "models": "serves",
+    "url": "base_url",
+    "endpoint": "base_url",
+    "api_base": "base_url",
+    "rpm": "requests_per_minute",
+    "tpm": "tokens_per_minute",
+    "timezone": "zone",
+    "time_zone": "zone",
+    "daily_tokens": "tokens_per_day",
+    "monthly_tokens": "tokens_per_month",
+    "daily_usd": "usd_per_day",
+    "monthly_usd": "usd_per_month",
+    "budget_usd": "usd_per_month",
+}
+# Columns for people, which say nothing to Butler.
+_NOTES = {"note", "notes", "comment", "comments", "description", "owner"}
+_TRUE, _FALSE = {"1", "true", "yes", "y", "on"}, {"", "0", "false", "no", "n", "off"}
+NO_LIMIT = "none"
+_COSTS = ("input_cost", "output_cost")
+# US dollars per 1,000 tokens; the dearest public price of 2026 is 0.6.
+_DEAREST = Decimal(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A key of the list: the `line` (or the number of the object) where it is, and its values by
+    column. What is wrong with the line itself is the `problem`."""
+
+    line: int
+    values: Mapping[str, str]
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewKey:
+    """A key as it is added; the `secret` is None if the list has none."""
+
+    key_id: str
+    terms: keys.KeyTerms
+    secret: str | None
+    limits: tuple[keys.Terms, ...]
+
+
+def column(name: str) -> str | None:
+    """The column that people mean by `name`; None for a note. Refusals: WrongValue."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+    if plain in _NOTES:
+        return None
+    found = plain if plain in COLUMNS else _OTHER_NAMES.get(plain)
+    if found is None:
+        close = difflib.get_close_matches(plain, [*COLUMNS, *_OTHER_NAMES], n=1)
+        hint = f" Did you mean {close[0]}?" if close else f" Columns are {', '.join(COLUMNS)}."
+        raise WrongValue(f"{name!r} is no column of a list of keys.{hint}", field="columns")
+    return found
+
+
+def model_by_provider(assignments: Iterable[str]) -> dict[str, str]:
+    """The models of `openai=gpt-4.1-mini`, by provider. Refusals: WrongValue."""
+    models = {}
+    for assignment in assignments:
+        provider, _, model = assignment.partition("=")
+        if not (provider and model):
+            raise WrongValue(f"{assignment!r} is not PROVIDER=MODEL.", field="models")
+        models[provider.lower()] = model
+    return models
+
+
+@sensitive_variables("secret", "values")
+def new_key(values: Mapping[str, str]) -> NewKey:
+    """The key of these values, checked as far as they alone can be. Refusals: WrongValue."""
+    secret = values.get("secret", "").strip() or None
+    for name in ("key_id", "provider", "model"):
+        if not values.get(name):
+            raise WrongValue(f"There is no {name}.", field=name)
+    return NewKey(
+        key_id=values["key_id"],
+        terms=keys.KeyTerms(
+            provider=values["provider"].lower(),
+            model=values["model"],
+            priority=_whole(values, "priority") or 0,
+            base_url=values.get("base_url", ""),
+            rates=_rates(values),
+            requests_per_minute=_count(values, "requests_per_minute"),
+            tokens_per_minute=_count(values, "tokens_per_minute"),
+            sandbox=_truth(values, "sandbox"),
+            serves=_words(values, "serves"),
+            passed_fields=_words(values, "passed_fields"),
+        ),
+        secret=secret,
+        limits=_limits(values),
+    )
+
+
+def _limits(values: Mapping[str, str]) -> tuple[keys.Terms, ...]:
+    given = {name: values[name] for name in LIMITS if values.get(name)}
+    if not given:
+        raise WrongValue(
+            "There is no limit. Say tokens_per_day, or another limit, or none.",
+            field="tokens_per_day",
+        )
+    reset_hour = _whole(values, "reset_hour") or 0
+    limits = []
+    for name, text in given.items():
+        if text.lower() == NO_LIMIT:
+            continue
+        unit, period = LIMITS[name]
+        terms = keys.Terms(
+            unit=unit,
+            period=period,
+            amount=_number(text, name),
+            zone=values.get("zone") or "UTC",
+            reset_hour=0 if period == Period.HOUR else reset_hour,
+        )
+        terms.check()
+        limits.append(terms)
+    return tuple(limits)
+
+
+def _rates(values: Mapping[str, str]) -> Rates | None:
+    costs = [values.get(name, "") for name in _COSTS]
+    if not any(costs):
+        return None
+    if not all(costs):
+        raise WrongValue("Give input_cost and output_cost, or neither.", field="input_cost")
+    per_1k = [_number(text, name) for text, name in zip(costs, _COSTS, strict=True)]
+    for cost, name in zip(per_1k, _COSTS, strict=True):
+        if cost > _DEAREST:
+            raise WrongValue(
+                f"{name} is {cost:f} US dollars per 1,000 tokens, above all known prices. Is it "
+                "the price of a million tokens? Divide it by 1,000.",
+                field=name,
+            )
+    try:
+        return Rates(input=per_1k[0], output=per_1k[1])
+    except ValueError as error:
+        raise WrongValue(str(error), field="input_cost") from None
+
+
+def _number(text: str, name: str) -> Decimal:
+    """The number in a text such as `1_000_000`, `1 000 000` or `$20`."""
+    try:
+        number = Decimal(re.sub(r"[\s_']", "", text.strip().removeprefix("$")))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise WrongValue(
+            f"{name} is no number: write 1000000 or 1_000_000, and a decimal point.", field=name
+        )
+    return number
+
+
+def _whole(values: Mapping[str, str], name: str) -> int | None:
+    text = values.get(name, "")
+    if not text:
+        return None
+    number = _number(text, name)
+    if number != number.to_integral_value():
+        raise WrongValue(f"{name} must be a whole number.", field=name)
+    return int(number)
+
+
+def _count(values: Mapping[str, str], name: str) -> int | None:
+    number = _whole(values, name)
+    if number is not None and number < 1:
+        raise WrongValue(f"{name} must be 1 or more.", field=name)
+    return number
+
+
+def _truth(values: Mapping[str, str], name: str) -> bool:
+    text = values.get(name, "").lower()
+    if text not in _TRUE | _FALSE:
+        raise WrongValue(f"Say yes or no as {name}.", field=name)
+    return text in _TRUE
+
+
+def _words(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(word for word in re.split(r"[\s;|,]+", values.get(name, "")) if word)
