@@ -48,6 +48,7 @@ JOBS = (
     Job("alerts.jobs.evaluate_rules", 5),
     Job("orchestration.jobs.maintain_tasks", 1),
     Job("orchestration.jobs.delete_old_texts", 60),
+    Job("orchestration.jobs.watch_forecasts", 1),
     Job("gate.jobs.watch_approvals", 1),
     Job("gate.jobs.watch_audit_chain", 1),
     Job("gate.jobs.keep_checkpoint", 60),

@@ -88,3 +88,29 @@ TASK_AT_SOFT_LIMIT = register(
         subject="task",
     )
 )
+PART_ABOVE_FORECAST = register(
+    AlertKind(
+        slug="part_above_forecast",
+        severity=Severity.WARNING,
+        meaning="A running part of a task has used more tokens than 90 of 100 such pieces of work "
+        "need. It goes on until its budget ends.",
+        remedy="Look at what the part does. Cancel the task on its page if that leads to nothing. "
+        "Butler resolves the alert when the attempt has ended.",
+        page="task",
+        subject="task",
+    )
+)
+PART_HOPELESS = register(
+    AlertKind(
+        slug="part_hopeless",
+        severity=Severity.CRITICAL,
+        meaning="A running part of a task will hardly be finished: it has used more than 99 of 100 "
+        "such pieces of work need, its calls go round in a loop, or its budget is nearly used and "
+        "was less than half of such work needs.",
+        remedy="Cancel the task on its page, or let it go on. Nothing stops by itself. Butler "
+        "resolves the alert when the attempt has ended.",
+        page="task",
+        subject="task",
+        continues=("part_above_forecast",),
+    )
+)

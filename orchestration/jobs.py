@@ -19,6 +19,12 @@ def delete_old_texts() -> int:
     return services.delete_old_texts(now=timezone.now())
 
 
+def watch_forecasts() -> int:
+    """Every minute: running parts that have left their forecast; returns how many alerts were
+    raised."""
+    return services.watch_forecasts(now=timezone.now())
+
+
 def maintain_tasks() -> None:
     """Every minute: enforce time limits, clean up after crashed workers, and compare the clocks of
     this host and of the database.

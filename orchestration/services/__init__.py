@@ -21,6 +21,7 @@ from orchestration.services.task_request import TaskRequest
 from orchestration.services.texts import delete_old_texts, look_at_texts
 from orchestration.services.time_limits import sweep
 from orchestration.services.wakeup import wake
+from orchestration.services.watch_forecasts import watch_forecasts
 
 __all__ = [
     "AttemptOutcome",
@@ -58,4 +59,5 @@ __all__ = [
     "take_over",
     "tell_of_skew",
     "wake",
+    "watch_forecasts",
 ]
