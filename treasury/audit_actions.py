@@ -11,6 +11,7 @@ class Action(StrEnum):
 
     ACCOUNT_OPEN = "account.open"
     PERIOD_CLOSE = "period.close"
+    FEE_RECORD = "fee.record"
     FUNDING_RECORD = "funding.record"
     PAYEE_ADD = "payee.add"
     PAYEE_RETIRE = "payee.retire"

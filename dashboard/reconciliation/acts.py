@@ -127,6 +127,15 @@ def _adjust(row: Difference, asked: dict[str, Any], actor: Actor, now: datetime)
     return f"Charge {outcome.charge_id} counts for what the provider bills."
 
 
+def _book_fee(row: Difference, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.book_difference_as_fee(row.pk, reason=asked["reason"], actor=actor, now=now)
+    return "The fee is booked and matched with the line."
+
+
+def _can_be_a_fee(row: Difference) -> bool:
+    return bool(row.line_id) and row.own_transfer_id is None and row.theirs < 0
+
+
 def _is_open(row: Difference) -> bool:
     return row.status == DifferenceStatus.OPEN
 
@@ -188,6 +197,16 @@ DIFFERENCE_ACTS = [
         form=ActForm,
         applies=lambda row: _is_open(row) and _can_be_adjusted(row),
         perform=_adjust,
+    ),
+    Act(
+        name="fee",
+        button="Book as a fee",
+        about="The rail took it as a fee: a transfer from its account to its fees, of the day of "
+        "the line, which is matched with it.",
+        permission=_RECONCILE,
+        form=ActForm,
+        applies=lambda row: _is_open(row) and _can_be_a_fee(row),
+        perform=_book_fee,
     ),
     Act(
         name="accept",

@@ -127,6 +127,19 @@ class FundingForm(NoQuestions):
     key = forms.UUIDField(initial=uuid4, widget=forms.HiddenInput)
 
 
+class FeeForm(NoQuestions):
+    """Asks what the rail took."""
+
+    amount = forms.DecimalField(
+        max_digits=30, decimal_places=9, help_text="What the rail took besides the purchase."
+    )
+    reference = forms.CharField(
+        max_length=200, help_text="How the rail names the fee, such as a statement's line."
+    )
+    # Sent twice, it is recorded once.
+    key = forms.UUIDField(initial=uuid4, widget=forms.HiddenInput)
+
+
 class ExchangeForm(NoQuestions):
     """Asks what was exchanged, of a rail in one currency for one in another."""
 
@@ -275,6 +288,12 @@ def _deny(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime
     return f"Purchase {purchase.pk} was not paid: its money is free again."
 
 
+def _fee(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    amount: Decimal = asked.pop("amount")
+    recorded = treasury.record_fee(purchase.pk, amount, actor=actor, now=now, **asked)
+    return f"The fee is recorded as transfer {recorded.pk}."
+
+
 def _cancel(purchase: Purchase, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
     treasury.cancel_purchase(purchase.pk, reason=asked["reason"], actor=actor, now=now)
     return f"Purchase {purchase.pk} is cancelled."
@@ -409,6 +428,18 @@ PURCHASE_ACTS = [
         form=ReceiptFileForm,
         applies=lambda purchase: purchase.reserved_at is not None,
         perform=_add_receipt,
+    ),
+    Act(
+        name="fee",
+        button="Record a fee",
+        about="The rail took a fee for this purchase and did not tell it. This moves no money: it "
+        "says what has left the rail, to the account of its fees.",
+        permission=_PROPOSE,
+        form=FeeForm,
+        applies=lambda purchase: (
+            purchase.settled_at is not None and purchase.pending_id is not None
+        ),
+        perform=_fee,
     ),
     Act(
         name="cancel",

@@ -38,7 +38,7 @@ from treasury.models import (
     PurchaseReceipt,
     PurchaseStatus,
 )
-from treasury.queries import credits, dry_run, effective_credit, runway
+from treasury.queries import credits, dry_run, effective_credit, purchase_fees, runway
 from treasury.queries.balances_of_credit import Told, told_balances, whole_credits
 from treasury.queries.consumption import with_provider_paces
 from treasury.queries.credit import Runway
@@ -136,7 +136,7 @@ def account(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("treasury.view_purchase", raise_exception=True)
 def purchase(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /treasury/purchases/7: its timeline; `act` opens a dialog. POST: do what it asks."""
-    rows = visible_to(request.user, Purchase.objects.select_related("payee", "policy"))
+    rows = visible_to(request.user, Purchase.objects.select_related("payee", "policy", "pending"))
     found = get_object_or_404(rows, pk=pk)
     acts, dialog, done = _act(request, PURCHASE_ACTS, found, links.url("purchase", pk))
     if done:
@@ -145,6 +145,7 @@ def purchase(request: HttpRequest, pk: int) -> HttpResponse:
         "purchase": found,
         "acts": acts,
         "dialog": dialog,
+        "fees": purchase_fees(found),
         "steps": found.steps.order_by("-pk"),
         "attempts": found.attempts.order_by("-number")[:20],
         "receipts": found.receipts.defer("content"),

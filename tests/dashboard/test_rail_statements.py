@@ -1,6 +1,7 @@
 """The pages of statements of rails: import, match, look; who may do that."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -113,3 +114,14 @@ def test_a_consumption_of_another_program_has_no_link(people):
     account = Account.objects.get(name="expense:research")
     shown = page(signed_in("fay", role="finance"), f"/treasury/accounts/{account.pk}")
     assert "consumption" in shown and "/charges?" not in shown
+
+
+def test_a_line_is_booked_as_a_fee(bank):
+    fay = signed_in("fay", role="finance")
+    upload(fay, f"day,amount,balance,kind\n{TODAY},-0.88,99.12,fee\n")
+    found = Difference.objects.get()
+    address = f"/treasury/reconciliation/{found.pk}"
+    assert "Book as a fee" in page(fay, address)
+    assert fay.post(f"{address}?act=fee", {"reason": "their price list"}).status_code == 302
+    assert "booked as a fee" in page(fay, address) and "Book as a fee" not in page(fay, address)
+    assert Account.objects.get(name="fees:bank").balance == Decimal("0.88")

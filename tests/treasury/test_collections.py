@@ -266,3 +266,15 @@ def test_the_database_keeps_what_was_collected(stripe, columns):
     collect()
     with pytest.raises(DatabaseError), transaction.atomic():
         Collection.objects.update(**columns)
+
+
+def test_a_fee_that_the_vendor_tells_is_booked_with_what_came(stripe):
+    card("pm_card_pending")
+    collection = collect()
+    answer = Answer(outcome=Outcome.SETTLED, vendor_id=collection.vendor_id, fee=Decimal("0.66"))
+    for _ in range(2):
+        treasury.apply_collection_answer(collection.pk, answer, now=NOON)
+    assert on_rail() == Decimal("11.64")
+    fee = Transfer.objects.get(kind="fee")
+    collection.refresh_from_db()
+    assert fee.debit.name == "play-fees:stripe" and fee.journal == collection.transfer.journal

@@ -12,6 +12,7 @@ from treasury.queries.pages import (
     purchase_page,
     transfer_page,
 )
+from treasury.queries.purchases import purchase_fees
 from treasury.queries.rail_events import due_collections, events_to_read
 from treasury.queries.rail_statements import (
     has_rail_statements,
@@ -44,6 +45,7 @@ __all__ = [
     "ledger_check",
     "open_differences",
     "open_rail_differences",
+    "purchase_fees",
     "purchase_page",
     "rail_kind",
     "rail_kinds",

@@ -4,9 +4,17 @@ from datetime import datetime
 
 from django.db.models import Case, Q, Value, When
 
-from treasury.models import Purchase, PurchaseStatus
+from treasury.models import Purchase, PurchaseStatus, Transfer, TransferKind
 
 _AT_ONCE = 50
+
+
+def purchase_fees(purchase: Purchase) -> list[Transfer]:
+    """What the rail took for the purchase."""
+    if purchase.pending is None:
+        return []
+    fees = Transfer.objects.filter(journal=purchase.pending.journal, kind=TransferKind.FEE)
+    return list(fees.order_by("pk"))
 
 
 def due_purchases(*, now: datetime) -> list[int]:

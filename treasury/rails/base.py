@@ -59,7 +59,8 @@ class Answer:
     `code` and `message` are the rail's own words. `is_credited`: the payee shows the money as
     credit. `is_reversed`: a payment that was settled has come back. `action_url`: where the payer
     confirms it. `is_approved`: the payer has agreed, and the rail waits until it is captured.
-    `settled_id`: what a refund of it names, if that is another id.
+    `settled_id`: what a refund of it names, if that is another id. `fee`: what the rail took for it
+    besides, in the currency of the rail; None: it does not tell.
     """
 
     outcome: Outcome
@@ -72,6 +73,7 @@ class Answer:
     action_url: str = ""
     is_approved: bool = False
     settled_id: str = ""
+    fee: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from treasury.services.decide_purchase import cancel_purchase, confirm_purchase,
 from treasury.services.exchange import ExchangeTerms, record_exchange
 from treasury.services.exchange_rates import ImportedRates, import_rates, record_rate
 from treasury.services.expiring_credit import expire_credit, record_expiring_credit
+from treasury.services.fees import book_difference_as_fee, record_fee
 from treasury.services.fill_rail import fill_rail
 from treasury.services.import_rail_statement import RailStatementFile, import_rail_statement
 from treasury.services.import_report import ReportFile, import_report
@@ -88,6 +89,7 @@ __all__ = [
     "ask_balance",
     "ask_cap",
     "begin_pending",
+    "book_difference_as_fee",
     "buy_credit",
     "cancel_purchase",
     "change_rail_settings",
@@ -122,6 +124,7 @@ __all__ = [
     "reconcile",
     "record_exchange",
     "record_expiring_credit",
+    "record_fee",
     "record_funding",
     "record_rate",
     "record_reload",

@@ -17,6 +17,7 @@ from treasury.models import (
     TransferKind,
 )
 from treasury.rails.base import Answer, Outcome
+from treasury.services.fees import book_told_fee
 from treasury.services.pending import post_pending, void_pending
 from treasury.services.purchase_steps import (
     BUYER,
@@ -124,10 +125,26 @@ def _settled(news: _News) -> None:
     elif purchase.status in ENDS and purchase.body:
         _contradict(news, f"The purchase was {purchase.status}, but the rail says it was paid.")
         return
+    _book_fee(news)
     if answer.is_credited and purchase.status == _Status.SETTLED and not purchase.reversed_at:
         credit(purchase, actor=news.actor, now=news.now)
     if answer.is_reversed and purchase.settled_at and not purchase.reversed_at:
         _reverse(news)
+
+
+def _book_fee(news: _News) -> None:
+    """What the rail took besides, by the first answer that tells it."""
+    purchase = news.purchase
+    if purchase.settled_at:
+        book_told_fee(
+            purchase.payee.rail_account,
+            news.answer.fee,
+            journal=_journal(purchase),
+            reference=purchase.vendor_id,
+            key=f"{purchase.address} fee",
+            actor=news.actor,
+            now=news.now,
+        )
 
 
 def settle(purchase: Purchase, *, note: str, actor: Actor, now: datetime) -> None:

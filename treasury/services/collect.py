@@ -18,6 +18,7 @@ from treasury.rail_list import collecting_rail, collecting_rail_to_read
 from treasury.rails.base import Answer, CollectingRail, Order, Outcome
 from treasury.refusals import RailOff, WrongRail
 from treasury.services.accounts import AccountTerms, open_account
+from treasury.services.fees import book_told_fee
 from treasury.services.rail_health import note_answer
 from treasury.services.record_funding import funding_account
 from treasury.services.transfer import Entry, transfer
@@ -224,6 +225,15 @@ def _settle(collection: Collection, answer: Answer, *, now: datetime) -> None:
     )
     (collection.transfer,) = transfer([entry], actor=COLLECTOR, now=now)
     collection.settled_at, collection.settled_id = now, answer.settled_id
+    book_told_fee(
+        collection.transfer.debit,
+        answer.fee,
+        journal=collection.transfer.journal,
+        reference=entry.reference,
+        key=f"{collection.address} fee",
+        actor=COLLECTOR,
+        now=now,
+    )
 
 
 def _reverse(collection: Collection, *, now: datetime) -> None:

@@ -30,9 +30,18 @@ def answer_of_payment(reply: Reply) -> Answer:
             amount=Decimal(payment["amount"]["amount"]),
             code=text(payment.get("errorCode")) or text(payment["status"]),
             is_reversed=is_returned,
+            fee=_fee(payment.get("fees"), payment["amount"].get("currency")),
         )
     except (KeyError, TypeError, AttributeError, ArithmeticError):
         return Answer(outcome=Outcome.UNKNOWN, code="answer_not_understood")
+
+
+def _fee(fees: Any, currency: Any) -> Decimal | None:
+    """What Circle took: a transfer has a list of fees, and a payout has one. Those in another
+    currency are not of the same account."""
+    listed = fees if isinstance(fees, list) else [fees] if isinstance(fees, dict) else []
+    own = [Decimal(each["amount"]) for each in listed if each.get("currency") == currency]
+    return sum(own, Decimal(0)) if own else None
 
 
 def answer_of_error(reply: Reply) -> Answer:

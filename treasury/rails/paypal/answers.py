@@ -113,7 +113,15 @@ def _answer_of_capture(order_id: str, capture: JSON) -> Answer:
         amount=_amount(capture.get("amount")),
         code=(why or capture["status"]).lower(),
         is_reversed=capture["status"] == "REFUNDED",
+        fee=_fee(capture),
     )
+
+
+def _fee(capture: JSON) -> Decimal | None:
+    """What PayPal kept of the capture, which it tells once it is complete."""
+    fee = (capture.get("seller_receivable_breakdown") or {}).get("paypal_fee")
+    is_own = fee and fee.get("currency_code") == (capture.get("amount") or {}).get("currency_code")
+    return _amount(fee) if is_own else None
 
 
 def _amount(money: Any) -> Decimal | None:
