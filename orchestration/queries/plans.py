@@ -55,7 +55,8 @@ class PartPreview(NamedTuple):
 class PlanPreview(NamedTuple):
     """The plan of a task that is not submitted; `reserve`: tokens of its budget for retries.
 
-    `note`: what the keyword planner says about the description, or empty.
+    `note`: what the keyword planner says about the description, and a warning about a share that
+    may be too small for its prompt; or empty.
     """
 
     request: TaskRequest
@@ -114,14 +115,15 @@ def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPrev
     wanted = allocation_requests(request, planned.parts, planned.shares, agent=agent)
     different = list(dict.fromkeys(wanted))[:ALLOCATION_REQUESTS_MAX]
     found = previews(agent=agent, requests=different, now=now)
-    check_with(found, wanted, request, planned.parts, planned.shares, now=now)
+    warning = check_with(found, wanted, request, planned.parts, planned.shares, now=now)
+    note = " ".join(filter(None, (planned.note, warning)))
     parts = [
         _part(part, share, found.get(allocation_request), planned.forecasts.get(part.key))
         for part, share, allocation_request in zip(
             planned.parts, planned.shares, wanted, strict=True
         )
     ]
-    return PlanPreview(request, parts, reserve_of(request), planned.note)
+    return PlanPreview(request, parts, reserve_of(request), note)
 
 
 def _part(

@@ -76,22 +76,47 @@ def check_with(
     shares: list[int],
     *,
     now: datetime,
-) -> None:
+) -> str:
     """Refuse a budget of which a share can never be lent, or cannot pay for the call of a part that
-    depends on no other. Refusals: BudgetTooLarge, BudgetTooSmall."""
+    depends on no other. Refusals: BudgetTooLarge, BudgetTooSmall.
+
+    Returns a warning about a part that depends on others and needs more than its share, which it
+    may get of what they leave; or an empty string.
+    """
     _check_lendable(found, wanted, request, parts, now=now)
     calls = _calls(request, parts, [found.get(each) for each in wanted])
-    by_room = sorted(calls, key=lambda n: shares[n] - len(parts[n].description))
-    tight = {number: calls[number] for number in by_room[:_LOOKED_AT_MAX]}
-    if all(_need(request, parts, shares, n, call) <= shares[n] for n, call in tight.items()):
-        return
-    least = _least_budget(request, parts, shares, tight)
+    first = _tightest(
+        {n: each for n, each in calls.items() if not parts[n].depends_on}, parts, shares
+    )
+    if all(_need(request, parts, shares, n, call) <= shares[n] for n, call in first.items()):
+        return _warning(request, parts, shares, _tightest(calls, parts, shares))
+    least = _least_budget(request, parts, shares, first)
     raise BudgetTooSmall(
         f"With a budget of {request.total_budget:,} tokens, a sub-task could not pay for its call. "
         f"At least {least:,} tokens are needed.",
         needed=least,
         budget=request.total_budget,
     )
+
+
+def _tightest(
+    calls: dict[int, "_CallTerms"], parts: list[Part], shares: list[int]
+) -> dict[int, "_CallTerms"]:
+    """Those with the fewest tokens beside their own words."""
+    by_room = sorted(calls, key=lambda n: shares[n] - len(parts[n].description))
+    return {number: calls[number] for number in by_room[:_LOOKED_AT_MAX]}
+
+
+def _warning(
+    request: TaskRequest, parts: list[Part], shares: list[int], tight: dict[int, "_CallTerms"]
+) -> str:
+    for number, call in tight.items():
+        if (need := _need(request, parts, shares, number, call)) > shares[number]:
+            return (
+                f"The prompt of the sub-task {parts[number].key} alone may need {need:,} tokens; "
+                f"its share is {shares[number]:,}. It needs what others leave of theirs."
+            )
+    return ""
 
 
 def _check_lendable(
@@ -102,10 +127,11 @@ def _check_lendable(
     *,
     now: datetime,
 ) -> None:
+    reasons = {
+        asked: never_lendable(asked, preview.refusal, now=now) for asked, preview in found.items()
+    }
     for part, asked in zip(parts, wanted, strict=True):
-        preview = found.get(asked)
-        never = preview and never_lendable(asked, preview.refusal, now=now)
-        if never:
+        if never := reasons.get(asked):
             raise BudgetTooLarge(
                 f"The sub-task {part.key} would be lent {asked.tokens:,} tokens at once, and "
                 f"{never.limit}, so it could never start. Use a smaller budget or more sub-tasks.",
@@ -128,7 +154,7 @@ class _CallTerms(NamedTuple):
 def _calls(
     request: TaskRequest, parts: list[Part], found: list[Preview | None]
 ) -> dict[int, _CallTerms]:
-    """The calls of the parts that depend on no other, by their numbers; two queries for each key.
+    """The calls of the parts by their numbers; two queries for each key.
 
     Only those that one call carries out, on a key that is known.
     """
@@ -136,8 +162,7 @@ def _calls(
     return {
         number: terms(preview.key_id, preview.model)
         for number, (part, preview) in enumerate(zip(parts, found, strict=True))
-        if not part.depends_on
-        and (part.runner or request.runner) == _MODEL
+        if (part.runner or request.runner) == _MODEL
         and preview is not None
         and preview.refusal is None
     }

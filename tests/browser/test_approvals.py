@@ -26,7 +26,7 @@ def waiting(people):
     ApprovalPolicy.objects.update_or_create(kind="limit", defaults={"in_force_since": now})
     terms = keys.Terms(unit="tokens", period="day", amount=6_000)
     parts = ({"description": "Publish", "needs_approval": True},)
-    request = tasks.TaskRequest(total_budget=50_000, sub_tasks=parts, name="Launch")
+    request = tasks.TaskRequest(total_budget=1_000, sub_tasks=parts, name="Launch")
     task, _ = tasks.submit(agent="ada", request=request, now=now)
     approval = keys.propose_limit(ada, terms=terms, reason="more work", actor=OLGA, now=now)
     return approval, task.sub_tasks.get()

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from keys.models import Agent, CostCentre
 from orchestration import planning, services
@@ -78,6 +79,15 @@ def test_four_hundred_dependents_are_refused_with_what_all_need(other_office):
         planning.explicit_plan([{"description": "Say hello"}, *dependents]), total=found.needed
     )
     assert shares[0] >= 500
+
+
+def test_a_plan_warns_of_a_share_that_its_prompt_may_exceed(other_office):
+    long = {"description": "x" * 11_000, "depends_on": ["1"], "estimated_tokens": 2_700}
+    request = task_request(
+        {"description": "Say hello", "estimated_tokens": 2_700}, long, budget=9_000
+    )
+    found = plan_preview(agent="ada", request=request, now=timezone.now())
+    assert "The prompt of the sub-task 2 alone may need 12,635 tokens" in found.note
 
 
 def test_the_planning_of_a_model_needs_a_call_too(other_office):
