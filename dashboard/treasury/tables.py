@@ -26,6 +26,8 @@ from treasury.models import (
 from treasury.models.amounts import ZERO
 
 _MOST = 10_000
+# Columns of money are in it; other currencies are texts, and in no sum.
+USD = "USD"
 _ACCOUNT_COLUMNS = (
     Column("account", "Account", "link"),
     Column("kind", "Kind"),
@@ -33,6 +35,7 @@ _ACCOUNT_COLUMNS = (
     Column("balance", "Balance", "money", "USD"),
     Column("available", "Available", "money", "USD"),
     Column("pending", "Set aside", "money", "USD", total=True),
+    Column("other", "Balance in its currency", sortable=False),
     Column("money", "Money", "status"),
 )
 _PURCHASE_COLUMNS = (
@@ -55,6 +58,10 @@ _TRANSFER_COLUMNS = (
     Column("reference", "Reference", "link", sortable=False),
     Column("at", "Recorded", "moment", sortable=False),
 )
+_OTHER_COLUMNS = tuple(
+    Column(each.name, each.label, sortable=False) if each.kind == "money" else each
+    for each in _TRANSFER_COLUMNS
+)
 _READINGS = 20
 _READING_COLUMNS = (
     Column("at", "Asked", "moment", sortable=False),
@@ -72,18 +79,7 @@ _READING_COLUMNS = (
 def accounts_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
     """Every account with its balance; play money is marked."""
     play = play_accounts()
-    rows: list[Row] = [
-        {
-            "account": Cell(each.name, links.url("account", each.pk)),
-            "kind": each.kind.replace("_", " "),
-            "currency": each.currency,
-            "balance": each.balance,
-            "available": each.available,
-            "pending": each.balance - each.available,
-            "money": "play money" if each.pk in play else "",
-        }
-        for each in visible_to(user, Account.objects.all())
-    ]
+    rows = [_account_row(each, play) for each in visible_to(user, Account.objects.all())]
     return tables.paged(
         Table(
             name="treasury-accounts",
@@ -91,11 +87,29 @@ def accounts_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
             columns=_ACCOUNT_COLUMNS,
             rows=rows,
             sort="account",
-            totals={"pending": sum((tables.value(row, "pending") for row in rows), ZERO)},
+            totals={"pending": sum((tables.value(row, "pending") or ZERO for row in rows), ZERO)},
             empty="No account was opened yet: the first payee opens those of its provider.",
         ),
         query,
     )
+
+
+def _account_row(each: Account, play: set[int]) -> Row:
+    is_usd = each.currency == USD
+    return {
+        "account": Cell(each.name, links.url("account", each.pk)),
+        "kind": each.kind.replace("_", " "),
+        "currency": each.currency,
+        "balance": each.balance if is_usd else None,
+        "available": each.available if is_usd else None,
+        "pending": each.balance - each.available if is_usd else None,
+        "other": "" if is_usd else _in_currency(each.balance, each),
+        "money": "play money" if each.pk in play else "",
+    }
+
+
+def _in_currency(amount: Decimal, account: Account) -> str:
+    return f"{amount:,.2f} {account.currency}"
 
 
 def play_accounts() -> set[int]:
@@ -165,7 +179,7 @@ def transfers_table(account: Account, query: Mapping[str, str]) -> Table:
     return Table(
         name="account-transfers",
         title=f"Transfers of {account}",
-        columns=_TRANSFER_COLUMNS,
+        columns=_TRANSFER_COLUMNS if account.currency == USD else _OTHER_COLUMNS,
         rows=rows,
         count=min(count, _MOST),
         is_capped=count > _MOST,
@@ -191,13 +205,14 @@ def _signed(account: Account, each: Transfer) -> Decimal:
 
 def _transfer_row(account: Account, each: Transfer, balance: Decimal) -> Row:
     other = each.credit if each.debit_id == account.pk else each.debit
+    amount = _signed(account, each)
     return {
         "transfer": each.pk,
         "day": each.effective_on.isoformat(),
         "kind": each.kind,
         "other": Cell(other.name, links.url("account", other.pk)),
-        "amount": _signed(account, each),
-        "balance": balance,
+        "amount": amount if account.currency == USD else _in_currency(amount, account),
+        "balance": balance if account.currency == USD else _in_currency(balance, account),
         "reference": _reference(each),
         "at": each.created_at,
     }

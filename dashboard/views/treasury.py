@@ -23,6 +23,7 @@ from dashboard.treasury.acts import ACCOUNT_ACTS, OFFICE_ACTS, POLICY_ACTS, PURC
 from dashboard.treasury.balance_acts import CREDIT_ACTS
 from dashboard.treasury.credit_page import credit_of_account
 from dashboard.treasury.tables import (
+    USD,
     accounts_table,
     play_accounts,
     purchases_table,
@@ -125,6 +126,7 @@ def account(request: HttpRequest, pk: int) -> HttpResponse:
         "acts": acts,
         "dialog": dialog,
         "is_play_money": found.pk in play_accounts(),
+        "is_usd": found.currency == USD,
         "table": transfers_table(found, request.GET),
     }
     return render(request, "dashboard/treasury/account.html", context)

@@ -69,7 +69,12 @@ def test_an_exchange_is_recorded_on_the_page_of_the_account(people):
     assert fay.post(address, asked).status_code == 302
     assert Transfer.objects.filter(kind="exchange").count() == 2
     euro = Account.objects.get(name="rail:euro")
-    assert "FX-1 at 1 USD = 0.9 EUR on 2026-03-09" in page(fay, f"/treasury/accounts/{euro.pk}")
+    shown = page(fay, f"/treasury/accounts/{euro.pk}")
+    assert "FX-1 at 1 USD = 0.9 EUR on 2026-03-09" in shown
+    # What is no dollar is not shown as one, and is in no sum of dollars.
+    assert "90.00 EUR" in shown and "$90.00" not in shown
+    shown = page(fay, "/treasury")
+    assert "90.00 EUR" in shown and "$90.00" not in shown
 
 
 def test_the_currency_shown_takes_a_recorded_rate(people):

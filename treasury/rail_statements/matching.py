@@ -191,10 +191,10 @@ class _State:
         self, line: LineSide, by: "_Groups", *, names: Iterable[str], days: int, rule: str
     ) -> None:
         """Match the line with the nearest transfer of its amount under one of the names."""
-        for apart in range(days + 1):
+        named = [by[name, line.amount] for name in names if (name, line.amount) in by]
+        for apart in range(days + 1 if named else 0):
             for day in {line.day - timedelta(days=apart), line.day + timedelta(days=apart)}:
-                for name in names:
-                    group = by.get((name, line.amount, day), deque())
+                for group in (each[day] for each in named if day in each):
                     while group and group[0].id not in self.own:
                         group.popleft()
                     if group:
@@ -226,14 +226,16 @@ class _State:
         return Unmatched(kind, line.day, ZERO, line.amount, evidence, line_id=line.id)
 
 
-_Groups = Mapping[tuple[str, Decimal, date], deque[OwnSide]]
+# By name and amount, then by day.
+_Groups = Mapping[tuple[str, Decimal], Mapping[date, deque[OwnSide]]]
 
 
 def _grouped(rows: Iterable[tuple[str, OwnSide]]) -> _Groups:
-    found: dict[tuple[str, Decimal, date], deque[OwnSide]] = defaultdict(deque)
+    found: dict[tuple[str, Decimal], dict[date, deque[OwnSide]]] = {}
     for name, each in rows:
-        found[name, each.amount, each.day].append(each)
-    return dict(found)
+        days = found.setdefault((name, each.amount), {})
+        days.setdefault(each.day, deque()).append(each)
+    return found
 
 
 def _listed(rows: Iterable[tuple[str, _T]]) -> dict[str, list[_T]]:
