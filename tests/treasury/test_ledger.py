@@ -341,4 +341,4 @@ def test_what_a_superuser_changes_is_found(statement, check):
 
 def test_the_command_says_that_the_ledger_balances(capsys):
     call_command("check_ledger")
-    assert "The ledger balances: 16 checks." in capsys.readouterr().out
+    assert "The ledger balances: 18 checks." in capsys.readouterr().out

@@ -252,6 +252,34 @@ CHECKS = [
             OR y.method <> 'rail' AND p.body <> ''
         """,
     ),
+    Check(
+        "17 rail-statements",
+        "each statement of a rail has the bytes and lines that were imported, and they make up its "
+        "balances",
+        """
+        SELECT s.id AS statement, s.opening, s.closing, s.line_count, l.lines, l.amount
+          FROM treasury_railstatement s CROSS JOIN LATERAL (
+               SELECT count(*) AS lines, coalesce(sum(amount), 0) AS amount
+                 FROM treasury_railstatementline WHERE statement_id = s.id) l
+         WHERE l.lines <> s.line_count OR s.opening + l.amount <> s.closing
+            OR sha256(s.content) <> s.digest
+        """,
+    ),
+    Check(
+        "18 matched-lines",
+        "what a line of a statement is matched with makes up its amount",
+        """
+        SELECT l.id AS line, l.amount,
+               sum(CASE WHEN t.debit_id = s.account_id THEN t.amount ELSE -t.amount END) AS matched
+          FROM treasury_railmatch m
+          JOIN treasury_railstatementline l ON l.id = m.line_id
+          JOIN treasury_railstatement s ON s.id = l.statement_id
+          JOIN treasury_transfer t ON t.id = m.transfer_id
+         GROUP BY l.id
+        HAVING l.amount
+               <> sum(CASE WHEN t.debit_id = s.account_id THEN t.amount ELSE -t.amount END)
+        """,
+    ),
 ]
 
 

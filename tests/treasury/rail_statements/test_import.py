@@ -212,6 +212,26 @@ def test_a_file_is_imported_once_and_its_days_are_taken(bank):
             change()
 
 
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ("UPDATE treasury_railstatement SET content = 'x'", "17 rail-statements"),
+        ("UPDATE treasury_railstatement SET closing = closing + 1", "17 rail-statements"),
+        ("UPDATE treasury_railstatementline SET amount = amount - 1", "17 rail-statements"),
+        ("UPDATE treasury_transfer SET amount = 21 WHERE amount = 20", "18 matched-lines"),
+    ],
+)
+def test_what_a_superuser_changes_is_found_by_the_ledger_check(bank, change, check):
+    post(entry(TRANSIT, RAIL, "20.00", reference="PAY-1"))
+    bring(f"{TODAY},-20.00,PAY-1", closing="80.00")
+    assert not broken()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(change)
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    assert check in {finding.check.name for finding in broken()}
+
+
 def test_a_transfer_of_another_account_is_no_match(bank):
     post(entry(TRANSIT, FUNDING, "9"))
     (other,) = post(entry(CREDIT, TRANSIT, "5.00"))
