@@ -17,6 +17,7 @@ from dashboard.exports import exported
 from dashboard.forecasts.acts import FORECAST_ACTS
 from dashboard.forecasts.anomaly_acts import ANOMALY_ACTS
 from dashboard.forecasts.anomaly_tables import anomalies_table, expected_table
+from dashboard.forecasts.drift_chart import drift_chart
 from dashboard.forecasts.tables import groups_table, versions_table, work_table
 from prediction.models import AnomalyFreeze, ForecastModel
 from prediction.queries.calibration import forecasted, outcome
@@ -48,12 +49,14 @@ def forecasts(request: HttpRequest) -> HttpResponse:
         if performed(request, dialog, None):
             return redirect(links.url("forecasts"))
     now = timezone.now()
-    found = outcome(forecasted(visible_to(request.user, settled_forecasts())[:NEWEST]))
+    newest = forecasted(visible_to(request.user, settled_forecasts())[:NEWEST])
+    found = outcome(newest)
     context = {
         "acts": acts,
         "dialog": dialog,
         "in_use": ForecastModel.objects.filter(in_use=True).first(),
         "outcome": found,
+        "drift": drift_chart(newest),
         "calibration": [
             ("P50", 50, _percent(found.within_p50)),
             ("P90", 90, _percent(found.within_p90)),

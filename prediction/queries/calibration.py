@@ -58,6 +58,14 @@ def _within(found: Iterable[tuple[int, int, bool]]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def outcomes_over_time(newest: Sequence[Forecasted], *, size: int) -> list[Outcome]:
+    """What came of so many forecasts in a row each, the oldest first; the oldest of `newest`, which
+    has the newest first, are left out if they are fewer."""
+    whole = len(newest) // size
+    blocks = [newest[place * size : (place + 1) * size] for place in range(whole)]
+    return [outcome(block) for block in reversed(blocks)]
+
+
 def outcomes(found: Sequence[Forecasted]) -> dict[tuple[str, str, str], Outcome]:
     """What came of the forecasts of each model, agent and kind, the most work first."""
     groups: dict[tuple[str, str, str], list[Forecasted]] = defaultdict(list)

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from dashboard.forecasts.drift_chart import drift_chart
 from keys.models import Allocation
 from prediction import centre_shares, in_use
 from prediction.models import CentreForecast, ForecastModel, ForecastModelContent, SettledWork
-from prediction.queries.calibration import Forecasted, outcome
+from prediction.queries.calibration import Forecasted, outcome, outcomes_over_time
 from security.models import AuditEntry
 from tests.dashboard.test_agents import signed_in
 from tests.keys.builders import add_key, allocate, complete
@@ -116,3 +117,13 @@ def test_work_that_was_cut_off_counts_only_where_it_exceeded():
     ]
     assert outcome(found) == (4, 1 / 4, 2 / 3, 0.75, 0.5)
     assert outcome([]) == (0, None, None, None, 0.0)
+
+
+def test_what_held_over_time_is_drawn_beside_what_was_promised():
+    held, above = (Forecasted("m", "ada", "report", 10, 30, each, False) for each in (10, 31))
+    # The newest first: of the newest 50 half were above, of those before none.
+    newest = [above] * 25 + [held] * 25 + [held] * 50
+    assert [each.within_p90 for each in outcomes_over_time([*newest, above], size=50)] == [1, 0.5]
+    chart = drift_chart(newest)
+    assert chart.svg.count("polyline") >= 4
+    assert drift_chart(newest[:99]) is None
