@@ -81,10 +81,11 @@ def agents(folder: Path, chance: np.random.Generator) -> list[Agent]:
     for name, recorded in by_run.items():
         runs[name.split("__")[0]].append(recorded)
     largest = sorted(runs, key=lambda name: -len(runs[name]))[:_AGENTS]
-    return [_agent(name, runs[name], chance) for name in largest]
+    return [agent_of(name, runs[name], chance) for name in largest]
 
 
-def _agent(name: str, runs: list[list[sessions.Call]], chance: np.random.Generator) -> Agent:
+def agent_of(name: str, runs: list[list[sessions.Call]], chance: np.random.Generator) -> Agent:
+    """An agent that does these runs, as many as there are at each hour of its weeks."""
     days = WEEKS * 7
     level = np.array([1, 1.1, 1.1, 1.1, 0.9, 0.15, 0.1])[np.arange(days) % 7]
     level = level * chance.lognormal(0, 0.25, days)

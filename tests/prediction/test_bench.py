@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from bench.prediction import censoring, drift, recordings, texts, waste, within_run
+from bench.prediction import anomalies, censoring, drift, recordings, texts, waste, within_run
 from bench.prediction.recordings import Work
 from prediction.learning.rows import Group
 
@@ -69,3 +69,19 @@ def test_the_bench_says_what_it_lacks(arguments, monkeypatch):
     assert ended.returncode == 2
     assert "BUTLER_BENCH_DATA" in ended.stderr
     assert recordings.RecordingsMissing
+
+
+def test_what_is_planted_is_found_and_quiet_weeks_have_few_alarms():
+    chance = np.random.default_rng(4)
+    runs = [
+        [
+            anomalies.sessions.Call(20.0 * step, "model", 5_000 + int(chance.integers(9_000)), 300)
+            for step in range(30)
+        ]
+        for _ in range(60)
+    ]
+    agent = anomalies.agent_of("ada", runs, chance)
+    assert sum(anomalies.false_alarms([agent]).values()) <= 2
+    for kind in ("spike", "loop", "stuck", "storm"):
+        found = anomalies.planted(kind, [agent], chance)
+        assert sum(each.hours is not None for each in found) >= anomalies.EACH - 1
