@@ -58,6 +58,7 @@ _PATH_PARAMETERS = {
     "freeze_id": "The id of the freeze.",
     "charge_id": "The id of the charge.",
     "key_id": "The id of the API key.",
+    "payment_id": "The id of the payment.",
     "purchase_id": "The id of the purchase.",
     "receipt_id": "The id of the receipt.",
     "session_id": "The session id of the allocation.",

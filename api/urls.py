@@ -32,6 +32,7 @@ from api import (
     treasury,
     usage,
     usage_reports,
+    x402,
 )
 
 _SESSION = "v1/allocations/<str:session_id>"
@@ -101,6 +102,9 @@ urlpatterns = [
     path("v1/treasury/purchases/<int:purchase_id>/receipts", receipts.ReceiptListView.as_view()),
     path("v1/treasury/receipts/<int:receipt_id>", receipts.ReceiptView.as_view()),
     path("v1/treasury/credit", treasury.CreditView.as_view()),
+    path("v1/x402/payments", x402.PaymentListView.as_view()),
+    path("v1/x402/payments/<int:payment_id>", x402.PaymentView.as_view()),
+    path("v1/x402/payments/<int:payment_id>/receipt", x402.PaymentReceiptView.as_view()),
     path("v1/schema", schema_views.SchemaView.as_view(), name="schema"),
     path("v1/docs", schema_views.DocsView.as_view()),
     re_path("", not_found.NotFoundView.as_view()),

@@ -60,6 +60,7 @@ JOBS = (
     Job("dashboard.jobs.resume_exports", 1),
     Job("dashboard.jobs.send_reports", 1, seconds_max=REPORT_SECONDS_MAX),
     Job("treasury.jobs.expire_pending_transfers", 1),
+    Job("treasury.jobs.expire_x402_payments", 1),
     Job("treasury.jobs.post_consumption", 5, seconds_max=600),
     Job("treasury.jobs.adjust_approved", 5),
     Job("treasury.jobs.match_rail_statements", 60, seconds_max=600),

@@ -89,6 +89,7 @@ links.register(
         "account": Page("dashboard:account"),
         "purchase": Page("dashboard:purchase"),
         "receipt": Page("dashboard:receipt"),
+        "x402": Page("dashboard:x402"),
         "rails": Page("dashboard:rails"),
         "rail": Page("dashboard:rail"),
         "collection": Page("dashboard:collection"),

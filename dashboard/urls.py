@@ -43,6 +43,7 @@ from dashboard.views.statements import centre_statement, signed_csv, statements
 from dashboard.views.tasks import sub_task, task, tasks
 from dashboard.views.theme import theme
 from dashboard.views.treasury import account, purchase, purchase_policy, receipt, treasury
+from dashboard.views.x402 import x402
 
 app_name = "dashboard"
 urlpatterns = [
@@ -117,6 +118,7 @@ urlpatterns = [
     path("treasury/purchases/<int:pk>", purchase, name="purchase"),
     path("treasury/purchases/<int:pk>/receipts/<int:receipt_id>", receipt, name="receipt"),
     path("treasury/policies/<int:pk>", purchase_policy, name="purchase-policy"),
+    path("treasury/x402", x402, name="x402"),
     path("treasury/rails", rails, name="rails"),
     path("treasury/rails/<slug:slug>", rail, name="rail"),
     path("treasury/collections/<int:pk>", collection, name="collection"),

@@ -171,6 +171,8 @@ RULES: dict[str, Rows] = {
     "treasury.purchasestep": nothing,
     "treasury.purchasereceipt": nothing,
     "treasury.reloadevidence": nothing,
+    "treasury.x402allowance": nothing,
+    "treasury.x402payment": nothing,
     "treasury.providerreport": nothing,
     "treasury.reportline": nothing,
     "treasury.providername": nothing,

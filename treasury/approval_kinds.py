@@ -7,5 +7,15 @@ from treasury.services.policies import PURCHASE_POLICY
 from treasury.services.propose_purchase import PURCHASE
 from treasury.services.rail_accounts import RAIL
 from treasury.services.spend_caps import SPEND_CAP
+from treasury.services.x402_allowances import X402_ALLOWANCE
 
-__all__ = ["ADJUSTMENT", "ADOPTION", "PAYEE", "PURCHASE", "PURCHASE_POLICY", "RAIL", "SPEND_CAP"]
+__all__ = [
+    "ADJUSTMENT",
+    "ADOPTION",
+    "PAYEE",
+    "PURCHASE",
+    "PURCHASE_POLICY",
+    "RAIL",
+    "SPEND_CAP",
+    "X402_ALLOWANCE",
+]

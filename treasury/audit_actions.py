@@ -44,4 +44,8 @@ class Action(StrEnum):
     RAIL_SWITCH_ON = "rail.switch_on"
     RAIL_SWITCH_OFF = "rail.switch_off"
     RAIL_TEST = "rail.test"
+    X402_ALLOW = "x402.allow"
+    X402_SIGN = "x402.sign"
+    X402_SETTLE = "x402.settle"
+    X402_EXPIRE = "x402.expire"
     COLLECTION_MOVE = "collection.move"

@@ -28,6 +28,11 @@ def expire_pending_transfers() -> int:
     return treasury.expire_pending(today=ledger_day(now), now=now)
 
 
+def expire_x402_payments() -> int:
+    """Every minute: give back what agents have not used of signed payments; how many there were."""
+    return treasury.expire_payments(now=timezone.now())
+
+
 def carry_on_purchases() -> int:
     """Every minute: carry on the purchases that do not wait for a person; how many there were."""
     claimed = treasury.claim_purchases(now=timezone.now())

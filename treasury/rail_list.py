@@ -15,11 +15,12 @@ from treasury.rails.kinds import Connection, RailKind
 from treasury.rails.paypal.kind import PAYPAL
 from treasury.rails.simulator.rail import SimulatorRail
 from treasury.rails.stripe.kind import STRIPE
+from treasury.rails.x402.kind import X402
 from treasury.rails.xai.kind import XAI
 from treasury.refusals import RailNotFound, RailOff, WrongRail
 
 SIMULATOR = "simulator"
-_KINDS = (STRIPE, PAYPAL, XAI, CIRCLE_MINT, CIRCLE_WALLETS)
+_KINDS = (STRIPE, PAYPAL, XAI, CIRCLE_MINT, CIRCLE_WALLETS, X402)
 KINDS: dict[str, RailKind] = {kind.slug: kind for kind in _KINDS}
 
 

@@ -165,6 +165,53 @@ class WrongPayee(Refusal):
 
 
 @dataclass(eq=False)
+class WrongAllowance(Refusal):
+    """The allowance of an agent cannot be right. Its sentence says what is wrong."""
+
+
+@dataclass(eq=False)
+class WrongPaymentMessage(Refusal):
+    """The 402 or the receipt of a service cannot be read. Its sentence says what is wrong."""
+
+
+@dataclass(eq=False)
+class PaymentNetworkRefused(Refusal):
+    """The service asks for money, or on a blockchain, that is not paid with."""
+
+
+@dataclass(eq=False)
+class PaymentNotAllowed(Refusal):
+    """The agent has no allowance, or none for this payee."""
+
+
+@dataclass(kw_only=True, eq=False)
+class PaymentLimitReached(Refusal):
+    """The payment costs more than the allowance of the agent has left."""
+
+    bound: str
+    left: Decimal
+    amount: Decimal
+
+    def sentence(self) -> str:
+        """How much is left."""
+        return (
+            f"The allowance has {self.left:f} more {self.bound}, but the payment costs "
+            f"{self.amount:f}."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class PaymentNotFound(Refusal):
+    """The agent has no payment with this number."""
+
+    payment_id: int
+
+    def sentence(self) -> str:
+        """What is wrong."""
+        return f"The agent has no payment {self.payment_id}."
+
+
+@dataclass(eq=False)
 class WrongPolicy(Refusal):
     """The terms of the purchase policy cannot be right. Its sentence says what is wrong."""
 

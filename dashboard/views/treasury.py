@@ -89,7 +89,7 @@ def treasury(request: HttpRequest) -> HttpResponse:
 
 
 def _credits(play: set[int], now: datetime) -> list[Credit]:
-    policies = {each.pk: each for each in PurchasePolicy.objects.all()}
+    policies = {each.pk: each for each in PurchasePolicy.objects.select_related("payee")}
     accounts = credits()[:_CREDITS_MAX]
     whole, told = whole_credits(accounts), told_balances(accounts)
     return [

@@ -44,6 +44,7 @@ FIELDS = {
     "/cost-centres/{cost_centre}/reopening": {"reason": "test"},
     "/keys/{key_id}/hiding": {"reason": "test"},
     "/keys/{key_id}/showing": {"reason": "test"},
+    "/x402/payments/{payment_id}/receipt": {"payment_response": "{}"},
 }
 READ, SPEND, OPERATE = ("read", "operate"), ("spend",), ("operate",)
 FINANCE = ("finance",)
@@ -70,6 +71,7 @@ SCOPES = {
     ("GET", "/treasury/purchases/{purchase_id}/receipts"): FINANCE,
     ("GET", "/treasury/receipts/{receipt_id}"): FINANCE,
     ("GET", "/treasury/exchange-rates"): FINANCE,
+    ("GET", "/x402/payments/{payment_id}"): ("read", "spend"),
     ("POST", "/freezes"): OPERATE,
     ("POST", "/freezes/{freeze_id}/thaw"): OPERATE,
     ("POST", "/agents/{agent}/move"): OPERATE,
@@ -145,6 +147,7 @@ def rows(people, ada):
         "agent": "ada",
         "cost_centre": "research",
         "freeze_id": frozen.pk,
+        "payment_id": 1,
         "purchase_id": 1,
         "receipt_id": 1,
         "alert_id": Alert.objects.get(session_id=allocation.session_id).pk,

@@ -39,6 +39,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     ),
     "dashboard:charges": ("/charges", "/charges?range=today&agent=ada&sort=-cost"),
     "dashboard:treasury": ("/treasury", "/treasury?act=payee"),
+    "dashboard:x402": ("/treasury/x402", "/treasury/x402?act=allow"),
     "dashboard:rails": ("/treasury/rails", "/treasury/rails?act=connect-stripe"),
     "dashboard:forecasts": (
         "/reports/forecasts",

@@ -14,6 +14,7 @@ from tests.dashboard.test_agents import signed_in
 from tests.keys.builders import PAID, add_key, allocate, report
 from tests.moments import NOON
 from tests.treasury.purchases import (
+    FINN,
     SIMULATED_CREDIT,
     add_payee,
     approve,
@@ -28,6 +29,7 @@ from tests.treasury.receipts import PDF, PNG, waiting_purchase
 from tests.treasury.simulator import simulator
 from treasury import services as treasury
 from treasury.models import Account, BalanceAccess, Payee, Purchase, PurchasePolicy, PurchaseReceipt
+from treasury.services import RailTerms
 
 pytestmark = pytest.mark.django_db
 TERMS = {
@@ -346,3 +348,31 @@ def test_a_reload_of_the_provider_is_recorded_on_the_page_of_its_policy(people):
     assert "invoice INV-1" in page(fay, f"/treasury/purchases/{purchase.pk}")
     assert "more than was approved" in page(fay, "/alerts")
     assert signed_in("ava", role="approver").post(f"{path}?act=reload", told).status_code == 403
+
+
+def test_payments_to_services_are_listed_and_an_allowance_is_proposed(people):
+    fay = signed_in("fay", role="finance")
+    assert "First add a wallet" in page(fay, "/treasury/x402")
+    terms = RailTerms(slug="wallet", kind="x402", mode="sandbox", settings={})
+    treasury.add_rail_account(terms, secret="11" * 32, actor=FINN, now=NOON)
+    asked = {
+        "agent": "ada",
+        "rail": "wallet",
+        "per_payment_max": "0.02",
+        "daily_max": "0.05",
+        "monthly_max": "0.10",
+        "payees": "0x209693Bc6afc0C5328bA36FaF03C514EF312287C",
+        "reason": "a market feed",
+    }
+    wrong = fay.post("/treasury/x402?act=allow", asked | {"payees": "0x12"})
+    assert "is no address" in wrong.content.decode()
+    fay.post("/treasury/x402?act=allow", asked)
+    approval = Approval.objects.get(kind="x402_allowance")
+    assert "play money" in approval.effect
+    make_decider()
+    approve(approval)
+    shown = page(fay, "/treasury/x402")
+    assert "0x209693Bc6afc0C5328bA36FaF03C514EF312287C" in shown and "play money" in shown
+    ava = signed_in("ava", role="approver")
+    assert ava.post("/treasury/x402?act=allow", asked).status_code == 403
+    assert signed_in("vic", role="viewer").get("/treasury/x402").status_code == 403

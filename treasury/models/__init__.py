@@ -30,6 +30,7 @@ from treasury.models.reconciliations import (
 from treasury.models.reloads import ReloadEvidence, ReloadSource
 from treasury.models.spend_caps import SpendCap
 from treasury.models.transfers import Phase, Transfer, TransferKind
+from treasury.models.x402 import X402Allowance, X402Payment, X402Status
 
 __all__ = [
     "ALONE_MAX",
@@ -75,4 +76,7 @@ __all__ = [
     "SpendCap",
     "Transfer",
     "TransferKind",
+    "X402Allowance",
+    "X402Payment",
+    "X402Status",
 ]

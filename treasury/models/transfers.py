@@ -22,6 +22,7 @@ class TransferKind(models.TextChoices):
     DRAW = "draw", "credit that expires is used first"
     EXPIRY = "expiry", "credit has expired"
     FEE = "fee", "a fee of a rail"
+    SERVICE = "service", "an agent pays a service"
     EXCHANGE = "exchange", "one side of an exchange of currencies"
     ROUNDING = "rounding", "what rounding leaves"
     REVERSAL = "reversal", "money comes back"

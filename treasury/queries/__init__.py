@@ -27,6 +27,7 @@ from treasury.queries.reconciliation import (
     difference_page,
     open_differences,
 )
+from treasury.queries.x402 import x402_payment
 
 __all__ = [
     "RailKind",
@@ -58,4 +59,5 @@ __all__ = [
     "runway",
     "statements_to_match",
     "transfer_page",
+    "x402_payment",
 ]

@@ -61,10 +61,18 @@ from treasury.services.settle_difference import (
 from treasury.services.spend_caps import ask_cap, keep_cap, propose_cap, set_cap_access
 from treasury.services.take_balance import ask_balance, take_balance
 from treasury.services.transfer import Entry, transfer
+from treasury.services.x402_allowances import AllowanceTerms, propose_allowance
+from treasury.services.x402_payments import (
+    expire_payments,
+    payment_room,
+    settle_payment,
+    sign_payment,
+)
 
 __all__ = [
     "AccessTerms",
     "AccountTerms",
+    "AllowanceTerms",
     "BuyingTerms",
     "Entry",
     "ExchangeTerms",
@@ -99,6 +107,7 @@ __all__ = [
     "confirm_purchase",
     "deny_purchase",
     "expire_credit",
+    "expire_payments",
     "expire_pending",
     "explain_difference",
     "fill_rail",
@@ -111,9 +120,11 @@ __all__ = [
     "match_rail_statements",
     "open_account",
     "pause_policy",
+    "payment_room",
     "post_consumption",
     "post_pending",
     "propose_adoption",
+    "propose_allowance",
     "propose_cap",
     "propose_payee",
     "propose_policy",
@@ -134,6 +145,8 @@ __all__ = [
     "retire_payee",
     "see_reload",
     "set_balance_access",
+    "settle_payment",
+    "sign_payment",
     "set_cap_access",
     "switch_rail_off",
     "take_balance",
