@@ -10,6 +10,7 @@ from common.admin.visible_rows import visible_to
 from dashboard.acts import Act
 from dashboard.approvals.acts import APPROVE_AS_DEPUTY, DECISIONS, GATE_DECISIONS, WITHDRAW
 from dashboard.approvals.items import Item, approval_item, gate_item
+from keys.models import Freeze
 from orchestration.models import SubTask
 from orchestration.queries.gates import STEER, absent_at_gates, gates_for, waiting_gates
 from orchestration.queries.gates import VIEW as VIEW_GATES
@@ -39,6 +40,17 @@ class Lines(NamedTuple):
 
     shown: list[Line]
     total: int
+
+
+def frozen_scopes(user: Any, *, most: int = SHOWN) -> list[Freeze]:
+    """What is frozen and the person may thaw, the oldest first; one query for those who may thaw.
+
+    A thaw is no approval, but a second person's decision, too.
+    """
+    if not user.has_perm("keys.change_freeze"):
+        return []
+    frozen = visible_to(user, Freeze.objects.filter(thawed_at=None))
+    return list(frozen.order_by("pk")[:most])
 
 
 def own_lines(user: Any, *, now: datetime, most: int = SHOWN) -> list[Line]:

@@ -22,6 +22,7 @@ from dashboard.approvals.done_table import done_table
 from dashboard.approvals.inbox import (
     absent_persons,
     asked_by,
+    frozen_scopes,
     lines_of_others,
     own_count,
     own_lines,
@@ -76,6 +77,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
         "rules": rules_in_words() if user.has_perm("security.view_approvalpolicy") else [],
         "own": own,
         "own_count": own_count(user, now=now),
+        "frozen": frozen_scopes(user),
         "others": lines_of_others(user, now=now),
         "done": done_table(user, request.GET, now),
         "delegations": delegations_to(user, now=now),

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission
 from dashboard.acts import performed
 from gate.models import CentreBinding
 from keys import services as keys
-from keys.models import Agent, Window
+from keys.models import Agent, Freeze, Window
 from orchestration import services as tasks
 from orchestration.models import SubTask
 from security import services as security
@@ -20,7 +20,7 @@ from tests.actors import GRACE, OLGA
 from tests.keys.builders import limit
 
 pytestmark = pytest.mark.django_db
-QUERIES, QUERIES_OF_ONE = 13, 9
+QUERIES, QUERIES_OF_ONE = 14, 9
 
 
 @pytest.fixture
@@ -262,6 +262,17 @@ def test_who_may_not_see_approvals_gets_no_page(client, asked):
     person(client, "view_apikey")
     for path in ("/approvals", f"/approvals/{asked.pk}", "/approvals?format=csv"):
         assert client.get(path).status_code == 403
+
+
+def test_what_is_frozen_waits_for_who_may_thaw_it(client, staff, people, now):
+    keys.freeze("agent:ada", reason="It writes nonsense.", actor=OLGA, now=now)
+    page = staff.get("/approvals").content.decode()
+    assert "It writes nonsense." in page
+    assert "agent:ada" in page
+    person(client, "view_approval", "view_freeze")
+    assert "It writes nonsense." not in html_of(client)
+    keys.thaw(Freeze.objects.get().pk, reason="It was a test.", actor=GRACE, now=now)
+    assert "It writes nonsense." not in staff.get("/approvals").content.decode()
 
 
 def test_an_empty_installation_says_so(staff):
