@@ -99,6 +99,9 @@ def test_a_limit_that_will_not_last_is_told_once_in_its_window(fleet):
     # A person resolves it: the same window is not told of again.
     alerts.resolve(key.pk, actor=GRACE, now=NOW + HOUR)
     assert prediction.watch_limits(now=NOW + 2 * HOUR) == 0
+    # Nor after the cool-off: 500 are left at four o'clock, and there are two hours to come.
+    Window.objects.filter(scope="key:nvidia-1").update(used=5_500)
+    assert prediction.watch_limits(now=NOW + 7 * HOUR) == 0
 
 
 def test_the_alert_ends_when_the_limit_is_raised_and_the_next_day_is_told_again(fleet):
