@@ -30,7 +30,9 @@ from treasury.rail_list import rail_named  # noqa: E402
 
 # As the job does: approved, reserved, sent, settled.
 STEPS_MAX = 4
-PROPOSED_AT_ONCE = 5
+# In a turn, which then asks for fifty that may be credit already: of these there are thousands in a
+# large run, and new ones must not wait for them.
+PROPOSED_AT_ONCE, PROPOSED_AT_ONCE_OF_MANY, MANY = 5, 25, 1000
 
 
 def main() -> None:
@@ -52,7 +54,7 @@ def main() -> None:
 
 def turn(wanted: int, clock: Callable[[], datetime]) -> None:
     """Propose something and carry it on, then what is due."""
-    for _ in range(PROPOSED_AT_ONCE):
+    for _ in range(PROPOSED_AT_ONCE if wanted < MANY else PROPOSED_AT_ONCE_OF_MANY):
         if Purchase.objects.count() < wanted:
             for purchase in propose(clock()):
                 carry_on(purchase.pk, clock)
