@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString
 
 from dashboard import tables
 from dashboard.changed_url import changed_url
@@ -25,6 +27,30 @@ class ShownCell(NamedTuple):
     title: str
     picture: str = ""
     is_part: bool = False
+
+    @property
+    def html(self) -> SafeString:
+        """What the cell shows. No template, because a chart's table has a thousand cells."""
+        shown = self._shown()
+        if not self.url:
+            return shown
+        title = format_html(' title="{}"', self.title) if self.title else ""
+        return format_html('<a href="{}"{}>{}</a>', self.url, title, shown)
+
+    def _shown(self) -> SafeString:
+        text, exact = self.figure.text, self.figure.exact
+        if self.picture:
+            return conditional_escape(self.picture)
+        if self.column.kind == "status" and text:
+            return format_html('<span class="badge {}">{}</span>', text, text)
+        if self.number and self.column.is_figure:
+            more = format_html(' data-exact="{}"', exact) if exact else ""
+            return format_html(
+                '<data class="figure" value="{}"{}>{}</data>', self.number, more, text
+            )
+        if exact:
+            return format_html('<time title="{}">{}</time>', exact, text)
+        return conditional_escape(text)
 
 
 class ShownRow(NamedTuple):
