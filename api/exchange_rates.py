@@ -25,7 +25,8 @@ class ExchangeRateOutput(serializers.Serializer):
         max_digits=20, decimal_places=9, help_text="How much of the second currency one is."
     )
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a field of that name
-        RateSource.choices, help_text="`ecb`, the European Central Bank, or `own`, a person."
+        RateSource.choices,
+        help_text="Who says so: `ecb`, the European Central Bank, or `own`, a person.",
     )
     reason = serializers.CharField(help_text="Why it was entered, or an empty string.")
     corrects = serializers.IntegerField(

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar
 
 from common.refusal import Refusal
 
@@ -300,7 +299,7 @@ class ReceiptNotFound(Refusal):
 class ReceiptUnreadable(Refusal):
     """The file is no receipt. Its sentence says why."""
 
-    field: ClassVar[str] = "file"
+    field = "file"
 
 
 @dataclass(eq=False)

@@ -18,6 +18,7 @@ PERMISSIONS = {
     "finding": "gate.view_finding",
     "freeze": "keys.view_freeze",
     "kept_month": "keys.view_chargepartition",
+    "host": "orchestration.view_attempt",
     "key": "keys.view_apikey",
     "provider": "keys.view_provider",
     "difference": "treasury.view_difference",

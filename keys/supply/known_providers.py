@@ -62,8 +62,19 @@ def resembled(slug: str, others: Iterable[str] = ()) -> str | None:
     name = without_account(slug)
     if name in _all():
         return None
-    close = difflib.get_close_matches(name, {*_all(), *others} - {slug}, n=1, cutoff=0.8)
+    # Names that differ in their numbers alone are those of accounts; `openai-eu` is meant so.
+    letters, parts = _letters(slug), slug.split("-")
+    possible = [
+        other
+        for other in {*_all(), *others}
+        if without_account(other) not in parts and _letters(other) != letters
+    ]
+    close = difflib.get_close_matches(name, possible, n=1, cutoff=0.8)
     return close[0] if close else None
+
+
+def _letters(slug: str) -> str:
+    return re.sub(r"\d+", "", without_account(slug))
 
 
 @cache

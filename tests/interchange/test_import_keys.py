@@ -234,7 +234,8 @@ def test_a_new_provider_may_resemble_another_if_that_is_meant():
     meant = keys.KeyTerms(provider="opnai", model="m", rates=FREE, is_new_provider=True)
     keys.add_key("a", terms=meant, secret="s", actor=ACTOR, now=NOON)
     # It is there now, so nobody is asked again; and names that resemble none are not asked about.
-    for slug, provider in (("b", "opnai"), ("c", "acme"), ("d", "openai-2"), ("e", "vllm")):
+    named = (("b", "opnai"), ("c", "acme"), ("d", "openai-2"), ("e", "vllm"), ("f", "openai-eu"))
+    for slug, provider in named:
         terms = keys.KeyTerms(provider=provider, model="m", rates=FREE)
         keys.add_key(slug, terms=terms, secret=slug, actor=ACTOR, now=NOON)
 

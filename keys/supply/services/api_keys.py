@@ -63,9 +63,10 @@ def add_key(
     """Add an API key with its limits, and its provider if that is missing.
 
     Without a secret (None) it is inactive until it has one. Refusals: AlreadyExists, WrongValue
-    (also for a new provider whose name resembles another, see `KeyTerms.is_new_provider`).
+    (also for a new provider without an address whose name resembles another, see
+    `KeyTerms.is_new_provider`).
     """
-    if not terms.is_new_provider:
+    if not (terms.is_new_provider or terms.base_url or terms.sandbox):
         _refuse_misspelt(check_slug(terms.provider))
     provider, is_new = Provider.objects.get_or_create(
         slug=check_slug(terms.provider),
