@@ -121,9 +121,9 @@ class TaskResultsView(ApiView):
             "their retention was over. It is missing before that.",
         )
         planning = PlanningResultOutput(
-            allow_null=True,
-            help_text="What the planning by a model used, or null if no model planned the task. "
-            "What the planner did with the description is in the task's `plan_note`.",
+            required=False,
+            help_text="What the planning by a model used. It is missing if no model planned the "
+            "task. What the planner did with the description is in the task's `plan_note`.",
         )
         details = SubTaskResultOutput(
             many=True, help_text="The result of each sub-task in the order of the plan."
@@ -148,10 +148,9 @@ class TaskResultsView(ApiView):
             body["textsDeletedAt"] = task.texts_deleted_at
         # Without a serializer, which takes a second for ten thousand details.
         details = [each | {"cost": usd(each["cost"])} for each in body["details"]]
-        planning = body["planning"] and body["planning"] | {"cost": usd(body["planning"]["cost"])}
-        return Response(
-            body | {"totalCost": usd(body["totalCost"]), "planning": planning, "details": details}
-        )
+        if planning := body.get("planning"):
+            body["planning"] = planning | {"cost": usd(planning["cost"])}
+        return Response(body | {"totalCost": usd(body["totalCost"]), "details": details})
 
 
 class ResultTextView(ApiView):

@@ -15,27 +15,33 @@ _MEASURED_EVERY_SECONDS = 30.0
 
 class Measurement(NamedTuple):
     """The time of the database at a moment of the monotonic clock; `skew`: by how much this host's
-    clock is ahead of it."""
+    clock is ahead of it, and how `uncertain` both are: a slow answer says little."""
 
     monotonic: float
     at: datetime
     skew: timedelta
+    uncertain: timedelta = timedelta()
 
     @property
     def is_skewed(self) -> bool:
         """Whether the clocks differ by more than a measurement may be wrong."""
-        return abs(self.skew) >= SKEW_MIN
+        return self.differs(self.skew)
+
+    def differs(self, skew: timedelta) -> bool:
+        """Whether a difference of clocks is one, and not the error of the measurement."""
+        return abs(skew) >= SKEW_MIN + self.uncertain
 
 
 def measure() -> Measurement:
     """Ask the database for its time; one query. Half of the round trip is behind the answer."""
-    before = time.monotonic()
     with connection.cursor() as cursor:
+        # The connection is there: to open one takes longer than to ask.
+        before = time.monotonic()
         cursor.execute("SELECT clock_timestamp()")
         [(there,)] = cursor.fetchall()
-    took = time.monotonic() - before
-    at = there + timedelta(seconds=took / 2)
-    return Measurement(before + took, at, timezone.now() - at)
+        after, here = time.monotonic(), timezone.now()
+    half = timedelta(seconds=(after - before) / 2)
+    return Measurement(after, there + half, here - there - half, half)
 
 
 class DatabaseClock:
@@ -69,4 +75,4 @@ class DatabaseClock:
         if last is None:
             return here
         there = last.at + timedelta(seconds=time.monotonic() - last.monotonic)
-        return there if abs(here - there) >= SKEW_MIN else here
+        return there if last.differs(here - there) else here

@@ -147,7 +147,7 @@ def camel_case_results(found: Results, *, now: datetime) -> dict[str, Any]:
         "totalTokensUsed": found.tokens,
         "totalCost": found.cost,
         "successRate": found.success_rate,
-        "planning": _camel_case_planning(found, now),
+        **({"planning": _camel_case_planning(found, now)} if found.planning else {}),
         "details": [
             _camel_case_detail(each, found.texts.get(each.position, ""), now)
             for each in found.details
@@ -155,10 +155,8 @@ def camel_case_results(found: Results, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _camel_case_planning(found: Results, now: datetime) -> dict[str, Any] | None:
-    """What the planning step of a model used; None if no model planned the task."""
-    if not found.planning:
-        return None
+def _camel_case_planning(found: Results, now: datetime) -> dict[str, Any]:
+    """What the planning step of a model used."""
     (step,) = found.planning
     return {
         "status": step.status,

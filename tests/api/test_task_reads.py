@@ -180,7 +180,6 @@ def test_results_have_camel_case_names(ada):
         "totalTokensUsed": 300,
         "totalCost": "0.000900000",
         "successRate": 100.0,
-        "planning": None,
     }
     assert [detail["id"] for detail in details] == ["1", "2", "3"]
     first = details[0]

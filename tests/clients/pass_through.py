@@ -70,8 +70,8 @@ def pass_through(host: str, port: int) -> Iterator[PassThrough]:
     try:
         yield counted
     finally:
-        server.close()
-        _in(loop, _cancel_all())
+        # In its own thread: a connection that ends there at this moment wakes the same waiters.
+        _in(loop, _close(server))
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
@@ -81,7 +81,8 @@ def _in(loop, work):
     return asyncio.run_coroutine_threadsafe(work, loop).result(timeout=10)
 
 
-async def _cancel_all() -> None:
+async def _close(server: asyncio.Server) -> None:
+    server.close()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from orchestration import services
 from orchestration.models import SubTask, Task
-from orchestration.queries.results import results
+from orchestration.queries.results import camel_case_results, results
 from tests.keys.builders import add_key, report
 from tests.moments import NOON
 from tests.orchestration.work import assert_finalized, description_of, run_until_done
@@ -89,5 +89,8 @@ def test_what_the_planner_used_is_part_of_the_task(office):
     task = run_until_done(submit_for_model(now=timezone.now()))
     found = results(task)
     assert (task.status, found.successful, len(found.planning)) == ("completed", 3, 1)
-    assert found.tokens == task.used > sum(each.tokens for each in found.details)
+    in_parts = sum(each.tokens for each in found.details)
+    assert found.tokens == task.used > in_parts
+    shown = camel_case_results(found, now=timezone.now())
+    assert shown["planning"]["tokensUsed"] == task.used - in_parts
     assert_finalized(task)
