@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from django.core.management.base import CommandError
 
@@ -15,3 +16,15 @@ def refusals_as_command_errors(*, exit_code: int = 1) -> Iterator[None]:
         yield
     except Refusal as refusal:
         raise CommandError(refusal.detail, returncode=exit_code) from refusal
+
+
+def read_file(path: Path, *, most: int) -> bytes:
+    """The first `most` bytes of a file that a command was given; one more shows that it is larger.
+
+    A file that cannot be read is a CommandError that says why.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from None

@@ -9,16 +9,11 @@ from decimal import Decimal, InvalidOperation
 from django.views.decorators.debug import sensitive_variables
 
 from keys import services as keys
-from keys.models import Period, Unit
+from keys.limits.limit_names import LIMIT_NAMES
+from keys.models import Period
 from keys.refusals import WrongValue
 from keys.supply.pricing import Rates
 
-# The column of each limit: unit and period.
-LIMITS = {
-    f"{unit}_in_total" if period == Period.TOTAL else f"{unit}_per_{period}": (unit, period)
-    for unit in Unit.values
-    for period in Period.values
-}
 COLUMNS = (
     "key_id",
     "provider",
@@ -33,7 +28,7 @@ COLUMNS = (
     "output_cost",
     "requests_per_minute",
     "tokens_per_minute",
-    *LIMITS,
+    *LIMIT_NAMES,
     "zone",
     "reset_hour",
 )
@@ -144,7 +139,7 @@ def new_key(values: Mapping[str, str]) -> NewKey:
 
 
 def _limits(values: Mapping[str, str]) -> tuple[keys.Terms, ...]:
-    given = {name: values[name] for name in LIMITS if values.get(name)}
+    given = {name: values[name] for name in LIMIT_NAMES if values.get(name)}
     if not given:
         raise WrongValue(
             "There is no limit. Say tokens_per_day, or another limit, or none.",
@@ -155,7 +150,7 @@ def _limits(values: Mapping[str, str]) -> tuple[keys.Terms, ...]:
     for name, text in given.items():
         if text.lower() == NO_LIMIT:
             continue
-        unit, period = LIMITS[name]
+        unit, period = LIMIT_NAMES[name]
         terms = keys.Terms(
             unit=unit,
             period=period,

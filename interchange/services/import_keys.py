@@ -12,8 +12,9 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from common.refusal import Refusal
-from interchange.key_lists.entries import LIMITS, Entry, NewKey, new_key
+from interchange.key_lists.entries import Entry, NewKey, new_key
 from keys import services as keys
+from keys.limits.limit_names import LIMIT_NAMES
 from keys.models import ApiKey
 from security.actor import Actor
 
@@ -119,7 +120,7 @@ class _Once:
 def _with_defaults(values: Mapping[str, str], defaults: KeyDefaults) -> dict[str, str]:
     given = {name: value for name, value in values.items() if value}
     usual = {"zone": defaults.zone, "model": defaults.models.get(given.get("provider", "").lower())}
-    if not LIMITS.keys() & given.keys():
+    if not LIMIT_NAMES.keys() & given.keys():
         usual["tokens_per_day"] = defaults.tokens_per_day
     return {**{name: value for name, value in usual.items() if value}, **given}
 

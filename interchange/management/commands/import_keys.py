@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from common.commands import refusals_as_command_errors
+from common.commands import read_file, refusals_as_command_errors
 from interchange import services as interchange
 from interchange.services import KeyOutcome, KeyResult
 from security.actor import Actor
@@ -87,7 +87,5 @@ def _line(result: KeyResult) -> str:
 
 @sensitive_variables()
 def _content(file: Path) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == _STANDARD_INPUT else file.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+    most = interchange.KEY_LIST_BYTES_MAX + 1
+    return sys.stdin.buffer.read(most) if file == _STANDARD_INPUT else read_file(file, most=most)

@@ -12,16 +12,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from common.commands import refusals_as_command_errors
 from keys import services as keys
-from keys.models import Period, Unit
+from keys.limits.limit_names import LIMIT_NAMES
+from keys.models import Period
 from keys.supply.pricing import Rates
 from security.actor import Actor
-
-# The option of each limit: unit and period.
-_LIMITS = {
-    f"{unit}_in_total" if period == Period.TOTAL else f"{unit}_per_{period}": (unit, period)
-    for unit in Unit.values
-    for period in Period.values
-}
 
 
 def _amount(text: str) -> Decimal | None:
@@ -114,7 +108,7 @@ class Command(BaseCommand):
         costs = "US dollars per 1,000 tokens. Without both costs, the price book applies."
         add("--input-cost", type=_amount, metavar="USD", help=costs)
         add("--output-cost", type=_amount, metavar="USD", help=costs)
-        for name in _LIMITS:
+        for name in LIMIT_NAMES:
             required = name == "tokens_per_day"
             limit = "The limit, or none." if required else "The limit. Without it, there is none."
             add(f"--{name.replace('_', '-')}", type=_amount, required=required, help=limit)
@@ -172,7 +166,7 @@ def _limits(options: Mapping[str, Any]) -> list[keys.Terms]:
             zone=options["zone"],
             reset_hour=0 if period == Period.HOUR else options["reset_hour"],
         )
-        for name, (unit, period) in _LIMITS.items()
+        for name, (unit, period) in LIMIT_NAMES.items()
         if options[name] is not None
     ]
     for limit in limits:

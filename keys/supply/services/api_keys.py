@@ -94,21 +94,7 @@ def add_key(
     served_models.write(
         api_key, serves=list(terms.serves), rates=terms.served_rates, actor=actor, now=now
     )
-    after = {
-        "provider": provider.pk,
-        "model": api_key.model,
-        "serves": api_key.serves,
-        "priority": api_key.priority,
-        "passed_fields": api_key.passed_fields,
-    }
-    audit.record(
-        actor=actor,
-        action=Action.KEY_CREATE,
-        subject=api_key.scope,
-        related=[f"provider:{provider.pk}"],
-        after=after,
-        at=now,
-    )
+    _record_new(api_key, actor=actor, now=now)
     for limit in limits:
         give_limit(api_key, terms=limit, reason="key added", actor=actor, now=now)
     return api_key
@@ -232,12 +218,25 @@ def set_price(slug: str, *, rates: Rates, actor: Actor, reason: str, now: dateti
     return api_key
 
 
+def _record_new(api_key: ApiKey, *, actor: Actor, now: datetime) -> None:
+    names = ("model", "serves", "priority", "passed_fields")
+    audit.record(
+        actor=actor,
+        action=Action.KEY_CREATE,
+        subject=api_key.scope,
+        related=[f"provider:{api_key.provider_id}"],
+        after={"provider": api_key.provider_id, **{name: getattr(api_key, name) for name in names}},
+        at=now,
+    )
+
+
 def _refuse_misspelt(provider: str) -> None:
     if Provider.objects.filter(pk=provider).exists():
         return
     if meant := resembled(provider, Provider.objects.values_list("pk", flat=True)):
         raise WrongValue(
-            f"There is no provider {provider}. Did you mean {meant}? If it is a new one, say so.",
+            f"There is no provider {provider}. Did you mean {meant}? If it is a new one, give its "
+            "base URL.",
             field="provider",
         )
 

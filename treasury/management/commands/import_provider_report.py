@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from common.commands import refusals_as_command_errors
+from common.commands import read_file, refusals_as_command_errors
 from security.actor import Actor
 from treasury import services as treasury
 from treasury.reconciliation.reports import BYTES_MAX, FORMATS
@@ -49,11 +49,7 @@ class Command(BaseCommand):
         fetched_at = options["fetched_at"]
         if fetched_at is not None and fetched_at.tzinfo is None:
             raise CommandError("Give the zone of --fetched-at, such as 2026-03-10T12:00+00:00.")
-        try:
-            with options["file"].open("rb") as file:
-                content = file.read(BYTES_MAX + 1)
-        except OSError as error:
-            raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from None
+        content = read_file(options["file"], most=BYTES_MAX + 1)
         file = ReportFile(
             provider=options["provider"],
             format=options["format"],

@@ -5,10 +5,10 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from common.commands import refusals_as_command_errors
+from common.commands import read_file, refusals_as_command_errors
 from security.actor import Actor
 from treasury import services as treasury
 from treasury.rail_statements import BYTES_MAX, FORMATS
@@ -48,11 +48,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Read and import the file, then print what was imported."""
         columns = dict(each.partition("=")[::2] for each in options["column"])
-        try:
-            with options["file"].open("rb") as file:
-                content = file.read(BYTES_MAX + 1)
-        except OSError as error:
-            raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from None
+        content = read_file(options["file"], most=BYTES_MAX + 1)
         file = RailStatementFile(
             account=options["account"],
             format=options["format"],
