@@ -5,10 +5,11 @@ CLIENTS := var/clients
 OPENCLAW := var/openclaw
 CONTRACTS := var/contracts
 AUDIT := var/audit
+LITELLM := var/litellm
 SCANNERS := var/scanners
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow clients contracts openclaw test-openclaw lint audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-prediction bench-scanner bench-seal requirements venv venv-dev
+.PHONY: help up test test-slow clients contracts litellm openclaw test-openclaw lint audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-prediction bench-scanner bench-seal requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -107,7 +108,12 @@ bench: venv ## Measure what this machine can do, beside PostgreSQL itself
 bench-budget: venv ## Measure how much of a budget conversations can use, in both wire formats
 	@$(RUN) -m bench.budget
 
-bench-gateway: venv ## Measure the gateway beside a bare proxy; ARGS=--quick takes two minutes
+# Not resolved into pins of ours: it is not a part of Butler, and runs in an environment of its own.
+litellm: ## Install LiteLLM's proxy (0.8 GB), which `make bench-gateway` then measures too
+	@test -x $(LITELLM)/bin/litellm || { $(PYTHON) -m venv --clear $(LITELLM) && \
+	  $(LITELLM)/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.108.7'; }
+
+bench-gateway: venv ## Measure the gateway beside a bare proxy; ARGS=--quick takes five minutes
 	@$(RUN) -m bench.gateway $(ARGS)
 
 bench-hostile: venv ## Measure what attacks take from honest agents; ARGS="--only hang-ups" picks

@@ -4,18 +4,19 @@ Every proxy has the same upstream, which answers with fixed bytes, and the same 
 Latencies are what a proxy adds to a direct call of one client. CPU is of all its processes, per
 call; load, upstream and PostgreSQL run on the same machine and take their share of it.
 
-LiteLLM's proxy is measured too when it is installed in an environment of its own:
-
-    python3 -m venv somewhere && somewhere/bin/pip install 'litellm[proxy]'
-    BUTLER_BENCH_LITELLM=somewhere make bench-gateway
+`--before` names another checkout of Butler with the same tables, such as one of an earlier commit;
+it is measured in turn with this one. LiteLLM's proxy is measured too if `make litellm` has
+installed it, or if BUTLER_BENCH_LITELLM names an environment that has it.
 """
 
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from bench import fresh
 
+_LITELLM = Path("var/litellm")
 _PARTS = ["calls", "shapes", "rate", "memory"]
 
 
@@ -26,12 +27,17 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="a coarse look, in two minutes")
-    parser.add_argument("--seconds", type=float, help="length of one measurement (3; quick: 1)")
-    parser.add_argument("--clients", type=int, nargs="+", help="how many at once (1 16 64 200)")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="processes of each")
-    parser.add_argument("--calls", type=int, help="of the memory part (100000; quick: 10000)")
-    parser.add_argument("--only", choices=_PARTS, nargs="+", default=_PARTS)
+    quick = "--quick" in sys.argv
+    add = parser.add_argument
+    add("--quick", action="store_true", help="calls and rate alone, with short measurements")
+    add("--seconds", type=float, default=1 if quick else 3, help="of each, five of rates (3; 1)")
+    add("--clients", type=int, nargs="+", default=[1, 16, 64, 200], help="at once")
+    add("--latencies", type=int, nargs="+", choices=[0, 50], default=[0] if quick else [0, 50])
+    add("--rates", type=int, nargs="+", default=[200, 400], help="calls per second offered")
+    add("--workers", type=int, nargs="+", default=[1, 2], help="processes of each")
+    add("--calls", type=int, default=100_000, help="of the memory part")
+    add("--before", type=Path, help="another checkout, to compare with")
+    add("--only", choices=_PARTS, nargs="+", default=["calls", "rate"] if quick else _PARTS)
     arguments = parser.parse_args()
     fresh.database()
     _run(arguments)
@@ -39,20 +45,30 @@ def main() -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     # Modules with models need the settings, which name the fresh database only from here on.
-    from bench.gateway import cost, measure, parts, targets  # noqa: PLC0415
+    from bench.gateway import cost, measure, parts, report, targets  # noqa: PLC0415
 
     options = parts.Options(
-        seconds=arguments.seconds or (1 if arguments.quick else 3),
-        clients=arguments.clients or ([1, 64] if arguments.quick else [1, 16, 64, 200]),
+        seconds=arguments.seconds,
+        clients=arguments.clients,
+        latencies=arguments.latencies,
+        rates=arguments.rates,
         workers=arguments.workers,
         only=arguments.only,
-        calls=arguments.calls or (10_000 if arguments.quick else 100_000),
-        litellm=os.environ.get("BUTLER_BENCH_LITELLM"),
+        calls=arguments.calls,
+        before=arguments.before and arguments.before.resolve(),
+        litellm=_litellm(),
     )
+    if options.litellm is None:
+        report.say(sys.stdout, "LiteLLM is left out: `make litellm` installs it.")
     with targets.upstream() as provider:
         tokens = targets.lend(provider)
         with measure.meter(cost.postgres_pid()) as meter:
             parts.Bench(options, provider, tokens, meter, sys.stdout).run()
+
+
+def _litellm() -> Path | None:
+    folder = Path(os.environ.get("BUTLER_BENCH_LITELLM") or _LITELLM).resolve()
+    return folder if (folder / "bin" / "litellm").exists() else None
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""What is printed: lines of the tables, and each goal beside what was reached."""
+"""What is printed: the lines of the tables."""
 
 from typing import TextIO
 
 from bench.gateway.measure import Figures
+from bench.gateway.targets import BARE, BEFORE, BUTLER
 
 _PROXY = "{:>8} {:>19} {:>7}"
 _HEAD = _PROXY.format("calls/s", "added p50/p95/p99 ms", "CPU ms")
+# Those that keep books in PostgreSQL.
+_WITH_BOOKS = (BEFORE, BUTLER)
 
 
 def say(out: TextIO, *lines: str) -> None:
@@ -19,15 +22,27 @@ def head(names: list[str]) -> str:
     for name in names:
         above += f" | {name:^36}"
         below += f" | {_HEAD}"
-        if name == "Butler":
-            above += f"{'':>22}"
-            below += f" {'PostgreSQL':>10} {'of bare':>7} {'MB':>5}"
-    return f"{above}\n{below}"
+        if name in _WITH_BOOKS:
+            above += f"{'':>25}"
+            below += f" {'PostgreSQL ms':>13} {'of bare':>7}"
+    return f"{above}\n{below} {'MB':>5}"
 
 
 def start_of_line(stream: bool, latency: int, clients: int) -> str:
     """The beginning of a line: how the load was set."""
     return f"{'stream' if stream else 'whole':>10} {latency:>6} ms {clients:>7}"
+
+
+def proxies(results: dict[str, Figures], direct_ms: float) -> str:
+    """The figures of all proxies under one load; of those with books also PostgreSQL's CPU, and the
+    throughput as a share of the bare proxy's."""
+    text = ""
+    for name, figures in results.items():
+        text += proxy(figures, direct_ms)
+        if name in _WITH_BOOKS:
+            share = figures.measured.per_second / max(results[BARE].measured.per_second, 1)
+            text += f" {figures.postgres_ms:>13.2f} {share:>7.0%}"
+    return text
 
 
 def proxy(figures: Figures, direct_ms: float) -> str:
@@ -38,14 +53,8 @@ def proxy(figures: Figures, direct_ms: float) -> str:
     return text + (f" {figures.failed} FAILED" if figures.failed else "")
 
 
-def books(figures: Figures, bare: Figures, megabytes: float) -> str:
-    """What only Butler has, and its throughput as a share of the bare proxy's."""
-    share = figures.measured.per_second / max(bare.measured.per_second, 1)
-    return f" {figures.postgres_ms:>10.2f} {share:>7.0%} {megabytes:>5.0f}"
-
-
 def goal(name: str, target: str, result: str, reached: bool) -> str:
-    """One goal of the gateway's and what came of it."""
+    """One goal, and what came of it."""
     return f"{'reached' if reached else 'MISSED':>8}  {name}: goal {target}, here {result}"
 
 

@@ -15,6 +15,8 @@ from bench import server
 from bench.gateway import rows
 from bench.gateway.load import Load
 
+BARE, BUTLER, BEFORE, LITELLM = "bare proxy", "Butler", "before", "LiteLLM"
+# Milliseconds after which the upstream answers.
 LATENCIES = (0, 50)
 _PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
 _SYSTEM = "You are a careful accountant. Answer in one short sentence and name your source."
@@ -68,14 +70,23 @@ def bare(provider: Target, *, workers: int) -> Iterator[Target]:
         application="bench.gateway.bare_proxy:application",
         environ={"BENCH_UPSTREAM": f"http://127.0.0.1:{provider.port}"},
     ) as running:
-        yield Target("bare proxy", running.port, running.pid)
+        yield Target(BARE, running.port, running.pid)
 
 
 @contextmanager
 def butler(tokens: dict[tuple[str, int], list[str]], *, workers: int) -> Iterator[Target]:
     """Butler's web server, as `manage.py up` starts it."""
     with server.running(workers=workers) as running:
-        yield Target("Butler", running.port, running.pid, path_has_latency=False, tokens=tokens)
+        yield Target(BUTLER, running.port, running.pid, path_has_latency=False, tokens=tokens)
+
+
+@contextmanager
+def before(
+    tokens: dict[tuple[str, int], list[str]], *, workers: int, folder: Path
+) -> Iterator[Target]:
+    """The same of the checkout in `folder`."""
+    with server.running(workers=workers, folder=folder) as running:
+        yield Target(BEFORE, running.port, running.pid, path_has_latency=False, tokens=tokens)
 
 
 def lend(provider: Target) -> dict[tuple[str, int], list[str]]:
@@ -89,7 +100,7 @@ def lend(provider: Target) -> dict[tuple[str, int], list[str]]:
 
 
 @contextmanager
-def litellm(provider: Target, environment: str, *, workers: int) -> Iterator[Target]:
+def litellm(provider: Target, environment: Path, *, workers: int) -> Iterator[Target]:
     """LiteLLM's proxy of another environment, without a database: it keeps no books."""
     models = [
         {
@@ -107,7 +118,7 @@ def litellm(provider: Target, environment: str, *, workers: int) -> Iterator[Tar
         json.dump({"model_list": models, "litellm_settings": {"telemetry": False}}, file)
         file.flush()
         port = server.free_port()
-        command = [str(Path(environment) / "bin" / "litellm"), "--config", file.name]
+        command = [str(environment / "bin" / "litellm"), "--config", file.name]
         command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", str(workers)]
         variables = {"DATABASE_URL": "", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
         variables["PATH"] = f"{environment}/bin:{os.environ['PATH']}"
@@ -116,9 +127,7 @@ def litellm(provider: Target, environment: str, *, workers: int) -> Iterator[Tar
         tokens = {("openai", latency): [key] for latency in LATENCIES}
         probe = "/health/liveliness"
         with server.serving(command, port=port, probe=probe, environ=variables) as running:
-            yield Target(
-                "LiteLLM", running.port, running.pid, path_has_latency=False, tokens=tokens
-            )
+            yield Target(LITELLM, running.port, running.pid, path_has_latency=False, tokens=tokens)
 
 
 def _body(wire_format: str, stream: bool, model: str) -> str:
