@@ -9,7 +9,7 @@ LITELLM := var/litellm
 SCANNERS := var/scanners
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow clients contracts litellm openclaw test-openclaw lint audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-prediction bench-scanner bench-seal requirements venv venv-dev
+.PHONY: help up test test-slow clients contracts litellm openclaw test-openclaw lint audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-prediction bench-savings bench-scanner bench-seal requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -127,6 +127,9 @@ bench-live: venv ## Measure what 200 open dashboards cost, and whether agents no
 
 bench-prediction: venv ## Measure forecasts on recorded work; BUTLER_BENCH_DATA names its folder
 	@OPENBLAS_NUM_THREADS=1 $(RUN) -m bench.prediction $(ARGS)
+
+bench-savings: venv ## Measure proposals of savings on fleets whose best choice is known
+	@OPENBLAS_NUM_THREADS=1 $(RUN) -m bench.savings $(ARGS)
 
 bench-scanner: venv ## Compare the secret scanner with others; ARGS=--show lists what it missed
 	@test -x $(SCANNERS)/bin/credsweeper || { $(PYTHON) -m venv --clear $(SCANNERS) && \

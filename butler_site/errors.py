@@ -131,6 +131,7 @@ STATUS: dict[type[Refusal], int] = {
     gate.ReviewLineNotFound: 404,
     gate.ReviewPast: 422,
     prediction.VersionNotReady: 409,
+    prediction.SavingClosed: 409,
     prediction.TextTooLarge: 413,
     prediction.UnsupportedTextType: 415,
     keys.ProviderNotFound: 422,

@@ -69,6 +69,7 @@ links.register(
         "reports": Page("dashboard:reports"),
         "focus_file": Page("dashboard:focus"),
         "forecasts": Page("dashboard:forecasts"),
+        "savings": Page("dashboard:savings"),
         "books_check": Page("dashboard:books-check"),
         "months": Page("dashboard:month-closes"),
         "month": Page("dashboard:month-close"),

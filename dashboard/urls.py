@@ -36,6 +36,7 @@ from dashboard.views.reports import reports
 from dashboard.views.retention import retention
 from dashboard.views.routes import route, routes
 from dashboard.views.saved_views import change_view, delete_view, save_view
+from dashboard.views.savings import savings
 from dashboard.views.search import search
 from dashboard.views.settings import settings
 from dashboard.views.spend import spend
@@ -110,6 +111,7 @@ urlpatterns = [
     path("reports/files/<int:pk>", export_file, name="export-file"),
     path("reports/files/<int:pk>/content", export_content, name="export-content"),
     path("reports/forecasts", forecasts, name="forecasts"),
+    path("savings", savings, name="savings"),
     path("tasks", tasks, name="tasks"),
     path("tasks/<int:pk>", task, name="task"),
     path("tasks/parts/<int:pk>", sub_task, name="sub-task"),

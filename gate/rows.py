@@ -192,6 +192,7 @@ RULES: dict[str, Rows] = {
     "prediction.centreforecast": through("cost_centre"),
     "prediction.anomaly": through("cost_centre"),
     "prediction.expectedanomaly": through("cost_centre"),
+    "prediction.saving": through("cost_centre"),
     # No page lists them.
     "reports.colourslot": nothing,
     # A person sees their own, see `reports.queries`.

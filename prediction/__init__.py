@@ -2,8 +2,8 @@
 
 Verbs: `estimate` (the rule of words), `forecast`, `size_budget`, `record_settled_work`,
 `train_model`, `activate`, `learn_paces`, `watch_limits`, `watch_calls`, `watch_usage`,
-`expect_anomaly`. Invariant: a forecast is stored before its budget is lent, and is learned from
-what was settled before.
+`expect_anomaly`, `keep_savings`, `dismiss_saving`. Invariant: a forecast is stored before its
+budget is lent, and is learned from what was settled before.
 
-Open: `run_rate`.
+Open: `run_rate`, `savings`.
 """

@@ -8,3 +8,9 @@ from reports import services
 def delete_expired_exports() -> int:
     """Every hour: files that are a week old; returns how many."""
     return services.delete_expired_exports(now=timezone.now())
+
+
+def find_savings() -> int:
+    """Every night, and when a person asks: what could have been saved; returns how many proposals
+    are new."""
+    return services.find_savings(now=timezone.now())

@@ -1,9 +1,10 @@
 """Tables of forecasts: texts as sketches, what was forecast, what came of it, what was learned,
-run rates."""
+run rates, savings."""
 
 from prediction.models.anomalies import Anomaly, AnomalyFreeze, AnomalyKind, ExpectedAnomaly
 from prediction.models.forecasts import CentreForecast, Forecast, Share, StoredSketch
 from prediction.models.run_rates import RunRate
+from prediction.models.savings import Saving, SavingKind
 from prediction.models.settled_work import SettledWork
 from prediction.models.versions import ForecastModel, ForecastModelContent
 
@@ -17,6 +18,8 @@ __all__ = [
     "ForecastModel",
     "ForecastModelContent",
     "RunRate",
+    "Saving",
+    "SavingKind",
     "SettledWork",
     "Share",
     "StoredSketch",

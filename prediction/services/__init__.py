@@ -1,5 +1,5 @@
 """What other apps may ask: checks of texts, the rule of words, forecasts, budgets from texts,
-learning and the versions of what was learned, run rates."""
+learning and the versions of what was learned, run rates, savings."""
 
 from prediction.estimate import Estimate, count_words, estimate
 from prediction.learning.rows import Group
@@ -12,6 +12,15 @@ from prediction.services.expect_anomaly import (
 )
 from prediction.services.learn_paces import learn_paces
 from prediction.services.record_work import record_settled_work
+from prediction.services.savings import (
+    FoundSaving,
+    SavingClosed,
+    dismiss_saving,
+    follow_saving,
+    keep_savings,
+    lock_saving,
+    tell_saving_again,
+)
 from prediction.services.text_budget import SizedBudget, record_forecast, size_budget
 from prediction.services.text_check import (
     CONTENT_TYPES,
@@ -32,7 +41,9 @@ __all__ = [
     "CONTENT_TYPES",
     "TRAINING_SECONDS_MAX",
     "Estimate",
+    "FoundSaving",
     "Group",
+    "SavingClosed",
     "SizedBudget",
     "TextBinary",
     "TextEmpty",
@@ -45,18 +56,23 @@ __all__ = [
     "check_content_type",
     "check_text",
     "count_words",
+    "dismiss_saving",
     "estimate",
     "expect_anomaly",
+    "follow_saving",
     "forecast",
     "forecasts",
     "is_learned",
+    "keep_savings",
     "learn_paces",
+    "lock_saving",
     "record_forecast",
     "record_settled_work",
     "set_anomaly_freeze",
     "set_share",
     "size_budget",
     "tell_again",
+    "tell_saving_again",
     "train_model",
     "watch_calls",
     "watch_limits",

@@ -18,7 +18,9 @@ from reports.services.export_files import (
     resume_exports,
     store_export,
 )
+from reports.services.find_savings import ask_savings, find_savings
 from reports.services.month_closes import ask_reopening, lock_month, sign_month
+from reports.services.prefer_key import prefer_key
 from reports.services.saved_views import change_view, delete_view, save_view
 from reports.services.schedules import (
     add_schedule,
@@ -48,6 +50,7 @@ __all__ = [
     "change_schedule",
     "ask_export",
     "ask_reopening",
+    "ask_savings",
     "assign_colours",
     "change_mark_up",
     "change_view",
@@ -62,11 +65,13 @@ __all__ = [
     "fail_delivery",
     "fail_export",
     "fail_run",
+    "find_savings",
     "keep_run",
     "lock_month",
     "note_progress",
     "open_due_runs",
     "pause_schedule",
+    "prefer_key",
     "record_delivery",
     "record_file",
     "refuse_delivery",

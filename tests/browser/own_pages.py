@@ -48,6 +48,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
         "/reports/forecasts?act=expect",
         "/reports/forecasts?act=auto-freeze",
     ),
+    "dashboard:savings": ("/savings", "/savings?act=dismiss", "/savings?act=find"),
     "dashboard:exchange-rates": (
         "/treasury/rates",
         "/treasury/rates?act=import",

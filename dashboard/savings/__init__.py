@@ -1,0 +1,1 @@
+"""Savings: what could have been spent less, and what people do about it."""

@@ -1,0 +1,61 @@
+"""How first attempts of parts ended, by who carried them out: which API keys and models did the
+same kind of work as well.
+
+Later attempts are left out: what another key has failed at is not the same kind of work.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from orchestration.models import Attempt
+
+_MOST = 200_000
+# Failures that say nothing about the model or its provider.
+_OF_OTHERS = ("no_capacity", "lost", "unreachable", "misconfigured", "quarantined")
+_ENDED = (Attempt.Status.SUCCEEDED, Attempt.Status.FAILED)
+
+
+class FirstAttempt(NamedTuple):
+    """The first attempt of a part: `model` is that which it was lent for; `is_named`, whether the
+    request named the model or the provider, so Butler had no choice. `cost` in USD."""
+
+    agent: str
+    cost_centre: str
+    runner: str
+    api_key: str
+    model: str
+    is_named: bool
+    succeeded: bool
+    cost: Decimal
+
+
+def first_attempts(*, since: datetime, until: datetime) -> Iterator[FirstAttempt]:
+    """The newest first attempts that ended in this time and are final; one query."""
+    rows = Attempt.objects.filter(
+        number=1,
+        status__in=_ENDED,
+        ended_at__gte=since,
+        ended_at__lt=until,
+        finalized_at__isnull=False,
+        allocation__isnull=False,
+        sub_task__position__gt=0,
+    ).exclude(error_kind__in=_OF_OTHERS)
+    columns = (
+        *("task__agent_id", "task__agent__cost_centre_id", "runner", "api_key_id", "status"),
+        *("allocation__named_models", "api_key__model", "allocation__used_cost"),
+        *("sub_task__model", "sub_task__provider"),
+    )
+    for row in rows.order_by("-pk").values_list(*columns)[:_MOST].iterator(chunk_size=5_000):
+        agent, centre, runner, key, status, named, model, cost, asked, provider = row
+        yield FirstAttempt(
+            agent=agent,
+            cost_centre=centre,
+            runner=runner,
+            api_key=key,
+            model=named[0] if named else model,
+            is_named=bool(asked or provider),
+            succeeded=status == Attempt.Status.SUCCEEDED,
+            cost=cost,
+        )

@@ -1,0 +1,37 @@
+"""Intervals of shares of success: Wilson's of one, Newcombe's of the difference of two."""
+
+from math import sqrt
+from typing import NamedTuple
+
+# Quantiles of the normal law: two-sided 95 %, one-sided 95 %, and so far out that looking every day
+# is harmless.
+Z_95 = 1.96
+Z_ONE_SIDED = 1.645
+Z_CLEAR = 3.0
+
+
+class Interval(NamedTuple):
+    """An estimate between its low and its high end."""
+
+    low: float
+    estimate: float
+    high: float
+
+
+def wilson(successes: int, tries: int, *, z: float = Z_95) -> Interval:
+    """The share of success that stands behind `successes` of `tries`, which are at least one."""
+    share = successes / tries
+    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
+    half = z * sqrt(share * (1 - share) / tries + z * z / (4 * tries * tries))
+    half /= 1 + z * z / tries
+    # Rounding may leave the ends a hair inside of the share.
+    return Interval(min(max(middle - half, 0), share), share, max(min(middle + half, 1), share))
+
+
+def newcombe(other: Interval, base: Interval) -> Interval:
+    """By how much the share of `other` is above that of `base`, by Newcombe's hybrid of both
+    intervals, which are of the same z."""
+    difference = other.estimate - base.estimate
+    low = sqrt((other.estimate - other.low) ** 2 + (base.high - base.estimate) ** 2)
+    high = sqrt((other.high - other.estimate) ** 2 + (base.estimate - base.low) ** 2)
+    return Interval(difference - low, difference, difference + high)

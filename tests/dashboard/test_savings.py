@@ -1,0 +1,105 @@
+"""The page of savings: what it shows, to whom, and what people do about it."""
+
+from decimal import Decimal
+
+import pytest
+
+from keys.models import ApiKey
+from prediction.models import Saving
+from tests.dashboard.test_agents import signed_in
+from tests.keys.builders import add_key
+from tests.moments import NOON
+
+pytestmark = pytest.mark.django_db
+PATH = "/savings"
+
+
+def saving(agent="ada", centre="research", **changes):
+    evidence = {"from_key": "nvidia-1", "to_key": "nvidia-2"}
+    return Saving.objects.create(
+        **{
+            "kind": "cheaper",
+            "subject": f"agent:{agent}",
+            "cost_centre": centre,
+            "advice": "switch",
+            "words": f"Parts of {agent} cost less.",
+            "evidence": evidence,
+            "amount": Decimal(30),
+            "amount_low": Decimal(20),
+            "amount_high": Decimal(40),
+            "found_at": NOON,
+            "seen_at": NOON,
+            **changes,
+        }
+    )
+
+
+def page(client, path=PATH):
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_without_savings_it_says_when_there_would_be_some(people):
+    shown = page(signed_in("vera", role="viewer"))
+    assert "Nothing is sure to cost less" in shown
+    assert "act=find" not in shown
+
+
+def test_each_person_sees_those_of_their_cost_centres(people):
+    saving()
+    saving("carol", "sales")
+    shown = page(signed_in("vera", role="viewer"))
+    assert "Parts of ada" in shown and "Parts of carol" in shown and "60.00" in shown
+    assert "act=prefer" not in shown and "act=dismiss" not in shown
+    bound = page(signed_in("ruth", role="operator", of="research"))
+    assert "Parts of ada" in bound and "carol" not in bound
+    # A key serves all cost centres.
+    assert "act=prefer" not in bound
+
+
+def test_finance_dismisses_with_a_reason_and_takes_it_back(people):
+    row = saving()
+    fiona = signed_in("fiona", role="finance")
+    assert "act=prefer" not in page(fiona)
+    assert f'value="{row.pk}" selected' in page(fiona, f"{PATH}?act=dismiss&saving={row.pk}")
+    assert fiona.post(f"{PATH}?act=dismiss", {"saving": row.pk}).status_code == 200
+    asked = {"saving": row.pk, "reason": "the contract says so"}
+    assert fiona.post(f"{PATH}?act=dismiss", asked).status_code == 302
+    shown = page(fiona)
+    assert "the contract says so" in shown and "act=tell-again" in shown
+    fiona.post(f"{PATH}?act=tell-again", asked)
+    assert Saving.objects.get().status == "open"
+    vera = signed_in("vera", role="viewer")
+    assert vera.post(f"{PATH}?act=dismiss", asked).status_code == 403
+
+
+def test_nobody_acts_on_savings_that_they_do_not_see(people):
+    row = saving("carol", "sales")
+    saving()
+    ruth = signed_in("ruth", role="operator", of="research")
+    asked = {"saving": row.pk, "reason": "mine"}
+    assert ruth.post(f"{PATH}?act=dismiss", asked).status_code == 200
+    row.refresh_from_db()
+    assert row.status == "open"
+
+
+def test_an_operator_lends_the_cheaper_key_first(people):
+    add_key("nvidia-1", priority=3)
+    add_key("nvidia-2")
+    row = saving()
+    olga = signed_in("olga", role="operator")
+    assert f"?act=prefer&amp;saving={row.pk}" in page(olga)
+    asked = {"saving": row.pk, "reason": "as good"}
+    assert olga.post(f"{PATH}?act=prefer", asked).status_code == 302
+    assert ApiKey.objects.get(pk="nvidia-2").priority == 4
+    assert "nvidia-2 is lent first" in page(olga)
+    assert "followed" in page(olga).casefold()
+
+
+def test_a_person_has_butler_look_now(people, django_capture_on_commit_callbacks):
+    from django_q.models import OrmQ
+
+    olga = signed_in("olga", role="operator")
+    assert olga.post(f"{PATH}?act=find").status_code == 302
+    assert any(each.func() == "reports.jobs.find_savings" for each in OrmQ.objects.all())

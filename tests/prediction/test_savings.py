@@ -1,0 +1,159 @@
+"""What could have been saved: intervals, costs per success, advice; what is kept of it."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.db import IntegrityError
+
+from bench import savings as bench
+from keys.refusals import WrongValue
+from prediction import services as prediction
+from prediction.models import Saving, SavingKind
+from prediction.savings.cheaper import Advice, Month, cheaper, compare
+from prediction.savings.costs import Arm, cost_per_success, draws
+from prediction.savings.intervals import Interval, newcombe, wilson
+from prediction.services import FoundSaving, SavingClosed
+from security.models import AuditEntry
+from tests.actors import GRACE
+from tests.moments import NOON
+
+
+def arm(tries, failures, cost=1.0):
+    """An arm whose costs go from half to one and a half of `cost`."""
+    succeeded = np.ones(tries)
+    succeeded[:failures] = 0
+    return Arm(cost * np.linspace(0.5, 1.5, tries), np.random.default_rng(1).permutation(succeeded))
+
+
+def month(of):
+    return Month(float(of.costs.sum()), of.successes)
+
+
+def test_shares_of_success_have_the_intervals_of_the_books():
+    # Newcombe 1998: table I, 81 of 263; table II, 56 of 70 and 48 of 80, 9 of 10 and 3 of 10.
+    assert wilson(81, 263).low == pytest.approx(0.2553, abs=1e-4)
+    assert wilson(81, 263).high == pytest.approx(0.3662, abs=1e-4)
+    found = newcombe(wilson(56, 70), wilson(48, 80))
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+    found = newcombe(wilson(9, 10), wilson(3, 10))
+    assert (found.low, found.high) == pytest.approx((0.1705, 0.8090), abs=1e-4)
+    assert wilson(10, 10).high == 1
+    assert wilson(0, 10).low == 0
+
+
+def test_a_success_costs_what_was_spent_also_in_vain():
+    found = cost_per_success(draws(arm(100, 20)), confidence=0.95)
+    assert found.estimate == pytest.approx(100 / 80)
+    assert found.low < found.estimate < found.high < 1.6
+
+
+def test_what_is_as_good_and_cheaper_is_advised_and_nothing_else():
+    dear, cheap = arm(800, 8, cost=1.0), arm(700, 7, cost=0.5)
+    [found] = cheaper({"dear": dear, "cheap": cheap}, {"dear": month(dear), "cheap": month(cheap)})
+    assert (found.base, found.other, found.comparison.advice) == ("dear", "cheap", Advice.SWITCH)
+    assert found.comparison.amount.estimate == pytest.approx(400, rel=0.01)
+    # Too few to know that it is as good: it is worth trying out.
+    few = arm(60, 1, cost=0.5)
+    assert compare(dear, few, month(dear)).advice is Advice.EXPERIMENT
+    # Clearly worse, although a success costs less.
+    assert compare(dear, arm(700, 60, cost=0.5), month(dear)).advice is None
+    # As dear; or so little that it is not worth a word.
+    assert compare(dear, arm(700, 7, cost=1.0), month(dear)).advice is None
+    assert compare(dear, cheap, Month(0.5, 1)).advice is None
+
+
+def test_what_was_tried_too_little_is_left_out():
+    dear = arm(800, 8)
+    for other in (arm(29, 0, cost=0.1), arm(40, 31, cost=0.1)):
+        arms = {"dear": dear, "other": other}
+        assert cheaper(arms, {name: month(each) for name, each in arms.items()}) == []
+
+
+def test_a_fleet_with_a_best_choice_finds_it_and_one_without_is_left_alone():
+    better, alike = bench.FLEETS[2], bench.FLEETS[4]
+    found = bench.score(better, 8)
+    assert found.switch >= 50
+    assert found.covered >= 75
+    assert found.wrong == 0
+    assert bench.score(alike, 8).wrong <= 12.5
+
+
+SEEN = Interval(5, 10, 20)
+
+
+def found(subject="agent:ada", amount=SEEN):
+    return FoundSaving(
+        kind=SavingKind.CHEAPER,
+        subject=subject,
+        advice=Saving.Advice.SWITCH,
+        amount=amount,
+        words="It costs less.",
+        cost_centre="research",
+    )
+
+
+def keep(*savings, days=0):
+    at = NOON + timedelta(days=days)
+    return prediction.keep_savings(savings, kinds=[SavingKind.CHEAPER], now=at)
+
+
+def statuses():
+    return dict(Saving.objects.values_list("subject", "status"))
+
+
+SAYS = {"reason": "the lawyers want it", "actor": GRACE, "now": NOON}
+
+
+@pytest.mark.django_db
+def test_what_is_found_is_kept_once_and_goes_when_it_is_not_found():
+    assert keep(found(), found("agent:bob")) == 2
+    assert keep(found(amount=Interval(6, 11, 21)), days=1) == 0
+    assert statuses() == {"agent:ada": "open", "agent:bob": "gone"}
+    row = Saving.objects.get(subject="agent:ada")
+    assert (row.amount, row.found_at) == (11, NOON)
+    assert keep(found(), found("agent:bob"), days=2) == 1
+    assert statuses() == {"agent:ada": "open", "agent:bob": "open"}
+
+
+@pytest.mark.django_db
+def test_what_is_dismissed_stays_away_until_it_is_told_again():
+    keep(found())
+    row = Saving.objects.get()
+    with pytest.raises(WrongValue):
+        prediction.dismiss_saving(row.pk, **{**SAYS, "reason": " "})
+    assert prediction.dismiss_saving(row.pk, **SAYS)[1]
+    assert not prediction.dismiss_saving(row.pk, **SAYS)[1]
+    keep(found(), days=1)
+    keep(days=2)
+    keep(found(), days=90)
+    assert statuses() == {"agent:ada": "dismissed"}
+    assert prediction.tell_saving_again(row.pk, **SAYS)[1]
+    assert not prediction.tell_saving_again(row.pk, **SAYS)[1]
+    assert statuses() == {"agent:ada": "open"}
+    actions = AuditEntry.objects.filter(action__startswith="saving.").order_by("pk")
+    assert list(actions.values_list("action", "reason", "subjects")) == [
+        ("saving.dismiss", "the lawyers want it", ["agent:ada"]),
+        ("saving.tell_again", "the lawyers want it", ["agent:ada"]),
+    ]
+
+
+@pytest.mark.django_db
+def test_what_was_followed_is_told_again_only_a_month_later():
+    keep(found())
+    row = Saving.objects.get()
+    prediction.follow_saving(row, **SAYS)
+    with pytest.raises(SavingClosed):
+        prediction.dismiss_saving(row.pk, **SAYS)
+    with pytest.raises(SavingClosed):
+        prediction.follow_saving(row, **SAYS)
+    assert keep(found(), days=20) == 0
+    assert statuses() == {"agent:ada": "done"}
+    assert keep(found(), days=32) == 1
+    assert statuses() == {"agent:ada": "open"}
+
+
+@pytest.mark.django_db
+def test_an_amount_outside_of_its_interval_is_refused_by_the_database():
+    with pytest.raises(IntegrityError, match="saving_amount_is_within_its_interval"):
+        keep(found(amount=Interval(5, 4, 6)))

@@ -1,0 +1,90 @@
+"""Savings of the last 30 days are found in the rows, and followed by a priority."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from keys import services as keys
+from keys.models import ApiKey
+from keys.supply.pricing import Rates
+from prediction.models import Saving
+from prediction.services import SavingClosed
+from reports import services as reports
+from security.models import AuditEntry
+from tests.actors import GRACE
+from tests.keys.builders import add_key
+from tests.moments import NOON
+from tests.reports.savings import tried
+
+pytestmark = pytest.mark.django_db
+LATER = NOON + timedelta(days=1)
+SAYS = {"actor": GRACE, "reason": "as good", "now": LATER}
+
+
+def rates(cost):
+    return Rates(input=Decimal(cost), output=Decimal(cost))
+
+
+@pytest.fixture
+def fleet(people):
+    """A dear key that is lent first, and a cheap one."""
+    add_key("dear-1", rates=rates("0.003"), priority=5, per_day=None)
+    add_key("cheap-1", rates=rates("0.001"), provider="other", per_day=None)
+
+
+def find(now=LATER):
+    return reports.find_savings(now=now)
+
+
+def test_a_key_that_is_as_good_and_cheaper_is_found_and_lent_first(fleet):
+    tried("dear-1", 160)
+    tried("cheap-1", 160, cost=0.4)
+    assert find() == 1
+    assert find() == 1
+    row = Saving.objects.get()
+    assert (row.kind, row.subject, row.cost_centre) == ("cheaper", "agent:ada", "research")
+    assert row.amount == pytest.approx(Decimal(96), abs=1)
+    assert row.amount_low < row.amount < row.amount_high
+    assert "100.0 % (97.7 to 100.0) of 160 first attempts" in row.words
+    _, key = reports.prefer_key(row.pk, **SAYS)
+    assert (key.pk, key.priority) == ("cheap-1", 6)
+    actions = AuditEntry.objects.filter(reason="as good").order_by("pk")
+    assert list(actions.values_list("action", flat=True)) == ["saving.follow", "key.change"]
+    with pytest.raises(SavingClosed):
+        reports.prefer_key(row.pk, **SAYS)
+    assert find(LATER + timedelta(hours=1)) == 0
+
+
+@pytest.mark.parametrize(
+    "cheap",
+    [
+        # Chosen by the request, perhaps for easier work.
+        {"model": "model-1"},
+        # A second attempt comes after a failure.
+        {"number": 2},
+        {"failures": 20},
+        {"cost": 1},
+    ],
+)
+def test_what_is_not_comparable_or_not_as_good_is_not_advised(fleet, cheap):
+    tried("dear-1", 160)
+    tried("cheap-1", 160, **{"cost": 0.4, **cheap})
+    assert find() == 0
+
+
+def test_a_key_that_is_off_is_not_proposed_and_old_work_does_not_count(fleet):
+    tried("dear-1", 160)
+    tried("cheap-1", 160, cost=0.4)
+    keys.set_key_status("cheap-1", status="inactive", **SAYS)
+    assert find() == 0
+    keys.set_key_status("cheap-1", status="active", **SAYS)
+    assert find(NOON + timedelta(days=31)) == 0
+
+
+def test_a_key_that_is_lent_first_already_keeps_its_priority(fleet):
+    tried("dear-1", 160)
+    tried("cheap-1", 160, cost=0.4)
+    find()
+    ApiKey.objects.filter(pk="cheap-1").update(priority=9)
+    assert reports.prefer_key(Saving.objects.get().pk, **SAYS)[1].priority == 9
