@@ -61,7 +61,8 @@ class Table:
     after the last row, and `every_row` all rows of the same query, not only those of this page.
     `named_by` is the column whose values name the rows, where a live page changes them one by one.
     `shown` is how many of them the page has, where it has other rows too, such as sums.
-    `file_columns`: the columns of files, where they are not those of the page.
+    `file_columns`: the columns of files, where they are not those of the page. `facts`: what files
+    say about the table beside its rows, by name.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Table:
     shown: int | None = None
     every_row: Callable[[], Iterable[Row]] | None = None
     file_columns: Sequence[Column] = ()
+    facts: Sequence[tuple[str, object]] = ()
     empty: str = "There is nothing to show."
     # Before the names of its query parameters, where a page has several tables.
     prefix: str = ""

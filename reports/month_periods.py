@@ -51,6 +51,11 @@ def previous_month(month: date) -> date:
     return (month.replace(day=1) - _DAY).replace(day=1)
 
 
+def fiscal_year_began(month: date, first_month: int) -> date:
+    """The first day of the fiscal year that a month is in, if years begin with `first_month`."""
+    return date(month.year - (month.month < first_month), first_month, 1)
+
+
 def midnight(day: date, zone: str) -> datetime:
     """When the day begins in the zone, in UTC."""
     return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)

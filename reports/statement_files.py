@@ -18,7 +18,6 @@ from security import signed_notes
 
 _HEAD = ["Butler statement", "Agent", "Model", "Label", "Calls", "Input tokens", "Output tokens"]
 _COLUMNS = ("what", "agent", "model", "label", "calls", "input_tokens", "output_tokens")
-_SUMS = ("usage", "corrections", "shared", "mark_up", "total")
 _CLOSE = "Close"
 
 
@@ -52,8 +51,9 @@ def _facts(statement: Statement, organisation: str) -> Iterator[tuple[str, objec
     yield "Time zone", close.zone
     yield "From", close.starts_at
     yield "Until", close.ends_at
-    for name in _SUMS:
-        yield f"{name.replace('_', '-').capitalize()} (USD)", getattr(statement, name)
+    if close.fiscal_year_began:
+        yield "Fiscal year from", f"{close.fiscal_year_began:%Y-%m}"
+    yield from statement.sums()
     yield "Note", statement.note.text if statement.note else ""
     yield _CLOSE, close.pk
     yield "Status", close.status

@@ -55,6 +55,7 @@ class Content:
         for column in self.columns:
             if column.total:
                 yield f"Total {_head(column, self.zone)}", self.sums[column.name]
+        yield from self.table.facts
         yield "Rows", self.count
         yield "Organisation", self.organisation
         yield "Table", self.table.title

@@ -1,6 +1,6 @@
 """The table of a charge-back statement, on its page and in its files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from dashboard.tables import Column, Row, Table
 from gate.queries import bindings
 from keys.models import CostCentre
 from reports.models import MonthClose
-from reports.queries.statements import OWN_PARTS, StatementLine, statement_lines
+from reports.queries.statements import OWN_PARTS, Statement, StatementLine, statement
 
 _NO_MONTH = date.min
 _COLUMNS = [
@@ -35,15 +35,17 @@ def statement_table(user: Any, query: Mapping[str, str], now: datetime) -> Table
         month = _NO_MONTH
     centre = query.get("centre", "").replace("\0", "")
     close = MonthClose.objects.standing().filter(month=month).first()
-    lines = statement_lines(close, centre, within=bindings(user) or None) if close else []
+    found = statement(close, centre, within=bindings(user) or None) if close else None
     is_of_now = visible_to(user, CostCentre.objects.filter(pk=centre)).exists()
-    if not (is_of_now or any(line.part in OWN_PARTS for line in lines)):
-        lines = []
-    return table_of(lines, title=f"Statement of {centre} for {query.get('month', '')}")
+    is_seen = is_of_now or found and any(line.part in OWN_PARTS for line in found.lines)
+    return table_of(
+        found if is_seen else None, title=f"Statement of {centre} for {query.get('month', '')}"
+    )
 
 
-def table_of(lines: Sequence[StatementLine], *, title: str) -> Table:
-    """The lines with their sums."""
+def table_of(found: Statement | None, *, title: str) -> Table:
+    """The lines with their sums; files say also what the statement opens and closes with."""
+    lines = found.lines if found else []
     return Table(
         name="statement",
         title=title,
@@ -55,6 +57,7 @@ def table_of(lines: Sequence[StatementLine], *, title: str) -> Table:
             if column.total
         },
         count=len(lines),
+        facts=list(found.sums()) if found else [],
         empty="The cost centre has no costs in this month.",
     )
 

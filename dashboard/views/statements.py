@@ -67,7 +67,7 @@ def centre_statement(request: HttpRequest, month: str, centre: str) -> HttpRespo
         "close": found.close,
         "payer": payer,
         "organisation": organisation.name(request),
-        "table": table_of(found.lines, title=f"Statement of {payer.pk} for {month}"),
+        "table": table_of(found, title=f"Statement of {payer.pk} for {month}"),
         "acts": acts,
         "dialog": dialog,
     }

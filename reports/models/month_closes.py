@@ -90,6 +90,11 @@ class MonthClose(ClosedUsage):
 
     month = models.DateField(help_text="The first day of the month.")
     zone = models.CharField(max_length=64, help_text="The reporting zone when it was locked.")
+    fiscal_year_began = models.DateField(
+        null=True,
+        help_text="The first day of the fiscal year that the month was in when it was locked. "
+        "Blank: it was locked before statements had an opening amount.",
+    )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     status = models.CharField(max_length=8, choices=Status, default=Status.OPEN)
@@ -181,7 +186,8 @@ class MonthClose(ClosedUsage):
                 operation=pgtrigger.Update,
                 condition=_frozen(
                     *CLOSED_MEASURES,
-                    *("month", "zone", "starts_at", "ends_at", "checklist", "locked_by"),
+                    *("month", "zone", "fiscal_year_began", "starts_at", "ends_at"),
+                    *("checklist", "locked_by"),
                     *("locked_at", "adjusted_tokens", "adjusted_cost"),
                     *("unallocated", "unallocated_reason"),
                 ),

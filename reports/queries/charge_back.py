@@ -76,15 +76,20 @@ def _frozen(closes: QuerySet[MonthClose]) -> dict[str, Decimal]:
 
 
 def centre_costs(
-    closes: Iterable[int], *, within: Sequence[str] | None = None
+    closes: Iterable[int],
+    *,
+    within: Sequence[str] | None = None,
+    cost_centre: str | None = None,
 ) -> dict[int, list[Mapping[str, Any]]]:
     """The frozen `usage` and `corrections` of each cost centre, by close; one query.
 
-    `within`: of what was spent in these parts of the tree; None: of all.
+    `within`: of what was spent in these parts of the tree; None: of all. `cost_centre`: of this one
+    alone.
     """
     is_own = Q(corrects=None)
+    is_asked = Q() if cost_centre is None else Q(cost_centre=cost_centre)
     rows = (
-        CloseLine.objects.filter(spent_within(within), close__in=closes)
+        CloseLine.objects.filter(spent_within(within), is_asked, close__in=closes)
         .order_by()
         .values("close", "cost_centre")
         .annotate(

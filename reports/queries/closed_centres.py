@@ -64,15 +64,19 @@ def centres_of(close: MonthClose) -> list[CentreClose]:
 
 
 def frozen_centres(
-    closes: Sequence[int], *, within: Sequence[str] | None = None
+    closes: Sequence[int],
+    *,
+    within: Sequence[str] | None = None,
+    cost_centre: str | None = None,
 ) -> dict[int, list[CentreClose]]:
     """The cost centres of closed months by their ids, with `later` as 0; at most five queries.
 
     Those that only take a part of shared costs are among them. `within`: what was spent in these
     parts of the tree, wherever the cost centre is now. Shared costs and mark-ups are of a whole
-    statement: they are left out where a part of its lines was spent elsewhere.
+    statement: they are left out where a part of its lines was spent elsewhere. `cost_centre`: this
+    one alone.
     """
-    costs = centre_costs(closes, within=within)
+    costs = centre_costs(closes, within=within, cost_centre=cost_centre)
     shared, marked = _shares_and_mark_ups(closes)
     if within is not None:
         is_seen = _whole_statements(closes, within)
@@ -82,7 +86,7 @@ def frozen_centres(
     found: dict[int, list[CentreClose]] = {}
     for close, name in sorted(rows.keys() | shared.keys()):
         row = rows.get((close, name), {})
-        if name != BUCKET:
+        if name != BUCKET and cost_centre in (None, name):
             centre = CentreClose(
                 cost_centre=name,
                 calls=row.get("calls", 0),

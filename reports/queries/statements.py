@@ -22,6 +22,7 @@ _MILLION = 1_000_000
 _ALL = Decimal(100)
 _NOTHING = Decimal(0)
 USAGE, CORRECTION, SHARE, MARK_UP = "usage", "correction", "share", "mark-up"
+_SUMS = ("usage", "corrections", "shared", "mark_up", "total")
 # The parts that the cost centre spent itself.
 OWN_PARTS = (USAGE, CORRECTION)
 
@@ -60,7 +61,9 @@ class Statement(NamedTuple):
 
     What the cost centre paid itself is in it, not what those below it paid; less what it gave to
     others, with what it took of shared costs and the mark-up: so each cent is in one statement.
-    `previous` is what it had in the month before; None if that was not closed. `later` is what the
+    `previous` is what it had in the month before; None if that was not closed. `opening` is the
+    sum of its statements since the fiscal year began, up to this one; None if the reader does not
+    see all of those, or the month was locked before this was kept. `later` is what the
     books have of the month now beyond `usage`: it is in a later statement. Not `is_whole`: a part
     of the lines was spent in a part of the tree that the reader does not see, so those, shared
     costs, the mark-up and the note are left out.
@@ -70,6 +73,7 @@ class Statement(NamedTuple):
     cost_centre: str
     lines: list[StatementLine]
     previous: CentreClose | None
+    opening: Decimal | None
     later: Decimal
     note: StatementNote | None
     is_whole: bool = True
@@ -99,6 +103,18 @@ class Statement(NamedTuple):
         """What the cost centre pays."""
         return sum((line.cost for line in self.lines), _NOTHING)
 
+    @property
+    def closing(self) -> Decimal | None:
+        """What the cost centre pays of the fiscal year, up to the end of the month."""
+        return None if self.opening is None else self.opening + self.total
+
+    def sums(self) -> Iterator[tuple[str, Decimal]]:
+        """The amounts of the statement by what they are, as its files name them."""
+        for name in ("opening", *_SUMS, "closing"):
+            amount = getattr(self, name)
+            if amount is not None:
+                yield f"{name.replace('_', '-').capitalize()} (USD)", amount
+
     def _part(self, part: str) -> Decimal:
         return sum((line.cost for line in self.lines if line.part == part), _NOTHING)
 
@@ -121,11 +137,15 @@ def statement(
     usage = sum((line.cost for line in lines if line.part == USAGE), _NOTHING)
     note = StatementNote.objects.filter(close=close, cost_centre=cost_centre).first()
     is_whole = _is_whole(close, cost_centre, within)
+    earlier = _earlier_months(close, cost_centre, within)
     return Statement(
         close=close,
         cost_centre=cost_centre,
         lines=lines,
-        previous=_previous(close, cost_centre, within),
+        previous=next(
+            (had for each, had in earlier.items() if each.ends_at == close.starts_at), None
+        ),
+        opening=_opening(close, earlier) if is_whole else None,
         later=spend_total(which).cost - usage,
         note=note if is_whole else None,
         is_whole=is_whole,
@@ -221,12 +241,33 @@ def _mark_up_line(rule: CloseMarkUp) -> StatementLine:
     return StatementLine(MARK_UP, f"{word} of {percent} %", rule.amount)
 
 
-def _previous(
+def _earlier_months(
     close: MonthClose, cost_centre: str, within: Sequence[str] | None
-) -> CentreClose | None:
-    previous = MonthClose.objects.standing().filter(ends_at=close.starts_at).first()
-    if previous is None or not _is_whole(previous, cost_centre, within):
-        return None
-    centres = frozen_centres([previous.pk], within=within).get(previous.pk, [])
+) -> dict[MonthClose, CentreClose | None]:
+    """What the cost centre had in the month before, and in each earlier one of the fiscal year;
+    None where the reader does not see the whole statement. At most six queries."""
+    began = close.fiscal_year_began or close.month
+    is_earlier = Q(ends_at=close.starts_at) | Q(month__gte=began, month__lt=close.month)
+    closes = MonthClose.objects.standing().filter(is_earlier).in_bulk()
+    lines = CloseLine.objects.filter(close__in=closes, cost_centre=cost_centre)
+    hidden = (
+        set()
+        if within is None
+        else set(lines.exclude(spent_within(within)).values_list("close", flat=True))
+    )
+    found = frozen_centres(list(closes), within=within, cost_centre=cost_centre)
     nothing = CentreClose.without_lines(cost_centre)
-    return next((each for each in centres if each.cost_centre == cost_centre), nothing)
+    return {
+        each: None if pk in hidden else next(iter(found.get(pk, [])), nothing)
+        for pk, each in closes.items()
+    }
+
+
+def _opening(close: MonthClose, earlier: Mapping[MonthClose, CentreClose | None]) -> Decimal | None:
+    """The sum of the statements of the fiscal year before this one."""
+    began = close.fiscal_year_began
+    if began is None:
+        return None
+    of_year = [had for each, had in earlier.items() if each.month >= began]
+    seen = [had.total for had in of_year if had]
+    return sum(seen, _NOTHING) if len(seen) == len(of_year) else None

@@ -13,6 +13,7 @@ from keys.limits.services.windows import take_books_alone
 from reports import sql
 from reports.audit_actions import Action
 from reports.models import CLOSED_MEASURES, CloseLine, MonthClose
+from reports.month_periods import fiscal_year_began
 from reports.queries.month_closes import (
     ChecklistItem,
     checklist,
@@ -66,7 +67,13 @@ def _lock_month(
     items = checklist(period, settings, now=now)
     if broken := [item for item in items if not (item.is_met or _is_waived(item, waivers))]:
         raise ChecklistUnmet(month=period.slug, items=[item.name for item in broken])
-    close = MonthClose(**period._asdict(), checklist=[], locked_by=str(actor), locked_at=now)
+    close = MonthClose(
+        **period._asdict(),
+        fiscal_year_began=fiscal_year_began(month, settings.fiscal_year_starts),
+        checklist=[],
+        locked_by=str(actor),
+        locked_at=now,
+    )
     close.save(force_insert=True)
     _freeze_lines(close)
     close.unallocated = freeze_shares(close)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
+from django.db import ProgrammingError
 
 from keys import services as keys
 from reports import services as reports
@@ -17,7 +18,17 @@ from tests.actors import ACTOR
 from tests.dashboard.test_reports import signed_in
 from tests.keys.builders import PAID, add_key, adjust, allocate, report
 from tests.moments import NOON
-from tests.reports.closing import APRIL, IN_APRIL, IN_MAY, lock, sign, signers
+from tests.reports.closing import (
+    APRIL,
+    IN_APRIL,
+    IN_JUNE,
+    IN_MAY,
+    MARCH,
+    MAY,
+    lock,
+    sign,
+    signers,
+)
 
 pytestmark = pytest.mark.django_db
 PAGE = "/reports/statements/2026-04/research"
@@ -58,6 +69,29 @@ def test_every_cent_of_a_closed_month_is_in_one_statement(april):
     for close in MonthClose.objects.all():
         centres = ("org", "research", "sales")
         assert sum(statement(close, centre).total for centre in centres) == close.cost
+
+
+def test_a_statement_opens_with_what_the_fiscal_year_had_before(april):
+    """March had 100 tokens; a fiscal year that begins in April opens with nothing."""
+    march = MonthClose.objects.get(month=MARCH)
+    first, second = statement(march, "research"), statement(april, "research")
+    assert (first.opening, first.closing) == (0, cost(100))
+    assert (second.opening, second.closing) == (first.closing, cost(100) + cost(20))
+    fay = signed_in("fay")
+    assert "charged from January 2026" in fay.get(PAGE).content.decode()
+    signed = fay.get(f"{PAGE}/signed").content.decode()
+    assert f"Opening (USD),{cost(100):.9f}\n" in signed
+    assert f"Closing (USD),{cost(120):.9f}\n" in signed
+
+
+def test_the_fiscal_year_of_a_closed_month_stays_when_the_setting_changes(april):
+    keys.change_organisation(fiscal_year_starts=4, actor=ACTOR, reason="test", now=IN_MAY)
+    assert statement(april, "research").opening == cost(100)
+    may = lock(MAY, now=IN_JUNE)
+    assert may.fiscal_year_began == APRIL
+    assert statement(may, "research").opening == cost(20)
+    with pytest.raises(ProgrammingError, match="Cannot update"):
+        MonthClose.objects.filter(pk=may.pk).update(fiscal_year_began=MARCH)
 
 
 def test_the_page_and_its_file_have_the_same_lines(april):
@@ -221,6 +255,18 @@ def test_a_closed_month_stays_in_the_part_of_the_tree_that_paid_it(moved):
     ]
     assert whole.previous.total == cost(100)
     assert [line.what for line in statement(march, "research").lines] == ["Usage"]
+
+
+def test_who_sees_a_part_of_the_fiscal_year_gets_no_opening(moved):
+    """Research was elsewhere in March: those who see only sales see no sum with that month."""
+    at = IN_MAY + timedelta(days=1)
+    report(allocate("ada", now=at), 5, now=at)
+    may = lock(MAY, now=IN_JUNE)
+    found = statement(may, "research", within=["sales"])
+    assert found.is_whole and (found.opening, found.closing) == (None, None)
+    assert statement(may, "research").opening == cost(137)
+    page = signed_in("tom", "finance", "sales").get("/reports/statements/2026-05/research")
+    assert "Opening" not in page.content.decode()
 
 
 def test_who_paid_for_a_cost_centre_that_left_keeps_its_statements(moved):

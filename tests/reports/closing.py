@@ -14,6 +14,7 @@ MAY = date(2026, 5, 1)
 # When March and April are over everywhere.
 IN_APRIL = datetime(2026, 4, 2, 12, 0, tzinfo=UTC)
 IN_MAY = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
+IN_JUNE = datetime(2026, 6, 2, 12, 0, tzinfo=UTC)
 WAIVED = dict.fromkeys(
     (
         *("books", "estimates", "prices", "days", "holds", "approvals", "unallocated"),

@@ -282,6 +282,24 @@ class ClosingOffice(RuleBasedStateMachine):
             assert totals == {each.cost_centre: each.total for each in _frozen(close)}
 
     @invariant()
+    def each_statement_opens_where_the_one_before_closed(self):
+        """In a fiscal year; its first statement opens with nothing."""
+        before = {}
+        for close in MonthClose.objects.standing().order_by("month"):
+            found = {name: statement(close, name) for name in ("org", "research", "sales")}
+            for name, each in found.items():
+                follows = close.month > close.fiscal_year_began and name in before
+                assert each.opening == (before[name] if follows else 0)
+            before = {name: each.closing for name, each in found.items()}
+
+    @rule(month=st.sampled_from([1, 3, 12]))
+    def change_fiscal_year(self, month):
+        """Fiscal years begin with another month: the statements that are there stay."""
+        keys.change_organisation(
+            fiscal_year_starts=month, actor=ACTOR, reason="test", now=self.clock
+        )
+
+    @invariant()
     def balances(self):
         """Every invariant of the books, with those of closed months."""
         if CostCentre.objects.exists():
