@@ -73,6 +73,8 @@ def _pages(user: Any, period: MonthPeriod) -> dict[str, str]:
         "approvals": ("security.view_approval", links.url("approvals")),
         "days": ("keys.view_charge", links.url("spend")),
         "differences": ("treasury.view_difference", links.url("reconciliation")),
+        "rail_statements": ("treasury.view_railstatement", links.url("rail_statements")),
+        "shares": ("reports.view_costshare", links.url("cost_shares")),
         BILL: ("treasury.view_difference", links.url("reconciliation")),
         "unallocated": ("reports.view_costshare", links.url("cost_shares")),
     }

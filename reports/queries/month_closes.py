@@ -17,7 +17,7 @@ from keys.books.queries.spend import (
     spend_total,
 )
 from keys.models import Adjustment, BooksCheck, Organisation
-from reports.models import MonthClose
+from reports.models import CostShareTarget, MonthClose
 from reports.month_periods import (
     MonthPeriod,
     midnight,
@@ -85,6 +85,7 @@ def checklist(
         _days(period),
         _differences(period),
         *_rail_statements(period),
+        *_shares_of_closed(),
         *map(_bill, bills(period)),
     ]
 
@@ -180,6 +181,15 @@ def _rail_statements(period: MonthPeriod) -> list[ChecklistItem]:
     count = open_rail_differences(since=period.month, until=period.last_day).count()
     says = "No difference from the statements of rails and banks is open"
     return [_none("rail_statements", says, count, "difference")]
+
+
+def _shares_of_closed() -> list[ChecklistItem]:
+    """An item where a rule of shared costs gives to a cost centre that was closed since."""
+    targets = CostShareTarget.objects.filter(cost_centre__closed_at__isnull=False)
+    closed = targets.order_by("cost_centre").values_list("cost_centre", flat=True).distinct()
+    says = "No rule of shared costs gives to a closed cost centre"
+    found = ", ".join(closed[:5])
+    return [ChecklistItem("shares", says, found, is_met=False)] if found else []
 
 
 def _bill(bill: BillOfMonth) -> ChecklistItem:

@@ -12,7 +12,7 @@ from keys.books.queries.books_check import books_check
 from keys.books.queries.spend import SpendFilter, spend_total
 from keys.models import Organisation
 from reports import services as reports
-from reports.models import CLOSED_MEASURES, CloseLine, MonthClose
+from reports.models import CLOSED_MEASURES, CloseLine, CostShare, MonthClose
 from reports.queries.month_closes import checklist, period_to_close
 from reports.refusals import (
     ChecklistUnmet,
@@ -358,6 +358,23 @@ def test_an_open_difference_from_a_statement_is_an_open_item(usage):
     for found in Difference.objects.all():
         treasury.explain_difference(found.pk, reason="a fee", actor=ACTOR, now=IN_APRIL)
     assert items()["rail_statements"].is_met
+
+
+def test_a_share_for_a_closed_cost_centre_is_an_open_item(usage):
+    share = {"source": "research", "method": "even", "targets": {"sales": None}}
+    reports.share_costs(**share, actor=ACTOR, reason="agreed", now=NOON)
+    assert "shares" not in items()
+    end = keys.OpenWorkRule.END
+    keys.close_cost_centre(
+        "sales", agents_to="org", open_work=end, reason="merged", actor=ACTOR, now=NOON
+    )
+    item = items()["shares"]
+    assert (item.is_met, item.figure, item.can_be_waived) == (False, "sales", True)
+    with pytest.raises(ChecklistUnmet) as refused:
+        lock()
+    assert refused.value.items == ["shares"]
+    reports.stop_sharing(CostShare.objects.get(), actor=ACTOR, reason="merged", now=NOON)
+    assert lock().is_standing
 
 
 def compare(*days, provider="openai", amount="0.000321", now=IN_APRIL):
