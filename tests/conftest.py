@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from hypothesis import HealthCheck, settings
 
+from tests.database_template import template_database
 from tests.gateway.sandbox import RunningSandbox, running_sandbox
 from tests.keys.builders import make_people
 from tests.moments import NOON
@@ -26,6 +28,16 @@ settings.load_profile("butler")
 
 # What `migrate` writes and no test changes.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: Any
+) -> None:
+    """Test databases are copies of a migrated one; on a server of others nothing is left behind."""
+    if not os.environ.get("DATABASE_URL"):
+        with django_db_blocker.unblock():
+            connection.settings_dict["TEST"]["TEMPLATE"] = template_database()
 
 
 @pytest.fixture(scope="session")
