@@ -7,3 +7,9 @@ budget is lent, and is learned from what was settled before.
 
 Open: `run_rate`, `savings`.
 """
+
+import os
+
+# NumPy reads this when it is imported, which is here first. Matrices are small: with more threads
+# their products take ten times as long, since the threads wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

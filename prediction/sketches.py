@@ -1,16 +1,22 @@
 """Sketches as bytes, and the secret under which this installation hashes words."""
 
+from collections.abc import Iterable
 from functools import cache
+from hashlib import blake2b
 
 import numpy as np
 
 from prediction.learning.counts import NAMES
-from prediction.learning.sketch import sketch_of
-from prediction.learning.terms import BANDS, BUCKETS, Hasher, Sketch, Terms
+from prediction.learning.sketch import sketches_of
+from prediction.learning.terms import BANDS, BUCKETS, Sketch, Terms
+from prediction.learning.vocabulary import Hasher
 from security import tokens
 
 # The layout of `pack`; raised when it changes, so that older sketches are left out.
 _FORMAT = 1
+# A sketch has some 5 kB.
+_KEPT_MAX = 1_000
+_kept: dict[bytes, Sketch] = {}
 
 
 @cache
@@ -21,7 +27,26 @@ def hasher() -> Hasher:
 
 def sketch(text: str) -> Sketch:
     """The sketch of a text."""
-    return sketch_of(text, hasher())
+    return sketches([text])[text]
+
+
+def sketches(texts: Iterable[str]) -> dict[str, Sketch]:
+    """The sketch of each text. Those of the last texts are kept, under a hash: a text for which a
+    budget is wanted was often estimated just before."""
+    keys = {text: _key(text) for text in dict.fromkeys(texts)}
+    known = {text: _kept.get(key) for text, key in keys.items()}
+    found = {text: made for text, made in known.items() if made is not None}
+    new = [text for text in keys if text not in found]
+    for text, made in zip(new, sketches_of(new, hasher()), strict=True):
+        found[text] = made
+        if len(_kept) >= _KEPT_MAX:
+            _kept.clear()
+        _kept[keys[text]] = made
+    return found
+
+
+def _key(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def pack(sketch: Sketch) -> bytes:

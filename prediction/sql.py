@@ -1,6 +1,15 @@
 """The statement that keeps a forecast, before its budget is lent."""
 
-from common.statements import NoRow, Statement
+from typing import NamedTuple
+
+from common.statements import Statement
+
+
+class StoredForecast(NamedTuple):
+    """The session whose forecast was stored; no row if the idempotency key has one already."""
+
+    session_id: str
+
 
 # One round trip, and no wait for the disk: the budget that is lent next is committed later in the
 # same log, and waits.
@@ -18,6 +27,7 @@ STORE_FORECAST = Statement(
            %(p99)s::bigint, %(tokens)s, %(probe)s, %(now)s
       FROM quick
         ON CONFLICT DO NOTHING
+    RETURNING session_id
     """,
-    NoRow,
+    StoredForecast,
 )

@@ -5,7 +5,16 @@ import os
 import sys
 from pathlib import Path
 
-from bench.prediction import anomalies, censoring, drift, recordings, texts, waste, within_run
+from bench.prediction import (
+    anomalies,
+    censoring,
+    drift,
+    recordings,
+    replay,
+    texts,
+    waste,
+    within_run,
+)
 
 _SECTIONS = {
     "texts": texts.run,
@@ -13,6 +22,7 @@ _SECTIONS = {
     "censoring": censoring.run,
     "within-run": within_run.run,
     "waste": waste.run,
+    "replay": replay.run,
     "anomalies": anomalies.run,
 }
 

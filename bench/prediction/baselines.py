@@ -42,11 +42,11 @@ def tfidf_ridge(known: list[Work], asked: list[Work]) -> Floats:
     text that it has not learned."""
     index = TextIndex.of([sketch(each.text).terms for each in known])
     logs = np.log(tokens(known))
-    similar = index.similarities([sketch(each.text).terms for each in known])
+    similar = index.similarities(index.query([sketch(each.text).terms for each in known]))
     inverse = np.linalg.inv(similar + np.eye(len(known)))
     duals = inverse @ (logs - logs.mean())
     missed = duals / np.diag(inverse)
-    asked_similar = index.similarities([sketch(each.text).terms for each in asked])
+    asked_similar = index.similarities(index.query([sketch(each.text).terms for each in asked]))
     centre = logs.mean() + asked_similar @ duals
     found: Floats = np.exp(
         np.stack([centre + conformal_quantile(missed, share) for share in _SHARES], axis=1)

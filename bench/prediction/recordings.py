@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from prediction.estimate import estimate
 from prediction.learning.rows import Group, Rows
 from prediction.learning.sketch import sketch_of
-from prediction.learning.terms import Hasher, Sketch
+from prediction.learning.terms import Sketch
+from prediction.learning.vocabulary import Hasher
 
 Floats = NDArray[np.float64]
 # The recordings are public, so their sketches need no secret.
@@ -41,8 +42,13 @@ class RecordingsMissing(Exception):
 
 def fleet(folder: Path) -> list[Work]:
     """Runs of a coding agent; the kind of work is the repository."""
-    return [
-        Work(
+    return list(fleet_by_run(folder).values())
+
+
+def fleet_by_run(folder: Path) -> dict[str, Work]:
+    """The same by the name of the run, under which `fleet_calls` has its calls."""
+    return {
+        line["instance_id"]: Work(
             line["task_text"],
             Group(line["model"], line["agent"], line["instance_id"].split("__")[0]),
             (
@@ -54,7 +60,7 @@ def fleet(folder: Path) -> list[Work]:
             ),
         )
         for line in _lines(folder / "prediction" / "agent_fleet_tasks.jsonl.gz")
-    ]
+    }
 
 
 def answers(folder: Path) -> list[Work]:

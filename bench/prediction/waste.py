@@ -17,6 +17,7 @@ from prediction.estimate import estimate
 from prediction.learning.quantiles import conformal_quantile
 
 Floats = NDArray[np.float64]
+REPEATED_SPREAD = 0.5
 
 
 def run(folder: Path, seeds: list[int], out: TextIO) -> None:
@@ -41,7 +42,7 @@ def _budgets(history: list[Work], asked: list[Work], work: list[Work]) -> dict[s
     known_rule = np.array([float(estimate(each.text).estimated) for each in history])
     ratio = conformal_quantile(baselines.tokens(history) / known_rule, 0.9)
     # Every task was done once before, and differs from then by a half.
-    factors = np.random.default_rng(1).lognormal(0, 0.5, len(work))
+    factors = np.random.default_rng(1).lognormal(0, REPEATED_SPREAD, len(work))
     repeated = [
         each._replace(values=tuple(value * factor for value in each.values))
         for each, factor in zip(work, factors, strict=True)

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 BANDS_EQUAL = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KnownTexts:
     """Texts that were seen: digests in rising order, bands, how often, and by how much each needs
     more than its groups (logarithms, texts × targets), shrunk to what the text models expect."""
@@ -31,12 +31,12 @@ class KnownTexts:
 
     def exact(self, digest: bytes) -> int | None:
         """The place of the same text."""
-        wanted = np.void(digest).tobytes()
-        place = int(np.searchsorted(self.digests, np.bytes_(wanted)))
-        # NumPy cuts NULs at the end of bytes, on both sides alike.
-        if place < len(self.digests) and self.digests[place] == np.bytes_(wanted):
-            return place
-        return None
+        # NumPy cuts NULs at the end of bytes.
+        return self._places.get(digest.rstrip(b"\0"))
+
+    @cached_property
+    def _places(self) -> dict[bytes, int]:
+        return {digest: place for place, digest in enumerate(self.digests.tolist())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,50 +79,57 @@ class Forecaster:
 
     def forecasts(self, asked: Sequence[tuple[Sketch | None, Group]]) -> list[Forecast]:
         """The forecasts for texts (None: without one) and groups, in their order."""
-        found = [self._found(sketch) for sketch, _ in asked]
+        if not asked:
+            return []
+        distinct = {id(sketch): sketch for sketch, _ in asked}
+        texts = dict(zip(distinct, self._texts(list(distinct.values())), strict=True))
+        found = [texts[id(sketch)] for sketch, _ in asked]
+        held = [self._of(text.basis, group) for text, (_, group) in zip(found, asked, strict=True)]
+        text = np.array([each.text for each in found])
+        text = text * np.array([[each.slope] for each in held])
+        logs = np.array([each.centre for each in held])
+        logs = logs + text[:, :, None] * self.ratios
+        quantiles = np.exp(np.maximum.accumulate(np.clip(logs, 0, _LOG_MAX), axis=2))
+        factors = np.exp(text[:, 0] * self.ratios[0]).tolist()
+        return [_forecast(*each) for each in zip(found, held, quantiles, factors, strict=True)]
+
+    def _texts(self, sketches: Sequence[Sketch | None]) -> list["_Found"]:
+        """What is known of texts, or expected of those that were not seen."""
+        found = [self._found(sketch) for sketch in sketches]
         unseen = [
             place
-            for place, (sketch, _) in enumerate(asked)
-            if sketch is not None and found[place].basis != "exact"
+            for place, (each, sketch) in enumerate(zip(found, sketches, strict=True))
+            if sketch is not None and each.basis != "exact"
         ]
-        texts = np.array([each.text for each in found])
         if unseen and self.text_models is not None:
             # `unseen` are those with a sketch.
-            expected = self.text_models.predict([asked[place][0] for place in unseen])  # type: ignore[misc]
+            expected = self.text_models.predict([sketches[place] for place in unseen])  # type: ignore[misc]
             for place, values in zip(unseen, expected, strict=True):
+                each = found[place]
                 # Nearly the same text counts as much as what is expected of this one.
-                near = found[place].basis == "near"
-                texts[place] = (texts[place] + values) / 2 if near else values
-        return [
-            self._forecast(text, each, group)
-            for text, each, (_, group) in zip(texts, found, asked, strict=True)
-        ]
+                text = (each.text + values) / 2 if each.basis == "near" else values
+                found[place] = each._replace(text=text)
+        return found
 
-    def _forecast(self, text: Floats, found: "_Found", group: Group) -> Forecast:
-        held, spread = self._of(found.basis, group)
-        text = text * self.slopes.get(group.model, 1.0)
-        logs = held.centre + text[:, None] * self.ratios + spread.quantiles
-        quantiles = np.exp(np.maximum.accumulate(np.clip(logs, 0, _LOG_MAX), axis=1))
-        factors = held.factors
-        if found.basis != "group":
-            factors = {**factors, "text": float(np.exp(text[0] * self.ratios[0]))}
-        extrapolated = spread.rows < P99_ROWS
-        return Forecast(quantiles, found.basis, spread.rows, found.rows, factors, extrapolated)
-
-    def _of(self, basis: str, group: Group) -> tuple["_Held", Spread]:
-        """What holds for a group, and its spread; kept, since most forecasts are of few groups."""
+    def _of(self, basis: str, group: Group) -> "_Held":
+        """What holds for a group; kept, since most forecasts are of few groups."""
         key = (basis, group)
-        if key not in self._kept:
+        held = self._kept.get(key)
+        if held is None:
             if len(self._kept) >= _KEPT_MAX:
                 self._kept.clear()
+            spread = self.spread(basis, group)
             effects = self.effects.of(group)
-            centre = self.effects.expected(group)[:, None]
-            factors = {name: float(np.exp(effect.values[0])) for name, effect in effects.items()}
-            self._kept[key] = _Held(centre, factors), self.spread(basis, group)
-        return self._kept[key]
+            held = self._kept[key] = _Held(
+                self.effects.expected(group)[:, None] + spread.quantiles,
+                self.slopes.get(group.model, 1.0),
+                {name: float(np.exp(effect.values[0])) for name, effect in effects.items()},
+                spread.rows,
+            )
+        return held
 
     @cached_property
-    def _kept(self) -> dict[tuple[str, Group], tuple["_Held", Spread]]:
+    def _kept(self) -> dict[tuple[str, Group], "_Held"]:
         return {}
 
     def spread(self, basis: str, group: Group) -> Spread:
@@ -202,10 +209,19 @@ class _Found(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """What holds for a group: the logarithms by target (a column), and the factors of effects."""
+    """What holds for a group: the logarithms of the quantiles without a text (TARGETS × SHARES),
+    the slope of its model, the factors of effects, and of how many rows its quantiles are."""
 
     centre: Floats
+    slope: float
     factors: dict[str, float]
+    rows: int
+
+
+def _forecast(found: _Found, held: _Held, quantiles: Floats, factor: float) -> Forecast:
+    factors = held.factors if found.basis == "group" else {**held.factors, "text": factor}
+    extrapolated = held.rows < P99_ROWS
+    return Forecast(quantiles, found.basis, held.rows, found.rows, factors, extrapolated)
 
 
 def chain(basis: str, group: Group) -> list[str]:

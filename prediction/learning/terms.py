@@ -7,7 +7,7 @@ into a MinHash signature, which tells texts that are nearly the same.
 
 import re
 from dataclasses import dataclass
-from hashlib import blake2b
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,14 +19,16 @@ BUCKETS = 1 << BUCKET_BITS
 # says little more about the work, and a megabyte would take a second.
 CHARACTERS_READ = 24_000
 TERMS_MAX = 600
+# So many texts are looked at together.
+TEXTS_MAX = 1 << 12
 BANDS = 8
 _ROWS_PER_BAND = 4
-_WORDS_KEPT = 200_000
 
 _WORD = re.compile(r"[a-z0-9_]+|[^\W_]|[^\w\s]")
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 Words = NDArray[np.uint64]
+Ints = NDArray[np.int64]
 
 
 class Terms(NamedTuple):
@@ -47,34 +49,6 @@ class Sketch:
     counts: NDArray[np.float32]
 
 
-class Hasher:
-    """Hashes words under a secret key, and remembers those it has seen."""
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key[:64]
-        self._words: dict[str, int] = {}
-
-    def digest(self, text: str) -> bytes:
-        """16 bytes that are the same for the same text, without regard to case and white space."""
-        plain = " ".join(text.lower().split())
-        return blake2b(plain.encode("utf-8", "replace"), key=self._key, digest_size=16).digest()
-
-    def hashes(self, words: list[str]) -> Words:
-        """The hashes of the words in order."""
-        known = self._words
-        new = set(words).difference(known)
-        if len(known) + len(new) > _WORDS_KEPT:
-            known.clear()
-            new = set(words)
-        for word in new:
-            known[word] = self._word(word)
-        return np.fromiter(map(known.__getitem__, words), np.uint64, len(words))
-
-    def _word(self, word: str) -> int:
-        data = word.encode("utf-8", "replace")
-        return int.from_bytes(blake2b(data, key=self._key, digest_size=8).digest(), "little")
-
-
 def excerpt(text: str) -> str:
     """The part of a text that is read, in lower case."""
     if len(text) > CHARACTERS_READ:
@@ -88,21 +62,42 @@ def words_of(read: str) -> list[str]:
 
 
 def _together(left: Words, right: Words) -> Words:
-    with np.errstate(over="ignore"):
-        mixed: Words = (left * _MIX[0]) ^ (right * _MIX[1]) ^ (left >> np.uint64(29))
+    # Products of arrays wrap around without a warning.
+    mixed: Words = (left * _MIX[0]) ^ (right * _MIX[1]) ^ (left >> np.uint64(29))
     return mixed
 
 
-def terms_of(words: Words) -> Terms:
-    """The buckets of the words and pairs; at most TERMS_MAX of them, the more frequent first."""
-    pairs = _together(words[:-1], words[1:]) if len(words) > 1 else words[:0]
-    hashes = np.concatenate([words, pairs])
-    found = (hashes >> np.uint64(64 - BUCKET_BITS)).astype(np.int32)
-    buckets, counts = np.unique(found, return_counts=True)
+def terms_of(words: Words, lengths: Ints) -> list[Terms]:
+    """The buckets of the words and pairs of each text; at most TERMS_MAX of them, the more frequent
+    first. `words`: of all texts, TEXTS_MAX at most, one after the other; `lengths`: how many each
+    text has."""
+    text = np.repeat(np.arange(len(lengths)), lengths)
+    pairs = _together(words[:-1], words[1:])
+    paired = text[:-1] == text[1:]
+    hashes = np.concatenate([words, pairs[paired]])
+    of_text = np.concatenate([text, text[:-1][paired]])
+    # A text and a bucket in one number: those of 32 bits are sorted twice as quickly.
+    cells = (hashes >> np.uint64(64 - BUCKET_BITS)).astype(np.int32)
+    cells |= of_text.astype(np.int32) << BUCKET_BITS
+    cells.sort()
+    first = np.flatnonzero(np.concatenate([[True], cells[1:] != cells[:-1]])[: len(cells)])
+    counts = np.diff(first, append=len(cells)).astype(np.int32)
+    cells = cells[first]
+    ends = np.searchsorted(cells, np.arange(1, len(lengths), dtype=np.int32) << BUCKET_BITS)
+    cells &= BUCKETS - 1
+    bounds = [0, *ends.tolist(), len(cells)]
+    # Copies: a text that is kept does not keep those beside it.
+    return [
+        _most_frequent(cells[start:end].copy(), counts[start:end].copy())
+        for start, end in pairwise(bounds)
+    ]
+
+
+def _most_frequent(buckets: NDArray[np.int32], counts: NDArray[np.int32]) -> Terms:
     if len(buckets) > TERMS_MAX:
         kept = np.sort(np.argsort(-counts, kind="stable")[:TERMS_MAX])
         buckets, counts = buckets[kept], counts[kept]
-    return Terms(buckets, counts.astype(np.int32))
+    return Terms(buckets, counts)
 
 
 _SEEDS = np.random.default_rng(20_260_801).integers(
@@ -110,19 +105,36 @@ _SEEDS = np.random.default_rng(20_260_801).integers(
 ) | np.uint64(1)
 
 
-def bands_of(words: Words) -> NDArray[np.int64]:
-    """The MinHash signature of runs of three words, folded into BANDS numbers."""
+def bands_of(words: Words, lengths: Ints) -> NDArray[np.int64]:
+    """The MinHash signature of the runs of three words of each text, folded into BANDS numbers;
+    parameters as of `terms_of`."""
+    found = np.zeros((len(lengths), BANDS), np.int64)
     if not len(words):
-        return np.zeros(BANDS, np.int64)
-    runs = words
+        return found
+    runs, counts = _runs(words, lengths)
+    some = counts > 0
+    starts = (np.cumsum(counts) - counts)[some]
+    mixed = (runs ^ (runs >> np.uint64(31)))[:, None] * _SEEDS
+    least = np.minimum.reduceat(mixed, starts, axis=0) if len(starts) > 1 else mixed.min(axis=0)
+    # The highest bits of a product depend on all bits of its factors.
+    least = (least >> np.uint64(16)).reshape(-1, BANDS, _ROWS_PER_BAND)
+    folded = least[:, :, 0]
+    for column in range(1, _ROWS_PER_BAND):
+        folded = _together(folded, least[:, :, column])
+    found[some] = folded.view(np.int64)
+    return found
+
+
+def _runs(words: Words, lengths: Ints) -> tuple[Words, Ints]:
+    """The runs of three words of each text, one text after the other, and how many each has; of a
+    shorter text, its words."""
+    ends = np.cumsum(lengths)
+    threes = lengths > 2
+    runs = words.copy()
     if len(words) > 2:
-        runs = _together(_together(words[:-2], words[1:-1]), words[2:])
-    with np.errstate(over="ignore"):
-        # The highest bits of a product depend on all bits of its factors.
-        mixed = ((runs[:, None] ^ (runs[:, None] >> np.uint64(31))) * _SEEDS) >> np.uint64(16)
-        least = mixed.min(axis=0).reshape(BANDS, _ROWS_PER_BAND)
-        folded = least[:, 0]
-        for column in range(1, _ROWS_PER_BAND):
-            folded = _together(folded, least[:, column])
-    signed: NDArray[np.int64] = folded.view(np.int64)
-    return signed
+        runs[:-2] = _together(_together(words[:-2], words[1:-1]), words[2:])
+    short = np.repeat(~threes, lengths)
+    runs[short] = words[short]
+    kept = np.ones(len(words), bool)
+    kept[ends[threes] - 1] = kept[ends[threes] - 2] = False
+    return runs[kept], np.where(threes, lengths - 2, lengths)

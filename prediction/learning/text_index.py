@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,10 @@ Floats = NDArray[np.float64]
 _DOCUMENTS_MIN = 2
 # Nor does one of nearly all texts, and its postings are the longest: left out among many texts.
 _SHARE_MAX, _SHARE_TEXTS = 0.3, 200
+_COMMON_SHARE = 1 / 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TextIndex:
     """The learned texts by bucket.
 
@@ -54,24 +57,85 @@ class TextIndex:
             size=len(texts),
         )
 
-    def similarities(self, texts: Sequence[Terms]) -> Floats:
-        """The cosine of each text with each learned text, 0 to 1: texts × learned texts."""
+    def query(self, texts: Sequence[Terms]) -> "Query":
+        """The texts as rows of this index."""
         row, bucket, count = _flat(texts)
-        if not len(self.columns) or not len(bucket):
-            return np.zeros((len(texts), self.size))
+        if not len(self.columns):
+            return Query(row[:0], row[:0], count[:0], len(texts))
         position = np.minimum(np.searchsorted(self.columns, bucket), len(self.columns) - 1)
         known = self.columns[position] == bucket
         row, position, count = row[known], position[known], count[known]
         weight = _unit(row, (1 + np.log(count)) * self.idf[position], len(texts))
-        lengths = np.diff(self.starts)[position]
+        return Query(row, position, weight, len(texts))
+
+    def similarities(self, asked: "Query") -> Floats:
+        """The cosine of each text with each learned text, 0 to 1: texts × learned texts."""
+        place = self._common.place[asked.position]
+        rare = place < 0
+        position, weight = asked.position[rare], asked.weight[rare]
+        lengths = self._lengths[position]
         ends = np.cumsum(lengths)
         total = int(ends[-1]) if len(ends) else 0
-        first = np.repeat(self.starts[position] - (ends - lengths), lengths)
-        postings = first + np.arange(total)
+        postings = np.repeat(self.starts[position] - (ends - lengths), lengths) + np.arange(total)
+        cells = self.rows[postings] + np.repeat(asked.row[rare] * self.size, lengths)
         products = self.weights[postings] * np.repeat(weight, lengths)
-        cells = self.rows[postings] + np.repeat(row * self.size, lengths)
-        cosines: Floats = np.bincount(cells, products, len(texts) * self.size).astype(float)
-        return cosines.reshape(len(texts), self.size)
+        flat = np.bincount(cells, products, asked.size * self.size).astype(float, copy=False)
+        cosines: Floats = flat.reshape(asked.size, self.size)
+        common = ~rare
+        if common.any():
+            weights = np.zeros((asked.size, len(self._common.weights)), np.float32)
+            weights[asked.row[common], place[common]] = asked.weight[common]
+            cosines += weights @ self._common.weights
+        return cosines
+
+    def sums(self, values: Floats) -> Floats:
+        """For each bucket, the weighted sum of the values of the texts that have it (buckets ×
+        targets): the values that `Query.sums` wants."""
+        column = np.repeat(np.arange(len(self.columns)), self._lengths)
+        sums = [
+            np.bincount(column, self.weights * each[self.rows], len(self.columns))
+            for each in values.T
+        ]
+        return np.stack(sums, axis=1)
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.starts)
+
+    @cached_property
+    def _common(self) -> "_Common":
+        common = np.flatnonzero(self._lengths > _COMMON_SHARE * self.size)
+        place = np.full(len(self.columns), -1)
+        place[common] = np.arange(len(common))
+        weights = np.zeros((len(common), self.size), np.float32)
+        for number, column in enumerate(common):
+            postings = slice(self.starts[column], self.starts[column + 1])
+            weights[number, self.rows[postings]] = self.weights[postings]
+        return _Common(place, weights)
+
+
+class Query(NamedTuple):
+    """Texts, as many as `size`: the row, the position in the index and the weight of each bucket
+    that the index knows; the squares of the weights of a text are 1 in all."""
+
+    row: NDArray[np.int64]
+    position: NDArray[np.int64]
+    weight: Floats
+    size: int
+
+    def sums(self, values: Floats) -> Floats:
+        """The weighted sum of the values of the buckets of each text: texts × targets."""
+        found = values[self.position] * self.weight[:, None]
+        sums = [np.bincount(self.row, column, self.size) for column in found.T]
+        return np.stack(sums, axis=1)
+
+
+class _Common(NamedTuple):
+    """Buckets that many texts have, as a matrix, which multiplies more quickly than postings do:
+    the place of each bucket in it, -1 for the others, and its weights (buckets × texts)."""
+
+    place: NDArray[np.int64]
+    weights: NDArray[np.float32]
 
 
 def _flat(texts: Sequence[Terms]) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats]:

@@ -6,6 +6,8 @@ out) follow from one fit, and several targets are learned at once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +16,20 @@ from prediction.learning.terms import Sketch
 from prediction.learning.text_index import TextIndex
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 # Round numbers, the first that were tried: no fold that is measured on chose them.
 RIDGE = 1.0
 NEIGHBOURS = 25
+_WEIGHT_MIN = 1e-4
 COUNTS_RIDGE = 30.0
 COSINES = 300
 _WIDTH = 0.06
-_AT_ONCE = 256
+# More would not stay in the cache of the processor.
+_AT_ONCE = 32
 SEED = 20_260_801
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TextModels:
     """The fitted models: of similarity (ridge and neighbours) and of counts.
 
@@ -48,12 +53,18 @@ class TextModels:
         return np.concatenate(parts) if parts else np.zeros((0, self.values.shape[1]))
 
     def _predict(self, sketches: Sequence[Sketch]) -> Floats:
-        similar = self.index.similarities([sketch.terms for sketch in sketches])
+        asked = self.index.query([sketch.terms for sketch in sketches])
         counts = np.array([sketch.counts for sketch in sketches], float)
         features = _cosines((counts - self.count_mean) / self.count_scale)
-        linear = similar @ self.duals + features @ self.count_weights
-        mean: Floats = (2 * self.centre + linear + _nearest(similar, self.values)) / 3
+        linear = asked.sums(self._of_buckets) + features @ self.count_weights
+        near = _nearest(self.index.similarities(asked), self.values)
+        mean: Floats = (2 * self.centre + linear + near) / 3
         return mean
+
+    @cached_property
+    def _of_buckets(self) -> Floats:
+        """The ridge by bucket: what it says of a text follows without the learned texts."""
+        return self.index.sums(self.duals)
 
 
 def fit(sketches: Sequence[Sketch], values: Floats, weights: Floats) -> tuple[TextModels, Floats]:
@@ -63,8 +74,8 @@ def fit(sketches: Sequence[Sketch], values: Floats, weights: Floats) -> tuple[Te
     centre = np.average(values, axis=0, weights=weights)
     similar = np.concatenate(
         [
-            index.similarities([sketch.terms for sketch in sketches[start : start + _AT_ONCE]])
-            for start in range(0, len(sketches), _AT_ONCE)
+            index.similarities(index.query([each.terms for each in sketches[start:end]]))
+            for start, end in pairwise([*range(0, len(sketches), _AT_ONCE), len(sketches)])
         ]
     )
     duals, ridge = _ridge(similar, values - centre, weights)
@@ -88,10 +99,37 @@ def _ridge(similar: Floats, values: Floats, weights: Floats) -> tuple[Floats, Fl
 def _nearest(similar: Floats, values: Floats) -> Floats:
     """The mean of the nearest texts, weighted by similarity."""
     count = min(NEIGHBOURS, similar.shape[1])
-    nearest = np.argpartition(-similar, count - 1, axis=1)[:, :count]
-    weight = np.maximum(np.take_along_axis(similar, nearest, 1), 1e-4)
+    nearest = _largest(similar, count)
+    weight = np.maximum(np.take_along_axis(similar, nearest, 1), _WEIGHT_MIN)
     means: Floats = np.einsum("ij,ijk->ik", weight, values[nearest]) / weight.sum(1)[:, None]
     return means
+
+
+def _largest(similar: Floats, count: int) -> Ints:
+    """The places of the `count` largest of each row.
+
+    The largest of each of four times as many groups of columns are a sample of distinct ones: what
+    is below the `count`-th of that sample is not among the `count` largest. Few are left to sort.
+    """
+    groups = 4 * count
+    rows, columns = similar.shape
+    if columns < 2 * groups:
+        return np.argpartition(-similar, count - 1, axis=1)[:, :count]
+    whole = columns // groups * groups
+    sample = similar[:, :whole].reshape(rows, -1, groups).max(axis=1)
+    bound = np.partition(sample, groups - count, axis=1)[:, groups - count]
+    # Where most are alike, most would be left.
+    plain = bound <= _WEIGHT_MIN
+    bound[plain] = np.inf
+    row, column = np.divmod(np.flatnonzero(similar >= bound[:, None]), columns)
+    order = np.lexsort((-similar[row, column], row))
+    row, column = row[order], column[order]
+    left = np.bincount(row, minlength=rows)
+    kept = np.arange(len(row)) - np.repeat(np.cumsum(left) - left, left) < count
+    found = np.empty((rows, count), np.int64)
+    found[~plain] = column[kept].reshape(-1, count)
+    found[plain] = np.argpartition(-similar[plain], count - 1, axis=1)[:, :count]
+    return found
 
 
 def _counted(features: Floats, values: Floats, weights: Floats) -> tuple[Floats, Floats]:

@@ -42,10 +42,6 @@ def size_budget(
     was learned. `cost_centre`: None for the agent's own.
     """
     known = sketch(text)
-    if idempotency_key is not None:
-        earlier = Forecast.objects.filter(agent=agent, idempotency_key=idempotency_key).first()
-        if earlier is not None:
-            return _as_before(earlier, text, known, group)
     found = forecasts_of([(text, known, group)])[0]
     session_id = random_id("ses-")
     probe = found.p99 is not None and _is_probe(session_id)
@@ -53,7 +49,10 @@ def size_budget(
     tokens = _tokens(found, Share.P99 if probe else share)
     row = _row(session_id, agent, idempotency_key, known, group, found, tokens, now)
     row.probe = probe
-    _store(row, known)
+    if not _store(row, known):
+        # The key was used before: only then is there something to look up.
+        earlier = Forecast.objects.get(agent=agent, idempotency_key=idempotency_key)
+        return _as_before(earlier, found, known)
     return SizedBudget(tokens, session_id)
 
 
@@ -66,11 +65,11 @@ def record_forecast(
     _store(_row(session_id, agent, None, known, group, found, tokens, now), known)
 
 
-def _as_before(earlier: Forecast, text: str, known: Sketch, group: Group) -> SizedBudget:
+def _as_before(earlier: Forecast, found: WorkForecast, known: Sketch) -> SizedBudget:
     if bytes(earlier.text_digest) == known.digest:
         return SizedBudget(earlier.tokens, earlier.session_id)
     # Another text under the same key is another request, which is refused when tokens are lent.
-    tokens = _tokens(forecasts_of([(text, known, group)])[0], Share.P90)
+    tokens = _tokens(found, Share.P90)
     return SizedBudget(tokens + (tokens == earlier.tokens), earlier.session_id)
 
 
@@ -111,8 +110,9 @@ def _row(
     )
 
 
-def _store(row: Forecast, known: Sketch) -> None:
-    fetch(
+def _store(row: Forecast, known: Sketch) -> bool:
+    """Whether the forecast was stored: not if its idempotency key or its session has one."""
+    stored = fetch(
         STORE_FORECAST,
         session_id=row.session_id,
         agent=row.agent,
@@ -131,3 +131,4 @@ def _store(row: Forecast, known: Sketch) -> None:
         probe=row.probe,
         now=row.created_at,
     )
+    return bool(stored)

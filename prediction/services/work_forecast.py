@@ -1,7 +1,8 @@
 """Forecast the tokens of work that a text describes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -11,13 +12,14 @@ from prediction.learning.forecaster import Forecast
 from prediction.learning.quantiles import P99_ROWS
 from prediction.learning.rows import TARGETS, Group
 from prediction.learning.terms import Sketch
-from prediction.sketches import sketch
+from prediction.sketches import sketches
 
 # A P50 of calls whose P90 is so many times as large is what is uncertain.
 _UNCERTAIN = 1.5
+_SAID = tuple(TARGETS.index(name) for name in ("tokens", "calls", "output"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class WorkForecast:
     """What a piece of work is expected to need.
 
@@ -26,6 +28,7 @@ class WorkForecast:
     `rows`: how many settled rows the quantiles are of, `text_rows` how many have the same or nearly
     the same text. `calls`, `output`: P50 and P90. `factors`: by how much each effect multiplies the
     tokens. `uncertain`: `calls` or `tokens per call`, or empty. `version`: of what was learned.
+    `text`: what was forecast; it is kept nowhere.
     """
 
     p50: int
@@ -40,7 +43,12 @@ class WorkForecast:
     factors: dict[str, float]
     uncertain: str
     version: int | None
-    rule: Estimate
+    text: str = field(repr=False)
+
+    @cached_property
+    def rule(self) -> Estimate:
+        """The estimate by the rule of words."""
+        return estimate(self.text)
 
     @property
     def narrows(self) -> list[str]:
@@ -60,8 +68,8 @@ def forecast(text: str, group: Group) -> WorkForecast:
 
 def forecasts(asked: Sequence[tuple[str, Group]]) -> list[WorkForecast]:
     """The forecasts for texts, in their order."""
-    sketched = [(text, sketch(text), group) for text, group in asked]
-    return forecasts_of(sketched)
+    found = sketches(text for text, _ in asked)
+    return forecasts_of([(text, found[text], group) for text, group in asked])
 
 
 def is_learned(group: Group) -> bool:
@@ -74,17 +82,17 @@ def forecasts_of(asked: Sequence[tuple[str, Sketch, Group]]) -> list[WorkForecas
     """The forecasts for texts whose sketches are known."""
     used = in_use()
     learner = used.forecaster
-    learned = [learner is not None and learner.is_learned(group) for _, _, group in asked]
-    wanted = [(known, group) for (_, known, group), yes in zip(asked, learned, strict=True) if yes]
-    found = iter(learner.forecasts(wanted) if learner is not None and wanted else [])
-    return [
-        _learned(next(found), text, group, used) if yes else _by_rule(estimate(text))
-        for (text, _, group), yes in zip(asked, learned, strict=True)
-    ]
+    if learner is None:
+        return [_by_rule(text) for text, _, _ in asked]
+    learned = {group: learner.is_learned(group) for group in {each[2] for each in asked}}
+    wanted = [(text, known, group) for text, known, group in asked if learned[group]]
+    found = _learned(learner.forecasts([each[1:] for each in wanted]), wanted, used)
+    return [next(found) if learned[group] else _by_rule(text) for text, _, group in asked]
 
 
-def _by_rule(rule: Estimate) -> WorkForecast:
-    return WorkForecast(
+def _by_rule(text: str) -> WorkForecast:
+    rule = estimate(text)
+    found = WorkForecast(
         p50=max(rule.estimated, 1),
         p90=None,
         p99=None,
@@ -97,36 +105,51 @@ def _by_rule(rule: Estimate) -> WorkForecast:
         factors={},
         uncertain="",
         version=None,
-        rule=rule,
+        text=text,
     )
+    # It was computed: not a second time.
+    found.__dict__["rule"] = rule
+    return found
 
 
-def _learned(found: Forecast, text: str, group: Group, used: InUse) -> WorkForecast:
-    quantiles = found.quantiles.copy()
+def _learned(
+    found: Sequence[Forecast], asked: Sequence[tuple[str, Sketch, Group]], used: InUse
+) -> Iterator[WorkForecast]:
+    for forecast, numbers, (text, _, _) in zip(
+        found, _numbers(found, asked, used), asked, strict=True
+    ):
+        tokens, calls, output = (numbers[place] for place in _SAID)
+        p50, p90, p99 = tokens
+        yield WorkForecast(
+            p50=p50,
+            p90=p90,
+            p99=p99,
+            basis=forecast.basis,
+            rows=forecast.rows,
+            text_rows=forecast.text_rows,
+            p99_extrapolated=forecast.p99_extrapolated,
+            calls=(calls[0], calls[1]),
+            output=(output[0], output[1]),
+            factors=forecast.factors,
+            uncertain=_uncertain(p90 / p50, calls[1] / calls[0]),
+            version=used.version,
+            text=text,
+        )
+
+
+def _numbers(
+    found: Sequence[Forecast], asked: Sequence[tuple[str, Sketch, Group]], used: InUse
+) -> list[list[list[int]]]:
+    """The quantiles of each forecast as whole numbers, by target; moved by what was missed."""
+    if not found:
+        return []
+    quantiles = np.array([each.quantiles for each in found])
+    shifts = np.array([used.shifts.get(group.model, 0.0) for _, _, group in asked])
     # P99 moves with P90, P50 does not move, and they rise all the same.
-    quantiles[:, 1:] *= np.exp(used.shifts.get(group.model, 0.0))
-    quantiles = np.maximum.accumulate(quantiles, axis=1)
-    by_target = {
-        name: [max(round(float(value)), 1) for value in row]
-        for name, row in zip(TARGETS, quantiles, strict=True)
-    }
-    p50, p90, p99 = by_target["tokens"]
-    calls, output = by_target["calls"], by_target["output"]
-    return WorkForecast(
-        p50=p50,
-        p90=p90,
-        p99=p99,
-        basis=found.basis,
-        rows=found.rows,
-        text_rows=found.text_rows,
-        p99_extrapolated=found.p99_extrapolated,
-        calls=(calls[0], calls[1]),
-        output=(output[0], output[1]),
-        factors=found.factors,
-        uncertain=_uncertain(p90 / p50, calls[1] / calls[0]),
-        version=used.version,
-        rule=estimate(text),
-    )
+    quantiles[:, :, 1:] *= np.exp(shifts)[:, None, None]
+    quantiles = np.maximum.accumulate(quantiles, axis=2)
+    whole: list[list[list[int]]] = np.maximum(np.rint(quantiles), 1).astype(np.int64).tolist()
+    return whole
 
 
 def _uncertain(tokens: float, calls: float) -> str:

@@ -6,7 +6,16 @@ import sys
 import numpy as np
 import pytest
 
-from bench.prediction import anomalies, censoring, drift, recordings, texts, waste, within_run
+from bench.prediction import (
+    anomalies,
+    censoring,
+    drift,
+    recordings,
+    replay,
+    texts,
+    waste,
+    within_run,
+)
 from bench.prediction.recordings import Work
 from prediction.learning.rows import Group
 
@@ -58,6 +67,23 @@ def test_the_interval_of_a_run_covers_its_total_from_the_third_call_on():
 
 def test_waste_counts_what_was_not_used_and_budgets_that_were_not_enough():
     assert waste.waste(np.array([10.0, 10.0]), np.array([5.0, 20.0])) == (0.2, 0.5)
+
+
+def test_a_replay_learns_of_tasks_that_had_ended_only(monkeypatch):
+    done = [replay.Task(10.0 * n, 10.0 * n + 95, each) for n, each in enumerate(work(100))]
+    ends = {task.work.text: task.ended for task in done}
+    begins = {task.work.text: task.began for task in done}
+    learned = replay._learned
+
+    def seen(known, asked):
+        assert max(ends[each.text] for each in known) < min(begins[each.text] for each in asked)
+        assert len(known) >= replay.HISTORY - 10
+        return learned(known, asked)
+
+    monkeypatch.setattr(replay, "_learned", seen)
+    found = replay.budgets_in_order(done, seed=1)
+    assert found["learned, with probes"][0] >= found["learned"][0] > 0
+    assert found["learned"][1] < 0.3
 
 
 @pytest.mark.parametrize("arguments", [(), ("--data", "/nowhere")])

@@ -2,56 +2,23 @@
 
 import copy
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from prediction.learning import text_models
 from prediction.learning.adaptive import AdaptiveQuantile
 from prediction.learning.codec import ModelBroken, from_json, to_json
+from prediction.learning.forecaster import KnownTexts
 from prediction.learning.quantiles import conformal_quantile, quantiles_of
-from prediction.learning.rows import Group, Rows
-from prediction.learning.sketch import sketch_of
-from prediction.learning.terms import Hasher
+from prediction.learning.rows import Group
+from prediction.learning.sketch import sketch_of, sketches_of
 from prediction.learning.train import train
-
-HASHER = Hasher(b"a secret key")
-ADA = Group("large", "ada", "report")
-WORDS = ["audit", "ledger", "invoice", "budget", "vendor", "tax", "month", "close", "draft", "plan"]
-
-
-def sketch(text):
-    return sketch_of(text, HASHER)
-
-
-def rows(texts, groups, tokens, **changes):
-    """Rows of one text, one group and one number of tokens each; calls are a tenth of them."""
-    distinct, named = list(dict.fromkeys(texts)), list(dict.fromkeys(groups))
-    tokens = np.array(tokens, float)
-    values = np.stack([tokens, tokens / 10, tokens * 0.8, tokens * 0.2, tokens * 0.0], axis=1)
-    made = Rows(
-        values=values,
-        groups=named,
-        group=np.array([named.index(group) for group in groups]),
-        sketches=[sketch(text) for text in distinct if text is not None],
-        text=np.array([-1 if text is None else distinct.index(text) for text in texts]),
-        censored=np.zeros(len(tokens), bool),
-        rule=np.full(len(tokens), 10.0),
-    )
-    return replace(made, **changes)
-
-
-def work(count, seed=1):
-    """Made-up work: ledgers cost eight times as much as the rest, the large model thrice the small
-    one, and each repetition differs by a third."""
-    random = np.random.default_rng(seed)
-    texts = [" ".join(random.choice(WORDS, 12)) for _ in range(count)]
-    models = random.choice(["large", "small"], count)
-    heavy = np.array([8.0 if "ledger" in text else 1.0 for text in texts])
-    size = heavy * np.where(models == "large", 3, 1) * random.lognormal(7, 0.3, count)
-    return texts, [Group(str(model), "ada", "report") for model in models], np.ceil(size)
+from prediction.learning.vocabulary import Hasher
+from tests.prediction.made_up_work import ADA, HASHER, WORDS, rows, sketch, work
 
 
 @pytest.fixture(scope="module")
@@ -153,11 +120,60 @@ def test_a_group_leaves_the_rule_of_words_when_its_history_says_so():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\x00", "\ud800", "語" * 40_000, "a " * 500_000, "👩‍👩‍👧" * 9]
+    "text",
+    ["", "\x00", "\ud800", "語" * 40_000, "a " * 500_000, "👩‍👩‍👧" * 9, "\n" * 1_000_000]
+    + ["a/" * 500_000 + " x.py", "\n " * 500_000, "\n" + "1" * 1_000_000],
+    ids=lambda text: repr(text[:6]),
 )
 def test_every_text_has_a_sketch(learned, text):
     found = learned.forecast(sketch(text), ADA)
     assert np.isfinite(found.quantiles).all()
+
+
+def test_texts_together_have_the_sketches_that_each_has_alone():
+    texts = ["", "one", "one two", "a b c", "\ud800", "語 x", "Fix app/main.py.js", *work(30)[0]]
+    texts += ["", "word " * 30_000, "1. a\n\n- b?"]
+    for text, together in zip(texts, sketches_of(texts, HASHER), strict=True):
+        alone = sketch(text)
+        assert together.digest == alone.digest
+        for mine, its in (
+            (together.bands, alone.bands),
+            (together.counts, alone.counts),
+            (together.terms.buckets, alone.terms.buckets),
+            (together.terms.counts, alone.terms.counts),
+        ):
+            assert mine.dtype == its.dtype and np.array_equal(mine, its)
+
+
+def test_forecasts_together_are_those_of_each_alone(learned):
+    texts, groups, _ = work(40, seed=6)
+    asked = [(sketch(text), group) for text, group in zip(texts, groups, strict=True)]
+    asked += [(None, ADA), asked[0]]
+    for (text, group), together in zip(asked, learned.forecasts(asked), strict=True):
+        alone = learned.forecast(text, group)
+        assert np.allclose(together.quantiles, alone.quantiles, rtol=1e-6)
+        assert (together.basis, together.rows) == (alone.basis, alone.rows)
+        assert together.factors == pytest.approx(alone.factors)
+    assert learned.forecasts([]) == []
+
+
+def test_a_text_whose_digest_ends_in_zeros_is_known():
+    known = KnownTexts(
+        np.array([b"a" * 15 + b"\0", b"b" * 16], "S16"),
+        np.zeros((2, 8), np.int64),
+        np.ones(2, np.int32),
+        np.zeros((2, 5)),
+    )
+    assert known.exact(b"a" * 15 + b"\0") == 0
+    assert known.exact(b"c" * 16) is None
+
+
+@given(arrays(float, (3, 260), elements=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9])))
+def test_the_nearest_are_the_largest(similar):
+    places = text_models._largest(similar, 25)
+    found = np.sort(np.take_along_axis(similar, places, 1), axis=1)
+    assert np.array_equal(found, np.sort(similar, axis=1)[:, -25:])
+    assert all(len(set(row)) == 25 for row in places.tolist())
 
 
 def test_a_sketch_needs_the_key_and_has_no_word():
