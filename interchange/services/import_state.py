@@ -1,24 +1,29 @@
 """Import the state files of another Token Manager completely or not at all; export them."""
 
-import hashlib
 import json
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from alerts import services as alerts
+from common.consistent_reads import consistent_reads
 from interchange.audit_actions import Action
 from interchange.models import ImportedState
 from interchange.state_files import (
+    export,
     imported_books,
+    imported_entries,
     imported_records,
     key_terms,
-    render,
     validation,
 )
 from interchange.state_files.files import KEYS_FILE, NO_KEY, refuse_value
+from interchange.state_files.render import rendering
+from interchange.state_files.sections import SECTIONS
 from interchange.state_files.storable import storable
 from keys import services as keys
 from keys.models import Allocation, ApiKey, ModelAlias, ModelFallback
@@ -53,30 +58,33 @@ def import_state(*, state: Any, api_keys: Any, actor: Actor, now: datetime) -> I
     same files again changes nothing. Refusals: MalformedFile, AlreadyExists.
     """
     documents = validation.validate(state=state, api_keys=api_keys, now=now)
-    original = render.by_identity(state=documents.state, api_keys=documents.api_keys)
-    digest = hashlib.sha256(json.dumps(original, sort_keys=True).encode()).hexdigest()
     keys.take_books_alone()
     if earlier := ImportedState.objects.first():
-        return _repeated_import(earlier, digest, documents)
+        return _repeated_import(earlier, documents)
     _refuse_existing(documents)
-    before = render.rendering(marks=render.NO_MARKS, now=now)
-    marks = _write(documents, digest, actor=actor, now=now)
-    after = render.rendering(marks=marks, now=now)
+    before = rendering(now=now)
+    last = imported_entries.last_rows()
+    foreign = _write(documents, actor=actor, now=now)
     ImportedState.objects.create(
-        digest=digest,
-        original=json.dumps(original),
-        rendered=json.dumps(_without(after, before)),
-        marks=marks,
+        digest=documents.digest,
+        original=json.dumps(_by_identity(documents)),
+        rendered=json.dumps(_without(rendering(now=now), before)),
         imported_at=now,
     )
+    imported_entries.keep(documents, alerts=foreign, since=last)
     return _result(documents)
 
 
-@transaction.atomic
-def export_state(*, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both documents at one moment: agents cannot spend while the state is read."""
-    keys.take_books_alone()
-    return render.documents(now=now)
+def export_state(
+    folder: Path, *, now: datetime, progress: Callable[[int], None] = lambda _: None
+) -> list[Path]:
+    """Write both files as of one moment and return their paths; agents spend beside it.
+
+    `progress` is called with the number of entries written since. OSError if the folder cannot be
+    written to; then the files that were there stay.
+    """
+    with consistent_reads():
+        return export.write(folder, now=now, progress=progress)
 
 
 def _result(documents: validation.Documents, *, again: bool = False) -> ImportResult:
@@ -84,16 +92,14 @@ def _result(documents: validation.Documents, *, again: bool = False) -> ImportRe
         keys=len(documents.keys),
         allocations=len(documents.state.get("allocations", {})),
         alerts=len(documents.state.get("alerts", [])),
-        history=len(documents.state.get("history", [])),
+        history=documents.history_count,
         without_secret=sum(not entry.get("apiKey") for entry in documents.keys.values()),
         again=again,
     )
 
 
-def _repeated_import(
-    earlier: ImportedState, digest: str, documents: validation.Documents
-) -> ImportResult:
-    if earlier.digest != digest:
+def _repeated_import(earlier: ImportedState, documents: validation.Documents) -> ImportResult:
+    if earlier.digest != documents.digest:
         raise AlreadyExists(
             f"Other files were already imported at {earlier.imported_at:%Y-%m-%d %H:%M} UTC. "
             "Import these into an empty database."
@@ -128,10 +134,8 @@ def _refuse_existing(documents: validation.Documents) -> None:
             raise AlreadyExists(f"These {what} already exist: {listed}. Nothing was imported.")
 
 
-def _write(
-    documents: validation.Documents, digest: str, *, actor: Actor, now: datetime
-) -> dict[str, list[int]]:
-    """Write every row; return the ids of alerts and history in the order of the file."""
+def _write(documents: validation.Documents, *, actor: Actor, now: datetime) -> list[int]:
+    """Write every row; return the ids of the alerts in the order of the file."""
     keys.create_cost_centre(imported_books.CENTRE, name="Imported", actor=actor, now=now)
     keys.create_agent_without_limits(
         imported_books.AGENT,
@@ -146,9 +150,11 @@ def _write(
         _set_alias(name, entry, actor=actor, now=now)
     for model, entry in documents.api_keys.get("modelFallbacks", {}).items():
         _set_fallbacks(model, entry, actor=actor, now=now)
-    books = imported_books.imported_books(documents, digest=digest)
+    books = imported_books.imported_books(documents, digest=documents.digest)
     keys.import_books(books, actor=actor, now=now)
-    marks = _import_records(documents, actor=actor, now=now)
+    foreign = [imported_records.foreign_alert(entry) for entry in documents.state.get("alerts", [])]
+    imported = alerts.import_alerts(foreign, actor=actor, now=now)
+    imported_entries.write_history(documents)
     audit.record(
         actor=actor,
         action=Action.STATE_IMPORT,
@@ -156,7 +162,7 @@ def _write(
         after=_result(documents)._asdict(),
         at=now,
     )
-    return marks
+    return imported
 
 
 @sensitive_variables()
@@ -207,15 +213,12 @@ def _set_fallbacks(model: str, entry: dict[str, list[str]], *, actor: Actor, now
             )
 
 
-def _import_records(
-    documents: validation.Documents, *, actor: Actor, now: datetime
-) -> dict[str, list[int]]:
-    foreign = [imported_records.foreign_alert(entry) for entry in documents.state.get("alerts", [])]
-    events = [imported_records.audit_entry(entry) for entry in documents.state.get("history", [])]
-    return {
-        "alerts": alerts.import_alerts(foreign, actor=actor, now=now),
-        "history": [row.pk for row in audit.record_many(events)],
-    }
+def _by_identity(documents: validation.Documents) -> dict[str, Any]:
+    """Both documents as an export compares them: keys by id, without secrets, and without the
+    entries that are kept as rows."""
+    state = {name: {} if name in SECTIONS else value for name, value in documents.state.items()}
+    listed = validation.without_secrets(documents.keys)
+    return {"state": state, "api_keys": {**documents.api_keys, "keys": listed}}
 
 
 def _without(after: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 import json
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from common.refusal import Refusal
 
@@ -13,6 +15,7 @@ STATE_FILE = "token-manager-state.json"
 KEYS_FILE = "api-keys.json"
 # In `modelFallbacks` of the latter: what serves calls that no API key can take.
 NO_KEY = "noKey"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 @dataclass(kw_only=True, eq=False)
@@ -34,21 +37,23 @@ def read(path: Path) -> Any:
 def parse(content: bytes, *, file: str) -> Any:
     """The JSON value in `content`. Refusals: MalformedFile, which names line and column."""
     try:
-        return json.loads(
-            content.decode("utf-8-sig"),
-            object_pairs_hook=_object,
-            parse_float=_float,
-            parse_constant=_float,
-        )
-    except json.JSONDecodeError as error:
-        what = f"line {error.lineno}, column {error.colno}: {error.msg}"
-    except UnicodeDecodeError as error:
-        what = f"byte {error.start} is not UTF-8"
-    except RecursionError:
-        what = "it is nested too deeply"
-    except ValueError as error:
-        what = str(error)
-    raise MalformedFile(f"{file}: {what}.", file=file)
+        return decoder().decode(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise MalformedFile(f"{file}: {explained(error)}.", file=file) from None
+
+
+def decoder() -> json.JSONDecoder:
+    """Reads JSON strictly: no name twice in an object, no numbers that JSON does not allow."""
+    return json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_float)
+
+
+def explained(error: Exception) -> str:
+    """What is wrong with the text, from the error of its reader."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno}: {error.msg}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -78,12 +83,20 @@ def pointer(path: list[str | int]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
-def write(folder: Path, name: str, document: Any) -> Path:
-    """Write a document so that a crash leaves the old file or the new one, only for its owner."""
+@contextmanager
+def written(folder: Path, name: str) -> Iterator[IO[str]]:
+    """A new file of this name for its owner only, in place once it is complete and on the disk.
+
+    Until then, and after an error, the earlier file stands there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path, fresh = folder / name, folder / f".{name}.{os.getpid()}"
-    # ASCII, because a lone surrogate cannot be encoded in UTF-8, but its escape can be written.
-    fresh.write_text(json.dumps(document, indent=2) + "\n", encoding="ascii")
-    fresh.chmod(0o600)
-    os.replace(fresh, path)
-    return path
+    try:
+        # ASCII, because a lone surrogate cannot be encoded in UTF-8, but its escape can be written.
+        with open(os.open(fresh, _NEW, 0o600), "w", encoding="ascii") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -70,7 +70,6 @@ def _limits(documents: Documents, slug: str) -> Iterator[keys.Terms]:
     configured = documents.keys[slug].get("limits", {})
     carry_over = configured.get("carryOver", {})
     for period, name in NAMES.items():
-        when = _calendar(documents, slug, "day" if period == "total" else period)
         of_period = _usage(documents, slug).get(name)
         of_usage = of_period.get("limit") if isinstance(of_period, dict) else None
         amounts = {
@@ -79,6 +78,7 @@ def _limits(documents: Documents, slug: str) -> Iterator[keys.Terms]:
         }
         for unit, amount in amounts.items():
             if amount is not None:
+                when = _calendar(documents, slug, "day" if period == "total" else period, unit)
                 yield keys.Terms(
                     unit=unit,
                     period=period,
@@ -94,8 +94,8 @@ def _carried(documents: Documents, slug: str) -> Iterator[tuple[str, str, Decima
     unit."""
     carried = _usage(documents, slug).get("carriedOver", {})
     for period in NAMES.keys() - {"total"}:
-        when = _calendar(documents, slug, period).period
         for unit in ("tokens", "usd"):
+            when = _calendar(documents, slug, period, unit).period
             amount = _amount_or_none(carried.get(member(period, unit)), unit)
             if amount and when.has(documents.at):
                 yield period, unit, Decimal(amount)
@@ -190,13 +190,14 @@ def _portions(documents: Documents, slug: str) -> list[usage_periods.Portion]:
     return usage_periods.fit(booked, to=added, within=[day.period, month.period, this_day])
 
 
-def _calendar(documents: Documents, slug: str, period: str) -> _Calendar:
-    """The period to which the file's usage of a key belongs."""
-    limits = documents.keys[slug].get("limits", {})
+def _calendar(documents: Documents, slug: str, period: str, unit: str = "tokens") -> _Calendar:
+    """The period to which the file's usage of a key belongs, in the calendar of this limit."""
     usage = _usage(documents, slug).get(NAMES[period], {})
-    zone, at = limits.get("timezone", "UTC"), documents.at
-    reset_hour = 0 if period == "hour" else limits.get("resetHour", 0)
-    if usage.get("resetAt") is not None:
+    own, at = _terms_of_calendar(documents, slug, period, unit), documents.at
+    zone = own.get("timezone", "UTC")
+    reset_hour = 0 if period == "hour" else own.get("resetHour", 0)
+    # The file counts tokens. Their reset says nothing of a limit in USD that has its own hour.
+    if usage.get("resetAt") is not None and not (unit == "usd" and "resetHour" in own):
         resets_at = moment(usage["resetAt"])
         wall = resets_at.astimezone(periods.check_zone(zone))
         if period != "hour" and (wall.minute, wall.second, wall.microsecond) == (0, 0, 0):
@@ -208,6 +209,13 @@ def _calendar(documents: Documents, slug: str, period: str) -> _Calendar:
     )
     counted = usage_periods.Period(int(usage.get("used", 0)), at, starts_at, ends_at)
     return _Calendar(counted, zone, reset_hour)
+
+
+def _terms_of_calendar(documents: Documents, slug: str, period: str, unit: str) -> dict[str, Any]:
+    """The members `timezone` and `resetHour` for a limit: its own, else those of the key."""
+    limits: dict[str, Any] = documents.keys[slug].get("limits", {})
+    own: dict[str, Any] | None = limits.get("calendars", {}).get(member(period, unit))
+    return limits if own is None else own
 
 
 def _usage(documents: Documents, slug: str) -> dict[str, Any]:

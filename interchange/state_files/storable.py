@@ -1,5 +1,6 @@
-"""JSON values that PostgreSQL can store."""
+"""JSON values that PostgreSQL can store, and moments as JSON has them."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -12,3 +13,10 @@ def storable(value: Any) -> Any:
     if isinstance(value, dict):
         return {storable(name): storable(each) for name, each in value.items()}
     return value
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A moment as JavaScript writes it, to the millisecond."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

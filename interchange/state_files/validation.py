@@ -1,8 +1,11 @@
 """Check state files: by `data/*.schema.json`, and by rules that a schema cannot express."""
 
+import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from interchange.state_files.files import KEYS_FILE, STATE_FILE, refuse_value
+from interchange.state_files.streams import Entries
 from keys.limits import periods
 
 _DATA = Path(__file__).parents[1] / "data"
@@ -38,19 +42,28 @@ formats = FormatChecker(formats=())
 
 
 class Documents(NamedTuple):
-    """Both files after the check. `keys`: the entries of api-keys.json by id, in their order."""
+    """Both files after the check. `keys`: the entries of api-keys.json by id, in their order.
+
+    The history, of which there can be millions of entries, is not in `state`: each loop over
+    `history` may read it from its file. `digest` is of all of both files but the secrets.
+    """
 
     state: dict[str, Any]
     api_keys: dict[str, Any]
     keys: dict[str, dict[str, Any]]
     at: datetime
+    history: Iterable[Any]
+    history_count: int
+    digest: str
 
 
 def validate(*, state: Any, api_keys: Any, now: datetime) -> Documents:
-    """Check both files. Refusals: MalformedFile."""
+    """Check both files; the history may be a list or `streams.Entries`. Refusals: MalformedFile."""
     if isinstance(api_keys, list):
         api_keys = {"keys": api_keys}
-    _check_schema(STATE_FILE, state)
+    state, history = _without_history(state)
+    events = _Events(history)
+    _check_schema(STATE_FILE, state, also=events.errors())
     _check_schema(KEYS_FILE, api_keys)
     by_id = {}
     for index, entry in enumerate(api_keys["keys"]):
@@ -69,7 +82,51 @@ def validate(*, state: Any, api_keys: Any, now: datetime) -> Documents:
             path=["timestamp"],
             expected="expected a moment that is not in the future",
         )
-    return Documents(state, api_keys, by_id, min(at, now))
+    digest = events.digest
+    rest = [state, {**api_keys, "keys": without_secrets(by_id)}]
+    digest.update(json.dumps(rest, sort_keys=True).encode())
+    return Documents(
+        state,
+        api_keys,
+        by_id,
+        min(at, now),
+        history,
+        events.count,
+        digest.hexdigest(),
+    )
+
+
+def without_secrets(keys: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The entries of API keys without their secrets."""
+    return {
+        slug: {name: value for name, value in entry.items() if name != "apiKey"}
+        for slug, entry in keys.items()
+    }
+
+
+def _without_history(state: Any) -> tuple[Any, Iterable[Any]]:
+    """The document with an empty history, and the history."""
+    history = state.get("history") if isinstance(state, dict) else None
+    if isinstance(history, (list, Entries)):
+        return state | {"history": []}, history
+    return state, []
+
+
+class _Events:
+    """Reads the history once, for what is wrong with it, its length and its digest."""
+
+    def __init__(self, history: Iterable[Any]) -> None:
+        self.count, self.digest = 0, hashlib.sha256()
+        self._history = history
+
+    def errors(self) -> Iterator[tuple[list[str | int], ValidationError]]:
+        """Each error with its path in the document."""
+        validator = _event_validator()
+        for number, entry in enumerate(self._history):
+            for error in validator.iter_errors(entry):
+                yield ["history", number, *error.absolute_path], error
+            self.digest.update(json.dumps(entry, sort_keys=True).encode())
+            self.count += 1
 
 
 def moment(value: str | int) -> datetime:
@@ -103,12 +160,28 @@ def _validator(file: str) -> Draft202012Validator:
     return Draft202012Validator(schema, format_checker=formats)
 
 
-def _check_schema(file: str, document: Any) -> None:
-    errors = list(_validator(file).iter_errors(document))
-    if errors:
-        first = min(errors, key=lambda error: [str(part) for part in error.absolute_path])
-        more = f" ({len(errors) - 1} more)" if errors[1:] else ""
-        refuse_value(file=file, path=list(first.absolute_path), expected=_expectation(first) + more)
+@cache
+def _event_validator() -> Draft202012Validator:
+    schema = _validator(STATE_FILE).schema
+    event = {"$ref": "#/$defs/event", "$defs": schema["$defs"]}
+    return Draft202012Validator(event, format_checker=formats)
+
+
+def _check_schema(
+    file: str,
+    document: Any,
+    also: Iterable[tuple[list[str | int], ValidationError]] = (),
+) -> None:
+    """Refuse the first value that is wrong, by its path. `also`: errors of what was taken out."""
+    own = _validator(file).iter_errors(document)
+    first, count = None, 0
+    for path, error in chain(((list(error.absolute_path), error) for error in own), also):
+        count += 1
+        if not first or [str(part) for part in path] < [str(part) for part in first[0]]:
+            first = path, error
+    if first:
+        more = f" ({count - 1} more)" if count > 1 else ""
+        refuse_value(file=file, path=first[0], expected=_expectation(first[1]) + more)
 
 
 def _expectation(error: ValidationError) -> str:

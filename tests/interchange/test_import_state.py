@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from alerts.models import Alert
 from interchange import services as interchange
@@ -28,6 +27,8 @@ from security import services as security
 from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
+from tests.interchange.emptied import forget_everything
+from tests.interchange.exported import exported_documents
 from tests.interchange.sample import DATA
 from tests.keys.builders import add_key, allocate, limit, report
 from tests.moments import NOON
@@ -49,7 +50,7 @@ def import_state(sample, *, now=NOON):
 
 def exported(*, now=NOON):
     """Both documents, as a reader of the files sees them."""
-    state, api_keys = json.loads(json.dumps(interchange.export_state(now=now)))
+    state, api_keys = exported_documents(now=now)
     return {"state": state, "api_keys": api_keys}
 
 
@@ -242,7 +243,7 @@ def test_a_butler_that_never_imported_exports_what_it_has_for_another(people):
     assert out["state"]["keys"]["openai-1"]["usage"]["daily"]["used"] == 20_000
     assert out["state"]["allocations"][lent.session_id]["allocated"] == 50_000
     assert "usage_update" in {entry["type"] for entry in out["state"]["history"]}
-    _forget_everything()
+    forget_everything()
     import_state(out, now=NOON)
     day = window("key:openai-1")
     assert (day.used, day.committed) == (20_000, 30_000)
@@ -282,7 +283,7 @@ def test_limits_of_all_periods_and_what_they_carried_over_go_to_another_butler(p
     assert limits["carryOver"]["weeklyUsd"] == 2.5
     assert (limits["timezone"], limits["resetHour"]) == ("Europe/Berlin", 0)
     out["api_keys"]["keys"][0]["apiKey"] = "sk-not-a-real-key"
-    _forget_everything()
+    forget_everything()
     import_state(out, now=now)
     assert windows_of_keys() == there
     assert exported(now=now) == without_secrets(out)
@@ -295,20 +296,10 @@ def test_what_was_carried_over_into_a_day_that_is_over_is_not_imported(people):
     out = exported(now=NOON + timedelta(days=1))
     assert out["state"]["keys"]["openai-1"]["usage"]["carriedOver"] == {"daily": 500}
     assert out["state"]["keys"]["openai-1"]["usage"]["daily"]["limit"] == 1_000
-    _forget_everything()
+    forget_everything()
     out["state"]["timestamp"] = "2026-03-15T12:00:00Z"
     import_state(out, now=NOON + timedelta(days=5))
     assert window("key:openai-1").carried == 0
-
-
-def _forget_everything():
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        # Tables of money refuse it.
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("TRUNCATE keys_provider, keys_costcentre, alerts_alert CASCADE")
-        cursor.execute("TRUNCATE keys_usageslice, security_auditentry")
-        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
 
 
 def _change(document, path, value):
@@ -394,6 +385,7 @@ def test_a_file_that_is_not_json_is_refused_with_line_and_column(tmp_path, conte
     assert "state.json" in str(refusal.value)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_commands_speak_files(sample, tmp_path):
     out = io.StringIO()
     given = [str(DATA / files.STATE_FILE), str(DATA / files.KEYS_FILE)]

@@ -10,6 +10,7 @@ from keys.refusals import IdempotencyMismatch, ModelNotFound, WrongValue
 from keys.supply.queries.model_policies import model_policies
 from security.models import AuditEntry
 from tests.actors import ACTOR
+from tests.interchange.exported import exported_documents
 from tests.keys.admin_forms import CONFIRMED
 from tests.keys.builders import add_key, allocate, limit, make_people
 from tests.moments import NOON
@@ -144,7 +145,7 @@ def test_an_alias_is_set_changed_and_removed_in_the_admin_with_a_reason(admin_cl
 
 def test_aliases_are_in_the_state_files():
     alias("fast", "gpt-4o-mini", position=2)
-    _, exported = interchange.export_state(now=NOON)
+    _, exported = exported_documents(now=NOON)
     assert exported["modelAliases"] == {"fast": {"model": "gpt-4o-mini", "position": 2}}
 
 
@@ -154,7 +155,7 @@ def test_aliases_of_the_state_files_are_imported_after_the_keys():
     state = {"timestamp": NOON.isoformat(), "keys": {}}
     interchange.import_state(state=state, api_keys=api_keys, actor=ACTOR, now=NOON)
     assert model_policies().meaning("fast") == "llama-x"
-    _, exported = interchange.export_state(now=NOON)
+    _, exported = exported_documents(now=NOON)
     assert exported["modelAliases"] == api_keys["modelAliases"]
 
 

@@ -11,6 +11,7 @@ from keys.refusals import WrongValue
 from keys.supply.queries.model_policies import model_policies
 from security.models import AuditEntry
 from tests.actors import ACTOR
+from tests.interchange.exported import exported_documents
 from tests.keys.admin_forms import CONFIRMED
 from tests.keys.builders import limit, make_people
 from tests.moments import NOON
@@ -126,7 +127,7 @@ def test_fallbacks_of_the_state_files_are_imported_after_the_keys_and_exported_a
     api_keys = {"keys": [entry], "modelFallbacks": wanted}
     state = {"timestamp": NOON.isoformat(), "keys": {}}
     interchange.import_state(state=state, api_keys=api_keys, actor=ACTOR, now=NOON)
-    _, exported = interchange.export_state(now=NOON)
+    _, exported = exported_documents(now=NOON)
     assert exported["modelFallbacks"] == wanted
 
 

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from interchange import services as interchange
-from interchange.state_files import files
+from interchange.management.progress import progress
+from keys.models import Charge
 
 
 class Command(BaseCommand):
@@ -16,7 +17,8 @@ class Command(BaseCommand):
 
     help = (
         "Write token-manager-state.json and api-keys.json, for import_state, into a folder. "
-        "The files contain no secrets. Agents cannot spend while the command reads the state."
+        "The files contain no secrets. They show one moment; agents spend on while the command "
+        "reads."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,12 +28,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
-        """Read the state at one moment, then write both files."""
-        state, api_keys = interchange.export_state(now=timezone.now())
+        """Write both files as of one moment; progress goes to stderr."""
+        calls = Charge.objects.count()
         try:
-            for name, document in ((files.STATE_FILE, state), (files.KEYS_FILE, api_keys)):
-                self.stdout.write(str(files.write(folder, name, document)))
+            with progress(self.stderr, "Entries", total=calls) as written:
+                paths = interchange.export_state(folder, now=timezone.now(), progress=written)
         except OSError as error:
             raise CommandError(
                 f"The files cannot be written into {folder}: {error.strerror}."
             ) from None
+        for path in paths:
+            self.stdout.write(str(path))

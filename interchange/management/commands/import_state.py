@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from common.commands import refusals_as_command_errors
 from interchange import services as interchange
-from interchange.state_files import files
+from interchange.state_files import files, streams
 from security.actor import Actor
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         """Read and import both files, then print how many rows were imported."""
         with refusals_as_command_errors():
             result = interchange.import_state(
-                state=files.read(state),
+                state=streams.read(state),
                 api_keys=files.read(api_keys),
                 actor=Actor.command_line(),
                 now=timezone.now(),
