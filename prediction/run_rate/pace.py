@@ -38,6 +38,10 @@ _ORIGINS_MIN = 7 * _DAY_HOURS
 DAYS_AHEAD = (1, 6)
 # The least that a share is of: so much of a usual day, where next to nothing is expected.
 SHARE_OF_DAY_MIN = 0.1
+# With fewer days, nothing says how alike they are; and no more than so much is believed.
+_ORDER_DAYS_MIN = 14
+_FOLLOWS_MAX = 0.7
+_FREE_MIN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +141,23 @@ class _Past:
         missed = self._missed(hours)
         by_class = "hour_class" in missed and missed["hour_class"] <= missed["last_hour"]
         method: Method = "hour_class" if by_class else "last_hour"
-        ends = [
-            np.quantile(self._shares(method, each), SHARES, method="weibull")
-            for each in (_DAY_HOURS, _LONG_HOURS)
-        ]
+        alike = _days_alike(self._shares(method, _DAY_HOURS))
+        ends = [self._ends(method, each, alike) for each in (_DAY_HOURS, _LONG_HOURS)]
         low, mid, high = ([round(float(each), 6) for each in row] for row in np.array(ends).T)
         return Outlook(method, missed, low, mid, high)
+
+    def _ends(self, method: Method, hours: int, alike: float) -> Floats:
+        """The low end, the middle and the high end of the shares of so many hours.
+
+        Stretches overlap, and days in a row are alike: what they say is that of fewer stretches,
+        and the ends of so few are drawn out as Student's law has it.
+        """
+        shares = self._shares(method, hours)
+        if not shares.size:
+            return self._ends(method, _DAY_HOURS, alike)
+        ends = np.quantile(shares, SHARES, method="weibull")
+        stretches = shares.size / (hours / _DAY_HOURS + alike - 1)
+        return np.asarray(ends[1] + (ends - ends[1]) * _drawn_out(stretches))
 
     def _missed(self, hours: int) -> dict[str, float]:
         """The mean miss of each forecaster, as a part of a usual day and per day ahead."""
@@ -176,12 +191,30 @@ class _Past:
         first = self.first + (_CLASS_DAYS if method == "hour_class" else 1)
         origins = self._origins(hours, first=first)
         same = origins[origins % _DAY_HOURS == self.now % _DAY_HOURS]
-        if not same.size:
-            return self._shares(method, _DAY_HOURS)
         expected = self._expected(method, same, hours)
         least = SHARE_OF_DAY_MIN * self.usual * hours / _DAY_HOURS
         more = _sums(self.flat, same, hours) - expected
         return np.asarray(more / np.maximum(expected, least))
+
+
+def _days_alike(shares: Floats) -> float:
+    """How many days in a row count as one: 1 if a day says nothing of the next one."""
+    if shares.size < _ORDER_DAYS_MIN or not (spread := shares.std()):
+        return 1.0
+    # By ranks: one extreme day would decide.
+    ranks = np.argsort(np.argsort(shares)).astype(float)
+    follows = float(np.corrcoef(ranks[:-1], ranks[1:])[0, 1]) if spread else 0.0
+    follows = min(max(follows, 0.0), _FOLLOWS_MAX)
+    return (1 + follows) / (1 - follows)
+
+
+def _drawn_out(stretches: float) -> float:
+    """By how much an interval of a few stretches is wider than one of many: the 90th percentile of
+    Student's law for one stretch more, in units of a normal law's."""
+    free = max(stretches - 1, _FREE_MIN)
+    # The expansion of Student's quantile by Cornish and Fisher, for 1.2816.
+    student = 1.2816 + 0.8467 / free + 0.5709 / free**2
+    return float(student * np.sqrt(1 + 1 / (free + 1)) / 1.2816)
 
 
 def _sums(hours: Floats, starts: NDArray[np.int64], length: int) -> Floats:

@@ -88,6 +88,23 @@ def test_four_times_in_five_as_much_is_used_as_is_said(hours):
     assert 0.68 <= np.mean(inside) <= 0.92
 
 
+def test_a_week_of_days_that_are_alike_is_covered_four_times_in_five():
+    # A busy day is followed by another: one stretch of six days says little of the next one.
+    inside = []
+    for seed in range(500, 600):
+        chance = np.random.default_rng(seed)
+        level = np.zeros(DAYS + 8)
+        for day in range(1, DAYS + 8):
+            level[day] = 0.7 * level[day - 1] + chance.normal(0, 0.4)
+        whole = OFFICE_DAY * np.exp(level)[:, None]
+        used = whole[:DAYS].copy()
+        used[DAYS - 1, 9:] = 0
+        ahead = used_ahead(learned(used), np.arange(145.0), now=MORNING)
+        came = whole.reshape(-1)[(DAYS - 1) * 24 + 9 :][:144].sum()
+        inside.append(ahead.low[-1] <= came <= ahead.high[-1])
+    assert 0.74 <= np.mean(inside) <= 0.9
+
+
 def test_before_eight_days_nothing_is_learned_and_before_three_weeks_no_hours():
     used, _ = office()
     for known, expected in ((7, None), (8, "last_hour"), (20, "last_hour"), (22, "hour_class")):
