@@ -1,6 +1,7 @@
 """The books balance after any sequence of what agents, operators, providers and the calendar do.
 
-2,000 steps; more, and other ones each time, with `BUTLER_MACHINE_EXAMPLES=400` (of 50 steps each).
+500 steps, and 2,000 among the slow tests; more, and other ones each time, with
+`BUTLER_MACHINE_EXAMPLES=400` (of 50 steps each).
 """
 
 import os
@@ -422,12 +423,13 @@ def carried_by_hand(window, starts_at, calendar):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_books_balance_after_any_sequence_of_calls():
+@pytest.mark.parametrize("examples", [10, pytest.param(40, marks=pytest.mark.slow)])
+def test_the_books_balance_after_any_sequence_of_calls(examples):
     more = os.environ.get("BUTLER_MACHINE_EXAMPLES")
     run_state_machine_as_test(
         Office,
         settings=settings(
-            max_examples=int(more or 40),
+            max_examples=int(more or examples),
             stateful_step_count=50,
             derandomize=not more,
             database=None,
