@@ -18,9 +18,10 @@ from dashboard.forecasts.acts import FORECAST_ACTS
 from dashboard.forecasts.anomaly_acts import ANOMALY_ACTS
 from dashboard.forecasts.anomaly_tables import anomalies_table, expected_table
 from dashboard.forecasts.drift_chart import drift_chart
+from dashboard.forecasts.reliability_chart import reliability_chart
 from dashboard.forecasts.tables import groups_table, versions_table, work_table
 from prediction.models import AnomalyFreeze, ForecastModel
-from prediction.queries.calibration import forecasted, outcome
+from prediction.queries.calibration import forecasted, outcome, within_quantile
 from prediction.queries.coverage import NEWEST, settled_forecasts
 
 _VIEW = "prediction.view_forecastmodel"
@@ -57,9 +58,11 @@ def forecasts(request: HttpRequest) -> HttpResponse:
         "in_use": ForecastModel.objects.filter(in_use=True).first(),
         "outcome": found,
         "drift": drift_chart(newest),
+        "reliability": reliability_chart(newest),
         "calibration": [
             ("P50", 50, _percent(found.within_p50)),
             ("P90", 90, _percent(found.within_p90)),
+            ("P99", 99, _percent(within_quantile(newest, 0.99))),
         ],
         "error": _percent(found.error),
         "censored": _percent(found.censored),

@@ -2,12 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from statistics import median
+from statistics import NormalDist, median
 from typing import NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
-from prediction.models import SettledWork
+from prediction.models import Forecast, SettledWork
+
+# The quantiles at which promises are compared with what came.
+LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+_NORMAL = NormalDist()
+_P90_SIGMAS, _P99_SIGMAS = _NORMAL.inv_cdf(0.9), _NORMAL.inv_cdf(0.99)
 
 
 class Forecasted(NamedTuple):
@@ -20,6 +25,7 @@ class Forecasted(NamedTuple):
     p90: int
     tokens: int
     censored: bool
+    p99: int | None = None
 
 
 class Outcome(NamedTuple):
@@ -36,8 +42,9 @@ class Outcome(NamedTuple):
 
 def forecasted(rows: QuerySet[SettledWork]) -> list[Forecasted]:
     """The rows that were forecast, from `prediction.queries.coverage.settled_forecasts`."""
-    columns = ("model", "agent", "kind", "p50", "p90", "tokens", "censored")
-    return [Forecasted(*row) for row in rows.values_list(*columns)]
+    columns = ("model", "agent", "kind", "p50", "p90", "tokens", "censored", "p99")
+    stored = Forecast.objects.filter(pk=OuterRef("allocation__session_id")).values("p99")
+    return [Forecasted(*row) for row in rows.annotate(p99=Subquery(stored)).values_list(*columns)]
 
 
 def outcome(found: Sequence[Forecasted]) -> Outcome:
@@ -53,9 +60,51 @@ def outcome(found: Sequence[Forecasted]) -> Outcome:
     )
 
 
-def _within(found: Iterable[tuple[int, int, bool]]) -> float | None:
+def _within(found: Iterable[tuple[int, float, bool]]) -> float | None:
     known = [tokens <= most for tokens, most, cut in found if not cut or tokens > most]
     return sum(known) / len(known) if known else None
+
+
+class Promise(NamedTuple):
+    """What was promised of `share` of the work, and of which part of it that held; None if nothing
+    is known."""
+
+    share: float
+    held: float | None
+
+
+def reliability(found: Sequence[Forecasted]) -> list[Promise]:
+    """For each of LEVELS the part of the work that needed no more than that quantile.
+
+    Between P50, P90 and P99 a quantile is where a normal law of the logarithm has it.
+    """
+    return [Promise(level, within_quantile(found, level)) for level in LEVELS]
+
+
+def within_quantile(found: Sequence[Forecasted], level: float) -> float | None:
+    """The part of the work that needed no more than the quantile `level`, from 0.5 to 0.99."""
+    sigmas = _NORMAL.inv_cdf(level)
+    most = [(each, _quantile(each, sigmas)) for each in found]
+    return _within(
+        (each.tokens, tokens, each.censored) for each, tokens in most if tokens is not None
+    )
+
+
+def _quantile(each: Forecasted, sigmas: float) -> float | None:
+    if sigmas <= _P90_SIGMAS:
+        part = sigmas / _P90_SIGMAS
+        return _between(each.p50, each.p90, part)
+    if each.p99 is None:
+        return None
+    part = (sigmas - _P90_SIGMAS) / (_P99_SIGMAS - _P90_SIGMAS)
+    return _between(each.p90, each.p99, part)
+
+
+def _between(low: int, high: int, part: float) -> float:
+    # The ends are whole numbers that were promised: rounding must not move them.
+    if part in (0, 1):
+        return high if part else low
+    return float(max(low, 1) * (max(high, 1) / max(low, 1)) ** part)
 
 
 def outcomes_over_time(newest: Sequence[Forecasted], *, size: int) -> list[Outcome]:

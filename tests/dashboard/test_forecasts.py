@@ -5,10 +5,23 @@ from datetime import timedelta
 import pytest
 
 from dashboard.forecasts.drift_chart import drift_chart
+from dashboard.forecasts.reliability_chart import reliability_chart
 from keys.models import Allocation
 from prediction import centre_shares, in_use
-from prediction.models import CentreForecast, ForecastModel, ForecastModelContent, SettledWork
-from prediction.queries.calibration import Forecasted, outcome, outcomes_over_time
+from prediction.models import (
+    CentreForecast,
+    Forecast,
+    ForecastModel,
+    ForecastModelContent,
+    SettledWork,
+)
+from prediction.queries.calibration import (
+    Forecasted,
+    outcome,
+    outcomes_over_time,
+    reliability,
+    within_quantile,
+)
 from security.models import AuditEntry
 from tests.dashboard.test_agents import signed_in
 from tests.keys.builders import add_key, allocate, complete
@@ -117,6 +130,42 @@ def test_work_that_was_cut_off_counts_only_where_it_exceeded():
     ]
     assert outcome(found) == (4, 1 / 4, 2 / 3, 0.75, 0.5)
     assert outcome([]) == (0, None, None, None, 0.0)
+
+
+def test_every_quantile_is_compared_with_what_it_promised(people):
+    # Between P50 and P90, P80 is at 10 × 10 ^ (0.8416 / 1.2816) = 45.4 tokens.
+    made = [
+        Forecasted("m", "ada", "report", 10, 100, tokens, False, p99)
+        for tokens, p99 in ((10, 900), (45, 900), (46, 900), (100, None), (901, 900))
+    ]
+    held = dict(reliability(made))
+    assert (held[0.5], held[0.8], held[0.9], held[0.99]) == (1 / 5, 2 / 5, 4 / 5, 3 / 4)
+    assert within_quantile([], 0.9) is None
+    assert [share for share, _ in reliability(made)] == sorted(held)
+    assert reliability_chart(made * 10).svg.count("polyline") >= 2
+    assert reliability_chart(made * 9) is None
+
+
+def test_the_p99_that_was_stored_is_shown(people):
+    add_key("nvidia-1")
+    for tokens in (500, 9_000):
+        settled(tokens)
+    vera = signed_in("vera", role="viewer")
+    assert "P99: 99 of 100 should need no more. No such work" in page(vera)
+    for allocation in Allocation.objects.all():
+        Forecast.objects.create(
+            session_id=allocation.session_id,
+            agent="ada",
+            text_digest=b"a" * 16,
+            rule_tokens=5,
+            basis="text",
+            p50=1_000,
+            p90=3_000,
+            p99=8_000,
+            tokens=3_000,
+            created_at=NOON,
+        )
+    assert "50.0 of 100 did not" in page(vera).split("P99: 99 of 100")[1][:120]
 
 
 def test_what_held_over_time_is_drawn_beside_what_was_promised():
