@@ -46,7 +46,8 @@ class StatementForm(NoQuestions):
         widget=forms.Textarea(attrs={"rows": 3}),
         max_length=2000,
         help_text=f"Of a CSV file whose headings are not {', '.join(FIELDS)}: a line for each of "
-        "these, such as day=Date. With net, the rest of the amount is a fee.",
+        "these, such as day=Date. With net, the rest of the amount is a fee. "
+        "Where no number tells its decimal mark, add decimal=comma or decimal=point.",
     )
     opening = _balance("Opening balance")
     closing = _balance("Closing balance")

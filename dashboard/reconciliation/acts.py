@@ -47,7 +47,8 @@ class ReportForm(_ProviderForm):
         widget=forms.Textarea(attrs={"rows": 3}),
         max_length=2000,
         help_text="Of a CSV file whose headings are not day, key, model, kind, quantity, amount, "
-        "currency, request_id: a line for each of these, such as amount=Cost in USD.",
+        "currency, request_id: a line for each of these, such as amount=Cost in USD. Where no "
+        "number tells its decimal mark, add decimal=comma or decimal=point.",
     )
 
 

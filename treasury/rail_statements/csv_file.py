@@ -23,6 +23,7 @@ FIELDS = (
     *("reference", "their_reference", "description"),
 )
 _NEEDED = ("day", "amount")
+_NUMBERS = ("amount", "net", "balance")
 
 
 class _Row(NamedTuple):
@@ -41,7 +42,7 @@ class _Row(NamedTuple):
 def read(content: bytes, asked: Asked) -> list[Part]:
     """One part with a movement for each row; where `net` is less than the amount, the rest of the
     row is a fee. Rows with balances must follow from one another, from either end."""
-    file = read_mapped(content, asked.columns, fields=FIELDS, needed=_NEEDED)
+    file = read_mapped(content, asked.columns, fields=FIELDS, needed=_NEEDED, numbers=_NUMBERS)
     rows = [_row(each) for each in file.rows]
     if not rows:
         raise UnreadableError("The file has no lines.")

@@ -253,7 +253,7 @@ def test_what_cannot_be_right_is_refused_and_nothing_is_kept(bank):
     with pytest.raises(AccountNotFound):
         camt(good, account="rail:none")
     with pytest.raises(RailStatementUnreadable, match="2 decimal places"):
-        bring(f"{TODAY},-20.001,PAY-1", closing="79.999")
+        bring(f"{TODAY},-20.0001,PAY-1", closing="79.9999")
     with pytest.raises(RailStatementUnreadable, match="document type"):
         camt(b"<!DOCTYPE x []>" + good.partition(b"?>")[2])
     assert not RailStatement.objects.exists() and not Difference.objects.exists()

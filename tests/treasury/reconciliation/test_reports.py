@@ -151,7 +151,7 @@ def test_a_csv_file_with_its_own_headings():
         ("day,amount\n2026-03-10,1e999999999\n", "too large"),
         ("day,amount\n2026-03-10,NaN\n", "is not a number"),
         ("day,amount\n2026-03-10,Infinity\n", "is not a number"),
-        ('day,amount\n2026-03-10,"1,50"\n', "is not a number"),
+        ('day,amount\n2026-03-10,"1,5,0"\n', "is not a number"),
         ("day,quantity\n2026-03-10,-5\n", "below zero"),
         ("day,quantity\n2026-03-10,1e16\n", "too large"),
         ("day,amount\n2026-03-10,\n", "no amount and no quantity"),

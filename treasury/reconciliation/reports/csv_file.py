@@ -8,6 +8,7 @@ from treasury.reconciliation.reports.mapped_csv import MappedRow, read_mapped
 
 FIELDS = Line._fields
 _NEEDED = ("day",)
+_NUMBERS = ("amount", "quantity")
 _KINDS = {kind.value for kind in LineKind}
 
 
@@ -17,7 +18,7 @@ def read(content: bytes, columns: Mapping[str, str]) -> list[Line]:
     The day is needed, and a quantity or an amount. Without a kind, an amount is cost, below zero a
     refund.
     """
-    file = read_mapped(content, columns, fields=FIELDS, needed=_NEEDED)
+    file = read_mapped(content, columns, fields=FIELDS, needed=_NEEDED, numbers=_NUMBERS)
     if not {"quantity", "amount"} & file.names:
         raise UnreadableError("The file needs a column for the amount or for the quantity.")
     return [_line(row) for row in file.rows]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from treasury.reconciliation.lines import UnreadableError
+from treasury.reconciliation.number_forms import MARKS, DecimalMark, decimal_mark, plain
 from treasury.reconciliation.reports.text import decoded
 
 _DELIMITERS = (",", ";", "\t")
@@ -35,21 +36,64 @@ class MappedCsv(NamedTuple):
     rows: Iterator[MappedRow]
 
 
+# In the mapping, it says which mark separates decimals.
+DECIMAL = "decimal"
+
+
 def read_mapped(
-    content: bytes, columns: Mapping[str, str], *, fields: Sequence[str], needed: Sequence[str]
+    content: bytes,
+    columns: Mapping[str, str],
+    *,
+    fields: Sequence[str],
+    needed: Sequence[str],
+    numbers: Sequence[str],
 ) -> MappedCsv:
     """The rows of a file. A field whose heading `columns` does not give has its own name there.
 
-    Cells are separated by commas, semicolons or tabs. Errors: UnreadableError, also while rows are
-    read.
+    Cells are separated by commas, semicolons or tabs. The fields `numbers` may have thousands,
+    decimal commas, and minus signs behind or brackets around them: they are handed out plain.
+    Errors: UnreadableError, also while rows are read, and if the decimal mark cannot be told.
     """
+    mark = _asked_mark(columns.get(DECIMAL, ""))
+    columns = {name: heading for name, heading in columns.items() if name != DECIMAL}
     if unknown := set(columns) - set(fields):
         raise UnreadableError(f"There is no field {sorted(unknown)[0]}: {', '.join(fields)}.")
     text = decoded(content)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
-    headings = [each.strip() for each in next(_read(reader), [])]
+    headings, reader = _opened(text)
     places = _places(headings, columns, fields=fields, needed=needed)
-    return MappedCsv(frozenset(places), _rows(reader, places, width=len(headings)))
+    numbered = [name for name in numbers if name in places]
+    width = len(headings)
+    rows = _rows(_opened(text)[1], places, width=width)
+    mark = mark or decimal_mark(row.cells[name] for row in rows for name in numbered)
+    return MappedCsv(frozenset(places), _plain(_rows(reader, places, width=width), numbered, mark))
+
+
+def _asked_mark(given: str) -> DecimalMark | None:
+    if given and given not in MARKS:
+        raise UnreadableError(f"decimal is point or comma, not {given[:20]!r}.")
+    return MARKS.get(given)
+
+
+def _opened(text: str) -> tuple[list[str], _Reader]:
+    """The headings, and the reader of what comes after them."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
+    return [each.strip() for each in next(_read(reader), [])], reader
+
+
+def _number(cell: str, mark: DecimalMark | None, where: str) -> str:
+    found = plain(cell, mark)
+    if found is None and mark == ",":
+        # With a point it would be read as another number.
+        raise UnreadableError(f"{where}: {cell[:40]!r} is not a number with a decimal comma.")
+    return cell if found is None else found
+
+
+def _plain(
+    rows: Iterator[MappedRow], numbered: Sequence[str], mark: DecimalMark | None
+) -> Iterator[MappedRow]:
+    for where, cells in rows:
+        numbers = {name: _number(cells[name], mark, where) for name in numbered if cells[name]}
+        yield MappedRow(where, {**cells, **numbers})
 
 
 def _delimiter(text: str) -> str:
