@@ -11,6 +11,10 @@ from django.db import connection
 from keys.models import Allocation
 from security.models import AuditEntry
 from tests.keys.builders import add_key, allocate, report
+from tests.treasury.builders import broken
+from tests.treasury.purchases import make_decider
+from tests.treasury.receipts import PDF, add_receipt, waiting_purchase
+from treasury.models import PurchaseReceipt
 
 # One worker: they use one database beside Butler's.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("restored")]
@@ -57,6 +61,8 @@ def backup(folder, key_file, **options):
 def test_a_backup_is_restored_with_all_rows_and_balances(people, tmp_path, key_file):
     add_key("nvidia-1")
     report(allocate(tokens=20_000), 700)
+    make_decider()
+    receipt, _ = add_receipt(waiting_purchase(), PDF)
     [file] = backup(tmp_path / "database", key_file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert b"nvidia-1" not in file.read_bytes()
@@ -65,6 +71,9 @@ def test_a_backup_is_restored_with_all_rows_and_balances(people, tmp_path, key_f
         said = run("restore", file, key_file=key_file)
         assert "The books balance" in said and "The tasks balance" in said
         assert Allocation.objects.get().used == 700
+        kept = PurchaseReceipt.objects.get()
+        assert (bytes(kept.content), kept.sha256) == (PDF, receipt.sha256)
+        assert broken() == []
     with pytest.raises(CommandError, match="has tables"):
         run("restore", file, key_file=key_file)
 
