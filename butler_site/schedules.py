@@ -70,6 +70,7 @@ JOBS = (
     Job("treasury.jobs.carry_on_purchases", 1, seconds_max=600),
     Job("treasury.jobs.read_events", 1, seconds_max=600),
     Job("treasury.jobs.carry_on_collections", 1, seconds_max=600),
+    Job("treasury.jobs.carry_on_refunds", 1, seconds_max=600),
     Job("reports.jobs.delete_expired_exports", 60),
     Job("reports.jobs.find_savings", 1440, seconds_max=1_200),
     Job("prediction.jobs.record_settled_work", 5),

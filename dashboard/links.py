@@ -94,6 +94,7 @@ links.register(
         "rails": Page("dashboard:rails"),
         "rail": Page("dashboard:rail"),
         "collection": Page("dashboard:collection"),
+        "refund": Page("dashboard:refund"),
         "purchase_policy": Page("dashboard:purchase-policy"),
         "exchange_rates": Page("dashboard:exchange-rates", {"currency": "currency"}),
         "rail_statements": Page("dashboard:rail-statements"),

@@ -31,6 +31,7 @@ from dashboard.views.people import people, person
 from dashboard.views.rail_statements import rail_statement, rail_statements
 from dashboard.views.rails import collection, rail, rails
 from dashboard.views.reconciliation import difference, reconciliation
+from dashboard.views.refunds import refund
 from dashboard.views.report_schedules import report_schedule, report_schedules
 from dashboard.views.reports import reports
 from dashboard.views.retention import retention
@@ -124,6 +125,7 @@ urlpatterns = [
     path("treasury/rails", rails, name="rails"),
     path("treasury/rails/<slug:slug>", rail, name="rail"),
     path("treasury/collections/<int:pk>", collection, name="collection"),
+    path("treasury/refunds/<int:pk>", refund, name="refund"),
     path("treasury/rates", exchange_rates, name="exchange-rates"),
     path("treasury/statements", rail_statements, name="rail-statements"),
     path("treasury/statements/<int:pk>", rail_statement, name="rail-statement"),

@@ -163,6 +163,7 @@ RULES: dict[str, Rows] = {
     "treasury.payee": nothing,
     "treasury.railaccount": nothing,
     "treasury.collection": nothing,
+    "treasury.refund": nothing,
     "treasury.railevent": nothing,
     "treasury.rejectedwebhooks": nothing,
     "treasury.purchasepolicy": nothing,

@@ -29,6 +29,19 @@ PURCHASE_WAITS = register(
         subject="purchase_id",
     )
 )
+REFUND_WAITS = register(
+    AlertKind(
+        slug="refund_waits",
+        severity=Severity.WARNING,
+        meaning="A refund waits for a person: the rail of the payment makes none, so somebody must "
+        "ask the provider for it, or the rail does not know any more whether it was made. What is "
+        "set aside for it stays so until then.",
+        remedy="Do what the last line on the page of the refund says, then say there what came of "
+        "it. Butler resolves the alert when it is known whether the money went back.",
+        page="refund",
+        subject="refund_id",
+    )
+)
 PURCHASES_PAUSED = register(
     AlertKind(
         slug="purchases_paused",

@@ -49,3 +49,4 @@ class Action(StrEnum):
     X402_SETTLE = "x402.settle"
     X402_EXPIRE = "x402.expire"
     COLLECTION_MOVE = "collection.move"
+    REFUND_MOVE = "refund.move"

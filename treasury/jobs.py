@@ -12,6 +12,7 @@ from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePoli
 from treasury.queries import (
     credits,
     due_collections,
+    due_refunds,
     events_to_read,
     statements_to_match,
 )
@@ -160,4 +161,15 @@ def carry_on_collections() -> int:
             treasury.advance_collection(collection_id, now=timezone.now())
         except Refusal as refusal:
             logger.warning("Collection %s waits: %s", collection_id, refusal)
+    return len(due)
+
+
+def carry_on_refunds() -> int:
+    """Every minute: carry on the refunds that are due; how many there were."""
+    due = due_refunds(now=timezone.now())
+    for refund_id in due:
+        try:
+            treasury.advance_refund(refund_id, now=timezone.now())
+        except Refusal as refusal:
+            logger.warning("Refund %s waits: %s", refund_id, refusal)
     return len(due)

@@ -302,6 +302,47 @@ class ReceiptUnreadable(Refusal):
     field = "file"
 
 
+@dataclass(kw_only=True, eq=False)
+class RefundNotFound(Refusal):
+    """There is no refund with this id."""
+
+    refund_id: int
+
+    def sentence(self) -> str:
+        """What is wrong."""
+        return f"There is no refund {self.refund_id}."
+
+
+@dataclass(eq=False)
+class WrongRefund(Refusal):
+    """The refund cannot be made so. Its sentence says why."""
+
+
+@dataclass(kw_only=True, eq=False)
+class RefundExceeds(Refusal):
+    """More would be refunded than is left of what was paid."""
+
+    left: Decimal
+    currency: str
+    field = "amount"
+
+    def sentence(self) -> str:
+        """How much is left."""
+        return f"{self.left:.2f} {self.currency} of it can be refunded at most."
+
+
+@dataclass(kw_only=True, eq=False)
+class RefundEnded(Refusal):
+    """The refund is not in a status in which this can be done."""
+
+    refund_id: int
+    status: str
+
+    def sentence(self) -> str:
+        """What it is."""
+        return f"Refund {self.refund_id} is {self.status}."
+
+
 @dataclass(eq=False)
 class ReportUnreadable(Refusal):
     """The report of a provider cannot be read. Its sentence says where and why."""

@@ -23,6 +23,7 @@ PERMISSIONS = {
     "provider": "keys.view_provider",
     "difference": "treasury.view_difference",
     "purchase": "treasury.view_purchase",
+    "refund": "treasury.view_refund",
     "purchase_policy": "treasury.view_purchasepolicy",
     "seal": "security.view_seal",
     "session": "keys.view_allocation",

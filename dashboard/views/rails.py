@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from common import links
 from common.admin.visible_rows import visible_to
@@ -19,6 +19,7 @@ from dashboard.acts import opened_dialog, performed
 from dashboard.exports import exported
 from dashboard.treasury.rail_acts import RAIL_ACTS, connect_acts
 from dashboard.treasury.rail_tables import money, rails_table
+from dashboard.treasury.refund_acts import ASK_REFUND
 from keys.books.queries.pages import latest_history
 from security.audit_changes import changes
 from treasury.models import Account, Collection, RailAccount
@@ -93,14 +94,28 @@ def rail(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @never_cache
-@require_safe
+@require_http_methods(_METHODS)
 @staff_member_required
 @permission_required("treasury.view_collection", raise_exception=True)
 def collection(request: HttpRequest, pk: int) -> HttpResponse:
-    """GET /treasury/collections/7: where the payer pays, and what came of it."""
+    """GET /treasury/collections/7: where the payer pays, and what came of it; `act` opens a
+    dialog. POST: do what it asks."""
     rows = Collection.objects.select_related("rail_account", "transfer__debit")
     found = get_object_or_404(visible_to(request.user, rows), pk=pk)
-    context: dict[str, object] = {"collection": found, "money": money(found.rail_account)}
+    acts = [ASK_REFUND] if ASK_REFUND.is_for(request.user, found) else []
+    dialog = opened_dialog(request, acts, found)
+    if request.method == "POST":
+        if dialog is None:
+            raise PermissionDenied
+        if performed(request, dialog, found):
+            return redirect(links.url("collection", pk))
+    context: dict[str, object] = {
+        "collection": found,
+        "money": money(found.rail_account),
+        "acts": acts,
+        "dialog": dialog,
+        "refunds": found.refunds.all(),
+    }
     if request.user.has_perm("security.view_auditentry"):
         context["history"] = latest_history(about=found.address, most=_SHOWN)
     return render(request, "dashboard/treasury/collection.html", context)

@@ -22,6 +22,7 @@ from dashboard.exports import exported
 from dashboard.treasury.acts import ACCOUNT_ACTS, OFFICE_ACTS, POLICY_ACTS, PURCHASE_ACTS
 from dashboard.treasury.balance_acts import CREDIT_ACTS
 from dashboard.treasury.credit_page import credit_of_account
+from dashboard.treasury.refund_acts import ASK_REFUND
 from dashboard.treasury.tables import (
     USD,
     accounts_table,
@@ -140,7 +141,9 @@ def purchase(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /treasury/purchases/7: its timeline; `act` opens a dialog. POST: do what it asks."""
     rows = visible_to(request.user, Purchase.objects.select_related("payee", "policy", "pending"))
     found = get_object_or_404(rows, pk=pk)
-    acts, dialog, done = _act(request, PURCHASE_ACTS, found, links.url("purchase", pk))
+    acts, dialog, done = _act(
+        request, [*PURCHASE_ACTS, ASK_REFUND], found, links.url("purchase", pk)
+    )
     if done:
         return done
     context = {
@@ -150,6 +153,7 @@ def purchase(request: HttpRequest, pk: int) -> HttpResponse:
         "fees": purchase_fees(found),
         "steps": found.steps.order_by("-pk"),
         "attempts": found.attempts.order_by("-number")[:20],
+        "refunds": found.refunds.all(),
         "receipts": found.receipts.defer("content"),
         "evidence": found.evidence.select_related("snapshot").defer("snapshot__content"),
         "is_paid_by_person": found.payee.method == PurchaseMethod.PERSON,

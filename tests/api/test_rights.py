@@ -71,6 +71,7 @@ SCOPES = {
     ("GET", "/treasury/purchases/{purchase_id}/receipts"): FINANCE,
     ("GET", "/treasury/receipts/{receipt_id}"): FINANCE,
     ("GET", "/treasury/exchange-rates"): FINANCE,
+    ("GET", "/treasury/refunds"): FINANCE,
     ("GET", "/x402/payments/{payment_id}"): ("read", "spend"),
     ("POST", "/freezes"): OPERATE,
     ("POST", "/freezes/{freeze_id}/thaw"): OPERATE,

@@ -1,9 +1,11 @@
 """The organisation's money by the API, for tokens with the scope `finance`."""
 
 from base64 import b64decode
+from decimal import Decimal
 
 import pytest
 
+from tests.actors import ACTOR
 from tests.api.caller import Caller, assert_problem, token_of
 from tests.moments import NOON
 from tests.treasury.builders import CREDIT, FUNDING, RAIL, entry, open_accounts, transfer
@@ -17,6 +19,7 @@ from tests.treasury.purchases import (
     set_policy,
 )
 from tests.treasury.receipts import PDF, add_receipt, waiting_purchase
+from treasury import services as treasury
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +38,23 @@ def office(people, settings):
     set_policy()
     fund("1000.00")
     fund("90.00", SIMULATED_CREDIT)
+
+
+def test_refunds_name_what_they_are_of(finance):
+    make_decider()
+    purchase = waiting_purchase()
+    treasury.confirm_purchase(purchase.pk, receipt="R-1", actor=ACTOR, now=NOON)
+    terms = {"reason": "too much", "actor": ACTOR, "now": NOON}
+    first, second = (
+        treasury.ask_refund(Decimal(amount), purchase_id=purchase.pk, **terms) for amount in (2, 3)
+    )
+    treasury.cancel_refund(second.pk, reason="no", actor=ACTOR, now=NOON)
+    answer = finance.get("/treasury/refunds", status="approved").json()
+    (row,) = answer["results"]
+    assert (row["id"], row["purchase"], row["collection"]) == (first.pk, purchase.pk, None)
+    assert (row["amount"], row["origin"], row["transfer"]) == ("2.000000000", "asked", None)
+    page = finance.get("/treasury/refunds", limit=1).json()
+    assert page["results"][0]["id"] == second.pk and page["next_cursor"]
 
 
 def test_accounts_have_their_balances_and_pages(office, finance):

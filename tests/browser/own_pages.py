@@ -111,6 +111,7 @@ NO_PAGES = {
     "dashboard:receipt",
     "dashboard:rail",
     "dashboard:collection",
+    "dashboard:refund",
     # Its number differs: tests/dashboard/test_reconciliation.py.
     "dashboard:difference",
     # Its number differs: tests/dashboard/test_rail_statements.py.

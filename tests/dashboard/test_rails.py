@@ -1,6 +1,7 @@
 """The pages of rails: connecting a vendor, switching it on by two persons, collecting."""
 
 import pytest
+from django.utils import timezone
 
 from security.models import Approval
 from tests.dashboard.test_agents import signed_in
@@ -8,7 +9,8 @@ from tests.moments import NOON
 from tests.treasury.contracts.fake_stripe import FakeStripe
 from tests.treasury.purchases import approve, make_decider
 from tests.treasury.rail_accounts import SETTINGS, add_paypal, add_rail, stand_in, switch_on
-from treasury.models import Account, Collection, RailAccount, RejectedWebhooks
+from treasury import services as treasury
+from treasury.models import Account, Collection, RailAccount, Refund, RejectedWebhooks
 
 pytestmark = pytest.mark.django_db
 STRIPE = {
@@ -70,8 +72,27 @@ def test_from_a_secret_to_money_on_the_rail(vendor):
     assert "the money is on the rail" in shown and "rail:cards" in shown and "play money" in shown
     account = Account.objects.get(name="rail:cards")
     assert "play money" in page(fay, f"/treasury/accounts/{account.pk}")
+    gives_back(fay, collection)
     fay.post(f"{path}?act=off", {"reason": "done"})
     assert "Switch on" in page(fay, path)
+
+
+def gives_back(fay, collection):
+    """A part of it, asked for on its page; a second click changes nothing."""
+    path = f"/treasury/collections/{collection.pk}"
+    assert 'value="12.30"' in page(fay, f"{path}?act=refund")
+    asked = {"amount": "2.30", "reason": "twice", "key": "5b0d8c1e-7b0f-4f5e-9f0c-0123456789ac"}
+    too_much = fay.post(f"{path}?act=refund", asked | {"amount": "12.31"})
+    assert "12.30 USD of it can be refunded at most" in too_much.content.decode()
+    for _ in range(2):
+        fay.post(f"{path}?act=refund", asked)
+    refund = Refund.objects.get()
+    assert f'href="/treasury/refunds/{refund.pk}"' in page(fay, path)
+    treasury.advance_refund(refund.pk, now=timezone.now())
+    shown = page(fay, f"/treasury/refunds/{refund.pk}")
+    assert "the money is back" in shown and "which reverses transfer" in shown
+    assert fay.post(f"/treasury/refunds/{refund.pk}?act=cancel", {}).status_code == 403
+    assert signed_in("vic", role="viewer").get(f"/treasury/refunds/{refund.pk}").status_code == 403
 
 
 def test_an_error_of_the_vendor_is_shown(vendor):

@@ -28,7 +28,15 @@ from tests.treasury.purchases import (
 from tests.treasury.receipts import PDF, PNG, waiting_purchase
 from tests.treasury.simulator import simulator
 from treasury import services as treasury
-from treasury.models import Account, BalanceAccess, Payee, Purchase, PurchasePolicy, PurchaseReceipt
+from treasury.models import (
+    Account,
+    BalanceAccess,
+    Payee,
+    Purchase,
+    PurchasePolicy,
+    PurchaseReceipt,
+    Refund,
+)
 from treasury.services import RailTerms
 
 pytestmark = pytest.mark.django_db
@@ -348,6 +356,25 @@ def test_a_reload_of_the_provider_is_recorded_on_the_page_of_its_policy(people):
     assert "invoice INV-1" in page(fay, f"/treasury/purchases/{purchase.pk}")
     assert "more than was approved" in page(fay, "/alerts")
     assert signed_in("ava", role="approver").post(f"{path}?act=reload", told).status_code == 403
+
+
+def test_a_refund_of_what_a_person_paid_is_confirmed_on_its_page(people):
+    make_decider()
+    purchase = waiting_purchase()
+    treasury.confirm_purchase(purchase.pk, receipt="R-1", actor=FINN, now=NOON)
+    fay = signed_in("fay", role="finance")
+    asked = {"amount": "5", "reason": "bought too much", "key": uuid4()}
+    path = f"/treasury/purchases/{purchase.pk}"
+    fay.post(f"{path}?act=refund", asked)
+    refund = Refund.objects.get()
+    treasury.advance_refund(refund.pk, now=NOON)
+    assert "A refund waits for a person" in page(fay, "/alerts")
+    assert "a person must act" in page(fay, path)
+    ava = signed_in("ava", role="approver")
+    path = f"/treasury/refunds/{refund.pk}"
+    assert ava.post(f"{path}?act=confirm", {"reference": "CN-7"}).status_code == 403
+    fay.post(f"{path}?act=confirm", {"reference": "CN-7"})
+    assert "CN-7" in page(fay, path) and "the money is back" in page(fay, path)
 
 
 def test_payments_to_services_are_listed_and_an_allowance_is_proposed(people):

@@ -291,7 +291,8 @@ def test_the_database_ends_a_pending_transfer_as_agreed():
                 *("account", "closedperiod", "consumption", "payee", "purchasepolicy", "purchase"),
                 *("purchaseattempt", "purchasestep", "providerreport", "reportline"),
                 *("reconciliationrun", "difference", "providername", "railaccount", "railevent"),
-                "collection",
+                *("collection", "refund", "purchasereceipt", "x402payment", "railstatement"),
+                *("exchangerate", "expiringcredit", "reloadevidence"),
             )
         ),
     ],
@@ -341,4 +342,4 @@ def test_what_a_superuser_changes_is_found(statement, check):
 
 def test_the_command_says_that_the_ledger_balances(capsys):
     call_command("check_ledger")
-    assert "The ledger balances: 18 checks." in capsys.readouterr().out
+    assert "The ledger balances: 19 checks." in capsys.readouterr().out

@@ -1,6 +1,7 @@
-"""The ledger balances after any sequence of transfers, their ends, corrections and closes.
+"""The ledger balances after any sequence of transfers, their ends, corrections, closes and charges.
 
-300 steps; 5,000 and more, other ones each time, with `BUTLER_MACHINE_EXAMPLES=100` (50 steps each).
+300 steps, and 5,000 other ones each time among the slow tests; more with
+`BUTLER_MACHINE_EXAMPLES=1000` (50 steps each).
 """
 
 import os
@@ -22,6 +23,7 @@ from hypothesis.stateful import (
 
 from common.refusal import Refusal
 from tests.actors import ACTOR
+from tests.keys.builders import PAID, add_key, adjust, allocate, make_people, report
 from tests.moments import NOON
 from tests.treasury.builders import (
     CREDIT,
@@ -32,34 +34,40 @@ from tests.treasury.builders import (
     begin_pending,
     broken,
     entry,
+    open_account,
     open_accounts,
     post_pending,
     transfer,
     void_pending,
 )
 from treasury import services as treasury
-from treasury.models import Account
+from treasury.models import Account, Consumption
 
 ACCOUNTS = (RAIL, CREDIT, EXPENSE, FUNDING, TRANSIT)
-FREE = {CREDIT, EXPENSE, FUNDING}
-EXAMPLES = int(os.environ.get("BUTLER_MACHINE_EXAMPLES", "6"))
+METERED = "credit:openai"
+FREE = {CREDIT, EXPENSE, FUNDING, METERED}
+EXAMPLES, EXAMPLES_SLOW = 6, int(os.environ.get("BUTLER_MACHINE_EXAMPLES", "100"))
 _amounts = st.sampled_from(["0.01", "1", "12.50", "30", "0.000000001", "99.999999999"])
 _accounts = st.sampled_from(ACCOUNTS)
 _any = st.integers(0, 10**6)
 
 
 class Ledger(RuleBasedStateMachine):
-    """Five accounts, a clock, and what a second, naive ledger makes of the same transfers."""
+    """Five accounts, metered credit, a clock, and what a second, naive ledger makes of the same."""
 
     def __init__(self):
         super().__init__()
         self.now, self.closed = NOON, None
         self.single, self.pending = [], []
+        self.charges, self.unposted = [], Decimal(0)
+        # By number of the charge: what it counts for.
+        self.tokens = []
         self.posted, self.outgoing = defaultdict(Decimal), defaultdict(Decimal)
 
     @initialize()
     def begin(self):
         open_accounts()
+        open_account(METERED)
         self._post(RAIL, FUNDING, Decimal(100))
 
     @property
@@ -146,6 +154,36 @@ class Ledger(RuleBasedStateMachine):
         can_post = 0 < share <= pending.amount and self.now < pending.expires_at
         self._try(self._is_open() and (voids or can_post), act)
 
+    @rule(tokens=st.integers(1, 50))
+    def call_is_charged(self, tokens):
+        charge = report(allocate(now=self.now), tokens, now=self.now)
+        self.charges.append(charge)
+        self.tokens.append(tokens)
+        self.unposted += charge.cost
+
+    @rule(which=_any, tokens=st.integers(0, 50))
+    def charge_is_corrected_later(self, which, tokens):
+        """On its own day, which may have been posted, and closed, by now."""
+        if not self.charges:
+            return
+        number = which % len(self.charges)
+
+        def act():
+            self.unposted += adjust(self.charges[number], tokens, now=self.now).cost
+
+        self._try(tokens != self.tokens[number], act)
+        self.tokens[number] = tokens
+
+    @rule()
+    def consumption_is_posted(self):
+        treasury.post_consumption(Account.objects.get(name=METERED), now=self.now)
+        self._move(EXPENSE, METERED, self.unposted)
+        self.unposted = Decimal(0)
+        assert all(
+            row.transfer.effective_on >= row.day
+            for row in Consumption.objects.select_related("transfer")
+        )
+
     @rule(hours=st.sampled_from([1, 5, 24]))
     def time_passes(self, hours):
         self.now += timedelta(hours=hours)
@@ -178,9 +216,22 @@ class Ledger(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_the_ledger_balances_after_any_sequence(monkeypatch):
-    # Each example is rolled back; what owns a transaction joins that of the test.
-    class Rolled(Ledger):
+def test_the_ledger_balances_after_any_sequence():
+    run(Ledger, examples=EXAMPLES, derandomize=True)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_the_ledger_balances_after_any_of_many_sequences():
+    run(Ledger, examples=EXAMPLES_SLOW)
+
+
+def run(machine, *, examples, derandomize=False):
+    """Each example is rolled back; what owns a transaction joins that of the test."""
+    make_people()
+    add_key("openai-1", rates=PAID, provider="openai", per_day=10**9)
+
+    class Rolled(machine):
         def __init__(self):
             super().__init__()
             self.savepoint = transaction.savepoint()
@@ -191,10 +242,10 @@ def test_the_ledger_balances_after_any_sequence(monkeypatch):
     run_state_machine_as_test(
         Rolled,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             stateful_step_count=50,
             deadline=None,
-            derandomize=EXAMPLES == 6,
+            derandomize=derandomize,
             phases=[Phase.explicit, Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         ),

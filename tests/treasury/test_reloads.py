@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.models import Alert
+from common import addresses
 from security.models import AuditEntry
 from tests.moments import NOON
 from tests.treasury.builders import balances, broken
+from tests.treasury.fake_vendor import fake_vendor
 from tests.treasury.purchases import (
     FINN,
     SIMULATED_CREDIT,
@@ -24,6 +26,7 @@ from tests.treasury.purchases import (
 )
 from tests.treasury.receipts import PDF
 from treasury import services as treasury
+from treasury.balances.formats import FORMATS
 from treasury.bounds import spent
 from treasury.models import (
     BalanceSnapshot,
@@ -35,7 +38,8 @@ from treasury.models import (
 )
 from treasury.refusals import WrongPolicy, WrongPurchase
 from treasury.reloads import Reading, reload_between
-from treasury.services import ReceiptFile, ReloadInvoice
+from treasury.services import AccessTerms, ReceiptFile, ReloadInvoice
+from treasury.vendor_calls import Unreadable
 
 WITH_DATABASE = pytest.mark.django_db
 QUARTER = timedelta(minutes=15)
@@ -196,6 +200,54 @@ def test_what_is_beyond_the_approved_is_booked_and_told(policy):
     record(policy, "5.00", "INV-3", on=TODAY - timedelta(days=1))
     assert exceeded()[-1] == "The policy is paused, so nothing was to be bought."
     assert len(exceeded()) == 3 and broken() == []
+
+
+def listed(*made, origin="AUTO_PURCHASE", status="SUCCEEDED"):
+    """xAI's answer about a balance, which is 100 in every one."""
+    changes = [
+        {
+            "changeOrigin": origin,
+            "createTime": at.isoformat(),
+            "amount": {"val": f"-{amount}00"},
+            "topupStatus": status,
+        }
+        for at, amount in made
+    ]
+    return {"total": {"val": "-10000"}, "changes": changes}
+
+
+def test_only_what_xai_has_bought_by_itself_and_charged_is_a_reload():
+    read = FORMATS["x-ai"].reloads
+    (found,) = read(listed((NOON, 25)))
+    assert (found.at, found.amount, found.name) == (NOON, 25, NOON.isoformat())
+    for other in ({"origin": "PURCHASE"}, {"origin": "SPEND"}, {"status": "FAILED_TO_CHARGE"}):
+        assert read(listed((NOON, 25), **other)) == []
+    for broken_one in ({}, {"changes": [{"changeOrigin": "AUTO_PURCHASE"}]}, []):
+        with pytest.raises(Unreadable):
+            read(broken_one)
+
+
+@WITH_DATABASE
+def test_what_xai_lists_is_booked_once_however_it_is_seen(policy, settings):
+    settings.PROVIDER_NETWORKS = addresses.networks(["127.0.0.0/8"])
+    before = NOON - timedelta(days=3)
+    says = listed((before, 30), (NOON + QUARTER, 25), (NOON + 2 * QUARTER, 25))
+    with fake_vendor(lambda asked: (200, says)) as vendor:
+        terms = AccessTerms(format="x-ai", base_url=vendor.url, team="team-1")
+        credit = policy.credit_account
+        asked = {"reason": "x", "actor": FINN, "now": NOON}
+        treasury.set_balance_access(credit.pk, terms, secret="sk-1", **asked)  # noqa: S106
+        for number in (4, 5, 6):
+            treasury.take_balance(credit.pk, now=NOON + number * QUARTER)
+    # What was there before the credit was opened is in its opening balance.
+    assert [each.amount for each in Purchase.objects.order_by("pk")] == [25, 25]
+    first = Purchase.objects.earliest("pk")
+    assert (first.status, first.payee.method, first.body) == ("credited", "vendor", "")
+    assert first.evidence.get().source == "listed" and balances(SIMULATED_CREDIT)[0] == 50
+    # Its invoice comes later: the same purchase.
+    entered, is_new = record(policy, "25.00", now=NOON + 8 * QUARTER)
+    assert not is_new and entered in Purchase.objects.all()
+    assert broken() == []
 
 
 @WITH_DATABASE

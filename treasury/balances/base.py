@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
@@ -18,6 +19,14 @@ class Figure(NamedTuple):
     granted: Decimal = Decimal(0)
 
 
+class ListedReload(NamedTuple):
+    """A reload that the provider has made by itself and lists. `name`: how it names it."""
+
+    name: str
+    at: datetime
+    amount: Decimal
+
+
 @dataclass(frozen=True, kw_only=True)
 class BalanceFormat:
     """How a provider tells the balance of its credit.
@@ -25,6 +34,7 @@ class BalanceFormat:
     `base_url`: the usual base URL; another may be entered. `path` is added to it, with the id of
     the team in place of `{team}`. `takes_api_key`: whether the secret of an API key that agents use
     is enough; otherwise a key for administrators is needed. Secrets are sent as a bearer token.
+    `reloads`: how the answer lists what the provider has reloaded by itself; None: it does not.
     """
 
     slug: str
@@ -33,6 +43,7 @@ class BalanceFormat:
     path: str
     takes_api_key: bool
     read: Callable[[Any], list[Figure]]
+    reloads: Callable[[Any], list[ListedReload]] | None = None
 
     @property
     def needs_team(self) -> bool:

@@ -5,7 +5,9 @@ from types import MappingProxyType
 from typing import Any
 
 from keys.supply.known_providers import without_account
-from treasury.balances.base import BalanceFormat, Figure, amount, member
+from treasury.balances.base import BalanceFormat, Figure, ListedReload, amount, member
+from treasury.rails.base import Outcome
+from treasury.rails.xai.changes import automatic_purchases
 from treasury.vendor_calls import Unreadable
 
 
@@ -43,6 +45,19 @@ def _moonshot(currency: str) -> Any:
 def _xai(answer: Any) -> list[Figure]:
     """In cents with the sign turned: a credit of 15 USD is `"-1500"`."""
     return [Figure("USD", -amount(member(answer, "total", "val")) / 100)]
+
+
+def _xai_reloads(answer: Any) -> list[ListedReload]:
+    """Those that were charged; others may fail."""
+    try:
+        made = automatic_purchases(answer if isinstance(answer, dict) else {})
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+    return [
+        ListedReload(each.created, each.at, each.amount)
+        for each in made
+        if each.answer.outcome == Outcome.SETTLED and each.amount > 0
+    ]
 
 
 def _vercel(answer: Any) -> list[Figure]:
@@ -99,6 +114,7 @@ _ALL = (
         path="/v1/billing/teams/{team}/prepaid/balance",
         takes_api_key=False,
         read=_xai,
+        reloads=_xai_reloads,
     ),
     BalanceFormat(
         slug="vercel",

@@ -27,6 +27,8 @@ from treasury.models.reconciliations import (
     ProviderName,
     ReconciliationRun,
 )
+from treasury.models.refund_triggers import COLLECTION_APPROVAL_ABOVE
+from treasury.models.refunds import Refund, RefundSource, RefundStatus
 from treasury.models.reloads import ReloadEvidence, ReloadSource
 from treasury.models.spend_caps import SpendCap
 from treasury.models.transfers import Phase, Transfer, TransferKind
@@ -34,6 +36,7 @@ from treasury.models.x402 import X402Allowance, X402Payment, X402Status
 
 __all__ = [
     "ALONE_MAX",
+    "COLLECTION_APPROVAL_ABOVE",
     "OPEN",
     "Account",
     "AccountKind",
@@ -69,6 +72,9 @@ __all__ = [
     "RailStatementLine",
     "RateSource",
     "ReconciliationRun",
+    "Refund",
+    "RefundSource",
+    "RefundStatus",
     "RejectedWebhooks",
     "ReloadEvidence",
     "ReloadSource",

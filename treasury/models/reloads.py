@@ -13,6 +13,7 @@ class ReloadSource(models.TextChoices):
     """Who has seen a reload."""
 
     BALANCE = "balance", "the balance that the provider tells has risen"
+    LISTED = "listed", "the provider lists it"
     PERSON = "person", "a person has entered its invoice"
 
 
@@ -34,7 +35,9 @@ class ReloadEvidence(models.Model):
         help_text="The reading of the balance that had risen.",
     )
     invoice = models.CharField(
-        max_length=200, blank=True, help_text="The number of the provider's invoice or receipt."
+        max_length=200,
+        blank=True,
+        help_text="The number of the provider's invoice or receipt, or how its list names it.",
     )
     occurred_on = models.DateField(help_text="The day of the reload.")
     seen_by = models.CharField(max_length=200)
@@ -48,7 +51,7 @@ class ReloadEvidence(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(source="balance", snapshot__isnull=False, invoice="")
-                | Q(source="person", snapshot=None) & ~Q(invoice=""),
+                | Q(source__in=["person", "listed"], snapshot=None) & ~Q(invoice=""),
                 name="reloadevidence_says_what_was_seen",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="reloadevidence_is_something"),

@@ -27,6 +27,7 @@ from treasury.queries.reconciliation import (
     difference_page,
     open_differences,
 )
+from treasury.queries.refunds import due_refunds, refund_page, refundable
 from treasury.queries.x402 import x402_payment
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "difference_page",
     "dry_run",
     "due_collections",
+    "due_refunds",
     "effective_credit",
     "events_to_read",
     "has_rail_statements",
@@ -56,6 +58,8 @@ __all__ = [
     "rejected_webhooks",
     "rate_on",
     "rate_page",
+    "refund_page",
+    "refundable",
     "runway",
     "statements_to_match",
     "transfer_page",

@@ -60,7 +60,8 @@ class Answer:
     credit. `is_reversed`: a payment that was settled has come back. `action_url`: where the payer
     confirms it. `is_approved`: the payer has agreed, and the rail waits until it is captured.
     `settled_id`: what a refund of it names, if that is another id. `fee`: what the rail took for it
-    besides, in the currency of the rail; None: it does not tell.
+    besides, in the currency of the rail; None: it does not tell. `refunded`: how much of what was
+    settled the rail has given back in all; None: it does not tell.
     """
 
     outcome: Outcome
@@ -74,6 +75,7 @@ class Answer:
     is_approved: bool = False
     settled_id: str = ""
     fee: Decimal | None = None
+    refunded: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +168,21 @@ class DepositRail(Protocol):
         """An address; empty if the vendor gives none. The same key is the same request."""
 
 
-class CollectingRail(Rail, Protocol):
+@runtime_checkable
+class RefundingRail(Protocol):
+    """A rail that gives back what it has collected or paid, wholly or in part."""
+
+    def refund_body(self, vendor_id: str, order: Order) -> str:
+        """The request that gives money of a payment back, in full, without a call."""
+
+    def refund(self, body: str, *, key: str) -> Answer:
+        """Ask for the refund. The same key and body are the same refund."""
+
+    def find_refund(self, purchase: str, *, vendor_id: str, since: datetime | None) -> Answer:
+        """What the rail has of a refund, as `Rail.find`."""
+
+
+class CollectingRail(Rail, RefundingRail, Protocol):
     """A rail that collects from a payer (`Capability.COLLECT`)."""
 
     def collect_body(self, order: Order) -> str:
@@ -177,12 +193,3 @@ class CollectingRail(Rail, Protocol):
 
     def capture(self, vendor_id: str, *, key: str) -> Answer:
         """Take what the payer has agreed to (`Answer.is_approved`)."""
-
-    def refund_body(self, vendor_id: str, order: Order) -> str:
-        """The request that gives money of a collected payment back, in full, without a call."""
-
-    def refund(self, body: str, *, key: str) -> Answer:
-        """Ask for the refund. The same key and body are the same refund."""
-
-    def find_refund(self, purchase: str, *, vendor_id: str, since: datetime | None) -> Answer:
-        """What the rail has of a refund, as `find`."""

@@ -5,7 +5,9 @@ from treasury.services.add_receipt import ReceiptFile, add_receipt
 from treasury.services.adjust_difference import adjust_approved, adjust_difference
 from treasury.services.adopt_balance import propose_adoption
 from treasury.services.advance_purchase import advance_purchase
+from treasury.services.advance_refund import advance_refund, apply_refund_answer
 from treasury.services.apply_answer import apply_answer
+from treasury.services.ask_refund import ask_refund, cancel_refund, confirm_refund, deny_refund
 from treasury.services.balance_access import (
     AccessTerms,
     remove_balance_access,
@@ -92,20 +94,26 @@ __all__ = [
     "adjust_difference",
     "advance_collection",
     "advance_purchase",
+    "advance_refund",
     "apply_answer",
     "apply_collection_answer",
+    "apply_refund_answer",
     "ask_balance",
     "ask_cap",
+    "ask_refund",
     "begin_pending",
     "book_difference_as_fee",
     "buy_credit",
     "cancel_purchase",
+    "cancel_refund",
     "change_rail_settings",
     "claim_purchases",
     "close_period",
     "collect",
     "confirm_purchase",
+    "confirm_refund",
     "deny_purchase",
+    "deny_refund",
     "expire_credit",
     "expire_payments",
     "expire_pending",

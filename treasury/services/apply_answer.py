@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from treasury.models import (
     TransferKind,
 )
 from treasury.rails.base import Answer, Outcome
+from treasury.services.book_refund import see_refunds
 from treasury.services.fees import book_told_fee
 from treasury.services.pending import post_pending, void_pending
 from treasury.services.purchase_steps import (
@@ -28,6 +30,7 @@ from treasury.services.purchase_steps import (
     move,
     write_step,
 )
+from treasury.services.refund_steps import paid_purchase
 from treasury.services.transfer import Entry, transfer
 
 _Status = PurchaseStatus
@@ -128,8 +131,7 @@ def _settled(news: _News) -> None:
     _book_fee(news)
     if answer.is_credited and purchase.status == _Status.SETTLED and not purchase.reversed_at:
         credit(purchase, actor=news.actor, now=news.now)
-    if answer.is_reversed and purchase.settled_at and not purchase.reversed_at:
-        _reverse(news)
+    _look_back(news)
 
 
 def _book_fee(news: _News) -> None:
@@ -179,17 +181,35 @@ def credit(purchase: Purchase, *, actor: Actor, now: datetime) -> None:
     PurchasePolicy.objects.filter(pk=purchase.policy_id).update(is_armed=True)
 
 
-def _reverse(news: _News) -> None:
+def _look_back(news: _News) -> None:
+    """Book what the vendor gave back of the credit, and what came back as a whole.
+
+    A refund that is under way is waited for: the vendor may count it already.
+    """
+    purchase = news.purchase
+    if not purchase.settled_at or purchase.reversed_at or purchase.refunds.sent().exists():
+        return
+    left = purchase.amount
+    if paid := paid_purchase(purchase):
+        see_refunds(paid, news.answer.refunded, now=news.now)
+        left = paid.booked_left()
+    if news.answer.is_reversed and left > 0:
+        _reverse(news, left)
+
+
+def _reverse(news: _News, amount: Decimal) -> None:
     """The money came back, from where it is now. The purchase stays what it is."""
     purchase, payee = news.purchase, news.purchase.payee
     was_credit = purchase.status == _Status.CREDITED
+    paid = paid_purchase(purchase)
     entry = Entry(
         debit=payee.rail_account.name,
         credit=(payee.credit_account if was_credit else payee.transit_account).name,
-        amount=purchase.amount,
+        amount=amount,
         kind=TransferKind.REVERSAL,
         effective_on=ledger_day(news.now),
         reference=purchase.address,
+        corrects=paid.transfer if paid else getattr(purchase.pending, "ended_by", None),
         idempotency_key=f"{purchase.address} came back",
     )
     transfer([entry], journal=_journal(purchase), actor=news.actor, now=news.now)

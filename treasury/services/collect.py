@@ -18,9 +18,11 @@ from treasury.rail_list import collecting_rail, collecting_rail_to_read
 from treasury.rails.base import Answer, CollectingRail, Order, Outcome
 from treasury.refusals import RailOff, WrongRail
 from treasury.services.accounts import AccountTerms, open_account
+from treasury.services.book_refund import see_refunds
 from treasury.services.fees import book_told_fee
 from treasury.services.rail_health import note_answer
 from treasury.services.record_funding import funding_account
+from treasury.services.refund_steps import paid_collection
 from treasury.services.transfer import Entry, transfer
 
 _Status = CollectionStatus
@@ -86,8 +88,8 @@ def apply_collection_answer(collection_id: int, answer: Answer, *, now: datetime
     is_first_answer = collection.status == _Status.SENDING
     if collection.status in _UNDER_WAY:
         _carry(collection, answer, now=now)
-    elif collection.status == _Status.SETTLED and answer.is_reversed:
-        _reverse(collection, now=now)
+    elif collection.status == _Status.SETTLED and answer.outcome == Outcome.SETTLED:
+        _look_back(collection, answer, now=now)
     collection.ask_at = _next_ask(collection, now)
     collection.asks = 0 if is_first_answer else collection.asks + 1
     collection.save()
@@ -190,7 +192,7 @@ def _absent(collection: Collection, rail: CollectingRail, *, now: datetime) -> C
 def _lock(collection_id: int) -> Collection:
     return (
         Collection.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("rail_account")
+        .select_related("rail_account", "transfer__debit", "transfer__credit")
         .get(pk=collection_id)
     )
 
@@ -236,21 +238,34 @@ def _settle(collection: Collection, answer: Answer, *, now: datetime) -> None:
     )
 
 
-def _reverse(collection: Collection, *, now: datetime) -> None:
-    """The payer's bank took it back."""
-    if collection.reversed_at or collection.transfer is None:
+def _look_back(collection: Collection, answer: Answer, *, now: datetime) -> None:
+    """Book what the vendor gave back, and what the payer's bank took back.
+
+    A refund that is under way is waited for: the vendor may count it already.
+    """
+    paid = paid_collection(collection)
+    if paid is None or paid.refunds().sent().exists():
         return
+    see_refunds(paid, answer.refunded, now=now)
+    if answer.is_reversed and not collection.reversed_at and (left := paid.booked_left()) > 0:
+        _reverse(collection, left, now=now)
+
+
+def _reverse(collection: Collection, amount: Decimal, *, now: datetime) -> None:
+    """The payer's bank took it back: what was not refunded before."""
     rail, funding = _accounts(collection, now=now)
     entry = Entry(
         debit=funding,
         credit=rail,
-        amount=collection.transfer.amount,
+        amount=amount,
         kind=TransferKind.REVERSAL,
         effective_on=ledger_day(now),
         reference=collection.settled_id,
+        corrects=collection.transfer,
         idempotency_key=f"{collection.address} went back",
     )
-    transfer([entry], journal=collection.transfer.journal, actor=COLLECTOR, now=now)
+    journal = collection.transfer.journal if collection.transfer else None
+    transfer([entry], journal=journal, actor=COLLECTOR, now=now)
     collection.reversed_at = now
     collection.note = "The payer's bank took it back."
 

@@ -136,6 +136,7 @@ def _end(
         kind=pending.kind,
         effective_on=effective_on,
         reference=reference,
+        corrects=pending.corrects,
         idempotency_key=f"{phase} of {pending.pk}",
     )
     accounts = lock_accounts({entry.debit, entry.credit})

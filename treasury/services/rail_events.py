@@ -7,9 +7,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q
 
-from treasury.models import Collection, EventStatus, Purchase, RailAccount, RailEvent
+from treasury.models import Collection, EventStatus, Purchase, RailAccount, RailEvent, Refund
 from treasury.rails.webhooks import Event, WebhookRejected
 from treasury.services.advance_purchase import advance_purchase
+from treasury.services.advance_refund import advance_refund
 from treasury.services.collect import advance_collection
 from treasury.services.receive_webhook import reader_of
 
@@ -29,6 +30,8 @@ def read_event(event_id: int, *, now: datetime) -> RailEvent:
         advance_purchase(event.purchase_id, now=now)
     if event.collection_id is not None:
         advance_collection(event.collection_id, now=now)
+    for refund_id in _sent_refunds(event):
+        advance_refund(refund_id, now=now)
     is_ours = event.purchase_id or event.collection_id
     status = EventStatus.HANDLED if is_ours else EventStatus.UNRELATED
     RailEvent.objects.filter(pk=event_id, status=EventStatus.RECEIVED).update(
@@ -36,6 +39,14 @@ def read_event(event_id: int, *, now: datetime) -> RailEvent:
     )
     event.refresh_from_db()
     return event
+
+
+def _sent_refunds(event: RailEvent) -> list[int]:
+    """Refunds of the payment about which the vendor may know something."""
+    if event.collection_id is None:
+        return []
+    sent = Refund.objects.filter(collection_id=event.collection_id).sent()
+    return list(sent.values_list("pk", flat=True))
 
 
 @transaction.atomic(durable=True)

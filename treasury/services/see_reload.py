@@ -1,5 +1,6 @@
 """Book the reloads of credit that a provider makes by itself: they are seen, never started."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from django.db import transaction
 from security import audit
 from security.actor import Actor
 from treasury.audit_actions import Action
+from treasury.balances.base import ListedReload
 from treasury.bounds import spent
 from treasury.ledger_days import ledger_day
 from treasury.models import (
@@ -115,6 +117,37 @@ def see_reload(policy_id: int, *, now: datetime) -> Purchase | None:
         snapshot=last,
     )
     return _book(policy, sighting, actor=_ACTOR, now=now)[0]
+
+
+@transaction.atomic(durable=True)
+def see_listed_reloads(
+    policy_id: int, listed: Sequence[ListedReload], *, now: datetime
+) -> list[Purchase]:
+    """Book what the provider lists as reloaded by itself since the credit was opened; returns those
+    that are new. Each is booked once, also if a person has entered its invoice before.
+
+    Only a credit whose policy names a payee of method *vendor* is looked at.
+    """
+    policy = PurchasePolicy.objects.filter(pk=policy_id).select_related("payee").first()
+    if policy is None or policy.payee.method != PurchaseMethod.VENDOR:
+        return []
+    policy = lock_policy(policy_id)
+    new = [each for each in listed if each.at >= policy.credit_account.created_at]
+    booked = [
+        _book(
+            policy,
+            _Sighting(
+                source=ReloadSource.LISTED,
+                amount=each.amount,
+                at=min(each.at, now),
+                invoice=each.name,
+            ),
+            actor=_ACTOR,
+            now=now,
+        )
+        for each in sorted(new, key=lambda each: each.at)
+    ]
+    return [purchase for purchase, is_new in booked if is_new]
 
 
 def _entered_between(policy: PurchasePolicy, since: datetime, until: datetime) -> Purchase | None:

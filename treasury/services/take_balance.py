@@ -14,14 +14,14 @@ from django_q.tasks import async_task
 
 from security import services as security
 from security.vault import CannotUnseal
-from treasury.balances.base import BalanceFormat, Figure
+from treasury.balances.base import BalanceFormat, Figure, ListedReload
 from treasury.balances.formats import FORMATS, SIMULATOR
 from treasury.models import Account, BalanceAccess, BalanceSnapshot, Consumption
 from treasury.models.amounts import PLACES, ZERO
 from treasury.queries.balances_of_credit import in_transit, whole_credit
 from treasury.queries.consumption import provider_of
 from treasury.services.balance_alerts import tell_of_balance
-from treasury.services.see_reload import see_reload
+from treasury.services.see_reload import see_listed_reloads, see_reload
 from treasury.vendor_calls import Unreadable, VendorAnswer, call
 
 # More of an answer than this is no balance, and is cut off.
@@ -43,8 +43,23 @@ def take_balance(account_id: int, *, now: datetime) -> list[BalanceSnapshot]:
     answer = _ask(access, read)
     figures, error = _figures(read, answer)
     rows = _keep(access, answer, figures, error, now=now)
-    see_reload(access.credit_account_id, now=now)
+    listed = _listed(read, answer) if figures else None
+    if listed is None:
+        see_reload(access.credit_account_id, now=now)
+    else:
+        see_listed_reloads(access.credit_account_id, listed, now=now)
     return rows
+
+
+def _listed(read: BalanceFormat, answer: VendorAnswer) -> list[ListedReload] | None:
+    """The reloads that the answer lists; None if it lists none that can be read, so that only a
+    rise of the balance shows them."""
+    if read.reloads is None:
+        return None
+    try:
+        return read.reloads(answer.json())
+    except Unreadable:
+        return None
 
 
 @sensitive_variables("secret", "headers")

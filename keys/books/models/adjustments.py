@@ -97,8 +97,9 @@ class SettledUsage(UsageCounts):
     """The view `keys_settled_usage`: a row for each charge and each adjustment.
 
     Sums over the `status` settled are what calls have used. An adjustment counts at the time of its
-    charge's settlement, and is not a call (`calls` is 0). Charges that are not settled have rows,
-    too, because PostgreSQL uses the indexes of the tables only if the view has no conditions.
+    charge's settlement, and is not a call (`calls` is 0); `known_at` is when it was made. Charges
+    that are not settled have rows, too, because PostgreSQL uses the indexes of the tables only if
+    the view has no conditions.
     """
 
     charge = models.OneToOneField(Charge, models.DO_NOTHING, primary_key=True, related_name="+")
@@ -109,6 +110,7 @@ class SettledUsage(UsageCounts):
     settled_at = models.DateTimeField()
     calls = models.IntegerField()
     provider_cost = usd(null=True)
+    known_at = models.DateTimeField()
 
     class Meta:
         managed = False

@@ -116,10 +116,11 @@ class FakePayPal(FakeVendor):
         return 201, order
 
     def _refund(self, capture_id: str, asked: _JSON) -> Reply:
-        capture = next(
-            each
+        payments, capture = next(
+            (payments, each)
             for order in self.orders.values()
-            for each in order["purchase_units"][0].get("payments", {}).get("captures", [])
+            for payments in [order["purchase_units"][0].get("payments", {})]
+            for each in payments.get("captures", [])
             if each["id"] == capture_id
         )
         of_it = [each for each in self.refunds.values() if each["of"] == capture_id]
@@ -133,11 +134,16 @@ class FakePayPal(FakeVendor):
             "id": f"REFUND-{next(self._numbers)}",
             "status": "COMPLETED",
             "amount": asked["amount"],
-            "custom_id": asked["custom_id"],
+            "custom_id": asked.get("custom_id", ""),
             "of": capture_id,
         }
         self.refunds[refund["id"]] = refund
+        payments.setdefault("refunds", []).append(refund)
         return 201, refund
+
+    def give_back(self, capture_id: str, value: str) -> None:
+        """Somebody refunds it on PayPal's own page."""
+        self._refund(capture_id, {"amount": {"currency_code": "USD", "value": value}})
 
     def agree(self, order_id: str) -> None:
         """The payer agrees on PayPal's page."""

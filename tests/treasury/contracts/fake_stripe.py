@@ -148,6 +148,7 @@ class FakeStripe(FakeVendor):
             "status": "succeeded",
         }
         self.objects[refund["id"]] = refund
+        intent["charges"]["data"][0]["amount_refunded"] = given_back + refund["amount"]
         self._move(-refund["amount"], "refund")
         return 200, refund
 
@@ -155,8 +156,14 @@ class FakeStripe(FakeVendor):
         """The bank has paid."""
         intent = self.objects[intent_id]
         intent |= {"status": "succeeded", "amount_received": intent["amount"], "next_action": None}
-        intent["charges"] = {"data": [{"id": f"ch_{intent_id}", "disputed": False}]}
+        intent["charges"] = {
+            "data": [{"id": f"ch_{intent_id}", "disputed": False, "amount_refunded": 0}]
+        }
         self._move(intent["amount"], "charge")
+
+    def give_back(self, intent_id: str, cents: int) -> None:
+        """Somebody refunds it in Stripe's dashboard."""
+        self._refund({"payment_intent": intent_id, "amount": str(cents)})
 
     def dispute(self, intent_id: str) -> None:
         """The payer's bank takes it back."""

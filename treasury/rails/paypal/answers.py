@@ -29,6 +29,7 @@ _REFUNDS = {
     "FAILED": Outcome.DECLINED,
     "CANCELLED": Outcome.DECLINED,
 }
+_GIVEN_BACK = ("COMPLETED", "PENDING")
 _PAGES = ("payer-action", "approve")
 _DECLINED = (
     "COMPLIANCE_VIOLATION",
@@ -77,9 +78,9 @@ def answer_of_error(reply: Reply) -> Answer:
 def answer_of_order(order: JSON) -> Answer:
     """What an order says: its capture, if there is one."""
     units = order.get("purchase_units") or [{}]
-    captures = (units[0].get("payments") or {}).get("captures") or []
-    if captures:
-        return _answer_of_capture(order["id"], captures[-1])
+    payments = units[0].get("payments") or {}
+    if captures := payments.get("captures") or []:
+        return _answer_of_capture(order["id"], captures[-1], payments.get("refunds"))
     status = order["status"]
     pages = [each["href"] for each in order.get("links") or [] if each.get("rel") in _PAGES]
     outcome = _ORDERS.get(status, Outcome.UNKNOWN)
@@ -103,7 +104,7 @@ def answer_of_refund(refund: JSON) -> Answer:
     )
 
 
-def _answer_of_capture(order_id: str, capture: JSON) -> Answer:
+def _answer_of_capture(order_id: str, capture: JSON, refunds: list[JSON] | None) -> Answer:
     outcome = _CAPTURES.get(capture["status"], Outcome.UNKNOWN)
     why = (capture.get("status_details") or {}).get("reason", "")
     return Answer(
@@ -114,7 +115,14 @@ def _answer_of_capture(order_id: str, capture: JSON) -> Answer:
         code=(why or capture["status"]).lower(),
         is_reversed=capture["status"] == "REFUNDED",
         fee=_fee(capture),
+        refunded=_refunded(refunds) if refunds is not None else None,
     )
+
+
+def _refunded(refunds: list[JSON]) -> Decimal:
+    """How much of the order was given back, with what is under way."""
+    counted = [each for each in refunds if each.get("status") in _GIVEN_BACK]
+    return sum((_amount(each.get("amount")) or Decimal(0) for each in counted), Decimal(0))
 
 
 def _fee(capture: JSON) -> Decimal | None:

@@ -50,13 +50,37 @@ class SimulatorRail:
 
     def pay(self, body: str, *, key: str) -> Answer:
         """See `Rail`."""
+        return self._post("/v1/payments", body, key)
+
+    def _post(self, path: str, body: str, key: str) -> Answer:
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        status, answer = self._call("POST", "/v1/payments", data=body.encode(), headers=headers)
+        status, answer = self._call("POST", path, data=body.encode(), headers=headers)
         if status is None or status >= 500 or status in _NOT_DEFINITE:
             return Answer(outcome=Outcome.UNKNOWN, code=str(status or "no_answer"))
         if status >= 400 and status != _DECLINED:
             return Answer(outcome=Outcome.REFUSED, code=answer["code"], message=answer["message"])
         return _answer(answer)
+
+    def refund_body(self, vendor_id: str, order: Order) -> str:
+        """See `RefundingRail`."""
+        asked = {
+            "amount": format(order.amount, "f"),
+            "payment": vendor_id,
+            "refund": order.purchase,
+        }
+        return json.dumps(asked, sort_keys=True)
+
+    def refund(self, body: str, *, key: str) -> Answer:
+        """See `RefundingRail`."""
+        return self._post("/v1/refunds", body, key)
+
+    def find_refund(self, purchase: str, *, vendor_id: str, since: datetime | None) -> Answer:
+        """See `RefundingRail`."""
+        status, answer = self._call("GET", "/v1/refunds", params={"refund": purchase})
+        if status != 200:
+            return Answer(outcome=Outcome.UNKNOWN, code=str(status or "no_answer"))
+        refunds = answer["refunds"]
+        return _answer(refunds[0]) if refunds else Answer(outcome=Outcome.ABSENT)
 
     def find(self, purchase: str, *, vendor_id: str = "", since: datetime | None = None) -> Answer:
         """See `Rail`."""
@@ -104,12 +128,14 @@ class SimulatorRail:
 
 
 def _answer(payment: dict[str, Any]) -> Answer:
+    """What a payment or a refund says."""
     return Answer(
         outcome=_OUTCOMES.get(payment["status"], Outcome.UNKNOWN),
         vendor_id=payment["id"],
         amount=Decimal(payment["amount"]),
         code=payment["code"],
-        message=payment["message"],
-        is_credited=payment["credited"],
+        message=payment.get("message", ""),
+        is_credited=payment.get("credited", False),
         is_reversed=payment["status"] == "reversed",
+        refunded=Decimal(payment["refunded"]) if "refunded" in payment else None,
     )

@@ -15,6 +15,7 @@ from treasury.rails.simulator.faults import Faults
 from treasury.rails.simulator.vendor import Vendor, VendorError
 
 _JSON = dict[str, Any]
+_Reply = tuple[int, dict[str, Any]]
 _LOST_BEFORE, _LOST_AFTER = "lost_request", "lost_answer"
 # What the vendor answers although it has made the payment.
 _UNCLEAR = {"server_error": 500, "in_use": 409}
@@ -37,7 +38,9 @@ class Routes:
             ("GET", "/v1/statement"): self._statement,
             ("GET", "/v1/events"): self._events,
             ("GET", "/v1/credit"): self._credit,
+            ("GET", "/v1/refunds"): self._refunds,
             ("POST", "/v1/confirmations"): self._confirm,
+            ("POST", "/simulator/refunds"): self._give_back,
             ("POST", "/simulator/funds"): self._add_funds,
             ("POST", "/simulator/usage"): self._use,
             ("POST", "/simulator/clock"): self._move_clock,
@@ -53,7 +56,9 @@ class Routes:
             with self._lock:
                 self._vendor.catch_up()
                 if (method, path) == ("POST", "/v1/payments"):
-                    return self._pay(body, key)
+                    return self._move(self._vendor.pay, body, key)
+                if (method, path) == ("POST", "/v1/refunds"):
+                    return self._move(self._vendor.refund, body, key)
                 route = self._routes.get((method, path))
                 if route is None:
                     raise VendorError(404, "not_found", "The simulator does not know this address.")
@@ -63,18 +68,29 @@ class Routes:
         except (ValueError, KeyError, TypeError, ArithmeticError) as error:
             return 400, {"code": "invalid_request", "message": str(error)}
 
-    def _pay(self, body: bytes, key: str) -> tuple[int, _JSON]:
+    def _move(self, move: Callable[..., tuple[int, _JSON]], body: bytes, key: str) -> _Reply:
+        """Pay or refund, or fail as planned."""
         fault, seconds = self._faults.take()
         if fault == _LOST_BEFORE:
             raise AnswerLost
         if fault == "busy":
             raise VendorError(429, "busy", "Too many requests.")
-        status, payment = self._vendor.pay(body, key=key, fault=fault, seconds=seconds)
+        status, moved = move(body, key=key, fault=fault, seconds=seconds)
         if fault == _LOST_AFTER:
             raise AnswerLost
         if fault in _UNCLEAR:
             raise VendorError(_UNCLEAR[fault], fault, "The payment is under way.")
-        return status, payment
+        return status, moved
+
+    def _refunds(self, query: dict[str, str], body: bytes) -> _JSON:
+        return {"refunds": self._vendor.refunds(query["refund"])}
+
+    def _give_back(self, query: dict[str, str], body: bytes) -> _JSON:
+        """The vendor refunds something by itself."""
+        key = f"own-{len(self._vendor.lines(0))}"
+        asked = {**json.loads(body), "refund": key}
+        _, refund = self._vendor.refund(json.dumps(asked).encode(), key=key, fault="", seconds=0)
+        return refund
 
     def _payments(self, query: dict[str, str], body: bytes) -> _JSON:
         return {"payments": self._vendor.payments(query.get("purchase", ""))}

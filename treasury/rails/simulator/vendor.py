@@ -27,10 +27,15 @@ CREATE TABLE IF NOT EXISTS line (
 CREATE TABLE IF NOT EXISTS event (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL,
     payment TEXT NOT NULL, purchase TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS refund (
+    id TEXT PRIMARY KEY, key TEXT UNIQUE NOT NULL, body_sha256 TEXT NOT NULL, payment TEXT NOT NULL,
+    refund TEXT NOT NULL, amount TEXT NOT NULL, status TEXT NOT NULL, code TEXT NOT NULL,
+    settles_at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS refund_by_payment ON refund (payment);
 CREATE TABLE IF NOT EXISTS usage (payee TEXT PRIMARY KEY, amount TEXT NOT NULL);
 """
 _SHOWN = ("id", "purchase", "payee", "amount", "currency", "status", "code", "message")
-_ENDED = ("failed", "reversed")
+_SHOWN_OF_REFUND = ("id", "payment", "refund", "amount", "status", "code")
 
 
 class VendorError(Exception):
@@ -72,13 +77,19 @@ class Vendor:
         return self._balance
 
     def credit(self, payee: str) -> Decimal:
-        """What the payee shows as credit: what was bought less what was used."""
+        """What the payee shows as credit: what was bought less what was used or given back."""
         rows = self._rows.execute(
             "SELECT amount FROM payment WHERE payee = ? AND credited = 1 AND status <> 'reversed'",
             (payee,),
         )
         used = self._one("SELECT amount FROM usage WHERE payee = ?", payee)
         bought = sum((Decimal(row["amount"]) for row in rows), Decimal(0))
+        back = self._rows.execute(
+            "SELECT r.amount FROM refund r JOIN payment p ON p.id = r.payment"
+            " WHERE p.payee = ? AND p.status <> 'reversed' AND r.status = 'succeeded'",
+            (payee,),
+        )
+        bought -= sum((Decimal(row["amount"]) for row in back), Decimal(0))
         return bought - (Decimal(used["amount"]) if used else 0)
 
     def use(self, payee: str, amount: str) -> None:
@@ -102,7 +113,10 @@ class Vendor:
             rows = self._rows.execute(sql + " WHERE purchase = ?", (purchase,))
         else:
             rows = self._rows.execute(sql, given)
-        return [_shown(row) for row in rows]
+        return [self._told(row) for row in rows]
+
+    def _told(self, row: sqlite3.Row) -> dict[str, Any]:
+        return {**_shown(row), "refunded": format(self._given_back(row["id"]), "f")}
 
     def pay(
         self, body: bytes, *, key: str, fault: str, seconds: float
@@ -113,7 +127,7 @@ class Vendor:
             if known["body_sha256"] != sha256:
                 raise VendorError(400, "idempotency_mismatch", "The key is of another request.")
             return known["http_status"], json.loads(known["answer"])
-        asked = _read(body, key)
+        asked = read_request(body, key, names=("purchase", "payee", "currency"))
         payment = self._new_payment(asked, fault, seconds)
         status = 402 if payment["status"] == "failed" else 201
         row = {**payment, "key": key, "body_sha256": sha256, "http_status": status}
@@ -140,6 +154,50 @@ class Vendor:
         self.catch_up()
         return self.payments(payment["purchase"])[0]
 
+    def refund(
+        self, body: bytes, *, key: str, fault: str, seconds: float
+    ) -> tuple[int, dict[str, Any]]:
+        """Give money of a payment back, or repeat the answer to its key. Raises VendorError."""
+        sha256 = hashlib.sha256(body).hexdigest()
+        if known := self._one("SELECT * FROM refund WHERE key = ?", key):
+            if known["body_sha256"] != sha256:
+                raise VendorError(400, "idempotency_mismatch", "The key is of another request.")
+            return 201, self.refunds(known["refund"])[0]
+        asked = read_request(body, key, names=("payment", "refund"))
+        payment = self._one("SELECT * FROM payment WHERE id = ?", asked["payment"])
+        if payment is None or payment["status"] != "succeeded" or not payment["credited"]:
+            raise VendorError(404, "no_payment", "There is no such payment to give back.")
+        left = Decimal(payment["amount"]) - self._given_back(payment["id"], also="processing")
+        if Decimal(asked["amount"]) > left:
+            raise VendorError(422, "refund_exceeds", f"{left} of it are left.")
+        number = self._rows.execute("SELECT count(*) FROM refund").fetchone()[0] + 1
+        row = {
+            **{name: asked[name] for name in ("payment", "refund", "amount")},
+            "id": f"sim_r_{number}",
+            "key": key,
+            "body_sha256": sha256,
+            "status": "failed" if fault == "decline" else "processing",
+            "code": "refund_declined" if fault == "decline" else "",
+            "settles_at": self.now + (seconds if fault == "delay" else 0),
+        }
+        self._insert("refund", row)
+        self.catch_up()
+        return 201, self.refunds(asked["refund"])[0]
+
+    def refunds(self, refund: str) -> list[dict[str, Any]]:
+        """The refunds that were sent with this identity."""
+        return [
+            {name: row[name] for name in _SHOWN_OF_REFUND}
+            for row in self._rows.execute("SELECT * FROM refund WHERE refund = ?", (refund,))
+        ]
+
+    def _given_back(self, payment_id: str, *, also: str = "") -> Decimal:
+        rows = self._rows.execute(
+            "SELECT amount FROM refund WHERE payment = ? AND status IN ('succeeded', ?)",
+            (payment_id, also),
+        )
+        return sum((Decimal(row["amount"]) for row in rows), Decimal(0))
+
     def catch_up(self) -> None:
         """Let happen what is due by now."""
         due = self._rows.execute(
@@ -161,8 +219,25 @@ class Vendor:
         )
         for row in due.fetchall():
             self._set(row, status="reversed")
-            self._line(Decimal(row["amount"]), row["currency"], "reversal", row["id"])
+            left = Decimal(row["amount"]) - self._given_back(row["id"])
+            self._line(left, row["currency"], "reversal", row["id"])
+        self._give_back()
         self._rows.commit()
+
+    def _give_back(self) -> None:
+        """Let the refunds that are due settle; of a payment that came back as a whole, none."""
+        due = self._rows.execute(
+            "SELECT r.*, p.currency, p.purchase, p.status AS of FROM refund r"
+            " JOIN payment p ON p.id = r.payment"
+            " WHERE r.status = 'processing' AND r.settles_at <= ?",
+            (self.now,),
+        )
+        for row in due.fetchall():
+            status = "succeeded" if row["of"] == "succeeded" else "failed"
+            self._rows.execute("UPDATE refund SET status = ? WHERE id = ?", (status, row["id"]))
+            if status == "succeeded":
+                self._line(Decimal(row["amount"]), row["currency"], "refund", row["payment"])
+                self._event("refunded", {"id": row["payment"], "purchase": row["purchase"]})
 
     def _new_payment(self, asked: dict[str, Any], fault: str, seconds: float) -> dict[str, Any]:
         number = self._rows.execute("SELECT count(*) FROM payment").fetchone()[0] + 1
@@ -218,13 +293,14 @@ class Vendor:
         return [dict(row) for row in self._rows.execute(sql, (value,))]
 
 
-def _read(body: bytes, key: str) -> dict[str, Any]:
+def read_request(body: bytes, key: str, *, names: tuple[str, ...]) -> dict[str, Any]:
+    """The request, with an amount and texts of these names. Raises VendorError."""
     if not key:
         raise VendorError(400, "key_missing", "A payment needs an Idempotency-Key.")
     try:
         asked: dict[str, Any] = json.loads(body)
         amount = Decimal(asked["amount"])
-        if not all(isinstance(asked[name], str) for name in ("purchase", "payee", "currency")):
+        if not all(isinstance(asked[name], str) for name in names):
             raise ValueError("not text")
     except (ValueError, KeyError, TypeError, InvalidOperation) as error:
         raise VendorError(400, "invalid_request", "The request cannot be read.") from error

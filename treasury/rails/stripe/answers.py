@@ -1,5 +1,6 @@
 """What Stripe's objects and errors say about a payment."""
 
+from decimal import Decimal
 from typing import Any
 
 from treasury.rails.base import Answer, Outcome
@@ -56,6 +57,7 @@ def answer_of_intent(intent: JSON) -> Answer:
         message=_text(failed.get("message")),
         action_url=_text(_dict(next_action.get("redirect_to_url")).get("url")),
         is_reversed=outcome == Outcome.SETTLED and _is_reversed(intent),
+        refunded=_refunded(intent) if outcome == Outcome.SETTLED else None,
     )
 
 
@@ -79,6 +81,7 @@ def answer_of_session(session: JSON) -> Answer:
         code=session.get("status") or session["payment_status"],
         action_url=_text(session.get("url")) if outcome == Outcome.ACTION else "",
         is_reversed=paid and isinstance(intent, dict) and _is_reversed(intent),
+        refunded=_refunded(intent) if paid and isinstance(intent, dict) else None,
     )
 
 
@@ -94,9 +97,22 @@ def answer_of_refund(refund: JSON) -> Answer:
 
 def _is_reversed(intent: JSON) -> bool:
     """Whether the payer's bank took it back."""
+    return any(each.get("disputed") for each in _charges(intent))
+
+
+def _refunded(intent: JSON) -> Decimal | None:
+    """How much of it was given back, with what is under way; None if Stripe does not tell."""
+    cents = [each.get("amount_refunded") for each in _charges(intent)]
+    told = [each for each in cents if each is not None]
+    return from_minor_units(sum(told)) if told else None
+
+
+def _charges(intent: JSON) -> list[JSON]:
     charge = intent.get("latest_charge")
-    charges = [charge] if isinstance(charge, dict) else _dict(intent.get("charges")).get("data", [])
-    return any(each.get("disputed") for each in charges)
+    if isinstance(charge, dict):
+        return [charge]
+    charges: list[JSON] = _dict(intent.get("charges")).get("data", [])
+    return charges
 
 
 def _dict(value: Any) -> JSON:

@@ -12,7 +12,7 @@ from treasury.rails.http import JSON
 _CLOCKS = timedelta(minutes=2)
 # A request that has left no trace by then was never executed: it ended after some seconds.
 TRACE_WITHIN = timedelta(minutes=30)
-_PURCHASE = "PURCHASE"
+_PURCHASE, _AUTO_PURCHASE = "PURCHASE", "AUTO_PURCHASE"
 _SUCCEEDED, _FAILED = "SUCCEEDED", "FAILED"
 
 
@@ -46,10 +46,10 @@ def cents(amount: Decimal) -> str:
     return format(amount * 100, ".0f")
 
 
-def change(given: JSON) -> Change | None:
+def change(given: JSON, *, origin: str = _PURCHASE) -> Change | None:
     """The purchase that a change tells of; None for another change. Raises ValueError."""
     try:
-        if given.get("changeOrigin") != _PURCHASE:
+        if given.get("changeOrigin") != origin:
             return None
         return Change(
             created=str(given["createTime"])[:200],
@@ -61,12 +61,17 @@ def change(given: JSON) -> Change | None:
         raise ValueError("The change cannot be read.") from error
 
 
-def purchases(body: JSON) -> list[Change]:
+def purchases(body: JSON, *, origin: str = _PURCHASE) -> list[Change]:
     """The purchases in the answer about a balance. Raises ValueError."""
     given = body.get("changes")
     if not isinstance(given, list):
         raise ValueError("The answer has no changes.")
-    return [found for each in given if (found := change(each))]
+    return [found for each in given if (found := change(each, origin=origin))]
+
+
+def automatic_purchases(body: JSON) -> list[Change]:
+    """What xAI has bought by itself, because auto-reload is on. Raises ValueError."""
+    return purchases(body, origin=_AUTO_PURCHASE)
 
 
 def matching(made: Iterable[Change], sent: SentPayment) -> Answer:
