@@ -20,6 +20,7 @@ from dashboard.forecasts.anomaly_tables import anomalies_table, expected_table
 from dashboard.forecasts.drift_chart import drift_chart
 from dashboard.forecasts.reliability_chart import reliability_chart
 from dashboard.forecasts.tables import groups_table, versions_table, work_table
+from dashboard.forecasts.task_table import forecast_tasks_table
 from prediction.models import AnomalyFreeze, ForecastModel
 from prediction.queries.calibration import forecasted, outcome, within_quantile
 from prediction.queries.coverage import NEWEST, settled_forecasts
@@ -28,6 +29,7 @@ _VIEW = "prediction.view_forecastmodel"
 tables.register("forecast-versions", versions_table, permission=_VIEW)
 tables.register("forecast-groups", groups_table, permission=_VIEW)
 tables.register("forecast-work", work_table, permission=_VIEW)
+tables.register("forecast-tasks", forecast_tasks_table, permission="orchestration.view_task")
 tables.register("anomalies", anomalies_table, permission="prediction.view_anomaly")
 tables.register("expected-anomalies", expected_table, permission="prediction.view_anomaly")
 
@@ -37,7 +39,12 @@ tables.register("expected-anomalies", expected_table, permission="prediction.vie
 @staff_member_required
 @permission_required(_VIEW, raise_exception=True)
 @exported(
-    "forecast-versions", "forecast-groups", "forecast-work", "anomalies", "expected-anomalies"
+    "forecast-versions",
+    "forecast-groups",
+    "forecast-work",
+    "forecast-tasks",
+    "anomalies",
+    "expected-anomalies",
 )
 def forecasts(request: HttpRequest) -> HttpResponse:
     """GET /reports/forecasts: what is in use, how it did, versions, anomalies; `act` opens a
@@ -70,6 +77,7 @@ def forecasts(request: HttpRequest) -> HttpResponse:
         "expected": expected_table(request.user, request.GET, now),
         "freezing": AnomalyFreeze.objects.order_by("pk"),
         "groups": groups_table(request.user, request.GET, now),
+        "tasks": forecast_tasks_table(request.user, request.GET, now),
         "versions": versions_table(request.user, request.GET, now),
         "work": work_table(request.user, request.GET, now),
     }
