@@ -132,6 +132,7 @@ STATUS: dict[type[Refusal], int] = {
     gate.ReviewPast: 422,
     prediction.VersionNotReady: 409,
     prediction.SavingClosed: 409,
+    orchestration.ExperimentNotPossible: 409,
     prediction.TextTooLarge: 413,
     prediction.UnsupportedTextType: 415,
     keys.ProviderNotFound: 422,

@@ -73,6 +73,7 @@ JOBS = (
     Job("treasury.jobs.carry_on_refunds", 1, seconds_max=600),
     Job("reports.jobs.delete_expired_exports", 60),
     Job("reports.jobs.find_savings", 1440, seconds_max=1_200),
+    Job("reports.jobs.evaluate_experiments", 60, seconds_max=1_200),
     Job("prediction.jobs.record_settled_work", 5),
     Job("prediction.jobs.learn_paces", 60, seconds_max=600),
     Job("prediction.jobs.watch_limits", 5),

@@ -23,7 +23,7 @@ from security.request_actor import person_of
 Outcome = Approval | str
 Perform = Callable[[Any, dict[str, Any], Actor, datetime], Outcome]
 # The fields that a link to a dialog may fill in.
-_IN_LINKS = ("limit", "token", "kind", "saving")
+_IN_LINKS = ("limit", "token", "kind", "saving", "experiment")
 
 
 class ActForm(forms.Form):

@@ -105,6 +105,8 @@ RULES: dict[str, Rows] = {
     "orchestration.task": through("cost_centre"),
     "orchestration.subtask": through("task__cost_centre"),
     "orchestration.attempt": through("task__cost_centre"),
+    "orchestration.experiment": through("agent__cost_centre"),
+    "orchestration.experimentpart": through("experiment__agent__cost_centre"),
     "reports.closeline": spent("placement"),
     "gateway.exchange": through("cost_centre"),
     "gateway.retention": through("cost_centre"),

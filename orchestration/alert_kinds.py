@@ -15,6 +15,18 @@ SUB_TASK_QUARANTINED = register(
         subject="sub_task",
     )
 )
+EXPERIMENT_ENDED = register(
+    AlertKind(
+        slug="experiment_ended",
+        severity=Severity.INFO,
+        meaning="An experiment has ended: for a week, part of an agent's parts ran on a cheaper "
+        "model, or for less long because it was clearly worse. Parts run as they ask again.",
+        remedy="Under Reports, Savings, use the model for all parts if it is as good, or dismiss "
+        "the saving. If the figures are undecided, start it once more.",
+        page="agent",
+        subject="agent_id",
+    )
+)
 CLOCK_SKEWED = register(
     AlertKind(
         slug="clock_skewed",

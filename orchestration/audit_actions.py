@@ -7,8 +7,8 @@ from security import audit
 
 @audit.register
 class Action(StrEnum):
-    """Actions on tasks under way and looks at their texts, on command-line agents and on
-    concurrency limits."""
+    """Actions on tasks under way and looks at their texts, on experiments, on
+    command-line agents and on concurrency limits."""
 
     TASK_LOOK = "task.look"
     TASK_CANCEL = "task.cancel"
@@ -20,6 +20,9 @@ class Action(StrEnum):
     SUB_TASK_REFUSE = "sub_task.refuse"
     SUB_TASK_SKIP = "sub_task.skip"
     SUB_TASK_CHANGE = "sub_task.change"
+    EXPERIMENT_START = "experiment.start"
+    EXPERIMENT_STOP = "experiment.stop"
+    EXPERIMENT_ADOPT = "experiment.adopt"
     COMMAND_ADD = "command.add"
     COMMAND_CHANGE = "command.change"
     CONCURRENCY_LIMIT_SET = "concurrency_limit.set"

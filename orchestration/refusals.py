@@ -27,6 +27,16 @@ class SubTaskNotFound(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class ExperimentNotPossible(Refusal):
+    """The experiment cannot be started, or not be used for all parts; `why` is a sentence."""
+
+    why: str
+
+    def sentence(self) -> str:
+        return self.why
+
+
+@dataclass(kw_only=True, eq=False)
 class RunnerNotFound(Refusal):
     """The runner does not exist, is not configured here, or is not open to the agent."""
 

@@ -2,6 +2,7 @@
 
 from django.utils import timezone
 
+from orchestration import services as orchestration
 from reports import services
 
 
@@ -14,3 +15,12 @@ def find_savings() -> int:
     """Every night, and when a person asks: what could have been saved; returns how many proposals
     are new."""
     return services.find_savings(now=timezone.now())
+
+
+def evaluate_experiments() -> int:
+    """Every hour: experiments whose time is over or that are clearly worse; returns how many have
+    ended. What they propose is kept at once."""
+    ended = orchestration.evaluate_experiments(now=timezone.now())
+    if ended:
+        services.find_savings(now=timezone.now())
+    return ended

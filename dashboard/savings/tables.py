@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from common import links
 from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.tables import Cell, Column, Row, Table
+from orchestration.models import Experiment
 from prediction.models import Saving
 
 _SHOWN = 500
@@ -32,10 +33,35 @@ _CLOSED_COLUMNS = (
     Column("reason", "Why", sortable=False),
     Column("closed", "At", "moment"),
 )
+_EXPERIMENT_COLUMNS = (
+    Column("subject", "Agent", "link"),
+    Column("tried", "Model"),
+    Column("asked", "Instead of"),
+    Column("parts", "Of 100 parts", "count"),
+    Column("status", "Status", "status"),
+    Column("started", "Since", "moment"),
+    Column("ends", "Until", "moment"),
+    Column("outcome", "What came of it", sortable=False),
+    Column("todo", "What to do", "link", sortable=False),
+)
 EMPTY = (
     "Nothing is sure to cost less. Each night Butler compares the API keys and models that did the "
     "same kind of work, once each has done it 30 times, and tells what is cheaper and as good."
 )
+
+
+class _Buttons(NamedTuple):
+    """What the person may do."""
+
+    prefer: bool
+    experiment: bool
+
+    @classmethod
+    def of(cls, user: Any) -> "_Buttons":
+        """Those of a person."""
+        return cls(
+            user.has_perm("keys.change_apikey"), user.has_perm("orchestration.change_experiment")
+        )
 
 
 def open_savings(user: Any) -> list[Saving]:
@@ -46,14 +72,17 @@ def open_savings(user: Any) -> list[Saving]:
 
 def savings_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
     """What is open."""
-    rows = open_savings(user)
-    may_prefer = user.has_perm("keys.change_apikey")
+    rows, buttons = open_savings(user), _Buttons.of(user)
+    running = Experiment.objects.filter(
+        saving__in=[each.pk for each in rows], status=Experiment.Status.RUNNING
+    )
+    until = dict(running.values_list("saving_id", "ends_at"))
     return tables.paged(
         Table(
             name="savings",
             title="Savings",
             columns=_COLUMNS,
-            rows=[_open(each, may_prefer=may_prefer) for each in rows],
+            rows=[_open(each, _todo(each, buttons, until.get(each.pk))) for each in rows],
             totals={"amount": sum((each.amount for each in rows), Decimal(0))} if rows else {},
             sort="-amount",
             empty=EMPTY,
@@ -62,7 +91,7 @@ def savings_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
     )
 
 
-def _open(each: Saving, *, may_prefer: bool) -> Row:
+def _open(each: Saving, todo: Cell) -> Row:
     return {
         "subject": subject_cell(each.subject),
         "kind": each.get_kind_display(),
@@ -70,14 +99,59 @@ def _open(each: Saving, *, may_prefer: bool) -> Row:
         "low": each.amount_low,
         "high": each.amount_high,
         "words": each.words,
-        "todo": _todo(each, may_prefer=may_prefer),
+        "todo": todo,
         "found": each.found_at,
     }
 
 
-def _todo(each: Saving, *, may_prefer: bool) -> Cell:
-    text = f"Lend {each.evidence['to_key']} first"
-    return Cell(text, f"?act=prefer&saving={each.pk}" if may_prefer else "")
+def _todo(each: Saving, buttons: _Buttons, until: datetime | None) -> Cell:
+    """What follows from a saving, as a link for those who may do it."""
+    if until:
+        return Cell(f"An experiment runs until {until:%Y-%m-%d}")
+    about = each.evidence
+    if each.advice == Saving.Advice.SWITCH:
+        url = f"?act=prefer&saving={each.pk}" if buttons.prefer else ""
+        return Cell(f"Lend {about['to_key']} first", url)
+    if each.advice == Saving.Advice.ADOPT:
+        url = f"?act=adopt&experiment={about['experiment']}" if buttons.experiment else ""
+        return Cell(f"Use {about['to_model']} for all parts", url)
+    url = f"?act=try&saving={each.pk}" if buttons.experiment else ""
+    return Cell(f"Try {about['to_model']} for a week", url)
+
+
+def experiments_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
+    """The experiments, the newest first."""
+    rows = visible_to(user, Experiment.objects.all()).order_by("-pk")
+    may_stop = user.has_perm("orchestration.change_experiment")
+    return tables.paged(
+        Table(
+            name="experiments",
+            title="Experiments",
+            columns=_EXPERIMENT_COLUMNS,
+            rows=[_experiment(each, may_stop=may_stop) for each in rows[:_SHOWN]],
+            sort="-started",
+            prefix="experiments-",
+            empty="No experiment was started. Where a model looks cheaper but the figures are few, "
+            "or people chose which work it got, Butler can try it out with 10 of 100 parts.",
+        ),
+        query,
+    )
+
+
+def _experiment(each: Experiment, *, may_stop: bool) -> Row:
+    goes_on = each.status in Experiment.ASSIGNING
+    todo = Cell("Stop it", f"?act=stop&experiment={each.pk}" if may_stop else "")
+    return {
+        "subject": subject_cell(f"agent:{each.agent_id}"),
+        "tried": f"{each.model} of {each.provider_id}",
+        "asked": each.from_model or "no named model",
+        "parts": each.share if goes_on else None,
+        "status": each.status,
+        "started": each.started_at,
+        "ends": each.ends_at if each.status == Experiment.Status.RUNNING else each.ended_at,
+        "outcome": each.outcome,
+        "todo": todo if goes_on else None,
+    }
 
 
 def closed_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:

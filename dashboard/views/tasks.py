@@ -143,7 +143,7 @@ live.register_row("sub_task", permission=VIEW_PART, sees=_sees_part, fragments=_
 
 
 def _parts_of(user: Any) -> QuerySet[SubTask]:
-    rows = visible_to(user, SubTask.objects.select_related("task"))
+    rows = visible_to(user, SubTask.objects.select_related("task", "experiment_part__experiment"))
     return rows.defer("task__sealed_description")
 
 

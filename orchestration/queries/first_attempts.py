@@ -18,15 +18,18 @@ _ENDED = (Attempt.Status.SUCCEEDED, Attempt.Status.FAILED)
 
 
 class FirstAttempt(NamedTuple):
-    """The first attempt of a part: `model` is that which it was lent for; `is_named`, whether the
-    request named the model or the provider, so Butler had no choice. `cost` in USD."""
+    """The first attempt of a part: `asked_model` and `asked_provider` as the request or an
+    experiment named them, empty where Butler chose; `model` and `provider` are those that it was
+    lent for. `cost` in USD."""
 
     agent: str
     cost_centre: str
     runner: str
     api_key: str
     model: str
-    is_named: bool
+    provider: str
+    asked_model: str
+    asked_provider: str
     succeeded: bool
     cost: Decimal
 
@@ -45,17 +48,19 @@ def first_attempts(*, since: datetime, until: datetime) -> Iterator[FirstAttempt
     columns = (
         *("task__agent_id", "task__agent__cost_centre_id", "runner", "api_key_id", "status"),
         *("allocation__named_models", "api_key__model", "allocation__used_cost"),
-        *("sub_task__model", "sub_task__provider"),
+        *("api_key__provider_id", "sub_task__model", "sub_task__provider"),
     )
     for row in rows.order_by("-pk").values_list(*columns)[:_MOST].iterator(chunk_size=5_000):
-        agent, centre, runner, key, status, named, model, cost, asked, provider = row
+        agent, centre, runner, key, status, named, model, cost, sold_by, asked, asked_of = row
         yield FirstAttempt(
             agent=agent,
             cost_centre=centre,
             runner=runner,
             api_key=key,
             model=named[0] if named else model,
-            is_named=bool(asked or provider),
+            provider=sold_by,
+            asked_model=asked,
+            asked_provider=asked_of,
             succeeded=status == Attempt.Status.SUCCEEDED,
             cost=cost,
         )

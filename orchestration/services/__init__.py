@@ -9,6 +9,12 @@ from orchestration.services.concurrency_limits import (
     remove_concurrency,
     set_concurrency,
 )
+from orchestration.services.evaluate_experiments import evaluate_experiments
+from orchestration.services.experiments import (
+    adopt_experiment,
+    start_experiment,
+    stop_experiment,
+)
 from orchestration.services.finalize import finalize
 from orchestration.services.finish import AttemptOutcome, back_off, finish_many
 from orchestration.services.lend import lend, store_handle
@@ -28,6 +34,7 @@ __all__ = [
     "CommandTerms",
     "Plan",
     "TaskRequest",
+    "adopt_experiment",
     "approve",
     "approve_as_deputy",
     "back_off",
@@ -36,6 +43,7 @@ __all__ = [
     "check_scope",
     "claim",
     "delete_old_texts",
+    "evaluate_experiments",
     "finalize",
     "finish_many",
     "lend",
@@ -53,6 +61,8 @@ __all__ = [
     "set_command",
     "set_concurrency",
     "skip",
+    "start_experiment",
+    "stop_experiment",
     "store_handle",
     "submit",
     "sweep",

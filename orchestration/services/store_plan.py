@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from orchestration.models import Dependency, SubTask, Task
+from orchestration.models import Dependency, ExperimentPart, SubTask, Task
 from orchestration.planning import WEIGHTS, Part
+from orchestration.services.experiments import assign_parts
 from orchestration.task_texts import TaskTexts, description_of, texts_of
 
 _AT_ONCE = 1_000
@@ -19,7 +20,9 @@ def write_sub_tasks(
         _row(task, part, share, weights[part.key], texts=texts, position=first + n, now=now)
         for n, (part, share) in enumerate(zip(parts, shares, strict=True))
     ]
+    assigned = assign_parts(task, rows, now=now)
     SubTask.objects.bulk_create(rows, batch_size=_AT_ONCE)
+    ExperimentPart.objects.bulk_create(assigned, batch_size=_AT_ONCE)
     by_key = {row.key: row for row in rows}
     needed = [
         Dependency(sub_task=by_key[part.key], needs=by_key[key])

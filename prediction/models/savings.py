@@ -34,6 +34,7 @@ class Saving(models.Model):
     class Advice(models.TextChoices):
         SWITCH = "switch", "change it"
         EXPERIMENT = "experiment", "try it out"
+        ADOPT = "adopt", "use what did better"
 
     kind = models.CharField(max_length=8, choices=SavingKind)
     subject = models.CharField(max_length=300)

@@ -5,10 +5,12 @@ from decimal import Decimal
 import pytest
 
 from keys.models import ApiKey
+from orchestration.models import Experiment, ExperimentPart
 from prediction.models import Saving
 from tests.dashboard.test_agents import signed_in
 from tests.keys.builders import add_key
 from tests.moments import NOON
+from tests.orchestration.work import submit
 
 pytestmark = pytest.mark.django_db
 PATH = "/savings"
@@ -103,3 +105,47 @@ def test_a_person_has_butler_look_now(people, django_capture_on_commit_callbacks
     olga = signed_in("olga", role="operator")
     assert olga.post(f"{PATH}?act=find").status_code == 302
     assert any(each.func() == "reports.jobs.find_savings" for each in OrmQ.objects.all())
+
+
+def test_an_operator_tries_a_model_out_and_the_part_says_so(people):
+    add_key("nvidia-1")
+    evidence = {
+        "runner": "model",
+        "asked_model": "",
+        "to_model": "model-1",
+        "to_provider": "nvidia",
+    }
+    row = saving(advice="experiment", evidence=evidence)
+    finn, olga = signed_in("finn", role="finance"), signed_in("olga", role="operator")
+    assert "Try model-1 for a week" in page(finn)
+    asked = {"saving": row.pk, "reason": "it is cheaper"}
+    assert finn.post(f"{PATH}?act=try", asked).status_code == 403
+    assert f"?act=try&amp;saving={row.pk}" in page(olga)
+    assert olga.post(f"{PATH}?act=try", asked).status_code == 302
+    shown = page(finn)
+    assert "An experiment runs until" in shown and "no named model" in shown
+    submit(*["File the invoice"] * 40, budget=400_000)
+    for is_tried, says in ((True, "it runs on model-1"), (False, "it runs as asked")):
+        part = ExperimentPart.objects.filter(is_tried=is_tried).first()
+        assert says in page(finn, f"/tasks/parts/{part.sub_task_id}")
+    asked = {"experiment": Experiment.objects.get().pk, "reason": "not now"}
+    assert finn.post(f"{PATH}?act=stop", asked).status_code == 403
+    assert olga.post(f"{PATH}?act=stop", asked).status_code == 302
+    assert Experiment.objects.get().status == "stopped"
+
+
+def test_an_operator_uses_for_all_parts_what_did_better(people):
+    add_key("nvidia-1")
+    row = saving(advice="adopt")
+    made = Experiment.objects.create(
+        saving=row, agent_id="ada", runner="model", model="model-1", provider_id="nvidia",
+        status="better", started_at=NOON, ends_at=NOON, ended_at=NOON, outcome="It is as good.",
+    )  # fmt: skip
+    Saving.objects.update(evidence={"experiment": made.pk, "to_model": "model-1"})
+    olga = signed_in("olga", role="operator")
+    shown = page(olga)
+    assert f"?act=adopt&amp;experiment={made.pk}" in shown and "It is as good." in shown
+    asked = {"experiment": made.pk, "reason": "as good"}
+    assert olga.post(f"{PATH}?act=adopt", asked).status_code == 302
+    assert Experiment.objects.get().status == "adopted"
+    assert Saving.objects.get().status == "done"

@@ -5,15 +5,18 @@ from decimal import Decimal
 from itertools import count
 
 from keys.models import Allocation
-from orchestration.models import Attempt, SubTask
+from orchestration.models import Attempt, ExperimentPart, SubTask
 from tests.moments import NOON
 from tests.orchestration.work import finish_attempt, start_attempts, submit_at_noon
 
 _NUMBERS = count(1_000)
 
 
-def tried(key, times, *, failures=0, cost=1, model="", number=1):
-    """ada's parts that were tried on a key at noon: as rows, like one that was really tried."""
+def tried(key, times, *, failures=0, cost=1, model="", number=1, experiment=None, is_tried=False):
+    """ada's parts that were tried on a key at noon: as rows, like one that was really tried.
+
+    With an `experiment` they are parts of it.
+    """
     one = _really_tried(model)
     parts, allocations, attempts = [], [], []
     for n in range(times):
@@ -25,6 +28,7 @@ def tried(key, times, *, failures=0, cost=1, model="", number=1):
         allocation.api_key_id, allocation.named_models = key, [model] if model else []
         attempt.pk, attempt.session_id, attempt.number = None, name, number
         attempt.api_key_id, attempt.status = key, "failed" if n < failures else "succeeded"
+        part.status = attempt.status
         attempt.error_kind = "failed" if n < failures else ""
         attempt.sub_task, attempt.allocation = part, allocation
         parts.append(part)
@@ -35,6 +39,11 @@ def tried(key, times, *, failures=0, cost=1, model="", number=1):
     for attempt in attempts:
         attempt.sub_task_id, attempt.allocation_id = attempt.sub_task.pk, attempt.allocation.pk
     Attempt.objects.bulk_create(attempts)
+    if experiment:
+        ExperimentPart.objects.bulk_create(
+            ExperimentPart(experiment=experiment, sub_task=part, is_tried=is_tried)
+            for part in parts
+        )
 
 
 def _really_tried(model):

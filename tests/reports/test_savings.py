@@ -59,8 +59,6 @@ def test_a_key_that_is_as_good_and_cheaper_is_found_and_lent_first(fleet):
 @pytest.mark.parametrize(
     "cheap",
     [
-        # Chosen by the request, perhaps for easier work.
-        {"model": "model-1"},
         # A second attempt comes after a failure.
         {"number": 2},
         {"failures": 20},
@@ -71,6 +69,16 @@ def test_what_is_not_comparable_or_not_as_good_is_not_advised(fleet, cheap):
     tried("dear-1", 160)
     tried("cheap-1", 160, **{"cost": 0.4, **cheap})
     assert find() == 0
+
+
+def test_a_model_that_the_request_chose_is_worth_a_trial_only(fleet):
+    # Perhaps for easier work.
+    tried("dear-1", 160)
+    tried("cheap-1", 160, cost=0.4, model="model-1")
+    assert find() == 1
+    row = Saving.objects.get()
+    assert (row.advice, row.detail) == ("experiment", "model: no named model → model-1 of other")
+    assert row.amount == pytest.approx(Decimal(96), abs=1)
 
 
 def test_a_key_that_is_off_is_not_proposed_and_old_work_does_not_count(fleet):

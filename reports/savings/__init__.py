@@ -1,0 +1,1 @@
+"""Where savings are looked for: one module for each kind, each a function of now."""
