@@ -24,7 +24,7 @@ _SHOWN = 20
 @permission_required("treasury.view_refund", raise_exception=True)
 def refund(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /treasury/refunds/7: its timeline; `act` opens a dialog. POST: do what it asks."""
-    rows = Refund.objects.select_related("transfer", "returned")
+    rows = Refund.objects.select_related("transfer__debit", "returned")
     found = get_object_or_404(visible_to(request.user, rows), pk=pk)
     acts = [act for act in REFUND_ACTS if act.is_for(request.user, found)]
     dialog = opened_dialog(request, acts, found)

@@ -163,7 +163,7 @@ def _hand_over(refund_id: int, *, note: str = "", now: datetime) -> None:
     paid, refund = lock_refund(refund_id, *statuses)
     note = note or (
         f"{refund.rail} makes no refunds. Ask {_seller(refund)} for {refund.amount:.2f} "
-        f"{refund.currency} of {paid.name}, then say here what came of it."
+        f"{refund.currency} of {paid.name.replace(':', ' ')}, then say here what came of it."
     )
     # It may still turn up with a rail that has it.
     ask_at = now + _ASK_LAST if refund.body else None

@@ -152,7 +152,8 @@ def confirm_refund(refund_id: int, *, reference: str, actor: Actor, now: datetim
     if not reference.strip():
         raise WrongRefund("Say how the rail or the bank names it.")
     paid, refund = lock_refund(refund_id, _Status.NEEDS_PERSON)
-    change(refund, vendor_id=reference.strip()[:200])
+    named = reference.strip()[:200]
+    change(refund, vendor_id=named, note=f"A person has seen it: {named}.")
     book_refund(paid, refund, actor=actor, now=now)
     return refund
 
