@@ -46,6 +46,12 @@ class SwitchForm(SavingForm):
     which = Q(status=Saving.Status.OPEN, advice=Saving.Advice.SWITCH)
 
 
+class PauseForm(SavingForm):
+    """Asks which idle key to pause, and why."""
+
+    which = Q(status=Saving.Status.OPEN, advice=Saving.Advice.PAUSE)
+
+
 class TryForm(SavingForm):
     """Asks which saving to try out, and why."""
 
@@ -99,6 +105,11 @@ def _find(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> O
     return "Butler looks for savings now. Load this page again in a minute."
 
 
+def _pause(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    _, key = reports.pause_key(int(asked["saving"]), reason=asked["reason"], actor=actor, now=now)
+    return f"{key.pk} is paused."
+
+
 def _try(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
     made = orchestration.start_experiment(
         int(asked["saving"]), reason=asked["reason"], actor=actor, now=now
@@ -141,6 +152,15 @@ SAVING_ACTS = (
         permission="keys.change_apikey",
         form=SwitchForm,
         applies=_has(SwitchForm),
+    ),
+    Act(
+        name="pause",
+        button="Pause an idle key",
+        about="Butler lends no more tokens on the key. Its page resumes it.",
+        perform=_pause,
+        permission="keys.change_apikey",
+        form=PauseForm,
+        applies=_has(PauseForm),
     ),
     Act(
         name="try",

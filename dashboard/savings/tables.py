@@ -5,12 +5,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
+
 from common import links
 from common.admin.visible_rows import visible_to
 from dashboard import tables
 from dashboard.tables import Cell, Column, Row, Table
 from orchestration.models import Experiment
-from prediction.models import Saving
+from prediction.models import IDLE_MONEY, Saving, SavingKind
 
 _SHOWN = 500
 _COLUMNS = (
@@ -19,6 +21,14 @@ _COLUMNS = (
     Column("amount", "30 days", "money", unit="USD", total=True),
     Column("low", "At least", "money", unit="USD"),
     Column("high", "At most", "money", unit="USD"),
+    Column("words", "What was seen", sortable=False),
+    Column("todo", "What to do", "link", sortable=False),
+    Column("found", "Since", "moment"),
+)
+_IDLE_COLUMNS = (
+    Column("subject", "Agent or key", "link"),
+    Column("kind", "Kind"),
+    Column("amount", "Lies there", "money", unit="USD"),
     Column("words", "What was seen", sortable=False),
     Column("todo", "What to do", "link", sortable=False),
     Column("found", "Since", "moment"),
@@ -64,15 +74,15 @@ class _Buttons(NamedTuple):
         )
 
 
-def open_savings(user: Any) -> list[Saving]:
+def _open_rows(user: Any) -> QuerySet[Saving]:
     """The open savings that the person may see, the largest first."""
-    rows = Saving.objects.filter(status=Saving.Status.OPEN)
-    return list(visible_to(user, rows)[:_SHOWN])
+    return visible_to(user, Saving.objects.filter(status=Saving.Status.OPEN))
 
 
 def savings_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
     """What is open."""
-    rows, buttons = open_savings(user), _Buttons.of(user)
+    rows = list(_open_rows(user).exclude(kind__in=IDLE_MONEY)[:_SHOWN])
+    buttons = _Buttons.of(user)
     running = Experiment.objects.filter(
         saving__in=[each.pk for each in rows], status=Experiment.Status.RUNNING
     )
@@ -86,6 +96,23 @@ def savings_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
             totals={"amount": sum((each.amount for each in rows), Decimal(0))} if rows else {},
             sort="-amount",
             empty=EMPTY,
+        ),
+        query,
+    )
+
+
+def idle_money_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
+    """What lies there and is not spent. Its sum says nothing, so there is none."""
+    rows, buttons = _open_rows(user).filter(kind__in=IDLE_MONEY)[:_SHOWN], _Buttons.of(user)
+    return tables.paged(
+        Table(
+            name="idle-money",
+            title="Idle money",
+            columns=_IDLE_COLUMNS,
+            rows=[_open(each, _todo(each, buttons, None)) for each in rows],
+            sort="-amount",
+            prefix="idle-",
+            empty="No key is on without use for 30 days, and no agent is lent twice what it uses.",
         ),
         query,
     )
@@ -109,6 +136,10 @@ def _todo(each: Saving, buttons: _Buttons, until: datetime | None) -> Cell:
     if until:
         return Cell(f"An experiment runs until {until:%Y-%m-%d}")
     about = each.evidence
+    if each.advice == Saving.Advice.PAUSE:
+        return Cell("Pause the key", f"?act=pause&saving={each.pk}" if buttons.prefer else "")
+    if each.advice == Saving.Advice.LOOK:
+        return _page_of(each)
     if each.advice == Saving.Advice.SWITCH:
         url = f"?act=prefer&saving={each.pk}" if buttons.prefer else ""
         return Cell(f"Lend {about['to_key']} first", url)
@@ -117,6 +148,14 @@ def _todo(each: Saving, buttons: _Buttons, until: datetime | None) -> Cell:
         return Cell(f"Use {about['to_model']} for all parts", url)
     url = f"?act=try&saving={each.pk}" if buttons.experiment else ""
     return Cell(f"Try {about['to_model']} for a week", url)
+
+
+def _page_of(each: Saving) -> Cell:
+    """Where the cause of a saving is looked into."""
+    agent = each.subject.removeprefix("agent:")
+    if each.kind == SavingKind.RETRIES:
+        return Cell("See its tasks", links.url("tasks", agent=agent))
+    return Cell("See the agent", links.url("agent", agent))
 
 
 def experiments_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:

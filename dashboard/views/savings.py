@@ -16,13 +16,19 @@ from dashboard import tables
 from dashboard.acts import opened_dialog, performed
 from dashboard.exports import exported
 from dashboard.savings.acts import SAVING_ACTS, Seen
-from dashboard.savings.tables import closed_table, experiments_table, savings_table
+from dashboard.savings.tables import (
+    closed_table,
+    experiments_table,
+    idle_money_table,
+    savings_table,
+)
 from orchestration.models import Experiment
 from prediction.models import Saving
 
 _VIEW = "prediction.view_saving"
 tables.register("savings", savings_table, permission=_VIEW)
 tables.register("closed-savings", closed_table, permission=_VIEW)
+tables.register("idle-money", idle_money_table, permission=_VIEW)
 tables.register("experiments", experiments_table, permission=_VIEW)
 
 
@@ -30,7 +36,7 @@ tables.register("experiments", experiments_table, permission=_VIEW)
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_member_required
 @permission_required(_VIEW, raise_exception=True)
-@exported("savings", "closed-savings", "experiments")
+@exported("savings", "idle-money", "closed-savings", "experiments")
 def savings(request: HttpRequest) -> HttpResponse:
     """GET /savings: what could be saved, and what people said about it; `act` opens a dialog. POST:
     do what it asks."""
@@ -51,6 +57,7 @@ def savings(request: HttpRequest) -> HttpResponse:
         "dialog": dialog,
         "looked_at": seen.savings.aggregate(at=Max("seen_at"))["at"],
         "savings": savings_table(request.user, request.GET, now),
+        "idle": idle_money_table(request.user, request.GET, now),
         "experiments": experiments_table(request.user, request.GET, now),
         "closed": closed_table(request.user, request.GET, now),
     }

@@ -10,6 +10,13 @@ class SavingKind(models.TextChoices):
     """The kinds of savings."""
 
     CHEAPER = "cheaper", "cheaper key or model"
+    RETRIES = "retries", "failed attempts"
+    IDLE_KEY = "idle_key", "idle key"
+    OVERSIZE = "oversize", "oversize budgets"
+
+
+# Money that lies there and is not spent: nothing is saved, but it could be used elsewhere.
+IDLE_MONEY = (SavingKind.IDLE_KEY, SavingKind.OVERSIZE)
 
 
 class Saving(models.Model):
@@ -21,8 +28,9 @@ class Saving(models.Model):
 
     `subject` is an agent or an API key, such as `agent:ada`; `cost_centre` that of the agent, blank
     for a key. `detail` tells proposals about one subject apart. `amount` is that of the last 30
-    days (USD), between `amount_low` and `amount_high`. `evidence` are figures, `words` says them.
-    `advice` is what the figures allow. `closed_at`, `closed_by` and `reason` are of what ended it.
+    days (USD), between `amount_low` and `amount_high`; of IDLE_MONEY, what lies there.
+    `evidence` are figures, `words` says them. `advice` is what the figures allow. `closed_at`,
+    `closed_by` and `reason` are of what ended it.
     """
 
     class Status(models.TextChoices):
@@ -35,6 +43,8 @@ class Saving(models.Model):
         SWITCH = "switch", "change it"
         EXPERIMENT = "experiment", "try it out"
         ADOPT = "adopt", "use what did better"
+        PAUSE = "pause", "pause it"
+        LOOK = "look", "look into it"
 
     kind = models.CharField(max_length=8, choices=SavingKind)
     subject = models.CharField(max_length=300)

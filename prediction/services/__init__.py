@@ -19,6 +19,7 @@ from prediction.services.savings import (
     follow_saving,
     keep_savings,
     lock_saving,
+    open_saving,
     tell_saving_again,
 )
 from prediction.services.text_budget import SizedBudget, record_forecast, size_budget
@@ -66,6 +67,7 @@ __all__ = [
     "keep_savings",
     "learn_paces",
     "lock_saving",
+    "open_saving",
     "record_forecast",
     "record_settled_work",
     "set_anomaly_freeze",

@@ -138,11 +138,25 @@ def follow_saving(row: Saving, *, reason: str, actor: Actor, now: datetime) -> N
     _say(row, Saving.Status.DONE, Action.SAVING_FOLLOW, reason=reason, actor=actor, now=now)
 
 
+def open_saving(pk: int) -> Saving:
+    """The saving, which is open. Refusals: WrongValue, SavingClosed."""
+    row = Saving.objects.filter(pk=pk).first()
+    if row is None:
+        raise _unknown()
+    if row.status != Saving.Status.OPEN:
+        raise SavingClosed(status=row.status)
+    return row
+
+
+def _unknown() -> WrongValue:
+    return WrongValue("There is no such saving. Choose one of the list.", field="saving")
+
+
 def lock_saving(pk: int) -> Saving:
     """The saving, locked until commit. Refusals: WrongValue."""
     row = Saving.objects.select_for_update(no_key=True).filter(pk=pk).first()
     if row is None:
-        raise WrongValue("There is no such saving. Choose one of the list.", field="saving")
+        raise _unknown()
     return row
 
 

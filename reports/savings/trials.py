@@ -22,9 +22,11 @@ S = Experiment.Status
 
 
 class _Asked(NamedTuple):
-    """What a request named, and who carried the attempt out."""
+    """What a request named, and who carried the attempt out. Experiments leave requests alone that
+    name a provider: they are not `is_free`, and are looked at for comparison only."""
 
     asked_model: str
+    is_free: bool
     model: str
     provider: str
 
@@ -35,7 +37,8 @@ def models_to_try(
     """What looks cheaper and is not clearly worse, but was not compared fairly or often enough."""
     tries: dict[Kind, dict[_Asked, list[FirstAttempt]]] = defaultdict(lambda: defaultdict(list))
     for each in tried:
-        used = _Asked(each.asked_model, each.model, each.provider)
+        is_free = not each.asked_provider
+        used = _Asked(each.asked_model, is_free, each.model, each.provider)
         tries[kind_of(each)][used].append(each)
     sold = set(
         ApiKey.objects.filter(status=ApiKey.Status.ACTIVE).values_list("provider", flat=True)
@@ -44,8 +47,7 @@ def models_to_try(
     for kind, made in tries.items():
         arms = {used: arm(each) for used, each in made.items() if used.provider in sold}
         for base in arms:
-            named = any(each.asked_provider for each in made[base])
-            if not named:
+            if base.is_free:
                 yield from _worth_a_trial(kind, base, arms, made, tested)
 
 
@@ -69,7 +71,7 @@ def _worth_a_trial(
         used: each
         for used, each in arms.items()
         if used == base
-        or (used[1:] != base[1:] and (*about, used.model, used.provider) not in tested)
+        or (used[2:] != base[2:] and (*about, used.model, used.provider) not in tested)
     }
     for found in cheaper(others, {used: month(made[used]) for used in others}):
         if found.base == base:

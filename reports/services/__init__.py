@@ -19,8 +19,8 @@ from reports.services.export_files import (
     store_export,
 )
 from reports.services.find_savings import ask_savings, find_savings
+from reports.services.follow_savings import pause_key, prefer_key
 from reports.services.month_closes import ask_reopening, lock_month, sign_month
-from reports.services.prefer_key import prefer_key
 from reports.services.saved_views import change_view, delete_view, save_view
 from reports.services.schedules import (
     add_schedule,
@@ -71,6 +71,7 @@ __all__ = [
     "note_progress",
     "open_due_runs",
     "pause_schedule",
+    "pause_key",
     "prefer_key",
     "record_delivery",
     "record_file",

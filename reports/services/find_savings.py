@@ -8,6 +8,8 @@ from orchestration.queries.first_attempts import first_attempts
 from prediction import services as prediction
 from prediction.models import SavingKind
 from reports.savings.cheaper_keys import cheaper_keys
+from reports.savings.idle_money import oversize_budgets, unused_keys
+from reports.savings.retries import retries
 from reports.savings.trials import models_that_did_better, models_to_try
 
 _MONTH = timedelta(days=30)
@@ -18,8 +20,14 @@ def find_savings(*, now: datetime) -> int:
 
     Running it again at the same moment changes nothing.
     """
-    found = [*_cheaper(now)]
-    return prediction.keep_savings(found, kinds=[SavingKind.CHEAPER], now=now)
+    since = now - _MONTH
+    found = [
+        *_cheaper(now),
+        *retries(since=since, until=now),
+        *unused_keys(since=since),
+        *oversize_budgets(since=since, until=now),
+    ]
+    return prediction.keep_savings(found, kinds=list(SavingKind), now=now)
 
 
 def _cheaper(now: datetime) -> list[prediction.FoundSaving]:

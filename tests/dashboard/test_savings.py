@@ -149,3 +149,23 @@ def test_an_operator_uses_for_all_parts_what_did_better(people):
     assert olga.post(f"{PATH}?act=adopt", asked).status_code == 302
     assert Experiment.objects.get().status == "adopted"
     assert Saving.objects.get().status == "done"
+
+
+def test_idle_keys_and_failed_attempts_have_their_own_ways_out(people):
+    add_key("nvidia-1")
+    saving("ada", kind="retries", advice="look", evidence={})
+    idle = saving(subject="key:nvidia-1", cost_centre="", kind="idle_key", advice="pause")
+    saving("bob", kind="oversize", advice="look", evidence={}, words="Nothing is spent by that.")
+    olga = signed_in("olga", role="operator")
+    answer = olga.get(PATH)
+    shown = answer.content.decode()
+    assert "See its tasks" in shown and "See the agent" in shown
+    # What lies there is in no sum.
+    assert answer.context["savings"].totals == {"amount": 30}
+    assert not answer.context["idle"].totals
+    asked = {"saving": idle.pk, "reason": "nobody needs it"}
+    assert olga.post(f"{PATH}?act=pause", asked).status_code == 302
+    assert ApiKey.objects.get().status == "inactive"
+    assert Saving.objects.get(pk=idle.pk).status == "done"
+    vera = signed_in("vera", role="viewer")
+    assert vera.post(f"{PATH}?act=pause", asked).status_code == 403

@@ -4,7 +4,7 @@ from copy import copy
 from decimal import Decimal
 from itertools import count
 
-from keys.models import Allocation
+from keys.models import Allocation, ApiKey
 from orchestration.models import Attempt, ExperimentPart, SubTask
 from tests.moments import NOON
 from tests.orchestration.work import finish_attempt, start_attempts, submit_at_noon
@@ -17,7 +17,7 @@ def tried(key, times, *, failures=0, cost=1, model="", number=1, experiment=None
 
     With an `experiment` they are parts of it.
     """
-    one = _really_tried(model)
+    one = _really_tried(key)
     parts, allocations, attempts = [], [], []
     for n in range(times):
         name = f"{next(_NUMBERS)}"
@@ -28,7 +28,7 @@ def tried(key, times, *, failures=0, cost=1, model="", number=1, experiment=None
         allocation.api_key_id, allocation.named_models = key, [model] if model else []
         attempt.pk, attempt.session_id, attempt.number = None, name, number
         attempt.api_key_id, attempt.status = key, "failed" if n < failures else "succeeded"
-        part.status = attempt.status
+        part.status, part.model, part.provider = attempt.status, model, ""
         attempt.error_kind = "failed" if n < failures else ""
         attempt.sub_task, attempt.allocation = part, allocation
         parts.append(part)
@@ -46,8 +46,10 @@ def tried(key, times, *, failures=0, cost=1, model="", number=1, experiment=None
         )
 
 
-def _really_tried(model):
-    submit_at_noon({"description": "File the invoice", "model": model}, budget=20_000)
+def _really_tried(key):
+    """One that names its provider, so no experiment looks at it."""
+    provider = ApiKey.objects.get(pk=key).provider_id
+    submit_at_noon({"description": "File the invoice", "provider": provider}, budget=20_000)
     [attempt] = start_attempts()
     finish_attempt(attempt, used=10, now=NOON)
     rows = Attempt.objects.select_related("sub_task", "allocation")

@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 
 from keys import services as keys
-from keys.models import ApiKey
+from keys.models import Allocation, ApiKey
+from keys.refusals import WrongValue
 from keys.supply.pricing import Rates
+from orchestration.models import SubTask
 from prediction.models import Saving
 from prediction.services import SavingClosed
 from reports import services as reports
@@ -96,3 +98,43 @@ def test_a_key_that_is_lent_first_already_keeps_its_priority(fleet):
     find()
     ApiKey.objects.filter(pk="cheap-1").update(priority=9)
     assert reports.prefer_key(Saving.objects.get().pk, **SAYS)[1].priority == 9
+
+
+def test_failed_attempts_that_were_tried_again_are_told_with_their_exact_cost(fleet):
+    tried("dear-1", 22, failures=22)
+    assert find() == 0
+    SubTask.objects.filter(status="failed").update(attempts_made=2)
+    assert find() == 1
+    row = Saving.objects.get()
+    assert (row.kind, row.detail) == ("retries", "model: failed")
+    assert row.amount == row.amount_low == row.amount_high == 22
+    assert row.words.startswith("22 attempts of ada with the runner model failed (failed)")
+
+
+def test_a_key_that_nobody_used_for_a_month_is_paused_by_a_person(fleet):
+    ApiKey.objects.update(created_at=NOON - timedelta(days=60))
+    tried("dear-1", 1)
+    assert find() == 1
+    row = Saving.objects.get()
+    assert (row.kind, row.subject, row.amount) == ("idle_key", "key:cheap-1", 0)
+    _, key = reports.pause_key(row.pk, **SAYS)
+    assert key.status == "inactive"
+    with pytest.raises(SavingClosed):
+        reports.pause_key(row.pk, **SAYS)
+    with pytest.raises(WrongValue):
+        reports.pause_key(0, **SAYS)
+    assert find(LATER + timedelta(hours=1)) == 0
+
+
+def test_budgets_of_which_little_is_used_are_told_as_locked_not_as_spent(fleet):
+    tried("dear-1", 40, cost=0)
+    Allocation.objects.update(closed_at=NOON + timedelta(hours=18), allocated_cost=10)
+    assert find() == 1
+    row = Saving.objects.get()
+    assert (row.kind, row.subject) == ("oversize", "agent:ada")
+    # 41 budgets of 10 USD for 18 of 720 hours.
+    assert row.amount == pytest.approx(Decimal(41 * 10 * 18 / 720), abs=Decimal("0.01"))
+    assert "Nothing is spent by that" in row.words
+    Allocation.objects.update(used=15_000)
+    assert find(LATER + timedelta(hours=1)) == 0
+    assert Saving.objects.get().status == "gone"

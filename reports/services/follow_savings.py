@@ -1,4 +1,4 @@
-"""Follow a proposal: lend the cheaper API key first."""
+"""Follow proposals: lend the cheaper API key first, pause an idle one."""
 
 from datetime import datetime
 
@@ -31,3 +31,21 @@ def prefer_key(saving: int, *, reason: str, actor: Actor, now: datetime) -> tupl
         changes: dict[str, object] = {"priority": dear.priority + 1}
         cheap = keys.change_key(cheap.pk, changes=changes, actor=actor, reason=reason, now=now)
     return row, cheap
+
+
+def pause_key(saving: int, *, reason: str, actor: Actor, now: datetime) -> tuple[Saving, ApiKey]:
+    """Switch the key of an open proposal off.
+
+    Two transactions: after a crash between them, the proposal is gone with the next search.
+    Refusals: WrongValue, SavingClosed, ApiKeyNotFound.
+    """
+    slug = prediction.open_saving(saving).subject.removeprefix("key:")
+    key = keys.set_key_status(slug, status="inactive", reason=reason, actor=actor, now=now)
+    return _followed(saving, reason=reason, actor=actor, now=now), key
+
+
+@transaction.atomic(durable=True)
+def _followed(saving: int, *, reason: str, actor: Actor, now: datetime) -> Saving:
+    row = prediction.lock_saving(saving)
+    prediction.follow_saving(row, reason=reason, actor=actor, now=now)
+    return row
