@@ -17,7 +17,7 @@ from pathlib import Path
 from bench import fresh
 
 _LITELLM = Path("var/litellm")
-_PARTS = ["calls", "shapes", "rate", "memory"]
+_PARTS = ["calls", "shapes", "rate", "rest", "memory"]
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     )
     quick = "--quick" in sys.argv
     add = parser.add_argument
-    add("--quick", action="store_true", help="calls and rate alone, with short measurements")
+    add("--quick", action="store_true", help="calls, rate and rest, short")
     add("--seconds", type=float, default=1 if quick else 3, help="of each, five of rates (3; 1)")
     add("--clients", type=int, nargs="+", default=[1, 16, 64, 200], help="at once")
     add("--latencies", type=int, nargs="+", choices=[0, 50], default=[0] if quick else [0, 50])
@@ -37,7 +37,7 @@ def main() -> None:
     add("--workers", type=int, nargs="+", default=[1, 2], help="processes of each")
     add("--calls", type=int, default=100_000, help="of the memory part")
     add("--before", type=Path, help="another checkout, to compare with")
-    add("--only", choices=_PARTS, nargs="+", default=["calls", "rate"] if quick else _PARTS)
+    add("--only", choices=_PARTS, nargs="+", default=["calls", "rate", "rest"] if quick else _PARTS)
     arguments = parser.parse_args()
     fresh.database()
     _run(arguments)

@@ -20,8 +20,9 @@ _SILENCE_SECONDS = 60
 
 
 class Load(msgspec.Struct):
-    """What to do. `tokens` take turns. Closed loop: `clients` at once, for `seconds` or `calls`;
-    open loop: `per_second` calls for `seconds`, however late the answers are."""
+    """What to do. `tokens` take turns; with each, the one of `paths` in its place, else `path`.
+    Closed loop: `clients` at once, for `seconds` or `calls`; open loop: `per_second` calls for
+    `seconds`, however late the answers are."""
 
     port: int
     path: str
@@ -32,6 +33,7 @@ class Load(msgspec.Struct):
     calls: int = 0
     per_second: float = 0
     warm_up_seconds: float = 0.5
+    paths: list[str] = []
 
 
 class Measured(msgspec.Struct):
@@ -104,7 +106,10 @@ class _Run:
 
     def __init__(self, load: Load) -> None:
         self.load = load
-        self.requests = itertools.cycle([_request(load, token) for token in load.tokens])
+        paths = load.paths or [load.path] * len(load.tokens)
+        self.requests = itertools.cycle(
+            [_request(load, *each) for each in zip(load.tokens, paths, strict=True)]
+        )
         self.begin = time.perf_counter() + load.warm_up_seconds
         self.until = self.begin + load.seconds
         self.left = load.calls
@@ -199,9 +204,9 @@ async def _open_loop(run: _Run) -> None:
     run.end()
 
 
-def _request(load: Load, token: str) -> bytes:
+def _request(load: Load, token: str, path: str) -> bytes:
     body = load.body.encode()
-    head = f"POST {load.path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n"
     head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 

@@ -35,8 +35,8 @@ class Figures(NamedTuple):
 
     @property
     def failed(self) -> int:
-        """Calls that were not answered with 200."""
-        return self.measured.calls - self.measured.statuses.get(200, 0)
+        """Calls that were not answered with 200 or 201."""
+        return self.measured.calls - sum(self.measured.statuses.get(ok, 0) for ok in (200, 201))
 
 
 class Meter:

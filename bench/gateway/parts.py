@@ -5,11 +5,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from bench.gateway import cost, goals, report, targets
+from bench.gateway import cost, goals, report, rest, targets
 from bench.gateway.goals import Case
 from bench.gateway.measure import Figures, Meter
 from bench.gateway.report import say
-from bench.gateway.targets import BUTLER, LITELLM, Target
+from bench.gateway.targets import BEFORE, BUTLER, LITELLM, Target
 
 # The second process of a server may need longer to start than the first.
 _WARM_UP_SECONDS = 3
@@ -153,6 +153,17 @@ class Bench:
                 Case(name, workers, per_second=per_second): each for name, each in results.items()
             }
 
+    def rest(self, workers: int, proxies: dict[str, Target]) -> None:
+        """The REST API: what a request costs, of this checkout and of the one before."""
+        for kind in rest.KINDS:
+            for name in (BEFORE, BUTLER):
+                if target := proxies.get(name):
+                    load = rest.load(kind, port=target.port, seconds=self.options.seconds)
+                    figures = self._meter.run(load, pid=target.pid)
+                    text = f"{kind}, {rest.CLIENTS} clients, {name}".ljust(44)
+                    text += report.proxy(figures, 0) + f" PostgreSQL {figures.postgres_ms:.2f} ms"
+                    say(self._out, text)
+
     def memory(self, workers: int, proxies: dict[str, Target]) -> None:
         """Resident memory while many calls go through."""
         butler, samples = proxies[BUTLER], []
@@ -175,4 +186,10 @@ class Bench:
         )
 
 
-_PARTS = {"calls": Bench.calls, "shapes": Bench.shapes, "rate": Bench.rate, "memory": Bench.memory}
+_PARTS = {
+    "calls": Bench.calls,
+    "shapes": Bench.shapes,
+    "rate": Bench.rate,
+    "rest": Bench.rest,
+    "memory": Bench.memory,
+}
