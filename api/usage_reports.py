@@ -13,7 +13,7 @@ from api.base import created_response, serialize
 from api.fields import Strict, String, Tokens, Usd
 from api.query_parameters import body, idempotency_key
 from keys import services as keys
-from keys.books.queries.allocations import own_allocation, own_allocation_id
+from keys.books.queries.allocations import allocation_with_key, own_allocation_id
 
 
 class UsageReportView(AllocationActionView):
@@ -116,13 +116,14 @@ class UsageReportView(AllocationActionView):
     def post(self, request: Request, session_id: str) -> Response:
         """Record the usage and answer its charge."""
         values = body(request, self.Input)
+        allocation_id = own_allocation_id(session_id, bearer=self.bearer)
         charge, created = keys.report_usage(
-            allocation_id=own_allocation_id(session_id, bearer=self.bearer),
+            allocation_id=allocation_id,
             model=values.pop("model", ""),
             usage=keys.Usage(total=values.pop("total_tokens", None), **values),
             idempotency_key=idempotency_key(request),
             scopes=self.bearer.scopes,
             now=timezone.now(),
         )
-        charge.allocation = own_allocation(session_id, bearer=self.bearer)
+        charge.allocation = allocation_with_key(allocation_id)
         return created_response(serialize(self.Output, charge), created=created)

@@ -11,6 +11,8 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from butler_site.joined_writes import JoinedWrites
+
 _HEAD_BYTES_MAX = 256_000
 _HEAD_SECONDS = 20
 # Of what waits for a client, it must take so many bytes in each period.
@@ -40,7 +42,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head."""
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport))  # type: ignore[arg-type]
         self._head_timer = self.loop.call_later(_HEAD_SECONDS, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -8,15 +8,15 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from threading import Event
-from typing import Any, cast
+from typing import Any
 from weakref import WeakValueDictionary
 from wsgiref.util import FileWrapper
 
-from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
 from butler_site import errors
 from butler_site.sign_in_turns import SignInTurns
+from butler_site.wsgi_threads import WsgiThreads
 from common.request_body import BodyTooLarge, BodyTooSlow, ClientGone, read_body
 from security.request_actor import client_address
 
@@ -46,9 +46,11 @@ class Pages:
         def respond(environ: Any, start_response: Any) -> Any:
             environ["wsgi.file_wrapper"] = _file_blocks
             answer = application(environ, start_response)
+            if not getattr(answer, "streaming", True):
+                return answer
             return _until_gone(answer, environ["asgi.scope"][_GONE])
 
-        self._threads = WSGIMiddleware(respond, workers=settings.WEB_THREADS)
+        self._threads = WsgiThreads(respond, threads=settings.WEB_THREADS)
         self._large_bytes = 0
         # By credential or address, as long as a request with it is here.
         self._shares = WeakValueDictionary[bytes, asyncio.Semaphore]()
@@ -92,7 +94,7 @@ class Pages:
         async with self._share_of(scope):
             watch = asyncio.create_task(_watch(receive, scope[_GONE]))
             try:
-                await self._threads(cast(Any, scope), _replay(body), send)
+                await self._threads(scope, body, send)
             finally:
                 watch.cancel()
 
@@ -146,15 +148,6 @@ def _content_length(scope: dict[str, Any], *, unknown: int) -> int:
     if length := headers.get(b"content-length"):
         return int(length)
     return unknown if b"transfer-encoding" in headers else 0
-
-
-def _replay(body: bytes) -> Any:
-    """ASGI's `receive` for a body that has been read; it is called once."""
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
 
 
 async def _refuse(scope: dict[str, Any], send: Any, code: str) -> None:

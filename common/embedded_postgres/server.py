@@ -36,7 +36,7 @@ _SUPERUSER = "postgres"
 _SOCKET_PATH_MAX = 100  # The kernel allows 107 bytes, on macOS 103.
 _START_SECONDS = 60
 _CONFIGURATION = """
-# Written by Butler when this data directory was made.
+# Written by Butler when this data directory was made; docs/operations.md says why.
 max_connections = 400
 shared_buffers = 256MB
 """

@@ -77,7 +77,7 @@ def check_unique_names(raw: bytes | Raw, field: str) -> None:
     """
 
     def check(pairs: list[tuple[str, Any]]) -> None:
-        if len({name for name, _ in pairs}) < len(pairs):
+        if len(dict(pairs)) < len(pairs):
             raise InvalidRequest(f"An object in `{field}` has the same name twice.", field=field)
 
     # A copy of all of it would keep the interpreter's lock for too long.

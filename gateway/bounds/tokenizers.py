@@ -4,7 +4,7 @@ import unicodedata
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, copy_context
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import ParamSpec, TypeVar
@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 import regex
 from tiktoken import Encoding
 
+from common.bytes_cache import cached_within_bytes
 from gateway.bounds.slices import pieces, utf8, utf8_size
 from keys.supply.model_facts import ModelFacts
 
@@ -39,6 +40,8 @@ _PATTERNS = {
 COUNTED_BYTES_MAX = 512 * 1024
 # More than what fits into the longest contexts.
 _COUNTED_BYTES_IN_ALL_MAX = 8 * COUNTED_BYTES_MAX
+# Most requests repeat names, a system prompt, and the turns of the conversation before.
+_WORD_LENGTH_MAX = 64
 _counted_bytes_left: ContextVar[int | None] = ContextVar("counted_bytes_left", default=None)
 
 # Unicode's stream-safe format has at most 30. Python sorts longer runs in quadratic time.
@@ -74,7 +77,7 @@ def text_tokens_exact(text: str, *, model: ModelFacts) -> int | None:
         return None
     if left is not None:
         _counted_bytes_left.set(left - size)
-    return len(_encoding(name).encode_ordinary(text))
+    return _count(name, text) if len(text) <= _WORD_LENGTH_MAX else _count_long(utf8(text), name)
 
 
 def count_within_limit(
@@ -125,6 +128,16 @@ def load_tokenizers() -> None:
     """Read both tokenizers now (0.9 s) rather than at the first call that needs them."""
     for name in _PATTERNS:
         _encoding(name)
+
+
+@lru_cache(maxsize=4096)
+def _count(name: str, text: str) -> int:
+    return len(_encoding(name).encode_ordinary(text))
+
+
+@cached_within_bytes
+def _count_long(text: bytes, name: str) -> int:
+    return len(_encoding(name).encode_ordinary(text.decode("utf-8", "surrogatepass")))
 
 
 _load_lock = Lock()

@@ -73,6 +73,8 @@ class ChatMeter:
         self._parameters = parameters
         self._id: Any = None
         self._values: dict[str, Any] = {}
+        # Of these values and this id, once it was asked for.
+        self._read_report: UsageReport | None = None
         self._service_tier = ""
         self._is_new = self._is_final = False
         # Whether more than text came already: a finish, or usage.
@@ -126,7 +128,9 @@ class ChatMeter:
         return self.text.usage(report.usage if report else partial, model=model)
 
     def _latest(self) -> UsageReport | None:
-        return openai_usage.report_of(self._values, request_id=self._id)
+        if self._read_report is None:
+            self._read_report = openai_usage.report_of(self._values, request_id=self._id)
+        return self._read_report
 
     def _add(self, choice: _Choice) -> None:
         if choice.finish_reason:
@@ -155,8 +159,8 @@ class ChatMeter:
     def _read_state(self, event: bytes, data: bytes, chunk: _Chunk | _UnusualChunk) -> bytes:
         if chunk.error:
             self.error = chunk.error
-        if chunk.id is not None:
-            self._id = chunk.id
+        if chunk.id is not None and chunk.id != self._id:
+            self._id, self._read_report = chunk.id, None
         if not chunk.usage and (not chunk.choices or self.finished):
             self._read_unusual(event, data)
         if chunk.usage or chunk.x_groq:
@@ -171,6 +175,7 @@ class ChatMeter:
     def _merge(self, *places: Any) -> None:
         if values := openai_usage.usage_values(*places):
             self._values = merge_counts(self._values, values) if self._values else values
+            self._read_report = None
             self._has_more = self._is_new = True
 
     def _read_unusual(self, event: bytes, data: bytes) -> None:

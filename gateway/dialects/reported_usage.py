@@ -58,9 +58,11 @@ def part(values: Any, *names: str) -> Any:
 
 def count(value: Any) -> int | None:
     """The value if it is a plausible count of tokens, otherwise None. 12.0 is 12."""
+    if type(value) is int:
+        return value if 0 <= value <= _TOKENS_MAX else None
     if isinstance(value, Decimal) and value.is_finite() and value == int(value.min(_TOKENS_MAX)):
-        value = int(value)
-    return value if type(value) is int and 0 <= value <= _TOKENS_MAX else None
+        return count(int(value))
+    return None
 
 
 def merge_counts(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +96,12 @@ def _larger(before: Any, after: Any) -> Any:
 
 def largest(*values: Any) -> int:
     """The largest plausible count among fields that mean the same number; 0 if there is none."""
-    return max((number for value in values if (number := count(value)) is not None), default=0)
+    most = 0
+    # A loop: most values are None, and a generator takes far longer to skip them.
+    for value in values:
+        if value is not None and (number := count(value)) is not None and number > most:
+            most = number
+    return most
 
 
 def searches(values: dict[str, Any], *paths: list[str]) -> int:

@@ -1,12 +1,13 @@
 """Reads of allocations, limited to what the sender of a request may see."""
 
+from collections import namedtuple
 from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
-from common.statements import Statement, fetch
+from common.statements import Statement, fetch, instance, model_row
 from keys.books.selection import from_json
 from keys.identity.queries.credentials import Bearer
 from keys.models import Allocation, ApiKey
@@ -37,6 +38,22 @@ KEY = Statement(
      WHERE k.slug = %(key)s
     """,
     KeyRow,
+)
+_AllocationRow = model_row(Allocation, without=["asked"])
+# The type checker does not support a named tuple whose fields are computed.
+_RowWithKey: type[NamedTuple] = namedtuple(  # type: ignore[misc]
+    "_RowWithKey", [*_AllocationRow._fields, "provider", "key_model", "available_capacity"]
+)
+ROW_WITH_KEY = Statement(
+    f"""
+    SELECT {", ".join(f"a.{column}" for column in _AllocationRow._fields)},
+           k.provider_id AS provider, k.model AS key_model,
+           (d.verdicts ->> 'capacity')::bigint AS available_capacity
+      FROM keys_allocation a JOIN keys_apikey k ON k.slug = a.api_key_id
+      LEFT JOIN keys_decision d ON d.allocation_id = a.id
+     WHERE a.id = %(allocation)s
+    """,  # noqa: S608 - names of columns
+    _RowWithKey,
 )
 OWN = Statement(
     """
@@ -85,10 +102,22 @@ def own_allocation_id(session_id: str, *, bearer: Bearer) -> int:
 
 def with_key(allocation: Allocation) -> Allocation:
     """`allocation` with the key and capacity that `visible_allocations` adds to a row."""
-    ((*key, capacity),) = fetch(KEY, allocation=allocation.pk, key=allocation.api_key_id)
+    [key] = fetch(KEY, allocation=allocation.pk, key=allocation.api_key_id)
+    return _add_key(allocation, key)
+
+
+def allocation_with_key(allocation_id: int) -> Allocation:
+    """The allocation as it is now, with what `with_key` adds. It exists."""
+    [row] = fetch(ROW_WITH_KEY, allocation=allocation_id)
+    count = len(_AllocationRow._fields)
+    allocation = instance(Allocation, _AllocationRow._make(row[:count]))
+    return _add_key(allocation, KeyRow(allocation.api_key_id, *row[count:]))
+
+
+def _add_key(allocation: Allocation, key: KeyRow) -> Allocation:
     # As with `only` of a queryset: other columns are read when they are accessed.
-    allocation.api_key = ApiKey.from_db(DEFAULT_DB_ALIAS, KeyRow._fields[:-1], key)
-    vars(allocation)["available_capacity"] = capacity
+    allocation.api_key = ApiKey.from_db(DEFAULT_DB_ALIAS, KeyRow._fields[:-1], key[:-1])
+    vars(allocation)["available_capacity"] = key.available_capacity
     return allocation
 
 

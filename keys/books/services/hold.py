@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
 from django.conf import settings
 from psycopg.types.json import Jsonb
 
@@ -223,7 +224,8 @@ def _until(one: HoldRequest, now: datetime) -> datetime:
 
 
 def _set_aside(wanted: dict[int, HoldRequest], *, now: datetime, paced: bool = False) -> Step:
-    given = Jsonb([_as_json(n, one, now) for n, one in wanted.items()])
+    rows = [_as_json(n, one, now) for n, one in wanted.items()]
+    given = Jsonb(rows, dumps=msgspec.json.encode)
     return sql.HOLD, {"holds": given, "now": now, "paced": paced}
 
 

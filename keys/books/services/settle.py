@@ -120,8 +120,7 @@ def end_plain(endings: list[Settlement], *, now: datetime) -> Work[list[Settleme
 
     None for each of the others: `end_rest` ends it. Refusals: WrongValue, and nothing ends.
     """
-    for ending in endings:
-        ending.usage.check()
+    _check(endings)
     plain = [ending for ending in endings if _may_be_plain(ending)]
     if not plain:
         return [None] * len(endings)
@@ -163,6 +162,7 @@ def end_rest(
 def end_with_consequences(endings: list[Settlement], *, now: datetime) -> list[SettlementResult]:
     """End a batch of held charges in one transaction, with all that follows from it: alerts, closed
     allocations, exhausted keys; then rotations. Refusals: WrongValue, and nothing ends."""
+    _check(endings)
     given = _given(endings, now=now)
     spent = _end(endings, _as_json(given), now=now)
     after_settlement.rotate_crossed(spent, now=now)
@@ -171,8 +171,14 @@ def end_with_consequences(endings: list[Settlement], *, now: datetime) -> list[S
     return _outcomes(endings, given, spent, late)
 
 
+def _check(endings: list[Settlement]) -> None:
+    """Refusals: WrongValue."""
+    for ending in endings:
+        ending.usage.check()
+
+
 def _given(endings: list[Settlement], *, now: datetime) -> dict[int, dict[str, Any]]:
-    """The endings by charge, as `sql.END` takes them. Refusals: WrongValue."""
+    """The endings by charge, as `sql.END` takes them."""
     given: dict[int, dict[str, Any]] = {}
     for ending in endings:
         if ending.charge.pk not in given:
@@ -197,9 +203,8 @@ def _end(endings: list[Settlement], rows: Jsonb, *, now: datetime) -> list[Spent
 
 
 def _row(ending: Settlement, *, now: datetime) -> dict[str, Any]:
-    """An ending as `sql.END` takes it. Refusals: WrongValue."""
+    """An ending as `sql.END` takes it."""
     charge, usage = ending.charge, ending.usage
-    usage.check()
     row: dict[str, Any] = {**usage.as_columns()}
     row["id"] = charge.pk
     row["status"] = ending.status

@@ -101,12 +101,12 @@ def priced_parts(  # noqa: PLR0913 - one count for each kind of token
     paid = rates.at(input_tokens + unknown_tokens) if rates.tiers else rates
     dearest = rates.dearest(input_tokens + unknown_tokens) if unknown_tokens else ZERO
     parts = (
-        *map(PricedPart, RATE_NAMES, counts, paid.all),
-        PricedPart("unknown", unknown_tokens, dearest),
-        PricedPart("request", requests, rates.request),
-        PricedPart("web_search", web_searches, rates.web_search or ZERO),
+        *zip(RATE_NAMES, counts, paid.all, strict=True),
+        ("unknown", unknown_tokens, dearest),
+        ("request", requests, rates.request),
+        ("web_search", web_searches, rates.web_search or ZERO),
     )
-    return [part for part in parts if part.number]
+    return [PricedPart(kind, number, rate) for kind, number, rate in parts if number]
 
 
 def bound(rates: Rates, tokens: int) -> Decimal:
