@@ -9,6 +9,8 @@ from bench.gateway.load import Load
 # As many as a process has threads.
 CLIENTS = 8
 KINDS = ("POST allocations", "POST usage")
+# Each thread opens its connection to the database, and PostgreSQL plans the statements there.
+_WARM_UP_SECONDS = 5
 
 
 class _Lent(NamedTuple):
@@ -32,6 +34,7 @@ def load(kind: str, *, port: int, seconds: float) -> Load:
         tokens=lent.tokens,
         clients=CLIENTS,
         seconds=seconds,
+        warm_up_seconds=_WARM_UP_SECONDS,
     )
 
 
