@@ -6,7 +6,7 @@ import traceback
 from unittest.mock import patch
 
 import pytest
-from django.db import connection, connections
+from django.db import InternalError, connection, connections
 
 from common.database_retry import DATABASE_AWAY
 from keys.books.services import after_settlement
@@ -47,7 +47,7 @@ def in_process():
 
 
 def settle_and_stop(charge):
-    """Settle as the gateway's threads do, stopped once in the middle; until it is done."""
+    """Settle, stopped once in the middle; until it is done, as the gateway does after any error."""
     follow, stops = after_settlement.follow, [signal.SIGSTOP]
 
     def stopped(spent, *, at):
@@ -64,7 +64,8 @@ def settle_and_stop(charge):
                 plan_for_calls()
                 settle(charge, 19_500)
                 break
-            except DATABASE_AWAY:
+            # That it is stopped for too long is an error of this kind.
+            except (*DATABASE_AWAY, InternalError):
                 connection.close()
 
 
