@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, TypedDict
 
-from django.conf import settings
-
 from alerts.models import Alert, Notification, Severity
 from alerts.queries import alerts_of_digest
 from common import links
+from common.public_urls import absolute
 
 _TEST_TITLE = "Butler: test message"
 _ALERT_MEMBERS = (
@@ -107,7 +106,7 @@ def _lines(alert: Alert) -> Iterator[str]:
     if alert.remedy:
         yield f"What to do: {alert.remedy}"
     if path := alert.remedy_path:
-        yield f"Where to do it: {settings.PUBLIC_URL}{path}"
+        yield f"Where to do it: {absolute(path)}"
     for label, field in _SUBJECTS:
         if value := getattr(alert, field):
             yield f"{label}: {value}"
@@ -115,4 +114,4 @@ def _lines(alert: Alert) -> Iterator[str]:
 
 
 def _address(alert: Alert) -> str:
-    return settings.PUBLIC_URL + links.url("alert", alert.pk)
+    return absolute(links.url("alert", alert.pk))

@@ -17,3 +17,4 @@ class ButlerSiteConfig(AppConfig):
         register(checks.postgres_is_new_enough, Tags.database)
         register(checks.lifetimes_fit)
         register(checks.second_factors_are_sound)
+        register(checks.variables_are_known)

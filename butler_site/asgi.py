@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from common.request_body import Receive
@@ -17,6 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "butler_site.settings")
 _django = get_wsgi_application()
 
 from butler_site.pages import Pages  # noqa: E402 - needs the apps
+from butler_site.sub_path import without_prefix  # noqa: E402 - as the others
 from dashboard.live.app import Live  # noqa: E402 - needs the apps
 from gateway.app import Gateway  # noqa: E402 - needs the apps
 from gateway.requests import Send  # noqa: E402 - needs the apps
@@ -30,7 +32,9 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     """Hand each request to the gateway, to the live pages or to Django."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
-    elif scope["type"] == "http" and _gateway.serves(scope):
+        return
+    scope = without_prefix(scope, settings.FORCE_SCRIPT_NAME)
+    if scope["type"] == "http" and _gateway.serves(scope):
         await _gateway(scope, receive, send)
     elif scope["type"] == "http" and _live.serves(scope):
         await _live(scope, receive, send)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
@@ -62,3 +62,20 @@ def second_factors_are_sound(**kwargs: object) -> list[CheckMessage]:
             text = f"{setting} names roles that do not exist: {unknown}."
             found.append(Error(text, hint=f"Roles are {', '.join(roles())}.", id="butler.E004"))
     return found
+
+
+def variables_are_known(**kwargs: object) -> list[CheckMessage]:
+    """butler.W001: a variable `BUTLER_…` is set that Butler does not know, and so has no effect."""
+    return [
+        Warning(sentence, hint="Correct its name or remove it.", id="butler.W001")
+        for sentence in unknown_variables()
+    ]
+
+
+def unknown_variables() -> list[str]:
+    """A sentence for each variable that has no effect; never its value, which may be a secret."""
+    return [
+        f"{name} is set, but Butler has no such setting."
+        + (f" Did you mean {meant}?" if meant else "")
+        for name, meant in settings.UNKNOWN_VARIABLES.items()
+    ]

@@ -392,7 +392,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
     Programs get a problem that names the base URLs; pages that do not exist stay pages.
     """
-    if not (request.path.startswith("/api/") or _is_program_lost(request, exception)):
+    if not (request.path_info.startswith("/api/") or _is_program_lost(request, exception)):
         return defaults.page_not_found(request, exception)
     body = problem("not_found", detail=path_not_found_sentence())
     return JsonResponse(body, status=body["status"], content_type=MEDIA_TYPE)
@@ -415,7 +415,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _api_problem(request: HttpRequest, code: str) -> HttpResponse | None:
     """The problem, if the request is to the API; the pages have error pages of their own."""
-    if not request.path.startswith("/api/"):
+    if not request.path_info.startswith("/api/"):
         return None
     body = problem(code)
     return JsonResponse(body, status=body["status"], content_type=MEDIA_TYPE)

@@ -25,11 +25,13 @@ VAR_DIR = Path(env.text("BUTLER_VAR_DIR", str(BASE_DIR / "var"))).resolve()
 PRODUCTION = env.flag("BUTLER_PRODUCTION", False)
 BIND = env.text("BUTLER_BIND", "127.0.0.1")
 PORT = env.integer("PORT", 8000, least=1, most=65_535)
-PUBLIC_URL = env.web_address(
+PUBLIC_URL = env.web_address_with_path(
     "BUTLER_PUBLIC_URL",
     "" if PRODUCTION else f"http://127.0.0.1:{PORT}",
     schemes=("https",) if PRODUCTION else ("https", "http"),
 )
+# The path of that address: a proxy serves Butler below it. None: at the root of its host.
+FORCE_SCRIPT_NAME = urlsplit(PUBLIC_URL).path or None
 ALLOWED_HOSTS = env.words(
     "BUTLER_ALLOWED_HOSTS",
     ("localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname or "localhost"),
@@ -185,7 +187,7 @@ GATEWAY_JSON_VALUES_MAX = env.integer(
 # Web pages of these origins may call the gateway from the browser.
 GATEWAY_CORS_ORIGINS = env.origins("BUTLER_GATEWAY_CORS_ORIGINS")
 # The address at which workers reach the gateway (without /v1), if it differs from the public one.
-GATEWAY_URL = env.web_address("BUTLER_GATEWAY_URL", PUBLIC_URL, schemes=("https", "http"))
+GATEWAY_URL = env.web_address_with_path("BUTLER_GATEWAY_URL", PUBLIC_URL, schemes=("https", "http"))
 # The address of OpenClaw's gateway, ws://host:port; if it is empty, there is no OpenClaw runner.
 # Its token; if it is empty, the one that `manage.py openclaw_config` derives and writes into
 # OpenClaw's configuration.
@@ -297,7 +299,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
-STATIC_URL = "static/"
+# Whole, since Django would put the path of requests before it in some threads only.
+STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"
 # Development serves the files in the checkout; production those that collectstatic gathered.
 STATIC_ROOT = VAR_DIR / "static" if PRODUCTION else None
 WHITENOISE_USE_FINDERS = not PRODUCTION
@@ -353,8 +356,8 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 # Browsers allow passkeys on localhost without TLS.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 LOGIN_URL = "account_login"
-LOGOUT_REDIRECT_URL = "/"
-LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = f"{FORCE_SCRIPT_NAME or ''}/"
+LOGIN_REDIRECT_URL = f"{FORCE_SCRIPT_NAME or ''}/"
 # Single sign-on by OpenID Connect: the provider's URL (its discovery document is below it), what it
 # knows Butler by, its name on the page, and which of its groups has which role, as group=role.
 OIDC_URL = env.text("BUTLER_OIDC_URL")
@@ -398,7 +401,7 @@ UNFOLD = {
     "SITE_TITLE": "Butler",
     "SITE_HEADER": "Butler",
     "SITE_SUBHEADER": "Finance office for AI agents",
-    "SITE_URL": "/",
+    "SITE_URL": f"{FORCE_SCRIPT_NAME or ''}/",
     "SITE_ICON": "dashboard.admin_theme.mark",
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": "dashboard.admin_theme.mark"}
@@ -441,7 +444,8 @@ CONTENT_SECURITY_POLICY = {
 # Browsers share cookies between ports, so two clones on one machine need different names.
 SESSION_COOKIE_NAME = "butler_session" if PRODUCTION else f"butler_session_{PORT}"
 CSRF_COOKIE_NAME = "butler_csrf" if PRODUCTION else f"butler_csrf_{PORT}"
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))]
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = FORCE_SCRIPT_NAME or "/"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_SSL_REDIRECT = PRODUCTION
 # The probe may come from inside the network, without TLS.
@@ -526,3 +530,15 @@ Q_CLUSTER = {
     "catch_up": False,
     "label": "Queue",
 }
+
+# --- What was written but is no setting ----------------------------------------------------------
+
+# Butler starts all the same, and says so: `manage.py check`, `up` and the log of the web server.
+UNKNOWN_VARIABLES = env.unknown(
+    prefix="BUTLER_",
+    # The scanner of secrets, benchmarks and tests read these.
+    elsewhere=(
+        *("BUTLER_GATE_URL", "BUTLER_GATE_TOKEN", "BUTLER_BENCH_DATA", "BUTLER_BENCH_LITELLM"),
+        *("BUTLER_AGENT_TOKEN", "BUTLER_OPENCLAW_TESTS"),
+    ),
+)

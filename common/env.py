@@ -6,13 +6,24 @@ The text never repeats a secret (addresses of databases, keys).
 """
 
 import os
+import re
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common import addresses
+
+# Each part begins with a letter or digit, so that no `..` or `//` is in it.
+_PATH = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9._~-]*)*")
+
+
+# The names of all variables that were read.
+_read: set[str] = set()
+# How alike a name must be to be meant.
+_ALIKE_MIN = 0.8
 
 
 class WrongSetting(SystemExit):
@@ -39,8 +50,24 @@ def _unquote(value: str) -> str:
 
 
 def _raw(name: str, environ: Mapping[str, str]) -> str | None:
+    _read.add(name)
     value = environ.get(name, "").strip()
     return value or None
+
+
+def unknown(
+    *, prefix: str, elsewhere: Collection[str], environ: Mapping[str, str] = os.environ
+) -> dict[str, str | None]:
+    """The variables that begin with `prefix` and were not read, each with a name that is like it.
+
+    `elsewhere`: names that other programs read. A blank variable counts as not set.
+    """
+    known = _read.union(elsewhere)
+    return {
+        name: next(iter(get_close_matches(name, sorted(known), n=1, cutoff=_ALIKE_MIN)), None)
+        for name in sorted(environ)
+        if name.startswith(prefix) and name not in known and environ[name].strip()
+    }
 
 
 def text(name: str, default: str = "", *, environ: Mapping[str, str] = os.environ) -> str:
@@ -123,16 +150,39 @@ def web_address(
     name: str, default: str, *, schemes: tuple[str, ...], environ: Mapping[str, str] = os.environ
 ) -> str:
     """`https://host[:port]`, without a path, query or closing slash."""
+    value = _web_address(name, default, schemes, environ)
+    if urlsplit(value).path:
+        raise _wrong_address(name, value, schemes)
+    return value
+
+
+def web_address_with_path(
+    name: str, default: str, *, schemes: tuple[str, ...], environ: Mapping[str, str] = os.environ
+) -> str:
+    """`https://host[:port][/path]`, without a query or closing slash; the path of plain words."""
+    value = _web_address(name, default, schemes, environ)
+    if not _PATH.fullmatch(urlsplit(value).path):
+        raise _wrong_address(name, value, schemes)
+    return value
+
+
+def _web_address(
+    name: str, default: str, schemes: tuple[str, ...], environ: Mapping[str, str]
+) -> str:
     value = (_raw(name, environ) or default).rstrip("/")
-    example = f"{schemes[0]}://butler.example.com"
     try:
         url = urlsplit(value)
         usable = url.hostname and url.port != 0
     except ValueError:
         usable = False
-    if not usable or url.scheme not in schemes or value != f"{url.scheme}://{url.netloc}":
-        raise WrongSetting(f"{name} is {value!r}: write an address such as {example}.")
+    if not usable or url.scheme not in schemes or value != f"{url.scheme}://{url.netloc}{url.path}":
+        raise _wrong_address(name, value, schemes)
     return value
+
+
+def _wrong_address(name: str, value: str, schemes: tuple[str, ...]) -> WrongSetting:
+    example = f"{schemes[0]}://butler.example.com"
+    return WrongSetting(f"{name} is {value!r}: write an address such as {example}.")
 
 
 def secret(
@@ -145,13 +195,23 @@ def secret(
     """
     value = _raw(name, environ)
     if value is None and file is not None:
-        return _secret_of_file(file)
+        return _secret_or_refusal(file)
     example = f'python3 -c "import secrets; print(secrets.token_urlsafe({least}))"'
     if value is None:
         raise WrongSetting(f"{name} is not set: write the output of `{example}`.")
     if len(value) < least or len(set(value)) < 10:
         raise WrongSetting(f"{name} is too short or too plain: write the output of `{example}`.")
     return value
+
+
+def _secret_or_refusal(file: Path) -> str:
+    try:
+        return _secret_of_file(file)
+    except OSError as error:
+        raise WrongSetting(
+            f"{file} cannot be made or read ({os.strerror(error.errno or 0)}): give this user the "
+            "right to, or set BUTLER_VAR_DIR to another folder."
+        ) from None
 
 
 def _secret_of_file(file: Path) -> str:

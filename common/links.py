@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from django.db.models import Model
-from django.urls import reverse
+
+from common.public_urls import path_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Page:
     def url(self, *key: object, **filters: object) -> str:
         """The path of the page, for the row `key` or filtered by the filters it names."""
         query = {self.filters[name]: value for name, value in filters.items()}
-        path = reverse(self.url_name, args=key)
+        path = path_of(self.url_name, key)
         return f"{path}?{urlencode(query)}" if query else path
 
 

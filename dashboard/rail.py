@@ -81,6 +81,7 @@ def lines(request: HttpRequest, entries: tuple[Entry, ...]) -> list[Line]:
 
 def _line(request: HttpRequest, entry: Entry) -> Line:
     url = links.url(entry.kind)
-    is_current = request.path == url if url == "/" else request.path.startswith(url)
+    is_overview = entry.kind == "overview"
+    is_current = request.path == url if is_overview else request.path.startswith(url)
     waiting = entry.waiting(request.user) if entry.waiting else 0
     return Line(entry.title, entry.icon, url, is_current, waiting)

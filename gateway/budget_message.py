@@ -10,6 +10,7 @@ import re
 from django.conf import settings
 
 from common import links
+from common.public_urls import absolute
 from common.refusal import JSON
 from keys.refusals import NoBudget
 
@@ -43,11 +44,11 @@ def _ask_page(budget: NoBudget) -> str:
     """Where a person asks for more, for the agent of the session, with what the call needed."""
     needed = getattr(budget, "needed", None)
     session = {"session": budget.session_id} | ({"needed": needed} if needed else {})
-    return _quoted(f"{settings.PUBLIC_URL}{links.url('ask_budget', **session)}")
+    return _quoted(absolute(links.url("ask_budget", **session)))
 
 
 def _page_url(budget: NoBudget) -> str:
-    return _quoted(f"{settings.PUBLIC_URL}{links.url('session', budget.session_id)}")
+    return _quoted(absolute(links.url("session", budget.session_id)))
 
 
 def _numbers(budget: NoBudget) -> str:

@@ -3,11 +3,11 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import QueryDict
 
+from common.public_urls import absolute
 from dashboard import tables
 from dashboard.exports.content import Content
 from gate.queries import bindings
@@ -28,7 +28,7 @@ def content_of_page(
         table=registered.build(user, query, now),
         query=query,
         zone=ZoneInfo(found.reporting_zone),
-        url=f"{settings.PUBLIC_URL}{path}?{query.urlencode()}",
+        url=absolute(f"{path}?{query.urlencode()}"),
         organisation=found.name,
         author=user.get_username(),
         made_at=now,

@@ -9,13 +9,13 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import QueryDict
 
 from alerts import services as alerts
 from common import mail
+from common.public_urls import absolute
 from common.refusal import Refusal
 from dashboard import tables
 from dashboard.exports import csv_files, focus_files, xlsx_files
@@ -194,7 +194,7 @@ def _focus_file(
     month = focus_files.focus_month(owner, run.due_at)
     counted = focus_files.Counted(month)
     made.writelines(_kept(run, csv_files.pieces(counted.lines()), clock))
-    url = f"{settings.PUBLIC_URL}{run.schedule.path}?month={month.first:%Y-%m}"
+    url = absolute(f"{run.schedule.path}?month={month.first:%Y-%m}")
     return _finished(run, made, rows=counted.rows, total=_usd(counted.billed), url=url)
 
 

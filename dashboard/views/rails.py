@@ -1,6 +1,5 @@
 """Rails: the list, the page of one with what people may do to it, and a collection."""
 
-from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from common import links
 from common.admin.visible_rows import visible_to
+from common.public_urls import absolute
 from dashboard import tables
 from dashboard.acts import opened_dialog, performed
 from dashboard.exports import exported
@@ -77,7 +77,7 @@ def rail(request: HttpRequest, slug: str) -> HttpResponse:
         "money": money(found),
         "can": ", ".join(sorted(kind.capabilities)),
         "settings": [(each.label, found.settings.get(each.name, "")) for each in kind.settings],
-        "webhook_url": settings.PUBLIC_URL + address if kind.webhooks else "",
+        "webhook_url": absolute(address) if kind.webhooks else "",
         "account": Account.objects.filter(name=found.address).first(),
         "acts": acts,
         "dialog": dialog,

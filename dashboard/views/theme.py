@@ -1,5 +1,6 @@
 """The theme of pages."""
 
+from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
@@ -27,6 +28,7 @@ def theme(request: HttpRequest) -> HttpResponse:
         max_age=_YEAR_SECONDS,
         secure=request.is_secure(),
         httponly=True,
+        path=settings.SESSION_COOKIE_PATH,
         samesite="Lax",
     )
     return response

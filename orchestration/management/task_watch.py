@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from django.conf import settings
 from django.utils import timezone
 
 from common import links
+from common.public_urls import absolute
 from orchestration.models import SubTask, Task
 from orchestration.queries.pages import SubTaskCounts, sub_task_counts
 from orchestration.queries.results import SubTaskResult, results
@@ -49,7 +49,7 @@ def task_snapshots(task_id: int, *, pause: Callable[[], None]) -> Iterator[TaskS
 
 def page_address(kind: str, pk: int) -> str:
     """The absolute URL of the page of a row; `kind`: a name in the table of links."""
-    return settings.PUBLIC_URL + links.url(kind, pk)
+    return absolute(links.url(kind, pk))
 
 
 def hint(snapshot: TaskSnapshot) -> str:

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.test import override_settings
+
+from butler_site import checks
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "kUZqyX1c0uWv7h3JxN5tPa9sRb2dLe4mGf6oTi8wYzQnCvEj0B"
@@ -80,6 +83,53 @@ def test_production_is_https_only(tmp_path):
     shown = "SECURE_SSL_REDIRECT, settings.SESSION_COOKIE_SECURE, settings.CSRF_TRUSTED_ORIGINS"
     ended = settings(tmp_path, show=shown, **PRODUCTION)
     assert ended.stdout == "True True ['https://butler.example.com']\n"
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    ended = settings(tmp_path, BUTLER_VAR_DIR=str(tmp_path / "file" / "var"))
+    assert ended.returncode == 1
+    assert "cannot be made or read (Not a directory): give this user the right to" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_variables_that_butler_does_not_know_are_told_with_the_name_that_is_meant(tmp_path):
+    wrong = {
+        "BUTLER_PUBLIC_ULR": "hunter2",
+        "BUTLER_TASK_WORKER": "3",
+        "BUTLER_ZZZ": "x",
+        "BUTLER_EMPTY": "",
+        "BUTLER_GATE_TOKEN": "x",
+        "OTHER_BUTLER_PORT": "x",
+    }
+    ended = settings(tmp_path, show="UNKNOWN_VARIABLES", **wrong)
+    assert ended.returncode == 0
+    assert ended.stdout.strip() == str(
+        {
+            "BUTLER_PUBLIC_ULR": "BUTLER_PUBLIC_URL",
+            "BUTLER_TASK_WORKER": "BUTLER_TASK_WORKERS",
+            "BUTLER_ZZZ": None,
+        }
+    )
+
+
+@override_settings(UNKNOWN_VARIABLES={"BUTLER_PROT": "BUTLER_PORT", "BUTLER_X": None})
+def test_the_check_asks_about_unknown_variables_and_stops_nothing():
+    found = checks.variables_are_known()
+    assert [warning.msg for warning in found] == [
+        "BUTLER_PROT is set, but Butler has no such setting. Did you mean BUTLER_PORT?",
+        "BUTLER_X is set, but Butler has no such setting.",
+    ]
+    assert not any(warning.is_serious() for warning in found)
+
+
+def test_a_public_address_below_a_path_is_that_of_links_and_cookies(tmp_path):
+    shown = "STATIC_URL, settings.SESSION_COOKIE_PATH, settings.CSRF_TRUSTED_ORIGINS"
+    address = {"BUTLER_PUBLIC_URL": "https://butler.example.com/finance/butler/"}
+    ended = settings(tmp_path, show=shown, **PRODUCTION | address)
+    assert (
+        ended.stdout == "/finance/butler/static/ /finance/butler ['https://butler.example.com']\n"
+    )
 
 
 def test_the_example_names_every_variable_and_no_other():

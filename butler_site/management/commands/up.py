@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.parse import quote
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import Error, connection
 
 from butler_site import health
+from butler_site.checks import unknown_variables
 from butler_site.first_admin import first_sign_in
 from common.single_instance import AlreadyRunning, claim
 from common.supervisor import Program, Supervisor
@@ -35,7 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         """Prepare what is missing, then supervise the programs."""
-        settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+        self._require_folder()
         self._claim()
         self._require_free_port()
         self._prepare_database()
@@ -50,6 +52,18 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+    def _require_folder(self) -> None:
+        folder = settings.VAR_DIR
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise CommandError(
+                f"{folder} cannot be written to ({os.strerror(error.errno or 0)}): give this user "
+                "the right to, or set BUTLER_VAR_DIR to another folder."
+            ) from None
 
     def _claim(self) -> None:
         try:
@@ -109,6 +123,7 @@ class Command(BaseCommand):
             f"  Gateway    {settings.PUBLIC_URL}/v1 (Anthropic's clients: without the /v1)\n"
             f"  Sign in    {demo_account if sign_in else own_account}\n"
             f"{first_task}"
+            f"{_sentences(unknown_variables())}"
             "Ctrl-C stops it.\n"
         )
 
@@ -147,6 +162,10 @@ class Command(BaseCommand):
         finally:
             self._demo_task_marker.unlink()
         return "  First task runs now in the sandbox: see the dashboard\n"
+
+
+def _sentences(sentences: list[str]) -> str:
+    return "".join(f"  Attention  {sentence}\n" for sentence in sentences)
 
 
 def _programs() -> tuple[list[Program], dict[str, str]]:

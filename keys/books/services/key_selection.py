@@ -12,6 +12,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from common import links
+from common.public_urls import absolute
 from common.statements import fetch
 from keys.books import selection, sql
 from keys.books.queries.candidates import candidates, lacking_windows
@@ -198,7 +199,7 @@ def _limit_reached(
         windows=windows,
         next_reset=next_reset(windows),
         budget_requests=f"{settings.PUBLIC_URL}/api/v1/budget-requests",
-        ask_page=f"{settings.PUBLIC_URL}{_ask_page(windows)}",
+        ask_page=absolute(_ask_page(windows)),
     )
 
 
