@@ -22,9 +22,14 @@ _INTERNAL_NAMES = (".local", ".internal", ".lan", ".home.arpa", ".svc", ".localh
 
 
 def check_base_url(url: str) -> str:
-    """`url`, if routes can be added to it. Refusal: WrongValue, with the right base URL."""
-    if not url:
+    """`url`, with https if it has no scheme, if routes can be added to it.
+
+    Refusal: WrongValue, with the right base URL.
+    """
+    if not (url := url.strip()):
         return url
+    if "://" not in url:
+        url = f"https://{url}"
     parts = urlsplit(url)
     path = _ENDPOINT.sub("", parts.path)
     path = _AZURE_DEPLOYMENT.sub("/openai/v1", path)

@@ -13,6 +13,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from common.admin import widgets
+from common.admin.dialogs import reason_field
 from common.admin.service_forms import ServiceAdmin
 from common.refusal import Refusal
 from orchestration import services
@@ -47,6 +48,8 @@ class ConcurrencyForm(forms.ModelForm):
         help_text="How many sub-agents of the scope may run at the same time. With 0, none starts.",
     )
 
+    reason = reason_field()
+
     class Meta:
         model = Concurrency
         fields = ("scope", "attempts_max")
@@ -80,7 +83,7 @@ class ConcurrencyAdmin(ServiceAdmin):
     search_fields = ("scope__startswith",)
     search_help_text = "The beginning of a scope, such as centre:"
     ordering = ("scope",)
-    fieldsets = ((None, {"fields": ("scope", "attempts_max"), "description": _RULE}),)
+    fieldsets = ((None, {"fields": ("scope", "attempts_max", "reason"), "description": _RULE}),)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The list with the number of running attempts."""
@@ -106,6 +109,7 @@ class ConcurrencyAdmin(ServiceAdmin):
             obj.scope,
             attempts_max=form.cleaned_data["attempts_max"],
             actor=person_of(request),
+            reason=form.cleaned_data["reason"],
             now=timezone.now(),
         )
         obj.pk = Concurrency.objects.only("pk").get(scope=obj.scope).pk

@@ -46,7 +46,9 @@ def check_scope(scope: str) -> None:
 
 
 @transaction.atomic(durable=True)
-def set_concurrency(scope: str, *, attempts_max: int, actor: Actor, now: datetime) -> Concurrency:
+def set_concurrency(
+    scope: str, *, attempts_max: int, actor: Actor, reason: str = "", now: datetime
+) -> Concurrency:
     """Allow at most `attempts_max` attempts of `scope` at the same time.
 
     Running attempts above the limit continue. Repeating the call changes nothing.
@@ -60,7 +62,15 @@ def set_concurrency(scope: str, *, attempts_max: int, actor: Actor, now: datetim
     )
     before = _values(earlier) if earlier else None
     if before != _values(limit):
-        _record(scope, Action.CONCURRENCY_LIMIT_SET, before, _values(limit), actor=actor, now=now)
+        audit.record(
+            actor=actor,
+            action=Action.CONCURRENCY_LIMIT_SET,
+            **_subjects(scope),
+            before=before,
+            after=_values(limit),
+            reason=reason,
+            at=now,
+        )
     wake()
     return limit
 
@@ -73,7 +83,13 @@ def remove_concurrency(scope: str, *, actor: Actor, now: datetime) -> None:
     """
     limit = Concurrency.objects.select_for_update().filter(scope=scope).first()
     if limit:
-        _record(scope, Action.CONCURRENCY_LIMIT_REMOVE, _values(limit), None, actor=actor, now=now)
+        audit.record(
+            actor=actor,
+            action=Action.CONCURRENCY_LIMIT_REMOVE,
+            **_subjects(scope),
+            before=_values(limit),
+            at=now,
+        )
         limit.delete()
     wake()
 
@@ -82,21 +98,6 @@ def _values(limit: Concurrency) -> dict[str, Any]:
     return {"attempts_max": limit.attempts_max}
 
 
-def _record(
-    scope: str,
-    action: Action,
-    before: dict[str, Any] | None,
-    after: dict[str, Any] | None,
-    *,
-    actor: Actor,
-    now: datetime,
-) -> None:
-    audit.record(
-        actor=actor,
-        action=action,
-        subject=f"concurrency:{scope}",
-        related=[] if scope == _EVERYTHING else [scope],
-        before=before,
-        after=after,
-        at=now,
-    )
+def _subjects(scope: str) -> dict[str, Any]:
+    related = [] if scope == _EVERYTHING else [scope]
+    return {"subject": f"concurrency:{scope}", "related": related}

@@ -345,6 +345,13 @@ def test_an_endpoint_is_refused_as_base_url_beside_its_field(staff):
     assert "Enter the base URL: https://integrate.api.nvidia.com/v1" in answer.content.decode()
 
 
+def test_https_is_assumed_in_the_forms_too(staff):
+    add_key("nvidia-1")
+    wanted = {"name": "NVIDIA", "base_url": "api.example.com/v1", "wire_format": "openai"}
+    staff.post(page("provider_change", "nvidia"), wanted | {"reason": "moved"})
+    assert Provider.objects.get(pk="nvidia").base_url == "https://api.example.com/v1"
+
+
 ELSEWHERE = "https://elsewhere.example/v1"
 
 

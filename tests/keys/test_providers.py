@@ -222,3 +222,24 @@ def test_an_endpoint_is_refused_as_base_url_with_the_right_one(people, endpoint,
 )
 def test_a_base_url_is_taken_as_it_is(people, base_url):
     assert add(base_url=base_url).base_url == base_url
+
+
+@pytest.mark.parametrize("base_url", ["api.acme.example/v1", " a.example:8443/v1", "a.example"])
+def test_https_is_assumed_for_an_address_without_a_scheme(people, base_url):
+    right = f"https://{base_url.strip()}"
+    assert add(base_url=base_url).base_url == right
+    keys.change_key(
+        "openai-1", changes={"base_url": base_url}, actor=ACTOR, reason="r", now=NOON, secret="s2"
+    )
+    assert ApiKey.objects.get(pk="openai-1").base_url == right
+    assert keys.add_provider("acme", base_url=base_url, actor=ACTOR, now=NOON).base_url == right
+    changed = keys.change_provider(
+        "openai",
+        name="OpenAI",
+        base_url=base_url,
+        wire_format="openai",
+        actor=ACTOR,
+        reason="r",
+        now=NOON,
+    )
+    assert changed.base_url == right

@@ -11,6 +11,7 @@ from django.utils import timezone
 from common import links
 from orchestration import services
 from orchestration.models import Attempt, Concurrency, SubTask, Task
+from security.models import AuditEntry
 from tests.actors import GRACE
 from tests.keys.builders import add_key
 from tests.orchestration.work import result_of, run_until_done, say, statuses, submit
@@ -315,7 +316,7 @@ def test_lists_of_many_rows_are_read_by_index(people, staff):
         assert "Limit" in plan.partition("\n")[0], plan
 
 
-LIMIT = {"scope": "all", "attempts_max": "7"}
+LIMIT = {"scope": "all", "attempts_max": "7", "reason": "a quiet night"}
 
 
 def test_a_concurrency_limit_is_added_changed_and_removed(people, staff):
@@ -324,6 +325,11 @@ def test_a_concurrency_limit_is_added_changed_and_removed(people, staff):
     assert (limit.scope, limit.attempts_max) == ("all", 7)
     staff.post(page("concurrency_change", limit.pk), {"attempts_max": "0"})
     limit.refresh_from_db()
+    assert limit.attempts_max == 7
+    staff.post(page("concurrency_change", limit.pk), {"attempts_max": "0", "reason": "a storm"})
+    limit.refresh_from_db()
+    told = AuditEntry.objects.filter(action="concurrency_limit.set").order_by("pk")
+    assert list(told.values_list("reason", flat=True)) == ["a quiet night", "a storm"]
     assert (limit.scope, limit.attempts_max) == ("all", 0)
     assert "all" in page_text(staff, "concurrency_changelist")
     staff.post(page("concurrency_delete", limit.pk), {"post": "yes"})

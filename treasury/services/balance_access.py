@@ -136,7 +136,7 @@ def _base_url(terms: AccessTerms, read: BalanceFormat, api_key: ApiKey | None) -
     if read.slug == SIMULATOR:
         return ""
     try:
-        check_base_url(url)
+        url = check_base_url(url)
     except WrongValue as refusal:
         raise WrongBalanceAccess(refusal.detail) from refusal
     if api_key is not None and _origin(url) != _origin(api_key.url):

@@ -63,7 +63,7 @@ def set_cap_access(
         raise WrongSpendCap("Enter the admin key.")
     url = (base_url.strip() or kind.base_url).rstrip("/")
     try:
-        check_base_url(url)
+        url = check_base_url(url)
     except WrongValue as refusal:
         raise WrongSpendCap(refusal.detail) from refusal
     cap = SpendCap.objects.filter(credit_account=account).first()

@@ -144,7 +144,7 @@ def change_key(
     if before == changes:
         return api_key
     if before.get("base_url") != changes.get("base_url"):
-        check_base_url(str(changes["base_url"]))
+        changes = {**changes, "base_url": check_base_url(str(changes["base_url"]))}
     for name, value in changes.items():
         setattr(api_key, name, value)
     if secret is not None:

@@ -64,11 +64,11 @@ def change_provider(
     provider = Provider.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if provider is None:
         raise ProviderNotFound(provider=slug)
+    if provider.base_url != base_url:
+        base_url = check_base_url(base_url)
     after = {"name": name, "base_url": base_url, "wire_format": wire_format}
     before = {column: getattr(provider, column) for column in after}
     if before != after:
-        if before["base_url"] != base_url:
-            check_base_url(base_url)
         for column, value in after.items():
             setattr(provider, column, value)
         provider.save(update_fields=list(after))
