@@ -1,9 +1,10 @@
 """What people may do about anomalies: expect one, be told again, and freeze by itself."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import forms
+from django.db.models import QuerySet
 
 from dashboard.acts import Act, ActForm, Outcome
 from prediction import services as prediction
@@ -11,6 +12,13 @@ from prediction.models import Anomaly, AnomalyFreeze, AnomalyKind, ExpectedAnoma
 from security.actor import Actor
 
 _SHOWN = 200
+
+
+class SeenAnomalies(NamedTuple):
+    """What the person may see: the subject of these acts."""
+
+    anomalies: QuerySet[Anomaly]
+    expected: QuerySet[ExpectedAnomaly]
 
 
 class ExpectForm(ActForm):
@@ -25,7 +33,7 @@ class ExpectForm(ActForm):
         super().__init__(subject, *args, **kwargs)
         self.fields["anomaly"].choices = [  # type: ignore[attr-defined]
             (str(each.pk), f"{each}, since {each.began_at:%Y-%m-%d %H:%M} UTC")
-            for each in Anomaly.objects.all()[:_SHOWN]
+            for each in subject.anomalies[:_SHOWN]
         ]
 
 
@@ -38,7 +46,7 @@ class TellAgainForm(ActForm):
     def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(subject, *args, **kwargs)
         self.fields["expected"].choices = [  # type: ignore[attr-defined]
-            (str(each.pk), f"{each} ({each.reason})") for each in ExpectedAnomaly.objects.all()
+            (str(each.pk), f"{each} ({each.reason})") for each in subject.expected
         ]
 
 

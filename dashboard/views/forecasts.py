@@ -15,13 +15,13 @@ from dashboard import tables
 from dashboard.acts import opened_dialog, performed
 from dashboard.exports import exported
 from dashboard.forecasts.acts import FORECAST_ACTS
-from dashboard.forecasts.anomaly_acts import ANOMALY_ACTS
+from dashboard.forecasts.anomaly_acts import ANOMALY_ACTS, SeenAnomalies
 from dashboard.forecasts.anomaly_tables import anomalies_table, expected_table
 from dashboard.forecasts.drift_chart import drift_chart
 from dashboard.forecasts.reliability_chart import reliability_chart
 from dashboard.forecasts.tables import groups_table, versions_table, work_table
 from dashboard.forecasts.task_table import forecast_tasks_table
-from prediction.models import AnomalyFreeze, ForecastModel
+from prediction.models import Anomaly, AnomalyFreeze, ExpectedAnomaly, ForecastModel
 from prediction.queries.calibration import forecasted, outcome, within_quantile
 from prediction.queries.coverage import NEWEST, settled_forecasts
 
@@ -49,12 +49,16 @@ tables.register("expected-anomalies", expected_table, permission="prediction.vie
 def forecasts(request: HttpRequest) -> HttpResponse:
     """GET /reports/forecasts: what is in use, how it did, versions, anomalies; `act` opens a
     dialog. POST: do what it asks."""
-    acts = [act for act in (*FORECAST_ACTS, *ANOMALY_ACTS) if act.is_for(request.user, None)]
-    dialog = opened_dialog(request, acts, None)
+    seen = SeenAnomalies(
+        visible_to(request.user, Anomaly.objects.all()),
+        visible_to(request.user, ExpectedAnomaly.objects.all()),
+    )
+    acts = [act for act in (*FORECAST_ACTS, *ANOMALY_ACTS) if act.is_for(request.user, seen)]
+    dialog = opened_dialog(request, acts, seen)
     if request.method == "POST":
         if dialog is None:
             raise PermissionDenied
-        if performed(request, dialog, None):
+        if performed(request, dialog, seen):
             return redirect(links.url("forecasts"))
     now = timezone.now()
     newest = forecasted(visible_to(request.user, settled_forecasts())[:NEWEST])

@@ -92,6 +92,24 @@ def test_what_is_expected_is_not_told_until_somebody_takes_it_back():
     ]
 
 
+def test_who_is_bound_to_a_cost_centre_decides_on_its_anomalies_alone():
+    """Ada is of research, carol of sales."""
+    see(LOOP, replace(LOOP, subject="agent:carol", words="Carol goes round."))
+    tom = signed_in("tom", role="operator", of="research")
+    assert [each in dialog(tom, "expect") for each in ("ada", "carol")] == [True, False]
+    theirs = Anomaly.objects.get(subject="agent:carol")
+    sent = {"anomaly": theirs.pk, "reason": "not mine"}
+    assert tom.post(f"{PATH}?act=expect", sent).status_code == 200
+    assert not ExpectedAnomaly.objects.exists()
+    for each in Anomaly.objects.all():
+        prediction.expect_anomaly(each.pk, reason="it polls", actor=GRACE, now=NOON)
+    assert [each in dialog(tom, "tell-again") for each in ("ada", "carol")] == [True, False]
+
+
+def dialog(client, act):
+    return client.get(PATH, {"act": act}).content.decode()
+
+
 def test_a_kind_freezes_only_after_somebody_said_so():
     see(LOOP)
     assert not Freeze.objects.exists()
