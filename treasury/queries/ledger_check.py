@@ -184,7 +184,7 @@ CHECKS = [
           FROM posted p CROSS JOIN LATERAL (
                SELECT coalesce(sum(cost), 0) AS cost,
                       coalesce(sum(cost) FILTER (
-                          WHERE calls = 0 AND known_at >= p.posted_at), 0) AS later
+                          WHERE calls = 0 AND known_at > p.posted_at), 0) AS later
                  FROM keys_settled_usage
                 WHERE api_key_id = p.api_key_id AND status = 'settled'
                   AND settled_at >= p.day::timestamp AT TIME ZONE 'UTC'
