@@ -195,6 +195,14 @@ def confirm_some(vendor):
             )
 
 
+def questions(vendor):
+    """The payments for which the rail waits for a person's 3-D Secure: it has taken them from its
+    own balance, and they are only set aside in the ledger."""
+    for purchase in Purchase.objects.filter(status="needs_person"):
+        for payment in vendor.vendor.payments(str(purchase.key)):
+            yield payment["status"] == "requires_action"
+
+
 def finish(vendor, programs):
     """No more faults: all that can be known becomes known."""
     vendor.faults.clear()
@@ -208,7 +216,8 @@ def finish(vendor, programs):
         )
         for purchase_id in under_way.values_list("pk", flat=True):
             treasury.advance_purchase(purchase_id, now=now)
-        if not under_way.exclude(status="needs_person").exists():
+        is_settled = not under_way.exclude(status="needs_person").exists()
+        if is_settled and not any(questions(vendor)):
             break
     for purchase_id in Purchase.objects.filter(status="credited").values_list("pk", flat=True):
         treasury.advance_purchase(purchase_id, now=now)
