@@ -536,9 +536,22 @@ Q_CLUSTER = {
 # Butler starts all the same, and says so: `manage.py check`, `up` and the log of the web server.
 UNKNOWN_VARIABLES = env.unknown(
     prefix="BUTLER_",
-    # The scanner of secrets, benchmarks and tests read these.
+    # The scanner of secrets, agents and benchmarks read these.
     elsewhere=(
-        *("BUTLER_GATE_URL", "BUTLER_GATE_TOKEN", "BUTLER_BENCH_DATA", "BUTLER_BENCH_LITELLM"),
-        *("BUTLER_AGENT_TOKEN", "BUTLER_OPENCLAW_TESTS"),
+        *(
+            "BUTLER_GATE_URL",
+            "BUTLER_GATE_TOKEN",
+            "BUTLER_AGENT_TOKEN",
+            "BUTLER_URL",
+            "BUTLER_TOKEN",
+        ),
+        *("BUTLER_BENCH_DATA", "BUTLER_BENCH_LITELLM"),
+        # Which suites are required, and how large tests are.
+        *("BUTLER_BROWSER_TESTS", "BUTLER_CLIENTS", "BUTLER_CONTRACTS", "BUTLER_FENCE_TESTS"),
+        *("BUTLER_OPENCLAW_TESTS", "BUTLER_BUDGET_ROUNDS", "BUTLER_CHAOS_PURCHASES"),
+        *("BUTLER_CHAOS_SECONDS", "BUTLER_FLEET_TRACE", "BUTLER_KILLS", "BUTLER_KILL_ROUNDS"),
+        *("BUTLER_KILL_SECONDS", "BUTLER_LIVE_SECONDS", "BUTLER_MACHINE_EXAMPLES"),
+        *("BUTLER_RECONCILED_CALLS", "BUTLER_STREAMS", "BUTLER_TAMPERINGS", "BUTLER_TASK_KILLS"),
+        *("BUTLER_TASK_SEED", "BUTLER_TRUTH_CALLS", "BUTLER_XAI_LOST_ANSWERS"),
     ),
 )
