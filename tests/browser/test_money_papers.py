@@ -11,7 +11,7 @@ from tests.moments import NOON
 from tests.treasury.purchases import FINN, make_decider
 from tests.treasury.receipts import PDF, waiting_purchase
 from treasury import services as treasury
-from treasury.models import Refund
+from treasury.models import RailStatementLine, Refund
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -87,3 +87,4 @@ def test_a_statement_with_decimal_commas_is_imported(signed_in, purchase):
     expect(dialog.get_by_text(re.compile("may have thousands or decimals"))).to_be_visible()
     send(content.replace(b"1.000", b"1.000,00"))
     expect(page.get_by_text(re.compile("is kept: 1 line"))).to_be_visible()
+    assert RailStatementLine.objects.get().amount == 1_000
