@@ -62,7 +62,8 @@ class Table:
     `named_by` is the column whose values name the rows, where a live page changes them one by one.
     `shown` is how many of them the page has, where it has other rows too, such as sums.
     `file_columns`: the columns of files, where they are not those of the page. `facts`: what files
-    say about the table beside its rows, by name.
+    say about the table beside its rows, by name. `file_totals`: the totals of files, where they are
+    not the sums of the rows.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Table:
     every_row: Callable[[], Iterable[Row]] | None = None
     file_columns: Sequence[Column] = ()
     facts: Sequence[tuple[str, object]] = ()
+    file_totals: Row = field(default_factory=dict)
     empty: str = "There is nothing to show."
     # Before the names of its query parameters, where a page has several tables.
     prefix: str = ""

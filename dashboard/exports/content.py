@@ -50,11 +50,16 @@ class Content:
                 self.sums[name] += tables.value(row, name) or 0
             yield [tables.value(row, column.name) for column in columns]
 
+    def total(self, column: Column) -> Decimal | int:
+        """The total of a column: of the rows that were read, unless the table has its own."""
+        own: Decimal | int | None = self.table.file_totals.get(column.name)
+        return self.sums[column.name] if own is None else own
+
     def facts(self) -> Iterator[tuple[str, object]]:
         """What the file says about itself; the totals are those of the rows that were read."""
         for column in self.columns:
             if column.total:
-                yield f"Total {_head(column, self.zone)}", self.sums[column.name]
+                yield f"Total {_head(column, self.zone)}", self.total(column)
         yield from self.table.facts
         yield "Rows", self.count
         yield "Organisation", self.organisation

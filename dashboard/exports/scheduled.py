@@ -216,7 +216,7 @@ def _finished(run: ReportRun, made: IO[bytes], *, rows: int, total: str, url: st
 def _total(content: Content) -> str:
     """The sums of money in the file, such as `Cost: $4.20`."""
     return "; ".join(
-        f"{column.label}: {_usd(content.sums[column.name])}"
+        f"{column.label}: {_usd(content.total(column))}"
         for column in content.columns
         if column.total and column.kind == "money"
     )

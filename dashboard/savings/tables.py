@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -13,6 +12,7 @@ from dashboard import tables
 from dashboard.tables import Cell, Column, Row, Table
 from orchestration.models import Experiment
 from prediction.models import IDLE_MONEY, Saving, SavingKind
+from prediction.queries.savings import savings_total
 
 _SHOWN = 500
 _COLUMNS = (
@@ -87,13 +87,15 @@ def savings_table(user: Any, query: Mapping[str, str], now: datetime) -> Table:
         saving__in=[each.pk for each in rows], status=Experiment.Status.RUNNING
     )
     until = dict(running.values_list("saving_id", "ends_at"))
+    total = savings_total(rows)
     return tables.paged(
         Table(
             name="savings",
             title="Savings",
             columns=_COLUMNS,
             rows=[_open(each, _todo(each, buttons, until.get(each.pk))) for each in rows],
-            totals={"amount": sum((each.amount for each in rows), Decimal(0))} if rows else {},
+            totals={"amount": total} if rows else {},
+            file_totals={"amount": total},
             sort="-amount",
             empty=EMPTY,
         ),

@@ -20,7 +20,8 @@ _ENDED = (Attempt.Status.SUCCEEDED, Attempt.Status.FAILED)
 class FirstAttempt(NamedTuple):
     """The first attempt of a part: `asked_model` and `asked_provider` as the request or an
     experiment named them, empty where Butler chose; `model` and `provider` are those that it was
-    lent for. `cost` in USD."""
+    lent for. `error_kind` is of one that failed; `is_repeated`: another one followed. `cost` in
+    USD."""
 
     agent: str
     cost_centre: str
@@ -31,6 +32,8 @@ class FirstAttempt(NamedTuple):
     asked_model: str
     asked_provider: str
     succeeded: bool
+    error_kind: str
+    is_repeated: bool
     cost: Decimal
 
 
@@ -49,9 +52,10 @@ def first_attempts(*, since: datetime, until: datetime) -> Iterator[FirstAttempt
         *("task__agent_id", "task__agent__cost_centre_id", "runner", "api_key_id", "status"),
         *("allocation__named_models", "api_key__model", "allocation__used_cost"),
         *("api_key__provider_id", "sub_task__model", "sub_task__provider"),
+        *("error_kind", "sub_task__attempts_made"),
     )
     for row in rows.order_by("-pk").values_list(*columns)[:_MOST].iterator(chunk_size=5_000):
-        agent, centre, runner, key, status, named, model, cost, sold_by, asked, asked_of = row
+        agent, centre, runner, key, status, named, model, cost, sold_by, asked, asked_of = row[:11]
         yield FirstAttempt(
             agent=agent,
             cost_centre=centre,
@@ -62,5 +66,7 @@ def first_attempts(*, since: datetime, until: datetime) -> Iterator[FirstAttempt
             asked_model=asked,
             asked_provider=asked_of,
             succeeded=status == Attempt.Status.SUCCEEDED,
+            error_kind=row[11],
+            is_repeated=row[12] > 1,
             cost=cost,
         )

@@ -28,7 +28,8 @@ class Saving(models.Model):
 
     `subject` is an agent or an API key, such as `agent:ada`; `cost_centre` that of the agent, blank
     for a key. `detail` tells proposals about one subject apart. `amount` is that of the last 30
-    days (USD), between `amount_low` and `amount_high`; of IDLE_MONEY, what lies there.
+    days (USD), between `amount_low` and `amount_high`; of IDLE_MONEY, what lies there. `spent` is
+    what was spent on the work that it is about, by portion (`prediction.savings.portions`).
     `evidence` are figures, `words` says them. `advice` is what the figures allow. `closed_at`,
     `closed_by` and `reason` are of what ended it.
     """
@@ -54,6 +55,7 @@ class Saving(models.Model):
     advice = models.CharField(max_length=10, choices=Advice)
     words = models.TextField()
     evidence = models.JSONField(default=dict)
+    spent = models.JSONField(default=dict)
     amount = usd()
     amount_low = usd()
     amount_high = usd()

@@ -13,6 +13,7 @@ from keys.refusals import WrongValue
 from prediction.audit_actions import Action
 from prediction.models import Saving, SavingKind
 from prediction.savings.intervals import Interval
+from prediction.savings.portions import Spent
 from security import audit
 from security.actor import Actor
 
@@ -20,7 +21,10 @@ _REASON_MAX = 300
 # The figures are of a month, so what was followed may be found until it is over.
 _FOUND_AGAIN = timedelta(days=31)
 _JOB = Actor.job("savings")
-_FIGURES = ("cost_centre", "advice", "words", "evidence", "amount", "amount_low", "amount_high")
+_FIGURES = (
+    *("cost_centre", "advice", "words", "evidence", "spent"),
+    *("amount", "amount_low", "amount_high"),
+)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -44,6 +48,7 @@ class FoundSaving(NamedTuple):
     detail: str = ""
     cost_centre: str = ""
     evidence: dict[str, Any] = {}
+    spent: Spent = {}
 
 
 @transaction.atomic(durable=True)
@@ -86,6 +91,7 @@ def _row(each: FoundSaving, now: datetime) -> Saving:
         advice=each.advice,
         words=each.words,
         evidence=each.evidence,
+        spent=dict(each.spent),
         amount=amount,
         amount_low=low,
         amount_high=high,

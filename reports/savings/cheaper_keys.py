@@ -10,7 +10,7 @@ from prediction import services as prediction
 from prediction.models import Saving, SavingKind
 from prediction.savings.cheaper import Advice, Comparison, cheaper
 from prediction.savings.costs import Arm
-from reports.savings.tries import Kind, arm, kind_of, month
+from reports.savings.tries import Kind, arm, kind_of, month, spent
 from reports.savings.words import figures, percent, usd
 
 
@@ -35,7 +35,8 @@ def cheaper_keys(tried: Sequence[FirstAttempt]) -> Iterator[prediction.FoundSavi
         for found in cheaper(arms, months):
             base, other = _Used(*found.base), _Used(*found.other)  # type: ignore[misc]
             if base.api_key != other.api_key and found.comparison.advice is Advice.SWITCH:
-                yield _saving(kind, base, other, found.comparison, arms)
+                saving = _saving(kind, base, other, found.comparison, arms)
+                yield saving._replace(spent=spent(by_key[base]))
 
 
 def _saving(

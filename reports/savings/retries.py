@@ -1,6 +1,7 @@
 """What failed attempts cost that were tried again."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from orchestration.queries.repeated_attempts import RepeatedAttempts, repeated_attempts
@@ -8,6 +9,8 @@ from prediction import services as prediction
 from prediction.models import Saving, SavingKind
 from prediction.savings.cheaper import AMOUNT_MIN
 from prediction.savings.intervals import Interval
+from prediction.savings.portions import Spent, portion
+from reports.savings.tries import repeated
 
 # What helps against a kind of failure, where something does.
 _REMEDIES = {
@@ -20,29 +23,46 @@ _REMEDIES = {
 
 def retries(*, since: datetime, until: datetime) -> Iterator[prediction.FoundSaving]:
     """Where at least a dollar was spent on attempts that came to nothing."""
+    alike: dict[tuple[str, str, str, str], list[RepeatedAttempts]] = defaultdict(list)
     for each in repeated_attempts(since=since, until=until):
-        if each.cost >= AMOUNT_MIN:
-            yield _saving(each)
+        alike[each.agent, each.cost_centre, each.runner, each.error_kind].append(each)
+    for made in alike.values():
+        if sum(each.cost for each in made) >= AMOUNT_MIN:
+            yield _saving(made)
 
 
-def _saving(each: RepeatedAttempts) -> prediction.FoundSaving:
-    cost = float(each.cost)
-    remedy = _REMEDIES.get(each.error_kind, "See what their errors have in common.")
+def _saving(made: Sequence[RepeatedAttempts]) -> prediction.FoundSaving:
+    first = made[0]
+    agent, runner, error_kind = first.agent, first.runner, first.error_kind
+    attempts, tokens = sum(each.attempts for each in made), sum(each.tokens for each in made)
+    cost = float(sum(each.cost for each in made))
+    remedy = _REMEDIES.get(error_kind, "See what their errors have in common.")
     return prediction.FoundSaving(
         kind=SavingKind.RETRIES,
-        subject=f"agent:{each.agent}",
-        detail=f"{each.runner}: {each.error_kind}",
-        cost_centre=each.cost_centre,
+        subject=f"agent:{agent}",
+        detail=f"{runner}: {error_kind}",
+        cost_centre=first.cost_centre,
         advice=Saving.Advice.LOOK,
         # It is known, not estimated.
         amount=Interval(cost, cost, cost),
-        words=f"{each.attempts:,} attempts of {each.agent} with the runner {each.runner} failed "
-        f"({each.error_kind}) and were tried again; they used {each.tokens:,} tokens. Part of that "
-        f"can be avoided, nobody knows how much. {remedy}",
+        words=f"{attempts:,} attempts of {agent} with the runner {runner} failed ({error_kind}) "
+        f"and were tried again; they used {tokens:,} tokens. Part of that can be avoided, nobody "
+        f"knows how much. {remedy}",
         evidence={
-            "runner": each.runner,
-            "error_kind": each.error_kind,
-            "attempts": each.attempts,
-            "tokens": each.tokens,
+            "runner": runner,
+            "error_kind": error_kind,
+            "attempts": attempts,
+            "tokens": tokens,
         },
+        spent=_spent(made),
     )
+
+
+def _spent(made: Sequence[RepeatedAttempts]) -> Spent:
+    portions: dict[str, float] = defaultdict(float)
+    for each in made:
+        who = (each.agent, each.runner, each.api_key or "", each.model)
+        asked = (each.asked_model, each.asked_provider)
+        outcome = repeated(each.number, each.error_kind)
+        portions[portion(*who, *asked, outcome)] += float(each.cost)
+    return portions

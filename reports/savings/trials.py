@@ -13,7 +13,7 @@ from prediction.models import Saving, SavingKind
 from prediction.savings.cheaper import Comparison, cheaper
 from prediction.savings.costs import Arm
 from prediction.savings.intervals import Interval
-from reports.savings.tries import Kind, arm, kind_of, month
+from reports.savings.tries import Kind, arm, kind_of, month, spent
 from reports.savings.words import figures, percent, usd
 
 # What was worse is not proposed again for so long.
@@ -76,7 +76,8 @@ def _worth_a_trial(
     for found in cheaper(others, {used: month(made[used]) for used in others}):
         if found.base == base:
             other = _Asked(*found.other)  # type: ignore[misc]
-            yield _saving(kind, base, other, found.comparison, arms)
+            saving = _saving(kind, base, other, found.comparison, arms)
+            yield saving._replace(spent=spent(made[base]))
 
 
 def _saving(
@@ -113,7 +114,7 @@ def _detail(runner: str, asked: str, model: str, provider: str) -> str:
     return f"{runner}: {asked or 'no named model'} → {model} of {provider}"
 
 
-def models_that_did_better() -> Iterator[prediction.FoundSaving]:
+def models_that_did_better(tried: Sequence[FirstAttempt]) -> Iterator[prediction.FoundSaving]:
     """What an experiment has proved, until somebody uses it for all parts."""
     rows = Experiment.objects.filter(status=S.BETTER).select_related("agent")
     for each in rows:
@@ -127,4 +128,12 @@ def models_that_did_better() -> Iterator[prediction.FoundSaving]:
             amount=Interval(low, amount, high),
             words=f"An experiment says that {each.model} is as good and cheaper. {each.outcome}",
             evidence={"experiment": each.pk, "to_model": each.model, **each.result},
+            spent=spent(a for a in tried if _is_of(each, a)),
         )
+
+
+def _is_of(experiment: Experiment, attempt: FirstAttempt) -> bool:
+    """Whether the attempt is work that the experiment was about."""
+    asked = attempt.agent, attempt.runner, attempt.asked_model
+    about = experiment.agent_id, experiment.runner, experiment.from_model
+    return asked == about and not attempt.asked_provider

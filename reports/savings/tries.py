@@ -1,6 +1,7 @@
 """First attempts of the last 30 days as arms: what one kind of work costs, and how it ended."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from orchestration.queries.first_attempts import FirstAttempt
 from prediction.savings.cheaper import Month
 from prediction.savings.costs import Arm
+from prediction.savings.portions import Spent, portion
 
 # Of each arm: the newest ones are enough for an interval.
 _TRIES_MAX = 2_000
@@ -38,3 +40,22 @@ def arm(made: Sequence[FirstAttempt]) -> Arm:
 def month(made: Sequence[FirstAttempt]) -> Month:
     """What all of these attempts cost."""
     return Month(float(sum(each.cost for each in made)), sum(each.succeeded for each in made))
+
+
+def spent(made: Iterable[FirstAttempt]) -> Spent:
+    """What these attempts cost, by portion of the spend (USD)."""
+    portions: dict[str, float] = defaultdict(float)
+    for each in made:
+        who = (each.agent, each.runner, each.api_key, each.model)
+        asked = (each.asked_model, each.asked_provider)
+        portions[portion(*who, *asked, _outcome(each))] += float(each.cost)
+    return portions
+
+
+def _outcome(each: FirstAttempt) -> str:
+    return "succeeded" if each.succeeded else repeated(1, each.error_kind, again=each.is_repeated)
+
+
+def repeated(number: int, error_kind: str, *, again: bool = True) -> str:
+    """How failed attempts of this number ended, as a part of the name of a portion."""
+    return f"{min(number, 2)} {error_kind} {'repeated' if again else 'final'}"

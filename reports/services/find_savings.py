@@ -40,7 +40,7 @@ def _cheaper(now: datetime) -> list[prediction.FoundSaving]:
         for each in models_to_try(tried, now=now)
         if each.evidence["asked_model"] or (each.subject, each.evidence["runner"]) not in kinds
     ]
-    return [*sure, *to_try, *models_that_did_better()]
+    return [*sure, *to_try, *models_that_did_better(tried)]
 
 
 def ask_savings() -> None:

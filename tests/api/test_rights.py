@@ -72,6 +72,7 @@ SCOPES = {
     ("GET", "/treasury/receipts/{receipt_id}"): FINANCE,
     ("GET", "/treasury/exchange-rates"): FINANCE,
     ("GET", "/treasury/refunds"): FINANCE,
+    ("GET", "/savings"): ("read", "operate", "finance"),
     ("GET", "/x402/payments/{payment_id}"): ("read", "spend"),
     ("POST", "/freezes"): OPERATE,
     ("POST", "/freezes/{freeze_id}/thaw"): OPERATE,
@@ -87,7 +88,7 @@ SCOPES = {
 FOR_SESSIONS = {"/charges", "/charges/{charge_id}"}
 OF_OPERATORS = {route for (_, route), scopes in SCOPES.items() if scopes == OPERATE}
 OF_FINANCE = {route for (_, route), scopes in SCOPES.items() if scopes == FINANCE}
-LISTS = ("/allocations", "/tasks", "/charges", "/alerts", "/approvals", "/history")
+LISTS = ("/allocations", "/tasks", "/charges", "/alerts", "/approvals", "/history", "/savings")
 QUERIES = [
     "agent=ada",
     "agent=bob&agent=ada",

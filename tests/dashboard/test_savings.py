@@ -60,6 +60,15 @@ def test_each_person_sees_those_of_their_cost_centres(people):
     assert "act=prefer" not in bound
 
 
+def test_the_same_money_is_summed_once_on_the_page_and_in_files(people):
+    saving(spent={"ada": 100.0})
+    saving(detail="caching", amount=Decimal(25), spent={"ada": 100.0})
+    vera = signed_in("vera", role="viewer")
+    assert "55.00" not in page(vera)
+    file = b"".join(vera.get(f"{PATH}?format=csv&table=savings").streaming_content).decode()
+    assert "Total 30 days (USD),30.000000000" in file
+
+
 def test_finance_dismisses_with_a_reason_and_takes_it_back(people):
     row = saving()
     fiona = signed_in("fiona", role="finance")

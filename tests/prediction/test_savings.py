@@ -1,10 +1,13 @@
 """What could have been saved: intervals, costs per success, advice; what is kept of it."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from django.db import IntegrityError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench import savings as bench
 from keys.refusals import WrongValue
@@ -13,6 +16,7 @@ from prediction.models import Saving, SavingKind
 from prediction.savings.cheaper import Advice, Month, cheaper, compare
 from prediction.savings.costs import Arm, cost_per_success, draws
 from prediction.savings.intervals import Interval, newcombe, wilson
+from prediction.savings.portions import Proposal, total_once
 from prediction.services import FoundSaving, SavingClosed
 from security.models import AuditEntry
 from tests.actors import GRACE
@@ -77,6 +81,49 @@ def test_a_fleet_with_a_best_choice_finds_it_and_one_without_is_left_alone():
     assert found.covered >= 75
     assert found.wrong == 0
     assert bench.score(alike, 8).wrong <= 12.5
+
+
+def saves(amount, **spent):
+    return Proposal(Decimal(amount), spent)
+
+
+@pytest.mark.parametrize(
+    ("proposals", "total"),
+    [
+        ([], 0),
+        ([saves(3)], 3),
+        ([saves(3), saves(3)], 6),
+        ([saves(3, a=4.0), saves(2, b=4.0)], 5),
+        # The whole of what failed, and three quarters of all: of what failed, the whole.
+        ([saves(30, ok=30.0, failed=10.0), saves(10, failed=10.0)], Decimal("32.5")),
+        ([saves(9, a=10.0), saves(4, a=10.0), saves(6, a=5.0, b=5.0)], 12),
+        ([saves(1, a=0.0)], 1),
+    ],
+)
+def test_several_proposals_about_one_portion_count_once(proposals, total):
+    assert total_once(proposals) == total
+    assert total_once(reversed(proposals)) == total
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from("abcd"), st.floats(0.01, 1e6), min_size=1).flatmap(
+            lambda spent: st.floats(0, 1).map(lambda share: (spent, share))
+        )
+    )
+)
+def test_a_sum_is_never_more_than_was_spent_nor_less_than_one_of_them(drawn):
+    most = {}
+    for spent, _ in drawn:
+        for name, cost in spent.items():
+            most[name] = max(cost, most.get(name, 0))
+    proposals = [Proposal(Decimal(share * sum(spent.values())), spent) for spent, share in drawn]
+    total = total_once(proposals)
+    assert float(total) <= sum(most.values()) * (1 + 1e-9) + 1e-9
+    assert (
+        float(total)
+        >= max((float(each.amount) for each in proposals), default=0) * (1 - 1e-9) - 1e-9
+    )
 
 
 SEEN = Interval(5, 10, 20)

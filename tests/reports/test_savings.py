@@ -11,6 +11,7 @@ from keys.refusals import WrongValue
 from keys.supply.pricing import Rates
 from orchestration.models import SubTask
 from prediction.models import Saving
+from prediction.queries.savings import savings_total
 from prediction.services import SavingClosed
 from reports import services as reports
 from security.models import AuditEntry
@@ -138,3 +139,23 @@ def test_budgets_of_which_little_is_used_are_told_as_locked_not_as_spent(fleet):
     Allocation.objects.update(used=15_000)
     assert find(LATER + timedelta(hours=1)) == 0
     assert Saving.objects.get().status == "gone"
+
+
+def test_failed_attempts_of_a_dear_key_are_not_counted_with_the_cheaper_one(fleet):
+    tried("dear-1", 1_000, failures=30)
+    tried("cheap-1", 1_000, failures=30, cost=0.25)
+    SubTask.objects.filter(status="failed").update(attempts_made=2)
+    assert find() == 2
+    switch, failed = Saving.objects.all()
+    assert (switch.kind, failed.kind) == ("cheaper", "retries")
+    # The attempts that failed: 30 of the dear key cost a dollar each, those of the cheap one a
+    # quarter, and their work is not moved.
+    assert failed.amount == pytest.approx(Decimal("37.4"), abs=Decimal("0.3"))
+    spent = sum(map(Decimal, switch.spent.values()))
+    assert spent == pytest.approx(Decimal(1_000), abs=1)
+    of_failed = switch.amount * Decimal(
+        switch.spent["ada|model|dear-1|model-1|||1 failed repeated"]
+    )
+    expected = switch.amount + failed.amount - of_failed / spent
+    assert savings_total(Saving.objects.all()) == pytest.approx(expected, abs=Decimal("1e-6"))
+    assert savings_total([failed]) == failed.amount
